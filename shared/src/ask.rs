@@ -1,0 +1,179 @@
+//! What a machine asks, on both sides: the client composes and signs it, the host opens it.
+//!
+//! The machine's own key signs, and the machine's name follows from that key, so nobody is counted, renewed or released
+//! in another's name. [`Ask::open`] is the host's only way in. What becomes of an ask is decided in `count`; what the
+//! machine makes of the answer in `answer`. `docs/protocol.md` 1.
+
+use alloc::string::String;
+use core::fmt;
+
+use bytes::Bytes;
+use proto::v1;
+
+use crate::envelope::{self, EnvelopeError, Kind, PublicKey, SecretKey};
+use crate::ids::{Fingerprint, MachineId, Nonce, ProductId};
+use crate::time::Timestamp;
+
+/// The highest serial that a machine may present; above it an ask is malformed.
+pub const SERIAL_MAX: u64 = 1 << 62;
+
+/// The longest text that an ask may carry for the inventory, in bytes.
+const TEXT_MAX_BYTES: usize = 64;
+
+/// What a machine asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskKind {
+    /// A lease: the first one, or the renewal of the one that it presents.
+    Activate,
+    /// To leave the count at once.
+    Release,
+}
+
+/// A machine's request. Composed by the client, or opened by the host, which then knows that the machine signed it.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The machine's public key.
+    pub machine_key: PublicKey,
+    /// The product.
+    pub product: ProductId,
+    /// The name of this ask.
+    pub nonce: Nonce,
+    /// The machine's clock when it sent this.
+    pub asked_at: Timestamp,
+    /// The serial of the last answer that the machine accepted.
+    pub serial: u64,
+    /// What tells installations apart.
+    pub fingerprint: Fingerprint,
+    /// The lease that it holds, expired or not; nobody has verified it yet.
+    pub held_lease: Option<v1::Signed>,
+    /// The digest of the chain that it has.
+    pub chain_digest: Option<[u8; 32]>,
+    /// The key of the identity that this one replaces.
+    pub replaces: Option<PublicKey>,
+    /// Whether the machine can keep state.
+    pub kept: bool,
+    /// What it asks for.
+    pub kind: AskKind,
+    /// The product's edition, for the inventory.
+    pub edition: String,
+    /// The client library's version, for the inventory.
+    pub library_version: String,
+}
+
+impl Ask {
+    /// The machine that asks.
+    pub fn machine(&self) -> MachineId {
+        self.machine_key.machine()
+    }
+
+    /// Signs it with the machine's key.
+    pub fn sign(&self, identity: &SecretKey) -> v1::Signed {
+        identity.sign(Kind::Ask, &self.encode())
+    }
+
+    /// Opens an ask: verifies that the machine itself, and the identity that it replaces if it names one, has signed it.
+    ///
+    /// # Errors
+    /// [`AskError::Malformed`] or [`AskError::Signature`]. The key stands inside the signed bytes, so these have to be
+    /// read once before they are verified; nothing of that reading leaves this function unless the signature holds.
+    pub fn open(signed: &v1::Signed, replaced_signature: Option<&v1::Signature>) -> Result<Ask, AskError> {
+        let claimed: v1::Ask =
+            prost::Message::decode(signed.payload.clone()).map_err(|_| AskError::Malformed)?;
+        let machine_key = PublicKey::from_slice(&claimed.machine_key).map_err(AskError::Signature)?;
+        let ask = envelope::open(signed, Kind::Ask, &machine_key).map_err(AskError::Signature)?;
+        let ask = Ask::decode(ask.decode().map_err(AskError::Signature)?, machine_key)?;
+        match (&ask.replaces, replaced_signature) {
+            (None, None) => {}
+            (Some(old), Some(beside)) => {
+                envelope::check_beside(signed, Kind::Ask, beside, old).map_err(AskError::Signature)?;
+            }
+            (Some(_), None) => return Err(AskError::Signature(EnvelopeError::BadSignature)),
+            (None, Some(_)) => return Err(AskError::Malformed),
+        }
+        Ok(ask)
+    }
+
+    /// The product that an unverified ask claims, so that an ask for somebody else costs the host no verification.
+    pub fn claimed_product(signed: &v1::Signed) -> Option<ProductId> {
+        let claimed: v1::Ask = prost::Message::decode(signed.payload.clone()).ok()?;
+        ProductId::from_slice(&claimed.product)
+    }
+
+    fn decode(wire: v1::Ask, machine_key: PublicKey) -> Result<Ask, AskError> {
+        let kind = match wire.kind() {
+            v1::AskKind::Activate => AskKind::Activate,
+            v1::AskKind::Release => AskKind::Release,
+            v1::AskKind::Unspecified => return Err(AskError::Malformed),
+        };
+        let texts_fit = wire.edition.len() <= TEXT_MAX_BYTES && wire.library_version.len() <= TEXT_MAX_BYTES;
+        if SERIAL_MAX < wire.serial || !texts_fit {
+            return Err(AskError::Malformed);
+        }
+        let replaces = match wire.replaces.as_ref() {
+            [] => None,
+            key => Some(PublicKey::from_slice(key).map_err(AskError::Signature)?),
+        };
+        if replaces == Some(machine_key) {
+            return Err(AskError::Malformed);
+        }
+        Ok(Ask {
+            machine_key,
+            product: ProductId::from_slice(&wire.product).ok_or(AskError::Malformed)?,
+            nonce: Nonce::from_slice(&wire.nonce).ok_or(AskError::Malformed)?,
+            asked_at: Timestamp::from_unix_ms(wire.asked_at),
+            serial: wire.serial,
+            fingerprint: Fingerprint::from_slice(&wire.fingerprint).ok_or(AskError::Malformed)?,
+            held_lease: wire.held_lease,
+            chain_digest: match wire.chain_digest.as_ref() {
+                [] => None,
+                digest => Some(digest.try_into().map_err(|_| AskError::Malformed)?),
+            },
+            replaces,
+            kept: wire.kept,
+            kind,
+            edition: wire.edition,
+            library_version: wire.library_version,
+        })
+    }
+
+    fn encode(&self) -> v1::Ask {
+        v1::Ask {
+            machine_key: Bytes::copy_from_slice(self.machine_key.as_bytes()),
+            product: Bytes::copy_from_slice(self.product.as_bytes()),
+            nonce: Bytes::copy_from_slice(self.nonce.as_bytes()),
+            asked_at: self.asked_at.unix_ms(),
+            serial: self.serial,
+            fingerprint: Bytes::copy_from_slice(self.fingerprint.as_slice()),
+            held_lease: self.held_lease.clone(),
+            chain_digest: self.chain_digest.map(|digest| Bytes::copy_from_slice(&digest)).unwrap_or_default(),
+            replaces: self.replaces.map(|key| Bytes::copy_from_slice(key.as_bytes())).unwrap_or_default(),
+            kept: self.kept,
+            kind: match self.kind {
+                AskKind::Activate => v1::AskKind::Activate.into(),
+                AskKind::Release => v1::AskKind::Release.into(),
+            },
+            edition: self.edition.clone(),
+            library_version: self.library_version.clone(),
+        }
+    }
+}
+
+/// An ask that nobody can answer with a signature: the asker's fault, or somebody's on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskError {
+    /// Bytes or fields that do not fit.
+    Malformed,
+    /// The machine, or the identity that it replaces, has not signed this.
+    Signature(EnvelopeError),
+}
+
+impl fmt::Display for AskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AskError::Malformed => f.write_str("the ask is malformed"),
+            AskError::Signature(error) => write!(f, "the ask is not signed by its machine: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for AskError {}

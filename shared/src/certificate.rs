@@ -1,0 +1,296 @@
+//! The chain of trust: pinned root, optional issuing certificate, host certificate.
+//!
+//! [`Chain::verify`] is the only way to a [`Chain`], so whoever holds one knows that it ends in a pinned root, that its
+//! numbers hold and that nothing in it is unknown to this release. It does not know the time:
+//! [`Chain::check_valid_at`] is asked where the protocol says at which instant. What the chain signs is told in
+//! `answer`. `docs/protocol.md` 2.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::Bytes;
+use prost::Message;
+use proto::v1;
+
+use crate::envelope::{self, EnvelopeError, Kind, PublicKey, Verified};
+use crate::ids::{CertificateId, HostId, OrganisationId, ProductId};
+use crate::policy::{Policy, PolicyError};
+use crate::time::Timestamp;
+
+/// The `must_understand` bits that this release knows: none.
+pub const UNDERSTOOD: u32 = 0;
+
+/// The vendor's public keys: the only thing that is trusted from the start. Two, so that one can be replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roots(Vec<PublicKey>);
+
+impl Roots {
+    /// These keys, 32 bytes each.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::BadKey`] for no key, or one that is unfit to verify with.
+    pub fn new<'a>(keys: impl IntoIterator<Item = &'a [u8]>) -> Result<Roots, EnvelopeError> {
+        let keys: Vec<_> = keys.into_iter().map(PublicKey::from_slice).collect::<Result<_, _>>()?;
+        if keys.is_empty() {
+            return Err(EnvelopeError::BadKey);
+        }
+        Ok(Roots(keys))
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &[PublicKey] {
+        &self.0
+    }
+
+    /// Opens what one of the roots has signed.
+    fn open<'a>(&self, signed: &'a v1::Signed, kind: Kind) -> Result<Verified<'a>, EnvelopeError> {
+        let key_id = |root: &&PublicKey| signed.key_id == root.key_id().as_bytes().as_slice();
+        let root = self.0.iter().find(key_id).ok_or(EnvelopeError::OtherKey)?;
+        envelope::open(signed, kind, root)
+    }
+}
+
+/// What the vendor signs when a host is activated: one signing key, one product, one organisation, the numbers.
+#[derive(Clone, Debug)]
+pub struct HostCertificate {
+    /// Its own id.
+    pub id: CertificateId,
+    /// The key that signs answers.
+    pub signing_key: PublicKey,
+    /// The product.
+    pub product: ProductId,
+    /// Its name, for people.
+    pub product_name: String,
+    /// The organisation whose machines are served.
+    pub organisation: OrganisationId,
+    /// Its name, for people.
+    pub organisation_name: String,
+    /// The first instant at which it is valid.
+    pub not_before: Timestamp,
+    /// The first instant at which it is valid no more.
+    pub not_after: Timestamp,
+    /// Whether lower bounds were lifted for a test.
+    pub test: bool,
+    /// The product's numbers.
+    pub policy: Policy,
+}
+
+impl HostCertificate {
+    /// The host that it names.
+    pub fn host(&self) -> HostId {
+        self.signing_key.host()
+    }
+
+    fn decode(wire: v1::HostCertificate) -> Result<HostCertificate, ChainError> {
+        if wire.must_understand & !UNDERSTOOD != 0 {
+            return Err(ChainError::NotUnderstood);
+        }
+        let organisation = wire.organisation.ok_or(ChainError::Malformed)?;
+        Ok(HostCertificate {
+            id: CertificateId::from_slice(&wire.id).ok_or(ChainError::Malformed)?,
+            signing_key: PublicKey::from_slice(&wire.signing_key).map_err(ChainError::HostCertificate)?,
+            product: ProductId::from_slice(&wire.product).ok_or(ChainError::Malformed)?,
+            product_name: wire.product_name,
+            organisation: OrganisationId::from_slice(&organisation.id).ok_or(ChainError::Malformed)?,
+            organisation_name: organisation.name,
+            not_before: Timestamp::from_unix_ms(wire.not_before),
+            not_after: Timestamp::from_unix_ms(wire.not_after),
+            test: wire.test,
+            policy: Policy::decode(&wire.policy.ok_or(ChainError::Malformed)?).map_err(ChainError::Policy)?,
+        })
+    }
+
+    /// For the vendor, who signs it. No other side encodes a certificate.
+    pub fn encode(&self) -> v1::HostCertificate {
+        v1::HostCertificate {
+            id: Bytes::copy_from_slice(self.id.as_bytes()),
+            signing_key: Bytes::copy_from_slice(self.signing_key.as_bytes()),
+            product: Bytes::copy_from_slice(self.product.as_bytes()),
+            product_name: self.product_name.clone(),
+            organisation: Some(v1::Organisation {
+                id: Bytes::copy_from_slice(self.organisation.as_bytes()),
+                name: self.organisation_name.clone(),
+            }),
+            not_before: self.not_before.unix_ms(),
+            not_after: self.not_after.unix_ms(),
+            test: self.test,
+            must_understand: 0,
+            policy: Some(self.policy.encode()),
+        }
+    }
+}
+
+/// A key that a root lets sign host certificates for a while.
+#[derive(Clone, Debug)]
+struct IssuingCertificate {
+    public_key: PublicKey,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    products: Vec<ProductId>,
+    test: bool,
+}
+
+impl IssuingCertificate {
+    fn decode(wire: &v1::IssuingCertificate) -> Result<IssuingCertificate, ChainError> {
+        if wire.must_understand & !UNDERSTOOD != 0 {
+            return Err(ChainError::NotUnderstood);
+        }
+        CertificateId::from_slice(&wire.id).ok_or(ChainError::Malformed)?;
+        let products = wire.products.iter().map(|id| ProductId::from_slice(id));
+        Ok(IssuingCertificate {
+            public_key: PublicKey::from_slice(&wire.public_key).map_err(ChainError::IssuingCertificate)?,
+            not_before: Timestamp::from_unix_ms(wire.not_before),
+            not_after: Timestamp::from_unix_ms(wire.not_after),
+            products: products.collect::<Option<_>>().ok_or(ChainError::Malformed)?,
+            test: wire.test,
+        })
+    }
+
+    /// What it may sign is limited to what it names, whoever holds its key.
+    fn check_limits(&self, host: &HostCertificate) -> Result<(), ChainError> {
+        if !self.products.is_empty() && !self.products.contains(&host.product) {
+            return Err(ChainError::BeyondLimits);
+        }
+        if self.test && !host.test {
+            return Err(ChainError::BeyondLimits);
+        }
+        Ok(())
+    }
+}
+
+/// A chain that ends in a pinned root. It says nothing about the time. A clone shares it.
+#[derive(Clone, Debug)]
+pub struct Chain(Arc<Links>);
+
+#[derive(Debug)]
+struct Links {
+    encoded: Bytes,
+    host: HostCertificate,
+    issuing: Option<IssuingCertificate>,
+}
+
+impl Chain {
+    /// Verifies an encoded `Chain` from the root down.
+    ///
+    /// # Errors
+    /// See [`ChainError`]; whatever it is, nothing that this chain signs is to be believed.
+    pub fn verify(encoded: &Bytes, roots: &Roots) -> Result<Chain, ChainError> {
+        let wire = v1::Chain::decode(encoded.clone()).map_err(|_| ChainError::Malformed)?;
+        let issuing = match &wire.issuing_certificate {
+            None => None,
+            Some(signed) => {
+                let verified =
+                    roots.open(signed, Kind::IssuingCertificate).map_err(ChainError::IssuingCertificate)?;
+                Some(IssuingCertificate::decode(&verified.decode().map_err(ChainError::IssuingCertificate)?)?)
+            }
+        };
+        let signed = wire.host_certificate.as_ref().ok_or(ChainError::Malformed)?;
+        let verified = match &issuing {
+            None => roots.open(signed, Kind::HostCertificate),
+            Some(issuing) => envelope::open(signed, Kind::HostCertificate, &issuing.public_key),
+        };
+        let verified = verified.map_err(ChainError::HostCertificate)?;
+        let host = HostCertificate::decode(verified.decode().map_err(ChainError::HostCertificate)?)?;
+        if let Some(issuing) = &issuing {
+            issuing.check_limits(&host)?;
+        }
+        Ok(Chain(Arc::new(Links { encoded: encoded.clone(), host, issuing })))
+    }
+
+    /// The host certificate.
+    pub fn host(&self) -> &HostCertificate {
+        &self.0.host
+    }
+
+    /// The exact bytes that were verified.
+    pub fn encoded(&self) -> &Bytes {
+        &self.0.encoded
+    }
+
+    /// SHA-256 of the exact bytes.
+    pub fn digest(&self) -> [u8; 32] {
+        envelope::digest(&self.0.encoded)
+    }
+
+    /// Whether every certificate of the chain is valid at this instant.
+    ///
+    /// # Errors
+    /// [`ChainError::NotYetValid`] or [`ChainError::Ended`], with the instant that decides.
+    pub fn check_valid_at(&self, at: Timestamp) -> Result<(), ChainError> {
+        let issuing = self.0.issuing.iter().map(|issuing| (issuing.not_before, issuing.not_after));
+        for (not_before, not_after) in issuing.chain([(self.0.host.not_before, self.0.host.not_after)]) {
+            if at < not_before {
+                return Err(ChainError::NotYetValid { not_before });
+            }
+            if not_after <= at {
+                return Err(ChainError::Ended { not_after });
+            }
+        }
+        Ok(())
+    }
+
+    /// The first instant at which a certificate of this chain has ended.
+    pub fn ends_at(&self) -> Timestamp {
+        let host = self.0.host.not_after;
+        self.0.issuing.as_ref().map_or(host, |issuing| host.min(issuing.not_after))
+    }
+}
+
+/// Which of several chains for one product answers: the latest `not_before` that has begun wins; where none has begun,
+/// the one that begins first.
+pub fn choose<'a>(chains: impl Iterator<Item = &'a Chain> + Clone, now: Timestamp) -> Option<&'a Chain> {
+    let begun = chains.clone().filter(|chain| chain.0.host.not_before <= now);
+    begun
+        .max_by_key(|chain| chain.0.host.not_before)
+        .or_else(|| chains.min_by_key(|chain| chain.0.host.not_before))
+}
+
+/// A chain is not to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChainError {
+    /// Not a chain: bytes or fields that do not fit.
+    Malformed,
+    /// The host certificate cannot be opened.
+    HostCertificate(EnvelopeError),
+    /// The issuing certificate cannot be opened.
+    IssuingCertificate(EnvelopeError),
+    /// It has a `must_understand` bit that this release does not know: update this side.
+    NotUnderstood,
+    /// The issuing certificate may not sign this host certificate.
+    BeyondLimits,
+    /// Its numbers cannot hold.
+    Policy(PolicyError),
+    /// Not valid yet.
+    NotYetValid {
+        /// When it begins.
+        not_before: Timestamp,
+    },
+    /// Valid no more.
+    Ended {
+        /// When it ended.
+        not_after: Timestamp,
+    },
+}
+
+impl fmt::Display for ChainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ChainError::Malformed => f.write_str("the chain is malformed"),
+            ChainError::HostCertificate(error) => write!(f, "host certificate: {error}"),
+            ChainError::IssuingCertificate(error) => write!(f, "issuing certificate: {error}"),
+            ChainError::NotUnderstood => f.write_str("a certificate needs a newer release on this side"),
+            ChainError::BeyondLimits => {
+                f.write_str("the issuing certificate may not sign this host certificate")
+            }
+            ChainError::Policy(error) => write!(f, "host certificate: {error}"),
+            ChainError::NotYetValid { not_before } => {
+                write!(f, "the certificate is valid only from {not_before} on")
+            }
+            ChainError::Ended { not_after } => write!(f, "the certificate has ended at {not_after}"),
+        }
+    }
+}
+
+impl core::error::Error for ChainError {}

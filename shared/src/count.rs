@@ -1,0 +1,396 @@
+//! The count and the threshold: what becomes of one sighting, inside the ledger's transaction.
+//!
+//! [`sight`] reads and writes rows through [`Rows`] and decides; it holds no state of its own, so running it twice on
+//! the same rows is running it once, and every ledger (memory, sled, later a shared database) applies the same rule.
+//! Per product one row keeps the running total, and one counter per absolute hour keeps how many active machines were
+//! last seen in it: a decision costs the same at ten machines and at ten million. `docs/protocol.md` 4 and 6.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::answer::{Grant, ShownLease};
+use crate::ask::AskKind;
+use crate::ids::{Fingerprint, LedgerId, MachineId, ProductId};
+use crate::reason::Reason;
+use crate::record::{Record, RecordState, Tally};
+use crate::serial::{self, Mark, Standing};
+use crate::time::{Timestamp, to_ms};
+
+/// The numbers of a product that a decision needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Machines needed.
+    pub threshold: u32,
+    /// How long a machine that is not seen stays in the count.
+    pub count_window: Duration,
+    /// Life of a lease.
+    pub validity: Duration,
+}
+
+/// One ask whose signatures hold, in the words of the ledger.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    /// The product.
+    pub product: ProductId,
+    /// The machine that asked.
+    pub machine: MachineId,
+    /// What it presented: serial, nonce and its clock.
+    pub presented: Mark,
+    /// Its fingerprint under this ledger's pepper.
+    pub fingerprint: Fingerprint,
+    /// What it asked for.
+    pub kind: AskKind,
+    /// Whether it keeps state.
+    pub kept: bool,
+    /// The identity that it replaces, and has signed with.
+    pub replaces: Option<MachineId>,
+    /// The lease that it showed, verified: of this product and organisation.
+    pub shown: Option<ShownLease>,
+    /// The host's wall clock when the ask came in.
+    pub at: Timestamp,
+    /// The product's numbers.
+    pub terms: Terms,
+}
+
+/// What was decided, and what else was noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The answer.
+    pub decision: Decision,
+    /// Whether the machine had an active record before: its word on the clock counts.
+    pub known: bool,
+    /// Whether it showed a lease of this very ledger that is ahead of its record: the ledger was restored or copied.
+    pub ledger_is_behind: bool,
+}
+
+/// What the machine is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Licensed.
+    Lease {
+        /// The serial of the answer.
+        serial: u64,
+        /// Count and evidence.
+        grant: Grant,
+    },
+    /// Counted, and too few so far.
+    Waiting {
+        /// The serial of the answer.
+        serial: u64,
+        /// Machines counted.
+        count: u64,
+    },
+    /// Out of the count.
+    Released {
+        /// The serial of the answer.
+        serial: u64,
+    },
+    /// Refused; nothing was written.
+    Refused(Reason),
+}
+
+/// The rows of a ledger inside one transaction. What is put is read back by the same transaction.
+pub trait Rows {
+    /// Why a row could not be read.
+    type Error;
+
+    /// The ledger's id.
+    fn ledger(&self) -> LedgerId;
+    /// How long an hour is, in milliseconds, at least 1.
+    fn hour_width_ms(&self) -> u64;
+    /// The ledger's last time.
+    fn last_time(&mut self) -> Result<Option<Timestamp>, Self::Error>;
+    /// Sets it.
+    fn put_last_time(&mut self, time: Timestamp);
+    /// What is known of a machine.
+    fn record(&mut self, product: ProductId, machine: MachineId) -> Result<Option<Record>, Self::Error>;
+    /// Sets it.
+    fn put_record(&mut self, product: ProductId, machine: MachineId, record: Record);
+    /// The running count of a product.
+    fn tally(&mut self, product: ProductId) -> Result<Option<Tally>, Self::Error>;
+    /// Sets it.
+    fn put_tally(&mut self, product: ProductId, tally: Tally);
+    /// How many active machines were last seen in this hour.
+    fn hour(&mut self, product: ProductId, hour: i64) -> Result<u64, Self::Error>;
+    /// Sets it; zero removes it.
+    fn put_hour(&mut self, product: ProductId, hour: i64, machines: u64);
+    /// Every hour that has a counter: read when the window changes or after a long silence, never in between.
+    fn hours(&mut self, product: ProductId) -> Result<Vec<(i64, u64)>, Self::Error>;
+    /// How many asks from machines without state this day has had.
+    fn unkept(&mut self, product: ProductId, day: i64) -> Result<u64, Self::Error>;
+    /// Sets it.
+    fn put_unkept(&mut self, product: ProductId, day: i64, asks: u64);
+}
+
+/// Decides one sighting and writes what follows from it.
+///
+/// # Errors
+/// A row could not be read; nothing of the transaction may then be kept.
+pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::Error> {
+    let Sighting { product, machine, .. } = *sighting;
+    // Ledger time never goes back, whatever the wall clock does between two asks.
+    let now = rows.last_time()?.map_or(sighting.at, |last| last.max(sighting.at));
+    let mut tally = read(rows, product, &sighting.terms, now)?;
+    let record = rows.record(product, machine)?;
+    let known = record.is_some_and(|record| record.state == RecordState::Active);
+    let ledger_is_behind = match (&record, &sighting.shown) {
+        (Some(record), Some(shown)) => {
+            shown.machine == machine && shown.ledger == rows.ledger() && record.serial < shown.serial
+        }
+        _ => false,
+    };
+    let outcome = |decision| Ok(Outcome { decision, known, ledger_is_behind });
+    if !sighting.kept {
+        let decision = pass_by(rows, sighting, &mut tally, now)?;
+        rows.put_last_time(now);
+        return outcome(decision);
+    }
+    if record.is_some_and(|record| record.state == RecordState::Blocked) {
+        return outcome(Decision::Refused(Reason::Blocked));
+    }
+    let remembered = record.map(|r| Mark { serial: r.serial, nonce: r.nonce, asked_at: r.asked_at });
+    let (serial, fresh) = match serial::compare(remembered.as_ref(), &sighting.presented) {
+        Standing::Next { serial } => (serial, true),
+        Standing::Again { serial, fresher } => (serial, fresher),
+        Standing::Replay => return outcome(Decision::Refused(Reason::Replayed)),
+        Standing::Copy => return outcome(Decision::Refused(Reason::Copied)),
+    };
+    let state = match sighting.kind {
+        AskKind::Activate => RecordState::Active,
+        AskKind::Release => RecordState::Released,
+    };
+    // The network has sent an ask twice. What it said stands already, or has been overtaken since.
+    if !fresh && record.is_some_and(|record| record.state != state) {
+        return outcome(Decision::Refused(Reason::Replayed));
+    }
+    let mut next = Record {
+        state,
+        serial,
+        nonce: sighting.presented.nonce,
+        asked_at: sighting.presented.asked_at,
+        seen_at: now,
+        first_seen: record.map_or(now, |record| record.first_seen),
+        licensed_until: record.and_then(|record| record.licensed_until),
+        fingerprint: sighting.fingerprint,
+    };
+    if let (false, Some(record)) = (fresh, record) {
+        next = record;
+    }
+    leave(rows, product, &mut tally, record.as_ref())?;
+    enter(rows, product, &mut tally, &next)?;
+    if record.is_none() {
+        take_seat(rows, sighting, &mut tally)?;
+    }
+    let decision = match sighting.kind {
+        AskKind::Release => {
+            next.licensed_until = None;
+            Decision::Released { serial }
+        }
+        AskKind::Activate => match grant(sighting, &mut tally, now) {
+            None => Decision::Waiting { serial, count: tally.total },
+            Some(grant) => {
+                next.licensed_until = Some(sighting.at + sighting.terms.validity);
+                Decision::Lease { serial, grant }
+            }
+        },
+    };
+    rows.put_record(product, machine, next);
+    rows.put_tally(product, tally);
+    rows.put_last_time(now);
+    outcome(decision)
+}
+
+/// The running count as of `now`: sheds the hours that have left the window. Every decision and every reading begins
+/// here. Nothing is written; whoever changes it further puts it.
+///
+/// # Errors
+/// A row could not be read.
+pub fn read<R: Rows>(
+    rows: &mut R,
+    product: ProductId,
+    terms: &Terms,
+    now: Timestamp,
+) -> Result<Tally, R::Error> {
+    let (hour, window_hours) = (hour_of(rows, now), window_hours(rows, terms));
+    let Some(mut tally) = rows.tally(product)? else {
+        return Ok(Tally { hour, window_hours, total: 0, active: 0, threshold_met_at: None });
+    };
+    let passed = hour.saturating_sub(tally.hour);
+    if tally.window_hours != window_hours || i64::from(window_hours) <= passed {
+        return sum(rows, product, hour, window_hours, tally.threshold_met_at);
+    }
+    for left in 1..=passed {
+        let leaving = tally.hour + left - i64::from(window_hours);
+        tally.total = tally.total.saturating_sub(rows.hour(product, leaving)?);
+    }
+    tally.hour = hour.max(tally.hour);
+    Ok(tally)
+}
+
+/// Ends a doubt of the host's clock: ledger time becomes `now`, even if that is earlier, and the product is summed anew.
+///
+/// # Errors
+/// A row could not be read.
+pub fn settle<R: Rows>(
+    rows: &mut R,
+    product: ProductId,
+    terms: &Terms,
+    now: Timestamp,
+) -> Result<(), R::Error> {
+    rows.put_last_time(now);
+    let Some(tally) = rows.tally(product)? else {
+        return Ok(());
+    };
+    let (hour, window_hours) = (hour_of(rows, now), window_hours(rows, terms));
+    // Evidence from a time that has not come yet would outlive its window.
+    let threshold_met_at = tally.threshold_met_at.map(|at| at.min(now));
+    let tally = sum(rows, product, hour, window_hours, threshold_met_at)?;
+    rows.put_tally(product, tally);
+    Ok(())
+}
+
+/// Whether a machine last seen at `seen_at` is in the count of this row.
+pub fn is_counted(tally: &Tally, seen_at: Timestamp, hour_width_ms: u64) -> bool {
+    in_window(tally, absolute_hour(seen_at, hour_width_ms))
+}
+
+/// The absolute hour of an instant, for hours of this width.
+pub fn absolute_hour(at: Timestamp, hour_width_ms: u64) -> i64 {
+    at.unix_ms().div_euclid(i64::try_from(hour_width_ms.max(1)).unwrap_or(i64::MAX))
+}
+
+/// The day, in UTC, under which asks of machines without state are added up.
+pub fn day_of(at: Timestamp) -> i64 {
+    at.unix_ms().div_euclid(86_400_000)
+}
+
+fn hour_of<R: Rows>(rows: &R, at: Timestamp) -> i64 {
+    absolute_hour(at, rows.hour_width_ms())
+}
+
+fn window_hours<R: Rows>(rows: &R, terms: &Terms) -> u32 {
+    let window_ms = u64::try_from(to_ms(terms.count_window)).unwrap_or(u64::MAX);
+    u32::try_from(window_ms.div_ceil(rows.hour_width_ms().max(1)).max(1)).unwrap_or(u32::MAX)
+}
+
+/// Counted iff hour(seen) > hour(now) - ceil(window / width).
+fn in_window(tally: &Tally, hour: i64) -> bool {
+    tally.hour.saturating_sub(i64::from(tally.window_hours)) < hour
+}
+
+fn sum<R: Rows>(
+    rows: &mut R,
+    product: ProductId,
+    hour: i64,
+    window_hours: u32,
+    threshold_met_at: Option<Timestamp>,
+) -> Result<Tally, R::Error> {
+    let mut tally = Tally { hour, window_hours, total: 0, active: 0, threshold_met_at };
+    for (hour, machines) in rows.hours(product)? {
+        tally.active += machines;
+        if in_window(&tally, hour) {
+            tally.total += machines;
+        }
+    }
+    Ok(tally)
+}
+
+/// Takes an active record out of its hour and out of the count.
+fn leave<R: Rows>(
+    rows: &mut R,
+    product: ProductId,
+    tally: &mut Tally,
+    record: Option<&Record>,
+) -> Result<(), R::Error> {
+    let Some(record) = record.filter(|record| record.state == RecordState::Active) else {
+        return Ok(());
+    };
+    let hour = hour_of(rows, record.seen_at);
+    let machines = rows.hour(product, hour)?;
+    rows.put_hour(product, hour, machines.saturating_sub(1));
+    tally.active = tally.active.saturating_sub(1);
+    if in_window(tally, hour) {
+        tally.total = tally.total.saturating_sub(1);
+    }
+    Ok(())
+}
+
+/// Puts an active record into its hour and into the count.
+fn enter<R: Rows>(
+    rows: &mut R,
+    product: ProductId,
+    tally: &mut Tally,
+    record: &Record,
+) -> Result<(), R::Error> {
+    if record.state != RecordState::Active {
+        return Ok(());
+    }
+    let hour = hour_of(rows, record.seen_at);
+    let machines = rows.hour(product, hour)?;
+    rows.put_hour(product, hour, machines + 1);
+    tally.active += 1;
+    if in_window(tally, hour) {
+        tally.total += 1;
+    }
+    Ok(())
+}
+
+/// A new identity of an installation takes the old one's seat: still one machine. If a copy lives on under the old
+/// identity, its next good ask brings that seat back, and then there are two. An empty fingerprint equals none.
+///
+/// It happens once, when the new identity is entered: asking again must not push out the copy that has come back.
+fn take_seat<R: Rows>(rows: &mut R, sighting: &Sighting, tally: &mut Tally) -> Result<(), R::Error> {
+    let Some(replaced) = sighting.replaces else {
+        return Ok(());
+    };
+    let Some(mut old) = rows.record(sighting.product, replaced)? else {
+        return Ok(());
+    };
+    if old.state != RecordState::Active || !old.fingerprint.same_as(&sighting.fingerprint) {
+        return Ok(());
+    }
+    leave(rows, sighting.product, tally, Some(&old))?;
+    old.state = RecordState::Replaced;
+    rows.put_record(sighting.product, replaced, old);
+    Ok(())
+}
+
+/// The threshold rule with its evidence.
+///
+/// Evidence counts for whoever shows a lease, expired or not, that names the asker or the identity it replaces; a first
+/// activation never uses it. It is copied unchanged, so it cannot renew itself.
+fn grant(sighting: &Sighting, tally: &mut Tally, now: Timestamp) -> Option<Grant> {
+    let count = tally.total;
+    if u64::from(sighting.terms.threshold) <= count {
+        tally.threshold_met_at = Some(now);
+        return Some(Grant { count, threshold_met_at: now });
+    }
+    let shown = sighting
+        .shown
+        .filter(|shown| shown.machine == sighting.machine || sighting.replaces == Some(shown.machine))?;
+    let threshold_met_at =
+        tally.threshold_met_at.map_or(shown.threshold_met_at, |own| own.max(shown.threshold_met_at));
+    (now.since(threshold_met_at) < sighting.terms.count_window).then_some(Grant { count, threshold_met_at })
+}
+
+/// A machine that cannot keep state: licensed when others meet the threshold, remembered only as one more ask today.
+fn pass_by<R: Rows>(
+    rows: &mut R,
+    sighting: &Sighting,
+    tally: &mut Tally,
+    now: Timestamp,
+) -> Result<Decision, R::Error> {
+    let serial = sighting.presented.serial.saturating_add(1);
+    if sighting.kind == AskKind::Release {
+        return Ok(Decision::Released { serial });
+    }
+    let day = day_of(now);
+    let asks = rows.unkept(sighting.product, day)?;
+    rows.put_unkept(sighting.product, day, asks + 1);
+    let decision = match grant(sighting, tally, now) {
+        None => Decision::Waiting { serial, count: tally.total },
+        Some(grant) => Decision::Lease { serial, grant },
+    };
+    rows.put_tally(sighting.product, *tally);
+    Ok(decision)
+}

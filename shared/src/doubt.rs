@@ -1,0 +1,333 @@
+//! A host that doubts its own clock.
+//!
+//! A wrong clock at the host would age out everybody or nobody, and would refuse every machine for its own fault. So the
+//! host compares its wall clock with its monotonic one, with the last commit of its ledger, and with what machines that it
+//! knows say of the time. In doubt it counts nobody, ages nobody and signs no lease. [`HostClock`] is told what the
+//! clocks say and what machines say; it reads nothing itself. `docs/protocol.md` 5.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::ids::MachineId;
+use crate::time::{Length, Timestamp};
+
+/// Wall and monotonic clock that part by more than this were parted by somebody.
+const PARTED: Duration = Duration::from_hours(1);
+
+/// A host that starts before its last commit by more than this has a wrong clock, or had one.
+const BEFORE_LAST_COMMIT: Duration = Duration::from_mins(5);
+
+/// What a machine says of the time is forgotten after this, by the monotonic clock.
+const WITNESS_LIFE: Duration = Duration::from_hours(1);
+
+/// How many known machines decide; where fewer are known, all of them.
+const QUORUM: u64 = 3;
+
+/// How long a host in doubt asks machines to stay away.
+pub const ASK_AGAIN: Duration = Duration::from_mins(1);
+
+/// What both clocks said at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// The monotonic clock.
+    pub monotonic: Duration,
+}
+
+/// How a machine's clock compares with the host's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skew {
+    /// Within the tolerance.
+    Agrees,
+    /// The machine is ahead by more than the tolerance.
+    Ahead,
+    /// The machine is behind by more than the tolerance.
+    Behind,
+}
+
+impl Skew {
+    /// How a clock that says `machine` compares with one that says `host`. Exactly the tolerance agrees.
+    pub fn of(machine: Timestamp, host: Timestamp, tolerance: Duration) -> Skew {
+        if machine.apart(host) <= tolerance {
+            return Skew::Agrees;
+        }
+        if host < machine { Skew::Ahead } else { Skew::Behind }
+    }
+}
+
+/// Why a host doubts its clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// The wall clock moved and the monotonic one did not.
+    Jumped {
+        /// By how much.
+        by: Duration,
+        /// Whether it moved forward.
+        forward: bool,
+    },
+    /// The host started before the last commit of its own ledger.
+    BeforeLastCommit {
+        /// That commit.
+        last_commit: Timestamp,
+    },
+    /// The host started more than a whole window after the last commit of its own ledger.
+    LongAfterLastCommit {
+        /// That commit.
+        last_commit: Timestamp,
+    },
+    /// Known machines are out in the same direction and none agrees.
+    Outvoted {
+        /// Whether the machines are ahead of the host.
+        machines_ahead: bool,
+    },
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Doubt::Jumped { by, forward } => {
+                write!(f, "it was set {} by {}", if *forward { "forward" } else { "back" }, Length(*by))
+            }
+            Doubt::BeforeLastCommit { last_commit } => {
+                write!(f, "the host started before its ledger's last entry, {last_commit}")
+            }
+            Doubt::LongAfterLastCommit { last_commit } => {
+                write!(
+                    f,
+                    "the host started more than a whole count window after its ledger's last entry, {last_commit}"
+                )
+            }
+            Doubt::Outvoted { machines_ahead } => {
+                write!(
+                    f,
+                    "known machines say that it is {}",
+                    if *machines_ahead { "behind" } else { "ahead" }
+                )
+            }
+        }
+    }
+}
+
+/// The host's judgement of its own clock.
+#[derive(Debug)]
+pub struct HostClock {
+    last: Reading,
+    doubt: Option<Doubt>,
+    agreed_at: Option<Duration>,
+    agreeing: Vec<MachineId>,
+    ahead: Vec<(MachineId, Duration)>,
+    behind: Vec<(MachineId, Duration)>,
+}
+
+impl HostClock {
+    /// At start-up. A new ledger has no last commit, and no doubt. `longest_window` is that of all products.
+    pub fn start(now: Reading, last_commit: Option<Timestamp>, longest_window: Duration) -> HostClock {
+        let doubt = last_commit.and_then(|last_commit| {
+            if BEFORE_LAST_COMMIT < last_commit.since(now.wall) {
+                return Some(Doubt::BeforeLastCommit { last_commit });
+            }
+            let late = longest_window < now.wall.since(last_commit);
+            late.then_some(Doubt::LongAfterLastCommit { last_commit })
+        });
+        let (agreeing, ahead, behind) = (Vec::new(), Vec::new(), Vec::new());
+        HostClock { last: now, doubt, agreed_at: None, agreeing, ahead, behind }
+    }
+
+    /// Why the clock is doubted, if it is.
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.doubt
+    }
+
+    /// What the clocks say now. Notices when they have parted since the last reading.
+    pub fn read(&mut self, now: Reading) {
+        let waited = now.monotonic.saturating_sub(self.last.monotonic);
+        let expected = self.last.wall + waited;
+        self.last = now;
+        let by = now.wall.apart(expected);
+        if PARTED < by && self.doubt.is_none() {
+            self.begin(Doubt::Jumped { by, forward: expected < now.wall });
+        }
+    }
+
+    /// What a known machine (one with an active record) says of the time; `known` is how many there are.
+    ///
+    /// Returns whether this ended a doubt: the ledger then has to be settled at the wall clock before it counts again.
+    pub fn witness(&mut self, monotonic: Duration, machine: MachineId, skew: Skew, known: u64) -> bool {
+        let quorum = usize::try_from(known.clamp(1, QUORUM)).unwrap_or(usize::MAX);
+        match skew {
+            Skew::Agrees => self.agrees(monotonic, machine, quorum),
+            Skew::Ahead | Skew::Behind => {
+                self.is_out(monotonic, machine, skew == Skew::Ahead, quorum);
+                false
+            }
+        }
+    }
+
+    /// The administrator says that the clock is right. Returns the doubt that this ended.
+    pub fn confirm(&mut self) -> Option<Doubt> {
+        self.forget();
+        self.doubt.take()
+    }
+
+    fn agrees(&mut self, monotonic: Duration, machine: MachineId, quorum: usize) -> bool {
+        self.agreed_at = Some(monotonic);
+        if self.doubt.is_none() {
+            self.ahead.clear();
+            self.behind.clear();
+            return false;
+        }
+        if !self.agreeing.contains(&machine) {
+            self.agreeing.push(machine);
+        }
+        let ended = quorum <= self.agreeing.len();
+        if ended {
+            self.forget();
+            self.agreed_at = Some(monotonic);
+            self.doubt = None;
+        }
+        ended
+    }
+
+    fn is_out(&mut self, monotonic: Duration, machine: MachineId, ahead: bool, quorum: usize) {
+        let lives = |at: Duration| monotonic.saturating_sub(at) < WITNESS_LIFE;
+        let out = if ahead { &mut self.ahead } else { &mut self.behind };
+        out.retain(|(other, at)| *other != machine && lives(*at));
+        out.push((machine, monotonic));
+        if out.len() < quorum || self.agreed_at.is_some_and(lives) || self.doubt.is_some() {
+            // Never more than decide: the list stays small whoever asks.
+            out.truncate(quorum);
+            return;
+        }
+        self.begin(Doubt::Outvoted { machines_ahead: ahead });
+    }
+
+    fn begin(&mut self, doubt: Doubt) {
+        self.forget();
+        self.doubt = Some(doubt);
+    }
+
+    fn forget(&mut self) {
+        self.agreed_at = None;
+        self.agreeing.clear();
+        self.ahead.clear();
+        self.behind.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    const HOUR: Duration = Duration::from_hours(1);
+    const DAY: Duration = Duration::from_hours(24);
+    const WINDOW: Duration = Duration::from_hours(30 * 24);
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_unix_ms(1_763_000_000_000 + hours * 3_600_000)
+    }
+
+    fn machine(number: u8) -> MachineId {
+        MachineId::from_bytes([number; 16])
+    }
+
+    fn reading(wall: Timestamp, monotonic: Duration) -> Reading {
+        Reading { wall, monotonic }
+    }
+
+    fn started(wall: Timestamp, last_commit: Option<Timestamp>) -> HostClock {
+        HostClock::start(reading(wall, Duration::ZERO), last_commit, WINDOW)
+    }
+
+    #[test]
+    fn a_new_ledger_has_no_doubt() {
+        assert_eq!(started(at(0), None).doubt(), None);
+    }
+
+    #[test]
+    fn a_start_before_the_last_commit_or_long_after_it_is_doubted() {
+        let minutes = |n: u64| Duration::from_mins(n);
+        assert_eq!(started(at(0), Some(at(0) + minutes(5))).doubt(), None);
+        let doubt = started(at(0), Some(at(0) + minutes(5) + Duration::from_millis(1))).doubt();
+        assert!(matches!(doubt, Some(Doubt::BeforeLastCommit { .. })));
+        assert_eq!(started(at(0) + WINDOW, Some(at(0))).doubt(), None);
+        let doubt = started(at(0) + WINDOW + minutes(1), Some(at(0))).doubt();
+        assert!(matches!(doubt, Some(Doubt::LongAfterLastCommit { .. })));
+    }
+
+    #[test]
+    fn clocks_that_part_by_more_than_an_hour_are_doubted_either_way() {
+        for (wall, text) in [(at(2), None), (at(25), Some("forward by 23 h")), (at(-1), Some("back by 3 h"))]
+        {
+            let mut clock = started(at(0), None);
+            clock.read(reading(wall, 2 * HOUR));
+            let found = clock.doubt().map(|doubt| doubt.to_string());
+            assert_eq!(found.as_deref(), text.map(|text| alloc::format!("it was set {text}")).as_deref());
+        }
+        let mut clock = started(at(0), None);
+        clock.read(reading(at(1), Duration::ZERO));
+        assert_eq!(clock.doubt(), None, "exactly an hour is not more than an hour");
+    }
+
+    #[test]
+    fn three_known_machines_outvote_a_clock_unless_one_agrees() {
+        let mut clock = started(at(0), None);
+        clock.witness(HOUR, machine(1), Skew::Behind, 100);
+        clock.witness(HOUR, machine(1), Skew::Behind, 100);
+        clock.witness(HOUR, machine(2), Skew::Behind, 100);
+        clock.witness(HOUR, machine(3), Skew::Ahead, 100);
+        assert_eq!(
+            clock.doubt(),
+            None,
+            "the same machine twice is one, and another direction is another matter"
+        );
+        clock.witness(HOUR, machine(4), Skew::Behind, 100);
+        assert_eq!(clock.doubt(), Some(Doubt::Outvoted { machines_ahead: false }));
+
+        let mut clock = started(at(0), None);
+        clock.witness(Duration::ZERO, machine(9), Skew::Agrees, 100);
+        for number in 1..=3 {
+            clock.witness(Duration::from_mins(59), machine(number), Skew::Behind, 100);
+        }
+        assert_eq!(clock.doubt(), None, "one has agreed in the last hour");
+        clock.witness(HOUR, machine(4), Skew::Behind, 100);
+        assert!(clock.doubt().is_some(), "and its word has lapsed");
+    }
+
+    #[test]
+    fn where_fewer_than_three_are_known_all_of_them_decide() {
+        let mut clock = started(at(0), None);
+        clock.witness(HOUR, machine(1), Skew::Ahead, 2);
+        assert_eq!(clock.doubt(), None);
+        clock.witness(HOUR, machine(2), Skew::Ahead, 2);
+        assert!(clock.doubt().is_some());
+        assert!(!clock.witness(HOUR, machine(1), Skew::Agrees, 2));
+        assert!(clock.witness(HOUR, machine(2), Skew::Agrees, 2));
+        assert_eq!(clock.doubt(), None);
+    }
+
+    #[test]
+    fn a_doubt_ends_when_three_agree_or_when_it_is_confirmed() {
+        let mut clock = started(at(0), Some(at(24)));
+        assert!(!clock.witness(HOUR, machine(1), Skew::Agrees, 50));
+        assert!(!clock.witness(HOUR, machine(1), Skew::Agrees, 50));
+        assert!(!clock.witness(HOUR, machine(2), Skew::Agrees, 50));
+        assert!(clock.witness(HOUR, machine(3), Skew::Agrees, 50));
+        assert_eq!(clock.doubt(), None);
+
+        let mut clock = started(at(0), Some(at(24)));
+        assert_eq!(clock.confirm(), Some(Doubt::BeforeLastCommit { last_commit: at(24) }));
+        assert_eq!((clock.confirm(), clock.doubt()), (None, None));
+    }
+
+    #[test]
+    fn the_tolerance_itself_agrees() {
+        let tolerance = 4 * HOUR;
+        assert_eq!(Skew::of(at(4), at(0), tolerance), Skew::Agrees);
+        assert_eq!(Skew::of(at(4) + Duration::from_millis(1), at(0), tolerance), Skew::Ahead);
+        assert_eq!(Skew::of(at(-4), at(0), tolerance), Skew::Agrees);
+        assert_eq!(Skew::of(at(0) - DAY, at(0), tolerance), Skew::Behind);
+    }
+}

@@ -1,0 +1,40 @@
+//! The rules of activation: what is counted, who is licensed, what is believed, and why somebody is refused.
+//!
+//! Everything here is pure. The time, the randomness and the bytes are arguments; there is no clock, no input or
+//! output and nothing that waits, and `no_std` holds that without a review. The shells (`kms-client`, `kms-host`,
+//! `kms-vendor`) read clocks, sockets and disks, and do what is decided here. What the rules mean is told in
+//! `docs/protocol.md`; each module names its section.
+//!
+//! Read in the order of the `mod` lines: the words first, then what is signed, then the two sides that decide.
+#![no_std]
+
+extern crate alloc;
+
+pub mod ids;
+pub mod policy;
+pub mod reason;
+pub mod time;
+
+pub mod answer;
+pub mod ask;
+pub mod certificate;
+pub mod envelope;
+
+pub mod count;
+pub mod doubt;
+pub mod record;
+pub mod serial;
+
+pub mod license;
+pub mod srv;
+
+/// The service label under which hosts are found: `_kms-activation._tcp.<domain>`.
+pub const SERVICE_LABEL: &str = "_kms-activation._tcp";
+
+/// The port of a host that is named without one.
+pub const DEFAULT_PORT: u16 = 21688;
+
+/// The largest message that either side reads, in bytes.
+///
+/// An ask with a sibling's chain stays under 2 KiB; the rest is room for what a later release may add.
+pub const MAX_MESSAGE_BYTES: usize = 16 * 1024;

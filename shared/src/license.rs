@@ -1,0 +1,438 @@
+//! The client's license state machine: what a product is told, when the machine asks, and what an answer changes.
+//!
+//! [`License`] is told what happened ([`License::step`]), says what to do and when to look again
+//! ([`License::wake_at`]), and at any instant where the product stands ([`License::state`]). It never waits, reads no
+//! clock, and no state it can reach takes a function away from the product: it has a notice level and a text, and that
+//! is all. Which answers get here is decided in `answer`. `docs/protocol.md` 2, 5 and 7.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use crate::answer::{Lease, Refused, Waiting};
+use crate::reason::Reason;
+use crate::time::Timestamp;
+
+/// What the vendor compiles into the product, since no certificate has been seen when it is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// From the first start until notices begin.
+    pub grace: Duration,
+    /// When an unlicensed machine asks again, until a certificate says otherwise.
+    pub retry_interval: Duration,
+}
+
+impl Setup {
+    /// The defaults: 25 days, 2 hours.
+    pub const DEFAULT: Setup =
+        Setup { grace: Duration::from_hours(25 * 24), retry_interval: Duration::from_hours(2) };
+}
+
+/// The clock tolerance of a machine that has seen no certificate.
+const FIRST_TOLERANCE: Duration = Duration::from_hours(4);
+
+/// Nobody asks faster than this, whatever an answer says: a loop of asks helps nobody.
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+
+/// Where a product stands. None of these takes a function away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LicenseState {
+    /// Not activated yet, and nothing is said until then.
+    InGrace {
+        /// When notices begin.
+        until: Timestamp,
+    },
+    /// Licensed.
+    Licensed {
+        /// When the lease ends.
+        until: Timestamp,
+    },
+    /// Licensed, and no renewal has succeeded for a whole back-off step.
+    RenewalOverdue {
+        /// When the lease ends.
+        until: Timestamp,
+        /// When the renewal was due.
+        since: Timestamp,
+    },
+    /// Licensed, and the end is near.
+    ExpiringSoon {
+        /// When the lease ends.
+        until: Timestamp,
+    },
+    /// The lease has ended.
+    Lapsed {
+        /// When.
+        since: Timestamp,
+    },
+    /// Grace is over, and no lease was ever held.
+    NeverActivated {
+        /// When grace ended.
+        since: Timestamp,
+    },
+    /// A host has refused this machine because its clock is wrong.
+    ClockWrong {
+        /// By how much.
+        by: Duration,
+        /// Whether it is ahead.
+        ahead: bool,
+        /// When the lease ends that is held, if one is and it has not ended.
+        licensed_until: Option<Timestamp>,
+        /// Whether notices would be shown even if the clock were right.
+        notices: bool,
+    },
+    /// Licensed for good: a counted key.
+    LicensedWithoutEnd,
+}
+
+/// How much a product should say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Notice {
+    /// Nothing: all is well, or nothing that concerns the user.
+    Silent,
+    /// Where somebody looks for it: an about box, a status line.
+    Info,
+    /// Where everybody sees it. The product works on.
+    Warning,
+}
+
+impl LicenseState {
+    /// How much a product should say.
+    pub const fn notice(&self) -> Notice {
+        match self {
+            LicenseState::InGrace { .. }
+            | LicenseState::Licensed { .. }
+            | LicenseState::LicensedWithoutEnd => Notice::Silent,
+            LicenseState::RenewalOverdue { .. } | LicenseState::ClockWrong { notices: false, .. } => {
+                Notice::Info
+            }
+            LicenseState::ExpiringSoon { .. }
+            | LicenseState::Lapsed { .. }
+            | LicenseState::NeverActivated { .. }
+            | LicenseState::ClockWrong { notices: true, .. } => Notice::Warning,
+        }
+    }
+
+    /// The key under which a product keeps its own text for this state, in its own languages. Stable.
+    pub const fn text_key(&self) -> &'static str {
+        match self {
+            LicenseState::InGrace { .. } => "license.in-grace",
+            LicenseState::Licensed { .. } => "license.licensed",
+            LicenseState::RenewalOverdue { .. } => "license.renewal-overdue",
+            LicenseState::ExpiringSoon { .. } => "license.expiring-soon",
+            LicenseState::Lapsed { .. } => "license.lapsed",
+            LicenseState::NeverActivated { .. } => "license.never-activated",
+            LicenseState::ClockWrong { .. } => "license.clock-wrong",
+            LicenseState::LicensedWithoutEnd => "license.without-end",
+        }
+    }
+
+    /// Whether a license is held now.
+    pub const fn is_licensed(&self) -> bool {
+        match self {
+            LicenseState::Licensed { .. }
+            | LicenseState::RenewalOverdue { .. }
+            | LicenseState::ExpiringSoon { .. }
+            | LicenseState::LicensedWithoutEnd => true,
+            LicenseState::ClockWrong { licensed_until, .. } => licensed_until.is_some(),
+            LicenseState::InGrace { .. }
+            | LicenseState::Lapsed { .. }
+            | LicenseState::NeverActivated { .. } => false,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The agent looked at the clock: its timer fired, the machine woke, the product started.
+    Woke,
+    /// Somebody wants an ask now, whatever the timer says.
+    Wanted,
+    /// A lease was accepted.
+    Leased(&'a Lease),
+    /// A waiting was accepted, and no host gave a lease.
+    Waited(&'a Waiting),
+    /// A release was accepted, signed at this host time.
+    Released(Timestamp),
+    /// A refusal was believed, and no host gave anything better.
+    Refused(&'a Refused),
+    /// No host gave an answer that could be used, for the reason with this code.
+    Failed(&'a str),
+}
+
+/// What to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Go through the hosts until one gives a lease, and tell what came of it.
+    Ask,
+}
+
+/// A share of the jitter, drawn by the shell once for each event: from none of it (0) to all of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw(pub u32);
+
+impl Draw {
+    /// `length`, earlier by up to a fifth. Never later: what a host or a back-off has promised is an upper bound, and a
+    /// renewal that came late could leave the count window.
+    fn earlier(self, length: Duration) -> Duration {
+        let jitter = (length / 5).as_nanos() * u128::from(self.0) / u128::from(u32::MAX);
+        length.saturating_sub(Duration::from_nanos(u64::try_from(jitter).unwrap_or(0)))
+    }
+}
+
+/// When to ask: an instant that was drawn once and is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// At an instant.
+    At {
+        /// The instant.
+        at: Timestamp,
+        /// What the wall clock said when it was drawn.
+        drawn_at: Timestamp,
+    },
+    /// Not before somebody wants it: the machine was released.
+    Never,
+}
+
+/// What a license consists of besides its lease: all of it is saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// When grace began.
+    pub grace_began_at: Timestamp,
+    /// Whether it has been restarted.
+    pub grace_restarted: bool,
+    /// Whether a signed refusal has said that the clock under which it began was behind.
+    pub grace_doubtful: bool,
+    /// The latest time that this machine has believed.
+    pub latest_seen: Timestamp,
+    /// When to ask next.
+    pub timer: Timer,
+    /// Attempts that failed since the last lease.
+    pub failures: u32,
+    /// How many milliseconds the clock is ahead of a host that has refused it for that.
+    pub clock_ahead_ms: Option<i64>,
+    /// The code of the last refusal or failure; empty after a success.
+    pub last_reason: String,
+    /// Count and threshold of the last waiting, if that was the last answer.
+    pub waiting: Option<(u64, u32)>,
+    /// Licensed for good; nothing sets it yet.
+    pub without_end: bool,
+}
+
+/// Where one product on one machine stands.
+#[derive(Clone, Debug)]
+pub struct License {
+    setup: Setup,
+    retry_interval: Duration,
+    tolerance: Duration,
+    lease: Option<Lease>,
+    facts: Facts,
+}
+
+impl License {
+    /// The first start of a product on this machine: grace begins, and the first ask is due.
+    pub fn begin(setup: Setup, now: Timestamp) -> License {
+        let facts = Facts {
+            grace_began_at: now,
+            grace_restarted: false,
+            grace_doubtful: false,
+            latest_seen: now,
+            timer: Timer::At { at: now, drawn_at: now },
+            failures: 0,
+            clock_ahead_ms: None,
+            last_reason: String::new(),
+            waiting: None,
+            without_end: false,
+        };
+        License::resume(setup, facts, None)
+    }
+
+    /// From what was saved.
+    pub fn resume(setup: Setup, facts: Facts, lease: Option<Lease>) -> License {
+        let mut license = License {
+            setup,
+            retry_interval: setup.retry_interval,
+            tolerance: FIRST_TOLERANCE,
+            lease: None,
+            facts,
+        };
+        license.hold(lease);
+        license
+    }
+
+    /// What is to be saved beside the lease.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The lease that is held, ended or not: what the next ask shows.
+    pub fn lease(&self) -> Option<&Lease> {
+        self.lease.as_ref()
+    }
+
+    /// Where the product stands. Costs nothing, and needs nobody.
+    pub fn state(&self, now: Timestamp) -> LicenseState {
+        if self.facts.without_end {
+            return LicenseState::LicensedWithoutEnd;
+        }
+        let by_time = self.state_by_time(now);
+        let Some(ahead_ms) = self.facts.clock_ahead_ms else {
+            return by_time;
+        };
+        LicenseState::ClockWrong {
+            by: Duration::from_millis(ahead_ms.unsigned_abs()),
+            ahead: 0 <= ahead_ms,
+            licensed_until: self.lease.as_ref().map(Lease::expires_at).filter(|_| by_time.is_licensed()),
+            notices: by_time.notice() == Notice::Warning,
+        }
+    }
+
+    /// When to look again: the next ask, or the next change of state that time alone brings. A wall-clock instant; the
+    /// agent re-checks the clock at every wake, and never sleeps longer than a few minutes.
+    pub fn wake_at(&self, now: Timestamp) -> Timestamp {
+        let ask_at = match self.facts.timer {
+            Timer::At { at, .. } => at,
+            Timer::Never => Timestamp::from_unix_ms(i64::MAX),
+        };
+        let now = self.time(now);
+        let changes = match &self.lease {
+            None => [self.grace_ends_at(); 3],
+            Some(lease) => [overdue_at(lease), warning_at(lease), lease.expires_at()],
+        };
+        changes.into_iter().filter(|change| now < *change).fold(ask_at, Timestamp::min)
+    }
+
+    /// Takes note of what happened, and says what to do.
+    pub fn step(&mut self, now: Timestamp, event: Event<'_>, draw: Draw) -> Option<Command> {
+        let clock_was_behind = now + self.tolerance < self.facts.latest_seen;
+        self.facts.latest_seen = self.time(now);
+        match event {
+            Event::Woke => return self.is_due(now).then_some(Command::Ask),
+            Event::Wanted => return Some(Command::Ask),
+            Event::Leased(lease) => {
+                self.accepted(now, lease.issued_at());
+                self.hold(Some(lease.clone()));
+                self.facts.failures = 0;
+                self.facts.waiting = None;
+                self.ask_in(now, draw.earlier(lease.renew_after().since(lease.issued_at())));
+            }
+            Event::Waited(waiting) => {
+                let policy = &waiting.chain.host().policy;
+                (self.retry_interval, self.tolerance) = (policy.retry_interval, policy.clock_tolerance);
+                self.accepted(now, waiting.header.host_time);
+                self.facts.waiting = Some((waiting.count, waiting.threshold));
+                self.facts.last_reason = Reason::CountBelowThreshold.code().into();
+                let step = self.failed(now);
+                self.ask_in(now, draw.earlier(waiting.ask_again.min(step)));
+            }
+            Event::Released(host_time) => {
+                self.accepted(now, host_time);
+                self.lease = None;
+                self.facts.failures = 0;
+                self.facts.waiting = None;
+                self.facts.timer = Timer::Never;
+            }
+            Event::Refused(refused) => {
+                self.facts.last_reason.clone_from(&refused.cause.code);
+                if refused.cause.reason() == Some(Reason::ClockSkew) {
+                    let ahead_ms = now.unix_ms().saturating_sub(refused.host_time.unix_ms());
+                    self.facts.clock_ahead_ms = Some(ahead_ms);
+                    // A clock that was set back since grace began says nothing about the clock that it began under.
+                    self.facts.grace_doubtful |= ahead_ms < 0 && !clock_was_behind;
+                }
+                let step = self.failed(now);
+                self.ask_in(now, draw.earlier(refused.ask_again.min(step)));
+            }
+            Event::Failed(code) => {
+                self.facts.last_reason = code.into();
+                let step = self.failed(now);
+                self.ask_in(now, draw.earlier(step));
+            }
+        }
+        None
+    }
+
+    /// Never earlier than the latest time that was believed: a clock that is set back lengthens nothing.
+    fn time(&self, now: Timestamp) -> Timestamp {
+        now.max(self.facts.latest_seen)
+    }
+
+    fn state_by_time(&self, now: Timestamp) -> LicenseState {
+        let now = self.time(now);
+        let Some(lease) = &self.lease else {
+            let until = self.grace_ends_at();
+            return if now < until {
+                LicenseState::InGrace { until }
+            } else {
+                LicenseState::NeverActivated { since: until }
+            };
+        };
+        let until = lease.expires_at();
+        if until <= now {
+            return LicenseState::Lapsed { since: until };
+        }
+        if warning_at(lease) <= now {
+            return LicenseState::ExpiringSoon { until };
+        }
+        if overdue_at(lease) <= now {
+            return LicenseState::RenewalOverdue { until, since: lease.renew_after() };
+        }
+        LicenseState::Licensed { until }
+    }
+
+    fn grace_ends_at(&self) -> Timestamp {
+        self.facts.grace_began_at + self.setup.grace
+    }
+
+    /// Whether the timer has fired. One that was drawn under a clock that has been set back since is void: it could lie
+    /// years ahead.
+    fn is_due(&self, now: Timestamp) -> bool {
+        match self.facts.timer {
+            Timer::At { at, drawn_at } => at <= now || now + self.tolerance < drawn_at,
+            Timer::Never => false,
+        }
+    }
+
+    fn ask_in(&mut self, now: Timestamp, wait: Duration) {
+        self.facts.timer = Timer::At { at: now + wait.max(SHORTEST_WAIT), drawn_at: now };
+    }
+
+    /// Counts a failure and says when to try again at the latest. A licensed machine backs off, so that a host in
+    /// trouble is not met by its whole fleet; an unlicensed one has nothing to back off from.
+    fn failed(&mut self, now: Timestamp) -> Duration {
+        self.facts.failures = self.facts.failures.saturating_add(1);
+        let Some(lease) = self.lease.as_ref().filter(|lease| self.time(now) < lease.expires_at()) else {
+            return self.retry_interval;
+        };
+        let doublings = (self.facts.failures - 1).min(31);
+        lease.policy().renew_retry.saturating_mul(1 << doublings).min(lease.policy().renew_retry_max)
+    }
+
+    /// What every accepted answer brings: the right time, and with it the end of whatever was wrong with the clock.
+    fn accepted(&mut self, now: Timestamp, host_time: Timestamp) {
+        let began_ahead = host_time + self.tolerance < self.facts.grace_began_at;
+        if (began_ahead || self.facts.grace_doubtful) && !self.facts.grace_restarted && self.lease.is_none() {
+            self.facts.grace_began_at = now;
+            self.facts.grace_restarted = true;
+        }
+        self.facts.grace_doubtful = false;
+        self.facts.clock_ahead_ms = None;
+        self.facts.latest_seen = host_time;
+        self.facts.last_reason.clear();
+    }
+
+    fn hold(&mut self, lease: Option<Lease>) {
+        if let Some(lease) = &lease {
+            self.retry_interval = lease.policy().retry_interval;
+            self.tolerance = lease.policy().clock_tolerance;
+        }
+        self.lease = lease;
+    }
+}
+
+fn warning_at(lease: &Lease) -> Timestamp {
+    lease.expires_at() - lease.policy().expiry_warning
+}
+
+fn overdue_at(lease: &Lease) -> Timestamp {
+    lease.renew_after() + lease.policy().renew_retry_max
+}

@@ -1,0 +1,312 @@
+//! Why somebody was refused, or an attempt failed: one stable code, whose fault it is, one remedy.
+//!
+//! The code stands in signed refusals, in `google.rpc.ErrorInfo`, in logs and on the command line; it is never given
+//! another meaning and never removed. The text may get better. [`Reason::ALL`] is what `explain` prints.
+
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use proto::v1;
+
+/// Who can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nobody has to do anything: it mends itself.
+    Nobody,
+    /// Whoever looks after this machine.
+    Machine,
+    /// Whoever looks after the host.
+    Host,
+    /// Whoever looks after the network or its DNS.
+    Network,
+    /// The vendor of the product.
+    Vendor,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::Nobody => "nobody's: it mends itself",
+            Fault::Machine => "this machine's",
+            Fault::Host => "the host's",
+            Fault::Network => "the network's",
+            Fault::Vendor => "the vendor's",
+        })
+    }
+}
+
+macro_rules! reasons {
+    ($($name:ident $code:literal $fault:ident $summary:literal $remedy:literal)*) => {
+        /// One reason. `summary` may name parameters in braces.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $(#[doc = $summary] $name,)*
+        }
+
+        impl Reason {
+            /// Every reason, in the order in which an ask meets them.
+            pub const ALL: &[Reason] = &[$(Reason::$name,)*];
+
+            /// The stable code.
+            pub const fn code(self) -> &'static str {
+                match self { $(Reason::$name => $code,)* }
+            }
+
+            /// Who can mend it.
+            pub const fn fault(self) -> Fault {
+                match self { $(Reason::$name => Fault::$fault,)* }
+            }
+
+            /// What happened, in one line; parameters stand in braces.
+            pub const fn summary(self) -> &'static str {
+                match self { $(Reason::$name => $summary,)* }
+            }
+
+            /// What to do, in one line.
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Reason::$name => $remedy,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    // Where the client looks for a host.
+    NoHostKnown "NO_HOST_KNOWN" Network
+        "no host is configured, and this machine has no DNS domain in which to look for one"
+        "name a host with `kms-client host set NAME`, or give the machine a DNS domain or search list"
+    DnsNoRecord "DNS_NO_RECORD" Network
+        "DNS has no host: {name} does not exist"
+        "publish an SRV record under that name that points to the host, or name a host on this machine"
+    DnsFailed "DNS_FAILED" Network
+        "DNS gave no answer for {name}: {cause}"
+        "check this machine's DNS server; the name was not found to be missing, nobody answered"
+    HostNameUnknown "HOST_NAME_UNKNOWN" Network
+        "the name {name} has no address"
+        "correct the SRV record's target or the configured name, or add an address record for it"
+    HostUnreachable "HOST_UNREACHABLE" Network
+        "no connection to {address}: {cause}"
+        "check that the host runs and that no firewall stands between; a stale SRV record names hosts that are gone"
+    HostSilent "HOST_SILENT" Network
+        "{address} did not answer in time"
+        "check the host's load and the network; the next host in DNS is tried at once"
+    NotAHost "NOT_A_HOST" Network
+        "what answers at {address} is not an activation host: {cause}"
+        "correct the port in the SRV record or the configured name"
+
+    // What the host cannot sign for.
+    TooLarge "TOO_LARGE" Machine
+        "the ask is larger than {limit} bytes"
+        "update the product: its client library sends more than this release of the host reads"
+    Malformed "MALFORMED" Machine
+        "the host cannot read the ask: {cause}"
+        "update the product, or the host if it is the older of the two"
+    ProductUnknown "PRODUCT_UNKNOWN" Host
+        "the host has no certificate for product {product}"
+        "install the vendor's certificate for this product at the host, or point the machine to the right host"
+    SignatureBad "SIGNATURE_BAD" Machine
+        "the ask is not signed by the machine that it names"
+        "something on the way changes messages, or the machine's state is damaged: run `kms-client identity reset`"
+    Overloaded "OVERLOADED" Nobody
+        "the host has more asks waiting than it will hold"
+        "nothing: it is asked again; if it lasts, look at the host's disk and processor"
+    LedgerFailed "LEDGER_FAILED" Host
+        "the host could not write to its disk"
+        "look at the host's log and disk; it has stopped so that nothing unwritten is acknowledged"
+    Stopping "STOPPING" Nobody
+        "the host is being stopped"
+        "nothing: the next host is asked, or this one when it is back"
+
+    // What the host refuses with a signature.
+    HostClock "HOST_CLOCK" Host
+        "the host doubts its own clock: {cause}"
+        "set the host's clock, then run `kms-host clock confirm`; nobody leaves the count meanwhile"
+    ClockSkew "CLOCK_SKEW" Machine
+        "this machine's clock is {by} {direction} of the host's, more than {tolerance}: the host says {host_time}"
+        "set this machine's clock, and have it follow a time server; nothing is lost meanwhile"
+    CertificateEnded "CERTIFICATE_ENDED" Host
+        "the host's certificate {certificate} has ended at {not_after}"
+        "renew the host's certificate with the vendor; leases already given run on"
+    CertificateNotBegun "CERTIFICATE_NOT_BEGUN" Host
+        "the host's certificate {certificate} is valid only from {not_before} on"
+        "check the host's clock, or wait for that day"
+    ChainNeeded "CHAIN_NEEDED" Nobody
+        "the host needs the certificates of the lease that was shown"
+        "nothing: the machine asks again at once and brings them"
+    Replayed "REPLAYED" Nobody
+        "the host has answered a later ask of this machine"
+        "nothing, unless it repeats: then somebody sends recorded asks"
+    Copied "COPIED" Nobody
+        "another machine uses the same identity, or this machine's disk was set back"
+        "nothing: this machine makes a new identity and keeps its license meanwhile; generalise images before copying"
+    Blocked "BLOCKED" Host
+        "the administrator of the host has blocked this machine"
+        "ask whoever looks after the host"
+    CountBelowThreshold "COUNT_BELOW_THRESHOLD" Host
+        "{count} machines are counted and {threshold} are needed"
+        "nothing on this machine: it is licensed by itself once enough others have asked"
+
+    // What the client does not accept.
+    Untrusted "UNTRUSTED" Host
+        "{address} is not a host of this vendor: {cause}"
+        "find out who runs it: it has no certificate that this product trusts"
+    OtherOrganisation "OTHER_ORGANISATION" Network
+        "{address} is the host of another organisation, {organisation}"
+        "correct DNS, or run `kms-client organisation clear` if this machine has changed hands"
+    AnswerMismatch "ANSWER_MISMATCH" Host
+        "{address} answered something else than was asked: {cause}"
+        "report it to whoever looks after the host: answers are mixed up or recorded"
+    AnswerOutOfTime "ANSWER_OUT_OF_TIME" Host
+        "{address} signed an answer that does not hold at its time: {cause}"
+        "check the clocks of host and machine, and the host's certificate"
+    BeyondLimits "BEYOND_LIMITS" Host
+        "{address} signed more than its certificate allows: {cause}"
+        "report it to the vendor: the host's key may be stolen"
+    NewerProtocol "NEWER_PROTOCOL" Machine
+        "{address} answered in a way that needs a newer client library"
+        "update the product"
+
+    // What the machine cannot do by itself.
+    StateUnwritable "STATE_UNWRITABLE" Machine
+        "nothing can be kept in {path}: {cause}"
+        "make the directory writable for the product; without it this machine is licensed only while it runs"
+    StateDamaged "STATE_DAMAGED" Machine
+        "the saved state in {path} is damaged: {cause}"
+        "nothing: it is made anew; if it repeats, look at the disk"
+    IdentityUnreadable "IDENTITY_UNREADABLE" Machine
+        "this user may read the license but not ask for it: {path}"
+        "nothing: the product's service asks; run it as that user to ask by hand"
+    Busy "BUSY" Nobody
+        "another process of this machine is asking"
+        "nothing: its answer serves every process"
+    RekeyLimit "REKEY_LIMIT" Host
+        "a copy was named more than three times in a day, and no further identity is made before {until}"
+        "find out which machines share this image; the license held runs on"
+}
+
+impl Reason {
+    /// The reason with this code; `None` for one that a later release has added.
+    pub fn from_code(code: &str) -> Option<Reason> {
+        Reason::ALL.iter().copied().find(|reason| reason.code() == code)
+    }
+
+    /// This reason with what its text needs.
+    pub fn with(self, parameters: &[(&str, &dyn fmt::Display)]) -> Cause {
+        let parameters =
+            parameters.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect();
+        Cause { code: self.code().to_owned(), parameters }
+    }
+}
+
+impl From<Reason> for Cause {
+    fn from(reason: Reason) -> Cause {
+        reason.with(&[])
+    }
+}
+
+/// A reason as it occurred: the code, which may be newer than this release, and the values in its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The stable code.
+    pub code: String,
+    /// Name and value of each parameter.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Cause {
+    /// The reason, if this release knows it.
+    pub fn reason(&self) -> Option<Reason> {
+        Reason::from_code(&self.code)
+    }
+
+    /// The value of a parameter.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// What to do, where this release knows it.
+    pub fn remedy(&self) -> &'static str {
+        self.reason().map_or("update this side: it does not know the reason", Reason::remedy)
+    }
+
+    /// From a signed refusal.
+    pub fn decode(code: &str, parameters: &[v1::Parameter]) -> Cause {
+        let parameters = parameters.iter().map(|p| (p.name.clone(), p.value.clone())).collect();
+        Cause { code: code.to_owned(), parameters }
+    }
+
+    /// For a signed refusal.
+    pub fn encode_parameters(&self) -> Vec<v1::Parameter> {
+        let parameter =
+            |(name, value): &(String, String)| v1::Parameter { name: name.clone(), value: value.clone() };
+        self.parameters.iter().map(parameter).collect()
+    }
+}
+
+/// `CODE: what happened`, in one line, with every parameter in its place.
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.code)?;
+        let Some(reason) = self.reason() else {
+            f.write_str("a reason that this release does not know")?;
+            return self
+                .parameters
+                .iter()
+                .try_for_each(|(name, value)| write!(f, ", {name} {}", OneLine(value)));
+        };
+        let mut rest = reason.summary();
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').unwrap_or((after, ""));
+            write!(f, "{before}{}", OneLine(self.parameter(name).unwrap_or("?")))?;
+            rest = after;
+        }
+        f.write_str(rest)
+    }
+}
+
+impl core::error::Error for Cause {}
+
+/// Text from elsewhere, kept to one line: it ends up in logs and terminals.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| write!(f, "{}", if c.is_control() { ' ' } else { c }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn a_cause_reads_as_one_line_with_its_values() {
+        let cause = Reason::CountBelowThreshold.with(&[("count", &7), ("threshold", &25)]);
+        expect!["COUNT_BELOW_THRESHOLD: 7 machines are counted and 25 are needed"]
+            .assert_eq(&cause.to_string());
+        let cause = Reason::NotAHost.with(&[("address", &"10.0.0.1:1\n\u{1b}[2J")]);
+        expect!["NOT_A_HOST: what answers at 10.0.0.1:1  [2J is not an activation host: ?"]
+            .assert_eq(&cause.to_string());
+    }
+
+    #[test]
+    fn a_reason_of_a_later_release_is_shown_as_it_came() {
+        let parameters = [v1::Parameter { name: "seats".into(), value: "3".into() }];
+        let cause = Cause::decode("SEATS_TAKEN", &parameters);
+        expect!["SEATS_TAKEN: a reason that this release does not know, seats 3"]
+            .assert_eq(&cause.to_string());
+        assert_eq!(cause.encode_parameters(), parameters);
+    }
+
+    #[test]
+    fn codes_are_stable_words_and_no_two_alike() {
+        for (index, reason) in Reason::ALL.iter().enumerate() {
+            assert!(reason.code().chars().all(|c| c.is_ascii_uppercase() || c == '_'), "{}", reason.code());
+            assert_eq!(Reason::from_code(reason.code()), Some(*reason));
+            assert!(Reason::ALL[..index].iter().all(|earlier| earlier.code() != reason.code()));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The serial: how a copy is told apart from a lost answer, and both from a recorded ask.
+//!
+//! Every signed answer carries a serial; the machine saves it and presents it in its next ask. An ask is named by its
+//! nonce, which the machine saves before it sends and uses again until an answer is accepted. That is enough for
+//! [`compare`] to decide. What a machine does that is told to be a copy is bounded by [`may_rekey`].
+//! `docs/protocol.md` 3.
+
+use core::time::Duration;
+
+use crate::ids::Nonce;
+use crate::time::Timestamp;
+
+/// One ask, as the rule sees it: what a machine presents, or what the host remembers of the last one it accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Presented: the serial of the last answer the machine accepted. Remembered: the serial of the last answer given.
+    pub serial: u64,
+    /// The name of the ask.
+    pub nonce: Nonce,
+    /// The machine's clock when it sent the ask.
+    pub asked_at: Timestamp,
+}
+
+/// What a presented ask is, beside what is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The machine, wherever it has been meanwhile.
+    Next {
+        /// The serial of the answer.
+        serial: u64,
+    },
+    /// The answer was lost: decide again under the serial that it had.
+    Again {
+        /// The serial of the answer.
+        serial: u64,
+        /// Whether the machine itself sent it later, which refreshes the sighting; else the network sent it twice.
+        fresher: bool,
+    },
+    /// A recorded ask, sent by whomever: nothing changes, and nobody is accused.
+    Replay,
+    /// Two copies of one identity, or a disk that was set back.
+    Copy,
+}
+
+/// Compares what a machine presents with what is remembered of it.
+pub fn compare(remembered: Option<&Mark>, presented: &Mark) -> Standing {
+    let Some(last) = remembered.filter(|last| presented.serial < last.serial) else {
+        let known = remembered.map_or(0, |last| last.serial);
+        return Standing::Next { serial: presented.serial.max(known).saturating_add(1) };
+    };
+    let later = last.asked_at < presented.asked_at;
+    match presented.nonce == last.nonce {
+        true => Standing::Again { serial: last.serial, fresher: later },
+        false if later => Standing::Copy,
+        false => Standing::Replay,
+    }
+}
+
+/// How many new keys a machine makes in a day at the most, when hosts tell it that it is a copy.
+pub const REKEYS_A_DAY: usize = 3;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Whether a machine that was told to be a copy may make a new key now, given when it made the last ones.
+///
+/// # Errors
+/// When it may again.
+pub fn may_rekey(rekeyed_at: &[Timestamp], now: Timestamp) -> Result<(), Timestamp> {
+    // An instant that lies ahead was noted under a wrong clock, and counts for nothing.
+    let recent = rekeyed_at.iter().filter(|at| **at <= now && now.since(**at) < DAY);
+    if recent.clone().count() < REKEYS_A_DAY {
+        return Ok(());
+    }
+    Err(recent.min().map_or(now, |oldest| *oldest + DAY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::String;
+    use expect_test::{Expect, expect};
+
+    fn mark(serial: u64, nonce: u8, asked_at: i64) -> Mark {
+        Mark { serial, nonce: Nonce::from_bytes([nonce; 16]), asked_at: Timestamp::from_unix_ms(asked_at) }
+    }
+
+    /// The host remembers serial 5, given to nonce 1 that was asked at 100.
+    fn check(presented: Mark, expected: Expect) {
+        expected.assert_eq(&format!("{:?}", compare(Some(&mark(5, 1, 100)), &presented)));
+    }
+
+    #[test]
+    fn the_table() {
+        check(mark(5, 2, 200), expect!["Next { serial: 6 }"]);
+        check(mark(9, 2, 200), expect!["Next { serial: 10 }"]);
+        check(mark(5, 2, 50), expect!["Next { serial: 6 }"]);
+        check(mark(4, 1, 101), expect!["Again { serial: 5, fresher: true }"]);
+        check(mark(4, 1, 100), expect!["Again { serial: 5, fresher: false }"]);
+        check(mark(4, 2, 100), expect!["Replay"]);
+        check(mark(4, 2, 99), expect!["Replay"]);
+        check(mark(4, 2, 101), expect!["Copy"]);
+        check(mark(0, 2, 101), expect!["Copy"]);
+    }
+
+    #[test]
+    fn a_machine_that_is_not_remembered_is_entered_above_what_it_presents() {
+        assert_eq!(compare(None, &mark(0, 1, 0)), Standing::Next { serial: 1 });
+        assert_eq!(compare(None, &mark(41, 1, 0)), Standing::Next { serial: 42 });
+    }
+
+    /// Two copies and one ledger; answers are lost at will. As `docs/protocol.md` 3 has it: no alarm for one machine,
+    /// whatever is lost, and every copy that meets the ledger is told apart.
+    #[test]
+    fn copies_are_named_and_lost_answers_are_not() {
+        struct Machine {
+            serial: u64,
+            nonce: u8,
+        }
+        let mut ledger: Option<Mark> = None;
+        let (mut clock, mut nonces) = (0, 0);
+        let mut ask = |machine: &mut Machine, answer_arrives: bool| -> String {
+            clock += 1;
+            let presented = mark(machine.serial, machine.nonce, clock);
+            let standing = compare(ledger.as_ref(), &presented);
+            if let Standing::Next { serial } | Standing::Again { serial, .. } = standing {
+                ledger = Some(Mark { serial, ..presented });
+                if answer_arrives {
+                    nonces += 1;
+                    (machine.serial, machine.nonce) = (serial, 100 + nonces);
+                }
+            }
+            format!("{standing:?}")
+        };
+        let mut machine = Machine { serial: 0, nonce: 1 };
+        expect!["Next { serial: 1 }"].assert_eq(&ask(&mut machine, false));
+        expect!["Again { serial: 1, fresher: true }"].assert_eq(&ask(&mut machine, false));
+        expect!["Again { serial: 1, fresher: true }"].assert_eq(&ask(&mut machine, true));
+        expect!["Next { serial: 2 }"].assert_eq(&ask(&mut machine, true));
+        let mut copy = Machine { serial: machine.serial, nonce: 200 };
+        expect!["Next { serial: 3 }"].assert_eq(&ask(&mut machine, false));
+        expect!["Copy"].assert_eq(&ask(&mut copy, true));
+        expect!["Again { serial: 3, fresher: true }"].assert_eq(&ask(&mut machine, true));
+    }
+
+    #[test]
+    fn three_new_keys_a_day_and_the_fourth_a_day_after_the_first() {
+        let at = Timestamp::from_unix_ms;
+        let day_ms = 86_400_000;
+        assert_eq!(may_rekey(&[], at(0)), Ok(()));
+        assert_eq!(may_rekey(&[at(0), at(1)], at(2)), Ok(()));
+        assert_eq!(may_rekey(&[at(0), at(1), at(2)], at(3)), Err(at(day_ms)));
+        assert_eq!(may_rekey(&[at(0), at(1), at(2)], at(day_ms - 1)), Err(at(day_ms)));
+        assert_eq!(may_rekey(&[at(0), at(1), at(2)], at(day_ms)), Ok(()));
+        assert_eq!(may_rekey(&[at(9), at(9), at(9)], at(3)), Ok(()), "noted under a clock that was ahead");
+    }
+}

@@ -1,0 +1,142 @@
+//! The order in which hosts found by DNS SRV are tried: RFC 2782.
+//!
+//! [`order`] takes the records and a source of randomness and gives a permutation of what is offered. It asks no name
+//! server: `kms-client` does, and remembers the host that gave a lease.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// One SRV record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SrvRecord {
+    /// Lower is tried first.
+    pub priority: u16,
+    /// The share among records of the same priority.
+    pub weight: u16,
+    /// The port.
+    pub port: u16,
+    /// The target's name, fully qualified, with or without its trailing dot.
+    pub target: String,
+}
+
+impl SrvRecord {
+    /// "A Target of "." means that the service is decidedly not available at this domain."
+    fn is_offered(&self) -> bool {
+        !matches!(self.target.as_str(), "" | ".")
+    }
+}
+
+/// Orders the records: by priority, and within one priority by a weighted draw without replacement.
+///
+/// `draw(n)` gives a number from 0 to `n` inclusive, each as likely as the other.
+pub fn order(records: Vec<SrvRecord>, mut draw: impl FnMut(u32) -> u32) -> Vec<SrvRecord> {
+    let mut remaining: Vec<SrvRecord> = records.into_iter().filter(SrvRecord::is_offered).collect();
+    // "all those with weight 0 are placed at the beginning of the list": so they have a very small chance, not none.
+    remaining.sort_by_key(|record| (record.priority, record.weight != 0));
+    let mut ordered = Vec::with_capacity(remaining.len());
+    while let Some(first) = remaining.first() {
+        let rivals = remaining.iter().take_while(|record| record.priority == first.priority).count();
+        let chosen = choose(&remaining[..rivals], &mut draw);
+        ordered.push(remaining.remove(chosen));
+    }
+    ordered
+}
+
+/// "choose a uniform random number between 0 and the sum computed (inclusive), and select the RR whose running sum
+/// value is the first in the selected order which is greater than or equal to the random number selected."
+fn choose(rivals: &[SrvRecord], draw: &mut impl FnMut(u32) -> u32) -> usize {
+    let sum: u32 = rivals.iter().map(|record| u32::from(record.weight)).sum();
+    let drawn = draw(sum);
+    let mut running = 0;
+    let chosen = rivals.iter().position(|record| {
+        running += u32::from(record.weight);
+        drawn <= running
+    });
+    chosen.unwrap_or(rivals.len() - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::ToString;
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    /// `priority/weight` for each record; the draw is the given share of the sum, in hundredths.
+    fn check(records: &[(u16, u16, &str)], share: u32, expected: Expect) {
+        let records = records.iter().map(|(priority, weight, target)| SrvRecord {
+            priority: *priority,
+            weight: *weight,
+            port: 1,
+            target: (*target).to_string(),
+        });
+        let ordered = order(records.collect(), |sum| sum * share / 100);
+        let targets: Vec<_> = ordered.iter().map(|record| record.target.as_str()).collect();
+        expected.assert_eq(&targets.join(" "));
+    }
+
+    #[test]
+    fn priority_comes_first_and_weight_decides_within_it() {
+        let records = [(20, 0, "backup"), (10, 60, "large"), (10, 40, "small")];
+        check(&records, 0, expect!["large small backup"]);
+        check(&records, 60, expect!["large small backup"]);
+        check(&records, 61, expect!["small large backup"]);
+        check(&records, 100, expect!["small large backup"]);
+    }
+
+    #[test]
+    fn weight_zero_has_a_very_small_chance_and_not_none() {
+        let records = [(10, 100, "heavy"), (10, 0, "light")];
+        check(&records, 0, expect!["light heavy"]);
+        check(&records, 1, expect!["heavy light"]);
+    }
+
+    #[test]
+    fn a_lone_dot_means_that_nothing_is_offered() {
+        check(&[(0, 0, ".")], 0, expect![""]);
+        check(&[(0, 0, "."), (0, 0, "host.")], 0, expect!["host."]);
+        check(&[], 0, expect![""]);
+    }
+
+    #[test]
+    fn over_many_draws_the_shares_follow_the_weights() {
+        let records =
+            |target: &str, weight| SrvRecord { priority: 0, weight, port: 1, target: target.to_string() };
+        let mut first_of_large = 0;
+        for drawn in 0..=100 {
+            let mut draws = [drawn, 0].into_iter();
+            let ordered =
+                order(alloc::vec![records("large", 75), records("small", 25)], |_| draws.next().unwrap());
+            first_of_large += u32::from(ordered[0].target == "large");
+        }
+        assert_eq!(first_of_large, 76, "75 of 100 draws and the 0, which goes to whoever stands first");
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_is_a_permutation_sorted_by_priority(
+            records in prop::collection::vec((0_u16..4, any::<u16>()), 0..40),
+            seed in any::<u64>(),
+        ) {
+            let records: Vec<_> = records
+                .into_iter()
+                .enumerate()
+                .map(|(index, (priority, weight))| {
+                    SrvRecord { priority, weight, port: 1, target: format!("host-{index}.") }
+                })
+                .collect();
+            let mut state = seed;
+            let ordered = order(records.clone(), |sum| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                u32::try_from((state >> 33) % (u64::from(sum) + 1)).unwrap()
+            });
+            prop_assert!(ordered.is_sorted_by_key(|record| record.priority));
+            let sorted = |mut records: Vec<SrvRecord>| {
+                records.sort_by(|a, b| a.target.cmp(&b.target));
+                records
+            };
+            prop_assert_eq!(sorted(ordered), sorted(records));
+        }
+    }
+}
