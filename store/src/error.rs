@@ -1,0 +1,166 @@
+//! What can go wrong, by whose fault it is, each with its remedy.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::batch::{MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+
+/// Why a store was not opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error(
+        "another process is running on the store in {}; stop that process, or give this one a directory of its own",
+        .directory.display()
+    )]
+    Locked {
+        /// The store's directory.
+        directory: PathBuf,
+    },
+    /// What is there is not the whole of what was once synced.
+    #[error(
+        "the store in {} is damaged ({found}); restore the whole directory from a backup. \
+         It was not replaced by an empty one",
+        .directory.display()
+    )]
+    Damaged {
+        /// The store's directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// The disk or the user's quota is full. sled needs some space even to open.
+    #[error("no space is left for the store in {}; free some and start again", .directory.display())]
+    NoSpace {
+        /// The store's directory.
+        directory: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system refused something else.
+    #[error(
+        "the store in {} could not be opened; see that the directory and all in it belong to this user and can be \
+         written",
+        .directory.display()
+    )]
+    Io {
+        /// The store's directory.
+        directory: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    pub(crate) fn damaged(directory: &Path, found: impl Into<String>) -> Self {
+        Self::Damaged { directory: directory.to_owned(), found: found.into() }
+    }
+
+    pub(crate) fn io(directory: &Path, source: io::Error) -> Self {
+        let directory = directory.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace { directory, source },
+            _ => Self::Io { directory, source },
+        }
+    }
+}
+
+/// Why a record could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The page that holds the record is not what was written.
+    #[error("the store in {} is damaged ({found}); restore the whole directory from a backup", .directory.display())]
+    Damaged {
+        /// The store's directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// The operating system could not read it.
+    #[error("the store in {} could not be read; check the disk under it", .directory.display())]
+    Io {
+        /// The store's directory.
+        directory: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl ReadError {
+    pub(crate) fn from_sled(directory: &Path, error: sled::Error) -> Self {
+        let directory = directory.to_owned();
+        match error {
+            // A file that ends too early is damage, not a failing disk.
+            sled::Error::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
+                Self::Io { directory, source }
+            }
+            other => Self::Damaged { directory, found: other.to_string() },
+        }
+    }
+}
+
+/// What sled says, without its empty backtrace.
+pub(crate) fn describe(error: &sled::Error) -> String {
+    match error {
+        sled::Error::Corruption { at: Some(place), .. } => format!("its log is not readable at {place:?}"),
+        sled::Error::Corruption { .. } => "its log or the snapshot of it is not readable".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Why a batch was not written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The caller put more into one batch than [`MAX_BATCH`].
+    #[error("a batch of {operations} operations is refused; split it into batches of at most {MAX_BATCH}")]
+    TooManyOperations {
+        /// How many it had.
+        operations: usize,
+    },
+    /// The caller's key is longer than [`MAX_KEY_BYTES`].
+    #[error("a key of {key_bytes} bytes is refused; the most is {MAX_KEY_BYTES}")]
+    KeyTooLong {
+        /// Its length.
+        key_bytes: usize,
+    },
+    /// The caller's value is longer than [`MAX_VALUE_BYTES`].
+    #[error(
+        "a value of {value_bytes} bytes is refused; the most is {MAX_VALUE_BYTES}, keep it in a file of its own"
+    )]
+    ValueTooLong {
+        /// Its length.
+        value_bytes: usize,
+    },
+    /// The store has failed, now or earlier, and stays so.
+    #[error(transparent)]
+    Stopped(#[from] SyncError),
+}
+
+/// The failure that stopped a store for good. It is the same for every call that follows, hence cheap to
+/// clone.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "the store in {} could not {step} and has stopped; nothing since its last sync may be acknowledged. \
+     Exit, see to the disk (space, health), start again",
+    .directory.display()
+)]
+pub struct SyncError {
+    directory: PathBuf,
+    step: &'static str,
+    source: Arc<io::Error>,
+}
+
+impl SyncError {
+    pub(crate) fn new(directory: &Path, step: &'static str, source: io::Error) -> Self {
+        Self { directory: directory.to_owned(), step, source: Arc::new(source) }
+    }
+
+    /// What the operating system, or sled, said.
+    pub fn cause(&self) -> &io::Error {
+        &self.source
+    }
+}

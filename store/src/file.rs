@@ -1,0 +1,131 @@
+//! Single files that must survive: keys, certificates, state. Written whole, named last.
+//!
+//! Records that change by the thousand belong in a [`Store`](crate::Store).
+
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Puts `bytes` in the place of the file at `path`, which need not exist. After a crash there is the old file
+/// or the new one, whole, never a mixture and never neither.
+///
+/// `mode` is the new file's permissions from the moment that it exists, so a 0600 file is at no instant readable
+/// by others; the process's umask may take more away. Elsewhere than on Unix it is ignored.
+///
+/// A crash may leave a file `.NAME.*.new` beside it, with the same mode. It is safe to delete.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let draft = Draft::write(path, bytes, mode)?;
+    fs::rename(&draft.path, path).map_err(|error| FileError::new("replace", path, error))?;
+    sync_dir(parent(path))
+}
+
+/// As [`replace`], for a file that must not exist yet: one that does, even an empty one, is left as it is.
+///
+/// # Errors
+///
+/// [`FileError::kind`] is [`io::ErrorKind::AlreadyExists`] when there is a file. Of two processes that create
+/// the same file at once, one gets that error.
+pub fn create_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let draft = Draft::write(path, bytes, mode)?;
+    // A link, unlike a rename, refuses a name that is taken, and unlike `create_new` it never shows half a
+    // file.
+    fs::hard_link(&draft.path, path).map_err(|error| FileError::new("create", path, error))?;
+    drop(draft);
+    sync_dir(parent(path))
+}
+
+/// Makes the names in a directory durable: created, renamed and deleted entries. The files' bytes are not
+/// included.
+///
+/// Nothing is done elsewhere than on Unix, where directories cannot be opened for this.
+pub fn sync_dir(directory: &Path) -> Result<(), FileError> {
+    #[cfg(unix)]
+    File::open(directory)
+        .and_then(|opened| opened.sync_all())
+        .map_err(|error| FileError::new("sync", directory, error))?;
+    #[cfg(not(unix))]
+    let _ = directory;
+    Ok(())
+}
+
+/// A step of writing a file that failed. The file at the final path is as it was before.
+///
+/// One exception: when the step is "sync" on a directory, the new file is in its place but may be gone after
+/// a power cut.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {step} {}", .path.display())]
+pub struct FileError {
+    step: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl FileError {
+    fn new(step: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { step, path: path.to_owned(), source }
+    }
+
+    /// What kind of failure it was, to tell "already exists" from "no space".
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+
+    pub(crate) fn into_io(self) -> io::Error {
+        io::Error::new(self.kind(), self)
+    }
+}
+
+/// The directory that holds `path`; a bare name is in the current one.
+pub(crate) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        Some(_) => Path::new("."),
+        None => path,
+    }
+}
+
+/// The new bytes under a name of their own, durable already. Dropping it removes that name, if it is still
+/// there.
+struct Draft {
+    path: PathBuf,
+}
+
+impl Draft {
+    fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<Self, FileError> {
+        let draft_path = draft_path(path)?;
+        let create = |error| FileError::new("create", &draft_path, error);
+        let mut file = create_exclusively(&draft_path, mode).map_err(create)?;
+        let draft = Self { path: draft_path };
+        file.write_all(bytes).map_err(|error| FileError::new("write", &draft.path, error))?;
+        file.sync_all().map_err(|error| FileError::new("sync", &draft.path, error))?;
+        Ok(draft)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Renamed already, or litter that harms nobody.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A hidden name beside `path`, different at every call so that two writers never share a draft.
+fn draft_path(path: &Path) -> Result<PathBuf, FileError> {
+    let Some(name) = path.file_name() else {
+        return Err(FileError::new("create", path, io::Error::from(io::ErrorKind::InvalidFilename)));
+    };
+    let different = RandomState::new().hash_one(std::process::id());
+    let draft_name = format!(".{}.{different:016x}.new", name.to_string_lossy());
+    Ok(parent(path).join(draft_name))
+}
+
+fn create_exclusively(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    options.open(path)
+}
