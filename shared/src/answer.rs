@@ -232,7 +232,8 @@ impl Lease {
         if self.renew_after < issued_at || self.expires_at < self.renew_after {
             return Err(AnswerError::BeyondLimits("renew_after"));
         }
-        if policy.count_window <= issued_at.since(self.threshold_met_at) {
+        let has_come = self.threshold_met_at <= issued_at + policy.clock_tolerance;
+        if !has_come || policy.count_window <= issued_at.since(self.threshold_met_at) {
             return Err(AnswerError::BeyondLimits("threshold_met_at"));
         }
         Ok(())

@@ -25,6 +25,8 @@ pub struct Terms {
     pub count_window: Duration,
     /// Life of a lease.
     pub validity: Duration,
+    /// How far a host's clock may be ahead of this one's before its evidence is not believed.
+    pub clock_tolerance: Duration,
 }
 
 /// One ask whose signatures hold, in the words of the ledger.
@@ -140,13 +142,13 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
         _ => false,
     };
     let outcome = |decision| Ok(Outcome { decision, known, ledger_is_behind });
+    if record.is_some_and(|record| record.state == RecordState::Blocked) {
+        return outcome(Decision::Refused(Reason::Blocked));
+    }
     if !sighting.kept {
         let decision = pass_by(rows, sighting, &mut tally, now)?;
         rows.put_last_time(now);
         return outcome(decision);
-    }
-    if record.is_some_and(|record| record.state == RecordState::Blocked) {
-        return outcome(Decision::Refused(Reason::Blocked));
     }
     let remembered = record.map(|r| Mark { serial: r.serial, nonce: r.nonce, asked_at: r.asked_at });
     let (serial, fresh) = match serial::compare(remembered.as_ref(), &sighting.presented) {
@@ -163,19 +165,19 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     if !fresh && record.is_some_and(|record| record.state != state) {
         return outcome(Decision::Refused(Reason::Replayed));
     }
-    let mut next = Record {
-        state,
-        serial,
-        nonce: sighting.presented.nonce,
-        asked_at: sighting.presented.asked_at,
-        seen_at: now,
-        first_seen: record.map_or(now, |record| record.first_seen),
-        licensed_until: record.and_then(|record| record.licensed_until),
-        fingerprint: sighting.fingerprint,
+    let mut next = match record {
+        Some(record) if !fresh => record,
+        _ => Record {
+            state,
+            serial,
+            nonce: sighting.presented.nonce,
+            asked_at: sighting.presented.asked_at,
+            seen_at: now,
+            first_seen: record.map_or(now, |record| record.first_seen),
+            licensed_until: record.and_then(|record| record.licensed_until),
+            fingerprint: sighting.fingerprint,
+        },
     };
-    if let (false, Some(record)) = (fresh, record) {
-        next = record;
-    }
     leave(rows, product, &mut tally, record.as_ref())?;
     enter(rows, product, &mut tally, &next)?;
     if record.is_none() {
@@ -365,9 +367,11 @@ fn grant(sighting: &Sighting, tally: &mut Tally, now: Timestamp) -> Option<Grant
         tally.threshold_met_at = Some(now);
         return Some(Grant { count, threshold_met_at: now });
     }
-    let shown = sighting
-        .shown
-        .filter(|shown| shown.machine == sighting.machine || sighting.replaces == Some(shown.machine))?;
+    let names_the_asker =
+        |shown: &ShownLease| shown.machine == sighting.machine || sighting.replaces == Some(shown.machine);
+    // Evidence from a time that has not come yet would outlive its window; it is not cut to now, which would renew it.
+    let has_come = |shown: &ShownLease| shown.threshold_met_at <= now + sighting.terms.clock_tolerance;
+    let shown = sighting.shown.filter(|shown| names_the_asker(shown) && has_come(shown))?;
     let threshold_met_at =
         tally.threshold_met_at.map_or(shown.threshold_met_at, |own| own.max(shown.threshold_met_at));
     (now.since(threshold_met_at) < sighting.terms.count_window).then_some(Grant { count, threshold_met_at })

@@ -338,6 +338,9 @@ impl License {
                     self.facts.clock_ahead_ms = Some(ahead_ms);
                     // A clock that was set back since grace began says nothing about the clock that it began under.
                     self.facts.grace_doubtful |= ahead_ms < 0 && !clock_was_behind;
+                } else if refused.cause.reason() != Some(Reason::HostClock) {
+                    // A host looks at the clock before it refuses for anything else.
+                    self.facts.clock_ahead_ms = None;
                 }
                 let step = self.failed(now);
                 self.ask_in(now, draw.earlier(refused.ask_again.min(step)));

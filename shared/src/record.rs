@@ -84,7 +84,7 @@ pub struct Record {
 
 impl Record {
     /// version | state | serial | nonce | asked_at | seen_at | first_seen | licensed_until | fingerprint present |
-    /// fingerprint | checksum; numbers big-endian; 91 bytes less 8 of checksum.
+    /// fingerprint | checksum; numbers big-endian; 83 bytes.
     pub fn encode(&self, key: &[u8]) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.byte(self.state.to_byte());

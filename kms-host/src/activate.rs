@@ -1,0 +1,451 @@
+//! One activation, from an ask whose bytes have just come in to an answer that is signed.
+//!
+//! 1. read the clock, once: every check and every time in the answer speaks of the same moment
+//! 2. check size, product, signature, the host's own doubt, the machine's clock, the certificate; cheap before dear, and
+//!    nothing unverified holds a place in the queue
+//! 3. hand the sighting to the ledger, which decides and returns what it decided, counted and durable
+//! 4. compose the answer
+//! 5. sign it
+//! 6. log it
+//! 7. answer
+//!
+//! What this order buys: a lease that anybody holds is counted on disk. A crash between 3 and 7 loses an answer, never a
+//! machine: the machine asks again under the same nonce and gets the same serial.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+use proto::v1;
+use shared::answer::{self, Header, ShownLease};
+use shared::ask::{Ask, AskError, AskKind};
+use shared::certificate::{Chain, ChainError};
+use shared::count::{Decision, Outcome, Sighting};
+use shared::doubt::{self, HostClock, Reading, Skew};
+use shared::envelope::Kind;
+use shared::ids::{HostId, MachineId, ProductId};
+use shared::reason::{Cause, Reason};
+use shared::record::RecordState;
+use shared::serial::Mark;
+use shared::time::{Clock, Length, Timestamp};
+
+use crate::certificates::{Certificates, Installed, terms};
+use crate::journal::{Journal, Refusal};
+use crate::ledger::{Ledger, LedgerError};
+use crate::queue::{NotSighted, Queue};
+use crate::signer::Signer;
+
+/// How long a machine is asked to stay away when the host has more waiting than it will hold.
+const OVERLOADED_RETRY: Duration = Duration::from_secs(15);
+
+/// How long a machine is asked to stay away from a host that stops or has failed.
+const STOPPED_RETRY: Duration = Duration::from_mins(1);
+
+/// What a host consists of. The caller owns every part, so that a test can pass its own clock or ledger.
+pub struct Parts {
+    /// The certificates.
+    pub certificates: Certificates,
+    /// Who signs.
+    pub signer: Arc<dyn Signer>,
+    /// What counts and keeps.
+    pub ledger: Arc<dyn Ledger>,
+    /// The queue in front of it.
+    pub queue: Queue,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A host that answers.
+pub struct Host {
+    pub(crate) certificates: Certificates,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) queue: Queue,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) journal: Journal,
+    pub(crate) id: HostId,
+    pub(crate) started_at: Timestamp,
+    signer: Arc<dyn Signer>,
+    own_clock: Mutex<HostClock>,
+}
+
+/// An ask as it came in. Nothing in it has been verified.
+pub struct Incoming {
+    /// What the machine signed.
+    pub ask: v1::Signed,
+    /// The second signature, where it replaces an identity.
+    pub replaced_signature: Option<v1::Signature>,
+    /// The chain of the lease that it shows, or nothing.
+    pub held_chain: Bytes,
+    /// What the call was for; the ask has to say the same.
+    pub kind: AskKind,
+    /// How large the whole message was, in bytes.
+    pub size_bytes: usize,
+}
+
+/// An ask that cannot be answered with a signature.
+#[derive(Debug)]
+pub struct Unanswered {
+    /// Why.
+    pub cause: Cause,
+    /// When to try again, where trying again helps.
+    pub retry_in: Option<Duration>,
+}
+
+impl Host {
+    /// A host made of these parts. It looks at its clocks and at its ledger's last commit, and may begin in doubt.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn new(parts: Parts) -> Result<Host, LedgerError> {
+        let Parts { certificates, signer, ledger, queue, clock } = parts;
+        let now = Reading { wall: clock.now(), monotonic: clock.monotonic() };
+        let own_clock = HostClock::start(now, ledger.last_time().await?, certificates.longest_window());
+        if let Some(doubt) = own_clock.doubt() {
+            tracing::error!(%doubt, remedy = Reason::HostClock.remedy(), "the host doubts its clock");
+        }
+        Ok(Host {
+            certificates,
+            ledger,
+            queue,
+            clock,
+            journal: Journal::default(),
+            id: signer.public_key().host(),
+            started_at: now.wall,
+            signer,
+            own_clock: Mutex::new(own_clock),
+        })
+    }
+
+    /// One activation or release.
+    ///
+    /// # Errors
+    /// What cannot be signed for. Nothing was counted, except where the ledger failed: then it may have been.
+    pub async fn activate(&self, incoming: Incoming) -> Result<v1::Answer, Unanswered> {
+        // 1
+        let now = self.read_clocks();
+        // 2
+        let claimed = Ask::claimed_product(&incoming.ask);
+        let (ask, installed) = self.open(&incoming, now.wall).inspect_err(|unanswered| {
+            self.note_refusal(now.wall, None, claimed, &unanswered.cause);
+        })?;
+        let answer = match self.sighting(&ask, &incoming, installed, now).await {
+            Err(Stop::Refuse(cause, ask_again)) => self.refuse(&ask, installed, now.wall, &cause, ask_again),
+            Err(Stop::Fail(unanswered)) => {
+                self.note_refusal(now.wall, Some(ask.machine()), Some(ask.product), &unanswered.cause);
+                return Err(unanswered);
+            }
+            Ok(sighting) => {
+                // 3
+                let outcome = self.queue.sight(sighting).await.map_err(|not_sighted| {
+                    let unanswered = Unanswered::from(not_sighted);
+                    self.note_refusal(now.wall, Some(ask.machine()), Some(ask.product), &unanswered.cause);
+                    unanswered
+                })?;
+                self.witness_agreement(now, &ask, &outcome);
+                // 4
+                self.compose(&ask, installed, now.wall, &outcome)
+            }
+        };
+        // 5
+        let (kind, payload) = answer;
+        let signed = self.signer.sign(kind, payload).await.map_err(|error| {
+            tracing::error!(%error, "an answer was not signed");
+            Unanswered { cause: Reason::LedgerFailed.into(), retry_in: Some(STOPPED_RETRY) }
+        })?;
+        // 7
+        let has_chain = ask.chain_digest == Some(installed.chain.digest());
+        let chain = if has_chain { Bytes::new() } else { installed.chain.encoded().clone() };
+        Ok(v1::Answer { signed: Some(signed), chain })
+    }
+
+    /// Why the host doubts its clock, if it does.
+    pub fn doubt(&self) -> Option<doubt::Doubt> {
+        self.read_clocks();
+        self.own_clock().doubt()
+    }
+
+    /// The administrator says that the clock is right. Returns the doubt that this ended.
+    ///
+    /// # Errors
+    /// The ledger could not be settled at this time; the doubt stays.
+    pub async fn confirm_clock(&self) -> Result<Option<doubt::Doubt>, Unanswered> {
+        let now = self.read_clocks();
+        let Some(doubt) = self.own_clock().doubt() else { return Ok(None) };
+        self.settle(now.wall).await?;
+        self.own_clock().confirm();
+        tracing::warn!(%doubt, now = %now.wall, "the administrator has confirmed the clock");
+        Ok(Some(doubt))
+    }
+
+    /// Size, product and signatures: what has to hold before anybody is answered with a signature.
+    fn open(&self, incoming: &Incoming, now: Timestamp) -> Result<(Ask, &Installed), Unanswered> {
+        if shared::MAX_MESSAGE_BYTES < incoming.size_bytes {
+            return Err(Reason::TooLarge.with(&[("limit", &shared::MAX_MESSAGE_BYTES)]).into());
+        }
+        let malformed = |cause: &str| Unanswered::from(Reason::Malformed.with(&[("cause", &cause)]));
+        let product = Ask::claimed_product(&incoming.ask).ok_or_else(|| malformed("it names no product"))?;
+        let installed = self
+            .certificates
+            .current(product, now)
+            .ok_or_else(|| Reason::ProductUnknown.with(&[("product", &product)]))?;
+        let ask =
+            Ask::open(&incoming.ask, incoming.replaced_signature.as_ref()).map_err(|error| match error {
+                AskError::Malformed => malformed("its fields do not fit"),
+                AskError::Signature(_) => Reason::SignatureBad.into(),
+            })?;
+        if ask.kind != incoming.kind {
+            return Err(malformed("it asks for something else than the call does"));
+        }
+        Ok((ask, installed))
+    }
+
+    /// The host's doubt, the machine's clock, the certificate, and the lease that is shown.
+    async fn sighting(
+        &self,
+        ask: &Ask,
+        incoming: &Incoming,
+        installed: &Installed,
+        now: Reading,
+    ) -> Result<Sighting, Stop> {
+        self.check_clocks(ask, &installed.chain, now).await?;
+        let certificate = installed.chain.host();
+        installed.chain.check_valid_at(now.wall).map_err(|error| {
+            let cause = match error {
+                ChainError::NotYetValid { not_before } => Reason::CertificateNotBegun
+                    .with(&[("certificate", &certificate.id), ("not_before", &not_before)]),
+                _ => Reason::CertificateEnded
+                    .with(&[("certificate", &certificate.id), ("not_after", &installed.chain.ends_at())]),
+            };
+            Stop::Refuse(cause, certificate.policy.retry_interval)
+        })?;
+        Ok(Sighting {
+            product: ask.product,
+            machine: ask.machine(),
+            presented: Mark { serial: ask.serial, nonce: ask.nonce, asked_at: ask.asked_at },
+            fingerprint: ask.fingerprint.peppered(&self.ledger.meta().pepper),
+            kind: ask.kind,
+            kept: ask.kept,
+            replaces: ask.replaces.map(|key| key.machine()),
+            shown: self.shown_lease(ask, &incoming.held_chain, installed)?,
+            at: now.wall,
+            terms: terms(&installed.chain),
+        })
+    }
+
+    /// Refuses when either clock is wrong, and lets known machines say which one it is.
+    async fn check_clocks(&self, ask: &Ask, chain: &Chain, now: Reading) -> Result<(), Stop> {
+        let tolerance = chain.host().policy.clock_tolerance;
+        let skew = Skew::of(ask.asked_at, now.wall, tolerance);
+        let in_doubt = self.own_clock().doubt().is_some();
+        if !in_doubt && skew == Skew::Agrees {
+            return Ok(());
+        }
+        if self.is_known(ask).await? {
+            let known = self.known_machines(now.wall).await?;
+            let ended = self.own_clock().witness(now.monotonic, ask.machine(), skew, known);
+            if ended {
+                tracing::warn!(now = %now.wall, "known machines agree with the clock: the doubt has ended");
+                self.settle(now.wall).await.map_err(Stop::Fail)?;
+            }
+        }
+        if let Some(doubt) = self.own_clock().doubt() {
+            if !in_doubt {
+                tracing::error!(%doubt, remedy = Reason::HostClock.remedy(), "the host doubts its clock");
+            }
+            return Err(Stop::Refuse(Reason::HostClock.with(&[("cause", &doubt)]), doubt::ASK_AGAIN));
+        }
+        if skew == Skew::Agrees {
+            return Ok(());
+        }
+        let direction = if skew == Skew::Ahead { "ahead" } else { "behind" };
+        let cause = Reason::ClockSkew.with(&[
+            ("by", &Length(ask.asked_at.apart(now.wall))),
+            ("direction", &direction),
+            ("tolerance", &Length(tolerance)),
+            ("host_time", &now.wall),
+        ]);
+        Err(Stop::Refuse(cause, chain.host().policy.retry_interval))
+    }
+
+    /// What the lease that a machine shows proves; nothing where it shows none, or one that is not for here.
+    fn shown_lease(
+        &self,
+        ask: &Ask,
+        held_chain: &Bytes,
+        installed: &Installed,
+    ) -> Result<Option<ShownLease>, Stop> {
+        let Some(signed) = &ask.held_lease else { return Ok(None) };
+        let mut own = self.certificates.of(ask.product).iter();
+        if let Some(shown) = own.find_map(|own| ShownLease::open(signed, &own.chain).ok()) {
+            return Ok(Some(shown));
+        }
+        if held_chain.is_empty() {
+            return Err(Stop::Refuse(Reason::ChainNeeded.into(), Duration::ZERO));
+        }
+        let certificate = installed.chain.host();
+        let sibling = installed.verify_sibling(held_chain).ok().filter(|sibling| {
+            sibling.host().product == certificate.product
+                && sibling.host().organisation == certificate.organisation
+        });
+        let shown = sibling.and_then(|sibling| ShownLease::open(signed, &sibling).ok());
+        if shown.is_none() {
+            tracing::info!(machine = %ask.machine(), "the lease shown is not of this vendor and organisation, and counts for nothing");
+        }
+        Ok(shown)
+    }
+
+    fn compose(&self, ask: &Ask, installed: &Installed, now: Timestamp, outcome: &Outcome) -> (Kind, Bytes) {
+        let policy = &installed.chain.host().policy;
+        let header = |serial| self.header(ask, serial, now);
+        let (name, kind, payload, serial, count) = match outcome.decision {
+            Decision::Lease { serial, grant } => {
+                let lease = answer::compose_lease(&header(serial), policy, &grant, ask.fingerprint);
+                ("LEASE", Kind::Lease, lease.encode_to_vec(), serial, Some(grant.count))
+            }
+            Decision::Waiting { serial, count } => {
+                let waiting = answer::compose_waiting(&header(serial), policy, count);
+                ("WAITING", Kind::Waiting, waiting.encode_to_vec(), serial, Some(count))
+            }
+            Decision::Released { serial } => {
+                let released = answer::compose_released(&header(serial));
+                ("RELEASED", Kind::Released, released.encode_to_vec(), serial, None)
+            }
+            Decision::Refused(reason) => {
+                return self.refuse(ask, installed, now, &reason.into(), policy.retry_interval);
+            }
+        };
+        // 6
+        if outcome.ledger_is_behind {
+            tracing::error!(
+                machine = %ask.machine(), product = %ask.product,
+                "a lease of this ledger is ahead of its record: the ledger was restored from a backup, or runs twice"
+            );
+        }
+        self.journal.answered(name);
+        tracing::info!(
+            machine = %ask.machine(), product = %ask.product, serial, count,
+            edition = ask.edition.as_str(), library = ask.library_version.as_str(), "{name}"
+        );
+        (kind, payload.into())
+    }
+
+    fn refuse(
+        &self,
+        ask: &Ask,
+        installed: &Installed,
+        now: Timestamp,
+        cause: &Cause,
+        ask_again: Duration,
+    ) -> (Kind, Bytes) {
+        // 6
+        self.note_refusal(now, Some(ask.machine()), Some(installed.chain.host().product), cause);
+        let refusal = answer::compose_refusal(&self.header(ask, ask.serial, now), cause, ask_again);
+        (Kind::Refusal, refusal.encode_to_vec().into())
+    }
+
+    fn header(&self, ask: &Ask, serial: u64, host_time: Timestamp) -> Header {
+        Header {
+            machine: ask.machine(),
+            product: ask.product,
+            nonce: ask.nonce,
+            serial,
+            host_time,
+            host: self.id,
+            ledger: self.ledger.meta().ledger,
+        }
+    }
+
+    fn note_refusal(
+        &self,
+        at: Timestamp,
+        machine: Option<MachineId>,
+        product: Option<ProductId>,
+        cause: &Cause,
+    ) {
+        let named = machine.map(tracing::field::display);
+        tracing::info!(
+            machine = named,
+            product = product.map(tracing::field::display),
+            reason = cause.code.as_str(),
+            "refused: {cause}"
+        );
+        self.journal.refused(Refusal { at, machine, product, cause: cause.clone() });
+    }
+
+    fn witness_agreement(&self, now: Reading, ask: &Ask, outcome: &Outcome) {
+        if outcome.known {
+            self.own_clock().witness(now.monotonic, ask.machine(), Skew::Agrees, u64::MAX);
+        }
+    }
+
+    async fn settle(&self, now: Timestamp) -> Result<(), Unanswered> {
+        self.queue.settle(self.certificates.terms(now), now).await.map_err(Unanswered::from)
+    }
+
+    async fn is_known(&self, ask: &Ask) -> Result<bool, Stop> {
+        let record = self.ledger.record(ask.product, ask.machine()).await.map_err(failed)?;
+        Ok(record.is_some_and(|record| record.state == RecordState::Active))
+    }
+
+    /// How many machines have an active record, over every product.
+    async fn known_machines(&self, now: Timestamp) -> Result<u64, Stop> {
+        let mut known = 0;
+        for (product, terms) in self.certificates.terms(now) {
+            known += self.ledger.reading(product, &terms, now).await.map_err(failed)?.tally.active;
+        }
+        Ok(known)
+    }
+
+    fn read_clocks(&self) -> Reading {
+        let now = Reading { wall: self.clock.now(), monotonic: self.clock.monotonic() };
+        let mut own_clock = self.own_clock();
+        let before = own_clock.doubt();
+        own_clock.read(now);
+        if let (None, Some(doubt)) = (before, own_clock.doubt()) {
+            tracing::error!(%doubt, remedy = Reason::HostClock.remedy(), "the host doubts its clock");
+        }
+        now
+    }
+
+    /// Never held across an await: a doubt is looked at, not waited under.
+    fn own_clock(&self) -> MutexGuard<'_, HostClock> {
+        self.own_clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why an ask does not reach the ledger.
+enum Stop {
+    /// It is refused, signed.
+    Refuse(Cause, Duration),
+    /// It cannot be answered.
+    Fail(Unanswered),
+}
+
+fn failed(error: LedgerError) -> Stop {
+    tracing::error!(%error, "the ledger cannot be read");
+    Stop::Fail(Unanswered { cause: Reason::LedgerFailed.into(), retry_in: Some(STOPPED_RETRY) })
+}
+
+impl From<Cause> for Unanswered {
+    fn from(cause: Cause) -> Unanswered {
+        Unanswered { cause, retry_in: None }
+    }
+}
+
+impl From<Reason> for Unanswered {
+    fn from(reason: Reason) -> Unanswered {
+        Unanswered { cause: reason.into(), retry_in: None }
+    }
+}
+
+impl From<NotSighted> for Unanswered {
+    fn from(not_sighted: NotSighted) -> Unanswered {
+        let (reason, retry_in) = match not_sighted {
+            NotSighted::Overloaded => (Reason::Overloaded, OVERLOADED_RETRY),
+            NotSighted::Failed => (Reason::LedgerFailed, STOPPED_RETRY),
+            NotSighted::Stopping => (Reason::Stopping, STOPPED_RETRY),
+        };
+        Unanswered { cause: reason.into(), retry_in: Some(retry_in) }
+    }
+}

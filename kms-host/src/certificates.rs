@@ -1,0 +1,113 @@
+//! The certificates of this host: which one answers for a product, and what stands behind leases of its siblings.
+//!
+//! A host holds several: one for each product, from several vendors if need be, and for a while two for one product when
+//! one is renewed. Reading and installing their files is `home`'s.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use shared::certificate::{self, Chain, ChainError, Roots};
+use shared::count::Terms;
+use shared::ids::ProductId;
+use shared::time::Timestamp;
+
+/// When the host begins to warn that a certificate ends, in days before.
+const WARN_DAYS: [u64; 4] = [90, 60, 30, 7];
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// One certificate as the vendor has issued it, verified against the vendor's roots.
+#[derive(Clone, Debug)]
+pub struct Installed {
+    /// The chain.
+    pub chain: Chain,
+    /// The vendor's roots: what chains of sibling hosts are verified against.
+    pub roots: Arc<Roots>,
+}
+
+impl Installed {
+    /// Verifies a chain that a sibling's lease brings: it has to end in the same vendor's roots.
+    ///
+    /// # Errors
+    /// See [`ChainError`].
+    pub fn verify_sibling(&self, chain: &Bytes) -> Result<Chain, ChainError> {
+        Chain::verify(chain, &self.roots)
+    }
+}
+
+/// Every certificate of this host, by product.
+#[derive(Clone, Debug, Default)]
+pub struct Certificates(BTreeMap<ProductId, Vec<Installed>>);
+
+impl Certificates {
+    /// These.
+    pub fn new(installed: impl IntoIterator<Item = Installed>) -> Certificates {
+        let mut by_product = BTreeMap::<_, Vec<_>>::new();
+        for one in installed {
+            by_product.entry(one.chain.host().product).or_default().push(one);
+        }
+        Certificates(by_product)
+    }
+
+    /// Every one.
+    pub fn all(&self) -> impl Iterator<Item = &Installed> {
+        self.0.values().flatten()
+    }
+
+    /// Those for a product.
+    pub fn of(&self, product: ProductId) -> &[Installed] {
+        self.0.get(&product).map_or(&[], Vec::as_slice)
+    }
+
+    /// The one that answers for a product now.
+    pub fn current(&self, product: ProductId, now: Timestamp) -> Option<&Installed> {
+        let installed = self.of(product);
+        let chosen = certificate::choose(installed.iter().map(|one| &one.chain), now)?;
+        installed.iter().find(|one| one.chain.host().id == chosen.host().id)
+    }
+
+    /// Each product with the certificate that answers for it now.
+    pub fn products(&self, now: Timestamp) -> impl Iterator<Item = (ProductId, &Installed)> {
+        self.0.keys().filter_map(move |product| Some((*product, self.current(*product, now)?)))
+    }
+
+    /// The numbers that the ledger needs, for each product.
+    pub fn terms(&self, now: Timestamp) -> Vec<(ProductId, Terms)> {
+        self.products(now).map(|(product, installed)| (product, terms(&installed.chain))).collect()
+    }
+
+    /// "With several products the longest window counts."
+    pub fn longest_window(&self) -> Duration {
+        self.all().map(|one| one.chain.host().policy.count_window).max().unwrap_or_default()
+    }
+
+    /// Whether every certificate is marked as test.
+    pub fn all_test(&self) -> bool {
+        self.all().all(|one| one.chain.host().test)
+    }
+
+    /// Certificates whose end has come nearer than one of the warning marks since `before`, with their end.
+    pub fn to_warn_of(&self, before: Timestamp, now: Timestamp) -> Vec<(&Installed, Timestamp)> {
+        let passed = |ends_at: &Timestamp| {
+            WARN_DAYS
+                .iter()
+                .map(|days| *ends_at - DAY * u32::try_from(*days).unwrap_or(0))
+                .any(|mark| before < mark && mark <= now)
+        };
+        let current = self.products(now).map(|(_, installed)| (installed, installed.chain.ends_at()));
+        current.filter(|(_, ends_at)| passed(ends_at)).collect()
+    }
+}
+
+/// The numbers that the ledger needs.
+pub fn terms(chain: &Chain) -> Terms {
+    let policy = &chain.host().policy;
+    Terms {
+        threshold: policy.threshold,
+        count_window: policy.count_window,
+        validity: policy.validity,
+        clock_tolerance: policy.clock_tolerance,
+    }
+}

@@ -1,0 +1,165 @@
+//! The command line: what an administrator types. `serve` is the daemon; the commands beside it speak to a running one
+//! over its socket, or prepare one that does not run.
+
+mod daemon;
+mod offline;
+mod online;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::home::Home;
+
+/// The activation host: counts an organisation's machines and signs their leases.
+#[derive(Debug, Parser)]
+#[command(name = "kms-host", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    /// The host's data directory: signing key, certificates, ledger, admin socket.
+    #[arg(long, global = true, env = "KMS_HOST_DATA", default_value = "/var/lib/kms-host")]
+    data: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+First steps:
+  kms-host init --data ./host                              makes the host, and host-request.pem for the vendor
+  kms-host install-certificate ANSWER.pem --data ./host    puts in what the vendor has sent back
+  kms-host serve --data ./host                             serves until it is told to stop
+  kms-host status --data ./host                            what it counts, in another terminal
+
+Exit codes: 0 done, 64 wrong usage, 65 wrong file, 69 no host answers, 73 cannot be made, 74 disk, 78 wrong configuration.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a host: its signing key, its ledger, and the request to send to the vendor.
+    Init(Init),
+    /// Put in a certificate that the vendor has issued for this host's request.
+    InstallCertificate {
+        /// The vendor's file.
+        file: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Serve machines until SIGTERM or SIGINT.
+    Serve(Serve),
+    /// Show the running host: its clock, its certificates, the count of each product.
+    Status(Output),
+    /// List every machine that the running host knows, however old.
+    Machines(Output),
+    /// List the latest refusals of the running host, newest first.
+    Refusals(Output),
+    /// Count every record again and compare with the running count.
+    Verify(Output),
+    /// The host's clock.
+    Clock {
+        #[command(subcommand)]
+        command: ClockCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ClockCommand {
+    /// Say that the host's clock is right, which ends a doubt.
+    Confirm(Output),
+}
+
+#[derive(Debug, Args)]
+struct Init {
+    /// How long an hour of the ledger is. Any but 1h is for tests, and serves only under test certificates.
+    #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
+    hour: Duration,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Where to serve machines, instead of the configuration's `listen`; may be given more than once.
+    #[arg(long)]
+    listen: Vec<std::net::SocketAddr>,
+    /// Write the log as JSON, one object a line.
+    #[arg(long)]
+    log_json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Output {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    main_with(std::env::args_os())
+}
+
+/// Runs a command line, its program name first.
+pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; what cannot be printed cannot be told either.
+            let _ = error.print();
+            return if error.use_stderr() { exit(EX_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let home = Home::at(cli.data);
+    let done = match cli.command {
+        Command::Init(init) => offline::init(&home, init.hour, init.json),
+        Command::InstallCertificate { file, json } => offline::install_certificate(&home, &file, json),
+        Command::Serve(serve) => daemon::run(&home, serve.config.as_deref(), &serve.listen, serve.log_json),
+        Command::Status(output) => online::status(&home, output.json),
+        Command::Machines(output) => online::machines(&home, output.json),
+        Command::Refusals(output) => online::refusals(&home, output.json),
+        Command::Verify(output) => online::verify(&home, output.json),
+        Command::Clock { command: ClockCommand::Confirm(output) } => {
+            online::confirm_clock(&home, output.json)
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {:#}", failure.error);
+            exit(failure.code)
+        }
+    }
+}
+
+// As in BSD's sysexits.h.
+const EX_USAGE: u8 = 64;
+const EX_DATAERR: u8 = 65;
+const EX_UNAVAILABLE: u8 = 69;
+const EX_CANTCREAT: u8 = 73;
+const EX_IOERR: u8 = 74;
+const EX_CONFIG: u8 = 78;
+
+fn exit(code: u8) -> ExitCode {
+    ExitCode::from(code)
+}
+
+/// A command that did not do what it was told, and the code that scripts see.
+struct Failure {
+    code: u8,
+    error: anyhow::Error,
+}
+
+/// Gives an error the code that scripts see.
+trait OrExit<T> {
+    fn or_exit(self, code: u8) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
+    fn or_exit(self, code: u8) -> Result<T, Failure> {
+        self.map_err(|error| Failure { code, error: error.into() })
+    }
+}

@@ -1,0 +1,186 @@
+//! `kms-host serve`: the life of the process on one page.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use shared::time::Timestamp;
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
+use crate::activate::{Host, Parts};
+use crate::clock::SystemClock;
+use crate::config::{Config, LogFormat};
+use crate::home::{self, Home};
+use crate::ledger::Ledger;
+use crate::queue::Queue;
+use crate::signer::KeyInMemory;
+
+/// How often the host looks whether a certificate's end has come near.
+const CERTIFICATE_CHECK: Duration = Duration::from_hours(1);
+
+pub(super) fn run(
+    home: &Home,
+    config: Option<&Path>,
+    listen: &[SocketAddr],
+    log_json: bool,
+) -> Result<(), Failure> {
+    // Configuration and log.
+    let mut config = Config::read(config, home.path()).or_exit(EX_CONFIG)?;
+    if !listen.is_empty() {
+        config.listen = listen.to_vec();
+    }
+    if log_json {
+        config.log_format = LogFormat::Json;
+    }
+    start_log(&config).or_exit(EX_CONFIG)?;
+
+    // What stands on disk.
+    let certificates = home.certificates().or_exit(EX_CONFIG)?;
+    if certificates.all().next().is_none() {
+        let request = home.request_path();
+        let missing = anyhow!(
+            "no certificate is installed: send {} to the vendor, then run `kms-host install-certificate ANSWER.pem`",
+            request.display()
+        );
+        return Err(missing).or_exit(EX_CONFIG);
+    }
+    let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
+    let ledger = Arc::new(home.ledger(config.cache_mib << 20).or_exit(EX_IOERR)?);
+    home::check_hour_width(&certificates, ledger.meta().hour_width_ms).or_exit(EX_CONFIG)?;
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(EX_UNAVAILABLE)?;
+    let (queue, writer) =
+        Queue::start(ledger.clone(), config.queue, runtime.handle().clone()).or_exit(EX_UNAVAILABLE)?;
+    let served = runtime.block_on(async {
+        // Build, bind, serve.
+        let clock = Arc::new(SystemClock::new());
+        let parts = Parts { certificates, signer, ledger, queue: queue.clone(), clock };
+        let host = Arc::new(Host::new(parts).await.or_exit(EX_IOERR)?);
+        let listeners = bind(&config.listen).await.or_exit(EX_UNAVAILABLE)?;
+        let socket = bind_socket(&home.socket_path()).or_exit(EX_CANTCREAT)?;
+        let addresses: Vec<String> =
+            listeners.iter().filter_map(|listener| listener.local_addr().ok()).map(|a| a.to_string()).collect();
+        tracing::info!(host = %host.id, listening = addresses.join(" "), version = env!("CARGO_PKG_VERSION"), "serving");
+        say_what_to_publish(&config, &listeners);
+
+        let stop = CancellationToken::new();
+        tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
+        let admin = crate::serve_admin(host.clone(), addresses, socket, stop.clone().cancelled_owned());
+        let admin = tokio::spawn(admin);
+        let machines = crate::serve(host, crate::connections(listeners), stop.clone().cancelled_owned());
+
+        // Signal or failure, whichever comes first; then drain.
+        let end = async {
+            tokio::select! {
+                signal = told_to_stop() => {
+                    tracing::info!(signal, "stopping");
+                    Ok(())
+                }
+                error = queue.fatal() => Err(error).or_exit(EX_IOERR),
+            }
+        };
+        let end = async {
+            let end = end.await;
+            stop.cancel();
+            end
+        };
+        let (served, end) = tokio::join!(machines, end);
+        admin.abort();
+        served.context("serving machines").or_exit(EX_UNAVAILABLE)?;
+        end
+    });
+    queue.close();
+    let _ = writer.join();
+    let _ = std::fs::remove_file(home.socket_path());
+    tracing::info!("stopped");
+    served
+}
+
+fn start_log(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.log).with_context(|| format!("`log` is {:?}", config.log))?;
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let started = match config.log_format {
+        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| anyhow!(error))
+}
+
+async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let listener = crate::serve::bind(*address).await.with_context(|| {
+            format!("cannot listen on {address}: choose another with `listen` in kms-host.toml, or --listen")
+        })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// Whoever holds the ledger is the only host of this directory, so a socket that is there was left by a dead one.
+fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
+    use std::os::unix::fs::PermissionsExt;
+    let at = || path.display().to_string();
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).with_context(at),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).with_context(at)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(at)?;
+    Ok(listener)
+}
+
+fn say_what_to_publish(config: &Config, listeners: &[TcpListener]) {
+    for address in listeners.iter().filter_map(|listener| listener.local_addr().ok()) {
+        if address.ip().is_loopback() {
+            continue;
+        }
+        let record = format!(
+            "{}.<your domain>. IN SRV 0 0 {} <this host's name>.",
+            config.service_label,
+            address.port()
+        );
+        tracing::info!(record, "to be found, publish in DNS");
+    }
+}
+
+async fn told_to_stop() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let wait = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => signal.recv().await,
+            Err(error) => {
+                tracing::warn!(%error, "a signal cannot be waited for");
+                std::future::pending().await
+            }
+        }
+    };
+    tokio::select! {
+        _ = wait(SignalKind::terminate()) => "SIGTERM",
+        _ = wait(SignalKind::interrupt()) => "SIGINT",
+    }
+}
+
+/// Warns when a certificate's end has come nearer than one of the marks; at the start, of every one that is within any.
+async fn warn_of_certificates(host: Arc<Host>, stop: CancellationToken) {
+    let mut looked = Timestamp::from_unix_ms(i64::MIN);
+    loop {
+        let now = host.clock.now();
+        for (installed, ends_at) in host.certificates.to_warn_of(looked, now) {
+            let certificate = installed.chain.host();
+            let (product, certificate) = (certificate.product_name.as_str(), certificate.id);
+            tracing::warn!(product, %certificate, %ends_at, "the certificate ends soon: renew it with the vendor");
+        }
+        looked = now;
+        tokio::select! {
+            () = tokio::time::sleep(CERTIFICATE_CHECK) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}

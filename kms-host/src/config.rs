@@ -1,0 +1,146 @@
+//! The host's one configuration file, in TOML. Unknown keys are refused, and every key has a default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// What the administrator may set. A file `kms-host.toml` in the data directory is read where none is named.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where machines are served. `[::]` takes IPv4 too.
+    pub listen: Vec<SocketAddr>,
+    /// The service label under which the host says that it is to be published in DNS.
+    pub service_label: String,
+    /// How many asks may wait for the ledger; one more is told to come back.
+    pub queue: usize,
+    /// How much of the ledger is kept in memory, in MiB.
+    pub cache_mib: u64,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// What is logged: `info`, or directives such as `kms_host=debug,info`.
+    pub log: String,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: vec![SocketAddr::from(([0_u16; 8], shared::DEFAULT_PORT))],
+            service_label: shared::SERVICE_LABEL.to_owned(),
+            queue: 4096,
+            cache_mib: 64,
+            log_format: LogFormat::Text,
+            log: "info".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file at `path`, or `kms-host.toml` in the data directory if there is one, or the defaults.
+    ///
+    /// # Errors
+    /// A file that was named and is not there, or one that does not hold, with the line.
+    pub fn read(path: Option<&Path>, data: &Path) -> Result<Config, ConfigError> {
+        let (path, required) = match path {
+            Some(path) => (path.to_owned(), true),
+            None => (data.join("kms-host.toml"), false),
+        };
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => {
+                return Ok(Config::default());
+            }
+            Err(source) => return Err(ConfigError::Unreadable { path, source }),
+            Ok(text) => text,
+        };
+        let config: Config = toml::from_str(&text)
+            .map_err(|source| ConfigError::Wrong { path: path.clone(), source: Box::new(source) })?;
+        config.check().map_err(|fault| ConfigError::Contradiction { path, fault })?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.listen.is_empty() {
+            return Err("`listen` is empty: name at least one address, such as \"[::]:21688\"");
+        }
+        if self.queue == 0 {
+            return Err("`queue` is 0: nobody could be served");
+        }
+        if !(4..=1_048_576).contains(&self.cache_mib) {
+            return Err("`cache_mib` has to be from 4 to 1048576");
+        }
+        Ok(())
+    }
+}
+
+/// The configuration cannot be used: the administrator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("the configuration {} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no TOML, or has a key that is not known, or a value that does not fit.
+    #[error("the configuration {} does not hold:\n{source}", path.display())]
+    Wrong {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// A value is out of its bounds.
+    #[error("the configuration {} does not hold: {fault}", path.display())]
+    Contradiction {
+        /// Which file.
+        path: PathBuf,
+        /// What and how to mend it.
+        fault: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("kms-host.toml"), text).unwrap();
+        Config::read(None, folder.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_a_file_the_defaults_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::read(None, folder.path()).unwrap();
+        assert_eq!(config.listen, ["[::]:21688".parse().unwrap()]);
+        assert!(Config::read(Some(&folder.path().join("absent.toml")), folder.path()).is_err());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let error = read("queue = 10\nlissten = []\n").unwrap_err();
+        assert!(error.contains("line 2") && error.contains("lissten"), "{error}");
+    }
+
+    #[test]
+    fn a_value_out_of_bounds_is_refused_with_its_name() {
+        assert!(read("listen = []").unwrap_err().contains("`listen`"));
+        assert!(read("queue = 0").unwrap_err().contains("`queue`"));
+        assert!(read("cache_mib = 1").unwrap_err().contains("`cache_mib`"));
+        assert_eq!(read("log_format = \"json\"").unwrap().log_format, LogFormat::Json);
+    }
+}

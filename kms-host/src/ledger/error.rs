@@ -1,0 +1,167 @@
+//! What can go wrong with a ledger, by whose fault it is, each with its remedy.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use shared::ids::{MachineId, ProductId};
+
+/// Why a ledger did not do what it was asked. It is told to everybody who waits, hence cheap to clone.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// One row is not what was written. Whoever needs it is not served; everybody else is.
+    #[error(
+        "{row} is damaged; `kms-host verify` shows how much is. Stop the host and put back a backup of its data \
+         directory, or begin a new ledger with `kms-host init`: that loses no license"
+    )]
+    Damaged {
+        /// The row.
+        row: Row,
+    },
+    /// The disk, or the user's quota, is full. Fatal.
+    #[error("no space is left for the ledger; free some and start the host again")]
+    Full {
+        /// What the store said.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The ledger could not read or write, now or earlier, and stays so. Fatal.
+    #[error(
+        "the ledger has failed, and what was not acknowledged may be lost; see to its disk and start the host again"
+    )]
+    Fatal {
+        /// What the store said.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+}
+
+impl LedgerError {
+    /// Whether the host has to exit.
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            LedgerError::Damaged { .. } => false,
+            LedgerError::Full { .. } | LedgerError::Fatal { .. } => true,
+        }
+    }
+
+    /// A fatal error with this cause.
+    pub fn fatal(source: impl Error + Send + Sync + 'static) -> LedgerError {
+        LedgerError::Fatal { source: Arc::new(source) }
+    }
+}
+
+/// A damaged page of the store hides more than one row, so it is fatal.
+impl From<store::ReadError> for LedgerError {
+    fn from(error: store::ReadError) -> LedgerError {
+        LedgerError::fatal(error)
+    }
+}
+
+impl From<store::WriteError> for LedgerError {
+    fn from(error: store::WriteError) -> LedgerError {
+        match error {
+            store::WriteError::Stopped(stopped) => stopped.into(),
+            refused => LedgerError::fatal(refused),
+        }
+    }
+}
+
+impl From<store::SyncError> for LedgerError {
+    fn from(error: store::SyncError) -> LedgerError {
+        match error.cause().kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                LedgerError::Full { source: Arc::new(error) }
+            }
+            _ => LedgerError::fatal(error),
+        }
+    }
+}
+
+/// A row of a ledger, as errors name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// The ledger's last time.
+    LastTime,
+    /// What says that the ledger was restored.
+    Restored,
+    /// What is known of a machine.
+    Record(ProductId, MachineId),
+    /// The running count of a product.
+    Tally(ProductId),
+    /// The counter of an hour.
+    Hour(ProductId, i64),
+    /// How many asks a day has had from machines without state.
+    Unkept(ProductId, i64),
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Row::LastTime => f.write_str("the ledger's last time"),
+            Row::Restored => f.write_str("the ledger's note of having been restored"),
+            Row::Record(product, machine) => write!(f, "the record of machine {machine}, product {product},"),
+            Row::Tally(product) => write!(f, "the count of product {product}"),
+            Row::Hour(product, hour) => write!(f, "the counter of hour {hour}, product {product},"),
+            Row::Unkept(product, day) => write!(f, "the number of day {day}, product {product},"),
+        }
+    }
+}
+
+/// Why a ledger was not made or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is none.
+    #[error("there is no ledger in {}; make one with `kms-host init`, or name the directory that has it", .directory.display())]
+    Missing {
+        /// Where it was looked for.
+        directory: PathBuf,
+    },
+    /// A new one was to be made where one is.
+    #[error(
+        "there is a ledger in {} already, and it was left as it is; run it with `kms-host serve`, or name another \
+         directory",
+        .directory.display()
+    )]
+    Exists {
+        /// Where it is.
+        directory: PathBuf,
+    },
+    /// A newer release has written it.
+    #[error(
+        "the ledger in {} has format {found} and this release reads {known}; run the release that wrote it, or a newer one",
+        .directory.display()
+    )]
+    Newer {
+        /// Where it is.
+        directory: PathBuf,
+        /// The format that it has.
+        found: u8,
+        /// The format that this release writes.
+        known: u8,
+    },
+    /// What it says of itself is not what was written.
+    #[error(
+        "the ledger in {} does not say which one it is: it is damaged; put back a backup of the directory, or move it \
+         away and begin a new one with `kms-host init`: that loses no license",
+        .directory.display()
+    )]
+    Damaged {
+        /// Where it is.
+        directory: PathBuf,
+    },
+    /// The store under it was not opened.
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
+    /// The operating system refused to look.
+    #[error("{} could not be read; see that the directory belongs to this user", .directory.display())]
+    Io {
+        /// Where it was looked for.
+        directory: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The store was opened, and then failed.
+    #[error(transparent)]
+    Failed(#[from] LedgerError),
+}

@@ -1,0 +1,212 @@
+//! A transaction: reads that are remembered and writes that are held back, over any ordered keys and values.
+//!
+//! [`Overlay`] is what `shared::count` decides on. It turns rows into bytes and back, and gives its writes out when the
+//! ledger asks for them. How and when they reach the disk is the ledger's.
+
+use std::collections::{BTreeMap, HashMap};
+use std::mem;
+
+use shared::count::{self, Decision, Outcome, Rows, Sighting};
+use shared::ids::{LedgerId, MachineId, ProductId};
+use shared::record::{self, Damaged, Meta, Record, Tally, key};
+use shared::time::Timestamp;
+
+use super::{LedgerError, Restored, Row};
+
+/// A key and its value.
+pub(crate) type Entry = (Vec<u8>, Vec<u8>);
+
+/// What to write: values to put, or `None` to remove.
+pub(crate) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// The most rows that one sighting changes, with room to spare: last time, tally, record, the record whose seat it
+/// takes, an hour of each and this one, the day, and two that say that the ledger was restored.
+pub(crate) const CHANGES_A_SIGHTING: usize = 12;
+
+/// Ordered keys and values, as far as a transaction reads them.
+pub(crate) trait Base {
+    /// The value under a key.
+    fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError>;
+
+    /// At most `limit` entries whose keys begin with `prefix` and come after `after`, in order.
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, LedgerError>;
+}
+
+/// Rows as a transaction sees them. It assumes that nobody else writes to the base while it lives.
+pub(crate) struct Overlay<'a, B> {
+    base: &'a B,
+    meta: &'a Meta,
+    /// What was read, and what was written and has been taken.
+    known: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    changes: Changes,
+}
+
+impl<'a, B: Base> Overlay<'a, B> {
+    pub(crate) fn new(base: &'a B, meta: &'a Meta) -> Self {
+        let (known, changes) = (HashMap::new(), Changes::new());
+        Self { base, meta, known, changes }
+    }
+
+    /// Decides one sighting. After an error the whole overlay is of no use any more.
+    pub(crate) fn decide(&mut self, sighting: &Sighting) -> Result<Outcome, LedgerError> {
+        let outcome = count::sight(self, sighting)?;
+        if outcome.ledger_is_behind {
+            self.note_restored(sighting, &outcome)?;
+        }
+        Ok(outcome)
+    }
+
+    /// How many writes it holds.
+    pub(crate) fn changed(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Gives out the writes so far. Whoever takes them writes them before the next scan.
+    pub(crate) fn take_changes(&mut self) -> Changes {
+        let changes = mem::take(&mut self.changes);
+        self.known.extend(changes.clone());
+        changes
+    }
+
+    /// Whether and when the ledger was found to have been restored.
+    pub(crate) fn restored(&mut self) -> Result<Option<Restored>, LedgerError> {
+        let Some(at) = self.number(key::RESTORED_AT, Row::Restored)? else {
+            return Ok(None);
+        };
+        let machines = self.number(key::RESTORED_MACHINES, Row::Restored)?;
+        Ok(Some(Restored { at: Timestamp::from_unix_ms(at.cast_signed()), machines: machines.unwrap_or(0) }))
+    }
+
+    /// One alarm, dated when it began. A machine is relearned by being answered, so it adds to the number once; one
+    /// that is refused or keeps no record would add to it at every ask, and so does not.
+    fn note_restored(&mut self, sighting: &Sighting, outcome: &Outcome) -> Result<(), LedgerError> {
+        let restored = match self.restored()? {
+            Some(restored) => restored,
+            None => Restored {
+                at: self.last_time()?.map_or(sighting.at, |last| last.max(sighting.at)),
+                machines: 0,
+            },
+        };
+        let relearned = sighting.kept && !matches!(outcome.decision, Decision::Refused(_));
+        self.put_number(key::RESTORED_AT, restored.at.unix_ms().cast_unsigned());
+        self.put_number(key::RESTORED_MACHINES, restored.machines + u64::from(relearned));
+        Ok(())
+    }
+
+    fn read(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        if let Some(value) = self.changes.get(key).or_else(|| self.known.get(key)) {
+            return Ok(value.clone());
+        }
+        let value = self.base.read(key)?;
+        self.known.insert(key.to_vec(), value.clone());
+        Ok(value)
+    }
+
+    fn row<T>(
+        &mut self,
+        key: &[u8],
+        row: Row,
+        decode: impl FnOnce(&[u8], &[u8]) -> Result<T, Damaged>,
+    ) -> Result<Option<T>, LedgerError> {
+        let value = self.read(key)?;
+        value.map(|value| decode(key, &value).map_err(|Damaged| LedgerError::Damaged { row })).transpose()
+    }
+
+    fn number(&mut self, key: &[u8], row: Row) -> Result<Option<u64>, LedgerError> {
+        self.row(key, row, record::decode_number)
+    }
+
+    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.changes.insert(key, Some(value));
+    }
+
+    fn put_number(&mut self, key: &[u8], number: u64) {
+        self.put(key.to_vec(), record::encode_number(key, number));
+    }
+}
+
+impl<B: Base> Rows for Overlay<'_, B> {
+    type Error = LedgerError;
+
+    fn ledger(&self) -> LedgerId {
+        self.meta.ledger
+    }
+
+    fn hour_width_ms(&self) -> u64 {
+        self.meta.hour_width_ms
+    }
+
+    fn last_time(&mut self) -> Result<Option<Timestamp>, LedgerError> {
+        let number = self.number(key::LAST_TIME, Row::LastTime)?;
+        Ok(number.map(|number| Timestamp::from_unix_ms(number.cast_signed())))
+    }
+
+    fn put_last_time(&mut self, time: Timestamp) {
+        self.put_number(key::LAST_TIME, time.unix_ms().cast_unsigned());
+    }
+
+    fn record(&mut self, product: ProductId, machine: MachineId) -> Result<Option<Record>, LedgerError> {
+        let key = key::record(product, machine);
+        self.row(&key, Row::Record(product, machine), Record::decode)
+    }
+
+    fn put_record(&mut self, product: ProductId, machine: MachineId, record: Record) {
+        let key = key::record(product, machine);
+        let value = record.encode(&key);
+        self.put(key, value);
+    }
+
+    fn tally(&mut self, product: ProductId) -> Result<Option<Tally>, LedgerError> {
+        self.row(&key::tally(product), Row::Tally(product), Tally::decode)
+    }
+
+    fn put_tally(&mut self, product: ProductId, tally: Tally) {
+        let key = key::tally(product);
+        let value = tally.encode(&key);
+        self.put(key, value);
+    }
+
+    fn hour(&mut self, product: ProductId, hour: i64) -> Result<u64, LedgerError> {
+        let machines = self.number(&key::hour(product, hour), Row::Hour(product, hour))?;
+        Ok(machines.unwrap_or(0))
+    }
+
+    fn put_hour(&mut self, product: ProductId, hour: i64, machines: u64) {
+        let key = key::hour(product, hour);
+        if machines == 0 {
+            self.changes.insert(key, None);
+        } else {
+            self.put_number(&key, machines);
+        }
+    }
+
+    fn hours(&mut self, product: ProductId) -> Result<Vec<(i64, u64)>, LedgerError> {
+        let prefix = key::hours(product);
+        let mut entries: BTreeMap<_, _> = self.base.scan(&prefix, None, usize::MAX)?.into_iter().collect();
+        for (key, value) in self.changes.range(prefix.clone()..) {
+            if !key.starts_with(&prefix) {
+                break;
+            }
+            match value {
+                Some(value) => entries.insert(key.clone(), value.clone()),
+                None => entries.remove(key),
+            };
+        }
+        let hours = entries.iter().filter_map(|(key, value)| {
+            let hour = key::parse_hour(key)?;
+            let row = Row::Hour(product, hour);
+            let machines = record::decode_number(key, value).map_err(|Damaged| LedgerError::Damaged { row });
+            Some(machines.map(|machines| (hour, machines)))
+        });
+        hours.collect()
+    }
+
+    fn unkept(&mut self, product: ProductId, day: i64) -> Result<u64, LedgerError> {
+        let asks = self.number(&key::unkept(product, day), Row::Unkept(product, day))?;
+        Ok(asks.unwrap_or(0))
+    }
+
+    fn put_unkept(&mut self, product: ProductId, day: i64, asks: u64) {
+        self.put_number(&key::unkept(product, day), asks);
+    }
+}

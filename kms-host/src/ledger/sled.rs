@@ -1,0 +1,263 @@
+//! The ledger on disk, over `kms-store`: what it has answered survives a crash.
+//!
+//! [`Store`] makes batches atomic and syncs durable, and stops for good after one that failed. Left to this file: cutting
+//! a batch of sightings into writes that the store takes, one sync before anybody is told, and threads for long reads.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use shared::count::{self, Outcome, Rows as _, Sighting, Terms};
+use shared::ids::{MachineId, ProductId};
+use shared::record::{FORMAT_VERSION, Meta, Record, key};
+use shared::time::Timestamp;
+use store::{Batch, MAX_BATCH, Store};
+use tokio::task;
+
+use super::overlay::{Base, CHANGES_A_SIGHTING, Changes, Entry, Overlay};
+use super::{Ledger, LedgerError, OpenError, Page, Reading, Recount, Restored, reads};
+
+/// A ledger in a directory of its own.
+///
+/// [`apply`](Ledger::apply) and [`settle`](Ledger::settle) block until the disk has answered: only the queue's thread
+/// calls them. Reads of one row block too, for less than it would take to hand them to another thread; everything
+/// longer runs on the runtime's threads for blocking work.
+pub struct SledLedger {
+    disk: Arc<Disk>,
+    /// The first fatal error. It stays, whatever the disk says later.
+    failed: OnceLock<LedgerError>,
+}
+
+struct Disk {
+    store: Store,
+    meta: Meta,
+    /// Held while a write is applied and while a count is read, so that no reading sees half of a write. Never during a
+    /// sync.
+    whole: RwLock<()>,
+}
+
+impl SledLedger {
+    /// Makes a new ledger, durable on return, with about so many bytes of cache.
+    ///
+    /// # Errors
+    /// [`OpenError::Exists`] where there is one already; it stays as it is.
+    pub fn create(path: &Path, cache_bytes: u64, meta: Meta) -> Result<SledLedger, OpenError> {
+        let store = Store::open(path, cache_bytes)?;
+        // Anything counts: rows without a meta row are a damaged ledger, and somebody may want to save it.
+        if !store.scan(&[], None, 1)?.is_empty() {
+            let directory = path.to_owned();
+            return Err(OpenError::Exists { directory });
+        }
+        let mut batch = Batch::new();
+        batch.put(key::META, meta.encode(key::META));
+        store.write(batch).map_err(LedgerError::from)?;
+        store.sync().map_err(LedgerError::from)?;
+        Ok(SledLedger::over(store, meta))
+    }
+
+    /// Opens a ledger that was made before.
+    ///
+    /// # Errors
+    /// [`OpenError`] names the directory and the remedy; nothing is ever replaced by an empty ledger.
+    pub fn open(path: &Path, cache_bytes: u64) -> Result<SledLedger, OpenError> {
+        let directory = path.to_owned();
+        // The store makes what is not there, and a directory may be empty because its disk is not mounted.
+        if is_empty(path).map_err(|source| OpenError::Io { directory: path.to_owned(), source })? {
+            return Err(OpenError::Missing { directory });
+        }
+        let store = Store::open(path, cache_bytes)?;
+        let Some(value) = store.read(key::META)? else {
+            return Err(if store.scan(&[], None, 1)?.is_empty() {
+                OpenError::Missing { directory }
+            } else {
+                OpenError::Damaged { directory }
+            });
+        };
+        match Meta::decode(key::META, &value) {
+            Ok(meta) => Ok(SledLedger::over(store, meta)),
+            Err(_) => Err(match value.first() {
+                Some(found) if FORMAT_VERSION < *found => {
+                    OpenError::Newer { directory, found: *found, known: FORMAT_VERSION }
+                }
+                Some(_) | None => OpenError::Damaged { directory },
+            }),
+        }
+    }
+
+    fn over(store: Store, meta: Meta) -> SledLedger {
+        let whole = RwLock::new(());
+        SledLedger { disk: Arc::new(Disk { store, meta, whole }), failed: OnceLock::new() }
+    }
+
+    /// Runs a write, unless one has failed before, and remembers if this one does.
+    fn writing<T>(&self, write: impl FnOnce(&Disk) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        if let Some(failed) = self.failed.get() {
+            return Err(failed.clone());
+        }
+        write(&self.disk).inspect_err(|error| {
+            if error.is_fatal() {
+                self.failed.get_or_init(|| error.clone());
+            }
+        })
+    }
+
+    /// Runs a long read where it may block.
+    async fn reading_long<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Disk) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let disk = Arc::clone(&self.disk);
+        task::spawn_blocking(move || read(&disk))
+            .await
+            .unwrap_or_else(|stopped| Err(LedgerError::fatal(stopped)))
+    }
+}
+
+#[async_trait]
+impl Ledger for SledLedger {
+    fn meta(&self) -> &Meta {
+        &self.disk.meta
+    }
+
+    async fn apply(&self, batch: Vec<Sighting>) -> Result<Vec<Outcome>, LedgerError> {
+        self.writing(|disk| disk.apply(&batch))
+    }
+
+    async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), LedgerError> {
+        self.writing(|disk| disk.settle(&products, now))
+    }
+
+    async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError> {
+        self.disk.rows().last_time()
+    }
+
+    async fn record(&self, product: ProductId, machine: MachineId) -> Result<Option<Record>, LedgerError> {
+        self.disk.rows().record(product, machine)
+    }
+
+    async fn reading(
+        &self,
+        product: ProductId,
+        terms: &Terms,
+        now: Timestamp,
+    ) -> Result<Reading, LedgerError> {
+        let terms = *terms;
+        self.reading_long(move |disk| disk.reading(product, &terms, now)).await
+    }
+
+    async fn products(&self) -> Result<Vec<ProductId>, LedgerError> {
+        self.reading_long(|disk| reads::products(&disk.store)).await
+    }
+
+    async fn machines(
+        &self,
+        product: Option<ProductId>,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Page, LedgerError> {
+        self.reading_long(move |disk| reads::machines(&disk.store, product, after.as_deref(), limit)).await
+    }
+
+    async fn recount(
+        &self,
+        product: ProductId,
+        terms: &Terms,
+        now: Timestamp,
+    ) -> Result<Recount, LedgerError> {
+        let tally = self.reading(product, terms, now).await?.tally;
+        let (mut recount, mut after) = (Recount::default(), None);
+        // A page is a task of its own: no iterator keeps old pages of the store alive, and whoever stops waiting
+        // stops the recount.
+        loop {
+            let page = self.machines(Some(product), after, reads::RECOUNT_PAGE).await?;
+            recount.add(&page, &tally, &self.disk.meta);
+            let Some(next) = page.next else {
+                return Ok(recount);
+            };
+            after = Some(next);
+        }
+    }
+
+    async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
+        self.disk.rows().restored()
+    }
+}
+
+impl Disk {
+    fn rows(&self) -> Overlay<'_, Store> {
+        Overlay::new(&self.store, &self.meta)
+    }
+
+    fn reading(&self, product: ProductId, terms: &Terms, now: Timestamp) -> Result<Reading, LedgerError> {
+        let _whole = self.whole.read().unwrap_or_else(PoisonError::into_inner);
+        reads::reading(&self.store, &self.meta, product, terms, now)
+    }
+
+    fn apply(&self, batch: &[Sighting]) -> Result<Vec<Outcome>, LedgerError> {
+        let mut rows = self.rows();
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for sighting in batch {
+            // Cut between two sightings, so that a crash never leaves half of one.
+            self.write_if_full(&mut rows)?;
+            outcomes.push(rows.decide(sighting)?);
+        }
+        self.write(rows.take_changes())?;
+        self.store.sync()?;
+        Ok(outcomes)
+    }
+
+    fn settle(&self, products: &[(ProductId, Terms)], now: Timestamp) -> Result<(), LedgerError> {
+        let mut rows = self.rows();
+        rows.put_last_time(now);
+        for (product, terms) in products {
+            self.write_if_full(&mut rows)?;
+            count::settle(&mut rows, *product, terms, now)?;
+        }
+        self.write(rows.take_changes())?;
+        Ok(self.store.sync()?)
+    }
+
+    fn write_if_full(&self, rows: &mut Overlay<'_, Store>) -> Result<(), LedgerError> {
+        if rows.changed() + CHANGES_A_SIGHTING <= MAX_BATCH {
+            return Ok(());
+        }
+        self.write(rows.take_changes())
+    }
+
+    fn write(&self, changes: Changes) -> Result<(), LedgerError> {
+        let mut batch = Batch::new();
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.put(key, value),
+                None => batch.remove(key),
+            }
+        }
+        let _whole = self.whole.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(self.store.write(batch)?)
+    }
+}
+
+impl Base for Store {
+    fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        Ok(self.get(key)?)
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, LedgerError> {
+        let entries = match after {
+            Some(after) => self.scan_from(prefix, after),
+            None => self.scan_prefix(prefix),
+        };
+        entries.take(limit).map(|entry| entry.map_err(LedgerError::from)).collect()
+    }
+}
+
+/// Whether a directory has nothing in it, or is not there.
+fn is_empty(path: &Path) -> io::Result<bool> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}

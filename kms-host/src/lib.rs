@@ -1,0 +1,23 @@
+//! The activation host: counts an organisation's machines and signs their leases.
+//!
+//! Data goes one way: `service` decodes what came in, `activate` goes through the steps of one activation, `ledger`
+//! decides and keeps, `signer` signs, `service` encodes what goes out. Every decision is `shared`'s. `admin` is what an
+//! administrator asks, `home` what stands in the data directory, `cli` the commands. Start at [`activate`].
+
+pub mod activate;
+pub mod admin;
+pub mod certificates;
+pub mod journal;
+pub mod ledger;
+pub mod queue;
+pub mod serve;
+pub mod service;
+pub mod signer;
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod home;
+
+pub use activate::Host;
+pub use serve::{connections, serve, serve_admin};

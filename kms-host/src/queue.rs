@@ -1,0 +1,230 @@
+//! The queue in front of the ledger: bounded, and committed in groups.
+//!
+//! One thread takes whatever has queued, applies it as one batch and answers all who wait, so a hundred asks that arrive
+//! together cost one sync. While that sync runs the next group gathers; nothing ever waits for company. Past its
+//! capacity the queue refuses at once, because a delay would only make every machine ask again. What a sighting does
+//! is `shared::count`; what makes it durable is `ledger`.
+
+use std::error::Error as _;
+use std::future;
+use std::io;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+
+use shared::count::{Outcome, Sighting, Terms};
+use shared::ids::ProductId;
+use shared::time::Timestamp;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::ledger::{Ledger, LedgerError};
+
+/// The most sightings in one batch: enough to make a sync cheap, few enough that the first does not wait long.
+pub const BATCH_MAX: usize = 256;
+
+/// Why a sighting was not decided. Nobody may be told anything but that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSighted {
+    /// The queue is full; nothing was written.
+    #[error("too many asks are waiting; ask again later")]
+    Overloaded,
+    /// The ledger could not decide it; the host's log says why. Whether it was written is not known; asking again is
+    /// safe.
+    #[error("the ledger could not decide; the host's log says why")]
+    Failed,
+    /// The host is stopping; nothing was written.
+    #[error("the host is stopping; ask again later, or another host")]
+    Stopping,
+}
+
+/// The way to the ledger. Clones lead to the same queue.
+#[derive(Clone)]
+pub struct Queue {
+    /// Taken out when the queue closes.
+    tasks: Arc<RwLock<Option<mpsc::Sender<Task>>>>,
+    failure: watch::Receiver<Option<LedgerError>>,
+}
+
+enum Task {
+    Sight(Sighting, oneshot::Sender<Result<Outcome, NotSighted>>),
+    Settle(Settlement, oneshot::Sender<Result<(), NotSighted>>),
+}
+
+struct Settlement {
+    products: Vec<(ProductId, Terms)>,
+    now: Timestamp,
+}
+
+impl Queue {
+    /// Starts the writer: the only thread that writes to the ledger.
+    ///
+    /// `capacity` is how many may wait, beside those being written. The thread ends after [`close`](Queue::close) or a
+    /// fatal error; join it, but never from a worker of the runtime.
+    ///
+    /// # Errors
+    /// The operating system gave no thread.
+    pub fn start(
+        ledger: Arc<dyn Ledger>,
+        capacity: usize,
+        runtime: Handle,
+    ) -> io::Result<(Queue, JoinHandle<()>)> {
+        let (sender, tasks) = mpsc::channel(capacity.max(1));
+        let (failed, failure) = watch::channel(None);
+        let writer = Writer { ledger, runtime, tasks, failed };
+        let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run())?;
+        let tasks = Arc::new(RwLock::new(Some(sender)));
+        Ok((Queue { tasks, failure }, thread))
+    }
+
+    /// Enters a sighting and waits until it is decided and durable.
+    ///
+    /// Once it has queued it is decided, whether or not anybody still waits for it.
+    ///
+    /// # Errors
+    /// [`NotSighted`]: a full queue refuses at once.
+    pub async fn sight(&self, sighting: Sighting) -> Result<Outcome, NotSighted> {
+        let (answer, decided) = oneshot::channel();
+        let sender = self.sender()?;
+        sender.try_send(Task::Sight(sighting, answer)).map_err(|refused| match refused {
+            TrySendError::Full(_) => NotSighted::Overloaded,
+            TrySendError::Closed(_) => self.closed(),
+        })?;
+        drop(sender);
+        decided.await.unwrap_or_else(|_| Err(self.closed()))
+    }
+
+    /// Ends a doubt of the host's clock, behind all that queued before. It waits for a place: there is no second chance.
+    ///
+    /// # Errors
+    /// [`NotSighted::Failed`] or [`NotSighted::Stopping`].
+    pub async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), NotSighted> {
+        let (answer, settled) = oneshot::channel();
+        let sender = self.sender()?;
+        let task = Task::Settle(Settlement { products, now }, answer);
+        sender.send(task).await.map_err(|_| self.closed())?;
+        drop(sender);
+        settled.await.unwrap_or_else(|_| Err(self.closed()))
+    }
+
+    /// Completes when the ledger has failed for good, and never otherwise: the host then exits. Every call completes.
+    pub async fn fatal(&self) -> LedgerError {
+        let mut failure = self.failure.clone();
+        if let Ok(error) = failure.wait_for(Option::is_some).await
+            && let Some(error) = error.clone()
+        {
+            return error;
+        }
+        future::pending().await
+    }
+
+    /// Takes no more. What has queued is still decided and answered; then the thread ends.
+    pub fn close(&self) {
+        self.tasks.write().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn sender(&self) -> Result<mpsc::Sender<Task>, NotSighted> {
+        let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
+        tasks.clone().ok_or_else(|| self.closed())
+    }
+
+    /// Why nobody takes tasks any more.
+    fn closed(&self) -> NotSighted {
+        if self.failure.borrow().is_some() { NotSighted::Failed } else { NotSighted::Stopping }
+    }
+}
+
+/// The thread behind the queue.
+struct Writer {
+    ledger: Arc<dyn Ledger>,
+    runtime: Handle,
+    tasks: mpsc::Receiver<Task>,
+    failed: watch::Sender<Option<LedgerError>>,
+}
+
+type Answer = oneshot::Sender<Result<Outcome, NotSighted>>;
+
+impl Writer {
+    fn run(mut self) {
+        let mut tasks = Vec::with_capacity(BATCH_MAX);
+        while 0 < self.runtime.block_on(self.tasks.recv_many(&mut tasks, BATCH_MAX)) {
+            let (mut sightings, mut answers) = (Vec::new(), Vec::new());
+            for task in tasks.drain(..) {
+                match task {
+                    Task::Sight(sighting, answer) => {
+                        sightings.push(sighting);
+                        answers.push(answer);
+                    }
+                    Task::Settle(settlement, answer) => {
+                        self.sight(mem::take(&mut sightings), mem::take(&mut answers));
+                        self.settle(settlement, answer);
+                    }
+                }
+            }
+            self.sight(sightings, answers);
+            if self.failed.borrow().is_some() {
+                // Nobody comes in any more; those who have queued are told by the next turns.
+                self.tasks.close();
+            }
+        }
+    }
+
+    fn sight(&self, sightings: Vec<Sighting>, answers: Vec<Answer>) {
+        let outcomes = self.decide(sightings);
+        for (outcome, answer) in outcomes.into_iter().zip(answers) {
+            // Whoever has gone away asks again, and gets the same serial.
+            let _ = answer.send(outcome.map_err(|_| NotSighted::Failed));
+        }
+    }
+
+    fn settle(&self, settlement: Settlement, answer: oneshot::Sender<Result<(), NotSighted>>) {
+        let Settlement { products, now } = settlement;
+        let settled = self.run_on_ledger(|ledger| self.runtime.block_on(ledger.settle(products, now)));
+        let _ = answer.send(settled.map_err(|_| NotSighted::Failed));
+    }
+
+    /// Applies a batch, in order. A damaged row fails only those who need it: halves are applied again until it stands alone,
+    /// and applying again is harmless.
+    fn decide(&self, mut batch: Vec<Sighting>) -> Vec<Result<Outcome, LedgerError>> {
+        if batch.is_empty() {
+            return Vec::new();
+        }
+        let applied = self.run_on_ledger(|ledger| self.runtime.block_on(ledger.apply(batch.clone())));
+        match applied {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Err(error) if error.is_fatal() => vec![Err(error); batch.len()],
+            Err(error) if batch.len() == 1 => {
+                tracing::error!(%error, "a sighting was not decided");
+                vec![Err(error)]
+            }
+            Err(_) => {
+                let rest = batch.split_off(batch.len() / 2);
+                let mut outcomes = self.decide(batch);
+                outcomes.extend(self.decide(rest));
+                outcomes
+            }
+        }
+    }
+
+    /// After one fatal error the ledger is not touched again. A panic is one: nobody knows what it left behind.
+    fn run_on_ledger<T>(
+        &self,
+        write: impl FnOnce(&dyn Ledger) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        if let Some(failed) = &*self.failed.borrow() {
+            return Err(failed.clone());
+        }
+        let written = panic::catch_unwind(AssertUnwindSafe(|| write(&*self.ledger)))
+            .unwrap_or_else(|_| Err(LedgerError::fatal(io::Error::other("it panicked"))));
+        if let Err(error) = &written
+            && error.is_fatal()
+        {
+            let cause = error.source().map(ToString::to_string);
+            tracing::error!(%error, cause, "the ledger has failed; nothing more is acknowledged");
+            self.failed.send_replace(Some(error.clone()));
+        }
+        written
+    }
+}

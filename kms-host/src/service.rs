@@ -1,0 +1,81 @@
+//! The wire, once: requests into our types, answers and failures out. No decisions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+use proto::v1::activation_service_server::ActivationService;
+use proto::v1::{self, ActivateRequest, ActivateResponse, ReleaseRequest, ReleaseResponse};
+use shared::ask::AskKind;
+use shared::reason::{Cause, Reason};
+use tonic::{Code, Request, Response, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::activate::{Host, Incoming, Unanswered};
+
+/// The domain of our reasons in `google.rpc.ErrorInfo`.
+pub const ERROR_DOMAIN: &str = "kms";
+
+/// `kms.v1.ActivationService` over a host.
+pub struct Service(pub Arc<Host>);
+
+#[tonic::async_trait]
+impl ActivationService for Service {
+    async fn activate(
+        &self,
+        request: Request<ActivateRequest>,
+    ) -> Result<Response<ActivateResponse>, Status> {
+        let request = request.into_inner();
+        let size_bytes = request.encoded_len();
+        let ActivateRequest { ask, replaced_signature, held_chain } = request;
+        let answer = self.answer(ask, replaced_signature, held_chain, AskKind::Activate, size_bytes).await?;
+        Ok(Response::new(ActivateResponse { answer: Some(answer) }))
+    }
+
+    async fn release(&self, request: Request<ReleaseRequest>) -> Result<Response<ReleaseResponse>, Status> {
+        let request = request.into_inner();
+        let size_bytes = request.encoded_len();
+        let answer = self.answer(request.ask, None, Bytes::new(), AskKind::Release, size_bytes).await?;
+        Ok(Response::new(ReleaseResponse { answer: Some(answer) }))
+    }
+}
+
+impl Service {
+    async fn answer(
+        &self,
+        ask: Option<v1::Signed>,
+        replaced_signature: Option<v1::Signature>,
+        held_chain: Bytes,
+        kind: AskKind,
+        size_bytes: usize,
+    ) -> Result<v1::Answer, Status> {
+        let ask = ask.ok_or_else(|| status(Reason::Malformed.with(&[("cause", &"it has no ask")]).into()))?;
+        let incoming = Incoming { ask, replaced_signature, held_chain, kind, size_bytes };
+        self.0.activate(incoming).await.map_err(status)
+    }
+}
+
+/// A failure as a gRPC status: the reason in `ErrorInfo`, and `RetryInfo` where waiting helps.
+pub(crate) fn status(unanswered: Unanswered) -> Status {
+    let Unanswered { cause, retry_in } = unanswered;
+    let parameters = cause.parameters.iter().cloned().collect::<std::collections::HashMap<_, _>>();
+    let mut details = ErrorDetails::with_error_info(cause.code.clone(), ERROR_DOMAIN, parameters);
+    if let Some(retry_in) = retry_in {
+        details.set_retry_info(Some(retry_in));
+    }
+    Status::with_error_details(code(&cause), cause.to_string(), details)
+}
+
+fn code(cause: &Cause) -> Code {
+    match cause.reason() {
+        Some(Reason::Malformed | Reason::TooLarge | Reason::SignatureBad) => Code::InvalidArgument,
+        Some(Reason::ProductUnknown) => Code::FailedPrecondition,
+        Some(Reason::Overloaded) => Code::ResourceExhausted,
+        Some(Reason::LedgerFailed | Reason::Stopping) => Code::Unavailable,
+        _ => Code::Internal,
+    }
+}
+
+/// The longest that one ask may take on this side.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);

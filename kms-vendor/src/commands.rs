@@ -1,0 +1,353 @@
+//! What each command does and the text that it answers with. The rules are the library's.
+
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kms_vendor::{
+    Fault, IssueRequest, Issued, NewIssuer, NewProduct, Product, Signer, Vendor, VendorError, instant_text,
+};
+use rand::CryptoRng;
+use serde_json::{Value, json};
+use shared::policy::Policy;
+use shared::time::{Length, Timestamp};
+use store::file::FileError;
+
+use crate::cli::{
+    AddProduct, CertificateCommand, Cli, Command, CreateIssuer, IssueCertificate, IssuerCommand,
+    ProductCommand,
+};
+
+/// A request is a few hundred bytes; what is larger is some other file.
+const REQUEST_MAX_BYTES: u64 = 64 * 1024;
+
+/// How long a certificate is valid unless something else is asked for.
+const YEAR: Duration = Duration::from_hours(365 * 24);
+
+/// Carries out one command; its text is for standard output.
+pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result<String, Failure> {
+    let answer = match &cli.command {
+        Command::Init => Answer::initialised(&Vendor::init(&cli.dir, rng)?),
+        Command::Roots => Answer::roots(&Vendor::open(&cli.dir)?),
+        Command::Product(command) => product(&Vendor::open(&cli.dir)?, command, rng)?,
+        Command::Certificate(CertificateCommand::Issue(arguments)) => {
+            issue(&Vendor::open(&cli.dir)?, arguments, now, rng)?
+        }
+        Command::Issuer(IssuerCommand::Create(arguments)) => {
+            create_issuer(&Vendor::open(&cli.dir)?, arguments, now, rng)?
+        }
+    };
+    Ok(if cli.json { format!("{:#}\n", answer.json) } else { answer.text })
+}
+
+fn product(vendor: &Vendor, command: &ProductCommand, rng: &mut impl CryptoRng) -> Result<Answer, Failure> {
+    Ok(match command {
+        ProductCommand::Add(arguments) => Answer::product(&add_product(vendor, arguments, rng)?),
+        ProductCommand::List => Answer::products(&vendor.products()?),
+        ProductCommand::Show { name } => Answer::product(&vendor.product(name)?),
+    })
+}
+
+fn add_product(
+    vendor: &Vendor,
+    arguments: &AddProduct,
+    rng: &mut impl CryptoRng,
+) -> Result<Product, VendorError> {
+    let defaults = if arguments.server { Policy::SERVER } else { Policy::CLIENT };
+    let new = NewProduct {
+        name: arguments.name.clone(),
+        id: arguments.id,
+        policy: arguments.numbers.over(defaults),
+        test: arguments.test_times,
+    };
+    vendor.add_product(new, rng)
+}
+
+fn issue(
+    vendor: &Vendor,
+    arguments: &IssueCertificate,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> Result<Answer, Failure> {
+    let out = &arguments.out;
+    // Asked before anything is recorded; whoever makes the file meanwhile is refused below.
+    if !arguments.force && out.symlink_metadata().is_ok() {
+        return Err(Failure::OutExists { path: out.clone() });
+    }
+    let not_before = arguments.life.not_before.unwrap_or(now);
+    let issued = vendor.issue(
+        &IssueRequest {
+            request_pem: &read_request(&arguments.request)?,
+            product: &arguments.product,
+            organisation: &arguments.organisation,
+            not_before,
+            valid_for: valid_for(vendor, arguments, not_before)?,
+            signer: if arguments.issuer { Signer::Issuer } else { arguments.root },
+            test: arguments.test_times,
+            now,
+        },
+        rng,
+    )?;
+    let write = if arguments.force { store::file::replace } else { store::file::create_new };
+    write(out, issued.pem.as_bytes(), 0o644)
+        .map_err(|source| Failure::NotHandedOut { certificate: issued.certificate.to_string(), source })?;
+    Ok(Answer::issued(&issued, arguments))
+}
+
+/// The life that was asked for, or a year; by default it ends with the issuing certificate at the latest.
+fn valid_for(
+    vendor: &Vendor,
+    arguments: &IssueCertificate,
+    not_before: Timestamp,
+) -> Result<Duration, VendorError> {
+    if let Some(asked) = arguments.life.valid_for {
+        return Ok(asked);
+    }
+    if !arguments.issuer {
+        return Ok(YEAR);
+    }
+    let left = vendor.issuer()?.not_after.since(not_before);
+    // With nothing left, the library says by the year that the issuing certificate has ended.
+    Ok(if left.is_zero() { YEAR } else { YEAR.min(left) })
+}
+
+fn read_request(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(REQUEST_MAX_BYTES).read_to_string(&mut text))
+        .map_err(|source| Failure::Request { path: path.to_owned(), source })?;
+    Ok(text)
+}
+
+fn create_issuer(
+    vendor: &Vendor,
+    arguments: &CreateIssuer,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> Result<Answer, Failure> {
+    let new = NewIssuer {
+        products: arguments.products.iter().map(String::as_str).collect(),
+        not_before: arguments.life.not_before.unwrap_or(now),
+        valid_for: arguments.life.valid_for.unwrap_or(YEAR),
+        root: arguments.root,
+        test: arguments.test_only,
+        now,
+    };
+    let issuer = vendor.create_issuer(&new, rng)?;
+    Ok(Answer {
+        text: format!(
+            "issuing certificate {}\nvalid               from {} until {}\n\n\
+             `certificate issue --issuer` signs with it; the root keys may now be kept elsewhere.\n",
+            issuer.certificate, issuer.not_before, issuer.not_after
+        ),
+        json: json!({
+            "certificate": issuer.certificate.to_string(),
+            "not_before": instant_text(issuer.not_before),
+            "not_after": instant_text(issuer.not_after),
+        }),
+    })
+}
+
+/// What a command has to say: to people, and to a script.
+struct Answer {
+    text: String,
+    json: Value,
+}
+
+impl Answer {
+    fn initialised(vendor: &Vendor) -> Answer {
+        let Answer { text, json } = Answer::roots(vendor);
+        let dir = vendor.dir().display();
+        let text = format!(
+            "The vendor's directory {dir} is made. Keep a backup of it, and keep it from everybody else.\n\
+             Move one root key (root-2.key, say) offline to another place: whoever loses both can certify no host,\n\
+             and whoever steals one can certify any.\n\n{text}"
+        );
+        Answer { text, json }
+    }
+
+    fn roots(vendor: &Vendor) -> Answer {
+        let roots = vendor.roots();
+        let hex = roots.map(|root| data_encoding::HEXLOWER.encode(&root));
+        let text = format!(
+            "Every product pins both roots:\n\n{}\nor in hexadecimal:\n\n{}\n{}\n",
+            rust_snippet(&roots),
+            hex[0],
+            hex[1]
+        );
+        Answer { text, json: json!({ "roots": hex }) }
+    }
+
+    fn products(products: &[Product]) -> Answer {
+        let width = products.iter().map(|product| product.name.chars().count()).max().unwrap_or(0).max(4);
+        let mut text = format!("{:width$}  {:32}  {:>9}  validity\n", "name", "id", "threshold");
+        for Product { name, id, policy, test } in products {
+            let mark = if *test { "  test" } else { "" };
+            let validity = Length(policy.validity);
+            let _ = writeln!(text, "{name:width$}  {id}  {:>9}  {validity}{mark}", policy.threshold);
+        }
+        let products: Vec<_> = products.iter().map(product_json).collect();
+        Answer { text, json: json!({ "products": products }) }
+    }
+
+    fn product(product: &Product) -> Answer {
+        let policy = &product.policy;
+        let mut text = format!("name             {}\nid               {}\n", product.name, product.id);
+        let _ = writeln!(text, "threshold        {}", policy.threshold);
+        for (name, length) in lengths(policy) {
+            let _ = writeln!(text, "{name:15}  {}", Length(length));
+        }
+        if product.test {
+            text += "test             yes: every certificate for it is marked\n";
+        }
+        Answer { text, json: product_json(product) }
+    }
+
+    fn issued(issued: &Issued, arguments: &IssueCertificate) -> Answer {
+        let out = arguments.out.display().to_string();
+        let new = if issued.organisation_is_new { ", new here" } else { "" };
+        let mark =
+            if issued.test { "\ntest          yes: host and client show it in every status" } else { "" };
+        let text = format!(
+            "certificate   {}\nhost          {}\nproduct       {} ({})\norganisation  {} ({}){new}\n\
+             valid         from {} until {}{mark}\n\n\
+             Written to {out}; the host takes it with `kms-host install-certificate`.\n",
+            issued.certificate,
+            issued.host,
+            arguments.product,
+            issued.product,
+            arguments.organisation,
+            issued.organisation,
+            issued.not_before,
+            issued.not_after,
+        );
+        let json = json!({
+            "certificate": issued.certificate.to_string(),
+            "host": issued.host.to_string(),
+            "product": issued.product.to_string(),
+            "organisation": issued.organisation.to_string(),
+            "organisation_is_new": issued.organisation_is_new,
+            "not_before": instant_text(issued.not_before),
+            "not_after": instant_text(issued.not_after),
+            "test": issued.test,
+            "out": out,
+        });
+        Answer { text, json }
+    }
+}
+
+fn product_json(product: &Product) -> Value {
+    let mut json = json!({
+        "name": product.name,
+        "id": product.id.to_string(),
+        "test": product.test,
+        "threshold": product.policy.threshold,
+    });
+    for (name, length) in lengths(&product.policy) {
+        json[format!("{name}_ms")] = shared::time::to_ms(length).into();
+    }
+    json
+}
+
+fn lengths(policy: &Policy) -> [(&'static str, Duration); 8] {
+    [
+        ("validity", policy.validity),
+        ("renew_interval", policy.renew_interval),
+        ("retry_interval", policy.retry_interval),
+        ("renew_retry", policy.renew_retry),
+        ("renew_retry_max", policy.renew_retry_max),
+        ("count_window", policy.count_window),
+        ("expiry_warning", policy.expiry_warning),
+        ("clock_tolerance", policy.clock_tolerance),
+    ]
+}
+
+/// Formatted as rustfmt would, so that it can be pasted.
+fn rust_snippet(roots: &[[u8; 32]; 2]) -> String {
+    let mut text = String::from("const ROOTS: [[u8; 32]; 2] = [\n");
+    for root in roots {
+        text += "    [\n";
+        for row in root.chunks(16) {
+            let bytes: Vec<_> = row.iter().map(|byte| format!("0x{byte:02x}")).collect();
+            let _ = writeln!(text, "        {},", bytes.join(", "));
+        }
+        text += "    ],\n";
+    }
+    text + "];\n"
+}
+
+/// A command that was not carried out, or not to its end.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Vendor(VendorError),
+    Request { path: PathBuf, source: io::Error },
+    OutExists { path: PathBuf },
+    NotHandedOut { certificate: String, source: FileError },
+}
+
+impl From<VendorError> for Failure {
+    fn from(error: VendorError) -> Failure {
+        Failure::Vendor(error)
+    }
+}
+
+impl Failure {
+    /// As sysexits.h has it.
+    pub(crate) fn exit_code(&self) -> u8 {
+        let fault = match self {
+            Failure::Vendor(error) => error.fault(),
+            Failure::Request { source, .. } if source.kind() == io::ErrorKind::InvalidData => Fault::Data,
+            Failure::Request { .. } => Fault::NoInput,
+            Failure::OutExists { .. } | Failure::NotHandedOut { .. } => Fault::CannotCreate,
+        };
+        match fault {
+            Fault::Usage => 64,
+            Fault::Data => 65,
+            Fault::NoInput => 66,
+            Fault::Software => 70,
+            Fault::CannotCreate => 73,
+            Fault::Io => 74,
+        }
+    }
+}
+
+/// One line: what, its causes, what to do.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Vendor(error) => write!(f, "{}; {}", with_causes(error), error.remedy()),
+            Failure::Request { path, source } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "could not read the request {path}: {source}; name the file that `kms-host init` wrote"
+                )
+            }
+            Failure::OutExists { path } => {
+                write!(
+                    f,
+                    "{} exists; name another file with --out, or replace it with --force",
+                    path.display()
+                )
+            }
+            Failure::NotHandedOut { certificate, source } => write!(
+                f,
+                "certificate {certificate} is recorded in issued.jsonl and was not handed out: {}; \
+                 issue another one, to a file that can be written",
+                with_causes(source)
+            ),
+        }
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}

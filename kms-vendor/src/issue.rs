@@ -1,0 +1,199 @@
+//! Issuing a host certificate: what is checked, and in which order it is signed, recorded and handed out.
+//!
+//! What a certificate means to those who read it is `docs/protocol.md` 2. The key that signs is a root's, or the one of
+//! `issuer`.
+
+use std::time::Duration;
+
+use rand::CryptoRng;
+use shared::certificate::{Chain, HostCertificate};
+use shared::envelope::Kind;
+use shared::ids::{CertificateId, HostId, OrganisationId, ProductId};
+use shared::time::Timestamp;
+
+use crate::error::VendorError;
+use crate::issuer::SigningIssuer;
+use crate::journal;
+use crate::organisation;
+use crate::product::random;
+use crate::text::instant_text;
+use crate::vendor::Vendor;
+use crate::wire::{self, HostRequest};
+
+/// The width of an hour in every ledger that is not a test's.
+const HOUR: Duration = Duration::from_hours(1);
+
+/// What is to be certified, and under what name.
+#[derive(Clone, Copy, Debug)]
+pub struct IssueRequest<'a> {
+    /// The host's request file, as it came.
+    pub request_pem: &'a str,
+    /// The product's name in this vendor's directory.
+    pub product: &'a str,
+    /// Whose machines the host may serve. The same name always gets the same id.
+    pub organisation: &'a str,
+    /// The first instant at which the certificate is valid.
+    pub not_before: Timestamp,
+    /// How long it is valid from then on.
+    pub valid_for: Duration,
+    /// Who signs.
+    pub signer: Signer,
+    /// Marks the certificate as test even if the product is not, for a host with hours of another width.
+    pub test: bool,
+    /// Now, for the record.
+    pub now: Timestamp,
+}
+
+/// Which key of the vendor signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// `root-1.key`.
+    Root1,
+    /// `root-2.key`.
+    Root2,
+    /// The issuing key, whose certificate then travels in the chain.
+    Issuer,
+}
+
+impl Signer {
+    fn name(self) -> &'static str {
+        match self {
+            Signer::Root1 => "root-1",
+            Signer::Root2 => "root-2",
+            Signer::Issuer => "issuer",
+        }
+    }
+}
+
+/// A certificate that is recorded and may be handed out.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The file that the host installs: PEM `KMS HOST CERTIFICATE`.
+    pub pem: String,
+    /// The certificate.
+    pub certificate: CertificateId,
+    /// The host that it names.
+    pub host: HostId,
+    /// The product.
+    pub product: ProductId,
+    /// The organisation.
+    pub organisation: OrganisationId,
+    /// Whether this is the organisation's first certificate: a name that was mistyped shows here.
+    pub organisation_is_new: bool,
+    /// The first instant at which it is valid.
+    pub not_before: Timestamp,
+    /// The first instant at which it is valid no more.
+    pub not_after: Timestamp,
+    /// Whether host and client will show it as a test's.
+    pub test: bool,
+}
+
+impl Vendor {
+    /// Issues a host certificate. When this returns, `issued.jsonl` has its line on the disk.
+    ///
+    /// # Errors
+    /// [`VendorError::Request`] and [`VendorError::HourWidth`] are the host's; a missing key, an unknown product, a time
+    /// that does not fit and an issuer's limits are the vendor's. Nothing is recorded then.
+    pub fn issue(&self, request: &IssueRequest<'_>, rng: &mut impl CryptoRng) -> Result<Issued, VendorError> {
+        let _lock = self.lock()?;
+        // 1. Decide. Nothing is written yet, so every refusal leaves the directory as it was.
+        let host = HostRequest::from_pem(request.request_pem).map_err(VendorError::Request)?;
+        let organisation = organisation::find(self, request.organisation, rng)?;
+        let certificate = self.certificate(request, &host, organisation.id, rng)?;
+        // 2. Sign, and believe it no more than a client would.
+        let chain = self.signed_chain(&certificate, request.signer)?;
+        // 3. Record, so that no certificate is in the world that the vendor does not know of.
+        if organisation.is_new {
+            organisation::remember(self, request.organisation, organisation.id)?;
+        }
+        journal::append(self, &line(request, &certificate)?)?;
+        // 4. Hand out.
+        Ok(Issued {
+            pem: wire::certificate_to_pem(chain.encoded().clone(), &self.roots()),
+            certificate: certificate.id,
+            host: certificate.host(),
+            product: certificate.product,
+            organisation: certificate.organisation,
+            organisation_is_new: organisation.is_new,
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+            test: certificate.test,
+        })
+    }
+
+    fn certificate(
+        &self,
+        request: &IssueRequest<'_>,
+        host: &HostRequest,
+        organisation: OrganisationId,
+        rng: &mut impl CryptoRng,
+    ) -> Result<HostCertificate, VendorError> {
+        let product = self.product(request.product)?;
+        let test = product.test || request.test;
+        if host.hour_width != HOUR && !test {
+            return Err(VendorError::HourWidth { width: host.hour_width });
+        }
+        Ok(HostCertificate {
+            id: CertificateId::from_bytes(random(rng)),
+            signing_key: host.signing_key,
+            product: product.id,
+            product_name: product.name,
+            organisation,
+            organisation_name: request.organisation.to_owned(),
+            not_before: request.not_before,
+            not_after: end(request.not_before, request.valid_for, request.now)?,
+            test,
+            policy: product.policy,
+        })
+    }
+
+    fn signed_chain(&self, certificate: &HostCertificate, signer: Signer) -> Result<Chain, VendorError> {
+        let (key, issuing) = match signer {
+            Signer::Root1 => (self.root_key(0)?, None),
+            Signer::Root2 => (self.root_key(1)?, None),
+            Signer::Issuer => {
+                let issuer = SigningIssuer::open(self)?;
+                issuer.check_limits(certificate)?;
+                (issuer.key, Some(issuer.signed))
+            }
+        };
+        let envelope = key.sign(Kind::HostCertificate, &certificate.encode());
+        Chain::verify(&wire::encode_chain(envelope, issuing), self.verifying())
+            .map_err(VendorError::OwnOutput)
+    }
+}
+
+/// The first instant after a certificate's life.
+pub(crate) fn end(
+    not_before: Timestamp,
+    valid_for: Duration,
+    now: Timestamp,
+) -> Result<Timestamp, VendorError> {
+    let not_after = not_before + valid_for;
+    if not_after <= not_before || not_after <= now {
+        return Err(VendorError::EndedAlready { not_after });
+    }
+    // Everything that shows it has a text for it then.
+    instant_text(not_before).and(instant_text(not_after)).ok_or(VendorError::TooLate)?;
+    Ok(not_after)
+}
+
+fn line<'a>(
+    request: &IssueRequest<'a>,
+    certificate: &HostCertificate,
+) -> Result<journal::Line<'a>, VendorError> {
+    let text = |instant| instant_text(instant).ok_or(VendorError::TooLate);
+    Ok(journal::Line {
+        time: text(request.now)?,
+        certificate: certificate.id.to_string(),
+        host: certificate.host().to_string(),
+        product: request.product,
+        product_id: certificate.product.to_string(),
+        organisation: request.organisation,
+        organisation_id: certificate.organisation.to_string(),
+        not_before: text(certificate.not_before)?,
+        not_after: text(certificate.not_after)?,
+        signer: request.signer.name(),
+        test: certificate.test,
+    })
+}

@@ -1,0 +1,170 @@
+//! The issuing key: signs host certificates for a while, so that the roots can stay away.
+//!
+//! A root signs its certificate once, and whoever verifies a chain holds it to the limits named there
+//! (`docs/protocol.md` 2). They are checked here too, because a vendor deserves a better sentence than a chain that
+//! does not verify.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use proto::v1;
+use rand::CryptoRng;
+use shared::certificate::HostCertificate;
+use shared::envelope::{self, Kind, SecretKey};
+use shared::ids::CertificateId;
+use shared::time::Timestamp;
+
+use crate::error::VendorError;
+use crate::issue::{self, Signer};
+use crate::keys;
+use crate::product::random;
+use crate::vendor::{PUBLIC, Vendor, refuse_existing};
+use crate::wire::{self, ISSUING_KEY, IssuingCertificate};
+
+const KEY_FILE: &str = "issuing.key";
+const CERTIFICATE_FILE: &str = "issuing.certificate";
+
+/// An issuing key to be made.
+#[derive(Clone, Debug)]
+pub struct NewIssuer<'a> {
+    /// The names of the products that it may sign for; empty means any.
+    pub products: Vec<&'a str>,
+    /// The first instant at which its certificate is valid.
+    pub not_before: Timestamp,
+    /// How long it is valid from then on.
+    pub valid_for: Duration,
+    /// The root that signs it; not [`Signer::Issuer`].
+    pub root: Signer,
+    /// Whether it may sign nothing but certificates that are marked as test.
+    pub test: bool,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The issuing certificate of a vendor.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// The issuing certificate.
+    pub certificate: CertificateId,
+    /// The first instant at which it is valid.
+    pub not_before: Timestamp,
+    /// The first instant at which it is valid no more; no certificate that it signs lives longer.
+    pub not_after: Timestamp,
+}
+
+impl Vendor {
+    /// Makes `issuing.key` and its certificate, signed by a root.
+    ///
+    /// # Errors
+    /// [`VendorError::Exists`] while there is one: it is never overwritten.
+    pub fn create_issuer(
+        &self,
+        new: &NewIssuer<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Issuer, VendorError> {
+        let _lock = self.lock()?;
+        refuse_existing(&self.path(KEY_FILE))?;
+        refuse_existing(&self.path(CERTIFICATE_FILE))?;
+        let products = new.products.iter().map(|name| self.product(name).map(|product| product.id));
+        let root = match new.root {
+            Signer::Root1 => self.root_key(0)?,
+            Signer::Root2 => self.root_key(1)?,
+            Signer::Issuer => return Err(VendorError::IssuerSignsIssuer),
+        };
+        let key = keys::generate(rng);
+        let certificate = IssuingCertificate {
+            id: CertificateId::from_bytes(random(rng)),
+            public_key: key.public(),
+            not_before: new.not_before,
+            not_after: issue::end(new.not_before, new.valid_for, new.now)?,
+            products: products.collect::<Result<_, _>>()?,
+            test: new.test,
+        };
+        let pem = wire::issuing_to_pem(&root.sign(Kind::IssuingCertificate, &certificate.encode()));
+        keys::write(&self.path(KEY_FILE), ISSUING_KEY, &key)?;
+        store::file::create_new(&self.path(CERTIFICATE_FILE), pem.as_bytes(), PUBLIC)?;
+        Ok(Issuer::from(&certificate))
+    }
+
+    /// The issuing certificate that there is, with its key beside it.
+    ///
+    /// # Errors
+    /// [`VendorError::NoIssuer`] if there is none.
+    pub fn issuer(&self) -> Result<Issuer, VendorError> {
+        Ok(Issuer::from(&SigningIssuer::open(self)?.certificate))
+    }
+}
+
+impl From<&IssuingCertificate> for Issuer {
+    fn from(certificate: &IssuingCertificate) -> Issuer {
+        Issuer {
+            certificate: certificate.id,
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+        }
+    }
+}
+
+/// The issuing key and its certificate, read back and verified.
+pub(crate) struct SigningIssuer {
+    pub(crate) key: SecretKey,
+    pub(crate) signed: v1::Signed,
+    certificate: IssuingCertificate,
+    /// The names of the vendor's products, for the sentence that says what it may sign for.
+    allowed: Vec<String>,
+}
+
+impl SigningIssuer {
+    pub(crate) fn open(vendor: &Vendor) -> Result<SigningIssuer, VendorError> {
+        let path = vendor.path(CERTIFICATE_FILE);
+        let pem = fs::read_to_string(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => VendorError::NoIssuer { path: path.clone() },
+            _ => VendorError::read(&path, source),
+        })?;
+        let signed = wire::issuing_from_pem(&pem).map_err(|error| VendorError::damaged(&path, error))?;
+        let mut roots = vendor.verifying().keys().iter();
+        let verified = roots
+            .find_map(|root| envelope::open(&signed, Kind::IssuingCertificate, root).ok())
+            .ok_or_else(|| VendorError::damaged(&path, "no root of this vendor has signed it"))?;
+        let certificate = IssuingCertificate::decode(verified).ok_or_else(|| {
+            VendorError::damaged(&path, "it is not an issuing certificate that this release knows")
+        })?;
+        let key_path = vendor.path(KEY_FILE);
+        let key = keys::read(&key_path, ISSUING_KEY)?;
+        if key.public() != certificate.public_key {
+            return Err(VendorError::damaged(&key_path, "issuing.certificate names another key"));
+        }
+        let mut products = vendor.products()?;
+        products.retain(|product| certificate.products.contains(&product.id));
+        let allowed = products.into_iter().map(|product| product.name).collect();
+        Ok(SigningIssuer { key, signed, certificate, allowed })
+    }
+
+    /// Whether its certificate lets it sign this one.
+    pub(crate) fn check_limits(&self, host: &HostCertificate) -> Result<(), VendorError> {
+        let limits = &self.certificate;
+        if !limits.products.is_empty() && !limits.products.contains(&host.product) {
+            return Err(VendorError::IssuerProducts {
+                product: host.product_name.clone(),
+                allowed: self.allowed.clone(),
+            });
+        }
+        if limits.test && !host.test {
+            return Err(VendorError::IssuerTestOnly);
+        }
+        if host.not_before < limits.not_before {
+            return Err(VendorError::BeforeIssuer {
+                not_before: host.not_before,
+                issuer_not_before: limits.not_before,
+            });
+        }
+        if limits.not_after < host.not_after {
+            return Err(VendorError::OutlivesIssuer {
+                not_after: host.not_after,
+                issuer_not_after: limits.not_after,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! `issued.jsonl`: one line for every certificate, on the disk before anybody holds the certificate.
+//!
+//! It is what a vendor has when a customer asks, or when a certificate must be revoked. Nothing reads it back here.
+
+use std::fs::OpenOptions;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::error::VendorError;
+use crate::vendor::Vendor;
+
+const JOURNAL_FILE: &str = "issued.jsonl";
+
+/// One line. Instants are RFC 3339, ids hexadecimal.
+#[derive(Serialize)]
+pub(crate) struct Line<'a> {
+    pub(crate) time: String,
+    pub(crate) certificate: String,
+    pub(crate) host: String,
+    pub(crate) product: &'a str,
+    pub(crate) product_id: String,
+    pub(crate) organisation: &'a str,
+    pub(crate) organisation_id: String,
+    pub(crate) not_before: String,
+    pub(crate) not_after: String,
+    pub(crate) signer: &'static str,
+    pub(crate) test: bool,
+}
+
+/// Appends a line. When this returns, it is on the disk.
+pub(crate) fn append(vendor: &Vendor, line: &Line<'_>) -> Result<(), VendorError> {
+    let path = vendor.path(JOURNAL_FILE);
+    let text = serde_json::to_string(line).expect("strings and a bool are JSON");
+    append_durably(&path, &text).map_err(|source| VendorError::Journal { path: path.clone(), source })?;
+    Ok(store::file::sync_dir(vendor.dir())?)
+}
+
+fn append_durably(path: &Path, line: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    // A crash may have cut the last line; it stays for people to read, and this one begins anew.
+    let mut last = [b'\n'];
+    if 0 < file.seek(SeekFrom::End(0))? {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    let gap = if last == [b'\n'] { "" } else { "\n" };
+    file.write_all(format!("{gap}{line}\n").as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_does_not_swallow_the_next() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(JOURNAL_FILE);
+        append_durably(&path, "{1}").unwrap();
+        let mut torn = std::fs::read(&path).unwrap();
+        torn.extend(b"{2");
+        std::fs::write(&path, torn).unwrap();
+        append_durably(&path, "{3}").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{1}\n{2\n{3}\n");
+    }
+}

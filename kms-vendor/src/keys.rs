@@ -1,0 +1,41 @@
+//! Private keys and the files that keep them. Where they stand in the vendor's directory is told in `vendor`.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use rand::CryptoRng;
+use shared::envelope::SecretKey;
+use zeroize::Zeroizing;
+
+use crate::error::VendorError;
+use crate::vendor::PRIVATE;
+use crate::wire;
+
+/// A new key.
+pub(crate) fn generate(rng: &mut impl CryptoRng) -> SecretKey {
+    let mut seed = Zeroizing::new([0; 32]);
+    rng.fill_bytes(&mut *seed);
+    SecretKey::from_seed(&seed)
+}
+
+/// Writes a key, readable by its owner alone, where no file may be yet.
+pub(crate) fn write(path: &Path, label: &'static str, key: &SecretKey) -> Result<(), VendorError> {
+    let pem = wire::key_to_pem(label, key);
+    match store::file::create_new(path, pem.as_bytes(), PRIVATE) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(VendorError::Exists { path: path.to_owned() })
+        }
+        written => Ok(written?),
+    }
+}
+
+/// Reads a key that [`write`] has written.
+pub(crate) fn read(path: &Path, label: &'static str) -> Result<SecretKey, VendorError> {
+    let pem = fs::read_to_string(path).map(Zeroizing::new);
+    let pem = pem.map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => VendorError::KeyMissing { path: path.to_owned() },
+        _ => VendorError::read(path, source),
+    })?;
+    wire::key_from_pem(label, &pem).map_err(|error| VendorError::damaged(path, error))
+}

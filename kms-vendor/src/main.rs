@@ -1,0 +1,48 @@
+//! The life of the process: arguments, one command, its text or its error. Read `cli.rs` next, then `commands.rs`.
+
+mod cli;
+mod commands;
+
+mod clock;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::Cli;
+
+/// sysexits.h: the command was used incorrectly.
+const EX_USAGE: u8 = 64;
+/// sysexits.h: an error occurred while doing input or output.
+const EX_IOERR: u8 = 74;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => {
+            // Nobody is left to tell if even this cannot be printed.
+            let _ = answer.print();
+            return ExitCode::from(if answer.use_stderr() { EX_USAGE } else { 0 });
+        }
+    };
+    match commands::run(&cli, clock::now(), &mut rand::rng()) {
+        Ok(text) => print(&text),
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "error: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// What was done is done, whether or not somebody still reads the text about it.
+fn print(text: &str) -> ExitCode {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: done, but standard output could not be written: {error}");
+            ExitCode::from(EX_IOERR)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}

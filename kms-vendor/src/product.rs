@@ -1,0 +1,217 @@
+//! The vendor's products: their ids and numbers, in `products.toml`.
+//!
+//! Which numbers hold is decided by `shared::policy`; here the lower bounds are added, which only the vendor checks, and
+//! the mark of a product whose lower bounds were lifted for tests.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand::CryptoRng;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use shared::ids::ProductId;
+use shared::policy::Policy;
+
+use crate::error::VendorError;
+use crate::registry::{self, Version1};
+use crate::text::{length_text, parse_length};
+use crate::vendor::Vendor;
+
+const PRODUCTS_FILE: &str = "products.toml";
+
+/// A product that machines ask to be activated for. Editions that count together are one product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// Its name, for people and for the vendor's own commands; unique in a vendor's directory.
+    pub name: String,
+    /// What it is called in every message; compiled into the product.
+    pub id: ProductId,
+    /// Its numbers, which travel in every certificate.
+    pub policy: Policy,
+    /// Whether the lower bounds of its numbers were lifted, which marks every certificate for it.
+    pub test: bool,
+}
+
+/// A product to be added.
+#[derive(Clone, Debug)]
+pub struct NewProduct {
+    /// Its name: 1 to 100 bytes, not yet taken.
+    pub name: String,
+    /// Its id, if it has one already; otherwise a random one.
+    pub id: Option<ProductId>,
+    /// Its numbers.
+    pub policy: Policy,
+    /// Lifts the lower bounds, and marks every certificate for it as test.
+    pub test: bool,
+}
+
+impl Vendor {
+    /// Adds a product.
+    ///
+    /// # Errors
+    /// Numbers out of bounds or in contradiction ([`VendorError::Numbers`], [`VendorError::BelowBounds`]); a name or id
+    /// that is taken.
+    pub fn add_product(&self, new: NewProduct, rng: &mut impl CryptoRng) -> Result<Product, VendorError> {
+        registry::check_name(&new.name)?;
+        let _lock = self.lock()?;
+        let path = self.path(PRODUCTS_FILE);
+        let mut file: ProductsFile = registry::read(&path)?;
+        let id = new.id.unwrap_or_else(|| ProductId::from_bytes(random(rng)));
+        let product =
+            Product { name: new.name, id, policy: check_numbers(new.policy, new.test)?, test: new.test };
+        if let Some((name, _)) =
+            file.products.iter().find(|(name, entry)| **name == product.name || entry.id == id)
+        {
+            return Err(VendorError::Taken { name: name.clone() });
+        }
+        file.products.insert(product.name.clone(), Entry::from(&product));
+        registry::write(&path, &file)?;
+        Ok(product)
+    }
+
+    /// Every product, by name.
+    ///
+    /// # Errors
+    /// [`VendorError::Damaged`] for a file with an unknown key, or numbers that do not hold.
+    pub fn products(&self) -> Result<Vec<Product>, VendorError> {
+        let path = self.path(PRODUCTS_FILE);
+        let file: ProductsFile = registry::read(&path)?;
+        let products = file.products.into_iter().map(|(name, entry)| {
+            // Somebody may have edited the file.
+            let policy = check_numbers(entry.policy(), entry.test)
+                .map_err(|error| VendorError::damaged(&path, format!("{name}: {error}")))?;
+            Ok(Product { name, id: entry.id, policy, test: entry.test })
+        });
+        products.collect()
+    }
+
+    /// The product of this name.
+    ///
+    /// # Errors
+    /// [`VendorError::UnknownProduct`], with the names that are known.
+    pub fn product(&self, name: &str) -> Result<Product, VendorError> {
+        let mut products = self.products()?;
+        match products.iter().position(|product| product.name == name) {
+            Some(index) => Ok(products.swap_remove(index)),
+            None => Err(VendorError::UnknownProduct {
+                name: name.to_owned(),
+                known: products.into_iter().map(|product| product.name).collect(),
+            }),
+        }
+    }
+}
+
+/// The bounds that hold for this vendor: the lower ones too, unless this is a test.
+fn check_numbers(policy: Policy, test: bool) -> Result<Policy, VendorError> {
+    let policy = policy.checked().map_err(VendorError::Numbers)?;
+    if !test {
+        policy.check_lower_bounds().map_err(VendorError::BelowBounds)?;
+    }
+    Ok(policy)
+}
+
+/// 16 random bytes: an id.
+pub(crate) fn random(rng: &mut impl CryptoRng) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProductsFile {
+    version: Version1,
+    #[serde(default)]
+    products: BTreeMap<String, Entry>,
+}
+
+/// A product as the file has it, under its name.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    #[serde(serialize_with = "write_id", deserialize_with = "read_id")]
+    id: ProductId,
+    #[serde(default)]
+    test: bool,
+    threshold: u32,
+    validity: LengthEntry,
+    renew_interval: LengthEntry,
+    retry_interval: LengthEntry,
+    renew_retry: LengthEntry,
+    renew_retry_max: LengthEntry,
+    count_window: LengthEntry,
+    expiry_warning: LengthEntry,
+    clock_tolerance: LengthEntry,
+}
+
+impl Entry {
+    fn policy(&self) -> Policy {
+        Policy {
+            validity: self.validity.0,
+            renew_interval: self.renew_interval.0,
+            retry_interval: self.retry_interval.0,
+            renew_retry: self.renew_retry.0,
+            renew_retry_max: self.renew_retry_max.0,
+            count_window: self.count_window.0,
+            threshold: self.threshold,
+            expiry_warning: self.expiry_warning.0,
+            clock_tolerance: self.clock_tolerance.0,
+        }
+    }
+}
+
+impl From<&Product> for Entry {
+    fn from(product: &Product) -> Entry {
+        // Every number is named, so that a new one cannot be forgotten here.
+        let Policy {
+            validity,
+            renew_interval,
+            retry_interval,
+            renew_retry,
+            renew_retry_max,
+            count_window,
+            threshold,
+            expiry_warning,
+            clock_tolerance,
+        } = product.policy;
+        Entry {
+            id: product.id,
+            test: product.test,
+            threshold,
+            validity: LengthEntry(validity),
+            renew_interval: LengthEntry(renew_interval),
+            retry_interval: LengthEntry(retry_interval),
+            renew_retry: LengthEntry(renew_retry),
+            renew_retry_max: LengthEntry(renew_retry_max),
+            count_window: LengthEntry(count_window),
+            expiry_warning: LengthEntry(expiry_warning),
+            clock_tolerance: LengthEntry(clock_tolerance),
+        }
+    }
+}
+
+/// A length of time as text: `180d`.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct LengthEntry(Duration);
+
+impl TryFrom<String> for LengthEntry {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<LengthEntry, String> {
+        parse_length(&text).map(LengthEntry)
+    }
+}
+
+impl From<LengthEntry> for String {
+    fn from(entry: LengthEntry) -> String {
+        length_text(entry.0)
+    }
+}
+
+fn write_id<S: Serializer>(id: &ProductId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
+
+fn read_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ProductId, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}

@@ -1,0 +1,69 @@
+//! The vendor's TOML files: read whole, replaced whole, and refused if anything in them is unknown.
+//!
+//! What they hold is told in `product` and `organisation`.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::VendorError;
+use crate::vendor::PUBLIC;
+
+/// The first line of every such file: the only version that this release knows.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub(crate) struct Version1;
+
+impl TryFrom<u32> for Version1 {
+    type Error = String;
+
+    fn try_from(version: u32) -> Result<Version1, String> {
+        match version {
+            1 => Ok(Version1),
+            other => Err(format!("version {other} is not known to this release")),
+        }
+    }
+}
+
+impl From<Version1> for u32 {
+    fn from(_: Version1) -> u32 {
+        1
+    }
+}
+
+/// What is in the file; nothing yet if there is none.
+pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, VendorError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
+        Err(source) => return Err(VendorError::read(path, source)),
+    };
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(1, |before| 1 + before.matches('\n').count());
+        let message = error.message().lines().collect::<Vec<_>>().join(" ");
+        VendorError::damaged(path, format!("line {line}: {message}"))
+    })
+}
+
+/// Puts this in the file's place. The caller holds the directory's lock since it read the file.
+pub(crate) fn write<T: Serialize>(path: &Path, content: &T) -> Result<(), VendorError> {
+    let text = toml::to_string(content).expect("strings, numbers and tables of them are TOML");
+    Ok(store::file::replace(path, text.as_bytes(), PUBLIC)?)
+}
+
+/// A name for people, of a product or an organisation: it travels in every certificate and is shown in terminals.
+///
+/// # Errors
+/// [`VendorError::BadName`] unless it is 1 to 100 bytes, without control characters or spaces at its ends. The length
+/// keeps an answer that carries its chain small.
+pub(crate) fn check_name(name: &str) -> Result<(), VendorError> {
+    let fits = (1..=100).contains(&name.len());
+    if fits && name == name.trim() && !name.contains(char::is_control) {
+        return Ok(());
+    }
+    Err(VendorError::BadName { name: name.to_owned() })
+}

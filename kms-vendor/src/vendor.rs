@@ -1,0 +1,174 @@
+//! The vendor's directory: how it comes to be, and how it is opened again.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `root-1.key`, `root-2.key` | the root keys; written once, either may be kept elsewhere until it signs |
+//! | `roots.pub` | their public halves, which every product pins |
+//! | `products.toml` | products and their numbers |
+//! | `organisations.toml` | the ids of the organisations that were certified |
+//! | `issuing.key`, `issuing.certificate` | a key that signs while the roots stay away, if there is one |
+//! | `issued.jsonl` | one line for every certificate, written before it is handed out |
+//!
+//! What is done with it stands in `product`, `issue` and `issuer`.
+
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+use rand::CryptoRng;
+use shared::certificate::Roots;
+use shared::envelope::SecretKey;
+
+use crate::error::VendorError;
+use crate::keys;
+use crate::wire::ROOT_KEY;
+
+/// Everybody may read it; only the vendor's user changes it.
+pub(crate) const PUBLIC: u32 = 0o644;
+/// A private key: its owner alone.
+pub(crate) const PRIVATE: u32 = 0o600;
+
+const ROOT_KEY_FILES: [&str; 2] = ["root-1.key", "root-2.key"];
+const ROOTS_FILE: &str = "roots.pub";
+
+/// An opened vendor's directory.
+///
+/// It keeps no state but the public roots: every call reads the files afresh, and one that changes them holds a lock
+/// meanwhile, so several processes may share a directory.
+#[derive(Clone, Debug)]
+pub struct Vendor {
+    dir: PathBuf,
+    roots: [[u8; 32]; 2],
+    verifying: Roots,
+}
+
+impl Vendor {
+    /// Makes two root keys in `dir`, which is created for its owner alone if it does not exist.
+    ///
+    /// # Errors
+    /// [`VendorError::Exists`] if a root key or `roots.pub` is there already: a root key is never overwritten.
+    pub fn init(dir: &Path, rng: &mut impl CryptoRng) -> Result<Vendor, VendorError> {
+        for name in ROOT_KEY_FILES.into_iter().chain([ROOTS_FILE]) {
+            refuse_existing(&dir.join(name))?;
+        }
+        create_private_dir(dir).map_err(|source| VendorError::create_dir(dir, source))?;
+        let mut roots = [[0; 32]; 2];
+        for (root, name) in roots.iter_mut().zip(ROOT_KEY_FILES) {
+            let key = keys::generate(rng);
+            keys::write(&dir.join(name), ROOT_KEY, &key)?;
+            *root = *key.public().as_bytes();
+        }
+        // Last, because its presence says that the directory is complete.
+        store::file::create_new(&dir.join(ROOTS_FILE), roots_text(&roots).as_bytes(), PUBLIC)?;
+        Vendor::open(dir)
+    }
+
+    /// Opens a directory that [`Vendor::init`] has made. The private keys need not be in it.
+    ///
+    /// # Errors
+    /// [`VendorError::NotAVendor`] without a `roots.pub`, [`VendorError::Damaged`] for one that is not two keys.
+    pub fn open(dir: &Path) -> Result<Vendor, VendorError> {
+        let path = dir.join(ROOTS_FILE);
+        let text = fs::read_to_string(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => VendorError::NotAVendor { dir: dir.to_owned() },
+            _ => VendorError::read(&path, source),
+        })?;
+        let roots = parse_roots(&text)
+            .ok_or_else(|| VendorError::damaged(&path, "it is not two public keys in hex"))?;
+        let verifying = Roots::new(roots.iter().map(<[u8; 32]>::as_slice))
+            .map_err(|error| VendorError::damaged(&path, error))?;
+        let dir = dir.to_owned();
+        Ok(Vendor { dir, roots, verifying })
+    }
+
+    /// What every product pins: both roots' public keys.
+    pub fn roots(&self) -> [[u8; 32]; 2] {
+        self.roots
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The roots, to verify with what this vendor signs.
+    pub(crate) fn verifying(&self) -> &Roots {
+        &self.verifying
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// One root's private key, 0 or 1, from wherever it was brought back to.
+    pub(crate) fn root_key(&self, index: usize) -> Result<SecretKey, VendorError> {
+        let path = self.path(ROOT_KEY_FILES[index]);
+        let key = keys::read(&path, ROOT_KEY)?;
+        if *key.public().as_bytes() != self.roots[index] {
+            return Err(VendorError::damaged(&path, "it is not the key that roots.pub names"));
+        }
+        Ok(key)
+    }
+
+    /// Keeps other processes from changing this directory until the returned file is dropped.
+    pub(crate) fn lock(&self) -> Result<File, VendorError> {
+        let path = self.path(".lock");
+        let lock = || {
+            let file = OpenOptions::new().create(true).append(true).open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        lock().map_err(|source| VendorError::Lock { path: path.clone(), source })
+    }
+}
+
+pub(crate) fn refuse_existing(path: &Path) -> Result<(), VendorError> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(VendorError::read(path, source)),
+        Ok(_) => Err(VendorError::Exists { path: path.to_owned() }),
+    }
+}
+
+fn create_private_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+fn roots_text(roots: &[[u8; 32]; 2]) -> String {
+    let mut text = String::from("# This vendor's root public keys; every product pins both.\n");
+    for (root, name) in roots.iter().zip(ROOT_KEY_FILES) {
+        let _ = writeln!(text, "{}  # {name}", HEXLOWER_PERMISSIVE.encode(root));
+    }
+    text
+}
+
+fn parse_roots(text: &str) -> Option<[[u8; 32]; 2]> {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim());
+    let keys: Vec<[u8; 32]> = lines
+        .filter(|line| !line.is_empty())
+        .map(|line| HEXLOWER_PERMISSIVE.decode(line.as_bytes()).ok()?.try_into().ok())
+        .collect::<Option<_>>()?;
+    keys.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_survive_their_file_and_nothing_else_is_taken_for_them() {
+        let roots = [[7; 32], [0xab; 32]];
+        let text = roots_text(&roots);
+        assert_eq!(parse_roots(&text), Some(roots));
+        assert_eq!(parse_roots(&text.to_uppercase().replace("# ", "#")), Some(roots));
+        assert_eq!(parse_roots(text.lines().nth(1).unwrap()), None);
+        assert_eq!(parse_roots(&text.replace("07", "7")), None);
+        assert_eq!(parse_roots(&format!("{text}{text}")), None);
+    }
+}

@@ -1,0 +1,176 @@
+//! The command line, through the real binary: help, answers, one line for an error, exit codes.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::{HOUR_MS, request_pem};
+
+/// Runs the binary in this directory.
+fn run(home: &TempDir, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kms-vendor"))
+        .args(arguments)
+        .current_dir(home.path())
+        .env_remove("KMS_VENDOR_DIR")
+        .output()
+        .unwrap()
+}
+
+/// What it answers when all is well.
+#[track_caller]
+fn answer(home: &TempDir, arguments: &[&str]) -> String {
+    let output = run(home, arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The one line with which it fails, and its exit code.
+#[track_caller]
+fn failure(home: &TempDir, arguments: &[&str]) -> (i32, String) {
+    let output = run(home, arguments);
+    assert!(output.stdout.is_empty());
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert!(line.starts_with("error: ") && line.lines().count() == 1, "{line}");
+    (output.status.code().unwrap(), line)
+}
+
+/// A directory with a vendor, a product and a host's request.
+fn prepared() -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    answer(&home, &["init"]);
+    answer(&home, &["product", "add", "Example CAD"]);
+    fs::write(home.path().join("host.request"), request_pem(7, HOUR_MS)).unwrap();
+    home
+}
+
+const ISSUE: [&str; 8] = [
+    "certificate",
+    "issue",
+    "--request",
+    "host.request",
+    "--product",
+    "Example CAD",
+    "--organisation",
+    "Example University",
+];
+
+fn issue_to(out: &str) -> Vec<&str> {
+    [&ISSUE[..], &["--out", out]].concat()
+}
+
+#[test]
+fn help_shows_examples_for_every_command() {
+    let home = tempfile::tempdir().unwrap();
+    for command in [
+        "",
+        "init",
+        "roots",
+        "product add",
+        "product list",
+        "product show",
+        "certificate issue",
+        "issuer create",
+    ] {
+        let arguments: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
+        let help = answer(&home, &arguments);
+        assert!(help.contains(&format!("Examples:\n  kms-vendor {command}")), "{help}");
+    }
+}
+
+#[test]
+fn from_nothing_to_a_certificate() {
+    let home = tempfile::tempdir().unwrap();
+    let made = answer(&home, &["init"]);
+    assert!(made.contains("const ROOTS: [[u8; 32]; 2] = [\n"), "{made}");
+    assert!(made.contains("offline"), "{made}");
+    let roots: serde_json::Value = serde_json::from_str(&answer(&home, &["roots", "--json"])).unwrap();
+    assert!(made.contains(roots["roots"][1].as_str().unwrap()), "{made}");
+
+    let id = "00112233445566778899aabbccddeeff";
+    answer(&home, &["product", "add", "Example CAD", "--server", "--id", id, "--validity", "90d"]);
+    let product = answer(&home, &["product", "show", "Example CAD", "--json"]);
+    let product: serde_json::Value = serde_json::from_str(&product).unwrap();
+    assert_eq!((&product["id"], &product["threshold"]), (&id.into(), &5.into()));
+    assert_eq!(product["validity_ms"], 7_776_000_000_i64);
+    assert!(answer(&home, &["product", "list"]).contains(id));
+
+    fs::write(home.path().join("host.request"), request_pem(7, HOUR_MS)).unwrap();
+    let issued = answer(&home, &issue_to("host.certificate"));
+    assert!(issued.contains("new here") && issued.contains("Written to host.certificate"), "{issued}");
+    let pem = fs::read_to_string(home.path().join("host.certificate")).unwrap();
+    assert!(pem.starts_with("-----BEGIN KMS HOST CERTIFICATE-----\n"));
+
+    answer(&home, &["issuer", "create", "--product", "Example CAD"]);
+    answer(&home, &[&issue_to("second.certificate")[..], &["--issuer"]].concat());
+}
+
+#[test]
+fn each_failure_has_its_exit_code_and_a_remedy() {
+    let home = prepared();
+    for (arguments, code, part) in [
+        (&["init"][..], 73, "root-1.key exists and is never overwritten; move it away"),
+        (&["product", "list", "--dir", "empty"], 66, "make one with `kms-vendor init`"),
+        (&["product", "show", "CAD"], 64, r#"there is no product "CAD"; there is "Example CAD""#),
+        (&["product", "add", "X", "--validity", "27d"], 64, "which is 6 d 18 h; change one of the numbers"),
+        (&["product", "add", "X", "--clock-tolerance", "1s"], 64, "--test-times"),
+    ] {
+        let (exit_code, line) = failure(&home, arguments);
+        assert_eq!(exit_code, code, "{line}");
+        assert!(line.contains(part), "{line}");
+    }
+    assert_eq!(run(&home, &["product", "add", "X", "--validity", "soon"]).status.code(), Some(64));
+    assert_eq!(run(&home, &["issue"]).status.code(), Some(64));
+}
+
+#[test]
+fn a_request_that_is_none_is_bad_data() {
+    let home = prepared();
+    let request = home.path().join("host.request");
+    for bytes in [&b"garbage"[..], b"\xff\xfe\x00"] {
+        fs::write(&request, bytes).unwrap();
+        assert_eq!(failure(&home, &issue_to("host.certificate")).0, 65);
+    }
+    fs::remove_file(&request).unwrap();
+    assert_eq!(failure(&home, &issue_to("host.certificate")).0, 66);
+    assert!(!home.path().join("host.certificate").exists());
+}
+
+#[test]
+fn a_certificate_that_could_not_be_written_is_recorded_all_the_same() {
+    let home = prepared();
+    let (exit_code, line) = failure(&home, &issue_to("missing/host.certificate"));
+    assert_eq!(exit_code, 73);
+    let journal = fs::read_to_string(home.path().join("vendor/issued.jsonl")).unwrap();
+    let recorded: serde_json::Value = serde_json::from_str(journal.trim_end()).unwrap();
+    let certificate = recorded["certificate"].as_str().unwrap();
+    assert!(line.contains(&format!("certificate {certificate} is recorded in issued.jsonl")), "{line}");
+}
+
+#[test]
+fn a_file_at_out_is_replaced_only_by_force() {
+    let home = prepared();
+    let out = home.path().join("host.certificate");
+    fs::write(&out, "precious").unwrap();
+    let (exit_code, line) = failure(&home, &issue_to("host.certificate"));
+    assert_eq!(exit_code, 73);
+    assert!(line.contains("--force"), "{line}");
+    assert_eq!(fs::read_to_string(&out).unwrap(), "precious");
+    assert!(!home.path().join("vendor/issued.jsonl").exists());
+    answer(&home, &[&issue_to("host.certificate")[..], &["--force"]].concat());
+    assert!(fs::read_to_string(&out).unwrap().starts_with("-----BEGIN"));
+}
+
+#[test]
+fn the_directory_may_come_from_the_environment() {
+    let home = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_kms-vendor"))
+        .arg("init")
+        .env("KMS_VENDOR_DIR", home.path().join("elsewhere"))
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert!(home.path().join("elsewhere/roots.pub").exists());
+}

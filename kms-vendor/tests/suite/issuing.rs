@@ -1,0 +1,221 @@
+//! Host certificates: what a host gets, what is refused, and what the vendor remembers of it.
+
+use std::fs;
+use std::time::Duration;
+
+use kms_vendor::{Issuer, NewIssuer, Signer, VendorError, wire};
+use shared::certificate::ChainError;
+use shared::envelope::EnvelopeError;
+use shared::policy::Policy;
+use shared::time::Timestamp;
+
+use crate::{Counting, DAY, HOUR_MS, NOW, World, YEAR, pem, request_pem, verify};
+
+#[test]
+fn a_certificate_verifies_under_this_vendors_roots_and_no_others() {
+    let mut world = World::with_product();
+    for signer in [Signer::Root1, Signer::Root2] {
+        let issued = world.issue(|request| request.signer = signer).unwrap();
+        let chain = verify(&issued.pem, world.vendor.roots()).unwrap();
+        let host = chain.host();
+        assert_eq!((host.id, host.host(), host.test), (issued.certificate, issued.host, false));
+        assert_eq!((host.product_name.as_str(), host.policy), ("Example CAD", Policy::CLIENT));
+        assert_eq!((host.not_before, host.not_after), (NOW, NOW + YEAR));
+
+        let other =
+            kms_vendor::Vendor::init(&world.home.path().join(format!("{signer:?}")), &mut Counting(99));
+        let refused = verify(&issued.pem, other.unwrap().roots()).unwrap_err();
+        assert_eq!(refused, ChainError::HostCertificate(EnvelopeError::OtherKey));
+    }
+}
+
+#[test]
+fn a_second_host_of_an_organisation_gets_the_same_organisation() {
+    let mut world = World::with_product();
+    let first = world.issue(|_| ()).unwrap();
+    let second = world.issue_to(&request_pem(8, HOUR_MS), |_| ()).unwrap();
+    let other = world.issue(|request| request.organisation = "Example Universities").unwrap();
+    assert_ne!(first.host, second.host);
+    assert_eq!(first.organisation, second.organisation);
+    assert_eq!((first.organisation_is_new, second.organisation_is_new), (true, false));
+    assert!(other.organisation != first.organisation && other.organisation_is_new);
+}
+
+#[test]
+fn every_certificate_has_its_line() {
+    let mut world = World::with_product();
+    let first = world.issue(|_| ()).unwrap();
+    let second = world.issue(|request| request.test = true).unwrap();
+    let journal = world.journal();
+    assert_eq!(journal.len(), 2);
+    for (line, issued) in journal.iter().zip([first, second]) {
+        assert_eq!(line["time"], "2027-01-15T08:00:00Z");
+        assert_eq!(line["certificate"], issued.certificate.to_string());
+        assert_eq!(line["host"], issued.host.to_string());
+        assert_eq!(line["product"], "Example CAD");
+        assert_eq!(line["organisation"], "Example University");
+        assert_eq!(line["not_after"], "2028-01-15T08:00:00Z");
+        assert_eq!(line["test"], issued.test);
+    }
+}
+
+#[test]
+fn without_its_line_there_is_no_certificate() {
+    let mut world = World::with_product();
+    fs::create_dir(world.path("issued.jsonl")).unwrap();
+    let error = world.issue(|_| ()).unwrap_err();
+    assert!(matches!(error, VendorError::Journal { .. }), "{error}");
+}
+
+#[test]
+fn test_times_mark_the_certificate() {
+    let mut world = World::with_product();
+    let quick = Policy { clock_tolerance: Duration::from_secs(1), ..Policy::CLIENT };
+    world.add("Quick", quick, true).unwrap();
+    let issued = world.issue(|request| request.product = "Quick").unwrap();
+    assert!(issued.test && verify(&issued.pem, world.vendor.roots()).unwrap().host().test);
+}
+
+#[test]
+fn a_host_with_other_hours_gets_a_test_certificate_or_none() {
+    let mut world = World::with_product();
+    let tenths = request_pem(7, 100);
+    let error = world.issue_to(&tenths, |_| ()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the host counts in hours of 100 ms, which only a certificate marked as test allows"
+    );
+    assert!(world.journal().is_empty() && !world.path("organisations.toml").exists());
+    assert!(world.issue_to(&tenths, |request| request.test = true).unwrap().test);
+}
+
+#[test]
+fn a_request_that_is_none_is_refused_in_one_sentence() {
+    let whole = request_pem(7, HOUR_MS);
+    let body = pem_rfc7468::decode_vec(whole.as_bytes()).unwrap().1;
+    let no_block = "there is no whole block from `-----BEGIN KMS HOST REQUEST-----` to its END line";
+    let weak_key = [&[0x0a, 32, 1][..], &[0; 31], &[0x10, 1]].concat();
+    for (request, complaint) in [
+        (String::new(), no_block),
+        ("garbage".to_owned(), no_block),
+        (whole[..whole.len() - 20].to_owned(), no_block),
+        (whole.replacen("KMS HOST REQUEST", "KMS HOST REQUESTS", 1), no_block),
+        (pem(wire::HOST_CERTIFICATE, &body), "it holds a KMS HOST CERTIFICATE, not a KMS HOST REQUEST"),
+        (pem(wire::HOST_REQUEST, &body[..20]), "what it holds is damaged"),
+        (pem(wire::HOST_REQUEST, &[0x10, 1]), "the public key in it is unfit to verify with"),
+        (request_pem(7, -1), "the width of an hour in it is no length of time"),
+        (pem(wire::HOST_REQUEST, &weak_key), "the public key in it is unfit to verify with"),
+    ] {
+        let mut world = World::with_product();
+        let error = world.issue_to(&request, |_| ()).unwrap_err().to_string();
+        assert_eq!(error, format!("the host's request is not usable: {complaint}"));
+        assert!(world.journal().is_empty());
+    }
+}
+
+#[test]
+fn a_life_that_is_over_or_never_ends_is_refused() {
+    let mut world = World::with_product();
+    let error = world.issue(|request| request.valid_for = Duration::ZERO).unwrap_err();
+    assert!(matches!(error, VendorError::EndedAlready { .. }), "{error}");
+    let yesterday = NOW - DAY;
+    let mut until =
+        |valid_for| world.issue(|request| (request.not_before, request.valid_for) = (yesterday, valid_for));
+    assert!(until(DAY).is_err());
+    assert!(until(DAY + Duration::from_millis(1)).is_ok());
+    let error = until(Duration::MAX).unwrap_err();
+    assert!(matches!(error, VendorError::TooLate), "{error}");
+}
+
+pub(crate) fn create_issuer(world: &mut World, products: &[&str]) -> Result<Issuer, VendorError> {
+    let new = NewIssuer {
+        products: products.to_vec(),
+        not_before: NOW,
+        valid_for: YEAR,
+        root: Signer::Root2,
+        test: false,
+        now: NOW,
+    };
+    world.vendor.create_issuer(&new, &mut world.rng)
+}
+
+#[test]
+fn an_issuing_key_signs_while_both_roots_are_away() {
+    let mut world = World::with_product();
+    create_issuer(&mut world, &["Example CAD"]).unwrap();
+    for root in ["root-1.key", "root-2.key"] {
+        fs::remove_file(world.path(root)).unwrap();
+    }
+    let issued = world.issue(|request| request.signer = Signer::Issuer).unwrap();
+    let chain = verify(&issued.pem, world.vendor.roots()).unwrap();
+    assert_eq!(chain.host().id, issued.certificate);
+    assert_eq!(world.journal()[0]["signer"], "issuer");
+}
+
+#[test]
+fn an_issuing_key_signs_for_its_own_products_alone() {
+    let mut world = World::with_product();
+    world.add("Other", Policy::CLIENT, false).unwrap();
+    create_issuer(&mut world, &["Example CAD"]).unwrap();
+    let other = |request: &mut kms_vendor::IssueRequest<'_>| {
+        (request.product, request.signer) = ("Other", Signer::Issuer);
+    };
+    assert_eq!(
+        world.issue(other).unwrap_err().to_string(),
+        r#"the issuing certificate does not cover the product "Other", only "Example CAD""#
+    );
+    assert!(world.journal().is_empty());
+}
+
+#[test]
+fn an_issuing_key_for_tests_signs_nothing_else() {
+    let mut world = World::with_product();
+    let new = NewIssuer {
+        products: vec![],
+        not_before: NOW,
+        valid_for: YEAR,
+        root: Signer::Root1,
+        test: true,
+        now: NOW,
+    };
+    world.vendor.create_issuer(&new, &mut world.rng).unwrap();
+    let mut issue = |test| world.issue(|request| (request.test, request.signer) = (test, Signer::Issuer));
+    assert!(matches!(issue(false), Err(VendorError::IssuerTestOnly)));
+    assert!(issue(true).unwrap().test);
+}
+
+#[test]
+fn no_certificate_outlives_its_issuing_certificate() {
+    let mut world = World::with_product();
+    let issuer = create_issuer(&mut world, &[]).unwrap();
+    assert_eq!(issuer.not_after, NOW + YEAR);
+    let mut issue = |not_before: Timestamp, valid_for| {
+        world.issue(|request| {
+            (request.not_before, request.valid_for, request.signer) = (not_before, valid_for, Signer::Issuer);
+        })
+    };
+    let moment = Duration::from_millis(1);
+    issue(NOW, YEAR).unwrap();
+    assert!(matches!(issue(NOW, YEAR + moment), Err(VendorError::OutlivesIssuer { .. })));
+    assert!(matches!(issue(NOW - moment, YEAR), Err(VendorError::BeforeIssuer { .. })));
+}
+
+#[test]
+fn an_issuing_key_is_never_overwritten_and_never_used_with_another_certificate() {
+    let mut world = World::with_product();
+    let by_issuer = |request: &mut kms_vendor::IssueRequest<'_>| request.signer = Signer::Issuer;
+    assert!(matches!(world.issue(by_issuer), Err(VendorError::NoIssuer { .. })));
+    create_issuer(&mut world, &[]).unwrap();
+    let first = fs::read(world.path("issuing.key")).unwrap();
+    assert!(matches!(create_issuer(&mut world, &[]), Err(VendorError::Exists { .. })));
+    assert_eq!(fs::read(world.path("issuing.key")).unwrap(), first);
+
+    let certificate = fs::read(world.path("issuing.certificate")).unwrap();
+    for name in ["issuing.key", "issuing.certificate"] {
+        fs::remove_file(world.path(name)).unwrap();
+    }
+    create_issuer(&mut world, &[]).unwrap();
+    fs::write(world.path("issuing.certificate"), certificate).unwrap();
+    let error = world.issue(by_issuer).unwrap_err().to_string();
+    assert!(error.ends_with("issuing.key is damaged: issuing.certificate names another key"), "{error}");
+}

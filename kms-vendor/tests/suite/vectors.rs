@@ -1,0 +1,49 @@
+//! The files that outlive a release, made with fixed keys: hosts read certificates that were written years ago.
+//!
+//! A vector is never changed and never deleted; another form gets another file.
+
+use std::fs;
+
+use expect_test::expect_file;
+use kms_vendor::Signer;
+
+use crate::issuing::create_issuer;
+use crate::{HOUR_MS, NOW, World, YEAR, request_pem, verify};
+
+const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors");
+
+#[test]
+fn the_files_are_written_as_they_always_were() {
+    let mut world = World::with_product();
+    let by_root = world.issue(|_| ()).unwrap();
+    create_issuer(&mut world, &["Example CAD"]).unwrap();
+    let by_issuer = world.issue(|request| request.signer = Signer::Issuer).unwrap();
+
+    expect_file!["../vectors/request.pem"].assert_eq(&request_pem(7, HOUR_MS));
+    expect_file!["../vectors/certificate.pem"].assert_eq(&by_root.pem);
+    expect_file!["../vectors/certificate-by-issuer.pem"].assert_eq(&by_issuer.pem);
+    for name in [
+        "root-1.key",
+        "roots.pub",
+        "issuing.key",
+        "issuing.certificate",
+        "products.toml",
+        "organisations.toml",
+        "issued.jsonl",
+    ] {
+        let written = fs::read_to_string(world.path(name)).unwrap();
+        expect_file![format!("{VECTORS}/{name}")].assert_eq(&written);
+    }
+}
+
+#[test]
+fn the_certificates_of_the_first_release_are_still_believed() {
+    let roots = World::new().vendor.roots();
+    for name in ["certificate.pem", "certificate-by-issuer.pem"] {
+        let pem = fs::read_to_string(format!("{VECTORS}/{name}")).unwrap();
+        let chain = verify(&pem, roots).unwrap();
+        assert_eq!(chain.host().organisation_name, "Example University");
+        assert_eq!(chain.check_valid_at(NOW), Ok(()));
+        assert_eq!(chain.ends_at(), NOW + YEAR);
+    }
+}
