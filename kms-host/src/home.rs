@@ -216,7 +216,9 @@ pub fn check_hour_width(certificates: &Certificates, hour_width_ms: u64) -> Resu
 const CREATION_CACHE_BYTES: u64 = 4 << 20;
 
 fn armour(label: &str, body: &[u8]) -> String {
-    pem_rfc7468::encode_string(label, LineEnding::LF, body).expect("labels are ASCII and bodies are small")
+    let pem = pem_rfc7468::encode_string(label, LineEnding::LF, body)
+        .expect("labels are ASCII and bodies are small");
+    format!("{}\n", pem.trim_end())
 }
 
 /// 0700: a signing key lives here.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use bytes::Bytes;
 use proto::admin::v1::{self as wire};
 use serde_json::json;
@@ -136,13 +136,21 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
     runtime.block_on(async {
         let socket = home.socket_path();
-        let client = admin::connect(&socket).await.with_context(|| {
-            let socket = socket.display();
-            format!("no host answers at {socket}: start it with `kms-host serve`, or name its directory with --data, as its user")
+        let client = admin::connect(&socket).await.map_err(|error| {
+            let (socket, cause) = (socket.display(), root_cause(&error));
+            anyhow!(
+                "no host answers at {socket} ({cause}): start it with `kms-host serve`, name its directory with --data, \
+                 or ask as the user whom it runs as"
+            )
         });
         let client = client.or_exit(EX_UNAVAILABLE)?;
         question(client).await.or_exit(EX_UNAVAILABLE)
     })
+}
+
+/// What lies at the bottom: the layers above it repeat it.
+fn root_cause(error: &dyn std::error::Error) -> &dyn std::error::Error {
+    error.source().map_or(error, root_cause)
 }
 
 fn print_status(status: &wire::GetStatusResponse) {

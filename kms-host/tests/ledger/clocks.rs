@@ -1,0 +1,66 @@
+//! Ledger time: it never goes back by itself, and `settle` may set it back.
+
+use shared::count::Terms;
+
+use crate::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World};
+
+battery! {
+    ledger_time_never_goes_back_by_itself
+    settling_sets_the_time_back_and_counts_anew
+    settling_a_new_ledger_sets_its_time
+    evidence_from_the_future_is_as_old_as_the_settling
+}
+
+fn served(world: &World) -> Vec<(shared::ids::ProductId, Terms)> {
+    vec![(PRODUCT, world.terms), (OTHER_PRODUCT, world.terms)]
+}
+
+async fn ledger_time_never_goes_back_by_itself(kind: Kind) {
+    let mut world = World::new(kind);
+    world.ask(&mut Machine::new()).await;
+    world.now = START - 3 * DAY;
+    let mut late = Machine::new();
+    assert_eq!(world.ask(&mut late).await, "waiting 1 of 2");
+    assert_eq!(world.ledger.last_time().await.unwrap(), Some(START));
+    assert_eq!(world.seen_at(&late).await, START);
+    let reading = world.ledger.reading(PRODUCT, &world.terms, world.now).await.unwrap();
+    assert_eq!(reading.at, START);
+}
+
+async fn settling_sets_the_time_back_and_counts_anew(kind: Kind) {
+    let mut world = World::new(kind);
+    let mut machines = Machine::some(3);
+    world.ask_together(&mut machines).await;
+    // The clock jumps ahead, and one machine is seen there before anybody doubts it.
+    world.now = START + 100 * DAY;
+    assert_eq!(world.ask(&mut machines[0]).await, "waiting 2 of 1");
+    world.now = START + HOUR;
+    world.ledger.settle(served(&world), world.now).await.unwrap();
+    assert_eq!(world.ledger.last_time().await.unwrap(), Some(START + HOUR));
+    assert_eq!(world.count().await, 3);
+    assert_eq!(world.ask(&mut machines[1]).await, "waiting 2 of 3");
+    world.now = START + 31 * DAY;
+    assert_eq!(world.count().await, 1, "who was seen in the future has not aged");
+    assert_eq!(world.ask(&mut machines[0]).await, "waiting 3 of 1", "and is seen now");
+    world.now = START + 62 * DAY;
+    assert_eq!(world.count().await, 0);
+}
+
+async fn settling_a_new_ledger_sets_its_time(kind: Kind) {
+    let world = World::new(kind);
+    world.ledger.settle(Vec::new(), START).await.unwrap();
+    assert_eq!(world.ledger.last_time().await.unwrap(), Some(START));
+    assert_eq!(world.count().await, 0);
+}
+
+async fn evidence_from_the_future_is_as_old_as_the_settling(kind: Kind) {
+    let mut world = World::new(kind);
+    world.terms.threshold = 2;
+    let mut machines = Machine::some(2);
+    world.now = START + 100 * DAY;
+    world.ask_together(&mut machines).await;
+    world.now = START;
+    world.ledger.settle(served(&world), START).await.unwrap();
+    let reading = world.ledger.reading(PRODUCT, &world.terms, START).await.unwrap();
+    assert_eq!(reading.tally.threshold_met_at, Some(START));
+}

@@ -1,0 +1,139 @@
+//! Lost answers, recorded asks, copies and rolled-back disks: one is never taken for another.
+
+use std::time::Duration;
+
+use shared::ask::AskKind;
+use shared::ids::Fingerprint;
+
+use crate::world::{HOUR, Kind, Machine, World, told};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+battery! {
+    a_lost_answer_is_given_again_under_its_serial
+    a_lost_answer_is_given_again_in_the_same_batch
+    an_ask_that_the_network_repeats_changes_nothing
+    a_recorded_ask_is_refused_and_nobody_is_accused
+    a_copy_is_named_and_counts_once_it_has_a_key_of_its_own
+    a_rolled_back_disk_stays_one_machine
+    another_or_no_fingerprint_takes_no_seat
+    a_release_that_the_network_repeats_does_not_end_a_return
+}
+
+async fn a_lost_answer_is_given_again_under_its_serial(kind: Kind) {
+    let mut world = World::new(kind);
+    let mut machine = Machine::new();
+    assert_eq!(world.ask_in_vain(&machine).await, "waiting 1 of 1");
+    world.now = world.now + SECOND;
+    assert_eq!(world.ask_in_vain(&machine).await, "waiting 1 of 1");
+    world.now = world.now + SECOND;
+    // Meanwhile the others have come.
+    world.ask_together(&mut Machine::some(24)).await;
+    assert_eq!(world.ask(&mut machine).await, "lease 1 of 25");
+    assert_eq!(world.ask(&mut machine).await, "lease 2 of 25");
+    assert_eq!(world.count().await, 25);
+}
+
+async fn a_lost_answer_is_given_again_in_the_same_batch(kind: Kind) {
+    let mut world = World::new(kind);
+    let machine = Machine::new();
+    let first = world.sighting(&machine, AskKind::Activate);
+    world.now = world.now + SECOND;
+    let second = world.sighting(&machine, AskKind::Activate);
+    let outcomes = world.ledger.apply(vec![first, second]).await.unwrap();
+    let told: Vec<_> = outcomes.iter().map(told).collect();
+    assert_eq!(told, ["waiting 1 of 1", "waiting 1 of 1"]);
+    assert_eq!((outcomes[0].known, outcomes[1].known), (false, true));
+    assert_eq!(world.count().await, 1);
+}
+
+async fn an_ask_that_the_network_repeats_changes_nothing(kind: Kind) {
+    let mut world = World::new(kind);
+    let machine = Machine::new();
+    let ask = world.sighting(&machine, AskKind::Activate);
+    world.apply(ask.clone()).await;
+    let before = world.seen_at(&machine).await;
+    world.now = world.now + 5 * HOUR;
+    let again = world.apply(shared::count::Sighting { at: world.now, ..ask }).await;
+    assert_eq!(told(&again), "waiting 1 of 1");
+    assert_eq!(world.seen_at(&machine).await, before);
+    assert_eq!(world.count().await, 1);
+}
+
+async fn a_recorded_ask_is_refused_and_nobody_is_accused(kind: Kind) {
+    let mut world = World::new(kind);
+    let mut machine = Machine::new();
+    let recorded = world.sighting(&machine, AskKind::Activate);
+    world.ask(&mut machine).await;
+    world.now = world.now + SECOND;
+    world.ask(&mut machine).await;
+    assert_eq!(told(&world.apply(recorded).await), "refused REPLAYED");
+    assert_eq!(world.ask(&mut machine).await, "waiting 3 of 1");
+    assert_eq!(world.count().await, 1);
+}
+
+async fn a_copy_is_named_and_counts_once_it_has_a_key_of_its_own(kind: Kind) {
+    let mut world = World::new(kind);
+    let mut original = Machine::new();
+    world.ask(&mut original).await;
+    let copy = original.copied();
+    world.now = world.now + SECOND;
+    assert_eq!(world.ask(&mut original).await, "waiting 2 of 1");
+    world.now = world.now + SECOND;
+    assert_eq!(world.ask_in_vain(&copy).await, "refused COPIED");
+    assert_eq!(world.count().await, 1, "a refusal writes nothing");
+    // Its fingerprint is the same, so it might be the same machine: the old seat goes.
+    let mut healed = copy.rekeyed();
+    assert_eq!(world.ask(&mut healed).await, "waiting 1 of 1");
+    assert_eq!((world.count().await, world.state_of(&original).await), (1, "replaced"));
+    // It was not: the original lives, and has its seat again. From now on there are two.
+    assert_eq!(world.ask(&mut original).await, "waiting 3 of 2");
+    assert_eq!(world.ask(&mut healed).await, "waiting 2 of 2");
+    assert_eq!((world.count().await, world.state_of(&original).await), (2, "active"));
+}
+
+async fn a_rolled_back_disk_stays_one_machine(kind: Kind) {
+    let mut world = World::new(kind);
+    let mut machine = Machine::new();
+    world.ask(&mut machine).await;
+    let snapshot = machine.copied();
+    world.now = world.now + HOUR;
+    world.ask(&mut machine).await;
+    world.now = world.now + HOUR;
+    assert_eq!(world.ask_in_vain(&snapshot).await, "refused COPIED");
+    let mut healed = snapshot.rekeyed();
+    assert_eq!(world.ask(&mut healed).await, "waiting 1 of 1");
+    assert_eq!(world.ask(&mut healed).await, "waiting 2 of 1");
+    assert_eq!(world.count().await, 1);
+}
+
+async fn another_or_no_fingerprint_takes_no_seat(kind: Kind) {
+    for fingerprint in [Machine::new().fingerprint, Fingerprint::NONE] {
+        let world = World::new(kind);
+        let mut original = Machine::new();
+        world.ask(&mut original).await;
+        let mut healed = original.copied().rekeyed();
+        healed.fingerprint = fingerprint;
+        assert_eq!(world.ask(&mut healed).await, "waiting 1 of 2");
+        assert_eq!((world.count().await, world.state_of(&original).await), (2, "active"));
+    }
+    let world = World::new(kind);
+    let mut original = Machine::new();
+    original.fingerprint = Fingerprint::NONE;
+    world.ask(&mut original).await;
+    world.ask(&mut original.copied().rekeyed()).await;
+    assert_eq!(world.count().await, 2, "an empty one equals none, not even another empty one");
+}
+
+async fn a_release_that_the_network_repeats_does_not_end_a_return(kind: Kind) {
+    let mut world = World::new(kind);
+    let mut machine = Machine::new();
+    world.ask(&mut machine).await;
+    world.now = world.now + SECOND;
+    let release = world.sighting(&machine, AskKind::Release);
+    world.release(&mut machine).await;
+    world.now = world.now + SECOND;
+    world.ask(&mut machine).await;
+    assert_eq!(told(&world.apply(release).await), "refused REPLAYED");
+    assert_eq!((world.count().await, world.state_of(&machine).await), (1, "active"));
+}

@@ -1,0 +1,37 @@
+//! Stories of the ledger, told to each implementation, and of the queue in front of it.
+//!
+//! `world.rs` has the words in which they are told; every other module is one chapter. The disk's own chapter is
+//! `disk.rs`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails, and clippy knows only the functions marked as tests for tests"
+)]
+
+/// Makes two tests of each story, one for each ledger.
+macro_rules! battery {
+    ($($story:ident)*) => {
+        mod in_memory {
+            $(#[tokio::test] async fn $story() { super::$story(crate::world::Kind::Memory).await; })*
+        }
+        mod on_disk {
+            $(#[tokio::test] async fn $story() { super::$story(crate::world::Kind::Disk).await; })*
+        }
+    };
+}
+
+mod world;
+
+mod counting;
+
+mod copies;
+
+mod evidence;
+
+mod clocks;
+
+mod random;
+
+mod disk;
+
+mod queue;

@@ -1,0 +1,260 @@
+//! A ledger, some machines and a clock: the words of every story.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use kms_host::ledger::{Ledger, MemoryLedger, Recount, SledLedger};
+use shared::answer::ShownLease;
+use shared::ask::AskKind;
+use shared::count::{Decision, Outcome, Sighting, Terms};
+use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce, ProductId};
+use shared::record::Meta;
+use shared::serial::Mark;
+use shared::time::Timestamp;
+use store::{Batch, MAX_BATCH, Store};
+use tempfile::TempDir;
+
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+pub(crate) const DAY: Duration = Duration::from_hours(24);
+pub(crate) const CACHE_BYTES: u64 = 1 << 20;
+
+pub(crate) const PRODUCT: ProductId = ProductId::from_bytes([1; 16]);
+pub(crate) const OTHER_PRODUCT: ProductId = ProductId::from_bytes([2; 16]);
+pub(crate) const LEDGER: LedgerId = LedgerId::from_bytes([7; 16]);
+pub(crate) const SIBLING: LedgerId = LedgerId::from_bytes([8; 16]);
+
+/// Half past an hour, so that a story that means an hour's border has to say so.
+pub(crate) const START: Timestamp = Timestamp::from_unix_ms(500_000 * 3_600_000 + 1_800_000);
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Memory,
+    Disk,
+}
+
+pub(crate) struct World {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) now: Timestamp,
+    pub(crate) terms: Terms,
+    _home: Option<TempDir>,
+}
+
+/// A client as the ledger meets it: it keeps what an answer brings, and shows the lease that it holds.
+#[derive(Clone)]
+pub(crate) struct Machine {
+    pub(crate) id: MachineId,
+    pub(crate) product: ProductId,
+    pub(crate) serial: u64,
+    pub(crate) nonce: Nonce,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) replaces: Option<MachineId>,
+    pub(crate) lease: Option<ShownLease>,
+    pub(crate) kept: bool,
+}
+
+pub(crate) fn meta(hour_width_ms: u64) -> Meta {
+    Meta { ledger: LEDGER, hour_width_ms, pepper: [9; 32] }
+}
+
+pub(crate) fn hourly() -> Meta {
+    meta(3_600_000)
+}
+
+pub(crate) fn terms() -> Terms {
+    Terms { threshold: 25, count_window: 30 * DAY, validity: 180 * DAY, clock_tolerance: 4 * HOUR }
+}
+
+impl World {
+    pub(crate) fn new(kind: Kind) -> World {
+        World::with(kind, hourly(), Vec::new())
+    }
+
+    /// A ledger that has these rows already.
+    pub(crate) fn with(kind: Kind, meta: Meta, rows: Vec<(Vec<u8>, Vec<u8>)>) -> World {
+        match kind {
+            Kind::Memory => World::over(Arc::new(MemoryLedger::with_rows(meta, rows)), None),
+            Kind::Disk => {
+                let home = tempfile::tempdir().unwrap();
+                drop(SledLedger::create(home.path(), CACHE_BYTES, meta).unwrap());
+                put_rows(home.path(), rows);
+                let ledger = SledLedger::open(home.path(), CACHE_BYTES).unwrap();
+                World::over(Arc::new(ledger), Some(home))
+            }
+        }
+    }
+
+    pub(crate) fn over(ledger: Arc<dyn Ledger>, home: Option<TempDir>) -> World {
+        World { ledger, now: START, terms: terms(), _home: home }
+    }
+
+    pub(crate) fn sighting(&self, machine: &Machine, kind: AskKind) -> Sighting {
+        Sighting {
+            product: machine.product,
+            machine: machine.id,
+            presented: Mark { serial: machine.serial, nonce: machine.nonce, asked_at: self.now },
+            fingerprint: machine.fingerprint,
+            kind,
+            kept: machine.kept,
+            replaces: machine.replaces,
+            shown: machine.lease,
+            at: self.now,
+            terms: self.terms,
+        }
+    }
+
+    /// The machine asks, hears the answer, and says what it was told.
+    pub(crate) async fn ask(&self, machine: &mut Machine) -> String {
+        let outcome = self.apply(self.sighting(machine, AskKind::Activate)).await;
+        machine.hear(&outcome);
+        told(&outcome)
+    }
+
+    /// The machine asks, and the answer is lost.
+    pub(crate) async fn ask_in_vain(&self, machine: &Machine) -> String {
+        told(&self.apply(self.sighting(machine, AskKind::Activate)).await)
+    }
+
+    pub(crate) async fn release(&self, machine: &mut Machine) -> String {
+        let outcome = self.apply(self.sighting(machine, AskKind::Release)).await;
+        machine.hear(&outcome);
+        told(&outcome)
+    }
+
+    /// All ask in one batch, in this order.
+    pub(crate) async fn ask_together(&self, machines: &mut [Machine]) -> Vec<String> {
+        let sightings = machines.iter().map(|machine| self.sighting(machine, AskKind::Activate));
+        let outcomes = self.ledger.apply(sightings.collect()).await.unwrap();
+        for (machine, outcome) in machines.iter_mut().zip(&outcomes) {
+            machine.hear(outcome);
+        }
+        outcomes.iter().map(told).collect()
+    }
+
+    pub(crate) async fn apply(&self, sighting: Sighting) -> Outcome {
+        let outcomes = self.ledger.apply(vec![sighting]).await.unwrap();
+        outcomes[0]
+    }
+
+    /// Machines counted now, once everything that must agree with that number does.
+    pub(crate) async fn count(&self) -> u64 {
+        self.count_of(PRODUCT).await
+    }
+
+    pub(crate) async fn count_of(&self, product: ProductId) -> u64 {
+        let reading = self.ledger.reading(product, &self.terms, self.now).await.unwrap();
+        let recount = self.recount_of(product).await;
+        // Another window is summed from the counters of all hours, and so tells what they add up to.
+        let another_window = Terms { count_window: self.terms.count_window + HOUR, ..self.terms };
+        let summed = self.ledger.reading(product, &another_window, self.now).await.unwrap();
+        assert_eq!(reading.tally.total, recount.counted, "running total and recount");
+        assert_eq!(reading.tally.active, recount.active, "running number and active records");
+        assert_eq!(summed.tally.active, recount.active, "sum of the hours and active records");
+        assert_eq!(recount.damaged, 0);
+        reading.tally.total
+    }
+
+    pub(crate) async fn recount_of(&self, product: ProductId) -> Recount {
+        self.ledger.recount(product, &self.terms, self.now).await.unwrap()
+    }
+
+    pub(crate) async fn seen_at(&self, machine: &Machine) -> Timestamp {
+        let record = self.ledger.record(machine.product, machine.id).await.unwrap();
+        record.expect("the machine has a record").seen_at
+    }
+
+    pub(crate) async fn state_of(&self, machine: &Machine) -> &'static str {
+        let record = self.ledger.record(machine.product, machine.id).await.unwrap();
+        record.map_or("none", |record| record.state.name())
+    }
+}
+
+/// A number that no other machine or nonce of this process has.
+fn fresh() -> [u8; 16] {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    u128::from(LAST.fetch_add(1, Ordering::Relaxed) + 1).to_be_bytes()
+}
+
+impl Machine {
+    /// A machine with a fingerprint of its own.
+    pub(crate) fn new() -> Machine {
+        let id = fresh();
+        Machine {
+            id: MachineId::from_bytes(id),
+            product: PRODUCT,
+            serial: 0,
+            nonce: Nonce::from_bytes(fresh()),
+            fingerprint: Fingerprint::from_slice(&id).unwrap(),
+            replaces: None,
+            lease: None,
+            kept: true,
+        }
+    }
+
+    pub(crate) fn some(number: usize) -> Vec<Machine> {
+        (0..number).map(|_| Machine::new()).collect()
+    }
+
+    pub(crate) fn of(product: ProductId) -> Machine {
+        Machine { product, ..Machine::new() }
+    }
+
+    /// Another machine with all that this one knows.
+    pub(crate) fn copied(&self) -> Machine {
+        Machine { nonce: Nonce::from_bytes(fresh()), ..self.clone() }
+    }
+
+    /// What a machine becomes that was told that it is a copy: a new key that replaces this one.
+    pub(crate) fn rekeyed(&self) -> Machine {
+        let Machine { id, serial, .. } = Machine::new();
+        Machine { id, serial, nonce: Nonce::from_bytes(fresh()), replaces: Some(self.id), ..self.clone() }
+    }
+
+    pub(crate) fn hear(&mut self, outcome: &Outcome) {
+        let (Decision::Lease { serial, .. }
+        | Decision::Waiting { serial, .. }
+        | Decision::Released { serial }) = outcome.decision
+        else {
+            return;
+        };
+        self.serial = serial;
+        self.nonce = Nonce::from_bytes(fresh());
+        match outcome.decision {
+            Decision::Lease { grant, .. } => {
+                self.lease = Some(ShownLease {
+                    machine: self.id,
+                    ledger: LEDGER,
+                    serial,
+                    threshold_met_at: grant.threshold_met_at,
+                });
+            }
+            Decision::Released { .. } => self.lease = None,
+            Decision::Waiting { .. } | Decision::Refused(_) => {}
+        }
+    }
+}
+
+/// What a machine is told, in a few words: the answer and its serial, and the count.
+pub(crate) fn told(outcome: &Outcome) -> String {
+    let behind = if outcome.ledger_is_behind { ", behind" } else { "" };
+    match outcome.decision {
+        Decision::Lease { serial, grant } => format!("lease {serial} of {}{behind}", grant.count),
+        Decision::Waiting { serial, count } => format!("waiting {serial} of {count}{behind}"),
+        Decision::Released { serial } => format!("released {serial}{behind}"),
+        Decision::Refused(reason) => format!("refused {}{behind}", reason.code()),
+    }
+}
+
+/// Writes rows into a closed ledger behind its back.
+pub(crate) fn put_rows(directory: &Path, rows: Vec<(Vec<u8>, Vec<u8>)>) {
+    let store = Store::open(directory, CACHE_BYTES).unwrap();
+    for rows in rows.chunks(MAX_BATCH) {
+        let mut batch = Batch::new();
+        for (key, value) in rows {
+            batch.put(key.clone(), value.clone());
+        }
+        store.write(batch).unwrap();
+    }
+    store.sync().unwrap();
+}

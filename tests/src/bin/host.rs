@@ -1,0 +1,7 @@
+//! The host as a process of its own, for tests that kill it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kms_host::cli::main()
+}

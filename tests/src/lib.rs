@@ -1,0 +1,20 @@
+//! The world in one process: a vendor, hosts, a DNS server and machines, each the real thing.
+//!
+//! Tests and the simulator build their stories from it. [`shop`] is the vendor with one product, [`host`] a host inside
+//! this process whose clock a test may move, [`process`] a host as a process of its own that can be killed, [`machine`] a
+//! machine with the client library. Nothing here decides anything.
+
+pub mod clock;
+pub mod host;
+pub mod machine;
+pub mod process;
+pub mod shop;
+
+pub use clock::TestClock;
+pub use host::TestHost;
+pub use machine::Machine;
+pub use process::{HostProcess, Program};
+pub use shop::Shop;
+
+/// The DNS server of the world.
+pub use kms_dns as dns;

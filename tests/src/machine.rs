@@ -1,0 +1,105 @@
+//! A machine: the client library with a state folder, a fingerprint and a clock of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kms_client::{Builder, Client};
+use shared::time::Clock;
+
+use crate::Shop;
+use crate::clock::TestClock;
+
+/// How a machine comes by its hosts.
+#[derive(Clone, Debug)]
+pub enum Finds {
+    /// By these names.
+    Named(Vec<String>),
+    /// By SRV in this domain, asked of this name server.
+    Srv {
+        /// The domain.
+        domain: String,
+        /// The name server.
+        name_server: std::net::SocketAddr,
+    },
+}
+
+/// A machine that carries the product.
+pub struct Machine {
+    /// The client library's handle.
+    pub client: Client,
+    /// Its clock, where a test moves it.
+    pub clock: Option<Arc<TestClock>>,
+    state_dir: PathBuf,
+}
+
+impl Machine {
+    /// A machine that keeps its state in `state_dir`, with the fingerprint of the operating system id `name`.
+    ///
+    /// # Errors
+    /// The state cannot be opened.
+    pub fn new(
+        shop: &Shop,
+        state_dir: &Path,
+        name: &str,
+        finds: &Finds,
+        clock: Option<Arc<TestClock>>,
+    ) -> anyhow::Result<Machine> {
+        Machine::with(shop.compiled(), state_dir, name, finds, clock)
+    }
+
+    /// The same with another product, where a story needs one.
+    ///
+    /// # Errors
+    /// The state cannot be opened.
+    pub fn with(
+        product: kms_client::Product,
+        state_dir: &Path,
+        name: &str,
+        finds: &Finds,
+        clock: Option<Arc<TestClock>>,
+    ) -> anyhow::Result<Machine> {
+        std::fs::create_dir_all(state_dir)?;
+        let mut builder: Builder =
+            Client::builder(product).state_dir(state_dir).fingerprint_source(name.as_bytes());
+        builder = match finds {
+            Finds::Named(hosts) => builder.hosts(hosts.iter().cloned()),
+            Finds::Srv { domain, name_server } => builder.domains([domain.clone()]).name_server(*name_server),
+        };
+        if let Some(clock) = &clock {
+            let clock: Arc<dyn Clock> = clock.clone();
+            builder = builder.clock(clock);
+        }
+        Ok(Machine { client: builder.build()?, clock, state_dir: state_dir.to_owned() })
+    }
+
+    /// Where its state is.
+    pub fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
+    /// A copy of its state folder, as a disk image has it.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn copy_state(&self, to: &Path) -> anyhow::Result<()> {
+        copy_folder(&self.state_dir, to)
+    }
+}
+
+/// Copies a folder with all that is in it.
+///
+/// # Errors
+/// The disk refuses.
+pub fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}

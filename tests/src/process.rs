@@ -1,0 +1,147 @@
+//! A host as a process of its own: started as an administrator would, asked over its socket, killed when a story says so.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use kms_host::admin::{self, Client};
+use kms_host::home::Home;
+use proto::admin::v1::{GetStatusRequest, GetStatusResponse};
+use tokio::process::{Child, Command};
+
+/// How long a host may take to answer its first question.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// How long a host may take to stop in order.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// How to start `kms-host`: a program, and what comes before the command.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The program.
+    pub path: PathBuf,
+    /// Its first arguments.
+    pub arguments: Vec<OsString>,
+}
+
+/// A running host process. Dropping it kills it.
+pub struct HostProcess {
+    child: Child,
+    home: Home,
+    address: SocketAddr,
+}
+
+impl HostProcess {
+    /// Starts the host of this directory, and waits until it answers. Its log goes beside the directory.
+    ///
+    /// # Errors
+    /// It did not start; the error has what it said.
+    pub async fn start(program: &Program, home: &Home, listen: SocketAddr) -> anyhow::Result<HostProcess> {
+        let log_path = home.path().with_extension("log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&log_path)?;
+        let mut child = Command::new(&program.path)
+            .args(&program.arguments)
+            .args(["serve", "--listen", &listen.to_string(), "--data"])
+            .arg(home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| program.path.display().to_string())?;
+        let status = tokio::select! {
+            status = tokio::time::timeout(START_LIMIT, first_status(home)) => status,
+            exit = child.wait() => bail!("the host ended with {}: {}", exit?, tail(&log_path)),
+        };
+        let status = status.with_context(|| format!("the host does not answer: {}", tail(&log_path)))?;
+        let address = status.listening.first().context("the host listens nowhere")?.parse()?;
+        Ok(HostProcess { child, home: home.clone(), address })
+    }
+
+    /// Where it serves.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its directory.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Asks it over its socket.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn admin(&self) -> anyhow::Result<Client> {
+        Ok(admin::connect(&self.home.socket_path()).await?)
+    }
+
+    /// Its status, over its socket.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn status(&self) -> anyhow::Result<GetStatusResponse> {
+        Ok(self.admin().await?.get_status(GetStatusRequest {}).await?.into_inner())
+    }
+
+    /// The running count of its only product, over its socket.
+    ///
+    /// # Errors
+    /// It does not answer, or has no product.
+    pub async fn count(&self) -> anyhow::Result<u64> {
+        Ok(self.status().await?.products.first().context("the host has no product")?.count)
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    ///
+    /// # Errors
+    /// It is gone already.
+    pub async fn kill(mut self) -> anyhow::Result<Home> {
+        self.child.kill().await?;
+        Ok(self.home)
+    }
+
+    /// SIGTERM, and waits until it has stopped in order.
+    ///
+    /// # Errors
+    /// It did not, or not with success.
+    pub async fn stop(mut self) -> anyhow::Result<Home> {
+        let pid = self.child.id().context("the host is gone already")?;
+        let sent = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
+        if !sent.success() {
+            bail!("SIGTERM could not be sent");
+        }
+        let exit =
+            tokio::time::timeout(STOP_LIMIT, self.child.wait()).await.context("the host does not stop")??;
+        if !exit.success() {
+            bail!("the host stopped with {exit}: {}", tail(&self.home.path().with_extension("log")));
+        }
+        Ok(self.home)
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+}
+
+/// Asks until somebody answers; the caller bounds it in time.
+async fn first_status(home: &Home) -> GetStatusResponse {
+    loop {
+        if let Ok(mut client) = admin::connect(&home.socket_path()).await
+            && let Ok(status) = client.get_status(GetStatusRequest {}).await
+        {
+            return status.into_inner();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<_> = text.lines().rev().take(5).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,97 @@
+//! A vendor with one product, in a folder: what signs every certificate of a story.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use kms_host::home::{HOUR_MS, Home};
+use kms_vendor::{IssueRequest, NewProduct, Product, Signer, Vendor};
+use shared::policy::Policy;
+use shared::time::Timestamp;
+
+/// The organisation of most stories.
+pub const ORGANISATION: &str = "Example Works";
+
+/// A vendor, its product, and the folder in which hosts are made.
+pub struct Shop {
+    folder: PathBuf,
+    vendor: Vendor,
+    product: Product,
+}
+
+impl Shop {
+    /// Opens a shop in this folder: a new vendor with a new product. `test` lifts the lower bounds of the numbers.
+    ///
+    /// # Errors
+    /// The folder has one already, the numbers do not hold, or the disk refuses.
+    pub fn open(folder: &Path, product: &str, policy: Policy, test: bool) -> anyhow::Result<Shop> {
+        let vendor = Vendor::init(&folder.join("vendor"), &mut rand::rng())?;
+        let product = NewProduct { name: product.to_owned(), id: None, policy, test };
+        let product = vendor.add_product(product, &mut rand::rng())?;
+        Ok(Shop { folder: folder.to_owned(), vendor, product })
+    }
+
+    /// The product.
+    pub fn product(&self) -> &Product {
+        &self.product
+    }
+
+    /// The vendor.
+    pub fn vendor(&self) -> &Vendor {
+        &self.vendor
+    }
+
+    /// What the vendor compiles into the product.
+    pub fn compiled(&self) -> kms_client::Product {
+        kms_client::Product::new(*self.product.id.as_bytes(), "Atlas", self.vendor.roots())
+    }
+
+    /// Makes a host of the usual organisation, certified from `now` on for a year.
+    ///
+    /// # Errors
+    /// There is a host of that name already, or the disk refuses.
+    pub fn make_host(&self, name: &str, now: Timestamp) -> anyhow::Result<Home> {
+        let home = self.make_bare_host(name, HOUR_MS)?;
+        self.certify(&home, ORGANISATION, now, Duration::from_hours(365 * 24))?;
+        Ok(home)
+    }
+
+    /// Makes a host that has no certificate, with hours of this width.
+    ///
+    /// # Errors
+    /// There is a host of that name already, or the disk refuses.
+    pub fn make_bare_host(&self, name: &str, hour_width_ms: u64) -> anyhow::Result<Home> {
+        let home = Home::at(self.folder.join(name));
+        home.init(hour_width_ms, &mut rand::rng())?;
+        Ok(home)
+    }
+
+    /// Has the host's request certified, and installs the certificate.
+    ///
+    /// # Errors
+    /// The vendor refuses the request, or the host refuses the certificate.
+    pub fn certify(
+        &self,
+        home: &Home,
+        organisation: &str,
+        not_before: Timestamp,
+        valid_for: Duration,
+    ) -> anyhow::Result<()> {
+        let request_pem = std::fs::read_to_string(home.request_path()).context("the host's request")?;
+        let request = IssueRequest {
+            request_pem: &request_pem,
+            product: &self.product.name,
+            organisation,
+            not_before,
+            valid_for,
+            signer: Signer::Root1,
+            test: self.product.test,
+            now: not_before,
+        };
+        let issued = self.vendor.issue(&request, &mut rand::rng())?;
+        let file = home.path().with_extension("certificate.pem");
+        std::fs::write(&file, issued.pem)?;
+        home.install_certificate(&file)?;
+        Ok(())
+    }
+}

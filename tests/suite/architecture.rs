@@ -1,0 +1,106 @@
+//! What the layout promises: who imports whom, how a file opens, and that README speaks of what is there.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A crate, what of ours it may import, and what it never imports. As in `docs/design.md`.
+const IMPORTS: [(&str, &[&str], &[&str]); 8] = [
+    ("proto", &[], &["std", "tokio", "serde", "sled"]),
+    ("shared", &["proto"], &["tokio", "tonic", "serde", "tracing", "sled", "hickory-resolver", "rand"]),
+    ("store", &[], &["tokio", "tonic"]),
+    ("kms-client", &["shared", "proto"], &["sled", "clap", "kms-host", "store"]),
+    ("kms-host", &["shared", "proto", "store"], &["kms-client", "sled"]),
+    ("kms-vendor", &["shared", "proto", "store"], &["kms-host", "kms-client", "tokio"]),
+    ("kms-client/cli", &["kms-client", "shared"], &["kms-host"]),
+    ("tests/dns", &[], &["kms-client", "kms-host"]),
+];
+
+/// The names under which our crates are imported.
+const OURS: [&str; 6] = ["proto", "shared", "store", "kms-client", "kms-host", "kms-vendor"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn dependencies(member: &str) -> BTreeSet<String> {
+    let manifest = std::fs::read_to_string(root().join(member).join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    manifest["dependencies"].as_table().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn each_crate_imports_what_the_table_allows() {
+    for (member, allowed, never) in IMPORTS {
+        let imports = dependencies(member);
+        for import in &imports {
+            assert!(!never.contains(&import.as_str()), "{member} must never import {import}");
+            let foreign = !OURS.contains(&import.as_str()) && import != "kms-dns" && import != "world";
+            assert!(
+                foreign || allowed.contains(&import.as_str()),
+                "{member} may not import {import} of ours"
+            );
+        }
+    }
+}
+
+#[test]
+fn tonic_comes_into_the_messages_by_feature_alone() {
+    let manifest = std::fs::read_to_string(root().join("proto/Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    for dependency in ["tonic", "tonic-prost"] {
+        assert_eq!(manifest["dependencies"][dependency]["optional"].as_bool(), Some(true), "{dependency}");
+    }
+    let features = manifest["features"].as_table().unwrap();
+    assert!(!features.contains_key("default"), "without a feature there are messages alone");
+}
+
+#[test]
+fn the_rules_are_without_std() {
+    let lib = std::fs::read_to_string(root().join("shared/src/lib.rs")).unwrap();
+    assert!(lib.contains("#![no_std]") && !lib.contains("extern crate std"));
+}
+
+#[test]
+fn every_file_opens_by_saying_what_it_is_for() {
+    let mut seen = 0;
+    for path in sources(&root()) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//!"), "{} does not open with //!", path.display());
+        seen += 1;
+    }
+    assert!(50 < seen, "only {seen} files were found");
+}
+
+#[test]
+fn every_path_that_readme_names_exists() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let mut seen = 0;
+    // Between backquotes or as the target of a link, with a slash in it and nothing that a command or an address has.
+    for word in readme.split(['`', '(', ')']) {
+        let path = word.split('#').next().unwrap_or_default();
+        let is_path = path.contains('/')
+            && !path.contains(' ')
+            && !path.contains("://")
+            && !path.starts_with(['/', '.', '$']);
+        if is_path && path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)) {
+            assert!(root().join(path).exists(), "README names {path}, which is not there");
+            seen += 1;
+        }
+    }
+    assert!(5 < seen, "only {seen} paths were found");
+}
+
+/// Every Rust file of ours.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && !matches!(name, "target" | "gen" | "node_modules") && !name.starts_with('.') {
+            found.extend(sources(&path));
+        } else if name.ends_with(".rs") {
+            found.push(path);
+        }
+    }
+    found
+}
