@@ -218,14 +218,15 @@ pub fn read<R: Rows>(
         return Ok(Tally { hour, window_hours, total: 0, active: 0, threshold_met_at: None });
     };
     let passed = hour.saturating_sub(tally.hour);
-    if tally.window_hours != window_hours || i64::from(window_hours) <= passed {
+    // Another window, a silence longer than the window, or a doubt that was settled at an earlier time.
+    if tally.window_hours != window_hours || i64::from(window_hours) <= passed || hour < tally.hour {
         return sum(rows, product, hour, window_hours, tally.threshold_met_at);
     }
     for left in 1..=passed {
         let leaving = tally.hour + left - i64::from(window_hours);
         tally.total = tally.total.saturating_sub(rows.hour(product, leaving)?);
     }
-    tally.hour = hour.max(tally.hour);
+    tally.hour = hour;
     Ok(tally)
 }
 

@@ -44,9 +44,9 @@ pub enum Standing {
 
 /// Compares what a machine presents with what is remembered of it.
 pub fn compare(remembered: Option<&Mark>, presented: &Mark) -> Standing {
+    // Where this ends it, p >= s or nothing is remembered, so max(p, s) + 1 is p + 1.
     let Some(last) = remembered.filter(|last| presented.serial < last.serial) else {
-        let known = remembered.map_or(0, |last| last.serial);
-        return Standing::Next { serial: presented.serial.max(known).saturating_add(1) };
+        return Standing::Next { serial: presented.serial.saturating_add(1) };
     };
     let later = last.asked_at < presented.asked_at;
     match presented.nonce == last.nonce {

@@ -1,0 +1,370 @@
+//! The count and the threshold, asked of a ledger in memory.
+
+use core::time::Duration;
+
+use expect_test::{Expect, expect};
+use shared::answer::ShownLease;
+use shared::ask::AskKind;
+use shared::count::{self, Decision, Sighting, Terms};
+use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce};
+use shared::record::RecordState;
+use shared::serial::Mark;
+use shared::time::Timestamp;
+
+use crate::books::Books;
+use crate::kit::{self, DAY, HOUR, MS, NOW, PRODUCT};
+
+const TERMS: Terms = Terms {
+    threshold: 25,
+    count_window: Duration::from_hours(30 * 24),
+    validity: Duration::from_hours(180 * 24),
+    clock_tolerance: Duration::from_hours(4),
+};
+
+fn machine(number: u64) -> MachineId {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&number.to_be_bytes());
+    MachineId::from_bytes(id)
+}
+
+fn fingerprint(number: u64) -> Fingerprint {
+    Fingerprint::of_machine(PRODUCT, &number.to_be_bytes())
+}
+
+/// The first ask of a machine; a later one presents another serial.
+fn ask(number: u64, at: Timestamp) -> Sighting {
+    Sighting {
+        product: PRODUCT,
+        machine: machine(number),
+        presented: Mark { serial: 0, nonce: Nonce::from_bytes(*machine(number).as_bytes()), asked_at: at },
+        fingerprint: fingerprint(number),
+        kind: AskKind::Activate,
+        kept: true,
+        replaces: None,
+        shown: None,
+        at,
+        terms: TERMS,
+    }
+}
+
+/// The ask of a machine that has accepted everything so far.
+fn again(number: u64, serial: u64, at: Timestamp) -> Sighting {
+    let mut sighting = ask(number, at);
+    sighting.presented.serial = serial;
+    sighting
+}
+
+fn showing(mut sighting: Sighting, machine: MachineId, threshold_met_at: Timestamp) -> Sighting {
+    sighting.shown =
+        Some(ShownLease { machine, ledger: LedgerId::from_bytes([0xCF; 16]), serial: 0, threshold_met_at });
+    sighting
+}
+
+fn books() -> Books {
+    Books::new(kit::LEDGER)
+}
+
+/// A ledger in which so many machines have asked, now.
+fn books_of(machines: u64) -> Books {
+    let mut books = books();
+    for number in 0..machines {
+        books.sight(&ask(number, NOW));
+    }
+    books
+}
+
+fn tell(decision: Decision) -> String {
+    match decision {
+        Decision::Lease { serial, grant } => {
+            let age = NOW.apart(grant.threshold_met_at);
+            format!("lease {serial}, count {}, met {}", grant.count, shared::time::Length(age))
+        }
+        Decision::Waiting { serial, count } => format!("waiting {serial}, count {count}"),
+        Decision::Released { serial } => format!("released {serial}"),
+        Decision::Refused(reason) => reason.code().into(),
+    }
+}
+
+fn check(books: &mut Books, sighting: Sighting, expected: Expect) {
+    expected.assert_eq(&tell(books.decide(&sighting)));
+}
+
+#[test]
+fn the_25th_machine_is_the_first_that_is_licensed() {
+    let mut books = books_of(23);
+    check(&mut books, ask(23, NOW), expect!["waiting 1, count 24"]);
+    check(&mut books, ask(24, NOW), expect!["lease 1, count 25, met 0 s"]);
+    check(&mut books, ask(25, NOW), expect!["lease 1, count 26, met 0 s"]);
+    // Who waited is licensed at the next ask.
+    check(&mut books, again(0, 1, NOW), expect!["lease 2, count 26, met 0 s"]);
+}
+
+#[test]
+fn below_the_threshold_evidence_renews_for_a_window_and_not_a_millisecond_longer() {
+    let renewed = |met_at: Timestamp| tell(books().decide(&showing(ask(1, NOW), machine(1), met_at)));
+    expect!["lease 1, count 1, met 29 d"].assert_eq(&renewed(NOW - 29 * DAY));
+    expect!["lease 1, count 1, met 29 d 23 h"].assert_eq(&renewed(NOW - 30 * DAY + MS));
+    expect!["waiting 1, count 1"].assert_eq(&renewed(NOW - 30 * DAY));
+    expect!["waiting 1, count 1"].assert_eq(&renewed(NOW - 31 * DAY));
+}
+
+/// One host whose clock was ahead, or one stolen key, would otherwise keep a fleet licensed for ever.
+#[test]
+fn evidence_from_a_time_that_has_not_come_is_none() {
+    let renewed = |met_at: Timestamp| tell(books().decide(&showing(ask(1, NOW), machine(1), met_at)));
+    expect!["waiting 1, count 1"].assert_eq(&renewed(NOW + 4 * HOUR + MS));
+    assert!(
+        renewed(NOW + 4 * HOUR).starts_with("lease 1"),
+        "within the tolerance it is a clock that is a little ahead"
+    );
+}
+
+#[test]
+fn evidence_speaks_for_the_asker_and_the_identity_it_replaces_alone() {
+    check(&mut books(), ask(1, NOW), expect!["waiting 1, count 1"]);
+    check(&mut books(), showing(ask(1, NOW), machine(2), NOW), expect!["waiting 1, count 1"]);
+    let mut replacing = showing(ask(1, NOW), machine(2), NOW);
+    replacing.replaces = Some(machine(2));
+    check(&mut books(), replacing, expect!["lease 1, count 1, met 0 s"]);
+}
+
+/// The ledger's own evidence counts too, the later of both, and a first activation uses neither.
+#[test]
+fn the_later_of_both_evidences_counts() {
+    let mut books = books_of(25);
+    for number in 0..20 {
+        let mut release = again(number, 1, NOW + DAY);
+        release.kind = AskKind::Release;
+        books.sight(&release);
+    }
+    let at = NOW + 29 * DAY;
+    check(&mut books, ask(90, at), expect!["waiting 1, count 6"]);
+    check(
+        &mut books,
+        showing(again(24, 1, at), machine(24), NOW - 30 * DAY),
+        expect!["lease 2, count 6, met 0 s"],
+    );
+    check(
+        &mut books,
+        showing(again(23, 1, at), machine(23), NOW + 2 * DAY),
+        expect!["lease 2, count 6, met 2 d"],
+    );
+    let at = NOW + 30 * DAY;
+    check(&mut books, showing(again(22, 1, at), machine(22), NOW - 30 * DAY), expect!["waiting 2, count 4"]);
+}
+
+/// A fleet of ten renews weekly on what a host that is gone has seen, each showing the lease that it got last.
+#[test]
+fn evidence_does_not_renew_itself() {
+    let mut books = books();
+    let mut met_at = [NOW; 10];
+    let mut told = Vec::new();
+    for week in 0..9_u32 {
+        let at = NOW + week * 7 * DAY;
+        let mut leases = 0;
+        for (number, met_at) in (0_u64..).zip(&mut met_at) {
+            let renewal = showing(again(number, week.into(), at), machine(number), *met_at);
+            if let Decision::Lease { grant, .. } = books.decide(&renewal) {
+                leases += 1;
+                *met_at = grant.threshold_met_at;
+            }
+        }
+        told.push(leases);
+    }
+    assert_eq!(told, [10, 10, 10, 10, 10, 0, 0, 0, 0], "29 days renew, 35 do not");
+    assert_eq!(met_at, [NOW; 10]);
+}
+
+#[test]
+fn a_machine_leaves_the_count_when_its_hour_leaves_the_window() {
+    let last_ms_of_hour = NOW + HOUR - MS;
+    for seen_at in [NOW, last_ms_of_hour] {
+        let mut books = books();
+        books.sight(&ask(1, seen_at));
+        assert_eq!(books.total(PRODUCT, &TERMS, seen_at), 1);
+        assert_eq!(books.total(PRODUCT, &TERMS, NOW + 30 * DAY - MS), 1);
+        assert_eq!(books.total(PRODUCT, &TERMS, NOW + 30 * DAY), 0, "720 hours later");
+    }
+}
+
+#[test]
+fn a_window_that_is_no_whole_hour_is_rounded_up() {
+    let mut terms = TERMS;
+    terms.count_window = HOUR + MS;
+    let mut books = books();
+    let mut sighting = ask(1, NOW);
+    sighting.terms = terms;
+    books.sight(&sighting);
+    assert_eq!(books.total(PRODUCT, &terms, NOW + 2 * HOUR - MS), 1);
+    assert_eq!(books.total(PRODUCT, &terms, NOW + 2 * HOUR), 0);
+}
+
+#[test]
+fn a_changed_window_counts_anew_in_both_directions() {
+    let mut books = books();
+    books.sight(&ask(1, NOW));
+    books.sight(&ask(2, NOW + 10 * DAY));
+    let at = NOW + 20 * DAY;
+    let days = |days: u32| Terms { count_window: days * DAY, ..TERMS };
+    assert_eq!(books.total(PRODUCT, &days(30), at), 2);
+    assert_eq!(books.total(PRODUCT, &days(15), at), 1);
+    assert_eq!(books.total(PRODUCT, &days(5), at), 0);
+    let mut sighting = ask(3, at);
+    sighting.terms = days(5);
+    check(&mut books, sighting, expect!["waiting 1, count 1"]);
+    let mut sighting = ask(4, at);
+    sighting.terms = days(40);
+    check(&mut books, sighting, expect!["waiting 1, count 4"]);
+}
+
+#[test]
+fn released_machines_leave_at_once_and_come_back() {
+    let mut books = books_of(2);
+    let mut release = again(1, 1, NOW);
+    release.kind = AskKind::Release;
+    check(&mut books, release, expect!["released 2"]);
+    assert_eq!(books.total(PRODUCT, &TERMS, NOW), 1);
+    assert_eq!(books.state(PRODUCT, machine(1)), Some(RecordState::Released));
+    check(&mut books, again(1, 2, NOW), expect!["waiting 3, count 2"]);
+    assert_eq!(books.total(PRODUCT, &TERMS, NOW), 2);
+}
+
+/// The network sends the release twice: the second is answered alike, and late it undoes nothing.
+#[test]
+fn a_recorded_ask_changes_nothing() {
+    let mut books = books_of(1);
+    let mut release = again(0, 1, NOW + MS);
+    release.kind = AskKind::Release;
+    check(&mut books, release.clone(), expect!["released 2"]);
+    check(&mut books, release.clone(), expect!["released 2"]);
+    let mut back = again(0, 2, NOW + 2 * MS);
+    back.presented.nonce = Nonce::from_bytes([9; 16]);
+    check(&mut books, back, expect!["waiting 3, count 1"]);
+    check(&mut books, release, expect!["REPLAYED"]);
+    // Its very first ask, recorded, under a nonce that the ledger has forgotten.
+    check(&mut books, ask(0, NOW), expect!["REPLAYED"]);
+    assert_eq!(books.total(PRODUCT, &TERMS, NOW), 1);
+}
+
+#[test]
+fn a_replay_of_the_last_ask_does_not_refresh_the_sighting() {
+    let mut books = books();
+    books.sight(&ask(1, NOW));
+    let mut recorded = ask(1, NOW);
+    recorded.at = NOW + 20 * DAY;
+    check(&mut books, recorded, expect!["waiting 1, count 1"]);
+    assert_eq!(books.total(PRODUCT, &TERMS, NOW + 30 * DAY), 0);
+    // The machine itself sends it again, and says when.
+    books.sight(&ask(1, NOW + 20 * DAY));
+    assert_eq!(books.total(PRODUCT, &TERMS, NOW + 30 * DAY), 1);
+}
+
+fn replacing(number: u64, old: u64, old_fingerprint: Fingerprint) -> Sighting {
+    let mut sighting = ask(number, NOW);
+    sighting.replaces = Some(machine(old));
+    sighting.fingerprint = old_fingerprint;
+    sighting
+}
+
+#[test]
+fn a_new_identity_of_the_same_installation_takes_the_seat() {
+    let mut books = books_of(1);
+    check(&mut books, replacing(100, 0, fingerprint(0)), expect!["waiting 1, count 1"]);
+    assert_eq!(books.state(PRODUCT, machine(0)), Some(RecordState::Replaced));
+    // The copy that lives on under the old identity comes back: two machines.
+    check(&mut books, again(0, 1, NOW), expect!["waiting 2, count 2"]);
+    assert_eq!(books.state(PRODUCT, machine(0)), Some(RecordState::Active));
+    // And asking again does not push it out.
+    let mut repeated = replacing(100, 0, fingerprint(0));
+    repeated.presented.serial = 1;
+    check(&mut books, repeated, expect!["waiting 2, count 2"]);
+    assert_eq!(books.state(PRODUCT, machine(0)), Some(RecordState::Active));
+}
+
+#[test]
+fn no_seat_is_taken_without_the_same_fingerprint() {
+    for other in [fingerprint(9), Fingerprint::NONE] {
+        let mut books = books_of(1);
+        check(&mut books, replacing(100, 0, other), expect!["waiting 1, count 2"]);
+        assert_eq!(books.state(PRODUCT, machine(0)), Some(RecordState::Active));
+    }
+    let mut books = books();
+    let mut old = ask(0, NOW);
+    old.fingerprint = Fingerprint::NONE;
+    books.sight(&old);
+    check(&mut books, replacing(100, 0, Fingerprint::NONE), expect!["waiting 1, count 2"]);
+    check(&mut books, replacing(101, 77, fingerprint(0)), expect!["waiting 1, count 3"]);
+}
+
+#[test]
+fn a_machine_without_state_is_licensed_by_others_and_leaves_one_number_a_day() {
+    let unkept = |number, at| {
+        let mut sighting = again(number, 6, at);
+        sighting.kept = false;
+        sighting
+    };
+    let mut books = books_of(24);
+    check(&mut books, unkept(100, NOW), expect!["waiting 7, count 24"]);
+    books.sight(&ask(24, NOW));
+    check(&mut books, unkept(100, NOW), expect!["lease 7, count 25, met 0 s"]);
+    check(&mut books, unkept(101, NOW + DAY), expect!["lease 7, count 25, met 1 d"]);
+    let mut release = unkept(100, NOW);
+    release.kind = AskKind::Release;
+    check(&mut books, release, expect!["released 7"]);
+    assert_eq!(books.state(PRODUCT, machine(100)), None);
+    assert_eq!(books.unkept.values().copied().collect::<Vec<_>>(), [2, 1]);
+}
+
+#[test]
+fn a_blocked_machine_is_refused_and_not_counted() {
+    let mut books = books_of(25);
+    let record = books.records.get_mut(&(PRODUCT, machine(3))).unwrap();
+    record.state = RecordState::Blocked;
+    check(&mut books, again(3, 1, NOW), expect!["BLOCKED"]);
+    let mut without_state = again(3, 1, NOW);
+    without_state.kept = false;
+    check(&mut books, without_state, expect!["BLOCKED"]);
+}
+
+#[test]
+fn a_lease_ahead_of_its_own_ledger_says_that_the_ledger_was_restored() {
+    let mut books = books_of(1);
+    let shown = |ledger: LedgerId, serial: u64| {
+        let mut sighting = showing(again(0, serial, NOW), machine(0), NOW);
+        sighting.shown = sighting.shown.map(|shown| ShownLease { ledger, serial, ..shown });
+        sighting
+    };
+    let sibling = LedgerId::from_bytes([0xCF; 16]);
+    assert!(!books.clone().sight(&shown(kit::LEDGER, 1)).ledger_is_behind);
+    assert!(!books.clone().sight(&shown(sibling, 9)).ledger_is_behind);
+    assert!(books.clone().sight(&shown(kit::LEDGER, 2)).ledger_is_behind);
+    // It is relearnt at once: the next ask of this machine raises no alarm.
+    books.sight(&shown(kit::LEDGER, 9));
+    let outcome = books.sight(&again(0, 10, NOW));
+    assert!(outcome.known && !outcome.ledger_is_behind);
+    // A missing record means nothing.
+    assert!(!Books::new(kit::LEDGER).sight(&shown(kit::LEDGER, 9)).ledger_is_behind);
+}
+
+/// Ledger time never goes back by itself; when a doubt has ended it does, and what was seen in between is recounted.
+#[test]
+fn time_stands_still_behind_the_last_commit_until_a_doubt_is_settled() {
+    let mut books = books_of(25);
+    let wrong = NOW + 3285 * DAY;
+    books.sight(&ask(30, wrong));
+    assert_eq!(books.last_time, Some(wrong));
+    check(&mut books, ask(31, NOW), expect!["waiting 1, count 2"]);
+    let Ok(()) = count::settle(&mut books, PRODUCT, &TERMS, NOW + DAY);
+    assert_eq!(books.last_time, Some(NOW + DAY));
+    check(&mut books, ask(32, NOW + DAY), expect!["lease 1, count 28, met 1 d"]);
+}
+
+#[test]
+fn evidence_from_a_time_that_has_not_come_is_settled_down() {
+    let mut books = books();
+    for number in 0..25 {
+        books.sight(&ask(number, NOW + 3285 * DAY));
+    }
+    let Ok(()) = count::settle(&mut books, PRODUCT, &TERMS, NOW);
+    assert_eq!(books.tallies[&PRODUCT].threshold_met_at, Some(NOW));
+}

@@ -1,0 +1,175 @@
+//! Fixed keys, and what vendor, host and machine sign with them.
+//!
+//! Everything is made the way the real sides make it and read back the way the real sides read it; a story changes one
+//! thing on the way. The ledger that counts is in `books`.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+use proto::v1;
+use shared::answer::{self, Expected, Grant, Header};
+use shared::ask::{Ask, AskKind};
+use shared::certificate::{Chain, HostCertificate, Roots};
+use shared::envelope::{Kind, SecretKey};
+use shared::ids::{CertificateId, Fingerprint, LedgerId, Nonce, OrganisationId, ProductId};
+use shared::policy::Policy;
+use shared::time::Timestamp;
+
+/// 2026-11-22 00:00:00Z: when every story begins.
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_795_305_600_000);
+
+pub(crate) const MS: Duration = Duration::from_millis(1);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+pub(crate) const DAY: Duration = Duration::from_hours(24);
+
+pub(crate) const PRODUCT: ProductId = ProductId::from_bytes([0xA0; 16]);
+pub(crate) const OTHER_PRODUCT: ProductId = ProductId::from_bytes([0xA1; 16]);
+pub(crate) const ORGANISATION: OrganisationId = OrganisationId::from_bytes([0xB0; 16]);
+pub(crate) const OTHER_ORGANISATION: OrganisationId = OrganisationId::from_bytes([0xB1; 16]);
+pub(crate) const LEDGER: LedgerId = LedgerId::from_bytes([0xC0; 16]);
+pub(crate) const NONCE: Nonce = Nonce::from_bytes([0xD0; 16]);
+
+/// Who signs. The seed is the number, 32 times.
+#[derive(Clone, Copy)]
+pub(crate) enum Who {
+    Root = 1,
+    SecondRoot = 2,
+    ThirdRoot = 3,
+    Issuing = 4,
+    Host = 5,
+    OtherHost = 6,
+    Machine = 7,
+    OldIdentity = 8,
+}
+
+pub(crate) fn key(who: Who) -> SecretKey {
+    SecretKey::from_seed(&[who as u8; 32])
+}
+
+/// The two roots that a product has compiled in.
+pub(crate) fn roots() -> Roots {
+    let keys = [key(Who::Root).public(), key(Who::SecondRoot).public()];
+    Roots::new(keys.iter().map(|key| key.as_bytes().as_slice())).unwrap()
+}
+
+pub(crate) fn fingerprint() -> Fingerprint {
+    Fingerprint::of_machine(PRODUCT, b"4c4c4544-0042")
+}
+
+/// A year's certificate of the default numbers, begun a month ago.
+pub(crate) fn certificate() -> HostCertificate {
+    HostCertificate {
+        id: CertificateId::from_bytes([0xE0; 16]),
+        signing_key: key(Who::Host).public(),
+        product: PRODUCT,
+        product_name: "Press".into(),
+        organisation: ORGANISATION,
+        organisation_name: "Gutenberg".into(),
+        not_before: NOW - 30 * DAY,
+        not_after: NOW + 335 * DAY,
+        test: false,
+        policy: Policy::CLIENT,
+    }
+}
+
+/// Lets [`Who::Issuing`] sign for two years.
+pub(crate) fn issuing_certificate() -> v1::IssuingCertificate {
+    v1::IssuingCertificate {
+        id: Bytes::from_static(&[0xE1; 16]),
+        public_key: Bytes::copy_from_slice(key(Who::Issuing).public().as_bytes()),
+        not_before: (NOW - 60 * DAY).unix_ms(),
+        not_after: (NOW + 670 * DAY).unix_ms(),
+        products: Vec::new(),
+        test: false,
+        must_understand: 0,
+    }
+}
+
+/// A chain in which `signer` has signed the host certificate itself.
+pub(crate) fn chain_by(signer: Who, certificate: &v1::HostCertificate) -> Bytes {
+    encode_chain(key(signer).sign(Kind::HostCertificate, certificate), None)
+}
+
+/// A chain in which a root has signed the issuing certificate, and its key the host certificate.
+pub(crate) fn chain_issued(issuing: &v1::IssuingCertificate, certificate: &v1::HostCertificate) -> Bytes {
+    encode_chain(
+        key(Who::Issuing).sign(Kind::HostCertificate, certificate),
+        Some(key(Who::Root).sign(Kind::IssuingCertificate, issuing)),
+    )
+}
+
+pub(crate) fn encode_chain(host: v1::Signed, issuing: Option<v1::Signed>) -> Bytes {
+    let chain = v1::Chain { host_certificate: Some(host), issuing_certificate: issuing };
+    chain.encode_to_vec().into()
+}
+
+/// The chain of the host in every story that does not say otherwise.
+pub(crate) fn chain() -> Chain {
+    chain_of(&certificate())
+}
+
+pub(crate) fn chain_of(certificate: &HostCertificate) -> Chain {
+    Chain::verify(&chain_by(Who::Root, &certificate.encode()), &roots()).unwrap()
+}
+
+/// What the machine of the stories asks.
+pub(crate) fn ask() -> Ask {
+    Ask {
+        machine_key: key(Who::Machine).public(),
+        product: PRODUCT,
+        nonce: NONCE,
+        asked_at: NOW,
+        serial: 4,
+        fingerprint: fingerprint(),
+        held_lease: None,
+        chain_digest: None,
+        replaces: None,
+        kept: true,
+        kind: AskKind::Activate,
+        edition: "pro".into(),
+        library_version: "0.1.0".into(),
+    }
+}
+
+/// What an answer to [`ask`] has to match.
+pub(crate) fn expected() -> Expected {
+    Expected {
+        machine: key(Who::Machine).public().machine(),
+        product: PRODUCT,
+        nonce: NONCE,
+        serial: 4,
+        fingerprint: fingerprint(),
+        organisation: Some(ORGANISATION),
+        kind: AskKind::Activate,
+    }
+}
+
+/// The header of the answer to `expected`: the next serial.
+pub(crate) fn header(expected: &Expected, host_time: Timestamp) -> Header {
+    Header {
+        machine: expected.machine,
+        product: expected.product,
+        nonce: expected.nonce,
+        serial: expected.serial + 1,
+        host_time,
+        host: key(Who::Host).public().host(),
+        ledger: LEDGER,
+    }
+}
+
+/// A lease from `host_time` on, counted at exactly the threshold.
+pub(crate) fn lease(header: &Header, policy: &Policy) -> v1::Lease {
+    let grant = Grant { count: policy.threshold.into(), threshold_met_at: header.host_time };
+    answer::compose_lease(header, policy, &grant, fingerprint())
+}
+
+/// What the host sends: its signature, and its chain.
+pub(crate) fn answer(chain: &Bytes, kind: Kind, message: &impl Message) -> v1::Answer {
+    v1::Answer { signed: Some(key(Who::Host).sign(kind, message)), chain: chain.clone() }
+}
+
+/// Hexadecimal digits, as the vectors have them.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
+}

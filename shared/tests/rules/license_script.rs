@@ -1,0 +1,200 @@
+//! Scripts for one machine's license: at which time of its clock what happened, and where that leaves it.
+//!
+//! A line of a script is `<time> <what> [<word>=<time>]..`; times count from the first start and are sums like `25d-1s`.
+//! `host=` is the host's clock where it differs, `draw=` the share of jitter in hundredths, `again=` what an answer says.
+//! A line of the outcome is the time, what to do, the state, and when the machine asks and looks again. The scripts are in
+//! `license_stories`.
+
+use core::time::Duration;
+use std::fmt::Write;
+
+use expect_test::Expect;
+use shared::answer::{self, Received, Verdict};
+use shared::ask::AskKind;
+use shared::envelope::Kind;
+use shared::license::{Command, Draw, Event, License, LicenseState, Setup, Timer};
+use shared::policy::Policy;
+use shared::reason::{Cause, Reason};
+use shared::time::Timestamp;
+
+use crate::kit::{self, DAY, NOW};
+
+pub(crate) fn check(script: &str, expected: Expect) {
+    let mut story = Story::begin();
+    let mut told = String::new();
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        told += &story.line(line);
+        told.push('\n');
+    }
+    expected.assert_eq(&told);
+}
+
+struct Story {
+    license: License,
+    serial: u64,
+}
+
+impl Story {
+    fn begin() -> Story {
+        Story { license: License::begin(Setup::DEFAULT, NOW), serial: 0 }
+    }
+
+    fn line(&mut self, line: &str) -> String {
+        let mut words = line.split_whitespace();
+        let (time, what) = (words.next().unwrap(), words.next().unwrap());
+        let now = instant(time);
+        let word = |name: &str| {
+            let mut words = line.split_whitespace();
+            words.find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+        };
+        let host_time = word("host").map_or(now, |host| instant(&host));
+        let again = word("again").map(|again| Duration::from_millis(length_ms(&again).try_into().unwrap()));
+        let share: u32 = word("draw").map_or(0, |draw| draw.parse().unwrap());
+        let draw = Draw(if share == 100 { u32::MAX } else { u32::MAX / 100 * share });
+        let command = match what {
+            "look" => None,
+            "woke" => self.license.step(now, Event::Woke, draw),
+            "wanted" => self.license.step(now, Event::Wanted, draw),
+            "failed" => self.license.step(now, Event::Failed(Reason::HostSilent.code()), draw),
+            answer => {
+                let verdict = self.answered(answer, now, host_time, again);
+                let event = match &verdict {
+                    Ok(Verdict::Leased(lease)) => Event::Leased(lease),
+                    Ok(Verdict::Waiting(waiting)) => Event::Waited(waiting),
+                    Ok(Verdict::Released(header)) => Event::Released(header.host_time),
+                    Ok(Verdict::Refused(refused)) => Event::Refused(refused),
+                    Err(code) => Event::Failed(code),
+                };
+                self.license.step(now, event, draw)
+            }
+        };
+        self.tell(line, now, command)
+    }
+
+    /// Composes, signs, opens and judges an answer, as host and machine would.
+    fn answered(
+        &mut self,
+        what: &str,
+        now: Timestamp,
+        host_time: Timestamp,
+        again: Option<Duration>,
+    ) -> Result<Verdict, String> {
+        let mut expected = kit::expected();
+        expected.serial = self.serial;
+        let header = kit::header(&expected, host_time);
+        let mut policy = Policy::CLIENT;
+        policy.retry_interval = again.unwrap_or(policy.retry_interval);
+        let mut certificate = kit::certificate();
+        // Some stories live for years.
+        certificate.not_before = host_time - DAY;
+        certificate.not_after = host_time + 365 * DAY;
+        let chain = kit::chain_of(&certificate);
+        let answer = match what {
+            "leased" => kit::answer(chain.encoded(), Kind::Lease, &kit::lease(&header, &policy)),
+            "waiting" => {
+                let waiting = answer::compose_waiting(&header, &policy, 7);
+                kit::answer(chain.encoded(), Kind::Waiting, &waiting)
+            }
+            "released" => {
+                expected.kind = AskKind::Release;
+                kit::answer(chain.encoded(), Kind::Released, &answer::compose_released(&header))
+            }
+            code => {
+                let reason = Reason::from_code(code).unwrap_or_else(|| panic!("no reason {code}"));
+                let cause = Cause::from(reason);
+                let refusal = answer::compose_refusal(&header, &cause, policy.retry_interval);
+                kit::answer(chain.encoded(), Kind::Refusal, &refusal)
+            }
+        };
+        let received = Received::open(&answer, None, &kit::roots()).unwrap();
+        let verdict = received.judge(&expected, now).map_err(|error| error.cause(&"host").code)?;
+        if !matches!(verdict, Verdict::Refused(_)) {
+            self.serial += 1;
+        }
+        Ok(verdict)
+    }
+
+    fn tell(&self, line: &str, now: Timestamp, command: Option<Command>) -> String {
+        let asks = match self.license.facts().timer {
+            Timer::At { at, .. } => relative(at),
+            Timer::Never => "never".into(),
+        };
+        let mut told = format!("{line}: ");
+        if let Some(Command::Ask) = command {
+            told += "ASK, ";
+        }
+        let state = self.license.state(now);
+        write!(told, "{} ({:?})", describe(state), state.notice()).unwrap();
+        let looks = relative(self.license.wake_at(now));
+        if looks == asks {
+            write!(told, "; asks {asks}").unwrap();
+        } else {
+            write!(told, "; asks {asks}, looks {looks}").unwrap();
+        }
+        told
+    }
+}
+
+fn describe(state: LicenseState) -> String {
+    match state {
+        LicenseState::InGrace { until } => format!("in grace until {}", relative(until)),
+        LicenseState::Licensed { until } => format!("licensed until {}", relative(until)),
+        LicenseState::RenewalOverdue { until, since } => {
+            format!("overdue since {}, licensed until {}", relative(since), relative(until))
+        }
+        LicenseState::ExpiringSoon { until } => format!("expiring at {}", relative(until)),
+        LicenseState::Lapsed { since } => format!("lapsed since {}", relative(since)),
+        LicenseState::NeverActivated { since } => {
+            format!("never activated, grace over since {}", relative(since))
+        }
+        LicenseState::ClockWrong { by, ahead, licensed_until, .. } => {
+            let direction = if ahead { "ahead" } else { "behind" };
+            let licensed = licensed_until
+                .map_or("not licensed".into(), |until| format!("licensed until {}", relative(until)));
+            format!("clock {direction} by {}, {licensed}", relative(NOW + by))
+        }
+        LicenseState::LicensedWithoutEnd => "licensed without end".into(),
+    }
+}
+
+const UNITS: [(&str, i64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000), ("ms", 1)];
+
+fn instant(text: &str) -> Timestamp {
+    Timestamp::from_unix_ms(NOW.unix_ms() + length_ms(text))
+}
+
+/// `25d-1s` in milliseconds; `0` needs no unit.
+fn length_ms(text: &str) -> i64 {
+    let mut sum = 0;
+    let mut rest = text;
+    while !rest.is_empty() && rest != "0" {
+        let number_end = rest.find(char::is_alphabetic).unwrap();
+        let (number, after) = rest.split_at(number_end);
+        let unit_end = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit_end);
+        let (_, ms) = UNITS.iter().find(|(name, _)| *name == unit).unwrap();
+        sum += number.parse::<i64>().unwrap() * ms;
+        rest = after;
+    }
+    sum
+}
+
+/// The inverse of [`instant`].
+fn relative(at: Timestamp) -> String {
+    let mut rest = i128::from(at.unix_ms()) - i128::from(NOW.unix_ms());
+    let mut told = String::from(if rest < 0 { "-" } else { "" });
+    rest = rest.abs();
+    if rest == 0 {
+        return "0".into();
+    }
+    for (unit, ms) in UNITS {
+        let (count, left) = (rest / i128::from(ms), rest % i128::from(ms));
+        if 0 < count {
+            let plus = if told.is_empty() || told == "-" { "" } else { "+" };
+            write!(told, "{plus}{count}{unit}").unwrap();
+        }
+        rest = left;
+    }
+    told
+}

@@ -1,0 +1,31 @@
+//! The rules of activation from outside: what a reader of `docs/protocol.md` would want to see hold.
+//!
+//! One binary, so that it links once. `kit` makes signed things from fixed keys and a ledger in memory; the stories
+//! tell each rule at its edges; the properties let chance look for what the stories forgot; the vectors hold the
+//! bytes. What a module checks of its own private parts stands beside it in `src`.
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of this is tests, and a kit that cannot make a message has failed one"
+)]
+#![expect(clippy::needless_raw_string_hashes, reason = "expect_test writes its literals with them")]
+
+// The name by which the other crates know it.
+extern crate kms_shared as shared;
+
+mod books;
+mod kit;
+
+mod license_script;
+
+mod answer_stories;
+mod copy_stories;
+mod count_stories;
+mod license_stories;
+
+mod properties;
+
+mod vector_files;
+
+mod bad_vectors;
+mod record_vectors;
+mod signed_vectors;
