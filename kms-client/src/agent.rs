@@ -1,0 +1,100 @@
+//! The one loop and the one timer.
+//!
+//! It decides nothing: `shared::license` says whether to ask now and when to look again, `round` asks. Timers are
+//! wall-clock instants that are checked at every wake, because monotonic ones stand still while a machine sleeps.
+//! `docs/protocol.md` 5.
+
+use std::time::Duration;
+
+use shared::license::{Command, Event};
+use shared::reason::{Cause, Reason};
+use shared::time::Timestamp;
+
+use crate::client::Shell;
+use crate::installation::Installation;
+use crate::random;
+use crate::round::{self, Purpose};
+use crate::snapshot::Attempt;
+
+/// The longest sleep: how late a machine that slept notices that it did.
+const LONGEST_SLEEP: Duration = Duration::from_mins(5);
+
+/// The shortest: an instant that has come is looked at once, not in a busy loop.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
+
+/// How soon the state of another process that asks is read again.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// How much of the time that was seen may be lost in a crash.
+const MARK_EVERY: Duration = Duration::from_hours(1);
+
+/// Runs until it is dropped.
+pub(crate) async fn run(shell: &Shell) {
+    let mut marked_at = shell.clock.now();
+    loop {
+        let pause = look(shell, &mut marked_at).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = shell.look.notified() => {}
+        }
+    }
+}
+
+/// Looks at the clock, does what is due, and says how long to sleep.
+async fn look(shell: &Shell, marked_at: &mut Timestamp) -> Duration {
+    let mut installation = shell.installation.lock().await;
+    let now = shell.clock.now();
+    take_over(shell, &mut installation, now).await;
+    let due = installation.saved.license.step(now, Event::Woke, random::draw());
+    let (attempts, hindered) = match due {
+        Some(Command::Ask) => ask(shell, &mut installation).await,
+        None => (None, false),
+    };
+    if MARK_EVERY <= now.apart(*marked_at) {
+        *marked_at = now;
+        keep_mark(shell, &mut installation).await;
+    }
+    shell.publish(&installation, attempts);
+    if hindered {
+        return LOOK_AGAIN;
+    }
+    let now = shell.clock.now();
+    let wake_at = installation.saved.license.wake_at(now);
+    wake_at.since(now).clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+}
+
+/// What another process of this machine has saved since.
+async fn take_over(shell: &Shell, installation: &mut Installation, now: Timestamp) {
+    let taken = installation.refresh(&shell.home, &shell.terms, now, None).await;
+    if let Err(cause) = taken {
+        tracing::debug!(%cause, "what is saved cannot be read now");
+    }
+}
+
+/// Asks, unless another process does; and says whether that, or the disk, has hindered it.
+async fn ask(shell: &Shell, installation: &mut Installation) -> (Option<Vec<Attempt>>, bool) {
+    match round::make(shell, installation, Purpose::Due).await {
+        Ok(round) => (round.map(|round| round.attempts), false),
+        Err(cause) => {
+            let quietly = matches!(cause.reason(), Some(Reason::Busy | Reason::IdentityUnreadable));
+            if !quietly {
+                tracing::warn!(%cause, "no host was asked");
+            }
+            (None, true)
+        }
+    }
+}
+
+/// Saves the latest time that was seen: a clock that is set back while the machine is off lengthens nothing.
+async fn keep_mark(shell: &Shell, installation: &mut Installation) {
+    let kept = async {
+        let lock = round::take_lock(shell).await?;
+        let now = shell.clock.now();
+        installation.refresh(&shell.home, &shell.terms, now, Some(&lock)).await?;
+        installation.save(&shell.home, &lock).await
+    };
+    let kept: Result<(), Cause> = kept.await;
+    if let Err(cause) = kept {
+        tracing::debug!(%cause, "the time seen is not saved now");
+    }
+}

@@ -1,0 +1,157 @@
+//! The same for a product without an asynchronous runtime: one thread of its own, stopped when it is dropped.
+//!
+//! ```no_run
+//! use kms_client::{Client, Product};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # const EDITOR: Product = Product::new([0x0b; 16], "Editor", [[0x1c; 32], [0x2d; 32]]);
+//! let license = kms_client::blocking::Client::start(Client::builder(EDITOR).state_dir("/var/lib/editor"))?;
+//! println!("{}", license.state().text_key());
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fmt;
+use std::io;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use shared::license::LicenseState;
+use shared::reason::Cause;
+use tokio::runtime::{Builder as RuntimeBuilder, Handle};
+use tokio::sync::oneshot;
+
+use crate::builder::{BuildError, Builder};
+use crate::discovery::Discovery;
+use crate::snapshot::{Round, Snapshot};
+
+/// How long the end of a product may wait for its license thread.
+const STOP_LIMIT: Duration = Duration::from_secs(1);
+
+/// One product's license on this machine, with the loop running on a thread of its own.
+///
+/// Its calls wait for what they do; none may be made from inside an asynchronous runtime.
+#[derive(Debug)]
+pub struct Client {
+    inner: crate::Client,
+    runtime: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Client {
+    /// Builds a client and starts the loop.
+    ///
+    /// # Errors
+    /// The client cannot be built, or the system gives no thread.
+    pub fn start(builder: Builder) -> Result<Client, StartError> {
+        let client = builder.build().map_err(StartError::Build)?;
+        let runtime = RuntimeBuilder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(StartError::Thread)?;
+        let (stop, stopped) = oneshot::channel();
+        let (handle, running) = (runtime.handle().clone(), client.clone());
+        let thread = std::thread::Builder::new().name("kms-client".to_owned());
+        let thread = thread.spawn(move || {
+            runtime.block_on(running.run(async {
+                // Stopped or dropped, both end it.
+                let _ = stopped.await;
+            }));
+            // A look-up of a name cannot be stopped and may take long; a write that was begun ends in this time.
+            runtime.shutdown_timeout(STOP_LIMIT);
+        });
+        Ok(Client {
+            inner: client,
+            runtime: handle,
+            stop: Some(stop),
+            thread: Some(thread.map_err(StartError::Thread)?),
+        })
+    }
+
+    /// Where the product stands now. See [`Client::state`](crate::Client::state).
+    pub fn state(&self) -> LicenseState {
+        self.inner.state()
+    }
+
+    /// Everything that a status line or an about box shows, as of now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.inner.snapshot()
+    }
+
+    /// Looks at the clock now. See [`Client::wake`](crate::Client::wake).
+    pub fn wake(&self) {
+        self.inner.wake();
+    }
+
+    /// Asks now and waits for what comes of it. See [`Client::activate`](crate::Client::activate).
+    ///
+    /// # Errors
+    /// No host was asked.
+    pub fn activate(&self) -> Result<Round, Cause> {
+        let client = self.inner.clone();
+        self.wait_for(async move { client.activate().await }).unwrap_or_else(|| Err(stopped()))
+    }
+
+    /// Retires this machine. See [`Client::release`](crate::Client::release).
+    ///
+    /// # Errors
+    /// No host was asked.
+    pub fn release(&self) -> Result<Round, Cause> {
+        let client = self.inner.clone();
+        self.wait_for(async move { client.release().await }).unwrap_or_else(|| Err(stopped()))
+    }
+
+    /// What would be asked, in order. See [`Client::discover`](crate::Client::discover).
+    pub fn discover(&self) -> Discovery {
+        let client = self.inner.clone();
+        self.wait_for(async move { client.discover().await }).unwrap_or_default()
+    }
+
+    /// The asynchronous client, for everything else.
+    pub fn handle(&self) -> crate::Client {
+        self.inner.clone()
+    }
+
+    /// Runs on the loop's thread. `None` if that thread is gone, which nothing but a panic in it would bring about.
+    fn wait_for<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        let (done, result) = mpsc::sync_channel(1);
+        self.runtime.spawn(async move {
+            let _ = done.send(work.await);
+        });
+        result.recv().ok()
+    }
+}
+
+fn stopped() -> Cause {
+    shared::reason::Reason::Busy.into()
+}
+
+/// Stops the loop. A round that is under way is left; the next start goes on from what is saved.
+impl Drop for Client {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A blocking client cannot be started.
+#[derive(Debug)]
+pub enum StartError {
+    /// It cannot be built.
+    Build(BuildError),
+    /// The system gives no thread or no event queue.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Build(error) => write!(f, "{error}"),
+            StartError::Thread(error) => write!(f, "the license thread cannot be started: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}

@@ -1,0 +1,168 @@
+//! How a client is made: what has to be said, what may be, and what the vendor can get wrong.
+//!
+//! Only here does this crate read and write while its caller waits; what is made is told in `client`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use shared::envelope::EnvelopeError;
+use shared::ids::Fingerprint;
+use shared::policy::PolicyError;
+use shared::reason::Cause;
+use shared::time::Clock;
+use tokio::sync::{Mutex, Notify, watch};
+
+use crate::client::{Client, Shell};
+use crate::clock::SystemClock;
+use crate::discovery::Places;
+use crate::home::Home;
+use crate::hosts::HostNameError;
+use crate::installation;
+use crate::product::Product;
+use crate::snapshot::Snapshot;
+
+/// What a client needs to know before it starts. Only the product and the state directory have to be given.
+#[must_use]
+pub struct Builder {
+    product: Product,
+    state_dir: Option<PathBuf>,
+    fallback_dir: Option<PathBuf>,
+    hosts: Vec<String>,
+    domains: Vec<String>,
+    name_server: Option<SocketAddr>,
+    fingerprint_source: Option<Vec<u8>>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl Builder {
+    pub(crate) fn new(product: Product) -> Builder {
+        Builder {
+            product,
+            state_dir: None,
+            fallback_dir: None,
+            hosts: Vec::new(),
+            domains: Vec::new(),
+            name_server: None,
+            fingerprint_source: None,
+            clock: None,
+        }
+    }
+
+    /// Where the state is kept; a folder for the product is made inside. The installer makes it, writable for whoever
+    /// runs the product's service, readable for all.
+    pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Builder {
+        self.state_dir = Some(path.into());
+        self
+    }
+
+    /// A user's own directory, used when the first cannot be written. Each user then counts as a machine, and the
+    /// snapshot says so.
+    pub fn fallback_dir(mut self, path: impl Into<PathBuf>) -> Builder {
+        self.fallback_dir = Some(path.into());
+        self
+    }
+
+    /// Hosts to ask instead of looking in DNS: `name`, `name:port`, `[2001:db8::1]:port`. An administrator's file and
+    /// the environment variable `KMS_HOSTS` go before them.
+    pub fn hosts<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Builder {
+        self.hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The domains in which to look for SRV records, instead of the machine's own and its search list.
+    pub fn domains<D: Into<String>>(mut self, domains: impl IntoIterator<Item = D>) -> Builder {
+        self.domains = domains.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The name server to ask instead of the system's; for tests. Only with feature `dns`.
+    pub fn name_server(mut self, address: SocketAddr) -> Builder {
+        self.name_server = Some(address);
+        self
+    }
+
+    /// What tells this installation from its copies, where the operating system has no machine id that every user can
+    /// read (macOS, Windows), or in a test. Only a keyed hash of it leaves the machine.
+    pub fn fingerprint_source(mut self, bytes: impl Into<Vec<u8>>) -> Builder {
+        self.fingerprint_source = Some(bytes.into());
+        self
+    }
+
+    /// The clock, for a test that moves it.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Builder {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Opens the state, or begins it: grace runs from here on. This reads and writes a few small files; nothing is
+    /// asked.
+    ///
+    /// A directory that cannot be written is no error: the product runs, and the snapshot says what follows.
+    ///
+    /// # Errors
+    /// What the vendor has to mend, or a state that cannot be read at all.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let fingerprint = self.fingerprint_source.as_ref();
+        let fingerprint =
+            fingerprint.map(|source| Fingerprint::of_machine(self.product.product_id(), source));
+        let terms = self.product.check(fingerprint)?;
+        let hosts = self.hosts.iter().map(|host| host.parse()).collect::<Result<_, _>>();
+        let places = Places {
+            hosts: hosts.map_err(BuildError::Host)?,
+            domains: self.domains,
+            name_server: self.name_server,
+        };
+        let state_dir = self.state_dir.ok_or(BuildError::NoStateDir)?;
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let home = Home::open(&state_dir, self.fallback_dir.as_deref(), terms.id);
+        let installation = installation::open(&home, &terms, clock.now()).map_err(BuildError::State)?;
+        let snapshot = Snapshot::of(&installation, &home, Vec::new(), clock.now());
+        Ok(Client {
+            shell: Arc::new(Shell {
+                terms: Arc::new(terms),
+                clock,
+                home: Arc::new(home),
+                places,
+                installation: Mutex::new(installation),
+                published: watch::Sender::new(snapshot),
+                look: Notify::new(),
+                running: AtomicBool::new(false),
+            }),
+        })
+    }
+}
+
+/// A client cannot be built.
+#[derive(Clone, Debug)]
+pub enum BuildError {
+    /// The product's grace is out of bounds.
+    Grace(PolicyError),
+    /// A pinned root is no public key.
+    Roots(EnvelopeError),
+    /// The edition is longer than 64 bytes.
+    Edition,
+    /// A host is named in a way that cannot be read.
+    Host(HostNameError),
+    /// No state directory was given.
+    NoStateDir,
+    /// The state cannot be opened.
+    State(Cause),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::Grace(error) => write!(f, "the product cannot be used: {error}"),
+            BuildError::Roots(error) => write!(f, "the product's pinned roots cannot be used: {error}"),
+            BuildError::Edition => f.write_str("the product's edition is longer than 64 bytes"),
+            BuildError::Host(error) => write!(f, "{error}"),
+            BuildError::NoStateDir => f.write_str("no state directory: give one with `.state_dir(path)`"),
+            BuildError::State(cause) => write!(f, "{cause}; {}", cause.remedy()),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}

@@ -1,0 +1,236 @@
+//! The handle that a product holds.
+//!
+//! A [`Client`] is cheap to clone. What it says about the license is read from memory; what it does is done by `round`,
+//! one at a time. Nothing runs by itself: the vendor's code starts [`Client::run`]. How a client is made is told in
+//! `builder`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use shared::license::LicenseState;
+use shared::reason::{Cause, Reason};
+use shared::time::Clock;
+use tokio::sync::{Mutex, Notify, watch};
+
+use crate::builder::Builder;
+use crate::discovery::{Discovery, Places};
+use crate::home::{HOSTS, Home};
+use crate::hosts::HostName;
+use crate::installation::{Installation, off_thread, unwritable};
+use crate::product::{Product, Terms};
+use crate::round::{self, Purpose};
+use crate::snapshot::{Attempt, Round, Snapshot};
+
+/// One product's license on this machine.
+///
+/// [`state`](Client::state) is right at any time, offline and without [`run`](Client::run); but nothing is asked, and so
+/// nothing renewed, unless that one future is running.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) shell: Arc<Shell>,
+}
+
+/// What all handles of one client share.
+pub(crate) struct Shell {
+    pub(crate) terms: Arc<Terms>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) home: Arc<Home>,
+    pub(crate) places: Places,
+    /// One round at a time; whoever waits for it gets its own.
+    pub(crate) installation: Mutex<Installation>,
+    pub(crate) published: watch::Sender<Snapshot>,
+    /// Somebody wants the agent to look at the clock now.
+    pub(crate) look: Notify,
+    pub(crate) running: AtomicBool,
+}
+
+impl Client {
+    /// Begins to build a client for a product.
+    pub fn builder(product: Product) -> Builder {
+        Builder::new(product)
+    }
+
+    /// Where the product stands now. No input or output, and no waiting.
+    pub fn state(&self) -> LicenseState {
+        self.shell.published.borrow().state_at(self.shell.clock.now())
+    }
+
+    /// Everything that a status line or an about box shows, as of now. No input or output.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = self.shell.published.borrow().clone();
+        snapshot.state = snapshot.state_at(self.shell.clock.now());
+        snapshot
+    }
+
+    /// A channel that tells of every change, those that time alone brings included while [`run`](Client::run) is
+    /// running.
+    pub fn watch(&self) -> watch::Receiver<Snapshot> {
+        self.shell.published.subscribe()
+    }
+
+    /// The one loop: asks when it is time, until `shutdown` is ready. The vendor's code spawns it on its own runtime.
+    ///
+    /// It never sleeps longer than five minutes, because timers stand still while a machine sleeps. A second call while
+    /// the first is running waits for its own `shutdown` and does nothing.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        if self.shell.running.swap(true, Ordering::AcqRel) {
+            return shutdown.await;
+        }
+        let _stops = Stops(&self.shell.running);
+        tokio::select! {
+            () = shutdown => {}
+            () = crate::agent::run(&self.shell) => {}
+        }
+    }
+
+    /// Looks at the clock now: for a product that is told by the system that the machine woke. Costs nothing if it did
+    /// not sleep long, and does nothing unless [`run`](Client::run) is running.
+    pub fn wake(&self) {
+        self.shell.look.notify_one();
+    }
+
+    /// Asks now, whatever the timer says, and says what every host answered. A released machine starts again with it.
+    ///
+    /// # Errors
+    /// No host was asked: another process of this machine is asking (`BUSY`), this user may not
+    /// (`IDENTITY_UNREADABLE`), or the state cannot be read (`STATE_UNWRITABLE`). That a host refused is no error, but
+    /// an [`Outcome`](crate::Outcome).
+    pub async fn activate(&self) -> Result<Round, Cause> {
+        self.ask(Purpose::Wanted).await
+    }
+
+    /// Retires this machine: it leaves the count of every host that answers, and forgets its lease. Nothing is asked
+    /// again until [`activate`](Client::activate).
+    ///
+    /// # Errors
+    /// As [`activate`](Client::activate).
+    pub async fn release(&self) -> Result<Round, Cause> {
+        self.ask(Purpose::Release).await
+    }
+
+    /// What would be asked, in order, and who named it. DNS is asked, no host is.
+    pub async fn discover(&self) -> Discovery {
+        let last = self.shell.published.borrow().last_host.clone();
+        self.shell.discover(last.as_deref()).await
+    }
+
+    /// Makes a new identity, for an image that is about to be copied or a state that cannot be trusted. The lease goes
+    /// with the old one; grace does not begin again. The old seat leaves the count when its time has passed.
+    ///
+    /// # Errors
+    /// Another process is asking, this user may not ask, or the state cannot be written.
+    pub async fn identity_reset(&self) -> Result<(), Cause> {
+        let mut installation = self.shell.installation.lock().await;
+        let lock = round::take_lock(&self.shell).await?;
+        let (home, terms, now) = (&self.shell.home, &self.shell.terms, self.shell.clock.now());
+        installation.refresh(home, terms, now, Some(&lock)).await?;
+        let reset = installation.reset(home, terms, now, &lock).await;
+        self.shell.publish(&installation, Some(Vec::new()));
+        self.wake();
+        reset
+    }
+
+    /// Forgets which organisation this machine belongs to: the next lease names it again. The lease held runs on.
+    ///
+    /// # Errors
+    /// As [`identity_reset`](Client::identity_reset).
+    pub async fn organisation_clear(&self) -> Result<(), Cause> {
+        let mut installation = self.shell.installation.lock().await;
+        let lock = round::take_lock(&self.shell).await?;
+        let (home, terms, now) = (&self.shell.home, &self.shell.terms, self.shell.clock.now());
+        installation.refresh(home, terms, now, Some(&lock)).await?;
+        installation.saved.organisation = None;
+        let saved = installation.save(home, &lock).await;
+        self.shell.publish(&installation, None);
+        saved
+    }
+
+    /// Writes the file `hosts` beside the state: these are asked from now on, before the product's own and DNS.
+    ///
+    /// # Errors
+    /// The state cannot be written (`STATE_UNWRITABLE`).
+    pub async fn set_hosts(&self, hosts: &[HostName]) -> Result<(), Cause> {
+        let mut text = String::new();
+        for host in hosts {
+            text.push_str(&host.to_string());
+            text.push('\n');
+        }
+        self.change_hosts(move |home| home.write(HOSTS, text.as_bytes())).await
+    }
+
+    /// Removes the file `hosts` beside the state.
+    ///
+    /// # Errors
+    /// The state cannot be written (`STATE_UNWRITABLE`).
+    pub async fn clear_hosts(&self) -> Result<(), Cause> {
+        self.change_hosts(|home| home.remove(HOSTS)).await
+    }
+
+    async fn change_hosts(
+        &self,
+        change: impl FnOnce(&Home) -> std::io::Result<()> + Send + 'static,
+    ) -> Result<(), Cause> {
+        let home = Arc::clone(&self.shell.home);
+        let changed = off_thread(move || {
+            if !home.keeps() {
+                return Err(std::io::ErrorKind::PermissionDenied.into());
+            }
+            change(&home)
+        });
+        let changed = changed.await;
+        changed.map_err(|error| unwritable(&self.shell.home, &error))
+    }
+
+    async fn ask(&self, purpose: Purpose) -> Result<Round, Cause> {
+        let mut installation = self.shell.installation.lock().await;
+        let made = round::make(&self.shell, &mut installation, purpose).await;
+        let attempts = match &made {
+            Ok(Some(round)) => Some(round.attempts.clone()),
+            Ok(None) | Err(_) => None,
+        };
+        self.shell.publish(&installation, attempts);
+        drop(installation);
+        // The timer has another instant now.
+        self.wake();
+        made?.ok_or_else(|| Reason::Busy.into())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let snapshot = self.snapshot();
+        f.debug_struct("Client")
+            .field("machine", &snapshot.machine)
+            .field("state", &snapshot.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shell {
+    pub(crate) async fn discover(&self, last: Option<&str>) -> Discovery {
+        let home = Arc::clone(&self.home);
+        let hosts_file = off_thread(move || Ok(home.read_hosts())).await.ok().flatten();
+        self.places.discover(hosts_file.as_deref(), last).await
+    }
+
+    /// Shows the world where this installation stands; `attempts` are those of a new round.
+    pub(crate) fn publish(&self, installation: &Installation, attempts: Option<Vec<Attempt>>) {
+        let attempts = attempts.unwrap_or_else(|| self.published.borrow().attempts.clone());
+        let snapshot = Snapshot::of(installation, &self.home, attempts, self.clock.now());
+        self.published.send_if_modified(|shown| {
+            let differs = snapshot.differs_from(shown);
+            *shown = snapshot;
+            differs
+        });
+    }
+}
+
+/// Lets the loop be started again when it has been stopped, dropped included.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,289 @@
+//! Whom to ask, in order: what is configured, else what DNS says.
+//!
+//! The first of these that names anybody decides: the environment variable `KMS_HOSTS`, the file `hosts` beside the
+//! state, the vendor's code, SRV records in the machine's domains. Configured hosts keep their order, records are
+//! ordered by `shared::srv`; the host that gave the last lease comes first among its equals, and is asked where DNS
+//! fails, too. DNS is asked in every round, so its priorities keep their meaning. `docs/protocol.md` 4.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use shared::reason::{Cause, Reason};
+#[cfg(feature = "dns")]
+use shared::srv::SrvRecord;
+use tokio::time::timeout;
+
+#[cfg(feature = "dns")]
+use crate::dns::{Dns, Domain};
+use crate::hosts::{self, HostName, HostNameError};
+
+/// The environment variable that names hosts, separated by commas.
+pub(crate) const ENVIRONMENT: &str = "KMS_HOSTS";
+
+/// How long the system may take to find a name's addresses. It has time-outs of its own, which can be longer.
+const ADDRESSES_LIMIT: Duration = Duration::from_secs(8);
+
+/// More hosts than this are not tried in one round: it holds the lock, and each may take seconds to stay silent.
+const HOSTS_MAX: usize = 32;
+
+/// What would be asked, in order. Nothing has been asked of any host to find it out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Discovery {
+    /// The hosts, in the order in which they are tried.
+    pub hosts: Vec<Candidate>,
+    /// What gave no host, and why: a domain without a record, a name that cannot be read.
+    pub problems: Vec<Problem>,
+}
+
+/// A host that would be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its name and port.
+    pub host: HostName,
+    /// Who named it.
+    pub source: Source,
+}
+
+/// A place that was looked in, in vain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The name in DNS, or what was written where a host should be named.
+    pub place: String,
+    /// Why it gave no host.
+    pub cause: Cause,
+}
+
+/// Who named a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The environment variable `KMS_HOSTS`.
+    Environment,
+    /// The file `hosts` beside the state: what an administrator has set.
+    File,
+    /// The vendor's code.
+    Code,
+    /// An SRV record.
+    Dns {
+        /// The domain in which it stands, without a dot at the end.
+        domain: String,
+        /// Its priority: lower is tried first.
+        priority: u16,
+        /// Its share among records of the same priority.
+        weight: u16,
+    },
+    /// It gave the last lease, and DNS names nobody now.
+    Remembered,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Environment => f.write_str("environment variable KMS_HOSTS"),
+            Source::File => f.write_str("hosts file"),
+            Source::Code => f.write_str("named by the product"),
+            Source::Dns { domain, priority, weight } => {
+                write!(f, "DNS {domain}, priority {priority}, weight {weight}")
+            }
+            Source::Remembered => f.write_str("gave the last lease"),
+        }
+    }
+}
+
+/// Where the builder said to look.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    pub(crate) hosts: Vec<HostName>,
+    #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "DNS is left out"))]
+    pub(crate) domains: Vec<String>,
+    #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "DNS is left out"))]
+    pub(crate) name_server: Option<SocketAddr>,
+}
+
+impl Places {
+    /// What would be asked, in order; `hosts_file` is the content of that file, `last` the host that gave the last
+    /// lease as `name:port`.
+    pub(crate) async fn discover(&self, hosts_file: Option<&str>, last: Option<&str>) -> Discovery {
+        let environment = std::env::var(ENVIRONMENT).unwrap_or_default();
+        let mut found = configured(hosts::in_list(&environment), &Source::Environment)
+            .or_else(|| configured(hosts::in_file(hosts_file.unwrap_or_default()), &Source::File))
+            .or_else(|| configured(self.hosts.iter().cloned().map(Ok).collect(), &Source::Code));
+        if found.is_none() {
+            found = self.in_dns(last).await;
+        }
+        let mut found = found.unwrap_or_default();
+        put_first(&mut found.hosts, last);
+        found.hosts.truncate(HOSTS_MAX);
+        if found.hosts.is_empty() && found.problems.is_empty() {
+            found.problems.push(Problem { place: "hosts".to_owned(), cause: Reason::NoHostKnown.into() });
+        }
+        found
+    }
+
+    #[cfg(feature = "dns")]
+    async fn in_dns(&self, last: Option<&str>) -> Option<Discovery> {
+        let mut found = Discovery::default();
+        let problem = |place: &str, cause| Problem { place: place.to_owned(), cause };
+        match Dns::open(self.name_server, &self.domains) {
+            Err(cause) => found.problems.push(problem("DNS", cause)),
+            Ok(dns) => {
+                for (domain, records) in dns.hosts().await {
+                    match records {
+                        Err(cause) => found.problems.push(problem(&domain.service, cause)),
+                        Ok(records) => found.add(records, &domain),
+                    }
+                }
+            }
+        }
+        // DNS fails more often than hosts do.
+        if found.hosts.is_empty()
+            && let Some(host) = last.and_then(|last| last.parse().ok())
+        {
+            let source = Source::Remembered;
+            found.hosts.push(Candidate { host, source });
+        }
+        Some(found)
+    }
+
+    #[cfg(not(feature = "dns"))]
+    #[expect(clippy::unused_async, reason = "with DNS it waits")]
+    async fn in_dns(&self, _last: Option<&str>) -> Option<Discovery> {
+        None
+    }
+
+    /// The addresses of a host, in the order in which they were given.
+    pub(crate) async fn addresses(&self, host: &HostName) -> Result<Vec<IpAddr>, Cause> {
+        if let Some(address) = host.address() {
+            return Ok(vec![address]);
+        }
+        match timeout(ADDRESSES_LIMIT, self.look_up(host)).await {
+            Ok(found) => found,
+            Err(_) => Err(Reason::DnsFailed.with(&[("name", &host.name()), ("cause", &"no answer in time")])),
+        }
+    }
+
+    /// The system knows more than DNS (its hosts file, the local network), so it is asked, unless a name server was
+    /// given.
+    async fn look_up(&self, host: &HostName) -> Result<Vec<IpAddr>, Cause> {
+        #[cfg(feature = "dns")]
+        if self.name_server.is_some() {
+            return Dns::open(self.name_server, &self.domains)?.addresses(host.name()).await;
+        }
+        match tokio::net::lookup_host((host.name(), host.port())).await {
+            Ok(found) => Ok(found.map(|address| address.ip()).collect()),
+            Err(_) => Err(Reason::HostNameUnknown.with(&[("name", &host.name())])),
+        }
+    }
+}
+
+#[cfg(feature = "dns")]
+impl Discovery {
+    /// Adds what one domain offers, each host once.
+    fn add(&mut self, records: Vec<SrvRecord>, domain: &Domain) {
+        let ordered = shared::srv::order(records, crate::random::up_to);
+        if ordered.is_empty() {
+            // There is a record, and it says that nothing is offered.
+            self.problems.push(Problem {
+                place: domain.service.clone(),
+                cause: Reason::DnsNoRecord.with(&[("name", &domain.service)]),
+            });
+        }
+        for record in ordered {
+            let source =
+                Source::Dns { domain: domain.name.clone(), priority: record.priority, weight: record.weight };
+            match HostName::from_dns(&record.target, record.port) {
+                Ok(host) if self.hosts.iter().all(|known| known.host != host) => {
+                    self.hosts.push(Candidate { host, source });
+                }
+                Ok(_) => {}
+                Err(error) => self.problems.push(unreadable(&record.target, &error)),
+            }
+        }
+    }
+}
+
+/// What one place names; `None` where it says nothing, so that the next place is looked in.
+fn configured(parsed: Vec<Result<HostName, HostNameError>>, source: &Source) -> Option<Discovery> {
+    if parsed.is_empty() {
+        return None;
+    }
+    let mut found = Discovery::default();
+    for host in parsed {
+        match host {
+            Ok(host) => found.hosts.push(Candidate { host, source: source.clone() }),
+            Err(error) => found.problems.push(unreadable(&source.to_string(), &error)),
+        }
+    }
+    Some(found)
+}
+
+fn unreadable(place: &str, error: &HostNameError) -> Problem {
+    Problem { place: place.to_owned(), cause: Reason::HostNameUnknown.with(&[("name", error)]) }
+}
+
+/// The host that gave the last lease, first among its equals: those configured with it, or of its priority.
+fn put_first(hosts: &mut [Candidate], last: Option<&str>) {
+    let Some(at) = last.and_then(|last| hosts.iter().position(|known| known.host.to_string() == last)) else {
+        return;
+    };
+    let equals =
+        hosts[..at].iter().rev().take_while(|before| before.source.is_equal_to(&hosts[at].source)).count();
+    hosts[at - equals..=at].rotate_right(1);
+}
+
+impl Source {
+    fn is_equal_to(&self, other: &Source) -> bool {
+        match (self, other) {
+            (
+                Source::Dns { domain, priority, .. },
+                Source::Dns { domain: other_domain, priority: other_priority, .. },
+            ) => domain == other_domain && priority == other_priority,
+            (one, other) => one == other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn check(hosts: &[(&str, Source)], last: &str, expected: Expect) {
+        let mut hosts: Vec<_> = hosts
+            .iter()
+            .map(|(host, source)| Candidate { host: host.parse().unwrap(), source: source.clone() })
+            .collect();
+        put_first(&mut hosts, Some(last));
+        let names: Vec<_> = hosts.iter().map(|known| known.host.to_string()).collect();
+        expected.assert_eq(&names.join(" "));
+    }
+
+    #[test]
+    fn the_host_that_gave_the_last_lease_comes_first_among_its_equals() {
+        let dns = |priority| Source::Dns { domain: "corp.example".into(), priority, weight: 0 };
+        let records = [("a:1", dns(10)), ("b:1", dns(10)), ("c:1", dns(20)), ("d:1", dns(20))];
+        check(&records, "b:1", expect!["b:1 a:1 c:1 d:1"]);
+        check(&records, "d:1", expect!["a:1 b:1 d:1 c:1"]);
+        check(&records, "e:1", expect!["a:1 b:1 c:1 d:1"]);
+        let configured = [("a:1", Source::File), ("b:1", Source::File), ("c:1", Source::File)];
+        check(&configured, "c:1", expect!["c:1 a:1 b:1"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_configured_goes_before_dns_and_the_file_before_the_code() {
+        let places = Places { hosts: vec!["code".parse().unwrap()], ..Places::default() };
+        let found = places.discover(Some("file # ours\n"), None).await;
+        assert_eq!(found.hosts[0].source, Source::File);
+        assert_eq!(found.hosts[0].host.to_string(), "file:21688");
+        let found = places.discover(None, None).await;
+        assert_eq!(found.hosts[0].source, Source::Code);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_cannot_be_read_is_reported_and_the_others_are_used() {
+        let found = Places::default().discover(Some("::1\nkms1\n"), None).await;
+        assert_eq!(found.hosts.len(), 1);
+        expect!["HOST_NAME_UNKNOWN: the name `::1` names no host: write an IPv6 address in brackets: [::1] has no address"]
+            .assert_eq(&found.problems[0].cause.to_string());
+    }
+}

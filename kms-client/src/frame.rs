@@ -1,0 +1,76 @@
+//! How a file of this crate is wrapped: magic (4) | version (1) | body | the first 8 bytes of SHA-256 of all before.
+//!
+//! The checksum tells damage from content; it protects against nobody. What stands in the body is told in `identity`
+//! and `saved`.
+
+use std::fmt;
+
+const HEAD_BYTES: usize = 5;
+const CHECKSUM_BYTES: usize = 8;
+
+/// Wraps a body.
+pub(crate) fn seal(magic: [u8; 4], version: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len() + CHECKSUM_BYTES);
+    bytes.extend_from_slice(&magic);
+    bytes.push(version);
+    bytes.extend_from_slice(body);
+    let checksum = checksum(&bytes);
+    bytes.extend_from_slice(&checksum);
+    bytes
+}
+
+/// The body, if the file is whole.
+pub(crate) fn open(magic: [u8; 4], version: u8, bytes: &[u8]) -> Result<&[u8], Damage> {
+    let (content, found) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(Damage::Length)?;
+    if checksum(content) != *found {
+        return Err(Damage::Checksum);
+    }
+    let (head, body) = content.split_first_chunk::<HEAD_BYTES>().ok_or(Damage::Length)?;
+    if head[..4] != magic {
+        return Err(Damage::OtherFile);
+    }
+    // A file that is whole and of a later version was written by a newer product, and is not ours to read.
+    if head[4] != version {
+        return Err(Damage::Version(head[4]));
+    }
+    Ok(body)
+}
+
+fn checksum(content: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let digest = shared::envelope::digest(content);
+    let mut checksum = [0; CHECKSUM_BYTES];
+    checksum.copy_from_slice(&digest[..CHECKSUM_BYTES]);
+    checksum
+}
+
+/// Why a file cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// Too short or too long.
+    Length,
+    /// The checksum does not hold.
+    Checksum,
+    /// Another file in its place.
+    OtherFile,
+    /// Of a version that this release does not know.
+    Version(u8),
+    /// Whole, and not what belongs into it.
+    Content,
+    /// Of another machine than the identity beside it.
+    OtherMachine,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Damage::Length => f.write_str("it is cut off"),
+            Damage::Checksum => f.write_str("its checksum does not hold"),
+            Damage::OtherFile => f.write_str("it is another kind of file"),
+            Damage::Version(version) => {
+                write!(f, "it has version {version}, which this release does not know")
+            }
+            Damage::Content => f.write_str("its content cannot be read"),
+            Damage::OtherMachine => f.write_str("it belongs to another identity than the one beside it"),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! How a host is named: `name`, `name:port`, `10.0.0.1:21688`, `[2001:db8::1]:21688`; and lists of such names.
+//!
+//! Where the names come from is told in `discovery`.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::str::FromStr;
+
+use shared::DEFAULT_PORT;
+
+/// A host by name or address, and its port. Written as it was given, the port always with it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostName {
+    name: String,
+    port: u16,
+}
+
+impl HostName {
+    /// The host at this name, which DNS gave: fully qualified, its dot at the end included.
+    #[cfg(feature = "dns")]
+    pub(crate) fn from_dns(target: &str, port: u16) -> Result<HostName, HostNameError> {
+        check_name(target, target)?;
+        Ok(HostName { name: target.to_owned(), port })
+    }
+
+    /// The name to look up; a dot at its end says that it is fully qualified.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address, where no name has to be looked up.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.name.parse().ok()
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl FromStr for HostName {
+    type Err = HostNameError;
+
+    fn from_str(text: &str) -> Result<HostName, HostNameError> {
+        let text = text.trim();
+        let error = |problem| HostNameError { text: text.to_owned(), problem };
+        if let Some(rest) = text.strip_prefix('[') {
+            let (address, rest) = rest.split_once(']').ok_or_else(|| error(Problem::Bracket))?;
+            let address: Ipv6Addr = address.parse().map_err(|_| error(Problem::Bracket))?;
+            let port = match rest {
+                "" => DEFAULT_PORT,
+                rest => {
+                    parse_port(rest.strip_prefix(':').unwrap_or(rest)).ok_or_else(|| error(Problem::Port))?
+                }
+            };
+            return Ok(HostName { name: address.to_string(), port });
+        }
+        if text.parse::<Ipv6Addr>().is_ok() {
+            return Err(error(Problem::BareV6));
+        }
+        let (name, port) = match text.split_once(':') {
+            None => (text, DEFAULT_PORT),
+            Some((name, port)) => (name, parse_port(port).ok_or_else(|| error(Problem::Port))?),
+        };
+        check_name(name, text)?;
+        Ok(HostName { name: name.to_owned(), port })
+    }
+}
+
+/// `name:port`, without the dot of a fully qualified name; an IPv6 address in brackets.
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.contains(':') {
+            return write!(f, "[{}]:{}", self.name, self.port);
+        }
+        write!(f, "{}:{}", self.name.trim_end_matches('.'), self.port)
+    }
+}
+
+/// Only digits: `u16::from_str` would take a sign.
+fn parse_port(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|digit| digit.is_ascii_digit());
+    text.parse().ok().filter(|port| digits && *port != 0)
+}
+
+/// A name ends up in an HTTP header and in logs, so it is letters, digits, hyphens, underscores and dots.
+fn check_name(name: &str, text: &str) -> Result<(), HostNameError> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_name = name.len() <= 254 && name.starts_with(|c| c != '.' && fits(c)) && name.chars().all(fits);
+    is_name.then_some(()).ok_or_else(|| HostNameError { text: text.to_owned(), problem: Problem::Name })
+}
+
+/// The names in a list from the environment: separated by commas, blanks and empty parts skipped.
+pub(crate) fn in_list(list: &str) -> Vec<Result<HostName, HostNameError>> {
+    let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(str::parse).collect()
+}
+
+/// The names in a file: one a line, `#` begins a comment.
+pub(crate) fn in_file(text: &str) -> Vec<Result<HostName, HostNameError>> {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    lines.filter(|line| !line.is_empty()).map(str::parse).collect()
+}
+
+/// A host is named in a way that cannot be read: the fault of whoever wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostNameError {
+    text: String,
+    problem: Problem,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Problem {
+    Name,
+    Port,
+    Bracket,
+    BareV6,
+}
+
+impl fmt::Display for HostNameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` names no host: ", self.text)?;
+        match self.problem {
+            Problem::Name => {
+                f.write_str("a name has letters, digits, hyphens and dots; write NAME or NAME:PORT")
+            }
+            Problem::Port => f.write_str("a port is a number from 1 to 65535; write NAME:PORT"),
+            Problem::Bracket => f.write_str("write an IPv6 address as [2001:db8::1]:PORT"),
+            Problem::BareV6 => write!(f, "write an IPv6 address in brackets: [{}]", self.text),
+        }
+    }
+}
+
+impl std::error::Error for HostNameError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn check(text: &str, expected: Expect) {
+        expected.assert_eq(&match text.parse::<HostName>() {
+            Ok(host) => host.to_string(),
+            Err(error) => error.to_string(),
+        });
+    }
+
+    #[test]
+    fn a_host_is_named_with_or_without_a_port() {
+        check("kms1", expect!["kms1:21688"]);
+        check(" kms1.corp.example.:9 ", expect!["kms1.corp.example:9"]);
+        check("10.0.0.1:21688", expect!["10.0.0.1:21688"]);
+        check("[::1]:21689", expect!["[::1]:21689"]);
+        check("[2001:DB8::1]", expect!["[2001:db8::1]:21688"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_how_to_write_it() {
+        check("::1", expect!["`::1` names no host: write an IPv6 address in brackets: [::1]"]);
+        check("[::1", expect!["`[::1` names no host: write an IPv6 address as [2001:db8::1]:PORT"]);
+        for port in ["", "0", "65536", "+80", "http", "80:81"] {
+            let error = format!("kms1:{port}").parse::<HostName>().unwrap_err();
+            assert_eq!(error.problem, Problem::Port, "{port}");
+        }
+        for name in ["", ":80", ".", "kms 1", "kms/1", "kms1\n", "user@kms1", "kmß"] {
+            let error = name.replace('\n', "\u{7}").parse::<HostName>().unwrap_err();
+            assert_eq!(error.problem, Problem::Name, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn lists_and_files_skip_what_says_nothing() {
+        let names = |parsed: Vec<Result<HostName, _>>| {
+            let names: Vec<_> = parsed.into_iter().map(|host| host.unwrap().to_string()).collect();
+            names.join(" ")
+        };
+        assert_eq!(names(in_list(" a, b:2 ,,")), "a:21688 b:2");
+        assert_eq!(names(in_file("# ours\na # near\n\n  b:2\n")), "a:21688 b:2");
+        assert_eq!(names(in_file("# nothing\n")), "");
+    }
+}

@@ -1,0 +1,74 @@
+//! The client side of volume activation, for a vendor's product.
+//!
+//! ```no_run
+//! use kms_client::{Client, Notice, Product};
+//!
+//! // Printed by `kms-vendor product show`.
+//! const EDITOR: Product = Product::new([0x0b; 16], "Editor", [[0x1c; 32], [0x2d; 32]]);
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), kms_client::BuildError> {
+//! let license = Client::builder(EDITOR).state_dir("/var/lib/editor").build()?;
+//! let agent = license.clone();
+//! tokio::spawn(async move { agent.run(std::future::pending()).await });
+//!
+//! let mut watch = license.watch();
+//! while watch.changed().await.is_ok() {
+//!     if license.state().notice() == Notice::Warning {
+//!         println!("{}", license.state().text_key());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It finds the organisation's host, is counted, holds a lease and renews it, and says at any time, offline and without
+//! waiting, where the product stands. No state takes a function away: what a product shows is its own choice. The
+//! library starts no thread, prints nothing, never ends the process; it logs through `tracing`. A product without an
+//! asynchronous runtime uses [`blocking`]. Hosts are configured or found in DNS ([`Client::discover`] tells which);
+//! trust rests on the two pinned roots alone.
+//!
+//! Only the crate `shared` decides; this one reads clocks, sockets, DNS and disk. Read on in the order of the `mod`
+//! lines: the handle, the loop, a round, what it asks and where it keeps what it learns.
+
+pub mod blocking;
+mod builder;
+mod client;
+mod product;
+mod snapshot;
+
+mod agent;
+mod best;
+mod round;
+
+mod discovery;
+#[cfg(feature = "dns")]
+mod dns;
+mod hosts;
+mod transport;
+
+mod frame;
+mod home;
+mod identity;
+mod installation;
+mod saved;
+
+mod clock;
+mod fingerprint;
+mod random;
+
+pub use builder::{BuildError, Builder};
+pub use client::Client;
+pub use clock::SystemClock;
+pub use discovery::{Candidate, Discovery, Problem, Source};
+pub use home::Keeping;
+pub use hosts::{HostName, HostNameError};
+pub use product::Product;
+pub use saved::Organisation;
+pub use snapshot::{Attempt, Outcome, Round, Snapshot, Waited};
+
+pub use shared::answer::Lease;
+pub use shared::ids::{HostId, LedgerId, MachineId, OrganisationId, ProductId};
+pub use shared::license::{LicenseState, Notice, Setup};
+pub use shared::reason::{Cause, Fault, Reason};
+pub use shared::time::{Clock, Length, Timestamp};

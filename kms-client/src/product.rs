@@ -1,0 +1,107 @@
+//! What the vendor compiles into the product: its id, the pinned roots, the grace.
+//!
+//! Everything else comes signed from a host. [`Product::check`] turns it into [`Terms`], which is what the rest of this
+//! crate works with; `builder` does that once.
+
+use core::time::Duration;
+
+use shared::certificate::Roots;
+use shared::ids::{Fingerprint, OrganisationId, ProductId};
+use shared::license::Setup;
+use shared::policy::check_grace;
+
+use crate::builder::BuildError;
+
+/// What the vendor compiles in. The tool `kms-vendor` prints id and roots.
+///
+/// The roots are all that is trusted: a product with somebody else's roots takes somebody else's leases.
+///
+/// ```
+/// use kms_client::Product;
+///
+/// const EDITOR: Product = Product::new([0x0b; 16], "Editor", [[0x1c; 32], [0x2d; 32]])
+///     .with_edition("professional")
+///     .with_grace(std::time::Duration::from_secs(14 * 24 * 3600));
+/// assert_eq!(EDITOR.name, "Editor");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Product {
+    /// The product's id, 16 random bytes. Editions that are counted together share it.
+    pub id: [u8; 16],
+    /// Its name, for people and logs; no rule reads it.
+    pub name: &'static str,
+    /// The vendor's two root public keys (Ed25519). Two, so that one can be replaced.
+    pub roots: [[u8; 32]; 2],
+    /// Grace, and the first retry interval: what holds before a certificate has been seen.
+    pub setup: Setup,
+    /// The edition, at most 64 bytes, for the host's inventory only.
+    pub edition: &'static str,
+    /// The organisation that may license this copy, where it was sold to one. Without it the first lease names it.
+    pub organisation: Option<[u8; 16]>,
+}
+
+impl Product {
+    /// A product with 25 days of grace, no edition, and whichever organisation comes first.
+    pub const fn new(id: [u8; 16], name: &'static str, roots: [[u8; 32]; 2]) -> Product {
+        Product { id, name, roots, setup: Setup::DEFAULT, edition: "", organisation: None }
+    }
+
+    /// The time from the first start until notices begin: 60 days at the most.
+    pub const fn with_grace(mut self, grace: Duration) -> Product {
+        self.setup.grace = grace;
+        self
+    }
+
+    /// When an unlicensed machine asks again, until a certificate says otherwise.
+    pub const fn with_retry_interval(mut self, retry_interval: Duration) -> Product {
+        self.setup.retry_interval = retry_interval;
+        self
+    }
+
+    /// The edition, at most 64 bytes, for the host's inventory only.
+    pub const fn with_edition(mut self, edition: &'static str) -> Product {
+        self.edition = edition;
+        self
+    }
+
+    /// The organisation that may license this copy: a host of another one is passed over by that name.
+    pub const fn with_organisation(mut self, organisation: [u8; 16]) -> Product {
+        self.organisation = Some(organisation);
+        self
+    }
+
+    pub(crate) const fn product_id(&self) -> ProductId {
+        ProductId::from_bytes(self.id)
+    }
+
+    pub(crate) fn check(&self, fingerprint: Option<Fingerprint>) -> Result<Terms, BuildError> {
+        check_grace(self.setup.grace).map_err(BuildError::Grace)?;
+        let roots = Roots::new(self.roots.iter().map(<[u8; 32]>::as_slice)).map_err(BuildError::Roots)?;
+        if EDITION_MAX_BYTES < self.edition.len() {
+            return Err(BuildError::Edition);
+        }
+        let id = self.product_id();
+        Ok(Terms {
+            id,
+            roots,
+            setup: self.setup,
+            edition: self.edition,
+            organisation: self.organisation.map(OrganisationId::from_bytes),
+            fingerprint: fingerprint.unwrap_or_else(|| crate::fingerprint::of_this_machine(id)),
+        })
+    }
+}
+
+/// The longest edition, in bytes: a host takes a longer one for malformed.
+const EDITION_MAX_BYTES: usize = 64;
+
+/// What holds for a product on this machine, in the words of `shared`.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) id: ProductId,
+    pub(crate) roots: Roots,
+    pub(crate) setup: Setup,
+    pub(crate) edition: &'static str,
+    pub(crate) organisation: Option<OrganisationId>,
+    pub(crate) fingerprint: Fingerprint,
+}

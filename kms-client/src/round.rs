@@ -1,0 +1,384 @@
+//! One round: goes through the hosts until one gives a lease, and tells the license what came of it.
+//!
+//! The order of one ask is what keeps copies and lost answers apart (`docs/protocol.md` 3): the lock is held from
+//! reading the serial to saving the answer; the nonce is on the disk before it is sent; an accepted answer is on the
+//! disk before the next host is asked. What an answer is worth is decided by `shared::answer`, what it changes by
+//! `shared::license`; when to start a round by `agent`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proto::v1;
+use shared::answer::{Expected, Header, Lease, Received, Refused, Verdict};
+use shared::ask::{Ask, AskKind};
+use shared::certificate::Chain;
+use shared::envelope::Kind;
+use shared::ids::Nonce;
+use shared::license::Event;
+use shared::reason::{Cause, Reason};
+use shared::serial;
+
+use crate::best::{Best, tell};
+use crate::client::Shell;
+use crate::discovery::{Candidate, Problem};
+use crate::home::Lock;
+use crate::installation::{Installation, off_thread, unwritable};
+use crate::random;
+use crate::saved::{LastHost, Organisation};
+use crate::snapshot::{Attempt, Outcome, Round, Waited};
+use crate::transport::{self, Connection, Failure};
+
+/// Why a round is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The timer has fired; another process may have asked meanwhile, and then there is nothing to do.
+    Due,
+    /// Somebody wants an ask now.
+    Wanted,
+    /// This machine is retired.
+    Release,
+}
+
+/// An ask, the same with its chain, the same under a new identity, and that one with its chain.
+const EXCHANGES_A_HOST: usize = 4;
+
+/// Makes a round, or none if it is not due any more.
+///
+/// # Errors
+/// Another process is asking, this user may not ask, or the state cannot be read: no host was asked.
+pub(crate) async fn make(
+    shell: &Shell,
+    installation: &mut Installation,
+    purpose: Purpose,
+) -> Result<Option<Round>, Cause> {
+    let lock = take_lock(shell).await?;
+    let now = shell.clock.now();
+    installation.refresh(&shell.home, &shell.terms, now, Some(&lock)).await?;
+    let event = match purpose {
+        Purpose::Due => Event::Woke,
+        Purpose::Wanted | Purpose::Release => Event::Wanted,
+    };
+    let license = &mut installation.saved.license;
+    if license.step(now, event, random::draw()).is_none() {
+        return Ok(None);
+    }
+    let mut round = Going {
+        shell,
+        installation,
+        lock,
+        kind: match purpose {
+            Purpose::Due | Purpose::Wanted => AskKind::Activate,
+            Purpose::Release => AskKind::Release,
+        },
+        attempts: Vec::new(),
+        best: Best::Nothing,
+    };
+    let stopped = round.through_hosts().await;
+    Ok(Some(round.conclude(stopped).await))
+}
+
+/// The lock that makes this process the one that asks.
+pub(crate) async fn take_lock(shell: &Shell) -> Result<Arc<Lock>, Cause> {
+    if let crate::Keeping::ReadOnly { path } = shell.home.keeping() {
+        return Err(Reason::IdentityUnreadable.with(&[("path", &path.display())]));
+    }
+    let home = Arc::clone(&shell.home);
+    let lock = off_thread(move || home.lock()).await;
+    let lock = lock.map_err(|error| unwritable(&shell.home, &error))?;
+    lock.map(Arc::new).ok_or_else(|| Reason::Busy.into())
+}
+
+/// A round that is under way.
+struct Going<'a> {
+    shell: &'a Shell,
+    installation: &'a mut Installation,
+    lock: Arc<Lock>,
+    kind: AskKind,
+    attempts: Vec<Attempt>,
+    best: Best,
+}
+
+/// What to do after one exchange with a host.
+enum Then {
+    /// The same host again, at once.
+    Again,
+    /// The next host.
+    Next,
+}
+
+impl Going<'_> {
+    /// Asks one host after the other. A release goes to every one: each sibling may have counted this machine.
+    async fn through_hosts(&mut self) -> Result<(), Cause> {
+        let last = self.installation.saved.last_host.as_ref();
+        let last = last.map(|last| last.name.clone());
+        let found = self.shell.discover(last.as_deref()).await;
+        for Problem { place, cause } in found.problems {
+            tracing::debug!(%place, %cause, "no host here");
+            self.attempts.push(Attempt {
+                host: place,
+                address: None,
+                source: None,
+                outcome: Outcome::Failed(cause),
+            });
+        }
+        for host in found.hosts {
+            self.ask_host(&host).await?;
+            if matches!(self.best, Best::Leased(_)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask_host(&mut self, candidate: &Candidate) -> Result<(), Cause> {
+        let name = candidate.host.to_string();
+        let mut connection = match self.connect(candidate, &name).await {
+            Ok(connection) => connection,
+            Err(failure) => {
+                self.note_failure(candidate, None, failure);
+                return Ok(());
+            }
+        };
+        let mut with_chain = self.needs_chain(&name);
+        for _ in 0..EXCHANGES_A_HOST {
+            let (ask, expected) = self.compose().await?;
+            let (again, outcome) = match self.exchange(&mut connection, ask, &expected, with_chain).await {
+                Err(failure) => {
+                    self.note_failure(candidate, Some(&connection), failure);
+                    return Ok(());
+                }
+                Ok(Verdict::Refused(refused))
+                    if refused.cause.reason() == Some(Reason::ChainNeeded) && !with_chain =>
+                {
+                    with_chain = true;
+                    continue;
+                }
+                Ok(verdict) => self.obey(verdict, &name).await?,
+            };
+            self.note(candidate, Some(&connection), outcome);
+            if matches!(again, Then::Next) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn connect(&self, candidate: &Candidate, name: &str) -> Result<Connection, Failure> {
+        let addresses = self.shell.places.addresses(&candidate.host).await?;
+        transport::connect(name, candidate.host.port(), &addresses).await
+    }
+
+    /// Whether the held lease has to bring its chain: the host that issued it has it, any other may not.
+    fn needs_chain(&self, name: &str) -> bool {
+        let last = self.installation.saved.last_host.as_ref();
+        last.is_none_or(|last| last.name != name)
+    }
+
+    /// The next ask. Its nonce is on the disk when this returns: an ask whose answer is lost keeps its name.
+    async fn compose(&mut self) -> Result<(Ask, Expected), Cause> {
+        let nonce = self.nonce()?;
+        self.installation.save(&self.shell.home, &self.lock).await?;
+
+        let installation = &*self.installation;
+        let saved = &installation.saved;
+        let asker = installation.asker().ok_or_else(|| self.unreadable())?;
+        let releases = self.kind == AskKind::Release;
+        let replaced = installation.pending.as_ref().and(installation.identity.as_ref());
+        let terms = &self.shell.terms;
+        let ask = Ask {
+            machine_key: asker.key.public(),
+            product: terms.id,
+            nonce,
+            asked_at: self.shell.clock.now(),
+            serial: saved.serial,
+            fingerprint: terms.fingerprint,
+            // Whoever leaves shows nothing and replaces nobody.
+            held_lease: saved.license.lease().filter(|_| !releases).map(|lease| lease.signed().clone()),
+            chain_digest: saved.chain.as_ref().map(Chain::digest),
+            replaces: replaced.filter(|_| !releases).map(|replaced| replaced.key.public()),
+            kept: self.shell.home.keeps(),
+            kind: self.kind,
+            edition: terms.edition.to_owned(),
+            library_version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let ours = saved.organisation.as_ref().map(|ours| ours.id);
+        let expected = Expected {
+            machine: ask.machine(),
+            product: ask.product,
+            nonce,
+            serial: ask.serial,
+            fingerprint: ask.fingerprint,
+            organisation: terms.organisation.or(ours),
+            kind: self.kind,
+        };
+        Ok((ask, expected))
+    }
+
+    /// The name of the ask that is under way, or of a new one.
+    fn nonce(&mut self) -> Result<Nonce, Cause> {
+        if let Some(under_way) = self.installation.saved.nonce {
+            return Ok(under_way);
+        }
+        let drawn = random::bytes().map_err(|error| unwritable(&self.shell.home, &error))?;
+        let nonce = Nonce::from_bytes(drawn);
+        self.installation.saved.nonce = Some(nonce);
+        Ok(nonce)
+    }
+
+    fn unreadable(&self) -> Cause {
+        Reason::IdentityUnreadable.with(&[("path", &self.shell.home.path().display())])
+    }
+
+    /// Sends an ask and judges what comes back.
+    async fn exchange(
+        &self,
+        connection: &mut Connection,
+        ask: Ask,
+        expected: &Expected,
+        with_chain: bool,
+    ) -> Result<Verdict, Failure> {
+        let installation = &*self.installation;
+        let asker = installation.asker().ok_or_else(|| self.unreadable())?;
+        let signed = ask.sign(&asker.key);
+        let held_chain = ask.held_lease.as_ref().filter(|_| with_chain);
+        let held_chain = held_chain.and(installation.saved.license.lease());
+        let answer = match self.kind {
+            AskKind::Release => connection.release(v1::ReleaseRequest { ask: Some(signed) }).await,
+            AskKind::Activate => {
+                let old = installation.identity.as_ref().filter(|_| ask.replaces.is_some());
+                let request = v1::ActivateRequest {
+                    replaced_signature: old.map(|old| old.key.sign_beside(Kind::Ask, &signed.payload)),
+                    held_chain: held_chain.map_or_else(Bytes::new, |lease| lease.chain().encoded().clone()),
+                    ask: Some(signed),
+                };
+                connection.activate(request).await
+            }
+        }?;
+        let known = installation.saved.chain.as_ref();
+        let judged = Received::open(&answer, known, &self.shell.terms.roots)
+            .and_then(|received| received.judge(expected, self.shell.clock.now()));
+        judged.map_err(|error| error.cause(&connection.address).into())
+    }
+
+    /// Does what an answer says, and makes it durable.
+    async fn obey(&mut self, verdict: Verdict, name: &str) -> Result<(Then, Outcome), Cause> {
+        match verdict {
+            Verdict::Leased(lease) => {
+                let until = lease.expires_at();
+                // Whatever becomes of the disk: this machine is licensed.
+                self.best.take(Best::Leased(until));
+                self.take_lease(&lease, name).await?;
+                Ok((Then::Next, Outcome::Leased { until }))
+            }
+            Verdict::Waiting(waiting) => {
+                self.accept(&waiting.header, &waiting.chain);
+                self.installation.save(&self.shell.home, &self.lock).await?;
+                let waited = Waited { count: waiting.count, threshold: waiting.threshold };
+                self.best.take(Best::Waited(waiting));
+                Ok((Then::Next, Outcome::Waiting(waited)))
+            }
+            Verdict::Released(header) => {
+                self.accept_serial(&header);
+                self.installation.save(&self.shell.home, &self.lock).await?;
+                self.best.take(Best::Released(header.host_time));
+                Ok((Then::Next, Outcome::Released))
+            }
+            Verdict::Refused(refused) => self.take_refusal(refused).await,
+        }
+    }
+
+    /// What every accepted answer does: its serial is presented next, and the ask has ended.
+    fn accept_serial(&mut self, header: &Header) {
+        let saved = &mut self.installation.saved;
+        (saved.serial, saved.nonce) = (header.serial, None);
+    }
+
+    fn accept(&mut self, header: &Header, chain: &Chain) {
+        self.accept_serial(header);
+        self.installation.saved.chain = Some(chain.clone());
+    }
+
+    /// 1 all that the lease changes is saved at once  2 a pending identity takes over: `saved` names it already, so a
+    /// crash between the two is mended at the next start.
+    async fn take_lease(&mut self, lease: &Lease, name: &str) -> Result<(), Cause> {
+        self.accept(lease.header(), lease.chain());
+        let (saved, certificate) = (&mut self.installation.saved, lease.chain().host());
+        saved.machine = lease.header().machine;
+        saved.organisation =
+            Some(Organisation { id: certificate.organisation, name: certificate.organisation_name.clone() });
+        saved.last_host = Some(LastHost { name: name.to_owned(), id: certificate.host() });
+        let now = self.shell.clock.now();
+        saved.license.step(now, Event::Leased(lease), random::draw());
+        self.installation.save(&self.shell.home, &self.lock).await?;
+        self.installation.promote(&self.shell.home, &self.lock).await
+    }
+
+    /// A refusal is believed and changes nothing, but for one: who is told to be a copy makes a new key, and asks again.
+    async fn take_refusal(&mut self, refused: Refused) -> Result<(Then, Outcome), Cause> {
+        let cause = refused.cause.clone();
+        if !refused.obey_copied || self.kind == AskKind::Release {
+            self.best.take(Best::Refused(refused));
+            return Ok((Then::Next, Outcome::Refused(cause)));
+        }
+        let (now, saved) = (self.shell.clock.now(), &mut self.installation.saved);
+        if let Err(until) = serial::may_rekey(&saved.rekeyed_at, now) {
+            let cause = Reason::RekeyLimit.with(&[("until", &until)]);
+            let cause_shown = cause.clone();
+            self.best.take(Best::Refused(Refused { cause, ..refused }));
+            return Ok((Then::Next, Outcome::Refused(cause_shown)));
+        }
+        tracing::warn!(
+            "a host has named a copy of this machine; it makes a new identity and keeps its license"
+        );
+        saved.rekeyed_at.push(now);
+        let excess = saved.rekeyed_at.len().saturating_sub(serial::REKEYS_A_DAY);
+        saved.rekeyed_at.drain(..excess);
+        // Another machine asks from here on, so it is another ask.
+        saved.nonce = None;
+        self.installation.save(&self.shell.home, &self.lock).await?;
+        self.installation.make_pending(&self.shell.home, &self.lock).await?;
+        Ok((Then::Again, Outcome::Refused(cause)))
+    }
+
+    fn note_failure(&mut self, candidate: &Candidate, connection: Option<&Connection>, failure: Failure) {
+        let Failure { cause, retry_after } = failure;
+        if let Some(retry_after) = retry_after {
+            self.best.take_hint(&cause, retry_after);
+        }
+        self.note(candidate, connection, Outcome::Failed(cause));
+    }
+
+    fn note(&mut self, candidate: &Candidate, connection: Option<&Connection>, outcome: Outcome) {
+        let (host, address) = (candidate.host.to_string(), connection.map(|connection| connection.address));
+        tracing::info!(%host, ?address, %outcome, "asked");
+        self.attempts.push(Attempt { host, address, source: Some(candidate.source.clone()), outcome });
+    }
+
+    /// Tells the license what came of the round, once, and saves it.
+    async fn conclude(self, stopped: Result<(), Cause>) -> Round {
+        let Going { shell, installation, lock, mut attempts, best, .. } = self;
+        if let Err(cause) = stopped {
+            tracing::error!(%cause, "the round ends here");
+            attempts.push(Attempt {
+                host: shell.home.path().display().to_string(),
+                address: None,
+                source: None,
+                outcome: Outcome::Failed(cause),
+            });
+        }
+        let released = matches!(best, Best::Released(_));
+        let outcome = tell(&mut installation.saved.license, &best, &attempts, shell.clock.now());
+        // Who has left keeps the identity that left, so that its serial goes on from there.
+        if released && let Some(asker) = installation.asker() {
+            installation.saved.machine = asker.machine();
+        }
+        let mut written = installation.save(&shell.home, &lock).await;
+        if released && written.is_ok() {
+            written = installation.promote(&shell.home, &lock).await;
+        }
+        if let Err(cause) = written {
+            tracing::error!(%cause, "the state cannot be written");
+        }
+        Round { outcome, attempts }
+    }
+}

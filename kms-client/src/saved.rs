@@ -1,0 +1,224 @@
+//! What a machine remembers about one product besides its identity, and the file `saved` that keeps it.
+//!
+//! The file is magic `KMSS` | version 1 | `kms.state.v1.Saved` | checksum (see `frame`). What is read from it is
+//! verified again down from the pinned roots: a lease from the disk is believed no more than one from the network.
+//! Where the file lies and who may write it is told in `home`. `docs/protocol.md` 7.
+
+use bytes::Bytes;
+use prost::Message;
+use proto::state::v1;
+use shared::answer::Lease;
+use shared::certificate::Chain;
+use shared::ids::{Fingerprint, HostId, MachineId, Nonce, OrganisationId};
+use shared::license::{Facts, License, Setup, Timer};
+use shared::time::Timestamp;
+
+use crate::frame::{self, Damage};
+use crate::product::Terms;
+
+const MAGIC: &[u8; 4] = b"KMSS";
+const VERSION: u8 = 1;
+
+/// What one machine remembers about one product.
+#[derive(Clone, Debug)]
+pub(crate) struct Saved {
+    /// The identity that the lease and, where none is pending, the serial belong to.
+    pub(crate) machine: MachineId,
+    pub(crate) fingerprint: Fingerprint,
+    /// The serial of the last accepted answer.
+    pub(crate) serial: u64,
+    /// The ask that is under way.
+    pub(crate) nonce: Option<Nonce>,
+    pub(crate) license: License,
+    pub(crate) organisation: Option<Organisation>,
+    pub(crate) last_host: Option<LastHost>,
+    /// When new keys were made because a host named a copy.
+    pub(crate) rekeyed_at: Vec<Timestamp>,
+    /// The chain of the last accepted answer.
+    pub(crate) chain: Option<Chain>,
+}
+
+/// A customer of the vendor: who this copy of the product is licensed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organisation {
+    /// Its id.
+    pub id: OrganisationId,
+    /// Its name, for people, as its host certificate has it.
+    pub name: String,
+}
+
+/// The host that gave the last lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LastHost {
+    /// As `name:port`.
+    pub(crate) name: String,
+    pub(crate) id: HostId,
+}
+
+impl Saved {
+    /// The first start of a product on this machine.
+    pub(crate) fn begin(terms: &Terms, machine: MachineId, now: Timestamp) -> Saved {
+        Saved {
+            machine,
+            fingerprint: terms.fingerprint,
+            serial: 0,
+            nonce: None,
+            license: License::begin(terms.setup, now),
+            organisation: None,
+            last_host: None,
+            rekeyed_at: Vec::new(),
+            chain: None,
+        }
+    }
+
+    /// The same installation under another identity: grace, time and organisation stay, the lease does not.
+    pub(crate) fn under_new_identity(&self, terms: &Terms, machine: MachineId, now: Timestamp) -> Saved {
+        let (begun, before) = (License::begin(terms.setup, now), self.license.facts());
+        let facts = Facts {
+            grace_began_at: before.grace_began_at,
+            grace_restarted: before.grace_restarted,
+            grace_doubtful: before.grace_doubtful,
+            latest_seen: before.latest_seen.max(now),
+            ..begun.facts().clone()
+        };
+        Saved {
+            license: License::resume(terms.setup, facts, None),
+            organisation: self.organisation.clone(),
+            rekeyed_at: self.rekeyed_at.clone(),
+            ..Saved::begin(terms, machine, now)
+        }
+    }
+
+    /// An installation of which only the beginning is known: what a damaged file leaves.
+    pub(crate) fn begun_at(terms: &Terms, machine: MachineId, began_at: Timestamp, now: Timestamp) -> Saved {
+        let mut saved = Saved::begin(terms, machine, now);
+        let facts = Facts {
+            // An instant that lies ahead was noted under a wrong clock.
+            grace_began_at: began_at.min(now),
+            ..saved.license.facts().clone()
+        };
+        saved.license = License::resume(terms.setup, facts, None);
+        saved
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let facts = self.license.facts();
+        let (organisation, organisation_name) = match &self.organisation {
+            None => (Bytes::new(), String::new()),
+            Some(ours) => (Bytes::copy_from_slice(ours.id.as_bytes()), ours.name.clone()),
+        };
+        let (last_host, last_host_id) = match &self.last_host {
+            None => (String::new(), Bytes::new()),
+            Some(last) => (last.name.clone(), Bytes::copy_from_slice(last.id.as_bytes())),
+        };
+        let wire = v1::Saved {
+            machine: Bytes::copy_from_slice(self.machine.as_bytes()),
+            fingerprint: Bytes::copy_from_slice(self.fingerprint.as_slice()),
+            serial: self.serial,
+            nonce: self.nonce.map_or_else(Bytes::new, |nonce| Bytes::copy_from_slice(nonce.as_bytes())),
+            grace: Some(v1::Grace {
+                began_at: facts.grace_began_at.unix_ms(),
+                restarted: facts.grace_restarted,
+                doubtful: facts.grace_doubtful,
+            }),
+            latest_seen: facts.latest_seen.unix_ms(),
+            held: self.license.lease().map(|lease| v1::HeldLease {
+                lease: Some(lease.signed().clone()),
+                chain: lease.chain().encoded().clone(),
+            }),
+            organisation,
+            organisation_name,
+            last_host,
+            last_host_id,
+            timer: Some(encode_timer(facts.timer)),
+            failures: facts.failures,
+            clock_ahead_ms: facts.clock_ahead_ms,
+            last_reason: facts.last_reason.clone(),
+            rekeyed_at: self.rekeyed_at.iter().map(|at| at.unix_ms()).collect(),
+            waiting: facts.waiting.map(|(count, threshold)| v1::Progress { count, threshold }),
+            chain: self.chain.as_ref().map(|chain| chain.encoded().clone()).unwrap_or_default(),
+        };
+        frame::seal(*MAGIC, VERSION, &wire.encode_to_vec())
+    }
+
+    /// Reads the file. A lease that is this machine's no more (its root was removed) is left out: that is no damage.
+    pub(crate) fn decode(bytes: &[u8], terms: &Terms) -> Result<Saved, Damage> {
+        let body = frame::open(*MAGIC, VERSION, bytes)?;
+        let wire = v1::Saved::decode(body).map_err(|_| Damage::Content)?;
+        let machine = MachineId::from_slice(&wire.machine).ok_or(Damage::Content)?;
+        let fingerprint = Fingerprint::from_slice(&wire.fingerprint).ok_or(Damage::Content)?;
+        let facts = decode_facts(&wire).ok_or(Damage::Content)?;
+        let chain = Some(&wire.chain).filter(|chain| !chain.is_empty());
+        let chain = chain.and_then(|chain| Chain::verify(chain, &terms.roots).ok());
+        let lease = wire.held.as_ref().and_then(|held| keep(held, machine, fingerprint, terms));
+        Ok(Saved {
+            machine,
+            fingerprint,
+            serial: wire.serial,
+            nonce: optional(&wire.nonce, Nonce::from_slice)?,
+            license: License::resume(setup_after(terms.setup, chain.as_ref()), facts, lease),
+            organisation: optional(&wire.organisation, OrganisationId::from_slice)?
+                .map(|id| Organisation { id, name: wire.organisation_name }),
+            last_host: optional(&wire.last_host_id, HostId::from_slice)?
+                .map(|id| LastHost { name: wire.last_host, id }),
+            rekeyed_at: wire.rekeyed_at.into_iter().map(Timestamp::from_unix_ms).collect(),
+            chain,
+        })
+    }
+}
+
+/// "First retry interval" holds until a certificate says otherwise, and this machine may have seen one before it
+/// started again.
+fn setup_after(setup: Setup, chain: Option<&Chain>) -> Setup {
+    Setup {
+        retry_interval: chain.map_or(setup.retry_interval, |chain| chain.host().policy.retry_interval),
+        ..setup
+    }
+}
+
+fn keep(held: &v1::HeldLease, machine: MachineId, fingerprint: Fingerprint, terms: &Terms) -> Option<Lease> {
+    match Lease::keep(held.lease.as_ref()?, &held.chain, &terms.roots, machine, fingerprint) {
+        Ok(lease) => Some(lease),
+        Err(error) => {
+            tracing::warn!(%error, "the saved lease does not verify and is left out");
+            None
+        }
+    }
+}
+
+fn encode_timer(timer: Timer) -> v1::Timer {
+    match timer {
+        Timer::At { at, drawn_at } => v1::Timer { at: at.unix_ms(), drawn_at: drawn_at.unix_ms() },
+        Timer::Never => v1::Timer { at: i64::MAX, drawn_at: 0 },
+    }
+}
+
+fn decode_facts(wire: &v1::Saved) -> Option<Facts> {
+    let (grace, timer) = (wire.grace?, wire.timer?);
+    Some(Facts {
+        grace_began_at: Timestamp::from_unix_ms(grace.began_at),
+        grace_restarted: grace.restarted,
+        grace_doubtful: grace.doubtful,
+        latest_seen: Timestamp::from_unix_ms(wire.latest_seen),
+        timer: match timer.at {
+            i64::MAX => Timer::Never,
+            at => Timer::At {
+                at: Timestamp::from_unix_ms(at),
+                drawn_at: Timestamp::from_unix_ms(timer.drawn_at),
+            },
+        },
+        failures: wire.failures,
+        clock_ahead_ms: wire.clock_ahead_ms,
+        last_reason: wire.last_reason.clone(),
+        waiting: wire.waiting.map(|progress| (progress.count, progress.threshold)),
+        without_end: false,
+    })
+}
+
+/// An id that may be absent: no bytes.
+fn optional<T>(bytes: &Bytes, decode: impl FnOnce(&[u8]) -> Option<T>) -> Result<Option<T>, Damage> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    decode(bytes).map(Some).ok_or(Damage::Content)
+}

@@ -1,0 +1,294 @@
+//! One host, one connection, one question: connects to the first address that answers, asks, and hangs up.
+//!
+//! Every way in which that fails becomes a [`Cause`] that names the address. Nothing that a host says without a
+//! signature changes any state here: the worst it can do is to be passed over. What signed answers mean is decided in
+//! `round`; whom to ask in `discovery`. `docs/protocol.md` 1.
+
+use std::error::Error;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use proto::v1;
+use proto::v1::activation_service_client::ActivationServiceClient;
+use shared::MAX_MESSAGE_BYTES;
+use shared::reason::{Cause, Reason};
+use shared::time::Length;
+use tokio::net::TcpStream;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+use tonic::body::Body;
+use tonic::codegen::Service;
+use tonic::codegen::http::{Request, Response as HttpResponse, Uri};
+use tonic::{Code, Response, Status};
+use tonic_types::StatusExt;
+
+/// How long one address may take to accept a connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long the next address of a name waits for the one before it. RFC 8305, section 8: "Recommended to be 250
+/// milliseconds."
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// How long a host may take to answer. It commits to its disk before it does.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// More addresses than this behind one name are not tried in one round.
+const ADDRESSES_MAX: usize = 8;
+
+/// Why a host gave no answer that could be judged.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) cause: Cause,
+    /// When the host would like to be asked again. Nobody has signed it: it is a hint.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Failure {
+        Failure { cause, retry_after: None }
+    }
+}
+
+/// A connection to a host; it is closed when this is dropped.
+pub(crate) struct Connection {
+    client: ActivationServiceClient<OneConnection>,
+    /// Moves the bytes, and knows why it ended.
+    driver: JoinHandle<hyper::Result<()>>,
+    pub(crate) address: SocketAddr,
+    /// As the host was named: what causes show.
+    host: String,
+}
+
+/// Connects to the first of these addresses that accepts.
+pub(crate) async fn connect(host: &str, port: u16, addresses: &[IpAddr]) -> Result<Connection, Failure> {
+    let stream = race(&in_turns(addresses), port).await;
+    let (stream, address) = stream.map_err(|tried| unreachable(host, &tried))?;
+    let origin: Uri = format!("http://{host}").parse().map_err(|error| not_a_host(host, &error))?;
+    let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let handshake = timeout(CONNECT_LIMIT, handshake).await;
+    let (sender, connection) = handshake.map_err(|_| silent(host))?.map_err(|error| broken(host, &error))?;
+    let client = ActivationServiceClient::with_origin(OneConnection(sender), origin)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    Ok(Connection { client, driver: tokio::spawn(connection), address, host: host.to_owned() })
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// HTTP/2 over exactly one connection. tonic's own channel would connect again when this one breaks, and then the
+/// cause that is shown would be that of the second, which nobody wanted.
+struct OneConnection(SendRequest<Body>);
+
+impl Service<Request<Body>> for OneConnection {
+    type Response = HttpResponse<Incoming>;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = hyper::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.0.send_request(request))
+    }
+}
+
+impl Connection {
+    pub(crate) async fn activate(&mut self, request: v1::ActivateRequest) -> Result<v1::Answer, Failure> {
+        let answer = timeout(ANSWER_LIMIT, self.client.activate(request)).await;
+        self.answer(answer, |response| response.answer).await
+    }
+
+    pub(crate) async fn release(&mut self, request: v1::ReleaseRequest) -> Result<v1::Answer, Failure> {
+        let answer = timeout(ANSWER_LIMIT, self.client.release(request)).await;
+        self.answer(answer, |response| response.answer).await
+    }
+
+    async fn answer<R>(
+        &mut self,
+        answer: Result<Result<Response<R>, Status>, tokio::time::error::Elapsed>,
+        open: impl FnOnce(R) -> Option<v1::Answer>,
+    ) -> Result<v1::Answer, Failure> {
+        match answer {
+            Err(_) => Err(silent(&self.host)),
+            Ok(Ok(response)) => {
+                open(response.into_inner()).ok_or_else(|| not_a_host(&self.host, &"its answer is empty"))
+            }
+            Ok(Err(status)) => Err(match self.ended().await {
+                Some(Err(error)) => broken(&self.host, &error),
+                Some(Ok(())) if status.source().is_some() => hung_up(&self.host),
+                Some(Ok(())) | None => explain(&self.host, &status),
+            }),
+        }
+    }
+
+    /// How the connection ended, if it has: the call itself learns only that it did.
+    async fn ended(&mut self) -> Option<hyper::Result<()>> {
+        if !self.driver.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        if !self.driver.is_finished() {
+            return None;
+        }
+        (&mut self.driver).await.ok()
+    }
+}
+
+/// IPv6 and IPv4 by turns, IPv6 first, so that neither family makes a machine wait for all of the other.
+fn in_turns(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let mut v6 = addresses.iter().filter(|address| address.is_ipv6());
+    let mut v4 = addresses.iter().filter(|address| address.is_ipv4());
+    let mut ordered = Vec::new();
+    loop {
+        let pair = [v6.next(), v4.next()];
+        if pair == [None, None] {
+            ordered.truncate(ADDRESSES_MAX);
+            return ordered;
+        }
+        ordered.extend(pair.into_iter().flatten().copied());
+    }
+}
+
+/// An address that was tried in vain, and why.
+type Tried = (SocketAddr, io::Error);
+
+/// The first connection among these addresses. Each starts when the one before has failed or 250 ms have passed.
+async fn race(addresses: &[IpAddr], port: u16) -> Result<(TcpStream, SocketAddr), Vec<Tried>> {
+    let mut waiting = addresses.iter().map(|ip| SocketAddr::new(*ip, port));
+    let mut running = JoinSet::new();
+    let mut tried = Vec::new();
+    loop {
+        let next = waiting.next();
+        let more = next.is_some();
+        if let Some(address) = next {
+            running.spawn(async move { (address, connect_to(address).await) });
+        }
+        let outcome = if more {
+            timeout(STAGGER, running.join_next()).await.ok()
+        } else {
+            Some(running.join_next().await)
+        };
+        match outcome {
+            Some(Some(Ok((address, Ok(stream))))) => return Ok((stream, address)),
+            Some(Some(Ok((address, Err(error))))) => tried.push((address, error)),
+            // Nothing runs and nothing waits.
+            Some(None) if !more => return Err(tried),
+            // The stagger has passed, or the runtime is being stopped.
+            Some(_) | None => {}
+        }
+    }
+}
+
+async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
+    let connected = timeout(CONNECT_LIMIT, TcpStream::connect(address)).await;
+    let stream = connected.map_err(|_| {
+        let limit = Length(CONNECT_LIMIT);
+        io::Error::new(io::ErrorKind::TimedOut, format!("nothing in {limit}"))
+    })??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn unreachable(host: &str, tried: &[Tried]) -> Failure {
+    let cause = match tried {
+        [] => "no address was left to try".to_owned(),
+        [(_, error)] => error.to_string(),
+        several => {
+            let each = several.iter().map(|(address, error)| format!("{address}: {error}"));
+            each.collect::<Vec<_>>().join("; ")
+        }
+    };
+    Reason::HostUnreachable.with(&[("address", &host), ("cause", &cause)]).into()
+}
+
+fn silent(host: &str) -> Failure {
+    Reason::HostSilent.with(&[("address", &host)]).into()
+}
+
+fn not_a_host(host: &str, cause: &dyn std::fmt::Display) -> Failure {
+    Reason::NotAHost.with(&[("address", &host), ("cause", cause)]).into()
+}
+
+/// What a gRPC status says. One with a reason of ours comes from a host; all others from whatever else listens there.
+fn explain(host: &str, status: &Status) -> Failure {
+    if let Some(info) = status.get_details_error_info().filter(|info| is_code(&info.reason)) {
+        let named = |(name, _): &(String, String)| is_parameter(name);
+        let mut parameters: Vec<_> = info.metadata.into_iter().filter(named).collect();
+        parameters.sort();
+        return Failure {
+            cause: Cause { code: info.reason, parameters },
+            retry_after: status.get_details_retry_info().and_then(|info| info.retry_delay),
+        };
+    }
+    match status.code() {
+        // tonic reports its own deadline as cancelled.
+        Code::DeadlineExceeded | Code::Cancelled => silent(host),
+        Code::Unimplemented => not_a_host(host, &"it does not offer activation"),
+        // tonic reports an answer beyond the limit as out of range.
+        Code::OutOfRange => not_a_host(host, &format!("its answer is larger than {MAX_MESSAGE_BYTES} bytes")),
+        code => match status.source() {
+            Some(source) => broken(host, source),
+            None => not_a_host(host, &format!("gRPC status {code:?}: {}", status.message())),
+        },
+    }
+}
+
+/// A connection that ended before the answer: the host died, or what listens there speaks something else.
+fn broken(host: &str, error: &(dyn Error + 'static)) -> Failure {
+    match causes(error).find_map(|error| error.downcast_ref::<io::Error>()) {
+        Some(io) => Reason::HostUnreachable
+            .with(&[("address", &host), ("cause", &format!("the connection broke: {io}"))])
+            .into(),
+        None => not_a_host(host, &innermost(error)),
+    }
+}
+
+fn hung_up(host: &str) -> Failure {
+    Reason::HostUnreachable.with(&[("address", &host), ("cause", &"it hung up before it answered")]).into()
+}
+
+/// The last of a chain of errors says what happened; those before it say where.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// An error, the one that caused it, and so on.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// A code as ours are written. Nobody has signed it, and it ends up on a terminal.
+fn is_code(reason: &str) -> bool {
+    let fits = |c: char| c.is_ascii_uppercase() || c == '_';
+    (1..=64).contains(&reason.len()) && reason.chars().all(fits)
+}
+
+/// The name of a parameter as ours are written, for the same reason. Values are made harmless where they are shown.
+fn is_parameter(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c == '_';
+    (1..=64).contains(&name.len()) && name.chars().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_families_take_turns() {
+        let parse = |text: &str| text.parse::<IpAddr>().unwrap();
+        let addresses: Vec<_> =
+            ["10.0.0.1", "10.0.0.2", "::1", "10.0.0.3", "::2"].into_iter().map(parse).collect();
+        let ordered = ["::1", "10.0.0.1", "::2", "10.0.0.2", "10.0.0.3"].map(parse);
+        assert_eq!(in_turns(&addresses), ordered);
+    }
+}

@@ -1,0 +1,270 @@
+//! A vendor, a clock, and a host that says what a story wants it to say.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use kms_client::{Builder, Cause, Client, Clock, Product, Timestamp};
+use prost::Message;
+use proto::v1;
+use proto::v1::activation_service_server::{ActivationService, ActivationServiceServer};
+use shared::answer::{Grant, Header, compose_lease, compose_refusal, compose_released, compose_waiting};
+use shared::ask::Ask;
+use shared::certificate::HostCertificate;
+use shared::envelope::{Kind, SecretKey};
+use shared::ids::{CertificateId, LedgerId, OrganisationId, ProductId};
+use shared::policy::Policy;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+pub(crate) const PRODUCT_ID: [u8; 16] = [0x0b; 16];
+pub(crate) const DAY: Duration = Duration::from_hours(24);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+
+/// 2026-01-01, on every clock of a story until it is moved.
+pub(crate) const BEGIN: Timestamp = Timestamp::from_unix_ms(1_767_225_600_000);
+
+/// A clock that a story moves.
+#[derive(Debug)]
+pub(crate) struct StoryClock(Mutex<Timestamp>);
+
+impl StoryClock {
+    pub(crate) fn new() -> Arc<StoryClock> {
+        Arc::new(StoryClock(Mutex::new(BEGIN)))
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = *now + by;
+    }
+
+    pub(crate) fn set(&self, to: Timestamp) {
+        *self.0.lock().unwrap() = to;
+    }
+}
+
+impl Clock for StoryClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.now().since(BEGIN)
+    }
+}
+
+pub(crate) fn root() -> SecretKey {
+    SecretKey::from_seed(&[1; 32])
+}
+
+pub(crate) fn product() -> Product {
+    let key = *root().public().as_bytes();
+    Product::new(PRODUCT_ID, "Editor", [key, *SecretKey::from_seed(&[2; 32]).public().as_bytes()])
+}
+
+/// A client whose state lies in `dir`, on the machine `machine`, that asks these hosts.
+pub(crate) fn builder(dir: &Path, machine: &str, clock: &Arc<StoryClock>, hosts: &[&Host]) -> Builder {
+    Client::builder(product())
+        .state_dir(dir)
+        .fingerprint_source(machine)
+        .clock(Arc::clone(clock) as Arc<dyn Clock>)
+        .hosts(hosts.iter().map(|host| host.address.to_string()))
+}
+
+pub(crate) fn client(dir: &Path, clock: &Arc<StoryClock>, hosts: &[&Host]) -> Client {
+    builder(dir, "this machine", clock, hosts).build().unwrap()
+}
+
+/// What the host says next.
+#[derive(Clone, Debug)]
+pub(crate) enum Say {
+    Lease,
+    Waiting(u64),
+    Refusal(Cause),
+    Released,
+    /// Counts the ask, and the answer is lost on the way.
+    LoseTheAnswer,
+    /// An unsigned error.
+    Status(Status),
+}
+
+/// An ask as it came in.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) ask: Ask,
+    pub(crate) brought_chain: bool,
+}
+
+/// What the host is made of; a story changes it before the host starts.
+#[derive(Clone)]
+pub(crate) struct Make {
+    pub(crate) seed: u8,
+    pub(crate) policy: Policy,
+    pub(crate) organisation: u8,
+    pub(crate) organisation_name: String,
+    pub(crate) test: bool,
+    pub(crate) not_before: Timestamp,
+    pub(crate) not_after: Timestamp,
+    pub(crate) root: SecretKey,
+}
+
+impl Make {
+    pub(crate) fn new(seed: u8) -> Make {
+        Make {
+            seed,
+            policy: Policy::CLIENT,
+            organisation: 7,
+            organisation_name: "Organisation 7".into(),
+            test: false,
+            not_before: BEGIN - DAY,
+            not_after: BEGIN + 400 * DAY,
+            root: root(),
+        }
+    }
+
+    fn chain(&self) -> Vec<u8> {
+        let certificate = HostCertificate {
+            id: CertificateId::from_bytes([self.seed; 16]),
+            signing_key: self.key().public(),
+            product: ProductId::from_bytes(PRODUCT_ID),
+            product_name: "Editor".into(),
+            organisation: OrganisationId::from_bytes([self.organisation; 16]),
+            organisation_name: self.organisation_name.clone(),
+            not_before: self.not_before,
+            not_after: self.not_after,
+            test: self.test,
+            policy: self.policy,
+        };
+        let signed = self.root.sign(Kind::HostCertificate, &certificate.encode());
+        v1::Chain { host_certificate: Some(signed), issuing_certificate: None }.encode_to_vec()
+    }
+
+    fn key(&self) -> SecretKey {
+        SecretKey::from_seed(&[self.seed; 32])
+    }
+
+    /// Starts to listen on a free port of 127.0.0.1.
+    pub(crate) async fn start(self, clock: &Arc<StoryClock>) -> Host {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let script = Arc::new(Mutex::new(Script::default()));
+        let service = Service { make: self, clock: Arc::clone(clock), script: Arc::clone(&script) };
+        let server = tonic::transport::Server::builder().add_service(ActivationServiceServer::new(service));
+        let task = tokio::spawn(async move {
+            server.serve_with_incoming(TcpIncoming::from(listener)).await.unwrap();
+        });
+        Host { address, script, task }
+    }
+}
+
+/// A host on loopback, until it is dropped.
+pub(crate) struct Host {
+    pub(crate) address: SocketAddr,
+    script: Arc<Mutex<Script>>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Script {
+    next: VecDeque<Say>,
+    always: Option<Say>,
+    seen: Vec<Seen>,
+}
+
+impl Host {
+    pub(crate) async fn start(seed: u8, clock: &Arc<StoryClock>) -> Host {
+        Make::new(seed).start(clock).await
+    }
+
+    /// Says this once, after what was to be said before; without a script it gives leases.
+    pub(crate) fn say(&self, say: Say) {
+        self.script.lock().unwrap().next.push_back(say);
+    }
+
+    /// Says this whenever nothing else is to be said.
+    pub(crate) fn always(&self, say: Say) {
+        self.script.lock().unwrap().always = Some(say);
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.script.lock().unwrap().seen.clone()
+    }
+
+    pub(crate) fn last(&self) -> Seen {
+        self.seen().pop().unwrap()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Service {
+    make: Make,
+    clock: Arc<StoryClock>,
+    script: Arc<Mutex<Script>>,
+}
+
+impl Service {
+    fn answer(&self, ask: Ask, brought_chain: bool) -> Result<v1::Answer, Status> {
+        let say = {
+            let mut script = self.script.lock().unwrap();
+            script.seen.push(Seen { ask: ask.clone(), brought_chain });
+            let always = script.always.clone().unwrap_or(Say::Lease);
+            script.next.pop_front().unwrap_or(always)
+        };
+        let (key, policy) = (self.make.key(), &self.make.policy);
+        let header = |serial| Header {
+            machine: ask.machine(),
+            product: ask.product,
+            nonce: ask.nonce,
+            serial,
+            host_time: self.clock.now(),
+            host: key.public().host(),
+            ledger: LedgerId::from_bytes([self.make.seed; 16]),
+        };
+        let (accepted, refused) = (header(ask.serial + 1), header(ask.serial));
+        let signed = match say {
+            Say::Lease => {
+                let grant = Grant { count: 25, threshold_met_at: self.clock.now() };
+                key.sign(Kind::Lease, &compose_lease(&accepted, policy, &grant, ask.fingerprint))
+            }
+            Say::Waiting(count) => key.sign(Kind::Waiting, &compose_waiting(&accepted, policy, count)),
+            Say::Refusal(cause) => key.sign(Kind::Refusal, &compose_refusal(&refused, &cause, HOUR)),
+            Say::Released => key.sign(Kind::Released, &compose_released(&accepted)),
+            Say::LoseTheAnswer => return Err(Status::unavailable("lost")),
+            Say::Status(status) => return Err(status),
+        };
+        let chain = self.make.chain();
+        let known = ask.chain_digest == Some(shared::envelope::digest(&chain));
+        Ok(v1::Answer { signed: Some(signed), chain: if known { Vec::new() } else { chain }.into() })
+    }
+}
+
+#[tonic::async_trait]
+impl ActivationService for Service {
+    async fn activate(
+        &self,
+        request: Request<v1::ActivateRequest>,
+    ) -> Result<Response<v1::ActivateResponse>, Status> {
+        let request = request.into_inner();
+        let ask = Ask::open(&request.ask.unwrap(), request.replaced_signature.as_ref()).unwrap();
+        let answer = self.answer(ask, !request.held_chain.is_empty())?;
+        Ok(Response::new(v1::ActivateResponse { answer: Some(answer) }))
+    }
+
+    async fn release(
+        &self,
+        request: Request<v1::ReleaseRequest>,
+    ) -> Result<Response<v1::ReleaseResponse>, Status> {
+        let ask = Ask::open(&request.into_inner().ask.unwrap(), None).unwrap();
+        let answer = self.answer(ask, false)?;
+        Ok(Response::new(v1::ReleaseResponse { answer: Some(answer) }))
+    }
+}
