@@ -50,13 +50,22 @@ impl Admin {
         Ok(products)
     }
 
+    /// The moment as of which machines are counted. "In doubt it ages nobody": the count that is shown then is that of the
+    /// ledger's last entry, whatever the clock says.
+    async fn counted_at(&self, now: Timestamp) -> Result<Timestamp, LedgerError> {
+        match self.host.doubt() {
+            None => Ok(now),
+            Some(_) => Ok(self.host.ledger.last_time().await?.unwrap_or(now)),
+        }
+    }
+
     async fn product(
         &self,
         product: ProductId,
         terms: &Terms,
         now: Timestamp,
     ) -> Result<wire::Product, LedgerError> {
-        let reading = self.host.ledger.reading(product, terms, now).await?;
+        let reading = self.host.ledger.reading(product, terms, self.counted_at(now).await?).await?;
         let mut shown = wire::Product {
             id: Bytes::copy_from_slice(product.as_bytes()),
             count: reading.tally.total,
@@ -139,9 +148,11 @@ impl AdminService for Admin {
         let ledger = &self.host.ledger;
         let page = ledger.machines(product, after, limit as usize).await.map_err(unreadable)?;
         let now = self.host.clock.now();
+        let counted_at = self.counted_at(now).await.map_err(unreadable)?;
         let mut tallies: Vec<(ProductId, Tally)> = Vec::new();
         for (product, terms) in self.products(now).await.map_err(unreadable)? {
-            tallies.push((product, ledger.reading(product, &terms, now).await.map_err(unreadable)?.tally));
+            let reading = ledger.reading(product, &terms, counted_at).await.map_err(unreadable)?;
+            tallies.push((product, reading.tally));
         }
         let hour_width_ms = ledger.meta().hour_width_ms;
         let machines = page.machines.iter().map(|listed| {
@@ -193,10 +204,11 @@ impl AdminService for Admin {
         _: Request<wire::VerifyRequest>,
     ) -> Result<Response<wire::VerifyResponse>, Status> {
         let now = self.host.clock.now();
+        let counted_at = self.counted_at(now).await.map_err(unreadable)?;
         let mut answer = wire::VerifyResponse::default();
         for (product, terms) in self.products(now).await.map_err(unreadable)? {
-            let recount = self.host.ledger.recount(product, &terms, now).await.map_err(unreadable)?;
-            let kept = self.host.ledger.reading(product, &terms, now).await.map_err(unreadable)?.tally;
+            let recount = self.host.ledger.recount(product, &terms, counted_at).await.map_err(unreadable)?;
+            let kept = self.host.ledger.reading(product, &terms, counted_at).await.map_err(unreadable)?.tally;
             answer.records += recount.records;
             answer.damaged += recount.damaged;
             answer.products.push(wire::Recount {

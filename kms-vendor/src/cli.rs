@@ -42,7 +42,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   kms-vendor roots")]
     Roots,
-    /// Add and show products.
+    /// Add and show products, and write what they carry.
     #[command(subcommand)]
     Product(ProductCommand),
     /// Issue host certificates.
@@ -77,6 +77,25 @@ Lengths of time are written as 180d, 2h, 30m, 10s, 250ms.")]
         /// The product's name.
         name: String,
     },
+    /// Write what a product carries (id, name, both roots) as TOML, for `kms-client --product`.
+    #[command(after_help = "Examples:
+  kms-vendor product file \"Example CAD\" --out product.toml
+  kms-client --product product.toml discover
+
+Without --out it is printed. Nothing in it is secret.")]
+    File(ProductFile),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProductFile {
+    /// The product's name.
+    pub(crate) name: String,
+    /// Where the file is written.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace the file at --out.
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ use store::file::FileError;
 
 use crate::cli::{
     AddProduct, CertificateCommand, Cli, Command, CreateIssuer, IssueCertificate, IssuerCommand,
-    ProductCommand,
+    ProductCommand, ProductFile,
 };
 
 /// A request is a few hundred bytes; what is larger is some other file.
@@ -47,7 +47,29 @@ fn product(vendor: &Vendor, command: &ProductCommand, rng: &mut impl CryptoRng) 
         ProductCommand::Add(arguments) => Answer::product(&add_product(vendor, arguments, rng)?),
         ProductCommand::List => Answer::products(&vendor.products()?),
         ProductCommand::Show { name } => Answer::product(&vendor.product(name)?),
+        ProductCommand::File(arguments) => product_file(vendor, arguments)?,
     })
+}
+
+fn product_file(vendor: &Vendor, arguments: &ProductFile) -> Result<Answer, Failure> {
+    let text = vendor.product_file(&arguments.name)?;
+    let mut json = json!({
+        "id": vendor.product(&arguments.name)?.id.to_string(),
+        "name": arguments.name,
+        "roots": hex_roots(vendor),
+    });
+    let Some(out) = &arguments.out else {
+        return Ok(Answer { text, json });
+    };
+    if !arguments.force && out.symlink_metadata().is_ok() {
+        return Err(Failure::OutExists { path: out.clone() });
+    }
+    let write = if arguments.force { store::file::replace } else { store::file::create_new };
+    write(out, text.as_bytes(), 0o644).map_err(Failure::ProductFile)?;
+    let out = out.display().to_string();
+    let text = format!("Written to {out}; `kms-client --product {out}` takes it.\n");
+    json["out"] = out.into();
+    Ok(Answer { text, json })
 }
 
 fn add_product(
@@ -170,7 +192,7 @@ impl Answer {
 
     fn roots(vendor: &Vendor) -> Answer {
         let roots = vendor.roots();
-        let hex = roots.map(|root| data_encoding::HEXLOWER.encode(&root));
+        let hex = hex_roots(vendor);
         let text = format!(
             "Every product pins both roots:\n\n{}\nor in hexadecimal:\n\n{}\n{}\n",
             rust_snippet(&roots),
@@ -238,6 +260,10 @@ impl Answer {
     }
 }
 
+fn hex_roots(vendor: &Vendor) -> [String; 2] {
+    vendor.roots().map(|root| data_encoding::HEXLOWER.encode(&root))
+}
+
 fn product_json(product: &Product) -> Value {
     let mut json = json!({
         "name": product.name,
@@ -285,6 +311,7 @@ pub(crate) enum Failure {
     Request { path: PathBuf, source: io::Error },
     OutExists { path: PathBuf },
     NotHandedOut { certificate: String, source: FileError },
+    ProductFile(FileError),
 }
 
 impl From<VendorError> for Failure {
@@ -300,7 +327,9 @@ impl Failure {
             Failure::Vendor(error) => error.fault(),
             Failure::Request { source, .. } if source.kind() == io::ErrorKind::InvalidData => Fault::Data,
             Failure::Request { .. } => Fault::NoInput,
-            Failure::OutExists { .. } | Failure::NotHandedOut { .. } => Fault::CannotCreate,
+            Failure::OutExists { .. } | Failure::NotHandedOut { .. } | Failure::ProductFile(_) => {
+                Fault::CannotCreate
+            }
         };
         match fault {
             Fault::Usage => 64,
@@ -338,6 +367,9 @@ impl fmt::Display for Failure {
                  issue another one, to a file that can be written",
                 with_causes(source)
             ),
+            Failure::ProductFile(source) => {
+                write!(f, "{}; name a file that can be written with --out", with_causes(source))
+            }
         }
     }
 }

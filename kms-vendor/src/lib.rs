@@ -44,6 +44,7 @@
 
 mod vendor;
 
+mod carried;
 mod issue;
 mod issuer;
 mod product;

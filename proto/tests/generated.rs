@@ -3,6 +3,8 @@
 //! `KMS_REGENERATE=1 cargo test -p kms-proto` writes it anew after a change of a `.proto`; without the variable the
 //! test only compares. Both use a protobuf compiler written in Rust, so nothing has to be installed.
 
+#![expect(clippy::unwrap_used, reason = "all of this is a test")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -39,19 +41,10 @@ fn checked_in_code_is_what_the_proto_files_say() {
     let present: BTreeMap<String, Vec<u8>> = std::fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap())
-        .map(|entry| {
-            (
-                entry.file_name().into_string().unwrap(),
-                std::fs::read(entry.path()).unwrap(),
-            )
-        })
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
         .collect();
     let names: Vec<_> = present.keys().collect();
-    assert_eq!(
-        names,
-        expected.keys().collect::<Vec<_>>(),
-        "src/gen holds other files than are generated"
-    );
+    assert_eq!(names, expected.keys().collect::<Vec<_>>(), "src/gen holds other files than are generated");
     for (name, contents) in &expected {
         assert!(
             present[name] == *contents,

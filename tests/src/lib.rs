@@ -2,18 +2,23 @@
 //!
 //! Tests and the simulator build their stories from it. [`shop`] is the vendor with one product, [`host`] a host inside
 //! this process whose clock a test may move, [`process`] a host as a process of its own that can be killed, [`machine`] a
-//! machine with the client library. Nothing here decides anything.
+//! machine with the client library, [`asker`] a machine that is nothing but its asks, for stories with many, [`proxy`]
+//! the way between two of them, on which things get lost. Nothing here decides anything.
 
+pub mod asker;
 pub mod clock;
 pub mod host;
 pub mod machine;
 pub mod process;
+pub mod proxy;
 pub mod shop;
 
+pub use asker::Asker;
 pub use clock::TestClock;
 pub use host::TestHost;
 pub use machine::Machine;
 pub use process::{HostProcess, Program};
+pub use proxy::{Fate, Proxy};
 pub use shop::Shop;
 
 /// The DNS server of the world.

@@ -31,6 +31,29 @@ impl Shop {
         Ok(Shop { folder: folder.to_owned(), vendor, product })
     }
 
+    /// The same vendor's shop for another product.
+    ///
+    /// # Errors
+    /// The vendor has a product of that name already, or the disk refuses.
+    pub fn another_product(&self, product: &str, policy: Policy) -> anyhow::Result<Shop> {
+        let vendor = Vendor::open(self.vendor.dir())?;
+        let product = NewProduct { name: product.to_owned(), id: None, policy, test: self.product.test };
+        let product = vendor.add_product(product, &mut rand::rng())?;
+        Ok(Shop { folder: self.folder.clone(), vendor, product })
+    }
+
+    /// Somebody who sells this shop's product, by its true id, under root keys of his own.
+    ///
+    /// # Errors
+    /// The folder has a vendor already, or the disk refuses.
+    pub fn forge(&self, folder: &Path) -> anyhow::Result<Shop> {
+        let vendor = Vendor::init(&folder.join("vendor"), &mut rand::rng())?;
+        let Product { name, id, policy, test, .. } = self.product.clone();
+        let product =
+            vendor.add_product(NewProduct { name, id: Some(id), policy, test }, &mut rand::rng())?;
+        Ok(Shop { folder: folder.to_owned(), vendor, product })
+    }
+
     /// The product.
     pub fn product(&self) -> &Product {
         &self.product
@@ -77,6 +100,21 @@ impl Shop {
         not_before: Timestamp,
         valid_for: Duration,
     ) -> anyhow::Result<()> {
+        self.certify_by(Signer::Root1, home, organisation, not_before, valid_for)
+    }
+
+    /// The same, with this key of the vendor.
+    ///
+    /// # Errors
+    /// As [`Shop::certify`].
+    pub fn certify_by(
+        &self,
+        signer: Signer,
+        home: &Home,
+        organisation: &str,
+        not_before: Timestamp,
+        valid_for: Duration,
+    ) -> anyhow::Result<()> {
         let request_pem = std::fs::read_to_string(home.request_path()).context("the host's request")?;
         let request = IssueRequest {
             request_pem: &request_pem,
@@ -84,7 +122,7 @@ impl Shop {
             organisation,
             not_before,
             valid_for,
-            signer: Signer::Root1,
+            signer,
             test: self.product.test,
             now: not_before,
         };

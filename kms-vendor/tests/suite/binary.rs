@@ -70,6 +70,7 @@ fn help_shows_examples_for_every_command() {
         "product add",
         "product list",
         "product show",
+        "product file",
         "certificate issue",
         "issuer create",
     ] {
@@ -160,6 +161,28 @@ fn a_file_at_out_is_replaced_only_by_force() {
     assert!(!home.path().join("vendor/issued.jsonl").exists());
     answer(&home, &[&issue_to("host.certificate")[..], &["--force"]].concat());
     assert!(fs::read_to_string(&out).unwrap().starts_with("-----BEGIN"));
+}
+
+#[test]
+fn the_file_of_a_product_is_printed_or_written_and_replaced_only_by_force() {
+    let home = prepared();
+    let printed = answer(&home, &["product", "file", "Example CAD"]);
+    let to_out = ["product", "file", "Example CAD", "--out", "product.toml"];
+    let said = answer(&home, &to_out);
+    assert!(said.contains("kms-client --product product.toml"), "{said}");
+    assert_eq!(fs::read_to_string(home.path().join("product.toml")).unwrap(), printed);
+
+    let (exit_code, line) = failure(&home, &to_out);
+    assert_eq!(exit_code, 73);
+    assert!(line.contains("--force"), "{line}");
+    answer(&home, &[&to_out[..], &["--force"]].concat());
+
+    let json = answer(&home, &["product", "file", "Example CAD", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    for value in [&json["id"], &json["roots"][0], &json["roots"][1]] {
+        assert!(printed.contains(value.as_str().unwrap()), "{printed}");
+    }
+    assert_eq!(failure(&home, &["product", "file", "CAD"]).0, 64);
 }
 
 #[test]

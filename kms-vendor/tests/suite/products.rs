@@ -90,6 +90,18 @@ fn processes_that_add_products_at_once_lose_none() {
 }
 
 #[test]
+fn the_file_of_a_product_with_test_times_says_how_soon_to_ask_again() {
+    let mut world = World::new();
+    let quick = Policy { retry_interval: Duration::from_millis(250), ..Policy::CLIENT };
+    world.add("A \"quick\" one", quick, true).unwrap();
+    let file = world.vendor.product_file("A \"quick\" one").unwrap();
+    let file: toml::Table = file.parse().unwrap();
+    assert_eq!(file["name"].as_str(), Some("A \"quick\" one"));
+    assert_eq!(file["retry_interval"].as_str(), Some("250ms"));
+    assert!(!file.contains_key("grace"), "{file}");
+}
+
+#[test]
 fn an_edited_file_is_read_as_strictly_as_the_options() {
     for (from, to, complaint) in [
         ("test = false", "tset = false", "line 5: unknown field `tset`"),

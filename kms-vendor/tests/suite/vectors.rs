@@ -37,6 +37,12 @@ fn the_files_are_written_as_they_always_were() {
 }
 
 #[test]
+fn a_product_carries_its_id_its_name_and_both_roots() {
+    let world = World::with_product();
+    expect_file!["../vectors/product.toml"].assert_eq(&world.vendor.product_file("Example CAD").unwrap());
+}
+
+#[test]
 fn the_certificates_of_the_first_release_are_still_believed() {
     let roots = World::new().vendor.roots();
     for name in ["certificate.pem", "certificate-by-issuer.pem"] {

@@ -23,8 +23,7 @@ pub(crate) async fn run(folder: &Path, listen: SocketAddr, threshold: u32) -> an
     };
     let vendor = Vendor::open(&folder.join("vendor"))?;
     let product = vendor.product(PRODUCT)?;
-    let product_file = folder.join("product.toml");
-    let _ = &product_file;
+    std::fs::write(folder.join("product.toml"), vendor.product_file(PRODUCT)?)?;
 
     let host = HostProcess::start(&crate::host_program()?, &home, listen).await?;
     let (address, shown) = (host.address(), folder.display());

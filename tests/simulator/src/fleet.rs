@@ -47,8 +47,8 @@ impl Fleet {
         let retry_interval = shop.product().policy.retry_interval;
         let product = shop.compiled().with_grace(grace).with_retry_interval(retry_interval);
         let machine = Machine::with(product, &folder.join(&name), &name, finds, None)?;
-        let (client, stop) = (machine.client.clone(), self.stop.clone());
-        self.loops.spawn(async move { client.run(stop.cancelled_owned()).await });
+        let (client, end) = (machine.client.clone(), self.stop.clone().cancelled_owned());
+        self.loops.spawn(async move { client.run(end).await });
         self.machines.push(machine);
         Ok(())
     }

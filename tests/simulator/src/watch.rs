@@ -69,11 +69,11 @@ impl Teller {
             let seen = Seen { standing: fleet.standing(), count };
             self.show(seen, fleet.len());
             if so(&seen, fleet) {
-                self.end_line();
+                end_line();
                 return Ok(seen);
             }
             if until < self.clock.monotonic() {
-                self.end_line();
+                end_line();
                 bail!("it did not come to this in {} s: {what}", limit.as_secs());
             }
             tokio::time::sleep(EVERY).await;
@@ -101,10 +101,10 @@ impl Teller {
         // A line that cannot be shown is no reason to stop.
         let _ = std::io::stdout().flush();
     }
+}
 
-    fn end_line(&self) {
-        if std::io::stdout().is_terminal() {
-            println!();
-        }
+fn end_line() {
+    if std::io::stdout().is_terminal() {
+        println!();
     }
 }
