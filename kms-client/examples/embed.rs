@@ -1,8 +1,8 @@
 //! The vendor's whole side on one screen: a product that is licensed.
 //!
-//! A real product has its id and roots compiled in. Here they come from the environment, so that the commands that
-//! `kms-simulator dev` prints can drive it: `KMS_PRODUCT` (32 hexadecimal digits), `KMS_ROOTS` (two times 64, separated
-//! by a comma), and optionally `KMS_STATE_DIR` and `KMS_HOSTS`. It runs until Enter is pressed.
+//! A real product has its id and roots compiled in. Here they come from a file that `kms-vendor product file` has
+//! written, so that it can be tried: `cargo run -p kms-client --example embed -- PRODUCT.toml [STATE-DIR]`. Hosts are
+//! found in DNS, or named in the environment: `KMS_HOSTS=localhost`. It runs until Enter is pressed.
 
 use std::error::Error;
 
@@ -11,9 +11,12 @@ use kms_client::{Client, Notice, Product, Snapshot};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let product =
-        Product::new(bytes("KMS_PRODUCT", 0)?, "Editor", [bytes("KMS_ROOTS", 0)?, bytes("KMS_ROOTS", 1)?]);
-    let state_dir = std::env::var_os("KMS_STATE_DIR").map_or_else(std::env::temp_dir, Into::into);
+    let mut arguments = std::env::args().skip(1);
+    let file = arguments.next().ok_or("name the file that `kms-vendor product file` has written")?;
+    let file: toml::Table = std::fs::read_to_string(file)?.parse()?;
+    let roots = [bytes(&file["roots"][0])?, bytes(&file["roots"][1])?];
+    let product = Product::new(bytes(&file["id"])?, "Atlas", roots);
+    let state_dir = arguments.next().map_or_else(std::env::temp_dir, Into::into);
 
     // 1 build: reads the state, asks nobody  2 spawn the one loop  3 show what changes.
     let license = Client::builder(product).state_dir(state_dir).build()?;
@@ -49,9 +52,7 @@ fn show(snapshot: &Snapshot) {
     }
 }
 
-fn bytes<const N: usize>(variable: &str, part: usize) -> Result<[u8; N], Box<dyn Error>> {
-    let text = std::env::var(variable).map_err(|_| format!("set {variable}"))?;
-    let text = text.split(',').nth(part).unwrap_or_default().trim();
-    let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes())?;
-    bytes.try_into().map_err(|_| format!("{variable}: {N} bytes in hexadecimal are needed").into())
+fn bytes<const N: usize>(text: &toml::Value) -> Result<[u8; N], Box<dyn Error>> {
+    let bytes = HEXLOWER_PERMISSIVE.decode(text.as_str().unwrap_or_default().as_bytes())?;
+    bytes.try_into().map_err(|_| format!("{text}: {N} bytes in hexadecimal are needed").into())
 }

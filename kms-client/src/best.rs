@@ -46,12 +46,9 @@ impl Best {
         }
     }
 
-    /// An unsigned failure that says when to ask again. A word about the clock is not taken: it would change the state
-    /// that is shown.
+    /// An unsigned failure that says when to ask again.
     pub(crate) fn take_hint(&mut self, cause: &Cause, retry_after: Duration) {
-        if cause.reason() != Some(Reason::ClockSkew) {
-            self.take(Best::Hint(cause.clone(), retry_after.max(HINT_MIN)));
-        }
+        self.take(Best::Hint(cause.clone(), retry_after.max(HINT_MIN)));
     }
 }
 
@@ -65,17 +62,13 @@ pub(crate) fn tell(license: &mut License, best: &Best, attempts: &[Attempt], now
             Outcome::Waiting(Waited { count: waiting.count, threshold: waiting.threshold }),
         ),
         Best::Refused(refused) => (Event::Refused(refused), Outcome::Refused(refused.cause.clone())),
-        // A refusal for anything else says that the clock is right now; only a signed one may.
-        Best::Hint(cause, retry_after) if license.facts().clock_ahead_ms.is_none() => {
-            // To the license a hint is a refusal that says when to ask again: never later than its own step.
-            let hint =
-                Refused { cause: cause.clone(), ask_again: *retry_after, host_time: now, obey_copied: false };
-            license.step(now, Event::Refused(&hint), random::draw());
-            return Outcome::Failed(cause.clone());
+        Best::Hint(cause, retry_after) => {
+            let hint = Event::Failed { code: &cause.code, ask_again: Some(*retry_after) };
+            (hint, Outcome::Failed(cause.clone()))
         }
-        Best::Hint(..) | Best::Nothing => {
+        Best::Nothing => {
             let cause = headline(attempts);
-            license.step(now, Event::Failed(&cause.code), random::draw());
+            license.step(now, Event::Failed { code: &cause.code, ask_again: None }, random::draw());
             return Outcome::Failed(cause);
         }
     };

@@ -114,6 +114,7 @@ impl Builder {
             hosts: hosts.map_err(BuildError::Host)?,
             domains: self.domains,
             name_server: self.name_server,
+            service_label: self.product.service_label.to_owned(),
         };
         let state_dir = self.state_dir.ok_or(BuildError::NoStateDir)?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));

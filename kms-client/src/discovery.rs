@@ -98,6 +98,8 @@ pub(crate) struct Places {
     pub(crate) domains: Vec<String>,
     #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "DNS is left out"))]
     pub(crate) name_server: Option<SocketAddr>,
+    #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "DNS is left out"))]
+    pub(crate) service_label: String,
 }
 
 impl Places {
@@ -124,7 +126,7 @@ impl Places {
     async fn in_dns(&self, last: Option<&str>) -> Option<Discovery> {
         let mut found = Discovery::default();
         let problem = |place: &str, cause| Problem { place: place.to_owned(), cause };
-        match Dns::open(self.name_server, &self.domains) {
+        match Dns::open(self.name_server, &self.domains, &self.service_label) {
             Err(cause) => found.problems.push(problem("DNS", cause)),
             Ok(dns) => {
                 for (domain, records) in dns.hosts().await {
@@ -167,7 +169,9 @@ impl Places {
     async fn look_up(&self, host: &HostName) -> Result<Vec<IpAddr>, Cause> {
         #[cfg(feature = "dns")]
         if self.name_server.is_some() {
-            return Dns::open(self.name_server, &self.domains)?.addresses(host.name()).await;
+            return Dns::open(self.name_server, &self.domains, &self.service_label)?
+                .addresses(host.name())
+                .await;
         }
         match tokio::net::lookup_host((host.name(), host.port())).await {
             Ok(found) => Ok(found.map(|address| address.ip()).collect()),
@@ -218,7 +222,7 @@ fn configured(parsed: Vec<Result<HostName, HostNameError>>, source: &Source) -> 
 }
 
 fn unreadable(place: &str, error: &HostNameError) -> Problem {
-    Problem { place: place.to_owned(), cause: Reason::HostNameUnknown.with(&[("name", error)]) }
+    Problem { place: place.to_owned(), cause: Reason::HostNameBad.with(&[("cause", error)]) }
 }
 
 /// The host that gave the last lease, first among its equals: those configured with it, or of its priority.
@@ -283,7 +287,7 @@ mod tests {
     async fn a_line_that_cannot_be_read_is_reported_and_the_others_are_used() {
         let found = Places::default().discover(Some("::1\nkms1\n"), None).await;
         assert_eq!(found.hosts.len(), 1);
-        expect!["HOST_NAME_UNKNOWN: the name `::1` names no host: write an IPv6 address in brackets: [::1] has no address"]
+        expect!["HOST_NAME_BAD: a host is named in a way that cannot be read: `::1` names no host: write an IPv6 address in brackets: [::1]"]
             .assert_eq(&found.problems[0].cause.to_string());
     }
 }

@@ -15,7 +15,6 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData};
 use hickory_resolver::system_conf::read_system_conf;
-use shared::SERVICE_LABEL;
 use shared::reason::{Cause, Reason};
 use shared::srv::SrvRecord;
 use tokio::task::JoinSet;
@@ -45,11 +44,17 @@ pub(crate) struct Domain {
 pub(crate) struct Dns {
     resolver: TokioResolver,
     domains: Vec<Name>,
+    /// As in `_kms-activation._tcp`.
+    service_label: String,
 }
 
 impl Dns {
     /// A resolver at this name server, or at the system's; the domains given, or the machine's own and its search list.
-    pub(crate) fn open(name_server: Option<SocketAddr>, domains: &[String]) -> Result<Dns, Cause> {
+    pub(crate) fn open(
+        name_server: Option<SocketAddr>,
+        domains: &[String],
+        service_label: &str,
+    ) -> Result<Dns, Cause> {
         let system = read_system_conf().map(|(config, _)| config.into_parts());
         let (own, servers) = match system {
             Ok((domain, search, servers)) => (domain.into_iter().chain(search).collect(), servers),
@@ -65,7 +70,8 @@ impl Dns {
             Some(address) => (vec![server_at(address)], ResolveHosts::Never),
             None => (servers, ResolveHosts::Auto),
         };
-        Ok(Dns { resolver: resolver_of(servers, hosts_file)?, domains: distinct(wanted) })
+        let (resolver, service_label) = (resolver_of(servers, hosts_file)?, service_label.to_owned());
+        Ok(Dns { resolver, domains: distinct(wanted), service_label })
     }
 
     /// Asks every domain at once, and lists them in their order, each with its records or why there are none.
@@ -73,9 +79,9 @@ impl Dns {
         let mut asked = JoinSet::new();
         for (index, domain) in self.domains.iter().cloned().enumerate() {
             let resolver = self.resolver.clone();
-            let service = format!("{SERVICE_LABEL}.{domain}");
+            let service = format!("{}.{domain}", self.service_label);
             asked.spawn(async move {
-                let records = timeout(DOMAIN_LIMIT, records_of(&resolver, &domain, &service)).await;
+                let records = timeout(DOMAIN_LIMIT, records_of(&resolver, &service)).await;
                 let records = records.unwrap_or_else(|_| Err(failed(&service, &"no answer in time")));
                 let name = domain.to_string().trim_end_matches('.').to_owned();
                 (index, (Domain { name, service }, records))
@@ -102,10 +108,8 @@ impl Dns {
     }
 }
 
-async fn records_of(resolver: &TokioResolver, domain: &Name, service: &str) -> Result<Vec<SrvRecord>, Cause> {
-    let name = Name::from_ascii(SERVICE_LABEL).and_then(|label| label.append_domain(domain));
-    let name = name.map_err(|error| failed(&service, &error))?;
-    let lookup = resolver.srv_lookup(name).await.map_err(|error| explain(service, &error))?;
+async fn records_of(resolver: &TokioResolver, service: &str) -> Result<Vec<SrvRecord>, Cause> {
+    let lookup = resolver.srv_lookup(parse(service)?).await.map_err(|error| explain(service, &error))?;
     // A CNAME on the way is among the answers, too.
     let records = lookup.answers().iter().filter_map(|record| match &record.data {
         RData::SRV(srv) => Some(SrvRecord {

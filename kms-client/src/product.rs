@@ -38,12 +38,23 @@ pub struct Product {
     pub edition: &'static str,
     /// The organisation that may license this copy, where it was sold to one. Without it the first lease names it.
     pub organisation: Option<[u8; 16]>,
+    /// Under which label hosts are found in DNS. Administrators publish it, so a vendor changes it before the first
+    /// customer or never.
+    pub service_label: &'static str,
 }
 
 impl Product {
     /// A product with 25 days of grace, no edition, and whichever organisation comes first.
     pub const fn new(id: [u8; 16], name: &'static str, roots: [[u8; 32]; 2]) -> Product {
-        Product { id, name, roots, setup: Setup::DEFAULT, edition: "", organisation: None }
+        Product {
+            id,
+            name,
+            roots,
+            setup: Setup::DEFAULT,
+            edition: "",
+            organisation: None,
+            service_label: shared::SERVICE_LABEL,
+        }
     }
 
     /// The time from the first start until notices begin: 60 days at the most.
@@ -72,6 +83,12 @@ impl Product {
 
     pub(crate) const fn product_id(&self) -> ProductId {
         ProductId::from_bytes(self.id)
+    }
+
+    /// Another label than `_kms-activation._tcp` under which hosts are found in DNS.
+    pub const fn with_service_label(mut self, service_label: &'static str) -> Product {
+        self.service_label = service_label;
+        self
     }
 
     pub(crate) fn check(&self, fingerprint: Option<Fingerprint>) -> Result<Terms, BuildError> {

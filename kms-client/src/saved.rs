@@ -10,7 +10,7 @@ use proto::state::v1;
 use shared::answer::Lease;
 use shared::certificate::Chain;
 use shared::ids::{Fingerprint, HostId, MachineId, Nonce, OrganisationId};
-use shared::license::{Facts, License, Setup, Timer};
+use shared::license::{Facts, License, Timer};
 use shared::time::Timestamp;
 
 use crate::frame::{self, Damage};
@@ -82,7 +82,7 @@ impl Saved {
             ..begun.facts().clone()
         };
         Saved {
-            license: License::resume(terms.setup, facts, None),
+            license: License::resume(terms.setup, facts, None, None),
             organisation: self.organisation.clone(),
             rekeyed_at: self.rekeyed_at.clone(),
             ..Saved::begin(terms, machine, now)
@@ -97,7 +97,7 @@ impl Saved {
             grace_began_at: began_at.min(now),
             ..saved.license.facts().clone()
         };
-        saved.license = License::resume(terms.setup, facts, None);
+        saved.license = License::resume(terms.setup, facts, None, None);
         saved
     }
 
@@ -156,7 +156,12 @@ impl Saved {
             fingerprint,
             serial: wire.serial,
             nonce: optional(&wire.nonce, Nonce::from_slice)?,
-            license: License::resume(setup_after(terms.setup, chain.as_ref()), facts, lease),
+            license: License::resume(
+                terms.setup,
+                facts,
+                lease,
+                chain.as_ref().map(|chain| &chain.host().policy),
+            ),
             organisation: optional(&wire.organisation, OrganisationId::from_slice)?
                 .map(|id| Organisation { id, name: wire.organisation_name }),
             last_host: optional(&wire.last_host_id, HostId::from_slice)?
@@ -164,15 +169,6 @@ impl Saved {
             rekeyed_at: wire.rekeyed_at.into_iter().map(Timestamp::from_unix_ms).collect(),
             chain,
         })
-    }
-}
-
-/// "First retry interval" holds until a certificate says otherwise, and this machine may have seen one before it
-/// started again.
-fn setup_after(setup: Setup, chain: Option<&Chain>) -> Setup {
-    Setup {
-        retry_interval: chain.map_or(setup.retry_interval, |chain| chain.host().policy.retry_interval),
-        ..setup
     }
 }
 

@@ -9,6 +9,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use crate::answer::{Lease, Refused, Waiting};
+use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
@@ -155,8 +156,13 @@ pub enum Event<'a> {
     Released(Timestamp),
     /// A refusal was believed, and no host gave anything better.
     Refused(&'a Refused),
-    /// No host gave an answer that could be used, for the reason with this code.
-    Failed(&'a str),
+    /// No host gave an answer that could be used.
+    Failed {
+        /// The code of the reason.
+        code: &'a str,
+        /// When a host asked to be asked again, without a signature: a hint, which never delays beyond the own step.
+        ask_again: Option<Duration>,
+    },
 }
 
 /// What to do now.
@@ -243,18 +249,14 @@ impl License {
             waiting: None,
             without_end: false,
         };
-        License::resume(setup, facts, None)
+        License::resume(setup, facts, None, None)
     }
 
-    /// From what was saved.
-    pub fn resume(setup: Setup, facts: Facts, lease: Option<Lease>) -> License {
-        let mut license = License {
-            setup,
-            retry_interval: setup.retry_interval,
-            tolerance: FIRST_TOLERANCE,
-            lease: None,
-            facts,
-        };
+    /// From what was saved. `seen` are the numbers of the last certificate, for a machine that holds no lease.
+    pub fn resume(setup: Setup, facts: Facts, lease: Option<Lease>, seen: Option<&Policy>) -> License {
+        let retry_interval = seen.map_or(setup.retry_interval, |policy| policy.retry_interval);
+        let tolerance = seen.map_or(FIRST_TOLERANCE, |policy| policy.clock_tolerance);
+        let mut license = License { setup, retry_interval, tolerance, lease: None, facts };
         license.hold(lease);
         license
     }
@@ -345,10 +347,10 @@ impl License {
                 let step = self.failed(now);
                 self.ask_in(now, draw.earlier(refused.ask_again.min(step)));
             }
-            Event::Failed(code) => {
+            Event::Failed { code, ask_again } => {
                 self.facts.last_reason = code.into();
                 let step = self.failed(now);
-                self.ask_in(now, draw.earlier(step));
+                self.ask_in(now, draw.earlier(ask_again.map_or(step, |hint| hint.min(step))));
             }
         }
         None

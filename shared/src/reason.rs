@@ -83,6 +83,9 @@ reasons! {
     DnsFailed "DNS_FAILED" Network
         "DNS gave no answer for {name}: {cause}"
         "check this machine's DNS server; the name was not found to be missing, nobody answered"
+    HostNameBad "HOST_NAME_BAD" Machine
+        "a host is named in a way that cannot be read: {cause}"
+        "write NAME, NAME:PORT or [IPv6 address]:PORT, in `kms-client host set` or in KMS_HOSTS"
     HostNameUnknown "HOST_NAME_UNKNOWN" Network
         "the name {name} has no address"
         "correct the SRV record's target or the configured name, or add an address record for it"
@@ -248,13 +251,13 @@ impl Cause {
 /// `CODE: what happened`, in one line, with every parameter in its place.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.code)?;
+        write!(f, "{}: ", OneLine(&self.code))?;
         let Some(reason) = self.reason() else {
             f.write_str("a reason that this release does not know")?;
             return self
                 .parameters
                 .iter()
-                .try_for_each(|(name, value)| write!(f, ", {name} {}", OneLine(value)));
+                .try_for_each(|(name, value)| write!(f, ", {} {}", OneLine(name), OneLine(value)));
         };
         let mut rest = reason.summary();
         while let Some((before, after)) = rest.split_once('{') {

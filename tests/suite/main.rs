@@ -1,3 +1,27 @@
 //! The suite: stories of the whole, told with real hosts, real machines and a real DNS server on loopback.
+//!
+//! `stage` sets the scene for all of them, `middle` listens between machine and host,
+//! `slow` is a host whose disk stands still. Stories in which a clock is moved are in `tests/clocks`.
+
+#![expect(clippy::unwrap_used, reason = "all of this is a test; clippy sees only the functions marked so")]
+
+mod middle;
+mod slow;
+mod stage;
+
+mod kills;
+mod machines;
+mod threshold;
+
+mod discovery;
+mod names;
+mod replay;
+mod trust;
+
+mod admin;
+mod commands;
+mod life;
+mod sizes;
+mod unsigned;
 
 mod architecture;

@@ -55,7 +55,11 @@ impl Story {
             "look" => None,
             "woke" => self.license.step(now, Event::Woke, draw),
             "wanted" => self.license.step(now, Event::Wanted, draw),
-            "failed" => self.license.step(now, Event::Failed(Reason::HostSilent.code()), draw),
+            "failed" => self.license.step(
+                now,
+                Event::Failed { code: Reason::HostSilent.code(), ask_again: None },
+                draw,
+            ),
             answer => {
                 let verdict = self.answered(answer, now, host_time, again);
                 let event = match &verdict {
@@ -63,7 +67,7 @@ impl Story {
                     Ok(Verdict::Waiting(waiting)) => Event::Waited(waiting),
                     Ok(Verdict::Released(header)) => Event::Released(header.host_time),
                     Ok(Verdict::Refused(refused)) => Event::Refused(refused),
-                    Err(code) => Event::Failed(code),
+                    Err(code) => Event::Failed { code, ask_again: None },
                 };
                 self.license.step(now, event, draw)
             }

@@ -191,11 +191,11 @@ proptest! {
         let mut license = begin();
         let mut latest = NOW;
         for (now, failed, draw) in looks {
-            let event = if failed { Event::Failed("HOST_SILENT") } else { Event::Woke };
+            let event = if failed { Event::Failed { code: "HOST_SILENT", ask_again: None } } else { Event::Woke };
             license.step(now, event, Draw(draw));
             latest = latest.max(now);
             // A process that reads what was saved sees the same.
-            let resumed = License::resume(Setup::DEFAULT, license.facts().clone(), license.lease().cloned());
+            let resumed = License::resume(Setup::DEFAULT, license.facts().clone(), license.lease().cloned(), None);
             prop_assert_eq!(resumed.state(now), license.state(now));
             prop_assert!(license.state(now) == license.state(license.wake_at(now) - kit::MS) || license.wake_at(now) <= latest);
         }

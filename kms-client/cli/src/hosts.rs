@@ -1,0 +1,81 @@
+//! Whom this machine asks: `discover`, `host set`, `host clear`, `host show`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+
+use kms_client::{Candidate, Client, Problem};
+use serde_json::json;
+
+use crate::answer::{Answer, EX_IOERR, EX_UNAVAILABLE, Failure};
+use crate::cli::HostCommand;
+use crate::product::Opened;
+use crate::show;
+
+/// What would be asked, in order, and what was looked for in vain.
+pub(crate) async fn discover(client: &Client) -> Answer {
+    let found = client.discover().await;
+    let mut text = String::new();
+    if !found.hosts.is_empty() {
+        text += "Would be asked, in this order:\n";
+    }
+    for (index, Candidate { host, source }) in found.hosts.iter().enumerate() {
+        let _ = writeln!(text, "  {}  {host}  ({source})", index + 1);
+    }
+    if !found.problems.is_empty() {
+        text += "Looked in vain:\n";
+    }
+    for Problem { place, cause } in &found.problems {
+        let _ = writeln!(text, "  {place}\n      {cause}\n      remedy: {}", cause.remedy());
+    }
+    let json = json!({
+        "hosts": found.hosts.iter().map(|candidate| json!({
+            "host": candidate.host.to_string(),
+            "source": candidate.source.to_string(),
+        })).collect::<Vec<_>>(),
+        "problems": found.problems.iter().map(|problem| json!({
+            "place": problem.place,
+            "cause": show::cause_json(&problem.cause),
+        })).collect::<Vec<_>>(),
+    });
+    let code = if found.hosts.is_empty() { EX_UNAVAILABLE } else { 0 };
+    Answer { text, json, code }
+}
+
+/// The hosts that an administrator names on this machine.
+pub(crate) async fn configured(opened: &Opened, command: &HostCommand) -> Result<Answer, Failure> {
+    match command {
+        HostCommand::Set { names } => opened.client.set_hosts(names).await?,
+        HostCommand::Clear => opened.client.clear_hosts().await?,
+        HostCommand::Show => {}
+    }
+    show_configured(opened)
+}
+
+/// What the file says. A running product reads it again in every round.
+fn show_configured(opened: &Opened) -> Result<Answer, Failure> {
+    let path = opened.hosts_path();
+    let shown = path.display().to_string();
+    let content = match fs::read_to_string(&path) {
+        Ok(content) => content,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => {
+            let line = format!("could not read {shown}: {error}; write it anew with `kms-client host set`");
+            return Err(Failure::new(EX_IOERR, line));
+        }
+    };
+    let lines = content.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    let hosts: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    let environment = std::env::var("KMS_HOSTS").ok().filter(|hosts| !hosts.trim().is_empty());
+    let mut text = match hosts.as_slice() {
+        [] => format!("No host is set in {shown}; the product's own are asked, or those that DNS names.\n"),
+        hosts => format!("Asked in this order, as {shown} says:\n  {}\n", hosts.join("\n  ")),
+    };
+    if let Some(hosts) = &environment {
+        let _ = writeln!(
+            text,
+            "But where the environment variable KMS_HOSTS is set, as here, it decides: {hosts}"
+        );
+    }
+    Ok(Answer::done(text, json!({ "file": shown, "hosts": hosts, "environment": environment })))
+}

@@ -1,0 +1,119 @@
+//! The license itself: `status`, `activate`, `release`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use kms_client::{Clock as _, Outcome, Product, Round, Snapshot, SystemClock, Timestamp};
+use serde_json::json;
+
+use crate::answer::{Answer, EX_TEMPFAIL, EX_UNAVAILABLE, Failure};
+use crate::product::Opened;
+use crate::show;
+
+/// Where this machine stands. Nobody is asked.
+pub(crate) fn status(opened: &Opened) -> Answer {
+    let (snapshot, now) = (opened.client.snapshot(), SystemClock::new().now());
+    let mut json = show::snapshot_json(&snapshot);
+    let id = data_encoding::HEXLOWER.encode(&opened.product.id);
+    json["product"] = json!({ "id": id, "name": opened.product.name });
+    let mut rows = vec![("product", format!("{} ({id})", opened.product.name))];
+    rows.extend(standing(&snapshot, now));
+    rows.extend(trouble(&snapshot));
+    rows.extend(belonging(&snapshot));
+    Answer::done(show::rows(&rows), json)
+}
+
+/// The product has not run on this machine yet.
+pub(crate) fn not_begun(product: &Product, folder: &Path) -> Answer {
+    let id = data_encoding::HEXLOWER.encode(&product.id);
+    let rows = [
+        ("product", format!("{} ({id})", product.name)),
+        ("state", "not begun: grace starts when the product, or `activate`, first runs".to_owned()),
+        ("stored", format!("nothing yet in {}", folder.display())),
+    ];
+    let json = json!({ "product": { "id": id, "name": product.name }, "state": "not-begun" });
+    Answer::done(show::rows(&rows), json)
+}
+
+/// Where the license stands, and what comes next.
+fn standing(snapshot: &Snapshot, now: Timestamp) -> Vec<(&'static str, String)> {
+    let remaining =
+        show::remaining(&snapshot.state, now).map(|left| format!(" ({left})")).unwrap_or_default();
+    let mut rows = vec![("state", show::state(&snapshot.state) + &remaining)];
+    if snapshot.test {
+        rows.push(("", "TEST: from a test certificate, not a license to rely on".to_owned()));
+    }
+    rows.push(("notice", show::notice(snapshot.state.notice()).to_owned()));
+    if let Some(waited) = snapshot.waiting {
+        rows.push(("waiting", format!("{} of {} machines are counted", waited.count, waited.threshold)));
+    }
+    rows.push(("next ask", show::next_ask(snapshot, now)));
+    rows
+}
+
+/// What stands in the way.
+fn trouble(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if let Some(cause) = show::last_cause(snapshot) {
+        let what = match snapshot.reason().filter(|_| cause.parameters.is_empty()) {
+            Some(reason) => format!("{}: {}\nremedy: {}", cause.code, show::summary(reason), cause.remedy()),
+            None => show::cause(&cause),
+        };
+        let times = match snapshot.failures {
+            0 | 1 => String::new(),
+            times => format!("\n{times} asks in a row gave no lease"),
+        };
+        rows.push(("last reason", what + &times));
+    }
+    rows.extend(snapshot.troubles.iter().map(|cause| ("trouble", show::cause(cause))));
+    rows
+}
+
+/// Who this machine is, and whose.
+fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+    let organisation = match &snapshot.organisation {
+        Some(ours) => format!("{} ({})", ours.name, ours.id),
+        None => "none yet: the first lease names it".to_owned(),
+    };
+    // Where nothing was saved, a user who may not read the identity does not learn the name.
+    let unknown = *snapshot.machine.as_bytes() == [0; 16];
+    let machine = if unknown { "unknown to this user".to_owned() } else { snapshot.machine.to_string() };
+    vec![
+        ("last host", snapshot.last_host.clone().unwrap_or_else(|| "none has given a lease".to_owned())),
+        ("organisation", organisation),
+        ("machine", machine),
+        ("stored", show::keeping(&snapshot.keeping)),
+    ]
+}
+
+/// Asks now, and says what every host answered.
+pub(crate) async fn activate(opened: &Opened) -> Result<Answer, Failure> {
+    let round = opened.client.activate().await?;
+    let code = match &round.outcome {
+        Outcome::Leased { .. } => 0,
+        Outcome::Waiting(_) => EX_TEMPFAIL,
+        Outcome::Released | Outcome::Refused(_) | Outcome::Failed(_) => EX_UNAVAILABLE,
+    };
+    Ok(answer(opened, &round, code, ""))
+}
+
+/// Leaves the count of every host that answers.
+pub(crate) async fn release(opened: &Opened) -> Result<Answer, Failure> {
+    let round = opened.client.release().await?;
+    let (code, word) = match &round.outcome {
+        Outcome::Released => (0, "Released: this machine has left the count and holds no lease.\n"),
+        Outcome::Leased { .. } | Outcome::Waiting(_) | Outcome::Refused(_) | Outcome::Failed(_) => {
+            (EX_UNAVAILABLE, "Not released: no host has confirmed it, and this machine keeps what it has.\n")
+        }
+    };
+    Ok(answer(opened, &round, code, word))
+}
+
+fn answer(opened: &Opened, round: &Round, code: u8, word: &str) -> Answer {
+    let (snapshot, now) = (opened.client.snapshot(), SystemClock::new().now());
+    let mut text = format!("Asked:\n{}\n{word}", show::attempts(&round.attempts));
+    let _ = write!(text, "{}", show::rows(&standing(&snapshot, now)));
+    let troubles = snapshot.troubles.iter().map(|cause| ("trouble", show::cause(cause)));
+    text += &show::rows(&troubles.collect::<Vec<_>>());
+    Answer { text, json: show::snapshot_json(&snapshot), code }
+}

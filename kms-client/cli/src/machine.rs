@@ -1,0 +1,56 @@
+//! Whose this machine is and who it is: `organisation show`, `organisation clear`, `identity reset`.
+
+use kms_client::Client;
+use serde_json::json;
+
+use crate::answer::{Answer, EX_USAGE, Failure};
+use crate::cli::{IdentityCommand, OrganisationCommand};
+use crate::product::Opened;
+
+/// The organisation that this machine belongs to.
+pub(crate) async fn organisation(client: &Client, command: OrganisationCommand) -> Result<Answer, Failure> {
+    let ours = client.snapshot().organisation;
+    match command {
+        OrganisationCommand::Show => {
+            let text = match &ours {
+                Some(ours) => format!("{} ({})\n", ours.name, ours.id),
+                None => "None yet: the first lease names it.\n".to_owned(),
+            };
+            let (id, name) = ours.map(|ours| (ours.id.to_string(), ours.name)).unzip();
+            Ok(Answer::done(text, json!({ "id": id, "name": name })))
+        }
+        OrganisationCommand::Clear => {
+            client.organisation_clear().await?;
+            let name = ours.map(|ours| ours.name);
+            let text = match &name {
+                Some(name) => format!(
+                    "{name} is forgotten; the next lease names the organisation, and the held one runs on.\n"
+                ),
+                None => "There was none; the first lease names it.\n".to_owned(),
+            };
+            Ok(Answer::done(text, json!({ "forgotten": name })))
+        }
+    }
+}
+
+/// The key pair of this machine. It is opened only once the answer to "really?" is known.
+pub(crate) async fn identity(
+    open: impl FnOnce() -> Result<Opened, Failure>,
+    command: &IdentityCommand,
+) -> Result<Answer, Failure> {
+    let IdentityCommand::Reset { yes } = command;
+    if !yes {
+        let line = "a new identity gives up the lease that is held, and this machine is counted anew; if that is meant, \
+                    add --yes";
+        return Err(Failure::new(EX_USAGE, line));
+    }
+    let client = open()?.client;
+    let before = client.snapshot().machine;
+    client.identity_reset().await?;
+    let now = client.snapshot().machine;
+    let text = format!(
+        "This machine was {before} and is {now}.\n\
+         It holds no lease until it is activated; the old seat leaves the count when its time has passed.\n"
+    );
+    Ok(Answer::done(text, json!({ "before": before.to_string(), "machine": now.to_string() })))
+}

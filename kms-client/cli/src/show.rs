@@ -1,0 +1,230 @@
+//! The texts: states, causes, hosts and where the state is kept, in words for people and in JSON for scripts.
+//!
+//! What a reason says stands in the library; the commands put these pieces together.
+
+use std::fmt::Write as _;
+
+use kms_client::{
+    Attempt, Cause, Keeping, Length, LicenseState, Notice, Outcome, Reason, Snapshot, Timestamp, Waited,
+};
+use serde_json::{Value, json};
+
+/// Where the product stands, in words; an instant in it does not change as time passes.
+pub(crate) fn state(state: &LicenseState) -> String {
+    match state {
+        LicenseState::InGrace { until } => format!("not activated, in grace until {until}"),
+        LicenseState::Licensed { until } => format!("licensed until {until}"),
+        LicenseState::RenewalOverdue { until, since } => {
+            format!("licensed until {until}; its renewal has been due since {since}")
+        }
+        LicenseState::ExpiringSoon { until } => format!("licensed until {until}, which is soon"),
+        LicenseState::Lapsed { since } => format!("the lease has ended at {since}; the product works on"),
+        LicenseState::NeverActivated { since } => {
+            format!("never activated, and grace has ended at {since}; the product works on")
+        }
+        LicenseState::ClockWrong { by, ahead, licensed_until, .. } => {
+            let (by, direction) = (Length(*by), if *ahead { "ahead" } else { "behind" });
+            let held = match licensed_until {
+                Some(until) => format!("licensed until {until} all the same"),
+                None => "no lease is held".to_owned(),
+            };
+            format!("this machine's clock is {by} {direction}; {held}")
+        }
+        LicenseState::LicensedWithoutEnd => "licensed without end".to_owned(),
+    }
+}
+
+/// How long the state lasts, or how long ago it began.
+pub(crate) fn remaining(state: &LicenseState, now: Timestamp) -> Option<String> {
+    match bounds(state) {
+        (Some(until), _) => Some(format!("{} left", Length(until.since(now)))),
+        (None, Some(since)) => Some(format!("{} ago", Length(now.since(since)))),
+        (None, None) => None,
+    }
+}
+
+/// Until when a state lasts, and since when there is something to say.
+fn bounds(state: &LicenseState) -> (Option<Timestamp>, Option<Timestamp>) {
+    match state {
+        LicenseState::InGrace { until }
+        | LicenseState::Licensed { until }
+        | LicenseState::ExpiringSoon { until } => (Some(*until), None),
+        LicenseState::RenewalOverdue { until, since } => (Some(*until), Some(*since)),
+        LicenseState::Lapsed { since } | LicenseState::NeverActivated { since } => (None, Some(*since)),
+        LicenseState::ClockWrong { licensed_until, .. } => (*licensed_until, None),
+        LicenseState::LicensedWithoutEnd => (None, None),
+    }
+}
+
+/// What a product should do with its state.
+pub(crate) fn notice(notice: Notice) -> &'static str {
+    match notice {
+        Notice::Silent => "silent: users are told nothing",
+        Notice::Info => "info: users see it where they look for it",
+        Notice::Warning => "warning: every user sees it, and nothing is taken away",
+    }
+}
+
+/// Where the state is kept, and what follows.
+pub(crate) fn keeping(keeping: &Keeping) -> String {
+    let path = keeping.path().display();
+    match keeping {
+        Keeping::Kept { .. } => format!("in {path}, for every user of this machine"),
+        Keeping::PerUser { .. } => format!("PER USER, in {path}: each user counts as a machine"),
+        Keeping::ReadOnly { .. } => {
+            format!("in {path}, by another user, whose process asks; this one only reads")
+        }
+        Keeping::NotKept { .. } => {
+            format!("NOT KEPT: {path} cannot be written, and what is learned ends with the process")
+        }
+    }
+}
+
+/// When the next ask is due.
+pub(crate) fn next_ask(snapshot: &Snapshot, now: Timestamp) -> String {
+    match snapshot.ask_at {
+        None => "none before `kms-client activate`: this machine was released".to_owned(),
+        Some(at) if at <= now => "due now".to_owned(),
+        Some(at) => format!("{at}, in {}", Length(at.since(now))),
+    }
+}
+
+/// Rows of a name and a text; further lines of a text stand under its first.
+pub(crate) fn rows(rows: &[(&str, String)]) -> String {
+    const WIDTH: usize = 14;
+    let mut text = String::new();
+    for (name, value) in rows {
+        let indented = value.replace('\n', &format!("\n{:WIDTH$}", ""));
+        let _ = writeln!(text, "{name:WIDTH$}{indented}");
+    }
+    text
+}
+
+/// A cause and its remedy, on a line each.
+pub(crate) fn cause(cause: &Cause) -> String {
+    format!("{cause}\nremedy: {}", cause.remedy())
+}
+
+/// The last reason. Its parameters are not kept with the state, but the count is.
+pub(crate) fn last_cause(snapshot: &Snapshot) -> Option<Cause> {
+    let code = snapshot.last_reason.clone()?;
+    Some(match (snapshot.reason(), snapshot.waiting) {
+        (Some(Reason::CountBelowThreshold), Some(Waited { count, threshold })) => {
+            Reason::CountBelowThreshold.with(&[("count", &count), ("threshold", &threshold)])
+        }
+        _ => Cause { code, parameters: Vec::new() },
+    })
+}
+
+/// What a reason says, with the names of what is not known now: `no connection to <address>: <cause>`.
+pub(crate) fn summary(reason: Reason) -> String {
+    reason.summary().replace('{', "<").replace('}', ">")
+}
+
+/// Every host that was tried with its own cause.
+pub(crate) fn attempts(attempts: &[Attempt]) -> String {
+    let mut text = String::new();
+    for attempt in attempts {
+        let _ = writeln!(text, "  {}", attempt_line(attempt));
+        if let Some(cause) = attempt.outcome.cause() {
+            let _ = writeln!(text, "      remedy: {}", cause.remedy());
+        }
+    }
+    text
+}
+
+/// One line for a change: the state, and what came of the last round.
+pub(crate) fn change(snapshot: &Snapshot) -> String {
+    let mut line = state(&snapshot.state);
+    for attempt in &snapshot.attempts {
+        let _ = write!(line, " | {}", attempt_line(attempt));
+    }
+    line
+}
+
+fn attempt_line(attempt: &Attempt) -> String {
+    let Attempt { host, address, source, outcome } = attempt;
+    let at = address.map(|address| address.to_string()).filter(|address| address != host);
+    let at = at.map(|address| format!(" at {address}")).unwrap_or_default();
+    let source = source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
+    format!("{host}{at}{source}: {outcome}")
+}
+
+/// A snapshot for a script.
+pub(crate) fn snapshot_json(snapshot: &Snapshot) -> Value {
+    let (until, since) = bounds(&snapshot.state);
+    let clock = match snapshot.state {
+        LicenseState::ClockWrong { by, ahead, .. } => Some(json!({ "by_ms": to_ms(by), "ahead": ahead })),
+        _ => None,
+    };
+    let text_key = snapshot.state.text_key();
+    json!({
+        "state": text_key.strip_prefix("license.").unwrap_or(text_key),
+        "licensed": snapshot.state.is_licensed(),
+        "until_ms": until.map(Timestamp::unix_ms),
+        "since_ms": since.map(Timestamp::unix_ms),
+        "clock_wrong": clock,
+        "notice": match snapshot.state.notice() {
+            Notice::Silent => "silent",
+            Notice::Info => "info",
+            Notice::Warning => "warning",
+        },
+        "text_key": text_key,
+        "test": snapshot.test,
+        "machine": snapshot.machine.to_string(),
+        "organisation": snapshot.organisation.as_ref().map(|ours| json!({
+            "id": ours.id.to_string(),
+            "name": ours.name,
+        })),
+        "serial": snapshot.serial,
+        "last_host": snapshot.last_host,
+        "ask_at_ms": snapshot.ask_at.map(Timestamp::unix_ms),
+        "failures": snapshot.failures,
+        "last_reason": snapshot.last_reason,
+        "remedy": last_cause(snapshot).map(|cause| cause.remedy()),
+        "waiting": snapshot.waiting.map(waited_json),
+        "keeping": keeping_json(&snapshot.keeping),
+        "troubles": snapshot.troubles.iter().map(cause_json).collect::<Vec<_>>(),
+        "attempts": snapshot.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
+    })
+}
+
+/// A cause for a script.
+pub(crate) fn cause_json(cause: &Cause) -> Value {
+    json!({ "code": cause.code, "text": cause.to_string(), "remedy": cause.remedy() })
+}
+
+fn attempt_json(attempt: &Attempt) -> Value {
+    let name = match &attempt.outcome {
+        Outcome::Leased { .. } => "leased",
+        Outcome::Waiting(_) => "waiting",
+        Outcome::Released => "released",
+        Outcome::Refused(_) => "refused",
+        Outcome::Failed(_) => "failed",
+    };
+    json!({
+        "host": attempt.host,
+        "address": attempt.address.map(|address| address.to_string()),
+        "source": attempt.source.as_ref().map(ToString::to_string),
+        "outcome": name,
+        "cause": attempt.outcome.cause().map(cause_json),
+    })
+}
+
+fn waited_json(waited: Waited) -> Value {
+    json!({ "count": waited.count, "threshold": waited.threshold })
+}
+
+fn keeping_json(keeping: &Keeping) -> Value {
+    let name = match keeping {
+        Keeping::Kept { .. } => "kept",
+        Keeping::PerUser { .. } => "per-user",
+        Keeping::ReadOnly { .. } => "read-only",
+        Keeping::NotKept { .. } => "not-kept",
+    };
+    json!({ "how": name, "path": keeping.path().display().to_string() })
+}
+
+fn to_ms(length: std::time::Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}

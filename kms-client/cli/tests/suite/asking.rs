@@ -1,0 +1,66 @@
+//! Asking where nobody answers: every host and every name in DNS with its own cause.
+
+use kms_dns::{DnsServer, Zone};
+use tokio::runtime::Runtime;
+
+use crate::{Machine, nobody};
+
+#[test]
+fn an_ask_that_nobody_hears_names_the_address_and_the_cause() {
+    let (machine, address) = (Machine::new(), nobody());
+    let (code, text) = machine.answer(&["activate", "--host", &address]);
+    assert_eq!(code, 69);
+    let named = format!("{address} (named by the product): HOST_UNREACHABLE: no connection to {address}: ");
+    assert!(text.contains(&named) && text.contains("remedy: check that the host runs"), "{text}");
+    assert!(text.contains("in grace until"), "{text}");
+
+    let (_, text) = machine.answer(&["status"]);
+    assert!(text.contains("last reason   HOST_UNREACHABLE: no connection to <address>: <cause>"), "{text}");
+}
+
+#[test]
+fn every_host_is_listed_with_its_own_cause() {
+    let (machine, one, other) = (Machine::new(), nobody(), nobody());
+    let json = machine.json(&["activate", "--host", &one, "--host", &other]);
+    let hosts: Vec<_> = json["attempts"].as_array().unwrap().iter().map(|tried| &tried["host"]).collect();
+    assert_eq!(hosts, [one.as_str(), other.as_str()]);
+    assert_eq!(json["attempts"][1]["cause"]["code"], "HOST_UNREACHABLE");
+}
+
+#[test]
+fn a_release_that_nobody_hears_changes_nothing() {
+    let (machine, address) = (Machine::new(), nobody());
+    let (code, text) = machine.answer(&["release", "--host", &address]);
+    assert_eq!(code, 69);
+    assert!(text.contains("Not released") && text.contains("HOST_UNREACHABLE"), "{text}");
+}
+
+/// A name server that knows one domain with a host and one without.
+fn name_server(runtime: &Runtime) -> DnsServer {
+    let head = "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n";
+    let records = "_kms-activation._tcp SRV 10 5 21688 kms1\nkms1 A 127.0.0.1\n";
+    let with = Zone::parse("corp.example.", &format!("{head}{records}")).unwrap();
+    let without = Zone::parse("empty.example.", head).unwrap();
+    runtime.block_on(DnsServer::start(vec![with, without])).unwrap()
+}
+
+#[test]
+fn discovery_says_who_named_a_host_and_which_name_does_not_exist() {
+    let runtime = Runtime::new().unwrap();
+    let (machine, server) = (Machine::new(), name_server(&runtime));
+    let dns = server.address().to_string();
+    let (code, text) =
+        machine.answer(&["discover", "--dns", &dns, "--domain", "corp.example", "--domain", "empty.example"]);
+    assert_eq!(code, 0, "{text}");
+    let found = "1  kms1.corp.example:21688  (DNS corp.example, priority 10, weight 5)";
+    assert!(text.contains(found), "{text}");
+    assert!(
+        text.contains("Looked in vain:\n  _kms-activation._tcp.empty.example.\n      DNS_NO_RECORD: "),
+        "{text}"
+    );
+
+    let (code, text) = machine.answer(&["discover", "--dns", &dns, "--domain", "empty.example"]);
+    assert_eq!(code, 69, "{text}");
+    assert!(text.contains("remedy: publish an SRV record"), "{text}");
+    assert_eq!(server.queries().iter().filter(|query| !query.name.ends_with(".example.")).count(), 0);
+}

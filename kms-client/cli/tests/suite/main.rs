@@ -1,0 +1,97 @@
+//! The command line through the real binary, as an administrator or a support person meets it.
+//!
+//! No host is here: what a lease changes is told by the suite of the whole.
+
+#![expect(clippy::unwrap_used, reason = "all of this is a test; clippy sees only the functions marked so")]
+
+mod asking;
+mod standing;
+
+/// Signals are Unix's.
+#[cfg(unix)]
+mod running;
+
+mod explaining;
+mod wrong;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What `kms-vendor product file` wrote in its first release.
+const PRODUCT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../kms-vendor/tests/vectors/product.toml");
+
+/// The id in it.
+const PRODUCT_ID: &str = "4142434445464748494a4b4c4d4e4f50";
+
+/// One machine: a state directory of its own, and nothing from the environment of whoever runs the tests.
+struct Machine {
+    home: TempDir,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        Machine { home: tempfile::tempdir().unwrap() }
+    }
+
+    /// A file of the product's state.
+    fn file(&self, name: &str) -> PathBuf {
+        self.home.path().join(PRODUCT_ID).join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        bare(&self.home, &[&["--product", PRODUCT], arguments].concat())
+    }
+
+    /// What it answers, and its exit code.
+    #[track_caller]
+    fn answer(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments);
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// What it answers to a script.
+    #[track_caller]
+    fn json(&self, arguments: &[&str]) -> Value {
+        let (_, text) = self.answer(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// What it says on standard error, and its exit code.
+    #[track_caller]
+    fn failure(&self, arguments: &[&str]) -> (i32, String) {
+        failure(self.run(arguments))
+    }
+}
+
+/// Runs the binary with these arguments alone.
+fn bare(home: &TempDir, arguments: &[&str]) -> Output {
+    command(home).args(arguments).output().unwrap()
+}
+
+/// The binary on a machine of its own.
+fn command(home: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kms-client"));
+    command.current_dir(home.path()).env("KMS_STATE", home.path());
+    for variable in ["KMS_PRODUCT", "KMS_HOSTS", "KMS_LOG"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+#[track_caller]
+fn failure(output: Output) -> (i32, String) {
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with("error: "), "{text}");
+    (output.status.code().unwrap(), text)
+}
+
+/// An address at which nobody listens: the port was free a moment ago.
+fn nobody() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}

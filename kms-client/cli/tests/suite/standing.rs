@@ -1,0 +1,97 @@
+//! Where a machine stands without asking anybody: fresh, damaged, unwritable; hosts set by hand; a new identity.
+
+use std::fs;
+
+use crate::{Machine, PRODUCT_ID};
+
+#[test]
+fn a_fresh_machine_is_in_grace_and_says_where_its_state_is() {
+    let machine = Machine::new();
+    let (code, text) = machine.answer(&["status"]);
+    assert_eq!(code, 0);
+    for part in [
+        "Example CAD (4142434445464748494a4b4c4d4e4f50)",
+        "not activated, in grace until 2",
+        " left)",
+        "silent: users are told nothing",
+        "due now",
+        "none has given a lease",
+        "for every user of this machine",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.contains(&format!("{PRODUCT_ID}, for every user")), "{text}");
+    let json = machine.json(&["status"]);
+    assert_eq!((&json["state"], &json["licensed"]), (&"in-grace".into(), &false.into()));
+    assert_eq!((&json["keeping"]["how"], &json["test"]), (&"kept".into(), &false.into()));
+    assert!(text.contains(json["machine"].as_str().unwrap()), "{text}");
+}
+
+#[test]
+fn a_damaged_state_is_named_once_and_the_machine_stays_the_same() {
+    let machine = Machine::new();
+    let before = machine.json(&["status"])["machine"].clone();
+    fs::write(machine.file("saved"), "garbage").unwrap();
+    let (code, text) = machine.answer(&["status"]);
+    assert_eq!(code, 0);
+    let path = machine.file("").display().to_string();
+    let named = format!("trouble       STATE_DAMAGED: the saved state in {}", path.trim_end_matches('/'));
+    assert!(text.contains(&named) && text.contains("remedy: nothing: it is made anew"), "{text}");
+    let after = machine.json(&["status"]);
+    assert_eq!((&after["machine"], after["troubles"].as_array().unwrap().len()), (&before, 0));
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_said_plainly() {
+    let machine = Machine::new();
+    let file = machine.home.path().join("file");
+    fs::write(&file, "").unwrap();
+    let below = file.join("state");
+    let (code, text) = machine.answer(&["status", "--state", below.to_str().unwrap()]);
+    assert_eq!(code, 0);
+    assert!(text.contains("NOT KEPT: ") && text.contains("STATE_UNWRITABLE"), "{text}");
+    let (code, line) = machine.failure(&["host", "set", "kms1", "--state", below.to_str().unwrap()]);
+    assert_eq!((code, line.lines().count()), (74, 1));
+    assert!(line.contains("make the directory writable"), "{line}");
+}
+
+#[test]
+fn hosts_that_are_set_go_before_those_of_the_product_until_they_are_cleared() {
+    let machine = Machine::new();
+    machine.answer(&["host", "set", "kms1.corp.example", "[2001:db8::1]:9"]);
+    assert_eq!(
+        machine.json(&["host", "show"])["hosts"],
+        serde_json::json!(["kms1.corp.example:21688", "[2001:db8::1]:9"])
+    );
+    let (code, text) = machine.answer(&["discover", "--host", "kms3"]);
+    assert_eq!(code, 0);
+    assert!(text.contains("1  kms1.corp.example:21688  (hosts file)\n  2  [2001:db8::1]:9"), "{text}");
+    assert!(!text.contains("kms3"), "{text}");
+
+    let (_, text) = machine.answer(&["host", "clear"]);
+    assert!(text.starts_with("No host is set"), "{text}");
+    let (_, text) = machine.answer(&["discover", "--host", "kms3"]);
+    assert!(text.contains("1  kms3:21688  (named by the product)"), "{text}");
+}
+
+#[test]
+fn a_new_identity_is_made_only_when_that_is_meant() {
+    let machine = Machine::new();
+    let before = machine.json(&["status"])["machine"].clone();
+    let (code, line) = machine.failure(&["identity", "reset"]);
+    assert_eq!((code, line.lines().count()), (64, 1));
+    assert!(line.contains("--yes"), "{line}");
+    assert_eq!(machine.json(&["status"])["machine"], before);
+
+    let reset = machine.json(&["identity", "reset", "--yes"]);
+    assert_eq!(reset["before"], before);
+    assert_ne!(reset["machine"], before);
+    assert_eq!(machine.json(&["status"])["machine"], reset["machine"]);
+}
+
+#[test]
+fn a_machine_without_an_organisation_says_so() {
+    let machine = Machine::new();
+    assert_eq!(machine.answer(&["organisation", "show"]).1, "None yet: the first lease names it.\n");
+    assert_eq!(machine.answer(&["organisation", "clear"]).0, 0);
+}

@@ -1,0 +1,80 @@
+//! The asks: real ones, of distinct machines, signed before any clock starts.
+//!
+//! A machine here is a key and a fingerprint. Its first ask brings neither lease nor chain; a renewal is what a client
+//! sends a week later: it shows the lease that it was given, presents its serial, and names the chain that it has.
+
+use bytes::Bytes;
+use proto::v1;
+use rand::RngExt;
+use shared::answer::{Expected, Lease};
+use shared::ask::{Ask, AskKind};
+use shared::envelope::SecretKey;
+use shared::ids::{Fingerprint, Nonce, ProductId};
+use shared::time::Timestamp;
+
+use crate::cpu;
+
+/// A machine, and the ask that it is about to make.
+pub(crate) struct Asker {
+    key: SecretKey,
+    fingerprint: Fingerprint,
+    /// What it sends.
+    pub(crate) request: v1::ActivateRequest,
+    /// What an answer has to match.
+    pub(crate) expected: Expected,
+}
+
+/// New machines with their first asks, signed on every core.
+pub(crate) fn first(count: usize, product: ProductId, now: Timestamp) -> Vec<Asker> {
+    cpu::on_every_core(vec![(); count], |()| {
+        let mut random = rand::rng();
+        let key = SecretKey::from_seed(&random.random());
+        let operating_system_id: [u8; 16] = random.random();
+        let fingerprint = Fingerprint::of_machine(product, &operating_system_id);
+        sign(key, fingerprint, product, None, now)
+    })
+}
+
+/// The renewals of machines that were given these leases.
+pub(crate) fn renewals(licensed: Vec<(Asker, Box<Lease>)>, now: Timestamp) -> Vec<Asker> {
+    cpu::on_every_core(licensed, |(asker, lease)| {
+        let Asker { key, fingerprint, expected, .. } = asker;
+        sign(key, fingerprint, expected.product, Some(&lease), now)
+    })
+}
+
+fn sign(
+    key: SecretKey,
+    fingerprint: Fingerprint,
+    product: ProductId,
+    held: Option<&Lease>,
+    now: Timestamp,
+) -> Asker {
+    let ask = Ask {
+        machine_key: key.public(),
+        product,
+        nonce: Nonce::from_bytes(rand::rng().random()),
+        asked_at: now,
+        serial: held.map_or(0, |lease| lease.header().serial),
+        fingerprint,
+        held_lease: held.map(|lease| lease.signed().clone()),
+        chain_digest: held.map(|lease| lease.chain().digest()),
+        replaces: None,
+        kept: true,
+        kind: AskKind::Activate,
+        edition: "professional".to_owned(),
+        library_version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let request =
+        v1::ActivateRequest { ask: Some(ask.sign(&key)), replaced_signature: None, held_chain: Bytes::new() };
+    let expected = Expected {
+        machine: ask.machine(),
+        product,
+        nonce: ask.nonce,
+        serial: ask.serial,
+        fingerprint,
+        organisation: None,
+        kind: AskKind::Activate,
+    };
+    Asker { key, fingerprint, request, expected }
+}

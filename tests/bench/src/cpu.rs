@@ -1,0 +1,76 @@
+//! Processors: how many there are, work spread over them, and how much of their time was used by whom.
+
+use std::fs;
+use std::num::NonZero;
+use std::thread;
+use std::time::Duration;
+
+/// `/proc` counts processor time in hundredths of a second, whatever the kernel's own tick (`man 5 proc`, `USER_HZ`).
+const TICK: Duration = Duration::from_millis(10);
+
+/// How many processors this process may use.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Does one thing to each item, on every core, and keeps the order.
+pub(crate) fn on_every_core<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let share = items.len().div_ceil(cores()).max(1);
+    let mut items = items.into_iter();
+    let shares: Vec<Vec<T>> = std::iter::from_fn(|| {
+        Some(items.by_ref().take(share).collect()).filter(|some: &Vec<T>| !some.is_empty())
+    })
+    .collect();
+    let work = &work;
+    thread::scope(|scope| {
+        let threads: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(move || share.into_iter().map(work).collect::<Vec<R>>()))
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("the work does not panic")).collect()
+    })
+}
+
+/// Processor time of this process that was not spent by threads of this name; none where there is no `/proc`.
+///
+/// The whole is read first and threads that have ended are in it, since a store's come and go.
+pub(crate) fn spent_except_by(name: &str) -> Option<Duration> {
+    let whole = spent(&fs::read_to_string("/proc/self/stat").ok()?)?;
+    let threads = fs::read_dir("/proc/self/task").ok()?.filter_map(Result::ok);
+    let named = threads.filter(|thread| {
+        fs::read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+    });
+    let theirs: Duration =
+        named.filter_map(|thread| spent(&fs::read_to_string(thread.path().join("stat")).ok()?)).sum();
+    Some(whole.saturating_sub(theirs))
+}
+
+/// User and system time in a line of `/proc/../stat`: fields 14 and 15, counted from after the name, which may have
+/// spaces in it.
+fn spent(stat: &str) -> Option<Duration> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut times = after_name.split_ascii_whitespace().skip(11);
+    let user: u32 = times.next()?.parse().ok()?;
+    let system: u32 = times.next()?.parse().ok()?;
+    Some(TICK * user.saturating_add(system))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_is_kept_and_nothing_is_lost() {
+        for count in [0, 1, 2, 3, 1000] {
+            let doubled = on_every_core((0..count).collect(), |number| number * 2);
+            assert_eq!(doubled, (0..count).map(|number| number * 2).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn times_are_found_behind_a_name_with_spaces_and_brackets() {
+        let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 1";
+        assert_eq!(spent(stat), Some(Duration::from_secs(3)));
+        assert_eq!(spent("7 (cut short) S 1"), None);
+    }
+}

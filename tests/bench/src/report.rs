@@ -1,0 +1,142 @@
+//! What is printed: where it was measured, a table for each depth, and what the rows mean.
+//!
+//! Ratios are taken within a round, where both sides had the same machine, and then the median of them is shown. Latencies
+//! are those of all rounds together.
+
+use comfy_table::{CellAlignment, Table, presets};
+use hdrhistogram::Histogram;
+
+use crate::place::Place;
+use crate::rounds::{Plan, Round, SAMPLED, Sample, Service};
+
+const HEAD: [&str; 10] = [
+    "",
+    "per s: median [min..max]",
+    "of bare",
+    "of signed",
+    "p50 ms",
+    "p99 ms",
+    "CPU us",
+    "ask B",
+    "answer B",
+    "per sync",
+];
+
+/// Where and how, before anything is measured.
+pub(crate) fn head(plan: &Plan, place: &Place) {
+    println!("{place}");
+    if place.is_in_memory() {
+        println!("WARNING  a sync means nothing on this file system: name a directory on a disk with --data");
+    }
+    if cfg!(debug_assertions) {
+        println!("WARNING  this is a debug build: the figures say nothing; run it with --release");
+    }
+    let log = if plan.log { "to a file, a line for every answer" } else { "off (--log writes it)" };
+    println!(
+        "load     {} rounds of {} ms each, {} kept connections, in this process: it shares the cores with what it \
+         measures",
+        plan.rounds,
+        plan.length.as_millis(),
+        plan.connections
+    );
+    println!("host     default settings, threshold 1, log {log}; its ledger begins empty");
+}
+
+/// The rounds at one depth.
+pub(crate) fn table(in_flight: u16, rounds: &[Round]) {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(HEAD);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for (row, service) in Service::ALL.into_iter().enumerate() {
+        table.add_row(cells(service, row, rounds));
+    }
+    println!("\n{in_flight} in flight\n{table}");
+}
+
+/// What the rows mean, and what was checked.
+pub(crate) fn foot(machines: usize) {
+    println!(
+        "
+bare echo      answers the asks of the next two rows with one fixed lease, unread
+signed echo    verifies each ask strictly and signs a lease for it, without a ledger; its ratio shows what is left
+host, new      durable first activations, each of a machine never seen before
+host, renewal  the same machines again, each showing its lease, which the host verifies too
+CPU us         processor time of the service alone for one answer; per sync: answers for each sync of the ledger
+checked        every lease of the host and one in {SAMPLED} of the signed echo, after the clock had stopped; the ledger,
+               opened again, has all {machines} machines that were licensed"
+    );
+}
+
+fn cells(service: Service, row: usize, rounds: &[Round]) -> Vec<String> {
+    let samples = || rounds.iter().map(|round| &round[row]);
+    let rates = sorted(samples().map(|sample| sample.per_second));
+    let ratio =
+        |to: usize| median(&sorted(rounds.iter().map(|round| round[row].per_second / round[to].per_second)));
+    let mut latencies = Histogram::<u64>::new(3).expect("3 digits are allowed");
+    samples().for_each(|sample| latencies += &sample.latencies);
+    let cpu =
+        samples().map(|sample| sample.cpu.map(|cpu| cpu.as_secs_f64() * 1e6)).collect::<Option<Vec<_>>>();
+    let last = &rounds.last().expect("there is at least one round")[row];
+    vec![
+        name(service).to_owned(),
+        format!("{:.0} [{:.0}..{:.0}]", median(&rates), rates[0], rates[rates.len() - 1]),
+        format!("{:.2}", ratio(0)),
+        format!("{:.2}", ratio(1)),
+        ms(latencies.value_at_quantile(0.5)),
+        ms(latencies.value_at_quantile(0.99)),
+        cpu.map_or("-".to_owned(), |cpu| format!("{:.1}", median(&sorted(cpu.into_iter())))),
+        last.ask_bytes.to_string(),
+        last.answer_bytes.to_string(),
+        per_sync(samples()),
+    ]
+}
+
+fn name(service: Service) -> &'static str {
+    match service {
+        Service::BareEcho => "bare echo",
+        Service::SignedEcho => "signed echo",
+        Service::Activation => "host, new",
+        Service::Renewal => "host, renewal",
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 answers")]
+fn per_sync<'a>(samples: impl Iterator<Item = &'a Sample>) -> String {
+    let (mut answers, mut syncs) = (0, 0);
+    for sample in samples {
+        answers += sample.latencies.len();
+        syncs += sample.syncs;
+    }
+    if syncs == 0 { "-".to_owned() } else { format!("{:.1}", answers as f64 / syncs as f64) }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a latency in microseconds")]
+fn ms(us: u64) -> String {
+    format!("{:.2}", us as f64 / 1000.0)
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// Of sorted values; with an even number of them the mean of the middle two.
+fn median(sorted: &[f64]) -> f64 {
+    let (below, above) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+    f64::midpoint(below, above)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between() {
+        assert!((median(&sorted([3.0, 1.0, 2.0].into_iter())) - 2.0).abs() < 1e-9);
+        assert!((median(&sorted([4.0, 1.0, 2.0, 3.0].into_iter())) - 2.5).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,263 @@
+//! The plan: every service in turns, round after round, so that what else the machine does falls on all of them alike.
+//!
+//! A round signs the asks of new machines, sends them to the bare echo, to the signed echo and to the host, and then has
+//! the machines that the host licensed renew there. Signing before and verifying after are outside of every measurement.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use hdrhistogram::Histogram;
+use kms_host::clock::SystemClock;
+use kms_host::config::Config;
+use prost::Message;
+use shared::ask::Ask;
+use shared::time::Clock;
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
+
+use crate::asks::{self, Asker};
+use crate::echo::{self, Bare, Signed};
+use crate::host::{Running, Site};
+use crate::load::{Connections, Load, Run};
+use crate::report;
+use crate::verify::{self, Judge};
+use crate::{cpu, place};
+
+/// How many asks a second are signed for a host of unknown speed; afterwards for the fastest that it has shown, and some.
+const FIRST_GUESS_PER_S: f64 = 20_000.0;
+
+/// So much more than the fastest run would have used, so that time ends a run and not a lack of asks.
+const MARGIN: f64 = 1.3;
+
+/// Asks of one run: bounds the memory, at about a kilobyte each. A run that uses them up ends early.
+const ASKS_MAX: usize = 500_000;
+
+/// Of the signed echo's leases, one in so many is verified. Of the host's every one is.
+pub(crate) const SAMPLED: usize = 16;
+
+/// The threads of the load, told by this name from those of the services.
+const LOAD_THREADS: &str = "load";
+
+/// What to measure, and how long.
+pub(crate) struct Plan {
+    pub(crate) rounds: u32,
+    /// Of one measurement, at the most.
+    pub(crate) length: Duration,
+    /// A table for each.
+    pub(crate) in_flight: Vec<u16>,
+    pub(crate) connections: u16,
+    /// Where the ledger is made.
+    pub(crate) data: Option<PathBuf>,
+    /// Whether the host writes its log.
+    pub(crate) log: bool,
+}
+
+/// What is measured, in the order of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    BareEcho,
+    SignedEcho,
+    Activation,
+    Renewal,
+}
+
+impl Service {
+    pub(crate) const ALL: [Service; 4] =
+        [Service::BareEcho, Service::SignedEcho, Service::Activation, Service::Renewal];
+}
+
+/// One measurement of one service.
+pub(crate) struct Sample {
+    pub(crate) per_second: f64,
+    /// In microseconds.
+    pub(crate) latencies: Histogram<u64>,
+    /// Processor time on the service's side, where it can be told.
+    pub(crate) cpu: Option<Duration>,
+    pub(crate) syncs: u64,
+    pub(crate) ask_bytes: usize,
+    pub(crate) answer_bytes: usize,
+}
+
+/// Every service once, in the order of [`Service::ALL`].
+pub(crate) type Round = [Sample; 4];
+
+/// Measures, prints, and checks at the end that the disk has what was acknowledged.
+///
+/// # Errors
+/// An answer is missing or wrong, or something could not be set up. There are no figures then.
+pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
+    let parent = plan.data.clone().unwrap_or_else(std::env::temp_dir);
+    let folder = tempfile::Builder::new().prefix("kms-bench-").tempdir_in(&parent);
+    let folder = folder.with_context(|| parent.display().to_string())?;
+    if plan.log {
+        write_log(&folder.path().join("host.log"))?;
+    }
+    report::head(plan, &place::Place::of(folder.path()));
+    let mut bench = Bench::start(plan, folder.path())?;
+    bench.round(plan.in_flight[0], plan.length / 4).context("warming up")?;
+    for &in_flight in &plan.in_flight {
+        let rounds: anyhow::Result<Vec<Round>> =
+            (0..plan.rounds).map(|_| bench.round(in_flight, plan.length)).collect();
+        report::table(in_flight, &rounds?);
+    }
+    let machines = bench.finish()?;
+    report::foot(machines);
+    Ok(())
+}
+
+/// The services, the connections to them, and what has come of it so far.
+struct Bench {
+    site: Site,
+    host: Running,
+    clock: Arc<dyn Clock>,
+    serving: Runtime,
+    loading: Runtime,
+    echoed: proto::v1::ActivateResponse,
+    to_bare: Connections,
+    to_signed: Connections,
+    to_host: Connections,
+    /// The fastest that the host was so far.
+    fastest_per_s: f64,
+    machines: usize,
+}
+
+impl Bench {
+    fn start(plan: &Plan, folder: &Path) -> anyhow::Result<Bench> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let serving = Builder::new_multi_thread().enable_all().thread_name("serve").build()?;
+        let loading = Builder::new_multi_thread().enable_all().thread_name(LOAD_THREADS).build()?;
+        let site = Site::make(folder)?;
+        let host = site.start(&serving, clock.clone())?;
+        let signed =
+            Signed { key: site.signing_key()?, installed: site.installed.clone(), clock: clock.clone() };
+        let echoed = some_lease(&signed, &*clock)?;
+        let stop = CancellationToken::new();
+        let bare = serving.block_on(echo::serve(Bare(echoed.clone()), stop.clone()))?;
+        let signed = serving.block_on(echo::serve(signed, stop))?;
+        let open = |address| loading.block_on(Connections::open(address, plan.connections));
+        let (to_bare, to_signed, to_host) = (open(bare)?, open(signed)?, open(host.address)?);
+        let (fastest_per_s, machines) = (FIRST_GUESS_PER_S, 0);
+        Ok(Bench {
+            site,
+            host,
+            clock,
+            serving,
+            loading,
+            echoed,
+            to_bare,
+            to_signed,
+            to_host,
+            fastest_per_s,
+            machines,
+        })
+    }
+
+    /// Each service once.
+    fn round(&mut self, in_flight: u16, length: Duration) -> anyhow::Result<Round> {
+        let product = self.site.installed.chain.host().product;
+        let new = Arc::new(asks::first(self.asks_for(length), product, self.clock.now()));
+
+        let (bare, run) = self.measure(&self.to_bare, &new, in_flight, length, true)?;
+        verify::same(&run, &self.echoed).context("the bare echo")?;
+
+        let (signed, run) = self.measure(&self.to_signed, &new, in_flight, length, true)?;
+        verify::sample(&run, SAMPLED, &new, &self.judge()).context("the signed echo")?;
+
+        let (activation, run) = self.measure(&self.to_host, &new, in_flight, length, false)?;
+        let new = Arc::into_inner(new).expect("the tasks that sent them have ended");
+        let licensed = verify::all(&run, new, &self.judge()).context("the host")?;
+        self.machines += licensed.len();
+
+        let known = Arc::new(asks::renewals(licensed, self.clock.now()));
+        let (renewal, run) = self.measure(&self.to_host, &known, in_flight, length, false)?;
+        let known = Arc::into_inner(known).expect("the tasks that sent them have ended");
+        verify::all(&run, known, &self.judge()).context("the host, renewing")?;
+
+        self.fastest_per_s = self.fastest_per_s.max(activation.per_second).max(renewal.per_second);
+        Ok([bare, signed, activation, renewal])
+    }
+
+    fn measure(
+        &self,
+        to: &Connections,
+        askers: &Arc<Vec<Asker>>,
+        in_flight: u16,
+        length: Duration,
+        over_and_over: bool,
+    ) -> anyhow::Result<(Sample, Run)> {
+        let load = Load { askers: askers.clone(), over_and_over, in_flight, length };
+        let (cpu, syncs) = (cpu::spent_except_by(LOAD_THREADS), self.host.ledger.syncs());
+        let run = self.loading.block_on(to.send(load, self.clock.clone()))?;
+        let cpu =
+            cpu::spent_except_by(LOAD_THREADS).zip(cpu).map(|(after, before)| after.saturating_sub(before));
+        let syncs = self.host.ledger.syncs() - syncs;
+        Ok((sample(&run, askers, cpu, syncs)?, run))
+    }
+
+    fn asks_for(&self, length: Duration) -> usize {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "positive, and cut below"
+        )]
+        let wanted = (self.fastest_per_s * MARGIN * length.as_secs_f64()) as usize;
+        wanted.clamp(1, ASKS_MAX)
+    }
+
+    fn judge(&self) -> Judge<'_> {
+        Judge { chain: &self.site.installed.chain, roots: &self.site.roots, now: self.clock.now() }
+    }
+
+    /// Stops the host, opens its ledger again and counts: every machine that holds a lease is on the disk.
+    fn finish(self) -> anyhow::Result<usize> {
+        let Bench { site, host, clock, serving, to_host, machines, .. } = self;
+        drop(to_host);
+        host.stop(&serving)?;
+        let counted = site.recount(&serving, &*clock)?.counted;
+        ensure!(
+            u64::try_from(machines) == Ok(counted),
+            "{machines} machines hold leases, and the ledger has {counted}"
+        );
+        Ok(machines)
+    }
+}
+
+fn sample(run: &Run, askers: &[Asker], cpu: Option<Duration>, syncs: u64) -> anyhow::Result<Sample> {
+    let first = run.replies.first().context("nothing was answered")?;
+    let mut latencies = Histogram::new(3)?;
+    for reply in &run.replies {
+        latencies.record(u64::try_from(reply.latency.as_micros())?)?;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 answers")]
+    let answered = run.replies.len() as f64;
+    Ok(Sample {
+        per_second: answered / run.took.as_secs_f64(),
+        latencies,
+        cpu: cpu.map(|cpu| cpu.div_f64(answered)),
+        syncs,
+        ask_bytes: askers[first.ask].request.encoded_len(),
+        answer_bytes: first.answer.len(),
+    })
+}
+
+/// What the bare echo gives to everybody: a lease as the signed one would have made it for somebody.
+fn some_lease(signed: &Signed, clock: &dyn Clock) -> anyhow::Result<proto::v1::ActivateResponse> {
+    let product = signed.installed.chain.host().product;
+    let asker = asks::first(1, product, clock.now()).pop().context("one was made")?;
+    let ask = asker.request.ask.as_ref().context("every request has one")?;
+    Ok(signed.lease(&Ask::open(ask, None)?))
+}
+
+/// As `kms-host serve` does by default, but into a file.
+fn write_log(path: &Path) -> anyhow::Result<()> {
+    let file = std::sync::Mutex::new(std::fs::File::create(path)?);
+    tracing_subscriber::fmt()
+        .with_env_filter(Config::default().log)
+        .with_writer(file)
+        .with_ansi(false)
+        .with_target(false)
+        .try_init()
+        .map_err(|error| anyhow::anyhow!(error))
+}

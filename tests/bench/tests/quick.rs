@@ -1,0 +1,36 @@
+//! The benchmark runs and tells its table. How fast anything is, no test asserts.
+
+use std::process::Command;
+
+#[test]
+fn a_quick_run_prints_every_row_and_every_check_holds() {
+    let data = tempfile::tempdir().unwrap();
+
+    let output = Command::new(env!("CARGO_BIN_EXE_kms-bench"))
+        .arg("--quick")
+        .arg("--data")
+        .arg(data.path())
+        .output()
+        .unwrap();
+
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    for row in ["bare echo", "signed echo", "host, new", "host, renewal"] {
+        let line = text.lines().find(|line| line.trim_start().starts_with(row)).unwrap_or_default();
+        let figures = line.split_ascii_whitespace().filter(|word| word.parse::<f64>().is_ok()).count();
+        assert!(7 <= figures, "the row of {row} is {line:?} in\n{text}");
+    }
+    assert!(text.contains("opened again, has all"), "{text}");
+    assert_eq!(data.path().read_dir().unwrap().count(), 0, "it has left something behind");
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_named() {
+    let output = Command::new(env!("CARGO_BIN_EXE_kms-bench"))
+        .args(["--quick", "--data", "/not/there"])
+        .output()
+        .unwrap();
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/not/there"));
+}

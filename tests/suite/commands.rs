@@ -1,0 +1,139 @@
+//! The host's commands as scripts see them: exit codes of `sysexits.h`, and a sentence that says what to do.
+
+use std::path::Path;
+
+use kms_host::home::{HOUR_MS, Home};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::stage::{LIMIT, Stage, YEAR, an_hour_ago, program};
+
+/// A command that has ended.
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs a command of `kms-host` to its end.
+pub(crate) async fn run(arguments: &[&str]) -> Done {
+    let output = Command::new(program().path).args(arguments).kill_on_drop(true).output();
+    let output =
+        timeout(LIMIT, output).await.unwrap_or_else(|_| panic!("{arguments:?} does not end")).unwrap();
+    Done {
+        code: output.status.code().expect("it ends by itself"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Runs a command for a host in this directory.
+async fn run_at(home: &Home, arguments: &[&str]) -> Done {
+    let data = home.path().display().to_string();
+    run(&[arguments, &["--data", &data]].concat()).await
+}
+
+async fn install(home: &Home, file: &Path) -> Done {
+    run_at(home, &["install-certificate", &file.display().to_string()]).await
+}
+
+#[tokio::test]
+async fn where_no_host_runs_every_question_says_so() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    for question in [&["status"][..], &["machines"], &["refusals"], &["verify"], &["clock", "confirm"]] {
+        let done = run_at(&home, question).await;
+        assert_eq!(done.code, 69, "{question:?}: {}", done.stderr);
+        assert!(done.stderr.contains("serve"), "it says how to start one: {}", done.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_running_host_answers_scripts_in_json() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    stage.machine("machine", &[host.address()]).activate().await.unwrap();
+    for (question, wanted) in [
+        (&["status", "--json"][..], host.address().to_string()),
+        (&["machines", "--json"], "\"active\"".to_owned()),
+        (&["refusals", "--json"], "[]".to_owned()),
+        (&["verify", "--json"], "\"recounted\"".to_owned()),
+        (&["clock", "confirm", "--json"], "\"ended\"".to_owned()),
+    ] {
+        let done = run_at(host.home(), question).await;
+        assert_eq!(done.code, 0, "{question:?}: {}", done.stderr);
+        assert!(serde_json::from_str::<serde_json::Value>(&done.stdout).is_ok(), "{}", done.stdout);
+        assert!(done.stdout.contains(&wanted), "{question:?}: {}", done.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_host_is_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("host"));
+    let first = run_at(&home, &["init"]).await;
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    assert!(first.stdout.contains("host-request.pem"), "{}", first.stdout);
+    let request = std::fs::read(home.request_path()).unwrap();
+
+    let again = run_at(&home, &["init"]).await;
+    assert_eq!(again.code, 73, "{}", again.stderr);
+    assert_eq!(std::fs::read(home.request_path()).unwrap(), request, "nothing was changed");
+}
+
+#[tokio::test]
+async fn only_this_hosts_own_certificate_is_installed() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    let other = stage.shop.make_host("other", an_hour_ago()).unwrap();
+    let others = other.path().with_extension("certificate.pem");
+    let done = install(&home, &others).await;
+    assert_eq!(done.code, 65, "{}", done.stderr);
+    assert!(done.stderr.contains("host-request.pem"), "it says what to send: {}", done.stderr);
+
+    let text = std::fs::read_to_string(&others).unwrap();
+    let spoilt = text.replacen("\nC", "\nD", 1);
+    for (name, content) in
+        [("noise", "noise"), ("empty", ""), ("cut", &text[..text.len() / 2]), ("spoilt", &spoilt)]
+    {
+        let file = stage.folder.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        let done = install(&home, &file).await;
+        assert_eq!(done.code, 65, "{name}: {}", done.stderr);
+    }
+    // The request is a file of ours too, and no certificate.
+    assert_eq!(install(&home, &home.request_path()).await.code, 65);
+    assert_eq!(home.certificates().unwrap().all().count(), 0, "nothing was put in");
+}
+
+#[tokio::test]
+async fn hours_for_tests_do_not_go_with_a_certificate_that_is_none() {
+    let stage = Stage::with_threshold(1);
+    let real = stage.shop.make_host("real", an_hour_ago()).unwrap();
+    let file = real.path().with_extension("certificate.pem");
+    let short = Home::at(stage.folder.path().join("short"));
+    assert_eq!(run_at(&short, &["init", "--hour", "100ms"]).await.code, 0);
+
+    // The vendor looks first.
+    let refused = stage.shop.certify(&short, "Example Works", an_hour_ago(), YEAR).unwrap_err();
+    assert!(refused.to_string().contains("hour"), "{refused:#}");
+    // Somebody moves the real host's key and certificate to a ledger with short hours.
+    std::fs::copy(real.path().join("signing.key"), short.path().join("signing.key")).unwrap();
+    let done = install(&short, &file).await;
+    assert_eq!(done.code, 65, "{}", done.stderr);
+    assert!(done.stderr.contains("100 ms") && done.stderr.contains("--hour"), "{}", done.stderr);
+
+    // Put in by hand, it does not serve either.
+    let name =
+        std::fs::read_dir(real.path().join("certificates")).unwrap().next().unwrap().unwrap().file_name();
+    std::fs::copy(&file, short.path().join("certificates").join(name)).unwrap();
+    let done = run_at(&short, &["serve", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(done.code, 78, "{}", done.stderr);
+}
+
+#[tokio::test]
+async fn wrong_usage_is_told_apart_from_everything_else() {
+    assert_eq!(run(&["serve", "--lissten", "x"]).await.code, 64);
+    assert_eq!(run(&["init", "--hour", "0s"]).await.code, 64);
+    assert_eq!(run(&["--help"]).await.code, 0);
+}

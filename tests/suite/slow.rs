@@ -1,0 +1,135 @@
+//! A host whose disk stands still until it is told: what a full queue and an orderly stop look like from outside.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kms_host::Host;
+use kms_host::activate::Parts;
+use kms_host::home::Home;
+use kms_host::ledger::{Ledger, LedgerError, Page, Reading, Recount, Restored};
+use kms_host::queue::Queue;
+use kms_host::signer::KeyInMemory;
+use shared::count::{Outcome, Sighting, Terms};
+use shared::ids::{MachineId, ProductId};
+use shared::record::{Meta, Record};
+use shared::time::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::stage::LOOPBACK;
+
+/// A host in this process, with a queue of this capacity before a disk that stands still.
+pub(crate) struct SlowHost {
+    pub(crate) address: SocketAddr,
+    pub(crate) stop: CancellationToken,
+    pub(crate) serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    disk: Arc<Disk>,
+}
+
+impl SlowHost {
+    pub(crate) async fn start(home: &Home, capacity: usize) -> SlowHost {
+        let disk = Arc::new(Disk {
+            ledger: Arc::new(home.ledger(8 << 20).unwrap()),
+            moves: Semaphore::new(0),
+            batches: watch::Sender::new(0),
+        });
+        let ledger: Arc<dyn Ledger> = disk.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let (queue, _writer) = Queue::start(ledger.clone(), capacity, runtime).unwrap();
+        let parts = Parts {
+            certificates: home.certificates().unwrap(),
+            signer: Arc::new(KeyInMemory::new(home.signing_key().unwrap())),
+            ledger,
+            queue,
+            clock: Arc::new(kms_client::SystemClock::new()),
+        };
+        let host = Arc::new(Host::new(parts).await.unwrap());
+        let listener = TcpListener::bind(LOOPBACK).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let connections = kms_host::connections(vec![listener]);
+        let serving = tokio::spawn(kms_host::serve(host, connections, stop.clone().cancelled_owned()));
+        SlowHost { address, stop, serving, disk }
+    }
+
+    /// Waits until the disk was given a first batch, on which it stands still.
+    pub(crate) async fn is_busy(&self) {
+        self.disk.batches.subscribe().wait_for(|batches| 0 < *batches).await.unwrap();
+    }
+
+    /// The disk moves again.
+    pub(crate) fn go_on(&self) {
+        self.disk.moves.close();
+    }
+}
+
+/// A real ledger behind a gate.
+struct Disk {
+    ledger: Arc<dyn Ledger>,
+    /// Nobody is ever let through it; closing it lets all through.
+    moves: Semaphore,
+    batches: watch::Sender<u64>,
+}
+
+#[async_trait]
+impl Ledger for Disk {
+    fn meta(&self) -> &Meta {
+        self.ledger.meta()
+    }
+
+    async fn apply(&self, batch: Vec<Sighting>) -> Result<Vec<Outcome>, LedgerError> {
+        self.batches.send_modify(|batches| *batches += 1);
+        assert!(self.moves.acquire().await.is_err(), "it is never opened, only closed");
+        self.ledger.apply(batch).await
+    }
+
+    async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), LedgerError> {
+        self.ledger.settle(products, now).await
+    }
+
+    async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError> {
+        self.ledger.last_time().await
+    }
+
+    async fn record(&self, product: ProductId, machine: MachineId) -> Result<Option<Record>, LedgerError> {
+        self.ledger.record(product, machine).await
+    }
+
+    async fn reading(
+        &self,
+        product: ProductId,
+        terms: &Terms,
+        now: Timestamp,
+    ) -> Result<Reading, LedgerError> {
+        self.ledger.reading(product, terms, now).await
+    }
+
+    async fn products(&self) -> Result<Vec<ProductId>, LedgerError> {
+        self.ledger.products().await
+    }
+
+    async fn machines(
+        &self,
+        product: Option<ProductId>,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Page, LedgerError> {
+        self.ledger.machines(product, after, limit).await
+    }
+
+    async fn recount(
+        &self,
+        product: ProductId,
+        terms: &Terms,
+        now: Timestamp,
+    ) -> Result<Recount, LedgerError> {
+        self.ledger.recount(product, terms, now).await
+    }
+
+    async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
+        self.ledger.restored().await
+    }
+}

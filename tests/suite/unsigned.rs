@@ -1,0 +1,113 @@
+//! What a host cannot sign for: a gRPC status with the reason in `google.rpc.ErrorInfo`, and nothing counted.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use proto::admin::v1::VerifyRequest;
+use proto::v1::{ActivateRequest, Signed};
+use tokio::task::JoinSet;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+use world::HostProcess;
+use world::asker::{Asker, NoAnswer, wire};
+
+use crate::slow::SlowHost;
+use crate::stage::{Stage, an_hour_ago, answered, machines_of, now};
+
+async fn refused(host: &HostProcess, request: ActivateRequest) -> Status {
+    wire(host.address()).unwrap().activate(request).await.unwrap_err()
+}
+
+fn reason(status: &Status) -> String {
+    let info = status.get_details_error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
+    assert_eq!(info.domain, "kms");
+    info.reason
+}
+
+/// An ask that would be counted as it is, to be spoilt.
+fn good_request(stage: &Stage) -> ActivateRequest {
+    let mut asker = Asker::new(&stage.shop).unwrap();
+    let ask = asker.compose(now());
+    asker.request(&ask)
+}
+
+async fn check_nothing_counted(host: &HostProcess) {
+    let verified = host.admin().await.unwrap().verify(VerifyRequest {}).await.unwrap().into_inner();
+    assert_eq!((verified.records, verified.products[0].count), (0, 0));
+    assert!(machines_of(host).await.is_empty());
+}
+
+#[tokio::test]
+async fn garbage_is_malformed() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let good = good_request(&stage).ask.unwrap();
+    let truncated = Signed { payload: good.payload.slice(..good.payload.len() / 2), ..good.clone() };
+    let noise = Signed { payload: Bytes::from_static(b"\xff\xfe noise"), ..good };
+    for ask in [None, Some(truncated), Some(noise)] {
+        let status = refused(&host, ActivateRequest { ask, ..ActivateRequest::default() }).await;
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::InvalidArgument, "MALFORMED"),
+            "{status:?}"
+        );
+    }
+    check_nothing_counted(&host).await;
+    assert!(2 <= answered(&host, "MALFORMED").await, "an administrator can see it");
+}
+
+#[tokio::test]
+async fn an_ask_of_more_than_16_kib_is_too_large() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let large = |held_chain_bytes| ActivateRequest {
+        held_chain: vec![0; held_chain_bytes].into(),
+        ..good_request(&stage)
+    };
+    let status = refused(&host, large(16 * 1024)).await;
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "TOO_LARGE"));
+    assert!(status.message().contains("16384"), "{}", status.message());
+    // One that nobody would read to its end is cut off by the transport.
+    assert_eq!(refused(&host, large(1 << 20)).await.code(), Code::OutOfRange);
+    check_nothing_counted(&host).await;
+}
+
+#[tokio::test]
+async fn an_ask_signed_by_another_key_is_refused() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let [good, anothers] = [good_request(&stage), good_request(&stage)].map(|request| request.ask.unwrap());
+    let ask = Some(Signed { payload: good.payload, ..anothers });
+    let status = refused(&host, ActivateRequest { ask, ..ActivateRequest::default() }).await;
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "SIGNATURE_BAD"));
+    check_nothing_counted(&host).await;
+}
+
+#[tokio::test]
+async fn with_a_full_queue_the_host_says_when_to_come_back() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let host = SlowHost::start(&home, 1).await;
+    let wire = wire(host.address).unwrap();
+    let ask = || {
+        let (mut asker, mut wire) = (Asker::new(&stage.shop).unwrap(), wire.clone());
+        async move { asker.ask(&mut wire, now()).await }
+    };
+    let mut at_the_disk = JoinSet::new();
+    at_the_disk.spawn(ask());
+    host.is_busy().await;
+
+    // One more has a place; the others have none.
+    let mut rest: JoinSet<_> = (0..3).map(|_| ask()).collect();
+    for _ in 0..2 {
+        let Err(NoAnswer::Unsigned(status)) = rest.join_next().await.unwrap().unwrap() else {
+            panic!("nobody can be counted while the disk stands still");
+        };
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "OVERLOADED"));
+        let retry = status.get_details_retry_info().unwrap().retry_delay;
+        assert_eq!(retry, Some(Duration::from_secs(15)));
+    }
+    host.go_on();
+    assert!(at_the_disk.join_next().await.unwrap().unwrap().is_ok());
+    assert!(rest.join_next().await.unwrap().unwrap().is_ok());
+}
