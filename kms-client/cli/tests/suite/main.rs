@@ -37,6 +37,13 @@ impl Machine {
         Machine { home: tempfile::tempdir().unwrap() }
     }
 
+    /// One on which the product has run.
+    fn begun() -> Machine {
+        let machine = Machine::new();
+        machine.answer(&["organisation", "show"]);
+        machine
+    }
+
     /// A file of the product's state.
     fn file(&self, name: &str) -> PathBuf {
         self.home.path().join(PRODUCT_ID).join(name)

@@ -5,8 +5,21 @@ use std::fs;
 use crate::{Machine, PRODUCT_ID};
 
 #[test]
-fn a_fresh_machine_is_in_grace_and_says_where_its_state_is() {
+fn looking_begins_nothing() {
     let machine = Machine::new();
+    let (code, text) = machine.answer(&["status"]);
+    assert_eq!(code, 0);
+    assert!(text.contains("not begun") && text.contains("nothing yet in"), "{text}");
+    assert_eq!(machine.json(&["status"])["state"], "not-begun");
+    assert!(
+        !machine.file("").exists(),
+        "a look by another user would leave files that the product cannot read"
+    );
+}
+
+#[test]
+fn a_fresh_machine_is_in_grace_and_says_where_its_state_is() {
+    let machine = Machine::begun();
     let (code, text) = machine.answer(&["status"]);
     assert_eq!(code, 0);
     for part in [
@@ -29,7 +42,7 @@ fn a_fresh_machine_is_in_grace_and_says_where_its_state_is() {
 
 #[test]
 fn a_damaged_state_is_named_once_and_the_machine_stays_the_same() {
-    let machine = Machine::new();
+    let machine = Machine::begun();
     let before = machine.json(&["status"])["machine"].clone();
     fs::write(machine.file("saved"), "garbage").unwrap();
     let (code, text) = machine.answer(&["status"]);
@@ -47,9 +60,10 @@ fn a_directory_that_cannot_be_made_is_said_plainly() {
     let file = machine.home.path().join("file");
     fs::write(&file, "").unwrap();
     let below = file.join("state");
-    let (code, text) = machine.answer(&["status", "--state", below.to_str().unwrap()]);
-    assert_eq!(code, 0);
-    assert!(text.contains("NOT KEPT: ") && text.contains("STATE_UNWRITABLE"), "{text}");
+    let (code, text) =
+        machine.answer(&["activate", "--host", "127.0.0.1:1", "--state", below.to_str().unwrap()]);
+    assert_eq!(code, 69);
+    assert!(text.contains("STATE_UNWRITABLE"), "{text}");
     let (code, line) = machine.failure(&["host", "set", "kms1", "--state", below.to_str().unwrap()]);
     assert_eq!((code, line.lines().count()), (74, 1));
     assert!(line.contains("make the directory writable"), "{line}");
@@ -76,7 +90,7 @@ fn hosts_that_are_set_go_before_those_of_the_product_until_they_are_cleared() {
 
 #[test]
 fn a_new_identity_is_made_only_when_that_is_meant() {
-    let machine = Machine::new();
+    let machine = Machine::begun();
     let before = machine.json(&["status"])["machine"].clone();
     let (code, line) = machine.failure(&["identity", "reset"]);
     assert_eq!((code, line.lines().count()), (64, 1));

@@ -31,7 +31,7 @@ fn a_product_file_is_read_strictly() {
         ),
     ] {
         fs::write(home.path().join("product.toml"), file).unwrap();
-        let (code, line) = failure(bare(&home, &["status", "--product", "product.toml"]));
+        let (code, line) = failure(bare(&home, &["discover", "--product", "product.toml"]));
         assert!(line.contains(complaint) && line.contains("kms-vendor product file"), "{line}");
         assert_eq!((code, line.lines().count()), (exit_code, 1), "{line}");
     }
