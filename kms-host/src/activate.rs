@@ -126,7 +126,7 @@ impl Host {
         let now = self.read_clocks();
         // 2
         let claimed = Ask::claimed_product(&incoming.ask);
-        let (ask, installed) = self.open(&incoming, now.wall).inspect_err(|unanswered| {
+        let (ask, installed) = self.open(&incoming, claimed, now.wall).inspect_err(|unanswered| {
             self.note_refusal(now.wall, None, claimed, &unanswered.cause);
         })?;
         let answer = match self.sighting(&ask, &incoming, installed, now).await {
@@ -179,12 +179,17 @@ impl Host {
     }
 
     /// Size, product and signatures: what has to hold before anybody is answered with a signature.
-    fn open(&self, incoming: &Incoming, now: Timestamp) -> Result<(Ask, &Installed), Unanswered> {
+    fn open(
+        &self,
+        incoming: &Incoming,
+        claimed: Option<ProductId>,
+        now: Timestamp,
+    ) -> Result<(Ask, &Installed), Unanswered> {
         if shared::MAX_MESSAGE_BYTES < incoming.size_bytes {
             return Err(Reason::TooLarge.with(&[("limit", &shared::MAX_MESSAGE_BYTES)]).into());
         }
         let malformed = |cause: &str| Unanswered::from(Reason::Malformed.with(&[("cause", &cause)]));
-        let product = Ask::claimed_product(&incoming.ask).ok_or_else(|| malformed("it names no product"))?;
+        let product = claimed.ok_or_else(|| malformed("it names no product"))?;
         let installed = self
             .certificates
             .current(product, now)

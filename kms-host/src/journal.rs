@@ -2,6 +2,7 @@
 //!
 //! It is for people who look, in memory and bounded. What has to last is in the ledger.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -31,27 +32,27 @@ pub struct Journal(Mutex<Pages>);
 
 #[derive(Debug, Default)]
 struct Pages {
-    tallies: BTreeMap<String, u64>,
+    tallies: BTreeMap<Cow<'static, str>, u64>,
     refusals: VecDeque<Refusal>,
 }
 
 impl Journal {
     /// Notes an answer that is no refusal.
     pub fn answered(&self, outcome: &'static str) {
-        *self.pages().tallies.entry(outcome.to_owned()).or_default() += 1;
+        *self.pages().tallies.entry(Cow::Borrowed(outcome)).or_default() += 1;
     }
 
     /// Notes a refusal.
     pub fn refused(&self, refusal: Refusal) {
         let mut pages = self.pages();
-        *pages.tallies.entry(refusal.cause.code.clone()).or_default() += 1;
+        *pages.tallies.entry(Cow::Owned(refusal.cause.code.clone())).or_default() += 1;
         pages.refusals.truncate(REFUSALS_KEPT - 1);
         pages.refusals.push_front(refusal);
     }
 
     /// How often each outcome occurred.
     pub fn tallies(&self) -> Vec<(String, u64)> {
-        self.pages().tallies.iter().map(|(outcome, times)| (outcome.clone(), *times)).collect()
+        self.pages().tallies.iter().map(|(outcome, times)| (outcome.to_string(), *times)).collect()
     }
 
     /// The latest refusals, newest first.

@@ -167,6 +167,7 @@ pub struct Chain(Arc<Links>);
 #[derive(Debug)]
 struct Links {
     encoded: Bytes,
+    digest: [u8; 32],
     host: HostCertificate,
     issuing: Option<IssuingCertificate>,
 }
@@ -196,7 +197,12 @@ impl Chain {
         if let Some(issuing) = &issuing {
             issuing.check_limits(&host)?;
         }
-        Ok(Chain(Arc::new(Links { encoded: encoded.clone(), host, issuing })))
+        Ok(Chain(Arc::new(Links {
+            encoded: encoded.clone(),
+            digest: envelope::digest(encoded),
+            host,
+            issuing,
+        })))
     }
 
     /// The host certificate.
@@ -211,7 +217,7 @@ impl Chain {
 
     /// SHA-256 of the exact bytes.
     pub fn digest(&self) -> [u8; 32] {
-        envelope::digest(&self.0.encoded)
+        self.0.digest
     }
 
     /// Whether every certificate of the chain is valid at this instant.
