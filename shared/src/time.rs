@@ -1,7 +1,7 @@
 //! Instants and the clock that shells pass in.
 //!
 //! An instant is milliseconds since the Unix epoch in UTC, as on the wire; a length of time is a
-//! [`Duration`](core::time::Duration). Instants come from other people's machines, so all arithmetic saturates.
+//! [`Duration`]. Instants come from other people's machines, so all arithmetic saturates.
 
 use core::fmt;
 use core::ops::{Add, Sub};
