@@ -22,9 +22,10 @@ use shared::answer::{self, Header, ShownLease};
 use shared::ask::{Ask, AskError, AskKind};
 use shared::certificate::{Chain, ChainError};
 use shared::count::{Decision, Outcome, Sighting};
-use shared::doubt::{self, HostClock, Reading, Skew};
+use shared::doubt::{self, Doubt, Era, HostClock, Reading, Skew};
 use shared::envelope::Kind;
 use shared::ids::{HostId, MachineId, ProductId};
+use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
 use shared::record::RecordState;
 use shared::serial::Mark;
@@ -102,7 +103,7 @@ impl Host {
         let now = Reading { wall: clock.now(), monotonic: clock.monotonic() };
         let own_clock = HostClock::start(now, ledger.last_time().await?, certificates.longest_window());
         if let Some(doubt) = own_clock.doubt() {
-            tracing::error!(%doubt, remedy = Reason::HostClock.remedy(), "the host doubts its clock");
+            log_doubt(&doubt);
         }
         Ok(Host {
             certificates,
@@ -129,38 +130,53 @@ impl Host {
         let (ask, installed) = self.open(&incoming, claimed, now.wall).inspect_err(|unanswered| {
             self.note_refusal(now.wall, None, claimed, &unanswered.cause);
         })?;
-        let answer = match self.sighting(&ask, &incoming, installed, now).await {
-            Err(Stop::Refuse(cause, ask_again)) => self.refuse(&ask, installed, now.wall, &cause, ask_again),
-            Err(Stop::Fail(unanswered)) => {
-                self.note_refusal(now.wall, Some(ask.machine()), Some(ask.product), &unanswered.cause);
-                return Err(unanswered);
-            }
-            Ok(sighting) => {
-                // 3
-                let outcome = self.queue.sight(sighting).await.map_err(|not_sighted| {
-                    let unanswered = Unanswered::from(not_sighted);
-                    self.note_refusal(now.wall, Some(ask.machine()), Some(ask.product), &unanswered.cause);
-                    unanswered
-                })?;
-                self.witness_agreement(now, &ask, &outcome);
-                // 4
-                self.compose(&ask, installed, now.wall, &outcome)
-            }
-        };
-        // 5
-        let (kind, payload) = answer;
-        let signed = self.signer.sign(kind, payload).await.map_err(|error| {
-            tracing::error!(%error, "an answer was not signed");
-            Unanswered { cause: Reason::LedgerFailed.into(), retry_in: Some(STOPPED_RETRY) }
+        let answered = self.answer(&ask, &incoming, installed, now).await.inspect_err(|unanswered| {
+            self.note_refusal(now.wall, Some(ask.machine()), Some(ask.product), &unanswered.cause);
         })?;
         // 7
         let has_chain = ask.chain_digest == Some(installed.chain.digest());
         let chain = if has_chain { Bytes::new() } else { installed.chain.encoded().clone() };
-        Ok(v1::Answer { signed: Some(signed), chain })
+        Ok(v1::Answer { signed: Some(answered), chain })
+    }
+
+    /// What becomes of an ask that its machine has signed.
+    async fn answer(
+        &self,
+        ask: &Ask,
+        incoming: &Incoming,
+        installed: &Installed,
+        now: Moment,
+    ) -> Result<v1::Signed, Unanswered> {
+        let policy = &installed.chain.host().policy;
+        // 2, 3
+        let composed = match self.decide(ask, incoming, installed, now).await {
+            Err(Stop::Fail(unanswered)) => return Err(unanswered),
+            Err(Stop::Refuse(cause, ask_again)) => self.compose_refusal(ask, now.wall, cause, ask_again),
+            // 4
+            Ok(outcome) => self.compose(ask, policy, now.wall, &outcome),
+        };
+        // 5
+        let signed = self.signer.sign(composed.kind, composed.payload).await.map_err(|error| {
+            tracing::error!(%error, "an answer was not signed");
+            Unanswered { cause: Reason::SignerFailed.into(), retry_in: Some(STOPPED_RETRY) }
+        })?;
+        // 6
+        match &composed.said {
+            Said::Refused(cause) => {
+                self.note_refusal(now.wall, Some(ask.machine()), Some(ask.product), cause);
+            }
+            Said::Answered { name, serial, count } => {
+                self.journal.answered(name);
+                let (edition, library) = (ask.edition.as_str(), ask.library_version.as_str());
+                let (machine, product) = (ask.machine(), ask.product);
+                tracing::info!(outcome = name, %machine, %product, serial, count, edition, library, "answered");
+            }
+        }
+        Ok(signed)
     }
 
     /// Why the host doubts its clock, if it does.
-    pub fn doubt(&self) -> Option<doubt::Doubt> {
+    pub fn doubt(&self) -> Option<Doubt> {
         self.read_clocks();
         self.own_clock().doubt()
     }
@@ -169,13 +185,14 @@ impl Host {
     ///
     /// # Errors
     /// The ledger could not be settled at this time; the doubt stays.
-    pub async fn confirm_clock(&self) -> Result<Option<doubt::Doubt>, Unanswered> {
+    pub async fn confirm_clock(&self) -> Result<Option<Doubt>, Unanswered> {
         let now = self.read_clocks();
-        let Some(doubt) = self.own_clock().doubt() else { return Ok(None) };
-        self.settle(now.wall).await?;
-        self.own_clock().confirm();
-        tracing::warn!(%doubt, now = %now.wall, "the administrator has confirmed the clock");
-        Ok(Some(doubt))
+        if self.own_clock().doubt().is_none() {
+            return Ok(None);
+        }
+        let ended = self.end_doubt(now).await?;
+        tracing::warn!(now = %now.wall, "the administrator has confirmed the clock");
+        Ok(ended)
     }
 
     /// Size, product and signatures: what has to hold before anybody is answered with a signature.
@@ -205,14 +222,14 @@ impl Host {
         Ok((ask, installed))
     }
 
-    /// The host's doubt, the machine's clock, the certificate, and the lease that is shown.
-    async fn sighting(
+    /// The host's doubt, the machine's clock, the certificate and the lease that is shown; then the ledger.
+    async fn decide(
         &self,
         ask: &Ask,
         incoming: &Incoming,
         installed: &Installed,
-        now: Reading,
-    ) -> Result<Sighting, Stop> {
+        now: Moment,
+    ) -> Result<Outcome, Stop> {
         self.check_clocks(ask, &installed.chain, now).await?;
         let certificate = installed.chain.host();
         installed.chain.check_valid_at(now.wall).map_err(|error| {
@@ -224,7 +241,7 @@ impl Host {
             };
             Stop::Refuse(cause, certificate.policy.retry_interval)
         })?;
-        Ok(Sighting {
+        let sighting = Sighting {
             product: ask.product,
             machine: ask.machine(),
             presented: Mark { serial: ask.serial, nonce: ask.nonce, asked_at: ask.asked_at },
@@ -235,11 +252,17 @@ impl Host {
             shown: self.shown_lease(ask, &incoming.held_chain, installed)?,
             at: now.wall,
             terms: terms(&installed.chain),
-        })
+        };
+        let outcome = self.queue.sight(sighting).await.map_err(|error| Stop::Fail(error.into()))?;
+        if outcome.known {
+            let mut own_clock = self.own_clock();
+            own_clock.witness(now.era, now.monotonic, ask.machine(), Skew::Agrees, u64::MAX);
+        }
+        Ok(outcome)
     }
 
     /// Refuses when either clock is wrong, and lets known machines say which one it is.
-    async fn check_clocks(&self, ask: &Ask, chain: &Chain, now: Reading) -> Result<(), Stop> {
+    async fn check_clocks(&self, ask: &Ask, chain: &Chain, now: Moment) -> Result<(), Stop> {
         let tolerance = chain.host().policy.clock_tolerance;
         let skew = Skew::of(ask.asked_at, now.wall, tolerance);
         let in_doubt = self.own_clock().doubt().is_some();
@@ -248,15 +271,15 @@ impl Host {
         }
         if self.is_known(ask).await? {
             let known = self.known_machines(now.wall).await?;
-            let ended = self.own_clock().witness(now.monotonic, ask.machine(), skew, known);
-            if ended {
+            let enough_agree = self.own_clock().witness(now.era, now.monotonic, ask.machine(), skew, known);
+            if enough_agree {
+                self.end_doubt(now).await.map_err(Stop::Fail)?;
                 tracing::warn!(now = %now.wall, "known machines agree with the clock: the doubt has ended");
-                self.settle(now.wall).await.map_err(Stop::Fail)?;
             }
         }
         if let Some(doubt) = self.own_clock().doubt() {
             if !in_doubt {
-                tracing::error!(%doubt, remedy = Reason::HostClock.remedy(), "the host doubts its clock");
+                log_doubt(&doubt);
             }
             return Err(Stop::Refuse(Reason::HostClock.with(&[("cause", &doubt)]), doubt::ASK_AGAIN));
         }
@@ -271,6 +294,12 @@ impl Host {
             ("host_time", &now.wall),
         ]);
         Err(Stop::Refuse(cause, chain.host().policy.retry_interval))
+    }
+
+    /// Settles the ledger at the wall clock, and ends the doubt after that: until then nobody is counted.
+    async fn end_doubt(&self, now: Moment) -> Result<Option<Doubt>, Unanswered> {
+        self.queue.settle(self.certificates.terms(now.wall), now.wall).await?;
+        Ok(self.own_clock().end(now.era))
     }
 
     /// What the lease that a machine shows proves; nothing where it shows none, or one that is not for here.
@@ -290,18 +319,28 @@ impl Host {
         }
         let certificate = installed.chain.host();
         let sibling = installed.verify_sibling(held_chain).ok().filter(|sibling| {
-            sibling.host().product == certificate.product
-                && sibling.host().organisation == certificate.organisation
+            let theirs = sibling.host();
+            let same_place =
+                (theirs.product, theirs.organisation) == (certificate.product, certificate.organisation);
+            same_place && theirs.test == certificate.test
         });
-        let shown = sibling.and_then(|sibling| ShownLease::open(signed, &sibling).ok());
+        let shown = sibling.and_then(|sibling| {
+            let shown = ShownLease::open(signed, &sibling).ok()?;
+            sibling.check_valid_at(shown.issued_at).is_ok().then_some(shown)
+        });
         if shown.is_none() {
             tracing::info!(machine = %ask.machine(), "the lease shown is not of this vendor and organisation, and counts for nothing");
         }
         Ok(shown)
     }
 
-    fn compose(&self, ask: &Ask, installed: &Installed, now: Timestamp, outcome: &Outcome) -> (Kind, Bytes) {
-        let policy = &installed.chain.host().policy;
+    fn compose(&self, ask: &Ask, policy: &Policy, now: Timestamp, outcome: &Outcome) -> Composed {
+        if outcome.ledger_is_behind {
+            tracing::warn!(
+                machine = %ask.machine(), product = %ask.product,
+                "a lease of this ledger is ahead of its record: the ledger was restored from a backup, or runs twice"
+            );
+        }
         let header = |serial| self.header(ask, serial, now);
         let (name, kind, payload, serial, count) = match outcome.decision {
             Decision::Lease { serial, grant } => {
@@ -317,36 +356,16 @@ impl Host {
                 ("RELEASED", Kind::Released, released.encode_to_vec(), serial, None)
             }
             Decision::Refused(reason) => {
-                return self.refuse(ask, installed, now, &reason.into(), policy.retry_interval);
+                return self.compose_refusal(ask, now, reason.into(), policy.retry_interval);
             }
         };
-        // 6
-        if outcome.ledger_is_behind {
-            tracing::error!(
-                machine = %ask.machine(), product = %ask.product,
-                "a lease of this ledger is ahead of its record: the ledger was restored from a backup, or runs twice"
-            );
-        }
-        self.journal.answered(name);
-        tracing::info!(
-            machine = %ask.machine(), product = %ask.product, serial, count,
-            edition = ask.edition.as_str(), library = ask.library_version.as_str(), "{name}"
-        );
-        (kind, payload.into())
+        Composed { kind, payload: payload.into(), said: Said::Answered { name, serial, count } }
     }
 
-    fn refuse(
-        &self,
-        ask: &Ask,
-        installed: &Installed,
-        now: Timestamp,
-        cause: &Cause,
-        ask_again: Duration,
-    ) -> (Kind, Bytes) {
-        // 6
-        self.note_refusal(now, Some(ask.machine()), Some(installed.chain.host().product), cause);
-        let refusal = answer::compose_refusal(&self.header(ask, ask.serial, now), cause, ask_again);
-        (Kind::Refusal, refusal.encode_to_vec().into())
+    fn compose_refusal(&self, ask: &Ask, now: Timestamp, cause: Cause, ask_again: Duration) -> Composed {
+        let refusal = answer::compose_refusal(&self.header(ask, ask.serial, now), &cause, ask_again);
+        let payload = refusal.encode_to_vec().into();
+        Composed { kind: Kind::Refusal, payload, said: Said::Refused(cause) }
     }
 
     fn header(&self, ask: &Ask, serial: u64, host_time: Timestamp) -> Header {
@@ -378,16 +397,6 @@ impl Host {
         self.journal.refused(Refusal { at, machine, product, cause: cause.clone() });
     }
 
-    fn witness_agreement(&self, now: Reading, ask: &Ask, outcome: &Outcome) {
-        if outcome.known {
-            self.own_clock().witness(now.monotonic, ask.machine(), Skew::Agrees, u64::MAX);
-        }
-    }
-
-    async fn settle(&self, now: Timestamp) -> Result<(), Unanswered> {
-        self.queue.settle(self.certificates.terms(now), now).await.map_err(Unanswered::from)
-    }
-
     async fn is_known(&self, ask: &Ask) -> Result<bool, Stop> {
         let record = self.ledger.record(ask.product, ask.machine()).await.map_err(failed)?;
         Ok(record.is_some_and(|record| record.state == RecordState::Active))
@@ -402,21 +411,45 @@ impl Host {
         Ok(known)
     }
 
-    fn read_clocks(&self) -> Reading {
-        let now = Reading { wall: self.clock.now(), monotonic: self.clock.monotonic() };
+    fn read_clocks(&self) -> Moment {
+        let (wall, monotonic) = (self.clock.now(), self.clock.monotonic());
         let mut own_clock = self.own_clock();
         let before = own_clock.doubt();
-        own_clock.read(now);
+        let era = own_clock.read(Reading { wall, monotonic });
         if let (None, Some(doubt)) = (before, own_clock.doubt()) {
-            tracing::error!(%doubt, remedy = Reason::HostClock.remedy(), "the host doubts its clock");
+            log_doubt(&doubt);
         }
-        now
+        Moment { wall, monotonic, era }
     }
 
     /// Never held across an await: a doubt is looked at, not waited under.
     fn own_clock(&self) -> MutexGuard<'_, HostClock> {
         self.own_clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The one moment of which everything about an ask speaks.
+#[derive(Clone, Copy)]
+struct Moment {
+    wall: Timestamp,
+    monotonic: Duration,
+    era: Era,
+}
+
+/// An answer that is ready to be signed, and what the log says of it.
+struct Composed {
+    kind: Kind,
+    payload: Bytes,
+    said: Said,
+}
+
+enum Said {
+    Answered { name: &'static str, serial: u64, count: Option<u64> },
+    Refused(Cause),
+}
+
+fn log_doubt(doubt: &Doubt) {
+    tracing::error!(%doubt, remedy = Reason::HostClock.remedy(), "the host doubts its clock");
 }
 
 /// Why an ask does not reach the ledger.
@@ -429,7 +462,7 @@ enum Stop {
 
 fn failed(error: LedgerError) -> Stop {
     tracing::error!(%error, "the ledger cannot be read");
-    Stop::Fail(Unanswered { cause: Reason::LedgerFailed.into(), retry_in: Some(STOPPED_RETRY) })
+    Stop::Fail(NotSighted::Failed.into())
 }
 
 impl From<Cause> for Unanswered {

@@ -72,7 +72,7 @@ fn code(cause: &Cause) -> Code {
         Some(Reason::Malformed | Reason::TooLarge | Reason::SignatureBad) => Code::InvalidArgument,
         Some(Reason::ProductUnknown) => Code::FailedPrecondition,
         Some(Reason::Overloaded) => Code::ResourceExhausted,
-        Some(Reason::LedgerFailed | Reason::Stopping) => Code::Unavailable,
+        Some(Reason::LedgerFailed | Reason::SignerFailed | Reason::Stopping) => Code::Unavailable,
         _ => Code::Internal,
     }
 }

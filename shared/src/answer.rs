@@ -140,16 +140,20 @@ impl Lease {
     /// certificate has ended.
     ///
     /// # Errors
-    /// It does not verify, or is another machine's or another installation's.
+    /// It does not verify, or is another product's, another machine's or another installation's.
     pub fn keep(
         signed: &v1::Signed,
         chain: &Bytes,
         roots: &Roots,
+        product: ProductId,
         machine: MachineId,
         fingerprint: Fingerprint,
     ) -> Result<Lease, AnswerError> {
         let chain = Chain::verify(chain, roots).map_err(AnswerError::Untrusted)?;
         let lease = Lease::open(signed, &chain)?;
+        if lease.header.product != product {
+            return Err(AnswerError::Mismatch("product"));
+        }
         if lease.header.machine != machine || lease.fingerprint.differs_from(&fingerprint) {
             return Err(AnswerError::Mismatch("machine"));
         }
@@ -251,6 +255,8 @@ pub struct ShownLease {
     pub serial: u64,
     /// When a host last saw the threshold met.
     pub threshold_met_at: Timestamp,
+    /// When it was issued, by the host's clock.
+    pub issued_at: Timestamp,
 }
 
 impl ShownLease {
@@ -260,8 +266,8 @@ impl ShownLease {
     /// It is not signed by this chain's host.
     pub fn open(signed: &v1::Signed, chain: &Chain) -> Result<ShownLease, AnswerError> {
         let Lease { header, threshold_met_at, .. } = Lease::open(signed, chain)?;
-        let Header { machine, ledger, serial, .. } = header;
-        Ok(ShownLease { machine, ledger, serial, threshold_met_at })
+        let Header { machine, ledger, serial, host_time: issued_at, .. } = header;
+        Ok(ShownLease { machine, ledger, serial, threshold_met_at, issued_at })
     }
 }
 

@@ -137,7 +137,9 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     let known = record.is_some_and(|record| record.state == RecordState::Active);
     let ledger_is_behind = match (&record, &sighting.shown) {
         (Some(record), Some(shown)) => {
-            shown.machine == machine && shown.ledger == rows.ledger() && record.serial < shown.serial
+            let ours = shown.machine == machine && shown.ledger == rows.ledger();
+            // A lease from before the record was given without one, to a machine that kept no state.
+            ours && record.serial < shown.serial && record.seen_at < shown.issued_at
         }
         _ => false,
     };
@@ -145,7 +147,8 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     if record.is_some_and(|record| record.state == RecordState::Blocked) {
         return outcome(Decision::Refused(Reason::Blocked));
     }
-    if !sighting.kept {
+    // A machine that is known keeps state, whatever it says: it is not answered beside its record.
+    if !sighting.kept && record.is_none() {
         let decision = pass_by(rows, sighting, &mut tally, now)?;
         rows.put_last_time(now);
         return outcome(decision);
@@ -366,15 +369,17 @@ fn grant(sighting: &Sighting, tally: &mut Tally, now: Timestamp) -> Option<Grant
     let count = tally.total;
     if u64::from(sighting.terms.threshold) <= count {
         tally.threshold_met_at = Some(now);
-        return Some(Grant { count, threshold_met_at: now });
+        // In the lease the evidence is not later than the host's own time, which ledger time may be ahead of.
+        return Some(Grant { count, threshold_met_at: sighting.at });
     }
     let names_the_asker =
         |shown: &ShownLease| shown.machine == sighting.machine || sighting.replaces == Some(shown.machine);
     // Evidence from a time that has not come yet would outlive its window; it is not cut to now, which would renew it.
-    let has_come = |shown: &ShownLease| shown.threshold_met_at <= now + sighting.terms.clock_tolerance;
+    let has_come =
+        |shown: &ShownLease| shown.threshold_met_at <= sighting.at + sighting.terms.clock_tolerance;
     let shown = sighting.shown.filter(|shown| names_the_asker(shown) && has_come(shown))?;
-    let threshold_met_at =
-        tally.threshold_met_at.map_or(shown.threshold_met_at, |own| own.max(shown.threshold_met_at));
+    let own = tally.threshold_met_at.map(|own| own.min(sighting.at));
+    let threshold_met_at = own.map_or(shown.threshold_met_at, |own| own.max(shown.threshold_met_at));
     (now.since(threshold_met_at) < sighting.terms.count_window).then_some(Grant { count, threshold_met_at })
 }
 

@@ -110,11 +110,19 @@ impl fmt::Display for Doubt {
     }
 }
 
+/// How many doubts a clock had begun when it was read. A word about the time that was formed under an earlier era says
+/// nothing about the clock of this one: asks are under way while a clock jumps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Era(u64);
+
 /// The host's judgement of its own clock.
 #[derive(Debug)]
 pub struct HostClock {
+    /// Both clocks at the start, or when the last doubt ended: small steps add up from there.
+    base: Reading,
     last: Reading,
     doubt: Option<Doubt>,
+    era: u64,
     agreed_at: Option<Duration>,
     agreeing: Vec<MachineId>,
     ahead: Vec<(MachineId, Duration)>,
@@ -132,7 +140,7 @@ impl HostClock {
             late.then_some(Doubt::LongAfterLastCommit { last_commit })
         });
         let (agreeing, ahead, behind) = (Vec::new(), Vec::new(), Vec::new());
-        HostClock { last: now, doubt, agreed_at: None, agreeing, ahead, behind }
+        HostClock { base: now, last: now, doubt, era: 0, agreed_at: None, agreeing, ahead, behind }
     }
 
     /// Why the clock is doubted, if it is.
@@ -140,21 +148,33 @@ impl HostClock {
         self.doubt
     }
 
-    /// What the clocks say now. Notices when they have parted since the last reading.
-    pub fn read(&mut self, now: Reading) {
-        let waited = now.monotonic.saturating_sub(self.last.monotonic);
-        let expected = self.last.wall + waited;
+    /// What the clocks say now. Notices when they have parted since the start, or since the last doubt ended.
+    pub fn read(&mut self, now: Reading) -> Era {
         self.last = now;
+        let expected = self.base.wall + now.monotonic.saturating_sub(self.base.monotonic);
         let by = now.wall.apart(expected);
         if PARTED < by && self.doubt.is_none() {
             self.begin(Doubt::Jumped { by, forward: expected < now.wall });
         }
+        Era(self.era)
     }
 
-    /// What a known machine (one with an active record) says of the time; `known` is how many there are.
+    /// What a known machine (one with an active record) says of the time, beside a reading of this era; `known` is how
+    /// many there are.
     ///
-    /// Returns whether this ended a doubt: the ledger then has to be settled at the wall clock before it counts again.
-    pub fn witness(&mut self, monotonic: Duration, machine: MachineId, skew: Skew, known: u64) -> bool {
+    /// Returns whether enough of them agree to end a doubt: the ledger then has to be settled at the wall clock, and
+    /// the doubt [ended](HostClock::end) after that, so that nobody is counted in between.
+    pub fn witness(
+        &mut self,
+        era: Era,
+        monotonic: Duration,
+        machine: MachineId,
+        skew: Skew,
+        known: u64,
+    ) -> bool {
+        if era != Era(self.era) {
+            return false;
+        }
         let quorum = usize::try_from(known.clamp(1, QUORUM)).unwrap_or(usize::MAX);
         match skew {
             Skew::Agrees => self.agrees(monotonic, machine, quorum),
@@ -165,9 +185,14 @@ impl HostClock {
         }
     }
 
-    /// The administrator says that the clock is right. Returns the doubt that this ended.
-    pub fn confirm(&mut self) -> Option<Doubt> {
+    /// Ends the doubt of this era, if it is still that one: enough machines agree, or the administrator says that the
+    /// clock is right. The ledger has been settled. Returns the doubt that this ended.
+    pub fn end(&mut self, era: Era) -> Option<Doubt> {
+        if era != Era(self.era) {
+            return None;
+        }
         self.forget();
+        self.base = self.last;
         self.doubt.take()
     }
 
@@ -178,33 +203,29 @@ impl HostClock {
             self.behind.clear();
             return false;
         }
-        if !self.agreeing.contains(&machine) {
+        if !self.agreeing.contains(&machine) && self.agreeing.len() < quorum {
             self.agreeing.push(machine);
         }
-        let ended = quorum <= self.agreeing.len();
-        if ended {
-            self.forget();
-            self.agreed_at = Some(monotonic);
-            self.doubt = None;
-        }
-        ended
+        quorum <= self.agreeing.len()
     }
 
     fn is_out(&mut self, monotonic: Duration, machine: MachineId, ahead: bool, quorum: usize) {
         let lives = |at: Duration| monotonic.saturating_sub(at) < WITNESS_LIFE;
         let out = if ahead { &mut self.ahead } else { &mut self.behind };
         out.retain(|(other, at)| *other != machine && lives(*at));
-        out.push((machine, monotonic));
-        if out.len() < quorum || self.agreed_at.is_some_and(lives) || self.doubt.is_some() {
-            // Never more than decide: the list stays small whoever asks.
-            out.truncate(quorum);
-            return;
+        if out.len() == quorum {
+            // Never more than decide, the freshest of them: the list stays small whoever asks.
+            out.remove(0);
         }
-        self.begin(Doubt::Outvoted { machines_ahead: ahead });
+        out.push((machine, monotonic));
+        if quorum <= out.len() && !self.agreed_at.is_some_and(lives) && self.doubt.is_none() {
+            self.begin(Doubt::Outvoted { machines_ahead: ahead });
+        }
     }
 
     fn begin(&mut self, doubt: Doubt) {
         self.forget();
+        self.era += 1;
         self.doubt = Some(doubt);
     }
 
@@ -241,6 +262,24 @@ mod tests {
         HostClock::start(reading(wall, Duration::ZERO), last_commit, WINDOW)
     }
 
+    /// A word of this era.
+    fn witness(
+        clock: &mut HostClock,
+        monotonic: Duration,
+        machine: MachineId,
+        skew: Skew,
+        known: u64,
+    ) -> bool {
+        let era = Era(clock.era);
+        clock.witness(era, monotonic, machine, skew, known)
+    }
+
+    /// What the host does when enough agree, or when the administrator says so.
+    fn end(clock: &mut HostClock) -> Option<Doubt> {
+        let era = Era(clock.era);
+        clock.end(era)
+    }
+
     #[test]
     fn a_new_ledger_has_no_doubt() {
         assert_eq!(started(at(0), None).doubt(), None);
@@ -274,52 +313,53 @@ mod tests {
     #[test]
     fn three_known_machines_outvote_a_clock_unless_one_agrees() {
         let mut clock = started(at(0), None);
-        clock.witness(HOUR, machine(1), Skew::Behind, 100);
-        clock.witness(HOUR, machine(1), Skew::Behind, 100);
-        clock.witness(HOUR, machine(2), Skew::Behind, 100);
-        clock.witness(HOUR, machine(3), Skew::Ahead, 100);
+        witness(&mut clock, HOUR, machine(1), Skew::Behind, 100);
+        witness(&mut clock, HOUR, machine(1), Skew::Behind, 100);
+        witness(&mut clock, HOUR, machine(2), Skew::Behind, 100);
+        witness(&mut clock, HOUR, machine(3), Skew::Ahead, 100);
         assert_eq!(
             clock.doubt(),
             None,
             "the same machine twice is one, and another direction is another matter"
         );
-        clock.witness(HOUR, machine(4), Skew::Behind, 100);
+        witness(&mut clock, HOUR, machine(4), Skew::Behind, 100);
         assert_eq!(clock.doubt(), Some(Doubt::Outvoted { machines_ahead: false }));
 
         let mut clock = started(at(0), None);
-        clock.witness(Duration::ZERO, machine(9), Skew::Agrees, 100);
+        witness(&mut clock, Duration::ZERO, machine(9), Skew::Agrees, 100);
         for number in 1..=3 {
-            clock.witness(Duration::from_mins(59), machine(number), Skew::Behind, 100);
+            witness(&mut clock, Duration::from_mins(59), machine(number), Skew::Behind, 100);
         }
         assert_eq!(clock.doubt(), None, "one has agreed in the last hour");
-        clock.witness(HOUR, machine(4), Skew::Behind, 100);
+        witness(&mut clock, HOUR, machine(4), Skew::Behind, 100);
         assert!(clock.doubt().is_some(), "and its word has lapsed");
     }
 
     #[test]
     fn where_fewer_than_three_are_known_all_of_them_decide() {
         let mut clock = started(at(0), None);
-        clock.witness(HOUR, machine(1), Skew::Ahead, 2);
+        witness(&mut clock, HOUR, machine(1), Skew::Ahead, 2);
         assert_eq!(clock.doubt(), None);
-        clock.witness(HOUR, machine(2), Skew::Ahead, 2);
+        witness(&mut clock, HOUR, machine(2), Skew::Ahead, 2);
         assert!(clock.doubt().is_some());
-        assert!(!clock.witness(HOUR, machine(1), Skew::Agrees, 2));
-        assert!(clock.witness(HOUR, machine(2), Skew::Agrees, 2));
-        assert_eq!(clock.doubt(), None);
+        assert!(!witness(&mut clock, HOUR, machine(1), Skew::Agrees, 2));
+        assert!(witness(&mut clock, HOUR, machine(2), Skew::Agrees, 2));
+        assert!(end(&mut clock).is_some() && clock.doubt().is_none());
     }
 
     #[test]
     fn a_doubt_ends_when_three_agree_or_when_it_is_confirmed() {
         let mut clock = started(at(0), Some(at(24)));
-        assert!(!clock.witness(HOUR, machine(1), Skew::Agrees, 50));
-        assert!(!clock.witness(HOUR, machine(1), Skew::Agrees, 50));
-        assert!(!clock.witness(HOUR, machine(2), Skew::Agrees, 50));
-        assert!(clock.witness(HOUR, machine(3), Skew::Agrees, 50));
-        assert_eq!(clock.doubt(), None);
+        assert!(!witness(&mut clock, HOUR, machine(1), Skew::Agrees, 50));
+        assert!(!witness(&mut clock, HOUR, machine(1), Skew::Agrees, 50));
+        assert!(!witness(&mut clock, HOUR, machine(2), Skew::Agrees, 50));
+        assert!(witness(&mut clock, HOUR, machine(3), Skew::Agrees, 50));
+        assert!(clock.doubt().is_some(), "until the ledger is settled nobody is counted");
+        assert!(end(&mut clock).is_some() && clock.doubt().is_none());
 
         let mut clock = started(at(0), Some(at(24)));
-        assert_eq!(clock.confirm(), Some(Doubt::BeforeLastCommit { last_commit: at(24) }));
-        assert_eq!((clock.confirm(), clock.doubt()), (None, None));
+        assert_eq!(end(&mut clock), Some(Doubt::BeforeLastCommit { last_commit: at(24) }));
+        assert_eq!((end(&mut clock), clock.doubt()), (None, None));
     }
 
     #[test]
@@ -329,5 +369,45 @@ mod tests {
         assert_eq!(Skew::of(at(4) + Duration::from_millis(1), at(0), tolerance), Skew::Ahead);
         assert_eq!(Skew::of(at(-4), at(0), tolerance), Skew::Agrees);
         assert_eq!(Skew::of(at(0) - DAY, at(0), tolerance), Skew::Behind);
+    }
+
+    /// Sixty machines were renewing when the clock was set back by ten hours. Their words, formed before, had ended the
+    /// doubt at once, and for an hour nobody could outvote the clock.
+    #[test]
+    fn what_was_said_before_a_doubt_began_does_not_end_it() {
+        let mut clock = started(at(0), None);
+        let before = clock.read(reading(at(1), HOUR));
+        let after = clock.read(reading(at(-9), HOUR));
+        assert!(clock.doubt().is_some());
+        for number in 1..=3 {
+            assert!(!clock.witness(before, HOUR, machine(number), Skew::Agrees, 60));
+        }
+        assert_eq!((clock.end(before), clock.doubt().is_some()), (None, true));
+        assert!(!clock.witness(after, HOUR, machine(4), Skew::Agrees, 60), "one is not three");
+    }
+
+    #[test]
+    fn small_steps_add_up_and_the_end_of_a_doubt_begins_anew() {
+        let mut clock = started(at(0), None);
+        clock.read(reading(at(0) + Duration::from_mins(59), Duration::ZERO));
+        assert_eq!(clock.doubt(), None);
+        clock.read(reading(at(0) + Duration::from_mins(61), Duration::ZERO));
+        assert!(clock.doubt().is_some());
+        assert!(end(&mut clock).is_some());
+        clock.read(reading(at(2), Duration::ZERO));
+        assert_eq!(clock.doubt(), None, "from 61 minutes to 120");
+    }
+
+    #[test]
+    fn the_freshest_words_count() {
+        let mut clock = started(at(0), None);
+        for (minute, number) in [(0, 1), (40, 2), (50, 3), (70, 4)] {
+            // One agrees at first, so that nothing is decided before the 70th minute.
+            if minute == 0 {
+                witness(&mut clock, Duration::from_mins(10), machine(9), Skew::Agrees, 100);
+            }
+            witness(&mut clock, Duration::from_mins(minute), machine(number), Skew::Behind, 100);
+        }
+        assert!(clock.doubt().is_some(), "the machines of minutes 40, 50 and 70");
     }
 }

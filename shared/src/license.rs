@@ -31,6 +31,10 @@ impl Setup {
 /// The clock tolerance of a machine that has seen no certificate.
 const FIRST_TOLERANCE: Duration = Duration::from_hours(4);
 
+/// Who was refused asks no sooner than this, unless its own step is shorter. What is to be done at once is done within
+/// the round.
+const REFUSED_WAIT: Duration = Duration::from_secs(5);
+
 /// Nobody asks faster than this, whatever an answer says: a loop of asks helps nobody.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 
@@ -345,7 +349,7 @@ impl License {
                     self.facts.clock_ahead_ms = None;
                 }
                 let step = self.failed(now);
-                self.ask_in(now, draw.earlier(refused.ask_again.min(step)));
+                self.ask_in(now, draw.earlier(refused.ask_again.max(REFUSED_WAIT).min(step)));
             }
             Event::Failed { code, ask_again } => {
                 self.facts.last_reason = code.into();

@@ -118,6 +118,9 @@ reasons! {
     LedgerFailed "LEDGER_FAILED" Host
         "the host could not write to its disk"
         "look at the host's log and disk; it has stopped so that nothing unwritten is acknowledged"
+    SignerFailed "SIGNER_FAILED" Host
+        "the host could not use its signing key"
+        "look at the host's log and at the key that it signs with"
     Stopping "STOPPING" Nobody
         "the host is being stopped"
         "nothing: the next host is asked, or this one when it is back"

@@ -50,7 +50,7 @@ impl Ledger for MemoryLedger {
         let mut rows = Overlay::new(&*entries, &self.meta);
         let outcomes: Result<Vec<_>, _> = batch.iter().map(|sighting| rows.decide(sighting)).collect();
         if outcomes.is_ok() {
-            let changes = rows.take_changes();
+            let changes = rows.into_changes();
             write(&mut entries, changes);
         }
         outcomes
@@ -63,7 +63,7 @@ impl Ledger for MemoryLedger {
         for (product, terms) in &products {
             count::settle(&mut rows, *product, terms, now)?;
         }
-        let changes = rows.take_changes();
+        let changes = rows.into_changes();
         write(&mut entries, changes);
         Ok(())
     }

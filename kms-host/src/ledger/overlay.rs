@@ -61,7 +61,12 @@ impl<'a, B: Base> Overlay<'a, B> {
         self.changes.len()
     }
 
-    /// Gives out the writes so far. Whoever takes them writes them before the next scan.
+    /// Gives out the writes, and is done.
+    pub(crate) fn into_changes(self) -> Changes {
+        self.changes
+    }
+
+    /// Gives out the writes so far, to go on after them. Whoever takes them writes them before the next scan.
     pub(crate) fn take_changes(&mut self) -> Changes {
         let changes = mem::take(&mut self.changes);
         self.known.extend(changes.clone());

@@ -203,7 +203,7 @@ impl Disk {
             self.write_if_full(&mut rows)?;
             outcomes.push(rows.decide(sighting)?);
         }
-        self.write(rows.take_changes())?;
+        self.write(rows.into_changes())?;
         self.store.sync()?;
         Ok(outcomes)
     }
@@ -215,7 +215,7 @@ impl Disk {
             self.write_if_full(&mut rows)?;
             count::settle(&mut rows, *product, terms, now)?;
         }
-        self.write(rows.take_changes())?;
+        self.write(rows.into_changes())?;
         Ok(self.store.sync()?)
     }
 

@@ -25,7 +25,13 @@ const MOMENT: Duration = Duration::from_millis(1);
 fn from_sibling(threshold_met_at: Timestamp) -> Machine {
     let mut machine = Machine::new();
     machine.serial = 4;
-    machine.lease = Some(ShownLease { machine: machine.id, ledger: SIBLING, serial: 4, threshold_met_at });
+    machine.lease = Some(ShownLease {
+        machine: machine.id,
+        ledger: SIBLING,
+        serial: 4,
+        threshold_met_at,
+        issued_at: START,
+    });
     machine
 }
 
@@ -108,6 +114,7 @@ async fn a_ledger_that_was_set_back_raises_one_alarm_and_learns(kind: Kind) {
             ledger: LEDGER,
             serial: 9,
             threshold_met_at: START - 40 * DAY,
+            issued_at: START + MOMENT,
         });
     }
     let noticed = START + HOUR;

@@ -236,7 +236,8 @@ impl Model {
         }
         let now = self.ledger_time(sighting.at);
         self.last_time = Some(now);
-        if sighting.kept {
+        // A machine that is known keeps state, whatever it says.
+        if sighting.kept || self.machines.contains_key(&(sighting.product, sighting.machine)) {
             self.enter(sighting, outcome, now);
         }
         let count = self.count(sighting.product, now, sighting.terms.count_window);

@@ -227,6 +227,7 @@ impl Machine {
                     ledger: LEDGER,
                     serial,
                     threshold_met_at: grant.threshold_met_at,
+                    issued_at: grant.threshold_met_at,
                 });
             }
             Decision::Released { .. } => self.lease = None,

@@ -11,7 +11,7 @@ use shared::answer::{
 use shared::ask::AskKind;
 use shared::certificate::{Chain, HostCertificate, choose};
 use shared::envelope::Kind;
-use shared::ids::{CertificateId, Fingerprint, HostId, MachineId, Nonce};
+use shared::ids::{CertificateId, Fingerprint, HostId, MachineId, Nonce, ProductId};
 use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
@@ -421,14 +421,15 @@ fn an_issuing_certificate_signs_within_its_time_and_its_limits() {
 
 /// What was accepted is used to its own end, also when its certificate has ended: no time is looked at here.
 #[test]
-fn a_lease_outlives_its_certificate_and_not_its_machine() {
+fn a_lease_outlives_its_certificate_and_neither_its_machine_nor_its_product() {
     let mut scene = Scene::new();
     scene.certificate(|c| c.not_after = NOW + DAY);
     let signed = kit::key(Who::Host).sign(Kind::Lease, &scene.lease());
-    let keep = |machine: MachineId, fingerprint: Fingerprint| {
-        Lease::keep(&signed, &scene.chain, &kit::roots(), machine, fingerprint)
+    let keep_for = |product: ProductId, machine: MachineId, fingerprint: Fingerprint| {
+        Lease::keep(&signed, &scene.chain, &kit::roots(), product, machine, fingerprint)
             .map(|lease| lease.expires_at().to_string())
     };
+    let keep = |machine, fingerprint| keep_for(kit::PRODUCT, machine, fingerprint);
     let machine = scene.expected.machine;
     let other = Fingerprint::of_machine(kit::PRODUCT, b"another installation");
     expect![[r#"Ok("2027-05-21 00:00:00Z")"#]].assert_eq(&format!("{:?}", keep(machine, kit::fingerprint())));
@@ -436,6 +437,9 @@ fn a_lease_outlives_its_certificate_and_not_its_machine() {
     expect![[r#"Err(Mismatch("machine"))"#]].assert_eq(&format!("{:?}", keep(machine, other)));
     expect![[r#"Err(Mismatch("machine"))"#]]
         .assert_eq(&format!("{:?}", keep(MachineId::from_bytes([1; 16]), kit::fingerprint())));
+    let sold_beside_it = ProductId::from_bytes([0xA1; 16]);
+    expect![[r#"Err(Mismatch("product"))"#]]
+        .assert_eq(&format!("{:?}", keep_for(sold_beside_it, machine, Fingerprint::NONE)));
 }
 
 #[test]

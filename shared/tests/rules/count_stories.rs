@@ -55,8 +55,13 @@ fn again(number: u64, serial: u64, at: Timestamp) -> Sighting {
 }
 
 fn showing(mut sighting: Sighting, machine: MachineId, threshold_met_at: Timestamp) -> Sighting {
-    sighting.shown =
-        Some(ShownLease { machine, ledger: LedgerId::from_bytes([0xCF; 16]), serial: 0, threshold_met_at });
+    sighting.shown = Some(ShownLease {
+        machine,
+        ledger: LedgerId::from_bytes([0xCF; 16]),
+        serial: 0,
+        threshold_met_at,
+        issued_at: NOW,
+    });
     sighting
 }
 
@@ -315,6 +320,23 @@ fn a_machine_without_state_is_licensed_by_others_and_leaves_one_number_a_day() {
     assert_eq!(books.unkept.values().copied().collect::<Vec<_>>(), [2, 1]);
 }
 
+/// A machine with a record could otherwise be licensed beside it, and show a lease that no record explains.
+#[test]
+fn a_machine_that_is_known_keeps_state_whatever_it_says() {
+    let mut books = books_of(25);
+    let mut sighting = again(3, 1, NOW);
+    sighting.kept = false;
+    check(&mut books, sighting, expect!["lease 2, count 25, met 0 s"]);
+    assert!(books.unkept.is_empty());
+}
+
+/// Ledger time may be ahead of the wall clock; a lease whose evidence lay after its own time would be refused.
+#[test]
+fn evidence_is_never_later_than_the_hosts_own_time() {
+    let mut books = books_of(25);
+    check(&mut books, again(3, 1, NOW - HOUR), expect!["lease 2, count 25, met 1 h"]);
+}
+
 #[test]
 fn a_blocked_machine_is_refused_and_not_counted() {
     let mut books = books_of(25);
@@ -331,13 +353,18 @@ fn a_lease_ahead_of_its_own_ledger_says_that_the_ledger_was_restored() {
     let mut books = books_of(1);
     let shown = |ledger: LedgerId, serial: u64| {
         let mut sighting = showing(again(0, serial, NOW), machine(0), NOW);
-        sighting.shown = sighting.shown.map(|shown| ShownLease { ledger, serial, ..shown });
+        sighting.shown =
+            sighting.shown.map(|shown| ShownLease { ledger, serial, issued_at: NOW + MS, ..shown });
         sighting
     };
     let sibling = LedgerId::from_bytes([0xCF; 16]);
     assert!(!books.clone().sight(&shown(kit::LEDGER, 1)).ledger_is_behind);
     assert!(!books.clone().sight(&shown(sibling, 9)).ledger_is_behind);
     assert!(books.clone().sight(&shown(kit::LEDGER, 2)).ledger_is_behind);
+    // A lease from before the record was given to a machine that kept no state, and is nothing to be alarmed about.
+    let mut before = shown(kit::LEDGER, 2);
+    before.shown = before.shown.map(|shown| ShownLease { issued_at: NOW, ..shown });
+    assert!(!books.clone().sight(&before).ledger_is_behind);
     // It is relearnt at once: the next ask of this machine raises no alarm.
     books.sight(&shown(kit::LEDGER, 9));
     let outcome = books.sight(&again(0, 10, NOW));

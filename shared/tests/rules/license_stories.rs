@@ -354,13 +354,13 @@ fn a_hostile_wait_is_neither_a_loop_nor_a_standstill() {
         7d          CHAIN_NEEDED again=0
         ",
         expect![[r#"
-            0           BLOCKED again=0: in grace until 25d (Silent); asks 50ms
+            0           BLOCKED again=0: in grace until 25d (Silent); asks 5s
             0           BLOCKED again=36500d: in grace until 25d (Silent); asks 2h
             0           waiting again=0: in grace until 25d (Silent); asks 50ms
             0           waiting again=36500d: in grace until 25d (Silent); asks 2h
             0           leased: licensed until 180d (Silent); asks 7d
             7d          BLOCKED again=36500d: licensed until 180d (Silent); asks 7d+2h
-            7d          CHAIN_NEEDED again=0: licensed until 180d (Silent); asks 7d+50ms
+            7d          CHAIN_NEEDED again=0: licensed until 180d (Silent); asks 7d+5s
         "#]],
     );
 }
