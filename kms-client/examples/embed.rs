@@ -1,7 +1,7 @@
 //! The vendor's whole side on one screen: a product that is licensed.
 //!
 //! A real product has its id and roots compiled in. Here they come from a file that `kms-vendor product file` has
-//! written, so that it can be tried: `cargo run -p kms-client --example embed -- PRODUCT.toml [STATE-DIR]`. Hosts are
+//! written, so that it can be tried: `cargo run -p kms-client --example embed -- PRODUCT.toml STATE-DIR`. Hosts are
 //! found in DNS, or named in the environment: `KMS_HOSTS=localhost`. It runs until Enter is pressed.
 
 use std::error::Error;
@@ -16,7 +16,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let file: toml::Table = std::fs::read_to_string(file)?.parse()?;
     let roots = [bytes(&file["roots"][0])?, bytes(&file["roots"][1])?];
     let product = Product::new(bytes(&file["id"])?, "Atlas", roots);
-    let state_dir = arguments.next().map_or_else(std::env::temp_dir, Into::into);
+    // A product names the directory that its installer makes. Never one that everybody may write to, such as /tmp.
+    let state_dir = arguments.next().ok_or("name the directory that is to keep the state")?;
 
     // 1 build: reads the state, asks nobody  2 spawn the one loop  3 show what changes.
     let license = Client::builder(product).state_dir(state_dir).build()?;

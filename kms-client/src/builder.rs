@@ -85,7 +85,8 @@ impl Builder {
     }
 
     /// What tells this installation from its copies, where the operating system has no machine id that every user can
-    /// read (macOS, Windows), or in a test. Only a keyed hash of it leaves the machine.
+    /// read (macOS, Windows), or in a test. Only a keyed hash of it leaves the machine. No bytes say that nothing does:
+    /// such machines are not taken for copies of each other.
     pub fn fingerprint_source(mut self, bytes: impl Into<Vec<u8>>) -> Builder {
         self.fingerprint_source = Some(bytes.into());
         self
@@ -105,9 +106,10 @@ impl Builder {
     /// # Errors
     /// What the vendor has to mend, or a state that cannot be read at all.
     pub fn build(self) -> Result<Client, BuildError> {
-        let fingerprint = self.fingerprint_source.as_ref();
-        let fingerprint =
-            fingerprint.map(|source| Fingerprint::of_machine(self.product.product_id(), source));
+        let fingerprint = self.fingerprint_source.as_ref().map(|source| {
+            let given = Some(source).filter(|source| !source.is_empty());
+            given.map_or(Fingerprint::NONE, |id| Fingerprint::of_machine(self.product.product_id(), id))
+        });
         let terms = self.product.check(fingerprint)?;
         let hosts = self.hosts.iter().map(|host| host.parse()).collect::<Result<_, _>>();
         let places = Places {

@@ -156,7 +156,7 @@ impl Client {
             text.push_str(&host.to_string());
             text.push('\n');
         }
-        self.change_hosts(move |home| home.write(HOSTS, text.as_bytes())).await
+        self.change_hosts(move |home| home.write_hosts(text.as_bytes())).await
     }
 
     /// Removes the file `hosts` beside the state.

@@ -1,15 +1,17 @@
 //! Where the state lies: `<directory>/<product>/` with `identity`, `identity.next`, `saved`, `hosts` and `lock`.
 //!
 //! This file knows names, permissions and how to write so that a crash leaves either the old or the new: a temporary
-//! beside it, flushed, renamed, and the directory flushed. What the files mean is told in `identity` and `saved`, what
-//! becomes of them in `installation`. `docs/protocol.md` 7.
+//! beside it, flushed, renamed, and the directory flushed. How one file is opened and made is told in `files`, what the
+//! files mean in `identity` and `saved`, what becomes of them in `installation`. `docs/protocol.md` 7.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use shared::ids::ProductId;
 use zeroize::Zeroizing;
+
+use crate::{files, random};
 
 pub(crate) const IDENTITY: &str = "identity";
 /// A new key, made because a host named a copy, that holds no lease yet.
@@ -17,9 +19,6 @@ pub(crate) const PENDING: &str = "identity.next";
 pub(crate) const SAVED: &str = "saved";
 pub(crate) const HOSTS: &str = "hosts";
 const LOCK: &str = "lock";
-
-/// No file of ours comes near this; one that is larger is not ours, and is not read into memory.
-const FILE_MAX_BYTES: u64 = 1 << 20;
 
 /// Where a client keeps its state, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +129,7 @@ impl Home {
         if !self.keeps() {
             return Ok(Some(Lock { file: None }));
         }
-        let file = open_lock(self.path())?;
+        let file = files::open_lock(&self.path().join(LOCK))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock { file: Some(file) })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -143,23 +142,36 @@ impl Home {
         if matches!(self.keeping, Keeping::NotKept { .. }) {
             return Ok(None);
         }
-        read(&self.path().join(name))
+        files::read(&self.path().join(name))
     }
 
     /// The file in which the administrator has named hosts.
     pub(crate) fn read_hosts(&self) -> Option<String> {
-        let mut found = self.hosts_in.iter().filter_map(|path| read(&path.join(HOSTS)).ok().flatten());
-        found.next().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        let read = |path: &PathBuf| match files::read(&path.join(HOSTS)) {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "the hosts that are named here cannot be read");
+                None
+            }
+        };
+        self.hosts_in.iter().find_map(read).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Replaces a file that every user may read. Only the holder of the lock writes `saved`.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        self.replace(name, bytes, 0o644)
+        self.replace(name, &format!("{name}.new"), bytes, 0o644)
     }
 
     /// Replaces a file that holds a private key.
     pub(crate) fn write_secret(&self, name: &str, bytes: &[u8], _lock: &Lock) -> io::Result<()> {
-        self.replace(name, bytes, 0o600)
+        self.replace(name, &format!("{name}.new"), bytes, 0o600)
+    }
+
+    /// Replaces the file in which the administrator names hosts. It takes no lock, because a round under way would hold
+    /// it for long; instead every writer has a temporary of his own, and the last one is right.
+    pub(crate) fn write_hosts(&self, bytes: &[u8]) -> io::Result<()> {
+        let drawn = u64::from_ne_bytes(random::bytes()?);
+        self.replace(HOSTS, &format!("{HOSTS}.{drawn:016x}.new"), bytes, 0o644)
     }
 
     /// Makes the pending key the identity.
@@ -168,7 +180,7 @@ impl Home {
             return Ok(());
         }
         fs::rename(self.path().join(PENDING), self.path().join(IDENTITY))?;
-        sync_directory(self.path())
+        files::sync_directory(self.path())
     }
 
     /// Removes a file; one that is not there is removed already.
@@ -178,108 +190,46 @@ impl Home {
         }
         match fs::remove_file(self.path().join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => sync_directory(self.path()),
+            _ => files::sync_directory(self.path()),
         }
     }
 
-    fn replace(&self, name: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
+    fn replace(&self, name: &str, beside: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
         if !self.keeps() {
             return Ok(());
         }
         // 1 write beside it  2 flush  3 rename, which replaces at once  4 flush the directory: a crash at any point
         // leaves the old file or the new one, whole.
-        let beside = self.path().join(format!("{name}.new"));
+        let beside = self.path().join(beside);
         match fs::remove_file(&beside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = create(&beside, mode)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&beside, self.path().join(name))?;
-        sync_directory(self.path())
+        let written = files::create(&beside, mode).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        if let Err(error) = written.and_then(|()| fs::rename(&beside, self.path().join(name))) {
+            // What was in the way is told; a temporary that stays behind as well is not.
+            let _ = fs::remove_file(&beside);
+            return Err(error);
+        }
+        files::sync_directory(self.path())
     }
 }
 
 /// Whether a file is there and cannot be read: by this user, or by nobody for now. A disk that fails to read an
 /// identity must not cost it.
 fn is_unreadable(path: &Path) -> bool {
-    read(path).is_err() && fs::symlink_metadata(path).is_ok()
-}
-
-fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
-    };
-    // Room from the start: a vector that grew would leave pieces of a key behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
-    file.take(FILE_MAX_BYTES).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    files::read(path).is_err() && fs::symlink_metadata(path).is_ok()
 }
 
 /// Makes the directory, and proves that it can be written by opening its lock.
 fn make_writable(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
-    builder.create(path)?;
-    open_lock(path).map(drop)
-}
-
-fn open_lock(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path.join(LOCK))?;
-    give_to_owner(&file, path);
-    Ok(file)
-}
-
-fn create(path: &Path, mode: u32) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    let file = options.open(path)?;
-    // The process's umask may have taken from "readable by all".
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
-    #[cfg(not(unix))]
-    let _ = mode;
-    if let Some(directory) = path.parent() {
-        give_to_owner(&file, directory);
+    files::make_directory(path)?;
+    // The folder in it is ours to make: one that leads elsewhere was put there by somebody else.
+    if !fs::symlink_metadata(path)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
     }
-    Ok(file)
-}
-
-/// An administrator who runs a command as root must not take the state away from the product's own user. Only root can
-/// give a file away, and for everybody else the directory's owner is the file's already.
-#[cfg(unix)]
-fn give_to_owner(file: &File, directory: &Path) {
-    use std::os::unix::fs::MetadataExt;
-    let owners = fs::metadata(directory).and_then(|directory| Ok((directory, file.metadata()?)));
-    if let Ok((directory, own)) = owners
-        && directory.uid() != own.uid()
-        && let Err(error) = std::os::unix::fs::fchown(file, Some(directory.uid()), Some(directory.gid()))
-    {
-        tracing::debug!(%error, "a file of the state belongs to another user than its directory");
-    }
-}
-
-#[cfg(not(unix))]
-fn give_to_owner(_file: &File, _directory: &Path) {}
-
-#[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-/// Elsewhere a directory cannot be opened to be flushed; the file system orders the rename itself.
-#[cfg(not(unix))]
-fn sync_directory(_path: &Path) -> io::Result<()> {
-    Ok(())
+    files::open_lock(&path.join(LOCK)).map(drop)
 }

@@ -194,6 +194,8 @@ pub(crate) fn load(
 
 /// What a user sees who may not read the identity.
 fn looked_at(terms: &Terms, now: Timestamp, saved: Option<Saved>) -> Installation {
+    // One that was copied from another machine licenses nobody here, whoever looks at it.
+    let saved = saved.filter(|saved| !saved.fingerprint.differs_from(&terms.fingerprint));
     // Where nothing was saved either, the machine's name is not known to this user.
     let unknown = MachineId::from_bytes([0; 16]);
     ready(None, None, saved.unwrap_or_else(|| Saved::begin(terms, unknown, now)))

@@ -47,6 +47,7 @@ mod dns;
 mod hosts;
 mod transport;
 
+mod files;
 mod frame;
 mod home;
 mod identity;

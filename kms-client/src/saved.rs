@@ -141,7 +141,8 @@ impl Saved {
         frame::seal(*MAGIC, VERSION, &wire.encode_to_vec())
     }
 
-    /// Reads the file. A lease that is this machine's no more (its root was removed) is left out: that is no damage.
+    /// Reads the file. A lease that is no more this machine's and this product's (its root was removed, the folder
+    /// was copied) is left out: that is no damage.
     pub(crate) fn decode(bytes: &[u8], terms: &Terms) -> Result<Saved, Damage> {
         let body = frame::open(*MAGIC, VERSION, bytes)?;
         let wire = v1::Saved::decode(body).map_err(|_| Damage::Content)?;
@@ -150,7 +151,8 @@ impl Saved {
         let facts = decode_facts(&wire).ok_or(Damage::Content)?;
         let chain = Some(&wire.chain).filter(|chain| !chain.is_empty());
         let chain = chain.and_then(|chain| Chain::verify(chain, &terms.roots).ok());
-        let lease = wire.held.as_ref().and_then(|held| keep(held, machine, fingerprint, terms));
+        let chain = chain.filter(|chain| chain.host().product == terms.id);
+        let lease = wire.held.as_ref().and_then(|held| keep(held, machine, terms));
         Ok(Saved {
             machine,
             fingerprint,
@@ -172,8 +174,9 @@ impl Saved {
     }
 }
 
-fn keep(held: &v1::HeldLease, machine: MachineId, fingerprint: Fingerprint, terms: &Terms) -> Option<Lease> {
-    match Lease::keep(held.lease.as_ref()?, &held.chain, &terms.roots, machine, fingerprint) {
+fn keep(held: &v1::HeldLease, machine: MachineId, terms: &Terms) -> Option<Lease> {
+    let signed = held.lease.as_ref()?;
+    match Lease::keep(signed, &held.chain, &terms.roots, terms.id, machine, terms.fingerprint) {
         Ok(lease) => Some(lease),
         Err(error) => {
             tracing::warn!(%error, "the saved lease does not verify and is left out");

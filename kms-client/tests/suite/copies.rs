@@ -1,8 +1,11 @@
 //! A machine that is told to be a copy: it makes a new identity and loses no license.
 
-use kms_client::{LicenseState, Outcome, Reason};
+use std::sync::Arc;
 
-use crate::world::{BEGIN, DAY, HOUR, Host, Say, StoryClock, builder, client};
+use kms_client::{Client, Clock, Keeping, LicenseState, Outcome, Reason};
+use prost::Message;
+
+use crate::world::{BEGIN, DAY, HOUR, Host, Say, StoryClock, builder, client, product};
 
 fn copied() -> Say {
     Say::Refusal(Reason::Copied.into())
@@ -115,6 +118,69 @@ async fn a_folder_copied_to_another_machine_begins_anew_there() {
     assert_ne!(copy.snapshot().machine, original.snapshot().machine);
     copy.activate().await.unwrap();
     assert_eq!(host.last().ask.held_lease, None);
+}
+
+#[tokio::test]
+async fn a_copied_folder_licenses_nobody_even_where_its_identity_cannot_be_read() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let host = Host::start(9, &clock).await;
+    let original = client(dir.path(), &clock, &[&host]);
+    original.activate().await.unwrap();
+    let identity = original.snapshot().keeping.path().join("identity");
+    // Root may read any file, and tests may run as root; nobody can read a directory.
+    std::fs::remove_file(&identity).unwrap();
+    std::fs::create_dir(&identity).unwrap();
+
+    let copy = builder(dir.path(), "another machine", &clock, &[&host]).build().unwrap().snapshot();
+    assert!(matches!(copy.keeping, Keeping::ReadOnly { .. }));
+    assert!(!copy.state.is_licensed(), "{:?}", copy.state);
+    assert_eq!((copy.serial, copy.organisation), (0, None));
+    assert!(client(dir.path(), &clock, &[]).state().is_licensed(), "the machine itself still is");
+}
+
+#[tokio::test]
+async fn a_copy_whose_own_note_of_the_machine_was_taken_out_is_told_by_the_signed_lease() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let host = Host::start(9, &clock).await;
+    let original = client(dir.path(), &clock, &[&host]);
+    original.activate().await.unwrap();
+    let path = original.snapshot().keeping.path().join("saved");
+    let bytes = std::fs::read(&path).unwrap();
+    let (head, body) = bytes[..bytes.len() - 8].split_at(5);
+    let mut saved = proto::state::v1::Saved::decode(body).unwrap();
+    saved.fingerprint.clear();
+    let mut forged = [head, &saved.encode_to_vec()].concat();
+    forged.extend_from_slice(&shared::envelope::digest(&forged)[..8]);
+    std::fs::write(&path, forged).unwrap();
+
+    let copy = builder(dir.path(), "another machine", &clock, &[]).build().unwrap().snapshot();
+    assert_eq!(copy.troubles, [], "the file is whole");
+    assert!(!copy.state.is_licensed(), "{:?}", copy.state);
+}
+
+#[tokio::test]
+async fn the_folder_of_one_product_licenses_no_other_of_the_same_vendor() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let host = Host::start(9, &clock).await;
+    // Where a machine has no id, no fingerprint tells the two apart.
+    let start = |product| {
+        let hosts = [host.address.to_string()];
+        let builder = Client::builder(product).state_dir(dir.path()).fingerprint_source("").hosts(hosts);
+        builder.clock(Arc::clone(&clock) as Arc<dyn Clock>).build().unwrap()
+    };
+    let editor = start(product());
+    editor.activate().await.unwrap();
+    assert!(start(product()).state().is_licensed());
+    let folder = editor.snapshot().keeping.path().to_owned();
+    let mut sold_beside_it = product();
+    sold_beside_it.id = [0x0c; 16];
+    std::fs::rename(folder, dir.path().join("0c".repeat(16))).unwrap();
+
+    let viewer = start(sold_beside_it);
+    assert!(!viewer.state().is_licensed(), "{:?}", viewer.state());
+    viewer.activate().await.unwrap();
+    let ask = host.last().ask;
+    assert_eq!((ask.product.as_bytes(), ask.chain_digest), (&[0x0c; 16], None));
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ mod world;
 mod activating;
 mod copies;
 mod disk;
+#[cfg(unix)]
+mod links;
 #[cfg(feature = "dns")]
 mod names;
 mod peers;

@@ -68,6 +68,26 @@ async fn two_processes_by_turns_are_one_machine_with_one_serial() {
     assert_eq!(serials, [0, 1, 2, 3, 4, 5]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_administrators_who_name_hosts_at_once_are_both_heard_and_the_last_is_right() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let name = |client: Client| {
+        tokio::spawn(async move {
+            for _ in 0..50 {
+                client.set_hosts(&["kms1".parse().unwrap()]).await.unwrap();
+            }
+        })
+    };
+    let both = [(); 2].map(|()| name(client(dir.path(), &clock, &[])));
+    for administrator in both {
+        administrator.await.unwrap();
+    }
+    let product = client(dir.path(), &clock, &[]);
+    assert_eq!(product.discover().await.hosts[0].host.to_string(), "kms1:21688");
+    let files = std::fs::read_dir(product.snapshot().keeping.path()).unwrap();
+    assert_eq!(files.count(), 4, "hosts, identity, lock, saved: no temporary stays behind");
+}
+
 #[test]
 fn a_product_without_a_runtime_is_licensed_too_and_stops_with_its_handle() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());

@@ -1,0 +1,134 @@
+//! How one file of the state is opened, made and given to its owner, and how a directory is made to last.
+//!
+//! An administrator runs commands as root in a directory that belongs to the product's user, and whoever owns a
+//! directory can put a link or a pipe in the place of any file. So nothing is followed, nothing is waited for, and only
+//! what was made here is given away. What the files are called, and how they are replaced, is told in `home`.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+/// No file of ours comes near this; one that is larger is not ours, and is not read into memory.
+const FILE_MAX_BYTES: u64 = 1 << 20;
+
+/// The content of a file, or nothing if there is none.
+pub(crate) fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let file = match open_regular(OpenOptions::new().read(true), path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    // Room from the start: a vector that grew would leave pieces of a key behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    file.take(FILE_MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Opens a lock, or makes it.
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+    match create(path, 0o600) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            open_regular(OpenOptions::new().write(true), path)
+        }
+        made => made,
+    }
+}
+
+/// Makes a file where there is none, not even a link that leads nowhere.
+pub(crate) fn create(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    let file = options.open(path)?;
+    // The process's umask may have taken from "readable by all".
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    #[cfg(not(unix))]
+    let _ = mode;
+    give_to_owner(&file, path);
+    Ok(file)
+}
+
+/// Opens a file that is there; what is in its place and is none is an error by that name.
+fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    match options.open(path) {
+        Ok(file) if file.metadata()?.is_file() => return Ok(file),
+        // The system's own errors for a link and a pipe name neither.
+        Err(error) if fs::symlink_metadata(path).map_or(true, |found| found.is_file()) => return Err(error),
+        Ok(_) | Err(_) => {}
+    }
+    let name = path.file_name().unwrap_or_default().display();
+    Err(io::Error::other(format!("`{name}` is not a regular file")))
+}
+
+/// An administrator who runs a command as root must not take the state away from the product's own user. Only root can
+/// give a file away, and for everybody else the directory's owner is the file's already.
+///
+/// Call it with a file that was just made, never with one that was found: it may be a link to somebody else's.
+#[cfg(unix)]
+fn give_to_owner(file: &File, path: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    let Some(directory) = path.parent().and_then(|directory| fs::symlink_metadata(directory).ok()) else {
+        return;
+    };
+    let (Ok(own), Ok(named)) = (file.metadata(), fs::symlink_metadata(path)) else {
+        return;
+    };
+    // The directory may have been exchanged for a link since the file was made.
+    let is_there = directory.is_dir() && (own.dev(), own.ino(), own.nlink()) == (named.dev(), named.ino(), 1);
+    if is_there
+        && directory.uid() != own.uid()
+        && let Err(error) = std::os::unix::fs::fchown(file, Some(directory.uid()), Some(directory.gid()))
+    {
+        tracing::debug!(%error, "a file of the state belongs to another user than its directory");
+    }
+}
+
+#[cfg(not(unix))]
+fn give_to_owner(_file: &File, _path: &Path) {}
+
+/// Makes a directory and those above it, each durable: with a directory that a power cut takes back goes an identity
+/// that a host has counted.
+pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    let above = match path.parent() {
+        Some(above) if above != Path::new("") => above,
+        _ => Path::new("."),
+    };
+    let made = match builder.create(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && above != Path::new(".") => {
+            make_directory(above)?;
+            builder.create(path)
+        }
+        made => made,
+    };
+    match made {
+        Ok(()) => {}
+        // Another process may have made it, or it has always been there, in a file system that cannot be written.
+        Err(_) if path.is_dir() => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    match sync_directory(above) {
+        // Who may write into a directory and not read it cannot flush it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Makes durable which files there are.
+#[cfg(unix)]
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Elsewhere a directory cannot be opened to be flushed; the file system orders the rename itself.
+#[cfg(not(unix))]
+pub(crate) fn sync_directory(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
