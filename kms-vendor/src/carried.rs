@@ -5,12 +5,24 @@
 //! host certificate, all but those that hold before one has been seen.
 
 use data_encoding::HEXLOWER_PERMISSIVE;
+use shared::SERVICE_LABEL;
+use shared::ids::OrganisationId;
 use shared::license::Setup;
 
 use crate::error::VendorError;
+use crate::organisation;
 use crate::product::Product;
 use crate::text::length_text;
 use crate::vendor::Vendor;
+
+/// What a product may carry besides its id, its name and the roots. The default is neither.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// The name of the only organisation that may license this copy; one that was certified already.
+    pub organisation: Option<&'a str>,
+    /// The label under which its hosts are found in DNS, instead of `_kms-activation._tcp`.
+    pub service_label: Option<&'a str>,
+}
 
 impl Vendor {
     /// What the product of this name carries, as TOML. Nothing in it is secret.
@@ -20,7 +32,22 @@ impl Vendor {
     /// # Errors
     /// [`VendorError::UnknownProduct`].
     pub fn product_file(&self, name: &str) -> Result<String, VendorError> {
-        Ok(text(&self.product(name)?, &self.roots()))
+        self.product_file_with(name, Extras::default())
+    }
+
+    /// As [`Vendor::product_file`], for a copy that carries more.
+    ///
+    /// # Errors
+    /// [`VendorError::UnknownProduct`], [`VendorError::UnknownOrganisation`], [`VendorError::BadServiceLabel`].
+    pub fn product_file_with(&self, name: &str, extras: Extras<'_>) -> Result<String, VendorError> {
+        let product = self.product(name)?;
+        let organisation =
+            extras.organisation.map(|name| Ok::<_, VendorError>((name, organisation::known(self, name)?)));
+        let service_label = extras.service_label.map(checked_label);
+        let mut text = text(&product, &self.roots());
+        text += &organisation_text(organisation.transpose()?);
+        text += &label_text(service_label.transpose()?);
+        Ok(text)
     }
 }
 
@@ -46,4 +73,65 @@ fn text(product: &Product, roots: &[[u8; 32]; 2]) -> String {
          # edition = \"\"\n",
         id = product.id,
     )
+}
+
+fn organisation_text(pinned: Option<(&str, OrganisationId)>) -> String {
+    match pinned {
+        // A known name has no control characters, so it stays in its comment.
+        Some((name, id)) => format!("\n# Only {name} may license this copy.\norganisation = \"{id}\"\n"),
+        None => {
+            "\n# The only organisation that may license this copy; without it the first lease names one.\n\
+                 # organisation = \"32 hexadecimal digits\"\n"
+                .to_owned()
+        }
+    }
+}
+
+fn label_text(label: Option<&str>) -> String {
+    let mark = if label.is_some() { "" } else { "# " };
+    let label = label.unwrap_or(SERVICE_LABEL);
+    format!("\n# Where in DNS its hosts are found.\n{mark}service_label = \"{label}\"\n")
+}
+
+/// A label that DNS can carry: `_name._tcp`. RFC 6335 5.1: a service name has at most 15 characters, at least one of
+/// them a letter, and hyphens stand neither at its ends nor side by side.
+fn checked_label(label: &str) -> Result<&str, VendorError> {
+    let name = label.strip_prefix('_').and_then(|rest| rest.strip_suffix("._tcp"));
+    let fits = name.is_some_and(|name| {
+        let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        name.len() <= 15
+            && name.split('-').all(|part| !part.is_empty() && part.chars().all(known))
+            && name.contains(|c: char| c.is_ascii_lowercase())
+    });
+    if fits { Ok(label) } else { Err(VendorError::BadServiceLabel { label: label.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_one_that_dns_can_carry() {
+        for good in [SERVICE_LABEL, "_a._tcp", "_abcdefghijklmno._tcp", "_2-a-1._tcp"] {
+            assert_eq!(checked_label(good).unwrap(), good);
+        }
+        for bad in [
+            "",
+            "_._tcp",
+            "kms._tcp",
+            "_kms._udp",
+            "_kms",
+            "_kms._tcp.",
+            "_Kms._tcp",
+            "_abcdefghijklmnop._tcp",
+            "_-kms._tcp",
+            "_kms-._tcp",
+            "_k--ms._tcp",
+            "_123._tcp",
+            "_a.b._tcp",
+            "_k\"\nms._tcp",
+        ] {
+            assert!(checked_label(bad).is_err(), "{bad:?}");
+        }
+    }
 }

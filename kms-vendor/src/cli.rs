@@ -80,6 +80,7 @@ Lengths of time are written as 180d, 2h, 30m, 10s, 250ms.")]
     /// Write what a product carries (id, name, both roots) as TOML, for `kms-client --product`.
     #[command(after_help = "Examples:
   kms-vendor product file \"Example CAD\" --out product.toml
+  kms-vendor product file \"Example CAD\" --organisation \"Example University\" --out pinned.toml
   kms-client --product product.toml discover
 
 Without --out it is printed. Nothing in it is secret.")]
@@ -90,6 +91,12 @@ Without --out it is printed. Nothing in it is secret.")]
 pub(crate) struct ProductFile {
     /// The product's name.
     pub(crate) name: String,
+    /// The only organisation that may license this copy: the name under which it was certified.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) organisation: Option<String>,
+    /// The label under which the product's hosts are found in DNS [default: _kms-activation._tcp].
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) service_label: Option<String>,
     /// Where the file is written.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -239,10 +246,11 @@ pub(crate) struct CreateIssuer {
 /// From when and for how long something is valid.
 #[derive(Debug, Args)]
 pub(crate) struct Life {
-    /// The first instant at which it is valid, such as 2027-01-01T00:00:00Z [default: now].
+    /// The first instant at which it is valid, such as 2027-01-01T00:00:00Z [default: an hour ago, because the clock of
+    /// a host may be behind].
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     pub(crate) not_before: Option<Timestamp>,
-    /// How long it is valid from then on [default: 365d].
+    /// How long it is valid from then on, or from now on without --not-before [default: 365d].
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     pub(crate) valid_for: Option<Duration>,
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kms_vendor::{
-    Fault, IssueRequest, Issued, NewIssuer, NewProduct, Product, Signer, Vendor, VendorError, instant_text,
+    Extras, Fault, IssueRequest, Issued, Issuer, NewIssuer, NewProduct, Product, Signer, Vendor, VendorError,
+    instant_text,
 };
 use rand::CryptoRng;
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use shared::time::{Length, Timestamp};
 use store::file::FileError;
 
 use crate::cli::{
-    AddProduct, CertificateCommand, Cli, Command, CreateIssuer, IssueCertificate, IssuerCommand,
+    AddProduct, CertificateCommand, Cli, Command, CreateIssuer, IssueCertificate, IssuerCommand, Life,
     ProductCommand, ProductFile,
 };
 
@@ -25,6 +26,11 @@ const REQUEST_MAX_BYTES: u64 = 64 * 1024;
 
 /// How long a certificate is valid unless something else is asked for.
 const YEAR: Duration = Duration::from_hours(365 * 24);
+
+/// How long before now a certificate begins unless something else is asked for. Clocks differ: a host whose clock is
+/// minutes behind the vendor's would refuse its new certificate as one that has not begun. Every default is moved alike,
+/// so of two certificates the later one still has the latest `not_before`, and wins.
+const BACKDATED: Duration = Duration::from_hours(1);
 
 /// Carries out one command; its text is for standard output.
 pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result<String, Failure> {
@@ -52,12 +58,12 @@ fn product(vendor: &Vendor, command: &ProductCommand, rng: &mut impl CryptoRng) 
 }
 
 fn product_file(vendor: &Vendor, arguments: &ProductFile) -> Result<Answer, Failure> {
-    let text = vendor.product_file(&arguments.name)?;
-    let mut json = json!({
-        "id": vendor.product(&arguments.name)?.id.to_string(),
-        "name": arguments.name,
-        "roots": hex_roots(vendor),
-    });
+    let extras = Extras {
+        organisation: arguments.organisation.as_deref(),
+        service_label: arguments.service_label.as_deref(),
+    };
+    let text = vendor.product_file_with(&arguments.name, extras)?;
+    let mut json: Value = toml::from_str(&text).expect("the library has written TOML, without dates");
     let Some(out) = &arguments.out else {
         return Ok(Answer { text, json });
     };
@@ -98,14 +104,15 @@ fn issue(
     if !arguments.force && out.symlink_metadata().is_ok() {
         return Err(Failure::OutExists { path: out.clone() });
     }
-    let not_before = arguments.life.not_before.unwrap_or(now);
+    let issuer = if arguments.issuer { Some(vendor.issuer()?) } else { None };
+    let (not_before, valid_for) = life(&arguments.life, issuer.as_ref(), now);
     let issued = vendor.issue(
         &IssueRequest {
             request_pem: &read_request(&arguments.request)?,
             product: &arguments.product,
             organisation: &arguments.organisation,
             not_before,
-            valid_for: valid_for(vendor, arguments, not_before)?,
+            valid_for,
             signer: if arguments.issuer { Signer::Issuer } else { arguments.root },
             test: arguments.test_times,
             now,
@@ -118,21 +125,20 @@ fn issue(
     Ok(Answer::issued(&issued, arguments))
 }
 
-/// The life that was asked for, or a year; by default it ends with the issuing certificate at the latest.
-fn valid_for(
-    vendor: &Vendor,
-    arguments: &IssueCertificate,
-    not_before: Timestamp,
-) -> Result<Duration, VendorError> {
-    if let Some(asked) = arguments.life.valid_for {
-        return Ok(asked);
-    }
-    if !arguments.issuer {
-        return Ok(YEAR);
-    }
-    let left = vendor.issuer()?.not_after.since(not_before);
+/// From when and for how long: as was asked for, or from now on for a year, and an hour before that.
+///
+/// By default it stays within the life of the issuing certificate that signs.
+fn life(asked: &Life, issuer: Option<&Issuer>, now: Timestamp) -> (Timestamp, Duration) {
+    let begin = asked.not_before.unwrap_or(now);
+    let before = match (asked.not_before, issuer) {
+        (Some(_), _) => Duration::ZERO,
+        (None, Some(issuer)) => BACKDATED.min(begin.since(issuer.not_before)),
+        (None, None) => BACKDATED,
+    };
+    let left = issuer.map_or(YEAR, |issuer| issuer.not_after.since(begin));
     // With nothing left, the library says by the year that the issuing certificate has ended.
-    Ok(if left.is_zero() { YEAR } else { YEAR.min(left) })
+    let valid_for = asked.valid_for.unwrap_or(if left.is_zero() { YEAR } else { YEAR.min(left) });
+    (begin - before, valid_for.saturating_add(before))
 }
 
 fn read_request(path: &Path) -> Result<String, Failure> {
@@ -149,10 +155,11 @@ fn create_issuer(
     now: Timestamp,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, Failure> {
+    let (not_before, valid_for) = life(&arguments.life, None, now);
     let new = NewIssuer {
         products: arguments.products.iter().map(String::as_str).collect(),
-        not_before: arguments.life.not_before.unwrap_or(now),
-        valid_for: arguments.life.valid_for.unwrap_or(YEAR),
+        not_before,
+        valid_for,
         root: arguments.root,
         test: arguments.test_only,
         now,

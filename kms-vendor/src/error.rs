@@ -67,6 +67,20 @@ pub enum VendorError {
         /// The names that there are.
         known: Vec<String>,
     },
+    /// No organisation of this name was certified yet.
+    #[error("there is no organisation {name:?}; there is {}", list(.known))]
+    UnknownOrganisation {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// A label under which no host can be found.
+    #[error("{label:?} is no label for a service in DNS")]
+    BadServiceLabel {
+        /// The label.
+        label: String,
+    },
     /// A number above its bound, or two that contradict each other.
     #[error(transparent)]
     Numbers(PolicyError),
@@ -189,6 +203,8 @@ impl VendorError {
             VendorError::BadName { .. }
             | VendorError::Taken { .. }
             | VendorError::UnknownProduct { .. }
+            | VendorError::UnknownOrganisation { .. }
+            | VendorError::BadServiceLabel { .. }
             | VendorError::Numbers(_)
             | VendorError::BelowBounds(_)
             | VendorError::EndedAlready { .. }
@@ -230,6 +246,12 @@ impl VendorError {
             VendorError::BadName { .. } => "choose another name",
             VendorError::Taken { .. } => "see `kms-vendor product list`, and choose another",
             VendorError::UnknownProduct { .. } => "add it with `kms-vendor product add`",
+            VendorError::UnknownOrganisation { .. } => {
+                "spell it as it was certified; an organisation is known from its first certificate on"
+            }
+            VendorError::BadServiceLabel { .. } => {
+                "write it as _example-cad._tcp, with at most 15 characters (a-z, 0-9, -) between _ and ._tcp"
+            }
             VendorError::Numbers(_) => "change one of the numbers",
             VendorError::BelowBounds(_) => {
                 "raise it, or lift the lower bounds with --test-times, which marks every certificate as test"

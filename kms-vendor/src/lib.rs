@@ -59,6 +59,7 @@ pub mod wire;
 
 mod error;
 
+pub use carried::Extras;
 pub use error::{Fault, VendorError};
 pub use issue::{IssueRequest, Issued, Signer};
 pub use issuer::{Issuer, NewIssuer};

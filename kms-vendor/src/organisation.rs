@@ -27,15 +27,27 @@ pub(crate) fn find(
     name: &str,
     rng: &mut impl CryptoRng,
 ) -> Result<Organisation, VendorError> {
+    match known(vendor, name) {
+        Ok(id) => Ok(Organisation { id, is_new: false }),
+        Err(VendorError::UnknownOrganisation { .. }) => {
+            Ok(Organisation { id: OrganisationId::from_bytes(random(rng)), is_new: true })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The organisation of this name, which was certified before.
+pub(crate) fn known(vendor: &Vendor, name: &str) -> Result<OrganisationId, VendorError> {
     registry::check_name(name)?;
     let path = vendor.path(ORGANISATIONS_FILE);
     let file: OrganisationsFile = registry::read(&path)?;
-    let Some(text) = file.organisations.get(name) else {
-        let id = OrganisationId::from_bytes(random(rng));
-        return Ok(Organisation { id, is_new: true });
-    };
-    let id = text.parse().map_err(|error| VendorError::damaged(&path, format!("{name}: {error}")))?;
-    Ok(Organisation { id, is_new: false })
+    match file.organisations.get(name) {
+        Some(id) => id.parse().map_err(|error| VendorError::damaged(&path, format!("{name}: {error}"))),
+        None => Err(VendorError::UnknownOrganisation {
+            name: name.to_owned(),
+            known: file.organisations.into_keys().collect(),
+        }),
+    }
 }
 
 /// Remembers a new organisation. The caller holds the directory's lock since [`find`].

@@ -1,6 +1,6 @@
 //! Whose this machine is and who it is: `organisation show`, `organisation clear`, `identity reset`.
 
-use kms_client::Client;
+use data_encoding::HEXLOWER;
 use serde_json::json;
 
 use crate::answer::{Answer, EX_USAGE, Failure};
@@ -8,16 +8,19 @@ use crate::cli::{IdentityCommand, OrganisationCommand};
 use crate::product::Opened;
 
 /// The organisation that this machine belongs to.
-pub(crate) async fn organisation(client: &Client, command: OrganisationCommand) -> Result<Answer, Failure> {
+pub(crate) async fn organisation(opened: &Opened, command: OrganisationCommand) -> Result<Answer, Failure> {
+    let Opened { product, client } = opened;
     let ours = client.snapshot().organisation;
+    let pinned = product.organisation.map(|id| HEXLOWER.encode(&id));
     match command {
         OrganisationCommand::Show => {
-            let text = match &ours {
-                Some(ours) => format!("{} ({})\n", ours.name, ours.id),
-                None => "None yet: the first lease names it.\n".to_owned(),
+            let text = match (&ours, &pinned) {
+                (Some(ours), _) => format!("{} ({})\n", ours.name, ours.id),
+                (None, Some(pinned)) => format!("None yet; only {pinned} may license this copy.\n"),
+                (None, None) => "None yet: the first lease names it.\n".to_owned(),
             };
             let (id, name) = ours.map(|ours| (ours.id.to_string(), ours.name)).unzip();
-            Ok(Answer::done(text, json!({ "id": id, "name": name })))
+            Ok(Answer::done(text, json!({ "id": id, "name": name, "only": pinned })))
         }
         OrganisationCommand::Clear => {
             client.organisation_clear().await?;

@@ -66,7 +66,7 @@ async fn command(cli: &Cli) -> Result<Answer, Failure> {
         Command::Activate => license::activate(&open()?).await,
         Command::Discover => Ok(hosts::discover(&open()?.client).await),
         Command::Host(command) => hosts::configured(&open()?, command).await,
-        Command::Organisation(command) => machine::organisation(&open()?.client, *command).await,
+        Command::Organisation(command) => machine::organisation(&open()?, *command).await,
         Command::Release => license::release(&open()?).await,
         Command::Identity(command) => machine::identity(open, command).await,
         Command::Run => run::run(&open()?.client, cli.json).await,

@@ -94,9 +94,13 @@ fn parse(text: &str) -> Result<Product, String> {
         let line = before.map_or(1, |before| 1 + before.matches('\n').count());
         format!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(" "))
     })?;
-    // A real product has its names compiled in, so the library borrows them for as long as the process lives.
+    // A real product has its texts compiled in, so the library borrows them for as long as the process lives.
     let mut product = Product::new(file.id.0, file.name.leak(), file.roots.map(|root| root.0))
         .with_edition(file.edition.leak());
+    product.organisation = file.organisation.map(|id| id.0);
+    if let Some(label) = file.service_label {
+        product = product.with_service_label(label.leak());
+    }
     product.setup = Setup {
         grace: file.grace.map_or(product.setup.grace, |grace| grace.0),
         retry_interval: file.retry_interval.map_or(product.setup.retry_interval, |interval| interval.0),
@@ -114,6 +118,8 @@ struct ProductFile {
     retry_interval: Option<LengthText>,
     #[serde(default)]
     edition: String,
+    organisation: Option<Hex<16>>,
+    service_label: Option<String>,
 }
 
 /// So many bytes in hexadecimal digits.
@@ -150,14 +156,35 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
 
-    /// What `kms-vendor` writes, and has always written.
-    const WRITTEN: &str = include_str!("../../../kms-vendor/tests/vectors/product.toml");
+    /// What `kms-vendor` wrote in its first release.
+    const FIRST: &str = include_str!("../../../kms-vendor/tests/vectors/product.toml");
+    /// What it writes now: all that may be added stands in comments.
+    const WRITTEN: &str = include_str!("../../../kms-vendor/tests/vectors/product-2.toml");
+    /// The same with an organisation and a label.
+    const PINNED: &str = include_str!("../../../kms-vendor/tests/vectors/product-pinned.toml");
 
     fn check(text: &str, expected: Expect) {
         expected.assert_eq(&match parse(text) {
             Ok(Product { name, setup, edition, .. }) => format!("{name:?} {setup:?} {edition:?}"),
             Err(error) => error,
         });
+    }
+
+    #[test]
+    fn a_product_carries_its_own_organisation_and_label_if_the_file_names_them() {
+        for text in [FIRST, WRITTEN] {
+            let product = parse(text).unwrap();
+            assert_eq!((product.organisation, product.service_label), (None, "_kms-activation._tcp"));
+        }
+        let pinned = parse(PINNED).unwrap();
+        assert_eq!(pinned.organisation, Some(*b"QRSTUVWXYZ[\\]^_`"));
+        assert_eq!(pinned.service_label, "_example-cad._tcp");
+        let label = WRITTEN.replace("# service_label", "service_label");
+        assert_eq!(parse(&label).unwrap().service_label, "_kms-activation._tcp");
+        check(
+            &WRITTEN.replace("# organisation", "organisation"),
+            expect!["line 18: 32 hexadecimal digits are needed here"],
+        );
     }
 
     #[test]
@@ -178,7 +205,7 @@ mod tests {
         check(
             &format!("{WRITTEN}gracee = \"1d\"\n"),
             expect![
-                "line 16: unknown field `gracee`, expected one of `id`, `name`, `roots`, `grace`, `retry_interval`, `edition`"
+                "line 22: unknown field `gracee`, expected one of `id`, `name`, `roots`, `grace`, `retry_interval`, `edition`, `organisation`, `service_label`"
             ],
         );
         check(&WRITTEN.replace("\"41", "\"4"), expect!["line 3: 32 hexadecimal digits are needed here"]);

@@ -186,6 +186,80 @@ fn the_file_of_a_product_is_printed_or_written_and_replaced_only_by_force() {
 }
 
 #[test]
+fn a_product_file_names_only_an_organisation_that_was_certified_and_a_label_that_dns_can_carry() {
+    let home = prepared();
+    let file = |extra: [&'static str; 2]| [&["product", "file", "Example CAD"][..], &extra].concat();
+    let pinned = file(["--organisation", "Example University"]);
+    let (exit_code, line) = failure(&home, &pinned);
+    assert_eq!(exit_code, 64);
+    assert!(line.contains(r#"there is no organisation "Example University"; there is none"#), "{line}");
+
+    answer(&home, &issue_to("host.certificate"));
+    let json: serde_json::Value =
+        serde_json::from_str(&answer(&home, &[&pinned[..], &["--json"]].concat())).unwrap();
+    let known = fs::read_to_string(home.path().join("vendor/organisations.toml")).unwrap();
+    assert!(known.contains(json["organisation"].as_str().unwrap()), "{known}");
+
+    let (exit_code, line) = failure(&home, &file(["--organisation", "Example Uni"]));
+    assert_eq!(exit_code, 64);
+    assert!(line.contains(r#"no organisation "Example Uni"; there is "Example University""#), "{line}");
+
+    let text = answer(&home, &file(["--service-label", "_example-cad._tcp"]));
+    assert!(text.contains("\nservice_label = \"_example-cad._tcp\"\n"), "{text}");
+    let (exit_code, line) = failure(&home, &file(["--service-label", "example-cad"]));
+    assert_eq!(exit_code, 64);
+    assert!(line.contains("write it as _example-cad._tcp"), "{line}");
+}
+
+fn journal(home: &TempDir) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(home.path().join("vendor/issued.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// From when until when each certificate is valid, in milliseconds after it was recorded.
+fn lives(home: &TempDir) -> Vec<(i64, i64)> {
+    let life = |line: &serde_json::Value| {
+        let [time, not_before, not_after] = ["time", "not_before", "not_after"]
+            .map(|name| kms_vendor::parse_instant(line[name].as_str().unwrap()).unwrap().unix_ms());
+        (not_before - time, not_after - time)
+    };
+    journal(home).iter().map(life).collect()
+}
+
+/// A certificate began at the instant of its signing. A host whose clock was minutes behind the vendor's then refused
+/// every machine with `CERTIFICATE_NOT_BEGUN`.
+#[test]
+fn a_certificate_begins_an_hour_ago_unless_its_beginning_is_given() {
+    let home = prepared();
+    let year_ms = 365 * 24 * HOUR_MS;
+    answer(&home, &issue_to("1"));
+    answer(&home, &[&issue_to("2")[..], &["--valid-for", "30m"]].concat());
+    answer(&home, &["issuer", "create"]);
+    answer(&home, &[&issue_to("3")[..], &["--issuer"]].concat());
+    let given = ["--not-before", "2100-01-01T00:00:00Z", "--valid-for", "1d"];
+    answer(&home, &[&issue_to("4")[..], &given].concat());
+
+    let lives = lives(&home);
+    assert_eq!(lives[..2], [(-HOUR_MS, year_ms), (-HOUR_MS, HOUR_MS / 2)]);
+    // Its issuing certificate was made a moment earlier, with the same hour before it and the same year after it.
+    assert_eq!(lives[2].0, -HOUR_MS);
+    assert!((year_ms - HOUR_MS..=year_ms).contains(&lives[2].1), "{lives:?}");
+    assert_eq!(lives[3].1 - lives[3].0, 24 * HOUR_MS);
+    assert_eq!(journal(&home)[3]["not_before"], "2100-01-01T00:00:00Z");
+}
+
+/// An hour before now may be before the issuing certificate begins: no chain is valid then.
+#[test]
+fn a_certificate_begins_no_earlier_than_its_young_issuing_certificate() {
+    let home = prepared();
+    answer(&home, &issue_to("1"));
+    let moments_ago = journal(&home)[0]["time"].as_str().unwrap().to_owned();
+    answer(&home, &["issuer", "create", "--not-before", &moments_ago]);
+    answer(&home, &[&issue_to("2")[..], &["--issuer"]].concat());
+    assert_eq!(journal(&home)[1]["not_before"], moments_ago);
+}
+
+#[test]
 fn the_directory_may_come_from_the_environment() {
     let home = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_kms-vendor"))

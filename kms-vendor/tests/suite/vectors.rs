@@ -5,7 +5,7 @@
 use std::fs;
 
 use expect_test::expect_file;
-use kms_vendor::Signer;
+use kms_vendor::{Extras, Signer};
 
 use crate::issuing::create_issuer;
 use crate::{HOUR_MS, NOW, World, YEAR, request_pem, verify};
@@ -36,10 +36,22 @@ fn the_files_are_written_as_they_always_were() {
     }
 }
 
+/// The first release wrote `product.toml`, which `kms-client` still takes.
 #[test]
 fn a_product_carries_its_id_its_name_and_both_roots() {
     let world = World::with_product();
-    expect_file!["../vectors/product.toml"].assert_eq(&world.vendor.product_file("Example CAD").unwrap());
+    expect_file!["../vectors/product-2.toml"].assert_eq(&world.vendor.product_file("Example CAD").unwrap());
+}
+
+#[test]
+fn a_copy_for_one_organisation_carries_the_id_that_its_certificates_have() {
+    let mut world = World::with_product();
+    let issued = world.issue(|_| ()).unwrap();
+    let extras =
+        Extras { organisation: Some("Example University"), service_label: Some("_example-cad._tcp") };
+    let file = world.vendor.product_file_with("Example CAD", extras).unwrap();
+    assert!(file.contains(&format!("\norganisation = \"{}\"\n", issued.organisation)), "{file}");
+    expect_file!["../vectors/product-pinned.toml"].assert_eq(&file);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use kms_dns::{DnsServer, Zone};
 use tokio::runtime::Runtime;
 
-use crate::{Machine, nobody};
+use crate::{Machine, PINNED, bare, nobody};
 
 #[test]
 fn an_ask_that_nobody_hears_names_the_address_and_the_cause() {
@@ -38,7 +38,8 @@ fn a_release_that_nobody_hears_changes_nothing() {
 /// A name server that knows one domain with a host and one without.
 fn name_server(runtime: &Runtime) -> DnsServer {
     let head = "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n";
-    let records = "_kms-activation._tcp SRV 10 5 21688 kms1\nkms1 A 127.0.0.1\n";
+    let records = "_kms-activation._tcp SRV 10 5 21688 kms1\nkms1 A 127.0.0.1\n\
+                   _example-cad._tcp SRV 10 5 21688 kms2\nkms2 A 127.0.0.1\n";
     let with = Zone::parse("corp.example.", &format!("{head}{records}")).unwrap();
     let without = Zone::parse("empty.example.", head).unwrap();
     runtime.block_on(DnsServer::start(vec![with, without])).unwrap()
@@ -63,4 +64,18 @@ fn discovery_says_who_named_a_host_and_which_name_does_not_exist() {
     assert_eq!(code, 69, "{text}");
     assert!(text.contains("remedy: publish an SRV record"), "{text}");
     assert_eq!(server.queries().iter().filter(|query| !query.name.ends_with(".example.")).count(), 0);
+}
+
+/// A product could have a label of its own, and its file could not: support then looked where its hosts never were.
+#[test]
+fn a_product_with_its_own_label_is_looked_for_there() {
+    let runtime = Runtime::new().unwrap();
+    let (machine, server) = (Machine::new(), name_server(&runtime));
+    let dns = server.address().to_string();
+    let discover = ["discover", "--product", PINNED, "--dns", &dns, "--domain", "corp.example"];
+    let output = bare(&machine.home, &discover);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("1  kms2.corp.example:21688  (DNS corp.example"), "{text}");
+    assert!(!text.contains("kms1"), "{text}");
+    assert_eq!(output.status.code(), Some(0));
 }

@@ -24,7 +24,11 @@ use tempfile::TempDir;
 /// What `kms-vendor product file` wrote in its first release.
 const PRODUCT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../kms-vendor/tests/vectors/product.toml");
 
-/// The id in it.
+/// One that may be licensed by a single organisation, and has its hosts at a label of its own in DNS.
+const PINNED: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../kms-vendor/tests/vectors/product-pinned.toml");
+
+/// The id in both.
 const PRODUCT_ID: &str = "4142434445464748494a4b4c4d4e4f50";
 
 /// One machine: a state directory of its own, and nothing from the environment of whoever runs the tests.

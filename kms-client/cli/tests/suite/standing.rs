@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{Machine, PRODUCT_ID};
+use crate::{Machine, PINNED, PRODUCT_ID, bare};
 
 #[test]
 fn looking_begins_nothing() {
@@ -108,4 +108,8 @@ fn a_machine_without_an_organisation_says_so() {
     let machine = Machine::new();
     assert_eq!(machine.answer(&["organisation", "show"]).1, "None yet: the first lease names it.\n");
     assert_eq!(machine.answer(&["organisation", "clear"]).0, 0);
+
+    let output = bare(&machine.home, &["organisation", "show", "--product", PINNED]);
+    let only = "None yet; only 5152535455565758595a5b5c5d5e5f60 may license this copy.\n";
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), only);
 }
