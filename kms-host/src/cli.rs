@@ -5,6 +5,8 @@ mod daemon;
 mod offline;
 mod online;
 
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,11 +33,12 @@ First steps:
   kms-host serve --data ./host                             serves until it is told to stop
   kms-host status --data ./host                            what it counts, in another terminal
 
-Exit codes: 0 done, 64 wrong usage, 65 wrong file, 69 no host answers, 73 cannot be made, 74 disk, 78 wrong configuration.";
+Exit codes: 0 done, 64 wrong usage, 65 wrong file, 69 no host answers, another process serves
+the directory, or it cannot listen, 73 cannot be made, 74 disk or standard output, 78 wrong configuration.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a host: its signing key, its ledger, and the request to send to the vendor.
+    /// Make a host, or what is missing of one: its ledger, its signing key, and the request to send to the vendor.
     Init(Init),
     /// Put in a certificate that the vendor has issued for this host's request.
     InstallCertificate {
@@ -84,8 +87,8 @@ struct Serve {
     #[arg(long)]
     config: Option<PathBuf>,
     /// Where to serve machines, instead of the configuration's `listen`; may be given more than once.
-    #[arg(long)]
-    listen: Vec<std::net::SocketAddr>,
+    #[arg(long, value_parser = address)]
+    listen: Vec<SocketAddr>,
     /// Write the log as JSON, one object a line.
     #[arg(long)]
     log_json: bool,
@@ -96,6 +99,12 @@ struct Output {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(
+        |_| "write an IP address and a port, such as [::]:21688 or 192.0.2.7:21688; names are not looked up",
+    )
 }
 
 /// Runs the command line of this process.
@@ -127,12 +136,30 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         }
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(text) => print(&text),
         Err(failure) => {
-            eprintln!("error: {:#}", failure.error);
-            exit(failure.code)
+            let printed = print(&failure.shown);
+            let _ = writeln!(io::stderr(), "error: {:#}", failure.error);
+            if printed == ExitCode::SUCCESS { exit(failure.code) } else { printed }
         }
     }
+}
+
+/// What was done is done, whether or not somebody still reads the text about it.
+fn print(text: &str) -> ExitCode {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: done, but standard output could not be written: {error}");
+            exit(EX_IOERR)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// A value as scripts read it.
+fn json_text(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
 }
 
 // As in BSD's sysexits.h.
@@ -151,6 +178,8 @@ fn exit(code: u8) -> ExitCode {
 struct Failure {
     code: u8,
     error: anyhow::Error,
+    /// What it found all the same, for standard output.
+    shown: String,
 }
 
 /// Gives an error the code that scripts see.
@@ -160,6 +189,6 @@ trait OrExit<T> {
 
 impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
     fn or_exit(self, code: u8) -> Result<T, Failure> {
-        self.map_err(|error| Failure { code, error: error.into() })
+        self.map_err(|error| Failure { code, error: error.into(), shown: String::new() })
     }
 }

@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 /// What the administrator may set. A file `kms-host.toml` in the data directory is read where none is named.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where machines are served. `[::]` takes IPv4 too.
+    #[serde(deserialize_with = "addresses")]
     pub listen: Vec<SocketAddr>,
     /// The service label under which the host says that it is to be published in DNS.
     pub service_label: String,
@@ -69,25 +71,67 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), &'static str> {
+    fn check(&self) -> Result<(), String> {
         if self.listen.is_empty() {
-            return Err("`listen` is empty: name at least one address, such as \"[::]:21688\"");
+            return Err("`listen` is empty: name at least one address, such as [\"[::]:21688\"]".to_owned());
         }
         if self.queue == 0 {
-            return Err("`queue` is 0: nobody could be served");
+            return Err("`queue` is 0: nobody could be served".to_owned());
         }
         if !(4..=1_048_576).contains(&self.cache_mib) {
-            return Err("`cache_mib` has to be from 4 to 1048576");
+            return Err("`cache_mib` has to be from 4 to 1048576".to_owned());
         }
-        Ok(())
+        if !is_service_label(&self.service_label) {
+            let label = &self.service_label;
+            return Err(format!("`service_label` is {label:?}: write it as {:?}", shared::SERVICE_LABEL));
+        }
+        match self.log.split(',').find(|directive| !is_directive(directive.trim())) {
+            Some(directive) => Err(format!(
+                "`log` has {directive:?}: write off, error, warn, info, debug or trace, or one of these for a part of the \
+                 program, such as \"kms_host=debug,info\""
+            )),
+            None => Ok(()),
+        }
     }
+}
+
+/// With an example, which serde's own text has not.
+fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
+    Vec::deserialize(from).map_err(|error| {
+        let error = error.to_string();
+        let error = error.trim_end();
+        D::Error::custom(format_args!(
+            "{error}; write it as listen = [\"[::]:21688\"], names are not looked up"
+        ))
+    })
+}
+
+/// `_name._proto`, as RFC 6763 7 has it.
+fn is_service_label(label: &str) -> bool {
+    let is_part = |part: &str| {
+        part.strip_prefix('_').is_some_and(|name| {
+            (1..=62).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        })
+    };
+    label.split_once('.').is_some_and(|(name, proto)| is_part(name) && is_part(proto))
+}
+
+/// A level, or `target=level`. The log's own parser takes a level that is misspelt for a target, and then logs nothing else.
+fn is_directive(directive: &str) -> bool {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let level = match directive.rsplit_once('=') {
+        Some(("", _)) => return false,
+        Some((_, level)) => level,
+        None => directive,
+    };
+    LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level))
 }
 
 /// The configuration cannot be used: the administrator's to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It cannot be read.
-    #[error("the configuration {} cannot be read: {source}", path.display())]
+    #[error("the configuration {} cannot be read", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
@@ -95,7 +139,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// It is no TOML, or has a key that is not known, or a value that does not fit.
-    #[error("the configuration {} does not hold:\n{source}", path.display())]
+    #[error("the configuration {} does not hold", path.display())]
     Wrong {
         /// Which file.
         path: PathBuf,
@@ -108,7 +152,7 @@ pub enum ConfigError {
         /// Which file.
         path: PathBuf,
         /// What and how to mend it.
-        fault: &'static str,
+        fault: String,
     },
 }
 
@@ -119,7 +163,7 @@ mod tests {
     fn read(text: &str) -> Result<Config, String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kms-host.toml"), text).unwrap();
-        Config::read(None, folder.path()).map_err(|error| error.to_string())
+        Config::read(None, folder.path()).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
     }
 
     #[test]
@@ -142,5 +186,37 @@ mod tests {
         assert!(read("queue = 0").unwrap_err().contains("`queue`"));
         assert!(read("cache_mib = 1").unwrap_err().contains("`cache_mib`"));
         assert_eq!(read("log_format = \"json\"").unwrap().log_format, LogFormat::Json);
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_refused_with_an_example_and_once() {
+        for wrong in ["listen = \"[::]:21688\"", "listen = [\"localhost:1\"]", "listen = [1]"] {
+            let error = read(wrong).unwrap_err();
+            assert!(error.contains("line 1") && error.contains("listen = [\"[::]:21688\"]"), "{error}");
+            assert_eq!(error.matches("TOML parse error").count(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_level_that_is_none_is_refused_instead_of_silencing_everything() {
+        for wrong in ["loud", "", "info,", "kms_host=loud", "=info", "kms_host"] {
+            let error = read(&format!("log = {wrong:?}")).unwrap_err();
+            assert!(error.contains("`log`") && error.contains("trace"), "{wrong}: {error}");
+        }
+        for right in ["off", "WARN", "kms_host=debug,info", "kms_host=debug, warn"] {
+            read(&format!("log = {right:?}")).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_service_label_has_a_name_and_a_protocol() {
+        for wrong in ["kms", "_kms", "kms._tcp", "_kms.tcp", "_kms._tcp.", "_kms._tcp.example.com", "_._tcp"]
+        {
+            assert!(
+                read(&format!("service_label = {wrong:?}")).unwrap_err().contains("`service_label`"),
+                "{wrong}"
+            );
+        }
+        read("service_label = \"_acme-kms._tcp\"").unwrap();
     }
 }

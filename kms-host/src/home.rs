@@ -1,8 +1,12 @@
 //! What stands in the data directory: the signing key, the request for the vendor, certificates, the ledger, the socket.
 //!
-//! Each thing is written whole and durably before it is named, and nothing here is ever overwritten but a certificate by
-//! itself. What certificates mean is `certificates`' affair, what the ledger holds `ledger`'s.
+//! Each thing is written whole and durably before it is named. A key and a ledger are never overwritten; a certificate is
+//! by itself, and the request by one that fits the key. What certificates mean is `certificates`' affair, what the ledger
+//! holds `ledger`'s, and what can be wrong here is in `home/error.rs`.
 
+mod error;
+
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,14 +15,17 @@ use pem_rfc7468::LineEnding;
 use prost::Message;
 use proto::v1;
 use rand::{CryptoRng, RngExt};
-use shared::certificate::{Chain, ChainError, Roots};
+use shared::certificate::{Chain, Roots};
 use shared::envelope::{PublicKey, SecretKey};
 use shared::ids::{HostId, LedgerId};
 use shared::record::Meta;
-use store::file::{self, FileError};
+use store::file;
+use zeroize::Zeroizing;
 
 use crate::certificates::{Certificates, Installed};
-use crate::ledger::{OpenError, SledLedger};
+use crate::ledger::{Ledger as _, OpenError, SledLedger};
+
+pub use error::{BadFile, HomeError};
 
 /// The width of an hour in every ledger but a test's.
 pub const HOUR_MS: u64 = 3_600_000;
@@ -29,6 +36,22 @@ const CERTIFICATE_LABEL: &str = "KMS HOST CERTIFICATE";
 
 /// The version of the signing key's file.
 const KEY_VERSION: u8 = 1;
+
+/// A ledger that is only made or looked at needs no cache to speak of.
+const CREATION_CACHE_BYTES: u64 = 4 << 20;
+
+/// What [`Home::init`] has made; the rest was there and is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// The host.
+    pub host: HostId,
+    /// A ledger, in which the count begins at zero.
+    pub ledger: bool,
+    /// A signing key, which makes it a host that nobody has certified.
+    pub key: bool,
+    /// A request for the vendor.
+    pub request: bool,
+}
 
 /// A host's data directory.
 #[derive(Clone, Debug)]
@@ -67,33 +90,28 @@ impl Home {
         self.0.join("ledger")
     }
 
-    /// Makes a host: its ledger, its signing key and the request for the vendor, in this order, so that whoever sees a
-    /// request has a key and a ledger behind it.
+    /// Makes whatever is missing of a host: its ledger, its signing key and the request for the vendor, in this order, so
+    /// that whoever sees a request has a key and a ledger behind it. After a crash or a loss it goes on from what is
+    /// there; a ledger that is there keeps its own width of an hour.
     ///
     /// # Errors
-    /// There is a host already, or the disk refuses.
-    pub fn init(&self, hour_width_ms: u64, random: &mut impl CryptoRng) -> Result<HostId, HomeError> {
-        if self.key_path().exists() {
+    /// Nothing is missing, what is there is damaged or in use, or the disk refuses.
+    pub fn init(&self, hour_width_ms: u64, random: &mut impl CryptoRng) -> Result<Made, HomeError> {
+        make_private_dir(&self.0)?;
+        let (hour_width_ms, ledger) = match self.ledger(CREATION_CACHE_BYTES) {
+            Err(HomeError::NoLedger { .. }) => (self.make_ledger(hour_width_ms, random)?, true),
+            found => (found?.meta().hour_width_ms, false),
+        };
+        let (signing_key, key) = match self.signing_key() {
+            Err(HomeError::NoKey { .. }) => (self.make_key(random)?, true),
+            found => (found?, false),
+        };
+        make_private_dir(&self.certificates_path())?;
+        let request = self.write_request(&signing_key.public(), hour_width_ms)?;
+        if !(ledger || key || request) {
             return Err(HomeError::AlreadyMade(self.0.clone()));
         }
-        make_private_dir(&self.0)?;
-        make_private_dir(&self.certificates_path())?;
-        let ledger = LedgerId::from_bytes(random.random());
-        let meta = Meta { ledger, hour_width_ms, pepper: random.random() };
-        drop(SledLedger::create(&self.ledger_path(), CREATION_CACHE_BYTES, meta)?);
-        let key = SecretKey::from_seed(&random.random());
-        let body = [&[KEY_VERSION], key.seed().as_slice()].concat();
-        file::create_new(&self.key_path(), armour(KEY_LABEL, &body).as_bytes(), 0o600)?;
-        let request = v1::HostRequest {
-            signing_key: Bytes::copy_from_slice(key.public().as_bytes()),
-            hour_width_ms: i64::try_from(hour_width_ms).unwrap_or(i64::MAX),
-        };
-        file::create_new(
-            &self.request_path(),
-            armour(REQUEST_LABEL, &request.encode_to_vec()).as_bytes(),
-            0o644,
-        )?;
-        Ok(key.public().host())
+        Ok(Made { host: signing_key.public().host(), ledger, key, request })
     }
 
     /// The signing key.
@@ -101,15 +119,22 @@ impl Home {
     /// # Errors
     /// There is none, or its file is damaged.
     pub fn signing_key(&self) -> Result<SecretKey, HomeError> {
-        let path = self.key_path();
-        let body = self.read_armoured(&path, KEY_LABEL)?;
-        match body.split_first() {
-            Some((&KEY_VERSION, seed)) if seed.len() == 32 => {
-                let seed: &[u8; 32] = seed.try_into().expect("the length was looked at");
-                Ok(SecretKey::from_seed(seed))
+        let (path, data) = (self.key_path(), self.0.clone());
+        let body = match read_armoured(&path, KEY_LABEL) {
+            Ok(body) => body,
+            Err(BadFile::Io(error)) if error.kind() == ErrorKind::NotFound => {
+                return Err(HomeError::NoKey { path, data });
             }
-            _ => Err(HomeError::Damaged(path)),
-        }
+            Err(BadFile::Io(error)) => return Err(HomeError::Unreadable(path, error)),
+            Err(BadFile::NoPem | BadFile::Other(_) | BadFile::Body) => {
+                return Err(HomeError::DamagedKey { path, data });
+            }
+        };
+        let seed = match body.split_first() {
+            Some((&KEY_VERSION, seed)) => seed.try_into().ok(),
+            _ => None,
+        };
+        seed.map(SecretKey::from_seed).ok_or(HomeError::DamagedKey { path, data })
     }
 
     /// Verifies the vendor's certificate and puts it beside the others. Installing it twice is installing it once.
@@ -118,26 +143,31 @@ impl Home {
     /// It is not a certificate, not for this host, or not allowed with this ledger. Nothing is changed then.
     pub fn install_certificate(&self, path: &Path) -> Result<Installed, HomeError> {
         let key = self.signing_key()?.public();
-        let text = std::fs::read(path).map_err(|source| HomeError::Unreadable(path.to_owned(), source))?;
         let installed = self.read_certificate(path, &key)?;
         let others = self.certificates()?;
         let all = Certificates::new(others.all().cloned().chain([installed.clone()]));
-        let hour_width_ms = self.hour_width_ms()?;
-        check_hour_width(&all, hour_width_ms)?;
+        // The ledger itself may be in use; a host that serves looks there.
+        if let Some(hour_width_ms) = self.requested_hour_width_ms() {
+            check_hour_width(&all, hour_width_ms)?;
+        }
+        let text = std::fs::read(path).map_err(|source| HomeError::Unreadable(path.to_owned(), source))?;
+        make_private_dir(&self.certificates_path())?;
         let name = format!("{}.pem", installed.chain.host().id);
         file::replace(&self.certificates_path().join(name), &text, 0o644)?;
         Ok(installed)
     }
 
-    /// Every installed certificate, verified.
+    /// Every installed certificate, verified. Without a folder for them there is none.
     ///
     /// # Errors
     /// One is damaged or not for this host, named by its path.
     pub fn certificates(&self) -> Result<Certificates, HomeError> {
         let key = self.signing_key()?.public();
         let folder = self.certificates_path();
-        let entries =
-            std::fs::read_dir(&folder).map_err(|source| HomeError::Unreadable(folder.clone(), source))?;
+        let entries = match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Certificates::default()),
+            entries => entries.map_err(|source| HomeError::Unreadable(folder.clone(), source))?,
+        };
         let mut installed = Vec::new();
         for entry in entries {
             let path = entry.map_err(|source| HomeError::Unreadable(folder.clone(), source))?.path();
@@ -153,51 +183,88 @@ impl Home {
     /// # Errors
     /// There is none, another host serves it, or it is damaged.
     pub fn ledger(&self, cache_bytes: u64) -> Result<SledLedger, HomeError> {
-        Ok(SledLedger::open(&self.ledger_path(), cache_bytes)?)
+        let path = self.ledger_path();
+        SledLedger::open(&path, cache_bytes).map_err(|error| match error {
+            OpenError::Missing { .. } => HomeError::NoLedger { path, data: self.0.clone() },
+            OpenError::Store(store::OpenError::Locked { .. }) => HomeError::Served(self.0.clone()),
+            error => HomeError::Ledger(error),
+        })
     }
 
-    /// The width of an hour as the request to the vendor has it: the same as in the ledger, without opening it.
-    fn hour_width_ms(&self) -> Result<u64, HomeError> {
-        let path = self.request_path();
-        let body = self.read_armoured(&path, REQUEST_LABEL)?;
-        let request = v1::HostRequest::decode(body.as_slice()).map_err(|_| HomeError::Damaged(path))?;
-        Ok(u64::try_from(request.hour_width_ms).unwrap_or(HOUR_MS))
+    /// Gives back the width of its hour.
+    fn make_ledger(&self, hour_width_ms: u64, random: &mut impl CryptoRng) -> Result<u64, HomeError> {
+        let ledger = LedgerId::from_bytes(random.random());
+        let meta = Meta { ledger, hour_width_ms, pepper: random.random() };
+        SledLedger::create(&self.ledger_path(), CREATION_CACHE_BYTES, meta).map_err(HomeError::Ledger)?;
+        Ok(hour_width_ms)
+    }
+
+    fn make_key(&self, random: &mut impl CryptoRng) -> Result<SecretKey, HomeError> {
+        let seed = Zeroizing::new(random.random::<[u8; 32]>());
+        let key = SecretKey::from_seed(&seed);
+        self.set_certificates_aside(key.public().host())?;
+        let mut body = Zeroizing::new([KEY_VERSION; 33]);
+        body[1..].copy_from_slice(&*seed);
+        let pem = Zeroizing::new(armour(KEY_LABEL, &*body));
+        file::create_new(&self.key_path(), pem.as_bytes(), 0o600)?;
+        Ok(key)
+    }
+
+    /// Certificates of a key that is lost would keep the new host from serving. They are kept, under another name.
+    fn set_certificates_aside(&self, host: HostId) -> Result<(), HomeError> {
+        let folder = self.certificates_path();
+        if !std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
+            return Ok(());
+        }
+        let aside = self.0.join(format!("certificates-before-{host}"));
+        std::fs::rename(&folder, &aside).map_err(|source| HomeError::Unwritable(aside, source))?;
+        Ok(file::sync_dir(&self.0)?)
+    }
+
+    /// Whether it had to be written: one that fits the key and the ledger is kept.
+    fn write_request(&self, key: &PublicKey, hour_width_ms: u64) -> Result<bool, HomeError> {
+        let request = v1::HostRequest {
+            signing_key: Bytes::copy_from_slice(key.as_bytes()),
+            hour_width_ms: i64::try_from(hour_width_ms).unwrap_or(i64::MAX),
+        };
+        let body = request.encode_to_vec();
+        if read_armoured(&self.request_path(), REQUEST_LABEL).is_ok_and(|found| *found == body) {
+            return Ok(false);
+        }
+        file::replace(&self.request_path(), armour(REQUEST_LABEL, &body).as_bytes(), 0o644)?;
+        Ok(true)
+    }
+
+    /// The width of an hour as the request to the vendor has it, if there is one: the same as in the ledger.
+    fn requested_hour_width_ms(&self) -> Option<u64> {
+        let body = read_armoured(&self.request_path(), REQUEST_LABEL).ok()?;
+        let request = v1::HostRequest::decode(body.as_slice()).ok()?;
+        u64::try_from(request.hour_width_ms).ok()
     }
 
     fn read_certificate(&self, path: &Path, key: &PublicKey) -> Result<Installed, HomeError> {
-        let body = self.read_armoured(path, CERTIFICATE_LABEL)?;
-        let damaged = || HomeError::Damaged(path.to_owned());
-        let wire = v1::HostCertificateFile::decode(body.as_slice()).map_err(|_| damaged())?;
-        let roots = Roots::new(wire.roots.iter().map(AsRef::as_ref)).map_err(|_| damaged())?;
+        let bad = |source| {
+            let (path, request) = (path.to_owned(), self.request_path());
+            if path.starts_with(self.certificates_path()) {
+                HomeError::DamagedCertificate { path, source }
+            } else {
+                HomeError::NotCertificate { path, request, source }
+            }
+        };
+        let body = read_armoured(path, CERTIFICATE_LABEL).map_err(bad)?;
+        let wire = v1::HostCertificateFile::decode(body.as_slice()).map_err(|_| bad(BadFile::Body))?;
+        let roots = Roots::new(wire.roots.iter().map(AsRef::as_ref)).map_err(|_| bad(BadFile::Body))?;
         let chain =
             Chain::verify(&wire.chain, &roots).map_err(|error| HomeError::Chain(path.to_owned(), error))?;
         if chain.host().signing_key != *key {
             return Err(HomeError::OtherHost {
                 path: path.to_owned(),
+                request: self.request_path(),
                 named: chain.host().host(),
                 own: key.host(),
             });
         }
         Ok(Installed { chain, roots: Arc::new(roots) })
-    }
-
-    fn read_armoured(&self, path: &Path, label: &str) -> Result<Vec<u8>, HomeError> {
-        let text = match std::fs::read(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.starts_with(&self.0) => {
-                return Err(HomeError::NotMade(self.0.clone()));
-            }
-            Err(source) => return Err(HomeError::Unreadable(path.to_owned(), source)),
-            Ok(text) => text,
-        };
-        match pem_rfc7468::decode_vec(&text) {
-            Ok((found, body)) if found == label => Ok(body),
-            Ok((found, _)) => Err(HomeError::OtherFile {
-                path: path.to_owned(),
-                found: found.to_owned(),
-                wanted: label.to_owned(),
-            }),
-            Err(_) => Err(HomeError::Damaged(path.to_owned())),
-        }
     }
 }
 
@@ -212,78 +279,29 @@ pub fn check_hour_width(certificates: &Certificates, hour_width_ms: u64) -> Resu
     Err(HomeError::HourWidth(hour_width_ms))
 }
 
-/// A ledger that is only made needs no cache to speak of.
-const CREATION_CACHE_BYTES: u64 = 4 << 20;
-
-fn armour(label: &str, body: &[u8]) -> String {
-    let pem = pem_rfc7468::encode_string(label, LineEnding::LF, body)
-        .expect("labels are ASCII and bodies are small");
-    format!("{}\n", pem.trim_end())
+fn read_armoured(path: &Path, label: &str) -> Result<Zeroizing<Vec<u8>>, BadFile> {
+    let text = Zeroizing::new(std::fs::read(path)?);
+    let (found, body) = pem_rfc7468::decode_vec(&text).map_err(|_| BadFile::NoPem)?;
+    let body = Zeroizing::new(body);
+    if found == label { Ok(body) } else { Err(BadFile::Other(found.to_owned())) }
 }
 
-/// 0700: a signing key lives here.
+fn armour(label: &str, body: &[u8]) -> String {
+    pem_rfc7468::encode_string(label, LineEnding::LF, body).expect("labels are ASCII and bodies are small")
+}
+
+/// 0700: a signing key lives here. Each directory that is new is durable on return.
 fn make_private_dir(path: &Path) -> Result<(), HomeError> {
+    let there = |directory: &&Path| directory.as_os_str().is_empty() || directory.exists();
+    let new: Vec<_> = path.ancestors().take_while(|directory| !there(directory)).collect();
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|source| HomeError::Unwritable(path.to_owned(), source))
-}
-
-/// The data directory is not as it should be. Each names the path and the remedy.
-#[derive(Debug, thiserror::Error)]
-pub enum HomeError {
-    /// There is no host here.
-    #[error("there is no host in {}: make one with `kms-host init --data {}`", .0.display(), .0.display())]
-    NotMade(PathBuf),
-    /// There is one already.
-    #[error("there is a host in {} already; its key is kept, and nothing was changed", .0.display())]
-    AlreadyMade(PathBuf),
-    /// A file cannot be read.
-    #[error("{} cannot be read: {}", .0.display(), .1)]
-    Unreadable(PathBuf, std::io::Error),
-    /// A directory cannot be made.
-    #[error("{} cannot be made: {}", .0.display(), .1)]
-    Unwritable(PathBuf, std::io::Error),
-    /// A file is not what was written.
-    #[error("{} is damaged: bring it back from a backup, or ask the vendor for the certificate again", .0.display())]
-    Damaged(PathBuf),
-    /// A file is something else.
-    #[error("{} holds a {found}, and a {wanted} is wanted here", path.display())]
-    OtherFile {
-        /// The file.
-        path: PathBuf,
-        /// What it says that it holds.
-        found: String,
-        /// What it should.
-        wanted: String,
-    },
-    /// A certificate does not verify.
-    #[error("{}: {}; ask the vendor for another one", .0.display(), .1)]
-    Chain(PathBuf, ChainError),
-    /// A certificate is for another host.
-    #[error(
-        "{} is for host {named}, and this one is {own}: send this host's own host-request.pem to the vendor",
-        path.display()
-    )]
-    OtherHost {
-        /// The file.
-        path: PathBuf,
-        /// The host that it names.
-        named: HostId,
-        /// This host.
-        own: HostId,
-    },
-    /// The ledger's hour is for tests and a certificate is not.
-    #[error(
-        "this ledger's hour is {0} ms long, which is for tests, and a certificate is not marked as test: \
-         make a host without --hour for it"
-    )]
-    HourWidth(u64),
-    /// A file cannot be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The ledger cannot be made or opened.
-    #[error(transparent)]
-    Ledger(#[from] OpenError),
+    builder.create(path).map_err(|source| HomeError::Unwritable(path.to_owned(), source))?;
+    for directory in new {
+        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+        file::sync_dir(parent.unwrap_or(Path::new(".")))?;
+    }
+    Ok(())
 }

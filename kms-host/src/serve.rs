@@ -29,6 +29,9 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 /// A machine makes one call and is gone; whoever stays longer is asked to connect again.
 const CONNECTION_AGE: Duration = Duration::from_mins(5);
 
+/// How long a connection may say nothing before it is closed.
+const FIRST_BYTE: Duration = Duration::from_secs(10);
+
 /// How long accepting rests when the process has run out of descriptors; without it the loop would spin.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
@@ -106,10 +109,10 @@ pub async fn serve_admin(
 #[derive(Debug, thiserror::Error)]
 pub enum AdminServeError {
     /// The checked-in descriptors do not fit the reflection service.
-    #[error("reflection: {0}")]
+    #[error("the admin service cannot describe itself")]
     Reflection(#[from] tonic_reflection::server::Error),
     /// The transport failed.
-    #[error("transport: {0}")]
+    #[error("the admin socket cannot be served")]
     Transport(#[from] tonic::transport::Error),
 }
 
@@ -120,6 +123,15 @@ pub fn connections(listeners: Vec<TcpListener>) -> impl Stream<Item = io::Result
         tokio::spawn(accept(listener, sender.clone()));
     }
     ReceiverStream::new(receiver).map(Ok)
+}
+
+/// tonic never closes a connection that says nothing, so one laptop could hold every descriptor; here it is closed.
+async fn hand_on_when_it_speaks(connection: TcpStream, accepted: mpsc::Sender<TcpStream>) {
+    let spoke = tokio::time::timeout(FIRST_BYTE, connection.readable()).await;
+    if matches!(spoke, Ok(Ok(()))) {
+        // Nobody takes it any more when the host stops.
+        let _ = accepted.send(connection).await;
+    }
 }
 
 /// Ends when nobody takes connections any more.
@@ -135,9 +147,7 @@ async fn accept(listener: TcpListener, accepted: mpsc::Sender<TcpStream>) {
                     tracing::debug!(%error, "a connection was gone before it was served");
                     continue;
                 }
-                if accepted.send(connection).await.is_err() {
-                    return;
-                }
+                tokio::spawn(hand_on_when_it_speaks(connection, accepted.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "no connection can be accepted for a moment");

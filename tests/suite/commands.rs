@@ -1,6 +1,8 @@
 //! The host's commands as scripts see them: exit codes of `sysexits.h`, and a sentence that says what to do.
 
+use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use kms_host::home::{HOUR_MS, Home};
 use tokio::process::Command;
@@ -55,14 +57,14 @@ async fn a_running_host_answers_scripts_in_json() {
     stage.machine("machine", &[host.address()]).activate().await.unwrap();
     for (question, wanted) in [
         (&["status", "--json"][..], host.address().to_string()),
-        (&["machines", "--json"], "\"active\"".to_owned()),
-        (&["refusals", "--json"], "[]".to_owned()),
+        (&["machines", "--json"], "\"machines\": [".to_owned()),
+        (&["refusals", "--json"], "\"refusals\": []".to_owned()),
         (&["verify", "--json"], "\"recounted\"".to_owned()),
         (&["clock", "confirm", "--json"], "\"ended\"".to_owned()),
     ] {
         let done = run_at(host.home(), question).await;
         assert_eq!(done.code, 0, "{question:?}: {}", done.stderr);
-        assert!(serde_json::from_str::<serde_json::Value>(&done.stdout).is_ok(), "{}", done.stdout);
+        assert!(serde_json::from_str::<serde_json::Value>(&done.stdout).unwrap().is_object());
         assert!(done.stdout.contains(&wanted), "{question:?}: {}", done.stdout);
     }
 }
@@ -74,11 +76,105 @@ async fn a_host_is_made_once() {
     let first = run_at(&home, &["init"]).await;
     assert_eq!(first.code, 0, "{}", first.stderr);
     assert!(first.stdout.contains("host-request.pem"), "{}", first.stdout);
-    let request = std::fs::read(home.request_path()).unwrap();
+    let request = fs::read(home.request_path()).unwrap();
 
     let again = run_at(&home, &["init"]).await;
     assert_eq!(again.code, 73, "{}", again.stderr);
-    assert_eq!(std::fs::read(home.request_path()).unwrap(), request, "nothing was changed");
+    assert_eq!(fs::read(home.request_path()).unwrap(), request, "nothing was changed");
+}
+
+#[tokio::test]
+async fn what_is_lost_of_a_host_is_made_again_and_the_rest_is_kept() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let host = home.signing_key().unwrap().public().host();
+    let request = fs::read(home.request_path()).unwrap();
+    let data = home.path().display().to_string();
+
+    fs::remove_dir_all(home.path().join("ledger")).unwrap();
+    let refused = run_at(&home, &["serve", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(refused.code, 78, "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("kms-host init --data {data}")), "{}", refused.stderr);
+    let again = run_at(&home, &["init"]).await;
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(again.stdout.contains("begins at zero"), "{}", again.stdout);
+    let certificates = home.certificates().unwrap();
+    assert_eq!(certificates.all().count(), 1, "it serves on under the certificate that it has");
+
+    fs::remove_file(home.request_path()).unwrap();
+    fs::remove_dir_all(home.path().join("certificates")).unwrap();
+    let file = home.path().with_extension("certificate.pem");
+    assert_eq!(install(&home, &file).await.code, 0, "neither the request nor the folder is needed");
+    assert_eq!(home.certificates().unwrap().all().count(), 1);
+    assert_eq!(run_at(&home, &["init"]).await.code, 0);
+    assert_eq!(fs::read(home.request_path()).unwrap(), request, "the same host asks for the same");
+    assert_eq!(home.signing_key().unwrap().public().host(), host);
+}
+
+#[tokio::test]
+async fn a_host_whose_key_is_lost_becomes_another_one_beside_its_ledger() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let host = home.signing_key().unwrap().public().host();
+    let key = home.path().join("signing.key");
+    fs::remove_file(&key).unwrap();
+
+    let refused = run_at(&home, &["serve", "--listen", "127.0.0.1:0"]).await;
+    assert!(refused.stderr.contains(&key.display().to_string()), "the file is named: {}", refused.stderr);
+    let again = run_at(&home, &["init"]).await;
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(again.stdout.contains("needs a new certificate"), "{}", again.stdout);
+
+    assert_ne!(home.signing_key().unwrap().public().host(), host);
+    stage.shop.certify(&home, "Example Works", an_hour_ago(), YEAR).unwrap();
+    assert_eq!(home.certificates().unwrap().all().count(), 1, "the old one is not in the way");
+
+    // A damaged key is no lost one: there may be a backup.
+    fs::write(&key, "noise").unwrap();
+    let refused = run_at(&home, &["init"]).await;
+    assert_eq!(refused.code, 73, "{}", refused.stderr);
+    assert!(refused.stderr.contains("backup") && fs::read(&key).unwrap() == b"noise", "{}", refused.stderr);
+}
+
+/// Text that could not be printed made the command panic, after it had done its work.
+#[tokio::test]
+async fn a_command_that_nobody_listens_to_does_its_work_and_does_not_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = async |name: &str, stdout: Stdio| {
+        let data = folder.path().join(name);
+        let mut command = Command::new(program().path);
+        command.args(["init", "--data"]).arg(&data).stdout(stdout).stderr(Stdio::piped()).kill_on_drop(true);
+        let done = timeout(LIMIT, command.spawn().unwrap().wait_with_output()).await.unwrap().unwrap();
+        assert!(Home::at(&data).request_path().exists(), "the host is made");
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(init("closed", closed.into()).await, (Some(0), String::new()));
+    if let Ok(full) = fs::File::options().write(true).open("/dev/full") {
+        let (code, stderr) = init("full", full.into()).await;
+        assert_eq!(code, Some(74), "{stderr}");
+        assert!(stderr.contains("standard output"), "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_certificate_is_told_from_the_one_that_is_wanted() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    let product = stage.folder.path().join("product.toml");
+    fs::write(&product, "name = \"Atlas\"\n").unwrap();
+    for (file, what) in [
+        (product, "no PEM file"),
+        (home.path().join("signing.key"), "KMS HOST SIGNING KEY"),
+        (home.request_path(), "KMS HOST REQUEST"),
+        (stage.folder.path().join("absent.pem"), "No such file"),
+    ] {
+        let done = install(&home, &file).await;
+        assert_eq!(done.code, 65, "{}", done.stderr);
+        assert_eq!(done.stderr.matches(what).count(), 1, "{}", done.stderr);
+        assert!(done.stderr.contains("the vendor has sent"), "{}", done.stderr);
+    }
 }
 
 #[tokio::test]
@@ -91,13 +187,13 @@ async fn only_this_hosts_own_certificate_is_installed() {
     assert_eq!(done.code, 65, "{}", done.stderr);
     assert!(done.stderr.contains("host-request.pem"), "it says what to send: {}", done.stderr);
 
-    let text = std::fs::read_to_string(&others).unwrap();
+    let text = fs::read_to_string(&others).unwrap();
     let spoilt = text.replacen("\nC", "\nD", 1);
     for (name, content) in
         [("noise", "noise"), ("empty", ""), ("cut", &text[..text.len() / 2]), ("spoilt", &spoilt)]
     {
         let file = stage.folder.path().join(name);
-        std::fs::write(&file, content).unwrap();
+        fs::write(&file, content).unwrap();
         let done = install(&home, &file).await;
         assert_eq!(done.code, 65, "{name}: {}", done.stderr);
     }
@@ -118,15 +214,14 @@ async fn hours_for_tests_do_not_go_with_a_certificate_that_is_none() {
     let refused = stage.shop.certify(&short, "Example Works", an_hour_ago(), YEAR).unwrap_err();
     assert!(refused.to_string().contains("hour"), "{refused:#}");
     // Somebody moves the real host's key and certificate to a ledger with short hours.
-    std::fs::copy(real.path().join("signing.key"), short.path().join("signing.key")).unwrap();
+    fs::copy(real.path().join("signing.key"), short.path().join("signing.key")).unwrap();
     let done = install(&short, &file).await;
     assert_eq!(done.code, 65, "{}", done.stderr);
     assert!(done.stderr.contains("100 ms") && done.stderr.contains("--hour"), "{}", done.stderr);
 
     // Put in by hand, it does not serve either.
-    let name =
-        std::fs::read_dir(real.path().join("certificates")).unwrap().next().unwrap().unwrap().file_name();
-    std::fs::copy(&file, short.path().join("certificates").join(name)).unwrap();
+    let name = fs::read_dir(real.path().join("certificates")).unwrap().next().unwrap().unwrap().file_name();
+    fs::copy(&file, short.path().join("certificates").join(name)).unwrap();
     let done = run_at(&short, &["serve", "--listen", "127.0.0.1:0"]).await;
     assert_eq!(done.code, 78, "{}", done.stderr);
 }
@@ -135,5 +230,7 @@ async fn hours_for_tests_do_not_go_with_a_certificate_that_is_none() {
 async fn wrong_usage_is_told_apart_from_everything_else() {
     assert_eq!(run(&["serve", "--lissten", "x"]).await.code, 64);
     assert_eq!(run(&["init", "--hour", "0s"]).await.code, 64);
+    let named = run(&["serve", "--listen", "localhost:1"]).await;
+    assert!(named.code == 64 && named.stderr.contains("[::]:21688"), "{}", named.stderr);
     assert_eq!(run(&["--help"]).await.code, 0);
 }

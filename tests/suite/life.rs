@@ -76,8 +76,11 @@ async fn a_second_host_on_the_same_directory_is_refused_and_the_first_serves_on(
     let stage = Stage::with_threshold(1);
     let host = stage.host("host").await;
     let second = serve_in_vain(host.home(), &["--listen", "127.0.0.1:0"]).await;
-    assert_eq!(second.code, 74, "{}", second.stderr);
-    assert!(second.stderr.contains("another"), "it says what to do: {}", second.stderr);
+    assert_eq!(second.code, 69, "{}", second.stderr);
+    assert!(second.stderr.contains("another process serves the directory"), "{}", second.stderr);
+    assert!(!second.stderr.contains("stopped"), "it never served: {}", second.stderr);
+    let data = host.home().path().display().to_string();
+    assert_eq!(run(&["init", "--data", &data]).await.code, 69, "nor is anything made under it");
     let machine = stage.machine("machine", &[host.address()]);
     assert!(matches!(machine.activate().await.unwrap().outcome, Outcome::Leased { .. }));
     assert!(host.home().socket_path().exists(), "and its socket is left alone");
@@ -92,6 +95,7 @@ async fn a_port_that_is_taken_is_named() {
     let done = serve_in_vain(&other, &["--listen", &taken]).await;
     assert_eq!(done.code, 69, "{}", done.stderr);
     assert!(done.stderr.contains(&taken) && done.stderr.contains("--listen"), "{}", done.stderr);
+    assert!(!done.stderr.contains("stopped"), "it never served: {}", done.stderr);
 }
 
 #[tokio::test]
@@ -112,6 +116,11 @@ async fn an_unknown_key_in_the_configuration_is_refused_with_its_line() {
     let done = serve_in_vain(&home, &["--listen", "127.0.0.1:0"]).await;
     assert_eq!(done.code, 78, "{}", done.stderr);
     assert!(done.stderr.contains("line 2") && done.stderr.contains("threshhold"), "{}", done.stderr);
+    assert_eq!(done.stderr.matches("TOML parse error").count(), 1, "said once: {}", done.stderr);
+
+    std::fs::write(home.path().join("kms-host.toml"), "log = \"loud\"\n").unwrap();
+    let done = serve_in_vain(&home, &["--listen", "127.0.0.1:0"]).await;
+    assert!(done.code == 78 && done.stderr.contains("loud"), "{}", done.stderr);
 }
 
 #[tokio::test]
@@ -140,4 +149,18 @@ async fn the_log_is_json_where_it_is_wanted() {
         .collect();
     let messages: Vec<_> = events.iter().map(|event| event["message"].as_str().unwrap()).collect();
     assert!(messages.contains(&"serving") && messages.contains(&"stopped"), "{messages:?}");
+}
+
+/// One laptop that opens connections and says nothing would otherwise hold every descriptor of the host.
+#[tokio::test]
+async fn who_says_nothing_is_cut_off_and_others_are_served_meanwhile() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let mut silent = tokio::net::TcpStream::connect(host.address()).await.unwrap();
+    let machine = stage.machine("machine", &[host.address()]);
+    assert!(matches!(machine.activate().await.unwrap().outcome, Outcome::Leased { .. }));
+
+    let read = tokio::io::AsyncReadExt::read(&mut silent, &mut [0; 1]);
+    let read = timeout(Duration::from_secs(15), read).await.expect("it is cut off within 10 s");
+    assert!(matches!(read, Ok(0) | Err(_)));
 }

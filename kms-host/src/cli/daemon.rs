@@ -15,8 +15,8 @@ use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
 use crate::activate::{Host, Parts};
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat};
-use crate::home::{self, Home};
-use crate::ledger::Ledger;
+use crate::home::{self, Home, HomeError};
+use crate::ledger::{Ledger as _, SledLedger};
 use crate::queue::Queue;
 use crate::signer::KeyInMemory;
 
@@ -28,7 +28,7 @@ pub(super) fn run(
     config: Option<&Path>,
     listen: &[SocketAddr],
     log_json: bool,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     // Configuration and log.
     let mut config = Config::read(config, home.path()).or_exit(EX_CONFIG)?;
     if !listen.is_empty() {
@@ -42,15 +42,10 @@ pub(super) fn run(
     // What stands on disk.
     let certificates = home.certificates().or_exit(EX_CONFIG)?;
     if certificates.all().next().is_none() {
-        let request = home.request_path();
-        let missing = anyhow!(
-            "no certificate is installed: send {} to the vendor, then run `kms-host install-certificate ANSWER.pem`",
-            request.display()
-        );
-        return Err(missing).or_exit(EX_CONFIG);
+        return Err(without_certificate(home)).or_exit(EX_CONFIG);
     }
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
-    let ledger = Arc::new(home.ledger(config.cache_mib << 20).or_exit(EX_IOERR)?);
+    let ledger = Arc::new(open_ledger(home, config.cache_mib << 20)?);
     home::check_hour_width(&certificates, ledger.meta().hour_width_ms).or_exit(EX_CONFIG)?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(EX_UNAVAILABLE)?;
@@ -70,46 +65,77 @@ pub(super) fn run(
 
         let stop = CancellationToken::new();
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
-        let admin = crate::serve_admin(host.clone(), addresses, socket, stop.clone().cancelled_owned());
-        let admin = tokio::spawn(admin);
+        tokio::spawn(serve_admin(host.clone(), addresses, socket, stop.clone()));
         let machines = crate::serve(host, crate::connections(listeners), stop.clone().cancelled_owned());
+        let mut machines = std::pin::pin!(machines);
 
         // Signal or failure, whichever comes first; then drain.
-        let end = async {
-            tokio::select! {
-                signal = told_to_stop() => {
-                    tracing::info!(signal, "stopping");
-                    Ok(())
-                }
-                error = queue.fatal() => Err(error).or_exit(EX_IOERR),
+        let end = tokio::select! {
+            signal = told_to_stop() => {
+                tracing::info!(signal, "stopping");
+                Ok(())
+            }
+            error = queue.fatal() => Err(error).or_exit(EX_IOERR),
+            ended = &mut machines => {
+                let ended = ended.context("serving machines");
+                return ended.and_then(|()| Err(anyhow!("no connection comes in any more"))).or_exit(EX_UNAVAILABLE);
             }
         };
-        let end = async {
-            let end = end.await;
-            stop.cancel();
-            end
-        };
-        let (served, end) = tokio::join!(machines, end);
-        admin.abort();
-        served.context("serving machines").or_exit(EX_UNAVAILABLE)?;
-        end
+        stop.cancel();
+        let drained = machines.await.context("serving machines").or_exit(EX_UNAVAILABLE);
+        end.and(drained)
     });
     queue.close();
     let _ = writer.join();
     let _ = std::fs::remove_file(home.socket_path());
+    served?;
     tracing::info!("stopped");
-    served
+    Ok(String::new())
 }
 
 fn start_log(config: &Config) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log).with_context(|| format!("`log` is {:?}", config.log))?;
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // It would say on standard error that standard error is gone, and panic.
+    let log = log.log_internal_errors(false);
     let started = match config.log_format {
         LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
     started.map_err(|error| anyhow!(error))
+}
+
+fn without_certificate(home: &Home) -> anyhow::Error {
+    let (data, request) = (home.path().display(), home.request_path());
+    let again = if request.exists() {
+        String::new()
+    } else {
+        format!(" (`kms-host init --data {data}` writes it again)")
+    };
+    anyhow!(
+        "no certificate is installed; send {}{again} to the vendor, then run `kms-host install-certificate ANSWER.pem --data \
+         {data}`",
+        request.display()
+    )
+}
+
+fn open_ledger(home: &Home, cache_bytes: u64) -> Result<SledLedger, Failure> {
+    let opened = home.ledger(cache_bytes);
+    let code = match &opened {
+        Err(HomeError::Served(_)) => EX_UNAVAILABLE,
+        Err(HomeError::NoLedger { .. }) => EX_CONFIG,
+        _ => EX_IOERR,
+    };
+    opened.or_exit(code)
+}
+
+/// Machines are served whether or not administrators are.
+async fn serve_admin(host: Arc<Host>, listening: Vec<String>, socket: UnixListener, stop: CancellationToken) {
+    if let Err(error) = crate::serve_admin(host, listening, socket, stop.cancelled_owned()).await {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::error!(error, "administrators are not answered any more; start the host again");
+    }
 }
 
 async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {

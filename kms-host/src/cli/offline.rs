@@ -5,29 +5,55 @@ use std::time::Duration;
 
 use shared::time::Length;
 
-use super::{EX_CANTCREAT, EX_DATAERR, EX_USAGE, Failure, OrExit};
+use super::{EX_CANTCREAT, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text};
 use crate::home::{Home, HomeError};
 
-pub(super) fn init(home: &Home, hour: Duration, json: bool) -> Result<(), Failure> {
+pub(super) fn init(home: &Home, hour: Duration, json: bool) -> Result<String, Failure> {
     let hour_width_ms = u64::try_from(hour.as_millis()).ok().filter(|width_ms| 0 < *width_ms);
     let hour_width_ms =
         hour_width_ms.ok_or_else(|| anyhow::anyhow!("--hour has to be at least 1ms")).or_exit(EX_USAGE)?;
-    let host = home.init(hour_width_ms, &mut rand::rng()).or_exit(EX_CANTCREAT)?;
-    let request = home.request_path();
+    let made = home.init(hour_width_ms, &mut rand::rng());
+    let served = matches!(made, Err(HomeError::Served(_)));
+    let made = made.or_exit(if served { EX_UNAVAILABLE } else { EX_CANTCREAT })?;
+    let (data, request) = (home.path().display(), home.request_path());
     if json {
-        println!("{}", serde_json::json!({ "host": host.to_string(), "request": request }));
-        return Ok(());
+        return Ok(json_text(&serde_json::json!({
+            "host": made.host.to_string(),
+            "request": request,
+            "made": { "ledger": made.ledger, "key": made.key, "request": made.request },
+        })));
     }
-    println!("Made host {host} in {}.", home.path().display());
-    println!("Send {} to the vendor, then put in the answer:", request.display());
-    println!("  kms-host install-certificate ANSWER.pem --data {}", home.path().display());
-    Ok(())
+    let host = made.host;
+    let mut lines = match (made.ledger, made.key) {
+        (true, true) => vec![format!("Made host {host} in {data}.")],
+        (false, true) => vec![
+            format!(
+                "Made a signing key in {data}, beside the ledger that is there: this is host {host} now."
+            ),
+            "Whatever host was here before, this is another one, and needs a new certificate.".to_owned(),
+        ],
+        (true, false) => vec![
+            format!("Made a new ledger for host {host} in {data}, whose key and certificates are kept."),
+            "The count begins at zero; machines renew their leases, and no license is lost.".to_owned(),
+        ],
+        (false, false) => vec![format!("Wrote the request of host {host} in {data} again.")],
+    };
+    if made.request {
+        lines.push(format!("Send {} to the vendor, then put in the answer:", request.display()));
+        lines.push(format!("  kms-host install-certificate ANSWER.pem --data {data}"));
+    }
+    lines.push(String::new());
+    Ok(lines.join("\n"))
 }
 
-pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Result<(), Failure> {
+pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Result<String, Failure> {
     let installed = home.install_certificate(file).map_err(|error| {
-        let code = if matches!(error, HomeError::File(_)) { EX_CANTCREAT } else { EX_DATAERR };
-        Failure { code, error: error.into() }
+        let code = if matches!(error, HomeError::File(_) | HomeError::Unwritable(..)) {
+            EX_CANTCREAT
+        } else {
+            EX_DATAERR
+        };
+        Failure { code, error: error.into(), shown: String::new() }
     })?;
     let certificate = installed.chain.host();
     let (product, organisation) = (&certificate.product_name, &certificate.organisation_name);
@@ -42,21 +68,23 @@ pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Resul
             "threshold": certificate.policy.threshold,
             "test": certificate.test,
         });
-        println!("{shown}");
-        return Ok(());
+        return Ok(json_text(&shown));
     }
-    println!(
-        "Installed certificate {}{}:",
-        certificate.id,
-        if certificate.test { ", marked as TEST" } else { "" }
-    );
-    println!("  product       {product} ({})", certificate.product);
-    println!("  organisation  {organisation}");
-    println!("  valid         {} to {}", certificate.not_before, installed.chain.ends_at());
+    let test = if certificate.test { ", marked as TEST" } else { "" };
     let policy = &certificate.policy;
-    println!("  threshold     {} machines in {}", policy.threshold, Length(policy.count_window));
-    println!("  lease         {}, renewed every {}", Length(policy.validity), Length(policy.renew_interval));
-    println!("A host that runs already reads it at its next start. To serve:");
-    println!("  kms-host serve --data {}", home.path().display());
-    Ok(())
+    let lines = [
+        format!("Installed certificate {}{test}:", certificate.id),
+        format!("  product       {product} ({})", certificate.product),
+        format!("  organisation  {organisation}"),
+        format!("  valid         {} to {}", certificate.not_before, installed.chain.ends_at()),
+        format!("  threshold     {} machines in {}", policy.threshold, Length(policy.count_window)),
+        format!(
+            "  lease         {}, renewed every {}",
+            Length(policy.validity),
+            Length(policy.renew_interval)
+        ),
+        "A host that runs already reads it at its next start. To serve:".to_owned(),
+        format!("  kms-host serve --data {}\n", home.path().display()),
+    ];
+    Ok(lines.join("\n"))
 }

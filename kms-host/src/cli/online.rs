@@ -9,23 +9,18 @@ use proto::admin::v1::{self as wire};
 use serde_json::json;
 use shared::time::{Length, Timestamp};
 
-use super::{EX_DATAERR, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
+use super::{EX_DATAERR, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, json_text};
 use crate::admin::{self, Client};
 use crate::home::Home;
 
-pub(super) fn status(home: &Home, as_json: bool) -> Result<(), Failure> {
+pub(super) fn status(home: &Home, as_json: bool) -> Result<String, Failure> {
     ask(home, async |mut host| {
         let status = host.get_status(wire::GetStatusRequest {}).await?.into_inner();
-        if as_json {
-            print_json(&status_json(&status));
-        } else {
-            print_status(&status);
-        }
-        Ok(())
+        Ok(if as_json { json_text(&status_json(&status)) } else { status_text(&status) })
     })
 }
 
-pub(super) fn machines(home: &Home, as_json: bool) -> Result<(), Failure> {
+pub(super) fn machines(home: &Home, as_json: bool) -> Result<String, Failure> {
     ask(home, async |mut host| {
         let mut machines = Vec::new();
         let mut page_token = Bytes::new();
@@ -39,8 +34,8 @@ pub(super) fn machines(home: &Home, as_json: bool) -> Result<(), Failure> {
             }
         }
         if as_json {
-            print_json(&machines.iter().map(machine_json).collect::<Vec<_>>());
-            return Ok(());
+            let machines: Vec<_> = machines.iter().map(machine_json).collect();
+            return Ok(json_text(&json!({ "machines": machines })));
         }
         let rows = machines.iter().map(|machine| {
             let counted = if machine.counted { "yes" } else { "no" };
@@ -48,43 +43,38 @@ pub(super) fn machines(home: &Home, as_json: bool) -> Result<(), Failure> {
             let times = [machine.first_seen, machine.seen_at, machine.licensed_until].map(time);
             texts.into_iter().chain(times).collect::<Vec<_>>()
         });
-        print_table(
-            &["machine", "product", "state", "counted", "first seen", "last seen", "licensed until"],
-            rows,
-        );
-        println!("{} machines", machines.len());
-        Ok(())
+        let head = ["machine", "product", "state", "counted", "first seen", "last seen", "licensed until"];
+        Ok(format!("{}\n{}\n", table(&head, rows), number(machines.len(), "machine")))
     })
 }
 
-pub(super) fn refusals(home: &Home, as_json: bool) -> Result<(), Failure> {
+pub(super) fn refusals(home: &Home, as_json: bool) -> Result<String, Failure> {
     ask(home, async |mut host| {
         let refusals =
             host.list_refusals(wire::ListRefusalsRequest { page_size: 0 }).await?.into_inner().refusals;
         if as_json {
-            print_json(&refusals.iter().map(refusal_json).collect::<Vec<_>>());
-            return Ok(());
+            let refusals: Vec<_> = refusals.iter().map(refusal_json).collect();
+            return Ok(json_text(&json!({ "refusals": refusals })));
         }
         let rows = refusals
             .iter()
             .map(|refusal| vec![time(refusal.at), hex(&refusal.machine), refusal.text.clone()]);
-        print_table(&["at", "machine", "reason"], rows);
-        println!(
-            "{} refusals since the host was started; `kms-client explain CODE` says what to do",
-            refusals.len()
-        );
-        Ok(())
+        Ok(format!(
+            "{}\n{} since the host was started; `kms-client explain CODE` says what to do\n",
+            table(&["at", "machine", "reason"], rows),
+            number(refusals.len(), "refusal")
+        ))
     })
 }
 
-pub(super) fn verify(home: &Home, as_json: bool) -> Result<(), Failure> {
+pub(super) fn verify(home: &Home, as_json: bool) -> Result<String, Failure> {
     let found = ask(home, async |mut host| Ok(host.verify(wire::VerifyRequest {}).await?.into_inner()))?;
     let differs = |product: &wire::Recount| {
         product.count != product.recounted || product.active != product.active_found
     };
     let good = found.damaged == 0 && !found.products.iter().any(differs);
-    if as_json {
-        print_json(&json!({
+    let shown = if as_json {
+        json_text(&json!({
             "good": good,
             "records": found.records,
             "damaged": found.damaged,
@@ -95,7 +85,7 @@ pub(super) fn verify(home: &Home, as_json: bool) -> Result<(), Failure> {
                 "active": product.active,
                 "active_found": product.active_found,
             })).collect::<Vec<_>>(),
-        }));
+        }))
     } else {
         let rows = found.products.iter().map(|product| {
             let numbers = [product.count, product.recounted, product.active, product.active_found];
@@ -103,35 +93,34 @@ pub(super) fn verify(home: &Home, as_json: bool) -> Result<(), Failure> {
                 .chain(numbers.map(|number| number.to_string()))
                 .collect::<Vec<_>>()
         });
-        print_table(&["product", "count", "recounted", "active", "found active"], rows);
-        println!("{} records read, {} damaged", found.records, found.damaged);
-    }
+        let rows = table(&["product", "count", "recounted", "active", "found active"], rows);
+        format!("{rows}\n{} read, {} damaged\n", number(found.records, "record"), found.damaged)
+    };
     if good {
-        return Ok(());
+        return Ok(shown);
     }
     let remedy = "the count is not what the records add up to, or records are damaged: asks during the recount can \
                   cause a small difference, so run it again; if it stays, stop the host and restore a backup";
-    Err(anyhow!(remedy)).or_exit(EX_DATAERR)
+    Err(Failure { code: EX_DATAERR, error: anyhow!(remedy), shown })
 }
 
-pub(super) fn confirm_clock(home: &Home, as_json: bool) -> Result<(), Failure> {
+pub(super) fn confirm_clock(home: &Home, as_json: bool) -> Result<String, Failure> {
     ask(home, async |mut host| {
         let answer = host.confirm_clock(wire::ConfirmClockRequest {}).await?.into_inner();
-        if as_json {
-            print_json(&json!({ "ended": answer.ended, "now_ms": answer.now }));
+        Ok(if as_json {
+            json_text(&json!({ "ended": some_text(&answer.ended), "now_ms": answer.now }))
         } else if answer.ended.is_empty() {
-            println!("The host does not doubt its clock, which says {}.", time(answer.now));
+            format!("The host does not doubt its clock, which says {}.\n", time(answer.now))
         } else {
-            println!("The doubt has ended: {}. The host's clock says {}.", answer.ended, time(answer.now));
-        }
-        Ok(())
+            format!("The doubt has ended: {}. The host's clock says {}.\n", answer.ended, time(answer.now))
+        })
     })
 }
 
 /// Connects to the host of this directory and asks it.
 fn ask<T, F>(home: &Home, question: impl FnOnce(Client) -> F) -> Result<T, Failure>
 where
-    F: Future<Output = anyhow::Result<T>>,
+    F: Future<Output = Result<T, tonic::Status>>,
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
     runtime.block_on(async {
@@ -139,12 +128,14 @@ where
         let client = admin::connect(&socket).await.map_err(|error| {
             let (socket, cause) = (socket.display(), root_cause(&error));
             anyhow!(
-                "no host answers at {socket} ({cause}): start it with `kms-host serve`, name its directory with --data, \
-                 or ask as the user whom it runs as"
+                "no host answers at {socket} ({cause}): start it with `kms-host serve --data {}`, name another \
+                 directory with --data, or ask as the user whom it runs as",
+                home.path().display()
             )
         });
         let client = client.or_exit(EX_UNAVAILABLE)?;
-        question(client).await.or_exit(EX_UNAVAILABLE)
+        let answer = question(client).await;
+        answer.map_err(|status| anyhow!("the host did not answer: {}", status.message())).or_exit(EX_UNAVAILABLE)
     })
 }
 
@@ -153,65 +144,68 @@ fn root_cause(error: &dyn std::error::Error) -> &dyn std::error::Error {
     error.source().map_or(error, root_cause)
 }
 
-fn print_status(status: &wire::GetStatusResponse) {
-    println!("host       {}  (version {})", hex(&status.host), status.version);
-    println!("serving    {}, since {}", status.listening.join(" "), time(status.started_at));
+fn status_text(status: &wire::GetStatusResponse) -> String {
+    let mut lines = vec![
+        format!("host       {}  (version {})", hex(&status.host), status.version),
+        format!("serving    {}, since {}", status.listening.join(" "), time(status.started_at)),
+    ];
     match status.doubt.as_str() {
-        "" => println!("clock      {}, trusted", time(status.now)),
+        "" => lines.push(format!("clock      {}, trusted", time(status.now))),
         doubt => {
-            println!("clock      {}, IN DOUBT: {doubt}", time(status.now));
-            println!(
-                "           nobody is counted or licensed until it is set right: then `kms-host clock confirm`"
-            );
+            lines.push(format!("clock      {}, IN DOUBT: {doubt}", time(status.now)));
+            let remedy = "nobody is counted or licensed until it is set right: then `kms-host clock confirm`";
+            lines.push(format!("           {remedy}"));
         }
     }
-    println!("ledger     {}", hex(&status.ledger));
+    lines.push(format!("ledger     {}", hex(&status.ledger)));
     if let Some(restored) = &status.restored {
-        let machines = restored.machines;
-        println!(
-            "           RESTORED OR COPIED: noticed at {}, by {machines} machines",
-            time(restored.noticed_at)
-        );
+        let (at, machines) = (time(restored.noticed_at), number(restored.machines, "machine"));
+        lines.push(format!("           RESTORED OR COPIED: noticed at {at}, by {machines}"));
     }
     for product in &status.products {
-        print_product(product, status.now);
+        product_lines(product, status.now, &mut lines);
     }
     let answered: Vec<_> =
         status.answered.iter().map(|tally| format!("{} {}", tally.name, tally.times)).collect();
-    println!(
-        "\nanswered   {}",
-        if answered.is_empty() { "nothing yet".to_owned() } else { answered.join(", ") }
-    );
+    let answered = if answered.is_empty() { "nothing yet".to_owned() } else { answered.join(", ") };
+    lines.push(format!("\nanswered   {answered}\n"));
+    lines.join("\n")
 }
 
-fn print_product(product: &wire::Product, now: i64) {
+fn product_lines(product: &wire::Product, now: i64, lines: &mut Vec<String>) {
     let name = if product.name.is_empty() { "(no certificate)" } else { &product.name };
-    println!("\n{name}{}", if product.test { "  TEST" } else { "" });
-    println!("  product      {}", hex(&product.id));
-    let window = Length(Duration::from_millis(u64::try_from(product.count_window_ms).unwrap_or(0)));
-    let reached =
-        if u64::from(product.threshold) <= product.count { "leases are issued" } else { "too few so far" };
-    println!(
-        "  count        {} of {} needed, in the last {window}: {reached}",
-        product.count, product.threshold
-    );
-    println!(
-        "  known        {} active machines; {} asks today without state",
-        product.active, product.unkept_today
-    );
-    println!("  threshold    last met {}", time(product.threshold_met_at));
-    if product.certificate.is_empty() {
+    let certified = !product.certificate.is_empty();
+    let left = Timestamp::from_unix_ms(product.not_after).since(Timestamp::from_unix_ms(now));
+    lines.push(format!("\n{name}{}", if product.test { "  TEST" } else { "" }));
+    lines.push(format!("  product      {}", hex(&product.id)));
+    lines.push(format!("  count        {}", count(product, certified, left)));
+    let active = number(product.active, "active machine");
+    let unkept = number(product.unkept_today, "ask");
+    lines.push(format!("  known        {active}; {unkept} today without state"));
+    lines.push(format!("  threshold    last met {}", time(product.threshold_met_at)));
+    if !certified {
         return;
     }
-    let left = Timestamp::from_unix_ms(product.not_after).since(Timestamp::from_unix_ms(now));
-    let ended = if left.is_zero() { ", ENDED: no lease is signed" } else { "" };
-    println!("  organisation {}", product.organisation);
-    println!(
-        "  certificate  {} until {} ({}){ended}",
-        hex(&product.certificate),
-        time(product.not_after),
-        Length(left)
-    );
+    let (certificate, until) = (hex(&product.certificate), time(product.not_after));
+    let left = if left.is_zero() { "ENDED".to_owned() } else { Length(left).to_string() };
+    lines.push(format!("  organisation {}", product.organisation));
+    lines.push(format!("  certificate  {certificate} until {until} ({left})"));
+}
+
+/// The count, and whether anybody gets a lease by it.
+fn count(product: &wire::Product, certified: bool, left: Duration) -> String {
+    if !certified {
+        return format!("{}; no certificate: no lease is signed", product.count);
+    }
+    let window = Length(Duration::from_millis(u64::try_from(product.count_window_ms).unwrap_or(0)));
+    let consequence = if left.is_zero() {
+        "the certificate has ended: no lease is signed"
+    } else if u64::from(product.threshold) <= product.count {
+        "leases are issued"
+    } else {
+        "too few so far"
+    };
+    format!("{} of {} needed, in the last {window}: {consequence}", product.count, product.threshold)
 }
 
 fn status_json(status: &wire::GetStatusResponse) -> serde_json::Value {
@@ -221,7 +215,7 @@ fn status_json(status: &wire::GetStatusResponse) -> serde_json::Value {
         "version": status.version,
         "started_at_ms": status.started_at,
         "now_ms": status.now,
-        "doubt": Some(&status.doubt).filter(|doubt| !doubt.is_empty()),
+        "doubt": some_text(&status.doubt),
         "listening": status.listening,
         "hour_width_ms": status.hour_width_ms,
         "restored": status.restored.as_ref().map(|restored| json!({
@@ -236,12 +230,12 @@ fn status_json(status: &wire::GetStatusResponse) -> serde_json::Value {
             "count": product.count,
             "threshold": product.threshold,
             "active": product.active,
-            "threshold_met_at_ms": product.threshold_met_at,
+            "threshold_met_at_ms": instant(product.threshold_met_at),
             "count_window_ms": product.count_window_ms,
             "unkept_today": product.unkept_today,
-            "certificate": hex(&product.certificate),
-            "not_before_ms": product.not_before,
-            "not_after_ms": product.not_after,
+            "certificate": some_text(&hex(&product.certificate)),
+            "not_before_ms": instant(product.not_before),
+            "not_after_ms": instant(product.not_after),
             "test": product.test,
         })).collect::<Vec<_>>(),
     })
@@ -254,9 +248,9 @@ fn machine_json(machine: &wire::Machine) -> serde_json::Value {
         "state": machine.state,
         "counted": machine.counted,
         "serial": machine.serial,
-        "first_seen_ms": machine.first_seen,
-        "seen_at_ms": machine.seen_at,
-        "licensed_until_ms": machine.licensed_until,
+        "first_seen_ms": instant(machine.first_seen),
+        "seen_at_ms": instant(machine.seen_at),
+        "licensed_until_ms": instant(machine.licensed_until),
     })
 }
 
@@ -270,18 +264,20 @@ fn refusal_json(refusal: &wire::RecentRefusal) -> serde_json::Value {
     })
 }
 
-fn print_json(value: &impl serde::Serialize) {
-    println!("{}", serde_json::to_string_pretty(value).expect("these values are plain"));
-}
-
-fn print_table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(head.to_vec());
     for row in rows {
         table.add_row(row);
     }
-    println!("{table}");
+    table.to_string()
+}
+
+/// `1 machine`, `2 machines`.
+fn number(number: impl TryInto<u64>, what: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 fn hex(id: &[u8]) -> String {
@@ -290,4 +286,39 @@ fn hex(id: &[u8]) -> String {
 
 fn time(unix_ms: i64) -> String {
     if unix_ms == 0 { "never".to_owned() } else { Timestamp::from_unix_ms(unix_ms).to_string() }
+}
+
+/// On the wire an instant that never was is 0.
+fn instant(unix_ms: i64) -> Option<i64> {
+    Some(unix_ms).filter(|unix_ms| *unix_ms != 0)
+}
+
+fn some_text(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leases_are_said_to_be_issued_only_under_a_certificate_that_holds() {
+        let day = Duration::from_hours(24);
+        let shown = |machines, certified, left| {
+            let count_window_ms = shared::time::to_ms(30 * day);
+            let product =
+                wire::Product { count: machines, threshold: 3, count_window_ms, ..wire::Product::default() };
+            count(&product, certified, left)
+        };
+        assert_eq!(shown(2, true, day), "2 of 3 needed, in the last 30 d: too few so far");
+        assert_eq!(shown(3, true, day), "3 of 3 needed, in the last 30 d: leases are issued");
+        let ended = shown(3, true, Duration::ZERO);
+        assert!(ended.ends_with("the certificate has ended: no lease is signed"), "{ended}");
+        assert_eq!(shown(3, false, Duration::ZERO), "3; no certificate: no lease is signed");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!([0_u64, 1, 2].map(|n| number(n, "record")), ["0 records", "1 record", "2 records"]);
+    }
 }

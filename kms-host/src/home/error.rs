@@ -1,0 +1,137 @@
+//! What can be wrong with a data directory, each with the file that it is about and the command that mends it.
+
+use std::io;
+use std::path::PathBuf;
+
+use shared::certificate::ChainError;
+use shared::ids::HostId;
+use store::file::FileError;
+
+use crate::ledger::OpenError;
+
+/// The data directory is not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// There is no signing key.
+    #[error(
+        "{} is missing; `kms-host init --data {}` makes a host. Where there was one, put its key back from a backup: \
+         without it this becomes another host, which needs a new certificate",
+        path.display(), data.display()
+    )]
+    NoKey {
+        /// Where the key belongs.
+        path: PathBuf,
+        /// The data directory.
+        data: PathBuf,
+    },
+    /// The signing key is not what was written.
+    #[error(
+        "the signing key {} is damaged; put it back from a backup. Without one, move it away and run `kms-host init --data \
+         {}`: that makes another host, which needs a new certificate",
+        path.display(), data.display()
+    )]
+    DamagedKey {
+        /// The key.
+        path: PathBuf,
+        /// The data directory.
+        data: PathBuf,
+    },
+    /// There is no ledger.
+    #[error(
+        "the ledger {} is missing or empty; see that its disk is mounted, or put it back from a backup. `kms-host init --data \
+         {}` makes a new one: no license is lost, the count begins at zero",
+        path.display(), data.display()
+    )]
+    NoLedger {
+        /// Where the ledger belongs.
+        path: PathBuf,
+        /// The data directory.
+        data: PathBuf,
+    },
+    /// The ledger is in use.
+    #[error(
+        "another process serves the directory {}; stop it, or name another directory with --data", .0.display()
+    )]
+    Served(PathBuf),
+    /// There is nothing left to make.
+    #[error(
+        "there is a host in {} already, and nothing was changed; serve it with `kms-host serve --data {}`, or name another \
+         directory with --data",
+        .0.display(), .0.display()
+    )]
+    AlreadyMade(PathBuf),
+    /// A file that was handed over is no certificate of a host.
+    #[error(
+        "{} cannot be installed; wanted is the certificate that the vendor has sent for {}",
+        path.display(), request.display()
+    )]
+    NotCertificate {
+        /// The file.
+        path: PathBuf,
+        /// What the vendor issues it for.
+        request: PathBuf,
+        /// What it is instead.
+        source: BadFile,
+    },
+    /// A certificate that was installed is not what was written.
+    #[error("the installed certificate {} is damaged; remove it and install the vendor's file again", path.display())]
+    DamagedCertificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: BadFile,
+    },
+    /// A certificate does not verify.
+    #[error("the certificate {} does not hold; ask the vendor for another one", .0.display())]
+    Chain(PathBuf, #[source] ChainError),
+    /// A certificate is for another host.
+    #[error(
+        "the certificate {} is for host {named}, and this one is {own}; send this host's own {} to the vendor",
+        path.display(), request.display()
+    )]
+    OtherHost {
+        /// The file.
+        path: PathBuf,
+        /// What the vendor issues this host's for.
+        request: PathBuf,
+        /// The host that it names.
+        named: HostId,
+        /// This host.
+        own: HostId,
+    },
+    /// The ledger's hour is for tests and a certificate is not.
+    #[error(
+        "this ledger's hour is {0} ms long, which is for tests, and a certificate is not marked as test; \
+         make a host without --hour for it"
+    )]
+    HourWidth(u64),
+    /// A file or a directory cannot be read.
+    #[error("{} cannot be read; see that it belongs to this user", .0.display())]
+    Unreadable(PathBuf, #[source] io::Error),
+    /// A directory cannot be made or moved.
+    #[error("{} cannot be made; see that this user may write there, or name another directory with --data", .0.display())]
+    Unwritable(PathBuf, #[source] io::Error),
+    /// A file cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The ledger cannot be made or opened.
+    #[error(transparent)]
+    Ledger(OpenError),
+}
+
+/// What a file is instead of what is wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum BadFile {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// No armour was found in it.
+    #[error("it is no PEM file, or a damaged one")]
+    NoPem,
+    /// Its armour says that it is something else.
+    #[error("it holds a {0}")]
+    Other(String),
+    /// It says that it is the right thing, and is not.
+    #[error("it is damaged")]
+    Body,
+}
