@@ -127,8 +127,9 @@ pub fn connections(listeners: Vec<TcpListener>) -> impl Stream<Item = io::Result
 
 /// tonic never closes a connection that says nothing, so one laptop could hold every descriptor; here it is closed.
 async fn hand_on_when_it_speaks(connection: TcpStream, accepted: mpsc::Sender<TcpStream>) {
-    let spoke = tokio::time::timeout(FIRST_BYTE, connection.readable()).await;
-    if matches!(spoke, Ok(Ok(()))) {
+    let mut first_byte = [0];
+    let spoke = tokio::time::timeout(FIRST_BYTE, connection.peek(&mut first_byte)).await;
+    if matches!(spoke, Ok(Ok(1))) {
         // Nobody takes it any more when the host stops.
         let _ = accepted.send(connection).await;
     }

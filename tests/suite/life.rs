@@ -160,7 +160,8 @@ async fn who_says_nothing_is_cut_off_and_others_are_served_meanwhile() {
     let machine = stage.machine("machine", &[host.address()]);
     assert!(matches!(machine.activate().await.unwrap().outcome, Outcome::Leased { .. }));
 
-    let read = tokio::io::AsyncReadExt::read(&mut silent, &mut [0; 1]);
+    let mut byte = [0; 1];
+    let read = tokio::io::AsyncReadExt::read(&mut silent, &mut byte);
     let read = timeout(Duration::from_secs(15), read).await.expect("it is cut off within 10 s");
     assert!(matches!(read, Ok(0) | Err(_)));
 }
