@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use kms_client::{BuildError, Client, Product, Setup};
+use kms_client::{BuildError, Client, Keeping, Product, Reason, Setup};
 use serde::Deserialize;
 
 use crate::answer::{EX_DATAERR, EX_NOINPUT, EX_USAGE, Failure};
@@ -29,6 +29,20 @@ impl Opened {
     /// Where an administrator's hosts are written, one a line.
     pub(crate) fn hosts_path(&self) -> PathBuf {
         self.client.snapshot().keeping.path().join("hosts")
+    }
+}
+
+/// Opens the product's state for a command whose work would be lost where nothing can be kept.
+pub(crate) fn open_to_keep(setting: &Setting) -> Result<Opened, Failure> {
+    let opened = open(setting)?;
+    let snapshot = opened.client.snapshot();
+    match snapshot.keeping {
+        Keeping::NotKept { .. } => {
+            let cause =
+                snapshot.troubles.into_iter().next().unwrap_or_else(|| Reason::StateUnwritable.into());
+            Err(Failure::from(cause))
+        }
+        Keeping::Kept { .. } | Keeping::PerUser { .. } | Keeping::ReadOnly { .. } => Ok(opened),
     }
 }
 
