@@ -3,8 +3,9 @@
 //! ```no_run
 //! use kms_client::{Client, Notice, Product};
 //!
-//! // Printed by `kms-vendor product show`.
-//! const EDITOR: Product = Product::new([0x0b; 16], "Editor", [[0x1c; 32], [0x2d; 32]]);
+//! // The id as `kms-vendor product show` prints it, after 0x; the roots as `kms-vendor roots` prints them.
+//! const ID: [u8; 16] = 0x9391a40a053a7c462be8b57fe32ad242_u128.to_be_bytes();
+//! const EDITOR: Product = Product::new(ID, "Editor", [[0x1c; 32], [0x2d; 32]]);
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), kms_client::BuildError> {
@@ -13,9 +14,12 @@
 //! tokio::spawn(async move { agent.run(std::future::pending()).await });
 //!
 //! let mut watch = license.watch();
-//! while watch.changed().await.is_ok() {
+//! loop {
 //!     if license.state().notice() == Notice::Warning {
 //!         println!("{}", license.state().text_key());
+//!     }
+//!     if watch.changed().await.is_err() {
+//!         break;
 //!     }
 //! }
 //! # Ok(())
@@ -24,8 +28,8 @@
 //!
 //! It finds the organisation's host, is counted, holds a lease and renews it, and says at any time, offline and without
 //! waiting, where the product stands. No state takes a function away: what a product shows is its own choice. The
-//! library starts no thread, prints nothing, never ends the process; it logs through `tracing`. A product without an
-//! asynchronous runtime uses [`blocking`]. Hosts are configured or found in DNS ([`Client::discover`] tells which);
+//! library prints nothing and never ends the process; it logs through `tracing`. The loop runs on the vendor's runtime;
+//! a product without one uses [`blocking`], which starts the one thread that it needs. Hosts are configured or found in DNS ([`Client::discover`] tells which);
 //! trust rests on the two pinned roots alone.
 //!
 //! Only the crate `shared` decides; this one reads clocks, sockets, DNS and disk. Read on in the order of the `mod`

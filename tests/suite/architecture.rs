@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// A crate, what of ours it may import, and what it never imports. As in `docs/design.md`.
 const IMPORTS: [(&str, &[&str], &[&str]); 8] = [
-    ("proto", &[], &["std", "tokio", "serde", "sled"]),
+    ("proto", &[], &["tokio", "serde", "sled"]),
     ("shared", &["proto"], &["tokio", "tonic", "serde", "tracing", "sled", "hickory-resolver", "rand"]),
     ("store", &[], &["tokio", "tonic"]),
     ("kms-client", &["shared", "proto"], &["sled", "clap", "kms-host", "store"]),
@@ -52,6 +52,9 @@ fn tonic_comes_into_the_messages_by_feature_alone() {
     }
     let features = manifest["features"].as_table().unwrap();
     assert!(!features.contains_key("default"), "without a feature there are messages alone");
+    let lib = std::fs::read_to_string(root().join("proto/src/lib.rs")).unwrap();
+    let without_std = r#"#![cfg_attr(not(any(feature = "client", feature = "server")), no_std)]"#;
+    assert!(lib.lines().any(|line| line == without_std), "and the messages need no std");
 }
 
 #[test]

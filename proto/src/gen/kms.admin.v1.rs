@@ -138,7 +138,8 @@ pub struct Machine {
     /// The product, 16 bytes.
     #[prost(bytes = "bytes", tag = "2")]
     pub product: ::prost::bytes::Bytes,
-    /// What it is: `active`, `released`, `replaced` or `blocked`.
+    /// What it is: `active`, `released`, `replaced` or `blocked`; `damaged` where its record cannot be read, and then the
+    /// fields below are empty.
     #[prost(string, tag = "3")]
     pub state: ::prost::alloc::string::String,
     /// Whether it is in the count now.

@@ -1,48 +1,82 @@
 //! `dev`: a throwaway vendor, product and host in one folder, served until Ctrl-C, with the commands to try next.
+//!
+//! The folder is used again as it is. How the host is started, and how its end is noticed, is `HostProcess`'s affair in
+//! `tests/src/process.rs`.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::bail;
 use kms_client::{Clock, SystemClock};
 use kms_host::home::Home;
 use kms_vendor::Vendor;
 use shared::policy::Policy;
+use tokio::signal::unix::{SignalKind, signal};
 use world::shop::ORGANISATION;
 use world::{HostProcess, Shop};
 
 const PRODUCT: &str = "Atlas";
 
-/// Serves until Ctrl-C.
-pub(crate) async fn run(folder: &Path, listen: SocketAddr, threshold: u32) -> anyhow::Result<()> {
-    let home = if folder.join("vendor").exists() {
-        println!("Using the vendor and the host in {}.", folder.display());
+/// The threshold of a new folder, unless another one is asked for: one machine is enough to try things.
+const THRESHOLD: u32 = 1;
+
+/// Serves until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// The host did not start or ended by itself, or the folder's product has another threshold than the one asked for.
+pub(crate) async fn run(folder: &Path, listen: SocketAddr, threshold: Option<u32>) -> anyhow::Result<()> {
+    let made_before = folder.join("vendor").exists();
+    let home = if made_before {
         Home::at(folder.join("host"))
     } else {
-        make(folder, threshold)?
+        make(folder, threshold.unwrap_or(THRESHOLD))?
     };
+    let shown = folder.display();
     let vendor = Vendor::open(&folder.join("vendor"))?;
-    let product = vendor.product(PRODUCT)?;
+    let has = vendor.product(PRODUCT)?.policy.threshold;
+    if let Some(asked) = threshold
+        && asked != has
+    {
+        bail!(
+            "the product in {shown} has a threshold of {has}, which its certificate holds; for {asked}, name a new folder"
+        );
+    }
+    if made_before {
+        println!("Using the vendor and the host in {shown}.");
+    }
     std::fs::write(folder.join("product.toml"), vendor.product_file(PRODUCT)?)?;
 
-    let host = HostProcess::start(&crate::host_program()?, &home, listen).await?;
+    // Listened for before the host is there, so that no signal leaves it behind.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut host = HostProcess::start(&crate::host_program()?, &home, listen).await?;
+    print_what_to_try(folder, &host, has);
+    tokio::select! {
+        // A Ctrl-C in the terminal reaches the host as well: that it ends then is no failure.
+        biased;
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        ended = host.ended() => {
+            let (exit, said) = ended?;
+            bail!("the host ended by itself, with {exit}: {said}");
+        }
+    }
+    host.stop().await?;
+    Ok(())
+}
+
+fn print_what_to_try(folder: &Path, host: &HostProcess, threshold: u32) {
     let (address, shown) = (host.address(), folder.display());
-    println!(
-        "\nA host serves on {address}; leases are issued from {} machine(s) on. Try:\n",
-        product.policy.threshold
-    );
-    println!(
-        "  cargo run -q -p kms-client-cli -- --product {shown}/product.toml --state {shown}/machine --host {address} activate"
-    );
-    println!(
-        "  cargo run -q -p kms-client-cli -- --product {shown}/product.toml --state {shown}/machine status"
-    );
+    let from = if threshold == 1 { "the first machine".to_owned() } else { format!("{threshold} machines") };
+    println!("\nA host serves on {address}; leases are issued from {from} on. Try:\n");
+    let client =
+        format!("cargo run -q -p kms-client-cli -- --product {shown}/product.toml --state {shown}/machine");
+    println!("  {client} --host {address} activate");
+    println!("  {client} status");
     println!("  cargo run -q -p kms-host -- status --data {shown}/host");
     println!("  cargo run -q -p kms-host -- machines --data {shown}/host");
     println!("\nCtrl-C ends it. The folder may be removed, or used again.");
-    tokio::signal::ctrl_c().await?;
-    host.stop().await?;
-    Ok(())
 }
 
 fn make(folder: &Path, threshold: u32) -> anyhow::Result<Home> {

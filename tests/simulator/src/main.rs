@@ -39,6 +39,9 @@ enum Command {
         keep: bool,
     },
     /// Run a throwaway vendor, product and host in one folder until Ctrl-C, and print what to try next.
+    ///
+    /// SIGINT and SIGTERM end the host, too. Killed with SIGKILL it leaves its host behind: the next `dev` on the folder
+    /// then says that another process serves it, and `kill` ends that one.
     Dev {
         /// The folder; made if it is not there, used again if it is.
         #[arg(default_value = "./kms-dev")]
@@ -46,9 +49,9 @@ enum Command {
         /// Where machines are served.
         #[arg(long, default_value = "127.0.0.1:21688")]
         listen: SocketAddr,
-        /// Machines needed before leases are issued.
-        #[arg(long, default_value_t = 1)]
-        threshold: u32,
+        /// Machines needed before leases are issued: 1 in a new folder. A folder that is used again keeps its own.
+        #[arg(long)]
+        threshold: Option<u32>,
     },
     /// `kms-host`, for the commands above, which run it as a process of its own.
     #[command(hide = true, disable_help_flag = true)]

@@ -1,7 +1,10 @@
 //! The simulator as a newcomer runs it: the demo to its last line, and `dev` with the files that it names.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its set-up included")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 #[test]
 fn the_demo_ends_with_a_table_in_which_every_line_holds() {
@@ -16,19 +19,95 @@ fn the_demo_ends_with_a_table_in_which_every_line_holds() {
 fn dev_serves_until_it_is_interrupted_and_uses_its_folder_again() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("dev");
-    for greeting in ["Made a vendor", "Using the vendor"] {
-        let mut dev = Command::new(env!("CARGO_BIN_EXE_kms-simulator"))
-            .args(["dev", "--listen", "127.0.0.1:0"])
-            .arg(&folder)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(dev.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let told: Vec<String> = lines.take_while(|line| !line.starts_with("Ctrl-C")).collect();
-        let interrupted = Command::new("kill").args(["-INT", &dev.id().to_string()]).status().unwrap();
-        assert!(interrupted.success() && dev.wait().unwrap().success());
+    for (greeting, signal) in [("Made a vendor", "-INT"), ("Using the vendor", "-TERM")] {
+        let (mut dev, told) = dev(&folder);
+        send(signal, dev.0.id());
+        assert!(dev.0.wait().unwrap().success());
         assert!(told[0].starts_with(greeting), "{told:?}");
+        assert!(told.iter().any(|line| line.contains("from the first machine on")), "{told:?}");
         assert!(told.iter().any(|line| line.contains("activate")), "{told:?}");
         assert!(folder.join("product.toml").exists() && folder.join("host/signing.key").exists());
     }
+}
+
+#[test]
+fn a_second_dev_on_the_same_folder_fails_and_the_first_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("dev");
+    let (mut first, _) = dev(&folder);
+
+    let second = command(&folder).output().unwrap();
+
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(!second.status.success() && said.contains("another process serves"), "{said}");
+    assert!(!String::from_utf8(second.stdout).unwrap().contains("A host serves"), "{said}");
+    assert!(first.0.try_wait().unwrap().is_none(), "the first one was not to be disturbed");
+    send("-INT", first.0.id());
+    assert!(first.0.wait().unwrap().success());
+}
+
+#[test]
+fn dev_refuses_another_threshold_for_a_folder_that_has_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("dev");
+    let (mut first, _) = dev(&folder);
+    send("-INT", first.0.id());
+    assert!(first.0.wait().unwrap().success());
+
+    let refused = command(&folder).args(["--threshold", "2"]).output().unwrap();
+
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && said.contains("has a threshold of 1"), "{said}");
+}
+
+#[test]
+fn dev_ends_with_an_error_when_its_host_dies() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("dev");
+    let (mut dev, _) = dev_with(command(&folder).stderr(Stdio::piped()));
+
+    send("-KILL", child_of(dev.0.id()));
+
+    let mut said = String::new();
+    dev.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(!dev.0.wait().unwrap().success() && said.contains("the host ended by itself"), "{said}");
+}
+
+/// A running `dev`, ended together with its host when a test fails: left behind, it would hold the test's output open.
+struct Dev(Child);
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        if let Ok(None) = self.0.try_wait() {
+            let _ = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+            let _ = self.0.wait();
+        }
+    }
+}
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kms-simulator"));
+    command.args(["dev", "--listen", "127.0.0.1:0"]).arg(folder).stdout(Stdio::piped());
+    command
+}
+
+fn dev(folder: &Path) -> (Dev, Vec<String>) {
+    dev_with(&mut command(folder))
+}
+
+/// Starts `dev`, and reads what it tells up to its last line.
+fn dev_with(command: &mut Command) -> (Dev, Vec<String>) {
+    let mut dev = command.spawn().unwrap();
+    let lines = BufReader::new(dev.stdout.take().unwrap()).lines().map(Result::unwrap);
+    (Dev(dev), lines.take_while(|line| !line.starts_with("Ctrl-C")).collect())
+}
+
+fn send(signal: &str, process: u32) {
+    assert!(Command::new("kill").args([signal, &process.to_string()]).status().unwrap().success());
+}
+
+/// The only child of a process.
+fn child_of(process: u32) -> u32 {
+    let found = Command::new("pgrep").args(["-P", &process.to_string()]).output().unwrap();
+    String::from_utf8(found.stdout).unwrap().trim().parse().unwrap()
 }
