@@ -178,7 +178,7 @@ fn read_syncs(tree: &sled::Tree) -> sled::Result<u64> {
     Ok(u64::from_be_bytes(number))
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "sled panicked".to_owned())
 }

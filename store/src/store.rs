@@ -6,13 +6,14 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
 use crate::batch::Batch;
 use crate::error::{OpenError, ReadError, SyncError, WriteError};
 use crate::mark::{Mark, SYNCS_KEY};
-use crate::opening::{self, Opened};
+use crate::opening::{self, Opened, panic_message};
 
 /// A key and its value.
 ///
@@ -73,7 +74,7 @@ impl Store {
     /// The value under `key`, as last written by [`write`](Self::write), synced or not. A stopped store still
     /// reads.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
-        let value = self.db.get(key).map_err(|error| ReadError::from_sled(&self.directory, error))?;
+        let value = readable(&self.directory, || self.db.get(key))?;
         Ok(value.map(|bytes| bytes.to_vec()))
     }
 
@@ -180,6 +181,16 @@ pub struct Scan {
     ended: bool,
 }
 
+/// Reads a page. Over some damage sled panics instead of returning its error; here both are damage.
+fn readable<T>(directory: &Path, read: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, ReadError> {
+    match panic::catch_unwind(AssertUnwindSafe(read)) {
+        Ok(found) => found.map_err(|error| ReadError::from_sled(directory, error)),
+        Err(panic) => {
+            Err(ReadError::Damaged { directory: directory.to_owned(), found: panic_message(&*panic) })
+        }
+    }
+}
+
 impl Iterator for Scan {
     type Item = Result<Record, ReadError>;
 
@@ -187,13 +198,14 @@ impl Iterator for Scan {
         if self.ended {
             return None;
         }
-        match self.records.next() {
+        let record = readable(&self.directory, || self.records.next().transpose());
+        match record.transpose() {
             Some(Ok((key, value))) if key.starts_with(&self.prefix) => {
                 Some(Ok((key.to_vec(), value.to_vec())))
             }
             Some(Err(error)) => {
                 self.ended = true;
-                Some(Err(ReadError::from_sled(&self.directory, error)))
+                Some(Err(error))
             }
             Some(Ok(_)) | None => {
                 self.ended = true;
