@@ -14,7 +14,7 @@ use bytes::Bytes;
 use proto::v1;
 
 use crate::ask::{AskKind, SERIAL_MAX};
-use crate::certificate::{Chain, ChainError, Roots, UNDERSTOOD};
+use crate::certificate::{Chain, ChainError, Roots, is_understood};
 use crate::envelope::{self, EnvelopeError, Kind};
 use crate::ids::{Fingerprint, HostId, LedgerId, MachineId, Nonce, OrganisationId, ProductId};
 use crate::policy::Policy;
@@ -56,7 +56,7 @@ impl Header {
 
     fn decode(wire: Option<v1::Header>) -> Result<Header, AnswerError> {
         let wire = wire.ok_or(AnswerError::Malformed)?;
-        if wire.must_understand & !UNDERSTOOD != 0 {
+        if !is_understood(wire.must_understand) {
             return Err(AnswerError::NotUnderstood);
         }
         Ok(Header {

@@ -22,6 +22,11 @@ use crate::time::Timestamp;
 /// The `must_understand` bits that this release knows: none.
 pub const UNDERSTOOD: u32 = 0;
 
+/// Whether this release knows every bit of a `must_understand` word.
+pub(crate) const fn is_understood(must_understand: u32) -> bool {
+    must_understand & !UNDERSTOOD == 0
+}
+
 /// The vendor's public keys: the only thing that is trusted from the start. Two, so that one can be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roots(Vec<PublicKey>);
@@ -84,7 +89,7 @@ impl HostCertificate {
     }
 
     fn decode(wire: v1::HostCertificate) -> Result<HostCertificate, ChainError> {
-        if wire.must_understand & !UNDERSTOOD != 0 {
+        if !is_understood(wire.must_understand) {
             return Err(ChainError::NotUnderstood);
         }
         let organisation = wire.organisation.ok_or(ChainError::Malformed)?;
@@ -134,7 +139,7 @@ struct IssuingCertificate {
 
 impl IssuingCertificate {
     fn decode(wire: &v1::IssuingCertificate) -> Result<IssuingCertificate, ChainError> {
-        if wire.must_understand & !UNDERSTOOD != 0 {
+        if !is_understood(wire.must_understand) {
             return Err(ChainError::NotUnderstood);
         }
         CertificateId::from_slice(&wire.id).ok_or(ChainError::Malformed)?;
