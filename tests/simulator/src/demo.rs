@@ -3,6 +3,10 @@
 //! A test certificate compresses the numbers: a lease lives ten seconds instead of 180 days. Every other thing is what a
 //! customer runs. The table at the end is read back from the host's admin socket and from the machines' own state.
 
+mod fleet;
+mod table;
+mod watch;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -14,9 +18,9 @@ use world::machine::Finds;
 use world::shop::ORGANISATION;
 use world::{HostProcess, Shop};
 
-use crate::fleet::Fleet;
-use crate::table::Table;
-use crate::watch::Teller;
+use self::fleet::Fleet;
+use self::table::Table;
+use self::watch::{Seen, Teller};
 
 /// 180 days in ten seconds, and everything else to match.
 const TIMES: Policy = Policy {
@@ -92,7 +96,7 @@ async fn story(folder: &Path) -> anyhow::Result<bool> {
             table.equal("licensed while 24 are counted", "machines", 0, seen.standing.licensed);
         }
     }
-    let all_licensed = |seen: &crate::watch::Seen, _: &Fleet| seen.standing.licensed == MACHINES;
+    let all_licensed = |seen: &Seen, _: &Fleet| seen.standing.licensed == MACHINES;
     teller.wait("every machine is licensed", LIMIT, Some(&host), &fleet, all_licensed).await?;
     teller.note("the threshold is met: every machine is licensed, and nobody did anything");
     table.equal("machines, each with an identity of its own", "machines", MACHINES, fleet.identities());
@@ -109,7 +113,7 @@ async fn story(folder: &Path) -> anyhow::Result<bool> {
 
     teller.chapter("They renew by themselves");
     let before = fleet.serials();
-    let all_renewed = |_: &crate::watch::Seen, fleet: &Fleet| fleet.renewed_since(&before) == MACHINES;
+    let all_renewed = |_: &Seen, fleet: &Fleet| fleet.renewed_since(&before) == MACHINES;
     teller.wait("every machine has renewed", LIMIT, Some(&host), &fleet, all_renewed).await?;
     teller.note("every lease was renewed, and is good for its full life again");
     table.equal("renewed", "machines", MACHINES, fleet.renewed_since(&before));
@@ -122,7 +126,7 @@ async fn story(folder: &Path) -> anyhow::Result<bool> {
     teller.note(&format!("it knew {known} machines before, and knows {} after", after.products[0].active));
     table.equal("machines known before and after SIGKILL", "admin socket", known, after.products[0].active);
     let before = fleet.serials();
-    let all_renewed = |_: &crate::watch::Seen, fleet: &Fleet| fleet.renewed_since(&before) == MACHINES;
+    let all_renewed = |_: &Seen, fleet: &Fleet| fleet.renewed_since(&before) == MACHINES;
     teller.wait("every machine has renewed", LIMIT, Some(&host), &fleet, all_renewed).await?;
     teller.note("every machine has renewed at it, and no copy was suspected");
     table.equal("renewed after the restart", "machines", MACHINES, fleet.renewed_since(&before));
@@ -130,13 +134,12 @@ async fn story(folder: &Path) -> anyhow::Result<bool> {
 
     teller.chapter("The host stays away");
     let home = host.stop().await?;
-    let all_warned = |seen: &crate::watch::Seen, _: &Fleet| {
-        seen.standing.licensed == MACHINES && seen.standing.warned == MACHINES
-    };
+    let all_warned =
+        |seen: &Seen, _: &Fleet| seen.standing.licensed == MACHINES && seen.standing.warned == MACHINES;
     let warned = teller.wait("every machine warns", LIMIT, None, &fleet, all_warned).await?;
     teller.note("still licensed; now every product says that its lease ends soon");
     table.equal("warn before the end, still licensed", "machines", MACHINES, warned.standing.warned);
-    let all_lapsed = |seen: &crate::watch::Seen, _: &Fleet| seen.standing.lapsed == MACHINES;
+    let all_lapsed = |seen: &Seen, _: &Fleet| seen.standing.lapsed == MACHINES;
     let lapsed = teller.wait("every lease has ended", LIMIT, None, &fleet, all_lapsed).await?;
     teller.note("every lease has ended: the products say so, and go on working");
     table.equal("lapsed while the host was away", "machines", MACHINES, lapsed.standing.lapsed);

@@ -6,9 +6,6 @@
 
 mod demo;
 mod dev;
-mod fleet;
-mod table;
-mod watch;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

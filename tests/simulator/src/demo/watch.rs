@@ -7,7 +7,7 @@ use anyhow::bail;
 use kms_client::{Clock, SystemClock};
 use world::HostProcess;
 
-use crate::fleet::{Fleet, Standing};
+use super::fleet::{Fleet, Standing};
 
 /// How often the line is drawn.
 const EVERY: Duration = Duration::from_millis(100);
