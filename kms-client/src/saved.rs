@@ -73,13 +73,13 @@ impl Saved {
 
     /// The same installation under another identity: grace, time and organisation stay, the lease does not.
     pub(crate) fn under_new_identity(&self, terms: &Terms, machine: MachineId, now: Timestamp) -> Saved {
-        let (begun, before) = (License::begin(terms.setup, now), self.license.facts());
+        let before = self.license.facts();
         let facts = Facts {
             grace_began_at: before.grace_began_at,
             grace_restarted: before.grace_restarted,
             grace_doubtful: before.grace_doubtful,
             latest_seen: before.latest_seen.max(now),
-            ..begun.facts().clone()
+            ..Facts::begin(now)
         };
         Saved {
             license: License::resume(terms.setup, facts, None, None),

@@ -4,6 +4,9 @@
 //! ([`License::wake_at`]), and at any instant where the product stands ([`License::state`]). It never waits, reads no
 //! clock, and no state it can reach takes a function away from the product: it has a notice level and a text, and that
 //! is all. Which answers get here is decided in `answer`. `docs/protocol.md` 2, 5 and 7.
+//!
+//! Of a lease the rules read four things, [`Term`]. A product holds a verified [`Lease`]; whoever plays a hundred
+//! thousand licenses through two years holds those four alone, under the very same rules.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -37,6 +40,36 @@ const REFUSED_WAIT: Duration = Duration::from_secs(5);
 
 /// Nobody asks faster than this, whatever an answer says: a loop of asks helps nobody.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+
+/// What the rules read of a lease.
+pub trait Term: Clone {
+    /// When it was issued, by the host's clock.
+    fn issued_at(&self) -> Timestamp;
+    /// When to renew it.
+    fn renew_after(&self) -> Timestamp;
+    /// When it ends: the first instant at which it is no license any more.
+    fn expires_at(&self) -> Timestamp;
+    /// The numbers that it was issued under.
+    fn policy(&self) -> &Policy;
+}
+
+impl Term for Lease {
+    fn issued_at(&self) -> Timestamp {
+        Lease::issued_at(self)
+    }
+
+    fn renew_after(&self) -> Timestamp {
+        Lease::renew_after(self)
+    }
+
+    fn expires_at(&self) -> Timestamp {
+        Lease::expires_at(self)
+    }
+
+    fn policy(&self) -> &Policy {
+        Lease::policy(self)
+    }
+}
 
 /// Where a product stands. None of these takes a function away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,13 +180,13 @@ impl LicenseState {
 
 /// What happened.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum Event<'a, T = Lease> {
     /// The agent looked at the clock: its timer fired, the machine woke, the product started.
     Woke,
     /// Somebody wants an ask now, whatever the timer says.
     Wanted,
     /// A lease was accepted.
-    Leased(&'a Lease),
+    Leased(&'a T),
     /// A waiting was accepted, and no host gave a lease.
     Waited(&'a Waiting),
     /// A release was accepted, signed at this host time.
@@ -228,20 +261,10 @@ pub struct Facts {
     pub without_end: bool,
 }
 
-/// Where one product on one machine stands.
-#[derive(Clone, Debug)]
-pub struct License {
-    setup: Setup,
-    retry_interval: Duration,
-    tolerance: Duration,
-    lease: Option<Lease>,
-    facts: Facts,
-}
-
-impl License {
-    /// The first start of a product on this machine: grace begins, and the first ask is due.
-    pub fn begin(setup: Setup, now: Timestamp) -> License {
-        let facts = Facts {
+impl Facts {
+    /// Those of a first start: grace begins, and the first ask is due.
+    pub const fn begin(now: Timestamp) -> Facts {
+        Facts {
             grace_began_at: now,
             grace_restarted: false,
             grace_doubtful: false,
@@ -252,12 +275,28 @@ impl License {
             last_reason: String::new(),
             waiting: None,
             without_end: false,
-        };
-        License::resume(setup, facts, None, None)
+        }
+    }
+}
+
+/// Where one product on one machine stands.
+#[derive(Clone, Debug)]
+pub struct License<T = Lease> {
+    setup: Setup,
+    retry_interval: Duration,
+    tolerance: Duration,
+    lease: Option<T>,
+    facts: Facts,
+}
+
+impl<T: Term> License<T> {
+    /// The first start of a product on this machine: grace begins, and the first ask is due.
+    pub fn begin(setup: Setup, now: Timestamp) -> License<T> {
+        License::resume(setup, Facts::begin(now), None, None)
     }
 
     /// From what was saved. `seen` are the numbers of the last certificate, for a machine that holds no lease.
-    pub fn resume(setup: Setup, facts: Facts, lease: Option<Lease>, seen: Option<&Policy>) -> License {
+    pub fn resume(setup: Setup, facts: Facts, lease: Option<T>, seen: Option<&Policy>) -> License<T> {
         let retry_interval = seen.map_or(setup.retry_interval, |policy| policy.retry_interval);
         let tolerance = seen.map_or(FIRST_TOLERANCE, |policy| policy.clock_tolerance);
         let mut license = License { setup, retry_interval, tolerance, lease: None, facts };
@@ -271,7 +310,7 @@ impl License {
     }
 
     /// The lease that is held, ended or not: what the next ask shows.
-    pub fn lease(&self) -> Option<&Lease> {
+    pub fn lease(&self) -> Option<&T> {
         self.lease.as_ref()
     }
 
@@ -287,7 +326,7 @@ impl License {
         LicenseState::ClockWrong {
             by: Duration::from_millis(ahead_ms.unsigned_abs()),
             ahead: 0 <= ahead_ms,
-            licensed_until: self.lease.as_ref().map(Lease::expires_at).filter(|_| by_time.is_licensed()),
+            licensed_until: self.lease.as_ref().map(Term::expires_at).filter(|_| by_time.is_licensed()),
             notices: by_time.notice() == Notice::Warning,
         }
     }
@@ -308,7 +347,7 @@ impl License {
     }
 
     /// Takes note of what happened, and says what to do.
-    pub fn step(&mut self, now: Timestamp, event: Event<'_>, draw: Draw) -> Option<Command> {
+    pub fn step(&mut self, now: Timestamp, event: Event<'_, T>, draw: Draw) -> Option<Command> {
         let clock_was_behind = now + self.tolerance < self.facts.latest_seen;
         self.facts.latest_seen = self.time(now);
         match event {
@@ -429,7 +468,7 @@ impl License {
         self.facts.last_reason.clear();
     }
 
-    fn hold(&mut self, lease: Option<Lease>) {
+    fn hold(&mut self, lease: Option<T>) {
         if let Some(lease) = &lease {
             self.retry_interval = lease.policy().retry_interval;
             self.tolerance = lease.policy().clock_tolerance;
@@ -438,10 +477,10 @@ impl License {
     }
 }
 
-fn warning_at(lease: &Lease) -> Timestamp {
+fn warning_at(lease: &impl Term) -> Timestamp {
     lease.expires_at() - lease.policy().expiry_warning
 }
 
-fn overdue_at(lease: &Lease) -> Timestamp {
+fn overdue_at(lease: &impl Term) -> Timestamp {
     lease.renew_after() + lease.policy().renew_retry_max
 }

@@ -63,7 +63,7 @@ impl Story {
             answer => {
                 let verdict = self.answered(answer, now, host_time, again);
                 let event = match &verdict {
-                    Ok(Verdict::Leased(lease)) => Event::Leased(lease),
+                    Ok(Verdict::Leased(lease)) => Event::Leased(lease.as_ref()),
                     Ok(Verdict::Waiting(waiting)) => Event::Waited(waiting),
                     Ok(Verdict::Released(header)) => Event::Released(header.host_time),
                     Ok(Verdict::Refused(refused)) => Event::Refused(refused),
