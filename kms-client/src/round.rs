@@ -202,15 +202,7 @@ impl Going<'_> {
             library_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let ours = saved.organisation.as_ref().map(|ours| ours.id);
-        let expected = Expected {
-            machine: ask.machine(),
-            product: ask.product,
-            nonce,
-            serial: ask.serial,
-            fingerprint: ask.fingerprint,
-            organisation: terms.organisation.or(ours),
-            kind: self.kind,
-        };
+        let expected = Expected::of(&ask, terms.organisation.or(ours));
         Ok((ask, expected))
     }
 

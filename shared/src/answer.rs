@@ -13,7 +13,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use proto::v1;
 
-use crate::ask::{AskKind, SERIAL_MAX};
+use crate::ask::{Ask, AskKind, SERIAL_MAX};
 use crate::certificate::{Chain, ChainError, Roots, is_understood};
 use crate::envelope::{self, EnvelopeError, Kind};
 use crate::ids::{Fingerprint, HostId, LedgerId, MachineId, Nonce, OrganisationId, ProductId};
@@ -288,6 +288,14 @@ pub struct Expected {
     pub organisation: Option<OrganisationId>,
     /// What was asked for.
     pub kind: AskKind,
+}
+
+impl Expected {
+    /// What has to answer this ask; `organisation` is the only one whose host this machine takes, if there is one.
+    pub fn of(ask: &Ask, organisation: Option<OrganisationId>) -> Expected {
+        let Ask { product, nonce, serial, fingerprint, kind, .. } = *ask;
+        Expected { machine: ask.machine(), product, nonce, serial, fingerprint, organisation, kind }
+    }
 }
 
 /// An answer whose chain ends in a pinned root and whose signature holds; whether it is ours to use is not known yet.

@@ -129,15 +129,7 @@ impl Asker {
     }
 
     fn judge(&mut self, ask: &Ask, answer: &v1::Answer, now: Timestamp) -> Result<Verdict, AnswerError> {
-        let expected = Expected {
-            machine: ask.machine(),
-            product: ask.product,
-            nonce: ask.nonce,
-            serial: ask.serial,
-            fingerprint: ask.fingerprint,
-            organisation: None,
-            kind: ask.kind,
-        };
+        let expected = Expected::of(ask, None);
         let received = Received::open(answer, self.chain.as_ref(), &self.roots)?;
         let chain = received.chain().clone();
         let verdict = received.judge(&expected, now)?;

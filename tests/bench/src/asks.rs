@@ -67,14 +67,6 @@ fn sign(
     };
     let request =
         v1::ActivateRequest { ask: Some(ask.sign(&key)), replaced_signature: None, held_chain: Bytes::new() };
-    let expected = Expected {
-        machine: ask.machine(),
-        product,
-        nonce: ask.nonce,
-        serial: ask.serial,
-        fingerprint,
-        organisation: None,
-        kind: AskKind::Activate,
-    };
+    let expected = Expected::of(&ask, None);
     Asker { key, fingerprint, request, expected }
 }
