@@ -367,7 +367,10 @@ impl<T: Term> License<T> {
                 self.facts.waiting = Some((waiting.count, waiting.threshold));
                 self.facts.last_reason = Reason::CountBelowThreshold.code().into();
                 let step = self.failed(now);
-                self.ask_in(now, draw.earlier(waiting.ask_again.min(step)));
+                // To a licensed machine this is a renewal that failed: a host that has lost its threshold is not to be
+                // met by its whole fleet at the interval of machines that have nothing.
+                let wait = if self.is_held(now) { step } else { waiting.ask_again.min(step) };
+                self.ask_in(now, draw.earlier(wait));
             }
             Event::Released(host_time) => {
                 self.accepted(now, host_time);
@@ -448,11 +451,16 @@ impl<T: Term> License<T> {
     /// trouble is not met by its whole fleet; an unlicensed one has nothing to back off from.
     fn failed(&mut self, now: Timestamp) -> Duration {
         self.facts.failures = self.facts.failures.saturating_add(1);
-        let Some(lease) = self.lease.as_ref().filter(|lease| self.time(now) < lease.expires_at()) else {
+        let Some(lease) = self.lease.as_ref().filter(|_| self.is_held(now)) else {
             return self.retry_interval;
         };
         let doublings = (self.facts.failures - 1).min(31);
         lease.policy().renew_retry.saturating_mul(1 << doublings).min(lease.policy().renew_retry_max)
+    }
+
+    /// Whether a lease is held that has not ended.
+    fn is_held(&self, now: Timestamp) -> bool {
+        self.lease.as_ref().is_some_and(|lease| self.time(now) < lease.expires_at())
     }
 
     /// What every accepted answer brings: the right time, and with it the end of whatever was wrong with the clock.

@@ -315,7 +315,7 @@ fn a_licensed_machine_that_is_told_to_wait_keeps_its_lease_and_backs_off() {
         expect![[r#"
             0           leased: licensed until 180d (Silent); asks 7d
             7d          waiting: licensed until 180d (Silent); asks 7d+2h
-            7d+2h       waiting: licensed until 180d (Silent); asks 7d+4h
+            7d+2h       waiting: licensed until 180d (Silent); asks 7d+6h
             7d+4h       waiting again=24h: licensed until 180d (Silent); asks 7d+12h
             7d+6h       waiting again=24h: licensed until 180d (Silent); asks 7d+22h
             7d+8h       leased: licensed until 187d+8h (Silent); asks 14d+8h
