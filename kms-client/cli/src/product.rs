@@ -1,23 +1,15 @@
-//! Which product is meant: reads the file that `kms-vendor product file` writes, and opens the product's state.
+//! Which product is meant, and its state on this machine.
 //!
-//! A product has all this compiled in. Here it comes from a file, so that one tool serves every product.
+//! A product has all this compiled in. Here it comes from a file, so that one tool serves every product; what stands in
+//! that file is told in `product_file`.
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use data_encoding::HEXLOWER_PERMISSIVE;
-use kms_client::{BuildError, Client, Keeping, Product, Reason, Setup};
-use serde::Deserialize;
+use kms_client::{BuildError, Client, Keeping, Product, Reason};
 
 use crate::answer::{EX_DATAERR, EX_NOINPUT, EX_USAGE, Failure};
 use crate::cli::Setting;
-
-/// A product file is a few hundred bytes; what is larger is some other file.
-const FILE_MAX_BYTES: u64 = 64 * 1024;
-
-const REMEDY: &str = "take the file that `kms-vendor product file` writes";
+use crate::product_file::{self, ProductFileError, REMEDY};
 
 /// A product on this machine.
 pub(crate) struct Opened {
@@ -76,7 +68,7 @@ fn named(setting: &Setting) -> Result<(&Path, Product), Failure> {
                     the environment variable KMS_PRODUCT";
         return Err(Failure::new(EX_USAGE, line));
     };
-    Ok((path, read(path)?))
+    Ok((path, product_file::read(path).map_err(unread)?))
 }
 
 fn refused(path: &Path, error: BuildError) -> Failure {
@@ -87,148 +79,10 @@ fn refused(path: &Path, error: BuildError) -> Failure {
     }
 }
 
-fn read(path: &Path) -> Result<Product, Failure> {
-    let shown = path.display();
-    let mut text = String::new();
-    File::open(path).and_then(|file| file.take(FILE_MAX_BYTES).read_to_string(&mut text)).map_err(
-        |error| {
-            let code = if error.kind() == io::ErrorKind::InvalidData { EX_DATAERR } else { EX_NOINPUT };
-            Failure::new(code, format!("could not read the product file {shown}: {error}; {REMEDY}"))
-        },
-    )?;
-    parse(&text).map_err(|error| {
-        Failure::new(EX_DATAERR, format!("the product file {shown} cannot be used: {error}; {REMEDY}"))
-    })
-}
-
-/// The product, or one line that says what is wrong with it and where.
-fn parse(text: &str) -> Result<Product, String> {
-    let file: ProductFile = toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.map_or(1, |before| 1 + before.matches('\n').count());
-        format!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(" "))
-    })?;
-    // A real product has its texts compiled in, so the library borrows them for as long as the process lives.
-    let mut product = Product::new(file.id.0, file.name.leak(), file.roots.map(|root| root.0))
-        .with_edition(file.edition.leak());
-    product.organisation = file.organisation.map(|id| id.0);
-    if let Some(label) = file.service_label {
-        product = product.with_service_label(label.leak());
-    }
-    product.setup = Setup {
-        grace: file.grace.map_or(product.setup.grace, |grace| grace.0),
-        retry_interval: file.retry_interval.map_or(product.setup.retry_interval, |interval| interval.0),
+fn unread(error: ProductFileError) -> Failure {
+    let code = match error {
+        ProductFileError::Unreadable { .. } => EX_NOINPUT,
+        ProductFileError::Unusable { .. } => EX_DATAERR,
     };
-    Ok(product)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProductFile {
-    id: Hex<16>,
-    name: String,
-    roots: [Hex<32>; 2],
-    grace: Option<LengthText>,
-    retry_interval: Option<LengthText>,
-    #[serde(default)]
-    edition: String,
-    organisation: Option<Hex<16>>,
-    service_label: Option<String>,
-}
-
-/// So many bytes in hexadecimal digits.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Hex<const N: usize>([u8; N]);
-
-impl<const N: usize> TryFrom<String> for Hex<N> {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Hex<N>, String> {
-        let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
-        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Hex).ok_or_else(|| format!("{} hexadecimal digits are needed here", 2 * N))
-    }
-}
-
-/// A length of time as people write it: `25d`, `2h`.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct LengthText(Duration);
-
-impl TryFrom<String> for LengthText {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<LengthText, String> {
-        let length = humantime::parse_duration(&text);
-        length.map(LengthText).map_err(|error| format!("{error}; write a length of time such as 25d or 2h"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use expect_test::{Expect, expect};
-
-    /// What `kms-vendor` wrote in its first release.
-    const FIRST: &str = include_str!("../../../kms-vendor/tests/vectors/product.toml");
-    /// What it writes now: all that may be added stands in comments.
-    const WRITTEN: &str = include_str!("../../../kms-vendor/tests/vectors/product-2.toml");
-    /// The same with an organisation and a label.
-    const PINNED: &str = include_str!("../../../kms-vendor/tests/vectors/product-pinned.toml");
-
-    fn check(text: &str, expected: Expect) {
-        expected.assert_eq(&match parse(text) {
-            Ok(Product { name, setup, edition, .. }) => format!("{name:?} {setup:?} {edition:?}"),
-            Err(error) => error,
-        });
-    }
-
-    #[test]
-    fn a_product_carries_its_own_organisation_and_label_if_the_file_names_them() {
-        for text in [FIRST, WRITTEN] {
-            let product = parse(text).unwrap();
-            assert_eq!((product.organisation, product.service_label), (None, "_kms-activation._tcp"));
-        }
-        let pinned = parse(PINNED).unwrap();
-        assert_eq!(pinned.organisation, Some(*b"QRSTUVWXYZ[\\]^_`"));
-        assert_eq!(pinned.service_label, "_example-cad._tcp");
-        let label = WRITTEN.replace("# service_label", "service_label");
-        assert_eq!(parse(&label).unwrap().service_label, "_kms-activation._tcp");
-        check(
-            &WRITTEN.replace("# organisation", "organisation"),
-            expect!["line 18: 32 hexadecimal digits are needed here"],
-        );
-    }
-
-    #[test]
-    fn what_the_vendor_writes_is_read_and_its_comments_are_the_defaults() {
-        check(WRITTEN, expect![[r#""Example CAD" Setup { grace: 2160000s, retry_interval: 7200s } """#]]);
-        assert_eq!(parse(WRITTEN).unwrap().setup, Setup::DEFAULT);
-        let uncommented =
-            WRITTEN.replace("# grace", "grace").replace("# retry", "retry").replace("# ed", "ed");
-        assert_eq!(parse(&uncommented).unwrap().setup, Setup::DEFAULT);
-        check(
-            &uncommented.replace("25d", "14d").replace("2h", "250ms").replace("\"\"", "\"pro\""),
-            expect![[r#""Example CAD" Setup { grace: 1209600s, retry_interval: 250ms } "pro""#]],
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_line() {
-        check(
-            &format!("{WRITTEN}gracee = \"1d\"\n"),
-            expect![
-                "line 22: unknown field `gracee`, expected one of `id`, `name`, `roots`, `grace`, `retry_interval`, `edition`, `organisation`, `service_label`"
-            ],
-        );
-        check(&WRITTEN.replace("\"41", "\"4"), expect!["line 3: 32 hexadecimal digits are needed here"]);
-        check(&WRITTEN.replace("\"79", "\"zz"), expect!["line 5: 64 hexadecimal digits are needed here"]);
-        check(
-            &WRITTEN.replace("# grace = \"25d\"", "grace = \"soon\""),
-            expect!["line 11: expected number at 0; write a length of time such as 25d or 2h"],
-        );
-        check("id = ", expect!["line 1: string values must be quoted, expected literal string"]);
-        check("", expect!["line 1: missing field `id`"]);
-    }
+    Failure::new(code, error.to_string())
 }

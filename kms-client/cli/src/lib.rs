@@ -1,0 +1,102 @@
+//! The life of the process: arguments, log, one command, its answer or its error.
+//!
+//! All that it knows about licenses comes from the library `kms_client`; this program asks it and prints. It is a library
+//! for one thing: [`product_file`], which other programs read as well. Read `cli.rs` next, then the commands in the order
+//! of the `mod` lines, then `show.rs` for their texts.
+
+mod cli;
+
+mod hosts;
+mod license;
+mod machine;
+mod run;
+
+mod explain;
+
+mod answer;
+mod product;
+pub mod product_file;
+mod show;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use serde_json::Value;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::answer::{Answer, EX_IOERR, EX_USAGE, Failure};
+use crate::cli::{Cli, Command};
+
+/// `kms-client` with the arguments of this process, to its exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => {
+            // Nobody is left to tell if even this cannot be printed.
+            let _ = answer.print();
+            return ExitCode::from(if answer.use_stderr() { EX_USAGE } else { 0 });
+        }
+    };
+    log();
+    match carry_out(&cli) {
+        Ok(answer) => print(&answer, cli.json),
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "error: {}", failure.line);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// On the one thread that there is.
+fn carry_out(cli: &Cli) -> Result<Answer, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(EX_IOERR, format!("no event queue: {error}")))?;
+    let done = runtime.block_on(command(cli));
+    // The system may still be looking for a name, and nobody waits for it any more.
+    runtime.shutdown_background();
+    done
+}
+
+async fn command(cli: &Cli) -> Result<Answer, Failure> {
+    let open = || product::open(&cli.setting);
+    let open_to_keep = || product::open_to_keep(&cli.setting);
+    match &cli.command {
+        Command::Status => match product::not_begun(&cli.setting)? {
+            Some((product, folder)) => Ok(license::not_begun(&product, &folder)),
+            None => Ok(license::status(&open()?)),
+        },
+        Command::Activate => license::activate(&open_to_keep()?).await,
+        Command::Discover => Ok(hosts::discover(&open()?.client).await),
+        Command::Host(command) => hosts::configured(&open()?, command).await,
+        Command::Organisation(command) => machine::organisation(&open()?, *command).await,
+        Command::Release => license::release(&open_to_keep()?).await,
+        Command::Identity(command) => machine::identity(open_to_keep, command).await,
+        Command::Run => run::run(&open()?.client, cli.json).await,
+        Command::Explain { code } => explain::explain(code.as_deref()),
+    }
+}
+
+/// What the library logs, on standard error, if KMS_LOG asks for it: `KMS_LOG=kms_client=debug`.
+fn log() {
+    let filter = EnvFilter::builder().with_env_var("KMS_LOG").with_default_directive(LevelFilter::OFF.into());
+    tracing_subscriber::fmt().with_env_filter(filter.from_env_lossy()).with_writer(io::stderr).init();
+}
+
+/// What was done is done, whether or not somebody still reads the text about it.
+fn print(answer: &Answer, as_json: bool) -> ExitCode {
+    let text = match (as_json, &answer.json) {
+        (true, Value::Null) => String::new(),
+        (true, json) => format!("{json:#}\n"),
+        (false, _) => answer.text.clone(),
+    };
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: done, but standard output could not be written: {error}");
+            ExitCode::from(EX_IOERR)
+        }
+        _ => ExitCode::from(answer.code),
+    }
+}
