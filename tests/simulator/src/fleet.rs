@@ -1,0 +1,58 @@
+//! `fleet`: years of a fleet in seconds, by the real rules, without sockets.
+//!
+//! What a machine does follows from `shared::license`, what a host does from `shared::count` and `shared::doubt`; only
+//! time is played, and nobody signs. A plan has one outcome, to the byte: the time that it took goes to stderr.
+//!
+//! Read next: `options`, what may be asked; `play`, the loop; `round` and `host`, the two sides; `down`, how long the
+//! host may be away.
+
+mod options;
+mod outage;
+mod play;
+
+mod agenda;
+mod chance;
+mod machine;
+mod week;
+
+mod host;
+mod round;
+
+mod down;
+mod history;
+mod page;
+mod result;
+mod settings;
+mod table;
+
+use std::path::Path;
+
+use anyhow::Context;
+use kms_client::{Clock, SystemClock};
+
+pub(crate) use self::options::Options;
+use self::result::Found;
+
+/// Plays a fleet, prints what it has shown, and writes it down if that was wanted.
+///
+/// # Errors
+/// The plan does not hold, or the files cannot be written.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let clock = SystemClock::new();
+    let found = Found::of(&play::play(options.plan()?)?);
+    if let Some(out) = options.out() {
+        write(&found, out)
+            .with_context(|| format!("cannot write into {}: name another --out", out.display()))?;
+    }
+    table::print(&found);
+    eprintln!("played in {:.1} s", clock.monotonic().as_secs_f64());
+    Ok(())
+}
+
+fn write(found: &Found, folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let json = serde_json::to_string_pretty(found)?;
+    std::fs::write(folder.join("fleet.json"), json + "\n")?;
+    std::fs::write(folder.join("fleet.html"), crate::report::html::render(&page::page(found)))?;
+    Ok(())
+}

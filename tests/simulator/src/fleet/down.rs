@@ -1,0 +1,164 @@
+//! How long the hosts may be down: what becomes of every lease that is held on a fair day if no host ever answers again.
+//!
+//! Where nobody answers, time alone changes a license, so nothing has to be played: each is asked when it will change.
+//! `--outage A-` plays the same, asks included, and comes to the same days.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use shared::license::Notice;
+use shared::time::Timestamp;
+
+use super::machine::{Aging, Machine, Shown, Standing};
+use super::options::{DAY_ZERO, Plan};
+use super::result::{days, or_none};
+
+/// What a fleet shows, by the days that its hosts are down. Each is for the machines that did not show it before.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Down {
+    /// The day of the play on which the hosts stop.
+    pub(crate) from_day: f64,
+    /// Machines that hold a lease then.
+    pub(crate) licensed: usize,
+    /// Of these, how many show already that a renewal is overdue, or warn: they have been away for long.
+    pub(crate) overdue_already: usize,
+    pub(crate) warned_already: usize,
+    /// Days until the first shows that its renewal is overdue; who looks for it sees it.
+    pub(crate) first_overdue_days: Option<f64>,
+    /// Days until half of those that hold a lease show it.
+    pub(crate) half_overdue_days: Option<f64>,
+    /// Days until the first warns, which every user sees.
+    pub(crate) first_warning_days: Option<f64>,
+    /// Days until the first lease ends.
+    pub(crate) first_lapse_days: Option<f64>,
+    /// Days until one lease in a hundred has ended.
+    pub(crate) hundredth_lapsed_days: Option<f64>,
+    /// Days until half of the leases have ended.
+    pub(crate) half_lapsed_days: Option<f64>,
+    /// Days until every lease has ended.
+    pub(crate) all_lapsed_days: Option<f64>,
+    /// Days from the first start of a machine that is installed meanwhile until it warns.
+    pub(crate) grace_days: f64,
+}
+
+impl Down {
+    /// If all hosts stop at this instant.
+    pub(crate) fn from(at: Timestamp, machines: &[Machine], plan: &Plan) -> Down {
+        let (mut overdue, mut warned, mut lapsed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut licensed, mut overdue_already, mut warned_already) = (0, 0, 0);
+        for machine in machines.iter().filter(|machine| machine.is_there(at)) {
+            let shown = Shown::of(&machine.license, at);
+            if !shown.standing.is_licensed() {
+                continue;
+            }
+            licensed += 1;
+            overdue_already += usize::from(shown.standing == Standing::Overdue);
+            warned_already += usize::from(shown.notice == Notice::Warning);
+            let mut notice = shown.notice;
+            for then in Aging::of(&machine.license, plan.setup, at) {
+                let after = then.since.since(at);
+                if notice < then.notice && then.notice == Notice::Warning {
+                    warned.push(after);
+                }
+                notice = then.notice;
+                match then.standing {
+                    Standing::Overdue => overdue.push(after),
+                    Standing::Lapsed => lapsed.push(after),
+                    Standing::InGrace
+                    | Standing::Licensed
+                    | Standing::Expiring
+                    | Standing::NeverActivated => {}
+                }
+            }
+        }
+        // Those that show it already come first.
+        overdue.extend(std::iter::repeat_n(Duration::ZERO, overdue_already));
+        overdue.sort_unstable();
+        lapsed.sort_unstable();
+        let first = |lengths: &[Duration]| lengths.iter().min().copied().map(days);
+        Down {
+            from_day: days(at.since(DAY_ZERO)),
+            licensed,
+            overdue_already,
+            warned_already,
+            first_overdue_days: overdue.get(overdue_already).copied().map(days),
+            half_overdue_days: share_of(&overdue, 50),
+            first_warning_days: first(&warned),
+            first_lapse_days: first(&lapsed),
+            hundredth_lapsed_days: share_of(&lapsed, 1),
+            half_lapsed_days: share_of(&lapsed, 50),
+            all_lapsed_days: share_of(&lapsed, 100),
+            grace_days: days(plan.setup.grace),
+        }
+    }
+
+    /// The answer, in one sentence.
+    pub(crate) fn answer(&self) -> String {
+        let Some(lapse) = self.first_lapse_days.map(f64::floor) else {
+            return format!(
+                "On day {:.0} no machine holds a lease, so there is nothing that an outage could end.",
+                self.from_day
+            );
+        };
+        match self.first_warning_days.map(f64::floor) {
+            Some(warning) => format!(
+                "Your host may be down for {warning} days before any user sees a warning, {lapse} days before the first \
+                 machine lapses."
+            ),
+            None => format!(
+                "Every user sees a warning already; your host may be down for {lapse} days before the first machine lapses."
+            ),
+        }
+    }
+
+    /// The same as rows of a table: what is seen, and after how many days.
+    pub(crate) fn rows(&self) -> [(String, String); 8] {
+        let already = |number: usize| match number {
+            0 => String::new(),
+            number => format!(" ({number} of {} do already)", self.licensed),
+        };
+        let overdue =
+            format!("the first machine shows that its renewal is overdue{}", already(self.overdue_already));
+        let warning = format!("the first machine warns{}", already(self.warned_already));
+        [
+            (overdue, self.first_overdue_days),
+            ("50 % of the machines show it".to_owned(), self.half_overdue_days),
+            (warning, self.first_warning_days),
+            ("the first lease ends".to_owned(), self.first_lapse_days),
+            ("1 % of the leases have ended".to_owned(), self.hundredth_lapsed_days),
+            ("50 % of the leases have ended".to_owned(), self.half_lapsed_days),
+            ("all leases have ended".to_owned(), self.all_lapsed_days),
+            ("a machine that is installed meanwhile warns after".to_owned(), Some(self.grace_days)),
+        ]
+        .map(|(what, days)| (what, or_none(days.map(|days| format!("{days:.1}")))))
+    }
+}
+
+/// When this many percent of sorted instants have come.
+fn share_of(sorted: &[Duration], percent: usize) -> Option<f64> {
+    let last = (sorted.len() * percent).div_ceil(100).checked_sub(1)?;
+    sorted.get(last).copied().map(days)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::tests::plan;
+    use super::super::play::play;
+
+    fn answer(line: &str) -> String {
+        play(plan(line)).unwrap().down.unwrap().answer()
+    }
+
+    #[test]
+    fn the_answer_is_a_sentence_whatever_the_fleet_shows() {
+        let servers = "--machines 30 --days 20 --always-on 100% --laptops 0%";
+        assert!(answer(servers).contains("days before any user sees a warning"), "{}", answer(servers));
+        let warns_from_the_start = format!("{servers} --validity 30d --expiry-warning 719h59min");
+        assert!(
+            answer(&warns_from_the_start).starts_with("Every user sees a warning already; your host may")
+        );
+        assert!(
+            answer(&format!("{servers} --threshold 31")).starts_with("On day 10 no machine holds a lease")
+        );
+    }
+}

@@ -1,0 +1,343 @@
+//! One host: it counts by `shared::count` and judges its own clock by `shared::doubt`, in the order of `kms-host`.
+//!
+//! Its ledger is in memory, and nothing is signed or verified. It is never slow: how much a real host holds is the
+//! question of `load`. An outage ends with a start of the host, as after a repair.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+use proto::v1;
+use shared::answer::{Grant, Header, Refused, ShownLease, Waiting};
+use shared::ask::AskKind;
+use shared::certificate::{Chain, HostCertificate, Roots};
+use shared::count::{self, Decision, Outcome, Rows, Sighting, Terms};
+use shared::doubt::{self, Doubt, HostClock, Reading, Skew};
+use shared::envelope::{Kind, SecretKey};
+use shared::ids::{CertificateId, LedgerId, MachineId, OrganisationId, ProductId};
+use shared::policy::Policy;
+use shared::reason::{Cause, Reason};
+use shared::record::{Record, RecordState, Tally};
+use shared::serial::Mark;
+use shared::time::Timestamp;
+
+use super::machine::{Held, Machine};
+use super::options::{DAY_ZERO, Plan};
+use super::outage::Outage;
+use super::week::DAY;
+
+/// An hour of every ledger.
+const HOUR_MS: u64 = 3_600_000;
+
+const PRODUCT: ProductId = ProductId::from_bytes(*b"fleet's product.");
+
+/// What a host answers.
+pub(crate) enum Answer {
+    Leased(Held),
+    Waiting(Waiting),
+    Refused(Refused),
+}
+
+/// One host.
+pub(crate) struct Host {
+    number: u8,
+    chain: Chain,
+    policy: Rc<Policy>,
+    terms: Terms,
+    ledger: Ledger,
+    clock: HostClock,
+    outages: Vec<Outage>,
+    /// How many of its outages are over, and it has started after them.
+    starts: usize,
+}
+
+/// The one moment of which everything about an ask speaks.
+#[derive(Clone, Copy)]
+struct Moment {
+    wall: Timestamp,
+    monotonic: Duration,
+    era: doubt::Era,
+}
+
+impl Host {
+    /// A host with an empty ledger, certified for the whole play.
+    pub(crate) fn new(number: u8, plan: &Plan) -> Host {
+        let policy = plan.policy;
+        let mut outages: Vec<_> =
+            plan.outages.iter().copied().filter(|outage| outage.strikes(number)).collect();
+        outages.sort_by_key(Outage::ends_at);
+        Host {
+            number,
+            chain: certify(number, plan),
+            policy: Rc::new(policy),
+            terms: Terms {
+                threshold: policy.threshold,
+                count_window: policy.count_window,
+                validity: policy.validity,
+                clock_tolerance: policy.clock_tolerance,
+            },
+            ledger: Ledger::new(number, plan),
+            clock: HostClock::start(reading(DAY_ZERO), None, policy.count_window),
+            outages,
+            starts: 0,
+        }
+    }
+
+    /// Whether it is down.
+    pub(crate) fn is_down(&self, at: Timestamp) -> bool {
+        self.outages.iter().any(|outage| outage.begins_at() <= at && at < outage.ends_at())
+    }
+
+    /// How many machines it counts.
+    pub(crate) fn count(&mut self, at: Timestamp) -> u64 {
+        let Ok(tally) = count::read(&mut self.ledger, PRODUCT, &self.terms, at);
+        tally.total
+    }
+
+    /// One activation. The order is that of `kms-host`: doubt, skew, certificate, ledger, witness.
+    pub(crate) fn answer(&mut self, machine: &Machine, at: Timestamp) -> Answer {
+        self.start_again(at);
+        let Reading { wall, monotonic } = reading(at);
+        let now = Moment { wall, monotonic, era: self.clock.read(reading(at)) };
+        match self.decide(machine, now) {
+            Err((cause, ask_again)) => {
+                Answer::Refused(Refused { cause, ask_again, host_time: wall, obey_copied: false })
+            }
+            Ok(Outcome { decision, .. }) => self.compose(machine, wall, decision),
+        }
+    }
+
+    fn decide(&mut self, machine: &Machine, now: Moment) -> Result<Outcome, (Cause, Duration)> {
+        self.check_clocks(machine, now)?;
+        if self.chain.check_valid_at(now.wall).is_err() {
+            return Err((Reason::CertificateEnded.into(), self.policy.retry_interval));
+        }
+        let sighting = Sighting {
+            product: PRODUCT,
+            machine: machine.id(),
+            presented: Mark { serial: machine.serial, nonce: machine.nonce(), asked_at: now.wall },
+            fingerprint: machine.fingerprint(),
+            kind: AskKind::Activate,
+            kept: true,
+            replaces: None,
+            shown: machine.license.lease().map(|held| shown_lease(machine, held)),
+            at: now.wall,
+            terms: self.terms,
+        };
+        let Ok(outcome) = count::sight(&mut self.ledger, &sighting);
+        if outcome.known {
+            self.clock.witness(now.era, now.monotonic, machine.id(), Skew::Agrees, u64::MAX);
+        }
+        Ok(outcome)
+    }
+
+    /// Machines' clocks are right in a play, so all of them agree; only the host may have come to doubt its own.
+    fn check_clocks(&mut self, machine: &Machine, now: Moment) -> Result<(), (Cause, Duration)> {
+        if self.clock.doubt().is_none() {
+            return Ok(());
+        }
+        if self.ledger.knows(machine.index) {
+            let Ok(tally) = count::read(&mut self.ledger, PRODUCT, &self.terms, now.wall);
+            if self.clock.witness(now.era, now.monotonic, machine.id(), Skew::Agrees, tally.active) {
+                let Ok(()) = count::settle(&mut self.ledger, PRODUCT, &self.terms, now.wall);
+                self.clock.end(now.era);
+            }
+        }
+        self.clock.doubt().map_or(Ok(()), |doubt| Err((host_clock(&doubt), doubt::ASK_AGAIN)))
+    }
+
+    fn compose(&self, machine: &Machine, now: Timestamp, decision: Decision) -> Answer {
+        let policy = &self.policy;
+        match decision {
+            Decision::Lease { serial, grant: Grant { threshold_met_at, .. } } => Answer::Leased(Held {
+                issued_at: now,
+                renew_after: now + policy.renew_interval,
+                expires_at: now + policy.validity,
+                threshold_met_at,
+                serial,
+                host: self.number,
+                policy: Rc::clone(policy),
+            }),
+            Decision::Waiting { serial, count } => Answer::Waiting(Waiting {
+                header: self.header(machine, serial, now),
+                count,
+                threshold: policy.threshold,
+                ask_again: policy.retry_interval,
+                chain: self.chain.clone(),
+            }),
+            Decision::Refused(reason) => Answer::Refused(Refused {
+                cause: reason.into(),
+                ask_again: policy.retry_interval,
+                host_time: now,
+                obey_copied: false,
+            }),
+            Decision::Released { .. } => unreachable!("no machine is released in a play"),
+        }
+    }
+
+    fn header(&self, machine: &Machine, serial: u64, host_time: Timestamp) -> Header {
+        Header {
+            machine: machine.id(),
+            product: PRODUCT,
+            nonce: machine.nonce(),
+            serial,
+            host_time,
+            host: self.chain.host().host(),
+            ledger: self.ledger.id,
+        }
+    }
+
+    /// After an outage the host starts on its old ledger, at the instant at which the outage ended.
+    fn start_again(&mut self, now: Timestamp) {
+        let over = self.outages.iter().take_while(|outage| outage.ends_at() <= now).count();
+        if over == self.starts {
+            return;
+        }
+        self.starts = over;
+        let started_at = self.outages[over - 1].ends_at();
+        self.clock = HostClock::start(reading(started_at), self.ledger.last_time, self.policy.count_window);
+    }
+}
+
+/// The host's clocks are right. A play is one stretch of the monotonic one, for no outage goes into an ask.
+fn reading(at: Timestamp) -> Reading {
+    Reading { wall: at, monotonic: at.since(DAY_ZERO) }
+}
+
+fn host_clock(doubt: &Doubt) -> Cause {
+    Reason::HostClock.with(&[("cause", doubt)])
+}
+
+fn shown_lease(machine: &Machine, held: &Held) -> ShownLease {
+    ShownLease {
+        machine: machine.id(),
+        ledger: ledger_id(held.host),
+        serial: held.serial,
+        threshold_met_at: held.threshold_met_at,
+        issued_at: held.issued_at,
+    }
+}
+
+fn ledger_id(host: u8) -> LedgerId {
+    LedgerId::from_bytes([host; 16])
+}
+
+/// A waiting names the certificate whose numbers it was given under, and the rules read them there: so there is one.
+fn certify(number: u8, plan: &Plan) -> Chain {
+    let root = SecretKey::from_seed(&[0; 32]);
+    let certificate = HostCertificate {
+        id: CertificateId::from_bytes([number; 16]),
+        signing_key: SecretKey::from_seed(&[number + 1; 32]).public(),
+        product: PRODUCT,
+        product_name: "Fleet".to_owned(),
+        organisation: OrganisationId::from_bytes([0; 16]),
+        organisation_name: "Fleet".to_owned(),
+        not_before: DAY_ZERO,
+        not_after: plan.ends_at() + DAY,
+        test: false,
+        policy: plan.policy,
+    };
+    let signed = root.sign(Kind::HostCertificate, &certificate.encode());
+    let chain = v1::Chain { host_certificate: Some(signed), issuing_certificate: None };
+    let roots = Roots::new([root.public().as_bytes().as_slice()]).expect("a key of full order");
+    Chain::verify(&Bytes::from(chain.encode_to_vec()), &roots).expect("it was signed a line above")
+}
+
+/// A ledger in memory. A machine's number is its place, an hour's distance from day 0 is its own.
+struct Ledger {
+    id: LedgerId,
+    last_time: Option<Timestamp>,
+    tally: Option<Tally>,
+    records: Vec<Option<Record>>,
+    hours: Vec<u64>,
+    first_hour: i64,
+}
+
+impl Ledger {
+    fn new(host: u8, plan: &Plan) -> Ledger {
+        Ledger {
+            id: ledger_id(host),
+            last_time: None,
+            tally: None,
+            records: vec![None; usize::try_from(plan.machines).expect("a million at the most")],
+            hours: vec![0; usize::try_from(plan.days + 1).expect("3650 at the most") * 24],
+            first_hour: count::absolute_hour(DAY_ZERO, HOUR_MS),
+        }
+    }
+
+    /// Whether a machine has an active record.
+    fn knows(&self, index: u32) -> bool {
+        let record = self.records[usize::try_from(index).expect("a million at the most")];
+        record.is_some_and(|record| record.state == RecordState::Active)
+    }
+
+    fn place_of(&self, hour: i64) -> Option<usize> {
+        usize::try_from(hour - self.first_hour).ok().filter(|place| *place < self.hours.len())
+    }
+}
+
+/// The machine's number, which stands in its identity.
+fn number_of(machine: MachineId) -> usize {
+    let number = u128::from_be_bytes(*machine.as_bytes());
+    usize::try_from(number).expect("it was made of a number below a million")
+}
+
+impl Rows for Ledger {
+    type Error = Infallible;
+
+    fn ledger(&self) -> LedgerId {
+        self.id
+    }
+
+    fn hour_width_ms(&self) -> u64 {
+        HOUR_MS
+    }
+
+    fn last_time(&mut self) -> Result<Option<Timestamp>, Infallible> {
+        Ok(self.last_time)
+    }
+
+    fn put_last_time(&mut self, time: Timestamp) {
+        self.last_time = Some(time);
+    }
+
+    fn record(&mut self, _: ProductId, machine: MachineId) -> Result<Option<Record>, Infallible> {
+        Ok(self.records[number_of(machine)])
+    }
+
+    fn put_record(&mut self, _: ProductId, machine: MachineId, record: Record) {
+        self.records[number_of(machine)] = Some(record);
+    }
+
+    fn tally(&mut self, _: ProductId) -> Result<Option<Tally>, Infallible> {
+        Ok(self.tally)
+    }
+
+    fn put_tally(&mut self, _: ProductId, tally: Tally) {
+        self.tally = Some(tally);
+    }
+
+    fn hour(&mut self, _: ProductId, hour: i64) -> Result<u64, Infallible> {
+        Ok(self.place_of(hour).map_or(0, |place| self.hours[place]))
+    }
+
+    fn put_hour(&mut self, _: ProductId, hour: i64, machines: u64) {
+        let place = self.place_of(hour).expect("nobody is seen outside of the play");
+        self.hours[place] = machines;
+    }
+
+    fn hours(&mut self, _: ProductId) -> Result<Vec<(i64, u64)>, Infallible> {
+        let hours = (self.first_hour..).zip(&self.hours);
+        Ok(hours.filter(|(_, machines)| **machines != 0).map(|(hour, machines)| (hour, *machines)).collect())
+    }
+
+    fn unkept(&mut self, _: ProductId, _: i64) -> Result<u64, Infallible> {
+        Ok(0)
+    }
+
+    fn put_unkept(&mut self, _: ProductId, _: i64, _: u64) {
+        unreachable!("every machine of a play keeps its state");
+    }
+}

@@ -1,0 +1,240 @@
+//! The page that a play makes: what the table says, drawn over time.
+//!
+//! How a page is drawn is the affair of `report`.
+
+use crate::report::{
+    Axis, Body, Chart, Form, Mood, Page, Scale, Section, Series, Span, Table, Tile, Verdict,
+};
+
+use super::down::Down;
+use super::result::{Found, Return, Sample};
+
+/// The page of this play.
+pub(crate) fn page(found: &Found) -> Page {
+    let settings = &found.settings;
+    let mut sections = vec![standing(found), counts(found), asks(found), answers(found)];
+    sections.extend(found.down.as_ref().map(downtime));
+    if !found.returns.is_empty() {
+        sections.push(returns(&found.returns));
+    }
+    Page {
+        title: format!("A fleet of {} machines over {} days", settings.machines, settings.days),
+        lead: format!(
+            "Played in virtual time by the rules of the product: {} machines ask {}; nothing was sent. Day 0 is a Monday.",
+            settings.machines,
+            if settings.hosts == 1 { "one host".to_owned() } else { format!("{} hosts", settings.hosts) }
+        ),
+        verdict: verdict(found),
+        tiles: tiles(found),
+        sections,
+        facts: facts(found),
+    }
+}
+
+fn verdict(found: &Found) -> Verdict {
+    let summary = &found.summary;
+    let warned = found.samples.iter().map(|sample| sample.warned).max().unwrap_or(0);
+    let (mood, headline) = if 0 < summary.ever_lapsed {
+        (Mood::Bad, format!("The lease of {} machines ended.", summary.ever_lapsed))
+    } else if 0 < warned {
+        (Mood::Warning, format!("No lease ended, and up to {warned} machines showed a warning at once."))
+    } else {
+        (Mood::Good, "No lease ended, and no user saw a warning.".to_owned())
+    };
+    Verdict { mood, headline, remarks: found.answer.iter().cloned().collect() }
+}
+
+fn tiles(found: &Found) -> Vec<Tile> {
+    let summary = &found.summary;
+    let mut tiles = vec![
+        Tile {
+            label: "Licensed at the end".to_owned(),
+            value: summary.licensed_at_end.to_string(),
+            note: format!("of {} machines", found.settings.machines),
+        },
+        Tile {
+            label: "Steady rate".to_owned(),
+            value: summary.steady_per_s.map_or("-".to_owned(), |rate| format!("{rate:.4}/s")),
+            note: format!("machines / renewal interval: {:.4}/s", summary.arithmetic_per_s),
+        },
+        Tile {
+            label: "Busiest hour".to_owned(),
+            value: format!("{} asks", summary.peak_hour.asks),
+            note: format!("on {}", summary.peak_hour.when()),
+        },
+    ];
+    tiles.extend(found.down.as_ref().and_then(|down| {
+        Some(Tile {
+            label: "The host may be down".to_owned(),
+            value: format!("{:.0} days", down.first_lapse_days?.floor()),
+            note: format!(
+                "before the first lease ends; a warning after {:.0}",
+                down.first_warning_days?.floor()
+            ),
+        })
+    }));
+    tiles
+}
+
+fn standing(found: &Found) -> Section {
+    let series = [
+        band(found, "licensed", Mood::Good, |sample| sample.licensed - sample.overdue - sample.expiring),
+        band(found, "licensed, renewal overdue", Mood::Plain(0), |sample| sample.overdue),
+        band(found, "licensed, ends soon", Mood::Warning, |sample| sample.expiring),
+        band(found, "in grace", Mood::Plain(1), |sample| sample.in_grace),
+        band(found, "lapsed", Mood::Bad, |sample| sample.lapsed),
+        band(found, "never activated, grace over", Mood::Plain(2), |sample| sample.never_activated),
+    ];
+    Section {
+        heading: "Where the fleet stands".to_owned(),
+        text: "Machines by what their product says. Those that end soon, are lapsed or were never activated warn; nothing is taken away from any.".to_owned(),
+        body: chart(found, Form::Stacked, "machines", series.into()),
+    }
+}
+
+fn counts(found: &Found) -> Section {
+    let count = |host: usize| {
+        let points =
+            found.samples.iter().map(|sample| (sample.day, sample.counts[host].map_or(f64::NAN, number)));
+        let mood = Mood::Plain(u8::try_from(host).expect("8 hosts at the most"));
+        Series { name: format!("host {}", host + 1), mood, points: points.collect() }
+    };
+    let mut series: Vec<_> = (0..usize::from(found.settings.hosts)).map(count).collect();
+    series.push(band(found, "threshold", Mood::Bad, |_| u64::from(found.settings.threshold)));
+    Section {
+        heading: "Count and threshold".to_owned(),
+        text: format!(
+            "Machines that each host has seen within {}. Below the threshold it issues leases only on the evidence of an earlier one.",
+            found.settings.count_window
+        ),
+        body: chart(found, Form::Lines, "machines counted", series),
+    }
+}
+
+fn asks(found: &Found) -> Section {
+    let mean = found.samples.iter().map(|sample| (sample.day, sample.asks_per_hour)).collect();
+    let series = vec![
+        Series { name: "mean".to_owned(), mood: Mood::Plain(0), points: mean },
+        band(found, "busiest hour", Mood::Plain(1), |sample| sample.peak_hour_asks),
+    ];
+    Section {
+        heading: "Asks at running hosts".to_owned(),
+        text: format!(
+            "Asks an hour in each stretch of {} h: the mean, and the busiest hour.",
+            found.step_hours
+        ),
+        body: chart(found, Form::Lines, "asks an hour", series),
+    }
+}
+
+fn answers(found: &Found) -> Section {
+    let names = found.summary.answers.keys();
+    let series = names.zip(0..).map(|(name, place)| {
+        let mood = match *name {
+            "LEASE" => Mood::Good,
+            "HOST_UNREACHABLE" => Mood::Bad,
+            _ => Mood::Plain(place),
+        };
+        band(found, name, mood, |sample| sample.answers.get(name).copied().unwrap_or(0))
+    });
+    Section {
+        heading: "Answers".to_owned(),
+        text: format!(
+            "By their names, in each stretch of {} h. HOST_UNREACHABLE is an ask at a host that is down.",
+            found.step_hours
+        ),
+        body: chart(found, Form::Lines, "answers", series.collect()),
+    }
+}
+
+fn downtime(down: &Down) -> Section {
+    let rows = down.rows().into_iter().map(|(what, days)| vec![what, days]).collect();
+    Section {
+        heading: "How long may the host be down?".to_owned(),
+        text: format!(
+            "{} Reckoned for day {:.0}, when all hosts stop for good.",
+            down.answer(),
+            down.from_day
+        ),
+        body: Body::Table(Table { head: vec!["Seen".to_owned(), "Days down".to_owned()], rows }),
+    }
+}
+
+fn returns(returns: &[Return]) -> Section {
+    let rows = returns.iter().map(|one| one.cells().into()).collect();
+    Section {
+        heading: "After an outage".to_owned(),
+        text: "What a host met when it was back. After more than a count window it doubts its own clock until machines that it knows agree with it.".to_owned(),
+        body: Body::Table(Table { head: Return::HEAD.map(str::to_owned).into(), rows }),
+    }
+}
+
+fn facts(found: &Found) -> Vec<(String, String)> {
+    let settings = &found.settings;
+    let outages = if settings.outages.is_empty() { "none".to_owned() } else { settings.outages.join(", ") };
+    let facts = [
+        ("Machines", settings.machines.to_string()),
+        ("Hosts", settings.hosts.to_string()),
+        ("Threshold", format!("{} within {}", settings.threshold, settings.count_window)),
+        ("Life of a lease", settings.validity.clone()),
+        ("Renewed after", settings.renew_interval.clone()),
+        (
+            "Renewal tried again after",
+            format!("{}, doubling up to {}", settings.renew_retry, settings.renew_retry_max),
+        ),
+        ("Unlicensed machines ask every", settings.retry_interval.clone()),
+        ("Ends soon", format!("{} before the end", settings.expiry_warning)),
+        ("Grace", settings.grace.clone()),
+        ("Installed over", format!("{} days", settings.rollout_days)),
+        ("Office hours", format!("{}, Monday to Friday", settings.hours)),
+        ("Never switched off", format!("{} %", settings.always_on_percent)),
+        ("Laptops", format!("{} %, off the network for {}", settings.laptops_percent, settings.away)),
+        ("Outages, in days", outages),
+        ("Machines that leave", settings.leave.clone().unwrap_or_else(|| "none".to_owned())),
+        ("Seed", settings.seed.to_string()),
+    ];
+    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn band(found: &Found, name: &str, mood: Mood, height: impl Fn(&Sample) -> u64) -> Series {
+    let points = found.samples.iter().map(|sample| (sample.day, number(height(sample)))).collect();
+    Series { name: name.to_owned(), mood, points }
+}
+
+fn chart(found: &Found, form: Form, label: &str, series: Vec<Series>) -> Body {
+    let axis = |label: &str| Axis { label: label.to_owned(), scale: Scale::Linear };
+    let spans =
+        found.outages.iter().map(|(name, from, to)| Span { from: *from, to: *to, name: name.clone() });
+    Body::Chart(Chart { form, x: axis("day"), y: axis(label), series, spans: spans.collect() })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 machines or asks")]
+fn number(number: u64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::tests::plan;
+    use super::super::play::play;
+    use super::*;
+
+    #[test]
+    fn every_series_has_a_point_for_every_sample_and_the_bands_add_up() {
+        let found = Found::of(&play(plan("--machines 40 --days 30 --outage 10-12 --hosts 2")).unwrap());
+        let page = page(&found);
+        let samples = found.samples.len();
+        for section in &page.sections {
+            match &section.body {
+                Body::Chart(chart) => {
+                    assert!(chart.series.iter().all(|series| series.points.len() == samples));
+                    assert_eq!((chart.spans.len(), chart.spans[0].from, chart.spans[0].to), (1, 10.0, 12.0));
+                }
+                Body::Table(table) => assert!(table.rows.iter().all(|row| row.len() == table.head.len())),
+            }
+        }
+        let Body::Chart(standing) = &page.sections[0].body else { panic!("the first is a chart") };
+        let at_the_end: f64 = standing.series.iter().map(|series| series.points[samples - 1].1).sum();
+        assert!((at_the_end - 40.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,166 @@
+//! What is printed: what was played, where the fleet stood over time, the figures, and the planner's answer.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::down::Down;
+use super::result::{Found, Return, Sample, Summary, or_none};
+use super::settings::Settings;
+
+/// More rows than this nobody reads; the file has them all.
+const ROWS: usize = 14;
+
+/// Everything that a run prints.
+pub(crate) fn print(found: &Found) {
+    settings(&found.settings);
+    println!("\nOver time; asks since the row above\n{}", over_time(found));
+    summary(&found.summary, &found.settings);
+    if !found.returns.is_empty() {
+        println!("\nAfter an outage\n{}", returns(&found.returns));
+    }
+    if let (Some(down), Some(answer)) = (&found.down, &found.answer) {
+        println!("\nIf all hosts stopped for good on day {:.0}\n{}", down.from_day, downtime(down));
+        println!("\n{answer}");
+    }
+}
+
+fn settings(settings: &Settings) {
+    let Settings { machines, days, hosts, seed, threshold, .. } = settings;
+    let plural = if *hosts == 1 { "" } else { "s" };
+    let office = 100 - settings.always_on_percent - settings.laptops_percent;
+    println!(
+        "fleet    {machines} machines, {hosts} host{plural}, {days} days from Monday 2026-01-05; seed {seed}"
+    );
+    println!(
+        "numbers  threshold {threshold} within {}; a lease lives {}, is renewed after {}, ends soon {} before its end; \
+         grace {}",
+        settings.count_window,
+        settings.validity,
+        settings.renew_interval,
+        settings.expiry_warning,
+        settings.grace
+    );
+    println!(
+        "retries  unlicensed every {}; licensed after {}, doubling up to {}",
+        settings.retry_interval, settings.renew_retry, settings.renew_retry_max
+    );
+    println!(
+        "use      installed over {} days; {} % never off, {office} % in the office, Monday to Friday {}; {} % \
+         laptops, the same hours, off the network for {}",
+        settings.rollout_days,
+        settings.always_on_percent,
+        settings.hours,
+        settings.laptops_percent,
+        settings.away
+    );
+    let outages = settings.outages.join(", ");
+    println!("outages  {}", if outages.is_empty() { "none" } else { &outages });
+    if let Some(leave) = &settings.leave {
+        println!("leaving  {leave}");
+    }
+}
+
+fn over_time(found: &Found) -> Table {
+    let mut table = plain(&[
+        "day",
+        "installed",
+        "licensed",
+        "overdue",
+        "ends soon",
+        "in grace",
+        "lapsed",
+        "never",
+        "warning",
+        "count",
+        "asks/h",
+        "peak h",
+    ]);
+    let mut next = 0;
+    for place in rows(found.samples.len()) {
+        table.add_row(cells(&found.samples[next..=place]));
+        next = place + 1;
+    }
+    table
+}
+
+/// Evenly spread places, the first and the last among them.
+fn rows(number: usize) -> impl Iterator<Item = usize> {
+    let rows = ROWS.min(number);
+    (0..rows).map(move |row| row * (number - 1) / (rows - 1).max(1))
+}
+
+/// Where the last of these samples stands, and what was asked since the row above.
+fn cells(samples: &[Sample]) -> Vec<String> {
+    let sample = samples.last().expect("every row has a sample of its own");
+    let rows = f64::from(u32::try_from(samples.len()).expect("a thousand at the most"));
+    let asks_per_hour = samples.iter().map(|sample| sample.asks_per_hour).sum::<f64>() / rows;
+    let peak = samples.iter().map(|sample| sample.peak_hour_asks).max().unwrap_or(0);
+    let counts = sample.counts.iter().map(|count| count.map_or("down".to_owned(), |count| count.to_string()));
+    vec![
+        format!("{:.1}", sample.day),
+        sample.installed.to_string(),
+        sample.licensed.to_string(),
+        sample.overdue.to_string(),
+        sample.expiring.to_string(),
+        sample.in_grace.to_string(),
+        sample.lapsed.to_string(),
+        sample.never_activated.to_string(),
+        sample.warned.to_string(),
+        counts.collect::<Vec<_>>().join(" "),
+        format!("{asks_per_hour:.1}"),
+        peak.to_string(),
+    ]
+}
+
+fn summary(summary: &Summary, settings: &Settings) {
+    let answers: Vec<_> = summary.answers.iter().map(|(name, number)| format!("{name} {number}")).collect();
+    println!("\nasks answered           {}", summary.asks);
+    println!("answers                 {}", answers.join(", "));
+    println!("asks from off network   {}", summary.asks_from_away);
+    println!(
+        "steady asks a second    {}; {} machines / {} is {:.5}",
+        or_none(summary.steady_per_s.map(|rate| format!("{rate:.5}"))),
+        settings.machines,
+        settings.renew_interval,
+        summary.arithmetic_per_s
+    );
+    println!("busiest hour            {}", summary.peak_hour);
+    let first_lease = summary.threshold_met_after_days.map(|days| format!("{days} d after the first start"));
+    println!("first lease             {}", or_none(first_lease));
+    let (half, most) = (or_none(summary.to_license_p50_hours), or_none(summary.to_license_p99_hours));
+    println!("start to lease          half within {half} h, 99 % within {most} h");
+    println!("never licensed          {} machines", summary.never_licensed);
+    let first_lapse = summary.first_lapse_day.map(|day| format!(", the first on day {day}"));
+    println!(
+        "lapsed at any time      {} machines{}; {} machine-days in all",
+        summary.ever_lapsed,
+        first_lapse.unwrap_or_default(),
+        summary.lapsed_machine_days
+    );
+}
+
+fn returns(returns: &[Return]) -> Table {
+    let mut table = plain(&Return::HEAD);
+    for one in returns {
+        table.add_row(one.cells());
+    }
+    table
+}
+
+fn downtime(down: &Down) -> Table {
+    let mut table = plain(&["", "days down"]);
+    for (what, days) in down.rows() {
+        table.add_row([what, days]);
+    }
+    table
+}
+
+/// The first column is text, the others are numbers.
+fn plain(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(head);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}

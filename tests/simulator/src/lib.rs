@@ -1,0 +1,113 @@
+//! `kms-simulator`: simulated fleets against real hosts.
+//!
+//! `demo` tells the whole story of an activation in under a minute, `dev` runs a throwaway vendor, product and host to
+//! try things against. `load` asks a host as a fleet would and measures it, `fleet` plays years of a fleet in virtual time;
+//! both make a `report`. The parts come from the world in `tests/src`; the host that is run is `kms-host` itself, as a
+//! process of its own. What it is for, told to its users: the page beside its manifest.
+//!
+//! It is a library so that its tests can take its parts; nobody else does.
+
+mod demo;
+mod dev;
+
+mod fleet;
+#[doc(hidden)]
+pub mod load;
+mod report;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use world::Program;
+
+/// Simulated fleets against real hosts.
+#[derive(Debug, Parser)]
+#[command(name = "kms-simulator", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Tell the whole story in under a minute: vendor, host, DNS, thirty machines, renewals, a killed host, a lapse.
+    ///
+    /// Everything is the real thing: sockets on loopback, a DNS server, sled on disk, Ed25519. Only time is compressed,
+    /// by a certificate that is marked as test. Ends with a table of what was read back from the host and the machines,
+    /// and with exit code 1 if a line of it is not so.
+    Demo {
+        /// Keep the folder with the vendor, the host and the machines, and say where it is.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run a throwaway vendor, product and host in one folder until Ctrl-C, and print what to try next.
+    ///
+    /// SIGINT and SIGTERM end the host, too. Killed with SIGKILL it leaves its host behind: the next `dev` on the folder
+    /// then says that another process serves it, and `kill` ends that one.
+    Dev {
+        /// The folder; made if it is not there, used again if it is.
+        #[arg(default_value = "./kms-dev")]
+        folder: PathBuf,
+        /// Where machines are served.
+        #[arg(long, default_value = "127.0.0.1:21688")]
+        listen: SocketAddr,
+        /// Machines needed before leases are issued: 1 in a new folder. A folder that is used again keeps its own.
+        #[arg(long)]
+        threshold: Option<u32>,
+    },
+    /// Ask a host as a fleet would, measure what it answers, and verify its leases.
+    ///
+    /// Without --host or --domain it makes a throwaway vendor, product and host of its own, and removes them again. Asks are
+    /// planned ahead and sent on time whatever the host does, and what an ask waited counts from when it was due: a slow
+    /// host is not hidden. Exit code 1 if an answer is wrong or missing, or not what the scenario expects.
+    Load(Box<load::Options>),
+    /// Play years of a fleet in seconds, by the real rules: who is licensed when, what the host is asked, how long it may
+    /// be down.
+    ///
+    /// Nothing is sent, signed or kept; time is virtual, and the same seed gives the same result.
+    Fleet(Box<fleet::Options>),
+    /// Add up the results of several processes that ran `load` beside each other.
+    Report(load::ReportOptions),
+    /// `kms-host`, for the commands above, which run it as a process of its own.
+    #[command(hide = true, disable_help_flag = true)]
+    Host {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+/// The life of the process: arguments, one command, its exit code.
+pub fn main() -> ExitCode {
+    let told = match Cli::parse().command {
+        Command::Load(options) => host_program().and_then(|program| run(load::run(*options, program))),
+        Command::Fleet(options) => fleet::run(&options).map(|()| true),
+        Command::Report(options) => load::report(&options),
+        Command::Host { arguments } => {
+            return kms_host::cli::main_with([OsString::from("kms-host")].into_iter().chain(arguments));
+        }
+        Command::Demo { keep } => run(demo::tell(keep)),
+        Command::Dev { folder, listen, threshold } => {
+            run(dev::run(&folder, listen, threshold)).map(|()| true)
+        }
+    };
+    match told {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run<T>(story: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(story)
+}
+
+/// This very program, told to be a host.
+fn host_program() -> anyhow::Result<Program> {
+    Ok(Program { path: std::env::current_exe()?, arguments: vec!["host".into()] })
+}

@@ -1,0 +1,154 @@
+//! Results and reports on disk. A file is written beside its place and then named, so nobody reads half of one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use super::merge::{MergeError, merge};
+use super::result::{FORMAT, LoadResult};
+
+/// What every version of the format begins with.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+}
+
+/// Writes a result as one line of JSON.
+///
+/// # Errors
+/// The place cannot be written to. What stood there before stands there still.
+pub(crate) fn write_result(path: &Path, result: &LoadResult) -> anyhow::Result<()> {
+    let mut json = serde_json::to_vec(result).expect("names and numbers are JSON");
+    json.push(b'\n');
+    replace(path, &json)
+}
+
+/// Writes a report.
+///
+/// # Errors
+/// As [`write_result`].
+pub(crate) fn write_report(path: &Path, html: &str) -> anyhow::Result<()> {
+    replace(path, html.as_bytes())
+}
+
+/// Reads one result.
+///
+/// # Errors
+/// It cannot be read, is no result, or is one of another version of the format.
+pub(crate) fn read_result(path: &Path) -> anyhow::Result<LoadResult> {
+    let name = path.display();
+    let json = std::fs::read(path).with_context(|| format!("could not read {name}"))?;
+    let other = || format!("{name} is no result: name a JSON file that `kms-simulator load` has written");
+    let head: Head = serde_json::from_slice(&json).with_context(other)?;
+    if head.format != FORMAT {
+        bail!(
+            "{name} has version {} of the format and this kms-simulator reads version {FORMAT}: use the release that \
+             wrote it, or run the load again",
+            head.format
+        );
+    }
+    serde_json::from_slice(&json).with_context(other)
+}
+
+/// Reads results and merges them.
+///
+/// # Errors
+/// One cannot be read, or does not belong with the first: it is named.
+pub(crate) fn read_merged(paths: &[PathBuf]) -> anyhow::Result<LoadResult> {
+    let results = paths.iter().map(|path| read_result(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    merge(results).map_err(|error| {
+        let named = match &error {
+            MergeError::Differs { number, .. } => paths.get(number - 1),
+            MergeError::Nothing => None,
+        };
+        let about = named.map(|path| format!("{} does not belong with the others", path.display()));
+        let error = anyhow::Error::new(error);
+        match about {
+            Some(about) => error.context(about),
+            None => error,
+        }
+    })
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let beside = path.with_added_extension(format!("{}.new", std::process::id()));
+    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        // What is left of it is of no use; that it could not be written is what is told.
+        let _ = std::fs::remove_file(&beside);
+    }
+    written.with_context(|| {
+        format!("could not write {}: name a place that this user may write to", path.display())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{BEGAN_AT_MS, overloaded, stalled};
+    use super::*;
+
+    #[test]
+    fn a_result_survives_its_file_byte_for_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (folder.path().join("first.json"), folder.path().join("second.json"));
+        write_result(&first, &stalled()).unwrap();
+        let read = read_result(&first).unwrap();
+        write_result(&second, &read).unwrap();
+        assert_eq!(read, stalled());
+        assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap());
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            2,
+            "nothing else is left in the folder"
+        );
+    }
+
+    #[test]
+    fn what_is_no_result_is_named_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.json");
+        let told = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            format!("{:#}", read_result(&path).unwrap_err())
+        };
+        for text in ["", "[1]", "{\"colour\":1}", "{\"format\":1}"] {
+            let told = told(text);
+            assert!(
+                told.contains("r.json is no result: name a JSON file that `kms-simulator load`"),
+                "{told}"
+            );
+        }
+        let newer = told("{\"format\":2,\"anything\":[]}");
+        assert!(
+            newer.contains("r.json has version 2 of the format and this kms-simulator reads version 1"),
+            "{newer}"
+        );
+    }
+
+    #[test]
+    fn of_results_that_do_not_belong_together_the_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a.json", "b.json"].map(|name| folder.path().join(name));
+        write_result(&paths[0], &overloaded(1, BEGAN_AT_MS)).unwrap();
+        write_result(&paths[1], &overloaded(2, BEGAN_AT_MS)).unwrap();
+        assert_eq!(read_merged(&paths).unwrap().processes, 2);
+
+        write_result(&paths[1], &LoadResult { scenario: "storm".into(), ..stalled() }).unwrap();
+        let told = format!("{:#}", read_merged(&paths).unwrap_err());
+        assert!(
+            told.contains("b.json does not belong with the others: result 2 has the scenario storm"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_to_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("report.html");
+        std::fs::create_dir(&taken).unwrap();
+        let told = format!("{:#}", write_report(&taken, "<html>").unwrap_err());
+        assert!(told.starts_with("could not write ") && told.contains("name a place"), "{told}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no half file is left beside it");
+    }
+}

@@ -1,0 +1,272 @@
+//! What every turn of a run needs: the machines, the way to the hosts, and whoever takes notes.
+//!
+//! Everything here is short-lived locks and counters; what is done with them is told in `turn` and `play`.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use kms_client::{Clock, SystemClock, Timestamp};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::chains::Chains;
+use super::cores;
+use super::machine::Machine;
+use super::result::Standing;
+use super::scenario::{Pace, Phase};
+use super::tally::{Begun, Counted, Exchange, Snapshot, Tally};
+use super::turn::{Retry, Seat, Stands};
+use super::verify::{Keeper, Kept};
+use super::wire::Wire;
+
+/// The whole of a run that is under way.
+pub(crate) struct Ground {
+    pub(crate) clock: SystemClock,
+    pub(crate) wire: Wire,
+    pub(crate) chains: Chains,
+    pub(crate) retry: Retry,
+    /// Those that ask again, and when.
+    pub(crate) later: Later,
+    /// By number. One that will be a copy is not there before it is made.
+    seats: Vec<tokio::sync::Mutex<Option<Seat>>>,
+    /// So many asks are in flight at most. A turn that waits for its place is not sent, and its time runs.
+    places: Semaphore,
+    under_way: AtomicUsize,
+    /// How long after they were due turns were set off, in microseconds.
+    late: Mutex<Histogram<u64>>,
+    /// The tally counts from this instant of the monotonic clock.
+    began: Duration,
+    tally: Mutex<Tally>,
+    keeper: Mutex<Keeper>,
+}
+
+/// In microseconds: nothing in a run is late by more, and what were is counted as this.
+const HOUR_US: u64 = 3_600_000_000;
+
+/// Turns that this program itself sets off so much too late are worth a remark.
+const LATE: Duration = Duration::from_millis(10);
+
+impl Ground {
+    /// A run of these machines; `copies` more will be made of them.
+    pub(crate) fn new(
+        clock: SystemClock,
+        wire: Wire,
+        retry: Retry,
+        seats: Vec<Seat>,
+        copies: usize,
+        in_flight_max: usize,
+        keeper: Keeper,
+    ) -> Ground {
+        let (began_at, began) = (clock.now(), clock.monotonic());
+        let made = seats.into_iter().map(Some);
+        Ground {
+            clock,
+            wire,
+            chains: Chains::default(),
+            retry,
+            later: Later::default(),
+            seats: made.chain((0..copies).map(|_| None)).map(tokio::sync::Mutex::new).collect(),
+            places: Semaphore::new(in_flight_max),
+            under_way: AtomicUsize::new(0),
+            late: Mutex::new(Histogram::new_with_max(HOUR_US, 2).expect("2 digits are allowed")),
+            began,
+            tally: Mutex::new(Tally::new(began_at)),
+            keeper: Mutex::new(keeper),
+        }
+    }
+
+    /// The machine of this number, once nobody else has it.
+    pub(crate) async fn seat(&self, number: usize) -> tokio::sync::MutexGuard<'_, Option<Seat>> {
+        self.seats[number].lock().await
+    }
+
+    /// A place among the asks in flight.
+    pub(crate) async fn place(&self) -> SemaphorePermit<'_> {
+        self.places.acquire().await.expect("the places are never closed")
+    }
+
+    /// Counts a turn as under way until the value is dropped.
+    pub(crate) fn enter(&self) -> UnderWay<'_> {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(&self.under_way)
+    }
+
+    /// Turns that are under way.
+    pub(crate) fn turns_under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
+    /// For each machine whether it has asked yet; nothing for a copy that is not made yet.
+    pub(crate) async fn have_asked(&self) -> Vec<Option<bool>> {
+        let mut asked = Vec::with_capacity(self.seats.len());
+        for seat in &self.seats {
+            asked.push(seat.lock().await.as_ref().map(|seat| seat.stands != Stands::NeverAsked));
+        }
+        asked
+    }
+
+    /// Makes the machines that are missing, as copies of those that are there, each as often as the others.
+    pub(crate) async fn make_copies(&self) {
+        let mut images: Vec<Seat> = Vec::new();
+        for (number, seat) in self.seats.iter().enumerate() {
+            let mut seat = seat.lock().await;
+            match seat.as_ref() {
+                Some(image) => images.push(image.copy()),
+                None => *seat = images.get(number % images.len().max(1)).map(Seat::copy),
+            }
+        }
+    }
+
+    /// Signs the next asks of these machines before the clock starts.
+    pub(crate) async fn sign_ahead(&self, numbers: &[usize]) {
+        let now = self.clock.now();
+        let mut seats = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            seats.push(self.seats[*number].lock().await);
+        }
+        let machines = seats.iter_mut().filter_map(|seat| seat.as_mut()).map(|seat| &mut seat.machine);
+        cores::on_every_core(machines.collect(), |machine: &mut Machine| machine.sign_ahead(now));
+    }
+
+    /// A phase begins; says when, on the monotonic clock.
+    pub(crate) fn begin_phase(&self, phase: &Phase, pace: Pace) -> Duration {
+        let now = self.clock.monotonic();
+        let (shown, open) = match pace {
+            Pace::Closed(in_flight) => (format!("closed, {in_flight} in flight"), false),
+            Pace::Open(per_s) => (format!("open, {per_s:.0}/s"), true),
+            Pace::Silent => ("those who ask again".to_owned(), true),
+        };
+        let begun = Begun { name: phase.name.clone(), pace: shown, open, measured: phase.measured };
+        lock(&self.tally).begin_phase(begun, self.since_began(now));
+        now
+    }
+
+    pub(crate) fn end_phase(&self) {
+        lock(&self.tally).end_phase(self.since_began(self.clock.monotonic()));
+    }
+
+    /// An ask was due at this instant of the monotonic clock.
+    pub(crate) fn note_due(&self, due: Duration) {
+        lock(&self.tally).due(self.since_began(due));
+    }
+
+    /// An ask is sent that was due then.
+    pub(crate) fn note_sent(&self, due: Duration) {
+        lock(&self.tally).sent(self.since_began(due));
+    }
+
+    /// How the run goes, and what has happened since this was called last.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        lock(&self.tally).snapshot(self.since_began(self.clock.monotonic()))
+    }
+
+    /// All that was counted, and when the run began. Nothing is counted from here on.
+    pub(crate) fn take_counted(&self) -> (Timestamp, Counted) {
+        let mut tally = lock(&self.tally);
+        let began_at = tally.began();
+        let counted = std::mem::replace(&mut *tally, Tally::new(began_at));
+        (began_at, counted.finish(self.since_began(self.clock.monotonic())))
+    }
+
+    fn since_began(&self, at: Duration) -> Duration {
+        at.saturating_sub(self.began)
+    }
+
+    /// A turn that was due a while ago is set off now.
+    pub(crate) fn note_set_off(&self, after: Duration) {
+        lock(&self.late).saturating_record(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// What to say if this program itself was too slow for the plan.
+    pub(crate) fn lateness_remark(&self) -> Option<String> {
+        let late = Duration::from_micros(lock(&self.late).value_at_quantile(0.99));
+        (LATE < late).then(|| {
+            format!(
+                "this program itself was late: one ask in a hundred was set off {} ms or more after it was due, which the \
+                 response times include; use a lower rate, kept connections, several processes or a faster machine",
+                late.as_millis()
+            )
+        })
+    }
+
+    /// An ask was answered or has failed; its instants are of the monotonic clock.
+    pub(crate) fn note(&self, exchange: Exchange) {
+        let Exchange { due, sent, done, outcome, count } = exchange;
+        let [due, sent, done] = [due, sent, done].map(|at| self.since_began(at));
+        lock(&self.tally).answered(&Exchange { due, sent, done, outcome, count });
+    }
+
+    /// For `verify`, when the clock has stopped.
+    pub(crate) fn keep(&self, kept: Kept) {
+        lock(&self.keeper).offer(kept);
+    }
+
+    /// What was kept for `verify`; nothing is kept from here on.
+    pub(crate) fn take_kept(&self) -> Keeper {
+        std::mem::replace(&mut *lock(&self.keeper), Keeper::new(0))
+    }
+
+    /// Where the machines stand.
+    pub(crate) async fn standing(&self) -> Standing {
+        let mut standing = Standing::default();
+        for seat in &self.seats {
+            match seat.lock().await.as_ref().map(|seat| seat.stands) {
+                Some(Stands::Licensed) => standing.licensed += 1,
+                Some(Stands::Waiting) => standing.waiting += 1,
+                Some(Stands::Refused) => standing.refused += 1,
+                Some(Stands::NeverAsked) | None => standing.never_asked += 1,
+            }
+        }
+        standing
+    }
+}
+
+/// A turn that is under way.
+pub(crate) struct UnderWay<'a>(&'a AtomicUsize);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Machines that ask again by themselves, the soonest first.
+#[derive(Default)]
+pub(crate) struct Later(Mutex<BinaryHeap<Reverse<(Duration, usize)>>>);
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Again {
+    /// When, on the monotonic clock.
+    pub(crate) due: Duration,
+    /// Which.
+    pub(crate) machine: usize,
+}
+
+impl Later {
+    pub(crate) fn push(&self, due: Duration, machine: usize) {
+        lock(&self.0).push(Reverse((due, machine)));
+    }
+
+    /// The soonest, if it is due.
+    pub(crate) fn pop_due(&self, now: Duration) -> Option<Again> {
+        let mut waiting = lock(&self.0);
+        let Reverse((due, _)) = waiting.peek()?;
+        if now < *due {
+            return None;
+        }
+        waiting.pop().map(|Reverse((due, machine))| Again { due, machine })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.0).is_empty()
+    }
+}
+
+/// Every change under these locks is whole or not there, so a panic elsewhere spoils nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

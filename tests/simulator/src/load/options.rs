@@ -1,0 +1,202 @@
+//! The command line of `load`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::{bail, ensure};
+use clap::Args;
+
+use super::scenario::{Changes, Scenario};
+
+/// So many machines, seconds and asks are played without `--beyond-bounds`.
+const MACHINES_MAX: u32 = 100_000;
+const SECONDS_MAX: f64 = 600.0;
+const ASKS_MAX: f64 = 2_000_000.0;
+
+/// And never more than this, which is what a table in memory is made for.
+const MACHINES_EVER: u32 = 2_000_000;
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Options {
+    /// What is played: steady, monday, rollout, outage, storm, clones, or the path of a scenario file.
+    ///
+    /// steady: renewals spread evenly over the interval. monday: power-on morning. rollout: all machines are new, and
+    /// below the threshold at first. outage: the host is away, then the whole fleet returns. storm: the threshold is
+    /// lost. clones: machines that share identities.
+    #[arg(long, default_value = "steady", value_name = "NAME|FILE")]
+    pub(crate) scenario: String,
+    /// Print the scenario's file and do nothing: the way to begin one's own.
+    #[arg(long)]
+    pub(crate) show: bool,
+    /// Machines, each with a key of its own [default: the scenario's].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MACHINES_EVER)))]
+    pub(crate) machines: Option<u32>,
+    /// How many identities the machines of a scenario with copies share at first.
+    #[arg(long, value_name = "K")]
+    pub(crate) identities: Option<u32>,
+    /// The highest rate of what is measured, in asks a second, whatever the host does [default: the scenario's].
+    #[arg(long, value_name = "PER_S", value_parser = above_zero)]
+    pub(crate) rate: Option<f64>,
+    /// How long is measured, in seconds [default: the scenario's].
+    #[arg(long, value_name = "S", value_parser = above_zero)]
+    pub(crate) seconds: Option<f64>,
+    /// Measure with so many asks in flight, each sent when one is answered, in place of a rate. A slow host then slows
+    /// the load, and its figures flatter it.
+    #[arg(long, value_name = "IN_FLIGHT", conflicts_with = "rate", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) closed: Option<u16>,
+    /// `fresh`: a connection for every ask, as in the field; or how many are kept open.
+    #[arg(long, default_value = "fresh", value_name = "fresh|N")]
+    pub(crate) connections: Connections,
+    /// Addresses of 127.0.0.0/8 that asks to a host on IPv4 loopback come from.
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
+    pub(crate) sources: u32,
+    /// Asks in flight at most; what waits for its place is counted from when it was due.
+    #[arg(long, default_value_t = 1024, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) in_flight_max: u16,
+    /// Sign the asks of each phase before it begins, so that the signing costs the run nothing.
+    #[arg(long)]
+    pub(crate) signed_before: bool,
+    /// How many answers are verified after the run: `all`, or a fair sample of so many.
+    #[arg(long, default_value = "all", value_name = "all|N")]
+    pub(crate) verify: Verify,
+    /// What arrivals are drawn from.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where `load.json` and `load.html` are written; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// No progress while it runs.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Lift the bounds of 100,000 machines, 10 minutes and 2 million asks.
+    #[arg(long)]
+    pub(crate) beyond_bounds: bool,
+    #[command(flatten)]
+    pub(crate) whom: Whom,
+}
+
+/// Who is asked. Without any of it, a throwaway host of this program's own.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "The host")]
+pub(crate) struct Whom {
+    /// The host, by name or address and port; again for each one. Without it and --domain, a throwaway host is started.
+    #[arg(long = "host", value_name = "HOST[:PORT]", requires = "product")]
+    pub(crate) hosts: Vec<String>,
+    /// Find the hosts by SRV records in this DNS domain.
+    #[arg(long, value_name = "DOMAIN", requires = "product", conflicts_with = "hosts")]
+    pub(crate) domain: Option<String>,
+    /// Ask this name server instead of the system's.
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "domain")]
+    pub(crate) dns: Option<SocketAddr>,
+    /// The product that the host serves, as `kms-vendor product file` writes it.
+    #[arg(long, value_name = "FILE", env = "KMS_PRODUCT")]
+    pub(crate) product: Option<PathBuf>,
+    /// A host that is not on loopback, by the name that was given for it. Its ledger will count every simulated machine.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow: Vec<String>,
+}
+
+/// The command line of `report`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReportOptions {
+    /// Results of `load`: the `load.json` of each process.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where the sum is written, as `load.json` and `load.html`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `fresh`, or how many are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connections {
+    Fresh,
+    Kept(u16),
+}
+
+impl FromStr for Connections {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Connections, String> {
+        match (text, text.parse()) {
+            ("fresh", _) => Ok(Connections::Fresh),
+            (_, Ok(kept @ 1..=1024)) => Ok(Connections::Kept(kept)),
+            _ => Err("`fresh`, or from 1 to 1024 kept connections".to_owned()),
+        }
+    }
+}
+
+/// `all`, or how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verify {
+    All,
+    Sample(usize),
+}
+
+/// All are kept up to this number, at about a kilobyte each; of more, a sample of this size.
+const KEPT_MAX: usize = 1_000_000;
+
+impl Verify {
+    /// How many answers are kept at most.
+    pub(crate) fn keep_max(self) -> usize {
+        match self {
+            Verify::All => KEPT_MAX,
+            Verify::Sample(some) => some,
+        }
+    }
+}
+
+impl FromStr for Verify {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Verify, String> {
+        match (text, text.parse()) {
+            ("all", _) => Ok(Verify::All),
+            (_, Ok(some @ 1..=KEPT_MAX)) => Ok(Verify::Sample(some)),
+            _ => Err(format!("`all`, or from 1 to {KEPT_MAX} answers")),
+        }
+    }
+}
+
+impl Options {
+    /// The scenario with what this command line changes, within the bounds.
+    ///
+    /// # Errors
+    /// There is no such scenario, it cannot be played so, or it is beyond the bounds.
+    pub(crate) fn scenario(&self) -> anyhow::Result<Scenario> {
+        let Options { machines, identities, rate, seconds, closed, .. } = *self;
+        let changes = Changes { machines, identities, rate, seconds, closed };
+        let scenario = Scenario::load(&self.scenario)?.changed(&changes)?;
+        ensure!(
+            scenario.machines <= MACHINES_EVER,
+            "more than {MACHINES_EVER} machines: use several processes"
+        );
+        if !self.beyond_bounds {
+            within_bounds(&scenario)?;
+        }
+        Ok(scenario)
+    }
+}
+
+fn within_bounds(scenario: &Scenario) -> anyhow::Result<()> {
+    let (machines, seconds, asks) =
+        (scenario.machines, scenario.length().as_secs_f64(), scenario.planned_asks());
+    let beyond = if MACHINES_MAX < machines {
+        format!("{machines} machines, of at most {MACHINES_MAX}")
+    } else if SECONDS_MAX < seconds {
+        format!("{seconds:.0} s, of at most {SECONDS_MAX} s")
+    } else if ASKS_MAX < asks {
+        format!("{asks:.0} asks, of at most {ASKS_MAX}")
+    } else {
+        return Ok(());
+    };
+    bail!("this is more than is played without being told to: {beyond}; --beyond-bounds lifts the bounds")
+}
+
+fn above_zero(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if 0.0 < number && number.is_finite() => Ok(number),
+        _ => Err("a number above 0".to_owned()),
+    }
+}

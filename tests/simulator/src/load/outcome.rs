@@ -1,0 +1,65 @@
+//! What can come of an ask, and how a reader is to take it.
+//!
+//! A result keeps outcomes by name, so that a code that a later release adds is counted like the others. The functions
+//! here are the only place that takes a name apart.
+
+use shared::reason::Reason;
+
+pub(crate) const LEASE: &str = "LEASE";
+pub(crate) const WAITING: &str = "WAITING";
+pub(crate) const RELEASED: &str = "RELEASED";
+
+/// Nobody has answered: the client itself says so.
+const UNANSWERED: [Reason; 6] = [
+    Reason::NoHostKnown,
+    Reason::DnsNoRecord,
+    Reason::DnsFailed,
+    Reason::HostNameUnknown,
+    Reason::HostUnreachable,
+    Reason::HostSilent,
+];
+
+/// What came of one ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Lease,
+    Waiting,
+    Released,
+    /// A refusal or a failure: the code of its reason.
+    Code(String),
+}
+
+impl Outcome {
+    /// The name under which it is counted.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Outcome::Lease => LEASE,
+            Outcome::Waiting => WAITING,
+            Outcome::Released => RELEASED,
+            Outcome::Code(code) => code,
+        }
+    }
+}
+
+/// Whether this is a refusal or a failure, and not what an ask is made for.
+pub(crate) fn is_trouble(name: &str) -> bool {
+    ![LEASE, WAITING, RELEASED].contains(&name)
+}
+
+/// Whether somebody has answered, be it with a refusal.
+pub(crate) fn is_answer(name: &str) -> bool {
+    !UNANSWERED.iter().any(|reason| reason.code() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_an_answer_and_silence_is_none() {
+        assert!(is_answer(Outcome::Lease.name()) && !is_trouble(Outcome::Lease.name()));
+        assert!(is_answer("OVERLOADED") && is_trouble("OVERLOADED"));
+        assert!(!is_answer("HOST_SILENT") && is_trouble("HOST_SILENT"));
+        assert!(is_answer("A_CODE_OF_NEXT_YEAR") && is_trouble("A_CODE_OF_NEXT_YEAR"));
+    }
+}

@@ -1,0 +1,251 @@
+//! A result as a page of a report: what stands on it, in words, tables and series. How it is drawn is `report`'s affair.
+//!
+//! Here are its sentences, figures and tables; the series are in `charts`. Seconds on the horizontal axes count from the
+//! whole second of the wall clock in which the run began.
+
+mod charts;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::reason::Reason;
+use shared::time::Timestamp;
+
+use super::figures::{count, counted, latency_or_dash, per_second, rate};
+use super::merge::SEVERAL_SEEDS;
+use super::outcome;
+use super::result::{LoadResult, Phase, Second, Spread};
+use super::table;
+use crate::report::{Body, Mood, Page, Section, Table, Tile, Verdict};
+
+/// The page of a run, or of several that were merged.
+pub(crate) fn page(result: &LoadResult) -> Page {
+    let sections = [
+        charts::throughput(result),
+        charts::planned(result),
+        charts::latencies(result),
+        charts::distribution(result),
+        charts::counts(result),
+        charts::troubles_over_time(result),
+        Some(phases(result)),
+        came_of_it(result),
+        troubles(result),
+    ];
+    Page {
+        title: format!("Load: {}", result.scenario),
+        lead: format!("{} {} asked {}.", result.about, counted(result.machines, "machine"), result.host),
+        verdict: verdict(result),
+        tiles: tiles(result),
+        sections: sections.into_iter().flatten().collect(),
+        facts: facts(result),
+    }
+}
+
+fn verdict(result: &LoadResult) -> Verdict {
+    let stalls: Vec<_> = result.phases.iter().filter_map(table::stalled).collect();
+    // That processes had seeds of their own is as it should be.
+    let notable = result.remarks.iter().any(|remark| remark != SEVERAL_SEEDS) || !stalls.is_empty();
+    let mood = match (result.errors.is_empty(), notable) {
+        (false, _) => Mood::Bad,
+        (true, true) => Mood::Warning,
+        (true, false) => Mood::Good,
+    };
+    let remarks = result.errors.iter().cloned().chain(stalls).chain(result.remarks.iter().cloned());
+    Verdict { mood, headline: table::verdict(result), remarks: remarks.collect() }
+}
+
+fn tiles(result: &LoadResult) -> Vec<Tile> {
+    let (response, service) = (all(result, |phase| &phase.response), all(result, |phase| &phase.service));
+    let latency = |label: &str, share| Tile {
+        label: format!("{label}, from when due"),
+        value: latency_or_dash(response.quantile(share)),
+        note: format!("{} from when sent", latency_or_dash(service.quantile(share))),
+    };
+    let asked = sum(result.phases.iter().map(|phase| phase.asked));
+    let failed = sum(result.phases.iter().map(|phase| trouble(&phase.outcomes)));
+    let mut tiles = vec![
+        busiest(result),
+        latency("p50", 0.5),
+        latency("p99", 0.99),
+        tile("refused or failed", count(failed), format!("of {}", counted(asked, "ask"))),
+    ];
+    if let Some((counted, threshold)) = table::last_count(result) {
+        tiles.push(tile("count at the end", count(counted), format!("the threshold is {threshold}")));
+    }
+    tiles.push(tile("leases verified", count(result.verified.leases), table::verified(&result.verified)));
+    tiles
+}
+
+/// The second with the most answers, against the mean of the whole run.
+fn busiest(result: &LoadResult) -> Tile {
+    let answers = |second: &Second| {
+        sum(second.outcomes.iter().filter(|(name, _)| outcome::is_answer(name)).map(|(_, number)| *number))
+    };
+    let most = result.seconds.iter().map(answers).max().unwrap_or(0);
+    let ends = result.phases.iter().map(|phase| phase.to_s).fold(0.0, f64::max);
+    let mean = per_second(sum(result.seconds.iter().map(answers)), ends);
+    tile("answers in the busiest second", count(most), format!("{}/s on the whole", rate(mean)))
+}
+
+fn tile(label: &str, value: String, note: String) -> Tile {
+    Tile { label: label.to_owned(), value, note }
+}
+
+/// Each reason, how often it came, and what to do.
+fn troubles(result: &LoadResult) -> Option<Section> {
+    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    for (code, number) in result.phases.iter().flat_map(|phase| &phase.outcomes) {
+        if outcome::is_trouble(code) {
+            let sum = sums.entry(code).or_default();
+            *sum = sum.saturating_add(*number);
+        }
+    }
+    sums.first_key_value()?;
+    let row = |(code, number): (&str, u64)| vec![code.to_owned(), count(number), remedy(code).to_owned()];
+    let head = ["reason", "asks", "what to do"].map(str::to_owned).to_vec();
+    let body = Body::Table(Table { head, rows: sums.into_iter().map(row).collect() });
+    Some(Section { heading: "What the reasons mean".into(), text: String::new(), body })
+}
+
+fn remedy(code: &str) -> &'static str {
+    Reason::from_code(code).map_or("this release does not know the reason", Reason::remedy)
+}
+
+/// As it is printed, but for the last column: names of reasons are long, and `came_of_it` has room for them.
+fn phases(result: &LoadResult) -> Section {
+    let but_last = |cells: &[String]| cells[..cells.len() - 1].to_vec();
+    let head = but_last(&table::head(result).map(str::to_owned));
+    let rows = result.phases.iter().map(|phase| but_last(&table::cells(phase))).collect();
+    let text = "Latencies count from when an ask was due; the service time counts from when it was sent.";
+    Section { heading: "Phases".into(), text: text.into(), body: Body::Table(Table { head, rows }) }
+}
+
+/// A row for each outcome, a column for each phase.
+fn came_of_it(result: &LoadResult) -> Option<Section> {
+    let outcomes: BTreeSet<_> = result.phases.iter().flat_map(|phase| phase.outcomes.keys()).collect();
+    outcomes.first()?;
+    let row = |name: &String| {
+        let numbers = result.phases.iter().map(|phase| count(phase.outcomes.get(name).copied().unwrap_or(0)));
+        std::iter::once(name.clone()).chain(numbers).collect()
+    };
+    let names = result.phases.iter().map(|phase| phase.name.clone());
+    let head = std::iter::once("asks".to_owned()).chain(names).collect();
+    let body = Body::Table(Table { head, rows: outcomes.into_iter().map(row).collect() });
+    Some(Section { heading: "What came of the asks".into(), text: String::new(), body })
+}
+
+fn facts(result: &LoadResult) -> Vec<(String, String)> {
+    let signed = if result.signed_before { "before the clock started" } else { "while the clock ran" };
+    let facts = [
+        ("host", result.host.clone()),
+        ("began", Timestamp::from_unix_ms(result.began_at_ms).to_string()),
+        ("machines", count(result.machines)),
+        ("where they stand", table::standing(result)),
+        ("connections", result.connections.clone()),
+        ("addresses asked from", count(result.sources.into())),
+        ("asks were signed", signed.to_owned()),
+        ("seed", result.seed.to_string()),
+        ("processes", result.processes.to_string()),
+        ("kms-simulator", env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    facts.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
+fn all(result: &LoadResult, of: fn(&Phase) -> &Spread) -> Spread {
+    let mut all = Spread::default();
+    result.phases.iter().for_each(|phase| all.add(of(phase)));
+    all
+}
+
+fn trouble(outcomes: &BTreeMap<String, u64>) -> u64 {
+    sum(outcomes.iter().filter(|(name, _)| outcome::is_trouble(name)).map(|(_, number)| *number))
+}
+
+fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{BEGAN_AT_MS, overloaded, stalled};
+    use super::*;
+
+    fn table_of<'a>(page: &'a Page, heading: &str) -> &'a Table {
+        let section = page.sections.iter().find(|section| section.heading == heading).unwrap();
+        let Body::Table(table) = &section.body else { panic!("{heading} is no table") };
+        table
+    }
+
+    fn headings(page: &Page) -> Vec<&str> {
+        page.sections.iter().map(|section| section.heading.as_str()).collect()
+    }
+
+    #[test]
+    fn a_run_without_errors_has_no_word_of_them() {
+        let page = page(&stalled());
+        assert_eq!(
+            headings(&page),
+            [
+                "Answers per second",
+                "Asks due and done",
+                "Latency over time",
+                "Latency distribution",
+                "Count against threshold",
+                "Phases",
+                "What came of the asks"
+            ]
+        );
+        assert_eq!(
+            (page.verdict.mood, page.verdict.headline.as_str()),
+            (Mood::Warning, "every expectation holds")
+        );
+        assert!(page.verdict.remarks[0].starts_with("peak: asks waited"), "{:?}", page.verdict);
+        let tiles: Vec<_> =
+            page.tiles.iter().map(|tile| (tile.label.as_str(), tile.value.as_str())).collect();
+        assert_eq!(
+            tiles,
+            [
+                ("answers in the busiest second", "170"),
+                ("p50, from when due", "755 ms"),
+                ("p99, from when due", "1.68 s"),
+                ("refused or failed", "0"),
+                ("count at the end", "10"),
+                ("leases verified", "200")
+            ]
+        );
+        assert!(page.facts.contains(&("began".into(), "2023-11-14 22:13:20Z".into())));
+    }
+
+    #[test]
+    fn a_run_is_good_if_nothing_is_to_be_said_but_that_seeds_differ() {
+        let mut result = overloaded(1, BEGAN_AT_MS);
+        result.errors.clear();
+        result.remarks = vec![SEVERAL_SEEDS.to_owned()];
+        assert_eq!(page(&result).verdict.mood, Mood::Good);
+        result.remarks.insert(0, "the tool was late".into());
+        assert_eq!(page(&result).verdict.mood, Mood::Warning);
+    }
+
+    #[test]
+    fn every_cell_has_its_head_and_every_outcome_its_row() {
+        let page = page(&stalled());
+        let came = table_of(&page, "What came of the asks");
+        assert_eq!(came.head, ["asks", "ramp", "peak"]);
+        assert_eq!(came.rows, [["LEASE", "0", "200"], ["WAITING", "10", "0"]]);
+        let phases = table_of(&page, "Phases");
+        assert_eq!(phases.head.last().unwrap(), "service p99");
+        assert_eq!(phases.rows[1].last().unwrap(), "1.00 ms");
+        assert!(phases.rows.iter().all(|row| row.len() == phases.head.len()));
+    }
+
+    #[test]
+    fn a_refusal_is_counted_and_explained() {
+        let page = page(&overloaded(1, BEGAN_AT_MS));
+        assert_eq!(page.verdict.mood, Mood::Bad);
+        assert_eq!((page.tiles[3].value.as_str(), page.tiles[3].note.as_str()), ("5", "of 50 asks"));
+        assert!(!headings(&page).contains(&"Count against threshold"));
+        let meaning =
+            page.sections.iter().find(|section| section.heading == "What the reasons mean").unwrap();
+        let Body::Table(table) = &meaning.body else { panic!("{meaning:?} is no table") };
+        assert_eq!(table.rows, [["OVERLOADED", "5", Reason::Overloaded.remedy()]]);
+    }
+}

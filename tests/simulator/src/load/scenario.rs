@@ -1,0 +1,461 @@
+//! A scenario: what a fleet does, phase after phase, as a small TOML file says it.
+//!
+//! The built-in ones are files, too, in `scenarios/`: whoever wants another begins with a copy of one. Nothing here asks
+//! anybody; `pace` makes instants of a phase's shape, and `play` does what they say. The page of the simulator explains a
+//! file line by line.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+
+/// The scenarios that come with the simulator: name and file.
+pub(crate) const BUILT_IN: [(&str, &str); 6] = [
+    ("steady", include_str!("../../scenarios/steady.toml")),
+    ("monday", include_str!("../../scenarios/monday.toml")),
+    ("rollout", include_str!("../../scenarios/rollout.toml")),
+    ("outage", include_str!("../../scenarios/outage.toml")),
+    ("storm", include_str!("../../scenarios/storm.toml")),
+    ("clones", include_str!("../../scenarios/clones.toml")),
+];
+
+/// A scenario file is about a kilobyte; what is larger is some other file.
+const FILE_MAX_BYTES: u64 = 64 * 1024;
+
+/// The longest phase, in seconds.
+const SECONDS_MAX: f64 = 86_400.0;
+
+/// What a fleet does.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scenario {
+    /// The name: a built-in one's, or the file's.
+    #[serde(skip)]
+    pub(crate) name: String,
+    /// What is played, in one sentence.
+    pub(crate) about: String,
+    /// How many machines.
+    pub(crate) machines: u32,
+    /// How many of them are activated before the others are made as copies of them. Without it nobody is a copy.
+    pub(crate) identities: Option<u32>,
+    /// After how many seconds a machine asks again that was given no lease; 0 is never.
+    #[serde(default)]
+    pub(crate) retry_s: f64,
+    /// Licensed machines whose renewals fail double that wait up to this, as the client library does.
+    pub(crate) retry_max_s: Option<f64>,
+    /// The numbers of the throwaway host. A host that is named has its own.
+    #[serde(default)]
+    pub(crate) host: HostNumbers,
+    #[serde(rename = "phase")]
+    pub(crate) phases: Vec<Phase>,
+    /// What has to be so at the end.
+    #[serde(default)]
+    pub(crate) expect: Expectation,
+}
+
+/// The numbers of the throwaway host.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HostNumbers {
+    /// Machines needed before leases are issued; 25 without it.
+    pub(crate) threshold: Option<Amount>,
+    /// Who is silent for longer leaves the count; 30 days without it.
+    pub(crate) count_window_s: Option<f64>,
+}
+
+/// A number of machines, or all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Amount {
+    Machines(u32),
+    All(All),
+}
+
+/// The word `all`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum All {
+    All,
+}
+
+impl Amount {
+    /// Of so many machines.
+    pub(crate) fn of(self, machines: u32) -> u32 {
+        match self {
+            Amount::Machines(machines) => machines,
+            Amount::All(All::All) => machines,
+        }
+    }
+}
+
+/// What has to be so at the end.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expectation {
+    /// How many machines hold a lease.
+    pub(crate) licensed: Option<Amount>,
+}
+
+/// A stretch of time in which machines ask in one way.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Phase {
+    pub(crate) name: String,
+    /// Which machines have their turn.
+    pub(crate) who: Who,
+    /// Of them only this share, always the same machines; 1 without it.
+    #[serde(default = "whole")]
+    pub(crate) share: f64,
+    /// How long. A closed phase of new machines ends before when all have asked.
+    pub(crate) seconds: f64,
+    /// Closed: so many asks in flight, the next one when one is answered.
+    pub(crate) in_flight: Option<u16>,
+    /// Open: so many asks a second in the mean, whatever the host does.
+    pub(crate) rate: Option<f64>,
+    /// Open: as many asks a second as make so many for each machine in this phase.
+    pub(crate) asks_each: Option<f64>,
+    /// How the rate runs over the phase: heights at equal distances, joined by straight lines. Even without it.
+    #[serde(default = "even")]
+    pub(crate) shape: Vec<f64>,
+    /// What becomes of the throwaway host meanwhile.
+    #[serde(default)]
+    pub(crate) host: HostIs,
+    /// Makes the copies before the phase begins.
+    #[serde(default)]
+    pub(crate) clone: bool,
+    /// What may come of an ask: `LEASE`, `WAITING`, or the codes of reasons. Anything else is an error of the run.
+    #[serde(default = "lease_or_waiting")]
+    pub(crate) outcomes: BTreeSet<String>,
+    /// Whether this phase is what the run is about: `--rate`, `--seconds` and `--closed` change these.
+    #[serde(default)]
+    pub(crate) measured: bool,
+}
+
+/// Which machines have their turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Who {
+    /// Those that have not asked yet, each once.
+    New,
+    /// Those that have, over and over in an order that is drawn.
+    Known,
+    /// Nobody, but for those whose time it is to ask again.
+    Nobody,
+}
+
+/// What becomes of the throwaway host during a phase. A host that is named is left alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum HostIs {
+    #[default]
+    There,
+    /// Killed when the phase begins, and started again when it ends.
+    Away,
+    /// Stopped in the middle of whatever it does (SIGSTOP), and let go on when the phase ends.
+    Stalled,
+}
+
+/// How a phase is paced.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Pace {
+    /// So many asks in flight.
+    Closed(u16),
+    /// So many asks a second in the mean.
+    Open(f64),
+    /// Only those that ask again.
+    Silent,
+}
+
+/// What the command line changes in a scenario.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) machines: Option<u32>,
+    pub(crate) identities: Option<u32>,
+    /// The highest rate of all measured phases.
+    pub(crate) rate: Option<f64>,
+    /// The length of all measured phases together.
+    pub(crate) seconds: Option<f64>,
+    /// So many asks in flight in place of every open pace that is measured.
+    pub(crate) closed: Option<u16>,
+}
+
+impl Scenario {
+    /// The built-in scenario of this name, or the file at this path.
+    ///
+    /// # Errors
+    /// There is no such scenario, or the file says something that cannot be played: which line or key, and why.
+    pub(crate) fn load(name: &str) -> anyhow::Result<Scenario> {
+        let text = Scenario::text(name)?;
+        let mut scenario = parse(&text).with_context(|| format!("the scenario {name} cannot be played"))?;
+        scenario.name = stem(name);
+        scenario.check().with_context(|| format!("the scenario {name} cannot be played"))?;
+        Ok(scenario)
+    }
+
+    /// The file of the built-in scenario of this name, or the file at this path.
+    ///
+    /// # Errors
+    /// There is no such scenario.
+    pub(crate) fn text(name: &str) -> anyhow::Result<String> {
+        match BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+            Some((_, text)) => Ok((*text).to_owned()),
+            None => read(name),
+        }
+    }
+
+    /// The scenario with what the command line changes.
+    ///
+    /// # Errors
+    /// It cannot be played so.
+    pub(crate) fn changed(mut self, changes: &Changes) -> anyhow::Result<Scenario> {
+        self.machines = changes.machines.unwrap_or(self.machines);
+        if let Some(identities) = changes.identities {
+            ensure!(
+                self.identities.is_some(),
+                "--identities is for scenarios with copies, as `clones` is one"
+            );
+            self.identities = Some(identities);
+        }
+        if let Some(seconds) = changes.seconds {
+            let factor = seconds / self.measured().map(|phase| phase.seconds).sum::<f64>();
+            self.measured_mut().for_each(|phase| phase.seconds *= factor);
+        }
+        if let Some(rate) = changes.rate {
+            let factor = rate / self.highest_rate();
+            let machines = self.machines;
+            self.measured_mut().for_each(|phase| phase.scale_rate(factor, machines));
+        }
+        if changes.closed.is_some() {
+            let open = |phase: &&mut Phase| matches!(phase.pace(1), Pace::Open(_));
+            self.measured_mut().filter(open).for_each(|phase| {
+                (phase.rate, phase.asks_each, phase.in_flight) = (None, None, changes.closed);
+            });
+        }
+        self.check()?;
+        Ok(self)
+    }
+
+    /// How long all phases take at the most.
+    pub(crate) fn length(&self) -> Duration {
+        Duration::from_secs_f64(self.phases.iter().map(|phase| phase.seconds).sum())
+    }
+
+    /// How many asks are planned; in closed phases nobody knows.
+    pub(crate) fn planned_asks(&self) -> f64 {
+        let planned = self.phases.iter().map(|phase| match phase.pace(phase.of(self.machines)) {
+            Pace::Open(per_s) => per_s * phase.seconds,
+            Pace::Closed(_) | Pace::Silent => 0.0,
+        });
+        planned.sum()
+    }
+
+    /// Whether it needs a host whose numbers or whose life it can have its way with; the first reason why.
+    pub(crate) fn needs_own_host(&self) -> Option<&'static str> {
+        if self.host.count_window_s.is_some() || matches!(self.host.threshold, Some(Amount::All(_))) {
+            return Some("it plays with the host's threshold and count window");
+        }
+        let disturbed = self.phases.iter().any(|phase| phase.host != HostIs::There);
+        disturbed.then_some("it stops the host and starts it again")
+    }
+
+    fn measured(&self) -> impl Iterator<Item = &Phase> {
+        self.phases.iter().filter(|phase| phase.measured)
+    }
+
+    fn measured_mut(&mut self) -> impl Iterator<Item = &mut Phase> {
+        self.phases.iter_mut().filter(|phase| phase.measured)
+    }
+
+    /// The highest rate of the measured phases, asks a second.
+    fn highest_rate(&self) -> f64 {
+        let peaks = self.measured().filter_map(|phase| match phase.pace(phase.of(self.machines)) {
+            Pace::Open(per_s) => Some(per_s * phase.peak()),
+            Pace::Closed(_) | Pace::Silent => None,
+        });
+        peaks.fold(f64::MIN_POSITIVE, f64::max)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        ensure!(0 < self.machines, "`machines` is 0: at least one is needed");
+        ensure!(!self.phases.is_empty(), "it has no [[phase]]");
+        ensure!(self.measured().next().is_some(), "no phase is `measured = true`, so there is no result");
+        if let Some(identities) = self.identities {
+            ensure!(
+                0 < identities && identities <= self.machines,
+                "`identities` is {identities}: from 1 to the number of machines, {}, is possible",
+                self.machines
+            );
+        }
+        let clones = self.phases.iter().filter(|phase| phase.clone).count();
+        ensure!(
+            clones == usize::from(self.identities.is_some()),
+            "`identities` and one phase with `clone = true` belong together"
+        );
+        if let Some(max_s) = self.retry_max_s {
+            ensure!(self.retry_s <= max_s, "`retry_max_s` is below `retry_s`");
+        }
+        let waits = [("retry_s", Some(self.retry_s)), ("retry_max_s", self.retry_max_s)];
+        for (key, wait_s) in waits.into_iter().chain([("count_window_s", self.host.count_window_s)]) {
+            let fits = wait_s.is_none_or(|wait_s| (0.0..=SECONDS_MAX).contains(&wait_s));
+            ensure!(fits, "`{key}` has to be a number of seconds from 0 to {SECONDS_MAX}");
+        }
+        self.phases
+            .iter()
+            .try_for_each(|phase| phase.check().with_context(|| format!("the phase {:?}", phase.name)))
+    }
+}
+
+impl Phase {
+    /// How it is paced, where so many machines have their turn.
+    pub(crate) fn pace(&self, machines: u32) -> Pace {
+        match (self.in_flight, self.rate, self.asks_each) {
+            (Some(in_flight), _, _) => Pace::Closed(in_flight),
+            (None, Some(rate), _) => Pace::Open(rate),
+            (None, None, Some(each)) => Pace::Open(each * f64::from(machines) / self.seconds),
+            (None, None, None) => Pace::Silent,
+        }
+    }
+
+    /// How many machines of a fleet of so many may have their turn.
+    pub(crate) fn of(&self, machines: u32) -> u32 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a u32 is one"
+        )]
+        let some = (f64::from(machines) * self.share).ceil() as u32;
+        some.min(machines)
+    }
+
+    /// How far the highest point of its shape is above the mean.
+    fn peak(&self) -> f64 {
+        let highest = self.shape.iter().copied().fold(0.0, f64::max);
+        highest / crate::load::pace::mean(&self.shape)
+    }
+
+    fn scale_rate(&mut self, factor: f64, machines: u32) {
+        if let Pace::Open(per_s) = self.pace(self.of(machines)) {
+            (self.rate, self.asks_each) = (Some(per_s * factor), None);
+        }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            0.0 < self.seconds && self.seconds <= SECONDS_MAX,
+            "`seconds` has to be above 0, and at most {SECONDS_MAX}"
+        );
+        ensure!(0.0 < self.share && self.share <= 1.0, "`share` has to be above 0, and at most 1");
+        let paces = [self.in_flight.is_some(), self.rate.is_some(), self.asks_each.is_some()];
+        let given = paces.into_iter().filter(|given| *given).count();
+        match self.who {
+            Who::Nobody => ensure!(given == 0, "nobody has a turn, so there is nothing to pace"),
+            Who::New | Who::Known => {
+                ensure!(
+                    given == 1,
+                    "exactly one of `in_flight`, `rate` and `asks_each` says how it is paced"
+                );
+            }
+        }
+        ensure!(self.in_flight != Some(0), "`in_flight` has to be at least 1");
+        for (key, value) in [("rate", self.rate), ("asks_each", self.asks_each)] {
+            let fits = value.is_none_or(|value| 0.0 < value && value.is_finite());
+            ensure!(fits, "`{key}` has to be above 0");
+        }
+        let heights_fit = self.shape.iter().all(|height| 0.0 <= *height && height.is_finite());
+        if self.shape.is_empty() || !heights_fit || self.shape.iter().all(|height| *height == 0.0) {
+            bail!("`shape` has to be heights from 0 upwards, of which one is above 0");
+        }
+        Ok(())
+    }
+}
+
+fn whole() -> f64 {
+    1.0
+}
+
+fn even() -> Vec<f64> {
+    vec![1.0]
+}
+
+fn lease_or_waiting() -> BTreeSet<String> {
+    ["LEASE", "WAITING"].map(str::to_owned).into()
+}
+
+fn stem(path: &str) -> String {
+    Path::new(path).file_stem().map_or_else(|| path.to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+fn read(path: &str) -> anyhow::Result<String> {
+    let built_in = BUILT_IN.map(|(name, _)| name).join(", ");
+    let metadata = std::fs::metadata(path).with_context(|| {
+        format!("there is no scenario {path}: name one of {built_in}, or the path of a scenario file")
+    })?;
+    ensure!(metadata.len() <= FILE_MAX_BYTES, "{path} is larger than a scenario can be");
+    std::fs::read_to_string(path).with_context(|| format!("could not read {path}"))
+}
+
+/// What the file says, or one line that says what is wrong with it and where.
+fn parse(text: &str) -> anyhow::Result<Scenario> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(1, |before| 1 + before.matches('\n').count());
+        anyhow::anyhow!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(" "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(line: &str) -> anyhow::Result<Scenario> {
+        let text = format!("about = \"x\"\nmachines = 10\n[[phase]]\nname = \"p\"\nseconds = 2\n{line}\n");
+        let scenario = parse(&text)?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    fn says(line: &str) -> String {
+        format!("{:#}", with(line).unwrap_err())
+    }
+
+    #[test]
+    fn every_built_in_scenario_can_be_played() {
+        for (name, _) in BUILT_IN {
+            let scenario = Scenario::load(name).unwrap();
+            assert_eq!(scenario.name, name);
+            assert!(scenario.length() < Duration::from_mins(2), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_key_or_value_is_named_with_its_line() {
+        let wrong_key = says("who = \"known\"\nmeasured = true\nrtae = 5");
+        assert!(wrong_key.starts_with("line 8: unknown field `rtae`"), "{wrong_key}");
+        let two_paces = says("who = \"known\"\nmeasured = true\nrate = 5\nin_flight = 5");
+        assert!(two_paces.contains("exactly one of"), "{two_paces}");
+        assert!(says("who = \"known\"\nrate = 5").contains("no phase is `measured = true`"));
+        assert!(says("who = \"known\"\nmeasured = true\nrate = -1").contains("`rate` has to be above 0"));
+        let unknown = format!("{:#}", Scenario::load("tuesday").unwrap_err());
+        assert!(unknown.contains("name one of steady, monday,"), "{unknown}");
+    }
+
+    #[test]
+    fn the_command_line_sets_the_peak_and_the_length_of_what_is_measured() {
+        let changes = Changes { rate: Some(500.0), seconds: Some(30.0), ..Changes::default() };
+        let monday = Scenario::load("monday").unwrap().changed(&changes).unwrap();
+        assert!((monday.highest_rate() - 500.0).abs() < 1e-6);
+        assert!((monday.phases[1].seconds - 30.0).abs() < 1e-6);
+        assert!((monday.phases[0].seconds - 60.0).abs() < 1e-6, "the preparation is left as it is");
+        let closed = Changes { closed: Some(8), ..Changes::default() };
+        let monday = Scenario::load("monday").unwrap().changed(&closed).unwrap();
+        assert_eq!(monday.phases[1].pace(2000), Pace::Closed(8));
+    }
+
+    #[test]
+    fn each_machine_once_makes_the_rate() {
+        let scenario = with("who = \"known\"\nmeasured = true\nasks_each = 3\nshare = 0.5").unwrap();
+        assert_eq!(scenario.phases[0].pace(10), Pace::Open(15.0), "30 asks in 2 seconds");
+    }
+}

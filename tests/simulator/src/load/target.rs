@@ -1,0 +1,157 @@
+//! Whom to ask: hosts that were named, or those of a domain's SRV records, and only this machine unless told otherwise.
+//!
+//! A host counts every simulated machine as a real one, so an address that is not loopback is refused until its name is
+//! repeated by hand. Names are looked up first and all their addresses looked at, since a name says nothing about where it
+//! leads. SRV records are found by the client library itself; names are looked up in `target/names.rs`.
+
+mod names;
+
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::{Context, bail, ensure};
+use kms_client::{Candidate, Client, HostName, Product, Source};
+use shared::srv::SrvRecord;
+
+use self::names::Names;
+
+/// What was said about whom to ask.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// Names or addresses, `NAME` or `NAME:PORT`; asked in this order.
+    pub(crate) hosts: Vec<String>,
+    /// Where no host is named: the domain whose SRV records name them.
+    pub(crate) domain: Option<String>,
+    /// The name server to ask, instead of the system's.
+    pub(crate) name_server: Option<SocketAddr>,
+    /// Hosts that may be asked though they are not this machine.
+    pub(crate) allow: Vec<String>,
+}
+
+/// The hosts, each with an address that may be asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// At least one.
+    pub(crate) hosts: Vec<Host>,
+    /// How they were found, for people.
+    pub(crate) how: String,
+}
+
+/// One host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Host {
+    /// As it was named, with its port.
+    pub(crate) name: String,
+    /// Where it is asked: the first address of the name.
+    pub(crate) address: SocketAddr,
+    /// Priority and weight of its SRV record, if it was found by one.
+    srv: Option<(u16, u16)>,
+}
+
+impl Target {
+    /// Finds the hosts. No host has been asked when this returns, and none was connected to.
+    ///
+    /// # Errors
+    /// Nobody is named, a name leads nowhere, or one leads beyond this machine and is not allowed by name.
+    pub(crate) async fn find(wanted: &Wanted, product: Product) -> anyhow::Result<Target> {
+        let names = Names::open(wanted.name_server)?;
+        let (candidates, how) = match &wanted.domain {
+            _ if !wanted.hosts.is_empty() => (named(&wanted.hosts)?, "named".to_owned()),
+            Some(domain) => {
+                (in_domain(domain, wanted.name_server, product).await?, format!("by SRV in {domain}"))
+            }
+            None => bail!("nobody is named to ask; name a host, or a domain in which hosts are published"),
+        };
+        let mut hosts = Vec::new();
+        for Candidate { host, source } in candidates {
+            let (name, port) = (plain(&host), host.port());
+            let addresses = names.addresses(&name).await?;
+            check_allowed(&name, &addresses, &wanted.allow)?;
+            let first = *addresses.first().with_context(|| format!("the name {name} has no address"))?;
+            let srv = match source {
+                Source::Dns { priority, weight, .. } => Some((priority, weight)),
+                Source::Environment | Source::File | Source::Code | Source::Remembered => None,
+            };
+            hosts.push(Host { name: host.to_string(), address: SocketAddr::new(first, port), srv });
+        }
+        Ok(Target { hosts, how })
+    }
+
+    /// The addresses, as `Wire` wants them.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.hosts.iter().map(|host| host.address).collect()
+    }
+
+    /// The order in which one machine tries the hosts, as numbers of them: as they were named, or drawn by priority and
+    /// weight. `draw(n)` gives a number from 0 to `n` inclusive.
+    pub(crate) fn order(&self, draw: impl FnMut(u32) -> u32) -> Vec<usize> {
+        let record = |(number, host): (usize, &Host)| {
+            let (priority, weight) = host.srv?;
+            // Its number stands for its name: the order does not look at names.
+            Some(SrvRecord { priority, weight, port: host.address.port(), target: number.to_string() })
+        };
+        let records: Option<Vec<_>> = self.hosts.iter().enumerate().map(record).collect();
+        match records {
+            None => (0..self.hosts.len()).collect(),
+            Some(records) => {
+                let ordered = shared::srv::order(records, draw);
+                ordered.iter().filter_map(|record| record.target.parse().ok()).collect()
+            }
+        }
+    }
+}
+
+fn named(hosts: &[String]) -> anyhow::Result<Vec<Candidate>> {
+    hosts.iter().map(|host| Ok(Candidate { host: host.parse()?, source: Source::Code })).collect()
+}
+
+/// What a machine with this product would find there. Its state goes into a folder that is thrown away.
+async fn in_domain(
+    domain: &str,
+    name_server: Option<SocketAddr>,
+    product: Product,
+) -> anyhow::Result<Vec<Candidate>> {
+    let state = tempfile::Builder::new().prefix("kms-load-discovery-").tempdir()?;
+    let mut builder = Client::builder(product).state_dir(state.path()).domains([domain]);
+    if let Some(name_server) = name_server {
+        builder = builder.name_server(name_server);
+    }
+    let found = builder.build()?.discover().await;
+    let by_srv = |candidate: &Candidate| matches!(candidate.source, Source::Dns { .. });
+    ensure!(
+        found.hosts.iter().all(by_srv),
+        "hosts are named in the environment variable KMS_HOSTS, which goes before DNS; unset it to ask in {domain}"
+    );
+    if found.hosts.is_empty() {
+        let problems: Vec<_> = found.problems.iter().map(|problem| problem.cause.to_string()).collect();
+        bail!("no host is published in {domain}: {}", problems.join("; "));
+    }
+    Ok(found.hosts)
+}
+
+/// The name or address alone.
+fn plain(host: &HostName) -> String {
+    let text = host.to_string();
+    let name = text.rsplit_once(':').map_or(text.as_str(), |(name, _)| name);
+    name.trim_start_matches('[').trim_end_matches(']').to_owned()
+}
+
+/// One address beyond this machine is enough: which of them is asked is not the name's to promise.
+fn check_allowed(name: &str, addresses: &[IpAddr], allow: &[String]) -> anyhow::Result<()> {
+    let is_here = |address: &IpAddr| address.to_canonical().is_loopback();
+    let Some(beyond) = addresses.iter().find(|address| !is_here(address)) else { return Ok(()) };
+    let same =
+        |allowed: &String| allowed.trim_end_matches('.').eq_ignore_ascii_case(name.trim_end_matches('.'));
+    if allow.iter().any(same) {
+        return Ok(());
+    }
+    let leads_to =
+        if beyond.to_string() == name { String::new() } else { format!(" leads to {beyond}, which") };
+    bail!(
+        "{name}{leads_to} is not this machine. A real host counts every simulated machine as a real one: they stay in its \
+         count for a whole count window, may carry it over a threshold that its organisation does not meet, and stay in its \
+         inventory after that. If it is yours to fill, say so by its name: --allow {name}"
+    )
+}
+
+#[cfg(test)]
+mod tests;

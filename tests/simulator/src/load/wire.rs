@@ -1,0 +1,130 @@
+//! The way to the hosts: a connection for every ask, as in the field, or a number of kept ones.
+//!
+//! HTTP/2 as the client library speaks it (`kms-client/src/transport.rs`), over sources of its own choice. Nothing that a
+//! peer does is worse than a [`Failure`]; what a failure is called stands in `wire/failure.rs`, one connection in
+//! `wire/line.rs`. What an answer says is read by `machine`.
+
+mod failure;
+mod line;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::v1;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use self::line::Line;
+use super::sources::Sources;
+
+pub(crate) use self::failure::Failure;
+
+/// How long a host may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// To accept a connection.
+    pub(crate) connect: Duration,
+    /// To answer an ask on it.
+    pub(crate) answer: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { connect: Duration::from_secs(5), answer: Duration::from_secs(10) }
+    }
+}
+
+/// The way to some hosts.
+pub(crate) struct Wire {
+    hosts: Vec<SocketAddr>,
+    sources: Sources,
+    limits: Limits,
+    /// For each host so many; none if every ask has its own.
+    kept: Vec<Vec<Kept>>,
+}
+
+/// A kept connection, if it is there.
+type Kept = Mutex<Option<Arc<Line>>>;
+
+impl Wire {
+    /// A connection for every ask, closed after its answer. Each machine has its source.
+    pub(crate) fn fresh(hosts: Vec<SocketAddr>, sources: Sources, limits: Limits) -> Wire {
+        Wire { hosts, sources, limits, kept: Vec::new() }
+    }
+
+    /// So many connections to each host, at least one, made when they are first used and again when they broke. Each has
+    /// its source.
+    pub(crate) fn kept(count: usize, hosts: Vec<SocketAddr>, sources: Sources, limits: Limits) -> Wire {
+        let lines = || (0..count.max(1)).map(|_| Kept::default()).collect();
+        let kept = hosts.iter().map(|_| lines()).collect();
+        Wire { hosts, sources, limits, kept }
+    }
+
+    /// Brings an ask of this machine to this host, and back the answer as it came.
+    ///
+    /// # Errors
+    /// No answer came: the connection or the host failed, or whatever listens there is no host.
+    pub(crate) async fn activate(
+        &self,
+        machine: usize,
+        host: usize,
+        request: v1::ActivateRequest,
+    ) -> Result<v1::Answer, Failure> {
+        let Some(address) = self.hosts.get(host).copied() else {
+            return Err(Failure::unreachable(&"there is no host of that number"));
+        };
+        match self.kept.get(host) {
+            None => self.connect(address, machine).await?.ask(request, self.limits.answer).await,
+            Some(lines) => self.over(lines, address, machine, request).await,
+        }
+    }
+
+    /// A kept connection that the host closes in order (it does after some minutes) takes nothing more, and an ask that
+    /// was handed to it just then never left: it goes over the next one.
+    async fn over(
+        &self,
+        lines: &[Kept],
+        address: SocketAddr,
+        machine: usize,
+        request: v1::ActivateRequest,
+    ) -> Result<v1::Answer, Failure> {
+        let number = machine % lines.len();
+        let line = self.line(&lines[number], address, number).await?;
+        match line.ask(request.clone(), self.limits.answer).await {
+            Err(failure) if failure.never_left => {
+                let line = self.line(&lines[number], address, number).await?;
+                line.ask(request, self.limits.answer).await
+            }
+            answered => answered,
+        }
+    }
+
+    /// The connection that is kept here, made again if it has ended. Whoever waits while another one connects waits no
+    /// longer than for a connection of its own.
+    async fn line(&self, kept: &Kept, address: SocketAddr, number: usize) -> Result<Arc<Line>, Failure> {
+        let there = async {
+            let mut kept = kept.lock().await;
+            if let Some(line) = kept.as_ref().filter(|line| line.is_open()) {
+                return Ok(Arc::clone(line));
+            }
+            let line = Arc::new(self.connect(address, number).await?);
+            *kept = Some(Arc::clone(&line));
+            Ok(line)
+        };
+        timeout(self.limits.connect, there).await.unwrap_or_else(|_| Err(self.nobody_accepts()))
+    }
+
+    async fn connect(&self, address: SocketAddr, number: usize) -> Result<Line, Failure> {
+        let source = self.sources.to_reach(address.ip(), number);
+        let line = timeout(self.limits.connect, Line::open(address, source)).await;
+        line.unwrap_or_else(|_| Err(self.nobody_accepts()))
+    }
+
+    fn nobody_accepts(&self) -> Failure {
+        Failure::unreachable(&format!("nobody accepted a connection in {:?}", self.limits.connect))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! The way to a host: real ones, ones that went away and came back, and whatever else may listen.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use world::TestHost;
+
+use super::*;
+use crate::load::machine::{Machine, Said};
+use crate::load::stage::stage;
+
+const SHORT: Limits = Limits { connect: Duration::from_millis(400), answer: Duration::from_millis(400) };
+
+fn one() -> Sources {
+    Sources::new(1).unwrap()
+}
+
+fn request() -> v1::ActivateRequest {
+    v1::ActivateRequest::default()
+}
+
+/// What comes of an ask where this peer listens: it reads something, says its thing, and closes the connection or not.
+async fn check(says: &'static [u8], then_closes: bool, wanted: &str) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let peer = tokio::spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut some = [0; 16];
+            connection.read_exact(&mut some).await.unwrap();
+            connection.write_all(says).await.unwrap();
+            held.extend((!then_closes).then_some(connection));
+        }
+    });
+    for wire in [Wire::fresh(vec![address], one(), SHORT), Wire::kept(2, vec![address], one(), SHORT)] {
+        let failure = wire.activate(0, 0, request()).await.unwrap_err();
+        assert_eq!(failure.code, wanted, "{failure}");
+    }
+    peer.abort();
+}
+
+#[tokio::test]
+async fn whatever_a_peer_does_is_a_failure_with_a_name() {
+    check(b"", false, "HOST_SILENT").await;
+    check(b"", true, "HOST_UNREACHABLE").await;
+    check(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", false, "NOT_A_HOST").await;
+    check(b"SSH-2.0-OpenSSH_9.9\r\n", false, "NOT_A_HOST").await;
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_unreachable_and_a_host_that_is_not_there_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    for wire in [Wire::fresh(vec![address], one(), SHORT), Wire::kept(2, vec![address], one(), SHORT)] {
+        assert_eq!(wire.activate(0, 0, request()).await.unwrap_err().code, "HOST_UNREACHABLE");
+        assert_eq!(wire.activate(0, 7, request()).await.unwrap_err().code, "HOST_UNREACHABLE");
+    }
+}
+
+#[tokio::test]
+async fn an_ask_that_the_host_cannot_read_has_the_code_that_the_host_gave() {
+    let stage = stage(1).await;
+    let failure = stage.wire.activate(0, 0, request()).await.unwrap_err();
+    assert_eq!(failure.code, "MALFORMED", "{failure}");
+    let stranger = Machine::new(shared::ids::ProductId::from_bytes([9; 16]), &mut rand::rng());
+    let unknown = { stranger }.ask(stage.tick());
+    let failure = stage.wire.activate(0, 0, unknown.request).await.unwrap_err();
+    assert_eq!(failure.code, "PRODUCT_UNKNOWN", "{failure}");
+}
+
+#[tokio::test]
+async fn a_kept_connection_survives_a_host_that_stops_and_starts() {
+    let stage = stage(1).await;
+    let address = stage.host.address();
+    let wire = Wire::kept(2, vec![address], one(), Limits::default());
+    let mut machine = stage.machine();
+    for number in 0..4 {
+        let answer = wire.activate(number, 0, machine.ask(stage.tick()).request).await.unwrap();
+        assert!(matches!(machine.take(&answer, &stage.chains), Said::Lease { .. }));
+    }
+    let clock = stage.host.clock.clone();
+    let home = stage.host.stop().await.unwrap();
+    let away = wire.activate(0, 0, request()).await.unwrap_err();
+    assert_eq!(away.code, "HOST_UNREACHABLE", "{away}");
+
+    let host = TestHost::start_at(&home, clock, address).await.unwrap();
+
+    let now = shared::time::Clock::now(&*host.clock) + Duration::from_secs(1);
+    let answer = wire.activate(0, 0, machine.ask(now).request).await.unwrap();
+    assert!(matches!(machine.take(&answer, &stage.chains), Said::Lease { .. }));
+    assert_eq!(machine.ask(now).expected.serial, 5, "nothing was lost or asked twice");
+}
+
+/// Where connections came from until the listener was dropped, and how many there were.
+async fn sources_of(wire: impl FnOnce(SocketAddr) -> Wire, asks: usize) -> (BTreeSet<IpAddr>, usize) {
+    let stage = stage(1).await;
+    let (host, listener) = (stage.host.address(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let address = listener.local_addr().unwrap();
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let note = Arc::clone(&seen);
+    let between = tokio::spawn(async move {
+        loop {
+            let (mut near, peer) = listener.accept().await.unwrap();
+            note.lock().unwrap().push(peer.ip());
+            let mut far = tokio::net::TcpStream::connect(host).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    let wire = wire(address);
+    for number in 0..asks {
+        let mut machine = stage.machine();
+        let answer = wire.activate(number, 0, machine.ask(stage.tick()).request).await.unwrap();
+        assert!(matches!(machine.take(&answer, &stage.chains), Said::Lease { .. }));
+    }
+    between.abort();
+    let seen = seen.lock().unwrap();
+    (seen.iter().copied().collect(), seen.len())
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_peer_sees_each_fresh_connection_come_from_its_machines_own_address() {
+    let sources = Sources::new(300).unwrap();
+    let (sources, connections) =
+        sources_of(|address| Wire::fresh(vec![address], sources, Limits::default()), 8).await;
+    assert_eq!((sources.len(), connections), (8, 8));
+    assert!(sources.contains(&IpAddr::from([127, 0, 0, 8])));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn kept_connections_are_as_many_as_were_asked_for_each_from_its_own_address() {
+    let sources = Sources::new(300).unwrap();
+    let (sources, connections) =
+        sources_of(|address| Wire::kept(3, vec![address], sources, Limits::default()), 8).await;
+    assert_eq!((sources.len(), connections), (3, 3));
+}
+
+#[tokio::test]
+async fn fresh_connections_are_closed_after_their_answer() {
+    let stage = stage(1).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, host) = (listener.local_addr().unwrap(), stage.host.address());
+    let closed = tokio::spawn(async move {
+        let (near, _) = listener.accept().await.unwrap();
+        let (mut near_reads, mut near_writes) = near.into_split();
+        let (mut far_reads, mut far_writes) =
+            tokio::net::TcpStream::connect(host).await.unwrap().into_split();
+        tokio::spawn(async move { tokio::io::copy(&mut far_reads, &mut near_writes).await });
+        // Ends when the asker has closed its side.
+        let _ = tokio::io::copy(&mut near_reads, &mut far_writes).await;
+    });
+    let wire = Wire::fresh(vec![address], one(), Limits::default());
+
+    wire.activate(0, 0, stage.machine().ask(stage.tick()).request).await.unwrap();
+
+    timeout(Duration::from_secs(5), closed).await.expect("the connection is still open").unwrap();
+}
