@@ -117,6 +117,7 @@ pub(crate) fn report(options: &ReportOptions) -> anyhow::Result<bool> {
 
 /// Prints the table, and writes the files if a folder is named.
 fn show(result: &LoadResult, out: Option<&Path>) -> anyhow::Result<()> {
+    println!("{}", table::heading(result));
     println!("{}", table::text(result));
     let Some(folder) = out else { return Ok(()) };
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;

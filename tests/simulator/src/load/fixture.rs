@@ -13,7 +13,7 @@ pub(crate) const BEGAN_AT_MS: i64 = 1_700_000_000_600;
 /// Two phases of two seconds: `ramp`, in which ten machines wait, and `peak`, in which the host stands still for 1.7 s.
 pub(crate) fn stalled() -> LoadResult {
     let mut tally = Tally::new(Timestamp::from_unix_ms(BEGAN_AT_MS));
-    tally.begin_phase(Begun::of("ramp", "closed, 1 in flight", false), ms(0));
+    tally.begin_phase(Begun { measured: false, ..Begun::of("ramp", "closed, 1 in flight", false) }, ms(0));
     for at in 0..10 {
         play(&mut tally, at * 200, at * 200, at * 200 + 4, Outcome::Waiting, Some((at + 1, 10)));
     }

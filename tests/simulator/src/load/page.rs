@@ -32,7 +32,7 @@ pub(crate) fn page(result: &LoadResult) -> Page {
     ];
     Page {
         title: format!("Load: {}", result.scenario),
-        lead: format!("{} {} asked {}.", result.about, counted(result.machines, "machine"), result.host),
+        lead: format!("{}. {} asked {}.", result.about, counted(result.machines, "machine"), result.host),
         verdict: verdict(result),
         tiles: tiles(result),
         sections: sections.into_iter().flatten().collect(),
@@ -114,7 +114,7 @@ fn remedy(code: &str) -> &'static str {
 fn phases(result: &LoadResult) -> Section {
     let but_last = |cells: &[String]| cells[..cells.len() - 1].to_vec();
     let head = but_last(&table::head(result).map(str::to_owned));
-    let rows = result.phases.iter().map(|phase| but_last(&table::cells(phase))).collect();
+    let rows = table::rows(result).iter().map(|row| but_last(row)).collect();
     let text = "Latencies count from when an ask was due; the service time counts from when it was sent.";
     Section { heading: "Phases".into(), text: text.into(), body: Body::Table(Table { head, rows }) }
 }
@@ -150,9 +150,10 @@ fn facts(result: &LoadResult) -> Vec<(String, String)> {
     facts.map(|(name, value)| (name.to_owned(), value)).to_vec()
 }
 
+/// Of all that was measured.
 fn all(result: &LoadResult, of: fn(&Phase) -> &Spread) -> Spread {
     let mut all = Spread::default();
-    result.phases.iter().for_each(|phase| all.add(of(phase)));
+    result.measured().for_each(|phase| all.add(of(phase)));
     all
 }
 
@@ -205,7 +206,7 @@ mod tests {
             tiles,
             [
                 ("answers in the busiest second", "170"),
-                ("p50, from when due", "755 ms"),
+                ("p50, from when due", "800 ms"),
                 ("p99, from when due", "1.68 s"),
                 ("refused or failed", "0"),
                 ("count at the end", "10"),

@@ -118,6 +118,34 @@ pub(crate) struct Verified {
 #[serde(transparent)]
 pub(crate) struct Spread(pub(crate) BTreeMap<u64, u64>);
 
+impl LoadResult {
+    /// The phases that the run is about; the others prepare it.
+    pub(crate) fn measured(&self) -> impl Iterator<Item = &Phase> {
+        self.phases.iter().filter(|phase| phase.measured)
+    }
+
+    /// Those phases as one, where there are several: what happened in one of them is seen against the whole.
+    pub(crate) fn measured_together(&self) -> Option<Phase> {
+        let mut phases = self.measured();
+        let first = phases.next()?;
+        let mut sum = Phase { name: "measured".to_owned(), pace: "together".to_owned(), ..first.clone() };
+        let mut several = false;
+        for phase in phases {
+            several = true;
+            sum.open &= phase.open;
+            sum.to_s += phase.to_s - phase.from_s;
+            sum.asked = sum.asked.saturating_add(phase.asked);
+            for (outcome, times) in &phase.outcomes {
+                let known = sum.outcomes.entry(outcome.clone()).or_default();
+                *known = known.saturating_add(*times);
+            }
+            sum.response.add(&phase.response);
+            sum.service.add(&phase.service);
+        }
+        several.then_some(sum)
+    }
+}
+
 impl Standing {
     /// The machines of both.
     pub(crate) fn add(&self, other: &Standing) -> Standing {

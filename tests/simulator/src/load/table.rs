@@ -14,6 +14,15 @@ const HEAD: [&str; 10] =
 /// Up to here a difference between response and service is nobody's concern, in microseconds.
 const SMALL_US: u64 = 10_000;
 
+/// What was done, and to whom.
+pub(crate) fn heading(result: &LoadResult) -> String {
+    let LoadResult { scenario, about, host, connections, .. } = result;
+    let processes =
+        if result.processes == 1 { String::new() } else { format!("; {} processes", result.processes) };
+    let asked = machines(result.machines);
+    format!("{scenario}: {about}.\n{asked} asked {host}; connections: {connections}{processes}\n")
+}
+
 /// All of it, several lines without the last line's end.
 pub(crate) fn text(result: &LoadResult) -> String {
     let mut lines = vec![phases(result), standing(result), verified(&result.verified)];
@@ -97,8 +106,8 @@ fn phases(result: &LoadResult) -> String {
     for column in table.column_iter_mut().skip(2).take(7) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    for phase in &result.phases {
-        table.add_row(cells(phase));
+    for row in rows(result) {
+        table.add_row(row);
     }
     let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")
@@ -113,8 +122,12 @@ pub(crate) fn head(result: &LoadResult) -> [&'static str; 10] {
     head
 }
 
-/// A row of the table of phases, under [`head`].
-pub(crate) fn cells(phase: &Phase) -> [String; 10] {
+/// The rows of the table of phases, under [`head`]: each phase, and what was measured together.
+pub(crate) fn rows(result: &LoadResult) -> Vec<[String; 10]> {
+    result.phases.iter().chain(&result.measured_together()).map(cells).collect()
+}
+
+fn cells(phase: &Phase) -> [String; 10] {
     let response = |share| latency_or_dash(phase.response.quantile(share));
     [
         phase.name.clone(),
