@@ -11,8 +11,7 @@ use shared::ask::{Ask, AskKind};
 use shared::envelope::SecretKey;
 use shared::ids::{Fingerprint, Nonce, ProductId};
 use shared::time::Timestamp;
-
-use crate::cpu;
+use world::cores::on_every_core;
 
 /// A machine, and the ask that it is about to make.
 pub(crate) struct Asker {
@@ -26,7 +25,7 @@ pub(crate) struct Asker {
 
 /// New machines with their first asks, signed on every core.
 pub(crate) fn first(count: usize, product: ProductId, now: Timestamp) -> Vec<Asker> {
-    cpu::on_every_core(vec![(); count], |()| {
+    on_every_core(vec![(); count], |()| {
         let mut random = rand::rng();
         let key = SecretKey::from_seed(&random.random());
         let operating_system_id: [u8; 16] = random.random();
@@ -37,7 +36,7 @@ pub(crate) fn first(count: usize, product: ProductId, now: Timestamp) -> Vec<Ask
 
 /// The renewals of machines that were given these leases.
 pub(crate) fn renewals(licensed: Vec<(Asker, Box<Lease>)>, now: Timestamp) -> Vec<Asker> {
-    cpu::on_every_core(licensed, |(asker, lease)| {
+    on_every_core(licensed, |(asker, lease)| {
         let Asker { key, fingerprint, expected, .. } = asker;
         sign(key, fingerprint, expected.product, Some(&lease), now)
     })

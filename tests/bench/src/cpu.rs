@@ -1,35 +1,12 @@
-//! Processors: how many there are, work spread over them, and how much of their time was used by whom.
+//! Processor time: how much of it this process has used, and how much of that by whom.
+//!
+//! How many cores there are, and work spread over them, is `world::cores`.
 
 use std::fs;
-use std::num::NonZero;
-use std::thread;
 use std::time::Duration;
 
 /// `/proc` counts processor time in hundredths of a second, whatever the kernel's own tick (`man 5 proc`, `USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
-
-/// How many processors this process may use.
-pub(crate) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
-}
-
-/// Does one thing to each item, on every core, and keeps the order.
-pub(crate) fn on_every_core<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let share = items.len().div_ceil(cores()).max(1);
-    let mut items = items.into_iter();
-    let shares: Vec<Vec<T>> = std::iter::from_fn(|| {
-        Some(items.by_ref().take(share).collect()).filter(|some: &Vec<T>| !some.is_empty())
-    })
-    .collect();
-    let work = &work;
-    thread::scope(|scope| {
-        let threads: Vec<_> = shares
-            .into_iter()
-            .map(|share| scope.spawn(move || share.into_iter().map(work).collect::<Vec<R>>()))
-            .collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("the work does not panic")).collect()
-    })
-}
 
 /// Processor time of this process that was not spent by threads of this name; none where there is no `/proc`.
 ///
@@ -58,14 +35,6 @@ fn spent(stat: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_order_is_kept_and_nothing_is_lost() {
-        for count in [0, 1, 2, 3, 1000] {
-            let doubled = on_every_core((0..count).collect(), |number| number * 2);
-            assert_eq!(doubled, (0..count).map(|number| number * 2).collect::<Vec<_>>());
-        }
-    }
 
     #[test]
     fn times_are_found_behind_a_name_with_spaces_and_brackets() {

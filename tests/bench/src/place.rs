@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::cpu;
+use world::cores;
 
 /// File systems that keep nothing on a disk.
 const IN_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
@@ -42,7 +42,7 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place { system, processor, directory, file_system } = self;
-        writeln!(f, "machine  {} cores, {processor}, {system}", cpu::cores())?;
+        writeln!(f, "machine  {} cores, {processor}, {system}", cores::available())?;
         let file_system = file_system.as_deref().unwrap_or("unknown");
         write!(f, "ledger   sled in {}, file system {file_system}", directory.display())
     }

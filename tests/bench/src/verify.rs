@@ -10,9 +10,9 @@ use proto::v1::ActivateResponse;
 use shared::answer::{Lease, Received, Verdict};
 use shared::certificate::{Chain, Roots};
 use shared::time::Timestamp;
+use world::cores::on_every_core;
 
 use crate::asks::Asker;
-use crate::cpu;
 use crate::load::{Reply, Run};
 
 /// What leases are judged against.
@@ -43,7 +43,7 @@ pub(crate) fn same(run: &Run, lease: &ActivateResponse) -> anyhow::Result<()> {
 pub(crate) fn sample(run: &Run, one_in: usize, askers: &[Asker], judge: &Judge) -> anyhow::Result<()> {
     ensure!(!run.replies.is_empty(), "nothing was answered");
     let sampled = run.replies.iter().step_by(one_in).collect();
-    let judged = cpu::on_every_core(sampled, |reply: &Reply| judge.lease(reply, &askers[reply.ask]));
+    let judged = on_every_core(sampled, |reply: &Reply| judge.lease(reply, &askers[reply.ask]));
     judged.into_iter().try_for_each(|lease| lease.map(drop))
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn all(run: &Run, askers: Vec<Asker>, judge: &Judge) -> anyhow::Resul
     for reply in &run.replies {
         pairs.push((reply, askers[reply.ask].take().context("a machine was answered twice")?));
     }
-    let judged = cpu::on_every_core(pairs, |(reply, asker)| {
+    let judged = on_every_core(pairs, |(reply, asker)| {
         let lease = judge.lease(reply, &asker)?;
         ensure!(
             lease.header().serial == asker.expected.serial + 1,

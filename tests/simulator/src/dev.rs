@@ -21,37 +21,21 @@ const PRODUCT: &str = "Atlas";
 /// The threshold of a new folder, unless another one is asked for: one machine is enough to try things.
 const THRESHOLD: u32 = 1;
 
+/// The machines of the load that is named among what to try; more if the threshold is higher.
+const LOAD_MACHINES: u32 = 200;
+
 /// Serves until Ctrl-C or SIGTERM.
 ///
 /// # Errors
 /// The host did not start or ended by itself, or the folder's product has another threshold than the one asked for.
 pub(crate) async fn run(folder: &Path, listen: SocketAddr, threshold: Option<u32>) -> anyhow::Result<()> {
-    let made_before = folder.join("vendor").exists();
-    let home = if made_before {
-        Home::at(folder.join("host"))
-    } else {
-        make(folder, threshold.unwrap_or(THRESHOLD))?
-    };
-    let shown = folder.display();
-    let vendor = Vendor::open(&folder.join("vendor"))?;
-    let has = vendor.product(PRODUCT)?.policy.threshold;
-    if let Some(asked) = threshold
-        && asked != has
-    {
-        bail!(
-            "the product in {shown} has a threshold of {has}, which its certificate holds; for {asked}, name a new folder"
-        );
-    }
-    if made_before {
-        println!("Using the vendor and the host in {shown}.");
-    }
-    std::fs::write(folder.join("product.toml"), vendor.product_file(PRODUCT)?)?;
+    let (home, threshold) = open(folder, threshold)?;
 
     // Listened for before the host is there, so that no signal leaves it behind.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut host = HostProcess::start(&crate::host_program()?, &home, listen).await?;
-    print_what_to_try(folder, &host, has);
+    print_what_to_try(folder, &host, threshold);
     tokio::select! {
         // A Ctrl-C in the terminal reaches the host as well: that it ends then is no failure.
         biased;
@@ -76,7 +60,36 @@ fn print_what_to_try(folder: &Path, host: &HostProcess, threshold: u32) {
     println!("  {client} status");
     println!("  cargo run -q -p kms-host -- status --data {shown}/host");
     println!("  cargo run -q -p kms-host -- machines --data {shown}/host");
+    println!(
+        "  cargo run -q -p kms-simulator -- load --host {address} --product {shown}/product.toml --machines {} --seconds 5",
+        threshold.max(LOAD_MACHINES)
+    );
     println!("\nCtrl-C ends it. The folder may be removed, or used again.");
+}
+
+/// The host of this folder, made if it is not there, and the threshold of its product.
+fn open(folder: &Path, threshold: Option<u32>) -> anyhow::Result<(Home, u32)> {
+    let made_before = folder.join("vendor").exists();
+    let home = if made_before {
+        Home::at(folder.join("host"))
+    } else {
+        make(folder, threshold.unwrap_or(THRESHOLD))?
+    };
+    let shown = folder.display();
+    let vendor = Vendor::open(&folder.join("vendor"))?;
+    let has = vendor.product(PRODUCT)?.policy.threshold;
+    if let Some(asked) = threshold
+        && asked != has
+    {
+        bail!(
+            "the product in {shown} has a threshold of {has}, which its certificate holds; for {asked}, name a new folder"
+        );
+    }
+    if made_before {
+        println!("Using the vendor and the host in {shown}.");
+    }
+    std::fs::write(folder.join("product.toml"), vendor.product_file(PRODUCT)?)?;
+    Ok((home, has))
 }
 
 fn make(folder: &Path, threshold: u32) -> anyhow::Result<Home> {

@@ -13,6 +13,8 @@ mod dev;
 mod fleet;
 #[doc(hidden)]
 pub mod load;
+
+mod figures;
 mod report;
 
 use std::ffi::OsString;

@@ -3,7 +3,6 @@
 //! [`Page`] says what stands on it, in words and numbers; how it is drawn is the affair of `html` and `chart`. `load` and
 //! `fleet` each make a page of their results, and know nothing of SVG.
 
-pub(crate) mod figures;
 pub(crate) mod html;
 
 mod chart;
@@ -13,6 +12,7 @@ mod bands;
 mod hover;
 mod plot;
 mod thin;
+mod ticks;
 mod trace;
 
 mod draw;

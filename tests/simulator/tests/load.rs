@@ -1,5 +1,8 @@
 //! `load` as a load tester runs it: every scenario against a real host, a host that stalls, hosts that are named, and what
 //! it refuses to do.
+//!
+//! Nothing here asserts how fast anything is, but for the one planned stall. The loads are small, so that a machine with
+//! two cores and other work keeps up with them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its set-up included")]
 
@@ -15,13 +18,13 @@ use world::{HostProcess, Program, Shop};
 
 #[test]
 fn steady_renews_every_machine_and_verifies_every_lease() {
-    let run = Run::of(&["--scenario", "steady", "--machines", "120", "--seconds", "3"]);
+    let run = Run::of(&["--scenario", "steady", "--machines", "80", "--seconds", "2"]);
     run.holds();
     let week = run.phase("week");
-    assert!(week["open"] == true && 60 < run.outcome("week", "LEASE"), "{week}");
+    assert!(week["open"] == true && 40 < run.outcome("week", "LEASE"), "{week}");
     let verified = &run.json["verified"];
     assert_eq!(verified["answers"], verified["looked_at"]);
-    assert!(120 < verified["leases"].as_u64().unwrap(), "first leases and renewals: {verified}");
+    assert!(80 < verified["leases"].as_u64().unwrap(), "first leases and renewals: {verified}");
     assert!(run.said.contains("every expectation holds"), "{}", run.said);
 }
 
@@ -30,21 +33,24 @@ fn monday_has_a_peak() {
     let run = Run::of(&["--scenario", "monday", "--machines", "400", "--seconds", "6", "--connections", "4"]);
     run.holds();
     let due: Vec<u64> = run.seconds("morning").iter().map(|second| second["due"].as_u64().unwrap()).collect();
-    let (first, highest) = (due[0], due.iter().max().unwrap());
-    assert!(first * 2 < *highest, "{due:?}");
+    let (lowest, highest) = (due.iter().min().unwrap(), due.iter().max().unwrap());
+    assert!(lowest * 2 < *highest, "{due:?}");
 }
 
 #[test]
 fn rollout_waits_for_the_threshold_and_ends_licensed() {
-    let run = Run::of(&["--scenario", "rollout", "--machines", "600", "--seconds", "8"]);
+    let smaller = [("threshold = 500", "threshold = 50"), ("retry_s = 2.0", "retry_s = 1.0")];
+    let run = Run::of_changed("rollout", &smaller, &["--machines", "60", "--seconds", "5"]);
     run.holds();
-    assert!(400 < run.outcome("rollout", "WAITING"), "{}", run.said);
-    assert_eq!(run.json["standing"]["licensed"], 600);
+    assert!(40 < run.outcome("rollout", "WAITING"), "{}", run.said);
+    assert_eq!(run.json["standing"]["licensed"], 60);
 }
 
 #[test]
 fn outage_finds_nobody_and_then_everybody_returns() {
-    let run = Run::of(&["--scenario", "outage", "--machines", "100", "--seconds", "4", "--signed-before"]);
+    let shorter = [("retry_max_s = 4.0", "retry_max_s = 1.0"), ("seconds = 6", "seconds = 3")];
+    let run =
+        Run::of_changed("outage", &shorter, &["--machines", "100", "--seconds", "3", "--signed-before"]);
     run.holds();
     assert!(20 < run.outcome("away", "HOST_UNREACHABLE"), "{}", run.said);
     assert_eq!(run.outcome("return", "HOST_UNREACHABLE"), 0);
@@ -53,25 +59,25 @@ fn outage_finds_nobody_and_then_everybody_returns() {
 
 #[test]
 fn storm_waits_below_the_threshold_until_the_rest_is_back() {
-    let run = Run::of(&["--scenario", "storm", "--machines", "50", "--seconds", "8"]);
+    let run = Run::of(&["--scenario", "storm", "--machines", "20", "--seconds", "8"]);
     run.holds();
     assert_eq!(run.outcome("storm", "LEASE"), 0);
-    assert!(45 < run.outcome("storm", "WAITING"), "{}", run.said);
+    assert!(15 < run.outcome("storm", "WAITING"), "{}", run.said);
     let counts = run.seconds("storm").iter().filter_map(|second| second["count"].as_u64()).max();
-    assert!(counts.unwrap() < 50, "nine tenths of the fleet are too few");
-    assert_eq!(run.json["standing"]["licensed"], 50);
+    assert!(counts.unwrap() < 20, "nine tenths of the fleet are too few");
+    assert_eq!(run.json["standing"]["licensed"], 20);
 }
 
 #[test]
 fn clones_are_named_and_end_with_an_identity_each() {
-    let arguments = ["--scenario", "clones", "--machines", "60", "--identities", "6", "--seconds", "6"];
+    let arguments = ["--scenario", "clones", "--machines", "40", "--identities", "4", "--seconds", "4"];
     let run = Run::of(&arguments);
     run.holds();
-    assert!(40 < run.outcome("copies", "COPIED"), "{}", run.said);
+    assert!(25 < run.outcome("copies", "COPIED"), "{}", run.said);
     assert_eq!(run.outcome("healed", "COPIED"), 0);
     let last =
         run.json["seconds"].as_array().unwrap().iter().rev().find_map(|second| second["count"].as_u64());
-    assert_eq!(last, Some(60), "sixty machines are counted, and not six");
+    assert_eq!(last, Some(40), "forty machines are counted, and not four");
 }
 
 /// The host is held still for two seconds. Whoever plans the asks ahead sees it; whoever waits for an answer before the
@@ -91,36 +97,39 @@ seconds = 30
 [[phase]]
 name = "before"
 who = "known"
-rate = 150
-seconds = 2
+rate = 60
+seconds = 1
 measured = true
 [[phase]]
 name = "stalled"
 who = "known"
-rate = 150
+rate = 60
 seconds = 2
 host = "stalled"
 measured = true
 [[phase]]
 name = "after"
 who = "known"
-rate = 150
-seconds = 4
+rate = 60
+seconds = 3
 measured = true
 "#;
     std::fs::write(&scenario, text).unwrap();
     let scenario = scenario.to_str().unwrap();
 
-    let open = Run::of(&["--scenario", scenario]);
-    let closed = Run::of(&["--scenario", scenario, "--closed", "4"]);
+    let (open, closed) = std::thread::scope(|scope| {
+        let open = scope.spawn(|| Run::of(&["--scenario", scenario]));
+        let closed = Run::of(&["--scenario", scenario, "--closed", "4"]);
+        (open.join().unwrap(), closed)
+    });
 
     open.holds();
     closed.holds();
     let measured = ["before", "stalled", "after"];
-    let (open_p90, closed_p99) = (open.response(&measured, 0.90), closed.response(&measured, 0.99));
-    assert!(1_000_000 < open_p90, "a quarter of what was due met the stall: p90 is {open_p90} µs");
-    assert!(closed_p99 < 1_000_000, "of what was sent four asks did: p99 is {closed_p99} µs");
-    assert!(1_500_000 < closed.response(&measured, 1.0), "those four are its longest");
+    let (open_p90, closed_p90) = (open.response(&measured, 0.90), closed.response(&measured, 0.90));
+    assert!(1_000_000 < open_p90, "a third of what was due met the stall: p90 is {open_p90} µs");
+    assert!(closed_p90 < 1_000_000, "of what was sent a few asks did: p90 is {closed_p90} µs");
+    assert!(1_500_000 < closed.response(&measured, 1.0), "those few are its longest");
 }
 
 #[test]
@@ -201,12 +210,7 @@ fn what_it_will_not_do_it_says_in_one_line() {
 /// What is shown is a scenario that can be played.
 #[test]
 fn a_scenario_of_ones_own_begins_with_a_built_in_one() {
-    let shown = simulator("load").args(["--scenario", "steady", "--show"]).output().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("mine.toml");
-    std::fs::write(&path, String::from_utf8(shown.stdout).unwrap().replace("seconds = 15", "seconds = 1"))
-        .unwrap();
-    let run = Run::of(&["--scenario", path.to_str().unwrap(), "--machines", "30"]);
+    let run = Run::of_changed("steady", &[("seconds = 15", "seconds = 1")], &["--machines", "30"]);
     run.holds();
     assert_eq!(run.json["scenario"], "mine");
 }
@@ -223,6 +227,20 @@ impl Run {
     /// Plays this, and reads the result.
     fn of(arguments: &[&str]) -> Run {
         Run::with("load", arguments.iter().map(PathBuf::from))
+    }
+
+    /// Plays a scenario of one's own: a built-in one as it is shown, with these texts in place of those.
+    fn of_changed(built_in: &str, changes: &[(&str, &str)], arguments: &[&str]) -> Run {
+        let shown = simulator("load").args(["--scenario", built_in, "--show"]).output().unwrap();
+        let mut text = String::from_utf8(shown.stdout).unwrap();
+        for (old, new) in changes {
+            assert!(text.contains(old), "{built_in} has no {old}: {text}");
+            text = text.replace(old, new);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.toml");
+        std::fs::write(&path, text).unwrap();
+        Run::of(&[&["--scenario", path.to_str().unwrap()], arguments].concat())
     }
 
     /// Adds these results up.

@@ -26,6 +26,7 @@ fn dev_serves_until_it_is_interrupted_and_uses_its_folder_again() {
         assert!(told[0].starts_with(greeting), "{told:?}");
         assert!(told.iter().any(|line| line.contains("from the first machine on")), "{told:?}");
         assert!(told.iter().any(|line| line.contains("activate")), "{told:?}");
+        assert!(told.iter().any(|line| line.contains("load --host 127.0.0.1:")), "{told:?}");
         assert!(folder.join("product.toml").exists() && folder.join("host/signing.key").exists());
     }
 }

@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use shared::license::Notice;
+use shared::license::{Notice, Setup};
 use shared::time::Timestamp;
 
 use super::machine::{Aging, Machine, Shown, Standing};
 use super::options::{DAY_ZERO, Plan};
-use super::result::{days, or_none};
+use super::result::days;
+use crate::figures::{count, or_dash};
 
 /// What a fleet shows, by the days that its hosts are down. Each is for the machines that did not show it before.
 #[derive(Clone, Debug, Serialize)]
@@ -19,10 +20,10 @@ pub(crate) struct Down {
     /// The day of the play on which the hosts stop.
     pub(crate) from_day: f64,
     /// Machines that hold a lease then.
-    pub(crate) licensed: usize,
+    pub(crate) licensed: u64,
     /// Of these, how many show already that a renewal is overdue, or warn: they have been away for long.
-    pub(crate) overdue_already: usize,
-    pub(crate) warned_already: usize,
+    pub(crate) overdue_already: u64,
+    pub(crate) warned_already: u64,
     /// Days until the first shows that its renewal is overdue; who looks for it sees it.
     pub(crate) first_overdue_days: Option<f64>,
     /// Days until half of those that hold a lease show it.
@@ -44,47 +45,23 @@ pub(crate) struct Down {
 impl Down {
     /// If all hosts stop at this instant.
     pub(crate) fn from(at: Timestamp, machines: &[Machine], plan: &Plan) -> Down {
-        let (mut overdue, mut warned, mut lapsed) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut licensed, mut overdue_already, mut warned_already) = (0, 0, 0);
+        let mut seen = Seen::default();
         for machine in machines.iter().filter(|machine| machine.is_there(at)) {
-            let shown = Shown::of(&machine.license, at);
-            if !shown.standing.is_licensed() {
-                continue;
-            }
-            licensed += 1;
-            overdue_already += usize::from(shown.standing == Standing::Overdue);
-            warned_already += usize::from(shown.notice == Notice::Warning);
-            let mut notice = shown.notice;
-            for then in Aging::of(&machine.license, plan.setup, at) {
-                let after = then.since.since(at);
-                if notice < then.notice && then.notice == Notice::Warning {
-                    warned.push(after);
-                }
-                notice = then.notice;
-                match then.standing {
-                    Standing::Overdue => overdue.push(after),
-                    Standing::Lapsed => lapsed.push(after),
-                    Standing::InGrace
-                    | Standing::Licensed
-                    | Standing::Expiring
-                    | Standing::NeverActivated => {}
-                }
-            }
+            seen.look_at(machine, at, plan.setup);
         }
-        // Those that show it already come first.
-        overdue.extend(std::iter::repeat_n(Duration::ZERO, overdue_already));
-        overdue.sort_unstable();
-        lapsed.sort_unstable();
-        let first = |lengths: &[Duration]| lengths.iter().min().copied().map(days);
+        let Seen { licensed, overdue_already, warned_already, mut overdue, mut warned, mut lapsed } = seen;
+        for lengths in [&mut overdue, &mut warned, &mut lapsed] {
+            lengths.sort_unstable();
+        }
         Down {
             from_day: days(at.since(DAY_ZERO)),
-            licensed,
-            overdue_already,
-            warned_already,
+            licensed: number(licensed),
+            overdue_already: number(overdue_already),
+            warned_already: number(warned_already),
             first_overdue_days: overdue.get(overdue_already).copied().map(days),
             half_overdue_days: share_of(&overdue, 50),
-            first_warning_days: first(&warned),
-            first_lapse_days: first(&lapsed),
+            first_warning_days: warned.first().copied().map(days),
+            first_lapse_days: lapsed.first().copied().map(days),
             hundredth_lapsed_days: share_of(&lapsed, 1),
             half_lapsed_days: share_of(&lapsed, 50),
             all_lapsed_days: share_of(&lapsed, 100),
@@ -113,9 +90,9 @@ impl Down {
 
     /// The same as rows of a table: what is seen, and after how many days.
     pub(crate) fn rows(&self) -> [(String, String); 8] {
-        let already = |number: usize| match number {
+        let already = |number: u64| match number {
             0 => String::new(),
-            number => format!(" ({number} of {} do already)", self.licensed),
+            number => format!(" ({} of {} do already)", count(number), count(self.licensed)),
         };
         let overdue =
             format!("the first machine shows that its renewal is overdue{}", already(self.overdue_already));
@@ -130,8 +107,53 @@ impl Down {
             ("all leases have ended".to_owned(), self.all_lapsed_days),
             ("a machine that is installed meanwhile warns after".to_owned(), Some(self.grace_days)),
         ]
-        .map(|(what, days)| (what, or_none(days.map(|days| format!("{days:.1}")))))
+        .map(|(what, days)| (what, or_dash(days.map(|days| format!("{days:.1}")))))
     }
+}
+
+/// What the machines that hold a lease will show, and after how long each.
+#[derive(Default)]
+struct Seen {
+    licensed: usize,
+    overdue_already: usize,
+    warned_already: usize,
+    /// Nothing for those that show it already.
+    overdue: Vec<Duration>,
+    /// Only of those that do not warn already.
+    warned: Vec<Duration>,
+    lapsed: Vec<Duration>,
+}
+
+impl Seen {
+    fn look_at(&mut self, machine: &Machine, at: Timestamp, setup: Setup) {
+        let shown = Shown::of(&machine.license, at);
+        if !shown.standing.is_licensed() {
+            return;
+        }
+        self.licensed += 1;
+        self.warned_already += usize::from(shown.notice == Notice::Warning);
+        if shown.standing == Standing::Overdue {
+            self.overdue_already += 1;
+            self.overdue.push(Duration::ZERO);
+        }
+        let mut notice = shown.notice;
+        for then in Aging::of(&machine.license, setup, at) {
+            let after = then.since.since(at);
+            if notice < then.notice && then.notice == Notice::Warning {
+                self.warned.push(after);
+            }
+            notice = then.notice;
+            match then.standing {
+                Standing::Overdue => self.overdue.push(after),
+                Standing::Lapsed => self.lapsed.push(after),
+                Standing::InGrace | Standing::Licensed | Standing::Expiring | Standing::NeverActivated => {}
+            }
+        }
+    }
+}
+
+fn number(machines: usize) -> u64 {
+    u64::try_from(machines).unwrap_or(u64::MAX)
 }
 
 /// When this many percent of sorted instants have come.

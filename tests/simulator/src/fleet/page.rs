@@ -8,6 +8,7 @@ use crate::report::{
 
 use super::down::Down;
 use super::result::{Found, Return, Sample};
+use crate::figures::{count, counted};
 
 /// The page of this play.
 pub(crate) fn page(found: &Found) -> Page {
@@ -18,11 +19,15 @@ pub(crate) fn page(found: &Found) -> Page {
         sections.push(returns(&found.returns));
     }
     Page {
-        title: format!("A fleet of {} machines over {} days", settings.machines, settings.days),
+        title: format!(
+            "A fleet of {} over {}",
+            counted(settings.machines, "machine"),
+            counted(settings.days, "day")
+        ),
         lead: format!(
-            "Played in virtual time by the rules of the product: {} machines ask {}; nothing was sent. Day 0 is a Monday.",
-            settings.machines,
-            if settings.hosts == 1 { "one host".to_owned() } else { format!("{} hosts", settings.hosts) }
+            "Played in virtual time by the rules of the product: {} and {}; nothing was sent. Day 0 is a Monday.",
+            counted(settings.machines, "machine"),
+            counted(settings.hosts, "host")
         ),
         verdict: verdict(found),
         tiles: tiles(found),
@@ -35,9 +40,12 @@ fn verdict(found: &Found) -> Verdict {
     let summary = &found.summary;
     let warned = found.samples.iter().map(|sample| sample.warned).max().unwrap_or(0);
     let (mood, headline) = if 0 < summary.ever_lapsed {
-        (Mood::Bad, format!("The lease of {} machines ended.", summary.ever_lapsed))
+        (Mood::Bad, format!("The leases of {} ended.", counted(summary.ever_lapsed, "machine")))
     } else if 0 < warned {
-        (Mood::Warning, format!("No lease ended, and up to {warned} machines showed a warning at once."))
+        (
+            Mood::Warning,
+            format!("No lease ended, and up to {} showed a warning at once.", counted(warned, "machine")),
+        )
     } else {
         (Mood::Good, "No lease ended, and no user saw a warning.".to_owned())
     };
@@ -49,8 +57,8 @@ fn tiles(found: &Found) -> Vec<Tile> {
     let mut tiles = vec![
         Tile {
             label: "Licensed at the end".to_owned(),
-            value: summary.licensed_at_end.to_string(),
-            note: format!("of {} machines", found.settings.machines),
+            value: count(summary.licensed_at_end),
+            note: format!("of {}", counted(found.settings.machines, "machine")),
         },
         Tile {
             label: "Steady rate".to_owned(),
@@ -59,7 +67,7 @@ fn tiles(found: &Found) -> Vec<Tile> {
         },
         Tile {
             label: "Busiest hour".to_owned(),
-            value: format!("{} asks", summary.peak_hour.asks),
+            value: counted(summary.peak_hour.asks, "ask"),
             note: format!("on {}", summary.peak_hour.when()),
         },
     ];
@@ -164,7 +172,7 @@ fn returns(returns: &[Return]) -> Section {
     let rows = returns.iter().map(|one| one.cells().into()).collect();
     Section {
         heading: "After an outage".to_owned(),
-        text: "What a host met when it was back. After more than a count window it doubts its own clock until machines that it knows agree with it.".to_owned(),
+        text: "What a host met when it was back: machines without a lease at that moment, and how long until they had one. After more than a count window it doubts its own clock until machines that it knows agree with it.".to_owned(),
         body: Body::Table(Table { head: Return::HEAD.map(str::to_owned).into(), rows }),
     }
 }
@@ -173,9 +181,9 @@ fn facts(found: &Found) -> Vec<(String, String)> {
     let settings = &found.settings;
     let outages = if settings.outages.is_empty() { "none".to_owned() } else { settings.outages.join(", ") };
     let facts = [
-        ("Machines", settings.machines.to_string()),
-        ("Hosts", settings.hosts.to_string()),
-        ("Threshold", format!("{} within {}", settings.threshold, settings.count_window)),
+        ("Machines", count(settings.machines)),
+        ("Hosts", count(settings.hosts)),
+        ("Threshold", format!("{} within {}", count(settings.threshold), settings.count_window)),
         ("Life of a lease", settings.validity.clone()),
         ("Renewed after", settings.renew_interval.clone()),
         (
@@ -185,7 +193,7 @@ fn facts(found: &Found) -> Vec<(String, String)> {
         ("Unlicensed machines ask every", settings.retry_interval.clone()),
         ("Ends soon", format!("{} before the end", settings.expiry_warning)),
         ("Grace", settings.grace.clone()),
-        ("Installed over", format!("{} days", settings.rollout_days)),
+        ("Installed over", counted(settings.rollout_days, "day")),
         ("Office hours", format!("{}, Monday to Friday", settings.hours)),
         ("Never switched off", format!("{} %", settings.always_on_percent)),
         ("Laptops", format!("{} %, off the network for {}", settings.laptops_percent, settings.away)),

@@ -3,8 +3,9 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::down::Down;
-use super::result::{Found, Return, Sample, Summary, or_none};
+use super::result::{Found, Return, Sample, Summary};
 use super::settings::Settings;
+use crate::figures::{count, counted, figure, grouped, or_dash};
 
 /// More rows than this nobody reads; the file has them all.
 const ROWS: usize = 14;
@@ -25,14 +26,17 @@ pub(crate) fn print(found: &Found) {
 
 fn settings(settings: &Settings) {
     let Settings { machines, days, hosts, seed, threshold, .. } = settings;
-    let plural = if *hosts == 1 { "" } else { "s" };
     let office = 100 - settings.always_on_percent - settings.laptops_percent;
     println!(
-        "fleet    {machines} machines, {hosts} host{plural}, {days} days from Monday 2026-01-05; seed {seed}"
+        "fleet    {}, {}, {} from Monday 2026-01-05; seed {seed}",
+        counted(*machines, "machine"),
+        counted(*hosts, "host"),
+        counted(*days, "day"),
     );
     println!(
-        "numbers  threshold {threshold} within {}; a lease lives {}, is renewed after {}, ends soon {} before its end; \
+        "numbers  threshold {} within {}; a lease lives {}, is renewed after {}, ends soon {} before its end; \
          grace {}",
+        count(*threshold),
         settings.count_window,
         settings.validity,
         settings.renew_interval,
@@ -44,9 +48,9 @@ fn settings(settings: &Settings) {
         settings.retry_interval, settings.renew_retry, settings.renew_retry_max
     );
     println!(
-        "use      installed over {} days; {} % never off, {office} % in the office, Monday to Friday {}; {} % \
+        "use      installed over {}; {} % never off, {office} % in the office, Monday to Friday {}; {} % \
          laptops, the same hours, off the network for {}",
-        settings.rollout_days,
+        counted(settings.rollout_days, "day"),
         settings.always_on_percent,
         settings.hours,
         settings.laptops_percent,
@@ -94,47 +98,48 @@ fn cells(samples: &[Sample]) -> Vec<String> {
     let rows = f64::from(u32::try_from(samples.len()).expect("a thousand at the most"));
     let asks_per_hour = samples.iter().map(|sample| sample.asks_per_hour).sum::<f64>() / rows;
     let peak = samples.iter().map(|sample| sample.peak_hour_asks).max().unwrap_or(0);
-    let counts = sample.counts.iter().map(|count| count.map_or("down".to_owned(), |count| count.to_string()));
+    let counts = sample.counts.iter().map(|counted| counted.map_or("down".to_owned(), count));
     vec![
         format!("{:.1}", sample.day),
-        sample.installed.to_string(),
-        sample.licensed.to_string(),
-        sample.overdue.to_string(),
-        sample.expiring.to_string(),
-        sample.in_grace.to_string(),
-        sample.lapsed.to_string(),
-        sample.never_activated.to_string(),
-        sample.warned.to_string(),
+        count(sample.installed),
+        count(sample.licensed),
+        count(sample.overdue),
+        count(sample.expiring),
+        count(sample.in_grace),
+        count(sample.lapsed),
+        count(sample.never_activated),
+        count(sample.warned),
         counts.collect::<Vec<_>>().join(" "),
-        format!("{asks_per_hour:.1}"),
-        peak.to_string(),
+        grouped(&format!("{asks_per_hour:.1}")),
+        count(peak),
     ]
 }
 
 fn summary(summary: &Summary, settings: &Settings) {
-    let answers: Vec<_> = summary.answers.iter().map(|(name, number)| format!("{name} {number}")).collect();
-    println!("\nasks answered           {}", summary.asks);
+    let answers: Vec<_> =
+        summary.answers.iter().map(|(name, number)| format!("{name} {}", count(*number))).collect();
+    println!("\nasks answered           {}", count(summary.asks));
     println!("answers                 {}", answers.join(", "));
-    println!("asks from off network   {}", summary.asks_from_away);
+    println!("asks from off network   {}", count(summary.asks_from_away));
     println!(
         "steady asks a second    {}; {} machines / {} is {:.5}",
-        or_none(summary.steady_per_s.map(|rate| format!("{rate:.5}"))),
-        settings.machines,
+        or_dash(summary.steady_per_s.map(|rate| format!("{rate:.5}"))),
+        count(settings.machines),
         settings.renew_interval,
         summary.arithmetic_per_s
     );
     println!("busiest hour            {}", summary.peak_hour);
     let first_lease = summary.threshold_met_after_days.map(|days| format!("{days} d after the first start"));
-    println!("first lease             {}", or_none(first_lease));
-    let (half, most) = (or_none(summary.to_license_p50_hours), or_none(summary.to_license_p99_hours));
+    println!("first lease             {}", or_dash(first_lease));
+    let (half, most) = (or_dash(summary.to_license_p50_hours), or_dash(summary.to_license_p99_hours));
     println!("start to lease          half within {half} h, 99 % within {most} h");
-    println!("never licensed          {} machines", summary.never_licensed);
+    println!("never licensed          {}", counted(summary.never_licensed, "machine"));
     let first_lapse = summary.first_lapse_day.map(|day| format!(", the first on day {day}"));
     println!(
-        "lapsed at any time      {} machines{}; {} machine-days in all",
-        summary.ever_lapsed,
+        "lapsed at any time      {}{}; {} machine-days in all",
+        counted(summary.ever_lapsed, "machine"),
         first_lapse.unwrap_or_default(),
-        summary.lapsed_machine_days
+        figure(summary.lapsed_machine_days)
     );
 }
 

@@ -14,6 +14,17 @@ struct Head {
     format: u32,
 }
 
+/// Makes a folder, if it is not there, and finds out whether it can be written to.
+///
+/// # Errors
+/// It cannot.
+pub(crate) fn prepare(folder: &Path) -> anyhow::Result<()> {
+    let made = std::fs::create_dir_all(folder);
+    made.with_context(|| format!("could not make the folder {}: name another with --out", folder.display()))?;
+    let probe = folder.join(format!(".{}.new", std::process::id()));
+    replace(&probe, b"").and_then(|()| Ok(std::fs::remove_file(&probe)?))
+}
+
 /// Writes a result as one line of JSON.
 ///
 /// # Errors
@@ -59,7 +70,7 @@ pub(crate) fn read_merged(paths: &[PathBuf]) -> anyhow::Result<LoadResult> {
     let results = paths.iter().map(|path| read_result(path)).collect::<anyhow::Result<Vec<_>>>()?;
     merge(results).map_err(|error| {
         let named = match &error {
-            MergeError::Differs { number, .. } => paths.get(number - 1),
+            MergeError::Twice { number } | MergeError::Differs { number, .. } => paths.get(number - 1),
             MergeError::Nothing => None,
         };
         let about = named.map(|path| format!("{} does not belong with the others", path.display()));

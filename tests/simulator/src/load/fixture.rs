@@ -36,7 +36,7 @@ pub(crate) fn overloaded(seed: u64, began_at_ms: i64) -> LoadResult {
         play(&mut tally, nth * 20, nth * 20, nth * 20 + seed + nth, outcome, None);
     }
     let mut result = result(tally, 1000);
-    result.seed = seed;
+    (result.seed, result.runs) = (seed, vec![format!("of seed {seed}")]);
     result.errors = vec![format!("the scenario expects no refusal, and there were 5 (seed {seed})")];
     result
 }
@@ -62,6 +62,7 @@ fn result(tally: Tally, ended_ms: u64) -> LoadResult {
         signed_before: true,
         seed: 7,
         processes: 1,
+        runs: vec!["a run".into()],
         machines: 210,
         began_at_ms,
         standing: Standing { licensed: leases, ..Standing::default() },

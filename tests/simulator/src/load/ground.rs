@@ -3,7 +3,7 @@
 //! Everything here is short-lived locks and counters; what is done with them is told in `turn` and `play`.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,16 +11,17 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use kms_client::{Clock, SystemClock, Timestamp};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::sync::CancellationToken;
+use world::cores::on_every_core;
 
 use super::chains::Chains;
-use super::cores;
 use super::machine::Machine;
 use super::result::Standing;
 use super::scenario::{Pace, Phase};
 use super::tally::{Begun, Counted, Exchange, Snapshot, Tally};
 use super::turn::{Retry, Seat, Stands};
 use super::verify::{Keeper, Kept};
-use super::wire::Wire;
+use super::wire::{Failure, Wire};
 
 /// The whole of a run that is under way.
 pub(crate) struct Ground {
@@ -30,11 +31,18 @@ pub(crate) struct Ground {
     pub(crate) retry: Retry,
     /// Those that ask again, and when.
     pub(crate) later: Later,
+    /// Whatever is still under way then is not waited for.
+    pub(crate) over: CancellationToken,
     /// By number. One that will be a copy is not there before it is made.
     seats: Vec<tokio::sync::Mutex<Option<Seat>>>,
     /// So many asks are in flight at most. A turn that waits for its place is not sent, and its time runs.
     places: Semaphore,
+    places_max: usize,
+    /// Turns that had to wait for their place.
+    waited: AtomicUsize,
     under_way: AtomicUsize,
+    /// What was said of the first failure of each code.
+    failures: Mutex<BTreeMap<String, String>>,
     /// How long after they were due turns were set off, in microseconds.
     late: Mutex<Histogram<u64>>,
     /// The tally counts from this instant of the monotonic clock.
@@ -68,8 +76,12 @@ impl Ground {
             chains: Chains::default(),
             retry,
             later: Later::default(),
+            over: CancellationToken::new(),
             seats: made.chain((0..copies).map(|_| None)).map(tokio::sync::Mutex::new).collect(),
             places: Semaphore::new(in_flight_max),
+            places_max: in_flight_max,
+            waited: AtomicUsize::new(0),
+            failures: Mutex::new(BTreeMap::new()),
             under_way: AtomicUsize::new(0),
             late: Mutex::new(Histogram::new_with_max(HOUR_US, 2).expect("2 digits are allowed")),
             began,
@@ -85,6 +97,10 @@ impl Ground {
 
     /// A place among the asks in flight.
     pub(crate) async fn place(&self) -> SemaphorePermit<'_> {
+        if let Ok(place) = self.places.try_acquire() {
+            return place;
+        }
+        self.waited.fetch_add(1, Ordering::Relaxed);
         self.places.acquire().await.expect("the places are never closed")
     }
 
@@ -99,13 +115,14 @@ impl Ground {
         self.under_way.load(Ordering::Relaxed)
     }
 
-    /// For each machine whether it has asked yet; nothing for a copy that is not made yet.
-    pub(crate) async fn have_asked(&self) -> Vec<Option<bool>> {
-        let mut asked = Vec::with_capacity(self.seats.len());
-        for seat in &self.seats {
-            asked.push(seat.lock().await.as_ref().map(|seat| seat.stands != Stands::NeverAsked));
-        }
-        asked
+    /// For each machine whether it has asked yet; nothing for a copy that is not made yet. Whoever has a turn just now is
+    /// not waited for.
+    pub(crate) fn have_asked(&self) -> Vec<Option<bool>> {
+        let asked = |seat: &tokio::sync::Mutex<Option<Seat>>| match seat.try_lock() {
+            Ok(seat) => seat.as_ref().map(|seat| seat.stands != Stands::NeverAsked),
+            Err(_) => Some(true),
+        };
+        self.seats.iter().map(asked).collect()
     }
 
     /// Makes the machines that are missing, as copies of those that are there, each as often as the others.
@@ -120,15 +137,13 @@ impl Ground {
         }
     }
 
-    /// Signs the next asks of these machines before the clock starts.
-    pub(crate) async fn sign_ahead(&self, numbers: &[usize]) {
+    /// Signs the next asks of these machines before the clock starts, but for those that have a turn just now.
+    pub(crate) fn sign_ahead(&self, numbers: &[usize]) {
         let now = self.clock.now();
-        let mut seats = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            seats.push(self.seats[*number].lock().await);
-        }
+        let mut seats: Vec<_> =
+            numbers.iter().filter_map(|number| self.seats[*number].try_lock().ok()).collect();
         let machines = seats.iter_mut().filter_map(|seat| seat.as_mut()).map(|seat| &mut seat.machine);
-        cores::on_every_core(machines.collect(), |machine: &mut Machine| machine.sign_ahead(now));
+        on_every_core(machines.collect(), |machine: &mut Machine| machine.sign_ahead(now));
     }
 
     /// A phase begins; says when, on the monotonic clock.
@@ -180,8 +195,22 @@ impl Ground {
         lock(&self.late).saturating_record(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// What to say if this program itself was too slow for the plan.
-    pub(crate) fn lateness_remark(&self) -> Option<String> {
+    /// What has kept this program from asking as it was planned, one sentence each.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        [self.lateness_remark(), self.places_remark()].into_iter().flatten().collect()
+    }
+
+    fn places_remark(&self) -> Option<String> {
+        let (waited, places) = (self.waited.load(Ordering::Relaxed), self.places_max);
+        (0 < waited).then(|| {
+            format!(
+                "{waited} asks waited for one of the {places} places in flight, and the response times include that; the host \
+                 was asked less at once than the fleet would: --in-flight-max allows more"
+            )
+        })
+    }
+
+    fn lateness_remark(&self) -> Option<String> {
         let late = Duration::from_micros(lock(&self.late).value_at_quantile(0.99));
         (LATE < late).then(|| {
             format!(
@@ -197,6 +226,16 @@ impl Ground {
         let Exchange { due, sent, done, outcome, count } = exchange;
         let [due, sent, done] = [due, sent, done].map(|at| self.since_began(at));
         lock(&self.tally).answered(&Exchange { due, sent, done, outcome, count });
+    }
+
+    /// What was said of a failure.
+    pub(crate) fn note_failure(&self, failure: &Failure) {
+        lock(&self.failures).entry(failure.code.clone()).or_insert_with(|| failure.text.clone());
+    }
+
+    /// What was said of the first failure of each code.
+    pub(crate) fn failures(&self) -> BTreeMap<String, String> {
+        lock(&self.failures).clone()
     }
 
     /// For `verify`, when the clock has stopped.

@@ -20,7 +20,7 @@ use shared::time::Timestamp;
 
 use super::chains::{Chains, SeenChain};
 
-/// What a host's inventory shows as the edition, so that an administrator can tell these machines from real ones.
+/// What a host's log shows as the edition, so that an administrator can tell these machines from real ones.
 const EDITION: &str = "simulated";
 
 /// One machine.

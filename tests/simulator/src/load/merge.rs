@@ -16,6 +16,8 @@ pub(crate) const SEVERAL_SEEDS: &str = "the processes had different seeds; the f
 pub(crate) enum MergeError {
     /// There are none.
     Nothing,
+    /// One has been added already.
+    Twice { number: usize },
     /// One is of another run than the first.
     Differs { number: usize, what: &'static str, first: String, this: String },
 }
@@ -24,6 +26,9 @@ impl fmt::Display for MergeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             MergeError::Nothing => f.write_str("there is no result to merge: name at least one"),
+            MergeError::Twice { number } => {
+                write!(f, "result {number} has been added already: name each once")
+            }
             MergeError::Differs { number, what, first, this } => write!(
                 f,
                 "result {number} has the {what} {this} and the first has {first}: merge only results of processes that \
@@ -50,6 +55,9 @@ pub(crate) fn merge(results: Vec<LoadResult>) -> Result<LoadResult, MergeError> 
 }
 
 fn agree(first: &LoadResult, this: &LoadResult, number: usize) -> Result<(), MergeError> {
+    if this.runs.iter().any(|run| first.runs.contains(run)) {
+        return Err(MergeError::Twice { number });
+    }
     same("format", &first.format, &this.format, number)?;
     same("scenario", &first.scenario, &this.scenario, number)?;
     for (first, this) in first.phases.iter().zip(&this.phases) {
@@ -90,6 +98,7 @@ fn add(a: LoadResult, b: LoadResult) -> LoadResult {
         signed_before: a.signed_before && b.signed_before,
         seed: a.seed,
         processes: a.processes.saturating_add(b.processes),
+        runs: a.runs.into_iter().chain(b.runs).collect(),
         machines: a.machines.saturating_add(b.machines),
         began_at_ms,
         standing: a.standing.add(&b.standing),
@@ -149,6 +158,7 @@ fn phases(a: Vec<Phase>, b: Vec<Phase>) -> Vec<Phase> {
         phase.pace = either(&phase.pace, &other.pace);
         phase.open |= other.open;
         phase.asked = phase.asked.saturating_add(other.asked);
+        phase.answers = phase.answers.saturating_add(other.answers);
         add_counts(&mut phase.outcomes, &other.outcomes);
         phase.response.add(&other.response);
         phase.service.add(&other.service);
@@ -246,14 +256,16 @@ mod tests {
     }
 
     #[test]
-    fn a_result_of_another_scenario_is_named() {
+    fn a_result_of_another_scenario_or_one_that_is_there_already_is_named() {
         let [a, mut b, mut c] = three();
+        let twice = merge(vec![a.clone(), b.clone(), a.clone()]).unwrap_err().to_string();
+        assert!(twice.starts_with("result 3 has been added already"), "{twice}");
         b.scenario = "storm".into();
         let error = merge(vec![a.clone(), b]).unwrap_err().to_string();
         assert!(error.starts_with("result 2 has the scenario storm and the first has monday"), "{error}");
         c.phases[0].name = "ramp".into();
-        let error = merge(vec![a.clone(), a, c]).unwrap_err().to_string();
-        assert!(error.starts_with("result 3 has the phase ramp and the first has peak"), "{error}");
+        let error = merge(vec![a, c]).unwrap_err().to_string();
+        assert!(error.starts_with("result 2 has the phase ramp and the first has peak"), "{error}");
     }
 
     #[test]

@@ -9,6 +9,18 @@ pub(crate) const LEASE: &str = "LEASE";
 pub(crate) const WAITING: &str = "WAITING";
 pub(crate) const RELEASED: &str = "RELEASED";
 
+/// The run was over before there was an answer.
+pub(crate) const NOT_ANSWERED: &str = "NOT_ANSWERED";
+
+/// This process may not open more files: the load tool's own limit, and not the host's fault.
+pub(crate) const OWN_FILES: &str = "OWN_FILES";
+
+/// This machine has no port left for one more connection: likewise.
+pub(crate) const OWN_PORTS: &str = "OWN_PORTS";
+
+/// What a load tool has to say that no client and no host has.
+const OWN: [&str; 3] = [NOT_ANSWERED, OWN_FILES, OWN_PORTS];
+
 /// Nobody has answered: the client itself says so.
 const UNANSWERED: [Reason; 6] = [
     Reason::NoHostKnown,
@@ -48,7 +60,12 @@ pub(crate) fn is_trouble(name: &str) -> bool {
 
 /// Whether somebody has answered, be it with a refusal.
 pub(crate) fn is_answer(name: &str) -> bool {
-    !UNANSWERED.iter().any(|reason| reason.code() == name)
+    !OWN.contains(&name) && !UNANSWERED.iter().any(|reason| reason.code() == name)
+}
+
+/// Whether an ask can come to this.
+pub(crate) fn is_known(name: &str) -> bool {
+    !is_trouble(name) || OWN.contains(&name) || Reason::from_code(name).is_some()
 }
 
 #[cfg(test)]

@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::reason::Reason;
 use shared::time::Timestamp;
 
-use super::figures::{count, counted, latency_or_dash, per_second, rate};
 use super::merge::SEVERAL_SEEDS;
 use super::outcome;
 use super::result::{LoadResult, Phase, Second, Spread};
 use super::table;
+use crate::figures::{count, counted, latency_or_dash, per_second, rate};
 use crate::report::{Body, Mood, Page, Section, Table, Tile, Verdict};
 
 /// The page of a run, or of several that were merged.
@@ -69,7 +69,11 @@ fn tiles(result: &LoadResult) -> Vec<Tile> {
         tile("refused or failed", count(failed), format!("of {}", counted(asked, "ask"))),
     ];
     if let Some((counted, threshold)) = table::last_count(result) {
-        tiles.push(tile("count at the end", count(counted), format!("the threshold is {threshold}")));
+        tiles.push(tile(
+            "count at the end",
+            count(counted),
+            format!("the threshold is {}", count(threshold)),
+        ));
     }
     tiles.push(tile("leases verified", count(result.verified.leases), table::verified(&result.verified)));
     tiles
@@ -141,7 +145,7 @@ fn facts(result: &LoadResult) -> Vec<(String, String)> {
         ("machines", count(result.machines)),
         ("where they stand", table::standing(result)),
         ("connections", result.connections.clone()),
-        ("addresses asked from", count(result.sources.into())),
+        ("addresses asked from", count(result.sources)),
         ("asks were signed", signed.to_owned()),
         ("seed", result.seed.to_string()),
         ("processes", result.processes.to_string()),

@@ -24,22 +24,45 @@ use super::turns::Turns;
 /// The pacing thread never sleeps longer: a machine that asks again may be due before the next arrival.
 const SLICE: Duration = Duration::from_millis(2);
 
-/// How long the last answers are waited for, beyond the limit of each.
-const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+/// How long the last answers are waited for: longer than any host may take for one. What waits for its place even then has
+/// not been answered.
+const DRAIN_LIMIT: Duration = Duration::from_secs(15);
 
-/// Plays every phase, and waits for the last answer. Says what a reader of the result should know.
+/// The same for a run that somebody has ended.
+const DRAIN_LIMIT_ENDED: Duration = Duration::from_secs(2);
+
+/// Plays every phase, and waits for the last answers. Nothing asks any more when this returns.
 ///
 /// # Errors
-/// The throwaway host could not be stopped or started as the scenario wants it.
+/// The throwaway host could not be stopped or started as the scenario wants it: the phases until then were played.
 pub(crate) async fn play(
+    ground: &Arc<Ground>,
+    scenario: &Scenario,
+    site: Option<&mut Site>,
+    sign_before: bool,
+    seed: u64,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let tracker = TaskTracker::new();
+    let played = play_phases(ground, scenario, site, sign_before, seed, stop, &tracker).await;
+    tracker.close();
+    let limit = if stop.is_cancelled() { DRAIN_LIMIT_ENDED } else { DRAIN_LIMIT };
+    // What is still out counts as not answered, and says so itself.
+    let _ = tokio::time::timeout(limit, tracker.wait()).await;
+    ground.over.cancel();
+    tracker.wait().await;
+    played
+}
+
+async fn play_phases(
     ground: &Arc<Ground>,
     scenario: &Scenario,
     mut site: Option<&mut Site>,
     sign_before: bool,
     seed: u64,
     stop: &CancellationToken,
-) -> anyhow::Result<Vec<String>> {
-    let tracker = TaskTracker::new();
+    tracker: &TaskTracker,
+) -> anyhow::Result<()> {
     for (number, phase) in (0..).zip(&scenario.phases) {
         if stop.is_cancelled() {
             break;
@@ -47,54 +70,27 @@ pub(crate) async fn play(
         if phase.clone {
             ground.make_copies().await;
         }
-        let turns = Turns::of(phase, ground, seed.wrapping_add(number)).await;
+        let seed = seed.wrapping_add(number);
+        let turns = Turns::of(phase, ground, seed);
         if sign_before {
-            ground.sign_ahead(turns.numbers()).await;
+            ground.sign_ahead(turns.numbers());
         }
         disturb(site.as_deref_mut(), phase.host).await.with_context(|| format!("phase {}", phase.name))?;
-        let pace = phase.pace(turns.machines());
-        let began = ground.begin_phase(phase, pace);
-        let stage = Stage {
-            ground: ground.clone(),
-            turns: Arc::new(turns),
-            began,
-            until: began + Duration::from_secs_f64(phase.seconds),
-            ends_early: phase.who == Who::New && matches!(pace, Pace::Closed(_)),
-            tracker: tracker.clone(),
-            stop: stop.clone(),
-        };
-        match pace {
-            Pace::Closed(in_flight) => stage.closed(in_flight).await,
-            Pace::Open(per_s) => {
-                let drawn = Arrivals::new(per_s, &phase.shape, phase.seconds, seed.wrapping_add(number));
-                stage.open(drawn.map(move |at| began + at)).await?;
-            }
-            Pace::Silent => stage.open(std::iter::empty()).await?,
-        }
+        Stage::begin(ground, phase, turns, tracker, stop).play(phase, seed).await?;
         ground.end_phase();
         restore(site.as_deref_mut(), phase).await.with_context(|| format!("phase {}", phase.name))?;
     }
-    tracker.close();
-    let drained = tokio::time::timeout(DRAIN_LIMIT, tracker.wait()).await.is_ok();
-    let mut remarks = Vec::new();
-    if !drained {
-        remarks.push(format!(
-            "{} asks were still under way at the end, and are not in the figures",
-            tracker.len()
-        ));
-    }
-    if stop.is_cancelled() {
-        remarks.push("the run was ended before its time".to_owned());
-    }
-    Ok(remarks)
+    Ok(())
 }
 
 /// One phase that is being played.
 struct Stage {
     ground: Arc<Ground>,
     turns: Arc<Turns>,
+    pace: Pace,
+    /// On the monotonic clock, as its end is.
     began: Duration,
-    /// When it ends, on the monotonic clock.
+    /// When it ends.
     until: Duration,
     /// Whether it ends before, once every machine has had its turn and nobody waits for another.
     ends_early: bool,
@@ -103,6 +99,42 @@ struct Stage {
 }
 
 impl Stage {
+    /// From here on the phase's clock runs.
+    fn begin(
+        ground: &Arc<Ground>,
+        phase: &Phase,
+        turns: Turns,
+        tracker: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Stage {
+        let pace = phase.pace(turns.machines());
+        let began = ground.begin_phase(phase, pace);
+        Stage {
+            ground: ground.clone(),
+            turns: Arc::new(turns),
+            pace,
+            began,
+            until: began + Duration::from_secs_f64(phase.seconds),
+            ends_early: phase.who == Who::New && matches!(pace, Pace::Closed(_)),
+            tracker: tracker.clone(),
+            stop: stop.clone(),
+        }
+    }
+
+    /// Until it ends; the last answers may still be out.
+    async fn play(self, phase: &Phase, seed: u64) -> anyhow::Result<()> {
+        let began = self.began;
+        match self.pace {
+            Pace::Closed(in_flight) => self.closed(in_flight).await,
+            Pace::Open(per_s) => {
+                let drawn = Arrivals::new(per_s, &phase.shape, phase.seconds, seed);
+                self.open(drawn.map(move |at| began + at)).await?;
+            }
+            Pace::Silent => self.open(std::iter::empty()).await?,
+        }
+        Ok(())
+    }
+
     /// Sets off every turn when it is due, on a thread of its own.
     async fn open(self, arrivals: impl Iterator<Item = Duration> + Send + 'static) -> anyhow::Result<()> {
         let runtime = Handle::current();
@@ -120,18 +152,22 @@ impl Stage {
         let mut arrivals = arrivals.peekable();
         loop {
             let now = self.ground.clock.monotonic();
-            if self.until <= now || self.stop.is_cancelled() {
-                return;
-            }
-            while let Some(again) = self.ground.later.pop_due(now) {
+            // What was due before the phase ended is set off, however late this thread is.
+            let horizon = now.min(self.until);
+            while let Some(again) = self.ground.later.pop_due(horizon) {
                 // Between two phases the run stands still.
                 self.spawn(runtime, again.machine, again.due.max(self.began));
             }
-            while let Some(due) = arrivals.next_if(|due| *due <= now) {
+            while !self.stop.is_cancelled()
+                && let Some(due) = arrivals.next_if(|due| *due <= horizon)
+            {
                 if let Some(machine) = self.turns.next() {
                     self.ground.note_set_off(self.ground.clock.monotonic().saturating_sub(due));
                     self.spawn(runtime, machine, due);
                 }
+            }
+            if self.until <= now || self.stop.is_cancelled() {
+                return;
             }
             let next = arrivals.peek().copied().unwrap_or(self.until).min(self.until);
             let wait = next.saturating_sub(self.ground.clock.monotonic()).min(SLICE);

@@ -4,8 +4,8 @@
 
 use std::io::{IsTerminal, Stderr, Write};
 
-use super::figures::{count, latency_or_dash, per_second, rate};
 use super::tally::Snapshot;
+use crate::figures::{count, latency_or_dash, per_second, rate};
 
 /// No line is wider, in characters.
 const WIDTH: usize = 120;
@@ -73,7 +73,8 @@ pub(crate) fn line(snapshot: &Snapshot) -> String {
         latency_or_dash(snapshot.p50),
         latency_or_dash(snapshot.p99),
     );
-    let counted = snapshot.count.map(|(counted, threshold)| format!("count {}/{threshold}", count(counted)));
+    let counted =
+        snapshot.count.map(|(counted, threshold)| format!("count {}/{}", count(counted), count(threshold)));
     let behind = (0 < snapshot.behind).then(|| format!("{} behind", count(snapshot.behind)));
     let mut line = [Some(latest), counted, behind].into_iter().flatten().collect::<Vec<_>>().join("  ");
     line.push_str(&troubles(snapshot, WIDTH.saturating_sub(line.chars().count())));

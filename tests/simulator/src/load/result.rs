@@ -30,6 +30,8 @@ pub(crate) struct LoadResult {
     pub(crate) seed: u64,
     /// How many processes this adds up.
     pub(crate) processes: u32,
+    /// A name for the run of each, drawn at random, so that none is added twice.
+    pub(crate) runs: Vec<String>,
     /// Simulated machines.
     pub(crate) machines: u64,
     /// When the first phase began, milliseconds since the Unix epoch.
@@ -63,6 +65,8 @@ pub(crate) struct Phase {
     pub(crate) measured: bool,
     /// Asks sent.
     pub(crate) asked: u64,
+    /// Answers that came while it lasted, be they to asks of the phase before: what the host gave, and no more.
+    pub(crate) answers: u64,
     /// What came of them: `LEASE`, `WAITING`, or the code of a reason.
     pub(crate) outcomes: BTreeMap<String, u64>,
     /// From when an ask was due to its answer, microseconds. In a closed phase the same as `service`.
@@ -135,6 +139,7 @@ impl LoadResult {
             sum.open &= phase.open;
             sum.to_s += phase.to_s - phase.from_s;
             sum.asked = sum.asked.saturating_add(phase.asked);
+            sum.answers = sum.answers.saturating_add(phase.answers);
             for (outcome, times) in &phase.outcomes {
                 let known = sum.outcomes.entry(outcome.clone()).or_default();
                 *known = known.saturating_add(*times);

@@ -2,14 +2,17 @@
 //!
 //! The built-in ones are files, too, in `scenarios/`: whoever wants another begins with a copy of one. Nothing here asks
 //! anybody; `pace` makes instants of a phase's shape, and `play` does what they say. The page of the simulator explains a
-//! file line by line.
+//! file line by line. Here a scenario is read, changed and checked; its phases stand in `phase`.
 
-use std::collections::BTreeSet;
+mod phase;
+
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use serde::Deserialize;
+
+pub(crate) use self::phase::{HostIs, Pace, Phase, Who};
 
 /// The scenarios that come with the simulator: name and file.
 pub(crate) const BUILT_IN: [(&str, &str); 6] = [
@@ -43,6 +46,9 @@ pub(crate) struct Scenario {
     /// After how many seconds a machine asks again that was given no lease; 0 is never.
     #[serde(default)]
     pub(crate) retry_s: f64,
+    /// Whether the leases of those who are told to wait have ended. Whoever is licensed backs off; they do not.
+    #[serde(default)]
+    pub(crate) leases_have_ended: bool,
     /// Licensed machines whose renewals fail double that wait up to this, as the client library does.
     pub(crate) retry_max_s: Option<f64>,
     /// The numbers of the throwaway host. A host that is named has its own.
@@ -98,76 +104,6 @@ pub(crate) struct Expectation {
     pub(crate) licensed: Option<Amount>,
 }
 
-/// A stretch of time in which machines ask in one way.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Phase {
-    pub(crate) name: String,
-    /// Which machines have their turn.
-    pub(crate) who: Who,
-    /// Of them only this share, always the same machines; 1 without it.
-    #[serde(default = "whole")]
-    pub(crate) share: f64,
-    /// How long. A closed phase of new machines ends before when all have asked.
-    pub(crate) seconds: f64,
-    /// Closed: so many asks in flight, the next one when one is answered.
-    pub(crate) in_flight: Option<u16>,
-    /// Open: so many asks a second in the mean, whatever the host does.
-    pub(crate) rate: Option<f64>,
-    /// Open: as many asks a second as make so many for each machine in this phase.
-    pub(crate) asks_each: Option<f64>,
-    /// How the rate runs over the phase: heights at equal distances, joined by straight lines. Even without it.
-    #[serde(default = "even")]
-    pub(crate) shape: Vec<f64>,
-    /// What becomes of the throwaway host meanwhile.
-    #[serde(default)]
-    pub(crate) host: HostIs,
-    /// Makes the copies before the phase begins.
-    #[serde(default)]
-    pub(crate) clone: bool,
-    /// What may come of an ask: `LEASE`, `WAITING`, or the codes of reasons. Anything else is an error of the run.
-    #[serde(default = "lease_or_waiting")]
-    pub(crate) outcomes: BTreeSet<String>,
-    /// Whether this phase is what the run is about: `--rate`, `--seconds` and `--closed` change these.
-    #[serde(default)]
-    pub(crate) measured: bool,
-}
-
-/// Which machines have their turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Who {
-    /// Those that have not asked yet, each once.
-    New,
-    /// Those that have, over and over in an order that is drawn.
-    Known,
-    /// Nobody, but for those whose time it is to ask again.
-    Nobody,
-}
-
-/// What becomes of the throwaway host during a phase. A host that is named is left alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum HostIs {
-    #[default]
-    There,
-    /// Killed when the phase begins, and started again when it ends.
-    Away,
-    /// Stopped in the middle of whatever it does (SIGSTOP), and let go on when the phase ends.
-    Stalled,
-}
-
-/// How a phase is paced.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Pace {
-    /// So many asks in flight.
-    Closed(u16),
-    /// So many asks a second in the mean.
-    Open(f64),
-    /// Only those that ask again.
-    Silent,
-}
-
 /// What the command line changes in a scenario.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
@@ -219,8 +155,12 @@ impl Scenario {
             self.identities = Some(identities);
         }
         if let Some(seconds) = changes.seconds {
-            let factor = seconds / self.measured().map(|phase| phase.seconds).sum::<f64>();
-            self.measured_mut().for_each(|phase| phase.seconds *= factor);
+            // A phase of those who ask again takes as long as they wait, whatever else is measured.
+            let paced = |phase: &Phase| phase.measured && phase.who != Who::Nobody;
+            let together: f64 =
+                self.phases.iter().filter(|phase| paced(phase)).map(|phase| phase.seconds).sum();
+            let factor = seconds / together;
+            self.phases.iter_mut().filter(|phase| paced(phase)).for_each(|phase| phase.seconds *= factor);
         }
         if let Some(rate) = changes.rate {
             let factor = rate / self.highest_rate();
@@ -305,82 +245,6 @@ impl Scenario {
             .iter()
             .try_for_each(|phase| phase.check().with_context(|| format!("the phase {:?}", phase.name)))
     }
-}
-
-impl Phase {
-    /// How it is paced, where so many machines have their turn.
-    pub(crate) fn pace(&self, machines: u32) -> Pace {
-        match (self.in_flight, self.rate, self.asks_each) {
-            (Some(in_flight), _, _) => Pace::Closed(in_flight),
-            (None, Some(rate), _) => Pace::Open(rate),
-            (None, None, Some(each)) => Pace::Open(each * f64::from(machines) / self.seconds),
-            (None, None, None) => Pace::Silent,
-        }
-    }
-
-    /// How many machines of a fleet of so many may have their turn.
-    pub(crate) fn of(&self, machines: u32) -> u32 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of a u32 is one"
-        )]
-        let some = (f64::from(machines) * self.share).ceil() as u32;
-        some.min(machines)
-    }
-
-    /// How far the highest point of its shape is above the mean.
-    fn peak(&self) -> f64 {
-        let highest = self.shape.iter().copied().fold(0.0, f64::max);
-        highest / crate::load::pace::mean(&self.shape)
-    }
-
-    fn scale_rate(&mut self, factor: f64, machines: u32) {
-        if let Pace::Open(per_s) = self.pace(self.of(machines)) {
-            (self.rate, self.asks_each) = (Some(per_s * factor), None);
-        }
-    }
-
-    fn check(&self) -> anyhow::Result<()> {
-        ensure!(
-            0.0 < self.seconds && self.seconds <= SECONDS_MAX,
-            "`seconds` has to be above 0, and at most {SECONDS_MAX}"
-        );
-        ensure!(0.0 < self.share && self.share <= 1.0, "`share` has to be above 0, and at most 1");
-        let paces = [self.in_flight.is_some(), self.rate.is_some(), self.asks_each.is_some()];
-        let given = paces.into_iter().filter(|given| *given).count();
-        match self.who {
-            Who::Nobody => ensure!(given == 0, "nobody has a turn, so there is nothing to pace"),
-            Who::New | Who::Known => {
-                ensure!(
-                    given == 1,
-                    "exactly one of `in_flight`, `rate` and `asks_each` says how it is paced"
-                );
-            }
-        }
-        ensure!(self.in_flight != Some(0), "`in_flight` has to be at least 1");
-        for (key, value) in [("rate", self.rate), ("asks_each", self.asks_each)] {
-            let fits = value.is_none_or(|value| 0.0 < value && value.is_finite());
-            ensure!(fits, "`{key}` has to be above 0");
-        }
-        let heights_fit = self.shape.iter().all(|height| 0.0 <= *height && height.is_finite());
-        if self.shape.is_empty() || !heights_fit || self.shape.iter().all(|height| *height == 0.0) {
-            bail!("`shape` has to be heights from 0 upwards, of which one is above 0");
-        }
-        Ok(())
-    }
-}
-
-fn whole() -> f64 {
-    1.0
-}
-
-fn even() -> Vec<f64> {
-    vec![1.0]
-}
-
-fn lease_or_waiting() -> BTreeSet<String> {
-    ["LEASE", "WAITING"].map(str::to_owned).into()
 }
 
 fn stem(path: &str) -> String {

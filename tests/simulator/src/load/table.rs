@@ -4,9 +4,8 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::figures::{count, counted, latency, latency_or_dash, per_second, rate};
-use super::outcome;
 use super::result::{LoadResult, Phase, Verified};
+use crate::figures::{count, counted, latency, latency_or_dash, per_second, rate};
 
 const HEAD: [&str; 10] =
     ["phase", "pace", "asked", "answered/s", "p50", "p99", "p99.9", "max", "service p99", "came of it"];
@@ -26,8 +25,8 @@ pub(crate) fn heading(result: &LoadResult) -> String {
 /// All of it, several lines without the last line's end.
 pub(crate) fn text(result: &LoadResult) -> String {
     let mut lines = vec![phases(result), standing(result), verified(&result.verified)];
-    if let Some((count, threshold)) = last_count(result) {
-        lines.insert(1, format!("the host counts {}; it needs {}", machines(count), threshold));
+    if let Some((number, threshold)) = last_count(result) {
+        lines.insert(1, format!("the host counts {}; it needs {}", machines(number), count(threshold)));
     }
     lines.extend(result.phases.iter().filter_map(stalled));
     lines.extend(result.errors.iter().map(|error| format!("ERROR    {error}")));
@@ -68,11 +67,10 @@ pub(crate) fn outcomes(phase: &Phase) -> String {
     outcomes.join("  ")
 }
 
-/// How many answers there were in each second of a phase. What nobody has answered is no answer.
-pub(crate) fn answered_per_second(phase: &Phase) -> f64 {
-    let answers = phase.outcomes.iter().filter(|(name, _)| outcome::is_answer(name));
-    let answers = answers.fold(0, |sum: u64, (_, number)| sum.saturating_add(*number));
-    per_second(answers, phase.to_s - phase.from_s)
+/// How many answers came in each second of a phase. What nobody has answered is no answer, and what came after it ended
+/// shows no more than that it came late.
+fn answered_per_second(phase: &Phase) -> f64 {
+    per_second(phase.answers, phase.to_s - phase.from_s)
 }
 
 /// The count and threshold that an answer named last.

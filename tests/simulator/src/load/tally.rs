@@ -150,6 +150,11 @@ impl Tally {
             Some(phase) => phase.answered(exchange),
             None => us(exchange.done.saturating_sub(exchange.due)),
         };
+        if outcome::is_answer(name)
+            && let Some(phase) = self.phase_of(exchange.done)
+        {
+            phase.answers += u64::from(phase.to.is_none_or(|to| exchange.done <= to));
+        }
         self.lately.answered(name, response_us, exchange.count);
         self.second(exchange.done).answered(name, response_us, exchange.count);
         self.count = exchange.count.or(self.count);

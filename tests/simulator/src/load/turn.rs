@@ -12,9 +12,10 @@ use rand::RngExt;
 
 use super::ground::Ground;
 use super::machine::{Machine, Said};
-use super::outcome::Outcome;
+use super::outcome::{NOT_ANSWERED, Outcome};
 use super::tally::Exchange;
 use super::verify::Kept;
+use super::wire::Failure;
 
 /// An ask, the same with its chain, the same under a new identity, and that one with its chain: as in the client library.
 const EXCHANGES_A_HOST: usize = 4;
@@ -22,9 +23,11 @@ const EXCHANGES_A_HOST: usize = 4;
 /// A machine in its fleet.
 pub(crate) struct Seat {
     pub(crate) machine: Machine,
-    /// The hosts that it asks, by number, in its order.
-    pub(crate) hosts: Vec<usize>,
     pub(crate) stands: Stands,
+    /// The hosts that it asks, by number, in its order.
+    hosts: Vec<usize>,
+    /// Whether it holds a lease that has not ended, as far as the scenario says.
+    licensed: bool,
     /// Turns without a lease since the last one.
     failures: u32,
 }
@@ -46,6 +49,18 @@ pub(crate) struct Retry {
     pub(crate) wait: Duration,
     /// To this a licensed machine doubles it.
     pub(crate) max: Duration,
+    /// Whether whoever is told to wait has a lease that has ended, and so nothing to back off from.
+    pub(crate) leases_have_ended: bool,
+}
+
+/// The ask of a turn that has no answer yet.
+struct Pending {
+    /// When it was due. What nobody has planned is due when it is sent.
+    due: Duration,
+    planned: bool,
+    sent: Option<Duration>,
+    /// Whether it is the first of its turn, which whoever set off the turn has noted as due.
+    first: bool,
 }
 
 /// What one host has come to.
@@ -53,33 +68,53 @@ pub(crate) struct Retry {
 enum End {
     Leased,
     Waited,
-    Refused,
+    /// Refused, or not answered; and when the host wants to be asked again, if it has said so.
+    Refused(Option<Duration>),
 }
 
 /// Plays one turn. `due` is when it was planned on the monotonic clock; nothing where nobody has planned it.
+///
+/// A run that is over does not wait for it: what is still out then counts as not answered, and has waited until then.
 pub(crate) async fn turn(ground: Arc<Ground>, number: usize, due: Option<Duration>) {
-    let under_way = ground.enter();
-    // Who is still being answered has its next turn after that, and what it waits counts.
-    if let Some(seat) = ground.seat(number).await.as_mut() {
-        let place = ground.place().await;
-        let again = seat.through_hosts(&ground, number, due).await;
-        drop(place);
-        if let Some(wait) = again {
-            ground.later.push(ground.clock.monotonic() + wait, number);
-        }
+    let _under_way = ground.enter();
+    let mut pending = Pending {
+        due: due.unwrap_or_else(|| ground.clock.monotonic()),
+        planned: due.is_some(),
+        sent: None,
+        first: true,
+    };
+    if ground.over.run_until_cancelled(play(&ground, number, &mut pending)).await.is_none() {
+        let now = ground.clock.monotonic();
+        let sent = pending.sent.unwrap_or_else(|| {
+            ground.note_sent(pending.due);
+            now
+        });
+        let outcome = Outcome::Code(NOT_ANSWERED.to_owned());
+        ground.note(Exchange { due: pending.due, sent, done: now, outcome, count: None });
     }
-    drop(under_way);
+}
+
+async fn play(ground: &Ground, number: usize, pending: &mut Pending) {
+    // Who is still being answered has its next turn after that, and what it waits counts.
+    let mut seat = ground.seat(number).await;
+    let Some(seat) = seat.as_mut() else { return };
+    let place = ground.place().await;
+    let again = seat.through_hosts(ground, number, pending).await;
+    drop(place);
+    if let Some(wait) = again {
+        ground.later.push(ground.clock.monotonic() + wait, number);
+    }
 }
 
 impl Seat {
     /// A machine that asks these hosts, in this order.
     pub(crate) fn new(machine: Machine, hosts: Vec<usize>) -> Seat {
-        Seat { machine, hosts, stands: Stands::NeverAsked, failures: 0 }
+        Seat { machine, stands: Stands::NeverAsked, hosts, licensed: false, failures: 0 }
     }
 
     /// A machine that was made from this one's disk. It has asked already, or so it thinks.
     pub(crate) fn copy(&self) -> Seat {
-        Seat { machine: self.machine.copy(), hosts: self.hosts.clone(), stands: self.stands, failures: 0 }
+        Seat { machine: self.machine.copy(), hosts: self.hosts.clone(), failures: 0, ..*self }
     }
 
     /// One host after the other, until one gives a lease. Says how long after that the machine asks again by itself.
@@ -87,71 +122,103 @@ impl Seat {
         &mut self,
         ground: &Ground,
         number: usize,
-        mut due: Option<Duration>,
+        pending: &mut Pending,
     ) -> Option<Duration> {
-        let mut best = End::Refused;
+        let (mut waited, mut hint) = (false, None);
         for at in 0..self.hosts.len() {
-            match self.ask_host(ground, number, self.hosts[at], &mut due).await {
+            match self.ask_host(ground, number, self.hosts[at], pending).await {
                 End::Leased => {
                     // The host that gave the last lease is asked first the next time.
                     self.hosts[..=at].rotate_right(1);
-                    (self.stands, self.failures) = (Stands::Licensed, 0);
+                    (self.stands, self.licensed, self.failures) = (Stands::Licensed, true, 0);
                     return None;
                 }
-                End::Waited => best = End::Waited,
-                End::Refused => {}
+                End::Waited => waited = true,
+                End::Refused(asked_for) => hint = asked_for.or(hint),
             }
         }
-        match (best, self.stands) {
-            (End::Waited, _) => self.stands = Stands::Waiting,
-            (_, Stands::Licensed) => {}
-            (_, Stands::NeverAsked | Stands::Waiting | Stands::Refused) => self.stands = Stands::Refused,
-        }
         self.failures = self.failures.saturating_add(1);
-        self.wait(ground.retry)
+        if waited {
+            self.stands = Stands::Waiting;
+            self.licensed &= !ground.retry.leases_have_ended;
+        } else if self.stands != Stands::Licensed {
+            self.stands = Stands::Refused;
+        }
+        self.wait(ground.retry, hint.filter(|_| !waited))
     }
 
-    async fn ask_host(
+    async fn ask_host(&mut self, ground: &Ground, number: usize, host: usize, pending: &mut Pending) -> End {
+        for _ in 0..EXCHANGES_A_HOST {
+            match self.exchange(ground, number, host, pending).await {
+                Ok(Said::Lease { .. }) => return End::Leased,
+                Ok(Said::Waiting { .. }) => return End::Waited,
+                Ok(said) if self.machine.asks_again_at_once(&said) => {}
+                Ok(Said::Refused { .. } | Said::Released | Said::Nonsense) => return End::Refused(None),
+                Err(failure) => return End::Refused(failure.retry_after),
+            }
+        }
+        End::Refused(None)
+    }
+
+    /// Sends an ask, reads what comes back, and has both noted.
+    async fn exchange(
         &mut self,
         ground: &Ground,
         number: usize,
         host: usize,
-        due: &mut Option<Duration>,
-    ) -> End {
-        for _ in 0..EXCHANGES_A_HOST {
-            let outgoing = self.machine.ask(ground.clock.now());
-            let sent = ground.clock.monotonic();
-            ground.note_sent(due.unwrap_or(sent));
-            let answer = ground.wire.activate(number, host, outgoing.request).await;
-            let done = ground.clock.monotonic();
-            let said = answer.as_ref().map(|answer| self.machine.take(answer, &ground.chains));
-            let (outcome, count) = match &said {
-                Ok(said) => read(said),
-                Err(failure) => (Outcome::Code(failure.code.clone()), None),
-            };
-            ground.note(Exchange { due: due.unwrap_or(sent), sent, done, outcome, count });
-            if let Ok(answer) = &answer {
-                let (expected, known) = (outgoing.expected, outgoing.known);
-                ground.keep(Kept::of(expected, known, ground.clock.now(), answer, &ground.chains));
-            }
-            match said {
-                Ok(Said::Lease { .. }) => return End::Leased,
-                Ok(Said::Waiting { .. }) => return End::Waited,
-                Ok(said) if self.machine.asks_again_at_once(&said) => {}
-                Ok(Said::Refused { .. } | Said::Released | Said::Nonsense) | Err(_) => return End::Refused,
-            }
-            // What follows in the same turn is due at once.
-            *due = due.and(Some(done));
+        pending: &mut Pending,
+    ) -> Result<Said, Failure> {
+        if !pending.first {
+            ground.note_due(pending.due);
         }
-        End::Refused
+        let outgoing = self.machine.ask(ground.clock.now());
+        let sent = ground.clock.monotonic();
+        pending.send(sent);
+        ground.note_sent(pending.due);
+        let answer = ground.wire.activate(number, host, outgoing.request).await;
+        let done = ground.clock.monotonic();
+        let said = match answer {
+            Ok(answer) => {
+                let at = ground.clock.now();
+                ground.keep(Kept::of(outgoing.expected, outgoing.known, at, &answer, &ground.chains));
+                Ok(self.machine.take(&answer, &ground.chains))
+            }
+            Err(failure) => Err(failure),
+        };
+        let (outcome, count) = match &said {
+            Ok(said) => read(said),
+            Err(failure) => {
+                ground.note_failure(failure);
+                (Outcome::Code(failure.code.clone()), None)
+            }
+        };
+        ground.note(Exchange { due: pending.due, sent, done, outcome, count });
+        pending.follow(done);
+        said
     }
 
-    /// How long a machine waits whose turn gave no lease: earlier by up to a fifth, never later.
-    fn wait(&self, retry: Retry) -> Option<Duration> {
-        let doublings = if self.stands == Stands::Licensed { (self.failures - 1).min(31) } else { 0 };
-        let wait = retry.wait.saturating_mul(1 << doublings).min(retry.max);
+    /// How long a machine waits whose turn gave no lease: earlier by up to a fifth, never later. What a host has asked for
+    /// without a signature never delays beyond the own step.
+    fn wait(&self, retry: Retry, hint: Option<Duration>) -> Option<Duration> {
+        let doublings = if self.licensed { (self.failures - 1).min(31) } else { 0 };
+        let step = retry.wait.saturating_mul(1 << doublings).min(retry.max);
+        let wait = hint.map_or(step, |hint| hint.min(step));
         let share: f64 = rand::rng().random();
         (!wait.is_zero()).then(|| wait.mul_f64(1.0 - share / 5.0))
+    }
+}
+
+impl Pending {
+    fn send(&mut self, now: Duration) {
+        if !self.planned {
+            self.due = now;
+        }
+        self.sent = Some(now);
+    }
+
+    /// What follows in the same turn is due at once.
+    fn follow(&mut self, done: Duration) {
+        (self.due, self.sent, self.first) = (done, None, false);
     }
 }
 

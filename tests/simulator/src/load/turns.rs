@@ -21,13 +21,13 @@ pub(crate) struct Turns {
 
 impl Turns {
     /// Those of this phase.
-    pub(crate) async fn of(phase: &Phase, ground: &Ground, seed: u64) -> Turns {
+    pub(crate) fn of(phase: &Phase, ground: &Ground, seed: u64) -> Turns {
         let wanted = match phase.who {
             Who::New => false,
             Who::Known => true,
             Who::Nobody => return Turns::new(Vec::new(), false, seed),
         };
-        let have_asked = ground.have_asked().await;
+        let have_asked = ground.have_asked();
         let machines = u32::try_from(have_asked.len()).unwrap_or(u32::MAX);
         let some = usize::try_from(phase.of(machines)).unwrap_or(usize::MAX);
         let numbers = have_asked.iter().take(some).enumerate().filter(|(_, asked)| **asked == Some(wanted));

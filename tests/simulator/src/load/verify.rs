@@ -13,9 +13,9 @@ use rand::RngExt;
 use shared::answer::{Expected, Received, Verdict};
 use shared::certificate::{Chain, ChainError, Roots};
 use shared::time::Timestamp;
+use world::cores::on_every_core;
 
 use super::chains::{Chains, SeenChain};
-use super::cores;
 
 /// So many errors are told in full; the others are counted.
 const TOLD_MAX: usize = 5;
@@ -104,7 +104,7 @@ pub(crate) struct Judged {
 /// Judges answers on every core. Each chain is verified once.
 pub(crate) fn judge(kept: Vec<Kept>, roots: &Roots) -> Judged {
     let chains = verify_chains(&kept, roots);
-    let verdicts = cores::on_every_core(kept, |kept| judge_one(&kept, &chains, roots));
+    let verdicts = on_every_core(kept, |kept| judge_one(&kept, &chains, roots));
     let mut judged = Judged::default();
     for verdict in verdicts {
         judged.looked_at += 1;

@@ -1,9 +1,9 @@
 //! Where a value stands on an axis, and which values get a tick.
 //!
 //! Pure: numbers in, shares of the axis out. A [`Ruler`] knows nothing of pixels; `chart` asks it for the share and
-//! multiplies. How a tick is written is in `figures`.
+//! multiplies. How a tick is written is in `ticks`.
 
-use super::{Scale, figures};
+use super::{Scale, ticks};
 
 /// Beyond this, sums and differences of values are no longer numbers.
 const LARGEST: f64 = 1e300;
@@ -97,7 +97,7 @@ impl Ruler {
         (0..=most)
             .map(at)
             .take_while(|value| *value <= self.high + step * 1e-9)
-            .map(|value| self.tick(value, figures::in_steps(value, step)))
+            .map(|value| self.tick(value, ticks::in_steps(value, step)))
             .collect()
     }
 
@@ -113,7 +113,7 @@ impl Ruler {
                 let wanted = digit < 1.5 || step < 1.5;
                 if wanted && self.low - 1e-9 <= at && at <= self.high + 1e-9 {
                     let labelled = digit < 1.5 || decades <= FEW_DECADES;
-                    let label = if labelled { figures::power(digit, decade) } else { String::new() };
+                    let label = if labelled { ticks::power(digit, decade) } else { String::new() };
                     ticks.push(Tick { share: self.of_measure(at), label });
                 }
             }
@@ -123,7 +123,7 @@ impl Ruler {
 
     fn nines_ticks(&self) -> Vec<Tick> {
         let half = (f64::log10(2.0), "50%".to_owned());
-        let nines = (1_u32..=16).map(|nines| (f64::from(nines), figures::nines(nines)));
+        let nines = (1_u32..=16).map(|nines| (f64::from(nines), ticks::nines(nines)));
         let end = self.one.then(|| Tick { share: 1.0, label: "100%".into() });
         [half]
             .into_iter()

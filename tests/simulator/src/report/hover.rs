@@ -8,9 +8,9 @@ use std::fmt::Write;
 
 use super::axis::Ruler;
 use super::draw::Drawing;
-use super::figures::{figure, percent};
 use super::plot::Frame;
 use super::{Axis, Chart, Scale, Span};
+use crate::figures::{figure, percent};
 
 /// More strips would be too narrow to point at.
 const STRIPS: f64 = 120.0;

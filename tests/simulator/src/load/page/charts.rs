@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::{sum, trouble};
-use crate::load::figures::ms;
+use crate::figures::ms;
 use crate::load::outcome::{self, LEASE, RELEASED, WAITING};
 use crate::load::result::{LoadResult, Phase, Second, Spread};
 use crate::report::{Axis, Body, Chart, Form, Mood, Scale, Section, Series, Span};

@@ -1,6 +1,6 @@
 //! Why an ask got no answer: a stable code, whose fault it is, and a line for people.
 //!
-//! The codes are those of the client library (`shared::reason`), and two of our own for what a load tool runs out of
+//! The codes are those of the client library (`shared::reason`), and two of `outcome` for what a load tool runs out of
 //! before a host does. Nobody has signed any of this.
 
 use std::error::Error;
@@ -14,12 +14,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::load::machine::is_code;
-
-/// This process may not open more files: the load tool's own limit, and not the host's fault.
-pub(crate) const OWN_FILES: &str = "OWN_FILES";
-
-/// This machine has no port left for one more connection: likewise.
-pub(crate) const OWN_PORTS: &str = "OWN_PORTS";
+use crate::load::outcome::{OWN_FILES, OWN_PORTS};
 
 /// `man 3 errno`: ENFILE for the whole system, EMFILE for this process; the same numbers on every Unix.
 const TOO_MANY_FILES: [i32; 2] = [23, 24];

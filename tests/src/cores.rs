@@ -3,10 +3,17 @@
 use std::num::NonZero;
 use std::thread;
 
+/// How many cores this process may use.
+pub fn available() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
 /// Does one thing to each item, on every core, and keeps the order.
-pub(crate) fn on_every_core<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = items.len().div_ceil(cores).max(1);
+///
+/// # Panics
+/// The work did.
+pub fn on_every_core<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let share = items.len().div_ceil(available()).max(1);
     let mut items = items.into_iter();
     let shares: Vec<Vec<T>> = std::iter::from_fn(|| {
         Some(items.by_ref().take(share).collect()).filter(|some: &Vec<T>| !some.is_empty())

@@ -1,0 +1,113 @@
+//! Whom a scenario is played to: a throwaway host of its own, or hosts that are named.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use kms_client::Product;
+use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
+use shared::certificate::Roots;
+use shared::ids::ProductId;
+use world::Program;
+
+use super::options::Whom;
+use super::scenario::Scenario;
+use super::site::{Numbers, Site};
+use super::target::{Target, Wanted};
+
+/// The threshold of the throwaway host where the scenario names none: that of a client product.
+const THRESHOLD: u32 = 25;
+
+/// Who the scenario is played to.
+pub(crate) struct Played {
+    pub(crate) site: Option<Site>,
+    target: Option<Target>,
+    pub(crate) product: ProductId,
+    pub(crate) roots: Roots,
+    /// For people.
+    pub(crate) host: String,
+}
+
+impl Played {
+    /// A throwaway host, or those that are named.
+    ///
+    /// # Errors
+    /// The host does not start, or those that are named cannot be asked; what to do.
+    pub(crate) async fn find(scenario: &Scenario, whom: &Whom, program: Program) -> anyhow::Result<Played> {
+        if whom.hosts.is_empty() && whom.domain.is_none() {
+            let site = Site::start(program, numbers(scenario)).await.context("a throwaway host")?;
+            let host = format!("a throwaway host on {}", site.address());
+            let product = site.product();
+            return Ok(Played {
+                target: None,
+                product: ProductId::from_bytes(product.id),
+                roots: roots(&product)?,
+                host,
+                site: Some(site),
+            });
+        }
+        if let Some(why) = scenario.needs_own_host() {
+            bail!(
+                "the scenario {} is for a throwaway host alone, since {why}: leave --host and --domain out",
+                scenario.name
+            );
+        }
+        let path = whom.product.as_deref().context("no product is named: give its file with --product")?;
+        let product = kms_client_cli::product_file::read(path)?;
+        let (id, roots) = (ProductId::from_bytes(product.id), roots(&product)?);
+        let wanted = Wanted {
+            hosts: whom.hosts.clone(),
+            domain: whom.domain.clone(),
+            name_server: whom.dns,
+            allow: whom.allow.clone(),
+        };
+        let target = Target::find(&wanted, product).await?;
+        let names: Vec<_> = target.hosts.iter().map(|host| host.name.as_str()).collect();
+        let host = format!("{}, {}", names.join(", "), target.how);
+        Ok(Played { site: None, product: id, roots, host, target: Some(target) })
+    }
+
+    /// The addresses of all hosts.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        match (&self.target, &self.site) {
+            (Some(target), _) => target.addresses(),
+            (None, Some(site)) => vec![site.address()],
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// The hosts of one machine, in its order.
+    pub(crate) fn order(&self, random: &mut Xoshiro256PlusPlus) -> Vec<usize> {
+        match &self.target {
+            Some(target) => target.order(|most| random.random_range(0..=most)),
+            None => vec![0],
+        }
+    }
+
+    /// Stops the throwaway host.
+    ///
+    /// # Errors
+    /// It did not stop in order.
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        match self.site {
+            Some(mut site) => site.stop().await.context("the throwaway host"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn numbers(scenario: &Scenario) -> Numbers {
+    // A fleet that is smaller than the usual threshold would ask in vain, and nobody has asked for that.
+    let usual = THRESHOLD.min(scenario.machines);
+    let threshold = scenario.host.threshold.map_or(usual, |threshold| threshold.of(scenario.machines));
+    match scenario.host.count_window_s {
+        None => Numbers::real(threshold),
+        Some(window_s) => Numbers::compressed(threshold, Duration::from_secs_f64(window_s)),
+    }
+}
+
+fn roots(product: &Product) -> anyhow::Result<Roots> {
+    let roots = Roots::new(product.roots.iter().map(<[u8; 32]>::as_slice));
+    roots.map_err(|error| anyhow::anyhow!("the product's roots: {error}"))
+}
