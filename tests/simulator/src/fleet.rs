@@ -3,8 +3,8 @@
 //! What a machine does follows from `shared::license`, what a host does from `shared::count` and `shared::doubt`; only
 //! time is played, and nobody signs. A plan has one outcome, to the byte: the time that it took goes to stderr.
 //!
-//! Read next: `options`, what may be asked; `play`, the loop; `round` and `host`, the two sides; `down`, how long the
-//! host may be away.
+//! Read next: `options`, what may be asked; `play`, the loop; `round` and `host`, the two sides; `back`, how long
+//! the hosts may be away; `down`, what is seen if they stay away.
 
 mod options;
 mod outage;
@@ -18,6 +18,7 @@ mod week;
 mod host;
 mod round;
 
+mod back;
 mod down;
 mod history;
 mod page;

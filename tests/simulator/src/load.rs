@@ -94,7 +94,9 @@ pub(crate) async fn run(options: Options, program: Program) -> anyhow::Result<bo
     let mut result = conclude(&scenario, &options, &ground, &played).await;
     // What became of the host is part of the result, and no reason to lose it.
     let stopped = played.end().await;
-    result.errors.extend(ended.err().into_iter().chain(stopped.err()).map(|error| format!("{error:#}")));
+    let of_host = ended.err().into_iter().chain(stopped.err()).map(|error| format!("{error:#}"));
+    // What follows the first line is the host's log.
+    result.errors.extend(of_host.filter_map(|error| error.lines().next().map(str::to_owned)));
     if stop.is_cancelled() {
         result.errors.push("the run was ended before its time".to_owned());
     }

@@ -1,7 +1,8 @@
-//! How long the hosts may be down: what becomes of every lease that is held on a fair day if no host ever answers again.
+//! If the hosts stop for good: what becomes of every lease that is held on a fair day if no host ever answers again.
 //!
 //! Where nobody answers, time alone changes a license, so nothing has to be played: each is asked when it will change.
-//! `--outage A-` plays the same, asks included, and comes to the same days.
+//! `--outage A-` plays the same, asks included, and comes to the same days. It says nothing of hosts that come back: one
+//! that is back on the day before a lease ends may come too late for its machine. That is the question of `back`.
 
 use std::time::Duration;
 
@@ -69,23 +70,16 @@ impl Down {
         }
     }
 
-    /// The answer, in one sentence.
-    pub(crate) fn answer(&self) -> String {
+    /// When the first user notices, in one sentence.
+    pub(crate) fn sentence(&self) -> String {
         let Some(lapse) = self.first_lapse_days.map(f64::floor) else {
-            return format!(
-                "On day {:.0} no machine holds a lease, so there is nothing that an outage could end.",
-                self.from_day
-            );
+            return format!("On day {:.0} no machine holds a lease that could end.", self.from_day);
         };
-        match self.first_warning_days.map(f64::floor) {
-            Some(warning) => format!(
-                "Your host may be down for {warning} days before any user sees a warning, {lapse} days before the first \
-                 machine lapses."
-            ),
-            None => format!(
-                "Every user sees a warning already; your host may be down for {lapse} days before the first machine lapses."
-            ),
-        }
+        let warning = match self.first_warning_days.map(f64::floor) {
+            Some(warning) => format!("the first user is warned after {warning} days"),
+            None => "every user is warned already".to_owned(),
+        };
+        format!("If they stop for good, {warning}, and the first machine lapses after {lapse}.")
     }
 
     /// The same as rows of a table: what is seen, and after how many days.
@@ -167,20 +161,20 @@ mod tests {
     use super::super::options::tests::plan;
     use super::super::play::play;
 
-    fn answer(line: &str) -> String {
-        play(plan(line)).unwrap().down.unwrap().answer()
+    fn sentence(line: &str) -> String {
+        play(plan(line)).unwrap().down.unwrap().sentence()
     }
 
     #[test]
-    fn the_answer_is_a_sentence_whatever_the_fleet_shows() {
+    fn it_is_a_sentence_whatever_the_fleet_shows() {
         let servers = "--machines 30 --days 20 --always-on 100% --laptops 0%";
-        assert!(answer(servers).contains("days before any user sees a warning"), "{}", answer(servers));
+        assert!(sentence(servers).contains("the first user is warned after 14"), "{}", sentence(servers));
         let warns_from_the_start = format!("{servers} --validity 30d --expiry-warning 719h59min");
         assert!(
-            answer(&warns_from_the_start).starts_with("Every user sees a warning already; your host may")
+            sentence(&warns_from_the_start).contains("every user is warned already, and the first machine")
         );
         assert!(
-            answer(&format!("{servers} --threshold 31")).starts_with("On day 10 no machine holds a lease")
+            sentence(&format!("{servers} --threshold 31")).starts_with("On day 10 no machine holds a lease")
         );
     }
 }

@@ -124,6 +124,7 @@ pub(crate) struct Machine {
     /// The host that gave the last lease, from 0.
     pub(crate) last_host: Option<u8>,
     pub(crate) has_lapsed: bool,
+    pub(crate) has_warned: bool,
     shown: Shown,
 }
 
@@ -152,6 +153,7 @@ impl Machine {
             accepted: 0,
             last_host: None,
             has_lapsed: false,
+            has_warned: false,
             shown,
         }
     }
@@ -214,6 +216,7 @@ impl Machine {
     fn show(&mut self, shown: Shown, history: &mut History) {
         history.changed(&self.shown, &shown);
         self.has_lapsed |= shown.standing == Standing::Lapsed;
+        self.has_warned |= shown.notice == Notice::Warning;
         self.shown = shown;
     }
 }

@@ -6,6 +6,7 @@ use crate::report::{
     Axis, Body, Chart, Form, Mood, Page, Scale, Section, Series, Span, Table, Tile, Verdict,
 };
 
+use super::back::{Back, whole_days};
 use super::down::Down;
 use super::result::{Found, Return, Sample};
 use crate::figures::{count, counted};
@@ -14,7 +15,8 @@ use crate::figures::{count, counted};
 pub(crate) fn page(found: &Found) -> Page {
     let settings = &found.settings;
     let mut sections = vec![standing(found), counts(found), asks(found), answers(found)];
-    sections.extend(found.down.as_ref().map(downtime));
+    sections.extend(found.back.as_ref().map(safe));
+    sections.extend(found.down.as_ref().map(for_good));
     if !found.returns.is_empty() {
         sections.push(returns(&found.returns));
     }
@@ -71,13 +73,13 @@ fn tiles(found: &Found) -> Vec<Tile> {
             note: format!("on {}", summary.peak_hour.when()),
         },
     ];
-    tiles.extend(found.down.as_ref().and_then(|down| {
+    tiles.extend(found.back.as_ref().and_then(|back| {
         Some(Tile {
             label: "The host may be down".to_owned(),
-            value: format!("{:.0} days", down.first_lapse_days?.floor()),
+            value: counted(whole_days(back.warning_days?), "day"),
             note: format!(
-                "before the first lease ends; a warning after {:.0}",
-                down.first_warning_days?.floor()
+                "and back, before any user is warned; {} before a lease ends",
+                whole_days(back.lapse_days?)
             ),
         })
     }));
@@ -155,17 +157,28 @@ fn answers(found: &Found) -> Section {
     }
 }
 
-fn downtime(down: &Down) -> Section {
-    let rows = down.rows().into_iter().map(|(what, days)| vec![what, days]).collect();
+fn safe(back: &Back) -> Section {
     Section {
         heading: "How long may the host be down?".to_owned(),
         text: format!(
-            "{} Reckoned for day {:.0}, when all hosts stop for good.",
-            down.answer(),
-            down.from_day
+            "{} The hosts come back: every machine is reached in time, also a laptop that is off the network for a part of it.",
+            back.answer()
         ),
-        body: Body::Table(Table { head: vec!["Seen".to_owned(), "Days down".to_owned()], rows }),
+        body: in_days("So that", "Days down at most", back.rows()),
     }
+}
+
+fn for_good(down: &Down) -> Section {
+    Section {
+        heading: "And if it never comes back?".to_owned(),
+        text: format!("{} All hosts stop on day {:.0}.", down.sentence(), down.from_day),
+        body: in_days("Seen", "Days down", down.rows()),
+    }
+}
+
+fn in_days<const N: usize>(what: &str, days: &str, rows: [(String, String); N]) -> Body {
+    let rows = rows.into_iter().map(|(what, days)| vec![what, days]).collect();
+    Body::Table(Table { head: vec![what.to_owned(), days.to_owned()], rows })
 }
 
 fn returns(returns: &[Return]) -> Section {

@@ -8,6 +8,7 @@ use shared::license::{Command, Event};
 use shared::time::Timestamp;
 
 use super::agenda::Agenda;
+use super::back::{Back, Stretch};
 use super::down::Down;
 use super::history::History;
 use super::host::Host;
@@ -24,8 +25,10 @@ pub(crate) struct Played {
     pub(crate) plan: Plan,
     pub(crate) history: History,
     pub(crate) machines: Vec<Machine>,
-    /// How long the hosts may be down, if that was asked.
+    /// What a fleet shows if the hosts stop for good, if that was asked.
     pub(crate) down: Option<Down>,
+    /// How long they may be down and come back, if that was asked.
+    pub(crate) back: Option<Back>,
 }
 
 /// Plays a plan to its end.
@@ -49,6 +52,8 @@ struct Going {
     sample: usize,
     down_at: Option<Timestamp>,
     down: Option<Down>,
+    stretch: Option<Stretch>,
+    back: Option<Back>,
 }
 
 impl Going {
@@ -62,14 +67,17 @@ impl Going {
             history.installed(&machine.shown());
             agenda.put(machine.installed_at, machine.index);
         }
+        let down_at = plan.downtime.then(|| fair_day(&plan));
         Going {
             agenda,
             machines,
             hosts: Hosts::new((0..plan.hosts).map(|number| Host::new(number, &plan)).collect()),
             history,
             sample: 0,
-            down_at: plan.downtime.then(|| fair_day(&plan)),
+            stretch: down_at.map(|down_at| Stretch::until(down_at, &plan)),
+            down_at,
             down: None,
+            back: None,
             plan,
         }
     }
@@ -95,8 +103,13 @@ impl Going {
         machine.follow(now, self.plan.setup, &mut self.history);
         let draw = machine.chance.draw();
         if machine.license.step(now, Event::Woke, draw) == Some(Command::Ask) {
+            let ended_at = machine.license.lease().map(|held| held.expires_at);
             self.hosts.ask(machine, now, &mut self.history);
             machine.look(now, &mut self.history);
+            let is_renewed = machine.license.lease().is_some_and(|held| held.issued_at == now);
+            if let (Some(stretch), Some(ended_at), true) = (&mut self.stretch, ended_at, is_renewed) {
+                stretch.renewed(machine, ended_at, now);
+            }
         }
         let next = machine.asks_at();
         if machine.is_there(next) {
@@ -115,6 +128,7 @@ impl Going {
         }
         if let Some(at) = self.down_at.take_if(|at| *at <= now) {
             self.down = Some(Down::from(at, &self.machines, &self.plan));
+            self.back = self.stretch.take().map(|stretch| stretch.end(&self.machines, &self.plan));
         }
     }
 
@@ -127,7 +141,13 @@ impl Going {
                 self.history.ended(&machine.shown(), until);
             }
         }
-        Played { plan: self.plan, history: self.history, machines: self.machines, down: self.down }
+        Played {
+            plan: self.plan,
+            history: self.history,
+            machines: self.machines,
+            down: self.down,
+            back: self.back,
+        }
     }
 }
 

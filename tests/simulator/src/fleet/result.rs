@@ -13,6 +13,7 @@ use serde::Serialize;
 
 pub(crate) use self::returns::Return;
 pub(crate) use self::summary::{Peak, Summary};
+use super::back::Back;
 use super::down::Down;
 use super::history::History;
 use super::machine::Standing;
@@ -33,8 +34,10 @@ pub(crate) struct Found {
     format: u32,
     pub(crate) settings: Settings,
     pub(crate) summary: Summary,
-    /// How long the hosts may be down; nothing if it was not asked.
+    /// What is seen if the hosts stop for good; nothing if it was not asked.
     pub(crate) down: Option<Down>,
+    /// How long they may be down and come back; nothing if it was not asked.
+    pub(crate) back: Option<Back>,
     /// The answer to that, in one sentence.
     pub(crate) answer: Option<String>,
     /// What happened when hosts came back, for each outage that ended.
@@ -71,14 +74,15 @@ pub(crate) struct Sample {
 impl Found {
     /// Of a play that is over.
     pub(crate) fn of(played: &Played) -> Found {
-        let Played { plan, history, machines, down } = played;
+        let Played { plan, history, machines, down, back } = played;
         let samples = Sample::each(history);
         Found {
             format: FORMAT,
             settings: Settings::of(plan),
             summary: Summary::of(plan, history, machines, &samples),
             down: down.clone(),
-            answer: down.as_ref().map(Down::answer),
+            back: back.clone(),
+            answer: back.as_ref().map(Back::answer),
             returns: Return::each(plan, history),
             outages: plan.outages.iter().map(|outage| span(outage, plan)).collect(),
             step_hours: history.steps.length.as_secs() / 3600,

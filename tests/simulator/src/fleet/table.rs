@@ -2,7 +2,6 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::down::Down;
 use super::result::{Found, Return, Sample, Summary};
 use super::settings::Settings;
 use crate::figures::{count, counted, figure, grouped, or_dash};
@@ -18,8 +17,16 @@ pub(crate) fn print(found: &Found) {
     if !found.returns.is_empty() {
         println!("\nAfter an outage\n{}", returns(&found.returns));
     }
-    if let (Some(down), Some(answer)) = (&found.down, &found.answer) {
-        println!("\nIf all hosts stopped for good on day {:.0}\n{}", down.from_day, downtime(down));
+    if let Some(down) = &found.down {
+        println!(
+            "\nIf all hosts stopped for good on day {:.0}\n{}",
+            down.from_day,
+            in_days("days down", down.rows())
+        );
+        println!("\n{}", down.sentence());
+    }
+    if let (Some(back), Some(answer)) = (&found.back, &found.answer) {
+        println!("\nIf all hosts fail and come back\n{}", in_days("days at most", back.rows()));
         println!("\n{answer}");
     }
 }
@@ -134,6 +141,7 @@ fn summary(summary: &Summary, settings: &Settings) {
     let (half, most) = (or_dash(summary.to_license_p50_hours), or_dash(summary.to_license_p99_hours));
     println!("start to lease          half within {half} h, 99 % within {most} h");
     println!("never licensed          {}", counted(summary.never_licensed, "machine"));
+    println!("warned at any time      {}", counted(summary.ever_warned, "machine"));
     let first_lapse = summary.first_lapse_day.map(|day| format!(", the first on day {day}"));
     println!(
         "lapsed at any time      {}{}; {} machine-days in all",
@@ -151,9 +159,10 @@ fn returns(returns: &[Return]) -> Table {
     table
 }
 
-fn downtime(down: &Down) -> Table {
-    let mut table = plain(&["", "days down"]);
-    for (what, days) in down.rows() {
+/// What is so, and a number of days.
+fn in_days<const N: usize>(head: &str, rows: [(String, String); N]) -> Table {
+    let mut table = plain(&["", head]);
+    for (what, days) in rows {
         table.add_row([what, days]);
     }
     table

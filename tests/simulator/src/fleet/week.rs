@@ -1,7 +1,10 @@
 //! When a machine is switched on, and when it is off the network. Pure: an instant goes in.
 //!
 //! A server is always on. An office machine is on from Monday to Friday in its hours. A laptop is one that is off the
-//! network for a while, once in a while: it is used meanwhile, so its user sees what it shows and its asks fail.
+//! network for a while, once in a while: it is used meanwhile, so its user sees what it shows and its asks fail. When it
+//! has surely been reached is told in `sure`.
+
+mod sure;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -139,11 +142,11 @@ impl FromStr for Away {
 mod tests {
     use super::*;
 
-    fn at(day: i64, hour: i64) -> Timestamp {
+    pub(super) fn at(day: i64, hour: i64) -> Timestamp {
         Timestamp::from_unix_ms(DAY_ZERO.unix_ms() + day * DAY_MS + hour * HOUR_MS)
     }
 
-    fn office(from: i64, to: i64) -> Week {
+    pub(super) fn office(from: i64, to: i64) -> Week {
         let on = On::Office { begins_ms: from * HOUR_MS, length_ms: (to - from) * HOUR_MS };
         Week { on, absence: None }
     }

@@ -29,6 +29,8 @@ pub(crate) struct Summary {
     pub(crate) peak_hour: Peak,
     /// Machines that are licensed at the last sample.
     pub(crate) licensed_at_end: u64,
+    /// Machines that have warned at least once: their lease was about to end, or had ended, or their grace had.
+    pub(crate) ever_warned: u64,
     /// Machines whose lease has ended at least once.
     pub(crate) ever_lapsed: u64,
     pub(crate) first_lapse_day: Option<f64>,
@@ -66,6 +68,7 @@ impl Summary {
             steady_per_s: steady_per_s(plan, hours),
             peak_hour: Peak::within(hours, 0, hours.len()),
             licensed_at_end: samples.last().map_or(0, |sample| sample.licensed),
+            ever_warned: number(machines, |machine| machine.has_warned),
             ever_lapsed: number(machines, |machine| machine.has_lapsed),
             first_lapse_day: history.first_lapse_at.map(|at| days(at.since(DAY_ZERO))),
             lapsed_machine_days: round(history.lapsed_days()),
