@@ -101,8 +101,16 @@ fn an_outage_for_good_ends_every_lease_between_day_173_and_180_and_the_answer_sa
     let step_days = found["step_hours"].as_f64().unwrap() / 24.0;
     let reckoned = 60.0 + down["all_lapsed_days"].as_f64().unwrap();
     assert!((0.0..=step_days).contains(&(all - reckoned)), "{all} {reckoned}");
+    // A host that comes back has to do so a few days sooner than the first user notices that it does not.
     let answer = found["answer"].as_str().unwrap();
-    assert!(answer.contains("143 days before any user sees a warning, 173 days before"), "{answer}");
+    assert!(
+        answer.contains("fail between day 5 and day 60, no licensed machine warns if they are"),
+        "{answer}"
+    );
+    for (safe, for_good) in [("warning_days", "first_warning_days"), ("lapse_days", "first_lapse_days")] {
+        let (safe, for_good) = (found["back"][safe].as_f64().unwrap(), down[for_good].as_f64().unwrap());
+        assert!(for_good - 5.0 < safe && safe < for_good - 3.0, "{safe} {for_good}");
+    }
 }
 
 #[test]

@@ -10,11 +10,14 @@
 //!   such an ask, whatever was drawn; `week/sure.rs`. A machine that has none has to be reached at once: zero days.
 //! - A host that was away for longer than a count window doubts its clock until enough machines agree with it, and then
 //!   counts from nothing up to its threshold. Until enough machines have surely asked, twice over, it is taken to give
-//!   nobody a lease, however short the outage. From then on the fleet holds its threshold as it does without an outage.
+//!   nobody a lease, however short the outage; `ready`. From then on the fleet holds its threshold as it does without an outage.
 //! - The hosts may fail at any instant of the stretch: the worst for a lease is just before it would be renewed, so
 //!   there it is asked, and at the end of the stretch for every lease that is held then.
 //!
-//! Left out is whoever warns, or lapses, without an outage too: it is away, or gone, until then.
+//! Left out is whoever warns, or lapses, without an outage too: it is away, or gone, until then. And whoever holds no
+//! lease when the hosts fail: a machine that is installed meanwhile has its grace.
+
+mod ready;
 
 use std::time::Duration;
 
@@ -22,6 +25,7 @@ use serde::Serialize;
 use shared::license::Timer;
 use shared::time::Timestamp;
 
+use self::ready::Ready;
 use super::machine::Machine;
 use super::options::{DAY_ZERO, Plan, day};
 use super::result::days;
@@ -30,17 +34,8 @@ use crate::figures::{counted, or_dash};
 /// The hosts may fail within a whole absence of the laptops, and within so many weeks at least.
 const STRETCH_MIN: Duration = Duration::from_hours(8 * 7 * 24);
 
-/// How far two returns are apart for which it is asked how long the host takes.
-const RETURNS_APART: Duration = Duration::from_hours(6);
-
-/// So many machines are enough to find that out, unless a threshold needs more; fewer than all only make it longer.
-const ASKED_FOR_THE_HOST: usize = 1000;
-
-/// How many machines that it knows end a host's doubt; as in `shared::doubt`.
-const QUORUM: usize = 3;
-
-/// Machines are counted by the hour, so one may leave the count so much early.
-const HOUR: Duration = Duration::from_hours(1);
+/// Half of what a figure in days is rounded to, and a little more.
+const HALF_A_THOUSANDTH: Duration = Duration::from_secs(44);
 
 /// The longest outages that do no harm if the hosts are back after them.
 #[derive(Clone, Debug, Serialize)]
@@ -62,38 +57,45 @@ impl Back {
     pub(crate) fn answer(&self) -> String {
         let when =
             format!("Whenever all hosts fail between day {:.0} and day {:.0}", self.from_day, self.to_day);
-        let whole = |days: f64| counted(whole_days(days), "day");
-        match (self.host_ready_days, self.warning_days, self.lapse_days) {
-            (_, None, None) => {
-                format!("{when}, no machine loses a lease that it would not have lost anyway.")
-            }
-            (None, _, _) => format!(
-                "{when}, no outage is sure to be harmless: too few machines come to the host to meet the threshold \
-                 within a count window."
-            ),
-            (Some(_), warning, lapse) => {
-                let warning = warning
-                    .map(|days| format!("no user sees a warning if they are back within {}", whole(days)));
-                let lapse =
-                    lapse.map(|days| format!("no machine lapses if they are back within {}", whole(days)));
-                let both: Vec<_> = warning.into_iter().chain(lapse).collect();
-                format!("{when}, {}; this holds for this fleet and this seed.", both.join(", and "))
-            }
+        if self.warning_days.is_none() && self.lapse_days.is_none() {
+            return format!("{when}, no machine loses a lease that it would not have lost anyway.");
         }
+        if self.host_ready_days.is_none() {
+            return format!(
+                "{when}, no outage is sure to be harmless: too few machines come to the host to confirm its \
+                 clock and to meet the threshold within a count window."
+            );
+        }
+        let part = |days: Option<f64>, not: &str, any: &str| {
+            Some(match whole_days(days?) {
+                0 => any.to_owned(),
+                whole => format!("{not} if they are back within {}", counted(whole, "day")),
+            })
+        };
+        let warning = part(self.warning_days, "no licensed machine warns", "any outage may bring a warning");
+        let lapse = part(self.lapse_days, "no lease ends", "any outage may end a lease");
+        let both: Vec<_> = warning.into_iter().chain(lapse).collect();
+        format!("{when}, {}; this holds for this fleet and this seed.", both.join(", and "))
     }
 
     /// The same as rows of a table: what does not happen, and how long the outage may be for that.
     pub(crate) fn rows(&self) -> [(String, String); 3] {
-        let cell = |days: Option<f64>| or_dash(days.map(|days| format!("{days:.1}")));
+        let cell =
+            |days: Option<f64>| or_dash(days.map(|days| format!("{:.1}", (days * 10.0).floor() / 10.0)));
         [
-            ("no user sees a warning".to_owned(), cell(self.warning_days)),
-            ("no machine lapses".to_owned(), cell(self.lapse_days)),
+            ("no licensed machine warns".to_owned(), cell(self.warning_days)),
+            ("no lease ends".to_owned(), cell(self.lapse_days)),
             (
                 "kept in these for the host to be sure of its clock and its count".to_owned(),
                 cell(self.host_ready_days),
             ),
         ]
     }
+}
+
+/// In days, to a thousandth, and never longer than it is: a promise is not rounded up.
+fn days_over(length: Duration) -> f64 {
+    days(length.saturating_sub(HALF_A_THOUSANDTH))
 }
 
 /// Days that are over.
@@ -151,8 +153,8 @@ impl Stretch {
         Back {
             from_day: days(self.from.since(DAY_ZERO)),
             to_day: days(self.to.since(DAY_ZERO)),
-            warning_days: self.warning.map(safe).map(days),
-            lapse_days: self.lapse.map(safe).map(days),
+            warning_days: self.warning.map(safe).map(days_over),
+            lapse_days: self.lapse.map(safe).map(days_over),
             host_ready_days: ready.map(days),
         }
     }
@@ -192,56 +194,97 @@ fn spare(
     Some(last.map_or(Duration::ZERO, |last| last.since(failed_at)))
 }
 
-/// What it takes until a host that is back gives leases.
-struct Ready<'a> {
-    machines: Vec<&'a Machine>,
-    /// Nobody who asks in vain waits longer, lapsed or not.
-    step: Duration,
-    /// Where each host knows others, one of them has met its quorum when so many have asked.
-    quorum: usize,
-    threshold: usize,
-    count_window: Duration,
-}
+#[cfg(test)]
+mod tests {
+    use super::super::options::tests::plan;
+    use super::super::play::{Played, play};
+    use super::*;
 
-impl Ready<'_> {
-    fn of<'a>(machines: &'a [Machine], known_at: Timestamp, plan: &Plan) -> Ready<'a> {
-        let policy = &plan.policy;
-        let threshold = usize::try_from(policy.threshold).unwrap_or(usize::MAX);
-        let enough = threshold.saturating_mul(2).max(ASKED_FOR_THE_HOST);
-        let known = |machine: &&Machine| machine.first_licensed_at.is_some_and(|first| first <= known_at);
-        Ready {
-            machines: machines.iter().filter(known).take(enough).collect(),
-            step: policy.renew_retry_max.max(policy.retry_interval),
-            quorum: (QUORUM - 1) * usize::from(plan.hosts) + 1,
-            threshold,
-            count_window: policy.count_window,
+    fn played(line: &str) -> Played {
+        play(plan(line)).unwrap()
+    }
+
+    fn day_of(day: u64) -> Timestamp {
+        DAY_ZERO + Duration::from_hours(day * 24)
+    }
+
+    fn answer(line: &str) -> String {
+        played(line).back.unwrap().answer()
+    }
+
+    /// Machines that hold a lease when an outage of so many days begins, and of which this is so after it, but not
+    /// without it.
+    fn for_the_outage(fleet: &str, from: u64, days: u64, so: fn(&Machine) -> bool) -> usize {
+        // Long enough for every laptop to come home.
+        let line = format!("{fleet} --days {} --no-downtime", from + days + 60);
+        let (without, with) = (played(&line), played(&format!("{line} --outage {from}-{}", from + days)));
+        let pairs = with.machines.iter().zip(&without.machines);
+        let for_it = pairs.filter(|(with, without)| {
+            without.first_licensed_at.is_some_and(|first| first < day_of(from)) && so(with) && !so(without)
+        });
+        for_it.count()
+    }
+
+    /// On day 130 the hosts of this fleet fail at the latest.
+    fn until_day_130(fleet: &str) -> Played {
+        played(&format!("{fleet} --days 260"))
+    }
+
+    const LAPTOPS: &str = "--machines 120 --always-on 5% --laptops 95%";
+
+    #[test]
+    fn an_outage_of_one_answered_length_warns_nobody_and_one_of_the_other_lapses_nobody() {
+        for fleet in [
+            format!("{LAPTOPS} --seed 2 --away 14d/45d"),
+            "--machines 60 --always-on 0% --seed 3 --away 28d/84d".to_owned(),
+            format!("{LAPTOPS} --seed 4 --away 56d/112d --hosts 2"),
+            // All but one have to come back before the first gets a lease.
+            "--machines 26 --always-on 0% --laptops 60% --seed 1".to_owned(),
+            // The worst day to fail is not the last one.
+            "--machines 30 --always-on 90% --laptops 5% --seed 2 --away 40d/56d".to_owned(),
+        ] {
+            let back = until_day_130(&fleet).back.unwrap();
+            let (warning, lapse) =
+                (whole_days(back.warning_days.unwrap()), whole_days(back.lapse_days.unwrap()));
+            assert!(30 < warning && warning < lapse, "{fleet}: {warning}, {lapse}");
+            for from in [whole_days(back.from_day), 107, 130] {
+                let warned = for_the_outage(&fleet, from, warning, |machine| machine.has_warned);
+                let lapsed = for_the_outage(&fleet, from, lapse, |machine| machine.has_lapsed);
+                assert_eq!((warned, lapsed), (0, 0), "{fleet}: {from}, {warning} and {lapse} days");
+            }
         }
     }
 
-    /// The longest that it may take, after any return between these instants; nothing if it is not sure to happen while
-    /// the first who asked are still counted.
-    fn longest(&self, from: Timestamp, to: Timestamp) -> Option<Duration> {
-        let mut longest = Duration::ZERO;
-        let (mut returned_at, mut asked) = (from, Vec::with_capacity(self.machines.len()));
-        while returned_at <= to {
-            // Who returns between two of these instants is ready no later than who returns at the second.
-            let next = returned_at + RETURNS_APART;
-            let trusted_at = self.asked_by(self.quorum, next, &mut asked)?;
-            let ready_at = self.asked_by(self.threshold, trusted_at, &mut asked)?;
-            longest = longest.max(ready_at.since(returned_at));
-            returned_at = next;
-        }
-        (longest + HOUR < self.count_window).then_some(longest)
+    /// The answer used to be when the first lease ends if nobody ever answers again. A host that was back on the day
+    /// before that did not reach laptops that were off the network again, and their leases ended.
+    #[test]
+    fn to_be_back_just_before_the_first_lease_ends_is_too_late_for_laptops() {
+        let down = until_day_130(LAPTOPS).down.unwrap();
+        let (warning, lapse) =
+            (whole_days(down.first_warning_days.unwrap()), whole_days(down.first_lapse_days.unwrap()));
+        assert!(0 < for_the_outage(LAPTOPS, 130, warning, |machine| machine.has_warned), "{warning} days");
+        assert!(0 < for_the_outage(LAPTOPS, 130, lapse, |machine| machine.has_lapsed), "{lapse} days");
     }
 
-    /// When so many have surely asked since this instant. `asked` is scratch.
-    fn asked_by(&self, number: usize, since: Timestamp, asked: &mut Vec<Timestamp>) -> Option<Timestamp> {
-        asked.clear();
-        asked.extend(self.machines.iter().filter_map(|machine| {
-            let by = machine.week.surely_asks_by(since, self.step)?;
-            machine.is_there(by).then_some(by)
-        }));
-        let last = number.saturating_sub(1);
-        (last < asked.len()).then(|| *asked.select_nth_unstable(last).1)
+    #[test]
+    fn the_answer_is_a_sentence_whatever_the_fleet_is_like() {
+        let servers = "--machines 30 --days 20 --always-on 100% --laptops 0%";
+        let said = answer(servers);
+        assert!(
+            said.starts_with(
+                "Whenever all hosts fail between day 5 and day 10, no licensed machine warns if"
+            ),
+            "{said}"
+        );
+        let warns_from_the_start = answer(&format!("{servers} --validity 30d --expiry-warning 719h59min"));
+        assert!(!warns_from_the_start.contains("warns"), "{warns_from_the_start}");
+        assert!(answer(&format!("{servers} --threshold 31")).contains("no machine loses a lease"));
+        let too_few_stay = answer("--machines 30 --leave 50%@100 --days 180");
+        assert!(too_few_stay.contains("too few machines come to the host"), "{too_few_stay}");
+        let short_stays = answer("--machines 60 --away 13d18h/14d");
+        assert!(
+            short_stays.contains("any outage may bring a warning, and any outage may end a lease"),
+            "{short_stays}"
+        );
     }
 }

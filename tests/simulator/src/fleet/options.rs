@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// So many machines, each as likely as the other, are switched off for good on that day: how a threshold is lost.
     #[arg(long, value_name = "PERCENT@DAY")]
     leave: Option<Leave>,
-    /// Do not answer how long the host may be down.
+    /// Do not answer how long the hosts may be down before they come back, nor what is seen if they never do.
     #[arg(long)]
     no_downtime: bool,
 

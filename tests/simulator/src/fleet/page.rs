@@ -78,7 +78,7 @@ fn tiles(found: &Found) -> Vec<Tile> {
             label: "The host may be down".to_owned(),
             value: counted(whole_days(back.warning_days?), "day"),
             note: format!(
-                "and back, before any user is warned; {} before a lease ends",
+                "and back, and no licensed machine warns; {} and no lease ends",
                 whole_days(back.lapse_days?)
             ),
         })
