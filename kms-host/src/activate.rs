@@ -3,7 +3,8 @@
 //! 1. read the clock, once: every check and every time in the answer speaks of the same moment
 //! 2. check size, product, signature, the host's own doubt, the machine's clock, the certificate; cheap before dear, and
 //!    nothing unverified holds a place in the queue
-//! 3. hand the sighting to the ledger, which decides and returns what it decided, counted and durable
+//! 3. hand the sighting to the ledger, which decides and returns what it decided, counted and durable; where the lease that
+//!    is shown could change that, it asks for it to be verified first, and writes nothing
 //! 4. compose the answer
 //! 5. sign it
 //! 6. log it
@@ -21,7 +22,7 @@ use proto::v1;
 use shared::answer::{self, Header, ShownLease};
 use shared::ask::{Ask, AskError, AskKind};
 use shared::certificate::{Chain, ChainError};
-use shared::count::{Decision, Outcome, Sighting};
+use shared::count::{Decision, Outcome, Shown, Sighting};
 use shared::doubt::{self, Doubt, Era, HostClock, Reading, Skew};
 use shared::envelope::Kind;
 use shared::ids::{HostId, MachineId, ProductId};
@@ -222,7 +223,7 @@ impl Host {
         Ok((ask, installed))
     }
 
-    /// The host's doubt, the machine's clock, the certificate and the lease that is shown; then the ledger.
+    /// The host's doubt, the machine's clock, the certificate; then the ledger, and the lease that is shown if it matters.
     async fn decide(
         &self,
         ask: &Ask,
@@ -249,11 +250,17 @@ impl Host {
             kind: ask.kind,
             kept: ask.kept,
             replaces: ask.replaces.map(|key| key.machine()),
-            shown: self.shown_lease(ask, &incoming.held_chain, installed)?,
+            shown: claimed_lease(ask),
             at: now.wall,
             terms: terms(&installed.chain),
         };
-        let outcome = self.queue.sight(sighting).await.map_err(|error| Stop::Fail(error.into()))?;
+        let sight =
+            async |sighting| self.queue.sight(sighting).await.map_err(|error| Stop::Fail(error.into()));
+        let mut outcome = sight(sighting.clone()).await?;
+        if outcome.decision == Decision::Verify {
+            let shown = self.shown_lease(ask, &incoming.held_chain, installed)?.into();
+            outcome = sight(Sighting { shown, ..sighting }).await?;
+        }
         if outcome.known {
             let mut own_clock = self.own_clock();
             own_clock.witness(now.era, now.monotonic, ask.machine(), Skew::Agrees, u64::MAX);
@@ -358,6 +365,7 @@ impl Host {
             Decision::Refused(reason) => {
                 return self.compose_refusal(ask, now, reason.into(), policy.retry_interval);
             }
+            Decision::Verify => unreachable!("what was verified is not claimed"),
         };
         Composed { kind, payload: payload.into(), said: Said::Answered { name, serial, count } }
     }
@@ -426,6 +434,12 @@ impl Host {
     fn own_clock(&self) -> MutexGuard<'_, HostClock> {
         self.own_clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The lease that a machine shows, unverified: that costs as much as verifying the ask, and few decisions need it.
+fn claimed_lease(ask: &Ask) -> Shown {
+    let claimed = ask.held_lease.as_ref().and_then(ShownLease::claim);
+    claimed.map_or(Shown::Nothing, Shown::Claimed)
 }
 
 /// The one moment of which everything about an ask speaks.

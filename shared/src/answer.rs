@@ -266,8 +266,19 @@ impl ShownLease {
     /// It is not signed by this chain's host.
     pub fn open(signed: &v1::Signed, chain: &Chain) -> Result<ShownLease, AnswerError> {
         let Lease { header, threshold_met_at, .. } = Lease::open(signed, chain)?;
-        let Header { machine, ledger, serial, host_time: issued_at, .. } = header;
-        Ok(ShownLease { machine, ledger, serial, threshold_met_at, issued_at })
+        Ok(ShownLease::of(&header, threshold_met_at))
+    }
+
+    /// What a lease says of itself, unverified: worth no more than to ask whether verifying it could matter.
+    pub fn claim(signed: &v1::Signed) -> Option<ShownLease> {
+        let wire: v1::Lease = prost::Message::decode(signed.payload.clone()).ok()?;
+        let threshold_met_at = Timestamp::from_unix_ms(wire.threshold_met_at);
+        Some(ShownLease::of(&Header::decode(wire.header).ok()?, threshold_met_at))
+    }
+
+    fn of(header: &Header, threshold_met_at: Timestamp) -> ShownLease {
+        let Header { machine, ledger, serial, host_time: issued_at, .. } = *header;
+        ShownLease { machine, ledger, serial, threshold_met_at, issued_at }
     }
 }
 

@@ -46,12 +46,41 @@ pub struct Sighting {
     pub kept: bool,
     /// The identity that it replaces, and has signed with.
     pub replaces: Option<MachineId>,
-    /// The lease that it showed, verified: of this product and organisation.
-    pub shown: Option<ShownLease>,
+    /// The lease that it showed.
+    pub shown: Shown,
     /// The host's wall clock when the ask came in.
     pub at: Timestamp,
     /// The product's numbers.
     pub terms: Terms,
+}
+
+/// The lease that a machine shows, as far as anybody has looked at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// It shows none, or one that counts for nothing here.
+    Nothing,
+    /// What it says of itself. Nobody has verified it, which costs as much as verifying an ask: it is never believed, and only
+    /// says whether verifying it could change anything.
+    Claimed(ShownLease),
+    /// Verified: of this product and organisation.
+    Verified(ShownLease),
+}
+
+impl Shown {
+    /// The lease, if it is verified.
+    fn verified(&self) -> Option<&ShownLease> {
+        match self {
+            Shown::Verified(shown) => Some(shown),
+            Shown::Nothing | Shown::Claimed(_) => None,
+        }
+    }
+}
+
+impl From<Option<ShownLease>> for Shown {
+    /// A lease that was verified, or none.
+    fn from(shown: Option<ShownLease>) -> Shown {
+        shown.map_or(Shown::Nothing, Shown::Verified)
+    }
 }
 
 /// What was decided, and what else was noticed.
@@ -89,6 +118,8 @@ pub enum Decision {
     },
     /// Refused; nothing was written.
     Refused(Reason),
+    /// The lease that it claims to show could change the answer: verify it, and sight again. Nothing was written.
+    Verify,
 }
 
 /// The rows of a ledger inside one transaction. What is put is read back by the same transaction.
@@ -135,17 +166,20 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     let mut tally = read(rows, product, &sighting.terms, now)?;
     let record = rows.record(product, machine)?;
     let known = record.is_some_and(|record| record.state == RecordState::Active);
-    let ledger_is_behind = match (&record, &sighting.shown) {
-        (Some(record), Some(shown)) => {
-            let ours = shown.machine == machine && shown.ledger == rows.ledger();
-            // A lease from before the record was given without one, to a machine that kept no state.
-            ours && record.serial < shown.serial && record.seen_at < shown.issued_at
-        }
-        _ => false,
+    let is_ahead = |shown: &ShownLease| {
+        let ours = shown.machine == machine && shown.ledger == rows.ledger();
+        // A lease from before the record was given without one, to a machine that kept no state.
+        ours && record.is_some_and(|record| record.serial < shown.serial && record.seen_at < shown.issued_at)
     };
+    let ledger_is_behind = sighting.shown.verified().is_some_and(is_ahead);
     let outcome = |decision| Ok(Outcome { decision, known, ledger_is_behind });
     if record.is_some_and(|record| record.state == RecordState::Blocked) {
         return outcome(Decision::Refused(Reason::Blocked));
+    }
+    if let Shown::Claimed(claimed) = &sighting.shown
+        && (is_ahead(claimed) || tally.total < u64::from(sighting.terms.threshold))
+    {
+        return outcome(Decision::Verify);
     }
     // A machine that is known keeps state, whatever it says: it is not answered beside its record.
     if !sighting.kept && record.is_none() {
@@ -377,7 +411,7 @@ fn grant(sighting: &Sighting, tally: &mut Tally, now: Timestamp) -> Option<Grant
     // Evidence from a time that has not come yet would outlive its window; it is not cut to now, which would renew it.
     let has_come =
         |shown: &ShownLease| shown.threshold_met_at <= sighting.at + sighting.terms.clock_tolerance;
-    let shown = sighting.shown.filter(|shown| names_the_asker(shown) && has_come(shown))?;
+    let shown = sighting.shown.verified().filter(|shown| names_the_asker(shown) && has_come(shown))?;
     let own = tally.threshold_met_at.map(|own| own.min(sighting.at));
     let threshold_met_at = own.map_or(shown.threshold_met_at, |own| own.max(shown.threshold_met_at));
     (now.since(threshold_met_at) < sighting.terms.count_window).then_some(Grant { count, threshold_met_at })

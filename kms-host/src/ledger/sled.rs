@@ -198,13 +198,17 @@ impl Disk {
     fn apply(&self, batch: &[Sighting]) -> Result<Vec<Outcome>, LedgerError> {
         let mut rows = self.rows();
         let mut outcomes = Vec::with_capacity(batch.len());
+        let mut written = false;
         for sighting in batch {
             // Cut between two sightings, so that a crash never leaves half of one.
-            self.write_if_full(&mut rows)?;
+            written |= self.write_if_full(&mut rows)?;
             outcomes.push(rows.decide(sighting)?);
         }
-        self.write(rows.into_changes())?;
-        self.store.sync()?;
+        let changes = rows.into_changes();
+        if written || !changes.is_empty() {
+            self.write(changes)?;
+            self.store.sync()?;
+        }
         Ok(outcomes)
     }
 
@@ -219,11 +223,13 @@ impl Disk {
         Ok(self.store.sync()?)
     }
 
-    fn write_if_full(&self, rows: &mut Overlay<'_, Store>) -> Result<(), LedgerError> {
+    /// Says whether it has written.
+    fn write_if_full(&self, rows: &mut Overlay<'_, Store>) -> Result<bool, LedgerError> {
         if rows.changed() + CHANGES_A_SIGHTING <= MAX_BATCH {
-            return Ok(());
+            return Ok(false);
         }
-        self.write(rows.take_changes())
+        self.write(rows.take_changes())?;
+        Ok(true)
     }
 
     fn write(&self, changes: Changes) -> Result<(), LedgerError> {

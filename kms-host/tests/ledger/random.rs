@@ -10,7 +10,7 @@ use kms_host::ledger::Reading;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use shared::ask::AskKind;
-use shared::count::{Decision, Outcome, Sighting};
+use shared::count::{Decision, Outcome, Shown, Sighting};
 use shared::ids::{MachineId, Nonce, ProductId};
 use shared::record::RecordState;
 use shared::time::Timestamp;
@@ -245,13 +245,13 @@ impl Model {
             Decision::Lease { grant, .. } => {
                 assert_eq!(grant.count, count);
                 let evidence = now.since(grant.threshold_met_at) < sighting.terms.count_window;
-                assert!(u64::from(THRESHOLD) <= count || sighting.shown.is_some() && evidence);
+                assert!(u64::from(THRESHOLD) <= count || sighting.shown != Shown::Nothing && evidence);
             }
             Decision::Waiting { count: told, .. } => {
                 assert_eq!(told, count);
                 assert!(count < u64::from(THRESHOLD));
             }
-            Decision::Released { .. } | Decision::Refused(_) => {}
+            Decision::Released { .. } | Decision::Refused(_) | Decision::Verify => {}
         }
     }
 

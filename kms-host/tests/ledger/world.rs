@@ -98,7 +98,7 @@ impl World {
             kind,
             kept: machine.kept,
             replaces: machine.replaces,
-            shown: machine.lease,
+            shown: machine.lease.into(),
             at: self.now,
             terms: self.terms,
         }
@@ -231,7 +231,7 @@ impl Machine {
                 });
             }
             Decision::Released { .. } => self.lease = None,
-            Decision::Waiting { .. } | Decision::Refused(_) => {}
+            Decision::Waiting { .. } | Decision::Refused(_) | Decision::Verify => {}
         }
     }
 }
@@ -244,6 +244,7 @@ pub(crate) fn told(outcome: &Outcome) -> String {
         Decision::Waiting { serial, count } => format!("waiting {serial} of {count}{behind}"),
         Decision::Released { serial } => format!("released {serial}{behind}"),
         Decision::Refused(reason) => format!("refused {}{behind}", reason.code()),
+        Decision::Verify => "verify".to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ use shared::record::{Record, RecordState, Tally};
 use shared::time::Timestamp;
 
 /// A ledger in memory.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Books {
     pub(crate) ledger: LedgerId,
     pub(crate) hour_width_ms: u64,

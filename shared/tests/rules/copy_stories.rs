@@ -5,7 +5,7 @@
 use core::time::Duration;
 
 use shared::ask::AskKind;
-use shared::count::{Decision, Sighting, Terms};
+use shared::count::{Decision, Shown, Sighting, Terms};
 use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce};
 use shared::reason::Reason;
 use shared::serial::{Mark, may_rekey};
@@ -121,7 +121,7 @@ impl World {
             kind: AskKind::Activate,
             kept: true,
             replaces: asker.replaces.map(machine),
-            shown: None,
+            shown: Shown::Nothing,
             at: self.now,
             terms: TERMS,
         };
@@ -143,7 +143,7 @@ impl World {
                 (asker.identity, asker.nonce, asker.serial) = (new_names.0, new_names.1, 0);
             }
             Decision::Refused(_) => {}
-            Decision::Waiting { .. } | Decision::Released { .. } => panic!("{decision:?}"),
+            Decision::Waiting { .. } | Decision::Released { .. } | Decision::Verify => panic!("{decision:?}"),
         }
     }
 

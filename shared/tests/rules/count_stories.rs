@@ -5,7 +5,7 @@ use core::time::Duration;
 use expect_test::{Expect, expect};
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
-use shared::count::{self, Decision, Sighting, Terms};
+use shared::count::{self, Decision, Shown, Sighting, Terms};
 use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce};
 use shared::record::RecordState;
 use shared::serial::Mark;
@@ -41,7 +41,7 @@ fn ask(number: u64, at: Timestamp) -> Sighting {
         kind: AskKind::Activate,
         kept: true,
         replaces: None,
-        shown: None,
+        shown: Shown::Nothing,
         at,
         terms: TERMS,
     }
@@ -55,7 +55,7 @@ fn again(number: u64, serial: u64, at: Timestamp) -> Sighting {
 }
 
 fn showing(mut sighting: Sighting, machine: MachineId, threshold_met_at: Timestamp) -> Sighting {
-    sighting.shown = Some(ShownLease {
+    sighting.shown = Shown::Verified(ShownLease {
         machine,
         ledger: LedgerId::from_bytes([0xCF; 16]),
         serial: 0,
@@ -87,6 +87,7 @@ fn tell(decision: Decision) -> String {
         Decision::Waiting { serial, count } => format!("waiting {serial}, count {count}"),
         Decision::Released { serial } => format!("released {serial}"),
         Decision::Refused(reason) => reason.code().into(),
+        Decision::Verify => "verify".into(),
     }
 }
 
@@ -348,13 +349,42 @@ fn a_blocked_machine_is_refused_and_not_counted() {
     check(&mut books, without_state, expect!["BLOCKED"]);
 }
 
+/// A lease of the first machine, good on its evidence.
+fn lease_of(ledger: LedgerId, serial: u64, issued_at: Timestamp) -> ShownLease {
+    ShownLease { machine: machine(0), ledger, serial, threshold_met_at: NOW, issued_at }
+}
+
+/// Verifying a lease costs as much as verifying the ask, and nearly every renewal is decided without it.
+#[test]
+fn a_lease_is_to_be_verified_only_where_it_could_change_the_answer() {
+    let claiming = |number, serial, claimed| {
+        let mut sighting = again(number, serial, NOW);
+        sighting.shown = Shown::Claimed(claimed);
+        sighting
+    };
+    let sibling = LedgerId::from_bytes([0xCF; 16]);
+
+    let mut met = books_of(25);
+    check(&mut met, claiming(0, 1, lease_of(kit::LEDGER, 1, NOW)), expect!["lease 2, count 25, met 0 s"]);
+    check(&mut met, claiming(1, 1, lease_of(sibling, 9, NOW + MS)), expect!["lease 2, count 25, met 0 s"]);
+    let before = met.clone();
+    check(&mut met, claiming(0, 2, lease_of(kit::LEDGER, 9, NOW + MS)), expect!["verify"]);
+    assert_eq!(format!("{met:?}"), format!("{before:?}"), "until then nothing is written");
+
+    let mut below = books_of(24);
+    let before = below.clone();
+    check(&mut below, claiming(0, 1, lease_of(sibling, 9, NOW)), expect!["verify"]);
+    check(&mut below, claiming(99, 0, lease_of(sibling, 9, NOW)), expect!["verify"]);
+    assert_eq!(format!("{below:?}"), format!("{before:?}"), "not even who asks is counted");
+    check(&mut below, again(0, 1, NOW), expect!["waiting 2, count 24"]);
+}
+
 #[test]
 fn a_lease_ahead_of_its_own_ledger_says_that_the_ledger_was_restored() {
     let mut books = books_of(1);
     let shown = |ledger: LedgerId, serial: u64| {
         let mut sighting = showing(again(0, serial, NOW), machine(0), NOW);
-        sighting.shown =
-            sighting.shown.map(|shown| ShownLease { ledger, serial, issued_at: NOW + MS, ..shown });
+        sighting.shown = Shown::Verified(lease_of(ledger, serial, NOW + MS));
         sighting
     };
     let sibling = LedgerId::from_bytes([0xCF; 16]);
@@ -363,7 +393,7 @@ fn a_lease_ahead_of_its_own_ledger_says_that_the_ledger_was_restored() {
     assert!(books.clone().sight(&shown(kit::LEDGER, 2)).ledger_is_behind);
     // A lease from before the record was given to a machine that kept no state, and is nothing to be alarmed about.
     let mut before = shown(kit::LEDGER, 2);
-    before.shown = before.shown.map(|shown| ShownLease { issued_at: NOW, ..shown });
+    before.shown = Shown::Verified(lease_of(kit::LEDGER, 2, NOW));
     assert!(!books.clone().sight(&before).ledger_is_behind);
     // It is relearnt at once: the next ask of this machine raises no alarm.
     books.sight(&shown(kit::LEDGER, 9));

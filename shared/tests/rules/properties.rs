@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use shared::answer::{AnswerError, Received, Verdict};
 use shared::ask::{Ask, AskKind};
 use shared::certificate::Chain;
-use shared::count::{Decision, Sighting, Terms};
+use shared::count::{Decision, Shown, Sighting, Terms};
 use shared::envelope::Kind;
 use shared::ids::{Fingerprint, MachineId, Nonce};
 use shared::license::{Draw, Event, License, Setup};
@@ -114,7 +114,7 @@ proptest! {
                 kind,
                 kept: true,
                 replaces: replaces.map(|(old, _)| machine(old)),
-                shown: None,
+                shown: Shown::Nothing,
                 at: now,
                 terms,
             };
@@ -143,7 +143,7 @@ proptest! {
                     serial
                 }
                 Decision::Released { serial } => serial,
-                Decision::Refused(reason) => panic!("{reason:?}"),
+                Decision::Refused(_) | Decision::Verify => panic!("{decision:?}"),
             };
             serials.insert(number, serial);
             prop_assert_eq!(books.total(PRODUCT, &terms, now), total);

@@ -122,7 +122,8 @@ impl Host {
             kind: AskKind::Activate,
             kept: true,
             replaces: None,
-            shown: machine.license.lease().map(|held| shown_lease(machine, held)),
+            // Nobody signs in a play, so nobody has to verify.
+            shown: machine.license.lease().map(|held| shown_lease(machine, held)).into(),
             at: now.wall,
             terms: self.terms,
         };
@@ -174,6 +175,7 @@ impl Host {
                 obey_copied: false,
             }),
             Decision::Released { .. } => unreachable!("no machine is released in a play"),
+            Decision::Verify => unreachable!("what is shown in a play is verified"),
         }
     }
 
