@@ -63,7 +63,7 @@ pub(crate) fn foot(machines: usize) {
 bare echo      answers the asks of the next two rows with one fixed lease, unread
 signed echo    verifies each ask strictly and signs a lease for it, without a ledger; its ratio shows what is left
 host, new      durable first activations, each of a machine never seen before
-host, renewal  the same machines again, each showing its lease, which the host verifies too
+host, renewal  the same machines again, each showing its lease
 CPU us         processor time of the service alone for one answer; per sync: answers for each sync of the ledger
 checked        every lease of the host and one in {SAMPLED} of the signed echo, after the clock had stopped; the ledger,
                opened again, has all {machines} machines that were licensed"
