@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         write(&found, out)
             .with_context(|| format!("cannot write into {}: name another --out", out.display()))?;
     }
-    table::print(&found);
+    crate::print(&table::text(&found))?;
     eprintln!("played in {:.1} s", clock.monotonic().as_secs_f64());
     Ok(())
 }

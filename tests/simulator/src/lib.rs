@@ -18,10 +18,12 @@ mod figures;
 mod report;
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use world::Program;
 
@@ -107,6 +109,17 @@ pub fn main() -> ExitCode {
 
 fn run<T>(story: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(story)
+}
+
+/// Prints a text. Whoever reads no further, as `head` does, has seen enough.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// This very program, told to be a host.

@@ -74,7 +74,7 @@ pub(crate) use self::options::{Options, ReportOptions};
 /// It could not be played: nothing was measured.
 pub(crate) async fn run(options: Options, program: Program) -> anyhow::Result<bool> {
     if options.show {
-        print!("{}", Scenario::text(&options.scenario)?);
+        crate::print(&Scenario::text(&options.scenario)?)?;
         return Ok(true);
     }
     let scenario = options.scenario()?;
@@ -114,17 +114,19 @@ pub(crate) fn report(options: &ReportOptions) -> anyhow::Result<bool> {
     Ok(merged.errors.is_empty())
 }
 
-/// Prints the table, and writes the files if a folder is named.
+/// Writes the files if a folder is named, and prints the table.
 fn show(result: &LoadResult, out: Option<&Path>) -> anyhow::Result<()> {
-    println!("{}", table::heading(result));
-    println!("{}", table::text(result));
-    let Some(folder) = out else { return Ok(()) };
-    files::prepare(folder)?;
-    let (json, html) = (folder.join("load.json"), folder.join("load.html"));
-    files::write_result(&json, result)?;
-    files::write_report(&html, &crate::report::html::render(&page::page(result)))?;
-    println!("\n{}\n{}", json.display(), html.display());
-    Ok(())
+    let mut text = format!("{}\n{}\n", table::heading(result), table::text(result));
+    if let Some(folder) = out {
+        files::prepare(folder)?;
+        let (json, html) = (folder.join("load.json"), folder.join("load.html"));
+        files::write_result(&json, result)?;
+        files::write_report(&html, &crate::report::html::render(&page::page(result)))?;
+        text.extend(
+            ["", &json.display().to_string(), &html.display().to_string()].map(|line| format!("{line}\n")),
+        );
+    }
+    crate::print(&text)
 }
 
 fn set_up(scenario: &Scenario, options: &Options, played: &Played) -> anyhow::Result<Ground> {

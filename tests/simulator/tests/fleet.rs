@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its set-up included")]
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -219,4 +219,17 @@ fn who_loses_the_threshold_is_licensed_on_old_evidence_for_a_window_and_lapses_h
         (threshold_lost + 30.0 - 7.0 + 180.0..100.0 + 60.0 + 180.0).contains(&first_lapse),
         "{first_lapse}"
     );
+}
+
+#[test]
+fn who_reads_no_further_has_seen_enough() {
+    let mut fleet = Command::new(env!("CARGO_BIN_EXE_kms-simulator"));
+    let fleet = fleet.args(["fleet", "--machines", "500"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = fleet.spawn().unwrap();
+    drop(child.stdout.take());
+
+    let output = child.wait_with_output().unwrap();
+
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.starts_with("played in"), "{said}");
 }

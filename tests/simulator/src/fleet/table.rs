@@ -1,5 +1,7 @@
 //! What is printed: what was played, where the fleet stood over time, the figures, and the planner's answer.
 
+use std::fmt::{self, Write as _};
+
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::result::{Found, Return, Sample, Summary};
@@ -10,37 +12,47 @@ use crate::figures::{count, counted, figure, grouped, or_dash};
 const ROWS: usize = 14;
 
 /// Everything that a run prints.
-pub(crate) fn print(found: &Found) {
-    settings(&found.settings);
-    println!("\nOver time; asks since the row above\n{}", over_time(found));
-    summary(&found.summary, &found.settings);
+pub(crate) fn text(found: &Found) -> String {
+    let mut text = String::new();
+    write(&mut text, found).expect("a text takes all that is written to it");
+    text
+}
+
+fn write(out: &mut String, found: &Found) -> fmt::Result {
+    settings(out, &found.settings)?;
+    writeln!(out, "\nOver time; asks since the row above\n{}", over_time(found))?;
+    summary(out, &found.summary, &found.settings)?;
     if !found.returns.is_empty() {
-        println!("\nAfter an outage\n{}", returns(&found.returns));
+        writeln!(out, "\nAfter an outage\n{}", returns(&found.returns))?;
     }
     if let Some(down) = &found.down {
-        println!(
+        writeln!(
+            out,
             "\nIf all hosts stopped for good on day {:.0}\n{}",
             down.from_day,
             in_days("days down", down.rows())
-        );
-        println!("\n{}", down.sentence());
+        )?;
+        writeln!(out, "\n{}", down.sentence())?;
     }
     if let (Some(back), Some(answer)) = (&found.back, &found.answer) {
-        println!("\nIf all hosts fail and come back\n{}", in_days("days at most", back.rows()));
-        println!("\n{answer}");
+        writeln!(out, "\nIf all hosts fail and come back\n{}", in_days("days at most", back.rows()))?;
+        writeln!(out, "\n{answer}")?;
     }
+    Ok(())
 }
 
-fn settings(settings: &Settings) {
+fn settings(out: &mut String, settings: &Settings) -> fmt::Result {
     let Settings { machines, days, hosts, seed, threshold, .. } = settings;
     let office = 100 - settings.always_on_percent - settings.laptops_percent;
-    println!(
+    writeln!(
+        out,
         "fleet    {}, {}, {} from Monday 2026-01-05; seed {seed}",
         counted(*machines, "machine"),
         counted(*hosts, "host"),
         counted(*days, "day"),
-    );
-    println!(
+    )?;
+    writeln!(
+        out,
         "numbers  threshold {} within {}; a lease lives {}, is renewed after {}, ends soon {} before its end; \
          grace {}",
         count(*threshold),
@@ -49,12 +61,14 @@ fn settings(settings: &Settings) {
         settings.renew_interval,
         settings.expiry_warning,
         settings.grace
-    );
-    println!(
+    )?;
+    writeln!(
+        out,
         "retries  unlicensed every {}; licensed after {}, doubling up to {}",
         settings.retry_interval, settings.renew_retry, settings.renew_retry_max
-    );
-    println!(
+    )?;
+    writeln!(
+        out,
         "use      installed over {}; {} % never off, {office} % in the office, Monday to Friday {}; {} % \
          laptops, the same hours, off the network for {}",
         counted(settings.rollout_days, "day"),
@@ -62,12 +76,13 @@ fn settings(settings: &Settings) {
         settings.hours,
         settings.laptops_percent,
         settings.away
-    );
+    )?;
     let outages = settings.outages.join(", ");
-    println!("outages  {}", if outages.is_empty() { "none" } else { &outages });
+    writeln!(out, "outages  {}", if outages.is_empty() { "none" } else { &outages })?;
     if let Some(leave) = &settings.leave {
-        println!("leaving  {leave}");
+        writeln!(out, "leaving  {leave}")?;
     }
+    Ok(())
 }
 
 fn over_time(found: &Found) -> Table {
@@ -122,33 +137,35 @@ fn cells(samples: &[Sample]) -> Vec<String> {
     ]
 }
 
-fn summary(summary: &Summary, settings: &Settings) {
+fn summary(out: &mut String, summary: &Summary, settings: &Settings) -> fmt::Result {
     let answers: Vec<_> =
         summary.answers.iter().map(|(name, number)| format!("{name} {}", count(*number))).collect();
-    println!("\nasks answered           {}", count(summary.asks));
-    println!("answers                 {}", answers.join(", "));
-    println!("asks from off network   {}", count(summary.asks_from_away));
-    println!(
+    writeln!(out, "\nasks answered           {}", count(summary.asks))?;
+    writeln!(out, "answers                 {}", answers.join(", "))?;
+    writeln!(out, "asks from off network   {}", count(summary.asks_from_away))?;
+    writeln!(
+        out,
         "steady asks a second    {}; {} machines / {} is {:.5}",
         or_dash(summary.steady_per_s.map(|rate| format!("{rate:.5}"))),
         count(settings.machines),
         settings.renew_interval,
         summary.arithmetic_per_s
-    );
-    println!("busiest hour            {}", summary.peak_hour);
+    )?;
+    writeln!(out, "busiest hour            {}", summary.peak_hour)?;
     let first_lease = summary.threshold_met_after_days.map(|days| format!("{days} d after the first start"));
-    println!("first lease             {}", or_dash(first_lease));
+    writeln!(out, "first lease             {}", or_dash(first_lease))?;
     let (half, most) = (or_dash(summary.to_license_p50_hours), or_dash(summary.to_license_p99_hours));
-    println!("start to lease          half within {half} h, 99 % within {most} h");
-    println!("never licensed          {}", counted(summary.never_licensed, "machine"));
-    println!("warned at any time      {}", counted(summary.ever_warned, "machine"));
+    writeln!(out, "start to lease          half within {half} h, 99 % within {most} h")?;
+    writeln!(out, "never licensed          {}", counted(summary.never_licensed, "machine"))?;
+    writeln!(out, "warned at any time      {}", counted(summary.ever_warned, "machine"))?;
     let first_lapse = summary.first_lapse_day.map(|day| format!(", the first on day {day}"));
-    println!(
+    writeln!(
+        out,
         "lapsed at any time      {}{}; {} machine-days in all",
         counted(summary.ever_lapsed, "machine"),
         first_lapse.unwrap_or_default(),
         figure(summary.lapsed_machine_days)
-    );
+    )
 }
 
 fn returns(returns: &[Return]) -> Table {

@@ -19,13 +19,14 @@ use crate::report::{Body, Mood, Page, Section, Table, Tile, Verdict};
 
 /// The page of a run, or of several that were merged.
 pub(crate) fn page(result: &LoadResult) -> Page {
+    let shown = without_preparation(result);
     let sections = [
-        charts::throughput(result),
-        charts::planned(result),
-        charts::latencies(result),
+        charts::throughput(&shown),
+        charts::planned(&shown),
+        charts::latencies(&shown),
         charts::distribution(result),
         charts::counts(result),
-        charts::troubles_over_time(result),
+        charts::troubles_over_time(&shown),
         Some(phases(result)),
         came_of_it(result),
         troubles(result),
@@ -38,6 +39,25 @@ pub(crate) fn page(result: &LoadResult) -> Page {
         sections: sections.into_iter().flatten().collect(),
         facts: facts(result),
     }
+}
+
+/// The run without the closed phases that it begins with and that are not measured: a fleet is made as fast as it can be,
+/// and beside that what it then does would lie flat.
+fn without_preparation(result: &LoadResult) -> LoadResult {
+    let prepares = |phase: &&Phase| !phase.open && !phase.measured;
+    let left_out = result.phases.iter().take_while(prepares).count();
+    let mut shown = result.clone();
+    let Some(from_s) = result.phases.get(left_out).map(|phase| phase.from_s) else { return shown };
+    shown.phases.drain(..left_out);
+    for phase in &mut shown.phases {
+        (phase.from_s, phase.to_s) = (phase.from_s - from_s, phase.to_s - from_s);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a float saturates as an integer")]
+    let from_ms = (from_s * 1000.0) as i64;
+    shown.began_at_ms = result.began_at_ms.saturating_add(from_ms);
+    let from_unix_s = shown.began_at_ms.div_euclid(1000);
+    shown.seconds.retain(|second| from_unix_s <= second.at_unix_s);
+    shown
 }
 
 fn verdict(result: &LoadResult) -> Verdict {
@@ -63,7 +83,7 @@ fn tiles(result: &LoadResult) -> Vec<Tile> {
     let asked = sum(result.phases.iter().map(|phase| phase.asked));
     let failed = sum(result.phases.iter().map(|phase| trouble(&phase.outcomes)));
     let mut tiles = vec![
-        busiest(result),
+        busiest(&without_preparation(result)),
         latency("p50", 0.5),
         latency("p99", 0.99),
         tile("refused or failed", count(failed), format!("of {}", counted(asked, "ask"))),
@@ -79,7 +99,7 @@ fn tiles(result: &LoadResult) -> Vec<Tile> {
     tiles
 }
 
-/// The second with the most answers, against the mean of the whole run.
+/// The second with the most answers, against the mean of all that are drawn.
 fn busiest(result: &LoadResult) -> Tile {
     let answers = |second: &Second| {
         sum(second.outcomes.iter().filter(|(name, _)| outcome::is_answer(name)).map(|(_, number)| *number))
@@ -218,6 +238,19 @@ mod tests {
             ]
         );
         assert!(page.facts.contains(&("began".into(), "2023-11-14 22:13:20Z".into())));
+    }
+
+    #[test]
+    fn what_prepares_a_run_is_not_drawn_beside_it() {
+        let (whole, shown) = (stalled(), without_preparation(&stalled()));
+        assert_eq!((whole.phases.len(), shown.phases.len()), (2, 1));
+        assert_eq!((shown.phases[0].name.as_str(), shown.phases[0].from_s), ("peak", 0.0));
+        assert_eq!(shown.began_at_ms, whole.began_at_ms + 2000);
+        assert!(shown.seconds.len() < whole.seconds.len());
+        let of = |result: &LoadResult| {
+            result.seconds.iter().filter_map(|second| second.outcomes.get("LEASE")).sum::<u64>()
+        };
+        assert_eq!(of(&shown), of(&whole), "all leases were given in what is drawn");
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub(super) fn throughput(result: &LoadResult) -> Option<Section> {
     let series = series.into_iter().filter(|series| series.points.iter().any(|(_, value)| 0.0 < *value));
     section(
         "Answers per second",
-        "What came of the asks that were done in each second. The first and the last second may not be whole.",
+        "What came of the asks that were done in each second, once the fleet was there. The first and the last second may not \
+         be whole.",
         over_time(result, Form::Stacked, axis("per second", Scale::Linear), series.collect()),
     )
 }
