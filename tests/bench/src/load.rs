@@ -1,4 +1,5 @@
-//! The load: so many requests in flight over so many kept connections, until the time or the asks are used up.
+//! The load: so many requests in flight, over kept connections or each over one of its own, until the time or the asks are
+//! used up.
 //!
 //! Each request in flight is one task that asks, waits and asks again, so the load never waits for a slow answer and never
 //! exceeds its number: what is measured is the service at that depth, not a queue in front of it. Answers are kept as
@@ -11,16 +12,27 @@ use std::time::Duration;
 
 use anyhow::Context;
 use prost::Message;
-use proto::v1::ActivateResponse;
 use proto::v1::activation_service_client::ActivationServiceClient;
+use proto::v1::{self, ActivateResponse};
 use shared::time::Clock;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::asks::Asker;
 
-/// Kept connections to one service.
-#[derive(Clone)]
-pub(crate) struct Connections(Vec<ActivationServiceClient<Channel>>);
+/// The way to one service.
+pub(crate) struct Connections {
+    endpoint: Endpoint,
+    kept: Vec<ActivationServiceClient<Channel>>,
+}
+
+/// How requests travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Travel {
+    /// Over connections that are kept.
+    Kept,
+    /// Each over a connection of its own, as in the field.
+    Fresh,
+}
 
 /// An answer as it came.
 pub(crate) struct Reply {
@@ -48,6 +60,7 @@ pub(crate) struct Load {
     pub(crate) over_and_over: bool,
     /// Requests in flight.
     pub(crate) in_flight: u16,
+    pub(crate) travel: Travel,
     /// No request is sent later than this after the first.
     pub(crate) length: Duration,
 }
@@ -59,11 +72,11 @@ impl Connections {
     /// Nobody listens there.
     pub(crate) async fn open(address: SocketAddr, count: u16) -> anyhow::Result<Connections> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true);
-        let mut clients = Vec::new();
+        let mut kept = Vec::new();
         for _ in 0..count {
-            clients.push(ActivationServiceClient::new(endpoint.connect().await?));
+            kept.push(ActivationServiceClient::new(endpoint.connect().await?));
         }
-        Ok(Connections(clients))
+        Ok(Connections { endpoint, kept })
     }
 
     /// Sends a load and waits for every answer.
@@ -75,10 +88,14 @@ impl Connections {
         let next = Arc::new(AtomicUsize::new(0));
         let began = clock.monotonic();
         let until = began + load.length;
-        let clients = self.0.iter().cycle().take(usize::from(load.in_flight));
+        let clients = self.kept.iter().cycle().take(usize::from(load.in_flight));
         let tasks: Vec<_> = clients
             .map(|client| {
-                tokio::spawn(ask_until(client.clone(), load.clone(), next.clone(), clock.clone(), until))
+                let way = match load.travel {
+                    Travel::Kept => Way::Kept(client.clone()),
+                    Travel::Fresh => Way::Fresh(Box::new(self.endpoint.clone())),
+                };
+                tokio::spawn(ask_until(way, load.clone(), next.clone(), clock.clone(), until))
             })
             .collect();
         let mut replies = Vec::new();
@@ -90,9 +107,27 @@ impl Connections {
     }
 }
 
+/// The way of one request in flight.
+enum Way {
+    Kept(ActivationServiceClient<Channel>),
+    Fresh(Box<Endpoint>),
+}
+
+impl Way {
+    async fn ask(&mut self, request: v1::ActivateRequest) -> anyhow::Result<ActivateResponse> {
+        let answer = match self {
+            Way::Kept(client) => client.activate(request).await,
+            Way::Fresh(endpoint) => {
+                ActivationServiceClient::new(endpoint.connect().await?).activate(request).await
+            }
+        };
+        Ok(answer?.into_inner())
+    }
+}
+
 /// One request in flight: asks until the time or the asks are used up.
 async fn ask_until(
-    mut client: ActivationServiceClient<Channel>,
+    mut way: Way,
     load: Arc<Load>,
     next: Arc<AtomicUsize>,
     clock: Arc<dyn Clock>,
@@ -108,9 +143,9 @@ async fn ask_until(
         let Some(asker) = load.askers.get(ask).filter(|_| sent < until) else {
             return Ok(replies);
         };
-        let answer = client.activate(asker.request.clone()).await.context("a request failed")?;
+        let answer = way.ask(asker.request.clone()).await.context("a request failed")?;
         let latency = clock.monotonic().saturating_sub(sent);
-        replies.push(Reply { ask, latency, answer: encode(answer.into_inner()) });
+        replies.push(Reply { ask, latency, answer: encode(answer) });
     }
 }
 

@@ -48,6 +48,9 @@ struct Cli {
     /// A directory on the disk to measure; the ledger is made in it and removed again [default: the system's own].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Measure with a fresh connection for every ask, too, as in the field, at the first number of asks in flight.
+    #[arg(long)]
+    fresh: bool,
     /// Write the host's log as it does by default, a line for every answer, to a file beside the ledger.
     #[arg(long)]
     log: bool,
@@ -58,9 +61,16 @@ struct Cli {
 
 impl Cli {
     fn plan(self) -> Plan {
-        let Cli { rounds, seconds, in_flight, connections, data, log, quick } = self;
-        let plan =
-            Plan { rounds, length: Duration::from_secs_f64(seconds), in_flight, connections, data, log };
+        let Cli { rounds, seconds, in_flight, connections, data, fresh, log, quick } = self;
+        let plan = Plan {
+            rounds,
+            length: Duration::from_secs_f64(seconds),
+            in_flight,
+            fresh,
+            connections,
+            data,
+            log,
+        };
         if quick {
             return Plan { rounds: 3, length: Duration::from_millis(200), in_flight: vec![16], ..plan };
         }

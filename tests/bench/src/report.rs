@@ -6,6 +6,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 use hdrhistogram::Histogram;
 
+use crate::load::Travel;
 use crate::place::Place;
 use crate::rounds::{Plan, Round, SAMPLED, Sample, Service};
 
@@ -43,7 +44,7 @@ pub(crate) fn head(plan: &Plan, place: &Place) {
 }
 
 /// The rounds at one depth.
-pub(crate) fn table(in_flight: u16, rounds: &[Round]) {
+pub(crate) fn table(in_flight: u16, travel: Travel, rounds: &[Round]) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(HEAD);
@@ -53,7 +54,11 @@ pub(crate) fn table(in_flight: u16, rounds: &[Round]) {
     for (row, service) in Service::ALL.into_iter().enumerate() {
         table.add_row(cells(service, row, rounds));
     }
-    println!("\n{in_flight} in flight\n{table}");
+    let how = match travel {
+        Travel::Kept => "over kept connections",
+        Travel::Fresh => "a fresh connection for each",
+    };
+    println!("\n{in_flight} in flight, {how}\n{table}");
 }
 
 /// What the rows mean, and what was checked.

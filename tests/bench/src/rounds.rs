@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::asks::{self, Asker};
 use crate::echo::{self, Bare, Signed};
 use crate::host::{Running, Site};
-use crate::load::{Connections, Load, Run};
+use crate::load::{Connections, Load, Run, Travel};
 use crate::report;
 use crate::verify::{self, Judge};
 use crate::{cpu, place};
@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) length: Duration,
     /// A table for each.
     pub(crate) in_flight: Vec<u16>,
+    /// Whether there is a table for fresh connections, too, at the first of these.
+    pub(crate) fresh: bool,
     pub(crate) connections: u16,
     /// Where the ledger is made.
     pub(crate) data: Option<PathBuf>,
@@ -96,11 +98,13 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
     }
     report::head(plan, &place::Place::of(folder.path()));
     let mut bench = Bench::start(plan, folder.path())?;
-    bench.round(plan.in_flight[0], plan.length / 4).context("warming up")?;
-    for &in_flight in &plan.in_flight {
+    bench.round(plan.in_flight[0], Travel::Kept, plan.length / 4).context("warming up")?;
+    let kept = plan.in_flight.iter().map(|in_flight| (*in_flight, Travel::Kept));
+    let fresh = plan.fresh.then_some((plan.in_flight[0], Travel::Fresh));
+    for (in_flight, travel) in kept.chain(fresh) {
         let rounds: anyhow::Result<Vec<Round>> =
-            (0..plan.rounds).map(|_| bench.round(in_flight, plan.length)).collect();
-        report::table(in_flight, &rounds?);
+            (0..plan.rounds).map(|_| bench.round(in_flight, travel, plan.length)).collect();
+        report::table(in_flight, travel, &rounds?);
     }
     let machines = bench.finish()?;
     report::foot(machines);
@@ -155,23 +159,23 @@ impl Bench {
     }
 
     /// Each service once.
-    fn round(&mut self, in_flight: u16, length: Duration) -> anyhow::Result<Round> {
+    fn round(&mut self, in_flight: u16, travel: Travel, length: Duration) -> anyhow::Result<Round> {
         let product = self.site.installed.chain.host().product;
         let new = Arc::new(asks::first(self.asks_for(length), product, self.clock.now()));
 
-        let (bare, run) = self.measure(&self.to_bare, &new, in_flight, length, true)?;
+        let (bare, run) = self.measure(&self.to_bare, &new, in_flight, travel, length, true)?;
         verify::same(&run, &self.echoed).context("the bare echo")?;
 
-        let (signed, run) = self.measure(&self.to_signed, &new, in_flight, length, true)?;
+        let (signed, run) = self.measure(&self.to_signed, &new, in_flight, travel, length, true)?;
         verify::sample(&run, SAMPLED, &new, &self.judge()).context("the signed echo")?;
 
-        let (activation, run) = self.measure(&self.to_host, &new, in_flight, length, false)?;
+        let (activation, run) = self.measure(&self.to_host, &new, in_flight, travel, length, false)?;
         let new = Arc::into_inner(new).expect("the tasks that sent them have ended");
         let licensed = verify::all(&run, new, &self.judge()).context("the host")?;
         self.machines += licensed.len();
 
         let known = Arc::new(asks::renewals(licensed, self.clock.now()));
-        let (renewal, run) = self.measure(&self.to_host, &known, in_flight, length, false)?;
+        let (renewal, run) = self.measure(&self.to_host, &known, in_flight, travel, length, false)?;
         let known = Arc::into_inner(known).expect("the tasks that sent them have ended");
         verify::all(&run, known, &self.judge()).context("the host, renewing")?;
 
@@ -184,10 +188,11 @@ impl Bench {
         to: &Connections,
         askers: &Arc<Vec<Asker>>,
         in_flight: u16,
+        travel: Travel,
         length: Duration,
         over_and_over: bool,
     ) -> anyhow::Result<(Sample, Run)> {
-        let load = Load { askers: askers.clone(), over_and_over, in_flight, length };
+        let load = Load { askers: askers.clone(), over_and_over, in_flight, travel, length };
         let (cpu, syncs) = (cpu::spent_except_by(LOAD_THREADS), self.host.ledger.syncs());
         let run = self.loading.block_on(to.send(load, self.clock.clone()))?;
         let cpu =

@@ -2,12 +2,14 @@
 
 use std::process::Command;
 
+const ROWS: [&str; 4] = ["bare echo", "signed echo", "host, new", "host, renewal"];
+
 #[test]
 fn a_quick_run_prints_every_row_and_every_check_holds() {
     let data = tempfile::tempdir().unwrap();
 
     let output = Command::new(env!("CARGO_BIN_EXE_kms-bench"))
-        .arg("--quick")
+        .args(["--quick", "--fresh"])
         .arg("--data")
         .arg(data.path())
         .output()
@@ -15,8 +17,11 @@ fn a_quick_run_prints_every_row_and_every_check_holds() {
 
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    for row in ["bare echo", "signed echo", "host, new", "host, renewal"] {
-        let line = text.lines().find(|line| line.trim_start().starts_with(row)).unwrap_or_default();
+    let tables: Vec<&str> = text.split("16 in flight, ").collect();
+    let [_, kept, fresh] = tables[..] else { panic!("two tables are to be in\n{text}") };
+    assert!(kept.starts_with("over kept") && fresh.starts_with("a fresh connection"), "{text}");
+    for (table, row) in [kept, fresh].into_iter().flat_map(|table| ROWS.map(|row| (table, row))) {
+        let line = table.lines().find(|line| line.trim_start().starts_with(row)).unwrap_or_default();
         let figures = line.split_ascii_whitespace().filter(|word| word.parse::<f64>().is_ok()).count();
         assert!(7 <= figures, "the row of {row} is {line:?} in\n{text}");
     }
