@@ -2,13 +2,15 @@
 //!
 //! A figure alone says more about the machine than about the host, so what counts here are ratios: to a bare echo, which
 //! is what gRPC itself can do, and to a signed echo, which is what nobody who verifies and signs can go beyond. `rounds`
-//! is the plan, `load` the clock and the requests, `report` what is printed. Nothing here asserts a speed.
+//! is the plan, `load` the clock and the requests, `steps` where the time goes, `report` what is printed. Nothing here asserts a speed.
 
 mod rounds;
 
 mod asks;
 mod load;
 mod verify;
+
+mod steps;
 
 mod echo;
 mod host;

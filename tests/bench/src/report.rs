@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 use crate::load::Travel;
 use crate::place::Place;
 use crate::rounds::{Plan, Round, SAMPLED, Sample, Service};
+use crate::steps::Step;
 
 const HEAD: [&str; 10] = [
     "",
@@ -59,6 +60,15 @@ pub(crate) fn table(in_flight: u16, travel: Travel, rounds: &[Round]) {
         Travel::Fresh => "a fresh connection for each",
     };
     println!("\n{in_flight} in flight, {how}\n{table}");
+}
+
+/// Where the time of one answer goes.
+pub(crate) fn steps(steps: &[Step]) {
+    let widest = steps.iter().map(|step| step.name.len()).max().unwrap_or(0);
+    println!("\none answer, step by step, on one core       us");
+    for Step { name, each } in steps {
+        println!(" {name:widest$}  {:7.1}", each.as_secs_f64() * 1e6);
+    }
 }
 
 /// What the rows mean, and what was checked.

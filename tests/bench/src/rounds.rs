@@ -23,7 +23,7 @@ use crate::host::{Running, Site};
 use crate::load::{Connections, Load, Run, Travel};
 use crate::report;
 use crate::verify::{self, Judge};
-use crate::{cpu, place};
+use crate::{cpu, place, steps};
 
 /// How many asks a second are signed for a host of unknown speed; afterwards for the fastest that it has shown, and some.
 const FIRST_GUESS_PER_S: f64 = 20_000.0;
@@ -106,6 +106,7 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
             (0..plan.rounds).map(|_| bench.round(in_flight, travel, plan.length)).collect();
         report::table(in_flight, travel, &rounds?);
     }
+    report::steps(&steps::measure(&bench.site, &bench.loading, &*bench.clock, folder.path())?);
     let machines = bench.finish()?;
     report::foot(machines);
     Ok(())

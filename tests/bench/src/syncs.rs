@@ -10,7 +10,7 @@ use shared::ids::{MachineId, ProductId};
 use shared::record::{Meta, Record};
 use shared::time::Timestamp;
 
-/// Counts batches: the ledger on disk syncs exactly once for each.
+/// Counts batches: the ledger on disk syncs once for each that changes anything.
 pub(crate) struct CountedSyncs {
     ledger: Arc<dyn Ledger>,
     syncs: AtomicU64,

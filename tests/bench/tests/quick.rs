@@ -25,6 +25,9 @@ fn a_quick_run_prints_every_row_and_every_check_holds() {
         let figures = line.split_ascii_whitespace().filter(|word| word.parse::<f64>().is_ok()).count();
         assert!(7 <= figures, "the row of {row} is {line:?} in\n{text}");
     }
+    for step in ["verify the ask", "decide, write and sync, in batches of 10", "sign it"] {
+        assert!(text.contains(step), "{step} is missing in\n{text}");
+    }
     assert!(text.contains("opened again, has all"), "{text}");
     assert_eq!(data.path().read_dir().unwrap().count(), 0, "it has left something behind");
 }

@@ -1,0 +1,164 @@
+//! Where the time of one answer goes: each step by itself, on one core, one ask after the other.
+//!
+//! What gRPC, the kernel and waiting for each other take on top is the difference to the tables. The steps call what the
+//! host calls; the ledgers here are new ones, filled in batches as large as they are in the tables or larger.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use kms_host::certificates;
+use kms_host::ledger::{Ledger, MemoryLedger, SledLedger};
+use prost::Message;
+use proto::v1::{ActivateRequest, ActivateResponse, Answer};
+use shared::answer::{self, Grant, Header};
+use shared::ask::Ask;
+use shared::count::{Shown, Sighting};
+use shared::envelope::{Kind, SecretKey};
+use shared::ids::LedgerId;
+use shared::record::Meta;
+use shared::serial::Mark;
+use shared::time::{Clock, Timestamp};
+use tokio::runtime::Runtime;
+
+use crate::asks;
+use crate::host::Site;
+
+/// Asks for one step: enough that a step of a microsecond is seen by a clock of one.
+const ASKS: usize = 4_000;
+
+/// Sightings in one batch of the ledger: what a batch has with 64 asks in flight here, and what a crowd would make.
+const BATCHES: [usize; 2] = [10, 128];
+
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// A step and what it takes for one answer.
+pub(crate) struct Step {
+    pub(crate) name: String,
+    pub(crate) each: Duration,
+}
+
+/// Measures every step, in the host's order.
+///
+/// # Errors
+/// A step did not do what it is for, or the disk refuses.
+pub(crate) fn measure(
+    site: &Site,
+    runtime: &Runtime,
+    clock: &dyn Clock,
+    folder: &Path,
+) -> anyhow::Result<Vec<Step>> {
+    let (key, now) = (site.signing_key()?, clock.now());
+    let product = site.installed.chain.host().product;
+    let encoded: Vec<_> =
+        asks::first(ASKS, product, now).iter().map(|asker| asker.request.encode_to_vec()).collect();
+    let mut steps = Steps { clock, steps: Vec::new() };
+
+    let requests =
+        steps.each("decode the request", &encoded, |bytes| ActivateRequest::decode(bytes.as_slice()));
+    let requests = requests.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let asks = steps.each("verify the ask", &requests, |request| {
+        Ask::open(request.ask.as_ref().expect("each was made with one"), None)
+    });
+    let asks = asks.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let sightings: Vec<_> = asks.iter().map(|ask| sighting(ask, site, now)).collect();
+    for batch in BATCHES {
+        let memory = MemoryLedger::new(meta());
+        steps.ledger(
+            &format!("decide, in memory, in batches of {batch}"),
+            &memory,
+            &sightings,
+            batch,
+            runtime,
+        )?;
+    }
+    for batch in BATCHES {
+        let disk = SledLedger::create(&folder.join(format!("steps-{batch}")), CACHE_BYTES, meta())?;
+        steps.ledger(
+            &format!("decide, write and sync, in batches of {batch}"),
+            &disk,
+            &sightings,
+            batch,
+            runtime,
+        )?;
+    }
+    let payloads = steps.each("compose the lease", &asks, |ask| lease(ask, site, &key, now));
+    let signed =
+        steps.each("sign it", &payloads, |payload| key.sign_bytes(Kind::Lease, payload.clone().into()));
+    steps.each("encode the response", &signed, |signed| {
+        let answer = Answer { signed: Some(signed.clone()), chain: site.installed.chain.encoded().clone() };
+        ActivateResponse { answer: Some(answer) }.encode_to_vec()
+    });
+    Ok(steps.steps)
+}
+
+struct Steps<'a> {
+    clock: &'a dyn Clock,
+    steps: Vec<Step>,
+}
+
+impl Steps<'_> {
+    fn each<T, R>(&mut self, name: &str, items: &[T], step: impl Fn(&T) -> R) -> Vec<R> {
+        let began = self.clock.monotonic();
+        let done = items.iter().map(|item| black_box(step(black_box(item)))).collect();
+        self.took(name, self.clock.monotonic().saturating_sub(began), items.len());
+        done
+    }
+
+    fn ledger(
+        &mut self,
+        name: &str,
+        ledger: &dyn Ledger,
+        sightings: &[Sighting],
+        batch: usize,
+        runtime: &Runtime,
+    ) -> anyhow::Result<()> {
+        let batches: Vec<_> = sightings.chunks(batch).map(<[Sighting]>::to_vec).collect();
+        let began = self.clock.monotonic();
+        for batch in batches {
+            runtime.block_on(ledger.apply(batch)).context("a ledger")?;
+        }
+        self.took(name, self.clock.monotonic().saturating_sub(began), sightings.len());
+        Ok(())
+    }
+
+    fn took(&mut self, name: &str, whole: Duration, items: usize) {
+        let each = whole / u32::try_from(items.max(1)).unwrap_or(u32::MAX);
+        self.steps.push(Step { name: name.to_owned(), each });
+    }
+}
+
+fn sighting(ask: &Ask, site: &Site, now: Timestamp) -> Sighting {
+    Sighting {
+        product: ask.product,
+        machine: ask.machine(),
+        presented: Mark { serial: ask.serial, nonce: ask.nonce, asked_at: ask.asked_at },
+        fingerprint: ask.fingerprint,
+        kind: ask.kind,
+        kept: ask.kept,
+        replaces: None,
+        shown: Shown::Nothing,
+        at: now,
+        terms: certificates::terms(&site.installed.chain),
+    }
+}
+
+fn lease(ask: &Ask, site: &Site, key: &SecretKey, now: Timestamp) -> Vec<u8> {
+    let header = Header {
+        machine: ask.machine(),
+        product: ask.product,
+        nonce: ask.nonce,
+        serial: ask.serial + 1,
+        host_time: now,
+        host: key.public().host(),
+        ledger: meta().ledger,
+    };
+    let grant = Grant { count: 1, threshold_met_at: now };
+    let policy = &site.installed.chain.host().policy;
+    answer::compose_lease(&header, policy, &grant, ask.fingerprint).encode_to_vec()
+}
+
+fn meta() -> Meta {
+    Meta { ledger: LedgerId::from_bytes([7; 16]), hour_width_ms: kms_host::home::HOUR_MS, pepper: [7; 32] }
+}
