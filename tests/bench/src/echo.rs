@@ -65,6 +65,13 @@ impl ActivationService for Signed {
 impl Signed {
     /// A lease as the host would give it, with the chain, which a machine's first answer brings.
     pub(crate) fn lease(&self, ask: &Ask) -> ActivateResponse {
+        let signed = self.key.sign_bytes(Kind::Lease, self.compose(ask).into());
+        let chain = self.installed.chain.encoded().clone();
+        ActivateResponse { answer: Some(v1::Answer { signed: Some(signed), chain }) }
+    }
+
+    /// What is signed of it.
+    pub(crate) fn compose(&self, ask: &Ask) -> Vec<u8> {
         let certificate = self.installed.chain.host();
         let now = self.clock.now();
         let header = Header {
@@ -77,10 +84,7 @@ impl Signed {
             ledger: LedgerId::from_bytes([0; 16]),
         };
         let grant = Grant { count: 100_000, threshold_met_at: now };
-        let lease = answer::compose_lease(&header, &certificate.policy, &grant, ask.fingerprint);
-        let signed = self.key.sign_bytes(Kind::Lease, lease.encode_to_vec().into());
-        let chain = self.installed.chain.encoded().clone();
-        ActivateResponse { answer: Some(v1::Answer { signed: Some(signed), chain }) }
+        answer::compose_lease(&header, &certificate.policy, &grant, ask.fingerprint).encode_to_vec()
     }
 }
 

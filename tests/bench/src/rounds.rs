@@ -106,7 +106,7 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
             (0..plan.rounds).map(|_| bench.round(in_flight, travel, plan.length)).collect();
         report::table(in_flight, travel, &rounds?);
     }
-    report::steps(&steps::measure(&bench.site, &bench.loading, &*bench.clock, folder.path())?);
+    report::steps(&steps::measure(&bench.site, &bench.loading, &bench.clock, folder.path())?);
     let machines = bench.finish()?;
     report::foot(machines);
     Ok(())

@@ -5,6 +5,7 @@
 
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,10 +13,9 @@ use kms_host::certificates;
 use kms_host::ledger::{Ledger, MemoryLedger, SledLedger};
 use prost::Message;
 use proto::v1::{ActivateRequest, ActivateResponse, Answer};
-use shared::answer::{self, Grant, Header};
 use shared::ask::Ask;
 use shared::count::{Shown, Sighting};
-use shared::envelope::{Kind, SecretKey};
+use shared::envelope::Kind;
 use shared::ids::LedgerId;
 use shared::record::Meta;
 use shared::serial::Mark;
@@ -23,6 +23,7 @@ use shared::time::{Clock, Timestamp};
 use tokio::runtime::Runtime;
 
 use crate::asks;
+use crate::echo::Signed;
 use crate::host::Site;
 
 /// Asks for one step: enough that a step of a microsecond is seen by a clock of one.
@@ -46,14 +47,15 @@ pub(crate) struct Step {
 pub(crate) fn measure(
     site: &Site,
     runtime: &Runtime,
-    clock: &dyn Clock,
+    clock: &Arc<dyn Clock>,
     folder: &Path,
 ) -> anyhow::Result<Vec<Step>> {
-    let (key, now) = (site.signing_key()?, clock.now());
+    let now = clock.now();
+    let signer = Signed { key: site.signing_key()?, installed: site.installed.clone(), clock: clock.clone() };
     let product = site.installed.chain.host().product;
     let encoded: Vec<_> =
         asks::first(ASKS, product, now).iter().map(|asker| asker.request.encode_to_vec()).collect();
-    let mut steps = Steps { clock, steps: Vec::new() };
+    let mut steps = Steps { clock: &**clock, steps: Vec::new() };
 
     let requests =
         steps.each("decode the request", &encoded, |bytes| ActivateRequest::decode(bytes.as_slice()));
@@ -83,9 +85,9 @@ pub(crate) fn measure(
             runtime,
         )?;
     }
-    let payloads = steps.each("compose the lease", &asks, |ask| lease(ask, site, &key, now));
-    let signed =
-        steps.each("sign it", &payloads, |payload| key.sign_bytes(Kind::Lease, payload.clone().into()));
+    let payloads = steps.each("compose the lease", &asks, |ask| signer.compose(ask));
+    let signed = steps
+        .each("sign it", &payloads, |payload| signer.key.sign_bytes(Kind::Lease, payload.clone().into()));
     steps.each("encode the response", &signed, |signed| {
         let answer = Answer { signed: Some(signed.clone()), chain: site.installed.chain.encoded().clone() };
         ActivateResponse { answer: Some(answer) }.encode_to_vec()
@@ -142,21 +144,6 @@ fn sighting(ask: &Ask, site: &Site, now: Timestamp) -> Sighting {
         at: now,
         terms: certificates::terms(&site.installed.chain),
     }
-}
-
-fn lease(ask: &Ask, site: &Site, key: &SecretKey, now: Timestamp) -> Vec<u8> {
-    let header = Header {
-        machine: ask.machine(),
-        product: ask.product,
-        nonce: ask.nonce,
-        serial: ask.serial + 1,
-        host_time: now,
-        host: key.public().host(),
-        ledger: meta().ledger,
-    };
-    let grant = Grant { count: 1, threshold_met_at: now };
-    let policy = &site.installed.chain.host().policy;
-    answer::compose_lease(&header, policy, &grant, ask.fingerprint).encode_to_vec()
 }
 
 fn meta() -> Meta {

@@ -109,16 +109,16 @@ pub(crate) async fn run(options: Options, program: Program) -> anyhow::Result<bo
 /// # Errors
 /// A file cannot be read, or they do not belong together.
 pub(crate) fn report(options: &ReportOptions) -> anyhow::Result<bool> {
+    options.out.as_deref().map(files::prepare).transpose()?;
     let merged = files::read_merged(&options.files)?;
     show(&merged, options.out.as_deref())?;
     Ok(merged.errors.is_empty())
 }
 
-/// Writes the files if a folder is named, and prints the table.
+/// Writes the files if a folder is named, which has been prepared, and prints the table.
 fn show(result: &LoadResult, out: Option<&Path>) -> anyhow::Result<()> {
     let mut text = format!("{}\n{}\n", table::heading(result), table::text(result));
     if let Some(folder) = out {
-        files::prepare(folder)?;
         let (json, html) = (folder.join("load.json"), folder.join("load.html"));
         files::write_result(&json, result)?;
         files::write_report(&html, &crate::report::html::render(&page::page(result)))?;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::result::{LoadResult, Phase, Second};
+use super::result::{LoadResult, Phase, Second, add_counts};
 
 /// A remark: only one seed has room in a result.
 pub(crate) const SEVERAL_SEEDS: &str = "the processes had different seeds; the first one is named";
@@ -157,11 +157,7 @@ fn phases(a: Vec<Phase>, b: Vec<Phase>) -> Vec<Phase> {
         phase.to_s = phase.to_s.max(other.to_s);
         phase.pace = either(&phase.pace, &other.pace);
         phase.open |= other.open;
-        phase.asked = phase.asked.saturating_add(other.asked);
-        phase.answers = phase.answers.saturating_add(other.answers);
-        add_counts(&mut phase.outcomes, &other.outcomes);
-        phase.response.add(&other.response);
-        phase.service.add(&other.service);
+        phase.add_counts(&other);
     }
     longer
 }
@@ -179,13 +175,6 @@ fn seconds(a: Vec<Second>, b: Vec<Second>) -> Vec<Second> {
         sum.threshold = sum.threshold.max(second.threshold);
     }
     joined.into_values().collect()
-}
-
-fn add_counts(sums: &mut BTreeMap<String, u64>, counts: &BTreeMap<String, u64>) {
-    for (name, count) in counts {
-        let sum = sums.entry(name.clone()).or_default();
-        *sum = sum.saturating_add(*count);
-    }
 }
 
 /// Every text that one of the two has, each once, in the order of the alphabet: so no grouping changes it.

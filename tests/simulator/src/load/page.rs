@@ -35,7 +35,7 @@ pub(crate) fn page(result: &LoadResult) -> Page {
         title: format!("Load: {}", result.scenario),
         lead: format!("{}. {} asked {}.", result.about, counted(result.machines, "machine"), result.host),
         verdict: verdict(result),
-        tiles: tiles(result),
+        tiles: tiles(result, &shown),
         sections: sections.into_iter().flatten().collect(),
         facts: facts(result),
     }
@@ -73,17 +73,18 @@ fn verdict(result: &LoadResult) -> Verdict {
     Verdict { mood, headline: table::verdict(result), remarks: remarks.collect() }
 }
 
-fn tiles(result: &LoadResult) -> Vec<Tile> {
-    let (response, service) = (all(result, |phase| &phase.response), all(result, |phase| &phase.service));
+fn tiles(result: &LoadResult, shown: &LoadResult) -> Vec<Tile> {
+    let measured = result.measured_together();
+    let quantile = |of: fn(&Phase) -> &Spread, share| of(measured.as_ref()?).quantile(share);
     let latency = |label: &str, share| Tile {
         label: format!("{label}, from when due"),
-        value: latency_or_dash(response.quantile(share)),
-        note: format!("{} from when sent", latency_or_dash(service.quantile(share))),
+        value: latency_or_dash(quantile(|phase| &phase.response, share)),
+        note: format!("{} from when sent", latency_or_dash(quantile(|phase| &phase.service, share))),
     };
     let asked = sum(result.phases.iter().map(|phase| phase.asked));
     let failed = sum(result.phases.iter().map(|phase| trouble(&phase.outcomes)));
     let mut tiles = vec![
-        busiest(&without_preparation(result)),
+        busiest(shown),
         latency("p50", 0.5),
         latency("p99", 0.99),
         tile("refused or failed", count(failed), format!("of {}", counted(asked, "ask"))),
@@ -172,13 +173,6 @@ fn facts(result: &LoadResult) -> Vec<(String, String)> {
         ("kms-simulator", env!("CARGO_PKG_VERSION").to_owned()),
     ];
     facts.map(|(name, value)| (name.to_owned(), value)).to_vec()
-}
-
-/// Of all that was measured.
-fn all(result: &LoadResult, of: fn(&Phase) -> &Spread) -> Spread {
-    let mut all = Spread::default();
-    result.measured().for_each(|phase| all.add(of(phase)));
-    all
 }
 
 fn trouble(outcomes: &BTreeMap<String, u64>) -> u64 {

@@ -128,26 +128,36 @@ impl LoadResult {
         self.phases.iter().filter(|phase| phase.measured)
     }
 
-    /// Those phases as one, where there are several: what happened in one of them is seen against the whole.
+    /// Those phases as one: what happened in one of them is seen against the whole.
     pub(crate) fn measured_together(&self) -> Option<Phase> {
         let mut phases = self.measured();
-        let first = phases.next()?;
-        let mut sum = Phase { name: "measured".to_owned(), pace: "together".to_owned(), ..first.clone() };
-        let mut several = false;
+        let mut sum =
+            Phase { name: "measured".to_owned(), pace: "together".to_owned(), ..phases.next()?.clone() };
         for phase in phases {
-            several = true;
             sum.open &= phase.open;
             sum.to_s += phase.to_s - phase.from_s;
-            sum.asked = sum.asked.saturating_add(phase.asked);
-            sum.answers = sum.answers.saturating_add(phase.answers);
-            for (outcome, times) in &phase.outcomes {
-                let known = sum.outcomes.entry(outcome.clone()).or_default();
-                *known = known.saturating_add(*times);
-            }
-            sum.response.add(&phase.response);
-            sum.service.add(&phase.service);
+            sum.add_counts(phase);
         }
-        several.then_some(sum)
+        Some(sum)
+    }
+}
+
+impl Phase {
+    /// Adds what another has counted; what it is called, and when it was, stays.
+    pub(crate) fn add_counts(&mut self, other: &Phase) {
+        self.asked = self.asked.saturating_add(other.asked);
+        self.answers = self.answers.saturating_add(other.answers);
+        add_counts(&mut self.outcomes, &other.outcomes);
+        self.response.add(&other.response);
+        self.service.add(&other.service);
+    }
+}
+
+/// Adds counts to those of the same names.
+pub(crate) fn add_counts<K: Ord + Clone>(sums: &mut BTreeMap<K, u64>, counts: &BTreeMap<K, u64>) {
+    for (name, count) in counts {
+        let sum = sums.entry(name.clone()).or_default();
+        *sum = sum.saturating_add(*count);
     }
 }
 
@@ -204,9 +214,6 @@ impl Spread {
 
     /// Adds what another has counted.
     pub(crate) fn add(&mut self, other: &Spread) {
-        for (value, count) in &other.0 {
-            let sum = self.0.entry(*value).or_default();
-            *sum = sum.saturating_add(*count);
-        }
+        add_counts(&mut self.0, &other.0);
     }
 }

@@ -122,7 +122,9 @@ pub(crate) fn head(result: &LoadResult) -> [&'static str; 10] {
 
 /// The rows of the table of phases, under [`head`]: each phase, and what was measured together.
 pub(crate) fn rows(result: &LoadResult) -> Vec<[String; 10]> {
-    result.phases.iter().chain(&result.measured_together()).map(cells).collect()
+    let several = 1 < result.measured().count();
+    let together = result.measured_together().filter(|_| several);
+    result.phases.iter().chain(&together).map(cells).collect()
 }
 
 fn cells(phase: &Phase) -> [String; 10] {
