@@ -73,6 +73,10 @@ enum ClockCommand {
 
 #[derive(Debug, Args)]
 struct Init {
+    /// The configuration, whose `ledger` says what to make the ledger on; otherwise kms-host.toml in the data directory, if
+    /// there is one.
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// How long an hour of the ledger is. Any but 1h is for tests, and serves only under test certificates.
     #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
     hour: Duration,
@@ -124,7 +128,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
     };
     let home = Home::at(cli.data);
     let done = match cli.command {
-        Command::Init(init) => offline::init(&home, init.hour, init.json),
+        Command::Init(init) => offline::init(&home, init.config.as_deref(), init.hour, init.json),
         Command::InstallCertificate { file, json } => offline::install_certificate(&home, &file, json),
         Command::Serve(serve) => daemon::run(&home, serve.config.as_deref(), &serve.listen, serve.log_json),
         Command::Status(output) => online::status(&home, output.json),

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::ledger::Engine;
+
 /// What the administrator may set. A file `kms-host.toml` in the data directory is read where none is named.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -17,6 +19,9 @@ pub struct Config {
     pub service_label: String,
     /// How many asks may wait for the ledger; one more is told to come back.
     pub queue: usize,
+    /// What keeps the ledger on disk. A ledger stays on the engine that it was made on.
+    #[serde(deserialize_with = "engine")]
+    pub ledger: Engine,
     /// How much of the ledger is kept in memory, in MiB.
     pub cache_mib: u64,
     /// How the log is written.
@@ -41,6 +46,7 @@ impl Default for Config {
             listen: vec![SocketAddr::from(([0_u16; 8], shared::DEFAULT_PORT))],
             service_label: shared::SERVICE_LABEL.to_owned(),
             queue: 4096,
+            ledger: Engine::Sled,
             cache_mib: 64,
             log_format: LogFormat::Text,
             log: "info".to_owned(),
@@ -103,6 +109,15 @@ fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::E
         D::Error::custom(format_args!(
             "{error}; write it as listen = [\"[::]:21688\"], names are not looked up"
         ))
+    })
+}
+
+fn engine<'de, D: Deserializer<'de>>(from: D) -> Result<Engine, D::Error> {
+    let name = String::deserialize(from)?;
+    let engine = Engine::ALL.into_iter().find(|engine| engine.name() == name);
+    engine.ok_or_else(|| {
+        let names: Vec<_> = Engine::ALL.iter().map(|engine| format!("{:?}", engine.name())).collect();
+        D::Error::custom(format_args!("`ledger` is {name:?}: write {}", names.join(" or ")))
     })
 }
 
@@ -195,6 +210,14 @@ mod tests {
             assert!(error.contains("line 1") && error.contains("listen = [\"[::]:21688\"]"), "{error}");
             assert_eq!(error.matches("TOML parse error").count(), 1, "{error}");
         }
+    }
+
+    #[test]
+    fn an_engine_is_chosen_by_its_name() {
+        assert_eq!(read("").unwrap().ledger, Engine::Sled);
+        assert_eq!(read("ledger = \"fjall\"").unwrap().ledger, Engine::Fjall);
+        let error = read("ledger = \"rocksdb\"").unwrap_err();
+        assert!(error.contains("line 1") && error.contains("\"sled\" or \"fjall\""), "{error}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use store::file;
 use zeroize::Zeroizing;
 
 use crate::certificates::{Certificates, Installed};
-use crate::ledger::{Ledger as _, OpenError, SledLedger};
+use crate::ledger::{DiskLedger, Engine, Ledger as _, OpenError};
 
 pub use error::{BadFile, HomeError};
 
@@ -92,14 +92,19 @@ impl Home {
 
     /// Makes whatever is missing of a host: its ledger, its signing key and the request for the vendor, in this order, so
     /// that whoever sees a request has a key and a ledger behind it. After a crash or a loss it goes on from what is
-    /// there; a ledger that is there keeps its own width of an hour.
+    /// there; a ledger that is there keeps its own width of an hour, and the engine that it was made on.
     ///
     /// # Errors
     /// Nothing is missing, what is there is damaged or in use, or the disk refuses.
-    pub fn init(&self, hour_width_ms: u64, random: &mut impl CryptoRng) -> Result<Made, HomeError> {
+    pub fn init(
+        &self,
+        engine: Engine,
+        hour_width_ms: u64,
+        random: &mut impl CryptoRng,
+    ) -> Result<Made, HomeError> {
         make_private_dir(&self.0)?;
-        let (hour_width_ms, ledger) = match self.ledger(CREATION_CACHE_BYTES) {
-            Err(HomeError::NoLedger { .. }) => (self.make_ledger(hour_width_ms, random)?, true),
+        let (hour_width_ms, ledger) = match self.ledger(engine, CREATION_CACHE_BYTES) {
+            Err(HomeError::NoLedger { .. }) => (self.make_ledger(engine, hour_width_ms, random)?, true),
             found => (found?.meta().hour_width_ms, false),
         };
         let (signing_key, key) = match self.signing_key() {
@@ -181,21 +186,30 @@ impl Home {
     /// Opens the ledger. Only one process may.
     ///
     /// # Errors
-    /// There is none, another host serves it, or it is damaged.
-    pub fn ledger(&self, cache_bytes: u64) -> Result<SledLedger, HomeError> {
+    /// There is none, another host serves it, another engine keeps it, or it is damaged.
+    pub fn ledger(&self, engine: Engine, cache_bytes: u64) -> Result<DiskLedger, HomeError> {
         let path = self.ledger_path();
-        SledLedger::open(&path, cache_bytes).map_err(|error| match error {
+        DiskLedger::open(&path, engine, cache_bytes).map_err(|error| match error {
             OpenError::Missing { .. } => HomeError::NoLedger { path, data: self.0.clone() },
             OpenError::Store(store::OpenError::Locked { .. }) => HomeError::Served(self.0.clone()),
+            OpenError::Store(store::OpenError::OtherEngine { found, asked, .. }) => {
+                HomeError::OtherEngine { path, found, asked }
+            }
             error => HomeError::Ledger(error),
         })
     }
 
     /// Gives back the width of its hour.
-    fn make_ledger(&self, hour_width_ms: u64, random: &mut impl CryptoRng) -> Result<u64, HomeError> {
+    fn make_ledger(
+        &self,
+        engine: Engine,
+        hour_width_ms: u64,
+        random: &mut impl CryptoRng,
+    ) -> Result<u64, HomeError> {
         let ledger = LedgerId::from_bytes(random.random());
         let meta = Meta { ledger, hour_width_ms, pepper: random.random() };
-        SledLedger::create(&self.ledger_path(), CREATION_CACHE_BYTES, meta).map_err(HomeError::Ledger)?;
+        let path = self.ledger_path();
+        DiskLedger::create(&path, engine, CREATION_CACHE_BYTES, meta).map_err(HomeError::Ledger)?;
         Ok(hour_width_ms)
     }
 

@@ -4,13 +4,13 @@
 //! its decisions happen inside its transaction, and outcomes come out once they are durable. It decides nothing; the rule
 //! is `shared::count`, and the bytes are `shared::record`. It groups nothing either: that is `queue`, in front of it.
 //!
-//! Read next: `overlay.rs`, a transaction over raw keys and values; `sled.rs`, the ledger on disk; `memory.rs`, its twin.
+//! Read next: `overlay.rs`, a transaction over raw keys and values; `disk.rs`, the ledger on disk; `memory.rs`, its twin.
 
 mod overlay;
 mod reads;
 
+mod disk;
 mod memory;
-mod sled;
 
 mod error;
 
@@ -20,9 +20,10 @@ use shared::ids::{MachineId, ProductId};
 use shared::record::{Meta, Record, Tally};
 use shared::time::Timestamp;
 
+pub use disk::DiskLedger;
 pub use error::{LedgerError, OpenError, Row};
 pub use memory::MemoryLedger;
-pub use sled::SledLedger;
+pub use store::Engine;
 
 /// What a host knows of its machines. One host writes; anybody reads meanwhile.
 ///

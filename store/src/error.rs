@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::batch::{MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+use crate::engine::{Engine, Fault};
 
 /// Why a store was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,20 @@ pub enum OpenError {
         /// The store's directory.
         directory: PathBuf,
     },
+    /// Another engine keeps it.
+    #[error(
+        "the store in {} is kept by {}, and {} was asked for; ask for {} again, or name a directory of its own for \
+         the other",
+        .directory.display(), .found.name(), .asked.name(), .found.name()
+    )]
+    OtherEngine {
+        /// The store's directory.
+        directory: PathBuf,
+        /// The engine whose files are there.
+        found: Engine,
+        /// The one that was asked for.
+        asked: Engine,
+    },
     /// What is there is not the whole of what was once synced.
     #[error(
         "the store in {} is damaged ({found}); restore the whole directory from a backup. \
@@ -31,7 +46,7 @@ pub enum OpenError {
         /// What is wrong with it.
         found: String,
     },
-    /// The disk or the user's quota is full. sled needs some space even to open.
+    /// The disk or the user's quota is full. Engines need some space even to open.
     #[error("no space is left for the store in {}; free some and start again", .directory.display())]
     NoSpace {
         /// The store's directory.
@@ -90,24 +105,13 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    pub(crate) fn from_sled(directory: &Path, error: sled::Error) -> Self {
+    pub(crate) fn of(directory: &Path, fault: Fault) -> Self {
         let directory = directory.to_owned();
-        match error {
-            // A file that ends too early is damage, not a failing disk.
-            sled::Error::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
-                Self::Io { directory, source }
-            }
-            other => Self::Damaged { directory, found: other.to_string() },
+        match fault {
+            Fault::Io(source) => Self::Io { directory, source },
+            Fault::Damaged(found) => Self::Damaged { directory, found },
+            Fault::Locked => Self::Io { directory, source: io::ErrorKind::WouldBlock.into() },
         }
-    }
-}
-
-/// What sled says, without its empty backtrace.
-pub(crate) fn describe(error: &sled::Error) -> String {
-    match error {
-        sled::Error::Corruption { at: Some(place), .. } => format!("its log is not readable at {place:?}"),
-        sled::Error::Corruption { .. } => "its log or the snapshot of it is not readable".to_owned(),
-        other => other.to_string(),
     }
 }
 
@@ -159,7 +163,7 @@ impl SyncError {
         Self { directory: directory.to_owned(), step, source: Arc::new(source) }
     }
 
-    /// What the operating system, or sled, said.
+    /// What the operating system, or the engine, said.
     pub fn cause(&self) -> &io::Error {
         &self.source
     }

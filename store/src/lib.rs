@@ -1,10 +1,11 @@
-//! sled 0.34, made durable: what [`Store::sync`] has acknowledged is on the disk.
+//! sled 0.34 and fjall 3, made durable: what [`Store::sync`] has acknowledged is on the disk.
 //!
 //! The host's ledger stands on this crate, and the vendor's service will. It keeps bytes under keys, writes
 //! them in atomic batches and knows nothing of what they mean. Encoding, checksums of single records, backup
-//! and the grouping of writers belong to the callers.
+//! and the grouping of writers belong to the callers. A store is made on one [`Engine`] and stays with it; a caller
+//! may bring an engine of its own ([`Store::open_with`]).
 //!
-//! sled alone does not do what we promise, so each of its known weaknesses has one answer here:
+//! No engine alone does what we promise, so each known weakness has one answer here:
 //!
 //! | sled 0.34.7 | here |
 //! |---|---|
@@ -17,13 +18,21 @@
 //! | opening a damaged store changes it, and a second try may pass with less | a refusal is noted in a file and holds |
 //! | damage may panic inside sled | [`OpenError::Damaged`], [`ReadError::Damaged`] |
 //!
+//! | fjall 3.1.13 | here |
+//! |---|---|
+//! | a lost tail of the journal opens as an older state | the same mark |
+//! | a keyspace whose file `current` is lost begins anew, empty | [`Store::open`] looks for each |
+//! | a making that was cut short does not open again | it is made under another name, and renamed |
+//! | after a failed sync it says only that it is poisoned | the disk is asked once more for the cause |
+//! | the whole journal is read when it opens | 64 MiB of it at the most |
+//!
 //! ```
-//! use kms_store::{Batch, Store};
+//! use kms_store::{Batch, Engine, Store};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let home = tempfile::tempdir()?;
 //! # let directory = home.path();
-//! let store = Store::open(directory, 64 << 20)?;
+//! let store = Store::open(directory, Engine::Sled, 64 << 20)?;
 //! let mut batch = Batch::new();
 //! batch.put("machine/1", "seen");
 //! batch.put("count", 1_u64.to_be_bytes());
@@ -36,21 +45,22 @@
 //!
 //! # What is not promised
 //!
-//! - **Damage in the middle of the log**: bits that rot, blocks that something else overwrote. sled passes over
+//! - **Damage in the middle of sled's log**: bits that rot, blocks that something else overwrote. sled passes over
 //!   what it cannot read, and records whose newest version lay there come back older or not at all. Of 450 such
 //!   damages 52 opened so, with up to 2 % of the records older or missing; none gave a value that nobody wrote.
-//!   A caller who must notice keeps a count or a sum of its records, and checks it.
+//!   A caller who must notice keeps a count or a sum of its records, and checks it. fjall has a checksum on every
+//!   block and refuses to read it.
 //! - **A disk that lies** about having emptied its cache.
 //! - **Network file systems.** Their locks and syncs are their own.
 //!
 //! # How this is tested
 //!
-//! `tests/suite/killed.rs` kills a real process under load; that proves that batches are whole and the lock is waited
-//! for, but no sync, because the page cache outlives the process. `tests/suite/damaged.rs` breaks closed
-//! stores. A test in `store.rs` gives `sync` a descriptor whose fdatasync fails, and sees the store stop. That
-//! the disk keeps what fdatasync promised, only cutting the power can show; no test here claims it.
+//! Every story of `tests/suite` is told on both engines. `killed.rs` kills a real process under load; that proves that
+//! batches are whole and the lock is waited for, but no sync, because the page cache outlives the process. `damaged.rs`
+//! and `damaged_fjall.rs` break closed stores. A test in `engine/sled.rs` gives a sync a descriptor whose fdatasync fails. That
+//! the disk keeps what fdatasync promised, only cutting the power can show: `kms-faults power-cut` does that, on an image.
 //!
-//! Read next: `store.rs`, then `opening.rs`. `file.rs` is for the other files that must survive, such as
+//! Read next: `store.rs`, then `opening.rs` and `engine.rs`. `file.rs` is for the other files that must survive, such as
 //! keys.
 
 mod store;
@@ -58,11 +68,14 @@ mod store;
 mod batch;
 mod opening;
 
+mod engine;
+
 mod mark;
 
 mod error;
 pub mod file;
 
 pub use batch::{Batch, MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+pub use engine::{Backing, Engine, Fault, Opened, Records};
 pub use error::{OpenError, ReadError, SyncError, WriteError};
 pub use store::{Record, Scan, Store};

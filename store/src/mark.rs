@@ -1,7 +1,7 @@
-//! The mark: a small file beside sled's that says how many syncs were acknowledged.
+//! The mark: a small file beside the engine's that says how many syncs were acknowledged.
 //!
-//! When the end of sled's log is lost, sled opens what is left as if nothing more had ever been written. So
-//! each sync has a number, kept in two places: in sled's log behind all that the sync covers, and here once
+//! When the end of an engine's log is lost, it opens what is left as if nothing more had ever been written. So
+//! each sync has a number, kept in two places: in the log behind all that the sync covers, and here once
 //! the sync is done. A store whose log knows fewer syncs than its mark has lost acknowledged records.
 //!
 //! The mark itself is not synced: after a power cut it may be behind the log, never ahead. Its bytes:
@@ -17,8 +17,7 @@ const FILE_NAME: &str = "mark";
 const VERSION: u8 = 1;
 const MARK_BYTES: usize = 17;
 
-/// The tree of sled's that holds the number of the last sync, apart from the caller's keys, and its one key.
-pub(crate) const SYNCS_TREE: &str = "kms-store";
+/// The key under which an engine keeps the number of the last sync, apart from the caller's keys.
 pub(crate) const SYNCS_KEY: &str = "syncs";
 
 /// The open mark of a store.

@@ -4,45 +4,53 @@
 //! What an open store does is `store.rs`; the mark that tells a lost tail is `mark.rs`.
 
 use std::any::Any;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::error::{self, OpenError};
+use crate::engine::{Backing, Engine, Fault, Opened};
+use crate::error::OpenError;
 use crate::file::{self, FileError};
-use crate::mark::{Mark, SYNCS_KEY, SYNCS_TREE};
+use crate::mark::Mark;
 
 /// A killed process keeps its lock until the kernel has taken it apart, which with a large cache takes a
 /// moment.
 const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
-/// How sled 0.34.7 words the one error that means "locked"; its kind is only `Other`.
-const LOCKED: &str = "could not acquire lock";
-
-/// sled panics below 256 bytes and crawls long before that.
-const LEAST_CACHE_BYTES: u64 = 1 << 20;
-
 /// Notes what a refused opening found.
 const DAMAGED: &str = "damaged";
 
 /// The parts of an open store.
-pub(crate) struct Opened {
-    pub(crate) db: sled::Db,
-    pub(crate) syncs_tree: sled::Tree,
-    pub(crate) db_file: File,
+pub(crate) struct Parts {
+    pub(crate) backing: Box<dyn Backing>,
     pub(crate) mark: Mark,
     pub(crate) syncs: u64,
 }
 
-pub(crate) fn open(directory: &Path, cache_bytes: u64) -> Result<Opened, OpenError> {
+/// Opens a store that one of our engines keeps.
+pub(crate) fn open(directory: &Path, engine: Engine, cache_bytes: u64) -> Result<Parts, OpenError> {
+    match Engine::of(directory).map_err(|error| OpenError::io(directory, error))? {
+        Some(found) if found != engine => {
+            Err(OpenError::OtherEngine { directory: directory.to_owned(), found, asked: engine })
+        }
+        _ => open_with(directory, |directory, marked| engine.open(directory, marked, cache_bytes)),
+    }
+}
+
+/// Opens a store over a backing. `open` is told whether the directory has the mark of a store already, and may be called
+/// again while another process holds it.
+pub(crate) fn open_with(
+    directory: &Path,
+    open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
+) -> Result<Parts, OpenError> {
     refuse_what_was_damaged(directory)?;
-    let opened = open_and_check(directory, cache_bytes);
+    let opened = open_and_check(directory, open);
     if let Err(OpenError::Damaged { found, .. }) = &opened {
-        // sled repairs in its own way while it opens, so a second try might pass with less. If this file
+        // An engine repairs in its own way while it opens, so a second try might pass with less. If this file
         // cannot be written either, the refusal at hand still stands.
         let _ = file::replace(&directory.join(DAMAGED), found.as_bytes(), 0o600);
     }
@@ -61,20 +69,16 @@ fn refuse_what_was_damaged(directory: &Path) -> Result<(), OpenError> {
     }
 }
 
-fn open_and_check(directory: &Path, cache_bytes: u64) -> Result<Opened, OpenError> {
+fn open_and_check(
+    directory: &Path,
+    open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
+) -> Result<Parts, OpenError> {
     let io = |error| OpenError::io(directory, error);
     let damaged = |found: &str| OpenError::damaged(directory, found);
 
     create_directory(directory).map_err(io)?;
-    // Before sled, which would put an empty file in the place of one that is gone.
-    if Mark::exists(directory).map_err(io)? {
-        check_db_file(directory)?;
-    }
-    let (db, syncs_tree, syncs) = open_when_unlocked(directory, cache_bytes)?;
-    let db_file = OpenOptions::new().read(true).write(true).open(directory.join("db")).map_err(io)?;
-    make_opening_durable(directory, &db, &db_file).map_err(io)?;
-
-    // Under sled's lock, hence never while another process creates it.
+    let Opened { backing, syncs } = open_when_unlocked(directory, open)?;
+    // Under the engine's lock, hence never while another process creates it.
     if !Mark::exists(directory).map_err(io)? {
         if syncs != 0 {
             return Err(damaged("its file `mark` is missing"));
@@ -88,7 +92,7 @@ fn open_and_check(directory: &Path, cache_bytes: u64) -> Result<Opened, OpenErro
     if syncs < marked {
         return Err(damaged(&format!("its log ends at sync {syncs}, but sync {marked} was acknowledged")));
     }
-    Ok(Opened { db, syncs_tree, db_file, mark, syncs })
+    Ok(Parts { backing, mark, syncs })
 }
 
 /// Creates the directory and any above it that are missing, each durable before the next.
@@ -109,23 +113,12 @@ fn create_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses a store whose log is gone or empty: a store that has a mark has at least one segment.
-fn check_db_file(directory: &Path) -> Result<(), OpenError> {
-    match fs::metadata(directory.join("db")) {
-        Ok(db) if db.len() == 0 => Err(OpenError::damaged(directory, "its file `db` is empty")),
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(OpenError::damaged(directory, "its file `db` is missing"))
-        }
-        Err(error) => Err(OpenError::io(directory, error)),
-    }
-}
-
-type Sled = (sled::Db, sled::Tree, u64);
-
-fn open_when_unlocked(directory: &Path, cache_bytes: u64) -> Result<Sled, OpenError> {
+fn open_when_unlocked(
+    directory: &Path,
+    open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
+) -> Result<Opened, OpenError> {
     for tried in 0..LOCK_TRIES {
-        match open_sled(directory, cache_bytes) {
+        match open_once(directory, &open) {
             Err(OpenError::Locked { .. }) if tried == 0 => {
                 tracing::warn!(directory = %directory.display(), "the store is held, waiting");
             }
@@ -134,67 +127,33 @@ fn open_when_unlocked(directory: &Path, cache_bytes: u64) -> Result<Sled, OpenEr
         }
         thread::sleep(LOCK_PAUSE);
     }
-    open_sled(directory, cache_bytes)
+    open_once(directory, &open)
 }
 
-/// One try. The one place where sled may panic on what it finds on the disk.
-fn open_sled(directory: &Path, cache_bytes: u64) -> Result<Sled, OpenError> {
-    let open = || -> sled::Result<Sled> {
-        let db = sled::Config::new()
-            .path(directory)
-            .cache_capacity(cache_bytes.max(LEAST_CACHE_BYTES))
-            // Syncing is ours alone. sled's own timer would only compete with it.
-            .flush_every_ms(None)
-            .open()?;
-        let syncs_tree = db.open_tree(SYNCS_TREE)?;
-        let syncs = read_syncs(&syncs_tree)?;
-        Ok((db, syncs_tree, syncs))
-    };
-    match panic::catch_unwind(AssertUnwindSafe(open)) {
+/// One try. An engine may panic on what it finds on the disk.
+fn open_once(
+    directory: &Path,
+    open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
+) -> Result<Opened, OpenError> {
+    let marked = Mark::exists(directory).map_err(|error| OpenError::io(directory, error))?;
+    match panic::catch_unwind(AssertUnwindSafe(|| open(directory, marked))) {
         Ok(Ok(opened)) => Ok(opened),
-        Ok(Err(sled::Error::Io(error))) if error.to_string().contains(LOCKED) => {
-            Err(OpenError::Locked { directory: directory.to_owned() })
-        }
-        // A file that ends too early is damage, not a failing disk.
-        Ok(Err(sled::Error::Io(error))) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            Err(OpenError::io(directory, error))
-        }
-        Ok(Err(error)) => Err(OpenError::damaged(directory, error::describe(&error))),
+        Ok(Err(Fault::Locked)) => Err(OpenError::Locked { directory: directory.to_owned() }),
+        Ok(Err(Fault::Damaged(found))) => Err(OpenError::damaged(directory, found)),
+        Ok(Err(Fault::Io(error))) => Err(OpenError::io(directory, error)),
         Err(panic) => Err(OpenError::damaged(directory, panic_message(&*panic))),
     }
 }
 
-/// The number of the last sync in sled's log, 0 when there was none.
-fn read_syncs(tree: &sled::Tree) -> sled::Result<u64> {
-    let Some(bytes) = tree.get(SYNCS_KEY)? else {
-        return Ok(0);
-    };
-    let number = bytes.as_ref().try_into().map_err(|_| {
-        sled::Error::Unsupported(format!(
-            "the number of its last sync has {} bytes instead of 8",
-            bytes.len()
-        ))
-    })?;
-    Ok(u64::from_be_bytes(number))
-}
-
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "sled panicked".to_owned())
+    message
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "the engine panicked".to_owned())
 }
 
-/// Syncs what sled did while it opened: it may have shown us records that a killed process left in the page
-/// cache, and may have renamed a snapshot into place.
-fn make_opening_durable(directory: &Path, db: &sled::Db, db_file: &File) -> io::Result<()> {
-    db.flush()?;
-    db_file.sync_all()?;
-    file::sync_dir(directory).map_err(FileError::into_io)
-}
-
-/// Makes a new store last: the remaining files, the entries that name them, and last of all the mark.
+/// Makes a new store last: the directory's own entry, and last of all the mark.
 fn make_creation_durable(directory: &Path) -> io::Result<()> {
-    File::open(directory.join("conf"))?.sync_all()?;
-    file::sync_dir(&directory.join("blobs")).map_err(FileError::into_io)?;
     match file::sync_dir(file::parent(directory)) {
         // A service's data directory may stand in one that the service cannot read. Whoever made it there
         // made it last.

@@ -3,7 +3,6 @@
 //! How it is opened, and when opening is refused, is `opening.rs`.
 
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::ops::Bound;
 use std::panic::{self, AssertUnwindSafe};
@@ -11,14 +10,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
 use crate::batch::Batch;
+use crate::engine::{Backing, Engine, Fault, Opened, Records};
 use crate::error::{OpenError, ReadError, SyncError, WriteError};
-use crate::mark::{Mark, SYNCS_KEY};
-use crate::opening::{self, Opened, panic_message};
+use crate::mark::Mark;
+use crate::opening::{self, Parts, panic_message};
 
 /// A key and its value.
 ///
-/// Both are plain vectors rather than sled's shared bytes: copying a record of a hundred bytes costs nothing
-/// beside the sync that follows, and no caller is tied to sled.
+/// Both are plain vectors rather than an engine's shared bytes: copying a record of a hundred bytes costs nothing
+/// beside the sync that follows, and no caller is tied to an engine.
 pub type Record = (Vec<u8>, Vec<u8>);
 
 /// An ordered set of keys and values on disk, in a directory that one process at a time may open.
@@ -29,53 +29,63 @@ pub type Record = (Vec<u8>, Vec<u8>);
 /// Dropping it closes it. What was written but not synced may then be lost or kept, as after a crash.
 pub struct Store {
     directory: PathBuf,
-    db: sled::Db,
-    syncs: sled::Tree,
+    backing: Box<dyn Backing>,
     synced: Mutex<Synced>,
     stopped: OnceLock<SyncError>,
 }
 
 /// What a sync needs, held by one thread at a time.
 struct Synced {
-    /// sled's own file, opened when the store was and never again: Linux reports a failed write-back only to
-    /// descriptors that were open when it happened.
-    db_file: File,
     mark: Mark,
     syncs: u64,
 }
 
 impl Store {
-    /// Opens the store in `path`, and creates it, with its directory (mode 0700), where there is none.
+    /// Opens the store in `path`, and creates it on this engine, with its directory (mode 0700), where there is none.
     ///
-    /// sled keeps up to about `cache_bytes` of records in memory, 1 MiB at least, whatever the size of the
-    /// store. When another process holds the store this waits up to five seconds, because a process that was
-    /// just killed lets go a moment after it is gone.
+    /// The engine keeps up to about `cache_bytes` of records in memory, whatever the size of the store; sled 1 MiB at
+    /// least, and fjall what was written last besides. When another process holds the store this waits up to five
+    /// seconds, because a process that was just killed lets go a moment after it is gone.
     ///
     /// All that an opened store holds is on the disk, also what a killed process had written and not synced.
     ///
-    /// A damaged store makes sled panic in places. The panic is caught here and becomes
+    /// A damaged store makes an engine panic in places. The panic is caught here and becomes
     /// [`OpenError::Damaged`], but the process's panic hook has run by then and may have printed it.
     ///
     /// # Errors
     ///
     /// [`OpenError`] names the directory and the remedy. A store that has lost the end of its log, or a file,
-    /// is refused; it is never opened as it once was, nor as an empty one.
-    pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
-        let Opened { db, syncs_tree, db_file, mark, syncs } = opening::open(path, cache_bytes)?;
-        Ok(Self {
+    /// is refused; it is never opened as it once was, nor as an empty one, nor on another engine.
+    pub fn open(path: &Path, engine: Engine, cache_bytes: u64) -> Result<Self, OpenError> {
+        Ok(Self::of(path, opening::open(path, engine, cache_bytes)?))
+    }
+
+    /// As [`open`](Self::open), on an engine of the caller's own. `open` is told whether the directory has a store
+    /// already, and is called again while another process holds it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn open_with(
+        path: &Path,
+        open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
+    ) -> Result<Self, OpenError> {
+        Ok(Self::of(path, opening::open_with(path, open)?))
+    }
+
+    fn of(path: &Path, Parts { backing, mark, syncs }: Parts) -> Self {
+        Self {
             directory: path.to_owned(),
-            db,
-            syncs: syncs_tree,
-            synced: Mutex::new(Synced { db_file, mark, syncs }),
+            backing,
+            synced: Mutex::new(Synced { mark, syncs }),
             stopped: OnceLock::new(),
-        })
+        }
     }
 
     /// The value under `key`, as last written by [`write`](Self::write), synced or not. A stopped store still
     /// reads.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
-        let value = readable(&self.directory, || self.db.get(key))?;
-        Ok(value.map(|bytes| bytes.to_vec()))
+        readable(&self.directory, || self.backing.get(key))
     }
 
     /// Every record whose key starts with `prefix`, in the order of the keys' bytes.
@@ -106,9 +116,9 @@ impl Store {
         if let Some(stopped) = self.stopped.get() {
             return Err(stopped.clone().into());
         }
-        let batch = batch.into_sled()?;
-        // A batch that failed half-way is half in sled's memory, so nothing after it can be trusted.
-        self.db.apply_batch(batch).map_err(|error| self.stop("write a batch", error.into()).into())
+        batch.check()?;
+        // A batch that failed half-way is half in the engine's memory, so nothing after it can be trusted.
+        self.backing.write(batch).map_err(|error| self.stop("write a batch", error).into())
     }
 
     /// Returns once everything written before the call is on the disk.
@@ -128,30 +138,23 @@ impl Store {
         }
 
         let syncs = synced.syncs + 1;
-        // 1. The number of this sync goes into sled's log behind all that it covers.
-        self.syncs
-            .insert(SYNCS_KEY, &syncs.to_be_bytes())
-            .map_err(|error| self.stop("number a sync", error.into()))?;
-        // 2. sled hands its log to the kernel.
-        self.db.flush().map_err(|error| self.stop("flush", error.into()))?;
-        // 3. The kernel hands it to the disk. sled's own call does not reach that far.
-        synced.db_file.sync_data().map_err(|error| self.stop("sync", error))?;
-        // 4. Last, so that the mark never claims what the disk does not have.
+        self.backing.sync(syncs).map_err(|error| self.stop("sync", error))?;
+        // Last, so that the mark never claims what the disk does not have.
         synced.mark.advance(syncs).map_err(|error| self.stop("mark a sync", error))?;
         synced.syncs = syncs;
         Ok(())
     }
 
-    /// Bytes that sled's files take, free space inside them included.
+    /// Bytes that its files take, free space inside them included.
     pub fn size_on_disk(&self) -> Result<u64, ReadError> {
-        self.db.size_on_disk().map_err(|error| ReadError::from_sled(&self.directory, error))
+        readable(&self.directory, || self.backing.size_on_disk())
     }
 
     fn scan(&self, prefix: &[u8], start: Bound<&[u8]>) -> Scan {
         Scan {
             directory: self.directory.clone(),
             prefix: prefix.to_owned(),
-            records: self.db.range::<&[u8], _>((start, Bound::Unbounded)),
+            records: self.backing.scan(start),
             ended: false,
         }
     }
@@ -164,7 +167,7 @@ impl Store {
     }
 }
 
-/// By hand, because sled's own would print every record.
+/// By hand, because an engine's own would print every record.
 impl fmt::Debug for Store {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Store").field("directory", &self.directory).finish_non_exhaustive()
@@ -177,14 +180,14 @@ impl fmt::Debug for Store {
 pub struct Scan {
     directory: PathBuf,
     prefix: Vec<u8>,
-    records: sled::Iter,
+    records: Records,
     ended: bool,
 }
 
-/// Reads a page. Over some damage sled panics instead of returning its error; here both are damage.
-fn readable<T>(directory: &Path, read: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, ReadError> {
+/// Reads. Over some damage an engine panics instead of returning its error; here both are damage.
+fn readable<T>(directory: &Path, read: impl FnOnce() -> Result<T, Fault>) -> Result<T, ReadError> {
     match panic::catch_unwind(AssertUnwindSafe(read)) {
-        Ok(found) => found.map_err(|error| ReadError::from_sled(directory, error)),
+        Ok(found) => found.map_err(|fault| ReadError::of(directory, fault)),
         Err(panic) => {
             Err(ReadError::Damaged { directory: directory.to_owned(), found: panic_message(&*panic) })
         }
@@ -200,9 +203,7 @@ impl Iterator for Scan {
         }
         let record = readable(&self.directory, || self.records.next().transpose());
         match record.transpose() {
-            Some(Ok((key, value))) if key.starts_with(&self.prefix) => {
-                Some(Ok((key.to_vec(), value.to_vec())))
-            }
+            Some(Ok((key, value))) if key.starts_with(&self.prefix) => Some(Ok((key, value))),
             Some(Err(error)) => {
                 self.ended = true;
                 Some(Err(error))
@@ -215,9 +216,44 @@ impl Iterator for Scan {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
+
+    /// Refuses one sync and would take the next.
+    #[derive(Default)]
+    struct FailsOnce {
+        failed: AtomicBool,
+    }
+
+    impl Backing for FailsOnce {
+        fn get(&self, _: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+            Ok(None)
+        }
+
+        fn scan(&self, _: Bound<&[u8]>) -> Records {
+            Box::new(std::iter::empty())
+        }
+
+        fn write(&self, _: Batch) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn sync(&self, _: u64) -> io::Result<()> {
+            if self.failed.swap(true, Ordering::Relaxed) { Ok(()) } else { Err(io::Error::other("broken")) }
+        }
+
+        fn size_on_disk(&self) -> Result<u64, Fault> {
+            Ok(0)
+        }
+    }
+
+    fn store(home: &Path) -> Store {
+        let open = |_: &Path, _| Ok(Opened { backing: Box::<FailsOnce>::default(), syncs: 0 });
+        Store::open_with(home, open).unwrap()
+    }
 
     fn batch(key: &str) -> Batch {
         let mut batch = Batch::new();
@@ -225,31 +261,25 @@ mod tests {
         batch
     }
 
-    /// `/dev/null` takes any write and refuses every fdatasync: the nearest thing to a broken disk that needs none.
-    /// It also shows that `sync` reaches fdatasync, on the held descriptor, and heeds its answer.
     #[test]
     fn a_failed_sync_stops_the_store_for_good() {
         let home = tempfile::tempdir().unwrap();
-        let store = Store::open(home.path(), 0).unwrap();
-        let null = File::options().write(true).open("/dev/null").unwrap();
-        let healthy = std::mem::replace(&mut store.synced.lock().unwrap().db_file, null);
+        let store = store(home.path());
         store.write(batch("first")).unwrap();
 
         let failed = store.sync().unwrap_err();
 
         assert!(failed.to_string().contains("has stopped"), "{failed}");
-        store.synced.lock().unwrap().db_file = healthy;
         let same = store.sync().unwrap_err();
         assert_eq!((same.to_string(), same.cause().kind()), (failed.to_string(), failed.cause().kind()));
         let refused = store.write(batch("second")).unwrap_err();
         assert_eq!(refused.to_string(), failed.to_string());
-        assert_eq!(store.get(b"second").unwrap(), None);
     }
 
     #[test]
     fn a_thread_that_panicked_in_a_sync_stops_the_store() {
         let home = tempfile::tempdir().unwrap();
-        let store = Store::open(home.path(), 0).unwrap();
+        let store = store(home.path());
         std::thread::scope(|scope| {
             let panicking = scope.spawn(|| {
                 let _synced = store.synced.lock().unwrap();

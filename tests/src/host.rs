@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kms_host::activate::Parts;
 use kms_host::home::Home;
-use kms_host::ledger::{Ledger, Reading};
+use kms_host::ledger::{Engine, Ledger, Reading};
 use kms_host::queue::Queue;
 use kms_host::signer::KeyInMemory;
 use kms_host::{Host, certificates};
@@ -50,7 +50,7 @@ impl TestHost {
         clock: Arc<TestClock>,
         address: SocketAddr,
     ) -> anyhow::Result<TestHost> {
-        let ledger: Arc<dyn Ledger> = Arc::new(home.ledger(8 << 20)?);
+        let ledger: Arc<dyn Ledger> = Arc::new(home.ledger(Engine::Sled, 8 << 20)?);
         let (queue, writer) = Queue::start(ledger.clone(), 4096, tokio::runtime::Handle::current())?;
         let parts = Parts {
             certificates: home.certificates()?,

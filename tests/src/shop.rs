@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use kms_host::home::{HOUR_MS, Home};
+use kms_host::ledger::Engine;
 use kms_vendor::{IssueRequest, NewProduct, Product, Signer, Vendor};
 use shared::policy::Policy;
 use shared::time::Timestamp;
@@ -85,7 +86,7 @@ impl Shop {
     /// There is a host of that name already, or the disk refuses.
     pub fn make_bare_host(&self, name: &str, hour_width_ms: u64) -> anyhow::Result<Home> {
         let home = Home::at(self.folder.join(name));
-        home.init(hour_width_ms, &mut rand::rng())?;
+        home.init(Engine::Sled, hour_width_ms, &mut rand::rng())?;
         Ok(home)
     }
 

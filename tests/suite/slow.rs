@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use kms_host::Host;
 use kms_host::activate::Parts;
 use kms_host::home::Home;
-use kms_host::ledger::{Ledger, LedgerError, Page, Reading, Recount, Restored};
+use kms_host::ledger::{Engine, Ledger, LedgerError, Page, Reading, Recount, Restored};
 use kms_host::queue::Queue;
 use kms_host::signer::KeyInMemory;
 use shared::count::{Outcome, Sighting, Terms};
@@ -32,7 +32,7 @@ pub(crate) struct SlowHost {
 impl SlowHost {
     pub(crate) async fn start(home: &Home, capacity: usize) -> SlowHost {
         let disk = Arc::new(Disk {
-            ledger: Arc::new(home.ledger(8 << 20).unwrap()),
+            ledger: Arc::new(home.ledger(Engine::Sled, 8 << 20).unwrap()),
             moves: Semaphore::new(0),
             batches: watch::Sender::new(0),
         });

@@ -16,7 +16,7 @@ use crate::activate::{Host, Parts};
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat};
 use crate::home::{self, Home, HomeError};
-use crate::ledger::{Ledger as _, SledLedger};
+use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
 use crate::signer::KeyInMemory;
 
@@ -45,7 +45,7 @@ pub(super) fn run(
         return Err(without_certificate(home)).or_exit(EX_CONFIG);
     }
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
-    let ledger = Arc::new(open_ledger(home, config.cache_mib << 20)?);
+    let ledger = Arc::new(open_ledger(home, &config)?);
     home::check_hour_width(&certificates, ledger.meta().hour_width_ms).or_exit(EX_CONFIG)?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(EX_UNAVAILABLE)?;
@@ -120,11 +120,11 @@ fn without_certificate(home: &Home) -> anyhow::Error {
     )
 }
 
-fn open_ledger(home: &Home, cache_bytes: u64) -> Result<SledLedger, Failure> {
-    let opened = home.ledger(cache_bytes);
+fn open_ledger(home: &Home, config: &Config) -> Result<DiskLedger, Failure> {
+    let opened = home.ledger(config.ledger, config.cache_mib << 20);
     let code = match &opened {
         Err(HomeError::Served(_)) => EX_UNAVAILABLE,
-        Err(HomeError::NoLedger { .. }) => EX_CONFIG,
+        Err(HomeError::NoLedger { .. } | HomeError::OtherEngine { .. }) => EX_CONFIG,
         _ => EX_IOERR,
     };
     opened.or_exit(code)

@@ -5,16 +5,27 @@ use std::time::Duration;
 
 use shared::time::Length;
 
-use super::{EX_CANTCREAT, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text};
+use super::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text};
+use crate::config::Config;
 use crate::home::{Home, HomeError};
 
-pub(super) fn init(home: &Home, hour: Duration, json: bool) -> Result<String, Failure> {
+pub(super) fn init(
+    home: &Home,
+    config: Option<&Path>,
+    hour: Duration,
+    json: bool,
+) -> Result<String, Failure> {
+    let config = Config::read(config, home.path()).or_exit(EX_CONFIG)?;
     let hour_width_ms = u64::try_from(hour.as_millis()).ok().filter(|width_ms| 0 < *width_ms);
     let hour_width_ms =
         hour_width_ms.ok_or_else(|| anyhow::anyhow!("--hour has to be at least 1ms")).or_exit(EX_USAGE)?;
-    let made = home.init(hour_width_ms, &mut rand::rng());
-    let served = matches!(made, Err(HomeError::Served(_)));
-    let made = made.or_exit(if served { EX_UNAVAILABLE } else { EX_CANTCREAT })?;
+    let made = home.init(config.ledger, hour_width_ms, &mut rand::rng());
+    let code = match &made {
+        Err(HomeError::Served(_)) => EX_UNAVAILABLE,
+        Err(HomeError::OtherEngine { .. }) => EX_CONFIG,
+        _ => EX_CANTCREAT,
+    };
+    let made = made.or_exit(code)?;
     let (data, request) = (home.path().display(), home.request_path());
     if json {
         return Ok(json_text(&serde_json::json!({

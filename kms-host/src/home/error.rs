@@ -7,7 +7,7 @@ use shared::certificate::ChainError;
 use shared::ids::HostId;
 use store::file::FileError;
 
-use crate::ledger::OpenError;
+use crate::ledger::{Engine, OpenError};
 
 /// The data directory is not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,21 @@ pub enum HomeError {
         "another process serves the directory {}; stop it, or name another directory with --data", .0.display()
     )]
     Served(PathBuf),
+    /// The configuration names another engine than the ledger was made on.
+    #[error(
+        "the ledger {} is kept by {found}, and the configuration asks for {asked}; write `ledger = \"{found}\"` in \
+         kms-host.toml. For one on {asked}, move it away and run `kms-host init`: no license is lost, the count begins at \
+         zero",
+        path.display(), found = found.name(), asked = asked.name()
+    )]
+    OtherEngine {
+        /// The ledger.
+        path: PathBuf,
+        /// What keeps it.
+        found: Engine,
+        /// What was asked for.
+        asked: Engine,
+    },
     /// There is nothing left to make.
     #[error(
         "there is a host in {} already, and nothing was changed; serve it with `kms-host serve --data {}`, or name another \

@@ -6,106 +6,125 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use kms_host::ledger::{OpenError, SledLedger};
+use kms_host::ledger::{DiskLedger, OpenError};
 use shared::ask::AskKind;
 use shared::count::Terms;
 use shared::record::key;
-use store::Store;
+use store::{Engine, Store};
 
 use crate::world::{CACHE_BYTES, HOUR, LEDGER, Machine, PRODUCT, START, World, hourly, meta, put_rows};
 
-fn create(directory: &Path) -> World {
-    World::over(Arc::new(SledLedger::create(directory, CACHE_BYTES, hourly()).unwrap()), None)
+/// Makes a test of each story for each engine.
+macro_rules! on_every_engine {
+    ($($story:ident)*) => {
+        mod on_sled {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story(store::Engine::Sled).await; })*
+        }
+        mod on_fjall {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story(store::Engine::Fjall).await; })*
+        }
+    };
 }
 
-fn open(directory: &Path) -> World {
-    World::over(Arc::new(SledLedger::open(directory, CACHE_BYTES).unwrap()), None)
+on_every_engine! {
+    it_opens_as_it_was_left
+    a_ledger_is_made_once
+    a_store_that_was_made_and_never_filled_is_no_ledger_yet
+    a_newer_or_damaged_ledger_is_refused_by_name
+    a_batch_of_any_size_is_committed_in_pieces
+    no_reading_sees_half_of_a_write
+    a_killed_process_loses_nothing_that_it_has_answered
 }
 
-fn refusal(opened: Result<SledLedger, OpenError>) -> String {
+fn create(engine: Engine, directory: &Path) -> World {
+    World::over(Arc::new(DiskLedger::create(directory, engine, CACHE_BYTES, hourly()).unwrap()), None)
+}
+
+fn open(engine: Engine, directory: &Path) -> World {
+    World::over(Arc::new(DiskLedger::open(directory, engine, CACHE_BYTES).unwrap()), None)
+}
+
+fn refusal(opened: Result<DiskLedger, OpenError>) -> String {
     opened.err().expect("it is refused").to_string()
 }
 
-#[tokio::test]
-async fn it_opens_as_it_was_left() {
+async fn it_opens_as_it_was_left(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
     let mut machines = Machine::some(3);
     {
-        let world = create(home.path());
+        let world = create(engine, home.path());
         world.ask_together(&mut machines).await;
         world.release(&mut machines[2]).await;
     }
-    let world = open(home.path());
+    let world = open(engine, home.path());
     assert_eq!((world.ledger.meta().ledger, world.ledger.meta().pepper), (LEDGER, [9; 32]));
     assert_eq!(world.ledger.last_time().await.unwrap(), Some(START));
     assert_eq!(world.count().await, 2);
     assert_eq!(world.ask(&mut machines[0]).await, "waiting 2 of 2");
 }
 
-#[test]
-fn a_ledger_is_made_once() {
+async fn a_ledger_is_made_once(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    let told = refusal(SledLedger::open(&home.path().join("none"), CACHE_BYTES));
+    let told = refusal(DiskLedger::open(&home.path().join("none"), engine, CACHE_BYTES));
     assert!(told.contains("`kms-host init`"), "{told}");
     assert!(!home.path().join("none").exists(), "looking for one does not make one");
 
-    SledLedger::create(home.path(), CACHE_BYTES, hourly()).unwrap();
+    DiskLedger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap();
 
-    let told = refusal(SledLedger::create(home.path(), CACHE_BYTES, meta(100)));
+    let told = refusal(DiskLedger::create(home.path(), engine, CACHE_BYTES, meta(100)));
     assert!(told.contains("already"), "{told}");
-    let kept = SledLedger::open(home.path(), CACHE_BYTES).unwrap();
+    let kept = DiskLedger::open(home.path(), engine, CACHE_BYTES).unwrap();
     assert_eq!(hour_width_ms(&kept), 3_600_000, "and it was left as it is");
 }
 
-fn hour_width_ms(ledger: &SledLedger) -> u64 {
+fn hour_width_ms(ledger: &DiskLedger) -> u64 {
     use kms_host::ledger::Ledger as _;
     ledger.meta().hour_width_ms
 }
 
-#[test]
-fn a_store_that_was_made_and_never_filled_is_no_ledger_yet() {
+async fn a_store_that_was_made_and_never_filled_is_no_ledger_yet(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    drop(Store::open(home.path(), CACHE_BYTES).unwrap());
-    let told = refusal(SledLedger::open(home.path(), CACHE_BYTES));
+    drop(Store::open(home.path(), engine, CACHE_BYTES).unwrap());
+    let told = refusal(DiskLedger::open(home.path(), engine, CACHE_BYTES));
     assert!(told.contains("`kms-host init`"), "{told}");
-    SledLedger::create(home.path(), CACHE_BYTES, hourly()).unwrap();
+    DiskLedger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap();
 }
 
-#[test]
-fn a_newer_or_damaged_ledger_is_refused_by_name() {
+async fn a_newer_or_damaged_ledger_is_refused_by_name(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    drop(SledLedger::create(home.path(), CACHE_BYTES, hourly()).unwrap());
+    drop(DiskLedger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap());
     let whole = hourly().encode(key::META);
 
     let mut newer = whole.clone();
     newer[0] = 2;
-    put_rows(home.path(), vec![(key::META.to_vec(), newer)]);
-    let told = refusal(SledLedger::open(home.path(), CACHE_BYTES));
+    put_rows(home.path(), engine, vec![(key::META.to_vec(), newer)]);
+    let told = refusal(DiskLedger::open(home.path(), engine, CACHE_BYTES));
     assert!(told.contains("format 2 and this release reads 1"), "{told}");
 
     let mut damaged = whole;
     damaged[5] ^= 1;
-    put_rows(home.path(), vec![(key::META.to_vec(), damaged)]);
-    let told = refusal(SledLedger::open(home.path(), CACHE_BYTES));
+    put_rows(home.path(), engine, vec![(key::META.to_vec(), damaged)]);
+    let told = refusal(DiskLedger::open(home.path(), engine, CACHE_BYTES));
     assert!(told.contains("damaged") && told.contains("backup"), "{told}");
     assert!(told.contains(home.path().to_str().unwrap()), "{told}");
 }
 
 /// A thousand machines, each last seen in an hour of its own, change two thousand rows and more: the store takes 256 at
 /// a time.
-#[tokio::test]
-async fn a_batch_of_any_size_is_committed_in_pieces() {
+async fn a_batch_of_any_size_is_committed_in_pieces(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
     let mut machines = Machine::some(1000);
     {
-        let mut world = create(home.path());
+        let mut world = create(engine, home.path());
         world.terms.count_window = 2000 * HOUR;
         ask_hour_by_hour(&mut world, &mut machines).await;
         world.now = world.now + HOUR;
         let told = world.ask_together(&mut machines).await;
         assert_eq!((told.len(), told[999].as_str()), (1000, "lease 2 of 1000"));
     }
-    let mut world = open(home.path());
+    let mut world = open(engine, home.path());
     world.terms.count_window = 2000 * HOUR;
     world.now = START + 1001 * HOUR;
     assert_eq!(world.count().await, 1000);
@@ -115,10 +134,9 @@ async fn a_batch_of_any_size_is_committed_in_pieces() {
 
 /// Machines, each in an hour of its own, go on to later hours while somebody reads: a reading in between would miss
 /// some, or see them twice.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_reading_sees_half_of_a_write() {
+async fn no_reading_sees_half_of_a_write(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    let mut world = create(home.path());
+    let mut world = create(engine, home.path());
     let mut machines = Machine::some(60);
     ask_hour_by_hour(&mut world, &mut machines).await;
     let (ledger, terms) = (Arc::clone(&world.ledger), world.terms);
@@ -149,13 +167,12 @@ async fn ask_hour_by_hour(world: &mut World, machines: &mut [Machine]) {
     }
 }
 
-#[tokio::test]
-async fn a_killed_process_loses_nothing_that_it_has_answered() {
+async fn a_killed_process_loses_nothing_that_it_has_answered(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    drop(create(home.path()));
+    drop(create(engine, home.path()));
     let mut answered = 0;
     for batches in [1, 4, 9] {
-        let mut loader = Loader::start(home.path());
+        let mut loader = Loader::start(engine, home.path());
         for _ in 0..batches {
             answered = loader.answered().expect("the loader is alive");
         }
@@ -164,7 +181,7 @@ async fn a_killed_process_loses_nothing_that_it_has_answered() {
         while let Some(more) = loader.answered() {
             answered = more;
         }
-        let world = open(home.path());
+        let world = open(engine, home.path());
         let recount = world.recount_of(PRODUCT).await;
         let count = world.count().await;
         assert!(answered <= count, "{answered} answered, {count} counted");
@@ -176,15 +193,17 @@ async fn a_killed_process_loses_nothing_that_it_has_answered() {
 /// More than one write of the store.
 const LOAD: usize = 600;
 const DIRECTORY_VARIABLE: &str = "KMS_LEDGER_DIRECTORY";
+const ENGINE_VARIABLE: &str = "KMS_LEDGER_ENGINE";
 
 /// The child of the story: enters new machines until it is killed, and says how many it has answered.
 #[tokio::test]
 #[ignore = "a role that another test starts in a second process"]
 async fn loader() {
-    let Some(directory) = env::var_os(DIRECTORY_VARIABLE) else {
+    let (Some(directory), Ok(name)) = (env::var_os(DIRECTORY_VARIABLE), env::var(ENGINE_VARIABLE)) else {
         return;
     };
-    let world = open(Path::new(&directory));
+    let engine = Engine::ALL.into_iter().find(|engine| engine.name() == name).unwrap();
+    let world = open(engine, Path::new(&directory));
     loop {
         let mut machines = Machine::some(LOAD);
         for machine in &mut machines {
@@ -202,10 +221,11 @@ struct Loader {
 }
 
 impl Loader {
-    fn start(directory: &Path) -> Loader {
+    fn start(engine: Engine, directory: &Path) -> Loader {
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["disk::loader", "--exact", "--ignored", "--nocapture"])
             .env(DIRECTORY_VARIABLE, directory)
+            .env(ENGINE_VARIABLE, engine.name())
             // The test harness talks on stdout; stderr is the child's own.
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

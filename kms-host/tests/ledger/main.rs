@@ -8,14 +8,19 @@
     reason = "a test that unwraps fails, and clippy knows only the functions marked as tests for tests"
 )]
 
-/// Makes two tests of each story, one for each ledger.
+/// Makes a test of each story for each ledger.
 macro_rules! battery {
     ($($story:ident)*) => {
         mod in_memory {
             $(#[tokio::test] async fn $story() { super::$story(crate::world::Kind::Memory).await; })*
         }
-        mod on_disk {
-            $(#[tokio::test] async fn $story() { super::$story(crate::world::Kind::Disk).await; })*
+        mod on_sled {
+            use crate::world::Kind;
+            $(#[tokio::test] async fn $story() { super::$story(Kind::On(store::Engine::Sled)).await; })*
+        }
+        mod on_fjall {
+            use crate::world::Kind;
+            $(#[tokio::test] async fn $story() { super::$story(Kind::On(store::Engine::Fjall)).await; })*
         }
     };
 }

@@ -14,6 +14,7 @@ use shared::count::{Decision, Outcome, Shown, Sighting};
 use shared::ids::{MachineId, Nonce, ProductId};
 use shared::record::RecordState;
 use shared::time::Timestamp;
+use store::Engine;
 
 use crate::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, World};
 
@@ -77,8 +78,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_count_on_disk_is_what_looking_at_every_machine_gives(steps in vec(step(), 1..150)) {
-        run(Kind::Disk, steps);
+    fn the_count_on_sled_is_what_looking_at_every_machine_gives(steps in vec(step(), 1..150)) {
+        run(Kind::On(Engine::Sled), steps);
+    }
+
+    #[test]
+    fn the_count_on_fjall_is_what_looking_at_every_machine_gives(steps in vec(step(), 1..150)) {
+        run(Kind::On(Engine::Fjall), steps);
     }
 }
 

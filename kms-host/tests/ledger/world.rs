@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use kms_host::ledger::{Ledger, MemoryLedger, Recount, SledLedger};
+use kms_host::ledger::{DiskLedger, Ledger, MemoryLedger, Recount};
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::{Decision, Outcome, Sighting, Terms};
@@ -13,7 +13,7 @@ use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce, ProductId};
 use shared::record::Meta;
 use shared::serial::Mark;
 use shared::time::Timestamp;
-use store::{Batch, MAX_BATCH, Store};
+use store::{Batch, Engine, MAX_BATCH, Store};
 use tempfile::TempDir;
 
 pub(crate) const HOUR: Duration = Duration::from_hours(1);
@@ -31,7 +31,7 @@ pub(crate) const START: Timestamp = Timestamp::from_unix_ms(500_000 * 3_600_000 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Memory,
-    Disk,
+    On(Engine),
 }
 
 pub(crate) struct World {
@@ -75,11 +75,11 @@ impl World {
     pub(crate) fn with(kind: Kind, meta: Meta, rows: Vec<(Vec<u8>, Vec<u8>)>) -> World {
         match kind {
             Kind::Memory => World::over(Arc::new(MemoryLedger::with_rows(meta, rows)), None),
-            Kind::Disk => {
+            Kind::On(engine) => {
                 let home = tempfile::tempdir().unwrap();
-                drop(SledLedger::create(home.path(), CACHE_BYTES, meta).unwrap());
-                put_rows(home.path(), rows);
-                let ledger = SledLedger::open(home.path(), CACHE_BYTES).unwrap();
+                drop(DiskLedger::create(home.path(), engine, CACHE_BYTES, meta).unwrap());
+                put_rows(home.path(), engine, rows);
+                let ledger = DiskLedger::open(home.path(), engine, CACHE_BYTES).unwrap();
                 World::over(Arc::new(ledger), Some(home))
             }
         }
@@ -249,8 +249,8 @@ pub(crate) fn told(outcome: &Outcome) -> String {
 }
 
 /// Writes rows into a closed ledger behind its back.
-pub(crate) fn put_rows(directory: &Path, rows: Vec<(Vec<u8>, Vec<u8>)>) {
-    let store = Store::open(directory, CACHE_BYTES).unwrap();
+pub(crate) fn put_rows(directory: &Path, engine: Engine, rows: Vec<(Vec<u8>, Vec<u8>)>) {
+    let store = Store::open(directory, engine, CACHE_BYTES).unwrap();
     for rows in rows.chunks(MAX_BATCH) {
         let mut batch = Batch::new();
         for (key, value) in rows {

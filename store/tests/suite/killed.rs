@@ -1,14 +1,17 @@
 //! A second process holds the store, or dies by SIGKILL in the middle of its work.
 
-use std::env;
 use std::io::Read as _;
-use std::path::Path;
 
-use kms_store::{OpenError, Store};
+use kms_store::{Engine, OpenError, Store};
 
 use crate::world::{
-    CACHE_BYTES, DIRECTORY_VARIABLE, Process, Random, batch, everything, last_batch, loaded, open, seed,
+    CACHE_BYTES, Process, Random, batch, everything, last_batch, loaded, open, open_as_told, seed,
 };
+
+on_every_engine! {
+    a_killed_process_loses_nothing_that_it_acknowledged_and_no_batch_is_halved
+    a_store_in_use_is_refused_by_name_with_the_remedy
+}
 
 const CYCLES: u64 = 5;
 
@@ -16,11 +19,10 @@ const CYCLES: u64 = 5;
 #[test]
 #[ignore = "a role that other tests start in a second process"]
 fn loader() {
-    let Some(directory) = env::var_os(DIRECTORY_VARIABLE) else {
+    let Some(store) = open_as_told() else {
         return;
     };
     let seed = seed();
-    let store = open(Path::new(&directory));
     for number in last_batch(&store) + 1.. {
         store.write(batch(seed, number)).unwrap();
         store.sync().unwrap();
@@ -32,21 +34,19 @@ fn loader() {
 #[test]
 #[ignore = "a role that other tests start in a second process"]
 fn holder() {
-    let Some(directory) = env::var_os(DIRECTORY_VARIABLE) else {
+    let Some(_store) = open_as_told() else {
         return;
     };
-    let _store = open(Path::new(&directory));
     eprintln!("holding");
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
 
-#[test]
-fn a_killed_process_loses_nothing_that_it_acknowledged_and_no_batch_is_halved() {
+fn a_killed_process_loses_nothing_that_it_acknowledged_and_no_batch_is_halved(engine: Engine) {
     let seed = seed();
     let mut random = Random::new(seed);
     let home = tempfile::tempdir().unwrap();
     for cycle in 1..=CYCLES {
-        let mut loader = Process::start("killed::loader", home.path(), seed);
+        let mut loader = Process::start("killed::loader", engine, home.path(), seed);
         let acknowledgements = 1 + random.below(150);
         let mut acknowledged = 0;
         for _ in 0..acknowledgements {
@@ -56,7 +56,7 @@ fn a_killed_process_loses_nothing_that_it_acknowledged_and_no_batch_is_halved() 
         loader.child.kill().unwrap();
 
         // At once, without waiting for the process to be gone: the lock may still be there.
-        let store = open(home.path());
+        let store = open(engine, home.path());
 
         while let Some(line) = loader.line() {
             acknowledged = line.parse().expect("the number of a batch");
@@ -74,18 +74,17 @@ fn a_killed_process_loses_nothing_that_it_acknowledged_and_no_batch_is_halved() 
     }
 }
 
-#[test]
-fn a_store_in_use_is_refused_by_name_with_the_remedy() {
+fn a_store_in_use_is_refused_by_name_with_the_remedy(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    let mut holder = Process::start("killed::holder", home.path(), 0);
+    let mut holder = Process::start("killed::holder", engine, home.path(), 0);
     assert_eq!(holder.line().as_deref(), Some("holding"));
 
-    let error = Store::open(home.path(), CACHE_BYTES).unwrap_err();
+    let error = Store::open(home.path(), engine, CACHE_BYTES).unwrap_err();
 
     assert!(matches!(&error, OpenError::Locked { directory } if directory == home.path()), "{error:?}");
     let told = error.to_string();
     assert!(told.contains(home.path().to_str().unwrap()) && told.contains("stop that process"), "{told}");
     // Its stdin ends, it closes the store, and nothing stands in the way any more.
     drop(holder.child.stdin.take());
-    open(home.path());
+    open(engine, home.path());
 }

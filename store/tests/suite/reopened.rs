@@ -2,9 +2,20 @@
 
 use std::fs;
 
-use kms_store::{Batch, MAX_BATCH, OpenError, Store, WriteError};
+use kms_store::{Batch, Engine, MAX_BATCH, OpenError, Store, WriteError};
 
 use crate::world::{CACHE_BYTES, batch, everything, last_batch, loaded, open, seed};
+
+on_every_engine! {
+    what_was_synced_is_there_after_a_clean_close
+    a_new_store_is_its_owners_alone_and_so_is_every_directory_made_for_it
+    a_creation_that_was_cut_short_is_completed
+    a_directory_that_cannot_be_made_is_named
+    a_batch_of_256_is_written_and_one_of_257_is_refused_whole
+    a_value_too_long_in_the_middle_of_a_batch_keeps_all_of_it_out
+    a_prefix_lists_its_own_records_in_order_and_in_pages
+    a_prefix_of_the_highest_bytes_has_an_end_too
+}
 
 fn batch_of(operations: usize) -> Batch {
     let mut batch = Batch::new();
@@ -18,12 +29,11 @@ fn names(records: impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), kms_store::Rea
     records.map(|record| String::from_utf8(record.unwrap().0).unwrap()).collect()
 }
 
-#[test]
-fn what_was_synced_is_there_after_a_clean_close() {
+fn what_was_synced_is_there_after_a_clean_close(engine: Engine) {
     let seed = seed();
     let home = tempfile::tempdir().unwrap();
     for until in [100, 200, 300] {
-        let store = open(home.path());
+        let store = open(engine, home.path());
         for number in last_batch(&store) + 1..=until {
             store.write(batch(seed, number)).unwrap();
             // Several writes share a sync.
@@ -33,18 +43,17 @@ fn what_was_synced_is_there_after_a_clean_close() {
         }
     }
 
-    let store = open(home.path());
+    let store = open(engine, home.path());
 
     assert_eq!(everything(&store), loaded(seed, 300));
     assert!(store.size_on_disk().unwrap() > 0);
 }
 
-#[test]
-fn a_new_store_is_its_owners_alone_and_so_is_every_directory_made_for_it() {
+fn a_new_store_is_its_owners_alone_and_so_is_every_directory_made_for_it(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
     let directory = home.path().join("data").join("ledger");
 
-    let store = open(&directory);
+    let store = open(engine, &directory);
 
     assert_eq!(everything(&store).len(), 0);
     #[cfg(unix)]
@@ -54,36 +63,33 @@ fn a_new_store_is_its_owners_alone_and_so_is_every_directory_made_for_it() {
     }
 }
 
-#[test]
-fn a_creation_that_was_cut_short_is_completed() {
+fn a_creation_that_was_cut_short_is_completed(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    drop(open(home.path()));
-    // As after a crash before the last step: sled's files are there, the mark is not.
+    drop(open(engine, home.path()));
+    // As after a crash before the last step: the engine's files are there, the mark is not.
     fs::remove_file(home.path().join("mark")).unwrap();
 
-    let store = open(home.path());
+    let store = open(engine, home.path());
     store.write(batch_of(1)).unwrap();
     store.sync().unwrap();
     drop(store);
 
-    assert_eq!(everything(&open(home.path())).len(), 1);
+    assert_eq!(everything(&open(engine, home.path())).len(), 1);
 }
 
-#[test]
-fn a_directory_that_cannot_be_made_is_named() {
+fn a_directory_that_cannot_be_made_is_named(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
     let taken = home.path().join("taken");
     fs::write(&taken, "a file").unwrap();
 
-    let error = Store::open(&taken, CACHE_BYTES).unwrap_err();
+    let error = Store::open(&taken, engine, CACHE_BYTES).unwrap_err();
 
     assert!(matches!(&error, OpenError::Io { directory, .. } if *directory == taken), "{error:?}");
 }
 
-#[test]
-fn a_batch_of_256_is_written_and_one_of_257_is_refused_whole() {
+fn a_batch_of_256_is_written_and_one_of_257_is_refused_whole(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    let store = open(home.path());
+    let store = open(engine, home.path());
 
     let refused = store.write(batch_of(MAX_BATCH + 1)).unwrap_err();
 
@@ -95,10 +101,9 @@ fn a_batch_of_256_is_written_and_one_of_257_is_refused_whole() {
     assert_eq!(everything(&store).len(), MAX_BATCH);
 }
 
-#[test]
-fn a_value_too_long_in_the_middle_of_a_batch_keeps_all_of_it_out() {
+fn a_value_too_long_in_the_middle_of_a_batch_keeps_all_of_it_out(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    let store = open(home.path());
+    let store = open(engine, home.path());
     let mut batch = batch_of(9);
     batch.put("005", vec![0; kms_store::MAX_VALUE_BYTES + 1]);
 
@@ -121,7 +126,7 @@ fn longest_key(number: usize) -> Vec<u8> {
 #[test]
 fn pages_full_of_the_largest_records_stay_in_the_synced_log() {
     let home = tempfile::tempdir().unwrap();
-    let store = open(home.path());
+    let store = open(Engine::Sled, home.path());
     for first in (0..4_096).step_by(MAX_BATCH) {
         let mut batch = Batch::new();
         for number in first..first + MAX_BATCH {
@@ -135,10 +140,9 @@ fn pages_full_of_the_largest_records_stay_in_the_synced_log() {
     store.sync().unwrap();
 }
 
-#[test]
-fn a_prefix_lists_its_own_records_in_order_and_in_pages() {
+fn a_prefix_lists_its_own_records_in_order_and_in_pages(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    let store = open(home.path());
+    let store = open(engine, home.path());
     let mut batch = Batch::new();
     for key in ["a/9", "b", "b/1", "b/2", "b/3", "b0", "c/1"] {
         batch.put(key, "value");
@@ -157,10 +161,9 @@ fn a_prefix_lists_its_own_records_in_order_and_in_pages() {
     assert_eq!(names(store.scan_from(b"b/", b"c")), [""; 0]);
 }
 
-#[test]
-fn a_prefix_of_the_highest_bytes_has_an_end_too() {
+fn a_prefix_of_the_highest_bytes_has_an_end_too(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    let store = open(home.path());
+    let store = open(engine, home.path());
     let mut batch = Batch::new();
     batch.put([0xfe, 0xff], "before");
     batch.put([0xff, 0xff], "first");
@@ -170,4 +173,32 @@ fn a_prefix_of_the_highest_bytes_has_an_end_too() {
     let found: Vec<_> = store.scan_prefix(&[0xff, 0xff]).map(|record| record.unwrap().1).collect();
 
     assert_eq!(found, [b"first".to_vec(), b"last".to_vec()]);
+}
+
+#[test]
+fn a_store_is_not_opened_on_another_engine() {
+    for (kept, asked) in [(Engine::Sled, Engine::Fjall), (Engine::Fjall, Engine::Sled)] {
+        let home = tempfile::tempdir().unwrap();
+        drop(open(kept, home.path()));
+        assert_eq!(Engine::of(home.path()).unwrap(), Some(kept));
+
+        let told = Store::open(home.path(), asked, CACHE_BYTES).unwrap_err().to_string();
+
+        assert!(told.contains(&format!("is kept by {}", kept.name())), "{told}");
+        open(kept, home.path());
+    }
+}
+
+/// Only the rename gives it its name, so what a crash left of its making is in nobody's way.
+#[test]
+fn a_draft_of_fjalls_is_made_anew() {
+    let home = tempfile::tempdir().unwrap();
+    let draft = home.path().join("fjall.new");
+    fs::create_dir_all(draft.join("keyspaces")).unwrap();
+    fs::write(draft.join("0.jnl"), "half a journal").unwrap();
+
+    let store = open(Engine::Fjall, home.path());
+
+    assert_eq!(everything(&store).len(), 0);
+    assert!(!draft.exists());
 }

@@ -8,10 +8,11 @@ use std::io::{BufRead as _, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use kms_store::{Batch, Store};
+use kms_store::{Batch, Engine, Store};
 
 pub(crate) const CACHE_BYTES: u64 = 1 << 20;
 pub(crate) const SEED_VARIABLE: &str = "KMS_STORE_SEED";
+pub(crate) const ENGINE_VARIABLE: &str = "KMS_STORE_CHILD_ENGINE";
 pub(crate) const DIRECTORY_VARIABLE: &str = "KMS_STORE_CHILD_DIRECTORY";
 
 pub(crate) type Records = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -52,8 +53,15 @@ pub(crate) fn seed() -> u64 {
     seed
 }
 
-pub(crate) fn open(directory: &Path) -> Store {
-    Store::open(directory, CACHE_BYTES).unwrap()
+pub(crate) fn open(engine: Engine, directory: &Path) -> Store {
+    Store::open(directory, engine, CACHE_BYTES).unwrap()
+}
+
+/// The store that a child was told to open; nothing when a person runs the role.
+pub(crate) fn open_as_told() -> Option<Store> {
+    let (directory, name) = (env::var_os(DIRECTORY_VARIABLE)?, env::var(ENGINE_VARIABLE).ok()?);
+    let engine = Engine::ALL.into_iter().find(|engine| engine.name() == name).unwrap();
+    Some(open(engine, Path::new(&directory)))
 }
 
 /// The key under which a loaded store keeps the number of its last batch.
@@ -118,10 +126,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(role: &str, directory: &Path, seed: u64) -> Self {
+    pub(crate) fn start(role: &str, engine: Engine, directory: &Path, seed: u64) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
             .args([role, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
             .env(DIRECTORY_VARIABLE, directory)
+            .env(ENGINE_VARIABLE, engine.name())
             .env(SEED_VARIABLE, seed.to_string())
             .stdin(Stdio::piped())
             // The test harness talks on stdout; stderr is the child's own.

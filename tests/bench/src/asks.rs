@@ -14,6 +14,7 @@ use shared::time::Timestamp;
 use world::cores::on_every_core;
 
 /// A machine, and the ask that it is about to make.
+#[derive(Clone)]
 pub(crate) struct Asker {
     key: SecretKey,
     fingerprint: Fingerprint,

@@ -1,36 +1,90 @@
-//! The host under test: the real one, over sled on disk, served on loopback, with the settings that it has by default.
+//! The hosts under test: the real one, with the settings that it has by default, served on loopback, over each ledger.
 //!
 //! Only two things are not as an administrator has them: the threshold is one machine, so that every answer is a lease,
-//! and it lives in this process, so that its share of the processors can be told from the load's.
+//! and it lives in this process, so that its share of the processors can be told from the load's. `sizes` measures hosts
+//! that are processes of their own.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
+use anyhow::Context;
 use kms_host::activate::Parts;
 use kms_host::certificates::{self, Installed};
 use kms_host::clock::SystemClock;
 use kms_host::config::Config;
 use kms_host::home::{HOUR_MS, Home};
-use kms_host::ledger::{Ledger, Recount};
+use kms_host::ledger::{DiskLedger, Engine, Ledger, Recount};
 use kms_host::queue::Queue;
 use kms_host::signer::KeyInMemory;
 use shared::certificate::Roots;
 use shared::envelope::SecretKey;
+use shared::ids::LedgerId;
 use shared::policy::Policy;
+use shared::record::Meta;
 use shared::time::Clock;
+use store::Store;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use world::Shop;
 use world::shop::ORGANISATION;
 
+use crate::log;
 use crate::syncs::CountedSyncs;
 
-/// A vendor's product, a host that is certified for it, and what its machines trust.
+/// What a host keeps its machines on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeper {
+    /// The raw log, as a limit.
+    Log,
+    /// What an administrator can choose.
+    On(Engine),
+}
+
+impl Keeper {
+    /// Every one, the limit first.
+    pub(crate) const ALL: [Keeper; 3] = [Keeper::Log, Keeper::On(Engine::Sled), Keeper::On(Engine::Fjall)];
+
+    /// Its name in tables.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Keeper::Log => "log",
+            Keeper::On(engine) => engine.name(),
+        }
+    }
+
+    /// Makes a ledger.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(crate) fn create(self, path: &Path) -> anyhow::Result<DiskLedger> {
+        let meta = Meta { ledger: LedgerId::from_bytes([7; 16]), hour_width_ms: HOUR_MS, pepper: [7; 32] };
+        Ok(match self {
+            Keeper::Log => DiskLedger::create_in(path, Store::open_with(path, log::open)?, meta)?,
+            Keeper::On(engine) => DiskLedger::create(path, engine, cache_bytes(), meta)?,
+        })
+    }
+}
+
+fn cache_bytes() -> u64 {
+    Config::default().cache_mib << 20
+}
+
+/// A vendor with one product, of which every answer is a lease.
+///
+/// # Errors
+/// The disk refuses.
+pub(crate) fn open_shop(folder: &Path) -> anyhow::Result<Shop> {
+    let policy = Policy { threshold: 1, ..Policy::CLIENT };
+    Shop::open(folder, "Atlas", policy, false)
+}
+
+/// A host that is certified for the product, and what its machines trust.
 pub(crate) struct Site {
-    home: Home,
+    pub(crate) home: Home,
+    pub(crate) keeper: Keeper,
     /// The certificate.
     pub(crate) installed: Installed,
     /// The vendor's roots, as a product has them compiled in.
@@ -50,19 +104,22 @@ pub(crate) struct Running {
 }
 
 impl Site {
-    /// Makes it in an empty folder.
+    /// Makes it, under this name in the folder.
     ///
     /// # Errors
     /// The disk refuses.
-    pub(crate) fn make(folder: &Path) -> anyhow::Result<Site> {
-        let policy = Policy { threshold: 1, ..Policy::CLIENT };
-        let shop = Shop::open(folder, "Atlas", policy, false)?;
-        let home = shop.make_bare_host("host", HOUR_MS)?;
+    pub(crate) fn make(shop: &Shop, folder: &Path, name: &str, keeper: Keeper) -> anyhow::Result<Site> {
+        let home = Home::at(folder.join(name));
+        let engine = match keeper {
+            Keeper::Log => Engine::Sled,
+            Keeper::On(engine) => engine,
+        };
+        home.init(engine, HOUR_MS, &mut rand::rng())?;
         let now = SystemClock::new().now();
         shop.certify(&home, ORGANISATION, now, std::time::Duration::from_hours(365 * 24))?;
         let installed = home.certificates()?.all().next().expect("one was just installed").clone();
         let roots = Roots::new(shop.vendor().roots().iter().map(<[u8; 32]>::as_slice))?;
-        Ok(Site { home, installed, roots })
+        Ok(Site { home, keeper, installed, roots })
     }
 
     /// The host's signing key.
@@ -73,14 +130,22 @@ impl Site {
         Ok(self.home.signing_key()?)
     }
 
+    /// Its ledger; a log begins anew, beside the one that every host has.
+    fn ledger(&self) -> anyhow::Result<DiskLedger> {
+        match self.keeper {
+            Keeper::Log => self.keeper.create(&self.home.path().join("raw-log")),
+            Keeper::On(engine) => Ok(self.home.ledger(engine, cache_bytes())?),
+        }
+    }
+
     /// Starts the host.
     ///
     /// # Errors
     /// Whatever keeps a host from starting.
     pub(crate) fn start(&self, runtime: &Runtime, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
-        let defaults = Config::default();
-        let ledger = Arc::new(CountedSyncs::of(self.home.ledger(defaults.cache_mib << 20)?));
-        let (queue, writer) = Queue::start(ledger.clone(), defaults.queue, runtime.handle().clone())?;
+        let ledger = Arc::new(CountedSyncs::of(self.ledger()?));
+        let capacity = Config::default().queue;
+        let (queue, writer) = Queue::start(ledger.clone(), capacity, runtime.handle().clone())?;
         let parts = Parts {
             certificates: self.home.certificates()?,
             signer: Arc::new(KeyInMemory::new(self.signing_key()?)),
@@ -99,12 +164,24 @@ impl Site {
         })
     }
 
-    /// Opens the ledger of a host that has stopped, and counts its records one by one.
+    /// Counts the records of a host that has stopped, one by one, in its ledger opened again. A log cannot be: what it has
+    /// in memory is counted.
     ///
     /// # Errors
     /// The ledger is not what was written.
-    pub(crate) fn recount(&self, runtime: &Runtime, clock: &dyn Clock) -> anyhow::Result<Recount> {
-        let ledger = self.home.ledger(Config::default().cache_mib << 20)?;
+    pub(crate) fn recount(
+        &self,
+        stopped: Arc<CountedSyncs>,
+        runtime: &Runtime,
+        clock: &dyn Clock,
+    ) -> anyhow::Result<Recount> {
+        let ledger: Arc<dyn Ledger> = match self.keeper {
+            Keeper::Log => stopped,
+            Keeper::On(_) => {
+                Arc::into_inner(stopped).context("somebody still has the ledger")?;
+                Arc::new(self.ledger()?)
+            }
+        };
         let chain = &self.installed.chain;
         let terms = certificates::terms(chain);
         Ok(runtime.block_on(ledger.recount(chain.host().product, &terms, clock.now()))?)
@@ -112,17 +189,16 @@ impl Site {
 }
 
 impl Running {
-    /// Stops it in order.
+    /// Stops it in order, and gives its ledger back.
     ///
     /// # Errors
     /// It did not stop in order.
-    pub(crate) fn stop(self, runtime: &Runtime) -> anyhow::Result<()> {
+    pub(crate) fn stop(self, runtime: &Runtime) -> anyhow::Result<Arc<CountedSyncs>> {
         let Running { ledger, queue, writer, serving, stop, .. } = self;
         stop.cancel();
         runtime.block_on(serving)??;
         queue.close();
         writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?;
-        drop((ledger, queue));
-        Ok(())
+        Ok(ledger)
     }
 }

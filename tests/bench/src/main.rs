@@ -14,6 +14,7 @@ mod steps;
 
 mod echo;
 mod host;
+mod log;
 mod syncs;
 
 mod cpu;
@@ -42,7 +43,7 @@ struct Cli {
     #[arg(long, default_value_t = 1.2, value_parser = seconds)]
     seconds: f64,
     /// Requests in flight; several numbers, several tables.
-    #[arg(long, value_delimiter = ',', default_values_t = [64, 256], value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64, 256, 1024], value_parser = clap::value_parser!(u16).range(1..=1024))]
     in_flight: Vec<u16>,
     /// Connections that carry them, kept open.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -50,20 +51,21 @@ struct Cli {
     /// A directory on the disk to measure; the ledger is made in it and removed again [default: the system's own].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Measure with a fresh connection for every ask, too, as in the field, at the first number of asks in flight.
-    #[arg(long)]
-    fresh: bool,
+    /// The same with a fresh connection for every ask, as in the field; 0 for none.
+    #[arg(long, value_delimiter = ',', default_values_t = [64], value_parser = clap::value_parser!(u16).range(0..=256))]
+    fresh: Vec<u16>,
     /// Write the host's log as it does by default, a line for every answer, to a file beside the ledger.
     #[arg(long)]
     log: bool,
     /// Three short rounds, to see that it works; the figures say little.
-    #[arg(long, conflicts_with_all = ["rounds", "seconds", "in_flight"])]
+    #[arg(long, conflicts_with_all = ["rounds", "seconds", "in_flight", "fresh"])]
     quick: bool,
 }
 
 impl Cli {
     fn plan(self) -> Plan {
         let Cli { rounds, seconds, in_flight, connections, data, fresh, log, quick } = self;
+        let fresh = fresh.into_iter().filter(|in_flight| *in_flight != 0).collect();
         let plan = Plan {
             rounds,
             length: Duration::from_secs_f64(seconds),
@@ -74,7 +76,8 @@ impl Cli {
             log,
         };
         if quick {
-            return Plan { rounds: 3, length: Duration::from_millis(200), in_flight: vec![16], ..plan };
+            let (length, in_flight, fresh) = (Duration::from_millis(200), vec![16], vec![16]);
+            return Plan { rounds: 3, length, in_flight, fresh, ..plan };
         }
         plan
     }

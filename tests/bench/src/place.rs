@@ -44,7 +44,7 @@ impl fmt::Display for Place {
         let Place { system, processor, directory, file_system } = self;
         writeln!(f, "machine  {} cores, {processor}, {system}", cores::available())?;
         let file_system = file_system.as_deref().unwrap_or("unknown");
-        write!(f, "ledger   sled in {}, file system {file_system}", directory.display())
+        write!(f, "ledgers  in {}, file system {file_system}", directory.display())
     }
 }
 

@@ -5,17 +5,20 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 use hdrhistogram::Histogram;
+use kms_host::config::Config;
 
+use crate::host::Keeper;
 use crate::load::Travel;
 use crate::place::Place;
 use crate::rounds::{Plan, Round, SAMPLED, Sample, Service};
 use crate::steps::Step;
 
-const HEAD: [&str; 10] = [
+const HEAD: [&str; 11] = [
     "",
     "per s: median [min..max]",
     "of bare",
     "of signed",
+    "of log",
     "p50 ms",
     "p99 ms",
     "CPU us",
@@ -41,7 +44,10 @@ pub(crate) fn head(plan: &Plan, place: &Place) {
         plan.length.as_millis(),
         plan.connections
     );
-    println!("host     default settings, threshold 1, log {log}; its ledger begins empty");
+    println!(
+        "host     default settings, threshold 1, log {log}; its ledger begins empty, cache {} MiB",
+        Config::default().cache_mib
+    );
 }
 
 /// The rounds at one depth.
@@ -52,7 +58,7 @@ pub(crate) fn table(in_flight: u16, travel: Travel, rounds: &[Round]) {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    for (row, service) in Service::ALL.into_iter().enumerate() {
+    for (row, service) in Service::all().into_iter().enumerate() {
         table.add_row(cells(service, row, rounds));
     }
     let how = match travel {
@@ -72,21 +78,32 @@ pub(crate) fn steps(steps: &[Step]) {
 }
 
 /// What the rows mean, and what was checked.
-pub(crate) fn foot(machines: usize) {
+pub(crate) fn foot(found: &[(Keeper, usize)]) {
+    let found: Vec<_> =
+        found.iter().map(|(keeper, machines)| format!("{machines} on {}", keeper.name())).collect();
     println!(
         "
-bare echo      answers the asks of the next two rows with one fixed lease, unread
+bare echo      answers the asks of new machines with one fixed lease, unread
 signed echo    verifies each ask strictly and signs a lease for it, without a ledger; its ratio shows what is left
-host, new      durable first activations, each of a machine never seen before
-host, renewal  the same machines again, each showing its lease
+on ..., new    durable first activations, each of a machine never seen before, of a host whose ledger is kept so
+..., renewal   the same machines again, each showing its lease
+log            everything in memory and appended to one file: what no ledger can go beyond
 CPU us         processor time of the service alone for one answer; per sync: answers for each sync of the ledger
-checked        every lease of the host and one in {SAMPLED} of the signed echo, after the clock had stopped; the ledger,
-               opened again, has all {machines} machines that were licensed"
+checked        every lease of the hosts and one in {SAMPLED} of the signed echo, after the clock had stopped; the ledgers,
+               opened again (the log: looked at again), have all machines that were licensed: {}",
+        found.join(", ")
     );
 }
 
 fn cells(service: Service, row: usize, rounds: &[Round]) -> Vec<String> {
     let samples = || rounds.iter().map(|round| &round[row]);
+    let services = Service::all();
+    let of_log = match service {
+        Service::BareEcho | Service::SignedEcho => None,
+        Service::Activation(_) => Some(Service::Activation(Keeper::Log)),
+        Service::Renewal(_) => Some(Service::Renewal(Keeper::Log)),
+    };
+    let of_log = of_log.and_then(|log| services.iter().position(|service| *service == log));
     let rates = sorted(samples().map(|sample| sample.per_second));
     let ratio =
         |to: usize| median(&sorted(rounds.iter().map(|round| round[row].per_second / round[to].per_second)));
@@ -96,10 +113,11 @@ fn cells(service: Service, row: usize, rounds: &[Round]) -> Vec<String> {
         samples().map(|sample| sample.cpu.map(|cpu| cpu.as_secs_f64() * 1e6)).collect::<Option<Vec<_>>>();
     let last = &rounds.last().expect("there is at least one round")[row];
     vec![
-        name(service).to_owned(),
+        name(service),
         format!("{:.0} [{:.0}..{:.0}]", median(&rates), rates[0], rates[rates.len() - 1]),
         format!("{:.2}", ratio(0)),
         format!("{:.2}", ratio(1)),
+        of_log.map_or("-".to_owned(), |log| format!("{:.2}", ratio(log))),
         ms(latencies.value_at_quantile(0.5)),
         ms(latencies.value_at_quantile(0.99)),
         cpu.map_or("-".to_owned(), |cpu| format!("{:.1}", median(&sorted(cpu.into_iter())))),
@@ -109,12 +127,12 @@ fn cells(service: Service, row: usize, rounds: &[Round]) -> Vec<String> {
     ]
 }
 
-fn name(service: Service) -> &'static str {
+fn name(service: Service) -> String {
     match service {
-        Service::BareEcho => "bare echo",
-        Service::SignedEcho => "signed echo",
-        Service::Activation => "host, new",
-        Service::Renewal => "host, renewal",
+        Service::BareEcho => "bare echo".to_owned(),
+        Service::SignedEcho => "signed echo".to_owned(),
+        Service::Activation(on) => format!("on {}, new", on.name()),
+        Service::Renewal(on) => format!("on {}, renewal", on.name()),
     }
 }
 

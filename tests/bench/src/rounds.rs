@@ -1,7 +1,8 @@
 //! The plan: every service in turns, round after round, so that what else the machine does falls on all of them alike.
 //!
-//! A round signs the asks of new machines, sends them to the bare echo, to the signed echo and to the host, and then has
-//! the machines that the host licensed renew there. Signing before and verifying after are outside of every measurement.
+//! A round signs the asks of new machines, sends them to the bare echo, to the signed echo and to a host over each ledger,
+//! and has the machines that a host licensed renew there. Signing before and verifying after are outside of every
+//! measurement.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::asks::{self, Asker};
 use crate::echo::{self, Bare, Signed};
-use crate::host::{Running, Site};
+use crate::host::{self, Keeper, Running, Site};
 use crate::load::{Connections, Load, Run, Travel};
 use crate::report;
 use crate::verify::{self, Judge};
@@ -37,6 +38,9 @@ const ASKS_MAX: usize = 500_000;
 /// Of the signed echo's leases, one in so many is verified. Of the host's every one is.
 pub(crate) const SAMPLED: usize = 16;
 
+/// Requests in flight while everything warms up.
+const WARM_IN_FLIGHT: u16 = 64;
+
 /// The threads of the load, told by this name from those of the services.
 const LOAD_THREADS: &str = "load";
 
@@ -47,8 +51,8 @@ pub(crate) struct Plan {
     pub(crate) length: Duration,
     /// A table for each.
     pub(crate) in_flight: Vec<u16>,
-    /// Whether there is a table for fresh connections, too, at the first of these.
-    pub(crate) fresh: bool,
+    /// A table for each with fresh connections.
+    pub(crate) fresh: Vec<u16>,
     pub(crate) connections: u16,
     /// Where the ledger is made.
     pub(crate) data: Option<PathBuf>,
@@ -61,13 +65,16 @@ pub(crate) struct Plan {
 pub(crate) enum Service {
     BareEcho,
     SignedEcho,
-    Activation,
-    Renewal,
+    Activation(Keeper),
+    Renewal(Keeper),
 }
 
 impl Service {
-    pub(crate) const ALL: [Service; 4] =
-        [Service::BareEcho, Service::SignedEcho, Service::Activation, Service::Renewal];
+    /// All of them, in the order of a round.
+    pub(crate) fn all() -> Vec<Service> {
+        let hosts = Keeper::ALL.into_iter().flat_map(|on| [Service::Activation(on), Service::Renewal(on)]);
+        [Service::BareEcho, Service::SignedEcho].into_iter().chain(hosts).collect()
+    }
 }
 
 /// One measurement of one service.
@@ -82,8 +89,8 @@ pub(crate) struct Sample {
     pub(crate) answer_bytes: usize,
 }
 
-/// Every service once, in the order of [`Service::ALL`].
-pub(crate) type Round = [Sample; 4];
+/// Every service once, in the order of [`Service::all`].
+pub(crate) type Round = Vec<Sample>;
 
 /// Measures, prints, and checks at the end that the disk has what was acknowledged.
 ///
@@ -98,33 +105,38 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
     }
     report::head(plan, &place::Place::of(folder.path()));
     let mut bench = Bench::start(plan, folder.path())?;
-    bench.round(plan.in_flight[0], Travel::Kept, plan.length / 4).context("warming up")?;
+    bench.round(WARM_IN_FLIGHT, Travel::Kept, plan.length / 4).context("warming up")?;
     let kept = plan.in_flight.iter().map(|in_flight| (*in_flight, Travel::Kept));
-    let fresh = plan.fresh.then_some((plan.in_flight[0], Travel::Fresh));
+    let fresh = plan.fresh.iter().map(|in_flight| (*in_flight, Travel::Fresh));
     for (in_flight, travel) in kept.chain(fresh) {
         let rounds: anyhow::Result<Vec<Round>> =
             (0..plan.rounds).map(|_| bench.round(in_flight, travel, plan.length)).collect();
         report::table(in_flight, travel, &rounds?);
     }
-    report::steps(&steps::measure(&bench.site, &bench.loading, &bench.clock, folder.path())?);
-    let machines = bench.finish()?;
-    report::foot(machines);
+    report::steps(&steps::measure(&bench.hosts[0].site, &bench.loading, &bench.clock, folder.path())?);
+    report::foot(&bench.finish()?);
     Ok(())
 }
 
 /// The services, the connections to them, and what has come of it so far.
 struct Bench {
-    site: Site,
-    host: Running,
+    hosts: Vec<Served>,
     clock: Arc<dyn Clock>,
     serving: Runtime,
     loading: Runtime,
     echoed: proto::v1::ActivateResponse,
     to_bare: Connections,
     to_signed: Connections,
-    to_host: Connections,
-    /// The fastest that the host was so far.
+    /// The fastest that any host was so far.
     fastest_per_s: f64,
+}
+
+/// A host that is measured.
+struct Served {
+    site: Site,
+    running: Running,
+    connections: Connections,
+    /// How many hold a lease of it.
     machines: usize,
 }
 
@@ -133,73 +145,87 @@ impl Bench {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let serving = Builder::new_multi_thread().enable_all().thread_name("serve").build()?;
         let loading = Builder::new_multi_thread().enable_all().thread_name(LOAD_THREADS).build()?;
-        let site = Site::make(folder)?;
-        let host = site.start(&serving, clock.clone())?;
+        let open = |address| loading.block_on(Connections::open(address, plan.connections));
+        let shop = host::open_shop(folder)?;
+        let mut hosts = Vec::new();
+        for keeper in Keeper::ALL {
+            let site = Site::make(&shop, folder, &format!("host-on-{}", keeper.name()), keeper)?;
+            let running = site.start(&serving, clock.clone())?;
+            let connections = open(running.address)?;
+            hosts.push(Served { site, running, connections, machines: 0 });
+        }
+        let signs = &hosts[0].site;
         let signed =
-            Signed { key: site.signing_key()?, installed: site.installed.clone(), clock: clock.clone() };
+            Signed { key: signs.signing_key()?, installed: signs.installed.clone(), clock: clock.clone() };
         let echoed = some_lease(&signed, &*clock)?;
         let stop = CancellationToken::new();
         let bare = serving.block_on(echo::serve(Bare(echoed.clone()), stop.clone()))?;
         let signed = serving.block_on(echo::serve(signed, stop))?;
-        let open = |address| loading.block_on(Connections::open(address, plan.connections));
-        let (to_bare, to_signed, to_host) = (open(bare)?, open(signed)?, open(host.address)?);
-        let (fastest_per_s, machines) = (FIRST_GUESS_PER_S, 0);
-        Ok(Bench {
-            site,
-            host,
-            clock,
-            serving,
-            loading,
-            echoed,
-            to_bare,
-            to_signed,
-            to_host,
-            fastest_per_s,
-            machines,
-        })
+        let (to_bare, to_signed) = (open(bare)?, open(signed)?);
+        let fastest_per_s = FIRST_GUESS_PER_S;
+        Ok(Bench { hosts, clock, serving, loading, echoed, to_bare, to_signed, fastest_per_s })
     }
 
     /// Each service once.
     fn round(&mut self, in_flight: u16, travel: Travel, length: Duration) -> anyhow::Result<Round> {
-        let product = self.site.installed.chain.host().product;
+        let measuring = Measuring { in_flight, travel, length };
+        let product = self.hosts[0].site.installed.chain.host().product;
         let new = Arc::new(asks::first(self.asks_for(length), product, self.clock.now()));
 
-        let (bare, run) = self.measure(&self.to_bare, &new, in_flight, travel, length, true)?;
+        let (bare, run) = self.measure(&self.to_bare, &new, measuring, None)?;
         verify::same(&run, &self.echoed).context("the bare echo")?;
 
-        let (signed, run) = self.measure(&self.to_signed, &new, in_flight, travel, length, true)?;
-        verify::sample(&run, SAMPLED, &new, &self.judge()).context("the signed echo")?;
+        let (signed, run) = self.measure(&self.to_signed, &new, measuring, None)?;
+        verify::sample(&run, SAMPLED, &new, &self.judge(&self.hosts[0].site)).context("the signed echo")?;
 
-        let (activation, run) = self.measure(&self.to_host, &new, in_flight, travel, length, false)?;
-        let new = Arc::into_inner(new).expect("the tasks that sent them have ended");
-        let licensed = verify::all(&run, new, &self.judge()).context("the host")?;
-        self.machines += licensed.len();
-
-        let known = Arc::new(asks::renewals(licensed, self.clock.now()));
-        let (renewal, run) = self.measure(&self.to_host, &known, in_flight, travel, length, false)?;
-        let known = Arc::into_inner(known).expect("the tasks that sent them have ended");
-        verify::all(&run, known, &self.judge()).context("the host, renewing")?;
-
-        self.fastest_per_s = self.fastest_per_s.max(activation.per_second).max(renewal.per_second);
-        Ok([bare, signed, activation, renewal])
+        let mut round = vec![bare, signed];
+        for host in 0..self.hosts.len() {
+            // No host has seen them yet.
+            let pair = self.measure_host(host, (*new).clone(), measuring);
+            round.extend(pair.with_context(|| self.hosts[host].site.keeper.name())?);
+        }
+        Ok(round)
     }
 
+    /// The host with new machines, and then with those that it licensed.
+    fn measure_host(
+        &mut self,
+        host: usize,
+        new: Vec<Asker>,
+        measuring: Measuring,
+    ) -> anyhow::Result<[Sample; 2]> {
+        let Served { site, running, connections, .. } = &self.hosts[host];
+        let new = Arc::new(new);
+        let (activation, run) = self.measure(connections, &new, measuring, Some(running))?;
+        let new = Arc::into_inner(new).expect("the tasks that sent them have ended");
+        let licensed = verify::all(&run, new, &self.judge(site)).context("new machines")?;
+        let machines = licensed.len();
+
+        let known = Arc::new(asks::renewals(licensed, self.clock.now()));
+        let (renewal, run) = self.measure(connections, &known, measuring, Some(running))?;
+        let known = Arc::into_inner(known).expect("the tasks that sent them have ended");
+        verify::all(&run, known, &self.judge(site)).context("renewals")?;
+
+        self.fastest_per_s = self.fastest_per_s.max(activation.per_second).max(renewal.per_second);
+        self.hosts[host].machines += machines;
+        Ok([activation, renewal])
+    }
+
+    /// Over and over to an echo, which remembers nothing; to a host each ask once.
     fn measure(
         &self,
         to: &Connections,
         askers: &Arc<Vec<Asker>>,
-        in_flight: u16,
-        travel: Travel,
-        length: Duration,
-        over_and_over: bool,
+        Measuring { in_flight, travel, length }: Measuring,
+        host: Option<&Running>,
     ) -> anyhow::Result<(Sample, Run)> {
-        let load = Load { askers: askers.clone(), over_and_over, in_flight, travel, length };
-        let (cpu, syncs) = (cpu::spent_except_by(LOAD_THREADS), self.host.ledger.syncs());
+        let load = Load { askers: askers.clone(), over_and_over: host.is_none(), in_flight, travel, length };
+        let syncs = || host.map_or(0, |host| host.ledger.syncs());
+        let (cpu, before) = (cpu::spent_except_by(LOAD_THREADS), syncs());
         let run = self.loading.block_on(to.send(load, self.clock.clone()))?;
         let cpu =
             cpu::spent_except_by(LOAD_THREADS).zip(cpu).map(|(after, before)| after.saturating_sub(before));
-        let syncs = self.host.ledger.syncs() - syncs;
-        Ok((sample(&run, askers, cpu, syncs)?, run))
+        Ok((sample(&run, askers, cpu, syncs() - before)?, run))
     }
 
     fn asks_for(&self, length: Duration) -> usize {
@@ -212,22 +238,35 @@ impl Bench {
         wanted.clamp(1, ASKS_MAX)
     }
 
-    fn judge(&self) -> Judge<'_> {
-        Judge { chain: &self.site.installed.chain, roots: &self.site.roots, now: self.clock.now() }
+    fn judge<'a>(&self, site: &'a Site) -> Judge<'a> {
+        Judge { chain: &site.installed.chain, roots: &site.roots, now: self.clock.now() }
     }
 
-    /// Stops the host, opens its ledger again and counts: every machine that holds a lease is on the disk.
-    fn finish(self) -> anyhow::Result<usize> {
-        let Bench { site, host, clock, serving, to_host, machines, .. } = self;
-        drop(to_host);
-        host.stop(&serving)?;
-        let counted = site.recount(&serving, &*clock)?.counted;
-        ensure!(
-            u64::try_from(machines) == Ok(counted),
-            "{machines} machines hold leases, and the ledger has {counted}"
-        );
-        Ok(machines)
+    /// Stops every host, opens its ledger again and counts: every machine that holds a lease is on the disk.
+    fn finish(self) -> anyhow::Result<Vec<(Keeper, usize)>> {
+        let Bench { hosts, clock, serving, .. } = self;
+        let mut found = Vec::new();
+        for Served { site, running, connections, machines } in hosts {
+            drop(connections);
+            let ledger = running.stop(&serving)?;
+            let counted = site.recount(ledger, &serving, &*clock)?.counted;
+            ensure!(
+                u64::try_from(machines) == Ok(counted),
+                "{machines} machines hold leases, and the ledger on {} has {counted}",
+                site.keeper.name()
+            );
+            found.push((site.keeper, machines));
+        }
+        Ok(found)
     }
+}
+
+/// How one service is measured.
+#[derive(Clone, Copy)]
+struct Measuring {
+    in_flight: u16,
+    travel: Travel,
+    length: Duration,
 }
 
 fn sample(run: &Run, askers: &[Asker], cpu: Option<Duration>, syncs: u64) -> anyhow::Result<Sample> {

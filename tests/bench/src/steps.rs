@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use kms_host::certificates;
-use kms_host::ledger::{Ledger, MemoryLedger, SledLedger};
+use kms_host::ledger::{Ledger, MemoryLedger};
 use prost::Message;
 use proto::v1::{ActivateRequest, ActivateResponse, Answer};
 use shared::ask::Ask;
@@ -24,15 +24,13 @@ use tokio::runtime::Runtime;
 
 use crate::asks;
 use crate::echo::Signed;
-use crate::host::Site;
+use crate::host::{Keeper, Site};
 
 /// Asks for one step: enough that a step of a microsecond is seen by a clock of one.
 const ASKS: usize = 4_000;
 
 /// Sightings in one batch of the ledger: what a batch has with 64 asks in flight here, and what a crowd would make.
 const BATCHES: [usize; 2] = [10, 128];
-
-const CACHE_BYTES: u64 = 64 << 20;
 
 /// A step and what it takes for one answer.
 pub(crate) struct Step {
@@ -75,15 +73,12 @@ pub(crate) fn measure(
             runtime,
         )?;
     }
-    for batch in BATCHES {
-        let disk = SledLedger::create(&folder.join(format!("steps-{batch}")), CACHE_BYTES, meta())?;
-        steps.ledger(
-            &format!("decide, write and sync, in batches of {batch}"),
-            &disk,
-            &sightings,
-            batch,
-            runtime,
-        )?;
+    for keeper in Keeper::ALL {
+        for batch in BATCHES {
+            let disk = keeper.create(&folder.join(format!("steps-{}-{batch}", keeper.name())))?;
+            let name = format!("decide, write and sync on {}, in batches of {batch}", keeper.name());
+            steps.ledger(&name, &disk, &sightings, batch, runtime)?;
+        }
     }
     let payloads = steps.each("compose the lease", &asks, |ask| signer.compose(ask));
     let signed = steps

@@ -98,15 +98,17 @@ mod tests {
     use super::*;
     use crate::asks;
     use crate::echo::Signed;
-    use crate::host::Site;
+    use crate::host::{self, Keeper, Site};
     use kms_host::clock::SystemClock;
+    use kms_host::ledger::Engine;
     use shared::ask::Ask;
     use shared::time::Clock;
 
     /// Two machines, and what the first of them is answered with. Says how the answer is judged.
     fn check(tamper: impl FnOnce(&mut ActivateResponse), asked_by: usize, wanted: &str) {
         let folder = tempfile::tempdir().unwrap();
-        let site = Site::make(folder.path()).unwrap();
+        let shop = host::open_shop(folder.path()).unwrap();
+        let site = Site::make(&shop, folder.path(), "host", Keeper::On(Engine::Sled)).unwrap();
         let clock = Arc::new(SystemClock::new());
         let (product, now) = (site.installed.chain.host().product, clock.now());
         let askers = asks::first(2, product, now);

@@ -1,4 +1,4 @@
-//! The ledger on disk, over `kms-store`: what it has answered survives a crash.
+//! The ledger on disk, over `kms-store` and whichever engine: what it has answered survives a crash.
 //!
 //! [`Store`] makes batches atomic and syncs durable, and stops for good after one that failed. Left to this file: cutting
 //! a batch of sightings into writes that the store takes, one sync before anybody is told, and threads for long reads.
@@ -13,7 +13,7 @@ use shared::count::{self, Outcome, Rows as _, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
 use shared::record::{FORMAT_VERSION, Meta, Record, key};
 use shared::time::Timestamp;
-use store::{Batch, MAX_BATCH, Store};
+use store::{Batch, Engine, MAX_BATCH, Store};
 use tokio::task;
 
 use super::overlay::{Base, CHANGES_A_SIGHTING, Changes, Entry, Overlay};
@@ -24,7 +24,7 @@ use super::{Ledger, LedgerError, OpenError, Page, Reading, Recount, Restored, re
 /// [`apply`](Ledger::apply) and [`settle`](Ledger::settle) block until the disk has answered: only the queue's thread
 /// calls them. Reads of one row block too, for less than it would take to hand them to another thread; everything
 /// longer runs on the runtime's threads for blocking work.
-pub struct SledLedger {
+pub struct DiskLedger {
     disk: Arc<Disk>,
     /// The first fatal error. It stays, whatever the disk says later.
     failed: OnceLock<LedgerError>,
@@ -38,13 +38,25 @@ struct Disk {
     whole: RwLock<()>,
 }
 
-impl SledLedger {
-    /// Makes a new ledger, durable on return, with about so many bytes of cache.
+impl DiskLedger {
+    /// Makes a new ledger on this engine, durable on return, with about so many bytes of cache.
     ///
     /// # Errors
     /// [`OpenError::Exists`] where there is one already; it stays as it is.
-    pub fn create(path: &Path, cache_bytes: u64, meta: Meta) -> Result<SledLedger, OpenError> {
-        let store = Store::open(path, cache_bytes)?;
+    pub fn create(
+        path: &Path,
+        engine: Engine,
+        cache_bytes: u64,
+        meta: Meta,
+    ) -> Result<DiskLedger, OpenError> {
+        DiskLedger::create_in(path, Store::open(path, engine, cache_bytes)?, meta)
+    }
+
+    /// As [`create`](DiskLedger::create), in a store that was just opened at `path`.
+    ///
+    /// # Errors
+    /// [`OpenError::Exists`] where it holds anything.
+    pub fn create_in(path: &Path, store: Store, meta: Meta) -> Result<DiskLedger, OpenError> {
         // Anything counts: rows without a meta row are a damaged ledger, and somebody may want to save it.
         if !store.scan(&[], None, 1)?.is_empty() {
             let directory = path.to_owned();
@@ -54,20 +66,20 @@ impl SledLedger {
         batch.put(key::META, meta.encode(key::META));
         store.write(batch).map_err(LedgerError::from)?;
         store.sync().map_err(LedgerError::from)?;
-        Ok(SledLedger::over(store, meta))
+        Ok(DiskLedger::over(store, meta))
     }
 
     /// Opens a ledger that was made before.
     ///
     /// # Errors
     /// [`OpenError`] names the directory and the remedy; nothing is ever replaced by an empty ledger.
-    pub fn open(path: &Path, cache_bytes: u64) -> Result<SledLedger, OpenError> {
+    pub fn open(path: &Path, engine: Engine, cache_bytes: u64) -> Result<DiskLedger, OpenError> {
         let directory = path.to_owned();
         // The store makes what is not there, and a directory may be empty because its disk is not mounted.
         if is_empty(path).map_err(|source| OpenError::Io { directory: path.to_owned(), source })? {
             return Err(OpenError::Missing { directory });
         }
-        let store = Store::open(path, cache_bytes)?;
+        let store = Store::open(path, engine, cache_bytes)?;
         let Some(value) = store.read(key::META)? else {
             return Err(if store.scan(&[], None, 1)?.is_empty() {
                 OpenError::Missing { directory }
@@ -76,7 +88,7 @@ impl SledLedger {
             });
         };
         match Meta::decode(key::META, &value) {
-            Ok(meta) => Ok(SledLedger::over(store, meta)),
+            Ok(meta) => Ok(DiskLedger::over(store, meta)),
             Err(_) => Err(match value.first() {
                 Some(found) if FORMAT_VERSION < *found => {
                     OpenError::Newer { directory, found: *found, known: FORMAT_VERSION }
@@ -86,9 +98,9 @@ impl SledLedger {
         }
     }
 
-    fn over(store: Store, meta: Meta) -> SledLedger {
+    fn over(store: Store, meta: Meta) -> DiskLedger {
         let whole = RwLock::new(());
-        SledLedger { disk: Arc::new(Disk { store, meta, whole }), failed: OnceLock::new() }
+        DiskLedger { disk: Arc::new(Disk { store, meta, whole }), failed: OnceLock::new() }
     }
 
     /// Runs a write, unless one has failed before, and remembers if this one does.
@@ -116,7 +128,7 @@ impl SledLedger {
 }
 
 #[async_trait]
-impl Ledger for SledLedger {
+impl Ledger for DiskLedger {
     fn meta(&self) -> &Meta {
         &self.disk.meta
     }

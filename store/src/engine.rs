@@ -1,0 +1,134 @@
+//! What a store stands on: an engine that keeps ordered keys and values in a directory.
+//!
+//! An engine only keeps. That a sync is never tried again, that an opened store has every record that was acknowledged,
+//! limits, locks that a killed process still holds: all that stands once, in `store.rs` and `opening.rs`, for every
+//! engine. Read next: `engine/sled.rs`, and `engine/fjall.rs` beside it.
+
+use std::fs;
+use std::io;
+use std::ops::Bound;
+use std::path::Path;
+
+use crate::batch::Batch;
+use crate::store::Record;
+
+mod fjall;
+mod sled;
+
+/// The engines that come with this crate. A store is made with one and stays with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// sled 0.34: a tree over one log-structured file.
+    Sled,
+    /// fjall 3: a log-structured merge tree over a journal.
+    Fjall,
+}
+
+impl Engine {
+    /// Every engine.
+    pub const ALL: [Engine; 2] = [Engine::Sled, Engine::Fjall];
+
+    /// Its name, as configurations and messages have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Engine::Sled => "sled",
+            Engine::Fjall => "fjall",
+        }
+    }
+
+    /// The engine whose files are in a directory; none where there are none.
+    ///
+    /// # Errors
+    /// The operating system refused to look.
+    pub fn of(directory: &Path) -> io::Result<Option<Engine>> {
+        let has = |names: &[&str]| names.iter().map(|name| fs::exists(directory.join(name))).find(not_absent);
+        for engine in Engine::ALL {
+            if let Some(found) = has(engine.files()) {
+                return found.map(|_| Some(engine));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Opens its part of the directory, or makes it.
+    pub(crate) fn open(self, directory: &Path, marked: bool, cache_bytes: u64) -> Result<Opened, Fault> {
+        match self {
+            Engine::Sled => sled::open(directory, marked, cache_bytes),
+            Engine::Fjall => fjall::open(directory, marked, cache_bytes),
+        }
+    }
+
+    /// Names in a directory that only this engine gives.
+    const fn files(self) -> &'static [&'static str] {
+        match self {
+            Engine::Sled => sled::FILES,
+            Engine::Fjall => fjall::FILES,
+        }
+    }
+}
+
+fn not_absent(found: &io::Result<bool>) -> bool {
+    !matches!(found, Ok(false))
+}
+
+/// Ordered keys and values in a directory, as a [`Store`](crate::Store) needs them.
+///
+/// Dropping it closes it. It may panic on damage: the store catches that.
+pub trait Backing: Send + Sync {
+    /// The value under a key.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// The records from this key on, in the order of the keys' bytes.
+    fn scan(&self, start: Bound<&[u8]>) -> Records;
+
+    /// Applies a batch whole or, after a crash, not at all. A batch is never there after a crash that took an earlier one.
+    ///
+    /// # Errors
+    /// Nothing may be written any more.
+    fn write(&self, batch: Batch) -> io::Result<()>;
+
+    /// Returns once everything that was written is on the disk, and behind it this number.
+    ///
+    /// # Errors
+    /// Nothing may be written any more.
+    fn sync(&self, number: u64) -> io::Result<()>;
+
+    /// Bytes that its files take, free space inside them included.
+    fn size_on_disk(&self) -> Result<u64, Fault>;
+}
+
+/// Records, until the first that cannot be read.
+pub type Records = Box<dyn Iterator<Item = Result<Record, Fault>> + Send>;
+
+/// A backing that was just opened. All that it shows is on the disk, and so are the names of its files.
+pub struct Opened {
+    /// Where records are kept.
+    pub backing: Box<dyn Backing>,
+    /// The number that came with the last sync that it still has; 0 when there was none.
+    pub syncs: u64,
+}
+
+/// What an engine says when it cannot open or read.
+#[derive(Debug)]
+pub enum Fault {
+    /// Another process has it open.
+    Locked,
+    /// What is there is not what was written: what is wrong with it.
+    Damaged(String),
+    /// The operating system refused.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Fault {
+    /// A file that ends too early, that is not there, or that sends an engine to a place that no file has, is damage and
+    /// not a failing disk.
+    fn from(error: io::Error) -> Fault {
+        use io::ErrorKind::{AlreadyExists, InvalidData, InvalidInput, NotFound, UnexpectedEof};
+        match error.kind() {
+            UnexpectedEof | NotFound | AlreadyExists | InvalidInput | InvalidData => {
+                Fault::Damaged(error.to_string())
+            }
+            _ => Fault::Io(error),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! sled 0.34: a file `db` that grows like a log and is reused inside, beside `conf`, `blobs` and snapshots.
+//!
+//! Its own flush does not reach the disk on Linux, so a sync here ends with fdatasync of `db`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::Bound;
+use std::path::Path;
+
+use super::{Backing, Fault, Opened, Records};
+use crate::batch::Batch;
+use crate::file::{self, FileError};
+use crate::mark::SYNCS_KEY;
+
+/// What tells its directories.
+pub(super) const FILES: &[&str] = &["db", "conf"];
+
+/// The tree that holds the number of the last sync, apart from the caller's keys.
+const SYNCS_TREE: &str = "kms-store";
+
+/// How sled 0.34.7 words the one error that means "locked"; its kind is only `Other`.
+const LOCKED: &str = "could not acquire lock";
+
+/// sled panics below 256 bytes and crawls long before that.
+const LEAST_CACHE_BYTES: u64 = 1 << 20;
+
+struct Sled {
+    db: sled::Db,
+    syncs: sled::Tree,
+    /// sled's own file, opened when the store was and never again: Linux reports a failed write-back only to
+    /// descriptors that were open when it happened.
+    file: File,
+}
+
+pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<Opened, Fault> {
+    if marked {
+        // Before sled, which would put an empty file in the place of one that is gone.
+        check_file(directory)?;
+    }
+    let db = sled::Config::new()
+        .path(directory)
+        .cache_capacity(cache_bytes.max(LEAST_CACHE_BYTES))
+        // Syncing is ours alone. sled's own timer would only compete with it.
+        .flush_every_ms(None)
+        .open()
+        .map_err(fault)?;
+    let syncs_tree = db.open_tree(SYNCS_TREE).map_err(fault)?;
+    let syncs = read_syncs(&syncs_tree)?;
+    let file = OpenOptions::new().read(true).write(true).open(directory.join("db"))?;
+    make_opening_durable(directory, &db, &file)?;
+    let backing = Box::new(Sled { db, syncs: syncs_tree, file });
+    Ok(Opened { backing, syncs })
+}
+
+impl Backing for Sled {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.db.get(key).map_err(fault)?.map(|bytes| bytes.to_vec()))
+    }
+
+    fn scan(&self, start: Bound<&[u8]>) -> Records {
+        let records = self.db.range::<&[u8], _>((start, Bound::Unbounded));
+        Box::new(records.map(|record| match record {
+            Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
+            Err(error) => Err(fault(error)),
+        }))
+    }
+
+    fn write(&self, batch: Batch) -> io::Result<()> {
+        let mut to_apply = sled::Batch::default();
+        for (key, value) in batch.into_operations() {
+            match value {
+                Some(value) => to_apply.insert(key, value),
+                None => to_apply.remove(key),
+            }
+        }
+        Ok(self.db.apply_batch(to_apply)?)
+    }
+
+    fn sync(&self, number: u64) -> io::Result<()> {
+        // 1. The number of this sync goes into sled's log behind all that it covers.
+        self.syncs.insert(SYNCS_KEY, &number.to_be_bytes())?;
+        // 2. sled hands its log to the kernel.
+        self.db.flush()?;
+        // 3. The kernel hands it to the disk. sled's own call does not reach that far.
+        self.file.sync_data()
+    }
+
+    fn size_on_disk(&self) -> Result<u64, Fault> {
+        self.db.size_on_disk().map_err(fault)
+    }
+}
+
+/// Refuses a store whose log is gone or empty: a store that has a mark has at least one segment.
+fn check_file(directory: &Path) -> Result<(), Fault> {
+    match fs::metadata(directory.join("db")) {
+        Ok(db) if db.len() == 0 => Err(Fault::Damaged("its file `db` is empty".to_owned())),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Fault::Damaged("its file `db` is missing".to_owned()))
+        }
+        Err(error) => Err(Fault::Io(error)),
+    }
+}
+
+/// The number of the last sync in sled's log, 0 when there was none.
+fn read_syncs(tree: &sled::Tree) -> Result<u64, Fault> {
+    let Some(bytes) = tree.get(SYNCS_KEY).map_err(fault)? else {
+        return Ok(0);
+    };
+    let number = bytes.as_ref().try_into();
+    number.map(u64::from_be_bytes).map_err(|_| {
+        Fault::Damaged(format!("the number of its last sync has {} bytes instead of 8", bytes.len()))
+    })
+}
+
+/// Syncs what sled did while it opened: it may have shown us records that a killed process left in the page
+/// cache, and may have made files or renamed a snapshot into place.
+fn make_opening_durable(directory: &Path, db: &sled::Db, file: &File) -> io::Result<()> {
+    db.flush()?;
+    file.sync_all()?;
+    File::open(directory.join("conf"))?.sync_all()?;
+    file::sync_dir(&directory.join("blobs")).map_err(FileError::into_io)?;
+    file::sync_dir(directory).map_err(FileError::into_io)
+}
+
+/// What sled says, without its empty backtrace.
+fn fault(error: sled::Error) -> Fault {
+    match error {
+        sled::Error::Io(error) if error.to_string().contains(LOCKED) => Fault::Locked,
+        sled::Error::Io(error) => error.into(),
+        sled::Error::Corruption { at: Some(place), .. } => {
+            Fault::Damaged(format!("its log is not readable at {place:?}"))
+        }
+        sled::Error::Corruption { .. } => {
+            Fault::Damaged("its log or the snapshot of it is not readable".to_owned())
+        }
+        other => Fault::Damaged(other.to_string()),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// `/dev/null` takes any write and refuses every fdatasync: the nearest thing to a broken disk that needs none.
+    /// It shows that a sync reaches fdatasync, on the descriptor that is held, and heeds its answer.
+    #[test]
+    fn a_sync_heeds_what_fdatasync_of_the_held_file_says() {
+        let home = tempfile::tempdir().unwrap();
+        let db = sled::Config::new().path(home.path()).flush_every_ms(None).open().unwrap();
+        let syncs = db.open_tree(SYNCS_TREE).unwrap();
+        let file = File::options().write(true).open("/dev/null").unwrap();
+        let mut sled = Sled { db, syncs, file };
+        sled.sync(1).unwrap_err();
+        sled.file = File::options().write(true).open(home.path().join("db")).unwrap();
+        sled.sync(2).unwrap();
+    }
+}

@@ -1,0 +1,150 @@
+//! What a store on fjall does when its files are not what it wrote: each file in turn, in each way.
+//!
+//! It has every record, or it refuses, or it says of what it cannot read that it cannot. It never gives another value,
+//! and a store that has lost a record that was acknowledged never looks whole.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use kms_store::{Batch, Engine, MAX_VALUE_BYTES, OpenError, ReadError, Store};
+
+use crate::damaged::copy;
+use crate::world::{CACHE_BYTES, Random, Records, everything, open, seed};
+
+/// Enough that fjall has folded most of it into tables, and some is in the journal alone.
+const BATCHES: u64 = 45;
+const PER_BATCH: u64 = 100;
+
+/// A closed store, and what it holds.
+fn original() -> &'static (tempfile::TempDir, Records) {
+    static ORIGINAL: OnceLock<(tempfile::TempDir, Records)> = OnceLock::new();
+    ORIGINAL.get_or_init(|| {
+        let home = tempfile::tempdir().unwrap();
+        let mut random = Random::new(21_688);
+        let mut records = Records::new();
+        let store = open(Engine::Fjall, home.path());
+        for _ in 0..BATCHES {
+            let mut batch = Batch::new();
+            for _ in 0..PER_BATCH {
+                let key = format!("machine/{:05}", random.below(20_000)).into_bytes();
+                let value = random.bytes(MAX_VALUE_BYTES as u64);
+                batch.put(key.clone(), value.clone());
+                records.insert(key, value);
+            }
+            store.write(batch).unwrap();
+            store.sync().unwrap();
+        }
+        drop(store);
+        (home, records)
+    })
+}
+
+/// Every file of the engine's, by its path inside the store.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![directory.join("fjall")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                found.push(entry.path().strip_prefix(directory).unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Whole,
+    Refused,
+    /// Some reads say that they cannot.
+    Unreadable,
+}
+
+/// Does a damage to a copy, and holds what is left to the promise.
+fn after(damage: &str, harm: impl FnOnce(&Path)) -> Outcome {
+    let (original, records) = original();
+    let home = tempfile::tempdir().unwrap();
+    copy(original.path(), home.path());
+    harm(home.path());
+    let store = match Store::open(home.path(), Engine::Fjall, CACHE_BYTES) {
+        Ok(store) => store,
+        Err(OpenError::Damaged { .. }) => {
+            let again = Store::open(home.path(), Engine::Fjall, CACHE_BYTES);
+            assert!(
+                matches!(again, Err(OpenError::Damaged { .. })),
+                "{damage}: refused once, then {again:?}"
+            );
+            return Outcome::Refused;
+        }
+        Err(other) => panic!("{damage}: {other:?}"),
+    };
+    let mut unreadable = 0;
+    for (key, value) in records {
+        match store.get(key) {
+            Ok(found) => assert!(found.as_ref() == Some(value), "{damage}: another value, or none"),
+            Err(ReadError::Damaged { .. }) => unreadable += 1,
+            Err(other) => panic!("{damage}: {other:?}"),
+        }
+    }
+    if unreadable > 0 {
+        return Outcome::Unreadable;
+    }
+    assert!(everything(&store) == *records, "{damage}: opened with other records");
+    Outcome::Whole
+}
+
+#[test]
+fn an_undamaged_copy_is_whole_and_has_tables_and_a_journal() {
+    assert_eq!(after("none", |_| {}), Outcome::Whole);
+    let files = files(original().0.path());
+    let named = |part: &str| files.iter().filter(|path| path.to_str().unwrap().contains(part)).count();
+    assert!(named("tables/") > 1 && named(".jnl") > 0, "{files:?}");
+}
+
+#[test]
+fn a_file_that_is_missing_or_cut_leaves_all_or_nothing() {
+    let mut noticed = 0;
+    for file in files(original().0.path()) {
+        let name = file.display();
+        let length = fs::metadata(original().0.path().join(&file)).unwrap().len();
+        let cut = |directory: &Path, length| {
+            fs::File::options().write(true).open(directory.join(&file)).unwrap().set_len(length).unwrap();
+        };
+        let missing = after(&format!("{name} missing"), |it| fs::remove_file(it.join(&file)).unwrap());
+        let empty = after(&format!("{name} empty"), |it| cut(it, 0));
+        let half = after(&format!("half of {name}"), |it| cut(it, length / 2));
+        noticed += [missing, empty, half].into_iter().filter(|outcome| *outcome != Outcome::Whole).count();
+    }
+    assert!(noticed > 6, "only {noticed} were noticed: this test shows nothing");
+}
+
+#[test]
+fn bits_and_blocks_that_went_bad_never_become_a_value() {
+    let mut random = Random::new(seed());
+    let mut noticed = 0;
+    for file in files(original().0.path()) {
+        for kind in ["flip", "zeros", "noise"] {
+            let outcome = after(&format!("{kind} in {}", file.display()), |directory| {
+                let mut bytes = fs::read(directory.join(&file)).unwrap();
+                if bytes.is_empty() {
+                    return;
+                }
+                let at = usize::try_from(random.below(bytes.len() as u64)).unwrap();
+                let end = bytes.len().min(at + 4_096);
+                match kind {
+                    "flip" => bytes[at] ^= 1 << random.below(8),
+                    "zeros" => bytes[at..end].fill(0),
+                    _ => bytes[at..end].copy_from_slice(&random.bytes((end - at) as u64)),
+                }
+                fs::write(directory.join(&file), bytes).unwrap();
+            });
+            noticed += usize::from(outcome != Outcome::Whole);
+        }
+    }
+    assert!(noticed > 0, "no damage was noticed: this test shows nothing");
+}
