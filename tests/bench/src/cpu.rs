@@ -22,6 +22,11 @@ pub(crate) fn spent_except_by(name: &str) -> Option<Duration> {
     Some(whole.saturating_sub(theirs))
 }
 
+/// Processor time of another process; none where there is no `/proc`, or it is gone.
+pub(crate) fn spent_by(process: Option<u32>) -> Option<Duration> {
+    spent(&fs::read_to_string(format!("/proc/{}/stat", process?)).ok()?)
+}
+
 /// User and system time in a line of `/proc/../stat`: fields 14 and 15, counted from after the name, which may have
 /// spaces in it.
 fn spent(stat: &str) -> Option<Duration> {

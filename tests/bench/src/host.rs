@@ -12,7 +12,6 @@ use std::thread;
 use anyhow::Context;
 use kms_host::activate::Parts;
 use kms_host::certificates::{self, Installed};
-use kms_host::clock::SystemClock;
 use kms_host::config::Config;
 use kms_host::home::{HOUR_MS, Home};
 use kms_host::ledger::{DiskLedger, Engine, Ledger, Recount};
@@ -23,7 +22,7 @@ use shared::envelope::SecretKey;
 use shared::ids::LedgerId;
 use shared::policy::Policy;
 use shared::record::Meta;
-use shared::time::Clock;
+use shared::time::{Clock, Timestamp};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -104,19 +103,24 @@ pub(crate) struct Running {
 }
 
 impl Site {
-    /// Makes it, under this name in the folder.
+    /// Makes it, under this name in the folder, certified since then.
     ///
     /// # Errors
     /// The disk refuses.
-    pub(crate) fn make(shop: &Shop, folder: &Path, name: &str, keeper: Keeper) -> anyhow::Result<Site> {
+    pub(crate) fn make(
+        shop: &Shop,
+        folder: &Path,
+        name: &str,
+        keeper: Keeper,
+        since: Timestamp,
+    ) -> anyhow::Result<Site> {
         let home = Home::at(folder.join(name));
         let engine = match keeper {
             Keeper::Log => Engine::Sled,
             Keeper::On(engine) => engine,
         };
         home.init(engine, HOUR_MS, &mut rand::rng())?;
-        let now = SystemClock::new().now();
-        shop.certify(&home, ORGANISATION, now, std::time::Duration::from_hours(365 * 24))?;
+        shop.certify(&home, ORGANISATION, since, std::time::Duration::from_hours(365 * 24))?;
         let installed = home.certificates()?.all().next().expect("one was just installed").clone();
         let roots = Roots::new(shop.vendor().roots().iter().map(<[u8; 32]>::as_slice))?;
         Ok(Site { home, keeper, installed, roots })
@@ -131,7 +135,10 @@ impl Site {
     }
 
     /// Its ledger; a log begins anew, beside the one that every host has.
-    fn ledger(&self) -> anyhow::Result<DiskLedger> {
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(crate) fn ledger(&self) -> anyhow::Result<DiskLedger> {
         match self.keeper {
             Keeper::Log => self.keeper.create(&self.home.path().join("raw-log")),
             Keeper::On(engine) => Ok(self.home.ledger(engine, cache_bytes())?),

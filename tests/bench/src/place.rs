@@ -4,10 +4,22 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+use tempfile::TempDir;
 use world::cores;
 
 /// File systems that keep nothing on a disk.
 const IN_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
+
+/// A folder of our own in this directory, or in the system's own; it goes when it is dropped.
+///
+/// # Errors
+/// There is no such directory, or it cannot be written to.
+pub(crate) fn scratch(parent: Option<&Path>) -> anyhow::Result<TempDir> {
+    let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
+    let folder = tempfile::Builder::new().prefix("kms-bench-").tempdir_in(&parent);
+    folder.with_context(|| parent.display().to_string())
+}
 
 /// A machine, and a directory on it.
 pub(crate) struct Place {

@@ -147,18 +147,18 @@ fn per_sync<'a>(samples: impl Iterator<Item = &'a Sample>) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a latency in microseconds")]
-fn ms(us: u64) -> String {
+pub(crate) fn ms(us: u64) -> String {
     format!("{:.2}", us as f64 / 1000.0)
 }
 
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+pub(crate) fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<_> = values.collect();
     values.sort_by(f64::total_cmp);
     values
 }
 
 /// Of sorted values; with an even number of them the mean of the middle two.
-fn median(sorted: &[f64]) -> f64 {
+pub(crate) fn median(sorted: &[f64]) -> f64 {
     let (below, above) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
     f64::midpoint(below, above)
 }

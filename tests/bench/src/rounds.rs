@@ -97,9 +97,7 @@ pub(crate) type Round = Vec<Sample>;
 /// # Errors
 /// An answer is missing or wrong, or something could not be set up. There are no figures then.
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
-    let parent = plan.data.clone().unwrap_or_else(std::env::temp_dir);
-    let folder = tempfile::Builder::new().prefix("kms-bench-").tempdir_in(&parent);
-    let folder = folder.with_context(|| parent.display().to_string())?;
+    let folder = place::scratch(plan.data.as_deref())?;
     if plan.log {
         write_log(&folder.path().join("host.log"))?;
     }
@@ -149,7 +147,8 @@ impl Bench {
         let shop = host::open_shop(folder)?;
         let mut hosts = Vec::new();
         for keeper in Keeper::ALL {
-            let site = Site::make(&shop, folder, &format!("host-on-{}", keeper.name()), keeper)?;
+            let name = format!("host-on-{}", keeper.name());
+            let site = Site::make(&shop, folder, &name, keeper, clock.now())?;
             let running = site.start(&serving, clock.clone())?;
             let connections = open(running.address)?;
             hosts.push(Served { site, running, connections, machines: 0 });

@@ -6,7 +6,7 @@
 use anyhow::{Context, anyhow, bail, ensure};
 use bytes::Bytes;
 use prost::Message;
-use proto::v1::ActivateResponse;
+use proto::v1::{ActivateResponse, Answer};
 use shared::answer::{Lease, Received, Verdict};
 use shared::certificate::{Chain, Roots};
 use shared::time::Timestamp;
@@ -74,7 +74,14 @@ pub(crate) fn all(run: &Run, askers: Vec<Asker>, judge: &Judge) -> anyhow::Resul
 impl Judge<'_> {
     fn lease(&self, reply: &Reply, asker: &Asker) -> anyhow::Result<Box<Lease>> {
         let response = ActivateResponse::decode(reply.answer.as_slice())?;
-        let mut answer = response.answer.context("an answer is empty")?;
+        self.answer(response.answer.context("an answer is empty")?, asker)
+    }
+
+    /// The lease in an answer.
+    ///
+    /// # Errors
+    /// It has none, or not one for this machine's ask.
+    pub(crate) fn answer(&self, mut answer: Answer, asker: &Asker) -> anyhow::Result<Box<Lease>> {
         if !answer.chain.is_empty() {
             ensure!(answer.chain == self.chain.encoded(), "an answer brings another chain");
             answer.chain = Bytes::new();
@@ -107,9 +114,9 @@ mod tests {
     /// Two machines, and what the first of them is answered with. Says how the answer is judged.
     fn check(tamper: impl FnOnce(&mut ActivateResponse), asked_by: usize, wanted: &str) {
         let folder = tempfile::tempdir().unwrap();
-        let shop = host::open_shop(folder.path()).unwrap();
-        let site = Site::make(&shop, folder.path(), "host", Keeper::On(Engine::Sled)).unwrap();
         let clock = Arc::new(SystemClock::new());
+        let shop = host::open_shop(folder.path()).unwrap();
+        let site = Site::make(&shop, folder.path(), "host", Keeper::On(Engine::Sled), clock.now()).unwrap();
         let (product, now) = (site.installed.chain.host().product, clock.now());
         let askers = asks::first(2, product, now);
         let echo = Signed { key: site.signing_key().unwrap(), installed: site.installed.clone(), clock };

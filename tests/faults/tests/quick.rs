@@ -1,0 +1,76 @@
+//! Both drivers run, and each notices a store that acknowledges too early: a driver that cannot fail proves nothing.
+//!
+//! These are few faults. The README has the commands for many.
+
+#![expect(clippy::unwrap_used, reason = "all of this is a test; clippy sees only the functions marked so")]
+
+use std::io::Write as _;
+use std::process::{Command, Output};
+
+fn faults(words: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kms-faults")).args(words.split(' ')).output().unwrap()
+}
+
+/// The last line of a run, or `None` where power cuts cannot run, which is then told past the test harness.
+fn figures(words: &str) -> Option<(i32, String)> {
+    let output = faults(words);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if let Some((_, missing)) = stderr.split_once("power cuts cannot run here: ") {
+        let line = format!("NOT RUN: power cuts: {}\n", missing.trim_end());
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        return None;
+    }
+    println!("{stdout}{stderr}");
+    Some((output.status.code().unwrap(), stdout.lines().last().unwrap_or_default().to_owned()))
+}
+
+fn is_clean(line: &str) -> bool {
+    line.contains(" 0 lost, 0 halved, 0 that would not open ")
+}
+
+const STORES: [&str; 2] = ["sled", "fjall"];
+
+#[test]
+fn after_power_cuts_a_store_has_all_that_it_acknowledged() {
+    for store in STORES {
+        let Some((code, line)) = figures(&format!("power-cut --store {store} --cycles 5")) else { return };
+        let begins = format!("power-cut {store}: 5 cuts, ");
+        assert!(code == 0 && line.starts_with(&begins) && is_clean(&line), "{code}: {line}");
+    }
+}
+
+#[test]
+fn power_cuts_show_a_store_that_does_not_sync() {
+    for store in STORES {
+        let run = format!("power-cut --store {store} --cycles 5 --no-sync");
+        let Some((code, line)) = figures(&run) else { return };
+        let begins = format!("power-cut {store}: 5 cuts, ");
+        assert!(code == 1 && line.starts_with(&begins) && !is_clean(&line), "{code}: {line}");
+    }
+}
+
+#[test]
+fn after_kills_a_store_has_all_that_it_acknowledged() {
+    for store in STORES {
+        let (code, line) = figures(&format!("kill --store {store} --cycles 3")).unwrap();
+        let begins = format!("kill {store}: 3 kills, ");
+        assert!(code == 0 && line.starts_with(&begins) && is_clean(&line), "{code}: {line}");
+    }
+}
+
+/// An engine keeps what it was not told to sync in its own memory, and now and then hands it on all the same: of two kills,
+/// about one finds nothing missing.
+#[test]
+fn kills_show_a_store_that_does_not_sync() {
+    for store in STORES {
+        let (code, line) = figures(&format!("kill --store {store} --cycles 12 --no-sync")).unwrap();
+        let begins = format!("kill {store}: 12 kills, ");
+        assert!(code == 1 && line.starts_with(&begins) && !is_clean(&line), "{code}: {line}");
+    }
+}
+
+#[test]
+fn a_run_without_a_fault_is_refused() {
+    assert_eq!(faults("kill --cycles 0").status.code(), Some(2));
+}
