@@ -41,6 +41,9 @@ use crate::signer::Signer;
 /// How long a machine is asked to stay away when the host has more waiting than it will hold.
 const OVERLOADED_RETRY: Duration = Duration::from_secs(15);
 
+/// How long an ask may wait for its answer: less than tonic's deadline, whose status says neither why nor when to come back.
+const ANSWER_LIMIT: Duration = Duration::from_secs(8);
+
 /// How long a machine is asked to stay away from a host that stops or has failed.
 const STOPPED_RETRY: Duration = Duration::from_mins(1);
 
@@ -131,7 +134,10 @@ impl Host {
         let (ask, installed) = self.open(&incoming, claimed, now.wall).inspect_err(|unanswered| {
             self.note_refusal(now.wall, None, claimed, &unanswered.cause);
         })?;
-        let answered = self.answer(&ask, &incoming, installed, now).await.inspect_err(|unanswered| {
+        let answered = tokio::time::timeout(ANSWER_LIMIT, self.answer(&ask, &incoming, installed, now)).await;
+        // It may be counted all the same, which is safe: the machine asks again under the same nonce.
+        let answered = answered.unwrap_or_else(|_| Err(NotSighted::Overloaded.into()));
+        let answered = answered.inspect_err(|unanswered| {
             self.note_refusal(now.wall, Some(ask.machine()), Some(ask.product), &unanswered.cause);
         })?;
         // 7

@@ -77,5 +77,5 @@ fn code(cause: &Cause) -> Code {
     }
 }
 
-/// The longest that one ask may take on this side.
+/// The longest that one call may take on this side, the reading of a request that trickles in included.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);

@@ -30,8 +30,20 @@ pub type Wire = ActivationServiceClient<Channel>;
 /// # Errors
 /// The address is no address.
 pub fn wire(address: SocketAddr) -> anyhow::Result<Wire> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).context("a host's address")?;
-    Ok(ActivationServiceClient::new(endpoint.connect_lazy()))
+    Ok(ActivationServiceClient::new(endpoint(address)?.connect_lazy()))
+}
+
+/// The same, connected now.
+///
+/// # Errors
+/// The address is no address, or nobody accepts the connection.
+pub async fn connected_wire(address: SocketAddr) -> anyhow::Result<Wire> {
+    let channel = endpoint(address)?.connect().await.context("connecting")?;
+    Ok(ActivationServiceClient::new(channel))
+}
+
+fn endpoint(address: SocketAddr) -> anyhow::Result<Endpoint> {
+    Endpoint::from_shared(format!("http://{address}")).context("a host's address")
 }
 
 /// One machine.
@@ -128,7 +140,11 @@ impl Asker {
         self.judge(&ask, &answer, now).map_err(NoAnswer::NotOurs)
     }
 
-    fn judge(&mut self, ask: &Ask, answer: &v1::Answer, now: Timestamp) -> Result<Verdict, AnswerError> {
+    /// Judges what came for this ask, and keeps what an accepted answer gives.
+    ///
+    /// # Errors
+    /// It is an answer to something else.
+    pub fn judge(&mut self, ask: &Ask, answer: &v1::Answer, now: Timestamp) -> Result<Verdict, AnswerError> {
         let expected = Expected::of(ask, None);
         let received = Received::open(answer, self.chain.as_ref(), &self.roots)?;
         let chain = received.chain().clone();

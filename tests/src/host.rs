@@ -10,7 +10,6 @@ use kms_host::queue::Queue;
 use kms_host::signer::KeyInMemory;
 use kms_host::{Host, certificates};
 use shared::time::Clock;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +59,7 @@ impl TestHost {
             clock: clock.clone(),
         };
         let host = Arc::new(Host::new(parts).await?);
-        let listener = TcpListener::bind(address).await?;
+        let listener = kms_host::serve::bind(address)?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let connections = kms_host::connections(vec![listener]);

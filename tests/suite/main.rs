@@ -9,6 +9,7 @@ mod middle;
 mod slow;
 mod stage;
 
+mod burst;
 mod kills;
 mod machines;
 mod threshold;

@@ -56,7 +56,7 @@ pub(super) fn run(
         let clock = Arc::new(SystemClock::new());
         let parts = Parts { certificates, signer, ledger, queue: queue.clone(), clock };
         let host = Arc::new(Host::new(parts).await.or_exit(EX_IOERR)?);
-        let listeners = bind(&config.listen).await.or_exit(EX_UNAVAILABLE)?;
+        let listeners = bind(&config.listen).or_exit(EX_UNAVAILABLE)?;
         let socket = bind_socket(&home.socket_path()).or_exit(EX_CANTCREAT)?;
         let addresses: Vec<String> =
             listeners.iter().filter_map(|listener| listener.local_addr().ok()).map(|a| a.to_string()).collect();
@@ -138,10 +138,10 @@ async fn serve_admin(host: Arc<Host>, listening: Vec<String>, socket: UnixListen
     }
 }
 
-async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
+fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let listener = crate::serve::bind(*address).await.with_context(|| {
+        let listener = crate::serve::bind(*address).with_context(|| {
             format!("cannot listen on {address}: choose another with `listen` in kms-host.toml, or --listen")
         })?;
         listeners.push(listener);

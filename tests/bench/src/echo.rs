@@ -17,7 +17,6 @@ use shared::ask::Ask;
 use shared::envelope::{Kind, SecretKey};
 use shared::ids::LedgerId;
 use shared::time::Clock;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
@@ -92,11 +91,12 @@ impl Signed {
 ///
 /// # Errors
 /// There is no port.
+#[expect(clippy::unused_async, reason = "it listens and spawns, which needs a runtime around it")]
 pub(crate) async fn serve(
     echo: impl ActivationService,
     stop: CancellationToken,
 ) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let listener = kms_host::serve::bind(([127, 0, 0, 1], 0).into())?;
     let address = listener.local_addr()?;
     let connections = kms_host::connections(vec![listener]);
     let server = Server::builder().add_service(ActivationServiceServer::new(echo));

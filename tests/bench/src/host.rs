@@ -24,7 +24,6 @@ use shared::policy::Policy;
 use shared::record::Meta;
 use shared::time::{Clock, Timestamp};
 use store::Store;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use world::Shop;
@@ -162,7 +161,7 @@ impl Site {
         };
         runtime.block_on(async {
             let host = Arc::new(kms_host::Host::new(parts).await?);
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+            let listener = kms_host::serve::bind(([127, 0, 0, 1], 0).into())?;
             let address = listener.local_addr()?;
             let stop = CancellationToken::new();
             let connections = kms_host::connections(vec![listener]);
