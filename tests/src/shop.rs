@@ -80,6 +80,18 @@ impl Shop {
         Ok(home)
     }
 
+    /// The same over a ledger on this engine, with the line of configuration that says so.
+    ///
+    /// # Errors
+    /// As [`Shop::make_host`].
+    pub fn make_host_on(&self, engine: Engine, name: &str, now: Timestamp) -> anyhow::Result<Home> {
+        let home = Home::at(self.folder.join(name));
+        home.init(engine, HOUR_MS, &mut rand::rng())?;
+        std::fs::write(home.path().join("kms-host.toml"), format!("ledger = {:?}\n", engine.name()))?;
+        self.certify(&home, ORGANISATION, now, Duration::from_hours(365 * 24))?;
+        Ok(home)
+    }
+
     /// Makes a host that has no certificate, with hours of this width.
     ///
     /// # Errors

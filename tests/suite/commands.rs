@@ -69,6 +69,26 @@ async fn a_running_host_answers_scripts_in_json() {
     }
 }
 
+/// One line says what keeps the ledger, and a line that does not fit the ledger is refused by both names.
+#[tokio::test]
+async fn the_configuration_says_what_a_ledger_is_made_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("host"));
+    let config = folder.path().join("site.toml");
+    fs::write(&config, "ledger = \"fjall\"\n").unwrap();
+    let config = config.display().to_string();
+
+    let made = run_at(&home, &["init", "--config", &config]).await;
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let again = run_at(&home, &["init", "--config", &config]).await;
+    assert!(again.code == 73 && again.stderr.contains("already"), "{}", again.stderr);
+
+    let other = run_at(&home, &["init"]).await;
+    assert_eq!(other.code, 78, "{}", other.stderr);
+    let told = ["is kept by fjall", "asks for sled", "`ledger = \"fjall\"`", "no license is lost"];
+    assert!(told.iter().all(|words| other.stderr.contains(words)), "{}", other.stderr);
+}
+
 #[tokio::test]
 async fn a_host_is_made_once() {
     let folder = tempfile::tempdir().unwrap();

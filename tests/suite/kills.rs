@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kms_client::MachineId;
+use kms_host::ledger::Engine;
 use proto::admin::v1::VerifyRequest;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use world::asker::{Asker, NoAnswer, Wire, wire};
 use world::{HostProcess, Shop};
 
-use crate::stage::{LIMIT, Stage, answered, machines_of, now, program};
+use crate::stage::{LIMIT, LOOPBACK, Stage, an_hour_ago, answered, machines_of, now, program};
 
 const KILLS: usize = 4;
 const ASKING_AT_ONCE: u64 = 12;
@@ -36,14 +37,24 @@ struct Load {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_under_load_the_host_has_lost_nothing_that_it_acknowledged() {
+async fn killed_under_load_a_host_on_sled_has_lost_nothing_that_it_acknowledged() {
+    killed_under_load(Engine::Sled).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_under_load_a_host_on_fjall_has_lost_nothing_that_it_acknowledged() {
+    killed_under_load(Engine::Fjall).await;
+}
+
+async fn killed_under_load(engine: Engine) {
     let seed =
         std::env::var("KMS_TEST_SEED").map_or_else(|_| rand::rng().random(), |seed| seed.parse().unwrap());
     println!("KMS_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
 
     let stage = Stage::with_threshold(THRESHOLD);
-    let mut host = stage.host("host").await;
+    let home = stage.shop.make_host_on(engine, "host", an_hour_ago()).unwrap();
+    let mut host = HostProcess::start(&program(), &home, LOOPBACK).await.unwrap();
     let address = host.address();
     let load = Arc::new(Load {
         shop: stage.shop,

@@ -42,6 +42,40 @@ fn a_quick_run_prints_every_row_and_every_check_holds() {
 }
 
 #[test]
+fn hosts_of_two_sizes_are_filled_started_and_measured_on_each_engine() {
+    for engine in ["sled", "fjall"] {
+        let data = tempfile::tempdir().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_kms-bench"))
+            .args([
+                "sizes",
+                "--ledger",
+                engine,
+                "--machines",
+                "300,3000",
+                "--rounds",
+                "1",
+                "--seconds",
+                "0.2",
+            ])
+            .arg("--data")
+            .arg(data.path())
+            .output()
+            .unwrap();
+
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        for machines in ["300", "3000"] {
+            let row = |line: &&str| line.split_ascii_whitespace().next() == Some(machines);
+            let row = text.lines().find(row).unwrap_or_default();
+            let figures = row.split_ascii_whitespace().filter(|word| word.parse::<f64>().is_ok()).count();
+            assert!(14 <= figures, "the row of {machines} is {row:?} in\n{text}");
+        }
+        assert!(text.contains("every host counts all of its machines"), "{text}");
+        assert_eq!(data.path().read_dir().unwrap().count(), 0, "it has left something behind");
+    }
+}
+
+#[test]
 fn a_directory_that_is_not_there_is_named() {
     let output = Command::new(env!("CARGO_BIN_EXE_kms-bench"))
         .args(["--quick", "--data", "/not/there"])
