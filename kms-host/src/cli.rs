@@ -4,6 +4,8 @@
 mod daemon;
 mod offline;
 mod online;
+mod pages;
+mod supervised;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -62,6 +64,16 @@ enum Command {
     Clock {
         #[command(subcommand)]
         command: ClockCommand,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// Whose.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one for each command.
+    Manual {
+        /// Where to.
+        directory: PathBuf,
     },
 }
 
@@ -138,6 +150,8 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Clock { command: ClockCommand::Confirm(output) } => {
             online::confirm_clock(&home, output.json)
         }
+        Command::Completions { shell } => pages::completions(shell),
+        Command::Manual { directory } => pages::manual(&directory),
     };
     match done {
         Ok(text) => print(&text),

@@ -49,6 +49,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// It may block like [`apply`](Ledger::apply). `docs/protocol.md` 5.
     async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), LedgerError>;
 
+    /// Returns once the disk has taken a write that changes nothing. It may block like [`apply`](Ledger::apply).
+    async fn probe(&self) -> Result<(), LedgerError>;
+
     /// Ledger time: that of the last sighting. A new ledger has none.
     async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError>;
 

@@ -59,6 +59,7 @@ pub struct Queue {
 enum Task {
     Sight(Sighting, oneshot::Sender<Result<Outcome, NotSighted>>),
     Settle(Settlement, oneshot::Sender<Result<(), NotSighted>>),
+    Probe(oneshot::Sender<Result<(), NotSighted>>),
 }
 
 struct Settlement {
@@ -117,6 +118,19 @@ impl Queue {
         settled.await.unwrap_or_else(|_| Err(self.closed()))
     }
 
+    /// Returns once the writer has come to it, behind all that queued before, and the disk has taken a write: the ledger
+    /// lives. It waits for a place.
+    ///
+    /// # Errors
+    /// [`NotSighted::Failed`] or [`NotSighted::Stopping`].
+    pub async fn probe(&self) -> Result<(), NotSighted> {
+        let (answer, probed) = oneshot::channel();
+        let sender = self.sender()?;
+        sender.send(Task::Probe(answer)).await.map_err(|_| self.closed())?;
+        drop(sender);
+        probed.await.unwrap_or_else(|_| Err(self.closed()))
+    }
+
     /// Completes when the ledger has failed for good, and never otherwise: the host then exits. Every call completes.
     pub async fn fatal(&self) -> LedgerError {
         let mut failure = self.failure.clone();
@@ -170,6 +184,10 @@ impl Writer {
                         self.sight(mem::take(&mut sightings), mem::take(&mut answers));
                         self.settle(settlement, answer);
                     }
+                    Task::Probe(answer) => {
+                        self.sight(mem::take(&mut sightings), mem::take(&mut answers));
+                        self.probe(answer);
+                    }
                 }
             }
             self.sight(sightings, answers);
@@ -192,6 +210,11 @@ impl Writer {
         let Settlement { products, now } = settlement;
         let settled = self.run_on_ledger(|ledger| self.runtime.block_on(ledger.settle(products, now)));
         let _ = answer.send(settled.map_err(|_| NotSighted::Failed));
+    }
+
+    fn probe(&self, answer: oneshot::Sender<Result<(), NotSighted>>) {
+        let probed = self.run_on_ledger(|ledger| self.runtime.block_on(ledger.probe()));
+        let _ = answer.send(probed.map_err(|_| NotSighted::Failed));
     }
 
     /// Applies a batch, in order. A damaged row fails only those who need it: halves are applied again until it stands alone,

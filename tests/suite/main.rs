@@ -23,6 +23,7 @@ mod admin;
 mod commands;
 mod life;
 mod sizes;
+mod supervised;
 mod unsigned;
 
 mod architecture;

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
 use crate::activate::{Host, Parts};
 use crate::clock::SystemClock;
@@ -60,14 +61,17 @@ pub(super) fn run(
         let socket = bind_socket(&home.socket_path()).or_exit(EX_CANTCREAT)?;
         let addresses: Vec<String> =
             listeners.iter().filter_map(|listener| listener.local_addr().ok()).map(|a| a.to_string()).collect();
-        tracing::info!(host = %host.id, listening = addresses.join(" "), version = env!("CARGO_PKG_VERSION"), "serving");
+        let listening = addresses.join(" ");
+        tracing::info!(host = %host.id, listening, version = env!("CARGO_PKG_VERSION"), "serving");
         say_what_to_publish(&config, &listeners);
 
         let stop = CancellationToken::new();
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
         tokio::spawn(serve_admin(host.clone(), addresses, socket, stop.clone()));
+        tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
         let machines = crate::serve(host, crate::connections(listeners), stop.clone().cancelled_owned());
         let mut machines = std::pin::pin!(machines);
+        supervised::say_ready(&listening);
 
         // Signal or failure, whichever comes first; then drain.
         let end = tokio::select! {
@@ -81,6 +85,7 @@ pub(super) fn run(
                 return ended.and_then(|()| Err(anyhow!("no connection comes in any more"))).or_exit(EX_UNAVAILABLE);
             }
         };
+        supervised::say_stopping();
         stop.cancel();
         let drained = machines.await.context("serving machines").or_exit(EX_UNAVAILABLE);
         end.and(drained)

@@ -141,6 +141,10 @@ impl Ledger for DiskLedger {
         self.writing(|disk| disk.settle(&products, now))
     }
 
+    async fn probe(&self) -> Result<(), LedgerError> {
+        self.writing(|disk| Ok(disk.store.sync()?))
+    }
+
     async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError> {
         self.disk.rows().last_time()
     }

@@ -68,6 +68,10 @@ impl Ledger for MemoryLedger {
         Ok(())
     }
 
+    async fn probe(&self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
     async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError> {
         Overlay::new(&*self.entries(), &self.meta).last_time()
     }

@@ -68,6 +68,10 @@ impl Ledger for Gated {
         self.pass().await?;
         self.inner.settle(products, now).await
     }
+    async fn probe(&self) -> Result<(), LedgerError> {
+        self.pass().await?;
+        self.inner.probe().await
+    }
     async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError> {
         self.inner.last_time().await
     }
@@ -258,6 +262,25 @@ async fn closing_decides_what_has_queued_and_then_ends() {
     assert!(answers.iter().all(Result::is_ok));
     line.writer.join().unwrap();
     assert_eq!(line.world.count().await, 301);
+}
+
+/// What a watchdog asks: whether the writer gets through, and not only whether there is one.
+#[tokio::test]
+async fn a_probe_waits_for_whatever_the_disk_holds_up() {
+    let mut line = Line::new(4);
+    line.fill(1).await;
+    let probe = tokio::spawn({
+        let queue = line.queue.clone();
+        async move { queue.probe().await }
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert!(!probe.is_finished(), "the first write still stands at the gate");
+
+    line.open_gate();
+    assert_eq!(probe.await.unwrap(), Ok(()));
+
+    line.fail(Failure::Error);
+    assert_eq!(line.queue.probe().await, Err(NotSighted::Failed));
 }
 
 #[tokio::test]

@@ -44,6 +44,10 @@ impl Ledger for CountedSyncs {
         self.ledger.settle(products, now).await
     }
 
+    async fn probe(&self) -> Result<(), LedgerError> {
+        self.ledger.probe().await
+    }
+
     async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError> {
         self.ledger.last_time().await
     }

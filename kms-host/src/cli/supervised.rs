@@ -1,0 +1,62 @@
+//! Under a service manager: it is told when the host serves and when it stops, and fed as long as the host lives.
+//!
+//! systemd's protocol (sd_notify(3)); without one all of this does nothing. A watchdog that a timer fed would see a host that
+//! hangs as one that lives, so it is fed only after a self-check: the ledger's writer has come round and the disk has taken
+//! a write, and the admin socket has answered. Machines' connections are not part of it, since a crowd of them is no
+//! reason to be killed.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use proto::admin::v1::GetStatusRequest;
+use sd_notify::NotifyState;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin;
+use crate::queue::Queue;
+
+/// Says that machines are served.
+pub(super) fn say_ready(addresses: &str) {
+    say(&[NotifyState::Ready, NotifyState::Status(&format!("serving {addresses}"))]);
+}
+
+/// Says that calls under way are being finished.
+pub(super) fn say_stopping() {
+    say(&[NotifyState::Stopping]);
+}
+
+/// Feeds the watchdog, if there is one, three times in each of its intervals, until the host stops.
+pub(super) async fn feed_watchdog(queue: Queue, socket: PathBuf, stop: CancellationToken) {
+    let Some(interval) = sd_notify::watchdog_enabled() else { return };
+    let pause = interval / 3;
+    loop {
+        match tokio::time::timeout(pause, check(&queue, &socket)).await {
+            Ok(Ok(())) => say(&[NotifyState::Watchdog]),
+            Ok(Err(error)) => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the self-check fails; the watchdog is not fed"
+                );
+            }
+            Err(_) => tracing::error!(?pause, "the self-check does not end; the watchdog is not fed"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn check(queue: &Queue, socket: &Path) -> anyhow::Result<()> {
+    queue.probe().await.context("the ledger")?;
+    let mut client = admin::connect(socket).await.context("the admin socket")?;
+    client.get_status(GetStatusRequest {}).await.context("the admin socket")?;
+    Ok(())
+}
+
+/// Whoever does not listen is not told.
+fn say(states: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager cannot be told");
+    }
+}

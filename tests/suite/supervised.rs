@@ -1,0 +1,119 @@
+//! The host under a service manager: what it says on the socket of one, and that its unit file holds.
+//!
+//! The socket is a test's own; systemd itself is not needed, except to judge the unit file.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::commands::run;
+use crate::stage::{LIMIT, Stage, an_hour_ago, program};
+
+/// What a service manager hears, datagram by datagram.
+struct Manager {
+    socket: UnixDatagram,
+}
+
+impl Manager {
+    fn listen(path: &Path) -> Manager {
+        let socket = UnixDatagram::bind(path).unwrap();
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        Manager { socket }
+    }
+
+    fn heard(&self) -> String {
+        let mut bytes = [0; 4096];
+        let length = self.socket.recv(&mut bytes).expect("the host says something in time");
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    }
+}
+
+#[test]
+fn a_service_manager_hears_that_it_serves_that_it_lives_and_that_it_stops() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let manager = Manager::listen(&path);
+    let host = Command::new(program().path)
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(home.path())
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "600000")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut host = Host(host);
+
+    let ready = manager.heard();
+    assert!(ready.contains("READY=1\n") && ready.contains("STATUS=serving 127.0.0.1:"), "{ready}");
+    for _ in 0..3 {
+        assert_eq!(manager.heard().trim_end(), "WATCHDOG=1");
+    }
+
+    // While nobody reads its socket's answers, and the process stands still, it is not fed.
+    signal(&host, "-STOP");
+    std::thread::sleep(Duration::from_millis(100));
+    manager.socket.set_nonblocking(true).unwrap();
+    while manager.socket.recv(&mut [0; 64]).is_ok() {}
+    std::thread::sleep(Duration::from_millis(700));
+    assert!(manager.socket.recv(&mut [0; 64]).is_err(), "a host that stands still is not fed");
+    manager.socket.set_nonblocking(false).unwrap();
+    signal(&host, "-CONT");
+
+    signal(&host, "-TERM");
+    while manager.heard().trim_end() != "STOPPING=1" {}
+    assert!(host.0.wait().unwrap().success());
+}
+
+struct Host(Child);
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // After a failed assertion too, no host stays behind.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn signal(host: &Host, signal: &str) {
+    assert!(Command::new("kill").args([signal, &host.0.id().to_string()]).status().unwrap().success());
+}
+
+/// systemd's own judgement, where there is one. The program that the unit names is not installed here, so the copy names
+/// the one under test.
+#[test]
+fn the_unit_file_holds_and_leaves_little_exposed() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/systemd/kms-host.service");
+    let text = fs::read_to_string(unit).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("kms-host.service");
+    fs::write(&copy, text.replace("/usr/bin/kms-host", &program().path.display().to_string())).unwrap();
+    for arguments in [&["verify", "--man=no"][..], &["security", "--offline=true", "--threshold=20"]] {
+        let judged = Command::new("systemd-analyze").args(arguments).arg(&copy).output();
+        let Ok(judged) = judged else {
+            eprintln!("NOT RUN: systemd-analyze {}: it is not installed", arguments[0]);
+            continue;
+        };
+        let told = String::from_utf8_lossy(&judged.stdout) + String::from_utf8_lossy(&judged.stderr);
+        assert!(judged.status.success(), "{arguments:?}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn completions_and_manual_pages_are_made_from_the_command_line() {
+    for shell in ["bash", "zsh", "fish"] {
+        let done = run(&["completions", shell]).await;
+        assert!(done.code == 0 && done.stdout.contains("install-certificate"), "{shell}: {}", done.stderr);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("man1");
+    let done = run(&["manual", &directory.display().to_string()]).await;
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let page = fs::read_to_string(directory.join("kms-host.1")).unwrap();
+    assert!(page.contains(".TH kms-host 1") && page.contains("First steps"), "{page}");
+    assert!(directory.join("kms-host-serve.1").exists());
+}
