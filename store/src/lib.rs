@@ -21,10 +21,12 @@
 //! | fjall 3.1.13 | here |
 //! |---|---|
 //! | a lost tail of the journal opens as an older state | the same mark |
-//! | a keyspace whose file `current` is lost begins anew, empty | [`Store::open`] looks for each |
+//! | a keyspace that is lost, or its file `current`, begins anew, empty | [`Store::open`] looks for each |
+//! | a sealed journal is cut at its first bad entry, and the next one goes on behind it | [`Store::open`] compares where each ends before and after |
+//! | an error that a thread of its own met in a sync is known only after the fact | each sync looks for it in the same hold of the lock, and once more behind |
 //! | a making that was cut short does not open again | it is made under another name, and renamed |
 //! | after a failed sync it says only that it is poisoned | the disk is asked once more for the cause |
-//! | the whole journal is read when it opens | 64 MiB of it at the most |
+//! | the whole journal is read when it opens | one of up to 80 MB, and for a while the one before it |
 //!
 //! ```
 //! use kms_store::{Batch, Engine, Store};
@@ -49,7 +51,9 @@
 //!   what it cannot read, and records whose newest version lay there come back older or not at all. Of 450 such
 //!   damages 52 opened so, with up to 2 % of the records older or missing; none gave a value that nobody wrote.
 //!   A caller who must notice keeps a count or a sum of its records, and checks it. fjall has a checksum on every
-//!   block and refuses to read it.
+//!   block of a table and refuses to read it; a journal that is damaged is refused.
+//! - **A sealed journal of fjall's that somebody deletes**, when it is the oldest. And while four of its memtables wait for a
+//!   disk that takes nothing, fjall's own write does not return.
 //! - **A disk that lies** about having emptied its cache.
 //! - **Network file systems.** Their locks and syncs are their own.
 //!

@@ -1,13 +1,15 @@
 //! fjall 3: a journal and the sorted tables that it is folded into, all in a directory `fjall` of the store's.
 //!
-//! It syncs truly by itself. Three things are added here: it is made under another name and renamed, since one whose
-//! making was cut short does not open; a lock of ours, because two that make it at once would undo each other; and
-//! bounds for its memory and its journal, which is read when it opens.
+//! It syncs truly by itself. Four things are added here: it is made under another name and renamed, since one whose
+//! making was cut short does not open; a lock of ours, because two that make it at once would undo each other; bounds
+//! for its memory and its journal, which is read when it opens; and a look at the files that it would do without, the
+//! keyspaces and the end of each journal.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
@@ -17,7 +19,7 @@ use crate::file::{self, FileError};
 use crate::mark::SYNCS_KEY;
 
 /// What tells its directories.
-pub(super) const FILES: &[&str] = &[DIRECTORY, DRAFT];
+pub(super) const FILES: &[&str] = &[DIRECTORY];
 
 const DIRECTORY: &str = "fjall";
 
@@ -36,8 +38,12 @@ const SYNCS: &str = "syncs";
 /// What is written stays in memory, too, until so much has come together. A few of these may wait for the disk.
 const MEMTABLE_BYTES: u64 = 16 << 20;
 
-/// The journal is read whole when the store opens, so it is kept as short as fjall allows.
+/// The journals are read whole when the store opens, so they are kept as short as fjall allows: one that is written to, of up
+/// to 80 MB or so, and for a while the one before it.
 const JOURNAL_BYTES: u64 = 64 << 20;
+
+/// The keyspaces that a making gives numbers to: fjall's own, [`RECORDS`] and [`SYNCS`].
+const KEYSPACES: [&str; 3] = ["0", "1", "2"];
 
 /// Tables that are kept open, of the 1,024 files that a process often may.
 const OPEN_FILES: usize = 200;
@@ -47,8 +53,8 @@ struct Fjall {
     records: Keyspace,
     syncs: Keyspace,
     directory: PathBuf,
-    /// Last, so that it is let go when the rest is closed.
-    _lock: File,
+    /// Held by whoever reads, too. Last, so that it is let go when the rest is closed.
+    lock: Arc<File>,
 }
 
 pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<Opened, Fault> {
@@ -61,12 +67,14 @@ pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<O
         make(directory)?;
     }
     check_keyspaces(&path)?;
+    let sealed = sealed_journals(&path)?;
     let (db, records, syncs_keyspace) = open_database(&path, cache_bytes)?;
+    check_sealed(&sealed)?;
     let syncs = read_syncs(&syncs_keyspace)?;
     // It may have shown us what a killed process left in the page cache.
     db.persist(PersistMode::SyncAll).map_err(fault)?;
     let directory = directory.to_owned();
-    let backing = Box::new(Fjall { db, records, syncs: syncs_keyspace, directory, _lock: lock });
+    let backing = Box::new(Fjall { db, records, syncs: syncs_keyspace, directory, lock: Arc::new(lock) });
     Ok(Opened { backing, syncs })
 }
 
@@ -77,9 +85,12 @@ impl Backing for Fjall {
 
     fn scan(&self, start: Bound<&[u8]>) -> Records {
         let records = self.records.range::<&[u8], _>((start, Bound::Unbounded));
-        Box::new(records.map(|record| match record.into_inner() {
-            Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
-            Err(error) => Err(fault(error)),
+        // Nobody opens it anew while somebody reads.
+        let lock = Arc::clone(&self.lock);
+        Box::new(records.map(move |record| {
+            let _held = &lock;
+            let (key, value) = record.into_inner().map_err(fault)?;
+            Ok((key.to_vec(), value.to_vec()))
         }))
     }
 
@@ -95,12 +106,14 @@ impl Backing for Fjall {
     }
 
     fn sync(&self, number: u64) -> io::Result<()> {
-        // 1. The number goes into the journal behind all that this sync covers.
-        let mut numbered = self.db.batch();
+        // 1. The number goes into the journal behind all that this sync covers, and the journal to the disk: in one hold of
+        //    the journal's lock, so that no thread of fjall's can have met the error of the disk in between.
+        let mut numbered = self.db.batch().durability(Some(PersistMode::SyncData));
         numbered.insert(&self.syncs, SYNCS_KEY, number.to_be_bytes());
         numbered.commit().map_err(|error| self.refused(error))?;
-        // 2. The journal goes to the disk.
-        self.db.persist(PersistMode::SyncData).map_err(|error| self.refused(error))
+        // 2. And none has met it before and not said so yet: after a failed sync the next one succeeds for bytes that are
+        //    gone.
+        self.db.persist(PersistMode::Buffer).map_err(|error| self.refused(error))
     }
 
     fn size_on_disk(&self) -> Result<u64, Fault> {
@@ -146,14 +159,75 @@ fn make(directory: &Path) -> Result<(), Fault> {
     file::sync_dir(directory).map_err(FileError::into_io).map_err(Fault::Io)
 }
 
-/// Refuses a keyspace that has lost the file which says what its tables are: fjall would begin it anew, empty, beside the
-/// others.
+/// Refuses a keyspace that is missing, or has lost the file which says what its tables are: fjall would begin it anew,
+/// empty, beside the others.
 fn check_keyspaces(path: &Path) -> Result<(), Fault> {
-    for keyspace in fs::read_dir(path.join("keyspaces"))? {
-        let current = keyspace?.path().join("current");
-        if !current.try_exists()? {
-            let name = current.strip_prefix(path).unwrap_or(&current).display();
+    for keyspace in KEYSPACES {
+        let name = format!("keyspaces/{keyspace}/current");
+        if !path.join(&name).try_exists()? {
             return Err(Fault::Damaged(format!("its file `{DIRECTORY}/{name}` is missing")));
+        }
+    }
+    Ok(())
+}
+
+/// A journal that is not written to any more, and where its last entry ends.
+struct Sealed {
+    path: PathBuf,
+    ends_at: u64,
+}
+
+/// Every journal but the newest. Their numbers have no gaps.
+fn sealed_journals(path: &Path) -> Result<Vec<Sealed>, Fault> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".jnl")?.parse::<u64>().ok());
+        numbers.extend(number);
+    }
+    numbers.sort_unstable();
+    if let Some(before) = numbers.windows(2).find(|pair| pair[0] + 1 != pair[1]) {
+        return Err(Fault::Damaged(format!("its file `{DIRECTORY}/{}.jnl` is missing", before[0] + 1)));
+    }
+    let sealed = numbers.iter().rev().skip(1).map(|number| {
+        let path = path.join(format!("{number}.jnl"));
+        Ok(Sealed { ends_at: end_of_entries(&path)?, path })
+    });
+    sealed.collect::<io::Result<_>>().map_err(Fault::from)
+}
+
+/// Behind the last byte that is not zero: an entry ends with one, and what was reserved behind it is zeros.
+fn end_of_entries(path: &Path) -> io::Result<u64> {
+    let mut file = File::open(path)?;
+    let mut block = vec![0; 64 << 10];
+    let mut end = file.metadata()?.len();
+    while end > 0 {
+        let length = block.len().min(usize::try_from(end).unwrap_or(usize::MAX));
+        let start = end - length as u64;
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(&mut block[..length])?;
+        if let Some(last) = block[..length].iter().rposition(|byte| *byte != 0) {
+            return Ok(start + last as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+/// fjall cuts a journal at the first entry that it cannot read, and goes on with the next one as if nothing were missing.
+fn check_sealed(sealed: &[Sealed]) -> Result<(), Fault> {
+    for Sealed { path, ends_at } in sealed {
+        match fs::metadata(path) {
+            Ok(found) if found.len() < *ends_at => {
+                let name = path.file_name().unwrap_or_default().display();
+                return Err(Fault::Damaged(format!(
+                    "its file `{DIRECTORY}/{name}` is not readable to its end"
+                )));
+            }
+            Ok(_) => {}
+            // All of it is in tables by now.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Fault::Io(error)),
         }
     }
     Ok(())

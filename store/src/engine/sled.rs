@@ -46,8 +46,8 @@ pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<O
         .map_err(fault)?;
     let syncs_tree = db.open_tree(SYNCS_TREE).map_err(fault)?;
     let syncs = read_syncs(&syncs_tree)?;
-    let file = OpenOptions::new().read(true).write(true).open(directory.join("db"))?;
-    make_opening_durable(directory, &db, &file)?;
+    let file = OpenOptions::new().read(true).write(true).open(directory.join("db")).map_err(Fault::Io)?;
+    make_opening_durable(directory, &db, &file).map_err(Fault::Io)?;
     let backing = Box::new(Sled { db, syncs: syncs_tree, file });
     Ok(Opened { backing, syncs })
 }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use kms_store::{Batch, Engine, MAX_VALUE_BYTES, OpenError, ReadError, Store};
 
 use crate::damaged::copy;
-use crate::world::{CACHE_BYTES, Random, Records, everything, open, seed};
+use crate::world::{CACHE_BYTES, Process, Random, Records, everything, open, open_as_told, seed};
 
 /// Enough that fjall has folded most of it into tables, and some is in the journal alone.
 const BATCHES: u64 = 45;
@@ -147,4 +147,86 @@ fn bits_and_blocks_that_went_bad_never_become_a_value() {
         }
     }
     assert!(noticed > 0, "no damage was noticed: this test shows nothing");
+}
+
+/// Loads with the largest batches until it is killed.
+#[test]
+#[ignore = "a role that another test starts in a second process"]
+fn heavy_loader() {
+    let Some(store) = open_as_told() else {
+        return;
+    };
+    let mut random = Random::new(seed());
+    for number in 0_u64.. {
+        let mut batch = Batch::new();
+        for part in 0..100_u64 {
+            batch.put(
+                [number.to_be_bytes(), part.to_be_bytes()].concat(),
+                random.bytes(MAX_VALUE_BYTES as u64),
+            );
+        }
+        store.write(batch).unwrap();
+        store.sync().unwrap();
+        eprintln!("{number}");
+    }
+}
+
+/// A store that was killed while it had two journals: the older one still has records that no table has.
+fn with_two_journals() -> (tempfile::TempDir, u64) {
+    let home = tempfile::tempdir().unwrap();
+    let mut loader = Process::start("damaged_fjall::heavy_loader", Engine::Fjall, home.path(), 7);
+    let (mut acknowledged, mut beside) = (0, 0);
+    while let Some(line) = loader.line() {
+        acknowledged = line.parse().expect("the number of a batch");
+        let journals =
+            files(home.path()).iter().filter(|file| file.extension() == Some("jnl".as_ref())).count();
+        // Some syncs later, so that the newer one has the number of a sync.
+        beside += usize::from(journals == 2);
+        if beside == 4 {
+            loader.child.kill().unwrap();
+        }
+        assert!(acknowledged < 2_000, "no journal was sealed in 800 MB");
+    }
+    (home, acknowledged)
+}
+
+#[test]
+fn a_sealed_journal_that_is_cut_or_has_a_hole_is_refused_and_so_is_a_lost_keyspace() {
+    let (original, acknowledged) = with_two_journals();
+    let sealed =
+        files(original.path()).into_iter().find(|file| file.extension() == Some("jnl".as_ref())).unwrap();
+    let opened_after = |harm: &dyn Fn(&Path)| {
+        let home = tempfile::tempdir().unwrap();
+        copy(original.path(), home.path());
+        harm(home.path());
+        Store::open(home.path(), Engine::Fjall, CACHE_BYTES).map(|store| (store, home))
+    };
+    let end = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    let change = |directory: &Path, harm: &dyn Fn(&mut Vec<u8>, usize)| {
+        let path = directory.join(&sealed);
+        let mut bytes = fs::read(&path).unwrap();
+        let end = end(&bytes);
+        harm(&mut bytes, end);
+        fs::write(path, bytes).unwrap();
+    };
+
+    let (whole, _home) = opened_after(&|_| {}).unwrap();
+    for number in 0..=acknowledged {
+        assert!(whole.get(&[number.to_be_bytes(), [0; 8]].concat()).unwrap().is_some(), "batch {number}");
+    }
+    drop(whole);
+    let hole = opened_after(&|it| change(it, &|bytes, end| bytes[end - 2_000_000..end - 1_900_000].fill(0)));
+    let cut = opened_after(&|it| change(it, &|bytes, end| bytes[end - 2_000_000..].fill(0)));
+    let missing = opened_after(&|it| fs::remove_dir_all(it.join("fjall/keyspaces/1")).unwrap());
+    for (damage, opened, told) in [
+        ("hole", hole, "not readable to its end"),
+        ("cut", cut, "not readable to its end"),
+        ("no keyspace", missing, "`fjall/keyspaces/1/current` is missing"),
+    ] {
+        let found = opened.err().unwrap_or_else(|| panic!("{damage}: it opened"));
+        assert!(
+            matches!(&found, OpenError::Damaged { .. }) && found.to_string().contains(told),
+            "{damage}: {found}"
+        );
+    }
 }
