@@ -125,7 +125,7 @@ impl Host {
     /// One activation or release.
     ///
     /// # Errors
-    /// What cannot be signed for. Nothing was counted, except where the ledger failed: then it may have been.
+    /// What cannot be signed for. Nothing was counted, except where the ledger failed or was late: then it may have been.
     pub async fn activate(&self, incoming: Incoming) -> Result<v1::Answer, Unanswered> {
         // 1
         let now = self.read_clocks();
@@ -135,8 +135,10 @@ impl Host {
             self.note_refusal(now.wall, None, claimed, &unanswered.cause);
         })?;
         let answered = tokio::time::timeout(ANSWER_LIMIT, self.answer(&ask, &incoming, installed, now)).await;
-        // It may be counted all the same, which is safe: the machine asks again under the same nonce.
-        let answered = answered.unwrap_or_else(|_| Err(NotSighted::Overloaded.into()));
+        let answered = answered.unwrap_or_else(|_| {
+            tracing::error!(limit = ?ANSWER_LIMIT, "an ask was not decided in time: see to the ledger's disk");
+            Err(NotSighted::Late.into())
+        });
         let answered = answered.inspect_err(|unanswered| {
             self.note_refusal(now.wall, Some(ask.machine()), Some(ask.product), &unanswered.cause);
         })?;
@@ -500,7 +502,7 @@ impl From<Reason> for Unanswered {
 impl From<NotSighted> for Unanswered {
     fn from(not_sighted: NotSighted) -> Unanswered {
         let (reason, retry_in) = match not_sighted {
-            NotSighted::Overloaded => (Reason::Overloaded, OVERLOADED_RETRY),
+            NotSighted::Overloaded | NotSighted::Late => (Reason::Overloaded, OVERLOADED_RETRY),
             NotSighted::Failed => (Reason::LedgerFailed, STOPPED_RETRY),
             NotSighted::Stopping => (Reason::Stopping, STOPPED_RETRY),
         };

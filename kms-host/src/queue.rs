@@ -43,6 +43,9 @@ pub enum NotSighted {
     /// safe.
     #[error("the ledger could not decide; the host's log says why")]
     Failed,
+    /// It was not decided in the time that a machine waits. Whether it will be is not known; asking again is safe.
+    #[error("the ledger has not decided in time; the host's log says so")]
+    Late,
     /// The host is stopping; nothing was written.
     #[error("the host is stopping; ask again later, or another host")]
     Stopping,

@@ -207,8 +207,9 @@ impl Ready {
                 Said::Later(reason, delay) => {
                     delays.push(reason);
                     // As the client library draws it.
-                    let jitter = rand::rng().random_range(0.8..=1.0);
-                    tokio::time::sleep(delay.mul_f64(jitter)).await;
+                    // The host gives its reason and its delay; a story need not wait as long as a machine does.
+                    let part = rand::rng().random_range(0.04..=0.1);
+                    tokio::time::sleep(delay.mul_f64(part)).await;
                 }
             }
             Ready { asker, ask, request } = Ready::of(asker);

@@ -83,6 +83,26 @@ async fn an_ask_signed_by_another_key_is_refused() {
     check_nothing_counted(&host).await;
 }
 
+/// A machine waits ten seconds; before that the host says why it has no answer, and that it may come back.
+#[tokio::test]
+async fn before_a_disk_that_stands_still_the_host_says_when_to_come_back() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let host = SlowHost::start(&home, 8).await;
+    let mut wire = wire(host.address).unwrap();
+    let mut asker = Asker::new(&stage.shop).unwrap();
+
+    let Err(NoAnswer::Unsigned(status)) = asker.ask(&mut wire, now()).await else {
+        panic!("nobody can be counted while the disk stands still");
+    };
+
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "OVERLOADED"));
+    assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(15)));
+    // It was counted when the disk moved, and asks again under the same nonce: no copy, and the same seat.
+    host.go_on();
+    assert!(asker.ask(&mut wire, now()).await.is_ok());
+}
+
 #[tokio::test]
 async fn with_a_full_queue_the_host_says_when_to_come_back() {
     let stage = Stage::with_threshold(1);

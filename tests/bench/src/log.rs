@@ -1,6 +1,6 @@
 //! The raw log: everything in memory, every write appended to one file, one fdatasync for each sync.
 //!
-//! No ledger that keeps what it acknowledges can do less, so it is what the engines are measured against. It forgets nothing,
+//! A ledger that keeps what it acknowledges can do little less, so it is what the engines are measured against. It forgets nothing,
 //! reclaims nothing and cannot be opened again: fit for nothing else.
 
 use std::collections::BTreeMap;

@@ -86,9 +86,9 @@ pub(crate) fn foot(found: &[(Keeper, usize)]) {
 bare echo      answers the asks of new machines with one fixed lease, unread
 signed echo    verifies each ask strictly and signs a lease for it, without a ledger; its ratio shows what is left
 on ..., new    durable first activations, each of a machine never seen before, of a host whose ledger is kept so
-..., renewal   the same machines again, each showing its lease
-log            everything in memory and appended to one file: what no ledger can go beyond
-CPU us         processor time of the service alone for one answer; per sync: answers for each sync of the ledger
+..., renewal   the same machines again, each showing its lease; the echoes are always asked by new ones
+log            everything in memory and appended to one file: about what a ledger can reach
+CPU us         processor time of the process without the load, for one answer; per sync: answers for each sync
 checked        every lease of the hosts and one in {SAMPLED} of the signed echo, after the clock had stopped; the ledgers,
                opened again (the log: looked at again), have all machines that were licensed: {}",
         found.join(", ")

@@ -33,6 +33,9 @@ const CERTIFIED_SINCE: Duration = Duration::from_hours(60 * 24);
 /// Asks for one measurement, at the most: so many new machines are signed for it, and so many renew.
 const ASKS: usize = 16_000;
 
+/// And at the least, of new ones: a small fleet grows by this in a round.
+const ASKS_MIN: usize = 1_000;
+
 /// What to measure.
 pub(crate) struct Plan<'a> {
     pub(crate) engine: Engine,
@@ -121,7 +124,7 @@ fn prepare(
     machines: usize,
     site: Site,
 ) -> anyhow::Result<Sized> {
-    let sampled = usize::try_from(plan.rounds + 1)? * ASKS;
+    let sampled = usize::try_from(plan.rounds)? * ASKS;
     let began = clock.monotonic();
     let known = prepare::fill(&site, runtime, machines, sampled, clock.now())?;
     let prepared_in = clock.monotonic().saturating_sub(began);
@@ -180,10 +183,12 @@ impl Sized {
             let asks = Arc::into_inner(asks).context("the tasks that sent them have ended")?;
             verify::all(&run, asks, &judge)
         };
-        let licensed =
-            send(asks::first(ASKS, product, clock.now()), &mut self.new).context("new machines")?;
+        let new = asks::first((self.machines / 20).clamp(ASKS_MIN, ASKS), product, clock.now());
+        let licensed = send(new, &mut self.new).context("new machines")?;
         self.licensed += licensed.len();
-        let some = self.known.split_off(self.known.len().saturating_sub(ASKS));
+        // An equal part in each round; nobody renews twice.
+        let rounds_left = usize::try_from(plan.rounds)? + 1 - self.new.per_second.len();
+        let some = self.known.split_off(self.known.len() - self.known.len() / rounds_left.max(1));
         if !some.is_empty() {
             send(asks::renewals(some, clock.now()), &mut self.renewals).context("renewals")?;
         }
@@ -258,7 +263,7 @@ fn report(plan: &Plan, hosts: &[Sized]) -> anyhow::Result<()> {
         let [new, new_p99, new_cpu] = host.new.cells();
         let [renewals, renewals_p99, renewals_cpu] = host.renewals.cells();
         table.add_row([
-            host.machines.to_string(),
+            format!("{}+{}", host.machines, host.licensed),
             format!("{:.1}", host.prepared_in.as_secs_f64()),
             megabytes(host.disk_bytes),
             format!("{:.2}", host.ready_in.as_secs_f64()),
@@ -280,7 +285,7 @@ fn report(plan: &Plan, hosts: &[Sized]) -> anyhow::Result<()> {
     println!("{table}");
     println!(
         "
-machines       that the ledger had before; new ones never seen, renewals by old ones whose records lie all over it
+machines       that the ledger had before, and that came; new ones never seen, renewals by old ones, all over it
 prepared in    what filling it took here, keys and leases of those that renew included
 ready in       from starting the process to its first answer
 memory         the process's own when it was ready, and last after the load, with its peak"
