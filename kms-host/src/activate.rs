@@ -13,7 +13,7 @@
 //! What this order buys: a lease that anybody holds is counted on disk. A crash between 3 and 7 loses an answer, never a
 //! machine: the machine asks again under the same nonce and gets the same serial.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,7 +63,6 @@ pub struct Parts {
 
 /// A host that answers.
 pub struct Host {
-    pub(crate) certificates: Certificates,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) queue: Queue,
     pub(crate) clock: Arc<dyn Clock>,
@@ -72,6 +71,8 @@ pub struct Host {
     pub(crate) started_at: Timestamp,
     signer: Arc<dyn Signer>,
     own_clock: Mutex<HostClock>,
+    /// Replaced as a whole, so that one ask sees one set of them from its beginning to its end.
+    certificates: RwLock<Arc<Certificates>>,
 }
 
 /// An ask as it came in. Nothing in it has been verified.
@@ -110,7 +111,6 @@ impl Host {
             log_doubt(&doubt);
         }
         Ok(Host {
-            certificates,
             ledger,
             queue,
             clock,
@@ -119,7 +119,18 @@ impl Host {
             started_at: now.wall,
             signer,
             own_clock: Mutex::new(own_clock),
+            certificates: RwLock::new(Arc::new(certificates)),
         })
+    }
+
+    /// The certificates under which it answers now.
+    pub fn certificates(&self) -> Arc<Certificates> {
+        self.certificates.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers under these from the next ask on; asks that are under way are answered under the old ones.
+    pub fn replace_certificates(&self, certificates: Certificates) {
+        *self.certificates.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certificates);
     }
 
     /// One activation or release.
@@ -130,11 +141,14 @@ impl Host {
         // 1
         let now = self.read_clocks();
         // 2
+        let certificates = self.certificates();
         let claimed = Ask::claimed_product(&incoming.ask);
-        let (ask, installed) = self.open(&incoming, claimed, now.wall).inspect_err(|unanswered| {
+        let opened = Host::open(&certificates, &incoming, claimed, now.wall);
+        let (ask, installed) = opened.inspect_err(|unanswered| {
             self.note_refusal(now.wall, None, claimed, &unanswered.cause);
         })?;
-        let answered = tokio::time::timeout(ANSWER_LIMIT, self.answer(&ask, &incoming, installed, now)).await;
+        let answer = self.answer(&ask, &incoming, &certificates, installed, now);
+        let answered = tokio::time::timeout(ANSWER_LIMIT, answer).await;
         let answered = answered.unwrap_or_else(|_| {
             tracing::error!(limit = ?ANSWER_LIMIT, "an ask was not decided in time: see to the ledger's disk");
             Err(NotSighted::Late.into())
@@ -153,12 +167,13 @@ impl Host {
         &self,
         ask: &Ask,
         incoming: &Incoming,
+        certificates: &Certificates,
         installed: &Installed,
         now: Moment,
     ) -> Result<v1::Signed, Unanswered> {
         let policy = &installed.chain.host().policy;
         // 2, 3
-        let composed = match self.decide(ask, incoming, installed, now).await {
+        let composed = match self.decide(ask, incoming, certificates, installed, now).await {
             Err(Stop::Fail(unanswered)) => return Err(unanswered),
             Err(Stop::Refuse(cause, ask_again)) => self.compose_refusal(ask, now.wall, cause, ask_again),
             // 4
@@ -205,19 +220,18 @@ impl Host {
     }
 
     /// Size, product and signatures: what has to hold before anybody is answered with a signature.
-    fn open(
-        &self,
+    fn open<'c>(
+        certificates: &'c Certificates,
         incoming: &Incoming,
         claimed: Option<ProductId>,
         now: Timestamp,
-    ) -> Result<(Ask, &Installed), Unanswered> {
+    ) -> Result<(Ask, &'c Installed), Unanswered> {
         if shared::MAX_MESSAGE_BYTES < incoming.size_bytes {
             return Err(Reason::TooLarge.with(&[("limit", &shared::MAX_MESSAGE_BYTES)]).into());
         }
         let malformed = |cause: &str| Unanswered::from(Reason::Malformed.with(&[("cause", &cause)]));
         let product = claimed.ok_or_else(|| malformed("it names no product"))?;
-        let installed = self
-            .certificates
+        let installed = certificates
             .current(product, now)
             .ok_or_else(|| Reason::ProductUnknown.with(&[("product", &product)]))?;
         let ask =
@@ -236,6 +250,7 @@ impl Host {
         &self,
         ask: &Ask,
         incoming: &Incoming,
+        certificates: &Certificates,
         installed: &Installed,
         now: Moment,
     ) -> Result<Outcome, Stop> {
@@ -266,7 +281,7 @@ impl Host {
             async |sighting| self.queue.sight(sighting).await.map_err(|error| Stop::Fail(error.into()));
         let mut outcome = sight(sighting.clone()).await?;
         if outcome.decision == Decision::Verify {
-            let shown = self.shown_lease(ask, &incoming.held_chain, installed)?.into();
+            let shown = Host::shown_lease(ask, &incoming.held_chain, certificates, installed)?.into();
             outcome = sight(Sighting { shown, ..sighting }).await?;
         }
         if outcome.known {
@@ -313,19 +328,19 @@ impl Host {
 
     /// Settles the ledger at the wall clock, and ends the doubt after that: until then nobody is counted.
     async fn end_doubt(&self, now: Moment) -> Result<Option<Doubt>, Unanswered> {
-        self.queue.settle(self.certificates.terms(now.wall), now.wall).await?;
+        self.queue.settle(self.certificates().terms(now.wall), now.wall).await?;
         Ok(self.own_clock().end(now.era))
     }
 
     /// What the lease that a machine shows proves; nothing where it shows none, or one that is not for here.
     fn shown_lease(
-        &self,
         ask: &Ask,
         held_chain: &Bytes,
+        certificates: &Certificates,
         installed: &Installed,
     ) -> Result<Option<ShownLease>, Stop> {
         let Some(signed) = &ask.held_lease else { return Ok(None) };
-        let mut own = self.certificates.of(ask.product).iter();
+        let mut own = certificates.of(ask.product).iter();
         if let Some(shown) = own.find_map(|own| ShownLease::open(signed, &own.chain).ok()) {
             return Ok(Some(shown));
         }
@@ -421,7 +436,7 @@ impl Host {
     /// How many machines have an active record, over every product.
     async fn known_machines(&self, now: Timestamp) -> Result<u64, Stop> {
         let mut known = 0;
-        for (product, terms) in self.certificates.terms(now) {
+        for (product, terms) in self.certificates().terms(now) {
             known += self.ledger.reading(product, &terms, now).await.map_err(failed)?.tally.active;
         }
         Ok(known)

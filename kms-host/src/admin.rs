@@ -41,7 +41,7 @@ impl Admin {
 
     /// Every product that has a certificate or a record, with the numbers that count for it.
     async fn products(&self, now: Timestamp) -> Result<Vec<(ProductId, Terms)>, LedgerError> {
-        let mut products = self.host.certificates.terms(now);
+        let mut products = self.host.certificates().terms(now);
         for product in self.host.ledger.products().await? {
             if !products.iter().any(|(known, _)| *known == product) {
                 products.push((product, UNLICENSED));
@@ -76,7 +76,7 @@ impl Admin {
             count_window_ms: to_ms(terms.count_window),
             ..wire::Product::default()
         };
-        if let Some(installed) = self.host.certificates.current(product, now) {
+        if let Some(installed) = self.host.certificates().current(product, now) {
             let certificate = installed.chain.host();
             shown.name.clone_from(&certificate.product_name);
             shown.organisation.clone_from(&certificate.organisation_name);

@@ -1,10 +1,12 @@
 //! The command line: what an administrator types. `serve` is the daemon; the commands beside it speak to a running one
 //! over its socket, or prepare one that does not run.
 
+mod config;
 mod daemon;
 mod offline;
 mod online;
 mod pages;
+mod reload;
 mod supervised;
 
 use std::io::{self, Write as _};
@@ -35,6 +37,10 @@ First steps:
   kms-host serve --data ./host                             serves until it is told to stop
   kms-host status --data ./host                            what it counts, in another terminal
 
+Settings:
+  kms-host config sample > ./host/kms-host.toml            a file with every setting, for you to change
+  kms-host config check --data ./host                      whether they hold, before a restart or a SIGHUP
+
 Exit codes: 0 done, 64 wrong usage, 65 wrong file, 69 no host answers, another process serves
 the directory, or it cannot listen, 73 cannot be made, 74 disk or standard output, 78 wrong configuration.";
 
@@ -50,7 +56,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Serve machines until SIGTERM or SIGINT.
+    /// The settings: a sample of them, whether they hold, which hold and where they come from.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Serve machines until SIGTERM or SIGINT. SIGHUP has it read certificates and settings again.
     Serve(Serve),
     /// Show the running host: its clock, its certificates, the count of each product.
     Status(Output),
@@ -75,6 +86,32 @@ enum Command {
         /// Where to.
         directory: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print a file with every setting, explained and at its default.
+    Sample,
+    /// Look whether the settings of file and environment hold, without serving.
+    Check(ConfigFile),
+    /// Show what is set, and where: in the file or in the environment.
+    Show {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Show every setting, those at their default too.
+        #[arg(long)]
+        effective: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    #[arg(long)]
+    config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -143,6 +180,13 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Init(init) => offline::init(&home, init.config.as_deref(), init.hour, init.json),
         Command::InstallCertificate { file, json } => offline::install_certificate(&home, &file, json),
         Command::Serve(serve) => daemon::run(&home, serve.config.as_deref(), &serve.listen, serve.log_json),
+        Command::Config { command } => match command {
+            ConfigCommand::Sample => Ok(crate::config::sample()),
+            ConfigCommand::Check(file) => config::check(&home, file.config.as_deref()),
+            ConfigCommand::Show { file, effective, json } => {
+                config::show(&home, file.config.as_deref(), effective, json)
+            }
+        },
         Command::Status(output) => online::status(&home, output.json),
         Command::Machines(output) => online::machines(&home, output.json),
         Command::Refusals(output) => online::refusals(&home, output.json),

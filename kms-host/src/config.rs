@@ -1,15 +1,26 @@
-//! The host's one configuration file, in TOML. Unknown keys are refused, and every key has a default.
+//! The host's settings: one file, in TOML, and the environment. Unknown keys are refused, and every key has a default.
+//!
+//! What a value has to be is here. What the keys are for is in `config/keys.rs`, which of file, environment and command
+//! line goes first in `config/sources.rs`.
+
+mod keys;
+mod sources;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tracing_subscriber::EnvFilter;
 
 use crate::ledger::Engine;
 
-/// What the administrator may set. A file `kms-host.toml` in the data directory is read where none is named.
-#[derive(Clone, Debug, Deserialize)]
+pub use keys::{KEYS, Key, TakenUpBy, sample};
+pub use sources::{Change, Origin, Settings, Sources};
+
+/// What the administrator may set. A file `kms-host.toml` in the data directory is read where none is named. A key that is new
+/// here is new in [`KEYS`], too.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where machines are served. `[::]` takes IPv4 too.
@@ -20,7 +31,7 @@ pub struct Config {
     /// How many asks may wait for the ledger; one more is told to come back.
     pub queue: usize,
     /// What keeps the ledger on disk. A ledger stays on the engine that it was made on.
-    #[serde(deserialize_with = "engine")]
+    #[serde(deserialize_with = "engine", serialize_with = "engine_name")]
     pub ledger: Engine,
     /// How much of the ledger is kept in memory, in MiB.
     pub cache_mib: u64,
@@ -31,7 +42,7 @@ pub struct Config {
 }
 
 /// How the log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
@@ -55,49 +66,39 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the file at `path`, or `kms-host.toml` in the data directory if there is one, or the defaults.
-    ///
-    /// # Errors
-    /// A file that was named and is not there, or one that does not hold, with the line.
-    pub fn read(path: Option<&Path>, data: &Path) -> Result<Config, ConfigError> {
-        let (path, required) = match path {
-            Some(path) => (path.to_owned(), true),
-            None => (data.join("kms-host.toml"), false),
-        };
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => {
-                return Ok(Config::default());
-            }
-            Err(source) => return Err(ConfigError::Unreadable { path, source }),
-            Ok(text) => text,
-        };
-        let config: Config = toml::from_str(&text)
-            .map_err(|source| ConfigError::Wrong { path: path.clone(), source: Box::new(source) })?;
-        config.check().map_err(|fault| ConfigError::Contradiction { path, fault })?;
-        Ok(config)
+    /// Every setting that has a value, as a file has it.
+    fn values(&self) -> toml::Table {
+        toml::Table::try_from(self)
+            .expect("every setting is a number, a text or a list of texts, and came out of TOML")
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// The key that is at fault, and why.
+    fn check(&self) -> Result<(), (&'static str, String)> {
         if self.listen.is_empty() {
-            return Err("`listen` is empty: name at least one address, such as [\"[::]:21688\"]".to_owned());
+            let fault = "`listen` is empty: name at least one address, such as [\"[::]:21688\"]";
+            return Err(("listen", fault.to_owned()));
         }
-        if self.queue == 0 {
-            return Err("`queue` is 0: nobody could be served".to_owned());
+        if !(1..=1_048_576).contains(&self.queue) {
+            return Err(("queue", "`queue` has to be from 1 to 1048576".to_owned()));
         }
         if !(4..=1_048_576).contains(&self.cache_mib) {
-            return Err("`cache_mib` has to be from 4 to 1048576".to_owned());
+            return Err(("cache_mib", "`cache_mib` has to be from 4 to 1048576".to_owned()));
         }
         if !is_service_label(&self.service_label) {
             let label = &self.service_label;
-            return Err(format!("`service_label` is {label:?}: write it as {:?}", shared::SERVICE_LABEL));
+            let fault = format!("`service_label` is {label:?}: write it as {:?}", shared::SERVICE_LABEL);
+            return Err(("service_label", fault));
         }
-        match self.log.split(',').find(|directive| !is_directive(directive.trim())) {
-            Some(directive) => Err(format!(
+        if let Some(directive) = self.log.split(',').find(|directive| !is_directive(directive.trim())) {
+            let fault = format!(
                 "`log` has {directive:?}: write off, error, warn, info, debug or trace, or one of these for a part of the \
                  program, such as \"kms_host=debug,info\""
-            )),
-            None => Ok(()),
+            );
+            return Err(("log", fault));
         }
+        EnvFilter::try_new(&self.log)
+            .map(drop)
+            .map_err(|error| ("log", format!("`log` is {:?}: {error}", self.log)))
     }
 }
 
@@ -119,6 +120,11 @@ fn engine<'de, D: Deserializer<'de>>(from: D) -> Result<Engine, D::Error> {
         let names: Vec<_> = Engine::ALL.iter().map(|engine| format!("{:?}", engine.name())).collect();
         D::Error::custom(format_args!("`ledger` is {name:?}: write {}", names.join(" or ")))
     })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it in so")]
+fn engine_name<S: Serializer>(engine: &Engine, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(engine.name())
 }
 
 /// `_name._proto`, as RFC 6763 7 has it.
@@ -169,6 +175,18 @@ pub enum ConfigError {
         /// What and how to mend it.
         fault: String,
     },
+    /// An environment variable has a value that does not fit, or is out of its bounds.
+    #[error(
+        "the environment variable {name} does not hold: {fault}; write it such as {name}={example}, or unset it"
+    )]
+    Variable {
+        /// Which variable.
+        name: String,
+        /// What is wrong with it.
+        fault: String,
+        /// A value that holds.
+        example: &'static str,
+    },
 }
 
 #[cfg(test)]
@@ -178,15 +196,17 @@ mod tests {
     fn read(text: &str) -> Result<Config, String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kms-host.toml"), text).unwrap();
-        Config::read(None, folder.path()).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+        let settings = Sources::new(None, folder.path()).read_with([]);
+        settings.map(|settings| settings.config).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
     }
 
     #[test]
     fn without_a_file_the_defaults_hold() {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config::read(None, folder.path()).unwrap();
-        assert_eq!(config.listen, ["[::]:21688".parse().unwrap()]);
-        assert!(Config::read(Some(&folder.path().join("absent.toml")), folder.path()).is_err());
+        let settings = Sources::new(None, folder.path()).read_with([]).unwrap();
+        assert_eq!(settings.config.listen, ["[::]:21688".parse().unwrap()]);
+        let named = folder.path().join("absent.toml");
+        assert!(Sources::new(Some(&named), folder.path()).read_with([]).is_err());
     }
 
     #[test]
@@ -199,6 +219,7 @@ mod tests {
     fn a_value_out_of_bounds_is_refused_with_its_name() {
         assert!(read("listen = []").unwrap_err().contains("`listen`"));
         assert!(read("queue = 0").unwrap_err().contains("`queue`"));
+        assert!(read("queue = 9_223_372_036_854_775_807").unwrap_err().contains("1048576"));
         assert!(read("cache_mib = 1").unwrap_err().contains("`cache_mib`"));
         assert_eq!(read("log_format = \"json\"").unwrap().log_format, LogFormat::Json);
     }

@@ -22,6 +22,7 @@ mod trust;
 mod admin;
 mod commands;
 mod life;
+mod settings;
 mod sizes;
 mod supervised;
 mod unsigned;

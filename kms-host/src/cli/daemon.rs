@@ -8,14 +8,19 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use shared::time::Timestamp;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use super::reload::Reload;
 use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
 use crate::activate::{Host, Parts};
+use crate::certificates::Certificates;
 use crate::clock::SystemClock;
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, Sources};
 use crate::home::{self, Home, HomeError};
 use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
@@ -31,20 +36,16 @@ pub(super) fn run(
     log_json: bool,
 ) -> Result<String, Failure> {
     // Configuration and log.
-    let mut config = Config::read(config, home.path()).or_exit(EX_CONFIG)?;
-    if !listen.is_empty() {
-        config.listen = listen.to_vec();
+    let sources = Sources::new(config, home.path()).with_command_line(listen, log_json);
+    let settings = sources.read().or_exit(EX_CONFIG)?;
+    let config = settings.config.clone();
+    let log = start_log(&config).or_exit(EX_CONFIG)?;
+    if let Some(warning) = settings.warning() {
+        tracing::warn!("{warning}");
     }
-    if log_json {
-        config.log_format = LogFormat::Json;
-    }
-    start_log(&config).or_exit(EX_CONFIG)?;
 
     // What stands on disk.
-    let certificates = home.certificates().or_exit(EX_CONFIG)?;
-    if certificates.all().next().is_none() {
-        return Err(without_certificate(home)).or_exit(EX_CONFIG);
-    }
+    let certificates = certificates(home).or_exit(EX_CONFIG)?;
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
     home::check_hour_width(&certificates, ledger.meta().hour_width_ms).or_exit(EX_CONFIG)?;
@@ -53,20 +54,23 @@ pub(super) fn run(
     let (queue, writer) =
         Queue::start(ledger.clone(), config.queue, runtime.handle().clone()).or_exit(EX_UNAVAILABLE)?;
     let served = runtime.block_on(async {
-        // Build, bind, serve.
+        // Build, bind, serve. A SIGHUP that comes from here on is heard when there is somebody to obey it.
+        let hangups = signal(SignalKind::hangup()).or_exit(EX_UNAVAILABLE)?;
         let clock = Arc::new(SystemClock::new());
         let parts = Parts { certificates, signer, ledger, queue: queue.clone(), clock };
         let host = Arc::new(Host::new(parts).await.or_exit(EX_IOERR)?);
         let listeners = bind(&config.listen).or_exit(EX_UNAVAILABLE)?;
         let socket = bind_socket(&home.socket_path()).or_exit(EX_CANTCREAT)?;
-        let addresses: Vec<String> =
-            listeners.iter().filter_map(|listener| listener.local_addr().ok()).map(|a| a.to_string()).collect();
+        let bound: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let addresses: Vec<_> = bound.iter().map(SocketAddr::to_string).collect();
         let listening = addresses.join(" ");
         tracing::info!(host = %host.id, listening, version = env!("CARGO_PKG_VERSION"), "serving");
-        say_what_to_publish(&config, &listeners);
+        say_what_to_publish(&config.service_label, &bound);
 
         let stop = CancellationToken::new();
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
+        let reload = Reload { home: home.clone(), sources, settings, log, host: host.clone(), bound };
+        tokio::spawn(reload.at_each(hangups, stop.clone()));
         tokio::spawn(serve_admin(host.clone(), addresses, socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
         let machines = crate::serve(host, crate::connections(listeners), stop.clone().cancelled_owned());
@@ -98,17 +102,32 @@ pub(super) fn run(
     Ok(String::new())
 }
 
-fn start_log(config: &Config) -> anyhow::Result<()> {
+/// The log, and the way to change what is logged.
+fn start_log(config: &Config) -> anyhow::Result<reload::Handle<EnvFilter, Registry>> {
     let filter = EnvFilter::try_new(&config.log).with_context(|| format!("`log` is {:?}", config.log))?;
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let (filter, handle) = reload::Layer::new(filter);
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     // It would say on standard error that standard error is gone, and panic.
     let log = log.log_internal_errors(false);
+    let filtered = tracing_subscriber::registry().with(filter);
     let started = match config.log_format {
-        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Text => {
+            let log = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+            filtered.with(log).try_init()
+        }
+        LogFormat::Json => filtered.with(log.json().flatten_event(true)).try_init(),
     };
-    started.map_err(|error| anyhow!(error))
+    started.map_err(|error| anyhow!(error))?;
+    Ok(handle)
+}
+
+/// Every certificate that is installed; there has to be one.
+pub(super) fn certificates(home: &Home) -> anyhow::Result<Certificates> {
+    let certificates = home.certificates()?;
+    if certificates.all().next().is_none() {
+        return Err(without_certificate(home));
+    }
+    Ok(certificates)
 }
 
 fn without_certificate(home: &Home) -> anyhow::Error {
@@ -167,22 +186,15 @@ fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
-fn say_what_to_publish(config: &Config, listeners: &[TcpListener]) {
-    for address in listeners.iter().filter_map(|listener| listener.local_addr().ok()) {
-        if address.ip().is_loopback() {
-            continue;
-        }
-        let record = format!(
-            "{}.<your domain>. IN SRV 0 0 {} <this host's name>.",
-            config.service_label,
-            address.port()
-        );
+pub(super) fn say_what_to_publish(service_label: &str, bound: &[SocketAddr]) {
+    for address in bound.iter().filter(|address| !address.ip().is_loopback()) {
+        let record =
+            format!("{service_label}.<your domain>. IN SRV 0 0 {} <this host's name>.", address.port());
         tracing::info!(record, "to be found, publish in DNS");
     }
 }
 
 async fn told_to_stop() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
     let wait = |kind| async move {
         match signal(kind) {
             Ok(mut signal) => signal.recv().await,
@@ -203,15 +215,20 @@ async fn warn_of_certificates(host: Arc<Host>, stop: CancellationToken) {
     let mut looked = Timestamp::from_unix_ms(i64::MIN);
     loop {
         let now = host.clock.now();
-        for (installed, ends_at) in host.certificates.to_warn_of(looked, now) {
-            let certificate = installed.chain.host();
-            let (product, certificate) = (certificate.product_name.as_str(), certificate.id);
-            tracing::warn!(product, %certificate, %ends_at, "the certificate ends soon: renew it with the vendor");
-        }
+        warn_of_ends(&host.certificates(), looked, now);
         looked = now;
         tokio::select! {
             () = tokio::time::sleep(CERTIFICATE_CHECK) => {}
             () = stop.cancelled() => return,
         }
+    }
+}
+
+/// Warns of every certificate whose end has come nearer than one of the marks since `looked`.
+pub(super) fn warn_of_ends(certificates: &Certificates, looked: Timestamp, now: Timestamp) {
+    for (installed, ends_at) in certificates.to_warn_of(looked, now) {
+        let certificate = installed.chain.host();
+        let (product, certificate) = (certificate.product_name.as_str(), certificate.id);
+        tracing::warn!(product, %certificate, %ends_at, "the certificate ends soon: renew it with the vendor");
     }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use shared::time::Length;
 
-use super::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text};
-use crate::config::Config;
+use super::{
+    EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text, reload,
+};
+use crate::config::Sources;
 use crate::home::{Home, HomeError};
 
 pub(super) fn init(
@@ -15,11 +17,12 @@ pub(super) fn init(
     hour: Duration,
     json: bool,
 ) -> Result<String, Failure> {
-    let config = Config::read(config, home.path()).or_exit(EX_CONFIG)?;
+    let settings = Sources::new(config, home.path()).read().or_exit(EX_CONFIG)?;
+    super::config::warn(&settings);
     let hour_width_ms = u64::try_from(hour.as_millis()).ok().filter(|width_ms| 0 < *width_ms);
     let hour_width_ms =
         hour_width_ms.ok_or_else(|| anyhow::anyhow!("--hour has to be at least 1ms")).or_exit(EX_USAGE)?;
-    let made = home.init(config.ledger, hour_width_ms, &mut rand::rng());
+    let made = home.init(settings.config.ledger, hour_width_ms, &mut rand::rng());
     let code = match &made {
         Err(HomeError::Served(_)) => EX_UNAVAILABLE,
         Err(HomeError::OtherEngine { .. }) => EX_CONFIG,
@@ -94,8 +97,12 @@ pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Resul
             Length(policy.validity),
             Length(policy.renew_interval)
         ),
-        "A host that runs already reads it at its next start. To serve:".to_owned(),
-        format!("  kms-host serve --data {}\n", home.path().display()),
+        match reload::serving_process(home) {
+            Some(pid) => format!(
+                "The host that runs takes it up without a restart:\n  systemctl reload kms-host    (under systemd)\n  kill -HUP {pid}\n"
+            ),
+            None => format!("To serve:\n  kms-host serve --data {}\n", home.path().display()),
+        },
     ];
     Ok(lines.join("\n"))
 }

@@ -1,0 +1,92 @@
+//! `kms-host config`: what the settings are, before a host is told to take them up.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{EX_CONFIG, Failure, OrExit, json_text};
+use crate::config::{KEYS, Key, Origin, Settings, Sources};
+use crate::home::Home;
+
+/// One line where they hold.
+pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure> {
+    let settings = read(home, file)?;
+    let set = KEYS.iter().filter(|key| is_set(&settings, key)).count();
+    let file = settings.file().display();
+    let found =
+        if settings.file().exists() { format!("{file} holds") } else { format!("there is no {file}") };
+    Ok(match set {
+        0 => format!("ok: {found}; every setting is at its default\n"),
+        _ => format!("ok: {found}; {set} of {} settings are set\n", KEYS.len()),
+    })
+}
+
+/// As a file would have it, so that it can be made one.
+pub(super) fn show(
+    home: &Home,
+    file: Option<&Path>,
+    effective: bool,
+    as_json: bool,
+) -> Result<String, Failure> {
+    let settings = read(home, file)?;
+    let shown: Vec<_> = KEYS.iter().filter(|key| effective || is_set(&settings, key)).collect();
+    if as_json {
+        return Ok(json_text(&to_json(&settings, &shown)));
+    }
+    if shown.is_empty() {
+        return Ok("# Nothing is set; --effective shows the defaults.\n".to_owned());
+    }
+    let lines: Vec<_> =
+        shown.iter().map(|key| (assignment(&settings, key), settings.origin(key.name))).collect();
+    let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0);
+    let lines: Vec<_> = lines.iter().map(|(line, origin)| format!("{line:width$}  # {origin}")).collect();
+    Ok(lines.join("\n") + "\n")
+}
+
+/// Says on standard error what begins as a setting does and is none.
+pub(super) fn warn(settings: &Settings) {
+    if let Some(warning) = settings.warning() {
+        // What cannot be printed cannot be told either.
+        let _ = writeln!(io::stderr(), "warning: {warning}");
+    }
+}
+
+fn read(home: &Home, file: Option<&Path>) -> Result<Settings, Failure> {
+    let settings = Sources::new(file, home.path()).read().or_exit(EX_CONFIG)?;
+    warn(&settings);
+    Ok(settings)
+}
+
+fn is_set(settings: &Settings, key: &Key) -> bool {
+    settings.origin(key.name) != Origin::Default
+}
+
+fn assignment(settings: &Settings, key: &Key) -> String {
+    match settings.value(key.name) {
+        Some(value) => format!("{} = {value}", key.name),
+        None => format!("# {} is not set", key.name),
+    }
+}
+
+fn to_json(settings: &Settings, shown: &[&Key]) -> serde_json::Value {
+    let setting = |key: &&Key| {
+        let kind = match settings.origin(key.name) {
+            Origin::Default => "default",
+            Origin::File(_) => "file",
+            Origin::Variable(_) => "environment",
+            Origin::CommandLine => "command line",
+        };
+        json!({
+            "key": key.name,
+            "value": settings.value(key.name),
+            "from": kind,
+            "variable": key.variable(),
+        })
+    };
+    json!({
+        "file": settings.file(),
+        "settings": shown.iter().map(setting).collect::<Vec<_>>(),
+        "unknown_variables": settings.unknown,
+    })
+}

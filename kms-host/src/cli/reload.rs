@@ -1,0 +1,154 @@
+//! SIGHUP: a host that serves reads its settings and certificates again, and takes up what needs no restart.
+//!
+//! 1. read the file, the environment and the certificates; if one does not hold, say so and go on as before
+//! 2. take up what changed, and log each change with both values; name what waits for a restart
+//!
+//! What this order buys: a slip in a file changes nothing, not even the half of it that was right.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use shared::time::Timestamp;
+use tokio::net::UnixStream;
+use tokio::signal::unix::Signal;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{EnvFilter, Registry, reload};
+
+use super::daemon;
+use crate::activate::Host;
+use crate::certificates::{Certificates, Installed};
+use crate::config::{Change, Settings, Sources, TakenUpBy};
+use crate::home::{self, Home};
+
+/// What has to be known of a host that serves for it to take up something new.
+pub(super) struct Reload {
+    pub(super) home: Home,
+    pub(super) sources: Sources,
+    /// Those that it runs with: a change that waits for a restart is not in them.
+    pub(super) settings: Settings,
+    pub(super) log: reload::Handle<EnvFilter, Registry>,
+    pub(super) host: Arc<Host>,
+    /// The addresses at which it serves.
+    pub(super) bound: Vec<SocketAddr>,
+}
+
+impl Reload {
+    /// Reads again at each SIGHUP, until the host stops. Several that come together are one.
+    pub(super) async fn at_each(mut self, mut hangups: Signal, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                Some(()) = hangups.recv() => tokio::task::block_in_place(|| self.once()),
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    fn once(&mut self) {
+        let (settings, certificates) = match self.read() {
+            Ok(read) => read,
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(error, "what was read again does not hold: nothing is changed");
+                return;
+            }
+        };
+        let changes = self.settings.changes(&settings);
+        // Of the old and the new log, the one that shows more tells what has changed.
+        let is_quiet = !tracing::enabled!(tracing::Level::INFO);
+        if is_quiet {
+            self.set_log(&settings.config.log);
+        }
+        for change in &changes {
+            self.take_up(change, &settings);
+        }
+        self.take_up_certificates(certificates);
+        tracing::info!("settings and certificates were read again");
+        if !is_quiet {
+            self.set_log(&settings.config.log);
+        }
+    }
+
+    // 1
+    fn read(&self) -> anyhow::Result<(Settings, Certificates)> {
+        let settings = self.sources.read()?;
+        let certificates = daemon::certificates(&self.home)?;
+        // They fit the key on disk. The host signs with the key that it has read at its start.
+        let own = self.host.id;
+        if let Some(other) = certificates.all().map(|one| one.chain.host().host()).find(|host| *host != own) {
+            bail!(
+                "signing key and certificates are those of host {other}, and this is {own}: restart it as that one"
+            );
+        }
+        home::check_hour_width(&certificates, self.host.ledger.meta().hour_width_ms)?;
+        Ok((settings, certificates))
+    }
+
+    // 2
+    fn take_up(&mut self, change: &Change, new: &Settings) {
+        let Change { key, old, new: value } = change;
+        match key.taken_up_by {
+            TakenUpBy::Restart => {
+                tracing::warn!(
+                    key = key.name,
+                    old,
+                    new = value,
+                    "this setting has changed: restart the host to take it up"
+                );
+            }
+            TakenUpBy::Log => say(change),
+            TakenUpBy::Publishing => {
+                say(change);
+                self.settings.config.service_label.clone_from(&new.config.service_label);
+                daemon::say_what_to_publish(&new.config.service_label, &self.bound);
+            }
+        }
+    }
+
+    fn set_log(&mut self, directives: &str) {
+        if self.settings.config.log == directives {
+            return;
+        }
+        let filter = EnvFilter::try_new(directives).with_context(|| format!("`log` is {directives:?}"));
+        match filter.and_then(|filter| Ok(self.log.reload(filter)?)) {
+            Ok(()) => directives.clone_into(&mut self.settings.config.log),
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::error!(error, "the log stays as it was");
+            }
+        }
+    }
+
+    fn take_up_certificates(&self, new: Certificates) {
+        let old = self.host.certificates();
+        for installed in only_in(&new, &old) {
+            let (certificate, ends_at) = (installed.chain.host(), installed.chain.ends_at());
+            let (product, certificate) = (certificate.product_name.as_str(), certificate.id);
+            tracing::info!(product, %certificate, %ends_at, "a certificate is new, and is used from now on");
+        }
+        for installed in only_in(&old, &new) {
+            let certificate = installed.chain.host();
+            let (product, certificate) = (certificate.product_name.as_str(), certificate.id);
+            tracing::warn!(product, %certificate, "a certificate is gone, and is not used any more");
+        }
+        daemon::warn_of_ends(&new, Timestamp::from_unix_ms(i64::MIN), self.host.clock.now());
+        self.host.replace_certificates(new);
+    }
+}
+
+/// The process that serves this directory, if there is one and it can be seen from here.
+pub(super) fn serving_process(home: &Home) -> Option<i32> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
+    let socket = runtime.block_on(UnixStream::connect(home.socket_path())).ok()?;
+    // 0 is a process of another namespace, such as a container's.
+    socket.peer_cred().ok()?.pid().filter(|pid| 0 < *pid)
+}
+
+fn say(change: &Change) {
+    tracing::info!(key = change.key.name, old = change.old, new = change.new, "a setting has changed");
+}
+
+fn only_in<'a>(these: &'a Certificates, those: &'a Certificates) -> impl Iterator<Item = &'a Installed> {
+    let id = |installed: &Installed| installed.chain.host().id;
+    these.all().filter(move |this| those.all().all(|that| id(that) != id(this)))
+}

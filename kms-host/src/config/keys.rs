@@ -1,0 +1,239 @@
+//! The table of settings: every key once, with its name, what it is for, and what takes up a new value.
+//!
+//! The sample file, the settings in docs/host.md, the environment variables and what SIGHUP does are made from it. What a
+//! value has to be is `Config`'s affair, its default too; where values come from is in `sources`.
+
+use std::net::SocketAddr;
+
+use toml::{Table, Value};
+
+use super::Config;
+
+/// What the environment variable of every key begins with.
+pub(super) const PREFIX: &str = "KMS_HOST_";
+
+/// One setting.
+#[derive(Debug)]
+pub struct Key {
+    /// As in the file.
+    pub name: &'static str,
+    /// What it is for, in one paragraph.
+    pub about: &'static str,
+    /// A value that holds, as an environment variable has it.
+    pub example: &'static str,
+    /// What takes up a new value while the host runs.
+    pub taken_up_by: TakenUpBy,
+    /// A value of an environment variable, as the file would have it.
+    from_text: fn(&str) -> Result<Value, String>,
+}
+
+/// What takes up a new value of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenUpBy {
+    /// Only a new process.
+    Restart,
+    /// The log of the running host.
+    Log,
+    /// The line in the running host's log that says what to publish in DNS.
+    Publishing,
+}
+
+/// Every setting, in the order of the sample. Kubernetes gives every container variables such as `KMS_HOST_PORT` and
+/// `KMS_HOST_SERVICE_HOST` where a service is called kms-host, so no key may be called that.
+pub const KEYS: [Key; 7] = [
+    Key {
+        name: "listen",
+        about: "Where machines are served. [::] takes IPv4 too. In the environment, a comma stands between two addresses; \
+                --listen on the command line goes before both.",
+        example: "[::]:21688",
+        taken_up_by: TakenUpBy::Restart,
+        from_text: addresses,
+    },
+    Key {
+        name: "service_label",
+        about: "The service label that the log names as the one to publish in DNS. Products look for it; leave it unless your \
+                vendor says so.",
+        example: "_kms-activation._tcp",
+        taken_up_by: TakenUpBy::Publishing,
+        from_text: text,
+    },
+    Key {
+        name: "queue",
+        about: "How many asks may wait for the disk. One more is told to come back in a moment.",
+        example: "4096",
+        taken_up_by: TakenUpBy::Restart,
+        from_text: number,
+    },
+    Key {
+        name: "ledger",
+        about: "What keeps the ledger on disk: sled, or fjall, which is smaller and ready sooner with more than a million machines. \
+                A ledger stays on what it was made on, so set this before `kms-host init`, or name the file with its --config.",
+        example: "sled",
+        taken_up_by: TakenUpBy::Restart,
+        from_text: text,
+    },
+    Key {
+        name: "cache_mib",
+        about: "How much of the ledger is kept in memory, in MiB. fjall keeps what was written last, up to some 64 MiB, besides.",
+        example: "64",
+        taken_up_by: TakenUpBy::Restart,
+        from_text: number,
+    },
+    Key {
+        name: "log_format",
+        about: "How the log is written: text or json. --log-json on the command line goes before it.",
+        example: "json",
+        taken_up_by: TakenUpBy::Restart,
+        from_text: text,
+    },
+    Key {
+        name: "log",
+        about: "What is logged: error, warn, info, debug, trace, off, or directives such as \"kms_host=debug,info\".",
+        example: "kms_host=debug,info",
+        taken_up_by: TakenUpBy::Log,
+        from_text: text,
+    },
+];
+
+impl Key {
+    /// The environment variable that goes before the file.
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+
+    /// Puts what its environment variable says into the configuration.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub(super) fn set(&self, config: &Config, text: &str) -> Result<Config, String> {
+        let mut values = config.values();
+        values.insert(self.name.to_owned(), (self.from_text)(text)?);
+        values.try_into().map_err(|error: toml::de::Error| error.message().trim_end().to_owned())
+    }
+
+    /// What the sample shows: the default, or an example where there is none.
+    fn sample_value(&self, defaults: &Table) -> Value {
+        let example = || (self.from_text)(self.example).expect("a test reads every example");
+        defaults.get(self.name).cloned().unwrap_or_else(example)
+    }
+}
+
+/// The settings as a file in which every key is explained and none is set.
+pub fn sample() -> String {
+    let defaults = Config::default().values();
+    let mut lines = vec![SAMPLE_HEAD.to_owned()];
+    for key in &KEYS {
+        let when = match key.taken_up_by {
+            TakenUpBy::Restart => "A change needs a restart.",
+            TakenUpBy::Log | TakenUpBy::Publishing => "A change is taken up on SIGHUP.",
+        };
+        lines.push(String::new());
+        lines.extend(wrap(&format!("{} {when}", key.about)).iter().map(|line| format!("# {line}")));
+        lines.push(format!("#{} = {}", key.name, key.sample_value(&defaults)));
+    }
+    lines.join("\n") + "\n"
+}
+
+const SAMPLE_HEAD: &str = "\
+# The settings of kms-host, each with its default: take away the # before a key to change it. The environment variable
+# KMS_HOST_<KEY>, such as KMS_HOST_LOG, goes before this file, and the command line before both. `kms-host config check`
+# looks whether it holds.";
+
+/// Lines that fit beside a diff.
+fn wrap(paragraph: &str) -> Vec<String> {
+    const WIDTH: usize = 115;
+    let mut lines: Vec<String> = Vec::new();
+    for word in paragraph.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one of several readers; the others can fail")]
+fn text(text: &str) -> Result<Value, String> {
+    Ok(Value::String(text.to_owned()))
+}
+
+fn number(text: &str) -> Result<Value, String> {
+    let number = text.trim().parse::<u64>().ok().and_then(|number| i64::try_from(number).ok());
+    number.map(Value::Integer).ok_or_else(|| format!("{text:?} is no whole number"))
+}
+
+fn addresses(text: &str) -> Result<Value, String> {
+    let mut addresses = Vec::new();
+    for one in text.split(',').map(str::trim) {
+        let address = one.parse::<SocketAddr>();
+        let address = address
+            .map_err(|_| format!("{one:?} is no IP address with a port, and names are not looked up"))?;
+        addresses.push(Value::String(address.to_string()));
+    }
+    Ok(Value::Array(addresses))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A key without an entry would be in no sample, and have no environment variable.
+    #[test]
+    fn every_key_of_the_configuration_is_in_the_table_and_no_other() {
+        let error = toml::from_str::<Config>("no-such-key = 1").unwrap_err().to_string();
+        let expected = error.split("expected one of").nth(1).unwrap_or_else(|| panic!("{error}"));
+        let known: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
+        assert_eq!(KEYS.map(|key| key.name).as_slice(), known);
+    }
+
+    #[test]
+    fn the_sample_sets_nothing_and_without_its_marks_it_sets_the_defaults() {
+        let read = |text: &str| toml::from_str::<Config>(text).unwrap().values();
+        let sample = sample();
+        assert_eq!(toml::from_str::<Table>(&sample).unwrap(), Table::new());
+        let set: String = sample
+            .lines()
+            .filter_map(|line| line.strip_prefix('#').filter(|line| !line.starts_with(' ')))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        assert_eq!(toml::from_str::<Table>(&set).unwrap().len(), KEYS.len());
+        assert_eq!(read(&set), Config::default().values());
+    }
+
+    #[test]
+    fn every_example_holds_and_every_key_is_explained() {
+        for key in &KEYS {
+            let config = key.set(&Config::default(), key.example).unwrap();
+            config.check().unwrap();
+            assert!(key.about.ends_with('.'), "{}: a paragraph", key.name);
+        }
+    }
+
+    #[test]
+    fn no_line_of_the_sample_is_too_long_to_read() {
+        let sample = sample();
+        assert_eq!(sample.lines().find(|line| 120 < line.len()), None);
+    }
+
+    #[test]
+    fn the_administrators_guide_shows_the_sample() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/host.md");
+        let guide = std::fs::read_to_string(&path).unwrap();
+        let (before, rest) = guide.split_once("```toml\n").expect("the guide shows the settings");
+        let (shown, after) = rest.split_once("```").expect("the block of settings ends");
+        let sample = sample();
+        if std::env::var_os("KMS_REGENERATE").is_some() {
+            std::fs::write(&path, format!("{before}```toml\n{sample}```{after}")).unwrap();
+            return;
+        }
+        assert!(
+            shown == sample,
+            "docs/host.md shows other settings than `kms-host config sample`; run KMS_REGENERATE=1 cargo test -p kms-host guide"
+        );
+    }
+}

@@ -1,0 +1,301 @@
+//! Where settings come from: the file goes before the defaults, the environment before the file, the command line before all.
+//!
+//! A host that serves reads them again when it is told to. What keys there are is in `keys`, what a value has to be in
+//! `Config`. The environment is handed in where a test wants its own.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::keys::{KEYS, Key, PREFIX};
+use super::{Config, ConfigError, LogFormat};
+
+/// Begins as a setting does, and is none: the command line reads it.
+const DATA_VARIABLE: &str = "KMS_HOST_DATA";
+
+/// Where to look for settings.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// The file.
+    path: PathBuf,
+    /// Whether it was named, and so has to be there.
+    named: bool,
+    /// What the command line says of `listen`, if it is not empty.
+    listen: Vec<SocketAddr>,
+    /// Whether the command line says `log_format = "json"`.
+    log_json: bool,
+}
+
+/// The settings that hold, and where each comes from.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The settings.
+    pub config: Config,
+    /// Environment variables that begin as a setting does and are none: somebody's slip, or Kubernetes.
+    pub unknown: Vec<String>,
+    file: PathBuf,
+    origins: BTreeMap<&'static str, Origin>,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody has set it.
+    Default,
+    /// This file.
+    File(PathBuf),
+    /// The environment variable of this name.
+    Variable(String),
+    /// The command line of `serve`.
+    CommandLine,
+}
+
+/// A setting whose value differs between two readings.
+#[derive(Debug)]
+pub struct Change {
+    /// The setting.
+    pub key: &'static Key,
+    /// Its old value, as a file has it.
+    pub old: String,
+    /// Its new value.
+    pub new: String,
+}
+
+impl Sources {
+    /// The file at `path`, or `kms-host.toml` in the data directory if there is one; the environment; no command line.
+    pub fn new(path: Option<&Path>, data: &Path) -> Sources {
+        Sources {
+            path: path.map_or_else(|| data.join("kms-host.toml"), Path::to_owned),
+            named: path.is_some(),
+            listen: Vec::new(),
+            log_json: false,
+        }
+    }
+
+    /// With what the command line of `serve` says, which goes before all: of `listen`, if it is not empty, and of
+    /// `log_format`.
+    pub fn with_command_line(self, listen: &[SocketAddr], log_json: bool) -> Sources {
+        Sources { listen: listen.to_vec(), log_json, ..self }
+    }
+
+    /// Reads them all, with this process's environment.
+    ///
+    /// # Errors
+    /// The first that does not hold, named: the file with its line, or the variable with an example.
+    pub fn read(&self) -> Result<Settings, ConfigError> {
+        self.read_with(std::env::vars_os())
+    }
+
+    /// Reads them all, with this environment.
+    ///
+    /// # Errors
+    /// As [`Sources::read`].
+    pub fn read_with(
+        &self,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Settings, ConfigError> {
+        let mut settings = self.read_file()?;
+        settings.take_environment(environment)?;
+        if !self.listen.is_empty() {
+            settings.config.listen.clone_from(&self.listen);
+            settings.origins.insert("listen", Origin::CommandLine);
+        }
+        if self.log_json {
+            settings.config.log_format = LogFormat::Json;
+            settings.origins.insert("log_format", Origin::CommandLine);
+        }
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn read_file(&self) -> Result<Settings, ConfigError> {
+        let path = &self.path;
+        let text = match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && !self.named => String::new(),
+            Err(source) => return Err(ConfigError::Unreadable { path: path.clone(), source }),
+            Ok(text) => text,
+        };
+        let wrong = |source| ConfigError::Wrong { path: path.clone(), source: Box::new(source) };
+        let config = toml::from_str::<Config>(&text).map_err(wrong)?;
+        let written = toml::from_str::<Table>(&text).map_err(wrong)?;
+        let set = KEYS.iter().filter(|key| written.contains_key(key.name));
+        let origins = set.map(|key| (key.name, Origin::File(path.clone()))).collect();
+        Ok(Settings { config, unknown: Vec::new(), file: path.clone(), origins })
+    }
+}
+
+impl Settings {
+    /// Where a setting comes from.
+    pub fn origin(&self, key: &str) -> Origin {
+        self.origins.get(key).cloned().unwrap_or(Origin::Default)
+    }
+
+    /// The value of a setting; none where it has no default and nobody has set it.
+    pub fn value(&self, key: &str) -> Option<Value> {
+        self.config.values().remove(key)
+    }
+
+    /// What to tell of variables that begin as a setting does and are none.
+    pub fn warning(&self) -> Option<String> {
+        let names = self.unknown.join(", ");
+        let told = || {
+            format!("no setting is called {names}: looked past; `kms-host config sample` has every setting")
+        };
+        (!names.is_empty()).then(told)
+    }
+
+    /// The file that was looked for, whether or not it is there.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// What differs in a later reading.
+    pub fn changes(&self, later: &Settings) -> Vec<Change> {
+        let (old, new) = (self.config.values(), later.config.values());
+        let shown = |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
+        let changed = KEYS.iter().filter(|key| old.get(key.name) != new.get(key.name));
+        changed
+            .map(|key| Change { key, old: shown(old.get(key.name)), new: shown(new.get(key.name)) })
+            .collect()
+    }
+
+    /// In the order of the table, so that of two faults the same one is always told first.
+    fn take_environment(
+        &mut self,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<(), ConfigError> {
+        let ours = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
+        let mut ours: BTreeMap<String, OsString> =
+            environment.into_iter().filter_map(ours).filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        ours.remove(DATA_VARIABLE);
+        for key in &KEYS {
+            let name = key.variable();
+            let Some(value) = ours.remove(&name) else { continue };
+            let text = value.to_str().ok_or_else(|| "it is no UTF-8".to_owned());
+            let config = text.and_then(|text| key.set(&self.config, text));
+            self.config = config.map_err(|fault| of_variable(key, fault))?;
+            self.origins.insert(key.name, Origin::Variable(name));
+        }
+        self.unknown = ours.into_keys().collect();
+        Ok(())
+    }
+
+    /// Once all are in, because the environment may mend what the file has wrong.
+    fn check(&self) -> Result<(), ConfigError> {
+        let Err((name, fault)) = self.config.check() else { return Ok(()) };
+        let key = KEYS.iter().find(|key| key.name == name);
+        match (self.origin(name), key) {
+            (Origin::Variable(_), Some(key)) => Err(of_variable(key, fault)),
+            _ => Err(ConfigError::Contradiction { path: self.file.clone(), fault }),
+        }
+    }
+}
+
+fn of_variable(key: &Key, fault: String) -> ConfigError {
+    ConfigError::Variable { name: key.variable(), fault, example: key.example }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File(path) => path.display().fmt(f),
+            Origin::Variable(name) => f.write_str(name),
+            Origin::CommandLine => f.write_str("command line"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What holds where the file has this text and the environment these variables; or the error in full.
+    fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("kms-host.toml"), text).unwrap();
+        let environment = environment.iter().map(|(name, value)| (name.into(), value.into()));
+        let settings = Sources::new(None, folder.path()).read_with(environment);
+        settings.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file_and_the_file_before_the_defaults() {
+        let settings = read("queue = 10\ncache_mib = 10", &[("KMS_HOST_QUEUE", "20")]).unwrap();
+        assert_eq!((settings.config.queue, settings.config.cache_mib), (20, 10));
+        assert_eq!(settings.origin("queue"), Origin::Variable("KMS_HOST_QUEUE".to_owned()));
+        assert_eq!(settings.origin("cache_mib"), Origin::File(settings.file().to_owned()));
+        assert_eq!(settings.origin("log"), Origin::Default);
+    }
+
+    #[test]
+    fn the_command_line_goes_before_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let listen = ["127.0.0.1:1".parse().unwrap()];
+        let sources = Sources::new(None, folder.path()).with_command_line(&listen, true);
+        let environment = [("KMS_HOST_LISTEN", "127.0.0.1:2"), ("KMS_HOST_LOG_FORMAT", "text")];
+        let settings =
+            sources.read_with(environment.map(|(name, value)| (name.into(), value.into()))).unwrap();
+        assert_eq!(settings.config.listen, listen);
+        assert_eq!(settings.config.log_format, LogFormat::Json);
+        assert_eq!(settings.origin("listen"), Origin::CommandLine);
+    }
+
+    #[test]
+    fn several_addresses_stand_in_one_variable() {
+        let settings = read("", &[("KMS_HOST_LISTEN", "[::1]:1, 127.0.0.1:2")]).unwrap();
+        assert_eq!(settings.config.listen, ["[::1]:1", "127.0.0.1:2"].map(|one| one.parse().unwrap()));
+    }
+
+    #[test]
+    fn a_variable_that_does_not_hold_is_refused_by_name_with_an_example() {
+        for (name, value, why) in [
+            ("KMS_HOST_LISTEN", "localhost:1", "names are not looked up"),
+            ("KMS_HOST_LISTEN", "", "no IP address"),
+            ("KMS_HOST_QUEUE", "many", "no whole number"),
+            ("KMS_HOST_QUEUE", "-1", "no whole number"),
+            ("KMS_HOST_QUEUE", "0", "from 1 to"),
+            ("KMS_HOST_CACHE_MIB", "1", "from 4 to"),
+            ("KMS_HOST_LEDGER", "rocksdb", "\"sled\" or \"fjall\""),
+            ("KMS_HOST_LOG_FORMAT", "xml", "`text` or `json`"),
+            ("KMS_HOST_LOG", "loud", "trace"),
+            ("KMS_HOST_SERVICE_LABEL", "kms", "_kms-activation._tcp"),
+        ] {
+            let error = read("", &[(name, value)]).unwrap_err();
+            assert!(error.contains(why) && error.contains(&format!("{name}=")), "{name}={value}: {error}");
+            assert!(!error.contains("TOML") && !error.contains("kms-host.toml"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_file_is_the_files_fault_whatever_else_is_in_the_environment() {
+        let error = read("queue = 0", &[("KMS_HOST_LOG", "debug")]).unwrap_err();
+        assert!(error.contains("kms-host.toml") && error.contains("`queue`"), "{error}");
+        assert_eq!(read("queue = 0", &[("KMS_HOST_QUEUE", "5")]).unwrap().config.queue, 5);
+    }
+
+    /// Refusing them would keep every host from starting in a Kubernetes whose service is called kms-host.
+    #[test]
+    fn variables_that_are_no_setting_are_told_by_name_and_the_data_directory_is_none_of_them() {
+        let environment = ["KMS_HOST_PORT", "KMS_HOST_LISSTEN", "KMS_HOST_DATA", "KMS_HOSTS", "HOME"]
+            .map(|name| (name, "x"));
+        let settings = read("", &environment).unwrap();
+        assert_eq!(settings.unknown, ["KMS_HOST_LISSTEN", "KMS_HOST_PORT"]);
+    }
+
+    #[test]
+    fn what_differs_in_a_later_reading_is_told_with_both_values() {
+        let before = read("queue = 10", &[]).unwrap();
+        let after = read("queue = 10\nlog = \"debug\"", &[("KMS_HOST_CACHE_MIB", "9")]).unwrap();
+        let changes: Vec<_> =
+            before.changes(&after).into_iter().map(|c| (c.key.name, c.old, c.new)).collect();
+        let told = |key, old: &str, new: &str| (key, old.to_owned(), new.to_owned());
+        assert_eq!(changes, [told("cache_mib", "64", "9"), told("log", "\"info\"", "\"debug\"")]);
+        assert!(after.changes(&after).is_empty());
+    }
+}

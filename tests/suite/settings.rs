@@ -1,0 +1,218 @@
+//! Settings: a sample, a check before a restart, where each comes from, and what a running host takes up on SIGHUP.
+
+use std::fs;
+use std::path::PathBuf;
+
+use kms_client::{Client, Outcome};
+use kms_host::home::Home;
+use proto::admin::v1::ListRefusalsRequest;
+use shared::policy::Policy;
+use tokio::process::Command;
+use world::shop::ORGANISATION;
+use world::{HostProcess, Shop};
+
+use crate::commands::{Done, run};
+use crate::stage::{LIMIT, Stage, YEAR, an_hour_ago, program, serve, until};
+
+/// `kms-host config ..` for a host in this directory, with these environment variables.
+async fn config(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Done {
+    let mut command = Command::new(program().path);
+    command.arg("config").args(arguments).arg("--data").arg(home.path());
+    command.envs(environment.iter().copied()).kill_on_drop(true);
+    let output = tokio::time::timeout(LIMIT, command.output()).await.expect("it ends").unwrap();
+    Done {
+        code: output.status.code().expect("it ends by itself"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn settings_file(home: &Home) -> PathBuf {
+    home.path().join("kms-host.toml")
+}
+
+fn log_of(host: &HostProcess) -> String {
+    fs::read_to_string(host.home().path().with_extension("log")).unwrap()
+}
+
+/// Sends SIGHUP, waits until the host has said what came of it, and returns what it has logged since.
+async fn hang_up(host: &HostProcess) -> String {
+    let before = log_of(host).len();
+    let pid = host.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-HUP", &pid]).status().await.unwrap().success());
+    let ends = ["were read again", "nothing is changed"];
+    until("read again", async || ends.iter().any(|end| log_of(host)[before..].contains(end))).await;
+    log_of(host)[before..].to_owned()
+}
+
+/// A machine with another product of the same vendor.
+fn machine_with(stage: &Stage, shop: &Shop, host: &HostProcess) -> Client {
+    Client::builder(shop.compiled())
+        .state_dir(stage.state_dir("another"))
+        .fingerprint_source(b"another".as_slice())
+        .hosts([host.address().to_string()])
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_sample_is_a_file_that_holds() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let sample = run(&["config", "sample"]).await;
+    assert!(sample.code == 0 && sample.stdout.contains("#queue = 4096"), "{}", sample.stdout);
+    fs::write(settings_file(&home), &sample.stdout).unwrap();
+
+    let checked = config(&home, &["check"], &[]).await;
+    assert_eq!((checked.code, checked.stderr.as_str()), (0, ""));
+    assert_eq!(checked.stdout.lines().count(), 1, "{}", checked.stdout);
+    let shown = config(&home, &["show"], &[]).await;
+    assert!(shown.stdout.contains("Nothing is set"), "{}", shown.stdout);
+}
+
+#[tokio::test]
+async fn what_does_not_hold_is_refused_before_the_host_is_restarted() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let variable = config(&home, &["check"], &[("KMS_HOST_QUEUE", "many")]).await;
+    assert_eq!(variable.code, 78);
+    assert!(variable.stderr.contains("KMS_HOST_QUEUE=4096"), "{}", variable.stderr);
+
+    fs::write(settings_file(&home), "queue = 9\nlogg = \"info\"\n").unwrap();
+    let file = config(&home, &["check"], &[]).await;
+    assert_eq!(file.code, 78);
+    assert!(file.stderr.contains("line 2") && file.stderr.contains("logg"), "{}", file.stderr);
+    assert_eq!(file.stdout, "");
+}
+
+#[tokio::test]
+async fn each_setting_is_shown_with_where_it_comes_from() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let file = settings_file(&home);
+    fs::write(&file, "queue = 9\ncache_mib = 8\n").unwrap();
+    let environment = [("KMS_HOST_CACHE_MIB", "16"), ("KMS_HOST_LISSTEN", "[::]:1")];
+
+    let shown = config(&home, &["show", "--effective"], &environment).await;
+
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    assert!(
+        shown.stderr.contains("warning") && shown.stderr.contains("KMS_HOST_LISSTEN"),
+        "{}",
+        shown.stderr
+    );
+    let origin = |setting: &str| {
+        let line = shown.stdout.lines().find(|line| line.starts_with(setting));
+        line.unwrap_or_else(|| panic!("no {setting}: {}", shown.stdout))
+            .split_once("# ")
+            .unwrap()
+            .1
+            .to_owned()
+    };
+    assert_eq!(origin("queue = 9 "), file.display().to_string());
+    assert_eq!(origin("cache_mib = 16 "), "KMS_HOST_CACHE_MIB");
+    assert_eq!(origin("log = \"info\" "), "default");
+
+    let json = config(&home, &["show", "--json"], &environment).await;
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let set: Vec<_> =
+        json["settings"].as_array().unwrap().iter().map(|one| (&one["key"], &one["from"])).collect();
+    assert_eq!(set, [(&"queue".into(), &"file".into()), (&"cache_mib".into(), &"environment".into())]);
+}
+
+#[tokio::test]
+async fn a_product_that_is_certified_while_the_host_runs_is_served_after_sighup() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let boreas = stage.shop.another_product("Boreas", Policy { threshold: 1, ..Policy::CLIENT }).unwrap();
+    let machine = machine_with(&stage, &boreas, &host);
+    boreas.certify(host.home(), ORGANISATION, an_hour_ago(), YEAR).unwrap();
+    machine.activate().await.unwrap();
+    let mut admin = host.admin().await.unwrap();
+    let refusals = admin.list_refusals(ListRefusalsRequest { page_size: 0 }).await.unwrap().into_inner();
+    assert_eq!(refusals.refusals[0].code, "PRODUCT_UNKNOWN", "nobody has told the host yet");
+
+    let data = host.home().path().display().to_string();
+    let file = host.home().path().with_extension("certificate.pem").display().to_string();
+    let installed = run(&["install-certificate", &file, "--data", &data]).await;
+    let command = format!("kill -HUP {}", host.id().unwrap());
+    assert!(installed.stdout.contains(&command), "it says how to tell it: {}", installed.stdout);
+    let said = hang_up(&host).await;
+
+    assert!(said.contains("a certificate is new") && said.contains("Boreas"), "{said}");
+    let outcome = machine.activate().await.unwrap().outcome;
+    assert!(matches!(outcome, Outcome::Leased { .. }), "{outcome:?}");
+    let first = stage.machine("machine", &[host.address()]).activate().await.unwrap().outcome;
+    assert!(matches!(first, Outcome::Leased { .. }), "the first product is served as before: {first:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_damaged_later_keeps_the_host_on_those_that_it_has() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    fs::write(host.home().path().join("certificates/boreas.pem"), "noise").unwrap();
+    fs::write(settings_file(host.home()), "log = \"debug\"\n").unwrap();
+
+    let said = hang_up(&host).await;
+
+    assert!(said.contains("boreas.pem") && said.contains("nothing is changed"), "{said}");
+    assert!(!said.contains("a setting has changed"), "not even the half that holds: {said}");
+    let outcome = stage.machine("machine", &[host.address()]).activate().await.unwrap().outcome;
+    assert!(matches!(outcome, Outcome::Leased { .. }), "{outcome:?}");
+}
+
+/// Certificates are read against the key on disk; leases that the old key signs under the new one's certificates hold nowhere.
+#[tokio::test]
+async fn a_key_that_was_exchanged_under_a_running_host_is_not_taken_up() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let (home, other) = (host.home().path(), stage.shop.make_host("other", an_hour_ago()).unwrap());
+    fs::copy(other.path().join("signing.key"), home.join("signing.key")).unwrap();
+    fs::remove_dir_all(home.join("certificates")).unwrap();
+    fs::rename(other.path().join("certificates"), home.join("certificates")).unwrap();
+
+    let said = hang_up(&host).await;
+
+    assert!(said.contains("nothing is changed") && said.contains("restart it"), "{said}");
+    let outcome = stage.machine("machine", &[host.address()]).activate().await.unwrap().outcome;
+    assert!(matches!(outcome, Outcome::Leased { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn what_is_logged_changes_on_sighup_and_what_needs_a_restart_is_named() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    fs::write(settings_file(&home), "log = \"error\"\n").unwrap();
+    let host = serve(&home).await;
+    stage.machine("before", &[host.address()]).activate().await.unwrap();
+    assert!(!log_of(&host).contains("answered"), "{}", log_of(&host));
+
+    fs::write(settings_file(&home), "log = \"info\"\nqueue = 9\nservice_label = \"_acme._tcp\"\n").unwrap();
+    let said = hang_up(&host).await;
+
+    for told in
+        [r#"old="\"error\"" new="\"info\"""#, r#"key="service_label""#, r#"key="queue" old="4096" new="9""#]
+    {
+        assert!(said.contains(told), "no {told}: {said}");
+    }
+    assert_eq!(said.matches("restart the host").count(), 1, "only the queue: {said}");
+    stage.machine("after", &[host.address()]).activate().await.unwrap();
+    assert!(log_of(&host).contains("answered"), "{}", log_of(&host));
+    let again = hang_up(&host).await;
+    assert!(again.contains("restart the host") && !again.contains("a setting has changed"), "{again}");
+}
+
+#[tokio::test]
+async fn a_broken_file_on_sighup_keeps_the_old_settings_and_says_so() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    fs::write(settings_file(host.home()), "log = \"debug\"\nqueue = \"many\"\n").unwrap();
+
+    let said = hang_up(&host).await;
+
+    assert!(said.contains("ERROR") && said.contains("nothing is changed"), "{said}");
+    assert!(said.contains("kms-host.toml") && said.contains("line 2"), "the cause: {said}");
+    assert!(!said.contains("a setting has changed"), "{said}");
+    let outcome = stage.machine("machine", &[host.address()]).activate().await.unwrap().outcome;
+    assert!(matches!(outcome, Outcome::Leased { .. }), "{outcome:?}");
+}
