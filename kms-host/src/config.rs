@@ -19,6 +19,10 @@ pub struct Config {
     pub service_label: String,
     /// How many asks may wait for the ledger; one more is told to come back.
     pub queue: usize,
+    /// How many connections machines may hold together; 0 is as many as the descriptors allow.
+    pub connections: usize,
+    /// How many of them one address may hold, or one IPv6 network of 64 bits; 0 is three quarters.
+    pub connections_per_address: usize,
     /// What keeps the ledger on disk. A ledger stays on the engine that it was made on.
     #[serde(deserialize_with = "engine")]
     pub ledger: Engine,
@@ -46,6 +50,8 @@ impl Default for Config {
             listen: vec![SocketAddr::from(([0_u16; 8], shared::DEFAULT_PORT))],
             service_label: shared::SERVICE_LABEL.to_owned(),
             queue: 4096,
+            connections: 0,
+            connections_per_address: 0,
             ledger: Engine::Sled,
             cache_mib: 64,
             log_format: LogFormat::Text,
@@ -83,6 +89,12 @@ impl Config {
         }
         if self.queue == 0 {
             return Err("`queue` is 0: nobody could be served".to_owned());
+        }
+        if 0 < self.connections && self.connections < self.connections_per_address {
+            return Err(format!(
+                "`connections_per_address` is {} and `connections` is only {}: one address cannot hold more than all",
+                self.connections_per_address, self.connections
+            ));
         }
         if !(4..=1_048_576).contains(&self.cache_mib) {
             return Err("`cache_mib` has to be from 4 to 1048576".to_owned());
@@ -199,6 +211,12 @@ mod tests {
     fn a_value_out_of_bounds_is_refused_with_its_name() {
         assert!(read("listen = []").unwrap_err().contains("`listen`"));
         assert!(read("queue = 0").unwrap_err().contains("`queue`"));
+        let more = "connections = 9\nconnections_per_address = 10";
+        assert!(read(more).unwrap_err().contains("`connections_per_address` is 10"));
+        assert!(read("connections = -1").unwrap_err().contains("line 1"));
+        for right in ["connections = 10\nconnections_per_address = 10", "connections_per_address = 10"] {
+            assert_eq!(read(right).unwrap().connections_per_address, 10);
+        }
         assert!(read("cache_mib = 1").unwrap_err().contains("`cache_mib`"));
         assert_eq!(read("log_format = \"json\"").unwrap().log_format, LogFormat::Json);
     }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
+use crate::accept::{Limits, connections_within};
 use crate::activate::{Host, Parts};
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat};
@@ -38,6 +39,8 @@ pub(super) fn run(
         config.log_format = LogFormat::Json;
     }
     start_log(&config).or_exit(EX_CONFIG)?;
+    // Before anything is opened, so that the ledger has the descriptors, too.
+    let limits = Limits::of_this_process(config.connections, config.connections_per_address);
 
     // What stands on disk.
     let certificates = home.certificates().or_exit(EX_CONFIG)?;
@@ -66,7 +69,8 @@ pub(super) fn run(
         let stop = CancellationToken::new();
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
         tokio::spawn(serve_admin(host.clone(), addresses, socket, stop.clone()));
-        let machines = crate::serve(host, crate::connections(listeners), stop.clone().cancelled_owned());
+        let connections = connections_within(limits, listeners);
+        let machines = crate::serve(host, connections, stop.clone().cancelled_owned());
         let mut machines = std::pin::pin!(machines);
 
         // Signal or failure, whichever comes first; then drain.
