@@ -30,6 +30,10 @@ pub struct Config {
     pub service_label: String,
     /// How many asks may wait for the ledger; one more is told to come back.
     pub queue: usize,
+    /// How many connections machines may hold together; 0 is as many as the descriptors allow.
+    pub connections: usize,
+    /// How many of them one address may hold, or one IPv6 network of 64 bits; 0 is three quarters.
+    pub connections_per_address: usize,
     /// What keeps the ledger on disk. A ledger stays on the engine that it was made on.
     #[serde(deserialize_with = "engine", serialize_with = "engine_name")]
     pub ledger: Engine,
@@ -57,6 +61,8 @@ impl Default for Config {
             listen: vec![SocketAddr::from(([0_u16; 8], shared::DEFAULT_PORT))],
             service_label: shared::SERVICE_LABEL.to_owned(),
             queue: 4096,
+            connections: 0,
+            connections_per_address: 0,
             ledger: Engine::Sled,
             cache_mib: 64,
             log_format: LogFormat::Text,
@@ -80,6 +86,13 @@ impl Config {
         }
         if !(1..=1_048_576).contains(&self.queue) {
             return Err(("queue", "`queue` has to be from 1 to 1048576".to_owned()));
+        }
+        if 0 < self.connections && self.connections < self.connections_per_address {
+            let fault = format!(
+                "`connections_per_address` is {} and `connections` is only {}: one address cannot hold more than all",
+                self.connections_per_address, self.connections
+            );
+            return Err(("connections_per_address", fault));
         }
         if !(4..=1_048_576).contains(&self.cache_mib) {
             return Err(("cache_mib", "`cache_mib` has to be from 4 to 1048576".to_owned()));
@@ -220,6 +233,12 @@ mod tests {
         assert!(read("listen = []").unwrap_err().contains("`listen`"));
         assert!(read("queue = 0").unwrap_err().contains("`queue`"));
         assert!(read("queue = 9_223_372_036_854_775_807").unwrap_err().contains("1048576"));
+        let more = "connections = 9\nconnections_per_address = 10";
+        assert!(read(more).unwrap_err().contains("`connections_per_address` is 10"));
+        assert!(read("connections = -1").unwrap_err().contains("line 1"));
+        for right in ["connections = 10\nconnections_per_address = 10", "connections_per_address = 10"] {
+            assert_eq!(read(right).unwrap().connections_per_address, 10);
+        }
         assert!(read("cache_mib = 1").unwrap_err().contains("`cache_mib`"));
         assert_eq!(read("log_format = \"json\"").unwrap().log_format, LogFormat::Json);
     }

@@ -2,8 +2,10 @@
 //!
 //! Data goes one way: `service` decodes what came in, `activate` goes through the steps of one activation, `ledger`
 //! decides and keeps, `signer` signs, `service` encodes what goes out. Every decision is `shared`'s. `admin` is what an
-//! administrator asks, `home` what stands in the data directory, `cli` the commands. Start at [`activate`].
+//! administrator asks, `accept` who may connect and `serve` for how long, `home` what stands in the data
+//! directory, `cli` the commands. Start at [`activate`].
 
+pub mod accept;
 pub mod activate;
 pub mod admin;
 pub mod certificates;
@@ -19,5 +21,6 @@ pub mod clock;
 pub mod config;
 pub mod home;
 
+pub use accept::connections;
 pub use activate::Host;
-pub use serve::{connections, serve, serve_admin};
+pub use serve::{serve, serve_admin};

@@ -1,5 +1,6 @@
 //! Serving: machines over TCP, administrators over a unix socket.
 //!
+//! Who may connect at all is [`accept`](crate::accept)'s to say; what a connection may do from then on is bounded here.
 //! [`serve`] takes connections, a shutdown and a host, and the host brings its clock: the caller owns all three, so a test
 //! passes port 0, any future and any time.
 
@@ -12,13 +13,12 @@ use std::time::Duration;
 use proto::admin::v1::admin_service_server::AdminServiceServer;
 use proto::v1::activation_service_server::ActivationServiceServer;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
-use tokio_stream::{Stream, StreamExt};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
+use tokio_stream::Stream;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 
+use crate::accept::admin_connections;
 use crate::activate::Host;
 use crate::admin::Admin;
 use crate::service::{DEADLINE, Service};
@@ -27,13 +27,21 @@ use crate::service::{DEADLINE, Service};
 pub const DRAIN: Duration = Duration::from_secs(10);
 
 /// A machine makes one call and is gone; whoever stays longer is asked to connect again.
-const CONNECTION_AGE: Duration = Duration::from_mins(5);
+/// What is under way then may take as long as any call; after that `accept` cuts it.
+pub(crate) const CONNECTION_AGE: Duration = Duration::from_mins(5);
 
-/// How long a connection may say nothing before it is closed.
-const FIRST_BYTE: Duration = Duration::from_secs(10);
+/// A peer that has said nothing for the interval is asked for a sign of life, which it has to give within the limit. That
+/// ends a connection whose machine is gone, or has stopped in the middle of a request.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_LIMIT: Duration = Duration::from_secs(20);
 
-/// How long accepting rests when the process has run out of descriptors; without it the loop would spin.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// Calls at once on one connection. A machine makes one; this many are for proxies, which put many machines on one
+/// connection. More of them wait at the peer and are not refused. With the largest message it bounds what a connection can
+/// make the host hold to 16 MiB.
+const CALLS_AT_ONCE: u32 = 256;
+
+/// Headers of one call. Ours have less than 300 bytes; the rest is for what proxies add.
+const HEADERS_LIMIT_BYTES: u32 = 8 * 1024;
 
 /// Connections that the kernel may hold before they are accepted; it takes net.core.somaxconn where that is less. Past it a
 /// connection is dropped, tried again after a second, or reset: with the usual 128, ten thousand machines that came at once
@@ -59,14 +67,7 @@ where
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<ActivationServiceServer<Service>>().await;
     let service = ActivationServiceServer::new(Service(host)).max_decoding_message_size(DECODE_LIMIT_BYTES);
-    let router = Server::builder()
-        .timeout(DEADLINE)
-        .max_connection_age(CONNECTION_AGE)
-        .max_concurrent_streams(1024)
-        .http2_max_header_list_size(8 * 1024)
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .add_service(health_service)
-        .add_service(service);
+    let router = bounded().add_service(health_service).add_service(service);
     let (stopping, told_to_stop) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async {
         shutdown.await;
@@ -85,6 +86,17 @@ where
     }
 }
 
+/// A server with every bound on what one connection may do.
+fn bounded() -> Server {
+    Server::builder()
+        .timeout(DEADLINE)
+        .max_connection_age(CONNECTION_AGE)
+        .max_concurrent_streams(CALLS_AT_ONCE)
+        .http2_max_header_list_size(HEADERS_LIMIT_BYTES)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_LIMIT))
+}
+
 /// Serves administrators until `shutdown`. The socket's mode is the permission: whoever may open it may ask.
 ///
 /// # Errors
@@ -100,7 +112,7 @@ pub async fn serve_admin(
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    let connections = UnixListenerStream::new(socket);
+    let connections = admin_connections(socket);
     Server::builder()
         .add_service(health_service)
         .add_service(reflection)
@@ -119,48 +131,6 @@ pub enum AdminServeError {
     /// The transport failed.
     #[error("the admin socket cannot be served")]
     Transport(#[from] tonic::transport::Error),
-}
-
-/// Connections of several listeners in one stream. Accepting rests when descriptors run out, instead of spinning.
-pub fn connections(listeners: Vec<TcpListener>) -> impl Stream<Item = io::Result<TcpStream>> {
-    let (sender, receiver) = mpsc::channel(64);
-    for listener in listeners {
-        tokio::spawn(accept(listener, sender.clone()));
-    }
-    ReceiverStream::new(receiver).map(Ok)
-}
-
-/// tonic never closes a connection that says nothing, so one laptop could hold every descriptor; here it is closed.
-async fn hand_on_when_it_speaks(connection: TcpStream, accepted: mpsc::Sender<TcpStream>) {
-    let mut first_byte = [0];
-    let spoke = tokio::time::timeout(FIRST_BYTE, connection.peek(&mut first_byte)).await;
-    if matches!(spoke, Ok(Ok(1))) {
-        // Nobody takes it any more when the host stops.
-        let _ = accepted.send(connection).await;
-    }
-}
-
-/// Ends when nobody takes connections any more.
-async fn accept(listener: TcpListener, accepted: mpsc::Sender<TcpStream>) {
-    loop {
-        let connection = tokio::select! {
-            connection = listener.accept() => connection,
-            () = accepted.closed() => return,
-        };
-        match connection {
-            Ok((connection, _)) => {
-                if let Err(error) = connection.set_nodelay(true) {
-                    tracing::debug!(%error, "a connection was gone before it was served");
-                    continue;
-                }
-                tokio::spawn(hand_on_when_it_speaks(connection, accepted.clone()));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "no connection can be accepted for a moment");
-                tokio::time::sleep(ACCEPT_REST).await;
-            }
-        }
-    }
 }
 
 /// Binds one address. `[::]` takes IPv4 too; on a machine without IPv6 it falls back to `0.0.0.0`, and says so.
@@ -188,4 +158,62 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    /// A peer that has opened HTTP/2 and said nothing else.
+    async fn peer() -> DuplexStream {
+        const EMPTY_SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+        let (mut peer, host) = duplex(64 * 1024);
+        let (_, health) = tonic_health::server::health_reporter();
+        let connections = tokio_stream::once(io::Result::Ok(host));
+        tokio::spawn(bounded().add_service(health).serve_with_incoming(connections));
+        peer.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        peer.write_all(&EMPTY_SETTINGS).await.unwrap();
+        peer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_gives_no_sign_of_life_is_cut_off() {
+        let mut peer = peer().await;
+        let mut said = Vec::new();
+        let limit = KEEPALIVE_INTERVAL + KEEPALIVE_LIMIT;
+        let early = timeout(limit.saturating_sub(Duration::from_secs(1)), peer.read_to_end(&mut said)).await;
+        assert!(early.is_err(), "it has time until then");
+        timeout(Duration::from_secs(2), peer.read_to_end(&mut said)).await.expect("it is cut off").unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_is_alive_is_asked_to_go_when_it_is_old() {
+        let (mut from_host, mut to_host) = tokio::io::split(peer().await);
+        let answering = tokio::spawn(async move {
+            let mut went = false;
+            let mut header = [0; 9];
+            while from_host.read_exact(&mut header).await.is_ok() {
+                let mut payload = vec![0; usize::from(header[1]) << 8 | usize::from(header[2])];
+                from_host.read_exact(&mut payload).await.unwrap();
+                match (header[3], header[4]) {
+                    // PING, acknowledged unless the host has left meanwhile.
+                    (6, 0) => {
+                        let pong = [&[0, 0, 8, 6, 1, 0, 0, 0, 0], &payload[..]].concat();
+                        let _ = to_host.write_all(&pong).await;
+                    }
+                    // GOAWAY.
+                    (7, _) => went = true,
+                    _ => {}
+                }
+            }
+            went
+        });
+        sleep(CONNECTION_AGE.saturating_sub(Duration::from_secs(1))).await;
+        assert!(!answering.is_finished(), "it has shown that it is alive");
+        let went = timeout(Duration::from_secs(2), answering).await;
+        assert!(went.expect("it is closed").unwrap(), "and it is told so before");
+    }
 }

@@ -150,18 +150,3 @@ async fn the_log_is_json_where_it_is_wanted() {
     let messages: Vec<_> = events.iter().map(|event| event["message"].as_str().unwrap()).collect();
     assert!(messages.contains(&"serving") && messages.contains(&"stopped"), "{messages:?}");
 }
-
-/// One laptop that opens connections and says nothing would otherwise hold every descriptor of the host.
-#[tokio::test]
-async fn who_says_nothing_is_cut_off_and_others_are_served_meanwhile() {
-    let stage = Stage::with_threshold(1);
-    let host = stage.host("host").await;
-    let mut silent = tokio::net::TcpStream::connect(host.address()).await.unwrap();
-    let machine = stage.machine("machine", &[host.address()]);
-    assert!(matches!(machine.activate().await.unwrap().outcome, Outcome::Leased { .. }));
-
-    let mut byte = [0; 1];
-    let read = tokio::io::AsyncReadExt::read(&mut silent, &mut byte);
-    let read = timeout(Duration::from_secs(15), read).await.expect("it is cut off within 10 s");
-    assert!(matches!(read, Ok(0) | Err(_)));
-}

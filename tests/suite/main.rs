@@ -21,6 +21,7 @@ mod trust;
 
 mod admin;
 mod commands;
+mod connections;
 mod life;
 mod settings;
 mod sizes;

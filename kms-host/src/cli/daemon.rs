@@ -17,6 +17,7 @@ use tracing_subscriber::{EnvFilter, Registry, reload};
 use super::reload::Reload;
 use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
+use crate::accept::{Limits, connections_within};
 use crate::activate::{Host, Parts};
 use crate::certificates::Certificates;
 use crate::clock::SystemClock;
@@ -43,6 +44,8 @@ pub(super) fn run(
     if let Some(warning) = settings.warning() {
         tracing::warn!("{warning}");
     }
+    // Before anything is opened, so that the ledger has the descriptors, too.
+    let limits = Limits::of_this_process(config.connections, config.connections_per_address);
 
     // What stands on disk.
     let certificates = certificates(home).or_exit(EX_CONFIG)?;
@@ -73,7 +76,8 @@ pub(super) fn run(
         tokio::spawn(reload.at_each(hangups, stop.clone()));
         tokio::spawn(serve_admin(host.clone(), addresses, socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
-        let machines = crate::serve(host, crate::connections(listeners), stop.clone().cancelled_owned());
+        let connections = connections_within(limits, listeners);
+        let machines = crate::serve(host, connections, stop.clone().cancelled_owned());
         let mut machines = std::pin::pin!(machines);
         supervised::say_ready(&listening);
 

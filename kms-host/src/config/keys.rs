@@ -40,7 +40,7 @@ pub enum TakenUpBy {
 
 /// Every setting, in the order of the sample. Kubernetes gives every container variables such as `KMS_HOST_PORT` and
 /// `KMS_HOST_SERVICE_HOST` where a service is called kms-host, so no key may be called that.
-pub const KEYS: [Key; 7] = [
+pub const KEYS: [Key; 9] = [
     Key {
         name: "listen",
         about: "Where machines are served. [::] takes IPv4 too. In the environment, a comma stands between two addresses; \
@@ -61,6 +61,20 @@ pub const KEYS: [Key; 7] = [
         name: "queue",
         about: "How many asks may wait for the disk. One more is told to come back in a moment.",
         example: "4096",
+        taken_up_by: TakenUpBy::Restart,
+        from_text: number,
+    },
+    Key {
+        name: "connections",
+        about: "How many connections machines may hold at once. 0 is as many as the descriptors allow, 65536 at most.",
+        example: "10000",
+        taken_up_by: TakenUpBy::Restart,
+        from_text: number,
+    },
+    Key {
+        name: "connections_per_address",
+        about: "How many of them one address may hold, or one IPv6 /64. 0 is three quarters of them.",
+        example: "2500",
         taken_up_by: TakenUpBy::Restart,
         from_text: number,
     },

@@ -1,0 +1,225 @@
+//! Who holds how many connections, and the word in the log about those who were turned away.
+//!
+//! A place is taken before a newcomer has said anything, and is given back by dropping it: there is no way to forget one.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::Limits;
+
+/// Whoever is turned away is told of in the log this often at most, all of them in one line.
+const TELL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// So many addresses are told apart between two lines. Who owns many networks must not fill the memory with them.
+const SOURCES_TOLD_APART: usize = 1024;
+
+/// The places of all listeners of a host.
+#[derive(Debug)]
+pub(super) struct Places {
+    limits: Limits,
+    state: Mutex<State>,
+    somebody_was_turned_away: Notify,
+}
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    places: Arc<Places>,
+    source: Source,
+}
+
+/// Who counts as one: an IPv4 address, or an IPv6 network of 64 bits, in which a single machine may choose its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Source(IpAddr);
+
+#[derive(Debug, Default)]
+struct State {
+    taken: usize,
+    /// Nobody is in it with none.
+    taken_by: HashMap<Source, usize>,
+    turned_away: TurnedAway,
+}
+
+/// Since the last line in the log.
+#[derive(Debug, Default)]
+struct TurnedAway {
+    in_all: u64,
+    by_source: HashMap<Source, u64>,
+}
+
+impl Places {
+    pub(super) fn new(limits: Limits) -> Places {
+        Places { limits, state: Mutex::default(), somebody_was_turned_away: Notify::new() }
+    }
+
+    /// A place for a newcomer, unless all are taken or its address has its share.
+    pub(super) fn take(self: &Arc<Places>, from: IpAddr) -> Option<Place> {
+        let source = Source::of(from);
+        let mut state = self.state();
+        let has = state.taken_by.get(&source).copied().unwrap_or_default();
+        if self.limits.in_all <= state.taken || self.limits.per_address <= has {
+            state.turned_away.count(source);
+            drop(state);
+            self.somebody_was_turned_away.notify_one();
+            return None;
+        }
+        state.taken += 1;
+        state.taken_by.insert(source, has + 1);
+        Some(Place { places: self.clone(), source })
+    }
+
+    /// Goes on until it is dropped.
+    pub(super) async fn tell_who_is_turned_away(&self) {
+        loop {
+            self.somebody_was_turned_away.notified().await;
+            self.tell();
+            tokio::time::sleep(TELL_INTERVAL).await;
+        }
+    }
+
+    fn tell(&self) {
+        let (taken, turned_away) = {
+            let mut state = self.state();
+            (state.taken, std::mem::take(&mut state.turned_away))
+        };
+        let Some((address, times)) = turned_away.most() else { return };
+        let Limits { in_all, per_address } = self.limits;
+        tracing::warn!(
+            connections = turned_away.in_all,
+            most_from = %address,
+            from_it = times,
+            held = taken,
+            of = in_all,
+            per_address,
+            "turned away: all places are taken, or all that one address may hold; `connections` and `connections_per_address` in \
+             kms-host.toml say how many"
+        );
+    }
+
+    /// Nothing in here panics with the lock held, and were it to, the numbers would still be the best there are.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.places.state();
+        state.taken -= 1;
+        match state.taken_by.get_mut(&self.source) {
+            Some(has) if 1 < *has => *has -= 1,
+            _ => {
+                state.taken_by.remove(&self.source);
+            }
+        }
+    }
+}
+
+impl TurnedAway {
+    fn count(&mut self, source: Source) {
+        self.in_all += 1;
+        if self.by_source.len() < SOURCES_TOLD_APART || self.by_source.contains_key(&source) {
+            *self.by_source.entry(source).or_default() += 1;
+        }
+    }
+
+    fn most(&self) -> Option<(Source, u64)> {
+        self.by_source.iter().map(|(source, times)| (*source, *times)).max_by_key(|(_, times)| *times)
+    }
+}
+
+impl Source {
+    fn of(address: IpAddr) -> Source {
+        // A listener on [::] sees IPv4 as ::ffff:192.0.2.7, and all of that is one network of 64 bits.
+        match address.to_canonical() {
+            IpAddr::V4(address) => Source(address.into()),
+            IpAddr::V6(address) => Source(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => address.fmt(f),
+            IpAddr::V6(network) => write!(f, "{network}/64"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(in_all: usize, per_address: usize) -> Arc<Places> {
+        Arc::new(Places::new(Limits { in_all, per_address }))
+    }
+
+    /// Which of these get a place, when all keep theirs.
+    #[track_caller]
+    fn check<const N: usize>(places: &Arc<Places>, newcomers: [&str; N], expected: [bool; N]) -> Vec<Place> {
+        let taken = newcomers.map(|address| places.take(address.parse().unwrap()));
+        assert_eq!(taken.each_ref().map(Option::is_some), expected);
+        taken.into_iter().flatten().collect()
+    }
+
+    #[test]
+    fn one_address_holds_its_share_and_no_more() {
+        let places = places(10, 2);
+        let held =
+            check(&places, ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"], [true, true, false, true]);
+        drop(held);
+        check(&places, ["192.0.2.1", "192.0.2.1"], [true, true]);
+    }
+
+    #[test]
+    fn a_network_of_64_bits_is_one_address_and_ipv4_in_ipv6_is_ipv4() {
+        let places = places(10, 1);
+        let newcomers = [
+            "2001:db8::1",
+            "2001:db8::2:0:0:1",
+            "2001:db8:0:1::1",
+            "::ffff:192.0.2.1",
+            "::ffff:192.0.2.2",
+            "192.0.2.2",
+        ];
+        check(&places, newcomers, [true, false, true, true, true, false]);
+    }
+
+    #[test]
+    fn when_all_places_are_taken_the_next_who_leaves_makes_one() {
+        let places = places(2, 2);
+        let mut held = check(&places, ["192.0.2.1", "192.0.2.2", "192.0.2.3"], [true, true, false]);
+        held.pop();
+        held.extend(check(&places, ["192.0.2.3", "192.0.2.2"], [true, false]));
+        drop(held);
+        let state = places.state();
+        assert_eq!((state.taken, state.taken_by.len()), (0, 0), "nothing is kept of those who left");
+    }
+
+    #[test]
+    fn the_address_that_is_turned_away_most_is_named() {
+        let places = places(10, 0);
+        check(&places, ["192.0.2.1", "2001:db8::1", "2001:db8::2"], [false; 3]);
+        let turned_away = std::mem::take(&mut places.state().turned_away);
+        assert_eq!(turned_away.in_all, 3);
+        let (source, times) = turned_away.most().unwrap();
+        assert_eq!((source.to_string().as_str(), times), ("2001:db8::/64", 2));
+    }
+
+    #[test]
+    fn whoever_owns_many_networks_does_not_fill_the_memory() {
+        let places = places(1, 0);
+        for network in 0..5000 {
+            assert!(places.take(Ipv6Addr::from_bits(network << 64).into()).is_none());
+        }
+        let state = places.state();
+        assert_eq!(state.turned_away.in_all, 5000);
+        assert_eq!(state.turned_away.by_source.len(), SOURCES_TOLD_APART);
+    }
+}

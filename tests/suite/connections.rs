@@ -1,0 +1,262 @@
+//! Who may connect, and for how long: the silent, the many, and a host whose descriptors run out. With the real process and real
+//! sockets, so one story takes the ten seconds that a silent peer is given.
+//!
+//! The rules are tested in `kms-host`: `accept` and its parts, and the keepalive in `serve`. Bursts are in `burst`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use kms_client::Clock as _;
+use proto::v1::activation_service_client::ActivationServiceClient;
+use shared::answer::Verdict;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::process::Command;
+use tokio::time::timeout;
+use tonic::transport::Endpoint;
+use world::asker::Asker;
+use world::{HostProcess, Program};
+
+use crate::stage::{LIMIT, LOOPBACK, Stage, an_hour_ago, now, program, serve, until};
+
+/// What an HTTP/2 client says first, and its settings, which are empty.
+const OPENING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// What a peer is given for its first words, and a call for all of its own. A busy machine may add to it.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Addresses of this machine, which stand for machines.
+const ONE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const ANOTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+const A_THIRD: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
+
+/// A host of this configuration.
+async fn host_with(stage: &Stage, configuration: &str) -> HostProcess {
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    std::fs::write(home.path().join("kms-host.toml"), configuration).unwrap();
+    serve(&home).await
+}
+
+async fn connect_from(from: IpAddr, host: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(from, 0)).unwrap();
+    socket.connect(host).await.unwrap()
+}
+
+/// Connections that the host has taken: each has opened HTTP/2 and heard the host do the same.
+async fn opened_from(from: IpAddr, host: SocketAddr, number: usize) -> Vec<TcpStream> {
+    let mut opened = Vec::new();
+    for _ in 0..number {
+        let mut connection = connect_from(from, host).await;
+        connection.write_all(OPENING).await.unwrap();
+        let heard = timeout(LIMIT, connection.read(&mut [0; 1024])).await.expect("an answer or an end");
+        assert!(matches!(heard, Ok(1..)), "it was turned away");
+        opened.push(connection);
+    }
+    opened
+}
+
+/// Whether the host closes a connection from this address at once.
+async fn is_turned_away(from: IpAddr, host: SocketAddr) -> bool {
+    let mut connection = connect_from(from, host).await;
+    let heard = timeout(DEADLINE / 4, connection.read(&mut [0; 1])).await;
+    matches!(heard, Ok(Ok(0) | Err(_)))
+}
+
+/// A new machine at this address asks.
+async fn asks(stage: &Stage, from: IpAddr, host: SocketAddr) -> Result<Verdict, String> {
+    let endpoint = Endpoint::from_shared(format!("http://{host}")).unwrap().local_address(Some(from));
+    let channel = endpoint.connect().await.map_err(|error| error.to_string())?;
+    let mut asker = Asker::new(&stage.shop).unwrap();
+    let asked = asker.ask(&mut ActivationServiceClient::new(channel), now()).await;
+    asked.map_err(|error| format!("{error:?}"))
+}
+
+fn log(host: &HostProcess) -> String {
+    std::fs::read_to_string(host.home().path().with_extension("log")).unwrap()
+}
+
+/// The lines of the log with this in it.
+fn lines(host: &HostProcess, text: &str) -> Vec<String> {
+    log(host).lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+}
+
+/// How long the processor has worked for this process.
+fn worked(host: &HostProcess) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", host.id().unwrap())).unwrap();
+    // proc(5): utime and stime are the 14th and 15th field; the 2nd is in brackets and may hold anything.
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
+
+/// A header as it stands in a request, under a name that is in no table (RFC 7541 6.2.2).
+fn header(name: &str, value: &str) -> Vec<u8> {
+    let length = |text: &str| u8::try_from(text.len()).unwrap();
+    [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
+}
+
+/// The beginning of an ask on an open connection: its headers, and no byte of what they are about.
+fn headers_of_an_ask() -> Vec<u8> {
+    const HEADERS: u8 = 1;
+    const END_HEADERS: u8 = 4;
+    let block = [
+        header(":method", "POST"),
+        header(":scheme", "http"),
+        header(":path", "/kms.v1.ActivationService/Activate"),
+        header(":authority", "host"),
+        header("content-type", "application/grpc"),
+        header("te", "trailers"),
+    ]
+    .concat();
+    let length = u8::try_from(block.len()).unwrap();
+    [&[0, 0, length, HEADERS, END_HEADERS, 0, 0, 0, 1], &block[..]].concat()
+}
+
+/// Sends an ask of 100 bytes, one byte a second, until the host ends the call, and gives back how many seconds that took.
+async fn trickle(connection: &mut TcpStream) -> usize {
+    const DATA_OF_ONE_BYTE: [u8; 9] = [0, 0, 1, 0, 0, 0, 0, 0, 1];
+    connection.write_all(&headers_of_an_ask()).await.unwrap();
+    let mut said = Vec::new();
+    for (second, byte) in [0, 0, 0, 0, 100].into_iter().chain([7; 100]).enumerate() {
+        if is_ended(&said) {
+            return second;
+        }
+        connection.write_all(&[&DATA_OF_ONE_BYTE[..], &[byte]].concat()).await.unwrap();
+        let _ = timeout(Duration::from_secs(1), connection.read_buf(&mut said)).await;
+    }
+    panic!("the host has taken all of it")
+}
+
+/// Whether the host has ended the first call: by its last headers, or by a reset.
+fn is_ended(mut said: &[u8]) -> bool {
+    const HEADERS: u8 = 1;
+    const RESET: u8 = 3;
+    const END_STREAM: u8 = 1;
+    while let &[_, high, low, kind, flags, _, _, _, stream, ref rest @ ..] = said {
+        if stream == 1 && (kind == RESET || kind == HEADERS && flags & END_STREAM != 0) {
+            return true;
+        }
+        said = rest.get(usize::from(high) << 8 | usize::from(low)..).unwrap_or_default();
+    }
+    false
+}
+
+/// tonic alone would wait for these without end, and one laptop could hold every place.
+#[tokio::test]
+async fn a_peer_that_says_too_little_is_closed_after_ten_seconds() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let clock = kms_client::SystemClock::new();
+    let ended = async |said: &[u8]| {
+        let mut peer = connect_from(ONE, host.address()).await;
+        peer.write_all(said).await.unwrap();
+        let began = clock.monotonic();
+        let heard = timeout(LIMIT, peer.read(&mut [0; 1])).await.expect("it is closed");
+        assert!(matches!(heard, Ok(0) | Err(_)), "{heard:?}");
+        clock.monotonic().saturating_sub(began)
+    };
+    let (silent, one_byte, half) = tokio::join!(ended(b""), ended(b"P"), ended(&OPENING[..12]));
+    for took in [silent, one_byte, half] {
+        assert!(DEADLINE < took + Duration::from_secs(1), "{took:?} is too soon for a machine that is slow");
+    }
+}
+
+#[tokio::test]
+async fn an_ask_that_trickles_in_is_ended_by_the_deadline_of_the_call() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let mut connection = opened_from(ONE, host.address(), 1).await.remove(0);
+    let seconds = timeout(LIMIT, trickle(&mut connection)).await.expect("the call is ended");
+    assert!(5 < seconds, "{seconds} s are too few for a machine that is slow");
+    assert!(matches!(asks(&stage, ONE, host.address()).await, Ok(Verdict::Leased(_))));
+    assert_eq!(host.count().await.unwrap(), 1, "and what trickled is not counted");
+}
+
+#[tokio::test]
+async fn an_address_past_its_share_is_turned_away_and_another_is_served() {
+    let stage = Stage::with_threshold(1);
+    let host = host_with(&stage, "connections = 8\nconnections_per_address = 4").await;
+    let mut held = opened_from(ONE, host.address(), 4).await;
+    for _ in 0..50 {
+        assert!(is_turned_away(ONE, host.address()).await);
+    }
+    assert!(asks(&stage, ONE, host.address()).await.is_err());
+    assert!(matches!(asks(&stage, ANOTHER, host.address()).await, Ok(Verdict::Leased(_))));
+
+    held.pop();
+    until("served", async || asks(&stage, ONE, host.address()).await.is_ok()).await;
+    until("told", async || !lines(&host, "turned away").is_empty()).await;
+    let told = lines(&host, "turned away");
+    assert!(told[0].contains("most_from=127.0.0.1") && told[0].contains("per_address=4"), "{told:?}");
+    assert!(told.len() < 10, "one line a second, and not one for each: {told:#?}");
+}
+
+#[tokio::test]
+async fn administrators_are_answered_while_machines_hold_every_place() {
+    let stage = Stage::with_threshold(1);
+    let host = host_with(&stage, "connections = 8\nconnections_per_address = 4").await;
+    let mut held = opened_from(ONE, host.address(), 4).await;
+    held.extend(opened_from(ANOTHER, host.address(), 4).await);
+    assert!(is_turned_away(A_THIRD, host.address()).await);
+    assert_eq!(host.count().await.unwrap(), 0);
+
+    drop(held);
+    until("served", async || asks(&stage, A_THIRD, host.address()).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_host_with_few_descriptors_keeps_half_of_them_for_itself() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    std::fs::write(home.path().join("kms-host.toml"), "connections = 1000").unwrap();
+    let arguments = vec!["--nofile=48:96".into(), program().path.into()];
+    let limited = Program { path: "prlimit".into(), arguments };
+    let host = HostProcess::start(&limited, &home, LOOPBACK).await.unwrap();
+    assert!(log(&host).contains("configured=1000 possible=48"), "{}", log(&host));
+    assert!(log(&host).contains("connections=48 per_address=36 descriptors=96"), "{}", log(&host));
+
+    let held = opened_from(ONE, host.address(), 36).await;
+    let more: Vec<_> = opened_from(ANOTHER, host.address(), 12).await;
+    assert!(is_turned_away(ONE, host.address()).await && is_turned_away(A_THIRD, host.address()).await);
+    assert_eq!(host.count().await.unwrap(), 0, "administrators are answered");
+    assert!(lines(&host, "no connection can be accepted").is_empty(), "it never runs out");
+    drop((held, more));
+    until("served", async || asks(&stage, ONE, host.address()).await.is_ok()).await;
+}
+
+/// With tonic's own accept loop the host works 0.9 s of each second here.
+#[tokio::test]
+async fn when_descriptors_run_out_all_the_same_the_host_rests_answers_administrators_and_recovers() {
+    const LEFT: usize = 64;
+    let stage = Stage::with_threshold(1);
+    let host = host_with(&stage, "").await;
+    let pid = host.id().unwrap().to_string();
+    let lowered = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={LEFT}:")]).status().await;
+    assert!(lowered.unwrap().success());
+    let mut crowd = Vec::new();
+    for _ in 0..4 * LEFT {
+        let mut connection = connect_from(ONE, host.address()).await;
+        connection.write_all(OPENING).await.unwrap();
+        crowd.push(connection);
+    }
+    until("told", async || !lines(&host, "no connection can be accepted").is_empty()).await;
+
+    let before = worked(&host);
+    let administrators = async {
+        for _ in 0..10 {
+            assert_eq!(host.count().await.unwrap(), 0);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    timeout(LIMIT, administrators).await.expect("administrators are answered");
+    let work = worked(&host).saturating_sub(before);
+    assert!(work < Duration::from_millis(600), "it worked {work:?} of 2 s");
+
+    drop(crowd);
+    until("served", async || asks(&stage, ONE, host.address()).await.is_ok()).await;
+    until("told", async || !lines(&host, "accepted again").is_empty()).await;
+    let told = lines(&host, "no connection can be accepted");
+    let of_machines = told.iter().filter(|line| line.contains("of=\"machines\"")).count();
+    assert_eq!(of_machines, 1, "told once: {}", log(&host));
+}
