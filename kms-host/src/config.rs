@@ -128,10 +128,8 @@ fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::E
 
 fn engine<'de, D: Deserializer<'de>>(from: D) -> Result<Engine, D::Error> {
     let name = String::deserialize(from)?;
-    let engine = Engine::ALL.into_iter().find(|engine| engine.name() == name);
-    engine.ok_or_else(|| {
-        let names: Vec<_> = Engine::ALL.iter().map(|engine| format!("{:?}", engine.name())).collect();
-        D::Error::custom(format_args!("`ledger` is {name:?}: write {}", names.join(" or ")))
+    name.parse().map_err(|unknown: store::UnknownEngine| {
+        D::Error::custom(format_args!("`ledger` is {name:?}: {unknown}"))
     })
 }
 

@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::ops::Bound;
 use std::path::Path;
+use std::str::FromStr;
 
 use crate::batch::Batch;
 use crate::store::Record;
@@ -67,6 +68,19 @@ impl Engine {
     }
 }
 
+impl FromStr for Engine {
+    type Err = UnknownEngine;
+
+    fn from_str(name: &str) -> Result<Engine, UnknownEngine> {
+        Engine::ALL.into_iter().find(|engine| engine.name() == name).ok_or(UnknownEngine)
+    }
+}
+
+/// A name that no engine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write {:?} or {:?}", Engine::Sled.name(), Engine::Fjall.name())]
+pub struct UnknownEngine;
+
 fn not_absent(found: &io::Result<bool>) -> bool {
     !matches!(found, Ok(false))
 }
@@ -95,6 +109,16 @@ pub trait Backing: Send + Sync {
 
     /// Bytes that its files take, free space inside them included.
     fn size_on_disk(&self) -> Result<u64, Fault>;
+}
+
+/// The number of the last sync as an engine has kept it; 0 when there was none.
+fn sync_number(kept: Option<&[u8]>) -> Result<u64, Fault> {
+    let Some(bytes) = kept else {
+        return Ok(0);
+    };
+    bytes.try_into().map(u64::from_be_bytes).map_err(|_| {
+        Fault::Damaged(format!("the number of its last sync has {} bytes instead of 8", bytes.len()))
+    })
 }
 
 /// Records, until the first that cannot be read.

@@ -80,6 +80,6 @@ mod error;
 pub mod file;
 
 pub use batch::{Batch, MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES};
-pub use engine::{Backing, Engine, Fault, Opened, Records};
+pub use engine::{Backing, Engine, Fault, Opened, Records, UnknownEngine};
 pub use error::{OpenError, ReadError, SyncError, WriteError};
 pub use store::{Record, Scan, Store};

@@ -30,6 +30,16 @@ pub struct Program {
     pub arguments: Vec<OsString>,
 }
 
+impl Program {
+    /// The program of this process, which has to be `kms-host` under the word `host`.
+    ///
+    /// # Errors
+    /// The operating system does not say which it is.
+    pub fn this_one() -> anyhow::Result<Program> {
+        Ok(Program { path: std::env::current_exe()?, arguments: vec!["host".into()] })
+    }
+}
+
 /// A running host process. Dropping it kills it.
 pub struct HostProcess {
     child: Child,

@@ -85,8 +85,7 @@ impl Shop {
     /// # Errors
     /// As [`Shop::make_host`].
     pub fn make_host_on(&self, engine: Engine, name: &str, now: Timestamp) -> anyhow::Result<Home> {
-        let home = Home::at(self.folder.join(name));
-        home.init(engine, HOUR_MS, &mut rand::rng())?;
+        let home = self.make(engine, name, HOUR_MS)?;
         std::fs::write(home.path().join("kms-host.toml"), format!("ledger = {:?}\n", engine.name()))?;
         self.certify(&home, ORGANISATION, now, Duration::from_hours(365 * 24))?;
         Ok(home)
@@ -97,8 +96,12 @@ impl Shop {
     /// # Errors
     /// There is a host of that name already, or the disk refuses.
     pub fn make_bare_host(&self, name: &str, hour_width_ms: u64) -> anyhow::Result<Home> {
+        self.make(Engine::Sled, name, hour_width_ms)
+    }
+
+    fn make(&self, engine: Engine, name: &str, hour_width_ms: u64) -> anyhow::Result<Home> {
         let home = Home::at(self.folder.join(name));
-        home.init(Engine::Sled, hour_width_ms, &mut rand::rng())?;
+        home.init(engine, hour_width_ms, &mut rand::rng())?;
         Ok(home)
     }
 

@@ -202,8 +202,7 @@ async fn loader() {
     let (Some(directory), Ok(name)) = (env::var_os(DIRECTORY_VARIABLE), env::var(ENGINE_VARIABLE)) else {
         return;
     };
-    let engine = Engine::ALL.into_iter().find(|engine| engine.name() == name).unwrap();
-    let world = open(engine, Path::new(&directory));
+    let world = open(name.parse().unwrap(), Path::new(&directory));
     loop {
         let mut machines = Machine::some(LOAD);
         for machine in &mut machines {

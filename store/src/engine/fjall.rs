@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use super::{Backing, Fault, Opened, Records};
+use super::{Backing, Fault, Opened, Records, sync_number};
 use crate::batch::Batch;
 use crate::file::{self, FileError};
 use crate::mark::SYNCS_KEY;
@@ -70,7 +70,7 @@ pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<O
     let sealed = sealed_journals(&path)?;
     let (db, records, syncs_keyspace) = open_database(&path, cache_bytes)?;
     check_sealed(&sealed)?;
-    let syncs = read_syncs(&syncs_keyspace)?;
+    let syncs = sync_number(syncs_keyspace.get(SYNCS_KEY).map_err(fault)?.as_deref())?;
     // It may have shown us what a killed process left in the page cache.
     db.persist(PersistMode::SyncAll).map_err(fault)?;
     let directory = directory.to_owned();
@@ -258,16 +258,6 @@ fn open_database(path: &Path, cache_bytes: u64) -> Result<(Database, Keyspace, K
     let records = db.keyspace(RECORDS, options).map_err(fault)?;
     let syncs = db.keyspace(SYNCS, options).map_err(fault)?;
     Ok((db, records, syncs))
-}
-
-fn read_syncs(keyspace: &Keyspace) -> Result<u64, Fault> {
-    let Some(bytes) = keyspace.get(SYNCS_KEY).map_err(fault)? else {
-        return Ok(0);
-    };
-    let number = bytes.as_ref().try_into();
-    number.map(u64::from_be_bytes).map_err(|_| {
-        Fault::Damaged(format!("the number of its last sync has {} bytes instead of 8", bytes.len()))
-    })
 }
 
 /// Whether the disk takes anything at all; asked with a file that has no name any more, so that nothing stays.

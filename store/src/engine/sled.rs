@@ -7,7 +7,7 @@ use std::io;
 use std::ops::Bound;
 use std::path::Path;
 
-use super::{Backing, Fault, Opened, Records};
+use super::{Backing, Fault, Opened, Records, sync_number};
 use crate::batch::Batch;
 use crate::file::{self, FileError};
 use crate::mark::SYNCS_KEY;
@@ -45,8 +45,11 @@ pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<O
         .open()
         .map_err(fault)?;
     let syncs_tree = db.open_tree(SYNCS_TREE).map_err(fault)?;
-    let syncs = read_syncs(&syncs_tree)?;
+    let syncs = sync_number(syncs_tree.get(SYNCS_KEY).map_err(fault)?.as_deref())?;
     let file = OpenOptions::new().read(true).write(true).open(directory.join("db")).map_err(Fault::Io)?;
+    if !marked {
+        make_creation_durable(directory).map_err(Fault::Io)?;
+    }
     make_opening_durable(directory, &db, &file).map_err(Fault::Io)?;
     let backing = Box::new(Sled { db, syncs: syncs_tree, file });
     Ok(Opened { backing, syncs })
@@ -102,24 +105,17 @@ fn check_file(directory: &Path) -> Result<(), Fault> {
     }
 }
 
-/// The number of the last sync in sled's log, 0 when there was none.
-fn read_syncs(tree: &sled::Tree) -> Result<u64, Fault> {
-    let Some(bytes) = tree.get(SYNCS_KEY).map_err(fault)? else {
-        return Ok(0);
-    };
-    let number = bytes.as_ref().try_into();
-    number.map(u64::from_be_bytes).map_err(|_| {
-        Fault::Damaged(format!("the number of its last sync has {} bytes instead of 8", bytes.len()))
-    })
+/// Makes the remaining files of a new store last.
+fn make_creation_durable(directory: &Path) -> io::Result<()> {
+    File::open(directory.join("conf"))?.sync_all()?;
+    file::sync_dir(&directory.join("blobs")).map_err(FileError::into_io)
 }
 
 /// Syncs what sled did while it opened: it may have shown us records that a killed process left in the page
-/// cache, and may have made files or renamed a snapshot into place.
+/// cache, and may have renamed a snapshot into place.
 fn make_opening_durable(directory: &Path, db: &sled::Db, file: &File) -> io::Result<()> {
     db.flush()?;
     file.sync_all()?;
-    File::open(directory.join("conf"))?.sync_all()?;
-    file::sync_dir(&directory.join("blobs")).map_err(FileError::into_io)?;
     file::sync_dir(directory).map_err(FileError::into_io)
 }
 

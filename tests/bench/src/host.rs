@@ -27,7 +27,6 @@ use store::Store;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use world::Shop;
-use world::shop::ORGANISATION;
 
 use crate::log;
 use crate::syncs::CountedSyncs;
@@ -58,12 +57,16 @@ impl Keeper {
     /// # Errors
     /// The disk refuses.
     pub(crate) fn create(self, path: &Path) -> anyhow::Result<DiskLedger> {
-        let meta = Meta { ledger: LedgerId::from_bytes([7; 16]), hour_width_ms: HOUR_MS, pepper: [7; 32] };
         Ok(match self {
-            Keeper::Log => DiskLedger::create_in(path, Store::open_with(path, log::open)?, meta)?,
-            Keeper::On(engine) => DiskLedger::create(path, engine, cache_bytes(), meta)?,
+            Keeper::Log => DiskLedger::create_in(path, Store::open_with(path, log::open)?, meta())?,
+            Keeper::On(engine) => DiskLedger::create(path, engine, cache_bytes(), meta())?,
         })
     }
+}
+
+/// What a ledger that belongs to no host says of itself.
+pub(crate) fn meta() -> Meta {
+    Meta { ledger: LedgerId::from_bytes([7; 16]), hour_width_ms: HOUR_MS, pepper: [7; 32] }
 }
 
 fn cache_bytes() -> u64 {
@@ -102,24 +105,16 @@ pub(crate) struct Running {
 }
 
 impl Site {
-    /// Makes it, under this name in the folder, certified since then.
+    /// Makes it, under this name in the shop's folder, certified since then.
     ///
     /// # Errors
     /// The disk refuses.
-    pub(crate) fn make(
-        shop: &Shop,
-        folder: &Path,
-        name: &str,
-        keeper: Keeper,
-        since: Timestamp,
-    ) -> anyhow::Result<Site> {
-        let home = Home::at(folder.join(name));
+    pub(crate) fn make(shop: &Shop, name: &str, keeper: Keeper, since: Timestamp) -> anyhow::Result<Site> {
         let engine = match keeper {
             Keeper::Log => Engine::Sled,
             Keeper::On(engine) => engine,
         };
-        home.init(engine, HOUR_MS, &mut rand::rng())?;
-        shop.certify(&home, ORGANISATION, since, std::time::Duration::from_hours(365 * 24))?;
+        let home = shop.make_host_on(engine, name, since)?;
         let installed = home.certificates()?.all().next().expect("one was just installed").clone();
         let roots = Roots::new(shop.vendor().roots().iter().map(<[u8; 32]>::as_slice))?;
         Ok(Site { home, keeper, installed, roots })

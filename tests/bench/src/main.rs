@@ -93,7 +93,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct Sizes {
     /// What keeps the ledgers.
-    #[arg(long, default_value = "sled", value_parser = engine)]
+    #[arg(long, default_value = "sled")]
     ledger: Engine,
     /// How many machines the ledgers have before it begins. The largest known good is 10000000.
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 1_000_000], value_parser = machines)]
@@ -165,10 +165,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn engine(name: &str) -> Result<Engine, String> {
-    Engine::ALL.into_iter().find(|engine| engine.name() == name).ok_or_else(|| "sled or fjall".to_owned())
 }
 
 fn machines(text: &str) -> Result<usize, String> {

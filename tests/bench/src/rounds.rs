@@ -150,7 +150,7 @@ impl Bench {
         let mut hosts = Vec::new();
         for keeper in Keeper::ALL {
             let name = format!("host-on-{}", keeper.name());
-            let site = Site::make(&shop, folder, &name, keeper, clock.now())?;
+            let site = Site::make(&shop, &name, keeper, clock.now())?;
             let running = site.start(&serving, clock.clone())?;
             let connections = open(running.address)?;
             hosts.push(Served { site, running, connections, machines: 0 });

@@ -94,7 +94,7 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
     for machines in plan.machines {
         let name = format!("host-of-{machines}");
         let since = clock.now() - CERTIFIED_SINCE;
-        let site = Site::make(&shop, plan.folder, &name, Keeper::On(plan.engine), since)?;
+        let site = Site::make(&shop, &name, Keeper::On(plan.engine), since)?;
         let sized = prepare(plan, &runtime, &*clock, *machines, site);
         hosts.push(sized.with_context(|| format!("{machines} machines"))?);
     }
@@ -134,7 +134,7 @@ fn prepare(
 
     let began = clock.monotonic();
     let listen = ([127, 0, 0, 1], 0).into();
-    let process = runtime.block_on(HostProcess::start(&host_program()?, &site.home, listen))?;
+    let process = runtime.block_on(HostProcess::start(&Program::this_one()?, &site.home, listen))?;
     let ready_in = clock.monotonic().saturating_sub(began);
     let ready_memory = memory(&process)?;
     let connections = runtime.block_on(Connections::open(process.address(), plan.connections))?;
@@ -154,11 +154,6 @@ fn prepare(
         renewals,
         licensed,
     })
-}
-
-/// This program, which is `kms-host` under that word.
-fn host_program() -> anyhow::Result<Program> {
-    Ok(Program { path: std::env::current_exe()?, arguments: vec!["host".into()] })
 }
 
 impl Sized {

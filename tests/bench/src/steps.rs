@@ -16,15 +16,13 @@ use proto::v1::{ActivateRequest, ActivateResponse, Answer};
 use shared::ask::Ask;
 use shared::count::{Shown, Sighting};
 use shared::envelope::Kind;
-use shared::ids::LedgerId;
-use shared::record::Meta;
 use shared::serial::Mark;
 use shared::time::{Clock, Timestamp};
 use tokio::runtime::Runtime;
 
 use crate::asks;
 use crate::echo::Signed;
-use crate::host::{Keeper, Site};
+use crate::host::{Keeper, Site, meta};
 
 /// Asks for one step: enough that a step of a microsecond is seen by a clock of one.
 const ASKS: usize = 4_000;
@@ -139,8 +137,4 @@ fn sighting(ask: &Ask, site: &Site, now: Timestamp) -> Sighting {
         at: now,
         terms: certificates::terms(&site.installed.chain),
     }
-}
-
-fn meta() -> Meta {
-    Meta { ledger: LedgerId::from_bytes([7; 16]), hour_width_ms: kms_host::home::HOUR_MS, pepper: [7; 32] }
 }

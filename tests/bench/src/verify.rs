@@ -116,7 +116,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(SystemClock::new());
         let shop = host::open_shop(folder.path()).unwrap();
-        let site = Site::make(&shop, folder.path(), "host", Keeper::On(Engine::Sled), clock.now()).unwrap();
+        let site = Site::make(&shop, "host", Keeper::On(Engine::Sled), clock.now()).unwrap();
         let (product, now) = (site.installed.chain.host().product, clock.now());
         let askers = asks::first(2, product, now);
         let echo = Signed { key: site.signing_key().unwrap(), installed: site.installed.clone(), clock };

@@ -5,13 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
-use std::path::Path;
 
 use anyhow::Context as _;
-use clap::ValueEnum;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use store::{Batch, MAX_VALUE_BYTES, OpenError, Store};
+use store::{Batch, MAX_VALUE_BYTES, Store};
 
 use crate::Role;
 use crate::verdict::Found;
@@ -31,36 +29,9 @@ const FILLING_BATCHES: u64 = 236;
 /// How many different keys there are: few enough that most are replaced or removed within a run.
 const KEYS: u32 = 3_000;
 
-/// What a store is built on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Engine {
-    /// sled 0.34.
-    Sled,
-    /// fjall 3.
-    Fjall,
-}
-
-impl Engine {
-    /// Its name, as on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        self.engine().name()
-    }
-
-    fn open(self, directory: &Path) -> Result<Store, OpenError> {
-        Store::open(directory, self.engine(), CACHE_BYTES)
-    }
-
-    fn engine(self) -> store::Engine {
-        match self {
-            Engine::Sled => store::Engine::Sled,
-            Engine::Fjall => store::Engine::Fjall,
-        }
-    }
-}
-
 /// Loads the store from its last batch on, and prints each number once its batch is durable, until nobody reads them.
 pub(crate) fn load(role: &Role) -> anyhow::Result<()> {
-    let store = role.store.open(&role.directory)?;
+    let store = Store::open(&role.directory, role.store, CACHE_BYTES)?;
     let mut acknowledgements = io::stdout().lock();
     let records = everything(&store)?;
     if records.is_empty() && role.seed.is_multiple_of(3) {
@@ -101,7 +72,7 @@ fn filling_key(part: u64) -> Vec<u8> {
 /// Opens the store and compares every record with what its last batch says that there must be.
 pub(crate) fn check(role: &Role) -> Found {
     let read = || -> anyhow::Result<Found> {
-        let store = role.store.open(&role.directory)?;
+        let store = Store::open(&role.directory, role.store, CACHE_BYTES)?;
         judge(role.seed, &everything(&store)?)
     };
     read().unwrap_or_else(|error| Found::Closed { reason: format!("{error:#}") })

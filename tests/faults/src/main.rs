@@ -21,8 +21,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use store::Engine;
 
-use crate::load::Engine;
 use crate::verdict::Tally;
 
 /// What a run comes to when it could not be made, or not to its end. clap ends with the same code over its own errors.
@@ -65,8 +65,8 @@ struct PowerCut {
 /// What both drivers are told.
 #[derive(Debug, Args)]
 struct Plan {
-    /// The engine of the store.
-    #[arg(long, value_enum, default_value_t = Engine::Sled)]
+    /// The engine of the store: sled or fjall.
+    #[arg(long, default_value = "sled")]
     store: Engine,
     /// How many cuts, or kills.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]

@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use store::Engine;
 
-use crate::load::Engine;
 use crate::verdict::Found;
 
 /// How long a loader may be silent. A sync takes milliseconds; one that takes this long will not come.

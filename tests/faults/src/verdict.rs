@@ -7,8 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-
-use crate::load::Engine;
+use store::Engine;
 
 /// What is left in a store. A second process finds it and tells it in one line, as `Display` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]

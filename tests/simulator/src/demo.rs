@@ -16,7 +16,7 @@ use shared::policy::Policy;
 use world::dns::{DnsServer, Zone};
 use world::machine::Finds;
 use world::shop::ORGANISATION;
-use world::{HostProcess, Shop};
+use world::{HostProcess, Program, Shop};
 
 use self::fleet::Fleet;
 use self::table::Table;
@@ -73,7 +73,7 @@ async fn story(folder: &Path) -> anyhow::Result<bool> {
     teller.note("the certificate is installed; it is marked as test, since its times are short");
 
     teller.chapter("The host starts, and the administrator publishes it in DNS");
-    let program = crate::host_program()?;
+    let program = Program::this_one()?;
     let host = HostProcess::start(&program, &home, SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     let address = host.address();
     let zone = zone(address.port())?;

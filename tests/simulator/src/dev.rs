@@ -14,7 +14,7 @@ use kms_vendor::Vendor;
 use shared::policy::Policy;
 use tokio::signal::unix::{SignalKind, signal};
 use world::shop::ORGANISATION;
-use world::{HostProcess, Shop};
+use world::{HostProcess, Program, Shop};
 
 const PRODUCT: &str = "Atlas";
 
@@ -34,7 +34,7 @@ pub(crate) async fn run(folder: &Path, listen: SocketAddr, threshold: Option<u32
     // Listened for before the host is there, so that no signal leaves it behind.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut host = HostProcess::start(&crate::host_program()?, &home, listen).await?;
+    let mut host = HostProcess::start(&Program::this_one()?, &home, listen).await?;
     print_what_to_try(folder, &host, threshold);
     tokio::select! {
         // A Ctrl-C in the terminal reaches the host as well: that it ends then is no failure.

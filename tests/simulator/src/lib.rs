@@ -86,7 +86,7 @@ enum Command {
 /// The life of the process: arguments, one command, its exit code.
 pub fn main() -> ExitCode {
     let told = match Cli::parse().command {
-        Command::Load(options) => host_program().and_then(|program| run(load::run(*options, program))),
+        Command::Load(options) => Program::this_one().and_then(|program| run(load::run(*options, program))),
         Command::Fleet(options) => fleet::run(&options).map(|()| true),
         Command::Report(options) => load::report(&options),
         Command::Host { arguments } => {
@@ -120,9 +120,4 @@ fn print(text: &str) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// This very program, told to be a host.
-fn host_program() -> anyhow::Result<Program> {
-    Ok(Program { path: std::env::current_exe()?, arguments: vec!["host".into()] })
 }
