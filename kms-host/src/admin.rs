@@ -21,6 +21,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
 use crate::activate::Host;
+use crate::alarms::Alarm;
 use crate::ledger::LedgerError;
 use crate::service::status;
 
@@ -131,6 +132,7 @@ impl AdminService for Admin {
                 machines: restored.machines,
             }),
             hour_width_ms: i64::try_from(meta.hour_width_ms).unwrap_or(i64::MAX),
+            alarms: host.alarms(now).await.map_err(unreadable)?.into_iter().map(alarm).collect(),
         }))
     }
 
@@ -250,6 +252,15 @@ pub async fn connect(socket: &Path) -> Result<Client, tonic::transport::Error> {
         async move { UnixStream::connect(socket).await.map(TokioIo::new) }
     });
     endpoint.connect_with_connector(connector).await.map(AdminServiceClient::new)
+}
+
+fn alarm(alarm: Alarm) -> wire::Alarm {
+    wire::Alarm {
+        code: alarm.code.to_owned(),
+        text: alarm.text,
+        remedy: alarm.remedy.to_owned(),
+        since: alarm.since.map_or(0, Timestamp::unix_ms),
+    }
 }
 
 fn malformed(cause: &str) -> Status {

@@ -145,23 +145,12 @@ fn root_cause(error: &dyn std::error::Error) -> &dyn std::error::Error {
 }
 
 fn status_text(status: &wire::GetStatusResponse) -> String {
-    let mut lines = vec![
-        format!("host       {}  (version {})", hex(&status.host), status.version),
-        format!("serving    {}, since {}", status.listening.join(" "), time(status.started_at)),
-    ];
-    match status.doubt.as_str() {
-        "" => lines.push(format!("clock      {}, trusted", time(status.now))),
-        doubt => {
-            lines.push(format!("clock      {}, IN DOUBT: {doubt}", time(status.now)));
-            let remedy = "nobody is counted or licensed until it is set right: then `kms-host clock confirm`";
-            lines.push(format!("           {remedy}"));
-        }
-    }
+    let mut lines: Vec<_> = status.alarms.iter().flat_map(alarm_lines).collect();
+    lines.push(format!("host       {}  (version {})", hex(&status.host), status.version));
+    lines.push(format!("serving    {}, since {}", status.listening.join(" "), time(status.started_at)));
+    let trusted = if status.doubt.is_empty() { "trusted" } else { "IN DOUBT" };
+    lines.push(format!("clock      {}, {trusted}", time(status.now)));
     lines.push(format!("ledger     {}", hex(&status.ledger)));
-    if let Some(restored) = &status.restored {
-        let (at, machines) = (time(restored.noticed_at), number(restored.machines, "machine"));
-        lines.push(format!("           RESTORED OR COPIED: noticed at {at}, by {machines}"));
-    }
     for product in &status.products {
         product_lines(product, status.now, &mut lines);
     }
@@ -170,6 +159,12 @@ fn status_text(status: &wire::GetStatusResponse) -> String {
     let answered = if answered.is_empty() { "nothing yet".to_owned() } else { answered.join(", ") };
     lines.push(format!("\nanswered   {answered}\n"));
     lines.join("\n")
+}
+
+/// First the condition, and below it what to do.
+fn alarm_lines(alarm: &wire::Alarm) -> [String; 2] {
+    let since = if alarm.since == 0 { String::new() } else { format!(" (since {})", time(alarm.since)) };
+    [format!("ALARM      {}: {}{since}", alarm.code, alarm.text), format!("           {}", alarm.remedy)]
 }
 
 fn product_lines(product: &wire::Product, now: i64, lines: &mut Vec<String>) {
@@ -222,6 +217,12 @@ fn status_json(status: &wire::GetStatusResponse) -> serde_json::Value {
             "noticed_at_ms": restored.noticed_at,
             "machines": restored.machines,
         })),
+        "alarms": status.alarms.iter().map(|alarm| json!({
+            "code": alarm.code,
+            "text": alarm.text,
+            "remedy": alarm.remedy,
+            "since_ms": instant(alarm.since),
+        })).collect::<Vec<_>>(),
         "answered": status.answered.iter().map(|t| (t.name.clone(), t.times.into())).collect::<serde_json::Map<_, _>>(),
         "products": status.products.iter().map(|product| json!({
             "product": hex(&product.id),

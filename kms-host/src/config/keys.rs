@@ -1,6 +1,6 @@
 //! The table of settings: every key once, with its name, what it is for, and what takes up a new value.
 //!
-//! The sample file, the settings in docs/host.md, the environment variables and what SIGHUP does are made from it. What a
+//! The sample file, the settings in docs/administrator.md, the environment variables and what SIGHUP does are made from it. What a
 //! value has to be is `Config`'s affair, its default too; where values come from is in `sources`.
 
 use std::net::SocketAddr;
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_administrators_guide_shows_the_sample() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/host.md");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/administrator.md");
         let guide = std::fs::read_to_string(&path).unwrap();
         let (before, rest) = guide.split_once("```toml\n").expect("the guide shows the settings");
         let (shown, after) = rest.split_once("```").expect("the block of settings ends");
@@ -247,7 +247,7 @@ mod tests {
         }
         assert!(
             shown == sample,
-            "docs/host.md shows other settings than `kms-host config sample`; run KMS_REGENERATE=1 cargo test -p kms-host guide"
+            "docs/administrator.md shows other settings than `kms-host config sample`; run KMS_REGENERATE=1 cargo test -p kms-host guide"
         );
     }
 }

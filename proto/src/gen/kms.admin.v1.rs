@@ -42,6 +42,25 @@ pub struct GetStatusResponse {
     /// The width of an hour in this ledger, in milliseconds.
     #[prost(int64, tag = "11")]
     pub hour_width_ms: i64,
+    /// What somebody should look at, the gravest first; empty where all is well.
+    #[prost(message, repeated, tag = "12")]
+    pub alarms: ::prost::alloc::vec::Vec<Alarm>,
+}
+/// Something that somebody should look at. It stands for as long as it lasts.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Alarm {
+    /// A stable word in capitals, for scripts.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// What it is, in one line.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+    /// What to do, in one line.
+    #[prost(string, tag = "3")]
+    pub remedy: ::prost::alloc::string::String,
+    /// Since when; 0 where that is not known.
+    #[prost(int64, tag = "4")]
+    pub since: i64,
 }
 /// One product at this host.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -1,0 +1,84 @@
+//! What somebody should look at: conditions that stand for as long as they last, where the log has events.
+//!
+//! `status` shows them first, and a script reads their codes. Each is derived anew from what the host knows, so none has to be
+//! cleared, and none outlives its cause.
+
+use std::time::Duration;
+
+use shared::reason::Reason;
+use shared::time::{Length, Timestamp};
+
+use crate::activate::Host;
+use crate::certificates::Certificates;
+use crate::ledger::{LedgerError, Restored};
+
+/// How near a certificate's end is an alarm; the log warns earlier, too.
+const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
+
+/// One condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// A stable word in capitals.
+    pub code: &'static str,
+    /// What it is, in one line.
+    pub text: String,
+    /// What to do, in one line.
+    pub remedy: &'static str,
+    /// Since when, where that is known.
+    pub since: Option<Timestamp>,
+}
+
+impl Host {
+    /// What somebody should look at now, the gravest first.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn alarms(&self, now: Timestamp) -> Result<Vec<Alarm>, LedgerError> {
+        let mut alarms = Vec::new();
+        alarms.extend(self.doubt().map(|doubt| Alarm {
+            code: Reason::HostClock.code(),
+            text: doubt.to_string(),
+            remedy: Reason::HostClock.remedy(),
+            since: None,
+        }));
+        alarms.extend(of_certificates(&self.certificates(), now));
+        alarms.extend(self.ledger.restored().await?.map(of_restored));
+        Ok(alarms)
+    }
+}
+
+/// Of the certificates that answer now: one that is about to end may have a successor already.
+fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
+    let ending = certificates.products(now).filter_map(|(_, installed)| {
+        let (certificate, ends_at) = (installed.chain.host(), installed.chain.ends_at());
+        let (name, left) = (&certificate.product_name, ends_at.since(now));
+        if ends_at <= now {
+            return Some(Alarm {
+                code: Reason::CertificateEnded.code(),
+                text: format!("the certificate for {name} has ended at {ends_at}: no lease is signed"),
+                remedy: Reason::CertificateEnded.remedy(),
+                since: Some(ends_at),
+            });
+        }
+        (left < CERTIFICATE_ENDS_SOON).then(|| Alarm {
+            code: "CERTIFICATE_ENDS_SOON",
+            text: format!("the certificate for {name} ends in {}, at {ends_at}", Length(left)),
+            remedy: "send host-request.pem to the vendor again, install the answer, and reload the host",
+            since: None,
+        })
+    });
+    ending.collect()
+}
+
+fn of_restored(restored: Restored) -> Alarm {
+    Alarm {
+        code: "LEDGER_RESTORED",
+        text: format!(
+            "machines show leases of this ledger that it does not remember ({} so far): it was restored from a backup, or \
+             runs twice",
+            restored.machines
+        ),
+        remedy: "nothing where it was restored; otherwise find the other host and stop it: each needs a directory of its own",
+        since: Some(restored.at),
+    }
+}
