@@ -5,6 +5,7 @@ mod config;
 mod daemon;
 mod offline;
 mod online;
+mod owner;
 mod pages;
 mod reload;
 mod supervised;
@@ -17,14 +18,14 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::home::Home;
+use crate::home::{Home, USUAL_PATH};
 
 /// The activation host: counts an organisation's machines and signs their leases.
 #[derive(Debug, Parser)]
 #[command(name = "kms-host", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     /// The host's data directory: signing key, certificates, ledger, admin socket.
-    #[arg(long, global = true, env = "KMS_HOST_DATA", default_value = "/var/lib/kms-host")]
+    #[arg(long, global = true, env = "KMS_HOST_DATA", default_value = USUAL_PATH)]
     data: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -36,6 +37,7 @@ First steps:
   kms-host install-certificate ANSWER.pem --data ./host    puts in what the vendor has sent back
   kms-host serve --data ./host                             serves until it is told to stop
   kms-host status --data ./host                            what it counts, in another terminal
+Root works as the owner of the data directory, so that the service can read what is made.
 
 Settings:
   kms-host config sample > ./host/kms-host.toml            a file with every setting, for you to change
@@ -122,8 +124,7 @@ enum ClockCommand {
 
 #[derive(Debug, Args)]
 struct Init {
-    /// The configuration, whose `ledger` says what to make the ledger on; otherwise kms-host.toml in the data directory, if
-    /// there is one.
+    /// The configuration, whose `ledger` says what to make the ledger on; otherwise the one that `serve` would read.
     #[arg(long)]
     config: Option<PathBuf>,
     /// How long an hour of the ledger is. Any but 1h is for tests, and serves only under test certificates.

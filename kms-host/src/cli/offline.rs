@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use shared::time::Length;
 
+use super::owner::become_owner;
 use super::{
     EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text, reload,
 };
 use crate::config::Sources;
-use crate::home::{Home, HomeError};
+use crate::home::{Home, HomeError, USUAL_PATH};
 
 pub(super) fn init(
     home: &Home,
@@ -19,6 +20,7 @@ pub(super) fn init(
 ) -> Result<String, Failure> {
     let settings = Sources::new(config, home.path()).read().or_exit(EX_CONFIG)?;
     super::config::warn(&settings);
+    become_owner(home)?;
     let hour_width_ms = u64::try_from(hour.as_millis()).ok().filter(|width_ms| 0 < *width_ms);
     let hour_width_ms =
         hour_width_ms.ok_or_else(|| anyhow::anyhow!("--hour has to be at least 1ms")).or_exit(EX_USAGE)?;
@@ -61,7 +63,10 @@ pub(super) fn init(
 }
 
 pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Result<String, Failure> {
-    let installed = home.install_certificate(file).map_err(|error| {
+    // Read before that: what lies in root's own folder is not for the host's user.
+    let text = std::fs::read(file).map_err(|error| home.bad_certificate(file, error.into()));
+    become_owner(home)?;
+    let installed = text.and_then(|text| home.install_certificate(file, &text)).map_err(|error| {
         let code = if matches!(error, HomeError::File(_) | HomeError::Unwritable(..)) {
             EX_CANTCREAT
         } else {
@@ -101,6 +106,9 @@ pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Resul
             Some(pid) => format!(
                 "The host that runs takes it up without a restart:\n  systemctl reload kms-host    (under systemd)\n  kill -HUP {pid}\n"
             ),
+            None if home.path() == Path::new(USUAL_PATH) => {
+                "To serve:\n  systemctl start kms-host    (under systemd)\n  kms-host serve\n".to_owned()
+            }
             None => format!("To serve:\n  kms-host serve --data {}\n", home.path().display()),
         },
     ];
