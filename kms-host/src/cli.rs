@@ -111,7 +111,8 @@ enum ConfigCommand {
 
 #[derive(Debug, Args)]
 struct ConfigFile {
-    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    /// The configuration; otherwise kms-host.toml in the data directory, if there is one. For the host of the package,
+    /// /etc/kms-host/kms-host.toml.
     #[arg(long)]
     config: Option<PathBuf>,
 }
@@ -137,7 +138,8 @@ struct Init {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    /// The configuration; otherwise kms-host.toml in the data directory, if there is one. For the host of the package,
+    /// /etc/kms-host/kms-host.toml.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Where to serve machines, instead of the configuration's `listen`; may be given more than once.

@@ -42,7 +42,7 @@ pub(super) fn run(
     let settings = sources.read().or_exit(EX_CONFIG)?;
     let config = settings.config.clone();
     let log = start_log(&config).or_exit(EX_CONFIG)?;
-    if let Some(warning) = settings.warning() {
+    for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
     // Before anything is opened, so that the ledger has the descriptors, too.
