@@ -50,6 +50,8 @@ the directory, or it cannot listen, 73 cannot be made, 74 disk or standard outpu
 enum Command {
     /// Make a host, or what is missing of one: its ledger, its signing key, and the request to send to the vendor.
     Init(Init),
+    /// Print the request to send to the vendor.
+    Request,
     /// Put in a certificate that the vendor has issued for this host's request.
     InstallCertificate {
         /// The vendor's file.
@@ -131,6 +133,9 @@ struct Init {
     /// How long an hour of the ledger is. Any but 1h is for tests, and serves only under test certificates.
     #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
     hour: Duration,
+    /// Succeed, and change nothing, where nothing is missing.
+    #[arg(long)]
+    if_needed: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -180,7 +185,8 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
     };
     let home = Home::at(cli.data);
     let done = match cli.command {
-        Command::Init(init) => offline::init(&home, init.config.as_deref(), init.hour, init.json),
+        Command::Init(init) => offline::init(&home, &init),
+        Command::Request => offline::request(&home),
         Command::InstallCertificate { file, json } => offline::install_certificate(&home, &file, json),
         Command::Serve(serve) => daemon::run(&home, serve.config.as_deref(), &serve.listen, serve.log_json),
         Command::Config { command } => match command {

@@ -56,6 +56,13 @@ pub struct Made {
     pub request: bool,
 }
 
+impl Made {
+    /// All of this host was there.
+    pub(crate) fn nothing(host: HostId) -> Made {
+        Made { host, ledger: false, key: false, request: false }
+    }
+}
+
 /// A host's data directory.
 #[derive(Clone, Debug)]
 pub struct Home(PathBuf);
@@ -143,6 +150,20 @@ impl Home {
             _ => None,
         };
         seed.map(SecretKey::from_seed).ok_or(HomeError::DamagedKey { path, data })
+    }
+
+    /// The request for the vendor, as its file has it.
+    ///
+    /// # Errors
+    /// There is none, or it is damaged.
+    pub fn request(&self) -> Result<String, HomeError> {
+        let path = self.request_path();
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            text => Some(text.map_err(|source| HomeError::Unreadable(path.clone(), source))?),
+        };
+        let is_one = |text: &String| open_armour(text.as_bytes(), REQUEST_LABEL).is_ok();
+        text.filter(is_one).ok_or_else(|| HomeError::NoRequest { path, data: self.0.clone() })
     }
 
     /// Verifies the vendor's certificate, the text of the file at `path`, and puts it beside the others. Installing it twice
