@@ -37,7 +37,8 @@ First steps:
   kms-host install-certificate ANSWER.pem --data ./host    puts in what the vendor has sent back
   kms-host serve --data ./host                             serves until it is told to stop
   kms-host status --data ./host                            what it counts, in another terminal
-Root works as the owner of the data directory, so that the service can read what is made.
+
+Root works as the owner of the data directory, so that the service can read what root makes.
 
 Settings:
   kms-host config sample > ./host/kms-host.toml            a file with every setting, for you to change
