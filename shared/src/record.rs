@@ -4,8 +4,10 @@
 //! strayed to another key is damage too. The layout is drawn in `docs/protocol.md` 6 and held by golden vectors. What
 //! the values mean is decided in `count`.
 
-mod bytes;
 pub mod key;
+
+mod bytes;
+mod event;
 
 use alloc::vec::Vec;
 
@@ -15,9 +17,11 @@ use crate::time::Timestamp;
 use self::bytes::{Reader, Writer};
 
 pub use self::bytes::Damaged;
+pub use self::event::{EVENTS_A_MACHINE, Event, EventKind};
 
-/// The version of every layout in this file.
-pub const FORMAT_VERSION: u8 = 1;
+/// The format of a ledger: the version of its meta. The second keeps the numbers of records that are not active, and events;
+/// a ledger of the first is given those when it is opened.
+pub const FORMAT_VERSION: u8 = 2;
 
 /// What a record says of its machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +131,7 @@ impl Record {
 }
 
 /// The product row: the running count of one product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// The hour up to which the total has shed what left the window.
     pub hour: i64,
@@ -169,6 +173,65 @@ impl Tally {
     }
 }
 
+/// How many records of a product are not active, by state. The active ones are in the [`Tally`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inactive {
+    /// Have left by their own ask, or are no longer blocked and have not asked since.
+    pub released: u64,
+    /// Their seats were taken.
+    pub replaced: u64,
+    /// Shut out.
+    pub blocked: u64,
+}
+
+impl Inactive {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.released + self.replaced + self.blocked
+    }
+
+    /// One more in this state; an active record is not one of them.
+    pub fn add(&mut self, state: RecordState) {
+        if let Some(records) = self.of(state) {
+            *records += 1;
+        }
+    }
+
+    /// One less.
+    pub fn take(&mut self, state: RecordState) {
+        if let Some(records) = self.of(state) {
+            *records = records.saturating_sub(1);
+        }
+    }
+
+    /// version | released | replaced | blocked | checksum.
+    pub fn encode(&self, key: &[u8]) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.u64(self.released);
+        writer.u64(self.replaced);
+        writer.u64(self.blocked);
+        writer.seal(key)
+    }
+
+    /// # Errors
+    /// [`Damaged`]: wrong version, length or checksum.
+    pub fn decode(key: &[u8], value: &[u8]) -> Result<Inactive, Damaged> {
+        let mut reader = Reader::open(key, value)?;
+        let inactive = Inactive { released: reader.u64()?, replaced: reader.u64()?, blocked: reader.u64()? };
+        reader.end()?;
+        Ok(inactive)
+    }
+
+    fn of(&mut self, state: RecordState) -> Option<&mut u64> {
+        match state {
+            RecordState::Active => None,
+            RecordState::Released => Some(&mut self.released),
+            RecordState::Replaced => Some(&mut self.replaced),
+            RecordState::Blocked => Some(&mut self.blocked),
+        }
+    }
+}
+
 /// What a ledger knows of itself.
 #[derive(Clone, Copy)]
 pub struct Meta {
@@ -181,26 +244,31 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// version | ledger id | hour_width_ms | pepper | checksum.
+    /// format | ledger id | hour_width_ms | pepper | checksum.
     pub fn encode(&self, key: &[u8]) -> Vec<u8> {
-        let mut writer = Writer::new();
+        let mut writer = Writer::of_version(FORMAT_VERSION);
         writer.bytes(self.ledger.as_bytes());
         writer.u64(self.hour_width_ms);
         writer.bytes(&self.pepper);
         writer.seal(key)
     }
 
+    /// The format of the ledger, and what it knows of itself.
+    ///
     /// # Errors
-    /// [`Damaged`]: wrong version, length or checksum.
-    pub fn decode(key: &[u8], value: &[u8]) -> Result<Meta, Damaged> {
-        let mut reader = Reader::open(key, value)?;
+    /// [`Damaged`]: unknown format, wrong length or checksum.
+    pub fn decode(key: &[u8], value: &[u8]) -> Result<(u8, Meta), Damaged> {
+        let (format, mut reader) = Reader::open_any(key, value)?;
+        if !(1..=FORMAT_VERSION).contains(&format) {
+            return Err(Damaged);
+        }
         let meta = Meta {
             ledger: LedgerId::from_bytes(reader.array()?),
             hour_width_ms: reader.u64()?,
             pepper: reader.array()?,
         };
         reader.end()?;
-        if meta.hour_width_ms == 0 { Err(Damaged) } else { Ok(meta) }
+        if meta.hour_width_ms == 0 { Err(Damaged) } else { Ok((format, meta)) }
     }
 }
 

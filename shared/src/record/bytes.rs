@@ -5,8 +5,10 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::FORMAT_VERSION;
 use crate::time::Timestamp;
+
+/// The version of every layout but meta's, whose version is the format of the whole ledger.
+const LAYOUT_VERSION: u8 = 1;
 
 const CHECKSUM_BYTES: usize = 8;
 
@@ -26,8 +28,12 @@ pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
     pub(super) fn new() -> Writer {
+        Writer::of_version(LAYOUT_VERSION)
+    }
+
+    pub(super) fn of_version(version: u8) -> Writer {
         let mut bytes = Vec::with_capacity(96);
-        bytes.push(FORMAT_VERSION);
+        bytes.push(version);
         Writer(bytes)
     }
 
@@ -62,12 +68,20 @@ pub(super) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     pub(super) fn open(key: &[u8], value: &'a [u8]) -> Result<Reader<'a>, Damaged> {
+        match Reader::open_any(key, value)? {
+            (LAYOUT_VERSION, reader) => Ok(reader),
+            _ => Err(Damaged),
+        }
+    }
+
+    /// The version, and what follows it.
+    pub(super) fn open_any(key: &[u8], value: &'a [u8]) -> Result<(u8, Reader<'a>), Damaged> {
         let (body, found) = value.split_last_chunk::<CHECKSUM_BYTES>().ok_or(Damaged)?;
         let (version, rest) = body.split_first().ok_or(Damaged)?;
-        if *found != checksum(key, body) || *version != FORMAT_VERSION {
+        if *found != checksum(key, body) {
             return Err(Damaged);
         }
-        Ok(Reader(rest))
+        Ok((*version, Reader(rest)))
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {

@@ -6,6 +6,10 @@ use crate::ids::{ID_BYTES, MachineId, ProductId};
 
 /// Before every record.
 pub const RECORDS: u8 = b'm';
+/// Before every event.
+pub const EVENTS: u8 = b'e';
+/// Before every number of records that are not active.
+pub const INACTIVE: u8 = b'i';
 /// Before every product row.
 pub const TALLIES: u8 = b'p';
 
@@ -21,6 +25,21 @@ pub const RESTORED_MACHINES: &[u8] = b"Mrestored-machines";
 /// `m` product machine.
 pub fn record(product: ProductId, machine: MachineId) -> Vec<u8> {
     [&[RECORDS], product.as_bytes().as_slice(), machine.as_bytes()].concat()
+}
+
+/// `e` product machine slot.
+pub fn event(product: ProductId, machine: MachineId, slot: u8) -> Vec<u8> {
+    [events(product, machine).as_slice(), &[slot]].concat()
+}
+
+/// Before every event of a machine.
+pub fn events(product: ProductId, machine: MachineId) -> Vec<u8> {
+    [&[EVENTS], product.as_bytes().as_slice(), machine.as_bytes()].concat()
+}
+
+/// `i` product.
+pub fn inactive(product: ProductId) -> Vec<u8> {
+    [&[INACTIVE], product.as_bytes().as_slice()].concat()
 }
 
 /// `p` product.
@@ -47,8 +66,18 @@ pub fn unkept(product: ProductId, day: i64) -> Vec<u8> {
 
 /// Product and machine of a record's key.
 pub fn parse_record(key: &[u8]) -> Option<(ProductId, MachineId)> {
-    let (product, machine) = key.strip_prefix(&[RECORDS])?.split_at_checked(ID_BYTES)?;
-    Some((ProductId::from_slice(product)?, MachineId::from_slice(machine)?))
+    parse_machine(key.strip_prefix(&[RECORDS])?)
+}
+
+/// Product and machine of an event's key.
+pub fn parse_event(key: &[u8]) -> Option<(ProductId, MachineId)> {
+    let (_slot, key) = key.strip_prefix(&[EVENTS])?.split_last()?;
+    parse_machine(key)
+}
+
+/// The product of the key of a number of records that are not active.
+pub fn parse_inactive(key: &[u8]) -> Option<ProductId> {
+    ProductId::from_slice(key.strip_prefix(&[INACTIVE])?)
 }
 
 /// The product of a product row's key.
@@ -60,4 +89,9 @@ pub fn parse_tally(key: &[u8]) -> Option<ProductId> {
 pub fn parse_hour(key: &[u8]) -> Option<i64> {
     let hour: [u8; 8] = key.get(1 + ID_BYTES..)?.try_into().ok()?;
     Some((u64::from_be_bytes(hour) ^ (1 << 63)).cast_signed())
+}
+
+fn parse_machine(ids: &[u8]) -> Option<(ProductId, MachineId)> {
+    let (product, machine) = ids.split_at_checked(ID_BYTES)?;
+    Some((ProductId::from_slice(product)?, MachineId::from_slice(machine)?))
 }
