@@ -5,6 +5,7 @@ mod config;
 mod daemon;
 mod offline;
 mod online;
+mod owner;
 mod pages;
 mod reload;
 mod supervised;
@@ -17,14 +18,14 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::home::Home;
+use crate::home::{Home, USUAL_PATH};
 
 /// The activation host: counts an organisation's machines and signs their leases.
 #[derive(Debug, Parser)]
 #[command(name = "kms-host", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     /// The host's data directory: signing key, certificates, ledger, admin socket.
-    #[arg(long, global = true, env = "KMS_HOST_DATA", default_value = "/var/lib/kms-host")]
+    #[arg(long, global = true, env = "KMS_HOST_DATA", default_value = USUAL_PATH)]
     data: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -37,6 +38,8 @@ First steps:
   kms-host serve --data ./host                             serves until it is told to stop
   kms-host status --data ./host                            what it counts, in another terminal
 
+Root works as the owner of the data directory, so that the service can read what root makes.
+
 Settings:
   kms-host config sample > ./host/kms-host.toml            a file with every setting, for you to change
   kms-host config check --data ./host                      whether they hold, before a restart or a SIGHUP
@@ -48,6 +51,8 @@ the directory, or it cannot listen, 73 cannot be made, 74 disk or standard outpu
 enum Command {
     /// Make a host, or what is missing of one: its ledger, its signing key, and the request to send to the vendor.
     Init(Init),
+    /// Print the request to send to the vendor.
+    Request,
     /// Put in a certificate that the vendor has issued for this host's request.
     InstallCertificate {
         /// The vendor's file.
@@ -109,7 +114,8 @@ enum ConfigCommand {
 
 #[derive(Debug, Args)]
 struct ConfigFile {
-    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    /// The configuration; otherwise kms-host.toml in the data directory, if there is one. For the host of the package,
+    /// /etc/kms-host/kms-host.toml.
     #[arg(long)]
     config: Option<PathBuf>,
 }
@@ -122,13 +128,15 @@ enum ClockCommand {
 
 #[derive(Debug, Args)]
 struct Init {
-    /// The configuration, whose `ledger` says what to make the ledger on; otherwise kms-host.toml in the data directory, if
-    /// there is one.
+    /// The configuration, whose `ledger` says what to make the ledger on; otherwise the one that `serve` would read.
     #[arg(long)]
     config: Option<PathBuf>,
     /// How long an hour of the ledger is. Any but 1h is for tests, and serves only under test certificates.
     #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
     hour: Duration,
+    /// Succeed, and change nothing, where nothing is missing.
+    #[arg(long)]
+    if_needed: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -136,7 +144,8 @@ struct Init {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    /// The configuration; otherwise kms-host.toml in the data directory, if there is one. For the host of the package,
+    /// /etc/kms-host/kms-host.toml.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Where to serve machines, instead of the configuration's `listen`; may be given more than once.
@@ -177,7 +186,8 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
     };
     let home = Home::at(cli.data);
     let done = match cli.command {
-        Command::Init(init) => offline::init(&home, init.config.as_deref(), init.hour, init.json),
+        Command::Init(init) => offline::init(&home, &init),
+        Command::Request => offline::request(&home),
         Command::InstallCertificate { file, json } => offline::install_certificate(&home, &file, json),
         Command::Serve(serve) => daemon::run(&home, serve.config.as_deref(), &serve.listen, serve.log_json),
         Command::Config { command } => match command {

@@ -23,6 +23,7 @@ mod admin;
 mod commands;
 mod connections;
 mod life;
+mod owner;
 mod settings;
 mod sizes;
 mod supervised;

@@ -14,6 +14,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use super::owner::become_owner;
 use super::reload::Reload;
 use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
@@ -41,13 +42,14 @@ pub(super) fn run(
     let settings = sources.read().or_exit(EX_CONFIG)?;
     let config = settings.config.clone();
     let log = start_log(&config).or_exit(EX_CONFIG)?;
-    if let Some(warning) = settings.warning() {
+    for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
     // Before anything is opened, so that the ledger has the descriptors, too.
     let limits = Limits::of_this_process(config.connections, config.connections_per_address);
 
     // What stands on disk.
+    become_owner(home)?;
     let certificates = certificates(home).or_exit(EX_CONFIG)?;
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
