@@ -13,7 +13,7 @@ use crate::certificates::Certificates;
 use crate::ledger::{LedgerError, Restored};
 
 /// How near a certificate's end is an alarm; the log warns earlier, too.
-const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
+pub(crate) const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -78,7 +78,7 @@ impl Home {
         self.0.join("admin.sock")
     }
 
-    fn key_path(&self) -> PathBuf {
+    pub(crate) fn key_path(&self) -> PathBuf {
         self.0.join("signing.key")
     }
 
