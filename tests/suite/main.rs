@@ -17,11 +17,13 @@ mod threshold;
 mod discovery;
 mod names;
 mod replay;
+mod siblings;
 mod trust;
 
 mod admin;
 mod commands;
 mod connections;
+mod doctor;
 mod life;
 mod settings;
 mod sizes;

@@ -3,6 +3,7 @@
 use shared::answer::Verdict;
 use shared::reason::{Cause, Fault, Reason};
 
+use super::host::Running;
 use super::{Finding, Known, asking};
 use crate::certificates::Installed;
 
@@ -16,7 +17,11 @@ pub(super) async fn ports(known: &Known<'_>) -> Vec<Finding> {
             Err(cause) => of_cause("port", &listening.to_string(), &cause),
         });
     }
-    if findings.is_empty() { free_ports(known) } else { findings }
+    match known.running {
+        Running::Yes { .. } => findings,
+        Running::Silent { .. } => vec![Finding::skipped("port", "the host does not say where it listens")],
+        Running::No => free_ports(known),
+    }
 }
 
 /// No host listens, so nobody else should.

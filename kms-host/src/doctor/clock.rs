@@ -27,7 +27,7 @@ pub(super) fn trust(known: &Known, last_time: Option<Timestamp>) -> Finding {
     let Some(last_time) = last_time else {
         return Finding::skipped(
             "clock",
-            format!("it says {now}; no host runs and no entry of a ledger is known"),
+            format!("it says {now}, and there is nothing here to hold against it"),
         );
     };
     let reading = Reading { wall: now, monotonic: known.clock.monotonic() };

@@ -27,6 +27,8 @@ enum Leads {
     Here,
     /// To a sibling.
     ToSibling(HostId),
+    /// To a host, and without a certificate here nobody can tell whose.
+    ToAHost,
     /// To something that answers, and that a machine does not believe.
     Astray(Cause),
     /// To nobody who answers.
@@ -58,14 +60,20 @@ pub(super) async fn in_dns(known: &Known<'_>) -> Vec<Finding> {
 
 async fn in_domain(known: &Known<'_>, dns: &Dns, domain: &Domain, records: Vec<SrvRecord>) -> Vec<Finding> {
     // In the order in which machines that draw low numbers try them.
-    let mut records = srv::order(records, |_| 0);
-    records.truncate(RECORDS_MAX);
+    let records = srv::order(records, |_| 0);
     let mut seen = Vec::new();
-    for record in &records {
+    for record in records.iter().take(RECORDS_MAX) {
         seen.push((record, leads(known, dns, record).await));
     }
     let mut findings = vec![summary(known, domain, &seen)];
     findings.extend(seen.iter().filter_map(|(record, leads)| aside(domain, record, leads)));
+    if RECORDS_MAX < records.len() {
+        let more = records.len() - RECORDS_MAX;
+        findings.push(Finding::skipped(
+            "dns",
+            format!("{}: {more} more records were not looked at", domain.name),
+        ));
+    }
     findings.extend(weights(domain, &records));
     findings
 }
@@ -81,6 +89,7 @@ fn summary(known: &Known, domain: &Domain, seen: &[(&SrvRecord, Leads)]) -> Find
         let _ = match leads {
             Leads::Here => write!(text, "; {} is this host", place(record)),
             Leads::ToSibling(host) => write!(text, "; {} is its sibling {host}", place(record)),
+            Leads::ToAHost => write!(text, "; {} is a host, whosever", place(record)),
             Leads::Astray(_) | Leads::Nowhere(_) => Ok(()),
         };
     }
@@ -112,7 +121,7 @@ fn record_to_publish(known: &Known, domain: &Domain) -> String {
 fn aside(domain: &Domain, record: &SrvRecord, leads: &Leads) -> Option<Finding> {
     let (place, domain) = (place(record), &domain.name);
     match leads {
-        Leads::Here | Leads::ToSibling(_) => None,
+        Leads::Here | Leads::ToSibling(_) | Leads::ToAHost => None,
         Leads::Nowhere(cause) => {
             let text = format!("{domain}: the record for {place} is stale: {cause}");
             Some(Finding::warn("dns", text, "take the record out of DNS, unless that host comes back"))
@@ -163,14 +172,10 @@ async fn leads(known: &Known<'_>, dns: &Dns, record: &SrvRecord) -> Leads {
 async fn behind(known: &Known<'_>, address: SocketAddr) -> Leads {
     let is_own = ports(known).contains(&address.port()) && is_of_this_machine(address.ip());
     let installed = known.certificates.products(known.clock.now()).next();
-    let (Some((_, installed)), Some(_)) = (installed, known.running.status()) else {
-        // Nobody here signs answers now, so all that can be seen is who listens.
+    let Some((_, installed)) = installed else {
         return match asking::health(address).await {
             _ if is_own => Leads::Here,
-            Ok(()) => Leads::Astray(Reason::NotAHost.with(&[
-                ("address", &address),
-                ("cause", &"a host answers, and without one here it cannot be told whose"),
-            ])),
+            Ok(()) => Leads::ToAHost,
             Err(cause) => Leads::Nowhere(cause),
         };
     };
@@ -178,7 +183,7 @@ async fn behind(known: &Known<'_>, address: SocketAddr) -> Leads {
     match asking::ask(address, installed, known.clock).await {
         Ok(answered) if answered.host == own => Leads::Here,
         Ok(answered) => Leads::ToSibling(answered.host),
-        // It has not signed, but nobody else is there.
+        // It has signed nothing, or does not run; who else could be there?
         Err(_) if is_own => Leads::Here,
         Err(cause) => match cause.reason() {
             Some(Reason::HostUnreachable | Reason::HostSilent) => Leads::Nowhere(cause),
