@@ -25,6 +25,7 @@ mod commands;
 mod connections;
 mod doctor;
 mod life;
+mod reasons;
 mod settings;
 mod sizes;
 mod supervised;
