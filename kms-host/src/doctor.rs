@@ -110,7 +110,7 @@ pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
         Ok(owner) => owner,
         Err(finding) => return only(finding),
     };
-    let mut findings = vec![directory::user(&owner)];
+    let mut findings = vec![directory::user(home, &owner)];
     if findings[0].health == Health::Fail {
         return only(findings.remove(0));
     }
@@ -122,6 +122,7 @@ pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
     findings.push(directory::key(home));
     findings.extend(of_certificates);
     findings.push(host::running(&known));
+    findings.extend(host::alarms(&known));
     let (ledger, last_time) = host::ledger(&known, &owner).await;
     findings.push(ledger);
     findings.push(clock::trust(&known, last_time));

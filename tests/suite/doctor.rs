@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use world::asker::{Asker, wire};
 use world::dns::DnsServer;
+use world::machine::copy_folder;
 use world::shop::ORGANISATION;
 use world::{TestClock, TestHost};
 
@@ -301,6 +302,30 @@ async fn a_clock_that_is_behind_the_ledger_is_seen_before_and_after_the_start() 
     let told = examine(&home, &[]).await;
     told.find("clock", "fail", "started before its ledger's last entry");
     told.find("activation", "fail", "HOST_CLOCK");
+}
+
+#[tokio::test]
+async fn an_alarm_of_the_host_is_among_what_it_finds() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let mut asker = Asker::new(&stage.shop).unwrap();
+    asker.ask(&mut wire(host.address()).unwrap(), now()).await.unwrap();
+    let home = host.stop().await.unwrap();
+    let (ledger, backup) = (home.path().join("ledger"), stage.folder.path().join("backup"));
+    copy_folder(&ledger, &backup).unwrap();
+    let host = serve(&home).await;
+    asker.ask(&mut wire(host.address()).unwrap(), now()).await.unwrap();
+    let home = host.stop().await.unwrap();
+    fs::remove_dir_all(&ledger).unwrap();
+    copy_folder(&backup, &ledger).unwrap();
+
+    let host = serve(&home).await;
+    asker.ask(&mut wire(host.address()).unwrap(), now()).await.unwrap();
+    let told = examine(&home, &[]).await;
+
+    let remedy = told.find("alarm", "warn", "LEDGER_RESTORED");
+    assert!(remedy.contains("nothing where it was restored"), "{remedy}");
+    assert_eq!(told.code, 0, "machines are served: {:#?}", told.findings);
 }
 
 #[tokio::test]

@@ -34,9 +34,10 @@ pub(super) fn owner(home: &Home, running: &Running) -> Result<Owner, Finding> {
 }
 
 /// Another user sees other things than the host does.
-pub(super) fn user(owner: &Owner) -> Finding {
+pub(super) fn user(home: &Home, owner: &Owner) -> Finding {
     let (own, name) = (rustix::process::geteuid().as_raw(), &owner.name);
-    let again = format!("look as that user: `runuser -u {name} -- kms-host doctor`");
+    let data = home.path().display();
+    let again = format!("look as that user: `runuser -u {name} -- kms-host doctor --data {data}`");
     match own {
         own if own == owner.uid => Finding::ok("user", format!("{name}, as the host")),
         0 => Finding::warn(
@@ -53,9 +54,9 @@ pub(super) fn settings(sources: &Sources) -> (Vec<Finding>, Option<Config>) {
     let settings = match sources.read() {
         Ok(settings) => settings,
         Err(error) => {
-            let mut finding = Finding::of("settings", &error);
-            finding.remedy = Some("mend it, and look again with `kms-host config check`".to_owned());
-            return (vec![finding], None);
+            let text = one_line(&format!("{:#}", anyhow::Error::from(error)));
+            let remedy = "mend it, and look again with `kms-host config check`";
+            return (vec![Finding::fail("settings", text, remedy)], None);
         }
     };
     let file = settings.file().display();
@@ -64,6 +65,15 @@ pub(super) fn settings(sources: &Sources) -> (Vec<Finding>, Option<Config>) {
     let unknown =
         settings.warning().map(|text| Finding::warn("settings", text, "unset it, or correct its name"));
     (std::iter::once(Finding::ok("settings", text)).chain(unknown).collect(), Some(settings.config))
+}
+
+/// Without the picture that TOML draws of the line at fault: `2 | lissten = []`, and carets below it.
+fn one_line(text: &str) -> String {
+    let is_picture = |line: &&str| {
+        line.split_once('|').is_some_and(|(margin, _)| margin.chars().all(|c| c == ' ' || c.is_ascii_digit()))
+    };
+    let lines: Vec<_> = text.lines().filter(|line| !is_picture(line)).map(str::trim).collect();
+    lines.join(": ")
 }
 
 /// A file of another user, most often root's, is the usual end of a repair by hand.
@@ -177,6 +187,19 @@ fn user_name(passwd: &str, uid: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mistake_in_the_file_is_told_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("kms-host.toml"), "queue = 64\nlissten = []\n").unwrap();
+        let (findings, config) = settings(&Sources::new(None, folder.path()));
+        let text = &findings[0].text;
+        assert!(config.is_none() && !text.contains(['\n', '^']), "{text}");
+        assert!(
+            text.contains("does not hold: TOML parse error at line 2, column 1: unknown field `lissten`"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn a_user_is_named_as_the_system_names_it() {

@@ -3,15 +3,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use proto::admin::v1::{GetStatusRequest, GetStatusResponse};
+use proto::admin::v1::{Alarm, GetStatusRequest, GetStatusResponse};
+use shared::reason::Reason;
+use shared::record::FORMAT_VERSION;
 use shared::time::Timestamp;
 use tokio::time::timeout;
 
 use super::directory::Owner;
 use super::{Finding, Known};
 use crate::admin;
+use crate::alarms::CERTIFICATE_ENDS_SOON_CODE;
 use crate::home::{self, Home, HomeError};
-use crate::ledger::Ledger as _;
+use crate::ledger::{Engine, Ledger as _};
 
 /// How long a host may take to say how it is.
 const STATUS_LIMIT: Duration = Duration::from_secs(5);
@@ -97,6 +100,16 @@ pub(super) fn running(known: &Known) -> Finding {
     }
 }
 
+/// What the host itself would have somebody look at, beside its clock and its certificates, which have checks of their own.
+pub(super) fn alarms(known: &Known) -> Vec<Finding> {
+    let checked = [Reason::HostClock.code(), Reason::CertificateEnded.code(), CERTIFICATE_ENDS_SOON_CODE];
+    let alarms = known.running.status().map(|status| &status.alarms[..]).unwrap_or_default();
+    let others = alarms.iter().filter(|alarm| !checked.contains(&alarm.code.as_str()));
+    let finding =
+        |alarm: &Alarm| Finding::warn("alarm", format!("{}: {}", alarm.code, alarm.text), &alarm.remedy);
+    others.map(finding).collect()
+}
+
 /// Whether it opens, and when it was last written to.
 pub(super) async fn ledger(known: &Known<'_>, owner: &Owner) -> (Finding, Option<Timestamp>) {
     let skipped = |why: &str| (Finding::skipped("ledger", why), None);
@@ -111,18 +124,21 @@ pub(super) async fn ledger(known: &Known<'_>, owner: &Owner) -> (Finding, Option
         return skipped("nobody but the host's user may open it");
     }
     match open(known, config.ledger).await {
-        Ok(last_time) => {
+        Ok((format, last_time)) => {
+            let upgrade = if format < FORMAT_VERSION { ", which the host upgrades at its start" } else { "" };
             let last =
                 last_time.map_or("it is new".to_owned(), |last| format!("its last entry is of {last}"));
-            (Finding::ok("ledger", format!("opens on {}; {last}", config.ledger.name())), last_time)
+            let text = format!("opens on {}, format {format}{upgrade}; {last}", config.ledger.name());
+            (Finding::ok("ledger", text), last_time)
         }
         Err(finding) => (finding, None),
     }
 }
 
-async fn open(known: &Known<'_>, engine: crate::ledger::Engine) -> Result<Option<Timestamp>, Finding> {
+async fn open(known: &Known<'_>, engine: Engine) -> Result<(u8, Option<Timestamp>), Finding> {
     let of = |error: HomeError| Finding::of("ledger", &error);
-    let ledger = known.wanted.home.ledger(engine, CACHE_BYTES).map_err(of)?;
+    let (ledger, format) = known.wanted.home.ledger_as_it_is(engine, CACHE_BYTES).map_err(of)?;
     home::check_hour_width(&known.certificates, ledger.meta().hour_width_ms).map_err(of)?;
-    ledger.last_time().await.map_err(|error| Finding::of("ledger", &error))
+    let last_time = ledger.last_time().await.map_err(|error| Finding::of("ledger", &error))?;
+    Ok((format, last_time))
 }
