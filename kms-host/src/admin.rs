@@ -17,6 +17,7 @@ use shared::reason::Reason;
 use shared::record::{Inactive, RecordState, Tally};
 use shared::time::{Timestamp, to_ms};
 use tokio::net::UnixStream;
+use tokio::net::unix::UCred;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
@@ -254,6 +255,11 @@ pub async fn connect(socket: &Path) -> Result<Client, tonic::transport::Error> {
         async move { UnixStream::connect(socket).await.map(TokioIo::new) }
     });
     endpoint.connect_with_connector(connector).await.map(AdminServiceClient::new)
+}
+
+/// The process that serves this socket, and its user; nothing where nobody serves it, or it cannot be seen from here.
+pub async fn serving(socket: &Path) -> Option<UCred> {
+    UnixStream::connect(socket).await.ok()?.peer_cred().ok()
 }
 
 fn alarm(alarm: Alarm) -> wire::Alarm {

@@ -3,6 +3,8 @@
 
 mod config;
 mod daemon;
+mod doctor;
+mod explain;
 mod offline;
 mod online;
 mod owner;
@@ -44,7 +46,11 @@ Settings:
   kms-host config sample > ./host/kms-host.toml            a file with every setting, for you to change
   kms-host config check --data ./host                      whether they hold, before a restart or a SIGHUP
 
-Exit codes: 0 done, 64 wrong usage, 65 wrong file, 69 no host answers, another process serves
+When something is wrong:
+  kms-host doctor --data ./host                            looks at everything, and says what to do
+  kms-host explain CLOCK_SKEW                              what a reason in a log or at a machine means
+
+Exit codes: 0 done, 1 doctor has found a failure, 64 wrong usage, 65 wrong file, 69 no host answers, another process serves
 the directory, or it cannot listen, 73 cannot be made, 74 disk or standard output, 78 wrong configuration.";
 
 #[derive(Debug, Subcommand)]
@@ -68,6 +74,16 @@ enum Command {
     },
     /// Serve machines until SIGTERM or SIGINT. SIGHUP has it read certificates and settings again.
     Serve(Serve),
+    /// Look at everything that can keep machines from their licenses: a line each, with what to do.
+    Doctor(Doctor),
+    /// Say what a reason means, whose fault it is and what to do; without CODE, list all.
+    Explain {
+        /// The code, such as CLOCK_SKEW.
+        code: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the running host: its clock, its certificates, the count of each product.
     Status(Output),
     /// List every machine that the running host knows, however old.
@@ -157,6 +173,22 @@ struct Serve {
 }
 
 #[derive(Debug, Args)]
+struct Doctor {
+    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Look for the host's SRV record in this domain instead of this machine's own; again for each one.
+    #[arg(long = "domain", value_name = "NAME")]
+    domains: Vec<String>,
+    /// Ask this name server instead of the system's.
+    #[arg(long, value_name = "ADDR:PORT", value_parser = doctor::name_server)]
+    dns: Option<SocketAddr>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 struct Output {
     /// Print JSON.
     #[arg(long)]
@@ -197,6 +229,10 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
                 config::show(&home, file.config.as_deref(), effective, json)
             }
         },
+        Command::Doctor(Doctor { config, domains, dns, json }) => {
+            doctor::examine(&home, config.as_deref(), domains, dns, json)
+        }
+        Command::Explain { code, json } => explain::explain(code.as_deref(), json),
         Command::Status(output) => online::status(&home, output.json),
         Command::Machines(output) => online::machines(&home, output.json),
         Command::Refusals(output) => online::refusals(&home, output.json),
@@ -233,6 +269,9 @@ fn print(text: &str) -> ExitCode {
 fn json_text(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
 }
+
+/// `doctor` did what it was told, and has found something.
+const EX_FOUND: u8 = 1;
 
 // As in BSD's sysexits.h.
 const EX_USAGE: u8 = 64;

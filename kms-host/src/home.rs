@@ -88,7 +88,7 @@ impl Home {
         self.0.join("admin.sock")
     }
 
-    fn key_path(&self) -> PathBuf {
+    pub(crate) fn key_path(&self) -> PathBuf {
         self.0.join("signing.key")
     }
 
@@ -213,15 +213,28 @@ impl Home {
     /// # Errors
     /// There is none, another host serves it, another engine keeps it, or it is damaged.
     pub fn ledger(&self, engine: Engine, cache_bytes: u64) -> Result<DiskLedger, HomeError> {
+        DiskLedger::open(&self.ledger_path(), engine, cache_bytes).map_err(|error| self.not_opened(error))
+    }
+
+    /// Opens it to be looked at: one of an earlier format is not upgraded. With the format that it has.
+    ///
+    /// # Errors
+    /// As [`Home::ledger`].
+    pub fn ledger_as_it_is(&self, engine: Engine, cache_bytes: u64) -> Result<(DiskLedger, u8), HomeError> {
+        let opened = DiskLedger::open_as_it_is(&self.ledger_path(), engine, cache_bytes);
+        opened.map_err(|error| self.not_opened(error))
+    }
+
+    fn not_opened(&self, error: OpenError) -> HomeError {
         let path = self.ledger_path();
-        DiskLedger::open(&path, engine, cache_bytes).map_err(|error| match error {
+        match error {
             OpenError::Missing { .. } => HomeError::NoLedger { path, data: self.0.clone() },
             OpenError::Store(store::OpenError::Locked { .. }) => HomeError::Served(self.0.clone()),
             OpenError::Store(store::OpenError::OtherEngine { found, asked, .. }) => {
                 HomeError::OtherEngine { path, found, asked }
             }
             error => HomeError::Ledger(error),
-        })
+        }
     }
 
     /// Gives back the width of its hour.

@@ -195,7 +195,7 @@ fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
 pub(super) fn say_what_to_publish(service_label: &str, bound: &[SocketAddr]) {
     for address in bound.iter().filter(|address| !address.ip().is_loopback()) {
         let record =
-            format!("{service_label}.<your domain>. IN SRV 0 0 {} <this host's name>.", address.port());
+            format!("{service_label}.<your domain>. IN SRV 10 100 {} <this host's name>.", address.port());
         tracing::info!(record, "to be found, publish in DNS");
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn refusals(home: &Home, as_json: bool) -> Result<String, Failure> {
             .iter()
             .map(|refusal| vec![time(refusal.at), hex(&refusal.machine), refusal.text.clone()]);
         Ok(format!(
-            "{}\n{} since the host was started; `kms-client explain CODE` says what to do\n",
+            "{}\n{} since the host was started; `kms-host explain CODE` says what to do\n",
             table(&["at", "machine", "reason"], rows),
             number(refusals.len(), "refusal")
         ))
