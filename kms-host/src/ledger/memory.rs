@@ -11,7 +11,7 @@ use shared::record::{Meta, Record};
 use shared::time::Timestamp;
 
 use super::overlay::{Base, Changes, Entry, Overlay};
-use super::{Ledger, LedgerError, Page, Reading, Recount, Restored, reads};
+use super::{KeptPage, Ledger, LedgerError, Page, Reading, Recount, Restored, kept, reads};
 
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -118,6 +118,10 @@ impl Ledger for MemoryLedger {
 
     async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
         Overlay::new(&*self.entries(), &self.meta).restored()
+    }
+
+    async fn kept(&self, after: Option<Vec<u8>>, limit: usize) -> Result<KeptPage, LedgerError> {
+        kept::page(&*self.entries(), after.as_deref(), limit)
     }
 }
 

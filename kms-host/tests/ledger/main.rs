@@ -39,4 +39,6 @@ mod random;
 
 mod disk;
 
+mod carrying;
+
 mod queue;

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use kms_host::ledger::{Ledger, LedgerError, MemoryLedger, Page, Reading, Recount, Restored};
+use kms_host::ledger::{KeptPage, Ledger, LedgerError, MemoryLedger, Page, Reading, Recount, Restored};
 use kms_host::queue::{NotSighted, Queue};
 use shared::ask::AskKind;
 use shared::count::{Outcome, Sighting, Terms};
@@ -107,6 +107,10 @@ impl Ledger for Gated {
     }
     async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
         self.inner.restored().await
+    }
+
+    async fn kept(&self, after: Option<Vec<u8>>, limit: usize) -> Result<KeptPage, LedgerError> {
+        self.inner.kept(after, limit).await
     }
 }
 
