@@ -20,11 +20,13 @@ mod replay;
 mod trust;
 
 mod admin;
+mod backups;
 mod commands;
 mod connections;
 mod life;
 mod settings;
 mod sizes;
+mod space;
 mod supervised;
 mod unsigned;
 

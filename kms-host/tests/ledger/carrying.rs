@@ -192,7 +192,10 @@ async fn a_bit_that_is_flipped_anywhere_is_found() {
         let bit = 1 << (at % 8);
         lines[at] ^= bit;
         let fault = read(&lines).expect_err("every bit is under a seal");
-        assert!(!matches!(fault, Fault::Newer { .. }), "byte {at}: nobody is sent for another release: {fault}");
+        assert!(
+            !matches!(fault, Fault::Newer { .. }),
+            "byte {at}: nobody is sent for another release: {fault}"
+        );
         lines[at] ^= bit;
     }
     read(&lines).unwrap();
