@@ -7,7 +7,7 @@ use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use shared::ids::{Fingerprint, HostId, LedgerId, MachineId, Nonce, ProductId};
-use shared::record::{Meta, Record, RecordState};
+use shared::record::{Event, EventKind, Meta, Record, RecordState};
 use shared::time::Timestamp;
 
 use super::checker::End;
@@ -34,6 +34,7 @@ pub(super) enum Line {
     RestoredAt { at: i64 },
     RestoredMachines { machines: u64 },
     Unkept { product: Hex<16>, day: i64, asks: u64 },
+    Event(EventLine),
     Machine(MachineLine),
     Product { product: Hex<16>, threshold_met_at: Option<i64> },
     End { rows: u64, left_out: u64, sha256: Hex<32> },
@@ -65,6 +66,17 @@ pub(super) struct MachineLine {
     first_seen: i64,
     licensed_until: Option<i64>,
     fingerprint: Option<Hex<16>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventLine {
+    product: Hex<16>,
+    machine: Hex<16>,
+    number: u64,
+    at: i64,
+    kind: String,
+    other: Option<Hex<16>>,
 }
 
 /// The format, before anything else of the head is looked at.
@@ -173,6 +185,14 @@ impl From<&Kept> for Line {
             Kept::Unkept { product, day, asks } => {
                 Line::Unkept { product: Hex(*product.as_bytes()), day, asks }
             }
+            Kept::Event { product, machine, event } => Line::Event(EventLine {
+                product: Hex(*product.as_bytes()),
+                machine: Hex(*machine.as_bytes()),
+                number: event.number,
+                at: event.at.unix_ms(),
+                kind: event.kind.name().to_owned(),
+                other: event.other.map(|other| Hex(*other.as_bytes())),
+            }),
             Kept::Machine { product, machine, record } => Line::Machine(MachineLine {
                 product: Hex(*product.as_bytes()),
                 machine: Hex(*machine.as_bytes()),
@@ -217,6 +237,16 @@ impl TryFrom<Line> for Said {
             Line::Unkept { product, day, asks } => {
                 Kept::Unkept { product: ProductId::from_bytes(product.0), day, asks }
             }
+            Line::Event(line) => Kept::Event {
+                product: ProductId::from_bytes(line.product.0),
+                machine: MachineId::from_bytes(line.machine.0),
+                event: Event {
+                    number: line.number,
+                    at: time(line.at),
+                    kind: EventKind::from_name(&line.kind).ok_or(Unreadable)?,
+                    other: line.other.map(|Hex(other)| MachineId::from_bytes(other)),
+                },
+            },
             Line::Machine(line) => Kept::Machine {
                 product: ProductId::from_bytes(line.product.0),
                 machine: MachineId::from_bytes(line.machine.0),

@@ -4,7 +4,7 @@
 //! is left out too, and counted, so that a ledger with a few of them can still be carried to a sound one.
 
 use shared::ids::{MachineId, ProductId};
-use shared::record::{self, Damaged, Record, Tally, key};
+use shared::record::{self, Damaged, Event, Record, Tally, key};
 use shared::time::Timestamp;
 
 use super::LedgerError;
@@ -27,6 +27,15 @@ pub enum Kept {
         day: i64,
         /// The number.
         asks: u64,
+    },
+    /// What has happened to a machine.
+    Event {
+        /// The product.
+        product: ProductId,
+        /// The machine.
+        machine: MachineId,
+        /// One of the latest events.
+        event: Event,
     },
     /// What is known of a machine.
     Machine {
@@ -65,6 +74,7 @@ impl Kept {
             Kept::RestoredAt(_) => key::RESTORED_AT.to_vec(),
             Kept::RestoredMachines(_) => key::RESTORED_MACHINES.to_vec(),
             Kept::Unkept { product, day, .. } => key::unkept(*product, *day),
+            Kept::Event { product, machine, event } => key::event(*product, *machine, event.slot()),
             Kept::Machine { product, machine, .. } => key::record(*product, *machine),
             Kept::Product { product, .. } => key::tally(*product),
         }
@@ -91,10 +101,14 @@ fn read(key: &[u8], value: &[u8]) -> Result<Option<Kept>, Damaged> {
     let number = || record::decode_number(key, value);
     let time = || number().map(|number| Timestamp::from_unix_ms(number.cast_signed()));
     Ok(Some(match *key.first().ok_or(Damaged)? {
-        key::HOURS => return Ok(None),
+        key::HOURS | key::INACTIVE => return Ok(None),
         key::UNKEPT => {
             let (product, day) = key::parse_unkept(key).ok_or(Damaged)?;
             Kept::Unkept { product, day, asks: number()? }
+        }
+        key::EVENTS => {
+            let (product, machine) = key::parse_event(key).ok_or(Damaged)?;
+            Kept::Event { product, machine, event: Event::decode(key, value)? }
         }
         key::RECORDS => {
             let (product, machine) = key::parse_record(key).ok_or(Damaged)?;

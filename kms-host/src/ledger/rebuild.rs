@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use shared::count;
 use shared::ids::ProductId;
-use shared::record::{self, Meta, RecordState, Tally, key};
+use shared::record::{self, Inactive, Meta, RecordState, Tally, key};
 use shared::time::Timestamp;
 
 use super::Kept;
@@ -27,6 +27,7 @@ pub struct Rebuild {
 #[derive(Debug, Default)]
 struct Product {
     active: u64,
+    inactive: Inactive,
     threshold_met_at: Option<Timestamp>,
 }
 
@@ -67,10 +68,12 @@ impl Rebuild {
                 self.products.entry(*product).or_default();
                 Some(record::encode_number(&key, *asks))
             }
+            Kept::Event { event, .. } => Some(event.encode(&key)),
             Kept::Machine { product, record, .. } => {
                 // A record may have been read after the ledger's last time was.
                 self.last_time = self.last_time.max(Some(record.seen_at));
                 let of_product = self.products.entry(*product).or_default();
+                of_product.inactive.add(record.state);
                 if record.state == RecordState::Active {
                     of_product.active += 1;
                     let hour = count::absolute_hour(record.seen_at, self.hour_width_ms);
@@ -87,7 +90,7 @@ impl Rebuild {
         Ok(value.map(|value| (key, value)))
     }
 
-    /// The rest: last time, hours and product rows.
+    /// The rest: last time, hours, and the rows of each product.
     pub fn finish(self) -> Vec<Entry> {
         let mut rows = Vec::new();
         let mut put_number = |key: Vec<u8>, number: u64| {
@@ -101,7 +104,9 @@ impl Rebuild {
             put_number(key::hour(product, hour), machines);
         }
         let hour = count::absolute_hour(self.last_time.unwrap_or_default(), self.hour_width_ms);
-        for (product, Product { active, threshold_met_at }) in self.products {
+        for (product, Product { active, inactive, threshold_met_at }) in self.products {
+            let key = key::inactive(product);
+            rows.push((key.clone(), inactive.encode(&key)));
             let key = key::tally(product);
             // Under a window of no length, which no product has, so that the total is summed by whoever knows the window.
             let tally = Tally { hour, window_hours: 0, total: 0, active, threshold_met_at };

@@ -8,6 +8,7 @@ use kms_host::export::{self, Checked, Checker, ExportFile, Fault, Head, Kind as 
 use kms_host::ledger::{DiskLedger, Kept, LedgerError, MemoryLedger, OpenError, OutOfOrder, Rebuild};
 use shared::answer::ShownLease;
 use shared::ids::HostId;
+use shared::inventory::{Change, Changed, Verb};
 use shared::record::{Record, key};
 use store::Engine;
 use tokio::sync::mpsc;
@@ -80,8 +81,8 @@ fn next_row(file: &mut ExportFile) -> anyhow::Result<Option<Kept>> {
     }
 }
 
-/// A ledger in which everything has happened that leaves a row: two products, machines in every state, some that left the
-/// window, asks without state, a threshold that was met, and leases from a past that was lost.
+/// A ledger in which everything has happened that leaves a row: two products, machines in every state and with a history,
+/// some that left the window, asks without state, a threshold that was met, and leases from a past that was lost.
 async fn lived_in(kind: Kind) -> (World, Vec<Machine>) {
     let mut world = World::new(kind);
     world.terms.threshold = 5;
@@ -95,8 +96,14 @@ async fn lived_in(kind: Kind) -> (World, Vec<Machine>) {
         world.ask(machine).await;
     }
     world.release(&mut machines[0]).await;
-    let mut copy = machines[1].rekeyed();
-    world.ask(&mut copy).await;
+    let mut copy = machines[1].copied();
+    world.ask(&mut machines[1]).await;
+    world.now = world.now + HOUR;
+    assert_eq!(world.ask(&mut copy).await, "refused COPIED");
+    world.ask(&mut copy.rekeyed()).await;
+    let (product, machine) = (PRODUCT, machines[3].id);
+    let block = Change { product, machine, verb: Verb::Block, at: world.now };
+    assert!(matches!(world.ledger.change(block).await.unwrap(), Changed::Done(_)));
     world.ask(&mut Machine { kept: false, ..Machine::new() }).await;
     let ahead = ShownLease {
         machine: machines[2].id,
@@ -129,12 +136,17 @@ async fn on_any_other_ledger_everything_is_as_it_was(kind: Kind) {
             let reading =
                 async |world: &World| world.ledger.reading(product, &world.terms, world.now).await.unwrap();
             let (there, here) = (reading(&there).await, reading(&world).await);
-            assert_eq!((there.at, there.tally, there.unkept_today), (here.at, here.tally, here.unkept_today));
+            assert_eq!(
+                (there.at, there.tally, there.unkept_today, there.inactive),
+                (here.at, here.tally, here.unkept_today, here.inactive)
+            );
         }
+        let history = async |world: &World| world.ledger.history(PRODUCT, machines[1].id).await.unwrap();
+        assert_eq!(history(&there).await, history(&world).await);
         assert_eq!(there.ledger.restored().await.unwrap(), world.ledger.restored().await.unwrap());
         // And life goes on where it was.
         let mut machine = machines[5].clone();
-        assert_eq!(there.ask(&mut machine).await, format!("lease {} of 19", machines[5].serial + 1));
+        assert_eq!(there.ask(&mut machine).await, format!("lease {} of 18", machines[5].serial + 1));
     }
 }
 
