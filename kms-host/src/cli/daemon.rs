@@ -27,6 +27,7 @@ use crate::home::{self, Home, HomeError};
 use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
 use crate::signer::KeyInMemory;
+use crate::space;
 
 /// How often the host looks whether a certificate's end has come near.
 const CERTIFICATE_CHECK: Duration = Duration::from_hours(1);
@@ -73,6 +74,10 @@ pub(super) fn run(
         say_what_to_publish(&config.service_label, &bound);
 
         let stop = CancellationToken::new();
+        host.space().set_limit_mib(config.free_space_mib);
+        // Before the first ask. What cannot be read is told by the watch.
+        let _ = space::look(&host, home.path());
+        tokio::spawn(space::watch(host.clone(), home.path().to_owned(), stop.clone()));
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
         let reload = Reload { home: home.clone(), sources, settings, log, host: host.clone(), bound };
         tokio::spawn(reload.at_each(hangups, stop.clone()));
