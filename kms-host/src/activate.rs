@@ -22,7 +22,7 @@ use proto::v1;
 use shared::answer::{self, Header, ShownLease};
 use shared::ask::{Ask, AskError, AskKind};
 use shared::certificate::{Chain, ChainError};
-use shared::count::{Decision, Outcome, Shown, Sighting};
+use shared::count::{Decision, Entry, Outcome, Shown, Sighting};
 use shared::doubt::{self, Doubt, Era, HostClock, Reading, Skew};
 use shared::envelope::Kind;
 use shared::ids::{HostId, MachineId, ProductId};
@@ -274,6 +274,7 @@ impl Host {
             kept: ask.kept,
             replaces: ask.replaces.map(|key| key.machine()),
             shown: claimed_lease(ask),
+            entry: Entry::Anybody,
             at: now.wall,
             terms: terms(&installed.chain),
         };

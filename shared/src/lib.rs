@@ -22,6 +22,7 @@ pub mod envelope;
 
 pub mod count;
 pub mod doubt;
+pub mod fair;
 pub mod record;
 pub mod serial;
 
