@@ -2,7 +2,7 @@
 //!
 //! Data goes one way: `service` decodes what came in, `activate` goes through the steps of one activation, `ledger`
 //! decides and keeps, `signer` signs, `service` encodes what goes out. Every decision is `shared`'s. `admin` is what an
-//! administrator asks, `alarms` what one should look at, `accept` who may connect and `serve` for how long, `home` what stands in the data
+//! administrator asks, `alarms` what one should look at, `accept` who may connect and `serve` for how long, `fairness` what each address may bring, `home` what stands in the data
 //! directory, `cli` the commands. Start at [`activate`].
 
 pub mod accept;
@@ -10,6 +10,7 @@ pub mod activate;
 pub mod admin;
 pub mod alarms;
 pub mod certificates;
+pub mod fairness;
 pub mod journal;
 pub mod ledger;
 pub mod queue;

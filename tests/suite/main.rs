@@ -22,6 +22,7 @@ mod trust;
 mod admin;
 mod commands;
 mod connections;
+mod fairness;
 mod life;
 mod settings;
 mod sizes;

@@ -44,6 +44,7 @@ impl SlowHost {
             signer: Arc::new(KeyInMemory::new(home.signing_key().unwrap())),
             ledger,
             queue,
+            fairness: Arc::default(),
             clock: Arc::new(kms_client::SystemClock::new()),
         };
         let host = Arc::new(Host::new(parts).await.unwrap());

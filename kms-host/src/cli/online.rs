@@ -118,7 +118,7 @@ pub(super) fn confirm_clock(home: &Home, as_json: bool) -> Result<String, Failur
 }
 
 /// Connects to the host of this directory and asks it.
-fn ask<T, F>(home: &Home, question: impl FnOnce(Client) -> F) -> Result<T, Failure>
+pub(super) fn ask<T, F>(home: &Home, question: impl FnOnce(Client) -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, tonic::Status>>,
 {
@@ -265,7 +265,7 @@ fn refusal_json(refusal: &wire::RecentRefusal) -> serde_json::Value {
     })
 }
 
-fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+pub(super) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(head.to_vec());
@@ -276,7 +276,7 @@ fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 }
 
 /// `1 machine`, `2 machines`.
-fn number(number: impl TryInto<u64>, what: &str) -> String {
+pub(super) fn number(number: impl TryInto<u64>, what: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
