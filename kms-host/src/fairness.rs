@@ -245,7 +245,8 @@ impl Fairness {
     }
 }
 
-/// Room for one machine, kept while the ledger looks whether it is needed. Dropping it gives it back.
+/// Room for one machine, kept while the ledger looks whether it is needed. Dropping it gives it back: where the ledger was so
+/// late that nobody waits for it any more, it may still enter the machine, and as many others as have queued.
 #[must_use]
 pub(crate) struct Reservation<'a> {
     fairness: &'a Fairness,
