@@ -1,6 +1,12 @@
 //! What an administrator asks a running host: `kms.admin.v1`, over the unix socket in the data directory.
 //!
-//! It reads, and changes one thing: the confirmation of the clock. The command line in `cli` is one of its callers.
+//! Whose call it is has been settled when it comes here ([`Caller`]). A change is written into the audit log first, and made
+//! after that; both are done even if the caller goes away meanwhile. How the inventory is searched is in `admin/search.rs`,
+//! how things are shown in `admin/shown.rs`. The command line in `cli` is one of the callers.
+
+mod changes;
+mod search;
+mod shown;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,24 +26,41 @@ use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
+use self::search::{Found, Search};
 use crate::activate::Host;
 use crate::alarms::Alarm;
-use crate::ledger::LedgerError;
+use crate::audit::{Audit, Break, Line};
+use crate::caller::Caller;
+use crate::ledger::{LedgerError, Listed};
 use crate::service::status;
 
-/// The largest page of the inventory.
-const PAGE_MAX: u32 = 1_000;
+/// How many changes are listed where nobody says how many.
+const CHANGES_SHOWN: u32 = 100;
+
+/// The most that are listed at once.
+const CHANGES_MAX: u32 = 1_000;
+
+/// How many refusals and changes of one machine are shown.
+const OF_ONE_MACHINE: usize = 50;
 
 /// `kms.admin.v1.AdminService` over a host.
+#[derive(Clone)]
 pub struct Admin {
     host: Arc<Host>,
     listening: Vec<String>,
+    audit: Arc<Audit>,
+}
+
+/// What tells whether a machine is counted, as of one moment.
+struct Counting {
+    tallies: Vec<(ProductId, Tally)>,
+    hour_width_ms: u64,
 }
 
 impl Admin {
-    /// For this host, which listens on these addresses.
-    pub fn new(host: Arc<Host>, listening: Vec<String>) -> Admin {
-        Admin { host, listening }
+    /// For this host, which listens on these addresses and writes what is changed into this log.
+    pub fn new(host: Arc<Host>, listening: Vec<String>, audit: Arc<Audit>) -> Admin {
+        Admin { host, listening, audit }
     }
 
     /// Every product that has a certificate or a record, with the numbers that count for it.
@@ -88,6 +111,81 @@ impl Admin {
         }
         Ok(shown)
     }
+
+    async fn counting(&self) -> Result<Counting, LedgerError> {
+        let now = self.host.clock.now();
+        let counted_at = self.counted_at(now).await?;
+        let mut tallies = Vec::new();
+        for (product, terms) in self.products(now).await? {
+            tallies.push((product, self.host.ledger.reading(product, &terms, counted_at).await?.tally));
+        }
+        tallies.sort_by_key(|(product, _)| *product);
+        Ok(Counting { tallies, hour_width_ms: self.host.ledger.meta().hour_width_ms })
+    }
+
+    /// The one machine of this name.
+    async fn named(&self, name: Option<wire::MachineName>, counting: &Counting) -> Result<Listed, Status> {
+        let name = name.ok_or_else(|| malformed("it names no machine"))?;
+        let search = Search::named(&name)?;
+        let Found { machines, .. } = self.search(&search, counting, None, 2).await?;
+        let id = name.id_prefix;
+        match machines.as_slice() {
+            [only] => Ok(*only),
+            [] => Err(status(Reason::MachineUnknown.with(&[("id", &id)]).into())),
+            [first, second, ..] => {
+                let examples: [(&str, &dyn std::fmt::Display); 3] =
+                    [("id", &id), ("first", &first.machine), ("second", &second.machine)];
+                Err(status(Reason::MachineAmbiguous.with(&examples).into()))
+            }
+        }
+    }
+
+    /// Where reading a long file may block.
+    async fn with_audit<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Audit) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, Status> {
+        let audit = Arc::clone(&self.audit);
+        let read_it = move || read(&audit).map_err(|source| (audit.path().display().to_string(), source));
+        let read = tokio::task::spawn_blocking(read_it)
+            .await
+            .map_err(|stopped| Status::internal(stopped.to_string()))?;
+        read.map_err(|(path, source)| {
+            Status::internal(format!("the audit log {path} cannot be read: {source}"))
+        })
+    }
+
+    /// A log that was tampered with is shown for as long as it is so.
+    fn alarm_of_audit(&self) -> Option<Alarm> {
+        let Break { line, cause } = self.audit.broken()?;
+        Some(Alarm {
+            code: "AUDIT_BROKEN",
+            text: format!(
+                "the audit log {} is not what was written, at line {line}: {cause}",
+                self.audit.path().display()
+            ),
+            remedy: "find out who may write there, keep the file, and move it away while the host is stopped: a new one begins",
+            since: None,
+        })
+    }
+}
+
+impl Counting {
+    fn products(&self) -> Vec<ProductId> {
+        self.tallies.iter().map(|(product, _)| *product).collect()
+    }
+
+    fn is_counted(&self, listed: &Listed) -> bool {
+        let Some(record) = listed.record.filter(|record| record.state == RecordState::Active) else {
+            return false;
+        };
+        let tally = self.tallies.iter().find(|(product, _)| *product == listed.product);
+        tally.is_some_and(|(_, tally)| count::is_counted(tally, record.seen_at, self.hour_width_ms))
+    }
+
+    fn shown(&self, listed: &Listed) -> wire::Machine {
+        shown::machine(listed, self.is_counted(listed))
+    }
 }
 
 /// The numbers of a product whose certificate is gone: nobody is licensed, and the count is shown over the usual window.
@@ -111,6 +209,7 @@ impl AdminService for Admin {
             products.push(self.product(product, &terms, now).await.map_err(unreadable)?);
         }
         let restored = host.ledger.restored().await.map_err(unreadable)?;
+        let alarms = host.alarms(now).await.map_err(unreadable)?.into_iter().chain(self.alarm_of_audit());
         let meta = host.ledger.meta();
         Ok(Response::new(wire::GetStatusResponse {
             host: Bytes::copy_from_slice(host.id.as_bytes()),
@@ -132,7 +231,7 @@ impl AdminService for Admin {
                 machines: restored.machines,
             }),
             hour_width_ms: i64::try_from(meta.hour_width_ms).unwrap_or(i64::MAX),
-            alarms: host.alarms(now).await.map_err(unreadable)?.into_iter().map(alarm).collect(),
+            alarms: alarms.map(shown::alarm).collect(),
         }))
     }
 
@@ -140,46 +239,14 @@ impl AdminService for Admin {
         &self,
         request: Request<wire::ListMachinesRequest>,
     ) -> Result<Response<wire::ListMachinesResponse>, Status> {
-        let wire::ListMachinesRequest { product, page_size, page_token } = request.into_inner();
-        let product = match product.as_ref() {
-            [] => None,
-            id => Some(ProductId::from_slice(id).ok_or_else(|| malformed("a product's id is 16 bytes"))?),
-        };
-        let limit = if page_size == 0 { PAGE_MAX } else { page_size.min(PAGE_MAX) };
-        let after = (!page_token.is_empty()).then(|| page_token.to_vec());
-        let ledger = &self.host.ledger;
-        let page = ledger.machines(product, after, limit as usize).await.map_err(unreadable)?;
-        let now = self.host.clock.now();
-        let counted_at = self.counted_at(now).await.map_err(unreadable)?;
-        let mut tallies: Vec<(ProductId, Tally)> = Vec::new();
-        for (product, terms) in self.products(now).await.map_err(unreadable)? {
-            let reading = ledger.reading(product, &terms, counted_at).await.map_err(unreadable)?;
-            tallies.push((product, reading.tally));
-        }
-        let hour_width_ms = ledger.meta().hour_width_ms;
-        let machines = page.machines.iter().map(|listed| {
-            let mut shown = wire::Machine {
-                id: Bytes::copy_from_slice(listed.machine.as_bytes()),
-                product: Bytes::copy_from_slice(listed.product.as_bytes()),
-                state: "damaged".to_owned(),
-                ..wire::Machine::default()
-            };
-            if let Some(record) = &listed.record {
-                let tally = tallies.iter().find(|(product, _)| *product == listed.product);
-                let in_window =
-                    tally.is_some_and(|(_, tally)| count::is_counted(tally, record.seen_at, hour_width_ms));
-                record.state.name().clone_into(&mut shown.state);
-                shown.counted = in_window && record.state == RecordState::Active;
-                shown.serial = record.serial;
-                shown.first_seen = record.first_seen.unix_ms();
-                shown.seen_at = record.seen_at.unix_ms();
-                shown.licensed_until = record.licensed_until.map_or(0, Timestamp::unix_ms);
-            }
-            shown
-        });
+        let request = request.into_inner();
+        let search = Search::of(&request)?;
+        let after = (!request.page_token.is_empty()).then(|| request.page_token.to_vec());
+        let counting = self.counting().await.map_err(unreadable)?;
+        let Found { machines, next } = self.search(&search, &counting, after, request.page_size).await?;
         Ok(Response::new(wire::ListMachinesResponse {
-            machines: machines.collect(),
-            next_page_token: page.next.map(Bytes::from).unwrap_or_default(),
+            machines: machines.iter().map(|listed| counting.shown(listed)).collect(),
+            next_page_token: next.map(Bytes::from).unwrap_or_default(),
         }))
     }
 
@@ -187,18 +254,14 @@ impl AdminService for Admin {
         &self,
         request: Request<wire::ListRefusalsRequest>,
     ) -> Result<Response<wire::ListRefusalsResponse>, Status> {
-        let most = match request.into_inner().page_size {
-            0 => usize::MAX,
-            most => most as usize,
-        };
-        let refusals = self.host.journal.refusals(most).into_iter().map(|refusal| wire::RecentRefusal {
-            at: refusal.at.unix_ms(),
-            machine: refusal.machine.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default(),
-            product: refusal.product.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default(),
-            text: refusal.cause.to_string(),
-            code: refusal.cause.code,
-        });
-        Ok(Response::new(wire::ListRefusalsResponse { refusals: refusals.collect() }))
+        let wire::ListRefusalsRequest { page_size, code } = request.into_inner();
+        let most = if page_size == 0 { usize::MAX } else { page_size as usize };
+        let journal = &self.host.journal;
+        let refusals = journal.refusals(most, |refusal| code.is_empty() || refusal.cause.code == code);
+        Ok(Response::new(wire::ListRefusalsResponse {
+            refusals: refusals.into_iter().map(shown::refusal).collect(),
+            by_reason: shown::refusals_by_reason(journal),
+        }))
     }
 
     async fn verify(
@@ -226,13 +289,60 @@ impl AdminService for Admin {
 
     async fn confirm_clock(
         &self,
-        _: Request<wire::ConfirmClockRequest>,
+        request: Request<wire::ConfirmClockRequest>,
     ) -> Result<Response<wire::ConfirmClockResponse>, Status> {
-        let ended = self.host.confirm_clock().await.map_err(status)?;
-        Ok(Response::new(wire::ConfirmClockResponse {
-            ended: ended.map(|doubt| doubt.to_string()).unwrap_or_default(),
-            now: self.host.clock.now().unix_ms(),
+        let caller = Caller::of(&request);
+        self.clone().confirming_clock(caller, request.into_inner().note).await.map(Response::new)
+    }
+
+    async fn get_machine(
+        &self,
+        request: Request<wire::GetMachineRequest>,
+    ) -> Result<Response<wire::GetMachineResponse>, Status> {
+        let counting = self.counting().await.map_err(unreadable)?;
+        let listed = self.named(request.into_inner().name, &counting).await?;
+        let refusals =
+            self.host.journal.refusals(OF_ONE_MACHINE, |refusal| refusal.machine == Some(listed.machine));
+        let id = listed.machine.to_string();
+        let is_of_it =
+            move |line: &Line| line.parameters.get(changes::MACHINE).is_some_and(|machine| *machine == id);
+        let changes = self.with_audit(|audit| audit.latest(OF_ONE_MACHINE, is_of_it)).await?;
+        Ok(Response::new(wire::GetMachineResponse {
+            machine: Some(counting.shown(&listed)),
+            refusals: refusals.into_iter().map(shown::refusal).collect(),
+            changes: changes.into_iter().map(shown::change).collect(),
         }))
+    }
+
+    async fn list_certificates(
+        &self,
+        _: Request<wire::ListCertificatesRequest>,
+    ) -> Result<Response<wire::ListCertificatesResponse>, Status> {
+        let now = self.host.clock.now();
+        let certificates = shown::certificates(&self.host.certificates(), now);
+        Ok(Response::new(wire::ListCertificatesResponse { certificates, now: now.unix_ms() }))
+    }
+
+    async fn list_changes(
+        &self,
+        request: Request<wire::ListChangesRequest>,
+    ) -> Result<Response<wire::ListChangesResponse>, Status> {
+        let most = match request.into_inner().page_size {
+            0 => CHANGES_SHOWN,
+            most => most.min(CHANGES_MAX),
+        };
+        let changes = self.with_audit(move |audit| audit.latest(most as usize, |_| true)).await?;
+        Ok(Response::new(wire::ListChangesResponse {
+            changes: changes.into_iter().map(shown::change).collect(),
+        }))
+    }
+
+    async fn verify_changes(
+        &self,
+        _: Request<wire::VerifyChangesRequest>,
+    ) -> Result<Response<wire::VerifyChangesResponse>, Status> {
+        let checked = self.with_audit(Audit::verify).await?;
+        Ok(Response::new(shown::verified(self.audit.path(), checked)))
     }
 }
 
@@ -254,12 +364,11 @@ pub async fn connect(socket: &Path) -> Result<Client, tonic::transport::Error> {
     endpoint.connect_with_connector(connector).await.map(AdminServiceClient::new)
 }
 
-fn alarm(alarm: Alarm) -> wire::Alarm {
-    wire::Alarm {
-        code: alarm.code.to_owned(),
-        text: alarm.text,
-        remedy: alarm.remedy.to_owned(),
-        since: alarm.since.map_or(0, Timestamp::unix_ms),
+/// An id of 16 bytes, or none for no bytes.
+fn id(bytes: &[u8]) -> Result<Option<ProductId>, Status> {
+    match bytes {
+        [] => Ok(None),
+        id => ProductId::from_slice(id).map(Some).ok_or_else(|| malformed("a product's id is 16 bytes")),
     }
 }
 

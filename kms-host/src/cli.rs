@@ -1,11 +1,16 @@
 //! The command line: what an administrator types. `serve` is the daemon; the commands beside it speak to a running one
 //! over its socket, or prepare one that does not run.
 
+mod certificates;
+mod changes;
 mod config;
 mod daemon;
+mod inventory;
+mod machine;
 mod offline;
 mod online;
 mod pages;
+mod refusals;
 mod reload;
 mod supervised;
 
@@ -41,8 +46,9 @@ Settings:
   kms-host config sample > ./host/kms-host.toml            a file with every setting, for you to change
   kms-host config check --data ./host                      whether they hold, before a restart or a SIGHUP
 
-Exit codes: 0 done, 64 wrong usage, 65 wrong file, 69 no host answers, another process serves
-the directory, or it cannot listen, 73 cannot be made, 74 disk or standard output, 78 wrong configuration.";
+Exit codes: 0 done, 64 wrong usage, 65 wrong file or unknown machine, 69 no host answers, another process serves
+the directory, or it cannot listen, 73 cannot be made, 74 disk or standard output, 77 not allowed to this user, 78
+wrong configuration.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -65,10 +71,19 @@ enum Command {
     Serve(Serve),
     /// Show the running host: its clock, its certificates, the count of each product.
     Status(Output),
-    /// List every machine that the running host knows, however old.
-    Machines(Output),
-    /// List the latest refusals of the running host, newest first.
-    Refusals(Output),
+    /// List the machines that the running host knows, however old, or those of them that are wanted.
+    Machines(inventory::Search),
+    /// One machine.
+    Machine {
+        #[command(subcommand)]
+        command: machine::MachineCommand,
+    },
+    /// Show every certificate of the running host: its product, its numbers, its end.
+    Certificates(Output),
+    /// List the latest refusals of the running host, newest first, or their numbers by reason.
+    Refusals(refusals::Refusals),
+    /// List what administrators have changed, the latest last, or verify the log of it.
+    Audit(changes::Audit),
     /// Count every record again and compare with the running count.
     Verify(Output),
     /// The host's clock.
@@ -117,7 +132,14 @@ struct ConfigFile {
 #[derive(Debug, Subcommand)]
 enum ClockCommand {
     /// Say that the host's clock is right, which ends a doubt.
-    Confirm(Output),
+    Confirm {
+        /// Why, for the audit log.
+        #[arg(long, default_value = "")]
+        note: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -188,11 +210,14 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
             }
         },
         Command::Status(output) => online::status(&home, output.json),
-        Command::Machines(output) => online::machines(&home, output.json),
-        Command::Refusals(output) => online::refusals(&home, output.json),
+        Command::Machines(search) => inventory::machines(&home, &search),
+        Command::Machine { command } => machine::run(&home, &command),
+        Command::Certificates(output) => certificates::certificates(&home, output.json),
+        Command::Refusals(wanted) => refusals::refusals(&home, &wanted),
+        Command::Audit(wanted) => changes::audit(&home, &wanted),
         Command::Verify(output) => online::verify(&home, output.json),
-        Command::Clock { command: ClockCommand::Confirm(output) } => {
-            online::confirm_clock(&home, output.json)
+        Command::Clock { command: ClockCommand::Confirm { note, json } } => {
+            online::confirm_clock(&home, &note, json)
         }
         Command::Completions { shell } => pages::completions(shell),
         Command::Manual { directory } => pages::manual(&directory),
@@ -230,6 +255,7 @@ const EX_DATAERR: u8 = 65;
 const EX_UNAVAILABLE: u8 = 69;
 const EX_CANTCREAT: u8 = 73;
 const EX_IOERR: u8 = 74;
+const EX_NOPERM: u8 = 77;
 const EX_CONFIG: u8 = 78;
 
 fn exit(code: u8) -> ExitCode {

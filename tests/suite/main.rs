@@ -20,8 +20,10 @@ mod replay;
 mod trust;
 
 mod admin;
+mod audit;
 mod commands;
 mod connections;
+mod inventory;
 mod life;
 mod settings;
 mod sizes;

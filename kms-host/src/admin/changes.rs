@@ -1,0 +1,97 @@
+//! Changes by administrators.
+//!
+//! 1. read the note and the names that the caller gives; what does not hold is refused
+//! 2. write the change into the audit log, durably; where that fails, nothing is changed
+//! 3. make the change; where that fails, a second line says so
+//!
+//! What this order buys: nothing is changed that is not written down. All of it runs in a task of its own, so that a caller
+//! who goes away between 2 and 3 leaves no line that lies.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::sync::Arc;
+
+use proto::admin::v1 as wire;
+use shared::time::Timestamp;
+use tonic::Status;
+
+use super::{Admin, malformed};
+use crate::audit::{self, Audit, NOTE_BYTES};
+use crate::caller::Caller;
+use crate::service::status;
+
+/// The name of the parameter that is a machine's id.
+pub(super) const MACHINE: &str = "machine";
+
+/// A change that is about to be written down.
+struct Change {
+    caller: Caller,
+    action: &'static str,
+    parameters: Vec<(&'static str, String)>,
+    note: String,
+}
+
+impl Admin {
+    /// The administrator says that the clock is right.
+    pub(super) async fn confirming_clock(
+        self,
+        caller: Caller,
+        note: String,
+    ) -> Result<wire::ConfirmClockResponse, Status> {
+        let host = Arc::clone(&self.host);
+        let Some(doubt) = host.doubt() else {
+            return Ok(wire::ConfirmClockResponse { ended: String::new(), now: host.clock.now().unix_ms() });
+        };
+        let parameters = vec![("doubt", doubt.to_string()), ("clock", host.clock.now().to_string())];
+        let change = Change { caller, action: "clock confirm", parameters, note };
+        let ended = self.change(change, async move { host.confirm_clock().await.map_err(status) }).await?;
+        Ok(wire::ConfirmClockResponse {
+            ended: ended.map(|doubt| doubt.to_string()).unwrap_or_default(),
+            now: self.host.clock.now().unix_ms(),
+        })
+    }
+
+    /// Writes a change down and then makes it.
+    async fn change<T: Send + 'static>(
+        &self,
+        change: Change,
+        make: impl Future<Output = Result<T, Status>> + Send + 'static,
+    ) -> Result<T, Status> {
+        // 1
+        if NOTE_BYTES < change.note.len() {
+            return Err(malformed(&format!("a note has at most {NOTE_BYTES} bytes")));
+        }
+        let (admin, change) = (self.clone(), Arc::new(change));
+        let made = tokio::spawn(async move {
+            // 2
+            let seq = admin.write(&change, Audit::record).await?;
+            let seq = seq.map_err(|not_recorded| status(not_recorded.cause().into()))?;
+            // 3
+            let made = make.await;
+            if let Err(error) = &made {
+                let cause = error.message().to_owned();
+                admin
+                    .write(&change, move |audit, now, change| audit.record_failure(now, change, seq, &cause))
+                    .await?;
+            }
+            made
+        });
+        made.await.unwrap_or_else(|stopped| Err(Status::internal(stopped.to_string())))
+    }
+
+    /// Where the disk may take its time.
+    async fn write<T: Send + 'static>(
+        &self,
+        change: &Arc<Change>,
+        write: impl FnOnce(&Audit, Timestamp, &audit::Change<'_>) -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        let (audit, now, change) = (Arc::clone(&self.audit), self.host.clock.now(), Arc::clone(change));
+        let written = tokio::task::spawn_blocking(move || {
+            let Change { caller, action, parameters, note } = &*change;
+            let parameters: Vec<_> =
+                parameters.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
+            write(&audit, now, &audit::Change { caller: *caller, action, parameters: &parameters, note })
+        });
+        written.await.map_err(|stopped| Status::internal(stopped.to_string()))
+    }
+}
