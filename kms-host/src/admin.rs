@@ -20,7 +20,7 @@ use proto::admin::v1::admin_service_server::AdminService;
 use shared::count::{self, Terms};
 use shared::ids::ProductId;
 use shared::reason::Reason;
-use shared::record::{RecordState, Tally};
+use shared::record::{Inactive, RecordState, Tally};
 use shared::time::{Timestamp, to_ms};
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
@@ -273,15 +273,17 @@ impl AdminService for Admin {
         let mut answer = wire::VerifyResponse::default();
         for (product, terms) in self.products(now).await.map_err(unreadable)? {
             let recount = self.host.ledger.recount(product, &terms, counted_at).await.map_err(unreadable)?;
-            let kept = self.host.ledger.reading(product, &terms, counted_at).await.map_err(unreadable)?.tally;
+            let kept = self.host.ledger.reading(product, &terms, counted_at).await.map_err(unreadable)?;
             answer.records += recount.records;
             answer.damaged += recount.damaged;
             answer.products.push(wire::Recount {
                 product: Bytes::copy_from_slice(product.as_bytes()),
-                count: kept.total,
+                count: kept.tally.total,
                 recounted: recount.counted,
-                active: kept.active,
+                active: kept.tally.active,
                 active_found: recount.active,
+                inactive: Some(inactive(kept.inactive)),
+                inactive_found: Some(inactive(recount.inactive)),
             });
         }
         Ok(Response::new(answer))
@@ -370,6 +372,10 @@ fn id(bytes: &[u8]) -> Result<Option<ProductId>, Status> {
         [] => Ok(None),
         id => ProductId::from_slice(id).map(Some).ok_or_else(|| malformed("a product's id is 16 bytes")),
     }
+}
+
+fn inactive(Inactive { released, replaced, blocked }: Inactive) -> wire::Inactive {
+    wire::Inactive { released, replaced, blocked }
 }
 
 fn malformed(cause: &str) -> Status {

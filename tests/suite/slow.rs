@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use kms_host::Host;
 use kms_host::activate::Parts;
 use kms_host::home::Home;
-use kms_host::ledger::{Engine, Ledger, LedgerError, Page, Reading, Recount, Restored};
+use kms_host::ledger::{Engine, EventPage, Ledger, LedgerError, Page, Reading, Recount, Restored};
 use kms_host::queue::Queue;
 use kms_host::signer::KeyInMemory;
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
-use shared::record::{Meta, Record};
+use shared::inventory::{Change, Changed, Prune, Pruned};
+use shared::record::{Event, EventKind, Meta, Record};
 use shared::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -90,6 +91,14 @@ impl Ledger for Disk {
         self.ledger.settle(products, now).await
     }
 
+    async fn change(&self, change: Change) -> Result<Changed, LedgerError> {
+        self.ledger.change(change).await
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, LedgerError> {
+        self.ledger.prune(prune).await
+    }
+
     async fn probe(&self) -> Result<(), LedgerError> {
         self.ledger.probe().await
     }
@@ -121,6 +130,20 @@ impl Ledger for Disk {
         limit: usize,
     ) -> Result<Page, LedgerError> {
         self.ledger.machines(product, after, limit).await
+    }
+
+    async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError> {
+        self.ledger.history(product, machine).await
+    }
+
+    async fn events(
+        &self,
+        product: Option<ProductId>,
+        kind: Option<EventKind>,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<EventPage, LedgerError> {
+        self.ledger.events(product, kind, after, limit).await
     }
 
     async fn recount(
