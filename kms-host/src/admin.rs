@@ -19,8 +19,9 @@ use proto::admin::v1::admin_service_client::AdminServiceClient;
 use proto::admin::v1::admin_service_server::AdminService;
 use shared::count::{self, Terms};
 use shared::ids::ProductId;
+use shared::inventory::Verb;
 use shared::reason::Reason;
-use shared::record::{Inactive, RecordState, Tally};
+use shared::record::{EventKind, RecordState, Tally};
 use shared::time::{Timestamp, to_ms};
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
@@ -28,10 +29,10 @@ use tonic::{Request, Response, Status};
 
 use self::search::{Found, Search};
 use crate::activate::Host;
-use crate::alarms::Alarm;
-use crate::audit::{Audit, Break, Line};
+use crate::alarms;
+use crate::audit::{Audit, Line};
 use crate::caller::Caller;
-use crate::ledger::{LedgerError, Listed};
+use crate::ledger::{LedgerError, Listed, ListedEvent};
 use crate::service::status;
 
 /// How many changes are listed where nobody says how many.
@@ -42,6 +43,9 @@ const CHANGES_MAX: u32 = 1_000;
 
 /// How many refusals and changes of one machine are shown.
 const OF_ONE_MACHINE: usize = 50;
+
+/// How many events one call looks at.
+const EVENTS_LOOKED_AT: usize = 1_000;
 
 /// `kms.admin.v1.AdminService` over a host.
 #[derive(Clone)]
@@ -61,17 +65,6 @@ impl Admin {
     /// For this host, which listens on these addresses and writes what is changed into this log.
     pub fn new(host: Arc<Host>, listening: Vec<String>, audit: Arc<Audit>) -> Admin {
         Admin { host, listening, audit }
-    }
-
-    /// Every product that has a certificate or a record, with the numbers that count for it.
-    async fn products(&self, now: Timestamp) -> Result<Vec<(ProductId, Terms)>, LedgerError> {
-        let mut products = self.host.certificates().terms(now);
-        for product in self.host.ledger.products().await? {
-            if !products.iter().any(|(known, _)| *known == product) {
-                products.push((product, UNLICENSED));
-            }
-        }
-        Ok(products)
     }
 
     /// The moment as of which machines are counted. "In doubt it ages nobody": the count that is shown then is that of the
@@ -95,6 +88,7 @@ impl Admin {
             count: reading.tally.total,
             threshold: terms.threshold,
             active: reading.tally.active,
+            inactive: Some(shown::inactive(reading.inactive)),
             threshold_met_at: reading.tally.threshold_met_at.map_or(0, Timestamp::unix_ms),
             unkept_today: reading.unkept_today,
             count_window_ms: to_ms(terms.count_window),
@@ -116,7 +110,7 @@ impl Admin {
         let now = self.host.clock.now();
         let counted_at = self.counted_at(now).await?;
         let mut tallies = Vec::new();
-        for (product, terms) in self.products(now).await? {
+        for (product, terms) in self.host.products(now).await? {
             tallies.push((product, self.host.ledger.reading(product, &terms, counted_at).await?.tally));
         }
         tallies.sort_by_key(|(product, _)| *product);
@@ -154,20 +148,6 @@ impl Admin {
             Status::internal(format!("the audit log {path} cannot be read: {source}"))
         })
     }
-
-    /// A log that was tampered with is shown for as long as it is so.
-    fn alarm_of_audit(&self) -> Option<Alarm> {
-        let Break { line, cause } = self.audit.broken()?;
-        Some(Alarm {
-            code: "AUDIT_BROKEN",
-            text: format!(
-                "the audit log {} is not what was written, at line {line}: {cause}",
-                self.audit.path().display()
-            ),
-            remedy: "find out who may write there, keep the file, and move it away while the host is stopped: a new one begins",
-            since: None,
-        })
-    }
 }
 
 impl Counting {
@@ -188,6 +168,19 @@ impl Counting {
     }
 }
 
+impl Host {
+    /// Every product that has a certificate or a record, with the numbers that count for it.
+    pub(crate) async fn products(&self, now: Timestamp) -> Result<Vec<(ProductId, Terms)>, LedgerError> {
+        let mut products = self.certificates().terms(now);
+        for product in self.ledger.products().await? {
+            if !products.iter().any(|(known, _)| *known == product) {
+                products.push((product, UNLICENSED));
+            }
+        }
+        Ok(products)
+    }
+}
+
 /// The numbers of a product whose certificate is gone: nobody is licensed, and the count is shown over the usual window.
 const UNLICENSED: Terms = Terms {
     threshold: 0,
@@ -205,11 +198,12 @@ impl AdminService for Admin {
         let host = &self.host;
         let now = host.clock.now();
         let mut products = Vec::new();
-        for (product, terms) in self.products(now).await.map_err(unreadable)? {
+        for (product, terms) in self.host.products(now).await.map_err(unreadable)? {
             products.push(self.product(product, &terms, now).await.map_err(unreadable)?);
         }
         let restored = host.ledger.restored().await.map_err(unreadable)?;
-        let alarms = host.alarms(now).await.map_err(unreadable)?.into_iter().chain(self.alarm_of_audit());
+        let alarms =
+            host.alarms(now).await.map_err(unreadable)?.into_iter().chain(alarms::of_audit(&self.audit));
         let meta = host.ledger.meta();
         Ok(Response::new(wire::GetStatusResponse {
             host: Bytes::copy_from_slice(host.id.as_bytes()),
@@ -271,7 +265,7 @@ impl AdminService for Admin {
         let now = self.host.clock.now();
         let counted_at = self.counted_at(now).await.map_err(unreadable)?;
         let mut answer = wire::VerifyResponse::default();
-        for (product, terms) in self.products(now).await.map_err(unreadable)? {
+        for (product, terms) in self.host.products(now).await.map_err(unreadable)? {
             let recount = self.host.ledger.recount(product, &terms, counted_at).await.map_err(unreadable)?;
             let kept = self.host.ledger.reading(product, &terms, counted_at).await.map_err(unreadable)?;
             answer.records += recount.records;
@@ -282,8 +276,8 @@ impl AdminService for Admin {
                 recounted: recount.counted,
                 active: kept.tally.active,
                 active_found: recount.active,
-                inactive: Some(inactive(kept.inactive)),
-                inactive_found: Some(inactive(recount.inactive)),
+                inactive: Some(shown::inactive(kept.inactive)),
+                inactive_found: Some(shown::inactive(recount.inactive)),
             });
         }
         Ok(Response::new(answer))
@@ -303,6 +297,7 @@ impl AdminService for Admin {
     ) -> Result<Response<wire::GetMachineResponse>, Status> {
         let counting = self.counting().await.map_err(unreadable)?;
         let listed = self.named(request.into_inner().name, &counting).await?;
+        let history = self.host.ledger.history(listed.product, listed.machine).await.map_err(unreadable)?;
         let refusals =
             self.host.journal.refusals(OF_ONE_MACHINE, |refusal| refusal.machine == Some(listed.machine));
         let id = listed.machine.to_string();
@@ -311,8 +306,56 @@ impl AdminService for Admin {
         let changes = self.with_audit(|audit| audit.latest(OF_ONE_MACHINE, is_of_it)).await?;
         Ok(Response::new(wire::GetMachineResponse {
             machine: Some(counting.shown(&listed)),
+            events: history.iter().map(|event| shown::event(listed.product, listed.machine, event)).collect(),
             refusals: refusals.into_iter().map(shown::refusal).collect(),
             changes: changes.into_iter().map(shown::change).collect(),
+        }))
+    }
+
+    async fn block_machine(
+        &self,
+        request: Request<wire::BlockMachineRequest>,
+    ) -> Result<Response<wire::BlockMachineResponse>, Status> {
+        let (caller, wire::BlockMachineRequest { name, note }) = (Caller::of(&request), request.into_inner());
+        let (machine, changed) = self.turn(Verb::Block, caller, name, note).await?;
+        Ok(Response::new(wire::BlockMachineResponse { machine: Some(machine), changed }))
+    }
+
+    async fn unblock_machine(
+        &self,
+        request: Request<wire::UnblockMachineRequest>,
+    ) -> Result<Response<wire::UnblockMachineResponse>, Status> {
+        let (caller, wire::UnblockMachineRequest { name, note }) =
+            (Caller::of(&request), request.into_inner());
+        let (machine, changed) = self.turn(Verb::Unblock, caller, name, note).await?;
+        Ok(Response::new(wire::UnblockMachineResponse { machine: Some(machine), changed }))
+    }
+
+    async fn forget_machine(
+        &self,
+        request: Request<wire::ForgetMachineRequest>,
+    ) -> Result<Response<wire::ForgetMachineResponse>, Status> {
+        let (caller, wire::ForgetMachineRequest { name, note }) =
+            (Caller::of(&request), request.into_inner());
+        let (machine, _) = self.turn(Verb::Forget, caller, name, note).await?;
+        Ok(Response::new(wire::ForgetMachineResponse { machine: Some(machine) }))
+    }
+
+    async fn list_events(
+        &self,
+        request: Request<wire::ListEventsRequest>,
+    ) -> Result<Response<wire::ListEventsResponse>, Status> {
+        let wire::ListEventsRequest { product, kinds, page_token } = request.into_inner();
+        let kinds: Option<Vec<_>> = kinds.iter().map(|kind| EventKind::from_name(kind)).collect();
+        let kinds = kinds.ok_or_else(|| malformed("an event is of another kind"))?;
+        let after = (!page_token.is_empty()).then(|| page_token.to_vec());
+        let page = self.host.ledger.events(id(&product)?, None, after, EVENTS_LOOKED_AT);
+        let page = page.await.map_err(unreadable)?;
+        let wanted = |listed: &&ListedEvent| kinds.is_empty() || kinds.contains(&listed.event.kind);
+        let events = page.events.iter().filter(wanted);
+        Ok(Response::new(wire::ListEventsResponse {
+            events: events.map(|one| shown::event(one.product, one.machine, &one.event)).collect(),
+            next_page_token: page.next.map(Bytes::from).unwrap_or_default(),
         }))
     }
 
@@ -374,15 +417,11 @@ fn id(bytes: &[u8]) -> Result<Option<ProductId>, Status> {
     }
 }
 
-fn inactive(Inactive { released, replaced, blocked }: Inactive) -> wire::Inactive {
-    wire::Inactive { released, replaced, blocked }
-}
-
 fn malformed(cause: &str) -> Status {
     status(Reason::Malformed.with(&[("cause", &cause)]).into())
 }
 
 fn unreadable(error: LedgerError) -> Status {
-    tracing::error!(%error, "the ledger cannot be read");
+    tracing::error!(%error, "the ledger does not do what an administrator asks");
     Status::internal(error.to_string())
 }

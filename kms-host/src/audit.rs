@@ -45,6 +45,8 @@ struct End {
     last: Option<Last>,
     /// Where it was found broken.
     broken: Option<Break>,
+    /// Why the last line was not written, or the log not read.
+    unwritable: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +91,7 @@ impl Audit {
             Err(error) => {
                 let path = audit.path.display();
                 tracing::error!(%path, %error, "the audit log cannot be read: no change is taken until it can");
+                audit.end().unwritable = Some(error.to_string());
             }
         }
         audit
@@ -160,6 +163,11 @@ impl Audit {
         self.end().broken.clone()
     }
 
+    /// Why it takes no line, if the last try was in vain.
+    pub fn unwritable(&self) -> Option<String> {
+        self.end().unwritable.clone()
+    }
+
     fn append(&self, at: Timestamp, change: &Change<'_>, failed: Option<Failed>) -> Result<u64, NotRecorded> {
         if self.end().last.is_none() {
             self.verify().map_err(|source| self.not_recorded(source))?;
@@ -180,13 +188,17 @@ impl Audit {
             previous: before.digest.as_ref().map(hex),
         };
         let text = serde_json::to_string(&line).expect("texts and numbers are JSON");
-        let found = append_durably(&self.path, &text).map_err(|source| self.not_recorded(source))?;
+        let found = append_durably(&self.path, &text).map_err(|source| {
+            end.unwritable = Some(source.to_string());
+            self.not_recorded(source)
+        })?;
         if found != before.digest && end.broken.is_none() {
             let cause = "the line before it was changed or taken away while the host ran";
             tracing::error!(path = %self.path.display(), seq = line.seq, cause, "the audit log was tampered with");
             end.broken = Some(Break { line: line.seq, cause: cause.to_owned() });
         }
         end.last = Some(Last { seq: line.seq, digest: Some(digest(text.as_bytes())) });
+        end.unwritable = None;
         Ok(line.seq)
     }
 
@@ -368,8 +380,10 @@ mod tests {
         let audit = place.audit();
         let cause = audit.record(NOW, &change("machine block")).unwrap_err().cause();
         assert!(cause.to_string().contains(&place.path().display().to_string()), "{cause}");
+        assert!(audit.unwritable().is_some());
         fs::remove_dir(place.path()).unwrap();
         assert_eq!(audit.record(NOW, &change("machine block")).unwrap(), 1);
+        assert_eq!(audit.unwritable(), None);
     }
 
     /// The device takes no byte, as a full disk does.
@@ -378,10 +392,8 @@ mod tests {
     fn a_full_disk_refuses_the_change() {
         let place = Place::new();
         std::os::unix::fs::symlink("/dev/full", place.path()).unwrap();
-        let audit = Audit {
-            path: place.path(),
-            end: Mutex::new(End { last: Some(Last { seq: 0, digest: None }), broken: None }),
-        };
+        let last = Some(Last { seq: 0, digest: None });
+        let audit = Audit { path: place.path(), end: Mutex::new(End { last, ..End::default() }) };
         let cause = audit.record(NOW, &change("machine block")).unwrap_err().cause();
         assert!(cause.to_string().contains("No space left"), "{cause}");
     }

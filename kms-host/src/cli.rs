@@ -4,6 +4,7 @@
 mod certificates;
 mod changes;
 mod config;
+mod copies;
 mod daemon;
 mod inventory;
 mod machine;
@@ -73,11 +74,13 @@ enum Command {
     Status(Output),
     /// List the machines that the running host knows, however old, or those of them that are wanted.
     Machines(inventory::Search),
-    /// One machine.
+    /// One machine: show all that is known of it, block, unblock or forget it.
     Machine {
         #[command(subcommand)]
         command: machine::MachineCommand,
     },
+    /// List identities that more than one machine has shown, and what became of them.
+    Copies(copies::Copies),
     /// Show every certificate of the running host: its product, its numbers, its end.
     Certificates(Output),
     /// List the latest refusals of the running host, newest first, or their numbers by reason.
@@ -212,6 +215,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Status(output) => online::status(&home, output.json),
         Command::Machines(search) => inventory::machines(&home, &search),
         Command::Machine { command } => machine::run(&home, &command),
+        Command::Copies(wanted) => copies::copies(&home, &wanted),
         Command::Certificates(output) => certificates::certificates(&home, output.json),
         Command::Refusals(wanted) => refusals::refusals(&home, &wanted),
         Command::Audit(wanted) => changes::audit(&home, &wanted),

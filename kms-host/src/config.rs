@@ -39,11 +39,16 @@ pub struct Config {
     pub ledger: Engine,
     /// How much of the ledger is kept in memory, in MiB.
     pub cache_mib: u64,
+    /// After how many days a machine that was not seen is forgotten, unless it is counted or blocked; 0 keeps every one.
+    pub retention_days: u32,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged: `info`, or directives such as `kms_host=debug,info`.
     pub log: String,
 }
+
+/// A century: a larger number is a slip.
+const RETENTION_DAYS_MAX: u32 = 36_500;
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -65,6 +70,8 @@ impl Default for Config {
             connections_per_address: 0,
             ledger: Engine::Sled,
             cache_mib: 64,
+            // The longest lease there is: whoever is licensed is known.
+            retention_days: 400,
             log_format: LogFormat::Text,
             log: "info".to_owned(),
         }
@@ -96,6 +103,12 @@ impl Config {
         }
         if !(4..=1_048_576).contains(&self.cache_mib) {
             return Err(("cache_mib", "`cache_mib` has to be from 4 to 1048576".to_owned()));
+        }
+        if RETENTION_DAYS_MAX < self.retention_days {
+            let fault = format!(
+                "`retention_days` has to be from 0, which keeps every machine, to {RETENTION_DAYS_MAX}"
+            );
+            return Err(("retention_days", fault));
         }
         if !is_service_label(&self.service_label) {
             let label = &self.service_label;
@@ -238,6 +251,8 @@ mod tests {
             assert_eq!(read(right).unwrap().connections_per_address, 10);
         }
         assert!(read("cache_mib = 1").unwrap_err().contains("`cache_mib`"));
+        assert!(read("retention_days = 36501").unwrap_err().contains("`retention_days`"));
+        assert_eq!(read("retention_days = 0").unwrap().retention_days, 0);
         assert_eq!(read("log_format = \"json\"").unwrap().log_format, LogFormat::Json);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Data goes one way: `service` decodes what came in, `activate` goes through the steps of one activation, `ledger`
 //! decides and keeps, `signer` signs, `service` encodes what goes out. Every decision is `shared`'s. `admin` is what an
-//! administrator asks, `caller` says whether he may, `audit` keeps what he has changed, `alarms` what one should look at, `accept` who may connect and `serve` for how long, `home` what stands in the data
+//! administrator asks, `caller` says whether he may, `audit` keeps what he has changed, `retention` forgets who is long gone, `alarms` what one should look at, `accept` who may connect and `serve` for how long, `home` what stands in the data
 //! directory, `cli` the commands. Start at [`activate`].
 
 pub mod accept;
@@ -15,6 +15,7 @@ pub mod certificates;
 pub mod journal;
 pub mod ledger;
 pub mod queue;
+pub mod retention;
 pub mod serve;
 pub mod service;
 pub mod signer;

@@ -21,6 +21,7 @@ mod trust;
 
 mod admin;
 mod audit;
+mod changes;
 mod commands;
 mod connections;
 mod inventory;

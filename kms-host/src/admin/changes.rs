@@ -12,12 +12,18 @@ use std::future::Future;
 use std::sync::Arc;
 
 use proto::admin::v1 as wire;
+use shared::ids::MachineId;
+use shared::inventory::{self, Changed, Verb};
+use shared::reason::Reason;
+use shared::record::RecordState;
 use shared::time::Timestamp;
 use tonic::Status;
 
-use super::{Admin, malformed};
+use super::{Admin, malformed, unreadable};
 use crate::audit::{self, Audit, NOTE_BYTES};
 use crate::caller::Caller;
+use crate::ledger::Listed;
+use crate::queue::NotChanged;
 use crate::service::status;
 
 /// The name of the parameter that is a machine's id.
@@ -49,6 +55,48 @@ impl Admin {
             ended: ended.map(|doubt| doubt.to_string()).unwrap_or_default(),
             now: self.host.clock.now().unix_ms(),
         })
+    }
+
+    /// Blocks, unblocks or forgets a machine. Gives back how it is now, or how it was where it was forgotten, and whether
+    /// anything was changed: what is so already is not changed, and not written down.
+    pub(super) async fn turn(
+        &self,
+        verb: Verb,
+        caller: Caller,
+        name: Option<wire::MachineName>,
+        note: String,
+    ) -> Result<(wire::Machine, bool), Status> {
+        let counting = self.counting().await.map_err(unreadable)?;
+        let listed = self.named(name, &counting).await?;
+        let Listed { product, machine, .. } = listed;
+        let is_blocked = listed.record.is_some_and(|record| record.state == RecordState::Blocked);
+        let action = match (verb, is_blocked) {
+            (Verb::Block, true) | (Verb::Unblock, false) => return Ok((counting.shown(&listed), false)),
+            (Verb::Forget, true) => return Err(still_blocked(machine)),
+            (Verb::Block, false) => "machine block",
+            (Verb::Unblock, true) => "machine unblock",
+            (Verb::Forget, false) => "machine forget",
+        };
+        let parameters = vec![("product", product.to_string()), (MACHINE, machine.to_string())];
+        let change = Change { caller, action, parameters, note };
+        let host = Arc::clone(&self.host);
+        self.change(change, async move {
+            let change = inventory::Change { product, machine, verb, at: host.clock.now() };
+            match host.queue.change(change).await.map_err(not_changed)? {
+                Changed::Done(_) => Ok(()),
+                Changed::StillBlocked => Err(still_blocked(machine)),
+                Changed::Unknown | Changed::AlreadyBlocked | Changed::NotBlocked(_) => Err(Status::aborted(
+                    "somebody else has changed this machine at the same moment: look at it again",
+                )),
+            }
+        })
+        .await?;
+        if verb == Verb::Forget {
+            return Ok((counting.shown(&listed), true));
+        }
+        let record = self.host.ledger.record(product, machine).await.map_err(unreadable)?;
+        let counting = self.counting().await.map_err(unreadable)?;
+        Ok((counting.shown(&Listed { record, ..listed }), true))
     }
 
     /// Writes a change down and then makes it.
@@ -93,5 +141,16 @@ impl Admin {
             write(&audit, now, &audit::Change { caller: *caller, action, parameters: &parameters, note })
         });
         written.await.map_err(|stopped| Status::internal(stopped.to_string()))
+    }
+}
+
+fn still_blocked(machine: MachineId) -> Status {
+    status(Reason::MachineBlocked.with(&[("machine", &machine)]).into())
+}
+
+fn not_changed(error: NotChanged) -> Status {
+    match error {
+        NotChanged::Ledger(error) => unreadable(error),
+        NotChanged::Stopping => status(Reason::Stopping.into()),
     }
 }

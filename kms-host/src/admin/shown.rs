@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use proto::admin::v1 as wire;
+use shared::ids::{MachineId, ProductId};
 use shared::reason::Reason;
+use shared::record::{Event, Inactive};
 use shared::time::{Timestamp, to_ms};
 
 use super::search::state;
@@ -27,6 +29,20 @@ pub(super) fn machine(listed: &Listed, is_counted: bool) -> wire::Machine {
         shown.licensed_until = record.licensed_until.map_or(0, Timestamp::unix_ms);
     }
     shown
+}
+
+pub(super) fn event(product: ProductId, machine: MachineId, event: &Event) -> wire::Event {
+    wire::Event {
+        at: event.at.unix_ms(),
+        kind: event.kind.name().to_owned(),
+        other: event.other.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default(),
+        machine: Bytes::copy_from_slice(machine.as_bytes()),
+        product: Bytes::copy_from_slice(product.as_bytes()),
+    }
+}
+
+pub(super) fn inactive(Inactive { released, replaced, blocked }: Inactive) -> wire::Inactive {
+    wire::Inactive { released, replaced, blocked }
 }
 
 pub(super) fn refusal(refusal: Refusal) -> wire::RecentRefusal {

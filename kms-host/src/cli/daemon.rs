@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use shared::time::Timestamp;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -27,6 +28,7 @@ use crate::config::{Config, LogFormat, Sources};
 use crate::home::{self, Home, HomeError};
 use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
+use crate::retention;
 use crate::signer::KeyInMemory;
 
 /// How often the host looks whether a certificate's end has come near.
@@ -54,6 +56,7 @@ pub(super) fn run(
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
     home::check_hour_width(&certificates, ledger.meta().hour_width_ms).or_exit(EX_CONFIG)?;
+    retention::check(config.retention_days, &certificates).or_exit(EX_CONFIG)?;
     let audit = Arc::new(Audit::open(home.audit_path()));
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(EX_UNAVAILABLE)?;
@@ -76,7 +79,9 @@ pub(super) fn run(
         let stop = CancellationToken::new();
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
         let admin = Admin::new(host.clone(), addresses, audit.clone());
-        let reload = Reload { home: home.clone(), sources, settings, log, host: host.clone(), audit, bound };
+        let (retention_days, days) = watch::channel(config.retention_days);
+        tokio::spawn(retention::run(host.clone(), audit.clone(), days, stop.clone()));
+        let reload = Reload { home: home.clone(), sources, settings, log, host: host.clone(), audit, retention_days, bound };
         tokio::spawn(reload.at_each(hangups, stop.clone()));
         tokio::spawn(serve_admin(admin, socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));

@@ -155,7 +155,7 @@ fn refused(status: tonic::Status) -> Failure {
             )
         }
         (Some(reason), _) => anyhow!("{}; {}", status.message(), reason.remedy()),
-        (None, Code::NotFound) => anyhow!("{}", status.message()),
+        (None, Code::NotFound | Code::Aborted) => anyhow!("{}", status.message()),
         (None, _) => anyhow!("the host did not answer: {}", status.message()),
     };
     Failure { code, error, shown: String::new() }
@@ -196,9 +196,12 @@ fn product_lines(product: &wire::Product, now: i64, lines: &mut Vec<String>) {
     lines.push(format!("\n{name}{}", if product.test { "  TEST" } else { "" }));
     lines.push(format!("  product      {}", hex(&product.id)));
     lines.push(format!("  count        {}", count(product, certified, left)));
-    let active = number(product.active, "active machine");
+    let wire::Inactive { released, replaced, blocked } = product.inactive.unwrap_or_default();
     let unkept = number(product.unkept_today, "ask");
-    lines.push(format!("  known        {active}; {unkept} today without state"));
+    lines.push(format!(
+        "  known        {} active, {released} released, {replaced} replaced, {blocked} blocked; {unkept} today without state",
+        product.active
+    ));
     lines.push(format!("  threshold    last met {}", time(product.threshold_met_at)));
     if !certified {
         return;
@@ -253,6 +256,9 @@ fn status_json(status: &wire::GetStatusResponse) -> serde_json::Value {
             "count": product.count,
             "threshold": product.threshold,
             "active": product.active,
+            "released": product.inactive.map(|inactive| inactive.released),
+            "replaced": product.inactive.map(|inactive| inactive.replaced),
+            "blocked": product.inactive.map(|inactive| inactive.blocked),
             "threshold_met_at_ms": instant(product.threshold_met_at),
             "count_window_ms": product.count_window_ms,
             "unkept_today": product.unkept_today,

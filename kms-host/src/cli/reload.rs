@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use shared::time::Timestamp;
 use tokio::net::UnixStream;
 use tokio::signal::unix::Signal;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
@@ -24,6 +25,7 @@ use crate::caller::Caller;
 use crate::certificates::{Certificates, Installed};
 use crate::config::{Change, Settings, Sources, TakenUpBy};
 use crate::home::{self, Home};
+use crate::retention;
 
 /// What has to be known of a host that serves for it to take up something new.
 pub(super) struct Reload {
@@ -34,6 +36,7 @@ pub(super) struct Reload {
     pub(super) log: reload::Handle<EnvFilter, Registry>,
     pub(super) host: Arc<Host>,
     pub(super) audit: Arc<Audit>,
+    pub(super) retention_days: watch::Sender<u32>,
     /// The addresses at which it serves.
     pub(super) bound: Vec<SocketAddr>,
 }
@@ -91,6 +94,7 @@ impl Reload {
             );
         }
         home::check_hour_width(&certificates, self.host.ledger.meta().hour_width_ms)?;
+        retention::check(settings.config.retention_days, &certificates)?;
         Ok((settings, certificates))
     }
 
@@ -138,6 +142,11 @@ impl Reload {
                 say(change);
                 self.settings.config.service_label.clone_from(&new.config.service_label);
                 daemon::say_what_to_publish(&new.config.service_label, &self.bound);
+            }
+            TakenUpBy::Retention => {
+                say(change);
+                self.settings.config.retention_days = new.config.retention_days;
+                self.retention_days.send_replace(new.config.retention_days);
             }
         }
     }

@@ -104,6 +104,9 @@ pub struct Product {
     /// How long a machine that is not seen stays in the count.
     #[prost(int64, tag = "13")]
     pub count_window_ms: i64,
+    /// Machines known in other states.
+    #[prost(message, optional, tag = "14")]
+    pub inactive: ::core::option::Option<Inactive>,
 }
 /// How often one thing happened.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -342,12 +345,114 @@ pub struct GetMachineResponse {
     /// What is known of it.
     #[prost(message, optional, tag = "1")]
     pub machine: ::core::option::Option<Machine>,
+    /// What has happened to it, oldest first. Only the rare is kept, and of that the latest.
+    #[prost(message, repeated, tag = "2")]
+    pub events: ::prost::alloc::vec::Vec<Event>,
     /// What was refused to it lately, newest first, from memory.
     #[prost(message, repeated, tag = "3")]
     pub refusals: ::prost::alloc::vec::Vec<RecentRefusal>,
     /// What administrators have done to it, oldest first.
     #[prost(message, repeated, tag = "4")]
     pub changes: ::prost::alloc::vec::Vec<Change>,
+}
+/// Asks for a machine to be shut out.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BlockMachineRequest {
+    /// Which.
+    #[prost(message, optional, tag = "1")]
+    pub name: ::core::option::Option<MachineName>,
+    /// Why, for the audit log; at most 500 bytes, or nothing.
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
+}
+/// What became of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BlockMachineResponse {
+    /// The machine, as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub machine: ::core::option::Option<Machine>,
+    /// Whether it was changed; not where it was blocked already.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+}
+/// Asks for a machine to be let in again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnblockMachineRequest {
+    /// Which.
+    #[prost(message, optional, tag = "1")]
+    pub name: ::core::option::Option<MachineName>,
+    /// Why, for the audit log; at most 500 bytes, or nothing.
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
+}
+/// What became of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnblockMachineResponse {
+    /// The machine, as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub machine: ::core::option::Option<Machine>,
+    /// Whether it was changed; not where it was not blocked.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+}
+/// Asks for a machine to be forgotten.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForgetMachineRequest {
+    /// Which.
+    #[prost(message, optional, tag = "1")]
+    pub name: ::core::option::Option<MachineName>,
+    /// Why, for the audit log; at most 500 bytes, or nothing.
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
+}
+/// What became of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForgetMachineResponse {
+    /// The machine, as it was.
+    #[prost(message, optional, tag = "1")]
+    pub machine: ::core::option::Option<Machine>,
+}
+/// Asks for events.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListEventsRequest {
+    /// The product, 16 bytes; empty means all.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub product: ::prost::bytes::Bytes,
+    /// Only events of these kinds, as in `Event.kind`; none means all.
+    #[prost(string, repeated, tag = "2")]
+    pub kinds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// `next_page_token` of the page before; empty for the first.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub page_token: ::prost::bytes::Bytes,
+}
+/// A page of events. It may be empty and yet have a next.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEventsResponse {
+    /// By product and machine, and those of one machine in no order.
+    #[prost(message, repeated, tag = "1")]
+    pub events: ::prost::alloc::vec::Vec<Event>,
+    /// Where the next page begins; empty on the last.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub next_page_token: ::prost::bytes::Bytes,
+}
+/// Something rare that has happened to a machine.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Event {
+    /// When, by ledger time.
+    #[prost(int64, tag = "1")]
+    pub at: i64,
+    /// What, as one word: `copied`, `replaced`, `replaces`, `released`, `returned`, `blocked`, `unblocked`, `relearned`.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// The other machine of it, 16 bytes: who replaced this one, or whom this one replaces; otherwise empty.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub other: ::prost::bytes::Bytes,
+    /// The machine, 16 bytes.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub machine: ::prost::bytes::Bytes,
+    /// The product, 16 bytes.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub product: ::prost::bytes::Bytes,
 }
 /// Asks for the certificates.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -738,6 +843,106 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("kms.admin.v1.AdminService", "GetMachine"));
             self.inner.unary(req, path, codec).await
         }
+        /// Shuts a machine out: it leaves the count, and its asks are refused until it is unblocked.
+        pub async fn block_machine(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BlockMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BlockMachineResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/BlockMachine",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "BlockMachine"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets a blocked machine in again: its next good ask enters it into the count.
+        pub async fn unblock_machine(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UnblockMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnblockMachineResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/UnblockMachine",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "UnblockMachine"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes what is known of a machine. Should it ask again, it is entered as a new one.
+        pub async fn forget_machine(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ForgetMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ForgetMachineResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/ForgetMachine",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "ForgetMachine"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What has happened to machines, a page at a time. Only the rare is kept, and of one machine the latest.
+        pub async fn list_events(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEventsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/ListEvents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "ListEvents"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Every certificate that is installed, with its numbers.
         pub async fn list_certificates(
             &mut self,
@@ -874,6 +1079,38 @@ pub mod admin_service_server {
             request: tonic::Request<super::GetMachineRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetMachineResponse>,
+            tonic::Status,
+        >;
+        /// Shuts a machine out: it leaves the count, and its asks are refused until it is unblocked.
+        async fn block_machine(
+            &self,
+            request: tonic::Request<super::BlockMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BlockMachineResponse>,
+            tonic::Status,
+        >;
+        /// Lets a blocked machine in again: its next good ask enters it into the count.
+        async fn unblock_machine(
+            &self,
+            request: tonic::Request<super::UnblockMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnblockMachineResponse>,
+            tonic::Status,
+        >;
+        /// Removes what is known of a machine. Should it ask again, it is entered as a new one.
+        async fn forget_machine(
+            &self,
+            request: tonic::Request<super::ForgetMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ForgetMachineResponse>,
+            tonic::Status,
+        >;
+        /// What has happened to machines, a page at a time. Only the rare is kept, and of one machine the latest.
+        async fn list_events(
+            &self,
+            request: tonic::Request<super::ListEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEventsResponse>,
             tonic::Status,
         >;
         /// Every certificate that is installed, with its numbers.
@@ -1234,6 +1471,186 @@ pub mod admin_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetMachineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/BlockMachine" => {
+                    #[allow(non_camel_case_types)]
+                    struct BlockMachineSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::BlockMachineRequest>
+                    for BlockMachineSvc<T> {
+                        type Response = super::BlockMachineResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BlockMachineRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::block_machine(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BlockMachineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/UnblockMachine" => {
+                    #[allow(non_camel_case_types)]
+                    struct UnblockMachineSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::UnblockMachineRequest>
+                    for UnblockMachineSvc<T> {
+                        type Response = super::UnblockMachineResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UnblockMachineRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::unblock_machine(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UnblockMachineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/ForgetMachine" => {
+                    #[allow(non_camel_case_types)]
+                    struct ForgetMachineSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ForgetMachineRequest>
+                    for ForgetMachineSvc<T> {
+                        type Response = super::ForgetMachineResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ForgetMachineRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::forget_machine(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ForgetMachineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/ListEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListEventsSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListEventsRequest>
+                    for ListEventsSvc<T> {
+                        type Response = super::ListEventsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListEventsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_events(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListEventsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
