@@ -13,6 +13,7 @@ use shared::ids::{Fingerprint, MachineId, Nonce};
 use shared::serial::Mark;
 use world::HostProcess;
 use world::asker::{Asker, Wire, wire};
+use world::machine::copy_folder;
 
 use crate::audit::{lines, make_unwritable};
 use crate::commands::{Done, run_at};
@@ -157,10 +158,7 @@ async fn a_copy_is_listed_with_what_became_of_it() {
     first.activate().await.unwrap();
     let copied = machines_of(&host).await[0].id.clone();
     drop(first);
-    for entry in fs::read_dir(stage.state_dir("first")).unwrap() {
-        let path = entry.unwrap().path();
-        fs::copy(&path, stage.state_dir("second").join(path.file_name().unwrap())).unwrap();
-    }
+    copy_folder(&stage.state_dir("first"), &stage.state_dir("second")).unwrap();
     // Two disks of one image: to the client library both are the same installation.
     let of = |name| {
         let builder = stage.builder(name).fingerprint_source(b"first".as_slice());
