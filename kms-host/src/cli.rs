@@ -1,8 +1,8 @@
 //! The command line: what an administrator types. `serve` is the daemon; the commands beside it speak to a running one
 //! over its socket, or prepare one that does not run.
 
+mod audit;
 mod certificates;
-mod changes;
 mod config;
 mod copies;
 mod daemon;
@@ -86,7 +86,7 @@ enum Command {
     /// List the latest refusals of the running host, newest first, or their numbers by reason.
     Refusals(refusals::Refusals),
     /// List what administrators have changed, the latest last, or verify the log of it.
-    Audit(changes::Audit),
+    Audit(audit::Audit),
     /// Count every record again and compare with the running count.
     Verify(Output),
     /// The host's clock.
@@ -218,7 +218,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Copies(wanted) => copies::copies(&home, &wanted),
         Command::Certificates(output) => certificates::certificates(&home, output.json),
         Command::Refusals(wanted) => refusals::refusals(&home, &wanted),
-        Command::Audit(wanted) => changes::audit(&home, &wanted),
+        Command::Audit(wanted) => audit::audit(&home, &wanted),
         Command::Verify(output) => online::verify(&home, output.json),
         Command::Clock { command: ClockCommand::Confirm { note, json } } => {
             online::confirm_clock(&home, &note, json)

@@ -15,6 +15,7 @@ use std::time::Duration;
 use shared::count::Terms;
 use shared::ids::{MachineId, ProductId};
 use shared::inventory::{Prune, is_over};
+use shared::record::Inactive;
 use shared::time::{Length, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,9 @@ const LOOK: Duration = Duration::from_hours(1);
 
 /// How many records are read at a time.
 const READ_AT_ONCE: usize = 1_000;
+
+/// How long the reading rests in between, so that it takes a small part of one processor, however large the inventory.
+const BREATH: Duration = Duration::from_millis(10);
 
 /// How many records the writer looks through before asks have their turn again.
 const FORGOTTEN_AT_ONCE: usize = 200;
@@ -151,7 +155,8 @@ impl Host {
         forgotten
     }
 
-    /// How many machines of a product are to go.
+    /// How many machines of a product are to go. Where every active machine is counted and no other is known, nobody is, and
+    /// nothing is read.
     async fn due(
         &self,
         product: ProductId,
@@ -159,7 +164,11 @@ impl Host {
         before: Timestamp,
         now: Timestamp,
     ) -> Result<u64, LedgerError> {
-        let counted = self.ledger.reading(product, terms, now).await?.tally;
+        let reading = self.ledger.reading(product, terms, now).await?;
+        let (counted, Inactive { released, replaced, .. }) = (reading.tally, reading.inactive);
+        if counted.active <= counted.total && released + replaced == 0 {
+            return Ok(0);
+        }
         let hour_width_ms = self.ledger.meta().hour_width_ms;
         let (mut due, mut after) = (0, None);
         loop {
@@ -170,6 +179,7 @@ impl Host {
             if after.is_none() {
                 return Ok(due);
             }
+            tokio::time::sleep(BREATH).await;
         }
     }
 

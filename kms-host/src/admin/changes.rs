@@ -154,3 +154,73 @@ fn not_changed(error: NotChanged) -> Status {
         NotChanged::Stopping => status(Reason::Stopping.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::ask::AskKind;
+    use shared::count::{Shown, Sighting, Terms};
+    use shared::envelope::SecretKey;
+    use shared::ids::{Fingerprint, LedgerId, Nonce, ProductId};
+    use shared::policy::Policy;
+    use shared::record::Meta;
+    use shared::serial::Mark;
+    use tokio::runtime::Handle;
+
+    use super::*;
+    use crate::activate::{Host, Parts};
+    use crate::certificates::Certificates;
+    use crate::clock::SystemClock;
+    use crate::ledger::{Ledger, MemoryLedger};
+    use crate::queue::Queue;
+    use crate::signer::KeyInMemory;
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_763_777_150_999);
+    const MACHINE_ID: MachineId = MachineId::from_bytes([5; 16]);
+
+    fn sighting() -> Sighting {
+        let Policy { threshold, count_window, validity, clock_tolerance, .. } = Policy::CLIENT;
+        Sighting {
+            product: ProductId::from_bytes([1; 16]),
+            machine: MACHINE_ID,
+            presented: Mark { serial: 0, nonce: Nonce::from_bytes([1; 16]), asked_at: NOW },
+            fingerprint: Fingerprint::NONE,
+            kind: AskKind::Activate,
+            kept: true,
+            replaces: None,
+            shown: Shown::Nothing,
+            at: NOW,
+            terms: Terms { threshold, count_window, validity, clock_tolerance },
+        }
+    }
+
+    /// An administrator's side of a host that knows one machine and is about to stop.
+    async fn stopping(folder: &tempfile::TempDir) -> Admin {
+        let meta = Meta { ledger: LedgerId::from_bytes([7; 16]), hour_width_ms: 3_600_000, pepper: [9; 32] };
+        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(meta));
+        ledger.apply(vec![sighting()]).await.unwrap();
+        let (queue, _writer) = Queue::start(ledger.clone(), 8, Handle::current()).unwrap();
+        queue.close();
+        let signer = Arc::new(KeyInMemory::new(SecretKey::from_seed(&[3; 32])));
+        let (certificates, clock) = (Certificates::default(), Arc::new(SystemClock::new()));
+        let host = Host::new(Parts { certificates, signer, ledger, queue, clock }).await.unwrap();
+        let audit = Arc::new(Audit::open(folder.path().join("audit.jsonl")));
+        Admin::new(Arc::new(host), Vec::new(), audit)
+    }
+
+    #[tokio::test]
+    async fn a_change_that_fails_after_it_was_written_down_has_a_second_line_that_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let admin = stopping(&folder).await;
+        let name = wire::MachineName { id_prefix: MACHINE_ID.to_string(), ..wire::MachineName::default() };
+
+        let refused =
+            admin.turn(Verb::Block, Caller::host(), Some(name), "ticket 7".to_owned()).await.unwrap_err();
+
+        assert!(refused.message().starts_with("STOPPING"), "{}", refused.message());
+        let lines = admin.audit.latest(9, |_| true).unwrap();
+        let [written, failed] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!((written.action.as_str(), &written.failed), ("machine block", &None));
+        let failed = failed.failed.as_ref().unwrap();
+        assert!(failed.seq == written.seq && failed.cause.starts_with("STOPPING"), "{failed:?}");
+    }
+}

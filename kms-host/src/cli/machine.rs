@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use proto::admin::v1 as wire;
 use serde_json::json;
 
-use super::changes::{change_json, changes_table};
+use super::audit::{change_json, changes_table};
 use super::copies::{event_json, event_text};
 use super::online::{ask, hex, machine_json, resolve_product, table, time};
 use super::refusals::refusal_json;
