@@ -1,7 +1,13 @@
 //! What an administrator asks a running host: `kms.admin.v1`, over the unix socket in the data directory.
 //!
-//! It reads, and changes one thing: the confirmation of the clock. The command line in `cli` is one of its callers. The lines
-//! of an export are `export`'s.
+//! Whose call it is has been settled when it comes here ([`Caller`]). A change is written into the audit log first, and made
+//! after that; both are done even if the caller goes away meanwhile. How the inventory is searched is in `admin/search.rs`,
+//! how things are shown in `admin/shown.rs`; the lines of an
+//! export are `export`'s. The command line in `cli` is one of the callers.
+
+mod changes;
+mod search;
+mod shown;
 
 use std::path::Path;
 use std::pin::Pin;
@@ -15,8 +21,9 @@ use proto::admin::v1::admin_service_client::AdminServiceClient;
 use proto::admin::v1::admin_service_server::AdminService;
 use shared::count::{self, Terms};
 use shared::ids::ProductId;
+use shared::inventory::Verb;
 use shared::reason::Reason;
-use shared::record::{Inactive, RecordState, Tally};
+use shared::record::{EventKind, RecordState, Tally};
 use shared::time::{Timestamp, to_ms};
 use tokio::net::UnixStream;
 use tokio::net::unix::UCred;
@@ -26,40 +33,52 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
+use self::search::{Found, Search};
 use crate::activate::Host;
-use crate::alarms::Alarm;
+use crate::alarms;
+use crate::audit::{Audit, Line};
+use crate::caller::Caller;
 use crate::export::{self, Head, Kind};
-use crate::fairness::{Report, Row};
-use crate::ledger::LedgerError;
+use crate::fairness::Report;
+use crate::ledger::{LedgerError, Listed, ListedEvent};
 use crate::service::status;
 
-/// The largest page of the inventory.
-const PAGE_MAX: u32 = 1_000;
+/// How many changes are listed where nobody says how many.
+const CHANGES_SHOWN: u32 = 100;
+
+/// The most that are listed at once.
+const CHANGES_MAX: u32 = 1_000;
+
+/// How many refusals and changes of one machine are shown.
+const OF_ONE_MACHINE: usize = 50;
+
+/// How many events one call looks at.
+const EVENTS_LOOKED_AT: usize = 1_000;
+
+/// The most sources that are listed at once.
+const SOURCES_MAX: u32 = 1_000;
 
 /// Parts of an export that wait for whoever asked: one that is sent, and one that is made meanwhile.
 const PARTS_WAITING: usize = 2;
 
 /// `kms.admin.v1.AdminService` over a host.
+#[derive(Clone)]
 pub struct Admin {
     host: Arc<Host>,
     listening: Vec<String>,
+    audit: Arc<Audit>,
+}
+
+/// What tells whether a machine is counted, as of one moment.
+struct Counting {
+    tallies: Vec<(ProductId, Tally)>,
+    hour_width_ms: u64,
 }
 
 impl Admin {
-    /// For this host, which listens on these addresses.
-    pub fn new(host: Arc<Host>, listening: Vec<String>) -> Admin {
-        Admin { host, listening }
-    }
-
-    /// Every product that has a certificate or a record, with the numbers that count for it.
-    async fn products(&self, now: Timestamp) -> Result<Vec<(ProductId, Terms)>, LedgerError> {
-        let mut products = self.host.certificates().terms(now);
-        for product in self.host.ledger.products().await? {
-            if !products.iter().any(|(known, _)| *known == product) {
-                products.push((product, UNLICENSED));
-            }
-        }
-        Ok(products)
+    /// For this host, which listens on these addresses and writes what is changed into this log.
+    pub fn new(host: Arc<Host>, listening: Vec<String>, audit: Arc<Audit>) -> Admin {
+        Admin { host, listening, audit }
     }
 
     /// The moment as of which machines are counted. "In doubt it ages nobody": the count that is shown then is that of the
@@ -83,6 +102,7 @@ impl Admin {
             count: reading.tally.total,
             threshold: terms.threshold,
             active: reading.tally.active,
+            inactive: Some(shown::inactive(reading.inactive)),
             threshold_met_at: reading.tally.threshold_met_at.map_or(0, Timestamp::unix_ms),
             unkept_today: reading.unkept_today,
             count_window_ms: to_ms(terms.count_window),
@@ -98,6 +118,80 @@ impl Admin {
             shown.test = certificate.test;
         }
         Ok(shown)
+    }
+
+    async fn counting(&self) -> Result<Counting, LedgerError> {
+        let now = self.host.clock.now();
+        let counted_at = self.counted_at(now).await?;
+        let mut tallies = Vec::new();
+        for (product, terms) in self.host.products(now).await? {
+            tallies.push((product, self.host.ledger.reading(product, &terms, counted_at).await?.tally));
+        }
+        tallies.sort_by_key(|(product, _)| *product);
+        Ok(Counting { tallies, hour_width_ms: self.host.ledger.meta().hour_width_ms })
+    }
+
+    /// The one machine of this name.
+    async fn named(&self, name: Option<wire::MachineName>, counting: &Counting) -> Result<Listed, Status> {
+        let name = name.ok_or_else(|| malformed("it names no machine"))?;
+        let search = Search::named(&name)?;
+        let Found { machines, .. } = self.search(&search, counting, None, 2).await?;
+        let id = name.id_prefix;
+        match machines.as_slice() {
+            [only] => Ok(*only),
+            [] => Err(status(Reason::MachineUnknown.with(&[("id", &id)]).into())),
+            [first, second, ..] => {
+                let examples: [(&str, &dyn std::fmt::Display); 3] =
+                    [("id", &id), ("first", &first.machine), ("second", &second.machine)];
+                Err(status(Reason::MachineAmbiguous.with(&examples).into()))
+            }
+        }
+    }
+
+    /// Where reading a long file may block.
+    async fn with_audit<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Audit) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, Status> {
+        let audit = Arc::clone(&self.audit);
+        let read_it = move || read(&audit).map_err(|source| (audit.path().display().to_string(), source));
+        let read = tokio::task::spawn_blocking(read_it)
+            .await
+            .map_err(|stopped| Status::internal(stopped.to_string()))?;
+        read.map_err(|(path, source)| {
+            Status::internal(format!("the audit log {path} cannot be read: {source}"))
+        })
+    }
+}
+
+impl Counting {
+    fn products(&self) -> Vec<ProductId> {
+        self.tallies.iter().map(|(product, _)| *product).collect()
+    }
+
+    fn is_counted(&self, listed: &Listed) -> bool {
+        let Some(record) = listed.record.filter(|record| record.state == RecordState::Active) else {
+            return false;
+        };
+        let tally = self.tallies.iter().find(|(product, _)| *product == listed.product);
+        tally.is_some_and(|(_, tally)| count::is_counted(tally, record.seen_at, self.hour_width_ms))
+    }
+
+    fn shown(&self, listed: &Listed) -> wire::Machine {
+        shown::machine(listed, self.is_counted(listed))
+    }
+}
+
+impl Host {
+    /// Every product that has a certificate or a record, with the numbers that count for it.
+    pub(crate) async fn products(&self, now: Timestamp) -> Result<Vec<(ProductId, Terms)>, LedgerError> {
+        let mut products = self.certificates().terms(now);
+        for product in self.ledger.products().await? {
+            if !products.iter().any(|(known, _)| *known == product) {
+                products.push((product, UNLICENSED));
+            }
+        }
+        Ok(products)
     }
 }
 
@@ -118,10 +212,12 @@ impl AdminService for Admin {
         let host = &self.host;
         let now = host.clock.now();
         let mut products = Vec::new();
-        for (product, terms) in self.products(now).await.map_err(unreadable)? {
+        for (product, terms) in self.host.products(now).await.map_err(unreadable)? {
             products.push(self.product(product, &terms, now).await.map_err(unreadable)?);
         }
         let restored = host.ledger.restored().await.map_err(unreadable)?;
+        let alarms =
+            host.alarms(now).await.map_err(unreadable)?.into_iter().chain(alarms::of_audit(&self.audit));
         let meta = host.ledger.meta();
         Ok(Response::new(wire::GetStatusResponse {
             host: Bytes::copy_from_slice(host.id.as_bytes()),
@@ -143,7 +239,7 @@ impl AdminService for Admin {
                 machines: restored.machines,
             }),
             hour_width_ms: i64::try_from(meta.hour_width_ms).unwrap_or(i64::MAX),
-            alarms: host.alarms(now).await.map_err(unreadable)?.into_iter().map(alarm).collect(),
+            alarms: alarms.map(shown::alarm).collect(),
         }))
     }
 
@@ -151,46 +247,14 @@ impl AdminService for Admin {
         &self,
         request: Request<wire::ListMachinesRequest>,
     ) -> Result<Response<wire::ListMachinesResponse>, Status> {
-        let wire::ListMachinesRequest { product, page_size, page_token } = request.into_inner();
-        let product = match product.as_ref() {
-            [] => None,
-            id => Some(ProductId::from_slice(id).ok_or_else(|| malformed("a product's id is 16 bytes"))?),
-        };
-        let limit = if page_size == 0 { PAGE_MAX } else { page_size.min(PAGE_MAX) };
-        let after = (!page_token.is_empty()).then(|| page_token.to_vec());
-        let ledger = &self.host.ledger;
-        let page = ledger.machines(product, after, limit as usize).await.map_err(unreadable)?;
-        let now = self.host.clock.now();
-        let counted_at = self.counted_at(now).await.map_err(unreadable)?;
-        let mut tallies: Vec<(ProductId, Tally)> = Vec::new();
-        for (product, terms) in self.products(now).await.map_err(unreadable)? {
-            let reading = ledger.reading(product, &terms, counted_at).await.map_err(unreadable)?;
-            tallies.push((product, reading.tally));
-        }
-        let hour_width_ms = ledger.meta().hour_width_ms;
-        let machines = page.machines.iter().map(|listed| {
-            let mut shown = wire::Machine {
-                id: Bytes::copy_from_slice(listed.machine.as_bytes()),
-                product: Bytes::copy_from_slice(listed.product.as_bytes()),
-                state: "damaged".to_owned(),
-                ..wire::Machine::default()
-            };
-            if let Some(record) = &listed.record {
-                let tally = tallies.iter().find(|(product, _)| *product == listed.product);
-                let in_window =
-                    tally.is_some_and(|(_, tally)| count::is_counted(tally, record.seen_at, hour_width_ms));
-                record.state.name().clone_into(&mut shown.state);
-                shown.counted = in_window && record.state == RecordState::Active;
-                shown.serial = record.serial;
-                shown.first_seen = record.first_seen.unix_ms();
-                shown.seen_at = record.seen_at.unix_ms();
-                shown.licensed_until = record.licensed_until.map_or(0, Timestamp::unix_ms);
-            }
-            shown
-        });
+        let request = request.into_inner();
+        let search = Search::of(&request)?;
+        let after = (!request.page_token.is_empty()).then(|| request.page_token.to_vec());
+        let counting = self.counting().await.map_err(unreadable)?;
+        let Found { machines, next } = self.search(&search, &counting, after, request.page_size).await?;
         Ok(Response::new(wire::ListMachinesResponse {
-            machines: machines.collect(),
-            next_page_token: page.next.map(Bytes::from).unwrap_or_default(),
+            machines: machines.iter().map(|listed| counting.shown(listed)).collect(),
+            next_page_token: next.map(Bytes::from).unwrap_or_default(),
         }))
     }
 
@@ -198,18 +262,14 @@ impl AdminService for Admin {
         &self,
         request: Request<wire::ListRefusalsRequest>,
     ) -> Result<Response<wire::ListRefusalsResponse>, Status> {
-        let most = match request.into_inner().page_size {
-            0 => usize::MAX,
-            most => most as usize,
-        };
-        let refusals = self.host.journal.refusals(most).into_iter().map(|refusal| wire::RecentRefusal {
-            at: refusal.at.unix_ms(),
-            machine: refusal.machine.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default(),
-            product: refusal.product.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default(),
-            text: refusal.cause.to_string(),
-            code: refusal.cause.code,
-        });
-        Ok(Response::new(wire::ListRefusalsResponse { refusals: refusals.collect() }))
+        let wire::ListRefusalsRequest { page_size, code } = request.into_inner();
+        let most = if page_size == 0 { usize::MAX } else { page_size as usize };
+        let journal = &self.host.journal;
+        let refusals = journal.refusals(most, |refusal| code.is_empty() || refusal.cause.code == code);
+        Ok(Response::new(wire::ListRefusalsResponse {
+            refusals: refusals.into_iter().map(shown::refusal).collect(),
+            by_reason: shown::refusals_by_reason(journal),
+        }))
     }
 
     async fn verify(
@@ -219,7 +279,7 @@ impl AdminService for Admin {
         let now = self.host.clock.now();
         let counted_at = self.counted_at(now).await.map_err(unreadable)?;
         let mut answer = wire::VerifyResponse::default();
-        for (product, terms) in self.products(now).await.map_err(unreadable)? {
+        for (product, terms) in self.host.products(now).await.map_err(unreadable)? {
             let recount = self.host.ledger.recount(product, &terms, counted_at).await.map_err(unreadable)?;
             let kept = self.host.ledger.reading(product, &terms, counted_at).await.map_err(unreadable)?;
             answer.records += recount.records;
@@ -230,8 +290,8 @@ impl AdminService for Admin {
                 recounted: recount.counted,
                 active: kept.tally.active,
                 active_found: recount.active,
-                inactive: Some(inactive(kept.inactive)),
-                inactive_found: Some(inactive(recount.inactive)),
+                inactive: Some(shown::inactive(kept.inactive)),
+                inactive_found: Some(shown::inactive(recount.inactive)),
             });
         }
         Ok(Response::new(answer))
@@ -239,12 +299,30 @@ impl AdminService for Admin {
 
     async fn confirm_clock(
         &self,
-        _: Request<wire::ConfirmClockRequest>,
+        request: Request<wire::ConfirmClockRequest>,
     ) -> Result<Response<wire::ConfirmClockResponse>, Status> {
-        let ended = self.host.confirm_clock().await.map_err(status)?;
-        Ok(Response::new(wire::ConfirmClockResponse {
-            ended: ended.map(|doubt| doubt.to_string()).unwrap_or_default(),
-            now: self.host.clock.now().unix_ms(),
+        let caller = Caller::of(&request);
+        self.clone().confirming_clock(caller, request.into_inner().note).await.map(Response::new)
+    }
+
+    async fn get_machine(
+        &self,
+        request: Request<wire::GetMachineRequest>,
+    ) -> Result<Response<wire::GetMachineResponse>, Status> {
+        let counting = self.counting().await.map_err(unreadable)?;
+        let listed = self.named(request.into_inner().name, &counting).await?;
+        let history = self.host.ledger.history(listed.product, listed.machine).await.map_err(unreadable)?;
+        let refusals =
+            self.host.journal.refusals(OF_ONE_MACHINE, |refusal| refusal.machine == Some(listed.machine));
+        let id = listed.machine.to_string();
+        let is_of_it =
+            move |line: &Line| line.parameters.get(changes::MACHINE).is_some_and(|machine| *machine == id);
+        let changes = self.with_audit(|audit| audit.latest(OF_ONE_MACHINE, is_of_it)).await?;
+        Ok(Response::new(wire::GetMachineResponse {
+            machine: Some(counting.shown(&listed)),
+            events: history.iter().map(|event| shown::event(listed.product, listed.machine, event)).collect(),
+            refusals: refusals.into_iter().map(shown::refusal).collect(),
+            changes: changes.into_iter().map(shown::change).collect(),
         }))
     }
 
@@ -254,11 +332,11 @@ impl AdminService for Admin {
         &self,
         request: Request<wire::ExportLedgerRequest>,
     ) -> Result<Response<Self::ExportLedgerStream>, Status> {
-        let purpose = Kind::from_name(&request.into_inner().purpose)
-            .ok_or_else(|| malformed("the purpose is `export` or `backup`"))?;
+        let (caller, wire::ExportLedgerRequest { purpose }) = (Caller::of(&request), request.into_inner());
+        let purpose =
+            Kind::from_name(&purpose).ok_or_else(|| malformed("the purpose is `export` or `backup`"))?;
         let host = &self.host;
-        // The audit log's place: whoever has an export has every machine's record and the pepper.
-        tracing::info!(purpose = purpose.name(), "the ledger is carried out");
+        self.carrying_out(purpose, caller).await?;
         let head = Head::new(Kind::Export, host.clock.now(), Some(host.id), *host.ledger.meta());
         let (to, parts) = mpsc::channel(PARTS_WAITING);
         tokio::spawn(export::send(host.ledger.clone(), head, to));
@@ -272,16 +350,16 @@ impl AdminService for Admin {
         request: Request<wire::ListSourcesRequest>,
     ) -> Result<Response<wire::ListSourcesResponse>, Status> {
         let most = match request.into_inner().page_size {
-            0 => PAGE_MAX,
-            most => most.min(PAGE_MAX),
+            0 => SOURCES_MAX,
+            most => most.min(SOURCES_MAX),
         };
         let fairness = &self.host.fairness;
         let Report { rows, sources, others } = fairness.report(most as usize, self.host.clock.monotonic());
         let limits = fairness.allowances();
         Ok(Response::new(wire::ListSourcesResponse {
-            sources: rows.into_iter().map(source).collect(),
+            sources: rows.into_iter().map(shown::source).collect(),
             total: sources as u64,
-            others: Some(source(others)),
+            others: Some(shown::source(others)),
             limits: Some(wire::SourceLimits {
                 new_machines_per_source: limits.new_per_source.most(),
                 new_machines_per_site: limits.new_per_site.most(),
@@ -289,6 +367,84 @@ impl AdminService for Admin {
                 bad_asks_per_site: limits.bad_per_site.most(),
             }),
         }))
+    }
+
+    async fn block_machine(
+        &self,
+        request: Request<wire::BlockMachineRequest>,
+    ) -> Result<Response<wire::BlockMachineResponse>, Status> {
+        let (caller, wire::BlockMachineRequest { name, note }) = (Caller::of(&request), request.into_inner());
+        let (machine, changed) = self.turn(Verb::Block, caller, name, note).await?;
+        Ok(Response::new(wire::BlockMachineResponse { machine: Some(machine), changed }))
+    }
+
+    async fn unblock_machine(
+        &self,
+        request: Request<wire::UnblockMachineRequest>,
+    ) -> Result<Response<wire::UnblockMachineResponse>, Status> {
+        let (caller, wire::UnblockMachineRequest { name, note }) =
+            (Caller::of(&request), request.into_inner());
+        let (machine, changed) = self.turn(Verb::Unblock, caller, name, note).await?;
+        Ok(Response::new(wire::UnblockMachineResponse { machine: Some(machine), changed }))
+    }
+
+    async fn forget_machine(
+        &self,
+        request: Request<wire::ForgetMachineRequest>,
+    ) -> Result<Response<wire::ForgetMachineResponse>, Status> {
+        let (caller, wire::ForgetMachineRequest { name, note }) =
+            (Caller::of(&request), request.into_inner());
+        let (machine, _) = self.turn(Verb::Forget, caller, name, note).await?;
+        Ok(Response::new(wire::ForgetMachineResponse { machine: Some(machine) }))
+    }
+
+    async fn list_events(
+        &self,
+        request: Request<wire::ListEventsRequest>,
+    ) -> Result<Response<wire::ListEventsResponse>, Status> {
+        let wire::ListEventsRequest { product, kinds, page_token } = request.into_inner();
+        let kinds: Option<Vec<_>> = kinds.iter().map(|kind| EventKind::from_name(kind)).collect();
+        let kinds = kinds.ok_or_else(|| malformed("an event is of another kind"))?;
+        let after = (!page_token.is_empty()).then(|| page_token.to_vec());
+        let page = self.host.ledger.events(id(&product)?, None, after, EVENTS_LOOKED_AT);
+        let page = page.await.map_err(unreadable)?;
+        let wanted = |listed: &&ListedEvent| kinds.is_empty() || kinds.contains(&listed.event.kind);
+        let events = page.events.iter().filter(wanted);
+        Ok(Response::new(wire::ListEventsResponse {
+            events: events.map(|one| shown::event(one.product, one.machine, &one.event)).collect(),
+            next_page_token: page.next.map(Bytes::from).unwrap_or_default(),
+        }))
+    }
+
+    async fn list_certificates(
+        &self,
+        _: Request<wire::ListCertificatesRequest>,
+    ) -> Result<Response<wire::ListCertificatesResponse>, Status> {
+        let now = self.host.clock.now();
+        let certificates = shown::certificates(&self.host.certificates(), now);
+        Ok(Response::new(wire::ListCertificatesResponse { certificates, now: now.unix_ms() }))
+    }
+
+    async fn list_changes(
+        &self,
+        request: Request<wire::ListChangesRequest>,
+    ) -> Result<Response<wire::ListChangesResponse>, Status> {
+        let most = match request.into_inner().page_size {
+            0 => CHANGES_SHOWN,
+            most => most.min(CHANGES_MAX),
+        };
+        let changes = self.with_audit(move |audit| audit.latest(most as usize, |_| true)).await?;
+        Ok(Response::new(wire::ListChangesResponse {
+            changes: changes.into_iter().map(shown::change).collect(),
+        }))
+    }
+
+    async fn verify_changes(
+        &self,
+        _: Request<wire::VerifyChangesRequest>,
+    ) -> Result<Response<wire::VerifyChangesResponse>, Status> {
+        let checked = self.with_audit(Audit::verify).await?;
+        Ok(Response::new(shown::verified(self.audit.path(), checked)))
     }
 }
 
@@ -315,28 +471,11 @@ pub async fn serving(socket: &Path) -> Option<UCred> {
     UnixStream::connect(socket).await.ok()?.peer_cred().ok()
 }
 
-fn alarm(alarm: Alarm) -> wire::Alarm {
-    wire::Alarm {
-        code: alarm.code.to_owned(),
-        text: alarm.text,
-        remedy: alarm.remedy.to_owned(),
-        since: alarm.since.map_or(0, Timestamp::unix_ms),
-    }
-}
-
-fn inactive(Inactive { released, replaced, blocked }: Inactive) -> wire::Inactive {
-    wire::Inactive { released, replaced, blocked }
-}
-
-fn source(row: Row) -> wire::Source {
-    wire::Source {
-        source: row.source.map(|source| source.to_string()).unwrap_or_default(),
-        new_today: row.new_today,
-        new: row.new,
-        asks: row.asks,
-        new_refused: row.new_limited,
-        unheard: row.bad_limited,
-        turned_away: row.turned_away,
+/// An id of 16 bytes, or none for no bytes.
+fn id(bytes: &[u8]) -> Result<Option<ProductId>, Status> {
+    match bytes {
+        [] => Ok(None),
+        id => ProductId::from_slice(id).map(Some).ok_or_else(|| malformed("a product's id is 16 bytes")),
     }
 }
 
@@ -345,6 +484,6 @@ fn malformed(cause: &str) -> Status {
 }
 
 fn unreadable(error: LedgerError) -> Status {
-    tracing::error!(%error, "the ledger cannot be read");
+    tracing::error!(%error, "the ledger does not do what an administrator asks");
     Status::internal(error.to_string())
 }

@@ -9,6 +9,7 @@ use shared::reason::Reason;
 use shared::time::{Length, Timestamp};
 
 use crate::activate::Host;
+use crate::audit::{Audit, Break};
 use crate::certificates::{Certificates, terms};
 use crate::fairness::{Inflating, Limiting, Source};
 use crate::ledger::{LedgerError, Restored};
@@ -106,6 +107,24 @@ fn of_space(shortage: Shortage) -> Alarm {
         remedy: "free space there, or set `free_space_mib` lower and reload the host; it goes on by itself, nothing is lost",
         since: Some(since),
     }
+}
+
+/// A log that is not what was written, or that takes no line. The administrators' service asks, which is where it is at hand.
+pub(crate) fn of_audit(audit: &Audit) -> Vec<Alarm> {
+    let path = audit.path().display();
+    let unwritable = audit.unwritable().map(|cause| Alarm {
+        code: Reason::AuditUnwritable.code(),
+        text: format!("no change is taken, because {path} cannot be written: {cause}"),
+        remedy: "mend that file or its disk: the next change that is taken ends the alarm",
+        since: None,
+    });
+    let broken = audit.broken().map(|Break { line, cause }| Alarm {
+        code: "AUDIT_BROKEN",
+        text: format!("the audit log {path} is not what was written, at line {line}: {cause}"),
+        remedy: "find out who may write there, keep the file, and move it away while the host is stopped: a new one begins",
+        since: None,
+    });
+    unwritable.into_iter().chain(broken).collect()
 }
 
 fn of_restored(restored: Restored) -> Alarm {

@@ -1,17 +1,23 @@
 //! The command line: what an administrator types. `serve` is the daemon; the commands beside it speak to a running one
 //! over its socket, or prepare one that does not run.
 
+mod audit;
 mod backup;
+mod certificates;
 mod config;
+mod copies;
 mod daemon;
 mod doctor;
 mod explain;
 mod export;
+mod inventory;
 mod lines;
+mod machine;
 mod offline;
 mod online;
 mod owner;
 mod pages;
+mod refusals;
 mod reload;
 mod sources;
 mod supervised;
@@ -54,8 +60,9 @@ When something is wrong:
   kms-host doctor --data ./host                            looks at everything, and says what to do
   kms-host explain CLOCK_SKEW                              what a reason in a log or at a machine means
 
-Exit codes: 0 done, 1 doctor has found a failure, 64 wrong usage, 65 wrong file, 69 no host answers, another process serves
-the directory, or it cannot listen, 73 cannot be made, 74 disk or standard output, 78 wrong configuration.";
+Exit codes: 0 done, 1 doctor has found a failure, 64 wrong usage, 65 wrong file or unknown machine, 69 no host
+answers, another process serves the directory, or it cannot listen, 73 cannot be made, 74 disk or standard output,
+77 not allowed to this user, 78 wrong configuration.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -90,10 +97,21 @@ enum Command {
     },
     /// Show the running host: its clock, its certificates, the count of each product.
     Status(Output),
-    /// List every machine that the running host knows, however old.
-    Machines(Output),
-    /// List the latest refusals of the running host, newest first.
-    Refusals(Output),
+    /// List the machines that the running host knows, however old, or those of them that are wanted.
+    Machines(inventory::Search),
+    /// One machine: show all that is known of it, block, unblock or forget it.
+    Machine {
+        #[command(subcommand)]
+        command: machine::MachineCommand,
+    },
+    /// List identities that more than one machine has shown, and what became of them.
+    Copies(copies::Copies),
+    /// Show every certificate of the running host: its product, its numbers, its end.
+    Certificates(Output),
+    /// List the latest refusals of the running host, newest first, or their numbers by reason.
+    Refusals(refusals::Refusals),
+    /// List what administrators have changed, the latest last, or verify the log of it.
+    Audit(audit::Audit),
     /// List the addresses from which machines ask, the largest first: what each has brought since the host was started.
     ///
     /// An IPv6 address counts as its /64. The list is kept in memory alone and ends with the host: addresses of machines are
@@ -175,7 +193,14 @@ struct ConfigFile {
 #[derive(Debug, Subcommand)]
 enum ClockCommand {
     /// Say that the host's clock is right, which ends a doubt.
-    Confirm(Output),
+    Confirm {
+        /// Why, for the audit log.
+        #[arg(long, default_value = "")]
+        note: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -299,12 +324,16 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         }
         Command::Explain { code, json } => explain::explain(code.as_deref(), json),
         Command::Status(output) => online::status(&home, output.json),
-        Command::Machines(output) => online::machines(&home, output.json),
-        Command::Refusals(output) => online::refusals(&home, output.json),
+        Command::Machines(search) => inventory::machines(&home, &search),
+        Command::Machine { command } => machine::run(&home, &command),
+        Command::Copies(wanted) => copies::copies(&home, &wanted),
+        Command::Certificates(output) => certificates::certificates(&home, output.json),
+        Command::Refusals(wanted) => refusals::refusals(&home, &wanted),
+        Command::Audit(wanted) => audit::audit(&home, &wanted),
         Command::Sources(output) => sources::list(&home, output.json),
         Command::Verify(output) => online::verify(&home, output.json),
-        Command::Clock { command: ClockCommand::Confirm(output) } => {
-            online::confirm_clock(&home, output.json)
+        Command::Clock { command: ClockCommand::Confirm { note, json } } => {
+            online::confirm_clock(&home, &note, json)
         }
         Command::Backup(Backup { file, check: true, json, .. }) => backup::check(&file, json),
         Command::Backup(Backup { file, check: false, force, config, json }) => {
@@ -352,6 +381,7 @@ const EX_DATAERR: u8 = 65;
 const EX_UNAVAILABLE: u8 = 69;
 const EX_CANTCREAT: u8 = 73;
 const EX_IOERR: u8 = 74;
+const EX_NOPERM: u8 = 77;
 const EX_CONFIG: u8 = 78;
 
 fn exit(code: u8) -> ExitCode {

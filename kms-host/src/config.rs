@@ -50,6 +50,8 @@ pub struct Config {
     pub cache_mib: u64,
     /// How much of the data directory's file system has to be free, in MiB; 0 is as little as may be.
     pub free_space_mib: u64,
+    /// After how many days a machine that was not seen is forgotten, unless it is counted or blocked; 0 keeps every one.
+    pub retention_days: u32,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged: `info`, or directives such as `kms_host=debug,info`.
@@ -58,6 +60,9 @@ pub struct Config {
 
 /// What is more than this a day or a minute is no limit to anybody.
 const LARGEST_RATE: u64 = 1_000_000_000;
+
+/// A century: a larger number is a slip.
+const RETENTION_DAYS_MAX: u32 = 36_500;
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -84,6 +89,8 @@ impl Default for Config {
             ledger: Engine::Sled,
             cache_mib: 64,
             free_space_mib: 256,
+            // The longest lease there is: whoever is licensed is known.
+            retention_days: 400,
             log_format: LogFormat::Text,
             log: "info".to_owned(),
         }
@@ -128,6 +135,12 @@ impl Config {
         }
         if 1_048_576 < self.free_space_mib {
             return Err(("free_space_mib", "`free_space_mib` has to be from 0 to 1048576".to_owned()));
+        }
+        if RETENTION_DAYS_MAX < self.retention_days {
+            let fault = format!(
+                "`retention_days` has to be from 0, which keeps every machine, to {RETENTION_DAYS_MAX}"
+            );
+            return Err(("retention_days", fault));
         }
         if !is_service_label(&self.service_label) {
             let label = &self.service_label;
@@ -275,6 +288,8 @@ mod tests {
         assert!(read("cache_mib = 1").unwrap_err().contains("`cache_mib`"));
         assert!(read("free_space_mib = 1048577").unwrap_err().contains("`free_space_mib`"));
         assert_eq!(read("free_space_mib = 0").unwrap().free_space_mib, 0);
+        assert!(read("retention_days = 36501").unwrap_err().contains("`retention_days`"));
+        assert_eq!(read("retention_days = 0").unwrap().retention_days, 0);
         assert_eq!(read("log_format = \"json\"").unwrap().log_format, LogFormat::Json);
     }
 

@@ -1,4 +1,5 @@
-//! What stands in the data directory: the signing key, the request for the vendor, certificates, the ledger, the socket.
+//! What stands in the data directory: the signing key, the request for the vendor, certificates, the ledger, the socket, and
+//! the audit log, which is `audit`'s.
 //!
 //! Each thing is written whole and durably before it is named. A key and a ledger are never overwritten; a certificate is
 //! by itself, and the request by one that fits the key. What certificates mean is `certificates`' affair, what the ledger
@@ -90,6 +91,11 @@ impl Home {
     /// Where administrators ask.
     pub fn socket_path(&self) -> PathBuf {
         self.0.join("admin.sock")
+    }
+
+    /// What administrators have changed.
+    pub fn audit_path(&self) -> PathBuf {
+        self.0.join("audit.jsonl")
     }
 
     pub(crate) fn key_path(&self) -> PathBuf {

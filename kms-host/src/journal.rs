@@ -55,9 +55,9 @@ impl Journal {
         self.pages().tallies.iter().map(|(outcome, times)| (outcome.to_string(), *times)).collect()
     }
 
-    /// The latest refusals, newest first.
-    pub fn refusals(&self, most: usize) -> Vec<Refusal> {
-        self.pages().refusals.iter().take(most).cloned().collect()
+    /// The latest refusals that are wanted, newest first.
+    pub fn refusals(&self, most: usize, is_wanted: impl Fn(&Refusal) -> bool) -> Vec<Refusal> {
+        self.pages().refusals.iter().filter(|refusal| is_wanted(refusal)).take(most).cloned().collect()
     }
 
     /// A panic elsewhere leaves at worst one line unwritten here, so the pages stay readable.

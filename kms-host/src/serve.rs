@@ -15,12 +15,14 @@ use proto::v1::activation_service_server::ActivationServiceServer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio_stream::Stream;
+use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 
 use crate::accept::admin_connections;
 use crate::activate::Host;
 use crate::admin::Admin;
+use crate::caller::admit;
 use crate::service::{DEADLINE, Service};
 
 /// How long calls that are under way may take once the host is told to stop. Idle connections are cut then.
@@ -97,13 +99,12 @@ fn bounded() -> Server {
         .http2_keepalive_timeout(Some(KEEPALIVE_LIMIT))
 }
 
-/// Serves administrators until `shutdown`. The socket's mode is the permission: whoever may open it may ask.
+/// Serves administrators until `shutdown`: root, and the user whom the host runs as. The kernel says who asks.
 ///
 /// # Errors
 /// The transport failed.
 pub async fn serve_admin(
-    host: Arc<Host>,
-    listening: Vec<String>,
+    admin: Admin,
     socket: UnixListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AdminServeError> {
@@ -114,9 +115,10 @@ pub async fn serve_admin(
         .build_v1()?;
     let connections = admin_connections(socket);
     Server::builder()
+        .layer(InterceptorLayer::new(admit))
         .add_service(health_service)
         .add_service(reflection)
-        .add_service(AdminServiceServer::new(Admin::new(host, listening)))
+        .add_service(AdminServiceServer::new(admin))
         .serve_with_incoming_shutdown(connections, shutdown)
         .await?;
     Ok(())

@@ -74,8 +74,14 @@ pub(crate) fn status(unanswered: Unanswered) -> Status {
 
 fn code(cause: &Cause) -> Code {
     match cause.reason() {
-        Some(Reason::Malformed | Reason::TooLarge | Reason::SignatureBad) => Code::InvalidArgument,
-        Some(Reason::ProductUnknown) => Code::FailedPrecondition,
+        Some(Reason::Malformed | Reason::TooLarge | Reason::SignatureBad | Reason::MachineAmbiguous) => {
+            Code::InvalidArgument
+        }
+        Some(Reason::ProductUnknown | Reason::AuditUnwritable | Reason::MachineBlocked) => {
+            Code::FailedPrecondition
+        }
+        Some(Reason::NotAdministrator) => Code::PermissionDenied,
+        Some(Reason::MachineUnknown) => Code::NotFound,
         Some(Reason::Overloaded | Reason::TooManyBadAsks) => Code::ResourceExhausted,
         Some(Reason::LedgerFailed | Reason::SignerFailed | Reason::Stopping) => Code::Unavailable,
         _ => Code::Internal,

@@ -109,16 +109,21 @@ pub fn prune<R: Rows>(
     let Some(record) = rows.record(prune.product, machine)? else {
         return Ok(false);
     };
-    let stays = match record.state {
-        RecordState::Blocked => true,
-        RecordState::Active => count::is_counted(counted, record.seen_at, rows.hour_width_ms()),
-        RecordState::Released | RecordState::Replaced => false,
-    };
-    if stays || prune.before <= record.seen_at {
+    if !is_over(&record, prune.before, counted, rows.hour_width_ms()) {
         return Ok(false);
     }
     remove(rows, prune.product, machine, &record)?;
     Ok(true)
+}
+
+/// Whether the retention of a record is over: it was last seen before this instant, is not counted, and is not blocked.
+pub fn is_over(record: &Record, before: Timestamp, counted: &Tally, hour_width_ms: u64) -> bool {
+    let stays = match record.state {
+        RecordState::Blocked => true,
+        RecordState::Active => count::is_counted(counted, record.seen_at, hour_width_ms),
+        RecordState::Released | RecordState::Replaced => false,
+    };
+    !stays && record.seen_at < before
 }
 
 /// Brings a record into another state. All else of it stays, the serial above all.

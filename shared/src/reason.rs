@@ -204,6 +204,23 @@ reasons! {
     RekeyLimit "REKEY_LIMIT" Host
         "a copy was named more than three times in a day, and no further identity is made before {until}"
         "find out which machines share this image; the license held runs on"
+
+    // What a host refuses to somebody who administrates it.
+    NotAdministrator "NOT_ADMINISTRATOR" Host
+        "user {uid} may not administrate this host"
+        "run the command as root, or as the user whom the host runs as"
+    AuditUnwritable "AUDIT_UNWRITABLE" Host
+        "nothing was changed, because it cannot be written down in {path}: {cause}"
+        "mend that file or its disk, and give the command again; machines are served meanwhile"
+    MachineUnknown "MACHINE_UNKNOWN" Host
+        "no machine has an id that begins with {id}"
+        "`kms-host machines` lists them all; with --product only that product's are looked through"
+    MachineAmbiguous "MACHINE_AMBIGUOUS" Host
+        "more than one machine has an id that begins with {id}, such as {first} and {second}"
+        "write more of the id, or name the product with --product"
+    MachineBlocked "MACHINE_BLOCKED" Host
+        "machine {machine} is blocked, and to forget it would let it in again"
+        "unblock it first with `kms-host machine unblock`, if that is what you want"
 }
 
 impl Reason {

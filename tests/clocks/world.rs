@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kms_client::{Cause, Clock, LicenseState, MachineId, Outcome, Snapshot, Timestamp};
 use kms_host::admin::Admin;
+use kms_host::audit::Audit;
 use proto::admin::v1::admin_service_server::AdminService;
 use proto::admin::v1::{
     ConfirmClockRequest, GetStatusRequest, GetStatusResponse, ListRefusalsRequest, RecentRefusal,
@@ -193,7 +194,8 @@ pub(crate) async fn until(machine: &Machine, is_shown: impl Fn(&Snapshot) -> boo
 // What the administrator of a host does and sees.
 
 fn admin(host: &TestHost) -> Admin {
-    Admin::new(Arc::clone(&host.host), vec![host.address().to_string()])
+    let audit = Arc::new(Audit::open(host.home().audit_path()));
+    Admin::new(Arc::clone(&host.host), vec![host.address().to_string()], audit)
 }
 
 pub(crate) async fn status(host: &TestHost) -> GetStatusResponse {

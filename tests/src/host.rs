@@ -78,6 +78,11 @@ impl TestHost {
         self.address
     }
 
+    /// Its directory.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
     /// The running count of the only product.
     ///
     /// # Errors

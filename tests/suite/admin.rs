@@ -100,15 +100,19 @@ async fn refusals_are_listed_newest_first_with_their_cause() {
     assert!(matches!(late.ask(&mut wire, yesterday).await, Ok(Verdict::Refused(_))));
 
     let mut admin = host.admin().await.unwrap();
-    let refusals =
-        admin.list_refusals(ListRefusalsRequest { page_size: 0 }).await.unwrap().into_inner().refusals;
+    let refusals = admin.list_refusals(ListRefusalsRequest::default()).await.unwrap().into_inner().refusals;
 
     let codes: Vec<_> = refusals.iter().map(|refusal| refusal.code.as_str()).collect();
     assert_eq!(codes, ["CLOCK_SKEW", "MALFORMED"]);
     assert_eq!(refusals[0].machine, late.machine().as_bytes()[..]);
     assert!(refusals[0].text.contains("behind"), "{}", refusals[0].text);
     assert!(refusals[1].machine.is_empty(), "nobody has signed it");
-    let one = admin.list_refusals(ListRefusalsRequest { page_size: 1 }).await.unwrap().into_inner().refusals;
+    let one = admin
+        .list_refusals(ListRefusalsRequest { page_size: 1, ..ListRefusalsRequest::default() })
+        .await
+        .unwrap()
+        .into_inner()
+        .refusals;
     assert_eq!(one.len(), 1);
 }
 

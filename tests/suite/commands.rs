@@ -30,7 +30,7 @@ pub(crate) async fn run(arguments: &[&str]) -> Done {
 }
 
 /// Runs a command for a host in this directory.
-async fn run_at(home: &Home, arguments: &[&str]) -> Done {
+pub(crate) async fn run_at(home: &Home, arguments: &[&str]) -> Done {
     let data = home.path().display().to_string();
     run(&[arguments, &["--data", &data]].concat()).await
 }
@@ -43,9 +43,22 @@ async fn install(home: &Home, file: &Path) -> Done {
 async fn where_no_host_runs_every_question_says_so() {
     let stage = Stage::with_threshold(1);
     let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
-    for question in
-        [&["status"][..], &["machines"], &["refusals"], &["sources"], &["verify"], &["clock", "confirm"]]
-    {
+    for question in [
+        &["status"][..],
+        &["machines"],
+        &["machine", "show", "ab"],
+        &["machine", "block", "ab"],
+        &["machine", "unblock", "ab"],
+        &["machine", "forget", "ab"],
+        &["copies"],
+        &["certificates"],
+        &["refusals"],
+        &["sources"],
+        &["audit"],
+        &["audit", "--verify"],
+        &["verify"],
+        &["clock", "confirm"],
+    ] {
         let done = run_at(&home, question).await;
         assert_eq!(done.code, 69, "{question:?}: {}", done.stderr);
         assert!(done.stderr.contains("serve"), "it says how to start one: {}", done.stderr);
@@ -62,6 +75,11 @@ async fn a_running_host_answers_scripts_in_json() {
         (&["machines", "--json"], "\"machines\": [".to_owned()),
         (&["refusals", "--json"], "\"refusals\": []".to_owned()),
         (&["sources", "--json"], "\"127.0.0.1\"".to_owned()),
+        (&["refusals", "--by-reason", "--json"], "\"by_reason\": []".to_owned()),
+        (&["certificates", "--json"], "\"current\": true".to_owned()),
+        (&["copies", "--json"], "\"copies\": []".to_owned()),
+        (&["audit", "--json"], "\"changes\": []".to_owned()),
+        (&["audit", "--verify", "--json"], "\"whole\": true".to_owned()),
         (&["verify", "--json"], "\"recounted\"".to_owned()),
         (&["clock", "confirm", "--json"], "\"ended\"".to_owned()),
     ] {

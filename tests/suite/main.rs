@@ -21,11 +21,14 @@ mod siblings;
 mod trust;
 
 mod admin;
+mod audit;
 mod backups;
+mod changes;
 mod commands;
 mod connections;
 mod doctor;
 mod fairness;
+mod inventory;
 mod life;
 mod owner;
 mod reasons;

@@ -27,16 +27,16 @@ async fn config(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -
     }
 }
 
-fn settings_file(home: &Home) -> PathBuf {
+pub(crate) fn settings_file(home: &Home) -> PathBuf {
     home.path().join("kms-host.toml")
 }
 
-fn log_of(host: &HostProcess) -> String {
+pub(crate) fn log_of(host: &HostProcess) -> String {
     fs::read_to_string(host.home().path().with_extension("log")).unwrap()
 }
 
 /// Sends SIGHUP, waits until the host has said what came of it, and returns what it has logged since.
-async fn hang_up(host: &HostProcess) -> String {
+pub(crate) async fn hang_up(host: &HostProcess) -> String {
     let before = log_of(host).len();
     let pid = host.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-HUP", &pid]).status().await.unwrap().success());
@@ -129,7 +129,7 @@ async fn a_product_that_is_certified_while_the_host_runs_is_served_after_sighup(
     boreas.certify(host.home(), ORGANISATION, an_hour_ago(), YEAR).unwrap();
     machine.activate().await.unwrap();
     let mut admin = host.admin().await.unwrap();
-    let refusals = admin.list_refusals(ListRefusalsRequest { page_size: 0 }).await.unwrap().into_inner();
+    let refusals = admin.list_refusals(ListRefusalsRequest::default()).await.unwrap().into_inner();
     assert_eq!(refusals.refusals[0].code, "PRODUCT_UNKNOWN", "nobody has told the host yet");
 
     let data = host.home().path().display().to_string();

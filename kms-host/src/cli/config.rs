@@ -8,10 +8,15 @@ use serde_json::json;
 use super::{EX_CONFIG, Failure, OrExit, json_text};
 use crate::config::{KEYS, Key, Origin, Settings, Sources};
 use crate::home::Home;
+use crate::retention;
 
 /// One line where they hold.
 pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure> {
     let settings = read(home, file)?;
+    // Whoever may not look at the certificates is told of the settings alone.
+    if let Ok(certificates) = home.certificates() {
+        retention::check(settings.config.retention_days, &certificates).or_exit(EX_CONFIG)?;
+    }
     let set = KEYS.iter().filter(|key| is_set(&settings, key)).count();
     let file = settings.file().display();
     let found =

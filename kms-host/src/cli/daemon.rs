@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use shared::time::Timestamp;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -20,6 +21,8 @@ use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
 use crate::accept::{Limits, connections_within};
 use crate::activate::{Host, Parts};
+use crate::admin::Admin;
+use crate::audit::Audit;
 use crate::certificates::Certificates;
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat, Sources};
@@ -27,6 +30,7 @@ use crate::fairness::{Allowances, Fairness};
 use crate::home::{self, Home, HomeError};
 use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
+use crate::retention;
 use crate::signer::KeyInMemory;
 use crate::space;
 
@@ -56,6 +60,8 @@ pub(super) fn run(
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
     home::check_hour_width(&certificates, ledger.meta().hour_width_ms).or_exit(EX_CONFIG)?;
+    retention::check(config.retention_days, &certificates).or_exit(EX_CONFIG)?;
+    let audit = Arc::new(Audit::open(home.audit_path()));
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(EX_UNAVAILABLE)?;
     let (queue, writer) =
@@ -82,9 +88,12 @@ pub(super) fn run(
         let _ = space::look(&host, home.path());
         tokio::spawn(space::watch(host.clone(), home.path().to_owned(), stop.clone()));
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
-        let reload = Reload { home: home.clone(), sources, settings, log, host: host.clone(), bound };
+        let admin = Admin::new(host.clone(), addresses, audit.clone());
+        let (retention_days, days) = watch::channel(config.retention_days);
+        tokio::spawn(retention::run(host.clone(), audit.clone(), days, stop.clone()));
+        let reload = Reload { home: home.clone(), sources, settings, log, host: host.clone(), audit, retention_days, bound };
         tokio::spawn(reload.at_each(hangups, stop.clone()));
-        tokio::spawn(serve_admin(host.clone(), addresses, socket, stop.clone()));
+        tokio::spawn(serve_admin(admin, socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
         let connections = connections_within(limits, fairness, listeners);
         let machines = crate::serve(host, connections, stop.clone().cancelled_owned());
@@ -169,8 +178,8 @@ fn open_ledger(home: &Home, config: &Config) -> Result<DiskLedger, Failure> {
 }
 
 /// Machines are served whether or not administrators are.
-async fn serve_admin(host: Arc<Host>, listening: Vec<String>, socket: UnixListener, stop: CancellationToken) {
-    if let Err(error) = crate::serve_admin(host, listening, socket, stop.cancelled_owned()).await {
+async fn serve_admin(admin: Admin, socket: UnixListener, stop: CancellationToken) {
+    if let Err(error) = crate::serve_admin(admin, socket, stop.cancelled_owned()).await {
         let error = format!("{:#}", anyhow::Error::from(error));
         tracing::error!(error, "administrators are not answered any more; start the host again");
     }

@@ -1,4 +1,6 @@
-//! Commands that ask a running host over its socket. Tables for people, JSON for scripts.
+//! Commands that ask a running host over its socket, and what they have in common. Tables for people, JSON for scripts.
+//!
+//! The inventory is in `inventory`, one machine in `machine`, and so on: a file for each thing that is asked about.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,9 +9,13 @@ use anyhow::anyhow;
 use bytes::Bytes;
 use proto::admin::v1::{self as wire};
 use serde_json::json;
+use shared::ids::ProductId;
+use shared::reason::Reason;
 use shared::time::{Length, Timestamp};
+use tonic::Code;
+use tonic_types::StatusExt as _;
 
-use super::{EX_DATAERR, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, json_text};
+use super::{EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, OrExit, json_text};
 use crate::admin::{self, Client};
 use crate::home::Home;
 
@@ -17,53 +23,6 @@ pub(super) fn status(home: &Home, as_json: bool) -> Result<String, Failure> {
     ask(home, async |mut host| {
         let status = host.get_status(wire::GetStatusRequest {}).await?.into_inner();
         Ok(if as_json { json_text(&status_json(&status)) } else { status_text(&status) })
-    })
-}
-
-pub(super) fn machines(home: &Home, as_json: bool) -> Result<String, Failure> {
-    ask(home, async |mut host| {
-        let mut machines = Vec::new();
-        let mut page_token = Bytes::new();
-        loop {
-            let request = wire::ListMachinesRequest { page_token, ..wire::ListMachinesRequest::default() };
-            let page = host.list_machines(request).await?.into_inner();
-            machines.extend(page.machines);
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                break;
-            }
-        }
-        if as_json {
-            let machines: Vec<_> = machines.iter().map(machine_json).collect();
-            return Ok(json_text(&json!({ "machines": machines })));
-        }
-        let rows = machines.iter().map(|machine| {
-            let counted = if machine.counted { "yes" } else { "no" };
-            let texts = [hex(&machine.id), hex(&machine.product), machine.state.clone(), counted.to_owned()];
-            let times = [machine.first_seen, machine.seen_at, machine.licensed_until].map(time);
-            texts.into_iter().chain(times).collect::<Vec<_>>()
-        });
-        let head = ["machine", "product", "state", "counted", "first seen", "last seen", "licensed until"];
-        Ok(format!("{}\n{}\n", table(&head, rows), number(machines.len(), "machine")))
-    })
-}
-
-pub(super) fn refusals(home: &Home, as_json: bool) -> Result<String, Failure> {
-    ask(home, async |mut host| {
-        let refusals =
-            host.list_refusals(wire::ListRefusalsRequest { page_size: 0 }).await?.into_inner().refusals;
-        if as_json {
-            let refusals: Vec<_> = refusals.iter().map(refusal_json).collect();
-            return Ok(json_text(&json!({ "refusals": refusals })));
-        }
-        let rows = refusals
-            .iter()
-            .map(|refusal| vec![time(refusal.at), hex(&refusal.machine), refusal.text.clone()]);
-        Ok(format!(
-            "{}\n{} since the host was started; `kms-host explain CODE` says what to do\n",
-            table(&["at", "machine", "reason"], rows),
-            number(refusals.len(), "refusal")
-        ))
     })
 }
 
@@ -118,9 +77,10 @@ fn verified_json(product: &wire::Recount) -> serde_json::Value {
     shown
 }
 
-pub(super) fn confirm_clock(home: &Home, as_json: bool) -> Result<String, Failure> {
+pub(super) fn confirm_clock(home: &Home, note: &str, as_json: bool) -> Result<String, Failure> {
     ask(home, async |mut host| {
-        let answer = host.confirm_clock(wire::ConfirmClockRequest {}).await?.into_inner();
+        let request = wire::ConfirmClockRequest { note: note.to_owned() };
+        let answer = host.confirm_clock(request).await?.into_inner();
         Ok(if as_json {
             json_text(&json!({ "ended": some_text(&answer.ended), "now_ms": answer.now }))
         } else if answer.ended.is_empty() {
@@ -140,10 +100,7 @@ where
     runtime.block_on(async {
         let socket = home.socket_path();
         let client = admin::connect(&socket).await.map_err(|error| unreachable(home, &error))?;
-        let answer = question(client).await;
-        answer
-            .map_err(|status| anyhow!("the host did not answer: {}", status.message()))
-            .or_exit(EX_UNAVAILABLE)
+        question(client).await.map_err(refused)
     })
 }
 
@@ -157,6 +114,56 @@ pub(super) fn unreachable(home: &Home, error: &tonic::transport::Error) -> Failu
         home.path().display()
     );
     Failure { code: EX_UNAVAILABLE, error, shown: String::new() }
+}
+
+/// The id of the product of this name, or with this id.
+pub(super) async fn resolve_product(host: &mut Client, text: &str) -> Result<Bytes, tonic::Status> {
+    if let Ok(id) = text.parse::<ProductId>() {
+        return Ok(Bytes::copy_from_slice(id.as_bytes()));
+    }
+    let products = host.get_status(wire::GetStatusRequest {}).await?.into_inner().products;
+    let named: Vec<_> = products.iter().filter(|product| product.name.eq_ignore_ascii_case(text)).collect();
+    match named.as_slice() {
+        [only] => Ok(only.id.clone()),
+        [] => {
+            let known: Vec<_> = products.iter().map(|product| product.name.as_str()).collect();
+            let known = known.join(", ");
+            Err(tonic::Status::not_found(format!("no product is called {text:?}; this host has {known}")))
+        }
+        several => {
+            let ids: Vec<_> = several.iter().map(|product| hex(&product.id)).collect();
+            let ids = ids.join(" or ");
+            Err(tonic::Status::not_found(format!(
+                "{} products are called {text:?}: write {ids}",
+                several.len()
+            )))
+        }
+    }
+}
+
+/// What the host does not do, with its remedy where there is a reason.
+fn refused(status: tonic::Status) -> Failure {
+    let details = status.get_error_details();
+    let reason = details.error_info().and_then(|info| Reason::from_code(&info.reason));
+    let code = match status.code() {
+        Code::PermissionDenied => EX_NOPERM,
+        Code::FailedPrecondition if reason == Some(Reason::AuditUnwritable) => EX_IOERR,
+        Code::NotFound | Code::InvalidArgument | Code::FailedPrecondition => EX_DATAERR,
+        _ => EX_UNAVAILABLE,
+    };
+    let error = match (reason, status.code()) {
+        // Its remedy is for machines.
+        (Some(Reason::Malformed), _) => {
+            anyhow!(
+                "{}",
+                details.error_info().and_then(|info| info.metadata.get("cause")).map_or("", |cause| cause)
+            )
+        }
+        (Some(reason), _) => anyhow!("{}; {}", status.message(), reason.remedy()),
+        (None, Code::NotFound | Code::Aborted) => anyhow!("{}", status.message()),
+        (None, _) => anyhow!("the host did not answer: {}", status.message()),
+    };
+    Failure { code, error, shown: String::new() }
 }
 
 /// What lies at the bottom: the layers above it repeat it.
@@ -196,9 +203,12 @@ fn product_lines(product: &wire::Product, now: i64, lines: &mut Vec<String>) {
     lines.push(format!("\n{name}{}", if product.test { "  TEST" } else { "" }));
     lines.push(format!("  product      {}", hex(&product.id)));
     lines.push(format!("  count        {}", count(product, certified, left)));
-    let active = number(product.active, "active machine");
+    let wire::Inactive { released, replaced, blocked } = product.inactive.unwrap_or_default();
     let unkept = number(product.unkept_today, "ask");
-    lines.push(format!("  known        {active}; {unkept} today without state"));
+    lines.push(format!(
+        "  known        {} active, {released} released, {replaced} replaced, {blocked} blocked; {unkept} today without state",
+        product.active
+    ));
     lines.push(format!("  threshold    last met {}", time(product.threshold_met_at)));
     if !certified {
         return;
@@ -253,6 +263,9 @@ fn status_json(status: &wire::GetStatusResponse) -> serde_json::Value {
             "count": product.count,
             "threshold": product.threshold,
             "active": product.active,
+            "released": product.inactive.map(|inactive| inactive.released),
+            "replaced": product.inactive.map(|inactive| inactive.replaced),
+            "blocked": product.inactive.map(|inactive| inactive.blocked),
             "threshold_met_at_ms": instant(product.threshold_met_at),
             "count_window_ms": product.count_window_ms,
             "unkept_today": product.unkept_today,
@@ -264,7 +277,7 @@ fn status_json(status: &wire::GetStatusResponse) -> serde_json::Value {
     })
 }
 
-fn machine_json(machine: &wire::Machine) -> serde_json::Value {
+pub(super) fn machine_json(machine: &wire::Machine) -> serde_json::Value {
     json!({
         "machine": hex(&machine.id),
         "product": hex(&machine.product),
@@ -277,14 +290,9 @@ fn machine_json(machine: &wire::Machine) -> serde_json::Value {
     })
 }
 
-fn refusal_json(refusal: &wire::RecentRefusal) -> serde_json::Value {
-    json!({
-        "at_ms": refusal.at,
-        "machine": hex(&refusal.machine),
-        "product": hex(&refusal.product),
-        "code": refusal.code,
-        "text": refusal.text,
-    })
+/// Text from elsewhere, kept to one line: it ends up in a terminal.
+pub(super) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 pub(super) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -303,20 +311,20 @@ pub(super) fn number(number: impl TryInto<u64>, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-fn hex(id: &[u8]) -> String {
+pub(super) fn hex(id: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(id)
 }
 
-fn time(unix_ms: i64) -> String {
+pub(super) fn time(unix_ms: i64) -> String {
     if unix_ms == 0 { "never".to_owned() } else { Timestamp::from_unix_ms(unix_ms).to_string() }
 }
 
 /// On the wire an instant that never was is 0.
-fn instant(unix_ms: i64) -> Option<i64> {
+pub(super) fn instant(unix_ms: i64) -> Option<i64> {
     Some(unix_ms).filter(|unix_ms| *unix_ms != 0)
 }
 
-fn some_text(text: &str) -> Option<&str> {
+pub(super) fn some_text(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 

@@ -1,9 +1,11 @@
 //! SIGHUP: a host that serves reads its settings and certificates again, and takes up what needs no restart.
 //!
 //! 1. read the file, the environment and the certificates; if one does not hold, say so and go on as before
-//! 2. take up what changed, and log each change with both values; name what waits for a restart
+//! 2. write what changes into the audit log, one line for all of it; where that fails, say so and go on as before
+//! 3. take up what changed, and log each change with both values; name what waits for a restart
 //!
-//! What this order buys: a slip in a file changes nothing, not even the half of it that was right.
+//! What this order buys: a slip in a file changes nothing, not even the half of it that was right, and nothing is changed that
+//! is not written down.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,16 +13,20 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use shared::time::Timestamp;
 use tokio::signal::unix::Signal;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use super::daemon;
 use crate::activate::Host;
 use crate::admin;
+use crate::audit::{self, Audit, NotRecorded};
+use crate::caller::Caller;
 use crate::certificates::{Certificates, Installed};
 use crate::config::{Change, Config, Settings, Sources, TakenUpBy};
 use crate::fairness::Allowances;
 use crate::home::{self, Home};
+use crate::retention;
 
 /// What has to be known of a host that serves for it to take up something new.
 pub(super) struct Reload {
@@ -30,6 +36,8 @@ pub(super) struct Reload {
     pub(super) settings: Settings,
     pub(super) log: reload::Handle<EnvFilter, Registry>,
     pub(super) host: Arc<Host>,
+    pub(super) audit: Arc<Audit>,
+    pub(super) retention_days: watch::Sender<u32>,
     /// The addresses at which it serves.
     pub(super) bound: Vec<SocketAddr>,
 }
@@ -55,6 +63,11 @@ impl Reload {
             }
         };
         let changes = self.settings.changes(&settings);
+        if let Err(error) = self.write_down(&changes, &certificates) {
+            let error = format!("{:#}", anyhow::Error::from(error));
+            tracing::error!(error, "nothing of what was read again is taken up");
+            return;
+        }
         // Of the old and the new log, the one that shows more tells what has changed.
         let is_quiet = !tracing::enabled!(tracing::Level::INFO);
         if is_quiet {
@@ -83,10 +96,38 @@ impl Reload {
             );
         }
         home::check_hour_width(&certificates, self.host.ledger.meta().hour_width_ms)?;
+        retention::check(settings.config.retention_days, &certificates)?;
         Ok((settings, certificates))
     }
 
     // 2
+    fn write_down(&self, changes: &[Change], certificates: &Certificates) -> Result<(), NotRecorded> {
+        let old = self.host.certificates();
+        let settings = changes.iter().filter(|change| change.key.taken_up_by != TakenUpBy::Restart);
+        let settings =
+            settings.map(|change| (change.key.name.to_owned(), format!("{} -> {}", change.old, change.new)));
+        let certificate = |installed: &Installed, what| {
+            let certificate = installed.chain.host();
+            (format!("certificate {}", certificate.id), format!("{what}, for {}", certificate.product_name))
+        };
+        let new = only_in(certificates, &old).map(|installed| certificate(installed, "new"));
+        let gone = only_in(&old, certificates).map(|installed| certificate(installed, "gone"));
+        let written: Vec<_> = settings.chain(new).chain(gone).collect();
+        if written.is_empty() {
+            return Ok(());
+        }
+        let parameters: Vec<_> =
+            written.iter().map(|(name, value)| (name.as_str(), value as &dyn std::fmt::Display)).collect();
+        let change = audit::Change {
+            caller: Caller::host(),
+            action: "reload",
+            parameters: &parameters,
+            note: "SIGHUP",
+        };
+        self.audit.record(self.host.clock.now(), &change).map(drop)
+    }
+
+    // 3
     fn take_up(&mut self, change: &Change, new: &Settings) {
         let Change { key, old, new: value } = change;
         match key.taken_up_by {
@@ -108,6 +149,11 @@ impl Reload {
                 say(change);
                 self.settings.config.service_label.clone_from(&new.config.service_label);
                 daemon::say_what_to_publish(&new.config.service_label, &self.bound);
+            }
+            TakenUpBy::Retention => {
+                say(change);
+                self.settings.config.retention_days = new.config.retention_days;
+                self.retention_days.send_replace(new.config.retention_days);
             }
         }
     }

@@ -40,11 +40,13 @@ pub enum TakenUpBy {
     Publishing,
     /// What each source may bring to the running host.
     Fairness,
+    /// The retention, which then looks at once who is to go.
+    Retention,
 }
 
 /// Every setting, in the order of the sample. Kubernetes gives every container variables such as `KMS_HOST_PORT` and
 /// `KMS_HOST_SERVICE_HOST` where a service is called kms-host, so no key may be called that.
-pub const KEYS: [Key; 14] = [
+pub const KEYS: [Key; 15] = [
     Key {
         name: "listen",
         about: "Where machines are served. [::] takes IPv4 too. In the environment, a comma stands between two addresses; \
@@ -137,6 +139,14 @@ pub const KEYS: [Key; 14] = [
         from_text: number,
     },
     Key {
+        name: "retention_days",
+        about: "After how many days a machine that was not seen is forgotten. Nobody who is counted or blocked is, so it may not be \
+                shorter than any product's count_window. 0 keeps every machine for ever.",
+        example: "400",
+        taken_up_by: TakenUpBy::Retention,
+        from_text: number,
+    },
+    Key {
         name: "log_format",
         about: "How the log is written: text or json. --log-json on the command line goes before it.",
         example: "json",
@@ -182,9 +192,11 @@ pub fn sample() -> String {
     for key in &KEYS {
         let when = match key.taken_up_by {
             TakenUpBy::Restart => "A change needs a restart.",
-            TakenUpBy::Log | TakenUpBy::Space | TakenUpBy::Publishing | TakenUpBy::Fairness => {
-                "A change is taken up on SIGHUP."
-            }
+            TakenUpBy::Log
+            | TakenUpBy::Space
+            | TakenUpBy::Publishing
+            | TakenUpBy::Fairness
+            | TakenUpBy::Retention => "A change is taken up on SIGHUP.",
         };
         lines.push(String::new());
         lines.extend(wrap(&format!("{} {when}", key.about)).iter().map(|line| format!("# {line}")));

@@ -104,6 +104,9 @@ pub struct Product {
     /// How long a machine that is not seen stays in the count.
     #[prost(int64, tag = "13")]
     pub count_window_ms: i64,
+    /// Machines known in other states.
+    #[prost(message, optional, tag = "14")]
+    pub inactive: ::core::option::Option<Inactive>,
 }
 /// How often one thing happened.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -125,7 +128,7 @@ pub struct Restored {
     #[prost(uint64, tag = "2")]
     pub machines: u64,
 }
-/// Asks for a page of the inventory.
+/// Asks for a page of the inventory. Every field that is set narrows it; the host looks through its records for what is left.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListMachinesRequest {
     /// The product, 16 bytes; empty means all.
@@ -137,8 +140,24 @@ pub struct ListMachinesRequest {
     /// `next_page_token` of the page before; empty for the first.
     #[prost(bytes = "bytes", tag = "3")]
     pub page_token: ::prost::bytes::Bytes,
+    /// Only machines in one of these states, as in `Machine.state`; none means all.
+    #[prost(string, repeated, tag = "4")]
+    pub states: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Only machines that are counted now, or that are not.
+    #[prost(bool, optional, tag = "5")]
+    pub counted: ::core::option::Option<bool>,
+    /// Only machines that were seen last at this instant or later; 0 means all.
+    #[prost(int64, tag = "6")]
+    pub seen_since: i64,
+    /// Only machines that were seen last before this instant; 0 means all.
+    #[prost(int64, tag = "7")]
+    pub seen_before: i64,
+    /// Only machines whose id begins with these hexadecimal digits.
+    #[prost(string, tag = "8")]
+    pub id_prefix: ::prost::alloc::string::String,
 }
-/// A page of the inventory.
+/// A page of the inventory. It may be empty and yet have a next: the host does not look through more than so many records in
+/// one call.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListMachinesResponse {
     /// Machines in the order of product and id.
@@ -178,11 +197,14 @@ pub struct Machine {
     pub licensed_until: i64,
 }
 /// Asks for recent refusals.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListRefusalsRequest {
     /// The largest number wanted; 0 means all that are remembered.
     #[prost(uint32, tag = "1")]
     pub page_size: u32,
+    /// Only those with this reason's code; empty means all.
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
 }
 /// Recent refusals.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -190,6 +212,9 @@ pub struct ListRefusalsResponse {
     /// Newest first.
     #[prost(message, repeated, tag = "1")]
     pub refusals: ::prost::alloc::vec::Vec<RecentRefusal>,
+    /// Every reason for which anybody was refused since the start, the most frequent first.
+    #[prost(message, repeated, tag = "2")]
+    pub by_reason: ::prost::alloc::vec::Vec<RefusalsByReason>,
 }
 /// One refusal.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -265,8 +290,12 @@ pub struct Inactive {
     pub blocked: u64,
 }
 /// Says that the clock is right.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ConfirmClockRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmClockRequest {
+    /// Why, for the audit log; at most 500 bytes, or nothing.
+    #[prost(string, tag = "1")]
+    pub note: ::prost::alloc::string::String,
+}
 /// What became of the doubt.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConfirmClockResponse {
@@ -355,6 +384,302 @@ pub struct SourceLimits {
     #[prost(uint64, tag = "4")]
     pub bad_asks_per_site: u64,
 }
+/// How often one reason was met since the host was started.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefusalsByReason {
+    /// Its stable code.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// How often.
+    #[prost(uint64, tag = "2")]
+    pub times: u64,
+    /// Whose fault it is, in words.
+    #[prost(string, tag = "3")]
+    pub fault: ::prost::alloc::string::String,
+    /// What to do, in one line.
+    #[prost(string, tag = "4")]
+    pub remedy: ::prost::alloc::string::String,
+}
+/// Names a machine by as much of its id as tells it from every other.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MachineName {
+    /// The first hexadecimal digits of its id, or all 32.
+    #[prost(string, tag = "1")]
+    pub id_prefix: ::prost::alloc::string::String,
+    /// The product among whose machines it is looked for, 16 bytes; empty means all.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub product: ::prost::bytes::Bytes,
+}
+/// Asks for one machine.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetMachineRequest {
+    /// Which.
+    #[prost(message, optional, tag = "1")]
+    pub name: ::core::option::Option<MachineName>,
+}
+/// One machine.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetMachineResponse {
+    /// What is known of it.
+    #[prost(message, optional, tag = "1")]
+    pub machine: ::core::option::Option<Machine>,
+    /// What has happened to it, oldest first. Only the rare is kept, and of that the latest.
+    #[prost(message, repeated, tag = "2")]
+    pub events: ::prost::alloc::vec::Vec<Event>,
+    /// What was refused to it lately, newest first, from memory.
+    #[prost(message, repeated, tag = "3")]
+    pub refusals: ::prost::alloc::vec::Vec<RecentRefusal>,
+    /// What administrators have done to it, oldest first.
+    #[prost(message, repeated, tag = "4")]
+    pub changes: ::prost::alloc::vec::Vec<Change>,
+}
+/// Asks for a machine to be shut out.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BlockMachineRequest {
+    /// Which.
+    #[prost(message, optional, tag = "1")]
+    pub name: ::core::option::Option<MachineName>,
+    /// Why, for the audit log; at most 500 bytes, or nothing.
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
+}
+/// What became of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BlockMachineResponse {
+    /// The machine, as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub machine: ::core::option::Option<Machine>,
+    /// Whether it was changed; not where it was blocked already.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+}
+/// Asks for a machine to be let in again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnblockMachineRequest {
+    /// Which.
+    #[prost(message, optional, tag = "1")]
+    pub name: ::core::option::Option<MachineName>,
+    /// Why, for the audit log; at most 500 bytes, or nothing.
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
+}
+/// What became of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnblockMachineResponse {
+    /// The machine, as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub machine: ::core::option::Option<Machine>,
+    /// Whether it was changed; not where it was not blocked.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+}
+/// Asks for a machine to be forgotten.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForgetMachineRequest {
+    /// Which.
+    #[prost(message, optional, tag = "1")]
+    pub name: ::core::option::Option<MachineName>,
+    /// Why, for the audit log; at most 500 bytes, or nothing.
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
+}
+/// What became of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForgetMachineResponse {
+    /// The machine, as it was.
+    #[prost(message, optional, tag = "1")]
+    pub machine: ::core::option::Option<Machine>,
+}
+/// Asks for events.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListEventsRequest {
+    /// The product, 16 bytes; empty means all.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub product: ::prost::bytes::Bytes,
+    /// Only events of these kinds, as in `Event.kind`; none means all.
+    #[prost(string, repeated, tag = "2")]
+    pub kinds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// `next_page_token` of the page before; empty for the first.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub page_token: ::prost::bytes::Bytes,
+}
+/// A page of events. It may be empty and yet have a next.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEventsResponse {
+    /// By product and machine, and those of one machine in no order.
+    #[prost(message, repeated, tag = "1")]
+    pub events: ::prost::alloc::vec::Vec<Event>,
+    /// Where the next page begins; empty on the last.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub next_page_token: ::prost::bytes::Bytes,
+}
+/// Something rare that has happened to a machine.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Event {
+    /// When, by ledger time.
+    #[prost(int64, tag = "1")]
+    pub at: i64,
+    /// What, as one word: `copied`, `replaced`, `replaces`, `released`, `returned`, `blocked`, `unblocked`, `relearned`.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// The other machine of it, 16 bytes: who replaced this one, or whom this one replaces; otherwise empty.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub other: ::prost::bytes::Bytes,
+    /// The machine, 16 bytes.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub machine: ::prost::bytes::Bytes,
+    /// The product, 16 bytes.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub product: ::prost::bytes::Bytes,
+}
+/// Asks for the certificates.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCertificatesRequest {}
+/// The certificates.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCertificatesResponse {
+    /// By product, and of a product the one that ends last first.
+    #[prost(message, repeated, tag = "1")]
+    pub certificates: ::prost::alloc::vec::Vec<Certificate>,
+    /// The host's clock now.
+    #[prost(int64, tag = "2")]
+    pub now: i64,
+}
+/// One certificate of this host. The numbers are the vendor's, for the product.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Certificate {
+    /// Its id, 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub id: ::prost::bytes::Bytes,
+    /// The product, 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub product: ::prost::bytes::Bytes,
+    /// The product's name.
+    #[prost(string, tag = "3")]
+    pub product_name: ::prost::alloc::string::String,
+    /// The organisation, 16 bytes.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub organisation: ::prost::bytes::Bytes,
+    /// The organisation's name.
+    #[prost(string, tag = "5")]
+    pub organisation_name: ::prost::alloc::string::String,
+    /// Its first instant.
+    #[prost(int64, tag = "6")]
+    pub not_before: i64,
+    /// The first instant at which it, or what has issued it, has ended.
+    #[prost(int64, tag = "7")]
+    pub not_after: i64,
+    /// Whether it is marked as test.
+    #[prost(bool, tag = "8")]
+    pub test: bool,
+    /// Whether this is the one that answers for its product now.
+    #[prost(bool, tag = "9")]
+    pub current: bool,
+    /// Machines needed before leases are issued.
+    #[prost(uint32, tag = "10")]
+    pub threshold: u32,
+    /// How long a machine that is not seen stays in the count.
+    #[prost(int64, tag = "11")]
+    pub count_window_ms: i64,
+    /// Life of a lease.
+    #[prost(int64, tag = "12")]
+    pub validity_ms: i64,
+    /// When a licensed machine asks again.
+    #[prost(int64, tag = "13")]
+    pub renew_interval_ms: i64,
+    /// When a machine without a license asks again.
+    #[prost(int64, tag = "14")]
+    pub retry_interval_ms: i64,
+    /// The largest difference between the clocks of machine and host.
+    #[prost(int64, tag = "15")]
+    pub clock_tolerance_ms: i64,
+}
+/// Asks for the latest changes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListChangesRequest {
+    /// The largest number wanted; 0 means 100, and 1,000 is the most.
+    #[prost(uint32, tag = "1")]
+    pub page_size: u32,
+}
+/// The latest changes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListChangesResponse {
+    /// Oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub changes: ::prost::alloc::vec::Vec<Change>,
+}
+/// One line of the audit log.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Change {
+    /// Its number: 1, 2, 3.
+    #[prost(uint64, tag = "1")]
+    pub seq: u64,
+    /// When.
+    #[prost(int64, tag = "2")]
+    pub at: i64,
+    /// The user who asked.
+    #[prost(uint32, tag = "3")]
+    pub uid: u32,
+    /// His name; empty where it could not be told.
+    #[prost(string, tag = "4")]
+    pub user: ::prost::alloc::string::String,
+    /// The process that asked; 0 where it could not be told.
+    #[prost(int32, tag = "5")]
+    pub pid: i32,
+    /// What was changed, in the words of the command.
+    #[prost(string, tag = "6")]
+    pub action: ::prost::alloc::string::String,
+    /// With what.
+    #[prost(message, repeated, tag = "7")]
+    pub parameters: ::prost::alloc::vec::Vec<ChangeParameter>,
+    /// What the caller gave as his reason.
+    #[prost(string, tag = "8")]
+    pub note: ::prost::alloc::string::String,
+    /// The number of the line whose change did not take effect, where this line says that; otherwise 0.
+    #[prost(uint64, tag = "9")]
+    pub failed_seq: u64,
+    /// Why it did not.
+    #[prost(string, tag = "10")]
+    pub failed_cause: ::prost::alloc::string::String,
+}
+/// Something that a change was made with.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChangeParameter {
+    /// What it is.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Its value.
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+}
+/// Asks for the audit log to be verified.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VerifyChangesRequest {}
+/// What reading the audit log has shown.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VerifyChangesResponse {
+    /// Where the log is.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// How many lines it has.
+    #[prost(uint64, tag = "2")]
+    pub lines: u64,
+    /// How many of them a crash has cut.
+    #[prost(uint64, tag = "3")]
+    pub cut: u64,
+    /// The number of the last whole line.
+    #[prost(uint64, tag = "4")]
+    pub seq: u64,
+    /// SHA-256 of the last line, in hexadecimal: kept elsewhere, it shows that the end was taken away.
+    #[prost(string, tag = "5")]
+    pub digest: ::prost::alloc::string::String,
+    /// The line at which the log is broken first; 0 where it is whole.
+    #[prost(uint64, tag = "6")]
+    pub broken_line: u64,
+    /// What is wrong there.
+    #[prost(string, tag = "7")]
+    pub broken_cause: ::prost::alloc::string::String,
+}
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod admin_service_client {
@@ -367,7 +692,8 @@ pub mod admin_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Reads the host's state; the one change is the confirmation of its clock.
+    /// Reads the host's state, and changes it. Every change is in the audit log before it takes effect. Whoever may not ask, a user
+    /// other than root and the host's own, is refused PERMISSION_DENIED; each refusal has its reason in google.rpc.ErrorInfo.
     #[derive(Debug, Clone)]
     pub struct AdminServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -620,6 +946,208 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("kms.admin.v1.AdminService", "ListSources"));
             self.inner.unary(req, path, codec).await
         }
+        /// One machine: what is known of it, what has happened to it, what was refused to it, and what administrators have done.
+        pub async fn get_machine(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMachineResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/GetMachine",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "GetMachine"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Shuts a machine out: it leaves the count, and its asks are refused until it is unblocked.
+        pub async fn block_machine(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BlockMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BlockMachineResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/BlockMachine",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "BlockMachine"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets a blocked machine in again: its next good ask enters it into the count.
+        pub async fn unblock_machine(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UnblockMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnblockMachineResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/UnblockMachine",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "UnblockMachine"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes what is known of a machine. Should it ask again, it is entered as a new one.
+        pub async fn forget_machine(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ForgetMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ForgetMachineResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/ForgetMachine",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "ForgetMachine"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What has happened to machines, a page at a time. Only the rare is kept, and of one machine the latest.
+        pub async fn list_events(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEventsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/ListEvents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "ListEvents"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Every certificate that is installed, with its numbers.
+        pub async fn list_certificates(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCertificatesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCertificatesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/ListCertificates",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("kms.admin.v1.AdminService", "ListCertificates"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The latest changes by administrators, oldest first.
+        pub async fn list_changes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListChangesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/ListChanges",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "ListChanges"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads the audit log from its beginning, and looks whether each line continues the one before.
+        pub async fn verify_changes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::VerifyChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::VerifyChangesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/VerifyChanges",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "VerifyChanges"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -695,8 +1223,73 @@ pub mod admin_service_server {
             tonic::Response<super::ListSourcesResponse>,
             tonic::Status,
         >;
+        /// One machine: what is known of it, what has happened to it, what was refused to it, and what administrators have done.
+        async fn get_machine(
+            &self,
+            request: tonic::Request<super::GetMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMachineResponse>,
+            tonic::Status,
+        >;
+        /// Shuts a machine out: it leaves the count, and its asks are refused until it is unblocked.
+        async fn block_machine(
+            &self,
+            request: tonic::Request<super::BlockMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BlockMachineResponse>,
+            tonic::Status,
+        >;
+        /// Lets a blocked machine in again: its next good ask enters it into the count.
+        async fn unblock_machine(
+            &self,
+            request: tonic::Request<super::UnblockMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnblockMachineResponse>,
+            tonic::Status,
+        >;
+        /// Removes what is known of a machine. Should it ask again, it is entered as a new one.
+        async fn forget_machine(
+            &self,
+            request: tonic::Request<super::ForgetMachineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ForgetMachineResponse>,
+            tonic::Status,
+        >;
+        /// What has happened to machines, a page at a time. Only the rare is kept, and of one machine the latest.
+        async fn list_events(
+            &self,
+            request: tonic::Request<super::ListEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEventsResponse>,
+            tonic::Status,
+        >;
+        /// Every certificate that is installed, with its numbers.
+        async fn list_certificates(
+            &self,
+            request: tonic::Request<super::ListCertificatesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCertificatesResponse>,
+            tonic::Status,
+        >;
+        /// The latest changes by administrators, oldest first.
+        async fn list_changes(
+            &self,
+            request: tonic::Request<super::ListChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListChangesResponse>,
+            tonic::Status,
+        >;
+        /// Reads the audit log from its beginning, and looks whether each line continues the one before.
+        async fn verify_changes(
+            &self,
+            request: tonic::Request<super::VerifyChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::VerifyChangesResponse>,
+            tonic::Status,
+        >;
     }
-    /// Reads the host's state; the one change is the confirmation of its clock.
+    /// Reads the host's state, and changes it. Every change is in the audit log before it takes effect. Whoever may not ask, a user
+    /// other than root and the host's own, is refused PERMISSION_DENIED; each refusal has its reason in google.rpc.ErrorInfo.
     #[derive(Debug)]
     pub struct AdminServiceServer<T> {
         inner: Arc<T>,
@@ -1074,6 +1667,367 @@ pub mod admin_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListSourcesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/GetMachine" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetMachineSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::GetMachineRequest>
+                    for GetMachineSvc<T> {
+                        type Response = super::GetMachineResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetMachineRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::get_machine(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetMachineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/BlockMachine" => {
+                    #[allow(non_camel_case_types)]
+                    struct BlockMachineSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::BlockMachineRequest>
+                    for BlockMachineSvc<T> {
+                        type Response = super::BlockMachineResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BlockMachineRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::block_machine(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BlockMachineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/UnblockMachine" => {
+                    #[allow(non_camel_case_types)]
+                    struct UnblockMachineSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::UnblockMachineRequest>
+                    for UnblockMachineSvc<T> {
+                        type Response = super::UnblockMachineResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UnblockMachineRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::unblock_machine(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UnblockMachineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/ForgetMachine" => {
+                    #[allow(non_camel_case_types)]
+                    struct ForgetMachineSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ForgetMachineRequest>
+                    for ForgetMachineSvc<T> {
+                        type Response = super::ForgetMachineResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ForgetMachineRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::forget_machine(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ForgetMachineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/ListEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListEventsSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListEventsRequest>
+                    for ListEventsSvc<T> {
+                        type Response = super::ListEventsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListEventsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_events(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListEventsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/ListCertificates" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCertificatesSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListCertificatesRequest>
+                    for ListCertificatesSvc<T> {
+                        type Response = super::ListCertificatesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCertificatesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_certificates(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCertificatesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/ListChanges" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListChangesSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListChangesRequest>
+                    for ListChangesSvc<T> {
+                        type Response = super::ListChangesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListChangesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_changes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListChangesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/VerifyChanges" => {
+                    #[allow(non_camel_case_types)]
+                    struct VerifyChangesSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::VerifyChangesRequest>
+                    for VerifyChangesSvc<T> {
+                        type Response = super::VerifyChangesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::VerifyChangesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::verify_changes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = VerifyChangesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -1,0 +1,236 @@
+//! Changes by administrators.
+//!
+//! 1. read the note and the names that the caller gives; what does not hold is refused
+//! 2. write the change into the audit log, durably; where that fails, nothing is changed
+//! 3. make the change; where that fails, a second line says so
+//!
+//! What this order buys: nothing is changed that is not written down. All of it runs in a task of its own, so that a caller
+//! who goes away between 2 and 3 leaves no line that lies.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::sync::Arc;
+
+use proto::admin::v1 as wire;
+use shared::ids::MachineId;
+use shared::inventory::{self, Changed, Verb};
+use shared::reason::Reason;
+use shared::record::RecordState;
+use shared::time::Timestamp;
+use tonic::Status;
+
+use super::{Admin, malformed, unreadable};
+use crate::audit::{self, Audit, NOTE_BYTES};
+use crate::caller::Caller;
+use crate::export::Kind;
+use crate::ledger::Listed;
+use crate::queue::NotChanged;
+use crate::service::status;
+
+/// The name of the parameter that is a machine's id.
+pub(super) const MACHINE: &str = "machine";
+
+/// A change that is about to be written down.
+struct Change {
+    caller: Caller,
+    action: &'static str,
+    parameters: Vec<(&'static str, String)>,
+    note: String,
+}
+
+impl Admin {
+    /// The administrator says that the clock is right.
+    pub(super) async fn confirming_clock(
+        self,
+        caller: Caller,
+        note: String,
+    ) -> Result<wire::ConfirmClockResponse, Status> {
+        let host = Arc::clone(&self.host);
+        let Some(doubt) = host.doubt() else {
+            return Ok(wire::ConfirmClockResponse { ended: String::new(), now: host.clock.now().unix_ms() });
+        };
+        let parameters = vec![("doubt", doubt.to_string()), ("clock", host.clock.now().to_string())];
+        let change = Change { caller, action: "clock confirm", parameters, note };
+        let ended = self.change(change, async move { host.confirm_clock().await.map_err(status) }).await?;
+        Ok(wire::ConfirmClockResponse {
+            ended: ended.map(|doubt| doubt.to_string()).unwrap_or_default(),
+            now: self.host.clock.now().unix_ms(),
+        })
+    }
+
+    /// Blocks, unblocks or forgets a machine. Gives back how it is now, or how it was where it was forgotten, and whether
+    /// anything was changed: what is so already is not changed, and not written down.
+    pub(super) async fn turn(
+        &self,
+        verb: Verb,
+        caller: Caller,
+        name: Option<wire::MachineName>,
+        note: String,
+    ) -> Result<(wire::Machine, bool), Status> {
+        let counting = self.counting().await.map_err(unreadable)?;
+        let listed = self.named(name, &counting).await?;
+        let Listed { product, machine, .. } = listed;
+        let is_blocked = listed.record.is_some_and(|record| record.state == RecordState::Blocked);
+        let action = match (verb, is_blocked) {
+            (Verb::Block, true) | (Verb::Unblock, false) => return Ok((counting.shown(&listed), false)),
+            (Verb::Forget, true) => return Err(still_blocked(machine)),
+            (Verb::Block, false) => "machine block",
+            (Verb::Unblock, true) => "machine unblock",
+            (Verb::Forget, false) => "machine forget",
+        };
+        let parameters = vec![("product", product.to_string()), (MACHINE, machine.to_string())];
+        let change = Change { caller, action, parameters, note };
+        let host = Arc::clone(&self.host);
+        self.change(change, async move {
+            let change = inventory::Change { product, machine, verb, at: host.clock.now() };
+            match host.queue.change(change).await.map_err(not_changed)? {
+                Changed::Done(_) => Ok(()),
+                Changed::StillBlocked => Err(still_blocked(machine)),
+                Changed::Unknown | Changed::AlreadyBlocked | Changed::NotBlocked(_) => Err(Status::aborted(
+                    "somebody else has changed this machine at the same moment: look at it again",
+                )),
+            }
+        })
+        .await?;
+        if verb == Verb::Forget {
+            return Ok((counting.shown(&listed), true));
+        }
+        let record = self.host.ledger.record(product, machine).await.map_err(unreadable)?;
+        let counting = self.counting().await.map_err(unreadable)?;
+        Ok((counting.shown(&Listed { record, ..listed }), true))
+    }
+
+    /// The ledger is about to be carried out of here: whoever has it has every machine's record, and the pepper.
+    pub(super) async fn carrying_out(&self, purpose: Kind, caller: Caller) -> Result<(), Status> {
+        let change = Change { caller, action: purpose.name(), parameters: Vec::new(), note: String::new() };
+        self.change(change, async { Ok(()) }).await
+    }
+
+    /// Writes a change down and then makes it.
+    async fn change<T: Send + 'static>(
+        &self,
+        change: Change,
+        make: impl Future<Output = Result<T, Status>> + Send + 'static,
+    ) -> Result<T, Status> {
+        // 1
+        if NOTE_BYTES < change.note.len() {
+            return Err(malformed(&format!("a note has at most {NOTE_BYTES} bytes")));
+        }
+        let (admin, change) = (self.clone(), Arc::new(change));
+        let made = tokio::spawn(async move {
+            // 2
+            let seq = admin.write(&change, Audit::record).await?;
+            let seq = seq.map_err(|not_recorded| status(not_recorded.cause().into()))?;
+            // 3
+            let made = make.await;
+            if let Err(error) = &made {
+                let cause = error.message().to_owned();
+                admin
+                    .write(&change, move |audit, now, change| audit.record_failure(now, change, seq, &cause))
+                    .await?;
+            }
+            made
+        });
+        made.await.unwrap_or_else(|stopped| Err(Status::internal(stopped.to_string())))
+    }
+
+    /// Where the disk may take its time.
+    async fn write<T: Send + 'static>(
+        &self,
+        change: &Arc<Change>,
+        write: impl FnOnce(&Audit, Timestamp, &audit::Change<'_>) -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        let (audit, now, change) = (Arc::clone(&self.audit), self.host.clock.now(), Arc::clone(change));
+        let written = tokio::task::spawn_blocking(move || {
+            let Change { caller, action, parameters, note } = &*change;
+            let parameters: Vec<_> =
+                parameters.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
+            write(&audit, now, &audit::Change { caller: *caller, action, parameters: &parameters, note })
+        });
+        written.await.map_err(|stopped| Status::internal(stopped.to_string()))
+    }
+}
+
+fn still_blocked(machine: MachineId) -> Status {
+    status(Reason::MachineBlocked.with(&[("machine", &machine)]).into())
+}
+
+fn not_changed(error: NotChanged) -> Status {
+    match error {
+        NotChanged::Ledger(error) => unreadable(error),
+        NotChanged::Stopping => status(Reason::Stopping.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::ask::AskKind;
+    use shared::count::{Entry, Shown, Sighting, Terms};
+    use shared::envelope::SecretKey;
+    use shared::ids::{Fingerprint, LedgerId, Nonce, ProductId};
+    use shared::policy::Policy;
+    use shared::record::Meta;
+    use shared::serial::Mark;
+    use tokio::runtime::Handle;
+
+    use super::*;
+    use crate::activate::{Host, Parts};
+    use crate::certificates::Certificates;
+    use crate::clock::SystemClock;
+    use crate::ledger::{Ledger, MemoryLedger};
+    use crate::queue::Queue;
+    use crate::signer::KeyInMemory;
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_763_777_150_999);
+    const MACHINE_ID: MachineId = MachineId::from_bytes([5; 16]);
+
+    fn sighting() -> Sighting {
+        let Policy { threshold, count_window, validity, clock_tolerance, .. } = Policy::CLIENT;
+        Sighting {
+            product: ProductId::from_bytes([1; 16]),
+            machine: MACHINE_ID,
+            presented: Mark { serial: 0, nonce: Nonce::from_bytes([1; 16]), asked_at: NOW },
+            fingerprint: Fingerprint::NONE,
+            kind: AskKind::Activate,
+            kept: true,
+            replaces: None,
+            shown: Shown::Nothing,
+            entry: Entry::Anybody,
+            at: NOW,
+            terms: Terms { threshold, count_window, validity, clock_tolerance },
+        }
+    }
+
+    /// An administrator's side of a host that knows one machine and is about to stop.
+    async fn stopping(folder: &tempfile::TempDir) -> Admin {
+        let meta = Meta { ledger: LedgerId::from_bytes([7; 16]), hour_width_ms: 3_600_000, pepper: [9; 32] };
+        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(meta));
+        ledger.apply(vec![sighting()]).await.unwrap();
+        let (queue, _writer) = Queue::start(ledger.clone(), 8, Handle::current()).unwrap();
+        queue.close();
+        let signer = Arc::new(KeyInMemory::new(SecretKey::from_seed(&[3; 32])));
+        let (certificates, clock) = (Certificates::default(), Arc::new(SystemClock::new()));
+        let fairness = Arc::default();
+        let parts = Parts { certificates, signer, ledger, queue, fairness, clock };
+        let host = Host::new(parts).await.unwrap();
+        let audit = Arc::new(Audit::open(folder.path().join("audit.jsonl")));
+        Admin::new(Arc::new(host), Vec::new(), audit)
+    }
+
+    #[tokio::test]
+    async fn a_change_that_fails_after_it_was_written_down_has_a_second_line_that_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let admin = stopping(&folder).await;
+        let name = wire::MachineName { id_prefix: MACHINE_ID.to_string(), ..wire::MachineName::default() };
+
+        let refused =
+            admin.turn(Verb::Block, Caller::host(), Some(name), "ticket 7".to_owned()).await.unwrap_err();
+
+        assert!(refused.message().starts_with("STOPPING"), "{}", refused.message());
+        let lines = admin.audit.latest(9, |_| true).unwrap();
+        let [written, failed] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!((written.action.as_str(), &written.failed), ("machine block", &None));
+        let failed = failed.failed.as_ref().unwrap();
+        assert!(failed.seq == written.seq && failed.cause.starts_with("STOPPING"), "{failed:?}");
+    }
+}

@@ -1,0 +1,400 @@
+//! `audit.jsonl`: what administrators have changed, a line each, on the disk before the change takes effect.
+//!
+//! A change whose line cannot be written is refused. One that then fails gets a second line that says so. The lines and the
+//! chain that binds them are in `audit/chain.rs`, who asks is [`Caller`]'s, and the changes are made by their owners:
+//! `admin`, `retention`, `cli/reload.rs`. No key, lease or fingerprint belongs in a line.
+//!
+//! The file is opened for every line, so an administrator may mend its permissions while the host runs. It is his to archive:
+//! stop the host, move it away, and the next line begins a new one.
+
+mod chain;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use shared::reason::{Cause, Reason};
+use shared::time::Timestamp;
+
+use self::chain::{Chain, Digest, digest, hex, rfc3339};
+use crate::caller::Caller;
+
+pub use self::chain::{Break, Checked, Failed, Line};
+
+/// The longest note of a caller, in bytes: a ticket and a sentence.
+pub const NOTE_BYTES: usize = 500;
+
+/// More than any line has: notes are short, and so are parameters.
+const TAIL_BYTES: u64 = 256 * 1024;
+
+/// The audit log of one host.
+#[derive(Debug)]
+pub struct Audit {
+    path: PathBuf,
+    /// Held while a line is written: lines have an order.
+    end: Mutex<End>,
+}
+
+/// What is known of the log's end.
+#[derive(Debug, Default)]
+struct End {
+    /// The last line; nothing while the log has not been read.
+    last: Option<Last>,
+    /// Where it was found broken.
+    broken: Option<Break>,
+    /// Why the last line was not written, or the log not read.
+    unwritable: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    seq: u64,
+    /// None in a log without lines.
+    digest: Option<Digest>,
+}
+
+/// A change, as it is written down.
+#[derive(Clone, Copy)]
+pub struct Change<'a> {
+    /// Who has asked for it.
+    pub caller: Caller,
+    /// What is changed, in the words of the command: `machine block`.
+    pub action: &'a str,
+    /// With what. Ids and settings; never a key, a lease or a fingerprint.
+    pub parameters: &'a [(&'a str, &'a dyn fmt::Display)],
+    /// What the caller gave as his reason, or nothing.
+    pub note: &'a str,
+}
+
+/// A line could not be written, so the change is not made.
+#[derive(Debug, thiserror::Error)]
+#[error("the audit log {} cannot be written: nothing is changed", path.display())]
+pub struct NotRecorded {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Audit {
+    /// The log at this path, which need not exist yet. It is read once, to go on from its end and to see whether it is whole.
+    ///
+    /// A log that cannot be read keeps no host from starting: it refuses changes, and machines are served.
+    pub fn open(path: impl Into<PathBuf>) -> Audit {
+        let audit = Audit { path: path.into(), end: Mutex::default() };
+        match audit.verify() {
+            Ok(Checked { broken: Some(Break { line, cause }), .. }) => {
+                tracing::error!(path = %audit.path.display(), line, cause, "the audit log was tampered with");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let path = audit.path.display();
+                tracing::error!(%path, %error, "the audit log cannot be read: no change is taken until it can");
+                audit.end().unwritable = Some(error.to_string());
+            }
+        }
+        audit
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a change down, durably, and gives its number back. Only then may the change be made.
+    ///
+    /// It blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    /// The line is not on the disk; the change is not to be made.
+    pub fn record(&self, at: Timestamp, change: &Change<'_>) -> Result<u64, NotRecorded> {
+        self.append(at, change, None)
+    }
+
+    /// Writes down that a change, which has the line `seq`, did not take effect. Where not even that can be written, the log of
+    /// the host has it.
+    pub fn record_failure(&self, at: Timestamp, change: &Change<'_>, seq: u64, cause: &dyn fmt::Display) {
+        let cause = cause.to_string();
+        if let Err(error) = self.append(at, change, Some(Failed { seq, cause: cause.clone() })) {
+            let action = change.action;
+            tracing::error!(seq, action, cause, %error, "a change that is in the audit log has failed");
+        }
+    }
+
+    /// The latest lines that are wanted, oldest first. It reads the whole file: call it where that may block.
+    ///
+    /// # Errors
+    /// The file cannot be read. One that is not there has no lines.
+    pub fn latest(&self, most: usize, is_wanted: impl Fn(&Line) -> bool) -> io::Result<Vec<Line>> {
+        let mut latest = VecDeque::new();
+        self.each_line(|bytes| {
+            let line = serde_json::from_slice::<Line>(bytes).ok().filter(&is_wanted);
+            if let Some(line) = line.filter(|_| 0 < most) {
+                latest.truncate(most - 1);
+                latest.push_front(line);
+            }
+        })?;
+        Ok(latest.into_iter().rev().collect())
+    }
+
+    /// Reads the log from its beginning and looks whether each line continues the one before, up to the one that was written
+    /// last. It may block like [`latest`](Audit::latest).
+    ///
+    /// # Errors
+    /// The file cannot be read. One that is not there is empty.
+    pub fn verify(&self) -> io::Result<Checked> {
+        // Held throughout, so that no line comes in between.
+        let mut end = self.end();
+        let mut chain = Chain::default();
+        self.each_line(|bytes| _ = chain.follow(bytes))?;
+        match end.last {
+            Some(Last { digest: Some(digest), .. }) => chain.expect_end(&digest),
+            Some(Last { digest: None, .. }) => {}
+            None => end.last = Some(Last { seq: chain.seq, digest: chain.last }),
+        }
+        let checked = chain.checked();
+        end.broken.clone_from(&checked.broken);
+        Ok(checked)
+    }
+
+    /// Where it was found broken when it was last looked at.
+    pub fn broken(&self) -> Option<Break> {
+        self.end().broken.clone()
+    }
+
+    /// Why it takes no line, if the last try was in vain.
+    pub fn unwritable(&self) -> Option<String> {
+        self.end().unwritable.clone()
+    }
+
+    fn append(&self, at: Timestamp, change: &Change<'_>, failed: Option<Failed>) -> Result<u64, NotRecorded> {
+        if self.end().last.is_none() {
+            self.verify().map_err(|source| self.not_recorded(source))?;
+        }
+        let mut end = self.end();
+        let before = end.last.expect("it was read, and is not forgotten");
+        let line = Line {
+            seq: before.seq + 1,
+            at: rfc3339(at),
+            at_ms: at.unix_ms(),
+            uid: change.caller.uid,
+            user: change.caller.user(),
+            pid: change.caller.pid,
+            action: change.action.to_owned(),
+            parameters: parameters(change),
+            note: change.note.to_owned(),
+            failed,
+            previous: before.digest.as_ref().map(hex),
+        };
+        let text = serde_json::to_string(&line).expect("texts and numbers are JSON");
+        let found = append_durably(&self.path, &text).map_err(|source| {
+            end.unwritable = Some(source.to_string());
+            self.not_recorded(source)
+        })?;
+        if found != before.digest && end.broken.is_none() {
+            let cause = "the line before it was changed or taken away while the host ran";
+            tracing::error!(path = %self.path.display(), seq = line.seq, cause, "the audit log was tampered with");
+            end.broken = Some(Break { line: line.seq, cause: cause.to_owned() });
+        }
+        end.last = Some(Last { seq: line.seq, digest: Some(digest(text.as_bytes())) });
+        end.unwritable = None;
+        Ok(line.seq)
+    }
+
+    fn not_recorded(&self, source: io::Error) -> NotRecorded {
+        NotRecorded { path: self.path.clone(), source }
+    }
+
+    fn each_line(&self, mut see: impl FnMut(&[u8])) -> io::Result<()> {
+        let file = match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            file => file?,
+        };
+        let mut file = BufReader::new(file);
+        let mut line = Vec::new();
+        while 0 < file.read_until(b'\n', &mut line)? {
+            see(line.strip_suffix(b"\n").unwrap_or(&line));
+            line.clear();
+        }
+        Ok(())
+    }
+
+    /// A panic elsewhere leaves a line unwritten, and the end as it was.
+    fn end(&self) -> MutexGuard<'_, End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl NotRecorded {
+    /// As an administrator is told.
+    pub fn cause(&self) -> Cause {
+        Reason::AuditUnwritable.with(&[("path", &self.path.display()), ("cause", &self.source)])
+    }
+}
+
+fn parameters(change: &Change<'_>) -> BTreeMap<String, String> {
+    change.parameters.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect()
+}
+
+/// Appends a line. When this returns, it is on the disk. Gives back the digest of the line that it found at the end.
+///
+/// What cannot be written whole is taken back where that is possible, so that a full disk does not fill the log with pieces.
+fn append_durably(path: &Path, line: &str) -> io::Result<Option<Digest>> {
+    let is_new = !path.exists();
+    let mut file = private().open(path)?;
+    let length = file.seek(SeekFrom::End(0))?;
+    let (found, gap) = last_line(&mut file, length)?;
+    let written = file.write_all(format!("{gap}{line}\n").as_bytes()).and_then(|()| file.sync_data());
+    if let Err(error) = written {
+        let _ = file.set_len(length);
+        return Err(error);
+    }
+    if is_new {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        store::file::sync_dir(parent.unwrap_or(Path::new("."))).map_err(io::Error::other)?;
+    }
+    Ok(found)
+}
+
+/// The digest of the last line, and what has to come before another: a crash may have cut it, and then it stays for people to
+/// read, and the next begins anew.
+fn last_line(file: &mut File, length: u64) -> io::Result<(Option<Digest>, &'static str)> {
+    if length == 0 {
+        return Ok((None, ""));
+    }
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+    let mut tail = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut tail)?;
+    let gap = if tail.ends_with(b"\n") { "" } else { "\n" };
+    let tail = tail.strip_suffix(b"\n").unwrap_or(&tail);
+    let begin = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    Ok((Some(digest(&tail[begin..])), gap))
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).read(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_763_777_150_999);
+
+    fn change(action: &'static str) -> Change<'static> {
+        let caller = Caller { uid: 0, gid: 0, pid: Some(7) };
+        Change { caller, action, parameters: &[("product", &"Atlas")], note: "ticket 7" }
+    }
+
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn new() -> Place {
+            Place(tempfile::tempdir().unwrap())
+        }
+
+        fn path(&self) -> PathBuf {
+            self.0.path().join("audit.jsonl")
+        }
+
+        fn audit(&self) -> Audit {
+            Audit::open(self.path())
+        }
+
+        fn text(&self) -> String {
+            fs::read_to_string(self.path()).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_line_says_who_changed_what_and_when() {
+        let place = Place::new();
+        assert_eq!(place.audit().record(NOW, &change("machine block")).unwrap(), 1);
+        let text = place.text();
+        let line: Line = serde_json::from_str(text.trim_end()).unwrap();
+        assert_eq!((line.at.as_str(), line.at_ms), ("2025-11-22T02:05:50Z", NOW.unix_ms()));
+        assert_eq!((line.uid, line.pid, line.action.as_str()), (0, Some(7), "machine block"));
+        assert_eq!((line.parameters["product"].as_str(), line.note.as_str()), ("Atlas", "ticket 7"));
+        assert_eq!((line.previous, line.failed), (None, None));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(place.path()).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_restarted_host_goes_on_where_the_log_ended() {
+        let place = Place::new();
+        place.audit().record(NOW, &change("machine block")).unwrap();
+        let audit = place.audit();
+        let seq = audit.record(NOW, &change("machine forget")).unwrap();
+        audit.record_failure(NOW, &change("machine forget"), seq, &"the disk is full");
+        let checked = audit.verify().unwrap();
+        assert_eq!((checked.lines, checked.seq, checked.broken), (3, 3, None));
+        let latest = audit.latest(1, |_| true).unwrap();
+        assert_eq!(latest[0].failed, Some(Failed { seq: 2, cause: "the disk is full".to_owned() }));
+        let blocks = audit.latest(9, |line| line.action == "machine block").unwrap();
+        assert_eq!(blocks.iter().map(|line| line.seq).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn a_line_that_a_crash_has_cut_does_not_swallow_the_next() {
+        let place = Place::new();
+        place.audit().record(NOW, &change("machine block")).unwrap();
+        let whole = place.text();
+        fs::write(place.path(), format!("{whole}{{\"seq\":2,")).unwrap();
+        let audit = place.audit();
+        assert_eq!(audit.record(NOW, &change("machine forget")).unwrap(), 2);
+        assert!(place.text().starts_with(&format!("{whole}{{\"seq\":2,\n{{")), "{}", place.text());
+        let checked = audit.verify().unwrap();
+        assert_eq!((checked.lines, checked.cut, checked.broken), (3, 1, None));
+    }
+
+    #[test]
+    fn what_is_done_to_the_log_while_the_host_runs_shows_for_good() {
+        let place = Place::new();
+        let audit = place.audit();
+        audit.record(NOW, &change("machine block")).unwrap();
+        audit.record(NOW, &change("machine unblock")).unwrap();
+        let first = place.text().lines().next().unwrap().to_owned() + "\n";
+        fs::write(place.path(), first).unwrap();
+        assert!(audit.verify().unwrap().broken.is_some(), "the end is gone");
+        audit.record(NOW, &change("machine forget")).unwrap();
+        assert!(audit.broken().is_some());
+        let again = place.audit().verify().unwrap();
+        assert_eq!(again.broken.unwrap().line, 2, "and a later process sees it, too");
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_refuses_and_takes_changes_again_when_it_can() {
+        let place = Place::new();
+        fs::create_dir(place.path()).unwrap();
+        let audit = place.audit();
+        let cause = audit.record(NOW, &change("machine block")).unwrap_err().cause();
+        assert!(cause.to_string().contains(&place.path().display().to_string()), "{cause}");
+        assert!(audit.unwritable().is_some());
+        fs::remove_dir(place.path()).unwrap();
+        assert_eq!(audit.record(NOW, &change("machine block")).unwrap(), 1);
+        assert_eq!(audit.unwritable(), None);
+    }
+
+    /// The device takes no byte, as a full disk does.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_refuses_the_change() {
+        let place = Place::new();
+        std::os::unix::fs::symlink("/dev/full", place.path()).unwrap();
+        let last = Some(Last { seq: 0, digest: None });
+        let audit = Audit { path: place.path(), end: Mutex::new(End { last, ..End::default() }) };
+        let cause = audit.record(NOW, &change("machine block")).unwrap_err().cause();
+        assert!(cause.to_string().contains("No space left"), "{cause}");
+    }
+}

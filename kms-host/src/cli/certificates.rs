@@ -1,0 +1,115 @@
+//! `certificates`: what the vendor has signed for this host, with its numbers and its end.
+
+use std::time::Duration;
+
+use proto::admin::v1 as wire;
+use serde_json::json;
+use shared::time::{Length, Timestamp};
+
+use super::online::{ask, hex, number, time};
+use super::{Failure, json_text};
+use crate::home::Home;
+
+pub(super) fn certificates(home: &Home, as_json: bool) -> Result<String, Failure> {
+    let request = wire::ListCertificatesRequest {};
+    let answer = ask(home, async |mut host| Ok(host.list_certificates(request).await?.into_inner()))?;
+    let now = Timestamp::from_unix_ms(answer.now);
+    if as_json {
+        let certificates: Vec<_> = answer.certificates.iter().map(|one| certificate_json(one, now)).collect();
+        return Ok(json_text(&json!({ "certificates": certificates })));
+    }
+    let text: String = answer.certificates.iter().map(|one| certificate_text(one, now)).collect();
+    Ok(format!("{text}{}\n", number(answer.certificates.len(), "certificate")))
+}
+
+fn certificate_text(certificate: &wire::Certificate, now: Timestamp) -> String {
+    let length = |ms| Length(Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
+    let test = if certificate.test { "  TEST" } else { "" };
+    let lines = [
+        format!("{}{test}", certificate.product_name),
+        format!("  certificate  {}", hex(&certificate.id)),
+        format!("  product      {}", hex(&certificate.product)),
+        format!("  organisation {}", certificate.organisation_name),
+        format!("  valid        {} to {}", time(certificate.not_before), time(certificate.not_after)),
+        format!("  is           {}", standing(certificate, now)),
+        format!(
+            "  threshold    {} machines in {}",
+            certificate.threshold,
+            length(certificate.count_window_ms)
+        ),
+        format!(
+            "  lease        {}, renewed every {}; without one, asked for every {}",
+            length(certificate.validity_ms),
+            length(certificate.renew_interval_ms),
+            length(certificate.retry_interval_ms)
+        ),
+        format!("  clocks       may differ by {}\n\n", length(certificate.clock_tolerance_ms)),
+    ];
+    lines.join("\n")
+}
+
+/// Whether it answers for its product, and for how long it may.
+fn standing(certificate: &wire::Certificate, now: Timestamp) -> String {
+    let not_before = Timestamp::from_unix_ms(certificate.not_before);
+    let not_after = Timestamp::from_unix_ms(certificate.not_after);
+    if now < not_before {
+        return format!("not valid yet: it begins in {}", Length(not_before.since(now)));
+    }
+    if not_after <= now {
+        return format!(
+            "ENDED {} ago: send host-request.pem to the vendor again",
+            Length(now.since(not_after))
+        );
+    }
+    let left = Length(not_after.since(now));
+    if certificate.current {
+        format!("in use, for {left} more")
+    } else {
+        format!("not in use, because another one for the product is; it has {left} left")
+    }
+}
+
+fn certificate_json(certificate: &wire::Certificate, now: Timestamp) -> serde_json::Value {
+    let not_after = Timestamp::from_unix_ms(certificate.not_after);
+    json!({
+        "certificate": hex(&certificate.id),
+        "product": hex(&certificate.product),
+        "product_name": certificate.product_name,
+        "organisation": hex(&certificate.organisation),
+        "organisation_name": certificate.organisation_name,
+        "not_before_ms": certificate.not_before,
+        "not_after_ms": certificate.not_after,
+        "left_ms": shared::time::to_ms(not_after.since(now)),
+        "test": certificate.test,
+        "current": certificate.current,
+        "threshold": certificate.threshold,
+        "count_window_ms": certificate.count_window_ms,
+        "validity_ms": certificate.validity_ms,
+        "renew_interval_ms": certificate.renew_interval_ms,
+        "retry_interval_ms": certificate.retry_interval_ms,
+        "clock_tolerance_ms": certificate.clock_tolerance_ms,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_says_whether_it_is_used_and_until_when() {
+        let day = 86_400_000;
+        let certificate = wire::Certificate {
+            not_before: 10 * day,
+            not_after: 20 * day,
+            current: true,
+            ..wire::Certificate::default()
+        };
+        let at = |ms| standing(&certificate, Timestamp::from_unix_ms(ms));
+        assert_eq!(at(10 * day - 1), "not valid yet: it begins in 1 ms");
+        assert_eq!(at(10 * day), "in use, for 10 d more");
+        assert_eq!(at(20 * day - 1000), "in use, for 1 s more");
+        assert!(at(20 * day).starts_with("ENDED 0 s ago"), "{}", at(20 * day));
+        let other = wire::Certificate { current: false, ..certificate.clone() };
+        assert!(standing(&other, Timestamp::from_unix_ms(11 * day)).contains("another one"));
+    }
+}

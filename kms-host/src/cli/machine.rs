@@ -1,0 +1,152 @@
+//! `machine`: one of them, named by as much of its id as tells it from every other.
+
+use clap::{Args, Subcommand};
+use proto::admin::v1 as wire;
+use serde_json::json;
+
+use super::audit::{change_json, changes_table};
+use super::copies::{event_json, event_text};
+use super::online::{ask, hex, machine_json, resolve_product, table, time};
+use super::refusals::refusal_json;
+use super::{Failure, json_text};
+use crate::admin::Client;
+use crate::home::Home;
+
+/// What to do with a machine.
+#[derive(Debug, Subcommand)]
+pub(super) enum MachineCommand {
+    /// Show all that is known of it: its record, what has happened to it, what was refused to it, what administrators have done.
+    Show(Named),
+    /// Shut it out: it leaves the count, and its asks are refused BLOCKED until it is unblocked. The lease that it has runs on.
+    Block(Changed),
+    /// Let a blocked machine in again: its next ask enters it into the count.
+    Unblock(Changed),
+    /// Remove what is known of it. Should it ask again, it is entered as a new one.
+    Forget(Changed),
+}
+
+/// Which machine, why, and how to print what became of it.
+#[derive(Debug, Args)]
+pub(super) struct Changed {
+    #[command(flatten)]
+    named: Named,
+    /// Why, for the audit log: a ticket, a sentence.
+    #[arg(long, default_value = "")]
+    note: String,
+}
+
+/// Which machine, and how to print it.
+#[derive(Debug, Args)]
+pub(super) struct Named {
+    /// Its id, or as much of its beginning as no other has.
+    id: String,
+    /// The product among whose machines it is looked for: its name or its id.
+    #[arg(long, value_name = "NAME|ID")]
+    product: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(home: &Home, command: &MachineCommand) -> Result<String, Failure> {
+    match command {
+        MachineCommand::Show(named) => show(home, named),
+        MachineCommand::Block(changed) => block(home, changed),
+        MachineCommand::Unblock(changed) => unblock(home, changed),
+        MachineCommand::Forget(changed) => forget(home, changed),
+    }
+}
+
+fn block(home: &Home, Changed { named, note }: &Changed) -> Result<String, Failure> {
+    let done = ask(home, async |mut host| {
+        let request = wire::BlockMachineRequest { name: named.name(&mut host).await?, note: note.clone() };
+        Ok(host.block_machine(request).await?.into_inner())
+    })?;
+    let text = if done.changed {
+        "is blocked: it is not counted, and its asks are refused. Its lease, if it has one, runs on"
+    } else {
+        "was blocked already: nothing was changed"
+    };
+    Ok(outcome(named, &done.machine.unwrap_or_default(), done.changed, text))
+}
+
+fn unblock(home: &Home, Changed { named, note }: &Changed) -> Result<String, Failure> {
+    let done = ask(home, async |mut host| {
+        let request = wire::UnblockMachineRequest { name: named.name(&mut host).await?, note: note.clone() };
+        Ok(host.unblock_machine(request).await?.into_inner())
+    })?;
+    let text = if done.changed {
+        "is not blocked any more: it is counted again when it has asked"
+    } else {
+        "was not blocked: nothing was changed"
+    };
+    Ok(outcome(named, &done.machine.unwrap_or_default(), done.changed, text))
+}
+
+fn forget(home: &Home, Changed { named, note }: &Changed) -> Result<String, Failure> {
+    let done = ask(home, async |mut host| {
+        let request = wire::ForgetMachineRequest { name: named.name(&mut host).await?, note: note.clone() };
+        Ok(host.forget_machine(request).await?.into_inner())
+    })?;
+    let text = "is forgotten: it is entered as a new one, should it ask again";
+    Ok(outcome(named, &done.machine.unwrap_or_default(), true, text))
+}
+
+fn outcome(named: &Named, machine: &wire::Machine, changed: bool, text: &str) -> String {
+    if named.json {
+        return json_text(&json!({ "changed": changed, "machine": machine_json(machine) }));
+    }
+    format!("Machine {} {text}.\n", hex(&machine.id))
+}
+
+impl Named {
+    async fn name(&self, host: &mut Client) -> Result<Option<wire::MachineName>, tonic::Status> {
+        let product = match &self.product {
+            Some(product) => resolve_product(host, product).await?,
+            None => bytes::Bytes::new(),
+        };
+        Ok(Some(wire::MachineName { id_prefix: self.id.clone(), product }))
+    }
+}
+
+fn show(home: &Home, named: &Named) -> Result<String, Failure> {
+    let shown = ask(home, async |mut host| {
+        let name = named.name(&mut host).await?;
+        Ok(host.get_machine(wire::GetMachineRequest { name }).await?.into_inner())
+    })?;
+    let machine = shown.machine.unwrap_or_default();
+    if named.json {
+        return Ok(json_text(&json!({
+            "machine": machine_json(&machine),
+            "events": shown.events.iter().map(event_json).collect::<Vec<_>>(),
+            "refusals": shown.refusals.iter().map(refusal_json).collect::<Vec<_>>(),
+            "changes": shown.changes.iter().map(change_json).collect::<Vec<_>>(),
+        })));
+    }
+    let happened = shown.events.iter().map(|event| vec![time(event.at), event_text(event)]);
+    let refused = shown.refusals.iter().map(|refusal| vec![time(refusal.at), refusal.text.clone()]);
+    let parts = [
+        (shown.events.len(), "what has happened", table(&["at", "what"], happened)),
+        (shown.refusals.len(), "refused since the host was started", table(&["at", "reason"], refused)),
+        (shown.changes.len(), "changed by administrators", changes_table(&shown.changes)),
+    ];
+    let mut text = machine_text(&machine);
+    for (_, title, table) in parts.iter().filter(|(rows, ..)| 0 < *rows) {
+        text.extend(["\n", title, "\n", table, "\n"]);
+    }
+    Ok(text)
+}
+
+fn machine_text(machine: &wire::Machine) -> String {
+    let counted = if machine.counted { "counted" } else { "not counted" };
+    let lines = [
+        format!("machine        {}", hex(&machine.id)),
+        format!("product        {}", hex(&machine.product)),
+        format!("state          {}, {counted}", machine.state),
+        format!("first seen     {}", time(machine.first_seen)),
+        format!("last seen      {}", time(machine.seen_at)),
+        format!("licensed until {}", time(machine.licensed_until)),
+        format!("serial         {}\n", machine.serial),
+    ];
+    lines.join("\n")
+}

@@ -1,0 +1,234 @@
+//! Retention: machines that were not seen for long are forgotten, so that an inventory does not keep for ever who once was.
+//!
+//! Once a day, and at the start:
+//!
+//! 1. count who is to go, reading only; where nobody is, that is all
+//! 2. write the number into the audit log; where that fails, nobody goes
+//! 3. forget them, page by page through the one writer, so that asks come in between
+//!
+//! What is forgotten is decided in `shared::inventory`: nobody who is counted or blocked. A host that doubts its clock ages
+//! nobody, and forgets nobody either. It costs one reading of the inventory a day, on the threads for blocking work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::count::Terms;
+use shared::ids::{MachineId, ProductId};
+use shared::inventory::{Prune, is_over};
+use shared::record::Inactive;
+use shared::time::{Length, Timestamp};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::activate::Host;
+use crate::audit::{Audit, Change, NotRecorded};
+use crate::caller::Caller;
+use crate::certificates::Certificates;
+use crate::ledger::LedgerError;
+use crate::queue::NotChanged;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// How often the host looks whether a day has passed, or tries again what was not done.
+const LOOK: Duration = Duration::from_hours(1);
+
+/// How many records are read at a time.
+const READ_AT_ONCE: usize = 1_000;
+
+/// How long the reading rests in between, so that it takes a small part of one processor, however large the inventory.
+const BREATH: Duration = Duration::from_millis(10);
+
+/// How many records the writer looks through before asks have their turn again.
+const FORGOTTEN_AT_ONCE: usize = 200;
+
+/// A retention that would forget machines before they leave the count.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`retention_days` is {days}, and machines are counted for {} after they were seen: set it to {least} or more, or to 0 to \
+     keep every machine",
+    Length(*window)
+)]
+pub struct TooShort {
+    days: u32,
+    least: u64,
+    window: Duration,
+}
+
+/// Whether a retention is long enough for these certificates.
+///
+/// # Errors
+/// It is shorter than the longest `count_window`.
+pub fn check(days: u32, certificates: &Certificates) -> Result<(), TooShort> {
+    let window = certificates.longest_window();
+    if days == 0 || window <= DAY * days {
+        return Ok(());
+    }
+    Err(TooShort { days, least: window.as_secs().div_ceil(DAY.as_secs()), window })
+}
+
+/// Why nobody, or not everybody who was to go, was forgotten.
+#[derive(Debug, thiserror::Error)]
+pub enum NotForgotten {
+    /// It could not be written down.
+    #[error(transparent)]
+    Recorded(#[from] NotRecorded),
+    /// The ledger could not be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The ledger could not be changed.
+    #[error(transparent)]
+    Changed(#[from] NotChanged),
+    /// The host has begun to doubt its clock.
+    #[error("the host doubts its clock")]
+    Doubt,
+}
+
+/// Forgets by the setting `retention_days`, whenever it changes and once a day, until the host stops.
+pub async fn run(
+    host: Arc<Host>,
+    audit: Arc<Audit>,
+    mut days: watch::Receiver<u32>,
+    stop: CancellationToken,
+) {
+    let mut done_at: Option<Timestamp> = None;
+    loop {
+        let now = host.clock.now();
+        if done_at.is_none_or(|done_at| DAY <= done_at.apart(now)) {
+            let days = *days.borrow_and_update();
+            let forgotten = host.forget_old(&audit, days).await;
+            done_at = forgotten.is_ok().then_some(now);
+            if let Err(error) = forgotten {
+                let error = format!("{:#}", anyhow::Error::from(error));
+                tracing::warn!(
+                    error,
+                    days,
+                    "machines whose retention is over are not forgotten; tried again in an hour"
+                );
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            Ok(()) = days.changed() => done_at = None,
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+impl Host {
+    /// Forgets who was not seen for so many days, 0 being for ever, and says how many they were.
+    ///
+    /// # Errors
+    /// [`NotForgotten`]: some may have gone, and the audit log says so.
+    pub async fn forget_old(&self, audit: &Arc<Audit>, days: u32) -> Result<u64, NotForgotten> {
+        let now = self.clock.now();
+        if days == 0 {
+            return Ok(0);
+        }
+        self.check_sure()?;
+        let before = now - DAY * days;
+        // 1
+        let products = self.products(now).await?;
+        let mut due = 0;
+        for (product, terms) in &products {
+            due += self.due(*product, terms, before, now).await?;
+        }
+        if due == 0 {
+            return Ok(0);
+        }
+        // 2
+        let seq = with_line(audit, days, before, due, move |audit, change| audit.record(now, change)).await?;
+        // 3
+        let forgotten = self.forget_before(&products, before).await;
+        match &forgotten {
+            Ok(forgotten) => {
+                tracing::info!(forgotten, days, %before, "machines whose retention is over are forgotten");
+            }
+            Err(error) => {
+                let cause = error.to_string();
+                with_line(audit, days, before, due, move |audit, change| {
+                    audit.record_failure(now, change, seq, &cause);
+                    Ok(seq)
+                })
+                .await?;
+            }
+        }
+        forgotten
+    }
+
+    /// How many machines of a product are to go. Where every active machine is counted and no other is known, nobody is, and
+    /// nothing is read.
+    async fn due(
+        &self,
+        product: ProductId,
+        terms: &Terms,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<u64, LedgerError> {
+        let reading = self.ledger.reading(product, terms, now).await?;
+        let (counted, Inactive { released, replaced, .. }) = (reading.tally, reading.inactive);
+        if counted.active <= counted.total && released + replaced == 0 {
+            return Ok(0);
+        }
+        let hour_width_ms = self.ledger.meta().hour_width_ms;
+        let (mut due, mut after) = (0, None);
+        loop {
+            let page = self.ledger.machines(Some(product), after, READ_AT_ONCE).await?;
+            let records = page.machines.iter().filter_map(|listed| listed.record);
+            due += records.filter(|record| is_over(record, before, &counted, hour_width_ms)).count() as u64;
+            after = page.next;
+            if after.is_none() {
+                return Ok(due);
+            }
+            tokio::time::sleep(BREATH).await;
+        }
+    }
+
+    async fn forget_before(
+        &self,
+        products: &[(ProductId, Terms)],
+        before: Timestamp,
+    ) -> Result<u64, NotForgotten> {
+        let mut forgotten = 0;
+        for (product, terms) in products {
+            let mut after: Option<MachineId> = None;
+            loop {
+                // A clock may jump in between.
+                self.check_sure()?;
+                let at = self.clock.now();
+                let prune =
+                    Prune { product: *product, terms: *terms, before, after, limit: FORGOTTEN_AT_ONCE, at };
+                let pruned = self.queue.prune(prune).await?;
+                forgotten += pruned.removed;
+                after = pruned.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(forgotten)
+    }
+
+    fn check_sure(&self) -> Result<(), NotForgotten> {
+        if self.doubt().is_some() { Err(NotForgotten::Doubt) } else { Ok(()) }
+    }
+}
+
+/// Writes the line of one run, where the disk may take its time.
+async fn with_line(
+    audit: &Arc<Audit>,
+    days: u32,
+    before: Timestamp,
+    due: u64,
+    write: impl FnOnce(&Audit, &Change<'_>) -> Result<u64, NotRecorded> + Send + 'static,
+) -> Result<u64, NotForgotten> {
+    let audit = Arc::clone(audit);
+    let written = tokio::task::spawn_blocking(move || {
+        let parameters: [(&str, &dyn std::fmt::Display); 3] =
+            [("retention_days", &days), ("seen_before", &before), ("machines", &due)];
+        write(
+            &audit,
+            &Change { caller: Caller::host(), action: "retention", parameters: &parameters, note: "" },
+        )
+    });
+    Ok(written.await.map_err(LedgerError::fatal)??)
+}
