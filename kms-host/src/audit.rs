@@ -34,16 +34,16 @@ const TAIL_BYTES: u64 = 256 * 1024;
 #[derive(Debug)]
 pub struct Audit {
     path: PathBuf,
-    /// Held while a line is written: lines have an order.
-    end: Mutex<End>,
+    /// The last line; nothing while it is not known. Held while one is written or the log is read, since lines have an order.
+    end: Mutex<Option<Last>>,
+    /// Never held while the disk is waited for: `status` looks at it.
+    standing: Mutex<Standing>,
 }
 
-/// What is known of the log's end.
+/// What somebody should look at.
 #[derive(Debug, Default)]
-struct End {
-    /// The last line; nothing while the log has not been read.
-    last: Option<Last>,
-    /// Where it was found broken.
+struct Standing {
+    /// Where the log was found broken.
     broken: Option<Break>,
     /// Why the last line was not written, or the log not read.
     unwritable: Option<String>,
@@ -82,7 +82,7 @@ impl Audit {
     ///
     /// A log that cannot be read keeps no host from starting: it refuses changes, and machines are served.
     pub fn open(path: impl Into<PathBuf>) -> Audit {
-        let audit = Audit { path: path.into(), end: Mutex::default() };
+        let audit = Audit { path: path.into(), end: Mutex::default(), standing: Mutex::default() };
         match audit.verify() {
             Ok(Checked { broken: Some(Break { line, cause }), .. }) => {
                 tracing::error!(path = %audit.path.display(), line, cause, "the audit log was tampered with");
@@ -91,7 +91,7 @@ impl Audit {
             Err(error) => {
                 let path = audit.path.display();
                 tracing::error!(%path, %error, "the audit log cannot be read: no change is taken until it can");
-                audit.end().unwritable = Some(error.to_string());
+                audit.standing().unwritable = Some(error.to_string());
             }
         }
         audit
@@ -148,32 +148,33 @@ impl Audit {
         let mut end = self.end();
         let mut chain = Chain::default();
         self.each_line(|bytes| _ = chain.follow(bytes))?;
-        match end.last {
+        match *end {
             Some(Last { digest: Some(digest), .. }) => chain.expect_end(&digest),
             Some(Last { digest: None, .. }) => {}
-            None => end.last = Some(Last { seq: chain.seq, digest: chain.last }),
+            None => *end = Some(Last { seq: chain.seq, digest: chain.last }),
         }
         let checked = chain.checked();
-        end.broken.clone_from(&checked.broken);
+        self.standing().broken.clone_from(&checked.broken);
         Ok(checked)
     }
 
     /// Where it was found broken when it was last looked at.
     pub fn broken(&self) -> Option<Break> {
-        self.end().broken.clone()
+        self.standing().broken.clone()
     }
 
     /// Why it takes no line, if the last try was in vain.
     pub fn unwritable(&self) -> Option<String> {
-        self.end().unwritable.clone()
+        self.standing().unwritable.clone()
     }
 
     fn append(&self, at: Timestamp, change: &Change<'_>, failed: Option<Failed>) -> Result<u64, NotRecorded> {
-        if self.end().last.is_none() {
+        if self.end().is_none() {
             self.verify().map_err(|source| self.not_recorded(source))?;
         }
         let mut end = self.end();
-        let before = end.last.expect("it was read, and is not forgotten");
+        let before =
+            end.ok_or_else(|| self.not_recorded(io::Error::other("its end is not known; try again")))?;
         let line = Line {
             seq: before.seq + 1,
             at: rfc3339(at),
@@ -188,21 +189,25 @@ impl Audit {
             previous: before.digest.as_ref().map(hex),
         };
         let text = serde_json::to_string(&line).expect("texts and numbers are JSON");
-        let found = append_durably(&self.path, &text).map_err(|source| {
-            end.unwritable = Some(source.to_string());
+        let found = append_durably(&self.path, &text).map_err(|NotAppended { source, leaves_a_piece }| {
+            if leaves_a_piece {
+                *end = None;
+            }
             self.not_recorded(source)
         })?;
-        if found != before.digest && end.broken.is_none() {
+        *end = Some(Last { seq: line.seq, digest: Some(digest(text.as_bytes())) });
+        let mut standing = self.standing();
+        standing.unwritable = None;
+        if found != before.digest && standing.broken.is_none() {
             let cause = "the line before it was changed or taken away while the host ran";
             tracing::error!(path = %self.path.display(), seq = line.seq, cause, "the audit log was tampered with");
-            end.broken = Some(Break { line: line.seq, cause: cause.to_owned() });
+            standing.broken = Some(Break { line: line.seq, cause: cause.to_owned() });
         }
-        end.last = Some(Last { seq: line.seq, digest: Some(digest(text.as_bytes())) });
-        end.unwritable = None;
         Ok(line.seq)
     }
 
     fn not_recorded(&self, source: io::Error) -> NotRecorded {
+        self.standing().unwritable = Some(source.to_string());
         NotRecorded { path: self.path.clone(), source }
     }
 
@@ -221,8 +226,12 @@ impl Audit {
     }
 
     /// A panic elsewhere leaves a line unwritten, and the end as it was.
-    fn end(&self) -> MutexGuard<'_, End> {
+    fn end(&self) -> MutexGuard<'_, Option<Last>> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -237,24 +246,36 @@ fn parameters(change: &Change<'_>) -> BTreeMap<String, String> {
     change.parameters.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect()
 }
 
+/// A line that is not on the disk.
+struct NotAppended {
+    source: io::Error,
+    /// Whether some of it may be there all the same, as in a file that nothing can be taken from.
+    leaves_a_piece: bool,
+}
+
+impl From<io::Error> for NotAppended {
+    fn from(source: io::Error) -> NotAppended {
+        NotAppended { source, leaves_a_piece: false }
+    }
+}
+
 /// Appends a line. When this returns, it is on the disk. Gives back the digest of the line that it found at the end.
 ///
 /// What cannot be written whole is taken back where that is possible, so that a full disk does not fill the log with pieces.
-fn append_durably(path: &Path, line: &str) -> io::Result<Option<Digest>> {
-    let is_new = !path.exists();
+fn append_durably(path: &Path, line: &str) -> Result<Option<Digest>, NotAppended> {
     let mut file = private().open(path)?;
     let length = file.seek(SeekFrom::End(0))?;
     let (found, gap) = last_line(&mut file, length)?;
-    let written = file.write_all(format!("{gap}{line}\n").as_bytes()).and_then(|()| file.sync_data());
-    if let Err(error) = written {
-        let _ = file.set_len(length);
-        return Err(error);
-    }
-    if is_new {
+    // The name of a new file first: there is nothing to take back yet.
+    if length == 0 {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         store::file::sync_dir(parent.unwrap_or(Path::new("."))).map_err(io::Error::other)?;
     }
-    Ok(found)
+    let written = file.write_all(format!("{gap}{line}\n").as_bytes()).and_then(|()| file.sync_data());
+    match written {
+        Ok(()) => Ok(found),
+        Err(source) => Err(NotAppended { source, leaves_a_piece: file.set_len(length).is_err() }),
+    }
 }
 
 /// The digest of the last line, and what has to come before another: a crash may have cut it, and then it stays for people to
@@ -392,8 +413,8 @@ mod tests {
     fn a_full_disk_refuses_the_change() {
         let place = Place::new();
         std::os::unix::fs::symlink("/dev/full", place.path()).unwrap();
-        let last = Some(Last { seq: 0, digest: None });
-        let audit = Audit { path: place.path(), end: Mutex::new(End { last, ..End::default() }) };
+        let end = Mutex::new(Some(Last { seq: 0, digest: None }));
+        let audit = Audit { path: place.path(), end, standing: Mutex::default() };
         let cause = audit.record(NOW, &change("machine block")).unwrap_err().cause();
         assert!(cause.to_string().contains("No space left"), "{cause}");
     }
