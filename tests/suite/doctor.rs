@@ -329,6 +329,19 @@ async fn an_alarm_of_the_host_is_among_what_it_finds() {
 }
 
 #[tokio::test]
+async fn a_host_that_stands_still_is_told_from_one_that_does_not_run() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let pid = host.id().unwrap().to_string();
+    let stopped = Command::new("kill").args(["-STOP", &pid]).status().await.unwrap();
+    assert!(stopped.success());
+    let told = examine(host.home(), &[]).await;
+    let remedy = told.find("host", "fail", &format!("process {pid} serves"));
+    assert!(remedy.contains("restart it"), "{remedy}");
+    assert_eq!((told.health("ledger"), told.health("port")), (vec!["skipped"], vec!["skipped"]));
+}
+
+#[tokio::test]
 async fn settings_and_a_ledger_that_do_not_hold_are_named_with_what_mends_them() {
     let stage = Stage::with_threshold(1);
     let home = stage.shop.make_host("host", an_hour_ago()).unwrap();

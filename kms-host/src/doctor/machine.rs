@@ -100,7 +100,8 @@ pub(super) fn descriptors(known: &Known) -> Finding {
     let text = format!("{text}: {} connections", limits.in_all);
     if limits.in_all < wanted {
         let remedy = format!(
-            "raise the hard limit for {wanted} connections and 384 more: LimitNOFILE= in a systemd unit"
+            "raise the hard limit to {}: LimitNOFILE= in a systemd unit, `ulimit -Hn` in a shell",
+            Limits::descriptors_for(wanted)
         );
         return Finding::warn("descriptors", text, remedy);
     }
