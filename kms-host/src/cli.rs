@@ -1,12 +1,16 @@
 //! The command line: what an administrator types. `serve` is the daemon; the commands beside it speak to a running one
 //! over its socket, or prepare one that does not run.
 
+mod backup;
 mod config;
 mod daemon;
 mod doctor;
 mod explain;
+mod export;
+mod lines;
 mod offline;
 mod online;
+mod owner;
 mod pages;
 mod reload;
 mod supervised;
@@ -19,14 +23,14 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::home::Home;
+use crate::home::{Home, USUAL_PATH};
 
 /// The activation host: counts an organisation's machines and signs their leases.
 #[derive(Debug, Parser)]
 #[command(name = "kms-host", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     /// The host's data directory: signing key, certificates, ledger, admin socket.
-    #[arg(long, global = true, env = "KMS_HOST_DATA", default_value = "/var/lib/kms-host")]
+    #[arg(long, global = true, env = "KMS_HOST_DATA", default_value = USUAL_PATH)]
     data: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -38,6 +42,8 @@ First steps:
   kms-host install-certificate ANSWER.pem --data ./host    puts in what the vendor has sent back
   kms-host serve --data ./host                             serves until it is told to stop
   kms-host status --data ./host                            what it counts, in another terminal
+
+Root works as the owner of the data directory, so that the service can read what root makes.
 
 Settings:
   kms-host config sample > ./host/kms-host.toml            a file with every setting, for you to change
@@ -54,6 +60,8 @@ the directory, or it cannot listen, 73 cannot be made, 74 disk or standard outpu
 enum Command {
     /// Make a host, or what is missing of one: its ledger, its signing key, and the request to send to the vendor.
     Init(Init),
+    /// Print the request to send to the vendor.
+    Request,
     /// Put in a certificate that the vendor has issued for this host's request.
     InstallCertificate {
         /// The vendor's file.
@@ -92,6 +100,33 @@ enum Command {
         #[command(subcommand)]
         command: ClockCommand,
     },
+    /// Take a backup: one file with all that this host is, its key too. The host may serve meanwhile.
+    Backup(Backup),
+    /// Make the host of a backup again, in a directory that is empty or not there. The old one must never run again.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        #[command(flatten)]
+        made: MadeOn,
+    },
+    /// Write the ledger into a file, for `import`. The host may serve meanwhile.
+    Export {
+        /// The file; - is standard output.
+        file: PathBuf,
+        /// Overwrite a file that is there.
+        #[arg(long)]
+        force: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the ledger of an export, or of a backup, in a directory that has none.
+    Import {
+        /// The export or the backup.
+        file: PathBuf,
+        #[command(flatten)]
+        made: MadeOn,
+    },
     /// Print completions for a shell.
     Completions {
         /// Whose.
@@ -125,7 +160,8 @@ enum ConfigCommand {
 
 #[derive(Debug, Args)]
 struct ConfigFile {
-    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    /// The configuration; otherwise kms-host.toml in the data directory, if there is one. For the host of the package,
+    /// /etc/kms-host/kms-host.toml.
     #[arg(long)]
     config: Option<PathBuf>,
 }
@@ -138,13 +174,44 @@ enum ClockCommand {
 
 #[derive(Debug, Args)]
 struct Init {
-    /// The configuration, whose `ledger` says what to make the ledger on; otherwise kms-host.toml in the data directory, if
-    /// there is one.
+    /// The configuration, whose `ledger` says what to make the ledger on; otherwise the one that `serve` would read.
     #[arg(long)]
     config: Option<PathBuf>,
     /// How long an hour of the ledger is. Any but 1h is for tests, and serves only under test certificates.
     #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
     hour: Duration,
+    /// Succeed, and change nothing, where nothing is missing.
+    #[arg(long)]
+    if_needed: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Backup {
+    /// The file; - is standard output.
+    file: PathBuf,
+    /// Take none: read the one that is there through, and say whether it is whole.
+    #[arg(long, conflicts_with_all = ["force", "config"])]
+    check: bool,
+    /// Overwrite a file that is there.
+    #[arg(long)]
+    force: bool,
+    /// The configuration to take along, where it is not kms-host.toml in the data directory.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct MadeOn {
+    /// The configuration, whose `ledger` says what to make the ledger on; otherwise kms-host.toml in the data directory, if
+    /// there is one.
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -152,7 +219,8 @@ struct Init {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    /// The configuration; otherwise kms-host.toml in the data directory, if there is one. For the host of the package,
+    /// /etc/kms-host/kms-host.toml.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Where to serve machines, instead of the configuration's `listen`; may be given more than once.
@@ -209,7 +277,8 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
     };
     let home = Home::at(cli.data);
     let done = match cli.command {
-        Command::Init(init) => offline::init(&home, init.config.as_deref(), init.hour, init.json),
+        Command::Init(init) => offline::init(&home, &init),
+        Command::Request => offline::request(&home),
         Command::InstallCertificate { file, json } => offline::install_certificate(&home, &file, json),
         Command::Serve(serve) => daemon::run(&home, serve.config.as_deref(), &serve.listen, serve.log_json),
         Command::Config { command } => match command {
@@ -230,6 +299,13 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Clock { command: ClockCommand::Confirm(output) } => {
             online::confirm_clock(&home, output.json)
         }
+        Command::Backup(Backup { file, check: true, json, .. }) => backup::check(&file, json),
+        Command::Backup(Backup { file, check: false, force, config, json }) => {
+            backup::backup(&home, &file, force, config.as_deref(), json)
+        }
+        Command::Restore { file, made } => backup::restore(&home, &file, made.config.as_deref(), made.json),
+        Command::Export { file, force, json } => export::export(&home, &file, force, json),
+        Command::Import { file, made } => export::import(&home, &file, made.config.as_deref(), made.json),
         Command::Completions { shell } => pages::completions(shell),
         Command::Manual { directory } => pages::manual(&directory),
     };

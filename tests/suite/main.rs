@@ -21,13 +21,16 @@ mod siblings;
 mod trust;
 
 mod admin;
+mod backups;
 mod commands;
 mod connections;
 mod doctor;
 mod life;
+mod owner;
 mod reasons;
 mod settings;
 mod sizes;
+mod space;
 mod supervised;
 mod unsigned;
 

@@ -14,6 +14,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use super::owner::become_owner;
 use super::reload::Reload;
 use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
@@ -26,6 +27,7 @@ use crate::home::{self, Home, HomeError};
 use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
 use crate::signer::KeyInMemory;
+use crate::space;
 
 /// How often the host looks whether a certificate's end has come near.
 const CERTIFICATE_CHECK: Duration = Duration::from_hours(1);
@@ -41,13 +43,14 @@ pub(super) fn run(
     let settings = sources.read().or_exit(EX_CONFIG)?;
     let config = settings.config.clone();
     let log = start_log(&config).or_exit(EX_CONFIG)?;
-    if let Some(warning) = settings.warning() {
+    for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
     // Before anything is opened, so that the ledger has the descriptors, too.
     let limits = Limits::of_this_process(config.connections, config.connections_per_address);
 
     // What stands on disk.
+    become_owner(home)?;
     let certificates = certificates(home).or_exit(EX_CONFIG)?;
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
@@ -71,6 +74,10 @@ pub(super) fn run(
         say_what_to_publish(&config.service_label, &bound);
 
         let stop = CancellationToken::new();
+        host.space().set_limit_mib(config.free_space_mib);
+        // Before the first ask. What cannot be read is told by the watch.
+        let _ = space::look(&host, home.path());
+        tokio::spawn(space::watch(host.clone(), home.path().to_owned(), stop.clone()));
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
         let reload = Reload { home: home.clone(), sources, settings, log, host: host.clone(), bound };
         tokio::spawn(reload.at_each(hangups, stop.clone()));
