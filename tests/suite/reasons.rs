@@ -71,10 +71,6 @@ fn told(reason: Reason) -> Told {
         Reason::Replayed => ByAHost("suite/reasons.rs", "a_recorded_ask_is_refused_and_changes_nothing"),
         Reason::Copied => ByAHost("suite/reasons.rs", "a_copy_that_asks_after_its_original_is_named"),
         Reason::Blocked => ByAHost("suite/reasons.rs", "a_machine_that_was_blocked_is_refused"),
-        Reason::DiskFull => ByAHost(
-            "suite/space.rs",
-            "with_too_little_space_at_its_start_a_host_serves_refuses_and_takes_up_another_limit_on_sighup",
-        ),
         Reason::CountBelowThreshold => {
             ByAHost("suite/threshold.rs", "the_24th_machine_waits_and_the_25th_is_leased")
         }
