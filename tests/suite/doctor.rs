@@ -229,6 +229,37 @@ async fn a_key_that_others_may_read_and_files_that_root_has_left_are_named() {
 }
 
 #[tokio::test]
+async fn root_looks_as_the_owner_of_the_directory_and_finds_what_root_has_left_in_it() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    for path in [home.path().to_owned(), home.path().join("signing.key"), home.path().join("certificates")] {
+        if chown(path, Some(65_534), Some(65_534)).is_err() {
+            eprintln!("NOT RUN: root at work in the directory of another user: this is not root");
+            return;
+        }
+    }
+    fs::set_permissions(stage.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let told = examine(&home, &[]).await;
+    told.find("user", "ok", "nobody, as the host");
+    let remedy = told.find("files", "fail", "does not belong to nobody");
+    assert_eq!(remedy, format!("chown -R nobody: {}", home.path().display()));
+    told.find("key", "ok", "that of host");
+    let remedy = told.find("ledger", "fail", "could not be read");
+    assert!(remedy.contains("belongs to this user"), "{remedy}");
+}
+
+#[tokio::test]
+async fn too_little_space_is_a_failure_and_told_once() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    fs::write(home.path().join("kms-host.toml"), "free_space_mib = 1048576\n").unwrap();
+    let _host = serve(&home).await;
+    let told = examine(&home, &[]).await;
+    assert_eq!(told.find("disk", "fail", "MiB free"), Reason::DiskFull.remedy());
+    assert!(told.health("alarm").is_empty(), "{:#?}", told.findings);
+}
+
+#[tokio::test]
 async fn another_user_is_told_so_first_and_sees_nothing_else() {
     let stage = Stage::with_threshold(1);
     let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
@@ -326,6 +357,19 @@ async fn an_alarm_of_the_host_is_among_what_it_finds() {
     let remedy = told.find("alarm", "warn", "LEDGER_RESTORED");
     assert!(remedy.contains("nothing where it was restored"), "{remedy}");
     assert_eq!(told.code, 0, "machines are served: {:#?}", told.findings);
+}
+
+#[tokio::test]
+async fn a_host_that_stands_still_is_told_from_one_that_does_not_run() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let pid = host.id().unwrap().to_string();
+    let stopped = Command::new("kill").args(["-STOP", &pid]).status().await.unwrap();
+    assert!(stopped.success());
+    let told = examine(host.home(), &[]).await;
+    let remedy = told.find("host", "fail", &format!("process {pid} serves"));
+    assert!(remedy.contains("restart it"), "{remedy}");
+    assert_eq!((told.health("ledger"), told.health("port")), (vec!["skipped"], vec!["skipped"]));
 }
 
 #[tokio::test]

@@ -51,6 +51,11 @@ impl Limits {
         limits
     }
 
+    /// How many descriptors the process needs for so many of them in all.
+    pub(crate) fn descriptors_for(in_all: usize) -> usize {
+        in_all.saturating_add(RESERVED)
+    }
+
     /// The rule. One address gets three quarters, so that a site behind a single address is served as fast as it can be, and
     /// others still find a place.
     pub(crate) fn within(descriptors: usize, in_all: usize, per_address: usize) -> Limits {

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use serde_json::json;
 
-use super::{EX_FOUND, EX_IOERR, Failure, OrExit, json_text};
+use super::{EX_FOUND, EX_IOERR, Failure, OrExit, json_text, owner};
 use crate::clock::SystemClock;
 use crate::config::Sources;
 use crate::doctor::{self, Finding, Health, Wanted};
@@ -19,6 +19,8 @@ pub(super) fn examine(
     name_server: Option<SocketAddr>,
     as_json: bool,
 ) -> Result<String, Failure> {
+    // What root alone may do would hide what the host may not, and what root leaves behind the host could not use.
+    owner::become_owner(home)?;
     let sources = Sources::new(config, home.path());
     let wanted = Wanted { home: home.clone(), sources, domains, name_server };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;

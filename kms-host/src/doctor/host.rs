@@ -100,9 +100,10 @@ pub(super) fn running(known: &Known) -> Finding {
     }
 }
 
-/// What the host itself would have somebody look at, beside its clock and its certificates, which have checks of their own.
+/// What the host itself would have somebody look at, beside what has checks of its own.
 pub(super) fn alarms(known: &Known) -> Vec<Finding> {
-    let checked = [Reason::HostClock.code(), Reason::CertificateEnded.code(), CERTIFICATE_ENDS_SOON_CODE];
+    let reasons = [Reason::HostClock, Reason::CertificateEnded, Reason::DiskFull].map(Reason::code);
+    let checked = [&reasons[..], &[CERTIFICATE_ENDS_SOON_CODE]].concat();
     let alarms = known.running.status().map(|status| &status.alarms[..]).unwrap_or_default();
     let others = alarms.iter().filter(|alarm| !checked.contains(&alarm.code.as_str()));
     let finding =

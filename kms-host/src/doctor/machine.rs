@@ -5,11 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
+use shared::reason::Reason;
 use shared::time::Length;
 use store::file;
 
 use super::{Finding, Known};
 use crate::accept::Limits;
+use crate::space;
 
 /// Less than this, and a busy day or somebody's log fills the disk.
 const FREE_ENOUGH: u64 = 1 << 30;
@@ -27,25 +29,16 @@ const CONNECTIONS_ENOUGH: usize = 4096;
 pub(super) fn disk(known: &Known) -> Finding {
     let data = known.wanted.home.path();
     let at = data.display();
-    let space = match rustix::fs::statvfs(data) {
-        Ok(space) => space,
+    let free = match space::free_bytes(data) {
+        Ok(free) => free,
         Err(error) => {
-            return Finding::fail(
-                "disk",
-                format!("the disk of {at} cannot be asked: {error}"),
-                "see that it is mounted",
-            );
+            let text = format!("the disk of {at} cannot be asked: {error}");
+            return Finding::fail("disk", text, "see that it is mounted");
         }
     };
-    let free = space.f_bavail.saturating_mul(space.f_frsize);
-    let has_no_inodes = 0 < space.f_files && space.f_favail == 0;
-    if free < FREE_LEAST || has_no_inodes {
-        let what = if has_no_inodes { "no file can be made any more".to_owned() } else { mib(free) };
-        return Finding::fail(
-            "disk",
-            format!("{at}: {what}"),
-            "free some space, or move the directory to a larger disk",
-        );
+    if free < least(known) {
+        let text = format!("{at}: {}; {}", mib(free), Reason::DiskFull.summary());
+        return Finding::fail("disk", text, Reason::DiskFull.remedy());
     }
     let before = known.clock.monotonic();
     if let Err(error) = write_a_file(data) {
@@ -70,6 +63,11 @@ pub(super) fn disk(known: &Known) -> Finding {
         );
     }
     Finding::ok("disk", text)
+}
+
+/// What has to be free for machines to be counted.
+fn least(known: &Known) -> u64 {
+    known.config.as_ref().map_or(FREE_LEAST, |config| FREE_LEAST.max(config.free_space_mib << 20))
 }
 
 /// Whole and durable under its name, and gone again.
@@ -100,7 +98,8 @@ pub(super) fn descriptors(known: &Known) -> Finding {
     let text = format!("{text}: {} connections", limits.in_all);
     if limits.in_all < wanted {
         let remedy = format!(
-            "raise the hard limit for {wanted} connections and 384 more: LimitNOFILE= in a systemd unit"
+            "raise the hard limit to {}: LimitNOFILE= in a systemd unit, `ulimit -Hn` in a shell",
+            Limits::descriptors_for(wanted)
         );
         return Finding::warn("descriptors", text, remedy);
     }

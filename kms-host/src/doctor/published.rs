@@ -29,7 +29,7 @@ enum Leads {
     ToSibling(HostId),
     /// To a host, and without a certificate here nobody can tell whose.
     ToAHost,
-    /// To something that answers, and that a machine does not believe.
+    /// To something that answers, and that a machine does not believe; or nobody can say where.
     Astray(Cause),
     /// To nobody who answers.
     Nowhere(Cause),
@@ -89,7 +89,7 @@ fn summary(known: &Known, domain: &Domain, seen: &[(&SrvRecord, Leads)]) -> Find
         let _ = match leads {
             Leads::Here => write!(text, "; {} is this host", place(record)),
             Leads::ToSibling(host) => write!(text, "; {} is its sibling {host}", place(record)),
-            Leads::ToAHost => write!(text, "; {} is a host, whosever", place(record)),
+            Leads::ToAHost => write!(text, "; {} answers, whoever that is", place(record)),
             Leads::Astray(_) | Leads::Nowhere(_) => Ok(()),
         };
     }
@@ -156,7 +156,10 @@ fn weights(domain: &Domain, records: &[SrvRecord]) -> Vec<Finding> {
 async fn leads(known: &Known<'_>, dns: &Dns, record: &SrvRecord) -> Leads {
     let addresses = match dns.addresses(&record.target).await {
         Ok(addresses) => addresses,
-        Err(cause) => return Leads::Nowhere(cause),
+        Err(cause) => {
+            let is_unknown = cause.reason() == Some(Reason::HostNameUnknown);
+            return if is_unknown { Leads::Nowhere(cause) } else { Leads::Astray(cause) };
+        }
     };
     let mut found = Leads::Nowhere(Reason::HostNameUnknown.with(&[("name", &record.target)]));
     for address in addresses {

@@ -1,4 +1,6 @@
 //! What can be wrong with a data directory, each with the file that it is about and the command that mends it.
+//!
+//! A text says what is wrong, and after a semicolon what to do: `doctor` parts it there.
 
 use std::io;
 use std::path::PathBuf;
