@@ -46,8 +46,6 @@ mod best;
 mod round;
 
 mod discovery;
-#[cfg(feature = "dns")]
-mod dns;
 mod hosts;
 mod transport;
 

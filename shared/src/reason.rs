@@ -1,7 +1,10 @@
 //! Why somebody was refused, or an attempt failed: one stable code, whose fault it is, one remedy.
 //!
 //! The code stands in signed refusals, in `google.rpc.ErrorInfo`, in logs and on the command line; it is never given
-//! another meaning and never removed. The text may get better. [`Reason::ALL`] is what `explain` prints.
+//! another meaning and never removed. The text may get better. [`Reason::ALL`] is what `explain` prints, by
+//! `reason/explain.rs`.
+
+mod explain;
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -9,6 +12,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use proto::v1;
+
+pub use explain::{Explained, Index, UnknownReason};
 
 /// Who can mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +105,9 @@ reasons! {
         "correct the port in the SRV record or the configured name"
 
     // What the host cannot sign for.
+    TooManyBadAsks "TOO_MANY_BAD_ASKS" Host
+        "more than {limit} bad asks a minute came from {from}: the host hears only machines that it knows there"
+        "wait a while; whoever looks after the host finds the address with `kms-host sources` and what it sends with `kms-host refusals`"
     TooLarge "TOO_LARGE" Machine
         "the ask is larger than {limit} bytes"
         "update the product: its client library sends more than this release of the host reads"
@@ -144,6 +152,9 @@ reasons! {
     ChainNeeded "CHAIN_NEEDED" Nobody
         "the host needs the certificates of the lease that was shown"
         "nothing: the machine asks again at once and brings them"
+    NewMachinesLimited "NEW_MACHINES_LIMITED" Host
+        "more than {limit} new machines in a day came from {from}: this one is entered later"
+        "nothing on this machine, it asks again; in a roll-out the host's administrator raises new_machines_per_source and new_machines_per_site"
     Replayed "REPLAYED" Nobody
         "the host has answered a later ask of this machine"
         "nothing, unless it repeats: then somebody sends recorded asks"

@@ -4,7 +4,7 @@
 //! It composes and judges by the rules of `shared`, as the client library does, and keeps in memory what that keeps on disk:
 //! the serial, the nonce of an ask that is under way, the chain and the lease.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -42,11 +42,20 @@ pub async fn connected_wire(address: SocketAddr) -> anyhow::Result<Wire> {
     Ok(ActivationServiceClient::new(channel))
 }
 
+/// The way there from this address of this machine, which stands for another one.
+///
+/// # Errors
+/// The address is no address.
+pub fn wire_from(from: IpAddr, address: SocketAddr) -> anyhow::Result<Wire> {
+    Ok(ActivationServiceClient::new(endpoint(address)?.local_address(Some(from)).connect_lazy()))
+}
+
 fn endpoint(address: SocketAddr) -> anyhow::Result<Endpoint> {
     Endpoint::from_shared(format!("http://{address}")).context("a host's address")
 }
 
-/// One machine.
+/// One machine. A clone is what a copied disk is: another machine under the same identity.
+#[derive(Clone)]
 pub struct Asker {
     key: SecretKey,
     product: ProductId,

@@ -43,7 +43,9 @@ async fn install(home: &Home, file: &Path) -> Done {
 async fn where_no_host_runs_every_question_says_so() {
     let stage = Stage::with_threshold(1);
     let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
-    for question in [&["status"][..], &["machines"], &["refusals"], &["verify"], &["clock", "confirm"]] {
+    for question in
+        [&["status"][..], &["machines"], &["refusals"], &["sources"], &["verify"], &["clock", "confirm"]]
+    {
         let done = run_at(&home, question).await;
         assert_eq!(done.code, 69, "{question:?}: {}", done.stderr);
         assert!(done.stderr.contains("serve"), "it says how to start one: {}", done.stderr);
@@ -59,6 +61,7 @@ async fn a_running_host_answers_scripts_in_json() {
         (&["status", "--json"][..], host.address().to_string()),
         (&["machines", "--json"], "\"machines\": [".to_owned()),
         (&["refusals", "--json"], "\"refusals\": []".to_owned()),
+        (&["sources", "--json"], "\"127.0.0.1\"".to_owned()),
         (&["verify", "--json"], "\"recounted\"".to_owned()),
         (&["clock", "confirm", "--json"], "\"ended\"".to_owned()),
     ] {
@@ -100,7 +103,27 @@ async fn a_host_is_made_once() {
 
     let again = run_at(&home, &["init"]).await;
     assert_eq!(again.code, 73, "{}", again.stderr);
+    // A script, which does not know whether there is one, may ask for it all the same.
+    let needed = run_at(&home, &["init", "--if-needed"]).await;
+    assert!(needed.code == 0 && needed.stdout.starts_with("Nothing is missing"), "{}", needed.stderr);
     assert_eq!(fs::read(home.request_path()).unwrap(), request, "nothing was changed");
+}
+
+#[tokio::test]
+async fn the_request_is_printed_for_those_who_cannot_copy_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("host"));
+    run_at(&home, &["init"]).await;
+    let printed = run_at(&home, &["request"]).await;
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+    assert_eq!(printed.stdout, fs::read_to_string(home.request_path()).unwrap());
+
+    for lost in ["", "-----BEGIN CERTIFICATE-----\n"] {
+        fs::write(home.request_path(), lost).unwrap();
+        let refused = run_at(&home, &["request"]).await;
+        assert!(refused.code == 78 && refused.stderr.contains("kms-host init"), "{}", refused.stderr);
+        assert_eq!(refused.stdout, "");
+    }
 }
 
 #[tokio::test]

@@ -17,13 +17,18 @@ mod threshold;
 mod discovery;
 mod names;
 mod replay;
+mod siblings;
 mod trust;
 
 mod admin;
 mod backups;
 mod commands;
 mod connections;
+mod doctor;
+mod fairness;
 mod life;
+mod owner;
+mod reasons;
 mod settings;
 mod sizes;
 mod space;

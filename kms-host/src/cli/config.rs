@@ -44,9 +44,9 @@ pub(super) fn show(
     Ok(lines.join("\n") + "\n")
 }
 
-/// Says on standard error what begins as a setting does and is none.
+/// Says on standard error what somebody has set and does not hold.
 pub(super) fn warn(settings: &Settings) {
-    if let Some(warning) = settings.warning() {
+    for warning in settings.warnings() {
         // What cannot be printed cannot be told either.
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }

@@ -14,6 +14,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use super::owner::become_owner;
 use super::reload::Reload;
 use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
@@ -22,6 +23,7 @@ use crate::activate::{Host, Parts};
 use crate::certificates::Certificates;
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat, Sources};
+use crate::fairness::{Allowances, Fairness};
 use crate::home::{self, Home, HomeError};
 use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
@@ -42,13 +44,14 @@ pub(super) fn run(
     let settings = sources.read().or_exit(EX_CONFIG)?;
     let config = settings.config.clone();
     let log = start_log(&config).or_exit(EX_CONFIG)?;
-    if let Some(warning) = settings.warning() {
+    for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
     // Before anything is opened, so that the ledger has the descriptors, too.
     let limits = Limits::of_this_process(config.connections, config.connections_per_address);
 
     // What stands on disk.
+    become_owner(home)?;
     let certificates = certificates(home).or_exit(EX_CONFIG)?;
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
@@ -61,7 +64,9 @@ pub(super) fn run(
         // Build, bind, serve. A SIGHUP that comes from here on is heard when there is somebody to obey it.
         let hangups = signal(SignalKind::hangup()).or_exit(EX_UNAVAILABLE)?;
         let clock = Arc::new(SystemClock::new());
-        let parts = Parts { certificates, signer, ledger, queue: queue.clone(), clock };
+        let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
+        let parts =
+            Parts { certificates, signer, ledger, queue: queue.clone(), fairness: fairness.clone(), clock };
         let host = Arc::new(Host::new(parts).await.or_exit(EX_IOERR)?);
         let listeners = bind(&config.listen).or_exit(EX_UNAVAILABLE)?;
         let socket = bind_socket(&home.socket_path()).or_exit(EX_CANTCREAT)?;
@@ -81,7 +86,7 @@ pub(super) fn run(
         tokio::spawn(reload.at_each(hangups, stop.clone()));
         tokio::spawn(serve_admin(host.clone(), addresses, socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
-        let connections = connections_within(limits, listeners);
+        let connections = connections_within(limits, fairness, listeners);
         let machines = crate::serve(host, connections, stop.clone().cancelled_owned());
         let mut machines = std::pin::pin!(machines);
         supervised::say_ready(&listening);
@@ -198,7 +203,7 @@ fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
 pub(super) fn say_what_to_publish(service_label: &str, bound: &[SocketAddr]) {
     for address in bound.iter().filter(|address| !address.ip().is_loopback()) {
         let record =
-            format!("{service_label}.<your domain>. IN SRV 0 0 {} <this host's name>.", address.port());
+            format!("{service_label}.<your domain>. IN SRV 10 100 {} <this host's name>.", address.port());
         tracing::info!(record, "to be found, publish in DNS");
     }
 }

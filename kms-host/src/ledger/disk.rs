@@ -83,6 +83,23 @@ impl DiskLedger {
     /// # Errors
     /// [`OpenError`] names the directory and the remedy; nothing is ever replaced by an empty ledger.
     pub fn open(path: &Path, engine: Engine, cache_bytes: u64) -> Result<DiskLedger, OpenError> {
+        let (ledger, format) = DiskLedger::open_as_it_is(path, engine, cache_bytes)?;
+        if format < FORMAT_VERSION {
+            upgrade::upgrade(path, &ledger.disk.store, format, &ledger.disk.meta)?;
+        }
+        Ok(ledger)
+    }
+
+    /// The same without the upgrade, and the format that it has. One of an earlier format can say which ledger it is and when
+    /// it was last written to, and may be asked for nothing else.
+    ///
+    /// # Errors
+    /// As [`open`](DiskLedger::open).
+    pub fn open_as_it_is(
+        path: &Path,
+        engine: Engine,
+        cache_bytes: u64,
+    ) -> Result<(DiskLedger, u8), OpenError> {
         let directory = path.to_owned();
         // The store makes what is not there, and a directory may be empty because its disk is not mounted.
         if is_empty(path).map_err(|source| OpenError::Io { directory: path.to_owned(), source })? {
@@ -97,12 +114,7 @@ impl DiskLedger {
             });
         };
         match Meta::decode(key::META, &value) {
-            Ok((format, meta)) => {
-                if format < FORMAT_VERSION {
-                    upgrade::upgrade(path, &store, format, &meta)?;
-                }
-                Ok(DiskLedger::over(store, meta))
-            }
+            Ok((format, meta)) => Ok((DiskLedger::over(store, meta), format)),
             Err(_) => Err(match value.first() {
                 Some(found) if FORMAT_VERSION < *found => {
                     OpenError::Newer { directory, found: *found, known: FORMAT_VERSION }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Arc;
 
-use kms_host::ledger::DiskLedger;
+use kms_host::ledger::{DiskLedger, Ledger as _};
 use shared::count;
 use shared::ids::{Fingerprint, MachineId, Nonce, ProductId};
 use shared::record::{Inactive, Record, RecordState, Tally, encode_number, key};
@@ -20,6 +20,7 @@ use crate::world::{CACHE_BYTES, DAY, HOUR, OTHER_PRODUCT, PRODUCT, START, World,
 
 on_every_engine! {
     a_ledger_of_the_first_format_opens_with_all_that_it_had
+    a_ledger_that_is_only_looked_at_keeps_its_format
     numbers_that_an_upgrade_cut_short_has_left_are_not_believed
     a_process_killed_at_any_moment_of_the_upgrade_loses_nothing
 }
@@ -145,6 +146,15 @@ async fn a_ledger_of_the_first_format_opens_with_all_that_it_had(engine: Engine)
     let home = first_format_on(engine);
     check(engine, home.path()).await;
     check(engine, home.path()).await;
+}
+
+async fn a_ledger_that_is_only_looked_at_keeps_its_format(engine: Engine) {
+    let home = first_format_on(engine);
+    let before = everything(engine, home.path());
+    let (ledger, format) = DiskLedger::open_as_it_is(home.path(), engine, CACHE_BYTES).unwrap();
+    assert_eq!((format, ledger.last_time().await.unwrap()), (1, Some(START)));
+    drop(ledger);
+    assert!(everything(engine, home.path()) == before);
 }
 
 /// The release that knows only the first format may have run in between.
