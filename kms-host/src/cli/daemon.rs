@@ -23,6 +23,7 @@ use crate::activate::{Host, Parts};
 use crate::certificates::Certificates;
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat, Sources};
+use crate::fairness::{Allowances, Fairness};
 use crate::home::{self, Home, HomeError};
 use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
@@ -63,7 +64,9 @@ pub(super) fn run(
         // Build, bind, serve. A SIGHUP that comes from here on is heard when there is somebody to obey it.
         let hangups = signal(SignalKind::hangup()).or_exit(EX_UNAVAILABLE)?;
         let clock = Arc::new(SystemClock::new());
-        let parts = Parts { certificates, signer, ledger, queue: queue.clone(), clock };
+        let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
+        let parts =
+            Parts { certificates, signer, ledger, queue: queue.clone(), fairness: fairness.clone(), clock };
         let host = Arc::new(Host::new(parts).await.or_exit(EX_IOERR)?);
         let listeners = bind(&config.listen).or_exit(EX_UNAVAILABLE)?;
         let socket = bind_socket(&home.socket_path()).or_exit(EX_CANTCREAT)?;
@@ -83,7 +86,7 @@ pub(super) fn run(
         tokio::spawn(reload.at_each(hangups, stop.clone()));
         tokio::spawn(serve_admin(host.clone(), addresses, socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
-        let connections = connections_within(limits, listeners);
+        let connections = connections_within(limits, fairness, listeners);
         let machines = crate::serve(host, connections, stop.clone().cancelled_owned());
         let mut machines = std::pin::pin!(machines);
         supervised::say_ready(&listening);

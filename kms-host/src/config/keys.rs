@@ -38,11 +38,13 @@ pub enum TakenUpBy {
     Space,
     /// The line in the running host's log that says what to publish in DNS.
     Publishing,
+    /// What each source may bring to the running host.
+    Fairness,
 }
 
 /// Every setting, in the order of the sample. Kubernetes gives every container variables such as `KMS_HOST_PORT` and
 /// `KMS_HOST_SERVICE_HOST` where a service is called kms-host, so no key may be called that.
-pub const KEYS: [Key; 10] = [
+pub const KEYS: [Key; 14] = [
     Key {
         name: "listen",
         about: "Where machines are served. [::] takes IPv4 too. In the environment, a comma stands between two addresses; \
@@ -78,6 +80,36 @@ pub const KEYS: [Key; 10] = [
         about: "How many of them one address may hold, or one IPv6 /64. 0 is three quarters of them.",
         example: "2500",
         taken_up_by: TakenUpBy::Restart,
+        from_text: number,
+    },
+    Key {
+        name: "new_machines_per_source",
+        about: "How many machines that the host does not know yet may enter in a day from one address, or one IPv6 /64. A machine \
+                past it is told to ask again; those that are known are never refused. 0 is no limit.",
+        example: "10000",
+        taken_up_by: TakenUpBy::Fairness,
+        from_text: number,
+    },
+    Key {
+        name: "new_machines_per_site",
+        about: "How many of them from all addresses together.",
+        example: "100000",
+        taken_up_by: TakenUpBy::Fairness,
+        from_text: number,
+    },
+    Key {
+        name: "bad_asks_per_source",
+        about: "How many asks of no use (malformed, badly signed, for a product that is not served, refused as new) one address \
+                may send in a minute. Past it, only machines that are known are heard there. 0 is no limit.",
+        example: "600",
+        taken_up_by: TakenUpBy::Fairness,
+        from_text: number,
+    },
+    Key {
+        name: "bad_asks_per_site",
+        about: "How many of them all addresses together may send.",
+        example: "30000",
+        taken_up_by: TakenUpBy::Fairness,
         from_text: number,
     },
     Key {
@@ -150,7 +182,9 @@ pub fn sample() -> String {
     for key in &KEYS {
         let when = match key.taken_up_by {
             TakenUpBy::Restart => "A change needs a restart.",
-            TakenUpBy::Log | TakenUpBy::Space | TakenUpBy::Publishing => "A change is taken up on SIGHUP.",
+            TakenUpBy::Log | TakenUpBy::Space | TakenUpBy::Publishing | TakenUpBy::Fairness => {
+                "A change is taken up on SIGHUP."
+            }
         };
         lines.push(String::new());
         lines.extend(wrap(&format!("{} {when}", key.about)).iter().map(|line| format!("# {line}")));
