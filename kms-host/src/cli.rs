@@ -229,7 +229,7 @@ struct Backup {
     /// Overwrite a file that is there.
     #[arg(long)]
     force: bool,
-    /// The configuration to take along, where it is not kms-host.toml in the data directory.
+    /// The configuration to take along, where it is not the one that `serve` would read.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Print JSON.
@@ -239,8 +239,7 @@ struct Backup {
 
 #[derive(Debug, Args)]
 struct MadeOn {
-    /// The configuration, whose `ledger` says what to make the ledger on; otherwise kms-host.toml in the data directory, if
-    /// there is one.
+    /// The configuration, whose `ledger` says what to make the ledger on; otherwise the one that `serve` would read.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Print JSON.
@@ -264,7 +263,7 @@ struct Serve {
 
 #[derive(Debug, Args)]
 struct Doctor {
-    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    /// The configuration; otherwise the one that `serve` would read.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Look for the host's SRV record in this domain instead of this machine's own; again for each one.

@@ -44,6 +44,25 @@ async fn what_root_makes_belongs_to_the_owner_of_the_data_directory() {
     stage.machine("machine", &[host.address()]).activate().await.unwrap();
     assert!(home.socket_path().exists());
     assert_eq!(owners(home.path()), [OWNER]);
+
+    // A ledger that nobody serves is opened to be read, and engines write when they are opened.
+    host.stop().await.unwrap();
+    let backup = private.join("backup").display().to_string();
+    let taken = run(&["backup", &backup, "--data", &data]).await;
+    assert_eq!(taken.code, 0, "{}", taken.stderr);
+    assert_eq!(owners(home.path()), [OWNER]);
+
+    fs::remove_dir_all(home.path()).unwrap();
+    fs::create_dir(home.path()).unwrap();
+    chown(home.path(), Some(OWNER), Some(OWNER)).unwrap();
+    let restored = run(&["restore", &backup, "--data", &data]).await;
+    assert_eq!(restored.code, 0, "{}", restored.stderr);
+    assert_eq!(owners(home.path()), [OWNER]);
+
+    // A program that root runs for a directory without an owner of its own is root as ever.
+    let other = folder(&stage, "other").display().to_string();
+    assert_eq!(run(&["restore", &backup, "--data", &other]).await.code, 0);
+    assert_eq!(owners(Path::new(&other)), [0]);
 }
 
 /// Every user who owns something below this directory, the directory included.

@@ -5,7 +5,9 @@ use std::path::Path;
 use serde_json::json;
 
 use super::lines::{self, Lines, Output};
+use super::owner::become_owner_who_reads_all;
 use super::{EX_IOERR, Failure, OrExit, json_text, online};
+use crate::config::Sources;
 use crate::export::{Checked, ExportFile, Head, Kind, Summary, Writer};
 use crate::home::{Carried, Home};
 use crate::ledger::Kept;
@@ -100,6 +102,7 @@ pub(super) fn restore(
     as_json: bool,
 ) -> Result<String, Failure> {
     lines::refuse_stdin(file)?;
+    become_owner_who_reads_all(home)?;
     let engine = || lines::wanted_engine(home, config);
     let summary = home.restore(file, engine, &mut lines::signs_of_life())?;
     let host = home.signing_key()?.public().host();
@@ -121,13 +124,15 @@ pub(super) fn restore(
     Ok(said + &lines::to_serve(home))
 }
 
-/// What the directory has; and the configuration that was named, as the one of the directory.
+/// What the directory has; and the configuration as the one of the directory, where it is another that holds.
 fn files(home: &Home, config: Option<&Path>) -> Result<Vec<Carried>, Failure> {
     const CONFIG: &str = "kms-host.toml";
     let mut files = home.files()?;
-    if let Some(config) = config {
+    let sources = Sources::new(config, home.path());
+    let holds = sources.file();
+    if holds != home.path().join(CONFIG) && (config.is_some() || holds.exists()) {
         files.retain(|file| file.name != CONFIG);
-        files.push(Carried { name: CONFIG.to_owned(), path: config.to_owned() });
+        files.push(Carried { name: CONFIG.to_owned(), path: holds.to_owned() });
     }
     Ok(files)
 }

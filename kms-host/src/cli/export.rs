@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::lines::{self, Lines, Output};
+use super::owner::become_owner_who_reads_all;
 use super::{Failure, json_text, online};
 use crate::export::{Checked, Kind, Summary};
 use crate::home::Home;
@@ -52,6 +53,7 @@ pub(super) fn import(
     as_json: bool,
 ) -> Result<String, Failure> {
     lines::refuse_stdin(file)?;
+    become_owner_who_reads_all(home)?;
     let engine = lines::wanted_engine(home, config)?;
     let summary = home.import(file, engine, &mut lines::signs_of_life())?;
     if as_json {

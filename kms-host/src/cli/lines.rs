@@ -2,8 +2,10 @@
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use anyhow::{anyhow, bail};
 use bytes::Bytes;
@@ -14,12 +16,13 @@ use store::file::Draft;
 use tokio::sync::mpsc;
 use tonic::Streaming;
 
+use super::owner::become_owner;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, online};
 use crate::admin;
 use crate::clock::SystemClock;
 use crate::config::Sources;
 use crate::export::{self, Checked, Checker, End, Head, Kind, Summary};
-use crate::home::{Home, HomeError};
+use crate::home::{Home, HomeError, USUAL_PATH};
 use crate::ledger::{Engine, Ledger as _, LedgerError};
 
 /// How much is written at a time.
@@ -31,12 +34,15 @@ const SIGN_OF_LIFE: u64 = 500_000;
 /// A ledger is only read through once.
 const READING_CACHE_BYTES: u64 = 16 << 20;
 
+/// Opens a ledger and reads it through.
+type Reader = JoinHandle<Result<(), Failure>>;
+
 /// A ledger as lines.
 pub(super) enum Lines {
     /// A host serves it, and is asked.
     Served(Box<Streaming<ExportLedgerResponse>>),
-    /// Nobody does: it was opened here.
-    Opened(mpsc::Receiver<Result<Bytes, LedgerError>>),
+    /// Nobody does: it is opened here.
+    Opened { lines: mpsc::Receiver<Result<Bytes, LedgerError>>, reader: Option<Reader> },
 }
 
 impl Lines {
@@ -44,7 +50,7 @@ impl Lines {
     pub(super) async fn of(home: &Home, purpose: Kind) -> Result<Lines, Failure> {
         let mut host = match admin::connect(&home.socket_path()).await {
             Ok(host) => host,
-            Err(error) if is_nobody(&error) => return Lines::open(home),
+            Err(error) if is_nobody(&error) => return Ok(Lines::open(home)),
             Err(error) => return Err(online::unreachable(home, &error)),
         };
         let request = ExportLedgerRequest { purpose: purpose.name().to_owned() };
@@ -53,15 +59,23 @@ impl Lines {
         Ok(Lines::Served(Box::new(lines.or_exit(EX_UNAVAILABLE)?.into_inner())))
     }
 
-    fn open(home: &Home) -> Result<Lines, Failure> {
-        // What it was made on holds, whatever the configuration says by now: this is how a ledger gets onto another engine.
-        let engine = home.engine().or_exit(EX_IOERR)?.unwrap_or(Engine::Sled);
-        let ledger = home.ledger(engine, READING_CACHE_BYTES).map_err(failure)?;
-        let host = home.signing_key().ok().map(|key| key.public().host());
-        let head = Head::new(Kind::Export, SystemClock::new().now(), host, *ledger.meta());
-        let (to, lines) = mpsc::channel(2);
-        tokio::spawn(export::send(Arc::new(ledger), head, to));
-        Ok(Lines::Opened(lines))
+    fn open(home: &Home) -> Lines {
+        let (home, (to, lines)) = (home.clone(), mpsc::channel(2));
+        // On a thread of its own, because rights are a thread's: root goes on writing where it likes, and leaves no file of
+        // its own in the ledger, which the service could not open afterwards.
+        let reader = thread::spawn(move || {
+            become_owner(&home)?;
+            // What it was made on holds, whatever the configuration says by now: this is how a ledger gets onto another engine.
+            let engine = home.engine().or_exit(EX_IOERR)?.unwrap_or(Engine::Sled);
+            let ledger = home.ledger(engine, READING_CACHE_BYTES).map_err(failure)?;
+            let host = home.signing_key().ok().map(|key| key.public().host());
+            let head = Head::new(Kind::Export, SystemClock::new().now(), host, *ledger.meta());
+            block_on(async {
+                export::send(Arc::new(ledger), head, to).await;
+                Ok(())
+            })
+        });
+        Lines::Opened { lines, reader: Some(reader) }
     }
 
     /// The next whole lines; none after the last.
@@ -72,7 +86,15 @@ impl Lines {
                 let next = next.map_err(|status| anyhow!("the host broke off: {}", status.message()));
                 Ok(next.or_exit(EX_UNAVAILABLE)?.map(|part| part.lines))
             }
-            Lines::Opened(lines) => lines.recv().await.transpose().or_exit(EX_IOERR),
+            Lines::Opened { lines, reader } => {
+                let Some(part) = lines.recv().await else {
+                    // Whether it came to an end, or could not begin.
+                    let ended = reader.take().map(JoinHandle::join).transpose();
+                    ended.unwrap_or_else(|panic| resume_unwind(panic)).transpose()?;
+                    return Ok(None);
+                };
+                part.map(Some).or_exit(EX_IOERR)
+            }
         }
     }
 
@@ -212,6 +234,9 @@ pub(super) fn hint_at_owner(home: &Home) -> Option<String> {
 
 /// What comes next.
 pub(super) fn to_serve(home: &Home) -> String {
+    if home.path() == Path::new(USUAL_PATH) {
+        return "To serve:\n  systemctl start kms-host    (under systemd)\n  kms-host serve\n".to_owned();
+    }
     format!("To serve:\n  kms-host serve --data {}\n", home.path().display())
 }
 

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use shared::time::Length;
 
+use super::lines;
 use super::owner::become_owner;
 use super::{
     EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text, reload,
 };
 use crate::config::Sources;
-use crate::home::{Home, HomeError, Made, USUAL_PATH};
+use crate::home::{Home, HomeError, Made};
 
 pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failure> {
     let settings = Sources::new(arguments.config.as_deref(), home.path()).read().or_exit(EX_CONFIG)?;
@@ -109,10 +110,7 @@ pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Resul
             Some(pid) => format!(
                 "The host that runs takes it up without a restart:\n  systemctl reload kms-host    (under systemd)\n  kill -HUP {pid}\n"
             ),
-            None if home.path() == Path::new(USUAL_PATH) => {
-                "To serve:\n  systemctl start kms-host    (under systemd)\n  kms-host serve\n".to_owned()
-            }
-            None => format!("To serve:\n  kms-host serve --data {}\n", home.path().display()),
+            None => lines::to_serve(home),
         },
     ];
     Ok(lines.join("\n"))

@@ -98,6 +98,11 @@ impl Sources {
         Sources { path, named, passed_over, listen: Vec::new(), log_json: false }
     }
 
+    /// The file that is looked for, whether or not it is there.
+    pub fn file(&self) -> &Path {
+        &self.path
+    }
+
     /// With what the command line of `serve` says, which goes before all: of `listen`, if it is not empty, and of
     /// `log_format`.
     pub fn with_command_line(self, listen: &[SocketAddr], log_json: bool) -> Sources {
