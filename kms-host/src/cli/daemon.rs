@@ -151,7 +151,7 @@ fn without_certificate(home: &Home) -> anyhow::Error {
 }
 
 fn open_ledger(home: &Home, config: &Config) -> Result<DiskLedger, Failure> {
-    let opened = home.ledger(config.ledger, config.cache_mib << 20);
+    let opened = home.ledger_telling(config.ledger, config.cache_mib << 20, &supervised::say_upgrading);
     let code = match &opened {
         Err(HomeError::Served(_)) => EX_UNAVAILABLE,
         Err(HomeError::NoLedger { .. } | HomeError::OtherEngine { .. }) => EX_CONFIG,
