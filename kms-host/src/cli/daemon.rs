@@ -1,5 +1,6 @@
 //! `kms-host serve`: the life of the process on one page.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -59,8 +60,9 @@ pub(super) fn run(
     let (queue, writer) =
         Queue::start(ledger.clone(), config.queue, runtime.handle().clone()).or_exit(EX_UNAVAILABLE)?;
     let served = runtime.block_on(async {
-        // Build, bind, serve. A SIGHUP that comes from here on is heard when there is somebody to obey it.
+        // Build, bind, serve. A signal that comes from here on is heard when there is somebody to obey it.
         let hangups = signal(SignalKind::hangup()).or_exit(EX_UNAVAILABLE)?;
+        let told_to_stop = told_to_stop().or_exit(EX_UNAVAILABLE)?;
         let clock = Arc::new(SystemClock::new());
         let parts = Parts { certificates, signer, ledger, queue: queue.clone(), clock };
         let host = Arc::new(Host::new(parts).await.or_exit(EX_IOERR)?);
@@ -85,7 +87,7 @@ pub(super) fn run(
 
         // Signal or failure, whichever comes first; then drain.
         let end = tokio::select! {
-            signal = told_to_stop() => {
+            signal = told_to_stop => {
                 tracing::info!(signal, "stopping");
                 Ok(())
             }
@@ -200,20 +202,16 @@ pub(super) fn say_what_to_publish(service_label: &str, bound: &[SocketAddr]) {
     }
 }
 
-async fn told_to_stop() -> &'static str {
-    let wait = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => signal.recv().await,
-            Err(error) => {
-                tracing::warn!(%error, "a signal cannot be waited for");
-                std::future::pending().await
-            }
+/// Completes with the signal's name. It hears from the call on and not only once it is waited for: who is told that the host
+/// serves may stop it at once.
+fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
         }
-    };
-    tokio::select! {
-        _ = wait(SignalKind::terminate()) => "SIGTERM",
-        _ = wait(SignalKind::interrupt()) => "SIGINT",
-    }
+    })
 }
 
 /// Warns when a certificate's end has come nearer than one of the marks; at the start, of every one that is within any.
