@@ -22,6 +22,7 @@ use tokio_stream::{Stream, StreamExt};
 pub use self::connection::Connection;
 pub use self::limits::Limits;
 use self::places::{Place, Places};
+use crate::fairness::Fairness;
 
 /// How long accepting rests when descriptors have run out; each time in a row twice as long, up to the longest.
 const FIRST_REST: Duration = Duration::from_millis(50);
@@ -38,16 +39,18 @@ const READY: usize = 64;
 
 /// Connections of several listeners in one stream, as many as the descriptors of this process allow.
 pub fn connections(listeners: Vec<TcpListener>) -> impl Stream<Item = io::Result<Connection>> {
-    connections_within(Limits::default(), listeners)
+    connections_within(Limits::default(), Arc::default(), listeners)
 }
 
-/// The same, within these limits. What is past them is closed at once. The listeners close when the stream is dropped.
+/// The same, within these limits. What is past them is closed at once, and counted in `fairness`. The listeners close when the
+/// stream is dropped.
 pub fn connections_within(
     limits: Limits,
+    fairness: Arc<Fairness>,
     listeners: Vec<TcpListener>,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let (ready, receiver) = mpsc::channel(READY);
-    let places = Arc::new(Places::new(limits));
+    let places = Arc::new(Places::new(limits, fairness));
     for listener in listeners {
         tokio::spawn(accept(listener, places.clone(), ready.clone()));
     }

@@ -1,15 +1,19 @@
 //! The command line: what an administrator types. `serve` is the daemon; the commands beside it speak to a running one
 //! over its socket, or prepare one that does not run.
 
+mod backup;
 mod config;
 mod daemon;
 mod doctor;
 mod explain;
+mod export;
+mod lines;
 mod offline;
 mod online;
 mod owner;
 mod pages;
 mod reload;
+mod sources;
 mod supervised;
 
 use std::io::{self, Write as _};
@@ -90,12 +94,44 @@ enum Command {
     Machines(Output),
     /// List the latest refusals of the running host, newest first.
     Refusals(Output),
+    /// List the addresses from which machines ask, the largest first: what each has brought since the host was started.
+    ///
+    /// An IPv6 address counts as its /64. The list is kept in memory alone and ends with the host: addresses of machines are
+    /// personal data in many places, and are not stored.
+    Sources(Output),
     /// Count every record again and compare with the running count.
     Verify(Output),
     /// The host's clock.
     Clock {
         #[command(subcommand)]
         command: ClockCommand,
+    },
+    /// Take a backup: one file with all that this host is, its key too. The host may serve meanwhile.
+    Backup(Backup),
+    /// Make the host of a backup again, in a directory that is empty or not there. The old one must never run again.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        #[command(flatten)]
+        made: MadeOn,
+    },
+    /// Write the ledger into a file, for `import`. The host may serve meanwhile.
+    Export {
+        /// The file; - is standard output.
+        file: PathBuf,
+        /// Overwrite a file that is there.
+        #[arg(long)]
+        force: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the ledger of an export, or of a backup, in a directory that has none.
+    Import {
+        /// The export or the backup.
+        file: PathBuf,
+        #[command(flatten)]
+        made: MadeOn,
     },
     /// Print completions for a shell.
     Completions {
@@ -153,6 +189,35 @@ struct Init {
     /// Succeed, and change nothing, where nothing is missing.
     #[arg(long)]
     if_needed: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Backup {
+    /// The file; - is standard output.
+    file: PathBuf,
+    /// Take none: read the one that is there through, and say whether it is whole.
+    #[arg(long, conflicts_with_all = ["force", "config"])]
+    check: bool,
+    /// Overwrite a file that is there.
+    #[arg(long)]
+    force: bool,
+    /// The configuration to take along, where it is not kms-host.toml in the data directory.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct MadeOn {
+    /// The configuration, whose `ledger` says what to make the ledger on; otherwise kms-host.toml in the data directory, if
+    /// there is one.
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -236,10 +301,18 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Status(output) => online::status(&home, output.json),
         Command::Machines(output) => online::machines(&home, output.json),
         Command::Refusals(output) => online::refusals(&home, output.json),
+        Command::Sources(output) => sources::list(&home, output.json),
         Command::Verify(output) => online::verify(&home, output.json),
         Command::Clock { command: ClockCommand::Confirm(output) } => {
             online::confirm_clock(&home, output.json)
         }
+        Command::Backup(Backup { file, check: true, json, .. }) => backup::check(&file, json),
+        Command::Backup(Backup { file, check: false, force, config, json }) => {
+            backup::backup(&home, &file, force, config.as_deref(), json)
+        }
+        Command::Restore { file, made } => backup::restore(&home, &file, made.config.as_deref(), made.json),
+        Command::Export { file, force, json } => export::export(&home, &file, force, json),
+        Command::Import { file, made } => export::import(&home, &file, made.config.as_deref(), made.json),
         Command::Completions { shell } => pages::completions(shell),
         Command::Manual { directory } => pages::manual(&directory),
     };

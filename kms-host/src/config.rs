@@ -34,16 +34,30 @@ pub struct Config {
     pub connections: usize,
     /// How many of them one address may hold, or one IPv6 network of 64 bits; 0 is three quarters.
     pub connections_per_address: usize,
+    /// How many machines that are new here one source may enter in a day; 0 is no limit. [`Source`](crate::fairness::Source)
+    /// says what one is.
+    pub new_machines_per_source: u64,
+    /// The same of all sources together.
+    pub new_machines_per_site: u64,
+    /// How many asks that are of no use one source may send in a minute; 0 is no limit.
+    pub bad_asks_per_source: u64,
+    /// The same of all sources together.
+    pub bad_asks_per_site: u64,
     /// What keeps the ledger on disk. A ledger stays on the engine that it was made on.
     #[serde(deserialize_with = "engine", serialize_with = "engine_name")]
     pub ledger: Engine,
     /// How much of the ledger is kept in memory, in MiB.
     pub cache_mib: u64,
+    /// How much of the data directory's file system has to be free, in MiB; 0 is as little as may be.
+    pub free_space_mib: u64,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged: `info`, or directives such as `kms_host=debug,info`.
     pub log: String,
 }
+
+/// What is more than this a day or a minute is no limit to anybody.
+const LARGEST_RATE: u64 = 1_000_000_000;
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -63,8 +77,13 @@ impl Default for Config {
             queue: 4096,
             connections: 0,
             connections_per_address: 0,
+            new_machines_per_source: 10_000,
+            new_machines_per_site: 100_000,
+            bad_asks_per_source: 600,
+            bad_asks_per_site: 30_000,
             ledger: Engine::Sled,
             cache_mib: 64,
+            free_space_mib: 256,
             log_format: LogFormat::Text,
             log: "info".to_owned(),
         }
@@ -94,8 +113,21 @@ impl Config {
             );
             return Err(("connections_per_address", fault));
         }
+        for (name, number) in [
+            ("new_machines_per_source", self.new_machines_per_source),
+            ("new_machines_per_site", self.new_machines_per_site),
+            ("bad_asks_per_source", self.bad_asks_per_source),
+            ("bad_asks_per_site", self.bad_asks_per_site),
+        ] {
+            if LARGEST_RATE < number {
+                return Err((name, format!("`{name}` has to be from 0 to {LARGEST_RATE}; 0 is no limit")));
+            }
+        }
         if !(4..=1_048_576).contains(&self.cache_mib) {
             return Err(("cache_mib", "`cache_mib` has to be from 4 to 1048576".to_owned()));
+        }
+        if 1_048_576 < self.free_space_mib {
+            return Err(("free_space_mib", "`free_space_mib` has to be from 0 to 1048576".to_owned()));
         }
         if !is_service_label(&self.service_label) {
             let label = &self.service_label;
@@ -237,7 +269,12 @@ mod tests {
         for right in ["connections = 10\nconnections_per_address = 10", "connections_per_address = 10"] {
             assert_eq!(read(right).unwrap().connections_per_address, 10);
         }
+        let error = read("bad_asks_per_site = 1_000_000_001").unwrap_err();
+        assert!(error.contains("`bad_asks_per_site`") && error.contains("0 is no limit"), "{error}");
+        assert_eq!(read("new_machines_per_source = 0").unwrap().new_machines_per_source, 0);
         assert!(read("cache_mib = 1").unwrap_err().contains("`cache_mib`"));
+        assert!(read("free_space_mib = 1048577").unwrap_err().contains("`free_space_mib`"));
+        assert_eq!(read("free_space_mib = 0").unwrap().free_space_mib, 0);
         assert_eq!(read("log_format = \"json\"").unwrap().log_format, LogFormat::Json);
     }
 

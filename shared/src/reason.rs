@@ -105,6 +105,9 @@ reasons! {
         "correct the port in the SRV record or the configured name"
 
     // What the host cannot sign for.
+    TooManyBadAsks "TOO_MANY_BAD_ASKS" Host
+        "more than {limit} bad asks a minute came from {from}: the host hears only machines that it knows there"
+        "wait a while; whoever looks after the host finds the address with `kms-host sources` and what it sends with `kms-host refusals`"
     TooLarge "TOO_LARGE" Machine
         "the ask is larger than {limit} bytes"
         "update the product: its client library sends more than this release of the host reads"
@@ -143,9 +146,15 @@ reasons! {
     CertificateNotBegun "CERTIFICATE_NOT_BEGUN" Host
         "the host's certificate {certificate} is valid only from {not_before} on"
         "check the host's clock, or wait for that day"
+    DiskFull "DISK_FULL" Host
+        "the host has too little free space on its disk to count anybody"
+        "free space on the disk of the host's data directory: it goes on by itself, and nothing is lost meanwhile"
     ChainNeeded "CHAIN_NEEDED" Nobody
         "the host needs the certificates of the lease that was shown"
         "nothing: the machine asks again at once and brings them"
+    NewMachinesLimited "NEW_MACHINES_LIMITED" Host
+        "more than {limit} new machines in a day came from {from}: this one is entered later"
+        "nothing on this machine, it asks again; in a roll-out the host's administrator raises new_machines_per_source and new_machines_per_site"
     Replayed "REPLAYED" Nobody
         "the host has answered a later ask of this machine"
         "nothing, unless it repeats: then somebody sends recorded asks"

@@ -21,14 +21,17 @@ mod siblings;
 mod trust;
 
 mod admin;
+mod backups;
 mod commands;
 mod connections;
 mod doctor;
+mod fairness;
 mod life;
 mod owner;
 mod reasons;
 mod settings;
 mod sizes;
+mod space;
 mod supervised;
 mod unsigned;
 

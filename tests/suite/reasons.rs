@@ -74,6 +74,17 @@ fn told(reason: Reason) -> Told {
         Reason::CountBelowThreshold => {
             ByAHost("suite/threshold.rs", "the_24th_machine_waits_and_the_25th_is_leased")
         }
+        Reason::DiskFull => ByAHost(
+            "suite/space.rs",
+            "with_too_little_space_at_its_start_a_host_serves_refuses_and_takes_up_another_limit_on_sighup",
+        ),
+        Reason::NewMachinesLimited => {
+            ByAHost("suite/fairness.rs", "past_its_limit_a_source_enters_nobody_and_all_others_are_served")
+        }
+        Reason::TooManyBadAsks => ByAHost(
+            "suite/fairness.rs",
+            "a_source_of_bad_asks_is_heard_no_more_but_for_the_machines_that_are_known_there",
+        ),
         Reason::NoHostKnown
         | Reason::DnsNoRecord
         | Reason::DnsFailed

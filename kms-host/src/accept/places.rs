@@ -3,14 +3,14 @@
 //! A place is taken before a newcomer has said anything, and is given back by dropping it: there is no way to forget one.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::Limits;
+use crate::fairness::{Fairness, Source};
 
 /// Whoever is turned away is told of in the log this often at most, all of them in one line.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
@@ -22,6 +22,7 @@ const SOURCES_TOLD_APART: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Places {
     limits: Limits,
+    fairness: Arc<Fairness>,
     state: Mutex<State>,
     somebody_was_turned_away: Notify,
 }
@@ -32,10 +33,6 @@ pub(super) struct Place {
     places: Arc<Places>,
     source: Source,
 }
-
-/// Who counts as one: an IPv4 address, or an IPv6 network of 64 bits, in which a single machine may choose its address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Source(IpAddr);
 
 #[derive(Debug, Default)]
 struct State {
@@ -53,8 +50,9 @@ struct TurnedAway {
 }
 
 impl Places {
-    pub(super) fn new(limits: Limits) -> Places {
-        Places { limits, state: Mutex::default(), somebody_was_turned_away: Notify::new() }
+    /// `fairness` counts who is turned away, for people who ask later.
+    pub(super) fn new(limits: Limits, fairness: Arc<Fairness>) -> Places {
+        Places { limits, fairness, state: Mutex::default(), somebody_was_turned_away: Notify::new() }
     }
 
     /// A place for a newcomer, unless all are taken or its address has its share.
@@ -65,6 +63,7 @@ impl Places {
         if self.limits.in_all <= state.taken || self.limits.per_address <= has {
             state.turned_away.count(source);
             drop(state);
+            self.fairness.note_turned_away(source);
             self.somebody_was_turned_away.notify_one();
             return None;
         }
@@ -133,31 +132,14 @@ impl TurnedAway {
     }
 }
 
-impl Source {
-    fn of(address: IpAddr) -> Source {
-        // A listener on [::] sees IPv4 as ::ffff:192.0.2.7, and all of that is one network of 64 bits.
-        match address.to_canonical() {
-            IpAddr::V4(address) => Source(address.into()),
-            IpAddr::V6(address) => Source(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()),
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            IpAddr::V4(address) => address.fmt(f),
-            IpAddr::V6(network) => write!(f, "{network}/64"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     fn places(in_all: usize, per_address: usize) -> Arc<Places> {
-        Arc::new(Places::new(Limits { in_all, per_address }))
+        Arc::new(Places::new(Limits { in_all, per_address }, Arc::default()))
     }
 
     /// Which of these get a place, when all keep theirs.
@@ -210,6 +192,8 @@ mod tests {
         assert_eq!(turned_away.in_all, 3);
         let (source, times) = turned_away.most().unwrap();
         assert_eq!((source.to_string().as_str(), times), ("2001:db8::/64", 2));
+        let told = places.fairness.report(1, Duration::ZERO);
+        assert_eq!((told.rows[0].source, told.rows[0].turned_away, told.sources), (Some(source), 2, 2));
     }
 
     #[test]

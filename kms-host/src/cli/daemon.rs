@@ -24,10 +24,12 @@ use crate::activate::{Host, Parts};
 use crate::certificates::Certificates;
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat, Sources};
+use crate::fairness::{Allowances, Fairness};
 use crate::home::{self, Home, HomeError};
 use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
 use crate::signer::KeyInMemory;
+use crate::space;
 
 /// How often the host looks whether a certificate's end has come near.
 const CERTIFICATE_CHECK: Duration = Duration::from_hours(1);
@@ -64,7 +66,9 @@ pub(super) fn run(
         let hangups = signal(SignalKind::hangup()).or_exit(EX_UNAVAILABLE)?;
         let told_to_stop = told_to_stop().or_exit(EX_UNAVAILABLE)?;
         let clock = Arc::new(SystemClock::new());
-        let parts = Parts { certificates, signer, ledger, queue: queue.clone(), clock };
+        let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
+        let parts =
+            Parts { certificates, signer, ledger, queue: queue.clone(), fairness: fairness.clone(), clock };
         let host = Arc::new(Host::new(parts).await.or_exit(EX_IOERR)?);
         let listeners = bind(&config.listen).or_exit(EX_UNAVAILABLE)?;
         let socket = bind_socket(&home.socket_path()).or_exit(EX_CANTCREAT)?;
@@ -75,12 +79,16 @@ pub(super) fn run(
         say_what_to_publish(&config.service_label, &bound);
 
         let stop = CancellationToken::new();
+        host.space().set_limit_mib(config.free_space_mib);
+        // Before the first ask. What cannot be read is told by the watch.
+        let _ = space::look(&host, home.path());
+        tokio::spawn(space::watch(host.clone(), home.path().to_owned(), stop.clone()));
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
         let reload = Reload { home: home.clone(), sources, settings, log, host: host.clone(), bound };
         tokio::spawn(reload.at_each(hangups, stop.clone()));
         tokio::spawn(serve_admin(host.clone(), addresses, socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
-        let connections = connections_within(limits, listeners);
+        let connections = connections_within(limits, fairness, listeners);
         let machines = crate::serve(host, connections, stop.clone().cancelled_owned());
         let mut machines = std::pin::pin!(machines);
         supervised::say_ready(&listening);

@@ -18,7 +18,8 @@ use super::daemon;
 use crate::activate::Host;
 use crate::admin;
 use crate::certificates::{Certificates, Installed};
-use crate::config::{Change, Settings, Sources, TakenUpBy};
+use crate::config::{Change, Config, Settings, Sources, TakenUpBy};
+use crate::fairness::Allowances;
 use crate::home::{self, Home};
 
 /// What has to be known of a host that serves for it to take up something new.
@@ -62,6 +63,7 @@ impl Reload {
         for change in &changes {
             self.take_up(change, &settings);
         }
+        self.take_up_allowances(&settings.config);
         self.take_up_certificates(certificates);
         tracing::info!("settings and certificates were read again");
         if !is_quiet {
@@ -96,13 +98,27 @@ impl Reload {
                     "this setting has changed: restart the host to take it up"
                 );
             }
-            TakenUpBy::Log => say(change),
+            TakenUpBy::Log | TakenUpBy::Fairness => say(change),
+            TakenUpBy::Space => {
+                say(change);
+                self.settings.config.free_space_mib = new.config.free_space_mib;
+                self.host.space().set_limit_mib(new.config.free_space_mib);
+            }
             TakenUpBy::Publishing => {
                 say(change);
                 self.settings.config.service_label.clone_from(&new.config.service_label);
                 daemon::say_what_to_publish(&new.config.service_label, &self.bound);
             }
         }
+    }
+
+    fn take_up_allowances(&mut self, new: &Config) {
+        let config = &mut self.settings.config;
+        config.new_machines_per_source = new.new_machines_per_source;
+        config.new_machines_per_site = new.new_machines_per_site;
+        config.bad_asks_per_source = new.bad_asks_per_source;
+        config.bad_asks_per_site = new.bad_asks_per_site;
+        self.host.fairness.change(Allowances::from(&*config), self.host.clock.monotonic());
     }
 
     fn set_log(&mut self, directives: &str) {

@@ -34,13 +34,17 @@ pub enum TakenUpBy {
     Restart,
     /// The log of the running host.
     Log,
+    /// The next look at the free space.
+    Space,
     /// The line in the running host's log that says what to publish in DNS.
     Publishing,
+    /// What each source may bring to the running host.
+    Fairness,
 }
 
 /// Every setting, in the order of the sample. Kubernetes gives every container variables such as `KMS_HOST_PORT` and
 /// `KMS_HOST_SERVICE_HOST` where a service is called kms-host, so no key may be called that.
-pub const KEYS: [Key; 9] = [
+pub const KEYS: [Key; 14] = [
     Key {
         name: "listen",
         about: "Where machines are served. [::] takes IPv4 too. In the environment, a comma stands between two addresses; \
@@ -79,6 +83,36 @@ pub const KEYS: [Key; 9] = [
         from_text: number,
     },
     Key {
+        name: "new_machines_per_source",
+        about: "How many machines that the host does not know yet may enter in a day from one address, or one IPv6 /64. A machine \
+                past it is told to ask again; those that are known are never refused. 0 is no limit.",
+        example: "10000",
+        taken_up_by: TakenUpBy::Fairness,
+        from_text: number,
+    },
+    Key {
+        name: "new_machines_per_site",
+        about: "How many of them from all addresses together.",
+        example: "100000",
+        taken_up_by: TakenUpBy::Fairness,
+        from_text: number,
+    },
+    Key {
+        name: "bad_asks_per_source",
+        about: "How many asks of no use (malformed, badly signed, for a product that is not served, refused as new) one address \
+                may send in a minute. Past it, only machines that are known are heard there. 0 is no limit.",
+        example: "600",
+        taken_up_by: TakenUpBy::Fairness,
+        from_text: number,
+    },
+    Key {
+        name: "bad_asks_per_site",
+        about: "How many of them all addresses together may send.",
+        example: "30000",
+        taken_up_by: TakenUpBy::Fairness,
+        from_text: number,
+    },
+    Key {
         name: "ledger",
         about: "What keeps the ledger on disk: sled, or fjall, which is smaller and ready sooner with more than a million machines. \
                 A ledger stays on what it was made on, so set this before `kms-host init`, or name the file with its --config.",
@@ -91,6 +125,15 @@ pub const KEYS: [Key; 9] = [
         about: "How much of the ledger is kept in memory, in MiB. fjall keeps what was written last, up to some 64 MiB, besides.",
         example: "64",
         taken_up_by: TakenUpBy::Restart,
+        from_text: number,
+    },
+    Key {
+        name: "free_space_mib",
+        about: "How much has to be free on the file system of the data directory, in MiB. With less, no machine is counted: it is \
+                refused with DISK_FULL, before the disk is full, and the host goes on by itself once an eighth more than this is \
+                free. 0 is to fill the disk, which stops the host.",
+        example: "1024",
+        taken_up_by: TakenUpBy::Space,
         from_text: number,
     },
     Key {
@@ -139,7 +182,9 @@ pub fn sample() -> String {
     for key in &KEYS {
         let when = match key.taken_up_by {
             TakenUpBy::Restart => "A change needs a restart.",
-            TakenUpBy::Log | TakenUpBy::Publishing => "A change is taken up on SIGHUP.",
+            TakenUpBy::Log | TakenUpBy::Space | TakenUpBy::Publishing | TakenUpBy::Fairness => {
+                "A change is taken up on SIGHUP."
+            }
         };
         lines.push(String::new());
         lines.extend(wrap(&format!("{} {when}", key.about)).iter().map(|line| format!("# {line}")));
