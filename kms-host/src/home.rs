@@ -225,7 +225,21 @@ impl Home {
     /// # Errors
     /// There is none, another host serves it, another engine keeps it, or it is damaged or of a newer release.
     pub fn ledger(&self, engine: Engine, cache_bytes: u64) -> Result<DiskLedger, HomeError> {
-        DiskLedger::open(&self.ledger_path(), engine, cache_bytes).map_err(|error| self.not_opened(error))
+        self.ledger_telling(engine, cache_bytes, &|_| {})
+    }
+
+    /// As [`ledger`](Home::ledger); `told` hears how far an upgrade of it is.
+    ///
+    /// # Errors
+    /// As for [`ledger`](Home::ledger).
+    pub fn ledger_telling(
+        &self,
+        engine: Engine,
+        cache_bytes: u64,
+        told: &dyn Fn(u64),
+    ) -> Result<DiskLedger, HomeError> {
+        let opened = DiskLedger::open_telling(&self.ledger_path(), engine, cache_bytes, told);
+        opened.map_err(|error| self.not_opened(error))
     }
 
     /// Opens it to be looked at: one of an earlier format is not upgraded. With the format that it has.

@@ -169,9 +169,6 @@ pub trait Rows {
     /// Sets it.
     fn put_record(&mut self, product: ProductId, machine: MachineId, record: Record);
     /// Removes a machine's record and its events.
-    ///
-    /// # Errors
-    /// What is there could not be read.
     fn remove(&mut self, product: ProductId, machine: MachineId) -> Result<(), Self::Error>;
     /// The events of a machine, in the order of their numbers. No decision on a machine rests on them, so one that is damaged
     /// is left out.

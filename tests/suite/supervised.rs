@@ -8,6 +8,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use shared::envelope::digest;
+use shared::record::key::META;
+use store::{Batch, Engine, Store};
+
 use crate::commands::run;
 use crate::stage::{LIMIT, Stage, an_hour_ago, program};
 
@@ -67,6 +71,49 @@ fn a_service_manager_hears_that_it_serves_that_it_lives_and_that_it_stops() {
     signal(&host, "-TERM");
     while manager.heard().trim_end() != "STOPPING=1" {}
     assert!(host.0.wait().unwrap().success());
+}
+
+/// A start that takes long because of an upgrade is not taken for one that hangs, and is not begun again and again.
+#[test]
+fn a_service_manager_waits_for_an_upgrade_of_the_ledger() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    make_first_format(&home.path().join("ledger"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let manager = Manager::listen(&path);
+    let serve = Command::new(program().path)
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(home.path())
+        .env("NOTIFY_SOCKET", &path)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut host = Host(serve);
+
+    let upgrading = manager.heard();
+    assert!(upgrading.contains("EXTEND_TIMEOUT_USEC=60000000\n"), "{upgrading}");
+    assert!(upgrading.contains("STATUS=upgrading the ledger: 0 records read"), "{upgrading}");
+    let ready = manager.heard();
+    assert!(ready.contains("READY=1\n"), "{ready}");
+
+    signal(&host, "-TERM");
+    assert!(host.0.wait().unwrap().success());
+}
+
+/// Makes a ledger what it was in the first format: meta says so, under a checksum that fits.
+fn make_first_format(ledger: &Path) {
+    let store = Store::open(ledger, Engine::Sled, 1 << 20).unwrap();
+    let mut meta = store.get(META).unwrap().unwrap();
+    meta.truncate(meta.len() - 8);
+    meta[0] = 1;
+    let checksum = digest(&[META, &meta].concat());
+    meta.extend_from_slice(&checksum[..8]);
+    let mut batch = Batch::new();
+    batch.put(META, meta);
+    store.write(batch).unwrap();
+    store.sync().unwrap();
 }
 
 struct Host(Child);

@@ -1,5 +1,6 @@
 //! `kms-host serve`: the life of the process on one page.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -67,8 +68,9 @@ pub(super) fn run(
     let (queue, writer) =
         Queue::start(ledger.clone(), config.queue, runtime.handle().clone()).or_exit(EX_UNAVAILABLE)?;
     let served = runtime.block_on(async {
-        // Build, bind, serve. A SIGHUP that comes from here on is heard when there is somebody to obey it.
+        // Build, bind, serve. A signal that comes from here on is heard when there is somebody to obey it.
         let hangups = signal(SignalKind::hangup()).or_exit(EX_UNAVAILABLE)?;
+        let told_to_stop = told_to_stop().or_exit(EX_UNAVAILABLE)?;
         let clock = Arc::new(SystemClock::new());
         let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
         let parts =
@@ -102,7 +104,7 @@ pub(super) fn run(
 
         // Signal or failure, whichever comes first; then drain.
         let end = tokio::select! {
-            signal = told_to_stop() => {
+            signal = told_to_stop => {
                 tracing::info!(signal, "stopping");
                 Ok(())
             }
@@ -168,7 +170,7 @@ fn without_certificate(home: &Home) -> anyhow::Error {
 }
 
 fn open_ledger(home: &Home, config: &Config) -> Result<DiskLedger, Failure> {
-    let opened = home.ledger(config.ledger, config.cache_mib << 20);
+    let opened = home.ledger_telling(config.ledger, config.cache_mib << 20, &supervised::say_upgrading);
     let code = match &opened {
         Err(HomeError::Served(_)) => EX_UNAVAILABLE,
         Err(HomeError::NoLedger { .. } | HomeError::OtherEngine { .. }) => EX_CONFIG,
@@ -217,20 +219,16 @@ pub(super) fn say_what_to_publish(service_label: &str, bound: &[SocketAddr]) {
     }
 }
 
-async fn told_to_stop() -> &'static str {
-    let wait = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => signal.recv().await,
-            Err(error) => {
-                tracing::warn!(%error, "a signal cannot be waited for");
-                std::future::pending().await
-            }
+/// Completes with the signal's name. It hears from the call on and not only once it is waited for: who is told that the host
+/// serves may stop it at once.
+fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
         }
-    };
-    tokio::select! {
-        _ = wait(SignalKind::terminate()) => "SIGTERM",
-        _ = wait(SignalKind::interrupt()) => "SIGINT",
-    }
+    })
 }
 
 /// Warns when a certificate's end has come nearer than one of the marks; at the start, of every one that is within any.

@@ -15,6 +15,17 @@ use tokio_util::sync::CancellationToken;
 use crate::admin;
 use crate::queue::Queue;
 
+/// How much longer a service manager is to wait for whoever is upgrading, each time that it hears so: many times what a disk
+/// takes for the next page.
+const UPGRADE_STEP_USEC: u32 = 60_000_000;
+
+/// Says that the ledger is being upgraded, and how many records are read. A start that is cut short would begin again from
+/// the first record.
+pub(super) fn say_upgrading(records: u64) {
+    let status = format!("upgrading the ledger: {records} records read");
+    say(&[NotifyState::ExtendTimeoutUsec(UPGRADE_STEP_USEC), NotifyState::Status(&status)]);
+}
+
 /// Says that machines are served.
 pub(super) fn say_ready(addresses: &str) {
     say(&[NotifyState::Ready, NotifyState::Status(&format!("serving {addresses}"))]);

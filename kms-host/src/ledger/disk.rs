@@ -83,9 +83,23 @@ impl DiskLedger {
     /// # Errors
     /// [`OpenError`] names the directory and the remedy; nothing is ever replaced by an empty ledger.
     pub fn open(path: &Path, engine: Engine, cache_bytes: u64) -> Result<DiskLedger, OpenError> {
+        DiskLedger::open_telling(path, engine, cache_bytes, &|_| {})
+    }
+
+    /// As [`open`](DiskLedger::open). During an upgrade `told` hears again and again how many records are read, so that
+    /// whoever waits for the ledger knows that it comes.
+    ///
+    /// # Errors
+    /// As for [`open`](DiskLedger::open).
+    pub fn open_telling(
+        path: &Path,
+        engine: Engine,
+        cache_bytes: u64,
+        told: &dyn Fn(u64),
+    ) -> Result<DiskLedger, OpenError> {
         let (ledger, format) = DiskLedger::open_as_it_is(path, engine, cache_bytes)?;
         if format < FORMAT_VERSION {
-            upgrade::upgrade(path, &ledger.disk.store, format, &ledger.disk.meta)?;
+            upgrade::upgrade(path, &ledger.disk.store, (format, &ledger.disk.meta), told)?;
         }
         Ok(ledger)
     }

@@ -13,12 +13,12 @@ use async_trait::async_trait;
 use kms_host::ledger::{
     EventPage, KeptPage, Ledger, LedgerError, MemoryLedger, Page, Reading, Recount, Restored,
 };
-use kms_host::queue::{NotSighted, Queue};
+use kms_host::queue::{NotChanged, NotSighted, Queue};
 use shared::ask::AskKind;
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
-use shared::inventory::{Change, Changed, Prune, Pruned};
-use shared::record::{Event, EventKind, Meta, Record, key};
+use shared::inventory::{Change, Changed, Prune, Pruned, Verb};
+use shared::record::{Event, EventKind, Meta, Record, RecordState, key};
 use shared::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -330,6 +330,57 @@ async fn settling_keeps_its_place_among_the_sightings() {
     assert_eq!(line.answers().await.len(), 3);
     assert_eq!(line.world.seen_at(&last).await, START);
     assert_eq!(line.world.count().await, 3);
+}
+
+/// An administrator who has seen a machine asked, and blocks it, means that ask too.
+#[tokio::test]
+async fn a_change_keeps_its_place_among_the_sightings() {
+    let mut line = Line::new(10);
+    let machine = Machine::new();
+    line.ask(&machine).await;
+    line.arrivals.recv().await.unwrap();
+    let (queue, change) = (line.queue.clone(), block(&machine));
+    let (queued, has_queued) = oneshot::channel();
+    let changing = tokio::spawn(telling_when_polled(async move { queue.change(change).await }, queued));
+    has_queued.await.unwrap();
+    line.ask(&machine).await;
+
+    line.open_gate();
+
+    assert_eq!(changing.await.unwrap().unwrap(), Changed::Done(RecordState::Active));
+    let mut told: Vec<_> = line.answers().await.iter().map(|answer| told(&answer.unwrap())).collect();
+    told.sort();
+    assert_eq!(told, ["refused BLOCKED", "waiting 1 of 1"]);
+    assert_eq!((line.world.count().await, line.world.known().await), (0, [0, 0, 0, 1]));
+}
+
+/// It is told what is damaged, since nobody but an administrator can do something about it; machines go on.
+#[tokio::test]
+async fn a_change_that_is_not_made_says_why() {
+    let damaged = Machine::new();
+    let rows = vec![(key::record(PRODUCT, damaged.id), vec![1, 2, 3])];
+    let line = Line::with_rows(20, rows);
+    line.open_gate();
+    let refused = line.queue.change(block(&damaged)).await.unwrap_err();
+    assert!(matches!(refused, NotChanged::Ledger(LedgerError::Damaged { .. })), "{refused:?}");
+    assert!(refused.to_string().contains(&damaged.id.to_string()), "{refused}");
+    let other = line.world.sighting(&Machine::new(), AskKind::Activate);
+    assert!(line.queue.sight(other).await.is_ok());
+
+    line.fail(Failure::Error);
+    let refused = line.queue.change(block(&damaged)).await.unwrap_err();
+    assert!(matches!(refused, NotChanged::Ledger(LedgerError::Fatal { .. })), "{refused:?}");
+    let late = line.queue.change(block(&damaged)).await.unwrap_err();
+    assert!(matches!(late, NotChanged::Ledger(LedgerError::Fatal { .. })), "{late:?}");
+
+    let closing = Line::new(1);
+    closing.queue.close();
+    let refused = closing.queue.change(block(&damaged)).await.unwrap_err();
+    assert!(matches!(refused, NotChanged::Stopping), "{refused:?}");
+}
+
+fn block(machine: &Machine) -> Change {
+    Change { product: machine.product, machine: machine.id, verb: Verb::Block, at: START }
 }
 
 #[tokio::test]
