@@ -1,0 +1,159 @@
+//! Room for a machine that may be new: kept before the ledger decides, and settled after it.
+
+use std::time::Duration;
+
+use shared::count::{Arrival, Decision, Entry, Outcome, Terms};
+use shared::doubt::Reading;
+use shared::fair::{self, Bucket};
+use shared::ids::ProductId;
+use shared::reason::Reason;
+
+use super::seen::Left;
+use super::{Allowances, Book, Fairness, Limited, Shown, Source};
+
+/// Room for one machine, kept while the ledger looks whether it is needed. Dropping it gives it back: where the ledger was so
+/// late that nobody waits for it any more, it may still enter the machine, and as many others as have queued.
+#[must_use]
+pub(crate) struct Room<'a> {
+    fairness: &'a Fairness,
+    place: Option<Source>,
+    taken: Option<Kind>,
+    pub(super) limited: Option<Limited>,
+}
+
+/// Whose token.
+#[derive(Clone, Copy)]
+enum Kind {
+    New,
+    Returning,
+}
+
+impl Kind {
+    fn of(self, left: &mut Left) -> &mut Bucket {
+        match self {
+            Kind::New => &mut left.new,
+            Kind::Returning => &mut left.returning,
+        }
+    }
+}
+
+impl Room<'_> {
+    /// Who may be entered on it.
+    pub(crate) fn entry(&self) -> Entry {
+        match self.taken {
+            Some(Kind::New) => Entry::Anybody,
+            Some(Kind::Returning) => Entry::Returning,
+            None => Entry::Nobody,
+        }
+    }
+
+    /// Takes note of what the ledger has decided, and returns the limit for which it has refused, if it has.
+    pub(crate) fn settle(
+        mut self,
+        product: ProductId,
+        terms: &Terms,
+        outcome: &Outcome,
+        now: Reading,
+    ) -> Option<Limited> {
+        let (fairness, place) = (self.fairness, self.place);
+        if outcome.decision == Decision::Refused(Reason::NewMachinesLimited) {
+            let limited = self.limited?;
+            fairness.note_limited(place, limited, now);
+            return Some(limited);
+        }
+        let arrival = outcome.arrival?;
+        self.taken = None;
+        let count = match (arrival, outcome.decision) {
+            (Arrival::New, Decision::Lease { grant, .. }) => Some(grant.count),
+            (Arrival::New, Decision::Waiting { count, .. }) => Some(count),
+            // Who returns was counted before, here or at a sibling; who is released is not counted.
+            (Arrival::New | Arrival::Returning, _) => None,
+        };
+        fairness.note_arrival(place, product, count.map(|count| (count, terms)), now);
+        None
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        if let Some(kind) = self.taken.take() {
+            self.fairness.give_back(self.place, kind);
+        }
+    }
+}
+
+impl Fairness {
+    /// Keeps room for one machine, in case it is new.
+    pub(crate) fn reserve(&self, source: Option<Source>, now: Duration) -> Room<'_> {
+        let mut book = self.book();
+        let place = book.place(source, now);
+        let (taken, limited) = match book.reserve(place, Kind::New, now) {
+            Ok(()) => (Some(Kind::New), None),
+            Err(limited) => {
+                let returning = book.reserve(place, Kind::Returning, now);
+                (returning.is_ok().then_some(Kind::Returning), Some(limited))
+            }
+        };
+        Room { fairness: self, place, taken, limited }
+    }
+
+    fn give_back(&self, place: Option<Source>, kind: Kind) {
+        let mut book = self.book();
+        let Allowances { new_per_source, new_per_site, .. } = book.allowances;
+        kind.of(&mut book.seen(place).left).give_back(&new_per_source);
+        kind.of(&mut book.site).give_back(&new_per_site);
+    }
+
+    fn note_arrival(
+        &self,
+        place: Option<Source>,
+        product: ProductId,
+        count: Option<(u64, &Terms)>,
+        now: Reading,
+    ) {
+        let mut book = self.book();
+        let seen = book.seen(place);
+        seen.new += 1;
+        let Some((count, terms)) = count else { return };
+        let entered = seen.entered(product);
+        entered.day.add(now.monotonic);
+        let new = entered.day.total(now.monotonic);
+        let inflates = fair::inflates(new, count, terms.threshold);
+        let began = inflates && entered.inflates_since.is_none();
+        entered.inflates_since = inflates.then(|| entered.inflates_since.unwrap_or(now.wall));
+        drop(book);
+        // Many sources that are not told apart are many, and no one of them.
+        if let (true, Some(source)) = (began, place) {
+            let threshold = terms.threshold;
+            tracing::warn!(
+                %source, %product, new, count, threshold,
+                "the count stands on new machines of one source: nothing in a roll-out, otherwise look at that address"
+            );
+        }
+    }
+
+    fn note_limited(&self, place: Option<Source>, limited: Limited, now: Reading) {
+        let begins = self.book().seen(place).new_limited.note(limited, now);
+        if begins {
+            let Limited { by_site, most, .. } = limited;
+            tracing::warn!(
+                source = %Shown(place), by_site, a_day = most,
+                "new machines are refused: in a roll-out, raise new_machines_per_source or new_machines_per_site"
+            );
+        }
+    }
+}
+
+impl Book {
+    /// One of the source and one of the site, or neither.
+    fn reserve(&mut self, place: Option<Source>, kind: Kind, now: Duration) -> Result<(), Limited> {
+        let Allowances { new_per_source, new_per_site, .. } = self.allowances;
+        let of_source = kind.of(&mut self.seen(place).left).take(&new_per_source, now);
+        of_source.map_err(|wait| Limited { by_site: false, most: new_per_source.most(), wait })?;
+        let of_site = kind.of(&mut self.site).take(&new_per_site, now);
+        of_site.map_err(|wait| {
+            kind.of(&mut self.seen(place).left).give_back(&new_per_source);
+            Limited { by_site: true, most: new_per_site.most(), wait }
+        })
+    }
+}
