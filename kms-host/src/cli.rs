@@ -3,6 +3,7 @@
 
 mod config;
 mod daemon;
+mod door;
 mod offline;
 mod online;
 mod pages;

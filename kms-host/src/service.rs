@@ -70,7 +70,7 @@ pub(crate) fn status(unanswered: Unanswered) -> Status {
 fn code(cause: &Cause) -> Code {
     match cause.reason() {
         Some(Reason::Malformed | Reason::TooLarge | Reason::SignatureBad) => Code::InvalidArgument,
-        Some(Reason::ProductUnknown) => Code::FailedPrecondition,
+        Some(Reason::ProductUnknown | Reason::TlsRequired) => Code::FailedPrecondition,
         Some(Reason::Overloaded) => Code::ResourceExhausted,
         Some(Reason::LedgerFailed | Reason::SignerFailed | Reason::Stopping) => Code::Unavailable,
         _ => Code::Internal,

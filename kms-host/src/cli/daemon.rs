@@ -14,10 +14,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use super::door;
 use super::reload::Reload;
 use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
-use crate::accept::{Limits, connections_within};
+use crate::accept::{Admission, Door, Limits, connections_through};
 use crate::activate::{Host, Parts};
 use crate::certificates::Certificates;
 use crate::clock::SystemClock;
@@ -26,6 +27,7 @@ use crate::home::{self, Home, HomeError};
 use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
 use crate::signer::KeyInMemory;
+use crate::tls::Tls;
 
 /// How often the host looks whether a certificate's end has come near.
 const CERTIFICATE_CHECK: Duration = Duration::from_hours(1);
@@ -48,6 +50,8 @@ pub(super) fn run(
     let limits = Limits::of_this_process(config.connections, config.connections_per_address);
 
     // What stands on disk.
+    let tls = Tls::read(&config, home.path()).or_exit(EX_CONFIG)?;
+    let door = Door::new(Admission { limits, allow: config.allow.clone(), tls });
     let certificates = certificates(home).or_exit(EX_CONFIG)?;
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
@@ -69,14 +73,23 @@ pub(super) fn run(
         let listening = addresses.join(" ");
         tracing::info!(host = %host.id, listening, version = env!("CARGO_PKG_VERSION"), "serving");
         say_what_to_publish(&config.service_label, &bound);
+        door::take_note(&host, &door);
 
         let stop = CancellationToken::new();
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
-        let reload = Reload { home: home.clone(), sources, settings, log, host: host.clone(), bound };
+        let reload = Reload {
+            home: home.clone(),
+            sources,
+            settings,
+            log,
+            host: host.clone(),
+            door: door.clone(),
+            bound,
+        };
         tokio::spawn(reload.at_each(hangups, stop.clone()));
         tokio::spawn(serve_admin(host.clone(), addresses, socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
-        let connections = connections_within(limits, listeners);
+        let connections = connections_through(door, listeners);
         let machines = crate::serve(host, connections, stop.clone().cancelled_owned());
         let mut machines = std::pin::pin!(machines);
         supervised::say_ready(&listening);
@@ -220,6 +233,7 @@ async fn warn_of_certificates(host: Arc<Host>, stop: CancellationToken) {
     loop {
         let now = host.clock.now();
         warn_of_ends(&host.certificates(), looked, now);
+        door::warn_of_end(&host, looked, now);
         looked = now;
         tokio::select! {
             () = tokio::time::sleep(CERTIFICATE_CHECK) => {}

@@ -1,6 +1,6 @@
 //! SIGHUP: a host that serves reads its settings and certificates again, and takes up what needs no restart.
 //!
-//! 1. read the file, the environment and the certificates; if one does not hold, say so and go on as before
+//! 1. read the file, the environment, the certificates and the files of TLS; if one does not hold, say so and go on as before
 //! 2. take up what changed, and log each change with both values; name what waits for a restart
 //!
 //! What this order buys: a slip in a file changes nothing, not even the half of it that was right.
@@ -15,11 +15,13 @@ use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
-use super::daemon;
+use super::{daemon, door};
+use crate::accept::Door;
 use crate::activate::Host;
 use crate::certificates::{Certificates, Installed};
 use crate::config::{Change, Settings, Sources, TakenUpBy};
 use crate::home::{self, Home};
+use crate::tls::Tls;
 
 /// What has to be known of a host that serves for it to take up something new.
 pub(super) struct Reload {
@@ -29,6 +31,7 @@ pub(super) struct Reload {
     pub(super) settings: Settings,
     pub(super) log: reload::Handle<EnvFilter, Registry>,
     pub(super) host: Arc<Host>,
+    pub(super) door: Door,
     /// The addresses at which it serves.
     pub(super) bound: Vec<SocketAddr>,
 }
@@ -45,7 +48,7 @@ impl Reload {
     }
 
     fn once(&mut self) {
-        let (settings, certificates) = match self.read() {
+        let (settings, certificates, tls) = match self.read() {
             Ok(read) => read,
             Err(error) => {
                 let error = format!("{error:#}");
@@ -62,6 +65,7 @@ impl Reload {
         for change in &changes {
             self.take_up(change, &settings);
         }
+        door::take_up(&self.door, &self.host, &mut self.settings.config, &settings.config, tls);
         self.take_up_certificates(certificates);
         tracing::info!("settings and certificates were read again");
         if !is_quiet {
@@ -70,7 +74,7 @@ impl Reload {
     }
 
     // 1
-    fn read(&self) -> anyhow::Result<(Settings, Certificates)> {
+    fn read(&self) -> anyhow::Result<(Settings, Certificates, Tls)> {
         let settings = self.sources.read()?;
         let certificates = daemon::certificates(&self.home)?;
         // They fit the key on disk. The host signs with the key that it has read at its start.
@@ -81,7 +85,8 @@ impl Reload {
             );
         }
         home::check_hour_width(&certificates, self.host.ledger.meta().hour_width_ms)?;
-        Ok((settings, certificates))
+        let tls = Tls::read(&settings.config, self.home.path())?;
+        Ok((settings, certificates, tls))
     }
 
     // 2
@@ -96,7 +101,8 @@ impl Reload {
                     "this setting has changed: restart the host to take it up"
                 );
             }
-            TakenUpBy::Log => say(change),
+            // What the log and the door do with it, they are told once all changes are.
+            TakenUpBy::Log | TakenUpBy::Door => say(change),
             TakenUpBy::Publishing => {
                 say(change);
                 self.settings.config.service_label.clone_from(&new.config.service_label);
