@@ -26,6 +26,7 @@ mod life;
 mod settings;
 mod sizes;
 mod supervised;
+mod tls;
 mod unsigned;
 
 mod architecture;

@@ -15,7 +15,7 @@ use crate::commands::{Done, run};
 use crate::stage::{LIMIT, Stage, YEAR, an_hour_ago, program, serve, until};
 
 /// `kms-host config ..` for a host in this directory, with these environment variables.
-async fn config(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Done {
+pub(crate) async fn config(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Done {
     let mut command = Command::new(program().path);
     command.arg("config").args(arguments).arg("--data").arg(home.path());
     command.envs(environment.iter().copied()).kill_on_drop(true);
@@ -27,16 +27,16 @@ async fn config(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -
     }
 }
 
-fn settings_file(home: &Home) -> PathBuf {
+pub(crate) fn settings_file(home: &Home) -> PathBuf {
     home.path().join("kms-host.toml")
 }
 
-fn log_of(host: &HostProcess) -> String {
+pub(crate) fn log_of(host: &HostProcess) -> String {
     fs::read_to_string(host.home().path().with_extension("log")).unwrap()
 }
 
 /// Sends SIGHUP, waits until the host has said what came of it, and returns what it has logged since.
-async fn hang_up(host: &HostProcess) -> String {
+pub(crate) async fn hang_up(host: &HostProcess) -> String {
     let before = log_of(host).len();
     let pid = host.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-HUP", &pid]).status().await.unwrap().success());
