@@ -86,7 +86,7 @@ impl Ways {
     pub(crate) async fn now(&self, clock: &Arc<dyn Clock>) -> Result<Way, Cause> {
         let tls = match &self.tls {
             Some(tls) => tls.clone(),
-            None => match in_environment()? {
+            None => match named(said)? {
                 Some(tls) => tls,
                 None => return Ok(Way::Plain),
             },
@@ -140,8 +140,9 @@ impl Way {
     }
 }
 
+/// What these variables name: nothing, a CA, or a CA with a certificate and its key.
 #[cfg(feature = "tls")]
-fn in_environment() -> Result<Option<Tls>, Cause> {
+fn named(said: impl Fn(&str) -> Option<OsString>) -> Result<Option<Tls>, Cause> {
     let half = |set: &str, missing: &str| Err(unusable(&format!("{set} is set, and {missing} is not")));
     match (said(AUTHORITIES), said(CERTIFICATE), said(KEY)) {
         (None, None, None) => Ok(None),
@@ -163,4 +164,30 @@ fn said(variable: &str) -> Option<OsString> {
 
 pub(crate) fn unusable(cause: &str) -> Cause {
     Reason::TlsFilesBad.with(&[("cause", &cause)])
+}
+
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(set: &[&str], expected: Result<bool, &str>) {
+        let said = |variable: &str| set.contains(&variable).then(|| OsString::from("/etc/some.pem"));
+        let named = named(said).map(|tls| tls.is_some()).map_err(|cause| cause.to_string());
+        match (named, expected) {
+            (Err(cause), Err(expected)) => assert!(cause.ends_with(expected), "{cause}"),
+            (named, expected) => assert_eq!(named, expected.map_err(str::to_owned)),
+        }
+    }
+
+    #[test]
+    fn a_ca_is_enough_and_a_certificate_needs_its_key_and_the_ca() {
+        check(&[], Ok(false));
+        check(&[AUTHORITIES], Ok(true));
+        check(&[AUTHORITIES, CERTIFICATE, KEY], Ok(true));
+        check(&[AUTHORITIES, CERTIFICATE], Err("KMS_TLS_CERTIFICATE is set, and KMS_TLS_KEY is not"));
+        check(&[AUTHORITIES, KEY], Err("KMS_TLS_KEY is set, and KMS_TLS_CERTIFICATE is not"));
+        check(&[CERTIFICATE, KEY], Err("KMS_TLS_CERTIFICATE is set, and KMS_TLS_CA is not"));
+        check(&[KEY], Err("KMS_TLS_KEY is set, and KMS_TLS_CA is not"));
+    }
 }
