@@ -9,13 +9,13 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+#[cfg(feature = "dns")]
+use names::{Dns, Domain};
 use shared::reason::{Cause, Reason};
 #[cfg(feature = "dns")]
 use shared::srv::SrvRecord;
 use tokio::time::timeout;
 
-#[cfg(feature = "dns")]
-use crate::dns::{Dns, Domain};
 use crate::hosts::{self, HostName, HostNameError};
 
 /// The environment variable that names hosts, separated by commas.

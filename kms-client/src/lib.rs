@@ -47,8 +47,6 @@ mod best;
 mod round;
 
 mod discovery;
-#[cfg(feature = "dns")]
-mod dns;
 mod hosts;
 #[cfg(feature = "tls")]
 mod tls;

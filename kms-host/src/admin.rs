@@ -14,9 +14,10 @@ use proto::admin::v1::admin_service_server::AdminService;
 use shared::count::{self, Terms};
 use shared::ids::ProductId;
 use shared::reason::Reason;
-use shared::record::{RecordState, Tally};
+use shared::record::{Inactive, RecordState, Tally};
 use shared::time::{Timestamp, to_ms};
 use tokio::net::UnixStream;
+use tokio::net::unix::UCred;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
@@ -210,15 +211,17 @@ impl AdminService for Admin {
         let mut answer = wire::VerifyResponse::default();
         for (product, terms) in self.products(now).await.map_err(unreadable)? {
             let recount = self.host.ledger.recount(product, &terms, counted_at).await.map_err(unreadable)?;
-            let kept = self.host.ledger.reading(product, &terms, counted_at).await.map_err(unreadable)?.tally;
+            let kept = self.host.ledger.reading(product, &terms, counted_at).await.map_err(unreadable)?;
             answer.records += recount.records;
             answer.damaged += recount.damaged;
             answer.products.push(wire::Recount {
                 product: Bytes::copy_from_slice(product.as_bytes()),
-                count: kept.total,
+                count: kept.tally.total,
                 recounted: recount.counted,
-                active: kept.active,
+                active: kept.tally.active,
                 active_found: recount.active,
+                inactive: Some(inactive(kept.inactive)),
+                inactive_found: Some(inactive(recount.inactive)),
             });
         }
         Ok(Response::new(answer))
@@ -254,6 +257,11 @@ pub async fn connect(socket: &Path) -> Result<Client, tonic::transport::Error> {
     endpoint.connect_with_connector(connector).await.map(AdminServiceClient::new)
 }
 
+/// The process that serves this socket, and its user; nothing where nobody serves it, or it cannot be seen from here.
+pub async fn serving(socket: &Path) -> Option<UCred> {
+    UnixStream::connect(socket).await.ok()?.peer_cred().ok()
+}
+
 fn alarm(alarm: Alarm) -> wire::Alarm {
     wire::Alarm {
         code: alarm.code.to_owned(),
@@ -261,6 +269,10 @@ fn alarm(alarm: Alarm) -> wire::Alarm {
         remedy: alarm.remedy.to_owned(),
         since: alarm.since.map_or(0, Timestamp::unix_ms),
     }
+}
+
+fn inactive(Inactive { released, replaced, blocked }: Inactive) -> wire::Inactive {
+    wire::Inactive { released, replaced, blocked }
 }
 
 fn malformed(cause: &str) -> Status {

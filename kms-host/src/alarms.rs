@@ -14,7 +14,8 @@ use crate::ledger::{LedgerError, Restored};
 use crate::tls::{Flaw, TlsCertificate};
 
 /// How near a certificate's end is an alarm; the log warns earlier, too.
-const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
+pub(crate) const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
+pub(crate) const CERTIFICATE_ENDS_SOON_CODE: &str = "CERTIFICATE_ENDS_SOON";
 
 const RENEW_TLS: &str = "have your CA sign a new one, put it into the files of `tls_certificate` and `tls_key`, and reload the host";
 
@@ -65,7 +66,7 @@ fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
             });
         }
         (left < CERTIFICATE_ENDS_SOON).then(|| Alarm {
-            code: "CERTIFICATE_ENDS_SOON",
+            code: CERTIFICATE_ENDS_SOON_CODE,
             text: format!("the certificate for {name} ends in {}, at {ends_at}", Length(left)),
             remedy: "send host-request.pem to the vendor again, install the answer, and reload the host",
             since: None,

@@ -3,9 +3,12 @@
 
 mod config;
 mod daemon;
+mod doctor;
 mod door;
+mod explain;
 mod offline;
 mod online;
+mod owner;
 mod pages;
 mod reload;
 mod supervised;
@@ -18,14 +21,14 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::home::Home;
+use crate::home::{Home, USUAL_PATH};
 
 /// The activation host: counts an organisation's machines and signs their leases.
 #[derive(Debug, Parser)]
 #[command(name = "kms-host", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     /// The host's data directory: signing key, certificates, ledger, admin socket.
-    #[arg(long, global = true, env = "KMS_HOST_DATA", default_value = "/var/lib/kms-host")]
+    #[arg(long, global = true, env = "KMS_HOST_DATA", default_value = USUAL_PATH)]
     data: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -38,17 +41,25 @@ First steps:
   kms-host serve --data ./host                             serves until it is told to stop
   kms-host status --data ./host                            what it counts, in another terminal
 
+Root works as the owner of the data directory, so that the service can read what root makes.
+
 Settings:
   kms-host config sample > ./host/kms-host.toml            a file with every setting, for you to change
   kms-host config check --data ./host                      whether they hold, before a restart or a SIGHUP
 
-Exit codes: 0 done, 64 wrong usage, 65 wrong file, 69 no host answers, another process serves
+When something is wrong:
+  kms-host doctor --data ./host                            looks at everything, and says what to do
+  kms-host explain CLOCK_SKEW                              what a reason in a log or at a machine means
+
+Exit codes: 0 done, 1 doctor has found a failure, 64 wrong usage, 65 wrong file, 69 no host answers, another process serves
 the directory, or it cannot listen, 73 cannot be made, 74 disk or standard output, 78 wrong configuration.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make a host, or what is missing of one: its ledger, its signing key, and the request to send to the vendor.
     Init(Init),
+    /// Print the request to send to the vendor.
+    Request,
     /// Put in a certificate that the vendor has issued for this host's request.
     InstallCertificate {
         /// The vendor's file.
@@ -64,6 +75,16 @@ enum Command {
     },
     /// Serve machines until SIGTERM or SIGINT. SIGHUP has it read certificates and settings again.
     Serve(Serve),
+    /// Look at everything that can keep machines from their licenses: a line each, with what to do.
+    Doctor(Doctor),
+    /// Say what a reason means, whose fault it is and what to do; without CODE, list all.
+    Explain {
+        /// The code, such as CLOCK_SKEW.
+        code: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the running host: its clock, its certificates, the count of each product.
     Status(Output),
     /// List every machine that the running host knows, however old.
@@ -110,7 +131,8 @@ enum ConfigCommand {
 
 #[derive(Debug, Args)]
 struct ConfigFile {
-    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    /// The configuration; otherwise kms-host.toml in the data directory, if there is one. For the host of the package,
+    /// /etc/kms-host/kms-host.toml.
     #[arg(long)]
     config: Option<PathBuf>,
 }
@@ -123,13 +145,15 @@ enum ClockCommand {
 
 #[derive(Debug, Args)]
 struct Init {
-    /// The configuration, whose `ledger` says what to make the ledger on; otherwise kms-host.toml in the data directory, if
-    /// there is one.
+    /// The configuration, whose `ledger` says what to make the ledger on; otherwise the one that `serve` would read.
     #[arg(long)]
     config: Option<PathBuf>,
     /// How long an hour of the ledger is. Any but 1h is for tests, and serves only under test certificates.
     #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
     hour: Duration,
+    /// Succeed, and change nothing, where nothing is missing.
+    #[arg(long)]
+    if_needed: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -137,7 +161,8 @@ struct Init {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    /// The configuration; otherwise kms-host.toml in the data directory, if there is one. For the host of the package,
+    /// /etc/kms-host/kms-host.toml.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Where to serve machines, instead of the configuration's `listen`; may be given more than once.
@@ -146,6 +171,22 @@ struct Serve {
     /// Write the log as JSON, one object a line.
     #[arg(long)]
     log_json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Doctor {
+    /// The configuration; otherwise kms-host.toml in the data directory, if there is one.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Look for the host's SRV record in this domain instead of this machine's own; again for each one.
+    #[arg(long = "domain", value_name = "NAME")]
+    domains: Vec<String>,
+    /// Ask this name server instead of the system's.
+    #[arg(long, value_name = "ADDR:PORT", value_parser = doctor::name_server)]
+    dns: Option<SocketAddr>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -178,7 +219,8 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
     };
     let home = Home::at(cli.data);
     let done = match cli.command {
-        Command::Init(init) => offline::init(&home, init.config.as_deref(), init.hour, init.json),
+        Command::Init(init) => offline::init(&home, &init),
+        Command::Request => offline::request(&home),
         Command::InstallCertificate { file, json } => offline::install_certificate(&home, &file, json),
         Command::Serve(serve) => daemon::run(&home, serve.config.as_deref(), &serve.listen, serve.log_json),
         Command::Config { command } => match command {
@@ -188,6 +230,10 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
                 config::show(&home, file.config.as_deref(), effective, json)
             }
         },
+        Command::Doctor(Doctor { config, domains, dns, json }) => {
+            doctor::examine(&home, config.as_deref(), domains, dns, json)
+        }
+        Command::Explain { code, json } => explain::explain(code.as_deref(), json),
         Command::Status(output) => online::status(&home, output.json),
         Command::Machines(output) => online::machines(&home, output.json),
         Command::Refusals(output) => online::refusals(&home, output.json),
@@ -224,6 +270,9 @@ fn print(text: &str) -> ExitCode {
 fn json_text(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
 }
+
+/// `doctor` did what it was told, and has found something.
+const EX_FOUND: u8 = 1;
 
 // As in BSD's sysexits.h.
 const EX_USAGE: u8 = 64;

@@ -27,6 +27,9 @@ use crate::ledger::{DiskLedger, Engine, Ledger as _, OpenError};
 
 pub use error::{BadFile, HomeError};
 
+/// The data directory of the host that a package installs.
+pub const USUAL_PATH: &str = "/var/lib/kms-host";
+
 /// The width of an hour in every ledger but a test's.
 pub const HOUR_MS: u64 = 3_600_000;
 
@@ -51,6 +54,13 @@ pub struct Made {
     pub key: bool,
     /// A request for the vendor.
     pub request: bool,
+}
+
+impl Made {
+    /// All of this host was there.
+    pub(crate) fn nothing(host: HostId) -> Made {
+        Made { host, ledger: false, key: false, request: false }
+    }
 }
 
 /// A host's data directory.
@@ -78,7 +88,7 @@ impl Home {
         self.0.join("admin.sock")
     }
 
-    fn key_path(&self) -> PathBuf {
+    pub(crate) fn key_path(&self) -> PathBuf {
         self.0.join("signing.key")
     }
 
@@ -142,23 +152,37 @@ impl Home {
         seed.map(SecretKey::from_seed).ok_or(HomeError::DamagedKey { path, data })
     }
 
-    /// Verifies the vendor's certificate and puts it beside the others. Installing it twice is installing it once.
+    /// The request for the vendor, as its file has it.
+    ///
+    /// # Errors
+    /// There is none, or it is damaged.
+    pub fn request(&self) -> Result<String, HomeError> {
+        let path = self.request_path();
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            text => Some(text.map_err(|source| HomeError::Unreadable(path.clone(), source))?),
+        };
+        let is_one = |text: &String| open_armour(text.as_bytes(), REQUEST_LABEL).is_ok();
+        text.filter(is_one).ok_or_else(|| HomeError::NoRequest { path, data: self.0.clone() })
+    }
+
+    /// Verifies the vendor's certificate, the text of the file at `path`, and puts it beside the others. Installing it twice
+    /// is installing it once.
     ///
     /// # Errors
     /// It is not a certificate, not for this host, or not allowed with this ledger. Nothing is changed then.
-    pub fn install_certificate(&self, path: &Path) -> Result<Installed, HomeError> {
+    pub fn install_certificate(&self, path: &Path, text: &[u8]) -> Result<Installed, HomeError> {
         let key = self.signing_key()?.public();
-        let installed = self.read_certificate(path, &key)?;
+        let installed = self.verify_certificate(path, text, &key)?;
         let others = self.certificates()?;
         let all = Certificates::new(others.all().cloned().chain([installed.clone()]));
         // The ledger itself may be in use; a host that serves looks there.
         if let Some(hour_width_ms) = self.requested_hour_width_ms() {
             check_hour_width(&all, hour_width_ms)?;
         }
-        let text = std::fs::read(path).map_err(|source| HomeError::Unreadable(path.to_owned(), source))?;
         make_private_dir(&self.certificates_path())?;
         let name = format!("{}.pem", installed.chain.host().id);
-        file::replace(&self.certificates_path().join(name), &text, 0o644)?;
+        file::replace(&self.certificates_path().join(name), text, 0o644)?;
         Ok(installed)
     }
 
@@ -177,7 +201,8 @@ impl Home {
         for entry in entries {
             let path = entry.map_err(|source| HomeError::Unreadable(folder.clone(), source))?.path();
             if path.extension().is_some_and(|extension| extension == "pem") {
-                installed.push(self.read_certificate(&path, &key)?);
+                let text = std::fs::read(&path).map_err(|error| self.bad_certificate(&path, error.into()))?;
+                installed.push(self.verify_certificate(&path, &text, &key)?);
             }
         }
         Ok(Certificates::new(installed))
@@ -188,15 +213,28 @@ impl Home {
     /// # Errors
     /// There is none, another host serves it, another engine keeps it, or it is damaged.
     pub fn ledger(&self, engine: Engine, cache_bytes: u64) -> Result<DiskLedger, HomeError> {
+        DiskLedger::open(&self.ledger_path(), engine, cache_bytes).map_err(|error| self.not_opened(error))
+    }
+
+    /// Opens it to be looked at: one of an earlier format is not upgraded. With the format that it has.
+    ///
+    /// # Errors
+    /// As [`Home::ledger`].
+    pub fn ledger_as_it_is(&self, engine: Engine, cache_bytes: u64) -> Result<(DiskLedger, u8), HomeError> {
+        let opened = DiskLedger::open_as_it_is(&self.ledger_path(), engine, cache_bytes);
+        opened.map_err(|error| self.not_opened(error))
+    }
+
+    fn not_opened(&self, error: OpenError) -> HomeError {
         let path = self.ledger_path();
-        DiskLedger::open(&path, engine, cache_bytes).map_err(|error| match error {
+        match error {
             OpenError::Missing { .. } => HomeError::NoLedger { path, data: self.0.clone() },
             OpenError::Store(store::OpenError::Locked { .. }) => HomeError::Served(self.0.clone()),
             OpenError::Store(store::OpenError::OtherEngine { found, asked, .. }) => {
                 HomeError::OtherEngine { path, found, asked }
             }
             error => HomeError::Ledger(error),
-        })
+        }
     }
 
     /// Gives back the width of its hour.
@@ -256,16 +294,19 @@ impl Home {
         u64::try_from(request.hour_width_ms).ok()
     }
 
-    fn read_certificate(&self, path: &Path, key: &PublicKey) -> Result<Installed, HomeError> {
-        let bad = |source| {
-            let (path, request) = (path.to_owned(), self.request_path());
-            if path.starts_with(self.certificates_path()) {
-                HomeError::DamagedCertificate { path, source }
-            } else {
-                HomeError::NotCertificate { path, request, source }
-            }
-        };
-        let body = read_armoured(path, CERTIFICATE_LABEL).map_err(bad)?;
+    /// The certificate at this path is not what it should be: one that is installed, or one that was handed over.
+    pub(crate) fn bad_certificate(&self, path: &Path, source: BadFile) -> HomeError {
+        let (path, request) = (path.to_owned(), self.request_path());
+        if path.starts_with(self.certificates_path()) {
+            HomeError::DamagedCertificate { path, source }
+        } else {
+            HomeError::NotCertificate { path, request, source }
+        }
+    }
+
+    fn verify_certificate(&self, path: &Path, text: &[u8], key: &PublicKey) -> Result<Installed, HomeError> {
+        let bad = |source| self.bad_certificate(path, source);
+        let body = open_armour(text, CERTIFICATE_LABEL).map_err(bad)?;
         let wire = v1::HostCertificateFile::decode(body.as_slice()).map_err(|_| bad(BadFile::Body))?;
         let roots = Roots::new(wire.roots.iter().map(AsRef::as_ref)).map_err(|_| bad(BadFile::Body))?;
         let chain =
@@ -294,8 +335,11 @@ pub fn check_hour_width(certificates: &Certificates, hour_width_ms: u64) -> Resu
 }
 
 fn read_armoured(path: &Path, label: &str) -> Result<Zeroizing<Vec<u8>>, BadFile> {
-    let text = Zeroizing::new(std::fs::read(path)?);
-    let (found, body) = pem_rfc7468::decode_vec(&text).map_err(|_| BadFile::NoPem)?;
+    open_armour(&Zeroizing::new(std::fs::read(path)?), label)
+}
+
+fn open_armour(text: &[u8], label: &str) -> Result<Zeroizing<Vec<u8>>, BadFile> {
+    let (found, body) = pem_rfc7468::decode_vec(text).map_err(|_| BadFile::NoPem)?;
     let body = Zeroizing::new(body);
     if found == label { Ok(body) } else { Err(BadFile::Other(found.to_owned())) }
 }

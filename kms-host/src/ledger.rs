@@ -2,7 +2,7 @@
 //!
 //! [`Ledger`] is small so that a shared database can stand behind it one day: a batch of sightings goes in, the reads of
 //! its decisions happen inside its transaction, and outcomes come out once they are durable. It decides nothing; the rule
-//! is `shared::count`, and the bytes are `shared::record`. It groups nothing either: that is `queue`, in front of it.
+//! is `shared::count`, for an administrator `shared::inventory`, and the bytes are `shared::record`. It groups nothing either: that is `queue`, in front of it.
 //!
 //! Read next: `overlay.rs`, a transaction over raw keys and values; `disk.rs`, the ledger on disk; `memory.rs`, its twin.
 
@@ -11,13 +11,15 @@ mod reads;
 
 mod disk;
 mod memory;
+mod upgrade;
 
 mod error;
 
 use async_trait::async_trait;
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
-use shared::record::{Meta, Record, Tally};
+use shared::inventory::{Change, Changed, Prune, Pruned};
+use shared::record::{Event, EventKind, Inactive, Meta, Record, Tally};
 use shared::time::Timestamp;
 
 pub use disk::DiskLedger;
@@ -49,6 +51,13 @@ pub trait Ledger: Send + Sync + 'static {
     /// It may block like [`apply`](Ledger::apply). `docs/protocol.md` 5.
     async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), LedgerError>;
 
+    /// Changes one record as an administrator says, durably. It may block like [`apply`](Ledger::apply).
+    async fn change(&self, change: Change) -> Result<Changed, LedgerError>;
+
+    /// Applies a retention to a page of records, durably. It may block like [`apply`](Ledger::apply); the ledger itself keeps
+    /// a page short. A crash leaves some of the page removed, each record whole. Never call it while the host doubts its clock.
+    async fn prune(&self, prune: Prune) -> Result<Pruned, LedgerError>;
+
     /// Returns once the disk has taken a write that changes nothing. It may block like [`apply`](Ledger::apply).
     async fn probe(&self) -> Result<(), LedgerError>;
 
@@ -77,7 +86,21 @@ pub trait Ledger: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page, LedgerError>;
 
-    /// Counts anew, from the records alone, what [`reading`](Ledger::reading) keeps as a running total.
+    /// What has happened to one machine, the oldest first. It is what is kept: at most
+    /// [`EVENTS_A_MACHINE`](shared::record::EVENTS_A_MACHINE), and none that is damaged.
+    async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError>;
+
+    /// Events, of one product or of all, and of one kind or of any; by machine, and a machine's in no order. `limit` is how
+    /// many are looked at, so a page may have fewer, even none, and not be the last. `after` is the last page's `next`.
+    async fn events(
+        &self,
+        product: Option<ProductId>,
+        kind: Option<EventKind>,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<EventPage, LedgerError>;
+
+    /// Counts anew, from the records alone, what [`reading`](Ledger::reading) keeps as running totals.
     ///
     /// It reads every record of the product, page by page, and serving goes on meanwhile: only on a ledger that nobody
     /// writes to are both the same to the machine.
@@ -99,6 +122,8 @@ pub struct Reading {
     pub at: Timestamp,
     /// The product row as of then.
     pub tally: Tally,
+    /// How many records are not active; together with the tally's active ones they are all that is known.
+    pub inactive: Inactive,
     /// Asks that day (UTC) from machines that keep no state.
     pub unkept_today: u64,
 }
@@ -123,6 +148,28 @@ pub struct Listed {
     pub record: Option<Record>,
 }
 
+/// A page of events.
+#[derive(Clone, Debug)]
+pub struct EventPage {
+    /// The events.
+    pub events: Vec<ListedEvent>,
+    /// How many more could not be read.
+    pub damaged: u64,
+    /// What to pass as `after` for the next page; none on the last one.
+    pub next: Option<Vec<u8>>,
+}
+
+/// One event in an [`EventPage`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedEvent {
+    /// The product.
+    pub product: ProductId,
+    /// The machine.
+    pub machine: MachineId,
+    /// What happened to it.
+    pub event: Event,
+}
+
 /// What the records of a product add up to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recount {
@@ -130,9 +177,11 @@ pub struct Recount {
     pub counted: u64,
     /// Machines with an active record, however old.
     pub active: u64,
+    /// Records in the other states.
+    pub inactive: Inactive,
     /// Records in any state, damaged ones included.
     pub records: u64,
-    /// Records that could not be read, and so count nowhere else.
+    /// Records and events that could not be read, and so count nowhere else.
     pub damaged: u64,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Data goes one way: `service` decodes what came in, `activate` goes through the steps of one activation, `ledger`
 //! decides and keeps, `signer` signs, `service` encodes what goes out. Every decision is `shared`'s. `admin` is what an
-//! administrator asks, `alarms` what one should look at, `accept` who may connect, `tls` how in private and `serve` for how long, `home` what stands in the data
+//! administrator asks, `alarms` what one should look at, `doctor` all that can be wrong, `accept` who may connect, `tls` how in
+//! private and `serve` for how long, `home` what stands in the data
 //! directory, `cli` the commands. Start at [`activate`].
 
 pub mod accept;
@@ -21,6 +22,7 @@ pub mod tls;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod home;
 
 pub use accept::connections;

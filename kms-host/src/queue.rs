@@ -3,7 +3,7 @@
 //! One thread takes whatever has queued, applies it as one batch and answers all who wait, so a hundred asks that arrive
 //! together cost one sync. While that sync runs the next group gathers; an ask that comes alone waits for nobody. Past its
 //! capacity the queue refuses at once, because a delay would only make every machine ask again. What a sighting does
-//! is `shared::count`; what makes it durable is `ledger`.
+//! is `shared::count`, and a change by an administrator `shared::inventory`; what makes either durable is `ledger`.
 
 use std::error::Error as _;
 use std::future;
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::ProductId;
+use shared::inventory::{Change, Changed, Prune, Pruned};
 use shared::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
@@ -51,6 +52,17 @@ pub enum NotSighted {
     Stopping,
 }
 
+/// Why what an administrator wants was not done. Nothing of it was written, unless the ledger has failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotChanged {
+    /// The ledger could not do it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The host is stopping.
+    #[error("the host is stopping, and nothing was changed; do it again when the host has started")]
+    Stopping,
+}
+
 /// The way to the ledger. Clones lead to the same queue.
 #[derive(Clone)]
 pub struct Queue {
@@ -62,6 +74,8 @@ pub struct Queue {
 enum Task {
     Sight(Sighting, oneshot::Sender<Result<Outcome, NotSighted>>),
     Settle(Settlement, oneshot::Sender<Result<(), NotSighted>>),
+    Change(Change, oneshot::Sender<Result<Changed, LedgerError>>),
+    Prune(Prune, oneshot::Sender<Result<Pruned, LedgerError>>),
     Probe(oneshot::Sender<Result<(), NotSighted>>),
 }
 
@@ -113,12 +127,27 @@ impl Queue {
     /// # Errors
     /// [`NotSighted::Failed`] or [`NotSighted::Stopping`].
     pub async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), NotSighted> {
-        let (answer, settled) = oneshot::channel();
-        let sender = self.sender()?;
-        let task = Task::Settle(Settlement { products, now }, answer);
-        sender.send(task).await.map_err(|_| self.closed())?;
-        drop(sender);
-        settled.await.unwrap_or_else(|_| Err(self.closed()))
+        let task = |answer| Task::Settle(Settlement { products, now }, answer);
+        self.wait_for(task).await.unwrap_or_else(|| Err(self.closed()))
+    }
+
+    /// Changes one record, behind all that queued before; on return it is durable. It waits for a place.
+    ///
+    /// # Errors
+    /// [`NotChanged`].
+    pub async fn change(&self, change: Change) -> Result<Changed, NotChanged> {
+        let changed = self.wait_for(|answer| Task::Change(change, answer)).await;
+        Ok(changed.ok_or_else(|| self.gone())??)
+    }
+
+    /// Applies a retention to a page of records, behind all that queued before. It waits for a place, so that asks come in
+    /// between two pages.
+    ///
+    /// # Errors
+    /// [`NotChanged`].
+    pub async fn prune(&self, prune: Prune) -> Result<Pruned, NotChanged> {
+        let pruned = self.wait_for(|answer| Task::Prune(prune, answer)).await;
+        Ok(pruned.ok_or_else(|| self.gone())??)
     }
 
     /// Returns once the writer has come to it, behind all that queued before, and the disk has taken a write: the ledger
@@ -127,11 +156,7 @@ impl Queue {
     /// # Errors
     /// [`NotSighted::Failed`] or [`NotSighted::Stopping`].
     pub async fn probe(&self) -> Result<(), NotSighted> {
-        let (answer, probed) = oneshot::channel();
-        let sender = self.sender()?;
-        sender.send(Task::Probe(answer)).await.map_err(|_| self.closed())?;
-        drop(sender);
-        probed.await.unwrap_or_else(|_| Err(self.closed()))
+        self.wait_for(Task::Probe).await.unwrap_or_else(|| Err(self.closed()))
     }
 
     /// Completes when the ledger has failed for good, and never otherwise: the host then exits. Every call completes.
@@ -150,6 +175,15 @@ impl Queue {
         self.tasks.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 
+    /// Queues a task, waiting for a place, and waits for its answer. There is none once nobody takes tasks any more.
+    async fn wait_for<T>(&self, task: impl FnOnce(oneshot::Sender<T>) -> Task) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        let sender = self.sender().ok()?;
+        sender.send(task(answer)).await.ok()?;
+        drop(sender);
+        answered.await.ok()
+    }
+
     fn sender(&self) -> Result<mpsc::Sender<Task>, NotSighted> {
         let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
         tasks.clone().ok_or_else(|| self.closed())
@@ -158,6 +192,11 @@ impl Queue {
     /// Why nobody takes tasks any more.
     fn closed(&self) -> NotSighted {
         if self.failure.borrow().is_some() { NotSighted::Failed } else { NotSighted::Stopping }
+    }
+
+    /// The same, for an administrator.
+    fn gone(&self) -> NotChanged {
+        self.failure.borrow().clone().map_or(NotChanged::Stopping, NotChanged::Ledger)
     }
 }
 
@@ -178,20 +217,14 @@ impl Writer {
             self.gather(&mut tasks);
             let (mut sightings, mut answers) = (Vec::new(), Vec::new());
             for task in tasks.drain(..) {
-                match task {
-                    Task::Sight(sighting, answer) => {
-                        sightings.push(sighting);
-                        answers.push(answer);
-                    }
-                    Task::Settle(settlement, answer) => {
-                        self.sight(mem::take(&mut sightings), mem::take(&mut answers));
-                        self.settle(settlement, answer);
-                    }
-                    Task::Probe(answer) => {
-                        self.sight(mem::take(&mut sightings), mem::take(&mut answers));
-                        self.probe(answer);
-                    }
+                if let Task::Sight(sighting, answer) = task {
+                    sightings.push(sighting);
+                    answers.push(answer);
+                    continue;
                 }
+                // In its place: what queued before is decided before.
+                self.sight(mem::take(&mut sightings), mem::take(&mut answers));
+                self.carry_out(task);
             }
             self.sight(sightings, answers);
             if self.failed.borrow().is_some() {
@@ -209,15 +242,27 @@ impl Writer {
         }
     }
 
-    fn settle(&self, settlement: Settlement, answer: oneshot::Sender<Result<(), NotSighted>>) {
-        let Settlement { products, now } = settlement;
-        let settled = self.run_on_ledger(|ledger| self.runtime.block_on(ledger.settle(products, now)));
-        let _ = answer.send(settled.map_err(|_| NotSighted::Failed));
-    }
-
-    fn probe(&self, answer: oneshot::Sender<Result<(), NotSighted>>) {
-        let probed = self.run_on_ledger(|ledger| self.runtime.block_on(ledger.probe()));
-        let _ = answer.send(probed.map_err(|_| NotSighted::Failed));
+    /// What stands alone. Whoever has gone away does not hear of it.
+    fn carry_out(&self, task: Task) {
+        match task {
+            Task::Sight(sighting, answer) => self.sight(vec![sighting], vec![answer]),
+            Task::Settle(Settlement { products, now }, answer) => {
+                let settled =
+                    self.run_on_ledger(|ledger| self.runtime.block_on(ledger.settle(products, now)));
+                let _ = answer.send(settled.map_err(|_| NotSighted::Failed));
+            }
+            Task::Change(change, answer) => {
+                let _ =
+                    answer.send(self.run_on_ledger(|ledger| self.runtime.block_on(ledger.change(change))));
+            }
+            Task::Prune(prune, answer) => {
+                let _ = answer.send(self.run_on_ledger(|ledger| self.runtime.block_on(ledger.prune(prune))));
+            }
+            Task::Probe(answer) => {
+                let probed = self.run_on_ledger(|ledger| self.runtime.block_on(ledger.probe()));
+                let _ = answer.send(probed.map_err(|_| NotSighted::Failed));
+            }
+        }
     }
 
     /// Applies a batch, in order. A damaged row fails only those who need it: halves are applied again until it stands alone,

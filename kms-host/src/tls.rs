@@ -156,6 +156,11 @@ impl Server {
         &self.certificate
     }
 
+    /// Whether machines have to show certificates.
+    pub fn demands_certificates(&self) -> bool {
+        !self.authorities.is_empty()
+    }
+
     /// Whether machines have to show certificates of other authorities than before.
     pub fn demands_others(&self, before: &Server) -> bool {
         self.authorities != before.authorities

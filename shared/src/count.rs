@@ -10,9 +10,10 @@ use core::time::Duration;
 
 use crate::answer::{Grant, ShownLease};
 use crate::ask::AskKind;
+use crate::history;
 use crate::ids::{Fingerprint, LedgerId, MachineId, ProductId};
 use crate::reason::Reason;
-use crate::record::{Record, RecordState, Tally};
+use crate::record::{Event, EventKind, Inactive, Record, RecordState, Tally};
 use crate::serial::{self, Mark, Standing};
 use crate::time::{Timestamp, to_ms};
 
@@ -116,7 +117,7 @@ pub enum Decision {
         /// The serial of the answer.
         serial: u64,
     },
-    /// Refused; nothing was written.
+    /// Refused: the machine is neither seen nor counted. Of a copy there may be an event; else nothing was written.
     Refused(Reason),
     /// The lease that it claims to show could change the answer: verify it, and sight again. Nothing was written.
     Verify,
@@ -139,6 +140,20 @@ pub trait Rows {
     fn record(&mut self, product: ProductId, machine: MachineId) -> Result<Option<Record>, Self::Error>;
     /// Sets it.
     fn put_record(&mut self, product: ProductId, machine: MachineId, record: Record);
+    /// Removes a machine's record and its events.
+    ///
+    /// # Errors
+    /// What is there could not be read.
+    fn remove(&mut self, product: ProductId, machine: MachineId) -> Result<(), Self::Error>;
+    /// The events of a machine, in the order of their numbers. No decision on a machine rests on them, so one that is damaged
+    /// is left out.
+    fn events(&mut self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, Self::Error>;
+    /// Puts one into its slot.
+    fn put_event(&mut self, product: ProductId, machine: MachineId, event: Event);
+    /// How many records of a product are not active.
+    fn inactive(&mut self, product: ProductId) -> Result<Inactive, Self::Error>;
+    /// Sets it.
+    fn put_inactive(&mut self, product: ProductId, inactive: Inactive);
     /// The running count of a product.
     fn tally(&mut self, product: ProductId) -> Result<Option<Tally>, Self::Error>;
     /// Sets it.
@@ -166,14 +181,16 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     let mut tally = read(rows, product, &sighting.terms, now)?;
     let record = rows.record(product, machine)?;
     let known = record.is_some_and(|record| record.state == RecordState::Active);
+    let ledger = rows.ledger();
     let is_ahead = |shown: &ShownLease| {
-        let ours = shown.machine == machine && shown.ledger == rows.ledger();
+        let ours = shown.machine == machine && shown.ledger == ledger;
         // A lease from before the record was given without one, to a machine that kept no state.
         ours && record.is_some_and(|record| record.serial < shown.serial && record.seen_at < shown.issued_at)
     };
     let ledger_is_behind = sighting.shown.verified().is_some_and(is_ahead);
     let outcome = |decision| Ok(Outcome { decision, known, ledger_is_behind });
-    if record.is_some_and(|record| record.state == RecordState::Blocked) {
+    // A new key would else let in again whom the administrator has shut out.
+    if is_blocked(record.as_ref()) || replaces_blocked(rows, sighting)? {
         return outcome(Decision::Refused(Reason::Blocked));
     }
     if let Shown::Claimed(claimed) = &sighting.shown
@@ -192,7 +209,10 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
         Standing::Next { serial } => (serial, true),
         Standing::Again { serial, fresher } => (serial, fresher),
         Standing::Replay => return outcome(Decision::Refused(Reason::Replayed)),
-        Standing::Copy => return outcome(Decision::Refused(Reason::Copied)),
+        Standing::Copy => {
+            history::note_copied(rows, (product, machine), now)?;
+            return outcome(Decision::Refused(Reason::Copied));
+        }
     };
     let state = match sighting.kind {
         AskKind::Activate => RecordState::Active,
@@ -215,10 +235,21 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
             fingerprint: sighting.fingerprint,
         },
     };
-    leave(rows, product, &mut tally, record.as_ref())?;
+    if let Some(record) = &record {
+        leave(rows, product, &mut tally, record)?;
+    }
     enter(rows, product, &mut tally, &next)?;
-    if record.is_none() {
-        take_seat(rows, sighting, &mut tally)?;
+    match &record {
+        None => take_seat(rows, sighting, &mut tally, now)?,
+        Some(record) if fresh => {
+            if let Some(kind) = history::turn(record.state, state) {
+                history::note(rows, (product, machine), now, kind, None)?;
+            }
+            if ledger_is_behind {
+                history::note(rows, (product, machine), now, EventKind::Relearned, None)?;
+            }
+        }
+        Some(_) => {}
     }
     let decision = match sighting.kind {
         AskKind::Release => {
@@ -335,16 +366,19 @@ fn sum<R: Rows>(
     Ok(tally)
 }
 
-/// Takes an active record out of its hour and out of the count.
-fn leave<R: Rows>(
+/// Takes a record out of the numbers: an active one out of its hour and the count, another out of those of its state.
+pub(crate) fn leave<R: Rows>(
     rows: &mut R,
     product: ProductId,
     tally: &mut Tally,
-    record: Option<&Record>,
+    record: &Record,
 ) -> Result<(), R::Error> {
-    let Some(record) = record.filter(|record| record.state == RecordState::Active) else {
+    if record.state != RecordState::Active {
+        let mut inactive = rows.inactive(product)?;
+        inactive.take(record.state);
+        rows.put_inactive(product, inactive);
         return Ok(());
-    };
+    }
     let hour = hour_of(rows, record.seen_at);
     let machines = rows.hour(product, hour)?;
     rows.put_hour(product, hour, machines.saturating_sub(1));
@@ -355,14 +389,17 @@ fn leave<R: Rows>(
     Ok(())
 }
 
-/// Puts an active record into its hour and into the count.
-fn enter<R: Rows>(
+/// Puts a record into the numbers that [`leave`] takes it out of.
+pub(crate) fn enter<R: Rows>(
     rows: &mut R,
     product: ProductId,
     tally: &mut Tally,
     record: &Record,
 ) -> Result<(), R::Error> {
     if record.state != RecordState::Active {
+        let mut inactive = rows.inactive(product)?;
+        inactive.add(record.state);
+        rows.put_inactive(product, inactive);
         return Ok(());
     }
     let hour = hour_of(rows, record.seen_at);
@@ -375,24 +412,44 @@ fn enter<R: Rows>(
     Ok(())
 }
 
+fn is_blocked(record: Option<&Record>) -> bool {
+    record.is_some_and(|record| record.state == RecordState::Blocked)
+}
+
+/// Whether the identity that it replaces is blocked.
+fn replaces_blocked<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<bool, R::Error> {
+    let Some(replaced) = sighting.replaces else {
+        return Ok(false);
+    };
+    Ok(is_blocked(rows.record(sighting.product, replaced)?.as_ref()))
+}
+
 /// A new identity of an installation takes the old one's seat: still one machine. If a copy lives on under the old
 /// identity, its next good ask brings that seat back, and then there are two. An empty fingerprint equals none.
 ///
 /// It happens once, when the new identity is entered: asking again must not push out the copy that has come back.
-fn take_seat<R: Rows>(rows: &mut R, sighting: &Sighting, tally: &mut Tally) -> Result<(), R::Error> {
+fn take_seat<R: Rows>(
+    rows: &mut R,
+    sighting: &Sighting,
+    tally: &mut Tally,
+    now: Timestamp,
+) -> Result<(), R::Error> {
+    let Sighting { product, machine, .. } = *sighting;
     let Some(replaced) = sighting.replaces else {
         return Ok(());
     };
-    let Some(mut old) = rows.record(sighting.product, replaced)? else {
+    let Some(mut old) = rows.record(product, replaced)? else {
         return Ok(());
     };
+    history::note(rows, (product, machine), now, EventKind::Replaces, Some(replaced))?;
     if old.state != RecordState::Active || !old.fingerprint.same_as(&sighting.fingerprint) {
         return Ok(());
     }
-    leave(rows, sighting.product, tally, Some(&old))?;
+    leave(rows, product, tally, &old)?;
     old.state = RecordState::Replaced;
-    rows.put_record(sighting.product, replaced, old);
-    Ok(())
+    enter(rows, product, tally, &old)?;
+    rows.put_record(product, replaced, old);
+    history::note(rows, (product, replaced), now, EventKind::Replaced, Some(machine))
 }
 
 /// The threshold rule with its evidence.

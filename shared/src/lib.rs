@@ -22,6 +22,8 @@ pub mod envelope;
 
 pub mod count;
 pub mod doubt;
+mod history;
+pub mod inventory;
 pub mod record;
 pub mod serial;
 

@@ -1,7 +1,10 @@
 //! Why somebody was refused, or an attempt failed: one stable code, whose fault it is, one remedy.
 //!
 //! The code stands in signed refusals, in `google.rpc.ErrorInfo`, in logs and on the command line; it is never given
-//! another meaning and never removed. The text may get better. [`Reason::ALL`] is what `explain` prints.
+//! another meaning and never removed. The text may get better. [`Reason::ALL`] is what `explain` prints, by
+//! `reason/explain.rs`.
+
+mod explain;
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -9,6 +12,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use proto::v1;
+
+pub use explain::{Explained, Index, UnknownReason};
 
 /// Who can mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,18 +4,24 @@
 //! strayed to another key is damage too. The layout is drawn in `docs/protocol.md` 6 and held by golden vectors. What
 //! the values mean is decided in `count`.
 
+pub mod key;
+
+mod bytes;
+mod event;
+
 use alloc::vec::Vec;
-use core::fmt;
 
-use sha2::{Digest, Sha256};
-
-use crate::ids::{Fingerprint, ID_BYTES, LedgerId, MachineId, Nonce, ProductId};
+use crate::ids::{Fingerprint, ID_BYTES, LedgerId, Nonce};
 use crate::time::Timestamp;
 
-/// The version of every layout in this file.
-pub const FORMAT_VERSION: u8 = 1;
+use self::bytes::{Reader, Writer};
 
-const CHECKSUM_BYTES: usize = 8;
+pub use self::bytes::Damaged;
+pub use self::event::{EVENTS_A_MACHINE, Event, EventKind};
+
+/// The format of a ledger: the version of its meta. The second keeps the numbers of records that are not active, and events;
+/// a ledger of the first is given those when it is opened.
+pub const FORMAT_VERSION: u8 = 2;
 
 /// What a record says of its machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +131,7 @@ impl Record {
 }
 
 /// The product row: the running count of one product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// The hour up to which the total has shed what left the window.
     pub hour: i64,
@@ -167,6 +173,65 @@ impl Tally {
     }
 }
 
+/// How many records of a product are not active, by state. The active ones are in the [`Tally`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inactive {
+    /// Have left by their own ask, or are no longer blocked and have not asked since.
+    pub released: u64,
+    /// Their seats were taken.
+    pub replaced: u64,
+    /// Shut out.
+    pub blocked: u64,
+}
+
+impl Inactive {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.released + self.replaced + self.blocked
+    }
+
+    /// One more in this state; an active record is not one of them.
+    pub fn add(&mut self, state: RecordState) {
+        if let Some(records) = self.of(state) {
+            *records += 1;
+        }
+    }
+
+    /// One less.
+    pub fn take(&mut self, state: RecordState) {
+        if let Some(records) = self.of(state) {
+            *records = records.saturating_sub(1);
+        }
+    }
+
+    /// version | released | replaced | blocked | checksum.
+    pub fn encode(&self, key: &[u8]) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.u64(self.released);
+        writer.u64(self.replaced);
+        writer.u64(self.blocked);
+        writer.seal(key)
+    }
+
+    /// # Errors
+    /// [`Damaged`]: wrong version, length or checksum.
+    pub fn decode(key: &[u8], value: &[u8]) -> Result<Inactive, Damaged> {
+        let mut reader = Reader::open(key, value)?;
+        let inactive = Inactive { released: reader.u64()?, replaced: reader.u64()?, blocked: reader.u64()? };
+        reader.end()?;
+        Ok(inactive)
+    }
+
+    fn of(&mut self, state: RecordState) -> Option<&mut u64> {
+        match state {
+            RecordState::Active => None,
+            RecordState::Released => Some(&mut self.released),
+            RecordState::Replaced => Some(&mut self.replaced),
+            RecordState::Blocked => Some(&mut self.blocked),
+        }
+    }
+}
+
 /// What a ledger knows of itself.
 #[derive(Clone, Copy)]
 pub struct Meta {
@@ -179,26 +244,31 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// version | ledger id | hour_width_ms | pepper | checksum.
+    /// format | ledger id | hour_width_ms | pepper | checksum.
     pub fn encode(&self, key: &[u8]) -> Vec<u8> {
-        let mut writer = Writer::new();
+        let mut writer = Writer::of_version(FORMAT_VERSION);
         writer.bytes(self.ledger.as_bytes());
         writer.u64(self.hour_width_ms);
         writer.bytes(&self.pepper);
         writer.seal(key)
     }
 
+    /// The format of the ledger, and what it knows of itself.
+    ///
     /// # Errors
-    /// [`Damaged`]: wrong version, length or checksum.
-    pub fn decode(key: &[u8], value: &[u8]) -> Result<Meta, Damaged> {
-        let mut reader = Reader::open(key, value)?;
+    /// [`Damaged`]: unknown format, wrong length or checksum.
+    pub fn decode(key: &[u8], value: &[u8]) -> Result<(u8, Meta), Damaged> {
+        let (format, mut reader) = Reader::open_any(key, value)?;
+        if !(1..=FORMAT_VERSION).contains(&format) {
+            return Err(Damaged);
+        }
         let meta = Meta {
             ledger: LedgerId::from_bytes(reader.array()?),
             hour_width_ms: reader.u64()?,
             pepper: reader.array()?,
         };
         reader.end()?;
-        if meta.hour_width_ms == 0 { Err(Damaged) } else { Ok(meta) }
+        if meta.hour_width_ms == 0 { Err(Damaged) } else { Ok((format, meta)) }
     }
 }
 
@@ -216,162 +286,4 @@ pub fn decode_number(key: &[u8], value: &[u8]) -> Result<u64, Damaged> {
     let number = reader.u64()?;
     reader.end()?;
     Ok(number)
-}
-
-/// The keys of a ledger. The first byte tells the kind, so one ordered store holds them all.
-pub mod key {
-    use super::{ID_BYTES, MachineId, ProductId, Vec};
-
-    /// Before every record.
-    pub const RECORDS: u8 = b'm';
-    /// Before every product row.
-    pub const TALLIES: u8 = b'p';
-
-    /// Of the ledger's own facts: `M` meta.
-    pub const META: &[u8] = b"Mmeta";
-    /// Of the ledger's last time.
-    pub const LAST_TIME: &[u8] = b"Mlast-time";
-    /// Of when a lease was first seen that is ahead of this ledger.
-    pub const RESTORED_AT: &[u8] = b"Mrestored-at";
-    /// Of how many machines have shown such a lease.
-    pub const RESTORED_MACHINES: &[u8] = b"Mrestored-machines";
-
-    /// `m` product machine.
-    pub fn record(product: ProductId, machine: MachineId) -> Vec<u8> {
-        [&[RECORDS], product.as_bytes().as_slice(), machine.as_bytes()].concat()
-    }
-
-    /// `p` product.
-    pub fn tally(product: ProductId) -> Vec<u8> {
-        [&[TALLIES], product.as_bytes().as_slice()].concat()
-    }
-
-    /// `h` product hour. The sign bit is flipped, so that the order of bytes is the order of hours.
-    pub fn hour(product: ProductId, hour: i64) -> Vec<u8> {
-        let hour = hour.cast_unsigned() ^ (1 << 63);
-        [hours(product).as_slice(), &hour.to_be_bytes()].concat()
-    }
-
-    /// Before every hour of a product.
-    pub fn hours(product: ProductId) -> Vec<u8> {
-        [b"h", product.as_bytes().as_slice()].concat()
-    }
-
-    /// `d` product day: asks from machines that keep no state.
-    pub fn unkept(product: ProductId, day: i64) -> Vec<u8> {
-        let day = day.cast_unsigned() ^ (1 << 63);
-        [b"d", product.as_bytes().as_slice(), &day.to_be_bytes()].concat()
-    }
-
-    /// Product and machine of a record's key.
-    pub fn parse_record(key: &[u8]) -> Option<(ProductId, MachineId)> {
-        let (product, machine) = key.strip_prefix(&[RECORDS])?.split_at_checked(ID_BYTES)?;
-        Some((ProductId::from_slice(product)?, MachineId::from_slice(machine)?))
-    }
-
-    /// The product of a product row's key.
-    pub fn parse_tally(key: &[u8]) -> Option<ProductId> {
-        ProductId::from_slice(key.strip_prefix(&[TALLIES])?)
-    }
-
-    /// The hour of an hour's key.
-    pub fn parse_hour(key: &[u8]) -> Option<i64> {
-        let hour: [u8; 8] = key.get(1 + ID_BYTES..)?.try_into().ok()?;
-        Some((u64::from_be_bytes(hour) ^ (1 << 63)).cast_signed())
-    }
-}
-
-/// A value that is not what was written: a fault of the disk, or of somebody who has edited it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Damaged;
-
-impl fmt::Display for Damaged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a stored value is damaged, or written by a newer release")
-    }
-}
-
-impl core::error::Error for Damaged {}
-
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn new() -> Writer {
-        let mut bytes = Vec::with_capacity(96);
-        bytes.push(FORMAT_VERSION);
-        Writer(bytes)
-    }
-
-    fn byte(&mut self, byte: u8) {
-        self.0.push(byte);
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn u64(&mut self, number: u64) {
-        self.bytes(&number.to_be_bytes());
-    }
-
-    fn i64(&mut self, number: i64) {
-        self.bytes(&number.to_be_bytes());
-    }
-
-    fn time(&mut self, time: Timestamp) {
-        self.i64(time.unix_ms());
-    }
-
-    fn seal(mut self, key: &[u8]) -> Vec<u8> {
-        let checksum = checksum(key, &self.0);
-        self.bytes(&checksum);
-        self.0
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn open(key: &[u8], value: &'a [u8]) -> Result<Reader<'a>, Damaged> {
-        let (body, found) = value.split_last_chunk::<CHECKSUM_BYTES>().ok_or(Damaged)?;
-        let (version, rest) = body.split_first().ok_or(Damaged)?;
-        if *found != checksum(key, body) || *version != FORMAT_VERSION {
-            return Err(Damaged);
-        }
-        Ok(Reader(rest))
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {
-        let (array, rest) = self.0.split_first_chunk::<N>().ok_or(Damaged)?;
-        self.0 = rest;
-        Ok(*array)
-    }
-
-    fn byte(&mut self) -> Result<u8, Damaged> {
-        self.array().map(|[byte]| byte)
-    }
-
-    fn u64(&mut self) -> Result<u64, Damaged> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    fn i64(&mut self) -> Result<i64, Damaged> {
-        self.array().map(i64::from_be_bytes)
-    }
-
-    fn time(&mut self) -> Result<Timestamp, Damaged> {
-        self.i64().map(Timestamp::from_unix_ms)
-    }
-
-    fn end(self) -> Result<(), Damaged> {
-        if self.0.is_empty() { Ok(()) } else { Err(Damaged) }
-    }
-}
-
-/// SHA-256(key || body), the first 8 bytes.
-fn checksum(key: &[u8], body: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let digest = Sha256::new().chain_update(key).chain_update(body).finalize();
-    let mut checksum = [0; CHECKSUM_BYTES];
-    checksum.copy_from_slice(&digest[..CHECKSUM_BYTES]);
-    checksum
 }

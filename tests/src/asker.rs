@@ -46,7 +46,8 @@ fn endpoint(address: SocketAddr) -> anyhow::Result<Endpoint> {
     Endpoint::from_shared(format!("http://{address}")).context("a host's address")
 }
 
-/// One machine.
+/// One machine. A clone is what a copied disk is: another machine under the same identity.
+#[derive(Clone)]
 pub struct Asker {
     key: SecretKey,
     product: ProductId,

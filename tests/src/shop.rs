@@ -144,8 +144,8 @@ impl Shop {
         };
         let issued = self.vendor.issue(&request, &mut rand::rng())?;
         let file = home.path().with_extension("certificate.pem");
-        std::fs::write(&file, issued.pem)?;
-        home.install_certificate(&file)?;
+        std::fs::write(&file, &issued.pem)?;
+        home.install_certificate(&file, issued.pem.as_bytes())?;
         Ok(())
     }
 }

@@ -4,19 +4,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A crate, what of ours it may import, and what it never imports. As in `docs/design.md`.
-const IMPORTS: [(&str, &[&str], &[&str]); 8] = [
+const IMPORTS: [(&str, &[&str], &[&str]); 9] = [
     ("proto", &[], &["tokio", "serde", "sled"]),
     ("shared", &["proto"], &["tokio", "tonic", "serde", "tracing", "sled", "hickory-resolver", "rand"]),
     ("store", &[], &["tokio", "tonic"]),
-    ("kms-client", &["shared", "proto"], &["sled", "clap", "kms-host", "store"]),
-    ("kms-host", &["shared", "proto", "store"], &["kms-client", "sled"]),
+    ("names", &["shared"], &["tonic", "kms-host", "kms-client"]),
+    ("kms-client", &["shared", "proto", "names"], &["sled", "clap", "kms-host", "store"]),
+    ("kms-host", &["shared", "proto", "store", "names"], &["kms-client", "sled", "hickory-resolver"]),
     ("kms-vendor", &["shared", "proto", "store"], &["kms-host", "kms-client", "tokio"]),
     ("kms-client/cli", &["kms-client", "shared"], &["kms-host"]),
     ("tests/dns", &[], &["kms-client", "kms-host"]),
 ];
 
 /// The names under which our crates are imported.
-const OURS: [&str; 6] = ["proto", "shared", "store", "kms-client", "kms-host", "kms-vendor"];
+const OURS: [&str; 7] = ["proto", "shared", "store", "names", "kms-client", "kms-host", "kms-vendor"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

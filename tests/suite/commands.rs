@@ -100,7 +100,27 @@ async fn a_host_is_made_once() {
 
     let again = run_at(&home, &["init"]).await;
     assert_eq!(again.code, 73, "{}", again.stderr);
+    // A script, which does not know whether there is one, may ask for it all the same.
+    let needed = run_at(&home, &["init", "--if-needed"]).await;
+    assert!(needed.code == 0 && needed.stdout.starts_with("Nothing is missing"), "{}", needed.stderr);
     assert_eq!(fs::read(home.request_path()).unwrap(), request, "nothing was changed");
+}
+
+#[tokio::test]
+async fn the_request_is_printed_for_those_who_cannot_copy_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("host"));
+    run_at(&home, &["init"]).await;
+    let printed = run_at(&home, &["request"]).await;
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+    assert_eq!(printed.stdout, fs::read_to_string(home.request_path()).unwrap());
+
+    for lost in ["", "-----BEGIN CERTIFICATE-----\n"] {
+        fs::write(home.request_path(), lost).unwrap();
+        let refused = run_at(&home, &["request"]).await;
+        assert!(refused.code == 78 && refused.stderr.contains("kms-host init"), "{}", refused.stderr);
+        assert_eq!(refused.stdout, "");
+    }
 }
 
 #[tokio::test]

@@ -17,12 +17,16 @@ mod threshold;
 mod discovery;
 mod names;
 mod replay;
+mod siblings;
 mod trust;
 
 mod admin;
 mod commands;
 mod connections;
+mod doctor;
 mod life;
+mod owner;
+mod reasons;
 mod settings;
 mod sizes;
 mod supervised;

@@ -1,18 +1,22 @@
-//! A host whose disk stands still until it is told: what a full queue and an orderly stop look like from outside.
+//! A host whose disk stands still until it is told to go on or to fail: what that, a full queue and an orderly stop look like
+//! from outside.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use kms_host::Host;
 use kms_host::activate::Parts;
 use kms_host::home::Home;
-use kms_host::ledger::{Engine, Ledger, LedgerError, Page, Reading, Recount, Restored};
+use kms_host::ledger::{Engine, EventPage, Ledger, LedgerError, Page, Reading, Recount, Restored};
 use kms_host::queue::Queue;
-use kms_host::signer::KeyInMemory;
+use kms_host::signer::{KeyInMemory, Signer};
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
-use shared::record::{Meta, Record};
+use shared::inventory::{Change, Changed, Prune, Pruned};
+use shared::record::{Event, EventKind, Meta, Record};
 use shared::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -26,14 +30,21 @@ pub(crate) struct SlowHost {
     pub(crate) address: SocketAddr,
     pub(crate) stop: CancellationToken,
     pub(crate) serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    pub(crate) queue: Queue,
     disk: Arc<Disk>,
 }
 
 impl SlowHost {
     pub(crate) async fn start(home: &Home, capacity: usize) -> SlowHost {
+        SlowHost::start_with(home, capacity, Arc::new(KeyInMemory::new(home.signing_key().unwrap()))).await
+    }
+
+    /// The same with this signer.
+    pub(crate) async fn start_with(home: &Home, capacity: usize, signer: Arc<dyn Signer>) -> SlowHost {
         let disk = Arc::new(Disk {
             ledger: Arc::new(home.ledger(Engine::Sled, 8 << 20).unwrap()),
             moves: Semaphore::new(0),
+            fails: AtomicBool::new(false),
             batches: watch::Sender::new(0),
         });
         let ledger: Arc<dyn Ledger> = disk.clone();
@@ -41,9 +52,9 @@ impl SlowHost {
         let (queue, _writer) = Queue::start(ledger.clone(), capacity, runtime).unwrap();
         let parts = Parts {
             certificates: home.certificates().unwrap(),
-            signer: Arc::new(KeyInMemory::new(home.signing_key().unwrap())),
+            signer,
             ledger,
-            queue,
+            queue: queue.clone(),
             clock: Arc::new(kms_client::SystemClock::new()),
         };
         let host = Arc::new(Host::new(parts).await.unwrap());
@@ -52,7 +63,7 @@ impl SlowHost {
         let stop = CancellationToken::new();
         let connections = kms_host::connections(vec![listener]);
         let serving = tokio::spawn(kms_host::serve(host, connections, stop.clone().cancelled_owned()));
-        SlowHost { address, stop, serving, disk }
+        SlowHost { address, stop, serving, queue, disk }
     }
 
     /// Waits until the disk was given a first batch, on which it stands still.
@@ -64,6 +75,12 @@ impl SlowHost {
     pub(crate) fn go_on(&self) {
         self.disk.moves.close();
     }
+
+    /// The disk moves again, and takes nothing.
+    pub(crate) fn fail(&self) {
+        self.disk.fails.store(true, Ordering::SeqCst);
+        self.go_on();
+    }
 }
 
 /// A real ledger behind a gate.
@@ -71,6 +88,7 @@ struct Disk {
     ledger: Arc<dyn Ledger>,
     /// Nobody is ever let through it; closing it lets all through.
     moves: Semaphore,
+    fails: AtomicBool,
     batches: watch::Sender<u64>,
 }
 
@@ -83,11 +101,22 @@ impl Ledger for Disk {
     async fn apply(&self, batch: Vec<Sighting>) -> Result<Vec<Outcome>, LedgerError> {
         self.batches.send_modify(|batches| *batches += 1);
         assert!(self.moves.acquire().await.is_err(), "it is never opened, only closed");
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(LedgerError::fatal(io::Error::other("the disk is gone")));
+        }
         self.ledger.apply(batch).await
     }
 
     async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), LedgerError> {
         self.ledger.settle(products, now).await
+    }
+
+    async fn change(&self, change: Change) -> Result<Changed, LedgerError> {
+        self.ledger.change(change).await
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, LedgerError> {
+        self.ledger.prune(prune).await
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {
@@ -121,6 +150,20 @@ impl Ledger for Disk {
         limit: usize,
     ) -> Result<Page, LedgerError> {
         self.ledger.machines(product, after, limit).await
+    }
+
+    async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError> {
+        self.ledger.history(product, machine).await
+    }
+
+    async fn events(
+        &self,
+        product: Option<ProductId>,
+        kind: Option<EventKind>,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<EventPage, LedgerError> {
+        self.ledger.events(product, kind, after, limit).await
     }
 
     async fn recount(

@@ -56,7 +56,7 @@ fn trouble(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     if let Some(cause) = show::last_cause(snapshot) {
         let what = match snapshot.reason().filter(|_| cause.parameters.is_empty()) {
-            Some(reason) => format!("{}: {}\nremedy: {}", cause.code, show::summary(reason), cause.remedy()),
+            Some(reason) => format!("{}: {}\nremedy: {}", cause.code, reason.outline(), cause.remedy()),
             None => show::cause(&cause),
         };
         let times = match snapshot.failures {

@@ -116,11 +116,6 @@ pub(crate) fn last_cause(snapshot: &Snapshot) -> Option<Cause> {
     })
 }
 
-/// What a reason says, with the names of what is not known now: `no connection to <address>: <cause>`.
-pub(crate) fn summary(reason: Reason) -> String {
-    reason.summary().replace('{', "<").replace('}', ">")
-}
-
 /// Every host that was tried with its own cause.
 pub(crate) fn attempts(attempts: &[Attempt]) -> String {
     let mut text = String::new();

@@ -53,7 +53,7 @@ impl Limits {
 
     /// The rule. One address gets three quarters, so that a site behind a single address is served as fast as it can be, and
     /// others still find a place.
-    fn within(descriptors: usize, in_all: usize, per_address: usize) -> Limits {
+    pub(crate) fn within(descriptors: usize, in_all: usize, per_address: usize) -> Limits {
         let possible = (descriptors - RESERVED.min(descriptors / 2)).max(1);
         let in_all = possible.min(if in_all == 0 { MOST } else { in_all });
         let share = (in_all - in_all / 4).max(1);

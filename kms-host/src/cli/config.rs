@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::json;
 use shared::time::Clock as _;
 
+use super::owner::become_owner;
 use super::{EX_CONFIG, Failure, OrExit, door, json_text};
 use crate::clock::SystemClock;
 use crate::config::{KEYS, Key, Origin, Settings, Sources};
@@ -15,6 +16,8 @@ use crate::tls::Tls;
 /// One line where they hold. The files that they name have to hold, too.
 pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure> {
     let settings = read(home, file)?;
+    // The files are for the service to read, and root may read all.
+    become_owner(home)?;
     let tls = Tls::read(&settings.config, home.path()).or_exit(EX_CONFIG)?;
     for told in door::faults(&tls, SystemClock::new().now()) {
         say_warning(&told);
@@ -51,9 +54,9 @@ pub(super) fn show(
     Ok(lines.join("\n") + "\n")
 }
 
-/// Says on standard error what begins as a setting does and is none.
+/// Says on standard error what somebody has set and does not hold.
 pub(super) fn warn(settings: &Settings) {
-    if let Some(warning) = settings.warning() {
+    for warning in settings.warnings() {
         say_warning(&warning);
     }
 }

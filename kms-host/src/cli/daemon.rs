@@ -15,6 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use super::door;
+use super::owner::become_owner;
 use super::reload::Reload;
 use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
@@ -43,13 +44,14 @@ pub(super) fn run(
     let settings = sources.read().or_exit(EX_CONFIG)?;
     let config = settings.config.clone();
     let log = start_log(&config).or_exit(EX_CONFIG)?;
-    if let Some(warning) = settings.warning() {
+    for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
     // Before anything is opened, so that the ledger has the descriptors, too.
     let limits = Limits::of_this_process(config.connections, config.connections_per_address);
 
     // What stands on disk.
+    become_owner(home)?;
     let tls = Tls::read(&config, home.path()).or_exit(EX_CONFIG)?;
     let door = Door::new(Admission { limits, allow: config.allow.clone(), tls });
     let certificates = certificates(home).or_exit(EX_CONFIG)?;
@@ -206,7 +208,7 @@ fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
 pub(super) fn say_what_to_publish(service_label: &str, bound: &[SocketAddr]) {
     for address in bound.iter().filter(|address| !address.ip().is_loopback()) {
         let record =
-            format!("{service_label}.<your domain>. IN SRV 0 0 {} <this host's name>.", address.port());
+            format!("{service_label}.<your domain>. IN SRV 10 100 {} <this host's name>.", address.port());
         tracing::info!(record, "to be found, publish in DNS");
     }
 }

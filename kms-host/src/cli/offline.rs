@@ -1,28 +1,27 @@
-//! Commands that prepare a host: `init` and `install-certificate`.
+//! Commands that prepare a host: `init`, `request` and `install-certificate`.
 
 use std::path::Path;
-use std::time::Duration;
 
 use shared::time::Length;
 
+use super::owner::become_owner;
 use super::{
     EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text, reload,
 };
 use crate::config::Sources;
-use crate::home::{Home, HomeError};
+use crate::home::{Home, HomeError, Made, USUAL_PATH};
 
-pub(super) fn init(
-    home: &Home,
-    config: Option<&Path>,
-    hour: Duration,
-    json: bool,
-) -> Result<String, Failure> {
-    let settings = Sources::new(config, home.path()).read().or_exit(EX_CONFIG)?;
+pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failure> {
+    let settings = Sources::new(arguments.config.as_deref(), home.path()).read().or_exit(EX_CONFIG)?;
     super::config::warn(&settings);
-    let hour_width_ms = u64::try_from(hour.as_millis()).ok().filter(|width_ms| 0 < *width_ms);
+    become_owner(home)?;
+    let hour_width_ms = u64::try_from(arguments.hour.as_millis()).ok().filter(|width_ms| 0 < *width_ms);
     let hour_width_ms =
         hour_width_ms.ok_or_else(|| anyhow::anyhow!("--hour has to be at least 1ms")).or_exit(EX_USAGE)?;
-    let made = home.init(settings.config.ledger, hour_width_ms, &mut rand::rng());
+    let mut made = home.init(settings.config.ledger, hour_width_ms, &mut rand::rng());
+    if arguments.if_needed && matches!(made, Err(HomeError::AlreadyMade(_))) {
+        made = home.signing_key().map(|key| Made::nothing(key.public().host()));
+    }
     let code = match &made {
         Err(HomeError::Served(_)) => EX_UNAVAILABLE,
         Err(HomeError::OtherEngine { .. }) => EX_CONFIG,
@@ -30,7 +29,7 @@ pub(super) fn init(
     };
     let made = made.or_exit(code)?;
     let (data, request) = (home.path().display(), home.request_path());
-    if json {
+    if arguments.json {
         return Ok(json_text(&serde_json::json!({
             "host": made.host.to_string(),
             "request": request,
@@ -50,7 +49,8 @@ pub(super) fn init(
             format!("Made a new ledger for host {host} in {data}, whose key and certificates are kept."),
             "The count begins at zero; machines renew their leases, and no license is lost.".to_owned(),
         ],
-        (false, false) => vec![format!("Wrote the request of host {host} in {data} again.")],
+        (false, false) if made.request => vec![format!("Wrote the request of host {host} in {data} again.")],
+        (false, false) => vec![format!("Nothing is missing of host {host} in {data}.")],
     };
     if made.request {
         lines.push(format!("Send {} to the vendor, then put in the answer:", request.display()));
@@ -60,8 +60,16 @@ pub(super) fn init(
     Ok(lines.join("\n"))
 }
 
+/// The file itself, for where nobody can copy it out: a container without a shell, a host behind ssh.
+pub(super) fn request(home: &Home) -> Result<String, Failure> {
+    home.request().or_exit(EX_CONFIG)
+}
+
 pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Result<String, Failure> {
-    let installed = home.install_certificate(file).map_err(|error| {
+    // Read before that: what lies in root's own folder is not for the host's user.
+    let text = std::fs::read(file).map_err(|error| home.bad_certificate(file, error.into()));
+    become_owner(home)?;
+    let installed = text.and_then(|text| home.install_certificate(file, &text)).map_err(|error| {
         let code = if matches!(error, HomeError::File(_) | HomeError::Unwritable(..)) {
             EX_CANTCREAT
         } else {
@@ -101,6 +109,9 @@ pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Resul
             Some(pid) => format!(
                 "The host that runs takes it up without a restart:\n  systemctl reload kms-host    (under systemd)\n  kill -HUP {pid}\n"
             ),
+            None if home.path() == Path::new(USUAL_PATH) => {
+                "To serve:\n  systemctl start kms-host    (under systemd)\n  kms-host serve\n".to_owned()
+            }
             None => format!("To serve:\n  kms-host serve --data {}\n", home.path().display()),
         },
     ];

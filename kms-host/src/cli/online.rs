@@ -60,7 +60,7 @@ pub(super) fn refusals(home: &Home, as_json: bool) -> Result<String, Failure> {
             .iter()
             .map(|refusal| vec![time(refusal.at), hex(&refusal.machine), refusal.text.clone()]);
         Ok(format!(
-            "{}\n{} since the host was started; `kms-client explain CODE` says what to do\n",
+            "{}\n{} since the host was started; `kms-host explain CODE` says what to do\n",
             table(&["at", "machine", "reason"], rows),
             number(refusals.len(), "refusal")
         ))
@@ -69,31 +69,23 @@ pub(super) fn refusals(home: &Home, as_json: bool) -> Result<String, Failure> {
 
 pub(super) fn verify(home: &Home, as_json: bool) -> Result<String, Failure> {
     let found = ask(home, async |mut host| Ok(host.verify(wire::VerifyRequest {}).await?.into_inner()))?;
-    let differs = |product: &wire::Recount| {
-        product.count != product.recounted || product.active != product.active_found
-    };
+    let differs = |product: &wire::Recount| verified(product).iter().any(|(_, kept, _, found)| kept != found);
     let good = found.damaged == 0 && !found.products.iter().any(differs);
     let shown = if as_json {
         json_text(&json!({
             "good": good,
             "records": found.records,
             "damaged": found.damaged,
-            "products": found.products.iter().map(|product| json!({
-                "product": hex(&product.product),
-                "count": product.count,
-                "recounted": product.recounted,
-                "active": product.active,
-                "active_found": product.active_found,
-            })).collect::<Vec<_>>(),
+            "products": found.products.iter().map(verified_json).collect::<Vec<_>>(),
         }))
     } else {
         let rows = found.products.iter().map(|product| {
-            let numbers = [product.count, product.recounted, product.active, product.active_found];
-            std::iter::once(hex(&product.product))
-                .chain(numbers.map(|number| number.to_string()))
-                .collect::<Vec<_>>()
+            let numbers = verified(product).map(|(_, kept, _, found)| {
+                if kept == found { kept.to_string() } else { format!("{kept}, but {found} found") }
+            });
+            std::iter::once(hex(&product.product)).chain(numbers).collect::<Vec<_>>()
         });
-        let rows = table(&["product", "count", "recounted", "active", "found active"], rows);
+        let rows = table(&["product", "count", "active", "released", "replaced", "blocked"], rows);
         format!("{rows}\n{} read, {} damaged\n", number(found.records, "record"), found.damaged)
     };
     if good {
@@ -102,6 +94,27 @@ pub(super) fn verify(home: &Home, as_json: bool) -> Result<String, Failure> {
     let remedy = "the count is not what the records add up to, or records are damaged: asks during the recount can \
                   cause a small difference, so run it again; if it stays, stop the host and restore a backup";
     Err(Failure { code: EX_DATAERR, error: anyhow!(remedy), shown })
+}
+
+/// Each number of a product, as it is kept and as it was found, under the names of both.
+fn verified(product: &wire::Recount) -> [(&'static str, u64, &'static str, u64); 5] {
+    let (kept, found) = (product.inactive.unwrap_or_default(), product.inactive_found.unwrap_or_default());
+    [
+        ("count", product.count, "recounted", product.recounted),
+        ("active", product.active, "active_found", product.active_found),
+        ("released", kept.released, "released_found", found.released),
+        ("replaced", kept.replaced, "replaced_found", found.replaced),
+        ("blocked", kept.blocked, "blocked_found", found.blocked),
+    ]
+}
+
+fn verified_json(product: &wire::Recount) -> serde_json::Value {
+    let mut shown = json!({ "product": hex(&product.product) });
+    for (name, kept, found_name, found) in verified(product) {
+        shown[name] = kept.into();
+        shown[found_name] = found.into();
+    }
+    shown
 }
 
 pub(super) fn confirm_clock(home: &Home, as_json: bool) -> Result<String, Failure> {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use shared::time::Timestamp;
-use tokio::net::UnixStream;
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, Registry, reload};
@@ -18,6 +17,7 @@ use tracing_subscriber::{EnvFilter, Registry, reload};
 use super::{daemon, door};
 use crate::accept::Door;
 use crate::activate::Host;
+use crate::admin;
 use crate::certificates::{Certificates, Installed};
 use crate::config::{Change, Settings, Sources, TakenUpBy};
 use crate::home::{self, Home};
@@ -145,9 +145,8 @@ impl Reload {
 /// The process that serves this directory, if there is one and it can be seen from here.
 pub(super) fn serving_process(home: &Home) -> Option<i32> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
-    let socket = runtime.block_on(UnixStream::connect(home.socket_path())).ok()?;
     // 0 is a process of another namespace, such as a container's.
-    socket.peer_cred().ok()?.pid().filter(|pid| 0 < *pid)
+    runtime.block_on(admin::serving(&home.socket_path()))?.pid().filter(|pid| 0 < *pid)
 }
 
 fn say(change: &Change) {

@@ -14,6 +14,13 @@ use toml::{Table, Value};
 
 use super::keys::{KEYS, Key, PREFIX};
 use super::{Config, ConfigError, LogFormat};
+use crate::home::USUAL_PATH;
+
+/// The name of the file in a data directory.
+const FILE_NAME: &str = "kms-host.toml";
+
+/// The file of the host that a package installs: Debian wants settings below /etc (policy 10.7.2).
+const PACKAGED_FILE: &str = "/etc/kms-host/kms-host.toml";
 
 /// Begins as a setting does, and is none: the command line reads it.
 const DATA_VARIABLE: &str = "KMS_HOST_DATA";
@@ -25,6 +32,8 @@ pub struct Sources {
     path: PathBuf,
     /// Whether it was named, and so has to be there.
     named: bool,
+    /// A file that somebody may think is read, and is not.
+    passed_over: Option<PathBuf>,
     /// What the command line says of `listen`, if it is not empty.
     listen: Vec<SocketAddr>,
     /// Whether the command line says `log_format = "json"`.
@@ -39,6 +48,7 @@ pub struct Settings {
     /// Environment variables that begin as a setting does and are none: somebody's slip, or Kubernetes.
     pub unknown: Vec<String>,
     file: PathBuf,
+    passed_over: Option<PathBuf>,
     origins: BTreeMap<&'static str, Origin>,
 }
 
@@ -67,14 +77,25 @@ pub struct Change {
 }
 
 impl Sources {
-    /// The file at `path`, or `kms-host.toml` in the data directory if there is one; the environment; no command line.
+    /// The file at `path`, or the usual one if it is there; the environment; no command line. The usual one is
+    /// `kms-host.toml` in the data directory; for the host that a package installs, and only where that is not there, it is
+    /// `/etc/kms-host/kms-host.toml`.
     pub fn new(path: Option<&Path>, data: &Path) -> Sources {
-        Sources {
-            path: path.map_or_else(|| data.join("kms-host.toml"), Path::to_owned),
-            named: path.is_some(),
-            listen: Vec::new(),
-            log_json: false,
-        }
+        let packaged = (data == Path::new(USUAL_PATH)).then(|| PathBuf::from(PACKAGED_FILE));
+        Sources::with_packaged_file(path, data, packaged)
+    }
+
+    fn with_packaged_file(path: Option<&Path>, data: &Path, packaged: Option<PathBuf>) -> Sources {
+        let own = data.join(FILE_NAME);
+        let packaged = packaged.filter(|file| file.exists());
+        let (path, named, passed_over) = match (path, packaged) {
+            (Some(path), _) => (path.to_owned(), true, None),
+            // A backup that was put back brings its settings with it.
+            (None, Some(packaged)) if own.exists() => (own, false, Some(packaged)),
+            (None, Some(packaged)) => (packaged, false, None),
+            (None, None) => (own, false, None),
+        };
+        Sources { path, named, passed_over, listen: Vec::new(), log_json: false }
     }
 
     /// With what the command line of `serve` says, which goes before all: of `listen`, if it is not empty, and of
@@ -125,7 +146,8 @@ impl Sources {
         let written = toml::from_str::<Table>(&text).map_err(wrong)?;
         let set = KEYS.iter().filter(|key| written.contains_key(key.name));
         let origins = set.map(|key| (key.name, Origin::File(path.clone()))).collect();
-        Ok(Settings { config, unknown: Vec::new(), file: path.clone(), origins })
+        let (file, passed_over) = (path.clone(), self.passed_over.clone());
+        Ok(Settings { config, unknown: Vec::new(), file, passed_over, origins })
     }
 }
 
@@ -140,13 +162,18 @@ impl Settings {
         self.config.values().remove(key)
     }
 
-    /// What to tell of variables that begin as a setting does and are none.
-    pub fn warning(&self) -> Option<String> {
+    /// What to tell of settings that somebody has made and that do not hold: variables that begin as a setting does and are
+    /// none, a file that another goes before.
+    pub fn warnings(&self) -> Vec<String> {
         let names = self.unknown.join(", ");
-        let told = || {
+        let unknown = (!names.is_empty()).then(|| {
             format!("no setting is called {names}: looked past; `kms-host config sample` has every setting")
-        };
-        (!names.is_empty()).then(told)
+        });
+        let passed_over = self.passed_over.as_ref().map(|file| {
+            let (file, own) = (file.display(), self.file.display());
+            format!("{file} is not read while there is {own}: keep one, such as with `mv {own} {file}`")
+        });
+        unknown.into_iter().chain(passed_over).collect()
     }
 
     /// The file that was looked for, whether or not it is there.
@@ -244,6 +271,24 @@ mod tests {
         assert_eq!(settings.config.listen, listen);
         assert_eq!(settings.config.log_format, LogFormat::Json);
         assert_eq!(settings.origin("listen"), Origin::CommandLine);
+    }
+
+    #[test]
+    fn the_packages_file_is_read_unless_the_data_directory_has_one_and_then_somebody_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, packaged) = (folder.path().join("data"), folder.path().join("packaged.toml"));
+        std::fs::create_dir(&data).unwrap();
+        let read = || Sources::with_packaged_file(None, &data, Some(packaged.clone())).read_with([]).unwrap();
+        assert_eq!((read().config.queue, read().file()), (4096, data.join("kms-host.toml").as_path()));
+
+        std::fs::write(&packaged, "queue = 1").unwrap();
+        assert_eq!((read().config.queue, read().file()), (1, packaged.as_path()));
+        assert!(read().warnings().is_empty());
+
+        std::fs::write(data.join("kms-host.toml"), "queue = 2").unwrap();
+        assert_eq!(read().config.queue, 2);
+        let [warning] = &read().warnings()[..] else { panic!("one warning") };
+        assert!(warning.contains("packaged.toml is not read"), "{warning}");
     }
 
     #[test]

@@ -36,6 +36,17 @@ pub enum HomeError {
         /// The data directory.
         data: PathBuf,
     },
+    /// There is no request, or it is not what was written.
+    #[error(
+        "{} is missing or damaged; `kms-host init --data {}` writes it again, while the host is stopped", path.display(),
+        data.display()
+    )]
+    NoRequest {
+        /// Where the request belongs.
+        path: PathBuf,
+        /// The data directory.
+        data: PathBuf,
+    },
     /// There is no ledger.
     #[error(
         "the ledger {} is missing or empty; see that its disk is mounted, or put it back from a backup. `kms-host init --data \

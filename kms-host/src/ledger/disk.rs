@@ -11,13 +11,14 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use async_trait::async_trait;
 use shared::count::{self, Outcome, Rows as _, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
-use shared::record::{FORMAT_VERSION, Meta, Record, key};
+use shared::inventory::{self, Change, Changed, Prune, Pruned};
+use shared::record::{Event, EventKind, FORMAT_VERSION, Meta, Record, key};
 use shared::time::Timestamp;
 use store::{Batch, Engine, MAX_BATCH, Store};
 use tokio::task;
 
-use super::overlay::{Base, CHANGES_A_SIGHTING, Changes, Entry, Overlay};
-use super::{Ledger, LedgerError, OpenError, Page, Reading, Recount, Restored, reads};
+use super::overlay::{Base, CHANGES_A_REMOVAL, CHANGES_A_SIGHTING, Changes, Entry, Overlay};
+use super::{EventPage, Ledger, LedgerError, OpenError, Page, Reading, Recount, Restored, reads, upgrade};
 
 /// A ledger in a directory of its own.
 ///
@@ -69,11 +70,28 @@ impl DiskLedger {
         Ok(DiskLedger::over(store, meta))
     }
 
-    /// Opens a ledger that was made before.
+    /// Opens a ledger that was made before. One of an earlier format is upgraded first, which reads every record.
     ///
     /// # Errors
     /// [`OpenError`] names the directory and the remedy; nothing is ever replaced by an empty ledger.
     pub fn open(path: &Path, engine: Engine, cache_bytes: u64) -> Result<DiskLedger, OpenError> {
+        let (ledger, format) = DiskLedger::open_as_it_is(path, engine, cache_bytes)?;
+        if format < FORMAT_VERSION {
+            upgrade::upgrade(path, &ledger.disk.store, format, &ledger.disk.meta)?;
+        }
+        Ok(ledger)
+    }
+
+    /// The same without the upgrade, and the format that it has. One of an earlier format can say which ledger it is and when
+    /// it was last written to, and may be asked for nothing else.
+    ///
+    /// # Errors
+    /// As [`open`](DiskLedger::open).
+    pub fn open_as_it_is(
+        path: &Path,
+        engine: Engine,
+        cache_bytes: u64,
+    ) -> Result<(DiskLedger, u8), OpenError> {
         let directory = path.to_owned();
         // The store makes what is not there, and a directory may be empty because its disk is not mounted.
         if is_empty(path).map_err(|source| OpenError::Io { directory: path.to_owned(), source })? {
@@ -88,7 +106,7 @@ impl DiskLedger {
             });
         };
         match Meta::decode(key::META, &value) {
-            Ok(meta) => Ok(DiskLedger::over(store, meta)),
+            Ok((format, meta)) => Ok((DiskLedger::over(store, meta), format)),
             Err(_) => Err(match value.first() {
                 Some(found) if FORMAT_VERSION < *found => {
                     OpenError::Newer { directory, found: *found, known: FORMAT_VERSION }
@@ -141,6 +159,14 @@ impl Ledger for DiskLedger {
         self.writing(|disk| disk.settle(&products, now))
     }
 
+    async fn change(&self, change: Change) -> Result<Changed, LedgerError> {
+        self.writing(|disk| disk.change(&change))
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, LedgerError> {
+        self.writing(|disk| disk.prune(&prune))
+    }
+
     async fn probe(&self) -> Result<(), LedgerError> {
         self.writing(|disk| Ok(disk.store.sync()?))
     }
@@ -176,6 +202,21 @@ impl Ledger for DiskLedger {
         self.reading_long(move |disk| reads::machines(&disk.store, product, after.as_deref(), limit)).await
     }
 
+    async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError> {
+        self.reading_long(move |disk| disk.rows().events(product, machine)).await
+    }
+
+    async fn events(
+        &self,
+        product: Option<ProductId>,
+        kind: Option<EventKind>,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<EventPage, LedgerError> {
+        self.reading_long(move |disk| reads::events(&disk.store, product, kind, after.as_deref(), limit))
+            .await
+    }
+
     async fn recount(
         &self,
         product: ProductId,
@@ -189,10 +230,18 @@ impl Ledger for DiskLedger {
         loop {
             let page = self.machines(Some(product), after, reads::RECOUNT_PAGE).await?;
             recount.add(&page, &tally, &self.disk.meta);
-            let Some(next) = page.next else {
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        loop {
+            let page = self.events(Some(product), None, after, reads::RECOUNT_PAGE).await?;
+            recount.damaged += page.damaged;
+            after = page.next;
+            if after.is_none() {
                 return Ok(recount);
-            };
-            after = Some(next);
+            }
         }
     }
 
@@ -217,8 +266,10 @@ impl Disk {
         let mut written = false;
         for sighting in batch {
             // Cut between two sightings, so that a crash never leaves half of one.
-            written |= self.write_if_full(&mut rows)?;
+            written |= self.make_room(&mut rows, CHANGES_A_SIGHTING)?;
+            let before = rows.changed();
             outcomes.push(rows.decide(sighting)?);
+            debug_assert!(rows.changed() <= before + CHANGES_A_SIGHTING, "no room was made for so many rows");
         }
         let changes = rows.into_changes();
         if written || !changes.is_empty() {
@@ -232,16 +283,43 @@ impl Disk {
         let mut rows = self.rows();
         rows.put_last_time(now);
         for (product, terms) in products {
-            self.write_if_full(&mut rows)?;
+            self.make_room(&mut rows, CHANGES_A_SIGHTING)?;
             count::settle(&mut rows, *product, terms, now)?;
         }
         self.write(rows.into_changes())?;
         Ok(self.store.sync()?)
     }
 
-    /// Says whether it has written.
-    fn write_if_full(&self, rows: &mut Overlay<'_, Store>) -> Result<bool, LedgerError> {
-        if rows.changed() + CHANGES_A_SIGHTING <= MAX_BATCH {
+    fn change(&self, change: &Change) -> Result<Changed, LedgerError> {
+        let mut rows = self.rows();
+        let changed = inventory::change(&mut rows, change)?;
+        let changes = rows.into_changes();
+        if !changes.is_empty() {
+            self.write(changes)?;
+            self.store.sync()?;
+        }
+        Ok(changed)
+    }
+
+    fn prune(&self, prune: &Prune) -> Result<Pruned, LedgerError> {
+        let (machines, next) = reads::to_prune(&self.store, prune)?;
+        let counted = reads::reading(&self.store, &self.meta, prune.product, &prune.terms, prune.at)?.tally;
+        let mut rows = self.rows();
+        let mut removed = 0;
+        for machine in machines {
+            self.make_room(&mut rows, CHANGES_A_REMOVAL)?;
+            removed += u64::from(inventory::prune(&mut rows, prune, &counted, machine)?);
+        }
+        if 0 < removed {
+            self.write(rows.into_changes())?;
+            self.store.sync()?;
+        }
+        Ok(Pruned { removed, next })
+    }
+
+    /// Writes what there is if so many changes more would not go with it; says whether it has.
+    fn make_room(&self, rows: &mut Overlay<'_, Store>, changes: usize) -> Result<bool, LedgerError> {
+        if rows.changed() + changes <= MAX_BATCH {
             return Ok(false);
         }
         self.write(rows.take_changes())?;

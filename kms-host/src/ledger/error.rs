@@ -89,6 +89,8 @@ pub enum Row {
     Record(ProductId, MachineId),
     /// The running count of a product.
     Tally(ProductId),
+    /// How many records of a product are not active.
+    Inactive(ProductId),
     /// The counter of an hour.
     Hour(ProductId, i64),
     /// How many asks a day has had from machines without state.
@@ -102,6 +104,9 @@ impl fmt::Display for Row {
             Row::Restored => f.write_str("the ledger's note of having been restored"),
             Row::Record(product, machine) => write!(f, "the record of machine {machine}, product {product},"),
             Row::Tally(product) => write!(f, "the count of product {product}"),
+            Row::Inactive(product) => {
+                write!(f, "the number of product {product}'s records that are not active")
+            }
             Row::Hour(product, hour) => write!(f, "the counter of hour {hour}, product {product},"),
             Row::Unkept(product, day) => write!(f, "the number of day {day}, product {product},"),
         }

@@ -7,11 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use shared::count::{self, Outcome, Rows as _, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
-use shared::record::{Meta, Record};
+use shared::inventory::{self, Change, Changed, Prune, Pruned};
+use shared::record::{Event, EventKind, Meta, Record};
 use shared::time::Timestamp;
 
 use super::overlay::{Base, Changes, Entry, Overlay};
-use super::{Ledger, LedgerError, Page, Reading, Recount, Restored, reads};
+use super::{EventPage, Ledger, LedgerError, Page, Reading, Recount, Restored, reads};
 
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -68,6 +69,29 @@ impl Ledger for MemoryLedger {
         Ok(())
     }
 
+    async fn change(&self, change: Change) -> Result<Changed, LedgerError> {
+        let mut entries = self.entries();
+        let mut rows = Overlay::new(&*entries, &self.meta);
+        let changed = inventory::change(&mut rows, &change)?;
+        let changes = rows.into_changes();
+        write(&mut entries, changes);
+        Ok(changed)
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, LedgerError> {
+        let mut entries = self.entries();
+        let (machines, next) = reads::to_prune(&*entries, &prune)?;
+        let mut rows = Overlay::new(&*entries, &self.meta);
+        let counted = reads::reading(&*entries, &self.meta, prune.product, &prune.terms, prune.at)?.tally;
+        let mut removed = 0;
+        for machine in machines {
+            removed += u64::from(inventory::prune(&mut rows, &prune, &counted, machine)?);
+        }
+        let changes = rows.into_changes();
+        write(&mut entries, changes);
+        Ok(Pruned { removed, next })
+    }
+
     async fn probe(&self) -> Result<(), LedgerError> {
         Ok(())
     }
@@ -102,6 +126,20 @@ impl Ledger for MemoryLedger {
         reads::machines(&*self.entries(), product, after.as_deref(), limit)
     }
 
+    async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError> {
+        Overlay::new(&*self.entries(), &self.meta).events(product, machine)
+    }
+
+    async fn events(
+        &self,
+        product: Option<ProductId>,
+        kind: Option<EventKind>,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<EventPage, LedgerError> {
+        reads::events(&*self.entries(), product, kind, after.as_deref(), limit)
+    }
+
     async fn recount(
         &self,
         product: ProductId,
@@ -113,6 +151,7 @@ impl Ledger for MemoryLedger {
         let page = reads::machines(&*entries, Some(product), None, usize::MAX)?;
         let mut recount = Recount::default();
         recount.add(&page, &tally, &self.meta);
+        recount.damaged += reads::events(&*entries, Some(product), None, None, usize::MAX)?.damaged;
         Ok(recount)
     }
 

@@ -8,7 +8,7 @@ use std::mem;
 
 use shared::count::{self, Decision, Outcome, Rows, Sighting};
 use shared::ids::{LedgerId, MachineId, ProductId};
-use shared::record::{self, Damaged, Meta, Record, Tally, key};
+use shared::record::{self, Damaged, EVENTS_A_MACHINE, Event, Inactive, Meta, Record, Tally, key};
 use shared::time::Timestamp;
 
 use super::{LedgerError, Restored, Row};
@@ -20,8 +20,13 @@ pub(crate) type Entry = (Vec<u8>, Vec<u8>);
 pub(crate) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// The most rows that one sighting changes, with room to spare: last time, tally, record, the record whose seat it
-/// takes, an hour of each and this one, the day, and two that say that the ledger was restored.
-pub(crate) const CHANGES_A_SIGHTING: usize = 12;
+/// takes, an hour of each and this one, the day, the number of those that are not active, two events, and two that say that the
+/// ledger was restored.
+pub(crate) const CHANGES_A_SIGHTING: usize = 16;
+
+/// The most rows that go with one record, with room to spare: the record, its events, its hour, the tally and the number of
+/// those that are not active.
+pub(crate) const CHANGES_A_REMOVAL: usize = EVENTS_A_MACHINE as usize + 8;
 
 /// Ordered keys and values, as far as a transaction reads them.
 pub(crate) trait Base {
@@ -98,6 +103,21 @@ impl<'a, B: Base> Overlay<'a, B> {
         Ok(())
     }
 
+    /// All entries that begin with a prefix, in order.
+    fn entries(&self, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, LedgerError> {
+        let mut entries: BTreeMap<_, _> = self.base.scan(prefix, None, usize::MAX)?.into_iter().collect();
+        for (key, value) in self.changes.range(prefix.to_vec()..) {
+            if !key.starts_with(prefix) {
+                break;
+            }
+            match value {
+                Some(value) => entries.insert(key.clone(), value.clone()),
+                None => entries.remove(key),
+            };
+        }
+        Ok(entries)
+    }
+
     fn read(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
         if let Some(value) = self.changes.get(key).or_else(|| self.known.get(key)) {
             return Ok(value.clone());
@@ -161,6 +181,39 @@ impl<B: Base> Rows for Overlay<'_, B> {
         self.put(key, value);
     }
 
+    fn remove(&mut self, product: ProductId, machine: MachineId) -> Result<(), LedgerError> {
+        for key in self.entries(&key::events(product, machine))?.into_keys() {
+            self.changes.insert(key, None);
+        }
+        self.changes.insert(key::record(product, machine), None);
+        Ok(())
+    }
+
+    fn events(&mut self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError> {
+        let entries = self.entries(&key::events(product, machine))?;
+        let events = entries.iter().filter_map(|(key, value)| Event::decode(key, value).ok());
+        let mut events: Vec<_> = events.collect();
+        events.sort_by_key(|event| event.number);
+        Ok(events)
+    }
+
+    fn put_event(&mut self, product: ProductId, machine: MachineId, event: Event) {
+        let key = key::event(product, machine, event.slot());
+        let value = event.encode(&key);
+        self.put(key, value);
+    }
+
+    fn inactive(&mut self, product: ProductId) -> Result<Inactive, LedgerError> {
+        let inactive = self.row(&key::inactive(product), Row::Inactive(product), Inactive::decode)?;
+        Ok(inactive.unwrap_or_default())
+    }
+
+    fn put_inactive(&mut self, product: ProductId, inactive: Inactive) {
+        let key = key::inactive(product);
+        let value = inactive.encode(&key);
+        self.put(key, value);
+    }
+
     fn tally(&mut self, product: ProductId) -> Result<Option<Tally>, LedgerError> {
         self.row(&key::tally(product), Row::Tally(product), Tally::decode)
     }
@@ -186,17 +239,7 @@ impl<B: Base> Rows for Overlay<'_, B> {
     }
 
     fn hours(&mut self, product: ProductId) -> Result<Vec<(i64, u64)>, LedgerError> {
-        let prefix = key::hours(product);
-        let mut entries: BTreeMap<_, _> = self.base.scan(&prefix, None, usize::MAX)?.into_iter().collect();
-        for (key, value) in self.changes.range(prefix.clone()..) {
-            if !key.starts_with(&prefix) {
-                break;
-            }
-            match value {
-                Some(value) => entries.insert(key.clone(), value.clone()),
-                None => entries.remove(key),
-            };
-        }
+        let entries = self.entries(&key::hours(product))?;
         let hours = entries.iter().filter_map(|(key, value)| {
             let hour = key::parse_hour(key)?;
             let row = Row::Hour(product, hour);

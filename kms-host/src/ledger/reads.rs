@@ -1,15 +1,19 @@
 //! What a ledger is asked without changing it, the same over any base.
 
 use shared::count::{self, Rows as _, Terms};
-use shared::ids::ProductId;
-use shared::record::{Meta, Record, RecordState, Tally, key};
+use shared::ids::{MachineId, ProductId};
+use shared::inventory::Prune;
+use shared::record::{Event, EventKind, Meta, Record, RecordState, Tally, key};
 use shared::time::Timestamp;
 
-use super::overlay::{Base, Overlay};
-use super::{LedgerError, Listed, Page, Reading, Recount};
+use super::overlay::{Base, Entry, Overlay};
+use super::{EventPage, LedgerError, Listed, ListedEvent, Page, Reading, Recount};
 
-/// How many records a recount reads at a time.
+/// How many rows a recount reads at a time.
 pub(crate) const RECOUNT_PAGE: usize = 1000;
+
+/// The most records that a prune looks at in one write, so that whoever asks meanwhile does not wait long.
+const PRUNE_PAGE: usize = 1000;
 
 pub(crate) fn reading<B: Base>(
     base: &B,
@@ -21,8 +25,9 @@ pub(crate) fn reading<B: Base>(
     let mut rows = Overlay::new(base, meta);
     let at = rows.last_time()?.map_or(now, |last| last.max(now));
     let tally = count::read(&mut rows, product, terms, at)?;
+    let inactive = rows.inactive(product)?;
     let unkept_today = rows.unkept(product, count::day_of(at))?;
-    Ok(Reading { at, tally, unkept_today })
+    Ok(Reading { at, tally, inactive, unkept_today })
 }
 
 pub(crate) fn products<B: Base>(base: &B) -> Result<Vec<ProductId>, LedgerError> {
@@ -37,15 +42,49 @@ pub(crate) fn machines<B: Base>(
     limit: usize,
 ) -> Result<Page, LedgerError> {
     let limit = limit.max(1);
-    let entries = base.scan(&records(product), after, limit)?;
-    let full = entries.len() == limit;
-    let next = entries.last().filter(|_| full).map(|(key, _)| key.clone());
+    let entries = base.scan(&prefix(key::RECORDS, product), after, limit)?;
+    let next = next_of(&entries, limit);
     let machines = entries.iter().filter_map(|(key, value)| {
         let (product, machine) = key::parse_record(key)?;
         let record = Record::decode(key, value).ok();
         Some(Listed { product, machine, record })
     });
     Ok(Page { machines: machines.collect(), next })
+}
+
+pub(crate) fn events<B: Base>(
+    base: &B,
+    product: Option<ProductId>,
+    kind: Option<EventKind>,
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<EventPage, LedgerError> {
+    let limit = limit.max(1);
+    let entries = base.scan(&prefix(key::EVENTS, product), after, limit)?;
+    let mut page = EventPage { events: Vec::new(), damaged: 0, next: next_of(&entries, limit) };
+    for (key, value) in &entries {
+        let (Some((product, machine)), Ok(event)) = (key::parse_event(key), Event::decode(key, value)) else {
+            page.damaged += 1;
+            continue;
+        };
+        if kind.is_none_or(|kind| kind == event.kind) {
+            page.events.push(ListedEvent { product, machine, event });
+        }
+    }
+    Ok(page)
+}
+
+/// The records of a page that a prune looks at, and where it goes on.
+pub(crate) fn to_prune<B: Base>(
+    base: &B,
+    prune: &Prune,
+) -> Result<(Vec<MachineId>, Option<MachineId>), LedgerError> {
+    let after = prune.after.map(|machine| key::record(prune.product, machine));
+    let page = machines(base, Some(prune.product), after.as_deref(), prune.limit.min(PRUNE_PAGE))?;
+    // What a damaged record says is not known: it stays until somebody has seen to it.
+    let whole = page.machines.iter().filter(|listed| listed.record.is_some());
+    let next = page.next.and_then(|key| key::parse_record(&key)).map(|(_, machine)| machine);
+    Ok((whole.map(|listed| listed.machine).collect(), next))
 }
 
 impl Recount {
@@ -57,6 +96,7 @@ impl Recount {
                 self.damaged += 1;
                 continue;
             };
+            self.inactive.add(record.state);
             if record.state == RecordState::Active {
                 self.active += 1;
                 self.counted += u64::from(count::is_counted(tally, record.seen_at, meta.hour_width_ms));
@@ -65,9 +105,14 @@ impl Recount {
     }
 }
 
-/// What the keys of records begin with.
-fn records(product: Option<ProductId>) -> Vec<u8> {
-    let mut prefix = vec![key::RECORDS];
+/// What the keys of one kind begin with, of one product or of all.
+fn prefix(kind: u8, product: Option<ProductId>) -> Vec<u8> {
+    let mut prefix = vec![kind];
     prefix.extend(product.iter().flat_map(ProductId::as_bytes));
     prefix
+}
+
+/// Where the page behind these entries begins, if there may be one.
+fn next_of(entries: &[Entry], limit: usize) -> Option<Vec<u8>> {
+    entries.last().filter(|_| entries.len() == limit).map(|(key, _)| key.clone())
 }

@@ -18,7 +18,6 @@ battery! {
     an_hour_may_be_a_tenth_of_a_second
     a_released_machine_leaves_at_once_and_may_come_back
     a_machine_without_state_is_licensed_by_the_others_and_leaves_no_record
-    a_blocked_machine_is_refused_and_nothing_is_written
     a_list_is_read_in_pages_and_a_damaged_record_stands_in_it
     a_damaged_record_fails_only_its_machine
 }
@@ -149,17 +148,9 @@ async fn a_machine_without_state_is_licensed_by_the_others_and_leaves_no_record(
     assert_eq!(tomorrow.unkept_today, 0);
 }
 
-async fn a_blocked_machine_is_refused_and_nothing_is_written(kind: Kind) {
-    let mut machine = Machine::new();
-    let world = World::with(kind, hourly(), vec![row(&machine, RecordState::Blocked)]);
-    assert_eq!(world.ask(&mut machine).await, "refused BLOCKED");
-    assert_eq!((world.count().await, world.state_of(&machine).await), (0, "blocked"));
-    assert_eq!(world.ledger.last_time().await.unwrap(), None);
-}
-
 async fn a_list_is_read_in_pages_and_a_damaged_record_stands_in_it(kind: Kind) {
     let damaged = Machine::new();
-    let (key, mut value) = row(&damaged, RecordState::Active);
+    let (key, mut value) = row(&damaged);
     value[20] ^= 1;
     let world = World::with(kind, hourly(), vec![(key, value)]);
     let mut machines = Machine::some(4);
@@ -190,7 +181,7 @@ async fn a_list_is_read_in_pages_and_a_damaged_record_stands_in_it(kind: Kind) {
 
 async fn a_damaged_record_fails_only_its_machine(kind: Kind) {
     let damaged = Machine::new();
-    let (key, mut value) = row(&damaged, RecordState::Active);
+    let (key, mut value) = row(&damaged);
     value.pop();
     let world = World::with(kind, hourly(), vec![(key, value)]);
     let sighting = world.sighting(&damaged, shared::ask::AskKind::Activate);
@@ -205,9 +196,9 @@ async fn a_damaged_record_fails_only_its_machine(kind: Kind) {
 }
 
 /// The row of a machine that was last answered under serial 7.
-fn row(machine: &Machine, state: RecordState) -> (Vec<u8>, Vec<u8>) {
+fn row(machine: &Machine) -> (Vec<u8>, Vec<u8>) {
     let record = Record {
-        state,
+        state: RecordState::Active,
         serial: 7,
         nonce: Nonce::from_bytes([0; 16]),
         asked_at: START - DAY,

@@ -14,20 +14,6 @@ use store::{Engine, Store};
 
 use crate::world::{CACHE_BYTES, HOUR, LEDGER, Machine, PRODUCT, START, World, hourly, meta, put_rows};
 
-/// Makes a test of each story for each engine.
-macro_rules! on_every_engine {
-    ($($story:ident)*) => {
-        mod on_sled {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story(store::Engine::Sled).await; })*
-        }
-        mod on_fjall {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story(store::Engine::Fjall).await; })*
-        }
-    };
-}
-
 on_every_engine! {
     it_opens_as_it_was_left
     a_ledger_is_made_once
@@ -98,10 +84,10 @@ async fn a_newer_or_damaged_ledger_is_refused_by_name(engine: Engine) {
     let whole = hourly().encode(key::META);
 
     let mut newer = whole.clone();
-    newer[0] = 2;
+    newer[0] = 3;
     put_rows(home.path(), engine, vec![(key::META.to_vec(), newer)]);
     let told = refusal(DiskLedger::open(home.path(), engine, CACHE_BYTES));
-    assert!(told.contains("format 2 and this release reads 1"), "{told}");
+    assert!(told.contains("format 3 and this release reads 2"), "{told}");
 
     let mut damaged = whole;
     damaged[5] ^= 1;

@@ -1,7 +1,7 @@
 //! Stories of the ledger, told to each implementation, and of the queue in front of it.
 //!
-//! `world.rs` has the words in which they are told; every other module is one chapter. The disk's own chapter is
-//! `disk.rs`.
+//! `world.rs` has the words in which they are told; every other module is one chapter. The disk's own chapters are
+//! `disk.rs` and `upgraded.rs`.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,6 +25,20 @@ macro_rules! battery {
     };
 }
 
+/// Makes a test of each story for each engine.
+macro_rules! on_every_engine {
+    ($($story:ident)*) => {
+        mod on_sled {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story(store::Engine::Sled).await; })*
+        }
+        mod on_fjall {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story(store::Engine::Fjall).await; })*
+        }
+    };
+}
+
 mod world;
 
 mod counting;
@@ -35,8 +49,14 @@ mod evidence;
 
 mod clocks;
 
+mod inventory;
+
+mod history;
+
 mod random;
 
 mod disk;
+
+mod upgraded;
 
 mod queue;

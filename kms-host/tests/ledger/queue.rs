@@ -10,12 +10,13 @@ use std::task::Poll;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use kms_host::ledger::{Ledger, LedgerError, MemoryLedger, Page, Reading, Recount, Restored};
+use kms_host::ledger::{EventPage, Ledger, LedgerError, MemoryLedger, Page, Reading, Recount, Restored};
 use kms_host::queue::{NotSighted, Queue};
 use shared::ask::AskKind;
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
-use shared::record::{Meta, Record, key};
+use shared::inventory::{Change, Changed, Prune, Pruned};
+use shared::record::{Event, EventKind, Meta, Record, key};
 use shared::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -68,6 +69,14 @@ impl Ledger for Gated {
         self.pass().await?;
         self.inner.settle(products, now).await
     }
+    async fn change(&self, change: Change) -> Result<Changed, LedgerError> {
+        self.pass().await?;
+        self.inner.change(change).await
+    }
+    async fn prune(&self, prune: Prune) -> Result<Pruned, LedgerError> {
+        self.pass().await?;
+        self.inner.prune(prune).await
+    }
     async fn probe(&self) -> Result<(), LedgerError> {
         self.pass().await?;
         self.inner.probe().await
@@ -96,6 +105,18 @@ impl Ledger for Gated {
         limit: usize,
     ) -> Result<Page, LedgerError> {
         self.inner.machines(product, after, limit).await
+    }
+    async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError> {
+        self.inner.history(product, machine).await
+    }
+    async fn events(
+        &self,
+        product: Option<ProductId>,
+        kind: Option<EventKind>,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<EventPage, LedgerError> {
+        self.inner.events(product, kind, after, limit).await
     }
     async fn recount(
         &self,

@@ -12,7 +12,9 @@ use proptest::prelude::*;
 use shared::ask::AskKind;
 use shared::count::{Decision, Outcome, Shown, Sighting};
 use shared::ids::{MachineId, Nonce, ProductId};
-use shared::record::RecordState;
+use shared::inventory::Verb;
+use shared::reason::Reason;
+use shared::record::{EVENTS_A_MACHINE, Inactive, RecordState};
 use shared::time::Timestamp;
 use store::Engine;
 
@@ -41,6 +43,10 @@ enum Step {
     Window(Duration),
     /// The clock was ahead by so much, and is set right.
     SetBack(Duration),
+    /// The administrator changes a machine's record.
+    Change(usize, Verb),
+    /// Whoever was last seen so long ago, and is not counted, is forgotten.
+    Prune(Duration),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -61,6 +67,10 @@ fn step() -> impl Strategy<Value = Step> {
         8 => waits.prop_map(|ms| Step::Wait(Duration::from_millis(ms))),
         1 => (1..60_u32).prop_map(|days| Step::Window(days * DAY)),
         1 => (1..2000_u32).prop_map(|hours| Step::SetBack(hours * HOUR)),
+        2 => machine().prop_map(|machine| Step::Change(machine, Verb::Block)),
+        2 => machine().prop_map(|machine| Step::Change(machine, Verb::Unblock)),
+        1 => machine().prop_map(|machine| Step::Change(machine, Verb::Forget)),
+        1 => (0..60_u32).prop_map(|days| Step::Prune(days * DAY)),
     ]
 }
 
@@ -163,6 +173,22 @@ impl History {
                 self.model.last_time = Some(now);
                 self.check().await;
             }
+            Step::Change(machine, verb) => {
+                self.commit().await;
+                let machine = &self.machines[machine];
+                let told = self.world.change(verb, machine).await;
+                assert_eq!(told, self.model.change(verb, machine));
+                self.check().await;
+            }
+            Step::Prune(age) => {
+                self.commit().await;
+                let World { now, terms, .. } = self.world;
+                for product in [PRODUCT, OTHER_PRODUCT] {
+                    let removed = self.world.prune(product, now - age, 3).await;
+                    assert_eq!(removed, self.model.prune(product, now, now - age, terms.count_window));
+                }
+                self.check().await;
+            }
         }
     }
 
@@ -187,11 +213,18 @@ impl History {
         assert_eq!(ledger.last_time().await.unwrap(), self.model.last_time);
         for product in [PRODUCT, OTHER_PRODUCT] {
             let at = self.model.ledger_time(*now);
-            let Reading { tally, at: read_at, .. } = ledger.reading(product, terms, *now).await.unwrap();
+            let Reading { tally, at: read_at, inactive, .. } =
+                ledger.reading(product, terms, *now).await.unwrap();
             assert_eq!(read_at, at);
-            assert_eq!(tally.active, self.model.active(product));
+            assert_eq!((tally.active, inactive), self.model.known(product));
             let counted = self.world.count_of(product).await;
             assert_eq!(counted, self.model.count(product, at, terms.count_window));
+        }
+        for machine in &self.machines {
+            let history = self.world.history(machine).await;
+            assert!(history.len() <= usize::from(EVENTS_A_MACHINE));
+            let known = self.model.machines.contains_key(&(machine.product, machine.id));
+            assert!(known || history.is_empty(), "of a machine that is forgotten nothing is kept");
         }
     }
 }
@@ -217,15 +250,50 @@ impl Model {
     }
 
     fn count(&self, product: ProductId, at: Timestamp, window: Duration) -> u64 {
-        let hour = |at: Timestamp| at.unix_ms().div_euclid(3_600_000);
-        let window_hours = i64::try_from(window.as_secs().div_ceil(3600)).unwrap();
-        let counted = self.active_ones(product);
-        let counted = counted.filter(|known| hour(at) - window_hours < hour(known.seen_at));
+        let counted = self.active_ones(product).filter(|known| is_counted(known, at, window));
         counted.count().try_into().unwrap()
     }
 
-    fn active(&self, product: ProductId) -> u64 {
-        self.active_ones(product).count().try_into().unwrap()
+    /// How many records are active, and how many are in each other state.
+    fn known(&self, product: ProductId) -> (u64, Inactive) {
+        let mut inactive = Inactive::default();
+        for (_, known) in self.machines.iter().filter(|((of, _), _)| *of == product) {
+            match known.state {
+                RecordState::Active => {}
+                RecordState::Released => inactive.released += 1,
+                RecordState::Replaced => inactive.replaced += 1,
+                RecordState::Blocked => inactive.blocked += 1,
+            }
+        }
+        (self.active_ones(product).count().try_into().unwrap(), inactive)
+    }
+
+    fn change(&mut self, verb: Verb, machine: &Machine) -> String {
+        let key = (machine.product, machine.id);
+        let Some(known) = self.machines.get_mut(&key) else {
+            return "unknown".to_owned();
+        };
+        let (was, blocked) = (known.state.name(), known.state == RecordState::Blocked);
+        match (verb, blocked) {
+            (Verb::Block, true) => return "blocked already".to_owned(),
+            (Verb::Unblock, false) => return format!("not blocked, but {was}"),
+            (Verb::Forget, true) => return "still blocked".to_owned(),
+            (Verb::Block, false) => known.state = RecordState::Blocked,
+            (Verb::Unblock, true) => known.state = RecordState::Released,
+            (Verb::Forget, false) => {
+                self.machines.remove(&key);
+            }
+        }
+        format!("done, it was {was}")
+    }
+
+    fn prune(&mut self, product: ProductId, now: Timestamp, before: Timestamp, window: Duration) -> u64 {
+        let (at, held) = (self.ledger_time(now), self.machines.len());
+        self.machines.retain(|(of, _), known| {
+            let counted = known.state == RecordState::Active && is_counted(known, at, window);
+            *of != product || counted || known.state == RecordState::Blocked || before <= known.seen_at
+        });
+        (held - self.machines.len()).try_into().unwrap()
     }
 
     fn active_ones(&self, product: ProductId) -> impl Iterator<Item = &Known> {
@@ -237,6 +305,12 @@ impl Model {
 
     /// What follows from an ask that was answered so.
     fn follow(&mut self, sighting: &Sighting, outcome: &Outcome) {
+        let is_blocked = |machine: MachineId| {
+            let known = self.machines.get(&(sighting.product, machine));
+            known.is_some_and(|known| known.state == RecordState::Blocked)
+        };
+        let shut_out = is_blocked(sighting.machine) || sighting.replaces.is_some_and(is_blocked);
+        assert_eq!(shut_out, outcome.decision == Decision::Refused(Reason::Blocked));
         if matches!(outcome.decision, Decision::Refused(_)) {
             return;
         }
@@ -302,4 +376,11 @@ impl Model {
             },
         );
     }
+}
+
+/// By whole hours, as protocol.md 6 has it.
+fn is_counted(known: &Known, at: Timestamp, window: Duration) -> bool {
+    let hour = |at: Timestamp| at.unix_ms().div_euclid(3_600_000);
+    let window_hours = i64::try_from(window.as_secs().div_ceil(3600)).unwrap();
+    hour(at) - window_hours < hour(known.seen_at)
 }

@@ -10,6 +10,7 @@ use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::{Decision, Outcome, Sighting, Terms};
 use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce, ProductId};
+use shared::inventory::{Change, Changed, Prune, Verb};
 use shared::record::Meta;
 use shared::serial::Mark;
 use shared::time::Timestamp;
@@ -124,7 +125,16 @@ impl World {
 
     /// All ask in one batch, in this order.
     pub(crate) async fn ask_together(&self, machines: &mut [Machine]) -> Vec<String> {
-        let sightings = machines.iter().map(|machine| self.sighting(machine, AskKind::Activate));
+        self.together(machines, AskKind::Activate).await
+    }
+
+    /// All leave in one batch, in this order.
+    pub(crate) async fn release_together(&self, machines: &mut [Machine]) -> Vec<String> {
+        self.together(machines, AskKind::Release).await
+    }
+
+    async fn together(&self, machines: &mut [Machine], kind: AskKind) -> Vec<String> {
+        let sightings = machines.iter().map(|machine| self.sighting(machine, kind));
         let outcomes = self.ledger.apply(sightings.collect()).await.unwrap();
         for (machine, outcome) in machines.iter_mut().zip(&outcomes) {
             machine.hear(outcome);
@@ -151,8 +161,51 @@ impl World {
         assert_eq!(reading.tally.total, recount.counted, "running total and recount");
         assert_eq!(reading.tally.active, recount.active, "running number and active records");
         assert_eq!(summed.tally.active, recount.active, "sum of the hours and active records");
+        assert_eq!(reading.inactive, recount.inactive, "running numbers and records that are not active");
+        assert_eq!(recount.records, recount.active + recount.inactive.total());
         assert_eq!(recount.damaged, 0);
         reading.tally.total
+    }
+
+    /// What the administrator does, and what he is told.
+    pub(crate) async fn change(&self, verb: Verb, machine: &Machine) -> String {
+        let change = Change { product: machine.product, machine: machine.id, verb, at: self.now };
+        match self.ledger.change(change).await.unwrap() {
+            Changed::Done(state) => format!("done, it was {}", state.name()),
+            Changed::Unknown => "unknown".to_owned(),
+            Changed::AlreadyBlocked => "blocked already".to_owned(),
+            Changed::NotBlocked(state) => format!("not blocked, but {}", state.name()),
+            Changed::StillBlocked => "still blocked".to_owned(),
+        }
+    }
+
+    /// Removes whoever was last seen before, page by page; says how many they were.
+    pub(crate) async fn prune(&self, product: ProductId, before: Timestamp, limit: usize) -> u64 {
+        let (mut removed, mut after) = (0, None);
+        // More pages than any story has.
+        for _ in 0..1000 {
+            let prune = Prune { product, terms: self.terms, before, after, limit, at: self.now };
+            let pruned = self.ledger.prune(prune).await.unwrap();
+            removed += pruned.removed;
+            after = pruned.next;
+            if after.is_none() {
+                return removed;
+            }
+        }
+        panic!("no end of pages");
+    }
+
+    /// How many records there are: active, released, replaced and blocked.
+    pub(crate) async fn known(&self) -> [u64; 4] {
+        let reading = self.ledger.reading(PRODUCT, &self.terms, self.now).await.unwrap();
+        [reading.tally.active, reading.inactive.released, reading.inactive.replaced, reading.inactive.blocked]
+    }
+
+    /// What has happened to a machine, in its order.
+    pub(crate) async fn history(&self, machine: &Machine) -> Vec<&'static str> {
+        let events = self.ledger.history(machine.product, machine.id).await.unwrap();
+        assert!(events.is_sorted_by(|one, next| one.number + 1 == next.number), "{events:?}");
+        events.iter().map(|event| event.kind.name()).collect()
     }
 
     pub(crate) async fn recount_of(&self, product: ProductId) -> Recount {

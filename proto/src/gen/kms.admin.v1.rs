@@ -244,6 +244,25 @@ pub struct Recount {
     /// The number of active records found.
     #[prost(uint64, tag = "5")]
     pub active_found: u64,
+    /// The numbers of records in other states that are kept.
+    #[prost(message, optional, tag = "6")]
+    pub inactive: ::core::option::Option<Inactive>,
+    /// Those found.
+    #[prost(message, optional, tag = "7")]
+    pub inactive_found: ::core::option::Option<Inactive>,
+}
+/// How many records are not active, by state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Inactive {
+    /// Have left by their own ask, or are no longer blocked and have not asked since.
+    #[prost(uint64, tag = "1")]
+    pub released: u64,
+    /// Their seats were taken by new identities.
+    #[prost(uint64, tag = "2")]
+    pub replaced: u64,
+    /// Shut out by an administrator.
+    #[prost(uint64, tag = "3")]
+    pub blocked: u64,
 }
 /// Says that the clock is right.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use shared::count::{self, Decision, Outcome, Rows, Sighting, Terms};
 use shared::ids::{LedgerId, MachineId, ProductId};
-use shared::record::{Record, RecordState, Tally};
+use shared::record::{Event, Inactive, Record, RecordState, Tally};
 use shared::time::Timestamp;
 
 /// A ledger in memory.
@@ -15,6 +15,8 @@ pub(crate) struct Books {
     pub(crate) hour_width_ms: u64,
     pub(crate) last_time: Option<Timestamp>,
     pub(crate) records: BTreeMap<(ProductId, MachineId), Record>,
+    pub(crate) events: BTreeMap<(ProductId, MachineId, u8), Event>,
+    pub(crate) inactive: BTreeMap<ProductId, Inactive>,
     pub(crate) tallies: BTreeMap<ProductId, Tally>,
     pub(crate) hours: BTreeMap<(ProductId, i64), u64>,
     pub(crate) unkept: BTreeMap<(ProductId, i64), u64>,
@@ -27,6 +29,8 @@ impl Books {
             hour_width_ms: 3_600_000,
             last_time: None,
             records: BTreeMap::new(),
+            events: BTreeMap::new(),
+            inactive: BTreeMap::new(),
             tallies: BTreeMap::new(),
             hours: BTreeMap::new(),
             unkept: BTreeMap::new(),
@@ -78,6 +82,31 @@ impl Rows for Books {
 
     fn put_record(&mut self, product: ProductId, machine: MachineId, record: Record) {
         self.records.insert((product, machine), record);
+    }
+
+    fn remove(&mut self, product: ProductId, machine: MachineId) -> Result<(), Infallible> {
+        self.records.remove(&(product, machine));
+        self.events.retain(|(of_product, of, _), _| (*of_product, *of) != (product, machine));
+        Ok(())
+    }
+
+    fn events(&mut self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, Infallible> {
+        let of_machine = self.events.range((product, machine, 0)..=(product, machine, u8::MAX));
+        let mut events: Vec<_> = of_machine.map(|(_, event)| *event).collect();
+        events.sort_by_key(|event| event.number);
+        Ok(events)
+    }
+
+    fn put_event(&mut self, product: ProductId, machine: MachineId, event: Event) {
+        self.events.insert((product, machine, event.slot()), event);
+    }
+
+    fn inactive(&mut self, product: ProductId) -> Result<Inactive, Infallible> {
+        Ok(self.inactive.get(&product).copied().unwrap_or_default())
+    }
+
+    fn put_inactive(&mut self, product: ProductId, inactive: Inactive) {
+        self.inactive.insert(product, inactive);
     }
 
     fn tally(&mut self, product: ProductId) -> Result<Option<Tally>, Infallible> {

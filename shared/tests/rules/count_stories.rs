@@ -7,6 +7,7 @@ use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::{self, Decision, Shown, Sighting, Terms};
 use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce};
+use shared::inventory::{self, Change, Changed, Verb};
 use shared::record::RecordState;
 use shared::serial::Mark;
 use shared::time::Timestamp;
@@ -341,8 +342,9 @@ fn evidence_is_never_later_than_the_hosts_own_time() {
 #[test]
 fn a_blocked_machine_is_refused_and_not_counted() {
     let mut books = books_of(25);
-    let record = books.records.get_mut(&(PRODUCT, machine(3))).unwrap();
-    record.state = RecordState::Blocked;
+    let change = Change { product: PRODUCT, machine: machine(3), verb: Verb::Block, at: NOW };
+    assert_eq!(inventory::change(&mut books, &change), Ok(Changed::Done(RecordState::Active)));
+    assert_eq!(books.total(PRODUCT, &TERMS, NOW), 24);
     check(&mut books, again(3, 1, NOW), expect!["BLOCKED"]);
     let mut without_state = again(3, 1, NOW);
     without_state.kept = false;

@@ -2,7 +2,7 @@
 
 use shared::ids::{Fingerprint, MachineId};
 use shared::record::{
-    Meta, Record, RecordState, Tally, decode_number, encode_number,
+    Event, EventKind, Inactive, Meta, Record, RecordState, Tally, decode_number, encode_number,
     key::{self, META},
 };
 use shared::time::Timestamp;
@@ -13,6 +13,7 @@ use crate::vector_files::{Fields, Vector};
 pub(crate) fn all() -> Vec<Vector> {
     let mut vectors = records();
     vectors.extend(rows());
+    vectors.extend(events());
     vectors.extend(keys());
     vectors.extend(damaged());
     vectors
@@ -103,7 +104,9 @@ fn rows() -> Vec<Vector> {
         Tally { hour: 498_696, window_hours: 720, total: 25, active: 31, threshold_met_at: Some(NOW) };
     let never = Tally { hour: -1, threshold_met_at: None, ..tally };
     let meta = Meta { ledger: kit::LEDGER, hour_width_ms: 3_600_000, pepper: [0xF0; 32] };
+    let inactive = Inactive { released: 7, replaced: 2, blocked: 1 };
     let (tally_key, hour_key) = (key::tally(PRODUCT), key::hour(PRODUCT, 498_696));
+    let inactive_key = key::inactive(PRODUCT);
     vec![
         value(
             "tally",
@@ -125,11 +128,28 @@ fn rows() -> Vec<Vector> {
             "meta",
             "What a ledger knows of itself.",
             META,
+            &sealed(META, &meta.encode(META), 0, 1),
+            describe_meta(1, &meta),
+            read_meta,
+        ),
+        value(
+            "meta-2",
+            "What a ledger of format 2 knows of itself.",
+            META,
             &meta.encode(META),
-            describe_meta(&meta),
+            describe_meta(2, &meta),
+            read_meta,
+        ),
+        value(
+            "inactive",
+            "How many records of a product are not active.",
+            &inactive_key,
+            &inactive.encode(&inactive_key),
+            describe_inactive(inactive),
             |fields| {
                 let key = fields.bytes("key");
-                describe_meta(&Meta::decode(&key, &fields.bytes("value")).unwrap())
+                assert_eq!(key::parse_inactive(&key), Some(PRODUCT));
+                describe_inactive(Inactive::decode(&key, &fields.bytes("value")).unwrap())
             },
         ),
         value(
@@ -160,8 +180,61 @@ fn describe_tally(tally: &Tally) -> String {
     )
 }
 
-fn describe_meta(meta: &Meta) -> String {
-    format!("ledger {}, hour {} ms, pepper {}", meta.ledger, meta.hour_width_ms, kit::hex(&meta.pepper))
+fn read_meta(fields: &Fields) -> String {
+    let (format, meta) = Meta::decode(&fields.bytes("key"), &fields.bytes("value")).unwrap();
+    describe_meta(format, &meta)
+}
+
+fn describe_meta(format: u8, meta: &Meta) -> String {
+    let format = if format == 1 { String::new() } else { format!("format {format}, ") };
+    let (ledger, pepper) = (meta.ledger, kit::hex(&meta.pepper));
+    format!("{format}ledger {ledger}, hour {} ms, pepper {pepper}", meta.hour_width_ms)
+}
+
+fn describe_inactive(inactive: Inactive) -> String {
+    format!("{} released, {} replaced, {} blocked", inactive.released, inactive.replaced, inactive.blocked)
+}
+
+// Events, one a kind.
+
+fn events() -> Vec<Vector> {
+    let names = [
+        ("event-copied", "Somebody asked under the machine's identity with an old serial."),
+        ("event-replaced", "Another identity has taken its seat."),
+        ("event-replaces", "It came as the new identity of another."),
+        ("event-released", "It left by its own ask."),
+        ("event-returned", "It asked again after it was released or replaced."),
+        ("event-blocked", "It was shut out."),
+        ("event-unblocked", "It was let in again."),
+        ("event-relearned", "It showed a lease that the ledger did not remember."),
+    ];
+    let vectors = names.into_iter().zip(EventKind::ALL).zip(30..).map(|(((name, about), kind), number)| {
+        let other = match kind {
+            EventKind::Replaced | EventKind::Replaces => Some(MachineId::from_bytes([9; 16])),
+            EventKind::Copied
+            | EventKind::Released
+            | EventKind::Returned
+            | EventKind::Blocked
+            | EventKind::Unblocked
+            | EventKind::Relearned => None,
+        };
+        let event = Event { number, at: NOW, kind, other };
+        let key = key::event(PRODUCT, machine(), event.slot());
+        value(name, about, &key, &event.encode(&key), describe_event(&event), read_event)
+    });
+    vectors.collect()
+}
+
+fn read_event(fields: &Fields) -> String {
+    let key = fields.bytes("key");
+    assert_eq!(key::parse_event(&key), Some((PRODUCT, machine())));
+    Event::decode(&key, &fields.bytes("value"))
+        .map_or_else(|damaged| format!("error: {damaged:?}"), |event| describe_event(&event))
+}
+
+fn describe_event(event: &Event) -> String {
+    let other = event.other.map_or("nobody".into(), |machine| machine.to_string());
+    format!("{} {}, at {}, other {other}", event.number, event.kind.name(), event.at.unix_ms())
 }
 
 // Keys.
@@ -205,22 +278,35 @@ fn damaged() -> Vec<Vector> {
         value
     };
     let strayed = record(RecordState::Active).encode(&key::record(PRODUCT, MachineId::from_bytes([9; 16])));
-    // A checksum that fits, over a version and a state that nobody knows.
-    let sealed = |index: usize, byte: u8| {
-        let mut value = good[..good.len() - 8].to_vec();
-        value[index] = byte;
-        value.extend_from_slice(&shared::envelope::digest(&[key.as_slice(), &value].concat())[..8]);
-        value
-    };
-    [
-        ("bad-record-version", "A record of version 2 whose checksum fits.", sealed(0, 2)),
-        ("bad-record-state", "A record in state 5 whose checksum fits.", sealed(1, 5)),
+    let event = Event { number: 1, at: NOW, kind: EventKind::Copied, other: None };
+    let event_key = key::event(PRODUCT, machine(), 1);
+    let unknown_kind = sealed(&event_key, &event.encode(&event_key), 17, 9);
+    let mut vectors = vec![value(
+        "bad-event-kind",
+        "An event of kind 9 whose checksum fits.",
+        &event_key,
+        &unknown_kind,
+        "error: Damaged".into(),
+        read_event,
+    )];
+    let records = [
+        ("bad-record-version", "A record of version 2 whose checksum fits.", sealed(&key, &good, 0, 2)),
+        ("bad-record-state", "A record in state 5 whose checksum fits.", sealed(&key, &good, 1, 5)),
         ("bad-record-checksum", "A record with a flipped bit in its checksum.", changed(good.len() - 1)),
         ("bad-record-body", "A record with a flipped bit in its serial.", changed(9)),
         ("bad-record-key", "A record that has strayed to another machine's key.", strayed),
         ("bad-record-short", "A record without its last byte.", good[..good.len() - 1].to_vec()),
         ("bad-record-empty", "No byte at all.", Vec::new()),
     ]
-    .map(|(name, about, bytes)| value(name, about, &key, &bytes, "error: Damaged".into(), read_record))
-    .into()
+    .map(|(name, about, bytes)| value(name, about, &key, &bytes, "error: Damaged".into(), read_record));
+    vectors.extend(records);
+    vectors
+}
+
+/// A value in which one byte is another, under a checksum that fits.
+fn sealed(key: &[u8], value: &[u8], index: usize, byte: u8) -> Vec<u8> {
+    let mut value = value[..value.len() - 8].to_vec();
+    value[index] = byte;
+    value.extend_from_slice(&shared::envelope::digest(&[key, &value].concat())[..8]);
+    value
 }

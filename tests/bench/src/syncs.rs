@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use kms_host::ledger::{Ledger, LedgerError, Page, Reading, Recount, Restored};
+use kms_host::ledger::{EventPage, Ledger, LedgerError, Page, Reading, Recount, Restored};
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
-use shared::record::{Meta, Record};
+use shared::inventory::{Change, Changed, Prune, Pruned};
+use shared::record::{Event, EventKind, Meta, Record};
 use shared::time::Timestamp;
 
 /// Counts batches: the ledger on disk syncs once for each that changes anything.
@@ -44,6 +45,16 @@ impl Ledger for CountedSyncs {
         self.ledger.settle(products, now).await
     }
 
+    async fn change(&self, change: Change) -> Result<Changed, LedgerError> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.ledger.change(change).await
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, LedgerError> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.ledger.prune(prune).await
+    }
+
     async fn probe(&self) -> Result<(), LedgerError> {
         self.ledger.probe().await
     }
@@ -76,6 +87,20 @@ impl Ledger for CountedSyncs {
         limit: usize,
     ) -> Result<Page, LedgerError> {
         self.ledger.machines(product, after, limit).await
+    }
+
+    async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError> {
+        self.ledger.history(product, machine).await
+    }
+
+    async fn events(
+        &self,
+        product: Option<ProductId>,
+        kind: Option<EventKind>,
+        after: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<EventPage, LedgerError> {
+        self.ledger.events(product, kind, after, limit).await
     }
 
     async fn recount(

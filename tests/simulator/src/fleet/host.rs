@@ -19,7 +19,7 @@ use shared::envelope::{Kind, SecretKey};
 use shared::ids::{CertificateId, LedgerId, MachineId, OrganisationId, ProductId};
 use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
-use shared::record::{Record, RecordState, Tally};
+use shared::record::{Event, Inactive, Record, RecordState, Tally};
 use shared::serial::Mark;
 use shared::time::Timestamp;
 
@@ -252,6 +252,7 @@ struct Ledger {
     id: LedgerId,
     last_time: Option<Timestamp>,
     tally: Option<Tally>,
+    inactive: Inactive,
     records: Vec<Option<Record>>,
     hours: Vec<u64>,
     first_hour: i64,
@@ -263,6 +264,7 @@ impl Ledger {
             id: ledger_id(host),
             last_time: None,
             tally: None,
+            inactive: Inactive::default(),
             records: vec![None; usize::try_from(plan.machines).expect("a million at the most")],
             hours: vec![0; usize::try_from(plan.days + 1).expect("3650 at the most") * 24],
             first_hour: count::absolute_hour(DAY_ZERO, HOUR_MS),
@@ -311,6 +313,25 @@ impl Rows for Ledger {
 
     fn put_record(&mut self, _: ProductId, machine: MachineId, record: Record) {
         self.records[number_of(machine)] = Some(record);
+    }
+
+    fn remove(&mut self, _: ProductId, _: MachineId) -> Result<(), Infallible> {
+        unreachable!("nobody forgets a machine of a play");
+    }
+
+    /// A play shows numbers, and no histories.
+    fn events(&mut self, _: ProductId, _: MachineId) -> Result<Vec<Event>, Infallible> {
+        Ok(Vec::new())
+    }
+
+    fn put_event(&mut self, _: ProductId, _: MachineId, _: Event) {}
+
+    fn inactive(&mut self, _: ProductId) -> Result<Inactive, Infallible> {
+        Ok(self.inactive)
+    }
+
+    fn put_inactive(&mut self, _: ProductId, inactive: Inactive) {
+        self.inactive = inactive;
     }
 
     fn tally(&mut self, _: ProductId) -> Result<Option<Tally>, Infallible> {

@@ -1,8 +1,8 @@
-//! Asking DNS: SRV records of the machine's domains, and addresses of names where a name server is given.
+//! Asking DNS: SRV records of the machine's domains, and addresses of names.
 //!
-//! Behind the feature `dns`, the one place that knows Hickory. Names of services are always asked fully qualified, so
-//! that no search list takes part. What the records mean is decided by `shared::srv`; the order of all hosts in
-//! `discovery`.
+//! The one place that knows Hickory. A machine looks for its host with it, and a host looks whether machines can find it. Names
+//! of services are always asked fully qualified, so that no search list takes part. What the records mean is decided by
+//! `shared::srv`.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -33,15 +33,15 @@ const REPEATS: usize = 1;
 const DOMAINS_MAX: usize = 8;
 
 /// A domain in which was looked.
-pub(crate) struct Domain {
+pub struct Domain {
     /// Its name, without the dot at the end.
-    pub(crate) name: String,
+    pub name: String,
     /// The name that was asked, fully qualified.
-    pub(crate) service: String,
+    pub service: String,
 }
 
 /// The domains in which to look, and the resolver that looks.
-pub(crate) struct Dns {
+pub struct Dns {
     resolver: TokioResolver,
     domains: Vec<Name>,
     /// As in `_kms-activation._tcp`.
@@ -50,7 +50,11 @@ pub(crate) struct Dns {
 
 impl Dns {
     /// A resolver at this name server, or at the system's; the domains given, or the machine's own and its search list.
-    pub(crate) fn open(
+    /// `service_label` is as in `_kms-activation._tcp`.
+    ///
+    /// # Errors
+    /// A domain that is no name, or a machine that does not say what its name servers are.
+    pub fn open(
         name_server: Option<SocketAddr>,
         domains: &[String],
         service_label: &str,
@@ -66,16 +70,13 @@ impl Dns {
             [] => own,
             given => given.iter().map(|domain| parse(domain)).collect::<Result<_, _>>()?,
         };
-        let (servers, hosts_file) = match name_server {
-            Some(address) => (vec![server_at(address)], ResolveHosts::Never),
-            None => (servers, ResolveHosts::Auto),
-        };
-        let (resolver, service_label) = (resolver_of(servers, hosts_file)?, service_label.to_owned());
+        let servers = name_server.map_or(servers, |address| vec![server_at(address)]);
+        let (resolver, service_label) = (resolver_of(servers)?, service_label.to_owned());
         Ok(Dns { resolver, domains: distinct(wanted), service_label })
     }
 
     /// Asks every domain at once, and lists them in their order, each with its records or why there are none.
-    pub(crate) async fn hosts(&self) -> Vec<(Domain, Result<Vec<SrvRecord>, Cause>)> {
+    pub async fn hosts(&self) -> Vec<(Domain, Result<Vec<SrvRecord>, Cause>)> {
         let mut asked = JoinSet::new();
         for (index, domain) in self.domains.iter().cloned().enumerate() {
             let resolver = self.resolver.clone();
@@ -96,7 +97,10 @@ impl Dns {
     }
 
     /// The addresses of a host's name, AAAA and A at once.
-    pub(crate) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Cause> {
+    ///
+    /// # Errors
+    /// It has none, or nobody has answered.
+    pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Cause> {
         let lookup = self.resolver.lookup_ip(parse(name)?).await;
         match lookup {
             Ok(found) => Ok(found.iter().collect()),
@@ -174,12 +178,13 @@ fn server_at(address: SocketAddr) -> NameServerConfig {
     NameServerConfig::new(address.ip(), true, connections)
 }
 
-fn resolver_of(servers: Vec<NameServerConfig>, hosts_file: ResolveHosts) -> Result<TokioResolver, Cause> {
+fn resolver_of(servers: Vec<NameServerConfig>) -> Result<TokioResolver, Cause> {
     let config = ResolverConfig::from_name_servers(servers);
     let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
     let options = builder.options_mut();
     options.timeout = ANSWER_LIMIT;
     options.attempts = REPEATS;
-    options.use_hosts_file = hosts_file;
+    // What this machine's own file says of names, no other machine is told.
+    options.use_hosts_file = ResolveHosts::Never;
     builder.build().map_err(|error| failed(&"this machine's name servers", &error))
 }

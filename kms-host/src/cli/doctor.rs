@@ -1,0 +1,76 @@
+//! `kms-host doctor`: a line for each finding, and below it what to do.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use anyhow::anyhow;
+use serde_json::json;
+
+use super::{EX_FOUND, EX_IOERR, Failure, OrExit, json_text};
+use crate::clock::SystemClock;
+use crate::config::Sources;
+use crate::doctor::{self, Finding, Health, Wanted};
+use crate::home::Home;
+
+pub(super) fn examine(
+    home: &Home,
+    config: Option<&Path>,
+    domains: Vec<String>,
+    name_server: Option<SocketAddr>,
+    as_json: bool,
+) -> Result<String, Failure> {
+    let sources = Sources::new(config, home.path());
+    let wanted = Wanted { home: home.clone(), sources, domains, name_server };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
+    let findings = runtime.block_on(doctor::examine(&wanted, &SystemClock::new()));
+    let failed = number_of(&findings, Health::Fail);
+    let shown = if as_json { json_text(&to_json(&findings)) } else { to_text(&findings) };
+    match failed {
+        0 => Ok(shown),
+        1 => Err(Failure { code: EX_FOUND, error: anyhow!("one check has failed"), shown }),
+        _ => Err(Failure { code: EX_FOUND, error: anyhow!("{failed} checks have failed"), shown }),
+    }
+}
+
+/// DNS has a port of its own, so it may be left out.
+pub(super) fn name_server(text: &str) -> Result<SocketAddr, &'static str> {
+    const DNS_PORT: u16 = 53;
+    let bare = |address: IpAddr| SocketAddr::new(address, DNS_PORT);
+    let parsed = text.parse().or_else(|_| text.parse().map(bare));
+    parsed.map_err(|_| "write the address of a name server, such as 10.0.0.53:53 or [2001:db8::53]:53")
+}
+
+fn to_text(findings: &[Finding]) -> String {
+    let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    for Finding { check, health, text, remedy } in findings {
+        lines.push(format!("{:7}  {check:width$}  {text}", word(*health)));
+        lines.extend(remedy.iter().map(|remedy| format!("{:7}  {:width$}  -> {remedy}", "", "")));
+    }
+    let [ok, warn, fail, skipped] = [Health::Ok, Health::Warn, Health::Fail, Health::Skipped]
+        .map(|health| format!("{} {}", number_of(findings, health), word(health)));
+    lines.push(format!("\n{ok}, {warn}, {fail}, {skipped}\n"));
+    lines.join("\n")
+}
+
+fn to_json(findings: &[Finding]) -> serde_json::Value {
+    let finding = |Finding { check, health, text, remedy }: &Finding| json!({ "check": check, "health": word(*health).to_lowercase(), "text": text, "remedy": remedy });
+    json!({
+        "good": number_of(findings, Health::Fail) == 0,
+        "findings": findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+fn number_of(findings: &[Finding], health: Health) -> usize {
+    findings.iter().filter(|finding| finding.health == health).count()
+}
+
+/// The one that matters stands out.
+fn word(health: Health) -> &'static str {
+    match health {
+        Health::Ok => "ok",
+        Health::Warn => "warn",
+        Health::Fail => "FAIL",
+        Health::Skipped => "skipped",
+    }
+}

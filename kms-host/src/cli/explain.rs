@@ -1,0 +1,32 @@
+//! `kms-host explain`: what a reason means, whose fault it is, what to do. Works without a host.
+
+use serde_json::{Value, json};
+use shared::reason::{Explained, Index, Reason};
+
+use super::{EX_USAGE, Failure, OrExit, json_text};
+
+/// One reason, or all of them in the order in which an ask meets them.
+pub(super) fn explain(code: Option<&str>, as_json: bool) -> Result<String, Failure> {
+    let Some(text) = code else { return Ok(all(as_json)) };
+    let reason = Reason::typed(text)
+        .map_err(|unknown| anyhow::anyhow!("{unknown}; `kms-host explain` lists all"))
+        .or_exit(EX_USAGE)?;
+    Ok(if as_json { json_text(&reason_json(reason)) } else { Explained(reason).to_string() })
+}
+
+fn all(as_json: bool) -> String {
+    if as_json {
+        let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason_json(*reason)).collect();
+        return json_text(&json!({ "reasons": reasons }));
+    }
+    format!("{Index}\n`kms-host explain CODE` says whose fault it is and what to do.\n")
+}
+
+fn reason_json(reason: Reason) -> Value {
+    json!({
+        "code": reason.code(),
+        "what": reason.outline(),
+        "fault": reason.fault().to_string(),
+        "remedy": reason.remedy(),
+    })
+}

@@ -1,0 +1,175 @@
+//! `doctor`: everything that can keep machines from their licenses, looked at once, each with what to do about it.
+//!
+//! A check is a function that returns findings; none changes anything, beyond a file that it writes to the disk and removes.
+//! A host that does not run is looked at as far as that goes. What only a machine elsewhere can see, such as a firewall, is
+//! not here. How findings are shown is in `cli/doctor.rs`.
+//!
+//! Read next, in the order in which they are made: `doctor/directory.rs`, `tls.rs`, `host.rs`, `clock.rs`, `machine.rs`, and with
+//! `asking.rs`, which asks as a machine does, `answers.rs` and `published.rs`.
+
+mod clock;
+mod directory;
+mod host;
+mod machine;
+mod tls;
+
+mod answers;
+mod asking;
+mod published;
+
+use std::net::SocketAddr;
+
+use shared::time::Clock;
+
+use crate::certificates::Certificates;
+use crate::config::{Config, Sources};
+use crate::home::Home;
+
+use self::host::Running;
+
+/// What is to be looked at.
+pub struct Wanted {
+    /// The host's directory.
+    pub home: Home,
+    /// Its settings.
+    pub sources: Sources,
+    /// The domains in which machines look for it; those of this machine, if there are none.
+    pub domains: Vec<String>,
+    /// The name server to ask, instead of the system's.
+    pub name_server: Option<SocketAddr>,
+}
+
+/// How something was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// As it should be.
+    Ok,
+    /// Machines are served, and somebody should look at it.
+    Warn,
+    /// Machines are not served, or will not be.
+    Fail,
+    /// It could not be looked at.
+    Skipped,
+}
+
+/// What one check has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which check.
+    pub check: &'static str,
+    /// How it was found.
+    pub health: Health,
+    /// What it is, in one line.
+    pub text: String,
+    /// What to do, in one line; nothing where nothing is to be done.
+    pub remedy: Option<String>,
+}
+
+impl Finding {
+    fn ok(check: &'static str, text: impl Into<String>) -> Finding {
+        Finding { check, health: Health::Ok, text: text.into(), remedy: None }
+    }
+
+    fn skipped(check: &'static str, why: impl Into<String>) -> Finding {
+        Finding { check, health: Health::Skipped, text: why.into(), remedy: None }
+    }
+
+    fn warn(check: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Finding {
+        Finding { check, health: Health::Warn, text: text.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn fail(check: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Finding {
+        Finding { check, health: Health::Fail, text: text.into(), remedy: Some(remedy.into()) }
+    }
+
+    /// The errors of a data directory and of its ledger say what is wrong, and after a semicolon what to do; what lies below
+    /// them says why.
+    fn of(check: &'static str, error: &(dyn std::error::Error + 'static)) -> Finding {
+        let told = error.to_string();
+        let (what, remedy) = told.split_once("; ").unwrap_or((&told, "see to what it names"));
+        let why = std::iter::successors(error.source(), |error| error.source());
+        let text = std::iter::once(what.to_owned()).chain(why.map(ToString::to_string));
+        Finding::fail(check, text.collect::<Vec<_>>().join(": "), remedy)
+    }
+}
+
+/// What the checks so far have learnt, for those that come after.
+struct Known<'a> {
+    wanted: &'a Wanted,
+    clock: &'a dyn Clock,
+    running: Running,
+    /// Nothing where the settings do not hold.
+    config: Option<Config>,
+    certificates: Certificates,
+    /// How its hosts are spoken with.
+    way: tls::Way,
+}
+
+/// Looks at everything.
+pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
+    let home = &wanted.home;
+    let running = Running::find(home).await;
+    let owner = match directory::owner(home, &running) {
+        Ok(owner) => owner,
+        Err(finding) => return only(finding),
+    };
+    let mut findings = vec![directory::user(home, &owner)];
+    if findings[0].health == Health::Fail {
+        return only(findings.remove(0));
+    }
+    let (settings, config) = directory::settings(&wanted.sources);
+    let (certificates, of_certificates) = directory::certificates(home, &running, clock.now());
+    let (way, of_tls) = tls::look(home, config.as_ref(), clock.now());
+    let known = Known { wanted, clock, running, config, certificates, way };
+    findings.extend(settings);
+    findings.push(directory::files(home, &owner));
+    findings.push(directory::key(home));
+    findings.extend(of_certificates);
+    findings.extend(of_tls);
+    findings.push(host::running(&known));
+    findings.extend(host::alarms(&known));
+    let (ledger, last_time) = host::ledger(&known, &owner).await;
+    findings.push(ledger);
+    findings.push(clock::trust(&known, last_time));
+    findings.push(clock::time_server().await);
+    findings.push(machine::disk(&known));
+    findings.push(machine::descriptors(&known));
+    findings.extend(machine::backlog());
+    findings.extend(answers::ports(&known).await);
+    findings.extend(answers::activations(&known).await);
+    findings.extend(published::in_dns(&known).await);
+    findings
+}
+
+/// Everything else needs what this finding says is not to be had.
+fn only(finding: Finding) -> Vec<Finding> {
+    let why = "it needs the data directory";
+    let others =
+        ["settings", "files", "key", "certificate", "host", "ledger", "clock", "disk", "port", "activation"];
+    std::iter::once(finding).chain(others.map(|check| Finding::skipped(check, why))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::home::HomeError;
+
+    #[test]
+    fn an_error_is_parted_into_what_it_is_and_what_to_do() {
+        let path = std::path::PathBuf::from("/data");
+        let error =
+            HomeError::Unreadable(path.join("signing.key"), std::io::ErrorKind::PermissionDenied.into());
+        let Finding { text, remedy, .. } = Finding::of("key", &error);
+        assert_eq!(text, "/data/signing.key cannot be read: permission denied");
+        assert_eq!(remedy.as_deref(), Some("see that it belongs to this user"));
+        for error in [
+            HomeError::NoKey { path: path.join("signing.key"), data: path.clone() },
+            HomeError::NoLedger { path: path.join("ledger"), data: path.clone() },
+            HomeError::Served(path),
+            HomeError::HourWidth(100),
+        ] {
+            let remedy = Finding::of("ledger", &error).remedy.unwrap();
+            assert_ne!(remedy, "see to what it names", "{error}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Whether machines are answered: at each address that the host listens on, and for each product to the end.
+
+use shared::answer::Verdict;
+use shared::reason::{Cause, Fault, Reason};
+
+use super::host::Running;
+use super::{Finding, Known, asking};
+use crate::certificates::Installed;
+
+/// One finding for each address.
+pub(super) async fn ports(known: &Known<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for listening in known.running.listening() {
+        let address = asking::reachable(listening);
+        findings.push(match asking::health(address, &known.way).await {
+            Ok(()) => Finding::ok("port", format!("{listening} is answered, from this machine")),
+            Err(cause) => of_cause("port", &listening.to_string(), &cause),
+        });
+    }
+    match known.running {
+        Running::Yes { .. } => findings,
+        Running::Silent { .. } => vec![Finding::skipped("port", "the host does not say where it listens")],
+        Running::No => free_ports(known),
+    }
+}
+
+/// No host listens, so nobody else should.
+fn free_ports(known: &Known) -> Vec<Finding> {
+    let Some(config) = &known.config else {
+        return vec![Finding::skipped("port", "the settings do not hold")];
+    };
+    let look = |listen| match crate::serve::bind(listen) {
+        Ok(_) => Finding::skipped("port", format!("no host answers at {listen}; it is free for one")),
+        Err(error) => {
+            let remedy =
+                "stop what listens there (`ss -ltnp` names it), or choose another address with `listen`";
+            Finding::fail("port", format!("no host can listen on {listen}: {error}"), remedy)
+        }
+    };
+    config.listen.iter().copied().map(look).collect()
+}
+
+/// One finding for each product.
+pub(super) async fn activations(known: &Known<'_>) -> Vec<Finding> {
+    let Some(listening) = known.running.listening().first().copied() else {
+        return vec![Finding::skipped("activation", "no host answers")];
+    };
+    let mut findings = Vec::new();
+    for (_, installed) in known.certificates.products(known.clock.now()) {
+        let answered = asking::ask(asking::reachable(listening), installed, known).await;
+        findings.push(activation(installed, answered.map(|answered| answered.verdict)));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::skipped("activation", "without a certificate no machine is answered"));
+    }
+    findings
+}
+
+fn activation(installed: &Installed, answer: Result<Verdict, Cause>) -> Finding {
+    let name = &installed.chain.host().product_name;
+    match answer {
+        Ok(Verdict::Leased(lease)) => {
+            let until = lease.expires_at();
+            Finding::ok(
+                "activation",
+                format!("{name}: a new machine gets a lease until {until}; this one was not counted"),
+            )
+        }
+        Ok(Verdict::Waiting(waiting)) => {
+            let (count, threshold) = (waiting.count, waiting.threshold);
+            let text =
+                format!("{name}: a new machine waits, {count} of {threshold} are counted; this one was not");
+            Finding::ok("activation", text)
+        }
+        Ok(Verdict::Released(_)) => unreachable!("a machine that activates is judged by that"),
+        Ok(Verdict::Refused(refused)) => of_cause("activation", name, &refused.cause),
+        Err(cause) => of_cause("activation", name, &cause),
+    }
+}
+
+/// What mends itself does not keep anybody from a license.
+fn of_cause(check: &'static str, what: &str, cause: &Cause) -> Finding {
+    let text = format!("{what}: {cause}");
+    if cause.reason() == Some(Reason::TlsMachineRefused) {
+        return Finding::skipped(check, text);
+    }
+    match cause.reason().map(Reason::fault) {
+        Some(Fault::Nobody) => Finding::warn(check, text, cause.remedy()),
+        Some(Fault::Machine | Fault::Host | Fault::Network | Fault::Vendor) | None => {
+            Finding::fail(check, text, cause.remedy())
+        }
+    }
+}

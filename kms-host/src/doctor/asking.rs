@@ -1,0 +1,151 @@
+//! Asking as a machine does: over the network, and by the rules by which a machine believes an answer.
+//!
+//! The machine that asks is made for one ask and keeps nothing, so the host writes no record of it and counts nobody more.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use proto::v1;
+use proto::v1::activation_service_client::ActivationServiceClient;
+use proto::v1::activation_service_server::SERVICE_NAME;
+use rand::RngExt;
+use shared::answer::{Expected, Received, Verdict};
+use shared::ask::{Ask, AskKind};
+use shared::envelope::SecretKey;
+use shared::ids::{Fingerprint, HostId, Nonce};
+use shared::reason::{Cause, Reason};
+use shared::time::Length;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_types::StatusExt;
+
+use super::Known;
+use super::tls::Way;
+use crate::certificates::Installed;
+
+/// As long as a machine waits for a connection, and for an answer.
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// An answer that a machine would believe.
+pub(super) struct Answered {
+    /// Who has signed it.
+    pub(super) host: HostId,
+    /// What it is.
+    pub(super) verdict: Verdict,
+}
+
+/// Where to reach a listener from this machine.
+pub(super) fn reachable(listening: SocketAddr) -> SocketAddr {
+    let loopback: IpAddr = match listening {
+        SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+        SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+    };
+    if listening.ip().is_unspecified() { SocketAddr::new(loopback, listening.port()) } else { listening }
+}
+
+/// Whether what listens there says that it activates machines.
+pub(super) async fn health(address: SocketAddr, way: &Way) -> Result<(), Cause> {
+    let mut client = HealthClient::new(connect(address, way).await?);
+    let request = HealthCheckRequest { service: SERVICE_NAME.to_owned() };
+    let answer = client.check(request).await.map_err(|status| explain(address, &status))?.into_inner();
+    match answer.status() {
+        ServingStatus::Serving => Ok(()),
+        ServingStatus::NotServing => Err(Reason::Stopping.into()),
+        ServingStatus::Unknown | ServingStatus::ServiceUnknown => {
+            Err(not_a_host(address, &"it does not say that it offers activation"))
+        }
+    }
+}
+
+/// One ask for the product of this certificate, and what a machine would make of the answer.
+pub(super) async fn ask(
+    address: SocketAddr,
+    installed: &Installed,
+    known: &Known<'_>,
+) -> Result<Answered, Cause> {
+    let Known { clock, way, .. } = known;
+    let certificate = installed.chain.host();
+    let identity = SecretKey::from_seed(&rand::rng().random());
+    let machine = identity.public();
+    let ask = Ask {
+        product: certificate.product,
+        nonce: Nonce::from_bytes(rand::rng().random()),
+        asked_at: clock.now(),
+        serial: 0,
+        fingerprint: Fingerprint::of_machine(certificate.product, machine.machine().as_bytes()),
+        machine_key: machine,
+        held_lease: None,
+        chain_digest: None,
+        replaces: None,
+        kept: false,
+        kind: AskKind::Activate,
+        edition: "doctor".to_owned(),
+        library_version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let request = v1::ActivateRequest {
+        ask: Some(ask.sign(&identity)),
+        replaced_signature: None,
+        held_chain: Bytes::new(),
+    };
+    let mut client = ActivationServiceClient::new(connect(address, way).await?);
+    let answer =
+        client.activate(request).await.map_err(|status| explain(address, &status))?.into_inner().answer;
+    let answer = answer.ok_or_else(|| not_a_host(address, &"its answer is empty"))?;
+    let believed = Received::open(&answer, None, &installed.roots).and_then(|received| {
+        let host = received.chain().host().host();
+        let verdict = received.judge(&Expected::of(&ask, Some(certificate.organisation)), clock.now())?;
+        Ok(Answered { host, verdict })
+    });
+    believed.map_err(|error| error.cause(&address))
+}
+
+async fn connect(address: SocketAddr, way: &Way) -> Result<Channel, Cause> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"));
+    let endpoint = endpoint.map_err(|error| not_a_host(address, &error))?;
+    let endpoint = endpoint.connect_timeout(CONNECT_LIMIT).timeout(ANSWER_LIMIT);
+    way.connect(endpoint, address).await?.map_err(|error| broken(address, &error))
+}
+
+/// What a status says. One with a reason of ours comes from a host.
+fn explain(address: SocketAddr, status: &Status) -> Cause {
+    if let Some(info) = status.get_details_error_info() {
+        let mut parameters: Vec<_> = info.metadata.into_iter().collect();
+        parameters.sort();
+        return Cause { code: info.reason, parameters };
+    }
+    match status.code() {
+        // tonic reports its own deadline as cancelled.
+        Code::DeadlineExceeded | Code::Cancelled => Reason::HostSilent.with(&[("address", &address)]),
+        Code::Unimplemented => not_a_host(address, &"it does not offer activation"),
+        code => match status.source() {
+            Some(source) => broken(address, source),
+            None => not_a_host(address, &format!("gRPC status {code:?}: {}", status.message())),
+        },
+    }
+}
+
+/// The network's error, if there is one at the bottom; otherwise something else than a host has answered.
+fn broken(address: SocketAddr, error: &(dyn Error + 'static)) -> Cause {
+    let causes = || std::iter::successors(Some(error), |&error| error.source());
+    let unreachable =
+        |cause: &dyn Display| Reason::HostUnreachable.with(&[("address", &address), ("cause", cause)]);
+    match causes().find_map(|error| error.downcast_ref::<io::Error>()) {
+        Some(error) if error.kind() == io::ErrorKind::TimedOut => {
+            unreachable(&format!("nothing in {}", Length(CONNECT_LIMIT)))
+        }
+        Some(error) => unreachable(error),
+        None => not_a_host(address, &causes().last().map(ToString::to_string).unwrap_or_default()),
+    }
+}
+
+fn not_a_host(address: SocketAddr, cause: &dyn Display) -> Cause {
+    Reason::NotAHost.with(&[("address", &address), ("cause", cause)])
+}

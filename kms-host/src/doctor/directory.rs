@@ -1,0 +1,212 @@
+//! What stands on the disk: who looks at it, the settings, the files and whose they are, the key, the certificates.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use shared::certificate::ChainError;
+use shared::time::{Length, Timestamp};
+
+use super::Finding;
+use super::host::Running;
+use crate::alarms::CERTIFICATE_ENDS_SOON;
+use crate::certificates::{Certificates, Installed};
+use crate::config::{Config, Sources};
+use crate::home::Home;
+
+/// Whom the host runs as.
+pub(super) struct Owner {
+    pub(super) uid: u32,
+    pub(super) name: String,
+}
+
+/// The user of the process that serves, or else the one to whom the directory belongs.
+pub(super) fn owner(home: &Home, running: &Running) -> Result<Owner, Finding> {
+    let data = home.path().display();
+    let of_directory = fs::metadata(home.path()).map_err(|error| {
+        let remedy =
+            format!("name the data directory with --data; `kms-host init --data {data}` makes a host");
+        Finding::fail("user", format!("{data} cannot be looked at: {error}"), remedy)
+    })?;
+    let uid = running.uid().unwrap_or(of_directory.uid());
+    let name = user_name(&fs::read_to_string("/etc/passwd").unwrap_or_default(), uid);
+    Ok(Owner { uid, name })
+}
+
+/// Another user sees other things than the host does.
+pub(super) fn user(home: &Home, owner: &Owner) -> Finding {
+    let (own, name) = (rustix::process::geteuid().as_raw(), &owner.name);
+    let data = home.path().display();
+    let again = format!("look as that user: `runuser -u {name} -- kms-host doctor --data {data}`");
+    match own {
+        own if own == owner.uid => Finding::ok("user", format!("{name}, as the host")),
+        0 => Finding::warn(
+            "user",
+            format!("root, and the host is {name}: root may do what {name} may not"),
+            again,
+        ),
+        own => Finding::fail("user", format!("user {own}, and the host is {name}"), again),
+    }
+}
+
+/// Whether they hold, and what a host that is started now would take up.
+pub(super) fn settings(sources: &Sources) -> (Vec<Finding>, Option<Config>) {
+    let settings = match sources.read() {
+        Ok(settings) => settings,
+        Err(error) => {
+            let text = one_line(&format!("{:#}", anyhow::Error::from(error)));
+            let remedy = "mend it, and look again with `kms-host config check`";
+            return (vec![Finding::fail("settings", text, remedy)], None);
+        }
+    };
+    let file = settings.file().display();
+    let text =
+        if settings.file().exists() { format!("{file} holds") } else { format!("the defaults; no {file}") };
+    let unknown =
+        settings.warning().map(|text| Finding::warn("settings", text, "unset it, or correct its name"));
+    (std::iter::once(Finding::ok("settings", text)).chain(unknown).collect(), Some(settings.config))
+}
+
+/// Without the picture that TOML draws of the line at fault: `2 | lissten = []`, and carets below it.
+fn one_line(text: &str) -> String {
+    let is_picture = |line: &&str| {
+        line.split_once('|').is_some_and(|(margin, _)| margin.chars().all(|c| c == ' ' || c.is_ascii_digit()))
+    };
+    let lines: Vec<_> = text.lines().filter(|line| !is_picture(line)).map(str::trim).collect();
+    lines.join(": ")
+}
+
+/// A file of another user, most often root's, is the usual end of a repair by hand.
+pub(super) fn files(home: &Home, owner: &Owner) -> Finding {
+    let (data, name) = (home.path(), &owner.name);
+    if let Some(path) = paths(home).into_iter().find(|path| belongs_to_another(path, owner.uid)) {
+        let remedy = format!("chown -R {name}: {}", data.display());
+        return Finding::fail("files", format!("{} does not belong to {name}", path.display()), remedy);
+    }
+    let open = |path: &Path, bits| fs::metadata(path).is_ok_and(|found| found.mode() & bits != 0);
+    let key = home.key_path();
+    if open(&key, 0o077) {
+        let remedy = format!("chmod 600 {}; whoever has read it can sign leases as this host", key.display());
+        return Finding::fail("files", format!("others may read or write {}", key.display()), remedy);
+    }
+    if open(data, 0o077) {
+        let remedy = format!("chmod 700 {}", data.display());
+        return Finding::warn("files", format!("others may look into {}", data.display()), remedy);
+    }
+    Finding::ok("files", format!("all in {} belongs to {name} alone", data.display()))
+}
+
+/// The directory and what it holds, two folders deep.
+fn paths(home: &Home) -> Vec<PathBuf> {
+    let inside = |path: &PathBuf| {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let first = inside(&home.path().to_owned());
+    let second: Vec<_> = first.iter().flat_map(inside).collect();
+    std::iter::once(home.path().to_owned()).chain(first).chain(second).collect()
+}
+
+fn belongs_to_another(path: &Path, uid: u32) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.uid() != uid)
+}
+
+pub(super) fn key(home: &Home) -> Finding {
+    match home.signing_key() {
+        Ok(key) => Finding::ok("key", format!("that of host {}", key.public().host())),
+        Err(error) => Finding::of("key", &error),
+    }
+}
+
+/// One finding for each product.
+pub(super) fn certificates(home: &Home, running: &Running, now: Timestamp) -> (Certificates, Vec<Finding>) {
+    let certificates = match home.certificates() {
+        Ok(certificates) => certificates,
+        Err(error) => return (Certificates::default(), vec![Finding::of("certificate", &error)]),
+    };
+    let mut findings: Vec<_> =
+        certificates.products(now).map(|(_, installed)| certificate(installed, running, now)).collect();
+    if findings.is_empty() {
+        let remedy = format!(
+            "send {} to the vendor, and put in the answer with `kms-host install-certificate`",
+            home.request_path().display()
+        );
+        findings.push(Finding::fail("certificate", "no certificate is installed", remedy));
+    }
+    (certificates, findings)
+}
+
+fn certificate(installed: &Installed, running: &Running, now: Timestamp) -> Finding {
+    const RENEW: &str = "send host-request.pem to the vendor again, install the answer, and reload the host";
+    let certificate = installed.chain.host();
+    let (name, ends_at) = (&certificate.product_name, installed.chain.ends_at());
+    let left = Length(ends_at.since(now));
+    match installed.chain.check_valid_at(now) {
+        Err(ChainError::NotYetValid { not_before }) => {
+            let text = format!("{name}: valid only from {not_before} on");
+            return Finding::fail("certificate", text, "check the clock, or wait for that day");
+        }
+        Err(_) => return Finding::fail("certificate", format!("{name}: has ended at {ends_at}"), RENEW),
+        Ok(()) => {}
+    }
+    let untold = |status: &proto::admin::v1::GetStatusResponse| {
+        status.products.iter().all(|product| product.certificate != certificate.id.as_bytes()[..])
+    };
+    if running.status().is_some_and(untold) {
+        let remedy = "`systemctl reload kms-host`, or kill -HUP its process";
+        return Finding::warn(
+            "certificate",
+            format!("{name}: the running host has not been told of it"),
+            remedy,
+        );
+    }
+    if ends_at.since(now) < CERTIFICATE_ENDS_SOON {
+        return Finding::warn("certificate", format!("{name}: ends in {left}, at {ends_at}"), RENEW);
+    }
+    if certificate.test {
+        let text = format!("{name}: marked as TEST, until {ends_at}");
+        return Finding::warn(
+            "certificate",
+            text,
+            "ask the vendor for one that is not, before machines depend on it",
+        );
+    }
+    Finding::ok("certificate", format!("{name}: fits the key, and holds until {ends_at} ({left})"))
+}
+
+/// As /etc/passwd has it, and its number where that does not.
+fn user_name(passwd: &str, uid: u32) -> String {
+    let name = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    };
+    passwd.lines().find_map(name).unwrap_or_else(|| uid.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_in_the_file_is_told_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("kms-host.toml"), "queue = 64\nlissten = []\n").unwrap();
+        let (findings, config) = settings(&Sources::new(None, folder.path()));
+        let text = &findings[0].text;
+        assert!(config.is_none() && !text.contains(['\n', '^']), "{text}");
+        assert!(
+            text.contains("does not hold: TOML parse error at line 2, column 1: unknown field `lissten`"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_user_is_named_as_the_system_names_it() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\nbroken\nkms-host:x:998:998::/var/lib/kms-host:/usr/sbin/nologin\n";
+        assert_eq!(
+            ["root", "kms-host", "7"],
+            [0, 998, 7].map(|uid| user_name(passwd, uid)).each_ref().map(String::as_str)
+        );
+    }
+}

@@ -1,0 +1,145 @@
+//! The host itself: whether a process serves the directory and answers, and whether its ledger opens if none does.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use proto::admin::v1::{Alarm, GetStatusRequest, GetStatusResponse};
+use shared::reason::Reason;
+use shared::record::FORMAT_VERSION;
+use shared::time::Timestamp;
+use tokio::time::timeout;
+
+use super::directory::Owner;
+use super::{Finding, Known};
+use crate::admin;
+use crate::alarms::CERTIFICATE_ENDS_SOON_CODE;
+use crate::home::{self, Home, HomeError};
+use crate::ledger::{Engine, Ledger as _};
+
+/// How long a host may take to say how it is.
+const STATUS_LIMIT: Duration = Duration::from_secs(5);
+
+/// A ledger that is only looked at needs no more.
+const CACHE_BYTES: u64 = 8 << 20;
+
+/// Whether a process serves the directory.
+pub(super) enum Running {
+    /// None does.
+    No,
+    /// One holds the socket and says nothing of use.
+    Silent { pid: Option<i32>, uid: u32, why: String },
+    /// One does, and says this.
+    Yes { pid: Option<i32>, uid: u32, status: Box<GetStatusResponse> },
+}
+
+impl Running {
+    pub(super) async fn find(home: &Home) -> Running {
+        let socket = home.socket_path();
+        let Some(peer) = admin::serving(&socket).await else { return Running::No };
+        // 0 is a process of another namespace, such as a container's.
+        let (pid, uid) = (peer.pid().filter(|pid| 0 < *pid), peer.uid());
+        let ask = async {
+            let mut client = admin::connect(&socket).await.map_err(|error| error.to_string())?;
+            let status = client.get_status(GetStatusRequest {}).await;
+            status.map_err(|status| status.message().to_owned())
+        };
+        match timeout(STATUS_LIMIT, ask).await {
+            Ok(Ok(status)) => Running::Yes { pid, uid, status: Box::new(status.into_inner()) },
+            Ok(Err(why)) => Running::Silent { pid, uid, why },
+            Err(_) => Running::Silent { pid, uid, why: "it does not answer in time".to_owned() },
+        }
+    }
+
+    /// What a host that answers says of itself.
+    pub(super) fn status(&self) -> Option<&GetStatusResponse> {
+        match self {
+            Running::Yes { status, .. } => Some(status),
+            Running::No | Running::Silent { .. } => None,
+        }
+    }
+
+    pub(super) fn pid(&self) -> Option<i32> {
+        match self {
+            Running::No => None,
+            Running::Silent { pid, .. } | Running::Yes { pid, .. } => *pid,
+        }
+    }
+
+    pub(super) fn uid(&self) -> Option<u32> {
+        match self {
+            Running::No => None,
+            Running::Silent { uid, .. } | Running::Yes { uid, .. } => Some(*uid),
+        }
+    }
+
+    /// Where it listens.
+    pub(super) fn listening(&self) -> Vec<SocketAddr> {
+        let listening = self.status().map(|status| &status.listening[..]).unwrap_or_default();
+        listening.iter().filter_map(|address| address.parse().ok()).collect()
+    }
+}
+
+pub(super) fn running(known: &Known) -> Finding {
+    let data = known.wanted.home.path().display();
+    let process = known.running.pid().map_or("a process".to_owned(), |pid| format!("process {pid}"));
+    match &known.running {
+        Running::Yes { status, .. } => {
+            let (version, since) = (&status.version, Timestamp::from_unix_ms(status.started_at));
+            Finding::ok("host", format!("{process} serves since {since}, version {version}"))
+        }
+        Running::Silent { why, .. } => {
+            let remedy = "read its log (`journalctl -u kms-host`) and look at its disk; then restart it";
+            Finding::fail("host", format!("{process} serves {data} and cannot say how it is: {why}"), remedy)
+        }
+        Running::No => {
+            let remedy = format!(
+                "`systemctl start kms-host`, or `kms-host serve --data {data}`; `journalctl -u kms-host` has why it ended"
+            );
+            Finding::fail("host", format!("nobody serves {data}"), remedy)
+        }
+    }
+}
+
+/// What the host itself would have somebody look at, beside its clock and its certificates, which have checks of their own.
+pub(super) fn alarms(known: &Known) -> Vec<Finding> {
+    let checked = [Reason::HostClock.code(), Reason::CertificateEnded.code(), CERTIFICATE_ENDS_SOON_CODE];
+    let alarms = known.running.status().map(|status| &status.alarms[..]).unwrap_or_default();
+    let is_checked = |code: &str| checked.contains(&code) || code.starts_with("TLS_CERTIFICATE_");
+    let others = alarms.iter().filter(|alarm| !is_checked(&alarm.code));
+    let finding =
+        |alarm: &Alarm| Finding::warn("alarm", format!("{}: {}", alarm.code, alarm.text), &alarm.remedy);
+    others.map(finding).collect()
+}
+
+/// Whether it opens, and when it was last written to.
+pub(super) async fn ledger(known: &Known<'_>, owner: &Owner) -> (Finding, Option<Timestamp>) {
+    let skipped = |why: &str| (Finding::skipped("ledger", why), None);
+    match &known.running {
+        Running::Yes { .. } => return (Finding::ok("ledger", "open, by the host that runs"), None),
+        Running::Silent { .. } => return skipped("the host that does not answer has it"),
+        Running::No => {}
+    }
+    let Some(config) = &known.config else { return skipped("the settings do not hold") };
+    // Opening it may write to it, and the host could not open what root has left there.
+    if rustix::process::geteuid().as_raw() != owner.uid {
+        return skipped("nobody but the host's user may open it");
+    }
+    match open(known, config.ledger).await {
+        Ok((format, last_time)) => {
+            let upgrade = if format < FORMAT_VERSION { ", which the host upgrades at its start" } else { "" };
+            let last =
+                last_time.map_or("it is new".to_owned(), |last| format!("its last entry is of {last}"));
+            let text = format!("opens on {}, format {format}{upgrade}; {last}", config.ledger.name());
+            (Finding::ok("ledger", text), last_time)
+        }
+        Err(finding) => (finding, None),
+    }
+}
+
+async fn open(known: &Known<'_>, engine: Engine) -> Result<(u8, Option<Timestamp>), Finding> {
+    let of = |error: HomeError| Finding::of("ledger", &error);
+    let (ledger, format) = known.wanted.home.ledger_as_it_is(engine, CACHE_BYTES).map_err(of)?;
+    home::check_hour_width(&known.certificates, ledger.meta().hour_width_ms).map_err(of)?;
+    let last_time = ledger.last_time().await.map_err(|error| Finding::of("ledger", &error))?;
+    Ok((format, last_time))
+}

@@ -1,0 +1,58 @@
+//! Root at work in the data directory of a service that runs as another user.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::Path;
+
+use kms_host::home::Home;
+use world::shop::ORGANISATION;
+
+use crate::commands::run;
+use crate::stage::{Stage, YEAR, an_hour_ago, folder, serve};
+
+/// The user nobody, who owns the directory of the story.
+const OWNER: u32 = 65534;
+
+/// Otherwise `sudo kms-host init` leaves a signing key that the service may not read.
+#[tokio::test]
+async fn what_root_makes_belongs_to_the_owner_of_the_data_directory() {
+    let stage = Stage::with_threshold(1);
+    let home = Home::at(folder(&stage, "host"));
+    if chown(home.path(), Some(OWNER), Some(OWNER)).is_err() {
+        eprintln!("NOT RUN: root at work in the directory of another user: this is not root");
+        return;
+    }
+    fs::set_permissions(stage.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let data = home.path().display().to_string();
+
+    let made = run(&["init", "--data", &data]).await;
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    assert_eq!(owners(home.path()), [OWNER]);
+
+    // The answer lies where only root may read.
+    stage.shop.certify(&home, ORGANISATION, an_hour_ago(), YEAR).unwrap();
+    fs::remove_dir_all(home.path().join("certificates")).unwrap();
+    let private = folder(&stage, "root");
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).unwrap();
+    let answer = private.join("answer.pem");
+    fs::rename(home.path().with_extension("certificate.pem"), &answer).unwrap();
+    let installed = run(&["install-certificate", &answer.display().to_string(), "--data", &data]).await;
+    assert_eq!(installed.code, 0, "{}", installed.stderr);
+    assert_eq!(owners(home.path()), [OWNER]);
+
+    let host = serve(&home).await;
+    stage.machine("machine", &[host.address()]).activate().await.unwrap();
+    assert!(home.socket_path().exists());
+    assert_eq!(owners(home.path()), [OWNER]);
+}
+
+/// Every user who owns something below this directory, the directory included.
+fn owners(path: &Path) -> Vec<u32> {
+    let mut owners = vec![fs::symlink_metadata(path).unwrap().uid()];
+    if path.is_dir() {
+        owners.extend(fs::read_dir(path).unwrap().flat_map(|entry| self::owners(&entry.unwrap().path())));
+    }
+    owners.sort_unstable();
+    owners.dedup();
+    owners
+}

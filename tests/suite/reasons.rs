@@ -1,0 +1,285 @@
+//! Every reason that a host can give, provoked through the real service: where its story is told, and those that no other
+//! part of the suite tells.
+//!
+//! A reason that is new has no arm in [`told`], so this file does not compile until somebody has said where it is provoked.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use kms_host::home::HOUR_MS;
+use kms_host::ledger::{Engine, Ledger as _};
+use kms_host::signer::{KeyInMemory, Signer, SignerError};
+use proto::v1::{Answer, Signed};
+use shared::answer::{AnswerError, Verdict};
+use shared::envelope::{Kind, PublicKey};
+use shared::inventory::{Change, Changed, Verb};
+use shared::reason::{Cause, Reason};
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+use world::asker::{Asker, NoAnswer, wire};
+use world::shop::ORGANISATION;
+
+use crate::slow::SlowHost;
+use crate::stage::{Stage, YEAR, an_hour_ago, now, serve};
+
+/// Who gives a reason, and where that is seen.
+enum Told {
+    /// A host does; the story is a test of this name in this file.
+    ByAHost(&'static str, &'static str),
+    /// The client library comes to it by itself; the stories are its own.
+    ByTheClient,
+}
+
+use Told::{ByAHost, ByTheClient};
+
+fn told(reason: Reason) -> Told {
+    match reason {
+        Reason::TooLarge => ByAHost("suite/unsigned.rs", "an_ask_of_more_than_16_kib_is_too_large"),
+        Reason::Malformed => ByAHost("suite/unsigned.rs", "garbage_is_malformed"),
+        Reason::ProductUnknown => {
+            ByAHost("suite/trust.rs", "a_host_of_another_product_says_that_it_does_not_know_this_one")
+        }
+        Reason::SignatureBad => ByAHost("suite/unsigned.rs", "an_ask_signed_by_another_key_is_refused"),
+        Reason::Overloaded => {
+            ByAHost("suite/unsigned.rs", "with_a_full_queue_the_host_says_when_to_come_back")
+        }
+        Reason::LedgerFailed => {
+            ByAHost("suite/reasons.rs", "a_host_whose_disk_fails_acknowledges_nothing_and_says_so")
+        }
+        Reason::SignerFailed => ByAHost(
+            "suite/reasons.rs",
+            "a_host_that_cannot_use_its_key_counts_and_says_why_it_does_not_answer",
+        ),
+        Reason::Stopping => ByAHost("suite/reasons.rs", "a_host_that_stops_sends_machines_to_the_next_one"),
+        Reason::HostClock => ByAHost(
+            "clocks/host_clock.rs",
+            "a_host_that_jumps_a_year_ahead_ages_nobody_and_ends_its_doubt_when_three_machines_agree",
+        ),
+        Reason::ClockSkew => ByAHost("suite/admin.rs", "refusals_are_listed_newest_first_with_their_cause"),
+        Reason::CertificateEnded => {
+            ByAHost("suite/trust.rs", "a_host_whose_certificate_has_ended_says_so_and_the_lease_runs_on")
+        }
+        Reason::CertificateNotBegun => {
+            ByAHost("suite/reasons.rs", "a_certificate_for_tomorrow_gives_no_lease_today")
+        }
+        Reason::ChainNeeded => {
+            ByAHost("suite/reasons.rs", "a_lease_of_a_sibling_without_its_chain_is_asked_for_it")
+        }
+        Reason::Replayed => ByAHost("suite/reasons.rs", "a_recorded_ask_is_refused_and_changes_nothing"),
+        Reason::Copied => ByAHost("suite/reasons.rs", "a_copy_that_asks_after_its_original_is_named"),
+        Reason::Blocked => ByAHost("suite/reasons.rs", "a_machine_that_was_blocked_is_refused"),
+        Reason::TlsRequired => {
+            ByAHost("suite/tls.rs", "a_machine_without_tls_hears_that_it_is_required_and_is_not_counted")
+        }
+        Reason::TlsNotOffered => {
+            ByAHost("suite/tls.rs", "a_machine_that_was_told_to_speak_tls_speaks_nothing_else")
+        }
+        Reason::TlsCertificateBad => ByAHost(
+            "suite/tls.rs",
+            "a_host_whose_certificate_does_not_hold_is_not_asked_and_the_reason_says_why",
+        ),
+        Reason::TlsMachineRefused => ByAHost(
+            "suite/tls.rs",
+            "a_host_that_demands_certificates_of_machines_serves_those_that_its_ca_has_signed",
+        ),
+        Reason::CountBelowThreshold => {
+            ByAHost("suite/threshold.rs", "the_24th_machine_waits_and_the_25th_is_leased")
+        }
+        Reason::NoHostKnown
+        | Reason::DnsNoRecord
+        | Reason::DnsFailed
+        | Reason::HostNameBad
+        | Reason::HostNameUnknown
+        | Reason::HostUnreachable
+        | Reason::HostSilent
+        | Reason::NotAHost
+        | Reason::TlsFilesBad
+        | Reason::TlsFailed
+        | Reason::Untrusted
+        | Reason::OtherOrganisation
+        | Reason::AnswerMismatch
+        | Reason::AnswerOutOfTime
+        | Reason::BeyondLimits
+        | Reason::NewerProtocol
+        | Reason::StateUnwritable
+        | Reason::StateDamaged
+        | Reason::IdentityUnreadable
+        | Reason::Busy
+        | Reason::RekeyLimit => ByTheClient,
+    }
+}
+
+#[test]
+fn every_reason_that_a_host_can_give_has_a_story_that_provokes_it() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for reason in Reason::ALL {
+        let ByAHost(file, story) = told(*reason) else { continue };
+        let text = std::fs::read_to_string(tests.join(file)).unwrap();
+        let code = reason.code();
+        assert!(text.contains(&format!("async fn {story}() {{")), "{code}: {file} has no story {story}");
+    }
+}
+
+/// The reason of a status that nobody has signed, and when to come back.
+#[track_caller]
+fn unsigned(answer: Result<Verdict, NoAnswer>, code: Code) -> (String, Option<Duration>) {
+    let Err(NoAnswer::Unsigned(status)) = answer else { panic!("it was answered: {answer:?}") };
+    assert_eq!(status.code(), code, "{status:?}");
+    let retry = |status: &Status| status.get_details_retry_info().and_then(|retry| retry.retry_delay);
+    (status.get_details_error_info().unwrap_or_else(|| panic!("{status:?}")).reason, retry(&status))
+}
+
+/// The cause of a refusal that the host has signed.
+#[track_caller]
+fn refused(answer: Result<Verdict, NoAnswer>) -> Cause {
+    match answer {
+        Ok(Verdict::Refused(refused)) => refused.cause,
+        other => panic!("it was not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_host_whose_disk_fails_acknowledges_nothing_and_says_so() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let host = SlowHost::start(&home, 8).await;
+    host.fail();
+    let mut wire = wire(host.address).unwrap();
+    let mut asker = Asker::new(&stage.shop).unwrap();
+
+    for _ in 0..2 {
+        let (reason, retry) = unsigned(asker.ask(&mut wire, now()).await, Code::Unavailable);
+        assert_eq!((reason.as_str(), retry), ("LEDGER_FAILED", Some(Duration::from_mins(1))));
+    }
+    assert!(host.queue.fatal().await.is_fatal(), "and the process ends");
+}
+
+/// A device that does not answer.
+struct LostKey(PublicKey);
+
+#[async_trait]
+impl Signer for LostKey {
+    fn public_key(&self) -> PublicKey {
+        self.0
+    }
+
+    async fn sign(&self, _: Kind, _: Bytes) -> Result<Signed, SignerError> {
+        Err(SignerError("the device was pulled out".to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_use_its_key_counts_and_says_why_it_does_not_answer() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let key = KeyInMemory::new(home.signing_key().unwrap()).public_key();
+    let host = SlowHost::start_with(&home, 8, Arc::new(LostKey(key))).await;
+    host.go_on();
+    let answer = Asker::new(&stage.shop).unwrap().ask(&mut wire(host.address).unwrap(), now()).await;
+    let (reason, retry) = unsigned(answer, Code::Unavailable);
+    assert_eq!((reason.as_str(), retry), ("SIGNER_FAILED", Some(Duration::from_mins(1))));
+}
+
+/// Its ledger is closed already, and a connection still stands.
+#[tokio::test]
+async fn a_host_that_stops_sends_machines_to_the_next_one() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let host = SlowHost::start(&home, 8).await;
+    host.go_on();
+    let mut wire = wire(host.address).unwrap();
+    Asker::new(&stage.shop).unwrap().ask(&mut wire, now()).await.unwrap();
+    host.queue.close();
+    let answer = Asker::new(&stage.shop).unwrap().ask(&mut wire, now()).await;
+    let (reason, retry) = unsigned(answer, Code::Unavailable);
+    assert_eq!((reason.as_str(), retry), ("STOPPING", Some(Duration::from_mins(1))));
+}
+
+#[tokio::test]
+async fn a_certificate_for_tomorrow_gives_no_lease_today() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    let tomorrow = now() + Duration::from_hours(24);
+    stage.shop.certify(&home, ORGANISATION, tomorrow, YEAR).unwrap();
+    let host = serve(&home).await;
+    let answer = Asker::new(&stage.shop).unwrap().ask(&mut wire(host.address()).unwrap(), now()).await;
+    let cause = refused(answer);
+    assert_eq!(cause.reason(), Some(Reason::CertificateNotBegun));
+    assert_eq!(cause.parameter("not_before"), Some(tomorrow.to_string().as_str()));
+    assert_eq!(host.count().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_lease_of_a_sibling_without_its_chain_is_asked_for_it() {
+    let stage = Stage::with_threshold(2);
+    let (host, sibling) = (stage.host("host").await, stage.host("sibling").await);
+    let [mut to_host, mut to_sibling] = [&host, &sibling].map(|host| wire(host.address()).unwrap());
+    let [mut other, mut asker] = [(); 2].map(|()| Asker::new(&stage.shop).unwrap());
+    other.ask(&mut to_host, now()).await.unwrap();
+    assert!(matches!(asker.ask(&mut to_host, now()).await, Ok(Verdict::Leased(_))));
+
+    let ask = asker.compose(now());
+    let mut request = asker.request(&ask);
+    request.held_chain = Bytes::new();
+    let answer: Answer = to_sibling.activate(request).await.unwrap().into_inner().answer.unwrap();
+    let verdict: Result<_, AnswerError> = asker.judge(&ask, &answer, now());
+    assert_eq!(refused(verdict.map_err(NoAnswer::NotOurs)).reason(), Some(Reason::ChainNeeded));
+    assert_eq!(sibling.count().await.unwrap(), 0, "nothing was decided yet");
+
+    let lease = asker.ask(&mut to_sibling, now()).await.unwrap();
+    assert!(matches!(lease, Verdict::Leased(lease) if lease.count() == 1), "on the sibling's evidence");
+}
+
+#[tokio::test]
+async fn a_recorded_ask_is_refused_and_changes_nothing() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let mut wire = wire(host.address()).unwrap();
+    let mut asker = Asker::new(&stage.shop).unwrap();
+    let recorded = asker.compose(now() - Duration::from_secs(2));
+    let request = asker.request(&recorded);
+    let answer = wire.activate(request.clone()).await.unwrap().into_inner().answer.unwrap();
+    asker.judge(&recorded, &answer, now()).unwrap();
+    asker.ask(&mut wire, now()).await.unwrap();
+
+    let answer = wire.activate(request).await.unwrap().into_inner().answer.unwrap();
+    let verdict = asker.judge(&recorded, &answer, now());
+    assert_eq!(refused(verdict.map_err(NoAnswer::NotOurs)).reason(), Some(Reason::Replayed));
+    assert!(matches!(asker.ask(&mut wire, now()).await, Ok(Verdict::Leased(_))), "and nobody is accused");
+}
+
+#[tokio::test]
+async fn a_copy_that_asks_after_its_original_is_named() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let mut wire = wire(host.address()).unwrap();
+    let mut original = Asker::new(&stage.shop).unwrap();
+    original.ask(&mut wire, now()).await.unwrap();
+    let mut copy = original.clone();
+    original.ask(&mut wire, now() - Duration::from_secs(2)).await.unwrap();
+    let cause = refused(copy.ask(&mut wire, now()).await);
+    assert_eq!(cause.reason(), Some(Reason::Copied));
+    assert_eq!(host.count().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_machine_that_was_blocked_is_refused() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let mut asker = Asker::new(&stage.shop).unwrap();
+    asker.ask(&mut wire(host.address()).unwrap(), now()).await.unwrap();
+    let home = host.stop().await.unwrap();
+    let block =
+        Change { product: stage.shop.product().id, machine: asker.machine(), verb: Verb::Block, at: now() };
+    let ledger = home.ledger(Engine::Sled, 8 << 20).unwrap();
+    assert!(matches!(ledger.change(block).await.unwrap(), Changed::Done(_)));
+    drop(ledger);
+
+    let host = serve(&home).await;
+    let cause = refused(asker.ask(&mut wire(host.address()).unwrap(), now()).await);
+    assert_eq!(cause.reason(), Some(Reason::Blocked));
+    assert_eq!(host.count().await.unwrap(), 0);
+}
