@@ -1,8 +1,8 @@
 //! One activation, from an ask whose bytes have just come in to an answer that is signed.
 //!
 //! 1. read the clock, once: every check and every time in the answer speaks of the same moment
-//! 2. check size, product, signature, the host's own doubt, the machine's clock, the certificate; cheap before dear, and
-//!    nothing unverified holds a place in the queue
+//! 2. check size, product, signature, the host's own doubt, the machine's clock, the certificate, the disk's free space;
+//!    cheap before dear, and nothing unverified holds a place in the queue
 //! 3. hand the sighting to the ledger, which decides and returns what it decided, counted and durable; where the lease that
 //!    is shown could change that, it asks for it to be verified first, and writes nothing
 //! 4. compose the answer
@@ -37,6 +37,7 @@ use crate::journal::{Journal, Refusal};
 use crate::ledger::{Ledger, LedgerError};
 use crate::queue::{NotSighted, Queue};
 use crate::signer::Signer;
+use crate::space::{self, Space};
 use crate::tls::TlsCertificate;
 
 /// How long a machine is asked to stay away when the host has more waiting than it will hold.
@@ -70,6 +71,7 @@ pub struct Host {
     pub(crate) journal: Journal,
     pub(crate) id: HostId,
     pub(crate) started_at: Timestamp,
+    pub(crate) space: Space,
     signer: Arc<dyn Signer>,
     own_clock: Mutex<HostClock>,
     /// Replaced as a whole, so that one ask sees one set of them from its beginning to its end.
@@ -120,6 +122,7 @@ impl Host {
             journal: Journal::default(),
             id: signer.public_key().host(),
             started_at: now.wall,
+            space: Space::default(),
             signer,
             own_clock: Mutex::new(own_clock),
             certificates: RwLock::new(Arc::new(certificates)),
@@ -130,6 +133,11 @@ impl Host {
     /// The certificates under which it answers now.
     pub fn certificates(&self) -> Arc<Certificates> {
         self.certificates.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether its disk has room. Whoever owns the directory looks, and tells it.
+    pub fn space(&self) -> &Space {
+        &self.space
     }
 
     /// Answers under these from the next ask on; asks that are under way are answered under the old ones.
@@ -259,7 +267,7 @@ impl Host {
         Ok((ask, installed))
     }
 
-    /// The host's doubt, the machine's clock, the certificate; then the ledger, and the lease that is shown if it matters.
+    /// The host's doubt, the machine's clock, the certificate, the disk; then the ledger, and the lease that is shown if it matters.
     async fn decide(
         &self,
         ask: &Ask,
@@ -279,6 +287,9 @@ impl Host {
             };
             Stop::Refuse(cause, certificate.policy.retry_interval)
         })?;
+        if self.space.is_short() {
+            return Err(Stop::Refuse(Reason::DiskFull.into(), space::ASK_AGAIN));
+        }
         let sighting = Sighting {
             product: ask.product,
             machine: ask.machine(),

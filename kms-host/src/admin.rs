@@ -1,8 +1,10 @@
 //! What an administrator asks a running host: `kms.admin.v1`, over the unix socket in the data directory.
 //!
-//! It reads, and changes one thing: the confirmation of the clock. The command line in `cli` is one of its callers.
+//! It reads, and changes one thing: the confirmation of the clock. The command line in `cli` is one of its callers. The lines
+//! of an export are `export`'s.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,16 +20,23 @@ use shared::record::{Inactive, RecordState, Tally};
 use shared::time::{Timestamp, to_ms};
 use tokio::net::UnixStream;
 use tokio::net::unix::UCred;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
 use crate::activate::Host;
 use crate::alarms::Alarm;
+use crate::export::{self, Head, Kind};
 use crate::ledger::LedgerError;
 use crate::service::status;
 
 /// The largest page of the inventory.
 const PAGE_MAX: u32 = 1_000;
+
+/// Parts of an export that wait for whoever asked: one that is sent, and one that is made meanwhile.
+const PARTS_WAITING: usize = 2;
 
 /// `kms.admin.v1.AdminService` over a host.
 pub struct Admin {
@@ -236,6 +245,25 @@ impl AdminService for Admin {
             ended: ended.map(|doubt| doubt.to_string()).unwrap_or_default(),
             now: self.host.clock.now().unix_ms(),
         }))
+    }
+
+    type ExportLedgerStream = Pin<Box<dyn Stream<Item = Result<wire::ExportLedgerResponse, Status>> + Send>>;
+
+    async fn export_ledger(
+        &self,
+        request: Request<wire::ExportLedgerRequest>,
+    ) -> Result<Response<Self::ExportLedgerStream>, Status> {
+        let purpose = Kind::from_name(&request.into_inner().purpose)
+            .ok_or_else(|| malformed("the purpose is `export` or `backup`"))?;
+        let host = &self.host;
+        // The audit log's place: whoever has an export has every machine's record and the pepper.
+        tracing::info!(purpose = purpose.name(), "the ledger is carried out");
+        let head = Head::new(Kind::Export, host.clock.now(), Some(host.id), *host.ledger.meta());
+        let (to, parts) = mpsc::channel(PARTS_WAITING);
+        tokio::spawn(export::send(host.ledger.clone(), head, to));
+        let parts = ReceiverStream::new(parts)
+            .map(|part| part.map(|lines| wire::ExportLedgerResponse { lines }).map_err(unreadable));
+        Ok(Response::new(Box::pin(parts)))
     }
 }
 

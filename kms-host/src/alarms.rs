@@ -11,6 +11,7 @@ use shared::time::{Length, Timestamp};
 use crate::activate::Host;
 use crate::certificates::Certificates;
 use crate::ledger::{LedgerError, Restored};
+use crate::space::Shortage;
 use crate::tls::{Flaw, TlsCertificate};
 
 /// How near a certificate's end is an alarm; the log warns earlier, too.
@@ -45,6 +46,7 @@ impl Host {
             remedy: Reason::HostClock.remedy(),
             since: None,
         }));
+        alarms.extend(self.space.shortage().map(of_space));
         alarms.extend(of_certificates(&self.certificates(), now));
         alarms.extend(self.tls_certificate().and_then(|certificate| of_tls(&certificate, now)));
         alarms.extend(self.ledger.restored().await?.map(of_restored));
@@ -86,6 +88,20 @@ fn of_tls(certificate: &TlsCertificate, now: Timestamp) -> Option<Alarm> {
         Flaw::Ended => ("TLS_CERTIFICATE_ENDED", Some(certificate.ends_at), RENEW_TLS),
     };
     Some(Alarm { code, text: certificate.tell(flaw, now), remedy, since })
+}
+
+fn of_space(shortage: Shortage) -> Alarm {
+    let Shortage { since, free_bytes, needed_bytes } = shortage;
+    Alarm {
+        code: Reason::DiskFull.code(),
+        text: format!(
+            "{} MiB are free on the disk of the data directory, and {} are needed: no machine is counted",
+            free_bytes >> 20,
+            needed_bytes >> 20
+        ),
+        remedy: "free space there, or set `free_space_mib` lower and reload the host; it goes on by itself, nothing is lost",
+        since: Some(since),
+    }
 }
 
 fn of_restored(restored: Restored) -> Alarm {

@@ -1,11 +1,14 @@
 //! The command line: what an administrator types. `serve` is the daemon; the commands beside it speak to a running one
 //! over its socket, or prepare one that does not run.
 
+mod backup;
 mod config;
 mod daemon;
 mod doctor;
 mod door;
 mod explain;
+mod export;
+mod lines;
 mod offline;
 mod online;
 mod owner;
@@ -98,6 +101,33 @@ enum Command {
         #[command(subcommand)]
         command: ClockCommand,
     },
+    /// Take a backup: one file with all that this host is, its key too. The host may serve meanwhile.
+    Backup(Backup),
+    /// Make the host of a backup again, in a directory that is empty or not there. The old one must never run again.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        #[command(flatten)]
+        made: MadeOn,
+    },
+    /// Write the ledger into a file, for `import`. The host may serve meanwhile.
+    Export {
+        /// The file; - is standard output.
+        file: PathBuf,
+        /// Overwrite a file that is there.
+        #[arg(long)]
+        force: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the ledger of an export, or of a backup, in a directory that has none.
+    Import {
+        /// The export or the backup.
+        file: PathBuf,
+        #[command(flatten)]
+        made: MadeOn,
+    },
     /// Print completions for a shell.
     Completions {
         /// Whose.
@@ -154,6 +184,35 @@ struct Init {
     /// Succeed, and change nothing, where nothing is missing.
     #[arg(long)]
     if_needed: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Backup {
+    /// The file; - is standard output.
+    file: PathBuf,
+    /// Take none: read the one that is there through, and say whether it is whole.
+    #[arg(long, conflicts_with_all = ["force", "config"])]
+    check: bool,
+    /// Overwrite a file that is there.
+    #[arg(long)]
+    force: bool,
+    /// The configuration to take along, where it is not kms-host.toml in the data directory.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct MadeOn {
+    /// The configuration, whose `ledger` says what to make the ledger on; otherwise kms-host.toml in the data directory, if
+    /// there is one.
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -241,6 +300,13 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Clock { command: ClockCommand::Confirm(output) } => {
             online::confirm_clock(&home, output.json)
         }
+        Command::Backup(Backup { file, check: true, json, .. }) => backup::check(&file, json),
+        Command::Backup(Backup { file, check: false, force, config, json }) => {
+            backup::backup(&home, &file, force, config.as_deref(), json)
+        }
+        Command::Restore { file, made } => backup::restore(&home, &file, made.config.as_deref(), made.json),
+        Command::Export { file, force, json } => export::export(&home, &file, force, json),
+        Command::Import { file, made } => export::import(&home, &file, made.config.as_deref(), made.json),
         Command::Completions { shell } => pages::completions(shell),
         Command::Manual { directory } => pages::manual(&directory),
     };

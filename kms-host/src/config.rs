@@ -52,6 +52,8 @@ pub struct Config {
     pub ledger: Engine,
     /// How much of the ledger is kept in memory, in MiB.
     pub cache_mib: u64,
+    /// How much of the data directory's file system has to be free, in MiB; 0 is as little as may be.
+    pub free_space_mib: u64,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged: `info`, or directives such as `kms_host=debug,info`.
@@ -83,6 +85,7 @@ impl Default for Config {
             tls_client_ca: PathBuf::new(),
             ledger: Engine::Sled,
             cache_mib: 64,
+            free_space_mib: 256,
             log_format: LogFormat::Text,
             log: "info".to_owned(),
         }
@@ -119,6 +122,9 @@ impl Config {
         }
         if !(4..=1_048_576).contains(&self.cache_mib) {
             return Err(("cache_mib", "`cache_mib` has to be from 4 to 1048576".to_owned()));
+        }
+        if 1_048_576 < self.free_space_mib {
+            return Err(("free_space_mib", "`free_space_mib` has to be from 0 to 1048576".to_owned()));
         }
         if !is_service_label(&self.service_label) {
             let label = &self.service_label;
@@ -270,6 +276,8 @@ mod tests {
             assert_eq!(read(right).unwrap().connections_per_address, 10);
         }
         assert!(read("cache_mib = 1").unwrap_err().contains("`cache_mib`"));
+        assert!(read("free_space_mib = 1048577").unwrap_err().contains("`free_space_mib`"));
+        assert_eq!(read("free_space_mib = 0").unwrap().free_space_mib, 0);
         assert_eq!(read("log_format = \"json\"").unwrap().log_format, LogFormat::Json);
     }
 

@@ -2,9 +2,12 @@
 //!
 //! Each thing is written whole and durably before it is named. A key and a ledger are never overwritten; a certificate is
 //! by itself, and the request by one that fits the key. What certificates mean is `certificates`' affair, what the ledger
-//! holds `ledger`'s, and what can be wrong here is in `home/error.rs`.
+//! holds `ledger`'s, and what can be wrong here is in `home/error.rs`. How all of it comes to another disk is in
+//! `home/carried.rs`.
 
 mod error;
+
+mod carried;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -25,6 +28,7 @@ use zeroize::Zeroizing;
 use crate::certificates::{Certificates, Installed};
 use crate::ledger::{DiskLedger, Engine, Ledger as _, OpenError};
 
+pub use carried::Carried;
 pub use error::{BadFile, HomeError};
 
 /// The data directory of the host that a package installs.
@@ -112,6 +116,7 @@ impl Home {
         hour_width_ms: u64,
         random: &mut impl CryptoRng,
     ) -> Result<Made, HomeError> {
+        self.check_finished()?;
         make_private_dir(&self.0)?;
         let (hour_width_ms, ledger) = match self.ledger(engine, CREATION_CACHE_BYTES) {
             Err(HomeError::NoLedger { .. }) => (self.make_ledger(engine, hour_width_ms, random)?, true),
@@ -138,6 +143,7 @@ impl Home {
         let body = match read_armoured(&path, KEY_LABEL) {
             Ok(body) => body,
             Err(BadFile::Io(error)) if error.kind() == ErrorKind::NotFound => {
+                self.check_finished()?;
                 return Err(HomeError::NoKey { path, data });
             }
             Err(BadFile::Io(error)) => return Err(HomeError::Unreadable(path, error)),
@@ -211,7 +217,7 @@ impl Home {
     /// Opens the ledger. Only one process may.
     ///
     /// # Errors
-    /// There is none, another host serves it, another engine keeps it, or it is damaged.
+    /// There is none, another host serves it, another engine keeps it, or it is damaged or of a newer release.
     pub fn ledger(&self, engine: Engine, cache_bytes: u64) -> Result<DiskLedger, HomeError> {
         DiskLedger::open(&self.ledger_path(), engine, cache_bytes).map_err(|error| self.not_opened(error))
     }
@@ -230,6 +236,13 @@ impl Home {
         match error {
             OpenError::Missing { .. } => HomeError::NoLedger { path, data: self.0.clone() },
             OpenError::Store(store::OpenError::Locked { .. }) => HomeError::Served(self.0.clone()),
+            OpenError::Store(store::OpenError::Damaged { found, .. }) => {
+                HomeError::DamagedLedger { path, data: self.0.clone(), found }
+            }
+            OpenError::Damaged { .. } => {
+                let found = "it does not say which one it is".to_owned();
+                HomeError::DamagedLedger { path, data: self.0.clone(), found }
+            }
             OpenError::Store(store::OpenError::OtherEngine { found, asked, .. }) => {
                 HomeError::OtherEngine { path, found, asked }
             }

@@ -4,7 +4,8 @@
 //! its decisions happen inside its transaction, and outcomes come out once they are durable. It decides nothing; the rule
 //! is `shared::count`, for an administrator `shared::inventory`, and the bytes are `shared::record`. It groups nothing either: that is `queue`, in front of it.
 //!
-//! Read next: `overlay.rs`, a transaction over raw keys and values; `disk.rs`, the ledger on disk; `memory.rs`, its twin.
+//! Read next: `overlay.rs`, a transaction over raw keys and values; `disk.rs`, the ledger on disk; `memory.rs`, its twin;
+//! `kept.rs`, what another ledger needs of it.
 
 mod overlay;
 mod reads;
@@ -12,6 +13,9 @@ mod reads;
 mod disk;
 mod memory;
 mod upgrade;
+
+mod kept;
+mod rebuild;
 
 mod error;
 
@@ -24,7 +28,9 @@ use shared::time::Timestamp;
 
 pub use disk::DiskLedger;
 pub use error::{LedgerError, OpenError, Row};
+pub use kept::{Kept, KeptPage};
 pub use memory::MemoryLedger;
+pub use rebuild::{OutOfOrder, Rebuild};
 pub use store::Engine;
 
 /// What a host knows of its machines. One host writes; anybody reads meanwhile.
@@ -113,6 +119,12 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Whether machines have shown leases of this ledger that it does not remember: it was restored or copied.
     async fn restored(&self) -> Result<Option<Restored>, LedgerError>;
+
+    /// What it keeps beside its meta and does not add up from its records, in the order of the keys: all that another
+    /// ledger needs to go on from here. It looks at `limit` rows; `after` is the last page's `next`.
+    ///
+    /// Serving goes on meanwhile: each row is whole, and between two of them time may have passed.
+    async fn kept(&self, after: Option<Vec<u8>>, limit: usize) -> Result<KeptPage, LedgerError>;
 }
 
 /// The running count of a product at one moment.

@@ -163,6 +163,9 @@ reasons! {
     CertificateNotBegun "CERTIFICATE_NOT_BEGUN" Host
         "the host's certificate {certificate} is valid only from {not_before} on"
         "check the host's clock, or wait for that day"
+    DiskFull "DISK_FULL" Host
+        "the host has too little free space on its disk to count anybody"
+        "free space on the disk of the host's data directory: it goes on by itself, and nothing is lost meanwhile"
     ChainNeeded "CHAIN_NEEDED" Nobody
         "the host needs the certificates of the lease that was shown"
         "nothing: the machine asks again at once and brings them"

@@ -47,6 +47,15 @@ impl RecordState {
         }
     }
 
+    /// Every state.
+    pub const ALL: [RecordState; 4] =
+        [RecordState::Active, RecordState::Released, RecordState::Replaced, RecordState::Blocked];
+
+    /// The state of this name.
+    pub fn from_name(name: &str) -> Option<RecordState> {
+        RecordState::ALL.into_iter().find(|state| state.name() == name)
+    }
+
     const fn to_byte(self) -> u8 {
         match self {
             RecordState::Active => 1,

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 ///
 /// A crash may leave a file `.NAME.*.new` beside it, with the same mode. It is safe to delete.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    let draft = Draft::write(path, bytes, mode)?;
-    fs::rename(&draft.path, path).map_err(|error| FileError::new("replace", path, error))?;
-    sync_dir(parent(path))
+    let mut draft = Draft::begin(path, mode)?;
+    draft.write(bytes)?;
+    draft.replace()
 }
 
 /// As [`replace`], for a file that must not exist yet: one that does, even an empty one, is left as it is.
@@ -27,12 +27,84 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
 /// [`FileError::kind`] is [`io::ErrorKind::AlreadyExists`] when there is a file. Of two processes that create
 /// the same file at once, one gets that error.
 pub fn create_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    let draft = Draft::write(path, bytes, mode)?;
-    // A link, unlike a rename, refuses a name that is taken, and unlike `create_new` it never shows half a
-    // file.
-    fs::hard_link(&draft.path, path).map_err(|error| FileError::new("create", path, error))?;
-    drop(draft);
-    sync_dir(parent(path))
+    let mut draft = Draft::begin(path, mode)?;
+    draft.write(bytes)?;
+    draft.create_new()
+}
+
+/// A file that is written piece by piece under a name of its own, as [`replace`] and [`create_new`] do it at once.
+/// Dropping it removes that name, if it is still there.
+#[derive(Debug)]
+pub struct Draft {
+    file: File,
+    path: PathBuf,
+    target: PathBuf,
+}
+
+impl Draft {
+    /// Begins one, beside `path`, which is not touched before the end.
+    pub fn begin(path: &Path, mode: u32) -> Result<Self, FileError> {
+        let draft_path = draft_path(path)?;
+        let create = |error| FileError::new("create", &draft_path, error);
+        let file = create_exclusively(&draft_path, mode).map_err(create)?;
+        Ok(Self { file, path: draft_path, target: path.to_owned() })
+    }
+
+    /// Where it is until it has its name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes behind what it has.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        self.file.write_all(bytes).map_err(|error| FileError::new("write", &self.path, error))
+    }
+
+    /// Puts it in the place of the file at its path, durably.
+    pub fn replace(self) -> Result<(), FileError> {
+        self.sync()?;
+        self.rename()
+    }
+
+    /// As [`replace`](Self::replace), unless there is a file at its path, which is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`create_new`].
+    pub fn create_new(self) -> Result<(), FileError> {
+        self.sync()?;
+        // A link, unlike a rename, refuses a name that is taken, and unlike `create_new` it never shows half a
+        // file.
+        match fs::hard_link(&self.path, &self.target) {
+            Ok(()) => {
+                let directory = parent(&self.target).to_owned();
+                drop(self);
+                sync_dir(&directory)
+            }
+            // What USB sticks and some file servers have knows no links. There, whoever comes in between is overwritten.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !self.target.exists() => {
+                self.rename()
+            }
+            Err(error) => Err(FileError::new("create", &self.target, error)),
+        }
+    }
+
+    fn sync(&self) -> Result<(), FileError> {
+        self.file.sync_all().map_err(|error| FileError::new("sync", &self.path, error))
+    }
+
+    fn rename(&self) -> Result<(), FileError> {
+        fs::rename(&self.path, &self.target)
+            .map_err(|error| FileError::new("replace", &self.target, error))?;
+        sync_dir(parent(&self.target))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Renamed already, or litter that harms nobody.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 /// Makes the names in a directory durable: created, renamed and deleted entries. The files' bytes are not
@@ -82,31 +154,6 @@ pub(crate) fn parent(path: &Path) -> &Path {
         Some(parent) if parent != Path::new("") => parent,
         Some(_) => Path::new("."),
         None => path,
-    }
-}
-
-/// The new bytes under a name of their own, durable already. Dropping it removes that name, if it is still
-/// there.
-struct Draft {
-    path: PathBuf,
-}
-
-impl Draft {
-    fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<Self, FileError> {
-        let draft_path = draft_path(path)?;
-        let create = |error| FileError::new("create", &draft_path, error);
-        let mut file = create_exclusively(&draft_path, mode).map_err(create)?;
-        let draft = Self { path: draft_path };
-        file.write_all(bytes).map_err(|error| FileError::new("write", &draft.path, error))?;
-        file.sync_all().map_err(|error| FileError::new("sync", &draft.path, error))?;
-        Ok(draft)
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // Renamed already, or litter that harms nobody.
-        let _ = fs::remove_file(&self.path);
     }
 }
 

@@ -85,7 +85,7 @@ async fn the_configuration_says_what_a_ledger_is_made_on() {
 
     let other = run_at(&home, &["init"]).await;
     assert_eq!(other.code, 78, "{}", other.stderr);
-    let told = ["is kept by fjall", "asks for sled", "`ledger = \"fjall\"`", "no license is lost"];
+    let told = ["is kept by fjall", "asks for sled", "`ledger = \"fjall\"`", "`kms-host import FILE`"];
     assert!(told.iter().all(|words| other.stderr.contains(words)), "{}", other.stderr);
 }
 

@@ -21,6 +21,7 @@ mod siblings;
 mod trust;
 
 mod admin;
+mod backups;
 mod commands;
 mod connections;
 mod doctor;
@@ -29,6 +30,7 @@ mod owner;
 mod reasons;
 mod settings;
 mod sizes;
+mod space;
 mod supervised;
 mod tls;
 mod unsigned;

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use kms_host::Host;
 use kms_host::activate::Parts;
 use kms_host::home::Home;
-use kms_host::ledger::{Engine, EventPage, Ledger, LedgerError, Page, Reading, Recount, Restored};
+use kms_host::ledger::{Engine, EventPage, KeptPage, Ledger, LedgerError, Page, Reading, Recount, Restored};
 use kms_host::queue::Queue;
 use kms_host::signer::{KeyInMemory, Signer};
 use shared::count::{Outcome, Sighting, Terms};
@@ -177,5 +177,9 @@ impl Ledger for Disk {
 
     async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
         self.ledger.restored().await
+    }
+
+    async fn kept(&self, after: Option<Vec<u8>>, limit: usize) -> Result<KeptPage, LedgerError> {
+        self.ledger.kept(after, limit).await
     }
 }

@@ -28,6 +28,7 @@ use crate::home::{self, Home, HomeError};
 use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
 use crate::signer::KeyInMemory;
+use crate::space;
 use crate::tls::Tls;
 
 /// How often the host looks whether a certificate's end has come near.
@@ -78,6 +79,10 @@ pub(super) fn run(
         door::take_note(&host, &door);
 
         let stop = CancellationToken::new();
+        host.space().set_limit_mib(config.free_space_mib);
+        // Before the first ask. What cannot be read is told by the watch.
+        let _ = space::look(&host, home.path());
+        tokio::spawn(space::watch(host.clone(), home.path().to_owned(), stop.clone()));
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
         let reload = Reload {
             home: home.clone(),

@@ -92,7 +92,8 @@ pub(super) fn verify(home: &Home, as_json: bool) -> Result<String, Failure> {
         return Ok(shown);
     }
     let remedy = "the count is not what the records add up to, or records are damaged: asks during the recount can \
-                  cause a small difference, so run it again; if it stays, stop the host and restore a backup";
+                  cause a small difference, so run it again; if it stays, stop the host, `kms-host export FILE`, move the \
+                  ledger away, `kms-host import FILE`: that leaves out what is damaged, and counts anew";
     Err(Failure { code: EX_DATAERR, error: anyhow!(remedy), shown })
 }
 
@@ -138,22 +139,30 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
     runtime.block_on(async {
         let socket = home.socket_path();
-        let client = admin::connect(&socket).await.map_err(|error| {
-            let (socket, cause) = (socket.display(), root_cause(&error));
-            anyhow!(
-                "no host answers at {socket} ({cause}): start it with `kms-host serve --data {}`, name another \
-                 directory with --data, or ask as the user whom it runs as",
-                home.path().display()
-            )
-        });
-        let client = client.or_exit(EX_UNAVAILABLE)?;
+        let client = admin::connect(&socket).await.map_err(|error| unreachable(home, &error))?;
         let answer = question(client).await;
-        answer.map_err(|status| anyhow!("the host did not answer: {}", status.message())).or_exit(EX_UNAVAILABLE)
+        answer
+            .map_err(|status| anyhow!("the host did not answer: {}", status.message()))
+            .or_exit(EX_UNAVAILABLE)
     })
 }
 
+/// That no host answers, and what to do.
+pub(super) fn unreachable(home: &Home, error: &tonic::transport::Error) -> Failure {
+    let error = anyhow!(
+        "no host answers at {} ({}): start it with `kms-host serve --data {}`, name another directory with --data, or ask as \
+         the user whom it runs as",
+        home.socket_path().display(),
+        root_cause(error),
+        home.path().display()
+    );
+    Failure { code: EX_UNAVAILABLE, error, shown: String::new() }
+}
+
 /// What lies at the bottom: the layers above it repeat it.
-fn root_cause(error: &dyn std::error::Error) -> &dyn std::error::Error {
+pub(super) fn root_cause<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> &'e (dyn std::error::Error + 'static) {
     error.source().map_or(error, root_cause)
 }
 
@@ -289,7 +298,7 @@ fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 }
 
 /// `1 machine`, `2 machines`.
-fn number(number: impl TryInto<u64>, what: &str) -> String {
+pub(super) fn number(number: impl TryInto<u64>, what: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

@@ -103,6 +103,11 @@ impl Reload {
             }
             // What the log and the door do with it, they are told once all changes are.
             TakenUpBy::Log | TakenUpBy::Door => say(change),
+            TakenUpBy::Space => {
+                say(change);
+                self.settings.config.free_space_mib = new.config.free_space_mib;
+                self.host.space().set_limit_mib(new.config.free_space_mib);
+            }
             TakenUpBy::Publishing => {
                 say(change);
                 self.settings.config.service_label.clone_from(&new.config.service_label);

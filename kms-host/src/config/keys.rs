@@ -35,6 +35,8 @@ pub enum TakenUpBy {
     Restart,
     /// The log of the running host.
     Log,
+    /// The next look at the free space.
+    Space,
     /// The line in the running host's log that says what to publish in DNS.
     Publishing,
     /// The door of the running host, for whoever connects from then on.
@@ -43,7 +45,7 @@ pub enum TakenUpBy {
 
 /// Every setting, in the order of the sample. Kubernetes gives every container variables such as `KMS_HOST_PORT` and
 /// `KMS_HOST_SERVICE_HOST` where a service is called kms-host, so no key may be called that.
-pub const KEYS: [Key; 14] = [
+pub const KEYS: [Key; 15] = [
     Key {
         name: "listen",
         about: "Where machines are served. [::] takes IPv4 too. In the environment, a comma stands between two addresses; \
@@ -135,6 +137,15 @@ pub const KEYS: [Key; 14] = [
         from_text: number,
     },
     Key {
+        name: "free_space_mib",
+        about: "How much has to be free on the file system of the data directory, in MiB. With less, no machine is counted: it is \
+                refused with DISK_FULL, before the disk is full, and the host goes on by itself once an eighth more than this is \
+                free. 0 is to fill the disk, which stops the host.",
+        example: "1024",
+        taken_up_by: TakenUpBy::Space,
+        from_text: number,
+    },
+    Key {
         name: "log_format",
         about: "How the log is written: text or json. --log-json on the command line goes before it.",
         example: "json",
@@ -180,7 +191,9 @@ pub fn sample() -> String {
     for key in &KEYS {
         let when = match key.taken_up_by {
             TakenUpBy::Restart => "A change needs a restart.",
-            TakenUpBy::Log | TakenUpBy::Publishing | TakenUpBy::Door => "A change is taken up on SIGHUP.",
+            TakenUpBy::Log | TakenUpBy::Space | TakenUpBy::Publishing | TakenUpBy::Door => {
+                "A change is taken up on SIGHUP."
+            }
         };
         lines.push(String::new());
         lines.extend(wrap(&format!("{} {when}", key.about)).iter().map(|line| format!("# {line}")));

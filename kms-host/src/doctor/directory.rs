@@ -62,9 +62,10 @@ pub(super) fn settings(sources: &Sources) -> (Vec<Finding>, Option<Config>) {
     let file = settings.file().display();
     let text =
         if settings.file().exists() { format!("{file} holds") } else { format!("the defaults; no {file}") };
-    let unknown =
-        settings.warning().map(|text| Finding::warn("settings", text, "unset it, or correct its name"));
-    (std::iter::once(Finding::ok("settings", text)).chain(unknown).collect(), Some(settings.config))
+    let warnings = settings.warnings().into_iter();
+    let warnings =
+        warnings.map(|text| Finding::warn("settings", text, "unset, correct or remove what is not read"));
+    (std::iter::once(Finding::ok("settings", text)).chain(warnings).collect(), Some(settings.config))
 }
 
 /// Without the picture that TOML draws of the line at fault: `2 | lissten = []`, and carets below it.

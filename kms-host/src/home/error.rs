@@ -7,6 +7,7 @@ use shared::certificate::ChainError;
 use shared::ids::HostId;
 use store::file::FileError;
 
+use crate::export::ExportError;
 use crate::ledger::{Engine, OpenError};
 
 /// The data directory is not as it should be.
@@ -14,8 +15,8 @@ use crate::ledger::{Engine, OpenError};
 pub enum HomeError {
     /// There is no signing key.
     #[error(
-        "{} is missing; `kms-host init --data {}` makes a host. Where there was one, put its key back from a backup: \
-         without it this becomes another host, which needs a new certificate",
+        "{} is missing; `kms-host init --data {}` makes a host. Where there was one, `kms-host restore BACKUP --data NEWDIR` \
+         has its key: without it this becomes another host, which needs a new certificate",
         path.display(), data.display()
     )]
     NoKey {
@@ -26,8 +27,8 @@ pub enum HomeError {
     },
     /// The signing key is not what was written.
     #[error(
-        "the signing key {} is damaged; put it back from a backup. Without one, move it away and run `kms-host init --data \
-         {}`: that makes another host, which needs a new certificate",
+        "the signing key {} is damaged; restore the host from a backup with `kms-host restore BACKUP --data NEWDIR`. Without \
+         one, move it away and run `kms-host init --data {}`: that makes another host, which needs a new certificate",
         path.display(), data.display()
     )]
     DamagedKey {
@@ -49,9 +50,10 @@ pub enum HomeError {
     },
     /// There is no ledger.
     #[error(
-        "the ledger {} is missing or empty; see that its disk is mounted, or put it back from a backup. `kms-host init --data \
-         {}` makes a new one: no license is lost, the count begins at zero",
-        path.display(), data.display()
+        "the ledger {} is missing or empty; see that its disk is mounted, or put it back from a backup or an export with \
+         `kms-host import FILE --data {}`. `kms-host init --data {}` makes a new one: no license is lost, the count begins at \
+         zero",
+        path.display(), data.display(), data.display()
     )]
     NoLedger {
         /// Where the ledger belongs.
@@ -67,8 +69,7 @@ pub enum HomeError {
     /// The configuration names another engine than the ledger was made on.
     #[error(
         "the ledger {} is kept by {found}, and the configuration asks for {asked}; write `ledger = \"{found}\"` in \
-         kms-host.toml. For one on {asked}, move it away and run `kms-host init`: no license is lost, the count begins at \
-         zero",
+         kms-host.toml. To have it kept by {asked}: `kms-host export FILE`, move it away, `kms-host import FILE`",
         path.display(), found = found.name(), asked = asked.name()
     )]
     OtherEngine {
@@ -79,6 +80,57 @@ pub enum HomeError {
         /// What was asked for.
         asked: Engine,
     },
+    /// The ledger is not what was written.
+    #[error(
+        "the ledger {} is damaged ({found}), and was left as it is; restore the host from a backup with `kms-host restore \
+         BACKUP --data NEWDIR`. Without one, move it away and run `kms-host init --data {}`: no license is lost, the count \
+         begins at zero",
+        path.display(), data.display()
+    )]
+    DamagedLedger {
+        /// The ledger.
+        path: PathBuf,
+        /// The data directory.
+        data: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// A ledger was to be made where one is.
+    #[error(
+        "there is a ledger in {} already, and nothing was changed; stop the host, move it away, such as to {}.old, and run the \
+         same command again. For another host, name its directory with --data",
+        ledger.display(), ledger.display()
+    )]
+    LedgerThere {
+        /// The ledger.
+        ledger: PathBuf,
+    },
+    /// A host was to be restored where something is.
+    #[error(
+        "there is something in {} already, and nothing was changed; name a directory that is empty or not there yet with \
+         --data. To put only the ledger back into a host that is there, `kms-host import BACKUP`",
+        .0.display()
+    )]
+    NotEmpty(PathBuf),
+    /// A restore was cut short.
+    #[error(
+        "a restore into {} was cut short; run it again: `kms-host restore BACKUP --data {}`", .0.display(), .0.display()
+    )]
+    Unfinished(PathBuf),
+    /// An export was given where a backup is wanted.
+    #[error(
+        "{} is an export: it has a ledger, and neither key nor certificates; `kms-host import {} --data {}` puts it in",
+        path.display(), path.display(), data.display()
+    )]
+    NoBackup {
+        /// The file.
+        path: PathBuf,
+        /// The data directory.
+        data: PathBuf,
+    },
+    /// An export or a backup cannot be used.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// There is nothing left to make.
     #[error(
         "there is a host in {} already, and nothing was changed; serve it with `kms-host serve --data {}`, or name another \

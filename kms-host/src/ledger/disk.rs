@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::mem;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -18,7 +19,14 @@ use store::{Batch, Engine, MAX_BATCH, Store};
 use tokio::task;
 
 use super::overlay::{Base, CHANGES_A_REMOVAL, CHANGES_A_SIGHTING, Changes, Entry, Overlay};
-use super::{EventPage, Ledger, LedgerError, OpenError, Page, Reading, Recount, Restored, reads, upgrade};
+use super::rebuild::{OutOfOrder, Rebuild};
+use super::{
+    EventPage, Kept, KeptPage, Ledger, LedgerError, OpenError, Page, Reading, Recount, Restored, kept, reads,
+    upgrade,
+};
+
+/// Rows that a ledger which is filled may have written and not synced: few enough that the engine holds little of them.
+const UNSYNCED_ROWS: usize = 16 * 1024;
 
 /// A ledger in a directory of its own.
 ///
@@ -114,6 +122,38 @@ impl DiskLedger {
                 Some(_) | None => OpenError::Damaged { directory },
             }),
         }
+    }
+
+    /// Makes a ledger of what another one keeps, durable on return; what counts is added up anew. It may take minutes.
+    ///
+    /// A failure, or a crash, leaves a directory that [`open`](DiskLedger::open) refuses: the meta row comes last.
+    ///
+    /// # Errors
+    /// The disk refuses, the rows are not in the order of their keys, or `rows` fails.
+    pub fn rebuild<E: From<OpenError> + From<OutOfOrder>>(
+        path: &Path,
+        engine: Engine,
+        cache_bytes: u64,
+        meta: &Meta,
+        mut rows: impl FnMut() -> Result<Option<Kept>, E>,
+    ) -> Result<(), E> {
+        let mut filling = Filling {
+            store: Store::open(path, engine, cache_bytes).map_err(OpenError::from)?,
+            batch: Batch::new(),
+            unsynced: 0,
+        };
+        let mut rebuild = Rebuild::new(meta);
+        while let Some(kept) = rows()? {
+            if let Some(row) = rebuild.take(&kept)? {
+                filling.put(row).map_err(OpenError::from)?;
+            }
+        }
+        let rest = rebuild.finish().into_iter().chain([(key::META.to_vec(), meta.encode(key::META))]);
+        rest.into_iter()
+            .try_for_each(|row| filling.put(row))
+            .and_then(|()| filling.finish())
+            .map_err(OpenError::from)?;
+        Ok(())
     }
 
     fn over(store: Store, meta: Meta) -> DiskLedger {
@@ -247,6 +287,39 @@ impl Ledger for DiskLedger {
 
     async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
         self.disk.rows().restored()
+    }
+
+    async fn kept(&self, after: Option<Vec<u8>>, limit: usize) -> Result<KeptPage, LedgerError> {
+        self.reading_long(move |disk| kept::page(&disk.store, after.as_deref(), limit)).await
+    }
+}
+
+/// A store that is filled before anybody counts on it.
+struct Filling {
+    store: Store,
+    batch: Batch,
+    unsynced: usize,
+}
+
+impl Filling {
+    fn put(&mut self, (key, value): Entry) -> Result<(), LedgerError> {
+        self.batch.put(key, value);
+        if self.batch.len() < MAX_BATCH { Ok(()) } else { self.write() }
+    }
+
+    fn write(&mut self) -> Result<(), LedgerError> {
+        self.unsynced += self.batch.len();
+        self.store.write(mem::take(&mut self.batch))?;
+        if UNSYNCED_ROWS <= self.unsynced {
+            self.unsynced = 0;
+            self.store.sync()?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(), LedgerError> {
+        self.write()?;
+        Ok(self.store.sync()?)
     }
 }
 

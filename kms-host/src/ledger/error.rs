@@ -13,8 +13,9 @@ use shared::ids::{MachineId, ProductId};
 pub enum LedgerError {
     /// One row is not what was written. Whoever needs it is not served; everybody else is.
     #[error(
-        "{row} is damaged; `kms-host verify` shows how much is. Stop the host and put back a backup of its data \
-         directory, or begin a new ledger with `kms-host init`: that loses no license"
+        "{row} is damaged; `kms-host verify` shows how much is. Make a ledger of all that is not: stop the host, `kms-host \
+         export FILE`, move the ledger away, `kms-host import FILE`; or restore a backup with `kms-host restore`. Either loses \
+         no license"
     )]
     Damaged {
         /// The row.
@@ -134,7 +135,8 @@ pub enum OpenError {
     },
     /// A newer release has written it.
     #[error(
-        "the ledger in {} has format {found} and this release reads {known}; run the release that wrote it, or a newer one",
+        "the ledger in {} has format {found} and this release reads {known}; run the release that wrote it, or a newer one. \
+         `kms-host restore BACKUP --data NEWDIR` goes back to a backup that this release has made",
         .directory.display()
     )]
     Newer {
@@ -147,8 +149,8 @@ pub enum OpenError {
     },
     /// What it says of itself is not what was written.
     #[error(
-        "the ledger in {} does not say which one it is: it is damaged; put back a backup of the directory, or move it \
-         away and begin a new one with `kms-host init`: that loses no license",
+        "the ledger in {} does not say which one it is: it is damaged; restore a backup with `kms-host restore BACKUP --data \
+         NEWDIR`, or move it away and begin a new one with `kms-host init`: that loses no license",
         .directory.display()
     )]
     Damaged {

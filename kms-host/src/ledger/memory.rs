@@ -12,7 +12,7 @@ use shared::record::{Event, EventKind, Meta, Record};
 use shared::time::Timestamp;
 
 use super::overlay::{Base, Changes, Entry, Overlay};
-use super::{EventPage, Ledger, LedgerError, Page, Reading, Recount, Restored, reads};
+use super::{EventPage, KeptPage, Ledger, LedgerError, Page, Reading, Recount, Restored, kept, reads};
 
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -157,6 +157,10 @@ impl Ledger for MemoryLedger {
 
     async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
         Overlay::new(&*self.entries(), &self.meta).restored()
+    }
+
+    async fn kept(&self, after: Option<Vec<u8>>, limit: usize) -> Result<KeptPage, LedgerError> {
+        kept::page(&*self.entries(), after.as_deref(), limit)
     }
 }
 

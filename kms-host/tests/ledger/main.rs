@@ -59,4 +59,6 @@ mod disk;
 
 mod upgraded;
 
+mod carrying;
+
 mod queue;

@@ -10,7 +10,9 @@ use std::task::Poll;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use kms_host::ledger::{EventPage, Ledger, LedgerError, MemoryLedger, Page, Reading, Recount, Restored};
+use kms_host::ledger::{
+    EventPage, KeptPage, Ledger, LedgerError, MemoryLedger, Page, Reading, Recount, Restored,
+};
 use kms_host::queue::{NotSighted, Queue};
 use shared::ask::AskKind;
 use shared::count::{Outcome, Sighting, Terms};
@@ -128,6 +130,10 @@ impl Ledger for Gated {
     }
     async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
         self.inner.restored().await
+    }
+
+    async fn kept(&self, after: Option<Vec<u8>>, limit: usize) -> Result<KeptPage, LedgerError> {
+        self.inner.kept(after, limit).await
     }
 }
 

@@ -277,6 +277,20 @@ pub struct ConfirmClockResponse {
     #[prost(int64, tag = "2")]
     pub now: i64,
 }
+/// Asks for the whole ledger.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportLedgerRequest {
+    /// What it is for, as the host's log has it: `export` or `backup`.
+    #[prost(string, tag = "1")]
+    pub purpose: ::prost::alloc::string::String,
+}
+/// A part of an export.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportLedgerResponse {
+    /// Whole lines. Those of all parts, in their order, are an export; without its last line it is none.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub lines: ::prost::bytes::Bytes,
+}
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod admin_service_client {
@@ -492,6 +506,31 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("kms.admin.v1.AdminService", "ConfirmClock"));
             self.inner.unary(req, path, codec).await
         }
+        /// The whole ledger, as the lines of an export (docs/export.md), while the host serves.
+        pub async fn export_ledger(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportLedgerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ExportLedgerResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/ExportLedger",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "ExportLedger"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -543,6 +582,20 @@ pub mod admin_service_server {
             request: tonic::Request<super::ConfirmClockRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ConfirmClockResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ExportLedger method.
+        type ExportLedgerStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ExportLedgerResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The whole ledger, as the lines of an export (docs/export.md), while the host serves.
+        async fn export_ledger(
+            &self,
+            request: tonic::Request<super::ExportLedgerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ExportLedgerStream>,
             tonic::Status,
         >;
     }
@@ -844,6 +897,52 @@ pub mod admin_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/ExportLedger" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportLedgerSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::ServerStreamingService<super::ExportLedgerRequest>
+                    for ExportLedgerSvc<T> {
+                        type Response = super::ExportLedgerResponse;
+                        type ResponseStream = T::ExportLedgerStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExportLedgerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::export_ledger(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportLedgerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -12,6 +12,10 @@ pub const EVENTS: u8 = b'e';
 pub const INACTIVE: u8 = b'i';
 /// Before every product row.
 pub const TALLIES: u8 = b'p';
+/// Before every hour's counter.
+pub const HOURS: u8 = b'h';
+/// Before every day's number of asks from machines that keep no state.
+pub const UNKEPT: u8 = b'd';
 
 /// Of the ledger's own facts: `M` meta.
 pub const META: &[u8] = b"Mmeta";
@@ -55,13 +59,13 @@ pub fn hour(product: ProductId, hour: i64) -> Vec<u8> {
 
 /// Before every hour of a product.
 pub fn hours(product: ProductId) -> Vec<u8> {
-    [b"h", product.as_bytes().as_slice()].concat()
+    [&[HOURS], product.as_bytes().as_slice()].concat()
 }
 
 /// `d` product day: asks from machines that keep no state.
 pub fn unkept(product: ProductId, day: i64) -> Vec<u8> {
     let day = day.cast_unsigned() ^ (1 << 63);
-    [b"d", product.as_bytes().as_slice(), &day.to_be_bytes()].concat()
+    [&[UNKEPT], product.as_bytes().as_slice(), &day.to_be_bytes()].concat()
 }
 
 /// Product and machine of a record's key.
@@ -83,6 +87,13 @@ pub fn parse_inactive(key: &[u8]) -> Option<ProductId> {
 /// The product of a product row's key.
 pub fn parse_tally(key: &[u8]) -> Option<ProductId> {
     ProductId::from_slice(key.strip_prefix(&[TALLIES])?)
+}
+
+/// Product and day of a day's key.
+pub fn parse_unkept(key: &[u8]) -> Option<(ProductId, i64)> {
+    let (product, day) = key.strip_prefix(&[UNKEPT])?.split_at_checked(ID_BYTES)?;
+    let day = u64::from_be_bytes(day.try_into().ok()?) ^ (1 << 63);
+    Some((ProductId::from_slice(product)?, day.cast_signed()))
 }
 
 /// The hour of an hour's key.

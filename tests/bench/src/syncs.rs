@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use kms_host::ledger::{EventPage, Ledger, LedgerError, Page, Reading, Recount, Restored};
+use kms_host::ledger::{EventPage, KeptPage, Ledger, LedgerError, Page, Reading, Recount, Restored};
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
 use shared::inventory::{Change, Changed, Prune, Pruned};
@@ -114,5 +114,9 @@ impl Ledger for CountedSyncs {
 
     async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
         self.ledger.restored().await
+    }
+
+    async fn kept(&self, after: Option<Vec<u8>>, limit: usize) -> Result<KeptPage, LedgerError> {
+        self.ledger.kept(after, limit).await
     }
 }

@@ -1,0 +1,149 @@
+//! `kms-host backup` and `restore`: a whole host as one file, and a host of that file on another disk.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::lines::{self, Lines, Output};
+use super::{EX_IOERR, Failure, OrExit, json_text, online};
+use crate::export::{Checked, ExportFile, Head, Kind, Summary, Writer};
+use crate::home::{Carried, Home};
+use crate::ledger::Kept;
+
+/// Takes a backup, while the host serves or while it does not.
+pub(super) fn backup(
+    home: &Home,
+    file: &Path,
+    force: bool,
+    config: Option<&Path>,
+    as_json: bool,
+) -> Result<String, Failure> {
+    let files = files(home, config)?;
+    let host = home.signing_key()?.public().host();
+    let mut output = Output::to(file, force)?;
+    let (mut machines, mut left_out) = (0_u64, 0);
+    let writer = lines::block_on(async {
+        let mut ledger = Lines::of(home, Kind::Backup).await?;
+        let mut writer = None;
+        ledger
+            .each(|line, checked| {
+                match (checked, &mut writer) {
+                    (Checked::Head(head), _) => {
+                        let head = Head { kind: Kind::Backup, host: Some(host), ..head };
+                        writer = Some(begin(&head, &files, &mut output)?);
+                    }
+                    (Checked::Row(kept), Some(writer)) => {
+                        machines += u64::from(matches!(kept, Kept::Machine { .. }));
+                        writer.line(line);
+                        if lines::WRITE_BYTES <= writer.waiting() {
+                            output.write(&writer.take())?;
+                        }
+                    }
+                    (Checked::End(end), _) => left_out = end.left_out,
+                    (Checked::File(_) | Checked::Row(_), _) => {}
+                }
+                Ok(())
+            })
+            .await?;
+        writer.ok_or_else(|| anyhow::anyhow!("the ledger has come without a beginning")).or_exit(EX_IOERR)
+    });
+    let mut writer = writer?;
+    writer.left_out(left_out);
+    output.write(&writer.end())?;
+    output.finish()?;
+    let said = if as_json {
+        let files: Vec<_> = files.iter().map(|file| &file.name).collect();
+        json_text(
+            &json!({ "file": file, "host": host.to_string(), "machines": machines, "files": files, "left_out": left_out }),
+        )
+    } else {
+        format!(
+            "Backed up host {host} with {} and {} to {}.\n{}Whoever has the file can be this host: keep it secret, and not on \
+             this disk alone.\n",
+            online::number(machines, "machine"),
+            online::number(files.len(), "file"),
+            file.display(),
+            lines::left_out(left_out),
+        )
+    };
+    Ok(lines::beside(file, said))
+}
+
+/// Reads a backup or an export through, and says what is in it.
+pub(super) fn check(file: &Path, as_json: bool) -> Result<String, Failure> {
+    lines::refuse_stdin(file)?;
+    let summary =
+        ExportFile::check(file, &mut lines::signs_of_life()).map_err(crate::home::HomeError::from)?;
+    if as_json {
+        return Ok(json_text(&lines::summary_json(&summary)));
+    }
+    let Summary { head, files, machines, left_out, size_bytes, .. } = &summary;
+    let host = head.host.map_or_else(|| "a host without a key".to_owned(), |host| format!("host {host}"));
+    Ok(format!(
+        "ok: {} is a whole {} of {host}, of {}: {} in ledger {}, {}, {} MiB.\n{}",
+        file.display(),
+        head.kind.name(),
+        head.made_at,
+        online::number(*machines, "machine"),
+        head.meta.ledger,
+        online::number(files.len(), "file"),
+        size_bytes.div_ceil(1 << 20),
+        lines::left_out(*left_out),
+    ))
+}
+
+/// Makes the host of a backup again, in a directory that is empty or not there.
+pub(super) fn restore(
+    home: &Home,
+    file: &Path,
+    config: Option<&Path>,
+    as_json: bool,
+) -> Result<String, Failure> {
+    lines::refuse_stdin(file)?;
+    let engine = || lines::wanted_engine(home, config);
+    let summary = home.restore(file, engine, &mut lines::signs_of_life())?;
+    let host = home.signing_key()?.public().host();
+    if as_json {
+        return Ok(json_text(&lines::summary_json(&summary)));
+    }
+    let data = home.path().display();
+    let mut said = format!(
+        "Restored host {host} into {data}, as it was at {}: {}, and {}.\n{}\
+         The old host must never run again: two hosts with one key count apart, and each takes machines for copies.\n\
+         Machines that it has answered since show newer leases; this one learns from them, loses no license, and says \
+         LEDGER_RESTORED in `kms-host status`.\n",
+        summary.head.made_at,
+        online::number(summary.machines, "machine"),
+        online::number(summary.files.len(), "file"),
+        lines::left_out(summary.left_out),
+    );
+    said.extend(lines::hint_at_owner(home));
+    Ok(said + &lines::to_serve(home))
+}
+
+/// What the directory has; and the configuration that was named, as the one of the directory.
+fn files(home: &Home, config: Option<&Path>) -> Result<Vec<Carried>, Failure> {
+    const CONFIG: &str = "kms-host.toml";
+    let mut files = home.files()?;
+    if let Some(config) = config {
+        files.retain(|file| file.name != CONFIG);
+        files.push(Carried { name: CONFIG.to_owned(), path: config.to_owned() });
+    }
+    Ok(files)
+}
+
+/// The first lines of a backup: what it is, and every file.
+fn begin(head: &Head, files: &[Carried], output: &mut Output) -> Result<Writer, Failure> {
+    let mut writer = Writer::begin(head);
+    for file in files {
+        let mut written = Ok(());
+        file.read(|part| {
+            writer.file(part);
+            if written.is_ok() {
+                written = output.write(&writer.take());
+            }
+        })?;
+        written?;
+    }
+    Ok(writer)
+}

@@ -1,0 +1,78 @@
+//! `kms-host export` and `import`: a ledger as a file, and a ledger of a file, on whichever engine.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::lines::{self, Lines, Output};
+use super::{Failure, json_text, online};
+use crate::export::{Checked, Kind, Summary};
+use crate::home::Home;
+use crate::ledger::Kept;
+
+/// Asks the host that serves, or opens the ledger itself.
+pub(super) fn export(home: &Home, file: &Path, force: bool, as_json: bool) -> Result<String, Failure> {
+    let mut output = Output::to(file, force)?;
+    let (mut machines, mut pending) = (0_u64, Vec::new());
+    let end = lines::block_on(async {
+        let mut ledger = Lines::of(home, Kind::Export).await?;
+        ledger
+            .each(|line, checked| {
+                machines += u64::from(matches!(checked, Checked::Row(Kept::Machine { .. })));
+                pending.extend_from_slice(line);
+                if lines::WRITE_BYTES <= pending.len() {
+                    output.write(&pending)?;
+                    pending.clear();
+                }
+                Ok(())
+            })
+            .await
+    })?;
+    output.write(&pending)?;
+    output.finish()?;
+    let said = if as_json {
+        json_text(&json!({ "file": file, "machines": machines, "left_out": end.left_out }))
+    } else {
+        format!(
+            "Exported {} to {}.\n{}It is as secret as the ledger. `kms-host import {}` makes a ledger of it.\n",
+            online::number(machines, "machine"),
+            file.display(),
+            lines::left_out(end.left_out),
+            file.display()
+        )
+    };
+    Ok(lines::beside(file, said))
+}
+
+/// Makes the ledger of a host that does not run.
+pub(super) fn import(
+    home: &Home,
+    file: &Path,
+    config: Option<&Path>,
+    as_json: bool,
+) -> Result<String, Failure> {
+    lines::refuse_stdin(file)?;
+    let engine = lines::wanted_engine(home, config)?;
+    let summary = home.import(file, engine, &mut lines::signs_of_life())?;
+    if as_json {
+        let mut shown = lines::summary_json(&summary);
+        shown["engine"] = engine.name().into();
+        return Ok(json_text(&shown));
+    }
+    let Summary { head, machines, left_out, .. } = &summary;
+    let data = home.path().display();
+    let mut said = format!(
+        "Made ledger {} of {}, on {}, in {data}; it is of {}. Its count was added up anew.\n{}",
+        head.meta.ledger,
+        online::number(*machines, "machine"),
+        engine.name(),
+        head.made_at,
+        lines::left_out(*left_out),
+    );
+    if head.kind == Kind::Backup {
+        said += "The file is a backup. Only its ledger was taken: `kms-host restore` puts back the host.\n";
+    }
+    said += "Whatever still has this ledger must not serve any more: what two of them count, neither has.\n";
+    said.extend(lines::hint_at_owner(home));
+    Ok(said + &lines::to_serve(home))
+}

@@ -1,0 +1,257 @@
+//! Where the lines of an export come from, and where they go: a running host or its directory, a file or standard output.
+
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{anyhow, bail};
+use bytes::Bytes;
+use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
+use serde_json::json;
+use shared::time::Clock as _;
+use store::file::Draft;
+use tokio::sync::mpsc;
+use tonic::Streaming;
+
+use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, online};
+use crate::admin;
+use crate::clock::SystemClock;
+use crate::config::Sources;
+use crate::export::{self, Checked, Checker, End, Head, Kind, Summary};
+use crate::home::{Home, HomeError};
+use crate::ledger::{Engine, Ledger as _, LedgerError};
+
+/// How much is written at a time.
+pub(super) const WRITE_BYTES: usize = 256 * 1024;
+
+/// How many lines pass between two signs of life.
+const SIGN_OF_LIFE: u64 = 500_000;
+
+/// A ledger is only read through once.
+const READING_CACHE_BYTES: u64 = 16 << 20;
+
+/// A ledger as lines.
+pub(super) enum Lines {
+    /// A host serves it, and is asked.
+    Served(Box<Streaming<ExportLedgerResponse>>),
+    /// Nobody does: it was opened here.
+    Opened(mpsc::Receiver<Result<Bytes, LedgerError>>),
+}
+
+impl Lines {
+    /// Asks the host that serves this directory, or opens the ledger where nobody does.
+    pub(super) async fn of(home: &Home, purpose: Kind) -> Result<Lines, Failure> {
+        let mut host = match admin::connect(&home.socket_path()).await {
+            Ok(host) => host,
+            Err(error) if is_nobody(&error) => return Lines::open(home),
+            Err(error) => return Err(online::unreachable(home, &error)),
+        };
+        let request = ExportLedgerRequest { purpose: purpose.name().to_owned() };
+        let answer = host.export_ledger(request).await;
+        let lines = answer.map_err(|status| anyhow!("the host did not answer: {}", status.message()));
+        Ok(Lines::Served(Box::new(lines.or_exit(EX_UNAVAILABLE)?.into_inner())))
+    }
+
+    fn open(home: &Home) -> Result<Lines, Failure> {
+        // What it was made on holds, whatever the configuration says by now: this is how a ledger gets onto another engine.
+        let engine = home.engine().or_exit(EX_IOERR)?.unwrap_or(Engine::Sled);
+        let ledger = home.ledger(engine, READING_CACHE_BYTES).map_err(failure)?;
+        let host = home.signing_key().ok().map(|key| key.public().host());
+        let head = Head::new(Kind::Export, SystemClock::new().now(), host, *ledger.meta());
+        let (to, lines) = mpsc::channel(2);
+        tokio::spawn(export::send(Arc::new(ledger), head, to));
+        Ok(Lines::Opened(lines))
+    }
+
+    /// The next whole lines; none after the last.
+    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        match self {
+            Lines::Served(lines) => {
+                let next = lines.message().await;
+                let next = next.map_err(|status| anyhow!("the host broke off: {}", status.message()));
+                Ok(next.or_exit(EX_UNAVAILABLE)?.map(|part| part.lines))
+            }
+            Lines::Opened(lines) => lines.recv().await.transpose().or_exit(EX_IOERR),
+        }
+    }
+
+    /// Hands over every line with what it says, and checks that the last one has come and fits.
+    pub(super) async fn each(
+        &mut self,
+        mut take: impl FnMut(&[u8], Checked) -> Result<(), Failure>,
+    ) -> Result<End, Failure> {
+        let (mut checker, mut end, mut signs) = (Checker::new(), None, signs_of_life());
+        while let Some(lines) = self.next().await? {
+            for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                let checked = checker.take(line).or_exit(EX_IOERR)?;
+                if let Checked::End(last) = checked {
+                    end = Some(last);
+                }
+                take(line, checked)?;
+                signs(checker.line());
+            }
+        }
+        checker.finish().or_exit(EX_IOERR)?;
+        end.ok_or_else(|| anyhow!("the ledger has come without an end")).or_exit(EX_IOERR)
+    }
+}
+
+/// Where lines go.
+pub(super) enum Output {
+    File { draft: Draft, path: PathBuf, force: bool },
+    Stdout(io::Stdout),
+}
+
+impl Output {
+    /// A file of this name, which gets it when it is whole; `-` is standard output.
+    pub(super) fn to(path: &Path, force: bool) -> Result<Output, Failure> {
+        if path == Path::new("-") {
+            return Ok(Output::Stdout(io::stdout()));
+        }
+        // Looked at again at the end; here so that nobody waits for minutes to be told.
+        if !force && path.symlink_metadata().is_ok() {
+            return Err(exists(path)).or_exit(EX_CANTCREAT);
+        }
+        let draft = Draft::begin(path, 0o600).or_exit(EX_CANTCREAT)?;
+        Ok(Output::File { draft, path: path.to_owned(), force })
+    }
+
+    pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), Failure> {
+        match self {
+            Output::File { draft, .. } => draft.write(lines).or_exit(EX_IOERR),
+            Output::Stdout(stdout) => stdout.write_all(lines).or_exit(EX_IOERR),
+        }
+    }
+
+    /// Durable on return, where it is a file.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        let done = match self {
+            Output::File { draft, force: true, .. } => draft.replace(),
+            Output::File { draft, path, force: false } => match draft.create_new() {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    return Err(exists(&path)).or_exit(EX_CANTCREAT);
+                }
+                done => done,
+            },
+            Output::Stdout(mut stdout) => return stdout.flush().or_exit(EX_IOERR),
+        };
+        done.or_exit(EX_IOERR)
+    }
+}
+
+fn exists(path: &Path) -> anyhow::Error {
+    anyhow!("{} is there already, and was left as it is; take another name, or --force", path.display())
+}
+
+/// What a command says of a file: on standard error where the file itself is standard output.
+pub(super) fn beside(file: &Path, said: String) -> String {
+    if file != Path::new("-") {
+        return said;
+    }
+    // What cannot be printed cannot be told either.
+    let _ = io::stderr().write_all(said.as_bytes());
+    String::new()
+}
+
+/// That damaged rows are missing, if any are.
+pub(super) fn left_out(rows: u64) -> String {
+    match rows {
+        0 => String::new(),
+        _ => format!(
+            "{} of the ledger could not be read and is not in it: its disk has damaged it.\n",
+            online::number(rows, "row")
+        ),
+    }
+}
+
+/// An export or a backup, for scripts.
+pub(super) fn summary_json(summary: &Summary) -> serde_json::Value {
+    let Summary { head, files, machines, products, left_out, size_bytes } = summary;
+    json!({
+        "kind": head.kind.name(),
+        "made_at_ms": head.made_at.unix_ms(),
+        "host": head.host.map(|host| host.to_string()),
+        "version": head.version,
+        "ledger": head.meta.ledger.to_string(),
+        "machines": machines,
+        "products": products,
+        "files": files,
+        "left_out": left_out,
+        "size_bytes": size_bytes,
+    })
+}
+
+/// Something that says on standard error, from time to time, how many lines there were: a large ledger takes minutes.
+pub(super) fn signs_of_life() -> impl FnMut(u64) {
+    |lines| {
+        if lines % SIGN_OF_LIFE == 0 {
+            // What cannot be printed cannot be told either.
+            let _ = writeln!(io::stderr(), "{lines} lines so far");
+        }
+    }
+}
+
+/// The engine on which the configuration wants ledgers to be made.
+pub(super) fn wanted_engine(home: &Home, config: Option<&Path>) -> Result<Engine, Failure> {
+    Ok(Sources::new(config, home.path()).read().or_exit(EX_CONFIG)?.config.ledger)
+}
+
+/// What was made here belongs to whoever made it; a service that runs as somebody else could not open it.
+pub(super) fn hint_at_owner(home: &Home) -> Option<String> {
+    let directory = std::fs::metadata(home.path()).ok()?;
+    let ours = rustix::process::geteuid();
+    let text = || {
+        format!(
+            "What was made is this user's. A service that runs as another user needs it: chown -R USER: {}\n",
+            home.path().display()
+        )
+    };
+    (ours.is_root() || directory.uid() != ours.as_raw()).then(text)
+}
+
+/// What comes next.
+pub(super) fn to_serve(home: &Home) -> String {
+    format!("To serve:\n  kms-host serve --data {}\n", home.path().display())
+}
+
+/// The code that scripts see for what can be wrong with a directory or a file that is carried.
+pub(super) fn failure(error: HomeError) -> Failure {
+    let code = match &error {
+        HomeError::Served(_) => EX_UNAVAILABLE,
+        HomeError::NoLedger { .. } | HomeError::OtherEngine { .. } | HomeError::NoKey { .. } => EX_CONFIG,
+        HomeError::Export(export::ExportError::Faulty { .. }) | HomeError::NoBackup { .. } => {
+            super::EX_DATAERR
+        }
+        HomeError::LedgerThere { .. } | HomeError::NotEmpty(_) | HomeError::Unfinished(_) => EX_CANTCREAT,
+        _ => EX_IOERR,
+    };
+    Failure { code, error: error.into(), shown: String::new() }
+}
+
+/// So that what a restore asks for on its way can end it.
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Failure {
+        failure(error)
+    }
+}
+
+/// Whether there is no socket, or one that a dead host has left: nobody serves the directory.
+fn is_nobody(error: &tonic::transport::Error) -> bool {
+    let cause = online::root_cause(error).downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| {
+        matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+    })
+}
+
+/// Runs what waits for a host, or reads a ledger on threads of its own.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
+    runtime.block_on(work)
+}
+
+/// An export is read twice before anything is made of it, which a pipe cannot do.
+pub(super) fn refuse_stdin(path: &Path) -> Result<(), Failure> {
+    let refuse = || bail!("a file is wanted: it is read twice, once to see that it is whole");
+    if path == Path::new("-") { refuse().or_exit(super::EX_USAGE) } else { Ok(()) }
+}

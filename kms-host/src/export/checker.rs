@@ -1,0 +1,184 @@
+//! Reads an export line by line, and believes nothing that it has not checked.
+
+use std::path::{Component, Path};
+
+use sha2::{Digest, Sha256};
+
+use super::line::{Line, MAGIC, Said, Unreadable};
+use super::{FORMAT, FilePart, Head, Kind};
+use crate::ledger::Kept;
+
+/// What one line says.
+pub enum Checked {
+    /// The first.
+    Head(Head),
+    /// A part of a file.
+    File(FilePart),
+    /// A row of the ledger.
+    Row(Kept),
+    /// The last. Everything before it is as it was written.
+    End(End),
+}
+
+/// What the last line says, beside the seal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Lines between the first and the last.
+    pub rows: u64,
+    /// Damaged rows of the ledger that are not in it.
+    pub left_out: u64,
+}
+
+/// Why something is no whole export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It does not begin as one does.
+    #[error("it is no export or backup of kms-host")]
+    NotExport,
+    /// A later release has written it.
+    #[error(
+        "it has format {found}, and this release reads up to {FORMAT}: take the release that wrote it, or a newer one"
+    )]
+    Newer {
+        /// Its format.
+        found: u32,
+    },
+    /// A line is not what was written.
+    #[error(
+        "it is damaged at line {line}, and nothing was made of it; take another copy of it, or an earlier one"
+    )]
+    Damaged {
+        /// Which line.
+        line: u64,
+    },
+    /// It has no last line.
+    #[error(
+        "it was cut short after line {line}, and nothing was made of it; take another copy of it, or an earlier one"
+    )]
+    Cut {
+        /// The last line that is whole.
+        line: u64,
+    },
+}
+
+/// Takes the lines of an export, in order.
+pub struct Checker {
+    line: u64,
+    digest: Sha256,
+    progress: Progress,
+    buffer: Vec<u8>,
+}
+
+enum Progress {
+    Nothing,
+    /// The head was read; so many rows, and whether any of them was of the ledger.
+    Rows {
+        kind: Kind,
+        rows: u64,
+        of_ledger: bool,
+    },
+    Ended,
+}
+
+impl Checker {
+    /// Before the first line.
+    pub fn new() -> Checker {
+        Checker { line: 0, digest: Sha256::new(), progress: Progress::Nothing, buffer: Vec::new() }
+    }
+
+    /// Checks the next line, with the byte that ends it.
+    ///
+    /// # Errors
+    /// [`Fault`], after which no line is of any use.
+    pub fn take(&mut self, line: &[u8]) -> Result<Checked, Fault> {
+        if !line.ends_with(b"\n") {
+            return Err(if self.line == 0 && !line.starts_with(MAGIC) {
+                Fault::NotExport
+            } else {
+                self.cut()
+            });
+        }
+        self.line += 1;
+        let damaged = Fault::Damaged { line: self.line };
+        let checked = match &mut self.progress {
+            Progress::Nothing => {
+                let head = self.head(line)?;
+                self.progress = Progress::Rows { kind: head.kind, rows: 0, of_ledger: false };
+                Checked::Head(head)
+            }
+            Progress::Rows { kind, rows, of_ledger } => {
+                let said = Line::read(line, &mut self.buffer).and_then(Said::try_from);
+                match said.map_err(|Unreadable| damaged)? {
+                    // Files come first: what a ledger is made on stands in one of them.
+                    Said::File(part) if *kind == Kind::Backup && !*of_ledger && is_inside(&part.name) => {
+                        *rows += 1;
+                        Checked::File(part)
+                    }
+                    Said::Row(kept) => {
+                        *rows += 1;
+                        *of_ledger = true;
+                        Checked::Row(kept)
+                    }
+                    Said::End(end, sha256)
+                        if end.rows == *rows && sha256 == *self.digest.clone().finalize() =>
+                    {
+                        self.progress = Progress::Ended;
+                        Checked::End(end)
+                    }
+                    Said::File(_) | Said::End(..) => return Err(damaged),
+                }
+            }
+            Progress::Ended => return Err(damaged),
+        };
+        self.digest.update(line);
+        Ok(checked)
+    }
+
+    /// How many lines were checked.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// That there is no further line, and that this is right.
+    ///
+    /// # Errors
+    /// [`Fault::Cut`].
+    pub fn finish(&self) -> Result<(), Fault> {
+        match self.progress {
+            Progress::Ended => Ok(()),
+            Progress::Nothing => Err(Fault::NotExport),
+            Progress::Rows { .. } => Err(self.cut()),
+        }
+    }
+
+    fn head(&mut self, line: &[u8]) -> Result<Head, Fault> {
+        let damaged = |Unreadable| Fault::Damaged { line: 1 };
+        if !line.starts_with(MAGIC) {
+            return Err(Fault::NotExport);
+        }
+        match Line::format(line, &mut self.buffer).map_err(damaged)? {
+            found if FORMAT < found => return Err(Fault::Newer { found }),
+            _ => {}
+        }
+        match Line::read(line, &mut self.buffer).map_err(damaged)? {
+            Line::KmsHostExport(head) => Head::try_from(head).map_err(damaged),
+            _ => Err(Fault::NotExport),
+        }
+    }
+
+    fn cut(&self) -> Fault {
+        Fault::Cut { line: self.line }
+    }
+}
+
+impl Default for Checker {
+    fn default() -> Checker {
+        Checker::new()
+    }
+}
+
+/// Whether a path stays inside the data directory, and names a file that a host would carry.
+fn is_inside(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    !name.is_empty() && !name.ends_with('/') && parts.all(|part| matches!(part, Component::Normal(_)))
+}

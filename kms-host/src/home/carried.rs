@@ -1,0 +1,379 @@
+//! A host carried to another disk: which of its files a backup has, how a ledger is imported, and how a host is restored.
+//!
+//! Nothing is written before the whole file was read and found right. What is made has another name, or a note beside it,
+//! until it is complete, so that a crash leaves nothing that looks like a host. The file itself is `export`'s affair.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use store::file;
+
+use super::{Home, HomeError, make_private_dir};
+use crate::export::{Checked, ExportError, ExportFile, FilePart, Kind, PART_BYTES, Summary};
+use crate::ledger::{DiskLedger, Engine, Kept, OpenError, OutOfOrder};
+
+/// Stands in a directory while a host is restored into it.
+const UNFINISHED: &str = "restore-unfinished";
+
+/// What a ledger is called while it is made of an export.
+const LEDGER_DRAFT: &str = "ledger.new";
+
+/// What the names of ledgers begin with, old ones that somebody has set aside included.
+const LEDGERS: &str = "ledger";
+
+/// A ledger of a million machines is made in a minute with this much; a host serves with more.
+const IMPORT_CACHE_BYTES: u64 = 64 << 20;
+
+/// A file of a host, as a backup has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// Its path in the data directory, with `/` between folder and file.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+impl Home {
+    /// What keeps the ledger, whatever the configuration says; none where there is no ledger.
+    ///
+    /// # Errors
+    /// The operating system refused to look.
+    pub fn engine(&self) -> Result<Option<Engine>, HomeError> {
+        let path = self.ledger_path();
+        Engine::of(&path).map_err(|source| HomeError::Unreadable(path, source))
+    }
+
+    /// Every file that makes this directory this host, in the order of their names: all but the ledger, what is hidden, and
+    /// what is no file. Exports and backups that somebody has put here are left out, too.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn files(&self) -> Result<Vec<Carried>, HomeError> {
+        let mut files = Vec::new();
+        collect(&self.0, "", &mut files)?;
+        files.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(files)
+    }
+
+    /// Makes a ledger of an export, or of the one in a backup, on this engine. `progress` is told how many lines were read.
+    ///
+    /// 1. read the whole file
+    /// 2. make the ledger under another name
+    /// 3. rename it
+    ///
+    /// What this order buys: a file that is not whole changes nothing, and a kill leaves no ledger at all.
+    ///
+    /// # Errors
+    /// There is a ledger already, a host serves the directory, the file is not whole, or the disk refuses.
+    pub fn import(
+        &self,
+        path: &Path,
+        engine: Engine,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Summary, HomeError> {
+        self.check_finished()?;
+        self.check_not_served()?;
+        if holds_anything(&self.ledger_path())? {
+            return Err(HomeError::LedgerThere { ledger: self.ledger_path() });
+        }
+        // 1
+        let summary = ExportFile::check(path, progress)?;
+        make_private_dir(&self.0)?;
+        // 2
+        let (_, mut file) = ExportFile::open(path)?;
+        let first = loop {
+            match file.read()? {
+                Some(Checked::File(_)) => {}
+                other => break other,
+            }
+        };
+        self.fill_ledger(engine, &summary, first, &mut file, progress)?;
+        Ok(summary)
+    }
+
+    /// Restores a host from its backup into a directory that is empty or not there. `engine` is asked, once the files are
+    /// back, what the ledger is to be made on.
+    ///
+    /// 1. read the whole file
+    /// 2. note in the directory that it is not finished
+    /// 3. put back the files, all but the signing key
+    /// 4. make the ledger, as [`import`](Home::import) does
+    /// 5. put back the key
+    /// 6. take away the note
+    ///
+    /// What this order buys: whatever is cut short has no key, so nothing serves it, and the same command begins anew.
+    ///
+    /// # Errors
+    /// There is anything in the directory, the file is no whole backup, or the disk refuses.
+    pub fn restore<E: From<HomeError>>(
+        &self,
+        path: &Path,
+        engine: impl FnOnce() -> Result<Engine, E>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Summary, E> {
+        self.check_empty()?;
+        // 1
+        let summary = ExportFile::check(path, progress).map_err(HomeError::from)?;
+        if summary.head.kind != Kind::Backup {
+            return Err(HomeError::NoBackup { path: path.to_owned(), data: self.0.clone() }.into());
+        }
+        // 2
+        make_private_dir(&self.0)?;
+        clear(&self.0)?;
+        file::replace(&self.0.join(UNFINISHED), b"", 0o600).map_err(HomeError::from)?;
+        // 3
+        let (_, mut file) = ExportFile::open(path).map_err(HomeError::from)?;
+        let mut putting = PuttingBack { home: self, current: None, key: None };
+        let first = loop {
+            match file.read().map_err(HomeError::from)? {
+                Some(Checked::File(part)) => putting.take(part)?,
+                other => break other,
+            }
+        };
+        let key = putting.finish()?;
+        // 4
+        self.fill_ledger(engine()?, &summary, first, &mut file, progress)?;
+        // 5
+        if let Some((mode, key)) = key {
+            file::create_new(&self.key_path(), &key, mode).map_err(HomeError::from)?;
+        }
+        // 6
+        fs::remove_file(self.0.join(UNFINISHED))
+            .map_err(|source| HomeError::Unwritable(self.0.join(UNFINISHED), source))?;
+        file::sync_dir(&self.0).map_err(HomeError::from)?;
+        Ok(summary)
+    }
+
+    /// Makes a ledger of the rows that follow, `first` before them.
+    fn fill_ledger(
+        &self,
+        engine: Engine,
+        summary: &Summary,
+        first: Option<Checked>,
+        file: &mut ExportFile,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), HomeError> {
+        let draft = self.0.join(LEDGER_DRAFT);
+        remove_dir(&draft)?;
+        let (mut first, mut read) = (first, 0);
+        let rows = || loop {
+            read += 1;
+            progress(read);
+            match first
+                .take()
+                .map_or_else(|| file.read(), |first| Ok(Some(first)))
+                .map_err(HomeError::from)?
+            {
+                Some(Checked::Row(kept)) => return Ok::<Option<Kept>, Unfilled>(Some(kept)),
+                Some(Checked::Head(_) | Checked::File(_) | Checked::End(_)) => {}
+                None => return Ok(None),
+            }
+        };
+        let filled = DiskLedger::rebuild(&draft, engine, IMPORT_CACHE_BYTES, &summary.head.meta, rows);
+        if let Err(error) = filled {
+            // What is left of it harms nobody, and the next import takes it away.
+            let _ = remove_dir(&draft);
+            return Err(match error {
+                Unfilled::Disordered => file.damaged_here().into(),
+                Unfilled::Home(error) => error,
+            });
+        }
+        let path = self.ledger_path();
+        fs::rename(&draft, &path).map_err(|source| HomeError::Unwritable(path, source))?;
+        Ok(file::sync_dir(&self.0)?)
+    }
+
+    /// That no restore into this directory was cut short.
+    pub(super) fn check_finished(&self) -> Result<(), HomeError> {
+        if self.0.join(UNFINISHED).exists() { Err(HomeError::Unfinished(self.0.clone())) } else { Ok(()) }
+    }
+
+    /// A host that serves holds its ledger, even one that somebody has moved away under it.
+    fn check_not_served(&self) -> Result<(), HomeError> {
+        match UnixStream::connect(self.socket_path()) {
+            Ok(_) => Err(HomeError::Served(self.0.clone())),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn check_empty(&self) -> Result<(), HomeError> {
+        if self.0.join(UNFINISHED).exists() || !holds_anything(&self.0)? {
+            return Ok(());
+        }
+        Err(HomeError::NotEmpty(self.0.clone()))
+    }
+}
+
+impl Carried {
+    /// Hands its parts over, in order. A file that grows meanwhile, as a log does, is carried as long as it was at first.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(&self, mut part: impl FnMut(FilePart)) -> Result<(), HomeError> {
+        let unreadable = |source| HomeError::Unreadable(self.path.clone(), source);
+        let file = File::open(&self.path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        let (mode, mut left) = (metadata.permissions().mode() & 0o777, file.take(metadata.len()));
+        for number in 0.. {
+            let mut bytes = Vec::new();
+            left.by_ref().take(PART_BYTES as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+            // An empty file is one part without anything in it.
+            if bytes.is_empty() && 0 < number {
+                break;
+            }
+            part(FilePart { name: self.name.clone(), mode, part: number, bytes });
+        }
+        Ok(())
+    }
+}
+
+/// The files of a backup on their way back.
+struct PuttingBack<'a> {
+    home: &'a Home,
+    current: Option<(PathBuf, File)>,
+    /// The signing key, which comes last, and its mode.
+    key: Option<(u32, Vec<u8>)>,
+}
+
+impl PuttingBack<'_> {
+    fn take(&mut self, part: FilePart) -> Result<(), HomeError> {
+        let path = self.home.0.join(&part.name);
+        let (folder, name) = part.name.rsplit_once('/').unwrap_or(("", &part.name));
+        // The checker has seen that it stays inside; that it is no ledger and no socket, only this directory knows.
+        if !is_carried(part.name.split('/').next().unwrap_or_default(), "") || !is_carried(name, folder) {
+            return Err(HomeError::Unwritable(path, ErrorKind::InvalidFilename.into()));
+        }
+        if path == self.home.key_path() {
+            self.key.get_or_insert((part.mode, Vec::new())).1.extend_from_slice(&part.bytes);
+            return Ok(());
+        }
+        if part.part == 0 {
+            self.close()?;
+            self.current = Some((path.clone(), create(&path, part.mode)?));
+        }
+        let unwritable = |source| HomeError::Unwritable(path.clone(), source);
+        match &mut self.current {
+            Some((current, file)) if *current == path => file.write_all(&part.bytes).map_err(unwritable),
+            _ => Err(unwritable(ErrorKind::InvalidData.into())),
+        }
+    }
+
+    fn close(&mut self) -> Result<(), HomeError> {
+        let Some((path, file)) = self.current.take() else { return Ok(()) };
+        let closed = file.sync_all();
+        closed.map_err(|source| HomeError::Unwritable(path.clone(), source))?;
+        Ok(file::sync_dir(path.parent().unwrap_or(&path))?)
+    }
+
+    fn finish(mut self) -> Result<Option<(u32, Vec<u8>)>, HomeError> {
+        self.close()?;
+        Ok(self.key)
+    }
+}
+
+/// Why no ledger was made of rows.
+enum Unfilled {
+    /// Somebody has put them together: every line is right, and not where it stands.
+    Disordered,
+    Home(HomeError),
+}
+
+impl From<OutOfOrder> for Unfilled {
+    fn from(OutOfOrder: OutOfOrder) -> Unfilled {
+        Unfilled::Disordered
+    }
+}
+
+impl From<OpenError> for Unfilled {
+    fn from(error: OpenError) -> Unfilled {
+        Unfilled::Home(HomeError::Ledger(error))
+    }
+}
+
+impl From<HomeError> for Unfilled {
+    fn from(error: HomeError) -> Unfilled {
+        Unfilled::Home(error)
+    }
+}
+
+/// The files of a folder and of those below it.
+fn collect(folder: &Path, prefix: &str, files: &mut Vec<Carried>) -> Result<(), HomeError> {
+    let unreadable = |source| HomeError::Unreadable(folder.to_owned(), source);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if !is_carried(&name, prefix) {
+            continue;
+        }
+        let (name, path) = (format!("{prefix}{name}"), entry.path());
+        // A file may be a link to where somebody else renews it; a folder that is one may lead anywhere.
+        let is_folder = entry.file_type().map_err(unreadable)?.is_dir();
+        if is_folder {
+            collect(&path, &format!("{name}/"), files)?;
+        } else if path.is_file() && !is_export(&path)? {
+            files.push(Carried { name, path });
+        }
+    }
+    Ok(())
+}
+
+/// Whether something of this name belongs to the host: not its ledgers, nor what is half written, nor what is only now.
+fn is_carried(name: &str, prefix: &str) -> bool {
+    let first = prefix.is_empty();
+    !name.starts_with('.') && !(first && (name.starts_with(LEDGERS) || name == UNFINISHED))
+}
+
+/// Whether a file is an export or a backup. One in every backup would double it each time.
+fn is_export(path: &Path) -> Result<bool, HomeError> {
+    match ExportFile::open(path) {
+        Ok(_) => Ok(true),
+        Err(ExportError::Faulty { .. }) => Ok(false),
+        Err(error @ ExportError::Unreadable(..)) => Err(error.into()),
+    }
+}
+
+fn create(path: &Path, mode: u32) -> Result<File, HomeError> {
+    let unwritable = |source| HomeError::Unwritable(path.to_owned(), source);
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;
+        if let Some(above) = folder.parent() {
+            file::sync_dir(above)?;
+        }
+    }
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(unwritable)
+}
+
+fn holds_anything(directory: &Path) -> Result<bool, HomeError> {
+    match fs::read_dir(directory) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(HomeError::Unreadable(directory.to_owned(), source)),
+    }
+}
+
+/// Takes away what an earlier restore has left; there is nothing else, or there would be no restore.
+fn clear(directory: &Path) -> Result<(), HomeError> {
+    let unwritable = |source| HomeError::Unwritable(directory.to_owned(), source);
+    for entry in fs::read_dir(directory).map_err(unwritable)? {
+        let entry = entry.map_err(unwritable)?;
+        if entry.file_name() == UNFINISHED {
+            continue;
+        }
+        let is_dir = entry.file_type().map_err(unwritable)?.is_dir();
+        let removed = if is_dir { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+        removed.map_err(unwritable)?;
+    }
+    Ok(())
+}
+
+fn remove_dir(directory: &Path) -> Result<(), HomeError> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(HomeError::Unwritable(directory.to_owned(), error))
+        }
+        _ => Ok(()),
+    }
+}
