@@ -51,10 +51,10 @@ const READY: usize = 64;
 /// Connections of several listeners in one stream, in the clear, from everybody, as many as the descriptors of this process
 /// allow.
 pub fn connections(listeners: Vec<TcpListener>) -> impl Stream<Item = io::Result<Connection>> {
-    connections_through(Door::new(Admission::default()), listeners)
+    connections_through(Door::new(Admission::default(), Arc::default()), listeners)
 }
 
-/// The same, for whom this door admits. What it does not is closed at once. The listeners close when the stream is dropped.
+/// The same, for whom this door admits. Whom it does not is hung up on. The listeners close when the stream is dropped.
 pub fn connections_through(
     door: Door,
     listeners: Vec<TcpListener>,

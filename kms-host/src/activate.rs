@@ -1,8 +1,8 @@
 //! One activation, from an ask whose bytes have just come in to an answer that is signed.
 //!
 //! 1. read the clock, once: every check and every time in the answer speaks of the same moment
-//! 2. check size, product, signature, the host's own doubt, the machine's clock, the certificate, the disk's free space;
-//!    cheap before dear, and nothing unverified holds a place in the queue
+//! 2. check the source, size, product, signature, the host's own doubt, the machine's clock, the certificate, the disk's free
+//!    space; cheap before dear, and nothing unverified holds a place in the queue
 //! 3. hand the sighting to the ledger, which decides and returns what it decided, counted and durable; where the lease that
 //!    is shown could change that, it asks for it to be verified first, and writes nothing
 //! 4. compose the answer
@@ -33,6 +33,7 @@ use shared::serial::Mark;
 use shared::time::{Clock, Length, Timestamp};
 
 use crate::certificates::{Certificates, Installed, terms};
+use crate::fairness::{Fairness, Source};
 use crate::journal::{Journal, Refusal};
 use crate::ledger::{Ledger, LedgerError};
 use crate::queue::{NotSighted, Queue};
@@ -45,6 +46,10 @@ const OVERLOADED_RETRY: Duration = Duration::from_secs(15);
 
 /// How long an ask may wait for its answer: less than tonic's deadline, whose status says neither why nor when to come back.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);
+
+/// How long a machine is asked to stay away that was not heard for too many bad asks: so long that those who wait behind the
+/// same address as an attacker do not add to it.
+const UNHEARD_RETRY: Duration = Duration::from_mins(15);
 
 /// How long a machine is asked to stay away from a host that stops or has failed.
 const STOPPED_RETRY: Duration = Duration::from_mins(1);
@@ -59,6 +64,8 @@ pub struct Parts {
     pub ledger: Arc<dyn Ledger>,
     /// The queue in front of it.
     pub queue: Queue,
+    /// What each source may bring.
+    pub fairness: Arc<Fairness>,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
 }
@@ -67,6 +74,7 @@ pub struct Parts {
 pub struct Host {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) queue: Queue,
+    pub(crate) fairness: Arc<Fairness>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) journal: Journal,
     pub(crate) id: HostId,
@@ -88,6 +96,8 @@ pub struct Incoming {
     pub replaced_signature: Option<v1::Signature>,
     /// The chain of the lease that it shows, or nothing.
     pub held_chain: Bytes,
+    /// Where it came from, if it has an address.
+    pub source: Option<Source>,
     /// What the call was for; the ask has to say the same.
     pub kind: AskKind,
     /// How large the whole message was, in bytes.
@@ -109,7 +119,7 @@ impl Host {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn new(parts: Parts) -> Result<Host, LedgerError> {
-        let Parts { certificates, signer, ledger, queue, clock } = parts;
+        let Parts { certificates, signer, ledger, queue, fairness, clock } = parts;
         let now = Reading { wall: clock.now(), monotonic: clock.monotonic() };
         let own_clock = HostClock::start(now, ledger.last_time().await?, certificates.longest_window());
         if let Some(doubt) = own_clock.doubt() {
@@ -118,6 +128,7 @@ impl Host {
         Ok(Host {
             ledger,
             queue,
+            fairness,
             clock,
             journal: Journal::default(),
             id: signer.public_key().host(),
@@ -165,9 +176,10 @@ impl Host {
         // 2
         let certificates = self.certificates();
         let claimed = Ask::claimed_product(&incoming.ask);
-        let opened = Host::open(&certificates, &incoming, claimed, now.wall);
+        let heard = self.hear(&incoming, claimed, now).await;
+        let opened = heard.and_then(|()| Host::open(&certificates, &incoming, claimed, now.wall));
         let (ask, installed) = opened.inspect_err(|unanswered| {
-            self.note_refusal(now.wall, None, claimed, &unanswered.cause);
+            self.note_refusal(now, incoming.source, (None, claimed), &unanswered.cause);
         })?;
         let answer = self.answer(&ask, &incoming, &certificates, installed, now);
         let answered = tokio::time::timeout(ANSWER_LIMIT, answer).await;
@@ -176,7 +188,8 @@ impl Host {
             Err(NotSighted::Late.into())
         });
         let answered = answered.inspect_err(|unanswered| {
-            self.note_refusal(now.wall, Some(ask.machine()), Some(ask.product), &unanswered.cause);
+            let of = (Some(ask.machine()), Some(ask.product));
+            self.note_refusal(now, incoming.source, of, &unanswered.cause);
         })?;
         // 7
         let has_chain = ask.chain_digest == Some(installed.chain.digest());
@@ -209,7 +222,8 @@ impl Host {
         // 6
         match &composed.said {
             Said::Refused(cause) => {
-                self.note_refusal(now.wall, Some(ask.machine()), Some(ask.product), cause);
+                let of = (Some(ask.machine()), Some(ask.product));
+                self.note_refusal(now, incoming.source, of, cause);
             }
             Said::Answered { name, serial, count } => {
                 self.journal.answered(name);
@@ -239,6 +253,25 @@ impl Host {
         let ended = self.end_doubt(now).await?;
         tracing::warn!(now = %now.wall, "the administrator has confirmed the clock");
         Ok(ended)
+    }
+
+    /// Whether this source is listened to: not past its share of bad asks, unless for a machine that is known. Anybody can
+    /// claim to be one; then its signature is verified, as it was before.
+    async fn hear(
+        &self,
+        incoming: &Incoming,
+        claimed: Option<ProductId>,
+        now: Moment,
+    ) -> Result<(), Unanswered> {
+        let Err(limited) = self.fairness.hear(incoming.source, now.monotonic) else { return Ok(()) };
+        if let (Some(product), Some(machine)) = (claimed, Ask::claimed_machine(&incoming.ask))
+            && self.is_known(product, machine).await?
+        {
+            return Ok(());
+        }
+        self.fairness.note_unheard(incoming.source, limited, now.reading());
+        let cause = limited.cause(Reason::TooManyBadAsks);
+        Err(Unanswered { cause, retry_in: Some(UNHEARD_RETRY) })
     }
 
     /// Size, product and signatures: what has to hold before anybody is answered with a signature.
@@ -290,6 +323,9 @@ impl Host {
         if self.space.is_short() {
             return Err(Stop::Refuse(Reason::DiskFull.into(), space::ASK_AGAIN));
         }
+        // Room is kept until the ledger has decided, and only a machine that it enters takes it.
+        let room = self.fairness.reserve(incoming.source, now.monotonic);
+        let terms = terms(&installed.chain);
         let sighting = Sighting {
             product: ask.product,
             machine: ask.machine(),
@@ -299,8 +335,9 @@ impl Host {
             kept: ask.kept,
             replaces: ask.replaces.map(|key| key.machine()),
             shown: claimed_lease(ask),
+            entry: room.entry(),
             at: now.wall,
-            terms: terms(&installed.chain),
+            terms,
         };
         let sight =
             async |sighting| self.queue.sight(sighting).await.map_err(|error| Stop::Fail(error.into()));
@@ -308,6 +345,10 @@ impl Host {
         if outcome.decision == Decision::Verify {
             let shown = Host::shown_lease(ask, &incoming.held_chain, certificates, installed)?.into();
             outcome = sight(Sighting { shown, ..sighting }).await?;
+        }
+        if let Some(limited) = room.settle(ask.product, &terms, &outcome, now.reading()) {
+            let ask_again = limited.wait.max(certificate.policy.retry_interval);
+            return Err(Stop::Refuse(limited.cause(Reason::NewMachinesLimited), ask_again));
         }
         if outcome.known {
             let mut own_clock = self.own_clock();
@@ -324,7 +365,7 @@ impl Host {
         if !in_doubt && skew == Skew::Agrees {
             return Ok(());
         }
-        if self.is_known(ask).await? {
+        if self.is_known(ask.product, ask.machine()).await.map_err(Stop::Fail)? {
             let known = self.known_machines(now.wall).await?;
             let enough_agree = self.own_clock().witness(now.era, now.monotonic, ask.machine(), skew, known);
             if enough_agree {
@@ -438,11 +479,17 @@ impl Host {
 
     fn note_refusal(
         &self,
-        at: Timestamp,
-        machine: Option<MachineId>,
-        product: Option<ProductId>,
+        now: Moment,
+        source: Option<Source>,
+        (machine, product): (Option<MachineId>, Option<ProductId>),
         cause: &Cause,
     ) {
+        match cause.reason() {
+            // A flood of these must not wash away what is said of others: its source and its number are kept.
+            Some(Reason::TooManyBadAsks) => return self.journal.answered(Reason::TooManyBadAsks.code()),
+            Some(reason) => self.fairness.note_refusal(source, reason, now.monotonic),
+            None => {}
+        }
         let named = machine.map(tracing::field::display);
         tracing::info!(
             machine = named,
@@ -450,11 +497,11 @@ impl Host {
             reason = cause.code.as_str(),
             "refused: {cause}"
         );
-        self.journal.refused(Refusal { at, machine, product, cause: cause.clone() });
+        self.journal.refused(Refusal { at: now.wall, machine, product, cause: cause.clone() });
     }
 
-    async fn is_known(&self, ask: &Ask) -> Result<bool, Stop> {
-        let record = self.ledger.record(ask.product, ask.machine()).await.map_err(failed)?;
+    async fn is_known(&self, product: ProductId, machine: MachineId) -> Result<bool, Unanswered> {
+        let record = self.ledger.record(product, machine).await.map_err(unreadable)?;
         Ok(record.is_some_and(|record| record.state == RecordState::Active))
     }
 
@@ -462,7 +509,8 @@ impl Host {
     async fn known_machines(&self, now: Timestamp) -> Result<u64, Stop> {
         let mut known = 0;
         for (product, terms) in self.certificates().terms(now) {
-            known += self.ledger.reading(product, &terms, now).await.map_err(failed)?.tally.active;
+            let reading = self.ledger.reading(product, &terms, now).await.map_err(unreadable);
+            known += reading.map_err(Stop::Fail)?.tally.active;
         }
         Ok(known)
     }
@@ -498,6 +546,12 @@ struct Moment {
     era: Era,
 }
 
+impl Moment {
+    fn reading(self) -> Reading {
+        Reading { wall: self.wall, monotonic: self.monotonic }
+    }
+}
+
 /// An answer that is ready to be signed, and what the log says of it.
 struct Composed {
     kind: Kind,
@@ -522,9 +576,9 @@ enum Stop {
     Fail(Unanswered),
 }
 
-fn failed(error: LedgerError) -> Stop {
+fn unreadable(error: LedgerError) -> Unanswered {
     tracing::error!(%error, "the ledger cannot be read");
-    Stop::Fail(NotSighted::Failed.into())
+    NotSighted::Failed.into()
 }
 
 impl From<Cause> for Unanswered {

@@ -29,6 +29,7 @@ use tonic::{Request, Response, Status};
 use crate::activate::Host;
 use crate::alarms::Alarm;
 use crate::export::{self, Head, Kind};
+use crate::fairness::{Report, Row};
 use crate::ledger::LedgerError;
 use crate::service::status;
 
@@ -265,6 +266,30 @@ impl AdminService for Admin {
             .map(|part| part.map(|lines| wire::ExportLedgerResponse { lines }).map_err(unreadable));
         Ok(Response::new(Box::pin(parts)))
     }
+
+    async fn list_sources(
+        &self,
+        request: Request<wire::ListSourcesRequest>,
+    ) -> Result<Response<wire::ListSourcesResponse>, Status> {
+        let most = match request.into_inner().page_size {
+            0 => PAGE_MAX,
+            most => most.min(PAGE_MAX),
+        };
+        let fairness = &self.host.fairness;
+        let Report { rows, sources, others } = fairness.report(most as usize, self.host.clock.monotonic());
+        let limits = fairness.allowances();
+        Ok(Response::new(wire::ListSourcesResponse {
+            sources: rows.into_iter().map(source).collect(),
+            total: sources as u64,
+            others: Some(source(others)),
+            limits: Some(wire::SourceLimits {
+                new_machines_per_source: limits.new_per_source.most(),
+                new_machines_per_site: limits.new_per_site.most(),
+                bad_asks_per_source: limits.bad_per_source.most(),
+                bad_asks_per_site: limits.bad_per_site.most(),
+            }),
+        }))
+    }
 }
 
 /// Whoever asks a host of this machine.
@@ -301,6 +326,18 @@ fn alarm(alarm: Alarm) -> wire::Alarm {
 
 fn inactive(Inactive { released, replaced, blocked }: Inactive) -> wire::Inactive {
     wire::Inactive { released, replaced, blocked }
+}
+
+fn source(row: Row) -> wire::Source {
+    wire::Source {
+        source: row.source.map(|source| source.to_string()).unwrap_or_default(),
+        new_today: row.new_today,
+        new: row.new,
+        asks: row.asks,
+        new_refused: row.new_limited,
+        unheard: row.bad_limited,
+        turned_away: row.turned_away,
+    }
 }
 
 fn malformed(cause: &str) -> Status {

@@ -9,7 +9,8 @@ use shared::reason::Reason;
 use shared::time::{Length, Timestamp};
 
 use crate::activate::Host;
-use crate::certificates::Certificates;
+use crate::certificates::{Certificates, terms};
+use crate::fairness::{Inflating, Limiting, Source};
 use crate::ledger::{LedgerError, Restored};
 use crate::space::Shortage;
 use crate::tls::{Flaw, TlsCertificate};
@@ -50,6 +51,26 @@ impl Host {
         alarms.extend(of_certificates(&self.certificates(), now));
         alarms.extend(self.tls_certificate().and_then(|certificate| of_tls(&certificate, now)));
         alarms.extend(self.ledger.restored().await?.map(of_restored));
+        alarms.extend(self.inflated_counts(now).await?);
+        let monotonic = self.clock.monotonic();
+        alarms.extend(self.fairness.limiting_new(monotonic).map(|limiting| of_new_machines(&limiting)));
+        alarms.extend(self.fairness.limiting_bad(monotonic).map(|limiting| of_bad_asks(&limiting)));
+        Ok(alarms)
+    }
+
+    /// Of each product whose count stands on the new machines of one source. In doubt nobody is counted, and nothing is said.
+    async fn inflated_counts(&self, now: Timestamp) -> Result<Vec<Alarm>, LedgerError> {
+        let mut alarms = Vec::new();
+        if self.doubt().is_some() {
+            return Ok(alarms);
+        }
+        for (product, installed) in self.certificates().products(now) {
+            let terms = terms(&installed.chain);
+            let count = self.ledger.reading(product, &terms, now).await?.tally.total;
+            let inflating = self.fairness.inflating(product, count, terms.threshold, self.clock.monotonic());
+            let name = &installed.chain.host().product_name;
+            alarms.extend(inflating.map(|inflating| of_inflated(name, count, terms.threshold, inflating)));
+        }
         Ok(alarms)
     }
 }
@@ -115,4 +136,58 @@ fn of_restored(restored: Restored) -> Alarm {
         remedy: "nothing where it was restored; otherwise find the other host and stop it: each needs a directory of its own",
         since: Some(restored.at),
     }
+}
+
+fn of_inflated(product: &str, count: u64, threshold: u32, inflating: Inflating) -> Alarm {
+    let Inflating { source, new, since } = inflating;
+    Alarm {
+        code: "NEW_MACHINES_OF_ONE_SOURCE",
+        text: format!(
+            "{product} counts {count} machines and needs {threshold}; {new} of them came in the last day, all from {source}"
+        ),
+        remedy: "nothing in a roll-out, or where this host takes over from another; otherwise look who is at that address: \
+                 machines that do not exist leave the count by themselves once nobody asks for them",
+        since,
+    }
+}
+
+fn of_new_machines(limiting: &Limiting) -> Alarm {
+    let limit = if limiting.limited.by_site { "new_machines_per_site" } else { "new_machines_per_source" };
+    Alarm {
+        code: Reason::NewMachinesLimited.code(),
+        text: format!(
+            "new machines are refused, {}: `{limit}` is {} a day",
+            whom(limiting),
+            limiting.limited.most
+        ),
+        remedy: "in a roll-out, raise it and reload the host; otherwise look who is at that address. Machines that are known \
+                 are served",
+        since: Some(limiting.since),
+    }
+}
+
+fn of_bad_asks(limiting: &Limiting) -> Alarm {
+    let limit = if limiting.limited.by_site { "bad_asks_per_site" } else { "bad_asks_per_source" };
+    Alarm {
+        code: Reason::TooManyBadAsks.code(),
+        text: format!(
+            "asks are not heard, {}: `{limit}` is {} a minute",
+            whom(limiting),
+            limiting.limited.most
+        ),
+        remedy: "`kms-host refusals` has what was wrong with the first of them; look who is at that address. Machines that are \
+                 known are served",
+        since: Some(limiting.since),
+    }
+}
+
+fn whom(limiting: &Limiting) -> String {
+    let worst =
+        limiting.worst.as_ref().map_or_else(|| "addresses not told apart".to_owned(), Source::to_string);
+    let others = match limiting.sources {
+        0 | 1 => String::new(),
+        2 => " and others from another".to_owned(),
+        sources => format!(" and others from {} more", sources - 1),
+    };
+    format!("{} from {worst}{others}", limiting.times)
 }

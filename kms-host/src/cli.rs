@@ -14,6 +14,7 @@ mod online;
 mod owner;
 mod pages;
 mod reload;
+mod sources;
 mod supervised;
 
 use std::io::{self, Write as _};
@@ -94,6 +95,11 @@ enum Command {
     Machines(Output),
     /// List the latest refusals of the running host, newest first.
     Refusals(Output),
+    /// List the addresses from which machines ask, the largest first: what each has brought since the host was started.
+    ///
+    /// An IPv6 address counts as its /64. The list is kept in memory alone and ends with the host: addresses of machines are
+    /// personal data in many places, and are not stored.
+    Sources(Output),
     /// Count every record again and compare with the running count.
     Verify(Output),
     /// The host's clock.
@@ -296,6 +302,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Status(output) => online::status(&home, output.json),
         Command::Machines(output) => online::machines(&home, output.json),
         Command::Refusals(output) => online::refusals(&home, output.json),
+        Command::Sources(output) => sources::list(&home, output.json),
         Command::Verify(output) => online::verify(&home, output.json),
         Command::Clock { command: ClockCommand::Confirm(output) } => {
             online::confirm_clock(&home, output.json)

@@ -47,6 +47,15 @@ pub struct Config {
     pub tls_key: PathBuf,
     /// The file of the authorities that sign certificates of machines; empty where machines need none.
     pub tls_client_ca: PathBuf,
+    /// How many machines that are new here one source may enter in a day; 0 is no limit. [`Source`](crate::fairness::Source)
+    /// says what one is.
+    pub new_machines_per_source: u64,
+    /// The same of all sources together.
+    pub new_machines_per_site: u64,
+    /// How many asks that are of no use one source may send in a minute; 0 is no limit.
+    pub bad_asks_per_source: u64,
+    /// The same of all sources together.
+    pub bad_asks_per_site: u64,
     /// What keeps the ledger on disk. A ledger stays on the engine that it was made on.
     #[serde(deserialize_with = "engine", serialize_with = "engine_name")]
     pub ledger: Engine,
@@ -59,6 +68,9 @@ pub struct Config {
     /// What is logged: `info`, or directives such as `kms_host=debug,info`.
     pub log: String,
 }
+
+/// What is more than this a day or a minute is no limit to anybody.
+const LARGEST_RATE: u64 = 1_000_000_000;
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -83,6 +95,10 @@ impl Default for Config {
             tls_certificate: PathBuf::from("tls.pem"),
             tls_key: PathBuf::from("tls.key"),
             tls_client_ca: PathBuf::new(),
+            new_machines_per_source: 10_000,
+            new_machines_per_site: 100_000,
+            bad_asks_per_source: 600,
+            bad_asks_per_site: 30_000,
             ledger: Engine::Sled,
             cache_mib: 64,
             free_space_mib: 256,
@@ -119,6 +135,16 @@ impl Config {
             let fault = "`tls_client_ca` demands a certificate of every machine, and a machine without TLS has none: it needs \
                          tls = \"required\"";
             return Err(("tls_client_ca", fault.to_owned()));
+        }
+        for (name, number) in [
+            ("new_machines_per_source", self.new_machines_per_source),
+            ("new_machines_per_site", self.new_machines_per_site),
+            ("bad_asks_per_source", self.bad_asks_per_source),
+            ("bad_asks_per_site", self.bad_asks_per_site),
+        ] {
+            if LARGEST_RATE < number {
+                return Err((name, format!("`{name}` has to be from 0 to {LARGEST_RATE}; 0 is no limit")));
+            }
         }
         if !(4..=1_048_576).contains(&self.cache_mib) {
             return Err(("cache_mib", "`cache_mib` has to be from 4 to 1048576".to_owned()));
@@ -275,6 +301,9 @@ mod tests {
         for right in ["connections = 10\nconnections_per_address = 10", "connections_per_address = 10"] {
             assert_eq!(read(right).unwrap().connections_per_address, 10);
         }
+        let error = read("bad_asks_per_site = 1_000_000_001").unwrap_err();
+        assert!(error.contains("`bad_asks_per_site`") && error.contains("0 is no limit"), "{error}");
+        assert_eq!(read("new_machines_per_source = 0").unwrap().new_machines_per_source, 0);
         assert!(read("cache_mib = 1").unwrap_err().contains("`cache_mib`"));
         assert!(read("free_space_mib = 1048577").unwrap_err().contains("`free_space_mib`"));
         assert_eq!(read("free_space_mib = 0").unwrap().free_space_mib, 0);

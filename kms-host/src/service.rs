@@ -13,6 +13,7 @@ use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::activate::{Host, Incoming, Unanswered};
+use crate::fairness::Source;
 
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "kms";
@@ -26,34 +27,38 @@ impl ActivationService for Service {
         &self,
         request: Request<ActivateRequest>,
     ) -> Result<Response<ActivateResponse>, Status> {
+        let source = source(&request);
         let request = request.into_inner();
         let size_bytes = request.encoded_len();
         let ActivateRequest { ask, replaced_signature, held_chain } = request;
-        let answer = self.answer(ask, replaced_signature, held_chain, AskKind::Activate, size_bytes).await?;
+        let ask = ask.unwrap_or_default();
+        let kind = AskKind::Activate;
+        let answer = self.answer(Incoming { ask, replaced_signature, held_chain, source, kind, size_bytes });
+        let answer = answer.await?;
         Ok(Response::new(ActivateResponse { answer: Some(answer) }))
     }
 
     async fn release(&self, request: Request<ReleaseRequest>) -> Result<Response<ReleaseResponse>, Status> {
+        let source = source(&request);
         let request = request.into_inner();
         let size_bytes = request.encoded_len();
-        let answer = self.answer(request.ask, None, Bytes::new(), AskKind::Release, size_bytes).await?;
+        let (ask, kind) = (request.ask.unwrap_or_default(), AskKind::Release);
+        let (replaced_signature, held_chain) = (None, Bytes::new());
+        let answer = self.answer(Incoming { ask, replaced_signature, held_chain, source, kind, size_bytes });
+        let answer = answer.await?;
         Ok(Response::new(ReleaseResponse { answer: Some(answer) }))
     }
 }
 
 impl Service {
-    async fn answer(
-        &self,
-        ask: Option<v1::Signed>,
-        replaced_signature: Option<v1::Signature>,
-        held_chain: Bytes,
-        kind: AskKind,
-        size_bytes: usize,
-    ) -> Result<v1::Answer, Status> {
-        let ask = ask.ok_or_else(|| status(Reason::Malformed.with(&[("cause", &"it has no ask")]).into()))?;
-        let incoming = Incoming { ask, replaced_signature, held_chain, kind, size_bytes };
+    /// An ask that is not there is an empty one, which is as malformed and as bad.
+    async fn answer(&self, incoming: Incoming) -> Result<v1::Answer, Status> {
         self.0.activate(incoming).await.map_err(status)
     }
+}
+
+fn source<T>(request: &Request<T>) -> Option<Source> {
+    request.remote_addr().map(|peer| Source::of(peer.ip()))
 }
 
 /// A failure as a gRPC status: the reason in `ErrorInfo`, and `RetryInfo` where waiting helps.
@@ -71,7 +76,7 @@ fn code(cause: &Cause) -> Code {
     match cause.reason() {
         Some(Reason::Malformed | Reason::TooLarge | Reason::SignatureBad) => Code::InvalidArgument,
         Some(Reason::ProductUnknown | Reason::TlsRequired) => Code::FailedPrecondition,
-        Some(Reason::Overloaded) => Code::ResourceExhausted,
+        Some(Reason::Overloaded | Reason::TooManyBadAsks) => Code::ResourceExhausted,
         Some(Reason::LedgerFailed | Reason::SignerFailed | Reason::Stopping) => Code::Unavailable,
         _ => Code::Internal,
     }

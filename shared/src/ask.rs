@@ -99,6 +99,12 @@ impl Ask {
         ProductId::from_slice(&claimed.product)
     }
 
+    /// The machine that an unverified ask claims to come from.
+    pub fn claimed_machine(signed: &v1::Signed) -> Option<MachineId> {
+        let claimed: v1::Ask = prost::Message::decode(signed.payload.clone()).ok()?;
+        Some(PublicKey::from_slice(&claimed.machine_key).ok()?.machine())
+    }
+
     fn decode(wire: v1::Ask, machine_key: PublicKey) -> Result<Ask, AskError> {
         let kind = match wire.kind() {
             v1::AskKind::Activate => AskKind::Activate,

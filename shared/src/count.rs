@@ -49,11 +49,37 @@ pub struct Sighting {
     pub replaces: Option<MachineId>,
     /// The lease that it showed.
     pub shown: Shown,
+    /// Who may be entered where there is no record of it.
+    pub entry: Entry,
     /// The host's wall clock when the ask came in.
     pub at: Timestamp,
     /// The product's numbers.
     pub terms: Terms,
 }
+
+/// Who may be entered. Whoever has a record is not asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Anybody.
+    Anybody,
+    /// Only who was here, or at a sibling, for a day: the limits for new machines are reached.
+    Returning,
+    /// Nobody: so many have returned, too.
+    Nobody,
+}
+
+/// A machine that was entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// One of which nothing was known.
+    New,
+    /// One that replaces an identity that was known for a day, or holds a lease that is a day old.
+    Returning,
+}
+
+/// How long somebody has to have been known before he is no newcomer under another name. Each new key would otherwise speak
+/// for the next one.
+const KNOWN_FOR: Duration = Duration::from_hours(24);
 
 /// The lease that a machine shows, as far as anybody has looked at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +119,8 @@ pub struct Outcome {
     pub known: bool,
     /// Whether it showed a lease of this very ledger that is ahead of its record: the ledger was restored or copied.
     pub ledger_is_behind: bool,
+    /// As what it was entered, if there was no record of it and there is one now.
+    pub arrival: Option<Arrival>,
 }
 
 /// What the machine is told.
@@ -188,7 +216,7 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
         ours && record.is_some_and(|record| record.serial < shown.serial && record.seen_at < shown.issued_at)
     };
     let ledger_is_behind = sighting.shown.verified().is_some_and(is_ahead);
-    let outcome = |decision| Ok(Outcome { decision, known, ledger_is_behind });
+    let outcome = |decision| Ok(Outcome { decision, known, ledger_is_behind, arrival: None });
     // A new key would else let in again whom the administrator has shut out.
     if is_blocked(record.as_ref()) || replaces_blocked(rows, sighting)? {
         return outcome(Decision::Refused(Reason::Blocked));
@@ -203,6 +231,13 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
         let decision = pass_by(rows, sighting, &mut tally, now)?;
         rows.put_last_time(now);
         return outcome(decision);
+    }
+    let arrival = match record {
+        Some(_) => None,
+        None => Some(arrival(rows, sighting, now)?),
+    };
+    if arrival.is_some_and(|arrival| !may_enter(arrival, sighting.entry)) {
+        return outcome(not_entered(sighting, now));
     }
     let remembered = record.map(|r| Mark { serial: r.serial, nonce: r.nonce, asked_at: r.asked_at });
     let (serial, fresh) = match serial::compare(remembered.as_ref(), &sighting.presented) {
@@ -267,7 +302,7 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     rows.put_record(product, machine, next);
     rows.put_tally(product, tally);
     rows.put_last_time(now);
-    outcome(decision)
+    Ok(Outcome { decision, known, ledger_is_behind, arrival })
 }
 
 /// The running count as of `now`: sheds the hours that have left the window. Every decision and every reading begins
@@ -463,15 +498,62 @@ fn grant(sighting: &Sighting, tally: &mut Tally, now: Timestamp) -> Option<Grant
         // In the lease the evidence is not later than the host's own time, which ledger time may be ahead of.
         return Some(Grant { count, threshold_met_at: sighting.at });
     }
-    let names_the_asker =
-        |shown: &ShownLease| shown.machine == sighting.machine || sighting.replaces == Some(shown.machine);
     // Evidence from a time that has not come yet would outlive its window; it is not cut to now, which would renew it.
     let has_come =
         |shown: &ShownLease| shown.threshold_met_at <= sighting.at + sighting.terms.clock_tolerance;
-    let shown = sighting.shown.verified().filter(|shown| names_the_asker(shown) && has_come(shown))?;
+    let shown =
+        sighting.shown.verified().filter(|shown| names_the_asker(sighting, shown) && has_come(shown))?;
     let own = tally.threshold_met_at.map(|own| own.min(sighting.at));
     let threshold_met_at = own.map_or(shown.threshold_met_at, |own| own.max(shown.threshold_met_at));
     (now.since(threshold_met_at) < sighting.terms.count_window).then_some(Grant { count, threshold_met_at })
+}
+
+/// Whether a lease was given to the machine that shows it, or to the identity that it replaces.
+fn names_the_asker(sighting: &Sighting, shown: &ShownLease) -> bool {
+    shown.machine == sighting.machine || sighting.replaces == Some(shown.machine)
+}
+
+/// As what a machine comes of which there is no record. Copies of one disk replace the same identity, one after the other, so
+/// one that was replaced speaks for the next as well.
+fn arrival<R: Rows>(rows: &mut R, sighting: &Sighting, now: Timestamp) -> Result<Arrival, R::Error> {
+    if sighting.shown.verified().is_some_and(|shown| is_of_a_day(sighting, shown, now)) {
+        return Ok(Arrival::Returning);
+    }
+    let old = match sighting.replaces {
+        Some(replaced) => rows.record(sighting.product, replaced)?,
+        None => None,
+    };
+    let was_here = |old: Record| {
+        let stands = matches!(old.state, RecordState::Active | RecordState::Replaced);
+        stands && old.first_seen + KNOWN_FOR <= now
+    };
+    Ok(if old.is_some_and(was_here) { Arrival::Returning } else { Arrival::New })
+}
+
+/// Whether a lease, if it is verified, shows that its machine was known for a day.
+fn is_of_a_day(sighting: &Sighting, shown: &ShownLease, now: Timestamp) -> bool {
+    names_the_asker(sighting, shown) && shown.issued_at + KNOWN_FOR <= now
+}
+
+fn may_enter(arrival: Arrival, entry: Entry) -> bool {
+    match entry {
+        Entry::Anybody => true,
+        Entry::Returning => arrival == Arrival::Returning,
+        Entry::Nobody => false,
+    }
+}
+
+/// What a machine is told that is not entered. Who leaves and was never here has left.
+fn not_entered(sighting: &Sighting, now: Timestamp) -> Decision {
+    match (sighting.entry, &sighting.shown) {
+        (Entry::Returning, Shown::Claimed(claimed)) if is_of_a_day(sighting, claimed, now) => {
+            Decision::Verify
+        }
+        _ if sighting.kind == AskKind::Release => {
+            Decision::Released { serial: sighting.presented.serial.saturating_add(1) }
+        }
+        _ => Decision::Refused(Reason::NewMachinesLimited),
+    }
 }
 
 /// A machine that cannot keep state: licensed when others meet the threshold, remembered only as one more ask today.

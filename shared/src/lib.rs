@@ -22,6 +22,7 @@ pub mod envelope;
 
 pub mod count;
 pub mod doubt;
+pub mod fair;
 mod history;
 pub mod inventory;
 pub mod record;

@@ -125,6 +125,9 @@ reasons! {
         "look who stands between machine and host, and at the host's log"
 
     // What the host cannot sign for.
+    TooManyBadAsks "TOO_MANY_BAD_ASKS" Host
+        "more than {limit} bad asks a minute came from {from}: the host hears only machines that it knows there"
+        "wait a while; whoever looks after the host finds the address with `kms-host sources` and what it sends with `kms-host refusals`"
     TooLarge "TOO_LARGE" Machine
         "the ask is larger than {limit} bytes"
         "update the product: its client library sends more than this release of the host reads"
@@ -169,6 +172,9 @@ reasons! {
     ChainNeeded "CHAIN_NEEDED" Nobody
         "the host needs the certificates of the lease that was shown"
         "nothing: the machine asks again at once and brings them"
+    NewMachinesLimited "NEW_MACHINES_LIMITED" Host
+        "more than {limit} new machines in a day came from {from}: this one is entered later"
+        "nothing on this machine, it asks again; in a roll-out the host's administrator raises new_machines_per_source and new_machines_per_site"
     Replayed "REPLAYED" Nobody
         "the host has answered a later ask of this machine"
         "nothing, unless it repeats: then somebody sends recorded asks"

@@ -9,6 +9,7 @@ mod world;
 
 mod copies;
 mod disks;
+mod newcomers;
 mod siblings;
 
 mod counting;

@@ -64,6 +64,13 @@ impl World {
         self.host_by(name, &self.clock).await
     }
 
+    /// A host with these settings, as far as they are limits of what machines may bring.
+    pub(crate) async fn host_with(&self, name: &str, settings: &str) -> TestHost {
+        let home = self.shop.make_host(name, self.now()).unwrap();
+        std::fs::write(home.path().join("kms-host.toml"), settings).unwrap();
+        TestHost::start(&home, Arc::clone(&self.clock)).await.unwrap()
+    }
+
     /// A host that goes by this clock.
     pub(crate) async fn host_by(&self, name: &str, clock: &Arc<TestClock>) -> TestHost {
         let home = self.shop.make_host(name, clock.now()).unwrap();

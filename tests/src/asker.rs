@@ -4,7 +4,7 @@
 //! It composes and judges by the rules of `shared`, as the client library does, and keeps in memory what that keeps on disk:
 //! the serial, the nonce of an ask that is under way, the chain and the lease.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -40,6 +40,14 @@ pub fn wire(address: SocketAddr) -> anyhow::Result<Wire> {
 pub async fn connected_wire(address: SocketAddr) -> anyhow::Result<Wire> {
     let channel = endpoint(address)?.connect().await.context("connecting")?;
     Ok(ActivationServiceClient::new(channel))
+}
+
+/// The way there from this address of this machine, which stands for another one.
+///
+/// # Errors
+/// The address is no address.
+pub fn wire_from(from: IpAddr, address: SocketAddr) -> anyhow::Result<Wire> {
+    Ok(ActivationServiceClient::new(endpoint(address)?.local_address(Some(from)).connect_lazy()))
 }
 
 fn endpoint(address: SocketAddr) -> anyhow::Result<Endpoint> {

@@ -1,9 +1,12 @@
-//! A host inside this process, whose clock a test may move. Sockets, ledger and signatures are the real ones.
+//! A host inside this process, whose clock a test may move. Sockets, ledger and signatures are the real ones, and so are the
+//! limits of a `kms-host.toml` in its directory.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use kms_host::activate::Parts;
+use kms_host::config::Sources;
+use kms_host::fairness::{Allowances, Fairness};
 use kms_host::home::Home;
 use kms_host::ledger::{Engine, Ledger, Reading};
 use kms_host::queue::Queue;
@@ -49,6 +52,7 @@ impl TestHost {
         clock: Arc<TestClock>,
         address: SocketAddr,
     ) -> anyhow::Result<TestHost> {
+        let config = Sources::new(None, home.path()).read_with([])?.config;
         let ledger: Arc<dyn Ledger> = Arc::new(home.ledger(Engine::Sled, 8 << 20)?);
         let (queue, writer) = Queue::start(ledger.clone(), 4096, tokio::runtime::Handle::current())?;
         let parts = Parts {
@@ -56,6 +60,7 @@ impl TestHost {
             signer: Arc::new(KeyInMemory::new(home.signing_key()?)),
             ledger: ledger.clone(),
             queue: queue.clone(),
+            fairness: Arc::new(Fairness::new(Allowances::from(&config))),
             clock: clock.clone(),
         };
         let host = Arc::new(Host::new(parts).await?);

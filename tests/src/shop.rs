@@ -13,6 +13,14 @@ use shared::time::Timestamp;
 /// The organisation of most stories.
 pub const ORGANISATION: &str = "Example Works";
 
+/// The settings of a host that takes a whole load of new machines from one address.
+pub const WITHOUT_LIMITS: &str = "\
+new_machines_per_source = 0
+new_machines_per_site = 0
+bad_asks_per_source = 0
+bad_asks_per_site = 0
+";
+
 /// A vendor, its product, and the folder in which hosts are made.
 pub struct Shop {
     folder: PathBuf,

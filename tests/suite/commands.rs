@@ -43,7 +43,9 @@ async fn install(home: &Home, file: &Path) -> Done {
 async fn where_no_host_runs_every_question_says_so() {
     let stage = Stage::with_threshold(1);
     let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
-    for question in [&["status"][..], &["machines"], &["refusals"], &["verify"], &["clock", "confirm"]] {
+    for question in
+        [&["status"][..], &["machines"], &["refusals"], &["sources"], &["verify"], &["clock", "confirm"]]
+    {
         let done = run_at(&home, question).await;
         assert_eq!(done.code, 69, "{question:?}: {}", done.stderr);
         assert!(done.stderr.contains("serve"), "it says how to start one: {}", done.stderr);
@@ -59,6 +61,7 @@ async fn a_running_host_answers_scripts_in_json() {
         (&["status", "--json"][..], host.address().to_string()),
         (&["machines", "--json"], "\"machines\": [".to_owned()),
         (&["refusals", "--json"], "\"refusals\": []".to_owned()),
+        (&["sources", "--json"], "\"127.0.0.1\"".to_owned()),
         (&["verify", "--json"], "\"recounted\"".to_owned()),
         (&["clock", "confirm", "--json"], "\"ended\"".to_owned()),
     ] {

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use kms_client::Clock as _;
+use proto::admin::v1::ListSourcesRequest;
 use proto::v1::activation_service_client::ActivationServiceClient;
 use shared::answer::Verdict;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -210,6 +211,10 @@ async fn an_address_past_its_share_is_turned_away_and_another_is_served() {
     let told = lines(&host, "turned away");
     assert!(told[0].contains("most_from=127.0.0.1") && told[0].contains("per_address=4"), "{told:?}");
     assert!(told.len() < 10, "one line a second, and not one for each: {told:#?}");
+    let sources =
+        host.admin().await.unwrap().list_sources(ListSourcesRequest { page_size: 1 }).await.unwrap();
+    let sources = sources.into_inner().sources;
+    assert!(sources[0].source == "127.0.0.1" && 51 <= sources[0].turned_away, "{sources:?}");
 }
 
 /// A site that has grown, or that one address is pulling down, is not to lose those who are being served.

@@ -25,6 +25,7 @@ mod backups;
 mod commands;
 mod connections;
 mod doctor;
+mod fairness;
 mod life;
 mod owner;
 mod reasons;

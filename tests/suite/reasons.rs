@@ -71,10 +71,6 @@ fn told(reason: Reason) -> Told {
         Reason::Replayed => ByAHost("suite/reasons.rs", "a_recorded_ask_is_refused_and_changes_nothing"),
         Reason::Copied => ByAHost("suite/reasons.rs", "a_copy_that_asks_after_its_original_is_named"),
         Reason::Blocked => ByAHost("suite/reasons.rs", "a_machine_that_was_blocked_is_refused"),
-        Reason::DiskFull => ByAHost(
-            "suite/space.rs",
-            "with_too_little_space_at_its_start_a_host_serves_refuses_and_takes_up_another_limit_on_sighup",
-        ),
         Reason::TlsRequired => {
             ByAHost("suite/tls.rs", "a_machine_without_tls_hears_that_it_is_required_and_is_not_counted")
         }
@@ -92,6 +88,17 @@ fn told(reason: Reason) -> Told {
         Reason::CountBelowThreshold => {
             ByAHost("suite/threshold.rs", "the_24th_machine_waits_and_the_25th_is_leased")
         }
+        Reason::DiskFull => ByAHost(
+            "suite/space.rs",
+            "with_too_little_space_at_its_start_a_host_serves_refuses_and_takes_up_another_limit_on_sighup",
+        ),
+        Reason::NewMachinesLimited => {
+            ByAHost("suite/fairness.rs", "past_its_limit_a_source_enters_nobody_and_all_others_are_served")
+        }
+        Reason::TooManyBadAsks => ByAHost(
+            "suite/fairness.rs",
+            "a_source_of_bad_asks_is_heard_no_more_but_for_the_machines_that_are_known_there",
+        ),
         Reason::NoHostKnown
         | Reason::DnsNoRecord
         | Reason::DnsFailed

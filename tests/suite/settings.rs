@@ -202,6 +202,33 @@ async fn what_is_logged_changes_on_sighup_and_what_needs_a_restart_is_named() {
     assert!(again.contains("restart the host") && !again.contains("a setting has changed"), "{again}");
 }
 
+/// One that was refused is let in under the new limit, for what was taken under the old one is not forgotten, and not more.
+#[tokio::test]
+async fn the_limits_for_new_machines_are_taken_up_on_sighup() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    fs::write(settings_file(&home), "new_machines_per_source = 1\n").unwrap();
+    let host = serve(&home).await;
+    let asks = async |name: &str| {
+        let outcome = stage.machine(name, &[host.address()]).activate().await.unwrap().outcome;
+        outcome.cause().map_or_else(|| "LEASE".to_owned(), |cause| cause.code.clone())
+    };
+    assert_eq!(asks("one").await, "LEASE");
+    assert_eq!(asks("two").await, "NEW_MACHINES_LIMITED");
+
+    fs::write(settings_file(&home), "new_machines_per_source = 2\nbad_asks_per_site = 7\n").unwrap();
+    let said = hang_up(&host).await;
+
+    assert!(said.contains(r#"key="new_machines_per_source" old="1" new="2""#), "{said}");
+    assert!(said.contains(r#"key="bad_asks_per_site" old="30000" new="7""#), "{said}");
+    assert!(!said.contains("restart the host"), "{said}");
+    assert_eq!(asks("two").await, "LEASE");
+    assert_eq!(asks("three").await, "NEW_MACHINES_LIMITED");
+    let again = hang_up(&host).await;
+    assert!(!again.contains("a setting has changed"), "{again}");
+    assert_eq!(asks("three").await, "NEW_MACHINES_LIMITED");
+}
+
 #[tokio::test]
 async fn a_broken_file_on_sighup_keeps_the_old_settings_and_says_so() {
     let stage = Stage::with_threshold(1);

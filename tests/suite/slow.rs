@@ -55,6 +55,7 @@ impl SlowHost {
             signer,
             ledger,
             queue: queue.clone(),
+            fairness: Arc::default(),
             clock: Arc::new(kms_client::SystemClock::new()),
         };
         let host = Arc::new(Host::new(parts).await.unwrap());

@@ -138,7 +138,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     async fn greeted(stream: DuplexStream) -> io::Result<Connection<DuplexStream>> {
-        let places = Arc::new(Places::new(Limits::default()));
+        let places = Arc::new(Places::new(Limits::default(), Arc::default()));
         Connection::greeted(stream, places.take(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap()).await
     }
 

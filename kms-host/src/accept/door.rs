@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::Limits;
 use super::allow::{Network, is_allowed};
 use super::places::{Place, Places};
+use crate::fairness::Fairness;
 use crate::tls::Tls;
 
 /// Who is admitted, and how.
@@ -30,9 +31,9 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door that admits these.
-    pub fn new(admission: Admission) -> Door {
-        let places = Arc::new(Places::new(admission.limits));
+    /// A door that admits these. Who is turned away is counted in `fairness`.
+    pub fn new(admission: Admission, fairness: Arc<Fairness>) -> Door {
+        let places = Arc::new(Places::new(admission.limits, fairness));
         Door { admission: Arc::new(RwLock::new(Arc::new(admission))), places }
     }
 

@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::Limits;
+use crate::fairness::{Fairness, Source};
 
 /// Whoever is turned away is told of in the log this often at most, all of them in one line.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
@@ -21,6 +22,7 @@ const SOURCES_TOLD_APART: usize = 1024;
 /// The places of all listeners of a host.
 #[derive(Debug)]
 pub(super) struct Places {
+    fairness: Arc<Fairness>,
     state: Mutex<State>,
     somebody_was_turned_away: Notify,
 }
@@ -47,10 +49,6 @@ pub(super) enum Why {
     TlsFailed,
 }
 
-/// Who counts as one: an IPv4 address, or an IPv6 network of 64 bits, in which a single machine may choose its address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Source(IpAddr);
-
 #[derive(Debug, Default)]
 struct State {
     limits: Limits,
@@ -70,9 +68,10 @@ struct TurnedAway {
 }
 
 impl Places {
-    pub(super) fn new(limits: Limits) -> Places {
+    /// `fairness` counts who is turned away, for people who ask later.
+    pub(super) fn new(limits: Limits, fairness: Arc<Fairness>) -> Places {
         let state = Mutex::new(State { limits, ..State::default() });
-        Places { state, somebody_was_turned_away: Notify::new() }
+        Places { fairness, state, somebody_was_turned_away: Notify::new() }
     }
 
     /// Other limits hold from the next newcomer on. Whoever is here stays, were it more than there are places now.
@@ -102,6 +101,7 @@ impl Places {
 
     fn turn_away(&self, source: Source, why: Why, cause: Option<String>) {
         self.state().turned_away.entry(why).or_default().count(source, cause);
+        self.fairness.note_turned_away(source);
         self.somebody_was_turned_away.notify_one();
     }
 
@@ -211,31 +211,14 @@ impl TurnedAway {
     }
 }
 
-impl Source {
-    fn of(address: IpAddr) -> Source {
-        // A listener on [::] sees IPv4 as ::ffff:192.0.2.7, and all of that is one network of 64 bits.
-        match address.to_canonical() {
-            IpAddr::V4(address) => Source(address.into()),
-            IpAddr::V6(address) => Source(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()),
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            IpAddr::V4(address) => address.fmt(f),
-            IpAddr::V6(network) => write!(f, "{network}/64"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     fn places(in_all: usize, per_address: usize) -> Arc<Places> {
-        Arc::new(Places::new(Limits { in_all, per_address }))
+        Arc::new(Places::new(Limits { in_all, per_address }, Arc::default()))
     }
 
     /// Which of these get a place, when all keep theirs.
@@ -300,6 +283,8 @@ mod tests {
         assert_eq!(turned_away.in_all, 3);
         let (source, times) = turned_away.most().unwrap();
         assert_eq!((source.to_string().as_str(), times), ("2001:db8::/64", 2));
+        let told = places.fairness.report(1, Duration::ZERO);
+        assert_eq!((told.rows[0].source, told.rows[0].turned_away, told.sources), (Some(source), 2, 2));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::activate::{Host, Parts};
 use crate::certificates::Certificates;
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat, Sources};
+use crate::fairness::{Allowances, Fairness};
 use crate::home::{self, Home, HomeError};
 use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
@@ -54,7 +55,6 @@ pub(super) fn run(
     // What stands on disk.
     become_owner(home)?;
     let tls = Tls::read(&config, home.path()).or_exit(EX_CONFIG)?;
-    let door = Door::new(Admission { limits, allow: config.allow.clone(), tls });
     let certificates = certificates(home).or_exit(EX_CONFIG)?;
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
@@ -67,7 +67,10 @@ pub(super) fn run(
         // Build, bind, serve. A SIGHUP that comes from here on is heard when there is somebody to obey it.
         let hangups = signal(SignalKind::hangup()).or_exit(EX_UNAVAILABLE)?;
         let clock = Arc::new(SystemClock::new());
-        let parts = Parts { certificates, signer, ledger, queue: queue.clone(), clock };
+        let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
+        let admission = Admission { limits, allow: config.allow.clone(), tls };
+        let door = Door::new(admission, fairness.clone());
+        let parts = Parts { certificates, signer, ledger, queue: queue.clone(), fairness, clock };
         let host = Arc::new(Host::new(parts).await.or_exit(EX_IOERR)?);
         let listeners = bind(&config.listen).or_exit(EX_UNAVAILABLE)?;
         let socket = bind_socket(&home.socket_path()).or_exit(EX_CANTCREAT)?;

@@ -132,7 +132,7 @@ pub(super) fn confirm_clock(home: &Home, as_json: bool) -> Result<String, Failur
 }
 
 /// Connects to the host of this directory and asks it.
-fn ask<T, F>(home: &Home, question: impl FnOnce(Client) -> F) -> Result<T, Failure>
+pub(super) fn ask<T, F>(home: &Home, question: impl FnOnce(Client) -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, tonic::Status>>,
 {
@@ -287,7 +287,7 @@ fn refusal_json(refusal: &wire::RecentRefusal) -> serde_json::Value {
     })
 }
 
-fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+pub(super) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(head.to_vec());

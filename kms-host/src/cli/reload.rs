@@ -19,7 +19,8 @@ use crate::accept::Door;
 use crate::activate::Host;
 use crate::admin;
 use crate::certificates::{Certificates, Installed};
-use crate::config::{Change, Settings, Sources, TakenUpBy};
+use crate::config::{Change, Config, Settings, Sources, TakenUpBy};
+use crate::fairness::Allowances;
 use crate::home::{self, Home};
 use crate::tls::Tls;
 
@@ -66,6 +67,7 @@ impl Reload {
             self.take_up(change, &settings);
         }
         door::take_up(&self.door, &self.host, &mut self.settings.config, &settings.config, tls);
+        self.take_up_allowances(&settings.config);
         self.take_up_certificates(certificates);
         tracing::info!("settings and certificates were read again");
         if !is_quiet {
@@ -101,8 +103,8 @@ impl Reload {
                     "this setting has changed: restart the host to take it up"
                 );
             }
-            // What the log and the door do with it, they are told once all changes are.
-            TakenUpBy::Log | TakenUpBy::Door => say(change),
+            // What these do with it, they are told once all changes are.
+            TakenUpBy::Log | TakenUpBy::Door | TakenUpBy::Fairness => say(change),
             TakenUpBy::Space => {
                 say(change);
                 self.settings.config.free_space_mib = new.config.free_space_mib;
@@ -114,6 +116,15 @@ impl Reload {
                 daemon::say_what_to_publish(&new.config.service_label, &self.bound);
             }
         }
+    }
+
+    fn take_up_allowances(&mut self, new: &Config) {
+        let config = &mut self.settings.config;
+        config.new_machines_per_source = new.new_machines_per_source;
+        config.new_machines_per_site = new.new_machines_per_site;
+        config.bad_asks_per_source = new.bad_asks_per_source;
+        config.bad_asks_per_site = new.bad_asks_per_site;
+        self.host.fairness.change(Allowances::from(&*config), self.host.clock.monotonic());
     }
 
     fn set_log(&mut self, directives: &str) {

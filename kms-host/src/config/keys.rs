@@ -41,11 +41,13 @@ pub enum TakenUpBy {
     Publishing,
     /// The door of the running host, for whoever connects from then on.
     Door,
+    /// What each source may bring to the running host.
+    Fairness,
 }
 
 /// Every setting, in the order of the sample. Kubernetes gives every container variables such as `KMS_HOST_PORT` and
 /// `KMS_HOST_SERVICE_HOST` where a service is called kms-host, so no key may be called that.
-pub const KEYS: [Key; 15] = [
+pub const KEYS: [Key; 19] = [
     Key {
         name: "listen",
         about: "Where machines are served. [::] takes IPv4 too. In the environment, a comma stands between two addresses; \
@@ -122,6 +124,36 @@ pub const KEYS: [Key; 15] = [
         from_text: text,
     },
     Key {
+        name: "new_machines_per_source",
+        about: "How many machines that the host does not know yet may enter in a day from one address, or one IPv6 /64. A machine \
+                past it is told to ask again; those that are known are never refused. 0 is no limit.",
+        example: "10000",
+        taken_up_by: TakenUpBy::Fairness,
+        from_text: number,
+    },
+    Key {
+        name: "new_machines_per_site",
+        about: "How many of them from all addresses together.",
+        example: "100000",
+        taken_up_by: TakenUpBy::Fairness,
+        from_text: number,
+    },
+    Key {
+        name: "bad_asks_per_source",
+        about: "How many asks of no use (malformed, badly signed, for a product that is not served, refused as new) one address \
+                may send in a minute. Past it, only machines that are known are heard there. 0 is no limit.",
+        example: "600",
+        taken_up_by: TakenUpBy::Fairness,
+        from_text: number,
+    },
+    Key {
+        name: "bad_asks_per_site",
+        about: "How many of them all addresses together may send.",
+        example: "30000",
+        taken_up_by: TakenUpBy::Fairness,
+        from_text: number,
+    },
+    Key {
         name: "ledger",
         about: "What keeps the ledger on disk: sled, or fjall, which is smaller and ready sooner with more than a million machines. \
                 A ledger stays on what it was made on, so set this before `kms-host init`, or name the file with its --config.",
@@ -191,9 +223,11 @@ pub fn sample() -> String {
     for key in &KEYS {
         let when = match key.taken_up_by {
             TakenUpBy::Restart => "A change needs a restart.",
-            TakenUpBy::Log | TakenUpBy::Space | TakenUpBy::Publishing | TakenUpBy::Door => {
-                "A change is taken up on SIGHUP."
-            }
+            TakenUpBy::Log
+            | TakenUpBy::Space
+            | TakenUpBy::Publishing
+            | TakenUpBy::Door
+            | TakenUpBy::Fairness => "A change is taken up on SIGHUP.",
         };
         lines.push(String::new());
         lines.extend(wrap(&format!("{} {when}", key.about)).iter().map(|line| format!("# {line}")));

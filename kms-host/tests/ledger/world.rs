@@ -8,7 +8,7 @@ use std::time::Duration;
 use kms_host::ledger::{DiskLedger, Ledger, MemoryLedger, Recount};
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
-use shared::count::{Decision, Outcome, Sighting, Terms};
+use shared::count::{Decision, Entry, Outcome, Sighting, Terms};
 use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce, ProductId};
 use shared::inventory::{Change, Changed, Prune, Verb};
 use shared::record::Meta;
@@ -100,6 +100,7 @@ impl World {
             kept: machine.kept,
             replaces: machine.replaces,
             shown: machine.lease.into(),
+            entry: Entry::Anybody,
             at: self.now,
             terms: self.terms,
         }

@@ -291,6 +291,70 @@ pub struct ExportLedgerResponse {
     #[prost(bytes = "bytes", tag = "1")]
     pub lines: ::prost::bytes::Bytes,
 }
+/// Asks for the sources.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSourcesRequest {
+    /// The largest number wanted; 0 means 1,000, which is also the most.
+    #[prost(uint32, tag = "1")]
+    pub page_size: u32,
+}
+/// The sources: where asks come from.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSourcesResponse {
+    /// The largest first: by machines that are new in the last day, then by all that are new, then by what was refused.
+    #[prost(message, repeated, tag = "1")]
+    pub sources: ::prost::alloc::vec::Vec<Source>,
+    /// How many there are, listed or not.
+    #[prost(uint64, tag = "2")]
+    pub total: u64,
+    /// What those brought that are not told apart: too many came, or they have no address.
+    #[prost(message, optional, tag = "3")]
+    pub others: ::core::option::Option<Source>,
+    /// The limits that hold now.
+    #[prost(message, optional, tag = "4")]
+    pub limits: ::core::option::Option<SourceLimits>,
+}
+/// What one source has brought since the start.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Source {
+    /// An IPv4 address, or an IPv6 network such as 2001:db8::/64; empty for those that are not told apart.
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    /// Machines that were entered in the last day.
+    #[prost(uint64, tag = "2")]
+    pub new_today: u64,
+    /// Machines that were entered.
+    #[prost(uint64, tag = "3")]
+    pub new: u64,
+    /// Asks.
+    #[prost(uint64, tag = "4")]
+    pub asks: u64,
+    /// New machines that were refused for a limit, each time that they asked.
+    #[prost(uint64, tag = "5")]
+    pub new_refused: u64,
+    /// Asks that were not heard for too many bad ones.
+    #[prost(uint64, tag = "6")]
+    pub unheard: u64,
+    /// Connections that were closed because all places were taken.
+    #[prost(uint64, tag = "7")]
+    pub turned_away: u64,
+}
+/// How much a source may bring; 0 is no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SourceLimits {
+    /// New machines a day, from one source.
+    #[prost(uint64, tag = "1")]
+    pub new_machines_per_source: u64,
+    /// New machines a day, from all of them together.
+    #[prost(uint64, tag = "2")]
+    pub new_machines_per_site: u64,
+    /// Bad asks a minute, from one source.
+    #[prost(uint64, tag = "3")]
+    pub bad_asks_per_source: u64,
+    /// Bad asks a minute, from all of them together.
+    #[prost(uint64, tag = "4")]
+    pub bad_asks_per_site: u64,
+}
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod admin_service_client {
@@ -531,6 +595,31 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("kms.admin.v1.AdminService", "ExportLedger"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// What each address has brought since the start, the largest first, from memory.
+        pub async fn list_sources(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSourcesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSourcesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/ListSources",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "ListSources"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -596,6 +685,14 @@ pub mod admin_service_server {
             request: tonic::Request<super::ExportLedgerRequest>,
         ) -> std::result::Result<
             tonic::Response<Self::ExportLedgerStream>,
+            tonic::Status,
+        >;
+        /// What each address has brought since the start, the largest first, from memory.
+        async fn list_sources(
+            &self,
+            request: tonic::Request<super::ListSourcesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSourcesResponse>,
             tonic::Status,
         >;
     }
@@ -943,6 +1040,51 @@ pub mod admin_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/ListSources" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSourcesSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListSourcesRequest>
+                    for ListSourcesSvc<T> {
+                        type Response = super::ListSourcesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSourcesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_sources(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSourcesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

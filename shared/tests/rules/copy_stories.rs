@@ -5,7 +5,7 @@
 use core::time::Duration;
 
 use shared::ask::AskKind;
-use shared::count::{Decision, Shown, Sighting, Terms};
+use shared::count::{Decision, Entry, Shown, Sighting, Terms};
 use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce};
 use shared::reason::Reason;
 use shared::serial::{Mark, may_rekey};
@@ -122,6 +122,7 @@ impl World {
             kept: true,
             replaces: asker.replaces.map(machine),
             shown: Shown::Nothing,
+            entry: Entry::Anybody,
             at: self.now,
             terms: TERMS,
         };

@@ -1,8 +1,8 @@
 //! The hosts under test: the real one, with the settings that it has by default, served on loopback, over each ledger.
 //!
-//! Only two things are not as an administrator has them: the threshold is one machine, so that every answer is a lease,
-//! and it lives in this process, so that its share of the processors can be told from the load's. `sizes` measures hosts
-//! that are processes of their own.
+//! Three things are not as an administrator has them: the threshold is one machine, so that every answer is a lease; nobody
+//! is limited, because all machines come from one address; and it lives in this process, so that its share of the processors
+//! can be told from the load's. `sizes` measures hosts that are processes of their own.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,6 +13,7 @@ use anyhow::Context;
 use kms_host::activate::Parts;
 use kms_host::certificates::{self, Installed};
 use kms_host::config::Config;
+use kms_host::fairness::{Allowances, Fairness};
 use kms_host::home::{HOUR_MS, Home};
 use kms_host::ledger::{DiskLedger, Engine, Ledger, Recount};
 use kms_host::queue::Queue;
@@ -71,6 +72,17 @@ pub(crate) fn meta() -> Meta {
 
 fn cache_bytes() -> u64 {
     Config::default().cache_mib << 20
+}
+
+/// The settings of a host that serves a load from one address, which is millions of new machines to it.
+pub(crate) fn without_limits() -> Config {
+    Config {
+        new_machines_per_source: 0,
+        new_machines_per_site: 0,
+        bad_asks_per_source: 0,
+        bad_asks_per_site: 0,
+        ..Config::default()
+    }
 }
 
 /// A vendor with one product, of which every answer is a lease.
@@ -152,6 +164,7 @@ impl Site {
             signer: Arc::new(KeyInMemory::new(self.signing_key()?)),
             ledger: ledger.clone(),
             queue: queue.clone(),
+            fairness: Arc::new(Fairness::new(Allowances::from(&without_limits()))),
             clock,
         };
         runtime.block_on(async {

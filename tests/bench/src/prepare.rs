@@ -11,7 +11,7 @@ use proto::v1::Answer;
 use rand::RngExt;
 use shared::answer::{self, Header, Lease};
 use shared::ask::{Ask, AskKind};
-use shared::count::{Decision, Outcome, Shown, Sighting};
+use shared::count::{Decision, Entry, Outcome, Shown, Sighting};
 use shared::envelope::{Kind, SecretKey};
 use shared::ids::{Fingerprint, MachineId, Nonce};
 use shared::serial::Mark;
@@ -115,6 +115,7 @@ impl Filling<'_> {
             kept: true,
             replaces: None,
             shown: Shown::Nothing,
+            entry: Entry::Anybody,
             at,
             terms: certificates::terms(chain),
         }

@@ -16,6 +16,7 @@ use kms_host::config::Config;
 use kms_host::ledger::Engine;
 use shared::time::Clock;
 use tokio::runtime::{Builder, Runtime};
+use world::shop::WITHOUT_LIMITS;
 use world::{HostProcess, Program};
 
 use crate::asks;
@@ -129,7 +130,7 @@ fn prepare(
     let known = prepare::fill(&site, runtime, machines, sampled, clock.now())?;
     let prepared_in = clock.monotonic().saturating_sub(began);
     let disk_bytes = bytes_below(&site.home.path().join("ledger"))?;
-    let config = format!("ledger = \"{}\"\nlog = \"warn\"\n", plan.engine.name());
+    let config = format!("ledger = \"{}\"\nlog = \"warn\"\n{WITHOUT_LIMITS}", plan.engine.name());
     fs::write(site.home.path().join("kms-host.toml"), config)?;
 
     let began = clock.monotonic();

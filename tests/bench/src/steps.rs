@@ -14,7 +14,7 @@ use kms_host::ledger::{Ledger, MemoryLedger};
 use prost::Message;
 use proto::v1::{ActivateRequest, ActivateResponse, Answer};
 use shared::ask::Ask;
-use shared::count::{Shown, Sighting};
+use shared::count::{Entry, Shown, Sighting};
 use shared::envelope::Kind;
 use shared::serial::Mark;
 use shared::time::{Clock, Timestamp};
@@ -134,6 +134,7 @@ fn sighting(ask: &Ask, site: &Site, now: Timestamp) -> Sighting {
         kept: ask.kept,
         replaces: None,
         shown: Shown::Nothing,
+        entry: Entry::Anybody,
         at: now,
         terms: certificates::terms(&site.installed.chain),
     }

@@ -17,7 +17,7 @@ use proto::v1;
 use shared::answer::{self, Grant, Header, ShownLease};
 use shared::ask::{Ask, AskKind};
 use shared::certificate::{Chain, HostCertificate, Roots};
-use shared::count::{Decision, Outcome, Shown, Sighting, Terms};
+use shared::count::{Decision, Entry, Outcome, Shown, Sighting, Terms};
 use shared::envelope::{Kind, SecretKey};
 use shared::ids::{CertificateId, Fingerprint, LedgerId, MachineId, Nonce, OrganisationId, ProductId};
 use shared::policy::Policy;
@@ -268,6 +268,7 @@ fn sighting(number: u64, who: Who, at: Timestamp, terms: Terms) -> Sighting {
         kept: true,
         replaces: None,
         shown,
+        entry: Entry::Anybody,
         at,
         terms,
     }

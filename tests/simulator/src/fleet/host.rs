@@ -13,7 +13,7 @@ use proto::v1;
 use shared::answer::{Grant, Header, Refused, ShownLease, Waiting};
 use shared::ask::AskKind;
 use shared::certificate::{Chain, HostCertificate, Roots};
-use shared::count::{self, Decision, Outcome, Rows, Sighting, Terms};
+use shared::count::{self, Decision, Entry, Outcome, Rows, Sighting, Terms};
 use shared::doubt::{self, Doubt, HostClock, Reading, Skew};
 use shared::envelope::{Kind, SecretKey};
 use shared::ids::{CertificateId, LedgerId, MachineId, OrganisationId, ProductId};
@@ -124,6 +124,7 @@ impl Host {
             replaces: None,
             // Nobody signs in a play, so nobody has to verify.
             shown: machine.license.lease().map(|held| shown_lease(machine, held)).into(),
+            entry: Entry::Anybody,
             at: now.wall,
             terms: self.terms,
         };

@@ -1,7 +1,7 @@
 //! A throwaway vendor, product and host, for a load that was given no host to ask.
 //!
 //! The host is `kms-host` in a process of its own, with a ledger on the disk, so that what is measured is what an
-//! administrator has. It can be stopped, started again on its address, and held still. How a process is started and
+//! administrator has, but for one thing: it takes any number of new machines from one address. It can be stopped, started again on its address, and held still. How a process is started and
 //! ended is `HostProcess`'s affair in `tests/src/process.rs`.
 
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use kms_host::home::Home;
 use shared::policy::Policy;
 use tempfile::TempDir;
 use tokio::process::Command;
-use world::shop::ORGANISATION;
+use world::shop::{ORGANISATION, WITHOUT_LIMITS};
 use world::{HostProcess, Program, Shop};
 
 const PRODUCT: &str = "Atlas";
@@ -80,6 +80,7 @@ impl Site {
         let shop = Shop::open(folder.path(), PRODUCT, numbers.policy, numbers.is_test())?;
         let home = shop.make_bare_host("host", numbers.hour_width_ms)?;
         shop.certify(&home, ORGANISATION, SystemClock::new().now(), Duration::from_hours(365 * 24))?;
+        std::fs::write(home.path().join("kms-host.toml"), WITHOUT_LIMITS)?;
         let host = HostProcess::start(&program, &home, SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let address = host.address();
         Ok(Site { host: Some(host), home, address, program, product: shop.compiled(), folder })

@@ -1,0 +1,518 @@
+//! Where asks come from: what each source may bring, and what it has brought, for people who look.
+//!
+//! A token of the source and one of the site are taken before an ask reaches the ledger, and given back unless it entered a
+//! machine: so the ledger decides without knowing of sources, and a machine that is known costs no read. Everything is in
+//! memory, bounded, and gone with the process; addresses of machines are written nowhere but to the log, where a limit is
+//! reached. The arithmetic is `shared::fair`'s; what is new and what returns, `shared::count`'s.
+
+mod report;
+mod seen;
+mod source;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use shared::count::{Arrival, Decision, Entry, Outcome, Terms};
+use shared::doubt::Reading;
+use shared::fair::{self, Rate};
+use shared::ids::ProductId;
+use shared::reason::{Cause, Reason};
+
+pub use self::report::{Inflating, Limiting, Report, Row};
+use self::seen::{Left, Seen};
+pub use self::source::Source;
+use crate::config::Config;
+
+/// So many sources are told apart; a site of a hundred thousand machines has fewer that are busy at once. They take 10 MB.
+const TOLD_APART: usize = 16_384;
+
+/// Past that, so many of the least are forgotten together: those whose allowances are full, so that nobody gains by it.
+const FORGOTTEN_AT_ONCE: usize = TOLD_APART / 4;
+
+/// It takes a look at all of them, which is not done more often than this. Who comes meanwhile shares one allowance with all
+/// others for whom there was no room.
+const FORGETTING_PAUSE: Duration = Duration::from_secs(1);
+
+/// How many may come, from one source and from all of the site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowances {
+    /// Machines that are new here.
+    pub new_per_source: Rate,
+    /// All of them.
+    pub new_per_site: Rate,
+    /// Asks that are of no use to anybody.
+    pub bad_per_source: Rate,
+    /// All of them.
+    pub bad_per_site: Rate,
+}
+
+impl From<&Config> for Allowances {
+    fn from(config: &Config) -> Allowances {
+        Allowances {
+            new_per_source: Rate::a_day(config.new_machines_per_source),
+            new_per_site: Rate::a_day(config.new_machines_per_site),
+            bad_per_source: Rate::a_minute(config.bad_asks_per_source),
+            bad_per_site: Rate::a_minute(config.bad_asks_per_site),
+        }
+    }
+}
+
+/// A limit that was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limited {
+    /// Whether all sources together have reached it, or this one alone.
+    pub by_site: bool,
+    /// How many it is.
+    pub most: u64,
+    /// How long until there is room for one.
+    pub wait: Duration,
+}
+
+impl Limited {
+    /// As a machine is told of it.
+    pub fn cause(&self, reason: Reason) -> Cause {
+        let from = if self.by_site { "this whole site" } else { "this machine's address" };
+        reason.with(&[("limit", &self.most), ("from", &from)])
+    }
+}
+
+/// What is remembered of every source.
+#[derive(Debug)]
+pub struct Fairness(Mutex<Book>);
+
+#[derive(Debug)]
+struct Book {
+    allowances: Allowances,
+    site: Left,
+    told_apart: HashMap<Source, Seen>,
+    /// Whoever came when there was no room, and all that are forgotten.
+    others: Seen,
+    forgot_at: Option<Duration>,
+}
+
+impl Default for Fairness {
+    /// With the limits that hold where nothing is set.
+    fn default() -> Fairness {
+        Fairness::new(Allowances::from(&Config::default()))
+    }
+}
+
+impl Fairness {
+    /// With these limits.
+    pub fn new(allowances: Allowances) -> Fairness {
+        Fairness(Mutex::new(Book {
+            allowances,
+            site: Left::default(),
+            told_apart: HashMap::new(),
+            others: Seen::default(),
+            forgot_at: None,
+        }))
+    }
+
+    /// Other limits, from now on. What was taken stays taken.
+    pub fn change(&self, allowances: Allowances, now: Duration) {
+        let mut book = self.book();
+        let old = std::mem::replace(&mut book.allowances, allowances);
+        book.site.change(&old, &allowances, |all| [all.new_per_site, all.bad_per_site], now);
+        for seen in book.told_apart.values_mut() {
+            seen.left.change(&old, &allowances, |all| [all.new_per_source, all.bad_per_source], now);
+        }
+        book.others.left.change(&old, &allowances, |all| [all.new_per_source, all.bad_per_source], now);
+    }
+
+    /// The limits that hold now.
+    pub fn allowances(&self) -> Allowances {
+        self.book().allowances
+    }
+
+    /// An ask has come in.
+    ///
+    /// # Errors
+    /// So many bad ones came that this one is heard only if its machine is known.
+    pub(crate) fn hear(&self, source: Option<Source>, now: Duration) -> Result<(), Limited> {
+        let mut book = self.book();
+        let Allowances { bad_per_source, bad_per_site, .. } = book.allowances;
+        let place = book.place(source, now);
+        let seen = book.seen(place);
+        seen.asks += 1;
+        let of_source = seen.left.bad.look(&bad_per_source, now);
+        of_source.map_err(|wait| Limited { by_site: false, most: bad_per_source.most(), wait })?;
+        let of_site = book.site.bad.look(&bad_per_site, now);
+        of_site.map_err(|wait| Limited { by_site: true, most: bad_per_site.most(), wait })
+    }
+
+    /// An ask was refused for this reason.
+    pub(crate) fn note_refusal(&self, source: Option<Source>, reason: Reason, now: Duration) {
+        if !fair::is_bad(reason) {
+            return;
+        }
+        let mut book = self.book();
+        let Allowances { bad_per_source, bad_per_site, .. } = book.allowances;
+        // One that is empty stays so.
+        let place = book.place(source, now);
+        let _ = book.seen(place).left.bad.take(&bad_per_source, now);
+        let _ = book.site.bad.take(&bad_per_site, now);
+    }
+
+    /// An ask was not heard, for too many bad ones.
+    pub(crate) fn note_unheard(&self, source: Option<Source>, limited: Limited, now: Reading) {
+        let mut book = self.book();
+        let place = book.place(source, now.monotonic);
+        let begins = book.seen(place).bad_limited.note(limited, now);
+        drop(book);
+        if begins {
+            let Limited { by_site, most, .. } = limited;
+            tracing::warn!(
+                source = %Shown(place), by_site, a_minute = most,
+                "too many bad asks: only machines that are known are heard there; `kms-host sources` has the numbers"
+            );
+        }
+    }
+
+    /// A connection was closed because all places were taken.
+    pub(crate) fn note_turned_away(&self, source: Source) {
+        let mut book = self.book();
+        // Nobody is forgotten for its sake.
+        let place = Some(source).filter(|source| book.told_apart.contains_key(source) || !book.is_full());
+        book.seen(place).turned_away += 1;
+    }
+
+    /// Keeps room for one machine, in case it is new.
+    pub(crate) fn reserve(&self, source: Option<Source>, now: Duration) -> Reservation<'_> {
+        let mut book = self.book();
+        let place = book.place(source, now);
+        let (taken, limited) = match book.reserve(place, Kind::New, now) {
+            Ok(()) => (Some(Kind::New), None),
+            Err(limited) => {
+                let returning = book.reserve(place, Kind::Returning, now);
+                (returning.is_ok().then_some(Kind::Returning), Some(limited))
+            }
+        };
+        Reservation { fairness: self, place, taken, limited }
+    }
+
+    fn give_back(&self, place: Option<Source>, kind: Kind) {
+        let mut book = self.book();
+        let Allowances { new_per_source, new_per_site, .. } = book.allowances;
+        kind.of(&mut book.seen(place).left).give_back(&new_per_source);
+        kind.of(&mut book.site).give_back(&new_per_site);
+    }
+
+    fn note_arrival(
+        &self,
+        place: Option<Source>,
+        product: ProductId,
+        count: Option<(u64, &Terms)>,
+        now: Reading,
+    ) {
+        let mut book = self.book();
+        let seen = book.seen(place);
+        seen.new += 1;
+        let Some((count, terms)) = count else { return };
+        let entered = seen.entered(product);
+        entered.day.add(now.monotonic);
+        let new = entered.day.total(now.monotonic);
+        let inflates = fair::inflates(new, count, terms.threshold);
+        let began = inflates && entered.inflates_since.is_none();
+        entered.inflates_since = inflates.then(|| entered.inflates_since.unwrap_or(now.wall));
+        drop(book);
+        // Many sources that are not told apart are many, and no one of them.
+        if let (true, Some(source)) = (began, place) {
+            let threshold = terms.threshold;
+            tracing::warn!(
+                %source, %product, new, count, threshold,
+                "the count stands on new machines of one source: nothing in a roll-out, otherwise look at that address"
+            );
+        }
+    }
+
+    fn note_limited(&self, place: Option<Source>, limited: Limited, now: Reading) {
+        let begins = self.book().seen(place).new_limited.note(limited, now);
+        if begins {
+            let Limited { by_site, most, .. } = limited;
+            tracing::warn!(
+                source = %Shown(place), by_site, a_day = most,
+                "new machines are refused: in a roll-out, raise new_machines_per_source or new_machines_per_site"
+            );
+        }
+    }
+
+    /// Nothing in here panics with the lock held, and were it to, the numbers would still be the best there are.
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Room for one machine, kept while the ledger looks whether it is needed. Dropping it gives it back: where the ledger was so
+/// late that nobody waits for it any more, it may still enter the machine, and as many others as have queued.
+#[must_use]
+pub(crate) struct Reservation<'a> {
+    fairness: &'a Fairness,
+    place: Option<Source>,
+    taken: Option<Kind>,
+    limited: Option<Limited>,
+}
+
+/// Whose token.
+#[derive(Clone, Copy)]
+enum Kind {
+    New,
+    Returning,
+}
+
+impl Kind {
+    fn of(self, left: &mut Left) -> &mut fair::Bucket {
+        match self {
+            Kind::New => &mut left.new,
+            Kind::Returning => &mut left.returning,
+        }
+    }
+}
+
+impl Reservation<'_> {
+    /// Who may be entered on it.
+    pub(crate) fn entry(&self) -> Entry {
+        match self.taken {
+            Some(Kind::New) => Entry::Anybody,
+            Some(Kind::Returning) => Entry::Returning,
+            None => Entry::Nobody,
+        }
+    }
+
+    /// Takes note of what the ledger has decided, and returns the limit for which it has refused, if it has.
+    pub(crate) fn settle(
+        mut self,
+        product: ProductId,
+        terms: &Terms,
+        outcome: &Outcome,
+        now: Reading,
+    ) -> Option<Limited> {
+        let (fairness, place) = (self.fairness, self.place);
+        if outcome.decision == Decision::Refused(Reason::NewMachinesLimited) {
+            let limited = self.limited?;
+            fairness.note_limited(place, limited, now);
+            return Some(limited);
+        }
+        let arrival = outcome.arrival?;
+        self.taken = None;
+        let count = match (arrival, outcome.decision) {
+            (Arrival::New, Decision::Lease { grant, .. }) => Some(grant.count),
+            (Arrival::New, Decision::Waiting { count, .. }) => Some(count),
+            // Who returns was counted before, here or at a sibling; who is released is not counted.
+            (Arrival::New | Arrival::Returning, _) => None,
+        };
+        fairness.note_arrival(place, product, count.map(|count| (count, terms)), now);
+        None
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        if let Some(kind) = self.taken.take() {
+            self.fairness.give_back(self.place, kind);
+        }
+    }
+}
+
+impl Book {
+    /// One of the source and one of the site, or neither.
+    fn reserve(&mut self, place: Option<Source>, kind: Kind, now: Duration) -> Result<(), Limited> {
+        let Allowances { new_per_source, new_per_site, .. } = self.allowances;
+        let of_source = kind.of(&mut self.seen(place).left).take(&new_per_source, now);
+        of_source.map_err(|wait| Limited { by_site: false, most: new_per_source.most(), wait })?;
+        let of_site = kind.of(&mut self.site).take(&new_per_site, now);
+        of_site.map_err(|wait| {
+            kind.of(&mut self.seen(place).left).give_back(&new_per_source);
+            Limited { by_site: true, most: new_per_site.most(), wait }
+        })
+    }
+
+    /// Where a source is remembered: under itself, or with the others if it has no address or there is no room.
+    fn place(&mut self, source: Option<Source>, now: Duration) -> Option<Source> {
+        source.filter(|source| self.told_apart.contains_key(source) || self.has_room(now))
+    }
+
+    /// What is remembered there, which is little where it is new.
+    fn seen(&mut self, place: Option<Source>) -> &mut Seen {
+        match place {
+            Some(source) => self.told_apart.entry(source).or_default(),
+            None => &mut self.others,
+        }
+    }
+
+    /// Whether there is room for one more, now that the least are forgotten if need be.
+    fn has_room(&mut self, now: Duration) -> bool {
+        if !self.is_full() {
+            return true;
+        }
+        if self.forgot_at.is_some_and(|at| now.saturating_sub(at) < FORGETTING_PAUSE) {
+            return false;
+        }
+        self.forgot_at = Some(now);
+        let is_idle = |seen: &Seen| seen.left.is_full(now);
+        let idle = self.told_apart.iter().filter(|(_, seen)| is_idle(seen));
+        let mut idle: Vec<_> = idle.map(|(source, seen)| (seen.new_today(now), seen.asks, *source)).collect();
+        idle.sort_unstable();
+        for (_, _, source) in idle.into_iter().take(FORGOTTEN_AT_ONCE) {
+            if let Some(seen) = self.told_apart.remove(&source) {
+                self.others.add(&seen, now);
+            }
+        }
+        !self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        TOLD_APART <= self.told_apart.len()
+    }
+}
+
+/// For the log: who has no address, or came when there was no room, has no name.
+struct Shown(Option<Source>);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(source) => source.fmt(f),
+            None => f.write_str("(others)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use shared::answer::Grant;
+    use shared::time::Timestamp;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+    const PRODUCT: ProductId = ProductId::from_bytes([7; 16]);
+    const TERMS: Terms = Terms {
+        threshold: 25,
+        count_window: Duration::from_hours(30 * 24),
+        validity: Duration::from_hours(180 * 24),
+        clock_tolerance: Duration::from_hours(4),
+    };
+
+    fn limits(new_per_source: u64, new_per_site: u64) -> Allowances {
+        Allowances {
+            new_per_source: Rate::a_day(new_per_source),
+            new_per_site: Rate::a_day(new_per_site),
+            bad_per_source: Rate::a_minute(0),
+            bad_per_site: Rate::a_minute(0),
+        }
+    }
+
+    fn source(number: u32) -> Source {
+        Source::of(Ipv4Addr::from_bits(number).into())
+    }
+
+    fn at(monotonic: Duration) -> Reading {
+        Reading { wall: Timestamp::from_unix_ms(0) + monotonic, monotonic }
+    }
+
+    /// A machine that the ledger enters if it may; what became of it.
+    fn enter(fairness: &Fairness, source: Source, arrival: Arrival, now: Duration) -> Entry {
+        let room = fairness.reserve(Some(source), now);
+        let entry = room.entry();
+        let may_enter = entry == Entry::Anybody || (entry, arrival) == (Entry::Returning, Arrival::Returning);
+        let outcome = if may_enter {
+            let grant = Grant { count: 1000, threshold_met_at: Timestamp::from_unix_ms(0) };
+            let decision = Decision::Lease { serial: 1, grant };
+            Outcome { decision, known: false, ledger_is_behind: false, arrival: Some(arrival) }
+        } else {
+            let decision = Decision::Refused(Reason::NewMachinesLimited);
+            Outcome { decision, known: false, ledger_is_behind: false, arrival: None }
+        };
+        let limited = room.settle(PRODUCT, &TERMS, &outcome, at(now));
+        assert_eq!(limited.is_none(), may_enter);
+        entry
+    }
+
+    #[test]
+    fn who_returns_has_an_allowance_of_his_own_once_the_new_have_used_up_theirs() {
+        let fairness = Fairness::new(limits(2, 0));
+        for _ in 0..2 {
+            assert_eq!(enter(&fairness, source(1), Arrival::Returning, HOUR), Entry::Anybody);
+        }
+        for _ in 0..2 {
+            assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entry::Returning);
+            assert_eq!(enter(&fairness, source(1), Arrival::Returning, HOUR), Entry::Returning);
+        }
+        assert_eq!(enter(&fairness, source(1), Arrival::Returning, HOUR), Entry::Nobody);
+        let row = fairness.report(1, HOUR).rows[0];
+        assert_eq!((row.new, row.new_limited), (4, 3));
+    }
+
+    #[test]
+    fn room_that_nobody_needs_is_there_again() {
+        let fairness = Fairness::new(limits(1, 1));
+        let room = fairness.reserve(Some(source(1)), HOUR);
+        assert_eq!(
+            fairness.reserve(Some(source(1)), HOUR).entry(),
+            Entry::Returning,
+            "it is kept for the first"
+        );
+        assert_eq!(fairness.reserve(Some(source(2)), HOUR).entry(), Entry::Returning, "of the site, too");
+        let decision = Decision::Refused(Reason::Copied);
+        let known = Outcome { decision, known: true, ledger_is_behind: false, arrival: None };
+        assert_eq!(room.settle(PRODUCT, &TERMS, &known, at(HOUR)), None);
+        // One whose answer never comes gives its room back as well.
+        drop(fairness.reserve(Some(source(2)), HOUR));
+        assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entry::Anybody);
+        assert_eq!(fairness.reserve(Some(source(2)), HOUR).entry(), Entry::Returning);
+    }
+
+    #[test]
+    fn a_source_that_is_refused_for_the_site_has_not_used_up_its_own() {
+        let fairness = Fairness::new(limits(1, 1));
+        assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entry::Anybody);
+        for _ in 0..3 {
+            let room = fairness.reserve(Some(source(2)), HOUR);
+            assert!(
+                room.limited.is_some_and(|limited| limited.by_site),
+                "it would be its own from the second on"
+            );
+        }
+    }
+
+    #[test]
+    fn whoever_owns_many_networks_neither_fills_the_memory_nor_gets_around_the_limit() {
+        let fairness = Fairness::new(limits(1, 0));
+        let many = u32::try_from(TOLD_APART).unwrap();
+        for number in 0..many {
+            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Anybody);
+        }
+        // None of them is idle, so all that come now are one.
+        assert_eq!(enter(&fairness, source(many), Arrival::New, HOUR), Entry::Anybody);
+        for number in many + 1..2 * many {
+            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Returning);
+        }
+        let report = fairness.report(10, HOUR);
+        assert_eq!((report.sources, report.rows.len(), report.others.new), (TOLD_APART, 10, 1));
+        // What they were lent is theirs again when it was not needed.
+        assert_eq!(fairness.reserve(Some(source(3 * many)), 25 * HOUR).entry(), Entry::Anybody);
+        assert_eq!(fairness.reserve(Some(source(3 * many)), 25 * HOUR).entry(), Entry::Anybody);
+    }
+
+    #[test]
+    fn the_least_are_forgotten_when_there_is_no_room_and_what_they_brought_is_kept() {
+        let fairness = Fairness::new(limits(100, 0));
+        let many = u32::try_from(TOLD_APART).unwrap();
+        for _ in 0..3 {
+            enter(&fairness, source(7), Arrival::New, HOUR);
+        }
+        for number in (0..many).filter(|number| *number != 7) {
+            assert!(fairness.hear(Some(source(number)), HOUR).is_ok());
+        }
+        enter(&fairness, source(many), Arrival::New, 2 * HOUR);
+        let report = fairness.report(2, 2 * HOUR);
+        assert_eq!(report.sources, TOLD_APART - FORGOTTEN_AT_ONCE + 1);
+        assert_eq!([report.rows[0].source, report.rows[1].source], [source(7), source(many)].map(Some));
+        assert_eq!(report.others.asks, u64::try_from(FORGOTTEN_AT_ONCE).unwrap());
+    }
+}

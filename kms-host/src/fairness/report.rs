@@ -1,0 +1,137 @@
+//! What people are shown of the sources: all of them, the largest first, and those that somebody should look at.
+
+use std::time::Duration;
+
+use shared::fair;
+use shared::ids::ProductId;
+use shared::time::Timestamp;
+
+use super::seen::{Limiting as OfSource, Seen};
+use super::{Fairness, Limited, Source};
+
+/// The sources, and what those brought that are not told apart.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The largest first.
+    pub rows: Vec<Row>,
+    /// How many there are, shown or not.
+    pub sources: usize,
+    /// All that are not told apart: too many came, or they have no address.
+    pub others: Row,
+}
+
+/// What one source has brought since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Which one; none for those that are not told apart.
+    pub source: Option<Source>,
+    /// Machines that were entered in the last day.
+    pub new_today: u64,
+    /// Machines that were entered.
+    pub new: u64,
+    /// Asks.
+    pub asks: u64,
+    /// New machines that were refused for a limit.
+    pub new_limited: u64,
+    /// Asks that were not heard for too many bad ones.
+    pub bad_limited: u64,
+    /// Connections that were closed because all places were taken.
+    pub turned_away: u64,
+}
+
+/// The new machines of one source, where the count stands on them.
+#[derive(Clone, Copy, Debug)]
+pub struct Inflating {
+    /// Which source.
+    pub source: Source,
+    /// How many new machines in the last day.
+    pub new: u64,
+    /// Since when the count stands on them.
+    pub since: Option<Timestamp>,
+}
+
+/// A limit that holds somebody back.
+#[derive(Clone, Copy, Debug)]
+pub struct Limiting {
+    /// Whom it has refused the most.
+    pub worst: Option<Source>,
+    /// How often.
+    pub times: u64,
+    /// How many sources it has refused.
+    pub sources: usize,
+    /// Which limit it is.
+    pub limited: Limited,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Fairness {
+    /// At most so many sources.
+    pub fn report(&self, most: usize, now: Duration) -> Report {
+        let book = self.book();
+        let row = |source, seen: &Seen| Row {
+            source,
+            new_today: seen.new_today(now),
+            new: seen.new,
+            asks: seen.asks,
+            new_limited: seen.new_limited.times,
+            bad_limited: seen.bad_limited.times,
+            turned_away: seen.turned_away,
+        };
+        let mut rows: Vec<_> =
+            book.told_apart.iter().map(|(source, seen)| row(Some(*source), seen)).collect();
+        let others = row(None, &book.others);
+        drop(book);
+        let sources = rows.len();
+        rows.sort_unstable_by_key(|row| {
+            let trouble = row.new_limited + row.bad_limited + row.turned_away;
+            std::cmp::Reverse((row.new_today, row.new, trouble, row.asks, row.source))
+        });
+        rows.truncate(most);
+        Report { rows, sources, others }
+    }
+
+    /// The source of the most new machines of a product, if the count stands on them.
+    pub fn inflating(
+        &self,
+        product: ProductId,
+        count: u64,
+        threshold: u32,
+        now: Duration,
+    ) -> Option<Inflating> {
+        let book = self.book();
+        let of_product = book.told_apart.iter().filter_map(|(source, seen)| {
+            let entered = seen.entered.iter().find(|entered| entered.product == product)?;
+            Some(Inflating { source: *source, new: entered.day.total(now), since: entered.inflates_since })
+        });
+        let largest = of_product.max_by_key(|inflating| (inflating.new, inflating.source));
+        largest.filter(|largest| fair::inflates(largest.new, count, threshold))
+    }
+
+    /// What the limit for new machines does now, if it does.
+    pub fn limiting_new(&self, now: Duration) -> Option<Limiting> {
+        self.limiting(now, |seen| &seen.new_limited)
+    }
+
+    /// What the limit for bad asks does now, if it does.
+    pub fn limiting_bad(&self, now: Duration) -> Option<Limiting> {
+        self.limiting(now, |seen| &seen.bad_limited)
+    }
+
+    fn limiting(&self, now: Duration, which: impl Fn(&Seen) -> &OfSource) -> Option<Limiting> {
+        let book = self.book();
+        let told_apart = book.told_apart.iter().map(|(source, seen)| (Some(*source), seen));
+        let all = told_apart.chain([(None, &book.others)]);
+        let all = all.filter_map(|(source, seen)| Some((source, which(seen).episode(now)?)));
+        let all: Vec<_> = all.collect();
+        let (worst, episode) = all.iter().max_by_key(|(source, episode)| (episode.times, *source))?;
+        let since = all.iter().map(|(_, episode)| episode.since).min()?;
+        Some(Limiting {
+            worst: *worst,
+            times: episode.times,
+            sources: all.len(),
+            limited: episode.last,
+            since,
+        })
+    }
+}

@@ -1,0 +1,216 @@
+//! What is remembered of one source, as long as the host runs.
+
+use std::time::Duration;
+
+use shared::doubt::Reading;
+use shared::fair::{Bucket, Rate};
+use shared::ids::ProductId;
+use shared::time::Timestamp;
+
+use super::{Allowances, Limited};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A limit that has refused nobody for so long holds nobody back: who is refused asks again within two hours, unless the
+/// product's numbers are unusual.
+const LIMIT_LASTS: Duration = Duration::from_hours(3);
+
+/// One source, or all of them that are not told apart.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) left: Left,
+    /// Asks of every kind.
+    pub(super) asks: u64,
+    /// Machines that were entered.
+    pub(super) new: u64,
+    /// Connections that were closed because all places were taken.
+    pub(super) turned_away: u64,
+    /// New machines that were refused.
+    pub(super) new_limited: Limiting,
+    /// Asks that were refused unheard.
+    pub(super) bad_limited: Limiting,
+    /// Machines that were entered, by product. A host has few of them.
+    pub(super) entered: Vec<Entered>,
+}
+
+/// What is left of the allowances, of a source or of the site.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Left {
+    pub(super) new: Bucket,
+    /// Of those that return once there is nothing left for the new ones: as many again.
+    pub(super) returning: Bucket,
+    pub(super) bad: Bucket,
+}
+
+/// The machines of one product that a source has entered.
+#[derive(Debug)]
+pub(super) struct Entered {
+    pub(super) product: ProductId,
+    pub(super) day: Day,
+    /// Since when they are so many that the count would stand on them, if they are.
+    pub(super) inflates_since: Option<Timestamp>,
+}
+
+/// How many in each of the last 24 hours; the hour that is under way is one of them.
+#[derive(Debug, Default)]
+pub(super) struct Day {
+    hour: u64,
+    by_hour: [u32; 24],
+}
+
+/// How often a limit has refused, and whether it still does.
+#[derive(Debug, Default)]
+pub(super) struct Limiting {
+    pub(super) times: u64,
+    episode: Option<Episode>,
+}
+
+/// A time in which a limit refused somebody again and again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Episode {
+    pub(super) since: Timestamp,
+    pub(super) times: u64,
+    pub(super) last: Limited,
+    at: Duration,
+}
+
+impl Seen {
+    /// Machines that were entered in the last day.
+    pub(super) fn new_today(&self, now: Duration) -> u64 {
+        self.entered.iter().map(|entered| entered.day.total(now)).sum()
+    }
+
+    pub(super) fn entered(&mut self, product: ProductId) -> &mut Entered {
+        let at = self.entered.iter().position(|entered| entered.product == product);
+        let at = at.unwrap_or_else(|| {
+            self.entered.push(Entered { product, day: Day::default(), inflates_since: None });
+            self.entered.len() - 1
+        });
+        &mut self.entered[at]
+    }
+
+    /// Adds what was counted of a source that is forgotten. Its allowances are full, or it would not be.
+    pub(super) fn add(&mut self, forgotten: &Seen, now: Duration) {
+        self.asks += forgotten.asks;
+        self.new += forgotten.new;
+        self.turned_away += forgotten.turned_away;
+        self.new_limited.times += forgotten.new_limited.times;
+        self.bad_limited.times += forgotten.bad_limited.times;
+        for entered in &forgotten.entered {
+            self.entered(entered.product).day.add_all(&entered.day, now);
+        }
+    }
+}
+
+impl Left {
+    pub(super) fn is_full(&self, now: Duration) -> bool {
+        self.new.is_full(now) && self.returning.is_full(now) && self.bad.is_full(now)
+    }
+
+    /// Goes over to other allowances; `rate` says which of them are these.
+    pub(super) fn change(
+        &mut self,
+        old: &Allowances,
+        new: &Allowances,
+        rates: impl Fn(&Allowances) -> [Rate; 2],
+        now: Duration,
+    ) {
+        let ([old_new, old_bad], [new_new, new_bad]) = (rates(old), rates(new));
+        self.new.change(&old_new, &new_new, now);
+        self.returning.change(&old_new, &new_new, now);
+        self.bad.change(&old_bad, &new_bad, now);
+    }
+}
+
+impl Day {
+    pub(super) fn add(&mut self, now: Duration) {
+        let hour = self.turn(now);
+        self.by_hour[slot(hour)] += 1;
+    }
+
+    pub(super) fn total(&self, now: Duration) -> u64 {
+        let hour = hour_of(now);
+        let is_of_today = |ago: u64| ago <= self.hour && hour < self.hour - ago + 24;
+        (0..24)
+            .filter(|ago| is_of_today(*ago))
+            .map(|ago| u64::from(self.by_hour[slot(self.hour - ago)]))
+            .sum()
+    }
+
+    /// Adds those of another, hour by hour.
+    fn add_all(&mut self, other: &Day, now: Duration) {
+        let hour = self.turn(now);
+        for ago in 0..24.min(hour + 1) {
+            let that = hour - ago;
+            if that <= other.hour && other.hour < that + 24 {
+                self.by_hour[slot(that)] += other.by_hour[slot(that)];
+            }
+        }
+    }
+
+    /// Goes on to the hour that is under way, and forgets those that have left the day.
+    fn turn(&mut self, now: Duration) -> u64 {
+        let hour = hour_of(now);
+        for passed in 0..hour.saturating_sub(self.hour).min(24) {
+            self.by_hour[slot(hour - passed)] = 0;
+        }
+        self.hour = hour;
+        hour
+    }
+}
+
+fn hour_of(now: Duration) -> u64 {
+    now.as_secs() / HOUR.as_secs()
+}
+
+fn slot(hour: u64) -> usize {
+    usize::try_from(hour % 24).expect("it is less than 24")
+}
+
+impl Limiting {
+    /// Notes a refusal. Whether it is the first after a while.
+    pub(super) fn note(&mut self, limited: Limited, now: Reading) -> bool {
+        self.times += 1;
+        let under_way = self.episode(now.monotonic);
+        let (since, times) = under_way.map_or((now.wall, 0), |episode| (episode.since, episode.times));
+        self.episode = Some(Episode { since, times: times + 1, last: limited, at: now.monotonic });
+        under_way.is_none()
+    }
+
+    /// What it does now, if it does.
+    pub(super) fn episode(&self, now: Duration) -> Option<Episode> {
+        self.episode.filter(|episode| now.saturating_sub(episode.at) < LIMIT_LASTS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_forgets_what_was_24_hours_ago() {
+        let mut day = Day::default();
+        for hour in [0, 0, 1, 23] {
+            day.add(HOUR * hour);
+        }
+        for (hour, expected) in [(23, 4), (24, 2), (25, 1), (46, 1), (47, 0), (1000, 0)] {
+            assert_eq!(day.total(HOUR * hour), expected, "hour {hour}");
+        }
+        day.add(HOUR * 30);
+        assert_eq!(day.total(HOUR * 30), 2);
+        day.add(HOUR * 1000);
+        assert_eq!(day.total(HOUR * 1000), 1);
+    }
+
+    #[test]
+    fn the_days_of_two_are_added_hour_by_hour() {
+        let (mut one, mut other) = (Day::default(), Day::default());
+        one.add(HOUR * 10);
+        other.add(HOUR * 2);
+        other.add(HOUR * 20);
+        one.add_all(&other, HOUR * 25);
+        for (hour, expected) in [(25, 3), (26, 2), (34, 1), (44, 0)] {
+            assert_eq!(one.total(HOUR * hour), expected, "hour {hour}");
+        }
+    }
+}
