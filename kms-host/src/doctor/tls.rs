@@ -23,7 +23,7 @@ use tonic::transport::{Channel, Endpoint};
 use super::Finding;
 use crate::config::Config;
 use crate::home::Home;
-use crate::tls::{Flaw, Tls};
+use crate::tls::{Flaw, Server, Tls};
 
 /// How hosts are spoken with.
 pub(super) enum Way {
@@ -40,7 +40,7 @@ pub(super) fn look(home: &Home, config: Option<&Config>, now: Timestamp) -> (Way
         Ok(tls) => tls,
         Err(error) => return (Way::Plain, Some(Finding::of("tls", &error))),
     };
-    let Some(certificate) = tls.server().map(|server| server.certificate()) else {
+    let Some(certificate) = tls.server().map(Server::certificate) else {
         return (Way::Plain, None);
     };
     let remedy = "have your CA sign a new one, put it in place, and reload the host";
