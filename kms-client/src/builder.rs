@@ -23,6 +23,9 @@ use crate::hosts::HostNameError;
 use crate::installation;
 use crate::product::Product;
 use crate::snapshot::Snapshot;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+use crate::way::Ways;
 
 /// What a client needs to know before it starts. Only the product and the state directory have to be given.
 #[must_use]
@@ -33,6 +36,7 @@ pub struct Builder {
     hosts: Vec<String>,
     domains: Vec<String>,
     name_server: Option<SocketAddr>,
+    ways: Ways,
     fingerprint_source: Option<Vec<u8>>,
     clock: Option<Arc<dyn Clock>>,
 }
@@ -46,6 +50,7 @@ impl Builder {
             hosts: Vec::new(),
             domains: Vec::new(),
             name_server: None,
+            ways: Ways::default(),
             fingerprint_source: None,
             clock: None,
         }
@@ -81,6 +86,13 @@ impl Builder {
     /// The name server to ask instead of the system's; for tests. Only with feature `dns`.
     pub fn name_server(mut self, address: SocketAddr) -> Builder {
         self.name_server = Some(address);
+        self
+    }
+
+    /// Asks hosts by TLS, and never without. Where this is not said, the environment variable `KMS_TLS_CA` may say it.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Builder {
+        self.ways.tls = Some(tls);
         self
     }
 
@@ -129,6 +141,7 @@ impl Builder {
                 clock,
                 home: Arc::new(home),
                 places,
+                ways: self.ways,
                 installation: Mutex::new(installation),
                 published: watch::Sender::new(snapshot),
                 look: Notify::new(),

@@ -21,6 +21,7 @@ use crate::installation::{Installation, off_thread, unwritable};
 use crate::product::{Product, Terms};
 use crate::round::{self, Purpose};
 use crate::snapshot::{Attempt, Round, Snapshot};
+use crate::way::Ways;
 
 /// One product's license on this machine.
 ///
@@ -37,6 +38,7 @@ pub(crate) struct Shell {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) home: Arc<Home>,
     pub(crate) places: Places,
+    pub(crate) ways: Ways,
     /// One round at a time; whoever waits for it gets its own.
     pub(crate) installation: Mutex<Installation>,
     pub(crate) published: watch::Sender<Snapshot>,

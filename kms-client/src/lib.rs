@@ -30,7 +30,8 @@
 //! waiting, where the product stands. No state takes a function away: what a product shows is its own choice. The
 //! library prints nothing and never ends the process; it logs through `tracing`. The loop runs on the vendor's runtime;
 //! a product without one uses [`blocking`], which starts the one thread that it needs. Hosts are configured or found in DNS ([`Client::discover`] tells which);
-//! trust rests on the two pinned roots alone.
+//! trust rests on the two pinned roots alone. With the feature `tls`, hosts are spoken with in private where the product
+//! (`Builder::tls`) or the administrator (the environment variable `KMS_TLS_CA`) wants it.
 //!
 //! Only the crate `shared` decides; this one reads clocks, sockets, DNS and disk. Read on in the order of the `mod`
 //! lines: the handle, the loop, a round, what it asks and where it keeps what it learns.
@@ -47,7 +48,14 @@ mod round;
 
 mod discovery;
 mod hosts;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
+#[cfg_attr(
+    not(feature = "tls"),
+    expect(unreachable_pub, reason = "with TLS, the simulator opens connections of its own")
+)]
+mod way;
 
 mod files;
 mod frame;
@@ -69,6 +77,11 @@ pub use hosts::{HostName, HostNameError};
 pub use product::Product;
 pub use saved::Organisation;
 pub use snapshot::{Attempt, Outcome, Round, Snapshot, Waited};
+#[cfg(feature = "tls")]
+pub use tls::Tls;
+#[cfg(feature = "tls")]
+#[doc(hidden)]
+pub use {tls::TlsWay, way::Ended as TlsEnded, way::Line as TlsLine};
 
 pub use shared::answer::Lease;
 pub use shared::ids::{HostId, LedgerId, MachineId, OrganisationId, ProductId};

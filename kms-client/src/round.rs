@@ -132,7 +132,7 @@ impl Going<'_> {
 
     async fn ask_host(&mut self, candidate: &Candidate) -> Result<(), Cause> {
         let name = candidate.host.to_string();
-        let mut connection = match self.connect(candidate, &name).await {
+        let mut connection = match self.connect(candidate).await {
             Ok(connection) => connection,
             Err(failure) => {
                 self.note_failure(candidate, None, failure);
@@ -163,9 +163,10 @@ impl Going<'_> {
         Ok(())
     }
 
-    async fn connect(&self, candidate: &Candidate, name: &str) -> Result<Connection, Failure> {
+    async fn connect(&self, candidate: &Candidate) -> Result<Connection, Failure> {
+        let way = self.shell.ways.now(&self.shell.clock).await?;
         let addresses = self.shell.places.addresses(&candidate.host).await?;
-        transport::connect(name, candidate.host.port(), &addresses).await
+        transport::connect(&candidate.host, &addresses, &way).await
     }
 
     /// Whether the held lease has to bring its chain: the host that issued it has it, any other may not.

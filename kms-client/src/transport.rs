@@ -28,6 +28,9 @@ use tonic::codegen::http::{Request, Response as HttpResponse, Uri};
 use tonic::{Code, Response, Status};
 use tonic_types::StatusExt;
 
+use crate::hosts::HostName;
+use crate::way::{Ended, Line, Way};
+
 /// How long one address may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
@@ -60,23 +63,31 @@ pub(crate) struct Connection {
     client: ActivationServiceClient<OneConnection>,
     /// Moves the bytes, and knows why it ended.
     driver: JoinHandle<hyper::Result<()>>,
+    /// Why TLS ended it, if it did.
+    tls_ended: Ended,
     pub(crate) address: SocketAddr,
     /// As the host was named: what causes show.
     host: String,
 }
 
 /// Connects to the first of these addresses that accepts.
-pub(crate) async fn connect(host: &str, port: u16, addresses: &[IpAddr]) -> Result<Connection, Failure> {
-    let stream = race(&in_turns(addresses), port).await;
+pub(crate) async fn connect(name: &HostName, addresses: &[IpAddr], way: &Way) -> Result<Connection, Failure> {
+    let stream = race(&in_turns(addresses), name.port()).await;
+    let host = &name.to_string();
     let (stream, address) = stream.map_err(|tried| unreachable(host, &tried))?;
-    let origin: Uri = format!("http://{host}").parse().map_err(|error| not_a_host(host, &error))?;
-    let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let origin = format!("{}://{host}", way.scheme());
+    let origin: Uri = origin.parse().map_err(|error| not_a_host(host, &error))?;
+    let line = timeout(CONNECT_LIMIT, way.open(stream, name)).await;
+    let Line { bytes, ended } = line.map_err(|_| silent(host))??;
+    let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(bytes));
     let handshake = timeout(CONNECT_LIMIT, handshake).await;
-    let (sender, connection) = handshake.map_err(|_| silent(host))?.map_err(|error| broken(host, &error))?;
+    let (sender, connection) = handshake
+        .map_err(|_| silent(host))?
+        .map_err(|error| ended.cause().map_or_else(|| broken(host, &error), |cause| cause.clone().into()))?;
     let client = ActivationServiceClient::with_origin(OneConnection(sender), origin)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    Ok(Connection { client, driver: tokio::spawn(connection), address, host: host.to_owned() })
+    Ok(Connection { client, driver: tokio::spawn(connection), tls_ended: ended, address, host: host.clone() })
 }
 
 impl Drop for Connection {
@@ -124,10 +135,11 @@ impl Connection {
             Ok(Ok(response)) => {
                 open(response.into_inner()).ok_or_else(|| not_a_host(&self.host, &"its answer is empty"))
             }
-            Ok(Err(status)) => Err(match self.ended().await {
-                Some(Err(error)) => broken(&self.host, &error),
-                Some(Ok(())) if status.source().is_some() => hung_up(&self.host),
-                Some(Ok(())) | None => explain(&self.host, &status),
+            Ok(Err(status)) => Err(match (self.ended().await, self.tls_ended.cause()) {
+                (_, Some(cause)) => cause.clone().into(),
+                (Some(Err(error)), None) => broken(&self.host, &error),
+                (Some(Ok(())), None) if status.source().is_some() => hung_up(&self.host),
+                (Some(Ok(())) | None, None) => explain(&self.host, &status),
             }),
         }
     }

@@ -1,12 +1,19 @@
 //! Accepting: every connection takes a place, says soon that it speaks HTTP/2, and gives its place back when it ends.
 //!
-//! tonic would accept for us, but it spins when descriptors run out and never closes a peer that says nothing. What a
-//! newcomer has to say is [`Connection`]'s, how many may come in [`Limits`]', and who holds how many is counted in `places`. The
-//! calls on a connection are bounded in [`serve`](crate::serve()).
+//! tonic would accept for us, but it spins when descriptors run out, never closes a peer that says nothing, and keeps the TLS
+//! certificate that it began with. Who may come in and how is the [`Door`]'s, what a newcomer says first `greeting`'s, how many
+//! there may be [`Limits`]', and who holds how many is counted in `places`. The calls on a connection are bounded in
+//! [`serve`](crate::serve()).
 
-mod connection;
+mod allow;
+mod door;
 mod limits;
 mod places;
+
+mod connection;
+mod greeting;
+mod refusing;
+mod socket;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,10 +26,14 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 
+pub use self::allow::Network;
 pub use self::connection::Connection;
+pub use self::door::{Admission, Door};
+use self::greeting::{Greeted, greet};
 pub use self::limits::Limits;
-use self::places::{Place, Places};
-use crate::fairness::Fairness;
+use self::places::Place;
+pub use self::socket::Socket;
+use crate::tls::Tls;
 
 /// How long accepting rests when descriptors have run out; each time in a row twice as long, up to the longest.
 const FIRST_REST: Duration = Duration::from_millis(50);
@@ -37,26 +48,24 @@ const CALM: Duration = Duration::from_secs(1);
 /// Accepted connections that wait for the transport to take them.
 const READY: usize = 64;
 
-/// Connections of several listeners in one stream, as many as the descriptors of this process allow.
+/// Connections of several listeners in one stream, in the clear, from everybody, as many as the descriptors of this process
+/// allow.
 pub fn connections(listeners: Vec<TcpListener>) -> impl Stream<Item = io::Result<Connection>> {
-    connections_within(Limits::default(), Arc::default(), listeners)
+    connections_through(Door::new(Admission::default(), Arc::default()), listeners)
 }
 
-/// The same, within these limits. What is past them is closed at once, and counted in `fairness`. The listeners close when the
-/// stream is dropped.
-pub fn connections_within(
-    limits: Limits,
-    fairness: Arc<Fairness>,
+/// The same, for whom this door admits. Whom it does not is hung up on. The listeners close when the stream is dropped.
+pub fn connections_through(
+    door: Door,
     listeners: Vec<TcpListener>,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let (ready, receiver) = mpsc::channel(READY);
-    let places = Arc::new(Places::new(limits, fairness));
     for listener in listeners {
-        tokio::spawn(accept(listener, places.clone(), ready.clone()));
+        tokio::spawn(accept(listener, door.clone(), ready.clone()));
     }
     tokio::spawn(async move {
         tokio::select! {
-            () = places.tell_who_is_turned_away() => {}
+            () = door.tell_who_is_turned_away() => {}
             () = ready.closed() => {}
         }
     });
@@ -72,7 +81,7 @@ pub fn admin_connections(socket: UnixListener) -> impl Stream<Item = io::Result<
 }
 
 /// Ends when nobody takes connections any more.
-async fn accept(listener: TcpListener, places: Arc<Places>, ready: mpsc::Sender<Connection>) {
+async fn accept(listener: TcpListener, door: Door, ready: mpsc::Sender<Connection>) {
     let mut shortage = Shortage::of("machines");
     loop {
         while shortage.is_on && !ready.is_closed() && !are_free(FREE_FIRST, &listener) {
@@ -87,8 +96,8 @@ async fn accept(listener: TcpListener, places: Arc<Places>, ready: mpsc::Sender<
             Ok((stream, peer)) => {
                 shortage.eases();
                 // Without a place the stream is dropped here, which closes it.
-                let Some(place) = places.take(peer.ip()) else { continue };
-                tokio::spawn(welcome(stream, place, ready.clone()));
+                let Some((place, admission)) = door.admit(peer.ip()) else { continue };
+                tokio::spawn(welcome(stream, place, admission, ready.clone()));
             }
             Err(error) => shortage.rest_after(&error).await,
         }
@@ -96,23 +105,32 @@ async fn accept(listener: TcpListener, places: Arc<Places>, ready: mpsc::Sender<
 }
 
 /// Waits for the first words of a newcomer and hands it on. Nobody takes it any more when the host stops.
-async fn welcome(stream: TcpStream, place: Place, ready: mpsc::Sender<Connection>) {
-    let greeted = tokio::select! {
-        greeted = greeted(stream, place) => greeted,
-        () = ready.closed() => return,
-    };
-    match greeted {
-        Ok(connection) => {
+async fn welcome(
+    stream: TcpStream,
+    place: Place,
+    admission: Arc<Admission>,
+    ready: mpsc::Sender<Connection>,
+) {
+    tokio::select! {
+        () = hand_on(stream, place, &admission.tls, &ready) => {}
+        () = ready.closed() => {}
+    }
+}
+
+async fn hand_on(stream: TcpStream, place: Place, tls: &Tls, ready: &mpsc::Sender<Connection>) {
+    match greeted(stream, place, tls).await {
+        Ok(Greeted::Welcome(connection)) => {
             let _ = ready.send(connection).await;
         }
+        Ok(Greeted::NeedsTls(connection)) => refusing::refuse(connection).await,
         Err(error) => tracing::debug!(%error, "a connection ended before it was served"),
     }
 }
 
-async fn greeted(stream: TcpStream, place: Place) -> io::Result<Connection> {
+async fn greeted(stream: TcpStream, place: Place, tls: &Tls) -> io::Result<Greeted> {
     // A call is one small message each way; waiting for more to send with it would only delay it.
     stream.set_nodelay(true)?;
-    Connection::greeted(stream, place).await
+    greet(stream, place, tls).await
 }
 
 async fn accept_administrators(socket: UnixListener, ready: mpsc::Sender<UnixStream>) {

@@ -39,6 +39,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::queue::{NotSighted, Queue};
 use crate::signer::Signer;
 use crate::space::{self, Space};
+use crate::tls::TlsCertificate;
 
 /// How long a machine is asked to stay away when the host has more waiting than it will hold.
 const OVERLOADED_RETRY: Duration = Duration::from_secs(15);
@@ -83,6 +84,8 @@ pub struct Host {
     own_clock: Mutex<HostClock>,
     /// Replaced as a whole, so that one ask sees one set of them from its beginning to its end.
     certificates: RwLock<Arc<Certificates>>,
+    /// What machines are shown at the door; the alarms look at it.
+    tls_certificate: RwLock<Option<TlsCertificate>>,
 }
 
 /// An ask as it came in. Nothing in it has been verified.
@@ -134,6 +137,7 @@ impl Host {
             signer,
             own_clock: Mutex::new(own_clock),
             certificates: RwLock::new(Arc::new(certificates)),
+            tls_certificate: RwLock::default(),
         })
     }
 
@@ -150,6 +154,16 @@ impl Host {
     /// Answers under these from the next ask on; asks that are under way are answered under the old ones.
     pub fn replace_certificates(&self, certificates: Certificates) {
         *self.certificates.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certificates);
+    }
+
+    /// The TLS certificate that machines are shown; none where TLS is off.
+    pub fn tls_certificate(&self) -> Option<TlsCertificate> {
+        self.tls_certificate.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Machines are shown this TLS certificate from now on.
+    pub fn note_tls_certificate(&self, certificate: Option<TlsCertificate>) {
+        *self.tls_certificate.write().unwrap_or_else(PoisonError::into_inner) = certificate;
     }
 
     /// One activation or release.

@@ -14,10 +14,13 @@ use crate::certificates::{Certificates, terms};
 use crate::fairness::{Inflating, Limiting, Source};
 use crate::ledger::{LedgerError, Restored};
 use crate::space::Shortage;
+use crate::tls::{Flaw, TlsCertificate};
 
 /// How near a certificate's end is an alarm; the log warns earlier, too.
 pub(crate) const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 pub(crate) const CERTIFICATE_ENDS_SOON_CODE: &str = "CERTIFICATE_ENDS_SOON";
+
+const RENEW_TLS: &str = "have your CA sign a new one, put it into the files of `tls_certificate` and `tls_key`, and reload the host";
 
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +50,7 @@ impl Host {
         }));
         alarms.extend(self.space.shortage().map(of_space));
         alarms.extend(of_certificates(&self.certificates(), now));
+        alarms.extend(self.tls_certificate().and_then(|certificate| of_tls(&certificate, now)));
         alarms.extend(self.ledger.restored().await?.map(of_restored));
         alarms.extend(self.inflated_counts(now).await?);
         let monotonic = self.clock.monotonic();
@@ -93,6 +97,19 @@ fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
         })
     });
     ending.collect()
+}
+
+/// Machines that speak TLS refuse a host for it, however well the rest of it stands.
+fn of_tls(certificate: &TlsCertificate, now: Timestamp) -> Option<Alarm> {
+    let flaw = certificate.flaw(now)?;
+    let (code, since, remedy) = match flaw {
+        Flaw::NotBegun => {
+            ("TLS_CERTIFICATE_NOT_BEGUN", None, "check the host's clock, or put the old one back until then")
+        }
+        Flaw::EndsSoon => ("TLS_CERTIFICATE_ENDS_SOON", None, RENEW_TLS),
+        Flaw::Ended => ("TLS_CERTIFICATE_ENDED", Some(certificate.ends_at), RENEW_TLS),
+    };
+    Some(Alarm { code, text: certificate.tell(flaw, now), remedy, since })
 }
 
 fn of_space(shortage: Shortage) -> Alarm {

@@ -8,6 +8,7 @@ mod config;
 mod copies;
 mod daemon;
 mod doctor;
+mod door;
 mod explain;
 mod export;
 mod inventory;

@@ -13,7 +13,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tracing_subscriber::EnvFilter;
 
+use crate::accept::Network;
 use crate::ledger::Engine;
+use crate::tls::TlsMode;
 
 pub use keys::{KEYS, Key, TakenUpBy, sample};
 pub use sources::{Change, Origin, Settings, Sources};
@@ -34,6 +36,17 @@ pub struct Config {
     pub connections: usize,
     /// How many of them one address may hold, or one IPv6 network of 64 bits; 0 is three quarters.
     pub connections_per_address: usize,
+    /// The networks whose machines may connect; everybody's where none is named.
+    #[serde(deserialize_with = "networks")]
+    pub allow: Vec<Network>,
+    /// Whether machines may, or have to, speak TLS.
+    pub tls: TlsMode,
+    /// The file of the host's TLS certificate; relative paths are in the data directory.
+    pub tls_certificate: PathBuf,
+    /// The file of its private key.
+    pub tls_key: PathBuf,
+    /// The file of the authorities that sign certificates of machines; empty where machines need none.
+    pub tls_client_ca: PathBuf,
     /// How many machines that are new here one source may enter in a day; 0 is no limit. [`Source`](crate::fairness::Source)
     /// says what one is.
     pub new_machines_per_source: u64,
@@ -82,6 +95,11 @@ impl Default for Config {
             queue: 4096,
             connections: 0,
             connections_per_address: 0,
+            allow: Vec::new(),
+            tls: TlsMode::Off,
+            tls_certificate: PathBuf::from("tls.pem"),
+            tls_key: PathBuf::from("tls.key"),
+            tls_client_ca: PathBuf::new(),
             new_machines_per_source: 10_000,
             new_machines_per_site: 100_000,
             bad_asks_per_source: 600,
@@ -119,6 +137,11 @@ impl Config {
                 self.connections_per_address, self.connections
             );
             return Err(("connections_per_address", fault));
+        }
+        if !self.tls_client_ca.as_os_str().is_empty() && self.tls != TlsMode::Required {
+            let fault = "`tls_client_ca` demands a certificate of every machine, and a machine without TLS has none: it needs \
+                         tls = \"required\"";
+            return Err(("tls_client_ca", fault.to_owned()));
         }
         for (name, number) in [
             ("new_machines_per_source", self.new_machines_per_source),
@@ -168,6 +191,15 @@ fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::E
         D::Error::custom(format_args!(
             "{error}; write it as listen = [\"[::]:21688\"], names are not looked up"
         ))
+    })
+}
+
+/// With an example, too.
+fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Network>, D::Error> {
+    Vec::deserialize(from).map_err(|error| {
+        let error = error.to_string();
+        let error = error.trim_end();
+        D::Error::custom(format_args!("{error}; write it as allow = [\"10.0.0.0/8\", \"2001:db8::/32\"]"))
     })
 }
 
@@ -300,6 +332,27 @@ mod tests {
             assert!(error.contains("line 1") && error.contains("listen = [\"[::]:21688\"]"), "{error}");
             assert_eq!(error.matches("TOML parse error").count(), 1, "{error}");
         }
+    }
+
+    #[test]
+    fn a_network_that_is_none_is_refused_with_an_example_and_once() {
+        for wrong in ["allow = \"10.0.0.0/8\"", "allow = [\"localhost\"]", "allow = [\"10.1.2.3/8\"]"] {
+            let error = read(wrong).unwrap_err();
+            assert!(error.contains("line 1") && error.contains("allow = [\"10.0.0.0/8\""), "{error}");
+            assert_eq!(error.matches("TOML parse error").count(), 1, "{error}");
+        }
+        assert_eq!(read("allow = [\"::1\", \"10.0.0.0/8\"]").unwrap().allow.len(), 2);
+    }
+
+    #[test]
+    fn certificates_of_machines_are_demanded_only_where_every_machine_can_show_one() {
+        for mode in ["off", "offered"] {
+            let error = read(&format!("tls = \"{mode}\"\ntls_client_ca = \"ca.pem\"")).unwrap_err();
+            assert!(error.contains("`tls_client_ca`") && error.contains("tls = \"required\""), "{error}");
+        }
+        read("tls = \"required\"\ntls_client_ca = \"ca.pem\"").unwrap();
+        let error = read("tls = \"on\"").unwrap_err();
+        assert!(error.contains("line 1") && error.contains("`offered`"), "{error}");
     }
 
     #[test]

@@ -4,13 +4,14 @@
 //! A host that does not run is looked at as far as that goes. What only a machine elsewhere can see, such as a firewall, is
 //! not here. How findings are shown is in `cli/doctor.rs`.
 //!
-//! Read next, in the order in which they are made: `doctor/directory.rs`, `host.rs`, `clock.rs`, `machine.rs`, and with
+//! Read next, in the order in which they are made: `doctor/directory.rs`, `tls.rs`, `host.rs`, `clock.rs`, `machine.rs`, and with
 //! `asking.rs`, which asks as a machine does, `answers.rs` and `published.rs`.
 
 mod clock;
 mod directory;
 mod host;
 mod machine;
+mod tls;
 
 mod answers;
 mod asking;
@@ -100,6 +101,8 @@ struct Known<'a> {
     /// Nothing where the settings do not hold.
     config: Option<Config>,
     certificates: Certificates,
+    /// How its hosts are spoken with.
+    way: tls::Way,
 }
 
 /// Looks at everything.
@@ -116,11 +119,13 @@ pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
     }
     let (settings, config) = directory::settings(&wanted.sources);
     let (certificates, of_certificates) = directory::certificates(home, &running, clock.now());
-    let known = Known { wanted, clock, running, config, certificates };
+    let (way, of_tls) = tls::look(home, config.as_ref(), clock.now());
+    let known = Known { wanted, clock, running, config, certificates, way };
     findings.extend(settings);
     findings.push(directory::files(home, &owner));
     findings.push(directory::key(home));
     findings.extend(of_certificates);
+    findings.extend(of_tls);
     findings.push(host::running(&known));
     findings.extend(host::alarms(&known));
     let (ledger, last_time) = host::ledger(&known, &owner).await;

@@ -12,18 +12,23 @@ use std::time::Duration;
 
 use proto::admin::v1::admin_service_server::AdminServiceServer;
 use proto::v1::activation_service_server::ActivationServiceServer;
+use shared::reason::Reason;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio_stream::Stream;
+use tonic::body::Body;
+use tonic::codegen::http::Response;
 use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
+use tonic::{Code, Status};
+use tower::util::MapResponseLayer;
 
 use crate::accept::admin_connections;
 use crate::activate::Host;
 use crate::admin::Admin;
 use crate::caller::admit;
-use crate::service::{DEADLINE, Service};
+use crate::service::{DEADLINE, Service, status};
 
 /// How long calls that are under way may take once the host is told to stop. Idle connections are cut then.
 pub const DRAIN: Duration = Duration::from_secs(10);
@@ -69,7 +74,8 @@ where
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<ActivationServiceServer<Service>>().await;
     let service = ActivationServiceServer::new(Service(host)).max_decoding_message_size(DECODE_LIMIT_BYTES);
-    let router = bounded().add_service(health_service).add_service(service);
+    let router =
+        bounded().layer(MapResponseLayer::new(explained)).add_service(health_service).add_service(service);
     let (stopping, told_to_stop) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async {
         shutdown.await;
@@ -86,6 +92,16 @@ where
         served = serving => served,
         () = drained => Ok(()),
     }
+}
+
+/// tonic refuses a message beyond [`DECODE_LIMIT_BYTES`] unread and without a reason of ours.
+fn explained(response: Response<Body>) -> Response<Body> {
+    let headers = response.headers();
+    let code = headers.get(Status::GRPC_STATUS).map(|code| Code::from_bytes(code.as_bytes()));
+    if code != Some(Code::OutOfRange) {
+        return response;
+    }
+    status(Reason::TooLarge.with(&[("limit", &shared::MAX_MESSAGE_BYTES)]).into()).into_http()
 }
 
 /// A server with every bound on what one connection may do.

@@ -77,9 +77,9 @@ fn code(cause: &Cause) -> Code {
         Some(Reason::Malformed | Reason::TooLarge | Reason::SignatureBad | Reason::MachineAmbiguous) => {
             Code::InvalidArgument
         }
-        Some(Reason::ProductUnknown | Reason::AuditUnwritable | Reason::MachineBlocked) => {
-            Code::FailedPrecondition
-        }
+        Some(
+            Reason::ProductUnknown | Reason::TlsRequired | Reason::AuditUnwritable | Reason::MachineBlocked,
+        ) => Code::FailedPrecondition,
         Some(Reason::NotAdministrator) => Code::PermissionDenied,
         Some(Reason::MachineUnknown) => Code::NotFound,
         Some(Reason::Overloaded | Reason::TooManyBadAsks) => Code::ResourceExhausted,

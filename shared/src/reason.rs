@@ -96,13 +96,33 @@ reasons! {
         "correct the SRV record's target or the configured name, or add an address record for it"
     HostUnreachable "HOST_UNREACHABLE" Network
         "no connection to {address}: {cause}"
-        "check that the host runs and that no firewall stands between; a stale SRV record names hosts that are gone"
+        "check that the host runs, and that neither a firewall nor its `allow` stands between; a stale SRV record names hosts that are gone"
     HostSilent "HOST_SILENT" Network
         "{address} did not answer in time"
         "check the host's load and the network; the next host in DNS is tried at once"
     NotAHost "NOT_A_HOST" Network
         "what answers at {address} is not an activation host: {cause}"
         "correct the port in the SRV record or the configured name"
+
+    // Where TLS is spoken, or should be.
+    TlsFilesBad "TLS_FILES_BAD" Machine
+        "the TLS files of this machine cannot be used: {cause}"
+        "mend the file, KMS_TLS_CA, KMS_TLS_CERTIFICATE or KMS_TLS_KEY; nothing is asked in the clear meanwhile"
+    TlsRequired "TLS_REQUIRED" Machine
+        "the host takes asks by TLS alone"
+        "give this machine the file of the organisation's CA in KMS_TLS_CA, or the product if it asks for one"
+    TlsNotOffered "TLS_NOT_OFFERED" Host
+        "{address} speaks no TLS 1.3: {cause}"
+        "set `tls` and its certificate at the host, or correct the port; this machine was told to speak nothing else"
+    TlsCertificateBad "TLS_CERTIFICATE_BAD" Host
+        "{address} shows a TLS certificate that does not hold here: {cause}"
+        "have its CA sign one for the name that machines use, and renew it in time; or give this machine the CA that has"
+    TlsMachineRefused "TLS_MACHINE_REFUSED" Machine
+        "{address} does not take the TLS certificate of this machine: {cause}"
+        "give it one that the host's `tls_client_ca` has signed, in KMS_TLS_CERTIFICATE and KMS_TLS_KEY"
+    TlsFailed "TLS_FAILED" Network
+        "no TLS with {address}: {cause}"
+        "look who stands between machine and host, and at the host's log"
 
     // What the host cannot sign for.
     TooManyBadAsks "TOO_MANY_BAD_ASKS" Host

@@ -10,7 +10,7 @@ use kms_client::Clock as _;
 use proto::admin::v1::ListSourcesRequest;
 use proto::v1::activation_service_client::ActivationServiceClient;
 use shared::answer::Verdict;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -18,10 +18,11 @@ use tonic::transport::Endpoint;
 use world::asker::Asker;
 use world::{HostProcess, Program};
 
+use crate::settings::{hang_up, settings_file};
 use crate::stage::{LIMIT, LOOPBACK, Stage, an_hour_ago, now, program, serve, until};
 
 /// What an HTTP/2 client says first, and its settings, which are empty.
-const OPENING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+pub(crate) const OPENING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 /// What a peer is given for its first words, and a call for all of its own. A busy machine may add to it.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -57,6 +58,25 @@ async fn opened_from(from: IpAddr, host: SocketAddr, number: usize) -> Vec<TcpSt
     opened
 }
 
+/// Whether the host still answers on a connection that has opened HTTP/2.
+pub(crate) async fn is_alive(connection: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> bool {
+    const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0 alive? ";
+    const IS_PONG: [u8; 2] = [6, 1];
+    let answer = async {
+        connection.write_all(PING).await?;
+        loop {
+            let mut head = [0; 9];
+            connection.read_exact(&mut head).await?;
+            let mut rest = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+            connection.read_exact(&mut rest).await?;
+            if head[3..5] == IS_PONG {
+                return std::io::Result::Ok(());
+            }
+        }
+    };
+    matches!(timeout(LIMIT, answer).await, Ok(Ok(())))
+}
+
 /// Whether the host closes a connection from this address at once.
 async fn is_turned_away(from: IpAddr, host: SocketAddr) -> bool {
     let mut connection = connect_from(from, host).await;
@@ -78,7 +98,7 @@ fn log(host: &HostProcess) -> String {
 }
 
 /// The lines of the log with this in it.
-fn lines(host: &HostProcess, text: &str) -> Vec<String> {
+pub(crate) fn lines(host: &HostProcess, text: &str) -> Vec<String> {
     log(host).lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
 }
 
@@ -195,6 +215,53 @@ async fn an_address_past_its_share_is_turned_away_and_another_is_served() {
         host.admin().await.unwrap().list_sources(ListSourcesRequest { page_size: 1 }).await.unwrap();
     let sources = sources.into_inner().sources;
     assert!(sources[0].source == "127.0.0.1" && 51 <= sources[0].turned_away, "{sources:?}");
+}
+
+/// A site that has grown, or that one address is pulling down, is not to lose those who are being served.
+#[tokio::test]
+async fn limits_that_are_lowered_on_sighup_hold_for_newcomers_and_cut_nobody_off() {
+    let stage = Stage::with_threshold(1);
+    let host = host_with(&stage, "connections = 8\nconnections_per_address = 4").await;
+    let mut held = opened_from(ONE, host.address(), 4).await;
+
+    let lower = "connections = 6\nconnections_per_address = 2";
+    std::fs::write(settings_file(host.home()), lower).unwrap();
+    let said = hang_up(&host).await;
+
+    for told in [r#"key="connections" old="8" new="6""#, "connections=6 per_address=2"] {
+        assert!(said.contains(told), "no {told}: {said}");
+    }
+    assert!(!said.contains("restart the host"), "{said}");
+    for connection in &mut held {
+        assert!(is_alive(connection).await);
+    }
+    held.truncate(3);
+    assert!(is_turned_away(ONE, host.address()).await);
+    held.truncate(1);
+    until("served", async || asks(&stage, ONE, host.address()).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn only_networks_that_are_allowed_may_connect_and_sighup_changes_them() {
+    let stage = Stage::with_threshold(1);
+    let host = host_with(&stage, "allow = [\"127.0.0.2/31\", \"2001:db8::/32\"]").await;
+    for _ in 0..50 {
+        assert!(is_turned_away(ONE, host.address()).await);
+    }
+    for allowed in [ANOTHER, A_THIRD] {
+        assert!(matches!(asks(&stage, allowed, host.address()).await, Ok(Verdict::Leased(_))));
+    }
+    until("told", async || !lines(&host, "`allow` in kms-host.toml").is_empty()).await;
+    let told = lines(&host, "`allow` in kms-host.toml");
+    assert!(told[0].contains("most_from=127.0.0.1") && told.len() < 10, "{told:#?}");
+
+    let mut standing = opened_from(ANOTHER, host.address(), 1).await.remove(0);
+    std::fs::write(settings_file(host.home()), "allow = [\"127.0.0.1\"]").unwrap();
+    let said = hang_up(&host).await;
+    assert!(said.contains("key=\"allow\"") && said.contains("127.0.0.2/31"), "{said}");
+    assert!(matches!(asks(&stage, ONE, host.address()).await, Ok(Verdict::Leased(_))));
+    assert!(is_turned_away(ANOTHER, host.address()).await);
+    assert!(is_alive(&mut standing).await, "who was let in stays");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use shared::reason::Reason;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use world::asker::{Asker, wire};
+use world::authority::Authority;
 use world::dns::DnsServer;
 use world::machine::copy_folder;
 use world::shop::ORGANISATION;
@@ -101,6 +102,34 @@ async fn a_healthy_host_is_found_so_and_the_machine_that_asked_is_not_counted() 
     told.find("dns", "ok", &format!("a.{DOMAIN}:{} is this host", host.address().port()));
     assert_eq!(host.count().await.unwrap(), 0);
     assert!(machines_of(&host).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_host_that_requires_tls_is_examined_by_tls() {
+    let (stage, authority) = (Stage::with_threshold(1), Authority::new().unwrap());
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    authority.host(&["127.0.0.1"], now()).unwrap().install(home.path()).unwrap();
+    fs::write(home.path().join("kms-host.toml"), "tls = \"required\"\n").unwrap();
+    let host = serve(&home).await;
+    let told = examine(&home, &[]).await;
+    for check in ["tls", "port", "activation"] {
+        assert_eq!(told.health(check), ["ok"], "{check}: {:#?}", told.findings);
+    }
+    host.stop().await.unwrap();
+
+    fs::write(home.path().join("machines.pem"), authority.pem()).unwrap();
+    fs::write(home.path().join("kms-host.toml"), "tls = \"required\"\ntls_client_ca = \"machines.pem\"\n")
+        .unwrap();
+    authority.host_until(&["127.0.0.1"], an_hour_ago()).unwrap().install(home.path()).unwrap();
+    let host = serve(&home).await;
+    let told = examine(&home, &[]).await;
+    told.find("tls", "fail", "has ended at");
+    told.find("activation", "skipped", "`tls_client_ca`");
+    assert!(told.health("alarm").is_empty(), "it is told once: {:#?}", told.findings);
+    host.stop().await.unwrap();
+
+    fs::remove_file(home.path().join("tls.key")).unwrap();
+    examine(&home, &[]).await.find("tls", "fail", "tls.key cannot be read");
 }
 
 #[tokio::test]

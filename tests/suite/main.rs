@@ -36,6 +36,7 @@ mod settings;
 mod sizes;
 mod space;
 mod supervised;
+mod tls;
 mod unsigned;
 
 mod architecture;

@@ -71,6 +71,20 @@ fn told(reason: Reason) -> Told {
         Reason::Replayed => ByAHost("suite/reasons.rs", "a_recorded_ask_is_refused_and_changes_nothing"),
         Reason::Copied => ByAHost("suite/reasons.rs", "a_copy_that_asks_after_its_original_is_named"),
         Reason::Blocked => ByAHost("suite/reasons.rs", "a_machine_that_was_blocked_is_refused"),
+        Reason::TlsRequired => {
+            ByAHost("suite/tls.rs", "a_machine_without_tls_hears_that_it_is_required_and_is_not_counted")
+        }
+        Reason::TlsNotOffered => {
+            ByAHost("suite/tls.rs", "a_machine_that_was_told_to_speak_tls_speaks_nothing_else")
+        }
+        Reason::TlsCertificateBad => ByAHost(
+            "suite/tls.rs",
+            "a_host_whose_certificate_does_not_hold_is_not_asked_and_the_reason_says_why",
+        ),
+        Reason::TlsMachineRefused => ByAHost(
+            "suite/tls.rs",
+            "a_host_that_demands_certificates_of_machines_serves_those_that_its_ca_has_signed",
+        ),
         Reason::CountBelowThreshold => {
             ByAHost("suite/threshold.rs", "the_24th_machine_waits_and_the_25th_is_leased")
         }
@@ -85,6 +99,20 @@ fn told(reason: Reason) -> Told {
             "suite/fairness.rs",
             "a_source_of_bad_asks_is_heard_no_more_but_for_the_machines_that_are_known_there",
         ),
+        Reason::NotAdministrator => {
+            ByAHost("suite/audit.rs", "another_user_is_refused_even_where_the_socket_lets_him_in")
+        }
+        Reason::AuditUnwritable => ByAHost(
+            "suite/audit.rs",
+            "a_change_that_cannot_be_written_down_is_refused_and_nothing_is_changed",
+        ),
+        Reason::MachineUnknown | Reason::MachineAmbiguous => ByAHost(
+            "suite/inventory.rs",
+            "a_machine_that_is_unknown_or_not_the_only_one_is_refused_with_what_to_do",
+        ),
+        Reason::MachineBlocked => {
+            ByAHost("suite/changes.rs", "a_blocked_machine_is_not_forgotten_for_that_would_let_it_in")
+        }
         Reason::NoHostKnown
         | Reason::DnsNoRecord
         | Reason::DnsFailed
@@ -93,6 +121,8 @@ fn told(reason: Reason) -> Told {
         | Reason::HostUnreachable
         | Reason::HostSilent
         | Reason::NotAHost
+        | Reason::TlsFilesBad
+        | Reason::TlsFailed
         | Reason::Untrusted
         | Reason::OtherOrganisation
         | Reason::AnswerMismatch

@@ -15,7 +15,7 @@ use crate::commands::{Done, run};
 use crate::stage::{LIMIT, Stage, YEAR, an_hour_ago, program, serve, until};
 
 /// `kms-host config ..` for a host in this directory, with these environment variables.
-async fn config(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Done {
+pub(crate) async fn config(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Done {
     let mut command = Command::new(program().path);
     command.arg("config").args(arguments).arg("--data").arg(home.path());
     command.envs(environment.iter().copied()).kill_on_drop(true);

@@ -50,6 +50,15 @@ pub(crate) struct Setting {
     /// Ask this host, as if the product had named it; again for each one.
     #[arg(long = "host", global = true, value_name = "NAME[:PORT]")]
     pub(crate) hosts: Vec<HostName>,
+    /// Speak TLS with hosts, and nothing else: their certificates have to be signed by a CA in this PEM file.
+    #[arg(long, global = true, value_name = "FILE", env = "KMS_TLS_CA")]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// The certificate of this machine in PEM, for hosts that demand one.
+    #[arg(long, global = true, value_name = "FILE", env = "KMS_TLS_CERTIFICATE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Its private key in PEM, without a passphrase.
+    #[arg(long, global = true, value_name = "FILE", env = "KMS_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kms_client::{BuildError, Client, Keeping, Product, Reason};
+use kms_client::{BuildError, Client, Keeping, Product, Reason, Tls};
 
 use crate::answer::{EX_DATAERR, EX_NOINPUT, EX_USAGE, Failure};
 use crate::cli::Setting;
@@ -48,8 +48,26 @@ pub(crate) fn open(setting: &Setting) -> Result<Opened, Failure> {
     if let Some(name_server) = setting.dns {
         builder = builder.name_server(name_server);
     }
+    if let Some(tls) = tls(setting)? {
+        builder = builder.tls(tls);
+    }
     let client = builder.build().map_err(|error| refused(path, error))?;
     Ok(Opened { product, client })
+}
+
+/// How hosts are spoken with: by TLS if a CA is named.
+fn tls(setting: &Setting) -> Result<Option<Tls>, Failure> {
+    match (&setting.tls_ca, &setting.tls_certificate, &setting.tls_key) {
+        (None, None, None) => Ok(None),
+        (Some(ca), None, None) => Ok(Some(Tls::from_file(ca))),
+        (Some(ca), Some(certificate), Some(key)) => {
+            Ok(Some(Tls::from_file(ca).with_certificate_file(certificate, key)))
+        }
+        (None, _, _) | (Some(_), Some(_), None) | (Some(_), None, Some(_)) => Err(Failure::new(
+            EX_USAGE,
+            "a certificate of this machine needs all three: --tls-ca, --tls-certificate and --tls-key",
+        )),
+    }
 }
 
 /// Where the product would keep its state, if it has not run on this machine yet. Whoever only looks must not begin it:

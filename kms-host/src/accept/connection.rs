@@ -9,11 +9,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tonic::transport::server::Connected;
 
 use super::places::Place;
+use super::socket::Socket;
 use crate::serve::CONNECTION_AGE;
 use crate::service::DEADLINE;
 
@@ -29,12 +29,12 @@ const LONGEST_STAY: Duration = CONNECTION_AGE.saturating_add(DEADLINE);
 
 /// A connection that has said that it speaks HTTP/2. It holds a place until it is dropped.
 #[derive(Debug)]
-pub struct Connection<S = TcpStream> {
+pub struct Connection<S = Socket> {
     stream: S,
     longest_stay: Pin<Box<Sleep>>,
     /// How much of the preface, which was read when it came in, was given to the reader again.
     repeated: usize,
-    _place: Place,
+    place: Place,
 }
 
 impl<S> Connection<S> {
@@ -44,6 +44,10 @@ impl<S> Connection<S> {
             Poll::Ready(()) => Err(io::Error::new(io::ErrorKind::TimedOut, "it stayed too long")),
             Poll::Pending => Ok(()),
         }
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 }
 
@@ -62,7 +66,7 @@ impl<S: AsyncRead + Unpin> Connection<S> {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not speak HTTP/2"));
         }
         let longest_stay = Box::pin(tokio::time::sleep(LONGEST_STAY));
-        Ok(Connection { stream, longest_stay, repeated: 0, _place: place })
+        Ok(Connection { stream, longest_stay, repeated: 0, place })
     }
 }
 

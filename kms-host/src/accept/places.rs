@@ -1,8 +1,9 @@
-//! Who holds how many connections, and the word in the log about those who were turned away.
+//! Who holds how many connections, and the word in the log about those who were turned away, for whatever reason.
 //!
 //! A place is taken before a newcomer has said anything, and is given back by dropping it: there is no way to forget one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,7 +22,6 @@ const SOURCES_TOLD_APART: usize = 1024;
 /// The places of all listeners of a host.
 #[derive(Debug)]
 pub(super) struct Places {
-    limits: Limits,
     fairness: Arc<Fairness>,
     state: Mutex<State>,
     somebody_was_turned_away: Notify,
@@ -34,12 +34,28 @@ pub(super) struct Place {
     source: Source,
 }
 
+/// Why a newcomer was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Why {
+    /// All places are taken, or all that one address may hold.
+    NoPlace,
+    /// Its address is in none of the networks that may connect.
+    NotAllowed,
+    /// It spoke in the clear, and TLS is required.
+    NoTls,
+    /// It spoke TLS, and TLS is off.
+    TlsIsOff,
+    /// Its TLS handshake failed.
+    TlsFailed,
+}
+
 #[derive(Debug, Default)]
 struct State {
+    limits: Limits,
     taken: usize,
     /// Nobody is in it with none.
     taken_by: HashMap<Source, usize>,
-    turned_away: TurnedAway,
+    turned_away: BTreeMap<Why, TurnedAway>,
 }
 
 /// Since the last line in the log.
@@ -47,12 +63,20 @@ struct State {
 struct TurnedAway {
     in_all: u64,
     by_source: HashMap<Source, u64>,
+    /// What the latest was told, where that differs from one to the next.
+    cause: Option<String>,
 }
 
 impl Places {
     /// `fairness` counts who is turned away, for people who ask later.
     pub(super) fn new(limits: Limits, fairness: Arc<Fairness>) -> Places {
-        Places { limits, fairness, state: Mutex::default(), somebody_was_turned_away: Notify::new() }
+        let state = Mutex::new(State { limits, ..State::default() });
+        Places { fairness, state, somebody_was_turned_away: Notify::new() }
+    }
+
+    /// Other limits hold from the next newcomer on. Whoever is here stays, were it more than there are places now.
+    pub(super) fn set_limits(&self, limits: Limits) {
+        self.state().limits = limits;
     }
 
     /// A place for a newcomer, unless all are taken or its address has its share.
@@ -60,16 +84,25 @@ impl Places {
         let source = Source::of(from);
         let mut state = self.state();
         let has = state.taken_by.get(&source).copied().unwrap_or_default();
-        if self.limits.in_all <= state.taken || self.limits.per_address <= has {
-            state.turned_away.count(source);
+        if state.limits.in_all <= state.taken || state.limits.per_address <= has {
             drop(state);
-            self.fairness.note_turned_away(source);
-            self.somebody_was_turned_away.notify_one();
+            self.turn_away(source, Why::NoPlace, None);
             return None;
         }
         state.taken += 1;
         state.taken_by.insert(source, has + 1);
         Some(Place { places: self.clone(), source })
+    }
+
+    /// Notes somebody who may not connect.
+    pub(super) fn keep_out(&self, from: IpAddr) {
+        self.turn_away(Source::of(from), Why::NotAllowed, None);
+    }
+
+    fn turn_away(&self, source: Source, why: Why, cause: Option<String>) {
+        self.state().turned_away.entry(why).or_default().count(source, cause);
+        self.fairness.note_turned_away(source);
+        self.somebody_was_turned_away.notify_one();
     }
 
     /// Goes on until it is dropped.
@@ -82,27 +115,30 @@ impl Places {
     }
 
     fn tell(&self) {
-        let (taken, turned_away) = {
+        let (limits, taken, turned_away) = {
             let mut state = self.state();
-            (state.taken, std::mem::take(&mut state.turned_away))
+            (state.limits, state.taken, std::mem::take(&mut state.turned_away))
         };
-        let Some((address, times)) = turned_away.most() else { return };
-        let Limits { in_all, per_address } = self.limits;
-        tracing::warn!(
-            connections = turned_away.in_all,
-            most_from = %address,
-            from_it = times,
-            held = taken,
-            of = in_all,
-            per_address,
-            "turned away: all places are taken, or all that one address may hold; `connections` and `connections_per_address` in \
-             kms-host.toml say how many"
-        );
+        for (why, turned_away) in turned_away {
+            turned_away.tell(why, limits, taken);
+        }
     }
 
     /// Nothing in here panics with the lock held, and were it to, the numbers would still be the best there are.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Notes that its holder is turned away.
+    pub(super) fn turn_away(&self, why: Why) {
+        self.places.turn_away(self.source, why, None);
+    }
+
+    /// The same, with a cause that differs from one to the next.
+    pub(super) fn turn_away_for(&self, why: Why, cause: &dyn fmt::Display) {
+        self.places.turn_away(self.source, why, Some(cause.to_string()));
     }
 }
 
@@ -120,10 +156,53 @@ impl Drop for Place {
 }
 
 impl TurnedAway {
-    fn count(&mut self, source: Source) {
+    fn count(&mut self, source: Source, cause: Option<String>) {
         self.in_all += 1;
+        self.cause = cause;
         if self.by_source.len() < SOURCES_TOLD_APART || self.by_source.contains_key(&source) {
             *self.by_source.entry(source).or_default() += 1;
+        }
+    }
+
+    fn tell(&self, why: Why, limits: Limits, held: usize) {
+        let Some((most_from, from_it)) = self.most() else { return };
+        let (connections, Limits { in_all: of, per_address }) = (self.in_all, limits);
+        match why {
+            Why::NoPlace => tracing::warn!(
+                connections,
+                %most_from,
+                from_it,
+                held,
+                of,
+                per_address,
+                "turned away: all places are taken, or all that one address may hold; `connections` and \
+                 `connections_per_address` in kms-host.toml say how many"
+            ),
+            Why::NotAllowed => tracing::warn!(
+                connections,
+                %most_from,
+                from_it,
+                "turned away: not in the networks that `allow` in kms-host.toml names"
+            ),
+            Why::NoTls => tracing::warn!(
+                connections,
+                %most_from,
+                from_it,
+                "turned away: machines that spoke in the clear, and `tls` in kms-host.toml requires TLS"
+            ),
+            Why::TlsIsOff => tracing::warn!(
+                connections,
+                %most_from,
+                from_it,
+                "turned away: machines that spoke TLS, and `tls` in kms-host.toml is off"
+            ),
+            Why::TlsFailed => tracing::warn!(
+                connections,
+                %most_from,
+                from_it,
+                latest_cause = self.cause,
+                "turned away: TLS handshakes that failed; the machine has the cause from its side in its attempts"
+            ),
         }
     }
 
@@ -185,10 +264,22 @@ mod tests {
     }
 
     #[test]
+    fn lower_limits_take_no_place_away_and_hold_for_whoever_comes_next() {
+        let places = places(3, 3);
+        let mut held = check(&places, ["192.0.2.1", "192.0.2.1", "192.0.2.2"], [true; 3]);
+        places.set_limits(Limits { in_all: 2, per_address: 1 });
+        check(&places, ["192.0.2.3"], [false]);
+        held.remove(0);
+        check(&places, ["192.0.2.3"], [false]);
+        held.remove(0);
+        check(&places, ["192.0.2.2", "192.0.2.3"], [false, true]);
+    }
+
+    #[test]
     fn the_address_that_is_turned_away_most_is_named() {
         let places = places(10, 0);
         check(&places, ["192.0.2.1", "2001:db8::1", "2001:db8::2"], [false; 3]);
-        let turned_away = std::mem::take(&mut places.state().turned_away);
+        let turned_away = places.state().turned_away.remove(&Why::NoPlace).unwrap();
         assert_eq!(turned_away.in_all, 3);
         let (source, times) = turned_away.most().unwrap();
         assert_eq!((source.to_string().as_str(), times), ("2001:db8::/64", 2));
@@ -203,7 +294,7 @@ mod tests {
             assert!(places.take(Ipv6Addr::from_bits(network << 64).into()).is_none());
         }
         let state = places.state();
-        assert_eq!(state.turned_away.in_all, 5000);
-        assert_eq!(state.turned_away.by_source.len(), SOURCES_TOLD_APART);
+        assert_eq!(state.turned_away[&Why::NoPlace].in_all, 5000);
+        assert_eq!(state.turned_away[&Why::NoPlace].by_source.len(), SOURCES_TOLD_APART);
     }
 }

@@ -4,18 +4,28 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use serde_json::json;
+use shared::time::Clock as _;
 
-use super::{EX_CONFIG, Failure, OrExit, json_text};
+use super::owner::become_owner;
+use super::{EX_CONFIG, Failure, OrExit, door, json_text};
+use crate::clock::SystemClock;
 use crate::config::{KEYS, Key, Origin, Settings, Sources};
 use crate::home::Home;
 use crate::retention;
+use crate::tls::Tls;
 
-/// One line where they hold.
+/// One line where they hold. The files that they name have to hold, too.
 pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure> {
     let settings = read(home, file)?;
+    // The files are for the service to read, and root may read all.
+    become_owner(home)?;
     // Whoever may not look at the certificates is told of the settings alone.
     if let Ok(certificates) = home.certificates() {
         retention::check(settings.config.retention_days, &certificates).or_exit(EX_CONFIG)?;
+    }
+    let tls = Tls::read(&settings.config, home.path()).or_exit(EX_CONFIG)?;
+    for told in door::faults(&tls, SystemClock::new().now()) {
+        say_warning(&told);
     }
     let set = KEYS.iter().filter(|key| is_set(&settings, key)).count();
     let file = settings.file().display();
@@ -52,9 +62,13 @@ pub(super) fn show(
 /// Says on standard error what somebody has set and does not hold.
 pub(super) fn warn(settings: &Settings) {
     for warning in settings.warnings() {
-        // What cannot be printed cannot be told either.
-        let _ = writeln!(io::stderr(), "warning: {warning}");
+        say_warning(&warning);
     }
+}
+
+fn say_warning(warning: &str) {
+    // What cannot be printed cannot be told either.
+    let _ = writeln!(io::stderr(), "warning: {warning}");
 }
 
 fn read(home: &Home, file: Option<&Path>) -> Result<Settings, Failure> {

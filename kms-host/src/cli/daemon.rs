@@ -16,11 +16,12 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use super::door;
 use super::owner::become_owner;
 use super::reload::Reload;
 use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
-use crate::accept::{Limits, connections_within};
+use crate::accept::{Admission, Door, Limits, connections_through};
 use crate::activate::{Host, Parts};
 use crate::admin::Admin;
 use crate::audit::Audit;
@@ -34,6 +35,7 @@ use crate::queue::Queue;
 use crate::retention;
 use crate::signer::KeyInMemory;
 use crate::space;
+use crate::tls::Tls;
 
 /// How often the host looks whether a certificate's end has come near.
 const CERTIFICATE_CHECK: Duration = Duration::from_hours(1);
@@ -57,6 +59,7 @@ pub(super) fn run(
 
     // What stands on disk.
     become_owner(home)?;
+    let tls = Tls::read(&config, home.path()).or_exit(EX_CONFIG)?;
     let certificates = certificates(home).or_exit(EX_CONFIG)?;
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
@@ -73,8 +76,9 @@ pub(super) fn run(
         let told_to_stop = told_to_stop().or_exit(EX_UNAVAILABLE)?;
         let clock = Arc::new(SystemClock::new());
         let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
-        let parts =
-            Parts { certificates, signer, ledger, queue: queue.clone(), fairness: fairness.clone(), clock };
+        let admission = Admission { limits, allow: config.allow.clone(), tls };
+        let door = Door::new(admission, fairness.clone());
+        let parts = Parts { certificates, signer, ledger, queue: queue.clone(), fairness, clock };
         let host = Arc::new(Host::new(parts).await.or_exit(EX_IOERR)?);
         let listeners = bind(&config.listen).or_exit(EX_UNAVAILABLE)?;
         let socket = bind_socket(&home.socket_path()).or_exit(EX_CANTCREAT)?;
@@ -83,6 +87,7 @@ pub(super) fn run(
         let listening = addresses.join(" ");
         tracing::info!(host = %host.id, listening, version = env!("CARGO_PKG_VERSION"), "serving");
         say_what_to_publish(&config.service_label, &bound);
+        door::take_note(&host, &door);
 
         let stop = CancellationToken::new();
         host.space().set_limit_mib(config.free_space_mib);
@@ -93,11 +98,21 @@ pub(super) fn run(
         let admin = Admin::new(host.clone(), addresses, audit.clone());
         let (retention_days, days) = watch::channel(config.retention_days);
         tokio::spawn(retention::run(host.clone(), audit.clone(), days, stop.clone()));
-        let reload = Reload { home: home.clone(), sources, settings, log, host: host.clone(), audit, retention_days, bound };
+        let reload = Reload {
+            home: home.clone(),
+            sources,
+            settings,
+            log,
+            host: host.clone(),
+            door: door.clone(),
+            audit,
+            retention_days,
+            bound,
+        };
         tokio::spawn(reload.at_each(hangups, stop.clone()));
         tokio::spawn(serve_admin(admin, socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
-        let connections = connections_within(limits, fairness, listeners);
+        let connections = connections_through(door, listeners);
         let machines = crate::serve(host, connections, stop.clone().cancelled_owned());
         let mut machines = std::pin::pin!(machines);
         supervised::say_ready(&listening);
@@ -237,6 +252,7 @@ async fn warn_of_certificates(host: Arc<Host>, stop: CancellationToken) {
     loop {
         let now = host.clock.now();
         warn_of_ends(&host.certificates(), looked, now);
+        door::warn_of_end(&host, looked, now);
         looked = now;
         tokio::select! {
             () = tokio::time::sleep(CERTIFICATE_CHECK) => {}

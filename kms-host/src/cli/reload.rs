@@ -1,6 +1,6 @@
 //! SIGHUP: a host that serves reads its settings and certificates again, and takes up what needs no restart.
 //!
-//! 1. read the file, the environment and the certificates; if one does not hold, say so and go on as before
+//! 1. read the file, the environment, the certificates and the files of TLS; if one does not hold, say so and go on as before
 //! 2. write what changes into the audit log, one line for all of it; where that fails, say so and go on as before
 //! 3. take up what changed, and log each change with both values; name what waits for a restart
 //!
@@ -17,7 +17,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
-use super::daemon;
+use super::{daemon, door};
+use crate::accept::Door;
 use crate::activate::Host;
 use crate::admin;
 use crate::audit::{self, Audit, NotRecorded};
@@ -27,6 +28,7 @@ use crate::config::{Change, Config, Settings, Sources, TakenUpBy};
 use crate::fairness::Allowances;
 use crate::home::{self, Home};
 use crate::retention;
+use crate::tls::Tls;
 
 /// What has to be known of a host that serves for it to take up something new.
 pub(super) struct Reload {
@@ -38,6 +40,7 @@ pub(super) struct Reload {
     pub(super) host: Arc<Host>,
     pub(super) audit: Arc<Audit>,
     pub(super) retention_days: watch::Sender<u32>,
+    pub(super) door: Door,
     /// The addresses at which it serves.
     pub(super) bound: Vec<SocketAddr>,
 }
@@ -54,7 +57,7 @@ impl Reload {
     }
 
     fn once(&mut self) {
-        let (settings, certificates) = match self.read() {
+        let (settings, certificates, tls) = match self.read() {
             Ok(read) => read,
             Err(error) => {
                 let error = format!("{error:#}");
@@ -76,6 +79,7 @@ impl Reload {
         for change in &changes {
             self.take_up(change, &settings);
         }
+        door::take_up(&self.door, &self.host, &mut self.settings.config, &settings.config, tls);
         self.take_up_allowances(&settings.config);
         self.take_up_certificates(certificates);
         tracing::info!("settings and certificates were read again");
@@ -85,7 +89,7 @@ impl Reload {
     }
 
     // 1
-    fn read(&self) -> anyhow::Result<(Settings, Certificates)> {
+    fn read(&self) -> anyhow::Result<(Settings, Certificates, Tls)> {
         let settings = self.sources.read()?;
         let certificates = daemon::certificates(&self.home)?;
         // They fit the key on disk. The host signs with the key that it has read at its start.
@@ -97,7 +101,8 @@ impl Reload {
         }
         home::check_hour_width(&certificates, self.host.ledger.meta().hour_width_ms)?;
         retention::check(settings.config.retention_days, &certificates)?;
-        Ok((settings, certificates))
+        let tls = Tls::read(&settings.config, self.home.path())?;
+        Ok((settings, certificates, tls))
     }
 
     // 2
@@ -139,7 +144,8 @@ impl Reload {
                     "this setting has changed: restart the host to take it up"
                 );
             }
-            TakenUpBy::Log | TakenUpBy::Fairness => say(change),
+            // What these do with it, they are told once all changes are.
+            TakenUpBy::Log | TakenUpBy::Door | TakenUpBy::Fairness => say(change),
             TakenUpBy::Space => {
                 say(change);
                 self.settings.config.free_space_mib = new.config.free_space_mib;

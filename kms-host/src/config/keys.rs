@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use toml::{Table, Value};
 
 use super::Config;
+use crate::accept::Network;
 
 /// What the environment variable of every key begins with.
 pub(super) const PREFIX: &str = "KMS_HOST_";
@@ -38,6 +39,8 @@ pub enum TakenUpBy {
     Space,
     /// The line in the running host's log that says what to publish in DNS.
     Publishing,
+    /// The door of the running host, for whoever connects from then on.
+    Door,
     /// What each source may bring to the running host.
     Fairness,
     /// The retention, which then looks at once who is to go.
@@ -46,7 +49,7 @@ pub enum TakenUpBy {
 
 /// Every setting, in the order of the sample. Kubernetes gives every container variables such as `KMS_HOST_PORT` and
 /// `KMS_HOST_SERVICE_HOST` where a service is called kms-host, so no key may be called that.
-pub const KEYS: [Key; 15] = [
+pub const KEYS: [Key; 20] = [
     Key {
         name: "listen",
         about: "Where machines are served. [::] takes IPv4 too. In the environment, a comma stands between two addresses; \
@@ -74,15 +77,53 @@ pub const KEYS: [Key; 15] = [
         name: "connections",
         about: "How many connections machines may hold at once. 0 is as many as the descriptors allow, 65536 at most.",
         example: "10000",
-        taken_up_by: TakenUpBy::Restart,
+        taken_up_by: TakenUpBy::Door,
         from_text: number,
     },
     Key {
         name: "connections_per_address",
         about: "How many of them one address may hold, or one IPv6 /64. 0 is three quarters of them.",
         example: "2500",
-        taken_up_by: TakenUpBy::Restart,
+        taken_up_by: TakenUpBy::Door,
         from_text: number,
+    },
+    Key {
+        name: "allow",
+        about: "The networks whose machines may connect, such as [\"10.0.0.0/8\", \"2001:db8::/32\"]; none named is everybody. \
+                Others are hung up on. In the environment, a comma stands between two.",
+        example: "10.0.0.0/8,2001:db8::/32",
+        taken_up_by: TakenUpBy::Door,
+        from_text: networks,
+    },
+    Key {
+        name: "tls",
+        about: "Whether machines speak TLS: off; offered, to those that want it, on the same port; or required of all.",
+        example: "offered",
+        taken_up_by: TakenUpBy::Door,
+        from_text: text,
+    },
+    Key {
+        name: "tls_certificate",
+        about: "The file of the certificate that machines are shown, in PEM, the host's own first. A relative path is in the data \
+                directory.",
+        example: "tls.pem",
+        taken_up_by: TakenUpBy::Door,
+        from_text: text,
+    },
+    Key {
+        name: "tls_key",
+        about: "The file of its private key, in PEM and without a passphrase.",
+        example: "tls.key",
+        taken_up_by: TakenUpBy::Door,
+        from_text: text,
+    },
+    Key {
+        name: "tls_client_ca",
+        about: "If it names a file, every machine has to show a certificate that a CA in this file has signed. Only with tls = \
+                \"required\".",
+        example: "",
+        taken_up_by: TakenUpBy::Door,
+        from_text: text,
     },
     Key {
         name: "new_machines_per_source",
@@ -195,6 +236,7 @@ pub fn sample() -> String {
             TakenUpBy::Log
             | TakenUpBy::Space
             | TakenUpBy::Publishing
+            | TakenUpBy::Door
             | TakenUpBy::Fairness
             | TakenUpBy::Retention => "A change is taken up on SIGHUP.",
         };
@@ -245,6 +287,12 @@ fn addresses(text: &str) -> Result<Value, String> {
         addresses.push(Value::String(address.to_string()));
     }
     Ok(Value::Array(addresses))
+}
+
+fn networks(text: &str) -> Result<Value, String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let networks = parts.map(|one| one.parse::<Network>().map(|network| Value::String(network.to_string())));
+    networks.collect::<Result<_, _>>().map(Value::Array)
 }
 
 #[cfg(test)]

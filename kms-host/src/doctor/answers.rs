@@ -12,7 +12,7 @@ pub(super) async fn ports(known: &Known<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for listening in known.running.listening() {
         let address = asking::reachable(listening);
-        findings.push(match asking::health(address).await {
+        findings.push(match asking::health(address, &known.way).await {
             Ok(()) => Finding::ok("port", format!("{listening} is answered, from this machine")),
             Err(cause) => of_cause("port", &listening.to_string(), &cause),
         });
@@ -47,7 +47,7 @@ pub(super) async fn activations(known: &Known<'_>) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     for (_, installed) in known.certificates.products(known.clock.now()) {
-        let answered = asking::ask(asking::reachable(listening), installed, known.clock).await;
+        let answered = asking::ask(asking::reachable(listening), installed, known).await;
         findings.push(activation(installed, answered.map(|answered| answered.verdict)));
     }
     if findings.is_empty() {
@@ -81,6 +81,9 @@ fn activation(installed: &Installed, answer: Result<Verdict, Cause>) -> Finding 
 /// What mends itself does not keep anybody from a license.
 fn of_cause(check: &'static str, what: &str, cause: &Cause) -> Finding {
     let text = format!("{what}: {cause}");
+    if cause.reason() == Some(Reason::TlsMachineRefused) {
+        return Finding::skipped(check, text);
+    }
     match cause.reason().map(Reason::fault) {
         Some(Fault::Nobody) => Finding::warn(check, text, cause.remedy()),
         Some(Fault::Machine | Fault::Host | Fault::Network | Fault::Vendor) | None => {

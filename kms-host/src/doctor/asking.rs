@@ -18,7 +18,7 @@ use shared::ask::{Ask, AskKind};
 use shared::envelope::SecretKey;
 use shared::ids::{Fingerprint, HostId, Nonce};
 use shared::reason::{Cause, Reason};
-use shared::time::{Clock, Length};
+use shared::time::Length;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -26,6 +26,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
 
+use super::Known;
+use super::tls::Way;
 use crate::certificates::Installed;
 
 /// As long as a machine waits for a connection, and for an answer.
@@ -50,8 +52,8 @@ pub(super) fn reachable(listening: SocketAddr) -> SocketAddr {
 }
 
 /// Whether what listens there says that it activates machines.
-pub(super) async fn health(address: SocketAddr) -> Result<(), Cause> {
-    let mut client = HealthClient::new(connect(address).await?);
+pub(super) async fn health(address: SocketAddr, way: &Way) -> Result<(), Cause> {
+    let mut client = HealthClient::new(connect(address, way).await?);
     let request = HealthCheckRequest { service: SERVICE_NAME.to_owned() };
     let answer = client.check(request).await.map_err(|status| explain(address, &status))?.into_inner();
     match answer.status() {
@@ -67,8 +69,9 @@ pub(super) async fn health(address: SocketAddr) -> Result<(), Cause> {
 pub(super) async fn ask(
     address: SocketAddr,
     installed: &Installed,
-    clock: &dyn Clock,
+    known: &Known<'_>,
 ) -> Result<Answered, Cause> {
+    let Known { clock, way, .. } = known;
     let certificate = installed.chain.host();
     let identity = SecretKey::from_seed(&rand::rng().random());
     let machine = identity.public();
@@ -92,7 +95,7 @@ pub(super) async fn ask(
         replaced_signature: None,
         held_chain: Bytes::new(),
     };
-    let mut client = ActivationServiceClient::new(connect(address).await?);
+    let mut client = ActivationServiceClient::new(connect(address, way).await?);
     let answer =
         client.activate(request).await.map_err(|status| explain(address, &status))?.into_inner().answer;
     let answer = answer.ok_or_else(|| not_a_host(address, &"its answer is empty"))?;
@@ -104,11 +107,11 @@ pub(super) async fn ask(
     believed.map_err(|error| error.cause(&address))
 }
 
-async fn connect(address: SocketAddr) -> Result<Channel, Cause> {
+async fn connect(address: SocketAddr, way: &Way) -> Result<Channel, Cause> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"));
     let endpoint = endpoint.map_err(|error| not_a_host(address, &error))?;
     let endpoint = endpoint.connect_timeout(CONNECT_LIMIT).timeout(ANSWER_LIMIT);
-    endpoint.connect().await.map_err(|error| broken(address, &error))
+    way.connect(endpoint, address).await?.map_err(|error| broken(address, &error))
 }
 
 /// What a status says. One with a reason of ours comes from a host.

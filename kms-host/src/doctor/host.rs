@@ -105,7 +105,8 @@ pub(super) fn alarms(known: &Known) -> Vec<Finding> {
     let reasons = [Reason::HostClock, Reason::CertificateEnded, Reason::DiskFull].map(Reason::code);
     let checked = [&reasons[..], &[CERTIFICATE_ENDS_SOON_CODE]].concat();
     let alarms = known.running.status().map(|status| &status.alarms[..]).unwrap_or_default();
-    let others = alarms.iter().filter(|alarm| !checked.contains(&alarm.code.as_str()));
+    let is_checked = |code: &str| checked.contains(&code) || code.starts_with("TLS_CERTIFICATE_");
+    let others = alarms.iter().filter(|alarm| !is_checked(&alarm.code));
     let finding =
         |alarm: &Alarm| Finding::warn("alarm", format!("{}: {}", alarm.code, alarm.text), &alarm.remedy);
     others.map(finding).collect()

@@ -176,14 +176,14 @@ async fn behind(known: &Known<'_>, address: SocketAddr) -> Leads {
     let is_own = ports(known).contains(&address.port()) && is_of_this_machine(address.ip());
     let installed = known.certificates.products(known.clock.now()).next();
     let Some((_, installed)) = installed else {
-        return match asking::health(address).await {
+        return match asking::health(address, &known.way).await {
             _ if is_own => Leads::Here,
             Ok(()) => Leads::ToAHost,
             Err(cause) => Leads::Nowhere(cause),
         };
     };
     let own = installed.chain.host().host();
-    match asking::ask(address, installed, known.clock).await {
+    match asking::ask(address, installed, known).await {
         Ok(answered) if answered.host == own => Leads::Here,
         Ok(answered) => Leads::ToSibling(answered.host),
         // It has signed nothing, or does not run; who else could be there?

@@ -118,7 +118,7 @@ mod tests {
                     reason        HOST_UNREACHABLE
                     what          no connection to <address>: <cause>
                     whose fault   the network's
-                    remedy        check that the host runs and that no firewall stands between; a stale SRV record names hosts that are gone
+                    remedy        check that the host runs, and that neither a firewall nor its `allow` stands between; a stale SRV record names hosts that are gone
                 "]],
             );
         }

@@ -46,7 +46,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use kms_client::SystemClock;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
@@ -132,10 +132,18 @@ fn show(result: &LoadResult, out: Option<&Path>) -> anyhow::Result<()> {
 fn set_up(scenario: &Scenario, options: &Options, played: &Played) -> anyhow::Result<Ground> {
     let (addresses, sources) = (played.addresses(), Sources::new(options.sources)?);
     let limits = Limits::default();
-    let wire = match options.connections {
+    let mut wire = match options.connections {
         Connections::Fresh => Wire::fresh(addresses, sources, limits),
         Connections::Kept(count) => Wire::kept(usize::from(count), addresses, sources, limits),
     };
+    if let Some(tls) = options.whom.tls() {
+        let names = played.names()?;
+        ensure!(
+            !names.is_empty(),
+            "a throwaway host speaks no TLS: name one with --host, or leave --tls-ca out"
+        );
+        wire = wire.by_tls(tls.read(Arc::new(SystemClock::new()))?, names);
+    }
     let retry_max_s = scenario.retry_max_s.unwrap_or(scenario.retry_s);
     let retry = Retry {
         wait: Duration::from_secs_f64(scenario.retry_s),

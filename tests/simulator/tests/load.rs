@@ -10,8 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use kms_host::home::Home;
 use serde_json::Value;
 use shared::policy::Policy;
+use shared::time::Timestamp;
+use world::authority::Authority;
 use world::dns::{DnsServer, Zone};
 use world::shop::ORGANISATION;
 use world::{HostProcess, Program, Shop};
@@ -161,6 +164,30 @@ fn a_host_is_found_by_srv_and_two_processes_make_one_report() {
     runtime.block_on(async { (host.stop().await.unwrap(), dns.stop().await.unwrap()) });
 }
 
+#[test]
+fn a_host_that_requires_tls_is_asked_by_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = Shop::open(folder.path(), "Atlas", Policy { threshold: 5, ..Policy::CLIENT }, false).unwrap();
+    let (product, ca) = (folder.path().join("product.toml"), folder.path().join("ca.pem"));
+    std::fs::write(&product, shop.vendor().product_file("Atlas").unwrap()).unwrap();
+    let (home, authority) = (made(&shop), Authority::new().unwrap());
+    std::fs::write(&ca, authority.pem()).unwrap();
+    authority.host(&["127.0.0.1"], now()).unwrap().install(home.path()).unwrap();
+    std::fs::write(home.path().join("kms-host.toml"), "tls = \"required\"").unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let host = runtime.block_on(serving(&home));
+    let address = host.address().to_string();
+    let asked =
+        ["--machines", "20", "--seconds", "1", "--host", &address, "--product", product.to_str().unwrap()];
+
+    for connections in ["fresh", "2"] {
+        let by_tls = ["--tls-ca", ca.to_str().unwrap(), "--connections", connections];
+        Run::of(&[&asked[..], &by_tls].concat()).holds();
+    }
+    assert_eq!(runtime.block_on(host.count()).unwrap(), 40);
+    runtime.block_on(host.stop()).unwrap();
+}
+
 /// Leases of another vendor with the same product are worth nothing, and a run that got them says so.
 #[test]
 fn leases_that_do_not_verify_are_an_error_of_the_run() {
@@ -198,6 +225,7 @@ fn what_it_will_not_do_it_says_in_one_line() {
             "for a throwaway host alone",
         ),
         (vec!["--host", "127.0.0.1:9", "--product", "no-such.toml"], "no-such.toml"),
+        (vec!["--product", product, "--tls-ca", "ca.pem"], "a throwaway host speaks no TLS"),
     ];
     for (arguments, remedy) in refused {
         let output = simulator("load").args(&arguments).output().unwrap();
@@ -324,12 +352,23 @@ fn read(path: &Path, said: &str) -> String {
 
 /// This shop's host, as a process.
 async fn started(shop: &Shop) -> HostProcess {
+    serving(&made(shop)).await
+}
+
+fn made(shop: &Shop) -> Home {
     let home = shop.make_bare_host("host", kms_host::home::HOUR_MS).unwrap();
-    let now = kms_client::Clock::now(&kms_client::SystemClock::new());
-    shop.certify(&home, ORGANISATION, now, Duration::from_hours(24)).unwrap();
+    shop.certify(&home, ORGANISATION, now(), Duration::from_hours(24)).unwrap();
+    home
+}
+
+fn now() -> Timestamp {
+    kms_client::Clock::now(&kms_client::SystemClock::new())
+}
+
+async fn serving(home: &Home) -> HostProcess {
     let program =
         Program { path: env!("CARGO_BIN_EXE_kms-simulator").into(), arguments: vec!["host".into()] };
-    HostProcess::start(&program, &home, ([127, 0, 0, 1], 0).into()).await.unwrap()
+    HostProcess::start(&program, home, ([127, 0, 0, 1], 0).into()).await.unwrap()
 }
 
 /// The same, published in a domain.

@@ -88,7 +88,9 @@ fn bare(home: &TempDir, arguments: &[&str]) -> Output {
 fn command(home: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kms-client"));
     command.current_dir(home.path()).env("KMS_STATE", home.path());
-    for variable in ["KMS_PRODUCT", "KMS_HOSTS", "KMS_LOG"] {
+    for variable in
+        ["KMS_PRODUCT", "KMS_HOSTS", "KMS_LOG", "KMS_TLS_CA", "KMS_TLS_CERTIFICATE", "KMS_TLS_KEY"]
+    {
         command.env_remove(variable);
     }
     command

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{Machine, PRODUCT, bare, failure};
+use crate::{Machine, PRODUCT, bare, failure, nobody};
 
 #[test]
 fn without_a_product_only_reasons_are_explained() {
@@ -47,6 +47,18 @@ fn an_ipv6_address_without_brackets_is_refused_with_how_to_write_it() {
         assert!(text.contains("write an IPv6 address in brackets: [::1]"), "{text}");
     }
     assert!(!machine.file("hosts").exists());
+}
+
+/// What TLS itself says is told with real hosts, in tests/suite/tls.rs.
+#[test]
+fn tls_that_is_wanted_and_cannot_be_spoken_asks_nobody() {
+    let (machine, address) = (Machine::new(), nobody());
+    let (code, text) = machine.answer(&["activate", "--host", &address, "--tls-ca", "missing.pem"]);
+    assert_eq!(code, 69);
+    assert!(text.contains("TLS_FILES_BAD") && text.contains("the CA, missing.pem"), "{text}");
+    let (code, line) = machine.failure(&["activate", "--tls-ca", "ca.pem", "--tls-key", "key.pem"]);
+    assert_eq!(code, 64);
+    assert!(line.contains("--tls-certificate"), "{line}");
 }
 
 #[test]

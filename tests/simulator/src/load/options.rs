@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use anyhow::{bail, ensure};
 use clap::Args;
+use kms_client::Tls;
 
 use super::scenario::{Changes, Scenario};
 
@@ -95,6 +96,26 @@ pub(crate) struct Whom {
     /// A host that is not on loopback, by the name that was given for it. Its ledger will count every simulated machine.
     #[arg(long, value_name = "HOST")]
     pub(crate) allow: Vec<String>,
+    /// Speak TLS with the hosts: a CA in this PEM file has to have signed their certificates, for the names given here.
+    #[arg(long, value_name = "FILE", requires = "product")]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// The certificate that every machine shows to hosts that demand one, in PEM.
+    #[arg(long, value_name = "FILE", requires_all = ["tls_ca", "tls_key"])]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Its private key, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+impl Whom {
+    /// How the hosts are spoken with, if not in the clear.
+    pub(crate) fn tls(&self) -> Option<Tls> {
+        let tls = Tls::from_file(self.tls_ca.as_ref()?);
+        Some(match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => tls.with_certificate_file(certificate, key),
+            _ => tls,
+        })
+    }
 }
 
 /// The command line of `report`.

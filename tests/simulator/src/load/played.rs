@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use kms_client::Product;
+use kms_client::{HostName, Product};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use shared::certificate::Roots;
@@ -75,6 +75,14 @@ impl Played {
             (None, Some(site)) => vec![site.address()],
             (None, None) => Vec::new(),
         }
+    }
+
+    /// Their names; none of a throwaway host, which speaks no TLS.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub(crate) fn names(&self) -> anyhow::Result<Vec<HostName>> {
+        self.target.as_ref().map_or_else(|| Ok(Vec::new()), Target::names)
     }
 
     /// The hosts of one machine, in its order.

@@ -81,6 +81,14 @@ impl Target {
         self.hosts.iter().map(|host| host.address).collect()
     }
 
+    /// The names, for which their TLS certificates have to be.
+    ///
+    /// # Errors
+    /// None: they were read before.
+    pub(crate) fn names(&self) -> anyhow::Result<Vec<HostName>> {
+        self.hosts.iter().map(|host| Ok(host.name.parse()?)).collect()
+    }
+
     /// The order in which one machine tries the hosts, as numbers of them: as they were named, or drawn by priority and
     /// weight. `draw(n)` gives a number from 0 to `n` inclusive.
     pub(crate) fn order(&self, draw: impl FnMut(u32) -> u32) -> Vec<usize> {

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kms_client::{HostName, TlsWay};
 use proto::v1;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -40,8 +41,15 @@ pub(crate) struct Wire {
     hosts: Vec<SocketAddr>,
     sources: Sources,
     limits: Limits,
+    tls: Option<Secured>,
     /// For each host so many; none if every ask has its own.
     kept: Vec<Vec<Kept>>,
+}
+
+/// TLS, and for whom the certificate of each host has to be.
+struct Secured {
+    way: TlsWay,
+    names: Vec<HostName>,
 }
 
 /// A kept connection, if it is there.
@@ -50,7 +58,7 @@ type Kept = Mutex<Option<Arc<Line>>>;
 impl Wire {
     /// A connection for every ask, closed after its answer. Each machine has its source.
     pub(crate) fn fresh(hosts: Vec<SocketAddr>, sources: Sources, limits: Limits) -> Wire {
-        Wire { hosts, sources, limits, kept: Vec::new() }
+        Wire { hosts, sources, limits, tls: None, kept: Vec::new() }
     }
 
     /// So many connections to each host, at least one, made when they are first used and again when they broke. Each has
@@ -58,7 +66,12 @@ impl Wire {
     pub(crate) fn kept(count: usize, hosts: Vec<SocketAddr>, sources: Sources, limits: Limits) -> Wire {
         let lines = || (0..count.max(1)).map(|_| Kept::default()).collect();
         let kept = hosts.iter().map(|_| lines()).collect();
-        Wire { hosts, sources, limits, kept }
+        Wire { hosts, sources, limits, tls: None, kept }
+    }
+
+    /// The same by TLS, with hosts of these names.
+    pub(crate) fn by_tls(self, way: TlsWay, names: Vec<HostName>) -> Wire {
+        Wire { tls: Some(Secured { way, names }), ..self }
     }
 
     /// Brings an ask of this machine to this host, and back the answer as it came.
@@ -71,12 +84,12 @@ impl Wire {
         host: usize,
         request: v1::ActivateRequest,
     ) -> Result<v1::Answer, Failure> {
-        let Some(address) = self.hosts.get(host).copied() else {
+        if self.hosts.len() <= host {
             return Err(Failure::unreachable(&"there is no host of that number"));
-        };
+        }
         match self.kept.get(host) {
-            None => self.connect(address, machine).await?.ask(request, self.limits.answer).await,
-            Some(lines) => self.over(lines, address, machine, request).await,
+            None => self.connect(host, machine).await?.ask(request, self.limits.answer).await,
+            Some(lines) => self.over(lines, host, machine, request).await,
         }
     }
 
@@ -85,15 +98,15 @@ impl Wire {
     async fn over(
         &self,
         lines: &[Kept],
-        address: SocketAddr,
+        host: usize,
         machine: usize,
         request: v1::ActivateRequest,
     ) -> Result<v1::Answer, Failure> {
         let number = machine % lines.len();
-        let line = self.line(&lines[number], address, number).await?;
+        let line = self.line(&lines[number], host, number).await?;
         match line.ask(request.clone(), self.limits.answer).await {
             Err(failure) if failure.never_left => {
-                let line = self.line(&lines[number], address, number).await?;
+                let line = self.line(&lines[number], host, number).await?;
                 line.ask(request, self.limits.answer).await
             }
             answered => answered,
@@ -102,22 +115,24 @@ impl Wire {
 
     /// The connection that is kept here, made again if it has ended. Whoever waits while another one connects waits no
     /// longer than for a connection of its own.
-    async fn line(&self, kept: &Kept, address: SocketAddr, number: usize) -> Result<Arc<Line>, Failure> {
+    async fn line(&self, kept: &Kept, host: usize, number: usize) -> Result<Arc<Line>, Failure> {
         let there = async {
             let mut kept = kept.lock().await;
             if let Some(line) = kept.as_ref().filter(|line| line.is_open()) {
                 return Ok(Arc::clone(line));
             }
-            let line = Arc::new(self.connect(address, number).await?);
+            let line = Arc::new(self.connect(host, number).await?);
             *kept = Some(Arc::clone(&line));
             Ok(line)
         };
         timeout(self.limits.connect, there).await.unwrap_or_else(|_| Err(self.nobody_accepts()))
     }
 
-    async fn connect(&self, address: SocketAddr, number: usize) -> Result<Line, Failure> {
+    async fn connect(&self, host: usize, number: usize) -> Result<Line, Failure> {
+        let address = self.hosts[host];
         let source = self.sources.to_reach(address.ip(), number);
-        let line = timeout(self.limits.connect, Line::open(address, source)).await;
+        let tls = self.tls.as_ref().map(|tls| (&tls.way, &tls.names[host]));
+        let line = timeout(self.limits.connect, Line::open(address, source, tls)).await;
         line.unwrap_or_else(|_| Err(self.nobody_accepts()))
     }
 

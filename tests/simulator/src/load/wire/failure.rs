@@ -9,7 +9,7 @@ use std::io;
 use std::time::Duration;
 
 use shared::MAX_MESSAGE_BYTES;
-use shared::reason::Reason;
+use shared::reason::{Cause, Reason};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -53,6 +53,13 @@ impl Failure {
 
     pub(super) fn not_a_host(text: &dyn fmt::Display) -> Failure {
         Failure::new(Reason::NotAHost.code(), text)
+    }
+
+    /// What the client library found.
+    pub(super) fn of_client(cause: &Cause) -> Failure {
+        let text = cause.to_string();
+        let text = text.strip_prefix(&format!("{}: ", cause.code)).unwrap_or(&text).to_owned();
+        Failure::new(&cause.code, &text)
     }
 
     /// No connection.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use kms_client::{HostName, TlsEnded, TlsLine, TlsWay};
 use proto::v1;
 use proto::v1::activation_service_client::ActivationServiceClient;
 use shared::MAX_MESSAGE_BYTES;
@@ -28,6 +29,8 @@ pub(crate) struct Line {
     driver: JoinHandle<()>,
     /// How it ended, if it has: an ask on it learns only that it did.
     ended: Arc<OnceLock<hyper::Result<()>>>,
+    /// Why TLS ended it, if it did.
+    tls_ended: TlsEnded,
 }
 
 impl Drop for Line {
@@ -37,11 +40,20 @@ impl Drop for Line {
 }
 
 impl Line {
-    /// Connects, from this source if one is given. The caller bounds it in time.
-    pub(crate) async fn open(address: SocketAddr, source: Option<Ipv4Addr>) -> Result<Line, Failure> {
-        let origin = format!("http://{address}").parse().map_err(|error| Failure::not_a_host(&error))?;
+    /// Connects, from this source if one is given, and by TLS if that is. The caller bounds it in time.
+    pub(crate) async fn open(
+        address: SocketAddr,
+        source: Option<Ipv4Addr>,
+        tls: Option<(&TlsWay, &HostName)>,
+    ) -> Result<Line, Failure> {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let origin = format!("{scheme}://{address}").parse().map_err(|error| Failure::not_a_host(&error))?;
         let stream = connect(address, source).await.map_err(|error| Failure::of_io(&error))?;
-        let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
+        let TlsLine { bytes, ended: tls_ended } = match tls {
+            None => TlsLine::plain(stream),
+            Some((way, host)) => way.open(stream, host).await.map_err(|cause| Failure::of_client(&cause))?,
+        };
+        let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(bytes)).await;
         let (sender, connection) = handshake.map_err(|error| Failure::broken(&error))?;
         let ended = Arc::new(OnceLock::new());
         let told = Arc::clone(&ended);
@@ -49,7 +61,7 @@ impl Line {
             // Nobody else tells it.
             let _ = told.set(connection.await);
         });
-        Ok(Line { sender, origin, driver, ended })
+        Ok(Line { sender, origin, driver, ended, tls_ended })
     }
 
     /// Whether another ask may be sent over it.
@@ -75,7 +87,10 @@ impl Line {
             Ok(Err(status)) => {
                 // The connection's own end is told by another task, which may be about to.
                 tokio::task::yield_now().await;
-                Err(explain(&status, self.ended.get()))
+                Err(match self.tls_ended.cause() {
+                    Some(cause) => Failure::of_client(cause),
+                    None => explain(&status, self.ended.get()),
+                })
             }
         }
     }

@@ -1,0 +1,408 @@
+//! TLS towards hosts: for privacy, and for hosts that take nothing else.
+//!
+//! It proves who a host is to the network's satisfaction and not to ours: a lease is believed for its signature alone, whichever
+//! way it came. TLS 1.3 and nothing older. Each way to fail has a reason of its own here; when TLS is spoken at all is told in
+//! `way`.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use shared::reason::{Cause, Reason};
+use shared::time::{Clock, Timestamp};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::time_provider::TimeProvider;
+use tokio_rustls::rustls::{self, AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use zeroize::Zeroizing;
+
+use crate::hosts::HostName;
+use crate::way::{Ended, Line, unusable};
+
+/// Has a client speak to hosts by TLS, and never without it.
+///
+/// The CA is the organisation's, so a product that asks for its file hands it in here. One that does not ask leaves it to the
+/// administrator, who names the files in the environment: `KMS_TLS_CA`, and `KMS_TLS_CERTIFICATE` and `KMS_TLS_KEY` where hosts
+/// demand a certificate of each machine.
+///
+/// It is PEM, all of it, and looked at in every round: what cannot be used is the reason of that round (`TLS_FILES_BAD`).
+///
+/// ```no_run
+/// use kms_client::{Client, Product, Tls};
+///
+/// # const EDITOR: Product = Product::new([0x0b; 16], "Editor", [[0x1c; 32], [0x2d; 32]]);
+/// # fn main() -> Result<(), kms_client::BuildError> {
+/// let tls = Tls::from_file("/etc/ssl/certs/corp-ca.pem");
+/// let license = Client::builder(EDITOR).state_dir("/var/lib/editor").tls(tls).build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Tls {
+    authorities: Pem,
+    /// This machine's certificate, and its key.
+    own: Option<(Pem, Pem)>,
+}
+
+/// Where PEM comes from.
+#[derive(Clone)]
+enum Pem {
+    Here(Arc<Zeroizing<Vec<u8>>>),
+    File(PathBuf),
+}
+
+impl Tls {
+    /// Hosts have to show a certificate that one of these CAs has signed, for the name under which they were found.
+    pub fn new(authorities: impl Into<Vec<u8>>) -> Tls {
+        Tls { authorities: Pem::here(authorities), own: None }
+    }
+
+    /// The same, from a file.
+    pub fn from_file(authorities: impl Into<PathBuf>) -> Tls {
+        Tls { authorities: Pem::File(authorities.into()), own: None }
+    }
+
+    /// Shows this certificate to hosts that demand one; its key is without a passphrase.
+    pub fn with_certificate(self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Tls {
+        Tls { own: Some((Pem::here(certificate), Pem::here(key))), ..self }
+    }
+
+    /// The same, from files.
+    pub fn with_certificate_file(self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Tls {
+        Tls { own: Some((Pem::File(certificate.into()), Pem::File(key.into()))), ..self }
+    }
+
+    /// Reads the files. What has ended is judged by this clock.
+    ///
+    /// # Errors
+    /// The first that cannot be used (`TLS_FILES_BAD`).
+    #[doc(hidden)]
+    pub fn read(&self, clock: Arc<dyn Clock>) -> Result<TlsWay, Cause> {
+        let mut roots = RootCertStore::empty();
+        for authority in self.authorities.certificates("the CA")? {
+            roots.add(authority).map_err(|error| self.authorities.unusable("the CA", &error))?;
+        }
+        let builder =
+            ClientConfig::builder_with_details(Arc::new(ring::default_provider()), Arc::new(Now(clock)))
+                .with_protocol_versions(&[&rustls::version::TLS13])
+                .expect("ring speaks TLS 1.3")
+                .with_root_certificates(roots);
+        let mut config = match &self.own {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => builder
+                .with_client_auth_cert(certificate.certificates("the certificate")?, key.key()?)
+                .map_err(|error| certificate.unusable("the certificate", &error))?,
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        // A ticket would let a host, or a listener, know a machine again before it has said anything.
+        config.resumption = Resumption::disabled();
+        Ok(TlsWay(TlsConnector::from(Arc::new(config))))
+    }
+}
+
+/// Without the key.
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("shows_a_certificate", &self.own.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Pem {
+    fn here(bytes: impl Into<Vec<u8>>) -> Pem {
+        Pem::Here(Arc::new(Zeroizing::new(bytes.into())))
+    }
+
+    /// Every certificate in it, at least one.
+    fn certificates(&self, what: &str) -> Result<Vec<CertificateDer<'static>>, Cause> {
+        let bytes = self.bytes(what)?;
+        let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+        let all = all.map_err(|error| self.unusable(what, &error))?;
+        if all.is_empty() {
+            return Err(self.unusable(what, &"it has no certificate in PEM"));
+        }
+        Ok(all)
+    }
+
+    fn key(&self) -> Result<PrivateKeyDer<'static>, Cause> {
+        PrivateKeyDer::from_pem_slice(&self.bytes("the key")?).map_err(|error| match error {
+            pem::Error::NoItemsFound => {
+                self.unusable("the key", &"it has no private key in PEM, or one with a passphrase")
+            }
+            error => self.unusable("the key", &error),
+        })
+    }
+
+    fn bytes(&self, what: &str) -> Result<Arc<Zeroizing<Vec<u8>>>, Cause> {
+        match self {
+            Pem::Here(bytes) => Ok(Arc::clone(bytes)),
+            Pem::File(path) => {
+                let read = std::fs::read(path).map_err(|error| self.unusable(what, &error))?;
+                Ok(Arc::new(Zeroizing::new(read)))
+            }
+        }
+    }
+
+    fn unusable(&self, what: &str, cause: &dyn fmt::Display) -> Cause {
+        match self {
+            Pem::Here(_) => unusable(&format!("{what}: {cause}")),
+            Pem::File(path) => unusable(&format!("{what}, {}: {cause}", path.display())),
+        }
+    }
+}
+
+/// The client's clock, which a test moves.
+struct Now(Arc<dyn Clock>);
+
+impl TimeProvider for Now {
+    fn current_time(&self) -> Option<UnixTime> {
+        let since = self.0.now().since(Timestamp::from_unix_ms(0));
+        Some(UnixTime::since_unix_epoch(since))
+    }
+}
+
+impl fmt::Debug for Now {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Now")
+    }
+}
+
+/// TLS, ready to be spoken.
+#[derive(Clone)]
+pub struct TlsWay(TlsConnector);
+
+impl TlsWay {
+    /// Speaks it over this connection with the host of this name.
+    ///
+    /// # Errors
+    /// The reason why that host is not spoken with.
+    pub async fn open(&self, stream: TcpStream, host: &HostName) -> Result<Line, Cause> {
+        let address = host.to_string();
+        let name = server_name(host, &address)?;
+        match self.0.connect(name, stream).await {
+            Err(error) => Err(explain(&address, &error)),
+            Ok(stream) => {
+                let ended = Ended::default();
+                let bytes = Box::new(Attentive { stream, address, ended: ended.clone() });
+                Ok(Line { bytes, ended })
+            }
+        }
+    }
+}
+
+/// The name that the host's certificate has to be for: as it was configured, or as DNS has it.
+fn server_name(host: &HostName, address: &str) -> Result<ServerName<'static>, Cause> {
+    if let Some(ip) = host.address() {
+        return Ok(ServerName::from(ip));
+    }
+    ServerName::try_from(host.name().trim_end_matches('.').to_owned()).map_err(|_| {
+        Reason::TlsFailed.with(&[("address", &address), ("cause", &"no certificate can be for such a name")])
+    })
+}
+
+/// Remembers why TLS ended. A host says only after the handshake that it does not like a machine's certificate.
+struct Attentive {
+    stream: TlsStream<TcpStream>,
+    address: String,
+    ended: Ended,
+}
+
+impl Attentive {
+    fn heed<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &polled
+            && of_tls(error).is_some()
+        {
+            self.ended.note(explain(&self.address, error));
+        }
+        polled
+    }
+}
+
+impl AsyncRead for Attentive {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let read = Pin::new(&mut this.stream).poll_read(cx, into);
+        this.heed(read)
+    }
+}
+
+impl AsyncWrite for Attentive {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.heed(written)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.heed(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+fn of_tls(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Whose fault it is that there is no TLS.
+fn explain(address: &str, error: &io::Error) -> Cause {
+    let because =
+        |reason: Reason, cause: &dyn fmt::Display| reason.with(&[("address", &address), ("cause", cause)]);
+    let Some(error) = of_tls(error) else {
+        let cause = format!("the connection broke in the TLS handshake: {error}");
+        return because(Reason::HostUnreachable, &cause);
+    };
+    match error {
+        rustls::Error::InvalidCertificate(flaw) => because(Reason::TlsCertificateBad, &Flaw(flaw)),
+        rustls::Error::NoCertificatesPresented => because(Reason::TlsCertificateBad, &"it shows none"),
+        rustls::Error::InvalidMessage(_) => because(Reason::TlsNotOffered, &"what it says is no TLS"),
+        rustls::Error::PeerIncompatible(_)
+        | rustls::Error::AlertReceived(
+            AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity,
+        ) => because(Reason::TlsNotOffered, &"it says so"),
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            because(Reason::TlsMachineRefused, &"it demands one, and this machine was given none")
+        }
+        rustls::Error::AlertReceived(alert) if is_about_our_certificate(*alert) => match alert {
+            // A CA that has a new key and its old name makes the second of them.
+            AlertDescription::UnknownCA | AlertDescription::DecryptError => {
+                because(Reason::TlsMachineRefused, &"no CA that it was given has signed it")
+            }
+            AlertDescription::CertificateExpired => because(Reason::TlsMachineRefused, &"it has ended"),
+            alert => because(Reason::TlsMachineRefused, &format!("it says {alert:?}")),
+        },
+        rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+            because(Reason::NotAHost, &"it speaks TLS, and no HTTP/2")
+        }
+        error => because(Reason::TlsFailed, error),
+    }
+}
+
+fn is_about_our_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::DecryptError
+    )
+}
+
+/// What is wrong with a host's certificate, as its administrator would say it.
+struct Flaw<'a>(&'a CertificateError);
+
+impl fmt::Display for Flaw<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let instant = |at: &UnixTime| Timestamp::from_unix_ms(0) + Duration::from_secs(at.as_secs());
+        match self.0 {
+            // A CA that has a new key and its old name makes the second of them.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                f.write_str("no CA that this machine was given has signed it")
+            }
+            CertificateError::NotValidForNameContext { expected, presented } => {
+                let names: Vec<_> = presented.iter().map(|name| plain(name)).collect();
+                let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+                write!(f, "it is for {names}, and not for {}", expected.to_str())
+            }
+            CertificateError::ExpiredContext { time, not_after } => {
+                write!(f, "it has ended at {}, and here it is {}", instant(not_after), instant(time))
+            }
+            CertificateError::NotValidYetContext { time, not_before } => {
+                write!(f, "it holds from {} on, and here it is {}", instant(not_before), instant(time))
+            }
+            other => write!(f, "{other}"),
+        }
+    }
+}
+
+/// rustls has a name as `DnsName("kms1")` or `IpAddress(10.0.0.1)`.
+fn plain(presented: &str) -> &str {
+    let inner = presented.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(presented).trim_matches('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn check(error: rustls::Error, expected: Expect) {
+        let cause = explain("kms1:21688", &io::Error::new(io::ErrorKind::InvalidData, error));
+        expected.assert_eq(&cause.to_string());
+    }
+
+    /// What real hosts provoke is in tests/suite/tls.rs; these come from peers that are harder to have.
+    #[test]
+    fn each_failure_says_whose_fault_it_is() {
+        let instant = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let (time, not_before) = (instant(1_763_777_150), instant(1_763_863_550));
+        check(
+            CertificateError::NotValidYetContext { time, not_before }.into(),
+            expect![
+                "TLS_CERTIFICATE_BAD: kms1:21688 shows a TLS certificate that does not hold here: it holds from 2025-11-23 02:05:50Z on, and here it is 2025-11-22 02:05:50Z"
+            ],
+        );
+        check(
+            rustls::Error::AlertReceived(AlertDescription::CertificateRevoked),
+            expect![
+                "TLS_MACHINE_REFUSED: kms1:21688 does not take the TLS certificate of this machine: it says CertificateRevoked"
+            ],
+        );
+        check(
+            rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol),
+            expect![
+                "NOT_A_HOST: what answers at kms1:21688 is not an activation host: it speaks TLS, and no HTTP/2"
+            ],
+        );
+        check(
+            rustls::Error::AlertReceived(AlertDescription::InternalError),
+            expect!["TLS_FAILED: no TLS with kms1:21688: received fatal alert: InternalError"],
+        );
+    }
+
+    #[test]
+    fn a_connection_that_breaks_in_the_handshake_is_the_networks_affair() {
+        let cause = explain("kms1:21688", &io::ErrorKind::ConnectionReset.into());
+        expect!["HOST_UNREACHABLE: no connection to kms1:21688: the connection broke in the TLS handshake: connection reset"]
+            .assert_eq(&cause.to_string());
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_named() {
+        let clock: Arc<dyn Clock> = Arc::new(crate::SystemClock::new());
+        let told = |tls: Tls| tls.read(clock.clone()).map(drop).unwrap_err().to_string();
+        let absent = told(Tls::from_file("/nowhere/ca.pem"));
+        assert!(absent.contains("TLS_FILES_BAD") && absent.contains("the CA, /nowhere/ca.pem"), "{absent}");
+        let noise = told(Tls::new("noise"));
+        assert!(noise.contains("the CA: it has no certificate"), "{noise}");
+    }
+}

@@ -1,0 +1,193 @@
+//! How bytes travel to a host: by TLS where the product or the environment says so, else in the clear.
+//!
+//! Never by the one and, when that fails, by the other: whoever wants to listen would only have to make TLS fail. What TLS is
+//! here is told in `tls`. A product that was built without it, on a machine that was told to speak it, asks nobody and says so.
+
+use std::env;
+use std::ffi::OsString;
+use std::sync::{Arc, OnceLock};
+
+use shared::reason::{Cause, Reason};
+use shared::time::Clock;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use crate::hosts::HostName;
+#[cfg(feature = "tls")]
+use crate::installation::off_thread;
+#[cfg(feature = "tls")]
+use crate::tls::{Tls, TlsWay};
+
+/// The environment variables that name files: the CA of the organisation, and this machine's own certificate and key.
+const AUTHORITIES: &str = "KMS_TLS_CA";
+#[cfg(feature = "tls")]
+const CERTIFICATE: &str = "KMS_TLS_CERTIFICATE";
+#[cfg(feature = "tls")]
+const KEY: &str = "KMS_TLS_KEY";
+
+/// What the product was told.
+#[derive(Default)]
+pub(crate) struct Ways {
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Tls>,
+}
+
+/// How a host is spoken with.
+pub(crate) enum Way {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(TlsWay),
+}
+
+/// A connection that was opened so.
+pub struct Line {
+    /// What is said and heard.
+    pub bytes: Box<dyn Bytes>,
+    /// Why TLS ended it.
+    pub ended: Ended,
+}
+
+impl Line {
+    /// One in the clear, which TLS does not end.
+    pub fn plain(stream: TcpStream) -> Line {
+        Line { bytes: Box::new(stream), ended: Ended::default() }
+    }
+}
+
+/// Bytes both ways.
+pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Bytes for S {}
+
+/// Why TLS ended a connection, if it did. HTTP/2, which hears of it first, keeps no more than a text.
+#[derive(Clone, Debug, Default)]
+pub struct Ended(Arc<OnceLock<Cause>>);
+
+impl Ended {
+    /// The reason.
+    pub fn cause(&self) -> Option<&Cause> {
+        self.0.get()
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn note(&self, cause: Cause) {
+        // The first says why; what follows from it does not.
+        let _ = self.0.set(cause);
+    }
+}
+
+impl Ways {
+    /// The way for now. What the product was told goes before the environment. Files are read anew each time, so that a
+    /// certificate that was renewed is taken up.
+    ///
+    /// # Errors
+    /// TLS is wanted and cannot be spoken (`TLS_FILES_BAD`).
+    #[cfg(feature = "tls")]
+    pub(crate) async fn now(&self, clock: &Arc<dyn Clock>) -> Result<Way, Cause> {
+        let tls = match &self.tls {
+            Some(tls) => tls.clone(),
+            None => match named(said)? {
+                Some(tls) => tls,
+                None => return Ok(Way::Plain),
+            },
+        };
+        let clock = Arc::clone(clock);
+        let read = off_thread(move || Ok(tls.read(clock))).await;
+        read.map_err(|error| unusable(&error.to_string()))?.map(Way::Tls)
+    }
+
+    /// The same, for a product that cannot speak TLS.
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_async, reason = "with TLS it waits")]
+    pub(crate) async fn now(&self, _clock: &Arc<dyn Clock>) -> Result<Way, Cause> {
+        match said(AUTHORITIES) {
+            None => Ok(Way::Plain),
+            Some(_) => {
+                Err(unusable(&format!("{AUTHORITIES} is set, and this product was built without TLS")))
+            }
+        }
+    }
+}
+
+impl Way {
+    /// What a URI begins with.
+    pub(crate) fn scheme(&self) -> &'static str {
+        match self {
+            Way::Plain => "http",
+            #[cfg(feature = "tls")]
+            Way::Tls(_) => "https",
+        }
+    }
+
+    /// Opens it over a connection that stands.
+    ///
+    /// # Errors
+    /// Why there is no TLS with that host.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(
+            clippy::unused_async,
+            unused_variables,
+            reason = "with TLS it waits, and the host has to be of that name"
+        )
+    )]
+    pub(crate) async fn open(&self, stream: TcpStream, host: &HostName) -> Result<Line, Cause> {
+        match self {
+            Way::Plain => Ok(Line::plain(stream)),
+            #[cfg(feature = "tls")]
+            Way::Tls(tls) => tls.open(stream, host).await,
+        }
+    }
+}
+
+/// What these variables name: nothing, a CA, or a CA with a certificate and its key.
+#[cfg(feature = "tls")]
+fn named(said: impl Fn(&str) -> Option<OsString>) -> Result<Option<Tls>, Cause> {
+    let half = |set: &str, missing: &str| Err(unusable(&format!("{set} is set, and {missing} is not")));
+    match (said(AUTHORITIES), said(CERTIFICATE), said(KEY)) {
+        (None, None, None) => Ok(None),
+        (None, Some(_), _) => half(CERTIFICATE, AUTHORITIES),
+        (None, None, Some(_)) => half(KEY, AUTHORITIES),
+        (Some(_), Some(_), None) => half(CERTIFICATE, KEY),
+        (Some(_), None, Some(_)) => half(KEY, CERTIFICATE),
+        (Some(authorities), None, None) => Ok(Some(Tls::from_file(authorities))),
+        (Some(authorities), Some(certificate), Some(key)) => {
+            Ok(Some(Tls::from_file(authorities).with_certificate_file(certificate, key)))
+        }
+    }
+}
+
+/// A variable that is empty says nothing.
+fn said(variable: &str) -> Option<OsString> {
+    env::var_os(variable).filter(|value| !value.is_empty())
+}
+
+pub(crate) fn unusable(cause: &str) -> Cause {
+    Reason::TlsFilesBad.with(&[("cause", &cause)])
+}
+
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(set: &[&str], expected: Result<bool, &str>) {
+        let said = |variable: &str| set.contains(&variable).then(|| OsString::from("/etc/some.pem"));
+        let named = named(said).map(|tls| tls.is_some()).map_err(|cause| cause.to_string());
+        match (named, expected) {
+            (Err(cause), Err(expected)) => assert!(cause.ends_with(expected), "{cause}"),
+            (named, expected) => assert_eq!(named, expected.map_err(str::to_owned)),
+        }
+    }
+
+    #[test]
+    fn a_ca_is_enough_and_a_certificate_needs_its_key_and_the_ca() {
+        check(&[], Ok(false));
+        check(&[AUTHORITIES], Ok(true));
+        check(&[AUTHORITIES, CERTIFICATE, KEY], Ok(true));
+        check(&[AUTHORITIES, CERTIFICATE], Err("KMS_TLS_CERTIFICATE is set, and KMS_TLS_KEY is not"));
+        check(&[AUTHORITIES, KEY], Err("KMS_TLS_KEY is set, and KMS_TLS_CERTIFICATE is not"));
+        check(&[CERTIFICATE, KEY], Err("KMS_TLS_CERTIFICATE is set, and KMS_TLS_CA is not"));
+        check(&[KEY], Err("KMS_TLS_KEY is set, and KMS_TLS_CA is not"));
+    }
+}

@@ -1,0 +1,65 @@
+//! The door: who may come in and how, as the settings have it now.
+//!
+//! It stays for as long as the host serves; what it admits is replaced as a whole, so that a newcomer meets the old rules or
+//! the new ones and no mixture. Connections that stand are not looked at again.
+
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::Limits;
+use super::allow::{Network, is_allowed};
+use super::places::{Place, Places};
+use crate::fairness::Fairness;
+use crate::tls::Tls;
+
+/// Who is admitted, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Admission {
+    /// How many at once.
+    pub limits: Limits,
+    /// From which networks; none is named where everybody may come.
+    pub allow: Vec<Network>,
+    /// In the clear, or by TLS.
+    pub tls: Tls,
+}
+
+/// Where machines come in. A clone is the same door.
+#[derive(Clone, Debug)]
+pub struct Door {
+    admission: Arc<RwLock<Arc<Admission>>>,
+    places: Arc<Places>,
+}
+
+impl Door {
+    /// A door that admits these. Who is turned away is counted in `fairness`.
+    pub fn new(admission: Admission, fairness: Arc<Fairness>) -> Door {
+        let places = Arc::new(Places::new(admission.limits, fairness));
+        Door { admission: Arc::new(RwLock::new(Arc::new(admission))), places }
+    }
+
+    /// Whom it admits now.
+    pub fn admission(&self) -> Arc<Admission> {
+        self.admission.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Admits these from the next connection on.
+    pub fn replace(&self, admission: Admission) {
+        self.places.set_limits(admission.limits);
+        *self.admission.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(admission);
+    }
+
+    /// A place for a newcomer at this address, and how it is to be greeted; none where it may not come in.
+    pub(super) fn admit(&self, from: IpAddr) -> Option<(Place, Arc<Admission>)> {
+        let admission = self.admission();
+        if !is_allowed(&admission.allow, from) {
+            self.places.keep_out(from);
+            return None;
+        }
+        Some((self.places.take(from)?, admission))
+    }
+
+    /// Goes on until it is dropped.
+    pub(super) async fn tell_who_is_turned_away(&self) {
+        self.places.tell_who_is_turned_away().await;
+    }
+}

@@ -1,0 +1,85 @@
+//! What the daemon says and does about its door: at the start, on SIGHUP, and when a TLS certificate comes to its end.
+//!
+//! What the settings mean is told in `tls` and `accept`, when they are read again in `reload`.
+
+use shared::time::Timestamp;
+
+use crate::accept::{Admission, Door, Limits};
+use crate::activate::Host;
+use crate::config::Config;
+use crate::tls::{Server, Tls};
+
+/// At the start.
+pub(super) fn take_note(host: &Host, door: &Door) {
+    let admission = door.admission();
+    if let Some(server) = admission.tls.server() {
+        let is_required = matches!(admission.tls, Tls::Required(_));
+        tracing::info!(is_required, ends_at = %server.certificate().ends_at, "machines may speak TLS");
+        warn_of_key(&admission.tls);
+        host.note_tls_certificate(Some(server.certificate().clone()));
+    }
+}
+
+/// On SIGHUP. What `running` says of the door becomes what `new` says.
+pub(super) fn take_up(door: &Door, host: &Host, running: &mut Config, new: &Config, tls: Tls) {
+    let old = door.admission();
+    let are_limits_new = (running.connections, running.connections_per_address)
+        != (new.connections, new.connections_per_address);
+    let limits = if are_limits_new {
+        Limits::of_this_process(new.connections, new.connections_per_address)
+    } else {
+        old.limits
+    };
+    say_what_is_new(&old.tls, &tls);
+    running.connections = new.connections;
+    running.connections_per_address = new.connections_per_address;
+    running.allow.clone_from(&new.allow);
+    running.tls = new.tls;
+    running.tls_certificate.clone_from(&new.tls_certificate);
+    running.tls_key.clone_from(&new.tls_key);
+    running.tls_client_ca.clone_from(&new.tls_client_ca);
+    let certificate = tls.server().map(|server| server.certificate().clone());
+    door.replace(Admission { limits, allow: new.allow.clone(), tls });
+    host.note_tls_certificate(certificate);
+    warn_of_end(host, Timestamp::from_unix_ms(i64::MIN), host.clock.now());
+}
+
+/// Files may be new under their old names.
+fn say_what_is_new(old: &Tls, new: &Tls) {
+    let Some(server) = new.server() else { return };
+    if old.server().is_none_or(|old| old.certificate() != server.certificate()) {
+        let ends_at = server.certificate().ends_at;
+        tracing::info!(%ends_at, "the TLS certificate is new, and is shown from now on");
+        warn_of_key(new);
+    }
+    if old.server().is_some_and(|old| server.demands_others(old)) {
+        tracing::info!("the CA that signs the TLS certificates of machines is new");
+    }
+}
+
+fn warn_of_key(tls: &Tls) {
+    if let Some(fault) = open_key(tls) {
+        tracing::warn!("{fault}");
+    }
+}
+
+/// Warns of a TLS certificate that has a flaw, if that is new since `looked` or a day old.
+pub(super) fn warn_of_end(host: &Host, looked: Timestamp, now: Timestamp) {
+    let certificate = host.tls_certificate();
+    let Some(certificate) = certificate.filter(|one| one.is_to_warn_of(looked, now)) else { return };
+    if let Some(flaw) = certificate.flaw(now) {
+        tracing::warn!(ends_at = %certificate.ends_at, "{}", certificate.tell(flaw, now));
+    }
+}
+
+/// What somebody should look at before a host is told of it.
+pub(super) fn faults(tls: &Tls, now: Timestamp) -> Vec<String> {
+    let certificate = tls.server().map(Server::certificate);
+    let flaw = certificate.and_then(|certificate| Some(certificate.tell(certificate.flaw(now)?, now)));
+    flaw.into_iter().chain(open_key(tls)).collect()
+}
+
+fn open_key(tls: &Tls) -> Option<String> {
+    let path = tls.server()?.open_key()?.display();
+    Some(format!("every user of this machine can read the TLS key {path}: chmod 640 {path}"))
+}

@@ -1,0 +1,139 @@
+//! TLS: whether its files do, and how `doctor` itself speaks with hosts that take nothing else.
+//!
+//! Any certificate is good enough for an ask that is thrown away: the answer is believed for its signature alone.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper_util::rt::TokioIo;
+use shared::reason::{Cause, Reason};
+use shared::time::Timestamp;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::{
+    WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
+};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use tonic::transport::{Channel, Endpoint};
+
+use super::Finding;
+use crate::config::Config;
+use crate::home::Home;
+use crate::tls::{Flaw, Server, Tls};
+
+/// How hosts are spoken with.
+pub(super) enum Way {
+    Plain,
+    Tls(TlsConnector),
+    /// Not at all: the host wants a certificate that this machine has not.
+    Barred,
+}
+
+/// What the settings say of TLS and whether the files hold; nothing to tell where it is off.
+pub(super) fn look(home: &Home, config: Option<&Config>, now: Timestamp) -> (Way, Option<Finding>) {
+    let Some(config) = config else { return (Way::Plain, None) };
+    let tls = match Tls::read(config, home.path()) {
+        Ok(tls) => tls,
+        Err(error) => return (Way::Plain, Some(Finding::of("tls", &error))),
+    };
+    let Some(certificate) = tls.server().map(Server::certificate) else {
+        return (Way::Plain, None);
+    };
+    let remedy = "have your CA sign a new one, put it in place, and reload the host";
+    let finding = match certificate.flaw(now) {
+        None => Finding::ok("tls", format!("the certificate holds until {}", certificate.ends_at)),
+        Some(flaw @ Flaw::EndsSoon) => Finding::warn("tls", certificate.tell(flaw, now), remedy),
+        Some(flaw @ (Flaw::Ended | Flaw::NotBegun)) => {
+            Finding::fail("tls", certificate.tell(flaw, now), remedy)
+        }
+    };
+    let way = match &tls {
+        Tls::Off | Tls::Offered(_) => Way::Plain,
+        Tls::Required(server) if server.demands_certificates() => Way::Barred,
+        Tls::Required(_) => Way::Tls(connector()),
+    };
+    (way, Some(finding))
+}
+
+impl Way {
+    /// Connects to a host at this address.
+    pub(super) async fn connect(
+        &self,
+        endpoint: Endpoint,
+        address: SocketAddr,
+    ) -> Result<Result<Channel, tonic::transport::Error>, Cause> {
+        match self {
+            Way::Plain => Ok(endpoint.connect().await),
+            Way::Tls(connector) => {
+                let connector = connector.clone();
+                let open = tower::service_fn(move |_| open(connector.clone(), address));
+                Ok(endpoint.connect_with_connector(open).await)
+            }
+            Way::Barred => {
+                let cause = "`tls_client_ca` demands one of every machine, and this check has none";
+                Err(Reason::TlsMachineRefused.with(&[("address", &address), ("cause", &cause)]))
+            }
+        }
+    }
+}
+
+async fn open(connector: TlsConnector, address: SocketAddr) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
+    let stream = TcpStream::connect(address).await?;
+    connector.connect(ServerName::from(address.ip()), stream).await.map(TokioIo::new)
+}
+
+fn connector() -> TlsConnector {
+    let provider = Arc::new(ring::default_provider());
+    let anybody = Anybody(provider.signature_verification_algorithms);
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("ring speaks TLS 1.3")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(anybody))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    TlsConnector::from(Arc::new(config))
+}
+
+/// Believes every certificate whose key the host has.
+#[derive(Debug)]
+struct Anybody(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}

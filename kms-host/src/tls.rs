@@ -1,0 +1,422 @@
+//! TLS towards machines: the certificate that the host shows, and whose certificates it demands.
+//!
+//! It is for privacy and to keep strangers out. Trust does not rest on it: answers are signed whichever way they travel
+//! (docs/design.md, Trust). TLS 1.3 alone, on ring. Here files become what a connection is opened with; connections are
+//! [`accept`](crate::accept)'s.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use shared::time::{Length, Timestamp};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use x509_cert::der::Decode as _;
+
+use crate::config::Config;
+
+/// How near the end of a certificate is worth an alarm. Of one that lives shortly, and is renewed by a program, it is the
+/// last tenth of its life.
+const ENDS_SOON: Duration = Duration::from_hours(30 * 24);
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Whether machines may, or have to, speak TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsMode {
+    /// Nobody can.
+    #[default]
+    Off,
+    /// Whoever wants to, on the same port.
+    Offered,
+    /// Everybody has to.
+    Required,
+}
+
+/// How connections of machines are opened.
+#[derive(Clone, Debug, Default)]
+pub enum Tls {
+    /// In the clear.
+    #[default]
+    Off,
+    /// As the machine begins.
+    Offered(Server),
+    /// By TLS alone.
+    Required(Server),
+}
+
+/// What a host needs to speak TLS.
+#[derive(Clone)]
+pub struct Server {
+    config: Arc<ServerConfig>,
+    certificate: TlsCertificate,
+    /// Who signs the certificates that machines have to show; nobody where none is demanded.
+    authorities: Vec<CertificateDer<'static>>,
+    /// The file of its key, if every user of this machine can read it.
+    open_key: Option<PathBuf>,
+}
+
+/// The certificate that a host shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsCertificate {
+    /// Its bytes.
+    bytes: CertificateDer<'static>,
+    /// The first instant at which it holds.
+    pub begins_at: Timestamp,
+    /// The first instant at which it does not any more.
+    pub ends_at: Timestamp,
+}
+
+/// What is wrong with a certificate for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// It does not hold yet.
+    NotBegun,
+    /// It will end soon.
+    EndsSoon,
+    /// It has ended.
+    Ended,
+}
+
+impl Tls {
+    /// What these settings ask for, read from its files. Paths are relative to this directory.
+    ///
+    /// # Errors
+    /// The first file that does not do.
+    pub fn read(config: &Config, data: &Path) -> Result<Tls, TlsError> {
+        match config.tls {
+            TlsMode::Off => Ok(Tls::Off),
+            TlsMode::Offered => Ok(Tls::Offered(Server::read(config, data)?)),
+            TlsMode::Required => Ok(Tls::Required(Server::read(config, data)?)),
+        }
+    }
+
+    /// What TLS is spoken with, where it is.
+    pub fn server(&self) -> Option<&Server> {
+        match self {
+            Tls::Off => None,
+            Tls::Offered(server) | Tls::Required(server) => Some(server),
+        }
+    }
+}
+
+impl Server {
+    fn read(config: &Config, data: &Path) -> Result<Server, TlsError> {
+        let (certificate_path, key_path) = (data.join(&config.tls_certificate), data.join(&config.tls_key));
+        let chain = certificates(&certificate_path, "tls_certificate")?;
+        let key = key(&key_path)?;
+        let certificate = TlsCertificate::of(&chain[0]).map_err(|error| TlsError::Unusable {
+            path: certificate_path.clone(),
+            cause: error.to_string(),
+        })?;
+        let authorities = if config.tls_client_ca.as_os_str().is_empty() {
+            Vec::new()
+        } else {
+            certificates(&data.join(&config.tls_client_ca), "tls_client_ca")?
+        };
+        let builder = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("ring speaks TLS 1.3");
+        let builder = match verifier(&authorities) {
+            Ok(None) => builder.with_no_client_auth(),
+            Ok(Some(verifier)) => builder.with_client_cert_verifier(verifier),
+            Err(cause) => {
+                return Err(TlsError::Unusable { path: data.join(&config.tls_client_ca), cause });
+            }
+        };
+        let mut server = builder.with_single_cert(chain, key).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                TlsError::OtherKey { key: key_path.clone(), certificate: certificate_path.clone() }
+            }
+            error => TlsError::Unusable { path: certificate_path.clone(), cause: error.to_string() },
+        })?;
+        server.alpn_protocols = vec![b"h2".to_vec()];
+        // A machine comes once a week, and one that came back with a ticket would be asked for no certificate again.
+        server.send_tls13_tickets = 0;
+        server.session_storage = Arc::new(NoServerSessionStorage {});
+        let open_key = is_open_to_all(&key_path).then_some(key_path);
+        Ok(Server { config: Arc::new(server), certificate, authorities, open_key })
+    }
+
+    /// Opens connections.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.config.clone())
+    }
+
+    /// The certificate that machines are shown.
+    pub fn certificate(&self) -> &TlsCertificate {
+        &self.certificate
+    }
+
+    /// Whether machines have to show certificates.
+    pub fn demands_certificates(&self) -> bool {
+        !self.authorities.is_empty()
+    }
+
+    /// Whether machines have to show certificates of other authorities than before.
+    pub fn demands_others(&self, before: &Server) -> bool {
+        self.authorities != before.authorities
+    }
+
+    /// The file of the key, if every user of this machine can read it.
+    pub fn open_key(&self) -> Option<&Path> {
+        self.open_key.as_deref()
+    }
+}
+
+/// Without the key.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("ends_at", &self.certificate.ends_at).finish_non_exhaustive()
+    }
+}
+
+impl TlsCertificate {
+    fn of(certificate: &CertificateDer<'static>) -> Result<TlsCertificate, x509_cert::der::Error> {
+        let parsed = x509_cert::Certificate::from_der(certificate)?;
+        let validity = parsed.tbs_certificate().validity();
+        let at = |time: x509_cert::time::Time| Timestamp::from_unix_ms(0) + time.to_unix_duration();
+        Ok(TlsCertificate {
+            bytes: certificate.clone(),
+            begins_at: at(validity.not_before),
+            // RFC 5280 4.1.2.5: "from notBefore through notAfter, inclusive".
+            ends_at: at(validity.not_after) + Duration::from_secs(1),
+        })
+    }
+
+    /// What somebody should look at now.
+    pub fn flaw(&self, now: Timestamp) -> Option<Flaw> {
+        if now < self.begins_at {
+            return Some(Flaw::NotBegun);
+        }
+        if self.ends_at <= now {
+            return Some(Flaw::Ended);
+        }
+        (self.ends_soon_from() <= now).then_some(Flaw::EndsSoon)
+    }
+
+    /// Whether to warn of it, having looked before: when its end comes near, and once a day from then on. One that has not
+    /// begun is warned of at each look.
+    pub fn is_to_warn_of(&self, before: Timestamp, now: Timestamp) -> bool {
+        let from = self.ends_soon_from();
+        let days = |at: Timestamp| (from <= at).then(|| at.since(from).as_secs() / DAY.as_secs());
+        self.flaw(now).is_some() && (days(before) != days(now) || before < self.begins_at)
+    }
+
+    fn ends_soon_from(&self) -> Timestamp {
+        self.ends_at - ENDS_SOON.min(self.ends_at.since(self.begins_at) / 10)
+    }
+
+    /// What is wrong with it, in one line.
+    pub fn tell(&self, flaw: Flaw, now: Timestamp) -> String {
+        let TlsCertificate { begins_at, ends_at, .. } = self;
+        match flaw {
+            Flaw::NotBegun => format!("the TLS certificate holds only from {begins_at} on"),
+            Flaw::EndsSoon => {
+                format!("the TLS certificate ends in {}, at {ends_at}", Length(ends_at.since(now)))
+            }
+            Flaw::Ended => format!("the TLS certificate has ended at {ends_at}: no machine takes it"),
+        }
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// Who looks at the certificates of machines; nobody where no authority is named.
+fn verifier(authorities: &[CertificateDer<'static>]) -> Result<Option<Arc<dyn ClientCertVerifier>>, String> {
+    if authorities.is_empty() {
+        return Ok(None);
+    }
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(authority.clone()).map_err(|error| error.to_string())?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+    verifier.map(Some).map_err(|error| error.to_string())
+}
+
+/// Every certificate of a file, at least one.
+fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let bytes = read(path, setting)?;
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    match all {
+        Ok(all) if !all.is_empty() => Ok(all),
+        Ok(_) => Err(TlsError::NoCertificate { path: path.to_owned(), setting }),
+        Err(error) => Err(TlsError::Unusable { path: path.to_owned(), cause: error.to_string() }),
+    }
+}
+
+fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let bytes = zeroize::Zeroizing::new(read(path, "tls_key")?);
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+        pem::Error::NoItemsFound => TlsError::NoKey { path: path.to_owned() },
+        error => TlsError::Unusable { path: path.to_owned(), cause: error.to_string() },
+    })
+}
+
+fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), setting, source })
+}
+
+/// A group may read it: Debian has one for this, ssl-cert.
+fn is_open_to_all(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o007 != 0)
+}
+
+/// TLS is configured and cannot be spoken: the administrator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{} cannot be read, which `{setting}` names for TLS", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// The setting that names it.
+        setting: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file has no certificate.
+    #[error(
+        "{} has no certificate, and `{setting}` names it: it has to be PEM, with -----BEGIN CERTIFICATE-----",
+        path.display()
+    )]
+    NoCertificate {
+        /// Which file.
+        path: PathBuf,
+        /// The setting that names it.
+        setting: &'static str,
+    },
+    /// A file has no private key.
+    #[error(
+        "{} has no private key that can be read, and `tls_key` names it: it has to be PEM, and without a passphrase",
+        path.display()
+    )]
+    NoKey {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Key and certificate belong to two.
+    #[error(
+        "the key in {} is not that of the first certificate in {}: the host's own has to come first, before those that \
+         signed it",
+        key.display(),
+        certificate.display()
+    )]
+    OtherKey {
+        /// The key's file.
+        key: PathBuf,
+        /// The certificate's.
+        certificate: PathBuf,
+    },
+    /// A file is damaged, or of a kind that is not known.
+    #[error("{} cannot be used for TLS: {cause}", path.display())]
+    Unusable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Writes a certificate that has signed itself, and its key, and gives back the settings that name them.
+    fn written(data: &Path) -> Config {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(["host-a".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let config = Config { tls: TlsMode::Offered, ..Config::default() };
+        fs::write(data.join(&config.tls_certificate), certificate.pem()).unwrap();
+        fs::write(data.join(&config.tls_key), key.serialize_pem()).unwrap();
+        fs::set_permissions(data.join(&config.tls_key), Permissions::from_mode(0o640)).unwrap();
+        config
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_with_its_file_and_what_it_has_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        let config = written(data);
+        let (certificate, key) = (data.join(&config.tls_certificate), data.join(&config.tls_key));
+        assert!(Tls::read(&config, data).unwrap().server().unwrap().open_key().is_none());
+        let refused = |config: &Config| {
+            let error = anyhow::Error::from(Tls::read(config, data).unwrap_err());
+            format!("{error:#}")
+        };
+
+        fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(Tls::read(&config, data).unwrap().server().unwrap().open_key(), Some(key.as_path()));
+
+        fs::write(&key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
+        let error = refused(&config);
+        assert!(error.contains("tls.key") && error.contains("is not that of the first"), "{error}");
+        fs::copy(&certificate, &key).unwrap();
+        assert!(refused(&config).contains("tls.key has no private key"), "{}", refused(&config));
+        fs::remove_file(&key).unwrap();
+        assert!(refused(&config).contains("`tls_key`"), "{}", refused(&config));
+        fs::write(&certificate, "noise").unwrap();
+        assert!(refused(&config).contains("-----BEGIN CERTIFICATE-----"), "{}", refused(&config));
+        fs::write(&certificate, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+        fs::write(&key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
+        assert!(refused(&config).contains("cannot be used"), "{}", refused(&config));
+
+        written(data);
+        let demanding =
+            Config { tls: TlsMode::Required, tls_client_ca: "absent.pem".into(), ..config.clone() };
+        assert!(refused(&demanding).contains("`tls_client_ca`"), "{}", refused(&demanding));
+        assert!(Tls::read(&Config { tls: TlsMode::Off, ..demanding }, data).unwrap().server().is_none());
+    }
+
+    #[test]
+    fn a_year_warns_for_30_days_and_a_day_for_its_last_tenth() {
+        let begins_at = Timestamp::from_unix_ms(0);
+        let check = |life: Duration, soon: Duration| {
+            let ends_at = begins_at + life;
+            let certificate = TlsCertificate { bytes: CertificateDer::from(vec![]), begins_at, ends_at };
+            let flaws = [begins_at - SECOND, begins_at, ends_at - soon - SECOND, ends_at - soon]
+                .map(|now| certificate.flaw(now));
+            assert_eq!(flaws, [Some(Flaw::NotBegun), None, None, Some(Flaw::EndsSoon)]);
+            assert_eq!(
+                [ends_at - SECOND, ends_at].map(|now| certificate.flaw(now)),
+                [Some(Flaw::EndsSoon), Some(Flaw::Ended)]
+            );
+        };
+        check(DAY * 365, ENDS_SOON);
+        check(DAY, DAY / 10);
+    }
+
+    #[test]
+    fn a_warning_comes_when_there_is_something_new_and_once_a_day() {
+        let begins_at = Timestamp::from_unix_ms(0);
+        let certificate =
+            TlsCertificate { bytes: CertificateDer::from(vec![]), begins_at, ends_at: begins_at + DAY * 365 };
+        let (start, soon) = (Timestamp::from_unix_ms(i64::MIN), begins_at + DAY * 335);
+        assert!(!certificate.is_to_warn_of(start, soon - SECOND));
+        assert!(certificate.is_to_warn_of(start, soon), "at each start");
+        assert!(certificate.is_to_warn_of(soon - SECOND, soon));
+        assert!(!certificate.is_to_warn_of(soon, soon + DAY - SECOND));
+        assert!(certificate.is_to_warn_of(soon + DAY - SECOND, soon + DAY));
+        assert!(certificate.is_to_warn_of(soon + DAY * 30, soon + DAY * 31), "and after its end");
+        assert!(certificate.is_to_warn_of(start, begins_at - SECOND));
+    }
+}
