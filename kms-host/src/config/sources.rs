@@ -17,7 +17,7 @@ use super::{Config, ConfigError, LogFormat};
 use crate::home::USUAL_PATH;
 
 /// The name of the file in a data directory.
-const FILE_NAME: &str = "kms-host.toml";
+pub const FILE_NAME: &str = "kms-host.toml";
 
 /// The file of the host that a package installs: Debian wants settings below /etc (policy 10.7.2).
 const PACKAGED_FILE: &str = "/etc/kms-host/kms-host.toml";
@@ -96,6 +96,11 @@ impl Sources {
             (None, None) => (own, false, None),
         };
         Sources { path, named, passed_over, listen: Vec::new(), log_json: false }
+    }
+
+    /// The file that is read, whether or not it is there.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// With what the command line of `serve` says, which goes before all: of `listen`, if it is not empty, and of
