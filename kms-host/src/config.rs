@@ -18,7 +18,7 @@ use crate::ledger::Engine;
 use crate::tls::TlsMode;
 
 pub use keys::{KEYS, Key, TakenUpBy, sample};
-pub use sources::{Change, Origin, Settings, Sources};
+pub use sources::{Change, FILE_NAME, Origin, Settings, Sources};
 
 /// What the administrator may set. A file `kms-host.toml` in the data directory is read where none is named. A key that is new
 /// here is new in [`KEYS`], too.

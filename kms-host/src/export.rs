@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use crate::ledger::{Ledger, LedgerError};
 
 pub use checker::{Checked, Checker, End, Fault};
-pub use file::{ExportError, ExportFile, Summary};
+pub use file::{ExportError, ExportFile, ExportReader, Summary};
 pub use writer::Writer;
 
 /// The format that this release writes, and the newest that it reads.

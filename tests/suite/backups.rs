@@ -551,5 +551,5 @@ async fn machines_in(ledger: DiskLedger) -> u64 {
         bytes.extend_from_slice(&part.unwrap());
     }
     fs::write(&file, bytes).unwrap();
-    ExportFile::check(&file, &mut |_| {}).unwrap().machines
+    ExportFile::open(&file).unwrap().check(&mut |_| {}).unwrap().machines
 }

@@ -65,6 +65,43 @@ async fn what_root_makes_belongs_to_the_owner_of_the_data_directory() {
     assert_eq!(owners(Path::new(&other)), [0]);
 }
 
+/// An engine writes even where it is only read: a backup by root of a host that does not run would leave files that the host
+/// cannot open any more. The backup itself is root's, in a directory of root's.
+#[tokio::test]
+async fn what_root_backs_up_and_restores_belongs_to_the_owner_of_the_data_directory() {
+    let stage = Stage::with_threshold(1);
+    let home = Home::at(folder(&stage, "host"));
+    if chown(home.path(), Some(OWNER), Some(OWNER)).is_err() {
+        eprintln!("NOT RUN: root backs up the directory of another user: this is not root");
+        return;
+    }
+    fs::set_permissions(stage.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let private = folder(&stage, "root");
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).unwrap();
+    let backup = private.join("backup").display().to_string();
+    let command = async |arguments: &[&str], home: &Home| {
+        let done = run(&[arguments, &["--data", &home.path().display().to_string()]].concat()).await;
+        assert_eq!(done.code, 0, "{arguments:?}: {}", done.stderr);
+        done.stdout
+    };
+    command(&["init"], &home).await;
+    for engine in ["sled", "fjall"] {
+        command(&["backup", &backup, "--force"], &home).await;
+        assert_eq!((owners(home.path()), owners(&private)), (vec![OWNER], vec![0]));
+        fs::rename(home.path().join("ledger"), home.path().join(format!("ledger.not-{engine}"))).unwrap();
+        fs::write(home.path().join("kms-host.toml"), format!("ledger = {engine:?}\n")).unwrap();
+        chown(home.path().join("kms-host.toml"), Some(OWNER), Some(OWNER)).unwrap();
+        command(&["import", &backup], &home).await;
+        assert_eq!(owners(home.path()), [OWNER]);
+    }
+
+    let restored = Home::at(folder(&stage, "restored"));
+    chown(restored.path(), Some(OWNER), Some(OWNER)).unwrap();
+    let said = command(&["restore", &backup], &restored).await;
+    assert_eq!(owners(restored.path()), [OWNER]);
+    assert!(!said.contains("chown"), "{said}");
+}
+
 /// Every user who owns something below this directory, the directory included.
 fn owners(path: &Path) -> Vec<u32> {
     let mut owners = vec![fs::symlink_metadata(path).unwrap().uid()];

@@ -5,11 +5,11 @@ use std::path::Path;
 use serde_json::json;
 
 use super::lines::{self, Lines, Output};
-use super::owner::become_owner_who_reads_all;
+use super::owner::become_owner;
 use super::{EX_IOERR, Failure, OrExit, json_text, online};
-use crate::config::Sources;
-use crate::export::{Checked, ExportFile, Head, Kind, Summary, Writer};
-use crate::home::{Carried, Home};
+use crate::config::{FILE_NAME, Sources};
+use crate::export::{Checked, Head, Kind, Summary, Writer};
+use crate::home::{Carried, Home, HomeError};
 use crate::ledger::Kept;
 
 /// Takes a backup, while the host serves or while it does not.
@@ -73,9 +73,7 @@ pub(super) fn backup(
 
 /// Reads a backup or an export through, and says what is in it.
 pub(super) fn check(file: &Path, as_json: bool) -> Result<String, Failure> {
-    lines::refuse_stdin(file)?;
-    let summary =
-        ExportFile::check(file, &mut lines::signs_of_life()).map_err(crate::home::HomeError::from)?;
+    let summary = lines::open(file)?.check(&mut lines::signs_of_life()).map_err(HomeError::from)?;
     if as_json {
         return Ok(json_text(&lines::summary_json(&summary)));
     }
@@ -101,10 +99,12 @@ pub(super) fn restore(
     config: Option<&Path>,
     as_json: bool,
 ) -> Result<String, Failure> {
-    lines::refuse_stdin(file)?;
-    become_owner_who_reads_all(home)?;
-    let engine = || lines::wanted_engine(home, config);
-    let summary = home.restore(file, engine, &mut lines::signs_of_life())?;
+    // What root alone may read is opened first; the settings that come with the backup are the owner's by then.
+    let backup = lines::open(file)?;
+    let named = config.map(|config| lines::wanted_engine(home, Some(config))).transpose()?;
+    become_owner(home)?;
+    let engine = || named.map_or_else(|| lines::wanted_engine(home, None), Ok);
+    let summary = home.restore(&backup, engine, &mut lines::signs_of_life())?;
     let host = home.signing_key()?.public().host();
     if as_json {
         return Ok(json_text(&lines::summary_json(&summary)));
@@ -112,7 +112,7 @@ pub(super) fn restore(
     let data = home.path().display();
     let mut said = format!(
         "Restored host {host} into {data}, as it was at {}: {}, and {}.\n{}\
-         The old host must never run again: two hosts with one key count apart, and each takes machines for copies.\n\
+         The old host must never run again: two hosts with one key count apart, and each takes the other's leases for a past that it has lost.\n\
          Machines that it has answered since show newer leases; this one learns from them, loses no license, and says \
          LEDGER_RESTORED in `kms-host status`.\n",
         summary.head.made_at,
@@ -124,15 +124,14 @@ pub(super) fn restore(
     Ok(said + &lines::to_serve(home))
 }
 
-/// What the directory has; and the configuration as the one of the directory, where it is another that holds.
+/// What the directory has; and the settings that hold, wherever their file is, as those of the directory.
 fn files(home: &Home, config: Option<&Path>) -> Result<Vec<Carried>, Failure> {
-    const CONFIG: &str = "kms-host.toml";
+    let settings = Sources::new(config, home.path()).file().to_owned();
     let mut files = home.files()?;
-    let sources = Sources::new(config, home.path());
-    let holds = sources.file();
-    if holds != home.path().join(CONFIG) && (config.is_some() || holds.exists()) {
-        files.retain(|file| file.name != CONFIG);
-        files.push(Carried { name: CONFIG.to_owned(), path: holds.to_owned() });
+    if config.is_some() || settings.exists() {
+        files.retain(|file| file.name != FILE_NAME);
+        files.push(Carried { name: FILE_NAME.to_owned(), path: settings });
+        files.sort_by(|one, other| one.name.cmp(&other.name));
     }
     Ok(files)
 }

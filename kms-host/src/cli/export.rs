@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::lines::{self, Lines, Output};
-use super::owner::become_owner_who_reads_all;
+use super::owner::become_owner;
 use super::{Failure, json_text, online};
 use crate::export::{Checked, Kind, Summary};
 use crate::home::Home;
@@ -52,10 +52,10 @@ pub(super) fn import(
     config: Option<&Path>,
     as_json: bool,
 ) -> Result<String, Failure> {
-    lines::refuse_stdin(file)?;
-    become_owner_who_reads_all(home)?;
-    let engine = lines::wanted_engine(home, config)?;
-    let summary = home.import(file, engine, &mut lines::signs_of_life())?;
+    // What root alone may read is opened first.
+    let (file, engine) = (lines::open(file)?, lines::wanted_engine(home, config)?);
+    become_owner(home)?;
+    let summary = home.import(&file, engine, &mut lines::signs_of_life())?;
     if as_json {
         let mut shown = lines::summary_json(&summary);
         shown["engine"] = engine.name().into();

@@ -1,19 +1,18 @@
 //! Where the lines of an export come from, and where they go: a running host or its directory, a file or standard output.
 
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use bytes::Bytes;
 use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
 use serde_json::json;
 use shared::time::Clock as _;
 use store::file::Draft;
-use tokio::sync::mpsc;
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, oneshot};
 use tonic::Streaming;
 
 use super::owner::become_owner;
@@ -21,9 +20,9 @@ use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, 
 use crate::admin;
 use crate::clock::SystemClock;
 use crate::config::Sources;
-use crate::export::{self, Checked, Checker, End, Head, Kind, Summary};
+use crate::export::{self, Checked, Checker, End, ExportFile, Head, Kind, Summary};
 use crate::home::{Home, HomeError, USUAL_PATH};
-use crate::ledger::{Engine, Ledger as _, LedgerError};
+use crate::ledger::{DiskLedger, Engine, Ledger as _, LedgerError};
 
 /// How much is written at a time.
 pub(super) const WRITE_BYTES: usize = 256 * 1024;
@@ -34,15 +33,12 @@ const SIGN_OF_LIFE: u64 = 500_000;
 /// A ledger is only read through once.
 const READING_CACHE_BYTES: u64 = 16 << 20;
 
-/// Opens a ledger and reads it through.
-type Reader = JoinHandle<Result<(), Failure>>;
-
 /// A ledger as lines.
 pub(super) enum Lines {
     /// A host serves it, and is asked.
     Served(Box<Streaming<ExportLedgerResponse>>),
-    /// Nobody does: it is opened here.
-    Opened { lines: mpsc::Receiver<Result<Bytes, LedgerError>>, reader: Option<Reader> },
+    /// Nobody does: it was opened here.
+    Opened(mpsc::Receiver<Result<Bytes, LedgerError>>),
 }
 
 impl Lines {
@@ -50,7 +46,7 @@ impl Lines {
     pub(super) async fn of(home: &Home, purpose: Kind) -> Result<Lines, Failure> {
         let mut host = match admin::connect(&home.socket_path()).await {
             Ok(host) => host,
-            Err(error) if is_nobody(&error) => return Ok(Lines::open(home)),
+            Err(error) if is_nobody(&error) => return Lines::open(home).await,
             Err(error) => return Err(online::unreachable(home, &error)),
         };
         let request = ExportLedgerRequest { purpose: purpose.name().to_owned() };
@@ -59,23 +55,37 @@ impl Lines {
         Ok(Lines::Served(Box::new(lines.or_exit(EX_UNAVAILABLE)?.into_inner())))
     }
 
-    fn open(home: &Home) -> Lines {
-        let (home, (to, lines)) = (home.clone(), mpsc::channel(2));
-        // On a thread of its own, because rights are a thread's: root goes on writing where it likes, and leaves no file of
-        // its own in the ledger, which the service could not open afterwards.
-        let reader = thread::spawn(move || {
-            become_owner(&home)?;
-            // What it was made on holds, whatever the configuration says by now: this is how a ledger gets onto another engine.
-            let engine = home.engine().or_exit(EX_IOERR)?.unwrap_or(Engine::Sled);
-            let ledger = home.ledger(engine, READING_CACHE_BYTES).map_err(failure)?;
-            let host = home.signing_key().ok().map(|key| key.public().host());
-            let head = Head::new(Kind::Export, SystemClock::new().now(), host, *ledger.meta());
-            block_on(async {
-                export::send(Arc::new(ledger), head, to).await;
-                Ok(())
-            })
-        });
-        Lines::Opened { lines, reader: Some(reader) }
+    /// On a thread of its own, which works as the owner of the directory: an engine writes even where it is only read, and
+    /// what root wrote the service could not open. This thread stays who it is, for the file that it writes.
+    async fn open(home: &Home) -> Result<Lines, Failure> {
+        let (to, lines) = mpsc::channel(2);
+        let (say, opened) = oneshot::channel();
+        let home = home.clone();
+        let read = move || {
+            // Whoever asked is there: it waits for this.
+            match Lines::open_as_owner(&home) {
+                Ok((ledger, head, runtime)) => {
+                    let _ = say.send(Ok(()));
+                    runtime.block_on(export::send(ledger, head, to));
+                }
+                Err(failure) => {
+                    let _ = say.send(Err(failure));
+                }
+            }
+        };
+        thread::Builder::new().name("export".to_owned()).spawn(read).or_exit(EX_IOERR)?;
+        opened.await.or_exit(EX_IOERR)??;
+        Ok(Lines::Opened(lines))
+    }
+
+    fn open_as_owner(home: &Home) -> Result<(Arc<DiskLedger>, Head, Runtime), Failure> {
+        become_owner(home)?;
+        // What it was made on holds, whatever the configuration says by now: this is how a ledger gets onto another engine.
+        let engine = home.engine()?.unwrap_or(Engine::Sled);
+        let (ledger, _format) = home.ledger_as_it_is(engine, READING_CACHE_BYTES)?;
+        let host = home.signing_key().ok().map(|key| key.public().host());
+        let head = Head::new(Kind::Export, SystemClock::new().now(), host, *ledger.meta());
+        Ok((Arc::new(ledger), head, runtime()?))
     }
 
     /// The next whole lines; none after the last.
@@ -86,15 +96,7 @@ impl Lines {
                 let next = next.map_err(|status| anyhow!("the host broke off: {}", status.message()));
                 Ok(next.or_exit(EX_UNAVAILABLE)?.map(|part| part.lines))
             }
-            Lines::Opened { lines, reader } => {
-                let Some(part) = lines.recv().await else {
-                    // Whether it came to an end, or could not begin.
-                    let ended = reader.take().map(JoinHandle::join).transpose();
-                    ended.unwrap_or_else(|panic| resume_unwind(panic)).transpose()?;
-                    return Ok(None);
-                };
-                part.map(Some).or_exit(EX_IOERR)
-            }
+            Lines::Opened(lines) => lines.recv().await.transpose().or_exit(EX_IOERR),
         }
     }
 
@@ -219,17 +221,15 @@ pub(super) fn wanted_engine(home: &Home, config: Option<&Path>) -> Result<Engine
     Ok(Sources::new(config, home.path()).read().or_exit(EX_CONFIG)?.config.ledger)
 }
 
-/// What was made here belongs to whoever made it; a service that runs as somebody else could not open it.
+/// What root has made in a directory that was not there is root's; a service that runs as somebody else could not open it.
 pub(super) fn hint_at_owner(home: &Home) -> Option<String> {
-    let directory = std::fs::metadata(home.path()).ok()?;
-    let ours = rustix::process::geteuid();
     let text = || {
         format!(
-            "What was made is this user's. A service that runs as another user needs it: chown -R USER: {}\n",
+            "What was made is root's. A service that runs as another user needs it: chown -R USER: {}\n",
             home.path().display()
         )
     };
-    (ours.is_root() || directory.uid() != ours.as_raw()).then(text)
+    rustix::process::geteuid().is_root().then(text)
 }
 
 /// What comes next.
@@ -271,12 +271,18 @@ fn is_nobody(error: &tonic::transport::Error) -> bool {
 
 /// Runs what waits for a host, or reads a ledger on threads of its own.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
-    runtime.block_on(work)
+    runtime()?.block_on(work)
 }
 
-/// An export is read twice before anything is made of it, which a pipe cannot do.
-pub(super) fn refuse_stdin(path: &Path) -> Result<(), Failure> {
-    let refuse = || bail!("a file is wanted: it is read twice, once to see that it is whole");
-    if path == Path::new("-") { refuse().or_exit(super::EX_USAGE) } else { Ok(()) }
+fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)
+}
+
+/// Opens an export that is to be read. It is read twice before anything is made of it, which a pipe cannot be.
+pub(super) fn open(path: &Path) -> Result<ExportFile, Failure> {
+    if path == Path::new("-") {
+        let wanted = anyhow!("a file is wanted: it is read twice, once to see that it is whole");
+        return Err(wanted).or_exit(super::EX_USAGE);
+    }
+    Ok(ExportFile::open(path).map_err(HomeError::from)?)
 }

@@ -9,29 +9,17 @@ use std::os::unix::fs::MetadataExt as _;
 
 use anyhow::Context as _;
 use rustix::process::{Gid, Uid, geteuid};
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_keep_capabilities, set_thread_gid,
-    set_thread_groups, set_thread_uid,
-};
+use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
 
 use super::{EX_CANTCREAT, Failure, OrExit};
 use crate::home::Home;
 
 /// Gives up root's rights for those of whoever owns the data directory. Nothing happens to anybody but root, or where the
-/// directory is root's own or does not exist.
+/// directory is root's own or does not exist. What root alone may read is to be read before.
 ///
 /// To be called while the process has one thread, or on a thread that shall work so: the rights are a thread's, and those
 /// that it starts inherit them.
 pub(super) fn become_owner(home: &Home) -> Result<(), Failure> {
-    keep_of_root(home, CapabilitySet::empty())
-}
-
-/// The same, and keeps root's right to read: a backup that is put back may lie where only root can read it.
-pub(super) fn become_owner_who_reads_all(home: &Home) -> Result<(), Failure> {
-    keep_of_root(home, CapabilitySet::DAC_READ_SEARCH)
-}
-
-fn keep_of_root(home: &Home, rights: CapabilitySet) -> Result<(), Failure> {
     if !geteuid().is_root() {
         return Ok(());
     }
@@ -41,22 +29,13 @@ fn keep_of_root(home: &Home, rights: CapabilitySet) -> Result<(), Failure> {
         return Ok(());
     }
     let told = || format!("{} belongs to user {user}; run this as that user", home.path().display());
-    let become_user = || give_up_root(Uid::from_raw(user), Gid::from_raw(group), rights);
-    become_user().with_context(told).or_exit(EX_CANTCREAT)
+    give_up_root(Uid::from_raw(user), Gid::from_raw(group)).with_context(told).or_exit(EX_CANTCREAT)
 }
 
-/// 1. the groups, which take root's rights to set
-/// 2. the user, after which there is no way back
-/// 3. every other right of root's, but those that are kept
-fn give_up_root(user: Uid, group: Gid, kept: CapabilitySet) -> io::Result<()> {
+/// 1. The groups, which take root's rights to set. 2. The user, after which there is no way back.
+fn give_up_root(user: Uid, group: Gid) -> io::Result<()> {
     set_thread_groups(&[group])?;
     set_thread_gid(group)?;
-    set_keep_capabilities(true)?;
     set_thread_uid(user)?;
-    let kept = kept & capabilities(None)?.permitted;
-    set_capabilities(
-        None,
-        CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() },
-    )?;
     Ok(())
 }

@@ -17,7 +17,7 @@ use super::{Config, ConfigError, LogFormat};
 use crate::home::USUAL_PATH;
 
 /// The name of the file in a data directory.
-const FILE_NAME: &str = "kms-host.toml";
+pub const FILE_NAME: &str = "kms-host.toml";
 
 /// The file of the host that a package installs: Debian wants settings below /etc (policy 10.7.2).
 const PACKAGED_FILE: &str = "/etc/kms-host/kms-host.toml";

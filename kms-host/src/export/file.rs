@@ -1,16 +1,25 @@
 //! An export on disk, read twice by whoever makes something of it: whole to see that it holds, then row by row.
+//!
+//! It is opened once, by whoever may read it, before anybody gives up the right to.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use super::{Checked, Checker, Fault, Head, PART_BYTES};
+use crate::ledger::Kept;
 
 /// No line is longer. A part of a file grows by a third as base64, and its name has room beside it.
 const LINE_BYTES_MAX: u64 = 2 * PART_BYTES as u64;
 
-/// An export that is being read, behind its first line.
+/// A file that is open and may be an export.
 pub struct ExportFile {
+    path: PathBuf,
+    file: File,
+}
+
+/// An export that is being read, behind its first line.
+pub struct ExportReader {
     path: PathBuf,
     lines: BufReader<File>,
     line: Vec<u8>,
@@ -51,27 +60,73 @@ pub enum ExportError {
 }
 
 impl ExportFile {
-    /// Opens one and reads its first line.
+    /// Opens a file, without a look at what is in it.
     ///
     /// # Errors
-    /// It cannot be read, or does not begin as an export.
-    pub fn open(path: &Path) -> Result<(Head, ExportFile), ExportError> {
-        let file = File::open(path).map_err(|error| ExportError::Unreadable(path.to_owned(), error))?;
-        let lines = BufReader::with_capacity(256 * 1024, file);
-        let mut file = ExportFile { path: path.to_owned(), lines, line: Vec::new(), checker: Checker::new() };
-        match file.read()? {
-            Some(Checked::Head(head)) => Ok((head, file)),
-            _ => Err(file.faulty(Fault::NotExport)),
+    /// It cannot be read.
+    pub fn open(path: &Path) -> Result<ExportFile, ExportError> {
+        match File::open(path) {
+            Ok(file) => Ok(ExportFile { path: path.to_owned(), file }),
+            Err(error) => Err(ExportError::Unreadable(path.to_owned(), error)),
         }
     }
 
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads it from its beginning. Of two readers at once neither would be right.
+    ///
+    /// # Errors
+    /// It cannot be read, or does not begin as an export.
+    pub fn read(&self) -> Result<(Head, ExportReader), ExportError> {
+        let mut reader = ExportReader {
+            path: self.path.clone(),
+            lines: BufReader::with_capacity(256 * 1024, self.rewound().map_err(|e| self.unreadable(e))?),
+            line: Vec::new(),
+            checker: Checker::new(),
+        };
+        match reader.read()? {
+            Some(Checked::Head(head)) => Ok((head, reader)),
+            _ => Err(reader.faulty(Fault::NotExport)),
+        }
+    }
+
+    /// Reads all of it. `progress` is told how many lines were read.
+    ///
+    /// # Errors
+    /// As [`ExportReader::read`].
+    pub fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<Summary, ExportError> {
+        let size_bytes = self.file.metadata().map_err(|error| self.unreadable(error))?.len();
+        let (head, mut reader) = self.read()?;
+        let mut summary =
+            Summary { head, files: Vec::new(), machines: 0, products: 0, left_out: 0, size_bytes };
+        while let Some(checked) = reader.read()? {
+            summary.add(&checked);
+            progress(reader.checker.line());
+        }
+        Ok(summary)
+    }
+
+    fn rewound(&self) -> io::Result<File> {
+        let mut file = self.file.try_clone()?;
+        file.rewind()?;
+        Ok(file)
+    }
+
+    fn unreadable(&self, error: io::Error) -> ExportError {
+        ExportError::Unreadable(self.path.clone(), error)
+    }
+}
+
+impl ExportReader {
     /// What the next line says. After the last one there is none, and that is certain then.
     ///
     /// # Errors
     /// It cannot be read, or is not what was written.
     pub fn read(&mut self) -> Result<Option<Checked>, ExportError> {
         self.line.clear();
-        // One byte more than any line has, so that one which is too long is not taken for one that was cut.
         let read = (&mut self.lines).take(LINE_BYTES_MAX).read_until(b'\n', &mut self.line);
         let length = read.map_err(|error| ExportError::Unreadable(self.path.clone(), error))?;
         let checked = match length {
@@ -79,25 +134,6 @@ impl ExportFile {
             _ => self.checker.take(&self.line).map(Some),
         };
         checked.map_err(|fault| self.faulty(fault))
-    }
-
-    /// Reads a whole export. `progress` is told how many lines were read, from time to time.
-    ///
-    /// # Errors
-    /// As [`read`](ExportFile::read).
-    pub fn check(path: &Path, progress: &mut dyn FnMut(u64)) -> Result<Summary, ExportError> {
-        let (head, mut file) = ExportFile::open(path)?;
-        let mut summary =
-            Summary { head, files: Vec::new(), machines: 0, products: 0, left_out: 0, size_bytes: 0 };
-        let mut lines = 0;
-        while let Some(checked) = file.read()? {
-            summary.add(&checked);
-            lines += 1;
-            progress(lines);
-        }
-        let size = file.lines.get_ref().metadata();
-        summary.size_bytes = size.map_err(|error| ExportError::Unreadable(path.to_owned(), error))?.len();
-        Ok(summary)
     }
 
     /// That the line which was read last does not belong where it is.
@@ -112,7 +148,6 @@ impl ExportFile {
 
 impl Summary {
     fn add(&mut self, checked: &Checked) {
-        use crate::ledger::Kept;
         match checked {
             Checked::File(part) if part.part == 0 => self.files.push(part.name.clone()),
             Checked::Row(Kept::Machine { .. }) => self.machines += 1,

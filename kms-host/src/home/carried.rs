@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use store::file;
 
 use super::{Home, HomeError, make_private_dir};
-use crate::export::{Checked, ExportError, ExportFile, FilePart, Kind, PART_BYTES, Summary};
+use crate::export::{Checked, ExportError, ExportFile, ExportReader, FilePart, Kind, PART_BYTES, Summary};
 use crate::ledger::{DiskLedger, Engine, Kept, OpenError, OutOfOrder};
 
 /// Stands in a directory while a host is restored into it.
@@ -70,7 +70,7 @@ impl Home {
     /// There is a ledger already, a host serves the directory, the file is not whole, or the disk refuses.
     pub fn import(
         &self,
-        path: &Path,
+        file: &ExportFile,
         engine: Engine,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Summary, HomeError> {
@@ -80,17 +80,17 @@ impl Home {
             return Err(HomeError::LedgerThere { ledger: self.ledger_path() });
         }
         // 1
-        let summary = ExportFile::check(path, progress)?;
+        let summary = file.check(progress)?;
         make_private_dir(&self.0)?;
         // 2
-        let (_, mut file) = ExportFile::open(path)?;
+        let (_, mut reader) = file.read()?;
         let first = loop {
-            match file.read()? {
+            match reader.read()? {
                 Some(Checked::File(_)) => {}
                 other => break other,
             }
         };
-        self.fill_ledger(engine, &summary, first, &mut file, progress)?;
+        self.fill_ledger(engine, &summary, first, &mut reader, progress)?;
         Ok(summary)
     }
 
@@ -110,32 +110,32 @@ impl Home {
     /// There is anything in the directory, the file is no whole backup, or the disk refuses.
     pub fn restore<E: From<HomeError>>(
         &self,
-        path: &Path,
+        file: &ExportFile,
         engine: impl FnOnce() -> Result<Engine, E>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Summary, E> {
         self.check_empty()?;
         // 1
-        let summary = ExportFile::check(path, progress).map_err(HomeError::from)?;
+        let summary = file.check(progress).map_err(HomeError::from)?;
         if summary.head.kind != Kind::Backup {
-            return Err(HomeError::NoBackup { path: path.to_owned(), data: self.0.clone() }.into());
+            return Err(HomeError::NoBackup { path: file.path().to_owned(), data: self.0.clone() }.into());
         }
         // 2
         make_private_dir(&self.0)?;
         clear(&self.0)?;
         file::replace(&self.0.join(UNFINISHED), b"", 0o600).map_err(HomeError::from)?;
         // 3
-        let (_, mut file) = ExportFile::open(path).map_err(HomeError::from)?;
+        let (_, mut reader) = file.read().map_err(HomeError::from)?;
         let mut putting = PuttingBack { home: self, current: None, key: None };
         let first = loop {
-            match file.read().map_err(HomeError::from)? {
+            match reader.read().map_err(HomeError::from)? {
                 Some(Checked::File(part)) => putting.take(part)?,
                 other => break other,
             }
         };
         let key = putting.finish()?;
         // 4
-        self.fill_ledger(engine()?, &summary, first, &mut file, progress)?;
+        self.fill_ledger(engine()?, &summary, first, &mut reader, progress)?;
         // 5
         if let Some((mode, key)) = key {
             file::create_new(&self.key_path(), &key, mode).map_err(HomeError::from)?;
@@ -153,7 +153,7 @@ impl Home {
         engine: Engine,
         summary: &Summary,
         first: Option<Checked>,
-        file: &mut ExportFile,
+        reader: &mut ExportReader,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), HomeError> {
         let draft = self.0.join(LEDGER_DRAFT);
@@ -164,7 +164,7 @@ impl Home {
             progress(read);
             match first
                 .take()
-                .map_or_else(|| file.read(), |first| Ok(Some(first)))
+                .map_or_else(|| reader.read(), |first| Ok(Some(first)))
                 .map_err(HomeError::from)?
             {
                 Some(Checked::Row(kept)) => return Ok::<Option<Kept>, Unfilled>(Some(kept)),
@@ -177,7 +177,7 @@ impl Home {
             // What is left of it harms nobody, and the next import takes it away.
             let _ = remove_dir(&draft);
             return Err(match error {
-                Unfilled::Disordered => file.damaged_here().into(),
+                Unfilled::Disordered => reader.damaged_here().into(),
                 Unfilled::Home(error) => error,
             });
         }
@@ -328,7 +328,7 @@ fn is_carried(name: &str, prefix: &str) -> bool {
 
 /// Whether a file is an export or a backup. One in every backup would double it each time.
 fn is_export(path: &Path) -> Result<bool, HomeError> {
-    match ExportFile::open(path) {
+    match ExportFile::open(path).and_then(|file| file.read()) {
         Ok(_) => Ok(true),
         Err(ExportError::Faulty { .. }) => Ok(false),
         Err(error @ ExportError::Unreadable(..)) => Err(error.into()),

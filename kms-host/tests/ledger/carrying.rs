@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kms_host::export::{self, Checked, Checker, ExportFile, Fault, Head, Kind as FileKind, Writer};
+use kms_host::export::{
+    self, Checked, Checker, ExportFile, ExportReader, Fault, Head, Kind as FileKind, Writer,
+};
 use kms_host::ledger::{DiskLedger, Kept, LedgerError, MemoryLedger, OpenError, OutOfOrder, Rebuild};
 use shared::answer::ShownLease;
 use shared::ids::HostId;
@@ -50,7 +52,7 @@ fn carried(lines: &[u8], kind: Kind) -> World {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("export");
     std::fs::write(&file, lines).unwrap();
-    let (head, mut file) = ExportFile::open(&file).unwrap();
+    let (head, mut file) = ExportFile::open(&file).unwrap().read().unwrap();
     match kind {
         Kind::Memory => {
             let mut rebuild = Rebuild::new(&head.meta);
@@ -71,7 +73,7 @@ fn carried(lines: &[u8], kind: Kind) -> World {
     }
 }
 
-fn next_row(file: &mut ExportFile) -> anyhow::Result<Option<Kept>> {
+fn next_row(file: &mut ExportReader) -> anyhow::Result<Option<Kept>> {
     loop {
         match file.read()? {
             Some(Checked::Row(kept)) => return Ok(Some(kept)),
