@@ -216,6 +216,10 @@ impl Audit {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             file => file?,
         };
+        // A pipe or a device in its place would be waited for without end.
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no file"));
+        }
         let mut file = BufReader::new(file);
         let mut line = Vec::new();
         while 0 < file.read_until(b'\n', &mut line)? {
@@ -405,6 +409,17 @@ mod tests {
         fs::remove_dir(place.path()).unwrap();
         assert_eq!(audit.record(NOW, &change("machine block")).unwrap(), 1);
         assert_eq!(audit.unwritable(), None);
+    }
+
+    /// The device would be read for ever.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_stands_in_the_place_of_a_log_and_is_no_file_is_not_read() {
+        let place = Place::new();
+        std::os::unix::fs::symlink("/dev/zero", place.path()).unwrap();
+        let audit = place.audit();
+        assert!(audit.unwritable().is_some_and(|why| why.contains("no file")));
+        audit.record(NOW, &change("machine block")).unwrap_err();
     }
 
     /// The device takes no byte, as a full disk does.

@@ -150,6 +150,25 @@ async fn a_change_that_cannot_be_written_down_is_refused_and_nothing_is_changed(
     assert_eq!(run_at(host.home(), &["clock", "confirm"]).await.code, 0);
 }
 
+/// It changes nothing, and yet nobody takes every machine's record unseen.
+#[tokio::test]
+async fn an_export_is_written_down_and_not_given_out_where_that_cannot_be() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let file = stage.folder.path().join("ledger.export").display().to_string();
+
+    let exported = run_at(host.home(), &["export", &file]).await;
+
+    assert_eq!(exported.code, 0, "{}", exported.stderr);
+    let actions: Vec<_> = lines(&host).into_iter().map(|line| line.action).collect();
+    assert_eq!(actions, ["export"]);
+    make_unwritable(&host);
+    let refused = run_at(host.home(), &["export", &format!("{file}.2")]).await;
+    assert_ne!(refused.code, 0, "{}", refused.stdout);
+    assert!(refused.stderr.contains("AUDIT_UNWRITABLE"), "{}", refused.stderr);
+    assert!(!std::path::Path::new(&format!("{file}.2")).exists());
+}
+
 /// Runs a command as the user `nobody`; nothing where this machine or this user does not allow that.
 async fn run_as_nobody(home: &Path, arguments: &[&str]) -> Option<(Option<i32>, String)> {
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];

@@ -44,7 +44,7 @@ fn latest(refusals: &[wire::RecentRefusal]) -> String {
     let rows =
         refusals.iter().map(|refusal| vec![time(refusal.at), hex(&refusal.machine), refusal.text.clone()]);
     format!(
-        "{}\n{} since the host was started; `kms-client explain CODE` says what to do\n",
+        "{}\n{} since the host was started; `kms-host explain CODE` says what to do\n",
         table(&["at", "machine", "reason"], rows),
         number(refusals.len(), "refusal")
     )
