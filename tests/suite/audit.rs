@@ -164,7 +164,7 @@ async fn an_export_is_written_down_and_not_given_out_where_that_cannot_be() {
     assert_eq!(actions, ["export"]);
     make_unwritable(&host);
     let refused = run_at(host.home(), &["export", &format!("{file}.2")]).await;
-    assert_ne!(refused.code, 0, "{}", refused.stdout);
+    assert_eq!(refused.code, 74, "{}", refused.stdout);
     assert!(refused.stderr.contains("AUDIT_UNWRITABLE"), "{}", refused.stderr);
     assert!(!std::path::Path::new(&format!("{file}.2")).exists());
 }

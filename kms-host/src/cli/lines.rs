@@ -50,9 +50,8 @@ impl Lines {
             Err(error) => return Err(online::unreachable(home, &error)),
         };
         let request = ExportLedgerRequest { purpose: purpose.name().to_owned() };
-        let answer = host.export_ledger(request).await;
-        let lines = answer.map_err(|status| anyhow!("the host did not answer: {}", status.message()));
-        Ok(Lines::Served(Box::new(lines.or_exit(EX_UNAVAILABLE)?.into_inner())))
+        let lines = host.export_ledger(request).await.map_err(online::refused)?;
+        Ok(Lines::Served(Box::new(lines.into_inner())))
     }
 
     /// On a thread of its own, which works as the owner of the directory: an engine writes even where it is only read, and

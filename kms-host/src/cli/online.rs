@@ -142,7 +142,7 @@ pub(super) async fn resolve_product(host: &mut Client, text: &str) -> Result<Byt
 }
 
 /// What the host does not do, with its remedy where there is a reason.
-fn refused(status: tonic::Status) -> Failure {
+pub(super) fn refused(status: tonic::Status) -> Failure {
     let details = status.get_error_details();
     let reason = details.error_info().and_then(|info| Reason::from_code(&info.reason));
     let code = match status.code() {

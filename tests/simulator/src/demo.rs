@@ -79,7 +79,7 @@ async fn story(folder: &Path) -> anyhow::Result<bool> {
     let zone = zone(address.port())?;
     let dns = DnsServer::start(vec![zone]).await?;
     teller.note(&format!("kms-host, process {}, serves on {address}", host.id().unwrap_or_default()));
-    teller.note(&format!("_kms-activation._tcp.{DOMAIN}. IN SRV 0 0 {} host.{DOMAIN}.", address.port()));
+    teller.note(&format!("_kms-activation._tcp.{DOMAIN}. IN SRV 10 100 {} host.{DOMAIN}.", address.port()));
 
     teller
         .chapter("Thirty machines are switched on, one after the other; leases are issued from the 25th on");
