@@ -99,11 +99,15 @@ impl Bucket {
     }
 }
 
+/// Fewer new machines of one source tell nobody anything: where so few are needed, any first machine would be an alarm. It is the
+/// lowest threshold that is a default.
+const FEWEST_TOLD: u64 = 5;
+
 /// Whether the new machines of one source are so many that fakes among them would decide: as many as are needed, and without
 /// them the count would be below the threshold, or they are more than all others together.
 pub fn inflates(new_of_source: u64, count: u64, threshold: u32) -> bool {
     let (threshold, others) = (u64::from(threshold), count.saturating_sub(new_of_source));
-    threshold <= new_of_source && (others < threshold || others < new_of_source)
+    threshold.max(FEWEST_TOLD) <= new_of_source && (others < threshold || others < new_of_source)
 }
 
 /// Whether an ask that was refused for this was of no use to anybody, so that many of them are an attack or a fault. What is
@@ -216,5 +220,8 @@ mod tests {
         assert!(inflates(501, 1001, 25));
         // They have left the count again.
         assert!(inflates(30, 10, 25));
+        // Whoever tries it out with a machine or two is not alarmed.
+        assert!(!inflates(4, 4, 1));
+        assert!(inflates(5, 5, 1));
     }
 }

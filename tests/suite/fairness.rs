@@ -172,16 +172,16 @@ async fn bad_asks_of_the_whole_site_are_limited_as_well() {
 #[tokio::test]
 async fn new_machines_that_would_decide_the_count_are_told_of_once_and_shown_until_others_come() {
     const ALARM: &str = "NEW_MACHINES_OF_ONE_SOURCE";
-    let stage = Stage::with_threshold(3);
+    let stage = Stage::with_threshold(5);
     let (host, mut one, mut another) = host_with(&stage, "").await;
-    for number in 1..=4 {
+    for number in 1..=6 {
         newcomer(&stage.shop, &mut one).await;
-        assert_eq!(alarm(&host, ALARM).await.is_some(), 3 <= number, "after {number}");
+        assert_eq!(alarm(&host, ALARM).await.is_some(), 5 <= number, "after {number}");
     }
     let shown = alarm(&host, ALARM).await.unwrap();
-    let told = ["Atlas counts 4 machines", "needs 3", "4 of them", "all from 127.0.0.1"];
+    let told = ["Atlas counts 6 machines", "needs 5", "6 of them", "all from 127.0.0.1"];
     assert!(told.iter().all(|words| shown.text.contains(words)), "{}", shown.text);
-    for _ in 0..4 {
+    for _ in 0..6 {
         newcomer(&stage.shop, &mut another).await;
     }
     assert_eq!(alarm(&host, ALARM).await, None, "half and half, and either half would do");

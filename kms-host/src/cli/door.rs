@@ -7,7 +7,7 @@ use shared::time::Timestamp;
 use crate::accept::{Admission, Door, Limits};
 use crate::activate::Host;
 use crate::config::Config;
-use crate::tls::{Server, Tls};
+use crate::tls::{Server, Tls, TlsCertificate};
 
 /// At the start.
 pub(super) fn take_note(host: &Host, door: &Door) {
@@ -44,11 +44,15 @@ pub(super) fn take_up(door: &Door, host: &Host, running: &mut Config, new: &Conf
     warn_of_end(host, Timestamp::from_unix_ms(i64::MIN), host.clock.now());
 }
 
-/// Files may be new under their old names.
+/// The certificate that machines have not been shown before. A file may have another one under its old name.
+pub(super) fn new_certificate<'a>(old: &Tls, new: &'a Tls) -> Option<&'a TlsCertificate> {
+    let new = new.server()?.certificate();
+    old.server().is_none_or(|old| old.certificate() != new).then_some(new)
+}
+
 fn say_what_is_new(old: &Tls, new: &Tls) {
     let Some(server) = new.server() else { return };
-    if old.server().is_none_or(|old| old.certificate() != server.certificate()) {
-        let ends_at = server.certificate().ends_at;
+    if let Some(TlsCertificate { ends_at, .. }) = new_certificate(old, new) {
         tracing::info!(%ends_at, "the TLS certificate is new, and is shown from now on");
         warn_of_key(new);
     }

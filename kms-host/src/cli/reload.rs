@@ -66,7 +66,7 @@ impl Reload {
             }
         };
         let changes = self.settings.changes(&settings);
-        if let Err(error) = self.write_down(&changes, &certificates) {
+        if let Err(error) = self.write_down(&changes, &certificates, &tls) {
             let error = format!("{:#}", anyhow::Error::from(error));
             tracing::error!(error, "nothing of what was read again is taken up");
             return;
@@ -106,7 +106,12 @@ impl Reload {
     }
 
     // 2
-    fn write_down(&self, changes: &[Change], certificates: &Certificates) -> Result<(), NotRecorded> {
+    fn write_down(
+        &self,
+        changes: &[Change],
+        certificates: &Certificates,
+        tls: &Tls,
+    ) -> Result<(), NotRecorded> {
         let old = self.host.certificates();
         let settings = changes.iter().filter(|change| change.key.taken_up_by != TakenUpBy::Restart);
         let settings =
@@ -117,7 +122,9 @@ impl Reload {
         };
         let new = only_in(certificates, &old).map(|installed| certificate(installed, "new"));
         let gone = only_in(&old, certificates).map(|installed| certificate(installed, "gone"));
-        let written: Vec<_> = settings.chain(new).chain(gone).collect();
+        let of_tls = door::new_certificate(&self.door.admission().tls, tls);
+        let of_tls = of_tls.map(|new| ("tls certificate".to_owned(), format!("new, until {}", new.ends_at)));
+        let written: Vec<_> = settings.chain(new).chain(gone).chain(of_tls).collect();
         if written.is_empty() {
             return Ok(());
         }
