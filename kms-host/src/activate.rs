@@ -255,8 +255,8 @@ impl Host {
         Ok(ended)
     }
 
-    /// Whether this source is listened to: not past its share of bad asks, unless for a machine that is known. Anybody can
-    /// claim to be one; then its signature is verified, as it was before.
+    /// Whether this source is listened to: not past its share of bad asks, unless for a machine that is known, or for one that
+    /// heals. Anybody can claim to be one; then its signature is verified, as it was before.
     async fn hear(
         &self,
         incoming: &Incoming,
@@ -266,6 +266,11 @@ impl Host {
         let Err(limited) = self.fairness.hear(incoming.source, now.monotonic) else { return Ok(()) };
         if let (Some(product), Some(machine)) = (claimed, Ask::claimed_machine(&incoming.ask))
             && self.is_known(product, machine).await?
+        {
+            return Ok(());
+        }
+        if let (Some(product), Some(replaced)) = (claimed, Ask::claimed_replaced(&incoming.ask))
+            && self.may_be_replaced(product, replaced).await?
         {
             return Ok(());
         }
@@ -324,7 +329,7 @@ impl Host {
             return Err(Stop::Refuse(Reason::DiskFull.into(), space::ASK_AGAIN));
         }
         // Room is kept until the ledger has decided, and only a machine that it enters takes it.
-        let room = self.fairness.reserve(incoming.source, now.monotonic);
+        let mut room = self.fairness.reserve(incoming.source, now.monotonic);
         let terms = terms(&installed.chain);
         let sighting = Sighting {
             product: ask.product,
@@ -341,10 +346,10 @@ impl Host {
         };
         let sight =
             async |sighting| self.queue.sight(sighting).await.map_err(|error| Stop::Fail(error.into()));
-        let mut outcome = sight(sighting.clone()).await?;
+        let mut outcome = room.while_deciding(sight(sighting.clone())).await?;
         if outcome.decision == Decision::Verify {
             let shown = Host::shown_lease(ask, &incoming.held_chain, certificates, installed)?.into();
-            outcome = sight(Sighting { shown, ..sighting }).await?;
+            outcome = room.while_deciding(sight(Sighting { shown, ..sighting })).await?;
         }
         if let Some(limited) = room.settle(ask.product, &terms, &outcome, now.reading()) {
             let ask_again = limited.wait.max(certificate.policy.retry_interval);
@@ -503,6 +508,15 @@ impl Host {
     async fn is_known(&self, product: ProductId, machine: MachineId) -> Result<bool, Unanswered> {
         let record = self.ledger.record(product, machine).await.map_err(unreadable)?;
         Ok(record.is_some_and(|record| record.state == RecordState::Active))
+    }
+
+    /// Whether there is an identity whose successor may return here.
+    async fn may_be_replaced(&self, product: ProductId, machine: MachineId) -> Result<bool, Unanswered> {
+        let record = self.ledger.record(product, machine).await.map_err(unreadable)?;
+        Ok(record.is_some_and(|record| match record.state {
+            RecordState::Active | RecordState::Replaced => true,
+            RecordState::Released | RecordState::Blocked => false,
+        }))
     }
 
     /// How many machines have an active record, over every product.

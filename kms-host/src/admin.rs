@@ -30,6 +30,7 @@ use tokio::net::unix::UCred;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
+use tokio_util::task::TaskTracker;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
@@ -67,6 +68,8 @@ pub struct Admin {
     host: Arc<Host>,
     listening: Vec<String>,
     audit: Arc<Audit>,
+    /// Changes that are being written down and made.
+    under_way: TaskTracker,
 }
 
 /// What tells whether a machine is counted, as of one moment.
@@ -78,7 +81,13 @@ struct Counting {
 impl Admin {
     /// For this host, which listens on these addresses and writes what is changed into this log.
     pub fn new(host: Arc<Host>, listening: Vec<String>, audit: Arc<Audit>) -> Admin {
-        Admin { host, listening, audit }
+        Admin { host, listening, audit, under_way: TaskTracker::new() }
+    }
+
+    /// Returns once every change that was begun is made: a host that stops in between would leave a line that lies.
+    pub async fn settled(&self) {
+        self.under_way.close();
+        self.under_way.wait().await;
     }
 
     /// The moment as of which machines are counted. "In doubt it ages nobody": the count that is shown then is that of the
@@ -317,7 +326,9 @@ impl AdminService for Admin {
         let id = listed.machine.to_string();
         let is_of_it =
             move |line: &Line| line.parameters.get(changes::MACHINE).is_some_and(|machine| *machine == id);
-        let changes = self.with_audit(|audit| audit.latest(OF_ONE_MACHINE, is_of_it)).await?;
+        // A log that cannot be read is an alarm of its own, and no reason to hide the rest.
+        let changes =
+            self.with_audit(|audit| audit.latest(OF_ONE_MACHINE, is_of_it)).await.unwrap_or_default();
         Ok(Response::new(wire::GetMachineResponse {
             machine: Some(counting.shown(&listed)),
             events: history.iter().map(|event| shown::event(listed.product, listed.machine, event)).collect(),

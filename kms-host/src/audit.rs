@@ -11,7 +11,7 @@ mod chain;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,7 +34,8 @@ const TAIL_BYTES: u64 = 256 * 1024;
 #[derive(Debug)]
 pub struct Audit {
     path: PathBuf,
-    /// The last line; nothing while it is not known. Held while one is written or the log is read, since lines have an order.
+    /// The last line; nothing while it is not known. Held while one is written or the whole log is verified, since lines have an
+    /// order.
     end: Mutex<Option<Last>>,
     /// Never held while the disk is waited for: `status` looks at it.
     standing: Mutex<Standing>,
@@ -212,15 +213,13 @@ impl Audit {
     }
 
     fn each_line(&self, mut see: impl FnMut(&[u8])) -> io::Result<()> {
-        let file = match File::open(&self.path) {
+        match fs::metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            file => file?,
+            // A pipe in its place would be waited for without end when it is opened, a device when it is read.
+            Ok(found) if !found.is_file() => return Err(io::Error::other("it is no file")),
+            found => found?,
         };
-        // A pipe or a device in its place would be waited for without end.
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is no file"));
-        }
-        let mut file = BufReader::new(file);
+        let mut file = BufReader::new(File::open(&self.path)?);
         let mut line = Vec::new();
         while 0 < file.read_until(b'\n', &mut line)? {
             see(line.strip_suffix(b"\n").unwrap_or(&line));
@@ -411,15 +410,21 @@ mod tests {
         assert_eq!(audit.unwritable(), None);
     }
 
-    /// The device would be read for ever.
+    /// The device would be read for ever, and the pipe waited for.
     #[cfg(target_os = "linux")]
     #[test]
     fn what_stands_in_the_place_of_a_log_and_is_no_file_is_not_read() {
-        let place = Place::new();
-        std::os::unix::fs::symlink("/dev/zero", place.path()).unwrap();
-        let audit = place.audit();
-        assert!(audit.unwritable().is_some_and(|why| why.contains("no file")));
-        audit.record(NOW, &change("machine block")).unwrap_err();
+        let device = |path: &Path| std::os::unix::fs::symlink("/dev/zero", path).unwrap();
+        let pipe = |path: &Path| {
+            assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+        };
+        for make in [&device as &dyn Fn(&Path), &pipe] {
+            let place = Place::new();
+            make(&place.path());
+            let audit = place.audit();
+            assert!(audit.unwritable().is_some_and(|why| why.contains("no file")));
+            audit.record(NOW, &change("machine block")).unwrap_err();
+        }
     }
 
     /// The device takes no byte, as a full disk does.

@@ -149,10 +149,12 @@ impl Fairness {
         }
         let mut book = self.book();
         let Allowances { bad_per_source, bad_per_site, .. } = book.allowances;
-        // One that is empty stays so.
+        // One that is empty stays so. What goes past a source's own share, such as bad asks in the name of a machine that is known,
+        // is not taken from that of all others.
         let place = book.place(source, now);
-        let _ = book.seen(place).left.bad.take(&bad_per_source, now);
-        let _ = book.site.bad.take(&bad_per_site, now);
+        if book.seen(place).left.bad.take(&bad_per_source, now).is_ok() {
+            let _ = book.site.bad.take(&bad_per_site, now);
+        }
     }
 
     /// An ask was not heard, for too many bad ones.
@@ -304,6 +306,43 @@ mod tests {
         assert_eq!(enter(&fairness, source(1), Arrival::Returning, HOUR), Entry::Nobody);
         let row = fairness.report(1, HOUR).rows[0];
         assert_eq!((row.new, row.new_limited), (4, 3));
+    }
+
+    /// Whoever reset his call while the ledger was syncing had his machine entered and the room for it given back: so could one
+    /// address enter as many as it liked, and no report had them.
+    #[tokio::test]
+    async fn room_is_lost_to_who_hangs_up_while_the_ledger_decides() {
+        let fairness = Fairness::new(limits(1, 0));
+        let mut room = fairness.reserve(Some(source(1)), HOUR);
+        let deciding = room.while_deciding(std::future::pending::<()>());
+        tokio::select! {
+            biased;
+            () = deciding => unreachable!("it is pending"),
+            () = std::future::ready(()) => {}
+        }
+        drop(room);
+        assert_eq!(fairness.reserve(Some(source(1)), HOUR).entry(), Entry::Returning);
+
+        let mut room = fairness.reserve(Some(source(2)), HOUR);
+        room.while_deciding(std::future::ready(())).await;
+        drop(room);
+        assert_eq!(
+            fairness.reserve(Some(source(2)), HOUR).entry(),
+            Entry::Anybody,
+            "it was decided: not entered"
+        );
+    }
+
+    /// An address that had no bad asks left went on in the name of a machine that was known, and used up everybody's.
+    #[test]
+    fn bad_asks_past_the_share_of_their_source_are_not_taken_from_that_of_all() {
+        let (bad_per_source, bad_per_site) = (Rate::a_minute(1), Rate::a_minute(2));
+        let fairness = Fairness::new(Allowances { bad_per_source, bad_per_site, ..limits(0, 0) });
+        for _ in 0..9 {
+            fairness.note_refusal(Some(source(1)), Reason::Replayed, HOUR);
+        }
+        assert!(fairness.hear(Some(source(1)), HOUR).is_err());
+        assert!(fairness.hear(Some(source(2)), HOUR).is_ok());
     }
 
     #[test]

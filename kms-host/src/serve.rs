@@ -73,7 +73,8 @@ where
 {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<ActivationServiceServer<Service>>().await;
-    let service = ActivationServiceServer::new(Service(host)).max_decoding_message_size(DECODE_LIMIT_BYTES);
+    let service =
+        ActivationServiceServer::new(Service::new(host)).max_decoding_message_size(DECODE_LIMIT_BYTES);
     let router =
         bounded().layer(MapResponseLayer::new(explained)).add_service(health_service).add_service(service);
     let (stopping, told_to_stop) = tokio::sync::oneshot::channel::<()>();

@@ -9,6 +9,7 @@ use proto::v1::activation_service_server::ActivationService;
 use proto::v1::{self, ActivateRequest, ActivateResponse, ReleaseRequest, ReleaseResponse};
 use shared::ask::AskKind;
 use shared::reason::{Cause, Reason};
+use tokio::sync::Semaphore;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -18,8 +19,14 @@ use crate::fairness::Source;
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "kms";
 
+/// Asks that are under way at once, those included whose callers have gone. More wait, at the cost of who sent them.
+const ASKS_AT_ONCE: usize = 16_384;
+
 /// `kms.v1.ActivationService` over a host.
-pub struct Service(pub Arc<Host>);
+pub struct Service {
+    host: Arc<Host>,
+    under_way: Arc<Semaphore>,
+}
 
 #[tonic::async_trait]
 impl ActivationService for Service {
@@ -51,9 +58,32 @@ impl ActivationService for Service {
 }
 
 impl Service {
+    /// For this host.
+    pub fn new(host: Arc<Host>) -> Service {
+        Service { host, under_way: Arc::new(Semaphore::new(ASKS_AT_ONCE)) }
+    }
+
     /// An ask that is not there is an empty one, which is as malformed and as bad.
+    ///
+    /// It is answered in a task of its own. A caller who hangs up would otherwise end it while the ledger enters his machine, and
+    /// nobody would take note of that.
     async fn answer(&self, incoming: Incoming) -> Result<v1::Answer, Status> {
-        self.0.activate(incoming).await.map_err(status)
+        let Ok(place) = Arc::clone(&self.under_way).acquire_owned().await else {
+            return Err(status(Reason::Stopping.into()));
+        };
+        let host = Arc::clone(&self.host);
+        let answered = tokio::spawn(async move {
+            let answered = host.activate(incoming).await;
+            drop(place);
+            answered
+        });
+        match answered.await {
+            Ok(answered) => answered.map_err(status),
+            Err(stopped) => {
+                tracing::error!(%stopped, "an ask was not answered");
+                Err(status(Reason::Stopping.into()))
+            }
+        }
     }
 }
 

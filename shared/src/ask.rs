@@ -105,6 +105,12 @@ impl Ask {
         Some(PublicKey::from_slice(&claimed.machine_key).ok()?.machine())
     }
 
+    /// The identity that an unverified ask claims to replace.
+    pub fn claimed_replaced(signed: &v1::Signed) -> Option<MachineId> {
+        let claimed: v1::Ask = prost::Message::decode(signed.payload.clone()).ok()?;
+        Some(PublicKey::from_slice(&claimed.replaces).ok()?.machine())
+    }
+
     fn decode(wire: v1::Ask, machine_key: PublicKey) -> Result<Ask, AskError> {
         let kind = match wire.kind() {
             v1::AskKind::Activate => AskKind::Activate,

@@ -117,7 +117,7 @@ impl Admin {
             return Err(malformed(&format!("a note has at most {NOTE_BYTES} bytes")));
         }
         let (admin, change) = (self.clone(), Arc::new(change));
-        let made = tokio::spawn(async move {
+        let made = self.under_way.spawn(async move {
             // 2
             let seq = admin.write(&change, Audit::record).await?;
             let seq = seq.map_err(|not_recorded| status(not_recorded.cause().into()))?;

@@ -33,6 +33,7 @@ use crate::home::{self, Home, HomeError};
 use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
 use crate::retention;
+use crate::serve::DRAIN;
 use crate::signer::KeyInMemory;
 use crate::space;
 use crate::tls::Tls;
@@ -110,7 +111,7 @@ pub(super) fn run(
             bound,
         };
         tokio::spawn(reload.at_each(hangups, stop.clone()));
-        tokio::spawn(serve_admin(admin, socket, stop.clone()));
+        tokio::spawn(serve_admin(admin.clone(), socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
         let connections = connections_through(door, listeners);
         let machines = crate::serve(host, connections, stop.clone().cancelled_owned());
@@ -132,6 +133,8 @@ pub(super) fn run(
         supervised::say_stopping();
         stop.cancel();
         let drained = machines.await.context("serving machines").or_exit(EX_UNAVAILABLE);
+        // A ledger that has failed makes no change any more, and a disk that stands still none in time.
+        let _ = tokio::time::timeout(DRAIN, admin.settled()).await;
         end.and(drained)
     });
     queue.close();

@@ -142,7 +142,7 @@ pub const KEYS: [Key; 20] = [
     },
     Key {
         name: "bad_asks_per_source",
-        about: "How many asks of no use (malformed, badly signed, for a product that is not served, refused as new) one address \
+        about: "How many asks of no use (malformed, badly signed, replayed, blocked, for a product that is not served, refused as new) one address \
                 may send in a minute. Past it, only machines that are known are heard there. 0 is no limit.",
         example: "600",
         taken_up_by: TakenUpBy::Fairness,

@@ -11,8 +11,8 @@ use shared::reason::Reason;
 use super::seen::Left;
 use super::{Allowances, Book, Fairness, Limited, Shown, Source};
 
-/// Room for one machine, kept while the ledger looks whether it is needed. Dropping it gives it back: where the ledger was so
-/// late that nobody waits for it any more, it may still enter the machine, and as many others as have queued.
+/// Room for one machine, kept while the ledger looks whether it is needed. Dropping it gives it back, unless nobody knows what
+/// the ledger does with it ([`while_deciding`](Room::while_deciding)).
 #[must_use]
 pub(crate) struct Room<'a> {
     fairness: &'a Fairness,
@@ -47,6 +47,14 @@ impl Room<'_> {
         }
     }
 
+    /// Waits for the ledger. Whoever waits no longer has lost this room: the machine may be entered all the same.
+    pub(crate) async fn while_deciding<T>(&mut self, decide: impl Future<Output = T>) -> T {
+        let taken = self.taken.take();
+        let decided = decide.await;
+        self.taken = taken;
+        decided
+    }
+
     /// Takes note of what the ledger has decided, and returns the limit for which it has refused, if it has.
     pub(crate) fn settle(
         mut self,
@@ -64,9 +72,10 @@ impl Room<'_> {
         let arrival = outcome.arrival?;
         self.taken = None;
         let count = match (arrival, outcome.decision) {
-            (Arrival::New, Decision::Lease { grant, .. }) => Some(grant.count),
-            (Arrival::New, Decision::Waiting { count, .. }) => Some(count),
-            // Who returns was counted before, here or at a sibling; who is released is not counted.
+            // Who returns, too: one old identity can speak for many new ones.
+            (Arrival::New | Arrival::Returning, Decision::Lease { grant, .. }) => Some(grant.count),
+            (Arrival::New | Arrival::Returning, Decision::Waiting { count, .. }) => Some(count),
+            // Who is released is not counted.
             (Arrival::New | Arrival::Returning, _) => None,
         };
         fairness.note_arrival(place, product, count.map(|count| (count, terms)), now);
