@@ -145,11 +145,12 @@ impl Home {
     /// # Errors
     /// There is none, or its file is damaged.
     pub fn signing_key(&self) -> Result<SecretKey, HomeError> {
+        // With a key, too: a restore that was cut short in its last step begins anew, and clears the directory.
+        self.check_finished()?;
         let (path, data) = (self.key_path(), self.0.clone());
         let body = match read_armoured(&path, KEY_LABEL) {
             Ok(body) => body,
             Err(BadFile::Io(error)) if error.kind() == ErrorKind::NotFound => {
-                self.check_finished()?;
                 return Err(HomeError::NoKey { path, data });
             }
             Err(BadFile::Io(error)) => return Err(HomeError::Unreadable(path, error)),

@@ -243,3 +243,18 @@ async fn a_broken_file_on_sighup_keeps_the_old_settings_and_says_so() {
     let outcome = stage.machine("machine", &[host.address()]).activate().await.unwrap().outcome;
     assert!(matches!(outcome, Outcome::Leased { .. }), "{outcome:?}");
 }
+
+/// A host that lost sight of its file took every default: no TLS, everybody may connect.
+#[tokio::test]
+async fn a_file_that_is_gone_on_sighup_changes_nothing_and_is_named() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    fs::write(settings_file(&home), "retention_days = 500\n").unwrap();
+    let host = serve(&home).await;
+    fs::remove_file(settings_file(&home)).unwrap();
+
+    let said = hang_up(&host).await;
+
+    assert!(said.contains("nothing is changed") && said.contains("kms-host.toml is gone"), "{said}");
+    assert!(!said.contains("a setting has changed"), "{said}");
+}

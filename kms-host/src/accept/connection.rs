@@ -101,11 +101,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        // TLS takes bytes before the socket does, and waits here for a peer that takes none.
+        let this = self.get_mut();
+        this.may_stay(cx)?;
+        Pin::new(&mut this.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        this.may_stay(cx)?;
+        Pin::new(&mut this.stream).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -193,5 +198,47 @@ mod tests {
         let late = timeout(2 * SECOND, connection.read(&mut more)).await.expect("it ends");
         assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert!(connection.write(b"more").await.is_err());
+    }
+
+    /// Takes everything, and never has it sent: TLS, before a peer that reads no more.
+    struct NeverSent(DuplexStream);
+
+    impl AsyncRead for NeverSent {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            into: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, into)
+        }
+    }
+
+    impl AsyncWrite for NeverSent {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    /// Only reading and writing ended such a connection, and over TLS neither is what it waits for: it kept its place for ever.
+    #[tokio::test(start_paused = true)]
+    async fn whose_peer_takes_nothing_any_more_is_cut_off_while_it_is_flushed_or_shut_down() {
+        let (mut peer, host) = duplex(64);
+        peer.write_all(PREFACE).await.unwrap();
+        let places = Arc::new(Places::new(Limits::default(), Arc::default()));
+        let place = places.take(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+        let mut connection = Connection::greeted(NeverSent(host), place).await.unwrap();
+        connection.write_all(b"an answer").await.unwrap();
+        let flushed = timeout(LONGEST_STAY + SECOND, connection.flush()).await.expect("it ends");
+        assert_eq!(flushed.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let shut_down = timeout(SECOND, connection.shutdown()).await.expect("it ends");
+        assert_eq!(shut_down.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

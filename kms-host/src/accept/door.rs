@@ -1,7 +1,7 @@
 //! The door: who may come in and how, as the settings have it now.
 //!
-//! It stays for as long as the host serves; what it admits is replaced as a whole, so that a newcomer meets the old rules or
-//! the new ones and no mixture. Connections that stand are not looked at again.
+//! It stays for as long as the host serves, and what it admits is replaced while it does: who may come in and how as a whole,
+//! how many beside that. Connections that stand are not looked at again.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::lines::{self, Lines, Output};
-use super::owner::become_owner;
+use super::owner::{as_owner, become_owner};
 use super::{EX_IOERR, Failure, OrExit, json_text, online};
 use crate::config::{FILE_NAME, Sources};
 use crate::export::{Checked, Head, Kind, Summary, Writer};
@@ -20,8 +20,9 @@ pub(super) fn backup(
     config: Option<&Path>,
     as_json: bool,
 ) -> Result<String, Failure> {
-    let files = files(home, config)?;
-    let host = home.signing_key()?.public().host();
+    // Root would follow every link that the owner of the directory has put into it.
+    let (files, host) = as_owner(home, || Ok((home.files()?, home.signing_key()?.public().host())))?;
+    let files = with_settings(files, home, config)?;
     let mut output = Output::to(file, force)?;
     let (mut machines, mut left_out) = (0_u64, 0);
     let writer = lines::block_on(async {
@@ -124,13 +125,17 @@ pub(super) fn restore(
     Ok(said + &lines::to_serve(home))
 }
 
-/// What the directory has; and the settings that hold, wherever their file is, as those of the directory.
-fn files(home: &Home, config: Option<&Path>) -> Result<Vec<Carried>, Failure> {
+/// The settings that hold, wherever their file is, beside what the directory has: as those of the directory.
+fn with_settings(
+    mut files: Vec<Carried>,
+    home: &Home,
+    config: Option<&Path>,
+) -> Result<Vec<Carried>, Failure> {
     let settings = Sources::new(config, home.path()).file().to_owned();
-    let mut files = home.files()?;
-    if config.is_some() || settings.exists() {
+    let is_elsewhere = settings != home.path().join(FILE_NAME);
+    if is_elsewhere && (config.is_some() || settings.exists()) {
         files.retain(|file| file.name != FILE_NAME);
-        files.push(Carried { name: FILE_NAME.to_owned(), path: settings });
+        files.push(Carried::open(FILE_NAME.to_owned(), settings)?);
         files.sort_by(|one, other| one.name.cmp(&other.name));
     }
     Ok(files)

@@ -50,13 +50,17 @@ pub(super) fn new_certificate<'a>(old: &Tls, new: &'a Tls) -> Option<&'a TlsCert
     old.server().is_none_or(|old| old.certificate() != new).then_some(new)
 }
 
+/// Whether machines have to show certificates of another CA than before, which may be in a file of the same name.
+pub(super) fn has_new_authority(old: &Tls, new: &Tls) -> bool {
+    old.server().zip(new.server()).is_some_and(|(old, new)| new.demands_others(old))
+}
+
 fn say_what_is_new(old: &Tls, new: &Tls) {
-    let Some(server) = new.server() else { return };
     if let Some(TlsCertificate { ends_at, .. }) = new_certificate(old, new) {
         tracing::info!(%ends_at, "the TLS certificate is new, and is shown from now on");
         warn_of_key(new);
     }
-    if old.server().is_some_and(|old| server.demands_others(old)) {
+    if has_new_authority(old, new) {
         tracing::info!("the CA that signs the TLS certificates of machines is new");
     }
 }

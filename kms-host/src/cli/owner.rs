@@ -6,6 +6,8 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
+use std::panic::resume_unwind;
+use std::thread;
 
 use anyhow::Context as _;
 use rustix::process::{Gid, Uid, geteuid};
@@ -30,6 +32,21 @@ pub(super) fn become_owner(home: &Home) -> Result<(), Failure> {
     }
     let told = || format!("{} belongs to user {user}; run this as that user", home.path().display());
     give_up_root(Uid::from_raw(user), Gid::from_raw(group)).with_context(told).or_exit(EX_CANTCREAT)
+}
+
+/// Does this on a thread that works as the owner of the data directory; the one that calls stays who it is.
+pub(super) fn as_owner<T: Send>(
+    home: &Home,
+    work: impl FnOnce() -> Result<T, Failure> + Send,
+) -> Result<T, Failure> {
+    let done = thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            become_owner(home)?;
+            work()
+        });
+        thread.join()
+    });
+    done.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// 1. The groups, which take root's rights to set. 2. The user, after which there is no way back.

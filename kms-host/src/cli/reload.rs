@@ -91,6 +91,13 @@ impl Reload {
     // 1
     fn read(&self) -> anyhow::Result<(Settings, Certificates, Tls)> {
         let settings = self.sources.read()?;
+        // Every setting would fall back to its default, TLS and `allow` among them.
+        if self.settings.are_of_a_file() && !settings.are_of_a_file() {
+            bail!(
+                "{} is gone; put it back, or start the host again without it",
+                self.settings.file().display()
+            );
+        }
         let certificates = daemon::certificates(&self.home)?;
         // They fit the key on disk. The host signs with the key that it has read at its start.
         let own = self.host.id;
@@ -122,9 +129,12 @@ impl Reload {
         };
         let new = only_in(certificates, &old).map(|installed| certificate(installed, "new"));
         let gone = only_in(&old, certificates).map(|installed| certificate(installed, "gone"));
-        let of_tls = door::new_certificate(&self.door.admission().tls, tls);
+        let running = &self.door.admission().tls;
+        let authority = door::has_new_authority(running, tls);
+        let authority = authority.then(|| ("tls client CA".to_owned(), "new".to_owned()));
+        let of_tls = door::new_certificate(running, tls);
         let of_tls = of_tls.map(|new| ("tls certificate".to_owned(), format!("new, until {}", new.ends_at)));
-        let written: Vec<_> = settings.chain(new).chain(gone).chain(of_tls).collect();
+        let written: Vec<_> = settings.chain(new).chain(gone).chain(of_tls).chain(authority).collect();
         if written.is_empty() {
             return Ok(());
         }

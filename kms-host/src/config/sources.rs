@@ -34,6 +34,9 @@ pub struct Sources {
     named: bool,
     /// A file that somebody may think is read, and is not.
     passed_over: Option<PathBuf>,
+    /// The data directory, and the file of the host that a package installs where this is that host.
+    data: PathBuf,
+    packaged: Option<PathBuf>,
     /// What the command line says of `listen`, if it is not empty.
     listen: Vec<SocketAddr>,
     /// Whether the command line says `log_format = "json"`.
@@ -48,6 +51,7 @@ pub struct Settings {
     /// Environment variables that begin as a setting does and are none: somebody's slip, or Kubernetes.
     pub unknown: Vec<String>,
     file: PathBuf,
+    is_there: bool,
     passed_over: Option<PathBuf>,
     origins: BTreeMap<&'static str, Origin>,
 }
@@ -87,20 +91,28 @@ impl Sources {
 
     fn with_packaged_file(path: Option<&Path>, data: &Path, packaged: Option<PathBuf>) -> Sources {
         let own = data.join(FILE_NAME);
-        let packaged = packaged.filter(|file| file.exists());
-        let (path, named, passed_over) = match (path, packaged) {
+        let there = packaged.clone().filter(|file| file.exists());
+        let (path, named, passed_over) = match (path, there) {
             (Some(path), _) => (path.to_owned(), true, None),
             // A backup that was put back brings its settings with it.
             (None, Some(packaged)) if own.exists() => (own, false, Some(packaged)),
             (None, Some(packaged)) => (packaged, false, None),
             (None, None) => (own, false, None),
         };
-        Sources { path, named, passed_over, listen: Vec::new(), log_json: false }
+        let data = data.to_owned();
+        Sources { path, named, passed_over, data, packaged, listen: Vec::new(), log_json: false }
     }
 
     /// The file that is looked for, whether or not it is there.
     pub fn file(&self) -> &Path {
         &self.path
+    }
+
+    /// These, as they would be found now: the usual file may have been moved to where it is usual, too.
+    fn found_anew(&self) -> Sources {
+        let path = self.named.then_some(self.path.as_path());
+        let found = Sources::with_packaged_file(path, &self.data, self.packaged.clone());
+        found.with_command_line(&self.listen, self.log_json)
     }
 
     /// With what the command line of `serve` says, which goes before all: of `listen`, if it is not empty, and of
@@ -125,7 +137,7 @@ impl Sources {
         &self,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Settings, ConfigError> {
-        let mut settings = self.read_file()?;
+        let mut settings = self.found_anew().read_file()?;
         settings.take_environment(environment)?;
         if !self.listen.is_empty() {
             settings.config.listen.clone_from(&self.listen);
@@ -141,10 +153,10 @@ impl Sources {
 
     fn read_file(&self) -> Result<Settings, ConfigError> {
         let path = &self.path;
-        let text = match std::fs::read_to_string(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound && !self.named => String::new(),
+        let (text, is_there) = match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && !self.named => (String::new(), false),
             Err(source) => return Err(ConfigError::Unreadable { path: path.clone(), source }),
-            Ok(text) => text,
+            Ok(text) => (text, true),
         };
         let wrong = |source| ConfigError::Wrong { path: path.clone(), source: Box::new(source) };
         let config = toml::from_str::<Config>(&text).map_err(wrong)?;
@@ -152,7 +164,7 @@ impl Sources {
         let set = KEYS.iter().filter(|key| written.contains_key(key.name));
         let origins = set.map(|key| (key.name, Origin::File(path.clone()))).collect();
         let (file, passed_over) = (path.clone(), self.passed_over.clone());
-        Ok(Settings { config, unknown: Vec::new(), file, passed_over, origins })
+        Ok(Settings { config, unknown: Vec::new(), file, is_there, passed_over, origins })
     }
 }
 
@@ -160,6 +172,11 @@ impl Settings {
     /// Where a setting comes from.
     pub fn origin(&self, key: &str) -> Origin {
         self.origins.get(key).cloned().unwrap_or(Origin::Default)
+    }
+
+    /// Whether there was a file.
+    pub fn are_of_a_file(&self) -> bool {
+        self.is_there
     }
 
     /// The value of a setting; none where it has no default and nobody has set it.
@@ -176,7 +193,7 @@ impl Settings {
         });
         let passed_over = self.passed_over.as_ref().map(|file| {
             let (file, own) = (file.display(), self.file.display());
-            format!("{file} is not read while there is {own}: keep one, such as with `mv {own} {file}`")
+            format!("{file} is not read while there is {own}: keep one, such as with `install -m 644 {own} {file} && rm {own}`")
         });
         unknown.into_iter().chain(passed_over).collect()
     }
@@ -283,7 +300,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (data, packaged) = (folder.path().join("data"), folder.path().join("packaged.toml"));
         std::fs::create_dir(&data).unwrap();
-        let read = || Sources::with_packaged_file(None, &data, Some(packaged.clone())).read_with([]).unwrap();
+        // One that was made before all of it, as a running host's: a file that is moved afterwards is found by the next reading.
+        let sources = Sources::with_packaged_file(None, &data, Some(packaged.clone()));
+        let read = || sources.read_with([]).unwrap();
         assert_eq!((read().config.queue, read().file()), (4096, data.join("kms-host.toml").as_path()));
 
         std::fs::write(&packaged, "queue = 1").unwrap();

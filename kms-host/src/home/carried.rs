@@ -27,13 +27,14 @@ const LEDGERS: &str = "ledger";
 /// A ledger of a million machines is made in a minute with this much; a host serves with more.
 const IMPORT_CACHE_BYTES: u64 = 64 << 20;
 
-/// A file of a host, as a backup has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A file of a host, as a backup has it. It is opened by whoever looks for it, with no more rights than he has.
+#[derive(Debug)]
 pub struct Carried {
     /// Its path in the data directory, with `/` between folder and file.
     pub name: String,
     /// Where it is.
     pub path: PathBuf,
+    file: File,
 }
 
 impl Home {
@@ -104,7 +105,8 @@ impl Home {
     /// 5. put back the key
     /// 6. take away the note
     ///
-    /// What this order buys: whatever is cut short has no key, so nothing serves it, and the same command begins anew.
+    /// What this order buys: whatever is cut short has no key or still has the note, so nothing serves it, and the same
+    /// command begins anew.
     ///
     /// # Errors
     /// There is anything in the directory, the file is no whole backup, or the disk refuses.
@@ -115,6 +117,7 @@ impl Home {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Summary, E> {
         self.check_empty()?;
+        self.check_not_served()?;
         // 1
         let summary = file.check(progress).map_err(HomeError::from)?;
         if summary.head.kind != Kind::Backup {
@@ -208,15 +211,25 @@ impl Home {
 }
 
 impl Carried {
-    /// Hands its parts over, in order. A file that grows meanwhile, as a log does, is carried as long as it was at first.
+    /// Opens the file at `path`, to be carried under this name.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn open(name: String, path: PathBuf) -> Result<Carried, HomeError> {
+        match File::open(&path) {
+            Ok(file) => Ok(Carried { name, path, file }),
+            Err(source) => Err(HomeError::Unreadable(path, source)),
+        }
+    }
+
+    /// Hands its parts over, in order, once. A file that grows meanwhile, as a log does, is carried as long as it was at first.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn read(&self, mut part: impl FnMut(FilePart)) -> Result<(), HomeError> {
         let unreadable = |source| HomeError::Unreadable(self.path.clone(), source);
-        let file = File::open(&self.path).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        let (mode, mut left) = (metadata.permissions().mode() & 0o777, file.take(metadata.len()));
+        let metadata = self.file.metadata().map_err(unreadable)?;
+        let (mode, mut left) = (metadata.permissions().mode() & 0o777, (&self.file).take(metadata.len()));
         for number in 0.. {
             let mut bytes = Vec::new();
             left.by_ref().take(PART_BYTES as u64).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -314,7 +327,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<Carried>) -> Result<(), 
         if is_folder {
             collect(&path, &format!("{name}/"), files)?;
         } else if path.is_file() && !is_export(&path)? {
-            files.push(Carried { name, path });
+            files.push(Carried::open(name, path)?);
         }
     }
     Ok(())
