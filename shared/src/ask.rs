@@ -95,20 +95,17 @@ impl Ask {
 
     /// The product that an unverified ask claims, so that an ask for somebody else costs the host no verification.
     pub fn claimed_product(signed: &v1::Signed) -> Option<ProductId> {
-        let claimed: v1::Ask = prost::Message::decode(signed.payload.clone()).ok()?;
-        ProductId::from_slice(&claimed.product)
+        ProductId::from_slice(&claims(signed)?.product)
     }
 
     /// The machine that an unverified ask claims to come from.
     pub fn claimed_machine(signed: &v1::Signed) -> Option<MachineId> {
-        let claimed: v1::Ask = prost::Message::decode(signed.payload.clone()).ok()?;
-        Some(PublicKey::from_slice(&claimed.machine_key).ok()?.machine())
+        Some(PublicKey::from_slice(&claims(signed)?.machine_key).ok()?.machine())
     }
 
     /// The identity that an unverified ask claims to replace.
     pub fn claimed_replaced(signed: &v1::Signed) -> Option<MachineId> {
-        let claimed: v1::Ask = prost::Message::decode(signed.payload.clone()).ok()?;
-        Some(PublicKey::from_slice(&claimed.replaces).ok()?.machine())
+        Some(PublicKey::from_slice(&claims(signed)?.replaces).ok()?.machine())
     }
 
     fn decode(wire: v1::Ask, machine_key: PublicKey) -> Result<Ask, AskError> {
@@ -189,3 +186,8 @@ impl fmt::Display for AskError {
 }
 
 impl core::error::Error for AskError {}
+
+/// What an ask says of itself. Nothing of it is verified.
+fn claims(signed: &v1::Signed) -> Option<v1::Ask> {
+    prost::Message::decode(signed.payload.clone()).ok()
+}
