@@ -12,6 +12,7 @@ extern crate alloc;
 
 pub mod ids;
 pub mod policy;
+pub mod print;
 pub mod reason;
 pub mod time;
 

@@ -13,6 +13,8 @@ use core::fmt;
 
 use proto::v1;
 
+use crate::print::OneLine;
+
 pub use explain::{Explained, Index, UnknownReason};
 
 /// Who can mend it.
@@ -325,15 +327,6 @@ impl fmt::Display for Cause {
 
 impl core::error::Error for Cause {}
 
-/// Text from elsewhere, kept to one line: it ends up in logs and terminals.
-struct OneLine<'a>(&'a str);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| write!(f, "{}", if c.is_control() { ' ' } else { c }))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,7 +338,7 @@ mod tests {
         expect!["COUNT_BELOW_THRESHOLD: 7 machines are counted and 25 are needed"]
             .assert_eq(&cause.to_string());
         let cause = Reason::NotAHost.with(&[("address", &"10.0.0.1:1\n\u{1b}[2J")]);
-        expect!["NOT_A_HOST: what answers at 10.0.0.1:1  [2J is not an activation host: ?"]
+        expect![[r"NOT_A_HOST: what answers at 10.0.0.1:1 \u{1b}[2J is not an activation host: ?"]]
             .assert_eq(&cause.to_string());
     }
 

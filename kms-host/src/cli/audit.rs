@@ -4,8 +4,9 @@ use anyhow::anyhow;
 use clap::Args;
 use proto::admin::v1 as wire;
 use serde_json::json;
+use shared::print::one_line;
 
-use super::online::{ask, number, one_line, some_text, table, time};
+use super::online::{ask, number, some_text, table, time};
 use super::{EX_DATAERR, Failure, json_text};
 use crate::home::Home;
 

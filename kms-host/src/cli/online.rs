@@ -290,11 +290,6 @@ pub(super) fn machine_json(machine: &wire::Machine) -> serde_json::Value {
     })
 }
 
-/// Text from elsewhere, kept to one line: it ends up in a terminal.
-pub(super) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 pub(super) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
