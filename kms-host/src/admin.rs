@@ -6,6 +6,7 @@
 //! export are `export`'s. The command line in `cli` is one of the callers.
 
 mod changes;
+mod reloading;
 mod search;
 mod shown;
 
@@ -34,6 +35,7 @@ use tokio_util::task::TaskTracker;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
+pub use self::reloading::{NotReloaded, ReloadOrder, Reloaded};
 use self::search::{Found, Search};
 use crate::activate::Host;
 use crate::alarms;
@@ -68,6 +70,8 @@ pub struct Admin {
     host: Arc<Host>,
     listening: Vec<String>,
     audit: Arc<Audit>,
+    /// Whoever reads settings and certificates again; nobody in a host that has none.
+    reloads: Option<mpsc::Sender<ReloadOrder>>,
     /// Changes that are being written down and made.
     under_way: TaskTracker,
 }
@@ -81,7 +85,12 @@ struct Counting {
 impl Admin {
     /// For this host, which listens on these addresses and writes what is changed into this log.
     pub fn new(host: Arc<Host>, listening: Vec<String>, audit: Arc<Audit>) -> Admin {
-        Admin { host, listening, audit, under_way: TaskTracker::new() }
+        Admin { host, listening, audit, reloads: None, under_way: TaskTracker::new() }
+    }
+
+    /// The same, with somebody who carries out reloads.
+    pub fn reloading_by(self, reloads: mpsc::Sender<ReloadOrder>) -> Admin {
+        Admin { reloads: Some(reloads), ..self }
     }
 
     /// Returns once every change that was begun is made: a host that stops in between would leave a line that lies.
@@ -456,6 +465,14 @@ impl AdminService for Admin {
     ) -> Result<Response<wire::VerifyChangesResponse>, Status> {
         let checked = self.with_audit(Audit::verify).await?;
         Ok(Response::new(shown::verified(self.audit.path(), checked)))
+    }
+
+    async fn reload(
+        &self,
+        request: Request<wire::ReloadRequest>,
+    ) -> Result<Response<wire::ReloadResponse>, Status> {
+        let caller = Caller::of(&request);
+        self.reloading(caller, request.into_inner().note).await.map(Response::new)
     }
 }
 

@@ -55,7 +55,8 @@ Root works as the owner of the data directory, so that the service can read what
 
 Settings:
   kms-host config sample > ./host/kms-host.toml            a file with every setting, for you to change
-  kms-host config check --data ./host                      whether they hold, before a restart or a SIGHUP
+  kms-host config check --data ./host                      check them before a restart or a reload
+  kms-host reload --data ./host                            take them up, and print what came of it
 
 When something is wrong:
   kms-host doctor --data ./host                            looks at everything, and says what to do
@@ -120,6 +121,15 @@ enum Command {
     Sources(Output),
     /// Count every record again and compare with the running count.
     Verify(Output),
+    /// Have the running host read its settings and certificates again, wait, and print what came of it.
+    Reload {
+        /// Reason for the audit log.
+        #[arg(long, default_value = "")]
+        note: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// The host's clock.
     Clock {
         #[command(subcommand)]
@@ -332,6 +342,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Audit(wanted) => audit::audit(&home, &wanted),
         Command::Sources(output) => sources::list(&home, output.json),
         Command::Verify(output) => online::verify(&home, output.json),
+        Command::Reload { note, json } => online::reload(&home, &note, json),
         Command::Clock { command: ClockCommand::Confirm { note, json } } => {
             online::confirm_clock(&home, &note, json)
         }

@@ -58,6 +58,7 @@ async fn where_no_host_runs_every_question_says_so() {
         &["audit", "--verify"],
         &["verify"],
         &["clock", "confirm"],
+        &["reload"],
     ] {
         let done = run_at(&home, question).await;
         assert_eq!(done.code, 69, "{question:?}: {}", done.stderr);

@@ -11,7 +11,7 @@ use tokio::process::Command;
 use world::shop::ORGANISATION;
 use world::{HostProcess, Shop};
 
-use crate::commands::{Done, run};
+use crate::commands::{Done, run, run_at};
 use crate::stage::{LIMIT, Stage, YEAR, an_hour_ago, program, serve, until};
 
 /// `kms-host config ..` for a host in this directory, with these environment variables.
@@ -135,7 +135,7 @@ async fn a_product_that_is_certified_while_the_host_runs_is_served_after_sighup(
     let data = host.home().path().display().to_string();
     let file = host.home().path().with_extension("certificate.pem").display().to_string();
     let installed = run(&["install-certificate", &file, "--data", &data]).await;
-    let command = format!("kill -HUP {}", host.id().unwrap());
+    let command = format!("kms-host reload --data {data}");
     assert!(installed.stdout.contains(&command), "it says how to tell it: {}", installed.stdout);
     let said = hang_up(&host).await;
 
@@ -159,6 +159,34 @@ async fn a_certificate_that_is_damaged_later_keeps_the_host_on_those_that_it_has
     assert!(!said.contains("a setting has changed"), "not even the half that holds: {said}");
     let outcome = stage.machine("machine", &[host.address()]).activate().await.unwrap().outcome;
     assert!(matches!(outcome, Outcome::Leased { .. }), "{outcome:?}");
+}
+
+/// SIGHUP tells nobody but the log what came of it.
+#[tokio::test]
+async fn a_reload_by_command_waits_and_prints_what_came_of_it() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let boreas = stage.shop.another_product("Boreas", Policy { threshold: 1, ..Policy::CLIENT }).unwrap();
+    boreas.certify(host.home(), ORGANISATION, an_hour_ago(), YEAR).unwrap();
+    fs::write(settings_file(host.home()), "queue = 9\nretention_days = 500\n").unwrap();
+
+    let done = run_at(host.home(), &["reload", "--note", "ticket 7"]).await;
+
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""));
+    for line in ["queue: 4096 -> 9  (restart", "retention_days: 400 -> 500\n", "new, for Boreas\n"] {
+        assert!(done.stdout.contains(line), "no {line}: {}", done.stdout);
+    }
+    let outcome = machine_with(&stage, &boreas, &host).activate().await.unwrap().outcome;
+    assert!(matches!(outcome, Outcome::Leased { .. }), "taken up when the command ends: {outcome:?}");
+    let audit = run_at(host.home(), &["audit", "--json"]).await.stdout;
+    assert!(audit.contains("ticket 7") && audit.contains("retention_days"), "{audit}");
+
+    fs::write(settings_file(host.home()), "retention_days = 0\nqueue = \"many\"\n").unwrap();
+    let done = run_at(host.home(), &["reload"]).await;
+    assert_eq!(done.code, 78, "{}", done.stderr);
+    assert!(done.stderr.contains("nothing was changed") && done.stderr.contains("line 2"), "{}", done.stderr);
+    let again = run_at(host.home(), &["config", "show", "--effective"]).await;
+    assert_eq!(again.code, 78, "the file is what it says: {}", again.stderr);
 }
 
 /// Certificates are read against the key on disk; leases that the old key signs under the new one's certificates hold nowhere.

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use shared::time::Timestamp;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -96,7 +96,8 @@ pub(super) fn run(
         let _ = space::look(&host, home.path());
         tokio::spawn(space::watch(host.clone(), home.path().to_owned(), stop.clone()));
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
-        let admin = Admin::new(host.clone(), addresses, audit.clone());
+        let (reloads, orders) = mpsc::channel(1);
+        let admin = Admin::new(host.clone(), addresses, audit.clone()).reloading_by(reloads);
         let (retention_days, days) = watch::channel(config.retention_days);
         tokio::spawn(retention::run(host.clone(), audit.clone(), days, stop.clone()));
         let reload = Reload {
@@ -110,7 +111,7 @@ pub(super) fn run(
             retention_days,
             bound,
         };
-        tokio::spawn(reload.at_each(hangups, stop.clone()));
+        tokio::spawn(reload.at_each(hangups, orders, stop.clone()));
         tokio::spawn(serve_admin(admin.clone(), socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
         let connections = connections_through(door, listeners);

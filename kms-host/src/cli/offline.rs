@@ -107,8 +107,9 @@ pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Resul
             Length(policy.renew_interval)
         ),
         match reload::serving_process(home) {
-            Some(pid) => format!(
-                "The host that runs takes it up without a restart:\n  systemctl reload kms-host    (under systemd)\n  kill -HUP {pid}\n"
+            Some(_) => format!(
+                "The running host takes it up without a restart:\n  kms-host reload --data {}\n",
+                home.path().display()
             ),
             None => lines::to_serve(home),
         },

@@ -15,7 +15,7 @@ use shared::time::{Length, Timestamp};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use super::{EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, OrExit, json_text};
+use super::{EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, OrExit, json_text};
 use crate::admin::{self, Client};
 use crate::home::Home;
 
@@ -91,6 +91,36 @@ pub(super) fn confirm_clock(home: &Home, note: &str, as_json: bool) -> Result<St
     })
 }
 
+pub(super) fn reload(home: &Home, note: &str, as_json: bool) -> Result<String, Failure> {
+    let (changes, status) = ask(home, async |mut host| {
+        let reloaded = host.reload(wire::ReloadRequest { note: note.to_owned() }).await?.into_inner();
+        // What is still wrong, or has become so, belongs to what came of it.
+        Ok((reloaded.changes, host.get_status(wire::GetStatusRequest {}).await?.into_inner()))
+    })?;
+    if as_json {
+        let changes: Vec<_> = changes.iter().map(reloaded_json).collect();
+        return Ok(json_text(&json!({
+            "changes": changes,
+            "alarms": status.alarms.iter().map(alarm_json).collect::<Vec<_>>(),
+        })));
+    }
+    let changes = changes.iter().map(|wire::ReloadedChange { name, text, needs_restart }| {
+        let when = if *needs_restart { "  (restart the host to take it up)" } else { "" };
+        format!("  {name}: {text}{when}")
+    });
+    let mut lines = vec!["The host has read its settings and certificates again.".to_owned()];
+    lines.extend(changes);
+    if lines.len() == 1 {
+        lines.push("  Nothing was new.".to_owned());
+    }
+    lines.extend(status.alarms.iter().flat_map(alarm_lines));
+    Ok(lines.join("\n") + "\n")
+}
+
+fn reloaded_json(change: &wire::ReloadedChange) -> serde_json::Value {
+    json!({ "name": change.name, "text": change.text, "needs_restart": change.needs_restart })
+}
+
 /// Connects to the host of this directory and asks it.
 pub(super) fn ask<T, F>(home: &Home, question: impl FnOnce(Client) -> F) -> Result<T, Failure>
 where
@@ -148,6 +178,8 @@ pub(super) fn refused(status: tonic::Status) -> Failure {
     let code = match status.code() {
         Code::PermissionDenied => EX_NOPERM,
         Code::FailedPrecondition if reason == Some(Reason::AuditUnwritable) => EX_IOERR,
+        // Only a reload fails so without a reason of ours: its settings or files do not hold.
+        Code::FailedPrecondition if reason.is_none() => EX_CONFIG,
         Code::NotFound | Code::InvalidArgument | Code::FailedPrecondition => EX_DATAERR,
         _ => EX_UNAVAILABLE,
     };
@@ -160,6 +192,7 @@ pub(super) fn refused(status: tonic::Status) -> Failure {
             )
         }
         (Some(reason), _) => anyhow!("{}; {}", status.message(), reason.remedy()),
+        (None, Code::FailedPrecondition) => anyhow!("nothing was changed: {}", status.message()),
         (None, Code::NotFound | Code::Aborted) => anyhow!("{}", status.message()),
         (None, _) => anyhow!("the host did not answer: {}", status.message()),
     };
@@ -194,6 +227,15 @@ fn status_text(status: &wire::GetStatusResponse) -> String {
 fn alarm_lines(alarm: &wire::Alarm) -> [String; 2] {
     let since = if alarm.since == 0 { String::new() } else { format!(" (since {})", time(alarm.since)) };
     [format!("ALARM      {}: {}{since}", alarm.code, alarm.text), format!("           {}", alarm.remedy)]
+}
+
+fn alarm_json(alarm: &wire::Alarm) -> serde_json::Value {
+    json!({
+        "code": alarm.code,
+        "text": alarm.text,
+        "remedy": alarm.remedy,
+        "since_ms": instant(alarm.since),
+    })
 }
 
 fn product_lines(product: &wire::Product, now: i64, lines: &mut Vec<String>) {
@@ -249,12 +291,7 @@ fn status_json(status: &wire::GetStatusResponse) -> serde_json::Value {
             "noticed_at_ms": restored.noticed_at,
             "machines": restored.machines,
         })),
-        "alarms": status.alarms.iter().map(|alarm| json!({
-            "code": alarm.code,
-            "text": alarm.text,
-            "remedy": alarm.remedy,
-            "since_ms": instant(alarm.since),
-        })).collect::<Vec<_>>(),
+        "alarms": status.alarms.iter().map(alarm_json).collect::<Vec<_>>(),
         "answered": status.answered.iter().map(|t| (t.name.clone(), t.times.into())).collect::<serde_json::Map<_, _>>(),
         "products": status.products.iter().map(|product| json!({
             "product": hex(&product.id),

@@ -1,4 +1,5 @@
-//! SIGHUP: a host that serves reads its settings and certificates again, and takes up what needs no restart.
+//! A host that serves reads its settings and certificates again and takes up what needs no restart: on SIGHUP, or because an
+//! administrator asks for it, who then gets told what came of it.
 //!
 //! 1. read the file, the environment, the certificates and the files of TLS; if one does not hold, say so and go on as before
 //! 2. write what changes into the audit log, one line for all of it; where that fails, say so and go on as before
@@ -13,14 +14,14 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use shared::time::Timestamp;
 use tokio::signal::unix::Signal;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use super::{daemon, door};
 use crate::accept::Door;
 use crate::activate::Host;
-use crate::admin;
+use crate::admin::{self, NotReloaded, ReloadOrder, Reloaded};
 use crate::audit::{self, Audit, NotRecorded};
 use crate::caller::Caller;
 use crate::certificates::{Certificates, Installed};
@@ -46,31 +47,41 @@ pub(super) struct Reload {
 }
 
 impl Reload {
-    /// Reads again at each SIGHUP, until the host stops. Several that come together are one.
-    pub(super) async fn at_each(mut self, mut hangups: Signal, stop: CancellationToken) {
+    /// Reads again at each SIGHUP and each order, until the host stops. Several signals that come together are one.
+    pub(super) async fn at_each(
+        mut self,
+        mut hangups: Signal,
+        mut orders: mpsc::Receiver<ReloadOrder>,
+        stop: CancellationToken,
+    ) {
         loop {
             tokio::select! {
-                Some(()) = hangups.recv() => tokio::task::block_in_place(|| self.once()),
+                Some(()) = hangups.recv() => {
+                    // What came of it is in the log.
+                    let _ = tokio::task::block_in_place(|| self.once(Caller::host(), "SIGHUP"));
+                }
+                Some(order) = orders.recv() => {
+                    let done = tokio::task::block_in_place(|| self.once(order.caller, &order.note));
+                    // An administrator who has gone finds it in the log and in the audit log.
+                    let _ = order.done.send(done);
+                }
                 () = stop.cancelled() => return,
             }
         }
     }
 
-    fn once(&mut self) {
-        let (settings, certificates, tls) = match self.read() {
-            Ok(read) => read,
-            Err(error) => {
-                let error = format!("{error:#}");
-                tracing::error!(error, "what was read again does not hold: nothing is changed");
-                return;
-            }
-        };
+    fn once(&mut self, caller: Caller, note: &str) -> Result<Vec<Reloaded>, NotReloaded> {
+        let (settings, certificates, tls) = self.read().map_err(|error| {
+            let error = format!("{error:#}");
+            tracing::error!(error, "what was read again does not hold: nothing is changed");
+            NotReloaded::DoesNotHold(error)
+        })?;
         let changes = self.settings.changes(&settings);
-        if let Err(error) = self.write_down(&changes, &certificates, &tls) {
-            let error = format!("{:#}", anyhow::Error::from(error));
-            tracing::error!(error, "nothing of what was read again is taken up");
-            return;
-        }
+        let found = self.differences(&changes, &certificates, &tls);
+        self.write_down(&found, caller, note).map_err(|error| {
+            tracing::error!(%error, "nothing of what was read again is taken up");
+            NotReloaded::NotRecorded(error)
+        })?;
         // Of the old and the new log, the one that shows more tells what has changed.
         let is_quiet = !tracing::enabled!(tracing::Level::INFO);
         if is_quiet {
@@ -86,6 +97,7 @@ impl Reload {
         if !is_quiet {
             self.set_log(&settings.config.log);
         }
+        Ok(found)
     }
 
     // 1
@@ -112,40 +124,39 @@ impl Reload {
         Ok((settings, certificates, tls))
     }
 
-    // 2
-    fn write_down(
-        &self,
-        changes: &[Change],
-        certificates: &Certificates,
-        tls: &Tls,
-    ) -> Result<(), NotRecorded> {
+    /// Everything that is not as it was.
+    fn differences(&self, changes: &[Change], certificates: &Certificates, tls: &Tls) -> Vec<Reloaded> {
         let old = self.host.certificates();
-        let settings = changes.iter().filter(|change| change.key.taken_up_by != TakenUpBy::Restart);
-        let settings =
-            settings.map(|change| (change.key.name.to_owned(), format!("{} -> {}", change.old, change.new)));
+        let settings = changes.iter().map(|change| Reloaded {
+            name: change.key.name.to_owned(),
+            text: format!("{} -> {}", change.old, change.new),
+            needs_restart: change.key.taken_up_by == TakenUpBy::Restart,
+        });
+        let taken_up = |name: &str, text| Reloaded { name: name.to_owned(), text, needs_restart: false };
         let certificate = |installed: &Installed, what| {
             let certificate = installed.chain.host();
-            (format!("certificate {}", certificate.id), format!("{what}, for {}", certificate.product_name))
+            let text = format!("{what}, for {}", certificate.product_name);
+            taken_up(&format!("certificate {}", certificate.id), text)
         };
         let new = only_in(certificates, &old).map(|installed| certificate(installed, "new"));
         let gone = only_in(&old, certificates).map(|installed| certificate(installed, "gone"));
         let running = &self.door.admission().tls;
+        let of_tls = door::new_certificate(running, tls)
+            .map(|new| taken_up("tls certificate", format!("new, until {}", new.ends_at)));
         let authority = door::has_new_authority(running, tls);
-        let authority = authority.then(|| ("tls client CA".to_owned(), "new".to_owned()));
-        let of_tls = door::new_certificate(running, tls);
-        let of_tls = of_tls.map(|new| ("tls certificate".to_owned(), format!("new, until {}", new.ends_at)));
-        let written: Vec<_> = settings.chain(new).chain(gone).chain(of_tls).chain(authority).collect();
-        if written.is_empty() {
+        let authority = authority.then(|| taken_up("tls client CA", "new".to_owned()));
+        settings.chain(new).chain(gone).chain(of_tls).chain(authority).collect()
+    }
+
+    // 2
+    fn write_down(&self, found: &[Reloaded], caller: Caller, note: &str) -> Result<(), NotRecorded> {
+        let taken_up = found.iter().filter(|one| !one.needs_restart);
+        let parameters: Vec<_> =
+            taken_up.map(|one| (one.name.as_str(), &one.text as &dyn std::fmt::Display)).collect();
+        if parameters.is_empty() {
             return Ok(());
         }
-        let parameters: Vec<_> =
-            written.iter().map(|(name, value)| (name.as_str(), value as &dyn std::fmt::Display)).collect();
-        let change = audit::Change {
-            caller: Caller::host(),
-            action: "reload",
-            parameters: &parameters,
-            note: "SIGHUP",
-        };
+        let change = audit::Change { caller, action: "reload", parameters: &parameters, note };
         self.audit.record(self.host.clock.now(), &change).map(drop)
     }
 

@@ -154,7 +154,7 @@ fn certificate(installed: &Installed, running: &Running, now: Timestamp) -> Find
         status.products.iter().all(|product| product.certificate != certificate.id.as_bytes()[..])
     };
     if running.status().is_some_and(untold) {
-        let remedy = "`systemctl reload kms-host`, or kill -HUP its process";
+        let remedy = "`kms-host reload`, with the same --data";
         return Finding::warn(
             "certificate",
             format!("{name}: the running host has not been told of it"),

@@ -680,6 +680,33 @@ pub struct VerifyChangesResponse {
     #[prost(string, tag = "7")]
     pub broken_cause: ::prost::alloc::string::String,
 }
+/// Asks the host to read its settings and certificates again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReloadRequest {
+    /// Why, for the audit log; at most 500 bytes, or nothing.
+    #[prost(string, tag = "1")]
+    pub note: ::prost::alloc::string::String,
+}
+/// What a reload found changed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReloadResponse {
+    /// Every difference to what the host ran with before; none where nothing was new.
+    #[prost(message, repeated, tag = "1")]
+    pub changes: ::prost::alloc::vec::Vec<ReloadedChange>,
+}
+/// One difference that a reload found.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReloadedChange {
+    /// The setting, or `certificate` and its id, or a file of TLS.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What changed, in words: `old -> new` for a setting.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+    /// Whether the host has to be restarted before this takes effect.
+    #[prost(bool, tag = "3")]
+    pub needs_restart: bool,
+}
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod admin_service_client {
@@ -1148,6 +1175,29 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("kms.admin.v1.AdminService", "VerifyChanges"));
             self.inner.unary(req, path, codec).await
         }
+        /// Reads settings and certificates again, as SIGHUP does, and answers when that is done. If anything in them does not hold,
+        /// nothing changes and the call fails with FAILED_PRECONDITION; its message says what.
+        pub async fn reload(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReloadRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReloadResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.admin.v1.AdminService/Reload",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.admin.v1.AdminService", "Reload"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1287,6 +1337,12 @@ pub mod admin_service_server {
             tonic::Response<super::VerifyChangesResponse>,
             tonic::Status,
         >;
+        /// Reads settings and certificates again, as SIGHUP does, and answers when that is done. If anything in them does not hold,
+        /// nothing changes and the call fails with FAILED_PRECONDITION; its message says what.
+        async fn reload(
+            &self,
+            request: tonic::Request<super::ReloadRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReloadResponse>, tonic::Status>;
     }
     /// Reads the host's state, and changes it. Every change is in the audit log before it takes effect. Whoever may not ask, a user
     /// other than root and the host's own, is refused PERMISSION_DENIED; each refusal has its reason in google.rpc.ErrorInfo.
@@ -2028,6 +2084,51 @@ pub mod admin_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = VerifyChangesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.admin.v1.AdminService/Reload" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReloadSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ReloadRequest>
+                    for ReloadSvc<T> {
+                        type Response = super::ReloadResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReloadRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::reload(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReloadSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

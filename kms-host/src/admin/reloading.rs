@@ -1,0 +1,66 @@
+//! A reload that an administrator asks for. Who carries it out is the daemon's (`cli/reload.rs`): it alone knows where its
+//! settings come from.
+
+use proto::admin::v1 as wire;
+use shared::reason::Reason;
+use tokio::sync::oneshot;
+use tonic::{Code, Status};
+
+use super::{Admin, malformed};
+use crate::audit::{NOTE_BYTES, NotRecorded};
+use crate::caller::Caller;
+use crate::service::status;
+
+/// Asks for a reload.
+pub struct ReloadOrder {
+    /// Who asks.
+    pub caller: Caller,
+    /// Why, for the audit log.
+    pub note: String,
+    /// Where to say what came of it.
+    pub done: oneshot::Sender<Result<Vec<Reloaded>, NotReloaded>>,
+}
+
+/// One difference to what the host ran with before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reloaded {
+    /// The setting, or which certificate.
+    pub name: String,
+    /// What changed, in words.
+    pub text: String,
+    /// Whether it takes a restart to take effect.
+    pub needs_restart: bool,
+}
+
+/// Why nothing was taken up.
+#[derive(Debug)]
+pub enum NotReloaded {
+    /// Something that was read does not hold.
+    DoesNotHold(String),
+    /// The audit log takes no line.
+    NotRecorded(NotRecorded),
+}
+
+impl Admin {
+    pub(super) async fn reloading(
+        &self,
+        caller: Caller,
+        note: String,
+    ) -> Result<wire::ReloadResponse, Status> {
+        if NOTE_BYTES < note.len() {
+            return Err(malformed(&format!("a note has at most {NOTE_BYTES} bytes")));
+        }
+        let reloads = self.reloads.as_ref();
+        let reloads = reloads.ok_or_else(|| Status::unimplemented("this host reads no settings again"))?;
+        let (done, reloaded) = oneshot::channel();
+        let stopping = || status(Reason::Stopping.into());
+        reloads.send(ReloadOrder { caller, note, done }).await.map_err(|_| stopping())?;
+        let changes = reloaded.await.map_err(|_| stopping())?.map_err(|not_reloaded| match not_reloaded {
+            NotReloaded::DoesNotHold(error) => Status::new(Code::FailedPrecondition, error),
+            NotReloaded::NotRecorded(error) => status(error.cause().into()),
+        })?;
+        let shown =
+            |Reloaded { name, text, needs_restart }| wire::ReloadedChange { name, text, needs_restart };
+        Ok(wire::ReloadResponse { changes: changes.into_iter().map(shown).collect() })
+    }
+}
