@@ -121,6 +121,19 @@ pub fn sync_dir(directory: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
+/// Makes everything below a directory durable: the bytes of files, and the names.
+pub(crate) fn sync_all_below(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_all_below(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    sync_dir(directory).map_err(FileError::into_io)
+}
+
 /// A step of writing a file that failed. The file at the final path is as it was before.
 ///
 /// One exception: when the step is "sync" on a directory, the new file is in its place but may be gone after

@@ -16,6 +16,8 @@
 //! | the lock of a process just killed may be held a moment longer | [`Store::open`] tries again for five seconds |
 //! | a lost tail of the log opens as an older state, or as an empty store | a mark of the last sync, compared at [`Store::open`] |
 //! | opening a damaged store changes it, and a second try may pass with less | a refusal is noted in a file and holds |
+//! | nothing tells a crash from an orderly end | a note of the end, and [`Store::was_closed_in_order`] |
+//! | closing after a failed sync may panic | a store that has stopped is leaked, not closed |
 //! | damage may panic inside sled | [`OpenError::Damaged`], [`ReadError::Damaged`] |
 //!
 //! | fjall 3.1.13 | here |
@@ -74,6 +76,8 @@ mod opening;
 
 mod engine;
 
+mod closed;
+mod lock;
 mod mark;
 
 mod error;

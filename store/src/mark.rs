@@ -31,16 +31,15 @@ impl Mark {
         file::create_new(&directory.join(FILE_NAME), &encode(0), 0o600)
     }
 
-    pub(crate) fn exists(directory: &Path) -> io::Result<bool> {
-        directory.join(FILE_NAME).try_exists()
-    }
-
-    /// Opens the mark and reads its number; `None` when its bytes are not a mark.
-    pub(crate) fn open(directory: &Path) -> io::Result<(Self, Option<u64>)> {
-        let file = OpenOptions::new().read(true).write(true).open(directory.join(FILE_NAME))?;
+    /// Opens the mark, if there is one, and reads its number; no number when its bytes are not a mark.
+    pub(crate) fn open(directory: &Path) -> io::Result<Option<(Self, Option<u64>)>> {
+        let file = match OpenOptions::new().read(true).write(true).open(directory.join(FILE_NAME)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
         let mut bytes = Vec::new();
         (&file).take(MARK_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-        Ok((Self { file }, decode(&bytes)))
+        Ok(Some((Self { file }, decode(&bytes))))
     }
 
     pub(crate) fn advance(&mut self, syncs: u64) -> io::Result<()> {
@@ -49,14 +48,14 @@ impl Mark {
     }
 }
 
-fn encode(syncs: u64) -> [u8; MARK_BYTES] {
+pub(crate) fn encode(syncs: u64) -> [u8; MARK_BYTES] {
     let mut bytes = [VERSION; MARK_BYTES];
     bytes[1..9].copy_from_slice(&syncs.to_be_bytes());
     bytes[9..].copy_from_slice(&(!syncs).to_be_bytes());
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Option<u64> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<u64> {
     let bytes: &[u8; MARK_BYTES] = bytes.try_into().ok()?;
     let (number, _) = bytes[1..].split_first_chunk()?;
     let syncs = u64::from_be_bytes(*number);

@@ -4,16 +4,18 @@
 //! What an open store does is `store.rs`; the mark that tells a lost tail is `mark.rs`.
 
 use std::any::Any;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use crate::closed;
 use crate::engine::{Backing, Engine, Fault, Opened};
 use crate::error::OpenError;
 use crate::file::{self, FileError};
+use crate::lock;
 use crate::mark::Mark;
 
 /// A killed process keeps its lock until the kernel has taken it apart, which with a large cache takes a
@@ -29,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) backing: Box<dyn Backing>,
     pub(crate) mark: Mark,
     pub(crate) syncs: u64,
+    pub(crate) was_closed_in_order: bool,
+    pub(crate) lock: File,
 }
 
 /// Opens a store that one of our engines keeps.
@@ -73,26 +77,60 @@ fn open_and_check(
     directory: &Path,
     open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
 ) -> Result<Parts, OpenError> {
+    create_directory(directory).map_err(|error| OpenError::io(directory, error))?;
+    for tried in 0..LOCK_TRIES {
+        match open_once(directory, &open) {
+            Err(OpenError::Locked { .. }) if tried == 0 => {
+                tracing::warn!(directory = %directory.display(), "the store is held, waiting");
+            }
+            Err(OpenError::Locked { .. }) => {}
+            opened => return opened,
+        }
+        thread::sleep(LOCK_PAUSE);
+    }
+    open_once(directory, &open)
+}
+
+/// One try.
+fn open_once(
+    directory: &Path,
+    open: &impl Fn(&Path, bool) -> Result<Opened, Fault>,
+) -> Result<Parts, OpenError> {
     let io = |error| OpenError::io(directory, error);
     let damaged = |found: &str| OpenError::damaged(directory, found);
 
-    create_directory(directory).map_err(io)?;
-    let Opened { backing, syncs } = open_when_unlocked(directory, open)?;
-    // Under the engine's lock, hence never while another process creates it.
-    if !Mark::exists(directory).map_err(io)? {
+    let locked = || OpenError::Locked { directory: directory.to_owned() };
+    let lock = lock::take(directory).map_err(io)?.ok_or_else(locked)?;
+    let mut mark = Mark::open(directory).map_err(io)?;
+    let was_closed_in_order = match &mark {
+        Some((_, marked)) => marked.is_some_and(|marked| closed::is_noted(directory, marked)),
+        None => true,
+    };
+    closed::remove(directory).map_err(io)?;
+    let Opened { backing, syncs } = open_engine(directory, || open(directory, mark.is_some()))?;
+    if mark.is_none() {
         if syncs != 0 {
             return Err(damaged("its file `mark` is missing"));
         }
         make_creation_durable(directory).map_err(io)?;
+        mark = Mark::open(directory).map_err(io)?;
     }
-    let (mark, marked) = Mark::open(directory).map_err(io)?;
-    let Some(marked) = marked else {
+    let Some((mark, Some(marked))) = mark else {
         return Err(damaged("its file `mark` is not readable"));
     };
     if syncs < marked {
         return Err(damaged(&format!("its log ends at sync {syncs}, but sync {marked} was acknowledged")));
     }
-    Ok(Parts { backing, mark, syncs })
+    Ok(Parts { backing, mark, syncs, was_closed_in_order, lock })
+}
+
+/// Closes an engine whose store has not stopped, and notes that it was done in order.
+pub(crate) fn close(directory: &Path, backing: Box<dyn Backing>, syncs: u64) -> io::Result<()> {
+    // An engine may panic on what the disk says to its last words.
+    panic::catch_unwind(AssertUnwindSafe(|| drop(backing)))
+        .map_err(|panic| io::Error::other(panic_message(&*panic)))?;
+    file::sync_all_below(directory)?;
+    closed::write(directory, syncs)
 }
 
 /// Creates the directory and any above it that are missing, each durable before the next.
@@ -113,30 +151,9 @@ fn create_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
-fn open_when_unlocked(
-    directory: &Path,
-    open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
-) -> Result<Opened, OpenError> {
-    for tried in 0..LOCK_TRIES {
-        match open_once(directory, &open) {
-            Err(OpenError::Locked { .. }) if tried == 0 => {
-                tracing::warn!(directory = %directory.display(), "the store is held, waiting");
-            }
-            Err(OpenError::Locked { .. }) => {}
-            opened => return opened,
-        }
-        thread::sleep(LOCK_PAUSE);
-    }
-    open_once(directory, &open)
-}
-
-/// One try. An engine may panic on what it finds on the disk.
-fn open_once(
-    directory: &Path,
-    open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
-) -> Result<Opened, OpenError> {
-    let marked = Mark::exists(directory).map_err(|error| OpenError::io(directory, error))?;
-    match panic::catch_unwind(AssertUnwindSafe(|| open(directory, marked))) {
+/// Opens an engine, which may panic on what it finds on the disk.
+fn open_engine(directory: &Path, open: impl FnOnce() -> Result<Opened, Fault>) -> Result<Opened, OpenError> {
+    match panic::catch_unwind(AssertUnwindSafe(open)) {
         Ok(Ok(opened)) => Ok(opened),
         Ok(Err(Fault::Locked)) => Err(OpenError::Locked { directory: directory.to_owned() }),
         Ok(Err(Fault::Damaged(found))) => Err(OpenError::damaged(directory, found)),

@@ -3,11 +3,13 @@
 //! How it is opened, and when opening is refused, is `opening.rs`.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
+use std::mem;
 use std::ops::Bound;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::batch::Batch;
 use crate::engine::{Backing, Engine, Fault, Opened, Records};
@@ -26,12 +28,17 @@ pub type Record = (Vec<u8>, Vec<u8>);
 /// Every method blocks, [`sync`](Self::sync) for as long as the disk takes: call it from a thread of your
 /// own, never from an async worker. It may be shared between threads.
 ///
-/// Dropping it closes it. What was written but not synced may then be lost or kept, as after a crash.
+/// Dropping it closes it in order. What was written but not synced may then be lost or kept, as after a crash. One that has
+/// stopped is leaked instead, with its lock, because engines panic when they close over a disk that has failed.
 pub struct Store {
     directory: PathBuf,
-    backing: Box<dyn Backing>,
+    /// `None` only while it is dropped.
+    backing: Option<Box<dyn Backing>>,
+    was_closed_in_order: bool,
     synced: Mutex<Synced>,
     stopped: OnceLock<SyncError>,
+    /// Held by whoever reads, too, who keeps the engine open. Last, so that it is let go when the rest is closed.
+    lock: Arc<File>,
 }
 
 /// What a sync needs, held by one thread at a time.
@@ -73,19 +80,27 @@ impl Store {
         Ok(Self::of(path, opening::open_with(path, open)?))
     }
 
-    fn of(path: &Path, Parts { backing, mark, syncs }: Parts) -> Self {
+    fn of(path: &Path, Parts { backing, mark, syncs, was_closed_in_order, lock }: Parts) -> Self {
         Self {
             directory: path.to_owned(),
-            backing,
+            backing: Some(backing),
+            was_closed_in_order,
+            lock: Arc::new(lock),
             synced: Mutex::new(Synced { mark, syncs }),
             stopped: OnceLock::new(),
         }
     }
 
+    /// Whether whoever had it open before came to the end of closing it; true for a new store. After a crash or a failed
+    /// write, a caller that keeps totals beside its records should count them again.
+    pub fn was_closed_in_order(&self) -> bool {
+        self.was_closed_in_order
+    }
+
     /// The value under `key`, as last written by [`write`](Self::write), synced or not. A stopped store still
     /// reads.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
-        readable(&self.directory, || self.backing.get(key))
+        readable(&self.directory, || self.backing().get(key))
     }
 
     /// Every record whose key starts with `prefix`, in the order of the keys' bytes.
@@ -118,7 +133,7 @@ impl Store {
         }
         batch.check()?;
         // A batch that failed half-way is half in the engine's memory, so nothing after it can be trusted.
-        self.backing.write(batch).map_err(|error| self.stop("write a batch", error).into())
+        self.backing().write(batch).map_err(|error| self.stop("write a batch", error).into())
     }
 
     /// Returns once everything written before the call is on the disk.
@@ -138,7 +153,7 @@ impl Store {
         }
 
         let syncs = synced.syncs + 1;
-        self.backing.sync(syncs).map_err(|error| self.stop("sync", error))?;
+        self.backing().sync(syncs).map_err(|error| self.stop("sync", error))?;
         // Last, so that the mark never claims what the disk does not have.
         synced.mark.advance(syncs).map_err(|error| self.stop("mark a sync", error))?;
         synced.syncs = syncs;
@@ -147,16 +162,21 @@ impl Store {
 
     /// Bytes that its files take, free space inside them included.
     pub fn size_on_disk(&self) -> Result<u64, ReadError> {
-        readable(&self.directory, || self.backing.size_on_disk())
+        readable(&self.directory, || self.backing().size_on_disk())
     }
 
     fn scan(&self, prefix: &[u8], start: Bound<&[u8]>) -> Scan {
         Scan {
             directory: self.directory.clone(),
             prefix: prefix.to_owned(),
-            records: self.backing.scan(start),
+            records: self.backing().scan(start),
             ended: false,
+            _lock: Arc::clone(&self.lock),
         }
+    }
+
+    fn backing(&self) -> &dyn Backing {
+        self.backing.as_deref().expect("it is taken only by `drop`")
     }
 
     /// Stops the store for good and returns why: this reason, or the one that came first.
@@ -164,6 +184,25 @@ impl Store {
         let error = SyncError::new(&self.directory, step, source);
         tracing::error!(directory = %self.directory.display(), step, cause = %error.cause(), "store stopped");
         self.stopped.get_or_init(|| error).clone()
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let Some(backing) = self.backing.take() else { return };
+        if self.stopped.get().is_some() {
+            mem::forget((backing, Arc::clone(&self.lock)));
+            return;
+        }
+        // Whoever still reads keeps the engine open beyond this.
+        if 1 < Arc::strong_count(&self.lock) {
+            return;
+        }
+        let syncs = self.synced.get_mut().unwrap_or_else(PoisonError::into_inner).syncs;
+        if let Err(error) = opening::close(&self.directory, backing, syncs) {
+            // All that was acknowledged is on the disk. The next opening is only more careful.
+            tracing::error!(directory = %self.directory.display(), %error, "the store was not closed in order");
+        }
     }
 }
 
@@ -182,6 +221,8 @@ pub struct Scan {
     prefix: Vec<u8>,
     records: Records,
     ended: bool,
+    /// Nobody opens the store anew while somebody reads.
+    _lock: Arc<File>,
 }
 
 /// Reads. Over some damage an engine panics instead of returning its error; here both are damage.
@@ -274,6 +315,8 @@ mod tests {
         assert_eq!((same.to_string(), same.cause().kind()), (failed.to_string(), failed.cause().kind()));
         let refused = store.write(batch("second")).unwrap_err();
         assert_eq!(refused.to_string(), failed.to_string());
+        drop(store);
+        assert!(!home.path().join("closed").exists());
     }
 
     #[test]

@@ -1,15 +1,14 @@
 //! fjall 3: a journal and the sorted tables that it is folded into, all in a directory `fjall` of the store's.
 //!
-//! It syncs truly by itself. Four things are added here: it is made under another name and renamed, since one whose
-//! making was cut short does not open; a lock of ours, because two that make it at once would undo each other; bounds
+//! It syncs truly by itself. Three things are added here: it is made under another name and renamed, since one whose
+//! making was cut short does not open; bounds
 //! for its memory and its journal, which is read when it opens; and a look at the files that it would do without, the
 //! keyspaces and the end of each journal.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
@@ -25,9 +24,6 @@ const DIRECTORY: &str = "fjall";
 
 /// Where it is made before it has its name.
 const DRAFT: &str = "fjall.new";
-
-/// Held while the store is open.
-const LOCK: &str = "lock";
 
 /// The caller's keys.
 const RECORDS: &str = "records";
@@ -53,12 +49,9 @@ struct Fjall {
     records: Keyspace,
     syncs: Keyspace,
     directory: PathBuf,
-    /// Held by whoever reads, too. Last, so that it is let go when the rest is closed.
-    lock: Arc<File>,
 }
 
 pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<Opened, Fault> {
-    let lock = lock(directory)?;
     let path = directory.join(DIRECTORY);
     if !path.try_exists()? {
         if marked {
@@ -74,7 +67,7 @@ pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<O
     // It may have shown us what a killed process left in the page cache.
     db.persist(PersistMode::SyncAll).map_err(fault)?;
     let directory = directory.to_owned();
-    let backing = Box::new(Fjall { db, records, syncs: syncs_keyspace, directory, lock: Arc::new(lock) });
+    let backing = Box::new(Fjall { db, records, syncs: syncs_keyspace, directory });
     Ok(Opened { backing, syncs })
 }
 
@@ -85,10 +78,7 @@ impl Backing for Fjall {
 
     fn scan(&self, start: Bound<&[u8]>) -> Records {
         let records = self.records.range::<&[u8], _>((start, Bound::Unbounded));
-        // Nobody opens it anew while somebody reads.
-        let lock = Arc::clone(&self.lock);
-        Box::new(records.map(move |record| {
-            let _held = &lock;
+        Box::new(records.map(|record| {
             let (key, value) = record.into_inner().map_err(fault)?;
             Ok((key.to_vec(), value.to_vec()))
         }))
@@ -134,16 +124,6 @@ impl Fjall {
     }
 }
 
-fn lock(directory: &Path) -> Result<File, Fault> {
-    let path = directory.join(LOCK);
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(Fault::Io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Fault::Locked),
-        Err(TryLockError::Error(error)) => Err(Fault::Io(error)),
-    }
-}
-
 /// Makes an empty one. A crash leaves it whole, or a draft that the next opening takes away.
 fn make(directory: &Path) -> Result<(), Fault> {
     let draft = directory.join(DRAFT);
@@ -154,7 +134,7 @@ fn make(directory: &Path) -> Result<(), Fault> {
     let (db, ..) = open_database(&draft, 0)?;
     db.persist(PersistMode::SyncAll).map_err(fault)?;
     drop(db);
-    sync_all_below(&draft).map_err(Fault::Io)?;
+    file::sync_all_below(&draft).map_err(Fault::Io)?;
     fs::rename(&draft, directory.join(DIRECTORY)).map_err(Fault::Io)?;
     file::sync_dir(directory).map_err(FileError::into_io).map_err(Fault::Io)
 }
@@ -231,18 +211,6 @@ fn check_sealed(sealed: &[Sealed]) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-fn sync_all_below(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync_all_below(&entry.path())?;
-        } else {
-            File::open(entry.path())?.sync_all()?;
-        }
-    }
-    file::sync_dir(directory).map_err(FileError::into_io)
 }
 
 fn open_database(path: &Path, cache_bytes: u64) -> Result<(Database, Keyspace, Keyspace), Fault> {

@@ -58,6 +58,7 @@ fn a_killed_process_loses_nothing_that_it_acknowledged_and_no_batch_is_halved(en
         // At once, without waiting for the process to be gone: the lock may still be there.
         let store = open(engine, home.path());
 
+        assert!(!store.was_closed_in_order());
         while let Some(line) = loader.line() {
             acknowledged = line.parse().expect("the number of a batch");
         }

@@ -9,6 +9,9 @@ use crate::world::{CACHE_BYTES, batch, everything, last_batch, loaded, open, see
 on_every_engine! {
     what_was_synced_is_there_after_a_clean_close
     a_new_store_is_its_owners_alone_and_so_is_every_directory_made_for_it
+    a_store_knows_whether_it_was_closed_in_order
+    a_note_of_an_orderly_end_holds_only_for_the_sync_that_it_names
+    a_store_that_is_closed_while_somebody_reads_was_not_closed_in_order
     a_creation_that_was_cut_short_is_completed
     a_directory_that_cannot_be_made_is_named
     a_batch_of_256_is_written_and_one_of_257_is_refused_whole
@@ -47,6 +50,52 @@ fn what_was_synced_is_there_after_a_clean_close(engine: Engine) {
 
     assert_eq!(everything(&store), loaded(seed, 300));
     assert!(store.size_on_disk().unwrap() > 0);
+}
+
+fn a_store_knows_whether_it_was_closed_in_order(engine: Engine) {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(engine, home.path());
+    assert!(store.was_closed_in_order(), "a new one has nothing to count again");
+    store.write(batch_of(1)).unwrap();
+    store.sync().unwrap();
+    drop(store);
+    assert!(home.path().join("closed").exists());
+
+    let store = open(engine, home.path());
+    assert!(store.was_closed_in_order());
+    assert!(!home.path().join("closed").exists(), "a crash from here on leaves no note");
+    drop(store);
+    // As a crash leaves it.
+    fs::remove_file(home.path().join("closed")).unwrap();
+
+    assert!(!open(engine, home.path()).was_closed_in_order());
+    assert!(open(engine, home.path()).was_closed_in_order());
+}
+
+/// A release that does not know the note leaves it where it is, and may be killed.
+fn a_note_of_an_orderly_end_holds_only_for_the_sync_that_it_names(engine: Engine) {
+    let home = tempfile::tempdir().unwrap();
+    drop(open(engine, home.path()));
+    let note = fs::read(home.path().join("closed")).unwrap();
+    let store = open(engine, home.path());
+    store.sync().unwrap();
+    drop(store);
+    fs::write(home.path().join("closed"), note).unwrap();
+    assert!(!open(engine, home.path()).was_closed_in_order());
+    fs::write(home.path().join("closed"), "").unwrap();
+    assert!(!open(engine, home.path()).was_closed_in_order());
+}
+
+fn a_store_that_is_closed_while_somebody_reads_was_not_closed_in_order(engine: Engine) {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(engine, home.path());
+    store.write(batch_of(9)).unwrap();
+    store.sync().unwrap();
+    let mut reading = store.scan_prefix(b"");
+    reading.next().unwrap().unwrap();
+    drop(store);
+    assert_eq!(reading.count(), 8);
+    assert!(!open(engine, home.path()).was_closed_in_order());
 }
 
 fn a_new_store_is_its_owners_alone_and_so_is_every_directory_made_for_it(engine: Engine) {
