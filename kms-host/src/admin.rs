@@ -441,8 +441,10 @@ impl AdminService for Admin {
         _: Request<wire::ListCertificatesRequest>,
     ) -> Result<Response<wire::ListCertificatesResponse>, Status> {
         let now = self.host.clock.now();
-        let certificates = shown::certificates(&self.host.certificates(), now);
-        Ok(Response::new(wire::ListCertificatesResponse { certificates, now: now.unix_ms() }))
+        let installed = self.host.certificates();
+        let certificates = shown::certificates(&installed, now);
+        let unusable = installed.left_out().iter().map(shown::unusable).collect();
+        Ok(Response::new(wire::ListCertificatesResponse { certificates, now: now.unix_ms(), unusable }))
     }
 
     async fn list_changes(

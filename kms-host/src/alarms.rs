@@ -10,7 +10,7 @@ use shared::time::{Length, Timestamp};
 
 use crate::activate::Host;
 use crate::audit::{Audit, Break};
-use crate::certificates::{Certificates, terms};
+use crate::certificates::{Certificates, LeftOut, terms};
 use crate::fairness::{Inflating, Limiting, Source};
 use crate::ledger::{LedgerError, Restored};
 use crate::space::Shortage;
@@ -19,6 +19,9 @@ use crate::tls::{Flaw, TlsCertificate};
 /// How near a certificate's end is an alarm; the log warns earlier, too.
 pub(crate) const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 pub(crate) const CERTIFICATE_ENDS_SOON_CODE: &str = "CERTIFICATE_ENDS_SOON";
+
+/// A file among the certificates cannot be used.
+pub(crate) const CERTIFICATE_UNUSABLE_CODE: &str = "CERTIFICATE_UNUSABLE";
 
 const RENEW_TLS: &str = "have your CA sign a new one, put it into the files of `tls_certificate` and `tls_key`, and reload the host";
 
@@ -50,6 +53,7 @@ impl Host {
         }));
         alarms.extend(self.space.shortage().map(of_space));
         alarms.extend(of_certificates(&self.certificates(), now));
+        alarms.extend(self.certificates().left_out().iter().map(of_left_out));
         alarms.extend(self.tls_certificate().and_then(|certificate| of_tls(&certificate, now)));
         alarms.extend(self.ledger.restored().await?.map(of_restored));
         alarms.extend(self.inflated_counts(now).await?);
@@ -97,6 +101,16 @@ fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
         })
     });
     ending.collect()
+}
+
+/// It is nobody's product that is known, so nobody else tells of it.
+fn of_left_out(left_out: &LeftOut) -> Alarm {
+    Alarm {
+        code: CERTIFICATE_UNUSABLE_CODE,
+        text: format!("{} is passed over: {}", left_out.path.display(), left_out.cause()),
+        remedy: "remove that file, or put in the vendor's certificate with `kms-host install-certificate`, and reload the host",
+        since: None,
+    }
 }
 
 /// Machines that speak TLS refuse a host for it, however well the rest of it stands.

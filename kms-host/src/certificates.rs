@@ -4,6 +4,7 @@
 //! one is renewed. Reading and installing their files is `home`'s.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use shared::certificate::{self, Chain, ChainError, Roots};
 use shared::count::Terms;
 use shared::ids::ProductId;
 use shared::time::Timestamp;
+
+use crate::home::HomeError;
 
 /// When the host begins to warn that a certificate ends, in days before.
 const WARN_DAYS: [u64; 4] = [90, 60, 30, 7];
@@ -25,6 +28,29 @@ pub struct Installed {
     pub chain: Chain,
     /// The vendor's roots: what chains of sibling hosts are verified against.
     pub roots: Arc<Roots>,
+    /// Its file.
+    pub path: PathBuf,
+}
+
+/// A file among the certificates that cannot be used. It is passed over, so that the products of others are served.
+#[derive(Clone, Debug)]
+pub struct LeftOut {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it, and what to do.
+    pub why: Arc<HomeError>,
+}
+
+impl LeftOut {
+    /// What is wrong with it, in one line.
+    pub fn cause(&self) -> String {
+        self.why.parted().0
+    }
+
+    /// What to do, in one line.
+    pub fn remedy(&self) -> String {
+        self.why.parted().1
+    }
 }
 
 impl Installed {
@@ -37,9 +63,12 @@ impl Installed {
     }
 }
 
-/// Every certificate of this host, by product.
+/// Every certificate of this host, by product, and the files that are none.
 #[derive(Clone, Debug, Default)]
-pub struct Certificates(BTreeMap<ProductId, Vec<Installed>>);
+pub struct Certificates {
+    by_product: BTreeMap<ProductId, Vec<Installed>>,
+    left_out: Vec<LeftOut>,
+}
 
 impl Certificates {
     /// These.
@@ -48,17 +77,40 @@ impl Certificates {
         for one in installed {
             by_product.entry(one.chain.host().product).or_default().push(one);
         }
-        Certificates(by_product)
+        Certificates { by_product, left_out: Vec::new() }
+    }
+
+    /// With the files that stand among them and cannot be used.
+    #[must_use]
+    pub fn with_left_out(self, left_out: Vec<LeftOut>) -> Certificates {
+        Certificates { left_out, ..self }
+    }
+
+    /// The files that stand among them and cannot be used.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// These, and of `before` those whose file cannot be used any more: what a running host has verified, a bad disk or a slip
+    /// does not take from it.
+    #[must_use]
+    pub fn keeping(mut self, before: &Certificates) -> Certificates {
+        let is_left_out = |one: &&Installed| self.left_out.iter().any(|left_out| left_out.path == one.path);
+        let kept: Vec<_> = before.all().filter(is_left_out).cloned().collect();
+        for one in kept {
+            self.by_product.entry(one.chain.host().product).or_default().push(one);
+        }
+        self
     }
 
     /// Every one.
     pub fn all(&self) -> impl Iterator<Item = &Installed> {
-        self.0.values().flatten()
+        self.by_product.values().flatten()
     }
 
     /// Those for a product.
     pub fn of(&self, product: ProductId) -> &[Installed] {
-        self.0.get(&product).map_or(&[], Vec::as_slice)
+        self.by_product.get(&product).map_or(&[], Vec::as_slice)
     }
 
     /// The one that answers for a product now.
@@ -70,7 +122,7 @@ impl Certificates {
 
     /// Each product with the certificate that answers for it now.
     pub fn products(&self, now: Timestamp) -> impl Iterator<Item = (ProductId, &Installed)> {
-        self.0.keys().filter_map(move |product| Some((*product, self.current(*product, now)?)))
+        self.by_product.keys().filter_map(move |product| Some((*product, self.current(*product, now)?)))
     }
 
     /// The numbers that the ledger needs, for each product.

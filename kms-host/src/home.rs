@@ -6,9 +6,9 @@
 //! holds `ledger`'s, and what can be wrong here is in `home/error.rs`. How all of it comes to another disk is in
 //! `home/carried.rs`.
 
-mod error;
-
 mod carried;
+mod error;
+pub(crate) mod read;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use shared::record::Meta;
 use store::file;
 use zeroize::Zeroizing;
 
-use crate::certificates::{Certificates, Installed};
+use crate::certificates::{Certificates, Installed, LeftOut};
 use crate::ledger::{DiskLedger, Engine, Ledger as _, OpenError};
 
 pub use carried::Carried;
@@ -171,9 +171,11 @@ impl Home {
     /// There is none, or it is damaged.
     pub fn request(&self) -> Result<String, HomeError> {
         let path = self.request_path();
-        let text = match std::fs::read_to_string(&path) {
+        let text = match read::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
-            text => Some(text.map_err(|source| HomeError::Unreadable(path.clone(), source))?),
+            text => {
+                String::from_utf8(text.map_err(|source| HomeError::Unreadable(path.clone(), source))?).ok()
+            }
         };
         let is_one = |text: &String| open_armour(text.as_bytes(), REQUEST_LABEL).is_ok();
         text.filter(is_one).ok_or_else(|| HomeError::NoRequest { path, data: self.0.clone() })
@@ -195,14 +197,16 @@ impl Home {
         }
         make_private_dir(&self.certificates_path())?;
         let name = format!("{}.pem", installed.chain.host().id);
-        file::replace(&self.certificates_path().join(name), text, 0o644)?;
-        Ok(installed)
+        let path = self.certificates_path().join(name);
+        file::replace(&path, text, 0o644)?;
+        Ok(Installed { path, ..installed })
     }
 
-    /// Every installed certificate, verified. Without a folder for them there is none.
+    /// Every installed certificate that can be used, and why others cannot: one bad file costs nobody else's product. Without a
+    /// folder for them there is none.
     ///
     /// # Errors
-    /// One is damaged or not for this host, named by its path.
+    /// The signing key or the folder cannot be read.
     pub fn certificates(&self) -> Result<Certificates, HomeError> {
         let key = self.signing_key()?.public();
         let folder = self.certificates_path();
@@ -210,15 +214,23 @@ impl Home {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Certificates::default()),
             entries => entries.map_err(|source| HomeError::Unreadable(folder.clone(), source))?,
         };
-        let mut installed = Vec::new();
+        let (mut installed, mut left_out) = (Vec::new(), Vec::new());
         for entry in entries {
             let path = entry.map_err(|source| HomeError::Unreadable(folder.clone(), source))?.path();
             if path.extension().is_some_and(|extension| extension == "pem") {
-                let text = std::fs::read(&path).map_err(|error| self.bad_certificate(&path, error.into()))?;
-                installed.push(self.verify_certificate(&path, &text, &key)?);
+                match self.read_certificate(&path, &key) {
+                    Ok(one) => installed.push(one),
+                    Err(why) => left_out.push(LeftOut { path, why: Arc::new(why) }),
+                }
             }
         }
-        Ok(Certificates::new(installed))
+        left_out.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(Certificates::new(installed).with_left_out(left_out))
+    }
+
+    fn read_certificate(&self, path: &Path, key: &PublicKey) -> Result<Installed, HomeError> {
+        let text = read::read(path).map_err(|error| self.bad_certificate(path, error.into()))?;
+        self.verify_certificate(path, &text, key)
     }
 
     /// Opens the ledger. Only one process may.
@@ -353,7 +365,7 @@ impl Home {
                 own: key.host(),
             });
         }
-        Ok(Installed { chain, roots: Arc::new(roots) })
+        Ok(Installed { chain, roots: Arc::new(roots), path: path.to_owned() })
     }
 }
 
@@ -369,7 +381,7 @@ pub fn check_hour_width(certificates: &Certificates, hour_width_ms: u64) -> Resu
 }
 
 fn read_armoured(path: &Path, label: &str) -> Result<Zeroizing<Vec<u8>>, BadFile> {
-    open_armour(&Zeroizing::new(std::fs::read(path)?), label)
+    open_armour(&Zeroizing::new(read::read(path)?), label)
 }
 
 fn open_armour(text: &[u8], label: &str) -> Result<Zeroizing<Vec<u8>>, BadFile> {

@@ -146,19 +146,55 @@ async fn a_product_that_is_certified_while_the_host_runs_is_served_after_sighup(
     assert!(matches!(first, Outcome::Leased { .. }), "the first product is served as before: {first:?}");
 }
 
+/// A copy that broke off, a slip, a disk: it once stopped the products of every vendor, at a start and at a reload.
 #[tokio::test]
-async fn a_certificate_that_is_damaged_later_keeps_the_host_on_those_that_it_has() {
+async fn a_file_that_is_no_certificate_is_passed_over_told_and_an_alarm() {
     let stage = Stage::with_threshold(1);
-    let host = stage.host("host").await;
-    fs::write(host.home().path().join("certificates/boreas.pem"), "noise").unwrap();
-    fs::write(settings_file(host.home()), "log = \"debug\"\n").unwrap();
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let folder = home.path().join("certificates");
+    let good = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let other = stage.shop.make_host("other", an_hour_ago()).unwrap();
+    let of_other = fs::read_dir(other.path().join("certificates")).unwrap().next().unwrap().unwrap().path();
+    fs::write(folder.join("empty.pem"), "").unwrap();
+    fs::write(folder.join("latin1.pem"), b"-----BEGIN \xc9-----").unwrap();
+    let half = fs::read(&good).unwrap();
+    fs::write(folder.join("half.pem"), &half[..half.len() / 2]).unwrap();
+    fs::copy(of_other, folder.join("of-another-host.pem")).unwrap();
+    fs::create_dir(folder.join("folder.pem")).unwrap();
+    assert!(Command::new("mkfifo").arg(folder.join("pipe.pem")).status().await.unwrap().success());
+    std::os::unix::fs::symlink("nowhere", folder.join("link.pem")).unwrap();
+    let bad = ["empty", "latin1", "half", "of-another-host", "folder", "pipe", "link"];
 
-    let said = hang_up(&host).await;
+    let host = serve(&home).await;
 
-    assert!(said.contains("boreas.pem") && said.contains("nothing is changed"), "{said}");
-    assert!(!said.contains("a setting has changed"), "not even the half that holds: {said}");
     let outcome = stage.machine("machine", &[host.address()]).activate().await.unwrap().outcome;
     assert!(matches!(outcome, Outcome::Leased { .. }), "{outcome:?}");
+    let status = run_at(&home, &["status"]).await.stdout;
+    let certificates = run_at(&home, &["certificates"]).await.stdout;
+    let doctor = run_at(&home, &["doctor"]).await.stdout;
+    for told in [&status, &certificates, &doctor, &log_of(&host)] {
+        for name in bad {
+            assert!(told.contains(&format!("{name}.pem")), "nothing of {name}.pem: {told}");
+        }
+    }
+    assert_eq!(status.matches("ALARM      CERTIFICATE_UNUSABLE").count(), bad.len());
+
+    // One that is used and damaged on the disk is kept by whoever has it, until there is a better one.
+    fs::write(&good, "noise").unwrap();
+    let said = hang_up(&host).await;
+    assert!(said.contains("passed over") && !said.contains("is gone"), "{said}");
+    let outcome = stage.machine("another", &[host.address()]).activate().await.unwrap().outcome;
+    assert!(matches!(outcome, Outcome::Leased { .. }), "{outcome:?}");
+
+    // A host that starts has nothing else to go on.
+    host.stop().await.unwrap();
+    let done = run_at(&home, &["serve"]).await;
+    assert_eq!(done.code, 78, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("no certificate can be used") && done.stderr.contains(".pem"),
+        "{}",
+        done.stderr
+    );
 }
 
 /// SIGHUP tells nobody but the log what came of it.

@@ -10,7 +10,7 @@ use shared::time::{Timestamp, to_ms};
 use super::search::state;
 use crate::alarms::Alarm;
 use crate::audit::{Checked, Line};
-use crate::certificates::{Certificates, Installed};
+use crate::certificates::{Certificates, Installed, LeftOut};
 use crate::fairness::Row;
 use crate::journal::{Journal, Refusal};
 use crate::ledger::Listed;
@@ -124,6 +124,14 @@ fn certificate(installed: &Installed, all: &Certificates, now: Timestamp) -> wir
         renew_interval_ms: to_ms(policy.renew_interval),
         retry_interval_ms: to_ms(policy.retry_interval),
         clock_tolerance_ms: to_ms(policy.clock_tolerance),
+    }
+}
+
+pub(super) fn unusable(left_out: &LeftOut) -> wire::UnusableCertificate {
+    wire::UnusableCertificate {
+        path: left_out.path.display().to_string(),
+        cause: left_out.cause(),
+        remedy: left_out.remedy(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proto::admin::v1 as wire;
 use serde_json::json;
+use shared::print::one_line;
 use shared::time::{Length, Timestamp};
 
 use super::online::{ask, hex, number, time};
@@ -16,10 +17,12 @@ pub(super) fn certificates(home: &Home, as_json: bool) -> Result<String, Failure
     let now = Timestamp::from_unix_ms(answer.now);
     if as_json {
         let certificates: Vec<_> = answer.certificates.iter().map(|one| certificate_json(one, now)).collect();
-        return Ok(json_text(&json!({ "certificates": certificates })));
+        let unusable: Vec<_> = answer.unusable.iter().map(unusable_json).collect();
+        return Ok(json_text(&json!({ "certificates": certificates, "unusable": unusable })));
     }
+    let unusable: String = answer.unusable.iter().map(unusable_text).collect();
     let text: String = answer.certificates.iter().map(|one| certificate_text(one, now)).collect();
-    Ok(format!("{text}{}\n", number(answer.certificates.len(), "certificate")))
+    Ok(format!("{unusable}{text}{}\n", number(answer.certificates.len(), "certificate")))
 }
 
 fn certificate_text(certificate: &wire::Certificate, now: Timestamp) -> String {
@@ -46,6 +49,15 @@ fn certificate_text(certificate: &wire::Certificate, now: Timestamp) -> String {
         format!("  clocks       may differ by {}\n\n", length(certificate.clock_tolerance_ms)),
     ];
     lines.join("\n")
+}
+
+fn unusable_text(unusable: &wire::UnusableCertificate) -> String {
+    let [path, cause, remedy] = [&unusable.path, &unusable.cause, &unusable.remedy].map(one_line);
+    format!("UNUSABLE {path}\n  is passed over: {cause}\n  {remedy}\n\n")
+}
+
+fn unusable_json(unusable: &wire::UnusableCertificate) -> serde_json::Value {
+    json!({ "path": unusable.path, "cause": unusable.cause, "remedy": unusable.remedy })
 }
 
 /// Whether it answers for its product, and for how long it may.

@@ -62,6 +62,7 @@ pub(super) fn run(
     become_owner(home)?;
     let tls = Tls::read(&config, home.path()).or_exit(EX_CONFIG)?;
     let certificates = certificates(home).or_exit(EX_CONFIG)?;
+    warn_of_left_out(&certificates);
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
     home::check_hour_width(&certificates, ledger.meta().hour_width_ms).or_exit(EX_CONFIG)?;
@@ -165,13 +166,30 @@ fn start_log(config: &Config) -> anyhow::Result<reload::Handle<EnvFilter, Regist
     Ok(handle)
 }
 
-/// Every certificate that is installed; there has to be one.
+/// Every certificate that can be used; there has to be one.
 pub(super) fn certificates(home: &Home) -> anyhow::Result<Certificates> {
     let certificates = home.certificates()?;
-    if certificates.all().next().is_none() {
-        return Err(without_certificate(home));
-    }
+    check_any(home, &certificates)?;
     Ok(certificates)
+}
+
+/// That there is one that can be used.
+pub(super) fn check_any(home: &Home, certificates: &Certificates) -> anyhow::Result<()> {
+    match (certificates.all().next(), certificates.left_out()) {
+        (None, []) => Err(without_certificate(home)),
+        (None, [first, ..]) => {
+            Err(anyhow!("no certificate can be used: {}; {}", first.cause(), first.remedy()))
+        }
+        (Some(_), _) => Ok(()),
+    }
+}
+
+/// Says which files are passed over, and why.
+pub(super) fn warn_of_left_out(certificates: &Certificates) {
+    for left_out in certificates.left_out() {
+        let (file, cause, remedy) = (left_out.path.display(), left_out.cause(), left_out.remedy());
+        tracing::error!(%file, cause, remedy, "a certificate cannot be used and is passed over");
+    }
 }
 
 fn without_certificate(home: &Home) -> anyhow::Error {

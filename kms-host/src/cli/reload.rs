@@ -110,7 +110,8 @@ impl Reload {
                 self.settings.file().display()
             );
         }
-        let certificates = daemon::certificates(&self.home)?;
+        let certificates = self.home.certificates()?.keeping(&self.host.certificates());
+        daemon::check_any(&self.home, &certificates)?;
         // They fit the key on disk. The host signs with the key that it has read at its start.
         let own = self.host.id;
         if let Some(other) = certificates.all().map(|one| one.chain.host().host()).find(|host| *host != own) {
@@ -227,6 +228,7 @@ impl Reload {
             let (product, certificate) = (certificate.product_name.as_str(), certificate.id);
             tracing::warn!(product, %certificate, "a certificate is gone, and is not used any more");
         }
+        daemon::warn_of_left_out(&new);
         daemon::warn_of_ends(&new, Timestamp::from_unix_ms(i64::MIN), self.host.clock.now());
         self.host.replace_certificates(new);
     }

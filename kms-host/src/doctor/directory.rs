@@ -127,6 +127,12 @@ pub(super) fn certificates(home: &Home, running: &Running, now: Timestamp) -> (C
     };
     let mut findings: Vec<_> =
         certificates.products(now).map(|(_, installed)| certificate(installed, running, now)).collect();
+    let is_served = !findings.is_empty();
+    findings.extend(certificates.left_out().iter().map(|left_out| {
+        let text = format!("{} is passed over: {}", left_out.path.display(), left_out.cause());
+        let finding = if is_served { Finding::warn } else { Finding::fail };
+        finding("certificate", text, left_out.remedy())
+    }));
     if findings.is_empty() {
         let remedy = format!(
             "send {} to the vendor, and put in the answer with `kms-host install-certificate`",

@@ -2,6 +2,7 @@
 //!
 //! A text says what is wrong, and after a semicolon what to do: `doctor` parts it there.
 
+use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
@@ -197,6 +198,17 @@ pub enum HomeError {
     /// The ledger cannot be made or opened.
     #[error(transparent)]
     Ledger(OpenError),
+}
+
+impl HomeError {
+    /// What is wrong, with what lies below it, and what to do about it.
+    pub fn parted(&self) -> (String, String) {
+        let told = self.to_string();
+        let (what, remedy) = told.split_once("; ").unwrap_or((&told, "see to what it names"));
+        let why = std::iter::successors(self.source(), |&error| error.source());
+        let text = std::iter::once(what.to_owned()).chain(why.map(ToString::to_string));
+        (text.collect::<Vec<_>>().join(": "), remedy.to_owned())
+    }
 }
 
 /// What a file is instead of what is wanted.

@@ -544,6 +544,22 @@ pub struct ListCertificatesResponse {
     /// The host's clock now.
     #[prost(int64, tag = "2")]
     pub now: i64,
+    /// The files in the folder of certificates that cannot be used. Each is passed over; the others are served.
+    #[prost(message, repeated, tag = "3")]
+    pub unusable: ::prost::alloc::vec::Vec<UnusableCertificate>,
+}
+/// A file that stands where certificates are installed and cannot be used.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnusableCertificate {
+    /// Its path.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// What is wrong with it, in one line.
+    #[prost(string, tag = "2")]
+    pub cause: ::prost::alloc::string::String,
+    /// What to do, in one line.
+    #[prost(string, tag = "3")]
+    pub remedy: ::prost::alloc::string::String,
 }
 /// One certificate of this host. The numbers are the vendor's, for the product.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
