@@ -13,9 +13,6 @@ use shared::time::Timestamp;
 use crate::random;
 use crate::snapshot::{Attempt, Outcome, Waited};
 
-/// A host that asks without a signature to be asked again is not asked more often than this.
-const HINT_MIN: Duration = Duration::from_secs(5);
-
 /// The best that any host has given so far, least first.
 #[derive(Debug)]
 pub(crate) enum Best {
@@ -48,7 +45,7 @@ impl Best {
 
     /// An unsigned failure that says when to ask again.
     pub(crate) fn take_hint(&mut self, cause: &Cause, retry_after: Duration) {
-        self.take(Best::Hint(cause.clone(), retry_after.max(HINT_MIN)));
+        self.take(Best::Hint(cause.clone(), retry_after));
     }
 }
 

@@ -34,12 +34,12 @@ impl Setup {
 /// The clock tolerance of a machine that has seen no certificate.
 const FIRST_TOLERANCE: Duration = Duration::from_hours(4);
 
-/// Who was refused asks no sooner than this, unless its own step is shorter. What is to be done at once is done within
-/// the round.
-const REFUSED_WAIT: Duration = Duration::from_secs(5);
+/// No round follows another sooner than this, whatever an answer, a hint or a lease says. The numbers of a test certificate may
+/// be shorter. What is to be done at once is done within the round.
+const SHORTEST_WAIT: Duration = Duration::from_secs(5);
 
-/// Nobody asks faster than this, whatever an answer says: a loop of asks helps nobody.
-const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+/// Not even those of a test certificate are shorter than this: a loop of asks helps nobody.
+const SHORTEST_TEST_WAIT: Duration = Duration::from_millis(50);
 
 /// What the rules read of a lease.
 pub trait Term: Clone {
@@ -358,7 +358,8 @@ impl<T: Term> License<T> {
                 self.hold(Some(lease.clone()));
                 self.facts.failures = 0;
                 self.facts.waiting = None;
-                self.ask_in(now, draw.earlier(lease.renew_after().since(lease.issued_at())));
+                let wait = renew_at(lease).since(lease.issued_at());
+                self.ask_in(now, draw.earlier(wait), lease.policy().renew_retry);
             }
             Event::Waited(waiting) => {
                 let policy = &waiting.chain.host().policy;
@@ -370,7 +371,7 @@ impl<T: Term> License<T> {
                 // To a licensed machine this is a renewal that failed: a host that has lost its threshold is not to be
                 // met by its whole fleet at the interval of machines that have nothing.
                 let wait = if self.is_held(now) { step } else { waiting.ask_again.min(step) };
-                self.ask_in(now, draw.earlier(wait));
+                self.ask_in(now, draw.earlier(wait), step);
             }
             Event::Released(host_time) => {
                 self.accepted(now, host_time);
@@ -391,12 +392,12 @@ impl<T: Term> License<T> {
                     self.facts.clock_ahead_ms = None;
                 }
                 let step = self.failed(now);
-                self.ask_in(now, draw.earlier(refused.ask_again.max(REFUSED_WAIT).min(step)));
+                self.ask_in(now, draw.earlier(refused.ask_again.min(step)), step);
             }
             Event::Failed { code, ask_again } => {
                 self.facts.last_reason = code.into();
                 let step = self.failed(now);
-                self.ask_in(now, draw.earlier(ask_again.map_or(step, |hint| hint.min(step))));
+                self.ask_in(now, draw.earlier(ask_again.map_or(step, |hint| hint.min(step))), step);
             }
         }
         None
@@ -425,7 +426,7 @@ impl<T: Term> License<T> {
             return LicenseState::ExpiringSoon { until };
         }
         if overdue_at(lease) <= now {
-            return LicenseState::RenewalOverdue { until, since: lease.renew_after() };
+            return LicenseState::RenewalOverdue { until, since: renew_at(lease) };
         }
         LicenseState::Licensed { until }
     }
@@ -443,8 +444,10 @@ impl<T: Term> License<T> {
         }
     }
 
-    fn ask_in(&mut self, now: Timestamp, wait: Duration) {
-        self.facts.timer = Timer::At { at: now + wait.max(SHORTEST_WAIT), drawn_at: now };
+    /// `step` is what the vendor's numbers say: only they may be shorter than the shortest wait.
+    fn ask_in(&mut self, now: Timestamp, wait: Duration, step: Duration) {
+        let shortest = SHORTEST_WAIT.min(step).max(SHORTEST_TEST_WAIT);
+        self.facts.timer = Timer::At { at: now + wait.max(shortest), drawn_at: now };
     }
 
     /// Counts a failure and says when to try again at the latest. A licensed machine backs off, so that a host in
@@ -490,5 +493,13 @@ fn warning_at(lease: &impl Term) -> Timestamp {
 }
 
 fn overdue_at(lease: &impl Term) -> Timestamp {
-    lease.renew_after() + lease.policy().renew_retry_max
+    renew_at(lease) + lease.policy().renew_retry_max
+}
+
+/// When the renewal is due. A host chooses between the shortest and the longest wait that the vendor allows a licensed machine:
+/// earlier, and it would be met by asks without end; later, and machines would leave the count before they renew.
+fn renew_at(lease: &impl Term) -> Timestamp {
+    let (issued_at, policy) = (lease.issued_at(), lease.policy());
+    let chosen = lease.renew_after().since(issued_at);
+    issued_at + chosen.min(policy.renew_interval).max(policy.renew_retry)
 }

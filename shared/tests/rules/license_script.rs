@@ -1,7 +1,8 @@
 //! Scripts for one machine's license: at which time of its clock what happened, and where that leaves it.
 //!
 //! A line of a script is `<time> <what> [<word>=<time>]..`; times count from the first start and are sums like `25d-1s`.
-//! `host=` is the host's clock where it differs, `draw=` the share of jitter in hundredths, `again=` what an answer says.
+//! `host=` is the host's clock where it differs, `draw=` the share of jitter in hundredths, `again=` what an answer says,
+//! `hint=` what a failure says, and `renew=` how long after its beginning a lease is to be renewed.
 //! A line of the outcome is the time, what to do, the state, and when the machine asks and looks again. The scripts are in
 //! `license_stories`.
 
@@ -29,6 +30,12 @@ pub(crate) fn check(script: &str, expected: Expect) {
     expected.assert_eq(&told);
 }
 
+/// What an answer says of the next ask, where that is not what the numbers say.
+struct Waits {
+    again: Option<Duration>,
+    renew: Option<Duration>,
+}
+
 struct Story {
     license: License,
     serial: u64,
@@ -48,7 +55,9 @@ impl Story {
             words.find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
         };
         let host_time = word("host").map_or(now, |host| instant(&host));
-        let again = word("again").map(|again| Duration::from_millis(length_ms(&again).try_into().unwrap()));
+        let length =
+            |name| word(name).map(|length| Duration::from_millis(length_ms(&length).try_into().unwrap()));
+        let waits = Waits { again: length("again"), renew: length("renew") };
         let share: u32 = word("draw").map_or(0, |draw| draw.parse().unwrap());
         let draw = Draw(if share == 100 { u32::MAX } else { u32::MAX / 100 * share });
         let command = match what {
@@ -57,11 +66,11 @@ impl Story {
             "wanted" => self.license.step(now, Event::Wanted, draw),
             "failed" => self.license.step(
                 now,
-                Event::Failed { code: Reason::HostSilent.code(), ask_again: None },
+                Event::Failed { code: Reason::HostSilent.code(), ask_again: length("hint") },
                 draw,
             ),
             answer => {
-                let verdict = self.answered(answer, now, host_time, again);
+                let verdict = self.answered(answer, now, host_time, &waits);
                 let event = match &verdict {
                     Ok(Verdict::Leased(lease)) => Event::Leased(lease.as_ref()),
                     Ok(Verdict::Waiting(waiting)) => Event::Waited(waiting),
@@ -81,20 +90,25 @@ impl Story {
         what: &str,
         now: Timestamp,
         host_time: Timestamp,
-        again: Option<Duration>,
+        waits: &Waits,
     ) -> Result<Verdict, String> {
         let mut expected = kit::expected();
         expected.serial = self.serial;
         let header = kit::header(&expected, host_time);
         let mut policy = Policy::CLIENT;
-        policy.retry_interval = again.unwrap_or(policy.retry_interval);
+        policy.retry_interval = waits.again.unwrap_or(policy.retry_interval);
         let mut certificate = kit::certificate();
         // Some stories live for years.
         certificate.not_before = host_time - DAY;
         certificate.not_after = host_time + 365 * DAY;
         let chain = kit::chain_of(&certificate);
         let answer = match what {
-            "leased" => kit::answer(chain.encoded(), Kind::Lease, &kit::lease(&header, &policy)),
+            "leased" => {
+                let mut lease = kit::lease(&header, &policy);
+                let renew_after = waits.renew.map(|renew| (host_time + renew).unix_ms());
+                lease.renew_after = renew_after.unwrap_or(lease.renew_after);
+                kit::answer(chain.encoded(), Kind::Lease, &lease)
+            }
             "waiting" => {
                 let waiting = answer::compose_waiting(&header, &policy, 7);
                 kit::answer(chain.encoded(), Kind::Waiting, &waiting)

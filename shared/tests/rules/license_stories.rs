@@ -56,6 +56,38 @@ fn a_machine_that_waits_asks_again_when_it_is_told_and_never_later() {
     );
 }
 
+/// A host that had signed "ask again in 0 ms" was asked 13 times a second, and so was one whose lease was due for renewal when it
+/// was given. No answer, signed or not, makes a round follow another within five seconds.
+#[test]
+fn nothing_that_is_answered_makes_a_machine_ask_twice_in_five_seconds() {
+    check(
+        "
+        0       waiting again=0
+        0       waiting again=0 draw=100
+        0       HOST_CLOCK again=0 draw=100
+        0       HOST_CLOCK again=6s draw=100
+        0       failed hint=0 draw=100
+        0       failed hint=5s+1ms
+        0       leased renew=0 draw=100
+        0       leased renew=2h
+        0       leased renew=2h+1ms
+        0       leased renew=180d
+        ",
+        expect![[r#"
+            0       waiting again=0: in grace until 25d (Silent); asks 5s
+            0       waiting again=0 draw=100: in grace until 25d (Silent); asks 5s
+            0       HOST_CLOCK again=0 draw=100: in grace until 25d (Silent); asks 5s
+            0       HOST_CLOCK again=6s draw=100: in grace until 25d (Silent); asks 5s
+            0       failed hint=0 draw=100: in grace until 25d (Silent); asks 5s
+            0       failed hint=5s+1ms: in grace until 25d (Silent); asks 5s+1ms
+            0       leased renew=0 draw=100: licensed until 180d (Silent); asks 1h+36min
+            0       leased renew=2h: licensed until 180d (Silent); asks 2h
+            0       leased renew=2h+1ms: licensed until 180d (Silent); asks 2h+1ms
+            0       leased renew=180d: licensed until 180d (Silent); asks 7d
+        "#]],
+    );
+}
+
 #[test]
 fn a_lease_is_renewed_on_time_or_up_to_a_fifth_earlier() {
     check(
@@ -356,7 +388,7 @@ fn a_hostile_wait_is_neither_a_loop_nor_a_standstill() {
         expect![[r#"
             0           BLOCKED again=0: in grace until 25d (Silent); asks 5s
             0           BLOCKED again=36500d: in grace until 25d (Silent); asks 2h
-            0           waiting again=0: in grace until 25d (Silent); asks 50ms
+            0           waiting again=0: in grace until 25d (Silent); asks 5s
             0           waiting again=36500d: in grace until 25d (Silent); asks 2h
             0           leased: licensed until 180d (Silent); asks 7d
             7d          BLOCKED again=36500d: licensed until 180d (Silent); asks 7d+2h
