@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 use proto::v1;
-use shared::answer::{self, Header, ShownLease};
+use shared::answer::{self, AnswerError, Header, ShownLease};
 use shared::ask::{Ask, AskError, AskKind};
 use shared::certificate::{Chain, ChainError};
 use shared::count::{Decision, Outcome, Shown, Sighting};
@@ -411,28 +411,20 @@ impl Host {
         installed: &Installed,
     ) -> Result<Option<ShownLease>, Stop> {
         let Some(signed) = &ask.held_lease else { return Ok(None) };
+        let ours = installed.chain.host();
         let mut own = certificates.of(ask.product).iter();
-        if let Some(shown) = own.find_map(|own| ShownLease::open(signed, &own.chain).ok()) {
+        if let Some(shown) = own.find_map(|own| ShownLease::open(signed, &own.chain, ours).ok()) {
             return Ok(Some(shown));
         }
         if held_chain.is_empty() {
             return Err(Stop::Refuse(Reason::ChainNeeded.into(), Duration::ZERO));
         }
-        let certificate = installed.chain.host();
-        let sibling = installed.verify_sibling(held_chain).ok().filter(|sibling| {
-            let theirs = sibling.host();
-            let same_place =
-                (theirs.product, theirs.organisation) == (certificate.product, certificate.organisation);
-            same_place && theirs.test == certificate.test
-        });
-        let shown = sibling.and_then(|sibling| {
-            let shown = ShownLease::open(signed, &sibling).ok()?;
-            sibling.check_valid_at(shown.issued_at).is_ok().then_some(shown)
-        });
-        if shown.is_none() {
-            tracing::info!(machine = %ask.machine(), "the lease shown is not of this vendor and organisation, and counts for nothing");
+        let sibling = installed.verify_sibling(held_chain).map_err(AnswerError::Untrusted);
+        let shown = sibling.and_then(|sibling| ShownLease::open(signed, &sibling, ours));
+        if let Err(error) = &shown {
+            tracing::info!(machine = %ask.machine(), %error, "the lease shown counts for nothing");
         }
-        Ok(shown)
+        Ok(shown.ok())
     }
 
     fn compose(&self, ask: &Ask, policy: &Policy, now: Timestamp, outcome: &Outcome) -> Composed {

@@ -14,11 +14,12 @@ use bytes::Bytes;
 use proto::v1;
 
 use crate::ask::{Ask, AskKind, SERIAL_MAX};
-use crate::certificate::{Chain, ChainError, Roots, is_understood};
+use crate::certificate::{Chain, ChainError, HostCertificate, Roots, is_understood};
 use crate::envelope::{self, EnvelopeError, Kind};
 use crate::ids::{Fingerprint, HostId, LedgerId, MachineId, Nonce, OrganisationId, ProductId};
 use crate::policy::Policy;
 use crate::reason::{Cause, Reason};
+use crate::serial::SERIAL_STEP_MAX;
 use crate::time::{Length, Timestamp, from_ms, to_ms};
 
 /// What every answer says.
@@ -205,17 +206,18 @@ impl Lease {
         &self.signed
     }
 
-    /// Verifies and reads a lease; whose it is, and whether its times hold, is not looked at yet.
+    /// Verifies and reads a lease, and holds it to its certificate. Whose it is, and what time it is now, is not looked at yet.
     fn open(signed: &v1::Signed, chain: &Chain) -> Result<Lease, AnswerError> {
         let verified =
             envelope::open(signed, Kind::Lease, &chain.host().signing_key).map_err(AnswerError::Envelope)?;
         let wire: v1::Lease = verified.decode().map_err(AnswerError::Envelope)?;
         let header = Header::decode(wire.header)?;
         check_signer(&header, chain)?;
+        chain.check_valid_at(header.host_time).map_err(AnswerError::NotValid)?;
         if wire.threshold != chain.host().policy.threshold {
             return Err(AnswerError::BeyondLimits("threshold"));
         }
-        Ok(Lease {
+        let lease = Lease {
             header,
             expires_at: Timestamp::from_unix_ms(wire.expires_at),
             renew_after: Timestamp::from_unix_ms(wire.renew_after),
@@ -224,10 +226,13 @@ impl Lease {
             threshold_met_at: Timestamp::from_unix_ms(wire.threshold_met_at),
             signed: signed.clone(),
             chain: chain.clone(),
-        })
+        };
+        lease.check_limits()?;
+        Ok(lease)
     }
 
-    /// The limits of the certificate, which the client enforces too: a stolen host key gives no more than they allow.
+    /// The limits of the certificate. Everyone who reads a lease enforces them, so that a stolen host key gives no more than they
+    /// allow: not to the machine that accepts a lease or keeps one, and not to the host that is shown one as evidence.
     fn check_limits(&self) -> Result<(), AnswerError> {
         let (issued_at, policy) = (self.header.host_time, self.policy());
         if self.expires_at <= issued_at || policy.validity < self.expires_at.since(issued_at) {
@@ -260,11 +265,26 @@ pub struct ShownLease {
 }
 
 impl ShownLease {
-    /// Verifies a lease that a machine shows, expired or not.
+    /// Verifies a lease that a machine shows, expired or not, to the host of the certificate `ours`.
     ///
     /// # Errors
-    /// It is not signed by this chain's host.
-    pub fn open(signed: &v1::Signed, chain: &Chain) -> Result<ShownLease, AnswerError> {
+    /// It is not signed by this chain's host, is beyond the chain's limits, or is of another product or organisation. A test
+    /// certificate proves nothing to a host whose own is none, and the other way round.
+    pub fn open(
+        signed: &v1::Signed,
+        chain: &Chain,
+        ours: &HostCertificate,
+    ) -> Result<ShownLease, AnswerError> {
+        let theirs = chain.host();
+        if theirs.product != ours.product {
+            return Err(AnswerError::Mismatch("product"));
+        }
+        if theirs.organisation != ours.organisation {
+            return Err(AnswerError::OtherOrganisation(theirs.organisation_name.clone()));
+        }
+        if theirs.test != ours.test {
+            return Err(AnswerError::Mismatch("test mark"));
+        }
         let Lease { header, threshold_met_at, .. } = Lease::open(signed, chain)?;
         Ok(ShownLease::of(&header, threshold_met_at))
     }
@@ -384,13 +404,11 @@ impl Received {
         match message {
             Message::Lease(lease) => {
                 check_kind(expected, AskKind::Activate)?;
-                chain.check_valid_at(header.host_time).map_err(AnswerError::NotValid)?;
                 check_tolerance(&header, &chain, now)?;
                 check_serial(&header, expected)?;
                 if lease.fingerprint.as_slice() != expected.fingerprint.as_slice() {
                     return Err(AnswerError::Mismatch("fingerprint"));
                 }
-                lease.check_limits()?;
                 Ok(Verdict::Leased(lease))
             }
             Message::Waiting { header, count, threshold, ask_again } => {
@@ -503,9 +521,11 @@ fn check_kind(expected: &Expected, answers: AskKind) -> Result<(), AnswerError> 
     Ok(())
 }
 
-/// An accepted serial grows, and never so far that the next ask could not present it.
+/// An accepted serial grows by steps, and never so far that the next ask could not present it: one answer could else use up
+/// every serial that an identity has.
 fn check_serial(header: &Header, expected: &Expected) -> Result<(), AnswerError> {
-    if expected.serial < header.serial && header.serial <= SERIAL_MAX {
+    let highest = expected.serial.saturating_add(SERIAL_STEP_MAX).min(SERIAL_MAX);
+    if expected.serial < header.serial && header.serial <= highest {
         return Ok(());
     }
     Err(AnswerError::Mismatch("serial"))

@@ -56,6 +56,12 @@ pub fn compare(remembered: Option<&Mark>, presented: &Mark) -> Standing {
     }
 }
 
+/// How far above the presented serial that of an accepted answer may lie. A host that follows [`compare`] is always exactly one
+/// above: it refuses what is further behind, and gives a repeated ask the serial of the first. What is beyond that is slack for
+/// hosts that number otherwise. A host that lies uses up a machine's numbers no faster: at one answer in 5 s it would take
+/// 700,000 years until there is none left.
+pub const SERIAL_STEP_MAX: u64 = 1 << 20;
+
 /// How many new keys a machine makes in a day at the most, when hosts tell it that it is a copy.
 pub const REKEYS_A_DAY: usize = 3;
 

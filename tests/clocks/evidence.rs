@@ -2,8 +2,16 @@
 //!
 //! So a standby or a replaced host serves at once while its own count fills. `docs/protocol.md` 4.
 
-use kms_client::LicenseState;
-use world::{Machine, TestHost};
+use kms_client::{LicenseState, Timestamp};
+use kms_host::home::Home;
+use kms_vendor::{IssueRequest, Signer, Vendor};
+use shared::answer::{Expected, Grant, Header, Verdict, compose_lease};
+use shared::certificate::Chain;
+use shared::envelope::Kind;
+use world::asker::wire;
+use world::machine::copy_folder;
+use world::shop::ORGANISATION;
+use world::{Asker, Machine, TestHost};
 
 use crate::world::{
     DAY, HOUR, MS, NEW_YEAR, World, count, doubt, expect_lease, expect_refusal, expect_waiting, licensed,
@@ -104,4 +112,82 @@ async fn after_forty_days_without_any_host_the_count_starts_again_and_leases_run
         expect_lease(machine).await;
     }
     assert_eq!(count(&restart(host).await).await, 3);
+}
+
+/// What a stranger is told who shows a lease that this home's key has signed under this chain.
+async fn shows(world: &World, host: &TestHost, home: &Home, chain: &Chain, lease: [Timestamp; 2]) -> String {
+    let [host_time, threshold_met_at] = lease;
+    let mut stranger = Asker::new(&world.shop).unwrap();
+    let mut ask = stranger.compose(world.now());
+    let Expected { machine, product, nonce, .. } = Expected::of(&ask, None);
+    let (ledger, by) = (host.ledger.meta().ledger, chain.host().host());
+    let header = Header { machine, product, nonce, serial: 1, host_time, host: by, ledger };
+    let grant = Grant { count: 10, threshold_met_at };
+    let lease = compose_lease(&header, &chain.host().policy, &grant, ask.fingerprint);
+    ask.held_lease = Some(home.signing_key().unwrap().sign(Kind::Lease, &lease));
+    let mut request = stranger.request(&ask);
+    request.held_chain = chain.encoded().clone();
+    let answer = wire(host.address()).unwrap().activate(request).await.unwrap().into_inner().answer.unwrap();
+    match stranger.judge(&ask, &answer, world.now()).unwrap() {
+        Verdict::Leased(_) => "LEASE".to_owned(),
+        Verdict::Waiting(_) => "WAITING".to_owned(),
+        other => panic!("neither lease nor waiting: {other:?}"),
+    }
+}
+
+/// A lease that was signed under a certificate that had ended long ago, with evidence of today, had opened the threshold: 18 machines
+/// were licensed where 1,000 are needed. Whoever keeps the disk of a host that was retired can sign such leases.
+#[tokio::test]
+async fn the_key_of_a_retired_host_opens_no_threshold() {
+    let world = World::with_threshold(10);
+    let host = world.host("kms1").await;
+    let retired = world.shop.make_host("retired", NEW_YEAR - 410 * DAY).unwrap();
+    let chain = retired.certificates().unwrap().all().next().unwrap().chain.clone();
+    let now = world.now();
+    assert_eq!(shows(&world, &host, &retired, &chain, [now, now]).await, "WAITING");
+    assert_eq!(shows(&world, &host, &retired, &chain, [now - 100 * DAY, now]).await, "WAITING");
+    let then = now - 100 * DAY;
+    assert_eq!(shows(&world, &host, &retired, &chain, [then, then]).await, "WAITING", "it is too old");
+
+    let sibling = world.shop.make_host("sibling", now - 300 * DAY).unwrap();
+    let chain = sibling.certificates().unwrap().all().next().unwrap().chain.clone();
+    let met_at = now - 29 * DAY;
+    assert_eq!(shows(&world, &host, &sibling, &chain, [met_at, met_at]).await, "LEASE", "as it should be");
+}
+
+/// A host that was tried out under a test certificate keeps it beside the one that it works under. A lease of that time had opened the
+/// threshold of the other, though it had been given to a single machine.
+#[tokio::test]
+async fn a_lease_under_the_hosts_own_test_certificate_opens_no_threshold() {
+    let world = World::with_threshold(10);
+    let home = world.shop.make_host("kms1", NEW_YEAR).unwrap();
+    let request_pem = std::fs::read_to_string(home.request_path()).unwrap();
+    // The same vendor and product, by other numbers.
+    let dir = world.path("tried out");
+    copy_folder(world.shop.vendor().dir(), &dir).unwrap();
+    let file = dir.join("products.toml");
+    let numbers = std::fs::read_to_string(&file).unwrap().replace("threshold = 10", "threshold = 1");
+    std::fs::write(&file, numbers).unwrap();
+    let request = IssueRequest {
+        request_pem: &request_pem,
+        product: &world.shop.product().name,
+        organisation: ORGANISATION,
+        not_before: NEW_YEAR - DAY,
+        valid_for: 365 * DAY,
+        signer: Signer::Root1,
+        test: true,
+        now: NEW_YEAR - DAY,
+    };
+    let pem = Vendor::open(&dir).unwrap().issue(&request, &mut rand::rng()).unwrap().pem;
+    home.install_certificate(&world.path("test.pem"), pem.as_bytes()).unwrap();
+    let certificates = home.certificates().unwrap();
+    let chains: Vec<_> = certificates.all().map(|installed| installed.chain.clone()).collect();
+    assert_eq!(chains.iter().filter(|chain| chain.host().test).count(), 1);
+    let host = TestHost::start(&home, world.clock.clone()).await.unwrap();
+    world.clock.advance(DAY);
+    for chain in chains {
+        let met_at = world.now() - HOUR;
+        let told = shows(&world, &host, &home, &chain, [met_at, met_at]).await;
+        assert_eq!(told, if chain.host().test { "WAITING" } else { "LEASE" });
+    }
 }

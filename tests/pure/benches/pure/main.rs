@@ -77,7 +77,7 @@ fn open_ask(ask: &Signed) -> Ask {
 #[library_benchmark]
 #[bench::by_host(keep(fixtures::signed_lease()), keep(fixtures::chain()))]
 fn open_shown_lease(lease: &Signed, chain: &Chain) -> ShownLease {
-    ShownLease::open(black_box(lease), black_box(chain)).expect("this host has signed it")
+    ShownLease::open(black_box(lease), black_box(chain), chain.host()).expect("this host has signed it")
 }
 
 #[library_benchmark]
