@@ -297,6 +297,7 @@ impl Host {
         let ask =
             Ask::open(&incoming.ask, incoming.replaced_signature.as_ref()).map_err(|error| match error {
                 AskError::Malformed => malformed("its fields do not fit"),
+                AskError::Signature(error) if error.is_of_form() => malformed(&error.to_string()),
                 AskError::Signature(_) => Reason::SignatureBad.into(),
             })?;
         if ask.kind != incoming.kind {

@@ -579,6 +579,7 @@ impl AnswerError {
             AnswerError::NotUnderstood | AnswerError::Untrusted(ChainError::NotUnderstood) => {
                 Reason::NewerProtocol
             }
+            AnswerError::Envelope(error) if error.is_of_form() => Reason::AnswerMismatch,
             AnswerError::Untrusted(_) | AnswerError::Envelope(_) => Reason::Untrusted,
             AnswerError::OtherOrganisation(name) => {
                 return Reason::OtherOrganisation.with(&[("address", address), ("organisation", name)]);

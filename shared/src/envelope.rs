@@ -73,11 +73,13 @@ impl Kind {
 /// Who signed: 0x01 (Ed25519), then the first 15 bytes of SHA-256 of the public key. The algorithm is part of the
 /// name, so a new one is a new name and nothing is negotiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyId([u8; 16]);
+pub struct KeyId([u8; KEY_ID_BYTES]);
+
+const KEY_ID_BYTES: usize = 16;
 
 impl KeyId {
     /// Its bytes.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
+    pub const fn as_bytes(&self) -> &[u8; KEY_ID_BYTES] {
         &self.0
     }
 }
@@ -108,7 +110,7 @@ impl PublicKey {
     /// Its name in envelopes.
     pub fn key_id(&self) -> KeyId {
         let digest = Sha256::digest(self.as_bytes());
-        let mut id = [0; 16];
+        let mut id = [0; KEY_ID_BYTES];
         id[0] = 0x01;
         id[1..].copy_from_slice(&digest[..15]);
         KeyId(id)
@@ -132,11 +134,14 @@ impl PublicKey {
         key_id: &[u8],
         signature: &[u8],
     ) -> Result<(), EnvelopeError> {
+        let signature =
+            ed25519_dalek::Signature::from_slice(signature).map_err(|_| EnvelopeError::BadLength)?;
+        if key_id.len() != KEY_ID_BYTES {
+            return Err(EnvelopeError::BadLength);
+        }
         if key_id != self.key_id().0 {
             return Err(EnvelopeError::OtherKey);
         }
-        let signature =
-            ed25519_dalek::Signature::from_slice(signature).map_err(|_| EnvelopeError::BadSignature)?;
         self.0
             .verify_strict(&signing_string(kind, payload), &signature)
             .map_err(|_| EnvelopeError::BadSignature)
@@ -262,10 +267,25 @@ pub enum EnvelopeError {
     OtherKey,
     /// The key is not 32 bytes of a point of full order.
     BadKey,
+    /// The key id is not 16 bytes, or the signature is not 64.
+    BadLength,
     /// The signature does not hold.
     BadSignature,
     /// The bytes under a good signature are not the message.
     Malformed,
+}
+
+impl EnvelopeError {
+    /// Whether this is no envelope of the kind that is wanted here, so that nothing can be said of its signature.
+    pub const fn is_of_form(self) -> bool {
+        match self {
+            EnvelopeError::OtherKind
+            | EnvelopeError::BadKey
+            | EnvelopeError::BadLength
+            | EnvelopeError::Malformed => true,
+            EnvelopeError::OtherKey | EnvelopeError::BadSignature => false,
+        }
+    }
 }
 
 impl fmt::Display for EnvelopeError {
@@ -274,6 +294,7 @@ impl fmt::Display for EnvelopeError {
             EnvelopeError::OtherKind => "another kind of message than is wanted here",
             EnvelopeError::OtherKey => "signed by another key than is wanted here",
             EnvelopeError::BadKey => "the public key is unfit to verify with",
+            EnvelopeError::BadLength => "the key id or the signature is not as long as they are",
             EnvelopeError::BadSignature => "the signature does not hold",
             EnvelopeError::Malformed => "the signed bytes are not the message",
         })
