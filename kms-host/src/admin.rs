@@ -37,13 +37,14 @@ use tonic::{Request, Response, Status};
 
 pub use self::reloading::{NotReloaded, ReloadOrder, Reloaded};
 use self::search::{Found, Search};
+use crate::accept::Door;
 use crate::activate::Host;
 use crate::alarms;
 use crate::audit::{Audit, Line};
 use crate::caller::Caller;
 use crate::export::{self, Head, Kind};
 use crate::fairness::Report;
-use crate::ledger::{LedgerError, Listed, ListedEvent};
+use crate::ledger::{Engine, LedgerError, Listed, ListedEvent};
 use crate::service::status;
 
 /// How many changes are listed where nobody says how many.
@@ -70,6 +71,10 @@ pub struct Admin {
     host: Arc<Host>,
     listening: Vec<String>,
     audit: Arc<Audit>,
+    /// What keeps the ledger, where that is a disk.
+    engine: Option<Engine>,
+    /// Where machines come in; nowhere in a host that is only looked at.
+    door: Option<Door>,
     /// Whoever reads settings and certificates again; nobody in a host that has none.
     reloads: Option<mpsc::Sender<ReloadOrder>>,
     /// Changes that are being written down and made.
@@ -85,7 +90,13 @@ struct Counting {
 impl Admin {
     /// For this host, which listens on these addresses and writes what is changed into this log.
     pub fn new(host: Arc<Host>, listening: Vec<String>, audit: Arc<Audit>) -> Admin {
-        Admin { host, listening, audit, reloads: None, under_way: TaskTracker::new() }
+        let under_way = TaskTracker::new();
+        Admin { host, listening, audit, engine: None, door: None, reloads: None, under_way }
+    }
+
+    /// The same, of a host that has these, for its status.
+    pub fn showing(self, engine: Engine, door: Door) -> Admin {
+        Admin { engine: Some(engine), door: Some(door), ..self }
     }
 
     /// The same, with somebody who carries out reloads.
@@ -237,6 +248,8 @@ impl AdminService for Admin {
         let alarms =
             host.alarms(now).await.map_err(unreadable)?.into_iter().chain(alarms::of_audit(&self.audit));
         let meta = host.ledger.meta();
+        let (free_bytes, free_bytes_needed) = host.space().seen_bytes().unwrap_or_default();
+        let tls = self.door.as_ref().map(|door| door.admission().tls.name()).unwrap_or_default();
         Ok(Response::new(wire::GetStatusResponse {
             host: Bytes::copy_from_slice(host.id.as_bytes()),
             ledger: Bytes::copy_from_slice(meta.ledger.as_bytes()),
@@ -258,6 +271,11 @@ impl AdminService for Admin {
             }),
             hour_width_ms: i64::try_from(meta.hour_width_ms).unwrap_or(i64::MAX),
             alarms: alarms.map(shown::alarm).collect(),
+            engine: self.engine.map_or("memory", Engine::name).to_owned(),
+            tls: tls.to_owned(),
+            tls_not_after: host.tls_certificate().map_or(0, |certificate| certificate.ends_at.unix_ms()),
+            free_bytes,
+            free_bytes_needed,
         }))
     }
 

@@ -22,6 +22,7 @@ mod refusals;
 mod reload;
 mod sources;
 mod supervised;
+mod terminal;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -62,9 +63,9 @@ When something is wrong:
   kms-host doctor --data ./host                            looks at everything, and says what to do
   kms-host explain CLOCK_SKEW                              what a reason in a log or at a machine means
 
-Exit codes: 0 done, 1 doctor has found a failure, 64 wrong usage, 65 wrong file or unknown machine, 69 no host
-answers, another process serves the directory, or it cannot listen, 73 cannot be made, 74 disk or standard output,
-77 not allowed to this user, 78 wrong configuration.";
+Exit codes: 0 done, 1 doctor found a failure or `status --exit-code` an alarm, 64 wrong usage, 65 wrong file or unknown
+machine, 69 no host answers, another process serves the directory, or it cannot listen, 73 cannot be made, 74 disk or
+standard output, 77 not allowed to this user, 78 wrong configuration.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -98,7 +99,14 @@ enum Command {
         json: bool,
     },
     /// Show the running host: its clock, its certificates, the count of each product.
-    Status(Output),
+    Status {
+        /// End with 1 if there is an alarm, for a monitor; with 69 if no host answers, as without it.
+        #[arg(long)]
+        exit_code: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// List the machines that the running host knows, however old, or those of them that are wanted.
     Machines(inventory::Search),
     /// One machine: show all that is known of it, block, unblock or forget it.
@@ -333,7 +341,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
             doctor::examine(&home, config.as_deref(), domains, dns, json)
         }
         Command::Explain { code, json } => explain::explain(code.as_deref(), json),
-        Command::Status(output) => online::status(&home, output.json),
+        Command::Status { exit_code, json } => online::status(&home, json, exit_code),
         Command::Machines(search) => inventory::machines(&home, &search),
         Command::Machine { command } => machine::run(&home, &command),
         Command::Copies(wanted) => copies::copies(&home, &wanted),
@@ -369,7 +377,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
 /// What was done is done, whether or not somebody still reads the text about it.
 fn print(text: &str) -> ExitCode {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(terminal::paint(text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let _ = writeln!(io::stderr(), "error: done, but standard output could not be written: {error}");
             exit(EX_IOERR)
@@ -383,7 +391,7 @@ fn json_text(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
 }
 
-/// `doctor` did what it was told, and has found something.
+/// The command did what it was told, and has found something wrong.
 const EX_FOUND: u8 = 1;
 
 // As in BSD's sysexits.h.

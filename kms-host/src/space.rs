@@ -30,6 +30,8 @@ const MORE_TO_GO_ON: u64 = 8;
 pub struct Space {
     /// How much has to be free; 0 is as little as may be.
     limit_bytes: AtomicU64,
+    /// As of the last look; 0 before the first.
+    free_bytes: AtomicU64,
     /// Read at every ask.
     is_short: AtomicBool,
     shortage: Mutex<Option<Shortage>>,
@@ -71,9 +73,16 @@ impl Space {
         *self.current()
     }
 
+    /// How much was free at the last look, and how much has to be, in bytes; nothing before the first look.
+    pub fn seen_bytes(&self) -> Option<(u64, u64)> {
+        let [free, limit] = [&self.free_bytes, &self.limit_bytes].map(|bytes| bytes.load(Ordering::Relaxed));
+        (0 < free || self.is_short()).then_some((free, limit))
+    }
+
     /// Takes in how much is free, and says whether that changes anything.
     pub fn look(&self, free_bytes: u64, now: Timestamp) -> Option<Turn> {
         let limit_bytes = self.limit_bytes.load(Ordering::Relaxed);
+        self.free_bytes.store(free_bytes, Ordering::Relaxed);
         let mut current = self.current();
         let was_short = current.is_some();
         let needed_bytes = limit_bytes + if was_short { limit_bytes / MORE_TO_GO_ON } else { 0 };

@@ -99,6 +99,15 @@ impl Tls {
         }
     }
 
+    /// Its name, as the setting `tls` has it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Tls::Off => "off",
+            Tls::Offered(_) => "offered",
+            Tls::Required(_) => "required",
+        }
+    }
+
     /// What TLS is spoken with, where it is.
     pub fn server(&self) -> Option<&Server> {
         match self {

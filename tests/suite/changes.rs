@@ -181,6 +181,12 @@ async fn a_copy_is_listed_with_what_became_of_it() {
     assert!(shown.stdout.contains(&format!("came as the new identity of {copied}")), "{}", shown.stdout);
     let old = run_at(host.home(), &["machine", "show", &copied]).await;
     assert!(old.stdout.contains("replaced, not counted") && old.stdout.contains("copied:"), "{}", old.stdout);
+
+    // It was no disk that was set back: the other machine is there as well.
+    assert!(!listed.stdout.contains("both ask"), "{}", listed.stdout);
+    of("second").activate().await.unwrap();
+    let listed = run_at(host.home(), &["copies"]).await;
+    assert!(listed.stdout.contains("two machines, and both ask"), "{}", listed.stdout);
 }
 
 /// A ledger with a machine that was last seen so long ago, and one that was just seen.

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use kms_host::home::{HOUR_MS, Home};
 use tokio::process::Command;
 use tokio::time::timeout;
+use world::shop::ORGANISATION;
 
-use crate::stage::{LIMIT, Stage, YEAR, an_hour_ago, program};
+use crate::stage::{LIMIT, Stage, YEAR, an_hour_ago, program, serve};
 
 /// A command that has ended.
 pub(crate) struct Done {
@@ -109,6 +111,32 @@ async fn the_configuration_says_what_a_ledger_is_made_on() {
     assert_eq!(other.code, 78, "{}", other.stderr);
     let told = ["is kept by fjall", "asks for sled", "`ledger = \"fjall\"`", "`kms-host import FILE`"];
     assert!(told.iter().all(|words| other.stderr.contains(words)), "{}", other.stderr);
+}
+
+/// A monitor reads the code, an administrator the text, and neither costs the other anything.
+#[tokio::test]
+async fn the_status_has_engine_disk_and_tls_and_a_code_for_monitors() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let shown = run_at(host.home(), &["status", "--exit-code"]).await;
+    assert_eq!((shown.code, shown.stderr.as_str()), (0, ""), "{}", shown.stdout);
+    for told in ["kept by sled", " MiB free, ", "tls        off"] {
+        assert!(shown.stdout.contains(told), "no {told}: {}", shown.stdout);
+    }
+    let json = run_at(host.home(), &["status", "--json"]).await.stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["engine"], &json["tls"]), (&"sled".into(), &"off".into()));
+    assert!(json["free_bytes_needed"].as_u64().unwrap() < json["free_bytes"].as_u64().unwrap());
+
+    let ends_soon = stage.shop.make_host("ends-soon", an_hour_ago()).unwrap();
+    fs::remove_dir_all(ends_soon.path().join("certificates")).unwrap();
+    stage.shop.certify(&ends_soon, ORGANISATION, an_hour_ago(), 20 * Duration::from_hours(24)).unwrap();
+    let host = serve(&ends_soon).await;
+    let plain = run_at(host.home(), &["status"]).await;
+    assert_eq!((plain.code, plain.stderr.as_str()), (0, ""));
+    let watched = run_at(host.home(), &["status", "--exit-code"]).await;
+    assert_eq!((watched.code, &watched.stdout[..5]), (1, "ALARM"));
+    assert_eq!(watched.stderr, "error: 1 alarm to look at: CERTIFICATE_ENDS_SOON\n");
 }
 
 #[tokio::test]

@@ -162,17 +162,23 @@ async fn the_inventory_is_printed_for_people_and_for_two_kinds_of_scripts() {
     let column = lines[0].find("licensed until").unwrap();
     assert!(lines[1..3].iter().all(|line| line[column - 1..].starts_with(' ')), "{}", table.stdout);
     assert_eq!(lines[3], "2 machines");
+    assert!(lines[1].contains(" Atlas ") && !lines[1].contains(&stage.shop.product().id.to_string()));
 
     let csv = run_at(host.home(), &["machines", "--csv"]).await;
     let mut rows = csv.stdout.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let head = rows.next().unwrap();
-    assert_eq!(head[..3], ["machine", "product", "state"]);
     let rows: Vec<_> = rows.collect();
-    assert!(rows.iter().all(|row| row.len() == head.len() && row[2] == "active"), "{}", csv.stdout);
+    assert!(rows.iter().all(|row| row.len() == head.len() && row[3] == "active"), "{}", csv.stdout);
     assert_eq!(rows.iter().map(|row| row[0].to_owned()).collect::<Vec<_>>(), texts(&ids));
 
     let json = run_at(host.home(), &["machines", "--counted", "--seen-since", "1h", "--json"]).await;
     assert_eq!(machines_in(&json), texts(&ids));
+    // A thing has one name in both: JSON only adds the unit of an instant.
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    let fields = json["machines"][0].as_object().unwrap().keys();
+    let fields: BTreeSet<_> = fields.map(|name| name.trim_end_matches("_ms")).collect();
+    assert_eq!(fields, head.into_iter().collect());
+    assert_eq!((&json["machines"][0]["product_name"], rows[0][2]), (&"Atlas".into(), "Atlas"));
     let none = run_at(host.home(), &["machines", "--seen-before", "1h", "--json"]).await;
     assert_eq!(machines_in(&none), [] as [String; 0]);
     let both = run_at(host.home(), &["machines", "--counted", "--not-counted"]).await;

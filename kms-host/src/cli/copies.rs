@@ -10,8 +10,9 @@ use clap::Args;
 use proto::admin::v1 as wire;
 use serde_json::json;
 
-use super::online::{ask, hex, instant, resolve_product, table, time};
+use super::online::{ProductNames, ask, hex, instant, resolve_product, table, time};
 use super::{Failure, json_text};
+use crate::admin::Client;
 use crate::home::Home;
 
 /// What is wanted of the copies.
@@ -32,6 +33,8 @@ struct Copied {
     found_at: Vec<i64>,
     /// The new identities that have come for it here.
     new: Vec<New>,
+    /// When it and the last of those asked last, where both have asked since they parted: two machines.
+    both_ask: Option<[i64; 2]>,
 }
 
 struct New {
@@ -45,7 +48,7 @@ struct New {
 type Found = BTreeMap<(Bytes, Bytes), Copied>;
 
 pub(super) fn copies(home: &Home, wanted: &Copies) -> Result<String, Failure> {
-    let found = ask(home, async |mut host| {
+    let (found, names) = ask(home, async |mut host| {
         let kinds = ["copied", "replaced", "replaces"].map(str::to_owned).to_vec();
         let mut request = wire::ListEventsRequest { kinds, ..wire::ListEventsRequest::default() };
         if let Some(product) = &wanted.product {
@@ -57,9 +60,14 @@ pub(super) fn copies(home: &Home, wanted: &Copies) -> Result<String, Failure> {
             events.extend(page.events);
             request.page_token = page.next_page_token;
             if request.page_token.is_empty() {
-                return Ok(put_together(events));
+                break;
             }
         }
+        let mut found = put_together(events);
+        for ((product, machine), copied) in &mut found {
+            copied.both_ask = both_ask(&mut host, product, machine, copied).await?;
+        }
+        Ok((found, ProductNames::of(&mut host).await?))
     })?;
     if wanted.json {
         let copies: Vec<_> = found.iter().map(copied_json).collect();
@@ -69,7 +77,7 @@ pub(super) fn copies(home: &Home, wanted: &Copies) -> Result<String, Failure> {
         let (first, last) = (copied.found_at.first().copied(), copied.found_at.last().copied());
         let times = copied.found_at.len().to_string();
         let found = [first, last].map(|at| at.map_or_else(|| "-".to_owned(), time));
-        [hex(machine), hex(product), times].into_iter().chain(found).chain([became(copied)]).collect()
+        [hex(machine), names.show(product), times].into_iter().chain(found).chain([became(copied)]).collect()
     });
     let head = ["machine", "product", "times", "first found", "last found", "what became of it"];
     let total = found.len();
@@ -93,6 +101,27 @@ fn put_together(mut events: Vec<wire::Event>) -> Found {
     found
 }
 
+/// When an identity and the last new one that came for it asked last, if the old one has asked since the new one came.
+async fn both_ask(
+    host: &mut Client,
+    product: &Bytes,
+    machine: &Bytes,
+    copied: &Copied,
+) -> Result<Option<[i64; 2]>, tonic::Status> {
+    let Some(new) = copied.new.last() else { return Ok(None) };
+    let mut asked = [0; 2];
+    for (at, id) in asked.iter_mut().zip([machine, &new.machine]) {
+        let name = Some(wire::MachineName { id_prefix: hex(id), product: product.clone() });
+        match host.get_machine(wire::GetMachineRequest { name }).await {
+            Ok(shown) => *at = shown.into_inner().machine.map_or(0, |machine| machine.seen_at),
+            // It was forgotten since, or belongs to a sibling host.
+            Err(status) if status.code() == tonic::Code::NotFound => return Ok(None),
+            Err(status) => return Err(status),
+        }
+    }
+    Ok((new.at < asked[0]).then_some(asked))
+}
+
 /// The same new identity is told by both sides, where both have an event.
 fn note_new(found: &mut Found, copied: (Bytes, Bytes), at: i64, machine: Bytes, took_the_seat: bool) {
     let new = &mut found.entry(copied).or_default().new;
@@ -107,7 +136,10 @@ fn became(copied: &Copied) -> String {
         return "no new identity has come here for it yet".to_owned();
     };
     let new = hex(&last.machine);
-    let text = if last.took_the_seat {
+    let text = if let Some([old_at, new_at]) = copied.both_ask {
+        let (old_at, new_at) = (time(old_at), time(new_at));
+        format!("two machines, and both ask: this one last at {old_at}, the copy as {new} last at {new_at}")
+    } else if last.took_the_seat {
         format!("its disk was set back, and it goes on as {new}")
     } else {
         format!("the copy goes on as {new}")
@@ -126,6 +158,7 @@ fn copied_json(((product, machine), copied): (&(Bytes, Bytes), &Copied)) -> serd
         "times": copied.found_at.len(),
         "first_found_ms": copied.found_at.first(),
         "last_found_ms": copied.found_at.last(),
+        "both_ask": copied.both_ask.is_some(),
         "new_identities": copied.new.iter().map(|new| json!({
             "machine": hex(&new.machine),
             "at_ms": new.at,
@@ -192,6 +225,18 @@ mod tests {
             event(8, "replaces", 3, Some(1)),
         ];
         assert_eq!(became_of(again), format!("the copy goes on as {}, after one other", id("03")));
+    }
+
+    #[test]
+    fn two_machines_that_both_still_ask_are_named() {
+        let mut found = put_together(vec![event(5, "copied", 1, None), event(6, "replaces", 2, Some(1))]);
+        let copied = found.values_mut().next().unwrap();
+        copied.both_ask = Some([86_400_000, 2 * 86_400_000]);
+        let new = "02".repeat(16);
+        let expected = format!(
+            "two machines, and both ask: this one last at 1970-01-02 00:00:00Z, the copy as {new} last at 1970-01-03 00:00:00Z"
+        );
+        assert_eq!(became(copied), expected);
     }
 
     #[test]

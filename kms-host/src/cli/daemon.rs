@@ -98,7 +98,9 @@ pub(super) fn run(
         tokio::spawn(space::watch(host.clone(), home.path().to_owned(), stop.clone()));
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
         let (reloads, orders) = mpsc::channel(1);
-        let admin = Admin::new(host.clone(), addresses, audit.clone()).reloading_by(reloads);
+        let admin = Admin::new(host.clone(), addresses, audit.clone())
+            .showing(config.ledger, door.clone())
+            .reloading_by(reloads);
         let (retention_days, days) = watch::channel(config.retention_days);
         tokio::spawn(retention::run(host.clone(), audit.clone(), days, stop.clone()));
         let reload = Reload {

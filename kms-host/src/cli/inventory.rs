@@ -8,9 +8,11 @@ use anyhow::{anyhow, bail};
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use proto::admin::v1 as wire;
+use shared::print::one_line;
 use shared::time::{Clock as _, Timestamp};
 
-use super::online::{ask, hex, instant, machine_json, number, resolve_product, time};
+use super::online::{ProductNames, ask, hex, instant, machine_json, number, resolve_product, time};
+use super::terminal;
 use super::{EX_IOERR, Failure, OrExit};
 use crate::clock::SystemClock;
 use crate::home::Home;
@@ -85,7 +87,7 @@ pub(super) fn machines(home: &Home, search: &Search) -> Result<String, Failure> 
         if let Some(product) = &search.product {
             request.product = resolve_product(&mut host, product).await?;
         }
-        let mut listing = Listing::begin(form);
+        let mut listing = Listing::begin(form, ProductNames::of(&mut host).await?);
         let mut left = search.limit.unwrap_or(u64::MAX);
         while 0 < left && listing.is_heard() {
             request.page_size = u32::try_from(left).unwrap_or(0);
@@ -146,18 +148,21 @@ fn moment(text: &str) -> anyhow::Result<Moment> {
 /// Prints machines as they come. What cannot be printed ends it; whoever has stopped to listen has heard enough.
 struct Listing {
     form: Form,
+    names: ProductNames,
+    layout: Layout,
     printed: u64,
     outcome: io::Result<()>,
 }
 
 impl Listing {
-    fn begin(form: Form) -> Listing {
+    fn begin(form: Form, names: ProductNames) -> Listing {
+        let layout = Layout::for_terminal(terminal::columns(), names.widest());
         let head = match form {
-            Form::Table => line(&HEAD.map(str::to_owned)),
+            Form::Table => layout.line(&HEAD.map(str::to_owned)),
             Form::Json => "{\n  \"machines\": [".to_owned(),
             Form::Csv => CSV_HEAD.to_owned(),
         };
-        Listing { form, printed: 0, outcome: say(&head) }
+        Listing { form, names, layout, printed: 0, outcome: say(&head) }
     }
 
     fn is_heard(&self) -> bool {
@@ -168,11 +173,11 @@ impl Listing {
         let mut text = String::new();
         for machine in machines {
             match self.form {
-                Form::Table => text += &line(&row(machine)),
-                Form::Csv => text += &csv(machine),
+                Form::Table => text += &self.layout.line(&self.layout.row(machine, &self.names)),
+                Form::Csv => text += &csv(machine, &self.names),
                 Form::Json => {
                     text += if self.printed == 0 { "\n    " } else { ",\n    " };
-                    text += &machine_json(machine).to_string();
+                    text += &machine_json(machine, &self.names).to_string();
                 }
             }
             self.printed += 1;
@@ -208,32 +213,74 @@ fn say(text: &str) -> io::Result<()> {
 const HEAD: [&str; 7] =
     ["machine", "product", "state", "counted", "first seen", "last seen", "licensed until"];
 
-/// Every cell but the last has a width that is known before the first machine is.
-const WIDTHS: [usize; 7] = [32, 32, 8, 7, 20, 20, 0];
-
-fn row(machine: &wire::Machine) -> [String; 7] {
-    let counted = if machine.counted { "yes" } else { "no" };
-    let [first_seen, seen_at, licensed_until] =
-        [machine.first_seen, machine.seen_at, machine.licensed_until].map(time);
-    let (id, product, state) = (hex(&machine.id), hex(&machine.product), machine.state.clone());
-    [id, product, state, counted.to_owned(), first_seen, seen_at, licensed_until]
+/// Columns whose widths are known before the first machine is.
+struct Layout {
+    widths: [usize; 7],
+    /// In a narrow terminal: the beginning of an id, which every command takes, and days without hours.
+    is_short: bool,
 }
 
-fn line(cells: &[String; 7]) -> String {
-    let padded: Vec<_> = cells.iter().zip(WIDTHS).map(|(cell, width)| format!(" {cell:width$} ")).collect();
-    format!("{}\n", padded.concat().trim_end())
+/// Enough of an id to tell a machine from a million others.
+const SHORT_ID: usize = 12;
+
+const DAY: usize = "2026-01-31".len();
+const INSTANT: usize = "2026-01-31 12:00:00Z".len();
+
+impl Layout {
+    fn for_terminal(columns: Option<u16>, widest_product: usize) -> Layout {
+        let widths = |id, time| [id, widest_product.max("product".len()), 8, 7, time, time, time];
+        let whole = Layout { widths: widths(32, INSTANT), is_short: false };
+        match columns {
+            Some(columns) if usize::from(columns) < whole.total() => {
+                Layout { widths: widths(SHORT_ID, DAY), is_short: true }
+            }
+            _ => whole,
+        }
+    }
+
+    fn total(&self) -> usize {
+        self.widths.iter().map(|width| width + 2).sum()
+    }
+
+    fn row(&self, machine: &wire::Machine, names: &ProductNames) -> [String; 7] {
+        let counted = if machine.counted { "yes" } else { "no" };
+        let times = [machine.first_seen, machine.seen_at, machine.licensed_until].map(|at| {
+            let mut text = time(at);
+            text.truncate(if self.is_short { DAY } else { INSTANT });
+            text
+        });
+        let mut id = hex(&machine.id);
+        id.truncate(self.widths[0]);
+        let product = names.show(&machine.product);
+        let [first_seen, last_seen, licensed_until] = times;
+        [id, product, machine.state.clone(), counted.to_owned(), first_seen, last_seen, licensed_until]
+    }
+
+    fn line(&self, cells: &[String; 7]) -> String {
+        let padded: Vec<_> =
+            cells.iter().zip(self.widths).map(|(cell, width)| format!(" {cell:width$} ")).collect();
+        format!("{}\n", padded.concat().trim_end())
+    }
 }
 
-const CSV_HEAD: &str = "machine,product,state,counted,serial,first_seen,last_seen,licensed_until\n";
+const CSV_HEAD: &str =
+    "machine,product,product_name,state,counted,serial,first_seen,last_seen,licensed_until\n";
 
-/// Ids, words and times: nothing in it has to be quoted. An instant that never was is empty.
-fn csv(machine: &wire::Machine) -> String {
+/// One line, its columns named as in JSON. An instant that never was is empty.
+fn csv(machine: &wire::Machine, names: &ProductNames) -> String {
     let rfc3339 = |unix_ms| instant(unix_ms).map(|_| time(unix_ms).replace(' ', "T")).unwrap_or_default();
-    let [first_seen, seen_at, licensed_until] =
+    let [first_seen, last_seen, licensed_until] =
         [machine.first_seen, machine.seen_at, machine.licensed_until].map(rfc3339);
     let (id, product) = (hex(&machine.id), hex(&machine.product));
+    let name = quoted(&names.name(&machine.product).map(one_line).unwrap_or_default());
     let (state, counted, serial) = (&machine.state, machine.counted, machine.serial);
-    format!("{id},{product},{state},{counted},{serial},{first_seen},{seen_at},{licensed_until}\n")
+    format!("{id},{product},{name},{state},{counted},{serial},{first_seen},{last_seen},{licensed_until}\n")
+}
+
+/// RFC 4180: "Fields containing line breaks (CRLF), double quotes, and commas should be enclosed in double-quotes." A name is
+/// on one line already.
+fn quoted(name: &str) -> String {
+    if name.contains([',', '"']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() }
 }
 
 #[cfg(test)]
@@ -266,8 +313,45 @@ mod tests {
         };
         let (id, product) = ("ab".repeat(16), "01".repeat(16));
         let seen = "2025-11-22T02:05:50Z";
-        assert_eq!(csv(&machine), format!("{id},{product},active,false,3,{seen},{seen},\n"));
-        assert_eq!(CSV_HEAD.matches(',').count(), csv(&machine).matches(',').count());
-        assert!(line(&row(&machine)).ends_with("never\n"));
+        let names = ProductNames::new([(machine.product.clone(), "Atlas \"Pro\", large".to_owned())]);
+        let name = "\"Atlas \"\"Pro\"\", large\"";
+        assert_eq!(csv(&machine, &names), format!("{id},{product},{name},active,false,3,{seen},{seen},\n"));
+        let unnamed = ProductNames::new([]);
+        assert_eq!(CSV_HEAD.matches(',').count(), csv(&machine, &unnamed).matches(',').count());
+        let layout = Layout::for_terminal(None, names.widest());
+        assert!(layout.line(&layout.row(&machine, &names)).ends_with("never\n"));
+    }
+
+    #[test]
+    fn a_line_fits_the_terminal_and_shows_the_product_by_name() {
+        let machine = wire::Machine {
+            id: Bytes::from_static(&[0xab; 16]),
+            product: Bytes::from_static(&[1; 16]),
+            state: "replaced".to_owned(),
+            first_seen: 1_763_777_150_000,
+            licensed_until: 1_763_777_150_000,
+            ..wire::Machine::default()
+        };
+        let names = ProductNames::new([(machine.product.clone(), "Atlas".to_owned())]);
+        let shown = |columns| {
+            let layout = Layout::for_terminal(columns, names.widest());
+            layout.line(&layout.row(&machine, &names))
+        };
+        assert!(shown(None).contains(&"ab".repeat(16)) && shown(None).contains(" Atlas "), "{}", shown(None));
+        assert_eq!(shown(Some(200)), shown(None));
+        let narrow = shown(Some(80));
+        assert!(narrow.len() <= 80 && narrow.contains(" abababababab  Atlas "), "{narrow}");
+        assert!(narrow.contains(" 2025-11-22  never ") && narrow.ends_with(" 2025-11-22\n"), "{narrow}");
+    }
+
+    #[test]
+    fn products_of_one_name_are_told_apart_by_their_ids() {
+        let id = |byte| Bytes::from(vec![byte; 16]);
+        let named = |byte, name: &str| (id(byte), name.to_owned());
+        let names =
+            ProductNames::new([named(1, "Atlas"), named(2, "Atlas"), named(3, "Boreas"), named(4, "")]);
+        let shown = [1, 2, 3, 4, 5].map(|byte| names.show(&id(byte)));
+        let hex = |byte: &str| byte.repeat(16);
+        assert_eq!(shown, [hex("01"), hex("02"), "Boreas".to_owned(), hex("04"), hex("05")]);
     }
 }

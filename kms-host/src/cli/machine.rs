@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::audit::{change_json, changes_table};
 use super::copies::{event_json, event_text};
-use super::online::{ask, hex, machine_json, resolve_product, table, time};
+use super::online::{ProductNames, ask, hex, machine_json, resolve_product, table, time};
 use super::refusals::refusal_json;
 use super::{Failure, json_text};
 use crate::admin::Client;
@@ -58,43 +58,52 @@ pub(super) fn run(home: &Home, command: &MachineCommand) -> Result<String, Failu
 }
 
 fn block(home: &Home, Changed { named, note }: &Changed) -> Result<String, Failure> {
-    let done = ask(home, async |mut host| {
+    let (done, names) = ask(home, async |mut host| {
         let request = wire::BlockMachineRequest { name: named.name(&mut host).await?, note: note.clone() };
-        Ok(host.block_machine(request).await?.into_inner())
+        let names = ProductNames::of(&mut host).await?;
+        Ok((host.block_machine(request).await?.into_inner(), names))
     })?;
     let text = if done.changed {
         "is blocked: it is not counted, and its asks are refused. Its lease, if it has one, runs on"
     } else {
         "was blocked already: nothing was changed"
     };
-    Ok(outcome(named, &done.machine.unwrap_or_default(), done.changed, text))
+    Ok(outcome(named, &names, &done.machine.unwrap_or_default(), done.changed, text))
 }
 
 fn unblock(home: &Home, Changed { named, note }: &Changed) -> Result<String, Failure> {
-    let done = ask(home, async |mut host| {
+    let (done, names) = ask(home, async |mut host| {
         let request = wire::UnblockMachineRequest { name: named.name(&mut host).await?, note: note.clone() };
-        Ok(host.unblock_machine(request).await?.into_inner())
+        let names = ProductNames::of(&mut host).await?;
+        Ok((host.unblock_machine(request).await?.into_inner(), names))
     })?;
     let text = if done.changed {
         "is not blocked any more: it is counted again when it has asked"
     } else {
         "was not blocked: nothing was changed"
     };
-    Ok(outcome(named, &done.machine.unwrap_or_default(), done.changed, text))
+    Ok(outcome(named, &names, &done.machine.unwrap_or_default(), done.changed, text))
 }
 
 fn forget(home: &Home, Changed { named, note }: &Changed) -> Result<String, Failure> {
-    let done = ask(home, async |mut host| {
+    let (done, names) = ask(home, async |mut host| {
         let request = wire::ForgetMachineRequest { name: named.name(&mut host).await?, note: note.clone() };
-        Ok(host.forget_machine(request).await?.into_inner())
+        let names = ProductNames::of(&mut host).await?;
+        Ok((host.forget_machine(request).await?.into_inner(), names))
     })?;
     let text = "is forgotten: it is entered as a new one, should it ask again";
-    Ok(outcome(named, &done.machine.unwrap_or_default(), true, text))
+    Ok(outcome(named, &names, &done.machine.unwrap_or_default(), true, text))
 }
 
-fn outcome(named: &Named, machine: &wire::Machine, changed: bool, text: &str) -> String {
+fn outcome(
+    named: &Named,
+    names: &ProductNames,
+    machine: &wire::Machine,
+    changed: bool,
+    text: &str,
+) -> String {
     if named.json {
-        return json_text(&json!({ "changed": changed, "machine": machine_json(machine) }));
+        return json_text(&json!({ "changed": changed, "machine": machine_json(machine, names) }));
     }
     format!("Machine {} {text}.\n", hex(&machine.id))
 }
@@ -110,14 +119,15 @@ impl Named {
 }
 
 fn show(home: &Home, named: &Named) -> Result<String, Failure> {
-    let shown = ask(home, async |mut host| {
+    let (shown, names) = ask(home, async |mut host| {
         let name = named.name(&mut host).await?;
-        Ok(host.get_machine(wire::GetMachineRequest { name }).await?.into_inner())
+        let shown = host.get_machine(wire::GetMachineRequest { name }).await?.into_inner();
+        Ok((shown, ProductNames::of(&mut host).await?))
     })?;
     let machine = shown.machine.unwrap_or_default();
     if named.json {
         return Ok(json_text(&json!({
-            "machine": machine_json(&machine),
+            "machine": machine_json(&machine, &names),
             "events": shown.events.iter().map(event_json).collect::<Vec<_>>(),
             "refusals": shown.refusals.iter().map(refusal_json).collect::<Vec<_>>(),
             "changes": shown.changes.iter().map(change_json).collect::<Vec<_>>(),
@@ -130,18 +140,18 @@ fn show(home: &Home, named: &Named) -> Result<String, Failure> {
         (shown.refusals.len(), "refused since the host was started", table(&["at", "reason"], refused)),
         (shown.changes.len(), "changed by administrators", changes_table(&shown.changes)),
     ];
-    let mut text = machine_text(&machine);
+    let mut text = machine_text(&machine, &names);
     for (_, title, table) in parts.iter().filter(|(rows, ..)| 0 < *rows) {
         text.extend(["\n", title, "\n", table, "\n"]);
     }
     Ok(text)
 }
 
-fn machine_text(machine: &wire::Machine) -> String {
+fn machine_text(machine: &wire::Machine, names: &ProductNames) -> String {
     let counted = if machine.counted { "counted" } else { "not counted" };
     let lines = [
         format!("machine        {}", hex(&machine.id)),
-        format!("product        {}", hex(&machine.product)),
+        format!("product        {}", names.show(&machine.product)),
         format!("state          {}, {counted}", machine.state),
         format!("first seen     {}", time(machine.first_seen)),
         format!("last seen      {}", time(machine.seen_at)),

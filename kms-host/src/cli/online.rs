@@ -10,24 +10,36 @@ use bytes::Bytes;
 use proto::admin::v1::{self as wire};
 use serde_json::json;
 use shared::ids::ProductId;
+use shared::print::one_line;
 use shared::reason::Reason;
 use shared::time::{Length, Timestamp};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use super::{EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, OrExit, json_text};
+use super::terminal;
+use super::{
+    EX_CONFIG, EX_DATAERR, EX_FOUND, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, OrExit, json_text,
+};
 use crate::admin::{self, Client};
 use crate::home::Home;
 
-pub(super) fn status(home: &Home, as_json: bool) -> Result<String, Failure> {
-    ask(home, async |mut host| {
-        let status = host.get_status(wire::GetStatusRequest {}).await?.into_inner();
-        Ok(if as_json { json_text(&status_json(&status)) } else { status_text(&status) })
-    })
+pub(super) fn status(home: &Home, as_json: bool, exit_code: bool) -> Result<String, Failure> {
+    let status =
+        ask(home, async |mut host| Ok(host.get_status(wire::GetStatusRequest {}).await?.into_inner()))?;
+    let shown = if as_json { json_text(&status_json(&status)) } else { status_text(&status) };
+    let alarms: Vec<_> = status.alarms.iter().map(|alarm| alarm.code.as_str()).collect();
+    if !exit_code || alarms.is_empty() {
+        return Ok(shown);
+    }
+    let error = anyhow!("{} to look at: {}", number(alarms.len(), "alarm"), alarms.join(", "));
+    Err(Failure { code: EX_FOUND, error, shown })
 }
 
 pub(super) fn verify(home: &Home, as_json: bool) -> Result<String, Failure> {
-    let found = ask(home, async |mut host| Ok(host.verify(wire::VerifyRequest {}).await?.into_inner()))?;
+    let (found, names) = ask(home, async |mut host| {
+        let found = host.verify(wire::VerifyRequest {}).await?.into_inner();
+        Ok((found, ProductNames::of(&mut host).await?))
+    })?;
     let differs = |product: &wire::Recount| verified(product).iter().any(|(_, kept, _, found)| kept != found);
     let good = found.damaged == 0 && !found.products.iter().any(differs);
     let shown = if as_json {
@@ -42,7 +54,7 @@ pub(super) fn verify(home: &Home, as_json: bool) -> Result<String, Failure> {
             let numbers = verified(product).map(|(_, kept, _, found)| {
                 if kept == found { kept.to_string() } else { format!("{kept}, but {found} found") }
             });
-            std::iter::once(hex(&product.product)).chain(numbers).collect::<Vec<_>>()
+            std::iter::once(names.show(&product.product)).chain(numbers).collect::<Vec<_>>()
         });
         let rows = table(&["product", "count", "active", "released", "replaced", "blocked"], rows);
         format!("{rows}\n{} read, {} damaged\n", number(found.records, "record"), found.damaged)
@@ -212,7 +224,9 @@ fn status_text(status: &wire::GetStatusResponse) -> String {
     lines.push(format!("serving    {}, since {}", status.listening.join(" "), time(status.started_at)));
     let trusted = if status.doubt.is_empty() { "trusted" } else { "IN DOUBT" };
     lines.push(format!("clock      {}, {trusted}", time(status.now)));
-    lines.push(format!("ledger     {}", hex(&status.ledger)));
+    lines.push(format!("ledger     {}, kept by {}", hex(&status.ledger), status.engine));
+    lines.push(format!("disk       {}", disk(status)));
+    lines.push(format!("tls        {}", tls(status)));
     for product in &status.products {
         product_lines(product, status.now, &mut lines);
     }
@@ -221,6 +235,23 @@ fn status_text(status: &wire::GetStatusResponse) -> String {
     let answered = if answered.is_empty() { "nothing yet".to_owned() } else { answered.join(", ") };
     lines.push(format!("\nanswered   {answered}\n"));
     lines.join("\n")
+}
+
+fn disk(status: &wire::GetStatusResponse) -> String {
+    let mib = |bytes: u64| bytes >> 20;
+    match status.free_bytes {
+        0 if status.alarms.iter().all(|alarm| alarm.code != Reason::DiskFull.code()) => {
+            "not looked at yet".to_owned()
+        }
+        free => format!("{} MiB free, {} needed", mib(free), mib(status.free_bytes_needed)),
+    }
+}
+
+fn tls(status: &wire::GetStatusResponse) -> String {
+    match status.tls_not_after {
+        0 => status.tls.clone(),
+        not_after => format!("{}, certificate until {}", status.tls, time(not_after)),
+    }
 }
 
 /// First the condition, and below it what to do.
@@ -281,6 +312,11 @@ fn status_json(status: &wire::GetStatusResponse) -> serde_json::Value {
     json!({
         "host": hex(&status.host),
         "ledger": hex(&status.ledger),
+        "engine": status.engine,
+        "tls": status.tls,
+        "tls_not_after_ms": instant(status.tls_not_after),
+        "free_bytes": status.free_bytes,
+        "free_bytes_needed": status.free_bytes_needed,
         "version": status.version,
         "started_at_ms": status.started_at,
         "now_ms": status.now,
@@ -314,22 +350,59 @@ fn status_json(status: &wire::GetStatusResponse) -> serde_json::Value {
     })
 }
 
-pub(super) fn machine_json(machine: &wire::Machine) -> serde_json::Value {
+/// The names of products. People read names; scripts get ids as well.
+pub(super) struct ProductNames(Vec<(Bytes, String)>);
+
+impl ProductNames {
+    pub(super) async fn of(host: &mut Client) -> Result<ProductNames, tonic::Status> {
+        let products = host.get_status(wire::GetStatusRequest {}).await?.into_inner().products;
+        Ok(ProductNames::new(products.into_iter().map(|product| (product.id, product.name))))
+    }
+
+    pub(super) fn new(names: impl IntoIterator<Item = (Bytes, String)>) -> ProductNames {
+        ProductNames(names.into_iter().collect())
+    }
+
+    /// How many characters the longest of them has.
+    pub(super) fn widest(&self) -> usize {
+        self.0.iter().map(|(id, _)| self.show(id).chars().count()).max().unwrap_or(0)
+    }
+
+    /// The product's name; its id where it has no certificate, or where another product has the same name.
+    pub(super) fn show(&self, product: &Bytes) -> String {
+        match self.name(product) {
+            Some(name) if self.0.iter().filter(|(_, other)| *other == name).count() == 1 => one_line(name),
+            _ => hex(product),
+        }
+    }
+
+    pub(super) fn name(&self, product: &Bytes) -> Option<&str> {
+        let named = self.0.iter().find(|(id, _)| id == product);
+        named.map(|(_, name)| name.as_str()).filter(|name| !name.is_empty())
+    }
+}
+
+pub(super) fn machine_json(machine: &wire::Machine, names: &ProductNames) -> serde_json::Value {
     json!({
         "machine": hex(&machine.id),
         "product": hex(&machine.product),
+        "product_name": names.name(&machine.product).map(one_line),
         "state": machine.state,
         "counted": machine.counted,
         "serial": machine.serial,
         "first_seen_ms": instant(machine.first_seen),
-        "seen_at_ms": instant(machine.seen_at),
+        "last_seen_ms": instant(machine.seen_at),
         "licensed_until_ms": instant(machine.licensed_until),
     })
 }
 
+/// A table that fits the terminal. Where it goes elsewhere each row is one line, for `grep`.
 pub(super) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
+    if let Some(columns) = terminal::columns() {
+        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(columns);
+    }
     table.set_header(head.to_vec());
     for row in rows {
         table.add_row(row);

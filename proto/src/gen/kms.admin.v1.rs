@@ -45,6 +45,21 @@ pub struct GetStatusResponse {
     /// What somebody should look at, the gravest first; empty where all is well.
     #[prost(message, repeated, tag = "12")]
     pub alarms: ::prost::alloc::vec::Vec<Alarm>,
+    /// What keeps the ledger: `sled`, `fjall` or `memory`.
+    #[prost(string, tag = "13")]
+    pub engine: ::prost::alloc::string::String,
+    /// The host's TLS: `off`, `offered` or `required`.
+    #[prost(string, tag = "14")]
+    pub tls: ::prost::alloc::string::String,
+    /// The first instant at which the TLS certificate has ended; 0 where there is none.
+    #[prost(int64, tag = "15")]
+    pub tls_not_after: i64,
+    /// Free space on the disk of the data directory, in bytes, as the host last saw it.
+    #[prost(uint64, tag = "16")]
+    pub free_bytes: u64,
+    /// How much has to be free for machines to be counted, in bytes.
+    #[prost(uint64, tag = "17")]
+    pub free_bytes_needed: u64,
 }
 /// Something that somebody should look at. It stands for as long as it lasts.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -1,0 +1,61 @@
+//! The terminal that somebody reads: how wide it is, and colour for the words that matter.
+//!
+//! Commands put plain text together. Colour comes last, from the word that a line begins with, so that no command has to think
+//! of it and text from outside cannot bring its own.
+
+use std::borrow::Cow;
+use std::io::{self, IsTerminal as _};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+/// How many columns the terminal has; nothing where standard output is none.
+pub(super) fn columns() -> Option<u16> {
+    let stdout = io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    rustix::termios::tcgetwinsize(&stdout).ok().map(|size| size.ws_col).filter(|columns| 0 < *columns)
+}
+
+/// The text in colour, where standard output is a terminal and neither `NO_COLOR` nor `TERM` says otherwise.
+pub(super) fn paint(text: &str) -> Cow<'_, str> {
+    match AutoStream::choice(&io::stdout()) {
+        ColorChoice::Never => Cow::Borrowed(text),
+        _ => Cow::Owned(painted(text)),
+    }
+}
+
+fn painted(text: &str) -> String {
+    let line = |line: &str| match line.split([' ', '\n']).next().and_then(|word| Some((word, style(word)?))) {
+        Some((word, style)) => format!("{style}{word}{style:#}{}", &line[word.len()..]),
+        None => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
+fn style(word: &str) -> Option<Style> {
+    let colour = match word {
+        "ALARM" | "FAIL" => AnsiColor::Red,
+        "warn" => AnsiColor::Yellow,
+        "ok" => AnsiColor::Green,
+        _ => return None,
+    };
+    Some(colour.on_default().bold())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_word_of_a_line_is_painted_and_only_if_it_matters() {
+        let text = "ok       port  ALARM\nFAIL     dns\n  ALARM\nokay\n\nALARM\n";
+        let painted = painted(text);
+        let plain: Vec<_> = painted.lines().filter(|line| !line.contains('\u{1b}')).collect();
+        assert_eq!(plain, ["  ALARM", "okay", ""]);
+        let tail = format!("{:#}       port  ALARM\n", Style::new().bold());
+        assert!(painted.contains(&tail), "the rest of the line is plain: {painted:?}");
+        assert_eq!(anstream::adapter::strip_str(&painted).to_string(), text, "and nothing else is changed");
+    }
+}
