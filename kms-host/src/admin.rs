@@ -137,7 +137,8 @@ impl Admin {
             count_window_ms: to_ms(terms.count_window),
             ..wire::Product::default()
         };
-        if let Some(installed) = self.host.certificates().current(product, now) {
+        let certificates = self.host.certificates();
+        if let Some(installed) = certificates.current(product, now) {
             let certificate = installed.chain.host();
             shown.name.clone_from(&certificate.product_name);
             shown.organisation.clone_from(&certificate.organisation_name);
@@ -145,6 +146,7 @@ impl Admin {
             shown.not_before = certificate.not_before.unix_ms();
             shown.not_after = installed.chain.ends_at().unix_ms();
             shown.test = certificate.test;
+            shown.unused = certificates.unused(product, now).into_iter().map(shown::unused).collect();
         }
         Ok(shown)
     }

@@ -1,9 +1,11 @@
 //! The certificates of this host: which one answers for a product, and what stands behind leases of its siblings.
 //!
 //! A host holds several: one for each product, from several vendors if need be, and for a while two for one product when
-//! one is renewed. Reading and installing their files is `home`'s.
+//! one is renewed. Which of them answers is `shared::certificate`'s rule; why another one does not is told here, for whoever
+//! has installed it. Reading and installing their files is `home`'s.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +13,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use shared::certificate::{self, Chain, ChainError, Roots};
 use shared::count::Terms;
-use shared::ids::ProductId;
+use shared::ids::{CertificateId, ProductId};
 use shared::time::Timestamp;
 
 use crate::home::HomeError;
 
-/// When the host begins to warn that a certificate ends, in days before.
-const WARN_DAYS: [u64; 4] = [90, 60, 30, 7];
+/// When the host warns that a certificate ends, in days before; 0 is its end.
+const WARN_DAYS: [u32; 5] = [90, 60, 30, 7, 0];
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -120,6 +122,30 @@ impl Certificates {
         installed.iter().find(|one| one.chain.host().id == chosen.host().id)
     }
 
+    /// Why a certificate does not answer for its product now; nothing for the one that does.
+    pub fn why_not(&self, installed: &Installed, now: Timestamp) -> Option<WhyNot> {
+        let certificate = installed.chain.host();
+        let used = self.current(certificate.product, now).map(|used| used.chain.host());
+        let used = used.filter(|used| used.id != certificate.id)?;
+        Some(match installed.chain.check_valid_at(now) {
+            Err(ChainError::NotYetValid { .. }) => {
+                WhyNot::NotBegun { begins_at: installed.chain.begins_at() }
+            }
+            Err(_) => WhyNot::Ended { ended_at: installed.chain.ends_at() },
+            Ok(()) => WhyNot::IssuedEarlier { at: certificate.dated(), used: used.id, used_at: used.dated() },
+        })
+    }
+
+    /// Those for a product that are not used, with the reason. One that was in use before it ended is left out: nobody wonders
+    /// about it.
+    pub fn unused(&self, product: ProductId, now: Timestamp) -> Vec<(&Installed, WhyNot)> {
+        let Some(used) = self.current(product, now).map(|used| used.chain.age()) else { return Vec::new() };
+        let unused = self.of(product).iter().filter_map(|one| Some((one, self.why_not(one, now)?)));
+        let is_past =
+            |one: &Installed, why: &WhyNot| matches!(why, WhyNot::Ended { .. }) && one.chain.age() < used;
+        unused.filter(|(one, why)| !is_past(one, why)).collect()
+    }
+
     /// Each product with the certificate that answers for it now.
     pub fn products(&self, now: Timestamp) -> impl Iterator<Item = (ProductId, &Installed)> {
         self.by_product.keys().filter_map(move |product| Some((*product, self.current(*product, now)?)))
@@ -140,16 +166,49 @@ impl Certificates {
         self.all().all(|one| one.chain.host().test)
     }
 
-    /// Certificates whose end has come nearer than one of the warning marks since `before`, with their end.
+    /// Certificates in use whose end has come nearer than one of the warning marks since `before`, or has come, with their end.
     pub fn to_warn_of(&self, before: Timestamp, now: Timestamp) -> Vec<(&Installed, Timestamp)> {
         let passed = |ends_at: &Timestamp| {
-            WARN_DAYS
-                .iter()
-                .map(|days| *ends_at - DAY * u32::try_from(*days).unwrap_or(0))
-                .any(|mark| before < mark && mark <= now)
+            WARN_DAYS.iter().map(|days| *ends_at - DAY * *days).any(|mark| before < mark && mark <= now)
         };
         let current = self.products(now).map(|(_, installed)| (installed, installed.chain.ends_at()));
         current.filter(|(_, ends_at)| passed(ends_at)).collect()
+    }
+}
+
+/// Why an installed certificate does not answer for its product. The text goes on after "it is not used: ".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyNot {
+    /// It is not valid yet.
+    NotBegun {
+        /// When it begins.
+        begins_at: Timestamp,
+    },
+    /// It is not valid any more.
+    Ended {
+        /// When it ended.
+        ended_at: Timestamp,
+    },
+    /// It is valid, and so is one that was issued later.
+    IssuedEarlier {
+        /// When it was issued.
+        at: Timestamp,
+        /// The one that is used.
+        used: CertificateId,
+        /// When that was issued.
+        used_at: Timestamp,
+    },
+}
+
+impl fmt::Display for WhyNot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WhyNot::NotBegun { begins_at } => write!(f, "it begins only at {begins_at}"),
+            WhyNot::Ended { ended_at } => write!(f, "it has ended at {ended_at}"),
+            WhyNot::IssuedEarlier { at, used, used_at } => {
+                write!(f, "it was issued at {at}, and another one, {used}, later, at {used_at}")
+            }
+        }
     }
 }
 

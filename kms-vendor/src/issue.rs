@@ -144,6 +144,7 @@ impl Vendor {
             not_after: end(request.not_before, request.valid_for, request.now)?,
             test,
             policy: product.policy,
+            issued_at: Some(request.now),
         })
     }
 

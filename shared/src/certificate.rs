@@ -80,9 +80,16 @@ pub struct HostCertificate {
     pub test: bool,
     /// The product's numbers.
     pub policy: Policy,
+    /// When the vendor issued it. Certificates of earlier releases do not say.
+    pub issued_at: Option<Timestamp>,
 }
 
 impl HostCertificate {
+    /// When it was issued, as far as it says: its first instant where it does not.
+    pub fn dated(&self) -> Timestamp {
+        self.issued_at.unwrap_or(self.not_before)
+    }
+
     /// The host that it names.
     pub fn host(&self) -> HostId {
         self.signing_key.host()
@@ -104,6 +111,7 @@ impl HostCertificate {
             not_after: Timestamp::from_unix_ms(wire.not_after),
             test: wire.test,
             policy: Policy::decode(&wire.policy.ok_or(ChainError::Malformed)?).map_err(ChainError::Policy)?,
+            issued_at: Some(wire.issued_at).filter(|at| *at != 0).map(Timestamp::from_unix_ms),
         })
     }
 
@@ -123,6 +131,7 @@ impl HostCertificate {
             test: self.test,
             must_understand: 0,
             policy: Some(self.policy.encode()),
+            issued_at: self.issued_at.map_or(0, Timestamp::unix_ms),
         }
     }
 }
@@ -247,15 +256,33 @@ impl Chain {
         let host = self.0.host.not_after;
         self.0.issuing.as_ref().map_or(host, |issuing| host.min(issuing.not_after))
     }
+
+    /// The first instant at which every certificate of this chain has begun.
+    pub fn begins_at(&self) -> Timestamp {
+        let host = self.0.host.not_before;
+        self.0.issuing.as_ref().map_or(host, |issuing| host.max(issuing.not_before))
+    }
+
+    /// Orders chains by when they were issued. No two certificates are equal.
+    pub fn age(&self) -> (Timestamp, Timestamp, CertificateId) {
+        (self.0.host.dated(), self.0.host.not_before, self.0.host.id)
+    }
 }
 
-/// Which of several chains for one product answers: the latest `not_before` that has begun wins; where none has begun,
-/// the one that begins first.
+/// Which of several chains for one product answers (protocol.md 2):
+///
+/// 1. of those that are valid, the one that was issued last
+/// 2. where none is, of those that have ended the one that ended last
+/// 3. where none has begun, the one that begins first
+///
+/// Equals are told apart by their first instant, then by their id, so every reader chooses the same.
 pub fn choose<'a>(chains: impl Iterator<Item = &'a Chain> + Clone, now: Timestamp) -> Option<&'a Chain> {
-    let begun = chains.clone().filter(|chain| chain.0.host.not_before <= now);
-    begun
-        .max_by_key(|chain| chain.0.host.not_before)
-        .or_else(|| chains.min_by_key(|chain| chain.0.host.not_before))
+    let valid = chains.clone().filter(|chain| chain.check_valid_at(now).is_ok());
+    let ended = chains.clone().filter(|chain| chain.ends_at() <= now);
+    valid
+        .max_by_key(|chain| chain.age())
+        .or_else(|| ended.max_by_key(|chain| (chain.ends_at(), chain.age())))
+        .or_else(|| chains.min_by_key(|chain| (chain.begins_at(), chain.age())))
 }
 
 /// A chain is not to be believed.

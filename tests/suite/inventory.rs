@@ -254,7 +254,7 @@ async fn every_certificate_is_shown_with_its_numbers_its_end_and_whether_it_is_u
         assert!(shown.stdout.contains(told), "no {told}: {}", shown.stdout);
     }
     assert_eq!(shown.stdout.matches("is           in use").count(), 1, "{}", shown.stdout);
-    assert_eq!(shown.stdout.matches("not in use, because another one").count(), 1, "{}", shown.stdout);
+    assert_eq!(shown.stdout.matches("not in use: it was issued at").count(), 1, "{}", shown.stdout);
     let json = run_at(host.home(), &["certificates", "--json"]).await;
     let json: Value = serde_json::from_str(&json.stdout).unwrap();
     let current: Vec<_> =

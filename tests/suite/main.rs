@@ -23,6 +23,7 @@ mod trust;
 mod admin;
 mod audit;
 mod backups;
+mod certificates;
 mod changes;
 mod commands;
 mod connections;

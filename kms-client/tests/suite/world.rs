@@ -138,6 +138,7 @@ impl Make {
             not_after: self.not_after,
             test: self.test,
             policy: self.policy,
+            issued_at: None,
         };
         let signed = self.root.sign(Kind::HostCertificate, &certificate.encode());
         v1::Chain { host_certificate: Some(signed), issuing_certificate: None }.encode_to_vec()

@@ -10,7 +10,7 @@ use shared::time::{Timestamp, to_ms};
 use super::search::state;
 use crate::alarms::Alarm;
 use crate::audit::{Checked, Line};
-use crate::certificates::{Certificates, Installed, LeftOut};
+use crate::certificates::{Certificates, Installed, LeftOut, WhyNot};
 use crate::fairness::Row;
 use crate::journal::{Journal, Refusal};
 use crate::ledger::Listed;
@@ -81,7 +81,6 @@ pub(super) fn alarm(alarm: Alarm) -> wire::Alarm {
     }
 }
 
-/// By product, and of a product the one that ends last first.
 pub(super) fn source(row: Row) -> wire::Source {
     wire::Source {
         source: row.source.map(|source| source.to_string()).unwrap_or_default(),
@@ -94,6 +93,7 @@ pub(super) fn source(row: Row) -> wire::Source {
     }
 }
 
+/// By product, and of a product the one that ends last first.
 pub(super) fn certificates(certificates: &Certificates, now: Timestamp) -> Vec<wire::Certificate> {
     let mut installed: Vec<_> = certificates.all().collect();
     let product = |one: &Installed| {
@@ -106,7 +106,7 @@ pub(super) fn certificates(certificates: &Certificates, now: Timestamp) -> Vec<w
 
 fn certificate(installed: &Installed, all: &Certificates, now: Timestamp) -> wire::Certificate {
     let certificate = installed.chain.host();
-    let current = all.current(certificate.product, now).map(|current| current.chain.host().id);
+    let why_not = all.why_not(installed, now);
     let policy = &certificate.policy;
     wire::Certificate {
         id: Bytes::copy_from_slice(certificate.id.as_bytes()),
@@ -117,7 +117,9 @@ fn certificate(installed: &Installed, all: &Certificates, now: Timestamp) -> wir
         not_before: certificate.not_before.unix_ms(),
         not_after: installed.chain.ends_at().unix_ms(),
         test: certificate.test,
-        current: current == Some(certificate.id),
+        current: why_not.is_none(),
+        why_not: why_not.map(|why| why.to_string()).unwrap_or_default(),
+        issued_at: certificate.issued_at.map_or(0, Timestamp::unix_ms),
         threshold: policy.threshold,
         count_window_ms: to_ms(policy.count_window),
         validity_ms: to_ms(policy.validity),
@@ -133,6 +135,11 @@ pub(super) fn unusable(left_out: &LeftOut) -> wire::UnusableCertificate {
         cause: left_out.cause(),
         remedy: left_out.remedy(),
     }
+}
+
+pub(super) fn unused((installed, why): (&Installed, WhyNot)) -> wire::UnusedCertificate {
+    let certificate = Bytes::copy_from_slice(installed.chain.host().id.as_bytes());
+    wire::UnusedCertificate { certificate, why: why.to_string() }
 }
 
 pub(super) fn change(line: Line) -> wire::Change {

@@ -7,7 +7,7 @@ use serde_json::json;
 use shared::print::one_line;
 use shared::time::{Length, Timestamp};
 
-use super::online::{ask, hex, number, time};
+use super::online::{ask, hex, instant, number, some_text, time};
 use super::{Failure, json_text};
 use crate::home::Home;
 
@@ -33,6 +33,7 @@ fn certificate_text(certificate: &wire::Certificate, now: Timestamp) -> String {
         format!("  certificate  {}", hex(&certificate.id)),
         format!("  product      {}", hex(&certificate.product)),
         format!("  organisation {}", certificate.organisation_name),
+        format!("  issued       {}", issued(certificate)),
         format!("  valid        {} to {}", time(certificate.not_before), time(certificate.not_after)),
         format!("  is           {}", standing(certificate, now)),
         format!(
@@ -77,8 +78,12 @@ fn standing(certificate: &wire::Certificate, now: Timestamp) -> String {
     if certificate.current {
         format!("in use, for {left} more")
     } else {
-        format!("not in use, because another one for the product is; it has {left} left")
+        format!("not in use: {}; it has {left} left", certificate.why_not)
     }
+}
+
+fn issued(certificate: &wire::Certificate) -> String {
+    if certificate.issued_at == 0 { "not told".to_owned() } else { time(certificate.issued_at) }
 }
 
 fn certificate_json(certificate: &wire::Certificate, now: Timestamp) -> serde_json::Value {
@@ -93,7 +98,9 @@ fn certificate_json(certificate: &wire::Certificate, now: Timestamp) -> serde_js
         "not_after_ms": certificate.not_after,
         "left_ms": shared::time::to_ms(not_after.since(now)),
         "test": certificate.test,
+        "issued_at_ms": instant(certificate.issued_at),
         "current": certificate.current,
+        "why_not": some_text(&certificate.why_not),
         "threshold": certificate.threshold,
         "count_window_ms": certificate.count_window_ms,
         "validity_ms": certificate.validity_ms,
@@ -121,7 +128,11 @@ mod tests {
         assert_eq!(at(10 * day), "in use, for 10 d more");
         assert_eq!(at(20 * day - 1000), "in use, for 1 s more");
         assert!(at(20 * day).starts_with("ENDED 0 s ago"), "{}", at(20 * day));
-        let other = wire::Certificate { current: false, ..certificate.clone() };
-        assert!(standing(&other, Timestamp::from_unix_ms(11 * day)).contains("another one"));
+        let why_not = "it was issued earlier".to_owned();
+        let other = wire::Certificate { current: false, why_not, ..certificate.clone() };
+        assert_eq!(
+            standing(&other, Timestamp::from_unix_ms(11 * day)),
+            "not in use: it was issued earlier; it has 9 d left"
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use shared::ids::CertificateId;
 use shared::time::Timestamp;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
@@ -270,12 +271,19 @@ fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
     })
 }
 
-/// Warns when a certificate's end has come nearer than one of the marks; at the start, of every one that is within any.
+/// Warns when a certificate's end has come nearer than one of the marks; at the start, of every one that is within any. Says
+/// which certificates are used, at the start and where time has changed that.
 async fn warn_of_certificates(host: Arc<Host>, stop: CancellationToken) {
     let mut looked = Timestamp::from_unix_ms(i64::MIN);
     loop {
         let now = host.clock.now();
-        warn_of_ends(&host.certificates(), looked, now);
+        let certificates = host.certificates();
+        if looked == Timestamp::from_unix_ms(i64::MIN)
+            || used(&certificates, looked) != used(&certificates, now)
+        {
+            say_which_are_used(&certificates, &Certificates::default(), now);
+        }
+        warn_of_ends(&certificates, looked, now);
         door::warn_of_end(&host, looked, now);
         looked = now;
         tokio::select! {
@@ -290,6 +298,35 @@ pub(super) fn warn_of_ends(certificates: &Certificates, looked: Timestamp, now: 
     for (installed, ends_at) in certificates.to_warn_of(looked, now) {
         let certificate = installed.chain.host();
         let (product, certificate) = (certificate.product_name.as_str(), certificate.id);
-        tracing::warn!(product, %certificate, %ends_at, "the certificate ends soon: renew it with the vendor");
+        if ends_at <= now {
+            tracing::error!(product, %certificate, %ends_at, "the certificate has ended, and no lease is signed: renew it with the vendor");
+        } else {
+            tracing::warn!(product, %certificate, %ends_at, "the certificate ends soon: renew it with the vendor");
+        }
+    }
+}
+
+/// The certificate that answers for each product at this time.
+fn used(certificates: &Certificates, now: Timestamp) -> Vec<CertificateId> {
+    certificates.products(now).map(|(_, used)| used.chain.host().id).collect()
+}
+
+/// Which certificate answers for each product, and why others do not: of each product for which another answered `before`, or
+/// for which one is new.
+pub(super) fn say_which_are_used(certificates: &Certificates, before: &Certificates, now: Timestamp) {
+    for (product, used) in certificates.products(now) {
+        let ids = |certificates: &Certificates| -> Vec<_> {
+            certificates.of(product).iter().map(|one| one.chain.host().id).collect()
+        };
+        if ids(certificates) == ids(before) {
+            continue;
+        }
+        let (name, ends_at) = (used.chain.host().product_name.as_str(), used.chain.ends_at());
+        let id = used.chain.host().id;
+        tracing::info!(product = name, certificate = %id, %ends_at, "this certificate is used");
+        for (other, why) in certificates.unused(product, now) {
+            let id = other.chain.host().id;
+            tracing::warn!(product = name, certificate = %id, %why, "this certificate is not used");
+        }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use shared::time::Length;
+use shared::time::{Clock as _, Length};
 
 use super::lines;
 use super::owner::become_owner;
 use super::{
     EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text, reload,
 };
+use crate::clock::SystemClock;
 use crate::config::Sources;
 use crate::home::{Home, HomeError, Made};
 
@@ -78,6 +79,9 @@ pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Resul
         };
         Failure { code, error: error.into(), shown: String::new() }
     })?;
+    let now = SystemClock::new().now();
+    // One of another product that is damaged is no reason to say nothing of this one.
+    let why_not = home.certificates().ok().and_then(|all| all.why_not(&installed, now));
     let certificate = installed.chain.host();
     let (product, organisation) = (&certificate.product_name, &certificate.organisation_name);
     if json {
@@ -90,11 +94,16 @@ pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Resul
             "not_after_ms": installed.chain.ends_at().unix_ms(),
             "threshold": certificate.policy.threshold,
             "test": certificate.test,
+            "why_not": why_not.map(|why| why.to_string()),
         });
         return Ok(json_text(&shown));
     }
     let test = if certificate.test { ", marked as TEST" } else { "" };
     let policy = &certificate.policy;
+    let is_used = match why_not {
+        None => "yes, for its product".to_owned(),
+        Some(why) => format!("NOT NOW, and another one is: {why}"),
+    };
     let lines = [
         format!("Installed certificate {}{test}:", certificate.id),
         format!("  product       {product} ({})", certificate.product),
@@ -106,6 +115,7 @@ pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Resul
             Length(policy.validity),
             Length(policy.renew_interval)
         ),
+        format!("  used          {is_used}"),
         match reload::serving_process(home) {
             Some(_) => format!(
                 "The running host takes it up without a restart:\n  kms-host reload --data {}\n",

@@ -290,6 +290,8 @@ fn product_lines(product: &wire::Product, now: i64, lines: &mut Vec<String>) {
     let left = if left.is_zero() { "ENDED".to_owned() } else { Length(left).to_string() };
     lines.push(format!("  organisation {}", product.organisation));
     lines.push(format!("  certificate  {certificate} until {until} ({left})"));
+    let unused = product.unused.iter();
+    lines.extend(unused.map(|one| format!("  not used     {}: {}", hex(&one.certificate), one.why)));
 }
 
 /// The count, and whether anybody gets a lease by it.
@@ -346,6 +348,10 @@ fn status_json(status: &wire::GetStatusResponse) -> serde_json::Value {
             "not_before_ms": instant(product.not_before),
             "not_after_ms": instant(product.not_after),
             "test": product.test,
+            "unused": product.unused.iter().map(|one| json!({
+                "certificate": hex(&one.certificate),
+                "why": one.why,
+            })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
     })
 }

@@ -221,15 +221,17 @@ impl Reload {
         for installed in only_in(&new, &old) {
             let (certificate, ends_at) = (installed.chain.host(), installed.chain.ends_at());
             let (product, certificate) = (certificate.product_name.as_str(), certificate.id);
-            tracing::info!(product, %certificate, %ends_at, "a certificate is new, and is used from now on");
+            tracing::info!(product, %certificate, %ends_at, "a certificate is new");
         }
         for installed in only_in(&old, &new) {
             let certificate = installed.chain.host();
             let (product, certificate) = (certificate.product_name.as_str(), certificate.id);
             tracing::warn!(product, %certificate, "a certificate is gone, and is not used any more");
         }
+        let now = self.host.clock.now();
         daemon::warn_of_left_out(&new);
-        daemon::warn_of_ends(&new, Timestamp::from_unix_ms(i64::MIN), self.host.clock.now());
+        daemon::say_which_are_used(&new, &old, now);
+        daemon::warn_of_ends(&new, Timestamp::from_unix_ms(i64::MIN), now);
         self.host.replace_certificates(new);
     }
 }

@@ -133,6 +133,13 @@ pub(super) fn certificates(home: &Home, running: &Running, now: Timestamp) -> (C
         let finding = if is_served { Finding::warn } else { Finding::fail };
         finding("certificate", text, left_out.remedy())
     }));
+    for (product, used) in certificates.products(now) {
+        let name = &used.chain.host().product_name;
+        let unused = certificates.unused(product, now).into_iter();
+        findings.extend(unused.map(|(one, why)| {
+            Finding::ok("certificate", format!("{name}: {} is not used: {why}", one.chain.host().id))
+        }));
+    }
     if findings.is_empty() {
         let remedy = format!(
             "send {} to the vendor, and put in the answer with `kms-host install-certificate`",
@@ -178,7 +185,11 @@ fn certificate(installed: &Installed, running: &Running, now: Timestamp) -> Find
             "ask the vendor for one that is not, before machines depend on it",
         );
     }
-    Finding::ok("certificate", format!("{name}: fits the key, and holds until {ends_at} ({left})"))
+    let id = certificate.id;
+    Finding::ok(
+        "certificate",
+        format!("{name}: {id} is used, fits the key, and holds until {ends_at} ({left})"),
+    )
 }
 
 /// As /etc/passwd has it, and its number where that does not.

@@ -20,8 +20,8 @@ fn the_files_are_written_as_they_always_were() {
     let by_issuer = world.issue(|request| request.signer = Signer::Issuer).unwrap();
 
     expect_file!["../vectors/request.pem"].assert_eq(&request_pem(7, HOUR_MS));
-    expect_file!["../vectors/certificate.pem"].assert_eq(&by_root.pem);
-    expect_file!["../vectors/certificate-by-issuer.pem"].assert_eq(&by_issuer.pem);
+    expect_file!["../vectors/certificate-2.pem"].assert_eq(&by_root.pem);
+    expect_file!["../vectors/certificate-by-issuer-2.pem"].assert_eq(&by_issuer.pem);
     for name in [
         "root-1.key",
         "roots.pub",
@@ -54,14 +54,18 @@ fn a_copy_for_one_organisation_carries_the_id_that_its_certificates_have() {
     expect_file!["../vectors/product-pinned.toml"].assert_eq(&file);
 }
 
+/// The first release did not say when it issued `certificate.pem` and `certificate-by-issuer.pem`.
 #[test]
-fn the_certificates_of_the_first_release_are_still_believed() {
+fn the_certificates_of_every_release_are_still_believed() {
     let roots = World::new().vendor.roots();
-    for name in ["certificate.pem", "certificate-by-issuer.pem"] {
+    for name in
+        ["certificate.pem", "certificate-by-issuer.pem", "certificate-2.pem", "certificate-by-issuer-2.pem"]
+    {
         let pem = fs::read_to_string(format!("{VECTORS}/{name}")).unwrap();
         let chain = verify(&pem, roots).unwrap();
         assert_eq!(chain.host().organisation_name, "Example University");
         assert_eq!(chain.check_valid_at(NOW), Ok(()));
         assert_eq!(chain.ends_at(), NOW + YEAR);
+        assert_eq!(chain.host().dated(), NOW);
     }
 }

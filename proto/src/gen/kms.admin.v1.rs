@@ -78,7 +78,7 @@ pub struct Alarm {
     pub since: i64,
 }
 /// One product at this host.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Product {
     /// The product's id, 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
@@ -122,6 +122,19 @@ pub struct Product {
     /// Machines known in other states.
     #[prost(message, optional, tag = "14")]
     pub inactive: ::core::option::Option<Inactive>,
+    /// Certificates for this product that somebody may expect to be used, and that are not.
+    #[prost(message, repeated, tag = "15")]
+    pub unused: ::prost::alloc::vec::Vec<UnusedCertificate>,
+}
+/// A certificate that is installed and not used.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnusedCertificate {
+    /// Its id, 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub certificate: ::prost::bytes::Bytes,
+    /// Why it is not used, in one line.
+    #[prost(string, tag = "2")]
+    pub why: ::prost::alloc::string::String,
 }
 /// How often one thing happened.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -624,6 +637,12 @@ pub struct Certificate {
     /// The largest difference between the clocks of machine and host.
     #[prost(int64, tag = "15")]
     pub clock_tolerance_ms: i64,
+    /// When the vendor issued it; 0 where it does not say.
+    #[prost(int64, tag = "16")]
+    pub issued_at: i64,
+    /// Why it does not answer for its product now, in one line; empty where it does.
+    #[prost(string, tag = "17")]
+    pub why_not: ::prost::alloc::string::String,
 }
 /// Asks for the latest changes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -70,6 +70,7 @@ pub(crate) fn certificate() -> HostCertificate {
         not_after: NOW + 335 * DAY,
         test: false,
         policy: Policy::CLIENT,
+        issued_at: None,
     }
 }
 

@@ -9,7 +9,7 @@ use prost::Message;
 use proto::v1;
 use shared::answer::{Received, Verdict, compose_refusal, compose_released, compose_waiting};
 use shared::ask::{Ask, AskKind};
-use shared::certificate::Chain;
+use shared::certificate::{Chain, HostCertificate};
 use shared::envelope::{Kind, PublicKey, SecretKey, open};
 use shared::policy::Policy;
 use shared::reason::Reason;
@@ -220,6 +220,7 @@ pub(crate) fn judge(answer: &v1::Answer) -> String {
 // Certificates.
 
 fn certificates() -> Vec<Vector> {
+    let dated = HostCertificate { issued_at: Some(NOW), ..kit::certificate() }.encode();
     let (certificate, mut issuing) = (kit::certificate().encode(), kit::issuing_certificate());
     issuing.products = vec![Bytes::copy_from_slice(kit::PRODUCT.as_bytes())];
     vec![
@@ -229,6 +230,13 @@ fn certificates() -> Vec<Vector> {
             &kit::key(Who::Root),
             Kind::HostCertificate,
             &certificate,
+        ),
+        certificate_vector(
+            "host-certificate-dated",
+            "The same from a release that says when it was issued.",
+            &kit::key(Who::Root),
+            Kind::HostCertificate,
+            &dated,
         ),
         certificate_vector(
             "issuing-certificate",

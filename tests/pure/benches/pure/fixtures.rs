@@ -112,6 +112,7 @@ fn certificate() -> HostCertificate {
         not_after: FIRST + YEAR,
         test: false,
         policy: Policy::CLIENT,
+        issued_at: None,
     }
 }
 

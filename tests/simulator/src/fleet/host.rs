@@ -241,6 +241,7 @@ fn certify(number: u8, plan: &Plan) -> Chain {
         not_after: plan.ends_at() + DAY,
         test: false,
         policy: plan.policy,
+        issued_at: None,
     };
     let signed = root.sign(Kind::HostCertificate, &certificate.encode());
     let chain = v1::Chain { host_certificate: Some(signed), issuing_certificate: None };

@@ -1,0 +1,113 @@
+//! Certificates as an administrator lives with them: several for one product, and which of them is used.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kms_host::home::{HOUR_MS, Home};
+use kms_vendor::{IssueRequest, Signer};
+use shared::time::Timestamp;
+use world::shop::ORGANISATION;
+
+use crate::commands::{Done, run_at};
+use crate::settings::hang_up;
+use crate::stage::{Stage, YEAR, an_hour_ago, now, outcomes, serve};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Has a certificate issued for the host in this directory, without installing it.
+fn issue(stage: &Stage, home: &Home, change: impl FnOnce(&mut IssueRequest<'_>)) -> PathBuf {
+    let request_pem = std::fs::read_to_string(home.request_path()).unwrap();
+    let mut request = IssueRequest {
+        request_pem: &request_pem,
+        product: &stage.shop.product().name,
+        organisation: ORGANISATION,
+        not_before: an_hour_ago(),
+        valid_for: YEAR,
+        signer: Signer::Root1,
+        test: false,
+        now: now(),
+    };
+    change(&mut request);
+    let issued = stage.shop.vendor().issue(&request, &mut rand::rng()).unwrap();
+    let path = stage.folder.path().join(format!("{}.pem", issued.certificate));
+    std::fs::write(&path, &issued.pem).unwrap();
+    path
+}
+
+async fn install(home: &Home, file: &std::path::Path) -> Done {
+    run_at(home, &["install-certificate", &file.display().to_string()]).await
+}
+
+/// Only the later start counted once, so a short certificate that had ended kept a whole year's from being used.
+#[tokio::test]
+async fn a_certificate_that_has_ended_hides_none_that_is_valid() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", now() - 30 * DAY).unwrap();
+    stage.shop.certify(&home, ORGANISATION, now() - 3 * DAY, 2 * DAY).unwrap();
+
+    let host = serve(&home).await;
+
+    let machine = stage.machine("machine", &[host.address()]);
+    assert_eq!(outcomes(&machine.activate().await.unwrap()), ["LEASE"]);
+    for command in ["status", "doctor"] {
+        let said = run_at(&home, &[command]).await.stdout;
+        assert!(said.contains("it has ended at"), "{command} says why the later one is not used: {said}");
+    }
+    let log = crate::settings::log_of(&host);
+    assert!(log.contains("this certificate is used") && log.contains("why=it has ended at"), "{log}");
+    // The next renewal is issued, and then nobody wonders about the one that has ended.
+    install(&home, &issue(&stage, &home, |_| ())).await;
+    hang_up(&host).await;
+    let said = run_at(&home, &["status"]).await.stdout;
+    assert!(!said.contains("it has ended at"), "{said}");
+}
+
+/// "Installed", and never used: the older one began later, because whoever issued it had named a start.
+#[tokio::test]
+async fn the_certificate_that_was_issued_last_is_used() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    let issued_at = |ago: Duration| move |request: &mut IssueRequest<'_>| request.now = now() - ago;
+    let first = issue(&stage, &home, |request| {
+        request.not_before = now();
+        request.now = now() - 3 * DAY;
+    });
+    let second = issue(&stage, &home, issued_at(2 * DAY));
+    let next_year = issue(&stage, &home, |request| {
+        request.not_before = now() + 300 * DAY;
+        request.now = now() - DAY;
+    });
+
+    let said = install(&home, &first).await.stdout;
+    assert!(said.contains("used          yes"), "{said}");
+    let said = install(&home, &second).await.stdout;
+    assert!(said.contains("used          yes"), "{said}");
+    let said = install(&home, &first).await.stdout;
+    assert!(said.contains("NOT NOW") && said.contains("another one"), "an older one put in again: {said}");
+    let said = install(&home, &next_year).await.stdout;
+    assert!(said.contains("NOT NOW") && said.contains("it begins only at"), "{said}");
+
+    let host = serve(&home).await;
+    let used = host.status().await.unwrap().products[0].clone();
+    let name = second.file_stem().unwrap().to_str().unwrap();
+    assert_eq!(used.certificate.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), name);
+    let why: Vec<_> = used.unused.iter().map(|one| one.why.as_str()).collect();
+    assert!(why.len() == 2 && why.iter().any(|why| why.contains("it was issued at")), "{why:?}");
+    let listed = run_at(&home, &["certificates"]).await.stdout;
+    assert!(listed.contains("in use, for") && listed.contains("not in use: it was issued at"), "{listed}");
+}
+
+/// A host of an earlier release has certificates that do not say when they were issued; their start stands for it.
+#[tokio::test]
+async fn a_renewal_takes_over_at_once_where_nothing_else_is_said() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", now() - 300 * DAY).unwrap();
+    let host = serve(&home).await;
+    let before = host.status().await.unwrap().products[0].certificate.clone();
+    install(&home, &issue(&stage, &home, |_| ())).await;
+    let said = hang_up(&host).await;
+    assert!(said.contains("a certificate is new") && said.contains("this certificate is used"), "{said}");
+    let after = host.status().await.unwrap().products[0].clone();
+    assert_ne!(after.certificate, before);
+    assert!(Timestamp::from_unix_ms(after.not_after) > now() + 300 * DAY);
+}
