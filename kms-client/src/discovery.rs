@@ -6,23 +6,17 @@
 //! fails, too. DNS is asked in every round, so its priorities keep their meaning. `docs/protocol.md` 4.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::net::SocketAddr;
 
 #[cfg(feature = "dns")]
 use names::{Dns, Domain};
 use shared::reason::{Cause, Reason};
-#[cfg(feature = "dns")]
 use shared::srv::SrvRecord;
-use tokio::time::timeout;
 
 use crate::hosts::{self, HostName, HostNameError};
 
 /// The environment variable that names hosts, separated by commas.
 pub(crate) const ENVIRONMENT: &str = "KMS_HOSTS";
-
-/// How long the system may take to find a name's addresses. It has time-outs of its own, which can be longer.
-const ADDRESSES_LIMIT: Duration = Duration::from_secs(8);
 
 /// More hosts than this are not tried in one round: it holds the lock, and each may take seconds to stay silent.
 const HOSTS_MAX: usize = 32;
@@ -34,6 +28,19 @@ pub struct Discovery {
     pub hosts: Vec<Candidate>,
     /// What gave no host, and why: a domain without a record, a name that cannot be read.
     pub problems: Vec<Problem>,
+    /// What was left out beside it, and why: a setting that cannot be read, a record at which nobody can be asked.
+    pub notes: Vec<Problem>,
+    /// The domains that DNS was asked about, in their order.
+    pub domains: Vec<LookedIn>,
+}
+
+/// A domain that DNS was asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookedIn {
+    /// The name that was asked, fully qualified.
+    pub service: String,
+    /// The records that were found there, as they came.
+    pub records: Vec<SrvRecord>,
 }
 
 /// A host that would be asked.
@@ -125,18 +132,17 @@ impl Places {
     #[cfg(feature = "dns")]
     async fn in_dns(&self, last: Option<&str>) -> Option<Discovery> {
         let mut found = Discovery::default();
-        let problem = |place: &str, cause| Problem { place: place.to_owned(), cause };
-        match Dns::open(self.name_server, &self.domains, &self.service_label) {
-            Err(cause) => found.problems.push(problem("DNS", cause)),
-            Ok(dns) => {
-                for (domain, records) in dns.hosts().await {
-                    match records {
-                        Err(cause) => found.problems.push(problem(&domain.service, cause)),
-                        Ok(records) => found.add(records, &domain),
-                    }
+        let dns = Dns::open(self.name_server, &self.domains, &self.service_label);
+        for (domain, records) in dns.hosts(&[]).await {
+            match records {
+                Err(cause) => {
+                    found.domains.push(LookedIn { service: domain.service.clone(), records: Vec::new() });
+                    found.give(domain.service, cause);
                 }
+                Ok(records) => found.add(records, &domain),
             }
         }
+        dns.faults().iter().for_each(|cause| found.give("DNS".to_owned(), cause.clone()));
         // DNS fails more often than hosts do.
         if found.hosts.is_empty()
             && let Some(host) = last.and_then(|last| last.parse().ok())
@@ -152,47 +158,25 @@ impl Places {
     async fn in_dns(&self, _last: Option<&str>) -> Option<Discovery> {
         None
     }
-
-    /// The addresses of a host, in the order in which they were given.
-    pub(crate) async fn addresses(&self, host: &HostName) -> Result<Vec<IpAddr>, Cause> {
-        if let Some(address) = host.address() {
-            return Ok(vec![address]);
-        }
-        match timeout(ADDRESSES_LIMIT, self.look_up(host)).await {
-            Ok(found) => found,
-            Err(_) => Err(Reason::DnsFailed.with(&[("name", &host.name()), ("cause", &"no answer in time")])),
-        }
-    }
-
-    /// The system knows more than DNS (its hosts file, the local network), so it is asked, unless a name server was
-    /// given.
-    async fn look_up(&self, host: &HostName) -> Result<Vec<IpAddr>, Cause> {
-        #[cfg(feature = "dns")]
-        if self.name_server.is_some() {
-            return Dns::open(self.name_server, &self.domains, &self.service_label)?
-                .addresses(host.name())
-                .await;
-        }
-        match tokio::net::lookup_host((host.name(), host.port())).await {
-            Ok(found) => Ok(found.map(|address| address.ip()).collect()),
-            Err(_) => Err(Reason::HostNameUnknown.with(&[("name", &host.name())])),
-        }
-    }
 }
 
 #[cfg(feature = "dns")]
 impl Discovery {
+    /// A place that gave no host. A setting that cannot be read takes nothing from the others, so it is told after them.
+    fn give(&mut self, place: String, cause: Cause) {
+        let is_setting = cause.reason() == Some(Reason::DnsSettingBad);
+        let told = if is_setting { &mut self.notes } else { &mut self.problems };
+        told.push(Problem { place, cause });
+    }
+
     /// Adds what one domain offers, each host once.
     fn add(&mut self, records: Vec<SrvRecord>, domain: &Domain) {
+        let faults: Vec<_> = records.iter().filter_map(|record| record.fault(&domain.service)).collect();
+        self.domains.push(LookedIn { service: domain.service.clone(), records: records.clone() });
         let ordered = shared::srv::order(records, crate::random::up_to);
-        if ordered.is_empty() {
-            // There is a record, and it says that nothing is offered.
-            self.problems.push(Problem {
-                place: domain.service.clone(),
-                cause: Reason::DnsNoRecord.with(&[("name", &domain.service)]),
-            });
-        }
-        for record in ordered {
+        let told = if ordered.is_empty() { &mut self.problems } else { &mut self.notes };
+        told.extend(faults.into_iter().map(|cause| Problem { place: domain.service.clone(), cause }));
+        for record in &ordered {
             let source =
                 Source::Dns { domain: domain.name.clone(), priority: record.priority, weight: record.weight };
             match HostName::from_dns(&record.target, record.port) {
@@ -200,7 +184,7 @@ impl Discovery {
                     self.hosts.push(Candidate { host, source });
                 }
                 Ok(_) => {}
-                Err(error) => self.problems.push(unreadable(&record.target, &error)),
+                Err(error) => self.problems.push(unreadable(&domain.service, &error)),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! How a host is named: `name`, `name:port`, `10.0.0.1:21688`, `[2001:db8::1]:21688`; and lists of such names.
+//! How a host is named: `name`, `name:port`, `10.0.0.1:21688`, `[2001:db8::1]:21688`, `[fe80::1%eth0]:21688`; and lists of such names.
 //!
 //! Where the names come from is told in `discovery`.
 
@@ -33,6 +33,19 @@ impl HostName {
         self.name.parse().ok()
     }
 
+    /// Whether it is an address that is good on one interface of this machine alone.
+    pub(crate) fn names_an_interface(&self) -> bool {
+        self.name.contains('%')
+    }
+
+    /// The host as HTTP names it: the name of an interface means nothing elsewhere.
+    pub(crate) fn authority(&self) -> String {
+        match self.name.split_once('%') {
+            Some((address, _)) => format!("[{address}]:{}", self.port),
+            None => self.to_string(),
+        }
+    }
+
     /// The port.
     pub fn port(&self) -> u16 {
         self.port
@@ -47,6 +60,8 @@ impl FromStr for HostName {
         let error = |problem| HostNameError { text: text.to_owned(), problem };
         if let Some(rest) = text.strip_prefix('[') {
             let (address, rest) = rest.split_once(']').ok_or_else(|| error(Problem::Bracket))?;
+            let (address, interface) =
+                address.split_once('%').map_or((address, None), |(address, name)| (address, Some(name)));
             let address: Ipv6Addr = address.parse().map_err(|_| error(Problem::Bracket))?;
             let port = match rest {
                 "" => DEFAULT_PORT,
@@ -54,7 +69,12 @@ impl FromStr for HostName {
                     parse_port(rest.strip_prefix(':').unwrap_or(rest)).ok_or_else(|| error(Problem::Port))?
                 }
             };
-            return Ok(HostName { name: address.to_string(), port });
+            let name = match interface {
+                Some(interface) if is_interface(interface) => format!("{address}%{interface}"),
+                Some(_) => return Err(error(Problem::Bracket)),
+                None => address.to_string(),
+            };
+            return Ok(HostName { name, port });
         }
         if text.parse::<Ipv6Addr>().is_ok() {
             return Err(error(Problem::BareV6));
@@ -82,6 +102,11 @@ impl fmt::Display for HostName {
 fn parse_port(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|digit| digit.is_ascii_digit());
     text.parse().ok().filter(|port| digits && *port != 0)
+}
+
+/// The name of an interface, or its number.
+fn is_interface(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 /// A name ends up in an HTTP header and in logs, so it is letters, digits, hyphens, underscores and dots.
@@ -153,12 +178,17 @@ mod tests {
         check("10.0.0.1:21688", expect!["10.0.0.1:21688"]);
         check("[::1]:21689", expect!["[::1]:21689"]);
         check("[2001:DB8::1]", expect!["[2001:db8::1]:21688"]);
+        check("[fe80::1%eth0]:9", expect!["[fe80::1%eth0]:9"]);
+        let host: HostName = "[fe80::1%eth0]:9".parse().unwrap();
+        assert_eq!(host.authority(), "[fe80::1]:9");
     }
 
     #[test]
     fn what_cannot_be_read_says_how_to_write_it() {
         check("::1", expect!["`::1` names no host: write an IPv6 address in brackets: [::1]"]);
-        check("[::1", expect!["`[::1` names no host: write an IPv6 address as [2001:db8::1]:PORT"]);
+        for address in ["[::1", "[fe80::1%]", "[fe80::1%a b]"] {
+            assert_eq!(address.parse::<HostName>().unwrap_err().problem, Problem::Bracket, "{address}");
+        }
         for port in ["", "0", "65536", "+80", "http", "80:81"] {
             let error = format!("kms1:{port}").parse::<HostName>().unwrap_err();
             assert_eq!(error.problem, Problem::Port, "{port}");

@@ -46,6 +46,7 @@ mod agent;
 mod best;
 mod round;
 
+mod addresses;
 mod discovery;
 mod hosts;
 #[cfg(feature = "tls")]
@@ -71,7 +72,7 @@ mod random;
 pub use builder::{BuildError, Builder};
 pub use client::Client;
 pub use clock::SystemClock;
-pub use discovery::{Candidate, Discovery, Problem, Source};
+pub use discovery::{Candidate, Discovery, LookedIn, Problem, Source};
 pub use home::Keeping;
 pub use hosts::{HostName, HostNameError};
 pub use product::Product;
@@ -87,4 +88,5 @@ pub use shared::answer::Lease;
 pub use shared::ids::{HostId, LedgerId, MachineId, OrganisationId, ProductId};
 pub use shared::license::{LicenseState, Notice, Setup};
 pub use shared::reason::{Cause, Fault, Reason};
+pub use shared::srv::SrvRecord;
 pub use shared::time::{Clock, Length, Timestamp};

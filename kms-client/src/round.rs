@@ -112,22 +112,25 @@ impl Going<'_> {
         let last = self.installation.saved.last_host.as_ref();
         let last = last.map(|last| last.name.clone());
         let found = self.shell.discover(last.as_deref()).await;
-        for Problem { place, cause } in found.problems {
-            tracing::debug!(%place, %cause, "no host here");
-            self.attempts.push(Attempt {
-                host: place,
-                address: None,
-                source: None,
-                outcome: Outcome::Failed(cause),
-            });
-        }
+        found.problems.into_iter().for_each(|problem| self.note_problem(problem));
         for host in found.hosts {
             self.ask_host(&host).await?;
             if matches!(self.best, Best::Leased(_)) {
                 break;
             }
         }
+        found.notes.into_iter().for_each(|problem| self.note_problem(problem));
         Ok(())
+    }
+
+    fn note_problem(&mut self, Problem { place, cause }: Problem) {
+        tracing::debug!(%place, %cause, "no host here");
+        self.attempts.push(Attempt {
+            host: place,
+            address: None,
+            source: None,
+            outcome: Outcome::Failed(cause),
+        });
     }
 
     async fn ask_host(&mut self, candidate: &Candidate) -> Result<(), Cause> {

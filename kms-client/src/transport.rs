@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -71,11 +71,15 @@ pub(crate) struct Connection {
 }
 
 /// Connects to the first of these addresses that accepts.
-pub(crate) async fn connect(name: &HostName, addresses: &[IpAddr], way: &Way) -> Result<Connection, Failure> {
-    let stream = race(&in_turns(addresses), name.port()).await;
+pub(crate) async fn connect(
+    name: &HostName,
+    addresses: &[SocketAddr],
+    way: &Way,
+) -> Result<Connection, Failure> {
+    let stream = race(&in_turns(addresses)).await;
     let host = &name.to_string();
     let (stream, address) = stream.map_err(|tried| unreachable(host, &tried))?;
-    let origin = format!("{}://{host}", way.scheme());
+    let origin = format!("{}://{}", way.scheme(), name.authority());
     let origin: Uri = origin.parse().map_err(|error| not_a_host(host, &error))?;
     let line = timeout(CONNECT_LIMIT, way.open(stream, name)).await;
     let Line { bytes, ended } = line.map_err(|_| silent(host))??;
@@ -156,13 +160,15 @@ impl Connection {
     }
 }
 
-/// IPv6 and IPv4 by turns, IPv6 first, so that neither family makes a machine wait for all of the other.
-fn in_turns(addresses: &[IpAddr]) -> Vec<IpAddr> {
-    let mut v6 = addresses.iter().filter(|address| address.is_ipv6());
-    let mut v4 = addresses.iter().filter(|address| address.is_ipv4());
+/// IPv6 and IPv4 by turns, so that neither family makes a machine wait for all of the other. The system has put the family first
+/// that suits this machine (RFC 6724).
+fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let mut first = addresses.iter().filter(|address| address.is_ipv6() == is_v6);
+    let mut other = addresses.iter().filter(|address| address.is_ipv6() != is_v6);
     let mut ordered = Vec::new();
     loop {
-        let pair = [v6.next(), v4.next()];
+        let pair = [first.next(), other.next()];
         if pair == [None, None] {
             ordered.truncate(ADDRESSES_MAX);
             return ordered;
@@ -175,8 +181,8 @@ fn in_turns(addresses: &[IpAddr]) -> Vec<IpAddr> {
 type Tried = (SocketAddr, io::Error);
 
 /// The first connection among these addresses. Each starts when the one before has failed or 250 ms have passed.
-async fn race(addresses: &[IpAddr], port: u16) -> Result<(TcpStream, SocketAddr), Vec<Tried>> {
-    let mut waiting = addresses.iter().map(|ip| SocketAddr::new(*ip, port));
+async fn race(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Vec<Tried>> {
+    let mut waiting = addresses.iter().copied();
     let mut running = JoinSet::new();
     let mut tried = Vec::new();
     loop {
@@ -295,12 +301,19 @@ fn is_parameter(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn check(addresses: &[&str], expected: &[&str]) {
+        let parse = |text: &&str| SocketAddr::new(text.parse().unwrap(), 1);
+        let addresses: Vec<_> = addresses.iter().map(parse).collect();
+        assert_eq!(in_turns(&addresses), expected.iter().map(parse).collect::<Vec<_>>());
+    }
+
     #[test]
-    fn the_two_families_take_turns() {
-        let parse = |text: &str| text.parse::<IpAddr>().unwrap();
-        let addresses: Vec<_> =
-            ["10.0.0.1", "10.0.0.2", "::1", "10.0.0.3", "::2"].into_iter().map(parse).collect();
-        let ordered = ["::1", "10.0.0.1", "::2", "10.0.0.2", "10.0.0.3"].map(parse);
-        assert_eq!(in_turns(&addresses), ordered);
+    fn the_two_families_take_turns_and_the_system_says_which_is_first() {
+        check(
+            &["::1", "::2", "10.0.0.1", "10.0.0.2", "10.0.0.3"],
+            &["::1", "10.0.0.1", "::2", "10.0.0.2", "10.0.0.3"],
+        );
+        check(&["10.0.0.1", "10.0.0.2", "::1"], &["10.0.0.1", "::1", "10.0.0.2"]);
+        check(&[], &[]);
     }
 }

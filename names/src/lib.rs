@@ -1,38 +1,46 @@
 //! Asking DNS: SRV records of the machine's domains, and addresses of names.
 //!
-//! The one place that knows Hickory. A machine looks for its host with it, and a host looks whether machines can find it. Names
-//! of services are always asked fully qualified, so that no search list takes part. What the records mean is decided by
-//! `shared::srv`.
+//! A machine looks for its host with it, and a host looks whether machines can find it. Names of services are always asked fully
+//! qualified, so that no search list takes part. What the records mean is decided by `shared::srv`.
+//!
+//! | | |
+//! |---|---|
+//! | `settings.rs` | what this machine says: name servers, search list, patience |
+//! | `servers.rs` | one question to those servers |
+//! | `answer.rs` | what an answer says; aliases |
+
+mod answer;
+mod servers;
+mod settings;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RData};
-use hickory_resolver::system_conf::read_system_conf;
+use hickory_proto::rr::{Name, RData, RecordType};
 use shared::reason::{Cause, Reason};
 use shared::srv::SrvRecord;
+use shared::time::Length;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-/// How long a name server may take to answer one question.
-const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+use crate::answer::{ALIASES_MAX, Said};
+use crate::servers::Servers;
+use crate::settings::Settings;
 
-/// How long all of a system's name servers together may take for one domain.
-const DOMAIN_LIMIT: Duration = Duration::from_secs(8);
+/// How long all domains together, or one name, may take: whatever the machine's settings say, somebody waits for this.
+const LIMIT: Duration = Duration::from_secs(30);
 
-/// Hickory counts the repeats: one repeat makes two attempts.
-const REPEATS: usize = 1;
+/// So many domains are asked at once.
+const DOMAINS_AT_ONCE: usize = 8;
 
-/// Longer search lists exist; nobody publishes a host in the ninth.
-const DOMAINS_MAX: usize = 8;
+/// How long the addresses of one family wait for those of the other: some servers and firewalls drop AAAA.
+const OTHER_FAMILY: Duration = Duration::from_secs(1);
 
 /// A domain in which was looked.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Domain {
     /// Its name, without the dot at the end.
     pub name: String,
@@ -40,82 +48,151 @@ pub struct Domain {
     pub service: String,
 }
 
-/// The domains in which to look, and the resolver that looks.
+/// The domains in which to look, and the name servers to ask.
 pub struct Dns {
-    resolver: TokioResolver,
-    domains: Vec<Name>,
-    /// As in `_kms-activation._tcp`.
-    service_label: String,
+    servers: Arc<Servers>,
+    /// In the order in which hosts are taken from them; why one cannot be asked.
+    domains: Vec<(Domain, Result<Names, Cause>)>,
+    ndots: usize,
+    faults: Vec<Cause>,
+}
+
+/// A domain, and the name of the service in it.
+#[derive(Clone, Debug)]
+struct Names {
+    domain: Name,
+    service: Name,
+}
+
+/// Why there are no records.
+#[derive(Clone, Debug)]
+enum NoRecords {
+    /// This name does not exist, or has none.
+    Missing(Name),
+    /// Nobody says whether there are any, and why.
+    Unknown(String),
 }
 
 impl Dns {
-    /// A resolver at this name server, or at the system's; the domains given, or the machine's own and its search list.
-    /// `service_label` is as in `_kms-activation._tcp`.
-    ///
-    /// # Errors
-    /// A domain that is no name, or a machine that does not say what its name servers are.
-    pub fn open(
-        name_server: Option<SocketAddr>,
-        domains: &[String],
-        service_label: &str,
-    ) -> Result<Dns, Cause> {
-        let system = read_system_conf().map(|(config, _)| config.into_parts());
-        let (own, servers) = match system {
-            Ok((domain, search, servers)) => (domain.into_iter().chain(search).collect(), servers),
-            // A machine without a resolver configuration has no domain, and may be given both by hand.
-            Err(error) if name_server.is_none() => return Err(failed(&"this machine's domain", &error)),
-            Err(_) => (Vec::new(), Vec::new()),
-        };
-        let wanted = match domains {
-            [] => own,
-            given => given.iter().map(|domain| parse(domain)).collect::<Result<_, _>>()?,
-        };
-        let servers = name_server.map_or(servers, |address| vec![server_at(address)]);
-        let (resolver, service_label) = (resolver_of(servers)?, service_label.to_owned());
-        Ok(Dns { resolver, domains: distinct(wanted), service_label })
+    /// This name server, or the system's; the domains given, or the machine's own and its search list. `service_label` is as in
+    /// `_kms-activation._tcp`. The machine's settings are read now, and nobody is asked.
+    pub fn open(name_server: Option<SocketAddr>, domains: &[String], service_label: &str) -> Dns {
+        let mut settings = Settings::read();
+        let servers = Arc::new(Servers::of(&settings, name_server));
+        let wanted = if domains.is_empty() { std::mem::take(&mut settings.search) } else { domains.to_vec() };
+        let faults = settings.faults.iter().map(|fault| Reason::DnsSettingBad.with(&[("cause", fault)]));
+        let faults = faults.collect();
+        Dns { servers, domains: distinct(&wanted, service_label), ndots: settings.ndots, faults }
     }
 
-    /// Asks every domain at once, and lists them in their order, each with its records or why there are none.
-    pub async fn hosts(&self) -> Vec<(Domain, Result<Vec<SrvRecord>, Cause>)> {
-        let mut asked = JoinSet::new();
-        for (index, domain) in self.domains.iter().cloned().enumerate() {
-            let resolver = self.resolver.clone();
-            let service = format!("{}.{domain}", self.service_label);
-            asked.spawn(async move {
-                let records = timeout(DOMAIN_LIMIT, records_of(&resolver, &service)).await;
-                let records = records.unwrap_or_else(|_| Err(failed(&service, &"no answer in time")));
-                let name = domain.to_string().trim_end_matches('.').to_owned();
-                (index, (Domain { name, service }, records))
-            });
-        }
-        let mut answers = Vec::new();
-        while let Some(answer) = asked.join_next().await {
-            answers.extend(answer.ok());
-        }
-        answers.sort_by_key(|(index, _)| *index);
-        answers.into_iter().map(|(_, domain)| domain).collect()
+    /// What this machine says about DNS and cannot be read. It is left out, and all else is used.
+    pub fn faults(&self) -> &[Cause] {
+        &self.faults
     }
 
-    /// The addresses of a host's name, AAAA and A at once.
+    /// The name servers that are asked, in this order.
+    pub fn servers(&self) -> &[SocketAddr] {
+        &self.servers.addresses
+    }
+
+    /// Asks every domain, those whose service is among `first` before the others, and lists them in their order, each with its
+    /// records or why there are none.
+    pub async fn hosts(&self, first: &[String]) -> Vec<(Domain, Result<Vec<SrvRecord>, Cause>)> {
+        let mut order: Vec<usize> = (0..self.domains.len()).collect();
+        order.sort_by_key(|index| !first.contains(&self.domains[*index].0.service));
+        let mut waiting = order.into_iter();
+        let mut running = JoinSet::new();
+        let mut found: Vec<_> =
+            self.domains.iter().map(|(domain, _)| Err(not_tried(&domain.service))).collect();
+        let mut limit = pin!(sleep(LIMIT));
+        loop {
+            while running.len() < DOMAINS_AT_ONCE
+                && let Some(index) = waiting.next()
+            {
+                let (servers, (domain, names)) = (Arc::clone(&self.servers), self.domains[index].clone());
+                found[index] = Err(failed(&domain.service, &format!("no answer in {}", Length(LIMIT))));
+                running.spawn(async move {
+                    let records = match names {
+                        Ok(names) => records_of(&servers, &names.service, &domain.service).await,
+                        Err(cause) => Err(cause),
+                    };
+                    (index, records)
+                });
+            }
+            match timeout_at(&mut limit, running.join_next()).await {
+                Some(Some(Ok((index, records)))) => found[index] = records,
+                Some(Some(Err(_))) => {}
+                Some(None) | None => break,
+            }
+        }
+        self.domains.iter().map(|(domain, _)| domain.clone()).zip(found).collect()
+    }
+
+    /// The addresses of a host's name, AAAA and A at once. A name that does not end in a dot is looked for in the search list, too.
     ///
     /// # Errors
     /// It has none, or nobody has answered.
     pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Cause> {
-        let lookup = self.resolver.lookup_ip(parse(name)?).await;
-        match lookup {
-            Ok(found) => Ok(found.iter().collect()),
-            Err(error) if error.is_no_records_found() => {
-                Err(Reason::HostNameUnknown.with(&[("name", &name)]))
-            }
-            Err(error) => Err(failed(&name, &error)),
+        // RFC 6761: "Name resolution APIs SHOULD NOT send queries for localhost names".
+        if name.trim_end_matches('.').eq_ignore_ascii_case("localhost") {
+            return Ok(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]);
         }
+        let found = timeout(LIMIT, self.search(name)).await;
+        found.unwrap_or_else(|_| Err(failed(&name, &format!("no answer in {}", Length(LIMIT)))))
+    }
+
+    async fn search(&self, name: &str) -> Result<Vec<IpAddr>, Cause> {
+        let mut unknown = Err(Reason::HostNameUnknown.with(&[("name", &name)]));
+        for candidate in self.candidates(name)? {
+            match addresses_of(&self.servers, candidate).await {
+                Ok(addresses) => return Ok(addresses),
+                Err(NoRecords::Missing(_)) => {}
+                // What nobody knows is not missing: the other names may still be there, and otherwise this is told.
+                Err(NoRecords::Unknown(cause)) => unknown = Err(failed(&name, &cause)),
+            }
+        }
+        unknown
+    }
+
+    /// The full names that a name may stand for, in order: "names with ndots dots will first be tried as absolute".
+    fn candidates(&self, name: &str) -> Result<Vec<Name>, Cause> {
+        let absolute = parse(name).map_err(|error| failed(&name, &error))?;
+        if name.ends_with('.') {
+            return Ok(vec![absolute]);
+        }
+        let domains = self.domains.iter().filter_map(|(_, names)| names.as_ref().ok());
+        let mut relative = absolute.clone();
+        relative.set_fqdn(false);
+        let searched = domains.filter_map(|names| relative.clone().append_domain(&names.domain).ok());
+        let mut candidates: Vec<_> = searched.collect();
+        let at = if self.ndots <= name.matches('.').count() { 0 } else { candidates.len() };
+        candidates.insert(at, absolute);
+        Ok(candidates)
     }
 }
 
-async fn records_of(resolver: &TokioResolver, service: &str) -> Result<Vec<SrvRecord>, Cause> {
-    let lookup = resolver.srv_lookup(parse(service)?).await.map_err(|error| explain(service, &error))?;
-    // A CNAME on the way is among the answers, too.
-    let records = lookup.answers().iter().filter_map(|record| match &record.data {
+/// What comes of a future, or nothing once the limit has passed.
+async fn timeout_at<T>(
+    limit: &mut std::pin::Pin<&mut tokio::time::Sleep>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        std::task::Poll::Ready(value) => std::task::Poll::Ready(Some(value)),
+        std::task::Poll::Pending => limit.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
+
+async fn records_of(servers: &Servers, name: &Name, service: &str) -> Result<Vec<SrvRecord>, Cause> {
+    let records = look_up(servers, name, RecordType::SRV).await.map_err(|none| match none {
+        NoRecords::Missing(last) if last == *name => Reason::DnsNoRecord.with(&[("name", &service)]),
+        NoRecords::Missing(last) => {
+            Reason::DnsNoRecord.with(&[("name", &format!("{last}, to which the alias {service} leads,"))])
+        }
+        NoRecords::Unknown(cause) => failed(&service, &cause),
+    })?;
+    let records = records.into_iter().filter_map(|record| match record {
         RData::SRV(srv) => Some(SrvRecord {
             priority: srv.priority,
             weight: srv.weight,
@@ -124,67 +201,87 @@ async fn records_of(resolver: &TokioResolver, service: &str) -> Result<Vec<SrvRe
         }),
         _ => None,
     });
-    let records: Vec<_> = records.collect();
-    if records.is_empty() {
-        return Err(Reason::DnsNoRecord.with(&[("name", &service)]));
-    }
-    Ok(records)
+    Ok(records.collect())
 }
 
-fn explain(name: &str, error: &NetError) -> Cause {
-    let no_record = || Reason::DnsNoRecord.with(&[("name", &name)]);
-    match error {
-        error if error.is_nx_domain() => no_record(),
-        NetError::Dns(DnsError::NoRecordsFound(none)) if none.response_code == ResponseCode::NoError => {
-            no_record()
-        }
-        NetError::Dns(DnsError::NoRecordsFound(none)) => failed(&name, &none.response_code),
-        NetError::Dns(DnsError::ResponseCode(code)) => failed(&name, code),
-        NetError::Timeout => failed(&name, &"no answer in time"),
-        error => failed(&name, error),
+/// Both families at once. Those of one are enough if the other stays away.
+async fn addresses_of(servers: &Arc<Servers>, name: Name) -> Result<Vec<IpAddr>, NoRecords> {
+    let mut asked = JoinSet::new();
+    for kind in [RecordType::AAAA, RecordType::A] {
+        let (servers, name) = (Arc::clone(servers), name.clone());
+        asked.spawn(async move { look_up(&servers, &name, kind).await });
     }
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    let mut none = NoRecords::Missing(name);
+    loop {
+        let next = if addresses.is_empty() {
+            asked.join_next().await
+        } else {
+            timeout(OTHER_FAMILY, asked.join_next()).await.ok().flatten()
+        };
+        match next {
+            Some(Ok(Ok(records))) => addresses.extend(records.iter().filter_map(RData::ip_addr)),
+            Some(Ok(Err(NoRecords::Missing(_))) | Err(_)) => {}
+            Some(Ok(Err(unknown))) => none = unknown,
+            None if addresses.is_empty() => return Err(none),
+            None => break,
+        }
+    }
+    addresses.sort_by_key(IpAddr::is_ipv4);
+    Ok(addresses)
+}
+
+/// The records of a name, or of the name that it is an alias of.
+async fn look_up(servers: &Servers, name: &Name, kind: RecordType) -> Result<Vec<RData>, NoRecords> {
+    let mut name = name.clone();
+    for _ in 0..ALIASES_MAX {
+        let answer = servers.ask(&name, kind).await.map_err(NoRecords::Unknown)?;
+        match answer::read(&answer, &name, kind) {
+            Said::Records(records) => return Ok(records),
+            Said::Alias(alias) => name = alias,
+            Said::Missing(last) => return Err(NoRecords::Missing(last)),
+            Said::Circle => break,
+        }
+    }
+    Err(NoRecords::Unknown("its aliases lead in a circle".to_owned()))
 }
 
 fn failed(name: &dyn fmt::Display, cause: &dyn fmt::Display) -> Cause {
     Reason::DnsFailed.with(&[("name", name), ("cause", cause)])
 }
 
-/// A name as it is meant: fully qualified, whether it ends in a dot or not.
-fn parse(name: &str) -> Result<Name, Cause> {
-    let mut parsed = Name::from_utf8(name).map_err(|error| failed(&name, &error))?;
-    parsed.set_fqdn(true);
-    Ok(parsed)
+fn not_tried(name: &str) -> Cause {
+    Reason::NotTried.with(&[("name", &name), ("limit", &Length(LIMIT))])
 }
 
-/// Each domain once, and never the root, which a Windows machine without a domain gives: nobody publishes a host there.
-fn distinct(names: Vec<Name>) -> Vec<Name> {
-    let mut domains: Vec<Name> = Vec::new();
-    for mut name in names {
-        name.set_fqdn(true);
-        if !name.is_root() && !domains.contains(&name) {
-            domains.push(name);
+/// A name as it is meant: fully qualified, whether it ends in a dot or not. Names in use have underscores where they like.
+fn parse(name: &str) -> Result<Name, impl fmt::Display> {
+    let mut parsed = Name::from_str_relaxed(name)?;
+    parsed.set_fqdn(true);
+    Ok::<_, hickory_proto::ProtoError>(parsed)
+}
+
+/// Each domain once, and never the root: nobody publishes a host there.
+fn distinct(wanted: &[String], service_label: &str) -> Vec<(Domain, Result<Names, Cause>)> {
+    let mut domains: Vec<(Domain, Result<Names, Cause>)> = Vec::new();
+    for text in wanted {
+        let (asked, names) = match parse(text) {
+            Ok(domain) if domain.is_root() => continue,
+            Ok(domain) => {
+                let service = format!("{service_label}.{domain}");
+                let name = domain.to_string().trim_end_matches('.').to_owned();
+                let parsed = parse(&service).map_err(|error| failed(&service, &error));
+                (Domain { name, service }, parsed.map(|service| Names { domain, service }))
+            }
+            Err(error) => {
+                let cause = format!("`{text}` is no domain: {error}");
+                let asked = Domain { name: text.clone(), service: text.clone() };
+                (asked, Err(Reason::DnsSettingBad.with(&[("cause", &cause)])))
+            }
+        };
+        if domains.iter().all(|(known, _)| !known.service.eq_ignore_ascii_case(&asked.service)) {
+            domains.push((asked, names));
         }
     }
-    domains.truncate(DOMAINS_MAX);
     domains
-}
-
-/// One name server, over UDP and, where an answer is truncated, TCP.
-fn server_at(address: SocketAddr) -> NameServerConfig {
-    let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
-    for connection in &mut connections {
-        connection.port = address.port();
-    }
-    NameServerConfig::new(address.ip(), true, connections)
-}
-
-fn resolver_of(servers: Vec<NameServerConfig>) -> Result<TokioResolver, Cause> {
-    let config = ResolverConfig::from_name_servers(servers);
-    let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-    let options = builder.options_mut();
-    options.timeout = ANSWER_LIMIT;
-    options.attempts = REPEATS;
-    // What this machine's own file says of names, no other machine is told.
-    options.use_hosts_file = ResolveHosts::Never;
-    builder.build().map_err(|error| failed(&"this machine's name servers", &error))
 }

@@ -90,6 +90,18 @@ reasons! {
     DnsFailed "DNS_FAILED" Network
         "DNS gave no answer for {name}: {cause}"
         "check this machine's DNS server; the name was not found to be missing, nobody answered"
+    DnsNotOffered "DNS_NOT_OFFERED" Network
+        "DNS says that {name} has no host: its record has the target `.`"
+        "publish an SRV record that points to the host in place of this one, or name a host on this machine"
+    DnsPortZero "DNS_PORT_ZERO" Network
+        "the SRV record {name} gives the port 0 for {target}, and nobody can be asked there"
+        "correct the record: its port is the one at which the host listens"
+    DnsSettingBad "DNS_SETTING_BAD" Machine
+        "what this machine is told about DNS cannot be used: {cause}"
+        "correct that entry, in /etc/resolv.conf or where the domain was given; everything else is used meanwhile"
+    NotTried "NOT_TRIED" Nobody
+        "{name} was not tried: those before it had taken {limit}"
+        "nothing: the next round begins with it; it is quicker once hosts that are gone are out of DNS"
     HostNameBad "HOST_NAME_BAD" Machine
         "a host is named in a way that cannot be read: {cause}"
         "write NAME, NAME:PORT or [IPv6 address]:PORT, in `kms-client host set` or in KMS_HOSTS"

@@ -6,6 +6,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::reason::{Cause, Reason};
+
 /// One SRV record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SrvRecord {
@@ -20,17 +22,24 @@ pub struct SrvRecord {
 }
 
 impl SrvRecord {
-    /// "A Target of "." means that the service is decidedly not available at this domain."
-    fn is_offered(&self) -> bool {
-        !matches!(self.target.as_str(), "" | ".")
+    /// Why nobody can be asked at this record, which stands under the name `service`.
+    pub fn fault(&self, service: &str) -> Option<Cause> {
+        match (self.target.as_str(), self.port) {
+            // "A Target of "." means that the service is decidedly not available at this domain."
+            ("" | ".", _) => Some(Reason::DnsNotOffered.with(&[("name", &service)])),
+            (target, 0) => Some(Reason::DnsPortZero.with(&[("name", &service), ("target", &target)])),
+            _ => None,
+        }
     }
 }
 
-/// Orders the records: by priority, and within one priority by a weighted draw without replacement.
+/// Orders the records: by priority, and within one priority by a weighted draw without replacement. Those at which nobody can be
+/// asked are left out; [`SrvRecord::fault`] says why.
 ///
 /// `draw(n)` gives a number from 0 to `n` inclusive, each as likely as the other.
 pub fn order(records: Vec<SrvRecord>, mut draw: impl FnMut(u32) -> u32) -> Vec<SrvRecord> {
-    let mut remaining: Vec<SrvRecord> = records.into_iter().filter(SrvRecord::is_offered).collect();
+    let mut remaining: Vec<SrvRecord> =
+        records.into_iter().filter(|record| record.fault("").is_none()).collect();
     // "all those with weight 0 are placed at the beginning of the list": so they have a very small chance, not none.
     remaining.sort_by_key(|record| (record.priority, record.weight != 0));
     let mut ordered = Vec::with_capacity(remaining.len());
@@ -97,6 +106,18 @@ mod tests {
         check(&[(0, 0, ".")], 0, expect![""]);
         check(&[(0, 0, "."), (0, 0, "host.")], 0, expect!["host."]);
         check(&[], 0, expect![""]);
+    }
+
+    #[test]
+    fn a_record_at_which_nobody_can_be_asked_says_why() {
+        let record =
+            |target: &str, port| SrvRecord { priority: 0, weight: 0, port, target: target.to_string() };
+        let code = |record: SrvRecord| record.fault("_x.").map(|cause| cause.code);
+        assert_eq!(code(record(".", 1)).as_deref(), Some("DNS_NOT_OFFERED"));
+        assert_eq!(code(record(".", 0)).as_deref(), Some("DNS_NOT_OFFERED"));
+        assert_eq!(code(record("a.", 0)).as_deref(), Some("DNS_PORT_ZERO"));
+        assert_eq!(code(record("a.", 1)), None);
+        assert_eq!(order(alloc::vec![record("a.", 0), record("b.", 1)], |_| 0), [record("b.", 1)]);
     }
 
     #[test]

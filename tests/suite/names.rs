@@ -61,7 +61,7 @@ async fn a_lone_dot_says_that_there_is_no_host_and_nobody_is_asked() {
     let dns = dns("_kms-activation._tcp SRV 0 0 21688 .\n").await;
     let round = round_with(&dns).await;
     assert!(round.attempts.iter().all(|attempt| attempt.address.is_none()), "{round:?}");
-    assert_eq!(outcomes(&round), ["DNS_NO_RECORD"]);
+    assert_eq!(outcomes(&round), ["DNS_NOT_OFFERED"]);
     assert_eq!(dns.queries().len(), 1, "the dot is not looked up: {:?}", dns.queries());
 }
 

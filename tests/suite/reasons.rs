@@ -116,6 +116,10 @@ fn told(reason: Reason) -> Told {
         Reason::NoHostKnown
         | Reason::DnsNoRecord
         | Reason::DnsFailed
+        | Reason::DnsNotOffered
+        | Reason::DnsPortZero
+        | Reason::DnsSettingBad
+        | Reason::NotTried
         | Reason::HostNameBad
         | Reason::HostNameUnknown
         | Reason::HostUnreachable

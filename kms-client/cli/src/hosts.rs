@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 
-use kms_client::{Candidate, Client, Problem};
-use serde_json::json;
+use kms_client::{Candidate, Client, LookedIn, Problem, SrvRecord};
+use serde_json::{Value, json};
 
 use crate::answer::{Answer, EX_IOERR, EX_UNAVAILABLE, Failure};
 use crate::cli::HostCommand;
@@ -16,30 +16,57 @@ use crate::show;
 pub(crate) async fn discover(client: &Client) -> Answer {
     let found = client.discover().await;
     let mut text = String::new();
+    if !found.domains.is_empty() {
+        text += "DNS was asked about:\n";
+    }
+    for LookedIn { service, records } in &found.domains {
+        let _ = writeln!(text, "  {service}{}", if records.is_empty() { "  nothing" } else { "" });
+        for SrvRecord { priority, weight, port, target } in records {
+            let _ = writeln!(text, "      SRV {priority} {weight} {port} {target}");
+        }
+    }
     if !found.hosts.is_empty() {
         text += "Would be asked, in this order:\n";
     }
     for (index, Candidate { host, source }) in found.hosts.iter().enumerate() {
         let _ = writeln!(text, "  {}  {host}  ({source})", index + 1);
     }
-    if !found.problems.is_empty() {
-        text += "Looked in vain:\n";
-    }
-    for Problem { place, cause } in &found.problems {
-        let _ = writeln!(text, "  {place}\n      {cause}\n      remedy: {}", cause.remedy());
-    }
+    text += &problems("Looked in vain:", &found.problems);
+    text += &problems("Left out:", &found.notes);
     let json = json!({
         "hosts": found.hosts.iter().map(|candidate| json!({
             "host": candidate.host.to_string(),
             "source": candidate.source.to_string(),
         })).collect::<Vec<_>>(),
-        "problems": found.problems.iter().map(|problem| json!({
-            "place": problem.place,
-            "cause": show::cause_json(&problem.cause),
+        "domains": found.domains.iter().map(|asked| json!({
+            "service": asked.service,
+            "records": asked.records.iter().map(|record| json!({
+                "priority": record.priority,
+                "weight": record.weight,
+                "port": record.port,
+                "target": record.target,
+            })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
+        "problems": found.problems.iter().map(problem_json).collect::<Vec<_>>(),
+        "left_out": found.notes.iter().map(problem_json).collect::<Vec<_>>(),
     });
     let code = if found.hosts.is_empty() { EX_UNAVAILABLE } else { 0 };
     Answer { text, json, code }
+}
+
+fn problems(title: &str, problems: &[Problem]) -> String {
+    let mut text = String::new();
+    for Problem { place, cause } in problems {
+        if text.is_empty() {
+            let _ = writeln!(text, "{title}");
+        }
+        let _ = writeln!(text, "  {place}\n      {cause}\n      remedy: {}", cause.remedy());
+    }
+    text
+}
+
+fn problem_json(problem: &Problem) -> Value {
+    json!({ "place": problem.place, "cause": show::cause_json(&problem.cause) })
 }
 
 /// The hosts that an administrator names on this machine.

@@ -76,7 +76,13 @@ async fn a_domain_without_a_record_and_a_name_server_that_fails_are_told_apart()
     // RFC 2782: "A Target of "." means that the service is decidedly not available at this domain."
     dns.replace(zone("_kms-activation._tcp SRV 0 0 0 .\n"));
     let cause = product.activate().await.unwrap().outcome.cause().cloned().unwrap();
-    assert_eq!(cause.reason(), Some(Reason::DnsNoRecord));
+    assert_eq!(cause.reason(), Some(Reason::DnsNotOffered));
+
+    // It was told as a host that refuses connections.
+    dns.replace(zone("_kms-activation._tcp SRV 0 0 0 kms1\nkms1 A 127.0.0.1\n"));
+    let cause = product.activate().await.unwrap().outcome.cause().cloned().unwrap();
+    assert_eq!(cause.reason(), Some(Reason::DnsPortZero));
+    assert_eq!(cause.parameter("target"), Some("kms1.corp.example."));
 
     dns.fail(SERVICE);
     let cause = product.activate().await.unwrap().outcome.cause().cloned().unwrap();

@@ -40,12 +40,10 @@ pub(super) async fn in_dns(known: &Known<'_>) -> Vec<Finding> {
     let Some(config) = &known.config else {
         return vec![Finding::skipped("dns", "the settings do not hold")];
     };
-    let dns = match Dns::open(known.wanted.name_server, &known.wanted.domains, &config.service_label) {
-        Ok(dns) => dns,
-        Err(cause) => return vec![Finding::fail("dns", cause.to_string(), cause.remedy())],
-    };
-    let mut findings = Vec::new();
-    for (domain, records) in dns.hosts().await {
+    let dns = Dns::open(known.wanted.name_server, &known.wanted.domains, &config.service_label);
+    let warn = |cause: &Cause| Finding::warn("dns", cause.to_string(), cause.remedy());
+    let mut findings: Vec<_> = dns.faults().iter().map(warn).collect();
+    for (domain, records) in dns.hosts(&[]).await {
         match records {
             Ok(records) => findings.extend(in_domain(known, &dns, &domain, records).await),
             Err(cause) => findings.push(unpublished(known, &domain, &cause.to_string(), Some(&cause))),
@@ -59,6 +57,7 @@ pub(super) async fn in_dns(known: &Known<'_>) -> Vec<Finding> {
 }
 
 async fn in_domain(known: &Known<'_>, dns: &Dns, domain: &Domain, records: Vec<SrvRecord>) -> Vec<Finding> {
+    let faults: Vec<_> = records.iter().filter_map(|record| record.fault(&domain.service)).collect();
     // In the order in which machines that draw low numbers try them.
     let records = srv::order(records, |_| 0);
     let mut seen = Vec::new();
@@ -66,6 +65,7 @@ async fn in_domain(known: &Known<'_>, dns: &Dns, domain: &Domain, records: Vec<S
         seen.push((record, leads(known, dns, record).await));
     }
     let mut findings = vec![summary(known, domain, &seen)];
+    findings.extend(faults.iter().map(|cause| Finding::warn("dns", cause.to_string(), cause.remedy())));
     findings.extend(seen.iter().filter_map(|(record, leads)| aside(domain, record, leads)));
     if RECORDS_MAX < records.len() {
         let more = records.len() - RECORDS_MAX;
@@ -99,7 +99,9 @@ fn summary(known: &Known, domain: &Domain, seen: &[(&SrvRecord, Leads)]) -> Find
 /// Machines may be told the host's name instead, so a domain that nobody has named here is none to fail over.
 fn unpublished(known: &Known, domain: &Domain, text: &str, cause: Option<&Cause>) -> Finding {
     let remedy = match cause.and_then(Cause::reason) {
-        Some(Reason::DnsFailed) => Reason::DnsFailed.remedy().to_owned(),
+        Some(reason @ (Reason::DnsFailed | Reason::DnsSettingBad | Reason::NotTried)) => {
+            reason.remedy().to_owned()
+        }
         _ => format!("publish `{}`, or name this host at the machines", record_to_publish(known, domain)),
     };
     if known.wanted.domains.is_empty() {

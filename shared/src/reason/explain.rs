@@ -130,7 +130,12 @@ mod tests {
             "CLOCK_SKEV",
             expect![[r#"no reason has the code "CLOCK_SKEV"; near it: CLOCK_SKEW, HOST_CLOCK"#]],
         );
-        check("DNS", expect![[r#"no reason has the code "DNS"; near it: DNS_FAILED, DNS_NO_RECORD"#]]);
+        check(
+            "DNS",
+            expect![[
+                r#"no reason has the code "DNS"; near it: DNS_FAILED, DNS_NO_RECORD, DNS_PORT_ZERO, DNS_NOT_OFFERED"#
+            ]],
+        );
         check("XYZZY", expect![[r#"no reason has the code "XYZZY""#]]);
         check("ß\u{7}", expect![[r#"no reason has the code "ß\u{7}""#]]);
     }
