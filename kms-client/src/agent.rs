@@ -76,8 +76,8 @@ async fn ask(shell: &Shell, installation: &mut Installation) -> (Option<Vec<Atte
     match round::make(shell, installation, Purpose::Due).await {
         Ok(round) => (round.map(|round| round.attempts), false),
         Err(cause) => {
-            let quietly = matches!(cause.reason(), Some(Reason::Busy | Reason::IdentityUnreadable));
-            if !quietly {
+            let told = matches!(cause.reason(), Some(Reason::Busy)) || installation.troubles.contains(&cause);
+            if !told {
                 tracing::warn!(%cause, "no host was asked");
             }
             (None, true)
@@ -88,9 +88,7 @@ async fn ask(shell: &Shell, installation: &mut Installation) -> (Option<Vec<Atte
 /// Saves the latest time that was seen: a clock that is set back while the machine is off lengthens nothing.
 async fn keep_mark(shell: &Shell, installation: &mut Installation) {
     let kept = async {
-        let lock = round::take_lock(shell).await?;
-        let now = shell.clock.now();
-        installation.refresh(&shell.home, &shell.terms, now, Some(&lock)).await?;
+        let lock = round::take_over(shell, installation).await?;
         installation.save(&shell.home, &lock).await
     };
     let kept: Result<(), Cause> = kept.await;

@@ -20,8 +20,9 @@ use crate::clock::SystemClock;
 use crate::discovery::Places;
 use crate::home::Home;
 use crate::hosts::HostNameError;
+use crate::inspector::Inspector;
 use crate::installation;
-use crate::product::Product;
+use crate::product::{Product, Terms};
 use crate::snapshot::Snapshot;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
@@ -116,8 +117,41 @@ impl Builder {
     /// A directory that cannot be written is no error: the product runs, and the snapshot says what follows.
     ///
     /// # Errors
-    /// What the vendor has to mend, or a state that cannot be read at all.
+    /// What the vendor has to mend, or another process that has been making the state for two seconds.
     pub fn build(self) -> Result<Client, BuildError> {
+        let Parts { terms, places, state_dir, fallback_dir, clock, ways } = self.parts()?;
+        let home = Home::open(&state_dir, fallback_dir.as_deref(), terms.id);
+        let installation = installation::open(&home, &terms, clock.now()).map_err(BuildError::State)?;
+        let snapshot = Snapshot::of(&installation, &home, Vec::new(), clock.now());
+        Ok(Client {
+            shell: Arc::new(Shell {
+                terms: Arc::new(terms),
+                clock,
+                home: Arc::new(home),
+                places,
+                ways,
+                installation: Mutex::new(installation),
+                published: watch::Sender::new(snapshot),
+                look: Notify::new(),
+                running: AtomicBool::new(false),
+            }),
+        })
+    }
+
+    /// Looks at the state as it lies on the disk, for a tool beside the product. Nothing is made or written.
+    ///
+    /// # Errors
+    /// What the vendor has to mend.
+    pub fn inspect(self) -> Result<Inspector, BuildError> {
+        let Parts { terms, places, state_dir, fallback_dir, clock, .. } = self.parts()?;
+        let home = Home::look(&state_dir, fallback_dir.as_deref(), terms.id);
+        let installation = installation::read_only(&home, &terms, clock.now());
+        let snapshot = Snapshot::of(&installation, &home, Vec::new(), clock.now());
+        Ok(Inspector { home: Arc::new(home), places, snapshot })
+    }
+
+    /// What was said, checked.
+    fn parts(self) -> Result<Parts, BuildError> {
         let fingerprint = self.fingerprint_source.as_ref().map(|source| {
             let given = Some(source).filter(|source| !source.is_empty());
             given.map_or(Fingerprint::NONE, |id| Fingerprint::of_machine(self.product.product_id(), id))
@@ -130,25 +164,25 @@ impl Builder {
             name_server: self.name_server,
             service_label: self.product.service_label.to_owned(),
         };
-        let state_dir = self.state_dir.ok_or(BuildError::NoStateDir)?;
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
-        let home = Home::open(&state_dir, self.fallback_dir.as_deref(), terms.id);
-        let installation = installation::open(&home, &terms, clock.now()).map_err(BuildError::State)?;
-        let snapshot = Snapshot::of(&installation, &home, Vec::new(), clock.now());
-        Ok(Client {
-            shell: Arc::new(Shell {
-                terms: Arc::new(terms),
-                clock,
-                home: Arc::new(home),
-                places,
-                ways: self.ways,
-                installation: Mutex::new(installation),
-                published: watch::Sender::new(snapshot),
-                look: Notify::new(),
-                running: AtomicBool::new(false),
-            }),
+        Ok(Parts {
+            terms,
+            places,
+            state_dir: self.state_dir.ok_or(BuildError::NoStateDir)?,
+            fallback_dir: self.fallback_dir,
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
+            ways: self.ways,
         })
     }
+}
+
+/// What a client or a look is made of.
+struct Parts {
+    terms: Terms,
+    places: Places,
+    state_dir: PathBuf,
+    fallback_dir: Option<PathBuf>,
+    clock: Arc<dyn Clock>,
+    ways: Ways,
 }
 
 /// A client cannot be built.

@@ -15,9 +15,10 @@ use tokio::sync::{Mutex, Notify, watch};
 
 use crate::builder::Builder;
 use crate::discovery::{Discovery, Places};
-use crate::home::{HOSTS, Home};
+use crate::home::{Home, Lock};
 use crate::hosts::HostName;
-use crate::installation::{Installation, off_thread, unwritable};
+use crate::inspector;
+use crate::installation::Installation;
 use crate::product::{Product, Terms};
 use crate::round::{self, Purpose};
 use crate::snapshot::{Attempt, Round, Snapshot};
@@ -124,9 +125,8 @@ impl Client {
     /// Another process is asking, this user may not ask, or the state cannot be written.
     pub async fn identity_reset(&self) -> Result<(), Cause> {
         let mut installation = self.shell.installation.lock().await;
-        let lock = round::take_lock(&self.shell).await?;
+        let lock = self.lock_to_keep(&mut installation).await?;
         let (home, terms, now) = (&self.shell.home, &self.shell.terms, self.shell.clock.now());
-        installation.refresh(home, terms, now, Some(&lock)).await?;
         let reset = installation.reset(home, terms, now, &lock).await;
         self.shell.publish(&installation, Some(Vec::new()));
         self.wake();
@@ -139,11 +139,9 @@ impl Client {
     /// As [`identity_reset`](Client::identity_reset).
     pub async fn organisation_clear(&self) -> Result<(), Cause> {
         let mut installation = self.shell.installation.lock().await;
-        let lock = round::take_lock(&self.shell).await?;
-        let (home, terms, now) = (&self.shell.home, &self.shell.terms, self.shell.clock.now());
-        installation.refresh(home, terms, now, Some(&lock)).await?;
+        let lock = self.lock_to_keep(&mut installation).await?;
         installation.saved.organisation = None;
-        let saved = installation.save(home, &lock).await;
+        let saved = installation.save(&self.shell.home, &lock).await;
         self.shell.publish(&installation, None);
         saved
     }
@@ -153,12 +151,7 @@ impl Client {
     /// # Errors
     /// The state cannot be written (`STATE_UNWRITABLE`).
     pub async fn set_hosts(&self, hosts: &[HostName]) -> Result<(), Cause> {
-        let mut text = String::new();
-        for host in hosts {
-            text.push_str(&host.to_string());
-            text.push('\n');
-        }
-        self.change_hosts(move |home| home.write_hosts(text.as_bytes())).await
+        inspector::set_hosts(&self.shell.home, hosts).await
     }
 
     /// Removes the file `hosts` beside the state.
@@ -166,22 +159,13 @@ impl Client {
     /// # Errors
     /// The state cannot be written (`STATE_UNWRITABLE`).
     pub async fn clear_hosts(&self) -> Result<(), Cause> {
-        self.change_hosts(|home| home.remove(HOSTS)).await
+        inspector::clear_hosts(&self.shell.home).await
     }
 
-    async fn change_hosts(
-        &self,
-        change: impl FnOnce(&Home) -> std::io::Result<()> + Send + 'static,
-    ) -> Result<(), Cause> {
-        let home = Arc::clone(&self.shell.home);
-        let changed = off_thread(move || {
-            if !home.keeps() {
-                return Err(std::io::ErrorKind::PermissionDenied.into());
-            }
-            change(&home)
-        });
-        let changed = changed.await;
-        changed.map_err(|error| unwritable(&self.shell.home, &error))
+    /// The lock, for a change that would be lost where nothing is kept.
+    async fn lock_to_keep(&self, installation: &mut Installation) -> Result<Arc<Lock>, Cause> {
+        let lock = round::take_over(&self.shell, installation).await?;
+        self.shell.home.trouble().map_or(Ok(lock), Err)
     }
 
     async fn ask(&self, purpose: Purpose) -> Result<Round, Cause> {
@@ -211,9 +195,7 @@ impl fmt::Debug for Client {
 
 impl Shell {
     pub(crate) async fn discover(&self, last: Option<&str>) -> Discovery {
-        let home = Arc::clone(&self.home);
-        let hosts_file = off_thread(move || Ok(home.read_hosts())).await.ok().flatten();
-        self.places.discover(hosts_file.as_deref(), last).await
+        inspector::discover(&self.home, &self.places, last).await
     }
 
     /// Shows the world where this installation stands; `attempts` are those of a new round.

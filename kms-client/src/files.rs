@@ -35,6 +35,14 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Whether a lock that is there could be taken. Nothing is made or changed.
+pub(crate) fn probe_lock(path: &Path) -> io::Result<()> {
+    match open_regular(OpenOptions::new().write(true), path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        opened => opened.map(drop),
+    }
+}
+
 /// Makes a file where there is none, not even a link that leads nowhere.
 pub(crate) fn create(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -96,7 +104,7 @@ fn give_to_owner(_file: &File, _path: &Path) {}
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, DIRECTORY_MODE);
     let above = match path.parent() {
         Some(above) if above != Path::new("") => above,
         _ => Path::new("."),
@@ -109,7 +117,7 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
         made => made,
     };
     match made {
-        Ok(()) => {}
+        Ok(()) => settle_directory(path, above)?,
         // Another process may have made it, or it has always been there, in a file system that cannot be written.
         Err(_) if path.is_dir() => return Ok(()),
         Err(error) => return Err(error),
@@ -119,6 +127,34 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         synced => synced,
     }
+}
+
+/// Everybody may look into a directory of the state; only its owner writes there.
+#[cfg(unix)]
+const DIRECTORY_MODE: u32 = 0o755;
+
+/// Gives a directory that was just made its mode, whatever the process's umask, and the owner of the one that it is in.
+/// One that root made in a user's directory would be closed to that user.
+#[cfg(unix)]
+fn settle_directory(path: &Path, above: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+    let mut options = OpenOptions::new();
+    let directory = options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_DIRECTORY).open(path)?;
+    let (own, owner) = (directory.metadata()?, fs::metadata(above)?);
+    directory.set_permissions(PermissionsExt::from_mode(DIRECTORY_MODE))?;
+    // Only root can give away. Something that is not empty was put in the place of what was made here.
+    if own.uid() != owner.uid()
+        && fs::read_dir(path)?.next().is_none()
+        && let Err(error) = fchown(&directory, Some(owner.uid()), Some(owner.gid()))
+    {
+        tracing::debug!(%error, "a directory of the state belongs to another user than the one above it");
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn settle_directory(_path: &Path, _above: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Makes durable which files there are.

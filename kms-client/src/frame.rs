@@ -29,11 +29,18 @@ pub(crate) fn open(magic: [u8; 4], version: u8, bytes: &[u8]) -> Result<&[u8], D
     if head[..4] != magic {
         return Err(Damage::OtherFile);
     }
-    // A file that is whole and of a later version was written by a newer product, and is not ours to read.
+    // A file that is whole and of a later version was written by a newer release: not ours to read, and not damaged.
     if head[4] != version {
         return Err(Damage::Version(head[4]));
     }
     Ok(body)
+}
+
+impl Damage {
+    /// Whether it is no damage at all: a newer release has written the file.
+    pub(crate) fn is_newer(self, version: u8) -> bool {
+        matches!(self, Damage::Version(found) if version < found)
+    }
 }
 
 fn checksum(content: &[u8]) -> [u8; CHECKSUM_BYTES] {
@@ -67,7 +74,7 @@ impl fmt::Display for Damage {
             Damage::Checksum => f.write_str("its checksum does not hold"),
             Damage::OtherFile => f.write_str("it is another kind of file"),
             Damage::Version(version) => {
-                write!(f, "it has version {version}, which this release does not know")
+                write!(f, "it has format version {version}, which this release does not know")
             }
             Damage::Content => f.write_str("its content cannot be read"),
             Damage::OtherMachine => f.write_str("it belongs to another identity than the one beside it"),

@@ -7,8 +7,10 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shared::ids::ProductId;
+use shared::reason::{Cause, Reason};
 use zeroize::Zeroizing;
 
 use crate::{files, random};
@@ -38,6 +40,17 @@ pub enum Keeping {
         /// The directory, that of the product inside it included.
         path: PathBuf,
     },
+    /// There is a state that is read and not written, because the disk does not let it be or a newer release has
+    /// written it. A lease in it holds; a new one ends with the process.
+    Frozen {
+        /// The directory, that of the product inside it included.
+        path: PathBuf,
+    },
+    /// Nothing is there yet, and whoever only looks begins nothing ([`Inspector`](crate::Inspector)).
+    NotBegun {
+        /// The directory, that of the product inside it included.
+        path: PathBuf,
+    },
     /// Nowhere: this machine is licensed only while the product runs, and not counted as one.
     NotKept {
         /// The directory that could not be written.
@@ -52,19 +65,34 @@ impl Keeping {
             Keeping::Kept { path }
             | Keeping::PerUser { path }
             | Keeping::ReadOnly { path }
+            | Keeping::Frozen { path }
+            | Keeping::NotBegun { path }
             | Keeping::NotKept { path } => path,
         }
     }
 }
 
 /// The directory of one product on this machine.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Home {
-    keeping: Keeping,
-    /// Why the first directory could not be used, if so.
-    pub(crate) refused: Option<String>,
+    /// The directory in use.
+    path: PathBuf,
     /// Where the administrator may have named hosts: the directory in use, and the first one.
     hosts_in: Vec<PathBuf>,
+    access: Mutex<Access>,
+}
+
+/// What this process may do with the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Access {
+    Full,
+    PerUser,
+    ReadOnly,
+    NotBegun,
+    /// Why nothing is written.
+    Frozen(Cause),
+    /// Why nothing is written; and nothing can be read.
+    Nowhere(Cause),
 }
 
 /// Whoever holds it may write, and nobody else does; it ends when it is dropped.
@@ -90,38 +118,108 @@ impl Home {
     pub(crate) fn open(primary: &Path, fallback: Option<&Path>, product: ProductId) -> Home {
         let folder = product.to_string();
         let first = primary.join(&folder);
-        let home = |keeping: Keeping, refused| Home {
-            hosts_in: [keeping.path(), &first].map(Path::to_owned).to_vec(),
-            keeping,
-            refused,
-        };
         // Another user's identity: that user's process asks, for all of us.
         if is_unreadable(&first.join(IDENTITY)) {
-            return home(Keeping::ReadOnly { path: first.clone() }, None);
+            return Home::new(&first, &first, Access::ReadOnly);
         }
         let Err(error) = make_writable(&first) else {
-            return home(Keeping::Kept { path: first.clone() }, None);
+            return Home::new(&first, &first, Access::Full);
         };
-        let refused = Some(error.to_string());
-        if let Some(path) = fallback.map(|own| own.join(&folder))
-            && make_writable(&path).is_ok()
-        {
-            return home(Keeping::PerUser { path }, refused);
+        let cause = unwritable(&first, &error);
+        // Not writable is not unreadable: what is there holds.
+        if has_state(&first) {
+            return Home::new(&first, &first, Access::Frozen(cause));
         }
-        home(Keeping::NotKept { path: first.clone() }, refused)
+        if let Some(own) = fallback.map(|own| own.join(&folder))
+            && make_writable(&own).is_ok()
+        {
+            return Home::new(&first, &own, Access::PerUser);
+        }
+        Home::new(&first, &first, Access::Nowhere(cause))
     }
 
-    pub(crate) fn keeping(&self) -> &Keeping {
-        &self.keeping
+    /// Finds the state without making or writing anything.
+    pub(crate) fn look(primary: &Path, fallback: Option<&Path>, product: ProductId) -> Home {
+        let folder = product.to_string();
+        let first = primary.join(&folder);
+        if is_closed(&first.join(IDENTITY)) {
+            return Home::new(&first, &first, Access::ReadOnly);
+        }
+        let writable = |path: &Path, access| match files::probe_lock(&path.join(LOCK)) {
+            Ok(()) => access,
+            Err(error) => Access::Frozen(unwritable(path, &error)),
+        };
+        if has_state(&first) {
+            return Home::new(&first, &first, writable(&first, Access::Full));
+        }
+        if let Some(own) = fallback.map(|own| own.join(&folder))
+            && has_state(&own)
+        {
+            return Home::new(&first, &own, writable(&own, Access::PerUser));
+        }
+        Home::new(&first, &first, Access::NotBegun)
+    }
+
+    fn new(first: &Path, path: &Path, access: Access) -> Home {
+        Home {
+            path: path.to_owned(),
+            hosts_in: [path, first].map(Path::to_owned).to_vec(),
+            access: Mutex::new(access),
+        }
+    }
+
+    pub(crate) fn keeping(&self) -> Keeping {
+        let path = self.path.clone();
+        match *self.access() {
+            Access::Full => Keeping::Kept { path },
+            Access::PerUser => Keeping::PerUser { path },
+            Access::ReadOnly => Keeping::ReadOnly { path },
+            Access::NotBegun => Keeping::NotBegun { path },
+            Access::Frozen(_) => Keeping::Frozen { path },
+            Access::Nowhere(_) => Keeping::NotKept { path },
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.keeping.path()
+        &self.path
     }
 
     /// Whether what is written here is there after a restart.
     pub(crate) fn keeps(&self) -> bool {
-        matches!(self.keeping, Keeping::Kept { .. } | Keeping::PerUser { .. })
+        matches!(*self.access(), Access::Full | Access::PerUser)
+    }
+
+    /// Whether another user's process asks for this one.
+    pub(crate) fn is_read_only(&self) -> bool {
+        *self.access() == Access::ReadOnly
+    }
+
+    /// Why nothing is kept.
+    pub(crate) fn trouble(&self) -> Option<Cause> {
+        match &*self.access() {
+            Access::Full | Access::PerUser | Access::NotBegun => None,
+            Access::ReadOnly => Some(Reason::IdentityUnreadable.with(&[("path", &self.path.display())])),
+            Access::Frozen(cause) | Access::Nowhere(cause) => Some(cause.clone()),
+        }
+    }
+
+    /// From here on nothing is written.
+    pub(crate) fn freeze(&self, cause: Cause) {
+        tracing::warn!(%cause, "the state is left as it is");
+        *self.access() = if has_state(&self.path) { Access::Frozen(cause) } else { Access::Nowhere(cause) };
+    }
+
+    /// Looks whether a directory that could not be written can be now: a disk may be read-only while a machine starts.
+    pub(crate) fn thaw(&self) {
+        let is_shut = matches!(*self.access(), Access::Frozen(_) | Access::Nowhere(_));
+        if is_shut && make_writable(&self.path).is_ok() {
+            *self.access() = Access::Full;
+        }
+    }
+
+    /// A panic elsewhere leaves it whole.
+    fn access(&self) -> MutexGuard<'_, Access> {
+        self.access.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the lock, or nothing if another process holds it.
@@ -139,10 +237,11 @@ impl Home {
 
     /// The content of a file, or nothing if there is none.
     pub(crate) fn read(&self, name: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-        if matches!(self.keeping, Keeping::NotKept { .. }) {
-            return Ok(None);
+        match files::read(&self.path.join(name)) {
+            // A file in the place of the directory, or above it: nothing is kept there.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
+            read => read,
         }
-        files::read(&self.path().join(name))
     }
 
     /// The file in which the administrator has named hosts.
@@ -159,17 +258,25 @@ impl Home {
 
     /// Replaces a file that every user may read. Only the holder of the lock writes `saved`.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        if !self.keeps() {
+            return Ok(());
+        }
         self.replace(name, &format!("{name}.new"), bytes, 0o644)
     }
 
     /// Replaces a file that holds a private key.
     pub(crate) fn write_secret(&self, name: &str, bytes: &[u8], _lock: &Lock) -> io::Result<()> {
+        if !self.keeps() {
+            return Ok(());
+        }
         self.replace(name, &format!("{name}.new"), bytes, 0o600)
     }
 
     /// Replaces the file in which the administrator names hosts. It takes no lock, because a round under way would hold
-    /// it for long; instead every writer has a temporary of his own, and the last one is right.
+    /// it for long; instead every writer has a temporary of its own, and the last one is right. It begins no state: hosts
+    /// may be named before the product's first start, in an image, too.
     pub(crate) fn write_hosts(&self, bytes: &[u8]) -> io::Result<()> {
+        make_folder(&self.path)?;
         let drawn = u64::from_ne_bytes(random::bytes()?);
         self.replace(HOSTS, &format!("{HOSTS}.{drawn:016x}.new"), bytes, 0o644)
     }
@@ -183,21 +290,27 @@ impl Home {
         files::sync_directory(self.path())
     }
 
-    /// Removes a file; one that is not there is removed already.
-    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
-        if !self.keeps() {
-            return Ok(());
-        }
-        match fs::remove_file(self.path().join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => files::sync_directory(self.path()),
+    /// Removes a key or a state; one that is not there is removed already.
+    pub(crate) fn remove(&self, name: &str, _lock: &Lock) -> io::Result<()> {
+        if self.keeps() { self.remove_file(name) } else { Ok(()) }
+    }
+
+    /// Removes the file in which the administrator names hosts.
+    pub(crate) fn remove_hosts(&self) -> io::Result<()> {
+        self.remove_file(HOSTS)
+    }
+
+    fn remove_file(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(())
+            }
+            Err(error) => Err(error),
+            Ok(()) => files::sync_directory(&self.path),
         }
     }
 
     fn replace(&self, name: &str, beside: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
-        if !self.keeps() {
-            return Ok(());
-        }
         // 1 write beside it  2 flush  3 rename, which replaces at once  4 flush the directory: a crash at any point
         // leaves the old file or the new one, whole.
         let beside = self.path().join(beside);
@@ -218,18 +331,39 @@ impl Home {
     }
 }
 
+/// Why nothing can be written.
+pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Cause {
+    Reason::StateUnwritable.with(&[("path", &path.display()), ("cause", error)])
+}
+
 /// Whether a file is there and cannot be read: by this user, or by nobody for now. A disk that fails to read an
 /// identity must not cost it.
 fn is_unreadable(path: &Path) -> bool {
     files::read(path).is_err() && fs::symlink_metadata(path).is_ok()
 }
 
+/// Whether a file cannot be read, or it cannot even be told whether there is one.
+fn is_closed(path: &Path) -> bool {
+    files::read(path).is_err_and(|error| error.kind() != io::ErrorKind::NotADirectory)
+}
+
+/// Whether a product has run here.
+fn has_state(path: &Path) -> bool {
+    is_folder(path) && [IDENTITY, SAVED].iter().any(|name| fs::symlink_metadata(path.join(name)).is_ok())
+}
+
 /// Makes the directory, and proves that it can be written by opening its lock.
 fn make_writable(path: &Path) -> io::Result<()> {
-    files::make_directory(path)?;
-    // The folder in it is ours to make: one that leads elsewhere was put there by somebody else.
-    if !fs::symlink_metadata(path)?.is_dir() {
-        return Err(io::ErrorKind::NotADirectory.into());
-    }
+    make_folder(path)?;
     files::open_lock(&path.join(LOCK)).map(drop)
+}
+
+/// The folder is ours to make: one that leads elsewhere was put there by somebody else.
+fn make_folder(path: &Path) -> io::Result<()> {
+    files::make_directory(path)?;
+    if is_folder(path) { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
+}
+
+fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }

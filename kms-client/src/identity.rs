@@ -15,7 +15,7 @@ use crate::frame::{self, Damage};
 use crate::random;
 
 const MAGIC: &[u8; 4] = b"KMSI";
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 const SEED_BYTES: usize = 32;
 const BODY_BYTES: usize = SEED_BYTES + 8;
 

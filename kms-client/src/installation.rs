@@ -1,19 +1,20 @@
 //! One installation of a product on this machine: its identity, what it remembers, and both on the disk.
 //!
-//! [`load`] settles what is found there: a first start, a copied folder, a crash between two renames, a damaged file.
+//! [`open`] settles what is found there: a first start, a copied folder, a crash between two renames, a damaged file.
 //! The rules are those of `docs/protocol.md` 7: damage is reported and treated as absence, a damaged `saved` never
-//! costs the `identity`, and no damage restarts the grace. What changes an installation later is told in `round`.
+//! costs the `identity`, and no damage restarts the grace. What cannot be read, or was written by a newer release, is no
+//! damage: it is left as it is, and this process keeps nothing. What is found is read in `found`; what changes an
+//! installation later is told in `round`.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::ids::MachineId;
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
-use crate::frame::Damage;
-use crate::home::{Home, IDENTITY, Keeping, Lock, PENDING, SAVED};
+use crate::found::{Found, Settled};
+use crate::home::{self, Home, IDENTITY, Lock, PENDING, SAVED};
 use crate::identity::Identity;
 use crate::product::Terms;
 use crate::saved::Saved;
@@ -29,23 +30,57 @@ pub(crate) struct Installation {
     /// What is wrong with the state on the disk.
     pub(crate) troubles: Vec<Cause>,
     /// The file as it was last read or written.
-    on_disk: Option<Vec<u8>>,
-}
-
-/// What has become of `saved` since it was last read or written here.
-enum Found {
-    Same,
-    Damaged(Damage),
-    Other(Box<Installation>),
+    pub(crate) on_disk: Option<Vec<u8>>,
+    /// Whether this was only read: the disk has to be settled before anything is written there.
+    only_read: bool,
+    /// Whether the identity was made for this process alone.
+    detached: bool,
 }
 
 impl Installation {
+    pub(crate) fn new(identity: Option<Identity>, pending: Option<Identity>, saved: Saved) -> Installation {
+        Installation {
+            identity,
+            pending,
+            saved,
+            troubles: Vec::new(),
+            on_disk: None,
+            only_read: false,
+            detached: false,
+        }
+    }
+
     /// Who asks.
     pub(crate) fn asker(&self) -> Option<&Identity> {
         self.pending.as_ref().or(self.identity.as_ref())
     }
 
+    fn is_licensed(&self, now: Timestamp) -> bool {
+        self.saved.license.state(now).is_licensed()
+    }
+
+    /// Whether it is licensed by a lease that would be lost with what is in memory.
+    pub(crate) fn lives_in_memory(&self, now: Timestamp) -> bool {
+        self.detached && self.is_licensed(now)
+    }
+
+    /// Before an ask of a process that keeps nothing. An identity on the disk asks nobody: its next serial could not be
+    /// saved, and a host would take it for a copy. A lease that it has holds; without one, this process asks by itself.
+    ///
+    /// # Errors
+    /// Why nothing is kept.
+    pub(crate) fn ask_unkept(&mut self, home: &Home, terms: &Terms, now: Timestamp) -> Result<(), Cause> {
+        match home.trouble() {
+            Some(cause) if self.is_licensed(now) && !self.detached => Err(cause),
+            Some(_) if !self.detached => self.detach(home, terms, now),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Takes over what another process of this machine has saved. Without the lock nothing is mended or made.
+    ///
+    /// # Errors
+    /// The state cannot be used, and is left as it is.
     pub(crate) async fn refresh(
         &mut self,
         home: &Arc<Home>,
@@ -53,32 +88,49 @@ impl Installation {
         now: Timestamp,
         lock: Option<&Arc<Lock>>,
     ) -> Result<(), Cause> {
-        if matches!(home.keeping(), Keeping::NotKept { .. }) {
+        if !home.keeps() && !home.is_read_only() {
             return Ok(());
         }
-        let (files, rules, known) = (Arc::clone(home), Arc::clone(terms), self.on_disk.clone());
-        let lock = lock.map(Arc::clone);
-        let found = off_thread(move || {
-            let bytes = files.read(SAVED)?;
-            if bytes.as_deref() == known.as_ref() {
-                return Ok(Found::Same);
+        let (files, rules, lock) = (Arc::clone(home), Arc::clone(terms), lock.map(Arc::clone));
+        let known = if self.only_read && home.keeps() { None } else { Some(self.on_disk.clone()) };
+        let looked = off_thread(move || Ok(look_again(&files, &rules, now, lock.as_deref(), known.as_ref())));
+        let looked = match looked.await.map_err(|error| home::unwritable(home.path(), &error))? {
+            Err(cause) if cause.reason() != Some(Reason::Busy) => {
+                home.freeze(cause.clone());
+                self.show_trouble(&cause);
+                return Err(cause);
             }
-            // What is remembered here is whole: better to write it again than to begin anew.
-            if let Some(Err(damage)) = bytes.map(|bytes| Saved::decode(&bytes, &rules)) {
-                return Ok(Found::Damaged(damage));
-            }
-            load(&files, &rules, now, lock.as_deref()).map(|other| Found::Other(Box::new(other)))
-        });
-        match found.await.map_err(|error| unwritable(home, &error))? {
-            Found::Same => {}
-            Found::Other(other) => *self = *other,
-            Found::Damaged(damage) => {
+            looked => looked?,
+        };
+        match looked {
+            Looked::Same => {}
+            Looked::Other(other) => *self = *other,
+            Looked::Damaged(cause) => {
                 self.on_disk = None;
-                let damaged = damaged(home, damage);
-                self.troubles.retain(|trouble| *trouble != damaged);
-                self.troubles.push(damaged);
+                self.show_trouble(&cause);
             }
         }
+        Ok(())
+    }
+
+    fn show_trouble(&mut self, cause: &Cause) {
+        self.troubles.retain(|trouble| trouble != cause);
+        self.troubles.push(cause.clone());
+    }
+
+    /// Makes this an installation of this process alone, which keeps nothing: another machine, with the grace and the
+    /// organisation of this one.
+    pub(crate) fn detach(&mut self, home: &Home, terms: &Terms, now: Timestamp) -> Result<(), Cause> {
+        let identity = Identity::make(now).map_err(|error| home::unwritable(home.path(), &error))?;
+        let saved = self.saved.under_new_identity(terms, identity.machine(), now);
+        let (troubles, on_disk) = (std::mem::take(&mut self.troubles), self.on_disk.take());
+        *self = Installation {
+            troubles,
+            on_disk,
+            only_read: true,
+            detached: true,
+            ..Installation::new(Some(identity), None, saved)
+        };
         Ok(())
     }
 
@@ -94,7 +146,7 @@ impl Installation {
             let _lock = lock;
             files.write(SAVED, &bytes).map(|()| bytes)
         });
-        self.on_disk = Some(written.await.map_err(|error| unwritable(home, &error))?);
+        self.on_disk = Some(written.await.map_err(|error| home::unwritable(home.path(), &error))?);
         Ok(())
     }
 
@@ -107,7 +159,7 @@ impl Installation {
             files.write_secret(PENDING, &pending.encode(), &lock)?;
             Ok(pending)
         });
-        self.pending = Some(made.await.map_err(|error| unwritable(home, &error))?);
+        self.pending = Some(made.await.map_err(|error| home::unwritable(home.path(), &error))?);
         Ok(())
     }
 
@@ -120,7 +172,7 @@ impl Installation {
         self.identity = Some(pending);
         let (files, lock) = (Arc::clone(home), Arc::clone(lock));
         let promoted = off_thread(move || files.promote(&lock));
-        promoted.await.map_err(|error| unwritable(home, &error))
+        promoted.await.map_err(|error| home::unwritable(home.path(), &error))
     }
 
     /// A new identity at once, and without the lease that the old one held.
@@ -137,11 +189,43 @@ impl Installation {
         let made = off_thread(move || {
             let identity = Identity::make(installed_at)?;
             let saved = before.under_new_identity(&rules, identity.machine(), now);
-            install(&files, identity, saved, &lock)
+            install(&files, Installation::new(Some(identity), None, saved), &lock)
         });
-        *self = made.await.map_err(|error| unwritable(home, &error))?;
+        *self = made.await.map_err(|error| home::unwritable(home.path(), &error))?;
         Ok(())
     }
+}
+
+/// What has become of the state since it was last read or written here.
+enum Looked {
+    Same,
+    Damaged(Cause),
+    Other(Box<Installation>),
+}
+
+/// Looks at the disk, and reads all of it where it differs from what is known, or nothing is.
+fn look_again(
+    home: &Home,
+    terms: &Terms,
+    now: Timestamp,
+    lock: Option<&Lock>,
+    known: Option<&Option<Vec<u8>>>,
+) -> Result<Looked, Cause> {
+    if home.is_read_only() {
+        let seen = read_only(home, terms, now);
+        let same = known == Some(&seen.on_disk);
+        return Ok(if same { Looked::Same } else { Looked::Other(Box::new(seen)) });
+    }
+    let found = Found::read(home, terms);
+    found.usable(home)?;
+    if known == Some(&found.saved_bytes) {
+        return Ok(Looked::Same);
+    }
+    // What is remembered here is whole: better to write it again than to begin anew.
+    if let (Some(_), Some(damage)) = (known, found.saved_damage) {
+        return Ok(Looked::Damaged(damaged(home, damage)));
+    }
+    load(home, terms, now, found, lock).map(|other| Looked::Other(Box::new(other)))
 }
 
 /// How often a first start looks whether another process has made the state.
@@ -149,121 +233,95 @@ const LOOKS: u32 = 200;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// Opens the state when a client is built. While another process holds the lock, what is there is taken as it is; at a
-/// first start of two processes at once, this one waits until the other has made it.
+/// first start of two processes at once, this one waits until the other has made it. Where it cannot be used or made,
+/// the product runs all the same, with what can be read.
 pub(crate) fn open(home: &Home, terms: &Terms, now: Timestamp) -> Result<Installation, Cause> {
     for _ in 0..LOOKS {
-        let lock = match home.keeping() {
-            Keeping::ReadOnly { .. } => None,
-            _ => home.lock().map_err(|error| unwritable(home, &error))?,
-        };
-        match load(home, terms, now, lock.as_ref()) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(BETWEEN_LOOKS),
-            loaded => return loaded.map_err(|error| unwritable(home, &error)),
+        if !home.keeps() {
+            let mut seen = read_only(home, terms, now);
+            if seen.identity.is_none() && !home.is_read_only() && !seen.is_licensed(now) {
+                seen.detach(home, terms, now)?;
+            }
+            return Ok(seen);
+        }
+        let loaded = home.lock().map_err(|error| home::unwritable(home.path(), &error)).and_then(|lock| {
+            let found = Found::read(home, terms);
+            found.usable(home)?;
+            load(home, terms, now, found, lock.as_ref())
+        });
+        match loaded {
+            Ok(loaded) => return Ok(loaded),
+            Err(cause) if cause.reason() == Some(Reason::Busy) => std::thread::sleep(BETWEEN_LOOKS),
+            Err(cause) => home.freeze(cause),
         }
     }
     Err(Reason::Busy.into())
 }
 
-/// Reads the state from the disk and settles what is found. What has to be made or mended is, if the lock is held;
-/// without it that is an error of kind `WouldBlock`: somebody else is about to.
-pub(crate) fn load(
+/// Settles what is found. What has to be made or mended is, if the lock is held; without it that is `BUSY`: somebody
+/// else is about to.
+fn load(
     home: &Home,
     terms: &Terms,
     now: Timestamp,
+    found: Found,
     lock: Option<&Lock>,
-) -> io::Result<Installation> {
-    let bytes = home.read(SAVED)?.map(|bytes| bytes.to_vec());
-    let (saved, damage) = match bytes.as_deref().map(|bytes| Saved::decode(bytes, terms)) {
-        None => (None, None),
-        Some(Ok(saved)) => (Some(saved), None),
-        Some(Err(damage)) => (None, Some(damage)),
+) -> Result<Installation, Cause> {
+    let (bytes, troubles) = (found.saved_bytes.clone(), found.troubles(home));
+    let held = || lock.ok_or_else(|| Cause::from(Reason::Busy));
+    let settled = found.settle(terms, now);
+    let written = |done: io::Result<()>| done.map_err(|error| home::unwritable(home.path(), &error));
+    let mut loaded = match settled {
+        Settled::Whole(whole) => whole,
+        Settled::Promote(whole) => {
+            written(home.promote(held()?))?;
+            whole
+        }
+        Settled::Mend(mut mended) => {
+            written(mended.write(home, held()?))?;
+            mended
+        }
+        Settled::Begin(beginning) => {
+            let lock = held()?;
+            let made = beginning.make(terms, now).and_then(|made| install(home, made, lock));
+            made.map_err(|error| home::unwritable(home.path(), &error))?
+        }
     };
-    let mut loaded = match home.keeping() {
-        Keeping::ReadOnly { .. } => looked_at(terms, now, saved),
-        _ => settle(home, terms, now, lock, saved)?,
-    };
-    // One that cannot be read today does not erase the one that was: the next copy would go unnoticed.
-    if !terms.fingerprint.as_slice().is_empty() {
-        loaded.saved.fingerprint = terms.fingerprint;
-    }
-    loaded.on_disk = loaded.on_disk.or(bytes);
-    loaded.troubles.extend(damage.map(|damage| damaged(home, damage)));
-    loaded.troubles.extend(trouble_of(home));
+    loaded.see(terms, bytes, troubles);
     Ok(loaded)
 }
 
-/// What a user sees who may not read the identity.
-fn looked_at(terms: &Terms, now: Timestamp, saved: Option<Saved>) -> Installation {
-    // One that was copied from another machine licenses nobody here, whoever looks at it.
-    let saved = saved.filter(|saved| !saved.fingerprint.differs_from(&terms.fingerprint));
-    // Where nothing was saved either, the machine's name is not known to this user.
-    let unknown = MachineId::from_bytes([0; 16]);
-    ready(None, None, saved.unwrap_or_else(|| Saved::begin(terms, unknown, now)))
-}
-
-fn settle(
-    home: &Home,
-    terms: &Terms,
-    now: Timestamp,
-    lock: Option<&Lock>,
-    saved: Option<Saved>,
-) -> io::Result<Installation> {
-    let (identity, damage) = match read_identity(home, IDENTITY)? {
-        None => (None, None),
-        Some(Ok(identity)) => (Some(identity), None),
-        Some(Err(damage)) => (None, Some(damage)),
+/// The state as far as it can be read. Nothing is made, mended or written.
+pub(crate) fn read_only(home: &Home, terms: &Terms, now: Timestamp) -> Installation {
+    let found = Found::read(home, terms);
+    let (bytes, mut troubles) = (found.saved_bytes.clone(), found.troubles(home));
+    let unusable = found.usable(home).err();
+    let mut seen = if home.is_read_only() || found.identity_is_closed() {
+        found.seen_by_others(terms, now)
+    } else {
+        match found.settle(terms, now) {
+            Settled::Whole(seen) | Settled::Promote(seen) | Settled::Mend(seen) => seen,
+            Settled::Begin(beginning) => beginning.unmade(terms, now),
+        }
     };
-    let pending = read_identity(home, PENDING)?.and_then(Result::ok);
-    let held = || lock.ok_or_else(|| io::Error::from(io::ErrorKind::WouldBlock));
-
-    // Both fingerprints are there and differ: this folder was copied from another machine.
-    if let Some(copied) = &saved
-        && copied.fingerprint.differs_from(&terms.fingerprint)
-    {
-        tracing::warn!("the saved state was copied from another machine; this one begins anew");
-        let identity = Identity::make(now)?;
-        let saved = Saved::begin(terms, identity.machine(), now);
-        return install(home, identity, saved, held()?);
-    }
-    match (identity, pending, saved) {
-        (Some(identity), pending, Some(saved)) if saved.machine == identity.machine() => {
-            Ok(ready(Some(identity), pending, saved))
-        }
-        // A crash between writing `saved` and renaming the key that it names.
-        (_, Some(pending), Some(saved)) if saved.machine == pending.machine() => {
-            home.promote(held()?)?;
-            Ok(ready(Some(pending), None, saved))
-        }
-        (Some(identity), pending, saved) => {
-            let lock = held()?;
-            let other = saved.is_some().then(|| damaged(home, Damage::OtherMachine));
-            let machine = identity.machine();
-            let saved = match saved {
-                Some(saved) => saved.under_new_identity(terms, machine, now),
-                None => Saved::begun_at(terms, machine, identity.installed_at, now),
-            };
-            let mut mended = ready(Some(identity), pending, saved);
-            mended.write(home, lock)?;
-            mended.troubles.extend(other);
-            Ok(mended)
-        }
-        (None, _, saved) => {
-            let lock = held()?;
-            let began_at = saved.as_ref().map_or(now, |saved| saved.license.facts().grace_began_at);
-            let identity = Identity::make(began_at)?;
-            let machine = identity.machine();
-            let saved = match saved {
-                Some(saved) => saved.under_new_identity(terms, machine, now),
-                None => Saved::begin(terms, machine, now),
-            };
-            let mut made = install(home, identity, saved, lock)?;
-            made.troubles.extend(damage.map(|damage| damaged(home, damage)));
-            Ok(made)
-        }
-    }
+    // Often it is why nothing is kept.
+    troubles.extend(unusable.filter(|cause| home.trouble().as_ref() != Some(cause)));
+    troubles.extend(home.trouble());
+    seen.see(terms, bytes, troubles);
+    seen.only_read = true;
+    seen
 }
 
 impl Installation {
+    fn see(&mut self, terms: &Terms, bytes: Option<Vec<u8>>, troubles: Vec<Cause>) {
+        // One that cannot be read today does not erase the one that was: the next copy would go unnoticed.
+        if !terms.fingerprint.as_slice().is_empty() {
+            self.saved.fingerprint = terms.fingerprint;
+        }
+        self.on_disk = self.on_disk.take().or(bytes);
+        self.troubles = troubles;
+    }
+
     fn write(&mut self, home: &Home, _lock: &Lock) -> io::Result<()> {
         let bytes = self.saved.encode();
         home.write(SAVED, &bytes)?;
@@ -274,48 +332,20 @@ impl Installation {
 
 /// Writes a new identity and what goes with it. The identity first: a `saved` that names another one is mended at the
 /// next start, an identity that nothing names would be lost.
-fn install(home: &Home, identity: Identity, saved: Saved, lock: &Lock) -> io::Result<Installation> {
-    home.remove(PENDING)?;
-    home.write_secret(IDENTITY, &identity.encode(), lock)?;
-    let mut installed = ready(Some(identity), None, saved);
-    installed.write(home, lock)?;
-    Ok(installed)
+fn install(home: &Home, mut made: Installation, lock: &Lock) -> io::Result<Installation> {
+    home.remove(PENDING, lock)?;
+    if let Some(identity) = &made.identity {
+        home.write_secret(IDENTITY, &identity.encode(), lock)?;
+    }
+    made.write(home, lock)?;
+    Ok(made)
 }
 
-fn ready(identity: Option<Identity>, pending: Option<Identity>, saved: Saved) -> Installation {
-    Installation { identity, pending, saved, troubles: Vec::new(), on_disk: None }
-}
-
-fn read_identity(home: &Home, name: &str) -> io::Result<Option<Result<Identity, Damage>>> {
-    let bytes = home.read(name)?;
-    Ok(bytes.map(|bytes| Identity::decode(&bytes)))
-}
-
-fn damaged(home: &Home, damage: Damage) -> Cause {
+/// A damaged file, by the name of its directory.
+pub(crate) fn damaged(home: &Home, damage: impl std::fmt::Display) -> Cause {
     let path = home.path().display();
-    tracing::warn!(%path, %damage, "the saved state is damaged and made anew");
+    tracing::warn!(%path, %damage, "the saved state is damaged");
     Reason::StateDamaged.with(&[("path", &path), ("cause", &damage)])
-}
-
-/// What follows from where the state is kept.
-fn trouble_of(home: &Home) -> Option<Cause> {
-    let path = home.path().display();
-    match home.keeping() {
-        Keeping::Kept { .. } | Keeping::PerUser { .. } => None,
-        Keeping::ReadOnly { .. } => Some(Reason::IdentityUnreadable.with(&[("path", &path)])),
-        Keeping::NotKept { .. } => {
-            let cause = home.refused.as_deref().unwrap_or("it cannot be written");
-            Some(Reason::StateUnwritable.with(&[("path", &path), ("cause", &cause)]))
-        }
-    }
-}
-
-/// Why nothing could be read or written.
-pub(crate) fn unwritable(home: &Home, error: &io::Error) -> Cause {
-    if error.kind() == io::ErrorKind::WouldBlock {
-        return Reason::Busy.into();
-    }
-    Reason::StateUnwritable.with(&[("path", &home.path().display()), ("cause", error)])
 }
 
 /// A flush may take a second on a busy disk, and the vendor's runtime may have one thread.

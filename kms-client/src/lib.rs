@@ -39,6 +39,7 @@
 pub mod blocking;
 mod builder;
 mod client;
+mod inspector;
 mod product;
 mod snapshot;
 
@@ -59,6 +60,7 @@ mod transport;
 mod way;
 
 mod files;
+mod found;
 mod frame;
 mod home;
 mod identity;
@@ -75,6 +77,7 @@ pub use clock::SystemClock;
 pub use discovery::{Candidate, Discovery, LookedIn, Problem, Source};
 pub use home::Keeping;
 pub use hosts::{HostName, HostNameError};
+pub use inspector::Inspector;
 pub use product::Product;
 pub use saved::Organisation;
 pub use snapshot::{Attempt, Outcome, Round, Snapshot, Waited};

@@ -21,8 +21,8 @@ use shared::serial;
 use crate::best::{Best, tell};
 use crate::client::Shell;
 use crate::discovery::{Candidate, Problem};
-use crate::home::Lock;
-use crate::installation::{Installation, off_thread, unwritable};
+use crate::home::{Lock, unwritable};
+use crate::installation::{Installation, off_thread};
 use crate::random;
 use crate::saved::{LastHost, Organisation};
 use crate::snapshot::{Attempt, Outcome, Round, Waited};
@@ -51,9 +51,12 @@ pub(crate) async fn make(
     installation: &mut Installation,
     purpose: Purpose,
 ) -> Result<Option<Round>, Cause> {
-    let lock = take_lock(shell).await?;
+    let lock = take_over(shell, installation).await?;
     let now = shell.clock.now();
-    installation.refresh(&shell.home, &shell.terms, now, Some(&lock)).await?;
+    match purpose {
+        Purpose::Due | Purpose::Wanted => installation.ask_unkept(&shell.home, &shell.terms, now)?,
+        Purpose::Release => shell.home.trouble().map_or(Ok(()), Err)?,
+    }
     let event = match purpose {
         Purpose::Due => Event::Woke,
         Purpose::Wanted | Purpose::Release => Event::Wanted,
@@ -77,15 +80,26 @@ pub(crate) async fn make(
     Ok(Some(round.conclude(stopped).await))
 }
 
-/// The lock that makes this process the one that asks.
-pub(crate) async fn take_lock(shell: &Shell) -> Result<Arc<Lock>, Cause> {
-    if let crate::Keeping::ReadOnly { path } = shell.home.keeping() {
-        return Err(Reason::IdentityUnreadable.with(&[("path", &path.display())]));
+/// The lock that makes this process the one that asks, with what another process has saved before.
+pub(crate) async fn take_over(shell: &Shell, installation: &mut Installation) -> Result<Arc<Lock>, Cause> {
+    if shell.home.is_read_only() {
+        return Err(shell.home.trouble().unwrap_or_else(|| Reason::IdentityUnreadable.into()));
     }
-    let home = Arc::clone(&shell.home);
-    let lock = off_thread(move || home.lock()).await;
-    let lock = lock.map_err(|error| unwritable(&shell.home, &error))?;
-    lock.map(Arc::new).ok_or_else(|| Reason::Busy.into())
+    let (home, now) = (Arc::clone(&shell.home), shell.clock.now());
+    let stays = installation.lives_in_memory(now);
+    let lock = off_thread(move || {
+        if !stays {
+            home.thaw();
+        }
+        home.lock()
+    });
+    let lock = lock.await.map_err(|error| unwritable(shell.home.path(), &error))?;
+    let lock = lock.map(Arc::new).ok_or(Reason::Busy)?;
+    match installation.refresh(&shell.home, &shell.terms, now, Some(&lock)).await {
+        // What stands on the disk cannot be used, and nothing is kept from here on.
+        Err(_) if !shell.home.keeps() => Ok(lock),
+        refreshed => refreshed.map(|()| lock),
+    }
 }
 
 /// A round that is under way.
@@ -215,7 +229,7 @@ impl Going<'_> {
         if let Some(under_way) = self.installation.saved.nonce {
             return Ok(under_way);
         }
-        let drawn = random::bytes().map_err(|error| unwritable(&self.shell.home, &error))?;
+        let drawn = random::bytes().map_err(|error| unwritable(self.shell.home.path(), &error))?;
         let nonce = Nonce::from_bytes(drawn);
         self.installation.saved.nonce = Some(nonce);
         Ok(nonce)

@@ -17,7 +17,7 @@ use crate::frame::{self, Damage};
 use crate::product::Terms;
 
 const MAGIC: &[u8; 4] = b"KMSS";
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 
 /// What one machine remembers about one product.
 #[derive(Clone, Debug)]

@@ -83,7 +83,7 @@ impl Snapshot {
             last_reason: Some(facts.last_reason.clone()).filter(|code| !code.is_empty()),
             attempts,
             waiting: facts.waiting.map(|(count, threshold)| Waited { count, threshold }),
-            keeping: home.keeping().clone(),
+            keeping: home.keeping(),
             troubles: installation.troubles.clone(),
             test: chain.is_some_and(|chain| chain.host().test),
             license: Arc::new(license.clone()),

@@ -225,13 +225,19 @@ reasons! {
     // What the machine cannot do by itself.
     StateUnwritable "STATE_UNWRITABLE" Machine
         "nothing can be kept in {path}: {cause}"
-        "make the directory writable for the product; without it this machine is licensed only while it runs"
+        "make the directory writable for the product; until then a lease that is held runs on, and a new one ends with the process"
+    StateUnreadable "STATE_UNREADABLE" Machine
+        "the state in {path} cannot be read: {cause}"
+        "let the product's user read it, or look at the disk; nothing in it is changed until then"
+    StateNewer "STATE_NEWER" Machine
+        "the state in {path} was written by a newer release: {cause}"
+        "update this product or command; the state is left as it is"
     StateDamaged "STATE_DAMAGED" Machine
         "the saved state in {path} is damaged: {cause}"
         "nothing: it is made anew; if it repeats, look at the disk"
     IdentityUnreadable "IDENTITY_UNREADABLE" Machine
         "this user may read the license but not ask for it: {path}"
-        "nothing: the product's service asks; run it as that user to ask by hand"
+        "nothing, if the product's service runs as the owner of that directory, for it asks; otherwise give the directory to the product's user with chown"
     Busy "BUSY" Nobody
         "another process of this machine is asking"
         "nothing: its answer serves every process"

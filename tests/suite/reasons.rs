@@ -134,6 +134,8 @@ fn told(reason: Reason) -> Told {
         | Reason::BeyondLimits
         | Reason::NewerProtocol
         | Reason::StateUnwritable
+        | Reason::StateUnreadable
+        | Reason::StateNewer
         | Reason::StateDamaged
         | Reason::IdentityUnreadable
         | Reason::Busy

@@ -4,17 +4,17 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 
-use kms_client::{Candidate, Client, LookedIn, Problem, SrvRecord};
+use kms_client::{Candidate, Inspector, LookedIn, Problem, SrvRecord};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, EX_IOERR, EX_UNAVAILABLE, Failure};
 use crate::cli::HostCommand;
-use crate::product::Opened;
+use crate::product::Inspected;
 use crate::show;
 
 /// What would be asked, in order, and what was looked for in vain.
-pub(crate) async fn discover(client: &Client) -> Answer {
-    let found = client.discover().await;
+pub(crate) async fn discover(inspector: &Inspector) -> Answer {
+    let found = inspector.discover().await;
     let mut text = String::new();
     if !found.domains.is_empty() {
         text += "DNS was asked about:\n";
@@ -70,18 +70,18 @@ fn problem_json(problem: &Problem) -> Value {
 }
 
 /// The hosts that an administrator names on this machine.
-pub(crate) async fn configured(opened: &Opened, command: &HostCommand) -> Result<Answer, Failure> {
+pub(crate) async fn configured(inspected: &Inspected, command: &HostCommand) -> Result<Answer, Failure> {
     match command {
-        HostCommand::Set { names } => opened.client.set_hosts(names).await?,
-        HostCommand::Clear => opened.client.clear_hosts().await?,
+        HostCommand::Set { names } => inspected.inspector.set_hosts(names).await?,
+        HostCommand::Clear => inspected.inspector.clear_hosts().await?,
         HostCommand::Show => {}
     }
-    show_configured(opened)
+    show_configured(inspected)
 }
 
 /// What the file says. A running product reads it again in every round.
-fn show_configured(opened: &Opened) -> Result<Answer, Failure> {
-    let path = opened.hosts_path();
+fn show_configured(inspected: &Inspected) -> Result<Answer, Failure> {
+    let path = inspected.snapshot().keeping.path().join("hosts");
     let shown = path.display().to_string();
     let content = match fs::read_to_string(&path) {
         Ok(content) => content,

@@ -14,6 +14,7 @@ mod run;
 mod explain;
 
 mod answer;
+mod owner;
 mod product;
 pub mod product_file;
 mod show;
@@ -60,20 +61,17 @@ fn carry_out(cli: &Cli) -> Result<Answer, Failure> {
 }
 
 async fn command(cli: &Cli) -> Result<Answer, Failure> {
-    let open = || product::open(&cli.setting);
+    let inspect = || product::inspect(&cli.setting);
     let open_to_keep = || product::open_to_keep(&cli.setting);
     match &cli.command {
-        Command::Status => match product::not_begun(&cli.setting)? {
-            Some((product, folder)) => Ok(license::not_begun(&product, &folder)),
-            None => Ok(license::status(&open()?)),
-        },
+        Command::Status => Ok(license::status(&inspect()?)),
         Command::Activate => license::activate(&open_to_keep()?).await,
-        Command::Discover => Ok(hosts::discover(&open()?.client).await),
-        Command::Host(command) => hosts::configured(&open()?, command).await,
-        Command::Organisation(command) => machine::organisation(&open()?, *command).await,
+        Command::Discover => Ok(hosts::discover(&inspect()?.inspector).await),
+        Command::Host(command) => hosts::configured(&inspect()?, command).await,
+        Command::Organisation(command) => machine::organisation(&inspect()?, open_to_keep, *command).await,
         Command::Release => license::release(&open_to_keep()?).await,
         Command::Identity(command) => machine::identity(open_to_keep, command).await,
-        Command::Run => run::run(&open()?.client, cli.json).await,
+        Command::Run => run::run(&product::open(&cli.setting)?.client, cli.json).await,
         Command::Explain { code } => explain::explain(code.as_deref()),
     }
 }

@@ -1,30 +1,33 @@
 //! The license itself: `status`, `activate`, `release`.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
-use kms_client::{Clock as _, Outcome, Product, Round, Snapshot, SystemClock, Timestamp};
+use kms_client::{Clock as _, Outcome, Round, Snapshot, SystemClock, Timestamp};
 use serde_json::json;
 
 use crate::answer::{Answer, EX_TEMPFAIL, EX_UNAVAILABLE, Failure};
-use crate::product::Opened;
+use crate::product::{Inspected, Opened};
 use crate::show;
 
 /// Where this machine stands. Nobody is asked.
-pub(crate) fn status(opened: &Opened) -> Answer {
-    let (snapshot, now) = (opened.client.snapshot(), SystemClock::new().now());
-    let mut json = show::snapshot_json(&snapshot);
-    let id = data_encoding::HEXLOWER.encode(&opened.product.id);
-    json["product"] = json!({ "id": id, "name": opened.product.name });
-    let mut rows = vec![("product", format!("{} ({id})", opened.product.name))];
-    rows.extend(standing(&snapshot, now));
-    rows.extend(trouble(&snapshot));
-    rows.extend(belonging(&snapshot));
+pub(crate) fn status(inspected: &Inspected) -> Answer {
+    if inspected.is_not_begun() {
+        return not_begun(inspected);
+    }
+    let (snapshot, now) = (inspected.snapshot(), SystemClock::new().now());
+    let mut json = show::snapshot_json(snapshot);
+    let id = data_encoding::HEXLOWER.encode(&inspected.product.id);
+    json["product"] = json!({ "id": id, "name": inspected.product.name });
+    let mut rows = vec![("product", format!("{} ({id})", inspected.product.name))];
+    rows.extend(standing(snapshot, now));
+    rows.extend(trouble(snapshot));
+    rows.extend(belonging(snapshot));
     Answer::done(show::rows(&rows), json)
 }
 
 /// The product has not run on this machine yet.
-pub(crate) fn not_begun(product: &Product, folder: &Path) -> Answer {
+fn not_begun(inspected: &Inspected) -> Answer {
+    let (product, folder) = (&inspected.product, inspected.snapshot().keeping.path());
     let id = data_encoding::HEXLOWER.encode(&product.id);
     let rows = [
         ("product", format!("{} ({id})", product.name)),

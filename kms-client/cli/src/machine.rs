@@ -5,13 +5,16 @@ use serde_json::json;
 
 use crate::answer::{Answer, EX_USAGE, Failure};
 use crate::cli::{IdentityCommand, OrganisationCommand};
-use crate::product::Opened;
+use crate::product::{Inspected, Opened};
 
 /// The organisation that this machine belongs to.
-pub(crate) async fn organisation(opened: &Opened, command: OrganisationCommand) -> Result<Answer, Failure> {
-    let Opened { product, client } = opened;
-    let ours = client.snapshot().organisation;
-    let pinned = product.organisation.map(|id| HEXLOWER.encode(&id));
+pub(crate) async fn organisation(
+    inspected: &Inspected,
+    open: impl FnOnce() -> Result<Opened, Failure>,
+    command: OrganisationCommand,
+) -> Result<Answer, Failure> {
+    let ours = inspected.snapshot().organisation.clone();
+    let pinned = inspected.product.organisation.map(|id| HEXLOWER.encode(&id));
     match command {
         OrganisationCommand::Show => {
             let text = match (&ours, &pinned) {
@@ -23,7 +26,10 @@ pub(crate) async fn organisation(opened: &Opened, command: OrganisationCommand) 
             Ok(Answer::done(text, json!({ "id": id, "name": name, "only": pinned })))
         }
         OrganisationCommand::Clear => {
-            client.organisation_clear().await?;
+            // Where nothing has begun, there is none to forget.
+            if !inspected.is_not_begun() {
+                open()?.client.organisation_clear().await?;
+            }
             let name = ours.map(|ours| ours.name);
             let text = match &name {
                 Some(name) => format!(

@@ -3,24 +3,34 @@
 //! A product has all this compiled in. Here it comes from a file, so that one tool serves every product; what stands in
 //! that file is told in `product_file`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use kms_client::{BuildError, Client, Keeping, Product, Reason, Tls};
+use kms_client::{BuildError, Builder, Client, Inspector, Keeping, Product, Reason, Snapshot, Tls};
 
 use crate::answer::{EX_DATAERR, EX_NOINPUT, EX_USAGE, Failure};
 use crate::cli::Setting;
+use crate::owner;
 use crate::product_file::{self, ProductFileError, REMEDY};
 
-/// A product on this machine.
+/// A product on this machine, opened to ask or to change.
 pub(crate) struct Opened {
-    pub(crate) product: Product,
     pub(crate) client: Client,
 }
 
-impl Opened {
-    /// Where an administrator's hosts are written, one a line.
-    pub(crate) fn hosts_path(&self) -> PathBuf {
-        self.client.snapshot().keeping.path().join("hosts")
+/// A product on this machine, looked at: nothing is made or written.
+pub(crate) struct Inspected {
+    pub(crate) product: Product,
+    pub(crate) inspector: Inspector,
+}
+
+impl Inspected {
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        self.inspector.snapshot()
+    }
+
+    /// Whether the product has not run on this machine yet.
+    pub(crate) fn is_not_begun(&self) -> bool {
+        matches!(self.snapshot().keeping, Keeping::NotBegun { .. })
     }
 }
 
@@ -29,10 +39,9 @@ pub(crate) fn open_to_keep(setting: &Setting) -> Result<Opened, Failure> {
     let opened = open(setting)?;
     let snapshot = opened.client.snapshot();
     match snapshot.keeping {
-        Keeping::NotKept { .. } => {
-            let cause =
-                snapshot.troubles.into_iter().next().unwrap_or_else(|| Reason::StateUnwritable.into());
-            Err(Failure::from(cause))
+        Keeping::NotKept { .. } | Keeping::Frozen { .. } | Keeping::NotBegun { .. } => {
+            let cause = snapshot.troubles.into_iter().next_back();
+            Err(Failure::from(cause.unwrap_or_else(|| Reason::StateUnwritable.into())))
         }
         Keeping::Kept { .. } | Keeping::PerUser { .. } | Keeping::ReadOnly { .. } => Ok(opened),
     }
@@ -40,7 +49,26 @@ pub(crate) fn open_to_keep(setting: &Setting) -> Result<Opened, Failure> {
 
 /// Opens the product's state, or begins it. Nobody is asked.
 pub(crate) fn open(setting: &Setting) -> Result<Opened, Failure> {
-    let (path, product) = named(setting)?;
+    let (path, _, builder) = named(setting)?;
+    let client = builder.build().map_err(|error| refused(path, error))?;
+    Ok(Opened { client })
+}
+
+/// Looks at the product's state. Whoever only looks must not begin it: the files would be this user's, and grace would run.
+pub(crate) fn inspect(setting: &Setting) -> Result<Inspected, Failure> {
+    let (path, product, builder) = named(setting)?;
+    let inspector = builder.inspect().map_err(|error| refused(path, error))?;
+    Ok(Inspected { product, inspector })
+}
+
+/// The product file that is named, what it says, and what else was set. From here on root works as the owner of the state.
+fn named(setting: &Setting) -> Result<(&Path, Product, Builder), Failure> {
+    let Some(path) = &setting.product else {
+        let line = "no product is named; give the file that `kms-vendor product file` writes with --product, or in \
+                    the environment variable KMS_PRODUCT";
+        return Err(Failure::new(EX_USAGE, line));
+    };
+    let product = product_file::read(path).map_err(unread)?;
     let mut builder = Client::builder(product)
         .state_dir(&setting.state)
         .hosts(setting.hosts.iter().map(ToString::to_string))
@@ -51,8 +79,8 @@ pub(crate) fn open(setting: &Setting) -> Result<Opened, Failure> {
     if let Some(tls) = tls(setting)? {
         builder = builder.tls(tls);
     }
-    let client = builder.build().map_err(|error| refused(path, error))?;
-    Ok(Opened { product, client })
+    owner::become_owner(&setting.state.join(data_encoding::HEXLOWER.encode(&product.id)))?;
+    Ok((path, product, builder))
 }
 
 /// How hosts are spoken with: by TLS if a CA is named.
@@ -68,25 +96,6 @@ fn tls(setting: &Setting) -> Result<Option<Tls>, Failure> {
             "a certificate of this machine needs all three: --tls-ca, --tls-certificate and --tls-key",
         )),
     }
-}
-
-/// Where the product would keep its state, if it has not run on this machine yet. Whoever only looks must not begin it:
-/// the files would be this user's, and grace would run.
-pub(crate) fn not_begun(setting: &Setting) -> Result<Option<(Product, PathBuf)>, Failure> {
-    let (_, product) = named(setting)?;
-    let folder = setting.state.join(data_encoding::HEXLOWER.encode(&product.id));
-    let begun = ["identity", "saved"].iter().any(|name| folder.join(name).exists());
-    Ok((!begun).then_some((product, folder)))
-}
-
-/// The product file that is named, and what it says.
-fn named(setting: &Setting) -> Result<(&Path, Product), Failure> {
-    let Some(path) = &setting.product else {
-        let line = "no product is named; give the file that `kms-vendor product file` writes with --product, or in \
-                    the environment variable KMS_PRODUCT";
-        return Err(Failure::new(EX_USAGE, line));
-    };
-    Ok((path, product_file::read(path).map_err(unread)?))
 }
 
 fn refused(path: &Path, error: BuildError) -> Failure {

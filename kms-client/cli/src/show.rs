@@ -74,6 +74,10 @@ pub(crate) fn keeping(keeping: &Keeping) -> String {
         Keeping::ReadOnly { .. } => {
             format!("in {path}, by another user, whose process asks; this one only reads")
         }
+        Keeping::Frozen { .. } => {
+            format!("in {path}, which is read and NOT WRITTEN: what is learned ends with the process")
+        }
+        Keeping::NotBegun { .. } => format!("nothing yet in {path}"),
         Keeping::NotKept { .. } => {
             format!("NOT KEPT: {path} cannot be written, and what is learned ends with the process")
         }
@@ -215,6 +219,8 @@ fn keeping_json(keeping: &Keeping) -> Value {
         Keeping::Kept { .. } => "kept",
         Keeping::PerUser { .. } => "per-user",
         Keeping::ReadOnly { .. } => "read-only",
+        Keeping::Frozen { .. } => "frozen",
+        Keeping::NotBegun { .. } => "not-begun",
         Keeping::NotKept { .. } => "not-kept",
     };
     json!({ "how": name, "path": keeping.path().display().to_string() })

@@ -10,8 +10,10 @@ mod world;
 mod activating;
 mod copies;
 mod disk;
+mod kept;
 #[cfg(unix)]
 mod links;
+mod looking;
 #[cfg(feature = "dns")]
 mod names;
 mod peers;

@@ -7,7 +7,9 @@
 mod asking;
 mod standing;
 
-/// Signals are Unix's.
+/// Signals and owners are Unix's.
+#[cfg(unix)]
+mod owner;
 #[cfg(unix)]
 mod running;
 
@@ -44,7 +46,7 @@ impl Machine {
     /// One on which the product has run.
     fn begun() -> Machine {
         let machine = Machine::new();
-        machine.answer(&["organisation", "show"]);
+        machine.answer(&["identity", "reset", "--yes"]);
         machine
     }
 

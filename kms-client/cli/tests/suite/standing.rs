@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{Machine, PINNED, PRODUCT_ID, bare};
+use crate::{Machine, PINNED, PRODUCT_ID, bare, nobody};
 
 #[test]
 fn looking_begins_nothing() {
@@ -41,7 +41,7 @@ fn a_fresh_machine_is_in_grace_and_says_where_its_state_is() {
 }
 
 #[test]
-fn a_damaged_state_is_named_once_and_the_machine_stays_the_same() {
+fn a_damaged_state_is_named_and_the_next_start_makes_it_anew() {
     let machine = Machine::begun();
     let before = machine.json(&["status"])["machine"].clone();
     fs::write(machine.file("saved"), "garbage").unwrap();
@@ -50,8 +50,39 @@ fn a_damaged_state_is_named_once_and_the_machine_stays_the_same() {
     let path = machine.file("").display().to_string();
     let named = format!("trouble       STATE_DAMAGED: the saved state in {}", path.trim_end_matches('/'));
     assert!(text.contains(&named) && text.contains("remedy: nothing: it is made anew"), "{text}");
+    assert_eq!(fs::read(machine.file("saved")).unwrap(), b"garbage", "looking mends nothing");
+    machine.answer(&["activate", "--host", &nobody()]);
     let after = machine.json(&["status"]);
     assert_eq!((&after["machine"], after["troubles"].as_array().unwrap().len()), (&before, 0));
+}
+
+/// `discover` made an identity, so an image that was made after looking carried one.
+#[test]
+fn no_command_that_looks_begins_or_changes_anything() {
+    let looks = [
+        &["status"][..],
+        &["status", "--json"],
+        &["discover", "--host", "kms1"],
+        &["host", "show"],
+        &["organisation", "show"],
+        &["organisation", "clear"],
+        &["explain", "BUSY"],
+    ];
+    let machine = Machine::new();
+    for look in looks {
+        machine.answer(look);
+        assert_eq!(fs::read_dir(machine.home.path()).unwrap().count(), 0, "{look:?}");
+    }
+    let machine = Machine::begun();
+    let picture = || -> Vec<_> {
+        let names = ["", "identity", "saved", "lock"].map(|name| machine.file(name));
+        names.map(|path| (fs::metadata(&path).unwrap().modified().unwrap(), fs::read(&path).ok())).into()
+    };
+    let before = picture();
+    for look in looks.iter().filter(|look| look[1..] != ["clear"]) {
+        machine.answer(look);
+        assert_eq!(picture(), before, "{look:?}");
+    }
 }
 
 #[test]

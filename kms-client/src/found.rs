@@ -1,0 +1,203 @@
+//! What is found on the disk, and what follows from it: each file absent, whole, damaged, of a newer release, or not to be
+//! read.
+//!
+//! Nothing is written here. [`Found::settle`] says what has to be; `installation` does it under the lock, and whoever only
+//! looks leaves it. `docs/protocol.md` 7.
+
+use std::io;
+
+use shared::ids::MachineId;
+use shared::reason::{Cause, Reason};
+use shared::time::Timestamp;
+
+use crate::frame::Damage;
+use crate::home::{Home, IDENTITY, PENDING, SAVED};
+use crate::identity::{self, Identity};
+use crate::installation::{Installation, damaged};
+use crate::product::Terms;
+use crate::saved::{self, Saved};
+
+/// The state as it lies on the disk.
+pub(crate) struct Found {
+    identity: Option<Identity>,
+    pending: Option<Identity>,
+    saved: Option<Saved>,
+    /// `saved` as it was read.
+    pub(crate) saved_bytes: Option<Vec<u8>>,
+    identity_damage: Option<Damage>,
+    pub(crate) saved_damage: Option<Damage>,
+    /// A file that a newer release has written, and its version.
+    newer: Option<(&'static str, Damage)>,
+    /// A file that is there and cannot be read.
+    unreadable: Option<(&'static str, io::Error)>,
+}
+
+/// What has to be written before the state can be used.
+pub(crate) enum Settled {
+    /// Nothing.
+    Whole(Installation),
+    /// The pending key takes its place: `saved` names it already.
+    Promote(Installation),
+    /// `saved`.
+    Mend(Installation),
+    /// An identity, and all else with it.
+    Begin(Beginning),
+}
+
+/// An identity that has to be made, and what was remembered under the one before.
+pub(crate) struct Beginning {
+    before: Option<Saved>,
+}
+
+impl Found {
+    /// Reads every file that this user may read.
+    pub(crate) fn read(home: &Home, terms: &Terms) -> Found {
+        let mut found = Found {
+            identity: None,
+            pending: None,
+            saved: None,
+            saved_bytes: None,
+            identity_damage: None,
+            saved_damage: None,
+            newer: None,
+            unreadable: None,
+        };
+        if !home.is_read_only() {
+            (found.identity, found.identity_damage) = found.key(home, IDENTITY);
+            (found.pending, _) = found.key(home, PENDING);
+        }
+        found.saved_bytes = found.content(home, SAVED).map(|bytes| bytes.to_vec());
+        let bytes = found.saved_bytes.clone();
+        let read = bytes.map(|bytes| Saved::decode(&bytes, terms));
+        (found.saved, found.saved_damage) = found.judged(SAVED, saved::VERSION, read);
+        found
+    }
+
+    fn key(&mut self, home: &Home, name: &'static str) -> (Option<Identity>, Option<Damage>) {
+        let read = self.content(home, name).map(|bytes| Identity::decode(&bytes));
+        self.judged(name, identity::VERSION, read)
+    }
+
+    fn content(&mut self, home: &Home, name: &'static str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+        home.read(name).unwrap_or_else(|error| {
+            self.unreadable = Some((name, error));
+            None
+        })
+    }
+
+    /// Damage is treated as absence; a newer version is neither.
+    fn judged<T>(
+        &mut self,
+        name: &'static str,
+        version: u8,
+        read: Option<Result<T, Damage>>,
+    ) -> (Option<T>, Option<Damage>) {
+        match read {
+            None => (None, None),
+            Some(Ok(content)) => (Some(content), None),
+            Some(Err(damage)) if damage.is_newer(version) => {
+                self.newer = Some((name, damage));
+                (None, None)
+            }
+            Some(Err(damage)) => (None, Some(damage)),
+        }
+    }
+
+    /// Whether this process may write here at all.
+    ///
+    /// # Errors
+    /// A file is of a newer release, or cannot be read: unknown is not damaged.
+    pub(crate) fn usable(&self, home: &Home) -> Result<(), Cause> {
+        let path = home.path().display();
+        if let Some((name, damage)) = &self.newer {
+            let cause = format!("`{name}`: {damage}");
+            return Err(Reason::StateNewer.with(&[("path", &path), ("cause", &cause)]));
+        }
+        if let Some((name, error)) = &self.unreadable {
+            let cause = format!("`{name}`: {error}");
+            return Err(Reason::StateUnreadable.with(&[("path", &path), ("cause", &cause)]));
+        }
+        Ok(())
+    }
+
+    /// What is damaged.
+    pub(crate) fn troubles(&self, home: &Home) -> Vec<Cause> {
+        let is_other = self.saved.as_ref().is_some_and(|saved| self.is_of_other(saved));
+        let damage = [self.identity_damage, self.saved_damage, is_other.then_some(Damage::OtherMachine)];
+        damage.into_iter().flatten().map(|damage| damaged(home, damage)).collect()
+    }
+
+    /// Whether `saved` belongs to none of the identities that are here.
+    fn is_of_other(&self, saved: &Saved) -> bool {
+        let belongs = |key: &Option<Identity>| key.as_ref().is_some_and(|key| key.machine() == saved.machine);
+        self.identity.is_some() && !belongs(&self.identity) && !belongs(&self.pending)
+    }
+
+    /// Whether there is an identity that only somebody else can read: another user, or a newer release.
+    pub(crate) fn identity_is_closed(&self) -> bool {
+        let newer = self.newer.as_ref().is_some_and(|(name, _)| *name == IDENTITY);
+        newer || self.unreadable.as_ref().is_some_and(|(name, _)| *name == IDENTITY)
+    }
+
+    /// What is seen without the identity.
+    pub(crate) fn seen_by_others(self, terms: &Terms, now: Timestamp) -> Installation {
+        // One that was copied from another machine licenses nobody here, whoever looks at it.
+        let saved = self.saved.filter(|saved| !saved.fingerprint.differs_from(&terms.fingerprint));
+        // Where nothing was saved either, the machine's name is not known to this user.
+        let saved = saved.unwrap_or_else(|| Saved::begin(terms, UNKNOWN, now));
+        Installation::new(None, None, saved)
+    }
+
+    /// What has to be done about it.
+    pub(crate) fn settle(self, terms: &Terms, now: Timestamp) -> Settled {
+        let Found { identity, pending, saved, .. } = self;
+        // Both fingerprints are there and differ: this folder was copied from another machine.
+        if saved.as_ref().is_some_and(|copied| copied.fingerprint.differs_from(&terms.fingerprint)) {
+            tracing::warn!("the saved state was copied from another machine; this one begins anew");
+            return Settled::Begin(Beginning { before: None });
+        }
+        match (identity, pending, saved) {
+            (Some(identity), pending, Some(saved)) if saved.machine == identity.machine() => {
+                Settled::Whole(Installation::new(Some(identity), pending, saved))
+            }
+            // A crash between writing `saved` and renaming the key that it names.
+            (_, Some(pending), Some(saved)) if saved.machine == pending.machine() => {
+                Settled::Promote(Installation::new(Some(pending), None, saved))
+            }
+            (Some(identity), pending, saved) => {
+                let machine = identity.machine();
+                let saved = match saved {
+                    Some(saved) => saved.under_new_identity(terms, machine, now),
+                    None => Saved::begun_at(terms, machine, identity.installed_at, now),
+                };
+                Settled::Mend(Installation::new(Some(identity), pending, saved))
+            }
+            (None, _, before) => Settled::Begin(Beginning { before }),
+        }
+    }
+}
+
+/// Stands for a machine whose name cannot be known.
+const UNKNOWN: MachineId = MachineId::from_bytes([0; 16]);
+
+impl Beginning {
+    /// With an identity that is made now.
+    pub(crate) fn make(self, terms: &Terms, now: Timestamp) -> io::Result<Installation> {
+        let began_at = self.before.as_ref().map_or(now, |saved| saved.license.facts().grace_began_at);
+        let identity = Identity::make(began_at)?;
+        let saved = self.saved(terms, identity.machine(), now);
+        Ok(Installation::new(Some(identity), None, saved))
+    }
+
+    /// As it would be, without an identity.
+    pub(crate) fn unmade(self, terms: &Terms, now: Timestamp) -> Installation {
+        Installation::new(None, None, self.saved(terms, UNKNOWN, now))
+    }
+
+    fn saved(&self, terms: &Terms, machine: MachineId, now: Timestamp) -> Saved {
+        match &self.before {
+            Some(saved) => saved.under_new_identity(terms, machine, now),
+            None => Saved::begin(terms, machine, now),
+        }
+    }
+}

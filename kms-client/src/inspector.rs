@@ -1,0 +1,76 @@
+//! What is on this machine, for a tool that only looks: nothing is made, mended, locked or asked.
+//!
+//! A product starts with `Builder::build`, which begins a state where there is none. Whoever looks before that must not: the
+//! files would be that user's, grace would run, and an image would carry an identity. Only the file `hosts` may be written
+//! here; it belongs to the administrator, and begins nothing.
+
+use std::io;
+use std::sync::Arc;
+
+use shared::reason::Cause;
+
+use crate::discovery::{Discovery, Places};
+use crate::home::{Home, unwritable};
+use crate::hosts::HostName;
+use crate::installation::off_thread;
+use crate::snapshot::Snapshot;
+
+/// A product's state on this machine, as it lies on the disk.
+#[derive(Debug)]
+pub struct Inspector {
+    pub(crate) home: Arc<Home>,
+    pub(crate) places: Places,
+    pub(crate) snapshot: Snapshot,
+}
+
+impl Inspector {
+    /// Where the product stands, as of the look.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// What would be asked, in order, and who named it. DNS is asked, no host is.
+    pub async fn discover(&self) -> Discovery {
+        discover(&self.home, &self.places, self.snapshot.last_host.as_deref()).await
+    }
+
+    /// Writes the file `hosts`, which the product reads in every round.
+    ///
+    /// # Errors
+    /// It cannot be written (`STATE_UNWRITABLE`).
+    pub async fn set_hosts(&self, hosts: &[HostName]) -> Result<(), Cause> {
+        set_hosts(&self.home, hosts).await
+    }
+
+    /// Removes the file `hosts`.
+    ///
+    /// # Errors
+    /// It cannot be removed (`STATE_UNWRITABLE`).
+    pub async fn clear_hosts(&self) -> Result<(), Cause> {
+        clear_hosts(&self.home).await
+    }
+}
+
+pub(crate) async fn discover(home: &Arc<Home>, places: &Places, last: Option<&str>) -> Discovery {
+    let home = Arc::clone(home);
+    let hosts_file = off_thread(move || Ok(home.read_hosts())).await.ok().flatten();
+    places.discover(hosts_file.as_deref(), last).await
+}
+
+pub(crate) async fn set_hosts(home: &Arc<Home>, hosts: &[HostName]) -> Result<(), Cause> {
+    let text: String = hosts.iter().map(|host| format!("{host}\n")).collect();
+    change_hosts(home, move |home| home.write_hosts(text.as_bytes())).await
+}
+
+pub(crate) async fn clear_hosts(home: &Arc<Home>) -> Result<(), Cause> {
+    change_hosts(home, Home::remove_hosts).await
+}
+
+async fn change_hosts(
+    home: &Arc<Home>,
+    change: impl FnOnce(&Home) -> io::Result<()> + Send + 'static,
+) -> Result<(), Cause> {
+    let files = Arc::clone(home);
+    let changed = off_thread(move || change(&files)).await;
+    changed.map_err(|error| unwritable(home.path(), &error))
+}

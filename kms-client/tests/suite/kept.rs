@@ -1,0 +1,184 @@
+//! Unknown is not damaged, and not writable is not unreadable: a state is left as it is, and what it holds counts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kms_client::{Client, Keeping, LicenseState, Outcome, Reason};
+
+use crate::world::{BEGIN, DAY, Host, Say, StoryClock, client};
+
+/// The product's folder in its state directory.
+pub(crate) const HOME: &str = "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b";
+
+/// Writes a file as a release with a newer format would; the body may be anything.
+pub(crate) fn newer(file: &Path) {
+    let magic = if file.ends_with("saved") { b"KMSS" } else { b"KMSI" };
+    fs::write(file, sealed(&[&magic[..], &[2], b"what nobody knows yet"].concat())).unwrap();
+}
+
+fn sealed(content: &[u8]) -> Vec<u8> {
+    [content, &shared::envelope::digest(content)[..8]].concat()
+}
+
+struct Licensed {
+    dir: tempfile::TempDir,
+    clock: Arc<StoryClock>,
+    host: Host,
+    client: Client,
+}
+
+impl Licensed {
+    async fn new() -> Licensed {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+        let host = Host::start(9, &clock).await;
+        let client = client(dir.path(), &clock, &[&host]);
+        client.activate().await.unwrap();
+        Licensed { dir, clock, host, client }
+    }
+
+    /// Another start of the product.
+    fn again(&self) -> Client {
+        client(self.dir.path(), &self.clock, &[&self.host])
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(HOME).join(name)
+    }
+
+    /// Nothing can be written here any more, whoever runs the tests: what is locked before is no file.
+    fn shut(&self) {
+        fs::remove_file(self.file("lock")).unwrap();
+        fs::create_dir(self.file("lock")).unwrap();
+    }
+
+    fn open(&self) {
+        fs::remove_dir(self.file("lock")).unwrap();
+    }
+}
+
+/// An older library took a newer file for a damaged one, and wrote its own in its place: the newer product had lost
+/// identity and lease.
+#[tokio::test]
+async fn a_state_of_a_newer_release_is_left_as_it_is_and_named() {
+    for name in ["identity", "identity.next", "saved"] {
+        let licensed = Licensed::new().await;
+        newer(&licensed.file(name));
+        let files = ["identity", "saved", name].map(|name| (name, fs::read(licensed.file(name)).unwrap()));
+
+        let older = licensed.again();
+        let seen = older.snapshot();
+        assert!(matches!(seen.keeping, Keeping::Frozen { .. }), "{name}");
+        assert_eq!(seen.troubles[0].reason(), Some(Reason::StateNewer), "{name}");
+        assert_eq!(seen.troubles[0].remedy(), Reason::StateNewer.remedy());
+        assert_eq!(older.identity_reset().await.unwrap_err().reason(), Some(Reason::StateNewer));
+        assert_eq!(older.release().await.unwrap_err().reason(), Some(Reason::StateNewer));
+        // Without a lease that it can read it is licensed as a machine that keeps nothing.
+        if name == "saved" {
+            older.activate().await.unwrap();
+            assert!(older.state().is_licensed() && !licensed.host.last().ask.kept);
+        } else {
+            assert_eq!(older.activate().await.unwrap_err().reason(), Some(Reason::StateNewer));
+            assert!(older.state().is_licensed(), "what is read holds");
+        }
+        for (file, bytes) in files {
+            assert_eq!(fs::read(licensed.file(file)).unwrap(), bytes, "{name}: {file}");
+        }
+        assert!(!licensed.file("saved.new").exists());
+    }
+}
+
+#[tokio::test]
+async fn a_product_that_runs_while_a_newer_one_takes_over_writes_no_more() {
+    for name in ["identity", "identity.next", "saved"] {
+        let licensed = Licensed::new().await;
+        newer(&licensed.file(name));
+        let (saved, other) =
+            (fs::read(licensed.file("saved")).unwrap(), fs::read(licensed.file(name)).unwrap());
+        let refused = licensed.client.activate().await.unwrap_err();
+        assert_eq!(refused.reason(), Some(Reason::StateNewer), "{name}");
+        let seen = licensed.client.snapshot();
+        assert!(seen.state.is_licensed() && seen.troubles.contains(&refused), "{name}");
+        licensed.client.organisation_clear().await.unwrap_err();
+        assert_eq!(fs::read(licensed.file("saved")).unwrap(), saved);
+        assert_eq!(fs::read(licensed.file(name)).unwrap(), other);
+        assert_eq!(licensed.host.seen().len(), 1);
+    }
+}
+
+/// A lease on a disk that is read-only now was taken for none, and the machine had another id.
+#[tokio::test]
+async fn a_lease_on_a_disk_that_cannot_be_written_holds_and_nobody_is_asked() {
+    let licensed = Licensed::new().await;
+    licensed.shut();
+    let product = licensed.again();
+    let seen = product.snapshot();
+    assert!(matches!(seen.keeping, Keeping::Frozen { .. }));
+    assert_eq!((seen.machine, seen.state), (licensed.client.snapshot().machine, licensed.client.state()));
+    assert_eq!(seen.troubles[0].reason(), Some(Reason::StateUnwritable));
+    assert_eq!(product.activate().await.unwrap_err().reason(), Some(Reason::StateUnwritable));
+    assert_eq!(product.identity_reset().await.unwrap_err().reason(), Some(Reason::StateUnwritable));
+    assert_eq!(licensed.host.seen().len(), 1, "its next serial could not be saved");
+
+    // The disk has come up, and the product goes on without a restart.
+    licensed.open();
+    product.activate().await.unwrap();
+    assert_eq!(licensed.host.last().ask.serial, 1);
+    let seen = product.snapshot();
+    assert!(matches!(seen.keeping, Keeping::Kept { .. }) && seen.troubles.is_empty(), "{seen:?}");
+    assert_eq!(seen.machine, licensed.client.snapshot().machine);
+}
+
+#[tokio::test]
+async fn a_grace_on_a_disk_that_cannot_be_written_goes_on_and_a_lease_lasts_as_long_as_the_process() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let host = Host::start(9, &clock).await;
+    let first = client(dir.path(), &clock, &[&host]);
+    host.say(Say::Waiting(3));
+    first.activate().await.unwrap();
+    let machine = first.snapshot().machine;
+    let lock = dir.path().join(HOME).join("lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    clock.advance(10 * DAY);
+
+    let product = client(dir.path(), &clock, &[&host]);
+    let until = BEGIN + 25 * DAY;
+    assert_eq!((product.snapshot().machine, product.state()), (machine, LicenseState::InGrace { until }));
+    product.activate().await.unwrap();
+    assert!(product.state().is_licensed() && !host.last().ask.kept);
+    assert_ne!(host.last().ask.machine(), machine, "the one on the disk is not used up");
+    product.activate().await.unwrap();
+    assert_eq!(host.last().ask.serial, 1);
+
+    fs::remove_dir(&lock).unwrap();
+    assert!(matches!(product.activate().await.unwrap().outcome, Outcome::Leased { .. }));
+    assert!(!host.last().ask.kept, "its lease would be lost");
+    let again = client(dir.path(), &clock, &[&host]);
+    assert_eq!((again.snapshot().machine, again.state()), (machine, LicenseState::InGrace { until }));
+}
+
+/// A first start on a full disk is no reason for a product not to run.
+#[tokio::test]
+async fn a_state_that_can_be_begun_only_in_part_stops_no_product() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let host = Host::start(9, &clock).await;
+    let home = dir.path().join(HOME);
+    // Whatever is written goes through this name first.
+    fs::create_dir_all(home.join("identity.new")).unwrap();
+    let product = client(dir.path(), &clock, &[&host]);
+    let seen = product.snapshot();
+    assert!(matches!(seen.keeping, Keeping::NotKept { .. }));
+    assert_eq!(seen.troubles[0].reason(), Some(Reason::StateUnwritable));
+    product.activate().await.unwrap();
+    assert!(product.state().is_licensed());
+
+    // `saved` cannot be read, and the identity can: nothing is lost by a start.
+    let licensed = Licensed::new().await;
+    fs::remove_file(licensed.file("saved")).unwrap();
+    fs::create_dir(licensed.file("saved")).unwrap();
+    let identity = fs::read(licensed.file("identity")).unwrap();
+    let seen = licensed.again().snapshot();
+    assert_eq!(seen.troubles[0].reason(), Some(Reason::StateUnreadable));
+    assert_eq!(fs::read(licensed.file("identity")).unwrap(), identity);
+}
