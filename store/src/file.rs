@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// `mode` is the new file's permissions from the moment that it exists, so a 0600 file is at no instant readable
 /// by others; the process's umask may take more away. Elsewhere than on Unix it is ignored.
 ///
-/// A crash may leave a file `.NAME.*.new` beside it, with the same mode. It is safe to delete.
+/// A crash may leave a draft beside it, with the same mode; [`sweep`] removes it.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let mut draft = Draft::begin(path, mode)?;
     draft.write(bytes)?;
@@ -44,10 +44,17 @@ pub struct Draft {
 impl Draft {
     /// Begins one, beside `path`, which is not touched before the end.
     pub fn begin(path: &Path, mode: u32) -> Result<Self, FileError> {
-        let draft_path = draft_path(path)?;
-        let create = |error| FileError::new("create", &draft_path, error);
-        let file = create_exclusively(&draft_path, mode).map_err(create)?;
-        Ok(Self { file, path: draft_path, target: path.to_owned() })
+        loop {
+            let draft_path = draft_path(path)?;
+            let create = |error| FileError::new("create", &draft_path, error);
+            let file = create_exclusively(&draft_path, mode).map_err(create)?;
+            // Tells a sweep that somebody still writes it. Where there are no locks, no sweep removes anything.
+            let _ = file.lock();
+            // A sweep that came before the lock has taken it for a leftover.
+            if draft_path.symlink_metadata().is_ok() {
+                return Ok(Self { file, path: draft_path, target: path.to_owned() });
+            }
+        }
     }
 
     /// Where it is until it has its name.
@@ -107,6 +114,32 @@ impl Drop for Draft {
     }
 }
 
+/// Removes the drafts in a directory that writers which were killed have left: they may hold keys. A draft that is still
+/// written is left alone, and so is what cannot be removed. Returns how many it has removed.
+pub fn sweep(directory: &Path) -> usize {
+    sweep_named(directory, |name| is_draft(name, DRAFT_ENDING))
+}
+
+/// Like [`sweep`], and removes drafts of earlier releases as well. Their names are less telling, so this is for a directory in
+/// which nobody else writes.
+pub fn sweep_private(directory: &Path) -> usize {
+    sweep_named(directory, |name| is_draft(name, DRAFT_ENDING) || is_draft(name, EARLIER_DRAFT_ENDING))
+}
+
+fn sweep_named(directory: &Path, is_ours: impl Fn(&str) -> bool) -> usize {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let ours = entries.filter(|entry| entry.file_name().to_str().is_some_and(&is_ours));
+    let is_file = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+    ours.filter(is_file).filter(|entry| remove_unless_locked(&entry.path()).is_ok()).count()
+}
+
+fn remove_unless_locked(path: &Path) -> io::Result<()> {
+    // Some file servers lock only what is open for writing.
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    file.try_lock()?;
+    fs::remove_file(path)
+}
+
 /// Makes the names in a directory durable: created, renamed and deleted entries. The files' bytes are not
 /// included.
 ///
@@ -162,7 +195,7 @@ impl FileError {
 }
 
 /// The directory that holds `path`; a bare name is in the current one.
-pub(crate) fn parent(path: &Path) -> &Path {
+pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         Some(_) => Path::new("."),
@@ -170,13 +203,26 @@ pub(crate) fn parent(path: &Path) -> &Path {
     }
 }
 
+/// Whether a file of this name is a draft of ours: `.NAME.` and 16 hexadecimal digits before this ending.
+fn is_draft(name: &str, ending: &str) -> bool {
+    let stem = name.strip_suffix(ending).filter(|stem| stem.starts_with('.'));
+    let digits = stem.and_then(|stem| stem.rsplit_once('.')).map(|(_, digits)| digits);
+    digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// What the names of drafts end with.
+const DRAFT_ENDING: &str = ".kms-draft";
+
+/// What they ended with before 0.2.
+const EARLIER_DRAFT_ENDING: &str = ".new";
+
 /// A hidden name beside `path`, different at every call so that two writers never share a draft.
 fn draft_path(path: &Path) -> Result<PathBuf, FileError> {
     let Some(name) = path.file_name() else {
         return Err(FileError::new("create", path, io::Error::from(io::ErrorKind::InvalidFilename)));
     };
     let different = RandomState::new().hash_one(std::process::id());
-    let draft_name = format!(".{}.{different:016x}.new", name.to_string_lossy());
+    let draft_name = format!(".{}.{different:016x}{DRAFT_ENDING}", name.to_string_lossy());
     Ok(parent(path).join(draft_name))
 }
 

@@ -98,3 +98,37 @@ fn a_directory_that_is_not_there_is_an_error_that_names_the_file() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("nowhere"), "{error}");
 }
+
+/// A backup that was killed left the signing key in a hidden file that nothing removed.
+#[test]
+#[cfg(unix)]
+fn what_killed_writers_have_left_is_swept_and_nothing_else() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    let left = [".backup.0123456789abcdef.kms-draft", ".a.b.00000000000000ff.kms-draft"];
+    let earlier = ".signing.key.0123456789abcdef.new";
+    let others = [
+        "backup.kms-draft",
+        ".backup.kms-draft",
+        ".x.0123456789abcdeg.kms-draft",
+        ".x.0123456789abcde.new",
+        "0123456789abcdef.new",
+    ];
+    for name in left.iter().chain([&earlier]).chain(&others) {
+        fs::write(at(name), "").unwrap();
+    }
+    fs::create_dir(at(".folder.0123456789abcdef.kms-draft")).unwrap();
+    std::os::unix::fs::symlink("backup.kms-draft", at(".link.0123456789abcdef.kms-draft")).unwrap();
+    let written = file::Draft::begin(&at("backup"), 0o600).unwrap();
+
+    assert_eq!(file::sweep(home.path()), 2);
+    assert!(left.iter().all(|name| !at(name).exists()) && at(earlier).exists());
+    assert_eq!(file::sweep_private(home.path()), 1);
+    assert!(!at(earlier).exists() && others.iter().all(|name| at(name).exists()));
+    assert_eq!(names(home.path()).len(), others.len() + 3, "a folder, a link and what is being written stay");
+
+    assert!(written.path().exists(), "somebody writes it");
+    written.create_new().unwrap();
+    assert!(at("backup").exists());
+    assert_eq!(file::sweep(&at("nowhere")), 0);
+}
