@@ -20,6 +20,7 @@ mod owner;
 mod pages;
 mod refusals;
 mod reload;
+mod signals;
 mod sources;
 mod supervised;
 mod terminal;
@@ -30,7 +31,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::home::{Home, USUAL_PATH};
 
@@ -63,9 +64,10 @@ When something is wrong:
   kms-host doctor --data ./host                            looks at everything, and says what to do
   kms-host explain CLOCK_SKEW                              what a reason in a log or at a machine means
 
-Exit codes: 0 done, 1 doctor found a failure or `status --exit-code` an alarm, 64 wrong usage, 65 wrong file or unknown
-machine, 69 no host answers, another process serves the directory, or it cannot listen, 73 cannot be made, 74 disk or
-standard output, 77 not allowed to this user, 78 wrong configuration.";
+Exit codes: 0 done, 1 doctor found a failure or `status --exit-code` an alarm, 64 wrong usage, 65 wrong file, damaged
+ledger or unknown machine, 69 no host answers, another process serves the directory, or it cannot listen, 73 cannot be
+made, 74 the disk or standard output has failed, 77 not allowed to this user, 78 wrong configuration. Trying again may
+help with 69 and 74.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -316,7 +318,12 @@ pub fn main() -> ExitCode {
 
 /// Runs a command line, its program name first.
 pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let mut command = Cli::command().mut_args(unset_if_empty);
+    let parsed = command.try_get_matches_from_mut(arguments);
+    let parsed = parsed.and_then(|mut found| {
+        Cli::from_arg_matches_mut(&mut found).map_err(|error| error.format(&mut command))
+    });
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors; what cannot be printed cannot be told either.
@@ -372,6 +379,12 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
             if printed == ExitCode::SUCCESS { exit(failure.code) } else { printed }
         }
     }
+}
+
+/// A variable that is empty is an unset one: a service manager can hardly unset it.
+fn unset_if_empty(argument: clap::Arg) -> clap::Arg {
+    let is_empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    if is_empty { argument.env(clap::builder::Resettable::Reset) } else { argument }
 }
 
 /// What was done is done, whether or not somebody still reads the text about it.

@@ -8,9 +8,11 @@
 
 mod carried;
 mod error;
+mod presence;
 pub(crate) mod read;
 
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +33,7 @@ use crate::ledger::{DiskLedger, Engine, Ledger as _, OpenError};
 
 pub use carried::Carried;
 pub use error::{BadFile, HomeError};
+pub use presence::{Gone, Presence};
 
 /// The data directory of the host that a package installs.
 pub const USUAL_PATH: &str = "/var/lib/kms-host";
@@ -163,6 +166,18 @@ impl Home {
             _ => None,
         };
         seed.map(SecretKey::from_seed).ok_or(HomeError::DamagedKey { path, data })
+    }
+
+    /// Removes what commands that were killed have left here, such as half of a key. Returns how many files it has removed.
+    pub fn sweep(&self) -> usize {
+        [&self.0, &self.certificates_path()].map(|folder| file::sweep_private(folder)).iter().sum()
+    }
+
+    /// The signing key, if others than its owner may read or write it.
+    pub fn open_key(&self) -> Option<PathBuf> {
+        let path = self.key_path();
+        let is_open = std::fs::metadata(&path).is_ok_and(|found| found.mode() & 0o077 != 0);
+        is_open.then_some(path)
     }
 
     /// The request for the vendor, as its file has it.

@@ -242,7 +242,10 @@ async fn a_file_that_is_there_is_overwritten_only_where_it_is_wanted() {
     }
     let names: Vec<_> =
         fs::read_dir(stage.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(names.iter().all(|name| !name.to_string_lossy().ends_with(".new")), "no draft stays: {names:?}");
+    assert!(
+        names.iter().all(|name| !name.to_string_lossy().ends_with(".kms-draft")),
+        "no draft stays: {names:?}"
+    );
     let nowhere = try_at(&home, &["export", &text(&stage.folder.path().join("none/file"))]).await;
     assert_eq!(nowhere.code, 73, "{}", nowhere.stderr);
 }
@@ -386,7 +389,7 @@ async fn whatever_is_lost_or_damaged_the_host_names_the_command_that_helps_and_i
 
     fs::write(home.path().join("ledger/db"), "").unwrap();
     let (code, said) = refusal().await;
-    assert!(code == 74 && said.contains("damaged") && said.contains(restore), "{code}: {said}");
+    assert!(code == 65 && said.contains("damaged") && said.contains(restore), "{code}: {said}");
     let fresh = Home::at(stage.folder.path().join("fresh"));
     at(&fresh, &["restore", &file]).await;
     let restored = serve(&fresh).await;
@@ -478,6 +481,80 @@ async fn killed(home: &Home, command: &str, file: &Path, at_kib: u64) -> bool {
     until("as far", async || at_kib <= size_kib(&draft) || child.try_wait().unwrap().is_some()).await;
     child.kill().await.unwrap();
     child.wait().await.unwrap().code().is_none()
+}
+
+/// The hidden file of a backup that was killed has the signing key in it.
+#[tokio::test]
+async fn what_a_killed_backup_has_left_goes_with_the_next_backup_and_at_the_next_start() {
+    let stage = Stage::with_threshold(THRESHOLD);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let elsewhere = stage.folder.path().join("backups");
+    fs::create_dir(&elsewhere).unwrap();
+    let mut backup = Command::new(program().path)
+        .args(["backup", &text(&elsewhere.join("killed")), "--data", &text(home.path())])
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let drafts = |folder: &Path| {
+        let names =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with('.')).count()
+    };
+    until("begun", async || 0 < drafts(&elsewhere) || backup.try_wait().unwrap().is_some()).await;
+    backup.kill().await.unwrap();
+    // It may have been faster than the kill; what a slower one leaves looks like this.
+    fs::write(elsewhere.join(".killed.0123456789abcdef.kms-draft"), "the key").unwrap();
+    at(&home, &["backup", &text(&elsewhere.join("next"))]).await;
+    assert_eq!(drafts(&elsewhere), 0);
+
+    for folder in ["", "certificates"] {
+        for name in [".x.0123456789abcdef.kms-draft", ".x.0123456789abcdef.new"] {
+            fs::write(home.path().join(folder).join(name), "").unwrap();
+        }
+    }
+    let _host = serve(&home).await;
+    assert_eq!((drafts(home.path()), drafts(&home.path().join("certificates"))), (0, 0));
+}
+
+/// A kill at the first moment left a draft of the note, and the same command then found that the directory is not empty.
+#[tokio::test]
+async fn a_restore_that_was_cut_short_at_its_first_moment_can_be_run_again() {
+    let stage = Stage::with_threshold(THRESHOLD);
+    let source = stage.shop.make_host("source", an_hour_ago()).unwrap();
+    let file = text(&stage.folder.path().join("backup"));
+    at(&source, &["backup", &file]).await;
+    for left in [".restore-unfinished.0123456789abcdef.kms-draft", ".restore-unfinished.0123456789abcdef.new"]
+    {
+        let home = Home::at(stage.folder.path().join(left.len().to_string()));
+        fs::create_dir(home.path()).unwrap();
+        fs::write(home.path().join(left), "").unwrap();
+        // What a new file system has of its own.
+        fs::create_dir(home.path().join("lost+found")).unwrap();
+        at(&home, &["restore", &file]).await;
+        assert!(home.path().join("lost+found").exists() && !home.path().join(left).exists());
+    }
+    let home = Home::at(stage.folder.path().join("taken"));
+    fs::create_dir(home.path()).unwrap();
+    fs::write(home.path().join(".mine"), "").unwrap();
+    assert_eq!(try_at(&home, &["restore", &file]).await.code, 73);
+    assert!(home.path().join(".mine").exists());
+}
+
+/// A shell makes the file of `> FILE` readable for everybody, before the command begins.
+#[tokio::test]
+async fn a_backup_on_standard_output_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let stage = Stage::with_threshold(THRESHOLD);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let path = stage.folder.path().join("backup");
+    let file = fs::File::create(&path).unwrap();
+    file.set_permissions(fs::Permissions::from_mode(0o644)).unwrap();
+    let mut backup = Command::new(program().path);
+    backup.args(["backup", "-", "--data", &text(home.path())]).stdout(file).stderr(Stdio::null());
+    assert!(backup.status().await.unwrap().success());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(run(&["backup", "--check", &text(&path)]).await.stdout.contains("whole backup"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

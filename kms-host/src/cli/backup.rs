@@ -23,7 +23,7 @@ pub(super) fn backup(
     // Root would follow every link that the owner of the directory has put into it.
     let (files, host) = as_owner(home, || Ok((home.files()?, home.signing_key()?.public().host())))?;
     let files = with_settings(files, home, config)?;
-    let mut output = Output::to(file, force)?;
+    let mut output = Output::private_to(file, force)?;
     let (mut machines, mut left_out) = (0_u64, 0);
     let writer = lines::block_on(async {
         let mut ledger = Lines::of(home, Kind::Backup).await?;

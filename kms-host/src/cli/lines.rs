@@ -1,5 +1,6 @@
 //! Where the lines of an export come from, and where they go: a running host or its directory, a file or standard output.
 
+use std::error::Error;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,21 +9,24 @@ use std::thread;
 use anyhow::anyhow;
 use bytes::Bytes;
 use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
+use rustix::fs::{FileType, Mode};
 use serde_json::json;
 use shared::time::Clock as _;
-use store::file::Draft;
+use store::file::{self, Draft};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Streaming;
 
-use super::owner::become_owner;
-use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, online};
+use super::owner::{self, become_owner};
+use super::{
+    EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, OrExit, online,
+};
 use crate::admin;
 use crate::clock::SystemClock;
 use crate::config::Sources;
 use crate::export::{self, Checked, Checker, End, ExportFile, Head, Kind, Summary};
 use crate::home::{Home, HomeError, USUAL_PATH};
-use crate::ledger::{DiskLedger, Engine, Ledger as _, LedgerError};
+use crate::ledger::{DiskLedger, Engine, Ledger as _, LedgerError, OpenError};
 
 /// How much is written at a time.
 pub(super) const WRITE_BYTES: usize = 256 * 1024;
@@ -36,7 +40,7 @@ const READING_CACHE_BYTES: u64 = 16 << 20;
 /// A ledger as lines.
 pub(super) enum Lines {
     /// A host serves it, and is asked.
-    Served(Box<Streaming<ExportLedgerResponse>>),
+    Served { lines: Box<Streaming<ExportLedgerResponse>>, home: Home },
     /// Nobody does: it was opened here.
     Opened(mpsc::Receiver<Result<Bytes, LedgerError>>),
 }
@@ -50,8 +54,8 @@ impl Lines {
             Err(error) => return Err(online::unreachable(home, &error)),
         };
         let request = ExportLedgerRequest { purpose: purpose.name().to_owned() };
-        let lines = host.export_ledger(request).await.map_err(online::refused)?;
-        Ok(Lines::Served(Box::new(lines.into_inner())))
+        let lines = host.export_ledger(request).await.map_err(|status| online::not_answered(home, status))?;
+        Ok(Lines::Served { lines: Box::new(lines.into_inner()), home: home.clone() })
     }
 
     /// On a thread of its own, which works as the owner of the directory: an engine writes even where it is only read, and
@@ -90,11 +94,13 @@ impl Lines {
     /// The next whole lines; none after the last.
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         match self {
-            Lines::Served(lines) => {
-                let next = lines.message().await;
-                let next = next.map_err(|status| anyhow!("the host broke off: {}", status.message()));
-                Ok(next.or_exit(EX_UNAVAILABLE)?.map(|part| part.lines))
-            }
+            Lines::Served { lines, home } => match lines.message().await {
+                Ok(part) => Ok(part.map(|part| part.lines)),
+                Err(status) if admin::is_silence(&status) => Err(online::not_answered(home, status)),
+                Err(status) => {
+                    Err(anyhow!("the host broke off: {}", status.message())).or_exit(EX_UNAVAILABLE)
+                }
+            },
             Lines::Opened(lines) => lines.recv().await.transpose().or_exit(EX_IOERR),
         }
     }
@@ -136,8 +142,19 @@ impl Output {
         if !force && path.symlink_metadata().is_ok() {
             return Err(exists(path)).or_exit(EX_CANTCREAT);
         }
+        // What earlier ones that were killed have left may hold a signing key.
+        file::sweep(file::parent(path));
         let draft = Draft::begin(path, 0o600).or_exit(EX_CANTCREAT)?;
         Ok(Output::File { draft, path: path.to_owned(), force })
+    }
+
+    /// Like [`to`](Output::to), for a secret: a file that a shell has made for it becomes its owner's alone.
+    pub(super) fn private_to(path: &Path, force: bool) -> Result<Output, Failure> {
+        let output = Output::to(path, force)?;
+        if let Output::Stdout(stdout) = &output {
+            keep_private(stdout);
+        }
+        Ok(output)
     }
 
     pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), Failure> {
@@ -160,6 +177,23 @@ impl Output {
             Output::Stdout(mut stdout) => return stdout.flush().or_exit(EX_IOERR),
         };
         done.or_exit(EX_IOERR)
+    }
+}
+
+/// A pipe has no mode to speak of, and a terminal is its user's.
+fn keep_private(stdout: &io::Stdout) {
+    let Ok(found) = rustix::fs::fstat(stdout) else { return };
+    let (kind, mode) = (FileType::from_raw_mode(found.st_mode), Mode::from_raw_mode(found.st_mode));
+    let others = Mode::RWXG | Mode::RWXO;
+    if kind != FileType::RegularFile || !mode.intersects(others) {
+        return;
+    }
+    if let Err(error) = rustix::fs::fchmod(stdout, mode.difference(others)) {
+        // What cannot be printed cannot be told either.
+        let _ = writeln!(
+            io::stderr(),
+            "warning: others may read this file, which has the signing key in it: {error}"
+        );
     }
 }
 
@@ -217,7 +251,7 @@ pub(super) fn signs_of_life() -> impl FnMut(u64) {
 
 /// The engine on which the configuration wants ledgers to be made.
 pub(super) fn wanted_engine(home: &Home, config: Option<&Path>) -> Result<Engine, Failure> {
-    Ok(Sources::new(config, home.path()).read().or_exit(EX_CONFIG)?.config.ledger)
+    Ok(owner::settings(home, &Sources::new(config, home.path()))?.config.ledger)
 }
 
 /// What root has made in a directory that was not there is root's; a service that runs as somebody else could not open it.
@@ -239,18 +273,29 @@ pub(super) fn to_serve(home: &Home) -> String {
     format!("To serve:\n  kms-host serve --data {}\n", home.path().display())
 }
 
-/// The code that scripts see for what can be wrong with a directory or a file that is carried.
+/// The code that scripts and service managers see for what can be wrong with a directory or a file that is carried. With 74, the
+/// same command may succeed later; damage and a wrong user stay until somebody sees to them.
 pub(super) fn failure(error: HomeError) -> Failure {
     let code = match &error {
         HomeError::Served(_) => EX_UNAVAILABLE,
         HomeError::NoLedger { .. } | HomeError::OtherEngine { .. } | HomeError::NoKey { .. } => EX_CONFIG,
-        HomeError::Export(export::ExportError::Faulty { .. }) | HomeError::NoBackup { .. } => {
-            super::EX_DATAERR
-        }
+        HomeError::Export(export::ExportError::Faulty { .. })
+        | HomeError::NoBackup { .. }
+        | HomeError::DamagedLedger { .. }
+        | HomeError::Ledger(OpenError::Newer { .. } | OpenError::Damaged { .. }) => EX_DATAERR,
+        HomeError::Ledger(error) if is_not_allowed(error) => EX_NOPERM,
         HomeError::LedgerThere { .. } | HomeError::NotEmpty(_) | HomeError::Unfinished(_) => EX_CANTCREAT,
         _ => EX_IOERR,
     };
     Failure { code, error: error.into(), shown: String::new() }
+}
+
+/// Whether the operating system refused this user, somewhere below.
+fn is_not_allowed(error: &OpenError) -> bool {
+    let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+    causes.any(|error| {
+        error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    })
 }
 
 /// So that what a restore asks for on its way can end it.

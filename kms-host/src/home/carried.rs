@@ -6,12 +6,12 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use store::file;
 
 use super::{Home, HomeError, make_private_dir};
+use crate::admin::socket;
 use crate::export::{Checked, ExportError, ExportFile, ExportReader, FilePart, Kind, PART_BYTES, Summary};
 use crate::ledger::{DiskLedger, Engine, Kept, OpenError, OutOfOrder};
 
@@ -116,8 +116,9 @@ impl Home {
         engine: impl FnOnce() -> Result<Engine, E>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Summary, E> {
-        self.check_empty()?;
         self.check_not_served()?;
+        file::sweep_private(&self.0);
+        self.check_empty()?;
         // 1
         let summary = file.check(progress).map_err(HomeError::from)?;
         if summary.head.kind != Kind::Backup {
@@ -196,10 +197,7 @@ impl Home {
 
     /// A host that serves holds its ledger, even one that somebody has moved away under it.
     fn check_not_served(&self) -> Result<(), HomeError> {
-        match UnixStream::connect(self.socket_path()) {
-            Ok(_) => Err(HomeError::Served(self.0.clone())),
-            Err(_) => Ok(()),
-        }
+        if socket::is_served(&self.socket_path()) { Err(HomeError::Served(self.0.clone())) } else { Ok(()) }
     }
 
     fn check_empty(&self) -> Result<(), HomeError> {
@@ -336,7 +334,8 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<Carried>) -> Result<(), 
 /// Whether something of this name belongs to the host: not its ledgers, nor what is half written, nor what is only now.
 fn is_carried(name: &str, prefix: &str) -> bool {
     let first = prefix.is_empty();
-    !name.starts_with('.') && !(first && (name.starts_with(LEDGERS) || name == UNFINISHED))
+    !name.starts_with('.')
+        && !(first && (name.starts_with(LEDGERS) || name == UNFINISHED || name == OF_THE_FILE_SYSTEM))
 }
 
 /// Whether a file is an export or a backup. One in every backup would double it each time.
@@ -359,9 +358,12 @@ fn create(path: &Path, mode: u32) -> Result<File, HomeError> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(unwritable)
 }
 
+/// What a new file system has of its own.
+const OF_THE_FILE_SYSTEM: &str = "lost+found";
+
 fn holds_anything(directory: &Path) -> Result<bool, HomeError> {
     match fs::read_dir(directory) {
-        Ok(mut entries) => Ok(entries.next().is_some()),
+        Ok(entries) => Ok(entries.flatten().any(|entry| entry.file_name() != OF_THE_FILE_SYSTEM)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(source) => Err(HomeError::Unreadable(directory.to_owned(), source)),
     }
@@ -372,7 +374,7 @@ fn clear(directory: &Path) -> Result<(), HomeError> {
     let unwritable = |source| HomeError::Unwritable(directory.to_owned(), source);
     for entry in fs::read_dir(directory).map_err(unwritable)? {
         let entry = entry.map_err(unwritable)?;
-        if entry.file_name() == UNFINISHED {
+        if entry.file_name() == UNFINISHED || entry.file_name() == OF_THE_FILE_SYSTEM {
             continue;
         }
         let is_dir = entry.file_type().map_err(unwritable)?.is_dir();
