@@ -2,23 +2,22 @@
 //!
 //! Whose call it is has been settled when it comes here ([`Caller`]). A change is written into the audit log first, and made
 //! after that; both are done even if the caller goes away meanwhile. How the inventory is searched is in `admin/search.rs`,
-//! how things are shown in `admin/shown.rs`; the lines of an
+//! how things are shown in `admin/shown.rs`, how a host is asked in
+//! `admin/client.rs`; the lines of an
 //! export are `export`'s. The command line in `cli` is one of the callers.
 
 mod changes;
+mod client;
 mod reloading;
 mod search;
 mod shown;
+pub mod socket;
 
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use hyper_util::rt::TokioIo;
 use proto::admin::v1 as wire;
-use proto::admin::v1::admin_service_client::AdminServiceClient;
 use proto::admin::v1::admin_service_server::AdminService;
 use shared::count::{self, Terms};
 use shared::ids::ProductId;
@@ -26,15 +25,13 @@ use shared::inventory::Verb;
 use shared::reason::Reason;
 use shared::record::{EventKind, RecordState, Tally};
 use shared::time::{Timestamp, to_ms};
-use tokio::net::UnixStream;
-use tokio::net::unix::UCred;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tokio_util::task::TaskTracker;
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
+pub use self::client::{Client, Limit, connect, is_silence, serving};
 pub use self::reloading::{NotReloaded, ReloadOrder, Reloaded};
 use self::search::{Found, Search};
 use crate::accept::Door;
@@ -496,29 +493,6 @@ impl AdminService for Admin {
         let caller = Caller::of(&request);
         self.reloading(caller, request.into_inner().note).await.map(Response::new)
     }
-}
-
-/// Whoever asks a host of this machine.
-pub type Client = AdminServiceClient<Channel>;
-
-/// Connects to the host that serves this socket.
-///
-/// # Errors
-/// There is no socket, nobody serves it, or this user may not open it.
-pub async fn connect(socket: &Path) -> Result<Client, tonic::transport::Error> {
-    let socket = socket.to_owned();
-    // The address is a formality: the connector knows the way.
-    let endpoint = Endpoint::from_static("http://host").connect_timeout(Duration::from_secs(5));
-    let connector = tower::service_fn(move |_| {
-        let socket = socket.clone();
-        async move { UnixStream::connect(socket).await.map(TokioIo::new) }
-    });
-    endpoint.connect_with_connector(connector).await.map(AdminServiceClient::new)
-}
-
-/// The process that serves this socket, and its user; nothing where nobody serves it, or it cannot be seen from here.
-pub async fn serving(socket: &Path) -> Option<UCred> {
-    UnixStream::connect(socket).await.ok()?.peer_cred().ok()
 }
 
 /// An id of 16 bytes, or none for no bytes.

@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::accept::Network;
 use crate::ledger::Engine;
+use crate::listen;
 use crate::tls::TlsMode;
 
 pub use keys::{KEYS, Key, TakenUpBy, sample};
@@ -25,7 +26,7 @@ pub use sources::{Change, FILE_NAME, Origin, Settings, Sources};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where machines are served. `[::]` takes IPv4 too.
+    /// Where machines are served. `[::]` takes IPv4 too, unless an IPv4 address with the same port is listed.
     #[serde(deserialize_with = "addresses")]
     pub listen: Vec<SocketAddr>,
     /// The service label under which the host says that it is to be published in DNS.
@@ -128,6 +129,7 @@ impl Config {
             let fault = "`listen` is empty: name at least one address, such as [\"[::]:21688\"]";
             return Err(("listen", fault.to_owned()));
         }
+        listen::check(&self.listen).map_err(|overlap| ("listen", overlap.to_string()))?;
         if !(1..=1_048_576).contains(&self.queue) {
             return Err(("queue", "`queue` has to be from 1 to 1048576".to_owned()));
         }
@@ -240,12 +242,27 @@ fn is_directive(directive: &str) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It cannot be read.
-    #[error("the configuration {} cannot be read", path.display())]
+    #[error(
+        "the configuration {} cannot be read; see that it is a regular file that the owner of the data directory may read",
+        path.display()
+    )]
     Unreadable {
         /// Which file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// It is no text.
+    #[error(
+        "the configuration {} is no text: line {line} is not UTF-8; save it as UTF-8, such as with `iconv -f LATIN1 -t UTF-8 \
+         {} > NEW`, and put that in its place",
+        path.display(), path.display()
+    )]
+    NotText {
+        /// Which file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
     },
     /// It is no TOML, or has a key that is not known, or a value that does not fit.
     #[error("the configuration {} does not hold", path.display())]

@@ -122,7 +122,7 @@ pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
     let (way, of_tls) = tls::look(home, config.as_ref(), clock.now());
     let known = Known { wanted, clock, running, config, certificates, way };
     findings.extend(settings);
-    findings.push(directory::files(home, &owner));
+    findings.extend(directory::files(home, &owner));
     findings.push(directory::key(home));
     findings.extend(of_certificates);
     findings.extend(of_tls);

@@ -6,7 +6,6 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use proto::admin::v1::admin_service_server::AdminServiceServer;
 use proto::v1::activation_service_server::ActivationServiceServer;
 use shared::reason::Reason;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, UnixListener};
+use tokio::net::UnixListener;
 use tokio_stream::Stream;
 use tonic::body::Body;
 use tonic::codegen::http::Response;
@@ -49,11 +48,6 @@ const CALLS_AT_ONCE: u32 = 256;
 
 /// Headers of one call. Ours have less than 300 bytes; the rest is for what proxies add.
 const HEADERS_LIMIT_BYTES: u32 = 8 * 1024;
-
-/// Connections that the kernel may hold before they are accepted; it takes net.core.somaxconn where that is less. Past it a
-/// connection is dropped, tried again after a second, or reset: with the usual 128, ten thousand machines that came at once
-/// met 600 resets and more.
-const BACKLOG: u32 = 65_535;
 
 /// More than the largest ask, so that one that is too large gets an answer that says so.
 const DECODE_LIMIT_BYTES: usize = 4 * shared::MAX_MESSAGE_BYTES;
@@ -150,33 +144,6 @@ pub enum AdminServeError {
     /// The transport failed.
     #[error("the admin socket cannot be served")]
     Transport(#[from] tonic::transport::Error),
-}
-
-/// Binds one address. `[::]` takes IPv4 too; on a machine without IPv6 it falls back to `0.0.0.0`, and says so.
-///
-/// # Errors
-/// The address is taken, or is not this machine's.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    match listen(address) {
-        Err(error)
-            if address.is_ipv6()
-                && address.ip().is_unspecified()
-                && error.kind() != io::ErrorKind::AddrInUse =>
-        {
-            let fallback = SocketAddr::from(([0, 0, 0, 0], address.port()));
-            tracing::warn!(%error, %address, %fallback, "no IPv6 here");
-            listen(fallback)
-        }
-        bound => bound,
-    }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
-    // As every server does: connections of the last run that linger must not keep this one from its port.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }
 
 #[cfg(test)]

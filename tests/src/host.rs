@@ -64,7 +64,7 @@ impl TestHost {
             clock: clock.clone(),
         };
         let host = Arc::new(Host::new(parts).await?);
-        let listener = kms_host::serve::bind(address)?;
+        let listener = kms_host::listen::bind(address)?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let connections = kms_host::connections(vec![listener]);

@@ -29,6 +29,7 @@ mod commands;
 mod connections;
 mod doctor;
 mod fairness;
+mod home;
 mod inventory;
 mod life;
 mod owner;

@@ -6,11 +6,13 @@ use std::path::Path;
 use serde_json::json;
 use shared::time::Clock as _;
 
-use super::owner::become_owner;
-use super::{EX_CONFIG, Failure, OrExit, door, json_text};
+use super::owner::{self, become_owner};
+use super::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, door, json_text};
+use crate::admin::socket;
 use crate::clock::SystemClock;
 use crate::config::{KEYS, Key, Origin, Settings, Sources};
 use crate::home::Home;
+use crate::listen;
 use crate::retention;
 use crate::tls::Tls;
 
@@ -27,6 +29,7 @@ pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure>
     for told in door::faults(&tls, SystemClock::new().now()) {
         say_warning(&told);
     }
+    check_listening(home, &settings)?;
     let set = KEYS.iter().filter(|key| is_set(&settings, key)).count();
     let file = settings.file().display();
     let found =
@@ -35,6 +38,20 @@ pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure>
         0 => format!("ok: {found}; every setting is at its default\n"),
         _ => format!("ok: {found}; {set} of {} settings are set\n", KEYS.len()),
     })
+}
+
+/// That `serve` could listen. An address that is taken is the host's own, if one serves this directory.
+fn check_listening(home: &Home, settings: &Settings) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
+    let _entered = runtime.enter();
+    match listen::try_all(&settings.config.listen) {
+        Err(error)
+            if error.source.kind() == io::ErrorKind::AddrInUse && socket::is_served(&home.socket_path()) =>
+        {
+            Ok(())
+        }
+        listened => listened.or_exit(EX_UNAVAILABLE),
+    }
 }
 
 /// As a file would have it, so that it can be made one.
@@ -72,7 +89,7 @@ fn say_warning(warning: &str) {
 }
 
 fn read(home: &Home, file: Option<&Path>) -> Result<Settings, Failure> {
-    let settings = Sources::new(file, home.path()).read().or_exit(EX_CONFIG)?;
+    let settings = owner::settings(home, &Sources::new(file, home.path()))?;
     warn(&settings);
     Ok(settings)
 }

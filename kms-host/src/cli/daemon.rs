@@ -1,6 +1,5 @@
 //! `kms-host serve`: the life of the process on one page.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,8 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use shared::ids::CertificateId;
 use shared::time::Timestamp;
-use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -18,20 +16,22 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use super::door;
-use super::owner::become_owner;
+use super::owner::{self, become_owner};
 use super::reload::Reload;
+use super::signals::{Signals, Starting};
 use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
 use crate::accept::{Admission, Door, Limits, connections_through};
 use crate::activate::{Host, Parts};
-use crate::admin::Admin;
+use crate::admin::{Admin, socket};
 use crate::audit::Audit;
 use crate::certificates::Certificates;
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat, Sources};
 use crate::fairness::{Allowances, Fairness};
-use crate::home::{self, Home, HomeError};
+use crate::home::{self, Home, Presence};
 use crate::ledger::{DiskLedger, Ledger as _};
+use crate::listen;
 use crate::queue::Queue;
 use crate::retention;
 use crate::serve::DRAIN;
@@ -48,9 +48,10 @@ pub(super) fn run(
     listen: &[SocketAddr],
     log_json: bool,
 ) -> Result<String, Failure> {
+    let Signals { hangups, stops } = Signals::hear().or_exit(EX_UNAVAILABLE)?;
     // Configuration and log.
     let sources = Sources::new(config, home.path()).with_command_line(listen, log_json);
-    let settings = sources.read().or_exit(EX_CONFIG)?;
+    let settings = owner::settings(home, &sources)?;
     let config = settings.config.clone();
     let log = start_log(&config).or_exit(EX_CONFIG)?;
     for warning in settings.warnings() {
@@ -59,32 +60,46 @@ pub(super) fn run(
     // Before anything is opened, so that the ledger has the descriptors, too.
     let limits = Limits::of_this_process(config.connections, config.connections_per_address);
 
-    // What stands on disk.
     become_owner(home)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(EX_UNAVAILABLE)?;
+    let starting = Starting::watch(&runtime, stops);
+
+    // What stands on disk.
     let tls = Tls::read(&config, home.path()).or_exit(EX_CONFIG)?;
+    let swept = home.sweep();
+    if 0 < swept {
+        tracing::info!(files = swept, "removed drafts that commands which were killed had left");
+    }
     let certificates = certificates(home).or_exit(EX_CONFIG)?;
     warn_of_left_out(&certificates);
+    if let Some(key) = home.open_key() {
+        let key = key.display();
+        tracing::warn!(
+            "others may read or write the signing key, and could sign leases as this host: chmod 600 {key}"
+        );
+    }
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
     home::check_hour_width(&certificates, ledger.meta().hour_width_ms).or_exit(EX_CONFIG)?;
     retention::check(config.retention_days, &certificates).or_exit(EX_CONFIG)?;
     let audit = Arc::new(Audit::open(home.audit_path()));
+    let presence = Presence::of(home).or_exit(EX_IOERR)?;
 
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(EX_UNAVAILABLE)?;
     let (queue, writer) =
         Queue::start(ledger.clone(), config.queue, runtime.handle().clone()).or_exit(EX_UNAVAILABLE)?;
     let served = runtime.block_on(async {
-        // Build, bind, serve. A signal that comes from here on is heard when there is somebody to obey it.
-        let hangups = signal(SignalKind::hangup()).or_exit(EX_UNAVAILABLE)?;
-        let told_to_stop = told_to_stop().or_exit(EX_UNAVAILABLE)?;
+        // Build, bind, serve.
         let clock = Arc::new(SystemClock::new());
         let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
         let admission = Admission { limits, allow: config.allow.clone(), tls };
         let door = Door::new(admission, fairness.clone());
         let parts = Parts { certificates, signer, ledger, queue: queue.clone(), fairness, clock };
         let host = Arc::new(Host::new(parts).await.or_exit(EX_IOERR)?);
-        let listeners = bind(&config.listen).or_exit(EX_UNAVAILABLE)?;
-        let socket = bind_socket(&home.socket_path()).or_exit(EX_CANTCREAT)?;
+        let listeners = listen::bind_all(&config.listen).or_exit(EX_UNAVAILABLE)?;
+        let path = home.socket_path();
+        let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
+        let (socket, bound_socket) = bound.or_exit(EX_CANTCREAT)?;
+        let mut stops = starting.done().await.or_exit(EX_UNAVAILABLE)?;
         let bound: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let addresses: Vec<_> = bound.iter().map(SocketAddr::to_string).collect();
         let listening = addresses.join(" ");
@@ -125,11 +140,12 @@ pub(super) fn run(
 
         // Signal or failure, whichever comes first; then drain.
         let end = tokio::select! {
-            signal = told_to_stop => {
+            signal = stops.next() => {
                 tracing::info!(signal, "stopping");
                 Ok(())
             }
             error = queue.fatal() => Err(error).or_exit(EX_IOERR),
+            gone = presence.gone() => Err(gone).or_exit(EX_IOERR),
             ended = &mut machines => {
                 let ended = ended.context("serving machines");
                 return ended.and_then(|()| Err(anyhow!("no connection comes in any more"))).or_exit(EX_UNAVAILABLE);
@@ -140,11 +156,11 @@ pub(super) fn run(
         let drained = machines.await.context("serving machines").or_exit(EX_UNAVAILABLE);
         // A ledger that has failed makes no change any more, and a disk that stands still none in time.
         let _ = tokio::time::timeout(DRAIN, admin.settled()).await;
+        bound_socket.remove();
         end.and(drained)
     });
     queue.close();
     let _ = writer.join();
-    let _ = std::fs::remove_file(home.socket_path());
     served?;
     tracing::info!("stopped");
     Ok(String::new())
@@ -210,13 +226,7 @@ fn without_certificate(home: &Home) -> anyhow::Error {
 }
 
 fn open_ledger(home: &Home, config: &Config) -> Result<DiskLedger, Failure> {
-    let opened = home.ledger_telling(config.ledger, config.cache_mib << 20, &supervised::say_upgrading);
-    let code = match &opened {
-        Err(HomeError::Served(_)) => EX_UNAVAILABLE,
-        Err(HomeError::NoLedger { .. } | HomeError::OtherEngine { .. }) => EX_CONFIG,
-        _ => EX_IOERR,
-    };
-    opened.or_exit(code)
+    Ok(home.ledger_telling(config.ledger, config.cache_mib << 20, &supervised::say_upgrading)?)
 }
 
 /// Machines are served whether or not administrators are.
@@ -227,48 +237,12 @@ async fn serve_admin(admin: Admin, socket: UnixListener, stop: CancellationToken
     }
 }
 
-fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
-    let mut listeners = Vec::new();
-    for address in addresses {
-        let listener = crate::serve::bind(*address).with_context(|| {
-            format!("cannot listen on {address}: choose another with `listen` in kms-host.toml, or --listen")
-        })?;
-        listeners.push(listener);
-    }
-    Ok(listeners)
-}
-
-/// Whoever holds the ledger is the only host of this directory, so a socket that is there was left by a dead one.
-fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
-    use std::os::unix::fs::PermissionsExt;
-    let at = || path.display().to_string();
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).with_context(at),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path).with_context(at)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(at)?;
-    Ok(listener)
-}
-
 pub(super) fn say_what_to_publish(service_label: &str, bound: &[SocketAddr]) {
     for address in bound.iter().filter(|address| !address.ip().is_loopback()) {
         let record =
             format!("{service_label}.<your domain>. IN SRV 10 100 {} <this host's name>.", address.port());
         tracing::info!(record, "to be found, publish in DNS");
     }
-}
-
-/// Completes with the signal's name. It hears from the call on and not only once it is waited for: who is told that the host
-/// serves may stop it at once.
-fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-    })
 }
 
 /// Warns when a certificate's end has come nearer than one of the marks; at the start, of every one that is within any. Says

@@ -5,7 +5,7 @@ use std::path::Path;
 use shared::time::{Clock as _, Length};
 
 use super::lines;
-use super::owner::become_owner;
+use super::owner::{self, become_owner};
 use super::{
     EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text, reload,
 };
@@ -14,7 +14,7 @@ use crate::config::Sources;
 use crate::home::{Home, HomeError, Made};
 
 pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failure> {
-    let settings = Sources::new(arguments.config.as_deref(), home.path()).read().or_exit(EX_CONFIG)?;
+    let settings = owner::settings(home, &Sources::new(arguments.config.as_deref(), home.path()))?;
     super::config::warn(&settings);
     become_owner(home)?;
     let hour_width_ms = u64::try_from(arguments.hour.as_millis()).ok().filter(|width_ms| 0 < *width_ms);

@@ -142,12 +142,32 @@ where
     runtime.block_on(async {
         let socket = home.socket_path();
         let client = admin::connect(&socket).await.map_err(|error| unreachable(home, &error))?;
-        question(client).await.map_err(refused)
+        question(client).await.map_err(|status| not_answered(home, status))
     })
+}
+
+/// What the host does not do, or that it does not answer.
+pub(super) fn not_answered(home: &Home, status: tonic::Status) -> Failure {
+    if admin::is_silence(&status) { silent(home) } else { refused(status) }
+}
+
+/// That a host is there and does not answer, and what to do.
+fn silent(home: &Home) -> Failure {
+    let data = home.path().display();
+    let error = anyhow!(
+        "the host of {data} does not answer in time: its process stands still, or its disk does; `kms-host doctor --data \
+         {data}` names the process, its log says more, and a restart ends it"
+    );
+    Failure { code: EX_UNAVAILABLE, error, shown: String::new() }
 }
 
 /// That no host answers, and what to do.
 pub(super) fn unreachable(home: &Home, error: &tonic::transport::Error) -> Failure {
+    // A host that stands still takes no more connections than wait for it already.
+    let cause = root_cause(error).downcast_ref::<std::io::Error>();
+    if cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::WouldBlock) {
+        return silent(home);
+    }
     let error = anyhow!(
         "no host answers at {} ({}): start it with `kms-host serve --data {}`, name another directory with --data, or ask as \
          the user whom it runs as",
@@ -184,7 +204,7 @@ pub(super) async fn resolve_product(host: &mut Client, text: &str) -> Result<Byt
 }
 
 /// What the host does not do, with its remedy where there is a reason.
-pub(super) fn refused(status: tonic::Status) -> Failure {
+fn refused(status: tonic::Status) -> Failure {
     let details = status.get_error_details();
     let reason = details.error_info().and_then(|info| Reason::from_code(&info.reason));
     let code = match status.code() {

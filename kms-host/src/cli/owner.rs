@@ -13,7 +13,8 @@ use anyhow::Context as _;
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
 
-use super::{EX_CANTCREAT, Failure, OrExit};
+use super::{EX_CANTCREAT, EX_CONFIG, Failure, OrExit};
+use crate::config::{Settings, Sources};
 use crate::home::Home;
 
 /// Gives up root's rights for those of whoever owns the data directory. Nothing happens to anybody but root, or where the
@@ -47,6 +48,13 @@ pub(super) fn as_owner<T: Send>(
         thread.join()
     });
     done.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// The settings. What stands in the data directory is read as its owner; a file elsewhere that the command line names is read
+/// by whoever names it.
+pub(super) fn settings(home: &Home, sources: &Sources) -> Result<Settings, Failure> {
+    let read = || sources.read().or_exit(EX_CONFIG);
+    if sources.is_in_data() { as_owner(home, read) } else { read() }
 }
 
 /// 1. The groups, which take root's rights to set. 2. The user, after which there is no way back.

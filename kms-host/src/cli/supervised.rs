@@ -5,6 +5,11 @@
 //! a write, and the admin socket has answered. Machines' connections are not part of it, since a crowd of them is no
 //! reason to be killed.
 
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -67,7 +72,18 @@ async fn check(queue: &Queue, socket: &Path) -> anyhow::Result<()> {
 
 /// Whoever does not listen is not told.
 fn say(states: &[NotifyState]) {
-    if let Err(error) = sd_notify::notify(states) {
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return };
+    let message: String = states.iter().map(|state| format!("{state}\n")).collect();
+    if let Err(error) = send(&name, &message) {
         tracing::warn!(%error, "the service manager cannot be told");
     }
+}
+
+/// A name that begins with `@` is in the kernel's own space and no path (sd_notify(3)); the crate knows paths alone.
+fn send(name: &OsStr, message: &str) -> io::Result<()> {
+    let address = match name.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(name)?,
+    };
+    UnixDatagram::unbound()?.send_to_addr(message.as_bytes(), &address).map(drop)
 }

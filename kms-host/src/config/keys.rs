@@ -52,7 +52,7 @@ pub enum TakenUpBy {
 pub const KEYS: [Key; 20] = [
     Key {
         name: "listen",
-        about: "Where machines are served. [::] takes IPv4 too. In the environment, a comma stands between two addresses; \
+        about: "Where machines are served. [::] takes IPv4 too, unless an IPv4 address with the same port is listed. In the environment, a comma stands between two addresses; \
                 --listen on the command line goes before both.",
         example: "[::]:21688",
         taken_up_by: TakenUpBy::Restart,
@@ -249,8 +249,8 @@ pub fn sample() -> String {
 
 const SAMPLE_HEAD: &str = "\
 # The settings of kms-host, each with its default: take away the # before a key to change it. The environment variable
-# KMS_HOST_<KEY>, such as KMS_HOST_LOG, goes before this file, and the command line before both. `kms-host config check`
-# looks whether it holds.";
+# KMS_HOST_<KEY>, such as KMS_HOST_LOG, goes before this file unless it is empty, and the command line before both.
+# `kms-host config check` looks whether it holds.";
 
 /// Lines that fit beside a diff.
 fn wrap(paragraph: &str) -> Vec<String> {
@@ -280,7 +280,7 @@ fn number(text: &str) -> Result<Value, String> {
 
 fn addresses(text: &str) -> Result<Value, String> {
     let mut addresses = Vec::new();
-    for one in text.split(',').map(str::trim) {
+    for one in items(text)? {
         let address = one.parse::<SocketAddr>();
         let address = address
             .map_err(|_| format!("{one:?} is no IP address with a port, and names are not looked up"))?;
@@ -289,9 +289,19 @@ fn addresses(text: &str) -> Result<Value, String> {
     Ok(Value::Array(addresses))
 }
 
+/// The parts of a list. No part has a blank or a semicolon in it, so somebody has taken it for what stands between two.
+fn items(text: &str) -> Result<Vec<&str>, String> {
+    let items: Vec<_> = text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
+    match items.iter().find(|item| item.contains(|c: char| c.is_whitespace() || c == ';')) {
+        Some(item) => Err(format!("{item:?} is no single entry: a comma stands between two")),
+        None => Ok(items),
+    }
+}
+
 fn networks(text: &str) -> Result<Value, String> {
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    let networks = parts.map(|one| one.parse::<Network>().map(|network| Value::String(network.to_string())));
+    let networks = items(text)?
+        .into_iter()
+        .map(|one| one.parse::<Network>().map(|network| Value::String(network.to_string())));
     networks.collect::<Result<_, _>>().map(Value::Array)
 }
 

@@ -14,7 +14,7 @@ use toml::{Table, Value};
 
 use super::keys::{KEYS, Key, PREFIX};
 use super::{Config, ConfigError, LogFormat};
-use crate::home::USUAL_PATH;
+use crate::home::{USUAL_PATH, read};
 
 /// The name of the file in a data directory.
 pub const FILE_NAME: &str = "kms-host.toml";
@@ -108,6 +108,14 @@ impl Sources {
         &self.path
     }
 
+    /// Whether the file is in the data directory, where its owner may have put a link to any file of the machine. Such a file is
+    /// to be read as the owner.
+    pub fn is_in_data(&self) -> bool {
+        let folder = self.path.parent().and_then(|folder| folder.canonicalize().ok());
+        let data = self.data.canonicalize().ok();
+        folder.zip(data).is_some_and(|(folder, data)| folder.starts_with(data))
+    }
+
     /// These, as they would be found now: the usual file may have been moved to where it is usual, too.
     fn found_anew(&self) -> Sources {
         let path = self.named.then_some(self.path.as_path());
@@ -153,11 +161,19 @@ impl Sources {
 
     fn read_file(&self) -> Result<Settings, ConfigError> {
         let path = &self.path;
-        let (text, is_there) = match std::fs::read_to_string(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound && !self.named => (String::new(), false),
+        let read = if self.is_in_data() { read::read_unlinked(path) } else { read::read(path) };
+        let (text, is_there) = match read {
+            Err(error) if error.kind() == ErrorKind::NotFound && !self.named => (Vec::new(), false),
             Err(source) => return Err(ConfigError::Unreadable { path: path.clone(), source }),
             Ok(text) => (text, true),
         };
+        let text = String::from_utf8(text).map_err(|error| {
+            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            ConfigError::NotText {
+                path: path.clone(),
+                line: 1 + valid.iter().filter(|byte| **byte == b'\n').count(),
+            }
+        })?;
         let wrong = |source| ConfigError::Wrong { path: path.clone(), source: Box::new(source) };
         let config = toml::from_str::<Config>(&text).map_err(wrong)?;
         let written = toml::from_str::<Table>(&text).map_err(wrong)?;
@@ -224,12 +240,14 @@ impl Settings {
         ours.remove(DATA_VARIABLE);
         for key in &KEYS {
             let name = key.variable();
-            let Some(value) = ours.remove(&name) else { continue };
+            // Empty, it is unset: a shell and a service manager can hardly unset one.
+            let Some(value) = ours.remove(&name).filter(|value| !value.is_empty()) else { continue };
             let text = value.to_str().ok_or_else(|| "it is no UTF-8".to_owned());
             let config = text.and_then(|text| key.set(&self.config, text));
             self.config = config.map_err(|fault| of_variable(key, fault))?;
             self.origins.insert(key.name, Origin::Variable(name));
         }
+        ours.retain(|_, value| !value.is_empty());
         self.unknown = ours.into_keys().collect();
         Ok(())
     }
@@ -315,6 +333,53 @@ mod tests {
         assert!(warning.contains("packaged.toml is not read"), "{warning}");
     }
 
+    /// Compose files and unit files set variables to nothing.
+    #[test]
+    fn an_empty_variable_is_an_unset_one() {
+        for key in &KEYS {
+            let settings = read("queue = 10", &[(&key.variable(), "")]).unwrap();
+            let expected =
+                if key.name == "queue" { Origin::File(settings.file().to_owned()) } else { Origin::Default };
+            assert_eq!(settings.origin(key.name), expected, "{}", key.name);
+        }
+        assert!(read("", &[("KMS_HOST_PORT", "")]).unwrap().unknown.is_empty());
+    }
+
+    /// A configuration with an accent from an old editor was refused without a word on what to do.
+    #[test]
+    fn a_file_that_is_no_text_is_refused_with_its_line_and_a_remedy() {
+        let told = |bytes: &[u8]| {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("kms-host.toml"), bytes).unwrap();
+            Sources::new(None, folder.path()).read_with([]).unwrap_err().to_string()
+        };
+        let error = told(b"queue = 10\n# B\xfcro\n");
+        assert!(
+            error.contains("line 2 is not UTF-8") && error.contains("iconv -f LATIN1 -t UTF-8"),
+            "{error}"
+        );
+        assert!(told(b"\xff\xfeq\0").contains("line 1"));
+    }
+
+    /// Root once read the file of another user's directory through a link, and printed the first line of what it led to.
+    #[test]
+    fn a_link_in_the_data_directory_is_not_followed_and_one_elsewhere_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, secret) = (folder.path().join("data"), folder.path().join("secret"));
+        std::fs::create_dir(&data).unwrap();
+        std::fs::write(&secret, "root:$6$hash").unwrap();
+        std::os::unix::fs::symlink(&secret, data.join("kms-host.toml")).unwrap();
+        for named in [None, Some(data.join("kms-host.toml")), Some(data.join("../data/kms-host.toml"))] {
+            let error = Sources::new(named.as_deref(), &data).read_with([]).unwrap_err();
+            let error = format!("{:#}", anyhow::Error::from(error));
+            assert!(error.contains("it is a link") && !error.contains("root"), "{error}");
+        }
+        std::fs::write(&secret, "queue = 7").unwrap();
+        let elsewhere = folder.path().join("link");
+        std::os::unix::fs::symlink(&secret, &elsewhere).unwrap();
+        assert_eq!(Sources::new(Some(&elsewhere), &data).read_with([]).unwrap().config.queue, 7);
+    }
+
     #[test]
     fn several_addresses_stand_in_one_variable() {
         let settings = read("", &[("KMS_HOST_LISTEN", "[::1]:1, 127.0.0.1:2")]).unwrap();
@@ -325,7 +390,12 @@ mod tests {
     fn a_variable_that_does_not_hold_is_refused_by_name_with_an_example() {
         for (name, value, why) in [
             ("KMS_HOST_LISTEN", "localhost:1", "names are not looked up"),
-            ("KMS_HOST_LISTEN", "", "no IP address"),
+            ("KMS_HOST_LISTEN", ",", "`listen` is empty"),
+            ("KMS_HOST_LISTEN", "[::]:1 127.0.0.1:2", "a comma stands between two"),
+            ("KMS_HOST_LISTEN", "[::]:1;127.0.0.1:2", "a comma stands between two"),
+            ("KMS_HOST_LISTEN", "127.0.0.1:1,127.0.0.1:1", "twice"),
+            ("KMS_HOST_ALLOW", "10.0.0.0/8 192.168.0.0/16", "a comma stands between two"),
+            ("KMS_HOST_ALLOW", "10.0.0.0/8;192.168.0.0/16", "a comma stands between two"),
             ("KMS_HOST_QUEUE", "many", "no whole number"),
             ("KMS_HOST_QUEUE", "-1", "no whole number"),
             ("KMS_HOST_QUEUE", "0", "from 1 to"),

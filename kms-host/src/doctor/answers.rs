@@ -1,21 +1,20 @@
 //! Whether machines are answered: at each address that the host listens on, and for each product to the end.
 
+use std::net::SocketAddr;
+
 use shared::answer::Verdict;
 use shared::reason::{Cause, Fault, Reason};
 
 use super::host::Running;
 use super::{Finding, Known, asking};
 use crate::certificates::Installed;
+use crate::listen::{self, ListenError};
 
 /// One finding for each address.
 pub(super) async fn ports(known: &Known<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for listening in known.running.listening() {
-        let address = asking::reachable(listening);
-        findings.push(match asking::health(address, &known.way).await {
-            Ok(()) => Finding::ok("port", format!("{listening} is answered, from this machine")),
-            Err(cause) => of_cause("port", &listening.to_string(), &cause),
-        });
+        findings.extend(port(listening, known).await);
     }
     match known.running {
         Running::Yes { .. } => findings,
@@ -24,30 +23,55 @@ pub(super) async fn ports(known: &Known<'_>) -> Vec<Finding> {
     }
 }
 
+/// `[::]` takes machines of both families, and either may fail by itself. A machine without IPv6 has no `::1` to be asked at.
+async fn port(listening: SocketAddr, known: &Known<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for address in asking::reachable(listening, &known.running.listening()) {
+        let at = if address.is_ipv4() == listening.is_ipv4() {
+            listening.to_string()
+        } else {
+            format!("{listening} over IPv4")
+        };
+        findings.push(match asking::health(address, &known.way).await {
+            Ok(()) => Finding::ok("port", format!("{at} is answered, from this machine")),
+            Err(cause) if address.is_ipv6() && !asking::has_ipv6() => {
+                Finding::skipped("port", format!("{at}: this machine has no IPv6 ({cause})"))
+            }
+            Err(cause) => of_cause("port", &at, &cause),
+        });
+    }
+    findings
+}
+
 /// No host listens, so nobody else should.
 fn free_ports(known: &Known) -> Vec<Finding> {
     let Some(config) = &known.config else {
         return vec![Finding::skipped("port", "the settings do not hold")];
     };
-    let look = |listen| match crate::serve::bind(listen) {
-        Ok(_) => Finding::skipped("port", format!("no host answers at {listen}; it is free for one")),
-        Err(error) => {
+    match listen::try_all(&config.listen) {
+        Ok(()) => {
+            let free =
+                |listen| Finding::skipped("port", format!("no host answers at {listen}; it is free for one"));
+            config.listen.iter().map(free).collect()
+        }
+        Err(ListenError { address, source }) => {
             let remedy =
                 "stop what listens there (`ss -ltnp` names it), or choose another address with `listen`";
-            Finding::fail("port", format!("no host can listen on {listen}: {error}"), remedy)
+            vec![Finding::fail("port", format!("no host can listen on {address}: {source}"), remedy)]
         }
-    };
-    config.listen.iter().copied().map(look).collect()
+    }
 }
 
 /// One finding for each product.
 pub(super) async fn activations(known: &Known<'_>) -> Vec<Finding> {
-    let Some(listening) = known.running.listening().first().copied() else {
+    let listening = known.running.listening();
+    let Some(address) = listening.first().and_then(|first| asking::reachable(*first, &listening).pop())
+    else {
         return vec![Finding::skipped("activation", "no host answers")];
     };
     let mut findings = Vec::new();
     for (_, installed) in known.certificates.products(known.clock.now()) {
-        let answered = asking::ask(asking::reachable(listening), installed, known).await;
+        let answered = asking::ask(address, installed, known).await;
         findings.push(activation(installed, answered.map(|answered| answered.verdict)));
     }
     if findings.is_empty() {

@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::fmt::Display;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,13 +42,22 @@ pub(super) struct Answered {
     pub(super) verdict: Verdict,
 }
 
-/// Where to reach a listener from this machine.
-pub(super) fn reachable(listening: SocketAddr) -> SocketAddr {
-    let loopback: IpAddr = match listening {
-        SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-        SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-    };
-    if listening.ip().is_unspecified() { SocketAddr::new(loopback, listening.port()) } else { listening }
+/// Where to reach a listener from this machine: a wildcard at the loopback address of each family that it takes.
+pub(super) fn reachable(listening: SocketAddr, all: &[SocketAddr]) -> Vec<SocketAddr> {
+    let at = |ip: IpAddr| SocketAddr::new(ip, listening.port());
+    let (ipv4, ipv6) = (at(Ipv4Addr::LOCALHOST.into()), at(Ipv6Addr::LOCALHOST.into()));
+    let has_ipv4_beside_it = all.iter().any(|one| one.is_ipv4() && one.port() == listening.port());
+    match listening {
+        listening if !listening.ip().is_unspecified() => vec![listening],
+        SocketAddr::V4(_) => vec![ipv4],
+        SocketAddr::V6(_) if has_ipv4_beside_it => vec![ipv6],
+        SocketAddr::V6(_) => vec![ipv6, ipv4],
+    }
+}
+
+/// Whether this machine can speak IPv6 with itself.
+pub(super) fn has_ipv6() -> bool {
+    std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
 /// Whether what listens there says that it activates machines.

@@ -78,23 +78,29 @@ fn one_line(text: &str) -> String {
 }
 
 /// A file of another user, most often root's, is the usual end of a repair by hand.
-pub(super) fn files(home: &Home, owner: &Owner) -> Finding {
+pub(super) fn files(home: &Home, owner: &Owner) -> Vec<Finding> {
     let (data, name) = (home.path(), &owner.name);
+    let mut findings = Vec::new();
     if let Some(path) = paths(home).into_iter().find(|path| belongs_to_another(path, owner.uid)) {
         let remedy = format!("chown -R {name}: {}", data.display());
-        return Finding::fail("files", format!("{} does not belong to {name}", path.display()), remedy);
+        findings.push(Finding::fail(
+            "files",
+            format!("{} does not belong to {name}", path.display()),
+            remedy,
+        ));
     }
-    let open = |path: &Path, bits| fs::metadata(path).is_ok_and(|found| found.mode() & bits != 0);
-    let key = home.key_path();
-    if open(&key, 0o077) {
+    if let Some(key) = home.open_key() {
         let remedy = format!("chmod 600 {}; whoever has read it can sign leases as this host", key.display());
-        return Finding::fail("files", format!("others may read or write {}", key.display()), remedy);
+        findings.push(Finding::fail("files", format!("others may read or write {}", key.display()), remedy));
     }
-    if open(data, 0o077) {
+    if fs::metadata(data).is_ok_and(|found| found.mode() & 0o077 != 0) {
         let remedy = format!("chmod 700 {}", data.display());
-        return Finding::warn("files", format!("others may look into {}", data.display()), remedy);
+        findings.push(Finding::warn("files", format!("others may look into {}", data.display()), remedy));
     }
-    Finding::ok("files", format!("all in {} belongs to {name} alone", data.display()))
+    if findings.is_empty() {
+        findings.push(Finding::ok("files", format!("all in {} belongs to {name} alone", data.display())));
+    }
+    findings
 }
 
 /// The directory and what it holds, two folders deep.

@@ -18,9 +18,22 @@ const LIMIT_BYTES: u64 = 1 << 20;
 /// # Errors
 /// It cannot be read, is not a regular file, or is too large.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_with(path, OFlags::empty())
+}
+
+/// As [`read`], and refuses a link: whoever may write into a directory could have another user's file read by it.
+///
+/// # Errors
+/// As for [`read`], or it is a link.
+pub(crate) fn read_unlinked(path: &Path) -> io::Result<Vec<u8>> {
+    read_with(path, OFlags::NOFOLLOW)
+}
+
+fn read_with(path: &Path, flags: OFlags) -> io::Result<Vec<u8>> {
     // Without NONBLOCK the opening of a pipe waits for a writer.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(open(path, flags, Mode::empty()).map_err(|error| match error {
+        Errno::LOOP => other("it is a link; put the file itself there"),
         Errno::NXIO => other(NOT_REGULAR),
         error => error.into(),
     })?);
@@ -73,5 +86,7 @@ mod tests {
             assert!(told(&none).contains("not a regular file"), "{}: {}", none.display(), told(&none));
         }
         assert_eq!(read(&at("none")).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(read_unlinked(&at("file")).unwrap(), b"text");
+        assert!(read_unlinked(&at("link")).unwrap_err().to_string().contains("is a link"));
     }
 }

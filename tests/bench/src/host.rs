@@ -169,7 +169,7 @@ impl Site {
         };
         runtime.block_on(async {
             let host = Arc::new(kms_host::Host::new(parts).await?);
-            let listener = kms_host::serve::bind(([127, 0, 0, 1], 0).into())?;
+            let listener = kms_host::listen::bind(([127, 0, 0, 1], 0).into())?;
             let address = listener.local_addr()?;
             let stop = CancellationToken::new();
             let connections = kms_host::connections(vec![listener]);

@@ -1,0 +1,192 @@
+//! Listening for machines: which of several addresses takes which connections, decided here and not by the machine's settings.
+//!
+//! `[::]` takes IPv4 too, unless an IPv4 address with the same port is listed: then each takes its own family. The kernel's own
+//! default is `net.ipv6.bindv6only`, which differs between machines. Who may connect is `accept`'s affair.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use rustix::net::sockopt::set_ipv6_v6only;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// Connections that the kernel may hold before they are accepted; it takes net.core.somaxconn where that is less. Past it a
+/// connection is dropped, tried again after a second, or reset: with the usual 128, ten thousand machines that came at once
+/// met 600 resets and more.
+const BACKLOG: u32 = 65_535;
+
+/// An address that a host cannot listen on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: choose another with `listen` in kms-host.toml, or --listen")]
+pub struct ListenError {
+    /// Which one.
+    pub address: SocketAddr,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// That these addresses can be listened on together.
+///
+/// # Errors
+/// Two of them take the same connections.
+pub fn check(addresses: &[SocketAddr]) -> Result<(), Overlap> {
+    for (index, one) in addresses.iter().enumerate() {
+        if let Some(other) = addresses[..index].iter().find(|other| overlap(one, other)) {
+            return Err(Overlap(*other, *one));
+        }
+    }
+    Ok(())
+}
+
+/// Two addresses of which the kernel gives a host only one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overlap(SocketAddr, SocketAddr);
+
+impl fmt::Display for Overlap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Overlap(one, other) = self;
+        if one == other {
+            return write!(f, "`listen` names {one} twice: once is enough");
+        }
+        let (all, single) = if one.ip().is_unspecified() { (one, other) } else { (other, one) };
+        write!(f, "`listen` names {all}, which takes what {single} takes: leave out one of the two")
+    }
+}
+
+/// Of one family, IPv4 addresses written as IPv6 (`::ffff:192.0.2.7`) included: those are IPv4 to the kernel.
+fn overlap(one: &SocketAddr, other: &SocketAddr) -> bool {
+    let (one, other) = (canonical(*one), canonical(*other));
+    let is_same_port = one.port() == other.port() && one.port() != 0;
+    let is_either_wild = one.ip().is_unspecified() || other.ip().is_unspecified();
+    is_same_port && one.is_ipv4() == other.is_ipv4() && (one == other || is_either_wild)
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip if ip != address.ip() => SocketAddr::new(ip, address.port()),
+        _ => address,
+    }
+}
+
+/// Listens on all of them.
+///
+/// # Errors
+/// One of them cannot be had, and then none is kept.
+pub fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
+    sockets(addresses)?
+        .into_iter()
+        .map(|(address, socket)| socket.listen(BACKLOG).map_err(|source| ListenError { address, source }))
+        .collect()
+}
+
+/// Listens on one address.
+///
+/// # Errors
+/// As for [`bind_all`].
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = bind_all(&[address]).map_err(|error| error.source)?.pop();
+    listener.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
+/// Looks whether a host could listen on all of them. No connection is taken meanwhile.
+///
+/// # Errors
+/// As for [`bind_all`].
+pub fn try_all(addresses: &[SocketAddr]) -> Result<(), ListenError> {
+    sockets(addresses).map(drop)
+}
+
+/// On a machine without IPv6, `0.0.0.0` stands in for `[::]`.
+fn sockets(addresses: &[SocketAddr]) -> Result<Vec<(SocketAddr, TcpSocket)>, ListenError> {
+    let mut sockets = Vec::new();
+    for address in addresses {
+        let has_ipv4_beside_it = has_ipv4(addresses, address.port());
+        let address = *address;
+        match socket(address, has_ipv4_beside_it) {
+            Ok(socket) => sockets.push((address, socket)),
+            Err(error) if may_be_without_ipv6(address, &error) => {
+                let fallback = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+                tracing::warn!(%error, %address, %fallback, "no IPv6 here");
+                if !has_ipv4_beside_it {
+                    let socket = socket(fallback, false);
+                    sockets.push((
+                        fallback,
+                        socket.map_err(|source| ListenError { address: fallback, source })?,
+                    ));
+                }
+            }
+            Err(source) => return Err(ListenError { address, source }),
+        }
+    }
+    Ok(sockets)
+}
+
+fn has_ipv4(addresses: &[SocketAddr], port: u16) -> bool {
+    addresses.iter().any(|one| canonical(*one).is_ipv4() && one.port() == port)
+}
+
+fn may_be_without_ipv6(address: SocketAddr, error: &io::Error) -> bool {
+    address.is_ipv6() && address.ip().is_unspecified() && error.kind() != io::ErrorKind::AddrInUse
+}
+
+fn socket(address: SocketAddr, has_ipv4_beside_it: bool) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+    if address.is_ipv6() {
+        set_ipv6_v6only(&socket, has_ipv4_beside_it && address.ip().is_unspecified())?;
+    }
+    // As every server does: connections of the last run that linger must not keep this one from its port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    /// `config check` once said ok to what no host could listen on.
+    #[test]
+    fn addresses_that_take_the_same_connections_are_told() {
+        for fine in [
+            &["[::]:1", "0.0.0.0:1"][..],
+            &["[::]:1", "192.0.2.7:1"],
+            &["[::]:1", "[::]:2"],
+            &["192.0.2.7:1", "192.0.2.8:1", "[2001:db8::1]:1"],
+            &["127.0.0.1:0", "127.0.0.1:0"],
+        ] {
+            assert_eq!(check(&addresses(fine)), Ok(()), "{fine:?}");
+        }
+        for (wrong, told) in [
+            (["[::]:1", "[::]:1"], "twice"),
+            (["[::1]:1", "[::]:1"], "[::]:1, which takes what [::1]:1 takes"),
+            (["0.0.0.0:1", "192.0.2.7:1"], "0.0.0.0:1, which takes what 192.0.2.7:1 takes"),
+            (["0.0.0.0:1", "[::ffff:192.0.2.7]:1"], "leave out one"),
+        ] {
+            let error = check(&addresses(&wrong)).unwrap_err().to_string();
+            assert!(error.contains(told), "{wrong:?}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn both_wildcards_are_listened_on_at_one_port_and_each_takes_its_own_family() {
+        let free = bind("[::]:0".parse().unwrap()).unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let both = [SocketAddr::from(([0_u16; 8], port)), SocketAddr::from(([0_u8; 4], port))];
+        let listeners = bind_all(&both).unwrap();
+        for (listener, address) in listeners.iter().zip(["[::1]", "127.0.0.1"]) {
+            let connected = tokio::net::TcpStream::connect(format!("{address}:{port}")).await;
+            if address == "[::1]" && connected.is_err() {
+                eprintln!("NOT RUN: the IPv6 half of two wildcards: no ::1 here");
+                continue;
+            }
+            let (_, peer) = listener.accept().await.unwrap();
+            assert_eq!(peer.is_ipv6(), address == "[::1]");
+        }
+        assert!(try_all(&both).is_err(), "they are taken now");
+    }
+}
