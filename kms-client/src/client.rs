@@ -114,8 +114,8 @@ impl Client {
 
     /// What would be asked, in order, and who named it. DNS is asked, no host is.
     pub async fn discover(&self) -> Discovery {
-        let last = self.shell.published.borrow().last_host.clone();
-        self.shell.discover(last.as_deref()).await
+        let shown = self.shell.published.borrow().clone();
+        self.shell.discover(shown.last_host.as_deref(), &shown.left_out).await
     }
 
     /// Makes a new identity, for an image that is about to be copied or a state that cannot be trusted. The lease goes
@@ -194,8 +194,8 @@ impl fmt::Debug for Client {
 }
 
 impl Shell {
-    pub(crate) async fn discover(&self, last: Option<&str>) -> Discovery {
-        inspector::discover(&self.home, &self.places, last).await
+    pub(crate) async fn discover(&self, last: Option<&str>, first: &[String]) -> Discovery {
+        inspector::discover(&self.home, &self.places, last, first).await
     }
 
     /// Shows the world where this installation stands; `attempts` are those of a new round.

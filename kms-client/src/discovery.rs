@@ -18,9 +18,6 @@ use crate::hosts::{self, HostName, HostNameError};
 /// The environment variable that names hosts, separated by commas.
 pub(crate) const ENVIRONMENT: &str = "KMS_HOSTS";
 
-/// More hosts than this are not tried in one round: it holds the lock, and each may take seconds to stay silent.
-const HOSTS_MAX: usize = 32;
-
 /// What would be asked, in order. Nothing has been asked of any host to find it out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {
@@ -32,6 +29,8 @@ pub struct Discovery {
     pub notes: Vec<Problem>,
     /// The domains that DNS was asked about, in their order.
     pub domains: Vec<LookedIn>,
+    /// The names in DNS that there was no time for: the next round begins with them.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// A domain that DNS was asked about.
@@ -111,18 +110,24 @@ pub(crate) struct Places {
 
 impl Places {
     /// What would be asked, in order; `hosts_file` is the content of that file, `last` the host that gave the last
-    /// lease as `name:port`.
-    pub(crate) async fn discover(&self, hosts_file: Option<&str>, last: Option<&str>) -> Discovery {
+    /// lease as `name:port`, `first` what comes before all else.
+    pub(crate) async fn discover(
+        &self,
+        hosts_file: Option<&str>,
+        last: Option<&str>,
+        first: &[String],
+    ) -> Discovery {
         let environment = std::env::var(ENVIRONMENT).unwrap_or_default();
         let mut found = configured(hosts::in_list(&environment), &Source::Environment)
             .or_else(|| configured(hosts::in_file(hosts_file.unwrap_or_default()), &Source::File))
             .or_else(|| configured(self.hosts.iter().cloned().map(Ok).collect(), &Source::Code));
         if found.is_none() {
-            found = self.in_dns(last).await;
+            found = self.in_dns(last, first).await;
         }
         let mut found = found.unwrap_or_default();
         put_first(&mut found.hosts, last);
-        found.hosts.truncate(HOSTS_MAX);
+        // Those that the last round had no time for; otherwise the order stays.
+        found.hosts.sort_by_key(|candidate| !first.contains(&candidate.host.to_string()));
         if found.hosts.is_empty() && found.problems.is_empty() {
             found.problems.push(Problem { place: "hosts".to_owned(), cause: Reason::NoHostKnown.into() });
         }
@@ -130,10 +135,10 @@ impl Places {
     }
 
     #[cfg(feature = "dns")]
-    async fn in_dns(&self, last: Option<&str>) -> Option<Discovery> {
+    async fn in_dns(&self, last: Option<&str>, first: &[String]) -> Option<Discovery> {
         let mut found = Discovery::default();
         let dns = Dns::open(self.name_server, &self.domains, &self.service_label);
-        for (domain, records) in dns.hosts(&[]).await {
+        for (domain, records) in dns.hosts(first).await {
             match records {
                 Err(cause) => {
                     found.domains.push(LookedIn { service: domain.service.clone(), records: Vec::new() });
@@ -155,7 +160,7 @@ impl Places {
 
     #[cfg(not(feature = "dns"))]
     #[expect(clippy::unused_async, reason = "with DNS it waits")]
-    async fn in_dns(&self, _last: Option<&str>) -> Option<Discovery> {
+    async fn in_dns(&self, _last: Option<&str>, _first: &[String]) -> Option<Discovery> {
         None
     }
 }
@@ -164,6 +169,9 @@ impl Places {
 impl Discovery {
     /// A place that gave no host. A setting that cannot be read takes nothing from the others, so it is told after them.
     fn give(&mut self, place: String, cause: Cause) {
+        if cause.reason() == Some(Reason::NotTried) {
+            self.left_out.push(place.clone());
+        }
         let is_setting = cause.reason() == Some(Reason::DnsSettingBad);
         let told = if is_setting { &mut self.notes } else { &mut self.problems };
         told.push(Problem { place, cause });
@@ -260,16 +268,16 @@ mod tests {
     #[tokio::test]
     async fn what_is_configured_goes_before_dns_and_the_file_before_the_code() {
         let places = Places { hosts: vec!["code".parse().unwrap()], ..Places::default() };
-        let found = places.discover(Some("file # ours\n"), None).await;
+        let found = places.discover(Some("file # ours\n"), None, &[]).await;
         assert_eq!(found.hosts[0].source, Source::File);
         assert_eq!(found.hosts[0].host.to_string(), "file:21688");
-        let found = places.discover(None, None).await;
+        let found = places.discover(None, None, &[]).await;
         assert_eq!(found.hosts[0].source, Source::Code);
     }
 
     #[tokio::test]
     async fn a_line_that_cannot_be_read_is_reported_and_the_others_are_used() {
-        let found = Places::default().discover(Some("::1\nkms1\n"), None).await;
+        let found = Places::default().discover(Some("::1\nkms1\n"), None, &[]).await;
         assert_eq!(found.hosts.len(), 1);
         expect!["HOST_NAME_BAD: a host is named in a way that cannot be read: `::1` names no host: write an IPv6 address in brackets: [::1]"]
             .assert_eq(&found.problems[0].cause.to_string());

@@ -31,7 +31,8 @@ impl Inspector {
 
     /// What would be asked, in order, and who named it. DNS is asked, no host is.
     pub async fn discover(&self) -> Discovery {
-        discover(&self.home, &self.places, self.snapshot.last_host.as_deref()).await
+        let Snapshot { last_host, left_out, .. } = &self.snapshot;
+        discover(&self.home, &self.places, last_host.as_deref(), left_out).await
     }
 
     /// Writes the file `hosts`, which the product reads in every round.
@@ -51,10 +52,15 @@ impl Inspector {
     }
 }
 
-pub(crate) async fn discover(home: &Arc<Home>, places: &Places, last: Option<&str>) -> Discovery {
+pub(crate) async fn discover(
+    home: &Arc<Home>,
+    places: &Places,
+    last: Option<&str>,
+    first: &[String],
+) -> Discovery {
     let home = Arc::clone(home);
     let hosts_file = off_thread(move || Ok(home.read_hosts())).await.ok().flatten();
-    places.discover(hosts_file.as_deref(), last).await
+    places.discover(hosts_file.as_deref(), last, first).await
 }
 
 pub(crate) async fn set_hosts(home: &Arc<Home>, hosts: &[HostName]) -> Result<(), Cause> {

@@ -5,7 +5,9 @@
 //! disk before the next host is asked. What an answer is worth is decided by `shared::answer`, what it changes by
 //! `shared::license`; when to start a round by `agent`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use proto::v1;
@@ -17,6 +19,7 @@ use shared::ids::Nonce;
 use shared::license::Event;
 use shared::reason::{Cause, Reason};
 use shared::serial;
+use shared::time::Length;
 
 use crate::best::{Best, tell};
 use crate::client::Shell;
@@ -26,7 +29,8 @@ use crate::installation::{Installation, off_thread};
 use crate::random;
 use crate::saved::{LastHost, Organisation};
 use crate::snapshot::{Attempt, Outcome, Round, Waited};
-use crate::transport::{self, Connection, Failure};
+use crate::transport::{Addresses, Connection, Failure};
+use crate::way::Way;
 
 /// Why a round is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,15 @@ pub(crate) enum Purpose {
     /// This machine is retired.
     Release,
 }
+
+/// Once so much has gone by, the addresses that are left of one host wait for the next round.
+const HOST_LIMIT: Duration = Duration::from_secs(30);
+
+/// The same for the hosts that are left of a round: it holds the lock, and each may take seconds to stay silent.
+const ROUND_LIMIT: Duration = Duration::from_mins(2);
+
+/// More than this is not remembered of what was left out.
+const LEFT_OUT_MAX: usize = 64;
 
 /// An ask, the same with its chain, the same under a new identity, and that one with its chain.
 const EXCHANGES_A_HOST: usize = 4;
@@ -75,6 +88,7 @@ pub(crate) async fn make(
         },
         attempts: Vec::new(),
         best: Best::Nothing,
+        left_out: Vec::new(),
     };
     let stopped = round.through_hosts().await;
     Ok(Some(round.conclude(stopped).await))
@@ -110,6 +124,8 @@ struct Going<'a> {
     kind: AskKind,
     attempts: Vec<Attempt>,
     best: Best,
+    /// Hosts, addresses and domains that time did not suffice for.
+    left_out: Vec<String>,
 }
 
 /// What to do after one exchange with a host.
@@ -125,16 +141,43 @@ impl Going<'_> {
     async fn through_hosts(&mut self) -> Result<(), Cause> {
         let last = self.installation.saved.last_host.as_ref();
         let last = last.map(|last| last.name.clone());
-        let found = self.shell.discover(last.as_deref()).await;
+        let first = self.installation.saved.left_out.clone();
+        let found = self.shell.discover(last.as_deref(), &first).await;
+        self.left_out.extend(found.left_out);
         found.problems.into_iter().for_each(|problem| self.note_problem(problem));
-        for host in found.hosts {
-            self.ask_host(&host).await?;
+        let began = self.shell.clock.monotonic();
+        for host in &found.hosts {
+            if self.has_taken(ROUND_LIMIT, began) {
+                self.leave_out(host, &[]);
+                continue;
+            }
+            self.ask_host(host).await?;
             if matches!(self.best, Best::Leased(_)) {
                 break;
             }
         }
-        found.notes.into_iter().for_each(|problem| self.note_problem(problem));
+        for problem in found.notes {
+            self.note_problem(problem);
+        }
         Ok(())
+    }
+
+    fn has_taken(&self, limit: Duration, began: Duration) -> bool {
+        limit <= self.shell.clock.monotonic().saturating_sub(began)
+    }
+
+    /// Says what of this host was not tried, and has the next round begin there: the host, or only these addresses.
+    fn leave_out(&mut self, candidate: &Candidate, addresses: &[SocketAddr]) {
+        let host = candidate.host.to_string();
+        let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
+        let (name, limit) = match addresses.as_slice() {
+            [] => (host.clone(), ROUND_LIMIT),
+            addresses => (format!("{host} at {}", addresses.join(", ")), HOST_LIMIT),
+        };
+        let left_out = if addresses.is_empty() { vec![host] } else { addresses };
+        self.left_out.extend(left_out);
+        let cause = Reason::NotTried.with(&[("name", &name), ("limit", &Length(limit))]);
+        self.note(candidate, None, Outcome::Failed(cause));
     }
 
     fn note_problem(&mut self, Problem { place, cause }: Problem) {
@@ -147,23 +190,56 @@ impl Going<'_> {
         });
     }
 
+    /// Asks a host at one address after the other, until one has signed an answer: a name may lead to a machine that is gone, to
+    /// a proxy without a host behind it, or to something else that listens there.
     async fn ask_host(&mut self, candidate: &Candidate) -> Result<(), Cause> {
-        let name = candidate.host.to_string();
-        let mut connection = match self.connect(candidate).await {
-            Ok(connection) => connection,
-            Err(failure) => {
-                self.note_failure(candidate, None, failure);
+        let began = self.shell.clock.monotonic();
+        let (way, mut addresses) = match self.addresses(candidate).await {
+            Ok(found) => found,
+            Err(cause) => {
+                self.note_failure(candidate, None, cause.into());
                 return Ok(());
             }
         };
+        while let Some((address, connected)) = addresses.connect(&candidate.host, &way).await {
+            let failure = match connected {
+                Ok(mut connection) => match self.converse(candidate, &mut connection).await? {
+                    Ok(()) => return Ok(()),
+                    Err(failure) => failure,
+                },
+                Err(failure) => failure,
+            };
+            self.note_failure(candidate, Some(address), failure);
+            if self.has_taken(HOST_LIMIT, began) && !addresses.left().is_empty() {
+                self.leave_out(candidate, addresses.left());
+                break;
+            }
+        }
+        if let Some(failure) = addresses.unreached(&candidate.host) {
+            self.note_failure(candidate, None, failure);
+        }
+        Ok(())
+    }
+
+    /// How the host is spoken with, and where.
+    async fn addresses(&self, candidate: &Candidate) -> Result<(Way, Addresses), Cause> {
+        let way = self.shell.ways.now(&self.shell.clock).await?;
+        let found = self.shell.places.addresses(&candidate.host).await?;
+        Ok((way, Addresses::of(&found, &self.installation.saved.left_out)))
+    }
+
+    /// Asks over one connection; the failure is that of the connection, or of whoever is at its other end.
+    async fn converse(
+        &mut self,
+        candidate: &Candidate,
+        connection: &mut Connection,
+    ) -> Result<Result<(), Failure>, Cause> {
+        let name = candidate.host.to_string();
         let mut with_chain = self.needs_chain(&name);
         for _ in 0..EXCHANGES_A_HOST {
             let (ask, expected) = self.compose().await?;
-            let (again, outcome) = match self.exchange(&mut connection, ask, &expected, with_chain).await {
-                Err(failure) => {
-                    self.note_failure(candidate, Some(&connection), failure);
-                    return Ok(());
-                }
+            let (again, outcome) = match self.exchange(connection, ask, &expected, with_chain).await {
+                Err(failure) => return Ok(Err(failure)),
                 Ok(Verdict::Refused(refused))
                     if refused.cause.reason() == Some(Reason::ChainNeeded) && !with_chain =>
                 {
@@ -172,18 +248,12 @@ impl Going<'_> {
                 }
                 Ok(verdict) => self.obey(verdict, &name).await?,
             };
-            self.note(candidate, Some(&connection), outcome);
+            self.note(candidate, Some(connection.address), outcome);
             if matches!(again, Then::Next) {
-                return Ok(());
+                break;
             }
         }
-        Ok(())
-    }
-
-    async fn connect(&self, candidate: &Candidate) -> Result<Connection, Failure> {
-        let way = self.shell.ways.now(&self.shell.clock).await?;
-        let addresses = self.shell.places.addresses(&candidate.host).await?;
-        transport::connect(&candidate.host, &addresses, &way).await
+        Ok(Ok(()))
     }
 
     /// Whether the held lease has to bring its chain: the host that issued it has it, any other may not.
@@ -350,23 +420,25 @@ impl Going<'_> {
         Ok((Then::Again, Outcome::Refused(cause)))
     }
 
-    fn note_failure(&mut self, candidate: &Candidate, connection: Option<&Connection>, failure: Failure) {
+    fn note_failure(&mut self, candidate: &Candidate, address: Option<SocketAddr>, failure: Failure) {
         let Failure { cause, retry_after } = failure;
         if let Some(retry_after) = retry_after {
             self.best.take_hint(&cause, retry_after);
         }
-        self.note(candidate, connection, Outcome::Failed(cause));
+        self.note(candidate, address, Outcome::Failed(cause));
     }
 
-    fn note(&mut self, candidate: &Candidate, connection: Option<&Connection>, outcome: Outcome) {
-        let (host, address) = (candidate.host.to_string(), connection.map(|connection| connection.address));
+    fn note(&mut self, candidate: &Candidate, address: Option<SocketAddr>, outcome: Outcome) {
+        let host = candidate.host.to_string();
         tracing::info!(%host, ?address, %outcome, "asked");
         self.attempts.push(Attempt { host, address, source: Some(candidate.source.clone()), outcome });
     }
 
     /// Tells the license what came of the round, once, and saves it.
     async fn conclude(self, stopped: Result<(), Cause>) -> Round {
-        let Going { shell, installation, lock, mut attempts, best, .. } = self;
+        let Going { shell, installation, lock, mut attempts, best, mut left_out, .. } = self;
+        left_out.truncate(LEFT_OUT_MAX);
+        installation.saved.left_out = left_out;
         if let Err(cause) = stopped {
             tracing::error!(%cause, "the round ends here");
             attempts.push(Attempt {

@@ -36,6 +36,8 @@ pub(crate) struct Saved {
     pub(crate) rekeyed_at: Vec<Timestamp>,
     /// The chain of the last accepted answer.
     pub(crate) chain: Option<Chain>,
+    /// Hosts, addresses and names in DNS that the last round had no time for: the next one begins with them.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// A customer of the vendor: who this copy of the product is licensed to.
@@ -68,6 +70,7 @@ impl Saved {
             last_host: None,
             rekeyed_at: Vec::new(),
             chain: None,
+            left_out: Vec::new(),
         }
     }
 
@@ -137,6 +140,7 @@ impl Saved {
             rekeyed_at: self.rekeyed_at.iter().map(|at| at.unix_ms()).collect(),
             waiting: facts.waiting.map(|(count, threshold)| v1::Progress { count, threshold }),
             chain: self.chain.as_ref().map(|chain| chain.encoded().clone()).unwrap_or_default(),
+            left_out: self.left_out.clone(),
         };
         frame::seal(*MAGIC, VERSION, &wire.encode_to_vec())
     }
@@ -170,6 +174,7 @@ impl Saved {
                 .map(|id| LastHost { name: wire.last_host, id }),
             rekeyed_at: wire.rekeyed_at.into_iter().map(Timestamp::from_unix_ms).collect(),
             chain,
+            left_out: wire.left_out,
         })
     }
 }

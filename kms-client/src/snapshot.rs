@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub troubles: Vec<Cause>,
     /// Whether the numbers come from a certificate that is marked as test: not a license to be relied on.
     pub test: bool,
+    /// What the last round had no time for: the next one begins with it.
+    pub(crate) left_out: Vec<String>,
     license: Arc<License>,
 }
 
@@ -86,6 +88,7 @@ impl Snapshot {
             keeping: home.keeping(),
             troubles: installation.troubles.clone(),
             test: chain.is_some_and(|chain| chain.host().test),
+            left_out: saved.left_out.clone(),
             license: Arc::new(license.clone()),
         }
     }
@@ -122,6 +125,7 @@ impl Snapshot {
                 keeping,
                 troubles,
                 test,
+                left_out: _,
                 license: _,
             } = snapshot.clone();
             (

@@ -1,4 +1,5 @@
-//! One host, one connection, one question: connects to the first address that answers, asks, and hangs up.
+//! One host, one connection, one question: connects to the first address that accepts, asks, and hangs up. An address that accepts
+//! and then gives no answer is passed over for the next.
 //!
 //! Every way in which that fails becomes a [`Cause`] that names the address. Nothing that a host says without a
 //! signature changes any state here: the worst it can do is to be passed over. What signed answers mean is decided in
@@ -41,9 +42,6 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// How long a host may take to answer. It commits to its disk before it does.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// More addresses than this behind one name are not tried in one round.
-const ADDRESSES_MAX: usize = 8;
-
 /// Why a host gave no answer that could be judged.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
@@ -70,15 +68,49 @@ pub(crate) struct Connection {
     host: String,
 }
 
-/// Connects to the first of these addresses that accepts.
-pub(crate) async fn connect(
+/// The addresses of one host that were not tried yet, and those that did not accept.
+pub(crate) struct Addresses {
+    left: Vec<SocketAddr>,
+    unreached: Vec<Unreached>,
+}
+
+impl Addresses {
+    /// All of a host's addresses; those in `first` are tried before the others.
+    pub(crate) fn of(found: &[SocketAddr], first: &[String]) -> Addresses {
+        let mut left = in_turns(found);
+        left.sort_by_key(|address| !first.contains(&address.to_string()));
+        Addresses { left, unreached: Vec::new() }
+    }
+
+    /// Those that were not tried.
+    pub(crate) fn left(&self) -> &[SocketAddr] {
+        &self.left
+    }
+
+    /// Connects to the next of them that accepts, or `None` where none is left that does. What that one then does wrong is told
+    /// with its address.
+    pub(crate) async fn connect(
+        &mut self,
+        name: &HostName,
+        way: &Way,
+    ) -> Option<(SocketAddr, Result<Connection, Failure>)> {
+        let (stream, address) = race(&mut self.left, &mut self.unreached).await?;
+        Some((address, open(name, stream, address, way).await))
+    }
+
+    /// Why those that did not accept were not reached; nothing where each did.
+    pub(crate) fn unreached(&self, name: &HostName) -> Option<Failure> {
+        (!self.unreached.is_empty()).then(|| unreachable(&name.to_string(), &self.unreached))
+    }
+}
+
+async fn open(
     name: &HostName,
-    addresses: &[SocketAddr],
+    stream: TcpStream,
+    address: SocketAddr,
     way: &Way,
 ) -> Result<Connection, Failure> {
-    let stream = race(&in_turns(addresses)).await;
     let host = &name.to_string();
-    let (stream, address) = stream.map_err(|tried| unreachable(host, &tried))?;
     let origin = format!("{}://{}", way.scheme(), name.authority());
     let origin: Uri = origin.parse().map_err(|error| not_a_host(host, &error))?;
     let line = timeout(CONNECT_LIMIT, way.open(stream, name)).await;
@@ -170,21 +202,20 @@ fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     loop {
         let pair = [first.next(), other.next()];
         if pair == [None, None] {
-            ordered.truncate(ADDRESSES_MAX);
             return ordered;
         }
         ordered.extend(pair.into_iter().flatten().copied());
     }
 }
 
-/// An address that was tried in vain, and why.
-type Tried = (SocketAddr, io::Error);
+/// An address that did not accept, and why.
+type Unreached = (SocketAddr, io::Error);
 
-/// The first connection among these addresses. Each starts when the one before has failed or 250 ms have passed.
-async fn race(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Vec<Tried>> {
-    let mut waiting = addresses.iter().copied();
+/// The first connection among these addresses. Each starts when the one before has failed or 250 ms have passed. Those that have
+/// come to something are taken out of `left`.
+async fn race(left: &mut Vec<SocketAddr>, unreached: &mut Vec<Unreached>) -> Option<(TcpStream, SocketAddr)> {
+    let mut waiting = left.clone().into_iter();
     let mut running = JoinSet::new();
-    let mut tried = Vec::new();
     loop {
         let next = waiting.next();
         let more = next.is_some();
@@ -197,10 +228,15 @@ async fn race(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Vec<T
             Some(running.join_next().await)
         };
         match outcome {
-            Some(Some(Ok((address, Ok(stream))))) => return Ok((stream, address)),
-            Some(Some(Ok((address, Err(error))))) => tried.push((address, error)),
+            Some(Some(Ok((address, connected)))) => {
+                left.retain(|other| *other != address);
+                match connected {
+                    Ok(stream) => return Some((stream, address)),
+                    Err(error) => unreached.push((address, error)),
+                }
+            }
             // Nothing runs and nothing waits.
-            Some(None) if !more => return Err(tried),
+            Some(None) if !more => return None,
             // The stagger has passed, or the runtime is being stopped.
             Some(_) | None => {}
         }
@@ -217,9 +253,8 @@ async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn unreachable(host: &str, tried: &[Tried]) -> Failure {
-    let cause = match tried {
-        [] => "no address was left to try".to_owned(),
+fn unreachable(host: &str, unreached: &[Unreached]) -> Failure {
+    let cause = match unreached {
         [(_, error)] => error.to_string(),
         several => {
             let each = several.iter().map(|(address, error)| format!("{address}: {error}"));

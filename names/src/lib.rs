@@ -134,8 +134,14 @@ impl Dns {
     /// It has none, or nobody has answered.
     pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Cause> {
         // RFC 6761: "Name resolution APIs SHOULD NOT send queries for localhost names".
-        if name.trim_end_matches('.').eq_ignore_ascii_case("localhost") {
+        let labels = name.trim_end_matches('.').to_ascii_lowercase();
+        if labels == "localhost" {
             return Ok(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]);
+        }
+        // And: "Name resolution APIs and libraries SHOULD recognize "invalid" names as special and SHOULD always return immediate
+        // negative responses."
+        if labels.ends_with(".invalid") {
+            return Err(Reason::HostNameUnknown.with(&[("name", &name)]));
         }
         let found = timeout(LIMIT, self.search(name)).await;
         found.unwrap_or_else(|_| Err(failed(&name, &format!("no answer in {}", Length(LIMIT)))))

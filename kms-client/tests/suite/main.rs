@@ -19,4 +19,5 @@ mod names;
 mod peers;
 mod processes;
 mod timing;
+mod turns;
 mod vectors;

@@ -24,7 +24,7 @@ async fn peer<F: Future<Output = ()> + Send + 'static>(
 }
 
 /// Reads until the other side hangs up.
-async fn read_all(stream: &mut TcpStream) {
+pub(crate) async fn read_all(stream: &mut TcpStream) {
     let mut bytes = [0; 1024];
     while stream.read(&mut bytes).await.is_ok_and(|read| 0 < read) {}
 }

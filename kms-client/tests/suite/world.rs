@@ -1,7 +1,7 @@
 //! A vendor, a clock, and a host that says what a story wants it to say.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -150,7 +150,11 @@ impl Make {
 
     /// Starts to listen on a free port of 127.0.0.1.
     pub(crate) async fn start(self, clock: &Arc<StoryClock>) -> Host {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.start_at(SocketAddr::from(([127, 0, 0, 1], 0)), clock).await
+    }
+
+    async fn start_at(self, address: SocketAddr, clock: &Arc<StoryClock>) -> Host {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let script = Arc::new(Mutex::new(Script::default()));
         let service = Service { make: self, clock: Arc::clone(clock), script: Arc::clone(&script) };
@@ -179,6 +183,15 @@ struct Script {
 impl Host {
     pub(crate) async fn start(seed: u8, clock: &Arc<StoryClock>) -> Host {
         Make::new(seed).start(clock).await
+    }
+
+    /// On a free port of this address.
+    pub(crate) async fn at(address: IpAddr, seed: u8, clock: &Arc<StoryClock>) -> Host {
+        Host::at_port(address, 0, seed, clock).await
+    }
+
+    pub(crate) async fn at_port(address: IpAddr, port: u16, seed: u8, clock: &Arc<StoryClock>) -> Host {
+        Make::new(seed).start_at(SocketAddr::new(address, port), clock).await
     }
 
     /// Says this once, after what was to be said before; without a script it gives leases.

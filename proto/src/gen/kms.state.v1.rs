@@ -60,6 +60,9 @@ pub struct Saved {
     /// The encoded chain of the last accepted answer, so that it need not be sent again.
     #[prost(bytes = "bytes", tag = "18")]
     pub chain: ::prost::bytes::Bytes,
+    /// Hosts as `name:port`, addresses and names in DNS that the last round had no time for: the next one begins with them.
+    #[prost(string, repeated, tag = "24")]
+    pub left_out: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// The first days, before anything is asked of the user.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
