@@ -1,6 +1,6 @@
 //! `doctor`: everything that can keep machines from their licenses, looked at once, each with what to do about it.
 //!
-//! A check is a function that returns findings; none changes anything, beyond a file that it writes to the disk and removes.
+//! A check is a function that returns findings; none changes anything, beyond a file without a name on the disk.
 //! A host that does not run is looked at as far as that goes. What only a machine elsewhere can see, such as a firewall, is
 //! not here. How findings are shown is in `cli/doctor.rs`.
 //!

@@ -1,13 +1,14 @@
 //! The machine under the host: its disk, its descriptors, and the connections that its kernel holds before they are accepted.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::Access;
 use rustix::process::{Resource, getrlimit};
 use shared::reason::Reason;
 use shared::time::Length;
-use store::file;
 
 use super::{Finding, Known};
 use crate::accept::Limits;
@@ -25,7 +26,7 @@ const SYNC_SLOW: Duration = Duration::from_millis(200);
 /// Fewer connections than this are felt when a site of thousands is switched on in the morning.
 const CONNECTIONS_ENOUGH: usize = 4096;
 
-/// Space, and a small file that is written, synced and removed.
+/// Space, and a small file that is written and synced.
 pub(super) fn disk(known: &Known) -> Finding {
     let data = known.wanted.home.path();
     let at = data.display();
@@ -42,7 +43,6 @@ pub(super) fn disk(known: &Known) -> Finding {
     }
     let before = known.clock.monotonic();
     if let Err(error) = write_a_file(data) {
-        let error = format!("{:#}", anyhow::Error::from(error));
         let remedy = "see that the disk is mounted for writing and that the host's user may write there";
         return Finding::fail("disk", format!("{at} takes no file: {error}"), remedy);
     }
@@ -70,13 +70,27 @@ fn least(known: &Known) -> u64 {
     known.config.as_ref().map_or(FREE_LEAST, |config| FREE_LEAST.max(config.free_space_mib << 20))
 }
 
-/// Whole and durable under its name, and gone again.
-fn write_a_file(data: &Path) -> Result<(), file::FileError> {
-    let path = data.join(".doctor");
-    let written = file::replace(&path, &[0; 4096], 0o600);
-    // What could not be written is not there.
-    let _ = fs::remove_file(&path);
-    written
+/// Writes and syncs a file that has no name, so nothing in the directory changes. Where there are no such files, it only asks
+/// whether one could be written.
+fn write_a_file(data: &Path) -> io::Result<()> {
+    let Some(mut file) = unnamed_file(data)? else { return Ok(rustix::fs::access(data, Access::WRITE_OK)?) };
+    file.write_all(&[0; 4096])?;
+    file.sync_all()
+}
+
+#[cfg(target_os = "linux")]
+fn unnamed_file(directory: &Path) -> io::Result<Option<File>> {
+    use rustix::fs::{Mode, OFlags};
+    use rustix::io::Errno;
+    match rustix::fs::open(directory, OFlags::TMPFILE | OFlags::WRONLY, Mode::RUSR | Mode::WUSR) {
+        Err(Errno::OPNOTSUPP | Errno::ISDIR) => Ok(None),
+        opened => Ok(Some(opened?.into())),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unnamed_file(_: &Path) -> io::Result<Option<File>> {
+    Ok(None)
 }
 
 fn mib(bytes: u64) -> String {
