@@ -270,12 +270,13 @@ impl Home {
         opened.map_err(|error| self.not_opened(error))
     }
 
-    /// Opens it to be looked at: one of an earlier format is not upgraded. With the format that it has.
+    /// Opens a copy of it to be looked at, and writes nothing: one of an earlier format is not upgraded. With the format that
+    /// it has.
     ///
     /// # Errors
-    /// As [`Home::ledger`].
-    pub fn ledger_as_it_is(&self, engine: Engine, cache_bytes: u64) -> Result<(DiskLedger, u8), HomeError> {
-        let opened = DiskLedger::open_as_it_is(&self.ledger_path(), engine, cache_bytes);
+    /// As [`Home::ledger`], and where there is no room for the copy.
+    pub fn look_at_ledger(&self, engine: Engine, cache_bytes: u64) -> Result<(DiskLedger, u8), HomeError> {
+        let opened = DiskLedger::look(&self.ledger_path(), engine, cache_bytes);
         opened.map_err(|error| self.not_opened(error))
     }
 

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::batch::Batch;
+use crate::copy::{Part, PartKind};
 use crate::store::Record;
 
 mod fjall;
@@ -56,6 +57,54 @@ impl Engine {
         match self {
             Engine::Sled => sled::open(directory, marked, cache_bytes),
             Engine::Fjall => fjall::open(directory, marked, cache_bytes),
+        }
+    }
+
+    /// The files that it needs to open.
+    pub(crate) fn parts(self, directory: &Path) -> io::Result<Vec<Part>> {
+        match self {
+            Engine::Sled => sled::parts(directory),
+            Engine::Fjall => fjall::parts(directory),
+        }
+    }
+
+    /// The file that it locks itself, and has locked in releases that had no lock of the store's.
+    pub(crate) const fn own_lock(self) -> Option<&'static str> {
+        match self {
+            Engine::Sled => Some(sled::LOG),
+            Engine::Fjall => None,
+        }
+    }
+
+    /// Removes what an opening that was cut short has left, and would stand in the way of the next.
+    pub(crate) fn remove_leftovers(self, directory: &Path) -> io::Result<()> {
+        match self {
+            Engine::Sled => sled::remove_leftovers(directory),
+            Engine::Fjall => Ok(()),
+        }
+    }
+
+    /// Removes what it can make anew.
+    pub(crate) fn remove_derived(self, directory: &Path) -> io::Result<()> {
+        for part in self.parts(directory)?.iter().filter(|part| part.kind == PartKind::Derived) {
+            match fs::remove_file(directory.join(&part.path)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    let file = part.path.display();
+                    tracing::warn!(%file, "removed what was damaged, and can be made anew from the rest");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes records out of the file system under a copy that is open, as far as it can do without them there.
+    pub(crate) fn unname(self, copy: &Path) {
+        match self {
+            // It has its log open, and looks for no other file.
+            Engine::Sled => _ = fs::remove_dir_all(copy),
+            Engine::Fjall => fjall::clear_journals(copy),
         }
     }
 

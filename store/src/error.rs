@@ -54,6 +54,28 @@ pub enum OpenError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// There is none.
+    #[error("there is no store in {}; name the directory that has one", .directory.display())]
+    Missing {
+        /// Where it was looked for.
+        directory: PathBuf,
+    },
+    /// There is no room for the copy that an engine opens for whoever only looks.
+    #[error(
+        "looking at the store in {} needs a copy of it, and {} does not take one; free {mebibytes} MiB there, or name a folder \
+         that has them with TMPDIR",
+        .directory.display(), .place.display()
+    )]
+    NoRoom {
+        /// The store's directory.
+        directory: PathBuf,
+        /// Where the copy was to be.
+        place: PathBuf,
+        /// What it takes.
+        mebibytes: u64,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The operating system refused something else.
     #[error(
         "the store in {} could not be opened; see that the directory and all in it belong to this user and can be \
@@ -71,6 +93,14 @@ pub enum OpenError {
 impl OpenError {
     pub(crate) fn damaged(directory: &Path, found: impl Into<String>) -> Self {
         Self::Damaged { directory: directory.to_owned(), found: found.into() }
+    }
+
+    pub(crate) fn of(directory: &Path, fault: Fault) -> Self {
+        match fault {
+            Fault::Locked => Self::Locked { directory: directory.to_owned() },
+            Fault::Damaged(found) => Self::damaged(directory, found),
+            Fault::Io(error) => Self::io(directory, error),
+        }
     }
 
     pub(crate) fn io(directory: &Path, source: io::Error) -> Self {

@@ -15,7 +15,9 @@
 //! | a page above 128 KiB goes into a file of its own, which is never synced | [`MAX_KEY_BYTES`], [`MAX_VALUE_BYTES`] |
 //! | the lock of a process just killed may be held a moment longer | [`Store::open`] tries again for five seconds |
 //! | a lost tail of the log opens as an older state, or as an empty store | a mark of the last sync, compared at [`Store::open`] |
-//! | opening a damaged store changes it, and a second try may pass with less | a refusal is noted in a file and holds |
+//! | opening a damaged store changes it, and a second try may pass with less | [`Store::open`] tries a copy first; without room for one a refusal is noted in a file, and holds |
+//! | opening writes, even for whoever only reads | [`Store::look`] opens a copy |
+//! | a snapshot that is not finished, or damaged, keeps a whole log from opening | it is left out, and made anew from the log |
 //! | nothing tells a crash from an orderly end | a note of the end, and [`Store::was_closed_in_order`] |
 //! | closing after a failed sync may panic | a store that has stopped is leaked, not closed |
 //! | damage may panic inside sled | [`OpenError::Damaged`], [`ReadError::Damaged`] |
@@ -23,6 +25,7 @@
 //! | fjall 3.1.13 | here |
 //! |---|---|
 //! | a lost tail of the journal opens as an older state | the same mark |
+//! | opening writes, and may cut what it then refuses | the same copies; tables are linked |
 //! | a keyspace that is lost, or its file `current`, begins anew, empty | [`Store::open`] looks for each |
 //! | a sealed journal is cut at its first bad entry, and the next one goes on behind it | [`Store::open`] compares where each ends before and after |
 //! | an error that a thread of its own met in a sync is known only after the fact | each sync looks for it in the same hold of the lock, and once more behind |
@@ -47,6 +50,9 @@
 //! # }
 //! ```
 //!
+//! On both, a failed write leaves pages in memory that Linux takes for written. They would be acknowledged with the next sync, so
+//! a store that was not closed in order is read from the disk: its pages are dropped first.
+//!
 //! # What is not promised
 //!
 //! - **Damage in the middle of sled's log**: bits that rot, blocks that something else overwrote. sled passes over
@@ -63,16 +69,19 @@
 //!
 //! Every story of `tests/suite` is told on both engines. `killed.rs` kills a real process under load; that proves that
 //! batches are whole and the lock is waited for, but no sync, because the page cache outlives the process. `damaged.rs`
-//! and `damaged_fjall.rs` break closed stores. A test in `engine/sled.rs` gives a sync a descriptor whose fdatasync fails. That
-//! the disk keeps what fdatasync promised, only cutting the power can show: `kms-faults power-cut` does that, on an image.
+//! and `damaged_fjall.rs` break closed stores; `untouched.rs` holds what is looked at or refused to staying as it was. A test in `engine/sled.rs` gives a sync a descriptor whose fdatasync fails. That
+//! the disk keeps what fdatasync promised, only cutting the power can show: `kms-faults power-cut` does that, on an image, and
+//! with `--failed-writes` after a write that failed.
 //!
-//! Read next: `store.rs`, then `opening.rs` and `engine.rs`. `file.rs` is for the other files that must survive, such as
+//! Read next: `store.rs`, then `opening.rs`, `copy.rs` and `engine.rs`. `file.rs` is for the other files that must survive, such as
 //! keys.
 
 mod store;
 
 mod batch;
 mod opening;
+
+mod copy;
 
 mod engine;
 

@@ -7,19 +7,43 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 
-const FILE_NAME: &str = "lock";
+use crate::engine::Fault;
 
-/// Takes the lock; `None` while another process has it.
-pub(crate) fn take(directory: &Path) -> io::Result<Option<File>> {
+pub(crate) const FILE_NAME: &str = "lock";
+
+/// Takes the lock, and makes its file where there is none.
+pub(crate) fn take(directory: &Path) -> Result<File, Fault> {
     let path = directory.join(FILE_NAME);
-    // Opening a pipe would wait for its reader, and a link may lead to any file.
+    check_regular(&path)?;
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(Fault::Io)?;
+    held(file.try_lock())?;
+    Ok(file)
+}
+
+/// Shares a lock with others who only look. Nothing is written: a file that is not there is held by nobody.
+pub(crate) fn share(directory: &Path, name: &str) -> Result<Option<File>, Fault> {
+    let path = directory.join(name);
+    check_regular(&path)?;
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(Fault::Io)?,
+    };
+    held(file.try_lock_shared())?;
+    Ok(Some(file))
+}
+
+/// Opening a pipe would wait for its other end, and a link may lead to any file.
+fn check_regular(path: &Path) -> Result<(), Fault> {
     if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
-        return Err(io::Error::other("its file `lock` is not a regular file; remove it"));
+        let name = path.file_name().unwrap_or_default().display();
+        return Err(Fault::Io(io::Error::other(format!("its file `{name}` is not a regular file; remove it"))));
     }
-    let file = File::options().create(true).truncate(false).write(true).open(path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
+    Ok(())
+}
+
+fn held(locked: Result<(), TryLockError>) -> Result<(), Fault> {
+    locked.map_err(|error| match error {
+        TryLockError::WouldBlock => Fault::Locked,
+        TryLockError::Error(error) => Fault::Io(error),
+    })
 }

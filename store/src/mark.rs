@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::file::{self, FileError};
 
-const FILE_NAME: &str = "mark";
+pub(crate) const FILE_NAME: &str = "mark";
 const VERSION: u8 = 1;
 const MARK_BYTES: usize = 17;
 
@@ -33,19 +33,35 @@ impl Mark {
 
     /// Opens the mark, if there is one, and reads its number; no number when its bytes are not a mark.
     pub(crate) fn open(directory: &Path) -> io::Result<Option<(Self, Option<u64>)>> {
-        let file = match OpenOptions::new().read(true).write(true).open(directory.join(FILE_NAME)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file?,
+        let Some(file) = found(OpenOptions::new().read(true).write(true), directory)? else {
+            return Ok(None);
         };
-        let mut bytes = Vec::new();
-        (&file).take(MARK_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-        Ok(Some((Self { file }, decode(&bytes))))
+        let number = number(&file)?;
+        Ok(Some((Self { file }, number)))
+    }
+
+    /// The number of the mark, if there is one; looking at it takes no right to write.
+    pub(crate) fn look(directory: &Path) -> io::Result<Option<Option<u64>>> {
+        found(OpenOptions::new().read(true), directory)?.map(|file| number(&file)).transpose()
     }
 
     pub(crate) fn advance(&mut self, syncs: u64) -> io::Result<()> {
         self.file.rewind()?;
         self.file.write_all(&encode(syncs))
     }
+}
+
+fn found(options: &OpenOptions, directory: &Path) -> io::Result<Option<File>> {
+    match options.open(directory.join(FILE_NAME)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some),
+    }
+}
+
+fn number(file: &File) -> io::Result<Option<u64>> {
+    let mut bytes = Vec::new();
+    file.take(MARK_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(decode(&bytes))
 }
 
 pub(crate) fn encode(syncs: u64) -> [u8; MARK_BYTES] {

@@ -11,6 +11,8 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use tempfile::TempDir;
+
 use crate::batch::Batch;
 use crate::engine::{Backing, Engine, Fault, Opened, Records};
 use crate::error::{OpenError, ReadError, SyncError, WriteError};
@@ -38,7 +40,14 @@ pub struct Store {
     synced: Mutex<Synced>,
     stopped: OnceLock<SyncError>,
     /// Held by whoever reads, too, who keeps the engine open. Last, so that it is let go when the rest is closed.
-    lock: Arc<File>,
+    held: Arc<Held>,
+}
+
+/// What belongs to an open store until nobody reads any more.
+struct Held {
+    _locks: Vec<File>,
+    /// Where its files are, if it was opened only to be looked at.
+    copy: Option<TempDir>,
 }
 
 /// What a sync needs, held by one thread at a time.
@@ -67,6 +76,20 @@ impl Store {
         Ok(Self::of(path, opening::open(path, engine, cache_bytes)?))
     }
 
+    /// Opens a copy of the store in `path`, and writes nothing there: not to a store that is whole, damaged, or on a disk
+    /// that is full or can only be read. The copy lies with the system's temporary files, or is linked there where the
+    /// engine allows it, and goes with this store. So does whatever is written to it.
+    ///
+    /// Others may look at the same time; nobody may [`open`](Self::open) it meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open). [`OpenError::Missing`] where there is none, and [`OpenError::NoRoom`] where there is
+    /// no room for the copy.
+    pub fn look(path: &Path, engine: Engine, cache_bytes: u64) -> Result<Self, OpenError> {
+        Ok(Self::of(path, opening::look(path, engine, cache_bytes)?))
+    }
+
     /// As [`open`](Self::open), on an engine of the caller's own. `open` is told whether the directory has a store
     /// already, and is called again while another process holds it.
     ///
@@ -80,12 +103,12 @@ impl Store {
         Ok(Self::of(path, opening::open_with(path, open)?))
     }
 
-    fn of(path: &Path, Parts { backing, mark, syncs, was_closed_in_order, lock }: Parts) -> Self {
+    fn of(path: &Path, Parts { backing, mark, syncs, was_closed_in_order, locks, copy }: Parts) -> Self {
         Self {
             directory: path.to_owned(),
             backing: Some(backing),
             was_closed_in_order,
-            lock: Arc::new(lock),
+            held: Arc::new(Held { _locks: locks, copy }),
             synced: Mutex::new(Synced { mark, syncs }),
             stopped: OnceLock::new(),
         }
@@ -171,7 +194,7 @@ impl Store {
             prefix: prefix.to_owned(),
             records: self.backing().scan(start),
             ended: false,
-            _lock: Arc::clone(&self.lock),
+            _held: Arc::clone(&self.held),
         }
     }
 
@@ -191,11 +214,15 @@ impl Drop for Store {
     fn drop(&mut self) {
         let Some(backing) = self.backing.take() else { return };
         if self.stopped.get().is_some() {
-            mem::forget((backing, Arc::clone(&self.lock)));
+            mem::forget((backing, Arc::clone(&self.held)));
+            return;
+        }
+        if self.held.copy.is_some() {
+            opening::close_quietly(backing);
             return;
         }
         // Whoever still reads keeps the engine open beyond this.
-        if 1 < Arc::strong_count(&self.lock) {
+        if 1 < Arc::strong_count(&self.held) {
             return;
         }
         let syncs = self.synced.get_mut().unwrap_or_else(PoisonError::into_inner).syncs;
@@ -222,7 +249,7 @@ pub struct Scan {
     records: Records,
     ended: bool,
     /// Nobody opens the store anew while somebody reads.
-    _lock: Arc<File>,
+    _held: Arc<Held>,
 }
 
 /// Reads. Over some damage an engine panics instead of returning its error; here both are damage.

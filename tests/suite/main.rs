@@ -32,6 +32,7 @@ mod fairness;
 mod home;
 mod inventory;
 mod life;
+mod looking;
 mod owner;
 mod reasons;
 mod settings;

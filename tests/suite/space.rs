@@ -151,12 +151,12 @@ async fn on_a_disk_that_fills(engine: Engine) {
 }
 
 /// A file system of a few MiB, gone with the test.
-struct SmallDisk {
+pub(crate) struct SmallDisk {
     point: PathBuf,
 }
 
 impl SmallDisk {
-    fn mount(point: &Path, size_mib: u64) -> Result<SmallDisk, String> {
+    pub(crate) fn mount(point: &Path, size_mib: u64) -> Result<SmallDisk, String> {
         fs::create_dir_all(point).unwrap();
         let size = format!("size={size_mib}m,mode=0700");
         let mounted = std::process::Command::new("mount")
@@ -185,7 +185,26 @@ impl SmallDisk {
         }
     }
 
-    fn make_room(&self) {
+    /// Fills it to the last byte.
+    pub(crate) fn fill_whole(&self) {
+        self.fill(0);
+        let mut file = File::options().create(true).append(true).open(self.filler()).unwrap();
+        while file.write_all(&[1; 512]).is_ok() {}
+    }
+
+    /// Mounts it anew with other options.
+    pub(crate) fn remount(&self, options: &str) -> std::io::Result<()> {
+        let options = format!("remount,{options}");
+        let status = std::process::Command::new("mount").args(["-o", &options]).arg(&self.point).status()?;
+        if status.success() { Ok(()) } else { Err(std::io::Error::other(format!("mount: {status}"))) }
+    }
+
+    /// Where it is mounted.
+    pub(crate) fn point(&self) -> &Path {
+        &self.point
+    }
+
+    pub(crate) fn make_room(&self) {
         fs::remove_file(self.filler()).unwrap();
     }
 
@@ -202,6 +221,6 @@ impl Drop for SmallDisk {
 }
 
 /// Past the test harness, which would swallow it.
-fn not_run(what: &str) {
+pub(crate) fn not_run(what: &str) {
     std::io::stderr().write_all(format!("NOT RUN: {what}\n").as_bytes()).unwrap();
 }

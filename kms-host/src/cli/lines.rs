@@ -58,8 +58,7 @@ impl Lines {
         Ok(Lines::Served { lines: Box::new(lines.into_inner()), home: home.clone() })
     }
 
-    /// On a thread of its own, which works as the owner of the directory: an engine writes even where it is only read, and
-    /// what root wrote the service could not open. This thread stays who it is, for the file that it writes.
+    /// On a thread of its own, which works as the owner of the directory: root would read what the service cannot. This thread stays who it is, for the file that it writes.
     async fn open(home: &Home) -> Result<Lines, Failure> {
         let (to, lines) = mpsc::channel(2);
         let (say, opened) = oneshot::channel();
@@ -85,7 +84,7 @@ impl Lines {
         become_owner(home)?;
         // What it was made on holds, whatever the configuration says by now: this is how a ledger gets onto another engine.
         let engine = home.engine()?.unwrap_or(Engine::Sled);
-        let (ledger, _format) = home.ledger_as_it_is(engine, READING_CACHE_BYTES)?;
+        let (ledger, _format) = home.look_at_ledger(engine, READING_CACHE_BYTES)?;
         let host = home.signing_key().ok().map(|key| key.public().host());
         let head = Head::new(Kind::Export, SystemClock::new().now(), host, *ledger.meta());
         Ok((Arc::new(ledger), head, runtime()?))

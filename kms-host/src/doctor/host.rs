@@ -121,7 +121,7 @@ pub(super) async fn ledger(known: &Known<'_>, owner: &Owner) -> (Finding, Option
         Running::No => {}
     }
     let Some(config) = &known.config else { return skipped("the settings do not hold") };
-    // Opening it may write to it, and the host could not open what root has left there.
+    // Others may read more than the host, or less.
     if rustix::process::geteuid().as_raw() != owner.uid {
         return skipped("nobody but the host's user may open it");
     }
@@ -139,7 +139,7 @@ pub(super) async fn ledger(known: &Known<'_>, owner: &Owner) -> (Finding, Option
 
 async fn open(known: &Known<'_>, engine: Engine) -> Result<(u8, Option<Timestamp>), Finding> {
     let of = |error: HomeError| Finding::of("ledger", &error);
-    let (ledger, format) = known.wanted.home.ledger_as_it_is(engine, CACHE_BYTES).map_err(of)?;
+    let (ledger, format) = known.wanted.home.look_at_ledger(engine, CACHE_BYTES).map_err(of)?;
     home::check_hour_width(&known.certificates, ledger.meta().hour_width_ms).map_err(of)?;
     let last_time = ledger.last_time().await.map_err(|error| Finding::of("ledger", &error))?;
     Ok((format, last_time))

@@ -97,29 +97,31 @@ impl DiskLedger {
         cache_bytes: u64,
         told: &dyn Fn(u64),
     ) -> Result<DiskLedger, OpenError> {
-        let (ledger, format) = DiskLedger::open_as_it_is(path, engine, cache_bytes)?;
+        // The store makes what is not there, and a directory may be empty because its disk is not mounted.
+        check_not_empty(path)?;
+        let (ledger, format) = DiskLedger::found_in(path, Store::open(path, engine, cache_bytes)?)?;
         if format < FORMAT_VERSION {
             upgrade::upgrade(path, &ledger.disk.store, (format, &ledger.disk.meta), told)?;
         }
         Ok(ledger)
     }
 
-    /// The same without the upgrade, and the format that it has. One of an earlier format can say which ledger it is and when
-    /// it was last written to, and may be asked for nothing else.
+    /// Opens a copy of it to look at, and writes nothing at `path`, not even an upgrade. With the format that it has: one of
+    /// an earlier format can say which ledger it is and when it was last written to, and may be asked for nothing else.
     ///
     /// # Errors
-    /// As [`open`](DiskLedger::open).
-    pub fn open_as_it_is(
-        path: &Path,
-        engine: Engine,
-        cache_bytes: u64,
-    ) -> Result<(DiskLedger, u8), OpenError> {
+    /// As [`open`](DiskLedger::open), and where there is no room for the copy.
+    pub fn look(path: &Path, engine: Engine, cache_bytes: u64) -> Result<(DiskLedger, u8), OpenError> {
+        check_not_empty(path)?;
+        let store = Store::look(path, engine, cache_bytes).map_err(|error| match error {
+            store::OpenError::Missing { directory } => OpenError::Missing { directory },
+            error => error.into(),
+        })?;
+        DiskLedger::found_in(path, store)
+    }
+
+    fn found_in(path: &Path, store: Store) -> Result<(DiskLedger, u8), OpenError> {
         let directory = path.to_owned();
-        // The store makes what is not there, and a directory may be empty because its disk is not mounted.
-        if is_empty(path).map_err(|source| OpenError::Io { directory: path.to_owned(), source })? {
-            return Err(OpenError::Missing { directory });
-        }
-        let store = Store::open(path, engine, cache_bytes)?;
         let Some(value) = store.read(key::META)? else {
             return Err(if store.scan(&[], None, 1)?.is_empty() {
                 OpenError::Missing { directory }
@@ -440,11 +442,13 @@ impl Base for Store {
     }
 }
 
-/// Whether a directory has nothing in it, or is not there.
-fn is_empty(path: &Path) -> io::Result<bool> {
-    match fs::read_dir(path) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(error),
+/// Refuses a directory that has nothing in it, or is not there.
+fn check_not_empty(path: &Path) -> Result<(), OpenError> {
+    let directory = path.to_owned();
+    match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(OpenError::Missing { directory }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenError::Missing { directory }),
+        Err(source) => Err(OpenError::Io { directory, source }),
     }
 }

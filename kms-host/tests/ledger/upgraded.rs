@@ -151,7 +151,7 @@ async fn a_ledger_of_the_first_format_opens_with_all_that_it_had(engine: Engine)
 async fn a_ledger_that_is_only_looked_at_keeps_its_format(engine: Engine) {
     let home = first_format_on(engine);
     let before = everything(engine, home.path());
-    let (ledger, format) = DiskLedger::open_as_it_is(home.path(), engine, CACHE_BYTES).unwrap();
+    let (ledger, format) = DiskLedger::look(home.path(), engine, CACHE_BYTES).unwrap();
     assert_eq!((format, ledger.last_time().await.unwrap()), (1, Some(START)));
     drop(ledger);
     assert!(everything(engine, home.path()) == before);

@@ -6,7 +6,7 @@
 //! keyspaces and the end of each journal.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +14,10 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use super::{Backing, Fault, Opened, Records, sync_number};
 use crate::batch::Batch;
+use crate::copy::{Part, PartKind};
 use crate::file::{self, FileError};
 use crate::mark::SYNCS_KEY;
+use crate::opening;
 
 /// What tells its directories.
 pub(super) const FILES: &[&str] = &[DIRECTORY];
@@ -24,6 +26,9 @@ const DIRECTORY: &str = "fjall";
 
 /// Where it is made before it has its name.
 const DRAFT: &str = "fjall.new";
+
+/// The folder of a keyspace's tables.
+const TABLES: &str = "tables";
 
 /// The caller's keys.
 const RECORDS: &str = "records";
@@ -116,10 +121,44 @@ impl Fjall {
     fn refused(&self, error: fjall::Error) -> io::Error {
         match error {
             fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => error,
-            fjall::Error::Poisoned => probe(&self.directory).err().unwrap_or_else(|| {
+            fjall::Error::Poisoned => opening::probe(&self.directory).err().unwrap_or_else(|| {
                 io::Error::other("it could not write to the disk before; the log says why")
             }),
             other => io::Error::other(other),
+        }
+    }
+}
+
+/// The files of a store. A table is written once; journals, and what says which tables there are, change.
+pub(super) fn parts(directory: &Path) -> io::Result<Vec<Part>> {
+    let (mut parts, mut folders) = (Vec::new(), vec![PathBuf::from(DIRECTORY)]);
+    while let Some(folder) = folders.pop() {
+        let entries = match fs::read_dir(directory.join(&folder)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let path = folder.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                folders.push(path);
+            } else if folder.ends_with(TABLES) {
+                parts.push(Part { path, kind: PartKind::Lasting });
+            } else {
+                parts.push(Part { path, kind: PartKind::Changing });
+            }
+        }
+        parts.push(Part { path: folder, kind: PartKind::Changing });
+    }
+    Ok(parts)
+}
+
+/// Empties the journals of a copy that is open: they have been read.
+pub(super) fn clear_journals(copy: &Path) {
+    for entry in fs::read_dir(copy.join(DIRECTORY)).into_iter().flatten().flatten() {
+        if entry.path().extension().is_some_and(|extension| extension == "jnl") {
+            // Whoever is killed leaves more behind where this fails; nothing else comes of it.
+            let _ = File::options().write(true).open(entry.path()).and_then(|file| file.set_len(0));
         }
     }
 }
@@ -226,15 +265,6 @@ fn open_database(path: &Path, cache_bytes: u64) -> Result<(Database, Keyspace, K
     let records = db.keyspace(RECORDS, options).map_err(fault)?;
     let syncs = db.keyspace(SYNCS, options).map_err(fault)?;
     Ok((db, records, syncs))
-}
-
-/// Whether the disk takes anything at all; asked with a file that has no name any more, so that nothing stays.
-fn probe(directory: &Path) -> io::Result<()> {
-    let path = directory.join(".probe");
-    let mut file = File::create(&path)?;
-    fs::remove_file(path)?;
-    file.write_all(&vec![0; 64 << 10])?;
-    file.sync_all()
 }
 
 fn fault(error: fjall::Error) -> Fault {

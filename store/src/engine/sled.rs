@@ -5,15 +5,31 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Backing, Fault, Opened, Records, sync_number};
 use crate::batch::Batch;
+use crate::copy::{Part, PartKind};
 use crate::file::{self, FileError};
 use crate::mark::SYNCS_KEY;
 
 /// What tells its directories.
-pub(super) const FILES: &[&str] = &["db", "conf"];
+pub(super) const FILES: &[&str] = &[LOG, CONF];
+
+/// All records, and what sled locks.
+pub(super) const LOG: &str = "db";
+
+/// What sled was made with, which is the same for every store of ours.
+const CONF: &str = "conf";
+
+/// How the names of snapshots begin: where each page is in the log. sled reads the whole log where there is none.
+const SNAPSHOT: &str = "snap.";
+
+/// How the name of a snapshot ends that is not finished.
+const UNFINISHED: &str = ".generating";
+
+/// Where sled would put what is too large for its log. Ours is not.
+const BLOBS: &str = "blobs";
 
 /// The tree that holds the number of the last sync, apart from the caller's keys.
 const SYNCS_TREE: &str = "kms-store";
@@ -46,7 +62,7 @@ pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<O
         .map_err(fault)?;
     let syncs_tree = db.open_tree(SYNCS_TREE).map_err(fault)?;
     let syncs = sync_number(syncs_tree.get(SYNCS_KEY).map_err(fault)?.as_deref())?;
-    let file = OpenOptions::new().read(true).write(true).open(directory.join("db")).map_err(Fault::Io)?;
+    let file = OpenOptions::new().read(true).write(true).open(directory.join(LOG)).map_err(Fault::Io)?;
     if !marked {
         make_creation_durable(directory).map_err(Fault::Io)?;
     }
@@ -93,9 +109,45 @@ impl Backing for Sled {
     }
 }
 
+/// The files of a store. Snapshots that are not finished are none: sled takes one for the newest, and refuses it.
+pub(super) fn parts(directory: &Path) -> io::Result<Vec<Part>> {
+    let part = |path: PathBuf, kind| Part { path, kind };
+    let mut parts = vec![
+        part(LOG.into(), PartKind::Changing),
+        part(CONF.into(), PartKind::Derived),
+        part(BLOBS.into(), PartKind::Changing),
+    ];
+    for name in snapshots(directory)? {
+        if !name.ends_with(UNFINISHED) {
+            parts.push(part(name.into(), PartKind::Derived));
+        }
+    }
+    for entry in fs::read_dir(directory.join(BLOBS)).into_iter().flatten() {
+        parts.push(part(Path::new(BLOBS).join(entry?.file_name()), PartKind::Changing));
+    }
+    Ok(parts)
+}
+
+/// Removes snapshots that are not finished. A full disk or a kill leaves one, and with it sled opens nothing any more.
+pub(super) fn remove_leftovers(directory: &Path) -> io::Result<()> {
+    for name in snapshots(directory)?.iter().filter(|name| name.ends_with(UNFINISHED)) {
+        fs::remove_file(directory.join(name))?;
+    }
+    Ok(())
+}
+
+fn snapshots(directory: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        names.extend(name.to_str().filter(|name| name.starts_with(SNAPSHOT)).map(str::to_owned));
+    }
+    Ok(names)
+}
+
 /// Refuses a store whose log is gone or empty: a store that has a mark has at least one segment.
 fn check_file(directory: &Path) -> Result<(), Fault> {
-    match fs::metadata(directory.join("db")) {
+    match fs::metadata(directory.join(LOG)) {
         Ok(db) if db.len() == 0 => Err(Fault::Damaged("its file `db` is empty".to_owned())),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -107,8 +159,8 @@ fn check_file(directory: &Path) -> Result<(), Fault> {
 
 /// Makes the remaining files of a new store last.
 fn make_creation_durable(directory: &Path) -> io::Result<()> {
-    File::open(directory.join("conf"))?.sync_all()?;
-    file::sync_dir(&directory.join("blobs")).map_err(FileError::into_io)
+    File::open(directory.join(CONF))?.sync_all()?;
+    file::sync_dir(&directory.join(BLOBS)).map_err(FileError::into_io)
 }
 
 /// Syncs what sled did while it opened: it may have shown us records that a killed process left in the page

@@ -41,7 +41,7 @@ fn grown_on_fjall() -> &'static Path {
     GROWN.get_or_init(|| closed_after(Engine::Fjall, 3)).path()
 }
 
-fn grown_on(engine: Engine) -> &'static Path {
+pub(crate) fn grown_on(engine: Engine) -> &'static Path {
     match engine {
         Engine::Sled => grown(),
         Engine::Fjall => grown_on_fjall(),
@@ -49,7 +49,7 @@ fn grown_on(engine: Engine) -> &'static Path {
 }
 
 /// What both hold.
-fn records() -> &'static Records {
+pub(crate) fn records() -> &'static Records {
     static RECORDS: OnceLock<Records> = OnceLock::new();
     RECORDS.get_or_init(|| loaded(LOAD_SEED, BATCHES))
 }
@@ -84,7 +84,7 @@ fn file(directory: &Path, name: &str) -> PathBuf {
     files.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(name)).unwrap()
 }
 
-fn on(name: &str, harm: impl FnOnce(&mut Vec<u8>)) -> impl FnOnce(&Path) {
+pub(crate) fn on(name: &str, harm: impl FnOnce(&mut Vec<u8>)) -> impl FnOnce(&Path) {
     move |directory| {
         let path = file(directory, name);
         let mut bytes = fs::read(&path).unwrap();
@@ -97,18 +97,18 @@ fn without(name: &str) -> impl FnOnce(&Path) {
     move |directory| fs::remove_file(file(directory, name)).unwrap()
 }
 
-fn keeps(length: usize) -> impl FnOnce(&mut Vec<u8>) {
+pub(crate) fn keeps(length: usize) -> impl FnOnce(&mut Vec<u8>) {
     move |bytes| bytes.truncate(length)
 }
 
-fn flip(bit: usize) -> impl FnOnce(&mut Vec<u8>) {
+pub(crate) fn flip(bit: usize) -> impl FnOnce(&mut Vec<u8>) {
     move |bytes| {
         let at = bit / 8 % bytes.len();
         bytes[at] ^= 1 << (bit % 8);
     }
 }
 
-fn noise(seed: u64) -> impl FnOnce(&mut Vec<u8>) {
+pub(crate) fn noise(seed: u64) -> impl FnOnce(&mut Vec<u8>) {
     move |bytes| *bytes = Random::new(seed).bytes(bytes.len() as u64)
 }
 

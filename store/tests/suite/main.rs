@@ -24,6 +24,8 @@ mod damaged;
 
 mod damaged_fjall;
 
+mod untouched;
+
 mod files;
 
 mod world;

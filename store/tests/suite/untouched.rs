@@ -1,0 +1,230 @@
+//! What an opening leaves as it was: a store that is only looked at, and one that is refused. And what it does not take for
+//! damage: what can be made anew from the rest, and what an earlier release has noted.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kms_store::{Engine, OpenError, Store};
+
+use crate::damaged::{copy, flip, grown_on, keeps, noise, on, records};
+use crate::world::{CACHE_BYTES, Process, batch, everything, last_batch, loaded, open};
+
+on_every_engine! {
+    looking_at_a_store_writes_nothing_and_shows_every_record
+    looking_at_a_store_that_was_killed_shows_what_was_acknowledged
+    what_is_written_to_a_store_that_is_looked_at_goes_nowhere
+    two_may_look_at_once_and_nobody_opens_meanwhile
+    there_is_nothing_to_look_at_where_no_store_is
+    a_refused_opening_leaves_the_store_as_it_was_and_it_opens_once_it_is_put_back
+    a_note_of_damage_by_an_earlier_release_is_checked_anew
+    a_note_that_an_engine_has_changed_what_it_refused_holds
+    a_copy_that_a_killed_process_has_left_is_removed
+}
+
+/// Every file and folder below a directory, with its bytes. A lock file says nothing.
+fn tree(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let (mut found, mut folders) = (BTreeMap::new(), vec![directory.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let is_folder = entry.file_type().unwrap().is_dir();
+            let bytes = if is_folder { Vec::new() } else { fs::read(entry.path()).unwrap() };
+            if is_folder {
+                folders.push(entry.path());
+            }
+            found.insert(entry.path(), bytes);
+        }
+    }
+    found
+}
+
+fn copied(engine: Engine) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    copy(grown_on(engine), home.path());
+    home
+}
+
+fn look(engine: Engine, directory: &Path) -> Result<Store, OpenError> {
+    Store::look(directory, engine, CACHE_BYTES)
+}
+
+/// The first journal of fjall's, or sled's log.
+fn log(engine: Engine, directory: &Path) -> PathBuf {
+    let files =
+        fs::read_dir(directory.join("fjall")).into_iter().flatten().map(|entry| entry.unwrap().path());
+    match engine {
+        Engine::Sled => directory.join("db"),
+        Engine::Fjall => files.filter(|path| path.extension() == Some("jnl".as_ref())).min().unwrap(),
+    }
+}
+
+/// Damages after which a store is refused.
+fn damages(engine: Engine) -> Vec<Box<dyn Fn(&Path)>> {
+    vec![
+        Box::new(move |it: &Path| {
+            let log = log(engine, it);
+            let bytes = fs::read(&log).unwrap();
+            let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+            fs::write(log, &bytes[..end / 2]).unwrap();
+        }),
+        Box::new(move |it: &Path| {
+            let log = log(engine, it);
+            let mut bytes = fs::read(&log).unwrap();
+            noise(7)(&mut bytes);
+            fs::write(log, bytes).unwrap();
+        }),
+        Box::new(|it: &Path| on("mark", keeps(9))(it)),
+        Box::new(|it: &Path| fs::remove_file(it.join("mark")).unwrap()),
+        Box::new(move |it: &Path| fs::remove_file(log(engine, it)).unwrap()),
+    ]
+}
+
+fn looking_at_a_store_writes_nothing_and_shows_every_record(engine: Engine) {
+    let home = copied(engine);
+    for name in [None, Some("damaged"), Some("snap.00000000000FFFFF.generating")] {
+        if let Some(name) = name {
+            fs::write(home.path().join(name), "").unwrap();
+        }
+        let before = tree(home.path());
+        let store = look(engine, home.path()).unwrap();
+        assert!(everything(&store) == *records());
+        assert!(tree(home.path()) == before, "{name:?}: while it is open");
+        drop(store);
+        assert!(tree(home.path()) == before, "{name:?}");
+    }
+    for (number, damage) in damages(engine).iter().enumerate() {
+        let home = copied(engine);
+        damage(home.path());
+        let before = tree(home.path());
+        let found = look(engine, home.path()).unwrap_err();
+        assert!(matches!(found, OpenError::Damaged { .. }), "damage {number}: {found:?}");
+        assert!(tree(home.path()) == before, "damage {number}");
+    }
+}
+
+fn looking_at_a_store_that_was_killed_shows_what_was_acknowledged(engine: Engine) {
+    let home = tempfile::tempdir().unwrap();
+    let mut loader = Process::start("killed::loader", engine, home.path(), 7);
+    let acknowledged: u64 = (0..50).filter_map(|_| loader.line()).last().unwrap().parse().unwrap();
+    loader.child.kill().unwrap();
+    loader.child.wait().unwrap();
+    let before = tree(home.path());
+
+    let store = look(engine, home.path()).unwrap();
+
+    assert!(acknowledged <= last_batch(&store) && !store.was_closed_in_order());
+    assert!(everything(&store) == loaded(7, last_batch(&store)));
+    assert!(tree(home.path()) == before);
+}
+
+fn what_is_written_to_a_store_that_is_looked_at_goes_nowhere(engine: Engine) {
+    let home = copied(engine);
+    let store = look(engine, home.path()).unwrap();
+    store.write(batch(1, 1)).unwrap();
+    store.sync().unwrap();
+    drop(store);
+    assert!(everything(&open(engine, home.path())) == *records());
+}
+
+fn two_may_look_at_once_and_nobody_opens_meanwhile(engine: Engine) {
+    let home = copied(engine);
+    let first = look(engine, home.path()).unwrap();
+    let second = look(engine, home.path()).unwrap();
+    drop(first);
+    let refused = Store::open(home.path(), engine, CACHE_BYTES).unwrap_err();
+    assert!(matches!(refused, OpenError::Locked { .. }), "{refused:?}");
+    drop(second);
+    let store = open(engine, home.path());
+    let refused = look(engine, home.path()).unwrap_err();
+    assert!(matches!(refused, OpenError::Locked { .. }), "{refused:?}");
+    drop(store);
+}
+
+fn there_is_nothing_to_look_at_where_no_store_is(engine: Engine) {
+    let home = tempfile::tempdir().unwrap();
+    for directory in [home.path().to_owned(), home.path().join("none")] {
+        let refused = look(engine, &directory).unwrap_err();
+        assert!(matches!(refused, OpenError::Missing { .. }), "{refused:?}");
+    }
+    assert!(tree(home.path()).is_empty());
+}
+
+/// An engine cuts and zeroes what it cannot read, so a second opening of what it has refused could pass with less, and a file
+/// that was put back would not fit the others any more.
+fn a_refused_opening_leaves_the_store_as_it_was_and_it_opens_once_it_is_put_back(engine: Engine) {
+    for (number, damage) in damages(engine).iter().enumerate() {
+        let home = copied(engine);
+        drop(open(engine, home.path()));
+        let whole = tree(home.path());
+        damage(home.path());
+        let before = tree(home.path());
+
+        let refused = Store::open(home.path(), engine, CACHE_BYTES).unwrap_err();
+
+        assert!(matches!(refused, OpenError::Damaged { .. }), "damage {number}: {refused:?}");
+        assert!(tree(home.path()) == before, "damage {number}");
+        for (path, bytes) in whole.iter().filter(|(path, _)| path.is_file() || !path.exists()) {
+            fs::write(path, bytes).unwrap();
+        }
+        assert!(everything(&open(engine, home.path())) == *records(), "damage {number}");
+    }
+}
+
+fn a_note_of_damage_by_an_earlier_release_is_checked_anew(engine: Engine) {
+    let home = copied(engine);
+    fs::write(home.path().join("damaged"), "its log or the snapshot of it is not readable").unwrap();
+
+    assert!(everything(&open(engine, home.path())) == *records());
+
+    assert!(!home.path().join("damaged").exists());
+}
+
+fn a_note_that_an_engine_has_changed_what_it_refused_holds(engine: Engine) {
+    let home = copied(engine);
+    let note = "an engine has opened it and refused it: its log ends early";
+    fs::write(home.path().join("damaged"), note).unwrap();
+    for refused in [look(engine, home.path()), Store::open(home.path(), engine, CACHE_BYTES)] {
+        let told = refused.unwrap_err().to_string();
+        assert!(told.contains("its log ends early; noted in its file `damaged`"), "{told}");
+    }
+    fs::remove_file(home.path().join("damaged")).unwrap();
+    open(engine, home.path());
+}
+
+fn a_copy_that_a_killed_process_has_left_is_removed(engine: Engine) {
+    let home = copied(engine);
+    let left = home.path().join(".copy-AbCdEf");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("db"), "records").unwrap();
+    open(engine, home.path());
+    assert!(!left.exists());
+}
+
+/// A full disk or a kill while sled opens leaves one, and sled takes it for the newest. It made a ledger whose log was whole
+/// "damaged" for ever.
+#[test]
+fn a_snapshot_that_is_not_finished_is_in_nobodys_way() {
+    let home = copied(Engine::Sled);
+    let unfinished = home.path().join("snap.00000000000FFFFF.generating");
+    for bytes in [&b""[..], b"half a snapshot"] {
+        fs::write(&unfinished, bytes).unwrap();
+        assert!(everything(&open(Engine::Sled, home.path())) == *records());
+        assert!(!unfinished.exists());
+    }
+}
+
+/// Snapshots and settings are made anew from the log.
+#[test]
+fn a_damaged_snapshot_or_conf_does_not_keep_a_whole_log_from_opening() {
+    for (name, bit) in [("snap", 77), ("conf", 3), ("snap", 4_000), ("conf", 100)] {
+        for harm in [&(|it: &Path| on(name, flip(bit))(it)) as &dyn Fn(&Path), &|it| on(name, keeps(5))(it)] {
+            let home = copied(Engine::Sled);
+            harm(home.path());
+            let before = tree(home.path());
+            assert!(everything(&look(Engine::Sled, home.path()).unwrap()) == *records(), "{name}, bit {bit}");
+            assert!(tree(home.path()) == before);
+            assert!(everything(&open(Engine::Sled, home.path())) == *records(), "{name}, bit {bit}");
+            assert!(everything(&open(Engine::Sled, home.path())) == *records(), "{name}, bit {bit}, again");
+        }
+    }
+}
