@@ -19,6 +19,8 @@ use crate::file::{self, FileError};
 use crate::mark::SYNCS_KEY;
 use crate::opening;
 
+mod manifest;
+
 /// What tells its directories.
 pub(super) const FILES: &[&str] = &[DIRECTORY];
 
@@ -65,6 +67,7 @@ pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<O
         make(directory)?;
     }
     check_keyspaces(&path)?;
+    check_manifests(&path)?;
     let sealed = sealed_journals(&path)?;
     let (db, records, syncs_keyspace) = open_database(&path, cache_bytes)?;
     check_sealed(&sealed)?;
@@ -186,6 +189,18 @@ fn check_keyspaces(path: &Path) -> Result<(), Fault> {
         if !path.join(&name).try_exists()? {
             return Err(Fault::Damaged(format!("its file `{DIRECTORY}/{name}` is missing")));
         }
+    }
+    Ok(())
+}
+
+/// Refuses a keyspace whose list of tables, or one of them, would end the process.
+fn check_manifests(path: &Path) -> Result<(), Fault> {
+    for keyspace in KEYSPACES {
+        manifest::check(&path.join("keyspaces").join(keyspace))?.map_err(|name| {
+            Fault::Damaged(format!(
+                "its file `{DIRECTORY}/keyspaces/{keyspace}/{name}` is not what was written"
+            ))
+        })?;
     }
     Ok(())
 }

@@ -149,6 +149,53 @@ fn bits_and_blocks_that_went_bad_never_become_a_value() {
     assert!(noticed > 0, "no damage was noticed: this test shows nothing");
 }
 
+/// fjall takes memory for as many entries as a table of contents says that it has, before it looks whether that is what was
+/// written: with one bit flipped it asked for 42 GB, and the process was gone.
+#[test]
+fn a_bit_in_the_list_of_tables_or_in_the_contents_of_one_is_refused_and_never_ends_the_process() {
+    let mut random = Random::new(seed());
+    let mut archives = files(original().0.path());
+    let lists: Vec<_> = archives.iter().filter(|file| file.ends_with("current")).cloned().collect();
+    archives.retain(|file| file.to_str().unwrap().contains("tables/"));
+    for list in &lists {
+        let bytes = fs::read(original().0.path().join(list)).unwrap();
+        let number = u64::from_le_bytes(bytes[..8].try_into().unwrap());
+        archives.push(list.with_file_name(format!("v{number}")));
+    }
+    assert!(archives.len() > 4, "{archives:?}");
+    for file in &archives {
+        let bytes = fs::read(original().0.path().join(file)).unwrap();
+        // What ends an archive: where its table of contents begins, and how long it is.
+        let trailer = bytes.len() - 38;
+        let position = u64::from_le_bytes(bytes[trailer + 22..trailer + 30].try_into().unwrap());
+        let contents = usize::try_from(position).unwrap();
+        let mut places = vec![(contents + 7, 7), (contents + 7, 6), (contents + 6, 7), (trailer + 25, 3)];
+        let behind = (bytes.len() - contents) as u64;
+        places.extend(
+            (0..4).map(|_| (contents + usize::try_from(random.below(behind)).unwrap(), random.below(8))),
+        );
+        for (at, bit) in places {
+            let name = file.display();
+            let outcome = after(&format!("bit {bit} of byte {at} of {name}"), |it| {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= 1 << bit;
+                fs::write(it.join(file), bytes).unwrap();
+            });
+            assert_eq!(outcome, Outcome::Refused, "bit {bit} of byte {at} of {name}");
+        }
+    }
+    for file in &lists {
+        for bit in (0..25 * 8).step_by(7) {
+            let outcome = after(&format!("bit {bit} of {}", file.display()), |it| {
+                let mut bytes = fs::read(it.join(file)).unwrap();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                fs::write(it.join(file), bytes).unwrap();
+            });
+            assert_eq!(outcome, Outcome::Refused, "bit {bit} of {}", file.display());
+        }
+    }
+}
+
 /// Loads with the largest batches until it is killed.
 #[test]
 #[ignore = "a role that another test starts in a second process"]
