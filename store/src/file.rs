@@ -167,6 +167,33 @@ pub(crate) fn sync_all_below(directory: &Path) -> io::Result<()> {
     sync_dir(directory).map_err(FileError::into_io)
 }
 
+/// Has the kernel forget what it keeps of the files below a directory, so that the next read shows what the disk has.
+///
+/// After a write has failed, Linux keeps the pages that it could not write and takes them for written: every process sees
+/// them, no sync writes them, and a power cut takes them away.
+pub(crate) fn forget_cached_below(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            forget_cached_below(&entry.path())?;
+        } else if kind.is_file() {
+            forget_cached(&File::open(entry.path())?)?;
+        }
+    }
+    Ok(())
+}
+
+fn forget_cached(file: &File) -> io::Result<()> {
+    // Only what is written can be forgotten. Pages that this sync cannot write are forgotten, too: nobody was told of them.
+    if let Err(error) = file.sync_all() {
+        tracing::warn!(%error, "the disk did not take what was left to write");
+    }
+    #[cfg(target_os = "linux")]
+    rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)?;
+    Ok(())
+}
+
 /// A step of writing a file that failed. The file at the final path is as it was before.
 ///
 /// One exception: when the step is "sync" on a directory, the new file is in its place but may be gone after

@@ -25,6 +25,7 @@
 //! | fjall 3.1.13 | here |
 //! |---|---|
 //! | a lost tail of the journal opens as an older state | the same mark |
+//! | damage in the list of tables, or in a table's contents, may abort the process | [`Store::open`] compares their checksums before |
 //! | opening writes, and may cut what it then refuses | the same copies; tables are linked |
 //! | a keyspace that is lost, or its file `current`, begins anew, empty | [`Store::open`] looks for each |
 //! | a sealed journal is cut at its first bad entry, and the next one goes on behind it | [`Store::open`] compares where each ends before and after |

@@ -137,6 +137,10 @@ fn open_once(
     }
     copy::remove_left(directory).map_err(io)?;
     let was_closed_in_order = is_closed_in_order(directory).map_err(io)?;
+    if !was_closed_in_order {
+        // What a failed write has left in memory alone would be acknowledged with the next sync.
+        file::forget_cached_below(directory).map_err(io)?;
+    }
     let mut tried = false;
     if let Some(engine) = engine {
         engine.remove_leftovers(directory).map_err(io)?;

@@ -9,7 +9,8 @@
 //! store -> page cache, journal -> ext4 in disk.img -> loop -> ext4 in below.img, frozen at the cut -> loop -> here
 //! ```
 
-use std::io::{BufRead as _, BufReader};
+use std::fs;
+use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -17,6 +18,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use anyhow::{Context as _, ensure};
 
 use crate::image::{self, Mounted};
+use crate::process::run;
 
 /// Room for the stores of a few thousand batches, and for the engine's waste.
 const DISK_BYTES: u64 = 1 << 30;
@@ -53,7 +55,9 @@ impl Disk {
     /// Takes another disk, an empty one.
     pub(crate) fn renew(&mut self) -> anyhow::Result<()> {
         self.unmount()?;
-        image::format(&self.image(), DISK_BYTES, &[])?;
+        // Inodes and journal have their places now and not at their first use: see `fail`.
+        let in_place = ["-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"];
+        image::format(&self.image(), DISK_BYTES, &in_place)?;
         self.mount()
     }
 
@@ -74,6 +78,25 @@ impl Disk {
         let seen = witness();
         frozen.thaw()?;
         Ok(seen)
+    }
+
+    /// Has it fail every write to a place that it was not given yet: the file system below is full. What the machine's own
+    /// file system needs is in place from the beginning, so that fails no write.
+    pub(crate) fn fail(&self) -> anyhow::Result<()> {
+        let free = "fallocate --length \"$(($(stat --file-system --format '%f * %S' \"$1\")))\" \"$1/filler\" 2>&1; \
+                    cat /dev/zero > \"$1/rest\" 2>/dev/null; true";
+        run(Command::new("sh").args(["-c", free, "sh"]).arg(self.below.point()))
+    }
+
+    /// Makes it well again.
+    pub(crate) fn heal(&self) -> anyhow::Result<()> {
+        for name in ["filler", "rest"] {
+            match fs::remove_file(self.below.point().join(name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.context("make room below")?,
+            }
+        }
+        Ok(())
     }
 
     fn image(&self) -> PathBuf {

@@ -57,6 +57,9 @@ enum Command {
 struct PowerCut {
     #[command(flatten)]
     plan: Plan,
+    /// Before each cut, have the disk fail a write and start the process again, on a disk that is well by then.
+    #[arg(long)]
+    failed_writes: bool,
     /// It has mounts of its own already.
     #[arg(long, hide = true)]
     apart: bool,
@@ -94,7 +97,9 @@ struct Role {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::PowerCut(PowerCut { plan, apart: true }) => power_cut::run(&plan).map(judge),
+        Command::PowerCut(PowerCut { plan, failed_writes, apart: true }) => {
+            power_cut::run(&plan, failed_writes).map(judge)
+        }
         Command::PowerCut(PowerCut { apart: false, .. }) => {
             power_cut::run_apart().map(|never| match never {})
         }

@@ -3,7 +3,8 @@
 //!
 //! What the page cache and the journal had not given to the disk is gone with the cut. What comes after a cut is drawn:
 //! the same loader goes on to the next, or the store that came through it is loaded on, or a new store begins, because
-//! young ones are the most exposed. How the disk is cut is `disk.rs`.
+//! young ones are the most exposed. With `--failed-writes` the disk fails a write before each cut, and a loader starts again
+//! on what the kernel shows then. How the disk is cut is `disk.rs`.
 
 use std::convert::Infallible;
 use std::env;
@@ -29,11 +30,15 @@ use crate::verdict::{Fault, Found, Tally};
 /// The most acknowledgements to wait for before a cut.
 const PATIENCE: u32 = 150;
 
+/// The most acknowledgements after a failed write: the next large batch of fjall's may rewrite what is missing.
+const FEW: u32 = 5;
+
 /// A line of progress after so many cuts.
 const PROGRESS: u32 = 10;
 
 /// The commands of the system that a cut needs.
-const COMMANDS: [&str; 8] = ["cp", "fsfreeze", "losetup", "mkfs.ext4", "mount", "sh", "umount", "unshare"];
+const COMMANDS: [&str; 9] =
+    ["cp", "fallocate", "fsfreeze", "losetup", "mkfs.ext4", "mount", "sh", "umount", "unshare"];
 
 /// Starts this program again with mounts of its own, which nobody else sees and which go with it, however it ends.
 ///
@@ -74,7 +79,7 @@ fn missing() -> Option<String> {
 ///
 /// # Errors
 /// The run could not be made, and has shown nothing.
-pub(crate) fn run(plan: &Plan) -> anyhow::Result<Tally> {
+pub(crate) fn run(plan: &Plan, failed_writes: bool) -> anyhow::Result<Tally> {
     let seed = plan.seed.unwrap_or_else(rand::random);
     println!("power-cut {}: {} cuts, seed {seed}", plan.store.name(), plan.cycles);
     let watch = Stopwatch::start();
@@ -83,8 +88,15 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<Tally> {
     let mut tally = Tally::new(Fault::PowerCut, plan.store, seed);
     // The kernel tells the places of mounts without links in them.
     let mut machine = Machine::new(plan, fs::canonicalize(home.path())?, random.random())?;
+    let mut unshown = 0;
     while tally.faults() < plan.cycles {
         machine.work(&mut random)?;
+        if failed_writes && !machine.fail_a_write(&mut random)? {
+            unshown += 1;
+            ensure!(unshown <= 10 * plan.cycles, "nearly every failed write ended the file system");
+            machine.begin_anew(&mut random)?;
+            continue;
+        }
         machine.cut(&mut tally, &mut random)?;
         if tally.faults().is_multiple_of(PROGRESS) {
             println!("{}", tally.progress(plan.cycles));
@@ -132,6 +144,25 @@ impl Machine<'_> {
         }
         thread::sleep(Duration::from_micros(random.random_range(0..3_000)));
         Ok(())
+    }
+
+    /// Has the disk fail a write, at which the loader ends. Another one goes on with what it finds, on a disk that is well
+    /// again: the kernel may show it what the disk never got. Says whether it could: ext4 may take no more writes at all.
+    fn fail_a_write(&mut self, random: &mut StdRng) -> anyhow::Result<bool> {
+        let loader = self.loader.take().context("nobody loads the store")?;
+        self.disk.fail()?;
+        let last = loader.ended()?;
+        self.disk.heal()?;
+        self.before = self.before.max(last);
+        self.start()?;
+        self.is_young = false;
+        let loader = self.loader.as_mut().context("nobody loads the store")?;
+        for _ in 0..random.random_range(1..=FEW) {
+            if loader.next().is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Cuts the power, adds up what is left, and draws how it goes on.

@@ -18,6 +18,9 @@ use crate::verdict::Found;
 /// How long a loader may be silent. A sync takes milliseconds; one that takes this long will not come.
 const SILENCE: Duration = Duration::from_mins(1);
 
+/// The most batches that a failing disk may still take, because it has room for them already.
+const MOST_AFTER_A_FAILURE: u32 = 20_000;
+
 /// What is loaded: an engine, a directory, a seed for what is written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Loaded<'a> {
@@ -86,6 +89,21 @@ impl Loader {
     pub(crate) fn so_far(&mut self) -> u64 {
         self.last = self.acknowledgements.try_iter().last().unwrap_or(self.last);
         self.last
+    }
+
+    /// Waits until it has ended by itself; the last batch that it acknowledged, 0 if none.
+    ///
+    /// # Errors
+    /// It goes on, or is silent for too long.
+    pub(crate) fn ended(mut self) -> anyhow::Result<u64> {
+        for _ in 0..MOST_AFTER_A_FAILURE {
+            match self.acknowledgements.recv_timeout(SILENCE) {
+                Ok(number) => self.last = number,
+                Err(RecvTimeoutError::Timeout) => bail!("the loader does not end within {SILENCE:?}"),
+                Err(RecvTimeoutError::Disconnected) => return Ok(self.last),
+            }
+        }
+        bail!("the loader goes on, though its disk fails")
     }
 
     /// SIGKILL, without waiting until it is gone.
