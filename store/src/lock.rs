@@ -36,7 +36,9 @@ pub(crate) fn share(directory: &Path, name: &str) -> Result<Option<File>, Fault>
 fn check_regular(path: &Path) -> Result<(), Fault> {
     if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
         let name = path.file_name().unwrap_or_default().display();
-        return Err(Fault::Io(io::Error::other(format!("its file `{name}` is not a regular file; remove it"))));
+        return Err(Fault::Io(io::Error::other(format!(
+            "its file `{name}` is not a regular file; remove it"
+        ))));
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ fn after_power_cuts_a_store_has_all_that_it_acknowledged() {
 #[test]
 fn a_store_that_starts_after_a_failed_write_has_all_that_it_acknowledged() {
     for store in STORES {
-        let run = format!("power-cut --store {store} --cycles 6 --failed-writes");
+        let run = format!("power-cut --store {store} --cycles 2 --failed-writes");
         let Some((code, line)) = figures(&run) else { return };
         assert!(code == 0 && is_clean(&line), "{code}: {line}");
     }
