@@ -47,6 +47,13 @@ pub struct Allowances {
     pub bad_per_site: Rate,
 }
 
+impl Allowances {
+    /// Machines of one source that enter past the limit of the site.
+    fn guaranteed(&self) -> Rate {
+        fair::guaranteed(&self.new_per_site)
+    }
+}
+
 impl From<&Config> for Allowances {
     fn from(config: &Config) -> Allowances {
         Allowances {
@@ -114,11 +121,13 @@ impl Fairness {
     pub fn change(&self, allowances: Allowances, now: Duration) {
         let mut book = self.book();
         let old = std::mem::replace(&mut book.allowances, allowances);
-        book.site.change(&old, &allowances, |all| [all.new_per_site, all.bad_per_site], now);
+        let of_site = |all: &Allowances| [all.new_per_site, all.new_per_site, all.bad_per_site];
+        let of_source = |all: &Allowances| [all.new_per_source, all.guaranteed(), all.bad_per_source];
+        book.site.change(&old, &allowances, of_site, now);
         for seen in book.told_apart.values_mut() {
-            seen.left.change(&old, &allowances, |all| [all.new_per_source, all.bad_per_source], now);
+            seen.left.change(&old, &allowances, of_source, now);
         }
-        book.others.left.change(&old, &allowances, |all| [all.new_per_source, all.bad_per_source], now);
+        book.others.left.change(&old, &allowances, of_source, now);
     }
 
     /// The limits that hold now.
@@ -283,10 +292,10 @@ mod tests {
         let outcome = if may_enter {
             let grant = Grant { count: 1000, threshold_met_at: Timestamp::from_unix_ms(0) };
             let decision = Decision::Lease { serial: 1, grant };
-            Outcome { decision, known: false, ledger_is_behind: false, arrival: Some(arrival) }
+            Outcome { decision, votes: false, ledger_is_behind: false, arrival: Some(arrival) }
         } else {
             let decision = Decision::Refused(Reason::NewMachinesLimited);
-            Outcome { decision, known: false, ledger_is_behind: false, arrival: None }
+            Outcome { decision, votes: false, ledger_is_behind: false, arrival: None }
         };
         let limited = room.settle(PRODUCT, &TERMS, &outcome, at(now));
         assert_eq!(limited.is_none(), may_enter);
@@ -354,20 +363,62 @@ mod tests {
             Entry::Returning,
             "it is kept for the first"
         );
-        assert_eq!(fairness.reserve(Some(source(2)), HOUR).entry(), Entry::Returning, "of the site, too");
+        let share = fairness.reserve(Some(source(2)), HOUR);
+        assert_eq!(share.entry(), Entry::Anybody, "the site has none left, but one is guaranteed to it");
+        assert_eq!(fairness.reserve(Some(source(3)), HOUR).entry(), Entry::Returning, "of those, too");
         let decision = Decision::Refused(Reason::Copied);
-        let known = Outcome { decision, known: true, ledger_is_behind: false, arrival: None };
+        let known = Outcome { decision, votes: true, ledger_is_behind: false, arrival: None };
         assert_eq!(room.settle(PRODUCT, &TERMS, &known, at(HOUR)), None);
         // One whose answer never comes gives its room back as well.
-        drop(fairness.reserve(Some(source(2)), HOUR));
+        drop(share);
         assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entry::Anybody);
-        assert_eq!(fairness.reserve(Some(source(2)), HOUR).entry(), Entry::Returning);
+        assert_eq!(enter(&fairness, source(2), Arrival::New, HOUR), Entry::Anybody);
+        assert_eq!(fairness.reserve(Some(source(3)), HOUR).entry(), Entry::Returning);
+    }
+
+    /// Ten addresses that brought as many as one may had used up the day of the whole site: nobody else entered a machine.
+    #[test]
+    fn ten_sources_do_not_use_up_the_day_of_all_others() {
+        let fairness = Fairness::new(limits(800, 8000));
+        for number in 0..10 {
+            for _ in 0..800 {
+                assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Anybody);
+            }
+            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Returning);
+        }
+        for number in 10..20 {
+            for _ in 0..2 {
+                assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Anybody);
+            }
+            let room = fairness.reserve(Some(source(number)), HOUR);
+            assert!(room.limited.is_some_and(|limited| limited.by_site), "two are guaranteed");
+        }
+        // Half a day later there is room for 4000 again, and one more is guaranteed to each.
+        let later = HOUR + Duration::from_hours(12);
+        assert_eq!(enter(&fairness, source(10), Arrival::New, later), Entry::Anybody);
+    }
+
+    #[test]
+    fn what_is_guaranteed_to_sources_is_bounded_as_well() {
+        let fairness = Fairness::new(limits(0, 3));
+        for _ in 0..3 {
+            assert_eq!(enter(&fairness, source(0), Arrival::New, HOUR), Entry::Anybody);
+        }
+        assert_eq!(enter(&fairness, source(0), Arrival::New, HOUR), Entry::Returning, "it has had its share");
+        for number in 1..=3 {
+            // What is kept and not needed is there again, of whatever kind it was.
+            drop(fairness.reserve(Some(source(number)), HOUR));
+            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Anybody);
+            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Returning);
+        }
+        assert_eq!(fairness.reserve(Some(source(4)), HOUR).entry(), Entry::Returning, "all shares are taken");
     }
 
     #[test]
     fn a_source_that_is_refused_for_the_site_has_not_used_up_its_own() {
-        let fairness = Fairness::new(limits(1, 1));
+        let fairness = Fairness::new(limits(2, 1));
         assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entry::Anybody);
+        assert_eq!(enter(&fairness, source(2), Arrival::New, HOUR), Entry::Anybody, "its share");
         for _ in 0..3 {
             let room = fairness.reserve(Some(source(2)), HOUR);
             assert!(

@@ -50,6 +50,16 @@ impl Rate {
     }
 }
 
+/// How many sources it takes to use up what is guaranteed to each: their shares together are as much as the site may bring, once
+/// more.
+const SHARES: u64 = 4000;
+
+/// How many machines each source may enter in a day, though all others together have used up the limit of the site. A few
+/// addresses cannot keep an office out that has its first machines to enter. By default it is 25, which is the threshold of most products.
+pub fn guaranteed(per_site: &Rate) -> Rate {
+    Rate::a_day(if per_site.most == 0 { 0 } else { (per_site.most / SHARES).max(1) })
+}
+
 /// What is left of a rate. It is one instant, of a clock that never goes back: when it will be full again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {

@@ -17,8 +17,18 @@ use super::{Allowances, Book, Fairness, Limited, Shown, Source};
 pub(crate) struct Room<'a> {
     fairness: &'a Fairness,
     place: Option<Source>,
-    taken: Option<Kind>,
+    taken: Option<Taken>,
     pub(super) limited: Option<Limited>,
+}
+
+/// The tokens that were taken, beside that of the source.
+#[derive(Clone, Copy)]
+struct Taken {
+    kind: Kind,
+    /// One of what is guaranteed to the source. The first machines of a day take it whether they need it or not.
+    guaranteed: bool,
+    /// Whether that was needed, because the site had none left.
+    past_site: bool,
 }
 
 /// Whose token.
@@ -40,7 +50,7 @@ impl Kind {
 impl Room<'_> {
     /// Who may be entered on it.
     pub(crate) fn entry(&self) -> Entry {
-        match self.taken {
+        match self.taken.map(|taken| taken.kind) {
             Some(Kind::New) => Entry::Anybody,
             Some(Kind::Returning) => Entry::Returning,
             None => Entry::Nobody,
@@ -85,8 +95,8 @@ impl Room<'_> {
 
 impl Drop for Room<'_> {
     fn drop(&mut self) {
-        if let Some(kind) = self.taken.take() {
-            self.fairness.give_back(self.place, kind);
+        if let Some(taken) = self.taken.take() {
+            self.fairness.give_back(self.place, taken);
         }
     }
 }
@@ -97,20 +107,18 @@ impl Fairness {
         let mut book = self.book();
         let place = book.place(source, now);
         let (taken, limited) = match book.reserve(place, Kind::New, now) {
-            Ok(()) => (Some(Kind::New), None),
-            Err(limited) => {
-                let returning = book.reserve(place, Kind::Returning, now);
-                (returning.is_ok().then_some(Kind::Returning), Some(limited))
-            }
+            Ok(taken) => (Some(taken), None),
+            Err(limited) => (book.reserve(place, Kind::Returning, now).ok(), Some(limited)),
         };
         Room { fairness: self, place, taken, limited }
     }
 
-    fn give_back(&self, place: Option<Source>, kind: Kind) {
+    fn give_back(&self, place: Option<Source>, taken: Taken) {
         let mut book = self.book();
-        let Allowances { new_per_source, new_per_site, .. } = book.allowances;
-        kind.of(&mut book.seen(place).left).give_back(&new_per_source);
-        kind.of(&mut book.site).give_back(&new_per_site);
+        let Allowances { new_per_site, .. } = book.allowances;
+        book.give_back_of_source(place, taken);
+        let of_site = if taken.past_site { &mut book.site.guaranteed } else { taken.kind.of(&mut book.site) };
+        of_site.give_back(&new_per_site);
     }
 
     fn note_arrival(
@@ -155,14 +163,32 @@ impl Fairness {
 
 impl Book {
     /// One of the source and one of the site, or neither.
-    fn reserve(&mut self, place: Option<Source>, kind: Kind, now: Duration) -> Result<(), Limited> {
+    fn reserve(&mut self, place: Option<Source>, kind: Kind, now: Duration) -> Result<Taken, Limited> {
         let Allowances { new_per_source, new_per_site, .. } = self.allowances;
-        let of_source = kind.of(&mut self.seen(place).left).take(&new_per_source, now);
+        let guaranteed = self.allowances.guaranteed();
+        let left = &mut self.seen(place).left;
+        let of_source = kind.of(left).take(&new_per_source, now);
         of_source.map_err(|wait| Limited { by_site: false, most: new_per_source.most(), wait })?;
-        let of_site = kind.of(&mut self.site).take(&new_per_site, now);
-        of_site.map_err(|wait| {
-            kind.of(&mut self.seen(place).left).give_back(&new_per_source);
-            Limited { by_site: true, most: new_per_site.most(), wait }
-        })
+        let guaranteed = match kind {
+            Kind::New => left.guaranteed.take(&guaranteed, now).is_ok(),
+            Kind::Returning => false,
+        };
+        let mut taken = Taken { kind, guaranteed, past_site: false };
+        let Err(wait) = kind.of(&mut self.site).take(&new_per_site, now) else { return Ok(taken) };
+        taken.past_site = guaranteed && self.site.guaranteed.take(&new_per_site, now).is_ok();
+        if taken.past_site {
+            return Ok(taken);
+        }
+        self.give_back_of_source(place, taken);
+        Err(Limited { by_site: true, most: new_per_site.most(), wait })
+    }
+
+    fn give_back_of_source(&mut self, place: Option<Source>, taken: Taken) {
+        let (of_source, guaranteed) = (self.allowances.new_per_source, self.allowances.guaranteed());
+        let left = &mut self.seen(place).left;
+        taken.kind.of(left).give_back(&of_source);
+        if taken.guaranteed {
+            left.guaranteed.give_back(&guaranteed);
+        }
     }
 }

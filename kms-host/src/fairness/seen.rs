@@ -39,6 +39,8 @@ pub(super) struct Left {
     pub(super) new: Bucket,
     /// Of those that return once there is nothing left for the new ones: as many again.
     pub(super) returning: Bucket,
+    /// Of what is guaranteed to a source; of the site, for the machines that enter on it past its limit.
+    pub(super) guaranteed: Bucket,
     pub(super) bad: Bucket,
 }
 
@@ -104,7 +106,7 @@ impl Seen {
 
 impl Left {
     pub(super) fn is_full(&self, now: Duration) -> bool {
-        self.new.is_full(now) && self.returning.is_full(now) && self.bad.is_full(now)
+        [self.new, self.returning, self.guaranteed, self.bad].iter().all(|bucket| bucket.is_full(now))
     }
 
     /// Goes over to other allowances; `rate` says which of them are these.
@@ -112,12 +114,14 @@ impl Left {
         &mut self,
         old: &Allowances,
         new: &Allowances,
-        rates: impl Fn(&Allowances) -> [Rate; 2],
+        rates: impl Fn(&Allowances) -> [Rate; 3],
         now: Duration,
     ) {
-        let ([old_new, old_bad], [new_new, new_bad]) = (rates(old), rates(new));
+        let ([old_new, old_guaranteed, old_bad], [new_new, new_guaranteed, new_bad]) =
+            (rates(old), rates(new));
         self.new.change(&old_new, &new_new, now);
         self.returning.change(&old_new, &new_new, now);
+        self.guaranteed.change(&old_guaranteed, &new_guaranteed, now);
         self.bad.change(&old_bad, &new_bad, now);
     }
 }
