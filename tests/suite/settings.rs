@@ -284,7 +284,7 @@ async fn the_limits_for_new_machines_are_taken_up_on_sighup() {
     let said = hang_up(&host).await;
 
     assert!(said.contains(r#"key="new_machines_per_source" old="1" new="2""#), "{said}");
-    assert!(said.contains(r#"key="bad_asks_per_site" old="30000" new="7""#), "{said}");
+    assert!(said.contains(r#"key="bad_asks_per_site" old="3000000" new="7""#), "{said}");
     assert!(!said.contains("restart the host"), "{said}");
     assert_eq!(asks("two").await, "LEASE");
     assert_eq!(asks("three").await, "NEW_MACHINES_LIMITED");

@@ -135,7 +135,8 @@ pub const KEYS: [Key; 20] = [
     },
     Key {
         name: "new_machines_per_site",
-        about: "How many of them from all addresses together.",
+        about: "How many of them from all addresses together. The first few of each address, one in 4000 of this number, are \
+                entered even past it, so that a few addresses cannot use it up for all.",
         example: "100000",
         taken_up_by: TakenUpBy::Fairness,
         from_text: number,
@@ -144,14 +145,14 @@ pub const KEYS: [Key; 20] = [
         name: "bad_asks_per_source",
         about: "How many asks of no use (malformed, badly signed, replayed, blocked, for a product that is not served, refused as new) one address \
                 may send in a minute. Past it, only machines that are known are heard there. 0 is no limit.",
-        example: "600",
+        example: "60000",
         taken_up_by: TakenUpBy::Fairness,
         from_text: number,
     },
     Key {
         name: "bad_asks_per_site",
         about: "How many of them all addresses together may send.",
-        example: "30000",
+        example: "3000000",
         taken_up_by: TakenUpBy::Fairness,
         from_text: number,
     },
