@@ -22,14 +22,14 @@ use proto::v1;
 use shared::answer::{self, AnswerError, Header, ShownLease};
 use shared::ask::{Ask, AskError, AskKind};
 use shared::certificate::{Chain, ChainError};
-use shared::count::{Decision, Outcome, Shown, Sighting};
+use shared::count::{self, Decision, Outcome, Shown, Sighting, Terms};
 use shared::doubt::{self, Doubt, Era, HostClock, Reading, Skew};
 use shared::envelope::Kind;
 use shared::ids::{HostId, MachineId, ProductId};
 use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
 use shared::record::RecordState;
-use shared::serial::Mark;
+use shared::serial::{self, Mark, Standing};
 use shared::time::{Clock, Length, Timestamp};
 
 use crate::certificates::{Certificates, Installed, terms};
@@ -247,16 +247,17 @@ impl Host {
     /// The ledger could not be settled at this time; the doubt stays.
     pub async fn confirm_clock(&self) -> Result<Option<Doubt>, Unanswered> {
         let now = self.read_clocks();
-        if self.own_clock().doubt().is_none() {
-            return Ok(None);
-        }
-        let ended = self.end_doubt(now).await?;
+        let in_doubt = self.own_clock().doubt().is_some();
+        let ended = if in_doubt { self.end_doubt(now).await? } else { None };
+        let holds_for = count::known_for(self.certificates().longest_window());
+        self.own_clock().confirm(now.monotonic, holds_for);
         tracing::warn!(now = %now.wall, "the administrator has confirmed the clock");
         Ok(ended)
     }
 
     /// Whether this source is listened to: not past its share of bad asks, unless for a machine that is known, or for one that
-    /// heals. Anybody can claim to be one; then its signature is verified, as it was before.
+    /// heals. Anybody can claim to be one; then its signature is verified, as it was before. Whoever has recorded an ask could
+    /// send it for ever, so one that has been overtaken speaks for nobody.
     async fn hear(
         &self,
         incoming: &Incoming,
@@ -265,7 +266,7 @@ impl Host {
     ) -> Result<(), Unanswered> {
         let Err(limited) = self.fairness.hear(incoming.source, now.monotonic) else { return Ok(()) };
         if let (Some(product), Some(machine)) = (claimed, Ask::claimed_machine(&incoming.ask))
-            && self.is_known(product, machine).await?
+            && self.is_known_and_fresh(product, machine, &incoming.ask).await?
         {
             return Ok(());
         }
@@ -356,14 +357,14 @@ impl Host {
             let ask_again = limited.wait.max(certificate.policy.retry_interval);
             return Err(Stop::Refuse(limited.cause(Reason::NewMachinesLimited), ask_again));
         }
-        if outcome.known {
+        if outcome.votes {
             let mut own_clock = self.own_clock();
             own_clock.witness(now.era, now.monotonic, ask.machine(), Skew::Agrees, u64::MAX);
         }
         Ok(outcome)
     }
 
-    /// Refuses when either clock is wrong, and lets known machines say which one it is.
+    /// Refuses when either clock is wrong, and lets machines that have been known for a day say which one it is.
     async fn check_clocks(&self, ask: &Ask, chain: &Chain, now: Moment) -> Result<(), Stop> {
         let tolerance = chain.host().policy.clock_tolerance;
         let skew = Skew::of(ask.asked_at, now.wall, tolerance);
@@ -371,7 +372,7 @@ impl Host {
         if !in_doubt && skew == Skew::Agrees {
             return Ok(());
         }
-        if self.is_known(ask.product, ask.machine()).await.map_err(Stop::Fail)? {
+        if self.may_vote(ask, &terms(chain)).await.map_err(Stop::Fail)? {
             let known = self.known_machines(now.wall).await?;
             let enough_agree = self.own_clock().witness(now.era, now.monotonic, ask.machine(), skew, known);
             if enough_agree {
@@ -498,9 +499,28 @@ impl Host {
         self.journal.refused(Refusal { at: now.wall, machine, product, cause: cause.clone() });
     }
 
-    async fn is_known(&self, product: ProductId, machine: MachineId) -> Result<bool, Unanswered> {
+    /// Whether the machine that an ask claims to come from is known here, and the ask is no recorded one.
+    async fn is_known_and_fresh(
+        &self,
+        product: ProductId,
+        machine: MachineId,
+        ask: &v1::Signed,
+    ) -> Result<bool, Unanswered> {
         let record = self.ledger.record(product, machine).await.map_err(unreadable)?;
-        Ok(record.is_some_and(|record| record.state == RecordState::Active))
+        let Some(record) = record.filter(|record| record.state == RecordState::Active) else {
+            return Ok(false);
+        };
+        let last = Mark { serial: record.serial, nonce: record.nonce, asked_at: record.asked_at };
+        let claimed = Ask::claimed_mark(ask);
+        Ok(claimed.is_some_and(|claimed| serial::compare(Some(&last), &claimed) != Standing::Replay))
+    }
+
+    /// Whether an ask that the ledger has not seen says something about this host's clock.
+    async fn may_vote(&self, ask: &Ask, terms: &Terms) -> Result<bool, Unanswered> {
+        let record = self.ledger.record(ask.product, ask.machine()).await.map_err(unreadable)?;
+        let presented = Mark { serial: ask.serial, nonce: ask.nonce, asked_at: ask.asked_at };
+        let now = self.own_clock().trusted();
+        Ok(record.is_some_and(|record| count::may_vote(&record, &presented, terms, now)))
     }
 
     /// Whether there is an identity whose successor may return here.

@@ -12,6 +12,7 @@ use proto::v1;
 
 use crate::envelope::{self, EnvelopeError, Kind, PublicKey, SecretKey};
 use crate::ids::{Fingerprint, MachineId, Nonce, ProductId};
+use crate::serial::Mark;
 use crate::time::Timestamp;
 
 /// The highest serial that a machine may present; above it an ask is malformed.
@@ -101,6 +102,12 @@ impl Ask {
     /// The machine that an unverified ask claims to come from.
     pub fn claimed_machine(signed: &v1::Signed) -> Option<MachineId> {
         Some(PublicKey::from_slice(&claims(signed)?.machine_key).ok()?.machine())
+    }
+
+    /// Serial, nonce and time that an unverified ask claims.
+    pub fn claimed_mark(signed: &v1::Signed) -> Option<Mark> {
+        let v1::Ask { serial, nonce, asked_at, .. } = claims(signed)?;
+        Some(Mark { serial, nonce: Nonce::from_slice(&nonce)?, asked_at: Timestamp::from_unix_ms(asked_at) })
     }
 
     /// The identity that an unverified ask claims to replace.

@@ -77,9 +77,11 @@ pub enum Arrival {
     Returning,
 }
 
-/// How long somebody has to have been known before he is no newcomer under another name. Each new key would otherwise speak
-/// for the next one.
-const KNOWN_FOR: Duration = Duration::from_hours(24);
+/// How long a machine has to have been known before it is no newcomer: before its word on the clock counts, and before it speaks
+/// for a new key, which would otherwise speak for the next one. A day, or the window where a test certificate makes that shorter.
+pub fn known_for(count_window: Duration) -> Duration {
+    Duration::from_hours(24).min(count_window)
+}
 
 /// The lease that a machine shows, as far as anybody has looked at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +117,8 @@ impl From<Option<ShownLease>> for Shown {
 pub struct Outcome {
     /// The answer.
     pub decision: Decision,
-    /// Whether the machine had an active record before: its word on the clock counts.
-    pub known: bool,
+    /// Whether this says something about the host's clock ([`may_vote`]).
+    pub votes: bool,
     /// Whether it showed a lease of this very ledger that is ahead of its record: the ledger was restored or copied.
     pub ledger_is_behind: bool,
     /// As what it was entered, if there was no record of it and there is one now.
@@ -205,7 +207,6 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     let now = rows.last_time()?.map_or(sighting.at, |last| last.max(sighting.at));
     let mut tally = read(rows, product, &sighting.terms, now)?;
     let record = rows.record(product, machine)?;
-    let known = record.is_some_and(|record| record.state == RecordState::Active);
     let ledger = rows.ledger();
     let is_ahead = |shown: &ShownLease| {
         let ours = shown.machine == machine && shown.ledger == ledger;
@@ -213,7 +214,7 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
         ours && record.is_some_and(|record| record.serial < shown.serial && record.seen_at < shown.issued_at)
     };
     let ledger_is_behind = sighting.shown.verified().is_some_and(is_ahead);
-    let outcome = |decision| Ok(Outcome { decision, known, ledger_is_behind, arrival: None });
+    let outcome = |decision| Ok(Outcome { decision, votes: false, ledger_is_behind, arrival: None });
     // A new key would else let in again whom the administrator has shut out.
     if is_blocked(record.as_ref()) || replaces_blocked(rows, sighting)? {
         return outcome(Decision::Refused(Reason::Blocked));
@@ -237,9 +238,8 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
         return outcome(not_entered(sighting, now));
     }
     let remembered = record.map(|r| Mark { serial: r.serial, nonce: r.nonce, asked_at: r.asked_at });
-    let (serial, fresh) = match serial::compare(remembered.as_ref(), &sighting.presented) {
-        Standing::Next { serial } => (serial, true),
-        Standing::Again { serial, fresher } => (serial, fresher),
+    let serial = match serial::compare(remembered.as_ref(), &sighting.presented) {
+        Standing::Next { serial } | Standing::Again { serial } => serial,
         Standing::Replay => return outcome(Decision::Refused(Reason::Replayed)),
         Standing::Copy => {
             history::note_copied(rows, (product, machine), now)?;
@@ -250,22 +250,15 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
         AskKind::Activate => RecordState::Active,
         AskKind::Release => RecordState::Released,
     };
-    // The network has sent an ask twice. What it said stands already, or has been overtaken since.
-    if !fresh && record.is_some_and(|record| record.state != state) {
-        return outcome(Decision::Refused(Reason::Replayed));
-    }
-    let mut next = match record {
-        Some(record) if !fresh => record,
-        _ => Record {
-            state,
-            serial,
-            nonce: sighting.presented.nonce,
-            asked_at: sighting.presented.asked_at,
-            seen_at: now,
-            first_seen: record.map_or(now, |record| record.first_seen),
-            licensed_until: record.and_then(|record| record.licensed_until),
-            fingerprint: sighting.fingerprint,
-        },
+    let mut next = Record {
+        state,
+        serial,
+        nonce: sighting.presented.nonce,
+        asked_at: sighting.presented.asked_at,
+        seen_at: now,
+        first_seen: record.map_or(now, |record| record.first_seen),
+        licensed_until: record.and_then(|record| record.licensed_until),
+        fingerprint: sighting.fingerprint,
     };
     if let Some(record) = &record {
         leave(rows, product, &mut tally, record)?;
@@ -273,7 +266,7 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     enter(rows, product, &mut tally, &next)?;
     match &record {
         None => take_seat(rows, sighting, &mut tally, now)?,
-        Some(record) if fresh => {
+        Some(record) => {
             if let Some(kind) = history::turn(record.state, state) {
                 history::note(rows, (product, machine), now, kind, None)?;
             }
@@ -281,7 +274,6 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
                 history::note(rows, (product, machine), now, EventKind::Relearned, None)?;
             }
         }
-        Some(_) => {}
     }
     let decision = match sighting.kind {
         AskKind::Release => {
@@ -299,7 +291,22 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     rows.put_record(product, machine, next);
     rows.put_tally(product, tally);
     rows.put_last_time(now);
-    Ok(Outcome { decision, known, ledger_is_behind, arrival })
+    let votes = record.is_some_and(|record| may_vote(&record, &sighting.presented, &sighting.terms, now));
+    Ok(Outcome { decision, votes, ledger_is_behind, arrival })
+}
+
+/// Whether an ask says something about the host's clock. Keys cost nothing, so it takes a machine that has been known for a day
+/// ([`known_for`]), and an ask that is later than any other of that machine: a recorded one tells the time at which it was recorded.
+///
+/// `now` is the ledger's time, or what the host's clock trusts (`doubt`): while it doubts, the wall clock proves nothing.
+pub fn may_vote(record: &Record, presented: &Mark, terms: &Terms, now: Timestamp) -> bool {
+    let last = Mark { serial: record.serial, nonce: record.nonce, asked_at: record.asked_at };
+    let is_next = match serial::compare(Some(&last), presented) {
+        Standing::Next { .. } | Standing::Again { .. } => last.asked_at < presented.asked_at,
+        Standing::Replay | Standing::Copy => false,
+    };
+    let is_known = record.first_seen + known_for(terms.count_window) <= now;
+    record.state == RecordState::Active && is_next && is_known
 }
 
 /// The running count as of `now`: sheds the hours that have left the window. Every decision and every reading begins
@@ -522,14 +529,14 @@ fn arrival<R: Rows>(rows: &mut R, sighting: &Sighting, now: Timestamp) -> Result
     };
     let was_here = |old: Record| {
         let stands = matches!(old.state, RecordState::Active | RecordState::Replaced);
-        stands && old.first_seen + KNOWN_FOR <= now
+        stands && old.first_seen + known_for(sighting.terms.count_window) <= now
     };
     Ok(if old.is_some_and(was_here) { Arrival::Returning } else { Arrival::New })
 }
 
 /// Whether a lease, if it is verified, shows that its machine was known for a day.
 fn is_of_a_day(sighting: &Sighting, shown: &ShownLease, now: Timestamp) -> bool {
-    names_the_asker(sighting, shown) && shown.issued_at + KNOWN_FOR <= now
+    names_the_asker(sighting, shown) && shown.issued_at + known_for(sighting.terms.count_window) <= now
 }
 
 fn may_enter(arrival: Arrival, entry: Entry) -> bool {

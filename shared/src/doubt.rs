@@ -123,6 +123,8 @@ pub struct HostClock {
     last: Reading,
     doubt: Option<Doubt>,
     era: u64,
+    /// Until when nobody outvotes the administrator.
+    confirmed_until: Duration,
     agreed_at: Option<Duration>,
     agreeing: Vec<MachineId>,
     ahead: Vec<(MachineId, Duration)>,
@@ -140,7 +142,17 @@ impl HostClock {
             late.then_some(Doubt::LongAfterLastCommit { last_commit })
         });
         let (agreeing, ahead, behind) = (Vec::new(), Vec::new(), Vec::new());
-        HostClock { base: now, last: now, doubt, era: 0, agreed_at: None, agreeing, ahead, behind }
+        HostClock {
+            base: now,
+            last: now,
+            doubt,
+            era: 0,
+            confirmed_until: Duration::ZERO,
+            agreed_at: None,
+            agreeing,
+            ahead,
+            behind,
+        }
     }
 
     /// Why the clock is doubted, if it is.
@@ -159,8 +171,21 @@ impl HostClock {
         Era(self.era)
     }
 
-    /// What a known machine (one with an active record) says of the time, beside a reading of this era; `known` is how
-    /// many there are.
+    /// The time that it would be by all that does not depend on the wall clock as it stands now: what was said at the start, or by
+    /// the ledger where that was doubted, and the monotonic clock since. In a doubt nobody is older because the wall clock says so.
+    pub fn trusted(&self) -> Timestamp {
+        let since = self.last.monotonic.saturating_sub(self.base.monotonic);
+        let began_at = match self.doubt {
+            Some(Doubt::BeforeLastCommit { last_commit } | Doubt::LongAfterLastCommit { last_commit }) => {
+                last_commit
+            }
+            Some(Doubt::Jumped { .. } | Doubt::Outvoted { .. }) | None => self.base.wall,
+        };
+        began_at + since
+    }
+
+    /// What a machine says of the time whose word counts (`count::may_vote`), beside a reading of this era; `known` is how many
+    /// machines have an active record.
     ///
     /// Returns whether enough of them agree to end a doubt: the ledger then has to be settled at the wall clock, and
     /// the doubt [ended](HostClock::end) after that, so that nobody is counted in between.
@@ -196,6 +221,12 @@ impl HostClock {
         self.doubt.take()
     }
 
+    /// The administrator says that the clock is right. Machines that say otherwise are not heard for so long: those that had
+    /// outvoted it would do so again at once.
+    pub fn confirm(&mut self, monotonic: Duration, holds_for: Duration) {
+        self.confirmed_until = monotonic.saturating_add(holds_for);
+    }
+
     fn agrees(&mut self, monotonic: Duration, machine: MachineId, quorum: usize) -> bool {
         self.agreed_at = Some(monotonic);
         if self.doubt.is_none() {
@@ -210,6 +241,9 @@ impl HostClock {
     }
 
     fn is_out(&mut self, monotonic: Duration, machine: MachineId, ahead: bool, quorum: usize) {
+        if monotonic < self.confirmed_until {
+            return;
+        }
         let lives = |at: Duration| monotonic.saturating_sub(at) < WITNESS_LIFE;
         let out = if ahead { &mut self.ahead } else { &mut self.behind };
         out.retain(|(other, at)| *other != machine && lives(*at));
@@ -360,6 +394,27 @@ mod tests {
         let mut clock = started(at(0), Some(at(24)));
         assert_eq!(end(&mut clock), Some(Doubt::BeforeLastCommit { last_commit: at(24) }));
         assert_eq!((end(&mut clock), clock.doubt()), (None, None));
+    }
+
+    /// Three machines had outvoted the clock again right after the administrator had said that it was right.
+    #[test]
+    fn after_a_confirmation_nobody_outvotes_the_clock_for_a_day() {
+        let mut clock = started(at(0), None);
+        let mut outvoted = |monotonic| {
+            for number in 1..=3 {
+                witness(&mut clock, monotonic, machine(number), Skew::Ahead, 100);
+            }
+            let doubted = clock.doubt().is_some();
+            end(&mut clock);
+            clock.confirm(HOUR, DAY);
+            doubted
+        };
+        assert!(outvoted(HOUR));
+        assert!(!outvoted(HOUR));
+        assert!(!outvoted(HOUR + DAY - Duration::from_millis(1)));
+        assert!(outvoted(HOUR + DAY), "then it is as before");
+        clock.read(reading(at(3), HOUR));
+        assert!(clock.doubt().is_some(), "a clock that jumps is doubted all the same");
     }
 
     #[test]

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kms_client::{LicenseState, Outcome};
+use kms_client::{LicenseState, Outcome, Timestamp};
+use shared::time::Clock as _;
 use world::{Machine, TestClock, TestHost};
 
 use crate::world::{
@@ -102,6 +103,7 @@ async fn a_host_that_starts_before_its_last_entry_doubts_its_clock() {
     let cause = "the host started before its ledger's last entry, 2026-01-02 00:00:00Z";
     assert_eq!(doubt(&host).await, cause);
     assert_eq!(count(&host).await, 3);
+    world.clock.advance(MS);
     let refusal = expect_refusal(&a, "HOST_CLOCK").await;
     assert_eq!(refusal.parameter("cause"), Some(cause));
 
@@ -117,6 +119,7 @@ async fn a_host_that_starts_before_its_last_entry_doubts_its_clock() {
 #[tokio::test]
 async fn three_known_machines_outvote_a_host_and_strangers_do_not() {
     let (world, host, [a, b, c]) = host_with(["a", "b", "c"]).await;
+    pass(&world, &host, DAY);
     // Both of its clocks run fast, so nothing parts; nobody has agreed with it for an hour.
     host.clock.advance(5 * HOUR);
     for name in ["stranger 1", "stranger 2", "stranger 3", "stranger 4"] {
@@ -145,6 +148,7 @@ async fn three_known_machines_outvote_a_host_and_strangers_do_not() {
 #[tokio::test]
 async fn a_host_that_knows_two_machines_is_outvoted_by_both() {
     let (world, host, [a, b]) = host_with(["a", "b"]).await;
+    pass(&world, &host, DAY);
     host.clock.advance(5 * HOUR);
     for name in ["stranger 1", "stranger 2", "stranger 3"] {
         expect_refusal(&world.machine(name, &[host.address()]), "CLOCK_SKEW").await;
@@ -153,6 +157,66 @@ async fn a_host_that_knows_two_machines_is_outvoted_by_both() {
     assert_eq!(doubt(&host).await, "");
     expect_refusal(&b, "HOST_CLOCK").await;
     assert_eq!(doubt(&host).await, "known machines say that it is ahead");
+}
+
+/// Keys cost nothing. Whoever invented three machines and had them say another time had put a quiet host in doubt, and once more as
+/// soon as its administrator had confirmed its clock.
+#[tokio::test]
+async fn machines_that_were_invented_today_do_not_outvote_a_host_and_after_a_confirmation_nobody_does() {
+    let (world, host, _known) = host_with(["a", "b"]).await;
+    pass(&world, &host, 3 * DAY);
+    let wrong = Arc::new(TestClock::at(world.now()));
+    let invented = ["one", "two", "three"].map(|name| world.machine_by(name, &[host.address()], &wrong));
+    let all_say = async |code: &str, other: Timestamp| {
+        wrong.set(other);
+        for machine in &invented {
+            expect_refusal(machine, code).await;
+        }
+    };
+    for machine in &invented {
+        expect_lease(machine).await;
+    }
+    pass(&world, &host, 23 * HOUR);
+    all_say("CLOCK_SKEW", world.now() - 5 * HOUR).await;
+    assert_eq!(doubt(&host).await, "", "nobody knows them yet");
+
+    // They are known at last, and the administrator looks at the clock.
+    pass(&world, &host, HOUR);
+    wrong.set(world.now() + 5 * HOUR);
+    expect_refusal(&invented[0], "CLOCK_SKEW").await;
+    expect_refusal(&invented[1], "CLOCK_SKEW").await;
+    expect_refusal(&invented[2], "HOST_CLOCK").await;
+    assert_eq!(confirm_clock(&host).await, "known machines say that it is behind");
+    all_say("CLOCK_SKEW", world.now() + 6 * HOUR).await;
+    assert_eq!(doubt(&host).await, "", "right after it");
+    pass(&world, &host, DAY - MS);
+    all_say("CLOCK_SKEW", world.now() + 7 * HOUR).await;
+    assert_eq!(doubt(&host).await, "", "and for a day");
+}
+
+/// In a doubt the wall clock proves nothing, and nobody is known for longer because it says so.
+#[tokio::test]
+async fn machines_that_were_invented_before_a_jump_do_not_end_its_doubt() {
+    let (world, host, [a, b]) = host_with(["a", "b"]).await;
+    pass(&world, &host, DAY);
+    let wrong = Arc::new(TestClock::at(world.now()));
+    let invented = ["one", "two", "three"].map(|name| world.machine_by(name, &[host.address()], &wrong));
+    for machine in &invented {
+        expect_lease(machine).await;
+    }
+    host.clock.set(world.now() + 365 * DAY);
+    wrong.set(host.clock.now());
+    for machine in &invented {
+        expect_refusal(machine, "HOST_CLOCK").await;
+    }
+    assert_eq!(doubt(&host).await, "it was set forward by 365 d", "they agree in vain");
+    // Two are known for a day, which are not three.
+    host.clock.set(world.now());
+    for machine in [&a, &b] {
+        expect_refusal(machine, "HOST_CLOCK").await;
+    }
+    assert_eq!(confirm_clock(&host).await, "it was set forward by 365 d");
+    expect_lease(&a).await;
 }
 
 /// Machines from a crate whose clocks are all wrong do not make a new host doubt itself.

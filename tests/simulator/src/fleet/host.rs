@@ -129,7 +129,7 @@ impl Host {
             terms: self.terms,
         };
         let Ok(outcome) = count::sight(&mut self.ledger, &sighting);
-        if outcome.known {
+        if outcome.votes {
             self.clock.witness(now.era, now.monotonic, machine.id(), Skew::Agrees, u64::MAX);
         }
         Ok(outcome)
@@ -140,7 +140,10 @@ impl Host {
         if self.clock.doubt().is_none() {
             return Ok(());
         }
-        if self.ledger.knows(machine.index) {
+        let Ok(record) = self.ledger.record(PRODUCT, machine.id());
+        let presented = Mark { serial: machine.serial, nonce: machine.nonce(), asked_at: now.wall };
+        let now_trusted = self.clock.trusted();
+        if record.is_some_and(|record| count::may_vote(&record, &presented, &self.terms, now_trusted)) {
             let Ok(tally) = count::read(&mut self.ledger, PRODUCT, &self.terms, now.wall);
             if self.clock.witness(now.era, now.monotonic, machine.id(), Skew::Agrees, tally.active) {
                 let Ok(()) = count::settle(&mut self.ledger, PRODUCT, &self.terms, now.wall);
@@ -271,12 +274,6 @@ impl Ledger {
             hours: vec![0; usize::try_from(plan.days + 1).expect("3650 at the most") * 24],
             first_hour: count::absolute_hour(DAY_ZERO, HOUR_MS),
         }
-    }
-
-    /// Whether a machine has an active record.
-    fn knows(&self, index: u32) -> bool {
-        let record = self.records[usize::try_from(index).expect("a million at the most")];
-        record.is_some_and(|record| record.state == RecordState::Active)
     }
 
     fn place_of(&self, hour: i64) -> Option<usize> {
