@@ -107,6 +107,20 @@ async fn past_the_limit_of_the_site_no_source_enters_anybody() {
     assert!(alarm.text.contains("`new_machines_per_site` is 2"), "{}", alarm.text);
 }
 
+/// Two addresses had brought as many as the site may, and a third could enter nobody for the rest of the day.
+#[tokio::test]
+async fn the_first_machine_of_an_address_is_entered_though_others_have_used_up_the_day() {
+    let stage = Stage::with_threshold(1);
+    let (host, mut one, mut another) = host_with(&stage, "new_machines_per_site = 2").await;
+    for _ in 0..3 {
+        newcomer(&stage.shop, &mut one).await;
+    }
+    assert_eq!(newcomer(&stage.shop, &mut another).await.1, "LEASE");
+    let told = newcomer(&stage.shop, &mut another).await.1;
+    assert!(told.contains("more than 2 new machines in a day came from this whole site"), "{told}");
+    assert_eq!(host.count().await.unwrap(), 3);
+}
+
 fn reason(status: &Status) -> String {
     status.get_details_error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}")).reason
 }
@@ -140,6 +154,31 @@ async fn a_source_of_bad_asks_is_heard_no_more_but_for_the_machines_that_are_kno
     assert_eq!(told_in_the_log(&host, "too many bad asks"), 1, "when it began");
     assert_eq!(answered(&host, "TOO_MANY_BAD_ASKS").await, 4);
     assert_eq!((source(&host, ONE).await.unheard, source(&host, ANOTHER).await.unheard), (4, 0));
+}
+
+/// One recorded ask of a known machine had been answered with 48,200 leases in 8 seconds, and no limit held.
+#[tokio::test]
+async fn a_recorded_ask_is_answered_once_and_heard_no_more_past_the_limit() {
+    let stage = Stage::with_threshold(1);
+    let (host, mut one, mut another) = host_with(&stage, "bad_asks_per_source = 2").await;
+    let mut known = newcomer(&stage.shop, &mut one).await.0;
+    let ask = known.compose(now());
+    let recorded = known.request(&ask);
+    let answer = one.activate(recorded.clone()).await.unwrap().into_inner().answer.unwrap();
+    assert!(matches!(known.judge(&ask, &answer, now()), Ok(Verdict::Leased(_))));
+    for _ in 0..2 {
+        let answer = another.activate(recorded.clone()).await.unwrap().into_inner().answer.unwrap();
+        let Ok(Verdict::Refused(refused)) = known.clone().judge(&ask, &answer, now()) else {
+            panic!("it was answered again")
+        };
+        assert_eq!(refused.cause.code, "REPLAYED");
+    }
+    for _ in 0..3 {
+        let status = another.activate(recorded.clone()).await.unwrap_err();
+        assert_eq!(reason(&status), "TOO_MANY_BAD_ASKS");
+    }
+    assert_eq!(asks(&mut known, &mut another).await, "LEASE", "the machine itself is heard from there, too");
+    assert_eq!(answered(&host, "LEASE").await, 3);
 }
 
 #[tokio::test]

@@ -84,6 +84,25 @@ async fn an_ask_signed_by_another_key_is_refused() {
     check_nothing_counted(&host).await;
 }
 
+/// "Signed by another key" was said of all of these, and its remedy is to reset the identity of a machine.
+#[tokio::test]
+async fn an_ask_of_another_type_or_length_is_malformed_and_its_signature_is_not_blamed() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let good = good_request(&stage).ask.unwrap();
+    let cut = |bytes: &Bytes| bytes.slice(..bytes.len() - 1);
+    let typed = Signed { payload_type: "kms.lease.v1".to_owned(), ..good.clone() };
+    let untyped = Signed { payload_type: String::new(), ..good.clone() };
+    let short = Signed { signature: cut(&good.signature), ..good.clone() };
+    let unsigned = Signed { signature: Bytes::new(), ..good.clone() };
+    let anonymous = Signed { key_id: cut(&good.key_id), ..good };
+    for ask in [typed, untyped, short, unsigned, anonymous].map(Some) {
+        let status = refused(&host, ActivateRequest { ask, ..ActivateRequest::default() }).await;
+        assert_eq!(reason(&status), "MALFORMED", "{status:?}");
+    }
+    check_nothing_counted(&host).await;
+}
+
 /// A machine waits ten seconds; before that the host says why it has no answer, and that it may come back.
 #[tokio::test]
 async fn before_a_disk_that_stands_still_the_host_says_when_to_come_back() {
