@@ -16,6 +16,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use world::shop::ORGANISATION;
 use world::{HostProcess, Program, Shop};
 
+use crate::exit::{EX_UNAVAILABLE, EX_USAGE, Failure, OrExit};
+
 const PRODUCT: &str = "Atlas";
 
 /// The threshold of a new folder, unless another one is asked for: one machine is enough to try things.
@@ -28,13 +30,16 @@ const LOAD_MACHINES: u32 = 200;
 ///
 /// # Errors
 /// The host did not start or ended by itself, or the folder's product has another threshold than the one asked for.
-pub(crate) async fn run(folder: &Path, listen: SocketAddr, threshold: Option<u32>) -> anyhow::Result<()> {
-    let (home, threshold) = open(folder, threshold)?;
+pub(crate) async fn run(folder: &Path, listen: SocketAddr, threshold: Option<u32>) -> Result<(), Failure> {
+    let (home, threshold) = open(folder, threshold).or_exit(EX_USAGE)?;
+    serve(folder, &home, listen, threshold).await.or_exit(EX_UNAVAILABLE)
+}
 
+async fn serve(folder: &Path, home: &Home, listen: SocketAddr, threshold: u32) -> anyhow::Result<()> {
     // Listened for before the host is there, so that no signal leaves it behind.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut host = HostProcess::start(&Program::this_one()?, &home, listen).await?;
+    let mut host = HostProcess::start(&Program::this_one()?, home, listen).await?;
     print_what_to_try(folder, &host, threshold);
     tokio::select! {
         // A Ctrl-C in the terminal reaches the host as well: that it ends then is no failure.
@@ -54,17 +59,33 @@ fn print_what_to_try(folder: &Path, host: &HostProcess, threshold: u32) {
     let (address, shown) = (host.address(), folder.display());
     let from = if threshold == 1 { "the first machine".to_owned() } else { format!("{threshold} machines") };
     println!("\nA host serves on {address}; leases are issued from {from} on. Try:\n");
-    let client =
-        format!("cargo run -q -p kms-client-cli -- --product {shown}/product.toml --state {shown}/machine");
+    let [client, kms_host, simulator] =
+        [("kms-client", "kms-client-cli"), ("kms-host", "kms-host"), ("kms-simulator", "kms-simulator")]
+            .map(|(program, package)| called(program, package));
+    let client = format!("{client} --product {shown}/product.toml --state {shown}/machine");
     println!("  {client} --host {address} activate");
     println!("  {client} status");
-    println!("  cargo run -q -p kms-host -- status --data {shown}/host");
-    println!("  cargo run -q -p kms-host -- machines --data {shown}/host");
+    println!("  {kms_host} status --data {shown}/host");
+    println!("  {kms_host} machines --data {shown}/host");
     println!(
-        "  cargo run -q -p kms-simulator -- load --host {address} --product {shown}/product.toml --machines {} --seconds 5",
+        "  {simulator} load --host {address} --product {shown}/product.toml --machines {} --seconds 5",
         threshold.max(LOAD_MACHINES)
     );
     println!("\nCtrl-C ends it. The folder may be removed, or used again.");
+}
+
+/// How a program is called from here: the one beside this one, which is how they are installed; in a checkout, where it may
+/// not be built yet, cargo builds and runs it.
+fn called(program: &str, package: &str) -> String {
+    // cargo sets it for what it runs.
+    if std::env::var_os("CARGO_MANIFEST_DIR").is_some() {
+        return format!("cargo run -q -p {package} --");
+    }
+    let beside = std::env::current_exe().ok().map(|this| this.with_file_name(program));
+    match beside.filter(|path| path.exists()) {
+        Some(path) => path.display().to_string(),
+        None => program.to_owned(),
+    }
 }
 
 /// The host of this folder, made if it is not there, and the threshold of its product.

@@ -33,19 +33,22 @@ use kms_client::{Clock, SystemClock};
 
 pub(crate) use self::options::Options;
 use self::result::Found;
+use crate::exit::{EX_CANTCREAT, EX_IOERR, EX_USAGE, Failure, OrExit};
 
 /// Plays a fleet, prints what it has shown, and writes it down if that was wanted.
 ///
 /// # Errors
 /// The plan does not hold, or the files cannot be written.
-pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let clock = SystemClock::new();
-    let found = Found::of(&play::play(options.plan()?)?);
+    let plan = options.plan().or_exit(EX_USAGE)?;
+    let found = Found::of(&play::play(plan).or_exit(EX_USAGE)?);
     if let Some(out) = options.out() {
         write(&found, out)
-            .with_context(|| format!("cannot write into {}: name another --out", out.display()))?;
+            .with_context(|| format!("cannot write into {}: name another --out", out.display()))
+            .or_exit(EX_CANTCREAT)?;
     }
-    crate::print(&table::text(&found))?;
+    crate::print(&table::text(&found)).or_exit(EX_IOERR)?;
     eprintln!("played in {:.1} s", clock.monotonic().as_secs_f64());
     Ok(())
 }

@@ -9,6 +9,7 @@
 
 mod demo;
 mod dev;
+mod exit;
 
 mod fleet;
 #[doc(hidden)]
@@ -27,13 +28,19 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use world::Program;
 
+use self::exit::{EX_IOERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit};
+
 /// Simulated fleets against real hosts.
 #[derive(Debug, Parser)]
-#[command(name = "kms-simulator", version, max_term_width = 100)]
+#[command(name = "kms-simulator", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done and as expected, 1 done and something is wrong, 64 wrong usage, 65 wrong file, 69 no host can be
+started or asked, 73 cannot be made, 74 disk or standard output.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -66,7 +73,8 @@ enum Command {
     ///
     /// Without --host or --domain it makes a throwaway vendor, product and host of its own, and removes them again. Asks are
     /// planned ahead and sent on time whatever the host does, and what an ask waited counts from when it was due: a slow
-    /// host is not hidden. Exit code 1 if an answer is wrong or missing, or not what the scenario expects.
+    /// host is not hidden. A run whose host is gone ends after a few seconds. Exit code 1 if an answer is wrong or missing, or
+    /// not what the scenario expects.
     Load(Box<load::Options>),
     /// Play years of a fleet in seconds, by the real rules: who is licensed when, what the host is asked, how long it may
     /// be down.
@@ -85,30 +93,32 @@ enum Command {
 
 /// The life of the process: arguments, one command, its exit code.
 pub fn main() -> ExitCode {
-    let told = match Cli::parse().command {
-        Command::Load(options) => Program::this_one().and_then(|program| run(load::run(*options, program))),
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => {
+            // Help and version are no errors; what cannot be printed cannot be told either.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EX_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    exit::code(match command {
+        Command::Load(options) => {
+            Program::this_one().or_exit(EX_IOERR).and_then(|program| run(load::run(*options, program)))
+        }
         Command::Fleet(options) => fleet::run(&options).map(|()| true),
         Command::Report(options) => load::report(&options),
         Command::Host { arguments } => {
             return kms_host::cli::main_with([OsString::from("kms-host")].into_iter().chain(arguments));
         }
-        Command::Demo { keep } => run(demo::tell(keep)),
+        Command::Demo { keep } => run(async { demo::tell(keep).await.or_exit(EX_UNAVAILABLE) }),
         Command::Dev { folder, listen, threshold } => {
             run(dev::run(&folder, listen, threshold)).map(|()| true)
         }
-    };
-    match told {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    })
 }
 
-fn run<T>(story: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(story)
+fn run<T>(story: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(EX_IOERR)?.block_on(story)
 }
 
 /// Prints a text. Whoever reads no further, as `head` does, has seen enough.

@@ -59,37 +59,41 @@ use self::machine::Machine;
 use self::options::Connections;
 use self::played::Played;
 use self::progress::Progress;
-use self::result::{LoadResult, Verified};
-use self::scenario::Scenario;
+use self::result::{HostCount, LoadResult, Verified};
+use self::scenario::{HostIs, Scenario};
 use self::sources::Sources;
 use self::turn::{Retry, Seat};
 use self::verify::Keeper;
 use self::wire::{Limits, Wire};
 
 pub(crate) use self::options::{Options, ReportOptions};
+use crate::exit::{EX_CANTCREAT, EX_DATAERR, EX_IOERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit};
 
 /// Plays a scenario, prints what came of it, and says whether all is as the scenario expects.
 ///
 /// # Errors
 /// It could not be played: nothing was measured.
-pub(crate) async fn run(options: Options, program: Program) -> anyhow::Result<bool> {
+pub(crate) async fn run(options: Options, program: Program) -> Result<bool, Failure> {
     if options.show {
-        crate::print(&Scenario::text(&options.scenario)?)?;
+        crate::print(&Scenario::text(&options.scenario).or_exit(EX_DATAERR)?).or_exit(EX_IOERR)?;
         return Ok(true);
     }
-    let scenario = options.scenario()?;
+    let scenario = options.scenario().or_exit(EX_DATAERR)?;
     // A run of minutes is not to end in a folder that cannot be written.
-    options.out.as_deref().map(files::prepare).transpose()?;
-    let mut played = Played::find(&scenario, &options.whom, program).await?;
-    let ground = Arc::new(set_up(&scenario, &options, &played)?);
+    options.out.as_deref().map(files::prepare).transpose().or_exit(EX_CANTCREAT)?;
+    let mut played = Played::find(&scenario, &options.whom, program).await.or_exit(EX_UNAVAILABLE)?;
+    let ground = Arc::new(set_up(&scenario, &options, &played).or_exit(EX_USAGE)?);
 
-    let stop = end_when_told()?;
-    let played_out = CancellationToken::new();
-    let told = tokio::spawn(tell(ground.clone(), options.quiet, played_out.clone()));
+    let stop = end_when_told().or_exit(EX_IOERR)?;
+    let watched = Watched { stop: stop.clone(), played_out: CancellationToken::new() };
+    let played_out = watched.played_out.clone();
+    let aways = scenario.phases.iter().filter(|phase| phase.host != HostIs::There);
+    let aways = aways.map(|phase| phase.name.clone()).collect();
+    let watching = tokio::spawn(watch(ground.clone(), options.quiet, aways, watched));
     let (before, seed) = (options.signed_before, options.seed);
     let ended = play::play(&ground, &scenario, played.site.as_mut(), before, seed, &stop).await;
     played_out.cancel();
-    told.await.context("the progress")?;
+    let gone = watching.await.context("the progress").or_exit(EX_IOERR)?;
 
     let mut result = conclude(&scenario, &options, &ground, &played).await;
     // What became of the host is part of the result, and no reason to lose it.
@@ -97,10 +101,12 @@ pub(crate) async fn run(options: Options, program: Program) -> anyhow::Result<bo
     let of_host = ended.err().into_iter().chain(stopped.err()).map(|error| format!("{error:#}"));
     // What follows the first line is the host's log.
     result.errors.extend(of_host.filter_map(|error| error.lines().next().map(str::to_owned)));
-    if stop.is_cancelled() {
-        result.errors.push("the run was ended before its time".to_owned());
+    match gone {
+        Some(gone) => result.errors.push(gone),
+        None if stop.is_cancelled() => result.errors.push("the run was ended before its time".to_owned()),
+        None => {}
     }
-    show(&result, options.out.as_deref())?;
+    show(&result, options.out.as_deref()).or_exit(EX_IOERR)?;
     Ok(result.errors.is_empty())
 }
 
@@ -108,10 +114,10 @@ pub(crate) async fn run(options: Options, program: Program) -> anyhow::Result<bo
 ///
 /// # Errors
 /// A file cannot be read, or they do not belong together.
-pub(crate) fn report(options: &ReportOptions) -> anyhow::Result<bool> {
-    options.out.as_deref().map(files::prepare).transpose()?;
-    let merged = files::read_merged(&options.files)?;
-    show(&merged, options.out.as_deref())?;
+pub(crate) fn report(options: &ReportOptions) -> Result<bool, Failure> {
+    options.out.as_deref().map(files::prepare).transpose().or_exit(EX_CANTCREAT)?;
+    let merged = files::read_merged(&options.files).or_exit(EX_DATAERR)?;
+    show(&merged, options.out.as_deref()).or_exit(EX_IOERR)?;
     Ok(merged.errors.is_empty())
 }
 
@@ -182,22 +188,56 @@ fn end_when_told() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Says once a second how the run goes.
-async fn tell(ground: Arc<Ground>, quiet: bool, end: CancellationToken) {
-    if quiet {
-        return;
-    }
+/// What ends a run, and that it has ended.
+struct Watched {
+    stop: CancellationToken,
+    played_out: CancellationToken,
+}
+
+/// A host is gone that has answered nobody for so long while asks failed.
+const GONE: Duration = Duration::from_secs(5);
+
+/// And so many of them: one machine that cannot reach a host says nothing of the others.
+const GONE_FAILURES: u64 = 10;
+
+/// Says once a second how the run goes, and ends it when the host is gone: what would follow are failures. Says so in one
+/// sentence. `aways` are the phases in which the scenario itself takes the host away.
+async fn watch(ground: Arc<Ground>, quiet: bool, aways: Vec<String>, watched: Watched) -> Option<String> {
     let mut progress = Progress::to_stderr();
-    while tokio::time::timeout(Duration::from_secs(1), end.cancelled()).await.is_err() {
-        progress.show(&ground.snapshot());
+    let mut gone = None;
+    while tokio::time::timeout(Duration::from_secs(1), watched.played_out.cancelled()).await.is_err() {
+        let snapshot = ground.snapshot();
+        if !quiet {
+            progress.show(&snapshot);
+        }
+        let is_away = snapshot.phase.as_ref().is_some_and(|phase| aways.contains(phase));
+        if gone.is_none()
+            && !is_away
+            && GONE <= snapshot.unanswered
+            && GONE_FAILURES <= snapshot.failed_in_a_row
+        {
+            gone = Some(format!(
+                "the host is gone: nobody was answered for {} s, and {} asks failed; the run was ended",
+                snapshot.unanswered.as_secs(),
+                snapshot.failed_in_a_row
+            ));
+            watched.stop.cancel();
+        }
     }
     progress.end();
+    gone
 }
 
 /// What the run has found, once the clock has stopped.
 async fn conclude(scenario: &Scenario, options: &Options, ground: &Ground, played: &Played) -> LoadResult {
     let (began_at, counted) = ground.take_counted();
     let standing = ground.standing().await;
+    let told = counted.count.as_ref().map(HostCount::told);
+    // Only its own host shows a stranger the count itself.
+    let of_host = match &played.site {
+        Some(site) => site.counted().await.ok(),
+        None => None,
+    };
     let kept = ground.take_kept();
     let answers = u64::try_from(kept.offered()).unwrap_or(u64::MAX);
     let judged = verify::judge(kept.into_kept(), &played.roots);
@@ -219,6 +259,7 @@ async fn conclude(scenario: &Scenario, options: &Options, ground: &Ground, playe
         began_at_ms: began_at.unix_ms(),
         phases: counted.phases,
         seconds: counted.seconds,
+        counted: of_host.or(told),
         standing,
         verified: Verified {
             answers,

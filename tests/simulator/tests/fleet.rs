@@ -104,7 +104,9 @@ fn an_outage_for_good_ends_every_lease_between_day_173_and_180_and_the_answer_sa
     // A host that comes back has to do so a few days sooner than the first user notices that it does not.
     let answer = found["answer"].as_str().unwrap();
     assert!(
-        answer.contains("fail between day 5 and day 60, no licensed machine warns if they are"),
+        answer.contains(
+            "fail between day 5 (2026-01-10) and day 60 (2026-03-06), no licensed machine warns if they are"
+        ),
         "{answer}"
     );
     for (safe, for_good) in [("warning_days", "first_warning_days"), ("lapse_days", "first_lapse_days")] {

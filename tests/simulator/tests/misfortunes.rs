@@ -50,7 +50,7 @@ fn a_run_that_is_ended_shows_what_it_has_measured_and_leaves_no_host_behind() {
 
 #[test]
 fn a_host_that_dies_is_an_error_in_the_result_and_not_the_end_of_it() {
-    let mut load = Load::begin(&["--machines", "20", "--rate", "20", "--seconds", "4"]);
+    let mut load = Load::begin(&["--machines", "20", "--rate", "20", "--seconds", "300"]);
     load.until("week");
     let host = load.host();
     assert!(Command::new("kill").args(["-KILL", &host.to_string()]).status().unwrap().success());
@@ -60,6 +60,9 @@ fn a_host_that_dies_is_an_error_in_the_result_and_not_the_end_of_it() {
     assert_eq!(load.code, Some(1));
     let errors = json["errors"].to_string();
     assert!(errors.contains("HOST_UNREACHABLE") && errors.contains("SIGKILL"), "{errors}");
+    assert!(errors.contains("the host is gone") && !errors.contains("before its time"), "{errors}");
+    let ended_s = json["phases"][1]["to_s"].as_f64().unwrap();
+    assert!(ended_s < 100.0, "five minutes of failures tell nobody anything: {ended_s}");
     assert!(load.said.contains("NOT every expectation holds"), "{}", load.said);
 }
 

@@ -31,6 +31,57 @@ fn dev_serves_until_it_is_interrupted_and_uses_its_folder_again() {
     }
 }
 
+/// An installed program named `cargo run`, where there was no checkout.
+#[test]
+fn an_installed_dev_prints_commands_that_run() {
+    let beside = Path::new(env!("CARGO_BIN_EXE_kms-simulator")).parent().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for program in ["kms-simulator", "kms-host", "kms-client"] {
+        if std::fs::copy(beside.join(program), folder.path().join(program)).is_err() {
+            println!("NOT RUN: {program} is not built: cargo build --workspace");
+            return;
+        }
+    }
+    let mut command = Command::new(folder.path().join("kms-simulator"));
+    command.args(["dev", "--listen", "127.0.0.1:0"]).arg(folder.path().join("dev"));
+    command.env_remove("CARGO_MANIFEST_DIR").stdout(Stdio::piped());
+    let (dev, told) = dev_with(&mut command);
+
+    let commands: Vec<_> = told.iter().filter_map(|line| line.strip_prefix("  ")).collect();
+    assert_eq!(commands.len(), 5, "{told:?}");
+    for command in commands {
+        assert!(!command.contains("cargo"), "{command}");
+        let mut words = command.split(' ');
+        let output = Command::new(words.next().unwrap()).args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command}: {said}");
+    }
+    send("-INT", dev.0.id());
+}
+
+#[test]
+fn exit_codes_are_those_of_the_other_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "no scenario").unwrap();
+    let file = file.to_str().unwrap();
+    let under_file = format!("{file}/report");
+    for (words, code) in [
+        (&["load", "--rate", "none"][..], 64),
+        (&["fleet", "--machines", "-1"], 64),
+        (&["load", "--scenario", file], 65),
+        (&["load", "--scenario", "no-such-scenario"], 65),
+        (&["report", file], 65),
+        (&["fleet", "--machines", "3", "--days", "9", "--out", &under_file], 73),
+        (&["load", "--out", &under_file], 73),
+        (&["--help"], 0),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_kms-simulator")).args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {said}");
+    }
+}
+
 #[test]
 fn a_second_dev_on_the_same_folder_fails_and_the_first_goes_on() {
     let folder = tempfile::tempdir().unwrap();

@@ -27,7 +27,7 @@ use shared::time::Timestamp;
 
 use self::ready::Ready;
 use super::machine::Machine;
-use super::options::{DAY_ZERO, Plan, day};
+use super::options::{DAY_ZERO, Plan, dated, day};
 use super::result::days;
 use crate::figures::{counted, or_dash};
 
@@ -56,7 +56,7 @@ impl Back {
     /// The answer, in one sentence.
     pub(crate) fn answer(&self) -> String {
         let when =
-            format!("Whenever all hosts fail between day {:.0} and day {:.0}", self.from_day, self.to_day);
+            format!("Whenever all hosts fail between {} and {}", dated(self.from_day), dated(self.to_day));
         if self.warning_days.is_none() && self.lapse_days.is_none() {
             return format!("{when}, no machine loses a lease that it would not have lost anyway.");
         }
@@ -272,7 +272,7 @@ mod tests {
         let said = answer(servers);
         assert!(
             said.starts_with(
-                "Whenever all hosts fail between day 5 and day 10, no licensed machine warns if"
+                "Whenever all hosts fail between day 5 (2026-01-10) and day 10 (2026-01-15), no licensed machine warns if"
             ),
             "{said}"
         );

@@ -11,7 +11,7 @@ use shared::license::{Notice, Setup};
 use shared::time::Timestamp;
 
 use super::machine::{Aging, Machine, Shown, Standing};
-use super::options::{DAY_ZERO, Plan};
+use super::options::{DAY_ZERO, Plan, dated};
 use super::result::days;
 use crate::figures::{count, or_dash};
 
@@ -73,7 +73,7 @@ impl Down {
     /// When the first user notices, in one sentence.
     pub(crate) fn sentence(&self) -> String {
         let Some(lapse) = self.first_lapse_days.map(f64::floor) else {
-            return format!("On day {:.0} no machine holds a lease that could end.", self.from_day);
+            return format!("On {} no machine holds a lease that could end.", dated(self.from_day));
         };
         let warning = match self.first_warning_days.map(f64::floor) {
             Some(warning) => format!("the first user is warned after {warning} days"),
@@ -174,7 +174,8 @@ mod tests {
             sentence(&warns_from_the_start).contains("every user is warned already, and the first machine")
         );
         assert!(
-            sentence(&format!("{servers} --threshold 31")).starts_with("On day 10 no machine holds a lease")
+            sentence(&format!("{servers} --threshold 31"))
+                .starts_with("On day 10 (2026-01-15) no machine holds a lease")
         );
     }
 }

@@ -229,6 +229,18 @@ pub(crate) fn day(number: u32) -> Timestamp {
     DAY_ZERO + DAY * number
 }
 
+/// A day of the play with its date: `day 122 (2026-05-07)`.
+pub(crate) fn dated(day: f64) -> String {
+    format!("day {} ({})", day.floor(), date(day))
+}
+
+/// The date of a day of the play.
+pub(crate) fn date(day: f64) -> String {
+    let mut text = (DAY_ZERO + DAY.mul_f64(day.max(0.0))).to_string();
+    text.truncate("2026-01-05".len());
+    text
+}
+
 /// A length of time as it is written on the command line: `7d`, `4h`, `1d12h`.
 #[derive(Clone, Copy, Debug)]
 struct Span(Duration);

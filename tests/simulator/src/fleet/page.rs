@@ -8,6 +8,7 @@ use crate::report::{
 
 use super::back::{Back, whole_days};
 use super::down::Down;
+use super::options::{date, dated};
 use super::result::{Found, Return, Sample};
 use crate::figures::{count, counted};
 
@@ -27,9 +28,10 @@ pub(crate) fn page(found: &Found) -> Page {
             counted(settings.days, "day")
         ),
         lead: format!(
-            "Played in virtual time by the rules of the product: {} and {}; nothing was sent. Day 0 is a Monday.",
+            "Played in virtual time by the rules of the product: {} and {}; nothing was sent. Day 0 is Monday, {}.",
             counted(settings.machines, "machine"),
-            counted(settings.hosts, "host")
+            counted(settings.hosts, "host"),
+            date(0.0)
         ),
         verdict: verdict(found),
         tiles: tiles(found),
@@ -171,7 +173,7 @@ fn safe(back: &Back) -> Section {
 fn for_good(down: &Down) -> Section {
     Section {
         heading: "And if it never comes back?".to_owned(),
-        text: format!("{} All hosts stop on day {:.0}.", down.sentence(), down.from_day),
+        text: format!("{} All hosts stop on {}.", down.sentence(), dated(down.from_day)),
         body: in_days("Seen", "Days down", down.rows()),
     }
 }
@@ -226,7 +228,13 @@ fn chart(found: &Found, form: Form, label: &str, series: Vec<Series>) -> Body {
     let axis = |label: &str| Axis { label: label.to_owned(), scale: Scale::Linear };
     let spans =
         found.outages.iter().map(|(name, from, to)| Span { from: *from, to: *to, name: name.clone() });
-    Body::Chart(Chart { form, x: axis("day"), y: axis(label), series, spans: spans.collect() })
+    Body::Chart(Chart {
+        form,
+        x: axis(&format!("day; 0 is {}", date(0.0))),
+        y: axis(label),
+        series,
+        spans: spans.collect(),
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 machines or asks")]

@@ -46,8 +46,9 @@ impl Hosts {
     /// All of one priority and weight. The draw of RFC 2782 includes both ends, which with weights of 1 would give the
     /// first of two hosts twice the share of the other.
     pub(crate) fn new(hosts: Vec<Host>) -> Hosts {
-        let record = |number| SrvRecord { priority: 0, weight: 100, port: number, target: "host".to_owned() };
-        let records = (0..).take(hosts.len()).map(record).collect();
+        let record = |port| SrvRecord { priority: 0, weight: 100, port, target: "host".to_owned() };
+        // Nothing listens on port 0, so a host's port is its number and one.
+        let records = (1..).take(hosts.len()).map(record).collect();
         Hosts { hosts, records }
     }
 
@@ -87,7 +88,7 @@ impl Hosts {
             return vec![0];
         }
         let ordered = srv::order(self.records.clone(), |highest| machine.chance.up_to(highest));
-        let mut numbers: Vec<u16> = ordered.into_iter().map(|record| record.port).collect();
+        let mut numbers: Vec<u16> = ordered.into_iter().map(|record| record.port - 1).collect();
         let last = machine.last_host.and_then(|last| numbers.iter().position(|one| *one == u16::from(last)));
         if let Some(last) = last {
             numbers[..=last].rotate_right(1);

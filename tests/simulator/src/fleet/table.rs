@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use super::options::{date, dated};
 use super::result::{Found, Return, Sample, Summary};
 use super::settings::Settings;
 use crate::figures::{count, counted, figure, grouped, or_dash};
@@ -28,8 +29,8 @@ fn write(out: &mut String, found: &Found) -> fmt::Result {
     if let Some(down) = &found.down {
         writeln!(
             out,
-            "\nIf all hosts stopped for good on day {:.0}\n{}",
-            down.from_day,
+            "\nIf all hosts stopped for good on {}\n{}",
+            dated(down.from_day),
             in_days("days down", down.rows())
         )?;
         writeln!(out, "\n{}", down.sentence())?;
@@ -46,10 +47,11 @@ fn settings(out: &mut String, settings: &Settings) -> fmt::Result {
     let office = 100 - settings.always_on_percent - settings.laptops_percent;
     writeln!(
         out,
-        "fleet    {}, {}, {} from Monday 2026-01-05; seed {seed}",
+        "fleet    {}, {}, {} from Monday {}; seed {seed}",
         counted(*machines, "machine"),
         counted(*hosts, "host"),
         counted(*days, "day"),
+        date(0.0),
     )?;
     writeln!(
         out,
@@ -88,6 +90,7 @@ fn settings(out: &mut String, settings: &Settings) -> fmt::Result {
 fn over_time(found: &Found) -> Table {
     let mut table = plain(&[
         "day",
+        "date",
         "installed",
         "licensed",
         "overdue",
@@ -123,6 +126,7 @@ fn cells(samples: &[Sample]) -> Vec<String> {
     let counts = sample.counts.iter().map(|counted| counted.map_or("down".to_owned(), count));
     vec![
         format!("{:.1}", sample.day),
+        date(sample.day),
         count(sample.installed),
         count(sample.licensed),
         count(sample.overdue),
@@ -158,7 +162,7 @@ fn summary(out: &mut String, summary: &Summary, settings: &Settings) -> fmt::Res
     writeln!(out, "start to lease          half within {half} h, 99 % within {most} h")?;
     writeln!(out, "never licensed          {}", counted(summary.never_licensed, "machine"))?;
     writeln!(out, "warned at any time      {}", counted(summary.ever_warned, "machine"))?;
-    let first_lapse = summary.first_lapse_day.map(|day| format!(", the first on day {day}"));
+    let first_lapse = summary.first_lapse_day.map(|day| format!(", the first on {}", dated(day)));
     writeln!(
         out,
         "lapsed at any time      {}{}; {} machine-days in all",

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use shared::time::Timestamp;
 
-use super::outcome::Outcome;
-use super::result::{FORMAT, LoadResult, Standing, Verified};
+use super::outcome::{Counting, Outcome};
+use super::result::{FORMAT, HostCount, LoadResult, Standing, Verified};
 use super::tally::{Begun, Exchange, Tally};
 
 pub(crate) const BEGAN_AT_MS: i64 = 1_700_000_000_600;
@@ -42,6 +42,8 @@ pub(crate) fn overloaded(seed: u64, began_at_ms: i64) -> LoadResult {
 }
 
 fn play(tally: &mut Tally, due: u64, sent: u64, done: u64, outcome: Outcome, count: Option<(u64, u32)>) {
+    let host_time = tally.began() + ms(done);
+    let count = count.map(|(count, threshold)| Counting { host_time, count, threshold });
     tally.due(ms(due));
     tally.sent(ms(due));
     tally.answered(&Exchange { due: ms(due), sent: ms(sent), done: ms(done), outcome, count });
@@ -65,6 +67,7 @@ fn result(tally: Tally, ended_ms: u64) -> LoadResult {
         runs: vec!["a run".into()],
         machines: 210,
         began_at_ms,
+        counted: counted.count.map(|count| HostCount::told(&count)),
         standing: Standing { licensed: leases, ..Standing::default() },
         verified: Verified { answers: leases + waiting, looked_at: leases + waiting, leases, wrong: 0 },
         phases: counted.phases,

@@ -19,6 +19,7 @@ use shared::serial::{self, REKEYS_A_DAY};
 use shared::time::Timestamp;
 
 use super::chains::{Chains, SeenChain};
+use super::outcome::Counting;
 
 /// What a host's log shows as the edition, so that an administrator can tell these machines from real ones.
 const EDITION: &str = "simulated";
@@ -69,19 +70,9 @@ pub(crate) struct Outgoing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
     /// A license for a time.
-    Lease {
-        /// Machines counted.
-        count: u64,
-        /// Machines needed.
-        threshold: u32,
-    },
+    Lease(Counting),
     /// Counted, and too few so far.
-    Waiting {
-        /// Machines counted.
-        count: u64,
-        /// Machines needed.
-        threshold: u32,
-    },
+    Waiting(Counting),
     /// Out of the count.
     Released,
     /// Neither counted nor licensed.
@@ -157,8 +148,8 @@ impl Machine {
         };
         self.ahead = None;
         match &read.said {
-            Said::Lease { .. } => self.take_lease(&read, answer, chain),
-            Said::Waiting { .. } => self.accept(read.serial, chain),
+            Said::Lease(_) => self.take_lease(&read, answer, chain),
+            Said::Waiting(_) => self.accept(read.serial, chain),
             Said::Released => {
                 self.accept(read.serial, chain);
                 self.lease = None;
@@ -176,11 +167,9 @@ impl Machine {
             Said::Refused { code } if is(code, Reason::Copied) => {
                 self.pending.is_some() && self.nonce.is_none()
             }
-            Said::Refused { .. }
-            | Said::Lease { .. }
-            | Said::Waiting { .. }
-            | Said::Released
-            | Said::Nonsense => false,
+            Said::Refused { .. } | Said::Lease(_) | Said::Waiting(_) | Said::Released | Said::Nonsense => {
+                false
+            }
         }
     }
 
@@ -265,14 +254,22 @@ struct Read {
 fn read(answer: &v1::Answer) -> Option<Read> {
     let signed = answer.signed.as_ref()?;
     let payload = signed.payload.clone();
+    let counting = |header: &v1::Header, count, threshold| {
+        let host_time = Timestamp::from_unix_ms(header.host_time);
+        Counting { host_time, count, threshold }
+    };
     let (header, said) = match Kind::of(signed)? {
         Kind::Lease => {
-            let lease = v1::Lease::decode(payload).ok()?;
-            (lease.header?, Said::Lease { count: lease.count, threshold: lease.threshold })
+            let v1::Lease { header, count, threshold, .. } = v1::Lease::decode(payload).ok()?;
+            let header = header?;
+            let counting = counting(&header, count, threshold);
+            (header, Said::Lease(counting))
         }
         Kind::Waiting => {
-            let waiting = v1::Waiting::decode(payload).ok()?;
-            (waiting.header?, Said::Waiting { count: waiting.count, threshold: waiting.threshold })
+            let v1::Waiting { header, count, threshold, .. } = v1::Waiting::decode(payload).ok()?;
+            let header = header?;
+            let counting = counting(&header, count, threshold);
+            (header, Said::Waiting(counting))
         }
         Kind::Refusal => {
             let refusal = v1::Refusal::decode(payload).ok().filter(|refusal| is_code(&refusal.code))?;

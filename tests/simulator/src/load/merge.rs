@@ -101,6 +101,7 @@ fn add(a: LoadResult, b: LoadResult) -> LoadResult {
         runs: a.runs.into_iter().chain(b.runs).collect(),
         machines: a.machines.saturating_add(b.machines),
         began_at_ms,
+        counted: a.counted.max(b.counted),
         standing: a.standing.add(&b.standing),
         verified: a.verified.add(&b.verified),
     }
@@ -163,10 +164,11 @@ fn phases(a: Vec<Phase>, b: Vec<Phase>) -> Vec<Phase> {
 }
 
 fn seconds(a: Vec<Second>, b: Vec<Second>) -> Vec<Second> {
-    let mut joined: BTreeMap<i64, Second> = BTreeMap::new();
+    let mut joined: BTreeMap<(i64, bool), Second> = BTreeMap::new();
     for second in a.into_iter().chain(b) {
-        let sum = joined.entry(second.at_unix_s).or_default();
-        sum.at_unix_s = second.at_unix_s;
+        // Within a second, what prepares the run comes first.
+        let sum = joined.entry((second.at_unix_s, !second.prepares)).or_default();
+        (sum.at_unix_s, sum.prepares) = (second.at_unix_s, second.prepares);
         sum.due = sum.due.saturating_add(second.due);
         add_counts(&mut sum.outcomes, &second.outcomes);
         sum.response.add(&second.response);

@@ -4,6 +4,7 @@
 //! here are the only place that takes a name apart.
 
 use shared::reason::Reason;
+use shared::time::Timestamp;
 
 pub(crate) const LEASE: &str = "LEASE";
 pub(crate) const WAITING: &str = "WAITING";
@@ -55,6 +56,15 @@ impl Outcome {
             Outcome::Code(code) => code,
         }
     }
+}
+
+/// How many machines a host counted, as one of its answers says. Answers overtake each other, so the latest is the one with
+/// the latest time of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Counting {
+    pub(crate) host_time: Timestamp,
+    pub(crate) count: u64,
+    pub(crate) threshold: u32,
 }
 
 /// Whether this is a refusal or a failure, and not what an ask is made for.

@@ -12,7 +12,7 @@ use shared::time::Timestamp;
 
 use super::merge::SEVERAL_SEEDS;
 use super::outcome;
-use super::result::{LoadResult, Phase, Second, Spread};
+use super::result::{HostCount, LoadResult, Phase, Second, Spread};
 use super::table;
 use crate::figures::{count, counted, latency_or_dash, per_second, rate};
 use crate::report::{Body, Mood, Page, Section, Table, Tile, Verdict};
@@ -25,7 +25,7 @@ pub(crate) fn page(result: &LoadResult) -> Page {
         charts::planned(&shown),
         charts::latencies(&shown),
         charts::distribution(result),
-        charts::counts(result),
+        charts::counts(&shown),
         charts::troubles_over_time(&shown),
         Some(phases(result)),
         came_of_it(result),
@@ -55,8 +55,7 @@ fn without_preparation(result: &LoadResult) -> LoadResult {
     #[expect(clippy::cast_possible_truncation, reason = "a float saturates as an integer")]
     let from_ms = (from_s * 1000.0) as i64;
     shown.began_at_ms = result.began_at_ms.saturating_add(from_ms);
-    let from_unix_s = shown.began_at_ms.div_euclid(1000);
-    shown.seconds.retain(|second| from_unix_s <= second.at_unix_s);
+    shown.seconds.retain(|second| !second.prepares);
     shown
 }
 
@@ -89,12 +88,10 @@ fn tiles(result: &LoadResult, shown: &LoadResult) -> Vec<Tile> {
         latency("p99", 0.99),
         tile("refused or failed", count(failed), format!("of {}", counted(asked, "ask"))),
     ];
-    if let Some((counted, threshold)) = table::last_count(result) {
-        tiles.push(tile(
-            "count at the end",
-            count(counted),
-            format!("the threshold is {}", count(threshold)),
-        ));
+    if let Some(HostCount { count: counted, threshold, asked, .. }) = result.counted {
+        let says = if asked { "the host says" } else { "the latest answer says" };
+        let note = format!("{says}; the threshold is {}", count(threshold));
+        tiles.push(tile("count at the end", count(counted), note));
     }
     tiles.push(tile("leases verified", count(result.verified.leases), table::verified(&result.verified)));
     tiles
@@ -267,6 +264,49 @@ mod tests {
         assert_eq!(phases.head.last().unwrap(), "service p99");
         assert_eq!(phases.rows[1].last().unwrap(), "1.00 ms");
         assert!(phases.rows.iter().all(|row| row.len() == phases.head.len()));
+    }
+
+    /// Terminal, JSON and HTML were counted apart, and a headline of one was a preparation of another.
+    #[test]
+    fn terminal_json_and_page_have_one_set_of_figures() {
+        for result in [stalled(), overloaded(1, BEGAN_AT_MS)] {
+            let json = serde_json::to_string(&result).unwrap();
+            let read: LoadResult = serde_json::from_str(&json).unwrap();
+            assert_eq!(table::text(&read), table::text(&result), "the terminal shows what the file has");
+            let html = crate::report::html::render(&page(&read));
+            let rows = table::rows(&read);
+            let cells = rows.iter().flat_map(|row| &row[..row.len() - 1]);
+            let verified = table::verified(&read.verified);
+            let counted = read.counted.map(|counted| count(counted.count));
+            let measured = read.measured_together().unwrap();
+            let [p50, p99] = [0.5, 0.99].map(|share| latency_or_dash(measured.response.quantile(share)));
+            for figure in cells.chain([&verified, &p50, &p99]).chain(&counted) {
+                let shown = [format!(">{figure}<"), format!(">{figure}:")];
+                assert!(shown.iter().any(|shown| html.contains(shown)), "no {figure} on the page");
+            }
+        }
+    }
+
+    #[test]
+    fn every_chart_over_time_ends_at_the_same_instant() {
+        let result = stalled();
+        let page = page(&result);
+        let ends = page.sections.iter().filter_map(|section| match &section.body {
+            Body::Chart(chart) if chart.x.label == "time, s" => Some((&section.heading, chart)),
+            _ => None,
+        });
+        let mut seen = Vec::new();
+        for (heading, chart) in ends {
+            for series in &chart.series {
+                let end = series.points.iter().map(|(x, _)| *x).fold(0.0, f64::max);
+                assert!((end - 2.5).abs() < 1e-9, "{heading}, {}: {end}", series.name);
+            }
+            seen.push(heading.as_str());
+        }
+        assert_eq!(
+            seen,
+            ["Answers per second", "Asks due and done", "Latency over time", "Count against threshold"]
+        );
     }
 
     #[test]

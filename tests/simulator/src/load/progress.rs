@@ -73,8 +73,9 @@ pub(crate) fn line(snapshot: &Snapshot) -> String {
         latency_or_dash(snapshot.p50),
         latency_or_dash(snapshot.p99),
     );
-    let counted =
-        snapshot.count.map(|(counted, threshold)| format!("count {}/{}", count(counted), count(threshold)));
+    let counted = snapshot
+        .count
+        .map(|counting| format!("count {}/{}", count(counting.count), count(counting.threshold)));
     let behind = (0 < snapshot.behind).then(|| format!("{} behind", count(snapshot.behind)));
     let mut line = [Some(latest), counted, behind].into_iter().flatten().collect::<Vec<_>>().join("  ");
     line.push_str(&troubles(snapshot, WIDTH.saturating_sub(line.chars().count())));
@@ -102,7 +103,10 @@ fn troubles(snapshot: &Snapshot, room: usize) -> String {
 mod tests {
     use std::time::Duration;
 
+    use shared::time::Timestamp;
+
     use super::*;
+    use crate::load::outcome::Counting;
 
     fn snapshot() -> Snapshot {
         Snapshot {
@@ -114,7 +118,7 @@ mod tests {
             p50: Some(1200),
             p99: Some(1_234_000),
             in_flight: 12,
-            count: Some((40, 25)),
+            count: Some(Counting { host_time: Timestamp::default(), count: 40, threshold: 25 }),
             ..Snapshot::default()
         }
     }
@@ -149,7 +153,10 @@ mod tests {
         let mut largest = with_troubles(&[("OVERLOADED", u64::MAX), ("STOPPING", u64::MAX)]);
         (largest.due, largest.answered, largest.in_flight, largest.behind) =
             (u64::MAX, u64::MAX, u64::MAX, 1);
-        (largest.phase, largest.count) = (Some("é".repeat(300)), Some((u64::MAX, u32::MAX)));
+        (largest.phase, largest.count) = (
+            Some("é".repeat(300)),
+            Some(Counting { host_time: Timestamp::default(), count: u64::MAX, threshold: u32::MAX }),
+        );
         assert_eq!(line(&largest).chars().count(), WIDTH);
     }
 

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::outcome::Counting;
+
 /// The version of the file's format. Another one is refused by name.
 pub(crate) const FORMAT: u32 = 1;
 
@@ -40,6 +42,9 @@ pub(crate) struct LoadResult {
     pub(crate) phases: Vec<Phase>,
     /// A bucket for each second that anything was asked or answered in, ascending.
     pub(crate) seconds: Vec<Second>,
+    /// How many machines the host counted at the end; none if that is not known.
+    #[serde(default)]
+    pub(crate) counted: Option<HostCount>,
     /// Where the machines stood at the end.
     pub(crate) standing: Standing,
     /// What came of looking at the answers once the clock had stopped.
@@ -80,6 +85,9 @@ pub(crate) struct Phase {
 pub(crate) struct Second {
     /// Whole seconds since the Unix epoch.
     pub(crate) at_unix_s: i64,
+    /// Whether this is what prepares the run. The second in which that ends stands twice.
+    #[serde(default)]
+    pub(crate) prepares: bool,
     /// Asks that were due.
     pub(crate) due: u64,
     /// What was answered, or failed, in this second: `LEASE`, `WAITING`, or the code of a reason.
@@ -89,6 +97,17 @@ pub(crate) struct Second {
     /// The last count and threshold that an answer named.
     pub(crate) count: Option<u64>,
     pub(crate) threshold: Option<u32>,
+}
+
+/// How many machines a host counted at the end of a run. Of several processes the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct HostCount {
+    /// The host's clock, milliseconds since the Unix epoch.
+    pub(crate) at_ms: i64,
+    pub(crate) count: u64,
+    pub(crate) threshold: u32,
+    /// Whether the host itself was asked at the end; otherwise its latest answer says so.
+    pub(crate) asked: bool,
 }
 
 /// Machines by the last answer that they had.
@@ -121,6 +140,14 @@ pub(crate) struct Verified {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Spread(pub(crate) BTreeMap<u64, u64>);
+
+impl HostCount {
+    /// As the latest answer says.
+    pub(crate) fn told(counting: &Counting) -> HostCount {
+        let Counting { host_time, count, threshold } = *counting;
+        HostCount { at_ms: host_time.unix_ms(), count, threshold, asked: false }
+    }
+}
 
 impl LoadResult {
     /// The phases that the run is about; the others prepare it.

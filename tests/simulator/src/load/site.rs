@@ -16,6 +16,8 @@ use tokio::process::Command;
 use world::shop::{ORGANISATION, WITHOUT_LIMITS};
 use world::{HostProcess, Program, Shop};
 
+use super::result::HostCount;
+
 const PRODUCT: &str = "Atlas";
 
 /// The numbers of a throwaway site.
@@ -112,6 +114,16 @@ impl Site {
     /// The host does not run, or does not answer.
     pub async fn count(&self) -> anyhow::Result<u64> {
         self.host.as_ref().context("the host does not run")?.count().await
+    }
+
+    /// What the host counts now, and needs.
+    ///
+    /// # Errors
+    /// The host does not run, or does not answer.
+    pub(crate) async fn counted(&self) -> anyhow::Result<HostCount> {
+        let status = self.host.as_ref().context("the host does not run")?.status().await?;
+        let product = status.products.first().context("the host has no product")?;
+        Ok(HostCount { at_ms: status.now, count: product.count, threshold: product.threshold, asked: true })
     }
 
     /// Stops the host in order; one that does not run is left so.

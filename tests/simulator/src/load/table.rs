@@ -4,7 +4,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::result::{LoadResult, Phase, Verified};
+use super::result::{HostCount, LoadResult, Phase, Verified};
 use crate::figures::{count, counted, latency, latency_or_dash, per_second, rate};
 
 const HEAD: [&str; 10] =
@@ -24,10 +24,9 @@ pub(crate) fn heading(result: &LoadResult) -> String {
 
 /// All of it, several lines without the last line's end.
 pub(crate) fn text(result: &LoadResult) -> String {
-    let mut lines = vec![phases(result), standing(result), verified(&result.verified)];
-    if let Some((number, threshold)) = last_count(result) {
-        lines.insert(1, format!("the host counts {}; it needs {}", machines(number), count(threshold)));
-    }
+    let mut lines = vec![phases(result)];
+    lines.extend(result.counted.as_ref().map(counted_by_host));
+    lines.extend([standing(result), verified(&result.verified)]);
     lines.extend(result.phases.iter().filter_map(stalled));
     lines.extend(result.errors.iter().map(|error| format!("ERROR    {error}")));
     lines.extend(result.remarks.iter().map(|remark| format!("remark   {remark}")));
@@ -73,9 +72,10 @@ fn answered_per_second(phase: &Phase) -> f64 {
     per_second(phase.answers, phase.to_s - phase.from_s)
 }
 
-/// The count and threshold that an answer named last.
-pub(crate) fn last_count(result: &LoadResult) -> Option<(u64, u32)> {
-    result.seconds.iter().rev().find_map(|second| second.count.zip(second.threshold))
+/// How many machines the host counts, and who says so.
+fn counted_by_host(counted: &HostCount) -> String {
+    let who = if counted.asked { "the host counts" } else { "as its latest answer says, the host counts" };
+    format!("{who} {}; it needs {}", machines(counted.count), count(counted.threshold))
 }
 
 /// A sentence if an open phase shows what a tool that waits for its answers would have hidden.
@@ -169,7 +169,7 @@ mod tests {
 phase  pace                 asked  answered/s      p50      p99    p99.9      max  service p99  came of it
 ramp   closed, 1 in flight     10         5.0  4.00 ms  4.00 ms  4.00 ms  4.00 ms      4.00 ms  WAITING 10
 peak   open, 100/s            200         100   800 ms   1.68 s   1.70 s   1.70 s      1.00 ms  LEASE 200
-the host counts 10 machines; it needs 10
+as its latest answer says, the host counts 10 machines; it needs 10
 of 210 machines 200 licensed
 all 210 answers were verified: 200 leases, none wrong
 peak: asks waited before they were sent, or the host stalled: p99 is 1.68 s from when an ask was due and 1.00 ms from \

@@ -12,7 +12,7 @@ use std::time::Duration;
 use shared::time::Timestamp;
 
 use self::stretch::{Bucket, Running, bump, us};
-use super::outcome::{self, Outcome};
+use super::outcome::{self, Counting, Outcome};
 use super::result::{Phase, Second};
 
 /// One ask and what came of it.
@@ -25,7 +25,7 @@ pub(crate) struct Exchange {
     pub(crate) done: Duration,
     pub(crate) outcome: Outcome,
     /// Count and threshold, if the answer names them.
-    pub(crate) count: Option<(u64, u32)>,
+    pub(crate) count: Option<Counting>,
 }
 
 /// A phase that begins.
@@ -45,6 +45,8 @@ pub(crate) struct Begun {
 pub(crate) struct Counted {
     pub(crate) phases: Vec<Phase>,
     pub(crate) seconds: Vec<Second>,
+    /// As the latest answer says.
+    pub(crate) count: Option<Counting>,
 }
 
 /// How things stand while the run goes on. What is counted `lately` is what came since the last snapshot.
@@ -71,8 +73,12 @@ pub(crate) struct Snapshot {
     pub(crate) behind: u64,
     /// Sent and not done yet.
     pub(crate) in_flight: u64,
-    /// Count and threshold as an answer named them last.
-    pub(crate) count: Option<(u64, u32)>,
+    /// Machines counted, as the latest answer says.
+    pub(crate) count: Option<Counting>,
+    /// How long nobody has answered, though asks have failed since; zero where none has.
+    pub(crate) unanswered: Duration,
+    /// How many asks have failed since the last answer.
+    pub(crate) failed_in_a_row: u64,
 }
 
 /// Counts a run.
@@ -80,14 +86,25 @@ pub(crate) struct Snapshot {
 pub(crate) struct Tally {
     began: Timestamp,
     phases: Vec<Running>,
-    seconds: BTreeMap<i64, Bucket>,
+    /// By second, and within it what prepares the run before what it is about.
+    seconds: BTreeMap<(i64, About), Bucket>,
     lately: Bucket,
     snapshot_at: Duration,
     due: u64,
     sent: u64,
     done: u64,
     troubles: BTreeMap<String, u64>,
-    count: Option<(u64, u32)>,
+    count: Option<Counting>,
+    /// The last answer, or the beginning of the phase in which there was none.
+    answered_at: Duration,
+    failed_in_a_row: u64,
+}
+
+/// What a second is about. A second in which the preparation ends has both, apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum About {
+    Preparation,
+    Run,
 }
 
 impl Tally {
@@ -104,6 +121,8 @@ impl Tally {
             done: 0,
             troubles: BTreeMap::new(),
             count: None,
+            answered_at: Duration::ZERO,
+            failed_in_a_row: 0,
         }
     }
 
@@ -115,6 +134,7 @@ impl Tally {
     /// A phase begins, and the one before ends if it has not. Asks that are due from here on belong to it.
     pub(crate) fn begin_phase(&mut self, begun: Begun, at: Duration) {
         self.end_phase(at);
+        (self.answered_at, self.failed_in_a_row) = (at, 0);
         self.phases.push(Running::new(begun, at));
     }
 
@@ -128,7 +148,7 @@ impl Tally {
     pub(crate) fn due(&mut self, at: Duration) {
         self.due += 1;
         self.lately.due += 1;
-        self.second(at).due += 1;
+        self.second(at, at).due += 1;
     }
 
     /// An ask is sent that was due at `due`.
@@ -155,9 +175,14 @@ impl Tally {
         {
             phase.answers += u64::from(phase.to.is_none_or(|to| exchange.done <= to));
         }
+        if outcome::is_answer(name) {
+            (self.answered_at, self.failed_in_a_row) = (exchange.done, 0);
+        } else {
+            self.failed_in_a_row += 1;
+        }
         self.lately.answered(name, response_us, exchange.count);
-        self.second(exchange.done).answered(name, response_us, exchange.count);
-        self.count = exchange.count.or(self.count);
+        self.second(exchange.due, exchange.done).answered(name, response_us, exchange.count);
+        self.count = self.count.max(exchange.count);
     }
 
     /// How things stand; what is counted lately begins anew.
@@ -184,15 +209,24 @@ impl Tally {
             behind: self.due.saturating_sub(self.sent),
             in_flight: self.sent.saturating_sub(self.done),
             count: self.count,
+            unanswered: if self.failed_in_a_row == 0 {
+                Duration::ZERO
+            } else {
+                at.saturating_sub(self.answered_at)
+            },
+            failed_in_a_row: self.failed_in_a_row,
         }
     }
 
     /// All that was counted. A phase that still goes on ends here.
     pub(crate) fn finish(mut self, at: Duration) -> Counted {
         self.end_phase(at);
+        let second =
+            |((at_unix_s, about), bucket): (_, Bucket)| bucket.finish(at_unix_s, about == About::Preparation);
         Counted {
             phases: self.phases.into_iter().map(|phase| phase.finish(at)).collect(),
-            seconds: self.seconds.into_iter().map(|(at_unix_s, bucket)| bucket.finish(at_unix_s)).collect(),
+            seconds: self.seconds.into_iter().map(second).collect(),
+            count: self.count,
         }
     }
 
@@ -201,9 +235,21 @@ impl Tally {
         self.phases.iter_mut().rev().find(|phase| phase.from <= due)
     }
 
-    fn second(&mut self, at: Duration) -> &mut Bucket {
+    /// What happened in the second of `at`, to asks that are about the same as one that was due then.
+    fn second(&mut self, due: Duration, at: Duration) -> &mut Bucket {
         let at_unix_s = (self.began + at).unix_ms().div_euclid(1000);
-        self.seconds.entry(at_unix_s).or_insert_with(Bucket::new)
+        let until_due = self.phases.iter().take_while(|phase| phase.from <= due);
+        let prepares =
+            until_due.clone().next().is_some() && until_due.clone().all(|phase| phase.begun.prepares());
+        let about = if prepares { About::Preparation } else { About::Run };
+        self.seconds.entry((at_unix_s, about)).or_insert_with(Bucket::new)
+    }
+}
+
+impl Begun {
+    /// Whether it makes a fleet as fast as it can be made, for what comes after it.
+    fn prepares(&self) -> bool {
+        !self.open && !self.measured
     }
 }
 
@@ -226,6 +272,10 @@ mod tests {
         Duration::from_millis(ms)
     }
 
+    fn counting(count: u64, threshold: u32) -> Counting {
+        Counting { host_time: BEGAN, count, threshold }
+    }
+
     fn tally(open: bool) -> Tally {
         let mut tally = Tally::new(BEGAN);
         tally.begin_phase(Begun::of("steady", "a pace", open), ms(0));
@@ -236,7 +286,7 @@ mod tests {
         tally.due(ms(due));
         tally.sent(ms(due));
         let (due, sent, done) = (ms(due), ms(sent), ms(done));
-        tally.answered(&Exchange { due, sent, done, outcome, count: Some((7, 5)) });
+        tally.answered(&Exchange { due, sent, done, outcome, count: Some(counting(7, 5)) });
     }
 
     /// 100 asks a second for ten seconds over one kept connection. The host takes 1 ms for each, and between 4 s and 6 s
@@ -304,7 +354,60 @@ mod tests {
         assert!(shown.p50 < Some(4100) && Some(700_000) <= shown.p99, "{shown:?}");
         assert_eq!(shown.others, BTreeMap::from([("HOST_SILENT".into(), 1)]));
         let troubles = BTreeMap::from([("HOST_SILENT".into(), 1), ("OVERLOADED".into(), 1)]);
-        assert_eq!((shown.troubles, shown.count), (troubles, Some((7, 5))));
+        assert_eq!((shown.troubles, shown.count), (troubles, Some(counting(7, 5))));
+    }
+
+    /// The busiest second of a Monday was that in which Friday's preparation ended.
+    #[test]
+    fn a_second_in_which_the_preparation_ends_tells_it_from_the_run() {
+        let mut tally = Tally::new(BEGAN);
+        tally.begin_phase(Begun { measured: false, ..Begun::of("friday", "a pace", false) }, ms(0));
+        (0..900).for_each(|_| play(&mut tally, 500, 500, 510, Outcome::Lease));
+        tally.begin_phase(Begun::of("morning", "a pace", true), ms(600));
+        (0..100).for_each(|_| play(&mut tally, 700, 700, 710, Outcome::Lease));
+        // One of the preparation that is answered late.
+        play(&mut tally, 599, 599, 720, Outcome::Lease);
+        let seconds = tally.finish(ms(800)).seconds;
+        let found: Vec<_> =
+            seconds.iter().map(|s| (s.at_unix_s % 10, s.prepares, s.due, s.outcomes["LEASE"])).collect();
+        assert_eq!(found, [(1, true, 901, 901), (1, false, 100, 100)]);
+    }
+
+    #[test]
+    fn the_count_is_that_of_the_answer_that_the_host_gave_last() {
+        let mut tally = tally(true);
+        let mut answered = |seconds: u64, count| {
+            let count = Counting { host_time: BEGAN + Duration::from_secs(seconds), ..counting(count, 5) };
+            let at = ms(100);
+            tally.answered(&Exchange {
+                due: at,
+                sent: at,
+                done: at,
+                outcome: Outcome::Lease,
+                count: Some(count),
+            });
+        };
+        answered(9, 40);
+        answered(3, 12);
+        assert_eq!(tally.finish(ms(200)).count.map(|count| count.count), Some(40));
+    }
+
+    #[test]
+    fn a_host_that_answers_nobody_is_told_from_one_that_nobody_asks() {
+        let mut tally = tally(true);
+        let at = |tally: &mut Tally, at_ms| {
+            let shown = tally.snapshot(ms(at_ms));
+            (shown.unanswered, shown.failed_in_a_row)
+        };
+        assert_eq!(at(&mut tally, 9000), (ms(0), 0), "nobody has asked");
+        play(&mut tally, 9000, 9000, 9001, Outcome::Lease);
+        play(&mut tally, 9500, 9500, 9501, Outcome::Code("HOST_UNREACHABLE".into()));
+        assert_eq!(at(&mut tally, 12_001), (ms(3000), 1));
+        play(&mut tally, 12_500, 12_500, 12_501, Outcome::Code("OVERLOADED".into()));
+        assert_eq!(at(&mut tally, 13_000), (ms(0), 0), "a refusal is an answer");
+        play(&mut tally, 13_000, 13_000, 13_001, Outcome::Code("HOST_SILENT".into()));
+        tally.begin_phase(Begun::of("after", "a pace", true), ms(14_000));
+        assert_eq!(at(&mut tally, 15_000), (ms(0), 0), "each phase begins anew");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rand::RngExt;
 
 use super::ground::Ground;
 use super::machine::{Machine, Said};
-use super::outcome::{NOT_ANSWERED, Outcome};
+use super::outcome::{Counting, NOT_ANSWERED, Outcome};
 use super::tally::Exchange;
 use super::verify::Kept;
 use super::wire::Failure;
@@ -150,8 +150,8 @@ impl Seat {
     async fn ask_host(&mut self, ground: &Ground, number: usize, host: usize, pending: &mut Pending) -> End {
         for _ in 0..EXCHANGES_A_HOST {
             match self.exchange(ground, number, host, pending).await {
-                Ok(Said::Lease { .. }) => return End::Leased,
-                Ok(Said::Waiting { .. }) => return End::Waited,
+                Ok(Said::Lease(_)) => return End::Leased,
+                Ok(Said::Waiting(_)) => return End::Waited,
                 Ok(said) if self.machine.asks_again_at_once(&said) => {}
                 Ok(Said::Refused { .. } | Said::Released | Said::Nonsense) => return End::Refused(None),
                 Err(failure) => return End::Refused(failure.retry_after),
@@ -223,10 +223,10 @@ impl Pending {
 }
 
 /// What goes into the figures.
-fn read(said: &Said) -> (Outcome, Option<(u64, u32)>) {
+fn read(said: &Said) -> (Outcome, Option<Counting>) {
     match said {
-        Said::Lease { count, threshold } => (Outcome::Lease, Some((*count, *threshold))),
-        Said::Waiting { count, threshold } => (Outcome::Waiting, Some((*count, *threshold))),
+        Said::Lease(counting) => (Outcome::Lease, Some(*counting)),
+        Said::Waiting(counting) => (Outcome::Waiting, Some(*counting)),
         Said::Released => (Outcome::Released, None),
         Said::Refused { code } => (Outcome::Code(code.clone()), None),
         Said::Nonsense => (Outcome::Code("ANSWER_MISMATCH".to_owned()), None),

@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 use shared::time::Timestamp;
 
+use crate::fleet::options::date;
+
 use super::{HOURS_A_DAY, Sample, days, quotient, round};
 use crate::figures::counted;
 use crate::fleet::history::History;
@@ -89,15 +91,16 @@ impl Peak {
         Peak { hour, asks }
     }
 
-    /// `day 7 (Mon) 08:00`.
+    /// `day 7 (Mon 2026-01-12) 08:00`.
     pub(crate) fn when(&self) -> String {
         const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
         let day = self.hour / HOURS_A_DAY;
-        format!("day {day} ({}) {:02}:00", NAMES[day % 7], self.hour % HOURS_A_DAY)
+        let date = date(f64::from(u32::try_from(day).unwrap_or(u32::MAX)));
+        format!("day {day} ({} {date}) {:02}:00", NAMES[day % 7], self.hour % HOURS_A_DAY)
     }
 }
 
-/// `730 asks, day 7 (Mon) 08:00`.
+/// `730 asks, day 7 (Mon 2026-01-12) 08:00`.
 impl fmt::Display for Peak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}", counted(self.asks, "ask"), self.when())

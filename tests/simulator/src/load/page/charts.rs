@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{sum, trouble};
+use super::sum;
 use crate::figures::ms;
 use crate::load::outcome::{self, LEASE, RELEASED, WAITING};
 use crate::load::result::{LoadResult, Phase, Second, Spread};
@@ -14,20 +14,20 @@ use crate::report::{Axis, Body, Chart, Form, Mood, Scale, Section, Series, Span}
 const POINTS: u32 = 12;
 const NINES: u32 = 7;
 
-/// What came of the asks in each second, with all trouble in one band.
+/// The answers of each second, refusals in one band. What nobody has answered is no answer: `troubles_over_time` has it.
 pub(super) fn throughput(result: &LoadResult) -> Option<Section> {
     let of = |name: &'static str| move |second: &Second| second.outcomes.get(name).copied().unwrap_or(0);
     let series = [
         line("leases", Mood::Good, by_second(result, of(LEASE))),
         line("waiting", Mood::Plain(0), by_second(result, of(WAITING))),
         line("released", Mood::Plain(1), by_second(result, of(RELEASED))),
-        line("refused or failed", Mood::Bad, by_second(result, |second| trouble(&second.outcomes))),
+        line("refused", Mood::Bad, by_second(result, refused)),
     ];
     let series = series.into_iter().filter(|series| series.points.iter().any(|(_, value)| 0.0 < *value));
     section(
         "Answers per second",
-        "What came of the asks that were done in each second, once the fleet was there. The first and the last second may not \
-         be whole.",
+        "The answers of each second, once the fleet was there. Asks that nobody answered are not among them. The first and the \
+         last second may not be whole.",
         over_time(result, Form::Stacked, axis("per second", Scale::Linear), series.collect()),
     )
 }
@@ -126,10 +126,21 @@ fn section(heading: &str, text: &str, chart: Chart) -> Option<Section> {
     drawn.then(|| Section { heading: heading.to_owned(), text: text.to_owned(), body: Body::Chart(chart) })
 }
 
-/// Over the seconds of the run, with its phases marked.
-fn over_time(result: &LoadResult, form: Form, y: Axis, series: Vec<Series>) -> Chart {
+/// Over the seconds of the run, with its phases marked. Every chart of a page ends at the same instant.
+fn over_time(result: &LoadResult, form: Form, y: Axis, mut series: Vec<Series>) -> Chart {
+    let ends_s = result.seconds.iter().map(|second| at_s(result, second)).fold(0.0, f64::max);
+    for Series { points, .. } in &mut series {
+        if points.last().is_some_and(|(at_s, _)| *at_s < ends_s) {
+            points.push((ends_s, f64::NAN));
+        }
+    }
     let spans = result.phases.iter().map(|phase| span(result, phase)).collect();
     Chart { form, x: axis("time, s", Scale::Linear), y, series, spans }
+}
+
+fn refused(second: &Second) -> u64 {
+    let is_refusal = |name: &str| outcome::is_trouble(name) && outcome::is_answer(name);
+    sum(second.outcomes.iter().filter(|(name, _)| is_refusal(name)).map(|(_, number)| *number))
 }
 
 fn axis(label: &str, scale: Scale) -> Axis {
@@ -204,22 +215,34 @@ mod tests {
     fn refusals_are_drawn_in_their_own_colour_and_by_reason() {
         let result = overloaded(1, BEGAN_AT_MS);
         let drawn = chart_in(throughput(&result));
-        assert_eq!(names(&drawn), ["leases", "refused or failed"]);
+        assert_eq!(names(&drawn), ["leases", "refused"]);
         assert_eq!((drawn.series[0].mood, drawn.series[1].mood), (Mood::Good, Mood::Bad));
         let by_reason = chart_in(troubles_over_time(&result));
         assert_eq!(names(&by_reason), ["OVERLOADED"]);
         assert!((by_reason.series[0].points.iter().map(|(_, y)| y).sum::<f64>() - 5.0).abs() < 1e-9);
     }
 
+    /// A host that is away showed its best rate: every ask failed at once.
+    #[test]
+    fn an_ask_that_nobody_answers_is_no_answer() {
+        let mut result = overloaded(1, BEGAN_AT_MS);
+        for second in &mut result.seconds {
+            second.outcomes = [("HOST_UNREACHABLE".to_owned(), 5000), ("LEASE".to_owned(), 1)].into();
+        }
+        let drawn = chart_in(throughput(&result));
+        assert_eq!(names(&drawn), ["leases"]);
+        assert_eq!(names(&chart_in(troubles_over_time(&result))), ["HOST_UNREACHABLE"]);
+    }
+
     #[test]
     fn a_stall_stands_as_zero_among_the_answers_and_as_a_gap_among_the_latencies() {
-        let result = stalled();
+        let result = super::super::without_preparation(&stalled());
         let throughput = chart_in(throughput(&result));
         let leases = &throughput.series[0].points;
-        assert_eq!(*leases, [(0.5, 0.0), (1.5, 0.0), (2.5, 30.0), (3.5, 0.0), (4.5, 170.0)]);
+        assert_eq!(*leases, [(0.5, 30.0), (1.5, 0.0), (2.5, 170.0)]);
         let p50 = &chart_in(latencies(&result)).series[0].points;
         assert!(p50.iter().any(|(_, y)| y.is_nan()), "{p50:?}");
-        assert_eq!((throughput.spans[1].from, throughput.spans[1].to), (2.6, 4.6));
+        assert_eq!((throughput.spans[0].from, throughput.spans[0].to), (0.6, 2.6));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hdrhistogram::{Counter, Histogram};
 
 use super::{Begun, Exchange};
+use crate::load::outcome::Counting;
 use crate::load::result::{Phase, Second, Spread};
 
 /// A latency beyond an hour is counted as an hour.
@@ -31,7 +32,7 @@ pub(super) struct Bucket {
     pub(super) due: u64,
     pub(super) outcomes: BTreeMap<String, u64>,
     pub(super) response: Histogram<u32>,
-    count: Option<(u64, u32)>,
+    count: Option<Counting>,
 }
 
 impl Running {
@@ -82,20 +83,21 @@ impl Bucket {
         Bucket { due: 0, outcomes: BTreeMap::new(), response: histogram(2), count: None }
     }
 
-    pub(super) fn answered(&mut self, name: &str, response_us: u64, count: Option<(u64, u32)>) {
+    pub(super) fn answered(&mut self, name: &str, response_us: u64, count: Option<Counting>) {
         record(&mut self.response, response_us);
         bump(&mut self.outcomes, name);
-        self.count = count.or(self.count);
+        self.count = self.count.max(count);
     }
 
-    pub(super) fn finish(self, at_unix_s: i64) -> Second {
+    pub(super) fn finish(self, at_unix_s: i64, prepares: bool) -> Second {
         Second {
             at_unix_s,
+            prepares,
             due: self.due,
             outcomes: self.outcomes,
             response: spread(&self.response),
-            count: self.count.map(|(count, _)| count),
-            threshold: self.count.map(|(_, threshold)| threshold),
+            count: self.count.map(|counting| counting.count),
+            threshold: self.count.map(|counting| counting.threshold),
         }
     }
 }

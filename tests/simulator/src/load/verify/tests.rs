@@ -97,7 +97,7 @@ async fn a_keeper_has_all_up_to_its_limit_and_a_fair_sample_beyond() {
     let stage = stage(1).await;
     let mut machine = stage.machine();
     let (one, _) = kept(&stage, &mut machine).await;
-    assert!(matches!(stage.ask(&mut machine).await, Said::Lease { .. }));
+    assert!(matches!(stage.ask(&mut machine).await, Said::Lease(_)));
     let numbered = |number: u64| {
         let expected = Expected { serial: number, ..one.expected };
         Kept { expected, ..one.clone() }
