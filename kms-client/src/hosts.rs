@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
-use shared::DEFAULT_PORT;
+use shared::{DEFAULT_PORT, armour};
 
 /// A host by name or address, and its port. Written as it was given, the port always with it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -124,6 +124,7 @@ pub(crate) fn in_list(list: &str) -> Vec<Result<HostName, HostNameError>> {
 
 /// The names in a file: one a line, `#` begins a comment.
 pub(crate) fn in_file(text: &str) -> Vec<Result<HostName, HostNameError>> {
+    let text = armour::plain(text.as_bytes()).unwrap_or_default();
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     lines.filter(|line| !line.is_empty()).map(str::parse).collect()
 }
@@ -208,5 +209,9 @@ mod tests {
         assert_eq!(names(in_list(" a, b:2 ,,")), "a:21688 b:2");
         assert_eq!(names(in_file("# ours\na # near\n\n  b:2\n")), "a:21688 b:2");
         assert_eq!(names(in_file("# nothing\n")), "");
+        // What an editor of another system, or a mail, makes of it.
+        assert_eq!(names(in_file("\u{FEFF}a\r\n\r\n  b:2 \r\n")), "a:21688 b:2");
+        assert_eq!(names(in_file("a\rb:2\r")), "a:21688 b:2");
+        assert_eq!(names(in_file("> a\n>\n> b:2\n")), "a:21688 b:2");
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use shared::armour::{self, ArmourError, Block};
 use shared::reason::{Cause, Reason};
 use shared::time::{Clock, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -124,8 +125,8 @@ impl Pem {
 
     /// Every certificate in it, at least one.
     fn certificates(&self, what: &str) -> Result<Vec<CertificateDer<'static>>, Cause> {
-        let bytes = self.bytes(what)?;
-        let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+        let pem = self.pem(what)?;
+        let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
         let all = all.map_err(|error| self.unusable(what, &error))?;
         if all.is_empty() {
             return Err(self.unusable(what, &"it has no certificate in PEM"));
@@ -134,12 +135,20 @@ impl Pem {
     }
 
     fn key(&self) -> Result<PrivateKeyDer<'static>, Cause> {
-        PrivateKeyDer::from_pem_slice(&self.bytes("the key")?).map_err(|error| match error {
+        PrivateKeyDer::from_pem_slice(self.pem("the key")?.as_bytes()).map_err(|error| match error {
             pem::Error::NoItemsFound => {
                 self.unusable("the key", &"it has no private key in PEM, or one with a passphrase")
             }
             error => self.unusable("the key", &error),
         })
+    }
+
+    /// Its PEM, without what mail and editors have put around it.
+    fn pem(&self, what: &str) -> Result<Block, Cause> {
+        match armour::find_all(&self.bytes(what)?) {
+            Err(ArmourError::Missing) => Ok(Block::default()),
+            found => found.map_err(|error| self.unusable(what, &error)),
+        }
     }
 
     fn bytes(&self, what: &str) -> Result<Arc<Zeroizing<Vec<u8>>>, Cause> {

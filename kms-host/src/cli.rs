@@ -77,7 +77,7 @@ enum Command {
     Request,
     /// Put in a certificate that the vendor has issued for this host's request.
     InstallCertificate {
-        /// The vendor's file.
+        /// The vendor's file; - is standard input. Text before and behind it does no harm.
         file: PathBuf,
         /// Print JSON.
         #[arg(long)]

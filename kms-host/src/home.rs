@@ -21,6 +21,7 @@ use pem_rfc7468::LineEnding;
 use prost::Message;
 use proto::v1;
 use rand::{CryptoRng, RngExt};
+use shared::armour::{self, ArmourError, HOST_CERTIFICATE, HOST_REQUEST, HOST_SIGNING_KEY};
 use shared::certificate::{Chain, Roots};
 use shared::envelope::{PublicKey, SecretKey};
 use shared::ids::{HostId, LedgerId};
@@ -40,10 +41,6 @@ pub const USUAL_PATH: &str = "/var/lib/kms-host";
 
 /// The width of an hour in every ledger but a test's.
 pub const HOUR_MS: u64 = 3_600_000;
-
-const KEY_LABEL: &str = "KMS HOST SIGNING KEY";
-const REQUEST_LABEL: &str = "KMS HOST REQUEST";
-const CERTIFICATE_LABEL: &str = "KMS HOST CERTIFICATE";
 
 /// The version of the signing key's file.
 const KEY_VERSION: u8 = 1;
@@ -151,13 +148,13 @@ impl Home {
         // With a key, too: a restore that was cut short in its last step begins anew, and clears the directory.
         self.check_finished()?;
         let (path, data) = (self.key_path(), self.0.clone());
-        let body = match read_armoured(&path, KEY_LABEL) {
+        let body = match read_armoured(&path, HOST_SIGNING_KEY) {
             Ok(body) => body,
             Err(BadFile::Io(error)) if error.kind() == ErrorKind::NotFound => {
                 return Err(HomeError::NoKey { path, data });
             }
             Err(BadFile::Io(error)) => return Err(HomeError::Unreadable(path, error)),
-            Err(BadFile::NoPem | BadFile::Other(_) | BadFile::Body) => {
+            Err(BadFile::Armour(_) | BadFile::Body) => {
                 return Err(HomeError::DamagedKey { path, data });
             }
         };
@@ -192,29 +189,31 @@ impl Home {
                 String::from_utf8(text.map_err(|source| HomeError::Unreadable(path.clone(), source))?).ok()
             }
         };
-        let is_one = |text: &String| open_armour(text.as_bytes(), REQUEST_LABEL).is_ok();
+        let is_one = |text: &String| open_armour(text.as_bytes(), HOST_REQUEST).is_ok();
         text.filter(is_one).ok_or_else(|| HomeError::NoRequest { path, data: self.0.clone() })
     }
 
-    /// Verifies the vendor's certificate, the text of the file at `path`, and puts it beside the others. Installing it twice
+    /// Verifies the vendor's certificates in the text of the file at `path`, and puts them beside the others. Installing one twice
     /// is installing it once.
     ///
     /// # Errors
-    /// It is not a certificate, not for this host, or not allowed with this ledger. Nothing is changed then.
-    pub fn install_certificate(&self, path: &Path, text: &[u8]) -> Result<Installed, HomeError> {
+    /// There is no certificate in it, none for this host, or one that is not allowed with this ledger. Nothing is changed then.
+    pub fn install_certificate(&self, path: &Path, text: &[u8]) -> Result<Vec<Installed>, HomeError> {
         let key = self.signing_key()?.public();
-        let installed = self.verify_certificate(path, text, &key)?;
+        let installed = self.verify_certificates(path, text, &key)?;
         let others = self.certificates()?;
-        let all = Certificates::new(others.all().cloned().chain([installed.clone()]));
+        let all = Certificates::new(others.all().chain(&installed).cloned());
         // The ledger itself may be in use; a host that serves looks there.
         if let Some(hour_width_ms) = self.requested_hour_width_ms() {
             check_hour_width(&all, hour_width_ms)?;
         }
         make_private_dir(&self.certificates_path())?;
-        let name = format!("{}.pem", installed.chain.host().id);
-        let path = self.certificates_path().join(name);
-        file::replace(&path, text, 0o644)?;
-        Ok(Installed { path, ..installed })
+        let install = |one: Installed| {
+            let path = self.certificates_path().join(format!("{}.pem", one.chain.host().id));
+            file::replace(&path, one.armoured().as_bytes(), 0o644)?;
+            Ok(Installed { path, ..one })
+        };
+        installed.into_iter().map(install).collect()
     }
 
     /// Every installed certificate that can be used, and why others cannot: one bad file costs nobody else's product. Without a
@@ -233,8 +232,8 @@ impl Home {
         for entry in entries {
             let path = entry.map_err(|source| HomeError::Unreadable(folder.clone(), source))?.path();
             if path.extension().is_some_and(|extension| extension == "pem") {
-                match self.read_certificate(&path, &key) {
-                    Ok(one) => installed.push(one),
+                match self.read_certificates(&path, &key) {
+                    Ok(read) => installed.extend(read),
                     Err(why) => left_out.push(LeftOut { path, why: Arc::new(why) }),
                 }
             }
@@ -243,9 +242,9 @@ impl Home {
         Ok(Certificates::new(installed).with_left_out(left_out))
     }
 
-    fn read_certificate(&self, path: &Path, key: &PublicKey) -> Result<Installed, HomeError> {
+    fn read_certificates(&self, path: &Path, key: &PublicKey) -> Result<Vec<Installed>, HomeError> {
         let text = read::read(path).map_err(|error| self.bad_certificate(path, error.into()))?;
-        self.verify_certificate(path, &text, key)
+        self.verify_certificates(path, &text, key)
     }
 
     /// Opens the ledger. Only one process may.
@@ -319,7 +318,7 @@ impl Home {
         self.set_certificates_aside(key.public().host())?;
         let mut body = Zeroizing::new([KEY_VERSION; 33]);
         body[1..].copy_from_slice(&*seed);
-        let pem = Zeroizing::new(armour(KEY_LABEL, &*body));
+        let pem = Zeroizing::new(armoured(HOST_SIGNING_KEY, &*body));
         file::create_new(&self.key_path(), pem.as_bytes(), 0o600)?;
         Ok(key)
     }
@@ -342,16 +341,16 @@ impl Home {
             hour_width_ms: i64::try_from(hour_width_ms).unwrap_or(i64::MAX),
         };
         let body = request.encode_to_vec();
-        if read_armoured(&self.request_path(), REQUEST_LABEL).is_ok_and(|found| *found == body) {
+        if read_armoured(&self.request_path(), HOST_REQUEST).is_ok_and(|found| *found == body) {
             return Ok(false);
         }
-        file::replace(&self.request_path(), armour(REQUEST_LABEL, &body).as_bytes(), 0o644)?;
+        file::replace(&self.request_path(), armoured(HOST_REQUEST, &body).as_bytes(), 0o644)?;
         Ok(true)
     }
 
     /// The width of an hour as the request to the vendor has it, if there is one: the same as in the ledger.
     fn requested_hour_width_ms(&self) -> Option<u64> {
-        let body = read_armoured(&self.request_path(), REQUEST_LABEL).ok()?;
+        let body = read_armoured(&self.request_path(), HOST_REQUEST).ok()?;
         let request = v1::HostRequest::decode(body.as_slice()).ok()?;
         u64::try_from(request.hour_width_ms).ok()
     }
@@ -366,9 +365,32 @@ impl Home {
         }
     }
 
-    fn verify_certificate(&self, path: &Path, text: &[u8], key: &PublicKey) -> Result<Installed, HomeError> {
+    /// Every certificate of a file that is for this host, at least one. A vendor may send those of several hosts in one mail.
+    fn verify_certificates(
+        &self,
+        path: &Path,
+        text: &[u8],
+        key: &PublicKey,
+    ) -> Result<Vec<Installed>, HomeError> {
+        let blocks = armour::find(text, HOST_CERTIFICATE);
+        let blocks = blocks.map_err(|error| self.bad_certificate(path, error.into()))?;
+        let (mut own, mut others) = (Vec::new(), None);
+        for block in blocks {
+            match self.verify_certificate(path, &block, key) {
+                Ok(one) => own.push(one),
+                Err(error @ HomeError::OtherHost { .. }) => others = others.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        match others {
+            Some(error) if own.is_empty() => Err(error),
+            _ => Ok(own),
+        }
+    }
+
+    fn verify_certificate(&self, path: &Path, block: &str, key: &PublicKey) -> Result<Installed, HomeError> {
         let bad = |source| self.bad_certificate(path, source);
-        let body = open_armour(text, CERTIFICATE_LABEL).map_err(bad)?;
+        let body = body(block).map_err(bad)?;
         let wire = v1::HostCertificateFile::decode(body.as_slice()).map_err(|_| bad(BadFile::Body))?;
         let roots = Roots::new(wire.roots.iter().map(AsRef::as_ref)).map_err(|_| bad(BadFile::Body))?;
         let chain =
@@ -382,6 +404,15 @@ impl Home {
             });
         }
         Ok(Installed { chain, roots: Arc::new(roots), path: path.to_owned() })
+    }
+}
+
+impl Installed {
+    /// As the vendor wrote it, before it travelled.
+    fn armoured(&self) -> String {
+        let roots = self.roots.keys().iter().map(|root| Bytes::copy_from_slice(root.as_bytes())).collect();
+        let file = v1::HostCertificateFile { chain: self.chain.encoded().clone(), roots };
+        armoured(HOST_CERTIFICATE, &file.encode_to_vec())
     }
 }
 
@@ -401,12 +432,16 @@ fn read_armoured(path: &Path, label: &str) -> Result<Zeroizing<Vec<u8>>, BadFile
 }
 
 fn open_armour(text: &[u8], label: &str) -> Result<Zeroizing<Vec<u8>>, BadFile> {
-    let (found, body) = pem_rfc7468::decode_vec(text).map_err(|_| BadFile::NoPem)?;
-    let body = Zeroizing::new(body);
-    if found == label { Ok(body) } else { Err(BadFile::Other(found.to_owned())) }
+    body(&armour::find_one(text, label)?)
 }
 
-fn armour(label: &str, body: &[u8]) -> String {
+fn body(block: &str) -> Result<Zeroizing<Vec<u8>>, BadFile> {
+    // The label is the one that was looked for.
+    let (_, body) = pem_rfc7468::decode_vec(block.as_bytes()).map_err(|_| ArmourError::Damaged)?;
+    Ok(Zeroizing::new(body))
+}
+
+fn armoured(label: &str, body: &[u8]) -> String {
     pem_rfc7468::encode_string(label, LineEnding::LF, body).expect("labels are ASCII and bodies are small")
 }
 

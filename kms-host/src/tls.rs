@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use shared::armour::{self, ArmourError, Block};
 use shared::time::{Length, Timestamp};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
@@ -257,7 +258,8 @@ fn verifier(authorities: &[CertificateDer<'static>]) -> Result<Option<Arc<dyn Cl
 /// Every certificate of a file, at least one.
 fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let bytes = read(path, setting)?;
-    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let bytes = pem_of(&bytes, path)?;
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes.as_bytes()).collect();
     match all {
         Ok(all) if !all.is_empty() => Ok(all),
         Ok(_) => Err(TlsError::NoCertificate { path: path.to_owned(), setting }),
@@ -267,10 +269,21 @@ fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer
 
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let bytes = zeroize::Zeroizing::new(read(path, "tls_key")?);
-    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+    let bytes = pem_of(&bytes, path)?;
+    PrivateKeyDer::from_pem_slice(bytes.as_bytes()).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::NoKey { path: path.to_owned() },
         error => TlsError::Unusable { path: path.to_owned(), cause: error.to_string() },
     })
+}
+
+/// The PEM of a file, without what mail and editors have put around it.
+fn pem_of(bytes: &[u8], path: &Path) -> Result<Block, TlsError> {
+    match armour::find_all(bytes) {
+        Err(ArmourError::Missing) => Ok(Block::default()),
+        found => {
+            found.map_err(|error| TlsError::Unusable { path: path.to_owned(), cause: error.to_string() })
+        }
+    }
 }
 
 fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, TlsError> {
@@ -372,6 +385,13 @@ mod tests {
             let error = anyhow::Error::from(Tls::read(config, data).unwrap_err());
             format!("{error:#}")
         };
+
+        for (path, mailed) in [(&certificate, "> "), (&key, "\u{FEFF}  ")] {
+            let text = fs::read_to_string(path).unwrap();
+            let text: String = text.lines().map(|line| format!("{mailed}{line} \r")).collect();
+            fs::write(path, format!("Here it is.\r{text}\r-- \rKind regards\r")).unwrap();
+        }
+        assert!(Tls::read(&config, data).is_ok(), "what a mail or an editor has put around it does no harm");
 
         fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
         assert_eq!(Tls::read(&config, data).unwrap().server().unwrap().open_key(), Some(key.as_path()));

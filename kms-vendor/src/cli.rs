@@ -189,7 +189,7 @@ With --issuer, the default life ends with the issuing certificate at the latest.
 
 #[derive(Debug, Args)]
 pub(crate) struct IssueCertificate {
-    /// The host's request, as `kms-host init` wrote it.
+    /// The host's request, as `kms-host init` wrote it; - is standard input. Text before and behind it does no harm.
     #[arg(long, value_name = "FILE")]
     pub(crate) request: PathBuf,
     /// The product's name.

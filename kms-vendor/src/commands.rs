@@ -12,6 +12,7 @@ use kms_vendor::{
 };
 use rand::CryptoRng;
 use serde_json::{Value, json};
+use shared::armour;
 use shared::policy::Policy;
 use shared::time::{Length, Timestamp};
 use store::file::FileError;
@@ -142,11 +143,16 @@ fn life(asked: &Life, issuer: Option<&Issuer>, now: Timestamp) -> (Timestamp, Du
 }
 
 fn read_request(path: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(REQUEST_MAX_BYTES).read_to_string(&mut text))
-        .map_err(|source| Failure::Request { path: path.to_owned(), source })?;
-    Ok(text)
+    let read = |from: &mut dyn io::Read| {
+        let mut text = Vec::new();
+        from.take(REQUEST_MAX_BYTES).read_to_end(&mut text).map(|_| text)
+    };
+    let text = match path.as_os_str().as_encoded_bytes() {
+        b"-" => read(&mut io::stdin().lock()),
+        _ => File::open(path).and_then(|mut file| read(&mut file)),
+    };
+    let text = text.map_err(|source| Failure::Request { path: path.to_owned(), source })?;
+    Ok(armour::text(&text))
 }
 
 fn create_issuer(
@@ -332,7 +338,6 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         let fault = match self {
             Failure::Vendor(error) => error.fault(),
-            Failure::Request { source, .. } if source.kind() == io::ErrorKind::InvalidData => Fault::Data,
             Failure::Request { .. } => Fault::NoInput,
             Failure::OutExists { .. } | Failure::NotHandedOut { .. } | Failure::ProductFile(_) => {
                 Fault::CannotCreate

@@ -97,7 +97,7 @@ impl Vendor {
     pub fn issue(&self, request: &IssueRequest<'_>, rng: &mut impl CryptoRng) -> Result<Issued, VendorError> {
         let _lock = self.lock()?;
         // 1. Decide. Nothing is written yet, so every refusal leaves the directory as it was.
-        let host = HostRequest::from_pem(request.request_pem).map_err(VendorError::Request)?;
+        let host = HostRequest::from_pem(request.request_pem.as_bytes()).map_err(VendorError::Request)?;
         let organisation = organisation::find(self, request.organisation, rng)?;
         let certificate = self.certificate(request, &host, organisation.id, rng)?;
         // 2. Sign, and believe it no more than a client would.

@@ -118,7 +118,7 @@ pub(crate) struct SigningIssuer {
 impl SigningIssuer {
     pub(crate) fn open(vendor: &Vendor) -> Result<SigningIssuer, VendorError> {
         let path = vendor.path(CERTIFICATE_FILE);
-        let pem = fs::read_to_string(&path).map_err(|source| match source.kind() {
+        let pem = fs::read(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => VendorError::NoIssuer { path: path.clone() },
             _ => VendorError::read(&path, source),
         })?;

@@ -32,7 +32,7 @@ pub(crate) fn write(path: &Path, label: &'static str, key: &SecretKey) -> Result
 
 /// Reads a key that [`write`] has written.
 pub(crate) fn read(path: &Path, label: &'static str) -> Result<SecretKey, VendorError> {
-    let pem = fs::read_to_string(path).map(Zeroizing::new);
+    let pem = fs::read(path).map(Zeroizing::new);
     let pem = pem.map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => VendorError::KeyMissing { path: path.to_owned() },
         _ => VendorError::read(path, source),

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use shared::armour;
 
 use crate::error::VendorError;
 use crate::vendor::PUBLIC;
@@ -36,8 +37,8 @@ impl From<Version1> for u32 {
 
 /// What is in the file; nothing yet if there is none.
 pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, VendorError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let text = match fs::read(path) {
+        Ok(text) => armour::plain(&text).map_err(|error| VendorError::damaged(path, error))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
         Err(source) => return Err(VendorError::read(path, source)),
     };

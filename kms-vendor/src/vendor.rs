@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use rand::CryptoRng;
+use shared::armour;
 use shared::certificate::Roots;
 use shared::envelope::SecretKey;
 
@@ -71,10 +72,11 @@ impl Vendor {
     /// [`VendorError::NotAVendor`] without a `roots.pub`, [`VendorError::Damaged`] for one that is not two keys.
     pub fn open(dir: &Path) -> Result<Vendor, VendorError> {
         let path = dir.join(ROOTS_FILE);
-        let text = fs::read_to_string(&path).map_err(|source| match source.kind() {
+        let text = fs::read(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => VendorError::NotAVendor { dir: dir.to_owned() },
             _ => VendorError::read(&path, source),
         })?;
+        let text = armour::plain(&text).map_err(|error| VendorError::damaged(&path, error))?;
         let roots = parse_roots(&text)
             .ok_or_else(|| VendorError::damaged(&path, "it is not two public keys in hex"))?;
         let verifying = Roots::new(roots.iter().map(<[u8; 32]>::as_slice))

@@ -9,22 +9,14 @@ use bytes::Bytes;
 use pem_rfc7468::LineEnding;
 use prost::Message as _;
 use proto::v1;
+use shared::armour::{self, ArmourError};
 use shared::certificate::UNDERSTOOD;
 use shared::envelope::{PublicKey, SecretKey, Verified};
 use shared::ids::{CertificateId, ProductId};
 use shared::time::{Timestamp, from_ms};
 use zeroize::Zeroizing;
 
-/// What a host sends to its vendor: `kms.v1.HostRequest`.
-pub const HOST_REQUEST: &str = "KMS HOST REQUEST";
-/// What the vendor sends back: `kms.v1.HostCertificateFile`.
-pub const HOST_CERTIFICATE: &str = "KMS HOST CERTIFICATE";
-/// A root's private key.
-pub const ROOT_KEY: &str = "KMS ROOT KEY";
-/// The private key of an issuing certificate.
-pub const ISSUING_KEY: &str = "KMS ISSUING KEY";
-/// An issuing certificate: `kms.v1.Signed`.
-pub const ISSUING_CERTIFICATE: &str = "KMS ISSUING CERTIFICATE";
+pub use shared::armour::{HOST_CERTIFICATE, HOST_REQUEST, ISSUING_CERTIFICATE, ISSUING_KEY, ROOT_KEY};
 
 /// The first byte of a private key's body: Ed25519, the 32 bytes of the seed follow.
 const KEY_VERSION: u8 = 1;
@@ -39,7 +31,7 @@ pub(crate) struct HostRequest {
 }
 
 impl HostRequest {
-    pub(crate) fn from_pem(pem: &str) -> Result<HostRequest, BadFile> {
+    pub(crate) fn from_pem(pem: &[u8]) -> Result<HostRequest, BadFile> {
         let body = from_pem(HOST_REQUEST, pem)?;
         let wire = v1::HostRequest::decode(Bytes::from(body)).map_err(|_| BadFile::Body)?;
         let hour_width = from_ms(wire.hour_width_ms).filter(|width| !width.is_zero());
@@ -109,7 +101,7 @@ pub(crate) fn issuing_to_pem(signed: &v1::Signed) -> String {
     to_pem(ISSUING_CERTIFICATE, &signed.encode_to_vec())
 }
 
-pub(crate) fn issuing_from_pem(pem: &str) -> Result<v1::Signed, BadFile> {
+pub(crate) fn issuing_from_pem(pem: &[u8]) -> Result<v1::Signed, BadFile> {
     let body = from_pem(ISSUING_CERTIFICATE, pem)?;
     v1::Signed::decode(Bytes::from(body)).map_err(|_| BadFile::Body)
 }
@@ -120,7 +112,7 @@ pub(crate) fn key_to_pem(label: &'static str, key: &SecretKey) -> Zeroizing<Stri
     Zeroizing::new(to_pem(label, &*body))
 }
 
-pub(crate) fn key_from_pem(label: &'static str, pem: &str) -> Result<SecretKey, BadFile> {
+pub(crate) fn key_from_pem(label: &'static str, pem: &[u8]) -> Result<SecretKey, BadFile> {
     let body = Zeroizing::new(from_pem(label, pem)?);
     let Some((&version, seed)) = body.split_first() else {
         return Err(BadFile::Body);
@@ -137,12 +129,10 @@ fn to_pem(label: &'static str, body: &[u8]) -> String {
         .expect("the labels are valid and bodies are short")
 }
 
-fn from_pem(label: &'static str, pem: &str) -> Result<Vec<u8>, BadFile> {
-    let (found, body) =
-        pem_rfc7468::decode_vec(pem.as_bytes()).map_err(|_| BadFile::Pem { wanted: label })?;
-    if found != label {
-        return Err(BadFile::Label { wanted: label, found: found.to_owned() });
-    }
+fn from_pem(label: &'static str, pem: &[u8]) -> Result<Vec<u8>, BadFile> {
+    let bad = |cause| BadFile::Armour { wanted: label, cause };
+    let block = armour::find_one(pem, label).map_err(bad)?;
+    let (_, body) = pem_rfc7468::decode_vec(block.as_bytes()).map_err(|_| bad(ArmourError::Damaged))?;
     Ok(body)
 }
 
@@ -150,19 +140,13 @@ fn from_pem(label: &'static str, pem: &str) -> Result<Vec<u8>, BadFile> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadFile {
-    /// No PEM armour, or one that is cut or damaged.
-    #[error("there is no whole block from `-----BEGIN {wanted}-----` to its END line")]
-    Pem {
+    /// No armour of this label, or none that is whole.
+    #[error("a whole {wanted} is not in it: {cause}")]
+    Armour {
         /// The label that was wanted.
         wanted: &'static str,
-    },
-    /// PEM, but of something else.
-    #[error("it holds a {found}, not a {wanted}")]
-    Label {
-        /// The label that was wanted.
-        wanted: &'static str,
-        /// The label that was found.
-        found: String,
+        /// What there is instead.
+        cause: ArmourError,
     },
     /// Written in a form that this release does not know.
     #[error("its body has version {0}, which this release does not know")]

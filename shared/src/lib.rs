@@ -17,6 +17,7 @@ pub mod reason;
 pub mod time;
 
 pub mod answer;
+pub mod armour;
 pub mod ask;
 pub mod certificate;
 pub mod envelope;

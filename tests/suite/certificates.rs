@@ -111,3 +111,42 @@ async fn a_renewal_takes_over_at_once_where_nothing_else_is_said() {
     assert_ne!(after.certificate, before);
     assert!(Timestamp::from_unix_ms(after.not_after) > now() + 300 * DAY);
 }
+
+/// A mail adds text, an editor a byte order mark, a reply quotation marks: the vendor's file was "no PEM file" then.
+#[tokio::test]
+async fn what_mail_does_to_a_certificate_or_a_key_is_undone() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    let other = stage.shop.make_host("other", an_hour_ago()).unwrap();
+    let others = std::fs::read_to_string(other.path().with_extension("certificate.pem")).unwrap();
+    let each = |text: &str, line: &dyn Fn(&str) -> String| text.lines().map(line).collect::<String>();
+    let mails: [&dyn Fn(&str) -> String; 5] = [
+        &|text| format!("Dear Sir,\n{text}\n-- \nKind regards\nSales\n"),
+        &|text| format!("\u{FEFF}{}", each(text, &|line| format!("> {line}  \r\n"))),
+        &|text| each(text, &|line| format!("{line} ")),
+        &|text| format!("{}{text}", each(text, &|line| format!("> {line}\n"))),
+        &|text| format!("{others}\n{text}"),
+    ];
+    for (number, mail) in (0..).zip(mails) {
+        let file = issue(&stage, &home, |_| ());
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, mail(&text)).unwrap();
+        let done = install(&home, &file).await;
+        assert_eq!(done.code, 0, "{number}: {}", done.stderr);
+        let kept = home.path().join("certificates").join(file.file_name().unwrap());
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), text, "{number}: kept as the vendor wrote it");
+    }
+    // Two in one mail are two.
+    let (one, two) = (issue(&stage, &home, |_| ()), issue(&stage, &home, |_| ()));
+    let both = std::fs::read_to_string(&one).unwrap() + &std::fs::read_to_string(&two).unwrap();
+    std::fs::write(&one, both).unwrap();
+    let done = install(&home, &one).await;
+    assert_eq!(done.stdout.matches("Installed certificate").count(), 2, "{} {}", done.stdout, done.stderr);
+
+    // Somebody pastes the key, and loses its line breaks.
+    let key = home.path().join("signing.key");
+    let pasted = each(&std::fs::read_to_string(&key).unwrap(), &|line| line.to_owned());
+    std::fs::write(&key, pasted).unwrap();
+    let host = serve(&home).await;
+    assert_eq!(outcomes(&stage.machine("machine", &[host.address()]).activate().await.unwrap()), ["LEASE"]);
+}

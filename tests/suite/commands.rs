@@ -255,7 +255,7 @@ async fn a_file_that_is_no_certificate_is_told_from_the_one_that_is_wanted() {
     let product = stage.folder.path().join("product.toml");
     fs::write(&product, "name = \"Atlas\"\n").unwrap();
     for (file, what) in [
-        (product, "no PEM file"),
+        (product, "no -----BEGIN line"),
         (home.path().join("signing.key"), "KMS HOST SIGNING KEY"),
         (home.request_path(), "KMS HOST REQUEST"),
         (stage.folder.path().join("absent.pem"), "No such file"),

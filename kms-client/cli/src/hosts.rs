@@ -6,6 +6,7 @@ use std::io;
 
 use kms_client::{Candidate, Inspector, LookedIn, Problem, SrvRecord};
 use serde_json::{Value, json};
+use shared::armour;
 
 use crate::answer::{Answer, EX_IOERR, EX_UNAVAILABLE, Failure};
 use crate::cli::HostCommand;
@@ -91,6 +92,7 @@ fn show_configured(inspected: &Inspected) -> Result<Answer, Failure> {
             return Err(Failure::new(EX_IOERR, line));
         }
     };
+    let content = armour::plain(content.as_bytes()).unwrap_or_default();
     let lines = content.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     let hosts: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
     let environment = std::env::var("KMS_HOSTS").ok().filter(|hosts| !hosts.trim().is_empty());

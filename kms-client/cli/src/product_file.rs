@@ -13,6 +13,7 @@ use std::time::Duration;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use kms_client::{Product, Setup};
 use serde::Deserialize;
+use shared::armour;
 
 /// A product file is a few hundred bytes; what is larger is some other file.
 const FILE_MAX_BYTES: u64 = 64 * 1024;
@@ -24,17 +25,18 @@ pub(crate) const REMEDY: &str = "take the file that `kms-vendor product file` wr
 /// # Errors
 /// The file is not there, or is not one that `kms-vendor` writes; one line says which, and what to do.
 pub fn read(path: &Path) -> Result<Product, ProductFileError> {
-    let mut text = String::new();
-    File::open(path).and_then(|file| file.take(FILE_MAX_BYTES).read_to_string(&mut text)).map_err(
-        |error| match error.kind() {
-            // It was read, and is no text.
-            io::ErrorKind::InvalidData => {
-                ProductFileError::Unusable { path: path.to_owned(), cause: error.to_string() }
-            }
-            _ => ProductFileError::Unreadable { path: path.to_owned(), error },
-        },
-    )?;
-    parse(&text).map_err(|cause| ProductFileError::Unusable { path: path.to_owned(), cause })
+    let read = |from: &mut dyn io::Read| {
+        let mut text = Vec::new();
+        from.take(FILE_MAX_BYTES).read_to_end(&mut text).map(|_| text)
+    };
+    let text = match path.as_os_str().as_encoded_bytes() {
+        b"-" => read(&mut io::stdin().lock()),
+        _ => File::open(path).and_then(|mut file| read(&mut file)),
+    };
+    let text = text.map_err(|error| ProductFileError::Unreadable { path: path.to_owned(), error })?;
+    let unusable = |cause| ProductFileError::Unusable { path: path.to_owned(), cause };
+    let text = armour::plain(&text).map_err(|error| unusable(error.to_string()))?;
+    parse(&armour::settings(&text)).map_err(unusable)
 }
 
 /// Why no product was read: the fault of whoever named the file.

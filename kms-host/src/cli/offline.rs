@@ -1,5 +1,7 @@
 //! Commands that prepare a host: `init`, `request` and `install-certificate`.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use shared::time::{Clock as _, Length};
@@ -9,6 +11,7 @@ use super::owner::{self, become_owner};
 use super::{
     EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text, reload,
 };
+use crate::certificates::{Installed, WhyNot};
 use crate::clock::SystemClock;
 use crate::config::Sources;
 use crate::home::{Home, HomeError, Made};
@@ -67,9 +70,23 @@ pub(super) fn request(home: &Home) -> Result<String, Failure> {
     home.request().or_exit(EX_CONFIG)
 }
 
+/// Certificates are a few hundred bytes; what is larger is some other file.
+const INPUT_MAX_BYTES: u64 = 1 << 20;
+
+/// A file that was handed over; `-` is standard input.
+fn read_input(file: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    if file == Path::new("-") {
+        io::stdin().lock().take(INPUT_MAX_BYTES).read_to_end(&mut text)?;
+    } else {
+        File::open(file)?.take(INPUT_MAX_BYTES).read_to_end(&mut text)?;
+    }
+    Ok(text)
+}
+
 pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Result<String, Failure> {
     // Read before that: what lies in root's own folder is not for the host's user.
-    let text = std::fs::read(file).map_err(|error| home.bad_certificate(file, error.into()));
+    let text = read_input(file).map_err(|error| home.bad_certificate(file, error.into()));
     become_owner(home)?;
     let installed = text.and_then(|text| home.install_certificate(file, &text)).map_err(|error| {
         let code = if matches!(error, HomeError::File(_) | HomeError::Unwritable(..)) {
@@ -80,24 +97,44 @@ pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Resul
         Failure { code, error: error.into(), shown: String::new() }
     })?;
     let now = SystemClock::new().now();
-    // One of another product that is damaged is no reason to say nothing of this one.
-    let why_not = home.certificates().ok().and_then(|all| all.why_not(&installed, now));
+    // One of another product that is damaged is no reason to say nothing of these.
+    let all = home.certificates().ok();
+    let why_not = |one: &Installed| all.as_ref().and_then(|all| all.why_not(one, now));
+    if json {
+        let shown: Vec<_> = installed.iter().map(|one| installed_json(one, why_not(one))).collect();
+        let mut first = shown[0].clone();
+        first["all"] = shown.into();
+        return Ok(json_text(&first));
+    }
+    let mut lines: Vec<_> = installed.iter().map(|one| installed_text(one, why_not(one))).collect();
+    lines.push(match reload::serving_process(home) {
+        Some(_) => format!(
+            "The running host takes it up without a restart:\n  kms-host reload --data {}\n",
+            home.path().display()
+        ),
+        None => lines::to_serve(home),
+    });
+    Ok(lines.join("\n"))
+}
+
+fn installed_json(installed: &Installed, why_not: Option<WhyNot>) -> serde_json::Value {
+    let certificate = installed.chain.host();
+    serde_json::json!({
+        "certificate": certificate.id.to_string(),
+        "product": certificate.product.to_string(),
+        "product_name": certificate.product_name,
+        "organisation": certificate.organisation_name,
+        "not_before_ms": certificate.not_before.unix_ms(),
+        "not_after_ms": installed.chain.ends_at().unix_ms(),
+        "threshold": certificate.policy.threshold,
+        "test": certificate.test,
+        "why_not": why_not.map(|why| why.to_string()),
+    })
+}
+
+fn installed_text(installed: &Installed, why_not: Option<WhyNot>) -> String {
     let certificate = installed.chain.host();
     let (product, organisation) = (&certificate.product_name, &certificate.organisation_name);
-    if json {
-        let shown = serde_json::json!({
-            "certificate": certificate.id.to_string(),
-            "product": certificate.product.to_string(),
-            "product_name": product,
-            "organisation": organisation,
-            "not_before_ms": certificate.not_before.unix_ms(),
-            "not_after_ms": installed.chain.ends_at().unix_ms(),
-            "threshold": certificate.policy.threshold,
-            "test": certificate.test,
-            "why_not": why_not.map(|why| why.to_string()),
-        });
-        return Ok(json_text(&shown));
-    }
     let test = if certificate.test { ", marked as TEST" } else { "" };
     let policy = &certificate.policy;
     let is_used = match why_not {
@@ -116,13 +153,6 @@ pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Resul
             Length(policy.renew_interval)
         ),
         format!("  used          {is_used}"),
-        match reload::serving_process(home) {
-            Some(_) => format!(
-                "The running host takes it up without a restart:\n  kms-host reload --data {}\n",
-                home.path().display()
-            ),
-            None => lines::to_serve(home),
-        },
     ];
-    Ok(lines.join("\n"))
+    lines.join("\n")
 }

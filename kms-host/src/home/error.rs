@@ -6,6 +6,7 @@ use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
+use shared::armour::ArmourError;
 use shared::certificate::ChainError;
 use shared::ids::HostId;
 use store::file::FileError;
@@ -217,12 +218,9 @@ pub enum BadFile {
     /// It cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// No armour was found in it.
-    #[error("it is no PEM file, or a damaged one")]
-    NoPem,
-    /// Its armour says that it is something else.
-    #[error("it holds a {0}")]
-    Other(String),
+    /// It has no armour of the label that is wanted, or none that is whole.
+    #[error(transparent)]
+    Armour(#[from] ArmourError),
     /// It says that it is the right thing, and is not.
     #[error("it is damaged")]
     Body,

@@ -93,14 +93,18 @@ fn a_host_with_other_hours_gets_a_test_certificate_or_none() {
 fn a_request_that_is_none_is_refused_in_one_sentence() {
     let whole = request_pem(7, HOUR_MS);
     let body = pem_rfc7468::decode_vec(whole.as_bytes()).unwrap().1;
-    let no_block = "there is no whole block from `-----BEGIN KMS HOST REQUEST-----` to its END line";
+    let not_whole = |cause: &str| format!("a whole KMS HOST REQUEST is not in it: {cause}");
+    let missing = not_whole("there is no -----BEGIN line in it");
     let weak_key = [&[0x0a, 32, 1][..], &[0; 31], &[0x10, 1]].concat();
     for (request, complaint) in [
-        (String::new(), no_block),
-        ("garbage".to_owned(), no_block),
-        (whole[..whole.len() - 20].to_owned(), no_block),
-        (whole.replacen("KMS HOST REQUEST", "KMS HOST REQUESTS", 1), no_block),
-        (pem(wire::HOST_CERTIFICATE, &body), "it holds a KMS HOST CERTIFICATE, not a KMS HOST REQUEST"),
+        (String::new(), missing.as_str()),
+        ("garbage".to_owned(), &missing),
+        (whole[..whole.len() - 40].to_owned(), &not_whole("it is cut: the -----END line is missing")),
+        (
+            whole.replacen("KMS HOST REQUEST", "KMS HOST REQUESTS", 1),
+            &not_whole("it holds a KMS HOST REQUESTS"),
+        ),
+        (pem(wire::HOST_CERTIFICATE, &body), &not_whole("it holds a KMS HOST CERTIFICATE")),
         (pem(wire::HOST_REQUEST, &body[..20]), "what it holds is damaged"),
         (pem(wire::HOST_REQUEST, &[0x10, 1]), "the public key in it is unfit to verify with"),
         (request_pem(7, -1), "the width of an hour in it is no length of time"),
@@ -111,6 +115,31 @@ fn a_request_that_is_none_is_refused_in_one_sentence() {
         assert_eq!(error, format!("the host's request is not usable: {complaint}"));
         assert!(world.journal().is_empty());
     }
+}
+
+/// A request is mailed, and a key that was brought back from paper or a password store has no line breaks any more.
+#[test]
+fn a_request_or_a_key_whose_wrapping_has_suffered_is_read() {
+    let mut world = World::with_product();
+    let key = world.path("root-1.key");
+    let pasted: String = std::fs::read_to_string(&key).unwrap().lines().collect();
+    std::fs::write(&key, pasted).unwrap();
+    std::fs::write(world.path("roots.pub"), {
+        let roots = std::fs::read_to_string(world.path("roots.pub")).unwrap();
+        format!("\u{FEFF}{}", roots.replace('\n', "\r\n"))
+    })
+    .unwrap();
+    let products = std::fs::read_to_string(world.path("products.toml")).unwrap();
+    std::fs::write(world.path("products.toml"), format!("\u{FEFF}{}", products.replace('\n', "\r"))).unwrap();
+    world.vendor = kms_vendor::Vendor::open(&world.home.path().join("vendor")).unwrap();
+    let whole = request_pem(7, HOUR_MS);
+    let quoted: String = whole.lines().map(|line| format!("> {line} \r\n")).collect();
+    let host = world.issue_to(&whole, |_| ()).unwrap().host;
+    for mailed in [format!("{whole}\n-- \nKind regards\n"), quoted.clone(), format!("{whole}{quoted}")] {
+        assert_eq!(world.issue_to(&mailed, |_| ()).unwrap().host, host, "{mailed}");
+    }
+    let error = world.issue_to(&(whole + &request_pem(8, HOUR_MS)), |_| ()).unwrap_err().to_string();
+    assert!(error.contains("it holds several that differ"), "{error}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod kit;
 mod license_script;
 
 mod answer_stories;
+mod armour_stories;
 mod copy_stories;
 mod count_stories;
 mod license_stories;
