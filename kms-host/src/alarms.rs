@@ -10,7 +10,7 @@ use shared::time::{Length, Timestamp};
 
 use crate::activate::Host;
 use crate::audit::{Audit, Break};
-use crate::certificates::{Certificates, LeftOut, terms};
+use crate::certificates::{Certificates, Difference, Installed, LeftOut, terms};
 use crate::fairness::{Inflating, Limiting, Source};
 use crate::ledger::{LedgerError, Restored};
 use crate::space::Shortage;
@@ -18,6 +18,7 @@ use crate::tls::{Flaw, TlsCertificate};
 
 /// How near a certificate's end is an alarm; the log warns earlier, too.
 pub(crate) const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
+pub(crate) const CERTIFICATE_DIFFERS_CODE: &str = "CERTIFICATE_DIFFERS";
 pub(crate) const CERTIFICATE_ENDS_SOON_CODE: &str = "CERTIFICATE_ENDS_SOON";
 
 /// A file among the certificates cannot be used.
@@ -53,6 +54,7 @@ impl Host {
         }));
         alarms.extend(self.space.shortage().map(of_space));
         alarms.extend(of_certificates(&self.certificates(), now));
+        alarms.extend(of_strange(&self.certificates(), now));
         alarms.extend(self.certificates().left_out().iter().map(of_left_out));
         alarms.extend(self.tls_certificate().and_then(|certificate| of_tls(&certificate, now)));
         alarms.extend(self.ledger.restored().await?.map(of_restored));
@@ -111,6 +113,21 @@ fn of_left_out(left_out: &LeftOut) -> Alarm {
         remedy: "remove that file, or put in the vendor's certificate with `kms-host install-certificate`, and reload the host",
         since: None,
     }
+}
+
+/// Of certificates that are installed and would have machines refuse their answers: the host does not use them.
+fn of_strange(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
+    let alarm = |(installed, difference): (&Installed, Difference)| Alarm {
+        code: CERTIFICATE_DIFFERS_CODE,
+        text: format!(
+            "the certificate {} for {} is not used: {difference}",
+            installed.chain.host().id,
+            installed.chain.host().product_name
+        ),
+        remedy: difference.remedy(),
+        since: None,
+    };
+    certificates.strange(now).into_iter().map(alarm).collect()
 }
 
 /// Machines that speak TLS refuse a host for it, however well the rest of it stands.

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use shared::certificate::{self, Chain, ChainError, Roots};
+use shared::certificate::{self, Chain, ChainError, HostCertificate, Roots};
 use shared::count::Terms;
-use shared::ids::{CertificateId, ProductId};
+use shared::envelope::{KeyId, PublicKey};
+use shared::ids::{CertificateId, OrganisationId, ProductId};
 use shared::time::Timestamp;
 
 use crate::home::HomeError;
@@ -115,11 +116,35 @@ impl Certificates {
         self.by_product.get(&product).map_or(&[], Vec::as_slice)
     }
 
-    /// The one that answers for a product now.
+    /// The one that answers for a product now: of those that machines take, the one that the rule chooses.
     pub fn current(&self, product: ProductId, now: Timestamp) -> Option<&Installed> {
         let installed = self.of(product);
-        let chosen = certificate::choose(installed.iter().map(|one| &one.chain), now)?;
+        let settled = self.settled(product, now)?;
+        let taken = installed.iter().filter(|one| Difference::between(one, settled).is_none());
+        let chosen = certificate::choose(taken.map(|one| &one.chain), now)?;
         installed.iter().find(|one| one.chain.host().id == chosen.host().id)
+    }
+
+    /// The one that says whom the product is licensed to: of those that are valid the first that was issued, and one marked as
+    /// test only where no other is.
+    fn settled(&self, product: ProductId, now: Timestamp) -> Option<&Installed> {
+        let installed = self.of(product);
+        let valid = installed.iter().filter(|one| one.chain.check_valid_at(now).is_ok());
+        let first = valid.min_by_key(|one| (one.chain.host().test, one.chain.age()));
+        first.or_else(|| {
+            let chosen = certificate::choose(installed.iter().map(|one| &one.chain), now)?;
+            installed.iter().find(|one| one.chain.host().id == chosen.host().id)
+        })
+    }
+
+    /// Those that have not ended and that no machine of this organisation would take, each with the reason.
+    pub fn strange(&self, now: Timestamp) -> Vec<(&Installed, Difference)> {
+        let lasting = self.all().filter(|one| now < one.chain.ends_at());
+        let strange = lasting.filter_map(|one| {
+            let settled = self.settled(one.chain.host().product, now)?;
+            Some((one, Difference::between(one, settled)?))
+        });
+        strange.collect()
     }
 
     /// Why a certificate does not answer for its product now; nothing for the one that does.
@@ -127,6 +152,11 @@ impl Certificates {
         let certificate = installed.chain.host();
         let used = self.current(certificate.product, now).map(|used| used.chain.host());
         let used = used.filter(|used| used.id != certificate.id)?;
+        let settled = self.settled(certificate.product, now);
+        let difference = settled.and_then(|settled| Difference::between(installed, settled));
+        if let Some(difference) = difference.filter(|_| now < installed.chain.ends_at()) {
+            return Some(WhyNot::Differs(difference));
+        }
         Some(match installed.chain.check_valid_at(now) {
             Err(ChainError::NotYetValid { .. }) => {
                 WhyNot::NotBegun { begins_at: installed.chain.begins_at() }
@@ -176,9 +206,119 @@ impl Certificates {
     }
 }
 
+/// What makes machines refuse the answers under a certificate, though they took those under another one. The text goes on after
+/// "it is not used: ".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// It names another organisation.
+    Organisation {
+        /// The one that it names, by name and id.
+        theirs: (String, OrganisationId),
+        /// The one before.
+        ours: (String, OrganisationId),
+    },
+    /// It brings root keys that are not known for its product.
+    Vendor {
+        /// Those that it brings.
+        theirs: Vec<KeyId>,
+        /// Those that are known.
+        ours: Vec<KeyId>,
+    },
+    /// It is marked as test, and the other one is not.
+    Test,
+}
+
+impl Difference {
+    /// Between a certificate and one of the same product that machines know.
+    pub fn between(one: &Installed, known: &Installed) -> Option<Difference> {
+        let (theirs, ours) = (one.chain.host(), known.chain.host());
+        let organisation = |host: &HostCertificate| (host.organisation_name.clone(), host.organisation);
+        let keys = |roots: &Roots| roots.keys().iter().map(PublicKey::key_id).collect();
+        if theirs.organisation != ours.organisation {
+            return Some(Difference::Organisation { theirs: organisation(theirs), ours: organisation(ours) });
+        }
+        if !one.roots.are_among(&known.roots) {
+            return Some(Difference::Vendor { theirs: keys(&one.roots), ours: keys(&known.roots) });
+        }
+        (theirs.test && !ours.test).then_some(Difference::Test)
+    }
+
+    /// The option of `install-certificate` by which an administrator says that it is meant.
+    pub fn option(&self) -> &'static str {
+        match self {
+            Difference::Organisation { .. } => "--new-organisation",
+            Difference::Vendor { .. } => "--new-vendor",
+            Difference::Test => "--test",
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Difference::Organisation { .. } => {
+                "ask the vendor for one of the organisation that machines know, by its id. If the other one is meant, install it \
+                 with --new-organisation: machines that have a license refuse it until `kms-client organisation clear`"
+            }
+            Difference::Vendor { .. } => {
+                "compare the digests with those that the vendor's `kms-vendor roots` prints; if they are the vendor's, install it \
+                 with --new-vendor"
+            }
+            Difference::Test => {
+                "ask the vendor for one that is not marked as test; if it is meant, install it with --test"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::Organisation { theirs, ours } => write!(
+                f,
+                "it names the organisation {:?} ({}), and machines are licensed to another one, {:?} ({})",
+                theirs.0, theirs.1, ours.0, ours.1
+            ),
+            Difference::Vendor { theirs, ours } => {
+                let list = |keys: &[KeyId]| keys.iter().map(KeyId::to_string).collect::<Vec<_>>().join(", ");
+                write!(
+                    f,
+                    "it brings root keys of another vendor (digests {}), and those known for the product are {}",
+                    list(theirs),
+                    list(ours)
+                )
+            }
+            Difference::Test => f.write_str("it is marked as test, and another one for the product is not"),
+        }
+    }
+}
+
+/// What an administrator has said is meant: a certificate that differs in this from the one before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Allowed {
+    /// `--new-organisation`.
+    pub organisation: bool,
+    /// `--new-vendor`.
+    pub vendor: bool,
+    /// `--test`.
+    pub test: bool,
+}
+
+impl Allowed {
+    /// Whether this difference is meant.
+    pub fn covers(self, difference: &Difference) -> bool {
+        match difference {
+            Difference::Organisation { .. } => self.organisation,
+            Difference::Vendor { .. } => self.vendor,
+            Difference::Test => self.test,
+        }
+    }
+}
+
 /// Why an installed certificate does not answer for its product. The text goes on after "it is not used: ".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhyNot {
+    /// Machines would not take it.
+    Differs(Difference),
     /// It is not valid yet.
     NotBegun {
         /// When it begins.
@@ -203,6 +343,7 @@ pub enum WhyNot {
 impl fmt::Display for WhyNot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            WhyNot::Differs(difference) => difference.fmt(f),
             WhyNot::NotBegun { begins_at } => write!(f, "it begins only at {begins_at}"),
             WhyNot::Ended { ended_at } => write!(f, "it has ended at {ended_at}"),
             WhyNot::IssuedEarlier { at, used, used_at } => {

@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::certificates::Allowed;
 use crate::home::{Home, USUAL_PATH};
 
 /// The activation host: counts an organisation's machines and signs their leases.
@@ -79,6 +80,8 @@ enum Command {
     InstallCertificate {
         /// The vendor's file; - is standard input. Text before and behind it does no harm.
         file: PathBuf,
+        #[command(flatten)]
+        allow: Allow,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -298,6 +301,21 @@ struct Doctor {
     json: bool,
 }
 
+/// What is meant, though machines may refuse it.
+#[derive(Debug, Args)]
+struct Allow {
+    /// Install it though it names another organisation than the certificates for its product that are installed, and set those
+    /// aside.
+    #[arg(long)]
+    new_organisation: bool,
+    /// Install it though it brings root keys that are not known for its product.
+    #[arg(long)]
+    new_vendor: bool,
+    /// Install it though it is marked as test, and the one for its product is not.
+    #[arg(long)]
+    test: bool,
+}
+
 #[derive(Debug, Args)]
 struct Output {
     /// Print JSON.
@@ -335,7 +353,11 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
     let done = match cli.command {
         Command::Init(init) => offline::init(&home, &init),
         Command::Request => offline::request(&home),
-        Command::InstallCertificate { file, json } => offline::install_certificate(&home, &file, json),
+        Command::InstallCertificate { file, allow, json } => {
+            let allow =
+                Allowed { organisation: allow.new_organisation, vendor: allow.new_vendor, test: allow.test };
+            offline::install_certificate(&home, &file, allow, json)
+        }
         Command::Serve(serve) => daemon::run(&home, serve.config.as_deref(), &serve.listen, serve.log_json),
         Command::Config { command } => match command {
             ConfigCommand::Sample => Ok(crate::config::sample()),

@@ -29,7 +29,7 @@ use shared::record::Meta;
 use store::file;
 use zeroize::Zeroizing;
 
-use crate::certificates::{Certificates, Installed, LeftOut};
+use crate::certificates::{Allowed, Certificates, Difference, Installed, LeftOut};
 use crate::ledger::{DiskLedger, Engine, Ledger as _, OpenError};
 
 pub use carried::Carried;
@@ -197,8 +197,14 @@ impl Home {
     /// is installing it once.
     ///
     /// # Errors
-    /// There is no certificate in it, none for this host, or one that is not allowed with this ledger. Nothing is changed then.
-    pub fn install_certificate(&self, path: &Path, text: &[u8]) -> Result<Vec<Installed>, HomeError> {
+    /// There is no certificate in it, none for this host, one that is not allowed with this ledger, or one that machines would
+    /// not take and that is not `allowed`. Nothing is changed then.
+    pub fn install_certificate(
+        &self,
+        path: &Path,
+        text: &[u8],
+        allowed: Allowed,
+    ) -> Result<Vec<Installed>, HomeError> {
         let key = self.signing_key()?.public();
         let installed = self.verify_certificates(path, text, &key)?;
         let others = self.certificates()?;
@@ -207,13 +213,53 @@ impl Home {
         if let Some(hour_width_ms) = self.requested_hour_width_ms() {
             check_hour_width(&all, hour_width_ms)?;
         }
+        let of_product = |one: &Installed| others.of(one.chain.host().product).to_vec();
+        for one in &installed {
+            let differences =
+                of_product(one).into_iter().filter_map(|known| Difference::between(one, &known));
+            if let Some(difference) = differences.into_iter().find(|difference| !allowed.covers(difference)) {
+                return Err(HomeError::Differs { path: path.to_owned(), difference });
+            }
+        }
         make_private_dir(&self.certificates_path())?;
         let install = |one: Installed| {
+            self.set_replaced_aside(&one, &of_product(&one))?;
             let path = self.certificates_path().join(format!("{}.pem", one.chain.host().id));
             file::replace(&path, one.armoured().as_bytes(), 0o644)?;
             Ok(Installed { path, ..one })
         };
         installed.into_iter().map(install).collect()
+    }
+
+    /// Moves the certificates aside that a new one replaces, which machines would not take beside them. That it was meant is
+    /// noted there, for a host that runs.
+    fn set_replaced_aside(&self, new: &Installed, others: &[Installed]) -> Result<(), HomeError> {
+        let replaced = others.iter().filter(|other| Difference::between(new, other).is_some());
+        let replaced: Vec<_> = replaced.collect();
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        make_private_dir(&self.replaced_path())?;
+        file::replace(&self.meant_path(new), b"", 0o644)?;
+        for other in replaced {
+            let aside = self.replaced_path().join(format!("{}.pem", other.chain.host().id));
+            std::fs::rename(&other.path, &aside).map_err(|source| HomeError::Unwritable(aside, source))?;
+        }
+        file::sync_dir(&self.replaced_path())?;
+        Ok(file::sync_dir(&self.certificates_path())?)
+    }
+
+    /// Whether an administrator has said that this certificate is to replace one that differs.
+    pub fn is_meant(&self, new: &Installed) -> bool {
+        self.meant_path(new).exists()
+    }
+
+    fn meant_path(&self, new: &Installed) -> PathBuf {
+        self.replaced_path().join(format!("by-{}", new.chain.host().id))
+    }
+
+    fn replaced_path(&self) -> PathBuf {
+        self.certificates_path().join("replaced")
     }
 
     /// Every installed certificate that can be used, and why others cannot: one bad file costs nobody else's product. Without a

@@ -41,8 +41,7 @@ impl Vendor {
     /// [`VendorError::UnknownProduct`], [`VendorError::UnknownOrganisation`], [`VendorError::BadServiceLabel`].
     pub fn product_file_with(&self, name: &str, extras: Extras<'_>) -> Result<String, VendorError> {
         let product = self.product(name)?;
-        let organisation =
-            extras.organisation.map(|name| Ok::<_, VendorError>((name, organisation::known(self, name)?)));
+        let organisation = extras.organisation.map(|name| organisation::known(self, name));
         let service_label = extras.service_label.map(checked_label);
         let mut text = text(&product, &self.roots());
         text += &organisation_text(organisation.transpose()?);
@@ -75,7 +74,7 @@ fn text(product: &Product, roots: &[[u8; 32]; 2]) -> String {
     )
 }
 
-fn organisation_text(pinned: Option<(&str, OrganisationId)>) -> String {
+fn organisation_text(pinned: Option<(String, OrganisationId)>) -> String {
     match pinned {
         // A known name has no control characters, so it stays in its comment.
         Some((name, id)) => format!("\n# Only {name} may license this copy.\norganisation = \"{id}\"\n"),

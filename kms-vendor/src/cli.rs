@@ -195,9 +195,15 @@ pub(crate) struct IssueCertificate {
     /// The product's name.
     #[arg(long, value_name = "NAME")]
     pub(crate) product: String,
-    /// The organisation's name; the same name always gets the same id.
-    #[arg(long, value_name = "NAME")]
+    /// The organisation's name or id; the same name always gets the same id.
+    #[arg(long, value_name = "NAME|ID")]
     pub(crate) organisation: String,
+    /// Make a new organisation though its name is nearly that of another.
+    #[arg(long)]
+    pub(crate) new_organisation: bool,
+    /// Certify a host that was certified for another organisation before.
+    #[arg(long)]
+    pub(crate) moved_host: bool,
     #[command(flatten)]
     pub(crate) life: Life,
     /// Sign with this root.

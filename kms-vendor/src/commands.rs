@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kms_vendor::{
-    Extras, Fault, IssueRequest, Issued, Issuer, NewIssuer, NewProduct, Product, Signer, Vendor, VendorError,
-    instant_text,
+    Allow, Extras, Fault, IssueRequest, Issued, Issuer, NewIssuer, NewProduct, Product, Signer, Vendor,
+    VendorError, instant_text,
 };
 use rand::CryptoRng;
 use serde_json::{Value, json};
@@ -112,6 +112,10 @@ fn issue(
             request_pem: &read_request(&arguments.request)?,
             product: &arguments.product,
             organisation: &arguments.organisation,
+            allow: Allow {
+                new_organisation: arguments.new_organisation,
+                other_organisation_before: arguments.moved_host,
+            },
             not_before,
             valid_for,
             signer: if arguments.issuer { Signer::Issuer } else { arguments.root },
@@ -206,13 +210,17 @@ impl Answer {
     fn roots(vendor: &Vendor) -> Answer {
         let roots = vendor.roots();
         let hex = hex_roots(vendor);
+        let digests = vendor.root_digests();
         let text = format!(
-            "Every product pins both roots:\n\n{}\nor in hexadecimal:\n\n{}\n{}\n",
+            "Every product pins both roots:\n\n{}\nor in hexadecimal:\n\n{}\n{}\n\n\
+             Their digests, as `kms-host install-certificate` shows them:\n\n{}\n{}\n",
             rust_snippet(&roots),
             hex[0],
-            hex[1]
+            hex[1],
+            digests[0],
+            digests[1],
         );
-        Answer { text, json: json!({ "roots": hex }) }
+        Answer { text, json: json!({ "roots": hex, "digests": digests }) }
     }
 
     fn products(products: &[Product]) -> Answer {
@@ -253,7 +261,7 @@ impl Answer {
             issued.host,
             arguments.product,
             issued.product,
-            arguments.organisation,
+            issued.organisation_name,
             issued.organisation,
             issued.not_before,
             issued.not_after,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shared::certificate::ChainError;
+use shared::ids::{HostId, OrganisationId};
 use shared::policy::PolicyError;
 use shared::time::{Length, Timestamp};
 
@@ -74,6 +75,24 @@ pub enum VendorError {
         name: String,
         /// The names that there are.
         known: Vec<String>,
+    },
+    /// A new organisation would have nearly the name of one that was certified.
+    #[error("there is no organisation {name:?}, but {known:?} ({id}), which is nearly the same name")]
+    NearOrganisation {
+        /// The name.
+        name: String,
+        /// The name that it is near to.
+        known: String,
+        /// The id of that organisation.
+        id: OrganisationId,
+    },
+    /// The host was certified for another organisation.
+    #[error("the host {host} was certified for another organisation, {organisation:?}")]
+    HostOfAnother {
+        /// The host.
+        host: HostId,
+        /// The organisation.
+        organisation: String,
     },
     /// A label under which no host can be found.
     #[error("{label:?} is no label for a service in DNS")]
@@ -204,6 +223,8 @@ impl VendorError {
             | VendorError::Taken { .. }
             | VendorError::UnknownProduct { .. }
             | VendorError::UnknownOrganisation { .. }
+            | VendorError::NearOrganisation { .. }
+            | VendorError::HostOfAnother { .. }
             | VendorError::BadServiceLabel { .. }
             | VendorError::Numbers(_)
             | VendorError::BelowBounds(_)
@@ -248,6 +269,14 @@ impl VendorError {
             VendorError::UnknownProduct { .. } => "add it with `kms-vendor product add`",
             VendorError::UnknownOrganisation { .. } => {
                 "spell it as it was certified; an organisation is known from its first certificate on"
+            }
+            VendorError::NearOrganisation { .. } => {
+                "give that name or its id: machines refuse a host of another organisation. If it is another one, say so with \
+                 --new-organisation"
+            }
+            VendorError::HostOfAnother { .. } => {
+                "give that organisation's name: its machines refuse this host otherwise. If the host has moved to the other one, say \
+                 so with --moved-host"
             }
             VendorError::BadServiceLabel { .. } => {
                 "write it as _example-cad._tcp, with at most 15 characters (a-z, 0-9, -) between _ and ._tcp"

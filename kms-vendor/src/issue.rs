@@ -14,7 +14,7 @@ use shared::time::Timestamp;
 use crate::error::VendorError;
 use crate::issuer::SigningIssuer;
 use crate::journal;
-use crate::organisation;
+use crate::organisation::{self, Organisation};
 use crate::product::random;
 use crate::text::instant_text;
 use crate::vendor::Vendor;
@@ -30,8 +30,10 @@ pub struct IssueRequest<'a> {
     pub request_pem: &'a str,
     /// The product's name in this vendor's directory.
     pub product: &'a str,
-    /// Whose machines the host may serve. The same name always gets the same id.
+    /// Whose machines the host may serve, by name or id. The same name always gets the same id.
     pub organisation: &'a str,
+    /// What is meant, though it is usually a slip.
+    pub allow: Allow,
     /// The first instant at which the certificate is valid.
     pub not_before: Timestamp,
     /// How long it is valid from then on.
@@ -42,6 +44,15 @@ pub struct IssueRequest<'a> {
     pub test: bool,
     /// Now, for the record.
     pub now: Timestamp,
+}
+
+/// What whoever issues a certificate has said is meant, though it is usually a slip.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Allow {
+    /// A new organisation that has nearly the name of another.
+    pub new_organisation: bool,
+    /// A host that was certified for another organisation.
+    pub other_organisation_before: bool,
 }
 
 /// Which key of the vendor signs.
@@ -78,6 +89,8 @@ pub struct Issued {
     pub product: ProductId,
     /// The organisation.
     pub organisation: OrganisationId,
+    /// Its name, as it was certified first.
+    pub organisation_name: String,
     /// Whether this is the organisation's first certificate: a name that was mistyped shows here.
     pub organisation_is_new: bool,
     /// The first instant at which it is valid.
@@ -98,13 +111,20 @@ impl Vendor {
         let _lock = self.lock()?;
         // 1. Decide. Nothing is written yet, so every refusal leaves the directory as it was.
         let host = HostRequest::from_pem(request.request_pem.as_bytes()).map_err(VendorError::Request)?;
-        let organisation = organisation::find(self, request.organisation, rng)?;
-        let certificate = self.certificate(request, &host, organisation.id, rng)?;
+        let organisation =
+            organisation::find(self, request.organisation, request.allow.new_organisation, rng)?;
+        if !request.allow.other_organisation_before {
+            let id = host.signing_key.host();
+            if let Some(before) = journal::other_organisation_of(self, id, organisation.id)? {
+                return Err(VendorError::HostOfAnother { host: id, organisation: before });
+            }
+        }
+        let certificate = self.certificate(request, &host, &organisation, rng)?;
         // 2. Sign, and believe it no more than a client would.
         let chain = self.signed_chain(&certificate, request.signer)?;
         // 3. Record, so that no certificate is in the world that the vendor does not know of.
         if organisation.is_new {
-            organisation::remember(self, request.organisation, organisation.id)?;
+            organisation::remember(self, &organisation.name, organisation.id)?;
         }
         journal::append(self, &line(request, &certificate)?)?;
         // 4. Hand out.
@@ -114,6 +134,7 @@ impl Vendor {
             host: certificate.host(),
             product: certificate.product,
             organisation: certificate.organisation,
+            organisation_name: certificate.organisation_name.clone(),
             organisation_is_new: organisation.is_new,
             not_before: certificate.not_before,
             not_after: certificate.not_after,
@@ -125,7 +146,7 @@ impl Vendor {
         &self,
         request: &IssueRequest<'_>,
         host: &HostRequest,
-        organisation: OrganisationId,
+        organisation: &Organisation,
         rng: &mut impl CryptoRng,
     ) -> Result<HostCertificate, VendorError> {
         let product = self.product(request.product)?;
@@ -138,8 +159,8 @@ impl Vendor {
             signing_key: host.signing_key,
             product: product.id,
             product_name: product.name,
-            organisation,
-            organisation_name: request.organisation.to_owned(),
+            organisation: organisation.id,
+            organisation_name: organisation.name.clone(),
             not_before: request.not_before,
             not_after: end(request.not_before, request.valid_for, request.now)?,
             test,
@@ -181,7 +202,7 @@ pub(crate) fn end(
 
 fn line<'a>(
     request: &IssueRequest<'a>,
-    certificate: &HostCertificate,
+    certificate: &'a HostCertificate,
 ) -> Result<journal::Line<'a>, VendorError> {
     let text = |instant| instant_text(instant).ok_or(VendorError::TooLate);
     Ok(journal::Line {
@@ -190,7 +211,7 @@ fn line<'a>(
         host: certificate.host().to_string(),
         product: request.product,
         product_id: certificate.product.to_string(),
-        organisation: request.organisation,
+        organisation: &certificate.organisation_name,
         organisation_id: certificate.organisation.to_string(),
         not_before: text(certificate.not_before)?,
         not_after: text(certificate.not_after)?,

@@ -1,12 +1,14 @@
 //! `issued.jsonl`: one line for every certificate, on the disk before anybody holds the certificate.
 //!
-//! It is what a vendor has when a customer asks, or when a certificate must be revoked. Nothing reads it back here.
+//! It is what a vendor has when a customer asks, or when a certificate must be revoked. It is read back to see for whom a host was
+//! certified before.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use shared::ids::{HostId, OrganisationId};
 
 use crate::error::VendorError;
 use crate::vendor::Vendor;
@@ -35,6 +37,37 @@ pub(crate) fn append(vendor: &Vendor, line: &Line<'_>) -> Result<(), VendorError
     let text = serde_json::to_string(line).expect("strings and a bool are JSON");
     append_durably(&path, &text).map_err(|source| VendorError::Journal { path: path.clone(), source })?;
     Ok(store::file::sync_dir(vendor.dir())?)
+}
+
+/// Another organisation for which this host was certified before. Lines that a crash has cut say nothing.
+pub(crate) fn other_organisation_of(
+    vendor: &Vendor,
+    host: HostId,
+    organisation: OrganisationId,
+) -> Result<Option<String>, VendorError> {
+    let path = vendor.path(JOURNAL_FILE);
+    let file = match File::open(&path) {
+        Ok(file) => BufReader::new(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(VendorError::read(&path, source)),
+    };
+    let (host, organisation) = (host.to_string(), organisation.to_string());
+    for line in file.split(b'\n') {
+        let line = line.map_err(|source| VendorError::read(&path, source))?;
+        let Ok(issued) = serde_json::from_slice::<Issued>(&line) else { continue };
+        if issued.host == host && issued.organisation_id != organisation {
+            return Ok(Some(issued.organisation));
+        }
+    }
+    Ok(None)
+}
+
+/// What is read back of a line.
+#[derive(Deserialize)]
+struct Issued {
+    host: String,
+    organisation: String,
+    organisation_id: String,
 }
 
 fn append_durably(path: &Path, line: &str) -> io::Result<()> {

@@ -8,7 +8,7 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use kms_vendor::{IssueRequest, NewProduct, Signer, Vendor};
+//! use kms_vendor::{Allow, IssueRequest, NewProduct, Signer, Vendor};
 //! use shared::policy::Policy;
 //! use shared::time::Timestamp;
 //!
@@ -27,6 +27,7 @@
 //!         request_pem,
 //!         product: "Example CAD",
 //!         organisation: "Example University",
+//!         allow: Allow::default(),
 //!         not_before: now,
 //!         valid_for: Duration::from_secs(365 * 86_400),
 //!         signer: Signer::Root1,
@@ -61,7 +62,7 @@ mod error;
 
 pub use carried::Extras;
 pub use error::{Fault, VendorError};
-pub use issue::{IssueRequest, Issued, Signer};
+pub use issue::{Allow, IssueRequest, Issued, Signer};
 pub use issuer::{Issuer, NewIssuer};
 pub use product::{NewProduct, Product};
 pub use text::{instant_text, length_text, parse_instant, parse_length};

@@ -18,36 +18,92 @@ const ORGANISATIONS_FILE: &str = "organisations.toml";
 /// An organisation and whether this is the first that is heard of it.
 pub(crate) struct Organisation {
     pub(crate) id: OrganisationId,
+    /// As it was certified first.
+    pub(crate) name: String,
     pub(crate) is_new: bool,
 }
 
-/// The organisation of this name, or a new one that is not remembered yet.
+/// The organisation of this name or id, or a new one that is not remembered yet. `may_be_near` lets a new one have nearly the name
+/// of another.
 pub(crate) fn find(
     vendor: &Vendor,
     name: &str,
+    may_be_near: bool,
     rng: &mut impl CryptoRng,
 ) -> Result<Organisation, VendorError> {
-    match known(vendor, name) {
-        Ok(id) => Ok(Organisation { id, is_new: false }),
-        Err(VendorError::UnknownOrganisation { .. }) => {
-            Ok(Organisation { id: OrganisationId::from_bytes(random(rng)), is_new: true })
+    let organisations = read(vendor)?;
+    if let Some((known, id)) = exact(&organisations, name) {
+        return Ok(Organisation { id: *id, name: known.to_owned(), is_new: false });
+    }
+    registry::check_name(name)?;
+    let near = organisations.iter().find(|(known, _)| is_near(name, known));
+    match near {
+        Some((known, id)) if !may_be_near => {
+            Err(VendorError::NearOrganisation { name: name.to_owned(), known: known.clone(), id: *id })
         }
-        Err(error) => Err(error),
+        _ => Ok(Organisation {
+            id: OrganisationId::from_bytes(random(rng)),
+            name: name.to_owned(),
+            is_new: true,
+        }),
     }
 }
 
-/// The organisation of this name, which was certified before.
-pub(crate) fn known(vendor: &Vendor, name: &str) -> Result<OrganisationId, VendorError> {
-    registry::check_name(name)?;
-    let path = vendor.path(ORGANISATIONS_FILE);
-    let file: OrganisationsFile = registry::read(&path)?;
-    match file.organisations.get(name) {
-        Some(id) => id.parse().map_err(|error| VendorError::damaged(&path, format!("{name}: {error}"))),
+/// The organisation of this name or id, which was certified before.
+pub(crate) fn known(vendor: &Vendor, name: &str) -> Result<(String, OrganisationId), VendorError> {
+    let organisations = read(vendor)?;
+    match exact(&organisations, name) {
+        Some((known, id)) => Ok((known.to_owned(), *id)),
         None => Err(VendorError::UnknownOrganisation {
             name: name.to_owned(),
-            known: file.organisations.into_keys().collect(),
+            known: organisations.into_keys().collect(),
         }),
     }
+}
+
+fn exact<'a>(
+    organisations: &'a BTreeMap<String, OrganisationId>,
+    name: &str,
+) -> Option<(&'a str, &'a OrganisationId)> {
+    let id = name.parse::<OrganisationId>().ok();
+    let mut all = organisations.iter().map(|(known, known_id)| (known.as_str(), known_id));
+    all.find(|(known, known_id)| *known == name || id == Some(**known_id))
+}
+
+fn read(vendor: &Vendor) -> Result<BTreeMap<String, OrganisationId>, VendorError> {
+    let path = vendor.path(ORGANISATIONS_FILE);
+    let file: OrganisationsFile = registry::read(&path)?;
+    let parsed = file.organisations.into_iter().map(|(name, id)| match id.parse() {
+        Ok(id) => Ok((name, id)),
+        Err(error) => Err(VendorError::damaged(&path, format!("{name}: {error}"))),
+    });
+    parsed.collect()
+}
+
+/// Whether two names are probably meant for one organisation: the same letters and digits, but for a slip or two. Other digits are
+/// no slip: "Branch 7" is not "Branch 8".
+fn is_near(one: &str, other: &str) -> bool {
+    let letters = |name: &str| -> Vec<char> {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let digits = |name: &[char]| -> Vec<char> { name.iter().copied().filter(|c| c.is_numeric()).collect() };
+    let (one, other) = (letters(one), letters(other));
+    let slips = if one.len().min(other.len()) < 8 { 1 } else { 2 };
+    digits(&one) == digits(&other) && distance(&one, &other) <= slips
+}
+
+/// How many letters have to be put in, taken away or exchanged to make one of the other (Levenshtein).
+fn distance(one: &[char], other: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (made, letter) in (1..).zip(one) {
+        let mut above_left = std::mem::replace(&mut row[0], made);
+        for (place, wanted) in (1..).zip(other) {
+            let exchanged = above_left + usize::from(letter != wanted);
+            above_left = row[place];
+            row[place] = exchanged.min(above_left + 1).min(row[place - 1] + 1);
+        }
+    }
+    row[other.len()]
 }
 
 /// Remembers a new organisation. The caller holds the directory's lock since [`find`].
@@ -64,4 +120,29 @@ struct OrganisationsFile {
     version: Version1,
     #[serde(default)]
     organisations: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_spelled_otherwise_is_near_and_another_one_is_not() {
+        for near in [
+            "Example works",
+            "ExampleWorks",
+            " Example  Works.",
+            "Exampel Works",
+            "Example Work",
+            "EXAMPLE-WORKS",
+        ] {
+            assert!(is_near("Example Works", near), "{near}");
+        }
+        for far in ["Example University", "Examples", "Other Works", "Example Works 2", ""] {
+            assert!(!is_near("Example Works", far), "{far}");
+        }
+        assert!(!is_near("Branch 7", "Branch 8"));
+        assert!(is_near("Acme", "Akme") && !is_near("Acme", "Aqua"));
+        assert!(is_near("Škoda", "škoda"));
+    }
 }

@@ -90,6 +90,11 @@ impl Vendor {
         self.roots
     }
 
+    /// Short digests of both roots, to be compared by people.
+    pub fn root_digests(&self) -> Vec<String> {
+        self.verifying.keys().iter().map(|root| root.key_id().to_string()).collect()
+    }
+
     /// The directory.
     pub fn dir(&self) -> &Path {
         &self.dir

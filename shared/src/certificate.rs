@@ -49,6 +49,11 @@ impl Roots {
         &self.0
     }
 
+    /// Whether each of these keys is one of those.
+    pub fn are_among(&self, those: &Roots) -> bool {
+        self.0.iter().all(|key| those.0.contains(key))
+    }
+
     /// Opens what one of the roots has signed.
     fn open<'a>(&self, signed: &'a v1::Signed, kind: Kind) -> Result<Verified<'a>, EnvelopeError> {
         let key_id = |root: &&PublicKey| signed.key_id == root.key_id().as_bytes().as_slice();

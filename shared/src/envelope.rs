@@ -84,6 +84,13 @@ impl KeyId {
     }
 }
 
+/// 32 hexadecimal digits, for people to compare.
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// An Ed25519 public key that is fit to verify with: on the curve and of full order.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(ed25519_dalek::VerifyingKey);

@@ -4,7 +4,7 @@
 
 use kms_client::{LicenseState, Timestamp};
 use kms_host::home::Home;
-use kms_vendor::{IssueRequest, Signer, Vendor};
+use kms_vendor::{Allow, IssueRequest, Signer, Vendor};
 use shared::answer::{Expected, Grant, Header, Verdict, compose_lease};
 use shared::certificate::Chain;
 use shared::envelope::Kind;
@@ -175,6 +175,7 @@ async fn a_lease_under_the_hosts_own_test_certificate_opens_no_threshold() {
         request_pem: &request_pem,
         product: &world.shop.product().name,
         organisation: ORGANISATION,
+        allow: Allow::default(),
         not_before: NEW_YEAR - DAY,
         valid_for: 365 * DAY,
         signer: Signer::Root1,
@@ -182,7 +183,7 @@ async fn a_lease_under_the_hosts_own_test_certificate_opens_no_threshold() {
         now: NEW_YEAR - DAY,
     };
     let pem = Vendor::open(&dir).unwrap().issue(&request, &mut rand::rng()).unwrap().pem;
-    home.install_certificate(&world.path("test.pem"), pem.as_bytes()).unwrap();
+    std::fs::write(home.path().join("certificates/test.pem"), pem).unwrap();
     let certificates = home.certificates().unwrap();
     let chains: Vec<_> = certificates.all().map(|installed| installed.chain.clone()).collect();
     assert_eq!(chains.iter().filter(|chain| chain.host().test).count(), 1);

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use kms_host::certificates::Allowed;
 use kms_host::home::{HOUR_MS, Home};
 use kms_host::ledger::Engine;
-use kms_vendor::{IssueRequest, NewProduct, Product, Signer, Vendor};
+use kms_vendor::{Allow, IssueRequest, NewProduct, Product, Signer, Vendor};
 use shared::policy::Policy;
 use shared::time::Timestamp;
 
@@ -144,6 +145,7 @@ impl Shop {
             request_pem: &request_pem,
             product: &self.product.name,
             organisation,
+            allow: Allow::default(),
             not_before,
             valid_for,
             signer,
@@ -153,7 +155,7 @@ impl Shop {
         let issued = self.vendor.issue(&request, &mut rand::rng())?;
         let file = home.path().with_extension("certificate.pem");
         std::fs::write(&file, &issued.pem)?;
-        home.install_certificate(&file, issued.pem.as_bytes())?;
+        home.install_certificate(&file, issued.pem.as_bytes(), Allowed::default())?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kms_host::home::{HOUR_MS, Home};
-use kms_vendor::{IssueRequest, Signer};
+use kms_vendor::{Allow, IssueRequest, Signer};
 use shared::time::Timestamp;
 use world::shop::ORGANISATION;
 
@@ -21,6 +21,7 @@ fn issue(stage: &Stage, home: &Home, change: impl FnOnce(&mut IssueRequest<'_>))
         request_pem: &request_pem,
         product: &stage.shop.product().name,
         organisation: ORGANISATION,
+        allow: Allow::default(),
         not_before: an_hour_ago(),
         valid_for: YEAR,
         signer: Signer::Root1,
@@ -149,4 +150,138 @@ async fn what_mail_does_to_a_certificate_or_a_key_is_undone() {
     std::fs::write(&key, pasted).unwrap();
     let host = serve(&home).await;
     assert_eq!(outcomes(&stage.machine("machine", &[host.address()]).activate().await.unwrap()), ["LEASE"]);
+}
+
+/// Another organisation, by a vendor who did not notice: a folder's copy of the directory has never heard of the first name.
+fn issue_for_another(stage: &Stage, home: &Home, change: impl FnOnce(&mut IssueRequest<'_>)) -> PathBuf {
+    let dir = stage.folder.path().join("vendor");
+    for file in ["organisations.toml", "issued.jsonl"] {
+        std::fs::rename(dir.join(file), dir.join(format!("{file}.aside"))).unwrap();
+    }
+    let path = issue(stage, home, |request| {
+        request.organisation = "Example works";
+        change(request);
+    });
+    for file in ["organisations.toml", "issued.jsonl"] {
+        std::fs::rename(dir.join(format!("{file}.aside")), dir.join(file)).unwrap();
+    }
+    path
+}
+
+/// A renewal under another spelling of the organisation cut off a whole fleet, while the host showed nothing.
+#[tokio::test]
+async fn a_certificate_of_another_organisation_is_refused_unless_it_is_meant() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let home = Home::at(host.home().path());
+    let machine = stage.machine("machine", &[host.address()]);
+    assert_eq!(outcomes(&machine.activate().await.unwrap()), ["LEASE"]);
+    let renewal = issue_for_another(&stage, &home, |_| ());
+
+    let done = install(&home, &renewal).await;
+    assert_eq!(done.code, 65, "{}", done.stdout);
+    for told in ["another one", "\"Example Works\"", "\"Example works\"", "--new-organisation"] {
+        assert!(done.stderr.contains(told), "no {told}: {}", done.stderr);
+    }
+    hang_up(&host).await;
+    assert_eq!(outcomes(&machine.activate().await.unwrap()), ["LEASE"], "nothing has changed");
+
+    // By hand, beside the other: it is passed over, and told everywhere.
+    let by_hand = home.path().join("certificates/by-hand.pem");
+    std::fs::copy(&renewal, &by_hand).unwrap();
+    let said = hang_up(&host).await;
+    assert!(said.contains("this certificate is not used") && said.contains("another one"), "{said}");
+    assert_eq!(outcomes(&machine.activate().await.unwrap()), ["LEASE"]);
+    let status = run_at(&home, &["status"]).await.stdout;
+    assert!(status.contains("ALARM      CERTIFICATE_DIFFERS") && status.contains("organisation"), "{status}");
+    let doctor = run_at(&home, &["doctor"]).await.stdout;
+    let warns = |line: &str| line.contains("warn") && line.contains("organisation");
+    assert!(doctor.lines().any(warns), "{doctor}");
+
+    // By hand, in its place: the running host keeps what it has.
+    let own = std::fs::read_dir(home.path().join("certificates")).unwrap().map(|entry| entry.unwrap().path());
+    let own = own.into_iter().find(|path| *path != by_hand).unwrap();
+    std::fs::rename(&own, stage.folder.path().join("own.pem")).unwrap();
+    let said = hang_up(&host).await;
+    assert!(said.contains("nothing is changed") && said.contains("--new-organisation"), "{said}");
+    assert_eq!(outcomes(&machine.activate().await.unwrap()), ["LEASE"]);
+
+    // It is meant: the remedy that was printed works, and the host says whom it serves.
+    std::fs::rename(stage.folder.path().join("own.pem"), &own).unwrap();
+    std::fs::remove_file(&by_hand).unwrap();
+    let file = renewal.display().to_string();
+    let done = run_at(&home, &["install-certificate", &file, "--new-organisation"]).await;
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let said = hang_up(&host).await;
+    assert!(said.contains("were read again"), "{said}");
+    assert_eq!(host.status().await.unwrap().products[0].organisation, "Example works");
+    assert_eq!(outcomes(&machine.activate().await.unwrap()), ["OTHER_ORGANISATION"]);
+}
+
+/// Whoever mails a certificate can put his own roots into the file: they would decide which leases of siblings count.
+#[tokio::test]
+async fn roots_that_came_in_the_same_file_are_not_believed_for_a_product_that_is_installed() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let forger = stage.shop.forge(&crate::stage::folder(&stage, "forger")).unwrap();
+    std::fs::copy(
+        stage.folder.path().join("vendor/organisations.toml"),
+        forger.vendor().dir().join("organisations.toml"),
+    )
+    .unwrap();
+    let request_pem = std::fs::read_to_string(home.request_path()).unwrap();
+    let request = IssueRequest {
+        request_pem: &request_pem,
+        product: "Atlas",
+        organisation: ORGANISATION,
+        allow: Allow::default(),
+        not_before: an_hour_ago(),
+        valid_for: YEAR,
+        signer: Signer::Root1,
+        test: false,
+        now: now(),
+    };
+    let issued = forger.vendor().issue(&request, &mut rand::rng()).unwrap();
+    let file = stage.folder.path().join("forged.pem");
+    std::fs::write(&file, &issued.pem).unwrap();
+
+    let done = install(&home, &file).await;
+    assert_eq!(done.code, 65, "{}", done.stdout);
+    for digest in stage.shop.vendor().root_digests().iter().chain(&forger.vendor().root_digests()) {
+        assert!(done.stderr.contains(digest), "no {digest} to compare: {}", done.stderr);
+    }
+    assert!(done.stderr.contains("--new-vendor"), "{}", done.stderr);
+    std::fs::copy(&file, home.path().join("certificates/by-hand.pem")).unwrap();
+    let host = serve(&home).await;
+    let machine = stage.machine("machine", &[host.address()]);
+    assert_eq!(outcomes(&machine.activate().await.unwrap()), ["LEASE"], "it is passed over");
+    std::fs::remove_file(home.path().join("certificates/by-hand.pem")).unwrap();
+
+    let done = run_at(&home, &["install-certificate", &file.display().to_string(), "--new-vendor"]).await;
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    hang_up(&host).await;
+    let used = host.status().await.unwrap().products[0].certificate.clone();
+    assert_eq!(used.as_ref(), issued.certificate.as_bytes(), "and used where it is meant");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_marked_as_test_replaces_no_other_unless_it_is_meant() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let test = issue(&stage, &home, |request| request.test = true);
+    let done = install(&home, &test).await;
+    assert!(done.code == 65 && done.stderr.contains("another one"), "{}", done.stderr);
+    std::fs::copy(&test, home.path().join("certificates/by-hand.pem")).unwrap();
+    let host = serve(&home).await;
+    assert!(!host.status().await.unwrap().products[0].test);
+    std::fs::remove_file(home.path().join("certificates/by-hand.pem")).unwrap();
+    let done = run_at(&home, &["install-certificate", &test.display().to_string(), "--test"]).await;
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    hang_up(&host).await;
+    assert!(host.status().await.unwrap().products[0].test);
+    // And back: one that is not marked needs no word.
+    let done = install(&home, &issue(&stage, &home, |_| ())).await;
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    hang_up(&host).await;
+    assert!(!host.status().await.unwrap().products[0].test);
 }

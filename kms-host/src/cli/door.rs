@@ -7,7 +7,7 @@ use shared::time::Timestamp;
 use crate::accept::{Admission, Door, Limits};
 use crate::activate::Host;
 use crate::config::Config;
-use crate::tls::{Server, Tls, TlsCertificate};
+use crate::tls::{Flaw, Server, Tls, TlsCertificate};
 
 /// At the start.
 pub(super) fn take_note(host: &Host, door: &Door) {
@@ -42,6 +42,20 @@ pub(super) fn take_up(door: &Door, host: &Host, running: &mut Config, new: &Conf
     door.replace(Admission { limits, allow: new.allow.clone(), tls });
     host.note_tls_certificate(certificate);
     warn_of_end(host, Timestamp::from_unix_ms(i64::MIN), host.clock.now());
+}
+
+/// That a certificate which holds is not replaced by one that does not: no machine would take it.
+pub(super) fn check_end(running: &Tls, new: &Tls, now: Timestamp) -> anyhow::Result<()> {
+    let flaw = |tls: &Tls| tls.server()?.certificate().flaw(now).filter(|flaw| *flaw != Flaw::EndsSoon);
+    match (running.server(), new.server(), flaw(new)) {
+        (Some(_), Some(server), Some(found)) if flaw(running).is_none() => {
+            let cause = server.certificate().tell(found, now);
+            anyhow::bail!(
+                "{cause}, and the one that machines are shown holds: put one that holds into its file"
+            )
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The certificate that machines have not been shown before. A file may have another one under its old name.

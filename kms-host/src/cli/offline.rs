@@ -11,7 +11,7 @@ use super::owner::{self, become_owner};
 use super::{
     EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text, reload,
 };
-use crate::certificates::{Installed, WhyNot};
+use crate::certificates::{Allowed, Installed};
 use crate::clock::SystemClock;
 use crate::config::Sources;
 use crate::home::{Home, HomeError, Made};
@@ -84,22 +84,32 @@ fn read_input(file: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Result<String, Failure> {
+pub(super) fn install_certificate(
+    home: &Home,
+    file: &Path,
+    allowed: Allowed,
+    json: bool,
+) -> Result<String, Failure> {
     // Read before that: what lies in root's own folder is not for the host's user.
     let text = read_input(file).map_err(|error| home.bad_certificate(file, error.into()));
     become_owner(home)?;
-    let installed = text.and_then(|text| home.install_certificate(file, &text)).map_err(|error| {
-        let code = if matches!(error, HomeError::File(_) | HomeError::Unwritable(..)) {
-            EX_CANTCREAT
-        } else {
-            EX_DATAERR
-        };
-        Failure { code, error: error.into(), shown: String::new() }
-    })?;
+    let installed =
+        text.and_then(|text| home.install_certificate(file, &text, allowed)).map_err(|error| {
+            let code = if matches!(error, HomeError::File(_) | HomeError::Unwritable(..)) {
+                EX_CANTCREAT
+            } else {
+                EX_DATAERR
+            };
+            Failure { code, error: error.into(), shown: String::new() }
+        })?;
     let now = SystemClock::new().now();
     // One of another product that is damaged is no reason to say nothing of these.
     let all = home.certificates().ok();
-    let why_not = |one: &Installed| all.as_ref().and_then(|all| all.why_not(one, now));
+    let why_not = |one: &Installed| {
+        let invalid = one.chain.check_valid_at(now).err().map(|error| error.to_string());
+        let other = all.as_ref().and_then(|all| all.why_not(one, now));
+        other.map(|why| format!("another one is: {why}")).or(invalid)
+    };
     if json {
         let shown: Vec<_> = installed.iter().map(|one| installed_json(one, why_not(one))).collect();
         let mut first = shown[0].clone();
@@ -117,7 +127,7 @@ pub(super) fn install_certificate(home: &Home, file: &Path, json: bool) -> Resul
     Ok(lines.join("\n"))
 }
 
-fn installed_json(installed: &Installed, why_not: Option<WhyNot>) -> serde_json::Value {
+fn installed_json(installed: &Installed, why_not: Option<String>) -> serde_json::Value {
     let certificate = installed.chain.host();
     serde_json::json!({
         "certificate": certificate.id.to_string(),
@@ -128,23 +138,25 @@ fn installed_json(installed: &Installed, why_not: Option<WhyNot>) -> serde_json:
         "not_after_ms": installed.chain.ends_at().unix_ms(),
         "threshold": certificate.policy.threshold,
         "test": certificate.test,
-        "why_not": why_not.map(|why| why.to_string()),
+        "why_not": why_not,
     })
 }
 
-fn installed_text(installed: &Installed, why_not: Option<WhyNot>) -> String {
+fn installed_text(installed: &Installed, why_not: Option<String>) -> String {
     let certificate = installed.chain.host();
     let (product, organisation) = (&certificate.product_name, &certificate.organisation_name);
+    let digests: Vec<_> = installed.roots.keys().iter().map(|key| key.key_id().to_string()).collect();
     let test = if certificate.test { ", marked as TEST" } else { "" };
     let policy = &certificate.policy;
     let is_used = match why_not {
         None => "yes, for its product".to_owned(),
-        Some(why) => format!("NOT NOW, and another one is: {why}"),
+        Some(why) => format!("NOT NOW, {why}"),
     };
     let lines = [
         format!("Installed certificate {}{test}:", certificate.id),
         format!("  product       {product} ({})", certificate.product),
-        format!("  organisation  {organisation}"),
+        format!("  organisation  {organisation} ({})", certificate.organisation),
+        format!("  root digests  {}", digests.join(" ")),
         format!("  valid         {} to {}", certificate.not_before, installed.chain.ends_at()),
         format!("  threshold     {} machines in {}", policy.threshold, Length(policy.count_window)),
         format!(

@@ -24,7 +24,7 @@ use crate::activate::Host;
 use crate::admin::{self, NotReloaded, ReloadOrder, Reloaded};
 use crate::audit::{self, Audit, NotRecorded};
 use crate::caller::Caller;
-use crate::certificates::{Certificates, Installed};
+use crate::certificates::{Certificates, Difference, Installed};
 use crate::config::{Change, Config, Settings, Sources, TakenUpBy};
 use crate::fairness::Allowances;
 use crate::home::{self, Home};
@@ -119,9 +119,11 @@ impl Reload {
                 "signing key and certificates are those of host {other}, and this is {own}: restart it as that one"
             );
         }
+        self.check_organisations(&certificates)?;
         home::check_hour_width(&certificates, self.host.ledger.meta().hour_width_ms)?;
         retention::check(settings.config.retention_days, &certificates)?;
         let tls = Tls::read(&settings.config, self.home.path())?;
+        door::check_end(&self.door.admission().tls, &tls, self.host.clock.now())?;
         Ok((settings, certificates, tls))
     }
 
@@ -147,6 +149,25 @@ impl Reload {
         let authority = door::has_new_authority(running, tls);
         let authority = authority.then(|| taken_up("tls client CA", "new".to_owned()));
         settings.chain(new).chain(gone).chain(of_tls).chain(authority).collect()
+    }
+
+    /// That no product gets a certificate that its machines would refuse, unless an administrator has said that it is meant.
+    fn check_organisations(&self, new: &Certificates) -> anyhow::Result<()> {
+        let now = self.host.clock.now();
+        for (product, used) in self.host.certificates().products(now) {
+            let Some(chosen) = new.current(product, now) else { continue };
+            let difference =
+                Difference::between(chosen, used).filter(|_| used.chain.check_valid_at(now).is_ok());
+            if let Some(difference) = difference.filter(|_| !self.home.is_meant(chosen)) {
+                bail!(
+                    "the certificate {} is not taken up: {difference}; put the certificate {} back, and {}",
+                    chosen.path.display(),
+                    used.chain.host().id,
+                    difference.remedy()
+                );
+            }
+        }
+        Ok(())
     }
 
     // 2

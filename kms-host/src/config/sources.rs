@@ -166,7 +166,7 @@ impl Sources {
         let (text, is_there) = match read {
             Err(error) if error.kind() == ErrorKind::NotFound && !self.named => (Vec::new(), false),
             Err(source) => return Err(ConfigError::Unreadable { path: path.clone(), source }),
-            Ok(text) => (armour::plain(text.as_bytes()).unwrap_or(text), true),
+            Ok(text) => (armour::plain(&text).map_or(text, String::into_bytes), true),
         };
         let text = String::from_utf8(text).map_err(|error| {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];

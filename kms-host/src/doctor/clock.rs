@@ -30,6 +30,10 @@ pub(super) fn trust(known: &Known, last_time: Option<Timestamp>) -> Finding {
             format!("it says {now}, and there is nothing here to hold against it"),
         );
     };
+    if known.certificates.all().next().is_none() {
+        let text = format!("it says {now}; whether the host would trust it, its first certificate decides");
+        return Finding::skipped("clock", text);
+    }
     let reading = Reading { wall: now, monotonic: known.clock.monotonic() };
     let clock = HostClock::start(reading, Some(last_time), known.certificates.longest_window());
     match clock.doubt() {

@@ -10,7 +10,7 @@ use shared::time::{Length, Timestamp};
 use super::Finding;
 use super::host::Running;
 use crate::alarms::CERTIFICATE_ENDS_SOON;
-use crate::certificates::{Certificates, Installed};
+use crate::certificates::{Certificates, Installed, WhyNot};
 use crate::config::{Config, Sources};
 use crate::home::Home;
 
@@ -143,7 +143,11 @@ pub(super) fn certificates(home: &Home, running: &Running, now: Timestamp) -> (C
         let name = &used.chain.host().product_name;
         let unused = certificates.unused(product, now).into_iter();
         findings.extend(unused.map(|(one, why)| {
-            Finding::ok("certificate", format!("{name}: {} is not used: {why}", one.chain.host().id))
+            let text = format!("{name}: {} is not used: {why}", one.chain.host().id);
+            match why {
+                WhyNot::Differs(difference) => Finding::warn("certificate", text, difference.remedy()),
+                _ => Finding::ok("certificate", text),
+            }
         }));
     }
     if findings.is_empty() {

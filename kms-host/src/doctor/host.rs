@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::directory::Owner;
 use super::{Finding, Known};
 use crate::admin;
-use crate::alarms::{CERTIFICATE_ENDS_SOON_CODE, CERTIFICATE_UNUSABLE_CODE};
+use crate::alarms::{CERTIFICATE_DIFFERS_CODE, CERTIFICATE_ENDS_SOON_CODE, CERTIFICATE_UNUSABLE_CODE};
 use crate::home::{self, Home, HomeError};
 use crate::ledger::{Engine, Ledger as _};
 
@@ -103,7 +103,9 @@ pub(super) fn running(known: &Known) -> Finding {
 /// What the host itself would have somebody look at, beside what has checks of its own.
 pub(super) fn alarms(known: &Known) -> Vec<Finding> {
     let reasons = [Reason::HostClock, Reason::CertificateEnded, Reason::DiskFull].map(Reason::code);
-    let checked = [&reasons[..], &[CERTIFICATE_ENDS_SOON_CODE, CERTIFICATE_UNUSABLE_CODE]].concat();
+    let checked =
+        [&reasons[..], &[CERTIFICATE_DIFFERS_CODE, CERTIFICATE_ENDS_SOON_CODE, CERTIFICATE_UNUSABLE_CODE]]
+            .concat();
     let alarms = known.running.status().map(|status| &status.alarms[..]).unwrap_or_default();
     let is_checked = |code: &str| checked.contains(&code) || code.starts_with("TLS_CERTIFICATE_");
     let others = alarms.iter().filter(|alarm| !is_checked(&alarm.code));

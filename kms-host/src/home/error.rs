@@ -11,6 +11,7 @@ use shared::certificate::ChainError;
 use shared::ids::HostId;
 use store::file::FileError;
 
+use crate::certificates::Difference;
 use crate::export::ExportError;
 use crate::ledger::{Engine, OpenError};
 
@@ -180,6 +181,14 @@ pub enum HomeError {
         named: HostId,
         /// This host.
         own: HostId,
+    },
+    /// Machines would not take the answers under this certificate.
+    #[error("the certificate {} is not installed: {difference}; {}", path.display(), difference.remedy())]
+    Differs {
+        /// The file.
+        path: PathBuf,
+        /// What would make them refuse.
+        difference: Difference,
     },
     /// The ledger's hour is for tests and a certificate is not.
     #[error(

@@ -34,7 +34,8 @@ fn a_second_host_of_an_organisation_gets_the_same_organisation() {
     let mut world = World::with_product();
     let first = world.issue(|_| ()).unwrap();
     let second = world.issue_to(&request_pem(8, HOUR_MS), |_| ()).unwrap();
-    let other = world.issue(|request| request.organisation = "Example Universities").unwrap();
+    let other = world.issue_to(&request_pem(9, HOUR_MS), |request| request.organisation = "Example Works");
+    let other = other.unwrap();
     assert_ne!(first.host, second.host);
     assert_eq!(first.organisation, second.organisation);
     assert_eq!((first.organisation_is_new, second.organisation_is_new), (true, false));
@@ -64,7 +65,7 @@ fn without_its_line_there_is_no_certificate() {
     let mut world = World::with_product();
     fs::create_dir(world.path("issued.jsonl")).unwrap();
     let error = world.issue(|_| ()).unwrap_err();
-    assert!(matches!(error, VendorError::Journal { .. }), "{error}");
+    assert!(matches!(error, VendorError::Read { .. } | VendorError::Journal { .. }), "{error}");
 }
 
 #[test]
@@ -140,6 +141,52 @@ fn a_request_or_a_key_whose_wrapping_has_suffered_is_read() {
     }
     let error = world.issue_to(&(whole + &request_pem(8, HOUR_MS)), |_| ()).unwrap_err().to_string();
     assert!(error.contains("it holds several that differ"), "{error}");
+}
+
+/// Machines refuse a host of another organisation, so another spelling of the name cut off a whole fleet.
+#[test]
+fn an_organisation_is_found_by_its_name_or_id_and_a_near_name_is_asked_about() {
+    let mut world = World::with_product();
+    let first = world.issue(|_| ()).unwrap();
+    let by_id = first.organisation.to_string();
+    for known in ["Example University", by_id.leak()] {
+        let issued = world.issue(|request| request.organisation = known).unwrap();
+        assert_eq!((issued.organisation, issued.organisation_is_new), (first.organisation, false));
+        assert_eq!(issued.organisation_name, "Example University");
+    }
+    let lines = world.journal().len();
+    for near in ["Example university", "Example-University", "Exampel University"] {
+        let error = world.issue(|request| request.organisation = near).unwrap_err();
+        assert!(matches!(error, VendorError::NearOrganisation { .. }), "{error}");
+        assert!(
+            error.to_string().contains(&first.organisation.to_string())
+                && error.remedy().contains("--new-organisation"),
+            "{error}"
+        );
+    }
+    assert_eq!(world.journal().len(), lines, "nothing is recorded");
+    let meant = world.issue_to(&request_pem(8, HOUR_MS), |request| {
+        request.organisation = "Example university";
+        request.allow.new_organisation = true;
+    });
+    assert!(meant.unwrap().organisation_is_new);
+}
+
+#[test]
+fn a_host_of_one_organisation_is_not_certified_for_another() {
+    let mut world = World::with_product();
+    world.issue(|_| ()).unwrap();
+    let error = world.issue(|request| request.organisation = "Somebody Else").unwrap_err();
+    assert!(
+        error.to_string().contains("was certified for another organisation, \"Example University\""),
+        "{error}"
+    );
+    assert!(error.remedy().contains("--moved-host"), "{}", error.remedy());
+    let moved = world.issue(|request| {
+        request.organisation = "Somebody Else";
+        request.allow.other_organisation_before = true;
+    });
+    assert!(moved.unwrap().organisation_is_new);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kms_vendor::{IssueRequest, Issued, NewProduct, Product, Signer, Vendor, VendorError, wire};
+use kms_vendor::{Allow, IssueRequest, Issued, NewProduct, Product, Signer, Vendor, VendorError, wire};
 use prost::Message as _;
 use proto::v1;
 use shared::certificate::{Chain, ChainError, Roots};
@@ -74,6 +74,7 @@ impl World {
             request_pem,
             product: "Example CAD",
             organisation: "Example University",
+            allow: Allow::default(),
             not_before: NOW,
             valid_for: YEAR,
             signer: Signer::Root1,
