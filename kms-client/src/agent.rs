@@ -14,7 +14,6 @@ use crate::client::Shell;
 use crate::installation::Installation;
 use crate::random;
 use crate::round::{self, Purpose};
-use crate::snapshot::Attempt;
 
 /// The longest sleep: how late a machine that slept notices that it did.
 const LONGEST_SLEEP: Duration = Duration::from_mins(5);
@@ -46,15 +45,15 @@ async fn look(shell: &Shell, marked_at: &mut Timestamp) -> Duration {
     let now = shell.clock.now();
     take_over(shell, &mut installation, now).await;
     let due = installation.saved.license.step(now, Event::Woke, random::draw());
-    let (attempts, hindered) = match due {
+    let hindered = match due {
         Some(Command::Ask) => ask(shell, &mut installation).await,
-        None => (None, false),
+        None => false,
     };
     if MARK_EVERY <= now.apart(*marked_at) {
         *marked_at = now;
         keep_mark(shell, &mut installation).await;
     }
-    shell.publish(&installation, attempts);
+    shell.publish(&installation);
     if hindered {
         return LOOK_AGAIN;
     }
@@ -72,15 +71,15 @@ async fn take_over(shell: &Shell, installation: &mut Installation, now: Timestam
 }
 
 /// Asks, unless another process does; and says whether that, or the disk, has hindered it.
-async fn ask(shell: &Shell, installation: &mut Installation) -> (Option<Vec<Attempt>>, bool) {
+async fn ask(shell: &Shell, installation: &mut Installation) -> bool {
     match round::make(shell, installation, Purpose::Due).await {
-        Ok(round) => (round.map(|round| round.attempts), false),
+        Ok(_) => false,
         Err(cause) => {
             let told = matches!(cause.reason(), Some(Reason::Busy)) || installation.troubles.contains(&cause);
             if !told {
                 tracing::warn!(%cause, "no host was asked");
             }
-            (None, true)
+            true
         }
     }
 }

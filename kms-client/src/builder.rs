@@ -122,7 +122,7 @@ impl Builder {
         let Parts { terms, places, state_dir, fallback_dir, clock, ways } = self.parts()?;
         let home = Home::open(&state_dir, fallback_dir.as_deref(), terms.id);
         let installation = installation::open(&home, &terms, clock.now()).map_err(BuildError::State)?;
-        let snapshot = Snapshot::of(&installation, &home, Vec::new(), clock.now());
+        let snapshot = Snapshot::of(&installation, &home, clock.now());
         Ok(Client {
             shell: Arc::new(Shell {
                 terms: Arc::new(terms),
@@ -146,7 +146,7 @@ impl Builder {
         let Parts { terms, places, state_dir, fallback_dir, clock, .. } = self.parts()?;
         let home = Home::look(&state_dir, fallback_dir.as_deref(), terms.id);
         let installation = installation::read_only(&home, &terms, clock.now());
-        let snapshot = Snapshot::of(&installation, &home, Vec::new(), clock.now());
+        let snapshot = Snapshot::of(&installation, &home, clock.now());
         Ok(Inspector { home: Arc::new(home), places, snapshot })
     }
 

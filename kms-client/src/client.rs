@@ -21,7 +21,7 @@ use crate::inspector;
 use crate::installation::Installation;
 use crate::product::{Product, Terms};
 use crate::round::{self, Purpose};
-use crate::snapshot::{Attempt, Round, Snapshot};
+use crate::snapshot::{Round, Snapshot};
 use crate::way::Ways;
 
 /// One product's license on this machine.
@@ -128,7 +128,7 @@ impl Client {
         let lock = self.lock_to_keep(&mut installation).await?;
         let (home, terms, now) = (&self.shell.home, &self.shell.terms, self.shell.clock.now());
         let reset = installation.reset(home, terms, now, &lock).await;
-        self.shell.publish(&installation, Some(Vec::new()));
+        self.shell.publish(&installation);
         self.wake();
         reset
     }
@@ -142,7 +142,7 @@ impl Client {
         let lock = self.lock_to_keep(&mut installation).await?;
         installation.saved.organisation = None;
         let saved = installation.save(&self.shell.home, &lock).await;
-        self.shell.publish(&installation, None);
+        self.shell.publish(&installation);
         saved
     }
 
@@ -171,11 +171,7 @@ impl Client {
     async fn ask(&self, purpose: Purpose) -> Result<Round, Cause> {
         let mut installation = self.shell.installation.lock().await;
         let made = round::make(&self.shell, &mut installation, purpose).await;
-        let attempts = match &made {
-            Ok(Some(round)) => Some(round.attempts.clone()),
-            Ok(None) | Err(_) => None,
-        };
-        self.shell.publish(&installation, attempts);
+        self.shell.publish(&installation);
         drop(installation);
         // The timer has another instant now.
         self.wake();
@@ -198,10 +194,9 @@ impl Shell {
         inspector::discover(&self.home, &self.places, last, first).await
     }
 
-    /// Shows the world where this installation stands; `attempts` are those of a new round.
-    pub(crate) fn publish(&self, installation: &Installation, attempts: Option<Vec<Attempt>>) {
-        let attempts = attempts.unwrap_or_else(|| self.published.borrow().attempts.clone());
-        let snapshot = Snapshot::of(installation, &self.home, attempts, self.clock.now());
+    /// Shows the world where this installation stands.
+    pub(crate) fn publish(&self, installation: &Installation) {
+        let snapshot = Snapshot::of(installation, &self.home, self.clock.now());
         self.published.send_if_modified(|shown| {
             let differs = snapshot.differs_from(shown);
             *shown = snapshot;

@@ -65,6 +65,7 @@ mod frame;
 mod home;
 mod identity;
 mod installation;
+mod last_round;
 mod saved;
 
 mod clock;

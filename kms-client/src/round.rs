@@ -26,6 +26,7 @@ use crate::client::Shell;
 use crate::discovery::{Candidate, Problem};
 use crate::home::{Lock, unwritable};
 use crate::installation::{Installation, off_thread};
+use crate::last_round::LastRound;
 use crate::random;
 use crate::saved::{LastHost, Organisation};
 use crate::snapshot::{Attempt, Outcome, Round, Waited};
@@ -454,6 +455,7 @@ impl Going<'_> {
         if released && let Some(asker) = installation.asker() {
             installation.saved.machine = asker.machine();
         }
+        installation.saved.last_round = Some(LastRound::new(shell.clock.now(), &attempts));
         let mut written = installation.save(&shell.home, &lock).await;
         if released && written.is_ok() {
             written = installation.promote(&shell.home, &lock).await;

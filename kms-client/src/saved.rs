@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 use prost::Message;
+use prost::encoding::{self, DecodeContext};
 use proto::state::v1;
 use shared::answer::Lease;
 use shared::certificate::Chain;
@@ -14,6 +15,7 @@ use shared::license::{Facts, License, Timer};
 use shared::time::Timestamp;
 
 use crate::frame::{self, Damage};
+use crate::last_round::LastRound;
 use crate::product::Terms;
 
 const MAGIC: &[u8; 4] = b"KMSS";
@@ -38,6 +40,10 @@ pub(crate) struct Saved {
     pub(crate) chain: Option<Chain>,
     /// Hosts, addresses and names in DNS that the last round had no time for: the next one begins with them.
     pub(crate) left_out: Vec<String>,
+    /// For people; no rule reads it.
+    pub(crate) last_round: Option<LastRound>,
+    /// The fields of a later release, as they came.
+    unknown: Bytes,
 }
 
 /// A customer of the vendor: who this copy of the product is licensed to.
@@ -71,6 +77,8 @@ impl Saved {
             rekeyed_at: Vec::new(),
             chain: None,
             left_out: Vec::new(),
+            last_round: None,
+            unknown: Bytes::new(),
         }
     }
 
@@ -141,8 +149,11 @@ impl Saved {
             waiting: facts.waiting.map(|(count, threshold)| v1::Progress { count, threshold }),
             chain: self.chain.as_ref().map(|chain| chain.encoded().clone()).unwrap_or_default(),
             left_out: self.left_out.clone(),
+            last_round: self.last_round.as_ref().map(LastRound::encode),
         };
-        frame::seal(*MAGIC, VERSION, &wire.encode_to_vec())
+        let mut body = wire.encode_to_vec();
+        body.extend_from_slice(&self.unknown);
+        frame::seal(*MAGIC, VERSION, &body)
     }
 
     /// Reads the file. A lease that is no more this machine's and this product's (its root was removed, the folder
@@ -175,8 +186,26 @@ impl Saved {
             rekeyed_at: wire.rekeyed_at.into_iter().map(Timestamp::from_unix_ms).collect(),
             chain,
             left_out: wire.left_out,
+            last_round: wire.last_round.map(LastRound::decode),
+            unknown: unknown_fields(body).ok_or(Damage::Content)?,
         })
     }
+}
+
+/// The fields that a later release has added: alone, such a field says nothing to this one. They are written back, so that
+/// the later release finds them again.
+fn unknown_fields(body: &[u8]) -> Option<Bytes> {
+    let (mut rest, mut unknown) = (body, Vec::new());
+    while !rest.is_empty() {
+        let before = rest;
+        let (number, kind) = encoding::decode_key(&mut rest).ok()?;
+        encoding::skip_field(kind, number, &mut rest, DecodeContext::default()).ok()?;
+        let field = &before[..before.len() - rest.len()];
+        if v1::Saved::decode(field) == Ok(v1::Saved::default()) {
+            unknown.extend_from_slice(field);
+        }
+    }
+    Some(unknown.into())
 }
 
 fn keep(held: &v1::HeldLease, machine: MachineId, terms: &Terms) -> Option<Lease> {

@@ -37,8 +37,12 @@ pub struct Snapshot {
     pub failures: u32,
     /// The code of the last refusal or failure; `None` after a success. It may be newer than this release.
     pub last_reason: Option<String>,
-    /// Every host that was tried in this process's last round, with what came of it.
+    /// Every host that was tried in the last round, with what came of it, whichever process asked.
     pub attempts: Vec<Attempt>,
+    /// How many more there were than are kept.
+    pub attempts_left_out: u32,
+    /// When the last round ended.
+    pub asked_at: Option<Timestamp>,
     /// How far the count had come, while this machine waits for others to ask.
     pub waiting: Option<Waited>,
     /// Where the state is kept, and so who counts as a machine.
@@ -62,12 +66,7 @@ pub struct Waited {
 }
 
 impl Snapshot {
-    pub(crate) fn of(
-        installation: &Installation,
-        home: &Home,
-        attempts: Vec<Attempt>,
-        now: Timestamp,
-    ) -> Snapshot {
+    pub(crate) fn of(installation: &Installation, home: &Home, now: Timestamp) -> Snapshot {
         let saved = &installation.saved;
         let (license, facts) = (&saved.license, saved.license.facts());
         let chain = license.lease().map(Lease::chain).or(saved.chain.as_ref());
@@ -83,7 +82,9 @@ impl Snapshot {
             },
             failures: facts.failures,
             last_reason: Some(facts.last_reason.clone()).filter(|code| !code.is_empty()),
-            attempts,
+            attempts: saved.last_round.as_ref().map(|round| round.attempts.clone()).unwrap_or_default(),
+            attempts_left_out: saved.last_round.as_ref().map_or(0, |round| round.left_out),
+            asked_at: saved.last_round.as_ref().map(|round| round.ended_at),
             waiting: facts.waiting.map(|(count, threshold)| Waited { count, threshold }),
             keeping: home.keeping(),
             troubles: installation.troubles.clone(),
@@ -108,6 +109,22 @@ impl Snapshot {
         self.last_reason.as_deref().and_then(Reason::from_code)
     }
 
+    /// The last refusal or failure with the values in its text, as far as they are kept: the first attempt of the last round
+    /// that has that code.
+    pub fn last_cause(&self) -> Option<Cause> {
+        let code = self.last_reason.as_deref()?;
+        let mut causes = self.attempts.iter().filter_map(|attempt| attempt.outcome.cause());
+        if let Some(cause) = causes.find(|cause| cause.code == code) {
+            return Some(cause.clone());
+        }
+        Some(match (self.reason(), self.waiting) {
+            (Some(Reason::CountBelowThreshold), Some(Waited { count, threshold })) => {
+                Reason::CountBelowThreshold.with(&[("count", &count), ("threshold", &threshold)])
+            }
+            _ => Cause { code: code.to_owned(), parameters: Vec::new() },
+        })
+    }
+
     /// Whether somebody who watches would see a difference. The latest time seen moves all the time.
     pub(crate) fn differs_from(&self, other: &Snapshot) -> bool {
         let seen = |snapshot: &Snapshot| {
@@ -121,6 +138,8 @@ impl Snapshot {
                 failures,
                 last_reason,
                 attempts,
+                attempts_left_out: _,
+                asked_at,
                 waiting,
                 keeping,
                 troubles,
@@ -130,7 +149,7 @@ impl Snapshot {
             } = snapshot.clone();
             (
                 (state, machine, serial, organisation, last_host, ask_at, failures),
-                (last_reason, attempts, waiting, keeping, troubles, test),
+                (last_reason, attempts, asked_at, waiting, keeping, troubles, test),
             )
         };
         seen(self) != seen(other)

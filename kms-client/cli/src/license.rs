@@ -57,17 +57,15 @@ fn standing(snapshot: &Snapshot, now: Timestamp) -> Vec<(&'static str, String)> 
 /// What stands in the way.
 fn trouble(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
-    if let Some(cause) = show::last_cause(snapshot) {
-        let what = match snapshot.reason().filter(|_| cause.parameters.is_empty()) {
-            Some(reason) => format!("{}: {}\nremedy: {}", cause.code, reason.outline(), cause.remedy()),
-            None => show::cause(&cause),
-        };
+    if let Some(cause) = snapshot.last_cause() {
+        let what = show::cause(&cause);
         let times = match snapshot.failures {
             0 | 1 => String::new(),
             times => format!("\n{times} asks in a row gave no lease"),
         };
         rows.push(("last reason", what + &times));
     }
+    rows.extend(show::last_round(snapshot).map(|round| ("last round", round)));
     rows.extend(snapshot.troubles.iter().map(|cause| ("trouble", show::cause(cause))));
     rows
 }

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use kms_client::{
-    Attempt, Cause, Keeping, Length, LicenseState, Notice, Outcome, Reason, Snapshot, Timestamp, Waited,
+    Attempt, Cause, Keeping, Length, LicenseState, Notice, Outcome, Snapshot, Timestamp, Waited,
 };
 use serde_json::{Value, json};
 
@@ -104,20 +104,28 @@ pub(crate) fn rows(rows: &[(&str, String)]) -> String {
     text
 }
 
-/// A cause and its remedy, on a line each.
+/// A cause and its remedy, on a line each. An earlier release kept no more than the code.
 pub(crate) fn cause(cause: &Cause) -> String {
+    let needs_values = cause.reason().is_some_and(|reason| reason.summary().contains('{'));
+    if needs_values && cause.parameters.is_empty() {
+        return format!("{}\nremedy: {}", cause.code, cause.remedy());
+    }
     format!("{cause}\nremedy: {}", cause.remedy())
 }
 
-/// The last reason. Its parameters are not kept with the state, but the count is.
-pub(crate) fn last_cause(snapshot: &Snapshot) -> Option<Cause> {
-    let code = snapshot.last_reason.clone()?;
-    Some(match (snapshot.reason(), snapshot.waiting) {
-        (Some(Reason::CountBelowThreshold), Some(Waited { count, threshold })) => {
-            Reason::CountBelowThreshold.with(&[("count", &count), ("threshold", &threshold)])
+/// The last round: when, and what every host gave.
+pub(crate) fn last_round(snapshot: &Snapshot) -> Option<String> {
+    let mut text = snapshot.asked_at?.to_string();
+    for attempt in &snapshot.attempts {
+        let _ = write!(text, "\n{}", attempt_line(attempt));
+        if let Some(cause) = attempt.outcome.cause() {
+            let _ = write!(text, "\n    remedy: {}", cause.remedy());
         }
-        _ => Cause { code, parameters: Vec::new() },
-    })
+    }
+    if snapshot.attempts_left_out != 0 {
+        let _ = write!(text, "\nand {} more, which are not kept", snapshot.attempts_left_out);
+    }
+    Some(text)
 }
 
 /// Every host that was tried with its own cause.
@@ -180,11 +188,14 @@ pub(crate) fn snapshot_json(snapshot: &Snapshot) -> Value {
         "ask_at_ms": snapshot.ask_at.map(Timestamp::unix_ms),
         "failures": snapshot.failures,
         "last_reason": snapshot.last_reason,
-        "remedy": last_cause(snapshot).map(|cause| cause.remedy()),
+        "remedy": snapshot.last_cause().map(|cause| cause.remedy()),
+        "last_cause": snapshot.last_cause().as_ref().map(cause_json),
+        "asked_at_ms": snapshot.asked_at.map(Timestamp::unix_ms),
         "waiting": snapshot.waiting.map(waited_json),
         "keeping": keeping_json(&snapshot.keeping),
         "troubles": snapshot.troubles.iter().map(cause_json).collect::<Vec<_>>(),
         "attempts": snapshot.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
+        "attempts_left_out": snapshot.attempts_left_out,
     })
 }
 

@@ -182,3 +182,18 @@ async fn a_state_that_can_be_begun_only_in_part_stops_no_product() {
     assert_eq!(seen.troubles[0].reason(), Some(Reason::StateUnreadable));
     assert_eq!(fs::read(licensed.file("identity")).unwrap(), identity);
 }
+
+/// A field that a later release adds to the same format was dropped by the next write of an earlier one.
+#[tokio::test]
+async fn fields_of_a_later_release_are_written_back_as_they_came() {
+    const LATER: &[u8] = b"\xc2\x3e\x05later\xc8\x3e\x07";
+    let licensed = Licensed::new().await;
+    let whole = fs::read(licensed.file("saved")).unwrap();
+    let content = [&whole[..whole.len() - 8], LATER].concat();
+    fs::write(licensed.file("saved"), sealed(&content)).unwrap();
+    licensed.client.activate().await.unwrap();
+    licensed.again().activate().await.unwrap();
+    assert_eq!(licensed.host.last().ask.serial, 2);
+    let saved = fs::read(licensed.file("saved")).unwrap();
+    assert!(saved.windows(LATER.len()).any(|window| window == LATER), "{saved:x?}");
+}

@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use kms_client::LicenseState;
+use kms_client::{Attempt, LicenseState, Snapshot};
 
-use crate::world::{BEGIN, DAY, Host, Say, StoryClock, client};
+use crate::world::{BEGIN, DAY, Host, Say, StoryClock, builder, client};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/v1");
 
@@ -30,6 +30,50 @@ fn a_machine_of_version_1_is_read() {
     assert_eq!(seen.organisation.unwrap().name, "Organisation 7");
     assert_eq!(seen.waiting.unwrap().count, 24);
     assert_eq!(seen.last_reason.as_deref(), Some("COUNT_BELOW_THRESHOLD"));
+}
+
+/// The same format with what came of the last round, which was added later.
+const WITH_ROUND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/v1-last-round");
+
+#[test]
+fn a_last_round_of_version_1_is_read() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let home = dir.path().join("0b".repeat(16));
+    fs::create_dir(&home).unwrap();
+    for name in ["identity", "saved"] {
+        fs::copy(Path::new(WITH_ROUND).join(name), home.join(name)).unwrap();
+    }
+    let seen = client(dir.path(), &clock, &[]).snapshot();
+    assert_eq!((seen.troubles.as_slice(), seen.asked_at), (&[][..], Some(BEGIN)));
+    assert_eq!(shown(&seen), fs::read_to_string(Path::new(WITH_ROUND).join("round")).unwrap());
+}
+
+fn shown(seen: &Snapshot) -> String {
+    let line = |tried: &Attempt| {
+        let Attempt { host, address, source, outcome } = tried;
+        format!("{host} {address:?} {source:?} {outcome:?}\n")
+    };
+    seen.attempts.iter().map(line).collect()
+}
+
+/// How these were made, once, into an empty folder.
+#[tokio::test]
+#[ignore = "the vectors are made once for each version of the format"]
+async fn make_the_vectors_with_a_last_round() {
+    assert!(!Path::new(WITH_ROUND).exists(), "vectors are never made again");
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let hosts = [Host::start(9, &clock).await, Host::start(8, &clock).await];
+    hosts[0].say(Say::Refusal(kms_client::Reason::Blocked.into()));
+    hosts[1].say(Say::Waiting(24));
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let all = [gone, hosts[0].address, hosts[1].address].map(|address| address.to_string());
+    let product = builder(dir.path(), "this machine", &clock, &[]).hosts(all).build().unwrap();
+    product.activate().await.unwrap();
+    fs::create_dir_all(WITH_ROUND).unwrap();
+    for name in ["identity", "saved"] {
+        fs::copy(product.snapshot().keeping.path().join(name), Path::new(WITH_ROUND).join(name)).unwrap();
+    }
+    fs::write(Path::new(WITH_ROUND).join("round"), shown(&product.snapshot())).unwrap();
 }
 
 /// How the vectors were made, once: `cargo test -p kms-client -- --ignored`, into an empty folder.

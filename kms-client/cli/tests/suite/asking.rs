@@ -15,7 +15,8 @@ fn an_ask_that_nobody_hears_names_the_address_and_the_cause() {
     assert!(text.contains("in grace until"), "{text}");
 
     let (_, text) = machine.answer(&["status"]);
-    assert!(text.contains("last reason   HOST_UNREACHABLE: no connection to <address>: <cause>"), "{text}");
+    let reason = format!("last reason   HOST_UNREACHABLE: no connection to {address}: ");
+    assert!(text.contains(&reason), "{text}");
 }
 
 #[test]
@@ -25,6 +26,28 @@ fn every_host_is_listed_with_its_own_cause() {
     let hosts: Vec<_> = json["attempts"].as_array().unwrap().iter().map(|tried| &tried["host"]).collect();
     assert_eq!(hosts, [one.as_str(), other.as_str()]);
     assert_eq!(json["attempts"][1]["cause"]["code"], "HOST_UNREACHABLE");
+}
+
+/// `status` in another process showed `no connection to <address>: <cause>`, and no other host than the first.
+#[test]
+fn another_process_shows_the_last_round_with_each_host_and_its_own_cause() {
+    let (machine, one, other) = (Machine::new(), nobody(), nobody());
+    let asked = machine.json(&["activate", "--host", &one, "--host", &other]);
+    let shown = machine.json(&["status"]);
+    for field in ["attempts", "last_cause", "last_reason", "asked_at_ms", "remedy"] {
+        assert_eq!(shown[field], asked[field], "{field}");
+    }
+    assert_eq!(shown["attempts"].as_array().unwrap().len(), 2);
+    let (_, text) = machine.answer(&["status"]);
+    let round = text.split_once("last round").unwrap().1;
+    for host in [&one, &other] {
+        let part = format!("{host} (named by the product): HOST_UNREACHABLE: no connection to {host}: ");
+        assert!(round.contains(&part), "{part}: {text}");
+    }
+    assert!(!text.contains('<') && !text.contains(": ?"), "{text}");
+
+    machine.answer(&["identity", "reset", "--yes"]);
+    assert_eq!(machine.json(&["status"])["attempts"], serde_json::json!([]));
 }
 
 #[test]
