@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use kms_client::{Client, Clock as _, Outcome, SystemClock};
+use kms_client::{Builder, Client, Clock as _, Outcome, SystemClock};
 use kms_host::home::HOUR_MS;
 use shared::policy::Policy;
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ enum Found {
 use Found::{ByBoth, ByUs, NoRecord};
 
 /// What is tried, the text of resolv.conf (`None`: there is no such file), what is found.
-const TABLE: [(&str, Option<&str>, Found); 27] = [
+const TABLE: [(&str, Option<&str>, Found); 33] = [
     ("a search list", Some("nameserver 127.0.1.1\nsearch corp.example\n"), ByBoth),
     ("a domain", Some("nameserver 127.0.1.1\ndomain corp.example\n"), ByBoth),
     (
@@ -70,6 +70,16 @@ const TABLE: [(&str, Option<&str>, Found); 27] = [
     ("an alias", Some("nameserver 127.0.1.1\nsearch dept.corp.example\n"), ByBoth),
     ("an alias below a DNAME", Some("nameserver 127.0.1.1\nsearch old.corp.example\n"), ByBoth),
     ("many records, truncated", Some("nameserver 127.0.1.1\nsearch many.corp.example\n"), ByBoth),
+    ("an alias of nothing", Some("nameserver 127.0.1.1\nsearch gone.corp.example\n"), NoRecord),
+    ("aliases in a circle", Some("nameserver 127.0.1.1\nsearch ring.corp.example\n"), NoRecord),
+    ("no service", Some("nameserver 127.0.1.1\nsearch none.corp.example\n"), NoRecord),
+    ("port 0 beside a good one", Some("nameserver 127.0.1.1\nsearch half.corp.example\n"), ByBoth),
+    ("lines of another system", Some("nameserver 127.0.1.1\r\nsearch corp.example\r\n"), ByBoth),
+    (
+        "more than the C library waits",
+        Some("nameserver 127.0.1.1\nsearch corp.example\noptions timeout:99 attempts:99\n"),
+        ByBoth,
+    ),
     (
         "a dead server first",
         Some("nameserver 127.0.1.99\nnameserver 127.0.1.1\nsearch corp.example\noptions timeout:1\n"),
@@ -171,11 +181,11 @@ impl Scene {
     }
 
     /// A machine that has never asked, and knows only what its system says.
-    fn machine(&self, number: usize) -> Client {
+    fn machine(&self, number: usize) -> Builder {
         let state = self.folder.path().join(format!("machine-{number}"));
         fs::create_dir(&state).unwrap();
         let builder = Client::builder(self.shop.compiled()).state_dir(state);
-        builder.fingerprint_source(number.to_string().as_bytes()).build().unwrap()
+        builder.fingerprint_source(number.to_string().as_bytes())
     }
 }
 
@@ -187,7 +197,10 @@ fn zone_text(port: u16) -> String {
         "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 5\n@ NS ns\nns A 127.0.1.1\nhost A 127.0.2.1\n\
          _kms-activation._tcp SRV 10 100 {port} host\n_kms-activation._tcp.many SRV 10 100 {port} host\n\
          _kms-activation._tcp.dept CNAME _kms-activation._tcp\nnew A 127.0.2.9\n_kms-activation._tcp.new SRV 10 100 {port} host\n\
-         old DNAME new\n{many}"
+         old DNAME new\n_kms-activation._tcp.gone CNAME nothing\n\
+         _kms-activation._tcp.ring CNAME _kms-activation._tcp.gnir\n_kms-activation._tcp.gnir CNAME _kms-activation._tcp.ring\n\
+         _kms-activation._tcp.none SRV 0 0 0 .\n_kms-activation._tcp.half SRV 10 100 0 host\n\
+         _kms-activation._tcp.half SRV 20 100 {port} host\n{many}"
     )
 }
 
@@ -209,7 +222,7 @@ pub(crate) async fn run() {
             Some(text) => fs::write("/etc/resolv.conf", text).unwrap(),
             None => fs::remove_file("/etc/resolv.conf").unwrap(),
         }
-        let machine = scene.machine(number);
+        let machine = scene.machine(number).build().unwrap();
         let asked = tokio::task::spawn_blocking(|| getent(HOST));
         let round = tokio::time::timeout(PATIENCE, machine.activate()).await.expect(what).unwrap();
         let known = asked.await.unwrap();
@@ -226,8 +239,19 @@ pub(crate) async fn run() {
             wrong.push(format!("{what}: {:#?}", round.attempts));
         }
     }
+    whole_answer(&scene, &mut wrong).await;
     hosts_file(&scene, &mut wrong).await;
+    given_server(&scene, &mut wrong).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// An answer that does not fit into a datagram may have the best record in the part that was cut off.
+async fn whole_answer(scene: &Scene, wrong: &mut Vec<String>) {
+    fs::write("/etc/resolv.conf", format!("{GOOD}search many.corp.example\n")).unwrap();
+    let found = scene.machine(TABLE.len() + 3).build().unwrap().discover().await;
+    if found.hosts.len() != 41 {
+        wrong.push(format!("of 41 records {} were found", found.hosts.len()));
+    }
 }
 
 /// DNS names the host, and the hosts file says where it is: files go before DNS.
@@ -235,11 +259,28 @@ async fn hosts_file(scene: &Scene, wrong: &mut Vec<String>) {
     fs::write("/etc/resolv.conf", format!("{GOOD}search corp.example\n")).unwrap();
     let hosts = fs::read_to_string("/etc/hosts").unwrap();
     fs::write("/etc/hosts", format!("{hosts}\n127.0.2.7 {HOST}\n")).unwrap();
-    let round = scene.machine(TABLE.len()).activate().await.unwrap();
+    let round = scene.machine(TABLE.len()).build().unwrap().activate().await.unwrap();
     // Nobody listens there, and the cause names the address that was tried.
     let shown = format!("{:?}", round.attempts);
     let known = getent(HOST);
     if known != BTreeSet::from([IpAddr::from([127, 0, 2, 7])]) || !shown.contains("HOST_UNREACHABLE") {
         wrong.push(format!("the hosts file: getent {known:?}, {shown}"));
+    }
+}
+
+/// A name server that was given takes the place of the machine's, and of nothing else: the search list holds, and a record is
+/// found by the one and its host's address, too.
+async fn given_server(scene: &Scene, wrong: &mut Vec<String>) {
+    for (number, settings) in
+        ["search foo..bar corp.example\n", "nameserver dns1\ndomain corp.example\n"].iter().enumerate()
+    {
+        fs::write("/etc/resolv.conf", settings).unwrap();
+        let machine = scene.machine(TABLE.len() + 1 + number).name_server("127.0.1.1:53".parse().unwrap());
+        let round = machine.build().unwrap().activate().await.unwrap();
+        let told =
+            round.attempts.iter().any(|attempt| attempt.outcome.to_string().contains("DNS_SETTING_BAD"));
+        if !matches!(round.outcome, Outcome::Leased { .. }) || !told {
+            wrong.push(format!("a server that was given: {:#?}", round.attempts));
+        }
     }
 }

@@ -65,7 +65,10 @@ fn name_server(runtime: &Runtime) -> DnsServer {
                    _example-cad._tcp SRV 10 5 21688 kms2\nkms2 A 127.0.0.1\n";
     let with = Zone::parse("corp.example.", &format!("{head}{records}")).unwrap();
     let without = Zone::parse("empty.example.", head).unwrap();
-    runtime.block_on(DnsServer::start(vec![with, without])).unwrap()
+    let half =
+        "_kms-activation._tcp SRV 10 5 0 kms1\n_kms-activation._tcp SRV 20 5 21688 kms1\nkms1 A 127.0.0.1\n";
+    let half = Zone::parse("half.example.", &format!("{head}{half}")).unwrap();
+    runtime.block_on(DnsServer::start(vec![with, without, half])).unwrap()
 }
 
 #[test]
@@ -87,6 +90,33 @@ fn discovery_says_who_named_a_host_and_which_name_does_not_exist() {
     assert_eq!(code, 69, "{text}");
     assert!(text.contains("remedy: publish an SRV record"), "{text}");
     assert_eq!(server.queries().iter().filter(|query| !query.name.ends_with(".example.")).count(), 0);
+}
+
+#[test]
+fn discovery_shows_each_domain_each_record_and_what_was_left_out() {
+    let runtime = Runtime::new().unwrap();
+    let (machine, server) = (Machine::new(), name_server(&runtime));
+    let dns = server.address().to_string();
+    let asked = ["--domain", "half.example", "--domain", "empty.example", "--domain", "foo..bar"];
+    let discover = ["discover", "--dns", &dns];
+    let (code, text) = machine.answer(&[&discover[..], &asked].concat());
+    assert_eq!(code, 0, "{text}");
+    let domains = "DNS was asked about:\n  _kms-activation._tcp.half.example.\n";
+    assert!(text.starts_with(domains), "{text}");
+    for shown in [
+        "\n      SRV 10 5 0 kms1.half.example.\n",
+        "\n      SRV 20 5 21688 kms1.half.example.\n",
+        "\n  _kms-activation._tcp.empty.example.  nothing\n",
+        "\n  1  kms1.half.example:21688  (DNS half.example, priority 20, weight 5)\n",
+        "\nLeft out:\n  _kms-activation._tcp.half.example.\n      DNS_PORT_ZERO: ",
+        "\n  foo..bar\n      DNS_SETTING_BAD: ",
+    ] {
+        assert!(text.contains(shown), "{shown} is missing: {text}");
+    }
+    let json = machine.json(&[&discover[..], &asked].concat());
+    assert_eq!(json["domains"][0]["records"][0]["target"], "kms1.half.example.");
+    assert_eq!(json["left_out"][0]["cause"]["code"], "DNS_PORT_ZERO");
+    assert_eq!(json["left_out"].as_array().unwrap().len(), 2);
 }
 
 /// A product could have a label of its own, and its file could not: support then looked where its hosts never were.
