@@ -161,7 +161,7 @@ mod tests {
             HomeError::Unreadable(path.join("signing.key"), std::io::ErrorKind::PermissionDenied.into());
         let Finding { text, remedy, .. } = Finding::of("key", &error);
         assert_eq!(text, "/data/signing.key cannot be read: permission denied");
-        assert_eq!(remedy.as_deref(), Some("see that it belongs to this user"));
+        assert_eq!(remedy.as_deref(), Some("see what stands there, and that it belongs to this user"));
         for error in [
             HomeError::NoKey { path: path.join("signing.key"), data: path.clone() },
             HomeError::NoLedger { path: path.join("ledger"), data: path.clone() },

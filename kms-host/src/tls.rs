@@ -22,6 +22,7 @@ use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use x509_cert::der::Decode as _;
 
 use crate::config::Config;
+use crate::home::read;
 
 /// How near the end of a certificate is worth an alarm. Of one that lives shortly, and is renewed by a program, it is the
 /// last tenth of its life.
@@ -287,7 +288,7 @@ fn pem_of(bytes: &[u8], path: &Path) -> Result<Block, TlsError> {
 }
 
 fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), setting, source })
+    read::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), setting, source })
 }
 
 /// A group may read it: Debian has one for this, ssl-cert.

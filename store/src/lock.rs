@@ -3,7 +3,7 @@
 //! It is held from before an engine opens until after the last file is on the disk. An engine's own lock would be free again
 //! while the note `closed` is still to be written.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
@@ -15,6 +15,7 @@ pub(crate) const FILE_NAME: &str = "lock";
 pub(crate) fn take(directory: &Path) -> Result<File, Fault> {
     let path = directory.join(FILE_NAME);
     check_regular(&path)?;
+    check_entries(directory)?;
     let file = File::options().create(true).truncate(false).write(true).open(path).map_err(Fault::Io)?;
     held(file.try_lock())?;
     Ok(file)
@@ -24,6 +25,7 @@ pub(crate) fn take(directory: &Path) -> Result<File, Fault> {
 pub(crate) fn share(directory: &Path, name: &str) -> Result<Option<File>, Fault> {
     let path = directory.join(name);
     check_regular(&path)?;
+    check_entries(directory)?;
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file.map_err(Fault::Io)?,
@@ -36,11 +38,30 @@ pub(crate) fn share(directory: &Path, name: &str) -> Result<Option<File>, Fault>
 fn check_regular(path: &Path) -> Result<(), Fault> {
     if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
         let name = path.file_name().unwrap_or_default().display();
-        return Err(Fault::Io(io::Error::other(format!(
-            "its file `{name}` is not a regular file; remove it"
-        ))));
+        return Err(odd(format!("its file `{name}` is not a regular file; remove it")));
     }
     Ok(())
+}
+
+/// Engines open what they find, and opening a pipe waits for its other end. A link that leads nowhere is told by whoever
+/// needs it.
+fn check_entries(directory: &Path) -> Result<(), Fault> {
+    for entry in fs::read_dir(directory).map_err(Fault::Io)? {
+        let entry = entry.map_err(Fault::Io)?;
+        if fs::metadata(entry.path()).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            let name = entry.file_name();
+            return Err(odd(format!(
+                "its `{}` is neither a file nor a directory; remove it",
+                name.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Of a kind that no disk reports, since trying again would not help.
+fn odd(text: String) -> Fault {
+    Fault::Io(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
 fn held(locked: Result<(), TryLockError>) -> Result<(), Fault> {

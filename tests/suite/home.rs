@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::commands::run_at;
+use crate::settings::log_of;
 use crate::stage::{LIMIT, Stage, an_hour_ago, program, serve, until};
 
 async fn signal(pid: u32, signal: &str) {
@@ -237,4 +238,83 @@ async fn config_check_looks_whether_serve_could_listen() {
     write(host.home(), &taken);
     let done = run_at(host.home(), &["config", "check"]).await;
     assert_eq!(done.code, 0, "{}", done.stderr);
+}
+
+/// Whoever has read the key can sign leases as this host. `doctor` told of it only where nothing else was wrong.
+#[tokio::test]
+async fn a_signing_key_that_others_can_read_is_told_at_the_start_and_by_doctor() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let key = home.path().join("signing.key");
+    for (mode, is_told) in [(0o600, false), (0o604, true), (0o640, true), (0o660, true)] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        let host = serve(&home).await;
+        let log = log_of(&host);
+        assert_eq!(log.contains("others may read or write the signing key"), is_told, "{mode:o}: {log}");
+        let doctor = run_at(&home, &["doctor"]).await.stdout;
+        let remedy = format!("chmod 600 {}", key.display());
+        assert_eq!(doctor.contains(&remedy), is_told, "{mode:o}: {doctor}");
+        host.stop().await.unwrap();
+        fs::remove_file(home.path().with_extension("log")).unwrap();
+    }
+}
+
+/// Unit files and compose files set a variable to nothing where they mean none.
+#[tokio::test]
+async fn an_empty_variable_for_the_data_directory_is_an_unset_one() {
+    for (data, arguments, code) in [
+        ("", &["explain", "CLOCK_SKEW"][..], 0),
+        ("", &["status", "--data", "/nowhere"], 69),
+        ("/nowhere", &["status", "--data", ""], 64),
+    ] {
+        let mut command = Command::new(program().path);
+        command.args(arguments).env("KMS_HOST_DATA", data).kill_on_drop(true);
+        let output = timeout(LIMIT, command.output()).await.unwrap().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+/// Root once printed the first line of any file to which the owner of a data directory had put a link.
+#[tokio::test]
+async fn root_reads_the_settings_of_a_data_directory_as_its_owner() {
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let secret = stage.folder.path().join("secret");
+    fs::write(&secret, "root:$6$hash").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(stage.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let file = home.path().join("kms-host.toml");
+    fs::hard_link(&secret, &file).unwrap();
+    if chown(home.path(), Some(65534), Some(65534)).is_err() {
+        eprintln!("NOT RUN: root reads the settings of another user: this is not root");
+        return;
+    }
+    let out = stage.folder.path().join("backup").display().to_string();
+    let named = file.display().to_string();
+    for made_by in ["hard link", "link"] {
+        for command in [
+            &["config", "check"][..],
+            &["config", "show"],
+            &["config", "check", "--config", &named],
+            &["init"],
+            &["serve"],
+            &["doctor"],
+            &["import", &out],
+            &["backup", &out, "--config", &named],
+        ] {
+            let done = run_at(&home, command).await;
+            assert!(done.code != 0, "{made_by}: {command:?}");
+            let said = done.stdout + &done.stderr;
+            assert!(!said.contains("$6$hash") && !said.contains("root:"), "{made_by}: {command:?}: {said}");
+        }
+        fs::remove_file(&file).unwrap();
+        symlink(&secret, &file).unwrap();
+    }
 }

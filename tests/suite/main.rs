@@ -33,6 +33,7 @@ mod home;
 mod inventory;
 mod life;
 mod looking;
+mod odd_files;
 mod owner;
 mod reasons;
 mod settings;

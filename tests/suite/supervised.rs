@@ -27,6 +27,15 @@ impl Manager {
         Manager { socket }
     }
 
+    /// In the kernel's own space of names, as user managers and container tools do it.
+    fn listen_without_a_file(name: &str) -> Manager {
+        use std::os::linux::net::SocketAddrExt as _;
+        let address = std::os::unix::net::SocketAddr::from_abstract_name(name).unwrap();
+        let socket = UnixDatagram::bind_addr(&address).unwrap();
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        Manager { socket }
+    }
+
     fn heard(&self) -> String {
         let mut bytes = [0; 4096];
         let length = self.socket.recv(&mut bytes).expect("the host says something in time");
@@ -71,6 +80,24 @@ fn a_service_manager_hears_that_it_serves_that_it_lives_and_that_it_stops() {
     signal(&host, "-TERM");
     while manager.heard().trim_end() != "STOPPING=1" {}
     assert!(host.0.wait().unwrap().success());
+}
+
+#[test]
+fn a_service_manager_may_listen_at_a_name_that_is_no_path() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let name = format!("kms-test-{}", std::process::id());
+    let manager = Manager::listen_without_a_file(&name);
+    let host = Command::new(program().path)
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(home.path())
+        .env("NOTIFY_SOCKET", format!("@{name}"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _host = Host(host);
+    assert!(manager.heard().contains("READY=1\n"));
 }
 
 /// A start that takes long because of an upgrade is not taken for one that hangs, and is not begun again and again.
@@ -148,6 +175,19 @@ fn the_unit_file_holds_and_leaves_little_exposed() {
         let told = String::from_utf8_lossy(&judged.stdout) + String::from_utf8_lossy(&judged.stderr);
         assert!(judged.status.success(), "{arguments:?}: {told}");
     }
+}
+
+/// What a restart cannot help, systemd does not try again and again; what it can, it does.
+#[test]
+fn the_unit_file_starts_a_host_again_where_that_can_help() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/systemd/kms-host.service");
+    let text = fs::read_to_string(unit).unwrap();
+    let value = |key: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        value.unwrap_or_else(|| panic!("no {key}")).to_owned()
+    };
+    assert_eq!(value("RestartPreventExitStatus"), "64 65 73 77 78", "69 and 74 may pass");
+    assert_eq!((value("LimitCORE").as_str(), value("MemoryMax").as_str()), ("0", "2G"));
 }
 
 #[tokio::test]

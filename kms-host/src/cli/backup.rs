@@ -131,11 +131,13 @@ fn with_settings(
     home: &Home,
     config: Option<&Path>,
 ) -> Result<Vec<Carried>, Failure> {
-    let settings = Sources::new(config, home.path()).file().to_owned();
+    let sources = Sources::new(config, home.path());
+    let settings = sources.file().to_owned();
     let is_elsewhere = settings != home.path().join(FILE_NAME);
     if is_elsewhere && (config.is_some() || settings.exists()) {
         files.retain(|file| file.name != FILE_NAME);
-        files.push(Carried::open(FILE_NAME.to_owned(), settings)?);
+        let open = || Ok(Carried::open(FILE_NAME.to_owned(), settings)?);
+        files.push(if sources.is_in_data() { as_owner(home, open)? } else { open()? });
         files.sort_by(|one, other| one.name.cmp(&other.name));
     }
     Ok(files)

@@ -1,7 +1,7 @@
 //! Where the lines of an export come from, and where they go: a running host or its directory, a file or standard output.
 
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -282,19 +282,22 @@ pub(super) fn failure(error: HomeError) -> Failure {
         | HomeError::NoBackup { .. }
         | HomeError::DamagedLedger { .. }
         | HomeError::Ledger(OpenError::Newer { .. } | OpenError::Damaged { .. }) => EX_DATAERR,
-        HomeError::Ledger(error) if is_not_allowed(error) => EX_NOPERM,
+        HomeError::Ledger(error) if is_below(error, &[ErrorKind::PermissionDenied]) => EX_NOPERM,
+        HomeError::Ledger(error) if is_below(error, &SOMETHING_ELSE) => EX_DATAERR,
         HomeError::LedgerThere { .. } | HomeError::NotEmpty(_) | HomeError::Unfinished(_) => EX_CANTCREAT,
         _ => EX_IOERR,
     };
     Failure { code, error: error.into(), shown: String::new() }
 }
 
-/// Whether the operating system refused this user, somewhere below.
-fn is_not_allowed(error: &OpenError) -> bool {
+/// A file stands where a directory belongs, a pipe where a file does.
+const SOMETHING_ELSE: [ErrorKind; 3] =
+    [ErrorKind::NotADirectory, ErrorKind::IsADirectory, ErrorKind::InvalidInput];
+
+/// Whether an error of one of these kinds is at the bottom of it.
+fn is_below(error: &OpenError, kinds: &[ErrorKind]) -> bool {
     let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
-    causes.any(|error| {
-        error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-    })
+    causes.any(|error| error.downcast_ref::<io::Error>().is_some_and(|error| kinds.contains(&error.kind())))
 }
 
 /// So that what a restore asks for on its way can end it.

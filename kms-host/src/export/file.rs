@@ -7,6 +7,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use super::{Checked, Checker, Fault, Head, PART_BYTES};
+use crate::home::read;
 use crate::ledger::Kept;
 
 /// No line is longer. A part of a file grows by a third as base64, and its name has room beside it.
@@ -65,7 +66,7 @@ impl ExportFile {
     /// # Errors
     /// It cannot be read.
     pub fn open(path: &Path) -> Result<ExportFile, ExportError> {
-        match File::open(path) {
+        match read::open_regular(path) {
             Ok(file) => Ok(ExportFile { path: path.to_owned(), file }),
             Err(error) => Err(ExportError::Unreadable(path.to_owned(), error)),
         }

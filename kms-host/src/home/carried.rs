@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use store::file;
 
-use super::{Home, HomeError, make_private_dir};
+use super::{Home, HomeError, make_private_dir, read};
 use crate::admin::socket;
 use crate::export::{Checked, ExportError, ExportFile, ExportReader, FilePart, Kind, PART_BYTES, Summary};
 use crate::ledger::{DiskLedger, Engine, Kept, OpenError, OutOfOrder};
@@ -214,7 +214,7 @@ impl Carried {
     /// # Errors
     /// It cannot be read.
     pub fn open(name: String, path: PathBuf) -> Result<Carried, HomeError> {
-        match File::open(&path) {
+        match read::open_regular(&path) {
             Ok(file) => Ok(Carried { name, path, file }),
             Err(source) => Err(HomeError::Unreadable(path, source)),
         }

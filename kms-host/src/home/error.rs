@@ -197,7 +197,7 @@ pub enum HomeError {
     )]
     HourWidth(u64),
     /// A file or a directory cannot be read.
-    #[error("{} cannot be read; see that it belongs to this user", .0.display())]
+    #[error("{} cannot be read; see what stands there, and that it belongs to this user", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
     /// A directory cannot be made or moved.
     #[error("{} cannot be made; see that this user may write there, or name another directory with --data", .0.display())]

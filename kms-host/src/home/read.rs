@@ -29,7 +29,24 @@ pub(crate) fn read_unlinked(path: &Path) -> io::Result<Vec<u8>> {
     read_with(path, OFlags::NOFOLLOW)
 }
 
+/// Opens a regular file of any size, following links.
+///
+/// # Errors
+/// It cannot be opened, or is not a regular file.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    open_with(path, OFlags::empty())
+}
+
 fn read_with(path: &Path, flags: OFlags) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_with(path, flags)?.take(LIMIT_BYTES + 1).read_to_end(&mut bytes)?;
+    if LIMIT_BYTES < bytes.len() as u64 {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+    }
+    Ok(bytes)
+}
+
+fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
     // Without NONBLOCK the opening of a pipe waits for a writer.
     let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(open(path, flags, Mode::empty()).map_err(|error| match error {
@@ -37,15 +54,7 @@ fn read_with(path: &Path, flags: OFlags) -> io::Result<Vec<u8>> {
         Errno::NXIO => other(NOT_REGULAR),
         error => error.into(),
     })?);
-    if !file.metadata()?.is_file() {
-        return Err(other(NOT_REGULAR));
-    }
-    let mut bytes = Vec::new();
-    file.take(LIMIT_BYTES + 1).read_to_end(&mut bytes)?;
-    if LIMIT_BYTES < bytes.len() as u64 {
-        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
-    }
-    Ok(bytes)
+    if file.metadata()?.is_file() { Ok(file) } else { Err(other(NOT_REGULAR)) }
 }
 
 const NOT_REGULAR: &str = "it is not a regular file";

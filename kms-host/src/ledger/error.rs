@@ -161,7 +161,7 @@ pub enum OpenError {
     #[error(transparent)]
     Store(#[from] store::OpenError),
     /// The operating system refused to look.
-    #[error("{} could not be read; see that the directory belongs to this user", .directory.display())]
+    #[error("{} could not be read; see that it is a directory and belongs to this user", .directory.display())]
     Io {
         /// Where it was looked for.
         directory: PathBuf,
