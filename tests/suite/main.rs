@@ -28,6 +28,7 @@ mod changes;
 mod commands;
 mod connections;
 mod doctor;
+mod failing_disk;
 mod fairness;
 mod home;
 mod inventory;
