@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use proto::v1;
 use proto::v1::activation_service_client::ActivationServiceClient;
 use shared::MAX_MESSAGE_BYTES;
-use shared::reason::{Cause, Reason};
+use shared::reason::{Cause, ERROR_DOMAIN, Reason, is_code};
 use shared::time::Length;
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, JoinSet};
@@ -272,16 +272,16 @@ fn not_a_host(host: &str, cause: &dyn std::fmt::Display) -> Failure {
     Reason::NotAHost.with(&[("address", &host), ("cause", cause)]).into()
 }
 
-/// What a gRPC status says. One with a reason of ours comes from a host; all others from whatever else listens there.
+/// What a gRPC status says. One with a reason that our hosts leave unsigned may come from a host; all others come from whatever
+/// else listens there.
 fn explain(host: &str, status: &Status) -> Failure {
-    if let Some(info) = status.get_details_error_info().filter(|info| is_code(&info.reason)) {
-        let named = |(name, _): &(String, String)| is_parameter(name);
-        let mut parameters: Vec<_> = info.metadata.into_iter().filter(named).collect();
-        parameters.sort();
-        return Failure {
-            cause: Cause { code: info.reason, parameters },
-            retry_after: status.get_details_retry_info().and_then(|info| info.retry_delay),
+    let info = status.get_details_error_info();
+    if let Some(info) = info.filter(|info| info.domain == ERROR_DOMAIN && is_code(&info.reason)) {
+        let Some(cause) = Cause::unsigned(info.reason.clone(), info.metadata, &host) else {
+            return not_a_host(host, &format!("it says {} without a signature", info.reason));
         };
+        let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
+        return Failure { cause, retry_after };
     }
     match status.code() {
         // tonic reports its own deadline as cancelled.
@@ -318,18 +318,6 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 /// An error, the one that caused it, and so on.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
-}
-
-/// A code as ours are written. Nobody has signed it, and it ends up on a terminal.
-fn is_code(reason: &str) -> bool {
-    let fits = |c: char| c.is_ascii_uppercase() || c == '_';
-    (1..=64).contains(&reason.len()) && reason.chars().all(fits)
-}
-
-/// The name of a parameter as ours are written, for the same reason. Values are made harmless where they are shown.
-fn is_parameter(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_lowercase() || c == '_';
-    (1..=64).contains(&name.len()) && name.chars().all(fits)
 }
 
 #[cfg(test)]

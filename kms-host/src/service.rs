@@ -8,16 +8,13 @@ use prost::Message;
 use proto::v1::activation_service_server::ActivationService;
 use proto::v1::{self, ActivateRequest, ActivateResponse, ReleaseRequest, ReleaseResponse};
 use shared::ask::AskKind;
-use shared::reason::{Cause, Reason};
+use shared::reason::{Cause, ERROR_DOMAIN, Reason};
 use tokio::sync::Semaphore;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::activate::{Host, Incoming, Unanswered};
 use crate::fairness::Source;
-
-/// The domain of our reasons in `google.rpc.ErrorInfo`.
-pub const ERROR_DOMAIN: &str = "kms";
 
 /// Asks that are under way at once, those included whose callers have gone. More wait, at the cost of who sent them.
 const ASKS_AT_ONCE: usize = 16_384;
@@ -120,3 +117,23 @@ fn code(cause: &Cause) -> Code {
 
 /// The longest that one call may take on this side, the reading of a request that trickles in included.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine believes no unsigned error whose reason a host would have signed.
+    #[test]
+    fn what_machines_are_told_without_a_signature_is_what_they_believe() {
+        for reason in Reason::ALL {
+            let said = match code(&(*reason).into()) {
+                Code::ResourceExhausted | Code::Unavailable => Some(true),
+                Code::Internal => Some(false),
+                // Some of these are said to administrators alone.
+                _ => None,
+            };
+            let believed = reason.may_be_unsigned();
+            assert!(said.is_none_or(|said| said == believed), "{}", reason.code());
+        }
+    }
+}

@@ -17,6 +17,12 @@ use crate::print::OneLine;
 
 pub use explain::{Explained, Index, UnknownReason};
 
+/// The domain of our reasons in `google.rpc.ErrorInfo`.
+pub const ERROR_DOMAIN: &str = "kms";
+
+/// The parameter of a reason that nobody has signed; its value is who said it.
+const UNSIGNED: &str = "unsigned";
+
 /// Who can mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -269,6 +275,24 @@ impl Reason {
         Reason::ALL.iter().copied().find(|reason| reason.code() == code)
     }
 
+    /// Whether a host says this without a signature: of an ask that it cannot answer with one. It signs everything else, so that
+    /// nobody on the way can say it.
+    pub const fn may_be_unsigned(self) -> bool {
+        matches!(
+            self,
+            Reason::TlsRequired
+                | Reason::TooManyBadAsks
+                | Reason::TooLarge
+                | Reason::Malformed
+                | Reason::ProductUnknown
+                | Reason::SignatureBad
+                | Reason::Overloaded
+                | Reason::LedgerFailed
+                | Reason::SignerFailed
+                | Reason::Stopping
+        )
+    }
+
     /// This reason with what its text needs.
     pub fn with(self, parameters: &[(&str, &dyn fmt::Display)]) -> Cause {
         let parameters =
@@ -314,6 +338,23 @@ impl Cause {
         Cause { code: code.to_owned(), parameters }
     }
 
+    /// From an unsigned error that `from` has sent. Anyone on the path could have written it, so the cause says that it is unsigned,
+    /// and there is none for a code that a host would have signed. A code that this release does not know is shown as it came.
+    pub fn unsigned(
+        code: String,
+        parameters: impl IntoIterator<Item = (String, String)>,
+        from: &dyn fmt::Display,
+    ) -> Option<Cause> {
+        if Reason::from_code(&code).is_some_and(|reason| !reason.may_be_unsigned()) {
+            return None;
+        }
+        let is_ours = |(name, _): &(String, String)| name != UNSIGNED && is_word(name, char::is_lowercase);
+        let mut parameters: Vec<_> = parameters.into_iter().filter(is_ours).collect();
+        parameters.sort();
+        parameters.push((UNSIGNED.to_owned(), from.to_string()));
+        Some(Cause { code, parameters })
+    }
+
     /// For a signed refusal.
     pub fn encode_parameters(&self) -> Vec<v1::Parameter> {
         let parameter =
@@ -328,10 +369,10 @@ impl fmt::Display for Cause {
         write!(f, "{}: ", OneLine(&self.code))?;
         let Some(reason) = self.reason() else {
             f.write_str("a reason that this release does not know")?;
-            return self
-                .parameters
-                .iter()
-                .try_for_each(|(name, value)| write!(f, ", {} {}", OneLine(name), OneLine(value)));
+            return self.parameters.iter().try_for_each(|(name, value)| {
+                let by = if name == UNSIGNED { " by" } else { "" };
+                write!(f, ", {}{by} {}", OneLine(name), OneLine(value))
+            });
         };
         let mut rest = reason.summary();
         while let Some((before, after)) = rest.split_once('{') {
@@ -339,8 +380,21 @@ impl fmt::Display for Cause {
             write!(f, "{before}{}", OneLine(self.parameter(name).unwrap_or("?")))?;
             rest = after;
         }
-        f.write_str(rest)
+        f.write_str(rest)?;
+        match self.parameter(UNSIGNED) {
+            Some(by) => write!(f, " (unsigned, by {})", OneLine(by)),
+            None => Ok(()),
+        }
     }
+}
+
+/// Whether this is a code as ours are written. Nobody has signed it, and it ends up on a terminal.
+pub fn is_code(code: &str) -> bool {
+    is_word(code, char::is_uppercase)
+}
+
+fn is_word(word: &str, is_letter: fn(char) -> bool) -> bool {
+    (1..=64).contains(&word.len()) && word.chars().all(|c| c == '_' || c.is_ascii() && is_letter(c))
 }
 
 impl core::error::Error for Cause {}
@@ -367,6 +421,33 @@ mod tests {
         expect!["SEATS_TAKEN: a reason that this release does not know, seats 3"]
             .assert_eq(&cause.to_string());
         assert_eq!(cause.encode_parameters(), parameters);
+    }
+
+    /// What nobody had signed looked like what a host had signed, and a stranger could say that a machine was blocked.
+    #[test]
+    fn an_unsigned_reason_says_so_and_one_that_a_host_signs_is_none() {
+        let unsigned = |code: &str, parameters: &[(&str, &str)]| {
+            let parameters = parameters.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+            Cause::unsigned(code.to_owned(), parameters, &"kms1:21688").map(|cause| cause.to_string())
+        };
+        expect!["TOO_LARGE: the ask is larger than 16384 bytes (unsigned, by kms1:21688)"]
+            .assert_eq(&unsigned("TOO_LARGE", &[("limit", "16384"), ("unsigned", "no")]).unwrap());
+        expect!["SEATS_TAKEN: a reason that this release does not know, seats 3, unsigned by kms1:21688"]
+            .assert_eq(&unsigned("SEATS_TAKEN", &[("seats", "3"), ("Se\nats", "4")]).unwrap());
+        for code in
+            ["BLOCKED", "COPIED", "CLOCK_SKEW", "HOST_CLOCK", "DISK_FULL", "UNTRUSTED", "STATE_DAMAGED"]
+        {
+            assert_eq!(unsigned(code, &[]), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_a_word_in_capitals() {
+        assert!(is_code("TOO_LARGE"));
+        for other in ["", "too_large", "TOO LARGE", "TOO\nLARGE", "\u{c4}", "A1"] {
+            assert!(!is_code(other), "{other:?}");
+        }
+        assert!(is_code(&"A".repeat(64)) && !is_code(&"A".repeat(65)));
     }
 
     #[test]

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kms_client::{Clock, SystemClock};
-use kms_host::service::ERROR_DOMAIN;
 use proto::admin::v1::VerifyRequest;
 use proto::v1::{ActivateRequest, ActivateResponse, Answer};
 use rand::RngExt;
 use shared::answer::Verdict;
 use shared::ask::Ask;
+use shared::reason::ERROR_DOMAIN;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tonic::{Code, Response, Status};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use kms_client::{Client, LicenseState, Reason};
+use kms_client::{Client, LicenseState, Outcome, Reason};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -108,7 +108,8 @@ async fn an_unsigned_hint_changes_no_state_and_moves_the_timer_only_nearer() {
     ];
     for (asked_for, at_most) in cases {
         host.say(hint(Code::ResourceExhausted, Reason::Overloaded, asked_for));
-        product.activate().await.unwrap();
+        let outcome = product.activate().await.unwrap().outcome;
+        assert!(outcome.to_string().contains("(unsigned, by 127.0.0.1:"), "{outcome}");
         let wait = product.snapshot().ask_at.unwrap().since(BEGIN);
         assert!(at_most * 4 / 5 <= wait && wait <= at_most, "{asked_for:?}: {wait:?}");
         assert_eq!(product.snapshot().reason(), Some(Reason::Overloaded));
@@ -116,7 +117,13 @@ async fn an_unsigned_hint_changes_no_state_and_moves_the_timer_only_nearer() {
     let (machine, until) = (product.snapshot().machine, BEGIN + 25 * DAY);
     for reason in [Reason::ClockSkew, Reason::Copied] {
         host.say(hint(Code::FailedPrecondition, reason, HOUR));
-        product.activate().await.unwrap();
+        let outcome = product.activate().await.unwrap().outcome;
+        let Outcome::Failed(cause) = outcome else { panic!("{outcome}") };
+        assert_eq!(cause.reason(), Some(Reason::NotAHost), "a host would have signed it");
+        assert!(
+            cause.to_string().contains(&format!("it says {} without a signature", reason.code())),
+            "{cause}"
+        );
         assert_eq!(product.state(), LicenseState::InGrace { until }, "{reason:?}");
     }
     host.say(Say::Refusal(Reason::ClockSkew.into()));

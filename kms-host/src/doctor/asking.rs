@@ -17,7 +17,7 @@ use shared::answer::{Expected, Received, Verdict};
 use shared::ask::{Ask, AskKind};
 use shared::envelope::SecretKey;
 use shared::ids::{Fingerprint, HostId, Nonce};
-use shared::reason::{Cause, Reason};
+use shared::reason::{Cause, ERROR_DOMAIN, Reason, is_code};
 use shared::time::Length;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -123,12 +123,13 @@ async fn connect(address: SocketAddr, way: &Way) -> Result<Channel, Cause> {
     way.connect(endpoint, address).await?.map_err(|error| broken(address, &error))
 }
 
-/// What a status says. One with a reason of ours comes from a host.
+/// What a status says. One with a reason that our hosts leave unsigned may come from a host.
 fn explain(address: SocketAddr, status: &Status) -> Cause {
-    if let Some(info) = status.get_details_error_info() {
-        let mut parameters: Vec<_> = info.metadata.into_iter().collect();
-        parameters.sort();
-        return Cause { code: info.reason, parameters };
+    let info = status.get_details_error_info();
+    if let Some(info) = info.filter(|info| info.domain == ERROR_DOMAIN && is_code(&info.reason)) {
+        let unsigned = Cause::unsigned(info.reason.clone(), info.metadata, &address);
+        return unsigned
+            .unwrap_or_else(|| not_a_host(address, &format!("it says {} without a signature", info.reason)));
     }
     match status.code() {
         // tonic reports its own deadline as cancelled.
