@@ -7,15 +7,15 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use kms_host::audit::Line;
+use kms_host::ledger::{Engine, Ledger as _};
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::timeout;
 use world::HostProcess;
-use world::asker::{Asker, wire};
 
 use crate::commands::run_at;
 use crate::settings::{hang_up, log_of, settings_file};
-use crate::stage::{LIMIT, Stage, now, program};
+use crate::stage::{LIMIT, Stage, an_hour_ago, now, program, serve};
 
 /// Every line of a host's log.
 pub(crate) fn lines(host: &HostProcess) -> Vec<Line> {
@@ -98,28 +98,28 @@ async fn a_line_that_was_edited_is_found_and_stands_as_an_alarm() {
     assert!(log.contains("the audit log was tampered with") && log.contains("line=3"), "{log}");
 }
 
-/// The only machine that a host knows asks with a wrong clock, and then the host doubts its own.
-async fn put_in_doubt(stage: &Stage, host: &HostProcess) {
-    let mut wire = wire(host.address()).unwrap();
-    let mut asker = Asker::new(&stage.shop).unwrap();
-    for clock in [now(), now() - Duration::from_hours(24)] {
-        asker.ask(&mut wire, clock).await.unwrap();
-    }
+/// A host whose ledger is an hour ahead of its clock: it doubts that clock from its start.
+async fn host_in_doubt(stage: &Stage) -> HostProcess {
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let ledger = home.ledger(Engine::Sled, 8 << 20).unwrap();
+    ledger.settle(Vec::new(), now() + Duration::from_hours(1)).await.unwrap();
+    drop(ledger);
+    let host = serve(&home).await;
     assert!(!host.status().await.unwrap().doubt.is_empty());
+    host
 }
 
 #[tokio::test]
 async fn who_confirms_the_clock_is_written_down_with_his_reason() {
     let stage = Stage::with_threshold(1);
-    let host = stage.host("host").await;
-    put_in_doubt(&stage, &host).await;
+    let host = host_in_doubt(&stage).await;
 
     let confirmed = run_at(host.home(), &["clock", "confirm", "--note", "ticket 7"]).await;
 
     assert_eq!(confirmed.code, 0, "{}", confirmed.stderr);
     let [line] = &lines(&host)[..] else { panic!("{:?}", lines(&host)) };
     assert_eq!((line.action.as_str(), line.note.as_str()), ("clock confirm", "ticket 7"));
-    assert!(line.parameters["doubt"].contains("known machines"), "{line:?}");
+    assert!(line.parameters["doubt"].contains("before its ledger's last entry"), "{line:?}");
     assert_ne!(line.pid.and_then(|pid| u32::try_from(pid).ok()), host.id(), "the command is another process");
     assert!(host.status().await.unwrap().doubt.is_empty());
     let again = run_at(host.home(), &["clock", "confirm"]).await;
@@ -130,8 +130,7 @@ async fn who_confirms_the_clock_is_written_down_with_his_reason() {
 #[tokio::test]
 async fn a_change_that_cannot_be_written_down_is_refused_and_nothing_is_changed() {
     let stage = Stage::with_threshold(1);
-    let host = stage.host("host").await;
-    put_in_doubt(&stage, &host).await;
+    let host = host_in_doubt(&stage).await;
     make_unwritable(&host);
 
     let refused = run_at(host.home(), &["clock", "confirm"]).await;
