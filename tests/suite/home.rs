@@ -238,6 +238,26 @@ async fn config_check_looks_whether_serve_could_listen() {
     write(host.home(), &taken);
     let done = run_at(host.home(), &["config", "check"]).await;
     assert_eq!(done.code, 0, "{}", done.stderr);
+
+    // Whoever may not see that it serves is not told that the address is another's.
+    let readable = tempfile::tempdir().unwrap();
+    fs::set_permissions(readable.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let file = readable.path().join("settings");
+    fs::copy(host.home().path().join("kms-host.toml"), &file).unwrap();
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=65534", "--clear-groups"])
+        .arg(program().path)
+        .args(["config", "check", "--config"]);
+    command.arg(file).arg("--data").arg(host.home().path()).kill_on_drop(true);
+    let Ok(output) = command.output().await else {
+        eprintln!("NOT RUN: `config check` by another user: setpriv is not installed");
+        return;
+    };
+    match output.status.code() {
+        Some(1 | 126 | 127) => eprintln!("NOT RUN: `config check` by another user: {output:?}"),
+        code => assert_eq!(code, Some(0), "{}", String::from_utf8_lossy(&output.stderr)),
+    }
 }
 
 /// Whoever has read the key can sign leases as this host. `doctor` told of it only where nothing else was wrong.

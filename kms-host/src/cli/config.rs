@@ -40,18 +40,21 @@ pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure>
     })
 }
 
-/// That `serve` could listen. An address that is taken is the host's own, if one serves this directory.
+/// That `serve` could listen. An address that is taken is the host's own, if one serves this directory, or may be for all that
+/// this user can see.
 fn check_listening(home: &Home, settings: &Settings) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
     let _entered = runtime.enter();
     match listen::try_all(&settings.config.listen) {
-        Err(error)
-            if error.source.kind() == io::ErrorKind::AddrInUse && socket::is_served(&home.socket_path()) =>
-        {
-            Ok(())
-        }
+        Err(error) if error.source.kind() == io::ErrorKind::AddrInUse && may_be_served(home) => Ok(()),
         listened => listened.or_exit(EX_UNAVAILABLE),
     }
+}
+
+fn may_be_served(home: &Home) -> bool {
+    let path = home.socket_path();
+    let hidden = path.metadata().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+    hidden || socket::is_served(&path)
 }
 
 /// As a file would have it, so that it can be made one.
