@@ -271,23 +271,48 @@ fn parse(name: &str) -> Result<Name, impl fmt::Display> {
 fn distinct(wanted: &[String], service_label: &str) -> Vec<(Domain, Result<Names, Cause>)> {
     let mut domains: Vec<(Domain, Result<Names, Cause>)> = Vec::new();
     for text in wanted {
+        let bad = |error: &dyn fmt::Display| {
+            Reason::DnsSettingBad.with(&[("cause", &format!("`{text}` is no domain: {error}"))])
+        };
         let (asked, names) = match parse(text) {
             Ok(domain) if domain.is_root() => continue,
             Ok(domain) => {
                 let service = format!("{service_label}.{domain}");
                 let name = domain.to_string().trim_end_matches('.').to_owned();
-                let parsed = parse(&service).map_err(|error| failed(&service, &error));
+                // With the label in front it may be too long.
+                let parsed = parse(&service).map_err(|error| bad(&error));
                 (Domain { name, service }, parsed.map(|service| Names { domain, service }))
             }
-            Err(error) => {
-                let cause = format!("`{text}` is no domain: {error}");
-                let asked = Domain { name: text.clone(), service: text.clone() };
-                (asked, Err(Reason::DnsSettingBad.with(&[("cause", &cause)])))
-            }
+            Err(error) => (Domain { name: text.clone(), service: text.clone() }, Err(bad(&error))),
         };
         if domains.iter().all(|(known, _)| !known.service.eq_ignore_ascii_case(&asked.service)) {
             domains.push((asked, names));
         }
     }
     domains
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The domains that are asked, or the code of why one is not.
+    fn check(wanted: &[&str], expected: &[&str]) {
+        let wanted: Vec<_> = wanted.iter().map(|&domain| domain.to_owned()).collect();
+        let shown: Vec<_> = distinct(&wanted, "_x._tcp")
+            .into_iter()
+            .map(|(asked, names)| names.map_or_else(|cause| cause.code, |_| asked.service))
+            .collect();
+        assert_eq!(shown, expected, "{wanted:?}");
+    }
+
+    #[test]
+    fn a_domain_that_cannot_be_asked_costs_no_other() {
+        check(&["a.example", "b.example."], &["_x._tcp.a.example.", "_x._tcp.b.example."]);
+        check(&["a.example", "A.Example.", "."], &["_x._tcp.a.example."]);
+        check(&["foo..bar", "a_b_.example"], &["DNS_SETTING_BAD", "_x._tcp.a_b_.example."]);
+        let label = "l".repeat(63);
+        let (long, longer) = ([label.as_str(); 4].join(".")[..250].to_owned(), format!("{label}l.example"));
+        check(&[&long, &longer, "b"], &["DNS_SETTING_BAD", "DNS_SETTING_BAD", "_x._tcp.b."]);
+    }
 }
