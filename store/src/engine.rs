@@ -14,7 +14,7 @@ use crate::batch::Batch;
 use crate::copy::{Part, PartKind};
 use crate::store::Record;
 
-mod fjall;
+pub(crate) mod fjall;
 mod sled;
 
 /// The engines that come with this crate. A store is made with one and stays with it.
@@ -141,8 +141,9 @@ pub trait Backing: Send + Sync {
     /// The value under a key.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
 
-    /// The records from this key on, in the order of the keys' bytes.
-    fn scan(&self, start: Bound<&[u8]>) -> Records;
+    /// The records between two keys, in the order of the keys' bytes. It should read nothing outside: a page there may be
+    /// damaged.
+    fn scan(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Records;
 
     /// Applies a batch whole or, after a crash, not at all. A batch is never there after a crash that took an earlier one.
     ///

@@ -28,6 +28,7 @@
 //! | damage in the list of tables, or in a table's contents, may abort the process | [`Store::open`] compares their checksums before |
 //! | opening writes, and may cut what it then refuses | the same copies; tables are linked |
 //! | a keyspace that is lost, or its file `current`, begins anew, empty | [`Store::open`] looks for each |
+//! | a batch's checksum leaves out its sequence number: one bit of it brings back older records | every batch carries a floor for it; [`Store::open`] looks whether the numbers grow and fit |
 //! | a sealed journal is cut at its first bad entry, and the next one goes on behind it | [`Store::open`] compares where each ends before and after |
 //! | an error that a thread of its own met in a sync is known only after the fact | each sync looks for it in the same hold of the lock, and once more behind |
 //! | a making that was cut short does not open again | it is made under another name, and renamed |
@@ -66,6 +67,10 @@
 //! - **A disk that lies** about having emptied its cache.
 //! - **Network file systems.** Their locks and syncs are their own.
 //!
+//! # What is left of a damaged store
+//!
+//! [`salvage`] reads the files of either engine by itself and gives every record that the caller's own checksum knows to be whole.
+//!
 //! # How this is tested
 //!
 //! Every story of `tests/suite` is told on both engines. `killed.rs` kills a real process under load; that proves that
@@ -74,7 +79,8 @@
 //! the disk keeps what fdatasync promised, only cutting the power can show: `kms-faults power-cut` does that, on an image, and
 //! with `--failed-writes` after a write that failed.
 //!
-//! Read next: `store.rs`, then `opening.rs`, `copy.rs` and `engine.rs`. `file.rs` is for the other files that must survive, such as
+//! Read next: `store.rs`, then `opening.rs`, `copy.rs` and `engine.rs`. `salvage.rs` does without an engine. `file.rs` is for
+//! the other files that must survive, such as
 //! keys.
 
 mod store;
@@ -90,10 +96,13 @@ mod closed;
 mod lock;
 mod mark;
 
+mod salvage;
+
 mod error;
 pub mod file;
 
 pub use batch::{Batch, MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 pub use engine::{Backing, Engine, Fault, Opened, Records, UnknownEngine};
 pub use error::{OpenError, ReadError, SyncError, WriteError};
+pub use salvage::{Salvaged, Verify, salvage};
 pub use store::{Record, Scan, Store};

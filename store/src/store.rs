@@ -189,13 +189,16 @@ impl Store {
     }
 
     fn scan(&self, prefix: &[u8], start: Bound<&[u8]>) -> Scan {
-        Scan {
-            directory: self.directory.clone(),
-            prefix: prefix.to_owned(),
-            records: self.backing().scan(start),
-            ended: false,
-            _held: Arc::clone(&self.held),
-        }
+        let behind = behind(prefix);
+        let end = behind.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let records: Records = match (start, &behind) {
+            // Engines panic where a range ends before it starts.
+            (Bound::Excluded(after), Some(behind)) if behind.as_slice() <= after => {
+                Box::new(std::iter::empty())
+            }
+            _ => self.backing().scan(start, end),
+        };
+        Scan { directory: self.directory.clone(), records, ended: false, _held: Arc::clone(&self.held) }
     }
 
     fn backing(&self) -> &dyn Backing {
@@ -245,11 +248,18 @@ impl fmt::Debug for Store {
 /// It ends after its first error: past a damaged page nothing is known about what comes next.
 pub struct Scan {
     directory: PathBuf,
-    prefix: Vec<u8>,
     records: Records,
     ended: bool,
     /// Nobody opens the store anew while somebody reads.
     _held: Arc<Held>,
+}
+
+/// The first key behind all that begin with a prefix; none where there is no such key.
+fn behind(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut key = prefix[..=last].to_vec();
+    key[last] += 1;
+    Some(key)
 }
 
 /// Reads. Over some damage an engine panics instead of returning its error; here both are damage.
@@ -271,12 +281,12 @@ impl Iterator for Scan {
         }
         let record = readable(&self.directory, || self.records.next().transpose());
         match record.transpose() {
-            Some(Ok((key, value))) if key.starts_with(&self.prefix) => Some(Ok((key, value))),
+            Some(Ok(record)) => Some(Ok(record)),
             Some(Err(error)) => {
                 self.ended = true;
                 Some(Err(error))
             }
-            Some(Ok(_)) | None => {
+            None => {
                 self.ended = true;
                 None
             }
@@ -301,7 +311,7 @@ mod tests {
             Ok(None)
         }
 
-        fn scan(&self, _: Bound<&[u8]>) -> Records {
+        fn scan(&self, _: Bound<&[u8]>, _: Bound<&[u8]>) -> Records {
             Box::new(std::iter::empty())
         }
 
@@ -327,6 +337,14 @@ mod tests {
         let mut batch = Batch::new();
         batch.put(key, "value");
         batch
+    }
+
+    #[test]
+    fn a_scan_ends_at_the_first_key_that_does_not_begin_with_its_prefix() {
+        let behind = |prefix: &[u8]| super::behind(prefix);
+        assert_eq!(behind(b"abc").as_deref(), Some(&b"abd"[..]));
+        assert_eq!(behind(b"a\xff\xff").as_deref(), Some(&b"b"[..]));
+        assert_eq!((behind(b""), behind(b"\xff\xff")), (None, None));
     }
 
     #[test]

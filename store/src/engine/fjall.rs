@@ -5,12 +5,14 @@
 //! for its memory and its journal, which is read when it opens; and a look at the files that it would do without, the
 //! keyspaces and the end of each journal.
 
+pub(crate) mod journal;
+
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 
 use super::{Backing, Fault, Opened, Records, sync_number};
 use crate::batch::Batch;
@@ -24,7 +26,7 @@ mod manifest;
 /// What tells its directories.
 pub(super) const FILES: &[&str] = &[DIRECTORY];
 
-const DIRECTORY: &str = "fjall";
+pub(crate) const DIRECTORY: &str = "fjall";
 
 /// Where it is made before it has its name.
 const DRAFT: &str = "fjall.new";
@@ -37,6 +39,9 @@ const RECORDS: &str = "records";
 
 /// The number of the last sync, apart from the caller's keys.
 const SYNCS: &str = "syncs";
+
+/// In every batch: a number that its sequence number is not below. fjall's checksum of a batch leaves that number out.
+const FLOOR_KEY: &str = "floor";
 
 /// What is written stays in memory, too, until so much has come together. A few of these may wait for the disk.
 const MEMTABLE_BYTES: u64 = 16 << 20;
@@ -68,6 +73,7 @@ pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<O
     }
     check_keyspaces(&path)?;
     check_manifests(&path)?;
+    journal::check_numbers(&path, FLOOR_KEY.as_bytes())?;
     let sealed = sealed_journals(&path)?;
     let (db, records, syncs_keyspace) = open_database(&path, cache_bytes)?;
     check_sealed(&sealed)?;
@@ -84,8 +90,8 @@ impl Backing for Fjall {
         Ok(self.records.get(key).map_err(fault)?.map(|bytes| bytes.to_vec()))
     }
 
-    fn scan(&self, start: Bound<&[u8]>) -> Records {
-        let records = self.records.range::<&[u8], _>((start, Bound::Unbounded));
+    fn scan(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Records {
+        let records = self.records.range::<&[u8], _>((start, end));
         Box::new(records.map(|record| {
             let (key, value) = record.into_inner().map_err(fault)?;
             Ok((key.to_vec(), value.to_vec()))
@@ -93,7 +99,7 @@ impl Backing for Fjall {
     }
 
     fn write(&self, batch: Batch) -> io::Result<()> {
-        let mut to_commit = self.db.batch();
+        let mut to_commit = self.batch();
         for (key, value) in batch.into_operations() {
             match value {
                 Some(value) => to_commit.insert(&self.records, key, value),
@@ -106,7 +112,7 @@ impl Backing for Fjall {
     fn sync(&self, number: u64) -> io::Result<()> {
         // 1. The number goes into the journal behind all that this sync covers, and the journal to the disk: in one hold of
         //    the journal's lock, so that no thread of fjall's can have met the error of the disk in between.
-        let mut numbered = self.db.batch().durability(Some(PersistMode::SyncData));
+        let mut numbered = self.batch().durability(Some(PersistMode::SyncData));
         numbered.insert(&self.syncs, SYNCS_KEY, number.to_be_bytes());
         numbered.commit().map_err(|error| self.refused(error))?;
         // 2. And none has met it before and not said so yet: after a failed sync the next one succeeds for bytes that are
@@ -120,6 +126,13 @@ impl Backing for Fjall {
 }
 
 impl Fjall {
+    /// An empty batch, with its floor.
+    fn batch(&self) -> OwnedWriteBatch {
+        let mut batch = self.db.batch();
+        batch.insert(&self.syncs, FLOOR_KEY, self.db.seqno().to_be_bytes());
+        batch
+    }
+
     /// What the operating system said. After a failed sync, or one of a thread of its own, fjall does not tell.
     fn refused(&self, error: fjall::Error) -> io::Error {
         match error {

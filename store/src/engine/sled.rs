@@ -76,8 +76,8 @@ impl Backing for Sled {
         Ok(self.db.get(key).map_err(fault)?.map(|bytes| bytes.to_vec()))
     }
 
-    fn scan(&self, start: Bound<&[u8]>) -> Records {
-        let records = self.db.range::<&[u8], _>((start, Bound::Unbounded));
+    fn scan(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Records {
+        let records = self.db.range::<&[u8], _>((start, end));
         Box::new(records.map(|record| match record {
             Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
             Err(error) => Err(fault(error)),

@@ -17,6 +17,7 @@ macro_rules! on_every_engine {
 }
 
 mod reopened;
+mod salvaged;
 
 mod killed;
 

@@ -32,9 +32,9 @@ impl Backing for Log {
         Ok(self.entries.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
     }
 
-    fn scan(&self, start: Bound<&[u8]>) -> Records {
+    fn scan(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Records {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        let found = entries.range::<[u8], _>((start, Bound::Unbounded));
+        let found = entries.range::<[u8], _>((start, end));
         let found: Vec<_> = found.map(|(key, value)| Ok((key.clone(), value.clone()))).collect();
         Box::new(found.into_iter())
     }
