@@ -37,6 +37,7 @@ use crate::fairness::{Fairness, Source};
 use crate::journal::{Journal, Refusal};
 use crate::ledger::{Ledger, LedgerError};
 use crate::queue::{NotSighted, Queue};
+use crate::recheck::Totals;
 use crate::signer::Signer;
 use crate::space::{self, Space};
 use crate::tls::TlsCertificate;
@@ -53,6 +54,9 @@ const UNHEARD_RETRY: Duration = Duration::from_mins(15);
 
 /// How long a machine is asked to stay away from a host that stops or has failed.
 const STOPPED_RETRY: Duration = Duration::from_mins(1);
+
+/// Retry delay for a machine whose record is damaged. An administrator has to act first, and may have done so tonight.
+const DAMAGED_RETRY: Duration = Duration::from_hours(1);
 
 /// What a host consists of. The caller owns every part, so that a test can pass its own clock or ledger.
 pub struct Parts {
@@ -80,6 +84,7 @@ pub struct Host {
     pub(crate) id: HostId,
     pub(crate) started_at: Timestamp,
     pub(crate) space: Space,
+    pub(crate) totals: Totals,
     signer: Arc<dyn Signer>,
     own_clock: Mutex<HostClock>,
     /// Replaced as a whole, so that one ask sees one set of them from its beginning to its end.
@@ -134,6 +139,7 @@ impl Host {
             id: signer.public_key().host(),
             started_at: now.wall,
             space: Space::default(),
+            totals: Totals::default(),
             signer,
             own_clock: Mutex::new(own_clock),
             certificates: RwLock::new(Arc::new(certificates)),
@@ -605,7 +611,7 @@ enum Stop {
 
 fn unreadable(error: LedgerError) -> Unanswered {
     tracing::error!(%error, "the ledger cannot be read");
-    NotSighted::Failed.into()
+    NotSighted::of(&error).into()
 }
 
 impl From<Cause> for Unanswered {
@@ -625,6 +631,7 @@ impl From<NotSighted> for Unanswered {
         let (reason, retry_in) = match not_sighted {
             NotSighted::Overloaded | NotSighted::Late => (Reason::Overloaded, OVERLOADED_RETRY),
             NotSighted::Failed => (Reason::LedgerFailed, STOPPED_RETRY),
+            NotSighted::Damaged => (Reason::LedgerDamaged, DAMAGED_RETRY),
             NotSighted::Stopping => (Reason::Stopping, STOPPED_RETRY),
         };
         Unanswered { cause: reason.into(), retry_in: Some(retry_in) }

@@ -3,6 +3,7 @@
 //! `status` shows them first, and a script reads their codes. Each is derived anew from what the host knows, so none has to be
 //! cleared, and none outlives its cause.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use shared::reason::Reason;
@@ -12,7 +13,7 @@ use crate::activate::Host;
 use crate::audit::{Audit, Break};
 use crate::certificates::{Certificates, Difference, Installed, LeftOut, terms};
 use crate::fairness::{Inflating, Limiting, Source};
-use crate::ledger::{LedgerError, Restored};
+use crate::ledger::{Disagreement, LedgerError, Restored};
 use crate::space::Shortage;
 use crate::tls::{Flaw, TlsCertificate};
 
@@ -57,6 +58,10 @@ impl Host {
         alarms.extend(of_strange(&self.certificates(), now));
         alarms.extend(self.certificates().left_out().iter().map(of_left_out));
         alarms.extend(self.tls_certificate().and_then(|certificate| of_tls(&certificate, now)));
+        alarms.extend(self.ledger.damage().map(|error| of_damage(&error)));
+        alarms.extend(
+            self.totals.disagreements().into_iter().map(|found| of_totals(&self.certificates(), found)),
+        );
         alarms.extend(self.ledger.restored().await?.map(of_restored));
         alarms.extend(self.inflated_counts(now).await?);
         let monotonic = self.clock.monotonic();
@@ -173,6 +178,39 @@ pub(crate) fn of_audit(audit: &Audit) -> Vec<Alarm> {
         since: None,
     });
     unwritable.into_iter().chain(broken).collect()
+}
+
+fn of_damage(error: &LedgerError) -> Alarm {
+    let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+    let what = match error {
+        LedgerError::Damaged { row } => format!("{row} is damaged"),
+        _ => "a part of the ledger cannot be read".to_owned(),
+    };
+    Alarm {
+        code: Reason::LedgerDamaged.code(),
+        text: format!("{what}, and machines in it are refused{cause}"),
+        remedy: "stop the host, `kms-host export --salvage FILE`, move the ledger away, `kms-host import FILE`: that saves all \
+                 that is whole",
+        since: None,
+    }
+}
+
+fn of_totals(certificates: &Certificates, found: Disagreement) -> Alarm {
+    let Disagreement { product, active, active_found, others } = found;
+    let named = certificates.of(product).first().map(|installed| installed.chain.host().product_name.clone());
+    let name = named.unwrap_or_else(|| product.to_string());
+    let text = if active == active_found && others {
+        format!("the records of {name} do not add up to the numbers by hour and state that the ledger has")
+    } else {
+        format!("the ledger has {active} active machines of {name}, and its records are {active_found}")
+    };
+    Alarm {
+        code: "LEDGER_TOTALS_DIFFER",
+        text: text + ": records were lost or are older than they were",
+        remedy: "stop the host, `kms-host export FILE`, move the ledger away, `kms-host import FILE`: that counts anew; and look \
+                 at the disk",
+        since: None,
+    }
 }
 
 fn of_restored(restored: Restored) -> Alarm {

@@ -164,6 +164,9 @@ enum Command {
         /// Overwrite a file that is there.
         #[arg(long)]
         force: bool,
+        /// Save every record that is whole of a ledger that is damaged, even if it does not open. The host must be stopped.
+        #[arg(long)]
+        salvage: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -388,7 +391,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
             backup::backup(&home, &file, force, config.as_deref(), json)
         }
         Command::Restore { file, made } => backup::restore(&home, &file, made.config.as_deref(), made.json),
-        Command::Export { file, force, json } => export::export(&home, &file, force, json),
+        Command::Export { file, force, salvage, json } => export::export(&home, &file, force, salvage, json),
         Command::Import { file, made } => export::import(&home, &file, made.config.as_deref(), made.json),
         Command::Completions { shell } => pages::completions(shell),
         Command::Manual { directory } => pages::manual(&directory),

@@ -22,7 +22,7 @@ use shared::record::Meta;
 use shared::time::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, Salvaged};
 
 pub use checker::{Checked, Checker, End, Fault};
 pub use file::{ExportError, ExportFile, ExportReader, Summary};
@@ -123,4 +123,19 @@ pub async fn send(ledger: Arc<dyn Ledger>, head: Head, to: mpsc::Sender<Result<B
         }
     }
     let _ = to.send(Ok(writer.end().into())).await;
+}
+
+/// Sends what was salvaged of a ledger as lines. It blocks while nobody takes them.
+pub fn send_salvaged(salvaged: &Salvaged, head: &Head, to: &mpsc::Sender<Result<Bytes, LedgerError>>) {
+    let mut writer = Writer::begin(head);
+    for page in salvaged.rows.chunks(PAGE_ROWS) {
+        for kept in page {
+            writer.row(kept);
+        }
+        if to.blocking_send(Ok(writer.take().into())).is_err() {
+            return;
+        }
+    }
+    writer.left_out(salvaged.missing);
+    let _ = to.blocking_send(Ok(writer.end().into()));
 }

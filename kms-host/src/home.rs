@@ -30,7 +30,7 @@ use store::file;
 use zeroize::Zeroizing;
 
 use crate::certificates::{Allowed, Certificates, Difference, Installed, LeftOut};
-use crate::ledger::{DiskLedger, Engine, Ledger as _, OpenError};
+use crate::ledger::{self, DiskLedger, Engine, Ledger as _, OpenError, Salvaged};
 
 pub use carried::Carried;
 pub use error::{BadFile, HomeError};
@@ -323,6 +323,32 @@ impl Home {
     pub fn look_at_ledger(&self, engine: Engine, cache_bytes: u64) -> Result<(DiskLedger, u8), HomeError> {
         let opened = DiskLedger::look(&self.ledger_path(), engine, cache_bytes);
         opened.map_err(|error| self.not_opened(error))
+    }
+
+    /// What is left of a damaged ledger, and which one it is: a new one, if that is lost with the rest. Nothing is written.
+    ///
+    /// # Errors
+    /// A host serves it, there is none, nothing in it is whole, or the disk refuses.
+    pub fn salvage(&self, random: &mut impl CryptoRng) -> Result<(Meta, Salvaged), HomeError> {
+        self.check_not_served()?;
+        let path = self.ledger_path();
+        let mut salvaged = ledger::salvage(&path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => HomeError::NoLedger { path: path.clone(), data: self.0.clone() },
+            _ => HomeError::Unreadable(path.clone(), error),
+        })?;
+        if salvaged.rows.is_empty() && salvaged.meta.is_none() {
+            let found = "nothing in it is whole".to_owned();
+            return Err(HomeError::DamagedLedger { path, data: self.0.clone(), found });
+        }
+        let meta = salvaged.meta.unwrap_or_else(|| {
+            salvaged.forget_fingerprints();
+            Meta {
+                ledger: LedgerId::from_bytes(random.random()),
+                hour_width_ms: self.requested_hour_width_ms().unwrap_or(HOUR_MS),
+                pepper: random.random(),
+            }
+        });
+        Ok((meta, salvaged))
     }
 
     fn not_opened(&self, error: OpenError) -> HomeError {

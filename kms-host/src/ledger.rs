@@ -16,6 +16,9 @@ mod upgrade;
 
 mod kept;
 mod rebuild;
+mod recheck;
+mod salvaged;
+mod sums;
 
 mod error;
 
@@ -31,6 +34,8 @@ pub use error::{LedgerError, OpenError, Row};
 pub use kept::{Kept, KeptPage};
 pub use memory::MemoryLedger;
 pub use rebuild::{OutOfOrder, Rebuild};
+pub use recheck::Disagreement;
+pub use salvaged::{Salvaged, salvage};
 pub use store::Engine;
 
 /// What a host knows of its machines. One host writes; anybody reads meanwhile.
@@ -38,7 +43,7 @@ pub use store::Engine;
 /// Every implementation passes the stories of `tests/ledger`.
 ///
 /// # Errors
-/// [`LedgerError::Damaged`] concerns one row and whoever needs it. Every other error is fatal: nothing may be
+/// [`LedgerError::Damaged`] and [`LedgerError::Unreadable`] concern some rows and whoever needs them. Every other error is fatal: nothing may be
 /// acknowledged afterwards, and the host exits.
 #[async_trait]
 pub trait Ledger: Send + Sync + 'static {
@@ -116,6 +121,17 @@ pub trait Ledger: Send + Sync + 'static {
         terms: &Terms,
         now: Timestamp,
     ) -> Result<Recount, LedgerError>;
+
+    /// Adds up every record and compares with the running numbers, exactly, however much is written meanwhile. It takes
+    /// minutes on a large ledger. One check at a time.
+    async fn recheck(&self) -> Result<Vec<Disagreement>, LedgerError> {
+        Ok(Vec::new())
+    }
+
+    /// What could not be read for the first time, if anything: part of it is damaged, and the rest serves.
+    fn damage(&self) -> Option<LedgerError> {
+        None
+    }
 
     /// Whether machines have shown leases of this ledger that it does not remember: it was restored or copied.
     async fn restored(&self) -> Result<Option<Restored>, LedgerError>;

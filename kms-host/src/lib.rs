@@ -3,7 +3,8 @@
 //! Data goes one way: `service` decodes what came in, `activate` goes through the steps of one activation, `ledger`
 //! decides and keeps, `signer` signs, `service` encodes what goes out. Every decision is `shared`'s. `admin` is what an
 //! administrator asks, `caller` says whether he may, `audit` keeps what he has changed, `retention` forgets who is long gone,
-//! `alarms` what one should look at, `doctor` all that can be wrong, `accept` who may connect, `listen` at which addresses, `tls`
+//! `alarms` what one should look at, `recheck` whether totals are right after a crash, `doctor` all that can be wrong,
+//! `accept` who may connect, `listen` at which addresses, `tls`
 //! how in private and `serve` for how long, `fairness` what each address may bring, `home` what stands in the data directory, `export` how it is carried
 //! elsewhere, `space` whether its disk has room, `cli` the commands. Start at [`activate`].
 
@@ -20,6 +21,7 @@ pub mod journal;
 pub mod ledger;
 pub mod listen;
 pub mod queue;
+pub mod recheck;
 pub mod retention;
 pub mod serve;
 pub mod service;

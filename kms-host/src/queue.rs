@@ -44,12 +44,22 @@ pub enum NotSighted {
     /// safe.
     #[error("the ledger could not decide; the host's log says why")]
     Failed,
+    /// What the ledger knows of this machine is damaged; nothing was written, and others are served.
+    #[error("what the ledger knows of this machine is damaged; the host's `status` says what to do")]
+    Damaged,
     /// It was not decided in the time that a machine waits. Whether it will be is not known; asking again is safe.
     #[error("the ledger has not decided in time; the host's log says so")]
     Late,
     /// The host is stopping; nothing was written.
     #[error("the host is stopping; ask again later, or another host")]
     Stopping,
+}
+
+impl NotSighted {
+    /// For an error of the ledger.
+    pub(crate) fn of(error: &LedgerError) -> NotSighted {
+        if error.is_fatal() { NotSighted::Failed } else { NotSighted::Damaged }
+    }
 }
 
 /// Why what an administrator wants was not done. Nothing of it was written, unless the ledger has failed.
@@ -238,7 +248,7 @@ impl Writer {
         let outcomes = self.decide(sightings);
         for (outcome, answer) in outcomes.into_iter().zip(answers) {
             // Whoever has gone away asks again, and gets the same serial.
-            let _ = answer.send(outcome.map_err(|_| NotSighted::Failed));
+            let _ = answer.send(outcome.map_err(|error| NotSighted::of(&error)));
         }
     }
 
@@ -249,7 +259,7 @@ impl Writer {
             Task::Settle(Settlement { products, now }, answer) => {
                 let settled =
                     self.run_on_ledger(|ledger| self.runtime.block_on(ledger.settle(products, now)));
-                let _ = answer.send(settled.map_err(|_| NotSighted::Failed));
+                let _ = answer.send(settled.map_err(|error| NotSighted::of(&error)));
             }
             Task::Change(change, answer) => {
                 let _ =

@@ -110,7 +110,9 @@ fn code(cause: &Cause) -> Code {
         Some(Reason::NotAdministrator) => Code::PermissionDenied,
         Some(Reason::MachineUnknown) => Code::NotFound,
         Some(Reason::Overloaded | Reason::TooManyBadAsks) => Code::ResourceExhausted,
-        Some(Reason::LedgerFailed | Reason::SignerFailed | Reason::Stopping) => Code::Unavailable,
+        Some(Reason::LedgerFailed | Reason::LedgerDamaged | Reason::SignerFailed | Reason::Stopping) => {
+            Code::Unavailable
+        }
         _ => Code::Internal,
     }
 }

@@ -166,6 +166,9 @@ reasons! {
     LedgerFailed "LEDGER_FAILED" Host
         "the host could not write to its disk"
         "look at the host's log and disk; it has stopped so that nothing unwritten is acknowledged"
+    LedgerDamaged "LEDGER_DAMAGED" Host
+        "the host cannot read what it knows of this machine: its disk has damaged a part of the ledger"
+        "at the host: stop it, `kms-host export --salvage FILE`, move the ledger away, `kms-host import FILE`; other machines are served meanwhile"
     SignerFailed "SIGNER_FAILED" Host
         "the host could not use its signing key"
         "look at the host's log and at the key that it signs with"
@@ -288,6 +291,7 @@ impl Reason {
                 | Reason::SignatureBad
                 | Reason::Overloaded
                 | Reason::LedgerFailed
+                | Reason::LedgerDamaged
                 | Reason::SignerFailed
                 | Reason::Stopping
         )

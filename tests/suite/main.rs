@@ -14,6 +14,7 @@ mod kills;
 mod machines;
 mod threshold;
 
+mod damage;
 mod discovery;
 mod names;
 mod replay;

@@ -49,6 +49,9 @@ fn told(reason: Reason) -> Told {
         Reason::LedgerFailed => {
             ByAHost("suite/reasons.rs", "a_host_whose_disk_fails_acknowledges_nothing_and_says_so")
         }
+        Reason::LedgerDamaged => {
+            ByAHost("suite/damage.rs", "a_machine_on_a_damaged_page_hears_why_and_all_others_are_served")
+        }
         Reason::SignerFailed => ByAHost(
             "suite/reasons.rs",
             "a_host_that_cannot_use_its_key_counts_and_says_why_it_does_not_answer",
@@ -156,7 +159,7 @@ fn every_reason_that_a_host_can_give_has_a_story_that_provokes_it() {
 
 /// The reason of a status that nobody has signed, and when to come back.
 #[track_caller]
-fn unsigned(answer: Result<Verdict, NoAnswer>, code: Code) -> (String, Option<Duration>) {
+pub(crate) fn unsigned(answer: Result<Verdict, NoAnswer>, code: Code) -> (String, Option<Duration>) {
     let Err(NoAnswer::Unsigned(status)) = answer else { panic!("it was answered: {answer:?}") };
     assert_eq!(status.code(), code, "{status:?}");
     let retry = |status: &Status| status.get_details_retry_info().and_then(|retry| retry.retry_delay);

@@ -80,6 +80,7 @@ pub(super) fn run(
     }
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
+    let closed_in_order = ledger.was_closed_in_order();
     home::check_hour_width(&certificates, ledger.meta().hour_width_ms).or_exit(EX_CONFIG)?;
     retention::check(config.retention_days, &certificates).or_exit(EX_CONFIG)?;
     let audit = Arc::new(Audit::open(home.audit_path()));
@@ -113,6 +114,10 @@ pub(super) fn run(
         let _ = space::look(&host, home.path());
         tokio::spawn(space::watch(host.clone(), home.path().to_owned(), stop.clone()));
         tokio::spawn(warn_of_certificates(host.clone(), stop.clone()));
+        if !closed_in_order {
+            let host = host.clone();
+            tokio::spawn(async move { host.recheck().await });
+        }
         let (reloads, orders) = mpsc::channel(1);
         let admin = Admin::new(host.clone(), addresses, audit.clone())
             .showing(config.ledger, door.clone())

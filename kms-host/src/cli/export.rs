@@ -11,12 +11,19 @@ use crate::export::{Checked, Kind, Summary};
 use crate::home::Home;
 use crate::ledger::Kept;
 
-/// Asks the host that serves, or opens the ledger itself.
-pub(super) fn export(home: &Home, file: &Path, force: bool, as_json: bool) -> Result<String, Failure> {
+/// Asks the host that serves, or opens the ledger itself; to salvage a ledger, reads its files.
+pub(super) fn export(
+    home: &Home,
+    file: &Path,
+    force: bool,
+    salvage: bool,
+    as_json: bool,
+) -> Result<String, Failure> {
     let mut output = Output::to(file, force)?;
     let (mut machines, mut pending) = (0_u64, Vec::new());
     let end = lines::block_on(async {
-        let mut ledger = Lines::of(home, Kind::Export).await?;
+        let mut ledger =
+            if salvage { Lines::salvaged(home).await? } else { Lines::of(home, Kind::Export).await? };
         ledger
             .each(|line, checked| {
                 machines += u64::from(matches!(checked, Checked::Row(Kept::Machine { .. })));
@@ -34,15 +41,28 @@ pub(super) fn export(home: &Home, file: &Path, force: bool, as_json: bool) -> Re
     let said = if as_json {
         json_text(&json!({ "file": file, "machines": machines, "left_out": end.left_out }))
     } else {
+        let next = if salvage {
+            to_put_back(home, file)
+        } else {
+            format!("`kms-host import {}` makes a ledger of it.\n", file.display())
+        };
         format!(
-            "Exported {} to {}.\n{}It is as secret as the ledger. `kms-host import {}` makes a ledger of it.\n",
+            "Exported {} to {}.\n{}It is as secret as the ledger. {next}",
             online::number(machines, "machine"),
             file.display(),
             lines::left_out(end.left_out),
-            file.display()
         )
     };
     Ok(lines::beside(file, said))
+}
+
+/// What comes after a salvage.
+fn to_put_back(home: &Home, file: &Path) -> String {
+    let (data, file) = (home.path().display(), file.display());
+    format!(
+        "What could not be read is missing, or is there as it was before; a machine that was forgotten may be back.\n\
+         To serve what was saved:\n  mv {data}/ledger {data}/ledger.damaged\n  kms-host import {file} --data {data}\n"
+    )
 }
 
 /// Makes the ledger of a host that does not run.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
 use rustix::fs::{FileType, Mode};
 use serde_json::json;
+use shared::record::Meta;
 use shared::time::Clock as _;
 use store::file::{self, Draft};
 use tokio::runtime::Runtime;
@@ -58,24 +59,47 @@ impl Lines {
         Ok(Lines::Served { lines: Box::new(lines.into_inner()), home: home.clone() })
     }
 
-    /// On a thread of its own, which works as the owner of the directory: root would read what the service cannot. This thread stays who it is, for the file that it writes.
     async fn open(home: &Home) -> Result<Lines, Failure> {
+        Lines::apart(home, |home| {
+            let (ledger, head, runtime) = Lines::open_as_owner(home)?;
+            Ok(move |to| runtime.block_on(export::send(ledger, head, to)))
+        })
+        .await
+    }
+
+    /// What is left of a damaged ledger. Nobody may serve it.
+    pub(super) async fn salvaged(home: &Home) -> Result<Lines, Failure> {
+        Lines::apart(home, |home| {
+            become_owner(home)?;
+            let (meta, salvaged) = home.salvage(&mut rand::rng())?;
+            let head = Lines::head(home, meta);
+            Ok(move |to| export::send_salvaged(&salvaged, &head, &to))
+        })
+        .await
+    }
+
+    /// Reads on a thread of its own, which works as the owner of the directory: root would read what the service cannot. This
+    /// thread stays who it is, for the file that it writes.
+    async fn apart<S: FnOnce(mpsc::Sender<Result<Bytes, LedgerError>>)>(
+        home: &Home,
+        read: impl FnOnce(&Home) -> Result<S, Failure> + Send + 'static,
+    ) -> Result<Lines, Failure> {
         let (to, lines) = mpsc::channel(2);
         let (say, opened) = oneshot::channel();
         let home = home.clone();
-        let read = move || {
+        let work = move || {
             // Whoever asked is there: it waits for this.
-            match Lines::open_as_owner(&home) {
-                Ok((ledger, head, runtime)) => {
+            match read(&home) {
+                Ok(send) => {
                     let _ = say.send(Ok(()));
-                    runtime.block_on(export::send(ledger, head, to));
+                    send(to);
                 }
                 Err(failure) => {
                     let _ = say.send(Err(failure));
                 }
             }
         };
-        thread::Builder::new().name("export".to_owned()).spawn(read).or_exit(EX_IOERR)?;
+        thread::Builder::new().name("export".to_owned()).spawn(work).or_exit(EX_IOERR)?;
         opened.await.or_exit(EX_IOERR)??;
         Ok(Lines::Opened(lines))
     }
@@ -85,9 +109,13 @@ impl Lines {
         // What it was made on holds, whatever the configuration says by now: this is how a ledger gets onto another engine.
         let engine = home.engine()?.unwrap_or(Engine::Sled);
         let (ledger, _format) = home.look_at_ledger(engine, READING_CACHE_BYTES)?;
-        let host = home.signing_key().ok().map(|key| key.public().host());
-        let head = Head::new(Kind::Export, SystemClock::new().now(), host, *ledger.meta());
+        let head = Lines::head(home, *ledger.meta());
         Ok((Arc::new(ledger), head, runtime()?))
+    }
+
+    fn head(home: &Home, meta: Meta) -> Head {
+        let host = home.signing_key().ok().map(|key| key.public().host());
+        Head::new(Kind::Export, SystemClock::new().now(), host, meta)
     }
 
     /// The next whole lines; none after the last.

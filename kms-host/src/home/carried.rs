@@ -196,7 +196,7 @@ impl Home {
     }
 
     /// A host that serves holds its ledger, even one that somebody has moved away under it.
-    fn check_not_served(&self) -> Result<(), HomeError> {
+    pub(super) fn check_not_served(&self) -> Result<(), HomeError> {
         if socket::is_served(&self.socket_path()) { Err(HomeError::Served(self.0.clone())) } else { Ok(()) }
     }
 

@@ -87,10 +87,10 @@ pub enum HomeError {
     },
     /// The ledger is not what was written.
     #[error(
-        "the ledger {} is damaged ({found}), and was left as it is; restore the host from a backup with `kms-host restore \
-         BACKUP --data NEWDIR`. Without one, move it away and run `kms-host init --data {}`: no license is lost, the count \
-         begins at zero",
-        path.display(), data.display()
+        "the ledger {} is damaged ({found}), and was left as it is; save all of it that is whole: `kms-host export --salvage \
+         FILE --data {}`, move {} away, `kms-host import FILE --data {}`. Where that finds nothing, restore a backup with \
+         `kms-host restore BACKUP --data NEWDIR`, or begin a new ledger with `kms-host init`. No license is lost",
+        path.display(), data.display(), path.display(), data.display()
     )]
     DamagedLedger {
         /// The ledger.

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::mem;
 use std::path::Path;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use shared::count::{self, Outcome, Rows as _, Sighting, Terms};
@@ -20,6 +20,7 @@ use tokio::task;
 
 use super::overlay::{Base, CHANGES_A_REMOVAL, CHANGES_A_SIGHTING, Changes, Entry, Overlay};
 use super::rebuild::{OutOfOrder, Rebuild};
+use super::recheck::{Disagreement, Recheck};
 use super::{
     EventPage, Kept, KeptPage, Ledger, LedgerError, OpenError, Page, Reading, Recount, Restored, kept, reads,
     upgrade,
@@ -37,6 +38,8 @@ pub struct DiskLedger {
     disk: Arc<Disk>,
     /// The first fatal error. It stays, whatever the disk says later.
     failed: OnceLock<LedgerError>,
+    /// The first that concerns some rows only.
+    damage: OnceLock<LedgerError>,
 }
 
 struct Disk {
@@ -45,6 +48,8 @@ struct Disk {
     /// Held while a write is applied and while a count is read, so that no reading sees half of a write. Never during a
     /// sync.
     whole: RwLock<()>,
+    /// A walk through the records, which has to hear of every write.
+    recheck: Mutex<Option<Recheck>>,
 }
 
 impl DiskLedger {
@@ -172,9 +177,18 @@ impl DiskLedger {
         Ok(())
     }
 
+    /// Whether whoever had it before came to an orderly end.
+    pub fn was_closed_in_order(&self) -> bool {
+        self.disk.store.was_closed_in_order()
+    }
+
     fn over(store: Store, meta: Meta) -> DiskLedger {
-        let whole = RwLock::new(());
-        DiskLedger { disk: Arc::new(Disk { store, meta, whole }), failed: OnceLock::new() }
+        let (whole, recheck) = (RwLock::new(()), Mutex::new(None));
+        DiskLedger {
+            disk: Arc::new(Disk { store, meta, whole, recheck }),
+            failed: OnceLock::new(),
+            damage: OnceLock::new(),
+        }
     }
 
     /// Runs a write, unless one has failed before, and remembers if this one does.
@@ -182,10 +196,14 @@ impl DiskLedger {
         if let Some(failed) = self.failed.get() {
             return Err(failed.clone());
         }
-        write(&self.disk).inspect_err(|error| {
-            if error.is_fatal() {
-                self.failed.get_or_init(|| error.clone());
-            }
+        self.noting(write(&self.disk))
+    }
+
+    /// Remembers an error.
+    fn noting<T>(&self, done: Result<T, LedgerError>) -> Result<T, LedgerError> {
+        done.inspect_err(|error| {
+            let first = if error.is_fatal() { &self.failed } else { &self.damage };
+            first.get_or_init(|| error.clone());
         })
     }
 
@@ -195,9 +213,8 @@ impl DiskLedger {
         read: impl FnOnce(&Disk) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let disk = Arc::clone(&self.disk);
-        task::spawn_blocking(move || read(&disk))
-            .await
-            .unwrap_or_else(|stopped| Err(LedgerError::fatal(stopped)))
+        let read = task::spawn_blocking(move || read(&disk)).await;
+        self.noting(read.unwrap_or_else(|stopped| Err(LedgerError::fatal(stopped))))
     }
 }
 
@@ -228,11 +245,11 @@ impl Ledger for DiskLedger {
     }
 
     async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError> {
-        self.disk.rows().last_time()
+        self.noting(self.disk.rows().last_time())
     }
 
     async fn record(&self, product: ProductId, machine: MachineId) -> Result<Option<Record>, LedgerError> {
-        self.disk.rows().record(product, machine)
+        self.noting(self.disk.rows().record(product, machine))
     }
 
     async fn reading(
@@ -302,7 +319,28 @@ impl Ledger for DiskLedger {
     }
 
     async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
-        self.disk.rows().restored()
+        self.noting(self.disk.rows().restored())
+    }
+
+    async fn recheck(&self) -> Result<Vec<Disagreement>, LedgerError> {
+        *self.disk.recheck() = Some(Recheck::default());
+        // Each page is a task of its own: the runtime may stop in between.
+        let walked = loop {
+            match self.reading_long(Disk::recheck_on).await {
+                Ok(true) => {}
+                done => break done,
+            }
+        };
+        let checked = match walked {
+            Ok(_) => self.reading_long(Disk::compare).await,
+            Err(error) => Err(error),
+        };
+        *self.disk.recheck() = None;
+        checked
+    }
+
+    fn damage(&self) -> Option<LedgerError> {
+        self.damage.get().cloned()
     }
 
     async fn kept(&self, after: Option<Vec<u8>>, limit: usize) -> Result<KeptPage, LedgerError> {
@@ -416,6 +454,12 @@ impl Disk {
     }
 
     fn write(&self, changes: Changes) -> Result<(), LedgerError> {
+        let _whole = self.whole.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(recheck) = self.recheck().as_mut() {
+            for (key, value) in &changes {
+                recheck.changing(&self.store, self.meta.hour_width_ms, key, value.as_deref())?;
+            }
+        }
         let mut batch = Batch::new();
         for (key, value) in changes {
             match value {
@@ -423,8 +467,25 @@ impl Disk {
                 None => batch.remove(key),
             }
         }
-        let _whole = self.whole.write().unwrap_or_else(PoisonError::into_inner);
         Ok(self.store.write(batch)?)
+    }
+
+    fn recheck(&self) -> MutexGuard<'_, Option<Recheck>> {
+        self.recheck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A page of the walk; whether there may be more.
+    fn recheck_on(&self) -> Result<bool, LedgerError> {
+        let _whole = self.whole.read().unwrap_or_else(PoisonError::into_inner);
+        let mut recheck = self.recheck();
+        recheck.as_mut().map_or(Ok(false), |recheck| recheck.read_on(&self.store, self.meta.hour_width_ms))
+    }
+
+    /// What the walk has found.
+    fn compare(&self) -> Result<Vec<Disagreement>, LedgerError> {
+        let _whole = self.whole.read().unwrap_or_else(PoisonError::into_inner);
+        let recheck = self.recheck().take();
+        recheck.map_or_else(|| Ok(Vec::new()), |recheck| recheck.compare(&self.store))
     }
 }
 

@@ -13,13 +13,21 @@ use shared::ids::{MachineId, ProductId};
 pub enum LedgerError {
     /// One row is not what was written. Whoever needs it is not served; everybody else is.
     #[error(
-        "{row} is damaged; `kms-host verify` shows how much is. Make a ledger of all that is not: stop the host, `kms-host \
-         export FILE`, move the ledger away, `kms-host import FILE`; or restore a backup with `kms-host restore`. Either loses \
-         no license"
+        "{row} is damaged; make a ledger of all that is not: stop the host, `kms-host export --salvage FILE`, move the ledger \
+         away, `kms-host import FILE`. That loses no license"
     )]
     Damaged {
         /// The row.
         row: Row,
+    },
+    /// A part of the store's files cannot be read. Whoever needs a row in it is not served; everybody else is.
+    #[error(
+        "a part of the ledger cannot be read; make a ledger of all the rest: stop the host, `kms-host export --salvage FILE`, \
+         move the ledger away, `kms-host import FILE`. That loses no license"
+    )]
+    Unreadable {
+        /// What the store said.
+        source: Arc<dyn Error + Send + Sync>,
     },
     /// The disk, or the user's quota, is full. Fatal.
     #[error("no space is left for the ledger; free some and start the host again")]
@@ -41,7 +49,7 @@ impl LedgerError {
     /// Whether the host has to exit.
     pub fn is_fatal(&self) -> bool {
         match self {
-            LedgerError::Damaged { .. } => false,
+            LedgerError::Damaged { .. } | LedgerError::Unreadable { .. } => false,
             LedgerError::Full { .. } | LedgerError::Fatal { .. } => true,
         }
     }
@@ -52,10 +60,10 @@ impl LedgerError {
     }
 }
 
-/// A damaged page of the store hides more than one row, so it is fatal.
+/// A page of the store that is damaged, or a bad sector under it, hides more than one row, and all others can be served.
 impl From<store::ReadError> for LedgerError {
     fn from(error: store::ReadError) -> LedgerError {
-        LedgerError::fatal(error)
+        LedgerError::Unreadable { source: Arc::new(error) }
     }
 }
 

@@ -97,7 +97,7 @@ pub(crate) fn page<B: Base>(base: &B, after: Option<&[u8]>, limit: usize) -> Res
 }
 
 /// Nothing for a row that others are added up to, and for meta, which whoever asks has.
-fn read(key: &[u8], value: &[u8]) -> Result<Option<Kept>, Damaged> {
+pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Option<Kept>, Damaged> {
     let number = || record::decode_number(key, value);
     let time = || number().map(|number| Timestamp::from_unix_ms(number.cast_signed()));
     Ok(Some(match *key.first().ok_or(Damaged)? {

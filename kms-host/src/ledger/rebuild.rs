@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use shared::count;
 use shared::ids::ProductId;
-use shared::record::{self, Inactive, Meta, RecordState, Tally, key};
+use shared::record::{self, Meta, Tally, key};
 use shared::time::Timestamp;
 
 use super::Kept;
 use super::overlay::Entry;
+use super::sums::{Known, Sums};
 
 /// Rows come in by [`take`](Rebuild::take), in the order of their keys; sums come out of [`finish`](Rebuild::finish).
 #[derive(Debug)]
@@ -19,16 +20,9 @@ pub struct Rebuild {
     hour_width_ms: u64,
     last_key: Vec<u8>,
     last_time: Option<Timestamp>,
-    /// Active machines by the hour in which they were last seen: as many as the ledger has rows of that kind.
-    hours: BTreeMap<(ProductId, i64), u64>,
-    products: BTreeMap<ProductId, Product>,
-}
-
-#[derive(Debug, Default)]
-struct Product {
-    active: u64,
-    inactive: Inactive,
-    threshold_met_at: Option<Timestamp>,
+    sums: Sums,
+    /// When each product last met its threshold.
+    products: BTreeMap<ProductId, Option<Timestamp>>,
 }
 
 /// A row that came twice, or where it does not belong: whoever has put these rows together, no ledger did.
@@ -43,7 +37,7 @@ impl Rebuild {
             hour_width_ms: meta.hour_width_ms,
             last_key: Vec::new(),
             last_time: None,
-            hours: BTreeMap::new(),
+            sums: Sums::default(),
             products: BTreeMap::new(),
         }
     }
@@ -72,17 +66,12 @@ impl Rebuild {
             Kept::Machine { product, record, .. } => {
                 // A record may have been read after the ledger's last time was.
                 self.last_time = self.last_time.max(Some(record.seen_at));
-                let of_product = self.products.entry(*product).or_default();
-                of_product.inactive.add(record.state);
-                if record.state == RecordState::Active {
-                    of_product.active += 1;
-                    let hour = count::absolute_hour(record.seen_at, self.hour_width_ms);
-                    *self.hours.entry((*product, hour)).or_default() += 1;
-                }
+                self.products.entry(*product).or_default();
+                self.sums.add(*product, record, self.hour_width_ms);
                 Some(record.encode(&key))
             }
             Kept::Product { product, threshold_met_at } => {
-                self.products.entry(*product).or_default().threshold_met_at = *threshold_met_at;
+                self.products.insert(*product, *threshold_met_at);
                 None
             }
         };
@@ -100,11 +89,13 @@ impl Rebuild {
         if let Some(at) = self.last_time {
             put_number(key::LAST_TIME.to_vec(), at.unix_ms().cast_unsigned());
         }
-        for ((product, hour), machines) in self.hours {
+        let Sums { hours, products } = self.sums;
+        for ((product, hour), machines) in hours {
             put_number(key::hour(product, hour), machines);
         }
         let hour = count::absolute_hour(self.last_time.unwrap_or_default(), self.hour_width_ms);
-        for (product, Product { active, inactive, threshold_met_at }) in self.products {
+        for (product, threshold_met_at) in self.products {
+            let Known { active, inactive } = products.get(&product).copied().unwrap_or_default();
             let key = key::inactive(product);
             rows.push((key.clone(), inactive.encode(&key)));
             let key = key::tally(product);

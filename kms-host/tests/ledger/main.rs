@@ -1,7 +1,7 @@
 //! Stories of the ledger, told to each implementation, and of the queue in front of it.
 //!
 //! `world.rs` has the words in which they are told; every other module is one chapter. The disk's own chapters are
-//! `disk.rs` and `upgraded.rs`.
+//! `disk.rs`, `damaged.rs` and `upgraded.rs`.
 
 #![expect(
     clippy::unwrap_used,
@@ -56,6 +56,8 @@ mod history;
 mod random;
 
 mod disk;
+
+mod damaged;
 
 mod upgraded;
 

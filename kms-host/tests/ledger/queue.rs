@@ -395,7 +395,7 @@ async fn a_damaged_record_in_a_batch_fails_nobody_else() {
     line.open_gate();
 
     let answers = line.answers().await;
-    let failed = answers.iter().filter(|answer| **answer == Err(NotSighted::Failed));
+    let failed = answers.iter().filter(|answer| **answer == Err(NotSighted::Damaged));
     assert_eq!((failed.count(), answers.len()), (1, 12));
     let recount = line.world.recount_of(PRODUCT).await;
     assert_eq!((recount.counted, recount.damaged), (11, 1));
