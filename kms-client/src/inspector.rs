@@ -64,7 +64,8 @@ pub(crate) async fn discover(
 }
 
 pub(crate) async fn set_hosts(home: &Arc<Home>, hosts: &[HostName]) -> Result<(), Cause> {
-    let text: String = hosts.iter().map(|host| format!("{host}\n")).collect();
+    let lines = hosts.iter().map(|host| format!("{host}\n"));
+    let text = lines.collect::<Vec<_>>().concat();
     change_hosts(home, move |home| home.write_hosts(text.as_bytes())).await
 }
 

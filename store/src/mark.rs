@@ -40,9 +40,12 @@ impl Mark {
         Ok(Some((Self { file }, number)))
     }
 
-    /// The number of the mark, if there is one; looking at it takes no right to write.
-    pub(crate) fn look(directory: &Path) -> io::Result<Option<Option<u64>>> {
-        found(OpenOptions::new().read(true), directory)?.map(|file| number(&file)).transpose()
+    /// Whether there is a mark, and its number if that is readable; looking at it takes no right to write.
+    pub(crate) fn look(directory: &Path) -> io::Result<(bool, Option<u64>)> {
+        match found(OpenOptions::new().read(true), directory)? {
+            Some(file) => Ok((true, number(&file)?)),
+            None => Ok((false, None)),
+        }
     }
 
     pub(crate) fn advance(&mut self, syncs: u64) -> io::Result<()> {

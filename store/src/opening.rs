@@ -175,8 +175,8 @@ fn noted(directory: &Path) -> Option<String> {
 
 /// A store without a mark was never finished, and has nothing to lose.
 fn is_closed_in_order(directory: &Path) -> io::Result<bool> {
-    let Some(marked) = Mark::look(directory)? else { return Ok(true) };
-    Ok(marked.is_some_and(|marked| closed::is_noted(directory, marked)))
+    let (is_marked, marked) = Mark::look(directory)?;
+    Ok(!is_marked || marked.is_some_and(|marked| closed::is_noted(directory, marked)))
 }
 
 /// Opens a copy, and takes away what can be made anew where only that stands in the way. Says whether there was room for one.
