@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use shared::armour;
 use shared::ids::ProductId;
 use shared::reason::{Cause, Reason};
 use zeroize::Zeroizing;
@@ -245,15 +246,25 @@ impl Home {
     }
 
     /// The file in which the administrator has named hosts.
-    pub(crate) fn read_hosts(&self) -> Option<String> {
-        let read = |path: &PathBuf| match files::read(&path.join(HOSTS)) {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "the hosts that are named here cannot be read");
-                None
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub(crate) fn read_hosts(&self) -> Result<Option<String>, Cause> {
+        for path in self.hosts_in.iter().map(|path| path.join(HOSTS)) {
+            match files::read(&path) {
+                Ok(Some(bytes)) => {
+                    let lossy = |_| String::from_utf8_lossy(&bytes).into_owned();
+                    return Ok(Some(armour::plain(&bytes).unwrap_or_else(lossy)));
+                }
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
+                Err(error) => {
+                    let cause = format!("{} cannot be read: {error}", path.display());
+                    return Err(Reason::HostNameBad.with(&[("cause", &cause)]));
+                }
             }
-        };
-        self.hosts_in.iter().find_map(read).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        }
+        Ok(None)
     }
 
     /// Replaces a file that every user may read. Only the holder of the lock writes `saved`.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use shared::print::OneLine;
 use shared::{DEFAULT_PORT, armour};
 
 /// A host by name or address, and its port. Written as it was given, the port always with it.
@@ -79,6 +80,9 @@ impl FromStr for HostName {
         if text.parse::<Ipv6Addr>().is_ok() {
             return Err(error(Problem::BareV6));
         }
+        if text.contains([' ', '\t', ';', ',']) {
+            return Err(error(Problem::List));
+        }
         let (name, port) = match text.split_once(':') {
             None => (text, DEFAULT_PORT),
             Some((name, port)) => (name, parse_port(port).ok_or_else(|| error(Problem::Port))?),
@@ -142,17 +146,22 @@ enum Problem {
     Port,
     Bracket,
     BareV6,
+    List,
 }
 
 impl fmt::Display for HostNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` names no host: ", self.text)?;
+        write!(f, "`{}` names no host: ", OneLine(&self.text))?;
         match self.problem {
             Problem::Name => {
                 f.write_str("a name has letters, digits, hyphens and dots; write NAME or NAME:PORT")
             }
             Problem::Port => f.write_str("a port is a number from 1 to 65535; write NAME:PORT"),
             Problem::Bracket => f.write_str("write an IPv6 address as [2001:db8::1]:PORT"),
+            Problem::List => f.write_str(
+                "several are written with a comma between them in KMS_HOSTS, one a line in the file `hosts`, and one an \
+                 argument on the command line",
+            ),
             Problem::BareV6 => write!(f, "write an IPv6 address in brackets: [{}]", self.text),
         }
     }
@@ -194,10 +203,19 @@ mod tests {
             let error = format!("kms1:{port}").parse::<HostName>().unwrap_err();
             assert_eq!(error.problem, Problem::Port, "{port}");
         }
-        for name in ["", ":80", ".", "kms 1", "kms/1", "kms1\n", "user@kms1", "kmß"] {
+        for name in ["", ":80", ".", "kms/1", "kms1\n", "user@kms1", "kmß"] {
             let error = name.replace('\n', "\u{7}").parse::<HostName>().unwrap_err();
             assert_eq!(error.problem, Problem::Name, "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_list_that_is_written_in_another_way_is_told_how() {
+        for list in ["kms1 kms2", "kms1;kms2", "kms1:1; kms2"] {
+            let [Err(error)] = &in_list(list)[..] else { panic!("{list}") };
+            assert!(error.to_string().contains("with a comma between them in KMS_HOSTS"), "{error}");
+        }
+        assert_eq!("kms1,kms2".parse::<HostName>().unwrap_err().problem, Problem::List);
     }
 
     #[test]
@@ -208,6 +226,7 @@ mod tests {
         };
         assert_eq!(names(in_list(" a, b:2 ,,")), "a:21688 b:2");
         assert_eq!(names(in_file("# ours\na # near\n\n  b:2\n")), "a:21688 b:2");
+        assert_eq!(names(in_file("\u{feff}a\r\nb\rc\n")), "a:21688 b:21688 c:21688");
         assert_eq!(names(in_file("# nothing\n")), "");
         // What an editor of another system, or a mail, makes of it.
         assert_eq!(names(in_file("\u{FEFF}a\r\n\r\n  b:2 \r\n")), "a:21688 b:2");

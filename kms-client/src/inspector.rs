@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use shared::reason::Cause;
 
-use crate::discovery::{Discovery, Places};
-use crate::home::{Home, unwritable};
+use crate::discovery::{Discovery, Places, Problem};
+use crate::home::{HOSTS, Home, unwritable};
 use crate::hosts::HostName;
 use crate::installation::off_thread;
 use crate::snapshot::Snapshot;
@@ -58,9 +58,15 @@ pub(crate) async fn discover(
     last: Option<&str>,
     first: &[String],
 ) -> Discovery {
-    let home = Arc::clone(home);
-    let hosts_file = off_thread(move || Ok(home.read_hosts())).await.ok().flatten();
-    places.discover(hosts_file.as_deref(), last, first).await
+    let (files, path) = (Arc::clone(home), home.path().join(HOSTS));
+    let read = off_thread(move || Ok(files.read_hosts())).await;
+    let read = read.unwrap_or_else(|error| Err(unwritable(home.path(), &error)));
+    let (hosts_file, unread) = read.map_or_else(|cause| (None, Some(cause)), |text| (text, None));
+    let mut found = places.discover(hosts_file.as_deref(), last, first).await;
+    // A file that cannot be read is not a missing one: it is told, whoever is asked in its place.
+    let unread = unread.map(|cause| Problem { place: path.display().to_string(), cause });
+    found.problems.splice(..0, unread);
+    found
 }
 
 pub(crate) async fn set_hosts(home: &Arc<Home>, hosts: &[HostName]) -> Result<(), Cause> {

@@ -32,6 +32,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use shared::print::Lines;
 
 use crate::certificates::Allowed;
 use crate::home::{Home, USUAL_PATH};
@@ -400,7 +401,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Ok(text) => print(&text),
         Err(failure) => {
             let printed = print(&failure.shown);
-            let _ = writeln!(io::stderr(), "error: {:#}", failure.error);
+            let _ = writeln!(io::stderr(), "error: {}", Lines(format_args!("{:#}", failure.error)));
             if printed == ExitCode::SUCCESS { exit(failure.code) } else { printed }
         }
     }
@@ -415,7 +416,8 @@ fn unset_if_empty(argument: clap::Arg) -> clap::Arg {
 /// What was done is done, whether or not somebody still reads the text about it.
 fn print(text: &str) -> ExitCode {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(terminal::paint(text).as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(terminal::paint(&Lines(text).to_string()).as_bytes()).and_then(|()| stdout.flush())
+    {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let _ = writeln!(io::stderr(), "error: done, but standard output could not be written: {error}");
             exit(EX_IOERR)
@@ -426,7 +428,7 @@ fn print(text: &str) -> ExitCode {
 
 /// A value as scripts read it.
 fn json_text(value: &serde_json::Value) -> String {
-    format!("{value:#}\n")
+    format!("{:#}\n", shared::print::Json(format_args!("{value:#}")))
 }
 
 /// The command did what it was told, and has found something wrong.

@@ -9,6 +9,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use shared::print::Lines;
 
 use crate::cli::Cli;
 
@@ -27,9 +28,9 @@ fn main() -> ExitCode {
         }
     };
     match commands::run(&cli, clock::now(), &mut rand::rng()) {
-        Ok(text) => print(&text),
+        Ok(text) => print(&Lines(text).to_string()),
         Err(failure) => {
-            let _ = writeln!(io::stderr(), "error: {failure}");
+            let _ = writeln!(io::stderr(), "error: {}", Lines(&failure));
             ExitCode::from(failure.exit_code())
         }
     }

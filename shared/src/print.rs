@@ -22,6 +22,31 @@ pub struct OneLine<T>(pub T);
 #[derive(Clone, Copy, Debug)]
 pub struct Lines<T>(pub T);
 
+/// JSON that is about to be printed: what [`Lines`] would replace is written as JSON's own escape, so that whoever parses it
+/// gets the text as it was.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: Display> Display for Json<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(JsonFilter(f), "{}", self.0)
+    }
+}
+
+struct JsonFilter<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl Write for JsonFilter<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|c| {
+            // Outside of its strings JSON has no other control characters than these.
+            if matches!(c, '\n' | '\t' | '\r') || !(is_break(c) || deceives(c)) {
+                return self.0.write_char(c);
+            }
+            c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(self.0, "\\u{unit:04x}"))
+        })
+    }
+}
+
 /// [`OneLine`] as a string, for a column of a table or a field of JSON.
 pub fn one_line(text: impl Display) -> String {
     OneLine(text).to_string()
@@ -123,6 +148,12 @@ mod tests {
             a 
             b c d e f g"]],
         );
+    }
+
+    #[test]
+    fn json_keeps_the_text_and_shows_nothing_that_deceives() {
+        expect![[r#"{"name": "a\u202eb\udb40\udc41\u007f\u2028"}"#]]
+            .assert_eq(&Json("{\"name\": \"a\u{202e}b\u{e0041}\u{7f}\u{2028}\"}").to_string());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! `reason/explain.rs`.
 
 mod explain;
+mod words;
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -16,6 +17,7 @@ use proto::v1;
 use crate::print::OneLine;
 
 pub use explain::{Explained, Index, UnknownReason};
+pub use words::{ELSEWHERE, WORDS, Word};
 
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "kms";

@@ -157,6 +157,21 @@ fn every_reason_that_a_host_can_give_has_a_story_that_provokes_it() {
     }
 }
 
+/// `explain` knew reasons alone, and `status` showed other words as well.
+#[test]
+fn every_word_that_a_host_shows_as_an_alarm_is_explained() {
+    let alarms = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kms-host/src/alarms.rs");
+    let text = std::fs::read_to_string(alarms).unwrap();
+    let is_code = |word: &&str| {
+        word.contains('_') && word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_')
+    };
+    let codes: Vec<_> = text.split('"').filter(is_code).collect();
+    assert!(5 < codes.len(), "{codes:?}");
+    for code in codes.into_iter().chain(["LEASE", "WAITING", "RELEASED"]) {
+        assert!(shared::reason::Explained::typed(code).is_ok(), "{code} is not explained");
+    }
+}
+
 /// The reason of a status that nobody has signed, and when to come back.
 #[track_caller]
 pub(crate) fn unsigned(answer: Result<Verdict, NoAnswer>, code: Code) -> (String, Option<Duration>) {

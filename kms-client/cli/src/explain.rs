@@ -2,7 +2,7 @@
 
 use kms_client::Reason;
 use serde_json::{Value, json};
-use shared::reason::{Explained, Index};
+use shared::reason::{Explained, Index, WORDS};
 
 use crate::answer::{Answer, EX_USAGE, Failure};
 
@@ -11,22 +11,23 @@ pub(crate) fn explain(code: Option<&str>) -> Result<Answer, Failure> {
     let Some(text) = code else {
         return Ok(all());
     };
-    let reason = Reason::typed(text)
+    let known = Explained::typed(text)
         .map_err(|unknown| Failure::new(EX_USAGE, format!("{unknown}; `kms-client explain` lists all")))?;
-    Ok(Answer::done(Explained(reason).to_string(), reason_json(reason)))
+    Ok(Answer::done(known.to_string(), known_json(known)))
 }
 
 fn all() -> Answer {
     let text = format!("{Index}\n`kms-client explain CODE` says whose fault it is and what to do.\n");
-    let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason_json(*reason)).collect();
-    Answer::done(text, json!({ "reasons": reasons }))
+    let reasons: Vec<_> = Reason::ALL.iter().map(|reason| known_json(Explained::Reason(*reason))).collect();
+    let words: Vec<_> = WORDS.iter().map(|word| known_json(Explained::Word(word))).collect();
+    Answer::done(text, json!({ "reasons": reasons, "words": words }))
 }
 
-fn reason_json(reason: Reason) -> Value {
+fn known_json(known: Explained) -> Value {
     json!({
-        "code": reason.code(),
-        "what": reason.outline(),
-        "fault": reason.fault().to_string(),
-        "remedy": reason.remedy(),
+        "code": known.code(),
+        "what": known.what(),
+        "fault": known.fault().map(|fault| fault.to_string()),
+        "remedy": known.remedy(),
     })
 }

@@ -22,8 +22,9 @@ mod show;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use serde_json::Value;
+use shared::print::{Json, Lines, OneLine};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -32,7 +33,8 @@ use crate::cli::{Cli, Command};
 
 /// `kms-client` with the arguments of this process, to its exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let matches = Cli::command().mut_args(unset_if_empty).try_get_matches();
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(answer) => {
             // Nobody is left to tell if even this cannot be printed.
@@ -44,10 +46,16 @@ pub fn main() -> ExitCode {
     match carry_out(&cli) {
         Ok(answer) => print(&answer, cli.json),
         Err(failure) => {
-            let _ = writeln!(io::stderr(), "error: {}", failure.line);
+            let _ = writeln!(io::stderr(), "error: {}", OneLine(&failure.line));
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// A variable that is empty is an unset one: a service manager can hardly unset it.
+fn unset_if_empty(argument: clap::Arg) -> clap::Arg {
+    let is_empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    if is_empty { argument.env(clap::builder::Resettable::Reset) } else { argument }
 }
 
 /// On the one thread that there is.
@@ -86,8 +94,8 @@ fn log() {
 fn print(answer: &Answer, as_json: bool) -> ExitCode {
     let text = match (as_json, &answer.json) {
         (true, Value::Null) => String::new(),
-        (true, json) => format!("{json:#}\n"),
-        (false, _) => answer.text.clone(),
+        (true, json) => format!("{}\n", Json(format_args!("{json:#}"))),
+        (false, _) => Lines(&answer.text).to_string(),
     };
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

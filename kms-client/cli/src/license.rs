@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use kms_client::{Clock as _, Outcome, Round, Snapshot, SystemClock, Timestamp};
 use serde_json::json;
+use shared::print::OneLine;
 
 use crate::answer::{Answer, EX_TEMPFAIL, EX_UNAVAILABLE, Failure};
 use crate::product::{Inspected, Opened};
@@ -18,7 +19,7 @@ pub(crate) fn status(inspected: &Inspected) -> Answer {
     let mut json = show::snapshot_json(snapshot);
     let id = data_encoding::HEXLOWER.encode(&inspected.product.id);
     json["product"] = json!({ "id": id, "name": inspected.product.name });
-    let mut rows = vec![("product", format!("{} ({id})", inspected.product.name))];
+    let mut rows = vec![("product", format!("{} ({id})", OneLine(inspected.product.name)))];
     rows.extend(standing(snapshot, now));
     rows.extend(trouble(snapshot));
     rows.extend(belonging(snapshot));
@@ -30,7 +31,7 @@ fn not_begun(inspected: &Inspected) -> Answer {
     let (product, folder) = (&inspected.product, inspected.snapshot().keeping.path());
     let id = data_encoding::HEXLOWER.encode(&product.id);
     let rows = [
-        ("product", format!("{} ({id})", product.name)),
+        ("product", format!("{} ({id})", OneLine(product.name))),
         ("state", "not begun: grace starts when the product, or `activate`, first runs".to_owned()),
         ("stored", format!("nothing yet in {}", folder.display())),
     ];
@@ -73,7 +74,7 @@ fn trouble(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
 /// Who this machine is, and whose.
 fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let organisation = match &snapshot.organisation {
-        Some(ours) => format!("{} ({})", ours.name, ours.id),
+        Some(ours) => format!("{} ({})", OneLine(&ours.name), ours.id),
         None => "none yet: the first lease names it".to_owned(),
     };
     // Where nothing was saved, a user who may not read the identity does not learn the name.

@@ -2,6 +2,7 @@
 
 use data_encoding::HEXLOWER;
 use serde_json::json;
+use shared::print::OneLine;
 
 use crate::answer::{Answer, EX_USAGE, Failure};
 use crate::cli::{IdentityCommand, OrganisationCommand};
@@ -18,7 +19,7 @@ pub(crate) async fn organisation(
     match command {
         OrganisationCommand::Show => {
             let text = match (&ours, &pinned) {
-                (Some(ours), _) => format!("{} ({})\n", ours.name, ours.id),
+                (Some(ours), _) => format!("{} ({})\n", OneLine(&ours.name), ours.id),
                 (None, Some(pinned)) => format!("None yet; only {pinned} may license this copy.\n"),
                 (None, None) => "None yet: the first lease names it.\n".to_owned(),
             };
@@ -33,7 +34,8 @@ pub(crate) async fn organisation(
             let name = ours.map(|ours| ours.name);
             let text = match &name {
                 Some(name) => format!(
-                    "{name} is forgotten; the next lease names the organisation, and the held one runs on.\n"
+                    "{} is forgotten; the next lease names the organisation, and the held one runs on.\n",
+                    OneLine(name)
                 ),
                 None => "There was none; the first lease names it.\n".to_owned(),
             };

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use kms_client::{Client, Clock as _, Snapshot, SystemClock};
 use serde_json::Value;
+use shared::print::{Json, OneLine};
 
 use crate::answer::{Answer, EX_IOERR, Failure};
 use crate::show;
@@ -36,9 +37,9 @@ fn say(snapshot: &Snapshot, as_json: bool, said: &mut String) -> io::Result<()> 
     }
     let mut stdout = io::stdout().lock();
     if as_json {
-        writeln!(stdout, "{}", show::snapshot_json(snapshot))?;
+        writeln!(stdout, "{}", Json(show::snapshot_json(snapshot)))?;
     } else {
-        writeln!(stdout, "{}  {change}", SystemClock::new().now())?;
+        writeln!(stdout, "{}  {}", SystemClock::new().now(), OneLine(&change))?;
     }
     *said = change;
     stdout.flush()

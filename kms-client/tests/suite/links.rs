@@ -123,6 +123,9 @@ async fn hosts_that_are_a_link_are_passed_over_and_a_new_file_takes_its_place() 
     let asked = async || product.discover().await.hosts.iter().map(|known| known.host.to_string()).collect();
     let named: Vec<String> = asked().await;
     assert!(!named.contains(&"kms1:21688".to_owned()), "{named:?}");
+    let problem = &product.discover().await.problems[0];
+    assert_eq!(problem.place, hosts.display().to_string(), "it is not a missing file");
+    assert!(problem.cause.to_string().contains("`hosts` is not a regular file"), "{}", problem.cause);
 
     product.set_hosts(&["kms2".parse().unwrap()]).await.unwrap();
     let named: Vec<String> = asked().await;

@@ -1,32 +1,34 @@
 //! `kms-host explain`: what a reason means, whose fault it is, what to do. Works without a host.
 
 use serde_json::{Value, json};
-use shared::reason::{Explained, Index, Reason};
+use shared::reason::{Explained, Index, Reason, WORDS};
 
 use super::{EX_USAGE, Failure, OrExit, json_text};
 
 /// One reason, or all of them in the order in which an ask meets them.
 pub(super) fn explain(code: Option<&str>, as_json: bool) -> Result<String, Failure> {
     let Some(text) = code else { return Ok(all(as_json)) };
-    let reason = Reason::typed(text)
+    let known = Explained::typed(text)
         .map_err(|unknown| anyhow::anyhow!("{unknown}; `kms-host explain` lists all"))
         .or_exit(EX_USAGE)?;
-    Ok(if as_json { json_text(&reason_json(reason)) } else { Explained(reason).to_string() })
+    Ok(if as_json { json_text(&known_json(known)) } else { known.to_string() })
 }
 
 fn all(as_json: bool) -> String {
     if as_json {
-        let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason_json(*reason)).collect();
-        return json_text(&json!({ "reasons": reasons }));
+        let reasons: Vec<_> =
+            Reason::ALL.iter().map(|reason| known_json(Explained::Reason(*reason))).collect();
+        let words: Vec<_> = WORDS.iter().map(|word| known_json(Explained::Word(word))).collect();
+        return json_text(&json!({ "reasons": reasons, "words": words }));
     }
     format!("{Index}\n`kms-host explain CODE` says whose fault it is and what to do.\n")
 }
 
-fn reason_json(reason: Reason) -> Value {
+fn known_json(known: Explained) -> Value {
     json!({
-        "code": reason.code(),
-        "what": reason.outline(),
-        "fault": reason.fault().to_string(),
-        "remedy": reason.remedy(),
+        "code": known.code(),
+        "what": known.what(),
+        "fault": known.fault().map(|fault| fault.to_string()),
+        "remedy": known.remedy(),
     })
 }

@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::Reason;
+use super::words::{ELSEWHERE, WORDS, Word};
+use super::{Fault, Reason};
 
 /// No reason has this code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,28 +31,85 @@ impl Reason {
     }
 }
 
-/// One reason in four lines: code, what happened, whose fault, what to do.
-pub struct Explained(pub Reason);
+/// A code that was found: a reason, another word that commands show, or a code from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explained {
+    /// Why somebody was refused.
+    Reason(Reason),
+    /// Something else.
+    Word(&'static Word),
+}
 
-impl fmt::Display for Explained {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reason = self.0;
-        writeln!(f, "reason        {}", reason.code())?;
-        writeln!(f, "what          {}", reason.outline())?;
-        writeln!(f, "whose fault   {}", reason.fault())?;
-        writeln!(f, "remedy        {}", reason.remedy())
+impl Explained {
+    /// What a code means that was copied from a log, with its colon, or typed by hand.
+    ///
+    /// # Errors
+    /// Nobody shows it; the error names those that may have been meant.
+    pub fn typed(text: &str) -> Result<Explained, UnknownReason> {
+        let code = as_code(text);
+        let bare = |code: &str| code.trim_start_matches("0X").to_owned();
+        let is_it = |word: &&Word| bare(&word.code.to_uppercase()) == bare(&code);
+        match WORDS.iter().chain(ELSEWHERE).find(is_it) {
+            Some(word) => Ok(Explained::Word(word)),
+            None => Reason::typed(text).map(Explained::Reason),
+        }
+    }
+
+    /// The code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Explained::Reason(reason) => reason.code(),
+            Explained::Word(word) => word.code,
+        }
+    }
+
+    /// What happened.
+    pub fn what(self) -> String {
+        match self {
+            Explained::Reason(reason) => reason.outline(),
+            Explained::Word(word) => word.what.to_owned(),
+        }
+    }
+
+    /// Who can mend it, where that is said.
+    pub const fn fault(self) -> Option<Fault> {
+        match self {
+            Explained::Reason(reason) => Some(reason.fault()),
+            Explained::Word(_) => None,
+        }
+    }
+
+    /// What to do.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Explained::Reason(reason) => reason.remedy(),
+            Explained::Word(word) => word.remedy,
+        }
     }
 }
 
-/// Every reason, one a line, in the order in which an ask meets them.
+/// A line each: code, what happened, whose fault, what to do.
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if matches!(self, Explained::Reason(_)) { "reason" } else { "code" };
+        writeln!(f, "{name:14}{}", self.code())?;
+        writeln!(f, "what          {}", self.what())?;
+        if let Some(fault) = self.fault() {
+            writeln!(f, "whose fault   {fault}")?;
+        }
+        writeln!(f, "remedy        {}", self.remedy())
+    }
+}
+
+/// Every reason, one a line, in the order in which an ask meets them; then the other words that commands show.
 pub struct Index;
 
 impl fmt::Display for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = Reason::ALL.iter().map(|reason| reason.code().len()).max().unwrap_or(0);
-        Reason::ALL
-            .iter()
-            .try_for_each(|reason| writeln!(f, "{:width$}  {}", reason.code(), reason.outline()))
+        let reasons = Reason::ALL.iter().copied().map(Explained::Reason);
+        let all = reasons.chain(WORDS.iter().map(Explained::Word));
+        let width = all.clone().map(|known| known.code().len()).max().unwrap_or(0);
+        all.into_iter().try_for_each(|known| writeln!(f, "{:width$}  {}", known.code(), known.what()))
     }
 }
 
@@ -103,8 +161,8 @@ mod tests {
     use expect_test::{Expect, expect};
 
     fn check(text: &str, expected: Expect) {
-        expected.assert_eq(&match Reason::typed(text) {
-            Ok(reason) => Explained(reason).to_string(),
+        expected.assert_eq(&match Explained::typed(text) {
+            Ok(known) => known.to_string(),
             Err(unknown) => unknown.to_string(),
         });
     }
@@ -143,8 +201,37 @@ mod tests {
     #[test]
     fn every_reason_has_a_line_and_no_braces() {
         let index = Index.to_string();
-        assert_eq!(index.lines().count(), Reason::ALL.len());
+        assert_eq!(index.lines().count(), Reason::ALL.len() + WORDS.len());
         assert!(!index.contains(['{', '}']), "{index}");
+    }
+
+    #[test]
+    fn words_that_are_no_reason_and_codes_from_elsewhere_are_answered() {
+        for text in ["0xC004F038", "c004f038", "0XC004F038:"] {
+            check(
+                text,
+                expect![[r"
+                    code          0xC004F038
+                    what          elsewhere: too few machines are counted
+                    remedy        here it is no error but WAITING: the machine is licensed by itself once enough have asked; `kms-host status` has the count
+                "]],
+            );
+        }
+        for word in WORDS.iter().chain(ELSEWHERE) {
+            assert_eq!(Explained::typed(word.code), Ok(Explained::Word(word)));
+            assert_eq!(Reason::from_code(word.code), None, "{}", word.code);
+        }
+    }
+
+    /// Each code that a text of `ELSEWHERE` sends somebody to is one that is known here.
+    #[test]
+    fn what_a_code_from_elsewhere_leads_to_exists() {
+        for word in ELSEWHERE {
+            let shouted = word.remedy.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+            for code in shouted.filter(|code| code.contains('_')) {
+                assert!(Reason::from_code(code).is_some(), "{}: {code}", word.code);
+            }
+        }
     }
 
     #[test]

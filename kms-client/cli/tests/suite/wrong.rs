@@ -73,3 +73,35 @@ fn a_name_server_is_an_address_and_its_port_may_be_left_out() {
         assert_eq!(machine.answer(&["status", "--dns", right]).0, 0);
     }
 }
+
+#[test]
+fn an_empty_variable_is_an_unset_one() {
+    let machine = Machine::new();
+    let mut command = crate::command(&machine.home);
+    for variable in
+        ["KMS_PRODUCT", "KMS_HOSTS", "KMS_TLS_CA", "KMS_TLS_CERTIFICATE", "KMS_TLS_KEY", "KMS_LOG"]
+    {
+        command.env(variable, "");
+    }
+    let output = command.args(["status", "--product", PRODUCT]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut command = crate::command(&machine.home);
+    let (code, line) = failure(command.env("KMS_PRODUCT", "").arg("status").output().unwrap());
+    assert_eq!(code, 64);
+    assert!(line.contains("no product is named"), "{line}");
+}
+
+/// A name in a product file drove the terminal of whoever looked.
+#[test]
+fn text_from_outside_drives_no_terminal() {
+    let machine = Machine::new();
+    let file = fs::read_to_string(PRODUCT).unwrap();
+    let evil = file.replace("Example CAD", r"Evil\u001b[2J\u202eCAD\nstate  licensed");
+    fs::write(machine.home.path().join("evil.toml"), evil).unwrap();
+    for arguments in [&["status"][..], &["status", "--json"], &["activate", "--host", &nobody()]] {
+        let output = bare(&machine.home, &[arguments, &["--product", "evil.toml"]].concat());
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+        assert!(!text.contains("\nstate  licensed"), "{text}");
+    }
+}

@@ -1,0 +1,91 @@
+//! What `explain` knows besides reasons: the words that commands show, and the codes that whoever comes from another vendor's
+//! licence server types out of habit. Nothing here speaks to such a server; it is help for people.
+
+/// A code that is no reason.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Word {
+    /// The code, as it is shown.
+    pub code: &'static str,
+    /// What it says.
+    pub what: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+macro_rules! words {
+    ($($code:literal $what:literal $remedy:literal)*) => {
+        &[$(Word { code: $code, what: $what, remedy: $remedy },)*]
+    };
+}
+
+/// Answers that are no refusal, and alarms of a host.
+pub const WORDS: &[Word] = words! {
+    "LEASE" "a host has given a lease"
+        "nothing: the machine renews it by itself"
+    "WAITING" "the machine is counted, and the host has not yet seen as many as its certificate needs"
+        "nothing while more machines ask; `kms-host status` says how many of how many"
+    "RELEASED" "the machine has left the count and holds no lease"
+        "nothing; `kms-client activate` brings it back"
+    "AUDIT_BROKEN" "a line of the host's audit log does not continue the one before it"
+        "`kms-host audit --verify` names the line; keep that file, and find out who has changed it"
+    "LEDGER_RESTORED" "a machine has shown a lease that this host has signed and does not remember: its ledger was put back, or a second host runs with its key"
+        "nothing after a restore, for it learns from such leases; otherwise find the second host and stop it"
+    "CERTIFICATE_ENDS_SOON" "a certificate of the host ends within 30 days"
+        "send `host-request.pem` to the vendor again, and put the answer in with `kms-host install-certificate`"
+    "CERTIFICATE_UNUSABLE" "a file among the host's certificates cannot be used, and is left out"
+        "`kms-host certificates` says which and why; ask the vendor for it again, or remove it"
+    "CERTIFICATE_DIFFERS" "a certificate of the host is not what machines were given before"
+        "`kms-host certificates` says what differs; ask the vendor if that was meant"
+    "TLS_CERTIFICATE_NOT_BEGUN" "the host's TLS certificate is not valid yet"
+        "check the host's clock, or put the old certificate back until then"
+    "TLS_CERTIFICATE_ENDS_SOON" "the host's TLS certificate ends soon"
+        "have your CA sign a new one, put it into the files of `tls_certificate` and `tls_key`, and reload the host"
+    "TLS_CERTIFICATE_ENDED" "the host's TLS certificate has ended, and machines that speak TLS refuse it"
+        "have your CA sign a new one, put it into the files of `tls_certificate` and `tls_key`, and reload the host"
+    "NEW_MACHINES_OF_ONE_SOURCE" "the count stands on new machines that one address has brought"
+        "look at them with `kms-host machines`; block those that do not exist"
+};
+
+/// Codes of another vendor's system: what they mean there, and what to look at here.
+pub const ELSEWHERE: &[Word] = words! {
+    "0xC004F074" "elsewhere: no licence server could be reached"
+        "`kms-client status` names every host that was tried with its own cause: HOST_UNREACHABLE, HOST_SILENT, NOT_A_HOST, or DNS_NO_RECORD where none was found"
+    "0xC004F039" "elsewhere: the licence server gave no answer"
+        "`kms-client status` names every host that was tried: look for HOST_UNREACHABLE and HOST_SILENT"
+    "0xC004F038" "elsewhere: too few machines are counted"
+        "here it is no error but WAITING: the machine is licensed by itself once enough have asked; `kms-host status` has the count"
+    "0xC004F041" "elsewhere: the licence server is not activated itself"
+        "look for CERTIFICATE_ENDED at the machines, and run `kms-host certificates` at the host"
+    "0xC004F042" "elsewhere: that licence server does not serve this product"
+        "look for PRODUCT_UNKNOWN: the host needs the vendor's certificate for this product"
+    "0xC004F015" "elsewhere: the licence server cannot serve this edition or version"
+        "look for PRODUCT_UNKNOWN: the host needs the vendor's certificate for this product"
+    "0xC004F06C" "elsewhere: the clocks of machine and server differ by more than 4 hours"
+        "look for CLOCK_SKEW, which is the machine's clock, or HOST_CLOCK, which is the host's"
+    "0xC004C008" "elsewhere: the server's key was activated too often"
+        "here a host has a certificate and no key that is used up; ask the vendor for another certificate"
+    "0xC004F00F" "elsewhere: the hardware has changed too much"
+        "nothing here depends on hardware; see COPIED if a disk was copied"
+    "0xC004F009" "elsewhere: the grace has ended"
+        "`kms-client activate` names every host that it tries, with its own cause"
+    "0xC004F014" "elsewhere: no product key is installed"
+        "none is needed here: `kms-client activate`"
+    "0xC004F050" "elsewhere: the product key is invalid"
+        "machines have no keys here: `kms-client activate`"
+    "0xC004F051" "elsewhere: the product key is blocked"
+        "machines have no keys here; a machine that an administrator has blocked is told BLOCKED"
+    "0x8007232B" "elsewhere: the name does not exist in DNS"
+        "look for DNS_NO_RECORD, and run `kms-host doctor --domain DOMAIN` for the record to publish; `kms-client discover` says which names were asked"
+    "0x8007007B" "elsewhere: the name of the server is wrong, most often because DNS names none"
+        "look for DNS_NO_RECORD or HOST_NAME_BAD; `kms-client discover` says which names were asked"
+    "0x80092328" "elsewhere: the name does not exist in DNS"
+        "look for DNS_NO_RECORD; `kms-client discover` says which names were asked"
+    "0x8007251D" "elsewhere: DNS has no record of that kind"
+        "look for DNS_NO_RECORD; `kms-client discover` says which names were asked"
+    "0x8007232A" "elsewhere: the name server failed"
+        "look for DNS_FAILED; `kms-client discover` says which names were asked"
+    "0x800706BA" "elsewhere: the server is unavailable, behind a firewall or named by a stale record"
+        "look for HOST_UNREACHABLE; `kms-host doctor --domain DOMAIN` names stale records"
+    "0x80070005" "elsewhere: access was denied"
+        "look for IDENTITY_UNREADABLE or NOT_ADMINISTRATOR: run the command as root or as the owner of the state"
+};
