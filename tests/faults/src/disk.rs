@@ -80,9 +80,12 @@ impl Disk {
         Ok(seen)
     }
 
-    /// Has it fail every write to a place that it was not given yet: the file system below is full. What the machine's own
-    /// file system needs is in place from the beginning, so that fails no write.
+    /// Has it fail every write to a place that it was not given yet: the file system below is full. The machine's own file
+    /// system is brought into place before, so that it is the store's writes that fail.
     pub(crate) fn fail(&self) -> anyhow::Result<()> {
+        for step in ["--freeze", "--unfreeze"] {
+            run(Command::new("fsfreeze").arg(step).arg(self.point()))?;
+        }
         let free = "fallocate --length \"$(($(stat --file-system --format '%f * %S' \"$1\")))\" \"$1/filler\" 2>&1; \
                     cat /dev/zero > \"$1/rest\" 2>/dev/null; true";
         run(Command::new("sh").args(["-c", free, "sh"]).arg(self.below.point()))
