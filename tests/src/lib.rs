@@ -3,10 +3,11 @@
 //! Tests and the simulator build their stories from it. [`shop`] is the vendor with one product, [`host`] a host inside
 //! this process whose clock a test may move, [`process`] a host as a process of its own that can be killed, [`machine`] a
 //! machine with the client library, [`authority`] a CA for those that speak TLS, [`asker`] a machine that is nothing but its asks, for stories with many, [`proxy`]
-//! the way between two of them, on which things get lost. [`cores`] spreads work over the machine this runs on. Nothing here
-//! decides anything.
+//! the way between two of them, on which things get lost. [`cores`] spreads work over the machine this runs on. [`attack`] is what means a host harm.
+//! Nothing here decides anything.
 
 pub mod asker;
+pub mod attack;
 pub mod authority;
 pub mod clock;
 pub mod cores;
