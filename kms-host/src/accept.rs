@@ -1,19 +1,19 @@
-//! Accepting: every connection takes a place, says soon that it speaks HTTP/2, and gives its place back when it ends.
+//! Accepting: every connection takes a place and has one task, which owns it until it ends.
 //!
-//! tonic would accept for us, but it spins when descriptors run out, never closes a peer that says nothing, and keeps the TLS
-//! certificate that it began with. Who may come in and how is the [`Door`]'s, what a newcomer says first `greeting`'s, how many
-//! there may be [`Limits`]', and who holds how many is counted in `places`. The calls on a connection are bounded in
-//! [`serve`](crate::serve()).
+//! Who may come in and how is the [`Door`]'s, how many there may be [`Limits`]', and who holds how many is counted in `places`.
+//! The task is in `connection`: what a newcomer says first is `greeting`'s, what it may send and leave unread `metered`'s.
+//! tonic would accept and serve for us, but it spins when descriptors run out, never closes a peer that says nothing, keeps the
+//! TLS certificate that it began with, and bounds neither frames nor what waits to be sent.
 
 mod allow;
 mod door;
 mod limits;
 mod places;
+mod turned_away;
 
 mod connection;
 mod greeting;
-mod refusing;
-mod socket;
+mod metered;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,19 +21,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
 pub use self::allow::Network;
-pub use self::connection::Connection;
+use self::connection::{Ends, live};
+pub(crate) use self::connection::{Line, OpenCall};
 pub use self::door::{Admission, Door};
-use self::greeting::{Greeted, greet};
 pub use self::limits::Limits;
-use self::places::Place;
-pub use self::socket::Socket;
-use crate::tls::Tls;
+use crate::service::Service;
 
 /// How long accepting rests when descriptors have run out; each time in a row twice as long, up to the longest.
 const FIRST_REST: Duration = Duration::from_millis(50);
@@ -45,31 +45,35 @@ const FREE_FIRST: usize = 16;
 /// A shortage is over when accepting has not failed, and nobody was left waiting, for so long.
 const CALM: Duration = Duration::from_secs(1);
 
-/// Accepted connections that wait for the transport to take them.
-const READY: usize = 64;
-
-/// Connections of several listeners in one stream, in the clear, from everybody, as many as the descriptors of this process
-/// allow.
-pub fn connections(listeners: Vec<TcpListener>) -> impl Stream<Item = io::Result<Connection>> {
-    connections_through(Door::new(Admission::default(), Arc::default()), listeners)
+/// Where machines are received. Dropping it cuts every connection.
+pub(crate) struct Reception {
+    connections: TaskTracker,
+    ends: Ends,
+    _is_drained: DropGuard,
 }
 
-/// The same, for whom this door admits. Whom it does not is hung up on. The listeners close when the stream is dropped.
-pub fn connections_through(
-    door: Door,
-    listeners: Vec<TcpListener>,
-) -> impl Stream<Item = io::Result<Connection>> {
-    let (ready, receiver) = mpsc::channel(READY);
-    for listener in listeners {
-        tokio::spawn(accept(listener, door.clone(), ready.clone()));
-    }
-    tokio::spawn(async move {
-        tokio::select! {
-            () = door.tell_who_is_turned_away() => {}
-            () = ready.closed() => {}
+impl Reception {
+    /// Receives whom this door admits.
+    pub(crate) fn open(door: Door, service: Service, listeners: Vec<TcpListener>) -> Reception {
+        let ends = Ends { stops: CancellationToken::new(), is_drained: CancellationToken::new() };
+        let (connections, service) = (TaskTracker::new(), Arc::new(service));
+        for listener in listeners {
+            let receiving =
+                accept(listener, door.clone(), service.clone(), connections.clone(), ends.clone());
+            tokio::spawn(ends.stops.clone().run_until_cancelled_owned(receiving));
         }
-    });
-    ReceiverStream::new(receiver).map(Ok)
+        let telling = async move { door.tell_who_is_turned_away().await };
+        tokio::spawn(ends.is_drained.clone().run_until_cancelled_owned(telling));
+        let is_drained = ends.is_drained.clone().drop_guard();
+        Reception { connections, ends, _is_drained: is_drained }
+    }
+
+    /// Takes nobody any more, asks all to go, and waits until they have.
+    pub(crate) async fn close(&self) {
+        self.ends.stops.cancel();
+        self.connections.close();
+        self.connections.wait().await;
+    }
 }
 
 /// Connections of administrators. When descriptors have run out all the same, one that was held back for them is given up, so
@@ -80,57 +84,33 @@ pub fn admin_connections(socket: UnixListener) -> impl Stream<Item = io::Result<
     ReceiverStream::new(receiver).map(Ok)
 }
 
-/// Ends when nobody takes connections any more.
-async fn accept(listener: TcpListener, door: Door, ready: mpsc::Sender<Connection>) {
+/// Goes on until it is dropped, which closes the listener.
+async fn accept(
+    listener: TcpListener,
+    door: Door,
+    service: Arc<Service>,
+    connections: TaskTracker,
+    ends: Ends,
+) {
     let mut shortage = Shortage::of("machines");
     loop {
-        while shortage.is_on && !ready.is_closed() && !are_free(FREE_FIRST, &listener) {
+        while shortage.is_on && !are_free(FREE_FIRST, &listener) {
             shortage.rest().await;
         }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shortage.passes() => continue,
-            () = ready.closed() => return,
         };
         match accepted {
             Ok((stream, peer)) => {
                 shortage.eases();
                 // Without a place the stream is dropped here, which closes it.
                 let Some((place, admission)) = door.admit(peer.ip()) else { continue };
-                tokio::spawn(welcome(stream, place, admission, ready.clone()));
+                connections.spawn(live(stream, place, admission, service.clone(), ends.clone()));
             }
             Err(error) => shortage.rest_after(&error).await,
         }
     }
-}
-
-/// Waits for the first words of a newcomer and hands it on. Nobody takes it any more when the host stops.
-async fn welcome(
-    stream: TcpStream,
-    place: Place,
-    admission: Arc<Admission>,
-    ready: mpsc::Sender<Connection>,
-) {
-    tokio::select! {
-        () = hand_on(stream, place, &admission.tls, &ready) => {}
-        () = ready.closed() => {}
-    }
-}
-
-async fn hand_on(stream: TcpStream, place: Place, tls: &Tls, ready: &mpsc::Sender<Connection>) {
-    match greeted(stream, place, tls).await {
-        Ok(Greeted::Welcome(connection)) => {
-            let _ = ready.send(connection).await;
-        }
-        Ok(Greeted::NeedsTls(connection)) => refusing::refuse(connection).await,
-        Err(error) => tracing::debug!(%error, "a connection ended before it was served"),
-    }
-}
-
-async fn greeted(stream: TcpStream, place: Place, tls: &Tls) -> io::Result<Greeted> {
-    // A call is one small message each way; waiting for more to send with it would only delay it.
-    stream.set_nodelay(true)?;
-    greet(stream, place, tls).await
 }
 
 async fn accept_administrators(socket: UnixListener, ready: mpsc::Sender<UnixStream>) {

@@ -25,6 +25,7 @@ use shared::certificate::{Chain, ChainError};
 use shared::count::{self, Decision, Outcome, Shown, Sighting, Terms};
 use shared::doubt::{self, Doubt, Era, HostClock, Reading, Skew};
 use shared::envelope::Kind;
+use shared::fair;
 use shared::ids::{HostId, MachineId, ProductId};
 use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
@@ -33,7 +34,7 @@ use shared::serial::{self, Mark, Standing};
 use shared::time::{Clock, Length, Timestamp};
 
 use crate::certificates::{Certificates, Installed, terms};
-use crate::fairness::{Fairness, Source};
+use crate::fairness::{Fairness, Limited, Source};
 use crate::journal::{Journal, Refusal};
 use crate::ledger::{Ledger, LedgerError};
 use crate::queue::{NotSighted, Queue};
@@ -105,8 +106,6 @@ pub struct Incoming {
     pub source: Option<Source>,
     /// What the call was for; the ask has to say the same.
     pub kind: AskKind,
-    /// How large the whole message was, in bytes.
-    pub size_bytes: usize,
 }
 
 /// An ask that cannot be answered with a signature.
@@ -116,6 +115,13 @@ pub struct Unanswered {
     pub cause: Cause,
     /// When to try again, where trying again helps.
     pub retry_in: Option<Duration>,
+}
+
+impl Unanswered {
+    /// Whether it was the ask's own fault.
+    pub(crate) fn is_bad(&self) -> bool {
+        self.cause.reason().is_some_and(|reason| reason == Reason::TooManyBadAsks || fair::is_bad(reason))
+    }
 }
 
 impl Host {
@@ -203,6 +209,17 @@ impl Host {
         Ok(v1::Answer { signed: Some(answered), chain })
     }
 
+    /// Refuses what came instead of an ask: it counts as a bad one of its source. Size and form are looked at before anything else,
+    /// since nothing else can be.
+    pub(crate) fn refuse_unread(&self, source: Option<Source>, cause: Cause) -> Unanswered {
+        let now = self.read_clocks();
+        if let Err(limited) = self.fairness.hear(source, now.monotonic) {
+            return self.unheard(source, limited, now);
+        }
+        self.note_refusal(now, source, (None, None), &cause);
+        cause.into()
+    }
+
     /// What becomes of an ask that its machine has signed.
     async fn answer(
         &self,
@@ -281,21 +298,21 @@ impl Host {
         {
             return Ok(());
         }
-        self.fairness.note_unheard(incoming.source, limited, now.reading());
-        let cause = limited.cause(Reason::TooManyBadAsks);
-        Err(Unanswered { cause, retry_in: Some(UNHEARD_RETRY) })
+        Err(self.unheard(incoming.source, limited, now))
     }
 
-    /// Size, product and signatures: what has to hold before anybody is answered with a signature.
+    fn unheard(&self, source: Option<Source>, limited: Limited, now: Moment) -> Unanswered {
+        self.fairness.note_unheard(source, limited, now.reading());
+        Unanswered { cause: limited.cause(Reason::TooManyBadAsks), retry_in: Some(UNHEARD_RETRY) }
+    }
+
+    /// Product and signatures: what has to hold before anybody is answered with a signature.
     fn open<'c>(
         certificates: &'c Certificates,
         incoming: &Incoming,
         claimed: Option<ProductId>,
         now: Timestamp,
     ) -> Result<(Ask, &'c Installed), Unanswered> {
-        if shared::MAX_MESSAGE_BYTES < incoming.size_bytes {
-            return Err(Reason::TooLarge.with(&[("limit", &shared::MAX_MESSAGE_BYTES)]).into());
-        }
         let malformed = |cause: &str| Unanswered::from(Reason::Malformed.with(&[("cause", &cause)]));
         let product = claimed.ok_or_else(|| malformed("it names no product"))?;
         let installed = certificates

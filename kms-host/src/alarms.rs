@@ -12,7 +12,7 @@ use shared::time::{Length, Timestamp};
 use crate::activate::Host;
 use crate::audit::{Audit, Break};
 use crate::certificates::{Certificates, Difference, Installed, LeftOut, terms};
-use crate::fairness::{Inflating, Limiting, Source};
+use crate::fairness::{Crowding, Inflating, Limiting, Source};
 use crate::ledger::{Disagreement, LedgerError, Restored};
 use crate::space::Shortage;
 use crate::tls::{Flaw, TlsCertificate};
@@ -67,6 +67,7 @@ impl Host {
         let monotonic = self.clock.monotonic();
         alarms.extend(self.fairness.limiting_new(monotonic).map(|limiting| of_new_machines(&limiting)));
         alarms.extend(self.fairness.limiting_bad(monotonic).map(|limiting| of_bad_asks(&limiting)));
+        alarms.extend(self.fairness.crowding().map(of_crowding));
         Ok(alarms)
     }
 
@@ -266,6 +267,19 @@ fn of_bad_asks(limiting: &Limiting) -> Alarm {
         remedy: "`kms-host refusals` has what was wrong with the first of them; look who is at that address. Machines that are \
                  known are served",
         since: Some(limiting.since),
+    }
+}
+
+fn of_crowding(crowding: Crowding) -> Alarm {
+    let Crowding { source, connections, of } = crowding;
+    Alarm {
+        code: "CONNECTIONS_FULL",
+        text: format!(
+            "{connections} of {of} connections are held, most of them by {source}: its oldest are closed for newcomers"
+        ),
+        remedy: "look who is at that address: a machine makes one call and leaves. If it is a proxy or a NAT of yours, raise \
+                 `connections` and reload the host",
+        since: None,
     }
 }
 

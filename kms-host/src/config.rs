@@ -37,6 +37,8 @@ pub struct Config {
     pub connections: usize,
     /// How many of them one address may hold, or one IPv6 network of 64 bits; 0 is three quarters.
     pub connections_per_address: usize,
+    /// How many calls one connection may have open at once.
+    pub calls_per_connection: u32,
     /// The networks whose machines may connect; everybody's where none is named.
     #[serde(deserialize_with = "networks")]
     pub allow: Vec<Network>,
@@ -96,6 +98,7 @@ impl Default for Config {
             queue: 4096,
             connections: 0,
             connections_per_address: 0,
+            calls_per_connection: 32,
             allow: Vec::new(),
             tls: TlsMode::Off,
             tls_certificate: PathBuf::from("tls.pem"),
@@ -139,6 +142,12 @@ impl Config {
                 self.connections_per_address, self.connections
             );
             return Err(("connections_per_address", fault));
+        }
+        if !(1..=1024).contains(&self.calls_per_connection) {
+            return Err((
+                "calls_per_connection",
+                "`calls_per_connection` has to be from 1 to 1024".to_owned(),
+            ));
         }
         if !self.tls_client_ca.as_os_str().is_empty() && self.tls != TlsMode::Required {
             let fault = "`tls_client_ca` demands a certificate of every machine, and a machine without TLS has none: it needs \
@@ -330,6 +339,9 @@ mod tests {
         assert!(read("connections = -1").unwrap_err().contains("line 1"));
         for right in ["connections = 10\nconnections_per_address = 10", "connections_per_address = 10"] {
             assert_eq!(read(right).unwrap().connections_per_address, 10);
+        }
+        for wrong in ["calls_per_connection = 0", "calls_per_connection = 1025"] {
+            assert!(read(wrong).unwrap_err().contains("`calls_per_connection` has to be from 1"));
         }
         let error = read("bad_asks_per_site = 1_000_000_001").unwrap_err();
         assert!(error.contains("`bad_asks_per_site`") && error.contains("0 is no limit"), "{error}");

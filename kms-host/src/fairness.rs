@@ -84,6 +84,17 @@ impl Limited {
     }
 }
 
+/// Places for connections have run out.
+#[derive(Clone, Copy, Debug)]
+pub struct Crowding {
+    /// Whose connections are closed for newcomers: the source that holds most.
+    pub source: Source,
+    /// How many connections there are.
+    pub connections: usize,
+    /// How many there may be.
+    pub of: usize,
+}
+
 /// What is remembered of every source.
 #[derive(Debug)]
 pub struct Fairness(Mutex<Book>);
@@ -96,6 +107,7 @@ struct Book {
     /// Whoever came when there was no room, and all that are forgotten.
     others: Seen,
     forgot_at: Option<Duration>,
+    crowding: Option<Crowding>,
 }
 
 impl Default for Fairness {
@@ -114,6 +126,7 @@ impl Fairness {
             told_apart: HashMap::new(),
             others: Seen::default(),
             forgot_at: None,
+            crowding: None,
         }))
     }
 
@@ -181,7 +194,17 @@ impl Fairness {
         }
     }
 
-    /// A connection was closed because all places were taken.
+    /// Places for connections have run out, or have sufficed for a while.
+    pub(crate) fn note_crowding(&self, crowding: Option<Crowding>) {
+        self.book().crowding = crowding;
+    }
+
+    /// Whether places for connections have run out, and who holds most of them.
+    pub fn crowding(&self) -> Option<Crowding> {
+        self.book().crowding
+    }
+
+    /// A connection was turned away, or closed for what it did.
     pub(crate) fn note_turned_away(&self, source: Source) {
         let mut book = self.book();
         // Nobody is forgotten for its sake.

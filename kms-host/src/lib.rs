@@ -35,6 +35,6 @@ pub mod config;
 pub mod doctor;
 pub mod home;
 
-pub use accept::connections;
+pub use accept::{Admission, Door};
 pub use activate::Host;
 pub use serve::{serve, serve_admin};

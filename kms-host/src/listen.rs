@@ -15,6 +15,10 @@ use tokio::net::{TcpListener, TcpSocket};
 /// met 600 resets and more.
 const BACKLOG: u32 = 65_535;
 
+/// What the kernel keeps for a connection that is not read, and for one that does not read. An ask or an answer of the largest
+/// size fits; the kernel would let it grow to megabytes.
+const SOCKET_BUFFER_BYTES: u32 = 32 * 1024;
+
 /// An address that a host cannot listen on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: choose another with `listen` in kms-host.toml, or --listen")]
@@ -136,6 +140,8 @@ fn socket(address: SocketAddr, has_ipv4_beside_it: bool) -> io::Result<TcpSocket
     }
     // As every server does: connections of the last run that linger must not keep this one from its port.
     socket.set_reuseaddr(true)?;
+    socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES)?;
+    socket.set_send_buffer_size(SOCKET_BUFFER_BYTES)?;
     socket.bind(address)?;
     Ok(socket)
 }

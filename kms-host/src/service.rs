@@ -1,91 +1,263 @@
-//! The wire, once: requests into our types, answers and failures out. No decisions.
+//! The wire, once: calls of machines into our types, answers and failures out. No decisions.
+//!
+//! A call is a POST of `application/grpc` to one of our paths; anything else gets an HTTP error. A place is taken before
+//! anything of its body is read, and no more of it is read than the largest ask has.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Frame, Incoming, SizeHint};
 use prost::Message;
-use proto::v1::activation_service_server::ActivationService;
+use proto::v1::activation_service_server::SERVICE_NAME;
 use proto::v1::{self, ActivateRequest, ActivateResponse, ReleaseRequest, ReleaseResponse};
 use shared::ask::AskKind;
 use shared::reason::{Cause, ERROR_DOMAIN, Reason};
+use shared::time::Clock;
 use tokio::sync::Semaphore;
-use tonic::{Code, Request, Response, Status};
+use tokio::time::timeout;
+use tonic::body::Body;
+use tonic::codegen::Service as _;
+use tonic::codegen::http::header::{ALLOW, CONTENT_TYPE};
+use tonic::codegen::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use tonic::{Code, Status};
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::activate::{Host, Incoming, Unanswered};
+use crate::accept::{Line, OpenCall};
+use crate::activate::{Host, Incoming as Ask, Unanswered};
 use crate::fairness::Source;
 
-/// Asks that are under way at once, those included whose callers have gone. More wait, at the cost of who sent them.
-const ASKS_AT_ONCE: usize = 16_384;
+/// The longest that one call may take on this side, the reading of a request that trickles in included.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// `kms.v1.ActivationService` over a host.
-pub struct Service {
+/// Asks that are under way at once, those included whose callers have gone. More wait, at the cost of who sent them.
+const ASKS_AT_ONCE: usize = 4096;
+
+/// How long a machine is asked to stay away when the host has no place for its call.
+const NO_PLACE_RETRY: Duration = Duration::from_secs(15);
+
+/// The largest question about health; it holds the name of a service.
+const HEALTH_LIMIT_BYTES: usize = 1024;
+
+/// What stands before each message (gRPC over HTTP/2): whether it is compressed, and its length.
+const PREFIX_BYTES: usize = 5;
+
+/// What machines call, over a host: `kms.v1.ActivationService`, and `grpc.health.v1.Health`.
+pub(crate) struct Service {
     host: Arc<Host>,
+    health: HealthServer<HealthService>,
     under_way: Arc<Semaphore>,
 }
 
-#[tonic::async_trait]
-impl ActivationService for Service {
-    async fn activate(
-        &self,
-        request: Request<ActivateRequest>,
-    ) -> Result<Response<ActivateResponse>, Status> {
-        let source = source(&request);
-        let request = request.into_inner();
-        let size_bytes = request.encoded_len();
-        let ActivateRequest { ask, replaced_signature, held_chain } = request;
-        let ask = ask.unwrap_or_default();
-        let kind = AskKind::Activate;
-        let answer = self.answer(Incoming { ask, replaced_signature, held_chain, source, kind, size_bytes });
-        let answer = answer.await?;
-        Ok(Response::new(ActivateResponse { answer: Some(answer) }))
-    }
+/// The body of an answer. The call is open for as long as it is here.
+pub(crate) struct Answered {
+    body: Body,
+    _call: Option<OpenCall>,
+}
 
-    async fn release(&self, request: Request<ReleaseRequest>) -> Result<Response<ReleaseResponse>, Status> {
-        let source = source(&request);
-        let request = request.into_inner();
-        let size_bytes = request.encoded_len();
-        let (ask, kind) = (request.ask.unwrap_or_default(), AskKind::Release);
-        let (replaced_signature, held_chain) = (None, Bytes::new());
-        let answer = self.answer(Incoming { ask, replaced_signature, held_chain, source, kind, size_bytes });
-        let answer = answer.await?;
-        Ok(Response::new(ReleaseResponse { answer: Some(answer) }))
+impl Answered {
+    /// With nothing in it, and no call open.
+    pub(crate) fn empty() -> Answered {
+        Answered { body: Body::empty(), _call: None }
     }
+}
+
+/// What a call is for.
+enum Called {
+    Asked(AskKind),
+    Health,
 }
 
 impl Service {
-    /// For this host.
-    pub fn new(host: Arc<Host>) -> Service {
-        Service { host, under_way: Arc::new(Semaphore::new(ASKS_AT_ONCE)) }
+    /// For this host, and what tells the world that it serves.
+    pub(crate) fn new(host: Arc<Host>) -> (Service, HealthReporter) {
+        let reporter = HealthReporter::new();
+        let health = HealthServer::new(HealthService::from_health_reporter(reporter.clone()));
+        let health = health.max_decoding_message_size(HEALTH_LIMIT_BYTES);
+        (Service { host, health, under_way: Arc::new(Semaphore::new(ASKS_AT_ONCE)) }, reporter)
     }
 
-    /// An ask that is not there is an empty one, which is as malformed and as bad.
-    ///
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.host.clock.clone()
+    }
+
+    /// One call, whatever it is.
+    pub(crate) async fn call(&self, request: Request<Incoming>, line: &Arc<Line>) -> Response<Answered> {
+        let called = match called(&request) {
+            Ok(called) => called,
+            Err(error) => return error.map(|()| Answered::empty()),
+        };
+        let mut call = None;
+        let answer = async {
+            if line.needs_tls() {
+                return Err(status(Reason::TlsRequired.into()));
+            }
+            call = Some(line.open().ok_or_else(|| {
+                status(Unanswered { cause: Reason::Overloaded.into(), retry_in: Some(NO_PLACE_RETRY) })
+            })?);
+            match called {
+                Called::Health => {
+                    let Ok(answer) = self.health.clone().call(request).await;
+                    Ok(answer)
+                }
+                Called::Asked(kind) => self.ask(kind, request.into_body(), line).await,
+            }
+        };
+        let late = |_| Err(Status::deadline_exceeded(format!("the call was not over after {DEADLINE:?}")));
+        let answer = timeout(DEADLINE, answer).await.unwrap_or_else(late);
+        answer.unwrap_or_else(Status::into_http).map(|body| Answered { body, _call: call })
+    }
+
+    async fn ask(&self, kind: AskKind, body: Incoming, line: &Arc<Line>) -> Result<Response<Body>, Status> {
+        let source = Some(line.source());
+        let message = read(body).await;
+        let ask = message.and_then(|message| decode(kind, message, source));
+        let ask = ask.map_err(|unread| match unread {
+            Unread::Bad(cause) => status(self.host.refuse_unread(source, cause)),
+            Unread::Gone => Status::cancelled("the caller has gone"),
+        })?;
+        let answered = self.answer(ask).await;
+        if answered.as_ref().map_or_else(|unanswered| !unanswered.is_bad(), |_| true) {
+            line.was_of_use();
+        }
+        let answer = Some(answered.map_err(status)?);
+        Ok(reply(&match kind {
+            AskKind::Activate => ActivateResponse { answer }.encode_to_vec(),
+            AskKind::Release => ReleaseResponse { answer }.encode_to_vec(),
+        }))
+    }
+
     /// It is answered in a task of its own. A caller who hangs up would otherwise end it while the ledger enters his machine, and
     /// nobody would take note of that.
-    async fn answer(&self, incoming: Incoming) -> Result<v1::Answer, Status> {
+    async fn answer(&self, ask: Ask) -> Result<v1::Answer, Unanswered> {
         let Ok(place) = Arc::clone(&self.under_way).acquire_owned().await else {
-            return Err(status(Reason::Stopping.into()));
+            return Err(Reason::Stopping.into());
         };
         let host = Arc::clone(&self.host);
         let answered = tokio::spawn(async move {
-            let answered = host.activate(incoming).await;
+            let answered = host.activate(ask).await;
             drop(place);
             answered
         });
-        match answered.await {
-            Ok(answered) => answered.map_err(status),
-            Err(stopped) => {
-                tracing::error!(%stopped, "an ask was not answered");
-                Err(status(Reason::Stopping.into()))
-            }
-        }
+        answered.await.unwrap_or_else(|stopped| {
+            tracing::error!(%stopped, "an ask was not answered");
+            Err(Reason::Stopping.into())
+        })
     }
 }
 
-fn source<T>(request: &Request<T>) -> Option<Source> {
-    request.remote_addr().map(|peer| Source::of(peer.ip()))
+/// What is called, or the HTTP error that gRPC wants for whoever calls nothing.
+fn called(request: &Request<Incoming>) -> Result<Called, Response<()>> {
+    let error = |status, header: Option<(_, &'static str)>| {
+        let mut error = Response::new(());
+        *error.status_mut() = status;
+        error.headers_mut().extend(header.map(|(name, value)| (name, HeaderValue::from_static(value))));
+        Err(error)
+    };
+    if request.method() != Method::POST {
+        return error(StatusCode::METHOD_NOT_ALLOWED, Some((ALLOW, "POST")));
+    }
+    let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if !kind.starts_with(b"application/grpc") {
+        return error(StatusCode::UNSUPPORTED_MEDIA_TYPE, None);
+    }
+    let (service, method) = request.uri().path()[1..].split_once('/').unwrap_or_default();
+    match (service, method) {
+        (SERVICE_NAME, "Activate") => Ok(Called::Asked(AskKind::Activate)),
+        (SERVICE_NAME, "Release") => Ok(Called::Asked(AskKind::Release)),
+        (tonic_health::pb::health_server::SERVICE_NAME, _) => Ok(Called::Health),
+        _ => error(StatusCode::NOT_FOUND, None),
+    }
+}
+
+/// Why an ask did not come to be one.
+enum Unread {
+    /// It is no ask.
+    Bad(Cause),
+    /// Its caller has hung up.
+    Gone,
+}
+
+fn malformed(cause: &str) -> Unread {
+    Unread::Bad(Reason::Malformed.with(&[("cause", &cause)]))
+}
+
+/// The one message of a call. Not more of it is read than the largest ask has, whatever its length is said to be.
+async fn read(mut body: Incoming) -> Result<Bytes, Unread> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Unread::Gone)?.into_data() else { continue };
+        if PREFIX_BYTES + shared::MAX_MESSAGE_BYTES < read.len() + data.len() {
+            return Err(Unread::Bad(Reason::TooLarge.with(&[("limit", &shared::MAX_MESSAGE_BYTES)])));
+        }
+        read.extend_from_slice(&data);
+    }
+    message(read.freeze())
+}
+
+fn message(mut bytes: Bytes) -> Result<Bytes, Unread> {
+    if bytes.len() < PREFIX_BYTES {
+        return Err(malformed("the call has no message"));
+    }
+    let (compressed, length) = (bytes.get_u8(), bytes.get_u32());
+    if compressed != 0 {
+        return Err(malformed("the message is compressed"));
+    }
+    if usize::try_from(length) != Ok(bytes.len()) {
+        return Err(malformed("the message is not as long as it says, or one of several"));
+    }
+    Ok(bytes)
+}
+
+/// An ask that is not there is an empty one, which is as malformed and as bad.
+fn decode(kind: AskKind, message: Bytes, source: Option<Source>) -> Result<Ask, Unread> {
+    let no_request = |_| malformed("the message is none of this service");
+    let ActivateRequest { ask, replaced_signature, held_chain } = match kind {
+        AskKind::Activate => ActivateRequest::decode(message).map_err(no_request)?,
+        AskKind::Release => {
+            let ReleaseRequest { ask } = ReleaseRequest::decode(message).map_err(no_request)?;
+            ActivateRequest { ask, ..ActivateRequest::default() }
+        }
+    };
+    Ok(Ask { ask: ask.unwrap_or_default(), replaced_signature, held_chain, source, kind })
+}
+
+/// A message as the answer to a call that went well.
+fn reply(message: &[u8]) -> Response<Body> {
+    let mut bytes = Vec::with_capacity(PREFIX_BYTES + message.len());
+    bytes.push(0);
+    bytes.extend_from_slice(&u32::try_from(message.len()).expect("an answer has 1 KiB").to_be_bytes());
+    bytes.extend_from_slice(message);
+    let trailers = HeaderMap::from_iter([(Status::GRPC_STATUS, HeaderValue::from_static("0"))]);
+    let body = Full::new(Bytes::from(bytes)).with_trailers(std::future::ready(Some(Ok(trailers))));
+    let mut reply = Response::new(Body::new(body));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    reply
+}
+
+impl hyper::body::Body for Answered {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// A failure as a gRPC status: the reason in `ErrorInfo`, and `RetryInfo` where waiting helps.
@@ -116,9 +288,6 @@ fn code(cause: &Cause) -> Code {
         _ => Code::Internal,
     }
 }
-
-/// The longest that one call may take on this side, the reading of a request that trickles in included.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use kms_host::accept::Limits;
 use kms_host::activate::Parts;
 use kms_host::config::Sources;
 use kms_host::fairness::{Allowances, Fairness};
@@ -11,7 +12,8 @@ use kms_host::home::Home;
 use kms_host::ledger::{Engine, Ledger, Reading};
 use kms_host::queue::Queue;
 use kms_host::signer::KeyInMemory;
-use kms_host::{Host, certificates};
+use kms_host::tls::Tls;
+use kms_host::{Admission, Door, Host, certificates};
 use shared::time::Clock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +31,7 @@ pub struct TestHost {
     home: Home,
     address: SocketAddr,
     stop: CancellationToken,
-    serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    serving: JoinHandle<()>,
     queue: Queue,
     writer: std::thread::JoinHandle<()>,
 }
@@ -55,21 +57,23 @@ impl TestHost {
         let config = Sources::new(None, home.path()).read_with([])?.config;
         let ledger: Arc<dyn Ledger> = Arc::new(home.ledger(Engine::Sled, 8 << 20)?);
         let (queue, writer) = Queue::start(ledger.clone(), 4096, tokio::runtime::Handle::current())?;
+        let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
         let parts = Parts {
             certificates: home.certificates()?,
             signer: Arc::new(KeyInMemory::new(home.signing_key()?)),
             ledger: ledger.clone(),
             queue: queue.clone(),
-            fairness: Arc::new(Fairness::new(Allowances::from(&config))),
+            fairness: fairness.clone(),
             clock: clock.clone(),
         };
         let host = Arc::new(Host::new(parts).await?);
         let listener = kms_host::listen::bind(address)?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
-        let connections = kms_host::connections(vec![listener]);
+        let admission = Admission::new(&config, Limits::default(), Tls::Off);
+        let door = Door::new(admission, fairness);
         let serving =
-            tokio::spawn(kms_host::serve(host.clone(), connections, stop.clone().cancelled_owned()));
+            tokio::spawn(kms_host::serve(host.clone(), door, vec![listener], stop.clone().cancelled_owned()));
         Ok(TestHost { clock, host, ledger, home: home.clone(), address, stop, serving, queue, writer })
     }
 
@@ -111,7 +115,7 @@ impl TestHost {
     pub async fn stop(self) -> anyhow::Result<Home> {
         let TestHost { host, ledger, home, stop, serving, queue, writer, .. } = self;
         stop.cancel();
-        serving.await??;
+        serving.await?;
         queue.close();
         tokio::task::spawn_blocking(move || writer.join())
             .await?

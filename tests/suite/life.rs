@@ -57,7 +57,7 @@ async fn an_ask_that_is_under_way_is_answered_before_the_host_stops() {
     host.go_on();
 
     assert!(matches!(asking.await.unwrap(), Ok(Verdict::Leased(_))));
-    timeout(LIMIT, host.serving).await.unwrap().unwrap().unwrap();
+    timeout(LIMIT, host.serving).await.unwrap().unwrap();
 }
 
 #[tokio::test]

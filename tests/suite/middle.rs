@@ -9,6 +9,7 @@ use proto::v1::{ActivateRequest, ActivateResponse, Answer, ReleaseRequest, Relea
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 use world::asker::{Wire, wire};
 
@@ -54,7 +55,7 @@ impl Middle {
         let service = Passing { host: wire(host).unwrap(), tapped: tapped.clone() };
         let served = Server::builder()
             .add_service(ActivationServiceServer::new(service))
-            .serve_with_incoming(kms_host::connections(vec![listener]));
+            .serve_with_incoming(TcpIncoming::from(listener));
         let serving = tokio::spawn(async move { served.await.unwrap() });
         Middle { address, tapped, serving }
     }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use kms_host::Host;
 use kms_host::activate::Parts;
 use kms_host::home::Home;
 use kms_host::ledger::{Engine, EventPage, KeptPage, Ledger, LedgerError, Page, Reading, Recount, Restored};
 use kms_host::queue::Queue;
 use kms_host::signer::{KeyInMemory, Signer};
+use kms_host::{Admission, Door, Host};
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
 use shared::inventory::{Change, Changed, Prune, Pruned};
@@ -29,7 +29,7 @@ use crate::stage::LOOPBACK;
 pub(crate) struct SlowHost {
     pub(crate) address: SocketAddr,
     pub(crate) stop: CancellationToken,
-    pub(crate) serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    pub(crate) serving: JoinHandle<()>,
     pub(crate) queue: Queue,
     disk: Arc<Disk>,
 }
@@ -62,8 +62,9 @@ impl SlowHost {
         let listener = TcpListener::bind(LOOPBACK).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let connections = kms_host::connections(vec![listener]);
-        let serving = tokio::spawn(kms_host::serve(host, connections, stop.clone().cancelled_owned()));
+        let door = Door::new(Admission::default(), Arc::default());
+        let serving =
+            tokio::spawn(kms_host::serve(host, door, vec![listener], stop.clone().cancelled_owned()));
         SlowHost { address, stop, serving, queue, disk }
     }
 

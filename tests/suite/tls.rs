@@ -22,10 +22,11 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, version};
 use world::HostProcess;
+use world::attack::OPENING;
 use world::authority::{Authority, Identity};
 
 use crate::commands::run;
-use crate::connections::{OPENING, is_alive, lines};
+use crate::connections::{is_alive, lines};
 use crate::settings::{config, hang_up, log_of, settings_file};
 use crate::stage::{
     DOMAIN, LIMIT, SERVICE, Stage, an_hour_ago, dead_port, dns, failure, now, outcomes, serve, until,
@@ -277,8 +278,8 @@ async fn a_peer_that_stops_in_the_middle_of_tls_is_closed() {
     let (stage, authority) = (Stage::with_threshold(1), Authority::new().unwrap());
     let host = host_with(&stage, &for_loopback(&authority), "tls = \"required\"").await;
     let ends = async |mut stream: Box<dyn Stream>| {
-        let heard = timeout(LIMIT, stream.read(&mut [0; 1])).await.expect("it is closed");
-        assert!(matches!(heard, Ok(0) | Err(_)), "{heard:?}");
+        // The host may have opened HTTP/2 from its side; a reset is an end, too.
+        let _ = timeout(LIMIT, stream.read_to_end(&mut Vec::new())).await.expect("it is closed");
     };
     let says = async |bytes: &[u8]| {
         let mut stream = TcpStream::connect(host.address()).await.unwrap();

@@ -3,16 +3,22 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::Full;
+use prost::Message as _;
 use proto::admin::v1::VerifyRequest;
 use proto::v1::{ActivateRequest, Signed};
 use tokio::task::JoinSet;
+use tonic::body::Body;
+use tonic::client::GrpcService as _;
+use tonic::codegen::http::{self, Response};
+use tonic::transport::Endpoint;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use world::HostProcess;
 use world::asker::{Asker, NoAnswer, wire};
 
 use crate::slow::SlowHost;
-use crate::stage::{Stage, an_hour_ago, answered, machines_of, now};
+use crate::stage::{Stage, an_hour_ago, answered, machines_of, now, serve};
 
 async fn refused(host: &HostProcess, request: ActivateRequest) -> Status {
     wire(host.address()).unwrap().activate(request).await.unwrap_err()
@@ -69,6 +75,76 @@ async fn an_ask_of_more_than_16_kib_is_too_large() {
         let status = refused(&host, large(bytes)).await;
         assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "TOO_LARGE"));
         assert!(status.message().contains("16384"), "{}", status.message());
+    }
+    check_nothing_counted(&host).await;
+}
+
+/// What the host says to this body of a call, after its headers.
+async fn raw(host: &HostProcess, method: &str, path: &str, kind: &str, body: Vec<u8>) -> Response<Body> {
+    let endpoint = Endpoint::from_shared(format!("http://{}", host.address())).unwrap();
+    let mut channel = endpoint.connect().await.unwrap();
+    let request = http::Request::builder()
+        .method(method)
+        .uri(format!("http://host{path}"))
+        .header("content-type", kind)
+        .header("te", "trailers")
+        .body(Body::new(Full::new(Bytes::from(body))))
+        .unwrap();
+    std::future::poll_fn(|cx| channel.poll_ready(cx)).await.unwrap();
+    channel.call(request).await.unwrap()
+}
+
+/// A message as gRPC has it: whether it is compressed, its length, itself.
+fn message(compressed: u8, length: usize, bytes: &[u8]) -> Vec<u8> {
+    [&[compressed], &u32::try_from(length).unwrap().to_be_bytes()[..], bytes].concat()
+}
+
+/// Some of it was an internal error without a reason, and none of it counted as bad.
+#[tokio::test]
+async fn what_is_no_ask_is_malformed_or_too_large_and_counts_as_bad() {
+    const ACTIVATE: &str = "/kms.v1.ActivationService/Activate";
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    std::fs::write(home.path().join("kms-host.toml"), "bad_asks_per_source = 8").unwrap();
+    let host = serve(&home).await;
+    let good = good_request(&stage).encode_to_vec();
+    // A field of the number 1000, of which nobody knows, with 60,000 bytes.
+    let unknown = [&good[..], &[0xc2, 0x3e, 0xe0, 0xd4, 3], &[7; 60_000]].concat();
+    let two = message(0, good.len(), &good).repeat(2);
+    let cases = [
+        ("nothing", Vec::new(), "MALFORMED"),
+        ("half a prefix", vec![0, 0], "MALFORMED"),
+        ("no message of ours", message(0, 3, b"\xff\xff\xff"), "MALFORMED"),
+        ("compressed", message(1, good.len(), &good), "MALFORMED"),
+        ("shorter than it says", message(0, good.len() + 1, &good), "MALFORMED"),
+        ("two", two, "MALFORMED"),
+        ("too large", message(0, unknown.len(), &unknown), "TOO_LARGE"),
+        ("too large, it says", message(0, 17_000, &[0; 17_000]), "TOO_LARGE"),
+        ("one too many", Vec::new(), "TOO_MANY_BAD_ASKS"),
+    ];
+    for (what, body, expected) in cases {
+        let response = raw(&host, "POST", ACTIVATE, "application/grpc", body).await;
+        let status =
+            Status::from_header_map(response.headers()).unwrap_or_else(|| panic!("{what}: {response:?}"));
+        assert_eq!(reason(&status), expected, "{what}: {status:?}");
+    }
+    check_nothing_counted(&host).await;
+    assert_eq!((answered(&host, "MALFORMED").await, answered(&host, "TOO_LARGE").await), (6, 2));
+}
+
+#[tokio::test]
+async fn what_calls_nothing_gets_an_error_of_http() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    for (method, path, kind, expected) in [
+        ("GET", "/kms.v1.ActivationService/Activate", "application/grpc", 405),
+        ("POST", "/kms.v1.ActivationService/Activate", "application/json", 415),
+        ("POST", "/kms.v1.ActivationService/Deactivate", "application/grpc", 404),
+        ("POST", "/kms.admin.v1.AdminService/GetStatus", "application/grpc+proto", 404),
+        ("POST", "/", "application/grpc", 404),
+    ] {
+        let response = raw(&host, method, path, kind, Vec::new()).await;
+        assert_eq!(response.status().as_u16(), expected, "{method} {path} {kind}");
     }
     check_nothing_counted(&host).await;
 }

@@ -1,140 +1,261 @@
-//! A connection of a machine, from its first words to its end.
+//! A connection of a machine, from its first byte to its end: one task that owns its place, its deadlines and its TLS.
 //!
-//! It says that it speaks HTTP/2 before it is one, holds a place as long as it is one, and fails when it has been one for too
-//! long. Everything between is the transport's, as bounded in [`serve`](crate::serve()).
+//! It waits for a first byte, then for a unit to speak (`places`), then speaks HTTP/2 until one of these:
+//!
+//! - its source gives way, or the host has drained: it is cut
+//! - no call was open for [`IDLE_LIMIT`], it is as old as [`CONNECTION_AGE`], or the host stops: it is asked to go
+//! - it sends too many frames, or takes nothing of what is sent to it (`metered`)
+//!
+//! What a call may be is [`Service`](crate::service::Service)'s.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::convert::Infallible;
+use std::error::Error as _;
+use std::future::pending;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
-use tonic::transport::server::Connected;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::codegen::http::{Request, Response};
 
-use super::places::Place;
-use super::socket::Socket;
-use crate::serve::CONNECTION_AGE;
-use crate::service::DEADLINE;
+use super::door::Admission;
+use super::greeting::{Greeted, begins_with_tls, greet};
+use super::metered::{Allowance, Metered};
+use super::places::{Call, Place};
+use super::turned_away::Why;
+use crate::fairness::Source;
+use crate::service::{Answered, DEADLINE, Service};
+use crate::tls::Tls;
 
-/// What every HTTP/2 client says first (RFC 9113 3.4: "The client connection preface starts with a sequence of 24 octets").
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long it may wait for a unit. Only a source that holds as many as any other waits at all.
+const SPEAKING_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a newcomer may take for the whole of it. hyper waits for it without end, past its keepalive and past its age.
-const PREFACE_LIMIT: Duration = Duration::from_secs(10);
+/// How long it may be without an open call. A machine makes one call and is gone.
+const IDLE_LIMIT: Duration = Duration::from_secs(10);
 
-/// When a connection fails, whatever it does. It was asked to go long before, but tonic waits for a peer that never takes its
-/// answer, and with `max_connection_age_grace` it forgets to ask (seen in 0.14.9).
-const LONGEST_STAY: Duration = CONNECTION_AGE.saturating_add(DEADLINE);
+/// Whoever stays longer is asked to connect again, so that a host that was added or repaired gets its share.
+const CONNECTION_AGE: Duration = Duration::from_mins(5);
 
-/// A connection that has said that it speaks HTTP/2. It holds a place until it is dropped.
-#[derive(Debug)]
-pub struct Connection<S = Socket> {
-    stream: S,
-    longest_stay: Pin<Box<Sleep>>,
-    /// How much of the preface, which was read when it came in, was given to the reader again.
-    repeated: usize,
+/// How long a peer without a call may take to go once it was asked to.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
+
+/// Headers of one call. Ours have less than 300 bytes; the rest is for what proxies add.
+const HEADERS_LIMIT_BYTES: u32 = 8 * 1024;
+
+/// What a peer may send of one call before it is read: an ask of the largest size.
+const CALL_WINDOW_BYTES: u32 = 20 * 1024;
+
+/// What a peer may send of all its calls before they are read: the least that there can be (RFC 9113 6.9.2).
+const WINDOW_BYTES: u32 = 65_535;
+
+/// What is kept of an answer that a peer does not take. None is larger.
+const SEND_BUFFER_BYTES: usize = 16 * 1024;
+
+/// Calls that the host itself has reset, for their peer's faults, before it closes the connection.
+const RESETS: usize = 64;
+
+/// When connections end, whatever they do.
+#[derive(Clone, Debug)]
+pub(super) struct Ends {
+    /// The host stops: they are asked to go.
+    pub(super) stops: CancellationToken,
+    /// It has drained: they are cut.
+    pub(super) is_drained: CancellationToken,
+}
+
+/// What the calls of one connection share.
+pub(crate) struct Line {
+    place: Arc<Place>,
+    /// How many calls are open.
+    open: watch::Sender<usize>,
+    allowance: Arc<Allowance>,
+    needs_tls: bool,
+}
+
+/// A call that is open on a line, until it is dropped.
+pub(crate) struct OpenCall {
+    line: Arc<Line>,
+    _call: Call,
+}
+
+impl Line {
+    /// Whose it is.
+    pub(crate) fn source(&self) -> Source {
+        self.place.source()
+    }
+
+    /// One more call, unless the host has no place for it.
+    pub(crate) fn open(self: &Arc<Line>) -> Option<OpenCall> {
+        let call = self.place.call()?;
+        self.open.send_modify(|open| *open += 1);
+        Some(OpenCall { line: self.clone(), _call: call })
+    }
+
+    /// Whether calls are to hear that TLS is required, and nothing else.
+    pub(crate) fn needs_tls(&self) -> bool {
+        if self.needs_tls {
+            self.place.turn_away(Why::NoTls);
+        }
+        self.needs_tls
+    }
+
+    /// An ask was of use: the frames that it took are given back.
+    pub(crate) fn was_of_use(&self) {
+        self.allowance.give_back();
+    }
+
+    async fn is_idle(&self) {
+        let mut open = self.open.subscribe();
+        loop {
+            let is_open = 0 < *open.borrow_and_update();
+            tokio::select! {
+                () = sleep(IDLE_LIMIT), if !is_open => return,
+                changed = open.changed() => if changed.is_err() { pending::<()>().await },
+            }
+        }
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        self.line.open.send_modify(|open| *open -= 1);
+    }
+}
+
+/// The whole life of a connection.
+pub(super) async fn live(
+    stream: TcpStream,
     place: Place,
-}
-
-impl<S> Connection<S> {
-    /// An error once it has been here too long, of which the task that reads or writes is woken.
-    fn may_stay(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.longest_stay.as_mut().poll(cx) {
-            Poll::Ready(()) => Err(io::Error::new(io::ErrorKind::TimedOut, "it stayed too long")),
-            Poll::Pending => Ok(()),
+    admission: Arc<Admission>,
+    service: Arc<Service>,
+    ends: Ends,
+) {
+    let place = Arc::new(place);
+    let ended = tokio::select! {
+        ended = welcome(stream, &place, &admission, service, &ends) => ended,
+        () = place.is_needed() => Err(io::Error::other("its place was needed")),
+        () = ends.is_drained.cancelled() => Ok(()),
+    };
+    if let Err(error) = ended {
+        if error.kind() == io::ErrorKind::QuotaExceeded {
+            place.turn_away(Why::TooManyFrames);
         }
-    }
-
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+        tracing::debug!(%error, "a connection ended");
     }
 }
 
-impl<S: AsyncRead + Unpin> Connection<S> {
-    /// Waits for the preface.
-    ///
-    /// # Errors
-    /// Something else came, or too little for too long.
-    pub(super) async fn greeted(mut stream: S, place: Place) -> io::Result<Connection<S>> {
-        let mut said = [0; PREFACE.len()];
-        let Ok(read) = tokio::time::timeout(PREFACE_LIMIT, stream.read_exact(&mut said)).await else {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "it said too little for too long"));
-        };
-        read?;
-        if said != *PREFACE {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not speak HTTP/2"));
+async fn welcome(
+    stream: TcpStream,
+    place: &Arc<Place>,
+    admission: &Admission,
+    service: Arc<Service>,
+    ends: &Ends,
+) -> io::Result<()> {
+    // A call is one small message each way; waiting for more to send with it would only delay it.
+    stream.set_nodelay(true)?;
+    let greeted = async {
+        let begins_with_tls = begins_with_tls(&stream).await?;
+        if timeout(SPEAKING_LIMIT, place.may_speak()).await.is_err() {
+            place.turn_away(Why::NoPlace);
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "there was no place for it to speak"));
         }
-        let longest_stay = Box::pin(tokio::time::sleep(LONGEST_STAY));
-        Ok(Connection { stream, longest_stay, repeated: 0, place })
-    }
-}
-
-impl<S: Connected> Connected for Connection<S> {
-    type ConnectInfo = S::ConnectInfo;
-
-    fn connect_info(&self) -> S::ConnectInfo {
-        self.stream.connect_info()
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        this.may_stay(cx)?;
-        let rest = &PREFACE[this.repeated..];
-        if rest.is_empty() {
-            return Pin::new(&mut this.stream).poll_read(cx, into);
+        Box::pin(greet(stream, begins_with_tls, place, &admission.tls)).await
+    };
+    let greeted = tokio::select! {
+        greeted = greeted => greeted?,
+        () = ends.stops.cancelled() => return Ok(()),
+    };
+    let calls = admission.calls_per_connection;
+    let line = |needs_tls| {
+        let allowance = Arc::new(Allowance::new(calls, service.clock()));
+        Arc::new(Line { place: place.clone(), open: watch::Sender::new(0), allowance, needs_tls })
+    };
+    let answer = |request, line: Arc<Line>| {
+        let service = service.clone();
+        async move { service.call(request, &line).await }
+    };
+    let stops = ends.stops.cancelled();
+    match greeted {
+        Greeted::Plain(stream) => {
+            let line = line(matches!(admission.tls, Tls::Required(_)));
+            Box::pin(speak(stream, line, calls, answer, stops)).await
         }
-        let part = &rest[..rest.len().min(into.remaining())];
-        into.put_slice(part);
-        this.repeated += part.len();
-        Poll::Ready(Ok(()))
+        Greeted::Tls(stream) => Box::pin(speak(*stream, line(false), calls, answer, stops)).await,
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        this.may_stay(cx)?;
-        Pin::new(&mut this.stream).poll_write(cx, bytes)
-    }
+/// HTTP/2 to its end. A peer that takes too long for its preface is idle.
+async fn speak<S, R>(
+    stream: S,
+    line: Arc<Line>,
+    calls: u32,
+    answer: impl Fn(Request<Incoming>, Arc<Line>) -> R,
+    stops: impl Future<Output = ()>,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Future<Output = Response<Answered>> + Send + 'static,
+{
+    let answering = line.clone();
+    let answer = service_fn(move |request| {
+        let answered = answer(request, answering.clone());
+        async { Ok::<_, Infallible>(answered.await) }
+    });
+    let stream = TokioIo::new(Metered::new(stream, line.allowance.clone()));
+    let mut serving = pin!(bounded(calls).serve_connection(stream, answer));
+    let time_left = tokio::select! {
+        ended = serving.as_mut() => return ended.map_err(why),
+        () = line.is_idle() => FAREWELL_LIMIT,
+        () = sleep(CONNECTION_AGE) => DEADLINE,
+        () = stops => Duration::MAX,
+    };
+    serving.as_mut().graceful_shutdown();
+    timeout(time_left, serving).await.unwrap_or(Ok(())).map_err(why)
+}
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // TLS takes bytes before the socket does, and waits here for a peer that takes none.
-        let this = self.get_mut();
-        this.may_stay(cx)?;
-        Pin::new(&mut this.stream).poll_flush(cx)
-    }
+/// HTTP/2 with every bound on what one connection may do.
+fn bounded(calls: u32) -> http2::Builder<TokioExecutor> {
+    let mut http2 = http2::Builder::new(TokioExecutor::new());
+    http2
+        .max_concurrent_streams(calls)
+        .max_header_list_size(HEADERS_LIMIT_BYTES)
+        .initial_stream_window_size(CALL_WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .max_local_error_reset_streams(RESETS);
+    http2
+}
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        this.may_stay(cx)?;
-        Pin::new(&mut this.stream).poll_shutdown(cx)
+/// The error of the stream below, if it was that which ended it. h2 has bounds of its own on what a peer may do in a hurry.
+fn why(error: hyper::Error) -> io::Error {
+    let cause = error.source();
+    if let Some(io) = cause.and_then(|cause| cause.downcast_ref::<io::Error>()) {
+        return io::Error::new(io.kind(), io.to_string());
     }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        this.may_stay(cx)?;
-        Pin::new(&mut this.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
+    let reason = cause.and_then(|cause| cause.downcast_ref::<h2::Error>()).and_then(h2::Error::reason);
+    let hurried = reason == Some(h2::Reason::ENHANCE_YOUR_CALM);
+    io::Error::new(if hurried { io::ErrorKind::QuotaExceeded } else { io::ErrorKind::Other }, error)
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
-    use std::sync::Arc;
+    use std::sync::Mutex;
 
-    use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
-    use tokio::time::{sleep, timeout};
+    use shared::time::Timestamp;
+    use tokio::io::{
+        AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf, duplex, split,
+    };
+    use tokio::task::JoinHandle;
 
     use super::super::Limits;
     use super::super::places::Places;
@@ -142,103 +263,160 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    async fn greeted(stream: DuplexStream) -> io::Result<Connection<DuplexStream>> {
-        let places = Arc::new(Places::new(Limits::default(), Arc::default()));
-        Connection::greeted(stream, places.take(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap()).await
+    /// What a client says first, and settings, which are empty.
+    const OPENING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+    /// A call for nothing: HEADERS of the static table alone, without an end of the stream.
+    const CALL: &[u8] = b"\0\0\x03\x01\x04\0\0\0\x01\x83\x86\x84";
+
+    const PING: u8 = 6;
+    const GOAWAY: u8 = 7;
+
+    struct StandsStill;
+
+    impl shared::time::Clock for StandsStill {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_unix_ms(0)
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn who_says_one_byte_a_second_is_cut_off_in_the_tenth_second() {
-        let (mut peer, host) = duplex(64);
-        let trickling = tokio::spawn(async move {
-            for (second, byte) in PREFACE.iter().enumerate() {
-                if peer.write_all(&[*byte]).await.is_err() {
-                    return second;
+    /// A connection to a host whose every call stays open for so long.
+    struct Peer {
+        to_host: WriteHalf<DuplexStream>,
+        from_host: ReadHalf<DuplexStream>,
+        stops: CancellationToken,
+        serving: JoinHandle<io::Result<()>>,
+    }
+
+    impl Peer {
+        fn of(call_takes: Duration) -> Peer {
+            let (peer, host) = duplex(64 * 1024);
+            let places = Arc::new(Places::new(Limits { in_all: 9, per_address: 9 }, Arc::default()));
+            let place = Arc::new(places.take(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap());
+            let allowance = Arc::new(Allowance::new(4, Arc::new(StandsStill)));
+            let open = watch::Sender::new(0);
+            let line = Arc::new(Line { place, open, allowance, needs_tls: false });
+            let answer = move |_, line: Arc<Line>| async move {
+                let call = line.open();
+                sleep(call_takes).await;
+                drop(call);
+                Response::new(Answered::empty())
+            };
+            let stops = CancellationToken::new();
+            let stopping = stops.clone();
+            let serving =
+                tokio::spawn(async move { speak(host, line, 4, answer, stopping.cancelled()).await });
+            let (from_host, to_host) = split(peer);
+            Peer { to_host, from_host, stops, serving }
+        }
+
+        async fn says(&mut self, bytes: &[u8]) {
+            self.to_host.write_all(bytes).await.unwrap();
+        }
+
+        /// How long the host keeps the connection, to a second, and whether it has said GOAWAY before.
+        async fn ends(self, answers_pings: bool) -> (u64, bool) {
+            let Peer { mut to_host, mut from_host, serving, stops: _stops } = self;
+            let went = Arc::new(Mutex::new(false));
+            let went_there = went.clone();
+            tokio::spawn(async move {
+                let mut header = [0; 9];
+                while from_host.read_exact(&mut header).await.is_ok() {
+                    let mut payload = vec![0; usize::from(header[1]) << 8 | usize::from(header[2])];
+                    from_host.read_exact(&mut payload).await.unwrap();
+                    match (header[3], header[4]) {
+                        (PING, 0) if answers_pings => {
+                            let pong = [&[0, 0, 8, PING, 1, 0, 0, 0, 0], &payload[..]].concat();
+                            let _ = to_host.write_all(&pong).await;
+                        }
+                        (GOAWAY, _) => *went_there.lock().unwrap() = true,
+                        _ => {}
+                    }
                 }
-                sleep(SECOND).await;
+                // Its half is kept, so that it is the host who ends it.
+                pending::<()>().await;
+                drop(to_host);
+            });
+            tokio::pin!(serving);
+            let mut seconds = 0;
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = &mut serving => break,
+                    () = sleep(SECOND) => seconds += 1,
+                }
             }
-            PREFACE.len()
-        });
-        assert_eq!(greeted(host).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        assert!((10..=11).contains(&trickling.await.unwrap()), "nobody listens to the rest");
+            let went = *went.lock().unwrap();
+            (seconds, went)
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_speaks_in_the_last_second_is_heard_from_the_first_byte_on() {
-        let (mut peer, host) = duplex(64);
-        tokio::spawn(async move {
-            sleep(PREFACE_LIMIT.saturating_sub(SECOND)).await;
-            peer.write_all(PREFACE).await.unwrap();
-            peer.write_all(b"and more").await.unwrap();
-        });
-        let mut connection = greeted(host).await.unwrap();
-        // In pieces, as a reader with a small buffer takes it.
-        let mut heard = vec![0; 5];
-        connection.read_exact(&mut heard).await.unwrap();
-        connection.read_to_end(&mut heard).await.unwrap();
-        assert_eq!(heard, [&PREFACE[..], b"and more"].concat());
+    async fn a_connection_without_a_call_is_asked_to_go_after_ten_seconds() {
+        let mut peer = Peer::of(SECOND);
+        peer.says(OPENING).await;
+        assert_eq!(peer.ends(true).await, (10, true));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_go_is_cut_a_second_later() {
+        let mut peer = Peer::of(SECOND);
+        peer.says(OPENING).await;
+        assert_eq!(peer.ends(false).await, (11, true));
+    }
+
+    /// hyper alone waits for the preface without end.
+    #[tokio::test(start_paused = true)]
+    async fn one_that_never_says_what_it_speaks_is_cut_like_one_that_does_not_go() {
+        let mut peer = Peer::of(SECOND);
+        peer.says(&OPENING[..12]).await;
+        assert_eq!(peer.ends(true).await.0, 11);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_ten_seconds_begin_when_the_last_call_has_ended() {
+        let mut peer = Peer::of(7 * SECOND);
+        peer.says(OPENING).await;
+        peer.says(CALL).await;
+        assert_eq!(peer.ends(true).await, (17, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_old_is_asked_to_go_and_its_call_may_end() {
+        let age = CONNECTION_AGE.as_secs();
+        let mut peer = Peer::of(CONNECTION_AGE + 4 * SECOND);
+        peer.says(OPENING).await;
+        peer.says(CALL).await;
+        assert_eq!(peer.ends(true).await, (age + 4, true));
+
+        let mut peer = Peer::of(CONNECTION_AGE * 2);
+        peer.says(OPENING).await;
+        peer.says(CALL).await;
+        assert_eq!(
+            peer.ends(true).await,
+            (age + DEADLINE.as_secs(), true),
+            "or not for longer than any call"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_stops_asks_to_go_at_once_and_lets_calls_end() {
+        let mut peer = Peer::of(3 * SECOND);
+        peer.says(OPENING).await;
+        peer.says(CALL).await;
+        sleep(SECOND / 2).await;
+        peer.stops.cancel();
+        assert_eq!(peer.ends(true).await, (2, true));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_browser_is_not_served() {
-        let (mut peer, host) = duplex(64);
-        peer.write_all(b"GET / HTTP/1.1\r\nHost: host-a\r\n").await.unwrap();
-        assert_eq!(greeted(host).await.unwrap_err().kind(), io::ErrorKind::InvalidData);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_stays_in_spite_of_everything_is_cut_off() {
-        let (mut peer, host) = duplex(64);
-        peer.write_all(PREFACE).await.unwrap();
-        let mut connection = greeted(host).await.unwrap();
-        connection.read_exact(&mut [0; PREFACE.len()]).await.unwrap();
-        let mut more = [0];
-        let early = timeout(LONGEST_STAY.saturating_sub(SECOND), connection.read(&mut more)).await;
-        assert!(early.is_err(), "it may stay until then");
-        let late = timeout(2 * SECOND, connection.read(&mut more)).await.expect("it ends");
-        assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        assert!(connection.write(b"more").await.is_err());
-    }
-
-    /// Takes everything, and never has it sent: TLS, before a peer that reads no more.
-    struct NeverSent(DuplexStream);
-
-    impl AsyncRead for NeverSent {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            into: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            Pin::new(&mut self.0).poll_read(cx, into)
-        }
-    }
-
-    impl AsyncWrite for NeverSent {
-        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(bytes.len()))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Pending
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Pending
-        }
-    }
-
-    /// Only reading and writing ended such a connection, and over TLS neither is what it waits for: it kept its place for ever.
-    #[tokio::test(start_paused = true)]
-    async fn whose_peer_takes_nothing_any_more_is_cut_off_while_it_is_flushed_or_shut_down() {
-        let (mut peer, host) = duplex(64);
-        peer.write_all(PREFACE).await.unwrap();
-        let places = Arc::new(Places::new(Limits::default(), Arc::default()));
-        let place = places.take(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
-        let mut connection = Connection::greeted(NeverSent(host), place).await.unwrap();
-        connection.write_all(b"an answer").await.unwrap();
-        let flushed = timeout(LONGEST_STAY + SECOND, connection.flush()).await.expect("it ends");
-        assert_eq!(flushed.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        let shut_down = timeout(SECOND, connection.shutdown()).await.expect("it ends");
-        assert_eq!(shut_down.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let mut peer = Peer::of(SECOND);
+        peer.says(b"GET / HTTP/1.1\r\nHost: host-a\r\n\r\n").await;
+        assert_eq!(peer.ends(true).await.0, 0);
     }
 }

@@ -9,18 +9,36 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::Limits;
 use super::allow::{Network, is_allowed};
 use super::places::{Place, Places};
+use crate::config::Config;
 use crate::fairness::Fairness;
 use crate::tls::Tls;
 
 /// Who is admitted, and how.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Admission {
     /// How many at once.
     pub limits: Limits,
+    /// How many calls at once on one connection.
+    pub calls_per_connection: u32,
     /// From which networks; none is named where everybody may come.
     pub allow: Vec<Network>,
     /// In the clear, or by TLS.
     pub tls: Tls,
+}
+
+impl Admission {
+    /// What these settings ask for, beside what they derive from.
+    pub fn new(config: &Config, limits: Limits, tls: Tls) -> Admission {
+        let Config { calls_per_connection, allow, .. } = config;
+        Admission { limits, calls_per_connection: *calls_per_connection, allow: allow.clone(), tls }
+    }
+}
+
+/// Everybody, in the clear, as many as the descriptors of this process allow.
+impl Default for Admission {
+    fn default() -> Admission {
+        Admission::new(&Config::default(), Limits::default(), Tls::Off)
+    }
 }
 
 /// Where machines come in. A clone is the same door.

@@ -1,7 +1,7 @@
 //! The first words of a newcomer: they say whether it speaks TLS, and whether it may go on.
 //!
-//! Each step has its own time: the first byte, the TLS handshake, and what is left to [`Connection`]. Who fails is told why
-//! where the protocol has a way: a TLS alert, or a gRPC status in `refusing`.
+//! The first byte and the TLS handshake have a time each; what comes after them is `connection`'s. Who fails is told why by a
+//! TLS alert. Who speaks in the clear where TLS is required hears it in answer to each call.
 
 use std::io;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 
-use super::Connection;
-use super::places::{Place, Why};
-use super::socket::Socket;
+use super::places::Place;
+use super::turned_away::Why;
 use crate::tls::{Server, Tls};
 
 /// The first byte of TLS: a record of the handshake (RFC 8446 5.1). HTTP/2 begins with a letter.
@@ -32,39 +32,34 @@ const NO_TLS_HERE: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 70];
 const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
 const FAREWELL_BYTES: usize = 64 * 1024;
 
-/// A newcomer that speaks HTTP/2.
+/// A newcomer, by how it speaks.
 pub(super) enum Greeted {
-    /// It is served.
-    Welcome(Connection),
-    /// It speaks in the clear where TLS is required, and is told so.
-    NeedsTls(Connection),
+    /// In the clear.
+    Plain(TcpStream),
+    /// By TLS, whose handshake is done.
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Hears what a newcomer says first, and opens TLS with one that wants it.
-pub(super) async fn greet(stream: TcpStream, place: Place, tls: &Tls) -> io::Result<Greeted> {
-    match (tls, begins_with_tls(&stream).await?) {
+/// Opens TLS with a newcomer that `begins_with_tls`.
+pub(super) async fn greet(
+    stream: TcpStream,
+    begins_with_tls: bool,
+    place: &Place,
+    tls: &Tls,
+) -> io::Result<Greeted> {
+    match (tls, begins_with_tls) {
         (Tls::Off, true) => {
             place.turn_away(Why::TlsIsOff);
             take_leave(stream, &NO_TLS_HERE).await;
             Err(io::Error::new(io::ErrorKind::InvalidData, "it speaks TLS, which is off"))
         }
-        (Tls::Offered(server) | Tls::Required(server), true) => {
-            let socket = open_tls(stream, &place, server).await?;
-            Connection::greeted(socket, place).await.map(Greeted::Welcome)
-        }
-        (Tls::Off | Tls::Offered(_), false) => {
-            Connection::greeted(Socket::Plain(stream), place).await.map(Greeted::Welcome)
-        }
-        (Tls::Required(_), false) => {
-            let connection = Connection::greeted(Socket::Plain(stream), place).await?;
-            connection.place().turn_away(Why::NoTls);
-            Ok(Greeted::NeedsTls(connection))
-        }
+        (Tls::Offered(server) | Tls::Required(server), true) => open_tls(stream, place, server).await,
+        (_, false) => Ok(Greeted::Plain(stream)),
     }
 }
 
 /// Looks at the first byte, and leaves it where it is.
-async fn begins_with_tls(stream: &TcpStream) -> io::Result<bool> {
+pub(super) async fn begins_with_tls(stream: &TcpStream) -> io::Result<bool> {
     let mut first = [0];
     match timeout(FIRST_BYTE_LIMIT, stream.peek(&mut first)).await {
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "it said nothing for too long")),
@@ -73,7 +68,7 @@ async fn begins_with_tls(stream: &TcpStream) -> io::Result<bool> {
     }
 }
 
-async fn open_tls(stream: TcpStream, place: &Place, server: &Server) -> io::Result<Socket> {
+async fn open_tls(stream: TcpStream, place: &Place, server: &Server) -> io::Result<Greeted> {
     let handshake = server.acceptor().accept(stream).into_fallible();
     match timeout(HANDSHAKE_LIMIT, handshake).await {
         Err(_) => {
@@ -87,7 +82,7 @@ async fn open_tls(stream: TcpStream, place: &Place, server: &Server) -> io::Resu
             take_leave(stream, &[]).await;
             Err(error)
         }
-        Ok(Ok(stream)) => Ok(Socket::Tls(Box::new(stream))),
+        Ok(Ok(stream)) => Ok(Greeted::Tls(Box::new(stream))),
     }
 }
 

@@ -1,126 +1,148 @@
-//! Who holds how many connections, and the word in the log about those who were turned away, for whatever reason.
+//! Places: who holds how many connections and calls, and who gives way when there are no more.
 //!
-//! A place is taken before a newcomer has said anything, and is given back by dropping it: there is no way to forget one.
+//! A connection takes a place before it has said anything. What it may cost in memory is counted in *units*: one once it
+//! speaks, its first call included, and one for each further call. Everything is given back by dropping it. When all are
+//! taken, the source that holds most gives way: its oldest idle connection is closed. `turned_away` tells of it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::Limits;
+use super::turned_away::{TurnedAway, Why};
 use crate::fairness::{Fairness, Source};
 
-/// Whoever is turned away is told of in the log this often at most, all of them in one line.
-const TELL_INTERVAL: Duration = Duration::from_secs(1);
-
-/// So many addresses are told apart between two lines. Who owns many networks must not fill the memory with them.
-const SOURCES_TOLD_APART: usize = 1024;
+/// Units in all. One is at most some 40 KB: a connection's buffers, and an ask of the largest size.
+const UNITS: usize = 4096;
 
 /// The places of all listeners of a host.
 #[derive(Debug)]
 pub(super) struct Places {
-    fairness: Arc<Fairness>,
+    pub(super) turned_away: TurnedAway,
     state: Mutex<State>,
-    somebody_was_turned_away: Notify,
+    unit_is_free: tokio::sync::Notify,
 }
 
-/// One of them, until it is dropped.
+/// The place of one connection, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     places: Arc<Places>,
     source: Source,
+    number: u64,
+    gives_way: CancellationToken,
 }
 
-/// Why a newcomer was turned away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Why {
-    /// All places are taken, or all that one address may hold.
-    NoPlace,
-    /// Its address is in none of the networks that may connect.
-    NotAllowed,
-    /// It spoke in the clear, and TLS is required.
-    NoTls,
-    /// It spoke TLS, and TLS is off.
-    TlsIsOff,
-    /// Its TLS handshake failed.
-    TlsFailed,
-}
+/// One call on a connection, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Call(Arc<Place>);
 
 #[derive(Debug, Default)]
 struct State {
     limits: Limits,
-    taken: usize,
-    /// Nobody is in it with none.
-    taken_by: HashMap<Source, usize>,
-    turned_away: BTreeMap<Why, TurnedAway>,
+    connections: usize,
+    units: usize,
+    /// The number of the next connection: an older one has a smaller number.
+    next: u64,
+    /// No source is in it without a connection.
+    sources: HashMap<Source, Held>,
 }
 
-/// Since the last line in the log.
+/// What one source holds.
 #[derive(Debug, Default)]
-struct TurnedAway {
-    in_all: u64,
-    by_source: HashMap<Source, u64>,
-    /// What the latest was told, where that differs from one to the next.
-    cause: Option<String>,
+struct Held {
+    units: usize,
+    connections: BTreeMap<u64, Holder>,
+}
+
+#[derive(Debug, Default)]
+struct Holder {
+    speaks: bool,
+    calls: usize,
+    gives_way: CancellationToken,
+}
+
+impl Holder {
+    fn units(&self) -> usize {
+        if self.speaks { self.calls.max(1) } else { 0 }
+    }
+}
+
+/// What has run out.
+#[derive(Clone, Copy)]
+enum Scarce {
+    Connections,
+    Units,
+}
+
+impl Scarce {
+    fn of(self, held: &Held) -> usize {
+        match self {
+            Scarce::Connections => held.connections.len(),
+            Scarce::Units => held.units,
+        }
+    }
+
+    fn is_held_by(self, holder: &Holder) -> bool {
+        match self {
+            Scarce::Connections => true,
+            Scarce::Units => holder.speaks,
+        }
+    }
 }
 
 impl Places {
     /// `fairness` counts who is turned away, for people who ask later.
     pub(super) fn new(limits: Limits, fairness: Arc<Fairness>) -> Places {
         let state = Mutex::new(State { limits, ..State::default() });
-        Places { fairness, state, somebody_was_turned_away: Notify::new() }
+        Places { turned_away: TurnedAway::new(fairness), state, unit_is_free: tokio::sync::Notify::new() }
     }
 
-    /// Other limits hold from the next newcomer on. Whoever is here stays, were it more than there are places now.
+    /// Other limits hold from the next newcomer on. Whoever is here stays, even if there are fewer places now.
     pub(super) fn set_limits(&self, limits: Limits) {
         self.state().limits = limits;
     }
 
-    /// A place for a newcomer, unless all are taken or its address has its share.
+    /// A place for a newcomer. Without one its address has its share, or all are taken and nobody holds far more than it does.
     pub(super) fn take(self: &Arc<Places>, from: IpAddr) -> Option<Place> {
         let source = Source::of(from);
         let mut state = self.state();
-        let has = state.taken_by.get(&source).copied().unwrap_or_default();
-        if state.limits.in_all <= state.taken || state.limits.per_address <= has {
-            drop(state);
-            self.turn_away(source, Why::NoPlace, None);
-            return None;
+        let has = state.held(source, Scarce::Connections);
+        let mut gave_way = None;
+        if has < state.limits.per_address && state.connections == state.limits.in_all {
+            gave_way = state.give_way(source, Scarce::Connections);
         }
-        state.taken += 1;
-        state.taken_by.insert(source, has + 1);
-        Some(Place { places: self.clone(), source })
+        let taken = (has < state.limits.per_address && state.connections < state.limits.in_all)
+            .then(|| state.enter(source));
+        drop(state);
+        self.note(gave_way);
+        let Some((number, gives_way)) = taken else {
+            self.turned_away.note(source, Why::NoPlace, None);
+            return None;
+        };
+        Some(Place { places: self.clone(), source, number, gives_way })
     }
 
     /// Notes somebody who may not connect.
     pub(super) fn keep_out(&self, from: IpAddr) {
-        self.turn_away(Source::of(from), Why::NotAllowed, None);
+        self.turned_away.note(Source::of(from), Why::NotAllowed, None);
     }
 
-    fn turn_away(&self, source: Source, why: Why, cause: Option<String>) {
-        self.state().turned_away.entry(why).or_default().count(source, cause);
-        self.fairness.note_turned_away(source);
-        self.somebody_was_turned_away.notify_one();
-    }
-
-    /// Goes on until it is dropped.
+    /// Tells the log who was turned away. Goes on until it is dropped.
     pub(super) async fn tell_who_is_turned_away(&self) {
-        loop {
-            self.somebody_was_turned_away.notified().await;
-            self.tell();
-            tokio::time::sleep(TELL_INTERVAL).await;
-        }
+        let now = || {
+            let state = self.state();
+            (state.limits, state.connections)
+        };
+        self.turned_away.tell_on(now).await;
     }
 
-    fn tell(&self) {
-        let (limits, taken, turned_away) = {
-            let mut state = self.state();
-            (state.limits, state.taken, std::mem::take(&mut state.turned_away))
-        };
-        for (why, turned_away) in turned_away {
-            turned_away.tell(why, limits, taken);
+    fn note(&self, gave_way: Option<Source>) {
+        if let Some(source) = gave_way {
+            self.turned_away.note(source, Why::GaveWay, None);
         }
     }
 
@@ -131,89 +153,142 @@ impl Places {
 }
 
 impl Place {
+    /// Where its holder is.
+    pub(super) fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Completes when its holder has to go, so that another may come.
+    pub(super) async fn is_needed(&self) {
+        self.gives_way.cancelled().await;
+    }
+
+    /// Waits until there is a unit for its holder to speak. Sources that hold less than others do not wait.
+    pub(super) async fn may_speak(&self) {
+        loop {
+            let mut is_free = pin!(self.places.unit_is_free.notified());
+            is_free.as_mut().enable();
+            if self.change(|holder| holder.speaks = true) {
+                return;
+            }
+            is_free.await;
+        }
+    }
+
+    /// One more call, unless there is no unit for it.
+    pub(super) fn call(self: &Arc<Place>) -> Option<Call> {
+        self.change(|holder| holder.calls += 1).then(|| Call(self.clone()))
+    }
+
     /// Notes that its holder is turned away.
     pub(super) fn turn_away(&self, why: Why) {
-        self.places.turn_away(self.source, why, None);
+        self.places.turned_away.note(self.source, why, None);
     }
 
     /// The same, with a cause that differs from one to the next.
     pub(super) fn turn_away_for(&self, why: Why, cause: &dyn fmt::Display) {
-        self.places.turn_away(self.source, why, Some(cause.to_string()));
+        self.places.turned_away.note(self.source, why, Some(cause.to_string()));
+    }
+
+    /// Changes what its holder holds, if there are units for that; another may have to give way.
+    fn change(&self, change: impl Fn(&mut Holder)) -> bool {
+        let mut state = self.places.state();
+        let mut gave_way = None;
+        let mut is_done = state.try_change(self, &change);
+        if !is_done {
+            gave_way = state.give_way(self.source, Scarce::Units);
+            is_done = gave_way.is_some() && state.try_change(self, &change);
+        }
+        drop(state);
+        self.places.note(gave_way);
+        is_done
+    }
+}
+
+impl State {
+    fn held(&self, source: Source, scarce: Scarce) -> usize {
+        self.sources.get(&source).map_or(0, |held| scarce.of(held))
+    }
+
+    fn enter(&mut self, source: Source) -> (u64, CancellationToken) {
+        let (number, holder) = (self.next, Holder::default());
+        let gives_way = holder.gives_way.clone();
+        self.next += 1;
+        self.connections += 1;
+        self.sources.entry(source).or_default().connections.insert(number, holder);
+        (number, gives_way)
+    }
+
+    /// Whether there were units for it. Whoever has given way already is never given more.
+    fn try_change(&mut self, place: &Place, change: impl Fn(&mut Holder)) -> bool {
+        let Some(held) = self.sources.get_mut(&place.source) else { return false };
+        let Some(holder) = held.connections.get_mut(&place.number) else { return false };
+        let before = holder.units();
+        let (speaks, calls) = (holder.speaks, holder.calls);
+        change(holder);
+        let after = holder.units();
+        if before < after && UNITS < self.units + after - before {
+            (holder.speaks, holder.calls) = (speaks, calls);
+            return false;
+        }
+        held.units = held.units + after - before;
+        self.units = self.units + after - before;
+        true
+    }
+
+    /// Closes the oldest idle connection of the source that holds most, or its oldest if none is idle. Nobody gives way to a
+    /// source that holds half as much: two that are as greedy would else close each other's connections without end.
+    fn give_way(&mut self, to: Source, scarce: Scarce) -> Option<Source> {
+        let has = self.held(to, scarce);
+        let (&source, held) = self.sources.iter().max_by_key(|(source, held)| (scarce.of(held), **source))?;
+        if scarce.of(held) <= 2 * has + 1 {
+            return None;
+        }
+        let mut holders = held.connections.iter().filter(|(_, holder)| scarce.is_held_by(holder));
+        let oldest = holders.clone().next();
+        let (&number, _) = holders.find(|(_, holder)| holder.calls == 0).or(oldest)?;
+        if let Some(holder) = self.remove(source, number) {
+            holder.gives_way.cancel();
+        }
+        Some(source)
+    }
+
+    fn remove(&mut self, source: Source, number: u64) -> Option<Holder> {
+        let held = self.sources.get_mut(&source)?;
+        let holder = held.connections.remove(&number)?;
+        held.units -= holder.units();
+        self.units -= holder.units();
+        self.connections -= 1;
+        if held.connections.is_empty() {
+            self.sources.remove(&source);
+        }
+        Some(holder)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut state = self.places.state();
-        state.taken -= 1;
-        match state.taken_by.get_mut(&self.source) {
-            Some(has) if 1 < *has => *has -= 1,
-            _ => {
-                state.taken_by.remove(&self.source);
-            }
+        // Nothing is there any more of one that gave way.
+        let removed = self.places.state().remove(self.source, self.number);
+        if removed.is_some_and(|holder| holder.speaks) {
+            self.places.unit_is_free.notify_one();
         }
     }
 }
 
-impl TurnedAway {
-    fn count(&mut self, source: Source, cause: Option<String>) {
-        self.in_all += 1;
-        self.cause = cause;
-        if self.by_source.len() < SOURCES_TOLD_APART || self.by_source.contains_key(&source) {
-            *self.by_source.entry(source).or_default() += 1;
-        }
-    }
-
-    fn tell(&self, why: Why, limits: Limits, held: usize) {
-        let Some((most_from, from_it)) = self.most() else { return };
-        let (connections, Limits { in_all: of, per_address }) = (self.in_all, limits);
-        match why {
-            Why::NoPlace => tracing::warn!(
-                connections,
-                %most_from,
-                from_it,
-                held,
-                of,
-                per_address,
-                "turned away: all places are taken, or all that one address may hold; `connections` and \
-                 `connections_per_address` in kms-host.toml say how many"
-            ),
-            Why::NotAllowed => tracing::warn!(
-                connections,
-                %most_from,
-                from_it,
-                "turned away: not in the networks that `allow` in kms-host.toml names"
-            ),
-            Why::NoTls => tracing::warn!(
-                connections,
-                %most_from,
-                from_it,
-                "turned away: machines that spoke in the clear, and `tls` in kms-host.toml requires TLS"
-            ),
-            Why::TlsIsOff => tracing::warn!(
-                connections,
-                %most_from,
-                from_it,
-                "turned away: machines that spoke TLS, and `tls` in kms-host.toml is off"
-            ),
-            Why::TlsFailed => tracing::warn!(
-                connections,
-                %most_from,
-                from_it,
-                latest_cause = self.cause,
-                "turned away: TLS handshakes that failed; the machine has the cause from its side in its attempts"
-            ),
-        }
-    }
-
-    fn most(&self) -> Option<(Source, u64)> {
-        self.by_source.iter().map(|(source, times)| (*source, *times)).max_by_key(|(_, times)| *times)
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.places.state().try_change(&self.0, |holder| holder.calls -= 1);
+        self.0.places.unit_is_free.notify_one();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv6Addr;
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::time::Duration;
+
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -227,6 +302,16 @@ mod tests {
         let taken = newcomers.map(|address| places.take(address.parse().unwrap()));
         assert_eq!(taken.each_ref().map(Option::is_some), expected);
         taken.into_iter().flatten().collect()
+    }
+
+    /// Which of these had to go.
+    fn gone(held: &[Place]) -> Vec<usize> {
+        let gone = held.iter().enumerate().filter(|(_, place)| place.gives_way.is_cancelled());
+        gone.map(|(nth, _)| nth).collect()
+    }
+
+    async fn speaks(place: &Place) -> bool {
+        timeout(Duration::from_millis(1), place.may_speak()).await.is_ok()
     }
 
     #[test]
@@ -253,14 +338,69 @@ mod tests {
     }
 
     #[test]
-    fn when_all_places_are_taken_the_next_who_leaves_makes_one() {
-        let places = places(2, 2);
-        let mut held = check(&places, ["192.0.2.1", "192.0.2.2", "192.0.2.3"], [true, true, false]);
-        held.pop();
-        held.extend(check(&places, ["192.0.2.3", "192.0.2.2"], [true, false]));
+    fn when_all_places_are_taken_the_source_that_holds_most_gives_way_with_its_oldest() {
+        let places = places(4, 3);
+        let mut held = check(&places, ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"], [true; 4]);
+        held.extend(check(&places, ["192.0.2.3"], [true]));
+        assert_eq!(gone(&held), [0]);
+        // Two are not more than twice the one that this has already.
+        check(&places, ["192.0.2.2"], [false]);
+        held.extend(check(&places, ["192.0.2.4"], [true]));
+        assert_eq!(gone(&held), [0, 1]);
+        check(&places, ["192.0.2.5"], [false]);
         drop(held);
         let state = places.state();
-        assert_eq!((state.taken, state.taken_by.len()), (0, 0), "nothing is kept of those who left");
+        assert_eq!(
+            (state.connections, state.units, state.sources.len()),
+            (0, 0, 0),
+            "nothing is kept of those who left"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_an_answer_gives_way_after_those_that_are_idle() {
+        let places = places(3, 3);
+        let held = check(&places, ["192.0.2.1", "192.0.2.1", "192.0.2.1"], [true; 3]);
+        let held: Vec<_> = held.into_iter().map(Arc::new).collect();
+        held[0].may_speak().await;
+        let call = held[0].call().unwrap();
+        let other = check(&places, ["192.0.2.2"], [true]);
+        assert!(held[1].gives_way.is_cancelled() && !held[0].gives_way.is_cancelled());
+        drop((call, other));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn units_that_one_source_holds_are_there_for_another_and_not_for_itself() {
+        let places = places(2 * UNITS, 2 * UNITS);
+        let first = Arc::new(places.take(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap());
+        first.may_speak().await;
+        let calls: Vec<_> = (0..UNITS).map(|_| first.call().unwrap()).collect();
+        assert!(first.call().is_none(), "all of them are its own");
+        let second = places.take(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+        assert!(!speaks(&second).await, "it waits for one of its own source");
+
+        let other = Arc::new(places.take("192.0.2.1".parse().unwrap()).unwrap());
+        assert!(speaks(&other).await && first.gives_way.is_cancelled());
+        assert!(other.call().is_some() && first.call().is_none());
+        assert!(speaks(&second).await, "there is room again");
+        drop((calls, first, second, other));
+        assert_eq!(places.state().units, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_unit_gets_the_one_that_comes_free() {
+        let places = places(2 * UNITS, 2 * UNITS);
+        let mut held = Vec::new();
+        for _ in 0..UNITS {
+            let place = places.take(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+            place.may_speak().await;
+            held.push(place);
+        }
+        let next = places.take(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+        let waiting = tokio::spawn(async move { speaks(&next).await });
+        tokio::task::yield_now().await;
+        held.pop();
+        assert!(waiting.await.unwrap());
     }
 
     #[test]
@@ -269,32 +409,10 @@ mod tests {
         let mut held = check(&places, ["192.0.2.1", "192.0.2.1", "192.0.2.2"], [true; 3]);
         places.set_limits(Limits { in_all: 2, per_address: 1 });
         check(&places, ["192.0.2.3"], [false]);
+        assert!(gone(&held).is_empty());
         held.remove(0);
         check(&places, ["192.0.2.3"], [false]);
         held.remove(0);
         check(&places, ["192.0.2.2", "192.0.2.3"], [false, true]);
-    }
-
-    #[test]
-    fn the_address_that_is_turned_away_most_is_named() {
-        let places = places(10, 0);
-        check(&places, ["192.0.2.1", "2001:db8::1", "2001:db8::2"], [false; 3]);
-        let turned_away = places.state().turned_away.remove(&Why::NoPlace).unwrap();
-        assert_eq!(turned_away.in_all, 3);
-        let (source, times) = turned_away.most().unwrap();
-        assert_eq!((source.to_string().as_str(), times), ("2001:db8::/64", 2));
-        let told = places.fairness.report(1, Duration::ZERO);
-        assert_eq!((told.rows[0].source, told.rows[0].turned_away, told.sources), (Some(source), 2, 2));
-    }
-
-    #[test]
-    fn whoever_owns_many_networks_does_not_fill_the_memory() {
-        let places = places(1, 0);
-        for network in 0..5000 {
-            assert!(places.take(Ipv6Addr::from_bits(network << 64).into()).is_none());
-        }
-        let state = places.state();
-        assert_eq!(state.turned_away[&Why::NoPlace].in_all, 5000);
-        assert_eq!(state.turned_away[&Why::NoPlace].by_source.len(), SOURCES_TOLD_APART);
     }
 }

@@ -21,7 +21,7 @@ use super::reload::Reload;
 use super::signals::{Signals, Starting};
 use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
-use crate::accept::{Admission, Door, Limits, connections_through};
+use crate::accept::{Admission, Door, Limits};
 use crate::activate::{Host, Parts};
 use crate::admin::{Admin, socket};
 use crate::audit::Audit;
@@ -92,8 +92,7 @@ pub(super) fn run(
         // Build, bind, serve.
         let clock = Arc::new(SystemClock::new());
         let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
-        let admission = Admission { limits, allow: config.allow.clone(), tls };
-        let door = Door::new(admission, fairness.clone());
+        let door = Door::new(Admission::new(&config, limits, tls), fairness.clone());
         let parts = Parts { certificates, signer, ledger, queue: queue.clone(), fairness, clock };
         let host = Arc::new(Host::new(parts).await.or_exit(EX_IOERR)?);
         let listeners = listen::bind_all(&config.listen).or_exit(EX_UNAVAILABLE)?;
@@ -138,8 +137,7 @@ pub(super) fn run(
         tokio::spawn(reload.at_each(hangups, orders, stop.clone()));
         tokio::spawn(serve_admin(admin.clone(), socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
-        let connections = connections_through(door, listeners);
-        let machines = crate::serve(host, connections, stop.clone().cancelled_owned());
+        let machines = crate::serve(host, door, listeners, stop.clone().cancelled_owned());
         let mut machines = std::pin::pin!(machines);
         supervised::say_ready(&listening);
 
@@ -151,18 +149,15 @@ pub(super) fn run(
             }
             error = queue.fatal() => Err(error).or_exit(EX_IOERR),
             gone = presence.gone() => Err(gone).or_exit(EX_IOERR),
-            ended = &mut machines => {
-                let ended = ended.context("serving machines");
-                return ended.and_then(|()| Err(anyhow!("no connection comes in any more"))).or_exit(EX_UNAVAILABLE);
-            }
+            () = &mut machines => unreachable!("machines are served until the host is told to stop"),
         };
         supervised::say_stopping();
         stop.cancel();
-        let drained = machines.await.context("serving machines").or_exit(EX_UNAVAILABLE);
+        machines.await;
         // A ledger that has failed makes no change any more, and a disk that stands still none in time.
         let _ = tokio::time::timeout(DRAIN, admin.settled()).await;
         bound_socket.remove();
-        end.and(drained)
+        end
     });
     queue.close();
     let _ = writer.join();
@@ -173,7 +168,7 @@ pub(super) fn run(
 
 /// The log, and the way to change what is logged.
 fn start_log(config: &Config) -> anyhow::Result<reload::Handle<EnvFilter, Registry>> {
-    let filter = EnvFilter::try_new(&config.log).with_context(|| format!("`log` is {:?}", config.log))?;
+    let filter = filter(&config.log)?;
     let (filter, handle) = reload::Layer::new(filter);
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     // It would say on standard error that standard error is gone, and panic.
@@ -188,6 +183,12 @@ fn start_log(config: &Config) -> anyhow::Result<reload::Handle<EnvFilter, Regist
     };
     started.map_err(|error| anyhow!(error))?;
     Ok(handle)
+}
+
+/// What is logged. h2 warns of each frame that breaks its rules, thousands of times a second where somebody means it; the door tells
+/// of such peers, one line a second. Whoever names h2 gets its own words.
+pub(super) fn filter(directives: &str) -> anyhow::Result<EnvFilter> {
+    EnvFilter::try_new(format!("h2=error,{directives}")).with_context(|| format!("`log` is {directives:?}"))
 }
 
 /// Every certificate that can be used; there has to be one.

@@ -33,13 +33,14 @@ pub(super) fn take_up(door: &Door, host: &Host, running: &mut Config, new: &Conf
     say_what_is_new(&old.tls, &tls);
     running.connections = new.connections;
     running.connections_per_address = new.connections_per_address;
+    running.calls_per_connection = new.calls_per_connection;
     running.allow.clone_from(&new.allow);
     running.tls = new.tls;
     running.tls_certificate.clone_from(&new.tls_certificate);
     running.tls_key.clone_from(&new.tls_key);
     running.tls_client_ca.clone_from(&new.tls_client_ca);
     let certificate = tls.server().map(|server| server.certificate().clone());
-    door.replace(Admission { limits, allow: new.allow.clone(), tls });
+    door.replace(Admission::new(new, limits, tls));
     host.note_tls_certificate(certificate);
     warn_of_end(host, Timestamp::from_unix_ms(i64::MIN), host.clock.now());
 }

@@ -11,7 +11,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use shared::time::Timestamp;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
@@ -227,8 +227,7 @@ impl Reload {
         if self.settings.config.log == directives {
             return;
         }
-        let filter = EnvFilter::try_new(directives).with_context(|| format!("`log` is {directives:?}"));
-        match filter.and_then(|filter| Ok(self.log.reload(filter)?)) {
+        match daemon::filter(directives).and_then(|filter| Ok(self.log.reload(filter)?)) {
             Ok(()) => directives.clone_into(&mut self.settings.config.log),
             Err(error) => {
                 let error = format!("{error:#}");

@@ -49,7 +49,7 @@ pub enum TakenUpBy {
 
 /// Every setting, in the order of the sample. Kubernetes gives every container variables such as `KMS_HOST_PORT` and
 /// `KMS_HOST_SERVICE_HOST` where a service is called kms-host, so no key may be called that.
-pub const KEYS: [Key; 20] = [
+pub const KEYS: [Key; 21] = [
     Key {
         name: "listen",
         about: "Where machines are served. [::] takes IPv4 too, unless an IPv4 address with the same port is listed. In the environment, a comma stands between two addresses; \
@@ -84,6 +84,14 @@ pub const KEYS: [Key; 20] = [
         name: "connections_per_address",
         about: "How many of them one address may hold, or one IPv6 /64. 0 is three quarters of them.",
         example: "2500",
+        taken_up_by: TakenUpBy::Door,
+        from_text: number,
+    },
+    Key {
+        name: "calls_per_connection",
+        about: "How many calls one connection may have open at once. A machine makes one; raise it where a proxy puts many machines \
+                on one connection and makes them wait.",
+        example: "256",
         taken_up_by: TakenUpBy::Door,
         from_text: number,
     },

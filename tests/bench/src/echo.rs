@@ -19,6 +19,7 @@ use shared::ids::LedgerId;
 use shared::time::Clock;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
 /// Gives every caller the same lease.
@@ -98,7 +99,7 @@ pub(crate) async fn serve(
 ) -> anyhow::Result<SocketAddr> {
     let listener = kms_host::listen::bind(([127, 0, 0, 1], 0).into())?;
     let address = listener.local_addr()?;
-    let connections = kms_host::connections(vec![listener]);
+    let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = Server::builder().add_service(ActivationServiceServer::new(echo));
     tokio::spawn(server.serve_with_incoming_shutdown(connections, stop.cancelled_owned()));
     Ok(address)

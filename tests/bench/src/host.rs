@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::Context;
+use kms_host::accept::Limits;
 use kms_host::activate::Parts;
 use kms_host::certificates::{self, Installed};
 use kms_host::config::Config;
@@ -18,6 +19,8 @@ use kms_host::home::{HOUR_MS, Home};
 use kms_host::ledger::{DiskLedger, Engine, Ledger, Recount};
 use kms_host::queue::Queue;
 use kms_host::signer::KeyInMemory;
+use kms_host::tls::Tls;
+use kms_host::{Admission, Door};
 use shared::certificate::Roots;
 use shared::envelope::SecretKey;
 use shared::ids::LedgerId;
@@ -85,6 +88,12 @@ pub(crate) fn without_limits() -> Config {
     }
 }
 
+/// A door as for proxies: the load keeps few connections, and many calls on each.
+fn admission() -> Admission {
+    let config = Config { calls_per_connection: 256, ..Config::default() };
+    Admission::new(&config, Limits::default(), Tls::Off)
+}
+
 /// A vendor with one product, of which every answer is a lease.
 ///
 /// # Errors
@@ -112,7 +121,7 @@ pub(crate) struct Running {
     pub(crate) ledger: Arc<CountedSyncs>,
     queue: Queue,
     writer: thread::JoinHandle<()>,
-    serving: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
+    serving: tokio::task::JoinHandle<()>,
     stop: CancellationToken,
 }
 
@@ -172,8 +181,9 @@ impl Site {
             let listener = kms_host::listen::bind(([127, 0, 0, 1], 0).into())?;
             let address = listener.local_addr()?;
             let stop = CancellationToken::new();
-            let connections = kms_host::connections(vec![listener]);
-            let serving = tokio::spawn(kms_host::serve(host, connections, stop.clone().cancelled_owned()));
+            let door = Door::new(admission(), Arc::default());
+            let serving =
+                tokio::spawn(kms_host::serve(host, door, vec![listener], stop.clone().cancelled_owned()));
             Ok(Running { address, ledger, queue, writer, serving, stop })
         })
     }
@@ -210,7 +220,7 @@ impl Running {
     pub(crate) fn stop(self, runtime: &Runtime) -> anyhow::Result<Arc<CountedSyncs>> {
         let Running { ledger, queue, writer, serving, stop, .. } = self;
         stop.cancel();
-        runtime.block_on(serving)??;
+        runtime.block_on(serving)?;
         queue.close();
         writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?;
         Ok(ledger)

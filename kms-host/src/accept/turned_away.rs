@@ -1,0 +1,221 @@
+//! The word in the log about connections that were turned away or closed, for whatever reason: one line a second at most.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::Limits;
+use crate::fairness::{Crowding, Fairness, Source};
+
+/// Whoever is turned away is told of in the log this often at most, all of them in one line for each reason.
+const TELL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// So many sources are told apart between two lines. Who owns many networks must not fill the memory with them.
+const SOURCES_TOLD_APART: usize = 1024;
+
+/// How long places have to suffice before the alarm ends.
+const CROWDING_LASTS: Duration = Duration::from_mins(10);
+
+/// Why a connection was turned away or closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Why {
+    /// All places are taken, or all that one address may hold.
+    NoPlace,
+    /// All places were taken, and its source held most.
+    GaveWay,
+    /// It sent more frames than its calls need.
+    TooManyFrames,
+    /// Its address is in none of the networks that may connect.
+    NotAllowed,
+    /// It spoke in the clear, and TLS is required.
+    NoTls,
+    /// It spoke TLS, and TLS is off.
+    TlsIsOff,
+    /// Its TLS handshake failed.
+    TlsFailed,
+}
+
+/// Since the last line in the log.
+#[derive(Debug)]
+pub(super) struct TurnedAway {
+    fairness: Arc<Fairness>,
+    since: Mutex<BTreeMap<Why, Number>>,
+    there_are_some: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Number {
+    in_all: u64,
+    by_source: HashMap<Source, u64>,
+    /// What the latest was told, where that differs from one to the next.
+    cause: Option<String>,
+}
+
+impl TurnedAway {
+    pub(super) fn new(fairness: Arc<Fairness>) -> TurnedAway {
+        TurnedAway { fairness, since: Mutex::default(), there_are_some: Notify::new() }
+    }
+
+    pub(super) fn note(&self, source: Source, why: Why, cause: Option<String>) {
+        self.since().entry(why).or_default().count(source, cause);
+        self.fairness.note_turned_away(source);
+        self.there_are_some.notify_one();
+    }
+
+    /// Tells the log, and the alarms while places run out. `now` says how many connections there may be, and how many there are.
+    pub(super) async fn tell_on(&self, now: impl Fn() -> (Limits, usize)) {
+        let mut crowding = false;
+        loop {
+            tokio::select! {
+                () = self.there_are_some.notified() => {}
+                () = tokio::time::sleep(CROWDING_LASTS), if crowding => {
+                    crowding = false;
+                    self.fairness.note_crowding(None);
+                    continue;
+                }
+            }
+            let told = std::mem::take(&mut *self.since());
+            if let Some((source, _)) = told.get(&Why::GaveWay).and_then(Number::most) {
+                crowding = true;
+                let (limits, connections) = now();
+                self.fairness.note_crowding(Some(Crowding { source, connections, of: limits.in_all }));
+            }
+            let (limits, held) = now();
+            for (why, number) in told {
+                number.tell(why, limits, held);
+            }
+            tokio::time::sleep(TELL_INTERVAL).await;
+        }
+    }
+
+    fn since(&self) -> MutexGuard<'_, BTreeMap<Why, Number>> {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Number {
+    fn count(&mut self, source: Source, cause: Option<String>) {
+        self.in_all += 1;
+        self.cause = cause;
+        if self.by_source.len() < SOURCES_TOLD_APART || self.by_source.contains_key(&source) {
+            *self.by_source.entry(source).or_default() += 1;
+        }
+    }
+
+    fn tell(&self, why: Why, limits: Limits, held: usize) {
+        let Some((most_from, from_it)) = self.most() else { return };
+        let (connections, Limits { in_all: of, per_address }) = (self.in_all, limits);
+        match why {
+            Why::NoPlace => tracing::warn!(
+                connections,
+                %most_from,
+                from_it,
+                held,
+                of,
+                per_address,
+                "turned away: all places are taken, or all that one address may hold; `connections` and \
+                 `connections_per_address` in kms-host.toml say how many"
+            ),
+            Why::GaveWay => tracing::warn!(
+                connections,
+                %most_from,
+                from_it,
+                held,
+                of,
+                "closed for newcomers: all places are taken, and this address holds most of them; look who is there"
+            ),
+            Why::TooManyFrames => tracing::warn!(
+                connections,
+                %most_from,
+                from_it,
+                "closed: they sent more HTTP/2 frames than their asks need; look who is at that address"
+            ),
+            Why::NotAllowed => tracing::warn!(
+                connections,
+                %most_from,
+                from_it,
+                "turned away: not in the networks that `allow` in kms-host.toml names"
+            ),
+            Why::NoTls => tracing::warn!(
+                connections,
+                %most_from,
+                from_it,
+                "turned away: machines that spoke in the clear, and `tls` in kms-host.toml requires TLS"
+            ),
+            Why::TlsIsOff => tracing::warn!(
+                connections,
+                %most_from,
+                from_it,
+                "turned away: machines that spoke TLS, and `tls` in kms-host.toml is off"
+            ),
+            Why::TlsFailed => tracing::warn!(
+                connections,
+                %most_from,
+                from_it,
+                latest_cause = self.cause,
+                "turned away: TLS handshakes that failed; the machine has the cause from its side in its attempts"
+            ),
+        }
+    }
+
+    fn most(&self) -> Option<(Source, u64)> {
+        self.by_source.iter().map(|(source, times)| (*source, *times)).max_by_key(|(_, times)| *times)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv6Addr};
+
+    use super::*;
+
+    fn turned_away(all: impl IntoIterator<Item = IpAddr>) -> TurnedAway {
+        let turned_away = TurnedAway::new(Arc::default());
+        for from in all {
+            turned_away.note(Source::of(from), Why::NoPlace, None);
+        }
+        turned_away
+    }
+
+    #[test]
+    fn the_address_that_is_turned_away_most_is_named() {
+        let all = ["192.0.2.1", "2001:db8::1", "2001:db8::2"].map(|address| address.parse().unwrap());
+        let turned_away = turned_away(all);
+        let number = turned_away.since().remove(&Why::NoPlace).unwrap();
+        assert_eq!(number.in_all, 3);
+        let (source, times) = number.most().unwrap();
+        assert_eq!((source.to_string().as_str(), times), ("2001:db8::/64", 2));
+        let told = turned_away.fairness.report(1, Duration::ZERO);
+        assert_eq!((told.rows[0].source, told.rows[0].turned_away, told.sources), (Some(source), 2, 2));
+    }
+
+    #[test]
+    fn whoever_owns_many_networks_does_not_fill_the_memory() {
+        let turned_away =
+            turned_away((0..5000).map(|network| IpAddr::V6(Ipv6Addr::from_bits(network << 64))));
+        let since = turned_away.since();
+        assert_eq!(since[&Why::NoPlace].in_all, 5000);
+        assert_eq!(since[&Why::NoPlace].by_source.len(), SOURCES_TOLD_APART);
+    }
+
+    /// Two addresses could hold every place for five minutes, and no alarm said so.
+    #[tokio::test(start_paused = true)]
+    async fn the_alarm_stands_while_places_run_out_and_ends_when_they_have_sufficed_for_a_while() {
+        let turned_away = Arc::new(turned_away([]));
+        let fairness = turned_away.fairness.clone();
+        let telling = turned_away.clone();
+        let limits = Limits { in_all: 8, per_address: 6 };
+        tokio::spawn(async move { telling.tell_on(|| (limits, 8)).await });
+        let source = Source::of("192.0.2.1".parse().unwrap());
+        turned_away.note(source, Why::NoPlace, None);
+        tokio::time::sleep(TELL_INTERVAL * 2).await;
+        assert!(fairness.crowding().is_none(), "an address past its share crowds out nobody else");
+        turned_away.note(source, Why::GaveWay, None);
+        tokio::time::sleep(CROWDING_LASTS).await;
+        assert_eq!(fairness.crowding().unwrap().source, source);
+        tokio::time::sleep(TELL_INTERVAL * 3).await;
+        assert!(fairness.crowding().is_none());
+    }
+}
