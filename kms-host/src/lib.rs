@@ -8,6 +8,10 @@
 //! how in private and `serve` for how long, `fairness` what each address may bring, `home` what stands in the data directory, `export` how it is carried
 //! elsewhere, `space` whether its disk has room, `cli` the commands. Start at [`activate`].
 
+/// glibc's allocator keeps what a storm of connections took: 80 MiB of 6,000 that had long gone.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 pub mod accept;
 pub mod activate;
 pub mod admin;
