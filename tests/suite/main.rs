@@ -22,6 +22,7 @@ mod siblings;
 mod trust;
 
 mod admin;
+mod attacks;
 mod audit;
 mod backups;
 mod certificates;

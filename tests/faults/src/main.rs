@@ -1,8 +1,8 @@
-//! `kms-faults`: cuts the power of a store, or kills its process, and says what was lost.
+//! `kms-faults`: cuts the power of a store, kills its process or attacks a host, and says what came of it.
 //!
 //! `power_cut` and `kill` are the two drivers. Both start this program again in two hidden roles: `load` writes numbered
 //! batches and acknowledges each, and checks what is left of them. `verdict` is what a driver adds up and prints, `disk`
-//! is the disk whose power is cut, on top of `image`.
+//! is the disk whose power is cut, on top of `image`. `attack` stands apart: its store is a whole host, and peers harm it.
 
 mod power_cut;
 
@@ -14,6 +14,8 @@ mod verdict;
 
 mod disk;
 mod image;
+
+mod attack;
 
 mod clock;
 
@@ -28,9 +30,9 @@ use crate::verdict::Tally;
 /// What a run comes to when it could not be made, or not to its end. clap ends with the same code over its own errors.
 const NO_RESULT: u8 = 2;
 
-/// Cuts the power of a store, or kills its process, again and again, and says what was lost.
+/// Cuts the power of a store, or kills its process, again and again, and says what was lost; or attacks a host.
 ///
-/// Exit code 1 if anything acknowledged was lost, a batch was halved, or a store would not open. Exit code 2 if the run
+/// Exit code 1 if anything acknowledged was lost, a batch was halved, a store would not open, or a promise was broken under attack. Exit code 2 if the run
 /// could not be made; it has then shown nothing.
 #[derive(Debug, Parser)]
 #[command(name = "kms-faults", version, max_term_width = 100)]
@@ -45,6 +47,17 @@ enum Command {
     PowerCut(PowerCut),
     /// Kills the process (SIGKILL): what it has not given to the kernel is gone.
     Kill(Plan),
+    /// Attacks a host, and says how others fare meanwhile. Linux only.
+    Attack(attack::Plan),
+    /// Attacks the host at an address until it is killed.
+    #[command(hide = true)]
+    Strike(attack::Strike),
+    /// The host that is attacked.
+    #[command(hide = true, disable_help_flag = true)]
+    Host {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<std::ffi::OsString>,
+    },
     /// Loads a store until it is killed, and prints the number of each batch that is durable.
     #[command(hide = true)]
     Load(Role),
@@ -104,6 +117,11 @@ fn main() -> ExitCode {
             power_cut::run_apart().map(|never| match never {})
         }
         Command::Kill(plan) => kill::run(&plan).map(judge),
+        Command::Attack(plan) => attack::run(&plan),
+        Command::Strike(strike) => attack::strike(&strike),
+        Command::Host { words } => {
+            Ok(kms_host::cli::main_with(std::iter::once("kms-host".into()).chain(words)))
+        }
         Command::Load(role) => load::load(&role).map(|()| ExitCode::SUCCESS),
         Command::Check(role) => {
             println!("{}", load::check(&role));

@@ -82,6 +82,19 @@ fn kills_show_a_store_that_does_not_sync() {
     }
 }
 
+/// Its figures depend on the machine; that everybody was answered does not.
+#[test]
+fn an_attack_is_measured_beside_a_host_that_has_none() {
+    let output = faults("attack pings --seconds 2 --rest 0");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    println!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    for name in ["none", "pings"] {
+        let row = stdout.lines().find(|line| line.starts_with(name)).expect("it has a row");
+        let words: Vec<&str> = row.split_whitespace().collect();
+        assert!(100 <= words[1].parse::<u32>().unwrap() && words[1] == words[2], "{row}");
+    }
+}
+
 #[test]
 fn a_run_without_a_fault_is_refused() {
     assert_eq!(faults("kill --cycles 0").status.code(), Some(2));
