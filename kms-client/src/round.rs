@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proto::v1;
 use shared::answer::{Expected, Header, Lease, Received, Refused, Verdict};
-use shared::ask::{Ask, AskKind};
+use shared::ask::{Ask, AskKind, Rejected};
 use shared::certificate::Chain;
 use shared::envelope::Kind;
 use shared::ids::Nonce;
@@ -289,6 +289,7 @@ impl Going<'_> {
             kind: self.kind,
             edition: terms.edition.to_owned(),
             library_version: env!("CARGO_PKG_VERSION").to_owned(),
+            rejected: saved.rejected.clone(),
         };
         let ours = saved.organisation.as_ref().map(|ours| ours.id);
         let expected = Expected::of(&ask, terms.organisation.or(ours));
@@ -338,7 +339,11 @@ impl Going<'_> {
         let known = installation.saved.chain.as_ref();
         let judged = Received::open(&answer, known, &self.shell.terms.roots)
             .and_then(|received| received.judge(expected, self.shell.clock.now()));
-        judged.map_err(|error| error.cause(&connection.address).into())
+        judged.map_err(|error| {
+            let cause = error.cause(&connection.address);
+            let rejected = Some(Rejected::new(&cause.code, &answer));
+            Failure { rejected, ..cause.into() }
+        })
     }
 
     /// Does what an answer says, and makes it durable.
@@ -372,6 +377,8 @@ impl Going<'_> {
     fn accept_serial(&mut self, header: &Header) {
         let saved = &mut self.installation.saved;
         (saved.serial, saved.nonce) = (header.serial, None);
+        // This host's answers are taken again.
+        saved.rejected.take_if(|rejected| rejected.host.is_none_or(|host| host == header.host));
     }
 
     fn accept(&mut self, header: &Header, chain: &Chain) {
@@ -422,7 +429,11 @@ impl Going<'_> {
     }
 
     fn note_failure(&mut self, candidate: &Candidate, address: Option<SocketAddr>, failure: Failure) {
-        let Failure { cause, retry_after } = failure;
+        let Failure { cause, retry_after, rejected } = failure;
+        if rejected.is_some() {
+            // It is saved when the round concludes, or before the next host is asked.
+            self.installation.saved.rejected = rejected;
+        }
         if let Some(retry_after) = retry_after {
             self.best.take_hint(&cause, retry_after);
         }

@@ -9,6 +9,7 @@ use prost::Message;
 use prost::encoding::{self, DecodeContext};
 use proto::state::v1;
 use shared::answer::Lease;
+use shared::ask::Rejected;
 use shared::certificate::Chain;
 use shared::ids::{Fingerprint, HostId, MachineId, Nonce, OrganisationId};
 use shared::license::{Facts, License, Timer};
@@ -38,6 +39,8 @@ pub(crate) struct Saved {
     pub(crate) rekeyed_at: Vec<Timestamp>,
     /// The chain of the last accepted answer.
     pub(crate) chain: Option<Chain>,
+    /// The last answer that was not taken.
+    pub(crate) rejected: Option<Rejected>,
     /// Hosts, addresses and names in DNS that the last round had no time for: the next one begins with them.
     pub(crate) left_out: Vec<String>,
     /// For people; no rule reads it.
@@ -76,6 +79,7 @@ impl Saved {
             last_host: None,
             rekeyed_at: Vec::new(),
             chain: None,
+            rejected: None,
             left_out: Vec::new(),
             last_round: None,
             unknown: Bytes::new(),
@@ -148,6 +152,7 @@ impl Saved {
             rekeyed_at: self.rekeyed_at.iter().map(|at| at.unix_ms()).collect(),
             waiting: facts.waiting.map(|(count, threshold)| v1::Progress { count, threshold }),
             chain: self.chain.as_ref().map(|chain| chain.encoded().clone()).unwrap_or_default(),
+            rejected: self.rejected.as_ref().map(Rejected::encode),
             left_out: self.left_out.clone(),
             last_round: self.last_round.as_ref().map(LastRound::encode),
         };
@@ -185,6 +190,7 @@ impl Saved {
                 .map(|id| LastHost { name: wire.last_host, id }),
             rekeyed_at: wire.rekeyed_at.into_iter().map(Timestamp::from_unix_ms).collect(),
             chain,
+            rejected: wire.rejected.as_ref().and_then(Rejected::decode),
             left_out: wire.left_out,
             last_round: wire.last_round.map(LastRound::decode),
             unknown: unknown_fields(body).ok_or(Damage::Content)?,

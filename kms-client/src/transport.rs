@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use proto::v1;
 use proto::v1::activation_service_client::ActivationServiceClient;
 use shared::MAX_MESSAGE_BYTES;
+use shared::ask::Rejected;
 use shared::reason::{Cause, ERROR_DOMAIN, Reason, is_code};
 use shared::time::Length;
 use tokio::net::TcpStream;
@@ -48,11 +49,13 @@ pub(crate) struct Failure {
     pub(crate) cause: Cause,
     /// When the host would like to be asked again. Nobody has signed it: it is a hint.
     pub(crate) retry_after: Option<Duration>,
+    /// The answer that came and was not taken.
+    pub(crate) rejected: Option<Rejected>,
 }
 
 impl From<Cause> for Failure {
     fn from(cause: Cause) -> Failure {
-        Failure { cause, retry_after: None }
+        Failure { cause, retry_after: None, rejected: None }
     }
 }
 
@@ -281,7 +284,7 @@ fn explain(host: &str, status: &Status) -> Failure {
             return not_a_host(host, &format!("it says {} without a signature", info.reason));
         };
         let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
-        return Failure { cause, retry_after };
+        return Failure { cause, retry_after, rejected: None };
     }
     match status.code() {
         // tonic reports its own deadline as cancelled.

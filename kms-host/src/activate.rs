@@ -20,7 +20,7 @@ use bytes::Bytes;
 use prost::Message;
 use proto::v1;
 use shared::answer::{self, AnswerError, Header, ShownLease};
-use shared::ask::{Ask, AskError, AskKind};
+use shared::ask::{Ask, AskError, AskKind, Rejected};
 use shared::certificate::{Chain, ChainError};
 use shared::count::{self, Decision, Outcome, Shown, Sighting, Terms};
 use shared::doubt::{self, Doubt, Era, HostClock, Reading, Skew};
@@ -39,6 +39,7 @@ use crate::journal::{Journal, Refusal};
 use crate::ledger::{Ledger, LedgerError};
 use crate::queue::{NotSighted, Queue};
 use crate::recheck::Totals;
+use crate::rejections::Rejections;
 use crate::signer::Signer;
 use crate::space::{self, Space};
 use crate::tls::TlsCertificate;
@@ -82,6 +83,7 @@ pub struct Host {
     pub(crate) fairness: Arc<Fairness>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) journal: Journal,
+    pub(crate) rejections: Rejections,
     pub(crate) id: HostId,
     pub(crate) started_at: Timestamp,
     pub(crate) space: Space,
@@ -142,6 +144,7 @@ impl Host {
             fairness,
             clock,
             journal: Journal::default(),
+            rejections: Rejections::default(),
             id: signer.public_key().host(),
             started_at: now.wall,
             space: Space::default(),
@@ -235,7 +238,10 @@ impl Host {
             Err(Stop::Fail(unanswered)) => return Err(unanswered),
             Err(Stop::Refuse(cause, ask_again)) => self.compose_refusal(ask, now.wall, cause, ask_again),
             // 4
-            Ok(outcome) => self.compose(ask, policy, now.wall, &outcome),
+            Ok(outcome) => {
+                self.note_rejected(ask, now);
+                self.compose(ask, policy, now.wall, &outcome)
+            }
         };
         // 5
         let signed = self.signer.sign(composed.kind, composed.payload).await.map_err(|error| {
@@ -256,6 +262,17 @@ impl Host {
             }
         }
         Ok(signed)
+    }
+
+    /// What a machine that has a record says of the answer before.
+    fn note_rejected(&self, ask: &Ask, now: Moment) {
+        let machine = ask.machine();
+        let rejected = ask.rejected.as_ref();
+        if self.rejections.note(machine, rejected, self.id, now.monotonic)
+            && let Some(Rejected { code, .. }) = rejected
+        {
+            tracing::warn!(%machine, reason = code, "a machine does not take this host's answers; `status` counts those that say so");
+        }
     }
 
     /// Why the host doubts its clock, if it does.

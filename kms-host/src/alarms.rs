@@ -19,6 +19,7 @@ use crate::tls::{Flaw, TlsCertificate};
 
 /// How near a certificate's end is an alarm; the log warns earlier, too.
 pub(crate) const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
+pub(crate) const ANSWERS_REJECTED_CODE: &str = "ANSWERS_REJECTED";
 pub(crate) const CERTIFICATE_DIFFERS_CODE: &str = "CERTIFICATE_DIFFERS";
 pub(crate) const CERTIFICATE_ENDS_SOON_CODE: &str = "CERTIFICATE_ENDS_SOON";
 
@@ -55,6 +56,8 @@ impl Host {
         }));
         alarms.extend(self.space.shortage().map(of_space));
         alarms.extend(of_certificates(&self.certificates(), now));
+        let rejections = self.rejections.standing(self.clock.monotonic());
+        alarms.extend(rejections.iter().map(|(code, machines)| of_rejected(code, *machines)));
         alarms.extend(of_strange(&self.certificates(), now));
         alarms.extend(self.certificates().left_out().iter().map(of_left_out));
         alarms.extend(self.tls_certificate().and_then(|certificate| of_tls(&certificate, now)));
@@ -117,6 +120,35 @@ fn of_left_out(left_out: &LeftOut) -> Alarm {
         code: CERTIFICATE_UNUSABLE_CODE,
         text: format!("{} is passed over: {}", left_out.path.display(), left_out.cause()),
         remedy: "remove that file, or put in the vendor's certificate with `kms-host install-certificate`, and reload the host",
+        since: None,
+    }
+}
+
+/// Of answers that machines do not take, for one reason.
+fn of_rejected(code: &str, machines: usize) -> Alarm {
+    let reason = Reason::from_code(code);
+    let remedy = match reason {
+        Some(Reason::OtherOrganisation) => {
+            "install a certificate of the organisation that they know again, and reload the host; where the new one is meant, run \
+             `kms-client organisation clear` on them"
+        }
+        Some(Reason::Untrusted) => {
+            "compare the root digests that `install-certificate` shows with those that the product pins (`kms-vendor roots`), and \
+             ask the vendor for a certificate under these"
+        }
+        Some(reason) => reason.remedy(),
+        None => {
+            "they are of a later release than this host: `kms-client status` on one of them has the cause"
+        }
+    };
+    let machines =
+        if machines == 1 { "1 machine does".to_owned() } else { format!("{machines} machines do") };
+    Alarm {
+        code: ANSWERS_REJECTED_CODE,
+        text: format!(
+            "{machines} not take the answers of this host, for the reason {code}: nobody of them is licensed by it"
+        ),
+        remedy,
         since: None,
     }
 }

@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod listen;
 pub mod queue;
 pub mod recheck;
+mod rejections;
 pub mod retention;
 pub mod serve;
 pub mod service;

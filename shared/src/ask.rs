@@ -4,6 +4,7 @@
 //! in another's name. [`Ask::open`] is the host's only way in. What becomes of an ask is decided in `count`; what the
 //! machine makes of the answer in `answer`. `docs/protocol.md` 1.
 
+use alloc::borrow::ToOwned;
 use alloc::string::String;
 use core::fmt;
 
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use proto::v1;
 
 use crate::envelope::{self, EnvelopeError, Kind, PublicKey, SecretKey};
-use crate::ids::{Fingerprint, MachineId, Nonce, ProductId};
+use crate::ids::{Fingerprint, HostId, MachineId, Nonce, ProductId};
 use crate::serial::Mark;
 use crate::time::Timestamp;
 
@@ -20,6 +21,9 @@ pub const SERIAL_MAX: u64 = 1 << 62;
 
 /// The longest text that an ask may carry for the inventory, in bytes.
 const TEXT_MAX_BYTES: usize = 64;
+
+/// The longest code of a reason that an ask may carry, in bytes.
+const CODE_MAX_BYTES: usize = 48;
 
 /// What a machine asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +63,40 @@ pub struct Ask {
     pub edition: String,
     /// The client library's version, for the inventory.
     pub library_version: String,
+    /// The last answer that the machine did not take.
+    pub rejected: Option<Rejected>,
+}
+
+/// An answer that a machine did not take: for the host that gave it, which could not know otherwise. No rule reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// The code of the reason.
+    pub code: String,
+    /// The host that the answer names. Nobody has verified it.
+    pub host: Option<HostId>,
+}
+
+impl Rejected {
+    /// This answer, rejected for this reason.
+    pub fn new(code: &str, answer: &v1::Answer) -> Rejected {
+        let payload = answer.signed.as_ref().map(|signed| signed.payload.clone()).unwrap_or_default();
+        // All four answers begin with the header, and this one has nothing else.
+        let header = <v1::Released as prost::Message>::decode(payload).ok().and_then(|answer| answer.header);
+        Rejected { code: code.to_owned(), host: header.and_then(|header| HostId::from_slice(&header.host)) }
+    }
+
+    /// Reads it; one that does not fit is none, because nothing depends on it.
+    pub fn decode(wire: &v1::Rejected) -> Option<Rejected> {
+        let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        let is_code = (1..=CODE_MAX_BYTES).contains(&wire.code.len()) && wire.code.bytes().all(fits);
+        is_code.then(|| Rejected { code: wire.code.clone(), host: HostId::from_slice(&wire.host) })
+    }
+
+    /// As it travels, and as a machine keeps it.
+    pub fn encode(&self) -> v1::Rejected {
+        let host = self.host.map(|host| Bytes::copy_from_slice(host.as_bytes()));
+        v1::Rejected { code: self.code.clone(), host: host.unwrap_or_default() }
+    }
 }
 
 impl Ask {
@@ -149,6 +187,7 @@ impl Ask {
             kind,
             edition: wire.edition,
             library_version: wire.library_version,
+            rejected: wire.rejected.as_ref().and_then(Rejected::decode),
         })
     }
 
@@ -170,6 +209,7 @@ impl Ask {
             },
             edition: self.edition.clone(),
             library_version: self.library_version.clone(),
+            rejected: self.rejected.as_ref().map(Rejected::encode),
         }
     }
 }

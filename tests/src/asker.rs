@@ -126,6 +126,7 @@ impl Asker {
             kind: AskKind::Activate,
             edition: String::new(),
             library_version: env!("CARGO_PKG_VERSION").to_owned(),
+            rejected: None,
         }
     }
 

@@ -216,6 +216,21 @@ async fn a_certificate_of_another_organisation_is_refused_unless_it_is_meant() {
     assert!(said.contains("were read again"), "{said}");
     assert_eq!(host.status().await.unwrap().products[0].organisation, "Example works");
     assert_eq!(outcomes(&machine.activate().await.unwrap()), ["OTHER_ORGANISATION"]);
+
+    // Machines say what they did not take with their next ask, so the host knows, and no longer once they take it.
+    assert_eq!(outcomes(&machine.activate().await.unwrap()), ["OTHER_ORGANISATION"]);
+    let alarms = host.status().await.unwrap().alarms;
+    let alarm = alarms.iter().find(|alarm| alarm.code == "ANSWERS_REJECTED").expect("it stands");
+    assert!(alarm.text.contains("1 machine") && alarm.text.contains("OTHER_ORGANISATION"), "{}", alarm.text);
+    assert!(alarm.remedy.contains("organisation clear"), "{}", alarm.remedy);
+    assert!(crate::settings::log_of(&host).contains("a machine does not take this host's answers"));
+    let doctor = run_at(&home, &["doctor"]).await.stdout;
+    assert!(doctor.contains("ANSWERS_REJECTED"), "{doctor}");
+    machine.organisation_clear().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(outcomes(&machine.activate().await.unwrap()), ["LEASE"]);
+    }
+    assert!(host.status().await.unwrap().alarms.iter().all(|alarm| alarm.code != "ANSWERS_REJECTED"));
 }
 
 /// Whoever mails a certificate can put his own roots into the file: they would decide which leases of siblings count.

@@ -98,6 +98,7 @@ pub(super) async fn ask(
         kind: AskKind::Activate,
         edition: "doctor".to_owned(),
         library_version: env!("CARGO_PKG_VERSION").to_owned(),
+        rejected: None,
     };
     let request = v1::ActivateRequest {
         ask: Some(ask.sign(&identity)),

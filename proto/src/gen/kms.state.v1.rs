@@ -67,6 +67,9 @@ pub struct Saved {
     /// Hosts as `name:port`, addresses and names in DNS that the last round had no time for: the next one begins with them.
     #[prost(string, repeated, tag = "24")]
     pub left_out: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The last answer that this machine did not take, unless its host has given a better one since: its next ask says so.
+    #[prost(message, optional, tag = "25")]
+    pub rejected: ::core::option::Option<super::super::v1::Rejected>,
 }
 /// One walk through the hosts.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -185,6 +185,20 @@ pub struct Ask {
     /// The client library's version, for the inventory only.
     #[prost(string, tag = "13")]
     pub library_version: ::prost::alloc::string::String,
+    /// The last answer that the machine did not take, unless its host has given a better one since. No rule reads it: it tells a host
+    /// whose answers are rejected, which it cannot know otherwise.
+    #[prost(message, optional, tag = "14")]
+    pub rejected: ::core::option::Option<Rejected>,
+}
+/// An answer that a machine did not take.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Rejected {
+    /// The code of the reason, 1 to 48 characters of A-Z, 0-9 and \_.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// The host that the answer names, 16 bytes, or empty where it names none.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub host: ::prost::bytes::Bytes,
 }
 /// What a machine asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

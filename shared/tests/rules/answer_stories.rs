@@ -9,7 +9,7 @@ use shared::answer::{
     compose_waiting,
 };
 use shared::ask::AskKind;
-use shared::certificate::{Chain, HostCertificate, choose};
+use shared::certificate::{HostCertificate, choose};
 use shared::envelope::Kind;
 use shared::ids::{CertificateId, Fingerprint, HostId, MachineId, Nonce, ProductId};
 use shared::policy::Policy;

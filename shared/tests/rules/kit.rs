@@ -130,6 +130,7 @@ pub(crate) fn ask() -> Ask {
         kind: AskKind::Activate,
         edition: "pro".into(),
         library_version: "0.1.0".into(),
+        rejected: None,
     }
 }
 

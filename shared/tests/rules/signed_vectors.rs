@@ -8,7 +8,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use prost::Message;
 use proto::v1;
 use shared::answer::{Received, Verdict, compose_refusal, compose_released, compose_waiting};
-use shared::ask::{Ask, AskKind};
+use shared::ask::{Ask, AskKind, Rejected};
 use shared::certificate::{Chain, HostCertificate};
 use shared::envelope::{Kind, PublicKey, SecretKey, open};
 use shared::policy::Policy;
@@ -18,7 +18,7 @@ use crate::kit::{self, HOUR, NOW, Who};
 use crate::vector_files::{Fields, Vector};
 
 pub(crate) fn all() -> Vec<Vector> {
-    let mut vectors = vec![ask(), ask_that_replaces(), release()];
+    let mut vectors = vec![ask(), ask_that_replaces(), release(), ask_that_rejected()];
     vectors.extend(answers());
     vectors.extend(certificates());
     vectors
@@ -98,6 +98,22 @@ fn release() -> Vector {
     }
 }
 
+fn ask_that_rejected() -> Vector {
+    let mut ask = kit::ask();
+    let rejected = Rejected {
+        code: Reason::OtherOrganisation.code().into(),
+        host: Some(kit::key(Who::Host).public().host()),
+    };
+    ask.rejected = Some(rejected);
+    Vector {
+        name: "ask-that-rejected",
+        about: "The ask of a machine that says which answer it did not take.",
+        lines: envelope(&ask.machine_key, &ask.sign(&kit::key(Who::Machine))),
+        yields: describe_ask(&ask),
+        read: read_ask,
+    }
+}
+
 pub(crate) fn read_ask(fields: &Fields) -> String {
     let signed = checked_envelope(fields);
     let beside = fields.optional_bytes("beside");
@@ -106,6 +122,14 @@ pub(crate) fn read_ask(fields: &Fields) -> String {
 }
 
 fn describe_ask(ask: &Ask) -> String {
+    let told = ask.rejected.as_ref();
+    let host = |told: &Rejected| told.host.map_or("unknown".to_owned(), |host| host.to_string());
+    let told =
+        told.map_or(String::new(), |told| format!(", did not take {} of host {}", told.code, host(told)));
+    describe_what_is_asked(ask) + &told
+}
+
+fn describe_what_is_asked(ask: &Ask) -> String {
     let held = ask.held_lease.as_ref().map_or(0, Message::encoded_len);
     format!(
         "{} by {} for {}, nonce {}, asked at {}, serial {}, fingerprint {}, kept {}, replaces {}, shows {held} bytes, \

@@ -64,6 +64,7 @@ fn sign(
         kind: AskKind::Activate,
         edition: "professional".to_owned(),
         library_version: env!("CARGO_PKG_VERSION").to_owned(),
+        rejected: None,
     };
     let request =
         v1::ActivateRequest { ask: Some(ask.sign(&key)), replaced_signature: None, held_chain: Bytes::new() };

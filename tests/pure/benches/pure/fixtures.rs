@@ -202,6 +202,7 @@ fn ask(who: Who) -> Ask {
         kind: AskKind::Activate,
         edition: "professional".to_owned(),
         library_version: env!("CARGO_PKG_VERSION").to_owned(),
+        rejected: None,
     };
     match who {
         Who::New => first,

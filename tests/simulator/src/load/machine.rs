@@ -204,6 +204,7 @@ impl Machine {
             kind: AskKind::Activate,
             edition: EDITION.to_owned(),
             library_version: env!("CARGO_PKG_VERSION").to_owned(),
+            rejected: None,
         }
     }
 
