@@ -60,7 +60,7 @@ Root works as the owner of the data directory, so that the service can read what
 Settings:
   kms-host config sample > ./host/kms-host.toml            a file with every setting, for you to change
   kms-host config check --data ./host                      check them before a restart or a reload
-  kms-host reload --data ./host                            take them up, and print what came of it
+  kms-host reload --data ./host                            take them up, and print the result
 
 When something is wrong:
   kms-host doctor --data ./host                            looks at everything, and says what to do
@@ -87,7 +87,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// The settings: a sample of them, whether they hold, which hold and where they come from.
+    /// Print a sample of the settings, check them, or show them and where they come from.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
@@ -106,16 +106,16 @@ enum Command {
     },
     /// Show the running host: its clock, its certificates, the count of each product.
     Status {
-        /// End with 1 if there is an alarm, for a monitor; with 69 if no host answers, as without it.
+        /// Exit with 1 if there is an alarm, for monitoring. If no host answers, the exit code is 69 with or without this.
         #[arg(long)]
         exit_code: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// List the machines that the running host knows, however old, or those of them that are wanted.
+    /// List the machines that the running host knows, however long ago they were seen. Options narrow the list.
     Machines(inventory::Search),
-    /// One machine: show all that is known of it, block, unblock or forget it.
+    /// Show, block, unblock or forget one machine.
     Machine {
         #[command(subcommand)]
         command: machine::MachineCommand,
@@ -126,7 +126,7 @@ enum Command {
     Certificates(Output),
     /// List the latest refusals of the running host, newest first, or their numbers by reason.
     Refusals(refusals::Refusals),
-    /// List what administrators have changed, the latest last, or verify the log of it.
+    /// List what administrators have changed, the latest last, or verify the audit log.
     Audit(audit::Audit),
     /// List the addresses from which machines ask, the largest first: what each has brought since the host was started.
     ///
@@ -135,7 +135,7 @@ enum Command {
     Sources(Output),
     /// Count every record again and compare with the running count.
     Verify(Output),
-    /// Have the running host read its settings and certificates again, wait, and print what came of it.
+    /// Have the running host read its settings and certificates again, wait, and print the result.
     Reload {
         /// Reason for the audit log.
         #[arg(long, default_value = "")]
@@ -144,35 +144,35 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// The host's clock.
+    /// Confirm the host's clock when the host doubts it.
     Clock {
         #[command(subcommand)]
         command: ClockCommand,
     },
-    /// Take a backup: one file with all that this host is, its key too. The host may serve meanwhile.
+    /// Write a backup: one file with the whole host, its signing key included. The host may be running.
     Backup(Backup),
-    /// Make the host of a backup again, in a directory that is empty or not there. The old one must never run again.
+    /// Restore a host from a backup, into a directory that is empty or missing. The old host must never run again.
     Restore {
         /// The backup.
         file: PathBuf,
         #[command(flatten)]
         made: MadeOn,
     },
-    /// Write the ledger into a file, for `import`. The host may serve meanwhile.
+    /// Write the ledger into a file, for `import`. The host may be running.
     Export {
         /// The file; - is standard output.
         file: PathBuf,
         /// Overwrite a file that is there.
         #[arg(long)]
         force: bool,
-        /// Save every record that is whole of a ledger that is damaged, even if it does not open. The host must be stopped.
+        /// Save every intact record of a damaged ledger, even if the ledger does not open. Stop the host first.
         #[arg(long)]
         salvage: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Make the ledger of an export, or of a backup, in a directory that has none.
+    /// Make a ledger from an export or a backup, in a directory that has none.
     Import {
         /// The export or the backup.
         file: PathBuf,
@@ -181,12 +181,12 @@ enum Command {
     },
     /// Print completions for a shell.
     Completions {
-        /// Whose.
+        /// Shell to print completions for.
         shell: clap_complete::Shell,
     },
     /// Write the manual pages, one for each command.
     Manual {
-        /// Where to.
+        /// Directory to write the pages to; created if it is missing.
         directory: PathBuf,
     },
 }
@@ -195,7 +195,7 @@ enum Command {
 enum ConfigCommand {
     /// Print a file with every setting, explained and at its default.
     Sample,
-    /// Look whether the settings of file and environment hold, without serving.
+    /// Check the settings in file and environment, without serving.
     Check(ConfigFile),
     /// Show what is set, and where: in the file or in the environment.
     Show {
@@ -220,9 +220,9 @@ struct ConfigFile {
 
 #[derive(Debug, Subcommand)]
 enum ClockCommand {
-    /// Say that the host's clock is right, which ends a doubt.
+    /// Confirm that the host's clock is right. This ends a doubt.
     Confirm {
-        /// Why, for the audit log.
+        /// Reason for the audit log.
         #[arg(long, default_value = "")]
         note: String,
         /// Print JSON.
@@ -251,7 +251,7 @@ struct Init {
 struct Backup {
     /// The file; - is standard output.
     file: PathBuf,
-    /// Take none: read the one that is there through, and say whether it is whole.
+    /// Check an existing backup instead of writing one: read all of it, and say whether it is intact.
     #[arg(long, conflicts_with_all = ["force", "config"])]
     check: bool,
     /// Overwrite a file that is there.
@@ -308,14 +308,13 @@ struct Doctor {
 /// What is meant, though machines may refuse it.
 #[derive(Debug, Args)]
 struct Allow {
-    /// Install it though it names another organisation than the certificates for its product that are installed, and set those
-    /// aside.
+    /// Install it even if it names another organisation than the installed certificates for its product, and set those aside.
     #[arg(long)]
     new_organisation: bool,
-    /// Install it though it brings root keys that are not known for its product.
+    /// Install it even if it brings root keys that are not known for its product.
     #[arg(long)]
     new_vendor: bool,
-    /// Install it though it is marked as test, and the one for its product is not.
+    /// Install it even if it is marked as test and the installed one is not.
     #[arg(long)]
     test: bool,
 }

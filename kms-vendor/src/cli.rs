@@ -198,10 +198,10 @@ pub(crate) struct IssueCertificate {
     /// The organisation's name or id; the same name always gets the same id.
     #[arg(long, value_name = "NAME|ID")]
     pub(crate) organisation: String,
-    /// Make a new organisation though its name is nearly that of another.
+    /// Make a new organisation even if its name is nearly that of another.
     #[arg(long)]
     pub(crate) new_organisation: bool,
-    /// Certify a host that was certified for another organisation before.
+    /// Certify the host even if it was certified for another organisation before.
     #[arg(long)]
     pub(crate) moved_host: bool,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use kms_client::HostName;
 
-/// A product's license on this machine: where it stands, whom it asks, and what a reason means.
+/// A product's license on this machine: its state, the hosts that it asks, and what a reason means.
 #[derive(Debug, Parser)]
 #[command(name = "kms-client", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -78,7 +78,7 @@ pub(crate) enum Command {
 Exit codes: 0 a host gave a lease, 75 counted and waiting for more machines, 69 no host gave anything usable.
 Whatever comes of it, a lease that is held runs on.")]
     Activate,
-    /// Show whom this machine would ask, in order, and where it looked in vain. No host is asked.
+    /// Show which hosts this machine would ask, in order, and which places named none. No host is asked.
     #[command(after_help = "Examples:
   kms-client discover
   kms-client discover --domain corp.example --dns 10.0.0.53
@@ -155,7 +155,7 @@ pub(crate) enum IdentityCommand {
     #[command(after_help = "Examples:
   kms-client identity reset --yes")]
     Reset {
-        /// Yes, give up the lease that is held.
+        /// Confirm that the lease this machine holds is given up.
         #[arg(long)]
         yes: bool,
     },

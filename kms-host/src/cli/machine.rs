@@ -30,7 +30,7 @@ pub(super) enum MachineCommand {
 pub(super) struct Changed {
     #[command(flatten)]
     named: Named,
-    /// Why, for the audit log: a ticket, a sentence.
+    /// Reason for the audit log: a ticket, a sentence.
     #[arg(long, default_value = "")]
     note: String,
 }

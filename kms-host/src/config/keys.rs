@@ -52,8 +52,8 @@ pub enum TakenUpBy {
 pub const KEYS: [Key; 21] = [
     Key {
         name: "listen",
-        about: "Where machines are served. [::] takes IPv4 too, unless an IPv4 address with the same port is listed. In the environment, a comma stands between two addresses; \
-                --listen on the command line goes before both.",
+        about: "Where machines are served. [::] takes IPv4 too, unless an IPv4 address with the same port is listed. In the \
+                environment, separate addresses with commas; --listen on the command line goes before both.",
         example: "[::]:21688",
         taken_up_by: TakenUpBy::Restart,
         from_text: addresses,
@@ -68,7 +68,7 @@ pub const KEYS: [Key; 21] = [
     },
     Key {
         name: "queue",
-        about: "How many asks may wait for the disk. One more is told to come back in a moment.",
+        about: "How many asks may wait for the disk. Beyond that, asks are refused with a retry delay.",
         example: "4096",
         taken_up_by: TakenUpBy::Restart,
         from_text: number,
@@ -97,8 +97,8 @@ pub const KEYS: [Key; 21] = [
     },
     Key {
         name: "allow",
-        about: "The networks whose machines may connect, such as [\"10.0.0.0/8\", \"2001:db8::/32\"]; none named is everybody. \
-                Others are hung up on. In the environment, a comma stands between two.",
+        about: "The networks whose machines may connect, such as [\"10.0.0.0/8\", \"2001:db8::/32\"]. If it names none, all may. \
+                Connections from other networks are closed. In the environment, separate networks with commas.",
         example: "10.0.0.0/8,2001:db8::/32",
         taken_up_by: TakenUpBy::Door,
         from_text: networks,
@@ -151,8 +151,8 @@ pub const KEYS: [Key; 21] = [
     },
     Key {
         name: "bad_asks_per_source",
-        about: "How many asks of no use (malformed, badly signed, replayed, blocked, for a product that is not served, refused as new) one address \
-                may send in a minute. Past it, only machines that are known are heard there. 0 is no limit.",
+        about: "How many asks of no use (malformed, badly signed, replayed, blocked, for a product that is not served, refused \
+                as new) one address may send in a minute. Past it, only machines that are known are heard there. 0 is no limit.",
         example: "60000",
         taken_up_by: TakenUpBy::Fairness,
         from_text: number,

@@ -32,8 +32,8 @@ const NO_RESULT: u8 = 2;
 
 /// Cuts the power of a store, or kills its process, again and again, and says what was lost; or attacks a host.
 ///
-/// Exit code 1 if anything acknowledged was lost, a batch was halved, a store would not open, or a promise was broken under attack. Exit code 2 if the run
-/// could not be made; it has then shown nothing.
+/// Exit code 1 if anything acknowledged was lost, a batch was halved, a store would not open, or a promise was broken under attack.
+/// Exit code 2 if the run could not be made; it has then shown nothing.
 #[derive(Debug, Parser)]
 #[command(name = "kms-faults", version, max_term_width = 100)]
 struct Cli {
@@ -47,7 +47,7 @@ enum Command {
     PowerCut(PowerCut),
     /// Kills the process (SIGKILL): what it has not given to the kernel is gone.
     Kill(Plan),
-    /// Attacks a host, and says how others fare meanwhile. Linux only.
+    /// Attacks a host, and says how well other machines are served meanwhile. Linux only.
     Attack(attack::Plan),
     /// Attacks the host at an address until it is killed.
     #[command(hide = true)]
@@ -70,7 +70,7 @@ enum Command {
 struct PowerCut {
     #[command(flatten)]
     plan: Plan,
-    /// Before each cut, have the disk fail a write and start the process again, on a disk that is well by then.
+    /// Before each cut, make the disk fail a write, then start the process again once the disk works.
     #[arg(long)]
     failed_writes: bool,
     /// It has mounts of its own already.
