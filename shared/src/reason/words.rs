@@ -30,6 +30,8 @@ pub const WORDS: &[Word] = words! {
         "`kms-host audit --verify` names the line; keep that file, and find out who has changed it"
     "LEDGER_RESTORED" "a machine has shown a lease that this host has signed and does not remember: its ledger was put back, or a second host runs with its key"
         "nothing after a restore, for it learns from such leases; otherwise find the second host and stop it"
+    "LEDGER_TOTALS_DIFFER" "after a crash the host counted all records, and they are not what the ledger's totals say: records were lost, or are older than they were"
+        "stop the host, `kms-host export FILE`, move the ledger away, `kms-host import FILE`: that counts anew; and look at the disk"
     "CERTIFICATE_ENDS_SOON" "a certificate of the host ends within 30 days"
         "send `host-request.pem` to the vendor again, and put the answer in with `kms-host install-certificate`"
     "CERTIFICATE_UNUSABLE" "a file among the host's certificates cannot be used, and is left out"
@@ -44,6 +46,8 @@ pub const WORDS: &[Word] = words! {
         "have your CA sign a new one, put it into the files of `tls_certificate` and `tls_key`, and reload the host"
     "NEW_MACHINES_OF_ONE_SOURCE" "the count stands on new machines that one address has brought"
         "look at them with `kms-host machines`; block those that do not exist"
+    "CONNECTIONS_FULL" "all places for connections are taken: the address that holds most gives way to newcomers"
+        "`kms-host status` names the address: look who is there; if it is a proxy or a NAT of yours, raise `connections` and reload the host"
 };
 
 /// Codes of another vendor's system: what they mean there, and what to look at here.
