@@ -90,8 +90,12 @@ def fingerprint(product: bytes) -> bytes:
         except (OSError, UnicodeDecodeError):
             continue
         if len(machine_id) == 32 and all(digit in "0123456789abcdef" for digit in machine_id):
-            return hmac.digest(product, machine_id.encode(), "sha256")[:16]
+            return fingerprint_of(product, machine_id)
     return b""
+
+
+def fingerprint_of(product: bytes, machine_id: str) -> bytes:
+    return hmac.digest(product, machine_id.encode("ascii"), "sha256")[:16]
 
 
 class Machine:

@@ -120,8 +120,9 @@ def open_chain(encoded: bytes, roots: list[bytes]) -> Chain:
         payload = open_signed(chain.issuing_certificate, "kms.issuing-certificate.v1", root, "UNTRUSTED")
         issuing = decode(certificate_pb.IssuingCertificate, payload, "UNTRUSTED")
         require(issuing.must_understand == 0, "NEWER_PROTOCOL", "the issuing certificate has an unknown bit")
-        require(len(issuing.id) == 16 and is_good_point(issuing.public_key), "UNTRUSTED", "a field's length is wrong")
-        require(issuing.not_before < issuing.not_after, "UNTRUSTED", "the issuing certificate is never valid")
+        require(is_good_point(issuing.public_key), "UNTRUSTED", "the issuing key is none")
+        ids = (issuing.id, *issuing.products)
+        require(all(len(one) == 16 for one in ids), "UNTRUSTED", "an id has another length")
         signers = [issuing.public_key]
     signer = signer_of(chain.host_certificate, signers)
     payload = open_signed(chain.host_certificate, "kms.host-certificate.v1", signer, "UNTRUSTED")
@@ -130,7 +131,6 @@ def open_chain(encoded: bytes, roots: list[bytes]) -> Chain:
     ids = (host.id, host.product, host.organisation.id)
     require(all(len(one) == 16 for one in ids), "UNTRUSTED", "an id has another length")
     require(is_good_point(host.signing_key), "UNTRUSTED", "the signing key is none")
-    require(host.not_before < host.not_after, "UNTRUSTED", "the host certificate is never valid")
     check_policy(host.policy)
     if issuing:
         products = list(issuing.products)
