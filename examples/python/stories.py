@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 import verify
-from kms_client import Machine, Product, activation_pb, ask_pb, sign
+from kms_client import Machine, Product, activation_pb, ask_pb, public_key, sign
 
 PROGRAMS = Path(os.environ["KMS_PROGRAMS"])
 HOUR = 60 * 60 * 1000
@@ -45,6 +45,10 @@ class Site:
         issue = ["--product", "Atlas", "--organisation", organisation, "--out", certificate, "--dir", self.vendor]
         run("kms-vendor", "certificate", "issue", "--request", home / "host-request.pem", *issue)
         run("kms-host", "install-certificate", certificate, "--data", home)
+        return self.serve(name)
+
+    def serve(self, name: str):
+        home = self.folder / name
         with open(self.folder / f"{name}.log", "w", encoding="utf-8") as log:
             serve = [PROGRAMS / "kms-host", "serve", "--listen", "127.0.0.1:0", "--data", home]
             host = subprocess.Popen(serve, stdout=log, stderr=log)
@@ -131,6 +135,31 @@ class Stories(unittest.TestCase):
         self.addCleanup(self.stop, sibling)
         renewed = one.activate(address)
         self.assertEqual((renewed.kind, renewed.answer.count), ("lease", 1))
+
+    def test_a_host_is_moved_as_the_guide_says_and_nobody_is_counted_anew(self):
+        one, _ = self.licensed_pair()
+        old, new, backup = self.site.home, self.folder / "moved", self.folder / "kms-host.move"
+        self.stop(self.site.host)
+        run("kms-host", "backup", backup, "--data", old)
+        run("kms-host", "backup", "--check", backup)
+        run("kms-host", "restore", backup, "--data", new)
+        moved, address = self.site.serve("moved")
+        self.addCleanup(self.stop, moved)
+        renewed = one.activate(address)
+        self.assertEqual((renewed.kind, renewed.answer.count), ("lease", 2))
+        status = json.loads(run("kms-host", "status", "--json", "--data", new))
+        self.assertNotIn("LEDGER_RESTORED", json.dumps(status))
+
+    def test_a_blocked_machine_keeps_its_lease_and_no_new_key_of_it_is_let_in(self):
+        one, _ = self.licensed_pair()
+        machine = verify.derived_id("machine", public_key(one.key())).hex()
+        run("kms-host", "machine", "block", machine, "--data", self.site.home)
+        self.assertEqual(one.activate(self.site.address).code, "BLOCKED")
+        self.assertIsNotNone(one.held_lease())
+        one.take_new_key(verify.now_ms())
+        self.assertEqual(one.activate(self.site.address).code, "BLOCKED")
+        run("kms-host", "machine", "unblock", machine, "--data", self.site.home)
+        self.assertEqual(one.activate(self.site.address).kind, "lease")
 
     def test_a_host_that_lacks_the_chain_asks_for_it(self):
         one, _ = self.licensed_pair()
