@@ -7,6 +7,7 @@ use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use kms_host::ledger::{DiskLedger, Kept, Ledger as _, LedgerError, salvage};
 use shared::ask::AskKind;
@@ -180,20 +181,17 @@ async fn a_ledger_that_has_lost_its_name_is_salvaged_under_another(engine: Engin
 
 async fn totals_are_checked_exactly_while_machines_ask(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
+    // Made first, so that a walk has passed them soon.
+    let mut machines = Machine::some(300);
     let mut world = lived_in(engine, home.path(), 2_000).await;
-    let ledger = Arc::clone(&world.ledger);
+    let (ledger, done) = (Arc::clone(&world.ledger), Arc::new(AtomicBool::new(false)));
+    let asked = Arc::clone(&done);
     let checking = tokio::spawn(async move {
-        let mut checks = 0;
-        loop {
+        while !asked.load(Ordering::Relaxed) {
             assert_eq!(ledger.recheck().await.unwrap(), []);
-            checks += 1;
-            if checks == 4 {
-                return;
-            }
         }
     });
-    let mut machines = Machine::some(300);
-    while !checking.is_finished() {
+    for _ in 0..6 {
         world.now = world.now + HOUR;
         for some in machines.chunks_mut(50) {
             world.ask_together(some).await;
@@ -204,6 +202,7 @@ async fn totals_are_checked_exactly_while_machines_ask(engine: Engine) {
         world.change(Verb::Forget, &machines[30]).await;
         machines[30] = Machine::new();
     }
+    done.store(true, Ordering::Relaxed);
     checking.await.unwrap();
 }
 
