@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 
 use kms_host::home::{HOUR_MS, Home};
 use kms_host::ledger::Engine;
+use tokio::process::Command;
+use tokio::time::timeout;
 use world::HostProcess;
 use world::asker::{Asker, wire};
 use world::shop::ORGANISATION;
 
 use crate::commands::run;
 use crate::space::{SmallDisk, not_run};
-use crate::stage::{Stage, YEAR, an_hour_ago, now, program, serve};
+use crate::stage::{LIMIT, Stage, YEAR, an_hour_ago, now, program, serve};
 
 /// A directory, and every file and folder below it: mode, time of the last change, and bytes.
 fn tree(directory: &Path) -> BTreeMap<PathBuf, (u32, i64, Vec<u8>)> {
@@ -55,6 +57,8 @@ const MACHINES: u64 = 7;
 /// Runs every command that only looks, and holds each to it.
 async fn look(stage: &Stage, home: &Home, case: &str) {
     let data = home.path().display().to_string();
+    let temporary = stage.folder.path().join("temporary");
+    fs::create_dir_all(&temporary).unwrap();
     let before = tree(home.path());
     for command in [
         "doctor",
@@ -74,12 +78,20 @@ async fn look(stage: &Stage, home: &Home, case: &str) {
             arguments.push(&file);
         }
         arguments.extend(["--data", &data]);
-        let done = run(&arguments).await;
+        let mut program = Command::new(program().path);
+        let done = program.args(&arguments).env("TMPDIR", &temporary).kill_on_drop(true).output();
+        let done = timeout(LIMIT, done).await.expect("it ends").unwrap();
         let after = tree(home.path());
         let changed: Vec<_> = before.keys().chain(after.keys()).collect();
         let changed: Vec<_> =
             changed.into_iter().filter(|path| before.get(*path) != after.get(*path)).collect();
-        assert!(changed.is_empty(), "{case}: {command} wrote {changed:?}: {}", done.stderr);
+        let copies = fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path());
+        assert_eq!(copies.collect::<Vec<_>>(), [PathBuf::new(); 0], "{case}: {command} left a copy");
+        assert!(
+            changed.is_empty(),
+            "{case}: {command} wrote {changed:?}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
         let _ = fs::remove_file(&file);
     }
 }

@@ -43,7 +43,30 @@ pub(super) enum Lines {
     /// A host serves it, and is asked.
     Served { lines: Box<Streaming<ExportLedgerResponse>>, home: Home },
     /// Nobody does: it was opened here.
-    Opened(mpsc::Receiver<Result<Bytes, LedgerError>>),
+    Opened(Opened),
+}
+
+/// What a thread reads. Dropping it waits until that thread has closed the ledger, and its copy of it is gone.
+pub(super) struct Opened {
+    /// `None` only while it is dropped.
+    lines: Option<mpsc::Receiver<Result<Bytes, LedgerError>>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Opened {
+    async fn next(&mut self) -> Option<Result<Bytes, LedgerError>> {
+        self.lines.as_mut()?.recv().await
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        // Whom nobody hears reads no further.
+        drop(self.lines.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Lines {
@@ -99,9 +122,10 @@ impl Lines {
                 }
             }
         };
-        thread::Builder::new().name("export".to_owned()).spawn(work).or_exit(EX_IOERR)?;
+        let thread = thread::Builder::new().name("export".to_owned()).spawn(work).or_exit(EX_IOERR)?;
+        let reader = Opened { lines: Some(lines), thread: Some(thread) };
         opened.await.or_exit(EX_IOERR)??;
-        Ok(Lines::Opened(lines))
+        Ok(Lines::Opened(reader))
     }
 
     fn open_as_owner(home: &Home) -> Result<(Arc<DiskLedger>, Head, Runtime), Failure> {
@@ -128,7 +152,7 @@ impl Lines {
                     Err(anyhow!("the host broke off: {}", status.message())).or_exit(EX_UNAVAILABLE)
                 }
             },
-            Lines::Opened(lines) => lines.recv().await.transpose().or_exit(EX_IOERR),
+            Lines::Opened(opened) => opened.next().await.transpose().or_exit(EX_IOERR),
         }
     }
 
