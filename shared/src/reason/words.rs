@@ -38,6 +38,8 @@ pub const WORDS: &[Word] = words! {
         "`kms-host certificates` says which and why; ask the vendor for it again, or remove it"
     "CERTIFICATE_DIFFERS" "a certificate of the host is not what machines were given before"
         "`kms-host certificates` says what differs; ask the vendor if that was meant"
+    "ANSWERS_REJECTED" "machines do not take the host's answers, and say so with their next ask"
+        "`kms-host status` names the reason and what to do about it; most often a certificate of another organisation, or under other roots, was installed"
     "TLS_CERTIFICATE_NOT_BEGUN" "the host's TLS certificate is not valid yet"
         "check the host's clock, or put the old certificate back until then"
     "TLS_CERTIFICATE_ENDS_SOON" "the host's TLS certificate ends soon"
