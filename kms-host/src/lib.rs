@@ -1,12 +1,14 @@
 //! The activation host: counts an organisation's machines and signs their leases.
 //!
-//! Data goes one way: `service` decodes what came in, `activate` goes through the steps of one activation, `ledger`
-//! decides and keeps, `signer` signs, `service` encodes what goes out. Every decision is `shared`'s. `admin` is what an
-//! administrator asks, `caller` says whether he may, `audit` keeps what he has changed, `retention` forgets who is long gone,
-//! `alarms` what one should look at, `recheck` whether totals are right after a crash, `doctor` all that can be wrong,
-//! `accept` who may connect, `listen` at which addresses, `tls`
-//! how in private and `serve` for how long, `fairness` what each address may bring, `home` what stands in the data directory, `export` how it is carried
-//! elsewhere, `space` whether its disk has room, `cli` the commands. Start at [`activate`].
+//! Data goes one way: `service` decodes what came in, `activate` goes through the steps of one activation, `ledger` decides and keeps,
+//! `signer` signs, `service` encodes what goes out. Every decision is `shared`'s. Start at [`activate`].
+//!
+//! - machines: `listen` at which addresses, `accept` who may connect, `tls` how in private, `serve` for how long, `fairness` what
+//!   each address may bring, `rejections` who does not take the answers
+//! - administrators: `admin` is what they ask, `caller` says whether they may, `audit` keeps what they have changed, `cli` has the
+//!   commands, `alarms` what they should look at, `doctor` all that can be wrong
+//! - the disk: `home` is the data directory, `space` says whether its disk has room, `retention` forgets machines long gone,
+//!   `recheck` looks whether totals are right after a crash, `export` carries the ledger elsewhere
 
 /// glibc's allocator keeps what a storm of connections took: 80 MiB of 6,000 that had long gone.
 #[global_allocator]
