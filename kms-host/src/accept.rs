@@ -42,10 +42,10 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 /// So many descriptors have to be free in a shortage before a machine gets one: the first that come free are administrators'.
 const FREE_FIRST: usize = 16;
 
-/// A shortage is over when accepting has not failed, and nobody was left waiting, for so long.
+/// A shortage is over when accepting has not failed for this long, and nobody was left waiting.
 const CALM: Duration = Duration::from_secs(1);
 
-/// Where machines are received. Dropping it cuts every connection.
+/// All connections of machines. Dropping it cuts every one.
 pub(crate) struct Reception {
     connections: TaskTracker,
     ends: Ends,
@@ -53,7 +53,7 @@ pub(crate) struct Reception {
 }
 
 impl Reception {
-    /// Receives whom this door admits.
+    /// Accepts connections from these listeners; the door decides who may connect. Everyone else is disconnected.
     pub(crate) fn open(door: Door, service: Service, listeners: Vec<TcpListener>) -> Reception {
         let ends = Ends { stops: CancellationToken::new(), is_drained: CancellationToken::new() };
         let (connections, service) = (TaskTracker::new(), Arc::new(service));
@@ -68,7 +68,7 @@ impl Reception {
         Reception { connections, ends, _is_drained: is_drained }
     }
 
-    /// Takes nobody any more, asks all to go, and waits until they have.
+    /// Accepts nothing more, asks every peer to go, and waits until all have gone.
     pub(crate) async fn close(&self) {
         self.ends.stops.cancel();
         self.connections.close();

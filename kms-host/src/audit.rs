@@ -4,8 +4,8 @@
 //! chain that binds them are in `audit/chain.rs`, who asks is [`Caller`]'s, and the changes are made by their owners:
 //! `admin`, `retention`, `cli/reload.rs`. No key, lease or fingerprint belongs in a line.
 //!
-//! The file is opened for every line, so an administrator may mend its permissions while the host runs. It is his to archive:
-//! stop the host, move it away, and the next line begins a new one.
+//! The file is opened for every line, so an administrator may mend its permissions while the host runs. To archive it,
+//! stop the host and move it away: the next line begins a new file.
 
 mod chain;
 
@@ -66,7 +66,7 @@ pub struct Change<'a> {
     pub action: &'a str,
     /// With what. Ids and settings; never a key, a lease or a fingerprint.
     pub parameters: &'a [(&'a str, &'a dyn fmt::Display)],
-    /// What the caller gave as his reason, or nothing.
+    /// The reason that the caller gave, or nothing.
     pub note: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! Who asks over the admin socket, and whether he may: root, and the user whom the host runs as.
+//! Who asks over the admin socket, and whether they may: root, and the host's own user.
 //!
 //! The kernel says who it is, at the moment of the connection; nothing that the caller sends is believed. The socket's mode
 //! keeps others out as well, but a mode is loosened by one careless command.

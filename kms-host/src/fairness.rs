@@ -30,8 +30,7 @@ const TOLD_APART: usize = 16_384;
 /// Past that, so many of the least are forgotten together: those whose allowances are full, so that nobody gains by it.
 const FORGOTTEN_AT_ONCE: usize = TOLD_APART / 4;
 
-/// It takes a look at all of them, which is not done more often than this. Who comes meanwhile shares one allowance with all
-/// others for whom there was no room.
+/// Forgetting looks at all of them, so it is not done more often than this. Sources that come meanwhile share one allowance.
 const FORGETTING_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many may come, from one source and from all of the site.
@@ -340,8 +339,8 @@ mod tests {
         assert_eq!((row.new, row.new_limited), (4, 3));
     }
 
-    /// Whoever reset his call while the ledger was syncing had his machine entered and the room for it given back: so could one
-    /// address enter as many as it liked, and no report had them.
+    /// A caller that reset its call while the ledger was syncing had its machine entered and the room given back. So one address
+    /// could enter as many machines as it liked, and no report had them.
     #[tokio::test]
     async fn room_is_lost_to_who_hangs_up_while_the_ledger_decides() {
         let fairness = Fairness::new(limits(1, 0));

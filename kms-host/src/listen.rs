@@ -42,7 +42,7 @@ pub fn check(addresses: &[SocketAddr]) -> Result<(), Overlap> {
     Ok(())
 }
 
-/// Two addresses of which the kernel gives a host only one.
+/// Two addresses that a host cannot both listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overlap(SocketAddr, SocketAddr);
 

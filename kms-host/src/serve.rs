@@ -39,7 +39,7 @@ pub async fn serve(
     let _ = tokio::time::timeout(DRAIN, reception.close()).await;
 }
 
-/// Serves administrators until `shutdown`: root, and the user whom the host runs as. The kernel says who asks.
+/// Serves administrators until `shutdown`: root, and the host's own user. The kernel says who asks.
 ///
 /// # Errors
 /// The transport failed.

@@ -32,10 +32,10 @@ use crate::accept::{Line, OpenCall};
 use crate::activate::{Host, Incoming as Ask, Unanswered};
 use crate::fairness::Source;
 
-/// The longest that one call may take on this side, the reading of a request that trickles in included.
+/// How long one call may take on this side, including the reading of a request that trickles in.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Asks that are under way at once, those included whose callers have gone. More wait, at the cost of who sent them.
+/// How many asks may be under way at once, those of callers who have gone included. Further ones wait, and hold their call open.
 const ASKS_AT_ONCE: usize = 4096;
 
 /// How long a machine is asked to stay away when the host has no place for its call.
@@ -86,7 +86,7 @@ impl Service {
         self.host.clock.clone()
     }
 
-    /// One call, whatever it is.
+    /// Answers one call of any kind.
     pub(crate) async fn call(&self, request: Request<Incoming>, line: &Arc<Line>) -> Response<Answered> {
         let called = match called(&request) {
             Ok(called) => called,
@@ -132,7 +132,7 @@ impl Service {
         }))
     }
 
-    /// It is answered in a task of its own. A caller who hangs up would otherwise end it while the ledger enters his machine, and
+    /// It is answered in a task of its own. Otherwise a caller who hangs up would end it while the ledger enters the machine, and
     /// nobody would take note of that.
     async fn answer(&self, ask: Ask) -> Result<v1::Answer, Unanswered> {
         let Ok(place) = Arc::clone(&self.under_way).acquire_owned().await else {

@@ -71,7 +71,7 @@ pub enum Entry {
 /// A machine that was entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// One of which nothing was known.
+    /// One that the host knew nothing of.
     New,
     /// One that replaces an identity that was known for a day, or holds a lease that is a day old.
     Returning,
@@ -215,7 +215,7 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     };
     let ledger_is_behind = sighting.shown.verified().is_some_and(is_ahead);
     let outcome = |decision| Ok(Outcome { decision, votes: false, ledger_is_behind, arrival: None });
-    // A new key would else let in again whom the administrator has shut out.
+    // Otherwise a new key would let in a machine that the administrator has shut out.
     if is_blocked(record.as_ref()) || replaces_blocked(rows, sighting)? {
         return outcome(Decision::Refused(Reason::Blocked));
     }
@@ -517,7 +517,7 @@ fn names_the_asker(sighting: &Sighting, shown: &ShownLease) -> bool {
     shown.machine == sighting.machine || sighting.replaces == Some(shown.machine)
 }
 
-/// As what a machine comes of which there is no record. Copies of one disk replace the same identity, one after the other, so
+/// Whether a machine without a record is new or returns. Copies of one disk replace the same identity, one after the other, so
 /// one that was replaced speaks for the next as well.
 fn arrival<R: Rows>(rows: &mut R, sighting: &Sighting, now: Timestamp) -> Result<Arrival, R::Error> {
     if sighting.shown.verified().is_some_and(|shown| is_of_a_day(sighting, shown, now)) {

@@ -36,13 +36,13 @@ use crate::fairness::Source;
 use crate::service::{Answered, DEADLINE, Service};
 use crate::tls::Tls;
 
-/// How long it may wait for a unit. Only a source that holds as many as any other waits at all.
+/// How long a connection may wait for a unit. Only a source that holds as many as any other ever waits.
 const SPEAKING_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long it may be without an open call. A machine makes one call and is gone.
+/// How long a connection may be without an open call. A machine makes one call and is gone.
 const IDLE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Whoever stays longer is asked to connect again, so that a host that was added or repaired gets its share.
+/// A peer that stays longer is asked to connect again, so that a host that was added or repaired gets its share.
 const CONNECTION_AGE: Duration = Duration::from_mins(5);
 
 /// How long a peer without a call may take to go once it was asked to.
@@ -51,24 +51,24 @@ const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
 /// Headers of one call. Ours have less than 300 bytes; the rest is for what proxies add.
 const HEADERS_LIMIT_BYTES: u32 = 8 * 1024;
 
-/// What a peer may send of one call before it is read: an ask of the largest size.
+/// How much of one call a peer may send before it is read: an ask of the largest size.
 const CALL_WINDOW_BYTES: u32 = 20 * 1024;
 
-/// What a peer may send of all its calls before they are read: the least that there can be (RFC 9113 6.9.2).
+/// How much of all its calls a peer may send before they are read: the least that HTTP/2 allows (RFC 9113 6.9.2).
 const WINDOW_BYTES: u32 = 65_535;
 
-/// What is kept of an answer that a peer does not take. None is larger.
+/// How much is kept of an answer that a peer does not take. No answer is larger.
 const SEND_BUFFER_BYTES: usize = 16 * 1024;
 
-/// Calls that the host itself has reset, for their peer's faults, before it closes the connection.
+/// After how many calls that the host had to reset, for faults of the peer, it closes the connection.
 const RESETS: usize = 64;
 
-/// When connections end, whatever they do.
+/// The two signals that end every connection.
 #[derive(Clone, Debug)]
 pub(super) struct Ends {
-    /// The host stops: they are asked to go.
+    /// The host stops: peers are asked to go.
     pub(super) stops: CancellationToken,
-    /// It has drained: they are cut.
+    /// The host has drained: connections are cut.
     pub(super) is_drained: CancellationToken,
 }
 
@@ -88,7 +88,7 @@ pub(crate) struct OpenCall {
 }
 
 impl Line {
-    /// Whose it is.
+    /// The source of the connection.
     pub(crate) fn source(&self) -> Source {
         self.place.source()
     }
@@ -100,7 +100,7 @@ impl Line {
         Some(OpenCall { line: self.clone(), _call: call })
     }
 
-    /// Whether calls are to hear that TLS is required, and nothing else.
+    /// Whether every call is answered with TLS_REQUIRED.
     pub(crate) fn needs_tls(&self) -> bool {
         if self.needs_tls {
             self.place.turn_away(Why::NoTls);

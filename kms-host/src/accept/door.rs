@@ -1,7 +1,6 @@
 //! The door: who may come in and how, as the settings have it now.
 //!
-//! It stays for as long as the host serves, and what it admits is replaced while it does: who may come in and how as a whole,
-//! how many beside that. Connections that stand are not looked at again.
+//! It stays for as long as the host serves; a reload replaces what it admits. Connections that stand are not checked again.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,11 +15,11 @@ use crate::tls::Tls;
 /// Who is admitted, and how.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    /// How many at once.
+    /// How many connections at once.
     pub limits: Limits,
     /// How many calls at once on one connection.
     pub calls_per_connection: u32,
-    /// From which networks; none is named where everybody may come.
+    /// From which networks; empty if every address may connect.
     pub allow: Vec<Network>,
     /// In the clear, or by TLS.
     pub tls: Tls,
@@ -49,13 +48,13 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door that admits these. Who is turned away is counted in `fairness`.
+    /// A door with these rules. `fairness` counts who is turned away.
     pub fn new(admission: Admission, fairness: Arc<Fairness>) -> Door {
         let places = Arc::new(Places::new(admission.limits, fairness));
         Door { admission: Arc::new(RwLock::new(Arc::new(admission))), places }
     }
 
-    /// Whom it admits now.
+    /// The rules that hold now.
     pub fn admission(&self) -> Arc<Admission> {
         self.admission.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -28,7 +28,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// version the peer has attempted to negotiate is recognized but not supported").
 const NO_TLS_HERE: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 70];
 
-/// How long, and for how many bytes, we listen to somebody whom we have told to go.
+/// How long, and for how many bytes, we still read from a peer that was told to go.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
 const FAREWELL_BYTES: usize = 64 * 1024;
 

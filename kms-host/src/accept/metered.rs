@@ -16,22 +16,23 @@ use shared::time::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Frames that a connection may send at once beside those of its calls. A machine sends ten in all.
+/// How many frames a connection may send at once, besides those of its calls. A machine sends ten in all.
 const FRAMES: u32 = 64;
 
-/// How many more it may send a second.
+/// How many more frames it may send each second.
 const FRAMES_A_SECOND: i64 = 64;
 
 /// Frames of a call: headers, two of data, and an empty one at the end.
 const FRAMES_A_CALL: u32 = 4;
 
-/// What an answered ask gives back: twice that, for updates of windows, and for a proxy that cuts calls differently.
+/// How many frames an answered ask gives back: twice its own, for window updates, and for a proxy that cuts calls differently.
 const GIVEN_BACK: u32 = 2 * FRAMES_A_CALL;
 
-/// How long a peer may take none of what waits for it.
+/// How long a peer may take nothing of what is sent to it.
 const STALL_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a peer that sends too many frames is neither read nor closed: it would be back at once, with as many again.
+/// How long a peer that sent too many frames is kept unread before it is closed: closed at once, it would be back at once with as
+/// many again.
 const CALM: Duration = Duration::from_secs(5);
 
 /// GOAWAY for stream 0 with the last stream 2^31-1, and ENHANCE_YOUR_CALM (RFC 9113 6.8, 7).
@@ -51,7 +52,7 @@ pub(crate) struct Allowance {
 }
 
 impl Allowance {
-    /// Of a connection with so many calls at once.
+    /// A full allowance, for a connection with this many calls at once.
     pub(super) fn new(calls: u32, clock: Arc<dyn Clock>) -> Allowance {
         let most = i64::from(FRAMES) + i64::from(calls) * i64::from(FRAMES_A_CALL);
         Allowance { most, left: AtomicI64::new(most), refilled_at: Mutex::new(clock.monotonic()), clock }

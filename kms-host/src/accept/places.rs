@@ -101,12 +101,12 @@ impl Places {
         Places { turned_away: TurnedAway::new(fairness), state, unit_is_free: tokio::sync::Notify::new() }
     }
 
-    /// Other limits hold from the next newcomer on. Whoever is here stays, even if there are fewer places now.
+    /// Sets the limits for newcomers. Connections that stand stay, even if there are fewer places now.
     pub(super) fn set_limits(&self, limits: Limits) {
         self.state().limits = limits;
     }
 
-    /// A place for a newcomer. Without one its address has its share, or all are taken and nobody holds far more than it does.
+    /// A place for a newcomer. `None` if its address holds its share, or if all are taken and nobody holds far more than it does.
     pub(super) fn take(self: &Arc<Places>, from: IpAddr) -> Option<Place> {
         let source = Source::of(from);
         let mut state = self.state();
@@ -131,7 +131,7 @@ impl Places {
         self.turned_away.note(Source::of(from), Why::NotAllowed, None);
     }
 
-    /// Tells the log who was turned away. Goes on until it is dropped.
+    /// Logs who was turned away, until it is dropped.
     pub(super) async fn tell_who_is_turned_away(&self) {
         let now = || {
             let state = self.state();
@@ -153,7 +153,7 @@ impl Places {
 }
 
 impl Place {
-    /// Where its holder is.
+    /// The source of its holder.
     pub(super) fn source(&self) -> Source {
         self.source
     }

@@ -1,4 +1,4 @@
-//! The word in the log about connections that were turned away or closed, for whatever reason: one line a second at most.
+//! Logs connections that were turned away or closed, for whatever reason: one line a second at most for each.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use tokio::sync::Notify;
 use super::Limits;
 use crate::fairness::{Crowding, Fairness, Source};
 
-/// Whoever is turned away is told of in the log this often at most, all of them in one line for each reason.
+/// How often they are logged at most; all of them in one line for each reason.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// So many sources are told apart between two lines. Who owns many networks must not fill the memory with them.
+/// How many sources are told apart between two lines. An attacker with many networks must not fill the memory.
 const SOURCES_TOLD_APART: usize = 1024;
 
 /// How long places have to suffice before the alarm ends.
@@ -49,7 +49,7 @@ pub(super) struct TurnedAway {
 struct Number {
     in_all: u64,
     by_source: HashMap<Source, u64>,
-    /// What the latest was told, where that differs from one to the next.
+    /// The cause of the latest one, if causes differ within a reason.
     cause: Option<String>,
 }
 

@@ -31,7 +31,7 @@ pub struct Line {
     pub action: String,
     /// With what.
     pub parameters: BTreeMap<String, String>,
-    /// What the caller gave as his reason.
+    /// The reason that the caller gave.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
     /// Which change this line takes back: it was written down, and then did not take effect.

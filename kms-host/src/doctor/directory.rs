@@ -20,7 +20,7 @@ pub(super) struct Owner {
     pub(super) name: String,
 }
 
-/// The user of the process that serves, or else the one to whom the directory belongs.
+/// The user of the process that serves, or else the owner of the directory.
 pub(super) fn owner(home: &Home, running: &Running) -> Result<Owner, Finding> {
     let data = home.path().display();
     let of_directory = fs::metadata(home.path()).map_err(|error| {

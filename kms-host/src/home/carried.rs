@@ -27,7 +27,7 @@ const LEDGERS: &str = "ledger";
 /// A ledger of a million machines is made in a minute with this much; a host serves with more.
 const IMPORT_CACHE_BYTES: u64 = 64 << 20;
 
-/// A file of a host, as a backup has it. It is opened by whoever looks for it, with no more rights than he has.
+/// A file of a host, as a backup has it. Whoever looks for it opens it, with no more than their own rights.
 #[derive(Debug)]
 pub struct Carried {
     /// Its path in the data directory, with `/` between folder and file.
