@@ -117,7 +117,7 @@ impl Builder {
     /// A directory that cannot be written is no error: the product runs, and the snapshot says what follows.
     ///
     /// # Errors
-    /// What the vendor has to mend, or another process that has been making the state for two seconds.
+    /// A mistake that the vendor has to mend, or another process has been making the state for two seconds.
     pub fn build(self) -> Result<Client, BuildError> {
         let Parts { terms, places, state_dir, fallback_dir, clock, ways } = self.parts()?;
         let home = Home::open(&state_dir, fallback_dir.as_deref(), terms.id);
@@ -138,10 +138,10 @@ impl Builder {
         })
     }
 
-    /// Looks at the state as it lies on the disk, for a tool beside the product. Nothing is made or written.
+    /// Looks at the state on the disk, for a tool beside the product. Nothing is made or written.
     ///
     /// # Errors
-    /// What the vendor has to mend.
+    /// A mistake that the vendor has to mend.
     pub fn inspect(self) -> Result<Inspector, BuildError> {
         let Parts { terms, places, state_dir, fallback_dir, clock, .. } = self.parts()?;
         let home = Home::look(&state_dir, fallback_dir.as_deref(), terms.id);
@@ -150,7 +150,7 @@ impl Builder {
         Ok(Inspector { home: Arc::new(home), places, snapshot })
     }
 
-    /// What was said, checked.
+    /// Checks what was set.
     fn parts(self) -> Result<Parts, BuildError> {
         let fingerprint = self.fingerprint_source.as_ref().map(|source| {
             let given = Some(source).filter(|source| !source.is_empty());
@@ -175,7 +175,7 @@ impl Builder {
     }
 }
 
-/// What a client or a look is made of.
+/// The parts of a client or an inspector.
 struct Parts {
     terms: Terms,
     places: Places,

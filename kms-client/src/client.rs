@@ -162,7 +162,7 @@ impl Client {
         inspector::clear_hosts(&self.shell.home).await
     }
 
-    /// The lock, for a change that would be lost where nothing is kept.
+    /// The lock, for a change that would be lost if nothing is kept.
     async fn lock_to_keep(&self, installation: &mut Installation) -> Result<Arc<Lock>, Cause> {
         let lock = round::take_over(&self.shell, installation).await?;
         self.shell.home.trouble().map_or(Ok(lock), Err)
@@ -194,7 +194,7 @@ impl Shell {
         inspector::discover(&self.home, &self.places, last, first).await
     }
 
-    /// Shows the world where this installation stands.
+    /// Publishes the state of this installation.
     pub(crate) fn publish(&self, installation: &Installation) {
         let snapshot = Snapshot::of(installation, &self.home, self.clock.now());
         self.published.send_if_modified(|shown| {

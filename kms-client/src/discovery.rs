@@ -25,11 +25,11 @@ pub struct Discovery {
     pub hosts: Vec<Candidate>,
     /// What gave no host, and why: a domain without a record, a name that cannot be read.
     pub problems: Vec<Problem>,
-    /// What was left out beside it, and why: a setting that cannot be read, a record at which nobody can be asked.
+    /// What was left out, and why: a setting that cannot be read, a record that names no usable host.
     pub notes: Vec<Problem>,
-    /// The domains that DNS was asked about, in their order.
+    /// The domains that DNS was asked about, in order.
     pub domains: Vec<LookedIn>,
-    /// The names in DNS that there was no time for: the next round begins with them.
+    /// The DNS names that there was no time for; the next round begins with them.
     pub(crate) left_out: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ pub struct Discovery {
 pub struct LookedIn {
     /// The name that was asked, fully qualified.
     pub service: String,
-    /// The records that were found there, as they came.
+    /// The records that were found there, in the order of the answer.
     pub records: Vec<SrvRecord>,
 }
 
@@ -167,7 +167,7 @@ impl Places {
 
 #[cfg(feature = "dns")]
 impl Discovery {
-    /// A place that gave no host. A setting that cannot be read takes nothing from the others, so it is told after them.
+    /// Notes a place that gave no host. A setting that cannot be read costs the others nothing, so it comes after them.
     fn give(&mut self, place: String, cause: Cause) {
         if cause.reason() == Some(Reason::NotTried) {
             self.left_out.push(place.clone());

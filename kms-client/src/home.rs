@@ -41,13 +41,13 @@ pub enum Keeping {
         /// The directory, that of the product inside it included.
         path: PathBuf,
     },
-    /// There is a state that is read and not written, because the disk does not let it be or a newer release has
-    /// written it. A lease in it holds; a new one ends with the process.
+    /// There is a state that is read but not written, because the disk cannot be written or a newer release wrote the state. A
+    /// lease in it holds; a new one ends with the process.
     Frozen {
         /// The directory, that of the product inside it included.
         path: PathBuf,
     },
-    /// Nothing is there yet, and whoever only looks begins nothing ([`Inspector`](crate::Inspector)).
+    /// Nothing is there yet, and an [`Inspector`](crate::Inspector) begins nothing.
     NotBegun {
         /// The directory, that of the product inside it included.
         path: PathBuf,
@@ -210,7 +210,7 @@ impl Home {
         *self.access() = if has_state(&self.path) { Access::Frozen(cause) } else { Access::Nowhere(cause) };
     }
 
-    /// Looks whether a directory that could not be written can be now: a disk may be read-only while a machine starts.
+    /// Checks whether a directory that could not be written can be now: a disk may be read-only while a machine starts.
     pub(crate) fn thaw(&self) {
         let is_shut = matches!(*self.access(), Access::Frozen(_) | Access::Nowhere(_));
         if is_shut && make_writable(&self.path).is_ok() {
@@ -353,7 +353,7 @@ fn is_unreadable(path: &Path) -> bool {
     files::read(path).is_err() && fs::symlink_metadata(path).is_ok()
 }
 
-/// Whether a file cannot be read, or it cannot even be told whether there is one.
+/// Whether a file cannot be read, or its existence cannot be determined.
 fn is_closed(path: &Path) -> bool {
     files::read(path).is_err_and(|error| error.kind() != io::ErrorKind::NotADirectory)
 }
@@ -369,7 +369,7 @@ fn make_writable(path: &Path) -> io::Result<()> {
     files::open_lock(&path.join(LOCK)).map(drop)
 }
 
-/// The folder is ours to make: one that leads elsewhere was put there by somebody else.
+/// Makes the folder. A link in its place is refused, because somebody else put it there.
 fn make_folder(path: &Path) -> io::Result<()> {
     files::make_directory(path)?;
     if is_folder(path) { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }

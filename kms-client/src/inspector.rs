@@ -1,7 +1,7 @@
-//! What is on this machine, for a tool that only looks: nothing is made, mended, locked or asked.
+//! A look at a product's state on this machine, for tools: it makes, mends and locks nothing, and asks no host.
 //!
-//! A product starts with `Builder::build`, which begins a state where there is none. Whoever looks before that must not: the
-//! files would be that user's, grace would run, and an image would carry an identity. Only the file `hosts` may be written
+//! A product starts with `Builder::build`, which begins a state if there is none. A tool that looks must not do that: the files
+//! would belong to the tool's user, grace would run, and an image would carry an identity. Only the file `hosts` can be written
 //! here; it belongs to the administrator, and begins nothing.
 
 use std::io;
@@ -29,7 +29,7 @@ impl Inspector {
         &self.snapshot
     }
 
-    /// What would be asked, in order, and who named it. DNS is asked, no host is.
+    /// The hosts that would be asked, in order, and who named each. This asks DNS, and no host.
     pub async fn discover(&self) -> Discovery {
         let Snapshot { last_host, left_out, .. } = &self.snapshot;
         discover(&self.home, &self.places, last_host.as_deref(), left_out).await
@@ -63,7 +63,7 @@ pub(crate) async fn discover(
     let read = read.unwrap_or_else(|error| Err(unwritable(home.path(), &error)));
     let (hosts_file, unread) = read.map_or_else(|cause| (None, Some(cause)), |text| (text, None));
     let mut found = places.discover(hosts_file.as_deref(), last, first).await;
-    // A file that cannot be read is not a missing one: it is told, whoever is asked in its place.
+    // A file that cannot be read is not a missing one: it is shown, even if other hosts are asked in its place.
     let unread = unread.map(|cause| Problem { place: path.display().to_string(), cause });
     found.problems.splice(..0, unread);
     found

@@ -39,7 +39,7 @@ pub struct Snapshot {
     pub last_reason: Option<String>,
     /// Every host that was tried in the last round, with what came of it, whichever process asked.
     pub attempts: Vec<Attempt>,
-    /// How many more there were than are kept.
+    /// How many more attempts the last round made than are kept.
     pub attempts_left_out: u32,
     /// When the last round ended.
     pub asked_at: Option<Timestamp>,
@@ -51,7 +51,7 @@ pub struct Snapshot {
     pub troubles: Vec<Cause>,
     /// Whether the numbers come from a certificate that is marked as test: not a license to be relied on.
     pub test: bool,
-    /// What the last round had no time for: the next one begins with it.
+    /// Hosts, addresses and DNS names that the last round had no time for; the next round begins with them.
     pub(crate) left_out: Vec<String>,
     license: Arc<License>,
 }
@@ -109,8 +109,8 @@ impl Snapshot {
         self.last_reason.as_deref().and_then(Reason::from_code)
     }
 
-    /// The last refusal or failure with the values in its text, as far as they are kept: the first attempt of the last round
-    /// that has that code.
+    /// The last refusal or failure, with the values in its text if they are kept: they come from the first attempt of the last
+    /// round that has that code.
     pub fn last_cause(&self) -> Option<Cause> {
         let code = self.last_reason.as_deref()?;
         let mut causes = self.attempts.iter().filter_map(|attempt| attempt.outcome.cause());

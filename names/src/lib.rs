@@ -1,11 +1,11 @@
 //! Asking DNS: SRV records of the machine's domains, and addresses of names.
 //!
-//! A machine looks for its host with it, and a host looks whether machines can find it. Names of services are always asked fully
-//! qualified, so that no search list takes part. What the records mean is decided by `shared::srv`.
+//! Machines use it to find their host, and a host to check whether machines can find it. Service names are always asked fully
+//! qualified, so no search list takes part. `shared::srv` decides what the records mean.
 //!
 //! | | |
 //! |---|---|
-//! | `settings.rs` | what this machine says: name servers, search list, patience |
+//! | `settings.rs` | the settings of this machine: name servers, search list, time limits |
 //! | `servers.rs` | one question to those servers |
 //! | `answer.rs` | what an answer says; aliases |
 
@@ -30,16 +30,16 @@ use crate::answer::{ALIASES_MAX, Said};
 use crate::servers::Servers;
 use crate::settings::Settings;
 
-/// How long all domains together, or one name, may take: whatever the machine's settings say, somebody waits for this.
+/// How long all domains together, or one name, may take, whatever the machine's settings say: somebody waits for this.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// So many domains are asked at once.
+/// How many domains are asked at once.
 const DOMAINS_AT_ONCE: usize = 8;
 
 /// How long the addresses of one family wait for those of the other: some servers and firewalls drop AAAA.
 const OTHER_FAMILY: Duration = Duration::from_secs(1);
 
-/// A domain in which was looked.
+/// A domain that was searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Domain {
     /// Its name, without the dot at the end.
@@ -51,7 +51,7 @@ pub struct Domain {
 /// The domains in which to look, and the name servers to ask.
 pub struct Dns {
     servers: Arc<Servers>,
-    /// In the order in which hosts are taken from them; why one cannot be asked.
+    /// In the order in which hosts are taken from them; an error says why a domain cannot be asked.
     domains: Vec<(Domain, Result<Names, Cause>)>,
     ndots: usize,
     faults: Vec<Cause>,
@@ -69,7 +69,7 @@ struct Names {
 enum NoRecords {
     /// This name does not exist, or has none.
     Missing(Name),
-    /// Nobody says whether there are any, and why.
+    /// No server says whether there are any; the text says why.
     Unknown(String),
 }
 
