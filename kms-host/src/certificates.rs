@@ -130,7 +130,7 @@ impl Certificates {
     fn settled(&self, product: ProductId, now: Timestamp) -> Option<&Installed> {
         let installed = self.of(product);
         let valid = installed.iter().filter(|one| one.chain.check_valid_at(now).is_ok());
-        let first = valid.min_by_key(|one| (one.chain.host().test, one.chain.age()));
+        let first = valid.min_by_key(|one| (one.chain.host().test, one.chain.issue_order()));
         first.or_else(|| {
             let chosen = certificate::choose(installed.iter().map(|one| &one.chain), now)?;
             installed.iter().find(|one| one.chain.host().id == chosen.host().id)
@@ -169,10 +169,13 @@ impl Certificates {
     /// Those for a product that are not used, with the reason. One that was in use before it ended is left out: nobody wonders
     /// about it.
     pub fn unused(&self, product: ProductId, now: Timestamp) -> Vec<(&Installed, WhyNot)> {
-        let Some(used) = self.current(product, now).map(|used| used.chain.age()) else { return Vec::new() };
+        let Some(used) = self.current(product, now).map(|used| used.chain.issue_order()) else {
+            return Vec::new();
+        };
         let unused = self.of(product).iter().filter_map(|one| Some((one, self.why_not(one, now)?)));
-        let is_past =
-            |one: &Installed, why: &WhyNot| matches!(why, WhyNot::Ended { .. }) && one.chain.age() < used;
+        let is_past = |one: &Installed, why: &WhyNot| {
+            matches!(why, WhyNot::Ended { .. }) && one.chain.issue_order() < used
+        };
         unused.filter(|(one, why)| !is_past(one, why)).collect()
     }
 

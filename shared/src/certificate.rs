@@ -268,8 +268,8 @@ impl Chain {
         self.0.issuing.as_ref().map_or(host, |issuing| host.max(issuing.not_before))
     }
 
-    /// Orders chains by when they were issued. No two certificates are equal.
-    pub fn age(&self) -> (Timestamp, Timestamp, CertificateId) {
+    /// Orders chains from the one issued first to the one issued last. No two certificates are equal.
+    pub fn issue_order(&self) -> (Timestamp, Timestamp, CertificateId) {
         (self.0.host.dated(), self.0.host.not_before, self.0.host.id)
     }
 }
@@ -285,9 +285,9 @@ pub fn choose<'a>(chains: impl Iterator<Item = &'a Chain> + Clone, now: Timestam
     let valid = chains.clone().filter(|chain| chain.check_valid_at(now).is_ok());
     let ended = chains.clone().filter(|chain| chain.ends_at() <= now);
     valid
-        .max_by_key(|chain| chain.age())
-        .or_else(|| ended.max_by_key(|chain| (chain.ends_at(), chain.age())))
-        .or_else(|| chains.min_by_key(|chain| (chain.begins_at(), chain.age())))
+        .max_by_key(|chain| chain.issue_order())
+        .or_else(|| ended.max_by_key(|chain| (chain.ends_at(), chain.issue_order())))
+        .or_else(|| chains.min_by_key(|chain| (chain.begins_at(), chain.issue_order())))
 }
 
 /// A chain is not to be believed.
