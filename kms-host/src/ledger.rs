@@ -2,7 +2,8 @@
 //!
 //! [`Ledger`] is small so that a shared database can stand behind it one day: a batch of sightings goes in, the reads of
 //! its decisions happen inside its transaction, and outcomes come out once they are durable. It decides nothing; the rule
-//! is `shared::count`, for an administrator `shared::inventory`, and the bytes are `shared::record`. It groups nothing either: that is `queue`, in front of it.
+//! is `shared::count`, for an administrator `shared::inventory`, and the bytes are `shared::record`. It groups nothing either:
+//! that is `queue`, in front of it.
 //!
 //! Read next: `overlay.rs`, a transaction over raw keys and values; `disk.rs`, the ledger on disk; `memory.rs`, its twin;
 //! `kept.rs`, what another ledger needs of it.
@@ -43,8 +44,8 @@ pub use store::Engine;
 /// Every implementation passes the stories of `tests/ledger`.
 ///
 /// # Errors
-/// [`LedgerError::Damaged`] and [`LedgerError::Unreadable`] concern some rows and whoever needs them. Every other error is fatal: nothing may be
-/// acknowledged afterwards, and the host exits.
+/// [`LedgerError::Damaged`] and [`LedgerError::Unreadable`] concern some rows, and only callers that need these rows. Every other
+/// error is fatal: nothing may be acknowledged afterwards, and the host exits.
 #[async_trait]
 pub trait Ledger: Send + Sync + 'static {
     /// What the ledger knows of itself.

@@ -69,19 +69,18 @@
 //!
 //! # What is left of a damaged store
 //!
-//! [`salvage`] reads the files of either engine by itself and gives every record that the caller's own checksum knows to be whole.
+//! [`salvage`] reads the files of either engine by itself, and returns every record whose value passes the caller's own checksum.
 //!
 //! # How this is tested
 //!
 //! Every story of `tests/suite` is told on both engines. `killed.rs` kills a real process under load; that proves that
 //! batches are whole and the lock is waited for, but no sync, because the page cache outlives the process. `damaged.rs`
-//! and `damaged_fjall.rs` break closed stores; `untouched.rs` holds what is looked at or refused to staying as it was. A test in `engine/sled.rs` gives a sync a descriptor whose fdatasync fails. That
-//! the disk keeps what fdatasync promised, only cutting the power can show: `kms-faults power-cut` does that, on an image, and
-//! with `--failed-writes` after a write that failed.
+//! and `damaged_fjall.rs` break closed stores; `untouched.rs` checks that a store which is looked at or refused stays as it was. A
+//! test in `engine/sled.rs` gives a sync a descriptor whose fdatasync fails. Only a power cut shows that the disk keeps what
+//! fdatasync promised: `kms-faults power-cut` does that, on an image, and with `--failed-writes` after a write that failed.
 //!
-//! Read next: `store.rs`, then `opening.rs`, `copy.rs` and `engine.rs`. `salvage.rs` does without an engine. `file.rs` is for
-//! the other files that must survive, such as
-//! keys.
+//! Read next: `store.rs`, then `opening.rs`, `copy.rs` and `engine.rs`. `salvage.rs` does without an engine. `file.rs` is
+//! for the other files that must survive, such as keys.
 
 mod store;
 

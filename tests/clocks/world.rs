@@ -32,7 +32,7 @@ pub(crate) const DAY: Duration = Duration::from_hours(24);
 /// A change that does not come within this will not come.
 const BOUND: Duration = Duration::from_secs(20);
 
-/// A vendor with one product of production's numbers, and the clock that everybody goes by who has none of his own.
+/// A vendor with one product of production's numbers, and the clock of everybody who has none of their own.
 pub(crate) struct World {
     folder: TempDir,
     pub(crate) shop: Shop,

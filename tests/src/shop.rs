@@ -52,7 +52,7 @@ impl Shop {
         Ok(Shop { folder: self.folder.clone(), vendor, product })
     }
 
-    /// Somebody who sells this shop's product, by its true id, under root keys of his own.
+    /// Somebody who sells this shop's product, by its true id, under root keys of their own.
     ///
     /// # Errors
     /// The folder has a vendor already, or the disk refuses.

@@ -233,7 +233,7 @@ async fn a_certificate_of_another_organisation_is_refused_unless_it_is_meant() {
     assert!(host.status().await.unwrap().alarms.iter().all(|alarm| alarm.code != "ANSWERS_REJECTED"));
 }
 
-/// Whoever mails a certificate can put his own roots into the file: they would decide which leases of siblings count.
+/// Whoever mails a certificate can put their own roots into the file: they would decide which leases of siblings count.
 #[tokio::test]
 async fn roots_that_came_in_the_same_file_are_not_believed_for_a_product_that_is_installed() {
     let stage = Stage::with_threshold(1);

@@ -168,7 +168,7 @@ impl World {
         reading.tally.total
     }
 
-    /// What the administrator does, and what he is told.
+    /// What the administrator does, and what they are told.
     pub(crate) async fn change(&self, verb: Verb, machine: &Machine) -> String {
         let change = Change { product: machine.product, machine: machine.id, verb, at: self.now };
         match self.ledger.change(change).await.unwrap() {
