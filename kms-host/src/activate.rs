@@ -44,8 +44,8 @@ use crate::signer::Signer;
 use crate::space::{self, Space};
 use crate::tls::TlsCertificate;
 
-/// How long a machine is asked to stay away when the host has more waiting than it will hold.
-const OVERLOADED_RETRY: Duration = Duration::from_secs(15);
+/// Retry delay when the host has more waiting than it will hold, or no place for another call.
+pub(crate) const OVERLOADED_RETRY: Duration = Duration::from_secs(15);
 
 /// How long an ask may wait for its answer: less than tonic's deadline, whose status says neither why nor when to come back.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);

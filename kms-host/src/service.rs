@@ -29,7 +29,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::accept::{Line, OpenCall};
-use crate::activate::{Host, Incoming as Ask, Unanswered};
+use crate::activate::{Host, Incoming as Ask, OVERLOADED_RETRY, Unanswered};
 use crate::fairness::Source;
 
 /// How long one call may take on this side, including the reading of a request that trickles in.
@@ -37,9 +37,6 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How many asks may be under way at once, those of callers who have gone included. Further ones wait, and hold their call open.
 const ASKS_AT_ONCE: usize = 4096;
-
-/// How long a machine is asked to stay away when the host has no place for its call.
-const NO_PLACE_RETRY: Duration = Duration::from_secs(15);
 
 /// The largest question about health; it holds the name of a service.
 const HEALTH_LIMIT_BYTES: usize = 1024;
@@ -98,7 +95,7 @@ impl Service {
                 return Err(status(Reason::TlsRequired.into()));
             }
             call = Some(line.open().ok_or_else(|| {
-                status(Unanswered { cause: Reason::Overloaded.into(), retry_in: Some(NO_PLACE_RETRY) })
+                status(Unanswered { cause: Reason::Overloaded.into(), retry_in: Some(OVERLOADED_RETRY) })
             })?);
             match called {
                 Called::Health => {
