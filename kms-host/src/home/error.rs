@@ -89,8 +89,9 @@ pub enum HomeError {
     #[error(
         "the ledger {} is damaged ({found}), and was left as it is; save all of it that is whole: `kms-host export --salvage \
          FILE --data {}`, move {} away, `kms-host import FILE --data {}`. Where that finds nothing, restore a backup with \
-         `kms-host restore BACKUP --data NEWDIR`, or begin a new ledger with `kms-host init`. No license is lost",
-        path.display(), data.display(), path.display(), data.display()
+         `kms-host restore BACKUP --data NEWDIR`; or move {} away and run `kms-host init --data {}` for a new ledger. No \
+         license is lost",
+        path.display(), data.display(), path.display(), data.display(), path.display(), data.display()
     )]
     DamagedLedger {
         /// The ledger.
