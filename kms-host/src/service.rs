@@ -304,4 +304,61 @@ mod tests {
             assert!(said.is_none_or(|said| said == believed), "{}", reason.code());
         }
     }
+
+    /// The table of reasons in protocol.md is what an independent client is written from.
+    #[test]
+    fn the_table_of_reasons_in_protocol_md_is_what_a_host_says() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let rows = text
+            .lines()
+            .skip_while(|line| !line.starts_with("| reason | parameters | gRPC status |"))
+            .skip(2)
+            .take_while(|line| line.starts_with('|'));
+        let mut written = Vec::new();
+        for row in rows {
+            let [_, codes, parameters, status, ..] = row.split('|').map(str::trim).collect::<Vec<_>>()[..]
+            else {
+                panic!("a row of another shape: {row}");
+            };
+            for code in codes.split(", ") {
+                let reason = Reason::from_code(code).unwrap_or_else(|| panic!("no reason: {code}"));
+                assert_eq!(sorted(parameters, '`', '`'), sorted(reason.summary(), '{', '}'), "{code}");
+                assert_eq!(status, status_name(reason), "{code}");
+                written.push(reason);
+            }
+        }
+        // The list of all has them in the order in which an ask meets them.
+        let place = |of| Reason::ALL.iter().position(|reason| *reason == of).unwrap();
+        let mut said = Reason::ALL[place(Reason::TooManyBadAsks)..=place(Reason::Blocked)].to_vec();
+        said.push(Reason::TlsRequired);
+        for reasons in [&mut written, &mut said] {
+            reasons.sort_by_key(|reason| reason.code());
+        }
+        assert_eq!(written, said);
+    }
+
+    /// What stands between the marks, in the order of the alphabet.
+    fn sorted(text: &str, open: char, close: char) -> Vec<&str> {
+        let mut rest = text;
+        let mut found = Vec::new();
+        while let Some((_, after)) = rest.split_once(open) {
+            let (name, next) = after.split_once(close).unwrap();
+            found.push(name);
+            rest = next;
+        }
+        found.sort_unstable();
+        found
+    }
+
+    fn status_name(reason: Reason) -> &'static str {
+        match code(&reason.into()) {
+            _ if !reason.may_be_unsigned() => "signed",
+            Code::InvalidArgument => "INVALID_ARGUMENT",
+            Code::FailedPrecondition => "FAILED_PRECONDITION",
+            Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+            Code::Unavailable => "UNAVAILABLE",
+            other => panic!("{} is {other:?}", reason.code()),
+        }
+    }
 }

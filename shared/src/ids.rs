@@ -208,6 +208,15 @@ mod tests {
         assert_ne!(MachineId::of_key(&[7; 32]).as_bytes(), HostId::of_key(&[7; 32]).as_bytes());
     }
 
+    /// The example of protocol.md 7.
+    #[test]
+    fn a_fingerprint_is_the_keyed_hash_of_the_digits_of_the_machine_id() {
+        let product = ProductId::from_bytes(core::array::from_fn(|i| i.try_into().unwrap()));
+        let fingerprint = Fingerprint::of_machine(product, b"8f3b1c7e5a2d4f60918273645546372a");
+        let digits = u128::from_be_bytes(fingerprint.as_slice().try_into().unwrap());
+        assert_eq!(digits, 0xb569_a5e1_2c24_2ea0_c08c_ee36_d61a_a086);
+    }
+
     #[test]
     fn no_fingerprint_equals_none() {
         let product = ProductId::from_bytes([1; 16]);
