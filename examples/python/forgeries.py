@@ -60,7 +60,13 @@ def issuing(**changed):
 
 
 def ask(**changed):
-    values = {"product": PRODUCT, "nonce": bytes(16), "serial": 4, "fingerprint": b"f" * 16, "kind": ask_pb.ASK_KIND_ACTIVATE}
+    values = {
+        "product": PRODUCT,
+        "nonce": bytes(16),
+        "serial": 4,
+        "fingerprint": b"f" * 16,
+        "kind": ask_pb.ASK_KIND_ACTIVATE,
+    }
     return ask_pb.Ask(**(values | changed))
 
 
@@ -91,7 +97,9 @@ def outcome(signed, encoded: bytes, now: int = NOW, organisation: bytes = ORGANI
 
 
 class Forgeries(unittest.TestCase):
-    def lease(self, wanted: str, head=None, *, key=HOST, encoded=None, now=NOW, organisation=ORGANISATION, asked=None, **more):
+    def lease(
+        self, wanted: str, head=None, *, key=HOST, encoded=None, now=NOW, organisation=ORGANISATION, asked=None, **more
+    ):
         signed = sign("lease", lease(header(**(head or {})), **more), key)
         self.assertEqual(outcome(signed, encoded or chain(), now, organisation, asked), wanted)
 
@@ -241,7 +249,9 @@ class GoldenVectors(unittest.TestCase):
             fields = self.vector(name)
             opened = verify.open_chain(bytes.fromhex(fields["chain"]), self.roots)
             self.assertIn(verify.derived_id("host", opened.host.signing_key).hex(), fields["yields"])
-        self.assertEqual([self.judged(name) for name in ("lease", "waiting", "refusal")], [ACCEPTED, ACCEPTED, BELIEVED])
+        self.assertEqual(
+            [self.judged(name) for name in ("lease", "waiting", "refusal")], [ACCEPTED, ACCEPTED, BELIEVED]
+        )
 
     def test_the_bad_ones_are_rejected(self):
         chains = sorted(path.stem for path in VECTORS.glob("bad-chain-*.txt"))
@@ -256,7 +266,14 @@ class GoldenVectors(unittest.TestCase):
 
     def test_verification_is_strict(self):
         """The vectors of asks show it best: a key and an R of small order, and an S that is not the smallest."""
-        for name in ("small-order-key", "small-order-r", "non-canonical-s", "flipped-signature", "other-signer", "type-signed"):
+        for name in (
+            "small-order-key",
+            "small-order-r",
+            "non-canonical-s",
+            "flipped-signature",
+            "other-signer",
+            "type-signed",
+        ):
             signed = signed_pb.Signed.FromString(bytes.fromhex(self.vector(f"bad-ask-{name}")["signed"]))
             key = ask_pb.Ask.FromString(signed.payload).machine_key
             with self.subTest(name), self.assertRaises(Rejected):
