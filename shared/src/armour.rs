@@ -68,7 +68,9 @@ pub fn find_one(text: &[u8], label: &str) -> Result<Block, ArmourError> {
 pub fn find_all(text: &[u8]) -> Result<Block, ArmourError> {
     let blocks = whole(text, |_| true)?;
     let mut all = Zeroizing::new(String::with_capacity(blocks.iter().map(|block| block.len()).sum()));
-    blocks.iter().for_each(|block| all.push_str(block));
+    for block in &blocks {
+        all.push_str(block);
+    }
     Ok(all)
 }
 

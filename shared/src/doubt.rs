@@ -411,7 +411,7 @@ mod tests {
         };
         assert!(outvoted(HOUR));
         assert!(!outvoted(HOUR));
-        assert!(!outvoted(HOUR + DAY - Duration::from_millis(1)));
+        assert!(!outvoted((HOUR + DAY).saturating_sub(Duration::from_millis(1))));
         assert!(outvoted(HOUR + DAY), "then it is as before");
         clock.read(reading(at(3), HOUR));
         assert!(clock.doubt().is_some(), "a clock that jumps is doubted all the same");

@@ -31,7 +31,8 @@ async fn peer<F: Future<Output = ()> + Send + 'static>(
 
 /// A name server whose one record leads to a name at 127.0.0.2 and so on up to 127.0.0.`last`.
 async fn name_with_addresses(last: u8, port: u16) -> DnsServer {
-    let addresses: String = (2..=last).map(|last| format!("kms A 127.0.0.{last}\n")).collect();
+    let addresses: Vec<_> = (2..=last).map(|last| format!("kms A 127.0.0.{last}\n")).collect();
+    let addresses = addresses.concat();
     let records = format!("_kms-activation._tcp SRV 0 0 {port} kms\n{addresses}");
     DnsServer::start(vec![Zone::parse("corp.example.", &format!("{HEAD}{records}")).unwrap()]).await.unwrap()
 }
@@ -208,7 +209,9 @@ async fn domains_that_time_does_not_suffice_for_are_told_and_come_first_in_the_n
     assert_eq!(told(&round).pop().unwrap(), "_kms-activation._tcp.corp.example. NOT_TRIED", "{round:#?}");
 
     tokio::time::resume();
-    silent.iter().for_each(|domain| dns.mend(&format!("_kms-activation._tcp.{domain}.")));
+    for domain in &silent {
+        dns.mend(&format!("_kms-activation._tcp.{domain}."));
+    }
     let asked = dns.queries().len();
     let round = machine.activate().await.unwrap();
     assert_eq!(told(&round).pop().unwrap(), "127.0.0.1 LEASE", "{round:#?}");

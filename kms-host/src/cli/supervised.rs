@@ -73,7 +73,8 @@ async fn check(queue: &Queue, socket: &Path) -> anyhow::Result<()> {
 /// Whoever does not listen is not told.
 fn say(states: &[NotifyState]) {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return };
-    let message: String = states.iter().map(|state| format!("{state}\n")).collect();
+    let lines: Vec<_> = states.iter().map(|state| format!("{state}\n")).collect();
+    let message = lines.concat();
     if let Err(error) = send(&name, &message) {
         tracing::warn!(%error, "the service manager cannot be told");
     }

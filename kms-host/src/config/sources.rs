@@ -170,10 +170,7 @@ impl Sources {
         };
         let text = String::from_utf8(text).map_err(|error| {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            ConfigError::NotText {
-                path: path.clone(),
-                line: 1 + valid.iter().filter(|byte| **byte == b'\n').count(),
-            }
+            ConfigError::NotText { path: path.clone(), line: valid.split(|byte| *byte == b'\n').count() }
         })?;
         let wrong = |source| ConfigError::Wrong { path: path.clone(), source: Box::new(source) };
         let config = toml::from_str::<Config>(&text).map_err(wrong)?;

@@ -58,8 +58,11 @@ fn log(engine: Engine, directory: &Path) -> PathBuf {
     }
 }
 
+/// Damages a store in this directory.
+type Damage = Box<dyn Fn(&Path)>;
+
 /// Damages after which a store is refused.
-fn damages(engine: Engine) -> Vec<Box<dyn Fn(&Path)>> {
+fn damages(engine: Engine) -> Vec<Damage> {
     vec![
         Box::new(move |it: &Path| {
             let log = log(engine, it);

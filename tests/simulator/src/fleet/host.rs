@@ -19,7 +19,7 @@ use shared::envelope::{Kind, SecretKey};
 use shared::ids::{CertificateId, LedgerId, MachineId, OrganisationId, ProductId};
 use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
-use shared::record::{Event, Inactive, Record, RecordState, Tally};
+use shared::record::{Event, Inactive, Record, Tally};
 use shared::serial::Mark;
 use shared::time::Timestamp;
 
