@@ -65,7 +65,9 @@ fn overlap(one: &SocketAddr, other: &SocketAddr) -> bool {
     is_same_port && one.is_ipv4() == other.is_ipv4() && (one == other || is_either_wild)
 }
 
-fn canonical(address: SocketAddr) -> SocketAddr {
+/// An IPv4 address that is written as IPv6 is one of IPv4. It is connected to as such, because `net.ipv6.bindv6only = 1` lets
+/// no socket of IPv6 do it.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         ip if ip != address.ip() => SocketAddr::new(ip, address.port()),
         _ => address,

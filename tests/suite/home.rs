@@ -176,6 +176,12 @@ async fn ipv4_is_served_where_the_machine_binds_ipv6_alone_by_default() {
     let Some(host) = serve_where_ipv6_is_alone(&home, &both).await else { return };
     let doctor = doctor_beside(&host, &home).await;
     assert_eq!(doctor.matches("21688 is answered").count(), 2, "{doctor}");
+
+    // Listened on, and told as unreachable by a check that had asked over IPv6.
+    let home = stage.shop.make_host("written-as-ipv6", an_hour_ago()).unwrap();
+    let Some(host) = serve_where_ipv6_is_alone(&home, &["[::ffff:127.0.0.1]:21688"]).await else { return };
+    let doctor = doctor_beside(&host, &home).await;
+    assert!(doctor.contains("[::ffff:127.0.0.1]:21688 over IPv4 is answered"), "{doctor}");
 }
 
 /// In a network of its own; nothing where this user may not make one.

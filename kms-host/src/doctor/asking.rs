@@ -29,6 +29,7 @@ use tonic_types::StatusExt;
 use super::Known;
 use super::tls::Way;
 use crate::certificates::Installed;
+use crate::listen::canonical;
 
 /// As long as a machine waits for a connection, and for an answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
@@ -46,8 +47,9 @@ pub(super) struct Answered {
 pub(super) fn reachable(listening: SocketAddr, all: &[SocketAddr]) -> Vec<SocketAddr> {
     let at = |ip: IpAddr| SocketAddr::new(ip, listening.port());
     let (ipv4, ipv6) = (at(Ipv4Addr::LOCALHOST.into()), at(Ipv6Addr::LOCALHOST.into()));
-    let has_ipv4_beside_it = all.iter().any(|one| one.is_ipv4() && one.port() == listening.port());
-    match listening {
+    let has_ipv4_beside_it =
+        all.iter().any(|one| canonical(*one).is_ipv4() && one.port() == listening.port());
+    match canonical(listening) {
         listening if !listening.ip().is_unspecified() => vec![listening],
         SocketAddr::V4(_) => vec![ipv4],
         SocketAddr::V6(_) if has_ipv4_beside_it => vec![ipv6],
