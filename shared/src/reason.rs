@@ -93,7 +93,7 @@ reasons! {
         "no host is configured, and this machine has no DNS domain in which to look for one"
         "name a host with `kms-client host set NAME`, or give the machine a DNS domain or search list"
     DnsNoRecord "DNS_NO_RECORD" Network
-        "DNS has no host: {name} does not exist"
+        "DNS has no host: {name} has no SRV record"
         "publish an SRV record under that name that points to the host, or name a host on this machine"
     DnsFailed "DNS_FAILED" Network
         "DNS gave no answer for {name}: {cause}"

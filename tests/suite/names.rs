@@ -23,10 +23,12 @@ async fn round_with(dns: &DnsServer) -> Round {
 }
 
 #[tokio::test]
-async fn without_a_record_the_full_name_is_told_that_does_not_exist() {
-    let (reason, text) = failure(&round_with(&dns("").await).await);
-    assert_eq!(reason, Reason::DnsNoRecord);
-    assert!(text.contains(SERVICE), "{text}");
+async fn without_a_record_the_full_name_is_told_and_no_name_that_is_there_is_called_missing() {
+    for other_records in ["", "_kms-activation._tcp A 127.0.0.1\n"] {
+        let (reason, text) = failure(&round_with(&dns(other_records).await).await);
+        assert_eq!(reason, Reason::DnsNoRecord);
+        assert!(text.contains(&format!("{SERVICE} has no SRV record")), "{text}");
+    }
 }
 
 #[tokio::test]
