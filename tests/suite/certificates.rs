@@ -211,7 +211,12 @@ async fn a_certificate_of_another_organisation_is_refused_unless_it_is_meant() {
     std::fs::remove_file(&by_hand).unwrap();
     let file = renewal.display().to_string();
     let done = run_at(&home, &["install-certificate", &file, "--new-organisation"]).await;
-    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(
+        done.code == 0 && done.stdout.contains("`kms-client organisation clear`"),
+        "{} {}",
+        done.stdout,
+        done.stderr
+    );
     let said = hang_up(&host).await;
     assert!(said.contains("were read again"), "{said}");
     assert_eq!(host.status().await.unwrap().products[0].organisation, "Example works");

@@ -117,6 +117,11 @@ pub(super) fn install_certificate(
         return Ok(json_text(&first));
     }
     let mut lines: Vec<_> = installed.iter().map(|one| installed_text(one, why_not(one))).collect();
+    if allowed.organisation && installed.iter().any(|one| home.is_meant(one)) {
+        let warning = "Machines that are licensed to another organisation refuse this host until \
+                       `kms-client organisation clear`.";
+        lines.push(warning.to_owned());
+    }
     lines.push(match reload::serving_process(home) {
         Some(_) => format!(
             "The running host takes it up without a restart:\n  kms-host reload --data {}\n",
