@@ -389,7 +389,8 @@ mod tests {
 
         for (path, mailed) in [(&certificate, "> "), (&key, "\u{FEFF}  ")] {
             let text = fs::read_to_string(path).unwrap();
-            let text: String = text.lines().map(|line| format!("{mailed}{line} \r")).collect();
+            let text: Vec<_> = text.lines().map(|line| format!("{mailed}{line} \r")).collect();
+            let text = text.concat();
             fs::write(path, format!("Here it is.\r{text}\r-- \rKind regards\r")).unwrap();
         }
         assert!(Tls::read(&config, data).is_ok(), "what a mail or an editor has put around it does no harm");

@@ -91,7 +91,7 @@ async fn the_certificate_that_was_issued_last_is_used() {
     let host = serve(&home).await;
     let used = host.status().await.unwrap().products[0].clone();
     let name = second.file_stem().unwrap().to_str().unwrap();
-    assert_eq!(used.certificate.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), name);
+    assert_eq!(data_encoding::HEXLOWER.encode(&used.certificate), name);
     let why: Vec<_> = used.unused.iter().map(|one| one.why.as_str()).collect();
     assert!(why.len() == 2 && why.iter().any(|why| why.contains("it was issued at")), "{why:?}");
     let listed = run_at(&home, &["certificates"]).await.stdout;

@@ -86,7 +86,7 @@ async fn look(stage: &Stage, home: &Home, case: &str) {
         let changed: Vec<_> =
             changed.into_iter().filter(|path| before.get(*path) != after.get(*path)).collect();
         let copies = fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path());
-        assert_eq!(copies.collect::<Vec<_>>(), [PathBuf::new(); 0], "{case}: {command} left a copy");
+        assert_eq!(copies.collect::<Vec<_>>(), Vec::<PathBuf>::new(), "{case}: {command} left a copy");
         assert!(
             changed.is_empty(),
             "{case}: {command} wrote {changed:?}: {}",

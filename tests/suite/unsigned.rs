@@ -109,7 +109,7 @@ async fn what_is_no_ask_is_malformed_or_too_large_and_counts_as_bad() {
     let host = serve(&home).await;
     let good = good_request(&stage).encode_to_vec();
     // A field of the number 1000, of which nobody knows, with 60,000 bytes.
-    let unknown = [&good[..], &[0xc2, 0x3e, 0xe0, 0xd4, 3], &[7; 60_000]].concat();
+    let unknown = [&good[..], &[0xc2, 0x3e, 0xe0, 0xd4, 3], &vec![7; 60_000]].concat();
     let two = message(0, good.len(), &good).repeat(2);
     let cases = [
         ("nothing", Vec::new(), "MALFORMED"),
@@ -119,7 +119,7 @@ async fn what_is_no_ask_is_malformed_or_too_large_and_counts_as_bad() {
         ("shorter than it says", message(0, good.len() + 1, &good), "MALFORMED"),
         ("two", two, "MALFORMED"),
         ("too large", message(0, unknown.len(), &unknown), "TOO_LARGE"),
-        ("too large, it says", message(0, 17_000, &[0; 17_000]), "TOO_LARGE"),
+        ("too large, it says", message(0, 17_000, &vec![0; 17_000]), "TOO_LARGE"),
         ("one too many", Vec::new(), "TOO_MANY_BAD_ASKS"),
     ];
     for (what, body, expected) in cases {

@@ -134,7 +134,8 @@ fn a_request_or_a_key_whose_wrapping_has_suffered_is_read() {
     std::fs::write(world.path("products.toml"), format!("\u{FEFF}{}", products.replace('\n', "\r"))).unwrap();
     world.vendor = kms_vendor::Vendor::open(&world.home.path().join("vendor")).unwrap();
     let whole = request_pem(7, HOUR_MS);
-    let quoted: String = whole.lines().map(|line| format!("> {line} \r\n")).collect();
+    let quoted: Vec<_> = whole.lines().map(|line| format!("> {line} \r\n")).collect();
+    let quoted = quoted.concat();
     let host = world.issue_to(&whole, |_| ()).unwrap().host;
     for mailed in [format!("{whole}\n-- \nKind regards\n"), quoted.clone(), format!("{whole}{quoted}")] {
         assert_eq!(world.issue_to(&mailed, |_| ()).unwrap().host, host, "{mailed}");

@@ -41,7 +41,7 @@ fn what_mail_and_editors_do_to_a_block_is_undone() {
         ("quoted", text(lines(|line| format!("> {line}\n")))),
         ("quoted twice, indented", text(lines(|line| format!(" >> {line}\n")))),
         ("blanks of no breadth", text(lines(|line| format!("\u{A0}{line}\u{200B}\n")))),
-        ("no line breaks", text(lines(|line| line.to_owned()))),
+        ("no line breaks", text(lines(ToOwned::to_owned))),
         ("blanks for line breaks", text(lines(|line| format!("{line} ")))),
         (
             "broken anew",
