@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use shared::ids::OrganisationId;
+use shared::spelling::distance;
 
 use crate::error::VendorError;
 use crate::product::random;
@@ -83,27 +84,13 @@ fn read(vendor: &Vendor) -> Result<BTreeMap<String, OrganisationId>, VendorError
 /// Whether two names are probably meant for one organisation: the same letters and digits, but for a slip or two. Other digits are
 /// no slip: "Branch 7" is not "Branch 8".
 fn is_near(one: &str, other: &str) -> bool {
-    let letters = |name: &str| -> Vec<char> {
+    let letters = |name: &str| -> String {
         name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
     };
-    let digits = |name: &[char]| -> Vec<char> { name.iter().copied().filter(|c| c.is_numeric()).collect() };
+    let digits = |name: &str| -> String { name.chars().filter(|c| c.is_numeric()).collect() };
     let (one, other) = (letters(one), letters(other));
-    let slips = if one.len().min(other.len()) < 8 { 1 } else { 2 };
+    let slips = if one.chars().count().min(other.chars().count()) < 8 { 1 } else { 2 };
     digits(&one) == digits(&other) && distance(&one, &other) <= slips
-}
-
-/// How many letters have to be put in, taken away or exchanged to make one of the other (Levenshtein).
-fn distance(one: &[char], other: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (made, letter) in (1..).zip(one) {
-        let mut above_left = std::mem::replace(&mut row[0], made);
-        for (place, wanted) in (1..).zip(other) {
-            let exchanged = above_left + usize::from(letter != wanted);
-            above_left = row[place];
-            row[place] = exchanged.min(above_left + 1).min(row[place - 1] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 /// Remembers a new organisation. The caller holds the directory's lock since [`find`].

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod policy;
 pub mod print;
 pub mod reason;
+pub mod spelling;
 pub mod time;
 
 pub mod answer;

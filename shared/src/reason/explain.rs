@@ -7,6 +7,7 @@ use core::fmt;
 
 use super::words::{ELSEWHERE, WORDS, Word};
 use super::{Fault, Reason};
+use crate::spelling::distance;
 
 /// No reason has this code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,20 +139,6 @@ fn near(text: &str) -> Vec<&'static str> {
         known.filter(|(distance, code)| is_near(*distance) || shares_a_word(code)).collect();
     near.sort_unstable();
     near.into_iter().map(|(_, code)| code).take(SHOWN).collect()
-}
-
-/// How many letters have to be put in, taken out or changed (Levenshtein), one row of the table at a time.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
-    for (index, letter) in one.chars().enumerate() {
-        let mut diagonal = core::mem::replace(&mut row[0], index + 1);
-        for (column, against) in other.chars().enumerate() {
-            let changed = diagonal + usize::from(letter != against);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[other.chars().count()]
 }
 
 #[cfg(test)]
