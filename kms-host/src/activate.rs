@@ -34,15 +34,15 @@ use shared::serial::{self, Mark, Standing};
 use shared::time::{Clock, Length, Timestamp};
 
 use crate::certificates::{Certificates, Installed, terms};
+use crate::door::tls::TlsCertificate;
 use crate::fairness::{Fairness, Limited, Source};
 use crate::journal::{Journal, Refusal};
 use crate::ledger::{Ledger, LedgerError};
 use crate::queue::{NotSighted, Queue};
-use crate::recheck::Totals;
-use crate::rejections::Rejections;
 use crate::signer::Signer;
-use crate::space::{self, Space};
-use crate::tls::TlsCertificate;
+use crate::watch::recheck::Totals;
+use crate::watch::rejections::Rejections;
+use crate::watch::space::{self, Space};
 
 /// Retry delay when the host has more waiting than it will hold, or no place for another call.
 pub(crate) const OVERLOADED_RETRY: Duration = Duration::from_secs(15);

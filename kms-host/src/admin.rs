@@ -6,6 +6,8 @@
 //! `admin/client.rs`; the lines of an
 //! export are `export`'s. The command line in `cli` is one of the callers.
 
+pub mod audit;
+pub mod caller;
 mod changes;
 mod client;
 mod reloading;
@@ -34,15 +36,15 @@ use tonic::{Request, Response, Status};
 pub use self::client::{Client, Limit, connect, is_silence, serving};
 pub use self::reloading::{NotReloaded, ReloadOrder, Reloaded};
 use self::search::{Found, Search};
-use crate::accept::Door;
 use crate::activate::Host;
-use crate::alarms;
-use crate::audit::{Audit, Line};
-use crate::caller::Caller;
+use crate::admin::audit::{Audit, Line};
+use crate::admin::caller::Caller;
+use crate::door::accept::Door;
+use crate::door::service::status;
 use crate::export::{self, Head, Kind};
 use crate::fairness::Report;
 use crate::ledger::{Engine, LedgerError, Listed, ListedEvent};
-use crate::service::status;
+use crate::watch::alarms;
 
 /// How many changes are listed where nobody says how many.
 const CHANGES_SHOWN: u32 = 100;

@@ -13,10 +13,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tracing_subscriber::EnvFilter;
 
-use crate::accept::Network;
+use crate::door::accept::Network;
+use crate::door::listen;
+use crate::door::tls::TlsMode;
 use crate::ledger::Engine;
-use crate::listen;
-use crate::tls::TlsMode;
 
 pub use keys::{KEYS, Key, TakenUpBy, sample};
 pub use sources::{Change, FILE_NAME, Origin, Settings, Sources};

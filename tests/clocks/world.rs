@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kms_client::{Cause, Clock, LicenseState, MachineId, Outcome, Snapshot, Timestamp};
 use kms_host::admin::Admin;
-use kms_host::audit::Audit;
+use kms_host::admin::audit::Audit;
 use proto::admin::v1::admin_service_server::AdminService;
 use proto::admin::v1::{
     ConfirmClockRequest, GetStatusRequest, GetStatusResponse, ListRefusalsRequest, RecentRefusal,

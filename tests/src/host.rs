@@ -4,15 +4,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use kms_host::accept::Limits;
 use kms_host::activate::Parts;
 use kms_host::config::Sources;
+use kms_host::door::accept::Limits;
+use kms_host::door::tls::Tls;
 use kms_host::fairness::{Allowances, Fairness};
 use kms_host::home::Home;
 use kms_host::ledger::{Engine, Ledger, Reading};
 use kms_host::queue::Queue;
 use kms_host::signer::KeyInMemory;
-use kms_host::tls::Tls;
 use kms_host::{Admission, Door, Host, certificates};
 use shared::time::Clock;
 use tokio::task::JoinHandle;
@@ -67,13 +67,17 @@ impl TestHost {
             clock: clock.clone(),
         };
         let host = Arc::new(Host::new(parts).await?);
-        let listener = kms_host::listen::bind(address)?;
+        let listener = kms_host::door::listen::bind(address)?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let admission = Admission::new(&config, Limits::default(), Tls::Off);
         let door = Door::new(admission, fairness);
-        let serving =
-            tokio::spawn(kms_host::serve(host.clone(), door, vec![listener], stop.clone().cancelled_owned()));
+        let serving = tokio::spawn(kms_host::door::serve(
+            host.clone(),
+            door,
+            vec![listener],
+            stop.clone().cancelled_owned(),
+        ));
         Ok(TestHost { clock, host, ledger, home: home.clone(), address, stop, serving, queue, writer })
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use kms_host::audit::Line;
+use kms_host::admin::audit::Line;
 use kms_host::ledger::{Engine, Ledger as _};
 use serde_json::Value;
 use tokio::process::Command;

@@ -160,7 +160,7 @@ fn every_reason_that_a_host_can_give_has_a_story_that_provokes_it() {
 /// `explain` knew reasons alone, and `status` showed other words as well.
 #[test]
 fn every_word_that_a_host_shows_as_an_alarm_is_explained() {
-    let alarms = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kms-host/src/alarms.rs");
+    let alarms = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kms-host/src/watch/alarms.rs");
     let text = std::fs::read_to_string(alarms).unwrap();
     let is_code = |word: &&str| {
         word.contains('_') && word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_')

@@ -64,7 +64,7 @@ impl SlowHost {
         let stop = CancellationToken::new();
         let door = Door::new(Admission::default(), Arc::default());
         let serving =
-            tokio::spawn(kms_host::serve(host, door, vec![listener], stop.clone().cancelled_owned()));
+            tokio::spawn(kms_host::door::serve(host, door, vec![listener], stop.clone().cancelled_owned()));
         SlowHost { address, stop, serving, queue, disk }
     }
 

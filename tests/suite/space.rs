@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use kms_host::home::{HOUR_MS, Home};
 use kms_host::ledger::Engine;
-use kms_host::space;
+use kms_host::watch::space;
 use proto::admin::v1::{Alarm, VerifyRequest};
 use shared::answer::Verdict;
 use shared::reason::Reason;

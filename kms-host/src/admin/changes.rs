@@ -20,12 +20,12 @@ use shared::time::Timestamp;
 use tonic::Status;
 
 use super::{Admin, malformed, unreadable};
-use crate::audit::{self, Audit, NOTE_BYTES};
-use crate::caller::Caller;
+use crate::admin::audit::{self, Audit, NOTE_BYTES};
+use crate::admin::caller::Caller;
+use crate::door::service::status;
 use crate::export::Kind;
 use crate::ledger::Listed;
 use crate::queue::NotChanged;
-use crate::service::status;
 
 /// The name of the parameter that is a machine's id.
 pub(super) const MACHINE: &str = "machine";

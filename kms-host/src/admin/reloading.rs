@@ -7,9 +7,9 @@ use tokio::sync::oneshot;
 use tonic::{Code, Status};
 
 use super::{Admin, malformed};
-use crate::audit::{NOTE_BYTES, NotRecorded};
-use crate::caller::Caller;
-use crate::service::status;
+use crate::admin::audit::{NOTE_BYTES, NotRecorded};
+use crate::admin::caller::Caller;
+use crate::door::service::status;
 
 /// Asks for a reload.
 pub struct ReloadOrder {

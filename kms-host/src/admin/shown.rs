@@ -8,12 +8,12 @@ use shared::record::{Event, Inactive};
 use shared::time::{Timestamp, to_ms};
 
 use super::search::state;
-use crate::alarms::Alarm;
-use crate::audit::{Checked, Line};
+use crate::admin::audit::{Checked, Line};
 use crate::certificates::{Certificates, Installed, LeftOut, WhyNot};
 use crate::fairness::Row;
 use crate::journal::{Journal, Refusal};
 use crate::ledger::Listed;
+use crate::watch::alarms::Alarm;
 
 pub(super) fn machine(listed: &Listed, is_counted: bool) -> wire::Machine {
     let mut shown = wire::Machine {

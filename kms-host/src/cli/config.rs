@@ -11,10 +11,10 @@ use super::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, door, json_tex
 use crate::admin::socket;
 use crate::clock::SystemClock;
 use crate::config::{KEYS, Key, Origin, Settings, Sources};
+use crate::door::listen;
+use crate::door::tls::Tls;
 use crate::home::Home;
-use crate::listen;
-use crate::retention;
-use crate::tls::Tls;
+use crate::watch::retention;
 
 /// One line where they hold. The files that they name have to hold, too.
 pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure> {

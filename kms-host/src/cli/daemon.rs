@@ -21,23 +21,23 @@ use super::reload::Reload;
 use super::signals::{Signals, Starting};
 use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
-use crate::accept::{Admission, Door, Limits};
 use crate::activate::{Host, Parts};
+use crate::admin::audit::Audit;
 use crate::admin::{Admin, socket};
-use crate::audit::Audit;
 use crate::certificates::Certificates;
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat, Sources};
+use crate::door::accept::{Admission, Door, Limits};
+use crate::door::listen;
+use crate::door::serve::DRAIN;
+use crate::door::tls::Tls;
 use crate::fairness::{Allowances, Fairness};
 use crate::home::{self, Home, Presence};
 use crate::ledger::{DiskLedger, Ledger as _};
-use crate::listen;
 use crate::queue::Queue;
-use crate::retention;
-use crate::serve::DRAIN;
 use crate::signer::KeyInMemory;
-use crate::space;
-use crate::tls::Tls;
+use crate::watch::retention;
+use crate::watch::space;
 
 /// How often the host looks whether a certificate's end has come near.
 const CERTIFICATE_CHECK: Duration = Duration::from_hours(1);
@@ -137,7 +137,7 @@ pub(super) fn run(
         tokio::spawn(reload.at_each(hangups, orders, stop.clone()));
         tokio::spawn(serve_admin(admin.clone(), socket, stop.clone()));
         tokio::spawn(supervised::feed_watchdog(queue.clone(), home.socket_path(), stop.clone()));
-        let machines = crate::serve(host, door, listeners, stop.clone().cancelled_owned());
+        let machines = crate::door::serve(host, door, listeners, stop.clone().cancelled_owned());
         let mut machines = std::pin::pin!(machines);
         supervised::say_ready(&listening);
 

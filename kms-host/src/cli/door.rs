@@ -4,10 +4,10 @@
 
 use shared::time::Timestamp;
 
-use crate::accept::{Admission, Door, Limits};
 use crate::activate::Host;
 use crate::config::Config;
-use crate::tls::{Flaw, Server, Tls, TlsCertificate};
+use crate::door::accept::{Admission, Door, Limits};
+use crate::door::tls::{Flaw, Server, Tls, TlsCertificate};
 
 /// At the start.
 pub(super) fn take_note(host: &Host, door: &Door) {

@@ -19,17 +19,17 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use super::{daemon, door};
-use crate::accept::Door;
 use crate::activate::Host;
+use crate::admin::audit::{self, Audit, NotRecorded};
+use crate::admin::caller::Caller;
 use crate::admin::{self, NotReloaded, ReloadOrder, Reloaded};
-use crate::audit::{self, Audit, NotRecorded};
-use crate::caller::Caller;
 use crate::certificates::{Certificates, Difference, Installed};
 use crate::config::{Change, Config, Settings, Sources, TakenUpBy};
+use crate::door::accept::Door;
+use crate::door::tls::Tls;
 use crate::fairness::Allowances;
 use crate::home::{self, Home};
-use crate::retention;
-use crate::tls::Tls;
+use crate::watch::retention;
 
 /// What has to be known of a host that serves for it to take up something new.
 pub(super) struct Reload {

@@ -8,7 +8,7 @@ use shared::reason::{Cause, Fault, Reason};
 use super::host::Running;
 use super::{Finding, Known, asking};
 use crate::certificates::Installed;
-use crate::listen::{self, ListenError};
+use crate::door::listen::{self, ListenError};
 
 /// One finding for each address.
 pub(super) async fn ports(known: &Known<'_>) -> Vec<Finding> {

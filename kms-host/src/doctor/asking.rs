@@ -29,7 +29,7 @@ use tonic_types::StatusExt;
 use super::Known;
 use super::tls::Way;
 use crate::certificates::Installed;
-use crate::listen::canonical;
+use crate::door::listen::canonical;
 
 /// As long as a machine waits for a connection, and for an answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);

@@ -9,10 +9,10 @@ use shared::time::{Length, Timestamp};
 
 use super::Finding;
 use super::host::Running;
-use crate::alarms::CERTIFICATE_ENDS_SOON;
 use crate::certificates::{Certificates, Installed, WhyNot};
 use crate::config::{Config, Sources};
 use crate::home::Home;
+use crate::watch::alarms::CERTIFICATE_ENDS_SOON;
 
 /// Whom the host runs as.
 pub(super) struct Owner {

@@ -12,9 +12,9 @@ use tokio::time::timeout;
 use super::directory::Owner;
 use super::{Finding, Known};
 use crate::admin;
-use crate::alarms::{CERTIFICATE_DIFFERS_CODE, CERTIFICATE_ENDS_SOON_CODE, CERTIFICATE_UNUSABLE_CODE};
 use crate::home::{self, Home, HomeError};
 use crate::ledger::{Engine, Ledger as _};
+use crate::watch::alarms::{CERTIFICATE_DIFFERS_CODE, CERTIFICATE_ENDS_SOON_CODE, CERTIFICATE_UNUSABLE_CODE};
 
 /// How long a host may take to say how it is.
 const STATUS_LIMIT: Duration = Duration::from_secs(5);

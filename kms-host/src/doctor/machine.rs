@@ -11,8 +11,8 @@ use shared::reason::Reason;
 use shared::time::Length;
 
 use super::{Finding, Known};
-use crate::accept::Limits;
-use crate::space;
+use crate::door::accept::Limits;
+use crate::watch::space;
 
 /// Less than this, and a busy day or somebody's log fills the disk.
 const FREE_ENOUGH: u64 = 1 << 30;

@@ -22,8 +22,8 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::Finding;
 use crate::config::Config;
+use crate::door::tls::{Flaw, Server, Tls};
 use crate::home::Home;
-use crate::tls::{Flaw, Server, Tls};
 
 /// How hosts are spoken with.
 pub(super) enum Way {

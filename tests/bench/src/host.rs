@@ -10,16 +10,16 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::Context;
-use kms_host::accept::Limits;
 use kms_host::activate::Parts;
 use kms_host::certificates::{self, Installed};
 use kms_host::config::Config;
+use kms_host::door::accept::Limits;
+use kms_host::door::tls::Tls;
 use kms_host::fairness::{Allowances, Fairness};
 use kms_host::home::{HOUR_MS, Home};
 use kms_host::ledger::{DiskLedger, Engine, Ledger, Recount};
 use kms_host::queue::Queue;
 use kms_host::signer::KeyInMemory;
-use kms_host::tls::Tls;
 use kms_host::{Admission, Door};
 use shared::certificate::Roots;
 use shared::envelope::SecretKey;
@@ -178,12 +178,16 @@ impl Site {
         };
         runtime.block_on(async {
             let host = Arc::new(kms_host::Host::new(parts).await?);
-            let listener = kms_host::listen::bind(([127, 0, 0, 1], 0).into())?;
+            let listener = kms_host::door::listen::bind(([127, 0, 0, 1], 0).into())?;
             let address = listener.local_addr()?;
             let stop = CancellationToken::new();
             let door = Door::new(admission(), Arc::default());
-            let serving =
-                tokio::spawn(kms_host::serve(host, door, vec![listener], stop.clone().cancelled_owned()));
+            let serving = tokio::spawn(kms_host::door::serve(
+                host,
+                door,
+                vec![listener],
+                stop.clone().cancelled_owned(),
+            ));
             Ok(Running { address, ledger, queue, writer, serving, stop })
         })
     }

@@ -21,8 +21,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
-use crate::audit::{Audit, Change, NotRecorded};
-use crate::caller::Caller;
+use crate::admin::audit::{Audit, Change, NotRecorded};
+use crate::admin::caller::Caller;
 use crate::certificates::Certificates;
 use crate::ledger::LedgerError;
 use crate::queue::NotChanged;

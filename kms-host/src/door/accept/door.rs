@@ -9,8 +9,8 @@ use super::Limits;
 use super::allow::{Network, is_allowed};
 use super::places::{Place, Places};
 use crate::config::Config;
+use crate::door::tls::Tls;
 use crate::fairness::Fairness;
-use crate::tls::Tls;
 
 /// Who is admitted, and how.
 #[derive(Clone, Debug)]

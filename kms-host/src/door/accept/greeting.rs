@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::places::Place;
 use super::turned_away::Why;
-use crate::tls::{Server, Tls};
+use crate::door::tls::{Server, Tls};
 
 /// The first byte of TLS: a record of the handshake (RFC 8446 5.1). HTTP/2 begins with a letter.
 const TLS_HANDSHAKE: u8 = 0x16;

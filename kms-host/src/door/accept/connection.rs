@@ -6,7 +6,7 @@
 //! - no call was open for [`IDLE_LIMIT`], it is as old as [`CONNECTION_AGE`], or the host stops: it is asked to go
 //! - it sends too many frames, or takes nothing of what is sent to it (`metered`)
 //!
-//! What a call may be is [`Service`](crate::service::Service)'s.
+//! What a call may be is [`Service`](crate::door::service::Service)'s.
 
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -32,9 +32,9 @@ use super::greeting::{Greeted, begins_with_tls, greet};
 use super::metered::{Allowance, Metered};
 use super::places::{Call, Place};
 use super::turned_away::Why;
+use crate::door::service::{Answered, DEADLINE, Service};
+use crate::door::tls::Tls;
 use crate::fairness::Source;
-use crate::service::{Answered, DEADLINE, Service};
-use crate::tls::Tls;
 
 /// How long a connection may wait for a unit. Only a source that holds as many as any other ever waits.
 const SPEAKING_LIMIT: Duration = Duration::from_secs(10);

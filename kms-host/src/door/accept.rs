@@ -33,7 +33,7 @@ use self::connection::{Ends, live};
 pub(crate) use self::connection::{Line, OpenCall};
 pub use self::door::{Admission, Door};
 pub use self::limits::Limits;
-use crate::service::Service;
+use crate::door::service::Service;
 
 /// How long accepting rests when descriptors have run out; each time in a row twice as long, up to the longest.
 const FIRST_REST: Duration = Duration::from_millis(50);

@@ -28,8 +28,8 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::accept::{Line, OpenCall};
 use crate::activate::{Host, Incoming as Ask, OVERLOADED_RETRY, Unanswered};
+use crate::door::accept::{Line, OpenCall};
 use crate::fairness::Source;
 
 /// How long one call may take on this side, including the reading of a request that trickles in.

@@ -20,7 +20,7 @@ use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
 use self::chain::{Chain, Digest, digest, hex, rfc3339};
-use crate::caller::Caller;
+use crate::admin::caller::Caller;
 
 pub use self::chain::{Break, Checked, Failed, Line};
 

@@ -1,6 +1,6 @@
 //! Serving: machines over TCP, administrators over a unix socket.
 //!
-//! Who may connect at all, and what a connection may do, is [`accept`](crate::accept)'s to say. [`serve`] takes listeners, a
+//! Who may connect at all, and what a connection may do, is [`accept`](crate::door::accept)'s to say. [`serve`] takes listeners, a
 //! shutdown and a host, and the host brings its clock: the caller owns all three, so a test passes port 0, any future and any
 //! time.
 
@@ -15,11 +15,11 @@ use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
-use crate::accept::{Door, Reception, admin_connections};
 use crate::activate::Host;
 use crate::admin::Admin;
-use crate::caller::admit;
-use crate::service::Service;
+use crate::admin::caller::admit;
+use crate::door::accept::{Door, Reception, admin_connections};
+use crate::door::service::Service;
 
 /// How long calls that are under way may take once the host is told to stop. Idle connections are cut then.
 pub const DRAIN: Duration = Duration::from_secs(10);

@@ -10,12 +10,12 @@ use shared::reason::Reason;
 use shared::time::{Length, Timestamp};
 
 use crate::activate::Host;
-use crate::audit::{Audit, Break};
+use crate::admin::audit::{Audit, Break};
 use crate::certificates::{Certificates, Difference, Installed, LeftOut, terms};
+use crate::door::tls::{Flaw, TlsCertificate};
 use crate::fairness::{Crowding, Inflating, Limiting, Source};
 use crate::ledger::{Disagreement, LedgerError, Restored};
-use crate::space::Shortage;
-use crate::tls::{Flaw, TlsCertificate};
+use crate::watch::space::Shortage;
 
 /// How near a certificate's end is an alarm; the log warns earlier, too.
 pub(crate) const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);

@@ -2,7 +2,7 @@
 //!
 //! It is for privacy and to keep strangers out. Trust does not rest on it: answers are signed whichever way they travel
 //! (docs/design.md, Trust). TLS 1.3 alone, on ring. Here files become what a connection is opened with; connections are
-//! [`accept`](crate::accept)'s.
+//! [`accept`](crate::door::accept)'s.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
