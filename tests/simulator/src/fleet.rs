@@ -57,6 +57,6 @@ fn write(found: &Found, folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
     let json = serde_json::to_string_pretty(found)?;
     std::fs::write(folder.join("fleet.json"), json + "\n")?;
-    std::fs::write(folder.join("fleet.html"), crate::report::html::render(&page::page(found)))?;
+    std::fs::write(folder.join("fleet.html"), report::html::render(&page::page(found)))?;
     Ok(())
 }

@@ -15,9 +15,6 @@ mod fleet;
 #[doc(hidden)]
 pub mod load;
 
-mod figures;
-mod report;
-
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;

@@ -127,7 +127,7 @@ fn show(result: &LoadResult, out: Option<&Path>) -> anyhow::Result<()> {
     if let Some(folder) = out {
         let (json, html) = (folder.join("load.json"), folder.join("load.html"));
         files::write_result(&json, result)?;
-        files::write_report(&html, &crate::report::html::render(&page::page(result)))?;
+        files::write_report(&html, &report::html::render(&page::page(result)))?;
         text.extend(
             ["", &json.display().to_string(), &html.display().to_string()].map(|line| format!("{line}\n")),
         );

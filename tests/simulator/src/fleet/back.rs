@@ -29,7 +29,7 @@ use self::ready::Ready;
 use super::machine::Machine;
 use super::options::{DAY_ZERO, Plan, dated, day};
 use super::result::days;
-use crate::figures::{counted, or_dash};
+use report::figures::{counted, or_dash};
 
 /// The hosts may fail within a whole absence of the laptops, and within so many weeks at least.
 const STRETCH_MIN: Duration = Duration::from_hours(8 * 7 * 24);

@@ -13,7 +13,7 @@ use shared::time::Timestamp;
 use super::machine::{Aging, Machine, Shown, Standing};
 use super::options::{DAY_ZERO, Plan, dated};
 use super::result::days;
-use crate::figures::{count, or_dash};
+use report::figures::{count, or_dash};
 
 /// What a fleet shows, by the days that its hosts are down. Each is for the machines that did not show it before.
 #[derive(Clone, Debug, Serialize)]

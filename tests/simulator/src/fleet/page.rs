@@ -2,15 +2,13 @@
 //!
 //! How a page is drawn is the affair of `report`.
 
-use crate::report::{
-    Axis, Body, Chart, Form, Mood, Page, Scale, Section, Series, Span, Table, Tile, Verdict,
-};
+use report::{Axis, Body, Chart, Form, Mood, Page, Scale, Section, Series, Span, Table, Tile, Verdict};
 
 use super::back::{Back, whole_days};
 use super::down::Down;
 use super::options::{date, dated};
 use super::result::{Found, Return, Sample};
-use crate::figures::{count, counted};
+use report::figures::{count, counted};
 
 /// The page of this play.
 pub(crate) fn page(found: &Found) -> Page {

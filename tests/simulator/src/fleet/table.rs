@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::options::{date, dated};
 use super::result::{Found, Return, Sample, Summary};
 use super::settings::Settings;
-use crate::figures::{count, counted, figure, grouped, or_dash};
+use report::figures::{count, counted, figure, grouped, or_dash};
 
 /// More rows than this nobody reads; the file has them all.
 const ROWS: usize = 14;

@@ -14,8 +14,8 @@ use super::merge::SEVERAL_SEEDS;
 use super::outcome;
 use super::result::{HostCount, LoadResult, Phase, Second, Spread};
 use super::table;
-use crate::figures::{count, counted, latency_or_dash, per_second, rate};
-use crate::report::{Body, Mood, Page, Section, Table, Tile, Verdict};
+use report::figures::{count, counted, latency_or_dash, per_second, rate};
+use report::{Body, Mood, Page, Section, Table, Tile, Verdict};
 
 /// The page of a run, or of several that were merged.
 pub(crate) fn page(result: &LoadResult) -> Page {
@@ -273,7 +273,7 @@ mod tests {
             let json = serde_json::to_string(&result).unwrap();
             let read: LoadResult = serde_json::from_str(&json).unwrap();
             assert_eq!(table::text(&read), table::text(&result), "the terminal shows what the file has");
-            let html = crate::report::html::render(&page(&read));
+            let html = report::html::render(&page(&read));
             let rows = table::rows(&read);
             let cells = rows.iter().flat_map(|row| &row[..row.len() - 1]);
             let verified = table::verified(&read.verified);

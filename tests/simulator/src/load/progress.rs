@@ -5,7 +5,7 @@
 use std::io::{IsTerminal, Stderr, Write};
 
 use super::tally::Snapshot;
-use crate::figures::{count, latency_or_dash, per_second, rate};
+use report::figures::{count, latency_or_dash, per_second, rate};
 
 /// No line is wider, in characters.
 const WIDTH: usize = 120;

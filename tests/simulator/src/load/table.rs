@@ -5,7 +5,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::result::{HostCount, LoadResult, Phase, Verified};
-use crate::figures::{count, counted, latency, latency_or_dash, per_second, rate};
+use report::figures::{count, counted, latency, latency_or_dash, per_second, rate};
 
 const HEAD: [&str; 10] =
     ["phase", "pace", "asked", "answered/s", "p50", "p99", "p99.9", "max", "service p99", "came of it"];

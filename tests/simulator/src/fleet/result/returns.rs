@@ -4,10 +4,10 @@ use serde::Serialize;
 use shared::reason::Reason;
 
 use super::{HOURS_A_DAY, Peak, quotient, round};
-use crate::figures::{count, or_dash};
 use crate::fleet::history::History;
 use crate::fleet::options::{Plan, day};
 use crate::fleet::outage::Outage;
+use report::figures::{count, or_dash};
 
 /// For so many days after a return its busiest hour and its lowest count are looked for.
 const RETURN_DAYS: u32 = 14;

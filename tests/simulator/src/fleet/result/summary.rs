@@ -10,10 +10,10 @@ use shared::time::Timestamp;
 use crate::fleet::options::date;
 
 use super::{HOURS_A_DAY, Sample, days, quotient, round};
-use crate::figures::counted;
 use crate::fleet::history::History;
 use crate::fleet::machine::Machine;
 use crate::fleet::options::{DAY_ZERO, Plan};
+use report::figures::counted;
 
 /// The play in a few figures.
 #[derive(Debug, Serialize)]

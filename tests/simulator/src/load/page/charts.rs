@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 
 use super::sum;
-use crate::figures::ms;
 use crate::load::outcome::{self, LEASE, RELEASED, WAITING};
 use crate::load::result::{LoadResult, Phase, Second, Spread};
-use crate::report::{Axis, Body, Chart, Form, Mood, Scale, Section, Series, Span};
+use report::figures::ms;
+use report::{Axis, Body, Chart, Form, Mood, Scale, Section, Series, Span};
 
 /// How finely a distribution is drawn: so many points for each further nine, and so many nines.
 const POINTS: u32 = 12;

@@ -1,9 +1,10 @@
 //! A report: what a run has found, on one page that needs nothing but a browser.
 //!
-//! [`Page`] says what stands on it, in words and numbers; how it is drawn is the affair of `html` and `chart`. `load` and
-//! `fleet` each make a page of their results, and know nothing of SVG.
+//! [`Page`] says what is on it, in words and numbers; `html` and `chart` draw it. The simulator's `load` and `fleet` each
+//! make a page of their results, and know nothing of SVG. It depends on nothing, and nothing that ships depends on it.
 
-pub(crate) mod html;
+pub mod figures;
+pub mod html;
 
 mod chart;
 
@@ -22,37 +23,40 @@ mod samples;
 
 /// One report.
 #[derive(Clone, Debug)]
-pub(crate) struct Page {
+pub struct Page {
     /// The heading, and the title of the browser's tab.
-    pub(crate) title: String,
+    pub title: String,
     /// One or two sentences: what was done, and to whom.
-    pub(crate) lead: String,
+    pub lead: String,
     /// What a reader in a hurry takes home.
-    pub(crate) verdict: Verdict,
+    pub verdict: Verdict,
     /// The few figures that matter most, in large type.
-    pub(crate) tiles: Vec<Tile>,
+    pub tiles: Vec<Tile>,
     /// All else, in order.
-    pub(crate) sections: Vec<Section>,
+    pub sections: Vec<Section>,
     /// How it came about: settings, seed, versions. Name and value.
-    pub(crate) facts: Vec<(String, String)>,
+    pub facts: Vec<(String, String)>,
 }
 
 /// Whether all is well, and what is not.
 #[derive(Clone, Debug)]
-pub(crate) struct Verdict {
-    pub(crate) mood: Mood,
+pub struct Verdict {
+    /// Which of the two.
+    pub mood: Mood,
     /// In one sentence.
-    pub(crate) headline: String,
+    pub headline: String,
     /// The errors or remarks, one sentence each.
-    pub(crate) remarks: Vec<String>,
+    pub remarks: Vec<String>,
 }
 
 /// How something is to be taken: it chooses the colour, never the only sign of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub enum Mood {
+    /// All is well.
     Good,
     /// Worth a look.
     Warning,
+    /// Something is wrong.
     Bad,
     /// Neither good nor bad; the number chooses among colours that are told apart.
     Plain(u8),
@@ -60,49 +64,62 @@ pub(crate) enum Mood {
 
 /// A figure in large type.
 #[derive(Clone, Debug)]
-pub(crate) struct Tile {
-    pub(crate) label: String,
+pub struct Tile {
+    /// What it is.
+    pub label: String,
     /// With its unit: `12.4 ms`.
-    pub(crate) value: String,
+    pub value: String,
     /// What it is measured against, or nothing.
-    pub(crate) note: String,
+    pub note: String,
 }
 
 /// A heading, some words, a drawing or a table.
 #[derive(Clone, Debug)]
-pub(crate) struct Section {
-    pub(crate) heading: String,
+pub struct Section {
+    /// The heading.
+    pub heading: String,
     /// What the reader sees in it, in one or two sentences. May be empty.
-    pub(crate) text: String,
-    pub(crate) body: Body,
+    pub text: String,
+    /// The drawing or the table.
+    pub body: Body,
 }
 
+/// What a section shows.
 #[derive(Clone, Debug)]
-pub(crate) enum Body {
+pub enum Body {
+    /// A drawing.
     Chart(Chart),
+    /// A table.
     Table(Table),
 }
 
 /// Columns with their heads; every row has as many cells. The first column is text, the others are aligned right.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Table {
-    pub(crate) head: Vec<String>,
-    pub(crate) rows: Vec<Vec<String>>,
+pub struct Table {
+    /// The heads of the columns.
+    pub head: Vec<String>,
+    /// The cells.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// Series over one horizontal axis.
 #[derive(Clone, Debug)]
-pub(crate) struct Chart {
-    pub(crate) form: Form,
-    pub(crate) x: Axis,
-    pub(crate) y: Axis,
-    pub(crate) series: Vec<Series>,
+pub struct Chart {
+    /// How the series are drawn.
+    pub form: Form,
+    /// The horizontal axis.
+    pub x: Axis,
+    /// The vertical axis.
+    pub y: Axis,
+    /// What is drawn.
+    pub series: Vec<Series>,
     /// Stretches of the horizontal axis that have a name: a phase, an outage.
-    pub(crate) spans: Vec<Span>,
+    pub spans: Vec<Span>,
 }
 
+/// How the series of a chart are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
     /// A line for each series.
     Lines,
     /// A filled band for each series, the first lowest; all have the same x values, or a missing one counts as none.
@@ -111,15 +128,18 @@ pub(crate) enum Form {
     Steps,
 }
 
+/// One axis of a chart.
 #[derive(Clone, Debug)]
-pub(crate) struct Axis {
+pub struct Axis {
     /// With its unit: `time, s`.
-    pub(crate) label: String,
-    pub(crate) scale: Scale,
+    pub label: String,
+    /// How its values are spread.
+    pub scale: Scale,
 }
 
+/// How the values of an axis are spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scale {
+pub enum Scale {
     /// From zero.
     Linear,
     /// In powers of ten; values that are not above zero are left out.
@@ -128,18 +148,24 @@ pub(crate) enum Scale {
     Nines,
 }
 
+/// Points that belong together.
 #[derive(Clone, Debug)]
-pub(crate) struct Series {
-    pub(crate) name: String,
-    pub(crate) mood: Mood,
+pub struct Series {
+    /// Its name, drawn beside it.
+    pub name: String,
+    /// Its colour.
+    pub mood: Mood,
     /// (x, y), x ascending. A y that is endless or not a number is a gap. As many as you like: what is too much is thinned.
-    pub(crate) points: Vec<(f64, f64)>,
+    pub points: Vec<(f64, f64)>,
 }
 
 /// From one x to another; what lies beyond the points is cut off.
 #[derive(Clone, Debug)]
-pub(crate) struct Span {
-    pub(crate) from: f64,
-    pub(crate) to: f64,
-    pub(crate) name: String,
+pub struct Span {
+    /// Where it begins.
+    pub from: f64,
+    /// Where it ends.
+    pub to: f64,
+    /// Its name.
+    pub name: String,
 }

@@ -1,28 +1,28 @@
 //! Numbers as people read them, in every table, report and live line: `9,990`, `12.3 ms`, `198/s`, `99.95%`.
 //!
-//! The same digits on every machine, thousands told apart. The ticks of an axis are written in `report/ticks.rs`.
+//! The same digits on every machine, thousands told apart. The ticks of an axis are written in `ticks.rs`.
 
 use std::fmt;
 
 /// From here on a number is written with an exponent.
-pub(crate) const LARGE: f64 = 1e15;
+pub const LARGE: f64 = 1e15;
 
 /// Below this, too.
-pub(crate) const SMALL: f64 = 1e-6;
+pub const SMALL: f64 = 1e-6;
 
 /// A whole number: `1,200,000`.
-pub(crate) fn count(number: impl Into<u64>) -> String {
+pub fn count(number: impl Into<u64>) -> String {
     grouped(&number.into().to_string())
 }
 
 /// So many things, in the singular if it is one: `1 error`, `2,000 errors`.
-pub(crate) fn counted(number: impl Into<u64>, thing: &str) -> String {
+pub fn counted(number: impl Into<u64>, thing: &str) -> String {
     let number = number.into();
     format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// A latency of so many microseconds, in three digits: `0.85 ms`, `12.3 ms`, `2.00 s`.
-pub(crate) fn latency(us: u64) -> String {
+pub fn latency(us: u64) -> String {
     // From here on three digits of milliseconds would be rounded to 1000.
     if us < 999_500 {
         format!("{} ms", three_digits(ms(us)))
@@ -32,7 +32,7 @@ pub(crate) fn latency(us: u64) -> String {
 }
 
 /// A latency, or a dash if there is none.
-pub(crate) fn latency_or_dash(us: Option<u64>) -> String {
+pub fn latency_or_dash(us: Option<u64>) -> String {
     or_dash(us.map(latency))
 }
 
@@ -42,24 +42,24 @@ pub(crate) fn latency_or_dash(us: Option<u64>) -> String {
     clippy::cast_sign_loss,
     reason = "a float saturates as an integer"
 )]
-pub(crate) fn rate(per_second: f64) -> String {
+pub fn rate(per_second: f64) -> String {
     if per_second < 9.95 { format!("{per_second:.1}") } else { count(per_second.round() as u64) }
 }
 
 /// So many of something within so many seconds; zero in no time.
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-pub(crate) fn per_second(number: u64, seconds: f64) -> f64 {
+pub fn per_second(number: u64, seconds: f64) -> f64 {
     if 0.0 < seconds { number as f64 / seconds } else { 0.0 }
 }
 
 /// Microseconds as milliseconds.
 #[expect(clippy::cast_precision_loss, reason = "a latency of far less than 2^52 µs")]
-pub(crate) fn ms(us: u64) -> f64 {
+pub fn ms(us: u64) -> f64 {
     us as f64 / 1000.0
 }
 
 /// A value, with three digits that count, or all of a whole number: `0.00124`, `12.4`, `1,240`.
-pub(crate) fn figure(value: f64) -> String {
+pub fn figure(value: f64) -> String {
     let size = value.abs();
     if !value.is_finite() {
         return "\u{2013}".into();
@@ -74,7 +74,7 @@ pub(crate) fn figure(value: f64) -> String {
 }
 
 /// A share in percent, with as many decimals as set it apart from one: `50%`, `99.95%`.
-pub(crate) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     let rest = (1.0 - share).abs();
     let decimals =
         [0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6].into_iter().take_while(|limit| rest < limit * 0.999).count();
@@ -84,18 +84,18 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// A value, or a dash where there is none.
-pub(crate) fn or_dash<T: fmt::Display>(value: Option<T>) -> String {
+pub fn or_dash<T: fmt::Display>(value: Option<T>) -> String {
     value.map_or("-".to_owned(), |value| value.to_string())
 }
 
 /// With the sign that typographers use, and none for a zero.
-pub(crate) fn signed(value: f64, digits: &str) -> String {
+pub fn signed(value: f64, digits: &str) -> String {
     let zero = digits.bytes().all(|byte| matches!(byte, b'0' | b'.'));
     if value < 0.0 && !zero { format!("\u{2212}{digits}") } else { digits.to_owned() }
 }
 
 /// A comma after every three digits before the point.
-pub(crate) fn grouped(digits: &str) -> String {
+pub fn grouped(digits: &str) -> String {
     let whole = digits.find('.').unwrap_or(digits.len());
     let mut text = String::with_capacity(digits.len() + whole / 3);
     for (at, digit) in digits.char_indices() {

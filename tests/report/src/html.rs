@@ -12,7 +12,7 @@ const STYLE: &str = include_str!("style.css");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// The whole page, as UTF-8 HTML.
-pub(crate) fn render(page: &Page) -> String {
+pub fn render(page: &Page) -> String {
     let title = escape(&page.title);
     let lead = paragraph("lead", &page.lead);
     let verdict = verdict(&page.verdict);
