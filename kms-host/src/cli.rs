@@ -153,7 +153,7 @@ enum Command {
     Backup(Backup),
     /// Restore a host from a backup, into a directory that is empty or missing. The old host must never run again.
     Restore {
-        /// The backup.
+        /// The backup; - is standard input.
         file: PathBuf,
         #[command(flatten)]
         made: MadeOn,
@@ -174,7 +174,7 @@ enum Command {
     },
     /// Make a ledger from an export or a backup, in a directory that has none.
     Import {
-        /// The export or the backup.
+        /// The export or the backup; - is standard input.
         file: PathBuf,
         #[command(flatten)]
         made: MadeOn,
@@ -249,7 +249,7 @@ struct Init {
 
 #[derive(Debug, Args)]
 struct Backup {
-    /// The file; - is standard output.
+    /// The file; - is standard output, with --check standard input.
     file: PathBuf,
     /// Check an existing backup instead of writing one: read all of it, and say whether it is intact.
     #[arg(long, conflicts_with_all = ["force", "config"])]

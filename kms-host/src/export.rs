@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use crate::ledger::{Ledger, LedgerError, Salvaged};
 
 pub use checker::{Checked, Checker, End, Fault};
+pub(crate) use file::shown;
 pub use file::{ExportError, ExportFile, ExportReader, Summary};
 pub use writer::Writer;
 

@@ -15,14 +15,16 @@ use rand::RngExt;
 use shared::answer::Verdict;
 use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce};
 use shared::record::{Meta, Record, RecordState};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use world::HostProcess;
 use world::asker::{Asker, wire};
 
 use crate::commands::{Done, run};
-use crate::stage::{LOOPBACK, Stage, an_hour_ago, machines_of, now, program, serve, until};
+use crate::stage::{LIMIT, LOOPBACK, Stage, an_hour_ago, machines_of, now, program, serve, until};
 
 const THRESHOLD: u32 = 5;
 
@@ -276,10 +278,69 @@ async fn what_is_not_whole_is_told_and_nothing_is_made_of_it() {
             assert_eq!(done.code, 65, "{command:?}: {}", done.stderr);
             assert!(done.stderr.contains(why), "{command:?}: {}", done.stderr);
             assert!(!fresh.path().exists(), "{command:?}");
+            let piped = piped(&fresh, &[command, &["-"]].concat(), content, stage.folder.path()).await;
+            assert_eq!(piped.code, 65, "{command:?}: {}", piped.stderr);
+            assert!(
+                piped.stderr.contains("standard input") && piped.stderr.contains(why),
+                "{}",
+                piped.stderr
+            );
         }
     }
-    assert_eq!(run(&["import", "-"]).await.code, 64);
     assert_eq!(try_at(&fresh, &["restore", "/nowhere/at/all"]).await.code, 74);
+}
+
+/// Runs a command with these bytes on a pipe, and `temporary` as the folder for temporary files.
+async fn piped(home: &Home, arguments: &[&str], bytes: &[u8], temporary: &Path) -> Done {
+    let mut child = Command::new(program().path)
+        .args(arguments)
+        .arg("--data")
+        .arg(home.path())
+        .env("TMPDIR", temporary)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let (mut stdin, bytes) = (child.stdin.take().unwrap(), bytes.to_vec());
+    // It may end before it has read all.
+    tokio::spawn(async move { stdin.write_all(&bytes).await });
+    let output = timeout(LIMIT, child.wait_with_output()).await.expect("it ends").unwrap();
+    Done {
+        code: output.status.code().expect("it ends by itself"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A backup is read twice, so it could not come through `ssh` or a decryption; a file with a signing key had to lie on a disk.
+#[tokio::test]
+async fn a_backup_comes_through_a_pipe_and_leaves_no_file() {
+    let stage = Stage::with_threshold(THRESHOLD);
+    let host = stage.host("host").await;
+    newcomers(&stage, &host, 3).await;
+    let file = stage.folder.path().join("backup");
+    at(host.home(), &["backup", &text(&file)]).await;
+    let backup = fs::read(file).unwrap();
+    let temporary = stage.folder.path().join("temporary");
+    fs::create_dir(&temporary).unwrap();
+    let [restored, imported] = ["restored", "imported"].map(|name| Home::at(stage.folder.path().join(name)));
+    for (home, command, says) in [
+        (&restored, &["backup", "--check", "-"][..], "ok: standard input is a whole backup"),
+        (&restored, &["restore", "-"], "3 machines"),
+        (&imported, &["import", "-"], "3 machines"),
+    ] {
+        let done = piped(home, command, &backup, &temporary).await;
+        assert_eq!(done.code, 0, "{command:?}: {}", done.stderr);
+        assert!(done.stdout.contains(says), "{command:?}: {}", done.stdout);
+    }
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    host.kill().await.unwrap();
+    assert_eq!(serve(&restored).await.count().await.unwrap(), 3);
+    let nowhere = piped(&imported, &["import", "-"], &backup, &stage.folder.path().join("none")).await;
+    assert_eq!(nowhere.code, 74, "{}", nowhere.stderr);
+    assert!(nowhere.stderr.contains("name another folder with TMPDIR"), "{}", nowhere.stderr);
 }
 
 #[tokio::test]

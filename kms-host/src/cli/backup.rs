@@ -8,7 +8,7 @@ use super::lines::{self, Lines, Output};
 use super::owner::{as_owner, become_owner};
 use super::{EX_IOERR, Failure, OrExit, json_text, online};
 use crate::config::{FILE_NAME, Sources};
-use crate::export::{Checked, Head, Kind, Summary, Writer};
+use crate::export::{Checked, Head, Kind, Summary, Writer, shown};
 use crate::home::{Carried, Home, HomeError};
 use crate::ledger::Kept;
 
@@ -74,7 +74,8 @@ pub(super) fn backup(
 
 /// Reads a backup or an export through, and says what is in it.
 pub(super) fn check(file: &Path, as_json: bool) -> Result<String, Failure> {
-    let summary = lines::open(file)?.check(&mut lines::signs_of_life()).map_err(HomeError::from)?;
+    let file = lines::open(file)?;
+    let summary = file.check(&mut lines::signs_of_life()).map_err(HomeError::from)?;
     if as_json {
         return Ok(json_text(&lines::summary_json(&summary)));
     }
@@ -82,7 +83,7 @@ pub(super) fn check(file: &Path, as_json: bool) -> Result<String, Failure> {
     let host = head.host.map_or_else(|| "a host without a key".to_owned(), |host| format!("host {host}"));
     Ok(format!(
         "ok: {} is a whole {} of {host}, of {}: {} in ledger {}, {}, {} MiB.\n{}",
-        file.display(),
+        shown(file.path()),
         head.kind.name(),
         head.made_at,
         online::number(*machines, "machine"),

@@ -376,11 +376,12 @@ fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)
 }
 
-/// Opens an export that is to be read. It is read twice before anything is made of it, which a pipe cannot be.
+/// Opens an export that is to be read; `-` is standard input.
 pub(super) fn open(path: &Path) -> Result<ExportFile, Failure> {
-    if path == Path::new("-") {
-        let wanted = anyhow!("a file is wanted: it is read twice, once to see that it is whole");
-        return Err(wanted).or_exit(super::EX_USAGE);
-    }
-    Ok(ExportFile::open(path).map_err(HomeError::from)?)
+    let opened = if path == Path::new("-") {
+        ExportFile::spool(&mut io::stdin().lock())
+    } else {
+        ExportFile::open(path)
+    };
+    Ok(opened.map_err(HomeError::from)?)
 }

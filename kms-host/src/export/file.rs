@@ -2,9 +2,10 @@
 //!
 //! It is opened once, by whoever may read it, before anybody gives up the right to.
 
+use std::env;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, Write as _};
+use std::path::{self, Path, PathBuf};
 
 use super::{Checked, Checker, Fault, Head, PART_BYTES};
 use crate::home::read;
@@ -12,6 +13,14 @@ use crate::ledger::Kept;
 
 /// No line is longer. A part of a file grows by a third as base64, and its name has room beside it.
 const LINE_BYTES_MAX: u64 = 2 * PART_BYTES as u64;
+
+/// How a file is called in a sentence.
+pub(crate) fn shown(path: &Path) -> path::Display<'_> {
+    if path == Path::new("-") { Path::new("standard input").display() } else { path.display() }
+}
+
+/// How much of a stream is copied at a time.
+const SPOOL_BYTES: usize = 64 * 1024;
 
 /// A file that is open and may be an export.
 pub struct ExportFile {
@@ -48,10 +57,13 @@ pub struct Summary {
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// It cannot be read.
-    #[error("{} cannot be read", .0.display())]
+    #[error("{} cannot be read", shown(.0))]
     Unreadable(PathBuf, #[source] io::Error),
+    /// What comes in cannot be kept until it was read twice.
+    #[error("standard input cannot be copied to {}; free space there, or name another folder with TMPDIR", .0.display())]
+    NotSpooled(PathBuf, #[source] io::Error),
     /// It is not whole, or no export.
-    #[error("{} cannot be used: {fault}", path.display())]
+    #[error("{} cannot be used: {fault}", shown(path))]
     Faulty {
         /// The file.
         path: PathBuf,
@@ -72,7 +84,25 @@ impl ExportFile {
         }
     }
 
-    /// Its path.
+    /// Copies what comes in to a file without a name that nobody else can open, because it is read twice.
+    ///
+    /// # Errors
+    /// It cannot be read, or there is no space for it.
+    pub fn spool(from: &mut impl io::Read) -> Result<ExportFile, ExportError> {
+        let unspooled = |error| ExportError::NotSpooled(env::temp_dir(), error);
+        let path = PathBuf::from("-");
+        let (mut file, mut bytes) = (tempfile::tempfile().map_err(unspooled)?, vec![0; SPOOL_BYTES]);
+        loop {
+            match from.read(&mut bytes) {
+                Ok(0) => return Ok(ExportFile { path, file }),
+                Ok(length) => file.write_all(&bytes[..length]).map_err(unspooled)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(ExportError::Unreadable(path, error)),
+            }
+        }
+    }
+
+    /// Its path; `-` for standard input.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -343,7 +343,7 @@ fn is_export(path: &Path) -> Result<bool, HomeError> {
     match ExportFile::open(path).and_then(|file| file.read()) {
         Ok(_) => Ok(true),
         Err(ExportError::Faulty { .. }) => Ok(false),
-        Err(error @ ExportError::Unreadable(..)) => Err(error.into()),
+        Err(error @ (ExportError::Unreadable(..) | ExportError::NotSpooled(..))) => Err(error.into()),
     }
 }
 

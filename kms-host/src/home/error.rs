@@ -12,7 +12,7 @@ use shared::ids::HostId;
 use store::file::FileError;
 
 use crate::certificates::Difference;
-use crate::export::ExportError;
+use crate::export::{ExportError, shown};
 use crate::ledger::{Engine, OpenError};
 
 /// The data directory is not as it should be.
@@ -126,7 +126,7 @@ pub enum HomeError {
     /// An export was given where a backup is wanted.
     #[error(
         "{} is an export: it has a ledger, and neither key nor certificates; `kms-host import {} --data {}` puts it in",
-        path.display(), path.display(), data.display()
+        shown(path), path.display(), data.display()
     )]
     NoBackup {
         /// The file.
