@@ -34,7 +34,7 @@ use crate::ledger::{self, DiskLedger, Engine, Ledger as _, OpenError, Salvaged};
 
 pub use carried::Carried;
 pub use error::{BadFile, HomeError};
-pub use presence::{Gone, Presence};
+pub use presence::{Presence, Stopped};
 
 /// The data directory of the host that a package installs.
 pub const USUAL_PATH: &str = "/var/lib/kms-host";

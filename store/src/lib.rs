@@ -99,9 +99,11 @@ mod salvage;
 
 mod error;
 pub mod file;
+mod place;
 
 pub use batch::{Batch, MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 pub use engine::{Backing, Engine, Fault, Opened, Records, UnknownEngine};
 pub use error::{OpenError, ReadError, SyncError, WriteError};
+pub use place::{Gone, Place};
 pub use salvage::{Salvaged, Verify, salvage};
 pub use store::{Record, Scan, Store};

@@ -17,6 +17,7 @@ use crate::batch::Batch;
 use crate::engine::{Backing, Engine, Fault, Opened, Records};
 use crate::error::{OpenError, ReadError, SyncError, WriteError};
 use crate::mark::Mark;
+use crate::place::Place;
 use crate::opening::{self, Parts, panic_message};
 
 /// A key and its value.
@@ -33,6 +34,7 @@ pub type Record = (Vec<u8>, Vec<u8>);
 /// Dropping it closes it in order. What was written but not synced may then be lost or kept, as after a crash. One that has
 /// stopped is leaked instead, with its lock, because engines panic when they close over a disk that has failed.
 pub struct Store {
+    place: Place,
     directory: PathBuf,
     /// `None` only while it is dropped.
     backing: Option<Box<dyn Backing>>,
@@ -105,6 +107,7 @@ impl Store {
 
     fn of(path: &Path, Parts { backing, mark, syncs, was_closed_in_order, locks, copy }: Parts) -> Self {
         Self {
+            place: Place::of(path),
             directory: path.to_owned(),
             backing: Some(backing),
             was_closed_in_order,
@@ -159,7 +162,8 @@ impl Store {
         self.backing().write(batch).map_err(|error| self.stop("write a batch", error).into())
     }
 
-    /// Returns once everything written before the call is on the disk.
+    /// Returns once everything written before the call is on the disk, in the directory that was opened: files in one that was
+    /// removed or replaced since are written and synced like others, and are gone with the process.
     ///
     /// # Errors
     ///
@@ -180,7 +184,7 @@ impl Store {
         // Last, so that the mark never claims what the disk does not have.
         synced.mark.advance(syncs).map_err(|error| self.stop("mark a sync", error))?;
         synced.syncs = syncs;
-        Ok(())
+        self.place.look().map_err(|gone| self.stop("find its directory", io::Error::other(gone)))
     }
 
     /// Bytes that its files take, free space inside them included.

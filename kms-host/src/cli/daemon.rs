@@ -84,7 +84,7 @@ pub(super) fn run(
     home::check_hour_width(&certificates, ledger.meta().hour_width_ms).or_exit(EX_CONFIG)?;
     retention::check(config.retention_days, &certificates).or_exit(EX_CONFIG)?;
     let audit = Arc::new(Audit::open(home.audit_path()));
-    let presence = Presence::of(home).or_exit(EX_IOERR)?;
+    let presence = Presence::of(home);
 
     let (queue, writer) =
         Queue::start(ledger.clone(), config.queue, runtime.handle().clone()).or_exit(EX_UNAVAILABLE)?;
@@ -147,7 +147,8 @@ pub(super) fn run(
                 tracing::info!(signal, "stopping");
                 Ok(())
             }
-            error = queue.fatal() => Err(error).or_exit(EX_IOERR),
+            // A ledger without its directory has failed, too, and this says what to do.
+            error = queue.fatal() => presence.look().or_exit(EX_IOERR).and(Err(error).or_exit(EX_IOERR)),
             gone = presence.gone() => Err(gone).or_exit(EX_IOERR),
             () = &mut machines => unreachable!("machines are served until the host is told to stop"),
         };

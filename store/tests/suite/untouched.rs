@@ -20,6 +20,9 @@ on_every_engine! {
     a_note_of_damage_by_an_earlier_release_is_checked_anew
     a_note_that_an_engine_has_changed_what_it_refused_holds
     a_copy_that_a_killed_process_has_left_is_removed
+    a_store_that_was_closed_in_order_and_not_touched_since_is_opened_without_a_copy
+    a_copy_of_a_killed_look_is_removed_by_the_next_and_one_that_is_in_use_is_not
+    nothing_is_acknowledged_once_the_directory_is_gone_or_another
 }
 
 /// Every file and folder below a directory, with its bytes. A lock file says nothing.
@@ -207,6 +210,87 @@ fn a_copy_that_a_killed_process_has_left_is_removed(engine: Engine) {
 /// "damaged" for ever.
 #[test]
 fn a_snapshot_that_is_not_finished_is_in_nobodys_way() {
+/// How many of the names that an opening makes in the store's directory are those of copies.
+#[cfg(target_os = "linux")]
+fn copies_while_opening(engine: Engine, directory: &Path) -> usize {
+    use rustix::fs::inotify;
+    let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
+    let watch = inotify::init(flags).unwrap();
+    inotify::add_watch(&watch, directory, inotify::WatchFlags::CREATE).unwrap();
+    open(engine, directory);
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(watch, &mut buffer);
+    let mut copies = 0;
+    while let Ok(event) = events.next() {
+        copies += usize::from(event.file_name().is_some_and(|name| name.to_bytes().starts_with(b".copy-")));
+    }
+    copies
+}
+
+/// Each start on sled copied the ledger's file and opened it twice, however orderly the last stop was.
+#[cfg(target_os = "linux")]
+fn a_store_that_was_closed_in_order_and_not_touched_since_is_opened_without_a_copy(engine: Engine) {
+    let home = copied(engine);
+    assert_eq!(copies_while_opening(engine, home.path()), 1, "it was copied, nobody knows how");
+    for _ in 0..3 {
+        assert_eq!(copies_while_opening(engine, home.path()), 0);
+    }
+    // Any change that leaves the length: another hand, or an earlier version of the file.
+    let log = log(engine, home.path());
+    let bytes = fs::read(&log).unwrap();
+    fs::write(&log, &bytes).unwrap();
+    assert!(!look(engine, home.path()).unwrap().was_closed_in_order());
+    assert_eq!(copies_while_opening(engine, home.path()), 1);
+
+    let store = open(engine, home.path());
+    store.write(batch(1, 1)).unwrap();
+    store.sync().unwrap();
+    fs::remove_file(home.path().join("closed")).unwrap_err();
+    std::mem::forget(store);
+    let killed = copied_to(home.path());
+    assert_eq!(copies_while_opening(engine, killed.path()), 1, "it was not closed");
+}
+
+/// A file that the system removes with the process takes no room after a kill; a folder of such files has a name.
+fn a_copy_of_a_killed_look_is_removed_by_the_next_and_one_that_is_in_use_is_not(engine: Engine) {
+    let home = copied(engine);
+    let temporary = std::env::temp_dir();
+    let left = temporary.join(format!(".kms-store-copy-left-{}", home.path().file_name().unwrap().display()));
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("db"), "records").unwrap();
+    let in_use = tempfile::Builder::new().prefix(".kms-store-copy-").tempdir_in(&temporary).unwrap();
+    let lock = fs::File::open(in_use.path()).unwrap();
+    lock.lock().unwrap();
+
+    let store = look(engine, home.path()).unwrap();
+    let second = look(engine, home.path()).unwrap();
+
+    assert!(!left.exists() && in_use.path().exists());
+    assert!(everything(&store) == *records() && everything(&second) == *records());
+}
+
+/// Two hundred answers were acknowledged after a data directory was gone.
+fn nothing_is_acknowledged_once_the_directory_is_gone_or_another(engine: Engine) {
+    for replace in [false, true] {
+        let home = tempfile::tempdir().unwrap();
+        let (directory, aside) = (home.path().join("store"), home.path().join("aside"));
+        let store = open(engine, &directory);
+        store.write(batch(1, 1)).unwrap();
+        store.sync().unwrap();
+        fs::rename(&directory, &aside).unwrap();
+        if replace {
+            fs::create_dir(&directory).unwrap();
+        }
+        store.write(batch(1, 2)).unwrap();
+        let stopped = store.sync().unwrap_err();
+        let cause = stopped.cause().to_string();
+        assert!(cause.contains(if replace { "was replaced" } else { "was removed" }), "{cause}");
+        fs::remove_dir_all(&directory).ok();
+        fs::rename(&aside, &directory).unwrap();
+        store.sync().unwrap_err();
+    }
+}
+
     let home = copied(Engine::Sled);
     let unfinished = home.path().join("snap.00000000000FFFFF.generating");
     for bytes in [&b""[..], b"half a snapshot"] {
