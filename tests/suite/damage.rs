@@ -149,4 +149,11 @@ async fn a_host_that_was_killed_counts_again_and_says_when_totals_and_records_di
     let host = serve(&Home::at(&copied)).await;
     until("it has counted again", async || !alarms(&host).await.is_empty()).await;
     assert_eq!(alarms(&host).await, ["LEDGER_TOTALS_DIFFER"]);
+
+    let told = run_at(host.home(), &["verify"]).await;
+    assert_eq!(told.code, 65, "{}", told.stdout);
+    let home = host.stop().await.unwrap();
+    salvage(&home, &told.stderr, &stage.folder.path().join("saved")).await;
+    let verified = run_at(serve(&home).await.home(), &["verify"]).await;
+    assert_eq!(verified.code, 0, "{}", verified.stderr);
 }

@@ -63,8 +63,8 @@ pub(super) fn verify(home: &Home, as_json: bool) -> Result<String, Failure> {
         return Ok(shown);
     }
     let remedy = "the count is not what the records add up to, or records are damaged: asks during the recount can \
-                  cause a small difference, so run it again; if it stays, stop the host, `kms-host export FILE`, move the \
-                  ledger away, `kms-host import FILE`: that leaves out what is damaged, and counts anew";
+                  cause a small difference, so run it again; if it stays, stop the host, `kms-host export --salvage FILE`, \
+                  move the ledger away, `kms-host import FILE`: that leaves out what is damaged, and counts anew";
     Err(Failure { code: EX_DATAERR, error: anyhow!(remedy), shown })
 }
 
