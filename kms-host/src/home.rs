@@ -124,9 +124,10 @@ impl Home {
     ) -> Result<Made, HomeError> {
         self.check_finished()?;
         make_private_dir(&self.0)?;
-        let (hour_width_ms, ledger) = match self.ledger(engine, CREATION_CACHE_BYTES) {
+        // Only looked at: an engine writes when it opens, and what is there is to stay as it is.
+        let (hour_width_ms, ledger) = match self.look_at_ledger(engine, CREATION_CACHE_BYTES) {
             Err(HomeError::NoLedger { .. }) => (self.make_ledger(engine, hour_width_ms, random)?, true),
-            found => (found?.meta().hour_width_ms, false),
+            found => (found?.0.meta().hour_width_ms, false),
         };
         let (signing_key, key) = match self.signing_key() {
             Err(HomeError::NoKey { .. }) => (self.make_key(random)?, true),
