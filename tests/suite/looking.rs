@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use kms_host::home::{HOUR_MS, Home};
@@ -14,7 +14,7 @@ use world::HostProcess;
 use world::asker::{Asker, wire};
 use world::shop::ORGANISATION;
 
-use crate::commands::run;
+use crate::commands::{run, run_at};
 use crate::space::{SmallDisk, not_run};
 use crate::stage::{LIMIT, Stage, YEAR, an_hour_ago, now, program, serve};
 
@@ -59,6 +59,8 @@ async fn look(stage: &Stage, home: &Home, case: &str) {
     let data = home.path().display().to_string();
     let temporary = stage.folder.path().join("temporary");
     fs::create_dir_all(&temporary).unwrap();
+    // For the owner of the data directory, who may be another user.
+    fs::set_permissions(&temporary, fs::Permissions::from_mode(0o1777)).unwrap();
     let before = tree(home.path());
     for command in [
         "doctor",
@@ -71,6 +73,7 @@ async fn look(stage: &Stage, home: &Home, case: &str) {
         "export",
         "backup",
         "request",
+        "init",
     ] {
         let file = stage.folder.path().join("file").display().to_string();
         let mut arguments: Vec<_> = command.split(' ').collect();
@@ -118,6 +121,39 @@ async fn looking_at_a_host_on_sled_that_does_not_run_writes_nothing() {
 #[tokio::test]
 async fn looking_at_a_host_on_fjall_that_does_not_run_writes_nothing() {
     on(Engine::Fjall).await;
+}
+
+/// The user nobody.
+const OTHER: u32 = 65534;
+
+async fn where_it_may_not_be_written(engine: Engine) {
+    let stage = Stage::with_threshold(1);
+    let home = host_in(&stage, &stage.folder.path().join("host"), engine).await.kill().await.unwrap();
+    fs::set_permissions(stage.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    if tree(home.path()).keys().all(|path| chown(path, Some(OTHER), Some(OTHER)).is_ok()) {
+        look(&stage, &home, "another user's").await;
+    } else {
+        not_run("a look at the directory of another user: this is not root");
+    }
+    let folders = || tree(home.path()).into_keys().filter(|path| path.is_dir());
+    let closed = folders().map(|folder| fs::set_permissions(folder, fs::Permissions::from_mode(0o555)));
+    closed.for_each(Result::unwrap);
+    look(&stage, &home, "closed").await;
+    let export = run_at(&home, &["export", "-"]).await;
+    assert_eq!(export.code, 0, "{}", export.stderr);
+    // So that whoever runs this can remove it.
+    let open = folders().map(|folder| fs::set_permissions(folder, fs::Permissions::from_mode(0o755)));
+    open.for_each(Result::unwrap);
+}
+
+#[tokio::test]
+async fn looking_where_it_may_not_be_written_on_sled_writes_nothing_and_sees_all() {
+    where_it_may_not_be_written(Engine::Sled).await;
+}
+
+#[tokio::test]
+async fn looking_where_it_may_not_be_written_on_fjall_writes_nothing_and_sees_all() {
+    where_it_may_not_be_written(Engine::Fjall).await;
 }
 
 /// Opening a ledger on a full disk left half a snapshot of sled's, and with that the ledger was "damaged" for ever, though every
