@@ -197,3 +197,55 @@ async fn fields_of_a_later_release_are_written_back_as_they_came() {
     let saved = fs::read(licensed.file("saved")).unwrap();
     assert!(saved.windows(LATER.len()).any(|window| window == LATER), "{saved:x?}");
 }
+
+/// Set in the process that has a mount namespace of its own.
+#[cfg(target_os = "linux")]
+const WITHIN: &str = "KMS_TEST_WITHIN";
+
+/// Not writable is not unreadable, on a real file system that was mounted read-only behind the product's back.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lease_on_a_disk_that_is_mounted_read_only_now_holds() {
+    use std::process::Command;
+    const NAME: &str = "kept::a_lease_on_a_disk_that_is_mounted_read_only_now_holds";
+    if std::env::var_os(WITHIN).is_some() {
+        return tokio::runtime::Runtime::new().unwrap().block_on(on_a_disk_that_is_read_only_now());
+    }
+    if !Command::new("unshare").args(["--mount", "true"]).output().is_ok_and(|tried| tried.status.success()) {
+        eprintln!("NOT RUN: a state on a disk that is read-only: this is not root");
+        return;
+    }
+    let mut within = Command::new("unshare");
+    within.arg("--mount").arg(std::env::current_exe().unwrap()).args(["--exact", NAME, "--nocapture"]);
+    assert!(within.env(WITHIN, "1").status().unwrap().success(), "what it says stands above");
+}
+
+#[cfg(target_os = "linux")]
+async fn on_a_disk_that_is_read_only_now() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let mount = |options: &[&str]| {
+        let mounted = std::process::Command::new("mount").args(options).arg(dir.path()).status();
+        assert!(mounted.unwrap().success());
+    };
+    mount(&["-t", "tmpfs", "tmpfs"]);
+    let host = Host::start(9, &clock).await;
+    let before = client(dir.path(), &clock, &[&host]);
+    before.activate().await.unwrap();
+    mount(&["-o", "remount,ro"]);
+
+    let inspector = crate::world::builder(dir.path(), "this machine", &clock, &[&host]).inspect().unwrap();
+    let after = client(dir.path(), &clock, &[&host]);
+    for seen in [inspector.snapshot().clone(), after.snapshot()] {
+        assert_eq!((seen.machine, seen.state), (before.snapshot().machine, before.state()));
+    }
+    // It cannot remember a serial, so it does not ask.
+    assert_eq!(after.activate().await.unwrap_err().reason(), Some(Reason::StateUnwritable));
+    assert!(after.state().is_licensed());
+    assert_eq!(host.seen().len(), 1);
+
+    mount(&["-o", "remount,rw"]);
+    client(dir.path(), &clock, &[&host]).activate().await.unwrap();
+    assert_eq!(host.seen().len(), 2);
+    // The mount goes with the namespace.
+    std::mem::forget(dir);
+}
