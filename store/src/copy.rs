@@ -1,8 +1,8 @@
 //! A copy of a closed store in a folder of its own, for an engine to open.
 //!
-//! An engine writes while it opens: it repairs, it cuts what it cannot read, it folds. So nobody but who means to write may
-//! open a store where it lies. Whoever only looks opens a copy, and whoever means to write opens a copy first, so that a
-//! store that is refused is left as it was.
+//! An engine writes while it opens: it repairs, it cuts what it cannot read, it folds. So a command that only looks opens a
+//! copy. An opening to write tries a copy first, unless the store was closed in order and not touched since: that way a store
+//! that is refused is left as it was.
 
 use std::env;
 use std::fs::{self, File};
@@ -16,9 +16,15 @@ use crate::error::OpenError;
 use crate::file;
 use crate::mark;
 
-/// What the folders of copies are named after. One that a killed process has left in the store's own directory is removed by
-/// the next opening.
+/// How the names of copies in the store's own directory begin. One that a killed process has left is removed by the next opening.
 const PREFIX: &str = ".copy-";
+
+/// How the names of copies among the system's temporary files begin. A copy is locked while its process lives; one that a killed
+/// process has left is removed by the next look.
+const TEMPORARY_PREFIX: &str = ".kms-store-copy-";
+
+/// A sweeper may take the name of a copy that is not locked yet. It does so once.
+const NAME_TRIES: u32 = 3;
 
 /// A file or a folder that an engine needs, by its path inside the store.
 #[derive(Debug)]
@@ -46,6 +52,32 @@ pub(crate) enum Place {
     Temporary,
 }
 
+/// A copy, removed when it is dropped.
+pub(crate) struct Copy {
+    folder: TempDir,
+    /// Open and locked, where the system allows it for folders.
+    _lock: Option<File>,
+}
+
+impl Copy {
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A folder of its own, which the next sweep leaves alone.
+    fn create(place: &Path, prefix: &str) -> io::Result<Copy> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(place)?;
+            let lock = File::open(folder.path()).ok().filter(|folder| folder.lock().is_ok());
+            if folder.path().exists() || NAME_TRIES <= tries {
+                return Ok(Copy { folder, _lock: lock });
+            }
+        }
+    }
+}
+
 /// Copies the store in `directory`, which nobody else may have open. `without_derived` leaves out what can be made anew.
 ///
 /// # Errors
@@ -55,12 +87,15 @@ pub(crate) fn make(
     engine: Engine,
     place: Place,
     without_derived: bool,
-) -> Result<TempDir, OpenError> {
+) -> Result<Copy, OpenError> {
     let io = |error| OpenError::io(directory, error);
-    let place = match place {
-        Place::Store => directory.to_owned(),
-        Place::Temporary => env::temp_dir(),
+    let (place, prefix) = match place {
+        Place::Store => (directory.to_owned(), PREFIX),
+        Place::Temporary => (env::temp_dir(), TEMPORARY_PREFIX),
     };
+    if prefix == TEMPORARY_PREFIX {
+        sweep(&place);
+    }
     let mut parts = engine.parts(directory).map_err(io)?;
     parts.retain(|part| !without_derived || part.kind != PartKind::Derived);
     parts.push(Part { path: mark::FILE_NAME.into(), kind: PartKind::Changing });
@@ -74,7 +109,7 @@ pub(crate) fn make(
         mebibytes: (bytes >> 20) + 1,
         source,
     };
-    let copy = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&place).map_err(no_room)?;
+    let copy = Copy::create(&place, prefix).map_err(no_room)?;
     for Part { path, kind } in parts {
         let (from, to) = (directory.join(&path), copy.path().join(&path));
         let mut source = match File::open(&from) {
@@ -105,6 +140,21 @@ pub(crate) fn remove_left(directory: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes the copies of killed processes among the system's temporary files, as far as this user may.
+fn sweep(place: &Path) {
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes());
+        if !is_ours || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let Ok(folder) = File::open(entry.path()) else { continue };
+        if folder.try_lock().is_ok() {
+            // What cannot be removed belongs to somebody else.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Whether an error says that there is no space.

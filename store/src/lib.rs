@@ -15,10 +15,10 @@
 //! | a page above 128 KiB goes into a file of its own, which is never synced | [`MAX_KEY_BYTES`], [`MAX_VALUE_BYTES`] |
 //! | the lock of a process just killed may be held a moment longer | [`Store::open`] tries again for five seconds |
 //! | a lost tail of the log opens as an older state, or as an empty store | a mark of the last sync, compared at [`Store::open`] |
-//! | opening a damaged store changes it, and a second try may pass with less | [`Store::open`] tries a copy first; without room for one a refusal is noted in a file, and holds |
+//! | opening a damaged store changes it, and a second try may pass with less | [`Store::open`] tries a copy first, unless the store was closed in order and no file was touched since; without a copy a refusal is noted in a file, and holds |
 //! | opening writes, even for whoever only reads | [`Store::look`] opens a copy |
 //! | a snapshot that is not finished, or damaged, keeps a whole log from opening | it is left out, and made anew from the log |
-//! | nothing tells a crash from an orderly end | a note of the end, and [`Store::was_closed_in_order`] |
+//! | nothing tells a crash from an orderly end | a note of the end and of every file, and [`Store::was_closed_in_order`] |
 //! | closing after a failed sync may panic | a store that has stopped is leaked, not closed |
 //! | damage may panic inside sled | [`OpenError::Damaged`], [`ReadError::Damaged`] |
 //!

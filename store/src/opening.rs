@@ -12,10 +12,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use crate::closed;
-use crate::copy::{self, Place};
+use crate::copy::{self, Copy, Place};
 use crate::engine::{Backing, Engine, Fault, Opened};
 use crate::error::OpenError;
 use crate::file::{self, FileError};
@@ -44,7 +42,7 @@ pub(crate) struct Parts {
     pub(crate) was_closed_in_order: bool,
     pub(crate) locks: Vec<File>,
     /// Where its files are, if it was opened only to be looked at.
-    pub(crate) copy: Option<TempDir>,
+    pub(crate) copy: Option<Copy>,
 }
 
 /// What is found in a directory, and fits its mark.
@@ -144,7 +142,9 @@ fn open_once(
     let mut tried = false;
     if let Some(engine) = engine {
         engine.remove_leftovers(directory).map_err(io)?;
-        if Engine::of(directory).map_err(io)?.is_some() {
+        // What was closed in order and not touched since holds what this engine has written. A mark that is missing may be a loss.
+        let is_as_it_was = was_closed_in_order && Mark::look(directory).map_err(io)?.0;
+        if !is_as_it_was && Engine::of(directory).map_err(io)?.is_some() {
             tried = try_copy(directory, engine)?;
         }
     }
@@ -176,7 +176,11 @@ fn noted(directory: &Path) -> Option<String> {
 /// A store without a mark was never finished, and has nothing to lose.
 fn is_closed_in_order(directory: &Path) -> io::Result<bool> {
     let (is_marked, marked) = Mark::look(directory)?;
-    Ok(!is_marked || marked.is_some_and(|marked| closed::is_noted(directory, marked)))
+    match (is_marked, marked) {
+        (false, _) => Ok(true),
+        (true, None) => Ok(false),
+        (true, Some(marked)) => closed::is_noted(directory, marked),
+    }
 }
 
 /// Opens a copy, and takes away what can be made anew where only that stands in the way. Says whether there was room for one.
@@ -201,7 +205,7 @@ fn try_copy(directory: &Path, engine: Engine) -> Result<bool, OpenError> {
 /// A copy that an engine has opened.
 struct Tried {
     /// Behind what is found in it, which is closed first.
-    copy: TempDir,
+    copy: Copy,
     found: Found,
     /// Whether it was opened without what the engine can make anew.
     without_derived: bool,

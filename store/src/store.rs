@@ -11,14 +11,13 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tempfile::TempDir;
-
 use crate::batch::Batch;
+use crate::copy::Copy;
 use crate::engine::{Backing, Engine, Fault, Opened, Records};
 use crate::error::{OpenError, ReadError, SyncError, WriteError};
 use crate::mark::Mark;
-use crate::place::Place;
 use crate::opening::{self, Parts, panic_message};
+use crate::place::Place;
 
 /// A key and its value.
 ///
@@ -34,8 +33,8 @@ pub type Record = (Vec<u8>, Vec<u8>);
 /// Dropping it closes it in order. What was written but not synced may then be lost or kept, as after a crash. One that has
 /// stopped is leaked instead, with its lock, because engines panic when they close over a disk that has failed.
 pub struct Store {
-    place: Place,
     directory: PathBuf,
+    place: Place,
     /// `None` only while it is dropped.
     backing: Option<Box<dyn Backing>>,
     was_closed_in_order: bool,
@@ -49,7 +48,7 @@ pub struct Store {
 struct Held {
     _locks: Vec<File>,
     /// Where its files are, if it was opened only to be looked at.
-    copy: Option<TempDir>,
+    copy: Option<Copy>,
 }
 
 /// What a sync needs, held by one thread at a time.
@@ -107,8 +106,8 @@ impl Store {
 
     fn of(path: &Path, Parts { backing, mark, syncs, was_closed_in_order, locks, copy }: Parts) -> Self {
         Self {
-            place: Place::of(path),
             directory: path.to_owned(),
+            place: Place::of(path),
             backing: Some(backing),
             was_closed_in_order,
             held: Arc::new(Held { _locks: locks, copy }),

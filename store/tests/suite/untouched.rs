@@ -42,8 +42,12 @@ fn tree(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn copied(engine: Engine) -> tempfile::TempDir {
+    copied_to(grown_on(engine))
+}
+
+fn copied_to(store: &Path) -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
-    copy(grown_on(engine), home.path());
+    copy(store, home.path());
     home
 }
 
@@ -206,10 +210,6 @@ fn a_copy_that_a_killed_process_has_left_is_removed(engine: Engine) {
     assert!(!left.exists());
 }
 
-/// A full disk or a kill while sled opens leaves one, and sled takes it for the newest. It made a ledger whose log was whole
-/// "damaged" for ever.
-#[test]
-fn a_snapshot_that_is_not_finished_is_in_nobodys_way() {
 /// How many of the names that an opening makes in the store's directory are those of copies.
 #[cfg(target_os = "linux")]
 fn copies_while_opening(engine: Engine, directory: &Path) -> usize {
@@ -291,6 +291,10 @@ fn nothing_is_acknowledged_once_the_directory_is_gone_or_another(engine: Engine)
     }
 }
 
+/// A full disk or a kill while sled opens leaves one, and sled takes it for the newest. It made a ledger whose log was whole
+/// "damaged" for ever.
+#[test]
+fn a_snapshot_that_is_not_finished_is_in_nobodys_way() {
     let home = copied(Engine::Sled);
     let unfinished = home.path().join("snap.00000000000FFFFF.generating");
     for bytes in [&b""[..], b"half a snapshot"] {
