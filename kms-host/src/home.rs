@@ -15,15 +15,13 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use pem_rfc7468::LineEnding;
-use prost::Message;
-use proto::v1;
 use rand::{CryptoRng, RngExt};
-use shared::armour::{self, ArmourError, HOST_CERTIFICATE, HOST_REQUEST, HOST_SIGNING_KEY};
 use shared::certificate::{Chain, Roots};
 use shared::envelope::{PublicKey, SecretKey};
+use shared::files::{self, HOST_SIGNING_KEY, HostRequest};
 use shared::ids::{HostId, LedgerId};
 use shared::record::Meta;
 use store::file;
@@ -41,9 +39,6 @@ pub const USUAL_PATH: &str = "/var/lib/kms-host";
 
 /// The width of an hour in every ledger but a test's.
 pub const HOUR_MS: u64 = 3_600_000;
-
-/// The version of the signing key's file.
-const KEY_VERSION: u8 = 1;
 
 /// A ledger that is only made or looked at needs no cache to speak of.
 const CREATION_CACHE_BYTES: u64 = 4 << 20;
@@ -149,21 +144,14 @@ impl Home {
         // With a key, too: a restore that was cut short in its last step begins anew, and clears the directory.
         self.check_finished()?;
         let (path, data) = (self.key_path(), self.0.clone());
-        let body = match read_armoured(&path, HOST_SIGNING_KEY) {
-            Ok(body) => body,
-            Err(BadFile::Io(error)) if error.kind() == ErrorKind::NotFound => {
-                return Err(HomeError::NoKey { path, data });
-            }
-            Err(BadFile::Io(error)) => return Err(HomeError::Unreadable(path, error)),
-            Err(BadFile::Armour(_) | BadFile::Body) => {
-                return Err(HomeError::DamagedKey { path, data });
-            }
-        };
-        let seed = match body.split_first() {
-            Some((&KEY_VERSION, seed)) => seed.try_into().ok(),
-            _ => None,
-        };
-        seed.map(SecretKey::from_seed).ok_or(HomeError::DamagedKey { path, data })
+        match read::read(&path).map(Zeroizing::new) {
+            Ok(text) => files::key_from_pem(HOST_SIGNING_KEY, &text).map_err(|found| match found {
+                files::BadFile::Version(_) => HomeError::NewerKey(path),
+                _ => HomeError::DamagedKey { path, data },
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(HomeError::NoKey { path, data }),
+            Err(error) => Err(HomeError::Unreadable(path, error)),
+        }
     }
 
     /// Removes what commands that were killed have left here, such as half of a key. Returns how many files it has removed.
@@ -190,7 +178,7 @@ impl Home {
                 String::from_utf8(text.map_err(|source| HomeError::Unreadable(path.clone(), source))?).ok()
             }
         };
-        let is_one = |text: &String| open_armour(text.as_bytes(), HOST_REQUEST).is_ok();
+        let is_one = |text: &String| HostRequest::from_pem(text.as_bytes()).is_ok();
         text.filter(is_one).ok_or_else(|| HomeError::NoRequest { path, data: self.0.clone() })
     }
 
@@ -226,7 +214,9 @@ impl Home {
         let install = |one: Installed| {
             self.set_replaced_aside(&one, &of_product(&one))?;
             let path = self.certificates_path().join(format!("{}.pem", one.chain.host().id));
-            file::replace(&path, one.armoured().as_bytes(), 0o644)?;
+            // As the vendor wrote it, before it travelled.
+            let pem = files::certificate_to_pem(&one.chain, &one.roots);
+            file::replace(&path, pem.as_bytes(), 0o644)?;
             Ok(Installed { path, ..one })
         };
         installed.into_iter().map(install).collect()
@@ -389,9 +379,7 @@ impl Home {
         let seed = Zeroizing::new(random.random::<[u8; 32]>());
         let key = SecretKey::from_seed(&seed);
         self.set_certificates_aside(key.public().host())?;
-        let mut body = Zeroizing::new([KEY_VERSION; 33]);
-        body[1..].copy_from_slice(&*seed);
-        let pem = Zeroizing::new(armoured(HOST_SIGNING_KEY, &*body));
+        let pem = files::key_to_pem(HOST_SIGNING_KEY, &key);
         file::create_new(&self.key_path(), pem.as_bytes(), 0o600)?;
         Ok(key)
     }
@@ -409,23 +397,21 @@ impl Home {
 
     /// Whether it had to be written: one that fits the key and the ledger is kept.
     fn write_request(&self, key: &PublicKey, hour_width_ms: u64) -> Result<bool, HomeError> {
-        let request = v1::HostRequest {
-            signing_key: Bytes::copy_from_slice(key.as_bytes()),
-            hour_width_ms: i64::try_from(hour_width_ms).unwrap_or(i64::MAX),
-        };
-        let body = request.encode_to_vec();
-        if read_armoured(&self.request_path(), HOST_REQUEST).is_ok_and(|found| *found == body) {
+        let request = HostRequest { signing_key: *key, hour_width: Duration::from_millis(hour_width_ms) };
+        if self.written_request() == Some(request) {
             return Ok(false);
         }
-        file::replace(&self.request_path(), armoured(HOST_REQUEST, &body).as_bytes(), 0o644)?;
+        file::replace(&self.request_path(), request.to_pem().as_bytes(), 0o644)?;
         Ok(true)
+    }
+
+    fn written_request(&self) -> Option<HostRequest> {
+        HostRequest::from_pem(&read::read(&self.request_path()).ok()?).ok()
     }
 
     /// The width of an hour as the request to the vendor has it, if there is one: the same as in the ledger.
     fn requested_hour_width_ms(&self) -> Option<u64> {
-        let body = read_armoured(&self.request_path(), HOST_REQUEST).ok()?;
-        let request = v1::HostRequest::decode(body.as_slice()).ok()?;
-        u64::try_from(request.hour_width_ms).ok()
+        u64::try_from(self.written_request()?.hour_width.as_millis()).ok()
     }
 
     /// The certificate at this path is not what it should be: one that is installed, or one that was handed over.
@@ -445,11 +431,11 @@ impl Home {
         text: &[u8],
         key: &PublicKey,
     ) -> Result<Vec<Installed>, HomeError> {
-        let blocks = armour::find(text, HOST_CERTIFICATE);
-        let blocks = blocks.map_err(|error| self.bad_certificate(path, error.into()))?;
+        let files = files::certificates_from_pem(text);
+        let files = files.map_err(|error| self.bad_certificate(path, error.into()))?;
         let (mut own, mut others) = (Vec::new(), None);
-        for block in blocks {
-            match self.verify_certificate(path, &block, key) {
+        for (chain, roots) in files {
+            match self.verify_certificate(path, &chain, roots, key) {
                 Ok(one) => own.push(one),
                 Err(error @ HomeError::OtherHost { .. }) => others = others.or(Some(error)),
                 Err(error) => return Err(error),
@@ -461,13 +447,14 @@ impl Home {
         }
     }
 
-    fn verify_certificate(&self, path: &Path, block: &str, key: &PublicKey) -> Result<Installed, HomeError> {
-        let bad = |source| self.bad_certificate(path, source);
-        let body = body(block).map_err(bad)?;
-        let wire = v1::HostCertificateFile::decode(body.as_slice()).map_err(|_| bad(BadFile::Body))?;
-        let roots = Roots::new(wire.roots.iter().map(AsRef::as_ref)).map_err(|_| bad(BadFile::Body))?;
-        let chain =
-            Chain::verify(&wire.chain, &roots).map_err(|error| HomeError::Chain(path.to_owned(), error))?;
+    fn verify_certificate(
+        &self,
+        path: &Path,
+        chain: &Bytes,
+        roots: Roots,
+        key: &PublicKey,
+    ) -> Result<Installed, HomeError> {
+        let chain = Chain::verify(chain, &roots).map_err(|error| HomeError::Chain(path.to_owned(), error))?;
         if chain.host().signing_key != *key {
             return Err(HomeError::OtherHost {
                 path: path.to_owned(),
@@ -480,15 +467,6 @@ impl Home {
     }
 }
 
-impl Installed {
-    /// As the vendor wrote it, before it travelled.
-    fn armoured(&self) -> String {
-        let roots = self.roots.keys().iter().map(|root| Bytes::copy_from_slice(root.as_bytes())).collect();
-        let file = v1::HostCertificateFile { chain: self.chain.encoded().clone(), roots };
-        armoured(HOST_CERTIFICATE, &file.encode_to_vec())
-    }
-}
-
 /// Any hour but 3,600,000 ms is for tests: it needs certificates that say so.
 ///
 /// # Errors
@@ -498,24 +476,6 @@ pub fn check_hour_width(certificates: &Certificates, hour_width_ms: u64) -> Resu
         return Ok(());
     }
     Err(HomeError::HourWidth(hour_width_ms))
-}
-
-fn read_armoured(path: &Path, label: &str) -> Result<Zeroizing<Vec<u8>>, BadFile> {
-    open_armour(&Zeroizing::new(read::read(path)?), label)
-}
-
-fn open_armour(text: &[u8], label: &str) -> Result<Zeroizing<Vec<u8>>, BadFile> {
-    body(&armour::find_one(text, label)?)
-}
-
-fn body(block: &str) -> Result<Zeroizing<Vec<u8>>, BadFile> {
-    // The label is the one that was looked for.
-    let (_, body) = pem_rfc7468::decode_vec(block.as_bytes()).map_err(|_| ArmourError::Damaged)?;
-    Ok(Zeroizing::new(body))
-}
-
-fn armoured(label: &str, body: &[u8]) -> String {
-    pem_rfc7468::encode_string(label, LineEnding::LF, body).expect("labels are ASCII and bodies are small")
 }
 
 /// 0700: a signing key lives here. Each directory that is new is durable on return.

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shared::certificate::ChainError;
+use shared::files::BadFile;
 use shared::ids::{HostId, OrganisationId};
 use shared::policy::PolicyError;
 use shared::time::{Length, Timestamp};
-
-use crate::wire::BadFile;
 
 /// Something was not done. [`VendorError::remedy`] says what to do, [`VendorError::fault`] whose fault it is.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rand::CryptoRng;
 use shared::certificate::{Chain, HostCertificate};
 use shared::envelope::Kind;
+use shared::files::{self, HostRequest};
 use shared::ids::{CertificateId, HostId, OrganisationId, ProductId};
 use shared::time::Timestamp;
 
@@ -18,7 +19,6 @@ use crate::organisation::{self, Organisation};
 use crate::product::random;
 use crate::text::instant_text;
 use crate::vendor::Vendor;
-use crate::wire::{self, HostRequest};
 
 /// The width of an hour in every ledger that is not a test's.
 const HOUR: Duration = Duration::from_hours(1);
@@ -129,7 +129,7 @@ impl Vendor {
         journal::append(self, &line(request, &certificate)?)?;
         // 4. Hand out.
         Ok(Issued {
-            pem: wire::certificate_to_pem(chain.encoded().clone(), &self.roots()),
+            pem: files::certificate_to_pem(&chain, self.verifying()),
             certificate: certificate.id,
             host: certificate.host(),
             product: certificate.product,
@@ -180,8 +180,7 @@ impl Vendor {
             }
         };
         let envelope = key.sign(Kind::HostCertificate, &certificate.encode());
-        Chain::verify(&wire::encode_chain(envelope, issuing), self.verifying())
-            .map_err(VendorError::OwnOutput)
+        Chain::verify(&Chain::encode(envelope, issuing), self.verifying()).map_err(VendorError::OwnOutput)
     }
 }
 

@@ -8,10 +8,12 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
+use prost::Message as _;
 use proto::v1;
 use rand::CryptoRng;
-use shared::certificate::HostCertificate;
-use shared::envelope::{self, Kind, SecretKey};
+use shared::certificate::{HostCertificate, IssuingCertificate};
+use shared::envelope::{Kind, SecretKey};
+use shared::files::{self, BadFile, ISSUING_CERTIFICATE, ISSUING_KEY};
 use shared::ids::CertificateId;
 use shared::time::Timestamp;
 
@@ -20,7 +22,6 @@ use crate::issue::{self, Signer};
 use crate::keys;
 use crate::product::random;
 use crate::vendor::{PUBLIC, Vendor, refuse_existing};
-use crate::wire::{self, ISSUING_KEY, IssuingCertificate};
 
 const KEY_FILE: &str = "issuing.key";
 const CERTIFICATE_FILE: &str = "issuing.certificate";
@@ -81,7 +82,8 @@ impl Vendor {
             products: products.collect::<Result<_, _>>()?,
             test: new.test,
         };
-        let pem = wire::issuing_to_pem(&root.sign(Kind::IssuingCertificate, &certificate.encode()));
+        let signed = root.sign(Kind::IssuingCertificate, &certificate.encode());
+        let pem = files::to_pem(ISSUING_CERTIFICATE, &signed.encode_to_vec());
         keys::write(&self.path(KEY_FILE), ISSUING_KEY, &key)?;
         store::file::create_new(&self.path(CERTIFICATE_FILE), pem.as_bytes(), PUBLIC)?;
         Ok(Issuer::from(&certificate))
@@ -122,14 +124,11 @@ impl SigningIssuer {
             io::ErrorKind::NotFound => VendorError::NoIssuer { path: path.clone() },
             _ => VendorError::read(&path, source),
         })?;
-        let signed = wire::issuing_from_pem(&pem).map_err(|error| VendorError::damaged(&path, error))?;
-        let mut roots = vendor.verifying().keys().iter();
-        let verified = roots
-            .find_map(|root| envelope::open(&signed, Kind::IssuingCertificate, root).ok())
-            .ok_or_else(|| VendorError::damaged(&path, "no root of this vendor has signed it"))?;
-        let certificate = IssuingCertificate::decode(verified).ok_or_else(|| {
-            VendorError::damaged(&path, "it is not an issuing certificate that this release knows")
-        })?;
+        let signed = files::from_pem(ISSUING_CERTIFICATE, &pem)
+            .and_then(|body| v1::Signed::decode(body.as_slice()).map_err(|_| BadFile::Body))
+            .map_err(|error| VendorError::damaged(&path, error))?;
+        let certificate = IssuingCertificate::verify(&signed, vendor.verifying())
+            .map_err(|error| VendorError::damaged(&path, error))?;
         let key_path = vendor.path(KEY_FILE);
         let key = keys::read(&key_path, ISSUING_KEY)?;
         if key.public() != certificate.public_key {
@@ -144,13 +143,13 @@ impl SigningIssuer {
     /// Whether its certificate lets it sign this one.
     pub(crate) fn check_limits(&self, host: &HostCertificate) -> Result<(), VendorError> {
         let limits = &self.certificate;
-        if !limits.products.is_empty() && !limits.products.contains(&host.product) {
+        if !limits.covers(host.product) {
             return Err(VendorError::IssuerProducts {
                 product: host.product_name.clone(),
                 allowed: self.allowed.clone(),
             });
         }
-        if limits.test && !host.test {
+        if !limits.allows(host.test) {
             return Err(VendorError::IssuerTestOnly);
         }
         if host.not_before < limits.not_before {

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use rand::CryptoRng;
 use shared::envelope::SecretKey;
+use shared::files;
 use zeroize::Zeroizing;
 
 use crate::error::VendorError;
 use crate::vendor::PRIVATE;
-use crate::wire;
 
 /// A new key.
 pub(crate) fn generate(rng: &mut impl CryptoRng) -> SecretKey {
@@ -21,7 +21,7 @@ pub(crate) fn generate(rng: &mut impl CryptoRng) -> SecretKey {
 
 /// Writes a key, readable by its owner alone, where no file may be yet.
 pub(crate) fn write(path: &Path, label: &'static str, key: &SecretKey) -> Result<(), VendorError> {
-    let pem = wire::key_to_pem(label, key);
+    let pem = files::key_to_pem(label, key);
     match store::file::create_new(path, pem.as_bytes(), PRIVATE) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(VendorError::Exists { path: path.to_owned() })
@@ -37,5 +37,5 @@ pub(crate) fn read(path: &Path, label: &'static str) -> Result<SecretKey, Vendor
         io::ErrorKind::NotFound => VendorError::KeyMissing { path: path.to_owned() },
         _ => VendorError::read(path, source),
     })?;
-    wire::key_from_pem(label, &pem).map_err(|error| VendorError::damaged(path, error))
+    files::key_from_pem(label, &pem).map_err(|error| VendorError::damaged(path, error))
 }

@@ -56,7 +56,6 @@ mod organisation;
 mod registry;
 
 mod text;
-pub mod wire;
 
 mod error;
 

@@ -21,10 +21,10 @@ use rand::CryptoRng;
 use shared::armour;
 use shared::certificate::Roots;
 use shared::envelope::SecretKey;
+use shared::files::ROOT_KEY;
 
 use crate::error::VendorError;
 use crate::keys;
-use crate::wire::ROOT_KEY;
 
 /// Everybody may read it; only the vendor's user changes it.
 pub(crate) const PUBLIC: u32 = 0o644;

@@ -5,8 +5,8 @@
 //! length of its own, so only the wrapping may have suffered. [`plain`] reads other text, such as TOML or a list of hosts.
 //!
 //! Forgiven are text before and behind, several blocks, a byte order mark, UTF-16, `\r`, blank lines, indentation, quotation
-//! marks (`> `), line breaks that are missing or were added, and quoted-printable. `docs/protocol.md` 2. What the labels mean is
-//! for the reader to know, and so is base64: here are no bytes decoded.
+//! marks (`> `), line breaks that are missing or were added, and quoted-printable. `docs/protocol.md` 2. No bytes are
+//! decoded here: `files` does, and knows the labels.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -14,19 +14,6 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::{Zeroize as _, Zeroizing};
-
-/// What a host sends to its vendor.
-pub const HOST_REQUEST: &str = "KMS HOST REQUEST";
-/// What the vendor sends back.
-pub const HOST_CERTIFICATE: &str = "KMS HOST CERTIFICATE";
-/// A host's private key.
-pub const HOST_SIGNING_KEY: &str = "KMS HOST SIGNING KEY";
-/// A root's private key.
-pub const ROOT_KEY: &str = "KMS ROOT KEY";
-/// The private key of an issuing certificate.
-pub const ISSUING_KEY: &str = "KMS ISSUING KEY";
-/// An issuing certificate.
-pub const ISSUING_CERTIFICATE: &str = "KMS ISSUING CERTIFICATE";
 
 const BEGIN: &str = "-----BEGIN";
 const END: &str = "-----END";

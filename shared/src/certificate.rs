@@ -20,7 +20,7 @@ use crate::policy::{Policy, PolicyError};
 use crate::time::Timestamp;
 
 /// The `must_understand` bits that this release knows: none.
-pub const UNDERSTOOD: u32 = 0;
+const UNDERSTOOD: u32 = 0;
 
 /// Whether this release knows every bit of a `must_understand` word.
 pub(crate) const fn is_understood(must_understand: u32) -> bool {
@@ -143,22 +143,36 @@ impl HostCertificate {
 
 /// A key that a root lets sign host certificates for a while.
 #[derive(Clone, Debug)]
-struct IssuingCertificate {
-    public_key: PublicKey,
-    not_before: Timestamp,
-    not_after: Timestamp,
-    products: Vec<ProductId>,
-    test: bool,
+pub struct IssuingCertificate {
+    /// Its own id.
+    pub id: CertificateId,
+    /// The key that signs host certificates.
+    pub public_key: PublicKey,
+    /// The first instant at which it is valid.
+    pub not_before: Timestamp,
+    /// The first instant at which it is valid no more.
+    pub not_after: Timestamp,
+    /// The products that it may sign for; empty means any.
+    pub products: Vec<ProductId>,
+    /// Whether it may sign nothing but certificates that are marked as test.
+    pub test: bool,
 }
 
 impl IssuingCertificate {
-    fn decode(wire: &v1::IssuingCertificate) -> Result<IssuingCertificate, ChainError> {
+    /// Verifies one on its own.
+    ///
+    /// # Errors
+    /// As for [`Chain::verify`].
+    pub fn verify(signed: &v1::Signed, roots: &Roots) -> Result<IssuingCertificate, ChainError> {
+        let verified =
+            roots.open(signed, Kind::IssuingCertificate).map_err(ChainError::IssuingCertificate)?;
+        let wire: v1::IssuingCertificate = verified.decode().map_err(ChainError::IssuingCertificate)?;
         if !is_understood(wire.must_understand) {
             return Err(ChainError::NotUnderstood);
         }
-        CertificateId::from_slice(&wire.id).ok_or(ChainError::Malformed)?;
         let products = wire.products.iter().map(|id| ProductId::from_slice(id));
         Ok(IssuingCertificate {
+            id: CertificateId::from_slice(&wire.id).ok_or(ChainError::Malformed)?,
             public_key: PublicKey::from_slice(&wire.public_key).map_err(ChainError::IssuingCertificate)?,
             not_before: Timestamp::from_unix_ms(wire.not_before),
             not_after: Timestamp::from_unix_ms(wire.not_after),
@@ -167,15 +181,27 @@ impl IssuingCertificate {
         })
     }
 
-    /// What it may sign is limited to what it names, whoever holds its key.
-    fn check_limits(&self, host: &HostCertificate) -> Result<(), ChainError> {
-        if !self.products.is_empty() && !self.products.contains(&host.product) {
-            return Err(ChainError::BeyondLimits);
+    /// For the vendor, whose root signs it.
+    pub fn encode(&self) -> v1::IssuingCertificate {
+        v1::IssuingCertificate {
+            id: Bytes::copy_from_slice(self.id.as_bytes()),
+            public_key: Bytes::copy_from_slice(self.public_key.as_bytes()),
+            not_before: self.not_before.unix_ms(),
+            not_after: self.not_after.unix_ms(),
+            products: self.products.iter().map(|id| Bytes::copy_from_slice(id.as_bytes())).collect(),
+            test: self.test,
+            must_understand: 0,
         }
-        if self.test && !host.test {
-            return Err(ChainError::BeyondLimits);
-        }
-        Ok(())
+    }
+
+    /// Whether it may sign for this product.
+    pub fn covers(&self, product: ProductId) -> bool {
+        self.products.is_empty() || self.products.contains(&product)
+    }
+
+    /// Whether it may sign a certificate with this mark.
+    pub fn allows(&self, test: bool) -> bool {
+        test || !self.test
     }
 }
 
@@ -192,20 +218,19 @@ struct Links {
 }
 
 impl Chain {
+    /// The chain of a host certificate, with the issuing certificate whose key has signed it.
+    pub fn encode(host: v1::Signed, issuing: Option<v1::Signed>) -> Bytes {
+        v1::Chain { host_certificate: Some(host), issuing_certificate: issuing }.encode_to_vec().into()
+    }
+
     /// Verifies an encoded `Chain` from the root down.
     ///
     /// # Errors
     /// See [`ChainError`]; whatever it is, nothing that this chain signs is to be believed.
     pub fn verify(encoded: &Bytes, roots: &Roots) -> Result<Chain, ChainError> {
         let wire = v1::Chain::decode(encoded.clone()).map_err(|_| ChainError::Malformed)?;
-        let issuing = match &wire.issuing_certificate {
-            None => None,
-            Some(signed) => {
-                let verified =
-                    roots.open(signed, Kind::IssuingCertificate).map_err(ChainError::IssuingCertificate)?;
-                Some(IssuingCertificate::decode(&verified.decode().map_err(ChainError::IssuingCertificate)?)?)
-            }
-        };
+        let issuing = wire.issuing_certificate.as_ref();
+        let issuing = issuing.map(|signed| IssuingCertificate::verify(signed, roots)).transpose()?;
         let signed = wire.host_certificate.as_ref().ok_or(ChainError::Malformed)?;
         let verified = match &issuing {
             None => roots.open(signed, Kind::HostCertificate),
@@ -213,8 +238,12 @@ impl Chain {
         };
         let verified = verified.map_err(ChainError::HostCertificate)?;
         let host = HostCertificate::decode(verified.decode().map_err(ChainError::HostCertificate)?)?;
-        if let Some(issuing) = &issuing {
-            issuing.check_limits(&host)?;
+        // It signs only what it names, whoever holds its key.
+        if issuing
+            .as_ref()
+            .is_some_and(|issuing| !(issuing.covers(host.product) && issuing.allows(host.test)))
+        {
+            return Err(ChainError::BeyondLimits);
         }
         Ok(Chain(Arc::new(Links {
             encoded: encoded.clone(),

@@ -22,6 +22,8 @@ pub mod armour;
 pub mod ask;
 pub mod certificate;
 pub mod envelope;
+#[cfg(feature = "files")]
+pub mod files;
 
 pub mod count;
 pub mod doubt;

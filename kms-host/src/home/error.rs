@@ -6,8 +6,8 @@ use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
-use shared::armour::ArmourError;
 use shared::certificate::ChainError;
+use shared::files;
 use shared::ids::HostId;
 use store::file::FileError;
 
@@ -42,6 +42,9 @@ pub enum HomeError {
         /// The data directory.
         data: PathBuf,
     },
+    /// The signing key was written by a newer release.
+    #[error("the signing key {} is of a newer release; go back to that release of kms-host", .0.display())]
+    NewerKey(PathBuf),
     /// There is no request, or it is not what was written.
     #[error(
         "{} is missing or damaged; `kms-host init --data {}` writes it again, while the host is stopped", path.display(),
@@ -228,10 +231,7 @@ pub enum BadFile {
     /// It cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It has no armour of the label that is wanted, or none that is whole.
+    /// It is not what was written.
     #[error(transparent)]
-    Armour(#[from] ArmourError),
-    /// It says that it is the right thing, and is not.
-    #[error("it is damaged")]
-    Body,
+    File(#[from] files::BadFile),
 }

@@ -3,13 +3,14 @@
 use std::fs;
 use std::time::Duration;
 
-use kms_vendor::{Issuer, NewIssuer, Signer, VendorError, wire};
+use kms_vendor::{Issuer, NewIssuer, Signer, VendorError};
 use shared::certificate::ChainError;
 use shared::envelope::EnvelopeError;
+use shared::files::{HOST_CERTIFICATE, HOST_REQUEST, from_pem, to_pem};
 use shared::policy::Policy;
 use shared::time::Timestamp;
 
-use crate::{Counting, DAY, HOUR_MS, NOW, World, YEAR, pem, request_pem, verify};
+use crate::{Counting, DAY, HOUR_MS, NOW, World, YEAR, request_pem, verify};
 
 #[test]
 fn a_certificate_verifies_under_this_vendors_roots_and_no_others() {
@@ -93,9 +94,10 @@ fn a_host_with_other_hours_gets_a_test_certificate_or_none() {
 #[test]
 fn a_request_that_is_none_is_refused_in_one_sentence() {
     let whole = request_pem(7, HOUR_MS);
-    let body = pem_rfc7468::decode_vec(whole.as_bytes()).unwrap().1;
+    let body = from_pem(HOST_REQUEST, whole.as_bytes()).unwrap();
     let not_whole = |cause: &str| format!("a whole KMS HOST REQUEST is not in it: {cause}");
     let missing = not_whole("there is no -----BEGIN line in it");
+    let no_width = [&body[..34], &[0x10, 0]].concat();
     let weak_key = [&[0x0a, 32, 1][..], &[0; 31], &[0x10, 1]].concat();
     for (request, complaint) in [
         (String::new(), missing.as_str()),
@@ -105,11 +107,11 @@ fn a_request_that_is_none_is_refused_in_one_sentence() {
             whole.replacen("KMS HOST REQUEST", "KMS HOST REQUESTS", 1),
             &not_whole("it holds a KMS HOST REQUESTS"),
         ),
-        (pem(wire::HOST_CERTIFICATE, &body), &not_whole("it holds a KMS HOST CERTIFICATE")),
-        (pem(wire::HOST_REQUEST, &body[..20]), "what it holds is damaged"),
-        (pem(wire::HOST_REQUEST, &[0x10, 1]), "the public key in it is unfit to verify with"),
-        (request_pem(7, -1), "the width of an hour in it is no length of time"),
-        (pem(wire::HOST_REQUEST, &weak_key), "the public key in it is unfit to verify with"),
+        (to_pem(HOST_CERTIFICATE, &body), &not_whole("it holds a KMS HOST CERTIFICATE")),
+        (to_pem(HOST_REQUEST, &body[..20]), "what it holds is damaged"),
+        (to_pem(HOST_REQUEST, &[0x10, 1]), "the public key in it is unfit to verify with"),
+        (to_pem(HOST_REQUEST, &no_width), "the width of an hour in it is no length of time"),
+        (to_pem(HOST_REQUEST, &weak_key), "the public key in it is unfit to verify with"),
     ] {
         let mut world = World::with_product();
         let error = world.issue_to(&request, |_| ()).unwrap_err().to_string();

@@ -14,14 +14,12 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Bytes;
-use kms_vendor::{Allow, IssueRequest, Issued, NewProduct, Product, Signer, Vendor, VendorError, wire};
-use prost::Message as _;
-use proto::v1;
+use kms_vendor::{Allow, IssueRequest, Issued, NewProduct, Product, Signer, Vendor, VendorError};
 use shared::certificate::{Chain, ChainError, Roots};
 use shared::envelope::SecretKey;
+use shared::files::{self, HostRequest};
 use shared::policy::Policy;
-use shared::time::Timestamp;
+use shared::time::{Timestamp, from_ms};
 use tempfile::TempDir;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -96,20 +94,13 @@ const HOUR_MS: i64 = 3_600_000;
 /// What `kms-host init` writes, for the host whose key is made from this byte.
 fn request_pem(host: u8, hour_width_ms: i64) -> String {
     let key = SecretKey::from_seed(&[host; 32]).public();
-    let request = v1::HostRequest { signing_key: Bytes::copy_from_slice(key.as_bytes()), hour_width_ms };
-    pem(wire::HOST_REQUEST, &request.encode_to_vec())
-}
-
-fn pem(label: &str, body: &[u8]) -> String {
-    pem_rfc7468::encode_string(label, pem_rfc7468::LineEnding::LF, body).unwrap()
+    HostRequest { signing_key: key, hour_width: from_ms(hour_width_ms).unwrap() }.to_pem()
 }
 
 /// What `kms-host install-certificate` does with the file, under these roots.
 fn verify(pem: &str, roots: [[u8; 32]; 2]) -> Result<Chain, ChainError> {
-    let (label, body) = pem_rfc7468::decode_vec(pem.as_bytes()).unwrap();
-    assert_eq!(label, wire::HOST_CERTIFICATE);
-    let file = v1::HostCertificateFile::decode(Bytes::from(body)).unwrap();
-    Chain::verify(&file.chain, &Roots::new(roots.iter().map(<[u8; 32]>::as_slice)).unwrap())
+    let (chain, _) = files::certificates_from_pem(pem.as_bytes()).unwrap().remove(0);
+    Chain::verify(&chain, &Roots::new(roots.iter().map(<[u8; 32]>::as_slice)).unwrap())
 }
 
 /// Randomness for stories and vectors: counts up, so that the same calls give the same bytes in every release.

@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use kms_vendor::{Signer, Vendor, VendorError, wire};
+use kms_vendor::{Signer, Vendor, VendorError};
+use shared::files::{self, ROOT_KEY};
 
-use crate::{Counting, World, pem};
+use crate::{Counting, World};
 
 const FILES: [&str; 3] = ["root-1.key", "root-2.key", "roots.pub"];
 
@@ -67,7 +68,7 @@ fn a_key_of_another_form_is_refused() {
         (&[1; 32], "what it holds is damaged"),
     ] {
         let mut world = World::with_product();
-        fs::write(world.path("root-1.key"), pem(wire::ROOT_KEY, body)).unwrap();
+        fs::write(world.path("root-1.key"), files::to_pem(ROOT_KEY, body)).unwrap();
         let error = world.issue(|_| ()).unwrap_err().to_string();
         assert!(error.ends_with(&format!("root-1.key is damaged: {complaint}")), "{error}");
     }

@@ -310,7 +310,7 @@ fn chains() -> Vec<Vector> {
             "A host certificate in the place of the issuing certificate.",
             {
                 let signed = kit::key(Who::Root).sign(Kind::HostCertificate, &good);
-                kit::encode_chain(signed.clone(), Some(signed))
+                Chain::encode(signed.clone(), Some(signed))
             },
             "error: IssuingCertificate(OtherKind)",
         ),

@@ -89,20 +89,15 @@ pub(crate) fn issuing_certificate() -> v1::IssuingCertificate {
 
 /// A chain in which `signer` has signed the host certificate itself.
 pub(crate) fn chain_by(signer: Who, certificate: &v1::HostCertificate) -> Bytes {
-    encode_chain(key(signer).sign(Kind::HostCertificate, certificate), None)
+    Chain::encode(key(signer).sign(Kind::HostCertificate, certificate), None)
 }
 
 /// A chain in which a root has signed the issuing certificate, and its key the host certificate.
 pub(crate) fn chain_issued(issuing: &v1::IssuingCertificate, certificate: &v1::HostCertificate) -> Bytes {
-    encode_chain(
+    Chain::encode(
         key(Who::Issuing).sign(Kind::HostCertificate, certificate),
         Some(key(Who::Root).sign(Kind::IssuingCertificate, issuing)),
     )
-}
-
-pub(crate) fn encode_chain(host: v1::Signed, issuing: Option<v1::Signed>) -> Bytes {
-    let chain = v1::Chain { host_certificate: Some(host), issuing_certificate: issuing };
-    chain.encode_to_vec().into()
 }
 
 /// The chain of the host in every story that does not say otherwise.

@@ -322,9 +322,9 @@ proptest! {
         let root = kit::key(Who::Root);
         let host = kit::key(Who::Issuing).sign_bytes(Kind::HostCertificate, bytes.clone().into());
         let issuing = root.sign_bytes(Kind::IssuingCertificate, issuing.into());
-        let _ = Chain::verify(&kit::encode_chain(host, Some(issuing)), &kit::roots());
+        let _ = Chain::verify(&Chain::encode(host, Some(issuing)), &kit::roots());
         let host = root.sign_bytes(Kind::HostCertificate, bytes.into());
-        if let Ok(chain) = Chain::verify(&kit::encode_chain(host, None), &kit::roots()) {
+        if let Ok(chain) = Chain::verify(&Chain::encode(host, None), &kit::roots()) {
             prop_assert!(chain.host().policy.checked().is_ok());
         }
         let _ = Chain::verify(&outside.into(), &kit::roots());

@@ -80,11 +80,7 @@ pub(crate) fn encoded_chain(issuer: Issuer) -> Bytes {
         Issuer::Root => (root_key(), None),
         Issuer::IssuingKey => (issuing_key(), Some(issuing_certificate())),
     };
-    let chain = v1::Chain {
-        host_certificate: Some(signer.sign(Kind::HostCertificate, &certificate)),
-        issuing_certificate: issuing,
-    };
-    chain.encode_to_vec().into()
+    Chain::encode(signer.sign(Kind::HostCertificate, &certificate), issuing)
 }
 
 /// The host's chain.

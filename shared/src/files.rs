@@ -1,0 +1,172 @@
+//! Files that a vendor and a host exchange or keep: private keys, a host's request, its certificate.
+//!
+//! Each is a body in PEM armour. The side that writes a file and the side that reads it both use this module, so its form
+//! stands once. How armour survives a mail program is told in `armour`, what a certificate means in `certificate`; reading and
+//! writing disks is left to the callers. `docs/protocol.md` 2.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use bytes::Bytes;
+use pem_rfc7468::LineEnding;
+use prost::Message as _;
+use proto::v1;
+use zeroize::Zeroizing;
+
+use crate::armour::{self, ArmourError};
+use crate::certificate::{Chain, Roots};
+use crate::envelope::{PublicKey, SecretKey};
+use crate::time::{from_ms, to_ms};
+
+/// What a host sends to its vendor.
+pub const HOST_REQUEST: &str = "KMS HOST REQUEST";
+/// What the vendor sends back.
+pub const HOST_CERTIFICATE: &str = "KMS HOST CERTIFICATE";
+/// A host's private key.
+pub const HOST_SIGNING_KEY: &str = "KMS HOST SIGNING KEY";
+/// A root's private key.
+pub const ROOT_KEY: &str = "KMS ROOT KEY";
+/// The private key of an issuing certificate.
+pub const ISSUING_KEY: &str = "KMS ISSUING KEY";
+/// An issuing certificate.
+pub const ISSUING_CERTIFICATE: &str = "KMS ISSUING CERTIFICATE";
+
+/// The first byte of a private key's body: Ed25519, the 32 bytes of the seed follow.
+const KEY_VERSION: u8 = 1;
+
+/// A body in armour.
+pub fn to_pem(label: &'static str, body: &[u8]) -> String {
+    pem_rfc7468::encode_string(label, LineEnding::LF, body)
+        .expect("the labels are valid and bodies are short")
+}
+
+/// The body of the one block of this label. It may be a key, so it is wiped when it is dropped.
+///
+/// # Errors
+/// [`BadFile::Armour`].
+pub fn from_pem(label: &'static str, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, BadFile> {
+    let block = armour::find_one(text, label).map_err(|cause| BadFile::Armour { wanted: label, cause })?;
+    body(label, &block)
+}
+
+fn body(label: &'static str, block: &str) -> Result<Zeroizing<Vec<u8>>, BadFile> {
+    let damaged = |_| BadFile::Armour { wanted: label, cause: ArmourError::Damaged };
+    pem_rfc7468::decode_vec(block.as_bytes()).map(|(_, body)| Zeroizing::new(body)).map_err(damaged)
+}
+
+/// The file of a private key.
+pub fn key_to_pem(label: &'static str, key: &SecretKey) -> Zeroizing<String> {
+    let mut body = Zeroizing::new([KEY_VERSION; 33]);
+    body[1..].copy_from_slice(&*key.seed());
+    Zeroizing::new(to_pem(label, &*body))
+}
+
+/// The private key in its file.
+///
+/// # Errors
+/// There is no whole one, or it is of a newer release.
+pub fn key_from_pem(label: &'static str, text: &[u8]) -> Result<SecretKey, BadFile> {
+    let body = from_pem(label, text)?;
+    match body.split_first() {
+        Some((&KEY_VERSION, seed)) => seed.try_into().map(SecretKey::from_seed).map_err(|_| BadFile::Body),
+        Some((&version, _)) => Err(BadFile::Version(version)),
+        None => Err(BadFile::Body),
+    }
+}
+
+/// What a host asks its vendor to certify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostRequest {
+    /// The key that will sign answers.
+    pub signing_key: PublicKey,
+    /// The width of an hour in this host's ledger.
+    pub hour_width: Duration,
+}
+
+impl HostRequest {
+    /// Its file.
+    pub fn to_pem(&self) -> String {
+        let wire = v1::HostRequest {
+            signing_key: Bytes::copy_from_slice(self.signing_key.as_bytes()),
+            hour_width_ms: to_ms(self.hour_width),
+        };
+        to_pem(HOST_REQUEST, &wire.encode_to_vec())
+    }
+
+    /// The request in its file.
+    ///
+    /// # Errors
+    /// There is no whole one, or what it says cannot be.
+    pub fn from_pem(text: &[u8]) -> Result<HostRequest, BadFile> {
+        let body = from_pem(HOST_REQUEST, text)?;
+        let wire = v1::HostRequest::decode(body.as_slice()).map_err(|_| BadFile::Body)?;
+        let hour_width = from_ms(wire.hour_width_ms).filter(|width| !width.is_zero());
+        Ok(HostRequest {
+            signing_key: PublicKey::from_slice(&wire.signing_key).map_err(|_| BadFile::Key)?,
+            hour_width: hour_width.ok_or(BadFile::HourWidth)?,
+        })
+    }
+}
+
+/// The file of a host's certificate.
+pub fn certificate_to_pem(chain: &Chain, roots: &Roots) -> String {
+    let roots = roots.keys().iter().map(|root| Bytes::copy_from_slice(root.as_bytes())).collect();
+    let file = v1::HostCertificateFile { chain: chain.encoded().clone(), roots };
+    to_pem(HOST_CERTIFICATE, &file.encode_to_vec())
+}
+
+/// Every encoded chain in a text, with the roots that came along; nothing is verified yet. A vendor may send those of several
+/// hosts in one mail.
+///
+/// # Errors
+/// There is no whole one, or one is damaged.
+pub fn certificates_from_pem(text: &[u8]) -> Result<Vec<(Bytes, Roots)>, BadFile> {
+    let blocks = armour::find(text, HOST_CERTIFICATE);
+    let blocks = blocks.map_err(|cause| BadFile::Armour { wanted: HOST_CERTIFICATE, cause })?;
+    let certificate = |block: &armour::Block| {
+        let body = body(HOST_CERTIFICATE, block)?;
+        let file = v1::HostCertificateFile::decode(body.as_slice()).map_err(|_| BadFile::Body)?;
+        let roots = Roots::new(file.roots.iter().map(AsRef::as_ref)).map_err(|_| BadFile::Key)?;
+        Ok((file.chain, roots))
+    };
+    blocks.iter().map(certificate).collect()
+}
+
+/// A file is not what it should be. Whoever handed it over has to send it again, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadFile {
+    /// No armour of this label, or none that is whole.
+    Armour {
+        /// The label that was wanted.
+        wanted: &'static str,
+        /// What there is instead.
+        cause: ArmourError,
+    },
+    /// Written in a form that this release does not know.
+    Version(u8),
+    /// What the armour holds is not the message.
+    Body,
+    /// Not 32 bytes of a public key of full order.
+    Key,
+    /// The width of an hour is not a positive length of time.
+    HourWidth,
+}
+
+impl fmt::Display for BadFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadFile::Armour { wanted, cause } => write!(f, "a whole {wanted} is not in it: {cause}"),
+            BadFile::Version(version) => {
+                write!(f, "its body has version {version}, which this release does not know")
+            }
+            BadFile::Body => f.write_str("what it holds is damaged"),
+            BadFile::Key => f.write_str("the public key in it is unfit to verify with"),
+            BadFile::HourWidth => f.write_str("the width of an hour in it is no length of time"),
+        }
+    }
+}
+
+impl core::error::Error for BadFile {}
