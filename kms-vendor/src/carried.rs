@@ -8,6 +8,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use shared::SERVICE_LABEL;
 use shared::ids::OrganisationId;
 use shared::license::Setup;
+use shared::print::one_line;
 
 use crate::error::VendorError;
 use crate::organisation;
@@ -52,7 +53,7 @@ impl Vendor {
 
 fn text(product: &Product, roots: &[[u8; 32]; 2]) -> String {
     let [root_1, root_2] = roots.map(|root| HEXLOWER_PERMISSIVE.encode(&root));
-    let name = toml::Value::String(product.name.clone());
+    let name = toml::Value::String(one_line(&product.name));
     let grace = length_text(Setup::DEFAULT.grace);
     let retry_interval = product.policy.retry_interval;
     let mark = if retry_interval == Setup::DEFAULT.retry_interval { "# " } else { "" };
@@ -76,8 +77,10 @@ fn text(product: &Product, roots: &[[u8; 32]; 2]) -> String {
 
 fn organisation_text(pinned: Option<(String, OrganisationId)>) -> String {
     match pinned {
-        // A known name has no control characters, so it stays in its comment.
-        Some((name, id)) => format!("\n# Only {name} may license this copy.\norganisation = \"{id}\"\n"),
+        // On one line the name stays in its comment.
+        Some((name, id)) => {
+            format!("\n# Only {} may license this copy.\norganisation = \"{id}\"\n", one_line(name))
+        }
         None => {
             "\n# The only organisation that may license this copy; without it the first lease names one.\n\
                  # organisation = \"32 hexadecimal digits\"\n"

@@ -14,6 +14,7 @@ use rand::CryptoRng;
 use serde_json::{Value, json};
 use shared::armour;
 use shared::policy::Policy;
+use shared::print::{Json, OneLine, one_line};
 use shared::time::{Length, Timestamp};
 use store::file::FileError;
 
@@ -46,7 +47,7 @@ pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result
             create_issuer(&Vendor::open(&cli.dir)?, arguments, now, rng)?
         }
     };
-    Ok(if cli.json { format!("{:#}\n", answer.json) } else { answer.text })
+    Ok(if cli.json { Json(format!("{:#}\n", answer.json)).to_string() } else { answer.text })
 }
 
 fn product(vendor: &Vendor, command: &ProductCommand, rng: &mut impl CryptoRng) -> Result<Answer, Failure> {
@@ -74,7 +75,8 @@ fn product_file(vendor: &Vendor, arguments: &ProductFile) -> Result<Answer, Fail
     let write = if arguments.force { store::file::replace } else { store::file::create_new };
     write(out, text.as_bytes(), 0o644).map_err(Failure::ProductFile)?;
     let out = out.display().to_string();
-    let text = format!("Written to {out}; `kms-client --product {out}` takes it.\n");
+    let shown = one_line(&out);
+    let text = format!("Written to {shown}; `kms-client --product {shown}` takes it.\n");
     json["out"] = out.into();
     Ok(Answer { text, json })
 }
@@ -198,7 +200,7 @@ struct Answer {
 impl Answer {
     fn initialised(vendor: &Vendor) -> Answer {
         let Answer { text, json } = Answer::roots(vendor);
-        let dir = vendor.dir().display();
+        let dir = OneLine(vendor.dir().display());
         let text = format!(
             "The vendor's directory {dir} is made. Keep a backup of it, and keep it from everybody else.\n\
              Move one root key (root-2.key, say) offline to another place: whoever loses both can certify no host,\n\
@@ -224,9 +226,10 @@ impl Answer {
     }
 
     fn products(products: &[Product]) -> Answer {
-        let width = products.iter().map(|product| product.name.chars().count()).max().unwrap_or(0).max(4);
+        let names: Vec<_> = products.iter().map(|product| one_line(&product.name)).collect();
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(4);
         let mut text = format!("{:width$}  {:32}  {:>9}  validity\n", "name", "id", "threshold");
-        for Product { name, id, policy, test } in products {
+        for (name, Product { id, policy, test, .. }) in names.iter().zip(products) {
             let mark = if *test { "  test" } else { "" };
             let validity = Length(policy.validity);
             let _ = writeln!(text, "{name:width$}  {id}  {:>9}  {validity}{mark}", policy.threshold);
@@ -237,7 +240,8 @@ impl Answer {
 
     fn product(product: &Product) -> Answer {
         let policy = &product.policy;
-        let mut text = format!("name             {}\nid               {}\n", product.name, product.id);
+        let mut text =
+            format!("name             {}\nid               {}\n", OneLine(&product.name), product.id);
         let _ = writeln!(text, "threshold        {}", policy.threshold);
         for (name, length) in lengths(policy) {
             let _ = writeln!(text, "{name:15}  {}", Length(length));
@@ -256,16 +260,17 @@ impl Answer {
         let text = format!(
             "certificate   {}\nhost          {}\nproduct       {} ({})\norganisation  {} ({}){new}\n\
              valid         from {} until {}{mark}\n\n\
-             Written to {out}; the host takes it with `kms-host install-certificate`.\n",
+             Written to {}; the host takes it with `kms-host install-certificate`.\n",
             issued.certificate,
             issued.host,
-            arguments.product,
+            OneLine(&arguments.product),
             issued.product,
-            issued.organisation_name,
+            OneLine(&issued.organisation_name),
             issued.organisation,
             issued.not_before,
             issued.not_after,
         );
+            OneLine(&out),
         let json = json!({
             "certificate": issued.certificate.to_string(),
             "host": issued.host.to_string(),

@@ -48,7 +48,9 @@ pub enum VendorError {
     },
 
     /// A name that cannot stand in a certificate.
-    #[error("the name {name:?} is not 1 to 100 bytes without control characters or spaces at its ends")]
+    #[error(
+        "the name {name:?} is not 1 to 100 bytes, without line breaks, control or invisible characters, or spaces at its ends"
+    )]
     BadName {
         /// The name.
         name: String,

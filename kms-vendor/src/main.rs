@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use shared::print::Lines;
+use shared::print::{Lines, OneLine};
 
 use crate::cli::Cli;
 
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     match commands::run(&cli, clock::now(), &mut rand::rng()) {
         Ok(text) => print(&Lines(text).to_string()),
         Err(failure) => {
-            let _ = writeln!(io::stderr(), "error: {}", Lines(&failure));
+            let _ = writeln!(io::stderr(), "error: {}", OneLine(&failure));
             ExitCode::from(failure.exit_code())
         }
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use shared::ids::OrganisationId;
+use shared::print::OneLine;
 use shared::spelling::distance;
 
 use crate::error::VendorError;
@@ -76,7 +77,7 @@ fn read(vendor: &Vendor) -> Result<BTreeMap<String, OrganisationId>, VendorError
     let file: OrganisationsFile = registry::read(&path)?;
     let parsed = file.organisations.into_iter().map(|(name, id)| match id.parse() {
         Ok(id) => Ok((name, id)),
-        Err(error) => Err(VendorError::damaged(&path, format!("{name}: {error}"))),
+        Err(error) => Err(VendorError::damaged(&path, format!("{}: {error}", OneLine(&name)))),
     });
     parsed.collect()
 }

@@ -10,6 +10,7 @@ use rand::CryptoRng;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use shared::ids::ProductId;
 use shared::policy::Policy;
+use shared::print::OneLine;
 
 use crate::error::VendorError;
 use crate::registry::{self, Version1};
@@ -78,7 +79,7 @@ impl Vendor {
         let products = file.products.into_iter().map(|(name, entry)| {
             // Somebody may have edited the file.
             let policy = check_numbers(entry.policy(), entry.test)
-                .map_err(|error| VendorError::damaged(&path, format!("{name}: {error}")))?;
+                .map_err(|error| VendorError::damaged(&path, format!("{}: {error}", OneLine(&name))))?;
             Ok(Product { name, id: entry.id, policy, test: entry.test })
         });
         products.collect()

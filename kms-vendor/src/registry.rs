@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use shared::armour;
+use shared::{armour, print};
 
 use crate::error::VendorError;
 use crate::vendor::PUBLIC;
@@ -59,11 +59,11 @@ pub(crate) fn write<T: Serialize>(path: &Path, content: &T) -> Result<(), Vendor
 /// A name for people, of a product or an organisation: it travels in every certificate and is shown in terminals.
 ///
 /// # Errors
-/// [`VendorError::BadName`] unless it is 1 to 100 bytes, without control characters or spaces at its ends. The length
-/// keeps an answer that carries its chain small.
+/// [`VendorError::BadName`] unless it is 1 to 100 bytes, without spaces at its ends, and the printer shows it as it is. The
+/// length keeps an answer that carries its chain small.
 pub(crate) fn check_name(name: &str) -> Result<(), VendorError> {
     let fits = (1..=100).contains(&name.len());
-    if fits && name == name.trim() && !name.contains(char::is_control) {
+    if fits && name == name.trim() && name == print::one_line(name) {
         return Ok(());
     }
     Err(VendorError::BadName { name: name.to_owned() })

@@ -231,6 +231,67 @@ fn lives(home: &TempDir) -> Vec<(i64, i64)> {
 #[test]
 fn a_certificate_begins_an_hour_ago_unless_its_beginning_is_given() {
     let home = prepared();
+/// A name as the file of an earlier release, or an editor, may have it. `FORGED` must never begin a line.
+const EVIL: &str = "Evil\nFORGED\r\u{1b}[2J\u{85}FORGED\u{202e}\u{2028}FORGED\u{200b}";
+
+/// A line break in an organisation's name forged a line of the answer.
+#[test]
+fn an_evil_name_is_shown_on_its_line_by_every_command_and_never_taken() {
+    let home = prepared();
+    answer(&home, &issue_to("1"));
+    for file in ["products.toml", "organisations.toml"] {
+        let path = home.path().join("vendor").join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        let (_, name) = text.split_once('"').unwrap();
+        let (name, _) = name.split_once('"').unwrap();
+        // JSON's escapes are TOML's.
+        let evil = text.replace(&format!("\"{name}\""), &serde_json::to_string(EVIL).unwrap());
+        fs::write(&path, evil).unwrap();
+    }
+    let issue = |product: &'static str, organisation: &'static str, out| {
+        let request = ["certificate", "issue", "--request", "host.request"];
+        let named = ["--product", product, "--organisation", organisation, "--out", out];
+        [&request[..], &named].concat()
+    };
+    let (mut shown, mut checked) = (0_usize, 0_usize);
+    for arguments in [
+        vec!["product", "list"],
+        vec!["product", "show", EVIL],
+        vec!["product", "show", "none"],
+        vec!["product", "add", "Other"],
+        vec!["product", "add", EVIL],
+        vec!["product", "file", EVIL],
+        vec!["product", "file", EVIL, "--organisation", EVIL],
+        vec!["product", "file", EVIL, "--organisation", "none"],
+        vec!["product", "file", EVIL, "--service-label", EVIL],
+        vec!["product", "file", EVIL, "--out", "x\nFORGED"],
+        issue(EVIL, EVIL, "2"),
+        issue(EVIL, EVIL, "y\nFORGED"),
+        issue("none", EVIL, "3"),
+        issue(EVIL, "Evil FORGED 2J FORGED FORGED", "4"),
+        issue(EVIL, "Somebody else", "5"),
+        issue(EVIL, "Somebody\nelse", "6"),
+        vec!["issuer", "create", "--product", EVIL],
+        [&issue("Other", EVIL, "7")[..], &["--issuer"]].concat(),
+        vec!["roots", "--dir", "z\nFORGED"],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let output = run(&home, &[&arguments[..], json].concat());
+            let text = [&output.stdout[..], &output.stderr].concat();
+            let text = String::from_utf8(text).unwrap();
+            let forged = text.lines().any(|line| line.trim_start().starts_with("FORGED"));
+            let deceives = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2028}\u{200b}".contains(c));
+            assert!(!forged && !text.contains(deceives), "{arguments:?}: {text}");
+            if output.status.success() && !json.is_empty() {
+                let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+                checked += usize::from(json["name"] == EVIL || json["products"][0]["name"] == EVIL);
+            }
+            shown += usize::from(text.contains("FORGED"));
+        }
+    }
+    assert!(25 < shown && checked == 2, "{shown} answers had the name, {checked} of JSON had it as it is");
+}
+
     let year_ms = 365 * 24 * HOUR_MS;
     answer(&home, &issue_to("1"));
     answer(&home, &[&issue_to("2")[..], &["--valid-for", "30m"]].concat());
