@@ -129,7 +129,7 @@ impl Home {
             found => (found?, false),
         };
         make_private_dir(&self.certificates_path())?;
-        let request = self.write_request(&signing_key.public(), hour_width_ms)?;
+        let request = self.write_request(&signing_key, Duration::from_millis(hour_width_ms))?;
         if !(ledger || key || request) {
             return Err(HomeError::AlreadyMade(self.0.clone()));
         }
@@ -166,20 +166,33 @@ impl Home {
         is_open.then_some(path)
     }
 
-    /// The request for the vendor, as its file has it.
+    /// The request for the vendor, signed, also where its file is of an earlier release and is not. Nothing is written.
     ///
     /// # Errors
-    /// There is none, or it is damaged.
+    /// There is no file, it or the signing key is damaged, or they cannot be read.
     pub fn request(&self) -> Result<String, HomeError> {
         let path = self.request_path();
-        let text = match read::read(&path) {
+        let written = match read::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
-            text => {
-                String::from_utf8(text.map_err(|source| HomeError::Unreadable(path.clone(), source))?).ok()
-            }
+            Err(source) => return Err(HomeError::Unreadable(path, source)),
+            Ok(text) => HostRequest::from_pem(&text).ok(),
         };
-        let is_one = |text: &String| HostRequest::from_pem(text.as_bytes()).is_ok();
-        text.filter(is_one).ok_or_else(|| HomeError::NoRequest { path, data: self.0.clone() })
+        let written = written.ok_or_else(|| HomeError::NoRequest { path, data: self.0.clone() })?;
+        Ok(HostRequest::to_pem(&self.signing_key()?, written.hour_width))
+    }
+
+    /// Signs the request that an earlier release has written here, so that whoever is told to send that file can. Returns
+    /// whether it was unsigned.
+    ///
+    /// # Errors
+    /// The signing key is missing or damaged, or the file cannot be written.
+    pub fn sign_request(&self) -> Result<bool, HomeError> {
+        match self.written_request() {
+            Some(written) if !written.is_signed => {
+                self.write_request(&self.signing_key()?, written.hour_width)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Verifies the vendor's certificates in the text of the file at `path`, and puts them beside the others. Installing one twice
@@ -396,12 +409,13 @@ impl Home {
     }
 
     /// Whether it had to be written: one that fits the key and the ledger is kept.
-    fn write_request(&self, key: &PublicKey, hour_width_ms: u64) -> Result<bool, HomeError> {
-        let request = HostRequest { signing_key: *key, hour_width: Duration::from_millis(hour_width_ms) };
-        if self.written_request() == Some(request) {
+    fn write_request(&self, key: &SecretKey, hour_width: Duration) -> Result<bool, HomeError> {
+        let wanted = HostRequest { signing_key: key.public(), hour_width, is_signed: true };
+        if self.written_request() == Some(wanted) {
             return Ok(false);
         }
-        file::replace(&self.request_path(), request.to_pem().as_bytes(), 0o644)?;
+        let pem = HostRequest::to_pem(key, hour_width);
+        file::replace(&self.request_path(), pem.as_bytes(), 0o644)?;
         Ok(true)
     }
 

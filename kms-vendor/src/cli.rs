@@ -189,7 +189,7 @@ With --issuer, the default life ends with the issuing certificate at the latest.
 
 #[derive(Debug, Args)]
 pub(crate) struct IssueCertificate {
-    /// The host's request, as `kms-host init` wrote it; - is standard input. Text before and behind it does no harm.
+    /// The host's request, as `kms-host init` writes and `kms-host request` prints it; - is standard input. Text before and behind it does no harm.
     #[arg(long, value_name = "FILE")]
     pub(crate) request: PathBuf,
     /// The product's name.
@@ -204,6 +204,9 @@ pub(crate) struct IssueCertificate {
     /// Certify the host even if it was certified for another organisation before.
     #[arg(long)]
     pub(crate) moved_host: bool,
+    /// Accept a request that is not signed by the host's key, from a host of an older version.
+    #[arg(long)]
+    pub(crate) unsigned_request: bool,
     #[command(flatten)]
     pub(crate) life: Life,
     /// Sign with this root.

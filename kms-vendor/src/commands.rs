@@ -117,6 +117,7 @@ fn issue(
             allow: Allow {
                 new_organisation: arguments.new_organisation,
                 other_organisation_before: arguments.moved_host,
+                unsigned_request: arguments.unsigned_request,
             },
             not_before,
             valid_for,
@@ -269,8 +270,8 @@ impl Answer {
             issued.organisation,
             issued.not_before,
             issued.not_after,
-        );
             OneLine(&out),
+        );
         let json = json!({
             "certificate": issued.certificate.to_string(),
             "host": issued.host.to_string(),

@@ -111,6 +111,9 @@ pub enum VendorError {
     /// The host's request cannot be read.
     #[error("the host's request is not usable: {0}")]
     Request(BadFile),
+    /// The host has not shown that it has the key, as earlier releases of it do not.
+    #[error("the host's request is not signed by its key, so anybody could have written it")]
+    UnsignedRequest,
     /// The host's ledger was made for a test.
     #[error("the host counts in hours of {}, which only a certificate marked as test allows", Length(*.width))]
     HourWidth {
@@ -236,9 +239,10 @@ impl VendorError {
             | VendorError::BeforeIssuer { .. }
             | VendorError::OutlivesIssuer { .. }
             | VendorError::IssuerSignsIssuer => Fault::Usage,
-            VendorError::Damaged { .. } | VendorError::Request(_) | VendorError::HourWidth { .. } => {
-                Fault::Data
-            }
+            VendorError::Damaged { .. }
+            | VendorError::Request(_)
+            | VendorError::UnsignedRequest
+            | VendorError::HourWidth { .. } => Fault::Data,
             VendorError::NotAVendor { .. }
             | VendorError::KeyMissing { .. }
             | VendorError::NoIssuer { .. } => Fault::NoInput,
@@ -286,7 +290,11 @@ impl VendorError {
             VendorError::BelowBounds(_) => {
                 "raise it, or lift the lower bounds with --test-times, which marks every certificate as test"
             }
-            VendorError::Request(_) => "ask for the whole file that `kms-host init` wrote, unchanged",
+            VendorError::Request(_) => "ask for it again, whole and unchanged: `kms-host request` prints it",
+            VendorError::UnsignedRequest => {
+                "ask for a new one: `kms-host request` of this version prints it. To certify a host of an older version all the \
+                 same, say so with --unsigned-request"
+            }
             VendorError::HourWidth { .. } => {
                 "make the host's ledger anew with the default hour, or mark the certificate with --test-times"
             }

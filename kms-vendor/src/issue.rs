@@ -46,13 +46,15 @@ pub struct IssueRequest<'a> {
     pub now: Timestamp,
 }
 
-/// What whoever issues a certificate has said is meant, though it is usually a slip.
+/// What is issued although it is usually a slip, because the caller has said that it is meant.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allow {
     /// A new organisation that has nearly the name of another.
     pub new_organisation: bool,
     /// A host that was certified for another organisation.
     pub other_organisation_before: bool,
+    /// A request that the host's key has not signed. Hosts of earlier releases wrote such; anybody else could have, too.
+    pub unsigned_request: bool,
 }
 
 /// Which key of the vendor signs.
@@ -105,12 +107,15 @@ impl Vendor {
     /// Issues a host certificate. When this returns, `issued.jsonl` has its line on the disk.
     ///
     /// # Errors
-    /// [`VendorError::Request`] and [`VendorError::HourWidth`] are the host's; a missing key, an unknown product, a time
+    /// [`VendorError::Request`], [`VendorError::UnsignedRequest`] and [`VendorError::HourWidth`] are the host's; a missing key, an unknown product, a time
     /// that does not fit and an issuer's limits are the vendor's. Nothing is recorded then.
     pub fn issue(&self, request: &IssueRequest<'_>, rng: &mut impl CryptoRng) -> Result<Issued, VendorError> {
         let _lock = self.lock()?;
         // 1. Decide. Nothing is written yet, so every refusal leaves the directory as it was.
         let host = HostRequest::from_pem(request.request_pem.as_bytes()).map_err(VendorError::Request)?;
+        if !host.is_signed && !request.allow.unsigned_request {
+            return Err(VendorError::UnsignedRequest);
+        }
         let organisation =
             organisation::find(self, request.organisation, request.allow.new_organisation, rng)?;
         if !request.allow.other_organisation_before {

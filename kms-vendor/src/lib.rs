@@ -15,7 +15,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let home = tempfile::tempdir()?;
 //! # let dir = home.path().join("vendor");
-//! # let request_pem = include_str!("../tests/vectors/request.pem");
+//! # let request_pem = include_str!("../tests/vectors/request-2.pem");
 //! let mut rng = rand::rng();
 //! let vendor = Vendor::init(&dir, &mut rng)?;
 //! let product = NewProduct { name: "Example CAD".into(), id: None, policy: Policy::CLIENT, test: false };

@@ -375,7 +375,11 @@ impl Received {
                 let wire: v1::Released = open()?.decode().map_err(AnswerError::Envelope)?;
                 Message::Released { header: Header::decode(wire.header)? }
             }
-            Kind::Ask | Kind::HostCertificate | Kind::IssuingCertificate | Kind::RevocationList => {
+            Kind::Ask
+            | Kind::HostCertificate
+            | Kind::IssuingCertificate
+            | Kind::RevocationList
+            | Kind::HostRequest => {
                 return Err(AnswerError::Malformed);
             }
         };

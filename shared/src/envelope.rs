@@ -35,11 +35,13 @@ pub enum Kind {
     IssuingCertificate,
     /// Certificates that are not to be believed any more; nothing reads one yet, the name is taken.
     RevocationList,
+    /// What a host asks its vendor to certify, as proof that it has the key.
+    HostRequest,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Ask,
         Kind::Lease,
         Kind::Waiting,
@@ -48,6 +50,7 @@ impl Kind {
         Kind::HostCertificate,
         Kind::IssuingCertificate,
         Kind::RevocationList,
+        Kind::HostRequest,
     ];
 
     /// The type as it stands in the envelope.
@@ -61,6 +64,7 @@ impl Kind {
             Kind::HostCertificate => "kms.host-certificate.v1",
             Kind::IssuingCertificate => "kms.issuing-certificate.v1",
             Kind::RevocationList => "kms.revocation-list.v1",
+            Kind::HostRequest => "kms.host-request.v1",
         }
     }
 

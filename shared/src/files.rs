@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::armour::{self, ArmourError};
 use crate::certificate::{Chain, Roots};
-use crate::envelope::{PublicKey, SecretKey};
+use crate::envelope::{self, EnvelopeError, Kind, PublicKey, SecretKey, Verified};
 use crate::time::{from_ms, to_ms};
 
 /// What a host sends to its vendor.
@@ -83,30 +83,49 @@ pub struct HostRequest {
     pub signing_key: PublicKey,
     /// The width of an hour in this host's ledger.
     pub hour_width: Duration,
+    /// Whether that key has signed this. Earlier releases did not sign, so anybody could ask for any key.
+    pub is_signed: bool,
 }
 
 impl HostRequest {
+    /// The request to certify this key, signed by it.
+    pub fn compose(key: &SecretKey, hour_width: Duration) -> v1::HostRequest {
+        let signing_key = Bytes::copy_from_slice(key.public().as_bytes());
+        let request = v1::HostRequest { signing_key, hour_width_ms: to_ms(hour_width), proof: None };
+        v1::HostRequest { proof: Some(key.sign(Kind::HostRequest, &request)), ..request }
+    }
+
     /// Its file.
-    pub fn to_pem(&self) -> String {
-        let wire = v1::HostRequest {
-            signing_key: Bytes::copy_from_slice(self.signing_key.as_bytes()),
-            hour_width_ms: to_ms(self.hour_width),
-        };
-        to_pem(HOST_REQUEST, &wire.encode_to_vec())
+    pub fn to_pem(key: &SecretKey, hour_width: Duration) -> String {
+        to_pem(HOST_REQUEST, &HostRequest::compose(key, hour_width).encode_to_vec())
     }
 
     /// The request in its file.
     ///
     /// # Errors
-    /// There is no whole one, or what it says cannot be.
+    /// There is no whole one, what it says cannot be, or its proof does not hold.
     pub fn from_pem(text: &[u8]) -> Result<HostRequest, BadFile> {
-        let body = from_pem(HOST_REQUEST, text)?;
-        let wire = v1::HostRequest::decode(body.as_slice()).map_err(|_| BadFile::Body)?;
+        HostRequest::decode(&from_pem(HOST_REQUEST, text)?)
+    }
+
+    /// The request in the body of its file.
+    ///
+    /// # Errors
+    /// As for [`HostRequest::from_pem`].
+    pub fn decode(body: &[u8]) -> Result<HostRequest, BadFile> {
+        let mut wire = v1::HostRequest::decode(body).map_err(|_| BadFile::Body)?;
+        let signing_key = PublicKey::from_slice(&wire.signing_key).map_err(|_| BadFile::Key)?;
         let hour_width = from_ms(wire.hour_width_ms).filter(|width| !width.is_zero());
-        Ok(HostRequest {
-            signing_key: PublicKey::from_slice(&wire.signing_key).map_err(|_| BadFile::Key)?,
-            hour_width: hour_width.ok_or(BadFile::HourWidth)?,
-        })
+        let hour_width = hour_width.ok_or(BadFile::HourWidth)?;
+        let proof = wire.proof.take();
+        if let Some(proof) = &proof {
+            let verified = envelope::open(proof, Kind::HostRequest, &signing_key);
+            let signed = verified.and_then(Verified::decode::<v1::HostRequest>).map_err(BadFile::Proof)?;
+            if signed != wire {
+                return Err(BadFile::Contradiction);
+            }
+        }
+        Ok(HostRequest { signing_key, hour_width, is_signed: proof.is_some() })
     }
 }
 
@@ -153,6 +172,10 @@ pub enum BadFile {
     Key,
     /// The width of an hour is not a positive length of time.
     HourWidth,
+    /// A request that the key which it names has not signed.
+    Proof(EnvelopeError),
+    /// A request that says something else than what is signed in it.
+    Contradiction,
 }
 
 impl fmt::Display for BadFile {
@@ -165,6 +188,8 @@ impl fmt::Display for BadFile {
             BadFile::Body => f.write_str("what it holds is damaged"),
             BadFile::Key => f.write_str("the public key in it is unfit to verify with"),
             BadFile::HourWidth => f.write_str("the width of an hour in it is no length of time"),
+            BadFile::Proof(error) => write!(f, "the proof that the host has the key does not hold: {error}"),
+            BadFile::Contradiction => f.write_str("it was changed after the host had signed it"),
         }
     }
 }

@@ -6,6 +6,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use kms_host::home::{HOUR_MS, Home};
+use prost::Message as _;
+use proto::v1;
+use shared::files::{HOST_REQUEST, HostRequest, to_pem};
 use tokio::process::Command;
 use tokio::time::timeout;
 use world::shop::ORGANISATION;
@@ -171,6 +174,29 @@ async fn the_request_is_printed_for_those_who_cannot_copy_the_file() {
         assert!(refused.code == 78 && refused.stderr.contains("kms-host init"), "{}", refused.stderr);
         assert_eq!(refused.stdout, "");
     }
+}
+
+/// Requests of earlier releases have no proof, and the vendor refuses them. It is told to send them in a dozen places.
+#[tokio::test]
+async fn a_request_of_an_earlier_release_is_signed_where_it_is_printed_made_again_or_served() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let file = || fs::read_to_string(home.request_path()).unwrap();
+    let signed = file();
+    let request = HostRequest::compose(&home.signing_key().unwrap(), Duration::from_millis(HOUR_MS));
+    let unsigned = v1::HostRequest { proof: None, ..request };
+    let unsigned = to_pem(HOST_REQUEST, &unsigned.encode_to_vec());
+    let put_back = || fs::write(home.request_path(), &unsigned).unwrap();
+
+    put_back();
+    let printed = run_at(&home, &["request"]).await;
+    assert_eq!((printed.code, printed.stdout.as_str()), (0, signed.as_str()), "{}", printed.stderr);
+    assert_eq!(file(), unsigned, "printing writes nothing");
+    assert_eq!(run_at(&home, &["init"]).await.code, 0);
+    assert_eq!(file(), signed);
+    put_back();
+    serve(&home).await;
+    assert_eq!(file(), signed);
 }
 
 #[tokio::test]

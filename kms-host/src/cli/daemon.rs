@@ -80,6 +80,11 @@ pub(super) fn run(
     }
     let signer = Arc::new(KeyInMemory::new(home.signing_key().or_exit(EX_CONFIG)?));
     let ledger = Arc::new(open_ledger(home, &config)?);
+    match home.sign_request() {
+        Ok(false) => {}
+        Ok(true) => tracing::info!("signed the request to the vendor, which an earlier release had written"),
+        Err(error) => tracing::warn!(%error, "the request to the vendor is not signed"),
+    }
     let closed_in_order = ledger.was_closed_in_order();
     home::check_hour_width(&certificates, ledger.meta().hour_width_ms).or_exit(EX_CONFIG)?;
     retention::check(config.retention_days, &certificates).or_exit(EX_CONFIG)?;

@@ -65,8 +65,9 @@ pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failu
     Ok(lines.join("\n"))
 }
 
-/// The file itself, for where nobody can copy it out: a container without a shell, a host behind ssh.
+/// For where nobody can copy the file out: a container without a shell, a host behind ssh.
 pub(super) fn request(home: &Home) -> Result<String, Failure> {
+    become_owner(home)?;
     home.request().or_exit(EX_CONFIG)
 }
 

@@ -138,6 +138,26 @@ fn a_request_that_is_none_is_bad_data() {
     assert!(!home.path().join("host.certificate").exists());
 }
 
+/// Whoever had seen a host's public key could have it certified for an organisation of their own.
+#[test]
+fn a_request_that_its_key_has_not_signed_is_taken_only_by_an_option() {
+    let home = prepared();
+    let unsigned = include_str!("../vectors/request.pem");
+    fs::write(home.path().join("host.request"), unsigned).unwrap();
+    let (exit_code, line) = failure(&home, &issue_to("host.certificate"));
+    assert_eq!(exit_code, 65, "{line}");
+    assert!(line.contains("`kms-host request`") && line.contains("--unsigned-request"), "{line}");
+    assert!(!home.path().join("vendor/issued.jsonl").exists(), "nothing is recorded");
+    answer(&home, &[&issue_to("host.certificate")[..], &["--unsigned-request"]].concat());
+
+    let other = include_str!("../vectors/bad-request-other-key.pem");
+    fs::write(home.path().join("host.request"), other).unwrap();
+    let wrong = [&issue_to("other.certificate")[..], &["--unsigned-request"]].concat();
+    let (exit_code, line) = failure(&home, &wrong);
+    assert_eq!(exit_code, 65, "{line}");
+    assert!(line.contains("the proof that the host has the key does not hold"), "{line}");
+}
+
 #[test]
 fn a_certificate_that_could_not_be_written_is_recorded_all_the_same() {
     let home = prepared();
@@ -211,26 +231,6 @@ fn a_product_file_names_only_an_organisation_that_was_certified_and_a_label_that
     assert!(line.contains("write it as _example-cad._tcp"), "{line}");
 }
 
-fn journal(home: &TempDir) -> Vec<serde_json::Value> {
-    let text = fs::read_to_string(home.path().join("vendor/issued.jsonl")).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// From when until when each certificate is valid, in milliseconds after it was recorded.
-fn lives(home: &TempDir) -> Vec<(i64, i64)> {
-    let life = |line: &serde_json::Value| {
-        let [time, not_before, not_after] = ["time", "not_before", "not_after"]
-            .map(|name| kms_vendor::parse_instant(line[name].as_str().unwrap()).unwrap().unix_ms());
-        (not_before - time, not_after - time)
-    };
-    journal(home).iter().map(life).collect()
-}
-
-/// A certificate began at the instant of its signing. A host whose clock was minutes behind the vendor's then refused
-/// every machine with `CERTIFICATE_NOT_BEGUN`.
-#[test]
-fn a_certificate_begins_an_hour_ago_unless_its_beginning_is_given() {
-    let home = prepared();
 /// A name as the file of an earlier release, or an editor, may have it. `FORGED` must never begin a line.
 const EVIL: &str = "Evil\nFORGED\r\u{1b}[2J\u{85}FORGED\u{202e}\u{2028}FORGED\u{200b}";
 
@@ -292,6 +292,26 @@ fn an_evil_name_is_shown_on_its_line_by_every_command_and_never_taken() {
     assert!(25 < shown && checked == 2, "{shown} answers had the name, {checked} of JSON had it as it is");
 }
 
+fn journal(home: &TempDir) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(home.path().join("vendor/issued.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// From when until when each certificate is valid, in milliseconds after it was recorded.
+fn lives(home: &TempDir) -> Vec<(i64, i64)> {
+    let life = |line: &serde_json::Value| {
+        let [time, not_before, not_after] = ["time", "not_before", "not_after"]
+            .map(|name| kms_vendor::parse_instant(line[name].as_str().unwrap()).unwrap().unix_ms());
+        (not_before - time, not_after - time)
+    };
+    journal(home).iter().map(life).collect()
+}
+
+/// A certificate began at the instant of its signing. A host whose clock was minutes behind the vendor's then refused
+/// every machine with `CERTIFICATE_NOT_BEGUN`.
+#[test]
+fn a_certificate_begins_an_hour_ago_unless_its_beginning_is_given() {
+    let home = prepared();
     let year_ms = 365 * 24 * HOUR_MS;
     answer(&home, &issue_to("1"));
     answer(&home, &[&issue_to("2")[..], &["--valid-for", "30m"]].concat());

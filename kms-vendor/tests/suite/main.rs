@@ -93,8 +93,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 /// What `kms-host init` writes, for the host whose key is made from this byte.
 fn request_pem(host: u8, hour_width_ms: i64) -> String {
-    let key = SecretKey::from_seed(&[host; 32]).public();
-    HostRequest { signing_key: key, hour_width: from_ms(hour_width_ms).unwrap() }.to_pem()
+    HostRequest::to_pem(&SecretKey::from_seed(&[host; 32]), from_ms(hour_width_ms).unwrap())
 }
 
 /// What `kms-host install-certificate` does with the file, under these roots.

@@ -3,9 +3,14 @@
 //! A vector is never changed and never deleted; another form gets another file.
 
 use std::fs;
+use std::time::Duration;
 
+use bytes::Bytes;
 use expect_test::expect_file;
-use kms_vendor::{Extras, Signer};
+use kms_vendor::{Extras, Signer, VendorError};
+use prost::Message as _;
+use shared::envelope::SecretKey;
+use shared::files::{HOST_REQUEST, HostRequest, to_pem};
 
 use crate::issuing::create_issuer;
 use crate::{HOUR_MS, NOW, World, YEAR, request_pem, verify};
@@ -19,7 +24,12 @@ fn the_files_are_written_as_they_always_were() {
     create_issuer(&mut world, &["Example CAD"]).unwrap();
     let by_issuer = world.issue(|request| request.signer = Signer::Issuer).unwrap();
 
-    expect_file!["../vectors/request.pem"].assert_eq(&request_pem(7, HOUR_MS));
+    expect_file!["../vectors/request-2.pem"].assert_eq(&request_pem(7, HOUR_MS));
+    let [key, other] = [7, 8].map(|host| SecretKey::from_seed(&[host; 32]));
+    let mut forged = HostRequest::compose(&other, Duration::from_hours(1));
+    forged.signing_key = Bytes::copy_from_slice(key.public().as_bytes());
+    let forged = to_pem(HOST_REQUEST, &forged.encode_to_vec());
+    expect_file!["../vectors/bad-request-other-key.pem"].assert_eq(&forged);
     expect_file!["../vectors/certificate-2.pem"].assert_eq(&by_root.pem);
     expect_file!["../vectors/certificate-by-issuer-2.pem"].assert_eq(&by_issuer.pem);
     for name in [
@@ -52,6 +62,18 @@ fn a_copy_for_one_organisation_carries_the_id_that_its_certificates_have() {
     let file = world.vendor.product_file_with("Example CAD", extras).unwrap();
     assert!(file.contains(&format!("\norganisation = \"{}\"\n", issued.organisation)), "{file}");
     expect_file!["../vectors/product-pinned.toml"].assert_eq(&file);
+}
+
+/// The first release wrote `request.pem`, which anybody could have written.
+#[test]
+fn a_request_of_the_first_release_is_taken_only_where_that_is_meant() {
+    let mut world = World::with_product();
+    let request = fs::read_to_string(format!("{VECTORS}/request.pem")).unwrap();
+    let refused = world.issue_to(&request, |_| ()).unwrap_err();
+    assert!(matches!(refused, VendorError::UnsignedRequest), "{refused}");
+    assert!(world.journal().is_empty());
+    let issued = world.issue_to(&request, |request| request.allow.unsigned_request = true).unwrap();
+    assert_eq!(issued.host, world.issue(|_| ()).unwrap().host);
 }
 
 /// The first release did not say when it issued `certificate.pem` and `certificate-by-issuer.pem`.

@@ -6,7 +6,7 @@
 /// Bytes under a signature.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Signed {
-    /// What the payload is, one of `kms.<ask|lease|waiting|refusal|released|host-certificate|issuing-certificate|revocation-list>.v1`.
+    /// What the payload is, one of `kms.<ask|lease|waiting|refusal|released|host-certificate|issuing-certificate|revocation-list|  host-request>.v1`.
     #[prost(string, tag = "1")]
     pub payload_type: ::prost::alloc::string::String,
     /// The exact bytes that were signed.
@@ -770,6 +770,10 @@ pub struct HostRequest {
     /// The width of an hour in this host's ledger; any but 3,600,000 needs certificates that are marked as test.
     #[prost(int64, tag = "2")]
     pub hour_width_ms: i64,
+    /// `kms.host-request.v1`, signed by `signing_key`: its payload is an encoded `HostRequest` that says the same and has no proof.
+    /// Requests of earlier releases have none.
+    #[prost(message, optional, tag = "3")]
+    pub proof: ::core::option::Option<Signed>,
 }
 /// What the vendor sends back (`KMS HOST CERTIFICATE`).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -6,17 +6,19 @@ use prost::Message;
 use proto::v1;
 use shared::ask::Ask;
 use shared::certificate::Chain;
-use shared::envelope::{Kind, signing_string};
+use shared::envelope::{Kind, SecretKey, signing_string};
+use shared::files::HostRequest;
 use shared::policy::Policy;
 
-use crate::kit::{self, NOW, Who};
-use crate::signed_vectors::judge;
+use crate::kit::{self, HOUR, NOW, Who};
+use crate::signed_vectors::{judge, read_host_request};
 use crate::vector_files::{Fields, Vector};
 
 pub(crate) fn all() -> Vec<Vector> {
     let mut vectors = asks();
     vectors.extend(answers());
     vectors.extend(chains());
+    vectors.extend(host_requests());
     vectors
 }
 
@@ -342,4 +344,71 @@ fn read_chain(fields: &Fields) -> String {
         Err(ChainError::Policy(error)) => format!("error: Policy: {error}"),
         Err(error) => format!("error: {error:?}"),
     }
+}
+
+// Requests of hosts.
+
+fn host_requests() -> Vec<Vector> {
+    let (host, other) = (kit::key(Who::Host), kit::key(Who::OtherHost));
+    let good = HostRequest::compose(&host, HOUR);
+    let with = |change: &dyn Fn(&mut v1::HostRequest)| {
+        let mut request = good.clone();
+        change(&mut request);
+        request
+    };
+    let unsigned = with(&|request| request.proof = None);
+    let signed_as = |key: &SecretKey, kind| with(&|request| request.proof = Some(key.sign(kind, &unsigned)));
+    [
+        (
+            "bad-host-request-other-key",
+            "A request for a key, with the proof of another.",
+            with(&|request| request.signing_key = Bytes::copy_from_slice(other.public().as_bytes())),
+            "error: Proof(OtherKey)",
+        ),
+        (
+            "bad-host-request-other-signer",
+            "A request that another key than its own has signed.",
+            signed_as(&other, Kind::HostRequest),
+            "error: Proof(OtherKey)",
+        ),
+        (
+            "bad-host-request-other-type",
+            "A request whose proof is signed as an ask.",
+            signed_as(&host, Kind::Ask),
+            "error: Proof(OtherKind)",
+        ),
+        (
+            "bad-host-request-flipped-signature",
+            "A request with one bit of its signature flipped.",
+            with(&|request| {
+                let proof = request.proof.as_mut().unwrap();
+                let mut signature = proof.signature.to_vec();
+                signature[40] ^= 0x10;
+                proof.signature = signature.into();
+            }),
+            "error: Proof(BadSignature)",
+        ),
+        (
+            "bad-host-request-other-width",
+            "A request that says another width of an hour than its host has signed.",
+            with(&|request| request.hour_width_ms += 1),
+            "error: Contradiction",
+        ),
+        (
+            "bad-host-request-payload",
+            "A request whose host has signed what is no request.",
+            with(&|request| {
+                request.proof = Some(host.sign_bytes(Kind::HostRequest, Bytes::from_static(b"\x0a\xff")));
+            }),
+            "error: Proof(Malformed)",
+        ),
+    ]
+    .map(|(name, about, request, yields)| Vector {
+        name,
+        about,
+        lines: vec![Vector::hex("request", &request.encode_to_vec())],
+        yields: yields.into(),
+        read: read_host_request,
+    })
+    .into()
 }

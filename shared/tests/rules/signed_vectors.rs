@@ -11,6 +11,7 @@ use shared::answer::{Received, Verdict, compose_refusal, compose_released, compo
 use shared::ask::{Ask, AskKind, Rejected};
 use shared::certificate::{Chain, HostCertificate};
 use shared::envelope::{Kind, PublicKey, SecretKey, open};
+use shared::files::HostRequest;
 use shared::policy::Policy;
 use shared::reason::Reason;
 
@@ -18,7 +19,7 @@ use crate::kit::{self, HOUR, NOW, Who};
 use crate::vector_files::{Fields, Vector};
 
 pub(crate) fn all() -> Vec<Vector> {
-    let mut vectors = vec![ask(), ask_that_replaces(), release(), ask_that_rejected()];
+    let mut vectors = vec![ask(), ask_that_replaces(), release(), ask_that_rejected(), host_request()];
     vectors.extend(answers());
     vectors.extend(certificates());
     vectors
@@ -236,6 +237,35 @@ pub(crate) fn judge(answer: &v1::Answer) -> String {
             let parameters = parameters.join(", ");
             let again = refused.ask_again.as_secs();
             format!("refused: {}, {parameters}, again in {again}s", refused.cause.code)
+        }
+        Err(error) => format!("error: {error:?}"),
+    }
+}
+
+// What a host asks its vendor.
+
+fn host_request() -> Vector {
+    let key = kit::key(Who::Host);
+    let request = HostRequest::compose(&key, HOUR);
+    let mut lines = envelope(&key.public(), request.proof.as_ref().unwrap());
+    lines.push(Vector::hex("request", &request.encode_to_vec()));
+    Vector {
+        name: "host-request",
+        about: "The body of a host's request for a certificate, and the proof in it that the host has the key.",
+        lines,
+        yields: format!("signed by host {}, an hour is 3600000 ms", key.public().host()),
+        read: |fields| {
+            checked_envelope(fields);
+            read_host_request(fields)
+        },
+    }
+}
+
+pub(crate) fn read_host_request(fields: &Fields) -> String {
+    match HostRequest::decode(&fields.bytes("request")) {
+        Ok(HostRequest { signing_key, hour_width, is_signed }) => {
+            let signed = if is_signed { "signed by" } else { "not signed by" };
+            format!("{signed} host {}, an hour is {} ms", signing_key.host(), hour_width.as_millis())
         }
         Err(error) => format!("error: {error:?}"),
     }

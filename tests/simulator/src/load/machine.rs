@@ -277,7 +277,11 @@ fn read(answer: &v1::Answer) -> Option<Read> {
             (refusal.header?, Said::Refused { code: refusal.code })
         }
         Kind::Released => (v1::Released::decode(payload).ok()?.header?, Said::Released),
-        Kind::Ask | Kind::HostCertificate | Kind::IssuingCertificate | Kind::RevocationList => return None,
+        Kind::Ask
+        | Kind::HostCertificate
+        | Kind::IssuingCertificate
+        | Kind::RevocationList
+        | Kind::HostRequest => return None,
     };
     Some(Read { nonce: Nonce::from_slice(&header.nonce)?, serial: header.serial, said })
 }
