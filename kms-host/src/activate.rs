@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use ledger::{Ledger, LedgerError};
 use prost::Message;
 use proto::v1;
 use shared::answer::{self, AnswerError, Header, ShownLease};
@@ -37,7 +38,6 @@ use crate::certificates::{Certificates, Installed, terms};
 use crate::door::tls::TlsCertificate;
 use crate::fairness::{Fairness, Limited, Source};
 use crate::journal::{Journal, Refusal};
-use crate::ledger::{Ledger, LedgerError};
 use crate::queue::{NotSighted, Queue};
 use crate::signer::Signer;
 use crate::watch::recheck::Totals;

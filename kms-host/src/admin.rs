@@ -19,6 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ledger::{Engine, LedgerError, Listed, ListedEvent};
 use proto::admin::v1 as wire;
 use proto::admin::v1::admin_service_server::AdminService;
 use shared::count::{self, Terms};
@@ -43,7 +44,6 @@ use crate::door::accept::Door;
 use crate::door::service::status;
 use crate::export::{self, Head, Kind};
 use crate::fairness::Report;
-use crate::ledger::{Engine, LedgerError, Listed, ListedEvent};
 use crate::watch::alarms;
 
 /// How many changes are listed where nobody says how many.

@@ -9,6 +9,7 @@ mod sources;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ledger::Engine;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tracing_subscriber::EnvFilter;
@@ -16,7 +17,6 @@ use tracing_subscriber::EnvFilter;
 use crate::door::accept::Network;
 use crate::door::listen;
 use crate::door::tls::TlsMode;
-use crate::ledger::Engine;
 
 pub use keys::{KEYS, Key, TakenUpBy, sample};
 pub use sources::{Change, FILE_NAME, Origin, Settings, Sources};

@@ -17,12 +17,11 @@ mod file;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ledger::{Ledger, LedgerError, Salvaged};
 use shared::ids::HostId;
 use shared::record::Meta;
 use shared::time::Timestamp;
 use tokio::sync::mpsc;
-
-use crate::ledger::{Ledger, LedgerError, Salvaged};
 
 pub use checker::{Checked, Checker, End, Fault};
 pub(crate) use file::shown;

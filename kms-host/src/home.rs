@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ledger::{DiskLedger, Engine, Ledger as _, OpenError, Salvaged};
 use rand::{CryptoRng, RngExt};
 use shared::certificate::{Chain, Roots};
 use shared::envelope::{PublicKey, SecretKey};
@@ -28,7 +29,6 @@ use store::file;
 use zeroize::Zeroizing;
 
 use crate::certificates::{Allowed, Certificates, Difference, Installed, LeftOut};
-use crate::ledger::{self, DiskLedger, Engine, Ledger as _, OpenError, Salvaged};
 
 pub use carried::Carried;
 pub use error::{BadFile, HomeError};

@@ -16,7 +16,6 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 pub mod activate;
 pub mod certificates;
 pub mod journal;
-pub mod ledger;
 pub mod queue;
 pub mod signer;
 

@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use ledger::{Ledger, LedgerError};
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::ProductId;
 use shared::inventory::{Change, Changed, Prune, Pruned};
@@ -21,8 +22,6 @@ use shared::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
-
-use crate::ledger::{Ledger, LedgerError};
 
 /// The most sightings in one batch: enough to make a sync cheap, few enough that the first does not wait long.
 pub const BATCH_MAX: usize = 256;

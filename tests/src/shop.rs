@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 use kms_host::certificates::Allowed;
 use kms_host::home::{HOUR_MS, Home};
-use kms_host::ledger::Engine;
 use kms_vendor::{Allow, IssueRequest, NewProduct, Product, Signer, Vendor};
+use ledger::Engine;
 use shared::policy::Policy;
 use shared::time::Timestamp;
 

@@ -4,13 +4,18 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A crate, what of ours it may import, and what it never imports. As in `docs/design.md`.
-const IMPORTS: [(&str, &[&str], &[&str]); 10] = [
+const IMPORTS: [(&str, &[&str], &[&str]); 11] = [
     ("proto", &[], &["tokio", "serde", "sled"]),
     ("shared", &["proto"], &["tokio", "tonic", "serde", "tracing", "sled", "hickory-resolver", "rand"]),
     ("store", &[], &["tokio", "tonic"]),
+    ("ledger", &["shared", "store"], &["tonic", "serde", "sled", "fjall", "rand"]),
     ("names", &["shared"], &["tonic", "kms-host", "kms-client"]),
     ("kms-client", &["shared", "proto", "names"], &["sled", "clap", "kms-host", "store"]),
-    ("kms-host", &["shared", "proto", "store", "names"], &["kms-client", "sled", "hickory-resolver"]),
+    (
+        "kms-host",
+        &["shared", "proto", "store", "ledger", "names"],
+        &["kms-client", "sled", "hickory-resolver"],
+    ),
     ("kms-vendor", &["shared", "proto", "store"], &["kms-host", "kms-client", "tokio"]),
     ("kms-client/cli", &["kms-client", "shared"], &["kms-host"]),
     ("tests/dns", &[], &["kms-client", "kms-host"]),
@@ -18,8 +23,8 @@ const IMPORTS: [(&str, &[&str], &[&str]); 10] = [
 ];
 
 /// The names under which our crates are imported.
-const OURS: [&str; 8] =
-    ["proto", "shared", "store", "names", "kms-client", "kms-host", "kms-vendor", "report"];
+const OURS: [&str; 9] =
+    ["proto", "shared", "store", "ledger", "names", "kms-client", "kms-host", "kms-vendor", "report"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

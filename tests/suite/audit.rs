@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use kms_host::admin::audit::Line;
-use kms_host::ledger::{Engine, Ledger as _};
+use ledger::{Engine, Ledger as _};
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::timeout;

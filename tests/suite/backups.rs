@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use kms_host::export::{self, ExportFile, FilePart, Head, Kind, Writer};
 use kms_host::home::{HOUR_MS, Home, HomeError};
-use kms_host::ledger::{DiskLedger, Engine, Kept};
+use ledger::{DiskLedger, Engine, Kept};
 use proto::admin::v1::VerifyRequest;
 use rand::RngExt;
 use shared::answer::Verdict;

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use kms_host::home::Home;
-use kms_host::ledger::{Engine, Ledger as _};
+use ledger::{Engine, Ledger as _};
 use serde_json::Value;
 use shared::answer::Verdict;
 use shared::ask::AskKind;

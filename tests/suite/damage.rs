@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use kms_host::home::Home;
-use kms_host::ledger::Engine;
+use ledger::Engine;
 use shared::answer::Verdict;
 use shared::record::key;
 use store::{Batch, Store};

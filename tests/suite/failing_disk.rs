@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use kms_host::home::{HOUR_MS, Home};
-use kms_host::ledger::Engine;
+use ledger::Engine;
 use world::asker::{Asker, wire};
 use world::shop::ORGANISATION;
 use world::{HostProcess, Program};

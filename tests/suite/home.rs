@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kms_client::Outcome;
 use kms_host::home::Home;
-use kms_host::ledger::Engine;
+use ledger::Engine;
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use tokio::time::timeout;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kms_client::MachineId;
-use kms_host::ledger::Engine;
+use ledger::Engine;
 use proto::admin::v1::VerifyRequest;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use kms_host::home::{HOUR_MS, Home};
-use kms_host::ledger::Engine;
+use ledger::Engine;
 use tokio::process::Command;
 use tokio::time::timeout;
 use world::HostProcess;

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kms_host::home::{HOUR_MS, Home};
-use kms_host::ledger::Engine;
 use kms_host::watch::space;
+use ledger::Engine;
 use proto::admin::v1::{Alarm, VerifyRequest};
 use shared::answer::Verdict;
 use shared::reason::Reason;

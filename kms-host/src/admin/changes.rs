@@ -11,6 +11,7 @@ use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
 
+use ledger::Listed;
 use proto::admin::v1 as wire;
 use shared::ids::MachineId;
 use shared::inventory::{self, Changed, Verb};
@@ -24,7 +25,6 @@ use crate::admin::audit::{self, Audit, NOTE_BYTES};
 use crate::admin::caller::Caller;
 use crate::door::service::status;
 use crate::export::Kind;
-use crate::ledger::Listed;
 use crate::queue::NotChanged;
 
 /// The name of the parameter that is a machine's id.
@@ -177,9 +177,9 @@ mod tests {
     use crate::activate::{Host, Parts};
     use crate::certificates::Certificates;
     use crate::clock::SystemClock;
-    use crate::ledger::{Ledger, MemoryLedger};
     use crate::queue::Queue;
     use crate::signer::KeyInMemory;
+    use ledger::{Ledger, MemoryLedger};
 
     const NOW: Timestamp = Timestamp::from_unix_ms(1_763_777_150_999);
     const MACHINE_ID: MachineId = MachineId::from_bytes([5; 16]);

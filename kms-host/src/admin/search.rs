@@ -3,6 +3,7 @@
 //! The host looks, so that a list of ten million machines is not sent to somebody who wants three of them. One call looks
 //! through no more than so many records, on the threads for blocking work, and then gives back what it has and where to go on.
 
+use ledger::{Listed, Page};
 use proto::admin::v1 as wire;
 use shared::ids::{ID_BYTES, MachineId, ProductId};
 use shared::record::{RecordState, key};
@@ -10,7 +11,6 @@ use shared::time::Timestamp;
 use tonic::Status;
 
 use super::{Admin, Counting, id, malformed, unreadable};
-use crate::ledger::{Listed, Page};
 
 /// The largest page.
 const PAGE_MAX: usize = 1_000;

@@ -1,6 +1,7 @@
 //! Our types as `kms.admin.v1` shows them. One way only: what comes in is read where it is needed.
 
 use bytes::Bytes;
+use ledger::Listed;
 use proto::admin::v1 as wire;
 use shared::ids::{MachineId, ProductId};
 use shared::reason::Reason;
@@ -12,7 +13,6 @@ use crate::admin::audit::{Checked, Line};
 use crate::certificates::{Certificates, Installed, LeftOut, WhyNot};
 use crate::fairness::Row;
 use crate::journal::{Journal, Refusal};
-use crate::ledger::Listed;
 use crate::watch::alarms::Alarm;
 
 pub(super) fn machine(listed: &Listed, is_counted: bool) -> wire::Machine {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ledger::Kept;
 use serde_json::json;
 
 use super::lines::{self, Lines, Output};
@@ -10,7 +11,6 @@ use super::{EX_IOERR, Failure, OrExit, json_text, online};
 use crate::config::{FILE_NAME, Sources};
 use crate::export::{Checked, Head, Kind, Summary, Writer, shown};
 use crate::home::{Carried, Home, HomeError};
-use crate::ledger::Kept;
 
 /// Takes a backup, while the host serves or while it does not.
 pub(super) fn backup(

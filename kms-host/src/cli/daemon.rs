@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use ledger::{DiskLedger, Ledger as _};
 use shared::ids::CertificateId;
 use shared::time::Timestamp;
 use tokio::net::UnixListener;
@@ -33,7 +34,6 @@ use crate::door::serve::DRAIN;
 use crate::door::tls::Tls;
 use crate::fairness::{Allowances, Fairness};
 use crate::home::{self, Home, Presence};
-use crate::ledger::{DiskLedger, Ledger as _};
 use crate::queue::Queue;
 use crate::signer::KeyInMemory;
 use crate::watch::retention;

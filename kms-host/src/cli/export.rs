@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ledger::Kept;
 use serde_json::json;
 
 use super::lines::{self, Lines, Output};
@@ -9,7 +10,6 @@ use super::owner::become_owner;
 use super::{Failure, json_text, online};
 use crate::export::{Checked, Kind, Summary};
 use crate::home::Home;
-use crate::ledger::Kept;
 
 /// Asks the host that serves, or opens the ledger itself; to salvage a ledger, reads its files.
 pub(super) fn export(

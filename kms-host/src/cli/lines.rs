@@ -8,6 +8,7 @@ use std::thread;
 
 use anyhow::anyhow;
 use bytes::Bytes;
+use ledger::{DiskLedger, Engine, Ledger as _, LedgerError, OpenError};
 use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
 use rustix::fs::{FileType, Mode};
 use serde_json::json;
@@ -27,7 +28,6 @@ use crate::clock::SystemClock;
 use crate::config::Sources;
 use crate::export::{self, Checked, Checker, End, ExportFile, Head, Kind, Summary};
 use crate::home::{Home, HomeError, USUAL_PATH};
-use crate::ledger::{DiskLedger, Engine, Ledger as _, LedgerError, OpenError};
 
 /// How much is written at a time.
 pub(super) const WRITE_BYTES: usize = 256 * 1024;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ledger::{Engine, Ledger as _};
 use proto::admin::v1::{Alarm, GetStatusRequest, GetStatusResponse};
 use shared::reason::Reason;
 use shared::record::FORMAT_VERSION;
@@ -13,7 +14,6 @@ use super::directory::Owner;
 use super::{Finding, Known};
 use crate::admin;
 use crate::home::{self, Home, HomeError};
-use crate::ledger::{Engine, Ledger as _};
 use crate::watch::alarms::{CERTIFICATE_DIFFERS_CODE, CERTIFICATE_ENDS_SOON_CODE, CERTIFICATE_UNUSABLE_CODE};
 
 /// How long a host may take to say how it is.

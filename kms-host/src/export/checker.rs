@@ -2,11 +2,11 @@
 
 use std::path::{Component, Path};
 
+use ledger::Kept;
 use sha2::{Digest, Sha256};
 
 use super::line::{Line, MAGIC, Said, Unreadable};
 use super::{FORMAT, FilePart, Head, Kind};
-use crate::ledger::Kept;
 
 /// What one line says.
 pub enum Checked {

@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, Write as _};
 use std::path::{self, Path, PathBuf};
 
+use ledger::Kept;
+
 use super::{Checked, Checker, Fault, Head, PART_BYTES};
 use crate::home::read;
-use crate::ledger::Kept;
 
 /// No line is longer. A part of a file grows by a third as base64, and its name has room beside it.
 const LINE_BYTES_MAX: u64 = 2 * PART_BYTES as u64;

@@ -3,6 +3,7 @@
 //! A line is a JSON object whose first member tells what it is, and whose last, `sum`, is the checksum of all bytes before
 //! it. It always takes [`SEAL_BYTES`] bytes, so a reader cuts it off without parsing anything that it has not checked.
 
+use ledger::Kept;
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -12,7 +13,6 @@ use shared::time::Timestamp;
 
 use super::checker::End;
 use super::{FORMAT, FilePart, Head, Kind};
-use crate::ledger::Kept;
 
 /// What every export begins with.
 pub(super) const MAGIC: &[u8] = br#"{"kms_host_export":{"format":"#;

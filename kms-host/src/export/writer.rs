@@ -2,11 +2,11 @@
 
 use std::mem;
 
+use ledger::Kept;
 use sha2::{Digest, Sha256};
 
 use super::line::{Hex, Line};
 use super::{FilePart, Head};
-use crate::ledger::Kept;
 
 /// An export that is being written. What has come together is fetched with [`take`](Writer::take).
 pub struct Writer {

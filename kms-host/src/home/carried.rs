@@ -8,12 +8,12 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use ledger::{DiskLedger, Engine, Kept, OpenError, OutOfOrder};
 use store::file;
 
 use super::{Home, HomeError, make_private_dir, read};
 use crate::admin::socket;
 use crate::export::{Checked, ExportError, ExportFile, ExportReader, FilePart, Kind, PART_BYTES, Summary};
-use crate::ledger::{DiskLedger, Engine, Kept, OpenError, OutOfOrder};
 
 /// Stands in a directory while a host is restored into it.
 const UNFINISHED: &str = "restore-unfinished";

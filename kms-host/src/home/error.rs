@@ -6,6 +6,7 @@ use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
+use ledger::{Engine, OpenError};
 use shared::certificate::ChainError;
 use shared::files;
 use shared::ids::HostId;
@@ -13,7 +14,6 @@ use store::file::FileError;
 
 use crate::certificates::Difference;
 use crate::export::{ExportError, shown};
-use crate::ledger::{Engine, OpenError};
 
 /// The data directory is not as it should be.
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use ledger::{Disagreement, LedgerError, Restored};
 use shared::reason::Reason;
 use shared::time::{Length, Timestamp};
 
@@ -14,7 +15,6 @@ use crate::admin::audit::{Audit, Break};
 use crate::certificates::{Certificates, Difference, Installed, LeftOut, terms};
 use crate::door::tls::{Flaw, TlsCertificate};
 use crate::fairness::{Crowding, Inflating, Limiting, Source};
-use crate::ledger::{Disagreement, LedgerError, Restored};
 use crate::watch::space::Shortage;
 
 /// How near a certificate's end is an alarm; the log warns earlier, too.

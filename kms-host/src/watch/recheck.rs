@@ -6,8 +6,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use ledger::Disagreement;
+
 use crate::activate::Host;
-use crate::ledger::Disagreement;
 
 /// What the last count has found.
 #[derive(Debug, Default)]

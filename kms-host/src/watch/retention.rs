@@ -12,6 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger::LedgerError;
 use shared::count::Terms;
 use shared::ids::{MachineId, ProductId};
 use shared::inventory::{Prune, is_over};
@@ -24,7 +25,6 @@ use crate::activate::Host;
 use crate::admin::audit::{Audit, Change, NotRecorded};
 use crate::admin::caller::Caller;
 use crate::certificates::Certificates;
-use crate::ledger::LedgerError;
 use crate::queue::NotChanged;
 
 const DAY: Duration = Duration::from_hours(24);

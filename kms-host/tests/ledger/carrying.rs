@@ -7,7 +7,7 @@ use bytes::Bytes;
 use kms_host::export::{
     self, Checked, Checker, ExportFile, ExportReader, Fault, Head, Kind as FileKind, Writer,
 };
-use kms_host::ledger::{DiskLedger, Kept, LedgerError, MemoryLedger, OpenError, OutOfOrder, Rebuild};
+use ledger::{DiskLedger, Kept, LedgerError, MemoryLedger, OpenError, OutOfOrder, Rebuild};
 use shared::answer::ShownLease;
 use shared::ids::HostId;
 use shared::inventory::{Change, Changed, Verb};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kms_host::ledger::{DiskLedger, Kept, Ledger as _, LedgerError, salvage};
+use ledger::{DiskLedger, Kept, Ledger as _, LedgerError, salvage};
 use shared::ask::AskKind;
 use shared::ids::MachineId;
 use shared::inventory::Verb;

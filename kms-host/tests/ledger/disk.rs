@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use kms_host::ledger::{DiskLedger, OpenError};
+use ledger::{DiskLedger, OpenError};
 use shared::ask::AskKind;
 use shared::count::Terms;
 use shared::record::key;
@@ -66,7 +66,7 @@ async fn a_ledger_is_made_once(engine: Engine) {
 }
 
 fn hour_width_ms(ledger: &DiskLedger) -> u64 {
-    use kms_host::ledger::Ledger as _;
+    use ledger::Ledger as _;
     ledger.meta().hour_width_ms
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kms_host::ledger::Restored;
+use ledger::Restored;
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::Decision;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kms_host::ledger::{EventPage, ListedEvent};
+use ledger::{EventPage, ListedEvent};
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::Sighting;

@@ -10,10 +10,8 @@ use std::task::Poll;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use kms_host::ledger::{
-    EventPage, KeptPage, Ledger, LedgerError, MemoryLedger, Page, Reading, Recount, Restored,
-};
 use kms_host::queue::{NotChanged, NotSighted, Queue};
+use ledger::{EventPage, KeptPage, Ledger, LedgerError, MemoryLedger, Page, Reading, Recount, Restored};
 use shared::ask::AskKind;
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kms_host::ledger::Reading;
+use ledger::Reading;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use shared::ask::AskKind;

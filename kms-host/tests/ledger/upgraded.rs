@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Arc;
 
-use kms_host::ledger::{DiskLedger, Ledger as _};
+use ledger::{DiskLedger, Ledger as _};
 use shared::count;
 use shared::ids::{Fingerprint, MachineId, Nonce, ProductId};
 use shared::record::{Inactive, Record, RecordState, Tally, encode_number, key};
@@ -218,7 +218,7 @@ fn upgrader() {
     let (Some(directory), Ok(name)) = (env::var_os(DIRECTORY_VARIABLE), env::var(ENGINE_VARIABLE)) else {
         return;
     };
-    let only_the_upgrade = Targets::new().with_target("kms_host::ledger::upgrade", LevelFilter::DEBUG);
+    let only_the_upgrade = Targets::new().with_target("kms_ledger::upgrade", LevelFilter::DEBUG);
     let to_parent = tracing_subscriber::fmt::layer().with_writer(|| Halting);
     tracing_subscriber::registry().with(only_the_upgrade).with(to_parent).init();
     DiskLedger::open(Path::new(&directory), name.parse().unwrap(), CACHE_BYTES).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use kms_host::ledger::{DiskLedger, Ledger, MemoryLedger, Recount};
+use ledger::{DiskLedger, Ledger, MemoryLedger, Recount};
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::{Decision, Entry, Outcome, Sighting, Terms};

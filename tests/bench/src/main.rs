@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use kms_host::ledger::Engine;
+use ledger::Engine;
 
 use crate::rounds::Plan;
 

@@ -6,7 +6,7 @@
 
 use anyhow::{Context, bail};
 use kms_host::certificates;
-use kms_host::ledger::Ledger;
+use ledger::Ledger;
 use proto::v1::Answer;
 use rand::RngExt;
 use shared::answer::{self, Header, Lease};

@@ -13,7 +13,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use hdrhistogram::Histogram;
 use kms_host::clock::SystemClock;
 use kms_host::config::Config;
-use kms_host::ledger::Engine;
+use ledger::Engine;
 use shared::time::Clock;
 use tokio::runtime::{Builder, Runtime};
 use world::shop::WITHOUT_LIMITS;

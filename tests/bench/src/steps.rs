@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use kms_host::certificates;
-use kms_host::ledger::{Ledger, MemoryLedger};
+use ledger::{Ledger, MemoryLedger};
 use prost::Message;
 use proto::v1::{ActivateRequest, ActivateResponse, Answer};
 use shared::ask::Ask;

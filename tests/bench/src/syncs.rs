@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use kms_host::ledger::{EventPage, KeptPage, Ledger, LedgerError, Page, Reading, Recount, Restored};
+use ledger::{EventPage, KeptPage, Ledger, LedgerError, Page, Reading, Recount, Restored};
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
 use shared::inventory::{Change, Changed, Prune, Pruned};

@@ -107,7 +107,7 @@ mod tests {
     use crate::echo::Signed;
     use crate::host::{self, Keeper, Site};
     use kms_host::clock::SystemClock;
-    use kms_host::ledger::Engine;
+    use ledger::Engine;
     use shared::ask::Ask;
     use shared::time::Clock;
 

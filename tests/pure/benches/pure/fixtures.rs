@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kms_host::certificates;
 use kms_host::home::HOUR_MS;
-use kms_host::ledger::{Ledger, MemoryLedger};
+use ledger::{Ledger, MemoryLedger};
 use prost::Message;
 use proto::v1;
 use shared::answer::{self, Grant, Header, ShownLease};

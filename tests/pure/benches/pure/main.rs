@@ -35,7 +35,7 @@ use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, OutputFormat, library_benchmark, library_benchmark_group,
     main,
 };
-use kms_host::ledger::MemoryLedger;
+use ledger::MemoryLedger;
 use prost::Message;
 use proto::v1::{ActivateRequest, ActivateResponse, Signed};
 use shared::answer::ShownLease;

@@ -5,6 +5,8 @@
 //! is `shared::count`, for an administrator `shared::inventory`, and the bytes are `shared::record`. It groups nothing either:
 //! that is `queue`, in front of it.
 //!
+//! It is a crate, so that nothing outside knows how rows are kept, and so that a database can stand behind the trait one day.
+//!
 //! Read next: `overlay.rs`, a transaction over raw keys and values; `disk.rs`, the ledger on disk; `memory.rs`, its twin;
 //! `kept.rs`, what another ledger needs of it.
 

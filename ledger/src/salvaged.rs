@@ -54,7 +54,7 @@ pub fn salvage(path: &Path) -> io::Result<Salvaged> {
 
 impl Salvaged {
     /// Fingerprints say nothing without the pepper that they were kept under. Machines bring theirs again.
-    pub(crate) fn forget_fingerprints(&mut self) {
+    pub fn forget_fingerprints(&mut self) {
         for kept in &mut self.rows {
             if let Kept::Machine { record, .. } = kept {
                 record.fingerprint = Fingerprint::NONE;
