@@ -108,6 +108,11 @@ pub(crate) struct Places {
     pub(crate) service_label: String,
 }
 
+/// The hosts that an administrator has named on this machine, and the lines that name none.
+pub(crate) fn in_hosts_file(text: &str) -> Option<Discovery> {
+    configured(hosts::in_file(text), &Source::File)
+}
+
 impl Places {
     /// What would be asked, in order; `hosts_file` is the content of that file, `last` the host that gave the last
     /// lease as `name:port`, `first` what comes before all else.
@@ -119,7 +124,7 @@ impl Places {
     ) -> Discovery {
         let environment = std::env::var(ENVIRONMENT).unwrap_or_default();
         let mut found = configured(hosts::in_list(&environment), &Source::Environment)
-            .or_else(|| configured(hosts::in_file(hosts_file.unwrap_or_default()), &Source::File))
+            .or_else(|| in_hosts_file(hosts_file.unwrap_or_default()))
             .or_else(|| configured(self.hosts.iter().cloned().map(Ok).collect(), &Source::Code));
         if found.is_none() {
             found = self.in_dns(last, first).await;
@@ -187,12 +192,9 @@ impl Discovery {
         for record in &ordered {
             let source =
                 Source::Dns { domain: domain.name.clone(), priority: record.priority, weight: record.weight };
-            match HostName::from_dns(&record.target, record.port) {
-                Ok(host) if self.hosts.iter().all(|known| known.host != host) => {
-                    self.hosts.push(Candidate { host, source });
-                }
-                Ok(_) => {}
-                Err(error) => self.problems.push(unreadable(&domain.service, &error)),
+            let host = HostName::from_dns(record);
+            if self.hosts.iter().all(|known| known.host != host) {
+                self.hosts.push(Candidate { host, source });
             }
         }
     }

@@ -7,6 +7,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use shared::print::OneLine;
+#[cfg(feature = "dns")]
+use shared::srv::SrvRecord;
+use shared::srv::{HOST_NAME_RULE, is_host_name};
 use shared::{DEFAULT_PORT, armour};
 
 /// A host by name or address, and its port. Written as it was given, the port always with it.
@@ -18,10 +21,10 @@ pub struct HostName {
 
 impl HostName {
     /// The host at this name, which DNS gave: fully qualified, its dot at the end included.
+    /// What such a name has to be made of was checked by `shared::srv`.
     #[cfg(feature = "dns")]
-    pub(crate) fn from_dns(target: &str, port: u16) -> Result<HostName, HostNameError> {
-        check_name(target, target)?;
-        Ok(HostName { name: target.to_owned(), port })
+    pub(crate) fn from_dns(record: &SrvRecord) -> HostName {
+        HostName { name: record.target.clone(), port: record.port }
     }
 
     /// The name to look up; a dot at its end says that it is fully qualified.
@@ -87,7 +90,9 @@ impl FromStr for HostName {
             None => (text, DEFAULT_PORT),
             Some((name, port)) => (name, parse_port(port).ok_or_else(|| error(Problem::Port))?),
         };
-        check_name(name, text)?;
+        if !is_host_name(name) {
+            return Err(error(Problem::Name));
+        }
         Ok(HostName { name: name.to_owned(), port })
     }
 }
@@ -113,13 +118,6 @@ fn is_interface(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
-/// A name ends up in an HTTP header and in logs, so it is letters, digits, hyphens, underscores and dots.
-fn check_name(name: &str, text: &str) -> Result<(), HostNameError> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let is_name = name.len() <= 254 && name.starts_with(|c| c != '.' && fits(c)) && name.chars().all(fits);
-    is_name.then_some(()).ok_or_else(|| HostNameError { text: text.to_owned(), problem: Problem::Name })
-}
-
 /// The names in a list from the environment: separated by commas, blanks and empty parts skipped.
 pub(crate) fn in_list(list: &str) -> Vec<Result<HostName, HostNameError>> {
     let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
@@ -129,7 +127,9 @@ pub(crate) fn in_list(list: &str) -> Vec<Result<HostName, HostNameError>> {
 /// The names in a file: one a line, `#` begins a comment.
 pub(crate) fn in_file(text: &str) -> Vec<Result<HostName, HostNameError>> {
     let text = armour::plain(text.as_bytes()).unwrap_or_default();
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    // What a mail has quoted, between lines that it has not. No host begins so.
+    let lines = lines.map(|line| line.trim_start_matches(['>', ' ', '\t']).trim_end());
     lines.filter(|line| !line.is_empty()).map(str::parse).collect()
 }
 
@@ -154,7 +154,7 @@ impl fmt::Display for HostNameError {
         write!(f, "`{}` names no host: ", OneLine(&self.text))?;
         match self.problem {
             Problem::Name => {
-                f.write_str("a name has letters, digits, hyphens and dots; write NAME or NAME:PORT")
+                write!(f, "{HOST_NAME_RULE}; write NAME or NAME:PORT")
             }
             Problem::Port => f.write_str("a port is a number from 1 to 65535; write NAME:PORT"),
             Problem::Bracket => f.write_str("write an IPv6 address as [2001:db8::1]:PORT"),
@@ -231,6 +231,6 @@ mod tests {
         // What an editor of another system, or a mail, makes of it.
         assert_eq!(names(in_file("\u{FEFF}a\r\n\r\n  b:2 \r\n")), "a:21688 b:2");
         assert_eq!(names(in_file("a\rb:2\r")), "a:21688 b:2");
-        assert_eq!(names(in_file("> a\n>\n> b:2\n")), "a:21688 b:2");
+        assert_eq!(names(in_file("> a\n>\n>> b:2\n\tc\n")), "a:21688 b:2 c:21688");
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use shared::reason::Cause;
 
-use crate::discovery::{Discovery, Places, Problem};
+use crate::discovery::{Discovery, Places, Problem, in_hosts_file};
 use crate::home::{HOSTS, Home, unwritable};
 use crate::hosts::HostName;
 use crate::installation::off_thread;
@@ -35,6 +35,15 @@ impl Inspector {
         discover(&self.home, &self.places, last_host.as_deref(), left_out).await
     }
 
+    /// The hosts that the file `hosts` names, and the lines in it that name none. Neither DNS nor any host is asked.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub async fn hosts_file(&self) -> Result<Discovery, Cause> {
+        let text = read_hosts(&self.home).await?;
+        Ok(text.as_deref().and_then(in_hosts_file).unwrap_or_default())
+    }
+
     /// Writes the file `hosts`, which the product reads in every round.
     ///
     /// # Errors
@@ -58,15 +67,20 @@ pub(crate) async fn discover(
     last: Option<&str>,
     first: &[String],
 ) -> Discovery {
-    let (files, path) = (Arc::clone(home), home.path().join(HOSTS));
-    let read = off_thread(move || Ok(files.read_hosts())).await;
-    let read = read.unwrap_or_else(|error| Err(unwritable(home.path(), &error)));
-    let (hosts_file, unread) = read.map_or_else(|cause| (None, Some(cause)), |text| (text, None));
+    let path = home.path().join(HOSTS);
+    let (hosts_file, unread) =
+        read_hosts(home).await.map_or_else(|cause| (None, Some(cause)), |text| (text, None));
     let mut found = places.discover(hosts_file.as_deref(), last, first).await;
     // A file that cannot be read is not a missing one: it is shown, even if other hosts are asked in its place.
     let unread = unread.map(|cause| Problem { place: path.display().to_string(), cause });
     found.problems.splice(..0, unread);
     found
+}
+
+async fn read_hosts(home: &Arc<Home>) -> Result<Option<String>, Cause> {
+    let files = Arc::clone(home);
+    let read = off_thread(move || Ok(files.read_hosts())).await;
+    read.unwrap_or_else(|error| Err(unwritable(home.path(), &error)))
 }
 
 pub(crate) async fn set_hosts(home: &Arc<Home>, hosts: &[HostName]) -> Result<(), Cause> {

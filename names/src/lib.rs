@@ -148,7 +148,8 @@ impl Dns {
     }
 
     async fn search(&self, name: &str) -> Result<Vec<IpAddr>, Cause> {
-        let mut unknown = Err(Reason::HostNameUnknown.with(&[("name", &name)]));
+        let mut unknown = Err(shared::srv::unknown_target(name)
+            .unwrap_or_else(|| Reason::HostNameUnknown.with(&[("name", &name)])));
         for candidate in self.candidates(name)? {
             match addresses_of(&self.servers, candidate).await {
                 Ok(addresses) => return Ok(addresses),

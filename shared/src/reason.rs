@@ -104,6 +104,9 @@ reasons! {
     DnsPortZero "DNS_PORT_ZERO" Network
         "the SRV record {name} gives the port 0 for {target}, and nobody can be asked there"
         "correct the record: its port is the one at which the host listens"
+    DnsTargetBad "DNS_TARGET_BAD" Network
+        "an SRV record has the target {target}, which names no host: {cause}"
+        "correct the record: its target is a host's full name, such as `host.corp.example.`, and that name has an address record"
     DnsSettingBad "DNS_SETTING_BAD" Machine
         "what this machine is told about DNS cannot be used: {cause}"
         "correct that entry, in /etc/resolv.conf or where the domain was given; everything else is used meanwhile"

@@ -5,6 +5,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr};
 
 use crate::reason::{Cause, Reason};
 
@@ -27,10 +28,44 @@ impl SrvRecord {
         match (self.target.as_str(), self.port) {
             // "A Target of "." means that the service is decidedly not available at this domain."
             ("" | ".", _) => Some(Reason::DnsNotOffered.with(&[("name", &service)])),
-            (target, 0) => Some(Reason::DnsPortZero.with(&[("name", &service), ("target", &target)])),
-            _ => None,
+            (target, port) => bad_target(target).or_else(|| {
+                (port == 0).then(|| Reason::DnsPortZero.with(&[("name", &service), ("target", &target)]))
+            }),
         }
     }
+}
+
+/// Why a target names no host, whatever DNS says about it.
+fn bad_target(target: &str) -> Option<Cause> {
+    // Panels for DNS escape what they take for special, and then the whole name is one label.
+    let written = target.replace('\\', "");
+    let cause = match written.trim_end_matches('.') {
+        address if address.parse::<IpAddr>().is_ok() => "it is an address",
+        _ if target.contains("\\.") => "its dots are escaped, and separate nothing",
+        _ if !is_host_name(target) => HOST_NAME_RULE,
+        _ => return None,
+    };
+    Some(Reason::DnsTargetBad.with(&[("target", &target), ("cause", &cause)]))
+}
+
+/// Why the name of a host has no address, if it came from an SRV record. An address without a dot at its end gets the name of its
+/// zone: `10.0.0.1.corp.example.`. Such a name may exist, so it is looked up first.
+pub fn unknown_target(name: &str) -> Option<Cause> {
+    let mut labels = name.strip_suffix('.')?.splitn(5, '.');
+    let address: [&str; 4] = core::array::from_fn(|_| labels.next().unwrap_or_default());
+    labels.next()?;
+    address.join(".").parse::<Ipv4Addr>().ok()?;
+    let cause = "it is an address, and the zone's name was put behind it";
+    Some(Reason::DnsTargetBad.with(&[("target", &name), ("cause", &cause)]))
+}
+
+/// What a host's name may be made of.
+pub const HOST_NAME_RULE: &str = "a name has letters, digits, hyphens and dots";
+
+/// Whether this can be the name of a host. It ends up in an HTTP header and in logs.
+pub fn is_host_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    name.len() <= 254 && name.starts_with(|c| c != '.' && fits(c)) && name.chars().all(fits)
 }
 
 /// Orders the records: by priority, and within one priority by a weighted draw without replacement. Those at which nobody can be
@@ -117,7 +152,22 @@ mod tests {
         assert_eq!(code(record(".", 0)).as_deref(), Some("DNS_NOT_OFFERED"));
         assert_eq!(code(record("a.", 0)).as_deref(), Some("DNS_PORT_ZERO"));
         assert_eq!(code(record("a.", 1)), None);
+        for target in ["10.0.0.1.", "10\\.0\\.0\\.1.", "2001:db8::1.", "kms1\\.corp.", "kms\\0321.", ".a."] {
+            assert_eq!(code(record(target, 0)).as_deref(), Some("DNS_TARGET_BAD"), "{target}");
+        }
+        assert_eq!(code(record("10.0.0.1.corp.example.", 1)), None, "there may be such a name");
         assert_eq!(order(alloc::vec![record("a.", 0), record("b.", 1)], |_| 0), [record("b.", 1)]);
+    }
+
+    #[test]
+    fn an_address_to_which_the_name_of_its_zone_was_added_is_told_once_it_is_not_found() {
+        let cause = unknown_target("10.0.0.1.corp.example.").unwrap();
+        expect!["DNS_TARGET_BAD: an SRV record has the target 10.0.0.1.corp.example., which names no host: it is an address, and the zone's name was put behind it"]
+            .assert_eq(&cause.to_string());
+        for name in ["kms1.corp.example.", "10.0.0.1.corp.example", "10.0.0.", "10.0.0.1.", "256.0.0.1.corp."]
+        {
+            assert_eq!(unknown_target(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -121,6 +121,7 @@ fn told(reason: Reason) -> Told {
         | Reason::DnsFailed
         | Reason::DnsNotOffered
         | Reason::DnsPortZero
+        | Reason::DnsTargetBad
         | Reason::DnsSettingBad
         | Reason::NotTried
         | Reason::HostNameBad

@@ -1,14 +1,11 @@
 //! Whom this machine asks: `discover`, `host set`, `host clear`, `host show`.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io;
 
 use kms_client::{Candidate, Inspector, LookedIn, Problem, SrvRecord};
 use serde_json::{Value, json};
-use shared::armour;
 
-use crate::answer::{Answer, EX_IOERR, EX_UNAVAILABLE, Failure};
+use crate::answer::{Answer, EX_UNAVAILABLE, Failure};
 use crate::cli::HostCommand;
 use crate::product::Inspected;
 use crate::show;
@@ -77,34 +74,29 @@ pub(crate) async fn configured(inspected: &Inspected, command: &HostCommand) -> 
         HostCommand::Clear => inspected.inspector.clear_hosts().await?,
         HostCommand::Show => {}
     }
-    show_configured(inspected)
+    show_configured(inspected).await
 }
 
 /// What the file says. A running product reads it again in every round.
-fn show_configured(inspected: &Inspected) -> Result<Answer, Failure> {
-    let path = inspected.snapshot().keeping.path().join("hosts");
-    let shown = path.display().to_string();
-    let content = match fs::read_to_string(&path) {
-        Ok(content) => content,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => {
-            let line = format!("could not read {shown}: {error}; write it anew with `kms-client host set`");
-            return Err(Failure::new(EX_IOERR, line));
-        }
-    };
-    let content = armour::plain(content.as_bytes()).unwrap_or_default();
-    let lines = content.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    let hosts: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+async fn show_configured(inspected: &Inspected) -> Result<Answer, Failure> {
+    let shown = inspected.snapshot().keeping.path().join("hosts").display().to_string();
+    let found = inspected.inspector.hosts_file().await?;
+    let hosts: Vec<_> = found.hosts.iter().map(|candidate| candidate.host.to_string()).collect();
     let environment = std::env::var("KMS_HOSTS").ok().filter(|hosts| !hosts.trim().is_empty());
     let mut text = match hosts.as_slice() {
         [] => format!("No host is set in {shown}; the product's own are asked, or those that DNS names.\n"),
         hosts => format!("Asked in this order, as {shown} says:\n  {}\n", hosts.join("\n  ")),
     };
+    text += &problems("Lines that name no host:", &found.problems);
     if let Some(hosts) = &environment {
         let _ = writeln!(
             text,
             "But where the environment variable KMS_HOSTS is set, as here, it decides: {hosts}"
         );
     }
-    Ok(Answer::done(text, json!({ "file": shown, "hosts": hosts, "environment": environment })))
+    let bad: Vec<_> = found.problems.iter().map(problem_json).collect();
+    Ok(Answer::done(
+        text,
+        json!({ "file": shown, "hosts": hosts, "problems": bad, "environment": environment }),
+    ))
 }

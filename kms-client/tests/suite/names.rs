@@ -89,6 +89,32 @@ async fn a_domain_without_a_record_and_a_name_server_that_fails_are_told_apart()
     assert_eq!(cause.reason(), Some(Reason::DnsFailed));
 }
 
+/// An address in the place of a name was told as a name without an address, and escaped dots as a name that somebody had configured.
+#[tokio::test]
+async fn a_target_that_names_no_host_is_told_as_a_fault_of_the_record() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let dns = serve("").await;
+    let product = client(dir.path(), &clock, &dns);
+    for (target, cause) in [
+        ("127.0.0.1.", "it is an address"),
+        ("127.0.0.1", "it is an address, and the zone's name was put behind it"),
+        (r"127\.0\.0\.1.", "it is an address"),
+        (r"kms1\.corp\.example.", "its dots are escaped, and separate nothing"),
+    ] {
+        dns.replace(zone(&format!("_kms-activation._tcp SRV 0 0 21688 {target}\n")));
+        let told = product.activate().await.unwrap().outcome.cause().cloned().unwrap();
+        assert_eq!(
+            (told.reason(), told.parameter("cause")),
+            (Some(Reason::DnsTargetBad), Some(cause)),
+            "{told}"
+        );
+    }
+    // The zone may have such a name.
+    dns.replace(zone("_kms-activation._tcp SRV 0 0 1 127.0.0.1\n127.0.0.1 A 127.0.0.1\n"));
+    let told = product.activate().await.unwrap().outcome.cause().cloned().unwrap();
+    assert_eq!(told.reason(), Some(Reason::HostUnreachable));
+}
+
 #[tokio::test]
 async fn where_dns_fails_the_host_that_gave_the_last_lease_is_asked() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());

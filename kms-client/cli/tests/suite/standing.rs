@@ -121,6 +121,38 @@ fn hosts_that_are_set_go_before_those_of_the_product_until_they_are_cleared() {
     assert!(text.contains("1  kms3:21688  (named by the product)"), "{text}");
 }
 
+/// It had a reader of its own, and showed every line of a mail as a host.
+#[cfg(unix)]
+#[test]
+fn hosts_that_came_by_mail_are_shown_without_the_text_around_them() {
+    let machine = Machine::begun();
+    fs::write(
+        machine.file("hosts"),
+        "Dear Ms. Jansen,\r\nthese are ours:\r\n> kms1.corp.example\r\n> [::1]:9\r\n",
+    )
+    .unwrap();
+    let (code, text) = machine.answer(&["host", "show"]);
+    assert_eq!(code, 0);
+    assert!(
+        text.contains("says:\n  kms1.corp.example:21688\n  [::1]:9\nLines that name no host:\n"),
+        "{text}"
+    );
+    let json = machine.json(&["host", "show"]);
+    assert_eq!(json["hosts"], serde_json::json!(["kms1.corp.example:21688", "[::1]:9"]));
+    assert_eq!(
+        (json["problems"].as_array().unwrap().len(), &json["problems"][0]["cause"]["code"]),
+        (2, &"HOST_NAME_BAD".into())
+    );
+
+    fs::remove_file(machine.file("hosts")).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", machine.file("hosts")).unwrap();
+    let (code, line) = machine.failure(&["host", "show"]);
+    assert_eq!(code, 74, "{line}");
+    assert!(line.contains("`hosts` is not a regular file") && line.contains("kms-client host set"), "{line}");
+    machine.answer(&["host", "set", "kms2"]);
+    assert_eq!(machine.json(&["host", "show"])["hosts"], serde_json::json!(["kms2:21688"]));
+}
+
 #[test]
 fn a_new_identity_is_made_only_when_that_is_meant() {
     let machine = Machine::begun();
