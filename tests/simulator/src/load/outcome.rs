@@ -23,12 +23,13 @@ pub(crate) const OWN_PORTS: &str = "OWN_PORTS";
 const OWN: [&str; 3] = [NOT_ANSWERED, OWN_FILES, OWN_PORTS];
 
 /// Nobody has answered: the client itself says so.
-const UNANSWERED: [Reason; 10] = [
+const UNANSWERED: [Reason; 11] = [
     Reason::NoHostKnown,
     Reason::DnsNoRecord,
     Reason::DnsFailed,
     Reason::DnsNotOffered,
     Reason::DnsPortZero,
+    Reason::DnsTargetBad,
     Reason::DnsSettingBad,
     Reason::NotTried,
     Reason::HostNameUnknown,

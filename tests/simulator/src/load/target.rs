@@ -12,7 +12,7 @@ use anyhow::{Context, bail, ensure};
 use kms_client::{Candidate, Client, HostName, Product, Source};
 use shared::srv::SrvRecord;
 
-use self::names::Names;
+use self::names::addresses;
 
 /// What was said about whom to ask.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +53,6 @@ impl Target {
     /// # Errors
     /// Nobody is named, a name leads nowhere, or one leads beyond this machine and is not allowed by name.
     pub(crate) async fn find(wanted: &Wanted, product: Product) -> anyhow::Result<Target> {
-        let names = Names::open(wanted.name_server)?;
         let (candidates, how) = match &wanted.domain {
             _ if !wanted.hosts.is_empty() => (named(&wanted.hosts)?, "named".to_owned()),
             Some(domain) => {
@@ -64,7 +63,7 @@ impl Target {
         let mut hosts = Vec::new();
         for Candidate { host, source } in candidates {
             let (name, port) = (plain(&host), host.port());
-            let addresses = names.addresses(&name).await?;
+            let addresses = addresses(&name, wanted.name_server).await?;
             check_allowed(&name, &addresses, &wanted.allow)?;
             let first = *addresses.first().with_context(|| format!("the name {name} has no address"))?;
             let srv = match source {
