@@ -44,7 +44,6 @@ mod product;
 mod snapshot;
 
 mod agent;
-mod best;
 mod round;
 
 mod addresses;

@@ -2,34 +2,29 @@
 //!
 //! The order of one ask is what keeps copies and lost answers apart (`docs/protocol.md` 3): the lock is held from
 //! reading the serial to saving the answer; the nonce is on the disk before it is sent; an accepted answer is on the
-//! disk before the next host is asked. What an answer is worth is decided by `shared::answer`, what it changes by
-//! `shared::license`; when to start a round by `agent`.
+//! disk before the next host is asked. What is asked, what an answer makes this machine do and which answer of the round
+//! counts is decided by `shared::exchange`; when to start a round by `agent`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use proto::v1;
-use shared::answer::{Expected, Header, Lease, Received, Refused, Verdict};
+use shared::answer::{Expected, Lease, Verdict};
 use shared::ask::{Ask, AskKind, Rejected};
 use shared::certificate::Chain;
-use shared::envelope::Kind;
+use shared::exchange::{Asker, Best, Then, Visit};
 use shared::ids::Nonce;
 use shared::license::Event;
 use shared::reason::{Cause, Reason};
-use shared::serial;
 use shared::time::Length;
 
-use crate::best::{Best, tell};
 use crate::client::Shell;
 use crate::discovery::{Candidate, Problem};
 use crate::home::{Lock, unwritable};
 use crate::installation::{Installation, off_thread};
 use crate::last_round::LastRound;
 use crate::random;
-use crate::saved::{LastHost, Organisation};
-use crate::snapshot::{Attempt, Outcome, Round, Waited};
+use crate::snapshot::{Attempt, Outcome, Round};
 use crate::transport::{Addresses, Connection, Failure};
 use crate::way::Way;
 
@@ -52,9 +47,6 @@ const ROUND_LIMIT: Duration = Duration::from_mins(2);
 
 /// More than this is not remembered of what was left out.
 const LEFT_OUT_MAX: usize = 64;
-
-/// An ask, the same with its chain, the same under a new identity, and that one with its chain.
-const EXCHANGES_A_HOST: usize = 4;
 
 /// Makes a round, or none if it is not due any more.
 ///
@@ -129,14 +121,6 @@ struct Going<'a> {
     left_out: Vec<String>,
 }
 
-/// What to do after one exchange with a host.
-enum Then {
-    /// The same host again, at once.
-    Again,
-    /// The next host.
-    Next,
-}
-
 impl Going<'_> {
     /// Asks one host after the other. A release goes to every one: each sibling may have counted this machine.
     async fn through_hosts(&mut self) -> Result<(), Cause> {
@@ -153,7 +137,7 @@ impl Going<'_> {
                 continue;
             }
             self.ask_host(host).await?;
-            if matches!(self.best, Best::Leased(_)) {
+            if self.best.is_lease() {
                 break;
             }
         }
@@ -236,21 +220,22 @@ impl Going<'_> {
         connection: &mut Connection,
     ) -> Result<Result<(), Failure>, Cause> {
         let name = candidate.host.to_string();
-        let mut with_chain = self.needs_chain(&name);
-        for _ in 0..EXCHANGES_A_HOST {
-            let (ask, expected) = self.compose().await?;
-            let (again, outcome) = match self.exchange(connection, ask, &expected, with_chain).await {
+        let mut visit = Visit::new(self.kind, self.needs_chain(&name));
+        while visit.asks() {
+            let ask = self.compose().await?;
+            let judged = match self.ask(connection, &ask, visit).await? {
+                Ok(judged) => judged,
                 Err(failure) => return Ok(Err(failure)),
-                Ok(Verdict::Refused(refused))
-                    if refused.cause.reason() == Some(Reason::ChainNeeded) && !with_chain =>
-                {
-                    with_chain = true;
-                    continue;
-                }
-                Ok(verdict) => self.obey(verdict, &name).await?,
             };
+            let exchange = &mut self.installation.saved.exchange;
+            let (then, verdict) = exchange.obey(&mut visit, judged, self.shell.clock.now());
+            if then == Then::BringChain {
+                continue;
+            }
+            let outcome = Outcome::of(&verdict);
+            self.carry_out(then, verdict, &name).await?;
             self.note(candidate, Some(connection.address), outcome);
-            if matches!(again, Then::Next) {
+            if then == Then::Next {
                 break;
             }
         }
@@ -264,178 +249,93 @@ impl Going<'_> {
     }
 
     /// The next ask. Its nonce is on the disk when this returns: an ask whose answer is lost keeps its name.
-    async fn compose(&mut self) -> Result<(Ask, Expected), Cause> {
-        let nonce = self.nonce()?;
+    async fn compose(&mut self) -> Result<Ask, Cause> {
+        let fresh = random::bytes().map_err(|error| unwritable(self.shell.home.path(), &error))?;
+        let nonce = self.installation.saved.exchange.name(Nonce::from_bytes(fresh));
         self.installation.save(&self.shell.home, &self.lock).await?;
+        let saved = &self.installation.saved;
+        let held = saved.license.lease().map(Lease::signed);
+        Ok(saved.exchange.compose(&self.asker()?, nonce, held, self.shell.clock.now()))
+    }
 
-        let installation = &*self.installation;
-        let saved = &installation.saved;
-        let asker = installation.asker().ok_or_else(|| self.unreadable())?;
-        let releases = self.kind == AskKind::Release;
+    fn asker(&self) -> Result<Asker<'_>, Cause> {
+        let (installation, terms) = (&*self.installation, &self.shell.terms);
+        let unreadable = || Reason::IdentityUnreadable.with(&[("path", &self.shell.home.path().display())]);
         let replaced = installation.pending.as_ref().and(installation.identity.as_ref());
-        let terms = &self.shell.terms;
-        let ask = Ask {
-            machine_key: asker.key.public(),
+        Ok(Asker {
+            key: &installation.asker().ok_or_else(unreadable)?.key,
+            replaces: replaced.map(|replaced| &replaced.key),
             product: terms.id,
-            nonce,
-            asked_at: self.shell.clock.now(),
-            serial: saved.serial,
             fingerprint: terms.fingerprint,
-            // Whoever leaves shows nothing and replaces nobody.
-            held_lease: saved.license.lease().filter(|_| !releases).map(|lease| lease.signed().clone()),
-            chain_digest: saved.chain.as_ref().map(Chain::digest),
-            replaces: replaced.filter(|_| !releases).map(|replaced| replaced.key.public()),
-            kept: self.shell.home.keeps(),
             kind: self.kind,
-            edition: terms.edition.to_owned(),
-            library_version: env!("CARGO_PKG_VERSION").to_owned(),
-            rejected: saved.rejected.clone(),
-        };
-        let ours = saved.organisation.as_ref().map(|ours| ours.id);
-        let expected = Expected::of(&ask, terms.organisation.or(ours));
-        Ok((ask, expected))
-    }
-
-    /// The name of the ask that is under way, or of a new one.
-    fn nonce(&mut self) -> Result<Nonce, Cause> {
-        if let Some(under_way) = self.installation.saved.nonce {
-            return Ok(under_way);
-        }
-        let drawn = random::bytes().map_err(|error| unwritable(self.shell.home.path(), &error))?;
-        let nonce = Nonce::from_bytes(drawn);
-        self.installation.saved.nonce = Some(nonce);
-        Ok(nonce)
-    }
-
-    fn unreadable(&self) -> Cause {
-        Reason::IdentityUnreadable.with(&[("path", &self.shell.home.path().display())])
-    }
-
-    /// Sends an ask and judges what comes back.
-    async fn exchange(
-        &self,
-        connection: &mut Connection,
-        ask: Ask,
-        expected: &Expected,
-        with_chain: bool,
-    ) -> Result<Verdict, Failure> {
-        let installation = &*self.installation;
-        let asker = installation.asker().ok_or_else(|| self.unreadable())?;
-        let signed = ask.sign(&asker.key);
-        let held_chain = ask.held_lease.as_ref().filter(|_| with_chain);
-        let held_chain = held_chain.and(installation.saved.license.lease());
-        let answer = match self.kind {
-            AskKind::Release => connection.release(v1::ReleaseRequest { ask: Some(signed) }).await,
-            AskKind::Activate => {
-                let old = installation.identity.as_ref().filter(|_| ask.replaces.is_some());
-                let request = v1::ActivateRequest {
-                    replaced_signature: old.map(|old| old.key.sign_beside(Kind::Ask, &signed.payload)),
-                    held_chain: held_chain.map_or_else(Bytes::new, |lease| lease.chain().encoded().clone()),
-                    ask: Some(signed),
-                };
-                connection.activate(request).await
-            }
-        }?;
-        let known = installation.saved.chain.as_ref();
-        let judged = Received::open(&answer, known, &self.shell.terms.roots)
-            .and_then(|received| received.judge(expected, self.shell.clock.now()));
-        judged.map_err(|error| {
-            let cause = error.cause(&connection.address);
-            let rejected = Some(Rejected::new(&cause.code, &answer));
-            Failure { rejected, ..cause.into() }
+            kept: self.shell.home.keeps(),
+            edition: terms.edition,
+            library_version: env!("CARGO_PKG_VERSION"),
         })
     }
 
-    /// Does what an answer says, and makes it durable.
-    async fn obey(&mut self, verdict: Verdict, name: &str) -> Result<(Then, Outcome), Cause> {
-        match verdict {
-            Verdict::Leased(lease) => {
-                let until = lease.expires_at();
-                // Whatever becomes of the disk: this machine is licensed.
-                self.best.take(Best::Leased(until));
-                self.take_lease(&lease, name).await?;
-                Ok((Then::Next, Outcome::Leased { until }))
-            }
-            Verdict::Waiting(waiting) => {
-                self.accept(&waiting.header, &waiting.chain);
-                self.installation.save(&self.shell.home, &self.lock).await?;
-                let waited = Waited { count: waiting.count, threshold: waiting.threshold };
-                self.best.take(Best::Waited(waiting));
-                Ok((Then::Next, Outcome::Waiting(waited)))
-            }
-            Verdict::Released(header) => {
-                self.accept_serial(&header);
-                self.installation.save(&self.shell.home, &self.lock).await?;
-                self.best.take(Best::Released(header.host_time));
-                Ok((Then::Next, Outcome::Released))
-            }
-            Verdict::Refused(refused) => self.take_refusal(refused).await,
+    /// Sends an ask and judges what comes back.
+    async fn ask(
+        &self,
+        connection: &mut Connection,
+        ask: &Ask,
+        visit: Visit,
+    ) -> Result<Result<(Chain, Verdict), Failure>, Cause> {
+        let (asker, saved) = (self.asker()?, &self.installation.saved);
+        let chain =
+            saved.license.lease().filter(|_| visit.brings_chain()).map(|lease| lease.chain().encoded());
+        let answered = match self.kind {
+            AskKind::Release => connection.release(asker.release(ask)).await,
+            AskKind::Activate => connection.activate(asker.activate(ask, chain)).await,
+        };
+        let organisation = saved.organisation.as_ref().map(|ours| ours.id);
+        let expected = Expected::of(ask, self.shell.terms.organisation.or(organisation));
+        Ok(answered.and_then(|answer| {
+            let now = self.shell.clock.now();
+            let judged = saved.exchange.judge(&answer, &self.shell.terms.roots, &expected, now);
+            judged.map_err(|error| {
+                let cause = error.cause(&connection.address);
+                let rejected = Some(Rejected::new(&cause.code, &answer));
+                Failure { rejected, ..cause.into() }
+            })
+        }))
+    }
+
+    /// Makes durable what an answer has changed, and does what follows from it.
+    ///
+    /// A lease 1 is saved with all that it changes  2 lets a pending identity take over: `saved` names it already, so a crash
+    /// between the two is mended at the next start.
+    async fn carry_out(&mut self, then: Then, verdict: Verdict, name: &str) -> Result<(), Cause> {
+        if let Verdict::Leased(lease) = &verdict {
+            self.installation.saved.hold(lease, name, self.shell.clock.now());
         }
-    }
-
-    /// What every accepted answer does: its serial is presented next, and the ask has ended.
-    fn accept_serial(&mut self, header: &Header) {
-        let saved = &mut self.installation.saved;
-        (saved.serial, saved.nonce) = (header.serial, None);
-        // This host's answers are taken again.
-        saved.rejected.take_if(|rejected| rejected.host.is_none_or(|host| host == header.host));
-    }
-
-    fn accept(&mut self, header: &Header, chain: &Chain) {
-        self.accept_serial(header);
-        self.installation.saved.chain = Some(chain.clone());
-    }
-
-    /// 1 all that the lease changes is saved at once  2 a pending identity takes over: `saved` names it already, so a
-    /// crash between the two is mended at the next start.
-    async fn take_lease(&mut self, lease: &Lease, name: &str) -> Result<(), Cause> {
-        self.accept(lease.header(), lease.chain());
-        let (saved, certificate) = (&mut self.installation.saved, lease.chain().host());
-        saved.machine = lease.header().machine;
-        saved.organisation =
-            Some(Organisation { id: certificate.organisation, name: certificate.organisation_name.clone() });
-        saved.last_host = Some(LastHost { name: name.to_owned(), id: certificate.host() });
-        let now = self.shell.clock.now();
-        saved.license.step(now, Event::Leased(lease), random::draw());
+        let is_lease = matches!(verdict, Verdict::Leased(_));
+        if then == Then::Replace {
+            tracing::warn!(
+                "a host has named a copy of this machine; it makes a new identity and keeps its license"
+            );
+        } else {
+            // Before the disk has a say: whatever becomes of it, this machine is licensed.
+            self.best.take(Best::Signed(verdict));
+        }
         self.installation.save(&self.shell.home, &self.lock).await?;
-        self.installation.promote(&self.shell.home, &self.lock).await
-    }
-
-    /// A refusal is believed and changes nothing, but for one: who is told to be a copy makes a new key, and asks again.
-    async fn take_refusal(&mut self, refused: Refused) -> Result<(Then, Outcome), Cause> {
-        let cause = refused.cause.clone();
-        if !refused.obey_copied || self.kind == AskKind::Release {
-            self.best.take(Best::Refused(refused));
-            return Ok((Then::Next, Outcome::Refused(cause)));
+        if then == Then::Replace {
+            self.installation.make_pending(&self.shell.home, &self.lock).await?;
         }
-        let (now, saved) = (self.shell.clock.now(), &mut self.installation.saved);
-        if let Err(until) = serial::may_rekey(&saved.rekeyed_at, now) {
-            let cause = Reason::RekeyLimit.with(&[("until", &until)]);
-            let cause_shown = cause.clone();
-            self.best.take(Best::Refused(Refused { cause, ..refused }));
-            return Ok((Then::Next, Outcome::Refused(cause_shown)));
+        if is_lease {
+            self.installation.promote(&self.shell.home, &self.lock).await?;
         }
-        tracing::warn!(
-            "a host has named a copy of this machine; it makes a new identity and keeps its license"
-        );
-        saved.rekeyed_at.push(now);
-        let excess = saved.rekeyed_at.len().saturating_sub(serial::REKEYS_A_DAY);
-        saved.rekeyed_at.drain(..excess);
-        // Another machine asks from here on, so it is another ask.
-        saved.nonce = None;
-        self.installation.save(&self.shell.home, &self.lock).await?;
-        self.installation.make_pending(&self.shell.home, &self.lock).await?;
-        Ok((Then::Again, Outcome::Refused(cause)))
+        Ok(())
     }
 
     fn note_failure(&mut self, candidate: &Candidate, address: Option<SocketAddr>, failure: Failure) {
         let Failure { cause, retry_after, rejected } = failure;
         if rejected.is_some() {
             // It is saved when the round concludes, or before the next host is asked.
-            self.installation.saved.rejected = rejected;
+            self.installation.saved.exchange.rejected = rejected;
         }
-        if let Some(retry_after) = retry_after {
-            self.best.take_hint(&cause, retry_after);
+        if let Some(ask_again) = retry_after {
+            self.best.take(Best::Hint { cause: cause.clone(), ask_again });
         }
         self.note(candidate, address, Outcome::Failed(cause));
     }
@@ -460,8 +360,16 @@ impl Going<'_> {
                 outcome: Outcome::Failed(cause),
             });
         }
-        let released = matches!(best, Best::Released(_));
-        let outcome = tell(&mut installation.saved.license, &best, &attempts, shell.clock.now());
+        let released = matches!(best, Best::Signed(Verdict::Released(_)));
+        let outcome = match &best {
+            Best::Signed(verdict) => Outcome::of(verdict),
+            Best::Hint { cause, .. } => Outcome::Failed(cause.clone()),
+            Best::Nothing => Outcome::Failed(headline(&attempts)),
+        };
+        let failed = outcome.cause().map_or("", |cause| &cause.code);
+        if let Some(event) = best.event(failed) {
+            installation.saved.license.step(shell.clock.now(), event, random::draw());
+        }
         // Who has left keeps the identity that left, so that its serial goes on from there.
         if released && let Some(asker) = installation.asker() {
             installation.saved.machine = asker.machine();
@@ -476,4 +384,12 @@ impl Going<'_> {
         }
         Round { outcome, attempts }
     }
+}
+
+/// The one cause of many that is shown where there is room for one: that of the first host that was tried; where none
+/// was, why none was found.
+fn headline(attempts: &[Attempt]) -> Cause {
+    let tried = attempts.iter().filter(|attempt| attempt.source.is_some());
+    let mut causes = tried.chain(attempts).filter_map(|attempt| attempt.outcome.cause());
+    causes.next().cloned().unwrap_or_else(|| Reason::NoHostKnown.into())
 }

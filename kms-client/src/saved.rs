@@ -11,13 +11,15 @@ use proto::state::v1;
 use shared::answer::Lease;
 use shared::ask::Rejected;
 use shared::certificate::Chain;
+use shared::exchange::Exchange;
 use shared::ids::{Fingerprint, HostId, MachineId, Nonce, OrganisationId};
-use shared::license::{Facts, License, Timer};
+use shared::license::{Event, Facts, License, Timer};
 use shared::time::Timestamp;
 
 use crate::frame::{self, Damage};
 use crate::last_round::LastRound;
 use crate::product::Terms;
+use crate::random;
 
 const MAGIC: &[u8; 4] = b"KMSS";
 pub(crate) const VERSION: u8 = 1;
@@ -28,19 +30,11 @@ pub(crate) struct Saved {
     /// The identity that the lease and, where none is pending, the serial belong to.
     pub(crate) machine: MachineId,
     pub(crate) fingerprint: Fingerprint,
-    /// The serial of the last accepted answer.
-    pub(crate) serial: u64,
-    /// The ask that is under way.
-    pub(crate) nonce: Option<Nonce>,
+    /// The ask that is under way, and what the last answers left.
+    pub(crate) exchange: Exchange,
     pub(crate) license: License,
     pub(crate) organisation: Option<Organisation>,
     pub(crate) last_host: Option<LastHost>,
-    /// When new keys were made because a host named a copy.
-    pub(crate) rekeyed_at: Vec<Timestamp>,
-    /// The chain of the last accepted answer.
-    pub(crate) chain: Option<Chain>,
-    /// The last answer that was not taken.
-    pub(crate) rejected: Option<Rejected>,
     /// Hosts, addresses and names in DNS that the last round had no time for: the next one begins with them.
     pub(crate) left_out: Vec<String>,
     /// For people; no rule reads it.
@@ -72,14 +66,10 @@ impl Saved {
         Saved {
             machine,
             fingerprint: terms.fingerprint,
-            serial: 0,
-            nonce: None,
+            exchange: Exchange::default(),
             license: License::begin(terms.setup, now),
             organisation: None,
             last_host: None,
-            rekeyed_at: Vec::new(),
-            chain: None,
-            rejected: None,
             left_out: Vec::new(),
             last_round: None,
             unknown: Bytes::new(),
@@ -99,7 +89,7 @@ impl Saved {
         Saved {
             license: License::resume(terms.setup, facts, None, None),
             organisation: self.organisation.clone(),
-            rekeyed_at: self.rekeyed_at.clone(),
+            exchange: Exchange { rekeyed_at: self.exchange.rekeyed_at.clone(), ..Exchange::default() },
             ..Saved::begin(terms, machine, now)
         }
     }
@@ -116,8 +106,18 @@ impl Saved {
         saved
     }
 
+    /// Takes a lease, which the host of this name has given.
+    pub(crate) fn hold(&mut self, lease: &Lease, host: &str, now: Timestamp) {
+        let certificate = lease.chain().host();
+        self.machine = lease.header().machine;
+        self.organisation =
+            Some(Organisation { id: certificate.organisation, name: certificate.organisation_name.clone() });
+        self.last_host = Some(LastHost { name: host.to_owned(), id: certificate.host() });
+        self.license.step(now, Event::Leased(lease), random::draw());
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let facts = self.license.facts();
+        let (facts, exchange) = (self.license.facts(), &self.exchange);
         let (organisation, organisation_name) = match &self.organisation {
             None => (Bytes::new(), String::new()),
             Some(ours) => (Bytes::copy_from_slice(ours.id.as_bytes()), ours.name.clone()),
@@ -129,8 +129,8 @@ impl Saved {
         let wire = v1::Saved {
             machine: Bytes::copy_from_slice(self.machine.as_bytes()),
             fingerprint: Bytes::copy_from_slice(self.fingerprint.as_slice()),
-            serial: self.serial,
-            nonce: self.nonce.map_or_else(Bytes::new, |nonce| Bytes::copy_from_slice(nonce.as_bytes())),
+            serial: exchange.serial,
+            nonce: exchange.nonce.map_or_else(Bytes::new, |nonce| Bytes::copy_from_slice(nonce.as_bytes())),
             grace: Some(v1::Grace {
                 began_at: facts.grace_began_at.unix_ms(),
                 restarted: facts.grace_restarted,
@@ -149,10 +149,10 @@ impl Saved {
             failures: facts.failures,
             clock_ahead_ms: facts.clock_ahead_ms,
             last_reason: facts.last_reason.clone(),
-            rekeyed_at: self.rekeyed_at.iter().map(|at| at.unix_ms()).collect(),
+            rekeyed_at: exchange.rekeyed_at.iter().map(|at| at.unix_ms()).collect(),
             waiting: facts.waiting.map(|(count, threshold)| v1::Progress { count, threshold }),
-            chain: self.chain.as_ref().map(|chain| chain.encoded().clone()).unwrap_or_default(),
-            rejected: self.rejected.as_ref().map(Rejected::encode),
+            chain: exchange.chain.as_ref().map(|chain| chain.encoded().clone()).unwrap_or_default(),
+            rejected: exchange.rejected.as_ref().map(Rejected::encode),
             left_out: self.left_out.clone(),
             last_round: self.last_round.as_ref().map(LastRound::encode),
         };
@@ -176,8 +176,6 @@ impl Saved {
         Ok(Saved {
             machine,
             fingerprint,
-            serial: wire.serial,
-            nonce: optional(&wire.nonce, Nonce::from_slice)?,
             license: License::resume(
                 terms.setup,
                 facts,
@@ -188,9 +186,13 @@ impl Saved {
                 .map(|id| Organisation { id, name: wire.organisation_name }),
             last_host: optional(&wire.last_host_id, HostId::from_slice)?
                 .map(|id| LastHost { name: wire.last_host, id }),
-            rekeyed_at: wire.rekeyed_at.into_iter().map(Timestamp::from_unix_ms).collect(),
-            chain,
-            rejected: wire.rejected.as_ref().and_then(Rejected::decode),
+            exchange: Exchange {
+                serial: wire.serial,
+                nonce: optional(&wire.nonce, Nonce::from_slice)?,
+                chain,
+                rejected: wire.rejected.as_ref().and_then(Rejected::decode),
+                rekeyed_at: wire.rekeyed_at.into_iter().map(Timestamp::from_unix_ms).collect(),
+            },
             left_out: wire.left_out,
             last_round: wire.last_round.map(LastRound::decode),
             unknown: unknown_fields(body).ok_or(Damage::Content)?,

@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use shared::answer::Lease;
+use shared::answer::{Lease, Verdict, Waiting};
 use shared::ids::MachineId;
 use shared::license::{License, LicenseState, Timer};
 use shared::reason::{Cause, Reason};
@@ -69,11 +69,11 @@ impl Snapshot {
     pub(crate) fn of(installation: &Installation, home: &Home, now: Timestamp) -> Snapshot {
         let saved = &installation.saved;
         let (license, facts) = (&saved.license, saved.license.facts());
-        let chain = license.lease().map(Lease::chain).or(saved.chain.as_ref());
+        let chain = license.lease().map(Lease::chain).or(saved.exchange.chain.as_ref());
         Snapshot {
             state: license.state(now),
             machine: saved.machine,
-            serial: saved.serial,
+            serial: saved.exchange.serial,
             organisation: saved.organisation.clone(),
             last_host: saved.last_host.as_ref().map(|last| last.name.clone()),
             ask_at: match facts.timer {
@@ -188,6 +188,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub(crate) fn of(verdict: &Verdict) -> Outcome {
+        match verdict {
+            Verdict::Leased(lease) => Outcome::Leased { until: lease.expires_at() },
+            Verdict::Waiting(Waiting { count, threshold, .. }) => {
+                Outcome::Waiting(Waited { count: *count, threshold: *threshold })
+            }
+            Verdict::Released(_) => Outcome::Released,
+            Verdict::Refused(refused) => Outcome::Refused(refused.cause.clone()),
+        }
+    }
+
     /// Why there was nothing better: a refusal's or a failure's cause, with its remedy.
     pub fn cause(&self) -> Option<&Cause> {
         match self {

@@ -454,11 +454,11 @@ impl Message {
     }
 }
 
-/// What an answer is to the machine that asked.
+/// What an answer is to the machine that asked; `L` is a lease.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum Verdict<L = Box<Lease>> {
     /// Accepted: a license for a time.
-    Leased(Box<Lease>),
+    Leased(L),
     /// Accepted: counted, and too few so far.
     Waiting(Waiting),
     /// Accepted: out of the count.

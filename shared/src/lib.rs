@@ -33,6 +33,7 @@ pub mod inventory;
 pub mod record;
 pub mod serial;
 
+pub mod exchange;
 pub mod license;
 pub mod srv;
 

@@ -1,8 +1,8 @@
 //! A machine that is nothing but its asks: no disk, no discovery, no loop. For stories with more machines than one would
 //! want clients.
 //!
-//! It composes and judges by the rules of `shared`, as the client library does, and keeps in memory what that keeps on disk:
-//! the serial, the nonce of an ask that is under way, the chain and the lease.
+//! It asks and obeys by `shared::exchange`, as the client library does, and keeps in memory what that keeps on disk. It makes no
+//! new identity when it is named a copy.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,10 +11,11 @@ use bytes::Bytes;
 use proto::v1;
 use proto::v1::activation_service_client::ActivationServiceClient;
 use rand::RngExt;
-use shared::answer::{AnswerError, Expected, Lease, Received, Verdict};
+use shared::answer::{AnswerError, Expected, Lease, Verdict};
 use shared::ask::{Ask, AskKind};
-use shared::certificate::{Chain, Roots};
+use shared::certificate::Roots;
 use shared::envelope::SecretKey;
+use shared::exchange::{self, Exchange, Visit};
 use shared::ids::{Fingerprint, MachineId, Nonce, ProductId};
 use shared::time::Timestamp;
 use tonic::Status;
@@ -60,9 +61,7 @@ pub struct Asker {
     key: SecretKey,
     product: ProductId,
     roots: Roots,
-    serial: u64,
-    nonce: Option<Nonce>,
-    chain: Option<Chain>,
+    exchange: Exchange,
     lease: Option<Lease>,
 }
 
@@ -87,9 +86,7 @@ impl Asker {
             product: shop.product().id,
             roots: Roots::new(roots.iter().map(<[u8; 32]>::as_slice))
                 .map_err(|error| anyhow::anyhow!("the vendor's roots: {error}"))?,
-            serial: 0,
-            nonce: None,
-            chain: None,
+            exchange: Exchange::default(),
             lease: None,
         })
     }
@@ -101,7 +98,7 @@ impl Asker {
 
     /// The serial of the last answer that it accepted.
     pub fn serial(&self) -> u64 {
-        self.serial
+        self.exchange.serial
     }
 
     /// Its lease.
@@ -111,31 +108,25 @@ impl Asker {
 
     /// The ask that it would send now. One that was not answered is composed again under the same nonce.
     pub fn compose(&mut self, now: Timestamp) -> Ask {
-        let nonce = *self.nonce.get_or_insert_with(|| Nonce::from_bytes(rand::rng().random()));
-        Ask {
-            machine_key: self.key.public(),
-            product: self.product,
-            nonce,
-            asked_at: now,
-            serial: self.serial,
-            fingerprint: Fingerprint::of_machine(self.product, self.machine().as_bytes()),
-            held_lease: self.lease.as_ref().map(|lease| lease.signed().clone()),
-            chain_digest: self.chain.as_ref().map(Chain::digest),
-            replaces: None,
-            kept: true,
-            kind: AskKind::Activate,
-            edition: String::new(),
-            library_version: env!("CARGO_PKG_VERSION").to_owned(),
-            rejected: None,
-        }
+        let nonce = self.exchange.name(Nonce::from_bytes(rand::rng().random()));
+        self.exchange.compose(&self.asks(), nonce, self.lease.as_ref().map(Lease::signed), now)
     }
 
     /// An ask as it goes over the wire, signed by this machine.
     pub fn request(&self, ask: &Ask) -> v1::ActivateRequest {
-        v1::ActivateRequest {
-            ask: Some(ask.sign(&self.key)),
-            replaced_signature: None,
-            held_chain: self.lease.as_ref().map(|lease| lease.chain().encoded().clone()).unwrap_or_default(),
+        self.asks().activate(ask, self.lease.as_ref().map(|lease| lease.chain().encoded()))
+    }
+
+    fn asks(&self) -> exchange::Asker<'_> {
+        exchange::Asker {
+            key: &self.key,
+            replaces: None,
+            product: self.product,
+            fingerprint: Fingerprint::of_machine(self.product, self.machine().as_bytes()),
+            kind: AskKind::Activate,
+            kept: true,
+            edition: "",
+            library_version: env!("CARGO_PKG_VERSION"),
         }
     }
 
@@ -155,21 +146,10 @@ impl Asker {
     /// # Errors
     /// It is an answer to something else.
     pub fn judge(&mut self, ask: &Ask, answer: &v1::Answer, now: Timestamp) -> Result<Verdict, AnswerError> {
-        let expected = Expected::of(ask, None);
-        let received = Received::open(answer, self.chain.as_ref(), &self.roots)?;
-        let chain = received.chain().clone();
-        let verdict = received.judge(&expected, now)?;
-        let accepted = match &verdict {
-            Verdict::Leased(lease) => {
-                self.lease = Some((**lease).clone());
-                Some(lease.header().serial)
-            }
-            Verdict::Waiting(waiting) => Some(waiting.header.serial),
-            Verdict::Released(header) => Some(header.serial),
-            Verdict::Refused(_) => None,
-        };
-        if let Some(serial) = accepted {
-            (self.serial, self.nonce, self.chain) = (serial, None, Some(chain));
+        let judged = self.exchange.judge(answer, &self.roots, &Expected::of(ask, None), now)?;
+        let (_, verdict) = self.exchange.obey(&mut Visit::new(ask.kind, true), judged, now);
+        if let Verdict::Leased(lease) = &verdict {
+            self.lease = Some((**lease).clone());
         }
         Ok(verdict)
     }

@@ -8,14 +8,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use bytes::Bytes;
-use proto::v1;
 use proto::v1::activation_service_client::ActivationServiceClient;
 use proto::v1::activation_service_server::SERVICE_NAME;
 use rand::RngExt;
-use shared::answer::{Expected, Received, Verdict};
-use shared::ask::{Ask, AskKind};
+use shared::answer::{Expected, Verdict};
+use shared::ask::AskKind;
 use shared::envelope::SecretKey;
+use shared::exchange::{Asker, Exchange};
 use shared::ids::{Fingerprint, HostId, Nonce};
 use shared::reason::{Cause, ERROR_DOMAIN, Reason, is_code};
 use shared::time::Length;
@@ -85,38 +84,28 @@ pub(super) async fn ask(
     let Known { clock, way, .. } = known;
     let certificate = installed.chain.host();
     let identity = SecretKey::from_seed(&rand::rng().random());
-    let machine = identity.public();
-    let ask = Ask {
-        product: certificate.product,
-        nonce: Nonce::from_bytes(rand::rng().random()),
-        asked_at: clock.now(),
-        serial: 0,
-        fingerprint: Fingerprint::of_machine(certificate.product, machine.machine().as_bytes()),
-        machine_key: machine,
-        held_lease: None,
-        chain_digest: None,
+    let asker = Asker {
+        key: &identity,
         replaces: None,
-        kept: false,
+        product: certificate.product,
+        fingerprint: Fingerprint::of_machine(certificate.product, identity.public().machine().as_bytes()),
         kind: AskKind::Activate,
-        edition: "doctor".to_owned(),
-        library_version: env!("CARGO_PKG_VERSION").to_owned(),
-        rejected: None,
+        kept: false,
+        edition: "doctor",
+        library_version: env!("CARGO_PKG_VERSION"),
     };
-    let request = v1::ActivateRequest {
-        ask: Some(ask.sign(&identity)),
-        replaced_signature: None,
-        held_chain: Bytes::new(),
-    };
+    let exchange = Exchange::default();
+    let ask = exchange.compose(&asker, Nonce::from_bytes(rand::rng().random()), None, clock.now());
+    let request = asker.activate(&ask, None);
     let mut client = ActivationServiceClient::new(connect(address, way).await?);
     let answer =
         client.activate(request).await.map_err(|status| explain(address, &status))?.into_inner().answer;
     let answer = answer.ok_or_else(|| not_a_host(address, &"its answer is empty"))?;
-    let believed = Received::open(&answer, None, &installed.roots).and_then(|received| {
-        let host = received.chain().host().host();
-        let verdict = received.judge(&Expected::of(&ask, Some(certificate.organisation)), clock.now())?;
-        Ok(Answered { host, verdict })
-    });
-    believed.map_err(|error| error.cause(&address))
+    let expected = Expected::of(&ask, Some(certificate.organisation));
+    match exchange.judge(&answer, &installed.roots, &expected, clock.now()) {
+        Ok((chain, verdict)) => Ok(Answered { host: chain.host().host(), verdict }),
+        Err(error) => Err(error.cause(&address)),
+    }
 }
 
 async fn connect(address: SocketAddr, way: &Way) -> Result<Channel, Cause> {

@@ -21,6 +21,7 @@ mod answer_stories;
 mod armour_stories;
 mod copy_stories;
 mod count_stories;
+mod exchange_stories;
 mod license_stories;
 
 mod properties;

@@ -3,12 +3,12 @@
 //! A machine here is a key and a fingerprint. Its first ask brings neither lease nor chain; a renewal is what a client
 //! sends a week later: it shows the lease that it was given, presents its serial, and names the chain that it has.
 
-use bytes::Bytes;
 use proto::v1;
 use rand::RngExt;
 use shared::answer::{Expected, Lease};
-use shared::ask::{Ask, AskKind};
+use shared::ask::AskKind;
 use shared::envelope::SecretKey;
+use shared::exchange::{self, Exchange};
 use shared::ids::{Fingerprint, Nonce, ProductId};
 use shared::time::Timestamp;
 use world::cores::on_every_core;
@@ -50,24 +50,24 @@ fn sign(
     held: Option<&Lease>,
     now: Timestamp,
 ) -> Asker {
-    let ask = Ask {
-        machine_key: key.public(),
-        product,
-        nonce: Nonce::from_bytes(rand::rng().random()),
-        asked_at: now,
+    let exchange = Exchange {
         serial: held.map_or(0, |lease| lease.header().serial),
-        fingerprint,
-        held_lease: held.map(|lease| lease.signed().clone()),
-        chain_digest: held.map(|lease| lease.chain().digest()),
-        replaces: None,
-        kept: true,
-        kind: AskKind::Activate,
-        edition: "professional".to_owned(),
-        library_version: env!("CARGO_PKG_VERSION").to_owned(),
-        rejected: None,
+        chain: held.map(|lease| lease.chain().clone()),
+        ..Exchange::default()
     };
-    let request =
-        v1::ActivateRequest { ask: Some(ask.sign(&key)), replaced_signature: None, held_chain: Bytes::new() };
+    let asker = exchange::Asker {
+        key: &key,
+        replaces: None,
+        product,
+        fingerprint,
+        kind: AskKind::Activate,
+        kept: true,
+        edition: "professional",
+        library_version: env!("CARGO_PKG_VERSION"),
+    };
+    let nonce = Nonce::from_bytes(rand::rng().random());
+    let ask = exchange.compose(&asker, nonce, held.map(Lease::signed), now);
+    let request = asker.activate(&ask, None);
     let expected = Expected::of(&ask, None);
     Asker { key, fingerprint, request, expected }
 }

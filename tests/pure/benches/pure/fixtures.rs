@@ -19,6 +19,7 @@ use shared::ask::{Ask, AskKind};
 use shared::certificate::{Chain, HostCertificate, Roots};
 use shared::count::{Decision, Entry, Outcome, Shown, Sighting, Terms};
 use shared::envelope::{Kind, SecretKey};
+use shared::exchange::{Asker, Exchange};
 use shared::ids::{CertificateId, Fingerprint, LedgerId, MachineId, Nonce, OrganisationId, ProductId};
 use shared::policy::Policy;
 use shared::record::{self, Meta, Record, RecordState};
@@ -184,32 +185,23 @@ fn machine_key() -> SecretKey {
 }
 
 fn ask(who: Who) -> Ask {
-    let first = Ask {
-        machine_key: machine_key().public(),
-        product: PRODUCT,
-        nonce: Nonce::from_bytes([11; 16]),
-        asked_at: FIRST,
-        serial: 0,
-        fingerprint: Fingerprint::of_machine(PRODUCT, &[12; 16]),
-        held_lease: None,
-        chain_digest: None,
+    let key = machine_key();
+    let asker = Asker {
+        key: &key,
         replaces: None,
-        kept: true,
+        product: PRODUCT,
+        fingerprint: Fingerprint::of_machine(PRODUCT, &[12; 16]),
         kind: AskKind::Activate,
-        edition: "professional".to_owned(),
-        library_version: env!("CARGO_PKG_VERSION").to_owned(),
-        rejected: None,
+        kept: true,
+        edition: "professional",
+        library_version: env!("CARGO_PKG_VERSION"),
     };
     match who {
-        Who::New => first,
-        Who::Known => Ask {
-            nonce: Nonce::from_bytes([13; 16]),
-            asked_at: FIRST + WEEK,
-            serial: 1,
-            held_lease: Some(signed_lease()),
-            chain_digest: Some(chain().digest()),
-            ..first
-        },
+        Who::New => Exchange::<Chain>::default().compose(&asker, Nonce::from_bytes([11; 16]), None, FIRST),
+        Who::Known => {
+            let exchange = Exchange { serial: 1, chain: Some(chain()), ..Exchange::default() };
+            exchange.compose(&asker, Nonce::from_bytes([13; 16]), Some(&signed_lease()), FIRST + WEEK)
+        }
     }
 }
 

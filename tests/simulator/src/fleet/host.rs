@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 use proto::v1;
-use shared::answer::{Grant, Header, Refused, ShownLease, Waiting};
+use shared::answer::{Grant, Header, Refused, ShownLease, Verdict, Waiting};
 use shared::ask::AskKind;
 use shared::certificate::{Chain, HostCertificate, Roots};
 use shared::count::{self, Decision, Entry, Outcome, Rows, Sighting, Terms};
@@ -32,13 +32,6 @@ use super::week::DAY;
 const HOUR_MS: u64 = 3_600_000;
 
 const PRODUCT: ProductId = ProductId::from_bytes(*b"fleet's product.");
-
-/// What a host answers.
-pub(crate) enum Answer {
-    Leased(Held),
-    Waiting(Waiting),
-    Refused(Refused),
-}
 
 /// One host.
 pub(crate) struct Host {
@@ -97,13 +90,13 @@ impl Host {
     }
 
     /// One activation. The order is that of `kms-host`: doubt, skew, certificate, ledger, witness.
-    pub(crate) fn answer(&mut self, machine: &Machine, at: Timestamp) -> Answer {
+    pub(crate) fn answer(&mut self, machine: &Machine, at: Timestamp) -> Verdict<Held> {
         self.start_again(at);
         let Reading { wall, monotonic } = reading(at);
         let now = Moment { wall, monotonic, era: self.clock.read(reading(at)) };
         match self.decide(machine, now) {
             Err((cause, ask_again)) => {
-                Answer::Refused(Refused { cause, ask_again, host_time: wall, obey_copied: false })
+                Verdict::Refused(Refused { cause, ask_again, host_time: wall, obey_copied: false })
             }
             Ok(Outcome { decision, .. }) => self.compose(machine, wall, decision),
         }
@@ -153,10 +146,10 @@ impl Host {
         self.clock.doubt().map_or(Ok(()), |doubt| Err((host_clock(&doubt), doubt::ASK_AGAIN)))
     }
 
-    fn compose(&self, machine: &Machine, now: Timestamp, decision: Decision) -> Answer {
+    fn compose(&self, machine: &Machine, now: Timestamp, decision: Decision) -> Verdict<Held> {
         let policy = &self.policy;
         match decision {
-            Decision::Lease { serial, grant: Grant { threshold_met_at, .. } } => Answer::Leased(Held {
+            Decision::Lease { serial, grant: Grant { threshold_met_at, .. } } => Verdict::Leased(Held {
                 issued_at: now,
                 renew_after: now + policy.renew_interval,
                 expires_at: now + policy.validity,
@@ -165,14 +158,14 @@ impl Host {
                 host: self.number,
                 policy: Rc::clone(policy),
             }),
-            Decision::Waiting { serial, count } => Answer::Waiting(Waiting {
+            Decision::Waiting { serial, count } => Verdict::Waiting(Waiting {
                 header: self.header(machine, serial, now),
                 count,
                 threshold: policy.threshold,
                 ask_again: policy.retry_interval,
                 chain: self.chain.clone(),
             }),
-            Decision::Refused(reason) => Answer::Refused(Refused {
+            Decision::Refused(reason) => Verdict::Refused(Refused {
                 cause: reason.into(),
                 ask_again: policy.retry_interval,
                 host_time: now,

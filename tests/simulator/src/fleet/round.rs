@@ -1,45 +1,22 @@
 //! One round of one machine: through the hosts until one gives a lease, and the best answer told to the license once.
 //!
-//! It mirrors `kms-client`: `discovery` for whom to ask, `round` for what an accepted answer saves, `best` for which
-//! answer counts. An answer takes no time here.
+//! `shared::exchange` says which answer counts. Whom to ask mirrors `discovery` of `kms-client`. An answer takes no time here.
 
-use shared::answer::{Refused, Waiting};
+use shared::answer::Verdict;
+use shared::exchange::Best;
 use shared::license::Event;
 use shared::reason::Reason;
 use shared::srv::{self, SrvRecord};
 use shared::time::Timestamp;
 
 use super::history::History;
-use super::host::{Answer, Host};
-use super::machine::Machine;
+use super::host::Host;
+use super::machine::{Held, Machine};
 
 /// The hosts, as DNS names them.
 pub(crate) struct Hosts {
     hosts: Vec<Host>,
     records: Vec<SrvRecord>,
-}
-
-/// The best that any host has given so far.
-enum Best {
-    Nothing,
-    Refused(Refused),
-    Waited(Waiting),
-    Leased,
-}
-
-impl Best {
-    /// The first of the best counts. Nobody's clock is wrong here, so all refusals are worth the same.
-    fn take(&mut self, other: Best) {
-        let rank = |best: &Best| match best {
-            Best::Nothing => 0,
-            Best::Refused(_) => 1,
-            Best::Waited(_) => 2,
-            Best::Leased => 3,
-        };
-        if rank(self) < rank(&other) {
-            *self = other;
-        }
-    }
 }
 
 impl Hosts {
@@ -74,12 +51,16 @@ impl Hosts {
             }
             let answer = host.answer(machine, now);
             history.answered(now, name(&answer));
-            best.take(obey(machine, answer, now));
-            if matches!(best, Best::Leased) {
+            obey(machine, &answer, now);
+            best.take(Best::Signed(answer));
+            if best.is_lease() {
                 break;
             }
         }
-        tell(machine, &best, now);
+        if let Some(event) = best.event(Reason::HostUnreachable.code()) {
+            let draw = machine.chance.draw();
+            machine.license.step(now, event, draw);
+        }
     }
 
     /// In the order of RFC 2782, the host that gave the last lease first among its equals.
@@ -98,38 +79,19 @@ impl Hosts {
 }
 
 /// What an answer saves at once. A lease is told to the license here, everything else at the end of the round.
-fn obey(machine: &mut Machine, answer: Answer, now: Timestamp) -> Best {
-    match answer {
-        Answer::Leased(held) => {
-            accept(machine, held.serial);
+fn obey(machine: &mut Machine, answer: &Verdict<Held>, now: Timestamp) {
+    machine.serial = match answer {
+        Verdict::Leased(held) => {
             machine.last_host = Some(held.host);
             let draw = machine.chance.draw();
-            machine.license.step(now, Event::Leased(&held), draw);
-            Best::Leased
+            machine.license.step(now, Event::Leased(held), draw);
+            held.serial
         }
-        Answer::Waiting(waiting) => {
-            accept(machine, waiting.header.serial);
-            Best::Waited(waiting)
-        }
-        Answer::Refused(refused) => Best::Refused(refused),
-    }
-}
-
-/// What every accepted answer does: its serial is presented next, and the ask has ended.
-fn accept(machine: &mut Machine, serial: u64) {
-    machine.serial = serial;
-    machine.accepted += 1;
-}
-
-fn tell(machine: &mut Machine, best: &Best, now: Timestamp) {
-    let event = match best {
-        Best::Leased => return,
-        Best::Waited(waiting) => Event::Waited(waiting),
-        Best::Refused(refused) => Event::Refused(refused),
-        Best::Nothing => return fail(machine, now, Reason::HostUnreachable),
+        Verdict::Waiting(waiting) => waiting.header.serial,
+        Verdict::Released(header) => header.serial,
+        Verdict::Refused(_) => return,
     };
-    let draw = machine.chance.draw();
-    machine.license.step(now, event, draw);
+    machine.accepted += 1;
 }
 
 fn fail(machine: &mut Machine, now: Timestamp, reason: Reason) {
@@ -137,10 +99,11 @@ fn fail(machine: &mut Machine, now: Timestamp, reason: Reason) {
     machine.license.step(now, Event::Failed { code: reason.code(), ask_again: None }, draw);
 }
 
-fn name(answer: &Answer) -> &'static str {
+fn name(answer: &Verdict<Held>) -> &'static str {
     match answer {
-        Answer::Leased(_) => "LEASE",
-        Answer::Waiting(_) => "WAITING",
-        Answer::Refused(refused) => refused.cause.reason().map_or("REFUSED", Reason::code),
+        Verdict::Leased(_) => "LEASE",
+        Verdict::Waiting(_) => "WAITING",
+        Verdict::Released(_) => "RELEASED",
+        Verdict::Refused(refused) => refused.cause.reason().map_or("REFUSED", Reason::code),
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use shared::exchange::Digest;
 
 /// Hosts have a handful of chains. Beyond this many somebody invents them, and they are not remembered any more.
 const CHAINS_MAX: usize = 256;
@@ -18,6 +19,12 @@ pub(crate) struct SeenChain {
     pub(crate) digest: [u8; 32],
     /// The encoded chain.
     pub(crate) encoded: Bytes,
+}
+
+impl Digest for SeenChain {
+    fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
 }
 
 /// Every chain that was seen. A clone shares them.

@@ -1,9 +1,7 @@
 //! A simulated machine: nothing but its asks, in a few hundred bytes, since a run may have a hundred thousand.
 //!
-//! It asks as the client library does (`kms-client/src/round.rs`): the serial, the nonce of an ask that is under way, the
-//! lease that it shows, the digest of the chain that it has, a new key when a host has named it a copy. It believes every
-//! answer: what the answers are worth is found out by `verify` once the clock has stopped. How an ask travels is told in
-//! `wire`, when it is made is decided above. `docs/protocol.md` 1 and 3.
+//! It asks and obeys by `shared::exchange`, as the client library does. It believes every answer: what the answers are worth is
+//! found out by `verify` once the clock has stopped. How an ask travels is told in `wire`, when it is made is decided above.
 
 use std::sync::Arc;
 
@@ -13,9 +11,9 @@ use rand::{Rng, RngExt};
 use shared::answer::Expected;
 use shared::ask::{Ask, AskKind};
 use shared::envelope::{Kind, SecretKey};
-use shared::ids::{Fingerprint, Nonce, ProductId};
-use shared::reason::Reason;
-use shared::serial::{self, REKEYS_A_DAY};
+use shared::exchange::{Asker, Exchange, Then, Visit};
+use shared::ids::{Fingerprint, HostId, Nonce, ProductId};
+use shared::reason::{Reason, is_code};
 use shared::time::Timestamp;
 
 use super::chains::{Chains, SeenChain};
@@ -30,18 +28,14 @@ pub(crate) struct Machine {
     key: SecretKey,
     product: ProductId,
     fingerprint: Fingerprint,
-    /// Of the last answer that it took.
-    serial: u64,
-    /// Of the ask that is under way.
-    nonce: Option<Nonce>,
+    exchange: Exchange<Arc<SeenChain>>,
     lease: Option<Held>,
-    /// Of the last answer that it took: the host need not send it again.
-    chain: Option<Arc<SeenChain>>,
     /// The key of the identity that is to replace this one, once it holds a lease.
     pending: Option<Box<SecretKey>>,
-    rekeyed_at: Vec<Timestamp>,
-    /// Whether a host wants to see the chain of the lease that it is shown.
-    brings_chain: bool,
+    /// The host that it is asking.
+    pub(crate) visit: Visit,
+    /// What the last answer makes it do.
+    then: Then,
     asked_at: Timestamp,
     /// The next ask, signed and encoded before it is needed.
     ahead: Option<Box<[u8]>>,
@@ -92,13 +86,11 @@ impl Machine {
             key: SecretKey::from_seed(&random.random()),
             product,
             fingerprint: Fingerprint::of_machine(product, &operating_system_id),
-            serial: 0,
-            nonce: None,
+            exchange: Exchange::default(),
             lease: None,
-            chain: None,
             pending: None,
-            rekeyed_at: Vec::new(),
-            brings_chain: false,
+            visit: Visit::new(AskKind::Activate, false),
+            then: Then::Next,
             asked_at: Timestamp::default(),
             ahead: None,
         }
@@ -107,13 +99,12 @@ impl Machine {
     /// What an image of its disk becomes on another computer: the same identity with the same serial, lease and
     /// fingerprint. An ask that was signed ahead is not made yet, so the image does not have its nonce.
     pub(crate) fn copy(&self) -> Machine {
+        let nonce = self.exchange.nonce.filter(|_| self.ahead.is_none());
         Machine {
-            nonce: self.nonce.filter(|_| self.ahead.is_none()),
             key: self.key.clone(),
+            exchange: Exchange { nonce, ..self.exchange.clone() },
             lease: self.lease.clone(),
-            chain: self.chain.clone(),
             pending: self.pending.clone(),
-            rekeyed_at: self.rekeyed_at.clone(),
             ahead: None,
             ..*self
         }
@@ -133,114 +124,78 @@ impl Machine {
             Some(request) => (self.compose(self.asked_at), request),
             None => self.sign(now),
         };
-        Outgoing { request, expected: Expected::of(&ask, None), known: self.chain.clone() }
+        Outgoing { request, expected: Expected::of(&ask, None), known: self.exchange.chain.clone() }
     }
 
     /// Reads an answer and believes it: nothing is verified. What is no answer to the ask under way changes nothing.
     pub(crate) fn take(&mut self, answer: &v1::Answer, chains: &Chains) -> Said {
+        self.then = Then::Next;
         let Some(read) = read(answer) else { return Said::Nonsense };
         let chain = match answer.chain.as_ref() {
-            [] => self.chain.clone(),
+            [] => self.exchange.chain.clone(),
             encoded => Some(chains.keep(encoded)),
         };
-        let Some(chain) = chain.filter(|_| self.nonce == Some(read.nonce)) else {
+        let Some(chain) = chain.filter(|_| self.exchange.nonce == Some(read.nonce)) else {
             return Said::Nonsense;
         };
         self.ahead = None;
+        if let Said::Refused { code } = &read.said {
+            self.take_refusal(code);
+            return read.said;
+        }
+        self.exchange.accept(read.serial, read.host, Arc::clone(&chain));
         match &read.said {
-            Said::Lease(_) => self.take_lease(&read, answer, chain),
-            Said::Waiting(_) => self.accept(read.serial, chain),
-            Said::Released => {
-                self.accept(read.serial, chain);
-                self.lease = None;
+            Said::Lease(_) => {
+                let signed = answer.signed.as_ref().map(Message::encode_to_vec).unwrap_or_default();
+                self.lease = Some(Held { signed: signed.into_boxed_slice(), chain });
+                self.key = self.pending.take().map_or_else(|| self.key.clone(), |pending| *pending);
             }
-            Said::Refused { code } => self.take_refusal(code),
-            Said::Nonsense => {}
+            Said::Released => self.lease = None,
+            Said::Waiting(_) | Said::Refused { .. } | Said::Nonsense => {}
         }
         read.said
     }
 
     /// Whether it asks the same host again at once: to bring a chain, or under a new identity.
-    pub(crate) fn asks_again_at_once(&self, said: &Said) -> bool {
-        match said {
-            Said::Refused { code } if is(code, Reason::ChainNeeded) => self.brings_chain,
-            Said::Refused { code } if is(code, Reason::Copied) => {
-                self.pending.is_some() && self.nonce.is_none()
-            }
-            Said::Refused { .. } | Said::Lease(_) | Said::Waiting(_) | Said::Released | Said::Nonsense => {
-                false
+    pub(crate) fn asks_again_at_once(&self) -> bool {
+        self.then != Then::Next
+    }
+
+    fn take_refusal(&mut self, code: &str) {
+        self.then = self.visit.refused(Reason::from_code(code));
+        if self.then == Then::Replace {
+            match self.exchange.replace(self.asked_at) {
+                Ok(()) => self.pending = Some(Box::new(SecretKey::from_seed(&rand::rng().random()))),
+                Err(_) => self.then = Then::Next,
             }
         }
     }
 
     fn sign(&mut self, now: Timestamp) -> (Ask, v1::ActivateRequest) {
         let ask = self.compose(now);
-        let signed = ask.sign(self.asker());
-        let replaced = self.pending.as_ref().map(|_| self.key.sign_beside(Kind::Ask, &signed.payload));
-        let held_chain =
-            self.lease.as_ref().filter(|_| self.brings_chain).map(|held| held.chain.encoded.clone());
-        let request = v1::ActivateRequest {
-            ask: Some(signed),
-            replaced_signature: replaced,
-            held_chain: held_chain.unwrap_or_default(),
-        };
+        let held = self.lease.as_ref().filter(|_| self.visit.brings_chain());
+        let request = self.asker().activate(&ask, held.map(|held| &held.chain.encoded));
         (ask, request)
     }
 
     fn compose(&mut self, now: Timestamp) -> Ask {
         self.asked_at = now;
-        let nonce = *self.nonce.get_or_insert_with(|| Nonce::from_bytes(rand::rng().random()));
-        Ask {
-            machine_key: self.asker().public(),
+        let nonce = self.exchange.name(Nonce::from_bytes(rand::rng().random()));
+        let held = self.lease.as_ref().and_then(|held| v1::Signed::decode(&*held.signed).ok());
+        self.exchange.compose(&self.asker(), nonce, held.as_ref(), now)
+    }
+
+    /// Who asks: the new identity, if there is to be one.
+    fn asker(&self) -> Asker<'_> {
+        Asker {
+            key: self.pending.as_deref().unwrap_or(&self.key),
+            replaces: self.pending.as_ref().map(|_| &self.key),
             product: self.product,
-            nonce,
-            asked_at: now,
-            serial: self.serial,
             fingerprint: self.fingerprint,
-            held_lease: self.lease.as_ref().and_then(|held| v1::Signed::decode(&*held.signed).ok()),
-            chain_digest: self.chain.as_ref().map(|chain| chain.digest),
-            replaces: self.pending.as_ref().map(|_| self.key.public()),
-            kept: true,
             kind: AskKind::Activate,
-            edition: EDITION.to_owned(),
-            library_version: env!("CARGO_PKG_VERSION").to_owned(),
-            rejected: None,
-        }
-    }
-
-    /// The key that asks: that of the new identity, if there is to be one.
-    fn asker(&self) -> &SecretKey {
-        self.pending.as_deref().unwrap_or(&self.key)
-    }
-
-    /// What every accepted answer does: its serial is presented next, and the ask has ended.
-    fn accept(&mut self, serial: u64, chain: Arc<SeenChain>) {
-        (self.serial, self.nonce, self.chain) = (serial, None, Some(chain));
-        self.brings_chain = false;
-    }
-
-    fn take_lease(&mut self, read: &Read, answer: &v1::Answer, chain: Arc<SeenChain>) {
-        self.accept(read.serial, Arc::clone(&chain));
-        let signed = answer.signed.as_ref().map(Message::encode_to_vec).unwrap_or_default();
-        self.lease = Some(Held { signed: signed.into_boxed_slice(), chain });
-        if let Some(pending) = self.pending.take() {
-            self.key = *pending;
-        }
-    }
-
-    /// A refusal changes nothing, but for two: who is told to be a copy makes a new key, and who is asked for a chain
-    /// brings it.
-    fn take_refusal(&mut self, code: &str) {
-        if is(code, Reason::ChainNeeded) {
-            self.brings_chain = !self.brings_chain && self.lease.is_some();
-        }
-        if is(code, Reason::Copied) && serial::may_rekey(&self.rekeyed_at, self.asked_at).is_ok() {
-            self.rekeyed_at.push(self.asked_at);
-            let excess = self.rekeyed_at.len().saturating_sub(REKEYS_A_DAY);
-            self.rekeyed_at.drain(..excess);
-            // Another machine asks from here on, so it is another ask.
-            self.nonce = None;
-            self.pending = Some(Box::new(SecretKey::from_seed(&rand::rng().random())));
+            kept: true,
+            edition: EDITION,
+            library_version: env!("CARGO_PKG_VERSION"),
         }
     }
 }
@@ -249,6 +204,7 @@ impl Machine {
 struct Read {
     nonce: Nonce,
     serial: u64,
+    host: HostId,
     said: Said,
 }
 
@@ -283,16 +239,8 @@ fn read(answer: &v1::Answer) -> Option<Read> {
         | Kind::RevocationList
         | Kind::HostRequest => return None,
     };
-    Some(Read { nonce: Nonce::from_slice(&header.nonce)?, serial: header.serial, said })
-}
-
-/// Whether this is a code as ours are written. Whoever wrote it, it ends up on a terminal and in a report.
-pub(crate) fn is_code(code: &str) -> bool {
-    (1..=64).contains(&code.len()) && code.chars().all(|c| c.is_ascii_uppercase() || c == '_')
-}
-
-fn is(code: &str, reason: Reason) -> bool {
-    code == reason.code()
+    let (nonce, host) = (Nonce::from_slice(&header.nonce)?, HostId::from_slice(&header.host)?);
+    Some(Read { nonce, serial: header.serial, host, said })
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use kms_client::Clock;
 use rand::RngExt;
+use shared::ask::AskKind;
+use shared::exchange::Visit;
 
 use super::ground::Ground;
 use super::machine::{Machine, Said};
@@ -16,9 +18,6 @@ use super::outcome::{Counting, NOT_ANSWERED, Outcome};
 use super::tally::Exchange;
 use super::verify::Kept;
 use super::wire::Failure;
-
-/// An ask, the same with its chain, the same under a new identity, and that one with its chain: as in the client library.
-const EXCHANGES_A_HOST: usize = 4;
 
 /// A machine in its fleet.
 pub(crate) struct Seat {
@@ -148,11 +147,13 @@ impl Seat {
     }
 
     async fn ask_host(&mut self, ground: &Ground, number: usize, host: usize, pending: &mut Pending) -> End {
-        for _ in 0..EXCHANGES_A_HOST {
+        // A load tool brings no chain before it is asked for it.
+        self.machine.visit = Visit::new(AskKind::Activate, false);
+        while self.machine.visit.asks() {
             match self.exchange(ground, number, host, pending).await {
                 Ok(Said::Lease(_)) => return End::Leased,
                 Ok(Said::Waiting(_)) => return End::Waited,
-                Ok(said) if self.machine.asks_again_at_once(&said) => {}
+                Ok(_) if self.machine.asks_again_at_once() => {}
                 Ok(Said::Refused { .. } | Said::Released | Said::Nonsense) => return End::Refused(None),
                 Err(failure) => return End::Refused(failure.retry_after),
             }

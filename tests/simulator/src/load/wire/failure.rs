@@ -9,11 +9,10 @@ use std::io;
 use std::time::Duration;
 
 use shared::MAX_MESSAGE_BYTES;
-use shared::reason::{Cause, Reason};
+use shared::reason::{Cause, Reason, is_code};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::load::machine::is_code;
 use crate::load::outcome::{OWN_FILES, OWN_PORTS};
 
 /// `man 3 errno`: ENFILE for the whole system, EMFILE for this process; the same numbers on every Unix.

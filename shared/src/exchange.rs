@@ -1,0 +1,263 @@
+//! The machine's walk: what it asks, what an answer makes it do, and which answer of a round counts.
+//!
+//! A state machine without hands. The shell draws the random numbers, reads the clock, carries the bytes and keeps
+//! [`Exchange`] on its disk; it tells what came, and is told what to do. One order is left to the shell, and keeps copies and
+//! lost answers apart: what [`Exchange::name`] and [`Exchange::obey`] change is durable before the next ask is sent.
+//!
+//! ```text
+//! for each host:  Visit::new, and while it `asks`:
+//!                 name, save, compose, sign ──> send ──> judge, obey, save, do what `Then` says
+//! at the end:     Best::event tells the license what the round came to
+//! ```
+//!
+//! What an answer is worth is decided in `answer`, what it does to a license in `license`. `docs/protocol.md` 1 and 3.
+
+mod best;
+
+use alloc::borrow::ToOwned;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use proto::v1;
+
+use crate::answer::{AnswerError, Expected, Received, Refused, Verdict};
+use crate::ask::{Ask, AskKind, Rejected};
+use crate::certificate::{Chain, Roots};
+use crate::envelope::{Kind, SecretKey};
+use crate::ids::{Fingerprint, HostId, Nonce, ProductId};
+use crate::reason::Reason;
+use crate::serial::{self, REKEYS_A_DAY};
+use crate::time::Timestamp;
+
+pub use best::Best;
+
+/// The ask, the same with the chain of its lease, and both again under a new identity.
+const ASKS_A_HOST: u8 = 4;
+
+/// Who asks, and for what: the parts of an ask that no answer changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The key that asks.
+    pub key: &'a SecretKey,
+    /// The key of the identity that it is to replace, which signs too.
+    pub replaces: Option<&'a SecretKey>,
+    /// The product.
+    pub product: ProductId,
+    /// What tells installations apart.
+    pub fingerprint: Fingerprint,
+    /// What is asked for.
+    pub kind: AskKind,
+    /// Whether this machine can keep state.
+    pub kept: bool,
+    /// The product's edition.
+    pub edition: &'a str,
+    /// The version of the software that asks.
+    pub library_version: &'a str,
+}
+
+impl Asker<'_> {
+    /// Signs an activation. `chain` is that of the lease that the ask shows, where the host may lack it.
+    pub fn activate(&self, ask: &Ask, chain: Option<&Bytes>) -> v1::ActivateRequest {
+        let signed = ask.sign(self.key);
+        let replaced = self.replaces.filter(|_| ask.replaces.is_some());
+        let chain = chain.filter(|_| ask.held_lease.is_some());
+        v1::ActivateRequest {
+            replaced_signature: replaced.map(|old| old.sign_beside(Kind::Ask, &signed.payload)),
+            held_chain: chain.cloned().unwrap_or_default(),
+            ask: Some(signed),
+        }
+    }
+
+    /// Signs a release.
+    pub fn release(&self, ask: &Ask) -> v1::ReleaseRequest {
+        v1::ReleaseRequest { ask: Some(ask.sign(self.key)) }
+    }
+}
+
+/// A chain as it can be named in an ask.
+pub trait Digest {
+    /// SHA-256 over its exact bytes.
+    fn digest(&self) -> [u8; 32];
+}
+
+impl Digest for Chain {
+    fn digest(&self) -> [u8; 32] {
+        Chain::digest(self)
+    }
+}
+
+impl<C: Digest> Digest for Arc<C> {
+    fn digest(&self) -> [u8; 32] {
+        C::digest(self)
+    }
+}
+
+/// What a machine remembers from one ask to the next, beside its keys and its license.
+#[derive(Clone, Debug)]
+pub struct Exchange<C = Chain> {
+    /// The serial of the last accepted answer.
+    pub serial: u64,
+    /// The name of the ask that is under way: it stays until an answer is accepted.
+    pub nonce: Option<Nonce>,
+    /// The chain of the last accepted answer.
+    pub chain: Option<C>,
+    /// The last answer that was not taken.
+    pub rejected: Option<Rejected>,
+    /// When new identities were made because a host named a copy.
+    pub rekeyed_at: Vec<Timestamp>,
+}
+
+impl<C> Default for Exchange<C> {
+    /// That of a machine that has never asked.
+    fn default() -> Exchange<C> {
+        Exchange { serial: 0, nonce: None, chain: None, rejected: None, rekeyed_at: Vec::new() }
+    }
+}
+
+impl<C: Digest> Exchange<C> {
+    /// The name of the next ask: that of the ask that is under way, or else `fresh`.
+    pub fn name(&mut self, fresh: Nonce) -> Nonce {
+        *self.nonce.get_or_insert(fresh)
+    }
+
+    /// The ask of this name. `held` is the lease that the machine holds, expired or not.
+    pub fn compose(&self, asker: &Asker<'_>, nonce: Nonce, held: Option<&v1::Signed>, now: Timestamp) -> Ask {
+        // Whoever leaves shows nothing and replaces nobody.
+        let activates = asker.kind == AskKind::Activate;
+        Ask {
+            machine_key: asker.key.public(),
+            product: asker.product,
+            nonce,
+            asked_at: now,
+            serial: self.serial,
+            fingerprint: asker.fingerprint,
+            held_lease: held.filter(|_| activates).cloned(),
+            chain_digest: self.chain.as_ref().map(Digest::digest),
+            replaces: asker.replaces.filter(|_| activates).map(SecretKey::public),
+            kept: asker.kept,
+            kind: asker.kind,
+            edition: asker.edition.to_owned(),
+            library_version: asker.library_version.to_owned(),
+            rejected: self.rejected.clone(),
+        }
+    }
+
+    /// What every accepted answer does: its serial is presented next, the ask has ended, and this host's answers are taken
+    /// again.
+    pub fn accept(&mut self, serial: u64, host: HostId, chain: C) {
+        (self.serial, self.nonce, self.chain) = (serial, None, Some(chain));
+        self.rejected.take_if(|rejected| rejected.host.is_none_or(|rejected| rejected == host));
+    }
+
+    /// A host has named a copy. Another identity asks from here on, so it is another ask.
+    ///
+    /// # Errors
+    /// This machine has made its new identities of a day, and when it may make another.
+    pub fn replace(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+        serial::may_rekey(&self.rekeyed_at, now)?;
+        self.rekeyed_at.push(now);
+        let excess = self.rekeyed_at.len().saturating_sub(REKEYS_A_DAY);
+        self.rekeyed_at.drain(..excess);
+        self.nonce = None;
+        Ok(())
+    }
+}
+
+impl Exchange {
+    /// Verifies an answer, and decides what it is to a machine that has asked `expected`. The chain is the host's.
+    ///
+    /// # Errors
+    /// It is not an answer to this ask, or does not hold.
+    pub fn judge(
+        &self,
+        answer: &v1::Answer,
+        roots: &Roots,
+        expected: &Expected,
+        now: Timestamp,
+    ) -> Result<(Chain, Verdict), AnswerError> {
+        let received = Received::open(answer, self.chain.as_ref(), roots)?;
+        let chain = received.chain().clone();
+        Ok((chain, received.judge(expected, now)?))
+    }
+
+    /// Does what an answer says to what is remembered. A refusal changes nothing, but for one: a machine that is named a copy
+    /// makes a new identity. Where it may not, the refusal that comes back says until when.
+    pub fn obey(
+        &mut self,
+        visit: &mut Visit,
+        (chain, verdict): (Chain, Verdict),
+        now: Timestamp,
+    ) -> (Then, Verdict) {
+        let header = match &verdict {
+            Verdict::Leased(lease) => lease.header(),
+            Verdict::Waiting(waiting) => &waiting.header,
+            Verdict::Released(header) => header,
+            Verdict::Refused(refused) => {
+                let reason = refused.cause.reason();
+                let is_obeyed = reason != Some(Reason::Copied) || refused.obey_copied;
+                let then = visit.refused(reason.filter(|_| is_obeyed));
+                if then == Then::Replace
+                    && let Err(until) = self.replace(now)
+                {
+                    let cause = Reason::RekeyLimit.with(&[("until", &until)]);
+                    let (ask_again, host_time) = (refused.ask_again, refused.host_time);
+                    let refused = Refused { cause, ask_again, host_time, obey_copied: false };
+                    return (Then::Next, Verdict::Refused(refused));
+                }
+                return (then, verdict);
+            }
+        };
+        self.accept(header.serial, header.host, chain);
+        (Then::Next, verdict)
+    }
+}
+
+/// The asks of one machine to one host in one round.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit {
+    kind: AskKind,
+    asks: u8,
+    brings_chain: bool,
+}
+
+/// What to do after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// This host has said what it has to say.
+    Next,
+    /// Ask it again at once, and bring the chain of the lease.
+    BringChain,
+    /// Make a new key that is to replace this identity, and ask again at once.
+    Replace,
+}
+
+impl Visit {
+    /// A visit that has not begun. `brings_chain` is whether the host may lack the chain of the lease that it is shown.
+    pub fn new(kind: AskKind, brings_chain: bool) -> Visit {
+        Visit { kind, asks: 0, brings_chain }
+    }
+
+    /// Whether the host is asked (again): it has not been asked too often.
+    pub fn asks(&mut self) -> bool {
+        self.asks = self.asks.saturating_add(1);
+        self.asks <= ASKS_A_HOST
+    }
+
+    /// Whether the next ask brings the chain of the lease that it shows.
+    pub fn brings_chain(&self) -> bool {
+        self.brings_chain
+    }
+
+    /// What a refusal for this reason makes a machine do.
+    pub fn refused(&mut self, reason: Option<Reason>) -> Then {
+        match reason {
+            Some(Reason::ChainNeeded) if !self.brings_chain => {
+                self.brings_chain = true;
+                Then::BringChain
+            }
+            Some(Reason::Copied) if self.kind == AskKind::Activate => Then::Replace,
+            _ => Then::Next,
+        }
+    }
+}
