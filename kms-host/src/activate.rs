@@ -20,11 +20,11 @@ use bytes::Bytes;
 use ledger::{Ledger, LedgerError};
 use prost::Message;
 use proto::v1;
+use shared::admission::{self, Admission, Moment};
 use shared::answer::{self, AnswerError, Header, ShownLease};
 use shared::ask::{Ask, AskError, AskKind, Rejected};
-use shared::certificate::{Chain, ChainError};
-use shared::count::{self, Decision, Outcome, Shown, Sighting, Terms};
-use shared::doubt::{self, Doubt, Era, HostClock, Reading, Skew};
+use shared::count::{self, Decision, Outcome, Shown, Sighting};
+use shared::doubt::{Doubt, HostClock, Reading};
 use shared::envelope::Kind;
 use shared::fair;
 use shared::ids::{HostId, MachineId, ProductId};
@@ -32,7 +32,7 @@ use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
 use shared::record::RecordState;
 use shared::serial::{self, Mark, Standing};
-use shared::time::{Clock, Length, Timestamp};
+use shared::time::{Clock, Timestamp};
 
 use crate::certificates::{Certificates, Installed, terms};
 use crate::door::tls::TlsCertificate;
@@ -42,7 +42,7 @@ use crate::queue::{NotSighted, Queue};
 use crate::signer::Signer;
 use crate::watch::recheck::Totals;
 use crate::watch::rejections::Rejections;
-use crate::watch::space::{self, Space};
+use crate::watch::space::Space;
 
 /// Retry delay when the host has more waiting than it will hold, or no place for another call.
 pub(crate) const OVERLOADED_RETRY: Duration = Duration::from_secs(15);
@@ -347,7 +347,7 @@ impl Host {
         Ok((ask, installed))
     }
 
-    /// The host's doubt, the machine's clock, the certificate, the disk; then the ledger, and the lease that is shown if it matters.
+    /// The order of `shared::admission`; then the ledger, and the lease that is shown if it matters.
     async fn decide(
         &self,
         ask: &Ask,
@@ -356,27 +356,18 @@ impl Host {
         installed: &Installed,
         now: Moment,
     ) -> Result<Outcome, Stop> {
-        self.check_clocks(ask, &installed.chain, now).await?;
         let certificate = installed.chain.host();
-        installed.chain.check_valid_at(now.wall).map_err(|error| {
-            let cause = match error {
-                ChainError::NotYetValid { not_before } => Reason::CertificateNotBegun
-                    .with(&[("certificate", &certificate.id), ("not_before", &not_before)]),
-                _ => Reason::CertificateEnded
-                    .with(&[("certificate", &certificate.id), ("not_after", &installed.chain.ends_at())]),
-            };
-            Stop::Refuse(cause, certificate.policy.retry_interval)
-        })?;
-        if self.space.is_short() {
-            return Err(Stop::Refuse(Reason::DiskFull.into(), space::ASK_AGAIN));
-        }
+        let presented = Mark { serial: ask.serial, nonce: ask.nonce, asked_at: ask.asked_at };
+        let admission = Admission { chain: &installed.chain, machine: ask.machine(), presented, now };
+        self.hear_of_clocks(&admission).await.map_err(Stop::Fail)?;
+        admission.check(&self.own_clock(), self.space.is_short())?;
         // Room is kept until the ledger has decided, and only a machine that it enters takes it.
         let mut room = self.fairness.reserve(incoming.source, now.monotonic);
         let terms = terms(&installed.chain);
         let sighting = Sighting {
             product: ask.product,
             machine: ask.machine(),
-            presented: Mark { serial: ask.serial, nonce: ask.nonce, asked_at: ask.asked_at },
+            presented,
             fingerprint: ask.fingerprint.peppered(&self.ledger.meta().pepper),
             kind: ask.kind,
             kept: ask.kept,
@@ -397,46 +388,33 @@ impl Host {
             let ask_again = limited.wait.max(certificate.policy.retry_interval);
             return Err(Stop::Refuse(limited.cause(Reason::NewMachinesLimited), ask_again));
         }
-        if outcome.votes {
-            let mut own_clock = self.own_clock();
-            own_clock.witness(now.era, now.monotonic, ask.machine(), Skew::Agrees, u64::MAX);
-        }
+        admission.decided(&mut self.own_clock(), &outcome);
         Ok(outcome)
     }
 
-    /// Refuses when either clock is wrong, and lets machines that have been known for a day say which one it is.
-    async fn check_clocks(&self, ask: &Ask, chain: &Chain, now: Moment) -> Result<(), Stop> {
-        let tolerance = chain.host().policy.clock_tolerance;
-        let skew = Skew::of(ask.asked_at, now.wall, tolerance);
-        let in_doubt = self.own_clock().doubt().is_some();
-        if !in_doubt && skew == Skew::Agrees {
+    /// Where either clock is wrong, machines that have been known for a day say which one it is.
+    async fn hear_of_clocks(&self, admission: &Admission<'_>) -> Result<(), Unanswered> {
+        let (product, now) = (admission.chain.host().product, admission.now);
+        if !admission.is_about_a_clock(&self.own_clock()) {
             return Ok(());
         }
-        if self.may_vote(ask, &terms(chain)).await.map_err(Stop::Fail)? {
-            let known = self.known_machines(now.wall).await?;
-            let enough_agree = self.own_clock().witness(now.era, now.monotonic, ask.machine(), skew, known);
-            if enough_agree {
-                self.end_doubt(now).await.map_err(Stop::Fail)?;
-                tracing::warn!(now = %now.wall, "known machines agree with the clock: the doubt has ended");
-            }
-        }
-        if let Some(doubt) = self.own_clock().doubt() {
-            if !in_doubt {
-                log_doubt(&doubt);
-            }
-            return Err(Stop::Refuse(Reason::HostClock.with(&[("cause", &doubt)]), doubt::ASK_AGAIN));
-        }
-        if skew == Skew::Agrees {
+        let record = self.ledger.record(product, admission.machine).await.map_err(unreadable)?;
+        if !record.is_some_and(|record| admission.may_vote(&self.own_clock(), &record)) {
             return Ok(());
         }
-        let direction = if skew == Skew::Ahead { "ahead" } else { "behind" };
-        let cause = Reason::ClockSkew.with(&[
-            ("by", &Length(ask.asked_at.apart(now.wall))),
-            ("direction", &direction),
-            ("tolerance", &Length(tolerance)),
-            ("host_time", &now.wall),
-        ]);
-        Err(Stop::Refuse(cause, chain.host().policy.retry_interval))
+        let known = self.known_machines(now.wall).await?;
+        let (before, enough_agree, after) = {
+            let mut own_clock = self.own_clock();
+            (own_clock.doubt(), admission.vote(&mut own_clock, known), own_clock.doubt())
+        };
+        if let (None, Some(doubt)) = (before, after) {
+            log_doubt(&doubt);
+        }
+        if enough_agree {
+            self.end_doubt(now).await?;
+            tracing::warn!(now = %now.wall, "known machines agree with the clock: the doubt has ended");
+        }
+        Ok(())
     }
 
     /// Settles the ledger at the wall clock, and ends the doubt after that: until then nobody is counted.
@@ -555,14 +533,6 @@ impl Host {
         Ok(claimed.is_some_and(|claimed| serial::compare(Some(&last), &claimed) != Standing::Replay))
     }
 
-    /// Whether an ask that the ledger has not seen says something about this host's clock.
-    async fn may_vote(&self, ask: &Ask, terms: &Terms) -> Result<bool, Unanswered> {
-        let record = self.ledger.record(ask.product, ask.machine()).await.map_err(unreadable)?;
-        let presented = Mark { serial: ask.serial, nonce: ask.nonce, asked_at: ask.asked_at };
-        let now = self.own_clock().trusted();
-        Ok(record.is_some_and(|record| count::may_vote(&record, &presented, terms, now)))
-    }
-
     /// Whether there is an identity whose successor may return here.
     async fn may_be_replaced(&self, product: ProductId, machine: MachineId) -> Result<bool, Unanswered> {
         let record = self.ledger.record(product, machine).await.map_err(unreadable)?;
@@ -573,24 +543,23 @@ impl Host {
     }
 
     /// How many machines have an active record, over every product.
-    async fn known_machines(&self, now: Timestamp) -> Result<u64, Stop> {
+    async fn known_machines(&self, now: Timestamp) -> Result<u64, Unanswered> {
         let mut known = 0;
         for (product, terms) in self.certificates().terms(now) {
-            let reading = self.ledger.reading(product, &terms, now).await.map_err(unreadable);
-            known += reading.map_err(Stop::Fail)?.tally.active;
+            known += self.ledger.reading(product, &terms, now).await.map_err(unreadable)?.tally.active;
         }
         Ok(known)
     }
 
     fn read_clocks(&self) -> Moment {
-        let (wall, monotonic) = (self.clock.now(), self.clock.monotonic());
+        let reading = Reading { wall: self.clock.now(), monotonic: self.clock.monotonic() };
         let mut own_clock = self.own_clock();
         let before = own_clock.doubt();
-        let era = own_clock.read(Reading { wall, monotonic });
+        let now = Moment::read(&mut own_clock, reading);
         if let (None, Some(doubt)) = (before, own_clock.doubt()) {
             log_doubt(&doubt);
         }
-        Moment { wall, monotonic, era }
+        now
     }
 
     /// Never held across an await: a doubt is looked at, not waited under.
@@ -603,20 +572,6 @@ impl Host {
 fn claimed_lease(ask: &Ask) -> Shown {
     let claimed = ask.held_lease.as_ref().and_then(ShownLease::claim);
     claimed.map_or(Shown::Nothing, Shown::Claimed)
-}
-
-/// The one moment of which everything about an ask speaks.
-#[derive(Clone, Copy)]
-struct Moment {
-    wall: Timestamp,
-    monotonic: Duration,
-    era: Era,
-}
-
-impl Moment {
-    fn reading(self) -> Reading {
-        Reading { wall: self.wall, monotonic: self.monotonic }
-    }
 }
 
 /// An answer that is ready to be signed, and what the log says of it.
@@ -641,6 +596,12 @@ enum Stop {
     Refuse(Cause, Duration),
     /// It cannot be answered.
     Fail(Unanswered),
+}
+
+impl From<admission::Refusal> for Stop {
+    fn from(refusal: admission::Refusal) -> Stop {
+        Stop::Refuse(refusal.cause, refusal.ask_again)
+    }
 }
 
 fn unreadable(error: LedgerError) -> Unanswered {

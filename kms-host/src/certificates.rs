@@ -358,11 +358,5 @@ impl fmt::Display for WhyNot {
 
 /// The numbers that the ledger needs.
 pub fn terms(chain: &Chain) -> Terms {
-    let policy = &chain.host().policy;
-    Terms {
-        threshold: policy.threshold,
-        count_window: policy.count_window,
-        validity: policy.validity,
-        clock_tolerance: policy.clock_tolerance,
-    }
+    Terms::of(&chain.host().policy)
 }

@@ -12,6 +12,7 @@ use crate::answer::{Grant, ShownLease};
 use crate::ask::AskKind;
 use crate::history;
 use crate::ids::{Fingerprint, LedgerId, MachineId, ProductId};
+use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::record::{Event, EventKind, Inactive, Record, RecordState, Tally};
 use crate::serial::{self, Mark, Standing};
@@ -28,6 +29,14 @@ pub struct Terms {
     pub validity: Duration,
     /// How far a host's clock may be ahead of this one's before its evidence is not believed.
     pub clock_tolerance: Duration,
+}
+
+impl Terms {
+    /// Those of a product.
+    pub fn of(policy: &Policy) -> Terms {
+        let Policy { threshold, count_window, validity, clock_tolerance, .. } = *policy;
+        Terms { threshold, count_window, validity, clock_tolerance }
+    }
 }
 
 /// One ask whose signatures hold, in the words of the ledger.

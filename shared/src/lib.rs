@@ -25,6 +25,7 @@ pub mod envelope;
 #[cfg(feature = "files")]
 pub mod files;
 
+pub mod admission;
 pub mod count;
 pub mod doubt;
 pub mod fair;

@@ -18,10 +18,6 @@ use crate::activate::Host;
 /// How often the file system is asked. At its fastest a host writes some 40 MB in that time.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long a machine is asked to stay away. Somebody has to make room, and ten thousand machines that come back so often
-/// are 17 refusals a second.
-pub const ASK_AGAIN: Duration = Duration::from_mins(10);
-
 /// Once it was short, an eighth more has to be free: a log that fills the last page would turn the host on and off.
 const MORE_TO_GO_ON: u64 = 8;
 

@@ -17,6 +17,7 @@ mod kit;
 
 mod license_script;
 
+mod admission_stories;
 mod answer_stories;
 mod armour_stories;
 mod copy_stories;

@@ -5,20 +5,19 @@
 
 use std::convert::Infallible;
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
 use proto::v1;
+use shared::admission::{Admission, Moment, Refusal};
 use shared::answer::{Grant, Header, Refused, ShownLease, Verdict, Waiting};
 use shared::ask::AskKind;
 use shared::certificate::{Chain, HostCertificate, Roots};
 use shared::count::{self, Decision, Entry, Outcome, Rows, Sighting, Terms};
-use shared::doubt::{self, Doubt, HostClock, Reading, Skew};
+use shared::doubt::{HostClock, Reading};
 use shared::envelope::{Kind, SecretKey};
 use shared::ids::{CertificateId, LedgerId, MachineId, OrganisationId, ProductId};
 use shared::policy::Policy;
-use shared::reason::{Cause, Reason};
 use shared::record::{Event, Inactive, Record, Tally};
 use shared::serial::Mark;
 use shared::time::Timestamp;
@@ -46,14 +45,6 @@ pub(crate) struct Host {
     starts: usize,
 }
 
-/// The one moment of which everything about an ask speaks.
-#[derive(Clone, Copy)]
-struct Moment {
-    wall: Timestamp,
-    monotonic: Duration,
-    era: doubt::Era,
-}
-
 impl Host {
     /// A host with an empty ledger, certified for the whole play.
     pub(crate) fn new(number: u8, plan: &Plan) -> Host {
@@ -65,12 +56,7 @@ impl Host {
             number,
             chain: certify(number, plan),
             policy: Rc::new(policy),
-            terms: Terms {
-                threshold: policy.threshold,
-                count_window: policy.count_window,
-                validity: policy.validity,
-                clock_tolerance: policy.clock_tolerance,
-            },
+            terms: Terms::of(&policy),
             ledger: Ledger::new(number, plan),
             clock: HostClock::start(reading(DAY_ZERO), None, policy.count_window),
             outages,
@@ -89,28 +75,28 @@ impl Host {
         tally.total
     }
 
-    /// One activation. The order is that of `kms-host`: doubt, skew, certificate, ledger, witness.
+    /// One activation, in the order of `shared::admission`.
     pub(crate) fn answer(&mut self, machine: &Machine, at: Timestamp) -> Verdict<Held> {
         self.start_again(at);
-        let Reading { wall, monotonic } = reading(at);
-        let now = Moment { wall, monotonic, era: self.clock.read(reading(at)) };
+        let now = Moment::read(&mut self.clock, reading(at));
         match self.decide(machine, now) {
-            Err((cause, ask_again)) => {
-                Verdict::Refused(Refused { cause, ask_again, host_time: wall, obey_copied: false })
+            Ok(Outcome { decision, .. }) => self.compose(machine, now.wall, decision),
+            Err(Refusal { cause, ask_again }) => {
+                Verdict::Refused(Refused { cause, ask_again, host_time: now.wall, obey_copied: false })
             }
-            Ok(Outcome { decision, .. }) => self.compose(machine, wall, decision),
         }
     }
 
-    fn decide(&mut self, machine: &Machine, now: Moment) -> Result<Outcome, (Cause, Duration)> {
-        self.check_clocks(machine, now)?;
-        if self.chain.check_valid_at(now.wall).is_err() {
-            return Err((Reason::CertificateEnded.into(), self.policy.retry_interval));
-        }
+    fn decide(&mut self, machine: &Machine, now: Moment) -> Result<Outcome, Refusal> {
+        let presented = Mark { serial: machine.serial, nonce: machine.nonce(), asked_at: now.wall };
+        let chain = self.chain.clone();
+        let admission = Admission { chain: &chain, machine: machine.id(), presented, now };
+        self.hear_of_clocks(&admission);
+        admission.check(&self.clock, false)?;
         let sighting = Sighting {
             product: PRODUCT,
             machine: machine.id(),
-            presented: Mark { serial: machine.serial, nonce: machine.nonce(), asked_at: now.wall },
+            presented,
             fingerprint: machine.fingerprint(),
             kind: AskKind::Activate,
             kept: true,
@@ -122,28 +108,23 @@ impl Host {
             terms: self.terms,
         };
         let Ok(outcome) = count::sight(&mut self.ledger, &sighting);
-        if outcome.votes {
-            self.clock.witness(now.era, now.monotonic, machine.id(), Skew::Agrees, u64::MAX);
-        }
+        admission.decided(&mut self.clock, &outcome);
         Ok(outcome)
     }
 
     /// Machines' clocks are right in a play, so all of them agree; only the host may have come to doubt its own.
-    fn check_clocks(&mut self, machine: &Machine, now: Moment) -> Result<(), (Cause, Duration)> {
-        if self.clock.doubt().is_none() {
-            return Ok(());
+    fn hear_of_clocks(&mut self, admission: &Admission<'_>) {
+        if !admission.is_about_a_clock(&self.clock) {
+            return;
         }
-        let Ok(record) = self.ledger.record(PRODUCT, machine.id());
-        let presented = Mark { serial: machine.serial, nonce: machine.nonce(), asked_at: now.wall };
-        let now_trusted = self.clock.trusted();
-        if record.is_some_and(|record| count::may_vote(&record, &presented, &self.terms, now_trusted)) {
-            let Ok(tally) = count::read(&mut self.ledger, PRODUCT, &self.terms, now.wall);
-            if self.clock.witness(now.era, now.monotonic, machine.id(), Skew::Agrees, tally.active) {
-                let Ok(()) = count::settle(&mut self.ledger, PRODUCT, &self.terms, now.wall);
-                self.clock.end(now.era);
+        let Ok(record) = self.ledger.record(PRODUCT, admission.machine);
+        if record.is_some_and(|record| admission.may_vote(&self.clock, &record)) {
+            let Ok(tally) = count::read(&mut self.ledger, PRODUCT, &self.terms, admission.now.wall);
+            if admission.vote(&mut self.clock, tally.active) {
+                let Ok(()) = count::settle(&mut self.ledger, PRODUCT, &self.terms, admission.now.wall);
+                self.clock.end(admission.now.era);
             }
         }
-        self.clock.doubt().map_or(Ok(()), |doubt| Err((host_clock(&doubt), doubt::ASK_AGAIN)))
     }
 
     fn compose(&self, machine: &Machine, now: Timestamp, decision: Decision) -> Verdict<Held> {
@@ -203,10 +184,6 @@ impl Host {
 /// The host's clocks are right. A play is one stretch of the monotonic one, for no outage goes into an ask.
 fn reading(at: Timestamp) -> Reading {
     Reading { wall: at, monotonic: at.since(DAY_ZERO) }
-}
-
-fn host_clock(doubt: &Doubt) -> Cause {
-    Reason::HostClock.with(&[("cause", doubt)])
 }
 
 fn shown_lease(machine: &Machine, held: &Held) -> ShownLease {

@@ -1,0 +1,134 @@
+//! The host's order of checks on an ask whose signatures hold: checks 10 to 13 of `docs/protocol.md` 1.
+//!
+//! 10 the host's doubt, which this ask may begin or end  11 the machine's clock  12 the certificate  13 the disk. Blames no
+//! machine's clock while the host doubts its own. Pure: the host reads its clocks once and looks up what it is asked for.
+//! What comes before is `Ask::open`; what comes after is decided in the ledger's transaction, by `count`.
+
+use core::time::Duration;
+
+use crate::certificate::{Chain, ChainError};
+use crate::count::{self, Outcome, Terms};
+use crate::doubt::{self, Era, HostClock, Reading, Skew};
+use crate::ids::MachineId;
+use crate::reason::{Cause, Reason};
+use crate::record::Record;
+use crate::serial::Mark;
+use crate::time::{Length, Timestamp};
+
+/// Retry delay while the host's disk is short of room. Somebody has to make room, and ten thousand machines that come back so
+/// often are 17 refusals a second.
+const DISK_FULL_RETRY: Duration = Duration::from_mins(10);
+
+/// The one moment of which everything about an ask speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// The monotonic clock.
+    pub monotonic: Duration,
+    /// Under which judgement of the clock this was read.
+    pub era: Era,
+}
+
+impl Moment {
+    /// What `clock` is told that its clocks say now.
+    pub fn read(clock: &mut HostClock, reading: Reading) -> Moment {
+        let Reading { wall, monotonic } = reading;
+        Moment { wall, monotonic, era: clock.read(reading) }
+    }
+
+    /// What both clocks said.
+    pub fn reading(self) -> Reading {
+        Reading { wall: self.wall, monotonic: self.monotonic }
+    }
+}
+
+/// A refusal that the host signs.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Why.
+    pub cause: Cause,
+    /// When to ask again.
+    pub ask_again: Duration,
+}
+
+/// One ask at the host's door.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission<'a> {
+    /// The chain of the certificate that answers.
+    pub chain: &'a Chain,
+    /// The machine.
+    pub machine: MachineId,
+    /// What it presents.
+    pub presented: Mark,
+    /// When it came in.
+    pub now: Moment,
+}
+
+impl Admission<'_> {
+    /// The first step: whether a clock is wrong, so that the word of this machine matters if it [`may_vote`](Self::may_vote).
+    pub fn is_about_a_clock(&self, clock: &HostClock) -> bool {
+        clock.doubt().is_some() || self.skew() != Skew::Agrees
+    }
+
+    /// Whether the machine of this record says something about the host's clock.
+    pub fn may_vote(&self, clock: &HostClock, record: &Record) -> bool {
+        count::may_vote(record, &self.presented, &Terms::of(&self.chain.host().policy), clock.trusted())
+    }
+
+    /// Takes this machine's word; `known` is how many machines have an active record. Returns whether enough of them agree: the
+    /// ledger then has to be settled at the wall clock, and the doubt [ended](HostClock::end) after that.
+    pub fn vote(&self, clock: &mut HostClock, known: u64) -> bool {
+        clock.witness(self.now.era, self.now.monotonic, self.machine, self.skew(), known)
+    }
+
+    /// The second step: checks 10 to 13, in their order.
+    ///
+    /// # Errors
+    /// The first that fails.
+    pub fn check(&self, clock: &HostClock, disk_is_short: bool) -> Result<(), Refusal> {
+        let certificate = self.chain.host();
+        let later = |cause| Refusal { cause, ask_again: certificate.policy.retry_interval };
+        if let Some(doubt) = clock.doubt() {
+            let cause = Reason::HostClock.with(&[("cause", &doubt)]);
+            return Err(Refusal { cause, ask_again: doubt::ASK_AGAIN });
+        }
+        let direction = match self.skew() {
+            Skew::Agrees => None,
+            Skew::Ahead => Some("ahead"),
+            Skew::Behind => Some("behind"),
+        };
+        if let Some(direction) = direction {
+            return Err(later(Reason::ClockSkew.with(&[
+                ("by", &Length(self.presented.asked_at.apart(self.now.wall))),
+                ("direction", &direction),
+                ("tolerance", &Length(certificate.policy.clock_tolerance)),
+                ("host_time", &self.now.wall),
+            ])));
+        }
+        self.chain.check_valid_at(self.now.wall).map_err(|error| {
+            later(match error {
+                ChainError::NotYetValid { not_before } => Reason::CertificateNotBegun
+                    .with(&[("certificate", &certificate.id), ("not_before", &not_before)]),
+                _ => Reason::CertificateEnded
+                    .with(&[("certificate", &certificate.id), ("not_after", &self.chain.ends_at())]),
+            })
+        })?;
+        if disk_is_short {
+            return Err(Refusal { cause: Reason::DiskFull.into(), ask_again: DISK_FULL_RETRY });
+        }
+        Ok(())
+    }
+
+    /// The last step, once the ledger has decided: a machine that was counted agrees with the clock.
+    pub fn decided(&self, clock: &mut HostClock, outcome: &Outcome) {
+        if outcome.votes {
+            clock.witness(self.now.era, self.now.monotonic, self.machine, Skew::Agrees, u64::MAX);
+        }
+    }
+
+    fn skew(&self) -> Skew {
+        let tolerance = self.chain.host().policy.clock_tolerance;
+        Skew::of(self.presented.asked_at, self.now.wall, tolerance)
+    }
+}
