@@ -8,7 +8,6 @@ mod config;
 mod copies;
 mod daemon;
 mod doctor;
-mod door;
 mod explain;
 mod export;
 mod inventory;
@@ -19,7 +18,6 @@ mod online;
 mod owner;
 mod pages;
 mod refusals;
-mod reload;
 mod signals;
 mod sources;
 mod supervised;
@@ -361,7 +359,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
                 Allowed { organisation: allow.new_organisation, vendor: allow.new_vendor, test: allow.test };
             offline::install_certificate(&home, &file, allow, json)
         }
-        Command::Serve(serve) => daemon::run(&home, serve.config.as_deref(), &serve.listen, serve.log_json),
+        Command::Serve(serve) => daemon::serve(&home, serve.config.as_deref(), &serve.listen, serve.log_json),
         Command::Config { command } => match command {
             ConfigCommand::Sample => Ok(crate::config::sample()),
             ConfigCommand::Check(file) => config::check(&home, file.config.as_deref()),

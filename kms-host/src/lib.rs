@@ -30,6 +30,10 @@ pub mod config;
 pub mod doctor;
 pub mod export;
 pub mod home;
+mod log;
+mod reload;
+pub mod run;
 
 pub use activate::Host;
 pub use door::{Admission, Door, serve, serve_admin};
+pub use run::{Opened, Running, run};

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// A directory as it was when it was opened.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Place {
     path: PathBuf,
     file: Option<(u64, u64)>,

@@ -1,22 +1,14 @@
-//! A host inside this process, whose clock a test may move. Sockets, ledger and signatures are the real ones, and so are the
-//! limits of a `kms-host.toml` in its directory.
+//! The host as it ships, inside this process and with a clock that a test may move. It takes its settings from the
+//! `kms-host.toml` in its directory.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use kms_host::activate::Parts;
 use kms_host::config::Sources;
-use kms_host::door::accept::Limits;
-use kms_host::door::tls::Tls;
-use kms_host::fairness::{Allowances, Fairness};
 use kms_host::home::Home;
-use kms_host::queue::Queue;
-use kms_host::signer::KeyInMemory;
-use kms_host::{Admission, Door, Host, certificates};
-use ledger::{Engine, Ledger, Reading};
+use kms_host::{Host, Opened, Running, certificates};
+use ledger::{Ledger, Reading};
 use shared::time::Clock;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::TestClock;
 
@@ -29,11 +21,7 @@ pub struct TestHost {
     /// Its ledger.
     pub ledger: Arc<dyn Ledger>,
     home: Home,
-    address: SocketAddr,
-    stop: CancellationToken,
-    serving: JoinHandle<()>,
-    queue: Queue,
-    writer: std::thread::JoinHandle<()>,
+    running: Running,
 }
 
 impl TestHost {
@@ -55,35 +43,16 @@ impl TestHost {
         address: SocketAddr,
     ) -> anyhow::Result<TestHost> {
         let config = Sources::new(None, home.path()).read_with([])?.config;
-        let ledger: Arc<dyn Ledger> = Arc::new(home.ledger(Engine::Sled, 8 << 20)?);
-        let (queue, writer) = Queue::start(ledger.clone(), 4096, tokio::runtime::Handle::current())?;
-        let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
-        let parts = Parts {
-            certificates: home.certificates()?,
-            signer: Arc::new(KeyInMemory::new(home.signing_key()?)),
-            ledger: ledger.clone(),
-            queue: queue.clone(),
-            fairness: fairness.clone(),
-            clock: clock.clone(),
-        };
-        let host = Arc::new(Host::new(parts).await?);
+        let opened = Opened::open(home, &config, &|_| ())?;
         let listener = kms_host::door::listen::bind(address)?;
-        let address = listener.local_addr()?;
-        let stop = CancellationToken::new();
-        let admission = Admission::new(&config, Limits::default(), Tls::Off);
-        let door = Door::new(admission, fairness);
-        let serving = tokio::spawn(kms_host::door::serve(
-            host.clone(),
-            door,
-            vec![listener],
-            stop.clone().cancelled_owned(),
-        ));
-        Ok(TestHost { clock, host, ledger, home: home.clone(), address, stop, serving, queue, writer })
+        let running = kms_host::run(opened, vec![listener], clock.clone()).await?;
+        let (host, ledger) = (running.host.clone(), running.ledger.clone());
+        Ok(TestHost { clock, host, ledger, home: home.clone(), running })
     }
 
     /// Where it serves.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.running.addresses[0]
     }
 
     /// Its directory.
@@ -117,14 +86,9 @@ impl TestHost {
     /// # Errors
     /// It did not stop in order.
     pub async fn stop(self) -> anyhow::Result<Home> {
-        let TestHost { host, ledger, home, stop, serving, queue, writer, .. } = self;
-        stop.cancel();
-        serving.await?;
-        queue.close();
-        tokio::task::spawn_blocking(move || writer.join())
-            .await?
-            .map_err(|_| anyhow::anyhow!("the writer panicked"))?;
-        drop((host, ledger, queue));
+        let TestHost { host, ledger, home, running, .. } = self;
+        drop((host, ledger));
+        running.stop().await?;
         Ok(home)
     }
 }

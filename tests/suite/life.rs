@@ -45,19 +45,20 @@ async fn told_to_stop_it_ends_with_success_and_serves_again_on_the_same_port() {
 async fn an_ask_that_is_under_way_is_answered_before_the_host_stops() {
     let stage = Stage::with_threshold(1);
     let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
-    let mut host = SlowHost::start(&home, 16).await;
+    let host = SlowHost::start(&home, 16).await;
     let (mut asker, mut wire) = (Asker::new(&stage.shop).unwrap(), wire(host.address).unwrap());
     let asking = tokio::spawn(async move { asker.ask(&mut wire, now()).await });
     host.is_busy().await;
 
-    host.stop.cancel();
-    until("closed to newcomers", async || tokio::net::TcpStream::connect(host.address).await.is_err()).await;
-    let ended = timeout(Duration::from_millis(200), &mut host.serving).await;
+    let SlowHost { address, running, disk } = host;
+    let mut stopping = tokio::spawn(running.stop());
+    until("closed to newcomers", async || tokio::net::TcpStream::connect(address).await.is_err()).await;
+    let ended = timeout(Duration::from_millis(200), &mut stopping).await;
     assert!(ended.is_err() && !asking.is_finished(), "it owes one answer, and waits until that is given");
-    host.go_on();
+    disk.go_on();
 
     assert!(matches!(asking.await.unwrap(), Ok(Verdict::Leased(_))));
-    timeout(LIMIT, host.serving).await.unwrap().unwrap();
+    timeout(LIMIT, stopping).await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -204,7 +204,7 @@ async fn a_host_whose_disk_fails_acknowledges_nothing_and_says_so() {
         let (reason, retry) = unsigned(asker.ask(&mut wire, now()).await, Code::Unavailable);
         assert_eq!((reason.as_str(), retry), ("LEDGER_FAILED", Some(Duration::from_mins(1))));
     }
-    assert!(host.queue.fatal().await.is_fatal(), "and the process ends");
+    assert!(host.running.queue.fatal().await.is_fatal(), "and the process ends");
 }
 
 /// A device that does not answer.
@@ -242,7 +242,7 @@ async fn a_host_that_stops_sends_machines_to_the_next_one() {
     host.go_on();
     let mut wire = wire(host.address).unwrap();
     Asker::new(&stage.shop).unwrap().ask(&mut wire, now()).await.unwrap();
-    host.queue.close();
+    host.running.queue.close();
     let answer = Asker::new(&stage.shop).unwrap().ask(&mut wire, now()).await;
     let (reason, retry) = unsigned(answer, Code::Unavailable);
     assert_eq!((reason.as_str(), retry), ("STOPPING", Some(Duration::from_mins(1))));

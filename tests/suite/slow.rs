@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use kms_host::activate::Parts;
+use kms_host::config::Config;
 use kms_host::home::Home;
-use kms_host::queue::Queue;
 use kms_host::signer::{KeyInMemory, Signer};
-use kms_host::{Admission, Door, Host};
-use ledger::{Engine, EventPage, KeptPage, Ledger, LedgerError, Page, Reading, Recount, Restored};
+use kms_host::{Opened, Running};
+use ledger::{EventPage, KeptPage, Ledger, LedgerError, Page, Reading, Recount, Restored};
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::{MachineId, ProductId};
 use shared::inventory::{Change, Changed, Prune, Pruned};
@@ -20,18 +19,14 @@ use shared::record::{Event, EventKind, Meta, Record};
 use shared::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::stage::LOOPBACK;
 
 /// A host in this process, with a queue of this capacity before a disk that stands still.
 pub(crate) struct SlowHost {
     pub(crate) address: SocketAddr,
-    pub(crate) stop: CancellationToken,
-    pub(crate) serving: JoinHandle<()>,
-    pub(crate) queue: Queue,
-    disk: Arc<Disk>,
+    pub(crate) running: Running,
+    pub(crate) disk: Arc<Disk>,
 }
 
 impl SlowHost {
@@ -41,31 +36,19 @@ impl SlowHost {
 
     /// The same with this signer.
     pub(crate) async fn start_with(home: &Home, capacity: usize, signer: Arc<dyn Signer>) -> SlowHost {
+        let config = Config { queue: capacity, ..Config::default() };
+        let opened = Opened::open(home, &config, &|_| ()).unwrap();
         let disk = Arc::new(Disk {
-            ledger: Arc::new(home.ledger(Engine::Sled, 8 << 20).unwrap()),
+            ledger: opened.ledger.clone(),
             moves: Semaphore::new(0),
             fails: AtomicBool::new(false),
             batches: watch::Sender::new(0),
         });
-        let ledger: Arc<dyn Ledger> = disk.clone();
-        let runtime = tokio::runtime::Handle::current();
-        let (queue, _writer) = Queue::start(ledger.clone(), capacity, runtime).unwrap();
-        let parts = Parts {
-            certificates: home.certificates().unwrap(),
-            signer,
-            ledger,
-            queue: queue.clone(),
-            fairness: Arc::default(),
-            clock: Arc::new(kms_client::SystemClock::new()),
-        };
-        let host = Arc::new(Host::new(parts).await.unwrap());
+        let opened = Opened { ledger: disk.clone(), signer, ..opened };
         let listener = TcpListener::bind(LOOPBACK).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let door = Door::new(Admission::default(), Arc::default());
-        let serving =
-            tokio::spawn(kms_host::door::serve(host, door, vec![listener], stop.clone().cancelled_owned()));
-        SlowHost { address, stop, serving, queue, disk }
+        let clock = Arc::new(kms_client::SystemClock::new());
+        let running = kms_host::run(opened, vec![listener], clock).await.unwrap();
+        SlowHost { address: running.addresses[0], running, disk }
     }
 
     /// Waits until the disk was given a first batch, on which it stands still.
@@ -75,7 +58,7 @@ impl SlowHost {
 
     /// The disk moves again.
     pub(crate) fn go_on(&self) {
-        self.disk.moves.close();
+        self.disk.go_on();
     }
 
     /// The disk moves again, and takes nothing.
@@ -86,12 +69,19 @@ impl SlowHost {
 }
 
 /// A real ledger behind a gate.
-struct Disk {
+pub(crate) struct Disk {
     ledger: Arc<dyn Ledger>,
     /// Nobody is ever let through it; closing it lets all through.
     moves: Semaphore,
     fails: AtomicBool,
     batches: watch::Sender<u64>,
+}
+
+impl Disk {
+    /// The disk moves again.
+    pub(crate) fn go_on(&self) {
+        self.moves.close();
+    }
 }
 
 #[async_trait]

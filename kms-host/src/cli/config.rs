@@ -7,14 +7,14 @@ use serde_json::json;
 use shared::time::Clock as _;
 
 use super::owner::{self, become_owner};
-use super::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, door, json_text};
+use super::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, json_text};
 use crate::admin::socket;
 use crate::clock::SystemClock;
 use crate::config::{KEYS, Key, Origin, Settings, Sources};
 use crate::door::listen;
 use crate::door::tls::Tls;
 use crate::home::Home;
-use crate::watch::retention;
+use crate::watch::{retention, tls as certificate};
 
 /// One line where they hold. The files that they name have to hold, too.
 pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure> {
@@ -26,7 +26,7 @@ pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure>
         retention::check(settings.config.retention_days, &certificates).or_exit(EX_CONFIG)?;
     }
     let tls = Tls::read(&settings.config, home.path()).or_exit(EX_CONFIG)?;
-    for told in door::faults(&tls, SystemClock::new().now()) {
+    for told in certificate::faults(&tls, SystemClock::new().now()) {
         say_warning(&told);
     }
     check_listening(home, &settings)?;

@@ -8,9 +8,7 @@ use shared::time::{Clock as _, Length};
 
 use super::lines;
 use super::owner::{self, become_owner};
-use super::{
-    EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text, reload,
-};
+use super::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text};
 use crate::certificates::{Allowed, Installed};
 use crate::clock::SystemClock;
 use crate::config::Sources;
@@ -123,7 +121,7 @@ pub(super) fn install_certificate(
                        `kms-client organisation clear`.";
         lines.push(warning.to_owned());
     }
-    lines.push(match reload::serving_process(home) {
+    lines.push(match serving_process(home) {
         Some(_) => format!(
             "The running host takes it up without a restart:\n  kms-host reload --data {}\n",
             home.path().display()
@@ -173,4 +171,11 @@ fn installed_text(installed: &Installed, why_not: Option<String>) -> String {
         format!("  used          {is_used}"),
     ];
     lines.join("\n")
+}
+
+/// The process that serves this directory, if there is one and it can be seen from here.
+pub(crate) fn serving_process(home: &Home) -> Option<i32> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
+    // 0 is a process of another namespace, such as a container's.
+    runtime.block_on(crate::admin::serving(&home.socket_path()))?.pid().filter(|pid| 0 < *pid)
 }

@@ -13,7 +13,7 @@ use super::Home;
 const LOOK: Duration = Duration::from_millis(200);
 
 /// The directory of the ledger, as it was when it was opened. Its name is gone with that of the data directory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Presence(Place);
 
 /// The data directory, or its ledger, is not what was opened.

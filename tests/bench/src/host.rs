@@ -7,19 +7,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use anyhow::Context;
-use kms_host::activate::Parts;
+use kms_host::Opened;
 use kms_host::certificates::{self, Installed};
 use kms_host::config::Config;
-use kms_host::door::accept::Limits;
-use kms_host::door::tls::Tls;
-use kms_host::fairness::{Allowances, Fairness};
 use kms_host::home::{HOUR_MS, Home};
-use kms_host::queue::Queue;
-use kms_host::signer::KeyInMemory;
-use kms_host::{Admission, Door};
 use ledger::{DiskLedger, Engine, Ledger, Recount};
 use shared::certificate::Roots;
 use shared::envelope::SecretKey;
@@ -29,7 +22,6 @@ use shared::record::Meta;
 use shared::time::{Clock, Timestamp};
 use store::Store;
 use tokio::runtime::Runtime;
-use tokio_util::sync::CancellationToken;
 use world::Shop;
 
 use crate::log;
@@ -77,21 +69,17 @@ fn cache_bytes() -> u64 {
     Config::default().cache_mib << 20
 }
 
-/// The settings of a host that serves a load from one address, which is millions of new machines to it.
+/// The settings of a host that serves a load from one address, which is millions of new machines to it. Calls per connection are as
+/// for proxies: the load keeps few connections, and many calls on each.
 pub(crate) fn without_limits() -> Config {
     Config {
+        calls_per_connection: 256,
         new_machines_per_source: 0,
         new_machines_per_site: 0,
         bad_asks_per_source: 0,
         bad_asks_per_site: 0,
         ..Config::default()
     }
-}
-
-/// A door as for proxies: the load keeps few connections, and many calls on each.
-fn admission() -> Admission {
-    let config = Config { calls_per_connection: 256, ..Config::default() };
-    Admission::new(&config, Limits::default(), Tls::Off)
 }
 
 /// A vendor with one product, of which every answer is a lease.
@@ -119,10 +107,7 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     /// Its ledger.
     pub(crate) ledger: Arc<CountedSyncs>,
-    queue: Queue,
-    writer: thread::JoinHandle<()>,
-    serving: tokio::task::JoinHandle<()>,
-    stop: CancellationToken,
+    running: kms_host::Running,
 }
 
 impl Site {
@@ -165,30 +150,18 @@ impl Site {
     /// # Errors
     /// Whatever keeps a host from starting.
     pub(crate) fn start(&self, runtime: &Runtime, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
-        let ledger = Arc::new(CountedSyncs::of(self.ledger()?));
-        let capacity = Config::default().queue;
-        let (queue, writer) = Queue::start(ledger.clone(), capacity, runtime.handle().clone())?;
-        let parts = Parts {
-            certificates: self.home.certificates()?,
-            signer: Arc::new(KeyInMemory::new(self.signing_key()?)),
-            ledger: ledger.clone(),
-            queue: queue.clone(),
-            fairness: Arc::new(Fairness::new(Allowances::from(&without_limits()))),
-            clock,
+        let engine = if let Keeper::On(engine) = self.keeper { engine } else { Engine::Sled };
+        let opened = Opened::open(&self.home, &Config { ledger: engine, ..without_limits() }, &|_| ())?;
+        let ledger: Arc<dyn Ledger> = match self.keeper {
+            Keeper::Log => Arc::new(self.ledger()?),
+            Keeper::On(_) => opened.ledger.clone(),
         };
+        let ledger = Arc::new(CountedSyncs::of(ledger));
+        let opened = Opened { ledger: ledger.clone(), ..opened };
         runtime.block_on(async {
-            let host = Arc::new(kms_host::Host::new(parts).await?);
             let listener = kms_host::door::listen::bind(([127, 0, 0, 1], 0).into())?;
-            let address = listener.local_addr()?;
-            let stop = CancellationToken::new();
-            let door = Door::new(admission(), Arc::default());
-            let serving = tokio::spawn(kms_host::door::serve(
-                host,
-                door,
-                vec![listener],
-                stop.clone().cancelled_owned(),
-            ));
-            Ok(Running { address, ledger, queue, writer, serving, stop })
+            let running = kms_host::run(opened, vec![listener], clock).await?;
+            Ok(Running { address: running.addresses[0], ledger, running })
         })
     }
 
@@ -222,11 +195,8 @@ impl Running {
     /// # Errors
     /// It did not stop in order.
     pub(crate) fn stop(self, runtime: &Runtime) -> anyhow::Result<Arc<CountedSyncs>> {
-        let Running { ledger, queue, writer, serving, stop, .. } = self;
-        stop.cancel();
-        runtime.block_on(serving)?;
-        queue.close();
-        writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?;
+        let Running { ledger, running, .. } = self;
+        runtime.block_on(running.stop())?;
         Ok(ledger)
     }
 }

@@ -19,8 +19,8 @@ pub(crate) struct CountedSyncs {
 
 impl CountedSyncs {
     /// In front of this ledger.
-    pub(crate) fn of(ledger: impl Ledger) -> CountedSyncs {
-        CountedSyncs { ledger: Arc::new(ledger), syncs: AtomicU64::new(0) }
+    pub(crate) fn of(ledger: Arc<dyn Ledger>) -> CountedSyncs {
+        CountedSyncs { ledger, syncs: AtomicU64::new(0) }
     }
 
     /// How many there were.

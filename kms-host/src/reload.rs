@@ -8,6 +8,8 @@
 //! What this order buys: a slip in a file changes nothing, not even the half of it that was right, and nothing is changed that
 //! is not written down.
 
+mod door;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -16,39 +18,61 @@ use shared::time::Timestamp;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::{EnvFilter, Registry, reload};
 
-use super::{daemon, door};
 use crate::activate::Host;
 use crate::admin::audit::{self, Audit, NotRecorded};
 use crate::admin::caller::Caller;
-use crate::admin::{self, NotReloaded, ReloadOrder, Reloaded};
+use crate::admin::{NotReloaded, ReloadOrder, Reloaded};
 use crate::certificates::{Certificates, Difference, Installed};
 use crate::config::{Change, Config, Settings, Sources, TakenUpBy};
 use crate::door::accept::Door;
 use crate::door::tls::Tls;
 use crate::fairness::Allowances;
 use crate::home::{self, Home};
-use crate::watch::retention;
+use crate::log::{self, Log};
+use crate::run::{self, Running};
+use crate::watch::{self as watching, retention};
 
 /// What has to be known of a host that serves for it to take up something new.
-pub(super) struct Reload {
-    pub(super) home: Home,
-    pub(super) sources: Sources,
+pub(crate) struct Reload {
+    home: Home,
+    sources: Sources,
     /// Those that it runs with: a change that waits for a restart is not in them.
-    pub(super) settings: Settings,
-    pub(super) log: reload::Handle<EnvFilter, Registry>,
-    pub(super) host: Arc<Host>,
-    pub(super) audit: Arc<Audit>,
-    pub(super) retention_days: watch::Sender<u32>,
-    pub(super) door: Door,
+    settings: Settings,
+    log: Log,
+    host: Arc<Host>,
+    audit: Arc<Audit>,
+    retention_days: watch::Sender<u32>,
+    door: Door,
     /// The addresses at which it serves.
-    pub(super) bound: Vec<SocketAddr>,
+    bound: Vec<SocketAddr>,
 }
 
 impl Reload {
+    /// For this host, which was started with these settings.
+    pub(crate) fn of(
+        running: &Running,
+        home: Home,
+        sources: Sources,
+        settings: Settings,
+        log: Log,
+    ) -> Reload {
+        let Running { host, audit, retention_days, door, addresses, .. } = running;
+        Reload {
+            home,
+            sources,
+            settings,
+            log,
+            host: host.clone(),
+            audit: audit.clone(),
+            retention_days: retention_days.clone(),
+            door: door.clone(),
+            bound: addresses.clone(),
+        }
+    }
+
     /// Reads again at each SIGHUP and each order, until the host stops. Several signals that come together are one.
-    pub(super) async fn at_each(
+    pub(crate) async fn at_each(
         mut self,
         mut hangups: Signal,
         mut orders: mpsc::Receiver<ReloadOrder>,
@@ -111,7 +135,7 @@ impl Reload {
             );
         }
         let certificates = self.home.certificates()?.keeping(&self.host.certificates());
-        daemon::check_any(&self.home, &certificates)?;
+        run::check_any(&self.home, &certificates)?;
         // They fit the key on disk. The host signs with the key that it has read at its start.
         let own = self.host.id;
         if let Some(other) = certificates.all().map(|one| one.chain.host().host()).find(|host| *host != own) {
@@ -204,7 +228,7 @@ impl Reload {
             TakenUpBy::Publishing => {
                 say(change);
                 self.settings.config.service_label.clone_from(&new.config.service_label);
-                daemon::say_what_to_publish(&new.config.service_label, &self.bound);
+                say_what_to_publish(&new.config.service_label, &self.bound);
             }
             TakenUpBy::Retention => {
                 say(change);
@@ -227,7 +251,7 @@ impl Reload {
         if self.settings.config.log == directives {
             return;
         }
-        match daemon::filter(directives).and_then(|filter| Ok(self.log.reload(filter)?)) {
+        match log::filter(directives).and_then(|filter| Ok(self.log.reload(filter)?)) {
             Ok(()) => directives.clone_into(&mut self.settings.config.log),
             Err(error) => {
                 let error = format!("{error:#}");
@@ -249,18 +273,11 @@ impl Reload {
             tracing::warn!(product, %certificate, "a certificate is gone, and is not used any more");
         }
         let now = self.host.clock.now();
-        daemon::warn_of_left_out(&new);
-        daemon::say_which_are_used(&new, &old, now);
-        daemon::warn_of_ends(&new, Timestamp::from_unix_ms(i64::MIN), now);
+        watching::certificates::warn_of_left_out(&new);
+        watching::certificates::say_which_are_used(&new, &old, now);
+        watching::certificates::warn_of_ends(&new, Timestamp::from_unix_ms(i64::MIN), now);
         self.host.replace_certificates(new);
     }
-}
-
-/// The process that serves this directory, if there is one and it can be seen from here.
-pub(super) fn serving_process(home: &Home) -> Option<i32> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
-    // 0 is a process of another namespace, such as a container's.
-    runtime.block_on(admin::serving(&home.socket_path()))?.pid().filter(|pid| 0 < *pid)
 }
 
 fn say(change: &Change) {
@@ -270,4 +287,13 @@ fn say(change: &Change) {
 fn only_in<'a>(these: &'a Certificates, those: &'a Certificates) -> impl Iterator<Item = &'a Installed> {
     let id = |installed: &Installed| installed.chain.host().id;
     these.all().filter(move |this| those.all().all(|that| id(that) != id(this)))
+}
+
+/// The DNS record by which machines find a host at these addresses.
+pub(crate) fn say_what_to_publish(service_label: &str, bound: &[SocketAddr]) {
+    for address in bound.iter().filter(|address| !address.ip().is_loopback()) {
+        let record =
+            format!("{service_label}.<your domain>. IN SRV 10 100 {} <this host's name>.", address.port());
+        tracing::info!(record, "to be found, publish in DNS");
+    }
 }

@@ -1,24 +1,14 @@
-//! What the daemon says and does about its door: at the start, on SIGHUP, and when a TLS certificate comes to its end.
+//! What a reload does with the door: its limits, networks and TLS.
 //!
-//! What the settings mean is told in `tls` and `accept`, when they are read again in `reload`.
+//! What the settings mean is told in `door/tls.rs` and `door/accept.rs`.
 
 use shared::time::Timestamp;
 
 use crate::activate::Host;
 use crate::config::Config;
 use crate::door::accept::{Admission, Door, Limits};
-use crate::door::tls::{Flaw, Server, Tls, TlsCertificate};
-
-/// At the start.
-pub(super) fn take_note(host: &Host, door: &Door) {
-    let admission = door.admission();
-    if let Some(server) = admission.tls.server() {
-        let is_required = matches!(admission.tls, Tls::Required(_));
-        tracing::info!(is_required, ends_at = %server.certificate().ends_at, "machines may speak TLS");
-        warn_of_key(&admission.tls);
-        host.note_tls_certificate(Some(server.certificate().clone()));
-    }
-}
+use crate::door::tls::{Flaw, Tls, TlsCertificate};
+use crate::watch::tls::{warn_of_end, warn_of_key};
 
 /// On SIGHUP. What `running` says of the door becomes what `new` says.
 pub(super) fn take_up(door: &Door, host: &Host, running: &mut Config, new: &Config, tls: Tls) {
@@ -78,31 +68,4 @@ fn say_what_is_new(old: &Tls, new: &Tls) {
     if has_new_authority(old, new) {
         tracing::info!("the CA that signs the TLS certificates of machines is new");
     }
-}
-
-fn warn_of_key(tls: &Tls) {
-    if let Some(fault) = open_key(tls) {
-        tracing::warn!("{fault}");
-    }
-}
-
-/// Warns of a TLS certificate that has a flaw, if that is new since `looked` or a day old.
-pub(super) fn warn_of_end(host: &Host, looked: Timestamp, now: Timestamp) {
-    let certificate = host.tls_certificate();
-    let Some(certificate) = certificate.filter(|one| one.is_to_warn_of(looked, now)) else { return };
-    if let Some(flaw) = certificate.flaw(now) {
-        tracing::warn!(ends_at = %certificate.ends_at, "{}", certificate.tell(flaw, now));
-    }
-}
-
-/// What somebody should look at before a host is told of it.
-pub(super) fn faults(tls: &Tls, now: Timestamp) -> Vec<String> {
-    let certificate = tls.server().map(Server::certificate);
-    let flaw = certificate.and_then(|certificate| Some(certificate.tell(certificate.flaw(now)?, now)));
-    flaw.into_iter().chain(open_key(tls)).collect()
-}
-
-fn open_key(tls: &Tls) -> Option<String> {
-    let path = tls.server()?.open_key()?.display();
-    Some(format!("every user of this machine can read the TLS key {path}: chmod 640 {path}"))
 }

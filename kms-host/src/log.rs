@@ -1,0 +1,36 @@
+//! The host's log: one line of text or JSON for each event, on standard error.
+
+use anyhow::{Context as _, anyhow};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
+
+use crate::config::{Config, LogFormat};
+
+/// The way to change what is logged.
+pub(crate) type Log = reload::Handle<EnvFilter, Registry>;
+
+/// Starts the log of this process.
+pub(crate) fn start(config: &Config) -> anyhow::Result<Log> {
+    let filter = filter(&config.log)?;
+    let (filter, handle) = reload::Layer::new(filter);
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    // It would say on standard error that standard error is gone, and panic.
+    let log = log.log_internal_errors(false);
+    let filtered = tracing_subscriber::registry().with(filter);
+    let started = match config.log_format {
+        LogFormat::Text => {
+            let log = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+            filtered.with(log).try_init()
+        }
+        LogFormat::Json => filtered.with(log.json().flatten_event(true)).try_init(),
+    };
+    started.map_err(|error| anyhow!(error))?;
+    Ok(handle)
+}
+
+/// What is logged. h2 warns of each frame that breaks its rules, thousands of times a second where somebody means it; the door tells
+/// of such peers, one line a second. Whoever names h2 gets its own words.
+pub(crate) fn filter(directives: &str) -> anyhow::Result<EnvFilter> {
+    EnvFilter::try_new(format!("h2=error,{directives}")).with_context(|| format!("`log` is {directives:?}"))
+}

@@ -1,0 +1,279 @@
+//! A host, put together: what stands on disk is opened and checked, then everything that serves and watches is started.
+//!
+//! The daemon, the tests and the benchmarks all run this one. What only a process has stays with `cli/daemon.rs`: signals, the
+//! log, rights, the service manager and reloading.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::{io, thread};
+
+use anyhow::{Context as _, anyhow};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::activate::{Host, Parts};
+use crate::admin::audit::Audit;
+use crate::admin::{Admin, ReloadOrder, socket};
+use crate::certificates::Certificates;
+use crate::config::Config;
+use crate::door::accept::{Admission, Door, Limits};
+use crate::door::serve::DRAIN;
+use crate::door::tls::Tls;
+use crate::fairness::{Allowances, Fairness};
+use crate::home::{self, Home, HomeError, Presence};
+use crate::queue::Queue;
+use crate::signer::{KeyInMemory, Signer};
+use crate::watch::{self as watching, retention, space};
+use ledger::{Ledger, LedgerError};
+use shared::time::Clock;
+
+/// Everything of a host that stands on disk, opened. Whoever wants another ledger or signer puts it in before [`run`].
+pub struct Opened {
+    /// The data directory.
+    pub home: Home,
+    /// The settings.
+    pub config: Config,
+    /// How many connections there may be.
+    pub limits: Limits,
+    /// What machines are shown where TLS is on.
+    pub tls: Tls,
+    /// The certificates; at least one can be used.
+    pub certificates: Certificates,
+    /// Who signs.
+    pub signer: Arc<dyn Signer>,
+    /// What counts and keeps.
+    pub ledger: Arc<dyn Ledger>,
+    /// Whether the ledger has to be counted again, because the host before was killed.
+    pub recheck: bool,
+    /// The directories, to notice that they go.
+    pub presence: Presence,
+}
+
+/// A host that serves, and everything that belongs to it.
+pub struct Running {
+    /// What answers.
+    pub host: Arc<Host>,
+    /// Where machines come in.
+    pub door: Door,
+    /// Where changes are written down.
+    pub audit: Arc<Audit>,
+    /// The ledger, for whoever looks into it.
+    pub ledger: Arc<dyn Ledger>,
+    /// The addresses at which machines are served.
+    pub addresses: Vec<SocketAddr>,
+    /// The setting `retention_days`, to be changed.
+    pub retention_days: watch::Sender<u32>,
+    /// Reloads that administrators ask for. Dropped, they hear that this host reloads nothing.
+    pub reloads: Option<mpsc::Receiver<ReloadOrder>>,
+    /// Cancelled when it begins to stop.
+    pub stop: CancellationToken,
+    /// The queue in front of the ledger.
+    pub queue: Queue,
+    presence: Presence,
+    admin: Admin,
+    bound_socket: socket::Bound,
+    machines: JoinHandle<()>,
+    tasks: JoinSet<()>,
+    writer: thread::JoinHandle<()>,
+}
+
+/// Why a host does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Settings, certificates, keys and ledger do not fit each other.
+    #[error(transparent)]
+    Settings(anyhow::Error),
+    /// The data directory or the ledger.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The ledger was opened and cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The system gives no thread.
+    #[error(transparent)]
+    Thread(io::Error),
+    /// The admin socket cannot be made.
+    #[error(transparent)]
+    Socket(anyhow::Error),
+}
+
+impl Opened {
+    /// Opens the host of this directory. `progress` hears how many records an upgrade of the ledger has read.
+    ///
+    /// # Errors
+    /// [`StartError`]: nothing serves, and nothing was changed but drafts that were left behind and a ledger's format.
+    pub fn open(home: &Home, config: &Config, progress: &dyn Fn(u64)) -> Result<Opened, StartError> {
+        // Before anything is opened, so that the ledger has the descriptors, too.
+        let limits = Limits::of_this_process(config.connections, config.connections_per_address);
+        let settings = StartError::Settings;
+        let tls = Tls::read(config, home.path()).map_err(|error| settings(error.into()))?;
+        let swept = home.sweep();
+        if 0 < swept {
+            tracing::info!(files = swept, "removed drafts that commands which were killed had left");
+        }
+        let certificates = home.certificates().map_err(|error| settings(error.into()))?;
+        check_any(home, &certificates).map_err(settings)?;
+        watching::certificates::warn_of_left_out(&certificates);
+        if let Some(key) = home.open_key() {
+            let key = key.display();
+            tracing::warn!(
+                "others may read or write the signing key, and could sign leases as this host: chmod 600 {key}"
+            );
+        }
+        let key = home.signing_key().map_err(|error| settings(error.into()))?;
+        let ledger = home.ledger_telling(config.ledger, config.cache_mib << 20, progress)?;
+        match home.sign_request() {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!("signed the request to the vendor, which an earlier release had written")
+            }
+            Err(error) => tracing::warn!(%error, "the request to the vendor is not signed"),
+        }
+        home::check_hour_width(&certificates, ledger.meta().hour_width_ms)
+            .map_err(|error| settings(error.into()))?;
+        retention::check(config.retention_days, &certificates).map_err(|error| settings(error.into()))?;
+        Ok(Opened {
+            home: home.clone(),
+            config: config.clone(),
+            limits,
+            tls,
+            certificates,
+            signer: Arc::new(KeyInMemory::new(key)),
+            recheck: !ledger.was_closed_in_order(),
+            ledger: Arc::new(ledger),
+            presence: Presence::of(home),
+        })
+    }
+}
+
+/// Starts the host: from its return on, machines at these listeners and administrators at the socket are answered.
+///
+/// # Errors
+/// [`StartError`]: nothing serves.
+pub async fn run(
+    opened: Opened,
+    listeners: Vec<TcpListener>,
+    clock: Arc<dyn Clock>,
+) -> Result<Running, StartError> {
+    let Opened { home, config, limits, tls, certificates, signer, ledger, recheck, presence } = opened;
+    let (queue, writer) =
+        Queue::start(ledger.clone(), config.queue, Handle::current()).map_err(StartError::Thread)?;
+    let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
+    let door = Door::new(Admission::new(&config, limits, tls), fairness.clone());
+    let parts = Parts { certificates, signer, ledger: ledger.clone(), queue: queue.clone(), fairness, clock };
+    let host = Arc::new(Host::new(parts).await?);
+    let path = home.socket_path();
+    let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
+    let (socket, bound_socket) = bound.map_err(StartError::Socket)?;
+    let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    watching::tls::take_note(&host, &door);
+
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    host.space().set_limit_mib(config.free_space_mib);
+    // Before the first ask. What cannot be read is told by the watch.
+    let _ = space::look(&host, home.path());
+    tasks.spawn(space::watch(host.clone(), home.path().to_owned(), stop.clone()));
+    tasks.spawn(watching::certificates::warn(host.clone(), stop.clone()));
+    if recheck {
+        let host = host.clone();
+        tasks.spawn(async move { host.recheck().await });
+    }
+    let audit = Arc::new(Audit::open(home.audit_path()));
+    let (retention_days, days) = watch::channel(config.retention_days);
+    tasks.spawn(retention::run(host.clone(), audit.clone(), days, stop.clone()));
+    let (orders, reloads) = mpsc::channel(1);
+    let listening = addresses.iter().map(SocketAddr::to_string).collect();
+    let admin = Admin::new(host.clone(), listening, audit.clone())
+        .showing(config.ledger, door.clone())
+        .reloading_by(orders);
+    tasks.spawn(serve_admin(admin.clone(), socket, stop.clone()));
+    let machines = crate::serve(host.clone(), door.clone(), listeners, stop.clone().cancelled_owned());
+    let machines = tokio::spawn(machines);
+    let reloads = Some(reloads);
+    Ok(Running {
+        host,
+        door,
+        audit,
+        ledger,
+        addresses,
+        retention_days,
+        reloads,
+        stop,
+        queue,
+        presence,
+        admin,
+        bound_socket,
+        machines,
+        tasks,
+        writer,
+    })
+}
+
+impl Running {
+    /// Returns once the host must not go on: its ledger has failed, or its directory has gone.
+    pub fn failed(&self) -> impl Future<Output = anyhow::Error> + Send + use<> {
+        let (queue, presence) = (self.queue.clone(), self.presence.clone());
+        async move {
+            tokio::select! {
+                // A ledger without its directory has failed, too, and this says what to do.
+                error = queue.fatal() => presence.look().err().map_or_else(|| error.into(), Into::into),
+                gone = presence.gone() => gone.into(),
+            }
+        }
+    }
+
+    /// Lets calls that are under way end, then closes the ledger.
+    ///
+    /// # Errors
+    /// The thread that writes the ledger has panicked.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        let _ = self.machines.await;
+        // A ledger that has failed makes no change any more, and a disk that stands still none in time.
+        let _ = tokio::time::timeout(DRAIN, self.admin.settled()).await;
+        self.bound_socket.remove();
+        self.tasks.shutdown().await;
+        self.queue.close();
+        let writer = self.writer;
+        let joined = tokio::task::spawn_blocking(move || writer.join()).await?;
+        joined.map_err(|_| anyhow!("the ledger's writer has panicked"))
+    }
+}
+
+/// That there is a certificate that can be used.
+pub(crate) fn check_any(home: &Home, certificates: &Certificates) -> anyhow::Result<()> {
+    match (certificates.all().next(), certificates.left_out()) {
+        (None, []) => Err(without_certificate(home)),
+        (None, [first, ..]) => {
+            Err(anyhow!("no certificate can be used: {}; {}", first.cause(), first.remedy()))
+        }
+        (Some(_), _) => Ok(()),
+    }
+}
+
+fn without_certificate(home: &Home) -> anyhow::Error {
+    let (data, request) = (home.path().display(), home.request_path());
+    let again = if request.exists() {
+        String::new()
+    } else {
+        format!(" (`kms-host init --data {data}` writes it again)")
+    };
+    anyhow!(
+        "no certificate is installed; send {}{again} to the vendor, then run `kms-host install-certificate ANSWER.pem --data \
+         {data}`",
+        request.display()
+    )
+}
+
+/// Machines are served whether or not administrators are.
+async fn serve_admin(admin: Admin, socket: UnixListener, stop: CancellationToken) {
+    if let Err(error) = crate::serve_admin(admin, socket, stop.cancelled_owned()).await {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::error!(error, "administrators are not answered any more; start the host again");
+    }
+}

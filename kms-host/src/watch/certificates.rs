@@ -1,0 +1,83 @@
+//! Which certificates the host uses, and that they end: said in the log at the start, and whenever time changes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::ids::CertificateId;
+use shared::time::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::activate::Host;
+use crate::certificates::Certificates;
+use crate::watch::tls;
+
+/// How often the host looks whether a certificate's end has come near.
+const CHECK: Duration = Duration::from_hours(1);
+
+/// Warns when a certificate's end has come nearer than one of the marks; at the start, of every one that is within any. Says
+/// which certificates are used, at the start and where time has changed that.
+pub(crate) async fn warn(host: Arc<Host>, stop: CancellationToken) {
+    let mut looked = Timestamp::from_unix_ms(i64::MIN);
+    loop {
+        let now = host.clock.now();
+        let certificates = host.certificates();
+        if looked == Timestamp::from_unix_ms(i64::MIN)
+            || used(&certificates, looked) != used(&certificates, now)
+        {
+            say_which_are_used(&certificates, &Certificates::default(), now);
+        }
+        warn_of_ends(&certificates, looked, now);
+        tls::warn_of_end(&host, looked, now);
+        looked = now;
+        tokio::select! {
+            () = tokio::time::sleep(CHECK) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Warns of every certificate whose end has come nearer than one of the marks since `looked`.
+pub(crate) fn warn_of_ends(certificates: &Certificates, looked: Timestamp, now: Timestamp) {
+    for (installed, ends_at) in certificates.to_warn_of(looked, now) {
+        let certificate = installed.chain.host();
+        let (product, certificate) = (certificate.product_name.as_str(), certificate.id);
+        if ends_at <= now {
+            tracing::error!(product, %certificate, %ends_at, "the certificate has ended, and no lease is signed: renew it with the vendor");
+        } else {
+            tracing::warn!(product, %certificate, %ends_at, "the certificate ends soon: renew it with the vendor");
+        }
+    }
+}
+
+/// The certificate that answers for each product at this time.
+fn used(certificates: &Certificates, now: Timestamp) -> Vec<CertificateId> {
+    certificates.products(now).map(|(_, used)| used.chain.host().id).collect()
+}
+
+/// Which certificate answers for each product, and why others do not: of each product for which another answered `before`, or
+/// for which one is new.
+pub(crate) fn say_which_are_used(certificates: &Certificates, before: &Certificates, now: Timestamp) {
+    for (product, used) in certificates.products(now) {
+        let ids = |certificates: &Certificates| -> Vec<_> {
+            certificates.of(product).iter().map(|one| one.chain.host().id).collect()
+        };
+        if ids(certificates) == ids(before) {
+            continue;
+        }
+        let (name, ends_at) = (used.chain.host().product_name.as_str(), used.chain.ends_at());
+        let id = used.chain.host().id;
+        tracing::info!(product = name, certificate = %id, %ends_at, "this certificate is used");
+        for (other, why) in certificates.unused(product, now) {
+            let id = other.chain.host().id;
+            tracing::warn!(product = name, certificate = %id, %why, "this certificate is not used");
+        }
+    }
+}
+
+/// Says which files are passed over, and why.
+pub(crate) fn warn_of_left_out(certificates: &Certificates) {
+    for left_out in certificates.left_out() {
+        let (file, cause, remedy) = (left_out.path.display(), left_out.cause(), left_out.remedy());
+        tracing::error!(%file, cause, remedy, "a certificate cannot be used and is passed over");
+    }
+}

@@ -1,0 +1,45 @@
+//! What the host says of the TLS certificate that it shows to machines: at the start, and when it comes to its end.
+
+use shared::time::Timestamp;
+
+use crate::activate::Host;
+use crate::door::accept::Door;
+use crate::door::tls::{Server, Tls};
+
+/// At the start.
+pub(crate) fn take_note(host: &Host, door: &Door) {
+    let admission = door.admission();
+    if let Some(server) = admission.tls.server() {
+        let is_required = matches!(admission.tls, Tls::Required(_));
+        tracing::info!(is_required, ends_at = %server.certificate().ends_at, "machines may speak TLS");
+        warn_of_key(&admission.tls);
+        host.note_tls_certificate(Some(server.certificate().clone()));
+    }
+}
+
+pub(crate) fn warn_of_key(tls: &Tls) {
+    if let Some(fault) = open_key(tls) {
+        tracing::warn!("{fault}");
+    }
+}
+
+/// Warns of a TLS certificate that has a flaw, if that is new since `looked` or a day old.
+pub(crate) fn warn_of_end(host: &Host, looked: Timestamp, now: Timestamp) {
+    let certificate = host.tls_certificate();
+    let Some(certificate) = certificate.filter(|one| one.is_to_warn_of(looked, now)) else { return };
+    if let Some(flaw) = certificate.flaw(now) {
+        tracing::warn!(ends_at = %certificate.ends_at, "{}", certificate.tell(flaw, now));
+    }
+}
+
+/// What somebody should look at before a host is told of it.
+pub(crate) fn faults(tls: &Tls, now: Timestamp) -> Vec<String> {
+    let certificate = tls.server().map(Server::certificate);
+    let flaw = certificate.and_then(|certificate| Some(certificate.tell(certificate.flaw(now)?, now)));
+    flaw.into_iter().chain(open_key(tls)).collect()
+}
+
+fn open_key(tls: &Tls) -> Option<String> {
+    let path = tls.server()?.open_key()?.display();
+    Some(format!("every user of this machine can read the TLS key {path}: chmod 640 {path}"))
+}
