@@ -17,6 +17,7 @@ use proto::v1;
 use crate::envelope::{self, EnvelopeError, Kind, PublicKey, Verified};
 use crate::ids::{CertificateId, HostId, OrganisationId, ProductId};
 use crate::policy::{Policy, PolicyError};
+use crate::print::one_line;
 use crate::time::Timestamp;
 
 /// The `must_understand` bits that this release knows: none.
@@ -71,11 +72,11 @@ pub struct HostCertificate {
     pub signing_key: PublicKey,
     /// The product.
     pub product: ProductId,
-    /// Its name, for people.
+    /// Its name, for people. One that was read is on one line, and drives no terminal.
     pub product_name: String,
     /// The organisation whose machines are served.
     pub organisation: OrganisationId,
-    /// Its name, for people.
+    /// Its name, for people, likewise.
     pub organisation_name: String,
     /// The first instant at which it is valid.
     pub not_before: Timestamp,
@@ -109,9 +110,10 @@ impl HostCertificate {
             id: CertificateId::from_slice(&wire.id).ok_or(ChainError::Malformed)?,
             signing_key: PublicKey::from_slice(&wire.signing_key).map_err(ChainError::HostCertificate)?,
             product: ProductId::from_slice(&wire.product).ok_or(ChainError::Malformed)?,
-            product_name: wire.product_name,
+            // Names are for people alone, and everybody prints them.
+            product_name: one_line(wire.product_name),
             organisation: OrganisationId::from_slice(&organisation.id).ok_or(ChainError::Malformed)?,
-            organisation_name: organisation.name,
+            organisation_name: one_line(organisation.name),
             not_before: Timestamp::from_unix_ms(wire.not_before),
             not_after: Timestamp::from_unix_ms(wire.not_after),
             test: wire.test,

@@ -600,3 +600,18 @@ fn of_several_certificates_the_one_issued_last_of_those_valid_answers() {
     );
     assert_eq!(chosen(&[(9, 300, None), (3, 5, None)]), Some(1), "none has begun");
 }
+
+/// The host's `install-certificate` and `status` printed the lines that somebody had put into a name.
+#[test]
+fn the_names_in_a_certificate_are_read_on_one_line() {
+    let evil = |name: &str| format!("{name}\nvalid\u{1b}[2J\u{202e}");
+    let certificate = kit::certificate();
+    let chain = kit::chain_of(&HostCertificate {
+        product_name: evil("Press"),
+        organisation_name: evil("Gutenberg"),
+        ..certificate
+    });
+    let HostCertificate { product_name, organisation_name, .. } = chain.host();
+    assert_eq!(product_name, r"Press valid\u{1b}[2J\u{202e}");
+    assert_eq!(organisation_name, r"Gutenberg valid\u{1b}[2J\u{202e}");
+}
