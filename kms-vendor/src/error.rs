@@ -8,6 +8,7 @@ use shared::certificate::ChainError;
 use shared::files::BadFile;
 use shared::ids::{HostId, OrganisationId};
 use shared::policy::PolicyError;
+use shared::srv::SERVICE_LABEL_FORM;
 use shared::time::{Length, Timestamp};
 
 /// Something was not done. [`VendorError::remedy`] says what to do, [`VendorError::fault`] whose fault it is.
@@ -283,9 +284,7 @@ impl VendorError {
                 "give that organisation's name: its machines refuse this host otherwise. If the host has moved to the other one, say \
                  so with --moved-host"
             }
-            VendorError::BadServiceLabel { .. } => {
-                "write it as _example-cad._tcp, with at most 15 characters (a-z, 0-9, -) between _ and ._tcp"
-            }
+            VendorError::BadServiceLabel { .. } => SERVICE_LABEL_FORM,
             VendorError::Numbers(_) => "change one of the numbers",
             VendorError::BelowBounds(_) => {
                 "raise it, or lift the lower bounds with --test-times, which marks every certificate as test"

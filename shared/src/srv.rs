@@ -1,4 +1,4 @@
-//! The order in which hosts found by DNS SRV are tried: RFC 2782.
+//! The label under which hosts are found by DNS SRV, and the order in which they are tried: RFC 2782.
 //!
 //! [`order`] takes the records and a source of randomness and gives a permutation of what is offered. It asks no name
 //! server: `kms-client` does, and remembers the host that gave a lease.
@@ -8,6 +8,22 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use crate::reason::{Cause, Reason};
+
+/// How a service label is written, for whoever wrote it otherwise.
+pub const SERVICE_LABEL_FORM: &str =
+    "write it as _example-cad._tcp, with at most 15 characters (a-z, 0-9, -) between _ and ._tcp";
+
+/// Whether DNS can carry this service label: `_name._tcp`. RFC 6335 5.1: a service name has at most 15 characters, at least one
+/// of them a letter, and hyphens stand neither at its ends nor side by side.
+pub fn is_service_label(label: &str) -> bool {
+    let name = label.strip_prefix('_').and_then(|rest| rest.strip_suffix("._tcp"));
+    name.is_some_and(|name| {
+        let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        name.len() <= 15
+            && name.split('-').all(|part| !part.is_empty() && part.chars().all(known))
+            && name.contains(|c: char| c.is_ascii_lowercase())
+    })
+}
 
 /// One SRV record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +134,33 @@ mod tests {
         let ordered = order(records.collect(), |sum| sum * share / 100);
         let targets: Vec<_> = ordered.iter().map(|record| record.target.as_str()).collect();
         expected.assert_eq(&targets.join(" "));
+    }
+
+    #[test]
+    fn a_label_is_one_that_dns_can_carry() {
+        for good in [crate::SERVICE_LABEL, "_a._tcp", "_abcdefghijklmno._tcp", "_2-a-1._tcp"] {
+            assert!(is_service_label(good), "{good}");
+        }
+        for bad in [
+            "",
+            "_._tcp",
+            "kms._tcp",
+            "_kms.tcp",
+            "_kms._udp",
+            "_kms",
+            "_kms._tcp.",
+            "_kms._tcp.example.com",
+            "_Kms._tcp",
+            "_abcdefghijklmnop._tcp",
+            "_-kms._tcp",
+            "_kms-._tcp",
+            "_k--ms._tcp",
+            "_123._tcp",
+            "_a.b._tcp",
+            "_k\"\nms._tcp",
+        ] {
+            assert!(!is_service_label(bad), "{bad:?}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use kms_client::{Product, Setup};
 use serde::Deserialize;
 use shared::armour;
+use shared::srv::{SERVICE_LABEL_FORM, is_service_label};
 
 /// A product file is a few hundred bytes; what is larger is some other file.
 const FILE_MAX_BYTES: u64 = 64 * 1024;
@@ -85,7 +86,7 @@ fn parse(text: &str) -> Result<Product, String> {
         .with_edition(file.edition.leak());
     product.organisation = file.organisation.map(|id| id.0);
     if let Some(label) = file.service_label {
-        product = product.with_service_label(label.leak());
+        product = product.with_service_label(label.0.leak());
     }
     product.setup = Setup {
         grace: file.grace.map_or(product.setup.grace, |grace| grace.0),
@@ -105,7 +106,7 @@ struct ProductFile {
     #[serde(default)]
     edition: String,
     organisation: Option<Hex<16>>,
-    service_label: Option<String>,
+    service_label: Option<Label>,
 }
 
 /// So many bytes in hexadecimal digits.
@@ -120,6 +121,19 @@ impl<const N: usize> TryFrom<String> for Hex<N> {
         let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
         let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
         bytes.map(Hex).ok_or_else(|| format!("{} hexadecimal digits are needed here", 2 * N))
+    }
+}
+
+/// A service label, by the rule of `kms-vendor`.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Label(String);
+
+impl TryFrom<String> for Label {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Label, &'static str> {
+        if is_service_label(&text) { Ok(Label(text)) } else { Err(SERVICE_LABEL_FORM) }
     }
 }
 
@@ -192,6 +206,12 @@ mod tests {
             &format!("{WRITTEN}gracee = \"1d\"\n"),
             expect![
                 "line 22: unknown field `gracee`, expected one of `id`, `name`, `roots`, `grace`, `retry_interval`, `edition`, `organisation`, `service_label`"
+            ],
+        );
+        check(
+            &format!("{WRITTEN}service_label = \"_Kms._tcp\"\n"),
+            expect![
+                "line 22: write it as _example-cad._tcp, with at most 15 characters (a-z, 0-9, -) between _ and ._tcp"
             ],
         );
         check(&WRITTEN.replace("\"41", "\"4"), expect!["line 3: 32 hexadecimal digits are needed here"]);
