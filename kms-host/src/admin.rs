@@ -137,15 +137,17 @@ impl Admin {
             ..wire::Product::default()
         };
         let certificates = self.host.certificates();
+        if let Some(name) = certificates.name(product) {
+            name.clone_into(&mut shown.name);
+            shown.unused = certificates.unused(product, now).into_iter().map(shown::unused).collect();
+        }
         if let Some(installed) = certificates.current(product, now) {
             let certificate = installed.chain.host();
-            shown.name.clone_from(&certificate.product_name);
             shown.organisation.clone_from(&certificate.organisation_name);
             shown.certificate = Bytes::copy_from_slice(certificate.id.as_bytes());
             shown.not_before = certificate.not_before.unix_ms();
             shown.not_after = installed.chain.ends_at().unix_ms();
             shown.test = certificate.test;
-            shown.unused = certificates.unused(product, now).into_iter().map(shown::unused).collect();
         }
         Ok(shown)
     }

@@ -70,17 +70,32 @@ impl Installed {
 #[derive(Clone, Debug, Default)]
 pub struct Certificates {
     by_product: BTreeMap<ProductId, Vec<Installed>>,
+    known: BTreeMap<ProductId, Installed>,
     left_out: Vec<LeftOut>,
 }
 
 impl Certificates {
-    /// These.
+    /// These. One that is in two files is one.
     pub fn new(installed: impl IntoIterator<Item = Installed>) -> Certificates {
-        let mut by_product = BTreeMap::<_, Vec<_>>::new();
+        let mut certificates = Certificates::default();
+        certificates.extend(installed);
+        certificates
+    }
+
+    fn extend(&mut self, installed: impl IntoIterator<Item = Installed>) {
         for one in installed {
-            by_product.entry(one.chain.host().product).or_default().push(one);
+            let of_product = self.by_product.entry(one.chain.host().product).or_default();
+            if of_product.iter().all(|other| other.chain.host().id != one.chain.host().id) {
+                of_product.push(one);
+            }
         }
-        Certificates { by_product, left_out: Vec::new() }
+    }
+
+    /// With the certificate of each product that says what its machines know: whom they are licensed to, and by which vendor.
+    #[must_use]
+    pub fn with_known(mut self, known: impl IntoIterator<Item = Installed>) -> Certificates {
+        self.known.extend(known.into_iter().map(|one| (one.chain.host().product, one)));
+        self
     }
 
     /// With the files that stand among them and cannot be used.
@@ -94,14 +109,15 @@ impl Certificates {
         &self.left_out
     }
 
-    /// These, and of `before` those whose file cannot be used any more: what a running host has verified, a bad disk or a slip
-    /// does not take from it.
+    /// These, and of `before` those whose file cannot be used any more, and what machines are known to know: what a running host
+    /// has verified, a bad disk or a slip does not take from it.
     #[must_use]
     pub fn keeping(mut self, before: &Certificates) -> Certificates {
         let is_left_out = |one: &&Installed| self.left_out.iter().any(|left_out| left_out.path == one.path);
         let kept: Vec<_> = before.all().filter(is_left_out).cloned().collect();
-        for one in kept {
-            self.by_product.entry(one.chain.host().product).or_default().push(one);
+        self.extend(kept);
+        for (product, known) in &before.known {
+            self.known.entry(*product).or_insert_with(|| known.clone());
         }
         self
     }
@@ -125,58 +141,85 @@ impl Certificates {
         installed.iter().find(|one| one.chain.host().id == chosen.host().id)
     }
 
-    /// The one that says whom the product is licensed to: of those that are valid the first that was issued, and one marked as
-    /// test only where no other is.
+    /// The one that says what machines of a product know. It is the one that is noted for it. Where none is noted, it is the first
+    /// that was issued of those that are valid. One that is marked as test gives way to one that is not.
     fn settled(&self, product: ProductId, now: Timestamp) -> Option<&Installed> {
         let installed = self.of(product);
-        let valid = installed.iter().filter(|one| one.chain.check_valid_at(now).is_ok());
+        let known = self.known.get(&product);
+        let fits = |one: &&Installed| known.is_none_or(|known| Difference::between(one, known).is_none());
+        let valid = installed.iter().filter(fits).filter(|one| one.chain.check_valid_at(now).is_ok());
         let first = valid.min_by_key(|one| (one.chain.host().test, one.chain.issue_order()));
-        first.or_else(|| {
+        let gives_way = |known: &&Installed| {
+            known.chain.host().test && first.is_some_and(|first| !first.chain.host().test)
+        };
+        known.filter(|known| !gives_way(known)).or(first).or_else(|| {
             let chosen = certificate::choose(installed.iter().map(|one| &one.chain), now)?;
             installed.iter().find(|one| one.chain.host().id == chosen.host().id)
         })
     }
 
+    /// What is to be noted of products for which nothing is, or only a certificate that is marked as test and gives way.
+    pub fn to_note(&self, now: Timestamp) -> Vec<&Installed> {
+        let settled = self.by_product.keys().filter_map(|product| self.settled(*product, now));
+        let is_noted = |one: &Installed| {
+            let known = self.known.get(&one.chain.host().product);
+            known.is_some_and(|known| known.chain.host().id == one.chain.host().id)
+        };
+        settled.filter(|one| !is_noted(one)).collect()
+    }
+
+    /// What makes machines refuse a certificate, if they know another one of its product.
+    pub fn difference(&self, one: &Installed, now: Timestamp) -> Option<Difference> {
+        self.settled(one.chain.host().product, now).and_then(|settled| Difference::between(one, settled))
+    }
+
     /// Those that have not ended and that no machine of this organisation would take, each with the reason.
     pub fn strange(&self, now: Timestamp) -> Vec<(&Installed, Difference)> {
         let lasting = self.all().filter(|one| now < one.chain.ends_at());
-        let strange = lasting.filter_map(|one| {
-            let settled = self.settled(one.chain.host().product, now)?;
-            Some((one, Difference::between(one, settled)?))
-        });
-        strange.collect()
+        lasting.filter_map(|one| Some((one, self.difference(one, now)?))).collect()
     }
 
     /// Why a certificate does not answer for its product now; nothing for the one that does.
     pub fn why_not(&self, installed: &Installed, now: Timestamp) -> Option<WhyNot> {
         let certificate = installed.chain.host();
         let used = self.current(certificate.product, now).map(|used| used.chain.host());
-        let used = used.filter(|used| used.id != certificate.id)?;
-        let settled = self.settled(certificate.product, now);
-        let difference = settled.and_then(|settled| Difference::between(installed, settled));
-        if let Some(difference) = difference.filter(|_| now < installed.chain.ends_at()) {
+        if used.is_some_and(|used| used.id == certificate.id) {
+            return None;
+        }
+        let difference = self.difference(installed, now).filter(|_| now < installed.chain.ends_at());
+        if let Some(difference) = difference {
             return Some(WhyNot::Differs(difference));
         }
-        Some(match installed.chain.check_valid_at(now) {
-            Err(ChainError::NotYetValid { .. }) => {
+        Some(match (installed.chain.check_valid_at(now), used) {
+            (Err(ChainError::NotYetValid { .. }), _) => {
                 WhyNot::NotBegun { begins_at: installed.chain.begins_at() }
             }
-            Err(_) => WhyNot::Ended { ended_at: installed.chain.ends_at() },
-            Ok(()) => WhyNot::IssuedEarlier { at: certificate.dated(), used: used.id, used_at: used.dated() },
+            (Ok(()), Some(used)) => {
+                WhyNot::IssuedEarlier { at: certificate.dated(), used: used.id, used_at: used.dated() }
+            }
+            _ => WhyNot::Ended { ended_at: installed.chain.ends_at() },
         })
     }
 
     /// Those for a product that are not used, with the reason. One that was in use before it ended is left out: nobody wonders
     /// about it.
     pub fn unused(&self, product: ProductId, now: Timestamp) -> Vec<(&Installed, WhyNot)> {
-        let Some(used) = self.current(product, now).map(|used| used.chain.issue_order()) else {
-            return Vec::new();
-        };
+        let used = self.current(product, now).map(|used| used.chain.issue_order());
         let unused = self.of(product).iter().filter_map(|one| Some((one, self.why_not(one, now)?)));
         let is_past = |one: &Installed, why: &WhyNot| {
-            matches!(why, WhyNot::Ended { .. }) && one.chain.issue_order() < used
+            matches!(why, WhyNot::Ended { .. }) && used.is_some_and(|used| one.chain.issue_order() < used)
         };
         unused.filter(|(one, why)| !is_past(one, why)).collect()
+    }
+
+    /// Every product of which there is a certificate.
+    pub fn each_product(&self) -> impl Iterator<Item = ProductId> {
+        self.by_product.keys().copied()
+    }
+
+    /// What a certificate calls this product.
+    pub fn name(&self, product: ProductId) -> Option<&str> {
+        self.of(product).first().map(|one| one.chain.host().product_name.as_str())
     }
 
     /// Each product with the certificate that answers for it now.
@@ -349,6 +392,13 @@ impl fmt::Display for WhyNot {
             WhyNot::Differs(difference) => difference.fmt(f),
             WhyNot::NotBegun { begins_at } => write!(f, "it begins only at {begins_at}"),
             WhyNot::Ended { ended_at } => write!(f, "it has ended at {ended_at}"),
+            // Less than a second apart, or equals, of which the order is by start and id.
+            WhyNot::IssuedEarlier { at, used, used_at } if at.to_string() == used_at.to_string() => {
+                write!(
+                    f,
+                    "it was issued at {at}, as was another one, {used}, which comes after it in the order of certificates"
+                )
+            }
             WhyNot::IssuedEarlier { at, used, used_at } => {
                 write!(f, "it was issued at {at}, and another one, {used}, later, at {used_at}")
             }

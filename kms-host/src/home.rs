@@ -29,6 +29,7 @@ use zeroize::Zeroizing;
 use crate::certificates::Certificates;
 
 pub use carried::Carried;
+pub use certificates::Put;
 pub use error::{BadFile, HomeError};
 pub use presence::{Presence, Stopped};
 

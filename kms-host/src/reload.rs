@@ -23,7 +23,7 @@ use crate::activate::Host;
 use crate::admin::audit::{self, Audit, NotRecorded};
 use crate::admin::caller::Caller;
 use crate::admin::{NotReloaded, ReloadOrder, Reloaded};
-use crate::certificates::{Certificates, Difference, Installed};
+use crate::certificates::{Certificates, Installed};
 use crate::config::{Change, Config, Settings, Sources, TakenUpBy};
 use crate::door::accept::Door;
 use crate::door::tls::Tls;
@@ -143,7 +143,7 @@ impl Reload {
                 "signing key and certificates are those of host {other}, and this is {own}: restart it as that one"
             );
         }
-        self.check_organisations(&certificates)?;
+        self.check_known(&certificates)?;
         home::check_hour_width(&certificates, self.host.ledger.meta().hour_width_ms)?;
         retention::check(settings.config.retention_days, &certificates)?;
         let tls = Tls::read(&settings.config, self.home.path())?;
@@ -175,17 +175,15 @@ impl Reload {
         settings.chain(new).chain(gone).chain(of_tls).chain(authority).collect()
     }
 
-    /// That no product gets a certificate that its machines would refuse, unless an administrator has said that it is meant.
-    fn check_organisations(&self, new: &Certificates) -> anyhow::Result<()> {
+    /// That no product that is served is left with certificates only that its machines would refuse.
+    fn check_known(&self, new: &Certificates) -> anyhow::Result<()> {
         let now = self.host.clock.now();
         for (product, used) in self.host.certificates().products(now) {
-            let Some(chosen) = new.current(product, now) else { continue };
-            let difference =
-                Difference::between(chosen, used).filter(|_| used.chain.check_valid_at(now).is_ok());
-            if let Some(difference) = difference.filter(|_| !self.home.is_meant(chosen)) {
+            let mut strange = new.of(product).iter().filter_map(|one| Some((one, new.difference(one, now)?)));
+            if let (None, Some((one, difference))) = (new.current(product, now), strange.next()) {
                 bail!(
                     "the certificate {} is not taken up: {difference}; put the certificate {} back, and {}",
-                    chosen.path.display(),
+                    one.path.display(),
                     used.chain.host().id,
                     difference.remedy()
                 );
@@ -274,6 +272,7 @@ impl Reload {
         }
         let now = self.host.clock.now();
         watching::certificates::warn_of_left_out(&new);
+        let new = watching::certificates::note_known(&self.home, new, now);
         watching::certificates::say_which_are_used(&new, &old, now);
         watching::certificates::warn_of_ends(&new, Timestamp::from_unix_ms(i64::MIN), now);
         self.host.replace_certificates(new);

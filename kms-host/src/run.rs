@@ -160,6 +160,7 @@ pub async fn run(
     clock: Arc<dyn Clock>,
 ) -> Result<Running, StartError> {
     let Opened { home, config, limits, tls, certificates, signer, ledger, recheck, presence } = opened;
+    let certificates = watching::certificates::note_known(&home, certificates, clock.now());
     let (queue, writer) =
         Queue::start(ledger.clone(), config.queue, Handle::current()).map_err(StartError::Thread)?;
     let fairness = Arc::new(Fairness::new(Allowances::from(&config)));

@@ -155,7 +155,7 @@ impl Shop {
         let issued = self.vendor.issue(&request, &mut rand::rng())?;
         let file = home.path().with_extension("certificate.pem");
         std::fs::write(&file, &issued.pem)?;
-        home.install_certificate(&file, issued.pem.as_bytes(), Allowed::default())?;
+        home.install_certificate(&file, issued.pem.as_bytes(), Allowed::default(), not_before)?;
         Ok(())
     }
 }

@@ -387,10 +387,18 @@ async fn a_backup_has_every_file_of_the_host_and_no_other() {
 
     let checked = run(&["backup", "--check", "--json", &text(&file)]).await;
     let checked: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
-    let certificate = home.certificates().unwrap().all().next().unwrap().chain.host().id;
-    let certificate = format!("certificates/{certificate}.pem");
-    let names =
-        ["audit.jsonl", &certificate, "host-request.pem", "kms-host.toml", "signing.key", "tls/host.pem"];
+    let certificate = home.certificates().unwrap().all().next().unwrap().chain.host().clone();
+    let known = format!("known/{}.pem", certificate.product);
+    let certificate = format!("certificates/{}.pem", certificate.id);
+    let names = [
+        "audit.jsonl",
+        &certificate,
+        "host-request.pem",
+        "kms-host.toml",
+        &known,
+        "signing.key",
+        "tls/host.pem",
+    ];
     assert_eq!(checked["files"], serde_json::json!(names));
 
     let fresh = Home::at(stage.folder.path().join("fresh"));
@@ -406,8 +414,16 @@ async fn a_backup_has_every_file_of_the_host_and_no_other() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     there.sort();
-    let expected =
-        ["audit.jsonl", "certificates", "host-request.pem", "kms-host.toml", "ledger", "signing.key", "tls"];
+    let expected = [
+        "audit.jsonl",
+        "certificates",
+        "host-request.pem",
+        "kms-host.toml",
+        "known",
+        "ledger",
+        "signing.key",
+        "tls",
+    ];
     assert_eq!(there, expected, "and nothing else");
 }
 

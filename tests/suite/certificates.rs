@@ -6,6 +6,7 @@ use std::time::Duration;
 use kms_host::home::{HOUR_MS, Home};
 use kms_vendor::{Allow, IssueRequest, Signer};
 use shared::time::Timestamp;
+use world::Shop;
 use world::shop::ORGANISATION;
 
 use crate::commands::{Done, run_at};
@@ -16,10 +17,14 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// Has a certificate issued for the host in this directory, without installing it.
 fn issue(stage: &Stage, home: &Home, change: impl FnOnce(&mut IssueRequest<'_>)) -> PathBuf {
+    issue_by(&stage.shop, stage, home, change)
+}
+
+fn issue_by(shop: &Shop, stage: &Stage, home: &Home, change: impl FnOnce(&mut IssueRequest<'_>)) -> PathBuf {
     let request_pem = std::fs::read_to_string(home.request_path()).unwrap();
     let mut request = IssueRequest {
         request_pem: &request_pem,
-        product: &stage.shop.product().name,
+        product: &shop.product().name,
         organisation: ORGANISATION,
         allow: Allow::default(),
         not_before: an_hour_ago(),
@@ -29,7 +34,7 @@ fn issue(stage: &Stage, home: &Home, change: impl FnOnce(&mut IssueRequest<'_>))
         now: now(),
     };
     change(&mut request);
-    let issued = stage.shop.vendor().issue(&request, &mut rand::rng()).unwrap();
+    let issued = shop.vendor().issue(&request, &mut rand::rng()).unwrap();
     let path = stage.folder.path().join(format!("{}.pem", issued.certificate));
     std::fs::write(&path, &issued.pem).unwrap();
     path
@@ -238,32 +243,24 @@ async fn a_certificate_of_another_organisation_is_refused_unless_it_is_meant() {
     assert!(host.status().await.unwrap().alarms.iter().all(|alarm| alarm.code != "ANSWERS_REJECTED"));
 }
 
-/// Whoever mails a certificate can put their own roots into the file: they would decide which leases of siblings count.
-#[tokio::test]
-async fn roots_that_came_in_the_same_file_are_not_believed_for_a_product_that_is_installed() {
-    let stage = Stage::with_threshold(1);
-    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
-    let forger = stage.shop.forge(&crate::stage::folder(&stage, "forger")).unwrap();
+/// A certificate of another vendor's, who says to be ours.
+fn forge(stage: &Stage, home: &Home) -> (Shop, PathBuf) {
+    let forger = stage.shop.forge(&crate::stage::folder(stage, "forger")).unwrap();
     std::fs::copy(
         stage.folder.path().join("vendor/organisations.toml"),
         forger.vendor().dir().join("organisations.toml"),
     )
     .unwrap();
-    let request_pem = std::fs::read_to_string(home.request_path()).unwrap();
-    let request = IssueRequest {
-        request_pem: &request_pem,
-        product: "Atlas",
-        organisation: ORGANISATION,
-        allow: Allow::default(),
-        not_before: an_hour_ago(),
-        valid_for: YEAR,
-        signer: Signer::Root1,
-        test: false,
-        now: now(),
-    };
-    let issued = forger.vendor().issue(&request, &mut rand::rng()).unwrap();
-    let file = stage.folder.path().join("forged.pem");
-    std::fs::write(&file, &issued.pem).unwrap();
+    let path = issue_by(&forger, stage, home, |_| ());
+    (forger, path)
+}
+
+/// Whoever mails a certificate can put their own roots into the file: they would decide which leases of siblings count.
+#[tokio::test]
+async fn roots_that_came_in_the_same_file_are_not_believed_for_a_product_that_is_installed() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let (forger, file) = forge(&stage, &home);
 
     let done = install(&home, &file).await;
     assert_eq!(done.code, 65, "{}", done.stdout);
@@ -281,7 +278,8 @@ async fn roots_that_came_in_the_same_file_are_not_believed_for_a_product_that_is
     assert_eq!(done.code, 0, "{}", done.stderr);
     hang_up(&host).await;
     let used = host.status().await.unwrap().products[0].certificate.clone();
-    assert_eq!(used.as_ref(), issued.certificate.as_bytes(), "and used where it is meant");
+    let name = file.file_stem().unwrap().to_str().unwrap();
+    assert_eq!(data_encoding::HEXLOWER.encode(&used), name, "and used where it is meant");
 }
 
 #[tokio::test]
@@ -304,4 +302,195 @@ async fn a_certificate_that_is_marked_as_test_replaces_no_other_unless_it_is_mea
     assert_eq!(done.code, 0, "{}", done.stderr);
     hang_up(&host).await;
     assert!(!host.status().await.unwrap().products[0].test);
+}
+
+/// The certificates of a host that has served one, and what is put in its place by hand.
+struct ByHand {
+    stage: Stage,
+    home: Home,
+    /// The one that it has served.
+    own: PathBuf,
+    renewal: PathBuf,
+    another: PathBuf,
+    forged: PathBuf,
+    test: PathBuf,
+}
+
+impl ByHand {
+    fn new() -> ByHand {
+        let stage = Stage::with_threshold(1);
+        let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+        let own = std::fs::read_dir(home.path().join("certificates")).unwrap().next().unwrap().unwrap();
+        let renewal = issue(&stage, &home, |_| ());
+        let another = issue_for_another(&stage, &home, |_| ());
+        let test = issue(&stage, &home, |request| request.test = true);
+        let (_, forged) = forge(&stage, &home);
+        ByHand { own: own.path(), stage, home, renewal, another, forged, test }
+    }
+
+    fn put(&self, file: &std::path::Path) {
+        std::fs::copy(file, self.home.path().join("certificates/by-hand.pem")).unwrap();
+    }
+
+    fn put_in_its_place(&self, file: &std::path::Path) {
+        std::fs::remove_file(&self.own).unwrap();
+        self.put(file);
+    }
+
+    fn known(&self) -> PathBuf {
+        let known = std::fs::read_dir(self.home.path().join("known")).unwrap().next().unwrap().unwrap();
+        known.path()
+    }
+}
+
+/// What a running host makes of a reload, what `doctor` finds before a restart, what a machine is told after it, the alarms then.
+struct Expected {
+    reload: &'static str,
+    doctor: &'static str,
+    machine: &'static str,
+    alarms: &'static [&'static str],
+}
+
+/// A certificate of another organisation was put into the place of the old one by hand, and the host was started again: it served
+/// that one, every machine refused it, and the host learnt of it hours later. What machines know is now kept across a restart.
+#[tokio::test]
+async fn what_is_done_to_certificates_by_hand_is_told_before_machines_find_out() {
+    let passed_over = Expected {
+        reload: "nothing is changed",
+        doctor: "a reload refuses it",
+        machine: "PRODUCT_UNKNOWN",
+        alarms: &["CERTIFICATE_DIFFERS"],
+    };
+    let beside = |alarms| Expected { reload: "were read again", doctor: "is used", machine: "LEASE", alarms };
+    let cases: [(&str, fn(&ByHand), &Expected); 8] = [
+        ("another organisation", |hand| hand.put_in_its_place(&hand.another), &passed_over),
+        ("another vendor", |hand| hand.put_in_its_place(&hand.forged), &passed_over),
+        ("for tests", |hand| hand.put_in_its_place(&hand.test), &passed_over),
+        (
+            "another organisation in a new folder",
+            |hand| {
+                let folder = hand.home.path().join("certificates");
+                std::fs::rename(&folder, folder.with_extension("old")).unwrap();
+                std::fs::create_dir(&folder).unwrap();
+                hand.put(&hand.another);
+            },
+            &passed_over,
+        ),
+        ("another organisation beside it", |hand| hand.put(&hand.another), &beside(&["CERTIFICATE_DIFFERS"])),
+        ("a renewal", |hand| hand.put_in_its_place(&hand.renewal), &beside(&[])),
+        (
+            "the note damaged",
+            |hand| std::fs::write(hand.known(), "nothing of use").unwrap(),
+            &beside(&["CERTIFICATE_UNUSABLE"]),
+        ),
+        (
+            "the host of an earlier release",
+            |hand| std::fs::remove_dir_all(hand.home.path().join("known")).unwrap(),
+            &beside(&[]),
+        ),
+    ];
+    for (name, act, expected) in cases {
+        let hand = ByHand::new();
+        let home = &hand.home;
+        let host = serve(home).await;
+        act(&hand);
+
+        let said = hang_up(&host).await;
+        assert!(said.contains(expected.reload), "{name}: {said}");
+        let doctor = run_at(home, &["doctor"]).await.stdout;
+        assert!(
+            doctor.contains(expected.doctor) && !doctor.contains("organisation clear` on"),
+            "{name}: {doctor}"
+        );
+        let machine = hand.stage.machine("machine", &[host.address()]);
+        assert_eq!(outcomes(&machine.activate().await.unwrap()), ["LEASE"], "{name}: until a restart");
+        drop(machine);
+        host.stop().await.unwrap();
+
+        let host = serve(home).await;
+        let machine = hand.stage.machine("machine", &[host.address()]);
+        assert_eq!(outcomes(&machine.activate().await.unwrap()), [expected.machine], "{name}");
+        let alarms = host.status().await.unwrap().alarms;
+        let codes: Vec<_> = alarms.iter().map(|alarm| alarm.code.as_str()).collect();
+        assert_eq!(codes, expected.alarms, "{name}");
+        let status = run_at(home, &["status"]).await.stdout;
+        assert_eq!(status.contains("not used "), codes.contains(&"CERTIFICATE_DIFFERS"), "{name}: {status}");
+        let doctor = run_at(home, &["doctor"]).await;
+        assert_eq!(doctor.code == 0, expected.machine == "LEASE", "{name}: {}", doctor.stdout);
+        host.stop().await.unwrap();
+    }
+}
+
+/// The remedies that alarms and `doctor` print, followed.
+#[tokio::test]
+async fn a_certificate_put_in_by_hand_is_made_good_by_either_remedy() {
+    for (is_meant, option) in [(false, None), (true, Some("--new-organisation"))] {
+        let hand = ByHand::new();
+        let home = &hand.home;
+        serve(home).await.stop().await.unwrap();
+        hand.put_in_its_place(&hand.another);
+        let host = serve(home).await;
+        let file = if is_meant { &hand.another } else { &hand.renewal }.display().to_string();
+
+        let done = run_at(home, &[&["install-certificate", &file][..], option.as_slice()].concat()).await;
+        assert!(
+            done.code == 0 && done.stdout.contains("used          yes"),
+            "{} {}",
+            done.stdout,
+            done.stderr
+        );
+        assert_eq!(done.stdout.contains("`kms-client organisation clear`"), is_meant, "{}", done.stdout);
+        assert_eq!(done.stdout.contains("moved aside"), !is_meant, "{}", done.stdout);
+        hang_up(&host).await;
+
+        let status = host.status().await.unwrap();
+        assert_eq!(status.products[0].organisation, if is_meant { "Example works" } else { ORGANISATION });
+        assert!(status.alarms.is_empty(), "{:?}", status.alarms);
+        // So it stays, through a restart and on another disk.
+        host.stop().await.unwrap();
+        let backup = hand.stage.folder.path().join("backup").display().to_string();
+        assert_eq!(run_at(home, &["backup", &backup]).await.code, 0);
+        let moved = Home::at(hand.stage.folder.path().join("moved"));
+        let restored = run_at(&moved, &["restore", &backup]).await;
+        assert_eq!(restored.code, 0, "{}", restored.stderr);
+        for home in [home, &moved] {
+            let host = serve(home).await;
+            assert!(host.status().await.unwrap().alarms.is_empty());
+            let home = host.stop().await.unwrap();
+            let other = if is_meant { &hand.renewal } else { &hand.another };
+            let done = install(&home, other).await;
+            assert!(done.code == 65 && done.stderr.contains("--new-organisation"), "{}", done.stderr);
+        }
+    }
+}
+
+/// Installed, and told that another one is used where none was, or that one issued at the same second was issued later.
+#[tokio::test]
+async fn install_says_what_is_so_of_one_that_is_not_used() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    let ended = issue(&stage, &home, |request| {
+        (request.not_before, request.valid_for, request.now) = (now() - 3 * DAY, DAY, now() - 3 * DAY);
+    });
+    let done = install(&home, &ended).await;
+    assert!(done.code == 65 && done.stderr.contains("it has ended at"), "{} {}", done.stdout, done.stderr);
+    assert!(done.stderr.contains("ask the vendor for another one, or set the clock"), "{}", done.stderr);
+
+    let later = issue(&stage, &home, |request| request.not_before = now() + DAY);
+    let said = install(&home, &later).await.stdout;
+    assert!(said.contains("NOT NOW: ") && !said.contains("another"), "{said}");
+
+    let issued_at = an_hour_ago();
+    let mut same = [(); 2]
+        .map(|()| issue(&stage, &home, |request| (request.now, request.not_before) = (issued_at, issued_at)));
+    same.sort();
+    let said = install(&home, &same[1]).await.stdout;
+    assert!(said.contains("used          yes"), "{said}");
+    let said = install(&home, &same[0]).await.stdout;
+    assert!(said.contains("as was another one") && !said.contains("later"), "{said}");
+
+    let another = issue_for_another(&stage, &home, |request| request.not_before = now() + DAY);
+    let done =
+        run_at(&home, &["install-certificate", &another.display().to_string(), "--new-organisation"]).await;
+    assert!(done.code == 65 && done.stderr.contains("install it on that day"), "{}", done.stderr);
 }

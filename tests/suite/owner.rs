@@ -31,7 +31,9 @@ async fn what_root_makes_belongs_to_the_owner_of_the_data_directory() {
 
     // The answer lies where only root may read.
     stage.shop.certify(&home, ORGANISATION, an_hour_ago(), YEAR).unwrap();
-    fs::remove_dir_all(home.path().join("certificates")).unwrap();
+    for folder in ["certificates", "known"] {
+        fs::remove_dir_all(home.path().join(folder)).unwrap();
+    }
     let private = folder(&stage, "root");
     fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).unwrap();
     let answer = private.join("answer.pem");

@@ -159,11 +159,23 @@ async fn a_file_that_is_no_certificate_is_passed_over_told_and_an_alarm() {
     fs::write(folder.join("latin1.pem"), b"-----BEGIN \xc9-----").unwrap();
     let half = fs::read(&good).unwrap();
     fs::write(folder.join("half.pem"), &half[..half.len() / 2]).unwrap();
+    let armoured =
+        |body| format!("-----BEGIN KMS HOST CERTIFICATE-----\n{body}\n-----END KMS HOST CERTIFICATE-----\n");
+    fs::write(folder.join("garbage.pem"), armoured("////")).unwrap();
     fs::copy(of_other, folder.join("of-another-host.pem")).unwrap();
     fs::create_dir(folder.join("folder.pem")).unwrap();
     assert!(Command::new("mkfifo").arg(folder.join("pipe.pem")).status().await.unwrap().success());
     std::os::unix::fs::symlink("nowhere", folder.join("link.pem")).unwrap();
-    let bad = ["empty", "latin1", "half", "of-another-host", "folder", "pipe", "link"];
+    let bad = [
+        ("empty", "there is no -----BEGIN line in it"),
+        ("latin1", "it holds a "),
+        ("half", "it is cut"),
+        ("garbage", "is damaged: what it holds"),
+        ("of-another-host", "is for host"),
+        ("folder", "cannot be read: it is not a regular file"),
+        ("pipe", "cannot be read: it is not a regular file"),
+        ("link", "cannot be read: No such file"),
+    ];
 
     let host = serve(&home).await;
 
@@ -173,8 +185,12 @@ async fn a_file_that_is_no_certificate_is_passed_over_told_and_an_alarm() {
     let certificates = run_at(&home, &["certificates"]).await.stdout;
     let doctor = run_at(&home, &["doctor"]).await.stdout;
     for told in [&status, &certificates, &doctor, &log_of(&host)] {
-        for name in bad {
-            assert!(told.contains(&format!("{name}.pem")), "nothing of {name}.pem: {told}");
+        for (name, why) in bad {
+            let of_it = |line: &str| line.contains(&format!("{name}.pem"));
+            assert!(
+                told.lines().any(|line| of_it(line) && line.contains(why)),
+                "nothing of {name}.pem, {why}: {told}"
+            );
         }
     }
     assert_eq!(status.matches("ALARM      CERTIFICATE_UNUSABLE").count(), bad.len());

@@ -9,10 +9,10 @@ use shared::time::{Clock as _, Length};
 use super::lines;
 use super::owner::{self, become_owner};
 use super::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text};
-use crate::certificates::{Allowed, Installed};
+use crate::certificates::{Allowed, Difference, Installed};
 use crate::clock::SystemClock;
 use crate::config::Sources;
-use crate::home::{Home, HomeError, Made};
+use crate::home::{Home, HomeError, Made, Put};
 
 pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failure> {
     let settings = owner::settings(home, &Sources::new(arguments.config.as_deref(), home.path()))?;
@@ -92,34 +92,35 @@ pub(super) fn install_certificate(
     // Read before that: what lies in root's own folder is not for the host's user.
     let text = read_input(file).map_err(|error| home.bad_certificate(file, error.into()));
     become_owner(home)?;
-    let installed =
-        text.and_then(|text| home.install_certificate(file, &text, allowed)).map_err(|error| {
-            let code = if matches!(error, HomeError::File(_) | HomeError::Unwritable(..)) {
-                EX_CANTCREAT
-            } else {
-                EX_DATAERR
-            };
-            Failure { code, error: error.into(), shown: String::new() }
-        })?;
     let now = SystemClock::new().now();
-    // One of another product that is damaged is no reason to say nothing of these.
-    let all = home.certificates().ok();
+    let put = text.and_then(|text| home.install_certificate(file, &text, allowed, now)).map_err(|error| {
+        let code = if matches!(error, HomeError::File(_) | HomeError::Unwritable(..)) {
+            EX_CANTCREAT
+        } else {
+            EX_DATAERR
+        };
+        Failure { code, error: error.into(), shown: String::new() }
+    })?;
+    let all = home.certificates()?;
     let why_not = |one: &Installed| {
         let invalid = one.chain.check_valid_at(now).err().map(|error| error.to_string());
-        let other = all.as_ref().and_then(|all| all.why_not(one, now));
-        other.map(|why| format!("another one is: {why}")).or(invalid)
+        all.why_not(one, now).map(|why| why.to_string()).or(invalid)
     };
     if json {
-        let shown: Vec<_> = installed.iter().map(|one| installed_json(one, why_not(one))).collect();
+        let shown: Vec<_> = put.iter().map(|put| installed_json(put, why_not(&put.installed))).collect();
         let mut first = shown[0].clone();
         first["all"] = shown.into();
         return Ok(json_text(&first));
     }
-    let mut lines: Vec<_> = installed.iter().map(|one| installed_text(one, why_not(one))).collect();
-    if allowed.organisation && installed.iter().any(|one| home.is_meant(one)) {
-        let warning = "Machines that are licensed to another organisation refuse this host until \
-                       `kms-client organisation clear`.";
-        lines.push(warning.to_owned());
+    let mut lines = Vec::new();
+    for Put { installed, differs, aside } in &put {
+        lines.push(installed_text(installed, why_not(installed)));
+        lines.extend(aside.iter().map(|path| format!("  moved aside   {}", path.display())));
+        if matches!(differs, Some(Difference::Organisation { .. })) {
+            let warning = "Machines that are licensed to another organisation refuse this host until \
+                           `kms-client organisation clear`.";
+            lines.push(warning.to_owned());
+        }
     }
     lines.push(match serving_process(home) {
         Some(_) => format!(
@@ -131,7 +132,8 @@ pub(super) fn install_certificate(
     Ok(lines.join("\n"))
 }
 
-fn installed_json(installed: &Installed, why_not: Option<String>) -> serde_json::Value {
+fn installed_json(put: &Put, why_not: Option<String>) -> serde_json::Value {
+    let installed = &put.installed;
     let certificate = installed.chain.host();
     serde_json::json!({
         "certificate": certificate.id.to_string(),
@@ -143,6 +145,8 @@ fn installed_json(installed: &Installed, why_not: Option<String>) -> serde_json:
         "threshold": certificate.policy.threshold,
         "test": certificate.test,
         "why_not": why_not,
+        "differs": put.differs.as_ref().map(ToString::to_string),
+        "aside": put.aside,
     })
 }
 
@@ -154,7 +158,7 @@ fn installed_text(installed: &Installed, why_not: Option<String>) -> String {
     let policy = &certificate.policy;
     let is_used = match why_not {
         None => "yes, for its product".to_owned(),
-        Some(why) => format!("NOT NOW, {why}"),
+        Some(why) => format!("NOT NOW: {why}"),
     };
     let lines = [
         format!("Installed certificate {}{test}:", certificate.id),

@@ -303,13 +303,12 @@ fn product_lines(product: &wire::Product, now: i64, lines: &mut Vec<String>) {
         product.active
     ));
     lines.push(format!("  threshold    last met {}", time(product.threshold_met_at)));
-    if !certified {
-        return;
+    if certified {
+        let (certificate, until) = (hex(&product.certificate), time(product.not_after));
+        let left = if left.is_zero() { "ENDED".to_owned() } else { Length(left).to_string() };
+        lines.push(format!("  organisation {}", product.organisation));
+        lines.push(format!("  certificate  {certificate} until {until} ({left})"));
     }
-    let (certificate, until) = (hex(&product.certificate), time(product.not_after));
-    let left = if left.is_zero() { "ENDED".to_owned() } else { Length(left).to_string() };
-    lines.push(format!("  organisation {}", product.organisation));
-    lines.push(format!("  certificate  {certificate} until {until} ({left})"));
     let unused = product.unused.iter();
     lines.extend(unused.map(|one| format!("  not used     {}: {}", hex(&one.certificate), one.why)));
 }

@@ -139,13 +139,20 @@ pub(super) fn certificates(home: &Home, running: &Running, now: Timestamp) -> (C
         let finding = if is_served { Finding::warn } else { Finding::fail };
         finding("certificate", text, left_out.remedy())
     }));
-    for (product, used) in certificates.products(now) {
-        let name = &used.chain.host().product_name;
+    for product in certificates.each_product() {
+        let is_answered = certificates.current(product, now).is_some();
         let unused = certificates.unused(product, now).into_iter();
         findings.extend(unused.map(|(one, why)| {
-            let text = format!("{name}: {} is not used: {why}", one.chain.host().id);
+            let certificate = one.chain.host();
+            let text = format!("{}: {} is not used: {why}", certificate.product_name, certificate.id);
             match why {
-                WhyNot::Differs(difference) => Finding::warn("certificate", text, difference.remedy()),
+                WhyNot::Differs(difference) if is_answered => {
+                    Finding::warn("certificate", text, difference.remedy())
+                }
+                WhyNot::Differs(difference) => {
+                    let text = text + ". There is no other one: a reload refuses it, and after a restart no machine is answered";
+                    Finding::fail("certificate", text, difference.remedy())
+                }
                 _ => Finding::ok("certificate", text),
             }
         }));

@@ -10,130 +10,203 @@ use bytes::Bytes;
 use shared::certificate::{Chain, Roots};
 use shared::envelope::PublicKey;
 use shared::files;
+use shared::time::Timestamp;
 use store::file;
 
 use super::{BadFile, Home, HomeError, check_hour_width, make_private_dir, read};
 use crate::certificates::{Allowed, Certificates, Difference, Installed, LeftOut};
 
+/// A certificate that [`Home::install_certificate`] has put in.
+#[derive(Debug)]
+pub struct Put {
+    /// The certificate.
+    pub installed: Installed,
+    /// In what it differs from what machines knew; it was said to be meant.
+    pub differs: Option<Difference>,
+    /// Those that machines do not take beside it, where they are kept now.
+    pub aside: Vec<PathBuf>,
+}
+
 impl Home {
     /// Verifies the vendor's certificates in the text of the file at `path`, and puts them beside the others. Installing one twice
     /// is installing it once.
     ///
+    /// 1. look whether they can be used, and that machines would take them, or that it is `allowed` that they do not
+    /// 2. write them
+    /// 3. note what machines are to know from now on, where that changes
+    /// 4. move those of the same products aside that machines would not take then
+    /// 5. note what machines know of products that are new
+    ///
+    /// What this order buys: wherever it is cut short, a certificate is used that machines take, and the same command goes on.
+    ///
     /// # Errors
-    /// There is no certificate in it, none for this host, one that is not allowed with this ledger, or one that machines would
-    /// not take and that is not `allowed`. Nothing is changed then.
+    /// There is no certificate in it, none for this host, one that is of no use now, one that is not allowed with this ledger, or
+    /// one that machines would not take and that is not `allowed`. Nothing is changed then.
     pub fn install_certificate(
         &self,
         path: &Path,
         text: &[u8],
         allowed: Allowed,
-    ) -> Result<Vec<Installed>, HomeError> {
+        now: Timestamp,
+    ) -> Result<Vec<Put>, HomeError> {
+        // 1
         let key = self.signing_key()?.public();
-        let installed = self.verify_certificates(path, text, &key)?;
-        let others = self.certificates()?;
-        let all = Certificates::new(others.all().chain(&installed).cloned());
+        let installed = self.verify_certificates(path, text, Some(&key))?;
+        let before = self.certificates()?;
         // The ledger itself may be in use; a host that serves looks there.
         if let Some(hour_width_ms) = self.requested_hour_width_ms() {
+            let all = Certificates::new(before.all().chain(&installed).cloned());
             check_hour_width(&all, hour_width_ms)?;
         }
-        let of_product = |one: &Installed| others.of(one.chain.host().product).to_vec();
-        for one in &installed {
-            let differences =
-                of_product(one).into_iter().filter_map(|known| Difference::between(one, &known));
-            if let Some(difference) = differences.into_iter().find(|difference| !allowed.covers(difference)) {
-                return Err(HomeError::Differs { path: path.to_owned(), difference });
+        let mut put = Vec::new();
+        for installed in installed {
+            let path = path.to_owned();
+            let (begins_at, ended_at) = (installed.chain.begins_at(), installed.chain.ends_at());
+            if ended_at <= now {
+                return Err(HomeError::Ended { path, ended_at, now });
+            }
+            let differs = before.difference(&installed, now);
+            match &differs {
+                Some(difference) if !allowed.covers(difference) => {
+                    return Err(HomeError::Differs { path, difference: difference.clone() });
+                }
+                Some(_) if now < begins_at => return Err(HomeError::TooEarly { path, begins_at }),
+                _ => put.push(Put { installed, differs, aside: Vec::new() }),
             }
         }
+        // 2
         make_private_dir(&self.certificates_path())?;
-        let install = |one: Installed| {
-            self.set_replaced_aside(&one, &of_product(&one))?;
-            let path = self.certificates_path().join(format!("{}.pem", one.chain.host().id));
-            // As the vendor wrote it, before it travelled.
-            let pem = files::certificate_to_pem(&one.chain, &one.roots);
-            file::replace(&path, pem.as_bytes(), 0o644)?;
-            Ok(Installed { path, ..one })
-        };
-        installed.into_iter().map(install).collect()
-    }
-
-    /// Moves the certificates aside that a new one replaces, which machines would not take beside them. That it was meant is
-    /// noted there, for a host that runs.
-    fn set_replaced_aside(&self, new: &Installed, others: &[Installed]) -> Result<(), HomeError> {
-        let replaced = others.iter().filter(|other| Difference::between(new, other).is_some());
-        let replaced: Vec<_> = replaced.collect();
-        if replaced.is_empty() {
-            return Ok(());
+        for Put { installed, .. } in &mut put {
+            installed.path = self.certificates_path().join(format!("{}.pem", installed.chain.host().id));
+            file::replace(&installed.path, pem(installed).as_bytes(), 0o644)?;
         }
-        make_private_dir(&self.replaced_path())?;
-        file::replace(&self.meant_path(new), b"", 0o644)?;
-        for other in replaced {
-            let aside = self.replaced_path().join(format!("{}.pem", other.chain.host().id));
-            std::fs::rename(&other.path, &aside).map_err(|source| HomeError::Unwritable(aside, source))?;
+        // 3
+        for Put { installed, .. } in put.iter().filter(|put| put.differs.is_some()) {
+            self.note(installed)?;
         }
-        file::sync_dir(&self.replaced_path())?;
-        Ok(file::sync_dir(&self.certificates_path())?)
+        // 4
+        let after = self.certificates()?;
+        for Put { installed, differs, aside } in &mut put {
+            let differs = |other: &Installed| match differs {
+                Some(_) => {
+                    let apart = |one, other| Difference::between(one, other).is_some();
+                    apart(installed, other) || apart(other, installed)
+                }
+                None => after.difference(other, now).is_some(),
+            };
+            for other in after.of(installed.chain.host().product).iter().filter(|other| differs(other)) {
+                aside.push(self.set_aside(&other.path)?);
+            }
+        }
+        // 5
+        self.note_known(self.certificates()?, now)?;
+        Ok(put)
     }
 
-    /// Whether an administrator has said that this certificate is to replace one that differs.
-    pub fn is_meant(&self, new: &Installed) -> bool {
-        self.meant_path(new).exists()
+    /// Moves a certificate to where it is kept and not used.
+    fn set_aside(&self, path: &Path) -> Result<PathBuf, HomeError> {
+        let folder = self.certificates_path().join("replaced");
+        make_private_dir(&folder)?;
+        let aside = folder.join(path.file_name().unwrap_or(path.as_os_str()));
+        std::fs::rename(path, &aside).map_err(|source| HomeError::Unwritable(aside.clone(), source))?;
+        file::sync_dir(&folder)?;
+        file::sync_dir(&self.certificates_path())?;
+        Ok(aside)
     }
 
-    fn meant_path(&self, new: &Installed) -> PathBuf {
-        self.replaced_path().join(format!("by-{}", new.chain.host().id))
-    }
-
-    fn replaced_path(&self) -> PathBuf {
-        self.certificates_path().join("replaced")
-    }
-
-    /// Every installed certificate that can be used, and why others cannot: one bad file costs nobody else's product. Without a
-    /// folder for them there is none.
+    /// Notes what machines know of each product for which it is not noted yet: what is served from now on.
     ///
     /// # Errors
-    /// The signing key or the folder cannot be read.
-    pub fn certificates(&self) -> Result<Certificates, HomeError> {
-        let key = self.signing_key()?.public();
-        let folder = self.certificates_path();
-        let entries = match std::fs::read_dir(&folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Certificates::default()),
-            entries => entries.map_err(|source| HomeError::Unreadable(folder.clone(), source))?,
-        };
-        let (mut installed, mut left_out) = (Vec::new(), Vec::new());
-        for entry in entries {
-            let path = entry.map_err(|source| HomeError::Unreadable(folder.clone(), source))?.path();
-            if path.extension().is_some_and(|extension| extension == "pem") {
-                match self.read_certificates(&path, &key) {
-                    Ok(read) => installed.extend(read),
-                    Err(why) => left_out.push(LeftOut { path, why: Arc::new(why) }),
-                }
-            }
+    /// It cannot be written.
+    pub fn note_known(&self, certificates: Certificates, now: Timestamp) -> Result<Certificates, HomeError> {
+        let new: Vec<_> = certificates.to_note(now).into_iter().cloned().collect();
+        // A note that cannot be read stays, so that somebody sees it.
+        let is_there = |path: &Path| certificates.left_out().iter().any(|left_out| left_out.path == path);
+        for one in new.iter().filter(|one| !is_there(&self.note_path(one))) {
+            self.note(one)?;
         }
-        left_out.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok(Certificates::new(installed).with_left_out(left_out))
+        Ok(certificates.with_known(new))
     }
 
-    fn read_certificates(&self, path: &Path, key: &PublicKey) -> Result<Vec<Installed>, HomeError> {
-        let text = read::read(path).map_err(|error| self.bad_certificate(path, error.into()))?;
-        self.verify_certificates(path, &text, key)
+    fn note(&self, known: &Installed) -> Result<(), HomeError> {
+        make_private_dir(&self.known_path())?;
+        Ok(file::replace(&self.note_path(known), pem(known).as_bytes(), 0o644)?)
+    }
+
+    fn note_path(&self, known: &Installed) -> PathBuf {
+        self.known_path().join(format!("{}.pem", known.chain.host().product))
+    }
+
+    fn known_path(&self) -> PathBuf {
+        self.0.join("known")
+    }
+
+    /// Every installed certificate that can be used, and why others cannot: one bad file costs nobody else's product. With what
+    /// machines of each product are noted to know. Without a folder for them there is none.
+    ///
+    /// # Errors
+    /// The signing key or the folder of certificates cannot be read.
+    pub fn certificates(&self) -> Result<Certificates, HomeError> {
+        let key = self.signing_key()?.public();
+        let mut left_out = Vec::new();
+        let installed = self.read_folder(&self.certificates_path(), Some(&key), &mut left_out)?;
+        // What machines know does not change with the key of a host.
+        let known = self.read_folder(&self.known_path(), None, &mut left_out).unwrap_or_else(|why| {
+            left_out.push(LeftOut { path: self.known_path(), why: Arc::new(why) });
+            Vec::new()
+        });
+        left_out.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(Certificates::new(installed).with_known(known).with_left_out(left_out))
+    }
+
+    fn read_folder(
+        &self,
+        folder: &Path,
+        key: Option<&PublicKey>,
+        left_out: &mut Vec<LeftOut>,
+    ) -> Result<Vec<Installed>, HomeError> {
+        let unreadable = |source| HomeError::Unreadable(folder.to_owned(), source);
+        let entries = match std::fs::read_dir(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(unreadable)?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(unreadable)?.path();
+            if path.extension().is_none_or(|extension| extension != "pem") {
+                continue;
+            }
+            let text = read::read(&path).map_err(|error| self.bad_certificate(&path, error.into()));
+            match text.and_then(|text| self.verify_certificates(&path, &text, key)) {
+                Ok(read) => found.extend(read),
+                Err(why) => left_out.push(LeftOut { path, why: Arc::new(why) }),
+            }
+        }
+        Ok(found)
     }
 
     /// The certificate at this path is not what it should be: one that is installed, or one that was handed over.
     pub(crate) fn bad_certificate(&self, path: &Path, source: BadFile) -> HomeError {
         let (path, request) = (path.to_owned(), self.request_path());
-        if path.starts_with(self.certificates_path()) {
-            HomeError::DamagedCertificate { path, source }
-        } else {
-            HomeError::NotCertificate { path, request, source }
+        match source {
+            source if path.starts_with(self.known_path()) => HomeError::DamagedKnown { path, source },
+            BadFile::Io(source) if path.starts_with(self.certificates_path()) => {
+                HomeError::Unreadable(path, source)
+            }
+            source if path.starts_with(self.certificates_path()) => {
+                HomeError::DamagedCertificate { path, source }
+            }
+            source => HomeError::NotCertificate { path, request, source },
         }
     }
 
-    /// Every certificate of a file that is for this host, at least one. A vendor may send those of several hosts in one mail.
+    /// Every certificate of a file that is for the host with this key, or for any, at least one. A vendor may send those of several
+    /// hosts in one mail.
     fn verify_certificates(
         &self,
         path: &Path,
         text: &[u8],
-        key: &PublicKey,
+        key: Option<&PublicKey>,
     ) -> Result<Vec<Installed>, HomeError> {
         let files = files::certificates_from_pem(text);
         let files = files.map_err(|error| self.bad_certificate(path, error.into()))?;
@@ -156,10 +229,10 @@ impl Home {
         path: &Path,
         chain: &Bytes,
         roots: Roots,
-        key: &PublicKey,
+        key: Option<&PublicKey>,
     ) -> Result<Installed, HomeError> {
         let chain = Chain::verify(chain, &roots).map_err(|error| HomeError::Chain(path.to_owned(), error))?;
-        if chain.host().signing_key != *key {
+        if let Some(key) = key.filter(|key| chain.host().signing_key != **key) {
             return Err(HomeError::OtherHost {
                 path: path.to_owned(),
                 request: self.request_path(),
@@ -169,4 +242,9 @@ impl Home {
         }
         Ok(Installed { chain, roots: Arc::new(roots), path: path.to_owned() })
     }
+}
+
+/// As the vendor wrote it, before it travelled.
+fn pem(one: &Installed) -> String {
+    files::certificate_to_pem(&one.chain, &one.roots)
 }

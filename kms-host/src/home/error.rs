@@ -10,6 +10,7 @@ use ledger::{Engine, OpenError};
 use shared::certificate::ChainError;
 use shared::files;
 use shared::ids::HostId;
+use shared::time::Timestamp;
 use store::file::FileError;
 
 use crate::certificates::Difference;
@@ -168,6 +169,17 @@ pub enum HomeError {
         /// What is wrong with it.
         source: BadFile,
     },
+    /// The note of what machines know is not what was written.
+    #[error(
+        "{}, which says what machines know, cannot be used; remove it, and reload or start the host, which notes what it serves \
+         then", path.display()
+    )]
+    DamagedKnown {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: BadFile,
+    },
     /// A certificate does not verify.
     #[error("the certificate {} does not hold; ask the vendor for another one", .0.display())]
     Chain(PathBuf, #[source] ChainError),
@@ -193,6 +205,30 @@ pub enum HomeError {
         path: PathBuf,
         /// What would make them refuse.
         difference: Difference,
+    },
+    /// A certificate will never be used.
+    #[error(
+        "the certificate {} is not installed: it has ended at {ended_at}, and it is {now} by this machine's clock; ask the vendor \
+         for another one, or set the clock", path.display()
+    )]
+    Ended {
+        /// The file.
+        path: PathBuf,
+        /// When it ended.
+        ended_at: Timestamp,
+        /// What the clock says.
+        now: Timestamp,
+    },
+    /// A certificate replaces what machines know, and cannot be used yet.
+    #[error(
+        "the certificate {} is not installed: it begins only at {begins_at}, and until then nobody would be served in the place of \
+         those who are; install it on that day", path.display()
+    )]
+    TooEarly {
+        /// The file.
+        path: PathBuf,
+        /// When it begins.
+        begins_at: Timestamp,
     },
     /// The ledger's hour is for tests and a certificate is not.
     #[error(

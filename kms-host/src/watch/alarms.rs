@@ -155,15 +155,17 @@ fn of_rejected(code: &str, machines: usize) -> Alarm {
 
 /// Of certificates that are installed and would have machines refuse their answers: the host does not use them.
 fn of_strange(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
-    let alarm = |(installed, difference): (&Installed, Difference)| Alarm {
-        code: CERTIFICATE_DIFFERS_CODE,
-        text: format!(
-            "the certificate {} for {} is not used: {difference}",
-            installed.chain.host().id,
-            installed.chain.host().product_name
-        ),
-        remedy: difference.remedy(),
-        since: None,
+    let alarm = |(installed, difference): (&Installed, Difference)| {
+        let certificate = installed.chain.host();
+        let (id, name) = (certificate.id, &certificate.product_name);
+        let is_answered = certificates.current(certificate.product, now).is_some();
+        let and = if is_answered { "" } else { ". There is no other one, so no machine is answered" };
+        Alarm {
+            code: CERTIFICATE_DIFFERS_CODE,
+            text: format!("the certificate {id} for {name} is not used: {difference}{and}"),
+            remedy: difference.remedy(),
+            since: None,
+        }
     };
     certificates.strange(now).into_iter().map(alarm).collect()
 }
@@ -230,8 +232,7 @@ fn of_damage(error: &LedgerError) -> Alarm {
 
 fn of_totals(certificates: &Certificates, found: Disagreement) -> Alarm {
     let Disagreement { product, active, active_found, others } = found;
-    let named = certificates.of(product).first().map(|installed| installed.chain.host().product_name.clone());
-    let name = named.unwrap_or_else(|| product.to_string());
+    let name = certificates.name(product).map_or_else(|| product.to_string(), str::to_owned);
     let text = if active == active_found && others {
         format!("the records of {name} do not add up to the numbers by hour and state that the ledger has")
     } else {

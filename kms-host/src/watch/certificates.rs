@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
 use crate::certificates::Certificates;
+use crate::home::Home;
 use crate::watch::tls;
 
 /// How often the host looks whether a certificate's end has come near.
@@ -57,21 +58,37 @@ fn used(certificates: &Certificates, now: Timestamp) -> Vec<CertificateId> {
 /// Which certificate answers for each product, and why others do not: of each product for which another answered `before`, or
 /// for which one is new.
 pub(crate) fn say_which_are_used(certificates: &Certificates, before: &Certificates, now: Timestamp) {
-    for (product, used) in certificates.products(now) {
+    for product in certificates.each_product() {
         let ids = |certificates: &Certificates| -> Vec<_> {
             certificates.of(product).iter().map(|one| one.chain.host().id).collect()
         };
         if ids(certificates) == ids(before) {
             continue;
         }
-        let (name, ends_at) = (used.chain.host().product_name.as_str(), used.chain.ends_at());
-        let id = used.chain.host().id;
-        tracing::info!(product = name, certificate = %id, %ends_at, "this certificate is used");
+        let name = certificates.name(product);
+        if let Some(used) = certificates.current(product, now) {
+            let (id, ends_at) = (used.chain.host().id, used.chain.ends_at());
+            tracing::info!(product = name, certificate = %id, %ends_at, "this certificate is used");
+        } else {
+            tracing::error!(product = name, "no certificate is used, so no machine is answered");
+        }
         for (other, why) in certificates.unused(product, now) {
             let id = other.chain.host().id;
             tracing::warn!(product = name, certificate = %id, %why, "this certificate is not used");
         }
     }
+}
+
+/// Notes what machines know of products that are served for the first time. Where that cannot be written, they are served.
+pub(crate) fn note_known(home: &Home, certificates: Certificates, now: Timestamp) -> Certificates {
+    home.note_known(certificates.clone(), now).unwrap_or_else(|error| {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::warn!(
+            error,
+            "which organisation machines know is not noted, so a certificate of another one could be used after a restart"
+        );
+        certificates
+    })
 }
 
 /// Says which files are passed over, and why.
