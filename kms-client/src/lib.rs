@@ -52,10 +52,6 @@ mod hosts;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
-#[cfg_attr(
-    not(feature = "tls"),
-    expect(unreachable_pub, reason = "with TLS, the simulator opens connections of its own")
-)]
 mod way;
 
 mod files;
@@ -85,7 +81,7 @@ pub use snapshot::{Attempt, Outcome, Round, Snapshot, Waited};
 pub use tls::Tls;
 #[cfg(feature = "tls")]
 #[doc(hidden)]
-pub use {tls::TlsWay, way::Ended as TlsEnded, way::Line as TlsLine};
+pub use tls::TlsWay;
 
 pub use shared::answer::Lease;
 pub use shared::ids::{HostId, LedgerId, MachineId, OrganisationId, ProductId};

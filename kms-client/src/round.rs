@@ -17,6 +17,7 @@ use shared::ids::Nonce;
 use shared::license::Event;
 use shared::reason::{Cause, Reason};
 use shared::time::Length;
+use wire::{Connection, Failure};
 
 use crate::client::Shell;
 use crate::discovery::{Candidate, Problem};
@@ -25,7 +26,7 @@ use crate::installation::{Installation, off_thread};
 use crate::last_round::LastRound;
 use crate::random;
 use crate::snapshot::{Attempt, Outcome, Round};
-use crate::transport::{Addresses, Connection, Failure};
+use crate::transport::{ANSWER_LIMIT, Addresses};
 use crate::way::Way;
 
 /// Why a round is made.
@@ -188,7 +189,7 @@ impl Going<'_> {
         };
         while let Some((address, connected)) = addresses.connect(&candidate.host, &way).await {
             let failure = match connected {
-                Ok(mut connection) => match self.converse(candidate, &mut connection).await? {
+                Ok(connection) => match self.converse(candidate, &connection, address).await? {
                     Ok(()) => return Ok(()),
                     Err(failure) => failure,
                 },
@@ -217,13 +218,14 @@ impl Going<'_> {
     async fn converse(
         &mut self,
         candidate: &Candidate,
-        connection: &mut Connection,
+        connection: &Connection,
+        address: SocketAddr,
     ) -> Result<Result<(), Failure>, Cause> {
         let name = candidate.host.to_string();
         let mut visit = Visit::new(self.kind, self.needs_chain(&name));
         while visit.asks() {
             let ask = self.compose().await?;
-            let judged = match self.ask(connection, &ask, visit).await? {
+            let judged = match self.ask(connection, &ask, visit, address).await? {
                 Ok(judged) => judged,
                 Err(failure) => return Ok(Err(failure)),
             };
@@ -234,7 +236,7 @@ impl Going<'_> {
             }
             let outcome = Outcome::of(&verdict);
             self.carry_out(then, verdict, &name).await?;
-            self.note(candidate, Some(connection.address), outcome);
+            self.note(candidate, Some(address), outcome);
             if then == Then::Next {
                 break;
             }
@@ -276,28 +278,32 @@ impl Going<'_> {
 
     /// Sends an ask and judges what comes back.
     async fn ask(
-        &self,
-        connection: &mut Connection,
+        &mut self,
+        connection: &Connection,
         ask: &Ask,
         visit: Visit,
+        address: SocketAddr,
     ) -> Result<Result<(Chain, Verdict), Failure>, Cause> {
         let (asker, saved) = (self.asker()?, &self.installation.saved);
         let chain =
             saved.license.lease().filter(|_| visit.brings_chain()).map(|lease| lease.chain().encoded());
         let answered = match self.kind {
-            AskKind::Release => connection.release(asker.release(ask)).await,
-            AskKind::Activate => connection.activate(asker.activate(ask, chain)).await,
+            AskKind::Release => connection.release(asker.release(ask), ANSWER_LIMIT).await,
+            AskKind::Activate => connection.activate(asker.activate(ask, chain), ANSWER_LIMIT).await,
+        };
+        let answer = match answered {
+            Ok(answer) => answer,
+            Err(failure) => return Ok(Err(failure)),
         };
         let organisation = saved.organisation.as_ref().map(|ours| ours.id);
         let expected = Expected::of(ask, self.shell.terms.organisation.or(organisation));
-        Ok(answered.and_then(|answer| {
-            let now = self.shell.clock.now();
-            let judged = saved.exchange.judge(&answer, &self.shell.terms.roots, &expected, now);
-            judged.map_err(|error| {
-                let cause = error.cause(&connection.address);
-                let rejected = Some(Rejected::new(&cause.code, &answer));
-                Failure { rejected, ..cause.into() }
-            })
+        let judged =
+            saved.exchange.judge(&answer, &self.shell.terms.roots, &expected, self.shell.clock.now());
+        Ok(judged.map_err(|error| {
+            let cause = error.cause(&address);
+            // It is saved when the round concludes, or before the next host is asked.
+            self.installation.saved.exchange.rejected = Some(Rejected::new(&cause.code, &answer));
+            cause.into()
         }))
     }
 
@@ -329,11 +335,7 @@ impl Going<'_> {
     }
 
     fn note_failure(&mut self, candidate: &Candidate, address: Option<SocketAddr>, failure: Failure) {
-        let Failure { cause, retry_after, rejected } = failure;
-        if rejected.is_some() {
-            // It is saved when the round concludes, or before the next host is asked.
-            self.installation.saved.exchange.rejected = rejected;
-        }
+        let Failure { cause, retry_after, .. } = failure;
         if let Some(ask_again) = retry_after {
             self.best.take(Best::Hint { cause: cause.clone(), ask_again });
         }

@@ -25,10 +25,11 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::time_provider::TimeProvider;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use wire::{Ended, Line};
 use zeroize::Zeroizing;
 
 use crate::hosts::HostName;
-use crate::way::{Ended, Line, unusable};
+use crate::way::unusable;
 
 /// Has a client speak to hosts by TLS, and never without it.
 ///

@@ -5,12 +5,12 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use shared::reason::{Cause, Reason};
 use shared::time::Clock;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use wire::Line;
 
 use crate::hosts::HostName;
 #[cfg(feature = "tls")]
@@ -37,43 +37,6 @@ pub(crate) enum Way {
     Plain,
     #[cfg(feature = "tls")]
     Tls(TlsWay),
-}
-
-/// A connection that was opened so.
-pub struct Line {
-    /// What is said and heard.
-    pub bytes: Box<dyn Bytes>,
-    /// Why TLS ended it.
-    pub ended: Ended,
-}
-
-impl Line {
-    /// One in the clear, which TLS does not end.
-    pub fn plain(stream: TcpStream) -> Line {
-        Line { bytes: Box::new(stream), ended: Ended::default() }
-    }
-}
-
-/// Bytes both ways.
-pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Bytes for S {}
-
-/// Why TLS ended a connection, if it did. HTTP/2, which hears of it first, keeps no more than a text.
-#[derive(Clone, Debug, Default)]
-pub struct Ended(Arc<OnceLock<Cause>>);
-
-impl Ended {
-    /// The reason.
-    pub fn cause(&self) -> Option<&Cause> {
-        self.0.get()
-    }
-
-    #[cfg(feature = "tls")]
-    pub(crate) fn note(&self, cause: Cause) {
-        // The first says why; what follows from it does not.
-        let _ = self.0.set(cause);
-    }
 }
 
 impl Ways {

@@ -4,16 +4,21 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A crate, what of ours it may import, and what it never imports. As in `docs/design.md`.
-const IMPORTS: [(&str, &[&str], &[&str]); 11] = [
+const IMPORTS: [(&str, &[&str], &[&str]); 12] = [
     ("proto", &[], &["tokio", "serde", "sled"]),
     ("shared", &["proto"], &["tokio", "tonic", "serde", "tracing", "sled", "hickory-resolver", "rand"]),
     ("store", &[], &["tokio", "tonic"]),
     ("ledger", &["shared", "store"], &["tonic", "serde", "sled", "fjall", "rand"]),
     ("names", &["shared"], &["tonic", "kms-host", "kms-client"]),
-    ("kms-client", &["shared", "proto", "names"], &["sled", "clap", "kms-host", "store"]),
+    ("wire", &["shared", "proto"], &["kms-host", "kms-client", "serde"]),
+    (
+        "kms-client",
+        &["shared", "proto", "names", "wire"],
+        &["sled", "clap", "kms-host", "store", "tonic", "hyper"],
+    ),
     (
         "kms-host",
-        &["shared", "proto", "store", "ledger", "names"],
+        &["shared", "proto", "store", "ledger", "names", "wire"],
         &["kms-client", "sled", "hickory-resolver"],
     ),
     ("kms-vendor", &["shared", "proto", "store"], &["kms-host", "kms-client", "tokio"]),
@@ -23,8 +28,8 @@ const IMPORTS: [(&str, &[&str], &[&str]); 11] = [
 ];
 
 /// The names under which our crates are imported.
-const OURS: [&str; 9] =
-    ["proto", "shared", "store", "ledger", "names", "kms-client", "kms-host", "kms-vendor", "report"];
+const OURS: [&str; 10] =
+    ["proto", "shared", "store", "ledger", "names", "wire", "kms-client", "kms-host", "kms-vendor", "report"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

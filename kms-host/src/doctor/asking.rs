@@ -2,13 +2,9 @@
 //!
 //! The machine that asks is made for one ask and keeps nothing, so the host writes no record of it and counts nobody more.
 
-use std::error::Error;
-use std::fmt::Display;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use proto::v1::activation_service_client::ActivationServiceClient;
 use proto::v1::activation_service_server::SERVICE_NAME;
 use rand::RngExt;
 use shared::answer::{Expected, Verdict};
@@ -16,14 +12,13 @@ use shared::ask::AskKind;
 use shared::envelope::SecretKey;
 use shared::exchange::{Asker, Exchange};
 use shared::ids::{Fingerprint, HostId, Nonce};
-use shared::reason::{Cause, ERROR_DOMAIN, Reason, is_code};
+use shared::reason::{Cause, Reason};
 use shared::time::Length;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use tokio::time::timeout;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
-use tonic_types::StatusExt;
+use wire::{Connection, not_a_host, unreachable};
 
 use super::Known;
 use super::tls::Way;
@@ -63,14 +58,17 @@ pub(super) fn has_ipv6() -> bool {
 
 /// Whether what listens there says that it activates machines.
 pub(super) async fn health(address: SocketAddr, way: &Way) -> Result<(), Cause> {
-    let mut client = HealthClient::new(connect(address, way).await?);
+    let connection = connect(address, way).await?;
+    let (channel, origin) = connection.channel();
+    let mut client = HealthClient::with_origin(channel, origin);
     let request = HealthCheckRequest { service: SERVICE_NAME.to_owned() };
-    let answer = client.check(request).await.map_err(|status| explain(address, &status))?.into_inner();
+    let answer =
+        connection.call(client.check(request), ANSWER_LIMIT).await.map_err(|failure| failure.cause)?;
     match answer.status() {
         ServingStatus::Serving => Ok(()),
         ServingStatus::NotServing => Err(Reason::Stopping.into()),
         ServingStatus::Unknown | ServingStatus::ServiceUnknown => {
-            Err(not_a_host(address, &"it does not say that it offers activation"))
+            Err(not_a_host(&address.to_string(), &"it does not say that it offers activation").cause)
         }
     }
 }
@@ -97,10 +95,8 @@ pub(super) async fn ask(
     let exchange = Exchange::default();
     let ask = exchange.compose(&asker, Nonce::from_bytes(rand::rng().random()), None, clock.now());
     let request = asker.activate(&ask, None);
-    let mut client = ActivationServiceClient::new(connect(address, way).await?);
-    let answer =
-        client.activate(request).await.map_err(|status| explain(address, &status))?.into_inner().answer;
-    let answer = answer.ok_or_else(|| not_a_host(address, &"its answer is empty"))?;
+    let connection = connect(address, way).await?;
+    let answer = connection.activate(request, ANSWER_LIMIT).await.map_err(|failure| failure.cause)?;
     let expected = Expected::of(&ask, Some(certificate.organisation));
     match exchange.judge(&answer, &installed.roots, &expected, clock.now()) {
         Ok((chain, verdict)) => Ok(Answered { host: chain.host().host(), verdict }),
@@ -108,46 +104,14 @@ pub(super) async fn ask(
     }
 }
 
-async fn connect(address: SocketAddr, way: &Way) -> Result<Channel, Cause> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"));
-    let endpoint = endpoint.map_err(|error| not_a_host(address, &error))?;
-    let endpoint = endpoint.connect_timeout(CONNECT_LIMIT).timeout(ANSWER_LIMIT);
-    way.connect(endpoint, address).await?.map_err(|error| broken(address, &error))
-}
-
-/// What a status says. One with a reason that our hosts leave unsigned may come from a host.
-fn explain(address: SocketAddr, status: &Status) -> Cause {
-    let info = status.get_details_error_info();
-    if let Some(info) = info.filter(|info| info.domain == ERROR_DOMAIN && is_code(&info.reason)) {
-        let unsigned = Cause::unsigned(info.reason.clone(), info.metadata, &address);
-        return unsigned
-            .unwrap_or_else(|| not_a_host(address, &format!("it says {} without a signature", info.reason)));
-    }
-    match status.code() {
-        // tonic reports its own deadline as cancelled.
-        Code::DeadlineExceeded | Code::Cancelled => Reason::HostSilent.with(&[("address", &address)]),
-        Code::Unimplemented => not_a_host(address, &"it does not offer activation"),
-        code => match status.source() {
-            Some(source) => broken(address, source),
-            None => not_a_host(address, &format!("gRPC status {code:?}: {}", status.message())),
-        },
-    }
-}
-
-/// The network's error, if there is one at the bottom; otherwise something else than a host has answered.
-fn broken(address: SocketAddr, error: &(dyn Error + 'static)) -> Cause {
-    let causes = || std::iter::successors(Some(error), |&error| error.source());
-    let unreachable =
-        |cause: &dyn Display| Reason::HostUnreachable.with(&[("address", &address), ("cause", cause)]);
-    match causes().find_map(|error| error.downcast_ref::<io::Error>()) {
-        Some(error) if error.kind() == io::ErrorKind::TimedOut => {
-            unreachable(&format!("nothing in {}", Length(CONNECT_LIMIT)))
-        }
-        Some(error) => unreachable(error),
-        None => not_a_host(address, &causes().last().map(ToString::to_string).unwrap_or_default()),
-    }
-}
-
-fn not_a_host(address: SocketAddr, cause: &dyn Display) -> Cause {
-    Reason::NotAHost.with(&[("address", &address), ("cause", cause)])
+async fn connect(address: SocketAddr, way: &Way) -> Result<Connection, Cause> {
+    let host = address.to_string();
+    let opening = async {
+        let line = way.open(address).await?;
+        Connection::open(line, &format!("http://{host}"), &host).await
+    };
+    let opened = timeout(CONNECT_LIMIT, opening).await;
+    opened
+        .unwrap_or_else(|_| Err(unreachable(&host, &format!("nothing in {}", Length(CONNECT_LIMIT)))))
+        .map_err(|failure| failure.cause)
 }

@@ -6,19 +6,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hyper_util::rt::TokioIo;
-use shared::reason::{Cause, Reason};
+use shared::reason::Reason;
 use shared::time::Timestamp;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{
     WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, SignatureScheme};
-use tonic::transport::{Channel, Endpoint};
+use wire::{Ended, Failure, Line, unreachable};
 
 use super::Finding;
 use crate::config::Config;
@@ -61,29 +59,23 @@ pub(super) fn look(home: &Home, config: Option<&Config>, now: Timestamp) -> (Way
 
 impl Way {
     /// Connects to a host at this address.
-    pub(super) async fn connect(
-        &self,
-        endpoint: Endpoint,
-        address: SocketAddr,
-    ) -> Result<Result<Channel, tonic::transport::Error>, Cause> {
+    pub(super) async fn open(&self, address: SocketAddr) -> Result<Line, Failure> {
+        let host = address.to_string();
+        let unreachable = |error: io::Error| unreachable(&host, &error);
         match self {
-            Way::Plain => Ok(endpoint.connect().await),
+            Way::Plain => TcpStream::connect(address).await.map(Line::plain).map_err(unreachable),
             Way::Tls(connector) => {
-                let connector = connector.clone();
-                let open = tower::service_fn(move |_| open(connector.clone(), address));
-                Ok(endpoint.connect_with_connector(open).await)
+                let stream = TcpStream::connect(address).await.map_err(unreachable)?;
+                let opened = connector.connect(ServerName::from(address.ip()), stream).await;
+                let bytes = Box::new(opened.map_err(unreachable)?);
+                Ok(Line { bytes, ended: Ended::default() })
             }
             Way::Barred => {
                 let cause = "`tls_client_ca` demands one of every machine, and this check has none";
-                Err(Reason::TlsMachineRefused.with(&[("address", &address), ("cause", &cause)]))
+                Err(Reason::TlsMachineRefused.with(&[("address", &address), ("cause", &cause)]).into())
             }
         }
     }
-}
-
-async fn open(connector: TlsConnector, address: SocketAddr) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
-    let stream = TcpStream::connect(address).await?;
-    connector.connect(ServerName::from(address.ip()), stream).await.map(TokioIo::new)
 }
 
 fn connector() -> TlsConnector {

@@ -59,9 +59,12 @@ fn check(change: impl FnOnce(&mut Door), expected: Expect) {
     expected.assert_eq(&door.check());
 }
 
+/// Makes one thing wrong, and the reason for which that is refused.
+type Wrong = (fn(&mut Door), Reason);
+
 #[test]
 fn what_comes_first_is_told() {
-    let wrongs: [(fn(&mut Door), Reason); 4] = [
+    let wrongs: [Wrong; 4] = [
         (|door| door.wall = NOW + 2 * HOUR, Reason::HostClock),
         (|door| door.asked_at = NOW - 5 * HOUR, Reason::ClockSkew),
         (|door| door.chain = chain(NOW - DAY, NOW), Reason::CertificateEnded),

@@ -1,22 +1,22 @@
 //! The way to the hosts: a connection for every ask, as in the field, or a number of kept ones.
 //!
-//! HTTP/2 as the client library speaks it (`kms-client/src/transport.rs`), over sources of its own choice. Nothing that a
-//! peer does is worse than a [`Failure`]; what a failure is called stands in `wire/failure.rs`, one connection in
-//! `wire/line.rs`. What an answer says is read by `machine`.
+//! Asks as the client library asks, by the crate `wire`, over sources of its own choice. Nothing that a peer does is worse than a
+//! [`Failure`]. What an answer says is read by `machine`.
 
 mod failure;
-mod line;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use kms_client::{HostName, TlsWay};
 use proto::v1;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use self::line::Line;
+use ::wire::{Connection, Line};
+
 use super::sources::Sources;
 
 pub(crate) use self::failure::Failure;
@@ -53,7 +53,7 @@ struct Secured {
 }
 
 /// A kept connection, if it is there.
-type Kept = Mutex<Option<Arc<Line>>>;
+type Kept = Mutex<Option<Arc<Connection>>>;
 
 impl Wire {
     /// A connection for every ask, closed after its answer. Each machine has its source.
@@ -88,7 +88,7 @@ impl Wire {
             return Err(Failure::unreachable(&"there is no host of that number"));
         }
         match self.kept.get(host) {
-            None => self.connect(host, machine).await?.ask(request, self.limits.answer).await,
+            None => Ok(self.connect(host, machine).await?.activate(request, self.limits.answer).await?),
             Some(lines) => self.over(lines, host, machine, request).await,
         }
     }
@@ -104,18 +104,18 @@ impl Wire {
     ) -> Result<v1::Answer, Failure> {
         let number = machine % lines.len();
         let line = self.line(&lines[number], host, number).await?;
-        match line.ask(request.clone(), self.limits.answer).await {
+        match line.activate(request.clone(), self.limits.answer).await {
             Err(failure) if failure.never_left => {
                 let line = self.line(&lines[number], host, number).await?;
-                line.ask(request, self.limits.answer).await
+                Ok(line.activate(request, self.limits.answer).await?)
             }
-            answered => answered,
+            answered => Ok(answered?),
         }
     }
 
     /// The connection that is kept here, made again if it has ended. Whoever waits while another one connects waits no
     /// longer than for a connection of its own.
-    async fn line(&self, kept: &Kept, host: usize, number: usize) -> Result<Arc<Line>, Failure> {
+    async fn line(&self, kept: &Kept, host: usize, number: usize) -> Result<Arc<Connection>, Failure> {
         let there = async {
             let mut kept = kept.lock().await;
             if let Some(line) = kept.as_ref().filter(|line| line.is_open()) {
@@ -128,17 +128,38 @@ impl Wire {
         timeout(self.limits.connect, there).await.unwrap_or_else(|_| Err(self.nobody_accepts()))
     }
 
-    async fn connect(&self, host: usize, number: usize) -> Result<Line, Failure> {
+    async fn connect(&self, host: usize, number: usize) -> Result<Connection, Failure> {
         let address = self.hosts[host];
         let source = self.sources.to_reach(address.ip(), number);
-        let tls = self.tls.as_ref().map(|tls| (&tls.way, &tls.names[host]));
-        let line = timeout(self.limits.connect, Line::open(address, source, tls)).await;
-        line.unwrap_or_else(|_| Err(self.nobody_accepts()))
+        let (scheme, name) = (if self.tls.is_some() { "https" } else { "http" }, address.to_string());
+        let opening = async {
+            let stream = connect(address, source).await.map_err(|error| Failure::of_io(&error))?;
+            let line = match &self.tls {
+                None => Line::plain(stream),
+                Some(tls) => {
+                    let opened = tls.way.open(stream, &tls.names[host]).await;
+                    opened.map_err(|cause| Failure::from(::wire::Failure::from(cause)))?
+                }
+            };
+            Ok(Connection::open(line, &format!("{scheme}://{name}"), &name).await?)
+        };
+        let opened = timeout(self.limits.connect, opening).await;
+        opened.unwrap_or_else(|_| Err(self.nobody_accepts()))
     }
 
     fn nobody_accepts(&self) -> Failure {
         Failure::unreachable(&format!("nobody accepted a connection in {:?}", self.limits.connect))
     }
+}
+
+async fn connect(address: SocketAddr, source: Option<Ipv4Addr>) -> std::io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if let Some(source) = source {
+        socket.bind(SocketAddr::from((source, 0)))?;
+    }
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 #[cfg(test)]

@@ -3,15 +3,11 @@
 //! The codes are those of the client library (`shared::reason`), and two of `outcome` for what a load tool runs out of
 //! before a host does. Nobody has signed any of this.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use shared::MAX_MESSAGE_BYTES;
-use shared::reason::{Cause, Reason, is_code};
-use tonic::{Code, Status};
-use tonic_types::StatusExt;
+use shared::reason::Reason;
 
 use crate::load::outcome::{OWN_FILES, OWN_PORTS};
 
@@ -46,21 +42,6 @@ impl Failure {
         Failure::new(Reason::HostUnreachable.code(), text)
     }
 
-    pub(super) fn silent(text: &dyn fmt::Display) -> Failure {
-        Failure::new(Reason::HostSilent.code(), text)
-    }
-
-    pub(super) fn not_a_host(text: &dyn fmt::Display) -> Failure {
-        Failure::new(Reason::NotAHost.code(), text)
-    }
-
-    /// What the client library found.
-    pub(super) fn of_client(cause: &Cause) -> Failure {
-        let text = cause.to_string();
-        let text = text.strip_prefix(&format!("{}: ", cause.code)).unwrap_or(&text).to_owned();
-        Failure::new(&cause.code, &text)
-    }
-
     /// No connection.
     pub(super) fn of_io(error: &io::Error) -> Failure {
         match (error.kind(), error.raw_os_error()) {
@@ -79,13 +60,14 @@ impl Failure {
             _ => Failure::unreachable(error),
         }
     }
+}
 
-    /// A connection that ended before the answer: the host died, or what listens there speaks something else.
-    pub(super) fn broken(error: &(dyn Error + 'static)) -> Failure {
-        match causes(error).find_map(|error| error.downcast_ref::<io::Error>()) {
-            Some(io) => Failure::unreachable(&format!("the connection broke: {io}")),
-            None => Failure::not_a_host(&innermost(error)),
-        }
+impl From<::wire::Failure> for Failure {
+    fn from(failure: ::wire::Failure) -> Failure {
+        let ::wire::Failure { cause, retry_after, never_left } = failure;
+        let text = cause.to_string();
+        let text = text.strip_prefix(&format!("{}: ", cause.code)).unwrap_or(&text);
+        Failure { retry_after, never_left, ..Failure::new(&cause.code, &text) }
     }
 }
 
@@ -95,57 +77,9 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What a gRPC status says; `ended` is how the connection did. A status with a reason of ours comes from a host, all
-/// others from whatever else listens there.
-pub(super) fn explain(status: &Status, ended: Option<&hyper::Result<()>>) -> Failure {
-    if let Some(info) = status.get_details_error_info().filter(|info| is_code(&info.reason)) {
-        let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
-        let message = status.message();
-        let named = message.strip_prefix(&info.reason).and_then(|text| text.strip_prefix(": "));
-        return Failure { retry_after, ..Failure::new(&info.reason, &named.unwrap_or(message)) };
-    }
-    let failure = match (ended, status.source()) {
-        (Some(Err(error)), _) => Failure::broken(error),
-        (Some(Ok(())), Some(_)) => Failure::unreachable(&"it hung up before it answered"),
-        (_, Some(source)) => Failure::broken(source),
-        (_, None) => unexplained(status),
-    };
-    Failure { never_left: never_left(status), ..failure }
-}
-
-fn unexplained(status: &Status) -> Failure {
-    match status.code() {
-        // tonic reports its own deadline as cancelled.
-        Code::DeadlineExceeded | Code::Cancelled => Failure::silent(&status.message()),
-        Code::Unimplemented => Failure::not_a_host(&"it does not offer activation"),
-        // tonic reports an answer beyond the limit as out of range.
-        Code::OutOfRange => {
-            Failure::not_a_host(&format!("its answer is larger than {MAX_MESSAGE_BYTES} bytes"))
-        }
-        code => Failure::not_a_host(&format!("gRPC status {code:?}: {}", status.message())),
-    }
-}
-
-/// hyper gives an ask back that waited for its turn on a connection which then closed.
-fn never_left(status: &Status) -> bool {
-    let Some(source) = status.source() else { return false };
-    causes(source).filter_map(|error| error.downcast_ref::<hyper::Error>()).any(hyper::Error::is_canceled)
-}
-
-/// The last of a chain of errors says what happened; those before it say where.
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    causes(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-/// An error, the one that caused it, and so on.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tonic_types::ErrorDetails;
 
     fn check(failure: &Failure, code: &str, text: &str) {
         assert_eq!(failure.code, code);
@@ -162,26 +96,12 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_has_too_much_to_do_says_when_to_come_back() {
-        let mut details =
-            ErrorDetails::with_error_info("OVERLOADED", "kms", [("queue".to_owned(), "9".to_owned())]);
-        details.set_retry_info(Some(Duration::from_secs(3)));
-        let status = Status::with_error_details(Code::ResourceExhausted, "OVERLOADED: too much", details);
-        let failure = explain(&status, None);
-        check(&failure, "OVERLOADED", "too much");
-        assert_eq!((failure.retry_after, failure.never_left), (Some(Duration::from_secs(3)), false));
-        assert_eq!(failure.to_string(), "OVERLOADED: too much");
-    }
-
-    #[test]
-    fn what_a_stranger_says_is_cut_and_harmless_to_print() {
-        let status = Status::with_error_details(
-            Code::Internal,
-            format!("\u{1b}[2J{}", "long ".repeat(99)),
-            ErrorDetails::with_error_info("\u{1b}[2J", "", [("a".to_owned(), "b".to_owned())]),
-        );
-        let failure = explain(&status, None);
-        check(&failure, "NOT_A_HOST", "gRPC status Internal");
-        assert!(failure.text.len() <= TEXT_MAX_CHARS && !failure.text.contains('\u{1b}'), "{failure:?}");
+    fn what_a_host_says_is_cut_and_keeps_its_hint() {
+        let cause = Reason::NotAHost.with(&[("address", &"kms1"), ("cause", &"long ".repeat(99))]);
+        let failed = ::wire::Failure { cause, retry_after: Some(Duration::from_secs(3)), never_left: true };
+        let failure = Failure::from(failed);
+        check(&failure, "NOT_A_HOST", "what answers at kms1 is not an activation host: long long");
+        assert!(failure.text.len() <= TEXT_MAX_CHARS && failure.never_left, "{failure:?}");
+        assert_eq!(failure.retry_after, Some(Duration::from_secs(3)));
     }
 }

@@ -1,0 +1,196 @@
+//! What a failure is called: from a gRPC status, or the end of a connection, to a cause.
+//!
+//! Nobody has signed any of this, so it changes no state; the worst that a peer can do is to be passed over.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::io;
+use std::time::Duration;
+
+use shared::MAX_MESSAGE_BYTES;
+use shared::reason::{Cause, ERROR_DOMAIN, Reason, is_code};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// `HOST_UNREACHABLE`, `HOST_SILENT`, `NOT_A_HOST`, or what a host leaves unsigned: `OVERLOADED`.
+    pub cause: Cause,
+    /// When the host would like to be asked again: a hint.
+    pub retry_after: Option<Duration>,
+    /// Whether the ask certainly was not sent.
+    pub never_left: bool,
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Failure {
+        Failure { cause, retry_after: None, never_left: false }
+    }
+}
+
+/// Nobody could be spoken with.
+pub fn unreachable(host: &str, cause: &dyn Display) -> Failure {
+    Reason::HostUnreachable.with(&[("address", &host), ("cause", cause)]).into()
+}
+
+/// Somebody accepted, and gave no answer in time.
+pub fn silent(host: &str) -> Failure {
+    Reason::HostSilent.with(&[("address", &host)]).into()
+}
+
+/// Whatever answers there, it is no host.
+pub fn not_a_host(host: &str, cause: &dyn Display) -> Failure {
+    Reason::NotAHost.with(&[("address", &host), ("cause", cause)]).into()
+}
+
+/// What a gRPC status says. One with a reason that our hosts leave unsigned may come from a host; all others come from whatever
+/// else listens there, or from the end of the connection: `tls_ended` and `ended` say what that was.
+pub(crate) fn explain(
+    host: &str,
+    status: &Status,
+    tls_ended: Option<&Cause>,
+    ended: Option<&hyper::Result<()>>,
+) -> Failure {
+    let info = status.get_details_error_info();
+    if let Some(info) = info.filter(|info| info.domain == ERROR_DOMAIN && is_code(&info.reason)) {
+        let Some(cause) = Cause::unsigned(info.reason.clone(), info.metadata, &host) else {
+            return not_a_host(host, &format!("it says {} without a signature", info.reason));
+        };
+        let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
+        return Failure { cause, retry_after, never_left: false };
+    }
+    let failure = match (tls_ended, ended) {
+        (Some(cause), _) => cause.clone().into(),
+        (None, Some(Err(error))) => broken(host, error),
+        (None, Some(Ok(()))) if status.source().is_some() => {
+            unreachable(host, &"it hung up before it answered")
+        }
+        (None, Some(Ok(())) | None) => unexplained(host, status),
+    };
+    Failure { never_left: never_left(status), ..failure }
+}
+
+fn unexplained(host: &str, status: &Status) -> Failure {
+    match status.code() {
+        // tonic reports its own deadline as cancelled.
+        Code::DeadlineExceeded | Code::Cancelled => silent(host),
+        Code::Unimplemented => not_a_host(host, &"it does not offer activation"),
+        // tonic reports an answer beyond the limit as out of range.
+        Code::OutOfRange => not_a_host(host, &format!("its answer is larger than {MAX_MESSAGE_BYTES} bytes")),
+        code => match status.source() {
+            Some(source) => broken(host, source),
+            None => not_a_host(host, &format!("gRPC status {code:?}: {}", status.message())),
+        },
+    }
+}
+
+/// A connection that ended before the answer: the host died, or what listens there speaks something else.
+pub(crate) fn broken(host: &str, error: &(dyn Error + 'static)) -> Failure {
+    match causes(error).find_map(|error| error.downcast_ref::<io::Error>()) {
+        Some(io) => unreachable(host, &format!("the connection broke: {io}")),
+        // The last of a chain of errors says what happened; those before it say where.
+        None => not_a_host(host, &causes(error).last().map(ToString::to_string).unwrap_or_default()),
+    }
+}
+
+/// hyper gives an ask back that waited for its turn on a connection which then closed.
+fn never_left(status: &Status) -> bool {
+    let Some(source) = status.source() else { return false };
+    causes(source).filter_map(|error| error.downcast_ref::<hyper::Error>()).any(hyper::Error::is_canceled)
+}
+
+/// An error, the one that caused it, and so on.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+    use tonic_types::ErrorDetails;
+
+    #[track_caller]
+    fn check(code: Code, message: &str, info: Option<(&str, &str)>, expected: Expect) {
+        let details = info.map(|(reason, domain)| {
+            let mut details =
+                ErrorDetails::with_error_info(reason, domain, [("limit".to_owned(), "9".to_owned())]);
+            details.set_retry_info(Some(Duration::from_secs(3)));
+            details
+        });
+        let status = Status::with_error_details(code, message, details.unwrap_or_default());
+        let Failure { cause, retry_after, .. } = explain("kms1", &status, None, None);
+        let after = retry_after.map_or(String::new(), |after| format!(", after {after:?}"));
+        expected.assert_eq(&format!("{cause}{after}"));
+    }
+
+    /// The load tool took words from a stranger that a machine does not take, such as BLOCKED.
+    #[test]
+    fn only_what_hosts_leave_unsigned_is_taken_from_a_status() {
+        let exhausted = Code::ResourceExhausted;
+        check(
+            exhausted,
+            "",
+            Some(("OVERLOADED", "kms")),
+            expect![
+                "OVERLOADED: the host has more asks waiting than it will hold (unsigned, by kms1), after 3s"
+            ],
+        );
+        check(
+            exhausted,
+            "",
+            Some(("SEATS_TAKEN", "kms")),
+            expect![
+                "SEATS_TAKEN: a reason that this release does not know, limit 9, unsigned by kms1, after 3s"
+            ],
+        );
+        check(
+            exhausted,
+            "",
+            Some(("BLOCKED", "kms")),
+            expect![
+                "NOT_A_HOST: what answers at kms1 is not an activation host: it says BLOCKED without a signature"
+            ],
+        );
+        check(
+            exhausted,
+            "full",
+            Some(("OVERLOADED", "example.com")),
+            expect![
+                "NOT_A_HOST: what answers at kms1 is not an activation host: gRPC status ResourceExhausted: full"
+            ],
+        );
+        check(
+            Code::Internal,
+            "full",
+            Some(("\u{1b}[2J", "kms")),
+            expect!["NOT_A_HOST: what answers at kms1 is not an activation host: gRPC status Internal: full"],
+        );
+        check(
+            Code::Internal,
+            "\u{1b}[2J",
+            None,
+            expect![[
+                r"NOT_A_HOST: what answers at kms1 is not an activation host: gRPC status Internal: \u{1b}[2J"
+            ]],
+        );
+        check(
+            Code::Unimplemented,
+            "",
+            None,
+            expect![
+                "NOT_A_HOST: what answers at kms1 is not an activation host: it does not offer activation"
+            ],
+        );
+        check(
+            Code::OutOfRange,
+            "",
+            None,
+            expect![
+                "NOT_A_HOST: what answers at kms1 is not an activation host: its answer is larger than 16384 bytes"
+            ],
+        );
+        check(Code::Cancelled, "", None, expect!["HOST_SILENT: kms1 did not answer in time"]);
+    }
+}
