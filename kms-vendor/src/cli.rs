@@ -9,7 +9,7 @@ use shared::ids::ProductId;
 use shared::policy::Policy;
 use shared::time::Timestamp;
 
-/// The vendor's side of volume activation: root keys, products, host certificates.
+/// Manage a vendor's root keys and products, and issue host certificates.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -20,10 +20,10 @@ use shared::time::Timestamp;
       --organisation \"Example University\" --out host.certificate"
 )]
 pub(crate) struct Cli {
-    /// The vendor's directory; it holds private keys.
+    /// The vendor's directory, which contains private keys.
     #[arg(long, global = true, env = "KMS_VENDOR_DIR", default_value = "./vendor")]
     pub(crate) dir: PathBuf,
-    /// Answer in JSON, for a script.
+    /// Print JSON instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -32,30 +32,30 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make the vendor's directory with two root keys, and print what a product pins.
+    /// Create the vendor's directory with two root keys, and print the values that every product pins.
     #[command(after_help = "Examples:
   kms-vendor init
   kms-vendor init --dir /srv/vendor
   kms-vendor init --json | jq -r '.roots[]'")]
     Init,
-    /// Print once more what a product pins.
+    /// Print the root public keys that every product pins.
     #[command(after_help = "Examples:
   kms-vendor roots")]
     Roots,
-    /// Add and show products, and write what they carry.
+    /// Add and show products, and write their product files.
     #[command(subcommand)]
     Product(ProductCommand),
     /// Issue host certificates.
     #[command(subcommand)]
     Certificate(CertificateCommand),
-    /// Make an issuing key, which signs for a while so that the roots can stay offline.
+    /// Create an issuing key, so that the root keys can stay offline.
     #[command(subcommand)]
     Issuer(IssuerCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProductCommand {
-    /// Add a product with its numbers.
+    /// Add a product and set its numbers.
     #[command(after_help = "Examples:
   kms-vendor product add \"Example CAD\"
   kms-vendor product add \"Example Database\" --server --validity 90d --expiry-warning 14d
@@ -69,94 +69,94 @@ Lengths of time are written as 180d, 2h, 30m, 10s, 250ms.")]
   kms-vendor product list
   kms-vendor product list --json | jq -r '.products[].name'")]
     List,
-    /// Show one product with all its numbers.
+    /// Show a product and all its numbers.
     #[command(after_help = "Examples:
   kms-vendor product show \"Example CAD\"
   kms-vendor product show \"Example CAD\" --json | jq -r .id")]
     Show {
-        /// The product's name.
+        /// Name of the product.
         name: String,
     },
-    /// Write what a product carries (id, name, both roots) as TOML, for `kms-client --product`.
+    /// Write a product file: id, name and roots of a product as TOML, for `kms-client --product`.
     #[command(after_help = "Examples:
   kms-vendor product file \"Example CAD\" --out product.toml
   kms-vendor product file \"Example CAD\" --organisation \"Example University\" --out pinned.toml
   kms-client --product product.toml discover
 
-Without --out it is printed. Nothing in it is secret.")]
+A product file contains no secret.")]
     File(ProductFile),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ProductFile {
-    /// The product's name.
+    /// Name of the product.
     pub(crate) name: String,
-    /// The only organisation that may license this copy: the name under which it was certified.
+    /// Name or id of the only organisation that may license this copy. It must have been certified before.
     #[arg(long, value_name = "NAME")]
     pub(crate) organisation: Option<String>,
-    /// The label under which the product's hosts are found in DNS [default: _kms-activation._tcp].
+    /// DNS service label of the product's hosts [default: _kms-activation._tcp].
     #[arg(long, value_name = "LABEL")]
     pub(crate) service_label: Option<String>,
-    /// Where the file is written.
+    /// File to write the product file to [default: standard output].
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Replace the file at --out.
+    /// Replace the --out file if it exists.
     #[arg(long, requires = "out")]
     pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct AddProduct {
-    /// The product's name, for people.
+    /// Name of the product.
     pub(crate) name: String,
-    /// The id that the product carries already: 32 hexadecimal digits. A random one without this.
+    /// Id of the product, 32 hexadecimal digits [default: a random one].
     #[arg(long, value_name = "HEX")]
     pub(crate) id: Option<ProductId>,
-    /// Start from the numbers for servers (5 machines) instead of those for people's machines (25).
+    /// Use the default numbers for servers (threshold 5) instead of those for clients (threshold 25).
     #[arg(long)]
     pub(crate) server: bool,
-    /// Lift the lower bounds of the numbers; every certificate for the product is then marked as test.
+    /// Allow numbers below their lower bounds, and mark every certificate for the product as test.
     #[arg(long)]
     pub(crate) test_times: bool,
     #[command(flatten)]
     pub(crate) numbers: Numbers,
 }
 
-/// The numbers that are given; the others have their defaults.
+/// The product's numbers. Those that are not given have their defaults.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Numbers")]
 pub(crate) struct Numbers {
-    /// Distinct machines before leases are issued [default: 25, servers 5].
+    /// Number of machines that must be counted before leases are issued [default: 25, for servers 5].
     #[arg(long, value_name = "N")]
     threshold: Option<u32>,
-    /// Life of a lease [default: 180d].
+    /// How long a lease is valid [default: 180d].
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     validity: Option<Duration>,
-    /// When a licensed machine asks again [default: 7d].
+    /// How often a licensed machine renews its lease [default: 7d].
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     renew_interval: Option<Duration>,
-    /// When an unlicensed machine asks again [default: 2h].
+    /// How often an unlicensed machine asks [default: 2h].
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     retry_interval: Option<Duration>,
-    /// When a licensed machine first asks again after a failed renewal; it doubles from here [default: 2h].
+    /// Delay after the first failed renewal. It doubles with each further failure [default: 2h].
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     renew_retry: Option<Duration>,
-    /// Where the doubling ends [default: 1d].
+    /// Longest delay after failed renewals [default: 1d].
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     renew_retry_max: Option<Duration>,
-    /// How long a machine that is not seen stays in the count [default: 30d].
+    /// How long a machine stays in the count after its last ask [default: 30d].
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     count_window: Option<Duration>,
-    /// How long before its end a lease is said to expire soon [default: 30d].
+    /// How long before its end a lease is reported to expire soon [default: 30d].
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     expiry_warning: Option<Duration>,
-    /// The largest difference between two clocks at which one side takes the other's word [default: 4h].
+    /// Largest difference allowed between the clocks of a machine and its host [default: 4h].
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     clock_tolerance: Option<Duration>,
 }
 
 impl Numbers {
-    /// These numbers in the place of the defaults.
+    /// Overrides the defaults with the numbers that were given.
     pub(crate) fn over(&self, defaults: Policy) -> Policy {
         Policy {
             validity: self.validity.unwrap_or(defaults.validity),
@@ -174,7 +174,7 @@ impl Numbers {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CertificateCommand {
-    /// Certify a host: one signing key, one product, one organisation.
+    /// Issue a certificate for one host, one product and one organisation.
     #[command(after_help = "Examples:
   kms-vendor certificate issue --request host.request --product \"Example CAD\" \\
       --organisation \"Example University\" --out host.certificate
@@ -183,25 +183,25 @@ pub(crate) enum CertificateCommand {
       --issuer --out next-year.certificate
 
 Every certificate is recorded in issued.jsonl before its file is written.
-With --issuer, the default life ends with the issuing certificate at the latest.")]
+With --issuer, the certificate ends by default no later than the issuing certificate.")]
     Issue(IssueCertificate),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct IssueCertificate {
-    /// The host's request, as `kms-host init` writes and `kms-host request` prints it; - is standard input. Text before and behind it does no harm.
+    /// File with the host's request, as `kms-host request` prints it; - is standard input. Text around it is ignored.
     #[arg(long, value_name = "FILE")]
     pub(crate) request: PathBuf,
-    /// The product's name.
+    /// Name of the product.
     #[arg(long, value_name = "NAME")]
     pub(crate) product: String,
-    /// The organisation's name or id; the same name always gets the same id.
+    /// Name or id of the organisation. A name always gets the same id.
     #[arg(long, value_name = "NAME|ID")]
     pub(crate) organisation: String,
-    /// Make a new organisation even if its name is nearly that of another.
+    /// Add a new organisation even if its name is similar to that of another.
     #[arg(long)]
     pub(crate) new_organisation: bool,
-    /// Certify the host even if it was certified for another organisation before.
+    /// Issue the certificate even if the host was certified for another organisation before.
     #[arg(long)]
     pub(crate) moved_host: bool,
     /// Accept a request that is not signed by the host's key, from a host of an older version.
@@ -209,57 +209,56 @@ pub(crate) struct IssueCertificate {
     pub(crate) unsigned_request: bool,
     #[command(flatten)]
     pub(crate) life: Life,
-    /// Sign with this root.
+    /// Root key to sign with.
     #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_root)]
     pub(crate) root: Signer,
-    /// Sign with the issuing key instead of a root.
+    /// Sign with the issuing key instead of a root key.
     #[arg(long, conflicts_with = "root")]
     pub(crate) issuer: bool,
-    /// Mark the certificate as test, for a host whose hours have another width.
+    /// Mark the certificate as test, for a host that was made with --hour.
     #[arg(long)]
     pub(crate) test_times: bool,
-    /// Where the certificate is written.
+    /// File to write the certificate to.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Replace the file at --out.
+    /// Replace the --out file if it exists.
     #[arg(long)]
     pub(crate) force: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IssuerCommand {
-    /// Make issuing.key and its certificate, signed by a root.
+    /// Create issuing.key and its certificate, signed by a root key.
     #[command(after_help = "Examples:
   kms-vendor issuer create
   kms-vendor issuer create --product \"Example CAD\" --valid-for 90d --root 2
 
-No certificate that it signs may end later than its own.")]
+Certificates that it signs cannot end later than its own.")]
     Create(CreateIssuer),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateIssuer {
-    /// A product that it may sign for, again for each one; all products without this.
+    /// Product that the key may sign for. Repeat it for several [default: all products].
     #[arg(long = "product", value_name = "NAME")]
     pub(crate) products: Vec<String>,
     #[command(flatten)]
     pub(crate) life: Life,
-    /// Sign its certificate with this root.
+    /// Root key that signs its certificate.
     #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_root)]
     pub(crate) root: Signer,
-    /// Let it sign nothing but certificates that are marked as test.
+    /// Restrict the key to certificates that are marked as test.
     #[arg(long)]
     pub(crate) test_only: bool,
 }
 
-/// From when and for how long something is valid.
+/// The period for which a certificate is valid.
 #[derive(Debug, Args)]
 pub(crate) struct Life {
-    /// The first instant at which it is valid, such as 2027-01-01T00:00:00Z [default: an hour ago, because the clock of
-    /// a host may be behind].
+    /// Start of the validity, such as 2027-01-01T00:00:00Z [default: an hour ago, because a host's clock may be behind].
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     pub(crate) not_before: Option<Timestamp>,
-    /// How long it is valid from then on, or from now on without --not-before [default: 365d].
+    /// Length of the validity from --not-before, or from now without it [default: 365d].
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     pub(crate) valid_for: Option<Duration>,
 }

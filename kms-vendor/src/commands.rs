@@ -1,4 +1,4 @@
-//! What each command does and the text that it answers with. The rules are the library's.
+//! The commands: each calls the library and prints its result. The rules are in the library.
 
 use std::fmt::{self, Write as _};
 use std::fs::File;
@@ -23,18 +23,17 @@ use crate::cli::{
     ProductCommand, ProductFile,
 };
 
-/// A request is a few hundred bytes; what is larger is some other file.
+/// A request has a few hundred bytes. A larger file is something else.
 const REQUEST_MAX_BYTES: u64 = 64 * 1024;
 
-/// How long a certificate is valid unless something else is asked for.
+/// How long a certificate is valid by default.
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
-/// How long before now a certificate begins unless something else is asked for. Clocks differ: a host whose clock is
-/// minutes behind the vendor's would refuse its new certificate as one that has not begun. Every default is moved alike,
-/// so of two certificates the later one still has the latest `not_before`, and wins.
+/// How long before now a certificate begins by default. Otherwise a host whose clock is minutes behind the vendor's would
+/// refuse its new certificate because it has not begun.
 const BACKDATED: Duration = Duration::from_hours(1);
 
-/// Carries out one command; its text is for standard output.
+/// Runs one command. Returns its text for standard output.
 pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result<String, Failure> {
     let answer = match &cli.command {
         Command::Init => Answer::initialised(&Vendor::init(&cli.dir, rng)?),
@@ -69,11 +68,8 @@ fn product_file(vendor: &Vendor, arguments: &ProductFile) -> Result<Answer, Fail
     let Some(out) = &arguments.out else {
         return Ok(Answer { text, json });
     };
-    if !arguments.force && out.symlink_metadata().is_ok() {
-        return Err(Failure::OutExists { path: out.clone() });
-    }
-    let write = if arguments.force { store::file::replace } else { store::file::create_new };
-    write(out, text.as_bytes(), 0o644).map_err(Failure::ProductFile)?;
+    check_out(out, arguments.force)?;
+    write_out(out, &text, arguments.force).map_err(Failure::ProductFile)?;
     let out = out.display().to_string();
     let shown = one_line(&out);
     let text = format!("Written to {shown}; `kms-client --product {shown}` takes it.\n");
@@ -103,10 +99,8 @@ fn issue(
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, Failure> {
     let out = &arguments.out;
-    // Asked before anything is recorded; whoever makes the file meanwhile is refused below.
-    if !arguments.force && out.symlink_metadata().is_ok() {
-        return Err(Failure::OutExists { path: out.clone() });
-    }
+    // Before anything is recorded. If the file appears after this, writing it fails below.
+    check_out(out, arguments.force)?;
     let issuer = if arguments.issuer { Some(vendor.issuer()?) } else { None };
     let (not_before, valid_for) = life(&arguments.life, issuer.as_ref(), now);
     let issued = vendor.issue(
@@ -127,15 +121,25 @@ fn issue(
         },
         rng,
     )?;
-    let write = if arguments.force { store::file::replace } else { store::file::create_new };
-    write(out, issued.pem.as_bytes(), 0o644)
+    write_out(out, &issued.pem, arguments.force)
         .map_err(|source| Failure::NotHandedOut { certificate: issued.certificate.to_string(), source })?;
     Ok(Answer::issued(&issued, arguments))
 }
 
-/// From when and for how long: as was asked for, or from now on for a year, and an hour before that.
-///
-/// By default it stays within the life of the issuing certificate that signs.
+fn check_out(out: &Path, force: bool) -> Result<(), Failure> {
+    if !force && out.symlink_metadata().is_ok() {
+        return Err(Failure::OutExists { path: out.to_owned() });
+    }
+    Ok(())
+}
+
+fn write_out(out: &Path, text: &str, force: bool) -> Result<(), FileError> {
+    let write = if force { store::file::replace } else { store::file::create_new };
+    write(out, text.as_bytes(), 0o644)
+}
+
+/// Start and length of the validity: as given, or a year from now and the hour before now. The default stays within the validity
+/// of the issuing certificate that signs.
 fn life(asked: &Life, issuer: Option<&Issuer>, now: Timestamp) -> (Timestamp, Duration) {
     let begin = asked.not_before.unwrap_or(now);
     let before = match (asked.not_before, issuer) {
@@ -144,7 +148,7 @@ fn life(asked: &Life, issuer: Option<&Issuer>, now: Timestamp) -> (Timestamp, Du
         (None, None) => BACKDATED,
     };
     let left = issuer.map_or(YEAR, |issuer| issuer.not_after.since(begin));
-    // With nothing left, the library says by the year that the issuing certificate has ended.
+    // If the issuing certificate has ended, the library refuses the year and says why.
     let valid_for = asked.valid_for.unwrap_or(if left.is_zero() { YEAR } else { YEAR.min(left) });
     (begin - before, valid_for.saturating_add(before))
 }
@@ -192,7 +196,7 @@ fn create_issuer(
     })
 }
 
-/// What a command has to say: to people, and to a script.
+/// The result of a command, as text and as JSON.
 struct Answer {
     text: String,
     json: Value,
@@ -203,9 +207,9 @@ impl Answer {
         let Answer { text, json } = Answer::roots(vendor);
         let dir = OneLine(vendor.dir().display());
         let text = format!(
-            "The vendor's directory {dir} is made. Keep a backup of it, and keep it from everybody else.\n\
-             Move one root key (root-2.key, say) offline to another place: whoever loses both can certify no host,\n\
-             and whoever steals one can certify any.\n\n{text}"
+            "Created the vendor's directory {dir}. Back it up, and let nobody else read it.\n\
+             Move one root key, such as root-2.key, offline to another place: without both keys you can certify no\n\
+             host, and anybody who steals one can certify any host.\n\n{text}"
         );
         Answer { text, json }
     }
@@ -331,7 +335,7 @@ fn rust_snippet(roots: &[[u8; 32]; 2]) -> String {
     text + "];\n"
 }
 
-/// A command that was not carried out, or not to its end.
+/// A command failed, or did not complete.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Vendor(VendorError),
@@ -348,7 +352,7 @@ impl From<VendorError> for Failure {
 }
 
 impl Failure {
-    /// As sysexits.h has it.
+    /// The exit code, as in sysexits.h.
     pub(crate) fn exit_code(&self) -> u8 {
         let fault = match self {
             Failure::Vendor(error) => error.fault(),
@@ -368,7 +372,7 @@ impl Failure {
     }
 }
 
-/// One line: what, its causes, what to do.
+/// One line: what happened, its causes, what to do.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! What can go wrong at the vendor, by whose fault it is, each with its remedy.
+//! Errors of the vendor's tool, each with its cause and its remedy.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,23 +11,23 @@ use shared::policy::PolicyError;
 use shared::srv::SERVICE_LABEL_FORM;
 use shared::time::{Length, Timestamp};
 
-/// Something was not done. [`VendorError::remedy`] says what to do, [`VendorError::fault`] whose fault it is.
+/// An operation failed. [`VendorError::remedy`] says what to do, [`VendorError::fault`] where the cause is.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VendorError {
-    /// There is no vendor in this directory.
-    #[error("{} holds no vendor: there is no roots.pub in it", .dir.display())]
+    /// The directory is not a vendor's.
+    #[error("{} is not a vendor's directory: it has no roots.pub", .dir.display())]
     NotAVendor {
         /// The directory.
         dir: PathBuf,
     },
-    /// A file is there already that is never overwritten.
+    /// A file exists that is never overwritten.
     #[error("{} exists and is never overwritten", .path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
-    /// A private key is kept elsewhere, or lost.
+    /// A private key is missing: it is kept elsewhere, or lost.
     #[error("the private key {} is not here", .path.display())]
     KeyMissing {
         /// Where it should be.
@@ -39,7 +39,7 @@ pub enum VendorError {
         /// Where it should be.
         path: PathBuf,
     },
-    /// A file of the vendor's directory is not what was written there.
+    /// A file in the vendor's directory is damaged.
     #[error("{} is damaged: {found}", .path.display())]
     Damaged {
         /// The file.
@@ -48,7 +48,7 @@ pub enum VendorError {
         found: String,
     },
 
-    /// A name that cannot stand in a certificate.
+    /// A name that a certificate cannot have.
     #[error(
         "the name {name:?} is not 1 to 100 bytes, without line breaks, control or invisible characters, or spaces at its ends"
     )]
@@ -56,34 +56,34 @@ pub enum VendorError {
         /// The name.
         name: String,
     },
-    /// A product has this name or id already.
-    #[error("the product {name:?} has this name or id already")]
+    /// Another product has this name or id.
+    #[error("the product {name:?} already has this name or id")]
     Taken {
-        /// The product that has it.
+        /// The other product.
         name: String,
     },
-    /// No product of this name.
+    /// No product has this name.
     #[error("there is no product {name:?}; there is {}", list(.known))]
     UnknownProduct {
         /// The name.
         name: String,
-        /// The names that there are.
+        /// The names that exist.
         known: Vec<String>,
     },
-    /// No organisation of this name was certified yet.
+    /// No organisation with this name or id was certified yet.
     #[error("there is no organisation {name:?}; there is {}", list(.known))]
     UnknownOrganisation {
         /// The name.
         name: String,
-        /// The names that there are.
+        /// The names that exist.
         known: Vec<String>,
     },
-    /// A new organisation would have nearly the name of one that was certified.
-    #[error("there is no organisation {name:?}, but {known:?} ({id}), which is nearly the same name")]
+    /// The name of a new organisation is similar to one that was certified.
+    #[error("there is no organisation {name:?}, but {known:?} ({id}) has nearly the same name")]
     NearOrganisation {
         /// The name.
         name: String,
-        /// The name that it is near to.
+        /// The similar name.
         known: String,
         /// The id of that organisation.
         id: OrganisationId,
@@ -96,8 +96,8 @@ pub enum VendorError {
         /// The organisation.
         organisation: String,
     },
-    /// A label under which no host can be found.
-    #[error("{label:?} is no label for a service in DNS")]
+    /// A service label that DNS cannot have.
+    #[error("{label:?} is not a service label for DNS")]
     BadServiceLabel {
         /// The label.
         label: String,
@@ -112,25 +112,25 @@ pub enum VendorError {
     /// The host's request cannot be read.
     #[error("the host's request is not usable: {0}")]
     Request(BadFile),
-    /// The host has not shown that it has the key, as earlier releases of it do not.
+    /// The request is not signed. Hosts of earlier releases do not sign it.
     #[error("the host's request is not signed by its key, so anybody could have written it")]
     UnsignedRequest,
-    /// The host's ledger was made for a test.
+    /// The host's ledger is for tests.
     #[error("the host counts in hours of {}, which only a certificate marked as test allows", Length(*.width))]
     HourWidth {
         /// The width of its hour.
         width: Duration,
     },
-    /// It would have ended before it was made.
-    #[error("the certificate would have ended already at {not_after}")]
+    /// The certificate would be over before it is issued.
+    #[error("the certificate would have ended already, at {not_after}")]
     EndedAlready {
         /// When it would have ended.
         not_after: Timestamp,
     },
-    /// An instant that has no text.
-    #[error("an instant beyond the year 9999 is not for a certificate")]
+    /// A certificate would begin or end after the year 9999.
+    #[error("a certificate cannot begin or end after the year 9999")]
     TooLate,
-    /// The issuing certificate names other products.
+    /// The issuing certificate is for other products.
     #[error("the issuing certificate does not cover the product {product:?}, only {}", list(.allowed))]
     IssuerProducts {
         /// The product.
@@ -159,27 +159,27 @@ pub enum VendorError {
         /// When the issuing certificate ends.
         issuer_not_after: Timestamp,
     },
-    /// An issuing key was to be signed by an issuing key.
-    #[error("an issuing key is signed by a root")]
+    /// An issuing key cannot sign an issuing certificate.
+    #[error("an issuing key is signed by a root key")]
     IssuerSignsIssuer,
-    /// What was signed does not verify. Nothing was recorded or handed out.
+    /// The new certificate does not verify. Nothing was recorded or written.
     #[error("the certificate that was just signed does not verify")]
     OwnOutput(#[source] ChainError),
 
-    /// The vendor's directory could not be made.
+    /// The vendor's directory could not be created.
     #[error("could not create the directory {}", .dir.display())]
     CreateDir {
         /// The directory.
         dir: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Another process could not be kept out.
+    /// The vendor's directory could not be locked.
     #[error("could not lock {}", .path.display())]
     Lock {
-        /// The lock's file.
+        /// The lock file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file could not be read.
@@ -187,41 +187,41 @@ pub enum VendorError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file could not be written.
     #[error(transparent)]
     Write(#[from] store::file::FileError),
-    /// The record could not be written, so nothing was handed out.
+    /// The record could not be written, so no certificate was issued.
     #[error("could not append to {}, so no certificate was issued", .path.display())]
     Journal {
         /// The record.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// Whose fault something is.
+/// Where the cause of an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The caller asked for what cannot be.
+    /// In the arguments.
     Usage,
-    /// A file holds what it should not.
+    /// In the contents of a file.
     Data,
-    /// A file that is needed is not there.
+    /// A file is missing.
     NoInput,
-    /// A file that is to be made is there already, or its directory refuses.
+    /// A file exists already, or cannot be created.
     CannotCreate,
-    /// The disk or the operating system.
+    /// In the disk or the operating system.
     Io,
-    /// This program.
+    /// In this program.
     Software,
 }
 
 impl VendorError {
-    /// Whose fault it is.
+    /// Where the cause is.
     pub fn fault(&self) -> Fault {
         match self {
             VendorError::BadName { .. }
@@ -256,17 +256,17 @@ impl VendorError {
         }
     }
 
-    /// What to do, as the end of a sentence.
+    /// What to do, as the end of the error's sentence.
     pub fn remedy(&self) -> &'static str {
         match self {
             VendorError::NotAVendor { .. } => {
                 "name the vendor's directory with --dir, or make one with `kms-vendor init`"
             }
             VendorError::Exists { .. } => {
-                "move it away if another is really wanted, or name another directory"
+                "name another directory, or move the file away if you really want a new one"
             }
             VendorError::KeyMissing { .. } => {
-                "bring it back from where it is kept, or sign with another key (--root, --issuer)"
+                "copy it back from where it is kept, or sign with another key (--root, --issuer)"
             }
             VendorError::NoIssuer { .. } => "make one with `kms-vendor issuer create`",
             VendorError::Damaged { .. } => "correct it, or restore it from a backup",
@@ -274,42 +274,42 @@ impl VendorError {
             VendorError::Taken { .. } => "see `kms-vendor product list`, and choose another",
             VendorError::UnknownProduct { .. } => "add it with `kms-vendor product add`",
             VendorError::UnknownOrganisation { .. } => {
-                "spell it as it was certified; an organisation is known from its first certificate on"
+                "spell it as in its first certificate, or issue that certificate first"
             }
             VendorError::NearOrganisation { .. } => {
-                "give that name or its id: machines refuse a host of another organisation. If it is another one, say so with \
+                "give that name or its id, because machines refuse a host of another organisation. If it is another one, add \
                  --new-organisation"
             }
             VendorError::HostOfAnother { .. } => {
-                "give that organisation's name: its machines refuse this host otherwise. If the host has moved to the other one, say \
-                 so with --moved-host"
+                "give that organisation's name, because its machines would refuse this host. If the host has moved to the new \
+                 organisation, add --moved-host"
             }
             VendorError::BadServiceLabel { .. } => SERVICE_LABEL_FORM,
             VendorError::Numbers(_) => "change one of the numbers",
             VendorError::BelowBounds(_) => {
-                "raise it, or lift the lower bounds with --test-times, which marks every certificate as test"
+                "raise it, or add --test-times, which allows it and marks every certificate as test"
             }
             VendorError::Request(_) => "ask for it again, whole and unchanged: `kms-host request` prints it",
             VendorError::UnsignedRequest => {
-                "ask for a new one: `kms-host request` of this version prints it. To certify a host of an older version all the \
-                 same, say so with --unsigned-request"
+                "ask for a new one: `kms-host request` of this version prints it. To certify a host of an older version anyway, \
+                 add --unsigned-request"
             }
             VendorError::HourWidth { .. } => {
-                "make the host's ledger anew with the default hour, or mark the certificate with --test-times"
+                "make the host without --hour, or mark the certificate as test with --test-times"
             }
             VendorError::EndedAlready { .. } | VendorError::TooLate => "change --valid-for or --not-before",
             VendorError::IssuerProducts { .. } | VendorError::IssuerTestOnly => {
-                "sign with a root, or make another issuing key"
+                "sign with a root key, or create another issuing key"
             }
-            VendorError::BeforeIssuer { .. } => "give a later --not-before, or sign with a root",
-            VendorError::OutlivesIssuer { .. } => "give a shorter --valid-for, or sign with a root",
-            VendorError::IssuerSignsIssuer => "name a root",
-            VendorError::OwnOutput(_) => "report this as a defect of kms-vendor",
+            VendorError::BeforeIssuer { .. } => "give a later --not-before, or sign with a root key",
+            VendorError::OutlivesIssuer { .. } => "give a shorter --valid-for, or sign with a root key",
+            VendorError::IssuerSignsIssuer => "sign with a root key",
+            VendorError::OwnOutput(_) => "report this as a bug of kms-vendor",
             VendorError::CreateDir { .. }
             | VendorError::Lock { .. }
             | VendorError::Read { .. }
             | VendorError::Write(_)
-            | VendorError::Journal { .. } => "see to the permissions and the space there, and try again",
+            | VendorError::Journal { .. } => "check the permissions and the free space there, and try again",
         }
     }
 

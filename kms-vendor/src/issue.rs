@@ -1,7 +1,6 @@
-//! Issuing a host certificate: what is checked, and in which order it is signed, recorded and handed out.
+//! Issues host certificates: checks the request, signs, records, and returns the file.
 //!
-//! What a certificate means to those who read it is `docs/protocol.md` 2. The key that signs is a root's, or the one of
-//! `issuer`.
+//! `docs/protocol.md` 2 says what a certificate means. It is signed by a root key or by the key of `issuer`.
 
 use std::time::Duration;
 
@@ -20,19 +19,19 @@ use crate::product::random;
 use crate::text::instant_text;
 use crate::vendor::Vendor;
 
-/// The width of an hour in every ledger that is not a test's.
+/// The width of an hour in every ledger that is not for tests.
 const HOUR: Duration = Duration::from_hours(1);
 
-/// What is to be certified, and under what name.
+/// Arguments of [`Vendor::issue`].
 #[derive(Clone, Copy, Debug)]
 pub struct IssueRequest<'a> {
-    /// The host's request file, as it came.
+    /// The host's request file, as received.
     pub request_pem: &'a str,
-    /// The product's name in this vendor's directory.
+    /// The name of the product.
     pub product: &'a str,
-    /// Whose machines the host may serve, by name or id. The same name always gets the same id.
+    /// Name or id of the organisation whose machines the host may serve. A name always gets the same id.
     pub organisation: &'a str,
-    /// What is meant, though it is usually a slip.
+    /// Exceptions that the caller allows.
     pub allow: Allow,
     /// The first instant at which the certificate is valid.
     pub not_before: Timestamp,
@@ -40,24 +39,24 @@ pub struct IssueRequest<'a> {
     pub valid_for: Duration,
     /// Who signs.
     pub signer: Signer,
-    /// Marks the certificate as test even if the product is not, for a host with hours of another width.
+    /// Marks the certificate as test even if the product is not, for a host whose hours have another width.
     pub test: bool,
     /// Now, for the record.
     pub now: Timestamp,
 }
 
-/// What is issued although it is usually a slip, because the caller has said that it is meant.
+/// Exceptions that the caller allows. Each is usually a mistake, so each is refused by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allow {
-    /// A new organisation that has nearly the name of another.
+    /// A new organisation whose name is similar to that of another.
     pub new_organisation: bool,
     /// A host that was certified for another organisation.
     pub other_organisation_before: bool,
-    /// A request that the host's key has not signed. Hosts of earlier releases wrote such; anybody else could have, too.
+    /// A request that is not signed by the host's key. Hosts of earlier releases wrote them, but so could anybody.
     pub unsigned_request: bool,
 }
 
-/// Which key of the vendor signs.
+/// The key that signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signer {
     /// `root-1.key`.
@@ -78,7 +77,7 @@ impl Signer {
     }
 }
 
-/// A certificate that is recorded and may be handed out.
+/// A certificate that was issued and recorded.
 #[derive(Clone, Debug)]
 pub struct Issued {
     /// The file that the host installs: PEM `KMS HOST CERTIFICATE`.
@@ -91,27 +90,27 @@ pub struct Issued {
     pub product: ProductId,
     /// The organisation.
     pub organisation: OrganisationId,
-    /// Its name, as it was certified first.
+    /// Its name, as in its first certificate.
     pub organisation_name: String,
-    /// Whether this is the organisation's first certificate: a name that was mistyped shows here.
+    /// Whether this is the organisation's first certificate. A mistyped name shows here.
     pub organisation_is_new: bool,
     /// The first instant at which it is valid.
     pub not_before: Timestamp,
-    /// The first instant at which it is valid no more.
+    /// The first instant at which it is no longer valid.
     pub not_after: Timestamp,
-    /// Whether host and client will show it as a test's.
+    /// Whether it is marked as test, which host and client show.
     pub test: bool,
 }
 
 impl Vendor {
-    /// Issues a host certificate. When this returns, `issued.jsonl` has its line on the disk.
+    /// Issues a host certificate. When this returns, its line in `issued.jsonl` is on the disk.
     ///
     /// # Errors
-    /// [`VendorError::Request`], [`VendorError::UnsignedRequest`] and [`VendorError::HourWidth`] are the host's; a missing key, an unknown product, a time
-    /// that does not fit and an issuer's limits are the vendor's. Nothing is recorded then.
+    /// [`VendorError::Request`], [`VendorError::UnsignedRequest`] and [`VendorError::HourWidth`] are the host's; a missing key,
+    /// an unknown product, a time that does not fit and an issuer's limits are the vendor's. Nothing is recorded then.
     pub fn issue(&self, request: &IssueRequest<'_>, rng: &mut impl CryptoRng) -> Result<Issued, VendorError> {
         let _lock = self.lock()?;
-        // 1. Decide. Nothing is written yet, so every refusal leaves the directory as it was.
+        // 1. Check. Nothing is written yet, so a refusal leaves the directory unchanged.
         let host = HostRequest::from_pem(request.request_pem.as_bytes()).map_err(VendorError::Request)?;
         if !host.is_signed && !request.allow.unsigned_request {
             return Err(VendorError::UnsignedRequest);
@@ -125,14 +124,14 @@ impl Vendor {
             }
         }
         let certificate = self.certificate(request, &host, &organisation, rng)?;
-        // 2. Sign, and believe it no more than a client would.
+        // 2. Sign, and verify the result as a client would.
         let chain = self.signed_chain(&certificate, request.signer)?;
-        // 3. Record, so that no certificate is in the world that the vendor does not know of.
+        // 3. Record, so that no certificate exists that the vendor does not know of.
         if organisation.is_new {
             organisation::remember(self, &organisation.name, organisation.id)?;
         }
         journal::append(self, &line(request, &certificate)?)?;
-        // 4. Hand out.
+        // 4. Return.
         Ok(Issued {
             pem: files::certificate_to_pem(&chain, self.verifying()),
             certificate: certificate.id,
@@ -189,7 +188,7 @@ impl Vendor {
     }
 }
 
-/// The first instant after a certificate's life.
+/// The first instant at which a certificate is no longer valid.
 pub(crate) fn end(
     not_before: Timestamp,
     valid_for: Duration,
@@ -199,7 +198,7 @@ pub(crate) fn end(
     if not_after <= not_before || not_after <= now {
         return Err(VendorError::EndedAlready { not_after });
     }
-    // Everything that shows it has a text for it then.
+    // Then every program that shows it can print it.
     instant_text(not_before).and(instant_text(not_after)).ok_or(VendorError::TooLate)?;
     Ok(not_after)
 }

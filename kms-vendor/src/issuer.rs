@@ -1,8 +1,7 @@
-//! The issuing key: signs host certificates for a while, so that the roots can stay away.
+//! The issuing key signs host certificates for a limited time, so that the root keys can stay offline.
 //!
-//! A root signs its certificate once, and whoever verifies a chain holds it to the limits named there
-//! (`docs/protocol.md` 2). They are checked here too, because a vendor deserves a better sentence than a chain that
-//! does not verify.
+//! A root key signs its certificate once. Every reader of a chain enforces the limits in that certificate (`docs/protocol.md` 2).
+//! They are checked here as well, so that the vendor gets an error that says which limit it is.
 
 use std::fs;
 use std::io;
@@ -26,18 +25,18 @@ use crate::vendor::{PUBLIC, Vendor, refuse_existing};
 const KEY_FILE: &str = "issuing.key";
 const CERTIFICATE_FILE: &str = "issuing.certificate";
 
-/// An issuing key to be made.
+/// Arguments of [`Vendor::create_issuer`].
 #[derive(Clone, Debug)]
 pub struct NewIssuer<'a> {
-    /// The names of the products that it may sign for; empty means any.
+    /// The names of the products that the key may sign for. Empty means all.
     pub products: Vec<&'a str>,
     /// The first instant at which its certificate is valid.
     pub not_before: Timestamp,
     /// How long it is valid from then on.
     pub valid_for: Duration,
-    /// The root that signs it; not [`Signer::Issuer`].
+    /// The root key that signs its certificate. Not [`Signer::Issuer`].
     pub root: Signer,
-    /// Whether it may sign nothing but certificates that are marked as test.
+    /// Whether the key may sign only certificates that are marked as test.
     pub test: bool,
     /// Now.
     pub now: Timestamp,
@@ -50,15 +49,15 @@ pub struct Issuer {
     pub certificate: CertificateId,
     /// The first instant at which it is valid.
     pub not_before: Timestamp,
-    /// The first instant at which it is valid no more; no certificate that it signs lives longer.
+    /// The first instant at which it is no longer valid. Certificates that it signs end no later.
     pub not_after: Timestamp,
 }
 
 impl Vendor {
-    /// Makes `issuing.key` and its certificate, signed by a root.
+    /// Creates `issuing.key` and its certificate, signed by a root key.
     ///
     /// # Errors
-    /// [`VendorError::Exists`] while there is one: it is never overwritten.
+    /// [`VendorError::Exists`] if there is one already: it is never overwritten.
     pub fn create_issuer(
         &self,
         new: &NewIssuer<'_>,
@@ -89,7 +88,7 @@ impl Vendor {
         Ok(Issuer::from(&certificate))
     }
 
-    /// The issuing certificate that there is, with its key beside it.
+    /// The existing issuing certificate, whose key must be there, too.
     ///
     /// # Errors
     /// [`VendorError::NoIssuer`] if there is none.
@@ -113,7 +112,7 @@ pub(crate) struct SigningIssuer {
     pub(crate) key: SecretKey,
     pub(crate) signed: v1::Signed,
     certificate: IssuingCertificate,
-    /// The names of the vendor's products, for the sentence that says what it may sign for.
+    /// The names of the products that it may sign for, for error messages.
     allowed: Vec<String>,
 }
 
@@ -140,7 +139,7 @@ impl SigningIssuer {
         Ok(SigningIssuer { key, signed, certificate, allowed })
     }
 
-    /// Whether its certificate lets it sign this one.
+    /// Checks that its certificate allows it to sign this one.
     pub(crate) fn check_limits(&self, host: &HostCertificate) -> Result<(), VendorError> {
         let limits = &self.certificate;
         if !limits.covers(host.product) {

@@ -1,7 +1,7 @@
-//! `issued.jsonl`: one line for every certificate, on the disk before anybody holds the certificate.
+//! `issued.jsonl`: one line for every certificate, on the disk before the certificate is written.
 //!
-//! It is what a vendor has when a customer asks, or when a certificate must be revoked. It is read back to see for whom a host was
-//! certified before.
+//! The vendor looks here when a customer asks, or when a certificate must be revoked. The tool reads it to find the organisation
+//! that a host was certified for before.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -39,7 +39,7 @@ pub(crate) fn append(vendor: &Vendor, line: &Line<'_>) -> Result<(), VendorError
     Ok(store::file::sync_dir(vendor.dir())?)
 }
 
-/// Another organisation for which this host was certified before. Lines that a crash has cut say nothing.
+/// Another organisation that this host was certified for before. Lines that a crash has cut are skipped.
 pub(crate) fn other_organisation_of(
     vendor: &Vendor,
     host: HostId,
@@ -62,7 +62,7 @@ pub(crate) fn other_organisation_of(
     Ok(None)
 }
 
-/// What is read back of a line.
+/// The fields of a line that are read back.
 #[derive(Deserialize)]
 struct Issued {
     host: String,
@@ -72,7 +72,7 @@ struct Issued {
 
 fn append_durably(path: &Path, line: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
-    // A crash may have cut the last line; it stays for people to read, and this one begins anew.
+    // A crash may have cut the last line. It stays for people to read, and this line begins after it.
     let mut last = [b'\n'];
     if 0 < file.seek(SeekFrom::End(0))? {
         file.seek(SeekFrom::End(-1))?;

@@ -1,4 +1,4 @@
-//! Private keys and the files that keep them. Where they stand in the vendor's directory is told in `vendor`.
+//! Generates private keys, and writes and reads their files. `vendor` says where the files are.
 
 use std::fs;
 use std::io;
@@ -19,7 +19,7 @@ pub(crate) fn generate(rng: &mut impl CryptoRng) -> SecretKey {
     SecretKey::from_seed(&seed)
 }
 
-/// Writes a key, readable by its owner alone, where no file may be yet.
+/// Writes a key to a new file that only its owner can read.
 pub(crate) fn write(path: &Path, label: &'static str, key: &SecretKey) -> Result<(), VendorError> {
     let pem = files::key_to_pem(label, key);
     match store::file::create_new(path, pem.as_bytes(), PRIVATE) {
@@ -30,7 +30,7 @@ pub(crate) fn write(path: &Path, label: &'static str, key: &SecretKey) -> Result
     }
 }
 
-/// Reads a key that [`write`] has written.
+/// Reads a key that [`write`] wrote.
 pub(crate) fn read(path: &Path, label: &'static str) -> Result<SecretKey, VendorError> {
     let pem = fs::read(path).map(Zeroizing::new);
     let pem = pem.map_err(|source| match source.kind() {

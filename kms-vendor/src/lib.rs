@@ -1,9 +1,9 @@
-//! The vendor's side, offline part: root keys, products with their numbers, host certificates.
+//! The vendor's offline tool: root keys, products and their numbers, host certificates.
 //!
-//! A [`Vendor`] is a directory. It holds the root keys, so it belongs on a machine that serves nobody, and this crate
-//! never shares a binary with the host. Nothing here prints, reads a clock or draws randomness of its own: the
-//! command line (`main.rs`, `cli.rs`, `commands.rs`) does, and a test or demo passes what it likes. What a certificate
-//! means is told in `docs/protocol.md` 2; which numbers hold, in `shared::policy`.
+//! A [`Vendor`] is a directory with the root keys. It belongs on a machine that serves nobody, and this crate is never part of
+//! the host's binary. The library does not print, read a clock or generate random numbers: the command line (`main.rs`,
+//! `cli.rs`, `commands.rs`) does, and tests pass their own. `docs/protocol.md` 2 says what a certificate means,
+//! `shared::policy` which numbers are valid, `shared::files` what its files contain.
 //!
 //! ```
 //! use std::time::Duration;
@@ -41,14 +41,14 @@
 //! # }
 //! ```
 //!
-//! Read in the order of the `mod` lines: what a vendor does first, then its files, then the bytes in them.
+//! Read in the order of the `mod` lines: first the operations, then the files.
 
 mod vendor;
 
-mod carried;
 mod issue;
 mod issuer;
 mod product;
+mod product_file;
 
 mod journal;
 mod keys;
@@ -59,10 +59,10 @@ mod text;
 
 mod error;
 
-pub use carried::Extras;
 pub use error::{Fault, VendorError};
 pub use issue::{Allow, IssueRequest, Issued, Signer};
 pub use issuer::{Issuer, NewIssuer};
 pub use product::{NewProduct, Product};
+pub use product_file::Extras;
 pub use text::{instant_text, length_text, parse_instant, parse_length};
 pub use vendor::Vendor;

@@ -1,4 +1,4 @@
-//! The life of the process: arguments, one command, its text or its error. Read `cli.rs` next, then `commands.rs`.
+//! The process: parses the arguments, runs one command, prints its result or its error. Read `cli.rs` next, then `commands.rs`.
 
 mod cli;
 mod commands;
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => {
-            // Nobody is left to tell if even this cannot be printed.
+            // If even this cannot be printed, there is nobody to report it to.
             let _ = answer.print();
             return ExitCode::from(if answer.use_stderr() { EX_USAGE } else { 0 });
         }
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What was done is done, whether or not somebody still reads the text about it.
+/// A closed pipe is no error: the command has done its work.
 fn print(text: &str) -> ExitCode {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

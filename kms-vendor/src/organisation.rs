@@ -1,6 +1,6 @@
-//! The organisations that were certified, in `organisations.toml`: an id for each name.
+//! `organisations.toml`: the id of each organisation that was certified.
 //!
-//! A host of one organisation is passed over by another's machines, so a second host has to get the id of the first.
+//! Machines ignore hosts of another organisation, so every host of an organisation must get the same id.
 
 use std::collections::BTreeMap;
 
@@ -17,16 +17,16 @@ use crate::vendor::Vendor;
 
 const ORGANISATIONS_FILE: &str = "organisations.toml";
 
-/// An organisation and whether this is the first that is heard of it.
+/// An organisation to issue a certificate for.
 pub(crate) struct Organisation {
     pub(crate) id: OrganisationId,
-    /// As it was certified first.
+    /// As in its first certificate.
     pub(crate) name: String,
     pub(crate) is_new: bool,
 }
 
-/// The organisation of this name or id, or a new one that is not remembered yet. `may_be_near` lets a new one have nearly the name
-/// of another.
+/// The organisation with this name or id, or a new one that is not recorded yet. `may_be_near` allows a new one whose name is
+/// similar to that of another.
 pub(crate) fn find(
     vendor: &Vendor,
     name: &str,
@@ -51,7 +51,7 @@ pub(crate) fn find(
     }
 }
 
-/// The organisation of this name or id, which was certified before.
+/// The organisation with this name or id, if it was certified before.
 pub(crate) fn known(vendor: &Vendor, name: &str) -> Result<(String, OrganisationId), VendorError> {
     let organisations = read(vendor)?;
     match exact(&organisations, name) {
@@ -82,8 +82,8 @@ fn read(vendor: &Vendor) -> Result<BTreeMap<String, OrganisationId>, VendorError
     parsed.collect()
 }
 
-/// Whether two names are probably meant for one organisation: the same letters and digits, but for a slip or two. Other digits are
-/// no slip: "Branch 7" is not "Branch 8".
+/// Whether two names probably mean one organisation: their letters and digits differ by one or two typing errors at most. Other
+/// digits are no typing error: "Branch 7" is not "Branch 8".
 fn is_near(one: &str, other: &str) -> bool {
     let letters = |name: &str| -> String {
         name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
@@ -94,7 +94,7 @@ fn is_near(one: &str, other: &str) -> bool {
     digits(&one) == digits(&other) && distance(&one, &other) <= slips
 }
 
-/// Remembers a new organisation. The caller holds the directory's lock since [`find`].
+/// Records a new organisation. The caller has held the directory's lock since [`find`].
 pub(crate) fn remember(vendor: &Vendor, name: &str, id: OrganisationId) -> Result<(), VendorError> {
     let path = vendor.path(ORGANISATIONS_FILE);
     let mut file: OrganisationsFile = registry::read(&path)?;

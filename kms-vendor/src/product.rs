@@ -1,7 +1,7 @@
 //! The vendor's products: their ids and numbers, in `products.toml`.
 //!
-//! Which numbers hold is decided by `shared::policy`; here the lower bounds are added, which only the vendor checks, and
-//! the mark of a product whose lower bounds were lifted for tests.
+//! `shared::policy` decides which numbers are valid. Only the vendor checks the lower bounds, and marks a product that is below
+//! them as test.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,29 +19,29 @@ use crate::vendor::Vendor;
 
 const PRODUCTS_FILE: &str = "products.toml";
 
-/// A product that machines ask to be activated for. Editions that count together are one product.
+/// A product that machines are activated for. Editions that are counted together are one product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
-    /// Its name, for people and for the vendor's own commands; unique in a vendor's directory.
+    /// Its name, for people and for the vendor's commands. Unique in a vendor's directory.
     pub name: String,
-    /// What it is called in every message; compiled into the product.
+    /// Its id in every message. It is compiled into the product.
     pub id: ProductId,
     /// Its numbers, which travel in every certificate.
     pub policy: Policy,
-    /// Whether the lower bounds of its numbers were lifted, which marks every certificate for it.
+    /// Whether its numbers may be below their lower bounds. Every certificate for it is then marked as test.
     pub test: bool,
 }
 
-/// A product to be added.
+/// Arguments of [`Vendor::add_product`].
 #[derive(Clone, Debug)]
 pub struct NewProduct {
-    /// Its name: 1 to 100 bytes, not yet taken.
+    /// Its name: 1 to 100 bytes, unique.
     pub name: String,
-    /// Its id, if it has one already; otherwise a random one.
+    /// Its id, or a random one.
     pub id: Option<ProductId>,
     /// Its numbers.
     pub policy: Policy,
-    /// Lifts the lower bounds, and marks every certificate for it as test.
+    /// Allows numbers below their lower bounds, and marks every certificate for it as test.
     pub test: bool,
 }
 
@@ -49,8 +49,8 @@ impl Vendor {
     /// Adds a product.
     ///
     /// # Errors
-    /// Numbers out of bounds or in contradiction ([`VendorError::Numbers`], [`VendorError::BelowBounds`]); a name or id
-    /// that is taken.
+    /// Numbers that are out of bounds or contradict each other ([`VendorError::Numbers`], [`VendorError::BelowBounds`]), or a
+    /// name or id that another product has.
     pub fn add_product(&self, new: NewProduct, rng: &mut impl CryptoRng) -> Result<Product, VendorError> {
         registry::check_name(&new.name)?;
         let _lock = self.lock()?;
@@ -72,7 +72,7 @@ impl Vendor {
     /// Every product, by name.
     ///
     /// # Errors
-    /// [`VendorError::Damaged`] for a file with an unknown key, or numbers that do not hold.
+    /// [`VendorError::Damaged`] for a file with an unknown key or invalid numbers.
     pub fn products(&self) -> Result<Vec<Product>, VendorError> {
         let path = self.path(PRODUCTS_FILE);
         let file: ProductsFile = registry::read(&path)?;

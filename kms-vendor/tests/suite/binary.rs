@@ -111,7 +111,7 @@ fn from_nothing_to_a_certificate() {
 fn each_failure_has_its_exit_code_and_a_remedy() {
     let home = prepared();
     for (arguments, code, part) in [
-        (&["init"][..], 73, "root-1.key exists and is never overwritten; move it away"),
+        (&["init"][..], 73, "root-1.key exists and is never overwritten; name another directory"),
         (&["product", "list", "--dir", "empty"], 66, "make one with `kms-vendor init`"),
         (&["product", "show", "CAD"], 64, r#"there is no product "CAD"; there is "Example CAD""#),
         (&["product", "add", "X", "--validity", "27d"], 64, "which is 6 d 18 h; change one of the numbers"),

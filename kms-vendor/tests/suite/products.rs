@@ -62,7 +62,7 @@ fn products_are_found_again_as_they_were_added() {
 #[test]
 fn a_name_or_an_id_is_given_once() {
     let mut world = World::with_product();
-    let taken = r#"the product "Example CAD" has this name or id already"#;
+    let taken = r#"the product "Example CAD" already has this name or id"#;
     assert_eq!(world.add("Example CAD", Policy::SERVER, false).unwrap_err().to_string(), taken);
     let id = Some(world.vendor.product("Example CAD").unwrap().id);
     let other = NewProduct { name: "Other".to_owned(), id, policy: Policy::CLIENT, test: false };

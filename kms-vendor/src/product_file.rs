@@ -1,8 +1,8 @@
-//! The file that says what a product carries: its id, its name, both roots. The tool `kms-client` takes it with
-//! `--product`, and so tries a product that nobody has built yet.
+//! The product file: what a product has compiled in (id, name, both roots), as TOML. `kms-client --product` reads it, so a product
+//! can be tried before it is built.
 //!
-//! A product compiles the same values in (`kms_client::Product`). Its numbers are not among them: they travel in every
-//! host certificate, all but those that hold before one has been seen.
+//! A product compiles in the same values (`kms_client::Product`). Its numbers travel in host certificates instead, except those that
+//! hold before the first certificate.
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use shared::SERVICE_LABEL;
@@ -17,19 +17,19 @@ use crate::product::Product;
 use crate::text::length_text;
 use crate::vendor::Vendor;
 
-/// What a product may carry besides its id, its name and the roots. The default is neither.
+/// Optional values in a product file. By default it has neither.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extras<'a> {
-    /// The name of the only organisation that may license this copy; one that was certified already.
+    /// Name of the only organisation that may license this copy. It must have been certified before.
     pub organisation: Option<&'a str>,
-    /// The label under which its hosts are found in DNS, instead of `_kms-activation._tcp`.
+    /// DNS service label of the product's hosts, if it is not `_kms-activation._tcp`.
     pub service_label: Option<&'a str>,
 }
 
 impl Vendor {
-    /// What the product of this name carries, as TOML. Nothing in it is secret.
+    /// The product file of the product with this name, as TOML. It contains no secret.
     ///
-    /// `retry_interval` is given if the product's own is not the default; all other defaults stand in comments.
+    /// It sets `retry_interval` if the product's differs from the default. All other defaults are comments.
     ///
     /// # Errors
     /// [`VendorError::UnknownProduct`].
@@ -37,7 +37,7 @@ impl Vendor {
         self.product_file_with(name, Extras::default())
     }
 
-    /// As [`Vendor::product_file`], for a copy that carries more.
+    /// Like [`Vendor::product_file`], with optional values.
     ///
     /// # Errors
     /// [`VendorError::UnknownProduct`], [`VendorError::UnknownOrganisation`], [`VendorError::BadServiceLabel`].
