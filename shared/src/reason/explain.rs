@@ -178,7 +178,7 @@ mod tests {
         check(
             "DNS",
             expect![[
-                r#"no reason has the code "DNS"; near it: DNS_FAILED, DNS_NO_RECORD, DNS_PORT_ZERO, DNS_NOT_OFFERED"#
+                r#"no reason has the code "DNS"; near it: DNS_FAILED, DNS_NO_RECORD, DNS_PORT_ZERO, DNS_TARGET_BAD"#
             ]],
         );
         check("XYZZY", expect![[r#"no reason has the code "XYZZY""#]]);
