@@ -605,7 +605,7 @@ impl From<admission::Refusal> for Stop {
 }
 
 fn unreadable(error: LedgerError) -> Unanswered {
-    tracing::error!(%error, "the ledger cannot be read");
+    tracing::error!(%error, remedy = error.remedy(), "the ledger cannot be read");
     NotSighted::of(&error).into()
 }
 

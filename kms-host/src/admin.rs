@@ -44,6 +44,7 @@ use crate::door::accept::Door;
 use crate::door::service::status;
 use crate::export::{self, Head, Kind};
 use crate::fairness::Report;
+use crate::remedy;
 use crate::watch::alarms;
 
 /// How many changes are listed where nobody says how many.
@@ -512,6 +513,7 @@ fn malformed(cause: &str) -> Status {
 }
 
 fn unreadable(error: LedgerError) -> Status {
-    tracing::error!(%error, "the ledger does not do what an administrator asks");
-    Status::internal(error.to_string())
+    let error = remedy::told(&error);
+    tracing::error!(error, "the ledger does not do what an administrator asks");
+    Status::internal(error)
 }

@@ -18,6 +18,7 @@ use shared::ids::{CertificateId, OrganisationId, ProductId};
 use shared::time::Timestamp;
 
 use crate::home::HomeError;
+use crate::remedy;
 
 /// When the host warns that a certificate ends, in days before; 0 is its end.
 const WARN_DAYS: [u32; 5] = [90, 60, 30, 7, 0];
@@ -47,12 +48,12 @@ pub struct LeftOut {
 impl LeftOut {
     /// What is wrong with it, in one line.
     pub fn cause(&self) -> String {
-        self.why.parted().0
+        remedy::cause(&*self.why)
     }
 
     /// What to do, in one line.
     pub fn remedy(&self) -> String {
-        self.why.parted().1
+        self.why.remedy()
     }
 }
 

@@ -34,6 +34,7 @@ use shared::print::Lines;
 
 use crate::certificates::Allowed;
 use crate::home::{Home, USUAL_PATH};
+use crate::remedy;
 
 /// The activation host: counts an organisation's machines and signs their leases.
 #[derive(Debug, Parser)]
@@ -398,7 +399,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Ok(text) => print(&text),
         Err(failure) => {
             let printed = print(&failure.shown);
-            let _ = writeln!(io::stderr(), "error: {}", Lines(format_args!("{:#}", failure.error)));
+            let _ = writeln!(io::stderr(), "error: {}", Lines(remedy::told(&*failure.error)));
             if printed == ExitCode::SUCCESS { exit(failure.code) } else { printed }
         }
     }

@@ -242,10 +242,7 @@ fn is_directive(directive: &str) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It cannot be read.
-    #[error(
-        "the configuration {} cannot be read; see that it is a regular file that the owner of the data directory may read",
-        path.display()
-    )]
+    #[error("the configuration {} cannot be read", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
@@ -253,11 +250,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// It is no text.
-    #[error(
-        "the configuration {} is no text: line {line} is not UTF-8; save it as UTF-8, such as with `iconv -f LATIN1 -t UTF-8 \
-         {} > NEW`, and put that in its place",
-        path.display(), path.display()
-    )]
+    #[error("the configuration {} is no text: line {line} is not UTF-8", path.display())]
     NotText {
         /// Which file.
         path: PathBuf,
@@ -281,9 +274,7 @@ pub enum ConfigError {
         fault: String,
     },
     /// An environment variable has a value that does not fit, or is out of its bounds.
-    #[error(
-        "the environment variable {name} does not hold: {fault}; write it such as {name}={example}, or unset it"
-    )]
+    #[error("the environment variable {name} does not hold: {fault}")]
     Variable {
         /// Which variable.
         name: String,
@@ -294,6 +285,27 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// What to do.
+    pub fn remedy(&self) -> String {
+        match self {
+            ConfigError::Unreadable { .. } => {
+                "see that it is a regular file that the owner of the data directory may read".to_owned()
+            }
+            ConfigError::NotText { path, .. } => format!(
+                "save it as UTF-8, such as with `iconv -f LATIN1 -t UTF-8 {} > NEW`, and put that in its place",
+                path.display()
+            ),
+            ConfigError::Wrong { .. } | ConfigError::Contradiction { .. } => {
+                "mend it, and look again with `kms-host config check`".to_owned()
+            }
+            ConfigError::Variable { name, example, .. } => {
+                format!("write it such as {name}={example}, or unset it")
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,7 +314,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kms-host.toml"), text).unwrap();
         let settings = Sources::new(None, folder.path()).read_with([]);
-        settings.map(|settings| settings.config).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+        settings.map(|settings| settings.config).map_err(|error| crate::remedy::told(&error))
     }
 
     #[test]

@@ -24,6 +24,7 @@ use shared::time::Clock;
 use crate::certificates::Certificates;
 use crate::config::{Config, Sources};
 use crate::home::Home;
+use crate::remedy;
 
 use self::host::Running;
 
@@ -82,14 +83,9 @@ impl Finding {
         Finding { check, health: Health::Fail, text: text.into(), remedy: Some(remedy.into()) }
     }
 
-    /// The errors of a data directory and of its ledger say what is wrong, and after a semicolon what to do; what lies below
-    /// them says why.
     fn of(check: &'static str, error: &(dyn std::error::Error + 'static)) -> Finding {
-        let told = error.to_string();
-        let (what, remedy) = told.split_once("; ").unwrap_or((&told, "see to what it names"));
-        let why = std::iter::successors(error.source(), |error| error.source());
-        let text = std::iter::once(what.to_owned()).chain(why.map(ToString::to_string));
-        Finding::fail(check, text.collect::<Vec<_>>().join(": "), remedy)
+        let remedy = remedy::remedy(error).unwrap_or_else(|| "see to what it names".to_owned());
+        Finding::fail(check, remedy::cause(error), remedy)
     }
 }
 
@@ -147,29 +143,4 @@ fn only(finding: Finding) -> Vec<Finding> {
     let others =
         ["settings", "files", "key", "certificate", "host", "ledger", "clock", "disk", "port", "activation"];
     std::iter::once(finding).chain(others.map(|check| Finding::skipped(check, why))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::home::HomeError;
-
-    #[test]
-    fn an_error_is_parted_into_what_it_is_and_what_to_do() {
-        let path = std::path::PathBuf::from("/data");
-        let error =
-            HomeError::Unreadable(path.join("signing.key"), std::io::ErrorKind::PermissionDenied.into());
-        let Finding { text, remedy, .. } = Finding::of("key", &error);
-        assert_eq!(text, "/data/signing.key cannot be read: permission denied");
-        assert_eq!(remedy.as_deref(), Some("see what stands there, and that it belongs to this user"));
-        for error in [
-            HomeError::NoKey { path: path.join("signing.key"), data: path.clone() },
-            HomeError::NoLedger { path: path.join("ledger"), data: path.clone() },
-            HomeError::Served(path),
-            HomeError::HourWidth(100),
-        ] {
-            let remedy = Finding::of("ledger", &error).remedy.unwrap();
-            assert_ne!(remedy, "see to what it names", "{error}");
-        }
-    }
 }

@@ -17,6 +17,7 @@ pub mod activate;
 pub mod certificates;
 pub mod journal;
 pub mod queue;
+mod remedy;
 pub mod signer;
 
 pub mod admin;

@@ -68,8 +68,18 @@ pub enum NotChanged {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// The host is stopping.
-    #[error("the host is stopping, and nothing was changed; do it again when the host has started")]
+    #[error("the host is stopping, and nothing was changed")]
     Stopping,
+}
+
+impl NotChanged {
+    /// What to do.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            NotChanged::Ledger(error) => error.remedy(),
+            NotChanged::Stopping => "do it again when the host has started",
+        }
+    }
 }
 
 /// The way to the ledger. Clones lead to the same queue.

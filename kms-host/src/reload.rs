@@ -30,6 +30,7 @@ use crate::door::tls::Tls;
 use crate::fairness::Allowances;
 use crate::home::{self, Home};
 use crate::log::{self, Log};
+use crate::remedy;
 use crate::run::{self, Running};
 use crate::watch::{self as watching, retention};
 
@@ -96,7 +97,7 @@ impl Reload {
 
     fn once(&mut self, caller: Caller, note: &str) -> Result<Vec<Reloaded>, NotReloaded> {
         let (settings, certificates, tls) = self.read().map_err(|error| {
-            let error = format!("{error:#}");
+            let error = remedy::told(&*error);
             tracing::error!(error, "what was read again does not hold: nothing is changed");
             NotReloaded::DoesNotHold(error)
         })?;

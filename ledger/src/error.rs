@@ -1,4 +1,4 @@
-//! What can go wrong with a ledger, by whose fault it is, each with its remedy.
+//! What can go wrong with a ledger, by whose fault it is, and what to do.
 
 use std::error::Error;
 use std::fmt;
@@ -12,33 +12,25 @@ use shared::ids::{MachineId, ProductId};
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LedgerError {
     /// One row is not what was written. Whoever needs it is not served; everybody else is.
-    #[error(
-        "{row} is damaged; make a ledger of all that is not: stop the host, `kms-host export --salvage FILE`, move the ledger \
-         away, `kms-host import FILE`. That loses no license"
-    )]
+    #[error("{row} is damaged")]
     Damaged {
         /// The row.
         row: Row,
     },
     /// A part of the store's files cannot be read. Whoever needs a row in it is not served; everybody else is.
-    #[error(
-        "a part of the ledger cannot be read; make a ledger of all the rest: stop the host, `kms-host export --salvage FILE`, \
-         move the ledger away, `kms-host import FILE`. That loses no license"
-    )]
+    #[error("a part of the ledger cannot be read")]
     Unreadable {
         /// What the store said.
         source: Arc<dyn Error + Send + Sync>,
     },
     /// The disk, or the user's quota, is full. Fatal.
-    #[error("no space is left for the ledger; free some and start the host again")]
+    #[error("no space is left for the ledger")]
     Full {
         /// What the store said.
         source: Arc<dyn Error + Send + Sync>,
     },
     /// The ledger could not read or write, now or earlier, and stays so. Fatal.
-    #[error(
-        "the ledger has failed, and what was not acknowledged may be lost; see to its disk and start the host again"
-    )]
+    #[error("the ledger has failed, and what was not acknowledged may be lost")]
     Fatal {
         /// What the store said.
         source: Arc<dyn Error + Send + Sync>,
@@ -51,6 +43,18 @@ impl LedgerError {
         match self {
             LedgerError::Damaged { .. } | LedgerError::Unreadable { .. } => false,
             LedgerError::Full { .. } | LedgerError::Fatal { .. } => true,
+        }
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            LedgerError::Damaged { .. } | LedgerError::Unreadable { .. } => {
+                "make a ledger of all that is whole: stop the host, `kms-host export --salvage FILE`, move the ledger away, \
+                 `kms-host import FILE`. That loses no license"
+            }
+            LedgerError::Full { .. } => "free space on its disk and start the host again",
+            LedgerError::Fatal { .. } => "see to its disk and start the host again",
         }
     }
 
@@ -126,27 +130,19 @@ impl fmt::Display for Row {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// There is none.
-    #[error("there is no ledger in {}; make one with `kms-host init`, or name the directory that has it", .directory.display())]
+    #[error("there is no ledger in {}", .directory.display())]
     Missing {
         /// Where it was looked for.
         directory: PathBuf,
     },
     /// A new one was to be made where one is.
-    #[error(
-        "there is a ledger in {} already, and it was left as it is; run it with `kms-host serve`, or name another \
-         directory",
-        .directory.display()
-    )]
+    #[error("there is a ledger in {} already, and it was left as it is", .directory.display())]
     Exists {
         /// Where it is.
         directory: PathBuf,
     },
     /// A newer release has written it.
-    #[error(
-        "the ledger in {} has format {found} and this release reads {known}; run the release that wrote it, or a newer one. \
-         `kms-host restore BACKUP --data NEWDIR` goes back to a backup that this release has made",
-        .directory.display()
-    )]
+    #[error("the ledger in {} has format {found} and this release reads {known}", .directory.display())]
     Newer {
         /// Where it is.
         directory: PathBuf,
@@ -156,11 +152,7 @@ pub enum OpenError {
         known: u8,
     },
     /// What it says of itself is not what was written.
-    #[error(
-        "the ledger in {} does not say which one it is: it is damaged; restore a backup with `kms-host restore BACKUP --data \
-         NEWDIR`, or move it away and begin a new one with `kms-host init`: that loses no license",
-        .directory.display()
-    )]
+    #[error("the ledger in {} does not say which one it is: it is damaged", .directory.display())]
     Damaged {
         /// Where it is.
         directory: PathBuf,
@@ -169,7 +161,7 @@ pub enum OpenError {
     #[error(transparent)]
     Store(#[from] store::OpenError),
     /// The operating system refused to look.
-    #[error("{} could not be read; see that it is a directory and belongs to this user", .directory.display())]
+    #[error("{} could not be read", .directory.display())]
     Io {
         /// Where it was looked for.
         directory: PathBuf,
@@ -179,4 +171,26 @@ pub enum OpenError {
     /// The store was opened, and then failed.
     #[error(transparent)]
     Failed(#[from] LedgerError),
+}
+
+impl OpenError {
+    /// What to do.
+    pub fn remedy(&self) -> String {
+        let remedy = match self {
+            OpenError::Missing { .. } => "make one with `kms-host init`, or name the directory that has it",
+            OpenError::Exists { .. } => "run it with `kms-host serve`, or name another directory",
+            OpenError::Newer { .. } => {
+                "run the release that wrote it, or a newer one. `kms-host restore BACKUP --data NEWDIR` goes back to a backup that \
+                 this release has made"
+            }
+            OpenError::Damaged { .. } => {
+                "restore a backup with `kms-host restore BACKUP --data NEWDIR`, or move it away and begin a new one with \
+                 `kms-host init`: that loses no license"
+            }
+            OpenError::Store(error) => return error.remedy(),
+            OpenError::Io { .. } => "see that it is a directory and belongs to this user",
+            OpenError::Failed(error) => error.remedy(),
+        };
+        remedy.to_owned()
+    }
 }

@@ -1,4 +1,5 @@
-//! What can go wrong, by whose fault it is, each with its remedy.
+//! What can go wrong, and by whose fault it is. [`OpenError::remedy`] says what to do; about a store that stops while it is used,
+//! somebody has to see to its disk.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,20 +13,13 @@ use crate::engine::{Engine, Fault};
 #[non_exhaustive]
 pub enum OpenError {
     /// Another process has it open.
-    #[error(
-        "another process is running on the store in {}; stop that process, or give this one a directory of its own",
-        .directory.display()
-    )]
+    #[error("another process is running on the store in {}", .directory.display())]
     Locked {
         /// The store's directory.
         directory: PathBuf,
     },
     /// Another engine keeps it.
-    #[error(
-        "the store in {} is kept by {}, and {} was asked for; ask for {} again, or name a directory of its own for \
-         the other",
-        .directory.display(), .found.name(), .asked.name(), .found.name()
-    )]
+    #[error("the store in {} is kept by {}, and {} was asked for", .directory.display(), .found.name(), .asked.name())]
     OtherEngine {
         /// The store's directory.
         directory: PathBuf,
@@ -35,11 +29,7 @@ pub enum OpenError {
         asked: Engine,
     },
     /// What is there is not the whole of what was once synced.
-    #[error(
-        "the store in {} is damaged ({found}); restore the whole directory from a backup. \
-         It was not replaced by an empty one",
-        .directory.display()
-    )]
+    #[error("the store in {} is damaged ({found}), and was not replaced by an empty one", .directory.display())]
     Damaged {
         /// The store's directory.
         directory: PathBuf,
@@ -47,7 +37,7 @@ pub enum OpenError {
         found: String,
     },
     /// The disk or the user's quota is full. Engines need some space even to open.
-    #[error("no space is left for the store in {}; free some and start again", .directory.display())]
+    #[error("no space is left for the store in {}", .directory.display())]
     NoSpace {
         /// The store's directory.
         directory: PathBuf,
@@ -55,16 +45,14 @@ pub enum OpenError {
         source: io::Error,
     },
     /// There is none.
-    #[error("there is no store in {}; name the directory that has one", .directory.display())]
+    #[error("there is no store in {}", .directory.display())]
     Missing {
         /// Where it was looked for.
         directory: PathBuf,
     },
     /// There is no room for the copy that an engine opens for whoever only looks.
     #[error(
-        "looking at the store in {} needs a copy of it, and {} does not take one; free {mebibytes} MiB there, or name a folder \
-         that has them with TMPDIR",
-        .directory.display(), .place.display()
+        "looking at the store in {} needs a copy of it, and {} does not take one", .directory.display(), .place.display()
     )]
     NoRoom {
         /// The store's directory.
@@ -77,11 +65,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// The operating system refused something else.
-    #[error(
-        "the store in {} could not be opened; see that the directory and all in it belong to this user and can be \
-         written",
-        .directory.display()
-    )]
+    #[error("the store in {} could not be opened", .directory.display())]
     Io {
         /// The store's directory.
         directory: PathBuf,
@@ -91,6 +75,25 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// What to do.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Locked { .. } => "stop that process, or give this one a directory of its own".to_owned(),
+            Self::OtherEngine { found, .. } => {
+                format!("ask for {} again, or name a directory of its own for the other", found.name())
+            }
+            Self::Damaged { .. } => "restore the whole directory from a backup".to_owned(),
+            Self::NoSpace { .. } => "free space there and start again".to_owned(),
+            Self::Missing { .. } => "name the directory that has one".to_owned(),
+            Self::NoRoom { mebibytes, .. } => {
+                format!("free {mebibytes} MiB there, or name a folder that has them with TMPDIR")
+            }
+            Self::Io { .. } => {
+                "see that the directory and all in it belong to this user and can be written".to_owned()
+            }
+        }
+    }
+
     pub(crate) fn damaged(directory: &Path, found: impl Into<String>) -> Self {
         Self::Damaged { directory: directory.to_owned(), found: found.into() }
     }
@@ -117,7 +120,7 @@ impl OpenError {
 #[non_exhaustive]
 pub enum ReadError {
     /// The page that holds the record is not what was written.
-    #[error("the store in {} is damaged ({found}); restore the whole directory from a backup", .directory.display())]
+    #[error("the store in {} is damaged ({found})", .directory.display())]
     Damaged {
         /// The store's directory.
         directory: PathBuf,
@@ -125,7 +128,7 @@ pub enum ReadError {
         found: String,
     },
     /// The operating system could not read it.
-    #[error("the store in {} could not be read; check the disk under it", .directory.display())]
+    #[error("the store in {} could not be read", .directory.display())]
     Io {
         /// The store's directory.
         directory: PathBuf,
@@ -178,8 +181,7 @@ pub enum WriteError {
 /// clone.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(
-    "the store in {} could not {step} and has stopped; nothing since its last sync may be acknowledged. \
-     Exit, see to the disk (space, health), start again",
+    "the store in {} could not {step} and has stopped, and nothing since its last sync may be acknowledged",
     .directory.display()
 )]
 pub struct SyncError {

@@ -50,7 +50,7 @@ pub(super) async fn feed_watchdog(queue: Queue, socket: PathBuf, stop: Cancellat
             Ok(Ok(())) => say(&[NotifyState::Watchdog]),
             Ok(Err(error)) => {
                 tracing::error!(
-                    error = format!("{error:#}"),
+                    error = crate::remedy::told(&*error),
                     "the self-check fails; the watchdog is not fed"
                 );
             }

@@ -286,7 +286,7 @@ mod tests {
         std::fs::write(folder.path().join("kms-host.toml"), text).unwrap();
         let environment = environment.iter().map(|(name, value)| (name.into(), value.into()));
         let settings = Sources::new(None, folder.path()).read_with(environment);
-        settings.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+        settings.map_err(|error| crate::remedy::told(&error))
     }
 
     #[test]
@@ -349,7 +349,7 @@ mod tests {
         let told = |bytes: &[u8]| {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join("kms-host.toml"), bytes).unwrap();
-            Sources::new(None, folder.path()).read_with([]).unwrap_err().to_string()
+            crate::remedy::told(&Sources::new(None, folder.path()).read_with([]).unwrap_err())
         };
         let error = told(b"queue = 10\n# B\xfcro\n");
         assert!(
@@ -369,7 +369,7 @@ mod tests {
         std::os::unix::fs::symlink(&secret, data.join("kms-host.toml")).unwrap();
         for named in [None, Some(data.join("kms-host.toml")), Some(data.join("../data/kms-host.toml"))] {
             let error = Sources::new(named.as_deref(), &data).read_with([]).unwrap_err();
-            let error = format!("{:#}", anyhow::Error::from(error));
+            let error = crate::remedy::told(&error);
             assert!(error.contains("it is a link") && !error.contains("root"), "{error}");
         }
         std::fs::write(&secret, "queue = 7").unwrap();

@@ -8,7 +8,7 @@ use shared::reason::{Cause, Fault, Reason};
 use super::host::Running;
 use super::{Finding, Known, asking};
 use crate::certificates::Installed;
-use crate::door::listen::{self, ListenError};
+use crate::door::listen;
 
 /// One finding for each address.
 pub(super) async fn ports(known: &Known<'_>) -> Vec<Finding> {
@@ -54,11 +54,7 @@ fn free_ports(known: &Known) -> Vec<Finding> {
                 |listen| Finding::skipped("port", format!("no host answers at {listen}; it is free for one"));
             config.listen.iter().map(free).collect()
         }
-        Err(ListenError { address, source }) => {
-            let remedy =
-                "stop what listens there (`ss -ltnp` names it), or choose another address with `listen`";
-            vec![Finding::fail("port", format!("no host can listen on {address}: {source}"), remedy)]
-        }
+        Err(error) => vec![Finding::of("port", &error)],
     }
 }
 

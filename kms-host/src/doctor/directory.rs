@@ -12,6 +12,7 @@ use super::host::Running;
 use crate::certificates::{Certificates, Installed, WhyNot};
 use crate::config::{Config, Sources};
 use crate::home::Home;
+use crate::remedy;
 use crate::watch::alarms::CERTIFICATE_ENDS_SOON;
 
 /// Whom the host runs as.
@@ -54,9 +55,8 @@ pub(super) fn settings(sources: &Sources) -> (Vec<Finding>, Option<Config>) {
     let settings = match sources.read() {
         Ok(settings) => settings,
         Err(error) => {
-            let text = one_line(&format!("{:#}", anyhow::Error::from(error)));
-            let remedy = "mend it, and look again with `kms-host config check`";
-            return (vec![Finding::fail("settings", text, remedy)], None);
+            let text = one_line(&remedy::cause(&error));
+            return (vec![Finding::fail("settings", text, error.remedy())], None);
         }
     };
     let file = settings.file().display();

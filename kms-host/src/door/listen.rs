@@ -21,12 +21,32 @@ const SOCKET_BUFFER_BYTES: u32 = 32 * 1024;
 
 /// An address that a host cannot listen on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: choose another with `listen` in kms-host.toml, or --listen")]
+#[error("cannot listen on {address}")]
 pub struct ListenError {
     /// Which one.
     pub address: SocketAddr,
     /// Why.
     pub source: io::Error,
+}
+
+impl ListenError {
+    /// What to do.
+    pub fn remedy(&self) -> &'static str {
+        match self.source.kind() {
+            io::ErrorKind::AddrInUse => {
+                "stop what listens there (`ss -ltnp` names it), or choose another address with `listen` in kms-host.toml"
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "no interface of this machine has that address (`ip address` lists them): choose one that it has, or [::] for all, \
+                 with `listen` in kms-host.toml"
+            }
+            io::ErrorKind::PermissionDenied => {
+                "ports below 1024 are not for every user: choose another one with `listen` in kms-host.toml, or give the service \
+                 CAP_NET_BIND_SERVICE"
+            }
+            _ => "choose another address with `listen` in kms-host.toml",
+        }
+    }
 }
 
 /// That these addresses can be listened on together.

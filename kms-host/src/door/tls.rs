@@ -301,7 +301,7 @@ fn is_open_to_all(path: &Path) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("{} cannot be read, which `{setting}` names for TLS", path.display())]
+    #[error("{}, which `{setting}` names for TLS, cannot be read", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
@@ -311,10 +311,7 @@ pub enum TlsError {
         source: std::io::Error,
     },
     /// A file has no certificate.
-    #[error(
-        "{} has no certificate, and `{setting}` names it: it has to be PEM, with -----BEGIN CERTIFICATE-----",
-        path.display()
-    )]
+    #[error("{}, which `{setting}` names, has no certificate", path.display())]
     NoCertificate {
         /// Which file.
         path: PathBuf,
@@ -322,21 +319,13 @@ pub enum TlsError {
         setting: &'static str,
     },
     /// A file has no private key.
-    #[error(
-        "{} has no private key that can be read, and `tls_key` names it: it has to be PEM, and without a passphrase",
-        path.display()
-    )]
+    #[error("{}, which `tls_key` names, has no private key that can be read", path.display())]
     NoKey {
         /// Which file.
         path: PathBuf,
     },
     /// Key and certificate belong to two.
-    #[error(
-        "the key in {} is not that of the first certificate in {}: the host's own has to come first, before those that \
-         signed it",
-        key.display(),
-        certificate.display()
-    )]
+    #[error("the key in {} is not that of the first certificate in {}", key.display(), certificate.display())]
     OtherKey {
         /// The key's file.
         key: PathBuf,
@@ -351,6 +340,26 @@ pub enum TlsError {
         /// Why.
         cause: String,
     },
+}
+
+impl TlsError {
+    /// What to do.
+    pub fn remedy(&self) -> String {
+        let remedy = match self {
+            TlsError::Unreadable { setting, .. } => {
+                return format!("put the file there, for the host's user to read, or correct `{setting}`");
+            }
+            TlsError::NoCertificate { .. } => {
+                "put a certificate there, as PEM, which begins with -----BEGIN CERTIFICATE-----"
+            }
+            TlsError::NoKey { .. } => "put the key there, as PEM and without a passphrase",
+            TlsError::OtherKey { .. } => {
+                "put the host's own certificate first, before those that signed it, or the key that belongs to it"
+            }
+            TlsError::Unusable { .. } => "put another file there: X.509, as PEM",
+        };
+        remedy.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -382,10 +391,7 @@ mod tests {
         let config = written(data);
         let (certificate, key) = (data.join(&config.tls_certificate), data.join(&config.tls_key));
         assert!(Tls::read(&config, data).unwrap().server().unwrap().open_key().is_none());
-        let refused = |config: &Config| {
-            let error = anyhow::Error::from(Tls::read(config, data).unwrap_err());
-            format!("{error:#}")
-        };
+        let refused = |config: &Config| crate::remedy::told(&Tls::read(config, data).unwrap_err());
 
         for (path, mailed) in [(&certificate, "> "), (&key, "\u{FEFF}  ")] {
             let text = fs::read_to_string(path).unwrap();
@@ -402,7 +408,7 @@ mod tests {
         let error = refused(&config);
         assert!(error.contains("tls.key") && error.contains("is not that of the first"), "{error}");
         fs::copy(&certificate, &key).unwrap();
-        assert!(refused(&config).contains("tls.key has no private key"), "{}", refused(&config));
+        assert!(refused(&config).contains("has no private key"), "{}", refused(&config));
         fs::remove_file(&key).unwrap();
         assert!(refused(&config).contains("`tls_key`"), "{}", refused(&config));
         fs::write(&certificate, "noise").unwrap();

@@ -36,29 +36,34 @@ pub enum Fault {
     #[error("it is no export or backup of kms-host")]
     NotExport,
     /// A later release has written it.
-    #[error(
-        "it has format {found}, and this release reads up to {FORMAT}: take the release that wrote it, or a newer one"
-    )]
+    #[error("it has format {found}, and this release reads up to {FORMAT}")]
     Newer {
         /// Its format.
         found: u32,
     },
     /// A line is not what was written.
-    #[error(
-        "it is damaged at line {line}, and nothing was made of it; take another copy of it, or an earlier one"
-    )]
+    #[error("it is damaged at line {line}, and nothing was made of it")]
     Damaged {
         /// Which line.
         line: u64,
     },
     /// It has no last line.
-    #[error(
-        "it was cut short after line {line}, and nothing was made of it; take another copy of it, or an earlier one"
-    )]
+    #[error("it was cut short after line {line}, and nothing was made of it")]
     Cut {
         /// The last line that is whole.
         line: u64,
     },
+}
+
+impl Fault {
+    /// What to do.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Fault::NotExport => "name the file that `kms-host export` or `kms-host backup` has written",
+            Fault::Newer { .. } => "take the release that wrote it, or a newer one",
+            Fault::Damaged { .. } | Fault::Cut { .. } => "take another copy of it, or an earlier one",
+        }
+    }
 }
 
 /// Takes the lines of an export, in order.

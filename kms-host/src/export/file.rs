@@ -73,6 +73,16 @@ pub enum ExportError {
     },
 }
 
+impl ExportError {
+    /// What to do.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            ExportError::Unreadable(..) => "see that it is a regular file that this user may read",
+            ExportError::Faulty { fault, .. } => fault.remedy(),
+        }
+    }
+}
+
 impl ExportFile {
     /// Opens a file, without a look at what is in it.
     ///

@@ -1,8 +1,5 @@
 //! What can be wrong with a data directory, each with the file that it is about and the command that mends it.
-//!
-//! A text says what is wrong, and after a semicolon what to do: `doctor` parts it there.
 
-use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
@@ -20,11 +17,7 @@ use crate::export::{ExportError, shown};
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// There is no signing key.
-    #[error(
-        "{} is missing; `kms-host init --data {}` makes a host. Where there was one, `kms-host restore BACKUP --data NEWDIR` \
-         has its key: without it this becomes another host, which needs a new certificate",
-        path.display(), data.display()
-    )]
+    #[error("{} is missing", path.display())]
     NoKey {
         /// Where the key belongs.
         path: PathBuf,
@@ -32,11 +25,7 @@ pub enum HomeError {
         data: PathBuf,
     },
     /// The signing key is not what was written.
-    #[error(
-        "the signing key {} is damaged; restore the host from a backup with `kms-host restore BACKUP --data NEWDIR`. Without \
-         one, move it away and run `kms-host init --data {}`: that makes another host, which needs a new certificate",
-        path.display(), data.display()
-    )]
+    #[error("the signing key {} is damaged", path.display())]
     DamagedKey {
         /// The key.
         path: PathBuf,
@@ -44,13 +33,10 @@ pub enum HomeError {
         data: PathBuf,
     },
     /// The signing key was written by a newer release.
-    #[error("the signing key {} is of a newer release; go back to that release of kms-host", .0.display())]
+    #[error("the signing key {} is of a newer release", .0.display())]
     NewerKey(PathBuf),
     /// There is no request, or it is not what was written.
-    #[error(
-        "{} is missing or damaged; `kms-host init --data {}` writes it again, while the host is stopped", path.display(),
-        data.display()
-    )]
+    #[error("{} is missing or damaged", path.display())]
     NoRequest {
         /// Where the request belongs.
         path: PathBuf,
@@ -58,12 +44,7 @@ pub enum HomeError {
         data: PathBuf,
     },
     /// There is no ledger.
-    #[error(
-        "the ledger {} is missing or empty; see that its disk is mounted, or put it back from a backup or an export with \
-         `kms-host import FILE --data {}`. `kms-host init --data {}` makes a new one: no license is lost, the count begins at \
-         zero",
-        path.display(), data.display(), data.display()
-    )]
+    #[error("the ledger {} is missing or empty", path.display())]
     NoLedger {
         /// Where the ledger belongs.
         path: PathBuf,
@@ -71,15 +52,11 @@ pub enum HomeError {
         data: PathBuf,
     },
     /// The ledger is in use.
-    #[error(
-        "another process serves the directory {}; stop it, or name another directory with --data", .0.display()
-    )]
+    #[error("another process serves the directory {}", .0.display())]
     Served(PathBuf),
     /// The configuration names another engine than the ledger was made on.
     #[error(
-        "the ledger {} is kept by {found}, and the configuration asks for {asked}; write `ledger = \"{found}\"` in \
-         kms-host.toml. To have it kept by {asked}: `kms-host export FILE`, move it away, `kms-host import FILE`",
-        path.display(), found = found.name(), asked = asked.name()
+        "the ledger {} is kept by {}, and the configuration asks for {}", path.display(), found.name(), asked.name()
     )]
     OtherEngine {
         /// The ledger.
@@ -90,13 +67,7 @@ pub enum HomeError {
         asked: Engine,
     },
     /// The ledger is not what was written.
-    #[error(
-        "the ledger {} is damaged ({found}), and was left as it is; save all of it that is whole: `kms-host export --salvage \
-         FILE --data {}`, move {} away, `kms-host import FILE --data {}`. Where that finds nothing, restore a backup with \
-         `kms-host restore BACKUP --data NEWDIR`; or move {} away and run `kms-host init --data {}` for a new ledger. No \
-         license is lost",
-        path.display(), data.display(), path.display(), data.display(), path.display(), data.display()
-    )]
+    #[error("the ledger {} is damaged ({found}), and was left as it is", path.display())]
     DamagedLedger {
         /// The ledger.
         path: PathBuf,
@@ -106,32 +77,19 @@ pub enum HomeError {
         found: String,
     },
     /// A ledger was to be made where one is.
-    #[error(
-        "there is a ledger in {} already, and nothing was changed; stop the host, move it away, such as to {}.old, and run the \
-         same command again. For another host, name its directory with --data",
-        ledger.display(), ledger.display()
-    )]
+    #[error("there is a ledger in {} already, and nothing was changed", ledger.display())]
     LedgerThere {
         /// The ledger.
         ledger: PathBuf,
     },
     /// A host was to be restored where something is.
-    #[error(
-        "there is something in {} already, and nothing was changed; name a directory that is empty or not there yet with \
-         --data. To put only the ledger back into a host that is there, `kms-host import BACKUP`",
-        .0.display()
-    )]
+    #[error("there is something in {} already, and nothing was changed", .0.display())]
     NotEmpty(PathBuf),
     /// A restore was cut short.
-    #[error(
-        "a restore into {} was cut short; run it again: `kms-host restore BACKUP --data {}`", .0.display(), .0.display()
-    )]
+    #[error("a restore into {} was cut short", .0.display())]
     Unfinished(PathBuf),
     /// An export was given where a backup is wanted.
-    #[error(
-        "{} is an export: it has a ledger, and neither key nor certificates; `kms-host import {} --data {}` puts it in",
-        shown(path), path.display(), data.display()
-    )]
+    #[error("{} is an export: it has a ledger, and neither key nor certificates", shown(path))]
     NoBackup {
         /// The file.
         path: PathBuf,
@@ -142,17 +100,10 @@ pub enum HomeError {
     #[error(transparent)]
     Export(#[from] ExportError),
     /// There is nothing left to make.
-    #[error(
-        "there is a host in {} already, and nothing was changed; serve it with `kms-host serve --data {}`, or name another \
-         directory with --data",
-        .0.display(), .0.display()
-    )]
+    #[error("there is a host in {} already, and nothing was changed", .0.display())]
     AlreadyMade(PathBuf),
     /// A file that was handed over is no certificate of a host.
-    #[error(
-        "{} cannot be installed; wanted is the certificate that the vendor has sent for {}",
-        path.display(), request.display()
-    )]
+    #[error("{} cannot be installed", path.display())]
     NotCertificate {
         /// The file.
         path: PathBuf,
@@ -162,7 +113,7 @@ pub enum HomeError {
         source: BadFile,
     },
     /// A certificate that was installed is not what was written.
-    #[error("the installed certificate {} is damaged; remove it and install the vendor's file again", path.display())]
+    #[error("the installed certificate {} is damaged", path.display())]
     DamagedCertificate {
         /// The file.
         path: PathBuf,
@@ -170,10 +121,7 @@ pub enum HomeError {
         source: BadFile,
     },
     /// The note of what machines know is not what was written.
-    #[error(
-        "{}, which says what machines know, cannot be used; remove it, and reload or start the host, which notes what it serves \
-         then", path.display()
-    )]
+    #[error("{}, which says what machines know, cannot be used", path.display())]
     DamagedKnown {
         /// The file.
         path: PathBuf,
@@ -181,13 +129,10 @@ pub enum HomeError {
         source: BadFile,
     },
     /// A certificate does not verify.
-    #[error("the certificate {} does not hold; ask the vendor for another one", .0.display())]
+    #[error("the certificate {} does not hold", .0.display())]
     Chain(PathBuf, #[source] ChainError),
     /// A certificate is for another host.
-    #[error(
-        "the certificate {} is for host {named}, and this one is {own}; send this host's own {} to the vendor",
-        path.display(), request.display()
-    )]
+    #[error("the certificate {} is for host {named}, and this one is {own}", path.display())]
     OtherHost {
         /// The file.
         path: PathBuf,
@@ -199,7 +144,7 @@ pub enum HomeError {
         own: HostId,
     },
     /// Machines would not take the answers under this certificate.
-    #[error("the certificate {} is not installed: {difference}; {}", path.display(), difference.remedy())]
+    #[error("the certificate {} is not installed: {difference}", path.display())]
     Differs {
         /// The file.
         path: PathBuf,
@@ -208,8 +153,8 @@ pub enum HomeError {
     },
     /// A certificate will never be used.
     #[error(
-        "the certificate {} is not installed: it has ended at {ended_at}, and it is {now} by this machine's clock; ask the vendor \
-         for another one, or set the clock", path.display()
+        "the certificate {} is not installed: it has ended at {ended_at}, and it is {now} by this machine's clock",
+        path.display()
     )]
     Ended {
         /// The file.
@@ -222,7 +167,7 @@ pub enum HomeError {
     /// A certificate replaces what machines know, and cannot be used yet.
     #[error(
         "the certificate {} is not installed: it begins only at {begins_at}, and until then nobody would be served in the place of \
-         those who are; install it on that day", path.display()
+         those who are", path.display()
     )]
     TooEarly {
         /// The file.
@@ -231,16 +176,13 @@ pub enum HomeError {
         begins_at: Timestamp,
     },
     /// The ledger's hour is for tests and a certificate is not.
-    #[error(
-        "this ledger's hour is {0} ms long, which is for tests, and a certificate is not marked as test; \
-         make a host without --hour for it"
-    )]
+    #[error("this ledger's hour is {0} ms long, which is for tests, and a certificate is not marked as test")]
     HourWidth(u64),
     /// A file or a directory cannot be read.
-    #[error("{} cannot be read; see what stands there, and that it belongs to this user", .0.display())]
+    #[error("{} cannot be read", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
     /// A directory cannot be made or moved.
-    #[error("{} cannot be made; see that this user may write there, or name another directory with --data", .0.display())]
+    #[error("{} cannot be made", .0.display())]
     Unwritable(PathBuf, #[source] io::Error),
     /// A file cannot be written.
     #[error(transparent)]
@@ -251,13 +193,93 @@ pub enum HomeError {
 }
 
 impl HomeError {
-    /// What is wrong, with what lies below it, and what to do about it.
-    pub fn parted(&self) -> (String, String) {
-        let told = self.to_string();
-        let (what, remedy) = told.split_once("; ").unwrap_or((&told, "see to what it names"));
-        let why = std::iter::successors(self.source(), |&error| error.source());
-        let text = std::iter::once(what.to_owned()).chain(why.map(ToString::to_string));
-        (text.collect::<Vec<_>>().join(": "), remedy.to_owned())
+    /// What to do.
+    pub fn remedy(&self) -> String {
+        match self {
+            HomeError::NoKey { data, .. } => format!(
+                "`kms-host init --data {}` makes a host. Where there was one, `kms-host restore BACKUP --data NEWDIR` has its key: \
+                 without it this becomes another host, which needs a new certificate",
+                data.display()
+            ),
+            HomeError::DamagedKey { data, .. } => format!(
+                "restore the host from a backup with `kms-host restore BACKUP --data NEWDIR`. Without one, move the key away and \
+                 run `kms-host init --data {}`: that makes another host, which needs a new certificate",
+                data.display()
+            ),
+            HomeError::NewerKey(_) => "go back to that release of kms-host".to_owned(),
+            HomeError::NoRequest { data, .. } => {
+                format!("`kms-host init --data {}` writes it again, while the host is stopped", data.display())
+            }
+            HomeError::NoLedger { data, .. } => format!(
+                "see that its disk is mounted, or put it back from a backup or an export with `kms-host import FILE --data {}`. \
+                 `kms-host init --data {}` makes a new one: no license is lost, the count begins at zero",
+                data.display(),
+                data.display()
+            ),
+            HomeError::Served(_) => "stop it, or name another directory with --data".to_owned(),
+            HomeError::OtherEngine { found, asked, .. } => format!(
+                "write `ledger = \"{}\"` in kms-host.toml. To have it kept by {}: `kms-host export FILE`, move it away, \
+                 `kms-host import FILE`",
+                found.name(),
+                asked.name()
+            ),
+            HomeError::DamagedLedger { path, data, .. } => {
+                let (path, data) = (path.display(), data.display());
+                format!(
+                    "save all of it that is whole: `kms-host export --salvage FILE --data {data}`, move {path} away, `kms-host \
+                     import FILE --data {data}`. Where that finds nothing, restore a backup with `kms-host restore BACKUP --data \
+                     NEWDIR`; or move {path} away and run `kms-host init --data {data}` for a new ledger. No license is lost"
+                )
+            }
+            HomeError::LedgerThere { ledger } => format!(
+                "stop the host, move it away, such as to {}.old, and run the same command again. For another host, name its \
+                 directory with --data",
+                ledger.display()
+            ),
+            HomeError::NotEmpty(_) => {
+                "name a directory that is empty or not there yet with --data. To put only the ledger back into a host that is \
+                 there, `kms-host import BACKUP`"
+                    .to_owned()
+            }
+            HomeError::Unfinished(data) => {
+                format!("run it again: `kms-host restore BACKUP --data {}`", data.display())
+            }
+            HomeError::NoBackup { path, data } => {
+                format!("`kms-host import {} --data {}` puts it in", path.display(), data.display())
+            }
+            HomeError::Export(error) => error.remedy().to_owned(),
+            HomeError::AlreadyMade(data) => {
+                format!(
+                    "serve it with `kms-host serve --data {}`, or name another directory with --data",
+                    data.display()
+                )
+            }
+            HomeError::NotCertificate { request, .. } => {
+                format!("put in the certificate that the vendor has sent for {}", request.display())
+            }
+            HomeError::DamagedCertificate { .. } => {
+                "remove it and install the vendor's file again".to_owned()
+            }
+            HomeError::DamagedKnown { .. } => {
+                "remove it, and reload or start the host, which notes what it serves then".to_owned()
+            }
+            HomeError::Chain(..) => "ask the vendor for another one".to_owned(),
+            HomeError::OtherHost { request, .. } => {
+                format!("send this host's own {} to the vendor", request.display())
+            }
+            HomeError::Differs { difference, .. } => difference.remedy().to_owned(),
+            HomeError::Ended { .. } => "ask the vendor for another one, or set the clock".to_owned(),
+            HomeError::TooEarly { .. } => "install it on that day".to_owned(),
+            HomeError::HourWidth(_) => "make a host without --hour for it".to_owned(),
+            HomeError::Unreadable(..) => {
+                "see what stands there, and that it belongs to this user".to_owned()
+            }
+            HomeError::Unwritable(..) => {
+                "see that this user may write there, or name another directory with --data".to_owned()
+            }
+            HomeError::File(_) => "see to the permissions and the space there, and try again".to_owned(),
+            HomeError::Ledger(error) => error.remedy(),
+        }
     }
 }
 

@@ -19,10 +19,16 @@ pub struct Presence(Place);
 /// The data directory, or its ledger, is not what was opened.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{0} while the host was running, and the host has stopped, because nothing that it counts there would last; put the directory back and start the host \
-     again"
+    "{0} while the host was running, and the host has stopped, because nothing that it counts there would last"
 )]
 pub struct Stopped(Gone);
+
+impl Stopped {
+    /// What to do.
+    pub fn remedy(&self) -> &'static str {
+        "put the directory back and start the host again"
+    }
+}
 
 impl Presence {
     /// Takes note of the directory, to be called once the ledger is open.

@@ -26,6 +26,7 @@ use crate::admin::audit::{Audit, Change, NotRecorded};
 use crate::admin::caller::Caller;
 use crate::certificates::Certificates;
 use crate::queue::NotChanged;
+use crate::remedy;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -98,7 +99,7 @@ pub async fn run(
             let forgotten = host.forget_old(&audit, days).await;
             done_at = forgotten.is_ok().then_some(now);
             if let Err(error) = forgotten {
-                let error = format!("{:#}", anyhow::Error::from(error));
+                let error = remedy::told(&error);
                 tracing::warn!(
                     error,
                     days,

@@ -1,0 +1,74 @@
+//! What an error has to say: what happened, why, and what to do about it.
+//!
+//! The remedy is a value of its own, so that `doctor`, an alarm, the log and the command line can each put it where it belongs.
+
+use std::error::Error;
+
+use ledger::{LedgerError, OpenError};
+
+use crate::config::ConfigError;
+use crate::door::listen::ListenError;
+use crate::door::tls::TlsError;
+use crate::export::{ExportError, Fault};
+use crate::home::{HomeError, Stopped};
+use crate::queue::NotChanged;
+
+/// What happened, and below each error its cause, in one line.
+pub(crate) fn cause(error: &(dyn Error + 'static)) -> String {
+    chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// What to do, if one of these errors knows it.
+pub(crate) fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
+    chain(error).find_map(|error| {
+        let of_home = error.downcast_ref().map(HomeError::remedy);
+        of_home
+            .or_else(|| error.downcast_ref().map(OpenError::remedy))
+            .or_else(|| error.downcast_ref().map(ConfigError::remedy))
+            .or_else(|| error.downcast_ref().map(TlsError::remedy))
+            .or_else(|| {
+                let fixed = error.downcast_ref().map(LedgerError::remedy);
+                let fixed = fixed.or_else(|| error.downcast_ref().map(NotChanged::remedy));
+                let fixed = fixed.or_else(|| error.downcast_ref().map(ExportError::remedy));
+                let fixed = fixed.or_else(|| error.downcast_ref().copied().map(Fault::remedy));
+                let fixed = fixed.or_else(|| error.downcast_ref().map(ListenError::remedy));
+                fixed.or_else(|| error.downcast_ref().map(Stopped::remedy)).map(str::to_owned)
+            })
+    })
+}
+
+/// All of it, for a command line or a field of the log.
+pub(crate) fn told(error: &(dyn Error + 'static)) -> String {
+    match remedy(error) {
+        Some(remedy) => format!("{}; {remedy}", cause(error)),
+        None => cause(error),
+    }
+}
+
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// A remedy was once found behind the first semicolon of a text, and a path with a semicolon in it became one.
+    #[test]
+    fn what_to_do_is_told_behind_all_causes_whatever_is_in_a_path() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let error = HomeError::Unreadable("/data; rm/signing.key".into(), denied());
+        let remedy_of_it = "see what stands there, and that it belongs to this user";
+        assert_eq!(cause(&error), "/data; rm/signing.key cannot be read: permission denied");
+        assert_eq!(remedy(&error).as_deref(), Some(remedy_of_it));
+        assert_eq!(
+            told(&error),
+            format!("/data; rm/signing.key cannot be read: permission denied; {remedy_of_it}")
+        );
+        let below = anyhow::Error::from(error).context("the signer");
+        assert_eq!(remedy(&*below).as_deref(), Some(remedy_of_it), "an error further down knows it, too");
+        assert_eq!(remedy(&denied()), None);
+    }
+}
