@@ -152,7 +152,7 @@ reasons! {
     // What the host cannot sign for.
     TooManyBadAsks "TOO_MANY_BAD_ASKS" Host
         "more than {limit} bad asks a minute came from {from}: the host hears only machines that it knows there"
-        "wait a while; whoever looks after the host finds the address with `kms-host sources` and what it sends with `kms-host refusals`"
+        "wait a while; at the host, `kms-host sources` has the address and `kms-host refusals` what was wrong with the first of its asks: look who is there. Machines that are known are served"
     TooLarge "TOO_LARGE" Machine
         "the ask is larger than {limit} bytes"
         "update the product: its client library sends more than this release of the host reads"
@@ -196,13 +196,13 @@ reasons! {
         "check the host's clock, or wait for that day"
     DiskFull "DISK_FULL" Host
         "the host has too little free space on its disk to count anybody"
-        "free space on the disk of the host's data directory: it goes on by itself, and nothing is lost meanwhile"
+        "free space on the disk of the host's data directory, or set `free_space_mib` lower and reload the host: it goes on by itself, and nothing is lost meanwhile"
     ChainNeeded "CHAIN_NEEDED" Nobody
         "the host needs the certificates of the lease that was shown"
         "nothing: the machine asks again at once and brings them"
     NewMachinesLimited "NEW_MACHINES_LIMITED" Host
         "more than {limit} new machines in a day came from {from}: this one is entered later"
-        "nothing on this machine, it asks again; in a roll-out the host's administrator raises new_machines_per_source and new_machines_per_site"
+        "nothing on this machine, it asks again; at the host, in a roll-out, raise `new_machines_per_source` and `new_machines_per_site` and reload, otherwise look who is at that address. Machines that are known are served"
     Replayed "REPLAYED" Nobody
         "the host has answered a later ask of this machine"
         "nothing, unless it repeats: then somebody sends recorded asks"
@@ -265,7 +265,7 @@ reasons! {
         "run the command as root, or as the user whom the host runs as"
     AuditUnwritable "AUDIT_UNWRITABLE" Host
         "nothing was changed, because it cannot be written down in {path}: {cause}"
-        "mend that file or its disk, and give the command again; machines are served meanwhile"
+        "mend that file or its disk, and give the command again: a change that is taken ends the alarm. Machines are served meanwhile"
     MachineUnknown "MACHINE_UNKNOWN" Host
         "no machine has an id that begins with {id}"
         "`kms-host machines` lists them all; with --product only that product's are looked through"

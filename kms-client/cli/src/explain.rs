@@ -18,8 +18,8 @@ pub(crate) fn explain(code: Option<&str>) -> Result<Answer, Failure> {
 
 fn all() -> Answer {
     let text = format!("{Index}\n`kms-client explain CODE` says whose fault it is and what to do.\n");
-    let reasons: Vec<_> = Reason::ALL.iter().map(|reason| known_json(Explained::Reason(*reason))).collect();
-    let words: Vec<_> = WORDS.iter().map(|word| known_json(Explained::Word(word))).collect();
+    let reasons: Vec<_> = Reason::ALL.iter().map(|reason| known_json((*reason).into())).collect();
+    let words: Vec<_> = WORDS.iter().map(|word| known_json((*word).into())).collect();
     Answer::done(text, json!({ "reasons": reasons, "words": words }))
 }
 

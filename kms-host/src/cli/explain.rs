@@ -16,9 +16,8 @@ pub(super) fn explain(code: Option<&str>, as_json: bool) -> Result<String, Failu
 
 fn all(as_json: bool) -> String {
     if as_json {
-        let reasons: Vec<_> =
-            Reason::ALL.iter().map(|reason| known_json(Explained::Reason(*reason))).collect();
-        let words: Vec<_> = WORDS.iter().map(|word| known_json(Explained::Word(word))).collect();
+        let reasons: Vec<_> = Reason::ALL.iter().map(|reason| known_json((*reason).into())).collect();
+        let words: Vec<_> = WORDS.iter().map(|word| known_json((*word).into())).collect();
         return json_text(&json!({ "reasons": reasons, "words": words }));
     }
     format!("{Index}\n`kms-host explain CODE` says whose fault it is and what to do.\n")

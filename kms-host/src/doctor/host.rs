@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ledger::{Engine, Ledger as _};
 use proto::admin::v1::{Alarm, GetStatusRequest, GetStatusResponse};
-use shared::reason::Reason;
+use shared::reason::{Reason, Word};
 use shared::record::FORMAT_VERSION;
 use shared::time::Timestamp;
 use tokio::time::timeout;
@@ -103,9 +103,8 @@ pub(super) fn running(known: &Known) -> Finding {
 /// What the host itself would have somebody look at, beside what has checks of its own.
 pub(super) fn alarms(known: &Known) -> Vec<Finding> {
     let reasons = [Reason::HostClock, Reason::CertificateEnded, Reason::DiskFull].map(Reason::code);
-    let checked =
-        [&reasons[..], &[CERTIFICATE_DIFFERS_CODE, CERTIFICATE_ENDS_SOON_CODE, CERTIFICATE_UNUSABLE_CODE]]
-            .concat();
+    let words = [Word::CERTIFICATE_DIFFERS, Word::CERTIFICATE_ENDS_SOON, Word::CERTIFICATE_UNUSABLE];
+    let checked = [reasons, words.map(|word| word.code)].concat();
     let alarms = known.running.status().map(|status| &status.alarms[..]).unwrap_or_default();
     let is_checked = |code: &str| checked.contains(&code) || code.starts_with("TLS_CERTIFICATE_");
     let others = alarms.iter().filter(|alarm| !is_checked(&alarm.code));

@@ -41,12 +41,11 @@ pub(super) fn look(home: &Home, config: Option<&Config>, now: Timestamp) -> (Way
     let Some(certificate) = tls.server().map(Server::certificate) else {
         return (Way::Plain, None);
     };
-    let remedy = "have your CA sign a new one, put it in place, and reload the host";
     let finding = match certificate.flaw(now) {
         None => Finding::ok("tls", format!("the certificate holds until {}", certificate.ends_at)),
-        Some(flaw @ Flaw::EndsSoon) => Finding::warn("tls", certificate.tell(flaw, now), remedy),
+        Some(flaw @ Flaw::EndsSoon) => Finding::warn("tls", certificate.tell(flaw, now), flaw.word().remedy),
         Some(flaw @ (Flaw::Ended | Flaw::NotBegun)) => {
-            Finding::fail("tls", certificate.tell(flaw, now), remedy)
+            Finding::fail("tls", certificate.tell(flaw, now), flaw.word().remedy)
         }
     };
     let way = match &tls {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use shared::armour::{self, ArmourError, Block};
+use shared::reason::Word;
 use shared::time::{Length, Timestamp};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
@@ -86,6 +87,17 @@ pub enum Flaw {
     EndsSoon,
     /// It has ended.
     Ended,
+}
+
+impl Flaw {
+    /// What `explain` prints about it.
+    pub fn word(self) -> &'static Word {
+        match self {
+            Flaw::NotBegun => Word::TLS_CERTIFICATE_NOT_BEGUN,
+            Flaw::EndsSoon => Word::TLS_CERTIFICATE_ENDS_SOON,
+            Flaw::Ended => Word::TLS_CERTIFICATE_ENDED,
+        }
+    }
 }
 
 impl Tls {

@@ -7,7 +7,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use ledger::{Disagreement, LedgerError, Restored};
-use shared::reason::Reason;
+use shared::reason::{Explained, Reason, Word};
 use shared::time::{Length, Timestamp};
 
 use crate::activate::Host;
@@ -19,14 +19,6 @@ use crate::watch::space::Shortage;
 
 /// How near a certificate's end is an alarm; the log warns earlier, too.
 pub(crate) const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
-pub(crate) const ANSWERS_REJECTED_CODE: &str = "ANSWERS_REJECTED";
-pub(crate) const CERTIFICATE_DIFFERS_CODE: &str = "CERTIFICATE_DIFFERS";
-pub(crate) const CERTIFICATE_ENDS_SOON_CODE: &str = "CERTIFICATE_ENDS_SOON";
-
-/// A file among the certificates cannot be used.
-pub(crate) const CERTIFICATE_UNUSABLE_CODE: &str = "CERTIFICATE_UNUSABLE";
-
-const RENEW_TLS: &str = "have your CA sign a new one, put it into the files of `tls_certificate` and `tls_key`, and reload the host";
 
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +33,18 @@ pub struct Alarm {
     pub since: Option<Timestamp>,
 }
 
+impl Alarm {
+    /// Code and remedy are those that `explain` prints.
+    fn new(code: impl Into<Explained>, text: String) -> Alarm {
+        let code = code.into();
+        Alarm { code: code.code(), text, remedy: code.remedy(), since: None }
+    }
+
+    fn since(self, since: impl Into<Option<Timestamp>>) -> Alarm {
+        Alarm { since: since.into(), ..self }
+    }
+}
+
 impl Host {
     /// What somebody should look at now, the gravest first.
     ///
@@ -48,12 +52,7 @@ impl Host {
     /// The ledger cannot be read.
     pub async fn alarms(&self, now: Timestamp) -> Result<Vec<Alarm>, LedgerError> {
         let mut alarms = Vec::new();
-        alarms.extend(self.doubt().map(|doubt| Alarm {
-            code: Reason::HostClock.code(),
-            text: doubt.to_string(),
-            remedy: Reason::HostClock.remedy(),
-            since: None,
-        }));
+        alarms.extend(self.doubt().map(|doubt| Alarm::new(Reason::HostClock, doubt.to_string())));
         alarms.extend(self.space.shortage().map(of_space));
         alarms.extend(of_certificates(&self.certificates(), now));
         let rejections = self.rejections.standing(self.clock.monotonic());
@@ -97,31 +96,19 @@ fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
         let (certificate, ends_at) = (installed.chain.host(), installed.chain.ends_at());
         let (name, left) = (&certificate.product_name, ends_at.since(now));
         if ends_at <= now {
-            return Some(Alarm {
-                code: Reason::CertificateEnded.code(),
-                text: format!("the certificate for {name} has ended at {ends_at}: no lease is signed"),
-                remedy: Reason::CertificateEnded.remedy(),
-                since: Some(ends_at),
-            });
+            let text = format!("the certificate for {name} has ended at {ends_at}: no lease is signed");
+            return Some(Alarm::new(Reason::CertificateEnded, text).since(ends_at));
         }
-        (left < CERTIFICATE_ENDS_SOON).then(|| Alarm {
-            code: CERTIFICATE_ENDS_SOON_CODE,
-            text: format!("the certificate for {name} ends in {}, at {ends_at}", Length(left)),
-            remedy: "send host-request.pem to the vendor again, install the answer, and reload the host",
-            since: None,
-        })
+        let text = || format!("the certificate for {name} ends in {}, at {ends_at}", Length(left));
+        (left < CERTIFICATE_ENDS_SOON).then(|| Alarm::new(Word::CERTIFICATE_ENDS_SOON, text()))
     });
     ending.collect()
 }
 
 /// It is nobody's product that is known, so nobody else tells of it.
 fn of_left_out(left_out: &LeftOut) -> Alarm {
-    Alarm {
-        code: CERTIFICATE_UNUSABLE_CODE,
-        text: format!("{} is passed over: {}", left_out.path.display(), left_out.cause()),
-        remedy: "remove that file, or put in the vendor's certificate with `kms-host install-certificate`, and reload the host",
-        since: None,
-    }
+    let text = format!("{} is passed over: {}", left_out.path.display(), left_out.cause());
+    Alarm::new(Word::CERTIFICATE_UNUSABLE, text)
 }
 
 /// Of answers that machines do not take, for one reason.
@@ -143,14 +130,10 @@ fn of_rejected(code: &str, machines: usize) -> Alarm {
     };
     let machines =
         if machines == 1 { "1 machine does".to_owned() } else { format!("{machines} machines do") };
-    Alarm {
-        code: ANSWERS_REJECTED_CODE,
-        text: format!(
-            "{machines} not take the answers of this host, for the reason {code}: nobody of them is licensed by it"
-        ),
-        remedy,
-        since: None,
-    }
+    let text = format!(
+        "{machines} not take the answers of this host, for the reason {code}: nobody of them is licensed by it"
+    );
+    Alarm { remedy, ..Alarm::new(Word::ANSWERS_REJECTED, text) }
 }
 
 /// Of certificates that are installed and would have machines refuse their answers: the host does not use them.
@@ -160,12 +143,8 @@ fn of_strange(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
         let (id, name) = (certificate.id, &certificate.product_name);
         let is_answered = certificates.current(certificate.product, now).is_some();
         let and = if is_answered { "" } else { ". There is no other one, so no machine is answered" };
-        Alarm {
-            code: CERTIFICATE_DIFFERS_CODE,
-            text: format!("the certificate {id} for {name} is not used: {difference}{and}"),
-            remedy: difference.remedy(),
-            since: None,
-        }
+        let text = format!("the certificate {id} for {name} is not used: {difference}{and}");
+        Alarm { remedy: difference.remedy(), ..Alarm::new(Word::CERTIFICATE_DIFFERS, text) }
     };
     certificates.strange(now).into_iter().map(alarm).collect()
 }
@@ -173,44 +152,29 @@ fn of_strange(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
 /// Machines that speak TLS refuse a host for it, however well the rest of it stands.
 fn of_tls(certificate: &TlsCertificate, now: Timestamp) -> Option<Alarm> {
     let flaw = certificate.flaw(now)?;
-    let (code, since, remedy) = match flaw {
-        Flaw::NotBegun => {
-            ("TLS_CERTIFICATE_NOT_BEGUN", None, "check the host's clock, or put the old one back until then")
-        }
-        Flaw::EndsSoon => ("TLS_CERTIFICATE_ENDS_SOON", None, RENEW_TLS),
-        Flaw::Ended => ("TLS_CERTIFICATE_ENDED", Some(certificate.ends_at), RENEW_TLS),
-    };
-    Some(Alarm { code, text: certificate.tell(flaw, now), remedy, since })
+    let since = (flaw == Flaw::Ended).then_some(certificate.ends_at);
+    Some(Alarm::new(flaw.word(), certificate.tell(flaw, now)).since(since))
 }
 
 fn of_space(shortage: Shortage) -> Alarm {
     let Shortage { since, free_bytes, needed_bytes } = shortage;
-    Alarm {
-        code: Reason::DiskFull.code(),
-        text: format!(
-            "{} MiB are free on the disk of the data directory, and {} are needed: no machine is counted",
-            free_bytes >> 20,
-            needed_bytes >> 20
-        ),
-        remedy: "free space there, or set `free_space_mib` lower and reload the host; it goes on by itself, nothing is lost",
-        since: Some(since),
-    }
+    let (free_mib, needed_mib) = (free_bytes >> 20, needed_bytes >> 20);
+    let text = format!(
+        "{free_mib} MiB are free on the disk of the data directory, and {needed_mib} are needed: no machine is counted"
+    );
+    Alarm::new(Reason::DiskFull, text).since(since)
 }
 
 /// A log that is not what was written, or that takes no line. The administrators' service asks, which is where it is at hand.
 pub(crate) fn of_audit(audit: &Audit) -> Vec<Alarm> {
     let path = audit.path().display();
-    let unwritable = audit.unwritable().map(|cause| Alarm {
-        code: Reason::AuditUnwritable.code(),
-        text: format!("no change is taken, because {path} cannot be written: {cause}"),
-        remedy: "mend that file or its disk: the next change that is taken ends the alarm",
-        since: None,
+    let unwritable = audit.unwritable().map(|cause| {
+        let text = format!("no change is taken, because {path} cannot be written: {cause}");
+        Alarm::new(Reason::AuditUnwritable, text)
     });
-    let broken = audit.broken().map(|Break { line, cause }| Alarm {
-        code: "AUDIT_BROKEN",
-        text: format!("the audit log {path} is not what was written, at line {line}: {cause}"),
-        remedy: "find out who may write there, keep the file, and move it away while the host is stopped: a new one begins",
-        since: None,
+    let broken = audit.broken().map(|Break { line, cause }| {
+        let text = format!("the audit log {path} is not what was written, at line {line}: {cause}");
+        Alarm::new(Word::AUDIT_BROKEN, text)
     });
     unwritable.into_iter().chain(broken).collect()
 }
@@ -221,13 +185,7 @@ fn of_damage(error: &LedgerError) -> Alarm {
         LedgerError::Damaged { row } => format!("{row} is damaged"),
         _ => "a part of the ledger cannot be read".to_owned(),
     };
-    Alarm {
-        code: Reason::LedgerDamaged.code(),
-        text: format!("{what}, and machines in it are refused{cause}"),
-        remedy: "stop the host, `kms-host export --salvage FILE`, move the ledger away, `kms-host import FILE`: that saves all \
-                 that is whole",
-        since: None,
-    }
+    Alarm::new(Reason::LedgerDamaged, format!("{what}, and machines in it are refused{cause}"))
 }
 
 fn of_totals(certificates: &Certificates, found: Disagreement) -> Alarm {
@@ -238,82 +196,45 @@ fn of_totals(certificates: &Certificates, found: Disagreement) -> Alarm {
     } else {
         format!("the ledger has {active} active machines of {name}, and its records are {active_found}")
     };
-    Alarm {
-        code: "LEDGER_TOTALS_DIFFER",
-        text: text + ": records were lost or are older than they were",
-        remedy: "stop the host, `kms-host export FILE`, move the ledger away, `kms-host import FILE`: that counts anew; and look \
-                 at the disk",
-        since: None,
-    }
+    Alarm::new(Word::LEDGER_TOTALS_DIFFER, text + ": records were lost or are older than they were")
 }
 
 fn of_restored(restored: Restored) -> Alarm {
-    Alarm {
-        code: "LEDGER_RESTORED",
-        text: format!(
-            "machines show leases of this ledger that it does not remember ({} so far): it was restored from a backup, or \
-             runs twice",
-            restored.machines
-        ),
-        remedy: "nothing where it was restored; otherwise find the other host and stop it: each needs a directory of its own",
-        since: Some(restored.at),
-    }
+    let text = format!(
+        "machines show leases of this ledger that it does not remember ({} so far): it was restored from a backup, or runs twice",
+        restored.machines
+    );
+    Alarm::new(Word::LEDGER_RESTORED, text).since(restored.at)
 }
 
 fn of_inflated(product: &str, count: u64, threshold: u32, inflating: Inflating) -> Alarm {
     let Inflating { source, new, since } = inflating;
-    Alarm {
-        code: "NEW_MACHINES_OF_ONE_SOURCE",
-        text: format!(
-            "{product} counts {count} machines and needs {threshold}; {new} of them came in the last day, all from {source}"
-        ),
-        remedy: "nothing in a roll-out, or where this host takes over from another; otherwise look who is at that address: \
-                 machines that do not exist leave the count by themselves once nobody asks for them",
-        since,
-    }
+    let text = format!(
+        "{product} counts {count} machines and needs {threshold}; {new} of them came in the last day, all from {source}"
+    );
+    Alarm::new(Word::NEW_MACHINES_OF_ONE_SOURCE, text).since(since)
 }
 
 fn of_new_machines(limiting: &Limiting) -> Alarm {
     let limit = if limiting.limited.by_site { "new_machines_per_site" } else { "new_machines_per_source" };
-    Alarm {
-        code: Reason::NewMachinesLimited.code(),
-        text: format!(
-            "new machines are refused, {}: `{limit}` is {} a day",
-            whom(limiting),
-            limiting.limited.most
-        ),
-        remedy: "in a roll-out, raise it and reload the host; otherwise look who is at that address. Machines that are known \
-                 are served",
-        since: Some(limiting.since),
-    }
+    let text =
+        format!("new machines are refused, {}: `{limit}` is {} a day", whom(limiting), limiting.limited.most);
+    Alarm::new(Reason::NewMachinesLimited, text).since(limiting.since)
 }
 
 fn of_bad_asks(limiting: &Limiting) -> Alarm {
     let limit = if limiting.limited.by_site { "bad_asks_per_site" } else { "bad_asks_per_source" };
-    Alarm {
-        code: Reason::TooManyBadAsks.code(),
-        text: format!(
-            "asks are not heard, {}: `{limit}` is {} a minute",
-            whom(limiting),
-            limiting.limited.most
-        ),
-        remedy: "`kms-host refusals` has what was wrong with the first of them; look who is at that address. Machines that are \
-                 known are served",
-        since: Some(limiting.since),
-    }
+    let text =
+        format!("asks are not heard, {}: `{limit}` is {} a minute", whom(limiting), limiting.limited.most);
+    Alarm::new(Reason::TooManyBadAsks, text).since(limiting.since)
 }
 
 fn of_crowding(crowding: Crowding) -> Alarm {
     let Crowding { source, connections, of } = crowding;
-    Alarm {
-        code: "CONNECTIONS_FULL",
-        text: format!(
-            "{connections} of {of} connections are held, most of them by {source}: its oldest are closed for newcomers"
-        ),
-        remedy: "look who is at that address: a machine makes one call and leaves. If it is a proxy or a NAT of yours, raise \
-                 `connections` and reload the host",
-        since: None,
-    }
+    let text = format!(
+        "{connections} of {of} connections are held, most of them by {source}: its oldest are closed for newcomers"
+    );
+    Alarm::new(Word::CONNECTIONS_FULL, text)
 }
 
 fn whom(limiting: &Limiting) -> String {

@@ -41,6 +41,18 @@ pub enum Explained {
     Word(&'static Word),
 }
 
+impl From<Reason> for Explained {
+    fn from(reason: Reason) -> Explained {
+        Explained::Reason(reason)
+    }
+}
+
+impl From<&'static Word> for Explained {
+    fn from(word: &'static Word) -> Explained {
+        Explained::Word(word)
+    }
+}
+
 impl Explained {
     /// What a code means that was copied from a log, with its colon, or typed by hand.
     ///
@@ -50,7 +62,7 @@ impl Explained {
         let code = as_code(text);
         let bare = |code: &str| code.trim_start_matches("0X").to_owned();
         let is_it = |word: &&Word| bare(&word.code.to_uppercase()) == bare(&code);
-        match WORDS.iter().chain(ELSEWHERE).find(is_it) {
+        match WORDS.iter().chain(ELSEWHERE).copied().find(is_it) {
             Some(word) => Ok(Explained::Word(word)),
             None => Reason::typed(text).map(Explained::Reason),
         }
@@ -108,7 +120,7 @@ pub struct Index;
 impl fmt::Display for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reasons = Reason::ALL.iter().copied().map(Explained::Reason);
-        let all = reasons.chain(WORDS.iter().map(Explained::Word));
+        let all = reasons.chain(WORDS.iter().copied().map(Explained::Word));
         let width = all.clone().map(|known| known.code().len()).max().unwrap_or(0);
         all.into_iter().try_for_each(|known| writeln!(f, "{:width$}  {}", known.code(), known.what()))
     }

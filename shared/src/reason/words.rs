@@ -13,47 +13,60 @@ pub struct Word {
 }
 
 macro_rules! words {
-    ($($code:literal $what:literal $remedy:literal)*) => {
-        &[$(Word { code: $code, what: $what, remedy: $remedy },)*]
+    ($($code:ident $what:literal $remedy:literal)*) => {
+        impl Word {
+            $(
+                #[doc = $what]
+                pub const $code: &Word = &Word { code: stringify!($code), what: $what, remedy: $remedy };
+            )*
+        }
+
+        /// Answers that are no refusal, and alarms of a host.
+        pub const WORDS: &[&Word] = &[$(Word::$code,)*];
     };
 }
 
-/// Answers that are no refusal, and alarms of a host.
-pub const WORDS: &[Word] = words! {
-    "LEASE" "a host has given a lease"
+words! {
+    LEASE "a host has given a lease"
         "nothing: the machine renews it by itself"
-    "WAITING" "the machine is counted, and the host has not yet seen as many as its certificate needs"
+    WAITING "the machine is counted, and the host has not yet seen as many as its certificate needs"
         "nothing while more machines ask; `kms-host status` says how many of how many"
-    "RELEASED" "the machine has left the count and holds no lease"
+    RELEASED "the machine has left the count and holds no lease"
         "nothing; `kms-client activate` brings it back"
-    "AUDIT_BROKEN" "a line of the host's audit log does not continue the one before it"
-        "`kms-host audit --verify` names the line; keep that file, and find out who has changed it"
-    "LEDGER_RESTORED" "a machine has shown a lease that this host has signed and does not remember: its ledger was put back, or a second host runs with its key"
-        "nothing after a restore, for it learns from such leases; otherwise find the second host and stop it"
-    "LEDGER_TOTALS_DIFFER" "after a crash the host counted all records, and they are not what the ledger's totals say: records were lost, or are older than they were"
-        "stop the host, `kms-host export FILE`, move the ledger away, `kms-host import FILE`: that counts anew; and look at the disk"
-    "CERTIFICATE_ENDS_SOON" "a certificate of the host ends within 30 days"
-        "send `host-request.pem` to the vendor again, and put the answer in with `kms-host install-certificate`"
-    "CERTIFICATE_UNUSABLE" "a file among the host's certificates cannot be used, and is left out"
-        "`kms-host certificates` says which and why; ask the vendor for it again, or remove it"
-    "CERTIFICATE_DIFFERS" "a certificate of the host is not what machines were given before"
+    AUDIT_BROKEN "a line of the host's audit log does not continue the one before it"
+        "find out who may write there (`kms-host audit --verify` names the line), keep the file, and move it away while the host is stopped: a new one begins"
+    LEDGER_RESTORED "a machine has shown a lease that this host has signed and does not remember: its ledger was put back, or a second host runs with its key"
+        "nothing where it was restored, for it learns from such leases; otherwise find the other host and stop it: each needs a directory of its own"
+    LEDGER_TOTALS_DIFFER "after a crash the host counted all records, and they are not what the ledger's totals say: records were lost, or are older than they were"
+        "stop the host, `kms-host export --salvage FILE`, move the ledger away, `kms-host import FILE`: that counts anew; and look at the disk"
+    CERTIFICATE_ENDS_SOON "a certificate of the host ends within 30 days"
+        "send host-request.pem to the vendor again, put the answer in with `kms-host install-certificate`, and reload the host"
+    CERTIFICATE_UNUSABLE "a file among the host's certificates cannot be used, and is left out"
+        "`kms-host certificates` says which and why: remove it, or put in the vendor's certificate with `kms-host install-certificate`, and reload the host"
+    CERTIFICATE_DIFFERS "a certificate of the host is not what machines were given before"
         "`kms-host certificates` says what differs; ask the vendor if that was meant"
-    "ANSWERS_REJECTED" "machines do not take the host's answers, and say so with their next ask"
+    ANSWERS_REJECTED "machines do not take the host's answers, and say so with their next ask"
         "`kms-host status` names the reason and what to do about it; most often a certificate of another organisation, or under other roots, was installed"
-    "TLS_CERTIFICATE_NOT_BEGUN" "the host's TLS certificate is not valid yet"
+    TLS_CERTIFICATE_NOT_BEGUN "the host's TLS certificate is not valid yet"
         "check the host's clock, or put the old certificate back until then"
-    "TLS_CERTIFICATE_ENDS_SOON" "the host's TLS certificate ends soon"
+    TLS_CERTIFICATE_ENDS_SOON "the host's TLS certificate ends soon"
         "have your CA sign a new one, put it into the files of `tls_certificate` and `tls_key`, and reload the host"
-    "TLS_CERTIFICATE_ENDED" "the host's TLS certificate has ended, and machines that speak TLS refuse it"
+    TLS_CERTIFICATE_ENDED "the host's TLS certificate has ended, and machines that speak TLS refuse it"
         "have your CA sign a new one, put it into the files of `tls_certificate` and `tls_key`, and reload the host"
-    "NEW_MACHINES_OF_ONE_SOURCE" "the count stands on new machines that one address has brought"
-        "look at them with `kms-host machines`; block those that do not exist"
-    "CONNECTIONS_FULL" "all places for connections are taken: the address that holds most gives way to newcomers"
-        "`kms-host status` names the address: look who is there; if it is a proxy or a NAT of yours, raise `connections` and reload the host"
-};
+    NEW_MACHINES_OF_ONE_SOURCE "the count stands on new machines that one address has brought"
+        "nothing in a roll-out, or where this host takes over from another; otherwise look who is at that address, and block machines that do not exist: `kms-host machines` lists them"
+    CONNECTIONS_FULL "all places for connections are taken: the address that holds most gives way to newcomers"
+        "look who is at that address: a machine makes one call and leaves. If it is a proxy or a NAT of yours, raise `connections` and reload the host"
+}
+
+macro_rules! elsewhere {
+    ($($code:literal $what:literal $remedy:literal)*) => {
+        &[$(&Word { code: $code, what: $what, remedy: $remedy },)*]
+    };
+}
 
 /// Codes of another vendor's system: what they mean there, and what to look at here.
-pub const ELSEWHERE: &[Word] = words! {
+pub const ELSEWHERE: &[&Word] = elsewhere! {
     "0xC004F074" "elsewhere: no licence server could be reached"
         "`kms-client status` names every host that was tried with its own cause: HOST_UNREACHABLE, HOST_SILENT, NOT_A_HOST, or DNS_NO_RECORD where none was found"
     "0xC004F039" "elsewhere: the licence server gave no answer"
