@@ -45,7 +45,7 @@ use crate::watch::rejections::Rejections;
 use crate::watch::space::Space;
 
 /// Retry delay when the host has more waiting than it will hold, or no place for another call.
-pub(crate) const OVERLOADED_RETRY: Duration = Duration::from_secs(15);
+const OVERLOADED_RETRY: Duration = Duration::from_secs(15);
 
 /// How long an ask may wait for its answer: less than tonic's deadline, whose status says neither why nor when to come back.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);
@@ -221,6 +221,13 @@ impl Host {
         }
         self.note_refusal(now, source, (None, None), &cause);
         cause.into()
+    }
+
+    /// Refuses a call that finds no place. Its number is kept and nothing else: a flood of these must not wash away what is said of
+    /// others.
+    pub(crate) fn refuse_without_place(&self) -> Unanswered {
+        self.journal.answered(Reason::Overloaded.code());
+        NotSighted::Overloaded.into()
     }
 
     /// What becomes of an ask that its machine has signed.

@@ -173,7 +173,9 @@ impl Fairness {
         // One that is empty stays so. What goes past a source's own share, such as bad asks in the name of a machine that is known,
         // is not taken from that of all others.
         let place = book.place(source, now);
-        if book.seen(place).left.bad.take(&bad_per_source, now).is_ok() {
+        let seen = book.seen(place);
+        seen.bad += 1;
+        if seen.left.bad.take(&bad_per_source, now).is_ok() {
             let _ = book.site.bad.take(&bad_per_site, now);
         }
     }

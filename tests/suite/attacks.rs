@@ -11,8 +11,8 @@ use world::HostProcess;
 use world::asker::{Asker, wire_from};
 use world::attack::Attack;
 
-use crate::connections::lines;
-use crate::stage::{LIMIT, Stage, now, until};
+use crate::connections::{host_with, lines};
+use crate::stage::{LIMIT, Stage, answered as tally, now, until};
 
 /// A host without bounds took a gigabyte in seconds.
 const MEMORY_LIMIT_MIB: u64 = 256;
@@ -95,4 +95,14 @@ async fn a_flood_of_frames_is_told_of_with_its_address() {
     attacking.abort();
     let told = lines(&host, "more HTTP/2 frames");
     assert!(told[0].contains("most_from=127.66.0.1"), "{told:?}");
+}
+
+/// OVERLOADED for want of a place was in no number that an administrator sees.
+#[tokio::test]
+async fn calls_that_find_no_place_are_counted() {
+    let stage = Stage::with_threshold(1);
+    let host = host_with(&stage, "calls_per_connection = 1024").await;
+    let attacking = tokio::spawn(Attack::OpenCalls.run(host.address(), 40, 1));
+    until("counted", async || 0 < tally(&host, "OVERLOADED").await).await;
+    attacking.abort();
 }

@@ -31,7 +31,7 @@ const ANOTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const A_THIRD: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 
 /// A host of this configuration.
-async fn host_with(stage: &Stage, configuration: &str) -> HostProcess {
+pub(crate) async fn host_with(stage: &Stage, configuration: &str) -> HostProcess {
     let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
     std::fs::write(home.path().join("kms-host.toml"), configuration).unwrap();
     serve(&home).await

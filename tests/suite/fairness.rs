@@ -86,7 +86,7 @@ async fn past_its_limit_a_source_enters_nobody_and_all_others_are_served() {
     assert_eq!((verified.records, verified.products[0].count), (4, 4), "of the refused there is no trace");
     let alarm = alarm(&host, "NEW_MACHINES_LIMITED").await.unwrap();
     assert!(alarm.text.contains("2 from 127.0.0.1") && alarm.text.contains("is 3 a day"), "{}", alarm.text);
-    assert!(alarm.remedy.contains("raise it") && 0 < alarm.since);
+    assert!(alarm.remedy.contains("raise `new_machines_per_source`") && 0 < alarm.since);
     assert_eq!(told_in_the_log(&host, "new machines are refused"), 1, "when it began");
     let seen = source(&host, ONE).await;
     assert_eq!((seen.new, seen.new_today, seen.asks, seen.new_refused), (3, 3, 8, 2), "{seen:?}");
@@ -154,6 +154,11 @@ async fn a_source_of_bad_asks_is_heard_no_more_but_for_the_machines_that_are_kno
     assert_eq!(told_in_the_log(&host, "too many bad asks"), 1, "when it began");
     assert_eq!(answered(&host, "TOO_MANY_BAD_ASKS").await, 4);
     assert_eq!((source(&host, ONE).await.unheard, source(&host, ANOTHER).await.unheard), (4, 0));
+    assert_eq!(
+        (source(&host, ONE).await.bad, source(&host, ANOTHER).await.bad),
+        (1, 0),
+        "that one was heard"
+    );
 }
 
 /// One recorded ask of a known machine had been answered with 48,200 leases in 8 seconds, and no limit held.

@@ -87,6 +87,7 @@ pub(super) fn source(row: Row) -> wire::Source {
         new_today: row.new_today,
         new: row.new,
         asks: row.asks,
+        bad: row.bad,
         new_refused: row.new_limited,
         unheard: row.bad_limited,
         turned_away: row.turned_away,

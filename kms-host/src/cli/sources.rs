@@ -18,12 +18,12 @@ fn to_text(found: &wire::ListSourcesResponse) -> String {
     let others = found.others.iter().filter(|others| **others != wire::Source::default());
     let rows = found.sources.iter().chain(others).map(|source| {
         let name = if source.source.is_empty() { "(others)" } else { &source.source };
-        let numbers = [source.new_today, source.new, source.asks];
+        let numbers = [source.new_today, source.new, source.asks, source.bad];
         let refused = [source.new_refused, source.unheard, source.turned_away];
         let numbers = numbers.into_iter().chain(refused).map(|number| number.to_string());
         std::iter::once(name.to_owned()).chain(numbers).collect::<Vec<_>>()
     });
-    let head = ["source", "new in 24 h", "new", "asks", "refused as new", "not heard", "turned away"];
+    let head = ["source", "new in 24 h", "new", "asks", "bad", "refused as new", "not heard", "turned away"];
     let limits = found.limits.unwrap_or_default();
     format!(
         "{}\n{}, {} listed; since the host was started\nnew machines: {} a day for one source, {} for all; bad asks: {} a minute \
@@ -63,6 +63,7 @@ fn source_json(source: &wire::Source) -> serde_json::Value {
         "new_today": source.new_today,
         "new": source.new,
         "asks": source.asks,
+        "bad": source.bad,
         "new_refused": source.new_refused,
         "unheard": source.unheard,
         "turned_away": source.turned_away,

@@ -34,17 +34,17 @@ impl ListenError {
     pub fn remedy(&self) -> &'static str {
         match self.source.kind() {
             io::ErrorKind::AddrInUse => {
-                "stop what listens there (`ss -ltnp` names it), or choose another address with `listen` in kms-host.toml"
+                "stop what listens there (`ss -ltnp` names it), or choose another address with `listen` in kms-host.toml, or --listen"
             }
             io::ErrorKind::AddrNotAvailable => {
                 "no interface of this machine has that address (`ip address` lists them): choose one that it has, or [::] for all, \
-                 with `listen` in kms-host.toml"
+                 with `listen` in kms-host.toml, or --listen"
             }
             io::ErrorKind::PermissionDenied => {
-                "ports below 1024 are not for every user: choose another one with `listen` in kms-host.toml, or give the service \
+                "ports below 1024 are not for every user: choose another one with `listen` in kms-host.toml, or --listen, or give the service \
                  CAP_NET_BIND_SERVICE"
             }
-            _ => "choose another address with `listen` in kms-host.toml",
+            _ => "choose another address with `listen` in kms-host.toml, or --listen",
         }
     }
 }

@@ -28,7 +28,7 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::activate::{Host, Incoming as Ask, OVERLOADED_RETRY, Unanswered};
+use crate::activate::{Host, Incoming as Ask, Unanswered};
 use crate::door::accept::{Line, OpenCall};
 use crate::fairness::Source;
 
@@ -94,9 +94,7 @@ impl Service {
             if line.needs_tls() {
                 return Err(status(Reason::TlsRequired.into()));
             }
-            call = Some(line.open().ok_or_else(|| {
-                status(Unanswered { cause: Reason::Overloaded.into(), retry_in: Some(OVERLOADED_RETRY) })
-            })?);
+            call = Some(line.open().ok_or_else(|| status(self.host.refuse_without_place()))?);
             match called {
                 Called::Health => {
                     let Ok(answer) = self.health.clone().call(request).await;

@@ -313,7 +313,7 @@ fn is_open_to_all(path: &Path) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("{}, which `{setting}` names for TLS, cannot be read", path.display())]
+    #[error("{} cannot be read, and `{setting}` names it for TLS", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,

@@ -61,7 +61,7 @@ pub enum ExportError {
     #[error("{} cannot be read", shown(.0))]
     Unreadable(PathBuf, #[source] io::Error),
     /// What comes in cannot be kept until it was read twice.
-    #[error("standard input cannot be copied to {}; free space there, or name another folder with TMPDIR", .0.display())]
+    #[error("standard input cannot be copied to {}", .0.display())]
     NotSpooled(PathBuf, #[source] io::Error),
     /// It is not whole, or no export.
     #[error("{} cannot be used: {fault}", shown(path))]
@@ -78,6 +78,7 @@ impl ExportError {
     pub fn remedy(&self) -> &'static str {
         match self {
             ExportError::Unreadable(..) => "see that it is a regular file that this user may read",
+            ExportError::NotSpooled(..) => "free space there, or name another folder with TMPDIR",
             ExportError::Faulty { fault, .. } => fault.remedy(),
         }
     }

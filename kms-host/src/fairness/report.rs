@@ -31,6 +31,8 @@ pub struct Row {
     pub new: u64,
     /// Asks.
     pub asks: u64,
+    /// Bad asks that were heard.
+    pub bad: u64,
     /// New machines that were refused for a limit.
     pub new_limited: u64,
     /// Asks that were not heard for too many bad ones.
@@ -74,6 +76,7 @@ impl Fairness {
             new_today: seen.new_today(now),
             new: seen.new,
             asks: seen.asks,
+            bad: seen.bad,
             new_limited: seen.new_limited.times,
             bad_limited: seen.bad_limited.times,
             turned_away: seen.turned_away,

@@ -21,6 +21,8 @@ pub(super) struct Seen {
     pub(super) left: Left,
     /// Asks of every kind.
     pub(super) asks: u64,
+    /// Bad asks.
+    pub(super) bad: u64,
     /// Machines that were entered.
     pub(super) new: u64,
     /// Connections that were closed because all places were taken.
@@ -94,6 +96,7 @@ impl Seen {
     /// Adds what was counted of a source that is forgotten. Its allowances are full, or it would not be.
     pub(super) fn add(&mut self, forgotten: &Seen, now: Duration) {
         self.asks += forgotten.asks;
+        self.bad += forgotten.bad;
         self.new += forgotten.new;
         self.turned_away += forgotten.turned_away;
         self.new_limited.times += forgotten.new_limited.times;

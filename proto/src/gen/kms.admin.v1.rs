@@ -395,6 +395,9 @@ pub struct Source {
     /// Connections that were closed because all places were taken.
     #[prost(uint64, tag = "7")]
     pub turned_away: u64,
+    /// Bad asks that were heard, such as those that are no protobuf or whose signature is wrong.
+    #[prost(uint64, tag = "8")]
+    pub bad: u64,
 }
 /// How much a source may bring; 0 is no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -670,7 +673,7 @@ pub struct Change {
     /// The user who asked.
     #[prost(uint32, tag = "3")]
     pub uid: u32,
-    /// His name; empty where it could not be told.
+    /// The name of that user; empty where it could not be told.
     #[prost(string, tag = "4")]
     pub user: ::prost::alloc::string::String,
     /// The process that asked; 0 where it could not be told.
@@ -682,7 +685,7 @@ pub struct Change {
     /// With what.
     #[prost(message, repeated, tag = "7")]
     pub parameters: ::prost::alloc::vec::Vec<ChangeParameter>,
-    /// What the caller gave as his reason.
+    /// What the caller gave as the reason.
     #[prost(string, tag = "8")]
     pub note: ::prost::alloc::string::String,
     /// The number of the line whose change did not take effect, where this line says that; otherwise 0.
