@@ -35,7 +35,6 @@ use shared::serial::{self, Mark, Standing};
 use shared::time::{Clock, Timestamp};
 
 use crate::certificates::{Certificates, Installed, terms};
-use crate::door::tls::TlsCertificate;
 use crate::fairness::{Fairness, Limited, Source};
 use crate::journal::{Journal, Refusal};
 use crate::queue::{NotSighted, Queue};
@@ -86,14 +85,12 @@ pub struct Host {
     pub(crate) rejections: Rejections,
     pub(crate) id: HostId,
     pub(crate) started_at: Timestamp,
-    pub(crate) space: Space,
-    pub(crate) totals: Totals,
+    pub(crate) space: Arc<Space>,
+    pub(crate) totals: Arc<Totals>,
     signer: Arc<dyn Signer>,
     own_clock: Mutex<HostClock>,
     /// Replaced as a whole, so that one ask sees one set of them from its beginning to its end.
     certificates: RwLock<Arc<Certificates>>,
-    /// What machines are shown at the door; the alarms look at it.
-    tls_certificate: RwLock<Option<TlsCertificate>>,
 }
 
 /// An ask as it came in. Nothing in it has been verified.
@@ -147,12 +144,11 @@ impl Host {
             rejections: Rejections::default(),
             id: signer.public_key().host(),
             started_at: now.wall,
-            space: Space::default(),
-            totals: Totals::default(),
+            space: Arc::default(),
+            totals: Arc::default(),
             signer,
             own_clock: Mutex::new(own_clock),
             certificates: RwLock::new(Arc::new(certificates)),
-            tls_certificate: RwLock::default(),
         })
     }
 
@@ -162,23 +158,13 @@ impl Host {
     }
 
     /// Whether its disk has room. Whoever owns the directory looks, and tells it.
-    pub fn space(&self) -> &Space {
+    pub fn space(&self) -> &Arc<Space> {
         &self.space
     }
 
     /// Answers under these from the next ask on; asks that are under way are answered under the old ones.
     pub fn replace_certificates(&self, certificates: Certificates) {
         *self.certificates.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certificates);
-    }
-
-    /// The TLS certificate that machines are shown; none where TLS is off.
-    pub fn tls_certificate(&self) -> Option<TlsCertificate> {
-        self.tls_certificate.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Machines are shown this TLS certificate from now on.
-    pub fn note_tls_certificate(&self, certificate: Option<TlsCertificate>) {
-        *self.tls_certificate.write().unwrap_or_else(PoisonError::into_inner) = certificate;
     }
 
     /// One activation or release.

@@ -249,8 +249,13 @@ impl AdminService for Admin {
             products.push(self.product(product, &terms, now).await.map_err(unreadable)?);
         }
         let restored = host.ledger.restored().await.map_err(unreadable)?;
-        let alarms =
-            host.alarms(now).await.map_err(unreadable)?.into_iter().chain(alarms::of_audit(&self.audit));
+        let tls_certificate = self.door.as_ref().and_then(Door::tls_certificate);
+        let alarms = host
+            .alarms(tls_certificate.clone(), now)
+            .await
+            .map_err(unreadable)?
+            .into_iter()
+            .chain(alarms::of_audit(&self.audit));
         let meta = host.ledger.meta();
         let (free_bytes, free_bytes_needed) = host.space().seen_bytes().unwrap_or_default();
         let tls = self.door.as_ref().map(|door| door.admission().tls.name()).unwrap_or_default();
@@ -277,7 +282,7 @@ impl AdminService for Admin {
             alarms: alarms.map(shown::alarm).collect(),
             engine: self.engine.map_or("memory", Engine::name).to_owned(),
             tls: tls.to_owned(),
-            tls_not_after: host.tls_certificate().map_or(0, |certificate| certificate.ends_at.unix_ms()),
+            tls_not_after: tls_certificate.map_or(0, |certificate| certificate.ends_at.unix_ms()),
             free_bytes,
             free_bytes_needed,
         }))

@@ -17,7 +17,6 @@ use tracing_subscriber::EnvFilter;
 
 use crate::door::accept::Network;
 use crate::door::listen;
-use crate::door::tls::TlsMode;
 
 pub use keys::{KEYS, Key, TakenUpBy, sample};
 pub use sources::{Change, FILE_NAME, Origin, Settings, Sources};
@@ -89,6 +88,19 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Whether machines may, or have to, speak TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsMode {
+    /// Nobody can.
+    #[default]
+    Off,
+    /// Whoever wants to, on the same port.
+    Offered,
+    /// Everybody has to.
+    Required,
 }
 
 impl Default for Config {

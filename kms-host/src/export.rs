@@ -23,9 +23,10 @@ use shared::record::Meta;
 use shared::time::Timestamp;
 use tokio::sync::mpsc;
 
-pub use checker::{Checked, Checker, End, Fault};
+pub use checker::{Checked, Checker, Fault};
 pub(crate) use file::shown;
 pub use file::{ExportError, ExportFile, ExportReader, Summary};
+pub use line::End;
 pub use writer::Writer;
 
 /// The format that this release writes, and the newest that it reads.

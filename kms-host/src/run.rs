@@ -171,18 +171,19 @@ pub async fn run(
     let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
     let (socket, bound_socket) = bound.map_err(StartError::Socket)?;
     let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-    watching::tls::take_note(&host, &door);
+    watching::tls::take_note(&door);
 
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     host.space().set_limit_mib(config.free_space_mib);
     // Before the first ask. What cannot be read is told by the watch.
-    let _ = space::look(&host, home.path());
-    tasks.spawn(space::watch(host.clone(), home.path().to_owned(), stop.clone()));
-    tasks.spawn(watching::certificates::warn(host.clone(), stop.clone()));
+    let _ = space::look(&host.space, host.clock.as_ref(), home.path());
+    let looks = space::watch(host.space.clone(), host.clock.clone(), home.path().to_owned(), stop.clone());
+    tasks.spawn(looks);
+    tasks.spawn(watching::certificates::warn(host.clone(), door.clone(), stop.clone()));
     if recheck {
-        let host = host.clone();
-        tasks.spawn(async move { host.recheck().await });
+        let (totals, ledger) = (host.totals.clone(), ledger.clone());
+        tasks.spawn(async move { totals.recheck(ledger.as_ref()).await });
     }
     let audit = Arc::new(Audit::open(home.audit_path()));
     let (retention_days, days) = watch::channel(config.retention_days);

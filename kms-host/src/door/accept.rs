@@ -13,6 +13,7 @@ mod turned_away;
 
 mod connection;
 mod greeting;
+pub(crate) mod line;
 mod metered;
 
 use std::io;
@@ -30,7 +31,6 @@ use tokio_util::task::TaskTracker;
 
 pub use self::allow::Network;
 use self::connection::{Ends, live};
-pub(crate) use self::connection::{Line, OpenCall};
 pub use self::door::{Admission, Door};
 pub use self::limits::Limits;
 use crate::door::service::Service;

@@ -29,7 +29,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::activate::{Host, Incoming as Ask, Unanswered};
-use crate::door::accept::{Line, OpenCall};
+use crate::door::accept::line::{Line, OpenCall};
 use crate::fairness::Source;
 
 /// How long one call may take on this side, including the reading of a request that trickles in.

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use shared::armour::{self, ArmourError, Block};
 use shared::reason::Word;
 use shared::time::{Length, Timestamp};
@@ -22,7 +21,7 @@ use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier}
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use x509_cert::der::Decode as _;
 
-use crate::config::Config;
+use crate::config::{Config, TlsMode};
 use crate::home::read;
 
 /// How near the end of a certificate is worth an alarm. Of one that lives shortly, and is renewed by a program, it is the
@@ -30,19 +29,6 @@ use crate::home::read;
 const ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 
 const DAY: Duration = Duration::from_hours(24);
-
-/// Whether machines may, or have to, speak TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TlsMode {
-    /// Nobody can.
-    #[default]
-    Off,
-    /// Whoever wants to, on the same port.
-    Offered,
-    /// Everybody has to.
-    Required,
-}
 
 /// How connections of machines are opened.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use ledger::Kept;
 use sha2::{Digest, Sha256};
 
-use super::line::{Line, MAGIC, Said, Unreadable};
+use super::line::{End, Line, MAGIC, Said, Unreadable};
 use super::{FORMAT, FilePart, Head, Kind};
 
 /// What one line says.
@@ -18,15 +18,6 @@ pub enum Checked {
     Row(Kept),
     /// The last. Everything before it is as it was written.
     End(End),
-}
-
-/// What the last line says, beside the seal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End {
-    /// Lines between the first and the last.
-    pub rows: u64,
-    /// Damaged rows of the ledger that are not in it.
-    pub left_out: u64,
 }
 
 /// Why something is no whole export.

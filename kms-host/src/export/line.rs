@@ -11,7 +11,6 @@ use shared::ids::{Fingerprint, HostId, LedgerId, MachineId, Nonce, ProductId};
 use shared::record::{Event, EventKind, Meta, Record, RecordState};
 use shared::time::Timestamp;
 
-use super::checker::End;
 use super::{FORMAT, FilePart, Head, Kind};
 
 /// What every export begins with.
@@ -211,6 +210,15 @@ impl From<&Kept> for Line {
             },
         }
     }
+}
+
+/// What the last line says, beside the seal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Lines between the first and the last.
+    pub rows: u64,
+    /// Damaged rows of the ledger that are not in it.
+    pub left_out: u64,
 }
 
 /// What a line between the first and the last one says.

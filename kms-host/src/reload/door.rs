@@ -29,10 +29,8 @@ pub(super) fn take_up(door: &Door, host: &Host, running: &mut Config, new: &Conf
     running.tls_certificate.clone_from(&new.tls_certificate);
     running.tls_key.clone_from(&new.tls_key);
     running.tls_client_ca.clone_from(&new.tls_client_ca);
-    let certificate = tls.server().map(|server| server.certificate().clone());
     door.replace(Admission::new(new, limits, tls));
-    host.note_tls_certificate(certificate);
-    warn_of_end(host, Timestamp::from_unix_ms(i64::MIN), host.clock.now());
+    warn_of_end(door, Timestamp::from_unix_ms(i64::MIN), host.clock.now());
 }
 
 /// That a certificate which holds is not replaced by one that does not: no machine would take it.

@@ -46,11 +46,15 @@ impl Alarm {
 }
 
 impl Host {
-    /// What somebody should look at now, the gravest first.
+    /// What somebody should look at now, the gravest first. `tls` is what the door shows to machines.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn alarms(&self, now: Timestamp) -> Result<Vec<Alarm>, LedgerError> {
+    pub async fn alarms(
+        &self,
+        tls: Option<TlsCertificate>,
+        now: Timestamp,
+    ) -> Result<Vec<Alarm>, LedgerError> {
         let mut alarms = Vec::new();
         alarms.extend(self.doubt().map(|doubt| Alarm::new(Reason::HostClock, doubt.to_string())));
         alarms.extend(self.space.shortage().map(of_space));
@@ -59,7 +63,7 @@ impl Host {
         alarms.extend(rejections.iter().map(|(code, machines)| of_rejected(code, *machines)));
         alarms.extend(of_strange(&self.certificates(), now));
         alarms.extend(self.certificates().left_out().iter().map(of_left_out));
-        alarms.extend(self.tls_certificate().and_then(|certificate| of_tls(&certificate, now)));
+        alarms.extend(tls.and_then(|certificate| of_tls(&certificate, now)));
         alarms.extend(self.ledger.damage().map(|error| of_damage(&error)));
         alarms.extend(
             self.totals.disagreements().into_iter().map(|found| of_totals(&self.certificates(), found)),

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
 use crate::certificates::Certificates;
+use crate::door::accept::Door;
 use crate::home::Home;
 use crate::watch::tls;
 
@@ -17,7 +18,7 @@ const CHECK: Duration = Duration::from_hours(1);
 
 /// Warns when a certificate's end has come nearer than one of the marks; at the start, of every one that is within any. Says
 /// which certificates are used, at the start and where time has changed that.
-pub(crate) async fn warn(host: Arc<Host>, stop: CancellationToken) {
+pub(crate) async fn warn(host: Arc<Host>, door: Door, stop: CancellationToken) {
     let mut looked = Timestamp::from_unix_ms(i64::MIN);
     loop {
         let now = host.clock.now();
@@ -28,7 +29,7 @@ pub(crate) async fn warn(host: Arc<Host>, stop: CancellationToken) {
             say_which_are_used(&certificates, &Certificates::default(), now);
         }
         warn_of_ends(&certificates, looked, now);
-        tls::warn_of_end(&host, looked, now);
+        tls::warn_of_end(&door, looked, now);
         looked = now;
         tokio::select! {
             () = tokio::time::sleep(CHECK) => {}

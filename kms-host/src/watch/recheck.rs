@@ -6,9 +6,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use ledger::Disagreement;
-
-use crate::activate::Host;
+use ledger::{Disagreement, Ledger};
 
 /// What the last count has found.
 #[derive(Debug, Default)]
@@ -18,19 +16,17 @@ impl Totals {
     pub(crate) fn disagreements(&self) -> Vec<Disagreement> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
 
-impl Host {
     /// Counts every record and notes where that is not what the ledger has as its running numbers.
-    pub async fn recheck(&self) {
+    pub(crate) async fn recheck(&self, ledger: &dyn Ledger) {
         tracing::info!("the host was not stopped in order: every record is counted again");
-        match self.ledger.recheck().await {
+        match ledger.recheck().await {
             Ok(found) if found.is_empty() => tracing::info!("records and totals agree"),
             Ok(found) => {
                 for Disagreement { product, active, active_found, .. } in &found {
                     tracing::error!(%product, active, active_found, "records and totals differ; see `kms-host status`");
                 }
-                *self.totals.0.lock().unwrap_or_else(PoisonError::into_inner) = found;
+                *self.0.lock().unwrap_or_else(PoisonError::into_inner) = found;
             }
             Err(error) => tracing::error!(%error, "the records could not be counted again"),
         }

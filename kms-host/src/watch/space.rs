@@ -10,10 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shared::time::Timestamp;
+use shared::time::{Clock, Timestamp};
 use tokio_util::sync::CancellationToken;
-
-use crate::activate::Host;
 
 /// How often the file system is asked. At its fastest a host writes some 40 MB in that time.
 const LOOK: Duration = Duration::from_secs(1);
@@ -102,10 +100,10 @@ impl Space {
 }
 
 /// Looks at the file system of this directory until the host stops.
-pub async fn watch(host: Arc<Host>, directory: PathBuf, stop: CancellationToken) {
+pub async fn watch(space: Arc<Space>, clock: Arc<dyn Clock>, directory: PathBuf, stop: CancellationToken) {
     let mut could_look = true;
     loop {
-        let looked = look(&host, &directory);
+        let looked = look(&space, clock.as_ref(), &directory);
         if let (true, Err(error)) = (could_look, &looked) {
             tracing::warn!(%error, directory = %directory.display(), "free space cannot be read; it is taken to be enough");
         }
@@ -121,9 +119,9 @@ pub async fn watch(host: Arc<Host>, directory: PathBuf, stop: CancellationToken)
 ///
 /// # Errors
 /// The operating system does not say.
-pub fn look(host: &Host, directory: &Path) -> io::Result<()> {
+pub fn look(space: &Space, clock: &dyn Clock, directory: &Path) -> io::Result<()> {
     let free_bytes = free_bytes(directory)?;
-    match host.space.look(free_bytes, host.clock.now()) {
+    match space.look(free_bytes, clock.now()) {
         None => {}
         Some(Turn::Short(Shortage { free_bytes, needed_bytes, .. })) => tracing::error!(
             directory = %directory.display(), free_mib = free_bytes >> 20, needed_mib = needed_bytes >> 20,

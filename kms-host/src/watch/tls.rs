@@ -2,18 +2,16 @@
 
 use shared::time::Timestamp;
 
-use crate::activate::Host;
 use crate::door::accept::Door;
 use crate::door::tls::{Server, Tls};
 
 /// At the start.
-pub(crate) fn take_note(host: &Host, door: &Door) {
+pub(crate) fn take_note(door: &Door) {
     let admission = door.admission();
     if let Some(server) = admission.tls.server() {
         let is_required = matches!(admission.tls, Tls::Required(_));
         tracing::info!(is_required, ends_at = %server.certificate().ends_at, "machines may speak TLS");
         warn_of_key(&admission.tls);
-        host.note_tls_certificate(Some(server.certificate().clone()));
     }
 }
 
@@ -24,8 +22,8 @@ pub(crate) fn warn_of_key(tls: &Tls) {
 }
 
 /// Warns of a TLS certificate that has a flaw, if that is new since `looked` or a day old.
-pub(crate) fn warn_of_end(host: &Host, looked: Timestamp, now: Timestamp) {
-    let certificate = host.tls_certificate();
+pub(crate) fn warn_of_end(door: &Door, looked: Timestamp, now: Timestamp) {
+    let certificate = door.tls_certificate();
     let Some(certificate) = certificate.filter(|one| one.is_to_warn_of(looked, now)) else { return };
     if let Some(flaw) = certificate.flaw(now) {
         tracing::warn!(ends_at = %certificate.ends_at, "{}", certificate.tell(flaw, now));

@@ -3,14 +3,13 @@
 //! It waits for a first byte, then for a unit to speak (`places`), then speaks HTTP/2 until one of these:
 //!
 //! - its source gives way, or the host has drained: it is cut
-//! - no call was open for [`IDLE_LIMIT`], it is as old as [`CONNECTION_AGE`], or the host stops: it is asked to go
+//! - no call was open for 10 s, it is as old as [`CONNECTION_AGE`], or the host stops: it is asked to go
 //! - it sends too many frames, or takes nothing of what is sent to it (`metered`)
 //!
 //! What a call may be is [`Service`](crate::door::service::Service)'s.
 
 use std::convert::Infallible;
 use std::error::Error as _;
-use std::future::pending;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,25 +21,21 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::codegen::http::{Request, Response};
 
 use super::door::Admission;
 use super::greeting::{Greeted, begins_with_tls, greet};
+use super::line::Line;
 use super::metered::{Allowance, Metered};
-use super::places::{Call, Place};
+use super::places::Place;
 use super::turned_away::Why;
 use crate::door::service::{Answered, DEADLINE, Service};
 use crate::door::tls::Tls;
-use crate::fairness::Source;
 
 /// How long a connection may wait for a unit. Only a source that holds as many as any other ever waits.
 const SPEAKING_LIMIT: Duration = Duration::from_secs(10);
-
-/// How long a connection may be without an open call. A machine makes one call and is gone.
-const IDLE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A peer that stays longer is asked to connect again, so that a host that was added or repaired gets its share.
 const CONNECTION_AGE: Duration = Duration::from_mins(5);
@@ -70,65 +65,6 @@ pub(super) struct Ends {
     pub(super) stops: CancellationToken,
     /// The host has drained: connections are cut.
     pub(super) is_drained: CancellationToken,
-}
-
-/// What the calls of one connection share.
-pub(crate) struct Line {
-    place: Arc<Place>,
-    /// How many calls are open.
-    open: watch::Sender<usize>,
-    allowance: Arc<Allowance>,
-    needs_tls: bool,
-}
-
-/// A call that is open on a line, until it is dropped.
-pub(crate) struct OpenCall {
-    line: Arc<Line>,
-    _call: Call,
-}
-
-impl Line {
-    /// The source of the connection.
-    pub(crate) fn source(&self) -> Source {
-        self.place.source()
-    }
-
-    /// One more call, unless the host has no place for it.
-    pub(crate) fn open(self: &Arc<Line>) -> Option<OpenCall> {
-        let call = self.place.call()?;
-        self.open.send_modify(|open| *open += 1);
-        Some(OpenCall { line: self.clone(), _call: call })
-    }
-
-    /// Whether every call is answered with TLS_REQUIRED.
-    pub(crate) fn needs_tls(&self) -> bool {
-        if self.needs_tls {
-            self.place.turn_away(Why::NoTls);
-        }
-        self.needs_tls
-    }
-
-    /// An ask was of use: the frames that it took are given back.
-    pub(crate) fn was_of_use(&self) {
-        self.allowance.give_back();
-    }
-
-    async fn is_idle(&self) {
-        let mut open = self.open.subscribe();
-        loop {
-            let is_open = 0 < *open.borrow_and_update();
-            tokio::select! {
-                () = sleep(IDLE_LIMIT), if !is_open => return,
-                changed = open.changed() => if changed.is_err() { pending::<()>().await },
-            }
-        }
-    }
-}
-
-impl Drop for OpenCall {
-    fn drop(&mut self) {
-        self.line.open.send_modify(|open| *open -= 1);
-    }
 }
 
 /// The whole life of a connection.
@@ -177,7 +113,7 @@ async fn welcome(
     let calls = admission.calls_per_connection;
     let line = |needs_tls| {
         let allowance = Arc::new(Allowance::new(calls, service.clock()));
-        Arc::new(Line { place: place.clone(), open: watch::Sender::new(0), allowance, needs_tls })
+        Arc::new(Line::new(place.clone(), allowance, needs_tls))
     };
     let answer = |request, line: Arc<Line>| {
         let service = service.clone();
@@ -210,7 +146,7 @@ where
         let answered = answer(request, answering.clone());
         async { Ok::<_, Infallible>(answered.await) }
     });
-    let stream = TokioIo::new(Metered::new(stream, line.allowance.clone()));
+    let stream = TokioIo::new(Metered::new(stream, line.allowance()));
     let mut serving = pin!(bounded(calls).serve_connection(stream, answer));
     let time_left = tokio::select! {
         ended = serving.as_mut() => return ended.map_err(why),
@@ -248,6 +184,7 @@ fn why(error: hyper::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::Mutex;
 
@@ -298,8 +235,7 @@ mod tests {
             let places = Arc::new(Places::new(Limits { in_all: 9, per_address: 9 }, Arc::default()));
             let place = Arc::new(places.take(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap());
             let allowance = Arc::new(Allowance::new(4, Arc::new(StandsStill)));
-            let open = watch::Sender::new(0);
-            let line = Arc::new(Line { place, open, allowance, needs_tls: false });
+            let line = Arc::new(Line::new(place, allowance, false));
             let answer = move |_, line: Arc<Line>| async move {
                 let call = line.open();
                 sleep(call_takes).await;

@@ -5,11 +5,11 @@
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::Limits;
 use super::allow::{Network, is_allowed};
+use super::limits::Limits;
 use super::places::{Place, Places};
 use crate::config::Config;
-use crate::door::tls::Tls;
+use crate::door::tls::{Tls, TlsCertificate};
 use crate::fairness::Fairness;
 
 /// Who is admitted, and how.
@@ -57,6 +57,11 @@ impl Door {
     /// The rules that hold now.
     pub fn admission(&self) -> Arc<Admission> {
         self.admission.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The TLS certificate that machines are shown; none where TLS is off.
+    pub fn tls_certificate(&self) -> Option<TlsCertificate> {
+        self.admission().tls.server().map(|server| server.certificate().clone())
     }
 
     /// Admits these from the next connection on.

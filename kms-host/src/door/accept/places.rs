@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::Limits;
+use super::limits::Limits;
 use super::turned_away::{TurnedAway, Why};
 use crate::fairness::{Fairness, Source};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::Limits;
+use super::limits::Limits;
 use crate::fairness::{Crowding, Fairness, Source};
 
 /// How often they are logged at most; all of them in one line for each reason.
