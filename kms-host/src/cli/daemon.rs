@@ -40,8 +40,8 @@ pub(super) fn serve(
     runtime.block_on(async {
         // Bind, serve, announce.
         let listeners = listen::bind_all(&settings.config.listen).or_exit(EX_UNAVAILABLE)?;
-        let mut running = run(opened, listeners, Arc::new(SystemClock::new())).await?;
         let mut stops = starting.done().await.or_exit(EX_UNAVAILABLE)?;
+        let mut running = run(opened, listeners, Arc::new(SystemClock::new())).await?;
         let addresses: Vec<_> = running.addresses.iter().map(SocketAddr::to_string).collect();
         let listening = addresses.join(" ");
         tracing::info!(host = %running.host.id, listening, version = env!("CARGO_PKG_VERSION"), "serving");
