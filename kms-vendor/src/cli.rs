@@ -77,6 +77,13 @@ Lengths of time are written as 180d, 2h, 30m, 10s, 250ms.")]
         /// Name of the product.
         name: String,
     },
+    /// Print id, name and roots of a product as a constant in Rust, to paste into the product.
+    #[command(after_help = "Examples:
+  kms-vendor product rust \"Example CAD\"
+  kms-vendor product rust \"Example CAD\" --organisation \"Example University\"
+
+The constant contains no secret.")]
+    Rust(Carried),
     /// Write a product file: id, name and roots of a product as TOML, for `kms-client --product`.
     #[command(after_help = "Examples:
   kms-vendor product file \"Example CAD\" --out product.toml
@@ -87,8 +94,9 @@ A product file contains no secret.")]
     File(ProductFile),
 }
 
+/// What a product carries.
 #[derive(Debug, Args)]
-pub(crate) struct ProductFile {
+pub(crate) struct Carried {
     /// Name of the product.
     pub(crate) name: String,
     /// Name or id of the only organisation that may license this copy. It must have been certified before.
@@ -97,6 +105,12 @@ pub(crate) struct ProductFile {
     /// DNS service label of the product's hosts [default: _kms-activation._tcp].
     #[arg(long, value_name = "LABEL")]
     pub(crate) service_label: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProductFile {
+    #[command(flatten)]
+    pub(crate) carried: Carried,
     /// File to write the product file to [default: standard output].
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

@@ -19,8 +19,8 @@ use shared::time::{Length, Timestamp};
 use store::file::FileError;
 
 use crate::cli::{
-    AddProduct, CertificateCommand, Cli, Command, CreateIssuer, IssueCertificate, IssuerCommand, Life,
-    ProductCommand, ProductFile,
+    AddProduct, Carried, CertificateCommand, Cli, Command, CreateIssuer, IssueCertificate, IssuerCommand,
+    Life, ProductCommand, ProductFile,
 };
 
 /// A request has a few hundred bytes. A larger file is something else.
@@ -54,16 +54,20 @@ fn product(vendor: &Vendor, command: &ProductCommand, rng: &mut impl CryptoRng) 
         ProductCommand::Add(arguments) => Answer::product(&add_product(vendor, arguments, rng)?),
         ProductCommand::List => Answer::products(&vendor.products()?),
         ProductCommand::Show { name } => Answer::product(&vendor.product(name)?),
+        ProductCommand::Rust(carried) => {
+            let text = vendor.product_rust(&carried.name, extras(carried))?;
+            Answer { json: json!({ "rust": text }), text }
+        }
         ProductCommand::File(arguments) => product_file(vendor, arguments)?,
     })
 }
 
+fn extras(carried: &Carried) -> Extras<'_> {
+    Extras { organisation: carried.organisation.as_deref(), service_label: carried.service_label.as_deref() }
+}
+
 fn product_file(vendor: &Vendor, arguments: &ProductFile) -> Result<Answer, Failure> {
-    let extras = Extras {
-        organisation: arguments.organisation.as_deref(),
-        service_label: arguments.service_label.as_deref(),
-    };
-    let text = vendor.product_file_with(&arguments.name, extras)?;
+    let text = vendor.product_file_with(&arguments.carried.name, extras(&arguments.carried))?;
     let mut json: Value = toml::from_str(&text).expect("the library has written TOML, without dates");
     let Some(out) = &arguments.out else {
         return Ok(Answer { text, json });
@@ -215,17 +219,12 @@ impl Answer {
     }
 
     fn roots(vendor: &Vendor) -> Answer {
-        let roots = vendor.roots();
         let hex = hex_roots(vendor);
         let digests = vendor.root_digests();
         let text = format!(
-            "Every product pins both roots:\n\n{}\nor in hexadecimal:\n\n{}\n{}\n\n\
+            "Every product pins both roots. `kms-vendor product rust NAME` prints the constant to paste.\n\n{}\n{}\n\n\
              Their digests, as `kms-host install-certificate` shows them:\n\n{}\n{}\n",
-            rust_snippet(&roots),
-            hex[0],
-            hex[1],
-            digests[0],
-            digests[1],
+            hex[0], hex[1], digests[0], digests[1],
         );
         Answer { text, json: json!({ "roots": hex, "digests": digests }) }
     }
@@ -319,20 +318,6 @@ fn lengths(policy: &Policy) -> [(&'static str, Duration); 8] {
         ("expiry_warning", policy.expiry_warning),
         ("clock_tolerance", policy.clock_tolerance),
     ]
-}
-
-/// Formatted as rustfmt would, so that it can be pasted.
-fn rust_snippet(roots: &[[u8; 32]; 2]) -> String {
-    let mut text = String::from("const ROOTS: [[u8; 32]; 2] = [\n");
-    for root in roots {
-        text += "    [\n";
-        for row in root.chunks(16) {
-            let bytes: Vec<_> = row.iter().map(|byte| format!("0x{byte:02x}")).collect();
-            let _ = writeln!(text, "        {},", bytes.join(", "));
-        }
-        text += "    ],\n";
-    }
-    text + "];\n"
 }
 
 /// A command failed, or did not complete.

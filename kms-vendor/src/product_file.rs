@@ -1,8 +1,11 @@
-//! The product file: what a product has compiled in (id, name, both roots), as TOML. `kms-client --product` reads it, so a product
-//! can be tried before it is built.
+//! What a product carries: id, name and both roots. As the product file in TOML, which `kms-client --product` reads, so that a product
+//! can be tried before it is built; and as the constant (`kms_client::Product`) that a product compiles in.
 //!
-//! A product compiles in the same values (`kms_client::Product`). Its numbers travel in host certificates instead, except those that
-//! hold before the first certificate.
+//! Its numbers travel in host certificates instead, except those that hold before the first certificate.
+
+use std::fmt::Write as _;
+
+use std::fmt::Write as _;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use shared::SERVICE_LABEL;
@@ -42,16 +45,64 @@ impl Vendor {
     /// # Errors
     /// [`VendorError::UnknownProduct`], [`VendorError::UnknownOrganisation`], [`VendorError::BadServiceLabel`].
     pub fn product_file_with(&self, name: &str, extras: Extras<'_>) -> Result<String, VendorError> {
-        if let Some(label) = extras.service_label.filter(|label| !is_service_label(label)) {
-            return Err(VendorError::BadServiceLabel { label: label.to_owned() });
-        }
-        let product = self.product(name)?;
-        let organisation = extras.organisation.map(|name| organisation::known(self, name));
+        let (product, organisation) = self.carried(name, extras)?;
         let mut text = text(&product, &self.roots());
-        text += &organisation_text(organisation.transpose()?);
+        text += &organisation_text(organisation);
         text += &label_text(extras.service_label);
         Ok(text)
     }
+
+    fn carried(
+        &self,
+        name: &str,
+        extras: Extras<'_>,
+    ) -> Result<(Product, Option<(String, OrganisationId)>), VendorError> {
+        if let Some(label) = extras.service_label.filter(|label| !is_service_label(label)) {
+            return Err(VendorError::BadServiceLabel { label: label.to_owned() });
+        }
+        let organisation = extras.organisation.map(|name| organisation::known(self, name));
+        Ok((self.product(name)?, organisation.transpose()?))
+    }
+
+    /// The same as a constant in Rust, to paste into the product.
+    ///
+    /// # Errors
+    /// As [`Vendor::product_file_with`].
+    pub fn product_rust(&self, name: &str, extras: Extras<'_>) -> Result<String, VendorError> {
+        let (product, organisation) = self.carried(name, extras)?;
+        let [root_1, root_2] = self.roots().map(|root| rust_bytes(&root));
+        let mut text = format!(
+            "/// Nothing here is secret, but whoever changes the roots changes whom the product trusts.\n\
+             const {constant}: kms_client::Product = kms_client::Product::new(\n    {id},\n    {name:?},\n    \
+             [\n        {root_1},\n        {root_2},\n    ],\n)",
+            constant = constant_name(name),
+            id = rust_bytes(product.id.as_bytes()),
+            name = product.name,
+        );
+        if product.policy.retry_interval != Setup::DEFAULT.retry_interval {
+            let ms = product.policy.retry_interval.as_millis();
+            let _ = write!(text, "\n.with_retry_interval(std::time::Duration::from_millis({ms}))");
+        }
+        if let Some((_, id)) = organisation {
+            let _ = write!(text, "\n.with_organisation({})", rust_bytes(id.as_bytes()));
+        }
+        if let Some(label) = extras.service_label {
+            let _ = write!(text, "\n.with_service_label({label:?})");
+        }
+        Ok(text + ";\n")
+    }
+}
+
+fn rust_bytes(bytes: &[u8]) -> String {
+    let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:#04x}")).collect();
+    format!("[{}]", bytes.join(", "))
+}
+
+/// `EXAMPLE_CAD` for "Example CAD".
+fn constant_name(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let joined = words.map(str::to_ascii_uppercase).collect::<Vec<_>>().join("_");
+    if joined.starts_with(|c: char| c.is_ascii_alphabetic()) { joined } else { format!("PRODUCT_{joined}") }
 }
 
 fn text(product: &Product, roots: &[[u8; 32]; 2]) -> String {

@@ -163,6 +163,22 @@ mod tests {
     /// The same with an organisation and a label.
     const PINNED: &str = include_str!("../../../kms-vendor/tests/vectors/product-pinned.toml");
 
+    /// What `kms-vendor product rust` prints of the same.
+    mod pasted {
+        include!("../../../kms-vendor/tests/vectors/product.rs.txt");
+        pub(super) const PRODUCT: kms_client::Product = EXAMPLE_CAD;
+    }
+    mod pasted_pinned {
+        include!("../../../kms-vendor/tests/vectors/product-pinned.rs.txt");
+        pub(super) const PRODUCT: kms_client::Product = EXAMPLE_CAD;
+    }
+
+    #[test]
+    fn a_product_that_was_pasted_is_the_one_in_the_file() {
+        assert_eq!(parse(WRITTEN).unwrap(), pasted::PRODUCT);
+        assert_eq!(parse(PINNED).unwrap(), pasted_pinned::PRODUCT);
+    }
+
     fn check(text: &str, expected: Expect) {
         expected.assert_eq(&match parse(text) {
             Ok(Product { name, setup, edition, .. }) => format!("{name:?} {setup:?} {edition:?}"),

@@ -51,6 +51,8 @@ fn the_files_are_written_as_they_always_were() {
 fn a_product_carries_its_id_its_name_and_both_roots() {
     let world = World::with_product();
     expect_file!["../vectors/product-2.toml"].assert_eq(&world.vendor.product_file("Example CAD").unwrap());
+    let rust = world.vendor.product_rust("Example CAD", Extras::default()).unwrap();
+    expect_file!["../vectors/product.rs.txt"].assert_eq(&rust);
 }
 
 #[test]
@@ -62,6 +64,8 @@ fn a_copy_for_one_organisation_carries_the_id_that_its_certificates_have() {
     let file = world.vendor.product_file_with("Example CAD", extras).unwrap();
     assert!(file.contains(&format!("\norganisation = \"{}\"\n", issued.organisation)), "{file}");
     expect_file!["../vectors/product-pinned.toml"].assert_eq(&file);
+    expect_file!["../vectors/product-pinned.rs.txt"]
+        .assert_eq(&world.vendor.product_rust("Example CAD", extras).unwrap());
 }
 
 /// The first release wrote `request.pem`, which anybody could have written.
