@@ -40,14 +40,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(agent.await?)
 }
 
-/// A notice level and a text key: the rest is the product's own design, in its own languages.
+/// A notice level and a text key: the rest is the product's own design, in its own languages or in those of `kms-client-texts`.
 fn show(snapshot: &Snapshot) {
     let level = match snapshot.state.notice() {
         Notice::Silent => "nothing to say",
         Notice::Info => "about box",
         Notice::Warning => "banner",
     };
-    println!("{:?}  [{level}: {}]", snapshot.state, snapshot.state.text_key());
+    println!("{}  [{level}: {}]", snapshot.state, snapshot.state.text_key());
     for attempt in &snapshot.attempts {
         println!("  {}  {}", attempt.host, attempt.outcome);
     }

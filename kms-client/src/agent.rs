@@ -10,10 +10,10 @@ use shared::license::{Command, Event};
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
-use crate::client::Shell;
 use crate::installation::Installation;
 use crate::random;
 use crate::round::{self, Purpose};
+use crate::shell::Shell;
 
 /// The longest sleep: how late a machine that slept notices that it did.
 const LONGEST_SLEEP: Duration = Duration::from_mins(5);
@@ -29,6 +29,10 @@ const MARK_EVERY: Duration = Duration::from_hours(1);
 
 /// Runs until it is dropped.
 pub(crate) async fn run(shell: &Shell) {
+    #[cfg(feature = "testing")]
+    if shell.staged.is_some() {
+        return std::future::pending().await;
+    }
     let mut marked_at = shell.clock.now();
     loop {
         let pause = look(shell, &mut marked_at).await;
@@ -43,7 +47,10 @@ pub(crate) async fn run(shell: &Shell) {
 async fn look(shell: &Shell, marked_at: &mut Timestamp) -> Duration {
     let mut installation = shell.installation.lock().await;
     let now = shell.clock.now();
-    take_over(shell, &mut installation, now).await;
+    // What another process of this machine has saved since.
+    if let Err(cause) = installation.refresh(now, None).await {
+        tracing::debug!(%cause, "what is saved cannot be read now");
+    }
     let due = installation.saved.license.step(now, Event::Woke, random::draw());
     let hindered = match due {
         Some(Command::Ask) => ask(shell, &mut installation).await,
@@ -60,14 +67,6 @@ async fn look(shell: &Shell, marked_at: &mut Timestamp) -> Duration {
     let now = shell.clock.now();
     let wake_at = installation.saved.license.wake_at(now);
     wake_at.since(now).clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
-}
-
-/// What another process of this machine has saved since.
-async fn take_over(shell: &Shell, installation: &mut Installation, now: Timestamp) {
-    let taken = installation.refresh(&shell.home, &shell.terms, now, None).await;
-    if let Err(cause) = taken {
-        tracing::debug!(%cause, "what is saved cannot be read now");
-    }
 }
 
 /// Asks, unless another process does; and says whether that, or the disk, has hindered it.
@@ -87,8 +86,8 @@ async fn ask(shell: &Shell, installation: &mut Installation) -> bool {
 /// Saves the latest time that was seen: a clock that is set back while the machine is off lengthens nothing.
 async fn keep_mark(shell: &Shell, installation: &mut Installation) {
     let kept = async {
-        let lock = round::take_over(shell, installation).await?;
-        installation.save(&shell.home, &lock).await
+        let lock = installation.take_over(shell.clock.now()).await?;
+        installation.save(&lock).await
     };
     let kept: Result<(), Cause> = kept.await;
     if let Err(cause) = kept {

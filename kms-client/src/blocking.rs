@@ -46,7 +46,14 @@ impl Client {
     /// # Errors
     /// The client cannot be built, or the system gives no thread.
     pub fn start(builder: Builder) -> Result<Client, StartError> {
-        let client = builder.build().map_err(StartError::Build)?;
+        Client::of(builder.build().map_err(StartError::Build)?)
+    }
+
+    /// Starts the loop of a client that was built.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn of(client: crate::Client) -> Result<Client, StartError> {
         let runtime = RuntimeBuilder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(StartError::Thread)?;
         let (stop, stopped) = oneshot::channel();
@@ -138,6 +145,7 @@ impl Drop for Client {
 
 /// A blocking client cannot be started.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum StartError {
     /// It cannot be built.
     Build(BuildError),

@@ -6,16 +6,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use shared::envelope::EnvelopeError;
 use shared::ids::Fingerprint;
-use shared::policy::PolicyError;
 use shared::reason::Cause;
-use shared::time::Clock;
-use tokio::sync::{Mutex, Notify, watch};
+use shared::time::{Clock, Length};
 
-use crate::client::{Client, Shell};
+use crate::client::Client;
 use crate::clock::SystemClock;
 use crate::discovery::Places;
 use crate::home::Home;
@@ -23,6 +20,7 @@ use crate::hosts::HostNameError;
 use crate::inspector::Inspector;
 use crate::installation;
 use crate::product::{Product, Terms};
+use crate::shell::Shell;
 use crate::snapshot::Snapshot;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
@@ -120,22 +118,10 @@ impl Builder {
     /// A mistake that the vendor has to mend, or another process has been making the state for two seconds.
     pub fn build(self) -> Result<Client, BuildError> {
         let Parts { terms, places, state_dir, fallback_dir, clock, ways } = self.parts()?;
-        let home = Home::open(&state_dir, fallback_dir.as_deref(), terms.id);
-        let installation = installation::open(&home, &terms, clock.now()).map_err(BuildError::State)?;
-        let snapshot = Snapshot::of(&installation, &home, clock.now());
-        Ok(Client {
-            shell: Arc::new(Shell {
-                terms: Arc::new(terms),
-                clock,
-                home: Arc::new(home),
-                places,
-                ways,
-                installation: Mutex::new(installation),
-                published: watch::Sender::new(snapshot),
-                look: Notify::new(),
-                running: AtomicBool::new(false),
-            }),
-        })
+        let home = Arc::new(Home::open(&state_dir, fallback_dir.as_deref(), terms.id));
+        let installation =
+            installation::open(&home, &Arc::new(terms), clock.now()).map_err(BuildError::State)?;
+        Ok(Client { shell: Arc::new(Shell::new(installation, clock, places, ways)) })
     }
 
     /// Looks at the state on the disk, for a tool beside the product. Nothing is made or written.
@@ -144,10 +130,10 @@ impl Builder {
     /// A mistake that the vendor has to mend.
     pub fn inspect(self) -> Result<Inspector, BuildError> {
         let Parts { terms, places, state_dir, fallback_dir, clock, .. } = self.parts()?;
-        let home = Home::look(&state_dir, fallback_dir.as_deref(), terms.id);
-        let installation = installation::read_only(&home, &terms, clock.now());
-        let snapshot = Snapshot::of(&installation, &home, clock.now());
-        Ok(Inspector { home: Arc::new(home), places, snapshot })
+        let home = Arc::new(Home::look(&state_dir, fallback_dir.as_deref(), terms.id));
+        let installation = installation::read_only(&home, &Arc::new(terms), clock.now());
+        let snapshot = Snapshot::of(&installation, clock.now());
+        Ok(Inspector { home, places, snapshot })
     }
 
     /// Checks what was set.
@@ -187,11 +173,15 @@ struct Parts {
 
 /// A client cannot be built.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum BuildError {
-    /// The product's grace is out of bounds.
-    Grace(PolicyError),
+    /// The product's grace is longer than 60 days.
+    Grace {
+        /// What it is.
+        grace: Duration,
+    },
     /// A pinned root is no public key.
-    Roots(EnvelopeError),
+    Roots,
     /// The edition is longer than 64 bytes.
     Edition,
     /// A host is named in a way that cannot be read.
@@ -205,8 +195,10 @@ pub enum BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BuildError::Grace(error) => write!(f, "the product cannot be used: {error}"),
-            BuildError::Roots(error) => write!(f, "the product's pinned roots cannot be used: {error}"),
+            BuildError::Grace { grace } => {
+                write!(f, "the product's grace is {}, and may not be above 60 d", Length(*grace))
+            }
+            BuildError::Roots => f.write_str("the product's pinned roots are not two public keys of Ed25519"),
             BuildError::Edition => f.write_str("the product's edition is longer than 64 bytes"),
             BuildError::Host(error) => write!(f, "{error}"),
             BuildError::NoStateDir => f.write_str("no state directory: give one with `.state_dir(path)`"),

@@ -2,27 +2,24 @@
 //!
 //! A [`Client`] is cheap to clone. What it says about the license is read from memory; what it does is done by `round`,
 //! one at a time. Nothing runs by itself: the vendor's code starts [`Client::run`]. How a client is made is told in
-//! `builder`.
+//! `builder`, what its handles share in `shell`.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use shared::license::LicenseState;
-use shared::reason::{Cause, Reason};
-use shared::time::Clock;
-use tokio::sync::{Mutex, Notify, watch};
+use shared::reason::Cause;
+use tokio::sync::watch;
 
 use crate::builder::Builder;
-use crate::discovery::{Discovery, Places};
-use crate::home::{Home, Lock};
+use crate::discovery::Discovery;
 use crate::hosts::HostName;
 use crate::inspector;
-use crate::installation::Installation;
-use crate::product::{Product, Terms};
-use crate::round::{self, Purpose};
+use crate::product::Product;
+use crate::round::Purpose;
+use crate::shell::Shell;
 use crate::snapshot::{Round, Snapshot};
-use crate::way::Ways;
 
 /// One product's license on this machine.
 ///
@@ -31,21 +28,6 @@ use crate::way::Ways;
 #[derive(Clone)]
 pub struct Client {
     pub(crate) shell: Arc<Shell>,
-}
-
-/// What all handles of one client share.
-pub(crate) struct Shell {
-    pub(crate) terms: Arc<Terms>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) home: Arc<Home>,
-    pub(crate) places: Places,
-    pub(crate) ways: Ways,
-    /// One round at a time; whoever waits for it gets its own.
-    pub(crate) installation: Mutex<Installation>,
-    pub(crate) published: watch::Sender<Snapshot>,
-    /// Somebody wants the agent to look at the clock now.
-    pub(crate) look: Notify,
-    pub(crate) running: AtomicBool,
 }
 
 impl Client {
@@ -100,7 +82,7 @@ impl Client {
     /// (`IDENTITY_UNREADABLE`), or the state cannot be read (`STATE_UNWRITABLE`). That a host refused is no error, but
     /// an [`Outcome`](crate::Outcome).
     pub async fn activate(&self) -> Result<Round, Cause> {
-        self.ask(Purpose::Wanted).await
+        self.shell.ask(Purpose::Wanted).await
     }
 
     /// Retires this machine: it leaves the count of every host that answers, and forgets its lease. Nothing is asked
@@ -109,7 +91,7 @@ impl Client {
     /// # Errors
     /// As [`activate`](Client::activate).
     pub async fn release(&self) -> Result<Round, Cause> {
-        self.ask(Purpose::Release).await
+        self.shell.ask(Purpose::Release).await
     }
 
     /// What would be asked, in order, and who named it. DNS is asked, no host is.
@@ -124,10 +106,8 @@ impl Client {
     /// # Errors
     /// Another process is asking, this user may not ask, or the state cannot be written.
     pub async fn identity_reset(&self) -> Result<(), Cause> {
-        let mut installation = self.shell.installation.lock().await;
-        let lock = self.lock_to_keep(&mut installation).await?;
-        let (home, terms, now) = (&self.shell.home, &self.shell.terms, self.shell.clock.now());
-        let reset = installation.reset(home, terms, now, &lock).await;
+        let (mut installation, lock) = self.shell.to_change().await?;
+        let reset = installation.reset(self.shell.clock.now(), &lock).await;
         self.shell.publish(&installation);
         self.wake();
         reset
@@ -138,10 +118,9 @@ impl Client {
     /// # Errors
     /// As [`identity_reset`](Client::identity_reset).
     pub async fn organisation_clear(&self) -> Result<(), Cause> {
-        let mut installation = self.shell.installation.lock().await;
-        let lock = self.lock_to_keep(&mut installation).await?;
+        let (mut installation, lock) = self.shell.to_change().await?;
         installation.saved.organisation = None;
-        let saved = installation.save(&self.shell.home, &lock).await;
+        let saved = installation.save(&lock).await;
         self.shell.publish(&installation);
         saved
     }
@@ -161,22 +140,6 @@ impl Client {
     pub async fn clear_hosts(&self) -> Result<(), Cause> {
         inspector::clear_hosts(&self.shell.home).await
     }
-
-    /// The lock, for a change that would be lost if nothing is kept.
-    async fn lock_to_keep(&self, installation: &mut Installation) -> Result<Arc<Lock>, Cause> {
-        let lock = round::take_over(&self.shell, installation).await?;
-        self.shell.home.trouble().map_or(Ok(lock), Err)
-    }
-
-    async fn ask(&self, purpose: Purpose) -> Result<Round, Cause> {
-        let mut installation = self.shell.installation.lock().await;
-        let made = round::make(&self.shell, &mut installation, purpose).await;
-        self.shell.publish(&installation);
-        drop(installation);
-        // The timer has another instant now.
-        self.wake();
-        made?.ok_or_else(|| Reason::Busy.into())
-    }
 }
 
 impl fmt::Debug for Client {
@@ -186,22 +149,6 @@ impl fmt::Debug for Client {
             .field("machine", &snapshot.machine)
             .field("state", &snapshot.state)
             .finish_non_exhaustive()
-    }
-}
-
-impl Shell {
-    pub(crate) async fn discover(&self, last: Option<&str>, first: &[String]) -> Discovery {
-        inspector::discover(&self.home, &self.places, last, first).await
-    }
-
-    /// Publishes the state of this installation.
-    pub(crate) fn publish(&self, installation: &Installation) {
-        let snapshot = Snapshot::of(installation, &self.home, self.clock.now());
-        self.published.send_if_modified(|shown| {
-            let differs = snapshot.differs_from(shown);
-            *shown = snapshot;
-            differs
-        });
     }
 }
 

@@ -35,6 +35,7 @@ pub struct Discovery {
 
 /// A domain that DNS was asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LookedIn {
     /// The name that was asked, fully qualified.
     pub service: String,
@@ -44,6 +45,7 @@ pub struct LookedIn {
 
 /// A host that would be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Candidate {
     /// Its name and port.
     pub host: HostName,
@@ -53,6 +55,7 @@ pub struct Candidate {
 
 /// A place that was looked in, in vain.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Problem {
     /// The name in DNS, or what was written where a host should be named.
     pub place: String,
@@ -62,6 +65,7 @@ pub struct Problem {
 
 /// Who named a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Source {
     /// The environment variable `KMS_HOSTS`.
     Environment,

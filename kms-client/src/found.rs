@@ -5,6 +5,7 @@
 //! looks leaves it. `docs/protocol.md` 7.
 
 use std::io;
+use std::sync::Arc;
 
 use shared::ids::MachineId;
 use shared::reason::{Cause, Reason};
@@ -19,6 +20,8 @@ use crate::saved::{self, Saved};
 
 /// The state as it lies on the disk.
 pub(crate) struct Found {
+    home: Arc<Home>,
+    terms: Arc<Terms>,
     identity: Option<Identity>,
     pending: Option<Identity>,
     saved: Option<Saved>,
@@ -46,13 +49,17 @@ pub(crate) enum Settled {
 
 /// An identity that has to be made, and what was remembered under the one before.
 pub(crate) struct Beginning {
+    pub(crate) home: Arc<Home>,
+    terms: Arc<Terms>,
     before: Option<Saved>,
 }
 
 impl Found {
     /// Reads every file that this user may read.
-    pub(crate) fn read(home: &Home, terms: &Terms) -> Found {
+    pub(crate) fn read(home: &Arc<Home>, terms: &Arc<Terms>) -> Found {
         let mut found = Found {
+            home: Arc::clone(home),
+            terms: Arc::clone(terms),
             identity: None,
             pending: None,
             saved: None,
@@ -63,23 +70,23 @@ impl Found {
             unreadable: None,
         };
         if !home.is_read_only() {
-            (found.identity, found.identity_damage) = found.key(home, IDENTITY);
-            (found.pending, _) = found.key(home, PENDING);
+            (found.identity, found.identity_damage) = found.key(IDENTITY);
+            (found.pending, _) = found.key(PENDING);
         }
-        found.saved_bytes = found.content(home, SAVED).map(|bytes| bytes.to_vec());
+        found.saved_bytes = found.content(SAVED).map(|bytes| bytes.to_vec());
         let bytes = found.saved_bytes.clone();
         let read = bytes.map(|bytes| Saved::decode(&bytes, terms));
         (found.saved, found.saved_damage) = found.judged(SAVED, saved::VERSION, read);
         found
     }
 
-    fn key(&mut self, home: &Home, name: &'static str) -> (Option<Identity>, Option<Damage>) {
-        let read = self.content(home, name).map(|bytes| Identity::decode(&bytes));
+    fn key(&mut self, name: &'static str) -> (Option<Identity>, Option<Damage>) {
+        let read = self.content(name).map(|bytes| Identity::decode(&bytes));
         self.judged(name, identity::VERSION, read)
     }
 
-    fn content(&mut self, home: &Home, name: &'static str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-        home.read(name).unwrap_or_else(|error| {
+    fn content(&mut self, name: &'static str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+        self.home.read(name).unwrap_or_else(|error| {
             self.unreadable = Some((name, error));
             None
         })
@@ -107,8 +114,8 @@ impl Found {
     ///
     /// # Errors
     /// A file is of a newer release, or cannot be read: unknown is not damaged.
-    pub(crate) fn usable(&self, home: &Home) -> Result<(), Cause> {
-        let path = home.path().display();
+    pub(crate) fn usable(&self) -> Result<(), Cause> {
+        let path = self.home.path().display();
         if let Some((name, damage)) = &self.newer {
             let cause = format!("`{name}`: {damage}");
             return Err(Reason::StateNewer.with(&[("path", &path), ("cause", &cause)]));
@@ -121,10 +128,10 @@ impl Found {
     }
 
     /// What is damaged.
-    pub(crate) fn troubles(&self, home: &Home) -> Vec<Cause> {
+    pub(crate) fn troubles(&self) -> Vec<Cause> {
         let is_other = self.saved.as_ref().is_some_and(|saved| self.is_of_other(saved));
         let damage = [self.identity_damage, self.saved_damage, is_other.then_some(Damage::OtherMachine)];
-        damage.into_iter().flatten().map(|damage| damaged(home, damage)).collect()
+        damage.into_iter().flatten().map(|damage| damaged(&self.home, damage)).collect()
     }
 
     /// Whether `saved` belongs to none of the identities that are here.
@@ -140,39 +147,40 @@ impl Found {
     }
 
     /// What is seen without the identity.
-    pub(crate) fn seen_by_others(self, terms: &Terms, now: Timestamp) -> Installation {
+    pub(crate) fn seen_by_others(self, now: Timestamp) -> Installation {
+        let Found { home, terms, saved, .. } = self;
         // One that was copied from another machine licenses nobody here, whoever looks at it.
-        let saved = self.saved.filter(|saved| !saved.fingerprint.differs_from(&terms.fingerprint));
+        let saved = saved.filter(|saved| !saved.fingerprint.differs_from(&terms.fingerprint));
         // Where nothing was saved either, the machine's name is not known to this user.
-        let saved = saved.unwrap_or_else(|| Saved::begin(terms, UNKNOWN, now));
-        Installation::new(None, None, saved)
+        let saved = saved.unwrap_or_else(|| Saved::begin(&terms, UNKNOWN, now));
+        Installation::new(home, terms, None, None, saved)
     }
 
     /// What has to be done about it.
-    pub(crate) fn settle(self, terms: &Terms, now: Timestamp) -> Settled {
-        let Found { identity, pending, saved, .. } = self;
+    pub(crate) fn settle(self, now: Timestamp) -> Settled {
+        let Found { home, terms, identity, pending, saved, .. } = self;
         // Both fingerprints are there and differ: this folder was copied from another machine.
         if saved.as_ref().is_some_and(|copied| copied.fingerprint.differs_from(&terms.fingerprint)) {
             tracing::warn!("the saved state was copied from another machine; this one begins anew");
-            return Settled::Begin(Beginning { before: None });
+            return Settled::Begin(Beginning { home, terms, before: None });
         }
         match (identity, pending, saved) {
             (Some(identity), pending, Some(saved)) if saved.machine == identity.machine() => {
-                Settled::Whole(Installation::new(Some(identity), pending, saved))
+                Settled::Whole(Installation::new(home, terms, Some(identity), pending, saved))
             }
             // A crash between writing `saved` and renaming the key that it names.
             (_, Some(pending), Some(saved)) if saved.machine == pending.machine() => {
-                Settled::Promote(Installation::new(Some(pending), None, saved))
+                Settled::Promote(Installation::new(home, terms, Some(pending), None, saved))
             }
             (Some(identity), pending, saved) => {
                 let machine = identity.machine();
                 let saved = match saved {
-                    Some(saved) => saved.under_new_identity(terms, machine, now),
-                    None => Saved::begun_at(terms, machine, identity.installed_at, now),
+                    Some(saved) => saved.under_new_identity(&terms, machine, now),
+                    None => Saved::begun_at(&terms, machine, identity.installed_at, now),
                 };
-                Settled::Mend(Installation::new(Some(identity), pending, saved))
+                Settled::Mend(Installation::new(home, terms, Some(identity), pending, saved))
             }
-            (None, _, before) => Settled::Begin(Beginning { before }),
+            (None, _, before) => Settled::Begin(Beginning { home, terms, before }),
         }
     }
 }
@@ -182,22 +190,23 @@ const UNKNOWN: MachineId = MachineId::from_bytes([0; 16]);
 
 impl Beginning {
     /// With an identity that is made now.
-    pub(crate) fn make(self, terms: &Terms, now: Timestamp) -> io::Result<Installation> {
+    pub(crate) fn make(self, now: Timestamp) -> io::Result<Installation> {
         let began_at = self.before.as_ref().map_or(now, |saved| saved.license.facts().grace_began_at);
         let identity = Identity::make(began_at)?;
-        let saved = self.saved(terms, identity.machine(), now);
-        Ok(Installation::new(Some(identity), None, saved))
+        let saved = self.saved(identity.machine(), now);
+        Ok(Installation::new(self.home, self.terms, Some(identity), None, saved))
     }
 
     /// As it would be, without an identity.
-    pub(crate) fn unmade(self, terms: &Terms, now: Timestamp) -> Installation {
-        Installation::new(None, None, self.saved(terms, UNKNOWN, now))
+    pub(crate) fn unmade(self, now: Timestamp) -> Installation {
+        let saved = self.saved(UNKNOWN, now);
+        Installation::new(self.home, self.terms, None, None, saved)
     }
 
-    fn saved(&self, terms: &Terms, machine: MachineId, now: Timestamp) -> Saved {
+    fn saved(&self, machine: MachineId, now: Timestamp) -> Saved {
         match &self.before {
-            Some(saved) => saved.under_new_identity(terms, machine, now),
-            None => Saved::begin(terms, machine, now),
+            Some(saved) => saved.under_new_identity(&self.terms, machine, now),
+            None => Saved::begin(&self.terms, machine, now),
         }
     }
 }

@@ -4,10 +4,11 @@
 //! beside it, flushed, renamed, and the directory flushed. How one file is opened and made is told in `files`, what the
 //! files mean in `identity` and `saved`, what becomes of them in `installation`. `docs/protocol.md` 7.
 
+use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::armour;
 use shared::ids::ProductId;
@@ -25,6 +26,7 @@ const LOCK: &str = "lock";
 
 /// Where a client keeps its state, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Keeping {
     /// In the product's directory, for every user of this machine.
     Kept {
@@ -71,6 +73,39 @@ impl Keeping {
             | Keeping::NotKept { path } => path,
         }
     }
+
+    /// A word for scripts and logs. Stable.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Keeping::Kept { .. } => "kept",
+            Keeping::PerUser { .. } => "per-user",
+            Keeping::ReadOnly { .. } => "read-only",
+            Keeping::Frozen { .. } => "frozen",
+            Keeping::NotBegun { .. } => "not-begun",
+            Keeping::NotKept { .. } => "not-kept",
+        }
+    }
+}
+
+/// In English: where, and what follows.
+impl fmt::Display for Keeping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path().display();
+        match self {
+            Keeping::Kept { .. } => write!(f, "in {path}, for every user of this machine"),
+            Keeping::PerUser { .. } => write!(f, "PER USER, in {path}: each user counts as a machine"),
+            Keeping::ReadOnly { .. } => {
+                write!(f, "in {path}, by another user, whose process asks; this one only reads")
+            }
+            Keeping::Frozen { .. } => {
+                write!(f, "in {path}, which is read and NOT WRITTEN: what is learned ends with the process")
+            }
+            Keeping::NotBegun { .. } => write!(f, "nothing yet in {path}"),
+            Keeping::NotKept { .. } => {
+                write!(f, "NOT KEPT: {path} cannot be written, and what is learned ends with the process")
+            }
+        }
+    }
 }
 
 /// The directory of one product on this machine.
@@ -96,10 +131,46 @@ enum Access {
     Nowhere(Cause),
 }
 
-/// Whoever holds it may write, and nobody else does; it ends when it is dropped.
+/// Whoever holds it may write, and nobody else does: the writes are its own. It ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
+    home: Arc<Home>,
+    /// None where nothing is kept.
     file: Option<File>,
+}
+
+impl Lock {
+    /// Replaces a file that every user may read.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.replace(name, bytes, 0o644)
+    }
+
+    /// Replaces a file that holds a private key.
+    pub(crate) fn write_secret(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.replace(name, bytes, 0o600)
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
+        if !self.home.keeps() {
+            return Ok(());
+        }
+        self.home.replace(name, &format!("{name}.new"), bytes, mode)
+    }
+
+    /// Makes the pending key the identity.
+    pub(crate) fn promote(&self) -> io::Result<()> {
+        let path = self.home.path();
+        if !self.home.keeps() {
+            return Ok(());
+        }
+        fs::rename(path.join(PENDING), path.join(IDENTITY))?;
+        files::sync_directory(path)
+    }
+
+    /// Removes a key or a state; one that is not there is removed already.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        if self.home.keeps() { self.home.remove_file(name) } else { Ok(()) }
+    }
 }
 
 /// Given back, not left to the closing: where the product is just starting another program, that one has the file open,
@@ -159,6 +230,14 @@ impl Home {
             return Home::new(&first, &own, writable(&own, Access::PerUser));
         }
         Home::new(&first, &first, Access::NotBegun)
+    }
+
+    /// Nowhere: nothing is read or written.
+    #[cfg(feature = "testing")]
+    pub(crate) fn nowhere() -> Home {
+        let cause =
+            Reason::StateUnwritable.with(&[("path", &"the test kit"), ("cause", &"it keeps nothing")]);
+        Home { path: PathBuf::new(), hosts_in: Vec::new(), access: Mutex::new(Access::Nowhere(cause)) }
     }
 
     fn new(first: &Path, path: &Path, access: Access) -> Home {
@@ -224,13 +303,14 @@ impl Home {
     }
 
     /// Takes the lock, or nothing if another process holds it.
-    pub(crate) fn lock(&self) -> io::Result<Option<Lock>> {
+    pub(crate) fn lock(self: &Arc<Self>) -> io::Result<Option<Lock>> {
+        let home = Arc::clone(self);
         if !self.keeps() {
-            return Ok(Some(Lock { file: None }));
+            return Ok(Some(Lock { home, file: None }));
         }
         let file = files::open_lock(&self.path().join(LOCK))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Lock { file: Some(file) })),
+            Ok(()) => Ok(Some(Lock { home, file: Some(file) })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -267,22 +347,6 @@ impl Home {
         Ok(None)
     }
 
-    /// Replaces a file that every user may read. Only the holder of the lock writes `saved`.
-    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        if !self.keeps() {
-            return Ok(());
-        }
-        self.replace(name, &format!("{name}.new"), bytes, 0o644)
-    }
-
-    /// Replaces a file that holds a private key.
-    pub(crate) fn write_secret(&self, name: &str, bytes: &[u8], _lock: &Lock) -> io::Result<()> {
-        if !self.keeps() {
-            return Ok(());
-        }
-        self.replace(name, &format!("{name}.new"), bytes, 0o600)
-    }
-
     /// Replaces the file in which the administrator names hosts. It takes no lock, because a round under way would hold
     /// it for long; instead every writer has a temporary of its own, and the last one is right. It begins no state: hosts
     /// may be named before the product's first start, in an image, too.
@@ -290,20 +354,6 @@ impl Home {
         make_folder(&self.path)?;
         let drawn = u64::from_ne_bytes(random::bytes()?);
         self.replace(HOSTS, &format!("{HOSTS}.{drawn:016x}.new"), bytes, 0o644)
-    }
-
-    /// Makes the pending key the identity.
-    pub(crate) fn promote(&self, _lock: &Lock) -> io::Result<()> {
-        if !self.keeps() {
-            return Ok(());
-        }
-        fs::rename(self.path().join(PENDING), self.path().join(IDENTITY))?;
-        files::sync_directory(self.path())
-    }
-
-    /// Removes a key or a state; one that is not there is removed already.
-    pub(crate) fn remove(&self, name: &str, _lock: &Lock) -> io::Result<()> {
-        if self.keeps() { self.remove_file(name) } else { Ok(()) }
     }
 
     /// Removes the file in which the administrator names hosts.

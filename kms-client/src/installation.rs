@@ -22,6 +22,8 @@ use crate::saved::Saved;
 /// What one process knows of the installation.
 #[derive(Clone, Debug)]
 pub(crate) struct Installation {
+    pub(crate) home: Arc<Home>,
+    pub(crate) terms: Arc<Terms>,
     /// Whose lease is held; `None` where only another user's process may know it.
     pub(crate) identity: Option<Identity>,
     /// The identity that asks from now on, and replaces the other once it holds a lease.
@@ -38,8 +40,16 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    pub(crate) fn new(identity: Option<Identity>, pending: Option<Identity>, saved: Saved) -> Installation {
+    pub(crate) fn new(
+        home: Arc<Home>,
+        terms: Arc<Terms>,
+        identity: Option<Identity>,
+        pending: Option<Identity>,
+        saved: Saved,
+    ) -> Installation {
         Installation {
+            home,
+            terms,
             identity,
             pending,
             saved,
@@ -60,7 +70,7 @@ impl Installation {
     }
 
     /// Whether it is licensed by a lease that would be lost with what is in memory.
-    pub(crate) fn lives_in_memory(&self, now: Timestamp) -> bool {
+    fn lives_in_memory(&self, now: Timestamp) -> bool {
         self.detached && self.is_licensed(now)
     }
 
@@ -69,11 +79,36 @@ impl Installation {
     ///
     /// # Errors
     /// Why nothing is kept.
-    pub(crate) fn ask_unkept(&mut self, home: &Home, terms: &Terms, now: Timestamp) -> Result<(), Cause> {
-        match home.trouble() {
+    pub(crate) fn ask_unkept(&mut self, now: Timestamp) -> Result<(), Cause> {
+        match self.home.trouble() {
             Some(cause) if self.is_licensed(now) && !self.detached => Err(cause),
-            Some(_) if !self.detached => self.detach(home, terms, now),
+            Some(_) if !self.detached => self.detach(now),
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The lock that makes this process the one that asks, with what another process has saved before.
+    ///
+    /// # Errors
+    /// Another process is asking, this user may not ask, or the state cannot be read.
+    pub(crate) async fn take_over(&mut self, now: Timestamp) -> Result<Arc<Lock>, Cause> {
+        if self.home.is_read_only() {
+            return Err(self.home.trouble().unwrap_or_else(|| Reason::IdentityUnreadable.into()));
+        }
+        let home = Arc::clone(&self.home);
+        let stays = self.lives_in_memory(now);
+        let lock = off_thread(move || {
+            if !stays {
+                home.thaw();
+            }
+            home.lock()
+        });
+        let lock = lock.await.map_err(|error| self.unwritable(&error))?;
+        let lock = lock.map(Arc::new).ok_or(Reason::Busy)?;
+        match self.refresh(now, Some(&lock)).await {
+            // What stands on the disk cannot be used, and nothing is kept from here on.
+            Err(_) if !self.home.keeps() => Ok(lock),
+            refreshed => refreshed.map(|()| lock),
         }
     }
 
@@ -81,22 +116,16 @@ impl Installation {
     ///
     /// # Errors
     /// The state cannot be used, and is left as it is.
-    pub(crate) async fn refresh(
-        &mut self,
-        home: &Arc<Home>,
-        terms: &Arc<Terms>,
-        now: Timestamp,
-        lock: Option<&Arc<Lock>>,
-    ) -> Result<(), Cause> {
-        if !home.keeps() && !home.is_read_only() {
+    pub(crate) async fn refresh(&mut self, now: Timestamp, lock: Option<&Arc<Lock>>) -> Result<(), Cause> {
+        if !self.home.keeps() && !self.home.is_read_only() {
             return Ok(());
         }
-        let (files, rules, lock) = (Arc::clone(home), Arc::clone(terms), lock.map(Arc::clone));
+        let (home, terms, lock) = (Arc::clone(&self.home), Arc::clone(&self.terms), lock.map(Arc::clone));
         let known = if self.only_read && home.keeps() { None } else { Some(self.on_disk.clone()) };
-        let looked = off_thread(move || Ok(look_again(&files, &rules, now, lock.as_deref(), known.as_ref())));
-        let looked = match looked.await.map_err(|error| home::unwritable(home.path(), &error))? {
+        let looked = off_thread(move || Ok(look_again(&home, &terms, now, lock.as_deref(), known.as_ref())));
+        let looked = match looked.await.map_err(|error| self.unwritable(&error))? {
             Err(cause) if cause.reason() != Some(Reason::Busy) => {
-                home.freeze(cause.clone());
+                self.home.freeze(cause.clone());
                 self.show_trouble(&cause);
                 return Err(cause);
             }
@@ -113,6 +142,11 @@ impl Installation {
         Ok(())
     }
 
+    /// Why nothing can be written.
+    pub(crate) fn unwritable(&self, error: &io::Error) -> Cause {
+        home::unwritable(self.home.path(), error)
+    }
+
     fn show_trouble(&mut self, cause: &Cause) {
         self.troubles.retain(|trouble| trouble != cause);
         self.troubles.push(cause.clone());
@@ -120,78 +154,67 @@ impl Installation {
 
     /// Makes this an installation of this process alone, which keeps nothing: another machine, with the grace and the
     /// organisation of this one.
-    pub(crate) fn detach(&mut self, home: &Home, terms: &Terms, now: Timestamp) -> Result<(), Cause> {
-        let identity = Identity::make(now).map_err(|error| home::unwritable(home.path(), &error))?;
-        let saved = self.saved.under_new_identity(terms, identity.machine(), now);
-        let (troubles, on_disk) = (std::mem::take(&mut self.troubles), self.on_disk.take());
-        *self = Installation {
-            troubles,
-            on_disk,
-            only_read: true,
-            detached: true,
-            ..Installation::new(Some(identity), None, saved)
-        };
+    fn detach(&mut self, now: Timestamp) -> Result<(), Cause> {
+        let identity = Identity::make(now).map_err(|error| self.unwritable(&error))?;
+        self.saved = self.saved.under_new_identity(&self.terms, identity.machine(), now);
+        (self.identity, self.pending) = (Some(identity), None);
+        (self.only_read, self.detached) = (true, true);
         Ok(())
     }
 
+    /// Does this with the lock on another thread, and says why it failed.
+    async fn locked<T: Send + 'static>(
+        &self,
+        lock: &Arc<Lock>,
+        work: impl FnOnce(&Lock) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Cause> {
+        // The lock goes along, so that it is held until the write has ended, whoever stops waiting for it.
+        let lock = Arc::clone(lock);
+        off_thread(move || work(&lock)).await.map_err(|error| self.unwritable(&error))
+    }
+
     /// Writes what is remembered, if it is not on the disk already; it is durable when this returns.
-    pub(crate) async fn save(&mut self, home: &Arc<Home>, lock: &Arc<Lock>) -> Result<(), Cause> {
+    pub(crate) async fn save(&mut self, lock: &Arc<Lock>) -> Result<(), Cause> {
         let bytes = self.saved.encode();
         if self.on_disk.as_ref() == Some(&bytes) {
             return Ok(());
         }
-        let (files, lock) = (Arc::clone(home), Arc::clone(lock));
-        let written = off_thread(move || {
-            // The lock goes along, so that it is held until the write has ended, whoever stops waiting for it.
-            let _lock = lock;
-            files.write(SAVED, &bytes).map(|()| bytes)
-        });
-        self.on_disk = Some(written.await.map_err(|error| home::unwritable(home.path(), &error))?);
+        self.on_disk = Some(self.locked(lock, move |lock| lock.write(SAVED, &bytes).map(|()| bytes)).await?);
         Ok(())
     }
 
     /// Makes a key that is to replace this machine's identity; durable when this returns.
-    pub(crate) async fn make_pending(&mut self, home: &Arc<Home>, lock: &Arc<Lock>) -> Result<(), Cause> {
+    pub(crate) async fn make_pending(&mut self, lock: &Arc<Lock>) -> Result<(), Cause> {
         let installed_at = self.identity.as_ref().map(|identity| identity.installed_at);
-        let (files, lock) = (Arc::clone(home), Arc::clone(lock));
-        let made = off_thread(move || {
+        let made = self.locked(lock, move |lock| {
             let pending = Identity::make(installed_at.unwrap_or_default())?;
-            files.write_secret(PENDING, &pending.encode(), &lock)?;
+            lock.write_secret(PENDING, &pending.encode())?;
             Ok(pending)
         });
-        self.pending = Some(made.await.map_err(|error| home::unwritable(home.path(), &error))?);
+        self.pending = Some(made.await?);
         Ok(())
     }
 
     /// The pending identity becomes this machine's. `saved` names it already, so a crash before the rename is mended at
     /// the next start.
-    pub(crate) async fn promote(&mut self, home: &Arc<Home>, lock: &Arc<Lock>) -> Result<(), Cause> {
+    pub(crate) async fn promote(&mut self, lock: &Arc<Lock>) -> Result<(), Cause> {
         let Some(pending) = self.pending.take() else {
             return Ok(());
         };
         self.identity = Some(pending);
-        let (files, lock) = (Arc::clone(home), Arc::clone(lock));
-        let promoted = off_thread(move || files.promote(&lock));
-        promoted.await.map_err(|error| home::unwritable(home.path(), &error))
+        self.locked(lock, Lock::promote).await
     }
 
     /// A new identity at once, and without the lease that the old one held.
-    pub(crate) async fn reset(
-        &mut self,
-        home: &Arc<Home>,
-        terms: &Arc<Terms>,
-        now: Timestamp,
-        lock: &Arc<Lock>,
-    ) -> Result<(), Cause> {
+    pub(crate) async fn reset(&mut self, now: Timestamp, lock: &Arc<Lock>) -> Result<(), Cause> {
         let installed_at = self.identity.as_ref().map_or(now, |identity| identity.installed_at);
-        let (files, rules, lock, before) =
-            (Arc::clone(home), Arc::clone(terms), Arc::clone(lock), self.saved.clone());
-        let made = off_thread(move || {
+        let before = self.clone();
+        let made = self.locked(lock, move |lock| {
             let identity = Identity::make(installed_at)?;
-            let saved = before.under_new_identity(&rules, identity.machine(), now);
-            install(&files, Installation::new(Some(identity), None, saved), &lock)
+            let saved = before.saved.under_new_identity(&before.terms, identity.machine(), now);
+            install(Installation::new(before.home, before.terms, Some(identity), None, saved), lock)
         });
-        *self = made.await.map_err(|error| home::unwritable(home.path(), &error))?;
+        *self = made.await?;
         Ok(())
     }
 }
@@ -205,8 +228,8 @@ enum Looked {
 
 /// Looks at the disk, and reads all of it where it differs from what is known, or nothing is.
 fn look_again(
-    home: &Home,
-    terms: &Terms,
+    home: &Arc<Home>,
+    terms: &Arc<Terms>,
     now: Timestamp,
     lock: Option<&Lock>,
     known: Option<&Option<Vec<u8>>>,
@@ -217,7 +240,7 @@ fn look_again(
         return Ok(if same { Looked::Same } else { Looked::Other(Box::new(seen)) });
     }
     let found = Found::read(home, terms);
-    found.usable(home)?;
+    found.usable()?;
     if known == Some(&found.saved_bytes) {
         return Ok(Looked::Same);
     }
@@ -225,7 +248,7 @@ fn look_again(
     if let (Some(_), Some(damage)) = (known, found.saved_damage) {
         return Ok(Looked::Damaged(damaged(home, damage)));
     }
-    load(home, terms, now, found, lock).map(|other| Looked::Other(Box::new(other)))
+    load(now, found, lock).map(|other| Looked::Other(Box::new(other)))
 }
 
 /// How often a first start looks whether another process has made the state.
@@ -235,19 +258,19 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 /// Opens the state when a client is built. While another process holds the lock, what is there is taken as it is; at a
 /// first start of two processes at once, this one waits until the other has made it. Where it cannot be used or made,
 /// the product runs all the same, with what can be read.
-pub(crate) fn open(home: &Home, terms: &Terms, now: Timestamp) -> Result<Installation, Cause> {
+pub(crate) fn open(home: &Arc<Home>, terms: &Arc<Terms>, now: Timestamp) -> Result<Installation, Cause> {
     for _ in 0..LOOKS {
         if !home.keeps() {
             let mut seen = read_only(home, terms, now);
             if seen.identity.is_none() && !home.is_read_only() && !seen.is_licensed(now) {
-                seen.detach(home, terms, now)?;
+                seen.detach(now)?;
             }
             return Ok(seen);
         }
         let loaded = home.lock().map_err(|error| home::unwritable(home.path(), &error)).and_then(|lock| {
             let found = Found::read(home, terms);
-            found.usable(home)?;
-            load(home, terms, now, found, lock.as_ref())
+            found.usable()?;
+            load(now, found, lock.as_ref())
         });
         match loaded {
             Ok(loaded) => return Ok(loaded),
@@ -260,71 +283,67 @@ pub(crate) fn open(home: &Home, terms: &Terms, now: Timestamp) -> Result<Install
 
 /// Settles what is found. What has to be made or mended is, if the lock is held; without it that is `BUSY`: somebody
 /// else is about to.
-fn load(
-    home: &Home,
-    terms: &Terms,
-    now: Timestamp,
-    found: Found,
-    lock: Option<&Lock>,
-) -> Result<Installation, Cause> {
-    let (bytes, troubles) = (found.saved_bytes.clone(), found.troubles(home));
+fn load(now: Timestamp, found: Found, lock: Option<&Lock>) -> Result<Installation, Cause> {
+    let (bytes, troubles) = (found.saved_bytes.clone(), found.troubles());
     let held = || lock.ok_or_else(|| Cause::from(Reason::Busy));
-    let settled = found.settle(terms, now);
-    let written = |done: io::Result<()>| done.map_err(|error| home::unwritable(home.path(), &error));
-    let mut loaded = match settled {
+    let mut loaded = match found.settle(now) {
         Settled::Whole(whole) => whole,
         Settled::Promote(whole) => {
-            written(home.promote(held()?))?;
+            held()?.promote().map_err(|error| whole.unwritable(&error))?;
             whole
         }
         Settled::Mend(mut mended) => {
-            written(mended.write(home, held()?))?;
+            mended.write(held()?).map_err(|error| mended.unwritable(&error))?;
             mended
         }
         Settled::Begin(beginning) => {
-            let lock = held()?;
-            let made = beginning.make(terms, now).and_then(|made| install(home, made, lock));
+            let (lock, home) = (held()?, Arc::clone(&beginning.home));
+            let made = beginning.make(now).and_then(|made| install(made, lock));
             made.map_err(|error| home::unwritable(home.path(), &error))?
         }
     };
-    loaded.see(terms, bytes, troubles);
+    loaded.see(bytes, troubles);
     Ok(loaded)
 }
 
 /// The state as far as it can be read. Nothing is made, mended or written.
-pub(crate) fn read_only(home: &Home, terms: &Terms, now: Timestamp) -> Installation {
+pub(crate) fn read_only(home: &Arc<Home>, terms: &Arc<Terms>, now: Timestamp) -> Installation {
     let found = Found::read(home, terms);
-    let (bytes, mut troubles) = (found.saved_bytes.clone(), found.troubles(home));
-    let unusable = found.usable(home).err();
+    let (bytes, mut troubles) = (found.saved_bytes.clone(), found.troubles());
+    let unusable = found.usable().err();
+    // A product would leave it as it is, and so it is shown.
+    if let Some(cause) = unusable.clone().filter(|_| home.keeps()) {
+        home.freeze(cause);
+    }
     let mut seen = if home.is_read_only() || found.identity_is_closed() {
-        found.seen_by_others(terms, now)
+        found.seen_by_others(now)
     } else {
-        match found.settle(terms, now) {
+        match found.settle(now) {
             Settled::Whole(seen) | Settled::Promote(seen) | Settled::Mend(seen) => seen,
-            Settled::Begin(beginning) => beginning.unmade(terms, now),
+            Settled::Begin(beginning) => beginning.unmade(now),
         }
     };
     // Often it is why nothing is kept.
     troubles.extend(unusable.filter(|cause| home.trouble().as_ref() != Some(cause)));
     troubles.extend(home.trouble());
-    seen.see(terms, bytes, troubles);
+    seen.see(bytes, troubles);
     seen.only_read = true;
     seen
 }
 
 impl Installation {
-    fn see(&mut self, terms: &Terms, bytes: Option<Vec<u8>>, troubles: Vec<Cause>) {
+    fn see(&mut self, bytes: Option<Vec<u8>>, troubles: Vec<Cause>) {
         // One that cannot be read today does not erase the one that was: the next copy would go unnoticed.
-        if !terms.fingerprint.as_slice().is_empty() {
-            self.saved.fingerprint = terms.fingerprint;
+        if !self.terms.fingerprint.as_slice().is_empty() {
+            self.saved.fingerprint = self.terms.fingerprint;
         }
         self.on_disk = self.on_disk.take().or(bytes);
         self.troubles = troubles;
     }
 
-    fn write(&mut self, home: &Home, _lock: &Lock) -> io::Result<()> {
+    fn write(&mut self, lock: &Lock) -> io::Result<()> {
         let bytes = self.saved.encode();
-        home.write(SAVED, &bytes)?;
+        lock.write(SAVED, &bytes)?;
         self.on_disk = Some(bytes);
         Ok(())
     }
@@ -332,12 +351,12 @@ impl Installation {
 
 /// Writes a new identity and what goes with it. The identity first: a `saved` that names another one is mended at the
 /// next start, an identity that nothing names would be lost.
-fn install(home: &Home, mut made: Installation, lock: &Lock) -> io::Result<Installation> {
-    home.remove(PENDING, lock)?;
+fn install(mut made: Installation, lock: &Lock) -> io::Result<Installation> {
+    lock.remove(PENDING)?;
     if let Some(identity) = &made.identity {
-        home.write_secret(IDENTITY, &identity.encode(), lock)?;
+        lock.write_secret(IDENTITY, &identity.encode())?;
     }
-    made.write(home, lock)?;
+    made.write(lock)?;
     Ok(made)
 }
 

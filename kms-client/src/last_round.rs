@@ -2,8 +2,7 @@
 //! own cause. Bounded, because hosts and DNS fill it. `docs/protocol.md` 7.
 
 use proto::state::v1;
-use proto::v1::Parameter;
-use shared::reason::Cause;
+use shared::reason::{self, Cause};
 use shared::time::Timestamp;
 
 use crate::discovery::Source;
@@ -98,7 +97,8 @@ fn cut(text: &str) -> String {
 
 fn encode_attempt(attempt: &Attempt) -> v1::Attempt {
     use v1::attempt::Outcome as Wire;
-    let cause = |cause: &Cause| v1::Cause { code: cause.code.clone(), parameters: cause.encode_parameters() };
+    let cause =
+        |cause: &Cause| v1::Cause { code: cause.code.clone(), parameters: reason::encode_parameters(cause) };
     v1::Attempt {
         host: attempt.host.clone(),
         address: attempt.address.map(|address| address.to_string()).unwrap_or_default(),
@@ -117,7 +117,7 @@ fn encode_attempt(attempt: &Attempt) -> v1::Attempt {
 
 fn decode_attempt(wire: v1::Attempt) -> Option<Attempt> {
     use v1::attempt::Outcome as Wire;
-    let cause = |wire: v1::Cause| Cause::decode(&wire.code, &wire.parameters as &[Parameter]);
+    let cause = |wire: v1::Cause| reason::decode(&wire.code, &wire.parameters);
     Some(Attempt {
         host: wire.host,
         address: wire.address.parse().ok(),

@@ -3,9 +3,8 @@
 //! ```no_run
 //! use kms_client::{Client, Notice, Product};
 //!
-//! // The id as `kms-vendor product show` prints it, after 0x; the roots as `kms-vendor roots` prints them.
-//! const ID: [u8; 16] = 0x9391a40a053a7c462be8b57fe32ad242_u128.to_be_bytes();
-//! const EDITOR: Product = Product::new(ID, "Editor", [[0x1c; 32], [0x2d; 32]]);
+//! // As `kms-vendor product rust Editor` prints it.
+//! const EDITOR: Product = Product::new([0x0b; 16], "Editor", [[0x1c; 32], [0x2d; 32]]);
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), kms_client::BuildError> {
@@ -34,14 +33,19 @@
 //! (`Builder::tls`) or the administrator (the environment variable `KMS_TLS_CA`) wants it.
 //!
 //! Only the crate `shared` decides; this one reads clocks, sockets, DNS and disk. Read on in the order of the `mod`
-//! lines: the handle, the loop, a round, what it asks and where it keeps what it learns.
+//! lines: the handle, the loop, a round, what it asks and where it keeps what it learns. A vendor's guide is `docs/embedding.md`.
+#![warn(unnameable_types)]
 
 pub mod blocking;
 mod builder;
 mod client;
 mod inspector;
+mod lease;
 mod product;
+mod shell;
 mod snapshot;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 mod agent;
 mod round;
@@ -49,7 +53,13 @@ mod round;
 mod addresses;
 mod discovery;
 mod hosts;
+#[cfg(feature = "plumbing")]
+pub mod plumbing;
 #[cfg(feature = "tls")]
+#[cfg_attr(
+    not(feature = "plumbing"),
+    expect(unreachable_pub, reason = "the load tool opens connections of its own")
+)]
 mod tls;
 mod transport;
 mod way;
@@ -74,16 +84,13 @@ pub use discovery::{Candidate, Discovery, LookedIn, Problem, Source};
 pub use home::Keeping;
 pub use hosts::{HostName, HostNameError};
 pub use inspector::Inspector;
+pub use lease::Lease;
 pub use product::Product;
 pub use saved::Organisation;
 pub use snapshot::{Attempt, Outcome, Round, Snapshot, Waited};
 #[cfg(feature = "tls")]
 pub use tls::Tls;
-#[cfg(feature = "tls")]
-#[doc(hidden)]
-pub use tls::TlsWay;
 
-pub use shared::answer::Lease;
 pub use shared::ids::{HostId, LedgerId, MachineId, OrganisationId, ProductId};
 pub use shared::license::{LicenseState, Notice, Setup};
 pub use shared::reason::{Cause, Fault, Reason};

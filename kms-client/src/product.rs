@@ -24,7 +24,8 @@ use crate::builder::BuildError;
 ///     .with_grace(std::time::Duration::from_secs(14 * 24 * 3600));
 /// assert_eq!(EDITOR.name, "Editor");
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Product {
     /// The product's id, 16 random bytes. Editions that are counted together share it.
     pub id: [u8; 16],
@@ -92,8 +93,8 @@ impl Product {
     }
 
     pub(crate) fn check(&self, fingerprint: Option<Fingerprint>) -> Result<Terms, BuildError> {
-        check_grace(self.setup.grace).map_err(BuildError::Grace)?;
-        let roots = Roots::new(self.roots.iter().map(<[u8; 32]>::as_slice)).map_err(BuildError::Roots)?;
+        check_grace(self.setup.grace).map_err(|_| BuildError::Grace { grace: self.setup.grace })?;
+        let roots = Roots::new(self.roots.iter().map(<[u8; 32]>::as_slice)).map_err(|_| BuildError::Roots)?;
         if EDITION_MAX_BYTES < self.edition.len() {
             return Err(BuildError::Edition);
         }

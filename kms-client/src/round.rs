@@ -19,12 +19,12 @@ use shared::reason::{Cause, Reason};
 use shared::time::Length;
 use wire::{Connection, Failure};
 
-use crate::client::Shell;
 use crate::discovery::{Candidate, Problem};
-use crate::home::{Lock, unwritable};
-use crate::installation::{Installation, off_thread};
+use crate::home::Lock;
+use crate::installation::Installation;
 use crate::last_round::LastRound;
 use crate::random;
+use crate::shell::Shell;
 use crate::snapshot::{Attempt, Outcome, Round};
 use crate::transport::{ANSWER_LIMIT, Addresses};
 use crate::way::Way;
@@ -58,11 +58,11 @@ pub(crate) async fn make(
     installation: &mut Installation,
     purpose: Purpose,
 ) -> Result<Option<Round>, Cause> {
-    let lock = take_over(shell, installation).await?;
+    let lock = installation.take_over(shell.clock.now()).await?;
     let now = shell.clock.now();
     match purpose {
-        Purpose::Due | Purpose::Wanted => installation.ask_unkept(&shell.home, &shell.terms, now)?,
-        Purpose::Release => shell.home.trouble().map_or(Ok(()), Err)?,
+        Purpose::Due | Purpose::Wanted => installation.ask_unkept(now)?,
+        Purpose::Release => installation.home.trouble().map_or(Ok(()), Err)?,
     }
     let event = match purpose {
         Purpose::Due => Event::Woke,
@@ -86,28 +86,6 @@ pub(crate) async fn make(
     };
     let stopped = round.through_hosts().await;
     Ok(Some(round.conclude(stopped).await))
-}
-
-/// The lock that makes this process the one that asks, with what another process has saved before.
-pub(crate) async fn take_over(shell: &Shell, installation: &mut Installation) -> Result<Arc<Lock>, Cause> {
-    if shell.home.is_read_only() {
-        return Err(shell.home.trouble().unwrap_or_else(|| Reason::IdentityUnreadable.into()));
-    }
-    let (home, now) = (Arc::clone(&shell.home), shell.clock.now());
-    let stays = installation.lives_in_memory(now);
-    let lock = off_thread(move || {
-        if !stays {
-            home.thaw();
-        }
-        home.lock()
-    });
-    let lock = lock.await.map_err(|error| unwritable(shell.home.path(), &error))?;
-    let lock = lock.map(Arc::new).ok_or(Reason::Busy)?;
-    match installation.refresh(&shell.home, &shell.terms, now, Some(&lock)).await {
-        // What stands on the disk cannot be used, and nothing is kept from here on.
-        Err(_) if !shell.home.keeps() => Ok(lock),
-        refreshed => refreshed.map(|()| lock),
-    }
 }
 
 /// A round that is under way.
@@ -252,17 +230,18 @@ impl Going<'_> {
 
     /// The next ask. Its nonce is on the disk when this returns: an ask whose answer is lost keeps its name.
     async fn compose(&mut self) -> Result<Ask, Cause> {
-        let fresh = random::bytes().map_err(|error| unwritable(self.shell.home.path(), &error))?;
+        let fresh = random::bytes().map_err(|error| self.installation.unwritable(&error))?;
         let nonce = self.installation.saved.exchange.name(Nonce::from_bytes(fresh));
-        self.installation.save(&self.shell.home, &self.lock).await?;
+        self.installation.save(&self.lock).await?;
         let saved = &self.installation.saved;
         let held = saved.license.lease().map(Lease::signed);
         Ok(saved.exchange.compose(&self.asker()?, nonce, held, self.shell.clock.now()))
     }
 
     fn asker(&self) -> Result<Asker<'_>, Cause> {
-        let (installation, terms) = (&*self.installation, &self.shell.terms);
-        let unreadable = || Reason::IdentityUnreadable.with(&[("path", &self.shell.home.path().display())]);
+        let (installation, terms) = (&*self.installation, &self.installation.terms);
+        let unreadable =
+            || Reason::IdentityUnreadable.with(&[("path", &self.installation.home.path().display())]);
         let replaced = installation.pending.as_ref().and(installation.identity.as_ref());
         Ok(Asker {
             key: &installation.asker().ok_or_else(unreadable)?.key,
@@ -270,7 +249,7 @@ impl Going<'_> {
             product: terms.id,
             fingerprint: terms.fingerprint,
             kind: self.kind,
-            kept: self.shell.home.keeps(),
+            kept: self.installation.home.keeps(),
             edition: terms.edition,
             library_version: env!("CARGO_PKG_VERSION"),
         })
@@ -296,9 +275,9 @@ impl Going<'_> {
             Err(failure) => return Ok(Err(failure)),
         };
         let organisation = saved.organisation.as_ref().map(|ours| ours.id);
-        let expected = Expected::of(ask, self.shell.terms.organisation.or(organisation));
+        let expected = Expected::of(ask, self.installation.terms.organisation.or(organisation));
         let judged =
-            saved.exchange.judge(&answer, &self.shell.terms.roots, &expected, self.shell.clock.now());
+            saved.exchange.judge(&answer, &self.installation.terms.roots, &expected, self.shell.clock.now());
         Ok(judged.map_err(|error| {
             let cause = error.cause(&address);
             // It is saved when the round concludes, or before the next host is asked.
@@ -324,12 +303,12 @@ impl Going<'_> {
             // Before the disk has a say: whatever becomes of it, this machine is licensed.
             self.best.take(Best::Signed(verdict));
         }
-        self.installation.save(&self.shell.home, &self.lock).await?;
+        self.installation.save(&self.lock).await?;
         if then == Then::Replace {
-            self.installation.make_pending(&self.shell.home, &self.lock).await?;
+            self.installation.make_pending(&self.lock).await?;
         }
         if is_lease {
-            self.installation.promote(&self.shell.home, &self.lock).await?;
+            self.installation.promote(&self.lock).await?;
         }
         Ok(())
     }
@@ -356,7 +335,7 @@ impl Going<'_> {
         if let Err(cause) = stopped {
             tracing::error!(%cause, "the round ends here");
             attempts.push(Attempt {
-                host: shell.home.path().display().to_string(),
+                host: installation.home.path().display().to_string(),
                 address: None,
                 source: None,
                 outcome: Outcome::Failed(cause),
@@ -377,9 +356,9 @@ impl Going<'_> {
             installation.saved.machine = asker.machine();
         }
         installation.saved.last_round = Some(LastRound::new(shell.clock.now(), &attempts));
-        let mut written = installation.save(&shell.home, &lock).await;
+        let mut written = installation.save(&lock).await;
         if released && written.is_ok() {
-            written = installation.promote(&shell.home, &lock).await;
+            written = installation.promote(&lock).await;
         }
         if let Err(cause) = written {
             tracing::error!(%cause, "the state cannot be written");

@@ -7,19 +7,21 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use shared::answer::{Lease, Verdict, Waiting};
+use shared::answer::{self, Verdict, Waiting};
 use shared::ids::MachineId;
 use shared::license::{License, LicenseState, Timer};
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
 use crate::discovery::Source;
-use crate::home::{Home, Keeping};
+use crate::home::Keeping;
 use crate::installation::Installation;
+use crate::lease::Lease;
 use crate::saved::Organisation;
 
 /// Where one product on this machine stands, at one instant.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// What the product is told. Its notice level says how much to show.
     pub state: LicenseState,
@@ -45,6 +47,8 @@ pub struct Snapshot {
     pub asked_at: Option<Timestamp>,
     /// How far the count had come, while this machine waits for others to ask.
     pub waiting: Option<Waited>,
+    /// The lease that is held, ended or not.
+    pub lease: Option<Lease>,
     /// Where the state is kept, and so who counts as a machine.
     pub keeping: Keeping,
     /// What is wrong with the state on the disk, each with its remedy.
@@ -53,11 +57,21 @@ pub struct Snapshot {
     pub test: bool,
     /// Hosts, addresses and DNS names that the last round had no time for; the next round begins with them.
     pub(crate) left_out: Vec<String>,
-    license: Arc<License>,
+    pub(crate) standing: Standing,
+}
+
+/// What says where the product stands at an instant.
+#[derive(Clone, Debug)]
+pub(crate) enum Standing {
+    ByRules(Arc<License<Lease>>),
+    /// A test has said it.
+    #[cfg(feature = "testing")]
+    Fixed(LicenseState),
 }
 
 /// How many machines were counted when this one was told to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Waited {
     /// Machines counted.
     pub count: u64,
@@ -65,11 +79,18 @@ pub struct Waited {
     pub threshold: u32,
 }
 
+impl Waited {
+    /// So many counted, and so many needed.
+    pub const fn new(count: u64, threshold: u32) -> Waited {
+        Waited { count, threshold }
+    }
+}
+
 impl Snapshot {
-    pub(crate) fn of(installation: &Installation, home: &Home, now: Timestamp) -> Snapshot {
+    pub(crate) fn of(installation: &Installation, now: Timestamp) -> Snapshot {
         let saved = &installation.saved;
         let (license, facts) = (&saved.license, saved.license.facts());
-        let chain = license.lease().map(Lease::chain).or(saved.exchange.chain.as_ref());
+        let chain = license.lease().map(answer::Lease::chain).or(saved.exchange.chain.as_ref());
         Snapshot {
             state: license.state(now),
             machine: saved.machine,
@@ -86,22 +107,22 @@ impl Snapshot {
             attempts_left_out: saved.last_round.as_ref().map_or(0, |round| round.left_out),
             asked_at: saved.last_round.as_ref().map(|round| round.ended_at),
             waiting: facts.waiting.map(|(count, threshold)| Waited { count, threshold }),
-            keeping: home.keeping(),
+            keeping: installation.home.keeping(),
             troubles: installation.troubles.clone(),
             test: chain.is_some_and(|chain| chain.host().test),
             left_out: saved.left_out.clone(),
-            license: Arc::new(license.clone()),
+            lease: license.lease().map(Lease::from),
+            standing: Standing::ByRules(Arc::new(license.with(license.lease().map(Lease::from)))),
         }
     }
 
     /// Where the product stands at an instant. Nobody has to be asked: a lease carries its own end.
     pub fn state_at(&self, now: Timestamp) -> LicenseState {
-        self.license.state(now)
-    }
-
-    /// The lease that is held, ended or not.
-    pub fn lease(&self) -> Option<&Lease> {
-        self.license.lease()
+        match &self.standing {
+            Standing::ByRules(license) => license.state(now),
+            #[cfg(feature = "testing")]
+            Standing::Fixed(state) => *state,
+        }
     }
 
     /// The reason with the code that is shown, if this release knows it: it has a text and a remedy.
@@ -141,11 +162,12 @@ impl Snapshot {
                 attempts_left_out: _,
                 asked_at,
                 waiting,
+                lease: _,
                 keeping,
                 troubles,
                 test,
                 left_out: _,
-                license: _,
+                standing: _,
             } = snapshot.clone();
             (
                 (state, machine, serial, organisation, last_host, ask_at, failures),
@@ -158,6 +180,7 @@ impl Snapshot {
 
 /// One host that was tried, or one place that was looked in, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attempt {
     /// The host as `name:port`, or the place (a name in DNS, a file) that named none.
     pub host: String,
@@ -171,6 +194,7 @@ pub struct Attempt {
 
 /// What came of an ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// A lease was accepted.
     Leased {
@@ -199,6 +223,17 @@ impl Outcome {
         }
     }
 
+    /// A word for scripts and logs. Stable.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Outcome::Leased { .. } => "leased",
+            Outcome::Waiting(_) => "waiting",
+            Outcome::Released => "released",
+            Outcome::Refused(_) => "refused",
+            Outcome::Failed(_) => "failed",
+        }
+    }
+
     /// Why there was nothing better: a refusal's or a failure's cause, with its remedy.
     pub fn cause(&self) -> Option<&Cause> {
         match self {
@@ -224,6 +259,7 @@ impl fmt::Display for Outcome {
 
 /// One round through the hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Round {
     /// The best that any host gave: what the license was told.
     pub outcome: Outcome,

@@ -88,8 +88,7 @@ impl Tls {
     ///
     /// # Errors
     /// The first that cannot be used (`TLS_FILES_BAD`).
-    #[doc(hidden)]
-    pub fn read(&self, clock: Arc<dyn Clock>) -> Result<TlsWay, Cause> {
+    pub(crate) fn read(&self, clock: Arc<dyn Clock>) -> Result<TlsWay, Cause> {
         let mut roots = RootCertStore::empty();
         for authority in self.authorities.certificates("the CA")? {
             roots.add(authority).map_err(|error| self.authorities.unusable("the CA", &error))?;

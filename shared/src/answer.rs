@@ -18,7 +18,7 @@ use crate::certificate::{Chain, ChainError, HostCertificate, Roots, is_understoo
 use crate::envelope::{self, EnvelopeError, Kind};
 use crate::ids::{Fingerprint, HostId, LedgerId, MachineId, Nonce, OrganisationId, ProductId};
 use crate::policy::Policy;
-use crate::reason::{Cause, Reason};
+use crate::reason::{self, Cause, Reason};
 use crate::serial::SERIAL_STEP_MAX;
 use crate::time::{Length, Timestamp, from_ms, to_ms};
 
@@ -103,7 +103,7 @@ pub fn compose_refusal(header: &Header, cause: &Cause, ask_again: Duration) -> v
         header: Some(header.encode()),
         code: cause.code.clone(),
         ask_again_ms: to_ms(ask_again),
-        parameters: cause.encode_parameters(),
+        parameters: reason::encode_parameters(cause),
     }
 }
 
@@ -368,7 +368,7 @@ impl Received {
             Kind::Refusal => {
                 let wire: v1::Refusal = open()?.decode().map_err(AnswerError::Envelope)?;
                 let ask_again = from_ms(wire.ask_again_ms).ok_or(AnswerError::Malformed)?;
-                let cause = Cause::decode(&wire.code, &wire.parameters);
+                let cause = reason::decode(&wire.code, &wire.parameters);
                 Message::Refusal { header: Header::decode(wire.header)?, cause, ask_again }
             }
             Kind::Released => {

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod policy;
 pub mod print;
 pub mod reason;
+#[cfg(feature = "explain")]
 pub mod spelling;
 pub mod time;
 

@@ -9,12 +9,13 @@
 //! thousand licenses through two years holds those four alone, under the very same rules.
 
 use alloc::string::String;
+use core::fmt;
 use core::time::Duration;
 
 use crate::answer::{Lease, Refused, Waiting};
 use crate::policy::Policy;
 use crate::reason::Reason;
-use crate::time::Timestamp;
+use crate::time::{Length, Timestamp};
 
 /// What the vendor compiles into the product, since no certificate has been seen when it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,11 @@ impl Term for Lease {
 }
 
 /// Where a product stands. None of these takes a function away.
+///
+/// A later release may add a state. [`notice`](LicenseState::notice) and [`text_key`](LicenseState::text_key) are right for that one,
+/// too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LicenseState {
     /// Not activated yet, and nothing is said until then.
     InGrace {
@@ -163,6 +168,34 @@ impl LicenseState {
         }
     }
 
+    /// Until when it lasts, where it ends by itself; of a wrong clock, the end of the lease that is held.
+    pub const fn until(&self) -> Option<Timestamp> {
+        match self {
+            LicenseState::InGrace { until }
+            | LicenseState::Licensed { until }
+            | LicenseState::RenewalOverdue { until, .. }
+            | LicenseState::ExpiringSoon { until } => Some(*until),
+            LicenseState::ClockWrong { licensed_until, .. } => *licensed_until,
+            LicenseState::Lapsed { .. }
+            | LicenseState::NeverActivated { .. }
+            | LicenseState::LicensedWithoutEnd => None,
+        }
+    }
+
+    /// Since when there is something to say.
+    pub const fn since(&self) -> Option<Timestamp> {
+        match self {
+            LicenseState::RenewalOverdue { since, .. }
+            | LicenseState::Lapsed { since }
+            | LicenseState::NeverActivated { since } => Some(*since),
+            LicenseState::InGrace { .. }
+            | LicenseState::Licensed { .. }
+            | LicenseState::ExpiringSoon { .. }
+            | LicenseState::ClockWrong { .. }
+            | LicenseState::LicensedWithoutEnd => None,
+        }
+    }
+
     /// Whether a license is held now.
     pub const fn is_licensed(&self) -> bool {
         match self {
@@ -174,6 +207,35 @@ impl LicenseState {
             LicenseState::InGrace { .. }
             | LicenseState::Lapsed { .. }
             | LicenseState::NeverActivated { .. } => false,
+        }
+    }
+}
+
+/// In English, for logs and command lines; an instant in it does not change as time passes.
+impl fmt::Display for LicenseState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LicenseState::InGrace { until } => write!(f, "not activated, in grace until {until}"),
+            LicenseState::Licensed { until } => write!(f, "licensed until {until}"),
+            LicenseState::RenewalOverdue { until, since } => {
+                write!(f, "licensed until {until}; its renewal has been due since {since}")
+            }
+            LicenseState::ExpiringSoon { until } => write!(f, "licensed until {until}, which is soon"),
+            LicenseState::Lapsed { since } => {
+                write!(f, "the lease has ended at {since}; the product works on")
+            }
+            LicenseState::NeverActivated { since } => {
+                write!(f, "never activated, and grace has ended at {since}; the product works on")
+            }
+            LicenseState::ClockWrong { by, ahead, licensed_until, .. } => {
+                let direction = if *ahead { "ahead" } else { "behind" };
+                write!(f, "this machine's clock is {} {direction}; ", Length(*by))?;
+                match licensed_until {
+                    Some(until) => write!(f, "licensed until {until} all the same"),
+                    None => f.write_str("no lease is held"),
+                }
+            }
+            LicenseState::LicensedWithoutEnd => f.write_str("licensed without end"),
         }
     }
 }
@@ -302,6 +364,12 @@ impl<T: Term> License<T> {
         let mut license = License { setup, retry_interval, tolerance, lease: None, facts };
         license.hold(lease);
         license
+    }
+
+    /// The same license, holding this of its lease.
+    pub fn with<U: Term>(&self, lease: Option<U>) -> License<U> {
+        let License { setup, retry_interval, tolerance, ref facts, .. } = *self;
+        License { setup, retry_interval, tolerance, lease, facts: facts.clone() }
     }
 
     /// What is to be saved beside the lease.

@@ -2,21 +2,25 @@
 //!
 //! The code stands in signed refusals, in `google.rpc.ErrorInfo`, in logs and on the command line; it is never given
 //! another meaning and never removed. The text may get better. [`Reason::ALL`] is what `explain` prints, by
-//! `reason/explain.rs`.
+//! `reason/explain.rs`, which only command lines have (feature `explain`).
 
+#[cfg(feature = "explain")]
 mod explain;
+#[cfg(feature = "explain")]
 mod words;
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use proto::v1;
 
 use crate::print::OneLine;
 
+#[cfg(feature = "explain")]
 pub use explain::{Explained, Index, UnknownReason};
+#[cfg(feature = "explain")]
 pub use words::{ELSEWHERE, WORDS, Word};
 
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
@@ -27,6 +31,7 @@ const UNSIGNED: &str = "unsigned";
 
 /// Who can mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fault {
     /// Nobody has to do anything: it mends itself.
     Nobody,
@@ -56,6 +61,7 @@ macro_rules! reasons {
     ($($name:ident $code:literal $fault:ident $summary:literal $remedy:literal)*) => {
         /// One reason. `summary` may name parameters in braces.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
         pub enum Reason {
             $(#[doc = $summary] $name,)*
         }
@@ -302,11 +308,23 @@ impl Reason {
         )
     }
 
+    /// The names of the values in its summary, in their order.
+    pub fn parameters(self) -> impl Iterator<Item = &'static str> {
+        self.summary().split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
+    }
+
     /// This reason with what its text needs.
     pub fn with(self, parameters: &[(&str, &dyn fmt::Display)]) -> Cause {
         let parameters =
             parameters.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect();
         Cause { code: self.code().to_owned(), parameters }
+    }
+}
+
+/// The stable code.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
     }
 }
 
@@ -336,15 +354,33 @@ impl Cause {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// What happened, in one line, with every parameter in its place.
+    pub fn what(&self) -> String {
+        let Some(reason) = self.reason() else {
+            let mut text = "a reason that this release does not know".to_owned();
+            for (name, value) in self.parameters.iter().filter(|(name, _)| name != UNSIGNED) {
+                let _ = write!(text, ", {} {}", OneLine(name), OneLine(value));
+            }
+            return text;
+        };
+        let mut text = String::new();
+        let mut rest = reason.summary();
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').unwrap_or((after, ""));
+            let _ = write!(text, "{before}{}", OneLine(self.parameter(name).unwrap_or("?")));
+            rest = after;
+        }
+        text + rest
+    }
+
+    /// Who said it, if nobody has signed it.
+    pub fn unsigned_by(&self) -> Option<&str> {
+        self.parameter(UNSIGNED)
+    }
+
     /// What to do, where this release knows it.
     pub fn remedy(&self) -> &'static str {
         self.reason().map_or("update this side: it does not know the reason", Reason::remedy)
-    }
-
-    /// From a signed refusal.
-    pub fn decode(code: &str, parameters: &[v1::Parameter]) -> Cause {
-        let parameters = parameters.iter().map(|p| (p.name.clone(), p.value.clone())).collect();
-        Cause { code: code.to_owned(), parameters }
     }
 
     /// From an unsigned error that `from` has sent. Anyone on the path could have written it, so the cause says that it is unsigned,
@@ -363,34 +399,26 @@ impl Cause {
         parameters.push((UNSIGNED.to_owned(), from.to_string()));
         Some(Cause { code, parameters })
     }
+}
 
-    /// For a signed refusal.
-    pub fn encode_parameters(&self) -> Vec<v1::Parameter> {
-        let parameter =
-            |(name, value): &(String, String)| v1::Parameter { name: name.clone(), value: value.clone() };
-        self.parameters.iter().map(parameter).collect()
-    }
+/// A cause from a signed refusal, or from the client's state.
+pub fn decode(code: &str, parameters: &[v1::Parameter]) -> Cause {
+    let parameters = parameters.iter().map(|p| (p.name.clone(), p.value.clone())).collect();
+    Cause { code: code.to_owned(), parameters }
+}
+
+/// The values of a cause as a signed refusal carries them. These two are no methods: products know `Cause`, and no messages.
+pub fn encode_parameters(cause: &Cause) -> Vec<v1::Parameter> {
+    let parameter =
+        |(name, value): &(String, String)| v1::Parameter { name: name.clone(), value: value.clone() };
+    cause.parameters.iter().map(parameter).collect()
 }
 
 /// `CODE: what happened`, in one line, with every parameter in its place.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", OneLine(&self.code))?;
-        let Some(reason) = self.reason() else {
-            f.write_str("a reason that this release does not know")?;
-            return self.parameters.iter().try_for_each(|(name, value)| {
-                let by = if name == UNSIGNED { " by" } else { "" };
-                write!(f, ", {}{by} {}", OneLine(name), OneLine(value))
-            });
-        };
-        let mut rest = reason.summary();
-        while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').unwrap_or((after, ""));
-            write!(f, "{before}{}", OneLine(self.parameter(name).unwrap_or("?")))?;
-            rest = after;
-        }
-        f.write_str(rest)?;
-        match self.parameter(UNSIGNED) {
+        write!(f, "{}: {}", OneLine(&self.code), self.what())?;
+        match self.unsigned_by() {
             Some(by) => write!(f, " (unsigned, by {})", OneLine(by)),
             None => Ok(()),
         }
@@ -426,10 +454,10 @@ mod tests {
     #[test]
     fn a_reason_of_a_later_release_is_shown_as_it_came() {
         let parameters = [v1::Parameter { name: "seats".into(), value: "3".into() }];
-        let cause = Cause::decode("SEATS_TAKEN", &parameters);
+        let cause = decode("SEATS_TAKEN", &parameters);
         expect!["SEATS_TAKEN: a reason that this release does not know, seats 3"]
             .assert_eq(&cause.to_string());
-        assert_eq!(cause.encode_parameters(), parameters);
+        assert_eq!(encode_parameters(&cause), parameters);
     }
 
     /// What nobody had signed looked like what a host had signed, and a stranger could say that a machine was blocked.
@@ -441,7 +469,7 @@ mod tests {
         };
         expect!["TOO_LARGE: the ask is larger than 16384 bytes (unsigned, by kms1:21688)"]
             .assert_eq(&unsigned("TOO_LARGE", &[("limit", "16384"), ("unsigned", "no")]).unwrap());
-        expect!["SEATS_TAKEN: a reason that this release does not know, seats 3, unsigned by kms1:21688"]
+        expect!["SEATS_TAKEN: a reason that this release does not know, seats 3 (unsigned, by kms1:21688)"]
             .assert_eq(&unsigned("SEATS_TAKEN", &[("seats", "3"), ("Se\nats", "4")]).unwrap());
         for code in
             ["BLOCKED", "COPIED", "CLOCK_SKEW", "HOST_CLOCK", "DISK_FULL", "UNTRUSTED", "STATE_DAMAGED"]

@@ -59,13 +59,11 @@ pub fn from_ms(length_ms: i64) -> Option<Duration> {
     u64::try_from(length_ms).ok().map(Duration::from_millis)
 }
 
-/// `2026-11-22 02:05:50Z`: for people, in the proleptic Gregorian calendar, to the second.
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.div_euclid(1000);
-        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+impl Timestamp {
+    /// Year, month (1 to 12) and day of the month, in UTC and the proleptic Gregorian calendar.
+    pub fn date(self) -> (i64, i64, i64) {
         // Years begin in March here, so that the leap day is the last of its year; an era is 400 of them.
-        let day = days + 719_468;
+        let day = self.0.div_euclid(86_400_000) + 719_468;
         let (era, day_of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
         let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
@@ -73,8 +71,17 @@ impl fmt::Display for Timestamp {
         let day_of_month = day_of_year - (153 * march_month + 2) / 5 + 1;
         let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
         let year = era * 400 + year_of_era + i64::from(month <= 2);
+        (year, month, day_of_month)
+    }
+}
+
+/// `2026-11-22 02:05:50Z`: for people, to the second.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = self.date();
+        let second = self.0.div_euclid(1000).rem_euclid(86_400);
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(f, "{year:04}-{month:02}-{day_of_month:02} {hour:02}:{minute:02}:{second:02}Z")
+        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
     }
 }
 

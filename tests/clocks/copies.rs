@@ -197,7 +197,7 @@ async fn a_state_folder_that_is_copied_to_another_machine_begins_anew_there() {
     let other = world.machine("other", &[host.address()]);
     assert_eq!(state(&other), LicenseState::InGrace { until: copied_at + 25 * DAY });
     assert_ne!(identity(&other), of_machine);
-    assert!(other.client.snapshot().lease().is_none());
+    assert!(other.client.snapshot().lease.is_none());
     assert_eq!((state(&machine), identity(&machine)), (licensed(until), of_machine));
 
     expect_lease(&other).await;

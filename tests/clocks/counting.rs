@@ -59,7 +59,7 @@ async fn a_released_machine_leaves_at_once_and_comes_back_as_itself() {
     assert_eq!(count(&host).await, 1);
     let shown = leaves.client.snapshot();
     assert_eq!(shown.state, LicenseState::InGrace { until: NEW_YEAR + 25 * DAY });
-    assert_eq!((shown.ask_at, shown.lease().is_none()), (None, true), "nothing is asked any more");
+    assert_eq!((shown.ask_at, shown.lease.is_none()), (None, true), "nothing is asked any more");
     world.advance_to(NEW_YEAR + 25 * DAY);
     assert_eq!(state(&leaves), LicenseState::NeverActivated { since: NEW_YEAR + 25 * DAY });
 

@@ -125,7 +125,7 @@ async fn a_host_whose_certificate_has_ended_says_so_and_serves_on_with_the_next(
     world.shop.certify(&home, ORGANISATION, third, 365 * DAY).unwrap();
     world.shop.certify(&home, ORGANISATION, second, 365 * DAY).unwrap();
     let host = restart(host).await;
-    let began = |machine: &Machine| machine.client.snapshot().lease().unwrap().chain().host().not_before;
+    let began = |machine: &Machine| machine.certified_from().unwrap();
     expect_refusal(&machine, "CERTIFICATE_ENDED").await;
     for (instant, certificate) in [(second, second), (third - MS, second), (third, third)] {
         world.advance_to(instant);

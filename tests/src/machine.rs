@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use kms_client::{Builder, Client};
-use shared::time::Clock;
+use prost::Message as _;
+use shared::ids::ProductId;
+use shared::time::{Clock, Timestamp};
 
 use crate::Shop;
 use crate::clock::TestClock;
@@ -30,6 +33,7 @@ pub struct Machine {
     /// Its clock, where a test moves it.
     pub clock: Option<Arc<TestClock>>,
     state_dir: PathBuf,
+    product: ProductId,
 }
 
 impl Machine {
@@ -59,6 +63,7 @@ impl Machine {
         clock: Option<Arc<TestClock>>,
     ) -> anyhow::Result<Machine> {
         std::fs::create_dir_all(state_dir)?;
+        let id = ProductId::from_bytes(product.id);
         let mut builder: Builder =
             Client::builder(product).state_dir(state_dir).fingerprint_source(name.as_bytes());
         builder = match finds {
@@ -69,12 +74,26 @@ impl Machine {
             let clock: Arc<dyn Clock> = clock.clone();
             builder = builder.clock(clock);
         }
-        Ok(Machine { client: builder.build()?, clock, state_dir: state_dir.to_owned() })
+        Ok(Machine { client: builder.build()?, clock, state_dir: state_dir.to_owned(), product: id })
     }
 
     /// Where its state is.
     pub fn state_dir(&self) -> &Path {
         &self.state_dir
+    }
+
+    /// When the certificate of the lease in its state folder began.
+    ///
+    /// # Errors
+    /// There is no such lease.
+    pub fn certified_from(&self) -> anyhow::Result<Timestamp> {
+        let folder = self.state_dir.join(self.product.to_string());
+        let saved = std::fs::read(folder.join("saved"))?;
+        // Behind magic and version, before the checksum.
+        let body = saved.get(5..saved.len().saturating_sub(8)).context("a state")?;
+        let held = proto::state::v1::Saved::decode(body)?.held.context("a lease")?;
+        let chain = proto::v1::Chain::decode(held.chain)?.host_certificate.context("a certificate")?;
+        Ok(Timestamp::from_unix_ms(proto::v1::HostCertificate::decode(chain.payload)?.not_before))
     }
 
     /// A copy of its state folder, as a disk image has it.

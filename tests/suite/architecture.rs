@@ -23,6 +23,7 @@ const IMPORTS: [(&str, &[&str], &[&str]); 12] = [
     ),
     ("kms-vendor", &["shared", "proto", "store"], &["kms-host", "kms-client", "tokio"]),
     ("kms-client/cli", &["kms-client", "shared"], &["kms-host"]),
+    ("kms-client/texts", &["shared"], &["tokio", "kms-client"]),
     ("tests/dns", &[], &["kms-client", "kms-host"]),
     ("tests/report", &[], &["kms-client", "kms-host"]),
 ];

@@ -17,7 +17,7 @@ async fn ask(machine: &Client) -> Vec<String> {
 
 /// How many machines the host that gave the lease had counted.
 fn counted(machine: &Client) -> u64 {
-    machine.snapshot().lease().expect("it holds a lease").count()
+    machine.snapshot().lease.expect("it holds a lease").count
 }
 
 /// Whether the host of this name in DNS gave the last lease.

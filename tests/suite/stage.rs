@@ -156,7 +156,7 @@ pub(crate) fn outcomes(round: &Round) -> Vec<&str> {
         Outcome::Leased { .. } => "LEASE",
         Outcome::Waiting(_) => "WAITING",
         Outcome::Released => "RELEASED",
-        Outcome::Refused(_) | Outcome::Failed(_) => "",
+        _ => "",
     };
     let attempts = round.attempts.iter().map(|attempt| &attempt.outcome);
     attempts

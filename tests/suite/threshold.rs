@@ -21,7 +21,7 @@ async fn the_24th_machine_waits_and_the_25th_is_leased() {
 
     let [before, after] = ["the 24th", "the 25th"].map(|name| stage.machine(name, &[host.address()]));
     let waits = before.activate().await.unwrap();
-    assert_eq!(waits.outcome, Outcome::Waiting(Waited { count: 24, threshold: 25 }));
+    assert_eq!(waits.outcome, Outcome::Waiting(Waited::new(24, 25)));
     assert!(!before.state().is_licensed());
     let leased = after.activate().await.unwrap();
     assert!(matches!(leased.outcome, Outcome::Leased { .. }), "{leased:?}");
@@ -65,7 +65,7 @@ async fn the_same_machine_twice_counts_once() {
     let machine = stage.machine("machine", &[host.address()]);
     for _ in 0..2 {
         let round = machine.activate().await.unwrap();
-        assert_eq!(round.outcome, Outcome::Waiting(Waited { count: 1, threshold: 2 }));
+        assert_eq!(round.outcome, Outcome::Waiting(Waited::new(1, 2)));
     }
     assert_eq!(host.count().await.unwrap(), 1);
     assert_eq!(machines_of(&host).await.len(), 1);

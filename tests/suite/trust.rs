@@ -25,7 +25,7 @@ async fn a_rogue_host_is_untrusted_and_the_next_one_gives_the_lease() {
     let (reason, text) = failure(&fooled.activate().await.unwrap());
     assert_eq!(reason, Reason::Untrusted);
     assert!(text.contains(&rogue.address().to_string()), "{text}");
-    assert!(!fooled.state().is_licensed() && fooled.snapshot().lease().is_none());
+    assert!(!fooled.state().is_licensed() && fooled.snapshot().lease.is_none());
     assert_eq!(fooled.snapshot().serial, 0, "nothing that a stranger signs is kept");
 
     let machine = stage.machine("machine", &[rogue.address(), host.address()]);

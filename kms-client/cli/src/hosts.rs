@@ -17,7 +17,7 @@ pub(crate) async fn discover(inspector: &Inspector) -> Answer {
     if !found.domains.is_empty() {
         text += "DNS was asked about:\n";
     }
-    for LookedIn { service, records } in &found.domains {
+    for LookedIn { service, records, .. } in &found.domains {
         let _ = writeln!(text, "  {service}{}", if records.is_empty() { "  nothing" } else { "" });
         for SrvRecord { priority, weight, port, target } in records {
             let _ = writeln!(text, "      SRV {priority} {weight} {port} {target}");
@@ -26,7 +26,7 @@ pub(crate) async fn discover(inspector: &Inspector) -> Answer {
     if !found.hosts.is_empty() {
         text += "Would be asked, in this order:\n";
     }
-    for (index, Candidate { host, source }) in found.hosts.iter().enumerate() {
+    for (index, Candidate { host, source, .. }) in found.hosts.iter().enumerate() {
         let _ = writeln!(text, "  {}  {host}  ({source})", index + 1);
     }
     text += &problems("Looked in vain:", &found.problems);
@@ -54,7 +54,7 @@ pub(crate) async fn discover(inspector: &Inspector) -> Answer {
 
 fn problems(title: &str, problems: &[Problem]) -> String {
     let mut text = String::new();
-    for Problem { place, cause } in problems {
+    for Problem { place, cause, .. } in problems {
         if text.is_empty() {
             let _ = writeln!(text, "{title}");
         }

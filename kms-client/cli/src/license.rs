@@ -43,7 +43,7 @@ fn not_begun(inspected: &Inspected) -> Answer {
 fn standing(snapshot: &Snapshot, now: Timestamp) -> Vec<(&'static str, String)> {
     let remaining =
         show::remaining(&snapshot.state, now).map(|left| format!(" ({left})")).unwrap_or_default();
-    let mut rows = vec![("state", show::state(&snapshot.state) + &remaining)];
+    let mut rows = vec![("state", snapshot.state.to_string() + &remaining)];
     if snapshot.test {
         rows.push(("", "TEST: from a test certificate, not a license to rely on".to_owned()));
     }
@@ -84,7 +84,7 @@ fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         ("last host", snapshot.last_host.clone().unwrap_or_else(|| "none has given a lease".to_owned())),
         ("organisation", organisation),
         ("machine", machine),
-        ("stored", show::keeping(&snapshot.keeping)),
+        ("stored", snapshot.keeping.to_string()),
     ]
 }
 
@@ -94,7 +94,7 @@ pub(crate) async fn activate(opened: &Opened) -> Result<Answer, Failure> {
     let code = match &round.outcome {
         Outcome::Leased { .. } => 0,
         Outcome::Waiting(_) => EX_TEMPFAIL,
-        Outcome::Released | Outcome::Refused(_) | Outcome::Failed(_) => EX_UNAVAILABLE,
+        _ => EX_UNAVAILABLE,
     };
     Ok(answer(opened, &round, code, ""))
 }
@@ -104,7 +104,7 @@ pub(crate) async fn release(opened: &Opened) -> Result<Answer, Failure> {
     let round = opened.client.release().await?;
     let (code, word) = match &round.outcome {
         Outcome::Released => (0, "Released: this machine has left the count and holds no lease.\n"),
-        Outcome::Leased { .. } | Outcome::Waiting(_) | Outcome::Refused(_) | Outcome::Failed(_) => {
+        _ => {
             (EX_UNAVAILABLE, "Not released: no host has confirmed it, and this machine keeps what it has.\n")
         }
     };

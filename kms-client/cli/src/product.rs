@@ -43,7 +43,7 @@ pub(crate) fn open_to_keep(setting: &Setting) -> Result<Opened, Failure> {
             let cause = snapshot.troubles.into_iter().next_back();
             Err(Failure::from(cause.unwrap_or_else(|| Reason::StateUnwritable.into())))
         }
-        Keeping::Kept { .. } | Keeping::PerUser { .. } | Keeping::ReadOnly { .. } => Ok(opened),
+        _ => Ok(opened),
     }
 }
 

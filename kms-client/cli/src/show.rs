@@ -4,55 +4,15 @@
 
 use std::fmt::Write as _;
 
-use kms_client::{
-    Attempt, Cause, Keeping, Length, LicenseState, Notice, Outcome, Snapshot, Timestamp, Waited,
-};
+use kms_client::{Attempt, Cause, Keeping, Length, LicenseState, Notice, Snapshot, Timestamp, Waited};
 use serde_json::{Value, json};
-
-/// Where the product stands, in words; an instant in it does not change as time passes.
-pub(crate) fn state(state: &LicenseState) -> String {
-    match state {
-        LicenseState::InGrace { until } => format!("not activated, in grace until {until}"),
-        LicenseState::Licensed { until } => format!("licensed until {until}"),
-        LicenseState::RenewalOverdue { until, since } => {
-            format!("licensed until {until}; its renewal has been due since {since}")
-        }
-        LicenseState::ExpiringSoon { until } => format!("licensed until {until}, which is soon"),
-        LicenseState::Lapsed { since } => format!("the lease has ended at {since}; the product works on"),
-        LicenseState::NeverActivated { since } => {
-            format!("never activated, and grace has ended at {since}; the product works on")
-        }
-        LicenseState::ClockWrong { by, ahead, licensed_until, .. } => {
-            let (by, direction) = (Length(*by), if *ahead { "ahead" } else { "behind" });
-            let held = match licensed_until {
-                Some(until) => format!("licensed until {until} all the same"),
-                None => "no lease is held".to_owned(),
-            };
-            format!("this machine's clock is {by} {direction}; {held}")
-        }
-        LicenseState::LicensedWithoutEnd => "licensed without end".to_owned(),
-    }
-}
 
 /// How long the state lasts, or how long ago it began.
 pub(crate) fn remaining(state: &LicenseState, now: Timestamp) -> Option<String> {
-    match bounds(state) {
+    match (state.until(), state.since()) {
         (Some(until), _) => Some(format!("{} left", Length(until.since(now)))),
         (None, Some(since)) => Some(format!("{} ago", Length(now.since(since)))),
         (None, None) => None,
-    }
-}
-
-/// Until when a state lasts, and since when there is something to say.
-fn bounds(state: &LicenseState) -> (Option<Timestamp>, Option<Timestamp>) {
-    match state {
-        LicenseState::InGrace { until }
-        | LicenseState::Licensed { until }
-        | LicenseState::ExpiringSoon { until } => (Some(*until), None),
-        LicenseState::RenewalOverdue { until, since } => (Some(*until), Some(*since)),
-        LicenseState::Lapsed { since } | LicenseState::NeverActivated { since } => (None, Some(*since)),
-        LicenseState::ClockWrong { licensed_until, .. } => (*licensed_until, None),
-        LicenseState::LicensedWithoutEnd => (None, None),
     }
 }
 
@@ -62,25 +22,6 @@ pub(crate) fn notice(notice: Notice) -> &'static str {
         Notice::Silent => "silent: users are told nothing",
         Notice::Info => "info: users see it where they look for it",
         Notice::Warning => "warning: every user sees it, and nothing is taken away",
-    }
-}
-
-/// Where the state is kept, and what follows.
-pub(crate) fn keeping(keeping: &Keeping) -> String {
-    let path = keeping.path().display();
-    match keeping {
-        Keeping::Kept { .. } => format!("in {path}, for every user of this machine"),
-        Keeping::PerUser { .. } => format!("PER USER, in {path}: each user counts as a machine"),
-        Keeping::ReadOnly { .. } => {
-            format!("in {path}, by another user, whose process asks; this one only reads")
-        }
-        Keeping::Frozen { .. } => {
-            format!("in {path}, which is read and NOT WRITTEN: what is learned ends with the process")
-        }
-        Keeping::NotBegun { .. } => format!("nothing yet in {path}"),
-        Keeping::NotKept { .. } => {
-            format!("NOT KEPT: {path} cannot be written, and what is learned ends with the process")
-        }
     }
 }
 
@@ -142,7 +83,7 @@ pub(crate) fn attempts(attempts: &[Attempt]) -> String {
 
 /// One line for a change: the state, and what came of the last round.
 pub(crate) fn change(snapshot: &Snapshot) -> String {
-    let mut line = state(&snapshot.state);
+    let mut line = snapshot.state.to_string();
     for attempt in &snapshot.attempts {
         let _ = write!(line, " | {}", attempt_line(attempt));
     }
@@ -150,7 +91,7 @@ pub(crate) fn change(snapshot: &Snapshot) -> String {
 }
 
 fn attempt_line(attempt: &Attempt) -> String {
-    let Attempt { host, address, source, outcome } = attempt;
+    let Attempt { host, address, source, outcome, .. } = attempt;
     let at = address.map(|address| address.to_string()).filter(|address| address != host);
     let at = at.map(|address| format!(" at {address}")).unwrap_or_default();
     let source = source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
@@ -159,7 +100,6 @@ fn attempt_line(attempt: &Attempt) -> String {
 
 /// A snapshot for a script.
 pub(crate) fn snapshot_json(snapshot: &Snapshot) -> Value {
-    let (until, since) = bounds(&snapshot.state);
     let clock = match snapshot.state {
         LicenseState::ClockWrong { by, ahead, .. } => Some(json!({ "by_ms": to_ms(by), "ahead": ahead })),
         _ => None,
@@ -168,8 +108,8 @@ pub(crate) fn snapshot_json(snapshot: &Snapshot) -> Value {
     json!({
         "state": text_key.strip_prefix("license.").unwrap_or(text_key),
         "licensed": snapshot.state.is_licensed(),
-        "until_ms": until.map(Timestamp::unix_ms),
-        "since_ms": since.map(Timestamp::unix_ms),
+        "until_ms": snapshot.state.until().map(Timestamp::unix_ms),
+        "since_ms": snapshot.state.since().map(Timestamp::unix_ms),
         "clock_wrong": clock,
         "notice": match snapshot.state.notice() {
             Notice::Silent => "silent",
@@ -205,18 +145,11 @@ pub(crate) fn cause_json(cause: &Cause) -> Value {
 }
 
 fn attempt_json(attempt: &Attempt) -> Value {
-    let name = match &attempt.outcome {
-        Outcome::Leased { .. } => "leased",
-        Outcome::Waiting(_) => "waiting",
-        Outcome::Released => "released",
-        Outcome::Refused(_) => "refused",
-        Outcome::Failed(_) => "failed",
-    };
     json!({
         "host": attempt.host,
         "address": attempt.address.map(|address| address.to_string()),
         "source": attempt.source.as_ref().map(ToString::to_string),
-        "outcome": name,
+        "outcome": attempt.outcome.name(),
         "cause": attempt.outcome.cause().map(cause_json),
     })
 }
@@ -226,15 +159,7 @@ fn waited_json(waited: Waited) -> Value {
 }
 
 fn keeping_json(keeping: &Keeping) -> Value {
-    let name = match keeping {
-        Keeping::Kept { .. } => "kept",
-        Keeping::PerUser { .. } => "per-user",
-        Keeping::ReadOnly { .. } => "read-only",
-        Keeping::Frozen { .. } => "frozen",
-        Keeping::NotBegun { .. } => "not-begun",
-        Keeping::NotKept { .. } => "not-kept",
-    };
-    json!({ "how": name, "path": keeping.path().display().to_string() })
+    json!({ "how": keeping.name(), "path": keeping.path().display().to_string() })
 }
 
 fn to_ms(length: std::time::Duration) -> u64 {

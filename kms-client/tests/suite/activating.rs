@@ -14,8 +14,8 @@ async fn a_machine_is_counted_waits_and_is_licensed_and_a_restart_changes_nothin
     host.say(Say::Waiting(3));
     let round = product.activate().await.unwrap();
     let (count, threshold) = (3, 25);
-    assert_eq!(round.outcome, Outcome::Waiting(Waited { count, threshold }));
-    assert_eq!(product.snapshot().waiting, Some(Waited { count, threshold }));
+    assert_eq!(round.outcome, Outcome::Waiting(Waited::new(count, threshold)));
+    assert_eq!(product.snapshot().waiting, Some(Waited::new(count, threshold)));
     assert_eq!(product.snapshot().reason(), Some(Reason::CountBelowThreshold));
     assert_eq!(product.state().notice(), Notice::Silent);
 

@@ -200,11 +200,11 @@ fn what_the_vendor_has_to_mend_is_said_when_the_client_is_built() {
     let dir = tempfile::tempdir().unwrap();
     let refused = |builder: kms_client::Builder| builder.build().unwrap_err().to_string();
     let long_grace = product().with_grace(61 * DAY);
-    expect_test::expect!["the product cannot be used: grace is 61 d, and may not be above 60 d"]
+    expect_test::expect!["the product's grace is 61 d, and may not be above 60 d"]
         .assert_eq(&refused(Client::builder(long_grace).state_dir(dir.path())));
     let mut weak = product();
     weak.roots[1] = [0; 32];
-    expect_test::expect!["the product's pinned roots cannot be used: the public key is unfit to verify with"]
+    expect_test::expect!["the product's pinned roots are not two public keys of Ed25519"]
         .assert_eq(&refused(Client::builder(weak).state_dir(dir.path())));
     expect_test::expect!["`::1` names no host: write an IPv6 address in brackets: [::1]"]
         .assert_eq(&refused(Client::builder(product()).state_dir(dir.path()).hosts(["::1"])));

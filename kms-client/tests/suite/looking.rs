@@ -68,7 +68,7 @@ async fn a_look_writes_nothing_whatever_it_finds() {
     assert_eq!(without_lock, "Kept licensed true ");
     for (name, licensed) in [("identity", true), ("identity.next", true), ("saved", false)] {
         let seen = look(|dir| newer(&dir.join(file(name)))).await;
-        assert_eq!(seen, format!("Kept licensed {licensed} STATE_NEWER"), "{name}");
+        assert_eq!(seen, format!("Frozen licensed {licensed} STATE_NEWER"), "{name}");
     }
     // What cannot be read, whoever runs the tests.
     let blocked = |name: &'static str| {
@@ -78,7 +78,7 @@ async fn a_look_writes_nothing_whatever_it_finds() {
         }
     };
     assert_eq!(look(blocked("identity")).await, "ReadOnly licensed true IDENTITY_UNREADABLE");
-    assert_eq!(look(blocked("saved")).await, "Kept licensed false STATE_UNREADABLE");
+    assert_eq!(look(blocked("saved")).await, "Frozen licensed false STATE_UNREADABLE");
     assert_eq!(look(blocked("lock")).await, "Frozen licensed true STATE_UNWRITABLE");
 }
 

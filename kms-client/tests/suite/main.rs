@@ -18,6 +18,7 @@ mod looking;
 mod names;
 mod peers;
 mod processes;
+mod staged;
 mod timing;
 mod turns;
 mod vectors;

@@ -50,7 +50,7 @@ fn a_last_round_of_version_1_is_read() {
 
 fn shown(seen: &Snapshot) -> String {
     let line = |tried: &Attempt| {
-        let Attempt { host, address, source, outcome } = tried;
+        let Attempt { host, address, source, outcome, .. } = tried;
         format!("{host} {address:?} {source:?} {outcome:?}\n")
     };
     seen.attempts.iter().map(line).collect()

@@ -48,6 +48,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use kms_client::SystemClock;
+use kms_client::plumbing::ready;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use tokio::signal::unix::{SignalKind, signal};
@@ -148,7 +149,7 @@ fn set_up(scenario: &Scenario, options: &Options, played: &Played) -> anyhow::Re
             !names.is_empty(),
             "a throwaway host speaks no TLS: name one with --host, or leave --tls-ca out"
         );
-        wire = wire.by_tls(tls.read(Arc::new(SystemClock::new()))?, names);
+        wire = wire.by_tls(ready(&tls, Arc::new(SystemClock::new()))?, names);
     }
     let retry_max_s = scenario.retry_max_s.unwrap_or(scenario.retry_s);
     let retry = Retry {

@@ -54,7 +54,7 @@ async fn in_a_compressed_count_window_machines_leave_the_count_in_seconds() {
     let round = machine.build().unwrap().activate().await.unwrap();
 
     assert!(
-        matches!(round.outcome, Outcome::Waiting(Waited { count: 1, threshold: 2 })),
+        matches!(round.outcome, Outcome::Waiting(Waited { count: 1, threshold: 2, .. })),
         "{:?}",
         round.outcome
     );

@@ -97,7 +97,7 @@ impl Fleet {
         let holds = |machine: &&Machine| {
             let snapshot = machine.client.snapshot();
             let named = snapshot.organisation.as_ref().is_some_and(|ours| ours.name == organisation);
-            named && snapshot.lease().is_some_and(|lease| lease.header().machine == snapshot.machine)
+            named && snapshot.lease.as_ref().is_some_and(|lease| lease.machine == snapshot.machine)
         };
         self.machines.iter().filter(holds).count() as u64
     }

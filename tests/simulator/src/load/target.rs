@@ -8,7 +8,7 @@ mod names;
 
 use std::net::{IpAddr, SocketAddr};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use kms_client::{Candidate, Client, HostName, Product, Source};
 use shared::srv::SrvRecord;
 
@@ -61,15 +61,11 @@ impl Target {
             None => bail!("nobody is named to ask; name a host, or a domain in which hosts are published"),
         };
         let mut hosts = Vec::new();
-        for Candidate { host, source } in candidates {
+        for (host, srv) in candidates {
             let (name, port) = (plain(&host), host.port());
             let addresses = addresses(&name, wanted.name_server).await?;
             check_allowed(&name, &addresses, &wanted.allow)?;
             let first = *addresses.first().with_context(|| format!("the name {name} has no address"))?;
-            let srv = match source {
-                Source::Dns { priority, weight, .. } => Some((priority, weight)),
-                Source::Environment | Source::File | Source::Code | Source::Remembered => None,
-            };
             hosts.push(Host { name: host.to_string(), address: SocketAddr::new(first, port), srv });
         }
         Ok(Target { hosts, how })
@@ -107,8 +103,11 @@ impl Target {
     }
 }
 
-fn named(hosts: &[String]) -> anyhow::Result<Vec<Candidate>> {
-    hosts.iter().map(|host| Ok(Candidate { host: host.parse()?, source: Source::Code })).collect()
+/// A host, with priority and weight if a record names it.
+type Found = (HostName, Option<(u16, u16)>);
+
+fn named(hosts: &[String]) -> anyhow::Result<Vec<Found>> {
+    hosts.iter().map(|host| Ok((host.parse()?, None))).collect()
 }
 
 /// What a machine with this product would find there. Its state goes into a folder that is thrown away.
@@ -116,23 +115,26 @@ async fn in_domain(
     domain: &str,
     name_server: Option<SocketAddr>,
     product: Product,
-) -> anyhow::Result<Vec<Candidate>> {
+) -> anyhow::Result<Vec<Found>> {
     let state = tempfile::Builder::new().prefix("kms-load-discovery-").tempdir()?;
     let mut builder = Client::builder(product).state_dir(state.path()).domains([domain]);
     if let Some(name_server) = name_server {
         builder = builder.name_server(name_server);
     }
     let found = builder.build()?.discover().await;
-    let by_srv = |candidate: &Candidate| matches!(candidate.source, Source::Dns { .. });
-    ensure!(
-        found.hosts.iter().all(by_srv),
-        "hosts are named in the environment variable KMS_HOSTS, which goes before DNS; unset it to ask in {domain}"
-    );
-    if found.hosts.is_empty() {
+    let srv = |candidate: Candidate| match candidate.source {
+        Source::Dns { priority, weight, .. } => Some((candidate.host, Some((priority, weight)))),
+        _ => None,
+    };
+    let hosts: Option<Vec<_>> = found.hosts.into_iter().map(srv).collect();
+    let hosts = hosts.with_context(|| {
+        format!("hosts are named in the environment variable KMS_HOSTS, which goes before DNS; unset it to ask in {domain}")
+    })?;
+    if hosts.is_empty() {
         let problems: Vec<_> = found.problems.iter().map(|problem| problem.cause.to_string()).collect();
         bail!("no host is published in {domain}: {}", problems.join("; "));
     }
-    Ok(found.hosts)
+    Ok(hosts)
 }
 
 /// The name or address alone.

@@ -9,7 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kms_client::{HostName, TlsWay};
+use kms_client::HostName;
+use kms_client::plumbing::TlsWay;
 use proto::v1;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Mutex;

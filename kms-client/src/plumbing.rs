@@ -1,0 +1,19 @@
+//! TLS connections as a client opens them, for the load tool of this workspace. Only with the feature `plumbing`, which is not for
+//! products: nothing here is promised.
+
+use std::sync::Arc;
+
+use shared::reason::Cause;
+use shared::time::Clock;
+
+use crate::tls::Tls;
+
+pub use crate::tls::TlsWay;
+
+/// Reads the files. What has ended is judged by this clock.
+///
+/// # Errors
+/// The first that cannot be used (`TLS_FILES_BAD`).
+pub fn ready(tls: &Tls, clock: Arc<dyn Clock>) -> Result<TlsWay, Cause> {
+    tls.read(clock)
+}

@@ -1,0 +1,218 @@
+//! A test kit for products: every license state, without a host, a network or a disk. Only with the feature `testing`.
+//!
+//! ```
+//! use kms_client::testing::{Stage, snapshot, walk};
+//! use kms_client::{LicenseState, Notice, Outcome, Reason};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! // Every state, by the rules that ship.
+//! for (now, snapshot) in walk() {
+//!     println!("{now}  {}", snapshot.state);
+//! }
+//!
+//! // A client for the product's own code. It shows what the test says, and asks nobody.
+//! let stage = Stage::new();
+//! let license = stage.client();
+//! stage.show(snapshot(LicenseState::Lapsed { since: stage.now() }));
+//! assert_eq!(license.state().notice(), Notice::Warning);
+//! stage.answer(Outcome::Failed(Reason::HostSilent.into()));
+//! assert!(license.activate().await.unwrap().outcome.cause().is_some());
+//! # }
+//! ```
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::envelope::SecretKey;
+use shared::ids::{Fingerprint, HostId, LedgerId, MachineId};
+use shared::license::{Facts, License, LicenseState, Setup, Timer};
+use shared::policy::Policy;
+use shared::reason::Reason;
+use shared::time::{Clock, Timestamp};
+
+use crate::client::Client;
+use crate::discovery::Places;
+use crate::home::{Home, Keeping};
+use crate::installation::Installation;
+use crate::lease::Lease;
+use crate::product::Product;
+use crate::saved::Saved;
+use crate::shell::Shell;
+use crate::snapshot::{Attempt, Outcome, Round, Snapshot, Standing};
+use crate::way::Ways;
+
+/// 2026-01-01, when every walk and every stage begins.
+const BEGIN: Timestamp = Timestamp::from_unix_ms(1_767_225_600_000);
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// A machine of the test kit.
+const MACHINE: MachineId = MachineId::from_bytes([0x7e; 16]);
+
+/// A snapshot in this state, which does not change as time passes. All its fields are public: set what else the test needs.
+pub fn snapshot(state: LicenseState) -> Snapshot {
+    let until = state.until().filter(|_| state.is_licensed());
+    blank(state, until.map(|until| lease(until - Policy::CLIENT.validity)), Standing::Fixed(state))
+}
+
+/// A host that was tried, and what came of it.
+pub fn attempt(host: &str, outcome: Outcome) -> Attempt {
+    Attempt { host: host.to_owned(), address: None, source: None, outcome }
+}
+
+/// Every license state in the order in which a user may meet them, each with the instant at which it begins: by the rules and
+/// the default numbers of a client product.
+pub fn walk() -> Vec<(Timestamp, Snapshot)> {
+    let begun = Facts { timer: Timer::Never, ..Facts::begin(BEGIN) };
+    let license =
+        |facts: &Facts, lease: Option<Lease>| License::resume(Setup::DEFAULT, facts.clone(), lease, None);
+    let mut shown = Vec::new();
+    let mut show = |now: Timestamp, license: License<Lease>| {
+        shown.push((
+            now,
+            blank(license.state(now), license.lease().cloned(), Standing::ByRules(Arc::new(license))),
+        ));
+    };
+    // Nobody is met, until grace has ended.
+    let unlicensed = license(&begun, None);
+    let grace_ends = unlicensed.wake_at(BEGIN);
+    show(BEGIN, unlicensed.clone());
+    show(grace_ends, unlicensed);
+    // A host refuses, and then licenses.
+    let wrong = Facts { clock_ahead_ms: Some(5 * 3_600_000), ..begun.clone() };
+    show(grace_ends + DAY, license(&wrong, None));
+    let issued_at = grace_ends + 2 * DAY;
+    let licensed = license(&begun, Some(lease(issued_at)));
+    show(issued_at, licensed.clone());
+    show(issued_at + DAY, license(&wrong, Some(lease(issued_at))));
+    // It is not met again.
+    let mut now = issued_at;
+    while licensed.state(now).is_licensed() {
+        now = licensed.wake_at(now);
+        show(now, licensed.clone());
+    }
+    show(now, license(&Facts { without_end: true, ..begun }, None));
+    shown
+}
+
+fn lease(issued_at: Timestamp) -> Lease {
+    let policy = Policy::CLIENT;
+    Lease {
+        machine: MACHINE,
+        issued_at,
+        renew_after: issued_at + policy.renew_interval,
+        expires_at: issued_at + policy.validity,
+        count: u64::from(policy.threshold),
+        threshold: policy.threshold,
+        threshold_met_at: issued_at,
+        host: HostId::from_bytes([0x40; 16]),
+        ledger: LedgerId::from_bytes([0x1e; 16]),
+        policy,
+    }
+}
+
+fn blank(state: LicenseState, lease: Option<Lease>, standing: Standing) -> Snapshot {
+    Snapshot {
+        state,
+        machine: MACHINE,
+        serial: u64::from(lease.is_some()),
+        organisation: None,
+        last_host: None,
+        ask_at: None,
+        failures: 0,
+        last_reason: None,
+        attempts: Vec::new(),
+        attempts_left_out: 0,
+        asked_at: None,
+        waiting: None,
+        lease,
+        keeping: Keeping::NotKept { path: PathBuf::new() },
+        troubles: Vec::new(),
+        test: true,
+        left_out: Vec::new(),
+        standing,
+    }
+}
+
+/// A client that shows what a test says: no host is asked, and nothing is read or written.
+#[derive(Clone)]
+pub struct Stage {
+    shell: Arc<Shell>,
+    clock: Arc<StageClock>,
+}
+
+/// What the next ask of a staged client gives.
+pub(crate) type Next = Mutex<Outcome>;
+
+impl Stage {
+    /// A product on its first day, at 2026-01-01.
+    pub fn new() -> Stage {
+        let clock = Arc::new(StageClock(Mutex::new(BEGIN)));
+        let state = LicenseState::InGrace { until: BEGIN + Setup::DEFAULT.grace };
+        let root = |seed: u8| *SecretKey::from_seed(&[seed; 32]).public().as_bytes();
+        let product = Product::new([0x7e; 16], "Test", [root(1), root(2)]);
+        let terms =
+            product.check(Some(Fingerprint::NONE)).expect("its roots are keys, and its grace is the default");
+        let saved = Saved::begin(&terms, MACHINE, BEGIN);
+        let installation = Installation::new(Arc::new(Home::nowhere()), Arc::new(terms), None, None, saved);
+        let shared = Arc::clone(&clock) as Arc<dyn Clock>;
+        let mut shell = Shell::new(installation, shared, Places::default(), Ways::default());
+        shell.staged = Some(Mutex::new(Outcome::Failed(Reason::NoHostKnown.into())));
+        let stage = Stage { shell: Arc::new(shell), clock };
+        stage.show(snapshot(state));
+        stage
+    }
+
+    /// The client, for the product's code. All of them show the same.
+    pub fn client(&self) -> Client {
+        Client { shell: Arc::clone(&self.shell) }
+    }
+
+    /// Shows this from now on. Whoever watches is told.
+    pub fn show(&self, snapshot: Snapshot) {
+        self.shell.published.send_replace(snapshot);
+    }
+
+    /// What the next ask gives, and every one after it. Until this is called a round finds no host.
+    pub fn answer(&self, outcome: Outcome) {
+        if let Some(next) = &self.shell.staged {
+            *next.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
+        }
+    }
+
+    /// What time it is for the client.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Moves the client's clock. A snapshot of [`walk`] changes its state with it.
+    pub fn set_time(&self, now: Timestamp) {
+        *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+}
+
+impl Default for Stage {
+    fn default() -> Stage {
+        Stage::new()
+    }
+}
+
+/// One round as the test wants it, at a host that does not exist.
+pub(crate) fn round(next: &Next) -> Round {
+    let outcome = next.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Round { attempts: vec![attempt("kms.test:21688", outcome.clone())], outcome }
+}
+
+struct StageClock(Mutex<Timestamp>);
+
+impl Clock for StageClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.now().since(BEGIN)
+    }
+}
