@@ -1,0 +1,157 @@
+//! Every state and every reason has a text in every language, with every value in it.
+
+use std::time::Duration;
+
+use expect_test::expect;
+use kms_client_texts::{Language, Texts};
+use shared::license::LicenseState;
+use shared::reason::{Cause, Fault, Reason};
+use shared::time::Timestamp;
+
+const NEW_YEAR: Timestamp = Timestamp::from_unix_ms(1_798_761_600_000);
+const DAY: Duration = Duration::from_hours(24);
+
+fn states() -> Vec<LicenseState> {
+    let (until, since) = (NEW_YEAR, NEW_YEAR - 40 * DAY);
+    let clock = |ahead, licensed_until| LicenseState::ClockWrong {
+        by: Duration::from_hours(5),
+        ahead,
+        licensed_until,
+        notices: true,
+    };
+    vec![
+        LicenseState::InGrace { until },
+        LicenseState::Licensed { until },
+        LicenseState::RenewalOverdue { until, since },
+        LicenseState::ExpiringSoon { until },
+        LicenseState::Lapsed { since },
+        LicenseState::NeverActivated { since },
+        clock(true, None),
+        clock(false, Some(until)),
+        LicenseState::LicensedWithoutEnd,
+    ]
+}
+
+/// What is left in braces was not filled in; each text is a sentence.
+#[track_caller]
+fn check(language: Language, what: &str, text: &str) {
+    assert!(
+        !text.contains(['{', '}']) && text.ends_with('.') && 10 < text.len(),
+        "{language:?} {what}: {text}"
+    );
+}
+
+#[test]
+fn every_state_reason_and_fault_has_a_text_in_every_language() {
+    for &language in Language::ALL {
+        let texts = Texts::new(language);
+        for state in states() {
+            check(language, state.text_key(), &texts.state(&state));
+            assert_ne!(texts.state(&state), state.to_string(), "{language:?} has no {}", state.text_key());
+        }
+        for reason in Reason::ALL {
+            let values: Vec<_> = reason.parameters().map(|name| (name, format!("<{name}>"))).collect();
+            let values: Vec<_> =
+                values.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display)).collect();
+            let cause = reason.with(&values);
+            let (text, remedy) = (texts.cause(&cause), texts.remedy(&cause));
+            check(language, reason.code(), &text);
+            check(language, reason.code(), &remedy);
+            let is_english =
+                |text: &str, line: &str| text.chars().skip(1).eq(format!("{line}.").chars().skip(1));
+            assert_eq!(
+                is_english(&text, &cause.what()),
+                language == Language::English,
+                "{language:?} {text}"
+            );
+            assert_eq!(
+                is_english(&remedy, reason.remedy()),
+                language == Language::English,
+                "{language:?} {remedy}"
+            );
+            // `direction` chooses among words.
+            for name in
+                reason.parameters().filter(|name| *name != "direction" || language == Language::English)
+            {
+                assert!(
+                    text.contains(&format!("<{name}>")),
+                    "{language:?} {} leaves out {name}",
+                    reason.code()
+                );
+            }
+        }
+        for fault in [Fault::Nobody, Fault::Machine, Fault::Host, Fault::Network, Fault::Vendor] {
+            check(language, "fault", &texts.fault(fault));
+        }
+    }
+}
+
+#[test]
+fn a_user_reads_in_their_own_language() {
+    let mut shown = String::new();
+    for &language in Language::ALL {
+        let texts = Texts::new(language);
+        let clock = Reason::ClockSkew.with(&[
+            ("by", &"5 h"),
+            ("direction", &"behind"),
+            ("tolerance", &"4 h"),
+            ("host_time", &NEW_YEAR),
+        ]);
+        for state in [&states()[4], &states()[7]] {
+            shown += &format!("{}\n", texts.state(state));
+        }
+        shown += &format!("{}\n{}\n", texts.cause(&clock), texts.length(DAY));
+    }
+    expect![[r#"
+        The license ended on 22 November 2026. The software keeps working. Connect this computer to your organisation’s network to renew it.
+        This computer’s clock is 5 hours slow. Set the clock; then the license can be renewed. The software is licensed until 1 January 2027.
+        This machine's clock is 5 h behind of the host's, more than 4 h: the host says 2027-01-01 00:00:00Z.
+        1 day
+        De licentie is op 22 november 2026 afgelopen. De software blijft werken. Verbind deze computer met het netwerk van uw organisatie om de licentie te verlengen.
+        De klok van deze computer loopt 5 uur achter. Zet de klok gelijk; daarna kan de licentie worden verlengd. De software is gelicentieerd tot 1 januari 2027.
+        De klok van deze computer loopt 5 h achter op die van de server, meer dan 4 h: volgens de server is het 2027-01-01 00:00:00Z.
+        1 dag
+        Die Lizenz ist am 22. November 2026 abgelaufen. Die Software funktioniert weiterhin. Verbinden Sie diesen Computer mit dem Netzwerk Ihrer Organisation, um die Lizenz zu verlängern.
+        Die Uhr dieses Computers geht 5 Stunden nach. Stellen Sie die Uhr; danach kann die Lizenz verlängert werden. Die Software ist bis zum 1. Januar 2027 lizenziert.
+        Die Uhr dieses Computers geht gegenüber der des Servers 5 h nach, mehr als 4 h: Laut Server ist es 2027-01-01 00:00:00Z.
+        1 Tag
+        La licence a expiré le 22 novembre 2026. Le logiciel continue de fonctionner. Connectez cet ordinateur au réseau de votre organisation pour la renouveler.
+        L’horloge de cet ordinateur retarde de 5 heures. Mettez-la à l’heure ; la licence pourra alors être renouvelée. Le logiciel est sous licence jusqu’au 1er janvier 2027.
+        L’horloge de cet ordinateur retarde de 5 h sur celle du serveur, plus de 4 h : pour le serveur, il est 2027-01-01 00:00:00Z.
+        1 jour
+    "#]].assert_eq(&shown);
+}
+
+#[test]
+fn what_is_not_known_or_not_signed_says_so() {
+    let texts = Texts::new(Language::German);
+    let later = Cause::unsigned("SEATS_TAKEN".to_owned(), [], &"kms1:21688").unwrap();
+    expect![[r#"
+        Die Aktivierung ist aus einem Grund fehlgeschlagen, den diese Version nicht kennt: SEATS_TAKEN (ohne Signatur, von kms1:21688)
+        Aktualisieren Sie diese Software."#]].assert_eq(&format!("{}\n{}", texts.cause(&later), texts.remedy(&later)));
+    expect!["? hat nicht rechtzeitig geantwortet."].assert_eq(&texts.cause(&Reason::HostSilent.into()));
+}
+
+#[test]
+fn dates_are_those_of_the_users_time_zone() {
+    let date = |language, offset| Texts::new(language).with_utc_offset(offset).date(NEW_YEAR);
+    assert_eq!(date(Language::French, 0), "1er janvier 2027");
+    assert_eq!(date(Language::German, 3600), "1. Januar 2027");
+    assert_eq!(date(Language::Dutch, -1), "31 december 2026");
+    assert_eq!(date(Language::English, 86_400), "2 January 2027");
+}
+
+#[test]
+fn a_locale_names_its_language_however_it_is_written() {
+    for (tag, language) in [
+        ("de", Some(Language::German)),
+        ("de-AT", Some(Language::German)),
+        ("nl_NL.UTF-8", Some(Language::Dutch)),
+        ("FR@euro", Some(Language::French)),
+        ("C", None),
+        ("", None),
+        ("den", None),
+    ] {
+        assert_eq!(Language::from_tag(tag), language, "{tag}");
+    }
+}

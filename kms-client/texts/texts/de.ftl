@@ -1,0 +1,188 @@
+# Deutsch.
+
+date = { $day }. { $month ->
+    [1] Januar
+    [2] Februar
+    [3] März
+    [4] April
+    [5] Mai
+    [6] Juni
+    [7] Juli
+    [8] August
+    [9] September
+    [10] Oktober
+    [11] November
+   *[12] Dezember
+} { $year }
+length = { $unit ->
+    [days] { $count ->
+        [one] { $count } Tag
+       *[other] { $count } Tage
+    }
+    [hours] { $count ->
+        [one] { $count } Stunde
+       *[other] { $count } Stunden
+    }
+   *[minutes] { $count ->
+        [one] { $count } Minute
+       *[other] { $count } Minuten
+    }
+}
+
+license-in-grace = Diese Software ist noch nicht aktiviert. Das geschieht bis zum { $until } von selbst; Sie müssen nichts tun.
+license-licensed = Lizenziert bis zum { $until }. Die Lizenz verlängert sich von selbst.
+license-renewal-overdue = Lizenziert bis zum { $until }. Die Lizenz hätte am { $since } verlängert werden sollen; die Software versucht es weiter.
+license-expiring-soon = Die Lizenz endet am { $until }. Verbinden Sie diesen Computer mit dem Netzwerk Ihrer Organisation, damit sie verlängert werden kann.
+license-lapsed = Die Lizenz ist am { $since } abgelaufen. Die Software funktioniert weiterhin. Verbinden Sie diesen Computer mit dem Netzwerk Ihrer Organisation, um die Lizenz zu verlängern.
+license-never-activated = Diese Software hätte bis zum { $since } aktiviert werden sollen. Sie funktioniert weiterhin. Verbinden Sie diesen Computer mit dem Netzwerk Ihrer Organisation, um sie zu aktivieren.
+license-clock-wrong = Die Uhr dieses Computers geht { $by } { $direction ->
+    [ahead] vor
+   *[behind] nach
+}. Stellen Sie die Uhr; danach kann die Lizenz verlängert werden.{ $until ->
+    [none] {""}
+   *[other] {" "}Die Software ist bis zum { $until } lizenziert.
+}
+license-without-end = Unbefristet lizenziert.
+
+fault-nobody = Niemand muss etwas tun.
+fault-machine = Die Administration dieses Computers kann das beheben.
+fault-host = Die Administration des Aktivierungsservers kann das beheben.
+fault-network = Die Administration des Netzwerks kann das beheben.
+fault-vendor = Der Hersteller dieser Software kann das beheben.
+
+unknown = Die Aktivierung ist aus einem Grund fehlgeschlagen, den diese Version nicht kennt: { $code }
+    .remedy = Aktualisieren Sie diese Software.
+unsigned = { $text } (ohne Signatur, von { $by })
+
+# Wo die Software einen Server sucht.
+no-host-known = Es ist kein Aktivierungsserver eingetragen, und dieser Computer hat keine DNS-Domäne, in der einer zu suchen wäre.
+    .remedy = Tragen Sie mit `kms-client host set NAME` einen Server ein, oder geben Sie dem Computer eine DNS-Domäne oder Suchliste.
+dns-no-record = DNS kennt keinen Aktivierungsserver: { $name } hat keinen SRV-Eintrag.
+    .remedy = Veröffentlichen Sie unter diesem Namen einen SRV-Eintrag, der auf den Server zeigt, oder tragen Sie auf diesem Computer einen Server ein.
+dns-failed = DNS hat für { $name } keine Antwort gegeben: { $cause }.
+    .remedy = Prüfen Sie den DNS-Server dieses Computers; der Name fehlt nicht, es hat nur niemand geantwortet.
+dns-not-offered = Laut DNS hat { $name } keinen Aktivierungsserver: Der Eintrag hat das Ziel `.`.
+    .remedy = Ersetzen Sie ihn durch einen SRV-Eintrag, der auf den Server zeigt, oder tragen Sie auf diesem Computer einen Server ein.
+dns-port-zero = Der SRV-Eintrag { $name } nennt für { $target } den Port 0, und dort ist niemand erreichbar.
+    .remedy = Korrigieren Sie den Eintrag: Sein Port ist der, an dem der Server lauscht.
+dns-target-bad = Ein SRV-Eintrag hat das Ziel { $target }, und das ist kein Servername: { $cause }.
+    .remedy = Korrigieren Sie den Eintrag: Sein Ziel ist der vollständige Name eines Servers, etwa `host.corp.example.`, und dieser Name hat einen Adresseintrag.
+dns-setting-bad = Eine DNS-Einstellung dieses Computers ist unbrauchbar: { $cause }.
+    .remedy = Korrigieren Sie sie in /etc/resolv.conf oder dort, wo die Domäne angegeben ist; alles andere wird solange verwendet.
+not-tried = { $name } wurde nicht versucht: Die Server davor haben schon { $limit } gebraucht.
+    .remedy = Nichts: Die nächste Runde beginnt damit; es geht schneller, sobald Server, die es nicht mehr gibt, nicht mehr im DNS stehen.
+host-name-bad = Ein Servername ist nicht lesbar: { $cause }.
+    .remedy = Schreiben Sie NAME, NAME:PORT oder [IPv6-Adresse]:PORT, in `kms-client host set` oder in KMS_HOSTS.
+host-name-unknown = Der Name { $name } hat keine Adresse.
+    .remedy = Korrigieren Sie das Ziel des SRV-Eintrags oder den eingetragenen Namen, oder ergänzen Sie einen Adresseintrag dafür.
+host-unreachable = Keine Verbindung zu { $address }: { $cause }.
+    .remedy = Prüfen Sie, ob der Server läuft und ob weder eine Firewall noch seine Einstellung `allow` dazwischensteht; ein veralteter SRV-Eintrag nennt Server, die es nicht mehr gibt.
+host-silent = { $address } hat nicht rechtzeitig geantwortet.
+    .remedy = Prüfen Sie die Auslastung des Servers und das Netzwerk; der nächste Server im DNS wird sofort versucht.
+not-a-host = Was an { $address } antwortet, ist kein Aktivierungsserver: { $cause }.
+    .remedy = Korrigieren Sie den Port im SRV-Eintrag oder den eingetragenen Namen.
+
+# TLS.
+tls-files-bad = Die TLS-Dateien dieses Computers sind unbrauchbar: { $cause }.
+    .remedy = Bringen Sie die Datei, KMS_TLS_CA, KMS_TLS_CERTIFICATE oder KMS_TLS_KEY in Ordnung; solange wird nichts unverschlüsselt angefragt.
+tls-required = Der Server nimmt Anfragen nur über TLS an.
+    .remedy = Geben Sie diesem Computer in KMS_TLS_CA die Datei der CA Ihrer Organisation, oder der Software, falls sie danach fragt.
+tls-not-offered = { $address } spricht kein TLS 1.3: { $cause }.
+    .remedy = Stellen Sie am Server `tls` und das Zertifikat ein, oder korrigieren Sie den Port; dieser Computer darf nichts anderes sprechen.
+tls-certificate-bad = { $address } zeigt ein TLS-Zertifikat, das hier nicht gilt: { $cause }.
+    .remedy = Lassen Sie die CA eines für den Namen signieren, den die Computer verwenden, und erneuern Sie es rechtzeitig; oder geben Sie diesem Computer die CA, die es signiert hat.
+tls-machine-refused = { $address } nimmt das TLS-Zertifikat dieses Computers nicht an: { $cause }.
+    .remedy = Geben Sie ihm eines, das `tls_client_ca` des Servers signiert hat, in KMS_TLS_CERTIFICATE und KMS_TLS_KEY.
+tls-failed = Kein TLS mit { $address }: { $cause }.
+    .remedy = Sehen Sie nach, was zwischen Computer und Server steht, und lesen Sie das Protokoll des Servers.
+
+# Was der Server ohne Signatur ablehnt.
+too-many-bad-asks = Von { $from } kamen mehr als { $limit } fehlerhafte Anfragen pro Minute: Der Server hört dort nur noch auf Computer, die er kennt.
+    .remedy = Warten Sie eine Weile; die Administration des Servers findet die Adresse mit `kms-host sources` und was sie sendet mit `kms-host refusals`.
+too-large = Die Anfrage ist größer als { $limit } Bytes.
+    .remedy = Aktualisieren Sie die Software: Ihre Client-Bibliothek sendet mehr, als diese Version des Servers liest.
+malformed = Der Server kann die Anfrage nicht lesen: { $cause }.
+    .remedy = Aktualisieren Sie die Software, oder den Server, falls er der ältere von beiden ist.
+product-unknown = Der Server hat kein Zertifikat für das Produkt { $product }.
+    .remedy = Installieren Sie am Server das Zertifikat des Herstellers für dieses Produkt, oder verweisen Sie den Computer an den richtigen Server.
+signature-bad = Die Anfrage ist nicht von dem Computer signiert, den sie nennt.
+    .remedy = Etwas auf dem Weg verändert Nachrichten, oder die Daten dieses Computers sind beschädigt: Führen Sie `kms-client identity reset` aus.
+overloaded = Beim Server warten mehr Anfragen, als er annimmt.
+    .remedy = Nichts: Es wird wieder angefragt; falls es anhält, prüfen Sie Datenträger und Prozessor des Servers.
+ledger-failed = Der Server konnte nicht auf seinen Datenträger schreiben.
+    .remedy = Prüfen Sie Protokoll und Datenträger des Servers; er hat angehalten, damit nichts bestätigt wird, was nicht geschrieben ist.
+ledger-damaged = Der Server kann nicht lesen, was er über diesen Computer weiß: Sein Datenträger hat einen Teil des Registers beschädigt.
+    .remedy = Am Server: anhalten, `kms-host export --salvage DATEI`, das Register beiseitelegen, `kms-host import DATEI`; andere Computer werden solange bedient.
+signer-failed = Der Server konnte seinen Signaturschlüssel nicht verwenden.
+    .remedy = Prüfen Sie das Protokoll des Servers und den Schlüssel, mit dem er signiert.
+stopping = Der Server wird gerade beendet.
+    .remedy = Nichts: Der nächste Server wird gefragt, oder dieser, sobald er wieder da ist.
+
+# Was der Server mit Signatur ablehnt.
+host-clock = Der Server zweifelt an seiner eigenen Uhr: { $cause }.
+    .remedy = Stellen Sie die Uhr des Servers und führen Sie dann `kms-host clock confirm` aus; solange fällt niemand aus der Zählung.
+clock-skew = Die Uhr dieses Computers geht gegenüber der des Servers { $by } { $direction ->
+    [ahead] vor
+   *[behind] nach
+}, mehr als { $tolerance }: Laut Server ist es { $host_time }.
+    .remedy = Stellen Sie die Uhr dieses Computers und lassen Sie sie einem Zeitserver folgen; solange geht nichts verloren.
+certificate-ended = Das Zertifikat { $certificate } des Servers ist am { $not_after } abgelaufen.
+    .remedy = Verlängern Sie das Zertifikat des Servers beim Hersteller; bereits ausgestellte Leases gelten weiter.
+certificate-not-begun = Das Zertifikat { $certificate } des Servers gilt erst ab { $not_before }.
+    .remedy = Prüfen Sie die Uhr des Servers, oder warten Sie bis zu diesem Tag.
+disk-full = Auf dem Datenträger des Servers ist zu wenig Platz, um jemanden zu zählen.
+    .remedy = Schaffen Sie Platz auf dem Datenträger mit dem Datenverzeichnis des Servers: Er macht von selbst weiter, und solange geht nichts verloren.
+chain-needed = Der Server braucht die Zertifikate der Lease, die ihm gezeigt wurde.
+    .remedy = Nichts: Der Computer fragt sofort noch einmal und bringt sie mit.
+new-machines-limited = Von { $from } kamen an einem Tag mehr als { $limit } neue Computer: Dieser wird später aufgenommen.
+    .remedy = Auf diesem Computer nichts, er fragt wieder an; bei einer Einführung erhöht die Administration des Servers new_machines_per_source und new_machines_per_site.
+replayed = Der Server hat schon eine spätere Anfrage dieses Computers beantwortet.
+    .remedy = Nichts, es sei denn, es wiederholt sich: Dann sendet jemand aufgezeichnete Anfragen.
+copied = Ein anderer Computer verwendet dieselbe Identität, oder der Datenträger dieses Computers wurde zurückgesetzt.
+    .remedy = Nichts: Dieser Computer erzeugt eine neue Identität und behält solange seine Lizenz; verallgemeinern Sie Abbilder vor dem Kopieren.
+blocked = Die Administration des Servers hat diesen Computer gesperrt.
+    .remedy = Fragen Sie die Administration des Servers.
+count-below-threshold = { $count } Computer sind gezählt, { $threshold } werden gebraucht.
+    .remedy = Auf diesem Computer nichts: Er wird von selbst lizenziert, sobald genügend andere angefragt haben.
+
+# Was die Software nicht annimmt.
+untrusted = { $address } ist kein Server dieses Herstellers: { $cause }.
+    .remedy = Finden Sie heraus, wer ihn betreibt: Er hat kein Zertifikat, dem diese Software vertraut.
+other-organisation = { $address } ist der Server einer anderen Organisation, { $organisation }.
+    .remedy = Korrigieren Sie DNS, oder führen Sie `kms-client organisation clear` aus, falls dieser Computer den Besitzer gewechselt hat.
+answer-mismatch = { $address } hat etwas anderes geantwortet, als gefragt war: { $cause }.
+    .remedy = Melden Sie es der Administration des Servers: Antworten werden vertauscht oder aufgezeichnet.
+answer-out-of-time = { $address } hat eine Antwort signiert, die zu ihrer Zeit nicht gilt: { $cause }.
+    .remedy = Prüfen Sie die Uhren von Server und Computer und das Zertifikat des Servers.
+beyond-limits = { $address } hat mehr signiert, als sein Zertifikat erlaubt: { $cause }.
+    .remedy = Melden Sie es dem Hersteller: Der Schlüssel des Servers ist vielleicht gestohlen.
+newer-protocol = { $address } hat auf eine Weise geantwortet, die eine neuere Client-Bibliothek braucht.
+    .remedy = Aktualisieren Sie die Software.
+
+# Was dieser Computer selbst nicht kann.
+state-unwritable = In { $path } kann nichts gespeichert werden: { $cause }.
+    .remedy = Machen Sie das Verzeichnis für die Software beschreibbar; bis dahin läuft eine vorhandene Lease weiter, und eine neue endet mit dem Prozess.
+state-unreadable = Die Daten in { $path } sind nicht lesbar: { $cause }.
+    .remedy = Geben Sie dem Benutzer der Software Leserechte, oder prüfen Sie den Datenträger; bis dahin wird nichts daran geändert.
+state-newer = Die Daten in { $path } wurden von einer neueren Version geschrieben: { $cause }.
+    .remedy = Aktualisieren Sie diese Software oder diesen Befehl; die Daten bleiben, wie sie sind.
+state-damaged = Die gespeicherten Daten in { $path } sind beschädigt: { $cause }.
+    .remedy = Nichts: Sie werden neu angelegt; prüfen Sie den Datenträger, falls es sich wiederholt.
+identity-unreadable = Dieser Benutzer darf die Lizenz lesen, aber nicht danach fragen: { $path }.
+    .remedy = Nichts, falls der Dienst der Software als Besitzer dieses Verzeichnisses läuft, denn er fragt; geben Sie das Verzeichnis sonst mit chown dem Benutzer der Software.
+busy = Ein anderer Prozess auf diesem Computer fragt gerade an.
+    .remedy = Nichts: Seine Antwort gilt für jeden Prozess.
+rekey-limit = An einem Tag wurde mehr als dreimal eine Kopie gemeldet, und vor { $until } wird keine weitere Identität erzeugt.
+    .remedy = Finden Sie heraus, welche Computer dieses Abbild teilen; die vorhandene Lizenz läuft weiter.
+
+# Was der Server seiner Administration ablehnt.
+not-administrator = Benutzer { $uid } darf diesen Server nicht verwalten.
+    .remedy = Führen Sie den Befehl als root aus, oder als der Benutzer, unter dem der Server läuft.
+audit-unwritable = Es wurde nichts geändert, weil es sich in { $path } nicht festhalten lässt: { $cause }.
+    .remedy = Bringen Sie die Datei oder ihren Datenträger in Ordnung und geben Sie den Befehl noch einmal; Computer werden solange bedient.
+machine-unknown = Kein Computer hat eine Kennung, die mit { $id } beginnt.
+    .remedy = `kms-host machines` zeigt alle; mit --product wird nur unter denen dieses Produkts gesucht.
+machine-ambiguous = Mehr als ein Computer hat eine Kennung, die mit { $id } beginnt, etwa { $first } und { $second }.
+    .remedy = Schreiben Sie mehr von der Kennung, oder nennen Sie mit --product das Produkt.
+machine-blocked = Der Computer { $machine } ist gesperrt, und ihn zu vergessen würde ihn wieder zulassen.
+    .remedy = Heben Sie die Sperre zuerst mit `kms-host machine unblock` auf, wenn Sie das wollen.

@@ -1,0 +1,55 @@
+# English. What reasons say stands in the library itself; here are the license states.
+
+date = { $day } { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+} { $year }
+length = { $unit ->
+    [days] { $count ->
+        [one] { $count } day
+       *[other] { $count } days
+    }
+    [hours] { $count ->
+        [one] { $count } hour
+       *[other] { $count } hours
+    }
+   *[minutes] { $count ->
+        [one] { $count } minute
+       *[other] { $count } minutes
+    }
+}
+
+license-in-grace = This software is not activated yet. It activates itself by { $until }; you do not have to do anything.
+license-licensed = Licensed until { $until }. The license renews itself.
+license-renewal-overdue = Licensed until { $until }. It should have been renewed on { $since }; the software keeps trying.
+license-expiring-soon = The license ends on { $until }. Connect this computer to your organisation’s network so that it can be renewed.
+license-lapsed = The license ended on { $since }. The software keeps working. Connect this computer to your organisation’s network to renew it.
+license-never-activated = This software should have been activated by { $since }. It keeps working. Connect this computer to your organisation’s network to activate it.
+license-clock-wrong = This computer’s clock is { $by } { $direction ->
+    [ahead] fast
+   *[behind] slow
+}. Set the clock; then the license can be renewed.{ $until ->
+    [none] {""}
+   *[other] {" "}The software is licensed until { $until }.
+}
+license-without-end = Licensed without an end date.
+
+fault-nobody = Nobody has to do anything.
+fault-machine = Whoever looks after this computer can fix it.
+fault-host = Whoever looks after the activation host can fix it.
+fault-network = Whoever looks after the network can fix it.
+fault-vendor = The vendor of this software can fix it.
+
+unknown = Activation failed for a reason that this version does not know: { $code }
+    .remedy = Update this software.
+unsigned = { $text } (without a signature, from { $by })

@@ -1,0 +1,191 @@
+# Français.
+
+date = { $day ->
+    [1] 1er
+   *[other] { $day }
+} { $month ->
+    [1] janvier
+    [2] février
+    [3] mars
+    [4] avril
+    [5] mai
+    [6] juin
+    [7] juillet
+    [8] août
+    [9] septembre
+    [10] octobre
+    [11] novembre
+   *[12] décembre
+} { $year }
+length = { $unit ->
+    [days] { $count ->
+        [one] { $count } jour
+       *[other] { $count } jours
+    }
+    [hours] { $count ->
+        [one] { $count } heure
+       *[other] { $count } heures
+    }
+   *[minutes] { $count ->
+        [one] { $count } minute
+       *[other] { $count } minutes
+    }
+}
+
+license-in-grace = Ce logiciel n’est pas encore activé. Il s’activera de lui-même d’ici le { $until } ; vous n’avez rien à faire.
+license-licensed = Licence valable jusqu’au { $until }. Elle se renouvelle d’elle-même.
+license-renewal-overdue = Licence valable jusqu’au { $until }. Elle aurait dû être renouvelée le { $since } ; le logiciel continue d’essayer.
+license-expiring-soon = La licence expire le { $until }. Connectez cet ordinateur au réseau de votre organisation pour qu’elle puisse être renouvelée.
+license-lapsed = La licence a expiré le { $since }. Le logiciel continue de fonctionner. Connectez cet ordinateur au réseau de votre organisation pour la renouveler.
+license-never-activated = Ce logiciel aurait dû être activé avant le { $since }. Il continue de fonctionner. Connectez cet ordinateur au réseau de votre organisation pour l’activer.
+license-clock-wrong = L’horloge de cet ordinateur { $direction ->
+    [ahead] avance
+   *[behind] retarde
+} de { $by }. Mettez-la à l’heure ; la licence pourra alors être renouvelée.{ $until ->
+    [none] {""}
+   *[other] {" "}Le logiciel est sous licence jusqu’au { $until }.
+}
+license-without-end = Licence sans date de fin.
+
+fault-nobody = Personne n’a rien à faire.
+fault-machine = L’administrateur de cet ordinateur peut y remédier.
+fault-host = L’administrateur du serveur d’activation peut y remédier.
+fault-network = L’administrateur du réseau peut y remédier.
+fault-vendor = L’éditeur de ce logiciel peut y remédier.
+
+unknown = L’activation a échoué pour une raison que cette version ne connaît pas : { $code }
+    .remedy = Mettez ce logiciel à jour.
+unsigned = { $text } (sans signature, de { $by })
+
+# Où le logiciel cherche un serveur.
+no-host-known = Aucun serveur d’activation n’est configuré, et cet ordinateur n’a pas de domaine DNS où en chercher un.
+    .remedy = Indiquez un serveur avec `kms-client host set NOM`, ou donnez à l’ordinateur un domaine DNS ou une liste de recherche.
+dns-no-record = Le DNS ne connaît aucun serveur d’activation : { $name } n’a pas d’enregistrement SRV.
+    .remedy = Publiez sous ce nom un enregistrement SRV qui désigne le serveur, ou indiquez un serveur sur cet ordinateur.
+dns-failed = Le DNS n’a pas répondu pour { $name } : { $cause }.
+    .remedy = Vérifiez le serveur DNS de cet ordinateur ; rien ne dit que le nom manque, personne n’a répondu.
+dns-not-offered = Selon le DNS, { $name } n’a pas de serveur d’activation : l’enregistrement a pour cible `.`.
+    .remedy = Remplacez-le par un enregistrement SRV qui désigne le serveur, ou indiquez un serveur sur cet ordinateur.
+dns-port-zero = L’enregistrement SRV { $name } donne le port 0 pour { $target }, où personne ne peut être joint.
+    .remedy = Corrigez l’enregistrement : son port est celui sur lequel le serveur écoute.
+dns-target-bad = Un enregistrement SRV a pour cible { $target }, qui n’est pas un nom de serveur : { $cause }.
+    .remedy = Corrigez l’enregistrement : sa cible est le nom complet d’un serveur, comme `host.corp.example.`, et ce nom a un enregistrement d’adresse.
+dns-setting-bad = Un réglage DNS de cet ordinateur est inutilisable : { $cause }.
+    .remedy = Corrigez ce réglage, dans /etc/resolv.conf ou là où le domaine a été indiqué ; tout le reste est utilisé en attendant.
+not-tried = { $name } n’a pas été essayé : les précédents avaient déjà pris { $limit }.
+    .remedy = Rien : le prochain passage commencera par lui ; ce sera plus rapide quand les serveurs disparus ne seront plus dans le DNS.
+host-name-bad = Un nom de serveur est illisible : { $cause }.
+    .remedy = Écrivez NOM, NOM:PORT ou [adresse IPv6]:PORT, dans `kms-client host set` ou dans KMS_HOSTS.
+host-name-unknown = Le nom { $name } n’a pas d’adresse.
+    .remedy = Corrigez la cible de l’enregistrement SRV ou le nom configuré, ou ajoutez-lui un enregistrement d’adresse.
+host-unreachable = Pas de connexion à { $address } : { $cause }.
+    .remedy = Vérifiez que le serveur fonctionne et que ni un pare-feu ni son réglage `allow` ne s’interpose ; un enregistrement SRV périmé désigne des serveurs disparus.
+host-silent = { $address } n’a pas répondu à temps.
+    .remedy = Vérifiez la charge du serveur et le réseau ; le serveur suivant du DNS est essayé aussitôt.
+not-a-host = Ce qui répond à { $address } n’est pas un serveur d’activation : { $cause }.
+    .remedy = Corrigez le port de l’enregistrement SRV ou le nom configuré.
+
+# TLS.
+tls-files-bad = Les fichiers TLS de cet ordinateur sont inutilisables : { $cause }.
+    .remedy = Réparez le fichier, KMS_TLS_CA, KMS_TLS_CERTIFICATE ou KMS_TLS_KEY ; en attendant, rien n’est demandé en clair.
+tls-required = Le serveur n’accepte les demandes que par TLS.
+    .remedy = Donnez à cet ordinateur le fichier de l’autorité de certification de l’organisation dans KMS_TLS_CA, ou au logiciel s’il le demande.
+tls-not-offered = { $address } ne parle pas TLS 1.3 : { $cause }.
+    .remedy = Réglez `tls` et le certificat sur le serveur, ou corrigez le port ; cet ordinateur ne doit rien parler d’autre.
+tls-certificate-bad = { $address } présente un certificat TLS qui n’est pas valable ici : { $cause }.
+    .remedy = Faites-en signer un par l’autorité pour le nom qu’utilisent les ordinateurs, et renouvelez-le à temps ; ou donnez à cet ordinateur l’autorité qui l’a signé.
+tls-machine-refused = { $address } n’accepte pas le certificat TLS de cet ordinateur : { $cause }.
+    .remedy = Donnez-lui-en un que `tls_client_ca` du serveur a signé, dans KMS_TLS_CERTIFICATE et KMS_TLS_KEY.
+tls-failed = Pas de TLS avec { $address } : { $cause }.
+    .remedy = Regardez ce qui se trouve entre l’ordinateur et le serveur, et le journal du serveur.
+
+# Ce que le serveur refuse sans signature.
+too-many-bad-asks = Plus de { $limit } demandes incorrectes par minute sont venues de { $from } : le serveur n’y écoute plus que les ordinateurs qu’il connaît.
+    .remedy = Attendez un peu ; l’administrateur du serveur trouve l’adresse avec `kms-host sources` et ce qu’elle envoie avec `kms-host refusals`.
+too-large = La demande dépasse { $limit } octets.
+    .remedy = Mettez le logiciel à jour : sa bibliothèque cliente envoie plus que cette version du serveur n’en lit.
+malformed = Le serveur ne peut pas lire la demande : { $cause }.
+    .remedy = Mettez le logiciel à jour, ou le serveur s’il est le plus ancien des deux.
+product-unknown = Le serveur n’a pas de certificat pour le produit { $product }.
+    .remedy = Installez sur le serveur le certificat de l’éditeur pour ce produit, ou dirigez l’ordinateur vers le bon serveur.
+signature-bad = La demande n’est pas signée par l’ordinateur qu’elle désigne.
+    .remedy = Quelque chose modifie les messages en chemin, ou les données de cet ordinateur sont endommagées : exécutez `kms-client identity reset`.
+overloaded = Plus de demandes attendent au serveur qu’il n’en garde.
+    .remedy = Rien : la demande sera répétée ; si cela dure, regardez le disque et le processeur du serveur.
+ledger-failed = Le serveur n’a pas pu écrire sur son disque.
+    .remedy = Regardez le journal et le disque du serveur ; il s’est arrêté pour ne rien confirmer qui ne soit écrit.
+ledger-damaged = Le serveur ne peut pas lire ce qu’il sait de cet ordinateur : son disque a endommagé une partie du registre.
+    .remedy = Sur le serveur : arrêtez-le, `kms-host export --salvage FICHIER`, mettez le registre de côté, `kms-host import FICHIER` ; les autres ordinateurs sont servis en attendant.
+signer-failed = Le serveur n’a pas pu utiliser sa clé de signature.
+    .remedy = Regardez le journal du serveur et la clé avec laquelle il signe.
+stopping = Le serveur est en train de s’arrêter.
+    .remedy = Rien : le serveur suivant est interrogé, ou celui-ci quand il sera revenu.
+
+# Ce que le serveur refuse avec sa signature.
+host-clock = Le serveur doute de sa propre horloge : { $cause }.
+    .remedy = Mettez l’horloge du serveur à l’heure, puis exécutez `kms-host clock confirm` ; en attendant, personne ne sort du décompte.
+clock-skew = L’horloge de cet ordinateur { $direction ->
+    [ahead] avance
+   *[behind] retarde
+} de { $by } sur celle du serveur, plus de { $tolerance } : pour le serveur, il est { $host_time }.
+    .remedy = Mettez l’horloge de cet ordinateur à l’heure et faites-lui suivre un serveur de temps ; rien n’est perdu en attendant.
+certificate-ended = Le certificat { $certificate } du serveur a expiré le { $not_after }.
+    .remedy = Renouvelez le certificat du serveur auprès de l’éditeur ; les baux déjà accordés restent valables.
+certificate-not-begun = Le certificat { $certificate } du serveur n’est valable qu’à partir du { $not_before }.
+    .remedy = Vérifiez l’horloge du serveur, ou attendez ce jour.
+disk-full = Il reste trop peu d’espace sur le disque du serveur pour compter qui que ce soit.
+    .remedy = Libérez de l’espace sur le disque du répertoire de données du serveur : il reprend de lui-même, et rien n’est perdu en attendant.
+chain-needed = Le serveur a besoin des certificats du bail qui lui a été présenté.
+    .remedy = Rien : l’ordinateur redemande aussitôt et les apporte.
+new-machines-limited = Plus de { $limit } nouveaux ordinateurs sont venus de { $from } en un jour : celui-ci sera inscrit plus tard.
+    .remedy = Rien sur cet ordinateur, il redemandera ; lors d’un déploiement, l’administrateur du serveur augmente new_machines_per_source et new_machines_per_site.
+replayed = Le serveur a déjà répondu à une demande plus récente de cet ordinateur.
+    .remedy = Rien, sauf si cela se répète : quelqu’un envoie alors des demandes enregistrées.
+copied = Un autre ordinateur utilise la même identité, ou le disque de celui-ci a été ramené à un état antérieur.
+    .remedy = Rien : cet ordinateur crée une nouvelle identité et garde sa licence en attendant ; généralisez les images avant de les copier.
+blocked = L’administrateur du serveur a bloqué cet ordinateur.
+    .remedy = Adressez-vous à l’administrateur du serveur.
+count-below-threshold = { $count } ordinateurs sont comptés et il en faut { $threshold }.
+    .remedy = Rien sur cet ordinateur : il recevra sa licence de lui-même dès qu’assez d’autres auront demandé la leur.
+
+# Ce que le logiciel n’accepte pas.
+untrusted = { $address } n’est pas un serveur de cet éditeur : { $cause }.
+    .remedy = Trouvez qui l’exploite : il n’a pas de certificat auquel ce logiciel se fie.
+other-organisation = { $address } est le serveur d’une autre organisation, { $organisation }.
+    .remedy = Corrigez le DNS, ou exécutez `kms-client organisation clear` si cet ordinateur a changé de mains.
+answer-mismatch = { $address } a répondu autre chose que ce qui était demandé : { $cause }.
+    .remedy = Signalez-le à l’administrateur du serveur : des réponses sont interverties ou enregistrées.
+answer-out-of-time = { $address } a signé une réponse qui n’est pas valable à sa date : { $cause }.
+    .remedy = Vérifiez les horloges du serveur et de l’ordinateur, et le certificat du serveur.
+beyond-limits = { $address } a signé plus que son certificat ne le permet : { $cause }.
+    .remedy = Signalez-le à l’éditeur : la clé du serveur a peut-être été volée.
+newer-protocol = { $address } a répondu d’une manière qui exige une bibliothèque cliente plus récente.
+    .remedy = Mettez le logiciel à jour.
+
+# Ce que cet ordinateur ne peut pas faire lui-même.
+state-unwritable = Rien ne peut être conservé dans { $path } : { $cause }.
+    .remedy = Rendez le répertoire accessible en écriture au logiciel ; d’ici là, un bail existant reste valable et un nouveau prend fin avec le processus.
+state-unreadable = Les données dans { $path } ne peuvent pas être lues : { $cause }.
+    .remedy = Donnez le droit de lecture à l’utilisateur du logiciel, ou regardez le disque ; rien n’y est modifié d’ici là.
+state-newer = Les données dans { $path } ont été écrites par une version plus récente : { $cause }.
+    .remedy = Mettez à jour ce logiciel ou cette commande ; les données restent telles quelles.
+state-damaged = Les données conservées dans { $path } sont endommagées : { $cause }.
+    .remedy = Rien : elles sont recréées ; si cela se répète, regardez le disque.
+identity-unreadable = Cet utilisateur peut lire la licence, mais pas la demander : { $path }.
+    .remedy = Rien, si le service du logiciel s’exécute en tant que propriétaire de ce répertoire, car c’est lui qui demande ; sinon, donnez le répertoire à l’utilisateur du logiciel avec chown.
+busy = Un autre processus de cet ordinateur est en train de demander.
+    .remedy = Rien : sa réponse sert à tous les processus.
+rekey-limit = Une copie a été signalée plus de trois fois en un jour, et aucune autre identité ne sera créée avant { $until }.
+    .remedy = Trouvez quels ordinateurs partagent cette image ; la licence existante reste valable.
+
+# Ce que le serveur refuse à qui l’administre.
+not-administrator = L’utilisateur { $uid } n’a pas le droit d’administrer ce serveur.
+    .remedy = Exécutez la commande en tant que root, ou en tant que l’utilisateur sous lequel le serveur fonctionne.
+audit-unwritable = Rien n’a été modifié, parce que cela ne peut pas être consigné dans { $path } : { $cause }.
+    .remedy = Réparez ce fichier ou son disque, et redonnez la commande ; les ordinateurs sont servis en attendant.
+machine-unknown = Aucun ordinateur n’a d’identifiant qui commence par { $id }.
+    .remedy = `kms-host machines` les montre tous ; avec --product, seuls ceux de ce produit sont examinés.
+machine-ambiguous = Plusieurs ordinateurs ont un identifiant qui commence par { $id }, comme { $first } et { $second }.
+    .remedy = Écrivez une plus grande partie de l’identifiant, ou précisez le produit avec --product.
+machine-blocked = L’ordinateur { $machine } est bloqué, et l’oublier le laisserait revenir.
+    .remedy = Débloquez-le d’abord avec `kms-host machine unblock`, si c’est ce que vous voulez.

@@ -1,0 +1,185 @@
+# Nederlands.
+
+date = { $day } { $month ->
+    [1] januari
+    [2] februari
+    [3] maart
+    [4] april
+    [5] mei
+    [6] juni
+    [7] juli
+    [8] augustus
+    [9] september
+    [10] oktober
+    [11] november
+   *[12] december
+} { $year }
+length = { $unit ->
+    [days] { $count ->
+        [one] { $count } dag
+       *[other] { $count } dagen
+    }
+    [hours] { $count } uur
+   *[minutes] { $count ->
+        [one] { $count } minuut
+       *[other] { $count } minuten
+    }
+}
+
+license-in-grace = Deze software is nog niet geactiveerd. Dat gebeurt vóór { $until } vanzelf; u hoeft niets te doen.
+license-licensed = Gelicentieerd tot { $until }. De licentie wordt vanzelf verlengd.
+license-renewal-overdue = Gelicentieerd tot { $until }. De licentie had op { $since } verlengd moeten worden; de software blijft het proberen.
+license-expiring-soon = De licentie loopt af op { $until }. Verbind deze computer met het netwerk van uw organisatie, zodat de licentie kan worden verlengd.
+license-lapsed = De licentie is op { $since } afgelopen. De software blijft werken. Verbind deze computer met het netwerk van uw organisatie om de licentie te verlengen.
+license-never-activated = Deze software had vóór { $since } geactiveerd moeten zijn. De software blijft werken. Verbind deze computer met het netwerk van uw organisatie om de software te activeren.
+license-clock-wrong = De klok van deze computer loopt { $by } { $direction ->
+    [ahead] voor
+   *[behind] achter
+}. Zet de klok gelijk; daarna kan de licentie worden verlengd.{ $until ->
+    [none] {""}
+   *[other] {" "}De software is gelicentieerd tot { $until }.
+}
+license-without-end = Gelicentieerd zonder einddatum.
+
+fault-nobody = Niemand hoeft iets te doen.
+fault-machine = De beheerder van deze computer kan dit oplossen.
+fault-host = De beheerder van de activeringsserver kan dit oplossen.
+fault-network = De beheerder van het netwerk kan dit oplossen.
+fault-vendor = De leverancier van deze software kan dit oplossen.
+
+unknown = De activering is mislukt om een reden die deze versie niet kent: { $code }
+    .remedy = Werk deze software bij.
+unsigned = { $text } (zonder handtekening, afkomstig van { $by })
+
+# Waar de software een server zoekt.
+no-host-known = Er is geen activeringsserver ingesteld, en deze computer heeft geen DNS-domein waarin er een te zoeken is.
+    .remedy = Stel een server in met `kms-client host set NAAM`, of geef de computer een DNS-domein of zoeklijst.
+dns-no-record = DNS kent geen activeringsserver: { $name } heeft geen SRV-record.
+    .remedy = Publiceer onder die naam een SRV-record dat naar de server wijst, of stel op deze computer een server in.
+dns-failed = DNS gaf geen antwoord voor { $name }: { $cause }.
+    .remedy = Controleer de DNS-server van deze computer; het is niet zo dat de naam ontbreekt, er heeft niemand geantwoord.
+dns-not-offered = Volgens DNS heeft { $name } geen activeringsserver: het record heeft als doel `.`.
+    .remedy = Vervang het door een SRV-record dat naar de server wijst, of stel op deze computer een server in.
+dns-port-zero = Het SRV-record { $name } noemt poort 0 voor { $target }, en daar kan niemand worden bereikt.
+    .remedy = Verbeter het record: de poort is die waarop de server luistert.
+dns-target-bad = Een SRV-record heeft als doel { $target }, en dat is geen servernaam: { $cause }.
+    .remedy = Verbeter het record: het doel is de volledige naam van een server, zoals `host.corp.example.`, en die naam heeft een adresrecord.
+dns-setting-bad = Een DNS-instelling van deze computer is onbruikbaar: { $cause }.
+    .remedy = Verbeter die instelling, in /etc/resolv.conf of waar het domein is opgegeven; al het andere wordt intussen gebruikt.
+not-tried = { $name } is niet geprobeerd: de vorige namen al { $limit } in beslag.
+    .remedy = Niets: de volgende ronde begint ermee; het gaat sneller als servers die er niet meer zijn uit DNS verdwijnen.
+host-name-bad = Een servernaam is onleesbaar: { $cause }.
+    .remedy = Schrijf NAAM, NAAM:POORT of [IPv6-adres]:POORT, in `kms-client host set` of in KMS_HOSTS.
+host-name-unknown = De naam { $name } heeft geen adres.
+    .remedy = Verbeter het doel van het SRV-record of de ingestelde naam, of voeg er een adresrecord voor toe.
+host-unreachable = Geen verbinding met { $address }: { $cause }.
+    .remedy = Controleer of de server draait en of geen firewall of zijn instelling `allow` ertussen zit; een verouderd SRV-record noemt servers die er niet meer zijn.
+host-silent = { $address } antwoordde niet op tijd.
+    .remedy = Controleer de belasting van de server en het netwerk; de volgende server in DNS wordt meteen geprobeerd.
+not-a-host = Wat op { $address } antwoordt, is geen activeringsserver: { $cause }.
+    .remedy = Verbeter de poort in het SRV-record of de ingestelde naam.
+
+# TLS.
+tls-files-bad = De TLS-bestanden van deze computer zijn onbruikbaar: { $cause }.
+    .remedy = Herstel het bestand, KMS_TLS_CA, KMS_TLS_CERTIFICATE of KMS_TLS_KEY; intussen wordt niets onversleuteld gevraagd.
+tls-required = De server accepteert aanvragen alleen via TLS.
+    .remedy = Geef deze computer het bestand van de CA van de organisatie in KMS_TLS_CA, of geef het aan de software als die erom vraagt.
+tls-not-offered = { $address } spreekt geen TLS 1.3: { $cause }.
+    .remedy = Stel op de server `tls` en het certificaat in, of verbeter de poort; deze computer mag niets anders spreken.
+tls-certificate-bad = { $address } toont een TLS-certificaat dat hier niet geldt: { $cause }.
+    .remedy = Laat de CA er een ondertekenen voor de naam die de computers gebruiken, en verleng het op tijd; of geef deze computer de CA die dat al heeft gedaan.
+tls-machine-refused = { $address } accepteert het TLS-certificaat van deze computer niet: { $cause }.
+    .remedy = Geef de computer er een dat door `tls_client_ca` van de server is ondertekend, in KMS_TLS_CERTIFICATE en KMS_TLS_KEY.
+tls-failed = Geen TLS met { $address }: { $cause }.
+    .remedy = Ga na wat er tussen computer en server staat, en bekijk het logboek van de server.
+
+# Wat de server zonder handtekening weigert.
+too-many-bad-asks = Er kwamen meer dan { $limit } foute aanvragen per minuut van { $from }: de server luistert daar alleen nog naar computers die hij kent.
+    .remedy = Wacht even; de beheerder van de server vindt het adres met `kms-host sources` en wat het stuurt met `kms-host refusals`.
+too-large = De aanvraag is groter dan { $limit } bytes.
+    .remedy = Werk de software bij: haar clientbibliotheek stuurt meer dan deze versie van de server leest.
+malformed = De server kan de aanvraag niet lezen: { $cause }.
+    .remedy = Werk de software bij, of de server als die de oudste van de twee is.
+product-unknown = De server heeft geen certificaat voor product { $product }.
+    .remedy = Installeer op de server het certificaat van de leverancier voor dit product, of verwijs de computer naar de juiste server.
+signature-bad = De aanvraag is niet ondertekend door de computer die ze noemt.
+    .remedy = Iets onderweg verandert berichten, of de gegevens van deze computer zijn beschadigd: voer `kms-client identity reset` uit.
+overloaded = Er wachten bij de server meer aanvragen dan hij wil vasthouden.
+    .remedy = Niets: er wordt opnieuw gevraagd; als het aanhoudt, bekijk dan schijf en processor van de server.
+ledger-failed = De server kon niet naar zijn schijf schrijven.
+    .remedy = Bekijk het logboek en de schijf van de server; hij is gestopt, zodat niets wordt bevestigd wat niet is opgeschreven.
+ledger-damaged = De server kan niet lezen wat hij van deze computer weet: zijn schijf heeft een deel van het register beschadigd.
+    .remedy = Op de server: stop hem, `kms-host export --salvage BESTAND`, verplaats het register, `kms-host import BESTAND`; andere computers worden intussen bediend.
+signer-failed = De server kon zijn ondertekensleutel niet gebruiken.
+    .remedy = Bekijk het logboek van de server en de sleutel waarmee hij ondertekent.
+stopping = De server wordt gestopt.
+    .remedy = Niets: de volgende server wordt gevraagd, of deze zodra hij terug is.
+
+# Wat de server met een handtekening weigert.
+host-clock = De server twijfelt aan zijn eigen klok: { $cause }.
+    .remedy = Zet de klok van de server gelijk en voer dan `kms-host clock confirm` uit; intussen verdwijnt niemand uit de telling.
+clock-skew = De klok van deze computer loopt { $by } { $direction ->
+    [ahead] voor
+   *[behind] achter
+} op die van de server, meer dan { $tolerance }: volgens de server is het { $host_time }.
+    .remedy = Zet de klok van deze computer gelijk en laat hem een tijdserver volgen; intussen gaat niets verloren.
+certificate-ended = Het certificaat { $certificate } van de server is verlopen op { $not_after }.
+    .remedy = Verleng het certificaat van de server bij de leverancier; leases die al zijn uitgegeven, lopen door.
+certificate-not-begun = Het certificaat { $certificate } van de server geldt pas vanaf { $not_before }.
+    .remedy = Controleer de klok van de server, of wacht die dag af.
+disk-full = De server heeft te weinig vrije ruimte op zijn schijf om iemand te tellen.
+    .remedy = Maak ruimte vrij op de schijf met de gegevensmap van de server: hij gaat vanzelf verder, en intussen gaat niets verloren.
+chain-needed = De server heeft de certificaten nodig van de lease die werd getoond.
+    .remedy = Niets: de computer vraagt meteen opnieuw en stuurt ze mee.
+new-machines-limited = Er kwamen meer dan { $limit } nieuwe computers op één dag van { $from }: deze wordt later opgenomen.
+    .remedy = Op deze computer niets, hij vraagt opnieuw; bij een uitrol verhoogt de beheerder van de server new_machines_per_source en new_machines_per_site.
+replayed = De server heeft al een latere aanvraag van deze computer beantwoord.
+    .remedy = Niets, tenzij het zich herhaalt: dan stuurt iemand opgenomen aanvragen.
+copied = Een andere computer gebruikt dezelfde identiteit, of de schijf van deze computer is teruggezet.
+    .remedy = Niets: deze computer maakt een nieuwe identiteit en houdt intussen zijn licentie; generaliseer images voordat ze worden gekopieerd.
+blocked = De beheerder van de server heeft deze computer geblokkeerd.
+    .remedy = Vraag het de beheerder van de server.
+count-below-threshold = Er zijn { $count } computers geteld en er zijn er { $threshold } nodig.
+    .remedy = Op deze computer niets: hij krijgt vanzelf een licentie zodra er genoeg andere hebben gevraagd.
+
+# Wat de software niet accepteert.
+untrusted = { $address } is geen server van deze leverancier: { $cause }.
+    .remedy = Zoek uit wie hem beheert: hij heeft geen certificaat dat deze software vertrouwt.
+other-organisation = { $address } is de server van een andere organisatie, { $organisation }.
+    .remedy = Verbeter DNS, of voer `kms-client organisation clear` uit als deze computer van eigenaar is veranderd.
+answer-mismatch = { $address } antwoordde iets anders dan er was gevraagd: { $cause }.
+    .remedy = Meld het de beheerder van de server: antwoorden worden verwisseld of opgenomen.
+answer-out-of-time = { $address } ondertekende een antwoord dat op dat moment niet geldt: { $cause }.
+    .remedy = Controleer de klokken van server en computer, en het certificaat van de server.
+beyond-limits = { $address } ondertekende meer dan zijn certificaat toestaat: { $cause }.
+    .remedy = Meld het de leverancier: mogelijk is de sleutel van de server gestolen.
+newer-protocol = { $address } antwoordde op een manier waarvoor een nieuwere clientbibliotheek nodig is.
+    .remedy = Werk de software bij.
+
+# Wat deze computer zelf niet kan.
+state-unwritable = In { $path } kan niets worden bewaard: { $cause }.
+    .remedy = Maak de map schrijfbaar voor de software; tot dan loopt een bestaande lease door, en een nieuwe eindigt met het proces.
+state-unreadable = De gegevens in { $path } zijn niet te lezen: { $cause }.
+    .remedy = Geef de gebruiker van de software leesrecht, of bekijk de schijf; tot dan wordt er niets in veranderd.
+state-newer = De gegevens in { $path } zijn door een nieuwere versie geschreven: { $cause }.
+    .remedy = Werk deze software of deze opdracht bij; de gegevens blijven zoals ze zijn.
+state-damaged = De bewaarde gegevens in { $path } zijn beschadigd: { $cause }.
+    .remedy = Niets: ze worden opnieuw gemaakt; bekijk de schijf als het zich herhaalt.
+identity-unreadable = Deze gebruiker mag de licentie lezen maar er niet om vragen: { $path }.
+    .remedy = Niets, als de dienst van de software draait als eigenaar van die map, want dan vraagt die; geef anders de map met chown aan de gebruiker van de software.
+busy = Een ander proces op deze computer is aan het vragen.
+    .remedy = Niets: het antwoord geldt voor elk proces.
+rekey-limit = Er is meer dan drie keer op een dag een kopie gemeld, en er wordt geen nieuwe identiteit gemaakt vóór { $until }.
+    .remedy = Zoek uit welke computers dit image delen; de huidige licentie loopt door.
+
+# Wat de server een beheerder weigert.
+not-administrator = Gebruiker { $uid } mag deze server niet beheren.
+    .remedy = Voer de opdracht uit als root, of als de gebruiker waaronder de server draait.
+audit-unwritable = Er is niets veranderd, omdat het niet kan worden vastgelegd in { $path }: { $cause }.
+    .remedy = Herstel dat bestand of zijn schijf en geef de opdracht opnieuw; computers worden intussen bediend.
+machine-unknown = Geen computer heeft een id dat begint met { $id }.
+    .remedy = `kms-host machines` toont ze allemaal; met --product wordt alleen onder die van dat product gezocht.
+machine-ambiguous = Meer dan één computer heeft een id dat begint met { $id }, zoals { $first } en { $second }.
+    .remedy = Schrijf meer van het id, of noem het product met --product.
+machine-blocked = Computer { $machine } is geblokkeerd, en door hem te vergeten zou hij weer worden toegelaten.
+    .remedy = Hef eerst de blokkering op met `kms-host machine unblock`, als u dat wilt.
