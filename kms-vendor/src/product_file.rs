@@ -5,8 +5,6 @@
 
 use std::fmt::Write as _;
 
-use std::fmt::Write as _;
-
 use data_encoding::HEXLOWER_PERMISSIVE;
 use shared::SERVICE_LABEL;
 use shared::ids::OrganisationId;
