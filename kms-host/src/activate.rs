@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ledger::{Ledger, LedgerError};
+use ledger::{LedgerError, Reader};
 use prost::Message;
 use proto::v1;
 use shared::admission::{self, Admission, Moment};
@@ -66,7 +66,7 @@ pub struct Parts {
     /// Who signs.
     pub signer: Arc<dyn Signer>,
     /// What counts and keeps.
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: Arc<dyn Reader>,
     /// The queue in front of it.
     pub queue: Queue,
     /// What each source may bring.
@@ -77,7 +77,7 @@ pub struct Parts {
 
 /// A host that answers.
 pub struct Host {
-    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) ledger: Arc<dyn Reader>,
     pub(crate) queue: Queue,
     pub(crate) fairness: Arc<Fairness>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -412,7 +412,8 @@ impl Host {
 
     /// Settles the ledger at the wall clock, and ends the doubt after that: until then nobody is counted.
     async fn end_doubt(&self, now: Moment) -> Result<Option<Doubt>, Unanswered> {
-        self.queue.settle(self.certificates().terms(now.wall), now.wall).await?;
+        let settled = self.queue.settle(self.certificates().terms(now.wall), now.wall).await;
+        settled.map_err(NotSighted::from)?;
         Ok(self.own_clock().end(now.era))
     }
 
@@ -617,7 +618,9 @@ impl From<Reason> for Unanswered {
 impl From<NotSighted> for Unanswered {
     fn from(not_sighted: NotSighted) -> Unanswered {
         let (reason, retry_in) = match not_sighted {
-            NotSighted::Overloaded | NotSighted::Late => (Reason::Overloaded, OVERLOADED_RETRY),
+            NotSighted::Overloaded | NotSighted::Unavailable | NotSighted::Late => {
+                (Reason::Overloaded, OVERLOADED_RETRY)
+            }
             NotSighted::Failed => (Reason::LedgerFailed, STOPPED_RETRY),
             NotSighted::Damaged => (Reason::LedgerDamaged, DAMAGED_RETRY),
             NotSighted::Stopping => (Reason::Stopping, STOPPED_RETRY),

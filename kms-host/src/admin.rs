@@ -19,7 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ledger::{Engine, LedgerError, Listed, ListedEvent};
+use ledger::{Cursor, Engine, LedgerError, Listed, ListedEvent};
 use proto::admin::v1 as wire;
 use proto::admin::v1::admin_service_server::AdminService;
 use shared::count::{self, Terms};
@@ -294,12 +294,12 @@ impl AdminService for Admin {
     ) -> Result<Response<wire::ListMachinesResponse>, Status> {
         let request = request.into_inner();
         let search = Search::of(&request)?;
-        let after = (!request.page_token.is_empty()).then(|| request.page_token.to_vec());
+        let after = cursor(request.page_token);
         let counting = self.counting().await.map_err(unreadable)?;
         let Found { machines, next } = self.search(&search, &counting, after, request.page_size).await?;
         Ok(Response::new(wire::ListMachinesResponse {
             machines: machines.iter().map(|listed| counting.shown(listed)).collect(),
-            next_page_token: next.map(Bytes::from).unwrap_or_default(),
+            next_page_token: token_of(next),
         }))
     }
 
@@ -325,7 +325,8 @@ impl AdminService for Admin {
         let counted_at = self.counted_at(now).await.map_err(unreadable)?;
         let mut answer = wire::VerifyResponse::default();
         for (product, terms) in self.host.products(now).await.map_err(unreadable)? {
-            let recount = self.host.ledger.recount(product, &terms, counted_at).await.map_err(unreadable)?;
+            let recount =
+                ledger::recount(&*self.host.ledger, product, &terms, counted_at).await.map_err(unreadable)?;
             let kept = self.host.ledger.reading(product, &terms, counted_at).await.map_err(unreadable)?;
             answer.records += recount.records;
             answer.damaged += recount.damaged;
@@ -452,14 +453,14 @@ impl AdminService for Admin {
         let wire::ListEventsRequest { product, kinds, page_token } = request.into_inner();
         let kinds: Option<Vec<_>> = kinds.iter().map(|kind| EventKind::from_name(kind)).collect();
         let kinds = kinds.ok_or_else(|| malformed("an event is of another kind"))?;
-        let after = (!page_token.is_empty()).then(|| page_token.to_vec());
+        let after = cursor(page_token);
         let page = self.host.ledger.events(id(&product)?, None, after, EVENTS_LOOKED_AT);
         let page = page.await.map_err(unreadable)?;
         let wanted = |listed: &&ListedEvent| kinds.is_empty() || kinds.contains(&listed.event.kind);
         let events = page.events.iter().filter(wanted);
         Ok(Response::new(wire::ListEventsResponse {
             events: events.map(|one| shown::event(one.product, one.machine, &one.event)).collect(),
-            next_page_token: page.next.map(Bytes::from).unwrap_or_default(),
+            next_page_token: token_of(page.next),
         }))
     }
 
@@ -515,6 +516,15 @@ fn id(bytes: &[u8]) -> Result<Option<ProductId>, Status> {
 
 fn malformed(cause: &str) -> Status {
     status(Reason::Malformed.with(&[("cause", &cause)]).into())
+}
+
+/// Where a list goes on, as whoever asks has it; nothing is the beginning.
+fn cursor(page_token: Bytes) -> Option<Cursor> {
+    (!page_token.is_empty()).then(|| Cursor::from_bytes(page_token))
+}
+
+fn token_of(next: Option<Cursor>) -> Bytes {
+    next.map(|next| next.into_bytes().into()).unwrap_or_default()
 }
 
 fn unreadable(error: LedgerError) -> Status {

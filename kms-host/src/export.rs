@@ -17,7 +17,7 @@ mod file;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ledger::{Ledger, LedgerError, Salvaged};
+use ledger::{LedgerError, Reader, Salvaged};
 use shared::ids::HostId;
 use shared::record::Meta;
 use shared::time::Timestamp;
@@ -101,7 +101,7 @@ pub struct FilePart {
 ///
 /// It reads on when somebody has taken what was read before, so it holds a few pages and no more, and ends when nobody
 /// listens. After an error nothing follows, and what was sent is without its last line.
-pub async fn send(ledger: Arc<dyn Ledger>, head: Head, to: mpsc::Sender<Result<Bytes, LedgerError>>) {
+pub async fn send(ledger: Arc<dyn Reader>, head: Head, to: mpsc::Sender<Result<Bytes, LedgerError>>) {
     let mut writer = Writer::begin(&head);
     let mut after = None;
     loop {

@@ -15,9 +15,10 @@ pub(crate) mod read;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{DiskLedger, Engine, Ledger as _, OpenError, Salvaged};
+use ledger::{Engine, Ledger, OpenError, Salvaged};
 use rand::{CryptoRng, RngExt};
 use shared::envelope::SecretKey;
 use shared::files::{self, HOST_SIGNING_KEY, HostRequest};
@@ -198,21 +199,21 @@ impl Home {
     ///
     /// # Errors
     /// There is none, another host serves it, another engine keeps it, or it is damaged or of a newer release.
-    pub fn ledger(&self, engine: Engine, cache_bytes: u64) -> Result<DiskLedger, HomeError> {
-        self.ledger_telling(engine, cache_bytes, &|_| {})
+    pub fn ledger(&self, engine: Engine, cache_bytes: u64) -> Result<Arc<dyn Ledger>, HomeError> {
+        self.ledger_with_progress(engine, cache_bytes, &|_| {})
     }
 
-    /// As [`ledger`](Home::ledger); `told` hears how far an upgrade of it is.
+    /// Like [`ledger`](Home::ledger); `progress` is called with the number of records that an upgrade of it has read.
     ///
     /// # Errors
     /// As for [`ledger`](Home::ledger).
-    pub fn ledger_telling(
+    pub fn ledger_with_progress(
         &self,
         engine: Engine,
         cache_bytes: u64,
-        told: &dyn Fn(u64),
-    ) -> Result<DiskLedger, HomeError> {
-        let opened = DiskLedger::open_telling(&self.ledger_path(), engine, cache_bytes, told);
+        progress: &dyn Fn(u64),
+    ) -> Result<Arc<dyn Ledger>, HomeError> {
+        let opened = ledger::open(&self.ledger_path(), engine, cache_bytes, progress);
         opened.map_err(|error| self.not_opened(error))
     }
 
@@ -221,8 +222,12 @@ impl Home {
     ///
     /// # Errors
     /// As [`Home::ledger`], and where there is no room for the copy.
-    pub fn look_at_ledger(&self, engine: Engine, cache_bytes: u64) -> Result<(DiskLedger, u8), HomeError> {
-        let opened = DiskLedger::look(&self.ledger_path(), engine, cache_bytes);
+    pub fn look_at_ledger(
+        &self,
+        engine: Engine,
+        cache_bytes: u64,
+    ) -> Result<(Arc<dyn Ledger>, u8), HomeError> {
+        let opened = ledger::look(&self.ledger_path(), engine, cache_bytes);
         opened.map_err(|error| self.not_opened(error))
     }
 
@@ -281,7 +286,7 @@ impl Home {
         let ledger = LedgerId::from_bytes(random.random());
         let meta = Meta { ledger, hour_width_ms, pepper: random.random() };
         let path = self.ledger_path();
-        DiskLedger::create(&path, engine, CREATION_CACHE_BYTES, meta).map_err(HomeError::Ledger)?;
+        ledger::create(&path, engine, CREATION_CACHE_BYTES, meta).map_err(HomeError::Ledger)?;
         Ok(hour_width_ms)
     }
 

@@ -2,19 +2,18 @@
 //!
 //! One thread takes whatever has queued, applies it as one batch and answers all who wait, so a hundred asks that arrive
 //! together cost one sync. While that sync runs the next group gathers; an ask that comes alone waits for nobody. Past its
-//! capacity the queue refuses at once, because a delay would only make every machine ask again. What a sighting does
-//! is `shared::count`, and a change by an administrator `shared::inventory`; what makes either durable is `ledger`.
+//! capacity the queue refuses at once, because a delay would only make every machine ask again. What a write does, and what
+//! makes it durable, is `ledger`'s.
 
 use std::error::Error as _;
 use std::future;
 use std::io;
-use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use ledger::{Ledger, LedgerError};
+use ledger::{LedgerError, Write, Writer, Written};
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::ProductId;
 use shared::inventory::{Change, Changed, Prune, Pruned};
@@ -23,7 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// The most sightings in one batch: enough to make a sync cheap, few enough that the first does not wait long.
+/// The most writes in one batch: enough to make a sync cheap, few enough that the first does not wait long.
 pub const BATCH_MAX: usize = 256;
 
 /// Of fewer than so many that came together, others are close behind.
@@ -46,6 +45,9 @@ pub enum NotSighted {
     /// What the ledger knows of this machine is damaged; nothing was written, and others are served.
     #[error("what the ledger knows of this machine is damaged; the host's `status` says what to do")]
     Damaged,
+    /// The ledger cannot be reached at the moment; nothing was written.
+    #[error("the ledger cannot be reached at the moment; ask again later")]
+    Unavailable,
     /// It was not decided in the time that a machine waits. Whether it will be is not known; asking again is safe.
     #[error("the ledger has not decided in time; the host's log says so")]
     Late,
@@ -57,7 +59,11 @@ pub enum NotSighted {
 impl NotSighted {
     /// For an error of the ledger.
     pub(crate) fn of(error: &LedgerError) -> NotSighted {
-        if error.is_fatal() { NotSighted::Failed } else { NotSighted::Damaged }
+        match error {
+            LedgerError::Damaged { .. } | LedgerError::Unreadable { .. } => NotSighted::Damaged,
+            LedgerError::Unavailable { .. } => NotSighted::Unavailable,
+            _ => NotSighted::Failed,
+        }
     }
 }
 
@@ -82,25 +88,28 @@ impl NotChanged {
     }
 }
 
+impl From<NotChanged> for NotSighted {
+    fn from(error: NotChanged) -> NotSighted {
+        match error {
+            NotChanged::Ledger(error) => NotSighted::of(&error),
+            NotChanged::Stopping => NotSighted::Stopping,
+        }
+    }
+}
+
 /// The way to the ledger. Clones lead to the same queue.
 #[derive(Clone)]
 pub struct Queue {
     /// Taken out when the queue closes.
     tasks: Arc<RwLock<Option<mpsc::Sender<Task>>>>,
+    ledger: Arc<dyn Writer>,
     failure: watch::Receiver<Option<LedgerError>>,
 }
 
-enum Task {
-    Sight(Sighting, oneshot::Sender<Result<Outcome, NotSighted>>),
-    Settle(Settlement, oneshot::Sender<Result<(), NotSighted>>),
-    Change(Change, oneshot::Sender<Result<Changed, LedgerError>>),
-    Prune(Prune, oneshot::Sender<Result<Pruned, LedgerError>>),
-    Probe(oneshot::Sender<Result<(), NotSighted>>),
-}
-
-struct Settlement {
-    products: Vec<(ProductId, Terms)>,
-    now: Timestamp,
+/// A write, and who waits for what comes of it.
+struct Task {
+    write: Write,
+    answer: oneshot::Sender<Result<Written, LedgerError>>,
 }
 
 impl Queue {
@@ -112,16 +121,16 @@ impl Queue {
     /// # Errors
     /// The operating system gave no thread.
     pub fn start(
-        ledger: Arc<dyn Ledger>,
+        ledger: Arc<dyn Writer>,
         capacity: usize,
         runtime: Handle,
     ) -> io::Result<(Queue, JoinHandle<()>)> {
         let (sender, tasks) = mpsc::channel(capacity.max(1));
         let (failed, failure) = watch::channel(None);
-        let writer = Writer { ledger, runtime, tasks, failed };
+        let writer = WriterThread { ledger: ledger.clone(), runtime, tasks, failed };
         let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run())?;
         let tasks = Arc::new(RwLock::new(Some(sender)));
-        Ok((Queue { tasks, failure }, thread))
+        Ok((Queue { tasks, ledger, failure }, thread))
     }
 
     /// Enters a sighting and waits until it is decided and durable.
@@ -133,21 +142,25 @@ impl Queue {
     pub async fn sight(&self, sighting: Sighting) -> Result<Outcome, NotSighted> {
         let (answer, decided) = oneshot::channel();
         let sender = self.sender()?;
-        sender.try_send(Task::Sight(sighting, answer)).map_err(|refused| match refused {
+        sender.try_send(Task { write: Write::Sight(sighting), answer }).map_err(|refused| match refused {
             TrySendError::Full(_) => NotSighted::Overloaded,
             TrySendError::Closed(_) => self.closed(),
         })?;
         drop(sender);
-        decided.await.unwrap_or_else(|_| Err(self.closed()))
+        match decided.await.map_err(|_| self.closed())? {
+            Ok(Written::Sighted(outcome)) => Ok(outcome),
+            Ok(other) => unreachable!("a sighting was decided, and not {other:?}"),
+            Err(error) => Err(NotSighted::of(&error)),
+        }
     }
 
     /// Ends a doubt of the host's clock, behind all that queued before. It waits for a place: there is no second chance.
     ///
     /// # Errors
-    /// [`NotSighted::Failed`] or [`NotSighted::Stopping`].
-    pub async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), NotSighted> {
-        let task = |answer| Task::Settle(Settlement { products, now }, answer);
-        self.wait_for(task).await.unwrap_or_else(|| Err(self.closed()))
+    /// [`NotChanged`].
+    pub async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), NotChanged> {
+        let house = self.ledger.housekeeping().await?;
+        self.write(Write::Settle(house, products, now)).await.map(|_| ())
     }
 
     /// Changes one record, behind all that queued before; on return it is durable. It waits for a place.
@@ -155,8 +168,10 @@ impl Queue {
     /// # Errors
     /// [`NotChanged`].
     pub async fn change(&self, change: Change) -> Result<Changed, NotChanged> {
-        let changed = self.wait_for(|answer| Task::Change(change, answer)).await;
-        Ok(changed.ok_or_else(|| self.gone())??)
+        match self.write(Write::Change(change)).await? {
+            Written::Changed(changed) => Ok(changed),
+            other => unreachable!("a change was made, and not {other:?}"),
+        }
     }
 
     /// Applies a retention to a page of records, behind all that queued before. It waits for a place, so that asks come in
@@ -165,17 +180,20 @@ impl Queue {
     /// # Errors
     /// [`NotChanged`].
     pub async fn prune(&self, prune: Prune) -> Result<Pruned, NotChanged> {
-        let pruned = self.wait_for(|answer| Task::Prune(prune, answer)).await;
-        Ok(pruned.ok_or_else(|| self.gone())??)
+        let house = self.ledger.housekeeping().await?;
+        match self.write(Write::Prune(house, prune)).await? {
+            Written::Pruned(pruned) => Ok(pruned),
+            other => unreachable!("a page was pruned, and not {other:?}"),
+        }
     }
 
     /// Returns once the writer has come to it, behind all that queued before, and the disk has taken a write: the ledger
     /// lives. It waits for a place.
     ///
     /// # Errors
-    /// [`NotSighted::Failed`] or [`NotSighted::Stopping`].
-    pub async fn probe(&self) -> Result<(), NotSighted> {
-        self.wait_for(Task::Probe).await.unwrap_or_else(|| Err(self.closed()))
+    /// [`NotChanged`].
+    pub async fn probe(&self) -> Result<(), NotChanged> {
+        self.write(Write::Probe).await.map(|_| ())
     }
 
     /// Completes when the ledger has failed for good, and never otherwise: the host then exits. Every call completes.
@@ -194,13 +212,13 @@ impl Queue {
         self.tasks.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// Queues a task, waiting for a place, and waits for its answer. There is none once nobody takes tasks any more.
-    async fn wait_for<T>(&self, task: impl FnOnce(oneshot::Sender<T>) -> Task) -> Option<T> {
-        let (answer, answered) = oneshot::channel();
-        let sender = self.sender().ok()?;
-        sender.send(task(answer)).await.ok()?;
+    /// Queues a write, waiting for a place, and waits for what comes of it.
+    async fn write(&self, write: Write) -> Result<Written, NotChanged> {
+        let (answer, written) = oneshot::channel();
+        let sender = self.sender().map_err(|_| self.gone())?;
+        sender.send(Task { write, answer }).await.map_err(|_| self.gone())?;
         drop(sender);
-        answered.await.ok()
+        Ok(written.await.map_err(|_| self.gone())??)
     }
 
     fn sender(&self) -> Result<mpsc::Sender<Task>, NotSighted> {
@@ -220,89 +238,28 @@ impl Queue {
 }
 
 /// The thread behind the queue.
-struct Writer {
-    ledger: Arc<dyn Ledger>,
+struct WriterThread {
+    ledger: Arc<dyn Writer>,
     runtime: Handle,
     tasks: mpsc::Receiver<Task>,
     failed: watch::Sender<Option<LedgerError>>,
 }
 
-type Answer = oneshot::Sender<Result<Outcome, NotSighted>>;
-
-impl Writer {
+impl WriterThread {
     fn run(mut self) {
         let mut tasks = Vec::with_capacity(BATCH_MAX);
         while 0 < self.runtime.block_on(self.tasks.recv_many(&mut tasks, BATCH_MAX)) {
             self.gather(&mut tasks);
-            let (mut sightings, mut answers) = (Vec::new(), Vec::new());
-            for task in tasks.drain(..) {
-                if let Task::Sight(sighting, answer) = task {
-                    sightings.push(sighting);
-                    answers.push(answer);
-                    continue;
-                }
-                // In its place: what queued before is decided before.
-                self.sight(mem::take(&mut sightings), mem::take(&mut answers));
-                self.carry_out(task);
+            let (writes, answers): (Vec<_>, Vec<_>) =
+                tasks.drain(..).map(|Task { write, answer }| (write, answer)).unzip();
+            // Whoever has gone away asks again, and gets the same serial.
+            match self.apply(writes) {
+                Ok(done) => answers.into_iter().zip(done).for_each(|(answer, done)| _ = answer.send(done)),
+                Err(error) => answers.into_iter().for_each(|answer| _ = answer.send(Err(error.clone()))),
             }
-            self.sight(sightings, answers);
             if self.failed.borrow().is_some() {
                 // Nobody comes in any more; those who have queued are told by the next turns.
                 self.tasks.close();
-            }
-        }
-    }
-
-    fn sight(&self, sightings: Vec<Sighting>, answers: Vec<Answer>) {
-        let outcomes = self.decide(sightings);
-        for (outcome, answer) in outcomes.into_iter().zip(answers) {
-            // Whoever has gone away asks again, and gets the same serial.
-            let _ = answer.send(outcome.map_err(|error| NotSighted::of(&error)));
-        }
-    }
-
-    /// What stands alone. Whoever has gone away does not hear of it.
-    fn carry_out(&self, task: Task) {
-        match task {
-            Task::Sight(sighting, answer) => self.sight(vec![sighting], vec![answer]),
-            Task::Settle(Settlement { products, now }, answer) => {
-                let settled =
-                    self.run_on_ledger(|ledger| self.runtime.block_on(ledger.settle(products, now)));
-                let _ = answer.send(settled.map_err(|error| NotSighted::of(&error)));
-            }
-            Task::Change(change, answer) => {
-                let _ =
-                    answer.send(self.run_on_ledger(|ledger| self.runtime.block_on(ledger.change(change))));
-            }
-            Task::Prune(prune, answer) => {
-                let _ = answer.send(self.run_on_ledger(|ledger| self.runtime.block_on(ledger.prune(prune))));
-            }
-            Task::Probe(answer) => {
-                let probed = self.run_on_ledger(|ledger| self.runtime.block_on(ledger.probe()));
-                let _ = answer.send(probed.map_err(|_| NotSighted::Failed));
-            }
-        }
-    }
-
-    /// Applies a batch, in order. A damaged row fails only those who need it: halves are applied again until it stands alone,
-    /// and applying again is harmless.
-    fn decide(&self, mut batch: Vec<Sighting>) -> Vec<Result<Outcome, LedgerError>> {
-        if batch.is_empty() {
-            return Vec::new();
-        }
-        let applied = self.run_on_ledger(|ledger| self.runtime.block_on(ledger.apply(batch.clone())));
-        match applied {
-            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            Err(error) if error.is_fatal() => vec![Err(error); batch.len()],
-            Err(error) if batch.len() == 1 => {
-                tracing::error!(%error, "a sighting was not decided");
-                vec![Err(error)]
-            }
-            Err(_) => {
-                let rest = batch.split_off(batch.len() / 2);
-                let mut outcomes = self.decide(batch);
-                outcomes.extend(self.decide(rest));
-                outcomes
             }
         }
     }
@@ -321,22 +278,20 @@ impl Writer {
     }
 
     /// After one fatal error the ledger is not touched again. A panic is one: nobody knows what it left behind.
-    fn run_on_ledger<T>(
-        &self,
-        write: impl FnOnce(&dyn Ledger) -> Result<T, LedgerError>,
-    ) -> Result<T, LedgerError> {
+    fn apply(&self, writes: Vec<Write>) -> Result<Vec<Result<Written, LedgerError>>, LedgerError> {
         if let Some(failed) = &*self.failed.borrow() {
             return Err(failed.clone());
         }
-        let written = panic::catch_unwind(AssertUnwindSafe(|| write(&*self.ledger)))
-            .unwrap_or_else(|_| Err(LedgerError::fatal(io::Error::other("it panicked"))));
-        if let Err(error) = &written
+        let apply = AssertUnwindSafe(|| self.runtime.block_on(self.ledger.apply(writes)));
+        let panicked = |_| Err(LedgerError::fatal(io::Error::other("it panicked")));
+        let done = panic::catch_unwind(apply).unwrap_or_else(panicked);
+        if let Err(error) = &done
             && error.is_fatal()
         {
             let cause = error.source().map(ToString::to_string);
             tracing::error!(%error, cause, "the ledger has failed; nothing more is acknowledged");
             self.failed.send_replace(Some(error.clone()));
         }
-        written
+        done
     }
 }

@@ -28,7 +28,7 @@ use crate::home::{self, Home, HomeError, Presence};
 use crate::queue::Queue;
 use crate::signer::{KeyInMemory, Signer};
 use crate::watch::{self as watching, retention, space};
-use ledger::{Ledger, LedgerError};
+use ledger::{LedgerError, Reader, Writer};
 use shared::time::Clock;
 
 /// Everything of a host that stands on disk, opened. Whoever wants another ledger or signer puts it in before [`run`].
@@ -45,8 +45,10 @@ pub struct Opened {
     pub certificates: Certificates,
     /// Who signs.
     pub signer: Arc<dyn Signer>,
-    /// What counts and keeps.
-    pub ledger: Arc<dyn Ledger>,
+    /// What is known of every machine.
+    pub ledger: Arc<dyn Reader>,
+    /// The side of the ledger that counts and keeps.
+    pub writer: Arc<dyn Writer>,
     /// Whether the ledger has to be counted again, because the host before was killed.
     pub recheck: bool,
     /// The directories, to notice that they go.
@@ -62,7 +64,7 @@ pub struct Running {
     /// Where changes are written down.
     pub audit: Arc<Audit>,
     /// The ledger, for whoever looks into it.
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: Arc<dyn Reader>,
     /// The addresses at which machines are served.
     pub addresses: Vec<SocketAddr>,
     /// The setting `retention_days`, to be changed.
@@ -78,7 +80,7 @@ pub struct Running {
     bound_socket: socket::Bound,
     machines: JoinHandle<()>,
     tasks: JoinSet<()>,
-    writer: thread::JoinHandle<()>,
+    writing: thread::JoinHandle<()>,
 }
 
 /// Why a host does not start.
@@ -125,7 +127,7 @@ impl Opened {
             );
         }
         let key = home.signing_key().map_err(|error| settings(error.into()))?;
-        let ledger = home.ledger_telling(config.ledger, config.cache_mib << 20, progress)?;
+        let ledger = home.ledger_with_progress(config.ledger, config.cache_mib << 20, progress)?;
         match home.sign_request() {
             Ok(false) => {}
             Ok(true) => {
@@ -144,7 +146,8 @@ impl Opened {
             certificates,
             signer: Arc::new(KeyInMemory::new(key)),
             recheck: !ledger.was_closed_in_order(),
-            ledger: Arc::new(ledger),
+            ledger: ledger.clone(),
+            writer: ledger,
             presence: Presence::of(home),
         })
     }
@@ -159,10 +162,11 @@ pub async fn run(
     listeners: Vec<TcpListener>,
     clock: Arc<dyn Clock>,
 ) -> Result<Running, StartError> {
-    let Opened { home, config, limits, tls, certificates, signer, ledger, recheck, presence } = opened;
+    let Opened { home, config, limits, tls, certificates, signer, ledger, writer, recheck, presence } =
+        opened;
     let certificates = watching::certificates::note_known(&home, certificates, clock.now());
-    let (queue, writer) =
-        Queue::start(ledger.clone(), config.queue, Handle::current()).map_err(StartError::Thread)?;
+    let (queue, writing) =
+        Queue::start(writer, config.queue, Handle::current()).map_err(StartError::Thread)?;
     let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
     let door = Door::new(Admission::new(&config, limits, tls), fairness.clone());
     let parts = Parts { certificates, signer, ledger: ledger.clone(), queue: queue.clone(), fairness, clock };
@@ -212,7 +216,7 @@ pub async fn run(
         bound_socket,
         machines,
         tasks,
-        writer,
+        writing,
     })
 }
 
@@ -241,9 +245,9 @@ impl Running {
         self.bound_socket.remove();
         self.tasks.shutdown().await;
         self.queue.close();
-        let writer = self.writer;
-        let joined = tokio::task::spawn_blocking(move || writer.join()).await?;
-        joined.map_err(|_| anyhow!("the ledger's writer has panicked"))
+        let writing = self.writing;
+        let joined = tokio::task::spawn_blocking(move || writing.join()).await?;
+        joined.map_err(|_| anyhow!("the ledger's writing has panicked"))
     }
 }
 

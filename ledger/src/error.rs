@@ -23,6 +23,12 @@ pub enum LedgerError {
         /// What the store said.
         source: Arc<dyn Error + Send + Sync>,
     },
+    /// The ledger cannot be reached at the moment, or another host keeps house. Nothing is lost; asking again is safe.
+    #[error("the ledger cannot be reached at the moment, and nothing is lost")]
+    Unavailable {
+        /// What was said.
+        source: Arc<dyn Error + Send + Sync>,
+    },
     /// The disk, or the user's quota, is full. Fatal.
     #[error("no space is left for the ledger")]
     Full {
@@ -41,7 +47,9 @@ impl LedgerError {
     /// Whether the host has to exit.
     pub fn is_fatal(&self) -> bool {
         match self {
-            LedgerError::Damaged { .. } | LedgerError::Unreadable { .. } => false,
+            LedgerError::Damaged { .. }
+            | LedgerError::Unreadable { .. }
+            | LedgerError::Unavailable { .. } => false,
             LedgerError::Full { .. } | LedgerError::Fatal { .. } => true,
         }
     }
@@ -53,9 +61,15 @@ impl LedgerError {
                 "make a ledger of all that is whole: stop the host, `kms-host export --salvage FILE`, move the ledger away, \
                  `kms-host import FILE`. That loses no license"
             }
+            LedgerError::Unavailable { .. } => "see to the connection to it; the host tries again by itself",
             LedgerError::Full { .. } => "free space on its disk and start the host again",
             LedgerError::Fatal { .. } => "see to its disk and start the host again",
         }
+    }
+
+    /// Whether it concerns some rows only: others are read and written.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, LedgerError::Damaged { .. } | LedgerError::Unreadable { .. })
     }
 
     /// A fatal error with this cause.

@@ -7,8 +7,8 @@ use shared::ids::{MachineId, ProductId};
 use shared::record::{self, Damaged, Event, Record, Tally, key};
 use shared::time::Timestamp;
 
-use super::LedgerError;
 use super::overlay::Base;
+use super::{Cursor, LedgerError, reads};
 
 /// One row.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ pub struct KeptPage {
     /// How many rows were damaged.
     pub damaged: u64,
     /// What to pass as `after` for the next page; none on the last one.
-    pub next: Option<Vec<u8>>,
+    pub next: Option<Cursor>,
 }
 
 impl Kept {
@@ -81,18 +81,15 @@ impl Kept {
     }
 }
 
-pub(crate) fn page<B: Base>(base: &B, after: Option<&[u8]>, limit: usize) -> Result<KeptPage, LedgerError> {
-    let limit = limit.max(1);
-    let entries = base.scan(&[], after, limit)?;
-    let full = entries.len() == limit;
-    let mut page = KeptPage { rows: Vec::with_capacity(entries.len()), damaged: 0, next: None };
+pub(crate) fn page<B: Base>(base: &B, after: Option<&Cursor>, limit: usize) -> Result<KeptPage, LedgerError> {
+    let (entries, next) = reads::page(base, &[], after, limit)?;
+    let mut page = KeptPage { rows: Vec::with_capacity(entries.len()), damaged: 0, next };
     for (key, value) in &entries {
         match read(key, value) {
             Ok(kept) => page.rows.extend(kept),
             Err(Damaged) => page.damaged += 1,
         }
     }
-    page.next = entries.into_iter().next_back().filter(|_| full).map(|(key, _)| key);
     Ok(page)
 }
 

@@ -1,79 +1,94 @@
 //! The ledger: what the host knows of every machine, and what outlives it.
 //!
-//! [`Ledger`] is small so that a shared database can stand behind it one day: a batch of sightings goes in, the reads of
-//! its decisions happen inside its transaction, and outcomes come out once they are durable. It decides nothing; the rule
-//! is `shared::count`, for an administrator `shared::inventory`, and the bytes are `shared::record`. It groups nothing either:
-//! that is `queue`, in front of it.
+//! A [`Writer`] is told what to do, decides it within its own transaction, and says what came of it once that is durable; a
+//! [`Reader`] is asked meanwhile. Both are small, so that a database shared by two hosts can stand behind them one day. A ledger
+//! decides nothing by itself: the rules are `shared::count` and `shared::inventory`, pure, over rows; the bytes are
+//! `shared::record`. It groups nothing either: that is the host's queue, in front of it. Nothing outside this crate builds a key,
+//! knows what a [`Cursor`] says, or which ledger it has.
 //!
-//! It is a crate, so that nothing outside knows how rows are kept, and so that a database can stand behind the trait one day.
-//!
-//! Read next: `overlay.rs`, a transaction over raw keys and values; `disk.rs`, the ledger on disk; `memory.rs`, its twin;
-//! `kept.rs`, what another ledger needs of it.
+//! Read next: `write.rs`; `overlay.rs`, a transaction over raw keys and values; `transaction.rs`, what is decided on it; `disk.rs`, the
+//! ledger on disk, and `open.rs`, how one comes to it; `memory.rs`, its twin for tests; `kept.rs`, what another ledger needs of it.
+
+mod write;
 
 mod overlay;
 mod reads;
+mod transaction;
 
 mod disk;
+#[cfg(feature = "testing")]
 mod memory;
+mod open;
 mod upgrade;
 
+mod cursor;
 mod kept;
 mod rebuild;
 mod recheck;
+mod recount;
 mod salvaged;
 mod sums;
 
 mod error;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 use async_trait::async_trait;
-use shared::count::{Outcome, Sighting, Terms};
+use shared::count::Terms;
 use shared::ids::{MachineId, ProductId};
-use shared::inventory::{Change, Changed, Prune, Pruned};
 use shared::record::{Event, EventKind, Inactive, Meta, Record, Tally};
 use shared::time::Timestamp;
 
-pub use disk::DiskLedger;
+pub use cursor::Cursor;
 pub use error::{LedgerError, OpenError, Row};
 pub use kept::{Kept, KeptPage};
-pub use memory::MemoryLedger;
+pub use open::{create, create_in, look, open, rebuild};
 pub use rebuild::{OutOfOrder, Rebuild};
 pub use recheck::Disagreement;
+pub use recount::{Recount, recount};
 pub use salvaged::{Salvaged, salvage};
 pub use store::Engine;
+pub use write::{Housekeeping, Write, Written};
 
 /// What a host knows of its machines. One host writes; anybody reads meanwhile.
 ///
 /// Every implementation passes the stories of `tests/ledger`.
+pub trait Ledger: Reader + Writer {}
+
+impl<L: Reader + Writer> Ledger for L {}
+
+/// The side of a ledger that writes.
+#[async_trait]
+pub trait Writer: Send + Sync + 'static {
+    /// Decides everything in its order and makes it durable; only then may anybody be told.
+    ///
+    /// A crash leaves all of it or its first writes, each whole. An error in place of an outcome is damage, and concerns that
+    /// write alone. It may block for as long as the disk takes: call it from a thread of its own.
+    ///
+    /// # Errors
+    /// Nobody is told anything. After [`LedgerError::Unavailable`] the same sightings may be applied again: the nonces give the same
+    /// serials. Every other error is fatal: nothing may be acknowledged any more, and the host exits.
+    async fn apply(&self, writes: Vec<Write>) -> Result<Vec<Result<Written, LedgerError>>, LedgerError>;
+
+    /// Takes the right to keep house.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unavailable`] while another host has it.
+    async fn housekeeping(&self) -> Result<Housekeeping, LedgerError> {
+        Ok(Housekeeping::alone())
+    }
+}
+
+/// The side of a ledger that reads. Nothing is written.
 ///
 /// # Errors
-/// [`LedgerError::Damaged`] and [`LedgerError::Unreadable`] concern some rows, and only callers that need these rows. Every other
-/// error is fatal: nothing may be acknowledged afterwards, and the host exits.
+/// [`LedgerError::Damaged`] and [`LedgerError::Unreadable`] concern some rows, and only callers that need these rows. After
+/// [`LedgerError::Unavailable`] ask again. Every other error is fatal, and the host exits.
 #[async_trait]
-pub trait Ledger: Send + Sync + 'static {
+pub trait Reader: Send + Sync + 'static {
     /// What the ledger knows of itself.
     fn meta(&self) -> &Meta;
-
-    /// Decides a batch in its order and makes it durable; only then may anybody be told.
-    ///
-    /// A crash leaves the whole batch or its first sightings, each whole. After an error nobody is told, and the same
-    /// batch may be applied again: the nonces give the same serials. It may block for as long as the disk takes: call
-    /// it from a thread of its own.
-    async fn apply(&self, batch: Vec<Sighting>) -> Result<Vec<Outcome>, LedgerError>;
-
-    /// Ends a doubt of the host's clock, durably: ledger time becomes `now`, even if that is earlier, and the products
-    /// are summed anew. Name every product that is served: one that is left out stays at the hour that it had reached.
-    /// It may block like [`apply`](Ledger::apply). `docs/protocol.md` 5.
-    async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), LedgerError>;
-
-    /// Changes one record as an administrator says, durably. It may block like [`apply`](Ledger::apply).
-    async fn change(&self, change: Change) -> Result<Changed, LedgerError>;
-
-    /// Applies a retention to a page of records, durably. It may block like [`apply`](Ledger::apply); the ledger itself keeps
-    /// a page short. A crash leaves some of the page removed, each record whole. Never call it while the host doubts its clock.
-    async fn prune(&self, prune: Prune) -> Result<Pruned, LedgerError>;
-
-    /// Returns once the disk has taken a write that changes nothing. It may block like [`apply`](Ledger::apply).
-    async fn probe(&self) -> Result<(), LedgerError>;
 
     /// Ledger time: that of the last sighting. A new ledger has none.
     async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError>;
@@ -81,7 +96,7 @@ pub trait Ledger: Send + Sync + 'static {
     /// What is known of one machine.
     async fn record(&self, product: ProductId, machine: MachineId) -> Result<Option<Record>, LedgerError>;
 
-    /// The count as of `now`, or of ledger time where that is later. Nothing is written.
+    /// The count as of `now`, or of ledger time where that is later.
     async fn reading(
         &self,
         product: ProductId,
@@ -92,11 +107,11 @@ pub trait Ledger: Send + Sync + 'static {
     /// Every product that was ever asked for.
     async fn products(&self) -> Result<Vec<ProductId>, LedgerError>;
 
-    /// Records, of one product or of all, in the order of their keys; `after` is the last page's `next`.
+    /// Records, of one product or of all, in the order of products and ids; `after` is the last page's `next`.
     async fn machines(
         &self,
         product: Option<ProductId>,
-        after: Option<Vec<u8>>,
+        after: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, LedgerError>;
 
@@ -110,20 +125,23 @@ pub trait Ledger: Send + Sync + 'static {
         &self,
         product: Option<ProductId>,
         kind: Option<EventKind>,
-        after: Option<Vec<u8>>,
+        after: Option<Cursor>,
         limit: usize,
     ) -> Result<EventPage, LedgerError>;
 
-    /// Counts anew, from the records alone, what [`reading`](Ledger::reading) keeps as running totals.
+    /// Whether machines have shown leases of this ledger that it does not remember: it was restored or copied.
+    async fn restored(&self) -> Result<Option<Restored>, LedgerError>;
+
+    /// What it keeps beside its meta and does not add up from its records, in the order of the keys: all that another
+    /// ledger needs to go on from here. It looks at `limit` rows; `after` is the last page's `next`.
     ///
-    /// It reads every record of the product, page by page, and serving goes on meanwhile: only on a ledger that nobody
-    /// writes to are both the same to the machine.
-    async fn recount(
-        &self,
-        product: ProductId,
-        terms: &Terms,
-        now: Timestamp,
-    ) -> Result<Recount, LedgerError>;
+    /// Serving goes on meanwhile: each row is whole, and between two of them time may have passed.
+    async fn kept(&self, after: Option<Cursor>, limit: usize) -> Result<KeptPage, LedgerError>;
+
+    /// Whether whoever had it before came to an orderly end. Otherwise it is to be [rechecked](Reader::recheck).
+    fn was_closed_in_order(&self) -> bool {
+        true
+    }
 
     /// Adds up every record and compares with the running numbers, exactly, however much is written meanwhile. It takes
     /// minutes on a large ledger. One check at a time.
@@ -135,15 +153,6 @@ pub trait Ledger: Send + Sync + 'static {
     fn damage(&self) -> Option<LedgerError> {
         None
     }
-
-    /// Whether machines have shown leases of this ledger that it does not remember: it was restored or copied.
-    async fn restored(&self) -> Result<Option<Restored>, LedgerError>;
-
-    /// What it keeps beside its meta and does not add up from its records, in the order of the keys: all that another
-    /// ledger needs to go on from here. It looks at `limit` rows; `after` is the last page's `next`.
-    ///
-    /// Serving goes on meanwhile: each row is whole, and between two of them time may have passed.
-    async fn kept(&self, after: Option<Vec<u8>>, limit: usize) -> Result<KeptPage, LedgerError>;
 }
 
 /// The running count of a product at one moment.
@@ -165,7 +174,7 @@ pub struct Page {
     /// The records.
     pub machines: Vec<Listed>,
     /// What to pass as `after` for the next page; none on the last one.
-    pub next: Option<Vec<u8>>,
+    pub next: Option<Cursor>,
 }
 
 /// One machine in a [`Page`].
@@ -187,7 +196,7 @@ pub struct EventPage {
     /// How many more could not be read.
     pub damaged: u64,
     /// What to pass as `after` for the next page; none on the last one.
-    pub next: Option<Vec<u8>>,
+    pub next: Option<Cursor>,
 }
 
 /// One event in an [`EventPage`].
@@ -199,21 +208,6 @@ pub struct ListedEvent {
     pub machine: MachineId,
     /// What happened to it.
     pub event: Event,
-}
-
-/// What the records of a product add up to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Recount {
-    /// Machines in the window.
-    pub counted: u64,
-    /// Machines with an active record, however old.
-    pub active: u64,
-    /// Records in the other states.
-    pub inactive: Inactive,
-    /// Records in any state, damaged ones included.
-    pub records: u64,
-    /// Records and events that could not be read, and so count nowhere else.
-    pub damaged: u64,
 }
 
 /// That the ledger was restored or copied.

@@ -5,14 +5,17 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use shared::count::{self, Outcome, Rows as _, Sighting, Terms};
+use shared::count::{Rows as _, Terms};
 use shared::ids::{MachineId, ProductId};
-use shared::inventory::{self, Change, Changed, Prune, Pruned};
 use shared::record::{Event, EventKind, Meta, Record};
 use shared::time::Timestamp;
 
 use super::overlay::{Base, Changes, Entry, Overlay};
-use super::{EventPage, KeptPage, Ledger, LedgerError, Page, Reading, Recount, Restored, kept, reads};
+use super::transaction::{self, Sink};
+use super::{
+    Cursor, EventPage, KeptPage, LedgerError, Page, Reader, Reading, Restored, Write, Writer, Written, kept,
+    reads,
+};
 
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -41,59 +44,16 @@ impl MemoryLedger {
 }
 
 #[async_trait]
-impl Ledger for MemoryLedger {
+impl Writer for MemoryLedger {
+    async fn apply(&self, writes: Vec<Write>) -> Result<Vec<Result<Written, LedgerError>>, LedgerError> {
+        transaction::apply(&mut Overlay::new(&mut *self.entries(), &self.meta), &writes)
+    }
+}
+
+#[async_trait]
+impl Reader for MemoryLedger {
     fn meta(&self) -> &Meta {
         &self.meta
-    }
-
-    async fn apply(&self, batch: Vec<Sighting>) -> Result<Vec<Outcome>, LedgerError> {
-        let mut entries = self.entries();
-        let mut rows = Overlay::new(&*entries, &self.meta);
-        let outcomes: Result<Vec<_>, _> = batch.iter().map(|sighting| rows.decide(sighting)).collect();
-        if outcomes.is_ok() {
-            let changes = rows.into_changes();
-            write(&mut entries, changes);
-        }
-        outcomes
-    }
-
-    async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), LedgerError> {
-        let mut entries = self.entries();
-        let mut rows = Overlay::new(&*entries, &self.meta);
-        rows.put_last_time(now);
-        for (product, terms) in &products {
-            count::settle(&mut rows, *product, terms, now)?;
-        }
-        let changes = rows.into_changes();
-        write(&mut entries, changes);
-        Ok(())
-    }
-
-    async fn change(&self, change: Change) -> Result<Changed, LedgerError> {
-        let mut entries = self.entries();
-        let mut rows = Overlay::new(&*entries, &self.meta);
-        let changed = inventory::change(&mut rows, &change)?;
-        let changes = rows.into_changes();
-        write(&mut entries, changes);
-        Ok(changed)
-    }
-
-    async fn prune(&self, prune: Prune) -> Result<Pruned, LedgerError> {
-        let mut entries = self.entries();
-        let (machines, next) = reads::to_prune(&*entries, &prune)?;
-        let mut rows = Overlay::new(&*entries, &self.meta);
-        let counted = reads::reading(&*entries, &self.meta, prune.product, &prune.terms, prune.at)?.tally;
-        let mut removed = 0;
-        for machine in machines {
-            removed += u64::from(inventory::prune(&mut rows, &prune, &counted, machine)?);
-        }
-        let changes = rows.into_changes();
-        write(&mut entries, changes);
-        Ok(Pruned { removed, next })
-    }
-
-    async fn probe(&self) -> Result<(), LedgerError> {
-        Ok(())
     }
 
     async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError> {
@@ -120,10 +80,10 @@ impl Ledger for MemoryLedger {
     async fn machines(
         &self,
         product: Option<ProductId>,
-        after: Option<Vec<u8>>,
+        after: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, LedgerError> {
-        reads::machines(&*self.entries(), product, after.as_deref(), limit)
+        reads::machines(&*self.entries(), product, after.as_ref(), limit)
     }
 
     async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError> {
@@ -134,33 +94,18 @@ impl Ledger for MemoryLedger {
         &self,
         product: Option<ProductId>,
         kind: Option<EventKind>,
-        after: Option<Vec<u8>>,
+        after: Option<Cursor>,
         limit: usize,
     ) -> Result<EventPage, LedgerError> {
-        reads::events(&*self.entries(), product, kind, after.as_deref(), limit)
-    }
-
-    async fn recount(
-        &self,
-        product: ProductId,
-        terms: &Terms,
-        now: Timestamp,
-    ) -> Result<Recount, LedgerError> {
-        let entries = self.entries();
-        let tally = reads::reading(&*entries, &self.meta, product, terms, now)?.tally;
-        let page = reads::machines(&*entries, Some(product), None, usize::MAX)?;
-        let mut recount = Recount::default();
-        recount.add(&page, &tally, &self.meta);
-        recount.damaged += reads::events(&*entries, Some(product), None, None, usize::MAX)?.damaged;
-        Ok(recount)
+        reads::events(&*self.entries(), product, kind, after.as_ref(), limit)
     }
 
     async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
         Overlay::new(&*self.entries(), &self.meta).restored()
     }
 
-    async fn kept(&self, after: Option<Vec<u8>>, limit: usize) -> Result<KeptPage, LedgerError> {
-        kept::page(&*self.entries(), after.as_deref(), limit)
+    async fn kept(&self, after: Option<Cursor>, limit: usize) -> Result<KeptPage, LedgerError> {
+        kept::page(&*self.entries(), after.as_ref(), limit)
     }
 }
 
@@ -182,11 +127,26 @@ impl Base for Entries {
     }
 }
 
-fn write(entries: &mut Entries, changes: Changes) {
-    for (key, value) in changes {
-        match value {
-            Some(value) => entries.insert(key, value),
-            None => entries.remove(&key),
-        };
+impl Base for &mut Entries {
+    fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        Base::read(&**self, key)
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, LedgerError> {
+        Base::scan(&**self, prefix, after, limit)
+    }
+}
+
+impl Sink for &mut Entries {
+    const ROWS_MAX: usize = usize::MAX;
+
+    fn write(&mut self, changes: Changes) -> Result<(), LedgerError> {
+        for (key, value) in changes {
+            match value {
+                Some(value) => self.insert(key, value),
+                None => self.remove(&key),
+            };
+        }
+        Ok(())
     }
 }

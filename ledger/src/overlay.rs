@@ -1,16 +1,16 @@
 //! A transaction: reads that are remembered and writes that are held back, over any ordered keys and values.
 //!
-//! [`Overlay`] is what `shared::count` decides on. It turns rows into bytes and back, and gives its writes out when the
-//! ledger asks for them. How and when they reach the disk is the ledger's.
+//! [`Overlay`] is what `shared::count` decides on. It turns rows into bytes and back. What is decided on it is `transaction.rs`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
 
 use shared::count::{self, Decision, Outcome, Rows, Sighting};
 use shared::ids::{LedgerId, MachineId, ProductId};
-use shared::record::{self, Damaged, EVENTS_A_MACHINE, Event, Inactive, Meta, Record, Tally, key};
+use shared::record::{self, Damaged, Event, Inactive, Meta, Record, Tally, key};
 use shared::time::Timestamp;
 
+use super::transaction::Sink;
 use super::{LedgerError, Restored, Row};
 
 /// A key and its value.
@@ -18,15 +18,6 @@ pub(crate) type Entry = (Vec<u8>, Vec<u8>);
 
 /// What to write: values to put, or `None` to remove.
 pub(crate) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
-
-/// The most rows that one sighting changes, with room to spare: last time, tally, record, the record whose seat it
-/// takes, an hour of each and this one, the day, the number of those that are not active, two events, and two that say that the
-/// ledger was restored.
-pub(crate) const CHANGES_A_SIGHTING: usize = 16;
-
-/// The most rows that go with one record, with room to spare: the record, its events, its hour, the tally and the number of
-/// those that are not active.
-pub(crate) const CHANGES_A_REMOVAL: usize = EVENTS_A_MACHINE as usize + 8;
 
 /// Ordered keys and values, as far as a transaction reads them.
 pub(crate) trait Base {
@@ -37,17 +28,27 @@ pub(crate) trait Base {
     fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, LedgerError>;
 }
 
+impl<B: Base> Base for &B {
+    fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        (**self).read(key)
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, LedgerError> {
+        (**self).scan(prefix, after, limit)
+    }
+}
+
 /// Rows as a transaction sees them. It assumes that nobody else writes to the base while it lives.
-pub(crate) struct Overlay<'a, B> {
-    base: &'a B,
-    meta: &'a Meta,
-    /// What was read, and what was written and has been taken.
+pub(crate) struct Overlay<'m, B> {
+    base: B,
+    meta: &'m Meta,
+    /// What was read.
     known: HashMap<Vec<u8>, Option<Vec<u8>>>,
     changes: Changes,
 }
 
-impl<'a, B: Base> Overlay<'a, B> {
-    pub(crate) fn new(base: &'a B, meta: &'a Meta) -> Self {
+impl<'m, B: Base> Overlay<'m, B> {
+    pub(crate) fn new(base: B, meta: &'m Meta) -> Self {
         let (known, changes) = (HashMap::new(), Changes::new());
         Self { base, meta, known, changes }
     }
@@ -66,16 +67,19 @@ impl<'a, B: Base> Overlay<'a, B> {
         self.changes.len()
     }
 
-    /// Gives out the writes, and is done.
-    pub(crate) fn into_changes(self) -> Changes {
-        self.changes
+    /// What it stands on. Writes that are held back are not in it.
+    pub(crate) fn base(&self) -> &B {
+        &self.base
     }
 
-    /// Gives out the writes so far, to go on after them. Whoever takes them writes them before the next scan.
-    pub(crate) fn take_changes(&mut self) -> Changes {
-        let changes = mem::take(&mut self.changes);
-        self.known.extend(changes.clone());
-        changes
+    pub(crate) fn meta(&self) -> &'m Meta {
+        self.meta
+    }
+
+    /// Drops the writes that are held back, and what was read.
+    pub(crate) fn forget(&mut self) {
+        self.known.clear();
+        self.changes.clear();
     }
 
     /// Whether and when the ledger was found to have been restored.
@@ -147,6 +151,27 @@ impl<'a, B: Base> Overlay<'a, B> {
 
     fn put_number(&mut self, key: &[u8], number: u64) {
         self.put(key.to_vec(), record::encode_number(key, number));
+    }
+}
+
+impl<S: Sink> Overlay<'_, S> {
+    /// Writes what there is if so many changes more would not go with it.
+    pub(crate) fn make_room(&mut self, changes: usize) -> Result<(), LedgerError> {
+        if self.changes.len() + changes <= S::ROWS_MAX { Ok(()) } else { self.flush() }
+    }
+
+    /// Writes what is held back, and goes on after it. What follows is read again: a copy of every row would cost more.
+    pub(crate) fn flush(&mut self) -> Result<(), LedgerError> {
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        self.known.clear();
+        self.base.write(mem::take(&mut self.changes))
+    }
+
+    /// What it stood on; what is held back is lost.
+    pub(crate) fn into_base(self) -> S {
+        self.base
     }
 }
 

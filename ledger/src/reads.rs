@@ -3,14 +3,11 @@
 use shared::count::{self, Rows as _, Terms};
 use shared::ids::{MachineId, ProductId};
 use shared::inventory::Prune;
-use shared::record::{Event, EventKind, Meta, Record, RecordState, Tally, key};
+use shared::record::{Event, EventKind, Meta, Record, key};
 use shared::time::Timestamp;
 
 use super::overlay::{Base, Entry, Overlay};
-use super::{EventPage, LedgerError, Listed, ListedEvent, Page, Reading, Recount};
-
-/// How many rows a recount reads at a time.
-pub(crate) const RECOUNT_PAGE: usize = 1000;
+use super::{Cursor, EventPage, LedgerError, Listed, ListedEvent, Page, Reading};
 
 /// The most records that a prune looks at in one write, so that whoever asks meanwhile does not wait long.
 const PRUNE_PAGE: usize = 1000;
@@ -38,12 +35,10 @@ pub(crate) fn products<B: Base>(base: &B) -> Result<Vec<ProductId>, LedgerError>
 pub(crate) fn machines<B: Base>(
     base: &B,
     product: Option<ProductId>,
-    after: Option<&[u8]>,
+    after: Option<&Cursor>,
     limit: usize,
 ) -> Result<Page, LedgerError> {
-    let limit = limit.max(1);
-    let entries = base.scan(&prefix(key::RECORDS, product), after, limit)?;
-    let next = next_of(&entries, limit);
+    let (entries, next) = page(base, &prefix(key::RECORDS, product), after, limit)?;
     let machines = entries.iter().filter_map(|(key, value)| {
         let (product, machine) = key::parse_record(key)?;
         let record = Record::decode(key, value).ok();
@@ -56,12 +51,11 @@ pub(crate) fn events<B: Base>(
     base: &B,
     product: Option<ProductId>,
     kind: Option<EventKind>,
-    after: Option<&[u8]>,
+    after: Option<&Cursor>,
     limit: usize,
 ) -> Result<EventPage, LedgerError> {
-    let limit = limit.max(1);
-    let entries = base.scan(&prefix(key::EVENTS, product), after, limit)?;
-    let mut page = EventPage { events: Vec::new(), damaged: 0, next: next_of(&entries, limit) };
+    let (entries, next) = page(base, &prefix(key::EVENTS, product), after, limit)?;
+    let mut page = EventPage { events: Vec::new(), damaged: 0, next };
     for (key, value) in &entries {
         let (Some((product, machine)), Ok(event)) = (key::parse_event(key), Event::decode(key, value)) else {
             page.damaged += 1;
@@ -79,30 +73,12 @@ pub(crate) fn to_prune<B: Base>(
     base: &B,
     prune: &Prune,
 ) -> Result<(Vec<MachineId>, Option<MachineId>), LedgerError> {
-    let after = prune.after.map(|machine| key::record(prune.product, machine));
-    let page = machines(base, Some(prune.product), after.as_deref(), prune.limit.min(PRUNE_PAGE))?;
+    let after = prune.after.map(|machine| Cursor::behind(prune.product, machine));
+    let page = machines(base, Some(prune.product), after.as_ref(), prune.limit.min(PRUNE_PAGE))?;
     // What a damaged record says is not known: it stays until somebody has seen to it.
     let whole = page.machines.iter().filter(|listed| listed.record.is_some());
-    let next = page.next.and_then(|key| key::parse_record(&key)).map(|(_, machine)| machine);
+    let next = page.next.and_then(|next| key::parse_record(next.key())).map(|(_, machine)| machine);
     Ok((whole.map(|listed| listed.machine).collect(), next))
-}
-
-impl Recount {
-    /// Adds a page of records; `tally` says what is in the window.
-    pub(crate) fn add(&mut self, page: &Page, tally: &Tally, meta: &Meta) {
-        for listed in &page.machines {
-            self.records += 1;
-            let Some(record) = &listed.record else {
-                self.damaged += 1;
-                continue;
-            };
-            self.inactive.add(record.state);
-            if record.state == RecordState::Active {
-                self.active += 1;
-                self.counted += u64::from(count::is_counted(tally, record.seen_at, meta.hour_width_ms));
-            }
-        }
-    }
 }
 
 /// What the keys of one kind begin with, of one product or of all.
@@ -112,7 +88,16 @@ fn prefix(kind: u8, product: Option<ProductId>) -> Vec<u8> {
     prefix
 }
 
-/// Where the page behind these entries begins, if there may be one.
-fn next_of(entries: &[Entry], limit: usize) -> Option<Vec<u8>> {
-    entries.last().filter(|_| entries.len() == limit).map(|(key, _)| key.clone())
+/// Entries, and where the page behind them begins, if there may be one.
+pub(crate) fn page<B: Base>(
+    base: &B,
+    prefix: &[u8],
+    after: Option<&Cursor>,
+    limit: usize,
+) -> Result<(Vec<Entry>, Option<Cursor>), LedgerError> {
+    let limit = limit.max(1);
+    let entries = base.scan(prefix, after.map(Cursor::key), limit)?;
+    let last = entries.last().filter(|_| entries.len() == limit);
+    let next = last.map(|(key, _)| Cursor::at(key.clone()));
+    Ok((entries, next))
 }

@@ -11,7 +11,7 @@ use shared::record::{self, Inactive, Record, Tally, key};
 
 use super::overlay::Base;
 use super::sums::{Known, Sums};
-use super::{LedgerError, Row, reads};
+use super::{Cursor, LedgerError, Row, reads};
 
 /// Records that are read in one go, so that whoever writes does not wait long.
 const PAGE: usize = 256;
@@ -34,23 +34,23 @@ pub struct Disagreement {
 pub(super) struct Recheck {
     sums: Sums,
     /// Where it is: records up to this key are added up.
-    at: Vec<u8>,
+    at: Option<Cursor>,
 }
 
 impl Recheck {
     /// Adds up some records more; whether there may be others.
     pub(super) fn read_on<B: Base>(&mut self, base: &B, hour_width_ms: u64) -> Result<bool, LedgerError> {
-        let after = (!self.at.is_empty()).then_some(self.at.as_slice());
-        let page = reads::machines(base, None, after, PAGE)?;
+        let page = reads::machines(base, None, self.at.as_ref(), PAGE)?;
         for listed in &page.machines {
             // A damaged one is missing, and the comparison says so.
             if let Some(record) = &listed.record {
                 self.sums.add(listed.product, record, hour_width_ms);
             }
         }
+        let is_there_more = page.next.is_some();
         // Behind the last record everything is.
-        self.at = page.next.unwrap_or_else(|| vec![key::RECORDS + 1]);
-        Ok(self.at != [key::RECORDS + 1])
+        self.at = Some(page.next.unwrap_or_else(|| Cursor::at(vec![key::RECORDS + 1])));
+        Ok(is_there_more)
     }
 
     /// Hears that a row is about to be another.
@@ -61,7 +61,9 @@ impl Recheck {
         key: &[u8],
         value: Option<&[u8]>,
     ) -> Result<(), LedgerError> {
-        let Some((product, _)) = key::parse_record(key).filter(|_| key <= self.at.as_slice()) else {
+        let Some((product, _)) =
+            key::parse_record(key).filter(|_| self.at.as_ref().is_some_and(|at| key <= at.key()))
+        else {
             return Ok(());
         };
         if let Some(Ok(record)) = base.read(key)?.map(|value| Record::decode(key, &value)) {

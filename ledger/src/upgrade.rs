@@ -62,7 +62,7 @@ fn count(store: &Store, told: &dyn Fn(u64)) -> Result<(BTreeMap<ProductId, Inact
         left.iter().filter_map(|(key, _)| Some((key::parse_inactive(key)?, Inactive::default()))).collect();
     let (mut records, mut after) = (0, None);
     loop {
-        let page = reads::machines(store, None, after.as_deref(), PAGE)?;
+        let page = reads::machines(store, None, after.as_ref(), PAGE)?;
         for listed in &page.machines {
             let inactive = numbers.entry(listed.product).or_default();
             // Nobody knows what a damaged one was; a recount leaves it out, too.

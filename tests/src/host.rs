@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kms_host::config::Sources;
 use kms_host::home::Home;
 use kms_host::{Host, Opened, Running, certificates};
-use ledger::{Ledger, Reading};
+use ledger::{Reader, Reading};
 use shared::time::Clock;
 
 use crate::clock::TestClock;
@@ -19,7 +19,7 @@ pub struct TestHost {
     /// The host.
     pub host: Arc<Host>,
     /// Its ledger.
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: Arc<dyn Reader>,
     home: Home,
     running: Running,
 }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use kms_host::admin::audit::Line;
-use ledger::{Engine, Ledger as _};
+use ledger::{Engine, Housekeeping, Write, testing};
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -102,7 +102,8 @@ async fn a_line_that_was_edited_is_found_and_stands_as_an_alarm() {
 async fn host_in_doubt(stage: &Stage) -> HostProcess {
     let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
     let ledger = home.ledger(Engine::Sled, 8 << 20).unwrap();
-    ledger.settle(Vec::new(), now() + Duration::from_hours(1)).await.unwrap();
+    let settle = Write::Settle(Housekeeping::alone(), Vec::new(), now() + Duration::from_hours(1));
+    testing::write(&*ledger, settle).await.unwrap();
     drop(ledger);
     let host = serve(&home).await;
     assert!(!host.status().await.unwrap().doubt.is_empty());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use kms_host::export::{self, ExportFile, FilePart, Head, Kind, Writer};
 use kms_host::home::{HOUR_MS, Home, HomeError};
-use ledger::{DiskLedger, Engine, Kept};
+use ledger::{Engine, Kept, Ledger};
 use proto::admin::v1::VerifyRequest;
 use rand::RngExt;
 use shared::answer::Verdict;
@@ -694,10 +694,10 @@ async fn a_restore_that_is_killed_leaves_nothing_that_serves_and_the_next_one_ma
     assert_eq!(alarms(&host).await, [""; 0]);
 }
 
-async fn machines_in(ledger: DiskLedger) -> u64 {
+async fn machines_in(ledger: Arc<dyn Ledger>) -> u64 {
     let head = Head::new(Kind::Export, now(), None, meta());
     let (to, mut lines) = tokio::sync::mpsc::channel(1);
-    tokio::spawn(export::send(Arc::new(ledger), head, to));
+    tokio::spawn(export::send(ledger, head, to));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("export");
     let mut bytes = Vec::new();

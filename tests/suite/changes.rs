@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use kms_host::home::Home;
-use ledger::{Engine, Ledger as _};
+use ledger::{Engine, testing};
 use serde_json::Value;
 use shared::answer::Verdict;
 use shared::ask::AskKind;
@@ -216,7 +216,7 @@ async fn make_ledger_of(stage: &Stage, home: &Home, ages: &[Duration]) -> Vec<Ma
             at,
             terms,
         };
-        ledger.apply(vec![sighting]).await.unwrap();
+        testing::sight(&*ledger, vec![sighting]).await.unwrap();
         ids.push(machine);
     }
     ids

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use kms_host::home::HOUR_MS;
 use kms_host::signer::{KeyInMemory, Signer, SignerError};
-use ledger::{Engine, Ledger as _};
+use ledger::{Engine, Write, Written, testing};
 use proto::v1::{Answer, Signed};
 use shared::answer::{AnswerError, Verdict};
 use shared::envelope::{Kind, PublicKey};
@@ -352,7 +352,8 @@ async fn a_machine_that_was_blocked_is_refused() {
     let block =
         Change { product: stage.shop.product().id, machine: asker.machine(), verb: Verb::Block, at: now() };
     let ledger = home.ledger(Engine::Sled, 8 << 20).unwrap();
-    assert!(matches!(ledger.change(block).await.unwrap(), Changed::Done(_)));
+    let blocked = testing::write(&*ledger, Write::Change(block)).await.unwrap();
+    assert!(matches!(blocked, Written::Changed(Changed::Done(_))));
     drop(ledger);
 
     let host = serve(&home).await;

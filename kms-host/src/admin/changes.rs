@@ -164,6 +164,7 @@ fn not_changed(error: NotChanged) -> Status {
 
 #[cfg(test)]
 mod tests {
+    use ledger::testing::{self, MemoryLedger};
     use shared::ask::AskKind;
     use shared::count::{Entry, Shown, Sighting, Terms};
     use shared::envelope::SecretKey;
@@ -179,7 +180,6 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::queue::Queue;
     use crate::signer::KeyInMemory;
-    use ledger::{Ledger, MemoryLedger};
 
     const NOW: Timestamp = Timestamp::from_unix_ms(1_763_777_150_999);
     const MACHINE_ID: MachineId = MachineId::from_bytes([5; 16]);
@@ -204,8 +204,8 @@ mod tests {
     /// An administrator's side of a host that knows one machine and is about to stop.
     async fn stopping(folder: &tempfile::TempDir) -> Admin {
         let meta = Meta { ledger: LedgerId::from_bytes([7; 16]), hour_width_ms: 3_600_000, pepper: [9; 32] };
-        let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new(meta));
-        ledger.apply(vec![sighting()]).await.unwrap();
+        let ledger = Arc::new(MemoryLedger::new(meta));
+        testing::sight(&*ledger, vec![sighting()]).await.unwrap();
         let (queue, _writer) = Queue::start(ledger.clone(), 8, Handle::current()).unwrap();
         queue.close();
         let signer = Arc::new(KeyInMemory::new(SecretKey::from_seed(&[3; 32])));

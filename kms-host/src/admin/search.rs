@@ -3,10 +3,10 @@
 //! The host looks, so that a list of ten million machines is not sent to somebody who wants three of them. One call looks
 //! through no more than so many records, on the threads for blocking work, and then gives back what it has and where to go on.
 
-use ledger::{Listed, Page};
+use ledger::{Cursor, Listed, Page};
 use proto::admin::v1 as wire;
 use shared::ids::{ID_BYTES, MachineId, ProductId};
-use shared::record::{RecordState, key};
+use shared::record::RecordState;
 use shared::time::Timestamp;
 use tonic::Status;
 
@@ -52,13 +52,13 @@ pub(super) struct Search {
 pub(super) struct Found {
     pub(super) machines: Vec<Listed>,
     /// Where to go on; none at the end.
-    pub(super) next: Option<Vec<u8>>,
+    pub(super) next: Option<Cursor>,
 }
 
-/// A part of the ledger's keys: records of one product or of all, after this key.
+/// A part of the ledger's machines: of one product or of all, behind this place.
 struct Stretch {
     product: Option<ProductId>,
-    after: Option<Vec<u8>>,
+    after: Option<Cursor>,
 }
 
 impl Search {
@@ -122,18 +122,18 @@ impl Search {
 }
 
 impl Admin {
-    /// The next page of what is wanted, after a key or from the beginning; at most so many, and 0 is the most.
+    /// The next page of what is wanted, behind a place or from the beginning; at most so many, and 0 is the most.
     pub(super) async fn search(
         &self,
         search: &Search,
         counting: &Counting,
-        after: Option<Vec<u8>>,
+        after: Option<Cursor>,
         limit: u32,
     ) -> Result<Found, Status> {
         let limit = if limit == 0 { PAGE_MAX } else { PAGE_MAX.min(limit as usize) };
         let (mut machines, mut looked_through) = (Vec::new(), 0);
         for stretch in search.stretches(&counting.products()) {
-            // No key is before none, and a stretch that lies before the page is empty.
+            // No place is before none, and a stretch that lies before the page is empty.
             let mut after = stretch.after.max(after.clone());
             loop {
                 let read = if search.wants_all() { limit - machines.len() } else { READ_AT_ONCE };
@@ -149,7 +149,7 @@ impl Admin {
                         machines.push(*listed);
                     }
                     if machines.len() == limit || looked_through == LOOKED_THROUGH_MAX {
-                        let next = Some(key::record(listed.product, listed.machine));
+                        let next = Some(Cursor::behind(listed.product, listed.machine));
                         return Ok(Found { machines, next });
                     }
                 }
@@ -201,12 +201,11 @@ impl IdPrefix {
         (whole, self.half.and_then(|_| rest.first()).map(|byte| byte >> 4))
     }
 
-    /// A key after which the first record is the first whose id begins so, if there is one. It is no record's own, being
-    /// shorter than those.
-    fn before(&self, product: ProductId) -> Vec<u8> {
+    /// The place behind which the first machine is the first whose id begins so, if there is one.
+    fn before(&self, product: ProductId) -> Cursor {
         let half = self.half.map(|digit| digit << 4);
-        let id: Vec<u8> = self.whole.iter().copied().chain(half).take(ID_BYTES - 1).collect();
-        [&[key::RECORDS], product.as_bytes().as_slice(), &id].concat()
+        let id: Vec<u8> = self.whole.iter().copied().chain(half).collect();
+        Cursor::before(product, &id)
     }
 }
 
@@ -250,12 +249,12 @@ mod tests {
         for digits in ["a", "ab", "ab7", &whole[..31], &whole] {
             let before = IdPrefix::parse(digits).unwrap().before(product);
             let (first, earlier) = (id(digits), digits.len() < 31);
-            assert!(before < key::record(product, first), "{digits}");
+            assert!(before < Cursor::behind(product, first), "{digits}");
             // One digit less than the last: everything up to there is skipped, but among the last digits of a whole id.
             let mut less = first.as_bytes().to_vec();
             let at = (digits.len() - 1) / 2;
             less[at] = less[at].wrapping_sub(if digits.len().is_multiple_of(2) { 1 } else { 16 });
-            let less = key::record(product, MachineId::from_slice(&less).unwrap());
+            let less = Cursor::behind(product, MachineId::from_slice(&less).unwrap());
             assert_eq!(less < before, earlier, "{digits}");
         }
     }

@@ -8,7 +8,7 @@ use std::thread;
 
 use anyhow::anyhow;
 use bytes::Bytes;
-use ledger::{DiskLedger, Engine, Ledger as _, LedgerError, OpenError};
+use ledger::{Engine, Ledger, LedgerError, OpenError};
 use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
 use rustix::fs::{FileType, Mode};
 use serde_json::json;
@@ -128,13 +128,13 @@ impl Lines {
         Ok(Lines::Opened(reader))
     }
 
-    fn open_as_owner(home: &Home) -> Result<(Arc<DiskLedger>, Head, Runtime), Failure> {
+    fn open_as_owner(home: &Home) -> Result<(Arc<dyn Ledger>, Head, Runtime), Failure> {
         become_owner(home)?;
         // What it was made on holds, whatever the configuration says by now: this is how a ledger gets onto another engine.
         let engine = home.engine()?.unwrap_or(Engine::Sled);
         let (ledger, _format) = home.look_at_ledger(engine, READING_CACHE_BYTES)?;
         let head = Lines::head(home, *ledger.meta());
-        Ok((Arc::new(ledger), head, runtime()?))
+        Ok((ledger, head, runtime()?))
     }
 
     fn head(home: &Home, meta: Meta) -> Head {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ledger::{Engine, Ledger as _};
+use ledger::Engine;
 use proto::admin::v1::{Alarm, GetStatusRequest, GetStatusResponse};
 use shared::reason::{Reason, Word};
 use shared::record::FORMAT_VERSION;

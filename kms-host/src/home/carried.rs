@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use ledger::{DiskLedger, Engine, Kept, OpenError, OutOfOrder};
+use ledger::{Engine, Kept, OpenError, OutOfOrder};
 use store::file;
 
 use super::{Home, HomeError, make_private_dir, read};
@@ -176,7 +176,7 @@ impl Home {
                 None => return Ok(None),
             }
         };
-        let filled = DiskLedger::rebuild(&draft, engine, IMPORT_CACHE_BYTES, &summary.head.meta, rows);
+        let filled = ledger::rebuild(&draft, engine, IMPORT_CACHE_BYTES, &summary.head.meta, rows);
         if let Err(error) = filled {
             // What is left of it harms nobody, and the next import takes it away.
             let _ = remove_dir(&draft);

@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use ledger::{Disagreement, Ledger};
+use ledger::{Disagreement, Reader};
 
 /// What the last count has found.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ impl Totals {
     }
 
     /// Counts every record and notes where that is not what the ledger has as its running numbers.
-    pub(crate) async fn recheck(&self, ledger: &dyn Ledger) {
+    pub(crate) async fn recheck(&self, ledger: &dyn Reader) {
         tracing::info!("the host was not stopped in order: every record is counted again");
         match ledger.recheck().await {
             Ok(found) if found.is_empty() => tracing::info!("records and totals agree"),

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use kms_host::export::{
     self, Checked, Checker, ExportFile, ExportReader, Fault, Head, Kind as FileKind, Writer,
 };
-use ledger::{DiskLedger, Kept, LedgerError, MemoryLedger, OpenError, OutOfOrder, Rebuild};
+use ledger::testing::MemoryLedger;
+use ledger::{Kept, LedgerError, OpenError, OutOfOrder, Rebuild};
 use shared::answer::ShownLease;
 use shared::ids::HostId;
-use shared::inventory::{Change, Changed, Verb};
+use shared::inventory::Verb;
 use shared::record::{Record, key};
 use store::Engine;
 use tokio::sync::mpsc;
@@ -31,7 +32,7 @@ const EVERY_KIND: [Kind; 3] = [Kind::Memory, Kind::On(Engine::Sled), Kind::On(En
 async fn exported(world: &World) -> Vec<u8> {
     let (to, mut parts) = mpsc::channel::<Result<Bytes, LedgerError>>(1);
     let head = Head::new(FileKind::Export, START, Some(HostId::from_bytes([3; 16])), *world.ledger.meta());
-    tokio::spawn(export::send(Arc::clone(&world.ledger), head, to));
+    tokio::spawn(export::send(world.ledger.clone(), head, to));
     let mut lines = Vec::new();
     while let Some(part) = parts.recv().await {
         lines.extend_from_slice(&part.unwrap());
@@ -66,9 +67,9 @@ fn carried(lines: &[u8], kind: Kind) -> World {
         Kind::On(engine) => {
             let path = home.path().join("ledger");
             let rows = || next_row(&mut file);
-            DiskLedger::rebuild(&path, engine, CACHE_BYTES, &head.meta, rows).unwrap();
-            let ledger = DiskLedger::open(&path, engine, CACHE_BYTES).unwrap();
-            World::over(Arc::new(ledger), Some(home))
+            ledger::rebuild(&path, engine, CACHE_BYTES, &head.meta, rows).unwrap();
+            let ledger = ledger::open(&path, engine, CACHE_BYTES, &|_| {}).unwrap();
+            World::over(ledger, Some(home))
         }
     }
 }
@@ -103,9 +104,7 @@ async fn lived_in(kind: Kind) -> (World, Vec<Machine>) {
     world.now = world.now + HOUR;
     assert_eq!(world.ask(&mut copy).await, "refused COPIED");
     world.ask(&mut copy.rekeyed()).await;
-    let (product, machine) = (PRODUCT, machines[3].id);
-    let block = Change { product, machine, verb: Verb::Block, at: world.now };
-    assert!(matches!(world.ledger.change(block).await.unwrap(), Changed::Done(_)));
+    assert_eq!(world.change(Verb::Block, &machines[3]).await, "done, it was active");
     world.ask(&mut Machine { kept: false, ..Machine::new() }).await;
     let ahead = ShownLease {
         machine: machines[2].id,
@@ -159,7 +158,7 @@ async fn what_was_written_between_two_pages_is_whole_and_counted(kind: Kind) {
     world.ask_together(&mut machines).await;
     let (to, mut parts) = mpsc::channel(1);
     let head = Head::new(FileKind::Export, START, None, *world.ledger.meta());
-    tokio::spawn(export::send(Arc::clone(&world.ledger), head, to));
+    tokio::spawn(export::send(world.ledger.clone(), head, to));
     let mut lines = Vec::new();
     while let Some(part) = parts.recv().await {
         lines.extend_from_slice(&part.unwrap());
@@ -294,8 +293,8 @@ async fn damaged_rows_are_left_out_and_told() {
     let home = tempfile::tempdir().unwrap();
     let mut machines = Machine::some(30);
     {
-        let ledger = DiskLedger::create(home.path(), Engine::Sled, CACHE_BYTES, hourly()).unwrap();
-        World::over(Arc::new(ledger), None).ask_together(&mut machines).await;
+        let ledger = ledger::create(home.path(), Engine::Sled, CACHE_BYTES, hourly()).unwrap();
+        World::over(ledger, None).ask_together(&mut machines).await;
     }
     let spoilt = |key: Vec<u8>| (key, b"not what was written".to_vec());
     let rows = vec![
@@ -304,8 +303,8 @@ async fn damaged_rows_are_left_out_and_told() {
         spoilt(key::LAST_TIME.to_vec()),
     ];
     put_rows(home.path(), Engine::Sled, rows);
-    let ledger = DiskLedger::open(home.path(), Engine::Sled, CACHE_BYTES).unwrap();
-    let lines = exported(&World::over(Arc::new(ledger), None)).await;
+    let ledger = ledger::open(home.path(), Engine::Sled, CACHE_BYTES, &|_| {}).unwrap();
+    let lines = exported(&World::over(ledger, None)).await;
 
     let last = str::from_utf8(&lines).unwrap().lines().last().unwrap();
     assert!(last.contains(r#""left_out":3"#), "{last}");
@@ -333,10 +332,9 @@ fn rows_that_come_twice_make_no_ledger() {
     let kept = Kept::Machine { product: PRODUCT, machine: machine.id, record };
     let mut twice = [kept, kept].into_iter();
     let path = home.path().join("ledger");
-    let made = DiskLedger::rebuild(&path, Engine::Sled, CACHE_BYTES, &hourly(), || {
-        Ok::<_, anyhow::Error>(twice.next())
-    });
+    let made =
+        ledger::rebuild(&path, Engine::Sled, CACHE_BYTES, &hourly(), || Ok::<_, anyhow::Error>(twice.next()));
     assert!(made.unwrap_err().is::<OutOfOrder>());
-    let opened = DiskLedger::open(&path, Engine::Sled, CACHE_BYTES);
+    let opened = ledger::open(&path, Engine::Sled, CACHE_BYTES, &|_| {});
     assert!(matches!(opened, Err(OpenError::Missing { .. } | OpenError::Damaged { .. })), "it is no ledger");
 }

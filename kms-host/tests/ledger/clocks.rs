@@ -35,7 +35,7 @@ async fn settling_sets_the_time_back_and_counts_anew(kind: Kind) {
     world.now = START + 100 * DAY;
     assert_eq!(world.ask(&mut machines[0]).await, "waiting 2 of 1");
     world.now = START + HOUR;
-    world.ledger.settle(served(&world), world.now).await.unwrap();
+    world.settle(served(&world), world.now).await;
     assert_eq!(world.ledger.last_time().await.unwrap(), Some(START + HOUR));
     assert_eq!(world.count().await, 3);
     assert_eq!(world.ask(&mut machines[1]).await, "waiting 2 of 3");
@@ -48,7 +48,7 @@ async fn settling_sets_the_time_back_and_counts_anew(kind: Kind) {
 
 async fn settling_a_new_ledger_sets_its_time(kind: Kind) {
     let world = World::new(kind);
-    world.ledger.settle(Vec::new(), START).await.unwrap();
+    world.settle(Vec::new(), START).await;
     assert_eq!(world.ledger.last_time().await.unwrap(), Some(START));
     assert_eq!(world.count().await, 0);
 }
@@ -60,7 +60,7 @@ async fn evidence_from_the_future_is_as_old_as_the_settling(kind: Kind) {
     world.now = START + 100 * DAY;
     world.ask_together(&mut machines).await;
     world.now = START;
-    world.ledger.settle(served(&world), START).await.unwrap();
+    world.settle(served(&world), START).await;
     let reading = world.ledger.reading(PRODUCT, &world.terms, START).await.unwrap();
     assert_eq!(reading.tally.threshold_met_at, Some(START));
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ledger::testing;
 use shared::ask::AskKind;
 use shared::ids::Fingerprint;
 
@@ -40,7 +41,7 @@ async fn a_lost_answer_is_given_again_in_the_same_batch(kind: Kind) {
     let first = world.sighting(&machine, AskKind::Activate);
     world.now = world.now + SECOND;
     let second = world.sighting(&machine, AskKind::Activate);
-    let outcomes = world.ledger.apply(vec![first, second]).await.unwrap();
+    let outcomes = testing::sight(&*world.ledger, vec![first, second]).await.unwrap();
     let told: Vec<_> = outcomes.iter().map(told).collect();
     assert_eq!(told, ["waiting 1 of 1", "waiting 1 of 1"]);
     assert_eq!(world.count().await, 1);

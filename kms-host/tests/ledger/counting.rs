@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ledger::testing;
 use shared::ids::{Fingerprint, Nonce};
 use shared::record::{Record, RecordState, key};
 
@@ -186,7 +187,7 @@ async fn a_damaged_record_fails_only_its_machine(kind: Kind) {
     let world = World::with(kind, hourly(), vec![(key, value)]);
     let sighting = world.sighting(&damaged, shared::ask::AskKind::Activate);
 
-    let error = world.ledger.apply(vec![sighting]).await.unwrap_err();
+    let error = testing::sight(&*world.ledger, vec![sighting]).await.unwrap_err();
 
     let text = error.to_string();
     assert!(!error.is_fatal() && text.contains(&damaged.id.to_string()), "{text}");

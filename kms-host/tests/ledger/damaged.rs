@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ledger::{DiskLedger, Kept, Ledger as _, LedgerError, salvage};
+use ledger::testing;
+use ledger::{Kept, Ledger, LedgerError, salvage};
 use shared::ask::AskKind;
 use shared::ids::MachineId;
 use shared::inventory::Verb;
@@ -30,8 +31,8 @@ const SEED_VARIABLE: &str = "KMS_LEDGER_SEED";
 
 /// A ledger in a directory, in which machines have come, asked again, left, were blocked and forgotten.
 async fn lived_in(engine: Engine, directory: &Path, machines: usize) -> World {
-    let ledger = DiskLedger::create(directory, engine, CACHE_BYTES, hourly()).unwrap();
-    let mut world = World::over(Arc::new(ledger), None);
+    let ledger = ledger::create(directory, engine, CACHE_BYTES, hourly()).unwrap();
+    let mut world = World::over(ledger, None);
     let mut machines = Machine::some(machines);
     for _ in 0..6 {
         for some in machines.chunks_mut(25) {
@@ -48,7 +49,7 @@ async fn lived_in(engine: Engine, directory: &Path, machines: usize) -> World {
 }
 
 /// Every row that makes another ledger of this one, as text.
-async fn rows(ledger: &DiskLedger) -> BTreeMap<Vec<u8>, String> {
+async fn rows(ledger: &dyn Ledger) -> BTreeMap<Vec<u8>, String> {
     let page = ledger.kept(None, usize::MAX).await.unwrap();
     assert_eq!(page.damaged, 0);
     as_text(&page.rows)
@@ -64,8 +65,8 @@ async fn a_whole_ledger_is_salvaged_whole(engine: Engine) {
 
     let salvaged = salvage(home.path()).unwrap();
 
-    let ledger = DiskLedger::open(home.path(), engine, CACHE_BYTES).unwrap();
-    let (found, kept) = (as_text(&salvaged.rows), rows(&ledger).await);
+    let ledger = ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
+    let (found, kept) = (as_text(&salvaged.rows), rows(&*ledger).await);
     assert!(found == kept, "{} rows of {}", found.len(), kept.len());
     assert_eq!(salvaged.missing, 0);
     let meta = salvaged.meta.unwrap();
@@ -148,8 +149,8 @@ async fn a_ledger_with_changed_bytes_gives_up_few_machines_and_makes_a_new_one(e
         let again = home.path().join("again");
         let mut left = salvaged.rows.iter();
         let meta = salvaged.meta.unwrap_or_else(hourly);
-        DiskLedger::rebuild(&again, engine, CACHE_BYTES, &meta, || anyhow::Ok(left.next().copied())).unwrap();
-        let ledger = DiskLedger::open(&again, engine, CACHE_BYTES).unwrap();
+        ledger::rebuild(&again, engine, CACHE_BYTES, &meta, || anyhow::Ok(left.next().copied())).unwrap();
+        let ledger = ledger::open(&again, engine, CACHE_BYTES, &|_| {}).unwrap();
         assert_eq!(ledger.recheck().await.unwrap(), [], "round {round}");
     }
 }
@@ -225,7 +226,7 @@ async fn an_older_row_that_came_back_is_noticed(engine: Engine) {
     store.sync().unwrap();
     drop(store);
 
-    let ledger = DiskLedger::open(home.path(), engine, CACHE_BYTES).unwrap();
+    let ledger = ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
     let found = ledger.recheck().await.unwrap();
     assert_eq!(
         found.iter().map(|found| (found.product, found.others)).collect::<Vec<_>>(),
@@ -255,8 +256,7 @@ async fn who_is_on_a_damaged_page_is_told_and_all_others_are_served() {
     let machine = |number| Kept::Machine { product: PRODUCT, machine: id(number), record };
     let product = Kept::Product { product: PRODUCT, threshold_met_at: None };
     let mut rows = (0..MACHINES).map(machine).chain([product]);
-    DiskLedger::rebuild(home.path(), Engine::Fjall, CACHE_BYTES, &hourly(), || anyhow::Ok(rows.next()))
-        .unwrap();
+    ledger::rebuild(home.path(), Engine::Fjall, CACHE_BYTES, &hourly(), || anyhow::Ok(rows.next())).unwrap();
     let tables = large_files(&home.path().join("fjall/keyspaces/1/tables"));
     let table = tables.first().expect("it has tables");
     let mut bytes = fs::read(table).unwrap();
@@ -264,11 +264,11 @@ async fn who_is_on_a_damaged_page_is_told_and_all_others_are_served() {
     bytes[600] ^= 1;
     fs::write(table, bytes).unwrap();
 
-    let world =
-        World::over(Arc::new(DiskLedger::open(home.path(), Engine::Fjall, CACHE_BYTES).unwrap()), None);
+    let world = World::over(ledger::open(home.path(), Engine::Fjall, CACHE_BYTES, &|_| {}).unwrap(), None);
     assert!(world.ledger.damage().is_none());
     let on_it = Machine { id: id(3), ..Machine::new() };
-    let refused = world.ledger.apply(vec![world.sighting(&on_it, AskKind::Activate)]).await.unwrap_err();
+    let refused =
+        testing::sight(&*world.ledger, vec![world.sighting(&on_it, AskKind::Activate)]).await.unwrap_err();
     assert!(matches!(refused, LedgerError::Unreadable { .. }) && !refused.is_fatal(), "{refused}");
     assert!(world.ledger.damage().is_some());
 

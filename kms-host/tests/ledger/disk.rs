@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use ledger::{DiskLedger, OpenError};
+use ledger::testing;
+use ledger::{Ledger, OpenError};
 use shared::ask::AskKind;
 use shared::count::Terms;
 use shared::record::key;
@@ -25,14 +26,14 @@ on_every_engine! {
 }
 
 fn create(engine: Engine, directory: &Path) -> World {
-    World::over(Arc::new(DiskLedger::create(directory, engine, CACHE_BYTES, hourly()).unwrap()), None)
+    World::over(ledger::create(directory, engine, CACHE_BYTES, hourly()).unwrap(), None)
 }
 
 fn open(engine: Engine, directory: &Path) -> World {
-    World::over(Arc::new(DiskLedger::open(directory, engine, CACHE_BYTES).unwrap()), None)
+    World::over(ledger::open(directory, engine, CACHE_BYTES, &|_| {}).unwrap(), None)
 }
 
-fn refusal(opened: Result<DiskLedger, OpenError>) -> String {
+fn refusal(opened: Result<Arc<dyn Ledger>, OpenError>) -> String {
     opened.err().expect("it is refused").to_string()
 }
 
@@ -53,46 +54,45 @@ async fn it_opens_as_it_was_left(engine: Engine) {
 
 async fn a_ledger_is_made_once(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    let told = refusal(DiskLedger::open(&home.path().join("none"), engine, CACHE_BYTES));
+    let told = refusal(ledger::open(&home.path().join("none"), engine, CACHE_BYTES, &|_| {}));
     assert!(told.contains("`kms-host init`"), "{told}");
     assert!(!home.path().join("none").exists(), "looking for one does not make one");
 
-    DiskLedger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap();
+    ledger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap();
 
-    let told = refusal(DiskLedger::create(home.path(), engine, CACHE_BYTES, meta(100)));
+    let told = refusal(ledger::create(home.path(), engine, CACHE_BYTES, meta(100)));
     assert!(told.contains("already"), "{told}");
-    let kept = DiskLedger::open(home.path(), engine, CACHE_BYTES).unwrap();
-    assert_eq!(hour_width_ms(&kept), 3_600_000, "and it was left as it is");
+    let kept = ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
+    assert_eq!(hour_width_ms(&*kept), 3_600_000, "and it was left as it is");
 }
 
-fn hour_width_ms(ledger: &DiskLedger) -> u64 {
-    use ledger::Ledger as _;
+fn hour_width_ms(ledger: &dyn Ledger) -> u64 {
     ledger.meta().hour_width_ms
 }
 
 async fn a_store_that_was_made_and_never_filled_is_no_ledger_yet(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
     drop(Store::open(home.path(), engine, CACHE_BYTES).unwrap());
-    let told = refusal(DiskLedger::open(home.path(), engine, CACHE_BYTES));
+    let told = refusal(ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}));
     assert!(told.contains("`kms-host init`"), "{told}");
-    DiskLedger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap();
+    ledger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap();
 }
 
 async fn a_newer_or_damaged_ledger_is_refused_by_name(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    drop(DiskLedger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap());
+    drop(ledger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap());
     let whole = hourly().encode(key::META);
 
     let mut newer = whole.clone();
     newer[0] = 3;
     put_rows(home.path(), engine, vec![(key::META.to_vec(), newer)]);
-    let told = refusal(DiskLedger::open(home.path(), engine, CACHE_BYTES));
+    let told = refusal(ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}));
     assert!(told.contains("format 3 and this release reads 2"), "{told}");
 
     let mut damaged = whole;
     damaged[5] ^= 1;
     put_rows(home.path(), engine, vec![(key::META.to_vec(), damaged)]);
-    let told = refusal(DiskLedger::open(home.path(), engine, CACHE_BYTES));
+    let told = refusal(ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}));
     assert!(told.contains("damaged") && told.contains("backup"), "{told}");
     assert!(told.contains(home.path().to_str().unwrap()), "{told}");
 }
@@ -147,7 +147,7 @@ async fn ask_hour_by_hour(world: &mut World, machines: &mut [Machine]) {
         world.now = world.now + HOUR;
         sightings.push(world.sighting(machine, AskKind::Activate));
     }
-    let outcomes = world.ledger.apply(sightings).await.unwrap();
+    let outcomes = testing::sight(&*world.ledger, sightings).await.unwrap();
     for (machine, outcome) in machines.iter_mut().zip(&outcomes) {
         machine.hear(outcome);
     }

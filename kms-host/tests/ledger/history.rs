@@ -98,7 +98,7 @@ async fn a_copy_is_noted_once_an_hour_however_often_it_asks(kind: Kind) {
     assert_eq!(world.history(&original).await, ["copied", "copied", "copied", "released"]);
     // The host's clock was ahead, and is set right: what was noted in a time that has not come yet holds nothing up.
     let ask = world.sighting(&copy, AskKind::Activate);
-    world.ledger.settle(vec![(PRODUCT, world.terms)], START).await.unwrap();
+    world.settle(vec![(PRODUCT, world.terms)], START).await;
     let at = first + HOUR;
     assert_eq!(
         told(&world.apply(Sighting { at: at + Duration::from_millis(1), ..ask.clone() }).await),

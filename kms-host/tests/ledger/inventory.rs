@@ -220,11 +220,11 @@ async fn a_retention_goes_on_where_its_last_page_ended(kind: Kind) {
     world.ask(&mut machines[2]).await;
     let terms = world.terms;
     let page = |after| Prune { product: PRODUCT, terms, before: START + DAY, after, limit: 3, at: world.now };
-    let first = world.ledger.prune(page(None)).await.unwrap();
+    let first = world.prune_page(page(None)).await;
     assert_eq!(first, Pruned { removed: 2, next: Some(machines[2].id) });
-    let second = world.ledger.prune(page(first.next)).await.unwrap();
+    let second = world.prune_page(page(first.next)).await;
     assert_eq!(second, Pruned { removed: 3, next: Some(machines[5].id) });
-    let third = world.ledger.prune(page(second.next)).await.unwrap();
+    let third = world.prune_page(page(second.next)).await;
     assert_eq!(third, Pruned { removed: 1, next: None });
     assert_eq!((world.count().await, world.known().await), (1, [1, 0, 0, 0]));
 }

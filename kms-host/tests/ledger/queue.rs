@@ -11,13 +11,12 @@ use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use kms_host::queue::{NotChanged, NotSighted, Queue};
-use ledger::{EventPage, KeptPage, Ledger, LedgerError, MemoryLedger, Page, Reading, Recount, Restored};
+use ledger::testing::MemoryLedger;
+use ledger::{LedgerError, Write, Writer, Written};
 use shared::ask::AskKind;
-use shared::count::{Outcome, Sighting, Terms};
-use shared::ids::{MachineId, ProductId};
-use shared::inventory::{Change, Changed, Prune, Pruned, Verb};
-use shared::record::{Event, EventKind, Meta, Record, RecordState, key};
-use shared::time::Timestamp;
+use shared::count::Outcome;
+use shared::inventory::{Change, Changed, Verb};
+use shared::record::{RecordState, key};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -26,7 +25,7 @@ use crate::world::{DAY, Machine, PRODUCT, START, World, hourly, told};
 
 /// A ledger in memory that writes when the story lets it, and fails when the story says so.
 struct Gated {
-    inner: MemoryLedger,
+    inner: Arc<MemoryLedger>,
     /// One permit lets one write through.
     gate: Semaphore,
     /// Says that a write stands at the gate.
@@ -37,6 +36,7 @@ struct Gated {
 
 enum Failure {
     None,
+    Away,
     Error,
     Panic,
 }
@@ -49,6 +49,9 @@ impl Gated {
         let failure = mem::replace(&mut *self.failure.lock().unwrap(), Failure::None);
         match failure {
             Failure::None => Ok(()),
+            Failure::Away => {
+                Err(LedgerError::Unavailable { source: Arc::new(io::Error::other("no connection")) })
+            }
             Failure::Error => Err(LedgerError::fatal(io::Error::other("the disk is gone"))),
             Failure::Panic => panic!("a panic that this test expects"),
         }
@@ -56,82 +59,11 @@ impl Gated {
 }
 
 #[async_trait]
-impl Ledger for Gated {
-    fn meta(&self) -> &Meta {
-        self.inner.meta()
-    }
-    async fn apply(&self, batch: Vec<Sighting>) -> Result<Vec<Outcome>, LedgerError> {
+impl Writer for Gated {
+    async fn apply(&self, writes: Vec<Write>) -> Result<Vec<Result<Written, LedgerError>>, LedgerError> {
         self.pass().await?;
         self.applied.fetch_add(1, Ordering::Relaxed);
-        self.inner.apply(batch).await
-    }
-    async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), LedgerError> {
-        self.pass().await?;
-        self.inner.settle(products, now).await
-    }
-    async fn change(&self, change: Change) -> Result<Changed, LedgerError> {
-        self.pass().await?;
-        self.inner.change(change).await
-    }
-    async fn prune(&self, prune: Prune) -> Result<Pruned, LedgerError> {
-        self.pass().await?;
-        self.inner.prune(prune).await
-    }
-    async fn probe(&self) -> Result<(), LedgerError> {
-        self.pass().await?;
-        self.inner.probe().await
-    }
-    async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError> {
-        self.inner.last_time().await
-    }
-    async fn record(&self, product: ProductId, machine: MachineId) -> Result<Option<Record>, LedgerError> {
-        self.inner.record(product, machine).await
-    }
-    async fn reading(
-        &self,
-        product: ProductId,
-        terms: &Terms,
-        now: Timestamp,
-    ) -> Result<Reading, LedgerError> {
-        self.inner.reading(product, terms, now).await
-    }
-    async fn products(&self) -> Result<Vec<ProductId>, LedgerError> {
-        self.inner.products().await
-    }
-    async fn machines(
-        &self,
-        product: Option<ProductId>,
-        after: Option<Vec<u8>>,
-        limit: usize,
-    ) -> Result<Page, LedgerError> {
-        self.inner.machines(product, after, limit).await
-    }
-    async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError> {
-        self.inner.history(product, machine).await
-    }
-    async fn events(
-        &self,
-        product: Option<ProductId>,
-        kind: Option<EventKind>,
-        after: Option<Vec<u8>>,
-        limit: usize,
-    ) -> Result<EventPage, LedgerError> {
-        self.inner.events(product, kind, after, limit).await
-    }
-    async fn recount(
-        &self,
-        product: ProductId,
-        terms: &Terms,
-        now: Timestamp,
-    ) -> Result<Recount, LedgerError> {
-        self.inner.recount(product, terms, now).await
-    }
-    async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
-        self.inner.restored().await
-    }
-
-    async fn kept(&self, after: Option<Vec<u8>>, limit: usize) -> Result<KeptPage, LedgerError> {
-        self.inner.kept(after, limit).await
+        self.inner.apply(writes).await
     }
 }
 
@@ -152,22 +84,16 @@ impl Line {
 
     fn with_rows(capacity: usize, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Line {
         let (arrived, arrivals) = mpsc::unbounded_channel();
+        let inner = Arc::new(MemoryLedger::with_rows(hourly(), rows));
         let ledger = Arc::new(Gated {
-            inner: MemoryLedger::with_rows(hourly(), rows),
+            inner: inner.clone(),
             gate: Semaphore::new(0),
             arrived,
             applied: AtomicUsize::new(0),
             failure: Mutex::new(Failure::None),
         });
         let (queue, writer) = Queue::start(ledger.clone(), capacity, Handle::current()).unwrap();
-        Line {
-            world: World::over(ledger.clone(), None),
-            ledger,
-            queue,
-            writer,
-            arrivals,
-            asks: JoinSet::new(),
-        }
+        Line { world: World::over(inner, None), ledger, queue, writer, arrivals, asks: JoinSet::new() }
     }
 
     /// One ask stands at the gate, and so many wait behind it.
@@ -267,10 +193,31 @@ async fn after_a_fatal_error_nobody_is_acknowledged() {
         assert!(also.fatal().await.is_fatal(), "whoever asks is told");
         let late = line.world.sighting(&Machine::new(), AskKind::Activate);
         assert_eq!(line.queue.sight(late).await, Err(NotSighted::Failed));
-        assert_eq!(line.queue.settle(Vec::new(), START).await, Err(NotSighted::Failed));
+        assert!(is_fatal(&line.queue.settle(Vec::new(), START).await));
         line.writer.join().unwrap();
         assert_eq!(line.world.count().await, 0);
     }
+}
+
+/// A ledger that another machine keeps may be away for a moment: nobody is acknowledged, nothing is lost, and the host goes on.
+#[tokio::test]
+async fn while_the_ledger_cannot_be_reached_asks_are_put_off_and_then_served() {
+    let mut line = Line::new(300);
+    line.fill(30).await;
+    line.fail(Failure::Away);
+
+    line.open_gate();
+
+    let answers = line.answers().await;
+    let (put_off, served): (Vec<Result<Outcome, NotSighted>>, Vec<_>) =
+        answers.into_iter().partition(Result::is_err);
+    assert!(put_off.iter().all(|answer| *answer == Err(NotSighted::Unavailable)));
+    assert_eq!((put_off.len(), served.len()), (1, 30), "the one that stood at the gate");
+    assert_eq!(line.world.count().await, 30);
+    line.fail(Failure::Away);
+    let put_off = line.queue.change(block(&Machine::new())).await.unwrap_err();
+    assert!(matches!(put_off, NotChanged::Ledger(LedgerError::Unavailable { .. })), "{put_off:?}");
+    line.queue.probe().await.unwrap();
 }
 
 #[tokio::test]
@@ -302,10 +249,10 @@ async fn a_probe_waits_for_whatever_the_disk_holds_up() {
     assert!(!probe.is_finished(), "the first write still stands at the gate");
 
     line.open_gate();
-    assert_eq!(probe.await.unwrap(), Ok(()));
+    probe.await.unwrap().unwrap();
 
     line.fail(Failure::Error);
-    assert_eq!(line.queue.probe().await, Err(NotSighted::Failed));
+    assert!(is_fatal(&line.queue.probe().await));
 }
 
 #[tokio::test]
@@ -324,7 +271,7 @@ async fn settling_keeps_its_place_among_the_sightings() {
 
     line.open_gate();
 
-    assert_eq!(settling.await.unwrap(), Ok(()));
+    settling.await.unwrap().unwrap();
     assert_eq!(line.answers().await.len(), 3);
     assert_eq!(line.world.seen_at(&last).await, START);
     assert_eq!(line.world.count().await, 3);
@@ -375,6 +322,10 @@ async fn a_change_that_is_not_made_says_why() {
     closing.queue.close();
     let refused = closing.queue.change(block(&damaged)).await.unwrap_err();
     assert!(matches!(refused, NotChanged::Stopping), "{refused:?}");
+}
+
+fn is_fatal(done: &Result<(), NotChanged>) -> bool {
+    matches!(done, Err(NotChanged::Ledger(error)) if error.is_fatal())
 }
 
 fn block(machine: &Machine) -> Change {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ledger::Reading;
+use ledger::testing;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use shared::ask::AskKind;
@@ -169,7 +170,7 @@ impl History {
                 let World { now, terms, .. } = &mut self.world;
                 *now = *now - length;
                 let (now, products) = (*now, vec![(PRODUCT, *terms), (OTHER_PRODUCT, *terms)]);
-                self.world.ledger.settle(products, now).await.unwrap();
+                self.world.settle(products, now).await;
                 self.model.last_time = Some(now);
                 self.check().await;
             }
@@ -194,7 +195,7 @@ impl History {
 
     async fn commit(&mut self) {
         let (sightings, hearers): (Vec<_>, Vec<_>) = self.pending.drain(..).unzip();
-        let outcomes = self.world.ledger.apply(sightings.clone()).await.unwrap();
+        let outcomes = testing::sight(&*self.world.ledger, sightings.clone()).await.unwrap();
         for ((sighting, outcome), hearer) in sightings.iter().zip(&outcomes).zip(hearers) {
             self.model.follow(sighting, outcome);
             let hearer = hearer.map(|number| &mut self.machines[number]);

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ledger::{DiskLedger, Ledger, MemoryLedger, Recount};
+use ledger::testing::{self, MemoryLedger};
+use ledger::{Housekeeping, Ledger, Recount, Write, Written};
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::{Decision, Entry, Outcome, Sighting, Terms};
 use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce, ProductId};
-use shared::inventory::{Change, Changed, Prune, Verb};
+use shared::inventory::{Change, Changed, Prune, Pruned, Verb};
 use shared::record::Meta;
 use shared::serial::Mark;
 use shared::time::Timestamp;
@@ -78,10 +79,10 @@ impl World {
             Kind::Memory => World::over(Arc::new(MemoryLedger::with_rows(meta, rows)), None),
             Kind::On(engine) => {
                 let home = tempfile::tempdir().unwrap();
-                drop(DiskLedger::create(home.path(), engine, CACHE_BYTES, meta).unwrap());
+                drop(ledger::create(home.path(), engine, CACHE_BYTES, meta).unwrap());
                 put_rows(home.path(), engine, rows);
-                let ledger = DiskLedger::open(home.path(), engine, CACHE_BYTES).unwrap();
-                World::over(Arc::new(ledger), Some(home))
+                let ledger = ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
+                World::over(ledger, Some(home))
             }
         }
     }
@@ -136,7 +137,7 @@ impl World {
 
     async fn together(&self, machines: &mut [Machine], kind: AskKind) -> Vec<String> {
         let sightings = machines.iter().map(|machine| self.sighting(machine, kind));
-        let outcomes = self.ledger.apply(sightings.collect()).await.unwrap();
+        let outcomes = testing::sight(&*self.ledger, sightings.collect()).await.unwrap();
         for (machine, outcome) in machines.iter_mut().zip(&outcomes) {
             machine.hear(outcome);
         }
@@ -144,8 +145,24 @@ impl World {
     }
 
     pub(crate) async fn apply(&self, sighting: Sighting) -> Outcome {
-        let outcomes = self.ledger.apply(vec![sighting]).await.unwrap();
-        outcomes[0]
+        testing::sight(&*self.ledger, vec![sighting]).await.unwrap()[0]
+    }
+
+    /// Ends a doubt of the host's clock.
+    pub(crate) async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) {
+        self.write(Write::Settle(Housekeeping::alone(), products, now)).await;
+    }
+
+    /// Removes whoever is to go, of one page.
+    pub(crate) async fn prune_page(&self, prune: Prune) -> Pruned {
+        match self.write(Write::Prune(Housekeeping::alone(), prune)).await {
+            Written::Pruned(pruned) => pruned,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn write(&self, write: Write) -> Written {
+        testing::write(&*self.ledger, write).await.unwrap()
     }
 
     /// Machines counted now, once everything that must agree with that number does.
@@ -171,12 +188,13 @@ impl World {
     /// What the administrator does, and what they are told.
     pub(crate) async fn change(&self, verb: Verb, machine: &Machine) -> String {
         let change = Change { product: machine.product, machine: machine.id, verb, at: self.now };
-        match self.ledger.change(change).await.unwrap() {
-            Changed::Done(state) => format!("done, it was {}", state.name()),
-            Changed::Unknown => "unknown".to_owned(),
-            Changed::AlreadyBlocked => "blocked already".to_owned(),
-            Changed::NotBlocked(state) => format!("not blocked, but {}", state.name()),
-            Changed::StillBlocked => "still blocked".to_owned(),
+        match self.write(Write::Change(change)).await {
+            Written::Changed(Changed::Done(state)) => format!("done, it was {}", state.name()),
+            Written::Changed(Changed::Unknown) => "unknown".to_owned(),
+            Written::Changed(Changed::AlreadyBlocked) => "blocked already".to_owned(),
+            Written::Changed(Changed::NotBlocked(state)) => format!("not blocked, but {}", state.name()),
+            Written::Changed(Changed::StillBlocked) => "still blocked".to_owned(),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -186,7 +204,7 @@ impl World {
         // More pages than any story has.
         for _ in 0..1000 {
             let prune = Prune { product, terms: self.terms, before, after, limit, at: self.now };
-            let pruned = self.ledger.prune(prune).await.unwrap();
+            let pruned = self.prune_page(prune).await;
             removed += pruned.removed;
             after = pruned.next;
             if after.is_none() {
@@ -210,7 +228,7 @@ impl World {
     }
 
     pub(crate) async fn recount_of(&self, product: ProductId) -> Recount {
-        self.ledger.recount(product, &self.terms, self.now).await.unwrap()
+        ledger::recount(&*self.ledger, product, &self.terms, self.now).await.unwrap()
     }
 
     pub(crate) async fn seen_at(&self, machine: &Machine) -> Timestamp {

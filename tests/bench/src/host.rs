@@ -13,7 +13,7 @@ use kms_host::Opened;
 use kms_host::certificates::{self, Installed};
 use kms_host::config::Config;
 use kms_host::home::{HOUR_MS, Home};
-use ledger::{DiskLedger, Engine, Ledger, Recount};
+use ledger::{Engine, Ledger, Reader, Recount, Writer};
 use shared::certificate::Roots;
 use shared::envelope::SecretKey;
 use shared::ids::LedgerId;
@@ -52,10 +52,10 @@ impl Keeper {
     ///
     /// # Errors
     /// The disk refuses.
-    pub(crate) fn create(self, path: &Path) -> anyhow::Result<DiskLedger> {
+    pub(crate) fn create(self, path: &Path) -> anyhow::Result<Arc<dyn Ledger>> {
         Ok(match self {
-            Keeper::Log => DiskLedger::create_in(path, Store::open_with(path, log::open)?, meta())?,
-            Keeper::On(engine) => DiskLedger::create(path, engine, cache_bytes(), meta())?,
+            Keeper::Log => ledger::create_in(path, Store::open_with(path, log::open)?, meta())?,
+            Keeper::On(engine) => ledger::create(path, engine, cache_bytes(), meta())?,
         })
     }
 }
@@ -105,8 +105,8 @@ pub(crate) struct Site {
 pub(crate) struct Running {
     /// Where it serves.
     pub(crate) address: SocketAddr,
-    /// Its ledger.
-    pub(crate) ledger: Arc<CountedSyncs>,
+    /// How often it has synced.
+    pub(crate) syncs: Arc<CountedSyncs>,
     running: kms_host::Running,
 }
 
@@ -138,7 +138,7 @@ impl Site {
     ///
     /// # Errors
     /// The disk refuses.
-    pub(crate) fn ledger(&self) -> anyhow::Result<DiskLedger> {
+    pub(crate) fn ledger(&self) -> anyhow::Result<Arc<dyn Ledger>> {
         match self.keeper {
             Keeper::Log => self.keeper.create(&self.home.path().join("raw-log")),
             Keeper::On(engine) => Ok(self.home.ledger(engine, cache_bytes())?),
@@ -152,16 +152,19 @@ impl Site {
     pub(crate) fn start(&self, runtime: &Runtime, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
         let engine = if let Keeper::On(engine) = self.keeper { engine } else { Engine::Sled };
         let opened = Opened::open(&self.home, &Config { ledger: engine, ..without_limits() }, &|_| ())?;
-        let ledger: Arc<dyn Ledger> = match self.keeper {
-            Keeper::Log => Arc::new(self.ledger()?),
-            Keeper::On(_) => opened.ledger.clone(),
+        let (ledger, writer): (Arc<dyn Reader>, Arc<dyn Writer>) = match self.keeper {
+            Keeper::Log => {
+                let log = self.ledger()?;
+                (log.clone(), log)
+            }
+            Keeper::On(_) => (opened.ledger.clone(), opened.writer.clone()),
         };
-        let ledger = Arc::new(CountedSyncs::of(ledger));
-        let opened = Opened { ledger: ledger.clone(), ..opened };
+        let syncs = Arc::new(CountedSyncs::of(writer));
+        let opened = Opened { ledger, writer: syncs.clone(), ..opened };
         runtime.block_on(async {
             let listener = kms_host::door::listen::bind(([127, 0, 0, 1], 0).into())?;
             let running = kms_host::run(opened, vec![listener], clock).await?;
-            Ok(Running { address: running.addresses[0], ledger, running })
+            Ok(Running { address: running.addresses[0], syncs, running })
         })
     }
 
@@ -172,20 +175,20 @@ impl Site {
     /// The ledger is not what was written.
     pub(crate) fn recount(
         &self,
-        stopped: Arc<CountedSyncs>,
+        stopped: Arc<dyn Reader>,
         runtime: &Runtime,
         clock: &dyn Clock,
     ) -> anyhow::Result<Recount> {
-        let ledger: Arc<dyn Ledger> = match self.keeper {
+        let ledger: Arc<dyn Reader> = match self.keeper {
             Keeper::Log => stopped,
             Keeper::On(_) => {
-                Arc::into_inner(stopped).context("somebody still has the ledger")?;
-                Arc::new(self.ledger()?)
+                drop(stopped);
+                self.ledger()?
             }
         };
         let chain = &self.installed.chain;
         let terms = certificates::terms(chain);
-        Ok(runtime.block_on(ledger.recount(chain.host().product, &terms, clock.now()))?)
+        Ok(runtime.block_on(ledger::recount(&*ledger, chain.host().product, &terms, clock.now()))?)
     }
 }
 
@@ -194,8 +197,9 @@ impl Running {
     ///
     /// # Errors
     /// It did not stop in order.
-    pub(crate) fn stop(self, runtime: &Runtime) -> anyhow::Result<Arc<CountedSyncs>> {
-        let Running { ledger, running, .. } = self;
+    pub(crate) fn stop(self, runtime: &Runtime) -> anyhow::Result<Arc<dyn Reader>> {
+        let Running { running, .. } = self;
+        let ledger = running.ledger.clone();
         runtime.block_on(running.stop())?;
         Ok(ledger)
     }

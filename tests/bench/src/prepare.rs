@@ -6,7 +6,7 @@
 
 use anyhow::{Context, bail};
 use kms_host::certificates;
-use ledger::Ledger;
+use ledger::{Ledger, testing};
 use proto::v1::Answer;
 use rand::RngExt;
 use shared::answer::{self, Header, Lease};
@@ -44,7 +44,7 @@ pub(crate) fn fill(
     now: Timestamp,
 ) -> anyhow::Result<Sample> {
     let ledger = site.ledger()?;
-    let filling = Filling { site, ledger: &ledger, key: site.signing_key()? };
+    let filling = Filling { site, ledger: &*ledger, key: site.signing_key()? };
     let chunks = machines.div_ceil(CHUNK);
     let mut sample = Vec::with_capacity(sampled);
     for chunk in 0..chunks {
@@ -91,7 +91,7 @@ impl Filling<'_> {
             self.sighting(MachineId::from_bytes(random.random()), presented, fingerprint, at)
         });
         let sightings: Vec<_> = real.chain(names).collect();
-        let outcomes = runtime.block_on(self.ledger.apply(sightings))?;
+        let outcomes = runtime.block_on(testing::sight(self.ledger, sightings))?;
         let licensed = asked.into_iter().zip(outcomes).collect();
         on_every_core(licensed, |((ask, asker), outcome)| self.license(&ask, asker, &outcome, at))
             .into_iter()

@@ -224,7 +224,7 @@ impl Bench {
         host: Option<&Running>,
     ) -> anyhow::Result<(Sample, Run)> {
         let load = Load { askers: askers.clone(), over_and_over: host.is_none(), in_flight, travel, length };
-        let syncs = || host.map_or(0, |host| host.ledger.syncs());
+        let syncs = || host.map_or(0, |host| host.syncs.syncs());
         let (cpu, before) = (cpu::spent_except_by(LOAD_THREADS), syncs());
         let run = self.loading.block_on(to.send(load, self.clock.clone()))?;
         let cpu =

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use kms_host::certificates;
-use ledger::{Ledger, MemoryLedger};
+use ledger::testing::MemoryLedger;
+use ledger::{Write, Writer};
 use prost::Message;
 use proto::v1::{ActivateRequest, ActivateResponse, Answer};
 use shared::ask::Ask;
@@ -75,7 +76,7 @@ pub(crate) fn measure(
         for batch in BATCHES {
             let disk = keeper.create(&folder.join(format!("steps-{}-{batch}", keeper.name())))?;
             let name = format!("decide, write and sync on {}, in batches of {batch}", keeper.name());
-            steps.ledger(&name, &disk, &sightings, batch, runtime)?;
+            steps.ledger(&name, &*disk, &sightings, batch, runtime)?;
         }
     }
     let payloads = steps.each("compose the lease", &asks, |ask| signer.compose(ask));
@@ -104,12 +105,13 @@ impl Steps<'_> {
     fn ledger(
         &mut self,
         name: &str,
-        ledger: &dyn Ledger,
+        ledger: &dyn Writer,
         sightings: &[Sighting],
         batch: usize,
         runtime: &Runtime,
     ) -> anyhow::Result<()> {
-        let batches: Vec<_> = sightings.chunks(batch).map(<[Sighting]>::to_vec).collect();
+        let writes = |batch: &[Sighting]| batch.iter().cloned().map(Write::Sight).collect();
+        let batches: Vec<Vec<_>> = sightings.chunks(batch).map(writes).collect();
         let began = self.clock.monotonic();
         for batch in batches {
             runtime.block_on(ledger.apply(batch)).context("a ledger")?;

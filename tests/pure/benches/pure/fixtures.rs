@@ -11,13 +11,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use kms_host::certificates;
 use kms_host::home::HOUR_MS;
-use ledger::{Ledger, MemoryLedger};
+use ledger::testing::MemoryLedger;
+use ledger::{LedgerError, Write, Writer as _, Written};
 use prost::Message;
 use proto::v1;
 use shared::answer::{self, Grant, Header, ShownLease};
 use shared::ask::{Ask, AskKind};
 use shared::certificate::{Chain, HostCertificate, Roots};
-use shared::count::{Decision, Entry, Outcome, Shown, Sighting, Terms};
+use shared::count::{Decision, Entry, Shown, Sighting, Terms};
 use shared::envelope::{Kind, SecretKey};
 use shared::exchange::{Asker, Exchange};
 use shared::ids::{CertificateId, Fingerprint, LedgerId, MachineId, Nonce, OrganisationId, ProductId};
@@ -212,33 +213,36 @@ pub(crate) fn ledger() -> MemoryLedger {
     let ledger = MemoryLedger::new(Meta { ledger: LEDGER, hour_width_ms: HOUR_MS, pepper: [14; 32] });
     let terms = certificates::terms(&chain());
     let known = (0..KNOWN_MACHINES).map(|number| sighting(number, Who::New, FIRST, terms));
-    decide(&ledger, known.collect());
-    decide(&ledger, vec![sighting(u64::from(u32::MAX), Who::New, FIRST + WEEK, terms)]);
+    decide(&ledger, known.map(Write::Sight).collect());
+    decide(&ledger, vec![Write::Sight(sighting(u64::from(u32::MAX), Who::New, FIRST + WEEK, terms))]);
     ledger
 }
 
 /// A batch that such a ledger has to decide, a week later.
-pub(crate) fn sightings(who: Who, batch: u64) -> Vec<Sighting> {
+pub(crate) fn sightings(who: Who, batch: u64) -> Vec<Write> {
     let terms = certificates::terms(&chain());
     let numbers = match who {
         Who::New => KNOWN_MACHINES..KNOWN_MACHINES + batch,
         Who::Known => 0..batch,
     };
-    numbers.map(|number| sighting(number, who, FIRST + WEEK, terms)).collect()
+    numbers.map(|number| Write::Sight(sighting(number, who, FIRST + WEEK, terms))).collect()
 }
 
+/// What a batch came to.
+pub(crate) type Decided = Vec<Result<Written, LedgerError>>;
+
 /// Decides a batch. A ledger in memory waits for nothing, so its future is ready at once.
-pub(crate) fn decide(ledger: &MemoryLedger, batch: Vec<Sighting>) -> Vec<Outcome> {
+pub(crate) fn decide(ledger: &MemoryLedger, batch: Vec<Write>) -> Decided {
     let mut applying = pin!(ledger.apply(batch));
     match applying.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(outcomes) => outcomes.expect("no row is damaged"),
+        Poll::Ready(decided) => decided.expect("the ledger is there"),
         Poll::Pending => unreachable!("nothing in it waits"),
     }
 }
 
 /// Looks at what was decided once it is counted: a lease for each, or the figure is of something else.
-pub(crate) fn check_leases(outcomes: Vec<Outcome>) {
-    let is_lease = |outcome: &Outcome| matches!(outcome.decision, Decision::Lease { .. });
+pub(crate) fn check_leases(outcomes: Decided) {
+    let is_lease = |done: &Result<Written, LedgerError>| matches!(done, Ok(Written::Sighted(outcome)) if matches!(outcome.decision, Decision::Lease { .. }));
     assert!(!outcomes.is_empty() && outcomes.iter().all(is_lease), "not all are leases: {outcomes:?}");
 }
 

@@ -35,13 +35,13 @@ use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, OutputFormat, library_benchmark, library_benchmark_group,
     main,
 };
-use ledger::MemoryLedger;
+use ledger::Write;
+use ledger::testing::MemoryLedger;
 use prost::Message;
 use proto::v1::{ActivateRequest, ActivateResponse, Signed};
 use shared::answer::ShownLease;
 use shared::ask::Ask;
 use shared::certificate::{Chain, Roots};
-use shared::count::{Outcome, Sighting};
 use shared::envelope::{Kind, SecretKey};
 use shared::ids::ProductId;
 use shared::record::Record;
@@ -93,7 +93,7 @@ fn verify_chain(encoded: &Bytes, roots: &Roots) -> Chain {
 #[bench::new_128(keep(fixtures::ledger()), fixtures::sightings(Who::New, 128))]
 #[bench::renewal_1(keep(fixtures::ledger()), fixtures::sightings(Who::Known, 1))]
 #[bench::renewal_128(keep(fixtures::ledger()), fixtures::sightings(Who::Known, 128))]
-fn decide(ledger: &MemoryLedger, batch: Vec<Sighting>) -> Vec<Outcome> {
+fn decide(ledger: &MemoryLedger, batch: Vec<Write>) -> fixtures::Decided {
     fixtures::decide(black_box(ledger), black_box(batch))
 }
 
