@@ -31,6 +31,8 @@ mod sums;
 
 mod error;
 
+#[cfg(feature = "battery")]
+pub mod battery;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -53,7 +55,7 @@ pub use write::{Housekeeping, Write, Written};
 
 /// What a host knows of its machines. One host writes; anybody reads meanwhile.
 ///
-/// Every implementation passes the stories of `tests/ledger`.
+/// Every implementation passes the stories of `battery`.
 pub trait Ledger: Reader + Writer {}
 
 impl<L: Reader + Writer> Ledger for L {}

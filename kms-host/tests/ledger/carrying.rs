@@ -16,11 +16,11 @@ use shared::record::{Record, key};
 use store::Engine;
 use tokio::sync::mpsc;
 
-use crate::world::{
+use ledger::battery::world::{
     CACHE_BYTES, DAY, HOUR, Kind, LEDGER, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, put_rows,
 };
 
-battery! {
+on_every_ledger! {
     on_any_other_ledger_everything_is_as_it_was
     what_was_written_between_two_pages_is_whole_and_counted
     an_empty_ledger_is_carried_too
@@ -71,6 +71,7 @@ fn carried(lines: &[u8], kind: Kind) -> World {
             let ledger = ledger::open(&path, engine, CACHE_BYTES, &|_| {}).unwrap();
             World::over(ledger, Some(home))
         }
+        other => panic!("no export is carried to {other:?}"),
     }
 }
 

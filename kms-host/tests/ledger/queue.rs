@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use crate::world::{DAY, Machine, PRODUCT, START, World, hourly, told};
+use ledger::battery::world::{DAY, Machine, PRODUCT, START, World, hourly, told};
 
 /// A ledger in memory that writes when the story lets it, and fails when the story says so.
 struct Gated {

@@ -2,22 +2,13 @@
 
 use std::time::Duration;
 
-use ledger::Restored;
+use crate::Restored;
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::Decision;
 use shared::time::Timestamp;
 
-use crate::world::{DAY, HOUR, Kind, LEDGER, Machine, SIBLING, START, World};
-
-battery! {
-    a_siblings_lease_is_evidence_for_a_window
-    the_ledgers_own_row_is_evidence_for_a_window
-    a_first_activation_never_uses_evidence
-    evidence_must_name_the_asker_or_whom_it_replaces
-    evidence_does_not_renew_itself
-    a_ledger_that_was_set_back_raises_one_alarm_and_learns
-}
+use super::world::{DAY, HOUR, Kind, LEDGER, Machine, SIBLING, START, World};
 
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -35,7 +26,7 @@ fn from_sibling(threshold_met_at: Timestamp) -> Machine {
     machine
 }
 
-async fn a_siblings_lease_is_evidence_for_a_window(kind: Kind) {
+pub async fn a_siblings_lease_is_evidence_for_a_window(kind: Kind) {
     for (threshold_met_at, answer) in [
         (START - 29 * DAY, "lease 5 of 1"),
         (START - 30 * DAY + MOMENT, "lease 5 of 1"),
@@ -48,7 +39,7 @@ async fn a_siblings_lease_is_evidence_for_a_window(kind: Kind) {
     }
 }
 
-async fn the_ledgers_own_row_is_evidence_for_a_window(kind: Kind) {
+pub async fn the_ledgers_own_row_is_evidence_for_a_window(kind: Kind) {
     for (age, answer) in
         [(29 * DAY, "lease 5 of 1"), (30 * DAY, "waiting 5 of 1"), (31 * DAY, "waiting 5 of 1")]
     {
@@ -65,7 +56,7 @@ async fn the_ledgers_own_row_is_evidence_for_a_window(kind: Kind) {
     }
 }
 
-async fn a_first_activation_never_uses_evidence(kind: Kind) {
+pub async fn a_first_activation_never_uses_evidence(kind: Kind) {
     let mut world = World::new(kind);
     world.terms.threshold = 2;
     let mut machines = Machine::some(2);
@@ -76,7 +67,7 @@ async fn a_first_activation_never_uses_evidence(kind: Kind) {
     assert_eq!(world.ask(&mut Machine::new()).await, "waiting 1 of 1");
 }
 
-async fn evidence_must_name_the_asker_or_whom_it_replaces(kind: Kind) {
+pub async fn evidence_must_name_the_asker_or_whom_it_replaces(kind: Kind) {
     let world = World::new(kind);
     let old = from_sibling(START - DAY);
     let mut stranger = Machine::new();
@@ -86,7 +77,7 @@ async fn evidence_must_name_the_asker_or_whom_it_replaces(kind: Kind) {
     assert_eq!(world.ask(&mut heir).await, "lease 1 of 2");
 }
 
-async fn evidence_does_not_renew_itself(kind: Kind) {
+pub async fn evidence_does_not_renew_itself(kind: Kind) {
     let mut world = World::new(kind);
     let mut machine = from_sibling(START - DAY);
     for _ in 0..29 {
@@ -101,7 +92,7 @@ async fn evidence_does_not_renew_itself(kind: Kind) {
     assert_eq!(world.ask(&mut machine).await, "waiting 34 of 1");
 }
 
-async fn a_ledger_that_was_set_back_raises_one_alarm_and_learns(kind: Kind) {
+pub async fn a_ledger_that_was_set_back_raises_one_alarm_and_learns(kind: Kind) {
     let mut world = World::new(kind);
     let mut machines = Machine::some(3);
     world.ask_together(&mut machines).await;

@@ -2,28 +2,13 @@
 
 use std::time::Duration;
 
-use ledger::testing;
+use crate::testing;
 use shared::ids::{Fingerprint, Nonce};
 use shared::record::{Record, RecordState, key};
 
-use crate::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, meta, told};
+use super::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, meta, told};
 
-battery! {
-    the_24th_waits_and_the_25th_is_licensed
-    the_25th_of_a_batch_is_licensed
-    a_machine_that_asks_twice_is_one
-    products_are_counted_apart
-    a_machine_leaves_the_count_after_the_window_and_returns
-    a_changed_window_counts_anew
-    after_a_long_silence_only_who_asks_is_counted
-    an_hour_may_be_a_tenth_of_a_second
-    a_released_machine_leaves_at_once_and_may_come_back
-    a_machine_without_state_is_licensed_by_the_others_and_leaves_no_record
-    a_list_is_read_in_pages_and_a_damaged_record_stands_in_it
-    a_damaged_record_fails_only_its_machine
-}
-
-async fn the_24th_waits_and_the_25th_is_licensed(kind: Kind) {
+pub async fn the_24th_waits_and_the_25th_is_licensed(kind: Kind) {
     let world = World::new(kind);
     let mut machines = Machine::some(25);
     for (before, machine) in machines[..24].iter_mut().enumerate() {
@@ -36,14 +21,14 @@ async fn the_24th_waits_and_the_25th_is_licensed(kind: Kind) {
     assert_eq!(record.licensed_until, Some(START + 180 * DAY));
 }
 
-async fn the_25th_of_a_batch_is_licensed(kind: Kind) {
+pub async fn the_25th_of_a_batch_is_licensed(kind: Kind) {
     let world = World::new(kind);
     let told = world.ask_together(&mut Machine::some(26)).await;
     assert_eq!(told[23..], ["waiting 1 of 24", "lease 1 of 25", "lease 1 of 26"]);
     assert_eq!(world.count().await, 26);
 }
 
-async fn a_machine_that_asks_twice_is_one(kind: Kind) {
+pub async fn a_machine_that_asks_twice_is_one(kind: Kind) {
     let mut world = World::new(kind);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
@@ -52,7 +37,7 @@ async fn a_machine_that_asks_twice_is_one(kind: Kind) {
     assert_eq!(world.count().await, 1);
 }
 
-async fn products_are_counted_apart(kind: Kind) {
+pub async fn products_are_counted_apart(kind: Kind) {
     let mut world = World::new(kind);
     world.terms.threshold = 2;
     let mut machines = [Machine::of(PRODUCT), Machine::of(OTHER_PRODUCT), Machine::of(OTHER_PRODUCT)];
@@ -62,7 +47,7 @@ async fn products_are_counted_apart(kind: Kind) {
     assert_eq!(world.ledger.products().await.unwrap(), [PRODUCT, OTHER_PRODUCT]);
 }
 
-async fn a_machine_leaves_the_count_after_the_window_and_returns(kind: Kind) {
+pub async fn a_machine_leaves_the_count_after_the_window_and_returns(kind: Kind) {
     let mut world = World::new(kind);
     let (mut early, mut late) = (Machine::new(), Machine::new());
     world.ask(&mut early).await;
@@ -80,7 +65,7 @@ async fn a_machine_leaves_the_count_after_the_window_and_returns(kind: Kind) {
     assert_eq!(world.ask(&mut late).await, "waiting 2 of 2");
 }
 
-async fn a_changed_window_counts_anew(kind: Kind) {
+pub async fn a_changed_window_counts_anew(kind: Kind) {
     let mut world = World::new(kind);
     for age_days in [40, 20, 5] {
         world.now = START - age_days * DAY;
@@ -98,7 +83,7 @@ async fn a_changed_window_counts_anew(kind: Kind) {
     assert_eq!(world.count().await, 4);
 }
 
-async fn after_a_long_silence_only_who_asks_is_counted(kind: Kind) {
+pub async fn after_a_long_silence_only_who_asks_is_counted(kind: Kind) {
     let mut world = World::new(kind);
     let mut machines = Machine::some(3);
     world.ask_together(&mut machines).await;
@@ -109,7 +94,7 @@ async fn after_a_long_silence_only_who_asks_is_counted(kind: Kind) {
     assert_eq!(world.recount_of(PRODUCT).await.active, 3);
 }
 
-async fn an_hour_may_be_a_tenth_of_a_second(kind: Kind) {
+pub async fn an_hour_may_be_a_tenth_of_a_second(kind: Kind) {
     let tenth = Duration::from_millis(100);
     let mut world = World::with(kind, meta(100), Vec::new());
     world.terms.count_window = 10 * tenth;
@@ -122,7 +107,7 @@ async fn an_hour_may_be_a_tenth_of_a_second(kind: Kind) {
     assert_eq!(world.ask(&mut machine).await, "waiting 2 of 2");
 }
 
-async fn a_released_machine_leaves_at_once_and_may_come_back(kind: Kind) {
+pub async fn a_released_machine_leaves_at_once_and_may_come_back(kind: Kind) {
     let mut world = World::new(kind);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
@@ -133,7 +118,7 @@ async fn a_released_machine_leaves_at_once_and_may_come_back(kind: Kind) {
     assert_eq!((world.count().await, world.state_of(&machine).await), (1, "active"));
 }
 
-async fn a_machine_without_state_is_licensed_by_the_others_and_leaves_no_record(kind: Kind) {
+pub async fn a_machine_without_state_is_licensed_by_the_others_and_leaves_no_record(kind: Kind) {
     let mut world = World::new(kind);
     world.terms.threshold = 2;
     let mut container = Machine::new();
@@ -149,7 +134,7 @@ async fn a_machine_without_state_is_licensed_by_the_others_and_leaves_no_record(
     assert_eq!(tomorrow.unkept_today, 0);
 }
 
-async fn a_list_is_read_in_pages_and_a_damaged_record_stands_in_it(kind: Kind) {
+pub async fn a_list_is_read_in_pages_and_a_damaged_record_stands_in_it(kind: Kind) {
     let damaged = Machine::new();
     let (key, mut value) = row(&damaged);
     value[20] ^= 1;
@@ -180,7 +165,7 @@ async fn a_list_is_read_in_pages_and_a_damaged_record_stands_in_it(kind: Kind) {
     assert_eq!((recount.records, recount.damaged, recount.counted), (5, 1, 4));
 }
 
-async fn a_damaged_record_fails_only_its_machine(kind: Kind) {
+pub async fn a_damaged_record_fails_only_its_machine(kind: Kind) {
     let damaged = Machine::new();
     let (key, mut value) = row(&damaged);
     value.pop();

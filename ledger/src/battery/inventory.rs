@@ -6,26 +6,11 @@ use shared::ids::Fingerprint;
 use shared::inventory::{Prune, Pruned, Verb};
 use shared::record::key;
 
-use crate::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly};
+use super::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-battery! {
-    a_blocked_machine_leaves_the_count_until_it_is_unblocked_and_asks
-    a_block_holds_for_whoever_has_left_the_window_or_the_count
-    a_new_key_does_not_slip_past_a_block
-    who_is_not_known_or_not_blocked_is_named_and_nothing_is_written
-    a_forgotten_machine_is_new_when_it_asks_again
-    a_blocked_machine_is_not_forgotten
-    a_change_does_not_move_the_ledgers_time
-    a_retention_takes_who_was_seen_a_millisecond_before_it
-    a_retention_takes_nobody_who_is_counted_or_blocked
-    a_retention_leaves_what_is_damaged_and_other_products_alone
-    a_retention_goes_on_where_its_last_page_ended
-    a_retention_takes_long_histories_with_it
-}
-
-async fn a_blocked_machine_leaves_the_count_until_it_is_unblocked_and_asks(kind: Kind) {
+pub async fn a_blocked_machine_leaves_the_count_until_it_is_unblocked_and_asks(kind: Kind) {
     let mut world = World::new(kind);
     let (mut machine, mut other) = (Machine::new(), Machine::new());
     world.ask(&mut machine).await;
@@ -46,7 +31,7 @@ async fn a_blocked_machine_leaves_the_count_until_it_is_unblocked_and_asks(kind:
     assert_eq!((world.count().await, world.known().await), (2, [2, 0, 0, 0]));
 }
 
-async fn a_block_holds_for_whoever_has_left_the_window_or_the_count(kind: Kind) {
+pub async fn a_block_holds_for_whoever_has_left_the_window_or_the_count(kind: Kind) {
     let mut world = World::new(kind);
     let (mut aged, mut released) = (Machine::new(), Machine::new());
     world.ask(&mut aged).await;
@@ -63,7 +48,7 @@ async fn a_block_holds_for_whoever_has_left_the_window_or_the_count(kind: Kind) 
 }
 
 /// Whoever is told that it is a copy comes back with a new key, and names the old one.
-async fn a_new_key_does_not_slip_past_a_block(kind: Kind) {
+pub async fn a_new_key_does_not_slip_past_a_block(kind: Kind) {
     let world = World::new(kind);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
@@ -84,7 +69,7 @@ async fn a_new_key_does_not_slip_past_a_block(kind: Kind) {
     assert_eq!(world.state_of(&machine).await, "released", "only an active seat is taken");
 }
 
-async fn who_is_not_known_or_not_blocked_is_named_and_nothing_is_written(kind: Kind) {
+pub async fn who_is_not_known_or_not_blocked_is_named_and_nothing_is_written(kind: Kind) {
     let world = World::new(kind);
     let (mut machine, stranger) = (Machine::new(), Machine::new());
     world.ask(&mut machine).await;
@@ -101,7 +86,7 @@ async fn who_is_not_known_or_not_blocked_is_named_and_nothing_is_written(kind: K
     assert_eq!((world.count().await, world.known().await), (0, [0, 0, 0, 1]));
 }
 
-async fn a_forgotten_machine_is_new_when_it_asks_again(kind: Kind) {
+pub async fn a_forgotten_machine_is_new_when_it_asks_again(kind: Kind) {
     let mut world = World::new(kind);
     let (mut machine, mut other) = (Machine::new(), Machine::new());
     world.ask(&mut other).await;
@@ -126,7 +111,7 @@ async fn a_forgotten_machine_is_new_when_it_asks_again(kind: Kind) {
     assert_eq!((world.count().await, world.known().await), (1, [1, 0, 0, 0]));
 }
 
-async fn a_blocked_machine_is_not_forgotten(kind: Kind) {
+pub async fn a_blocked_machine_is_not_forgotten(kind: Kind) {
     let world = World::new(kind);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
@@ -139,7 +124,7 @@ async fn a_blocked_machine_is_not_forgotten(kind: Kind) {
 }
 
 /// Time moves by asks alone; a change that moved it would age machines while the host doubts its clock.
-async fn a_change_does_not_move_the_ledgers_time(kind: Kind) {
+pub async fn a_change_does_not_move_the_ledgers_time(kind: Kind) {
     let mut world = World::new(kind);
     let mut machines = Machine::some(2);
     world.ask_together(&mut machines).await;
@@ -152,7 +137,7 @@ async fn a_change_does_not_move_the_ledgers_time(kind: Kind) {
     assert_eq!(world.count().await, 1);
 }
 
-async fn a_retention_takes_who_was_seen_a_millisecond_before_it(kind: Kind) {
+pub async fn a_retention_takes_who_was_seen_a_millisecond_before_it(kind: Kind) {
     let mut world = World::new(kind);
     let mut machines = Machine::some(3);
     for (machine, ms) in machines.iter_mut().zip(0..) {
@@ -173,7 +158,7 @@ async fn a_retention_takes_who_was_seen_a_millisecond_before_it(kind: Kind) {
 }
 
 /// Even a retention of no time at all.
-async fn a_retention_takes_nobody_who_is_counted_or_blocked(kind: Kind) {
+pub async fn a_retention_takes_nobody_who_is_counted_or_blocked(kind: Kind) {
     let mut world = World::new(kind);
     let [mut counted, mut aged, mut blocked, mut released, mut replaced] =
         std::array::from_fn(|_| Machine::new());
@@ -198,7 +183,7 @@ async fn a_retention_takes_nobody_who_is_counted_or_blocked(kind: Kind) {
     assert_eq!(world.ask(&mut counted).await, "waiting 2 of 3");
 }
 
-async fn a_retention_leaves_what_is_damaged_and_other_products_alone(kind: Kind) {
+pub async fn a_retention_leaves_what_is_damaged_and_other_products_alone(kind: Kind) {
     let (damaged, mut machine, mut other) = (Machine::new(), Machine::new(), Machine::of(OTHER_PRODUCT));
     let rows = vec![(key::record(PRODUCT, damaged.id), vec![1, 2, 3])];
     let mut world = World::with(kind, hourly(), rows);
@@ -212,7 +197,7 @@ async fn a_retention_leaves_what_is_damaged_and_other_products_alone(kind: Kind)
     assert_eq!(world.ask(&mut machine).await, "waiting 1 of 1");
 }
 
-async fn a_retention_goes_on_where_its_last_page_ended(kind: Kind) {
+pub async fn a_retention_goes_on_where_its_last_page_ended(kind: Kind) {
     let mut world = World::new(kind);
     let mut machines = Machine::some(7);
     world.ask_together(&mut machines).await;
@@ -230,7 +215,7 @@ async fn a_retention_goes_on_where_its_last_page_ended(kind: Kind) {
 }
 
 /// A record with its events is up to 33 rows, and the store takes 256 at a time.
-async fn a_retention_takes_long_histories_with_it(kind: Kind) {
+pub async fn a_retention_takes_long_histories_with_it(kind: Kind) {
     let mut world = World::new(kind);
     let mut machines = Machine::some(20);
     for _ in 0..16 {

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ledger::Reading;
-use ledger::testing;
+use crate::Reading;
+use crate::testing;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use shared::ask::AskKind;
@@ -17,15 +17,14 @@ use shared::inventory::Verb;
 use shared::reason::Reason;
 use shared::record::{EVENTS_A_MACHINE, Inactive, RecordState};
 use shared::time::Timestamp;
-use store::Engine;
 
-use crate::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, World};
+use super::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, World};
 
 const MACHINES: usize = 12;
 const THRESHOLD: u32 = 4;
 
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     /// A machine asks, and hears the answer or does not.
     Ask(usize, AskKind, bool),
     /// A machine that keeps no state asks.
@@ -75,31 +74,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn the_count_in_memory_is_what_looking_at_every_machine_gives(steps in vec(step(), 1..300)) {
-        run(Kind::Memory, steps);
-    }
+/// What may happen, one after the other.
+pub fn steps(at_most: usize) -> impl Strategy<Value = Vec<Step>> {
+    vec(step(), 1..at_most)
 }
 
-proptest! {
-    // Every commit is a sync.
-    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn the_count_on_sled_is_what_looking_at_every_machine_gives(steps in vec(step(), 1..150)) {
-        run(Kind::On(Engine::Sled), steps);
-    }
-
-    #[test]
-    fn the_count_on_fjall_is_what_looking_at_every_machine_gives(steps in vec(step(), 1..150)) {
-        run(Kind::On(Engine::Fjall), steps);
-    }
-}
-
-fn run(kind: Kind, steps: Vec<Step>) {
+/// Lets it happen to a ledger, and compares.
+pub fn run(kind: Kind, steps: Vec<Step>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let mut history = History::new(kind);

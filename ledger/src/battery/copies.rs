@@ -2,26 +2,15 @@
 
 use std::time::Duration;
 
-use ledger::testing;
+use crate::testing;
 use shared::ask::AskKind;
 use shared::ids::Fingerprint;
 
-use crate::world::{HOUR, Kind, Machine, World, told};
+use super::world::{HOUR, Kind, Machine, World, told};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-battery! {
-    a_lost_answer_is_given_again_under_its_serial
-    a_lost_answer_is_given_again_in_the_same_batch
-    an_ask_that_the_network_repeats_changes_nothing
-    a_recorded_ask_is_refused_and_nobody_is_accused
-    a_copy_is_named_and_counts_once_it_has_a_key_of_its_own
-    a_rolled_back_disk_stays_one_machine
-    another_or_no_fingerprint_takes_no_seat
-    a_release_that_the_network_repeats_does_not_end_a_return
-}
-
-async fn a_lost_answer_is_given_again_under_its_serial(kind: Kind) {
+pub async fn a_lost_answer_is_given_again_under_its_serial(kind: Kind) {
     let mut world = World::new(kind);
     let mut machine = Machine::new();
     assert_eq!(world.ask_in_vain(&machine).await, "waiting 1 of 1");
@@ -35,7 +24,7 @@ async fn a_lost_answer_is_given_again_under_its_serial(kind: Kind) {
     assert_eq!(world.count().await, 25);
 }
 
-async fn a_lost_answer_is_given_again_in_the_same_batch(kind: Kind) {
+pub async fn a_lost_answer_is_given_again_in_the_same_batch(kind: Kind) {
     let mut world = World::new(kind);
     let machine = Machine::new();
     let first = world.sighting(&machine, AskKind::Activate);
@@ -47,7 +36,7 @@ async fn a_lost_answer_is_given_again_in_the_same_batch(kind: Kind) {
     assert_eq!(world.count().await, 1);
 }
 
-async fn an_ask_that_the_network_repeats_changes_nothing(kind: Kind) {
+pub async fn an_ask_that_the_network_repeats_changes_nothing(kind: Kind) {
     let mut world = World::new(kind);
     let machine = Machine::new();
     let ask = world.sighting(&machine, AskKind::Activate);
@@ -60,7 +49,7 @@ async fn an_ask_that_the_network_repeats_changes_nothing(kind: Kind) {
     assert_eq!(world.count().await, 1);
 }
 
-async fn a_recorded_ask_is_refused_and_nobody_is_accused(kind: Kind) {
+pub async fn a_recorded_ask_is_refused_and_nobody_is_accused(kind: Kind) {
     let mut world = World::new(kind);
     let mut machine = Machine::new();
     let recorded = world.sighting(&machine, AskKind::Activate);
@@ -72,7 +61,7 @@ async fn a_recorded_ask_is_refused_and_nobody_is_accused(kind: Kind) {
     assert_eq!(world.count().await, 1);
 }
 
-async fn a_copy_is_named_and_counts_once_it_has_a_key_of_its_own(kind: Kind) {
+pub async fn a_copy_is_named_and_counts_once_it_has_a_key_of_its_own(kind: Kind) {
     let mut world = World::new(kind);
     let mut original = Machine::new();
     world.ask(&mut original).await;
@@ -92,7 +81,7 @@ async fn a_copy_is_named_and_counts_once_it_has_a_key_of_its_own(kind: Kind) {
     assert_eq!((world.count().await, world.state_of(&original).await), (2, "active"));
 }
 
-async fn a_rolled_back_disk_stays_one_machine(kind: Kind) {
+pub async fn a_rolled_back_disk_stays_one_machine(kind: Kind) {
     let mut world = World::new(kind);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
@@ -107,7 +96,7 @@ async fn a_rolled_back_disk_stays_one_machine(kind: Kind) {
     assert_eq!(world.count().await, 1);
 }
 
-async fn another_or_no_fingerprint_takes_no_seat(kind: Kind) {
+pub async fn another_or_no_fingerprint_takes_no_seat(kind: Kind) {
     for fingerprint in [Machine::new().fingerprint, Fingerprint::NONE] {
         let world = World::new(kind);
         let mut original = Machine::new();
@@ -125,7 +114,7 @@ async fn another_or_no_fingerprint_takes_no_seat(kind: Kind) {
     assert_eq!(world.count().await, 2, "an empty one equals none, not even another empty one");
 }
 
-async fn a_release_that_the_network_repeats_does_not_end_a_return(kind: Kind) {
+pub async fn a_release_that_the_network_repeats_does_not_end_a_return(kind: Kind) {
     let mut world = World::new(kind);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;

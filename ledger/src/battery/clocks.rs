@@ -2,20 +2,13 @@
 
 use shared::count::Terms;
 
-use crate::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World};
-
-battery! {
-    ledger_time_never_goes_back_by_itself
-    settling_sets_the_time_back_and_counts_anew
-    settling_a_new_ledger_sets_its_time
-    evidence_from_the_future_is_as_old_as_the_settling
-}
+use super::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World};
 
 fn served(world: &World) -> Vec<(shared::ids::ProductId, Terms)> {
     vec![(PRODUCT, world.terms), (OTHER_PRODUCT, world.terms)]
 }
 
-async fn ledger_time_never_goes_back_by_itself(kind: Kind) {
+pub async fn ledger_time_never_goes_back_by_itself(kind: Kind) {
     let mut world = World::new(kind);
     world.ask(&mut Machine::new()).await;
     world.now = START - 3 * DAY;
@@ -27,7 +20,7 @@ async fn ledger_time_never_goes_back_by_itself(kind: Kind) {
     assert_eq!(reading.at, START);
 }
 
-async fn settling_sets_the_time_back_and_counts_anew(kind: Kind) {
+pub async fn settling_sets_the_time_back_and_counts_anew(kind: Kind) {
     let mut world = World::new(kind);
     let mut machines = Machine::some(3);
     world.ask_together(&mut machines).await;
@@ -46,14 +39,14 @@ async fn settling_sets_the_time_back_and_counts_anew(kind: Kind) {
     assert_eq!(world.count().await, 0);
 }
 
-async fn settling_a_new_ledger_sets_its_time(kind: Kind) {
+pub async fn settling_a_new_ledger_sets_its_time(kind: Kind) {
     let world = World::new(kind);
     world.settle(Vec::new(), START).await;
     assert_eq!(world.ledger.last_time().await.unwrap(), Some(START));
     assert_eq!(world.count().await, 0);
 }
 
-async fn evidence_from_the_future_is_as_old_as_the_settling(kind: Kind) {
+pub async fn evidence_from_the_future_is_as_old_as_the_settling(kind: Kind) {
     let mut world = World::new(kind);
     world.terms.threshold = 2;
     let mut machines = Machine::some(2);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ledger::testing::{self, MemoryLedger};
-use ledger::{Housekeeping, Ledger, Recount, Write, Written};
+use crate::testing::{self, MemoryLedger};
+use crate::{Housekeeping, Ledger, Recount, Write, Written};
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::{Decision, Entry, Outcome, Sighting, Terms};
@@ -18,80 +18,86 @@ use shared::time::Timestamp;
 use store::{Batch, Engine, MAX_BATCH, Store};
 use tempfile::TempDir;
 
-pub(crate) const HOUR: Duration = Duration::from_hours(1);
-pub(crate) const DAY: Duration = Duration::from_hours(24);
-pub(crate) const CACHE_BYTES: u64 = 1 << 20;
+pub const HOUR: Duration = Duration::from_hours(1);
+pub const DAY: Duration = Duration::from_hours(24);
+pub const CACHE_BYTES: u64 = 1 << 20;
 
-pub(crate) const PRODUCT: ProductId = ProductId::from_bytes([1; 16]);
-pub(crate) const OTHER_PRODUCT: ProductId = ProductId::from_bytes([2; 16]);
-pub(crate) const LEDGER: LedgerId = LedgerId::from_bytes([7; 16]);
-pub(crate) const SIBLING: LedgerId = LedgerId::from_bytes([8; 16]);
+pub const PRODUCT: ProductId = ProductId::from_bytes([1; 16]);
+pub const OTHER_PRODUCT: ProductId = ProductId::from_bytes([2; 16]);
+pub const LEDGER: LedgerId = LedgerId::from_bytes([7; 16]);
+pub const SIBLING: LedgerId = LedgerId::from_bytes([8; 16]);
 
 /// Half past an hour, so that a story that means an hour's border has to say so.
-pub(crate) const START: Timestamp = Timestamp::from_unix_ms(500_000 * 3_600_000 + 1_800_000);
+pub const START: Timestamp = Timestamp::from_unix_ms(500_000 * 3_600_000 + 1_800_000);
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
+#[non_exhaustive]
+pub enum Kind {
+    /// In memory.
     Memory,
+    /// On disk.
     On(Engine),
+    /// Made by whoever brings another one, with these rows in it.
+    Other(fn(Meta, Vec<(Vec<u8>, Vec<u8>)>) -> Arc<dyn Ledger>),
 }
 
-pub(crate) struct World {
-    pub(crate) ledger: Arc<dyn Ledger>,
-    pub(crate) now: Timestamp,
-    pub(crate) terms: Terms,
+pub struct World {
+    pub ledger: Arc<dyn Ledger>,
+    pub now: Timestamp,
+    pub terms: Terms,
     _home: Option<TempDir>,
 }
 
 /// A client as the ledger meets it: it keeps what an answer brings, and shows the lease that it holds.
 #[derive(Clone)]
-pub(crate) struct Machine {
-    pub(crate) id: MachineId,
-    pub(crate) product: ProductId,
-    pub(crate) serial: u64,
-    pub(crate) nonce: Nonce,
-    pub(crate) fingerprint: Fingerprint,
-    pub(crate) replaces: Option<MachineId>,
-    pub(crate) lease: Option<ShownLease>,
-    pub(crate) kept: bool,
+pub struct Machine {
+    pub id: MachineId,
+    pub product: ProductId,
+    pub serial: u64,
+    pub nonce: Nonce,
+    pub fingerprint: Fingerprint,
+    pub replaces: Option<MachineId>,
+    pub lease: Option<ShownLease>,
+    pub kept: bool,
 }
 
-pub(crate) fn meta(hour_width_ms: u64) -> Meta {
+pub fn meta(hour_width_ms: u64) -> Meta {
     Meta { ledger: LEDGER, hour_width_ms, pepper: [9; 32] }
 }
 
-pub(crate) fn hourly() -> Meta {
+pub fn hourly() -> Meta {
     meta(3_600_000)
 }
 
-pub(crate) fn terms() -> Terms {
+pub fn terms() -> Terms {
     Terms { threshold: 25, count_window: 30 * DAY, validity: 180 * DAY, clock_tolerance: 4 * HOUR }
 }
 
 impl World {
-    pub(crate) fn new(kind: Kind) -> World {
+    pub fn new(kind: Kind) -> World {
         World::with(kind, hourly(), Vec::new())
     }
 
     /// A ledger that has these rows already.
-    pub(crate) fn with(kind: Kind, meta: Meta, rows: Vec<(Vec<u8>, Vec<u8>)>) -> World {
+    pub fn with(kind: Kind, meta: Meta, rows: Vec<(Vec<u8>, Vec<u8>)>) -> World {
         match kind {
             Kind::Memory => World::over(Arc::new(MemoryLedger::with_rows(meta, rows)), None),
             Kind::On(engine) => {
                 let home = tempfile::tempdir().unwrap();
-                drop(ledger::create(home.path(), engine, CACHE_BYTES, meta).unwrap());
+                drop(crate::create(home.path(), engine, CACHE_BYTES, meta).unwrap());
                 put_rows(home.path(), engine, rows);
-                let ledger = ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
+                let ledger = crate::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
                 World::over(ledger, Some(home))
             }
+            Kind::Other(make) => World::over(make(meta, rows), None),
         }
     }
 
-    pub(crate) fn over(ledger: Arc<dyn Ledger>, home: Option<TempDir>) -> World {
+    pub fn over(ledger: Arc<dyn Ledger>, home: Option<TempDir>) -> World {
         World { ledger, now: START, terms: terms(), _home: home }
     }
 
-    pub(crate) fn sighting(&self, machine: &Machine, kind: AskKind) -> Sighting {
+    pub fn sighting(&self, machine: &Machine, kind: AskKind) -> Sighting {
         Sighting {
             product: machine.product,
             machine: machine.id,
@@ -108,30 +114,30 @@ impl World {
     }
 
     /// The machine asks, hears the answer, and says what it was told.
-    pub(crate) async fn ask(&self, machine: &mut Machine) -> String {
+    pub async fn ask(&self, machine: &mut Machine) -> String {
         let outcome = self.apply(self.sighting(machine, AskKind::Activate)).await;
         machine.hear(&outcome);
         told(&outcome)
     }
 
     /// The machine asks, and the answer is lost.
-    pub(crate) async fn ask_in_vain(&self, machine: &Machine) -> String {
+    pub async fn ask_in_vain(&self, machine: &Machine) -> String {
         told(&self.apply(self.sighting(machine, AskKind::Activate)).await)
     }
 
-    pub(crate) async fn release(&self, machine: &mut Machine) -> String {
+    pub async fn release(&self, machine: &mut Machine) -> String {
         let outcome = self.apply(self.sighting(machine, AskKind::Release)).await;
         machine.hear(&outcome);
         told(&outcome)
     }
 
     /// All ask in one batch, in this order.
-    pub(crate) async fn ask_together(&self, machines: &mut [Machine]) -> Vec<String> {
+    pub async fn ask_together(&self, machines: &mut [Machine]) -> Vec<String> {
         self.together(machines, AskKind::Activate).await
     }
 
     /// All leave in one batch, in this order.
-    pub(crate) async fn release_together(&self, machines: &mut [Machine]) -> Vec<String> {
+    pub async fn release_together(&self, machines: &mut [Machine]) -> Vec<String> {
         self.together(machines, AskKind::Release).await
     }
 
@@ -144,17 +150,17 @@ impl World {
         outcomes.iter().map(told).collect()
     }
 
-    pub(crate) async fn apply(&self, sighting: Sighting) -> Outcome {
+    pub async fn apply(&self, sighting: Sighting) -> Outcome {
         testing::sight(&*self.ledger, vec![sighting]).await.unwrap()[0]
     }
 
     /// Ends a doubt of the host's clock.
-    pub(crate) async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) {
+    pub async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) {
         self.write(Write::Settle(Housekeeping::alone(), products, now)).await;
     }
 
     /// Removes whoever is to go, of one page.
-    pub(crate) async fn prune_page(&self, prune: Prune) -> Pruned {
+    pub async fn prune_page(&self, prune: Prune) -> Pruned {
         match self.write(Write::Prune(Housekeeping::alone(), prune)).await {
             Written::Pruned(pruned) => pruned,
             other => panic!("{other:?}"),
@@ -166,11 +172,11 @@ impl World {
     }
 
     /// Machines counted now, once everything that must agree with that number does.
-    pub(crate) async fn count(&self) -> u64 {
+    pub async fn count(&self) -> u64 {
         self.count_of(PRODUCT).await
     }
 
-    pub(crate) async fn count_of(&self, product: ProductId) -> u64 {
+    pub async fn count_of(&self, product: ProductId) -> u64 {
         let reading = self.ledger.reading(product, &self.terms, self.now).await.unwrap();
         let recount = self.recount_of(product).await;
         // Another window is summed from the counters of all hours, and so tells what they add up to.
@@ -186,7 +192,7 @@ impl World {
     }
 
     /// What the administrator does, and what they are told.
-    pub(crate) async fn change(&self, verb: Verb, machine: &Machine) -> String {
+    pub async fn change(&self, verb: Verb, machine: &Machine) -> String {
         let change = Change { product: machine.product, machine: machine.id, verb, at: self.now };
         match self.write(Write::Change(change)).await {
             Written::Changed(Changed::Done(state)) => format!("done, it was {}", state.name()),
@@ -199,7 +205,7 @@ impl World {
     }
 
     /// Removes whoever was last seen before, page by page; says how many they were.
-    pub(crate) async fn prune(&self, product: ProductId, before: Timestamp, limit: usize) -> u64 {
+    pub async fn prune(&self, product: ProductId, before: Timestamp, limit: usize) -> u64 {
         let (mut removed, mut after) = (0, None);
         // More pages than any story has.
         for _ in 0..1000 {
@@ -215,28 +221,28 @@ impl World {
     }
 
     /// How many records there are: active, released, replaced and blocked.
-    pub(crate) async fn known(&self) -> [u64; 4] {
+    pub async fn known(&self) -> [u64; 4] {
         let reading = self.ledger.reading(PRODUCT, &self.terms, self.now).await.unwrap();
         [reading.tally.active, reading.inactive.released, reading.inactive.replaced, reading.inactive.blocked]
     }
 
     /// What has happened to a machine, in its order.
-    pub(crate) async fn history(&self, machine: &Machine) -> Vec<&'static str> {
+    pub async fn history(&self, machine: &Machine) -> Vec<&'static str> {
         let events = self.ledger.history(machine.product, machine.id).await.unwrap();
         assert!(events.is_sorted_by(|one, next| one.number + 1 == next.number), "{events:?}");
         events.iter().map(|event| event.kind.name()).collect()
     }
 
-    pub(crate) async fn recount_of(&self, product: ProductId) -> Recount {
-        ledger::recount(&*self.ledger, product, &self.terms, self.now).await.unwrap()
+    pub async fn recount_of(&self, product: ProductId) -> Recount {
+        crate::recount(&*self.ledger, product, &self.terms, self.now).await.unwrap()
     }
 
-    pub(crate) async fn seen_at(&self, machine: &Machine) -> Timestamp {
+    pub async fn seen_at(&self, machine: &Machine) -> Timestamp {
         let record = self.ledger.record(machine.product, machine.id).await.unwrap();
         record.expect("the machine has a record").seen_at
     }
 
-    pub(crate) async fn state_of(&self, machine: &Machine) -> &'static str {
+    pub async fn state_of(&self, machine: &Machine) -> &'static str {
         let record = self.ledger.record(machine.product, machine.id).await.unwrap();
         record.map_or("none", |record| record.state.name())
     }
@@ -250,7 +256,7 @@ fn fresh() -> [u8; 16] {
 
 impl Machine {
     /// A machine with a fingerprint of its own.
-    pub(crate) fn new() -> Machine {
+    pub fn new() -> Machine {
         let id = fresh();
         Machine {
             id: MachineId::from_bytes(id),
@@ -264,26 +270,26 @@ impl Machine {
         }
     }
 
-    pub(crate) fn some(number: usize) -> Vec<Machine> {
+    pub fn some(number: usize) -> Vec<Machine> {
         (0..number).map(|_| Machine::new()).collect()
     }
 
-    pub(crate) fn of(product: ProductId) -> Machine {
+    pub fn of(product: ProductId) -> Machine {
         Machine { product, ..Machine::new() }
     }
 
     /// Another machine with all that this one knows.
-    pub(crate) fn copied(&self) -> Machine {
+    pub fn copied(&self) -> Machine {
         Machine { nonce: Nonce::from_bytes(fresh()), ..self.clone() }
     }
 
     /// What a machine becomes that was told that it is a copy: a new key that replaces this one.
-    pub(crate) fn rekeyed(&self) -> Machine {
+    pub fn rekeyed(&self) -> Machine {
         let Machine { id, serial, .. } = Machine::new();
         Machine { id, serial, nonce: Nonce::from_bytes(fresh()), replaces: Some(self.id), ..self.clone() }
     }
 
-    pub(crate) fn hear(&mut self, outcome: &Outcome) {
+    pub fn hear(&mut self, outcome: &Outcome) {
         let (Decision::Lease { serial, .. }
         | Decision::Waiting { serial, .. }
         | Decision::Released { serial }) = outcome.decision
@@ -309,7 +315,7 @@ impl Machine {
 }
 
 /// What a machine is told, in a few words: the answer and its serial, and the count.
-pub(crate) fn told(outcome: &Outcome) -> String {
+pub fn told(outcome: &Outcome) -> String {
     let behind = if outcome.ledger_is_behind { ", behind" } else { "" };
     match outcome.decision {
         Decision::Lease { serial, grant } => format!("lease {serial} of {}{behind}", grant.count),
@@ -321,7 +327,7 @@ pub(crate) fn told(outcome: &Outcome) -> String {
 }
 
 /// Writes rows into a closed ledger behind its back.
-pub(crate) fn put_rows(directory: &Path, engine: Engine, rows: Vec<(Vec<u8>, Vec<u8>)>) {
+pub fn put_rows(directory: &Path, engine: Engine, rows: Vec<(Vec<u8>, Vec<u8>)>) {
     let store = Store::open(directory, engine, CACHE_BYTES).unwrap();
     for rows in rows.chunks(MAX_BATCH) {
         let mut batch = Batch::new();

@@ -6,6 +6,7 @@ use std::io::{self, BufRead as _, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
+use kms_ledger::battery::world::{CACHE_BYTES, DAY, HOUR, OTHER_PRODUCT, PRODUCT, START, World, put_rows};
 use shared::count;
 use shared::ids::{Fingerprint, MachineId, Nonce, ProductId};
 use shared::record::{Inactive, Record, RecordState, Tally, encode_number, key};
@@ -13,8 +14,6 @@ use store::{Engine, Store};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-
-use crate::world::{CACHE_BYTES, DAY, HOUR, OTHER_PRODUCT, PRODUCT, START, World, put_rows};
 
 on_every_engine! {
     a_ledger_of_the_first_format_opens_with_all_that_it_had
@@ -103,7 +102,7 @@ fn everything(engine: Engine, directory: &Path) -> Rows {
 }
 
 fn open(engine: Engine, directory: &Path) -> World {
-    World::over(ledger::open(directory, engine, CACHE_BYTES, &|_| {}).unwrap(), None)
+    World::over(kms_ledger::open(directory, engine, CACHE_BYTES, &|_| {}).unwrap(), None)
 }
 
 /// Opens the ledger, upgrading it if need be, and looks at everything.
@@ -149,7 +148,7 @@ async fn a_ledger_of_the_first_format_opens_with_all_that_it_had(engine: Engine)
 async fn a_ledger_that_is_only_looked_at_keeps_its_format(engine: Engine) {
     let home = first_format_on(engine);
     let before = everything(engine, home.path());
-    let (ledger, format) = ledger::look(home.path(), engine, CACHE_BYTES).unwrap();
+    let (ledger, format) = kms_ledger::look(home.path(), engine, CACHE_BYTES).unwrap();
     assert_eq!((format, ledger.last_time().await.unwrap()), (1, Some(START)));
     drop(ledger);
     assert!(everything(engine, home.path()) == before);
@@ -219,7 +218,7 @@ fn upgrader() {
     let only_the_upgrade = Targets::new().with_target("kms_ledger::upgrade", LevelFilter::DEBUG);
     let to_parent = tracing_subscriber::fmt::layer().with_writer(|| Halting);
     tracing_subscriber::registry().with(only_the_upgrade).with(to_parent).init();
-    ledger::open(Path::new(&directory), name.parse().unwrap(), CACHE_BYTES, &|_| {}).unwrap();
+    kms_ledger::open(Path::new(&directory), name.parse().unwrap(), CACHE_BYTES, &|_| {}).unwrap();
 }
 
 /// Writes a line, and returns when it may go on.

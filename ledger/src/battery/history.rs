@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ledger::{EventPage, ListedEvent};
+use crate::{EventPage, ListedEvent};
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::Sighting;
@@ -10,22 +10,11 @@ use shared::ids::MachineId;
 use shared::inventory::Verb;
 use shared::record::{Event, EventKind, key};
 
-use crate::world::{DAY, HOUR, Kind, LEDGER, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, told};
+use super::world::{DAY, HOUR, Kind, LEDGER, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, told};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-battery! {
-    entering_and_renewing_leave_no_event
-    what_happens_to_a_machine_is_told_in_its_order
-    a_new_key_and_the_old_one_name_each_other
-    a_copy_is_noted_once_an_hour_however_often_it_asks
-    a_machine_that_the_ledger_has_to_relearn_is_noted
-    of_many_events_the_last_32_are_kept
-    events_of_a_kind_are_found_page_by_page
-    a_damaged_event_is_left_out_and_fails_nobody
-}
-
-async fn entering_and_renewing_leave_no_event(kind: Kind) {
+pub async fn entering_and_renewing_leave_no_event(kind: Kind) {
     let world = World::new(kind);
     let mut machines = Machine::some(25);
     world.ask_together(&mut machines).await;
@@ -34,7 +23,7 @@ async fn entering_and_renewing_leave_no_event(kind: Kind) {
     assert!(page.events.is_empty() && page.next.is_none());
 }
 
-async fn what_happens_to_a_machine_is_told_in_its_order(kind: Kind) {
+pub async fn what_happens_to_a_machine_is_told_in_its_order(kind: Kind) {
     let mut world = World::new(kind);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
@@ -53,7 +42,7 @@ async fn what_happens_to_a_machine_is_told_in_its_order(kind: Kind) {
     assert_eq!((events[0], events[4].at), (first, START + 2 * HOUR));
 }
 
-async fn a_new_key_and_the_old_one_name_each_other(kind: Kind) {
+pub async fn a_new_key_and_the_old_one_name_each_other(kind: Kind) {
     let world = World::new(kind);
     let mut original = Machine::new();
     world.ask(&mut original).await;
@@ -74,7 +63,7 @@ async fn a_new_key_and_the_old_one_name_each_other(kind: Kind) {
     assert!(world.history(&stranger).await.is_empty(), "what it replaces is not known here");
 }
 
-async fn a_copy_is_noted_once_an_hour_however_often_it_asks(kind: Kind) {
+pub async fn a_copy_is_noted_once_an_hour_however_often_it_asks(kind: Kind) {
     let mut world = World::new(kind);
     let mut original = Machine::new();
     world.ask(&mut original).await;
@@ -109,7 +98,7 @@ async fn a_copy_is_noted_once_an_hour_however_often_it_asks(kind: Kind) {
     assert_eq!(world.history(&original).await[3..], ["released", "copied"]);
 }
 
-async fn a_machine_that_the_ledger_has_to_relearn_is_noted(kind: Kind) {
+pub async fn a_machine_that_the_ledger_has_to_relearn_is_noted(kind: Kind) {
     let mut world = World::new(kind);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
@@ -128,7 +117,7 @@ async fn a_machine_that_the_ledger_has_to_relearn_is_noted(kind: Kind) {
     assert_eq!(world.history(&machine).await, ["relearned"]);
 }
 
-async fn of_many_events_the_last_32_are_kept(kind: Kind) {
+pub async fn of_many_events_the_last_32_are_kept(kind: Kind) {
     let world = World::new(kind);
     let mut machine = Machine::new();
     for _ in 0..20 {
@@ -142,7 +131,7 @@ async fn of_many_events_the_last_32_are_kept(kind: Kind) {
     assert_eq!((page.events.len(), page.damaged, page.next), (32, 0, None));
 }
 
-async fn events_of_a_kind_are_found_page_by_page(kind: Kind) {
+pub async fn events_of_a_kind_are_found_page_by_page(kind: Kind) {
     let mut world = World::new(kind);
     let mut machines = Machine::some(3);
     machines.push(Machine::of(OTHER_PRODUCT));
@@ -181,7 +170,7 @@ async fn events_of_a_kind_are_found_page_by_page(kind: Kind) {
 }
 
 /// No answer rests on a history, and so none is denied for its damage.
-async fn a_damaged_event_is_left_out_and_fails_nobody(kind: Kind) {
+pub async fn a_damaged_event_is_left_out_and_fails_nobody(kind: Kind) {
     let mut machine = Machine::new();
     let key = key::event(PRODUCT, machine.id, 1);
     let event = Event { number: 1, at: START, kind: EventKind::Blocked, other: None };

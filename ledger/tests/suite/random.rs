@@ -1,0 +1,30 @@
+//! Random histories on every ledger. What may happen in them, and what must follow, is in the battery.
+
+use kms_ledger::Engine;
+use kms_ledger::battery::Kind;
+use kms_ledger::battery::random::{run, steps};
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_count_in_memory_is_what_looking_at_every_machine_gives(steps in steps(300)) {
+        run(Kind::Memory, steps);
+    }
+}
+
+proptest! {
+    // Every commit is a sync.
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_count_on_sled_is_what_looking_at_every_machine_gives(steps in steps(150)) {
+        run(Kind::On(Engine::Sled), steps);
+    }
+
+    #[test]
+    fn the_count_on_fjall_is_what_looking_at_every_machine_gives(steps in steps(150)) {
+        run(Kind::On(Engine::Fjall), steps);
+    }
+}
