@@ -72,6 +72,11 @@ impl LedgerError {
         matches!(self, LedgerError::Damaged { .. } | LedgerError::Unreadable { .. })
     }
 
+    /// A row was not fetched yet. Nobody is told: it is fetched, and the rule runs again.
+    pub(crate) fn missing() -> LedgerError {
+        LedgerError::Unavailable { source: Arc::new(io::Error::from(io::ErrorKind::WouldBlock)) }
+    }
+
     /// A fatal error with this cause.
     pub fn fatal(source: impl Error + Send + Sync + 'static) -> LedgerError {
         LedgerError::Fatal { source: Arc::new(source) }

@@ -7,7 +7,8 @@
 //! knows what a [`Cursor`] says, or which ledger it has.
 //!
 //! Read next: `write.rs`; `overlay.rs`, a transaction over raw keys and values; `transaction.rs`, what is decided on it; `disk.rs`, the
-//! ledger on disk, and `open.rs`, how one comes to it; `memory.rs`, its twin for tests; `kept.rs`, what another ledger needs of it.
+//! ledger on disk, and `open.rs`, how one comes to it; `remote.rs`, a ledger on a
+//! database; `memory.rs`, one for tests; `kept.rs`, what another ledger needs of it.
 
 mod write;
 
@@ -19,6 +20,7 @@ mod disk;
 #[cfg(feature = "testing")]
 mod memory;
 mod open;
+mod remote;
 mod upgrade;
 
 mod cursor;
@@ -46,9 +48,11 @@ pub use cursor::Cursor;
 pub use error::{LedgerError, OpenError, Row};
 pub use kept::{Kept, KeptPage};
 pub use open::{create, create_in, look, open, rebuild};
+pub use overlay::{Changes, Entry};
 pub use rebuild::{OutOfOrder, Rebuild};
 pub use recheck::Disagreement;
 pub use recount::{Recount, recount};
+pub use remote::{Keeper, List, RemoteLedger, Seen};
 pub use salvaged::{Salvaged, salvage};
 pub use store::Engine;
 pub use write::{Housekeeping, Write, Written};

@@ -17,7 +17,7 @@ use super::{
     reads,
 };
 
-type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
+pub(crate) type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A ledger in memory. It keeps the same bytes under the same keys as the one on disk.
 pub struct MemoryLedger {

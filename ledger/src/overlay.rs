@@ -14,10 +14,10 @@ use super::transaction::Sink;
 use super::{LedgerError, Restored, Row};
 
 /// A key and its value.
-pub(crate) type Entry = (Vec<u8>, Vec<u8>);
+pub type Entry = (Vec<u8>, Vec<u8>);
 
 /// What to write: values to put, or `None` to remove.
-pub(crate) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+pub type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// Ordered keys and values, as far as a transaction reads them.
 pub(crate) trait Base {

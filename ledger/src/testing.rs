@@ -1,9 +1,17 @@
-//! For tests and benchmarks: a ledger in memory, and one write at a time.
+//! For tests and benchmarks: a ledger in memory, one that is kept elsewhere, and one write at a time.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
 use shared::count::{Outcome, Sighting};
+use tokio::sync::Semaphore;
+use tokio::task;
 
+use super::memory::Entries;
 pub use super::memory::MemoryLedger;
-use super::{LedgerError, Write, Writer, Written};
+use super::overlay::Base as _;
+use super::transaction::Sink as _;
+use super::{Changes, Entry, Housekeeping, Keeper, LedgerError, List, Seen, Write, Writer, Written};
 
 /// Decides sightings as one batch.
 ///
@@ -25,4 +33,56 @@ pub async fn sight(ledger: &dyn Writer, sightings: Vec<Sighting>) -> Result<Vec<
 /// It was not made.
 pub async fn write(ledger: &dyn Writer, write: Write) -> Result<Written, LedgerError> {
     ledger.apply(vec![write]).await?.pop().expect("a write has one outcome")
+}
+
+/// Rows that several ledgers share, each call as far away as a database: others come in between.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    rows: Arc<Mutex<Entries>>,
+    house: Arc<Semaphore>,
+}
+
+impl Shared {
+    /// These rows.
+    pub fn new(rows: impl IntoIterator<Item = Entry>) -> Shared {
+        Shared { rows: Arc::new(Mutex::new(rows.into_iter().collect())), house: Arc::new(Semaphore::new(1)) }
+    }
+
+    async fn rows<T>(&self, on: impl FnOnce(&mut Entries) -> T) -> T {
+        task::yield_now().await;
+        on(&mut self.rows.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl Keeper for Shared {
+    async fn values(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, LedgerError> {
+        Ok(self.rows(|rows| keys.iter().map(|key| rows.get(key).cloned()).collect()).await)
+    }
+
+    async fn list(&self, list: &List) -> Result<Vec<Entry>, LedgerError> {
+        self.rows(|rows| (&*rows).scan(&list.prefix, list.after.as_deref(), list.limit)).await
+    }
+
+    async fn commit(&self, seen: &Seen, changes: &Changes) -> Result<bool, LedgerError> {
+        self.rows(|mut rows| {
+            let is_so = seen.values.iter().all(|(key, value)| rows.get(key) == value.as_ref());
+            let is_listed = |(list, entries): (&List, &Vec<Entry>)| {
+                let found = (&*rows).scan(&list.prefix, list.after.as_deref(), list.limit);
+                found.is_ok_and(|found| found == *entries)
+            };
+            if !is_so || !seen.lists.iter().all(is_listed) {
+                return Ok(false);
+            }
+            rows.write(changes.clone())?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn housekeeping(&self) -> Result<Housekeeping, LedgerError> {
+        let taken = Arc::clone(&self.house).try_acquire_owned();
+        let taken = taken.map_err(|error| LedgerError::Unavailable { source: Arc::new(error) })?;
+        Ok(Housekeeping::until_dropped(taken))
+    }
 }

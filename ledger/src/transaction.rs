@@ -41,9 +41,8 @@ pub(crate) fn apply<S: Sink>(
     rows: &mut Overlay<'_, S>,
     writes: &[Write],
 ) -> Result<Vec<Result<Written, LedgerError>>, LedgerError> {
-    let is_sighting = |write: &Write| matches!(write, Write::Sight(_));
     let mut done = Vec::with_capacity(writes.len());
-    for writes in writes.chunk_by(|one, next| is_sighting(one) && is_sighting(next)) {
+    for writes in pieces(writes) {
         let mut failed = BTreeMap::new();
         done.extend(loop {
             if let Some(done) = apply_but(rows, writes, &mut failed)? {
@@ -52,6 +51,12 @@ pub(crate) fn apply<S: Sink>(
         });
     }
     Ok(done)
+}
+
+/// What may be decided twice together, and what stands alone.
+pub(crate) fn pieces(writes: &[Write]) -> impl Iterator<Item = &[Write]> {
+    let is_sighting = |write: &Write| matches!(write, Write::Sight(_));
+    writes.chunk_by(move |one, next| is_sighting(one) && is_sighting(next))
 }
 
 /// Decides what has not failed yet. Nothing where one fails now: whatever was decided and not written is forgotten.
@@ -74,6 +79,8 @@ fn apply_but<S: Sink>(
                 failed.insert(at, error);
                 return Ok(None);
             }
+            // Others may miss rows as well, and it is better to hear of all of them.
+            Err(error) if !error.is_fatal() => done.push(Err(error)),
             Err(error) => return Err(error),
         }
     }

@@ -31,6 +31,8 @@ macro_rules! on_every_engine {
     };
 }
 
+mod remote;
+
 mod random;
 
 mod disk;

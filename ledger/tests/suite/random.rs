@@ -15,8 +15,13 @@ proptest! {
 }
 
 proptest! {
-    // Every commit is a sync.
+    // Every commit is a sync, or many calls.
     #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_count_of_a_ledger_kept_elsewhere_is_what_looking_at_every_machine_gives(steps in steps(60)) {
+        run(crate::remote::ELSEWHERE, steps);
+    }
 
     #[test]
     fn the_count_on_sled_is_what_looking_at_every_machine_gives(steps in steps(150)) {

@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
 use kms_host::Opened;
 use kms_host::certificates::{self, Installed};
 use kms_host::config::Config;
