@@ -23,6 +23,7 @@ mod sources;
 mod supervised;
 mod terminal;
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -346,9 +347,14 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
+            if error.use_stderr() {
+                // It shows arguments as they came in.
+                say(error.render().to_string().trim_end());
+                return exit(EX_USAGE);
+            }
             // Help and version are no errors; what cannot be printed cannot be told either.
             let _ = error.print();
-            return if error.use_stderr() { exit(EX_USAGE) } else { ExitCode::SUCCESS };
+            return ExitCode::SUCCESS;
         }
     };
     let home = Home::at(cli.data);
@@ -399,7 +405,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Ok(text) => print(&text),
         Err(failure) => {
             let printed = print(&failure.shown);
-            let _ = writeln!(io::stderr(), "error: {}", Lines(remedy::told(&*failure.error)));
+            say(format_args!("error: {}", remedy::told(&*failure.error)));
             if printed == ExitCode::SUCCESS { exit(failure.code) } else { printed }
         }
     }
@@ -411,13 +417,18 @@ fn unset_if_empty(argument: clap::Arg) -> clap::Arg {
     if is_empty { argument.env(clap::builder::Resettable::Reset) } else { argument }
 }
 
+/// Says something on standard error. What cannot be printed cannot be told either.
+fn say(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{}", Lines(text));
+}
+
 /// What was done is done, whether or not somebody still reads the text about it.
 fn print(text: &str) -> ExitCode {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(terminal::paint(&Lines(text).to_string()).as_bytes()).and_then(|()| stdout.flush())
     {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let _ = writeln!(io::stderr(), "error: done, but standard output could not be written: {error}");
+            say(format_args!("error: done, but standard output could not be written: {error}"));
             exit(EX_IOERR)
         }
         _ => ExitCode::SUCCESS,

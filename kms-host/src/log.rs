@@ -1,6 +1,12 @@
 //! The host's log: one line of text or JSON for each event, on standard error.
 
+use std::io::{self, Write};
+
 use anyhow::{Context as _, anyhow};
+use shared::print::{Json, OneLine};
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
@@ -14,19 +20,46 @@ pub(crate) type Log = reload::Handle<EnvFilter, Registry>;
 pub(crate) fn start(config: &Config) -> anyhow::Result<Log> {
     let filter = filter(&config.log)?;
     let (filter, handle) = reload::Layer::new(filter);
-    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
     // It would say on standard error that standard error is gone, and panic.
     let log = log.log_internal_errors(false);
     let filtered = tracing_subscriber::registry().with(filter);
     let started = match config.log_format {
         LogFormat::Text => {
-            let log = log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+            let log = log.fmt_fields(OnOneLine).with_ansi(io::IsTerminal::is_terminal(&io::stderr()));
             filtered.with(log).try_init()
         }
-        LogFormat::Json => filtered.with(log.json().flatten_event(true)).try_init(),
+        LogFormat::Json => {
+            filtered.with(log.json().flatten_event(true).with_writer(|| EscapedJson)).try_init()
+        }
     };
     started.map_err(|error| anyhow!(error))?;
     Ok(handle)
+}
+
+/// The message and the fields of an event. Names, paths and causes from outside neither drive a terminal nor begin a line.
+struct OnOneLine;
+
+impl<'w> FormatFields<'w> for OnOneLine {
+    fn format_fields<R: RecordFields>(&self, mut to: Writer<'w>, fields: R) -> std::fmt::Result {
+        let mut text = String::new();
+        DefaultFields::new().format_fields(Writer::new(&mut text), fields)?;
+        write!(to, "{}", OneLine(text))
+    }
+}
+
+/// Standard error, for events in JSON: each comes in one write.
+struct EscapedJson;
+
+impl Write for EscapedJson {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        write!(io::stderr(), "{}", Json(String::from_utf8_lossy(event)))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// What is logged. h2 warns of each frame that breaks its rules, thousands of times a second where somebody means it; the door tells

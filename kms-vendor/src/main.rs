@@ -23,8 +23,13 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(answer) => {
             // If even this cannot be printed, there is nobody to report it to.
-            let _ = answer.print();
-            return ExitCode::from(if answer.use_stderr() { EX_USAGE } else { 0 });
+            if !answer.use_stderr() {
+                let _ = answer.print();
+                return ExitCode::SUCCESS;
+            }
+            // It shows arguments as they came in.
+            let _ = write!(io::stderr(), "{}", Lines(answer.render()));
+            return ExitCode::from(EX_USAGE);
         }
     };
     match commands::run(&cli, clock::now(), &mut rand::rng()) {

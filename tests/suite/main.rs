@@ -38,6 +38,7 @@ mod life;
 mod looking;
 mod odd_files;
 mod owner;
+mod printing;
 mod reasons;
 mod settings;
 mod sizes;

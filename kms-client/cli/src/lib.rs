@@ -38,8 +38,13 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(answer) => {
             // Nobody is left to tell if even this cannot be printed.
-            let _ = answer.print();
-            return ExitCode::from(if answer.use_stderr() { EX_USAGE } else { 0 });
+            if !answer.use_stderr() {
+                let _ = answer.print();
+                return ExitCode::SUCCESS;
+            }
+            // It shows arguments as they came in.
+            let _ = write!(io::stderr(), "{}", Lines(answer.render()));
+            return ExitCode::from(EX_USAGE);
         }
     };
     log();

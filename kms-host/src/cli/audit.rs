@@ -4,7 +4,6 @@ use anyhow::anyhow;
 use clap::Args;
 use proto::admin::v1 as wire;
 use serde_json::json;
-use shared::print::one_line;
 
 use super::online::{ask, number, some_text, table, time};
 use super::{EX_DATAERR, Failure, json_text};
@@ -75,24 +74,23 @@ fn verify(home: &Home, as_json: bool) -> Result<String, Failure> {
 
 pub(super) fn changes_table(changes: &[wire::Change]) -> String {
     let rows = changes.iter().map(|change| {
-        vec![change.seq.to_string(), time(change.at), who(change), what(change), one_line(&change.note)]
+        vec![change.seq.to_string(), time(change.at), who(change), what(change), change.note.clone()]
     });
     table(&["", "at", "who", "what", "note"], rows)
 }
 
 fn who(change: &wire::Change) -> String {
-    if change.user.is_empty() { format!("uid {}", change.uid) } else { one_line(&change.user) }
+    if change.user.is_empty() { format!("uid {}", change.uid) } else { change.user.clone() }
 }
 
 fn what(change: &wire::Change) -> String {
     let parameters =
         change.parameters.iter().map(|parameter| format!("{}={}", parameter.name, parameter.value));
     let made = std::iter::once(change.action.clone()).chain(parameters).collect::<Vec<_>>().join(" ");
-    let made = one_line(&made);
     if change.failed_seq == 0 {
         return made;
     }
-    format!("{made}: number {} has FAILED: {}", change.failed_seq, one_line(&change.failed_cause))
+    format!("{made}: number {} has FAILED: {}", change.failed_seq, change.failed_cause)
 }
 
 pub(super) fn change_json(change: &wire::Change) -> serde_json::Value {

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use proto::admin::v1 as wire;
 use serde_json::json;
-use shared::print::one_line;
 use shared::time::{Length, Timestamp};
 
-use super::online::{ask, hex, instant, number, some_text, time};
+use super::online::{ask, hex, instant, number, some_text, text_of, time};
 use super::{Failure, json_text};
 use crate::home::Home;
 
@@ -47,14 +46,20 @@ fn certificate_text(certificate: &wire::Certificate, now: Timestamp) -> String {
             length(certificate.renew_interval_ms),
             length(certificate.retry_interval_ms)
         ),
-        format!("  clocks       may differ by {}\n\n", length(certificate.clock_tolerance_ms)),
+        format!("  clocks       may differ by {}", length(certificate.clock_tolerance_ms)),
+        String::new(),
     ];
-    lines.join("\n")
+    text_of(&lines)
 }
 
 fn unusable_text(unusable: &wire::UnusableCertificate) -> String {
-    let [path, cause, remedy] = [&unusable.path, &unusable.cause, &unusable.remedy].map(one_line);
-    format!("UNUSABLE {path}\n  is passed over: {cause}\n  {remedy}\n\n")
+    let wire::UnusableCertificate { path, cause, remedy } = unusable;
+    text_of(&[
+        format!("UNUSABLE {path}"),
+        format!("  is passed over: {cause}"),
+        format!("  {remedy}"),
+        String::new(),
+    ])
 }
 
 fn unusable_json(unusable: &wire::UnusableCertificate) -> serde_json::Value {

@@ -1,13 +1,14 @@
 //! `kms-host config`: what the settings are, before a host is told to take them up.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use serde_json::json;
+use shared::print::OneLine;
 use shared::time::Clock as _;
 
 use super::owner::{self, become_owner};
-use super::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, json_text};
+use super::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, json_text, say};
 use crate::admin::socket;
 use crate::clock::SystemClock;
 use crate::config::{KEYS, Key, Origin, Settings, Sources};
@@ -27,7 +28,7 @@ pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure>
     }
     let tls = Tls::read(&settings.config, home.path()).or_exit(EX_CONFIG)?;
     for told in certificate::faults(&tls, SystemClock::new().now()) {
-        say_warning(&told);
+        warn_of(&told);
     }
     check_listening(home, &settings)?;
     let set = KEYS.iter().filter(|key| is_set(&settings, key)).count();
@@ -82,13 +83,12 @@ pub(super) fn show(
 /// Says on standard error what somebody has set and does not hold.
 pub(super) fn warn(settings: &Settings) {
     for warning in settings.warnings() {
-        say_warning(&warning);
+        warn_of(&warning);
     }
 }
 
-fn say_warning(warning: &str) {
-    // What cannot be printed cannot be told either.
-    let _ = writeln!(io::stderr(), "warning: {warning}");
+fn warn_of(warning: &str) {
+    say(format_args!("warning: {}", OneLine(warning)));
 }
 
 fn read(home: &Home, file: Option<&Path>) -> Result<Settings, Failure> {

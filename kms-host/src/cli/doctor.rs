@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use serde_json::json;
 
+use super::online::text_of;
 use super::{EX_FOUND, EX_IOERR, Failure, OrExit, json_text, owner};
 use crate::clock::SystemClock;
 use crate::config::Sources;
@@ -51,8 +52,8 @@ fn to_text(findings: &[Finding]) -> String {
     }
     let [ok, warn, fail, skipped] = [Health::Ok, Health::Warn, Health::Fail, Health::Skipped]
         .map(|health| format!("{} {}", number_of(findings, health), word(health)));
-    lines.push(format!("\n{ok}, {warn}, {fail}, {skipped}\n"));
-    lines.join("\n")
+    lines.extend([String::new(), format!("{ok}, {warn}, {fail}, {skipped}")]);
+    text_of(&lines)
 }
 
 fn to_json(findings: &[Finding]) -> serde_json::Value {

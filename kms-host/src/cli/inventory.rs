@@ -8,7 +8,7 @@ use anyhow::{anyhow, bail};
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use proto::admin::v1 as wire;
-use shared::print::one_line;
+use shared::print::{Json, Lines, one_line};
 use shared::time::{Clock as _, Timestamp};
 
 use super::online::{ProductNames, ask, hex, instant, machine_json, number, resolve_product, time};
@@ -177,7 +177,7 @@ impl Listing {
                 Form::Csv => text += &csv(machine, &self.names),
                 Form::Json => {
                     text += if self.printed == 0 { "\n    " } else { ",\n    " };
-                    text += &machine_json(machine, &self.names).to_string();
+                    text += &Json(machine_json(machine, &self.names)).to_string();
                 }
             }
             self.printed += 1;
@@ -206,7 +206,7 @@ impl Listing {
 
 fn say(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
+    write!(stdout, "{}", Lines(text))?;
     stdout.flush()
 }
 
@@ -253,7 +253,15 @@ impl Layout {
         id.truncate(self.widths[0]);
         let product = names.show(&machine.product);
         let [first_seen, last_seen, licensed_until] = times;
-        [id, product, machine.state.clone(), counted.to_owned(), first_seen, last_seen, licensed_until]
+        [
+            id,
+            one_line(product),
+            machine.state.clone(),
+            counted.to_owned(),
+            first_seen,
+            last_seen,
+            licensed_until,
+        ]
     }
 
     fn line(&self, cells: &[String; 7]) -> String {

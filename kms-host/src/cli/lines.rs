@@ -21,7 +21,7 @@ use tonic::Streaming;
 
 use super::owner::{self, become_owner};
 use super::{
-    EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, OrExit, online,
+    EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, OrExit, online, say,
 };
 use crate::admin;
 use crate::clock::SystemClock;
@@ -240,11 +240,7 @@ fn keep_private(stdout: &io::Stdout) {
         return;
     }
     if let Err(error) = rustix::fs::fchmod(stdout, mode.difference(others)) {
-        // What cannot be printed cannot be told either.
-        let _ = writeln!(
-            io::stderr(),
-            "warning: others may read this file, which has the signing key in it: {error}"
-        );
+        say(format_args!("warning: others may read this file, which has the signing key in it: {error}"));
     }
 }
 
@@ -257,8 +253,7 @@ pub(super) fn beside(file: &Path, said: String) -> String {
     if file != Path::new("-") {
         return said;
     }
-    // What cannot be printed cannot be told either.
-    let _ = io::stderr().write_all(said.as_bytes());
+    say(said.trim_end());
     String::new()
 }
 
@@ -294,8 +289,7 @@ pub(super) fn summary_json(summary: &Summary) -> serde_json::Value {
 pub(super) fn signs_of_life() -> impl FnMut(u64) {
     |lines| {
         if lines % SIGN_OF_LIFE == 0 {
-            // What cannot be printed cannot be told either.
-            let _ = writeln!(io::stderr(), "{lines} lines so far");
+            say(format_args!("{lines} lines so far"));
         }
     }
 }

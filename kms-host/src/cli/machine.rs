@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::audit::{change_json, changes_table};
 use super::copies::{event_json, event_text};
-use super::online::{ProductNames, ask, hex, machine_json, resolve_product, table, time};
+use super::online::{ProductNames, ask, hex, machine_json, resolve_product, table, text_of, time};
 use super::refusals::refusal_json;
 use super::{Failure, json_text};
 use crate::admin::Client;
@@ -156,7 +156,7 @@ fn machine_text(machine: &wire::Machine, names: &ProductNames) -> String {
         format!("first seen     {}", time(machine.first_seen)),
         format!("last seen      {}", time(machine.seen_at)),
         format!("licensed until {}", time(machine.licensed_until)),
-        format!("serial         {}\n", machine.serial),
+        format!("serial         {}", machine.serial),
     ];
-    lines.join("\n")
+    text_of(&lines)
 }

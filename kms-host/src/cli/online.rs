@@ -126,7 +126,7 @@ pub(super) fn reload(home: &Home, note: &str, as_json: bool) -> Result<String, F
         lines.push("  Nothing was new.".to_owned());
     }
     lines.extend(status.alarms.iter().flat_map(alarm_lines));
-    Ok(lines.join("\n") + "\n")
+    Ok(text_of(&lines))
 }
 
 fn reloaded_json(change: &wire::ReloadedChange) -> serde_json::Value {
@@ -253,8 +253,8 @@ fn status_text(status: &wire::GetStatusResponse) -> String {
     let answered: Vec<_> =
         status.answered.iter().map(|tally| format!("{} {}", tally.name, tally.times)).collect();
     let answered = if answered.is_empty() { "nothing yet".to_owned() } else { answered.join(", ") };
-    lines.push(format!("\nanswered   {answered}\n"));
-    lines.join("\n")
+    lines.extend([String::new(), format!("answered   {answered}")]);
+    text_of(&lines)
 }
 
 fn disk(status: &wire::GetStatusResponse) -> String {
@@ -293,7 +293,7 @@ fn product_lines(product: &wire::Product, now: i64, lines: &mut Vec<String>) {
     let name = if product.name.is_empty() { "(no certificate)" } else { &product.name };
     let certified = !product.certificate.is_empty();
     let left = Timestamp::from_unix_ms(product.not_after).since(Timestamp::from_unix_ms(now));
-    lines.push(format!("\n{name}{}", if product.test { "  TEST" } else { "" }));
+    lines.extend([String::new(), format!("{name}{}", if product.test { "  TEST" } else { "" })]);
     lines.push(format!("  product      {}", hex(&product.id)));
     lines.push(format!("  count        {}", count(product, certified, left)));
     let wire::Inactive { released, replaced, blocked } = product.inactive.unwrap_or_default();
@@ -396,7 +396,7 @@ impl ProductNames {
     /// The product's name; its id where it has no certificate, or where another product has the same name.
     pub(super) fn show(&self, product: &Bytes) -> String {
         match self.name(product) {
-            Some(name) if self.0.iter().filter(|(_, other)| *other == name).count() == 1 => one_line(name),
+            Some(name) if self.0.iter().filter(|(_, other)| *other == name).count() == 1 => name.to_owned(),
             _ => hex(product),
         }
     }
@@ -411,7 +411,7 @@ pub(super) fn machine_json(machine: &wire::Machine, names: &ProductNames) -> ser
     json!({
         "machine": hex(&machine.id),
         "product": hex(&machine.product),
-        "product_name": names.name(&machine.product).map(one_line),
+        "product_name": names.name(&machine.product),
         "state": machine.state,
         "counted": machine.counted,
         "serial": machine.serial,
@@ -430,9 +430,14 @@ pub(super) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> S
     }
     table.set_header(head.to_vec());
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(one_line));
     }
     table.to_string()
+}
+
+/// These lines as a text. Each stays one, whatever names and paths are in it.
+pub(super) fn text_of(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| [one_line(line), "\n".to_owned()]).collect()
 }
 
 /// `1 machine`, `2 machines`.

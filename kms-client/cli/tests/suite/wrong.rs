@@ -98,7 +98,16 @@ fn text_from_outside_drives_no_terminal() {
     let file = fs::read_to_string(PRODUCT).unwrap();
     let evil = file.replace("Example CAD", r"Evil\u001b[2J\u202eCAD\nstate  licensed");
     fs::write(machine.home.path().join("evil.toml"), evil).unwrap();
-    for arguments in [&["status"][..], &["status", "--json"], &["activate", "--host", &nobody()]] {
+    let typed = "evil\u{1b}[31m\u{202e}";
+    for arguments in [
+        &["status"][..],
+        &["status", "--json"],
+        &["activate", "--host", &nobody()],
+        &["activate", "--host", typed],
+        &["explain", typed],
+        &["status", typed],
+        &[typed],
+    ] {
         let output = bare(&machine.home, &[arguments, &["--product", "evil.toml"]].concat());
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
