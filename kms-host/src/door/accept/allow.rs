@@ -4,81 +4,49 @@
 //! rest of a network, by accident or by curiosity.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// One address, or all that begin as one does: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    /// How many bits of it count.
-    prefix: u8,
-}
+pub struct Network(IpNet);
 
 /// Whether somebody at this address may connect. Nobody is named where everybody may.
 pub(super) fn is_allowed(networks: &[Network], address: IpAddr) -> bool {
-    networks.is_empty() || networks.iter().any(|network| network.has(address))
-}
-
-impl Network {
-    /// A listener on [::] sees IPv4 as ::ffff:192.0.2.7, which is the same address.
-    fn has(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        address.is_ipv4() == self.address.is_ipv4() && masked(address, self.prefix) == self.address
-    }
-}
-
-/// The first address of its network.
-fn masked(address: IpAddr, prefix: u8) -> IpAddr {
-    let beyond = |bits: u8| u32::from(bits.saturating_sub(prefix));
-    match address {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX.checked_shl(beyond(32)).unwrap_or(0);
-            Ipv4Addr::from_bits(address.to_bits() & mask).into()
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(beyond(128)).unwrap_or(0);
-            Ipv6Addr::from_bits(address.to_bits() & mask).into()
-        }
-    }
+    // A listener on [::] sees IPv4 as ::ffff:192.0.2.7, which is the same address.
+    let address = address.to_canonical();
+    networks.is_empty() || networks.iter().any(|network| network.0.contains(&address))
 }
 
 impl FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Network, String> {
-        let no_network = || {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        let network = network.map_err(|_| {
             format!(
                 "{text:?} is no address or network: write it as \"192.0.2.7\", \"10.0.0.0/8\" or \"2001:db8::/32\""
             )
-        };
-        let (address, prefix) = match text.split_once('/') {
-            None => (text, None),
-            Some((address, prefix)) => (address, Some(prefix)),
-        };
-        let address: IpAddr = address.parse().map_err(|_| no_network())?;
-        if address.to_canonical() != address {
+        })?;
+        if network.addr().to_canonical() != network.addr() {
             return Err(format!("{text:?} is IPv4: write it as such, which is what it is compared with"));
         }
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Some(most), |prefix| prefix.parse().ok());
-        let prefix = prefix.filter(|prefix| *prefix <= most).ok_or_else(no_network)?;
-        let network = Network { address: masked(address, prefix), prefix };
-        if network.address == address {
-            return Ok(network);
+        if network.trunc() == network {
+            return Ok(Network(network));
         }
         // Whoever writes 10.1.2.3/8 means one of two things, and one of them lets 16 million addresses in.
+        let network = network.trunc();
         Err(format!("{text:?} is an address in the network {network}: write the one or the other"))
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Network { address, prefix } = self;
-        let is_one = *prefix == if address.is_ipv4() { 32 } else { 128 };
-        if is_one { address.fmt(f) } else { write!(f, "{address}/{prefix}") }
+        let is_one = self.0.prefix_len() == self.0.max_prefix_len();
+        if is_one { self.0.addr().fmt(f) } else { self.0.fmt(f) }
     }
 }
 
