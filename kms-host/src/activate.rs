@@ -13,29 +13,33 @@
 //! What this order buys: a lease that anybody holds is counted on disk. A crash between 3 and 7 loses an answer, never a
 //! machine: the machine asks again under the same nonce and gets the same serial.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+mod case;
+mod clocks;
+mod compose;
+mod hearing;
+mod unanswered;
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use ledger::{LedgerError, Reader};
-use prost::Message;
 use proto::v1;
-use shared::admission::{self, Admission, Moment};
-use shared::answer::{self, AnswerError, Header, ShownLease};
-use shared::ask::{Ask, AskError, AskKind, Rejected};
-use shared::count::{self, Decision, Outcome, Shown, Sighting};
-use shared::doubt::{Doubt, HostClock, Reading};
-use shared::envelope::Kind;
-use shared::fair;
+use shared::admission::{Admission, Moment};
+use shared::ask::{Ask, AskKind, Rejected};
+use shared::count::{Decision, Outcome, Sighting};
+use shared::doubt::{HostClock, Reading};
 use shared::ids::{HostId, MachineId, ProductId};
-use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
-use shared::record::RecordState;
-use shared::serial::{self, Mark, Standing};
+use shared::serial::Mark;
 use shared::time::{Clock, Timestamp};
 
-use crate::certificates::{Certificates, Installed, terms};
-use crate::fairness::{Fairness, Limited, Source};
+use self::case::Case;
+use self::clocks::log_doubt;
+use self::compose::Said;
+use self::unanswered::Stop;
+use crate::certificates::{Certificates, terms};
+use crate::fairness::{Fairness, Source};
 use crate::journal::{Journal, Refusal};
 use crate::queue::{NotSighted, Queue};
 use crate::signer::Signer;
@@ -43,21 +47,10 @@ use crate::watch::recheck::Totals;
 use crate::watch::rejections::Rejections;
 use crate::watch::space::Space;
 
-/// Retry delay when the host has more waiting than it will hold, or no place for another call.
-const OVERLOADED_RETRY: Duration = Duration::from_secs(15);
+pub use self::unanswered::Unanswered;
 
 /// How long an ask may wait for its answer: less than tonic's deadline, whose status says neither why nor when to come back.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);
-
-/// How long a machine is asked to stay away that was not heard for too many bad asks: so long that those who wait behind the
-/// same address as an attacker do not add to it.
-const UNHEARD_RETRY: Duration = Duration::from_mins(15);
-
-/// How long a machine is asked to stay away from a host that stops or has failed.
-const STOPPED_RETRY: Duration = Duration::from_mins(1);
-
-/// Retry delay for a machine whose record is damaged. An administrator has to act first, and may have done so tonight.
-const DAMAGED_RETRY: Duration = Duration::from_hours(1);
 
 /// What a host consists of. The caller owns every part, so that a test can pass its own clock or ledger.
 pub struct Parts {
@@ -105,22 +98,6 @@ pub struct Incoming {
     pub source: Option<Source>,
     /// What the call was for; the ask has to say the same.
     pub kind: AskKind,
-}
-
-/// An ask that cannot be answered with a signature.
-#[derive(Debug)]
-pub struct Unanswered {
-    /// Why.
-    pub cause: Cause,
-    /// When to try again, where trying again helps.
-    pub retry_in: Option<Duration>,
-}
-
-impl Unanswered {
-    /// Whether it was the ask's own fault.
-    pub(crate) fn is_bad(&self) -> bool {
-        self.cause.reason().is_some_and(|reason| reason == Reason::TooManyBadAsks || fair::is_bad(reason))
-    }
 }
 
 impl Host {
@@ -178,79 +155,44 @@ impl Host {
         let certificates = self.certificates();
         let claimed = Ask::claimed_product(&incoming.ask);
         let heard = self.hear(&incoming, claimed, now).await;
-        let opened = heard.and_then(|()| Host::open(&certificates, &incoming, claimed, now.wall));
-        let (ask, installed) = opened.inspect_err(|unanswered| {
+        let opened = heard.and_then(|()| Case::open(&certificates, &incoming, claimed, now));
+        let case = opened.inspect_err(|unanswered| {
             self.note_refusal(now, incoming.source, (None, claimed), &unanswered.cause);
         })?;
-        let answer = self.answer(&ask, &incoming, &certificates, installed, now);
-        let answered = tokio::time::timeout(ANSWER_LIMIT, answer).await;
+        let answered = tokio::time::timeout(ANSWER_LIMIT, self.answer(&case)).await;
         let answered = answered.unwrap_or_else(|_| {
             tracing::error!(limit = ?ANSWER_LIMIT, "an ask was not decided in time: see to the ledger's disk");
             Err(NotSighted::Late.into())
         });
-        let answered = answered.inspect_err(|unanswered| {
-            let of = (Some(ask.machine()), Some(ask.product));
-            self.note_refusal(now, incoming.source, of, &unanswered.cause);
-        })?;
+        let answered = answered.inspect_err(|unanswered| self.note_refused(&case, &unanswered.cause))?;
         // 7
-        let has_chain = ask.chain_digest == Some(installed.chain.digest());
-        let chain = if has_chain { Bytes::new() } else { installed.chain.encoded().clone() };
+        let chain = &case.installed.chain;
+        let has_chain = case.ask.chain_digest == Some(chain.digest());
+        let chain = if has_chain { Bytes::new() } else { chain.encoded().clone() };
         Ok(v1::Answer { signed: Some(answered), chain })
     }
 
-    /// Refuses what came instead of an ask: it counts as a bad one of its source. Size and form are looked at before anything else,
-    /// since nothing else can be.
-    pub(crate) fn refuse_unread(&self, source: Option<Source>, cause: Cause) -> Unanswered {
-        let now = self.read_clocks();
-        if let Err(limited) = self.fairness.hear(source, now.monotonic) {
-            return self.unheard(source, limited, now);
-        }
-        self.note_refusal(now, source, (None, None), &cause);
-        cause.into()
-    }
-
-    /// Refuses a call that finds no place. Its number is kept and nothing else: a flood of these must not wash away what is said of
-    /// others.
-    pub(crate) fn refuse_without_place(&self) -> Unanswered {
-        self.journal.answered(Reason::Overloaded.code());
-        NotSighted::Overloaded.into()
-    }
-
     /// What becomes of an ask that its machine has signed.
-    async fn answer(
-        &self,
-        ask: &Ask,
-        incoming: &Incoming,
-        certificates: &Certificates,
-        installed: &Installed,
-        now: Moment,
-    ) -> Result<v1::Signed, Unanswered> {
-        let policy = &installed.chain.host().policy;
+    async fn answer(&self, case: &Case<'_>) -> Result<v1::Signed, Unanswered> {
         // 2, 3
-        let composed = match self.decide(ask, incoming, certificates, installed, now).await {
+        let composed = match self.decide(case).await {
             Err(Stop::Fail(unanswered)) => return Err(unanswered),
-            Err(Stop::Refuse(cause, ask_again)) => self.compose_refusal(ask, now.wall, cause, ask_again),
+            Err(Stop::Refuse(cause, ask_again)) => self.compose_refusal(case, cause, ask_again),
             // 4
             Ok(outcome) => {
-                self.note_rejected(ask, now);
-                self.compose(ask, policy, now.wall, &outcome)
+                self.note_rejected(case);
+                self.compose(case, &outcome)
             }
         };
         // 5
-        let signed = self.signer.sign(composed.kind, composed.payload).await.map_err(|error| {
-            tracing::error!(%error, "an answer was not signed");
-            Unanswered { cause: Reason::SignerFailed.into(), retry_in: Some(STOPPED_RETRY) }
-        })?;
+        let signed = self.signer.sign(composed.kind, composed.payload).await?;
         // 6
         match &composed.said {
-            Said::Refused(cause) => {
-                let of = (Some(ask.machine()), Some(ask.product));
-                self.note_refusal(now, incoming.source, of, cause);
-            }
+            Said::Refused(cause) => self.note_refused(case, cause),
             Said::Answered { name, serial, count } => {
                 self.journal.answered(name);
-                let (edition, library) = (ask.edition.as_str(), ask.library_version.as_str());
-                let (machine, product) = (ask.machine(), ask.product);
+                let Ask { edition, library_version: library, product, .. } = &case.ask;
+                let machine = case.ask.machine();
                 tracing::info!(outcome = name, %machine, %product, serial, count, edition, library, "answered");
             }
         }
@@ -258,100 +200,21 @@ impl Host {
     }
 
     /// What a machine that has a record says of the answer before.
-    fn note_rejected(&self, ask: &Ask, now: Moment) {
-        let machine = ask.machine();
-        let rejected = ask.rejected.as_ref();
-        if self.rejections.note(machine, rejected, self.id, now.monotonic)
+    fn note_rejected(&self, case: &Case<'_>) {
+        let machine = case.ask.machine();
+        let rejected = case.ask.rejected.as_ref();
+        if self.rejections.note(machine, rejected, self.id, case.now.monotonic)
             && let Some(Rejected { code, .. }) = rejected
         {
             tracing::warn!(%machine, reason = code, "a machine does not take this host's answers; `status` counts those that say so");
         }
     }
 
-    /// Why the host doubts its clock, if it does.
-    pub fn doubt(&self) -> Option<Doubt> {
-        self.read_clocks();
-        self.own_clock().doubt()
-    }
-
-    /// The administrator says that the clock is right. Returns the doubt that this ended.
-    ///
-    /// # Errors
-    /// The ledger could not be settled at this time; the doubt stays.
-    pub async fn confirm_clock(&self) -> Result<Option<Doubt>, Unanswered> {
-        let now = self.read_clocks();
-        let in_doubt = self.own_clock().doubt().is_some();
-        let ended = if in_doubt { self.end_doubt(now).await? } else { None };
-        let holds_for = count::known_for(self.certificates().longest_window());
-        self.own_clock().confirm(now.monotonic, holds_for);
-        tracing::warn!(now = %now.wall, "the administrator has confirmed the clock");
-        Ok(ended)
-    }
-
-    /// Whether this source is listened to: not past its share of bad asks, unless for a machine that is known, or for one that
-    /// heals. Anybody can claim to be one; then its signature is verified, as it was before. Whoever has recorded an ask could
-    /// send it for ever, so one that has been overtaken speaks for nobody.
-    async fn hear(
-        &self,
-        incoming: &Incoming,
-        claimed: Option<ProductId>,
-        now: Moment,
-    ) -> Result<(), Unanswered> {
-        let Err(limited) = self.fairness.hear(incoming.source, now.monotonic) else { return Ok(()) };
-        if let (Some(product), Some(machine)) = (claimed, Ask::claimed_machine(&incoming.ask))
-            && self.is_known_and_fresh(product, machine, &incoming.ask).await?
-        {
-            return Ok(());
-        }
-        if let (Some(product), Some(replaced)) = (claimed, Ask::claimed_replaced(&incoming.ask))
-            && self.may_be_replaced(product, replaced).await?
-        {
-            return Ok(());
-        }
-        Err(self.unheard(incoming.source, limited, now))
-    }
-
-    fn unheard(&self, source: Option<Source>, limited: Limited, now: Moment) -> Unanswered {
-        self.fairness.note_unheard(source, limited, now.reading());
-        Unanswered { cause: limited.cause(Reason::TooManyBadAsks), retry_in: Some(UNHEARD_RETRY) }
-    }
-
-    /// Product and signatures: what has to hold before anybody is answered with a signature.
-    fn open<'c>(
-        certificates: &'c Certificates,
-        incoming: &Incoming,
-        claimed: Option<ProductId>,
-        now: Timestamp,
-    ) -> Result<(Ask, &'c Installed), Unanswered> {
-        let malformed = |cause: &str| Unanswered::from(Reason::Malformed.with(&[("cause", &cause)]));
-        let product = claimed.ok_or_else(|| malformed("it names no product"))?;
-        let installed = certificates
-            .current(product, now)
-            .ok_or_else(|| Reason::ProductUnknown.with(&[("product", &product)]))?;
-        let ask =
-            Ask::open(&incoming.ask, incoming.replaced_signature.as_ref()).map_err(|error| match error {
-                AskError::Malformed => malformed("its fields do not fit"),
-                AskError::Signature(error) if error.is_of_form() => malformed(&error.to_string()),
-                AskError::Signature(_) => Reason::SignatureBad.into(),
-            })?;
-        if ask.kind != incoming.kind {
-            return Err(malformed("it asks for something else than the call does"));
-        }
-        Ok((ask, installed))
-    }
-
     /// The order of `shared::admission`; then the ledger, and the lease that is shown if it matters.
-    async fn decide(
-        &self,
-        ask: &Ask,
-        incoming: &Incoming,
-        certificates: &Certificates,
-        installed: &Installed,
-        now: Moment,
-    ) -> Result<Outcome, Stop> {
-        let certificate = installed.chain.host();
+    async fn decide(&self, case: &Case<'_>) -> Result<Outcome, Stop> {
+        let Case { ask, installed, incoming, now, .. } = case;
         let presented = Mark { serial: ask.serial, nonce: ask.nonce, asked_at: ask.asked_at };
-        let admission = Admission { chain: &installed.chain, machine: ask.machine(), presented, now };
+        let admission = Admission { chain: &installed.chain, machine: ask.machine(), presented, now: *now };
         self.hear_of_clocks(&admission).await.map_err(Stop::Fail)?;
         admission.check(&self.own_clock(), self.space.is_short())?;
         // Room is kept until the ledger has decided, and only a machine that it enters takes it.
@@ -365,7 +228,7 @@ impl Host {
             kind: ask.kind,
             kept: ask.kept,
             replaces: ask.replaces.map(|key| key.machine()),
-            shown: claimed_lease(ask),
+            shown: case.claimed_lease(),
             entry: room.entry(),
             at: now.wall,
             terms,
@@ -374,118 +237,20 @@ impl Host {
             async |sighting| self.queue.sight(sighting).await.map_err(|error| Stop::Fail(error.into()));
         let mut outcome = room.while_deciding(sight(sighting.clone())).await?;
         if outcome.decision == Decision::Verify {
-            let shown = Host::shown_lease(ask, &incoming.held_chain, certificates, installed)?.into();
+            let shown = case.shown_lease()?.into();
             outcome = room.while_deciding(sight(Sighting { shown, ..sighting })).await?;
         }
         if let Some(limited) = room.settle(ask.product, &terms, &outcome, now.reading()) {
-            let ask_again = limited.wait.max(certificate.policy.retry_interval);
+            let ask_again = limited.wait.max(installed.chain.host().policy.retry_interval);
             return Err(Stop::Refuse(limited.cause(Reason::NewMachinesLimited), ask_again));
         }
         admission.decided(&mut self.own_clock(), &outcome);
         Ok(outcome)
     }
 
-    /// Where either clock is wrong, machines that have been known for a day say which one it is.
-    async fn hear_of_clocks(&self, admission: &Admission<'_>) -> Result<(), Unanswered> {
-        let (product, now) = (admission.chain.host().product, admission.now);
-        if !admission.is_about_a_clock(&self.own_clock()) {
-            return Ok(());
-        }
-        let record = self.ledger.record(product, admission.machine).await.map_err(unreadable)?;
-        if !record.is_some_and(|record| admission.may_vote(&self.own_clock(), &record)) {
-            return Ok(());
-        }
-        let known = self.known_machines(now.wall).await?;
-        let (before, enough_agree, after) = {
-            let mut own_clock = self.own_clock();
-            (own_clock.doubt(), admission.vote(&mut own_clock, known), own_clock.doubt())
-        };
-        if let (None, Some(doubt)) = (before, after) {
-            log_doubt(&doubt);
-        }
-        if enough_agree {
-            self.end_doubt(now).await?;
-            tracing::warn!(now = %now.wall, "known machines agree with the clock: the doubt has ended");
-        }
-        Ok(())
-    }
-
-    /// Settles the ledger at the wall clock, and ends the doubt after that: until then nobody is counted.
-    async fn end_doubt(&self, now: Moment) -> Result<Option<Doubt>, Unanswered> {
-        let settled = self.queue.settle(self.certificates().terms(now.wall), now.wall).await;
-        settled.map_err(NotSighted::from)?;
-        Ok(self.own_clock().end(now.era))
-    }
-
-    /// What the lease that a machine shows proves; nothing where it shows none, or one that is not for here.
-    fn shown_lease(
-        ask: &Ask,
-        held_chain: &Bytes,
-        certificates: &Certificates,
-        installed: &Installed,
-    ) -> Result<Option<ShownLease>, Stop> {
-        let Some(signed) = &ask.held_lease else { return Ok(None) };
-        let ours = installed.chain.host();
-        let mut own = certificates.of(ask.product).iter();
-        if let Some(shown) = own.find_map(|own| ShownLease::open(signed, &own.chain, ours).ok()) {
-            return Ok(Some(shown));
-        }
-        if held_chain.is_empty() {
-            return Err(Stop::Refuse(Reason::ChainNeeded.into(), Duration::ZERO));
-        }
-        let sibling = installed.verify_sibling(held_chain).map_err(AnswerError::Untrusted);
-        let shown = sibling.and_then(|sibling| ShownLease::open(signed, &sibling, ours));
-        if let Err(error) = &shown {
-            tracing::info!(machine = %ask.machine(), %error, "the lease shown counts for nothing");
-        }
-        Ok(shown.ok())
-    }
-
-    fn compose(&self, ask: &Ask, policy: &Policy, now: Timestamp, outcome: &Outcome) -> Composed {
-        if outcome.ledger_is_behind {
-            tracing::warn!(
-                machine = %ask.machine(), product = %ask.product,
-                "a lease of this ledger is ahead of its record: the ledger was restored from a backup, or runs twice"
-            );
-        }
-        let header = |serial| self.header(ask, serial, now);
-        let (name, kind, payload, serial, count) = match outcome.decision {
-            Decision::Lease { serial, grant } => {
-                let lease = answer::compose_lease(&header(serial), policy, &grant, ask.fingerprint);
-                ("LEASE", Kind::Lease, lease.encode_to_vec(), serial, Some(grant.count))
-            }
-            Decision::Waiting { serial, count } => {
-                let waiting = answer::compose_waiting(&header(serial), policy, count);
-                ("WAITING", Kind::Waiting, waiting.encode_to_vec(), serial, Some(count))
-            }
-            Decision::Released { serial } => {
-                let released = answer::compose_released(&header(serial));
-                ("RELEASED", Kind::Released, released.encode_to_vec(), serial, None)
-            }
-            Decision::Refused(reason) => {
-                return self.compose_refusal(ask, now, reason.into(), policy.retry_interval);
-            }
-            Decision::Verify => unreachable!("what was verified is not claimed"),
-        };
-        Composed { kind, payload: payload.into(), said: Said::Answered { name, serial, count } }
-    }
-
-    fn compose_refusal(&self, ask: &Ask, now: Timestamp, cause: Cause, ask_again: Duration) -> Composed {
-        let refusal = answer::compose_refusal(&self.header(ask, ask.serial, now), &cause, ask_again);
-        let payload = refusal.encode_to_vec().into();
-        Composed { kind: Kind::Refusal, payload, said: Said::Refused(cause) }
-    }
-
-    fn header(&self, ask: &Ask, serial: u64, host_time: Timestamp) -> Header {
-        Header {
-            machine: ask.machine(),
-            product: ask.product,
-            nonce: ask.nonce,
-            serial,
-            host_time,
-            host: self.id,
-            ledger: self.ledger.meta().ledger,
-        }
+    fn note_refused(&self, case: &Case<'_>, cause: &Cause) {
+        let of = (Some(case.ask.machine()), Some(case.ask.product));
+        self.note_refusal(case.now, case.incoming.source, of, cause);
     }
 
     fn note_refusal(
@@ -509,122 +274,5 @@ impl Host {
             "refused: {cause}"
         );
         self.journal.refused(Refusal { at: now.wall, machine, product, cause: cause.clone() });
-    }
-
-    /// Whether the machine that an ask claims to come from is known here, and the ask is no recorded one.
-    async fn is_known_and_fresh(
-        &self,
-        product: ProductId,
-        machine: MachineId,
-        ask: &v1::Signed,
-    ) -> Result<bool, Unanswered> {
-        let record = self.ledger.record(product, machine).await.map_err(unreadable)?;
-        let Some(record) = record.filter(|record| record.state == RecordState::Active) else {
-            return Ok(false);
-        };
-        let last = Mark { serial: record.serial, nonce: record.nonce, asked_at: record.asked_at };
-        let claimed = Ask::claimed_mark(ask);
-        Ok(claimed.is_some_and(|claimed| serial::compare(Some(&last), &claimed) != Standing::Replay))
-    }
-
-    /// Whether there is an identity whose successor may return here.
-    async fn may_be_replaced(&self, product: ProductId, machine: MachineId) -> Result<bool, Unanswered> {
-        let record = self.ledger.record(product, machine).await.map_err(unreadable)?;
-        Ok(record.is_some_and(|record| match record.state {
-            RecordState::Active | RecordState::Replaced => true,
-            RecordState::Released | RecordState::Blocked => false,
-        }))
-    }
-
-    /// How many machines have an active record, over every product.
-    async fn known_machines(&self, now: Timestamp) -> Result<u64, Unanswered> {
-        let mut known = 0;
-        for (product, terms) in self.certificates().terms(now) {
-            known += self.ledger.reading(product, &terms, now).await.map_err(unreadable)?.tally.active;
-        }
-        Ok(known)
-    }
-
-    fn read_clocks(&self) -> Moment {
-        let reading = Reading { wall: self.clock.now(), monotonic: self.clock.monotonic() };
-        let mut own_clock = self.own_clock();
-        let before = own_clock.doubt();
-        let now = Moment::read(&mut own_clock, reading);
-        if let (None, Some(doubt)) = (before, own_clock.doubt()) {
-            log_doubt(&doubt);
-        }
-        now
-    }
-
-    /// Never held across an await: a doubt is looked at, not waited under.
-    fn own_clock(&self) -> MutexGuard<'_, HostClock> {
-        self.own_clock.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The lease that a machine shows, unverified: that costs as much as verifying the ask, and few decisions need it.
-fn claimed_lease(ask: &Ask) -> Shown {
-    let claimed = ask.held_lease.as_ref().and_then(ShownLease::claim);
-    claimed.map_or(Shown::Nothing, Shown::Claimed)
-}
-
-/// An answer that is ready to be signed, and what the log says of it.
-struct Composed {
-    kind: Kind,
-    payload: Bytes,
-    said: Said,
-}
-
-enum Said {
-    Answered { name: &'static str, serial: u64, count: Option<u64> },
-    Refused(Cause),
-}
-
-fn log_doubt(doubt: &Doubt) {
-    tracing::error!(%doubt, remedy = Reason::HostClock.remedy(), "the host doubts its clock");
-}
-
-/// Why an ask does not reach the ledger.
-enum Stop {
-    /// It is refused, signed.
-    Refuse(Cause, Duration),
-    /// It cannot be answered.
-    Fail(Unanswered),
-}
-
-impl From<admission::Refusal> for Stop {
-    fn from(refusal: admission::Refusal) -> Stop {
-        Stop::Refuse(refusal.cause, refusal.ask_again)
-    }
-}
-
-fn unreadable(error: LedgerError) -> Unanswered {
-    tracing::error!(%error, remedy = error.remedy(), "the ledger cannot be read");
-    NotSighted::of(&error).into()
-}
-
-impl From<Cause> for Unanswered {
-    fn from(cause: Cause) -> Unanswered {
-        Unanswered { cause, retry_in: None }
-    }
-}
-
-impl From<Reason> for Unanswered {
-    fn from(reason: Reason) -> Unanswered {
-        Unanswered { cause: reason.into(), retry_in: None }
-    }
-}
-
-impl From<NotSighted> for Unanswered {
-    fn from(not_sighted: NotSighted) -> Unanswered {
-        let (reason, retry_in) = match not_sighted {
-            NotSighted::Overloaded | NotSighted::Unavailable | NotSighted::Late => {
-                (Reason::Overloaded, OVERLOADED_RETRY)
-            }
-            NotSighted::Failed => (Reason::LedgerFailed, STOPPED_RETRY),
-            NotSighted::Damaged => (Reason::LedgerDamaged, DAMAGED_RETRY),
-            NotSighted::Stopping => (Reason::Stopping, STOPPED_RETRY),
-        };
-        Unanswered { cause: reason.into(), retry_in: Some(retry_in) }
     }
 }

@@ -1,0 +1,76 @@
+//! An ask that its machine has signed, with all that it is judged by.
+
+use std::time::Duration;
+
+use shared::admission::Moment;
+use shared::answer::{AnswerError, ShownLease};
+use shared::ask::{Ask, AskError};
+use shared::count::Shown;
+use shared::ids::ProductId;
+use shared::reason::Reason;
+
+use super::Incoming;
+use super::unanswered::{Stop, Unanswered};
+use crate::certificates::{Certificates, Installed};
+
+pub(super) struct Case<'a> {
+    pub(super) ask: Ask,
+    pub(super) incoming: &'a Incoming,
+    /// The certificate under which it is answered.
+    pub(super) installed: &'a Installed,
+    pub(super) certificates: &'a Certificates,
+    pub(super) now: Moment,
+}
+
+impl<'a> Case<'a> {
+    /// Product and signatures: what has to hold before anybody is answered with a signature.
+    pub(super) fn open(
+        certificates: &'a Certificates,
+        incoming: &'a Incoming,
+        claimed: Option<ProductId>,
+        now: Moment,
+    ) -> Result<Case<'a>, Unanswered> {
+        let malformed = |cause: &str| Unanswered::from(Reason::Malformed.with(&[("cause", &cause)]));
+        let product = claimed.ok_or_else(|| malformed("it names no product"))?;
+        let installed = certificates
+            .current(product, now.wall)
+            .ok_or_else(|| Reason::ProductUnknown.with(&[("product", &product)]))?;
+        let ask =
+            Ask::open(&incoming.ask, incoming.replaced_signature.as_ref()).map_err(|error| match error {
+                AskError::Malformed => malformed("its fields do not fit"),
+                AskError::Signature(error) if error.is_of_form() => malformed(&error.to_string()),
+                AskError::Signature(_) => Reason::SignatureBad.into(),
+            })?;
+        if ask.kind != incoming.kind {
+            return Err(malformed("it asks for something else than the call does"));
+        }
+        Ok(Case { ask, incoming, installed, certificates, now })
+    }
+
+    /// The lease that the machine shows, unverified: that costs as much as verifying the ask, and few decisions need it.
+    pub(super) fn claimed_lease(&self) -> Shown {
+        let claimed = self.ask.held_lease.as_ref().and_then(ShownLease::claim);
+        claimed.map_or(Shown::Nothing, Shown::Claimed)
+    }
+
+    /// What the lease that the machine shows proves; nothing where it shows none, or one that is not for here.
+    pub(super) fn shown_lease(&self) -> Result<Option<ShownLease>, Stop> {
+        let Case { ask, installed, .. } = self;
+        let Some(signed) = &ask.held_lease else { return Ok(None) };
+        let ours = installed.chain.host();
+        let mut own = self.certificates.of(ask.product).iter();
+        if let Some(shown) = own.find_map(|own| ShownLease::open(signed, &own.chain, ours).ok()) {
+            return Ok(Some(shown));
+        }
+        let held_chain = &self.incoming.held_chain;
+        if held_chain.is_empty() {
+            return Err(Stop::Refuse(Reason::ChainNeeded.into(), Duration::ZERO));
+        }
+        let sibling = installed.verify_sibling(held_chain).map_err(AnswerError::Untrusted);
+        let shown = sibling.and_then(|sibling| ShownLease::open(signed, &sibling, ours));
+        if let Err(error) = &shown {
+            tracing::info!(machine = %ask.machine(), %error, "the lease shown counts for nothing");
+        }
+        Ok(shown.ok())
+    }
+}
