@@ -17,10 +17,11 @@ use anyhow::bail;
 use shared::time::Timestamp;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
+use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
-use crate::admin::audit::{self, Audit, NotRecorded};
+use crate::admin::audit::{self, Audit};
 use crate::admin::caller::Caller;
 use crate::admin::{NotReloaded, ReloadOrder, Reloaded};
 use crate::certificates::{Certificates, Installed};
@@ -83,10 +84,10 @@ impl Reload {
             tokio::select! {
                 Some(()) = hangups.recv() => {
                     // What came of it is in the log.
-                    let _ = tokio::task::block_in_place(|| self.once(Caller::host(), "SIGHUP"));
+                    let _ = self.once(Caller::host(), "SIGHUP").await;
                 }
                 Some(order) = orders.recv() => {
-                    let done = tokio::task::block_in_place(|| self.once(order.caller, &order.note));
+                    let done = self.once(order.caller, &order.note).await;
                     // An administrator who has gone finds it in the log and in the audit log.
                     let _ = order.done.send(done);
                 }
@@ -95,24 +96,41 @@ impl Reload {
         }
     }
 
-    fn once(&mut self, caller: Caller, note: &str) -> Result<Vec<Reloaded>, NotReloaded> {
-        let (settings, certificates, tls) = self.read().map_err(|error| {
+    async fn once(&mut self, caller: Caller, note: &str) -> Result<Vec<Reloaded>, NotReloaded> {
+        // 1
+        let read = block_in_place(|| self.read()).map_err(|error| {
             let error = remedy::told(&*error);
             tracing::error!(error, "what was read again does not hold: nothing is changed");
             NotReloaded::DoesNotHold(error)
         })?;
-        let changes = self.settings.changes(&settings);
-        let found = self.differences(&changes, &certificates, &tls);
-        self.write_down(&found, caller, note).map_err(|error| {
+        let changes = self.settings.changes(&read.0);
+        let found = self.differences(&changes, &read.1, &read.2);
+        let (audit, clock) = (Arc::clone(&self.audit), Arc::clone(&self.host.clock));
+        // 2, 3
+        let change = change(&found, caller, note);
+        let take_up = async {
+            block_in_place(|| self.take_up_all(&changes, read));
+            Ok(())
+        };
+        let taken_up = match change {
+            Some(change) => audit.perform(&*clock, change, take_up).await,
+            None => take_up.await,
+        };
+        taken_up.inspect_err(|error: &NotReloaded| {
             tracing::error!(%error, "nothing of what was read again is taken up");
-            NotReloaded::NotRecorded(error)
         })?;
+        Ok(found)
+    }
+
+    // 3
+    fn take_up_all(&mut self, changes: &[Change], read: (Settings, Certificates, Tls)) {
+        let (settings, certificates, tls) = read;
         // Of the old and the new log, the one that shows more tells what has changed.
         let is_quiet = !tracing::enabled!(tracing::Level::INFO);
         if is_quiet {
             self.set_log(&settings.config.log);
         }
-        for change in &changes {
+        for change in changes {
             self.take_up(change, &settings);
         }
         door::take_up(&self.door, &self.host, &mut self.settings.config, &settings.config, tls);
@@ -122,10 +140,8 @@ impl Reload {
         if !is_quiet {
             self.set_log(&settings.config.log);
         }
-        Ok(found)
     }
 
-    // 1
     fn read(&self) -> anyhow::Result<(Settings, Certificates, Tls)> {
         let settings = self.sources.read()?;
         // Every setting would fall back to its default, TLS and `allow` among them.
@@ -193,19 +209,6 @@ impl Reload {
         Ok(())
     }
 
-    // 2
-    fn write_down(&self, found: &[Reloaded], caller: Caller, note: &str) -> Result<(), NotRecorded> {
-        let taken_up = found.iter().filter(|one| !one.needs_restart);
-        let parameters: Vec<_> =
-            taken_up.map(|one| (one.name.as_str(), &one.text as &dyn std::fmt::Display)).collect();
-        if parameters.is_empty() {
-            return Ok(());
-        }
-        let change = audit::Change { caller, action: "reload", parameters: &parameters, note };
-        self.audit.record(self.host.clock.now(), &change).map(drop)
-    }
-
-    // 3
     fn take_up(&mut self, change: &Change, new: &Settings) {
         let Change { key, old, new: value } = change;
         match key.taken_up_by {
@@ -278,6 +281,14 @@ impl Reload {
         watching::certificates::warn_of_ends(&new, Timestamp::from_unix_ms(i64::MIN), now);
         self.host.replace_certificates(new);
     }
+}
+
+/// What is written down of a reload; nothing where nothing changes.
+fn change(found: &[Reloaded], caller: Caller, note: &str) -> Option<audit::Change> {
+    let taken_up = found.iter().filter(|one| !one.needs_restart);
+    let parameters: Vec<_> =
+        taken_up.map(|one| (one.name.as_str(), &one.text as &dyn std::fmt::Display)).collect();
+    (!parameters.is_empty()).then(|| audit::Change::new(caller, "reload", &parameters, note))
 }
 
 fn say(change: &Change) {

@@ -1,7 +1,7 @@
 //! `audit.jsonl`: what administrators have changed, a line each, on the disk before the change takes effect.
 //!
 //! A change whose line cannot be written is refused. One that then fails gets a second line that says so. The lines and the
-//! chain that binds them are in `audit/chain.rs`, who asks is [`Caller`]'s, and the changes are made by their owners:
+//! chain that binds them are in `audit/chain.rs`, who asks is [`Caller`]'s, and the changes are made by their owners, through [`Audit::perform`]:
 //! `admin`, `retention`, `cli/reload.rs`. No key, lease or fingerprint belongs in a line.
 //!
 //! The file is opened for every line, so an administrator may mend its permissions while the host runs. To archive it,
@@ -14,10 +14,11 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::reason::{Cause, Reason};
-use shared::time::Timestamp;
+use shared::time::{Clock, Timestamp};
+use tokio::task::spawn_blocking;
 
 use self::chain::{Chain, Digest, digest, hex, rfc3339};
 use crate::admin::caller::Caller;
@@ -58,16 +59,37 @@ struct Last {
 }
 
 /// A change, as it is written down.
-#[derive(Clone, Copy)]
-pub struct Change<'a> {
-    /// Who has asked for it.
-    pub caller: Caller,
-    /// What is changed, in the words of the command: `machine block`.
-    pub action: &'a str,
-    /// With what. Ids and settings; never a key, a lease or a fingerprint.
-    pub parameters: &'a [(&'a str, &'a dyn fmt::Display)],
+#[derive(Clone, Debug)]
+pub struct Change {
+    caller: Caller,
+    action: &'static str,
+    parameters: BTreeMap<String, String>,
+    note: String,
+}
+
+impl Change {
+    /// What `caller` has asked for, in the words of the command: `machine block`. Parameters are ids and settings, never a key, a
+    /// lease or a fingerprint; `note` is the caller's reason, or nothing.
+    pub fn new(
+        caller: Caller,
+        action: &'static str,
+        parameters: &[(&str, &dyn fmt::Display)],
+        note: &str,
+    ) -> Change {
+        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), value.to_string()));
+        Change { caller, action, parameters: parameters.collect(), note: note.to_owned() }
+    }
+
     /// The reason that the caller gave, or nothing.
-    pub note: &'a str,
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+}
+
+/// Why a change was not made, or has failed.
+pub trait Failure: From<NotRecorded> {
+    /// What the audit log says of a change that has failed.
+    fn cause(&self) -> String;
 }
 
 /// A line could not be written, so the change is not made.
@@ -103,20 +125,35 @@ impl Audit {
         &self.path
     }
 
-    /// Writes a change down, durably, and gives its number back. Only then may the change be made.
-    ///
-    /// It blocks for as long as the disk takes.
+    /// Writes a change down, makes it, and writes down where it has failed. The disk may take its time.
     ///
     /// # Errors
-    /// The line is not on the disk; the change is not to be made.
-    pub fn record(&self, at: Timestamp, change: &Change<'_>) -> Result<u64, NotRecorded> {
+    /// It could not be written down and was not made, or it has failed.
+    pub async fn perform<T, E: Failure>(
+        self: &Arc<Audit>,
+        clock: &dyn Clock,
+        change: Change,
+        make: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let (audit, written, at) = (Arc::clone(self), change.clone(), clock.now());
+        let recorded = spawn_blocking(move || audit.record(at, &written)).await;
+        let seq = recorded.unwrap_or_else(|stopped| Err(self.not_recorded(io::Error::other(stopped))))?;
+        let made = make.await;
+        if let Err(error) = &made {
+            let (audit, at, cause) = (Arc::clone(self), clock.now(), error.cause());
+            // The log of the host has what cannot be written.
+            let _ = spawn_blocking(move || audit.record_failure(at, &change, seq, cause)).await;
+        }
+        made
+    }
+
+    /// Writes a change down, durably, and gives its number back. Only then may the change be made.
+    fn record(&self, at: Timestamp, change: &Change) -> Result<u64, NotRecorded> {
         self.append(at, change, None)
     }
 
-    /// Writes down that a change, which has the line `seq`, did not take effect. Where not even that can be written, the log of
-    /// the host has it.
-    pub fn record_failure(&self, at: Timestamp, change: &Change<'_>, seq: u64, cause: &dyn fmt::Display) {
-        let cause = cause.to_string();
+    /// Writes down that a change, which has the line `seq`, did not take effect.
+    fn record_failure(&self, at: Timestamp, change: &Change, seq: u64, cause: String) {
         if let Err(error) = self.append(at, change, Some(Failed { seq, cause: cause.clone() })) {
             let action = change.action;
             tracing::error!(seq, action, cause, %error, "a change that is in the audit log has failed");
@@ -169,7 +206,7 @@ impl Audit {
         self.standing().unwritable.clone()
     }
 
-    fn append(&self, at: Timestamp, change: &Change<'_>, failed: Option<Failed>) -> Result<u64, NotRecorded> {
+    fn append(&self, at: Timestamp, change: &Change, failed: Option<Failed>) -> Result<u64, NotRecorded> {
         if self.end().is_none() {
             self.verify().map_err(|source| self.not_recorded(source))?;
         }
@@ -184,8 +221,8 @@ impl Audit {
             user: change.caller.user(),
             pid: change.caller.pid,
             action: change.action.to_owned(),
-            parameters: parameters(change),
-            note: change.note.to_owned(),
+            parameters: change.parameters.clone(),
+            note: change.note.clone(),
             failed,
             previous: before.digest.as_ref().map(hex),
         };
@@ -243,10 +280,6 @@ impl NotRecorded {
     pub fn cause(&self) -> Cause {
         Reason::AuditUnwritable.with(&[("path", &self.path.display()), ("cause", &self.source)])
     }
-}
-
-fn parameters(change: &Change<'_>) -> BTreeMap<String, String> {
-    change.parameters.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect()
 }
 
 /// A line that is not on the disk.
@@ -312,9 +345,9 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_unix_ms(1_763_777_150_999);
 
-    fn change(action: &'static str) -> Change<'static> {
+    fn change(action: &'static str) -> Change {
         let caller = Caller { uid: 0, gid: 0, pid: Some(7) };
-        Change { caller, action, parameters: &[("product", &"Atlas")], note: "ticket 7" }
+        Change::new(caller, action, &[("product", &"Atlas")], "ticket 7")
     }
 
     struct Place(tempfile::TempDir);
@@ -360,7 +393,7 @@ mod tests {
         place.audit().record(NOW, &change("machine block")).unwrap();
         let audit = place.audit();
         let seq = audit.record(NOW, &change("machine forget")).unwrap();
-        audit.record_failure(NOW, &change("machine forget"), seq, &"the disk is full");
+        audit.record_failure(NOW, &change("machine forget"), seq, "the disk is full".to_owned());
         let checked = audit.verify().unwrap();
         assert_eq!((checked.lines, checked.seq, checked.broken), (3, 3, None));
         let latest = audit.latest(1, |_| true).unwrap();

@@ -7,7 +7,6 @@
 //! What this order buys: nothing is changed that is not written down. All of it runs in a task of its own, so that a caller
 //! who goes away between 2 and 3 leaves no line that lies.
 
-use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -17,11 +16,10 @@ use shared::ids::MachineId;
 use shared::inventory::{self, Changed, Verb};
 use shared::reason::Reason;
 use shared::record::RecordState;
-use shared::time::Timestamp;
 use tonic::Status;
 
 use super::{Admin, malformed, unreadable};
-use crate::admin::audit::{self, Audit, NOTE_BYTES};
+use crate::admin::audit::{Change, Failure, NOTE_BYTES, NotRecorded};
 use crate::admin::caller::Caller;
 use crate::door::service::status;
 use crate::export::Kind;
@@ -29,14 +27,6 @@ use crate::queue::NotChanged;
 
 /// The name of the parameter that is a machine's id.
 pub(super) const MACHINE: &str = "machine";
-
-/// A change that is about to be written down.
-struct Change {
-    caller: Caller,
-    action: &'static str,
-    parameters: Vec<(&'static str, String)>,
-    note: String,
-}
 
 impl Admin {
     /// The administrator says that the clock is right.
@@ -49,8 +39,8 @@ impl Admin {
         let Some(doubt) = host.doubt() else {
             return Ok(wire::ConfirmClockResponse { ended: String::new(), now: host.clock.now().unix_ms() });
         };
-        let parameters = vec![("doubt", doubt.to_string()), ("clock", host.clock.now().to_string())];
-        let change = Change { caller, action: "clock confirm", parameters, note };
+        let now = host.clock.now();
+        let change = Change::new(caller, "clock confirm", &[("doubt", &doubt), ("clock", &now)], &note);
         let ended = self.change(change, async move { host.confirm_clock().await.map_err(status) }).await?;
         Ok(wire::ConfirmClockResponse {
             ended: ended.map(|doubt| doubt.to_string()).unwrap_or_default(),
@@ -78,8 +68,7 @@ impl Admin {
             (Verb::Unblock, true) => "machine unblock",
             (Verb::Forget, false) => "machine forget",
         };
-        let parameters = vec![("product", product.to_string()), (MACHINE, machine.to_string())];
-        let change = Change { caller, action, parameters, note };
+        let change = Change::new(caller, action, &[("product", &product), (MACHINE, &machine)], &note);
         let host = Arc::clone(&self.host);
         self.change(change, async move {
             let change = inventory::Change { product, machine, verb, at: host.clock.now() };
@@ -102,8 +91,7 @@ impl Admin {
 
     /// The ledger is about to be carried out of here: whoever has it has every machine's record, and the pepper.
     pub(super) async fn carrying_out(&self, purpose: Kind, caller: Caller) -> Result<(), Status> {
-        let change = Change { caller, action: purpose.name(), parameters: Vec::new(), note: String::new() };
-        self.change(change, async { Ok(()) }).await
+        self.change(Change::new(caller, purpose.name(), &[], ""), async { Ok(()) }).await
     }
 
     /// Writes a change down and then makes it.
@@ -113,41 +101,25 @@ impl Admin {
         make: impl Future<Output = Result<T, Status>> + Send + 'static,
     ) -> Result<T, Status> {
         // 1
-        if NOTE_BYTES < change.note.len() {
+        if NOTE_BYTES < change.note().len() {
             return Err(malformed(&format!("a note has at most {NOTE_BYTES} bytes")));
         }
-        let (admin, change) = (self.clone(), Arc::new(change));
-        let made = self.under_way.spawn(async move {
-            // 2
-            let seq = admin.write(&change, Audit::record).await?;
-            let seq = seq.map_err(|not_recorded| status(not_recorded.cause().into()))?;
-            // 3
-            let made = make.await;
-            if let Err(error) = &made {
-                let cause = error.message().to_owned();
-                admin
-                    .write(&change, move |audit, now, change| audit.record_failure(now, change, seq, &cause))
-                    .await?;
-            }
-            made
-        });
+        // 2, 3
+        let (audit, clock) = (Arc::clone(&self.audit), Arc::clone(&self.host.clock));
+        let made = self.under_way.spawn(async move { audit.perform(&*clock, change, make).await });
         made.await.unwrap_or_else(|stopped| Err(Status::internal(stopped.to_string())))
     }
+}
 
-    /// Where the disk may take its time.
-    async fn write<T: Send + 'static>(
-        &self,
-        change: &Arc<Change>,
-        write: impl FnOnce(&Audit, Timestamp, &audit::Change<'_>) -> T + Send + 'static,
-    ) -> Result<T, Status> {
-        let (audit, now, change) = (Arc::clone(&self.audit), self.host.clock.now(), Arc::clone(change));
-        let written = tokio::task::spawn_blocking(move || {
-            let Change { caller, action, parameters, note } = &*change;
-            let parameters: Vec<_> =
-                parameters.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
-            write(&audit, now, &audit::Change { caller: *caller, action, parameters: &parameters, note })
-        });
-        written.await.map_err(|stopped| Status::internal(stopped.to_string()))
+impl From<NotRecorded> for Status {
+    fn from(error: NotRecorded) -> Status {
+        status(error.cause().into())
+    }
+}
+
+impl Failure for Status {
+    fn cause(&self) -> String {
+        self.message().to_owned()
     }
 }
 
@@ -172,10 +144,12 @@ mod tests {
     use shared::policy::Policy;
     use shared::record::Meta;
     use shared::serial::Mark;
+    use shared::time::Timestamp;
     use tokio::runtime::Handle;
 
     use super::*;
     use crate::activate::{Host, Parts};
+    use crate::admin::audit::Audit;
     use crate::certificates::Certificates;
     use crate::clock::SystemClock;
     use crate::queue::Queue;

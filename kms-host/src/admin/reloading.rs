@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tonic::{Code, Status};
 
 use super::{Admin, malformed};
-use crate::admin::audit::{NOTE_BYTES, NotRecorded};
+use crate::admin::audit::{Failure, NOTE_BYTES, NotRecorded};
 use crate::admin::caller::Caller;
 use crate::door::service::status;
 
@@ -33,12 +33,20 @@ pub struct Reloaded {
 }
 
 /// Why nothing was taken up.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum NotReloaded {
     /// Something that was read does not hold.
+    #[error("what was read again does not hold: {0}")]
     DoesNotHold(String),
     /// The audit log takes no line.
-    NotRecorded(NotRecorded),
+    #[error(transparent)]
+    NotRecorded(#[from] NotRecorded),
+}
+
+impl Failure for NotReloaded {
+    fn cause(&self) -> String {
+        self.to_string()
+    }
 }
 
 impl Admin {
@@ -57,7 +65,7 @@ impl Admin {
         reloads.send(ReloadOrder { caller, note, done }).await.map_err(|_| stopping())?;
         let changes = reloaded.await.map_err(|_| stopping())?.map_err(|not_reloaded| match not_reloaded {
             NotReloaded::DoesNotHold(error) => Status::new(Code::FailedPrecondition, error),
-            NotReloaded::NotRecorded(error) => status(error.cause().into()),
+            NotReloaded::NotRecorded(error) => error.into(),
         })?;
         let shown =
             |Reloaded { name, text, needs_restart }| wire::ReloadedChange { name, text, needs_restart };

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
-use crate::admin::audit::{Audit, Change, NotRecorded};
+use crate::admin::audit::{Audit, Change, Failure, NotRecorded};
 use crate::admin::caller::Caller;
 use crate::certificates::Certificates;
 use crate::queue::NotChanged;
@@ -84,6 +84,12 @@ pub enum NotForgotten {
     Doubt,
 }
 
+impl Failure for NotForgotten {
+    fn cause(&self) -> String {
+        self.to_string()
+    }
+}
+
 /// Forgets by the setting `retention_days`, whenever it changes and once a day, until the host stops.
 pub async fn run(
     host: Arc<Host>,
@@ -137,23 +143,17 @@ impl Host {
             return Ok(0);
         }
         // 2
-        let seq = with_line(audit, days, before, due, move |audit, change| audit.record(now, change)).await?;
+        let change = Change::new(
+            Caller::host(),
+            "retention",
+            &[("retention_days", &days), ("seen_before", &before), ("machines", &due)],
+            "",
+        );
         // 3
-        let forgotten = self.forget_before(&products, before).await;
-        match &forgotten {
-            Ok(forgotten) => {
-                tracing::info!(forgotten, days, %before, "machines whose retention is over are forgotten");
-            }
-            Err(error) => {
-                let cause = error.to_string();
-                with_line(audit, days, before, due, move |audit, change| {
-                    audit.record_failure(now, change, seq, &cause);
-                    Ok(seq)
-                })
-                .await?;
-            }
-        }
-        forgotten
+        let forgetting = self.forget_before(&products, before);
+        let forgotten = audit.perform(&*self.clock, change, forgetting).await?;
+        tracing::info!(forgotten, days, %before, "machines whose retention is over are forgotten");
+        Ok(forgotten)
     }
 
     /// How many machines of a product are to go. Where every active machine is counted and no other is known, nobody is, and
@@ -212,24 +212,4 @@ impl Host {
     fn check_sure(&self) -> Result<(), NotForgotten> {
         if self.doubt().is_some() { Err(NotForgotten::Doubt) } else { Ok(()) }
     }
-}
-
-/// Writes the line of one run, where the disk may take its time.
-async fn with_line(
-    audit: &Arc<Audit>,
-    days: u32,
-    before: Timestamp,
-    due: u64,
-    write: impl FnOnce(&Audit, &Change<'_>) -> Result<u64, NotRecorded> + Send + 'static,
-) -> Result<u64, NotForgotten> {
-    let audit = Arc::clone(audit);
-    let written = tokio::task::spawn_blocking(move || {
-        let parameters: [(&str, &dyn std::fmt::Display); 3] =
-            [("retention_days", &days), ("seen_before", &before), ("machines", &due)];
-        write(
-            &audit,
-            &Change { caller: Caller::host(), action: "retention", parameters: &parameters, note: "" },
-        )
-    });
-    Ok(written.await.map_err(LedgerError::fatal)??)
 }
