@@ -14,7 +14,7 @@ fn a_walk_meets_every_state_at_the_instant_at_which_it_begins() {
         assert_eq!(state, snapshot.state);
         let _ = writeln!(shown, "{} {:?} {lease} {state}", &now.to_string()[..10], state.notice());
     }
-    expect![[r#"
+    expect![[r"
         2026-01-01 Silent false not activated, in grace until 2026-01-26 00:00:00Z
         2026-01-26 Warning false never activated, and grace has ended at 2026-01-26 00:00:00Z; the product works on
         2026-01-27 Warning false this machine's clock is 5 h ahead; no lease is held
@@ -24,7 +24,7 @@ fn a_walk_meets_every_state_at_the_instant_at_which_it_begins() {
         2026-06-27 Warning true licensed until 2026-07-27 00:00:00Z, which is soon
         2026-07-27 Warning true the lease has ended at 2026-07-27 00:00:00Z; the product works on
         2026-07-27 Silent false licensed without end
-    "#]]
+    "]]
     .assert_eq(&shown);
 }
 

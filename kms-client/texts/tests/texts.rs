@@ -1,5 +1,6 @@
 //! Every state and every reason has a text in every language, with every value in it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use expect_test::expect;
@@ -98,11 +99,11 @@ fn a_user_reads_in_their_own_language() {
             ("host_time", &NEW_YEAR),
         ]);
         for state in [&states()[4], &states()[7]] {
-            shown += &format!("{}\n", texts.state(state));
+            let _ = writeln!(shown, "{}", texts.state(state));
         }
-        shown += &format!("{}\n{}\n", texts.cause(&clock), texts.length(DAY));
+        let _ = writeln!(shown, "{}\n{}", texts.cause(&clock), texts.length(DAY));
     }
-    expect![[r#"
+    expect![[r"
         The license ended on 22 November 2026. The software keeps working. Connect this computer to your organisation’s network to renew it.
         This computer’s clock is 5 hours slow. Set the clock; then the license can be renewed. The software is licensed until 1 January 2027.
         This machine's clock is 5 h behind of the host's, more than 4 h: the host says 2027-01-01 00:00:00Z.
@@ -119,16 +120,16 @@ fn a_user_reads_in_their_own_language() {
         L’horloge de cet ordinateur retarde de 5 heures. Mettez-la à l’heure ; la licence pourra alors être renouvelée. Le logiciel est sous licence jusqu’au 1er janvier 2027.
         L’horloge de cet ordinateur retarde de 5 h sur celle du serveur, plus de 4 h : pour le serveur, il est 2027-01-01 00:00:00Z.
         1 jour
-    "#]].assert_eq(&shown);
+    "]].assert_eq(&shown);
 }
 
 #[test]
 fn what_is_not_known_or_not_signed_says_so() {
     let texts = Texts::new(Language::German);
     let later = Cause::unsigned("SEATS_TAKEN".to_owned(), [], &"kms1:21688").unwrap();
-    expect![[r#"
+    expect![[r"
         Die Aktivierung ist aus einem Grund fehlgeschlagen, den diese Version nicht kennt: SEATS_TAKEN (ohne Signatur, von kms1:21688)
-        Aktualisieren Sie diese Software."#]].assert_eq(&format!("{}\n{}", texts.cause(&later), texts.remedy(&later)));
+        Aktualisieren Sie diese Software."]].assert_eq(&format!("{}\n{}", texts.cause(&later), texts.remedy(&later)));
     expect!["? hat nicht rechtzeitig geantwortet."].assert_eq(&texts.cause(&Reason::HostSilent.into()));
 }
 
