@@ -56,10 +56,13 @@ async fn the_product_sees_what_the_test_shows_and_gets_the_answer_that_it_gives(
     assert_eq!(license.state().text_key(), "license.lapsed");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_staged_product_asks_nobody_and_keeps_nothing() {
     let license = Stage::new().client();
-    license.run(std::future::ready(())).await;
+    let watch = license.watch();
+    let hour = std::time::Duration::from_hours(1);
+    assert!(tokio::time::timeout(hour, license.run(std::future::pending())).await.is_err());
+    assert!(!watch.has_changed().unwrap(), "its loop shows nothing of its own");
     assert_eq!(license.discover().await, kms_client::Discovery::default());
     assert_eq!(license.identity_reset().await.unwrap_err().reason(), Some(Reason::StateUnwritable));
     let named = license.set_hosts(&["kms1".parse().unwrap()]).await;
