@@ -172,6 +172,7 @@ fn describe(state: LicenseState) -> String {
             format!("clock {direction} by {}, {licensed}", relative(NOW + by))
         }
         LicenseState::LicensedWithoutEnd => "licensed without end".into(),
+        other => panic!("no story has a word for {other}"),
     }
 }
 
