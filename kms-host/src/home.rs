@@ -342,18 +342,7 @@ pub fn check_hour_width(certificates: &Certificates, hour_width_ms: u64) -> Resu
     Err(HomeError::HourWidth(hour_width_ms))
 }
 
-/// 0700: a signing key lives here. Each directory that is new is durable on return.
+/// A signing key lives here.
 fn make_private_dir(path: &Path) -> Result<(), HomeError> {
-    let there = |directory: &&Path| directory.as_os_str().is_empty() || directory.exists();
-    let new: Vec<_> = path.ancestors().take_while(|directory| !there(directory)).collect();
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|source| HomeError::Unwritable(path.to_owned(), source))?;
-    for directory in new {
-        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
-        file::sync_dir(parent.unwrap_or(Path::new(".")))?;
-    }
-    Ok(())
+    file::make_private_dir(path).map_err(|source| HomeError::Unwritable(path.to_owned(), source))
 }

@@ -131,7 +131,7 @@ impl Opened {
         match home.sign_request() {
             Ok(false) => {}
             Ok(true) => {
-                tracing::info!("signed the request to the vendor, which an earlier release had written")
+                tracing::info!("signed the request to the vendor, which an earlier release had written");
             }
             Err(error) => tracing::warn!(%error, "the request to the vendor is not signed"),
         }

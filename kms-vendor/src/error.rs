@@ -320,10 +320,6 @@ impl VendorError {
     pub(crate) fn read(path: &Path, source: io::Error) -> VendorError {
         VendorError::Read { path: path.to_owned(), source }
     }
-
-    pub(crate) fn create_dir(dir: &Path, source: io::Error) -> VendorError {
-        VendorError::CreateDir { dir: dir.to_owned(), source }
-    }
 }
 
 fn list(names: &[String]) -> String {

@@ -54,7 +54,8 @@ impl Vendor {
         for name in ROOT_KEY_FILES.into_iter().chain([ROOTS_FILE]) {
             refuse_existing(&dir.join(name))?;
         }
-        create_private_dir(dir).map_err(|source| VendorError::create_dir(dir, source))?;
+        store::file::make_private_dir(dir)
+            .map_err(|source| VendorError::CreateDir { dir: dir.to_owned(), source })?;
         let mut roots = [[0; 32]; 2];
         for (root, name) in roots.iter_mut().zip(ROOT_KEY_FILES) {
             let key = keys::generate(rng);
@@ -137,14 +138,6 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), VendorError> {
         Err(source) => Err(VendorError::read(path, source)),
         Ok(_) => Err(VendorError::Exists { path: path.to_owned() }),
     }
-}
-
-fn create_private_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
 }
 
 fn roots_text(roots: &[[u8; 32]; 2]) -> String {

@@ -154,6 +154,24 @@ pub fn sync_dir(directory: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
+/// Creates a directory for its owner alone, and any above it that are missing, each durable before the next.
+pub fn make_private_dir(directory: &Path) -> io::Result<()> {
+    let parent = parent(directory);
+    if directory.is_dir() || parent == directory {
+        return Ok(());
+    }
+    make_private_dir(parent)?;
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(directory) {
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => sync_dir(parent).map_err(FileError::into_io),
+    }
+}
+
 /// Makes everything below a directory durable: the bytes of files, and the names.
 pub(crate) fn sync_all_below(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {

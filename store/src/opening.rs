@@ -56,7 +56,7 @@ struct Found {
 pub(crate) fn open(directory: &Path, engine: Engine, cache_bytes: u64) -> Result<Parts, OpenError> {
     check_engine(directory, engine)?;
     let open = |place: &Path, marked| engine.open(place, marked, cache_bytes);
-    create_directory(directory).map_err(|error| OpenError::io(directory, error))?;
+    file::make_private_dir(directory).map_err(|error| OpenError::io(directory, error))?;
     when_unlocked(directory, || open_once(directory, Some(engine), &open))
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn open_with(
     directory: &Path,
     open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
 ) -> Result<Parts, OpenError> {
-    create_directory(directory).map_err(|error| OpenError::io(directory, error))?;
+    file::make_private_dir(directory).map_err(|error| OpenError::io(directory, error))?;
     when_unlocked(directory, || open_once(directory, None, &open))
 }
 
@@ -290,24 +290,6 @@ pub(crate) fn probe(directory: &Path) -> io::Result<()> {
     fs::remove_file(path)?;
     file.write_all(&vec![0; PROBE_BYTES])?;
     file.sync_all()
-}
-
-/// Creates the directory and any above it that are missing, each durable before the next.
-fn create_directory(directory: &Path) -> io::Result<()> {
-    let parent = file::parent(directory);
-    if directory.is_dir() || parent == directory {
-        return Ok(());
-    }
-    create_directory(parent)?;
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(directory) {
-        // Another process was faster; the lock decides which of us goes on.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => file::sync_dir(parent).map_err(FileError::into_io),
-    }
 }
 
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {

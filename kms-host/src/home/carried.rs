@@ -3,9 +3,9 @@
 //! Nothing is written before the whole file was read and found right. What is made has another name, or a note beside it,
 //! until it is complete, so that a crash leaves nothing that looks like a host. The file itself is `export`'s affair.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ledger::{Engine, Kept, OpenError, OutOfOrder};
@@ -350,10 +350,7 @@ fn is_export(path: &Path) -> Result<bool, HomeError> {
 fn create(path: &Path, mode: u32) -> Result<File, HomeError> {
     let unwritable = |source| HomeError::Unwritable(path.to_owned(), source);
     if let Some(folder) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;
-        if let Some(above) = folder.parent() {
-            file::sync_dir(above)?;
-        }
+        file::make_private_dir(folder).map_err(unwritable)?;
     }
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(unwritable)
 }
