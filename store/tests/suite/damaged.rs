@@ -161,7 +161,7 @@ fn a_log_that_is_missing_or_empty_is_refused_and_not_replaced() {
 
     let error = Store::open(home.path(), Engine::Sled, CACHE_BYTES).unwrap_err();
 
-    assert!(error.to_string().contains("restore the whole directory from a backup"), "{error}");
+    assert!(error.remedy().contains("restore the whole directory from a backup"), "{}", error.remedy());
     assert!(!log.exists(), "an empty log was put in its place");
     assert_eq!(after(grown(), "empty log", on("db", Vec::clear)), Outcome::Refused);
 }

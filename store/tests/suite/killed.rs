@@ -83,8 +83,8 @@ fn a_store_in_use_is_refused_by_name_with_the_remedy(engine: Engine) {
     let error = Store::open(home.path(), engine, CACHE_BYTES).unwrap_err();
 
     assert!(matches!(&error, OpenError::Locked { directory } if directory == home.path()), "{error:?}");
-    let told = error.to_string();
-    assert!(told.contains(home.path().to_str().unwrap()) && told.contains("stop that process"), "{told}");
+    assert!(error.to_string().contains(home.path().to_str().unwrap()), "{error}");
+    assert!(error.remedy().contains("stop that process"), "{}", error.remedy());
     // Its stdin ends, it closes the store, and nothing stands in the way any more.
     drop(holder.child.stdin.take());
     open(engine, home.path());
