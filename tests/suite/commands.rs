@@ -8,7 +8,7 @@ use std::time::Duration;
 use kms_host::home::{HOUR_MS, Home};
 use prost::Message as _;
 use proto::v1;
-use shared::files::{HOST_REQUEST, HostRequest, to_pem};
+use shared::files::{HOST_REQUEST, HOST_SIGNING_KEY, HostRequest, to_pem};
 use tokio::process::Command;
 use tokio::time::timeout;
 use world::shop::ORGANISATION;
@@ -225,6 +225,21 @@ async fn what_is_lost_of_a_host_is_made_again_and_the_rest_is_kept() {
     assert_eq!(run_at(&home, &["init"]).await.code, 0);
     assert_eq!(fs::read(home.request_path()).unwrap(), request, "the same host asks for the same");
     assert_eq!(home.signing_key().unwrap().public().host(), host);
+}
+
+/// It was called damaged, and the remedy was to make another host.
+#[tokio::test]
+async fn a_signing_key_of_a_newer_release_is_not_damaged() {
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
+    let key = to_pem(HOST_SIGNING_KEY, &[2; 40]);
+    fs::write(home.path().join("signing.key"), &key).unwrap();
+    for command in ["serve", "init", "request"] {
+        let refused = run_at(&home, &[command]).await;
+        assert!(refused.code != 0 && refused.stderr.contains("is of a newer release"), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("damaged"), "{}", refused.stderr);
+    }
+    assert_eq!(fs::read_to_string(home.path().join("signing.key")).unwrap(), key);
 }
 
 #[tokio::test]

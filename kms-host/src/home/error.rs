@@ -206,7 +206,7 @@ impl HomeError {
                  run `kms-host init --data {}`: that makes another host, which needs a new certificate",
                 data.display()
             ),
-            HomeError::NewerKey(_) => "go back to that release of kms-host".to_owned(),
+            HomeError::NewerKey(_) => "run that release of kms-host, or a later one".to_owned(),
             HomeError::NoRequest { data, .. } => {
                 format!("`kms-host init --data {}` writes it again, while the host is stopped", data.display())
             }
