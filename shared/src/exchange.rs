@@ -115,32 +115,10 @@ impl<C> Default for Exchange<C> {
     }
 }
 
-impl<C: Digest> Exchange<C> {
+impl<C> Exchange<C> {
     /// The name of the next ask: that of the ask that is under way, or else `fresh`.
     pub fn name(&mut self, fresh: Nonce) -> Nonce {
         *self.nonce.get_or_insert(fresh)
-    }
-
-    /// The ask of this name. `held` is the lease that the machine holds, expired or not.
-    pub fn compose(&self, asker: &Asker<'_>, nonce: Nonce, held: Option<&v1::Signed>, now: Timestamp) -> Ask {
-        // Whoever leaves shows nothing and replaces nobody.
-        let activates = asker.kind == AskKind::Activate;
-        Ask {
-            machine_key: asker.key.public(),
-            product: asker.product,
-            nonce,
-            asked_at: now,
-            serial: self.serial,
-            fingerprint: asker.fingerprint,
-            held_lease: held.filter(|_| activates).cloned(),
-            chain_digest: self.chain.as_ref().map(Digest::digest),
-            replaces: asker.replaces.filter(|_| activates).map(SecretKey::public),
-            kept: asker.kept,
-            kind: asker.kind,
-            edition: asker.edition.to_owned(),
-            library_version: asker.library_version.to_owned(),
-            rejected: self.rejected.clone(),
-        }
     }
 
     /// What every accepted answer does: its serial is presented next, the ask has ended, and this host's answers are taken
@@ -161,6 +139,30 @@ impl<C: Digest> Exchange<C> {
         self.rekeyed_at.drain(..excess);
         self.nonce = None;
         Ok(())
+    }
+}
+
+impl<C: Digest> Exchange<C> {
+    /// The ask of this name. `held` is the lease that the machine holds, expired or not.
+    pub fn compose(&self, asker: &Asker<'_>, nonce: Nonce, held: Option<&v1::Signed>, now: Timestamp) -> Ask {
+        // Whoever leaves shows nothing and replaces nobody.
+        let activates = asker.kind == AskKind::Activate;
+        Ask {
+            machine_key: asker.key.public(),
+            product: asker.product,
+            nonce,
+            asked_at: now,
+            serial: self.serial,
+            fingerprint: asker.fingerprint,
+            held_lease: held.filter(|_| activates).cloned(),
+            chain_digest: self.chain.as_ref().map(Digest::digest),
+            replaces: asker.replaces.filter(|_| activates).map(SecretKey::public),
+            kept: asker.kept,
+            kind: asker.kind,
+            edition: asker.edition.to_owned(),
+            library_version: asker.library_version.to_owned(),
+            rejected: self.rejected.clone(),
+        }
     }
 }
 

@@ -81,7 +81,6 @@ pub fn may_rekey(rekeyed_at: &[Timestamp], now: Timestamp) -> Result<(), Timesta
 mod tests {
     use super::*;
     use alloc::format;
-    use alloc::string::String;
     use expect_test::{Expect, expect};
 
     fn mark(serial: u64, nonce: u8, asked_at: i64) -> Mark {
@@ -111,40 +110,6 @@ mod tests {
     fn a_machine_that_is_not_remembered_is_entered_above_what_it_presents() {
         assert_eq!(compare(None, &mark(0, 1, 0)), Standing::Next { serial: 1 });
         assert_eq!(compare(None, &mark(41, 1, 0)), Standing::Next { serial: 42 });
-    }
-
-    /// Two copies and one ledger; answers are lost at will. As `docs/protocol.md` 3 has it: no alarm for one machine,
-    /// whatever is lost, and every copy that meets the ledger is told apart.
-    #[test]
-    fn copies_are_named_and_lost_answers_are_not() {
-        struct Machine {
-            serial: u64,
-            nonce: u8,
-        }
-        let mut ledger: Option<Mark> = None;
-        let (mut clock, mut nonces) = (0, 0);
-        let mut ask = |machine: &mut Machine, answer_arrives: bool| -> String {
-            clock += 1;
-            let presented = mark(machine.serial, machine.nonce, clock);
-            let standing = compare(ledger.as_ref(), &presented);
-            if let Standing::Next { serial } | Standing::Again { serial } = standing {
-                ledger = Some(Mark { serial, ..presented });
-                if answer_arrives {
-                    nonces += 1;
-                    (machine.serial, machine.nonce) = (serial, 100 + nonces);
-                }
-            }
-            format!("{standing:?}")
-        };
-        let mut machine = Machine { serial: 0, nonce: 1 };
-        expect!["Next { serial: 1 }"].assert_eq(&ask(&mut machine, false));
-        expect!["Again { serial: 1 }"].assert_eq(&ask(&mut machine, false));
-        expect!["Again { serial: 1 }"].assert_eq(&ask(&mut machine, true));
-        expect!["Next { serial: 2 }"].assert_eq(&ask(&mut machine, true));
-        let mut copy = Machine { serial: machine.serial, nonce: 200 };
-        expect!["Next { serial: 3 }"].assert_eq(&ask(&mut machine, false));
-        expect!["Copy"].assert_eq(&ask(&mut copy, true));
-        expect!["Again { serial: 3 }"].assert_eq(&ask(&mut machine, true));
     }
 
     #[test]

@@ -6,9 +6,10 @@ use core::time::Duration;
 
 use shared::ask::AskKind;
 use shared::count::{Decision, Entry, Shown, Sighting, Terms};
-use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce};
+use shared::exchange::Exchange;
+use shared::ids::{Fingerprint, HostId, LedgerId, MachineId, Nonce};
 use shared::reason::Reason;
-use shared::serial::{Mark, may_rekey};
+use shared::serial::Mark;
 use shared::time::Timestamp;
 
 use crate::books::Books;
@@ -57,12 +58,10 @@ impl Chance {
 #[derive(Clone, Debug)]
 struct Body {
     identity: u64,
-    serial: u64,
-    nonce: u64,
-    /// The identity that this one replaces, until it holds a lease.
-    replaces: Option<u64>,
+    /// The identity that asks, and replaces the other once it holds a lease.
+    pending: Option<u64>,
+    exchange: Exchange<()>,
     licensed: bool,
-    rekeyed_at: Vec<Timestamp>,
     fingerprint: u64,
 }
 
@@ -88,11 +87,9 @@ impl World {
         for fingerprint in 0..machines {
             let body = Body {
                 identity: world.name(),
-                serial: 0,
-                nonce: world.name(),
-                replaces: None,
+                pending: None,
+                exchange: Exchange::default(),
                 licensed: false,
-                rekeyed_at: Vec::new(),
                 fingerprint,
             };
             world.bodies.push(body);
@@ -108,19 +105,21 @@ impl World {
     /// One ask of one body; its clock is out by up to `skew` and may go back between two asks.
     fn ask(&mut self, body: usize, host: usize, answer_arrives: bool, skew: usize) {
         let skew_ms = u64::try_from(self.chance.below(skew + 1)).unwrap();
-        let asker = &self.bodies[body];
+        let (fresh, new_identity) = (self.name(), self.name());
+        let asker = &mut self.bodies[body];
+        let nonce = asker.exchange.name(Nonce::from_bytes(name(fresh)));
         let sighting = Sighting {
             product: PRODUCT,
-            machine: machine(asker.identity),
+            machine: machine(asker.pending.unwrap_or(asker.identity)),
             presented: Mark {
-                serial: asker.serial,
-                nonce: Nonce::from_bytes(name(asker.nonce)),
+                serial: asker.exchange.serial,
+                nonce,
                 asked_at: self.now + Duration::from_millis(skew_ms),
             },
             fingerprint: Fingerprint::of_machine(PRODUCT, &asker.fingerprint.to_be_bytes()),
             kind: AskKind::Activate,
             kept: true,
-            replaces: asker.replaces.map(machine),
+            replaces: asker.pending.map(|_| machine(asker.identity)),
             shown: Shown::Nothing,
             entry: Entry::Anybody,
             at: self.now,
@@ -129,19 +128,15 @@ impl World {
         let decision = self.books[host].decide(&sighting);
         let copied = decision == Decision::Refused(Reason::Copied);
         self.alarms += u32::from(copied);
-        let new_names = (self.name(), self.name());
-        let asker = &mut self.bodies[body];
         match decision {
             _ if !answer_arrives => {}
             Decision::Lease { serial, .. } => {
-                (asker.serial, asker.nonce) = (serial, new_names.0);
-                (asker.replaces, asker.licensed) = (None, true);
+                asker.exchange.accept(serial, HostId::from_bytes([0; 16]), ());
+                asker.identity = asker.pending.take().unwrap_or(asker.identity);
+                asker.licensed = true;
             }
-            // A key that no host has licensed yet is replaced like any other; the license held is shown on.
-            Decision::Refused(Reason::Copied) if may_rekey(&asker.rekeyed_at, self.now).is_ok() => {
-                asker.rekeyed_at.push(self.now);
-                asker.replaces = Some(asker.identity);
-                (asker.identity, asker.nonce, asker.serial) = (new_names.0, new_names.1, 0);
+            Decision::Refused(Reason::Copied) if asker.exchange.replace(self.now).is_ok() => {
+                asker.pending = Some(new_identity);
             }
             Decision::Refused(_) => {}
             Decision::Waiting { .. } | Decision::Released { .. } | Decision::Verify => panic!("{decision:?}"),
@@ -207,7 +202,7 @@ fn no_single_machine_is_called_a_copy_whatever_is_lost() {
         world.heal();
         assert_eq!(world.alarms, 0);
         assert_eq!(world.counts(), [3, 3]);
-        assert!(world.bodies.iter().all(|body| body.serial < 200));
+        assert!(world.bodies.iter().all(|body| body.exchange.serial < 200));
     });
 }
 
@@ -259,6 +254,7 @@ fn a_disk_that_was_set_back_is_one_machine_again() {
 #[test]
 fn a_new_identity_is_counted_in_the_old_ones_place_at_once() {
     let mut world = World::new(1, 1);
+    world.ask(0, 0, false, 0);
     let backup = world.bodies[0].clone();
     for _ in 0..3 {
         world.now = world.now + HOUR;
@@ -271,5 +267,5 @@ fn a_new_identity_is_counted_in_the_old_ones_place_at_once() {
         world.ask(0, 0, true, 0);
         assert_eq!((world.counts()[0], world.alarms), (counted, alarms));
     }
-    assert!(world.bodies[0].licensed && world.bodies[0].replaces.is_none());
+    assert!(world.bodies[0].licensed && world.bodies[0].pending.is_none());
 }

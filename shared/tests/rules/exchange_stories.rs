@@ -232,6 +232,13 @@ fn three_new_identities_are_made_in_a_day_and_the_fourth_a_day_after_the_first()
 }
 
 #[test]
+fn a_host_whose_certificate_has_ended_names_no_copy() {
+    let mut machine = Machine::new(AskKind::Activate, false);
+    machine.now = NOW + 335 * DAY;
+    expect!["nonce 1, serial 0: COPIED, Next"].assert_eq(&machine.ask("COPIED"));
+}
+
+#[test]
 fn who_leaves_shows_nothing_and_replaces_nobody() {
     let mut machine = check(
         AskKind::Activate,

@@ -129,27 +129,6 @@ async fn an_image_of_a_machine_that_has_signed_ahead_is_a_copy_and_not_a_lost_an
 }
 
 #[tokio::test]
-async fn a_machine_told_to_be_a_copy_again_and_again_makes_three_keys_and_no_more() {
-    let stage = stage(1).await;
-    let mut machine = stage.machine();
-    let copied = |nonce: Nonce| {
-        let (nonce, host) = (Bytes::copy_from_slice(nonce.as_bytes()), Bytes::from_static(&[9; 16]));
-        let header = v1::Header { nonce, host, ..Default::default() };
-        let code = Reason::Copied.code().to_owned();
-        let refusal = v1::Refusal { header: Some(header), code, ..Default::default() };
-        let signed = SecretKey::from_seed(&[7; 32]).sign(Kind::Refusal, &refusal);
-        v1::Answer { signed: Some(signed), chain: Bytes::from_static(b"some chain") }
-    };
-    let mut again = Vec::new();
-    for _ in 0..4 {
-        let nonce = machine.ask(stage.tick()).expected.nonce;
-        machine.take(&copied(nonce), &stage.chains);
-        again.push(machine.asks_again_at_once());
-    }
-    assert_eq!(again, [true, true, true, false]);
-}
-
-#[tokio::test]
 async fn what_is_no_answer_to_the_ask_changes_nothing() {
     let stage = stage(1).await;
     let (mut machine, mut other) = (stage.machine(), stage.machine());
