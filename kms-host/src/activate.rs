@@ -31,7 +31,6 @@ use shared::count::{Decision, Outcome, Sighting};
 use shared::doubt::{HostClock, Reading};
 use shared::ids::{HostId, MachineId, ProductId};
 use shared::reason::{Cause, Reason};
-use shared::serial::Mark;
 use shared::time::{Clock, Timestamp};
 
 use self::case::Case;
@@ -213,26 +212,15 @@ impl Host {
     /// The order of `shared::admission`; then the ledger, and the lease that is shown if it matters.
     async fn decide(&self, case: &Case<'_>) -> Result<Outcome, Stop> {
         let Case { ask, installed, incoming, now, .. } = case;
-        let presented = Mark { serial: ask.serial, nonce: ask.nonce, asked_at: ask.asked_at };
-        let admission = Admission { chain: &installed.chain, machine: ask.machine(), presented, now: *now };
+        let (chain, machine, presented) = (&installed.chain, ask.machine(), ask.mark());
+        let admission = Admission { chain, machine, presented, now: *now };
         self.hear_of_clocks(&admission).await.map_err(Stop::Fail)?;
         admission.check(&self.own_clock(), self.space.is_short())?;
         // Room is kept until the ledger has decided, and only a machine that it enters takes it.
         let mut room = self.fairness.reserve(incoming.source, now.monotonic);
         let terms = terms(&installed.chain);
-        let sighting = Sighting {
-            product: ask.product,
-            machine: ask.machine(),
-            presented,
-            fingerprint: ask.fingerprint.peppered(&self.ledger.meta().pepper),
-            kind: ask.kind,
-            kept: ask.kept,
-            replaces: ask.replaces.map(|key| key.machine()),
-            shown: case.claimed_lease(),
-            entry: room.entry(),
-            at: now.wall,
-            terms,
-        };
+        let sighting = Sighting::of(ask, &self.ledger.meta().pepper, terms, now.wall);
+        let sighting = Sighting { entry: room.entry(), ..sighting };
         let sight =
             async |sighting| self.queue.sight(sighting).await.map_err(|error| Stop::Fail(error.into()));
         let mut outcome = room.while_deciding(sight(sighting.clone())).await?;

@@ -42,6 +42,19 @@ pub struct Header {
 }
 
 impl Header {
+    /// That of an answer to this ask, given by this host at its time.
+    pub fn answering(ask: &Ask, serial: u64, host_time: Timestamp, host: HostId, ledger: LedgerId) -> Header {
+        Header {
+            machine: ask.machine(),
+            product: ask.product,
+            nonce: ask.nonce,
+            serial,
+            host_time,
+            host,
+            ledger,
+        }
+    }
+
     fn encode(&self) -> v1::Header {
         v1::Header {
             machine: Bytes::copy_from_slice(self.machine.as_bytes()),

@@ -105,6 +105,11 @@ impl Ask {
         self.machine_key.machine()
     }
 
+    /// What it presents of the answer before.
+    pub fn mark(&self) -> Mark {
+        Mark { serial: self.serial, nonce: self.nonce, asked_at: self.asked_at }
+    }
+
     /// Signs it with the machine's key.
     pub fn sign(&self, identity: &SecretKey) -> v1::Signed {
         identity.sign(Kind::Ask, &self.encode())

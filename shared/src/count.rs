@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::answer::{Grant, ShownLease};
-use crate::ask::AskKind;
+use crate::ask::{Ask, AskKind};
 use crate::history;
 use crate::ids::{Fingerprint, LedgerId, MachineId, ProductId};
 use crate::policy::Policy;
@@ -64,6 +64,27 @@ pub struct Sighting {
     pub at: Timestamp,
     /// The product's numbers.
     pub terms: Terms,
+}
+
+impl Sighting {
+    /// An ask that came in `at` this moment, of anybody. The lease that it shows is not verified: that costs as much as verifying
+    /// the ask, and few decisions need it.
+    pub fn of(ask: &Ask, pepper: &[u8; 32], terms: Terms, at: Timestamp) -> Sighting {
+        let claimed = ask.held_lease.as_ref().and_then(ShownLease::claim);
+        Sighting {
+            product: ask.product,
+            machine: ask.machine(),
+            presented: ask.mark(),
+            fingerprint: ask.fingerprint.peppered(pepper),
+            kind: ask.kind,
+            kept: ask.kept,
+            replaces: ask.replaces.map(|key| key.machine()),
+            shown: claimed.map_or(Shown::Nothing, Shown::Claimed),
+            entry: Entry::Anybody,
+            at,
+            terms,
+        }
+    }
 }
 
 /// Who may be entered. Whoever has a record is not asked for it.
@@ -246,7 +267,7 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     if arrival.is_some_and(|arrival| !may_enter(arrival, sighting.entry)) {
         return outcome(not_entered(sighting, now));
     }
-    let remembered = record.map(|r| Mark { serial: r.serial, nonce: r.nonce, asked_at: r.asked_at });
+    let remembered = record.as_ref().map(Record::mark);
     let serial = match serial::compare(remembered.as_ref(), &sighting.presented) {
         Standing::Next { serial } | Standing::Again { serial } => serial,
         Standing::Replay => return outcome(Decision::Refused(Reason::Replayed)),
@@ -309,7 +330,7 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
 ///
 /// `now` is the ledger's time, or what the host's clock trusts (`doubt`): while it doubts, the wall clock proves nothing.
 pub fn may_vote(record: &Record, presented: &Mark, terms: &Terms, now: Timestamp) -> bool {
-    let last = Mark { serial: record.serial, nonce: record.nonce, asked_at: record.asked_at };
+    let last = record.mark();
     let is_next = match serial::compare(Some(&last), presented) {
         Standing::Next { .. } | Standing::Again { .. } => last.asked_at < presented.asked_at,
         Standing::Replay | Standing::Copy => false,

@@ -12,6 +12,7 @@ mod event;
 use alloc::vec::Vec;
 
 use crate::ids::{Fingerprint, ID_BYTES, LedgerId, Nonce};
+use crate::serial::Mark;
 use crate::time::Timestamp;
 
 use self::bytes::{Reader, Writer};
@@ -98,6 +99,11 @@ pub struct Record {
 }
 
 impl Record {
+    /// What is remembered of the last ask.
+    pub fn mark(&self) -> Mark {
+        Mark { serial: self.serial, nonce: self.nonce, asked_at: self.asked_at }
+    }
+
     /// version | state | serial | nonce | asked_at | seen_at | first_seen | licensed_until | fingerprint present |
     /// fingerprint | checksum; numbers big-endian; 83 bytes.
     pub fn encode(&self, key: &[u8]) -> Vec<u8> {

@@ -5,7 +5,7 @@
 use kms_client::{LicenseState, Timestamp};
 use kms_host::home::Home;
 use kms_vendor::{Allow, IssueRequest, Signer, Vendor};
-use shared::answer::{Expected, Grant, Header, Verdict, compose_lease};
+use shared::answer::{Grant, Header, Verdict, compose_lease};
 use shared::certificate::Chain;
 use shared::envelope::Kind;
 use world::asker::wire;
@@ -122,9 +122,7 @@ async fn shows(world: &World, host: &TestHost, home: &Home, chain: &Chain, lease
     let [host_time, threshold_met_at] = lease;
     let mut stranger = Asker::new(&world.shop).unwrap();
     let mut ask = stranger.compose(world.now());
-    let Expected { machine, product, nonce, .. } = Expected::of(&ask, None);
-    let (ledger, by) = (host.ledger.meta().ledger, chain.host().host());
-    let header = Header { machine, product, nonce, serial: 1, host_time, host: by, ledger };
+    let header = Header::answering(&ask, 1, host_time, chain.host().host(), host.ledger.meta().ledger);
     let grant = Grant { count: 10, threshold_met_at };
     let lease = compose_lease(&header, &chain.host().policy, &grant, ask.fingerprint);
     ask.held_lease = Some(home.signing_key().unwrap().sign(Kind::Lease, &lease));

@@ -5,7 +5,6 @@ use std::time::Duration;
 use shared::admission::Moment;
 use shared::answer::{AnswerError, ShownLease};
 use shared::ask::{Ask, AskError};
-use shared::count::Shown;
 use shared::ids::ProductId;
 use shared::reason::Reason;
 
@@ -45,12 +44,6 @@ impl<'a> Case<'a> {
             return Err(malformed("it asks for something else than the call does"));
         }
         Ok(Case { ask, incoming, installed, certificates, now })
-    }
-
-    /// The lease that the machine shows, unverified: that costs as much as verifying the ask, and few decisions need it.
-    pub(super) fn claimed_lease(&self) -> Shown {
-        let claimed = self.ask.held_lease.as_ref().and_then(ShownLease::claim);
-        claimed.map_or(Shown::Nothing, Shown::Claimed)
     }
 
     /// What the lease that the machine shows proves; nothing where it shows none, or one that is not for here.

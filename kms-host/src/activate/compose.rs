@@ -62,15 +62,6 @@ impl Host {
     }
 
     fn header(&self, case: &Case<'_>, serial: u64) -> Header {
-        let ask = &case.ask;
-        Header {
-            machine: ask.machine(),
-            product: ask.product,
-            nonce: ask.nonce,
-            serial,
-            host_time: case.now.wall,
-            host: self.id,
-            ledger: self.ledger.meta().ledger,
-        }
+        Header::answering(&case.ask, serial, case.now.wall, self.id, self.ledger.meta().ledger)
     }
 }

@@ -10,7 +10,7 @@ use shared::ask::Ask;
 use shared::ids::{MachineId, ProductId};
 use shared::reason::{Cause, Reason};
 use shared::record::RecordState;
-use shared::serial::{self, Mark, Standing};
+use shared::serial::{self, Standing};
 
 use super::unanswered::{Unanswered, unreadable};
 use super::{Host, Incoming};
@@ -79,9 +79,8 @@ impl Host {
         let Some(record) = record.filter(|record| record.state == RecordState::Active) else {
             return Ok(false);
         };
-        let last = Mark { serial: record.serial, nonce: record.nonce, asked_at: record.asked_at };
         let claimed = Ask::claimed_mark(ask);
-        Ok(claimed.is_some_and(|claimed| serial::compare(Some(&last), &claimed) != Standing::Replay))
+        Ok(claimed.is_some_and(|claimed| serial::compare(Some(&record.mark()), &claimed) != Standing::Replay))
     }
 
     /// Whether there is an identity whose successor may return here.

@@ -74,15 +74,8 @@ impl Signed {
     pub(crate) fn compose(&self, ask: &Ask) -> Vec<u8> {
         let certificate = self.installed.chain.host();
         let now = self.clock.now();
-        let header = Header {
-            machine: ask.machine(),
-            product: ask.product,
-            nonce: ask.nonce,
-            serial: ask.serial + 1,
-            host_time: now,
-            host: certificate.host(),
-            ledger: LedgerId::from_bytes([0; 16]),
-        };
+        let ledger = LedgerId::from_bytes([0; 16]);
+        let header = Header::answering(ask, ask.serial + 1, now, certificate.host(), ledger);
         let grant = Grant { count: 100_000, threshold_met_at: now };
         answer::compose_lease(&header, &certificate.policy, &grant, ask.fingerprint).encode_to_vec()
     }

@@ -79,16 +79,21 @@ impl Filling<'_> {
             Ok((Ask::open(ask, None)?, asker))
         });
         let asked = asked.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
-        let pepper = self.ledger.meta().pepper;
-        let real = asked.iter().map(|(ask, _)| {
-            let presented = Mark { serial: 0, nonce: ask.nonce, asked_at: at };
-            self.sighting(ask.machine(), presented, ask.fingerprint.peppered(&pepper), at)
-        });
+        let (meta, terms) = (self.ledger.meta(), certificates::terms(&self.site.installed.chain));
+        let real = asked.iter().map(|(ask, _)| Sighting::of(ask, &meta.pepper, terms, at));
         let mut random = rand::rng();
-        let names = (sampled..machines).map(|_| {
-            let presented = Mark { serial: 0, nonce: Nonce::from_bytes(random.random()), asked_at: at };
-            let fingerprint = Fingerprint::of_machine(product, &random.random::<[u8; 16]>());
-            self.sighting(MachineId::from_bytes(random.random()), presented, fingerprint, at)
+        let names = (sampled..machines).map(|_| Sighting {
+            product,
+            machine: MachineId::from_bytes(random.random()),
+            presented: Mark { serial: 0, nonce: Nonce::from_bytes(random.random()), asked_at: at },
+            fingerprint: Fingerprint::of_machine(product, &random.random::<[u8; 16]>()),
+            kind: AskKind::Activate,
+            kept: true,
+            replaces: None,
+            shown: Shown::Nothing,
+            entry: Entry::Anybody,
+            at,
+            terms,
         });
         let sightings: Vec<_> = real.chain(names).collect();
         let outcomes = runtime.block_on(testing::sight(self.ledger, sightings))?;
@@ -96,29 +101,6 @@ impl Filling<'_> {
         on_every_core(licensed, |((ask, asker), outcome)| self.license(&ask, asker, &outcome, at))
             .into_iter()
             .collect()
-    }
-
-    fn sighting(
-        &self,
-        machine: MachineId,
-        presented: Mark,
-        fingerprint: Fingerprint,
-        at: Timestamp,
-    ) -> Sighting {
-        let chain = &self.site.installed.chain;
-        Sighting {
-            product: chain.host().product,
-            machine,
-            presented,
-            fingerprint,
-            kind: AskKind::Activate,
-            kept: true,
-            replaces: None,
-            shown: Shown::Nothing,
-            entry: Entry::Anybody,
-            at,
-            terms: certificates::terms(chain),
-        }
     }
 
     /// The lease that the host would have signed for this outcome.
@@ -133,15 +115,7 @@ impl Filling<'_> {
             bail!("a new machine was told {:?}", outcome.decision);
         };
         let chain = &self.site.installed.chain;
-        let header = Header {
-            machine: ask.machine(),
-            product: ask.product,
-            nonce: ask.nonce,
-            serial,
-            host_time: at,
-            host: chain.host().host(),
-            ledger: self.ledger.meta().ledger,
-        };
+        let header = Header::answering(ask, serial, at, chain.host().host(), self.ledger.meta().ledger);
         let lease = answer::compose_lease(&header, &chain.host().policy, &grant, ask.fingerprint);
         let answer =
             Answer { signed: Some(self.key.sign(Kind::Lease, &lease)), chain: chain.encoded().clone() };

@@ -15,10 +15,9 @@ use ledger::{Write, Writer};
 use prost::Message;
 use proto::v1::{ActivateRequest, ActivateResponse, Answer};
 use shared::ask::Ask;
-use shared::count::{Entry, Shown, Sighting};
+use shared::count::Sighting;
 use shared::envelope::Kind;
-use shared::serial::Mark;
-use shared::time::{Clock, Timestamp};
+use shared::time::Clock;
 use tokio::runtime::Runtime;
 
 use crate::asks;
@@ -61,7 +60,8 @@ pub(crate) fn measure(
         Ask::open(request.ask.as_ref().expect("each was made with one"), None)
     });
     let asks = asks.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let sightings: Vec<_> = asks.iter().map(|ask| sighting(ask, site, now)).collect();
+    let terms = certificates::terms(&site.installed.chain);
+    let sightings: Vec<_> = asks.iter().map(|ask| Sighting::of(ask, &meta().pepper, terms, now)).collect();
     for batch in BATCHES {
         let memory = MemoryLedger::new(meta());
         steps.ledger(
@@ -123,21 +123,5 @@ impl Steps<'_> {
     fn took(&mut self, name: &str, whole: Duration, items: usize) {
         let each = whole / u32::try_from(items.max(1)).unwrap_or(u32::MAX);
         self.steps.push(Step { name: name.to_owned(), each });
-    }
-}
-
-fn sighting(ask: &Ask, site: &Site, now: Timestamp) -> Sighting {
-    Sighting {
-        product: ask.product,
-        machine: ask.machine(),
-        presented: Mark { serial: ask.serial, nonce: ask.nonce, asked_at: ask.asked_at },
-        fingerprint: ask.fingerprint,
-        kind: ask.kind,
-        kept: ask.kept,
-        replaces: None,
-        shown: Shown::Nothing,
-        entry: Entry::Anybody,
-        at: now,
-        terms: certificates::terms(&site.installed.chain),
     }
 }

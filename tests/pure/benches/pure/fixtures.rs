@@ -149,15 +149,7 @@ pub(crate) fn encoded_request(who: Who) -> Bytes {
 /// What is signed of a lease for this ask.
 pub(crate) fn compose_lease(ask: &Ask, chain: &Chain) -> Vec<u8> {
     let certificate = chain.host();
-    let header = Header {
-        machine: ask.machine(),
-        product: ask.product,
-        nonce: ask.nonce,
-        serial: ask.serial + 1,
-        host_time: ask.asked_at,
-        host: certificate.host(),
-        ledger: LEDGER,
-    };
+    let header = Header::answering(ask, ask.serial + 1, ask.asked_at, certificate.host(), LEDGER);
     let grant = Grant { count: KNOWN_MACHINES, threshold_met_at: ask.asked_at };
     answer::compose_lease(&header, &certificate.policy, &grant, ask.fingerprint).encode_to_vec()
 }

@@ -32,19 +32,6 @@ async fn the_first_waits_the_second_is_licensed_and_both_renew() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_lost_is_asked_for_again_and_nobody_is_called_a_copy() {
-    let stage = stage(1).await;
-    let mut machine = stage.machine();
-    let lost = machine.ask(stage.tick());
-    stage.wire.activate(0, 0, lost.request).await.unwrap();
-
-    let said = stage.ask(&mut machine).await;
-
-    assert_eq!(told(&said), "LEASE 1/1");
-    assert_eq!(machine.exchange.serial, 1, "the same ask has the same serial");
-}
-
-#[tokio::test]
 async fn a_copy_is_told_so_and_goes_on_under_an_identity_of_its_own() {
     let stage = stage(2).await;
     let (mut one, mut other) = (stage.machine(), stage.machine());

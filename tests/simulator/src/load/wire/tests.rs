@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use world::TestHost;
 
 use super::*;
-use crate::load::machine::{Machine, Said};
+use crate::load::machine::Said;
 use crate::load::stage::stage;
 
 const SHORT: Limits = Limits { connect: Duration::from_millis(400), answer: Duration::from_millis(400) };
@@ -21,35 +20,6 @@ fn request() -> v1::ActivateRequest {
     v1::ActivateRequest::default()
 }
 
-/// What comes of an ask where this peer listens: it reads something, says its thing, and closes the connection or not.
-async fn check(says: &'static [u8], then_closes: bool, wanted: &str) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let peer = tokio::spawn(async move {
-        let mut held = Vec::new();
-        loop {
-            let (mut connection, _) = listener.accept().await.unwrap();
-            let mut some = [0; 16];
-            connection.read_exact(&mut some).await.unwrap();
-            connection.write_all(says).await.unwrap();
-            held.extend((!then_closes).then_some(connection));
-        }
-    });
-    for wire in [Wire::fresh(vec![address], one(), SHORT), Wire::kept(2, vec![address], one(), SHORT)] {
-        let failure = wire.activate(0, 0, request()).await.unwrap_err();
-        assert_eq!(failure.code, wanted, "{failure}");
-    }
-    peer.abort();
-}
-
-#[tokio::test]
-async fn whatever_a_peer_does_is_a_failure_with_a_name() {
-    check(b"", false, "HOST_SILENT").await;
-    check(b"", true, "HOST_UNREACHABLE").await;
-    check(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", false, "NOT_A_HOST").await;
-    check(b"SSH-2.0-OpenSSH_9.9\r\n", false, "NOT_A_HOST").await;
-}
-
 #[tokio::test]
 async fn a_port_where_nobody_listens_is_unreachable_and_a_host_that_is_not_there_too() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -59,17 +29,6 @@ async fn a_port_where_nobody_listens_is_unreachable_and_a_host_that_is_not_there
         assert_eq!(wire.activate(0, 0, request()).await.unwrap_err().code, "HOST_UNREACHABLE");
         assert_eq!(wire.activate(0, 7, request()).await.unwrap_err().code, "HOST_UNREACHABLE");
     }
-}
-
-#[tokio::test]
-async fn an_ask_that_the_host_cannot_read_has_the_code_that_the_host_gave() {
-    let stage = stage(1).await;
-    let failure = stage.wire.activate(0, 0, request()).await.unwrap_err();
-    assert_eq!(failure.code, "MALFORMED", "{failure}");
-    let stranger = Machine::new(shared::ids::ProductId::from_bytes([9; 16]), &mut rand::rng());
-    let unknown = { stranger }.ask(stage.tick());
-    let failure = stage.wire.activate(0, 0, unknown.request).await.unwrap_err();
-    assert_eq!(failure.code, "PRODUCT_UNKNOWN", "{failure}");
 }
 
 #[tokio::test]
