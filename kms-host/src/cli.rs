@@ -1,5 +1,5 @@
-//! The command line: what an administrator types. `serve` is the daemon; the commands beside it speak to a running one
-//! over its socket, or prepare one that does not run.
+//! The command line: what an administrator types. `serve` is the daemon. The other commands ask a running host over its socket, or
+//! work on the data directory of a host that does not run. Groups and examples are in `cli/help.rs`.
 
 mod audit;
 mod backup;
@@ -10,6 +10,7 @@ mod daemon;
 mod doctor;
 mod explain;
 mod export;
+mod help;
 mod inventory;
 mod lines;
 mod machine;
@@ -30,151 +31,144 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, FromArgMatches as _, Parser, Subcommand};
 use shared::print::Lines;
 
 use crate::certificates::Allowed;
 use crate::home::{Home, USUAL_PATH};
 use crate::remedy;
 
-/// The activation host: counts an organisation's machines and signs their leases.
+/// Count an organisation's machines, and sign their leases.
 #[derive(Debug, Parser)]
-#[command(name = "kms-host", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "kms-host", version, max_term_width = 100)]
 struct Cli {
-    /// The host's data directory: signing key, certificates, ledger, admin socket.
+    /// Data directory of the host: signing key, certificates, ledger, admin socket.
     #[arg(long, global = true, env = "KMS_HOST_DATA", default_value = USUAL_PATH)]
     data: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
 
-const EXAMPLES: &str = "\
-First steps:
-  kms-host init --data ./host                              makes the host, and host-request.pem for the vendor
-  kms-host install-certificate ANSWER.pem --data ./host    puts in what the vendor has sent back
-  kms-host serve --data ./host                             serves until it is told to stop
-  kms-host status --data ./host                            what it counts, in another terminal
-
-Root works as the owner of the data directory, so that the service can read what root makes.
-
-Settings:
-  kms-host config sample > ./host/kms-host.toml            a file with every setting, for you to change
-  kms-host config check --data ./host                      check them before a restart or a reload
-  kms-host reload --data ./host                            take them up, and print the result
-
-When something is wrong:
-  kms-host doctor --data ./host                            looks at everything, and says what to do
-  kms-host explain CLOCK_SKEW                              what a reason in a log or at a machine means
-
-Exit codes: 0 done, 1 doctor found a failure or `status --exit-code` an alarm, 64 wrong usage, 65 wrong file, damaged
-ledger or unknown machine, 69 no host answers, another process serves the directory, or it cannot listen, 73 cannot be
-made, 74 the disk or standard output has failed, 77 not allowed to this user, 78 wrong configuration. Trying again may
-help with 69 and 74.";
-
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a host, or what is missing of one: its ledger, its signing key, and the request to send to the vendor.
+    /// Create a host, or the parts of one that are missing.
+    ///
+    /// Creates the ledger, the signing key, and the request to send to the vendor. What exists is left as it is.
     Init(Init),
     /// Print the request to send to the vendor.
     Request,
-    /// Put in a certificate that the vendor has issued for this host's request.
+    /// Install a certificate from the vendor.
     InstallCertificate {
-        /// The vendor's file; - is standard input. Text before and behind it does no harm.
+        /// The vendor's file, or - for standard input. Text before and after the certificate does no harm.
         file: PathBuf,
         #[command(flatten)]
         allow: Allow,
-        /// Print JSON.
+        /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
     },
-    /// Print a sample of the settings, check them, or show them and where they come from.
+    /// Print a sample of the settings, check them, or show them.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
     },
-    /// Serve machines until SIGTERM or SIGINT. SIGHUP has it read certificates and settings again.
+    /// Serve machines until SIGTERM or SIGINT.
+    ///
+    /// SIGHUP reloads certificates and settings, like `kms-host reload`.
     Serve(Serve),
-    /// Look at everything that can keep machines from their licenses: a line each, with what to do.
+    /// Check everything that can keep machines from a license.
+    ///
+    /// Prints a line for each check, and what to do about each that fails. Changes nothing.
     Doctor(Doctor),
-    /// Say what a reason means, whose fault it is and what to do; without CODE, list all.
+    /// Explain a code: meaning, fault, remedy.
     Explain {
-        /// The code, such as CLOCK_SKEW.
+        /// Code, such as CLOCK_SKEW or 0xC004F074 [default: list all].
         code: Option<String>,
-        /// Print JSON.
+        /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
     },
-    /// Show the running host: its clock, its certificates, the count of each product.
+    /// Show the running host: alarms, clock, counts.
     Status {
-        /// Exit with 1 if there is an alarm, for monitoring. If no host answers, the exit code is 69 with or without this.
+        /// Exit with 1 if there is an alarm. If no host answers, the exit code is 69 with or without this option.
         #[arg(long)]
         exit_code: bool,
-        /// Print JSON.
+        /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
     },
-    /// List the machines that the running host knows, however long ago they were seen. Options narrow the list.
+    /// List the machines that the host knows; options narrow it.
+    ///
+    /// Every machine is listed, however long ago it was seen, unless `retention_days` has removed it.
     Machines(inventory::Search),
     /// Show, block, unblock or forget one machine.
     Machine {
         #[command(subcommand)]
         command: machine::MachineCommand,
     },
-    /// List identities that more than one machine has shown, and what became of them.
-    Copies(copies::Copies),
-    /// Show every certificate of the running host: its product, its numbers, its end.
-    Certificates(Output),
-    /// List the latest refusals of the running host, newest first, or their numbers by reason.
-    Refusals(refusals::Refusals),
-    /// List what administrators have changed, the latest last, or verify the audit log.
-    Audit(audit::Audit),
-    /// List the addresses from which machines ask, the largest first: what each has brought since the host was started.
+    /// List identities that more than one machine has used.
     ///
-    /// An IPv6 address counts as its /64. The list is kept in memory alone and ends with the host: addresses of machines are
-    /// personal data in many places, and are not stored.
+    /// For each, shows what became of it: under which new identity the copy goes on, or that both machines still ask.
+    Copies(copies::Copies),
+    /// Show every certificate: product, numbers, end.
+    Certificates(Output),
+    /// List the latest refusals, or their number by reason.
+    Refusals(refusals::Refusals),
+    /// List what administrators have changed, or verify that log.
+    Audit(audit::Audit),
+    /// List the addresses from which machines ask.
+    ///
+    /// The address with the most new machines comes first. An IPv6 address counts as its /64. The numbers begin at the host's start.
+    /// They are in memory only and never stored, because addresses are personal data in many places.
     Sources(Output),
-    /// Count every record again and compare with the running count.
+    /// Recount every record, and compare with the count.
     Verify(Output),
-    /// Have the running host read its settings and certificates again, wait, and print the result.
+    /// Reload settings and certificates, and print the result.
     Reload {
         /// Reason for the audit log.
         #[arg(long, default_value = "")]
         note: String,
-        /// Print JSON.
+        /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
     },
-    /// Confirm the host's clock when the host doubts it.
+    /// Confirm the host's clock, if the host doubts it.
     Clock {
         #[command(subcommand)]
         command: ClockCommand,
     },
-    /// Write a backup: one file with the whole host, its signing key included. The host may be running.
+    /// Back up the whole host into one file. It may be running.
+    ///
+    /// The file includes the signing key: whoever reads it can sign leases as this host.
     Backup(Backup),
-    /// Restore a host from a backup, into a directory that is empty or missing. The old host must never run again.
+    /// Restore a host from a backup, into an empty directory.
+    ///
+    /// The old host must never run again: machines would take the two for one.
     Restore {
-        /// The backup; - is standard input.
+        /// Backup to read, or - for standard input.
         file: PathBuf,
         #[command(flatten)]
         made: MadeOn,
     },
-    /// Write the ledger into a file, for `import`. The host may be running.
+    /// Write the ledger into a file. The host may be running.
     Export {
-        /// The file; - is standard output.
+        /// File to write, or - for standard output.
         file: PathBuf,
-        /// Overwrite a file that is there.
+        /// Overwrite the file if it exists.
         #[arg(long)]
         force: bool,
         /// Save every intact record of a damaged ledger, even if the ledger does not open. Stop the host first.
         #[arg(long)]
         salvage: bool,
-        /// Print JSON.
+        /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
     },
-    /// Make a ledger from an export or a backup, in a directory that has none.
+    /// Create the ledger from an export or a backup.
+    ///
+    /// The directory must not have a ledger yet. Its key and certificates stay as they are.
     Import {
-        /// The export or the backup; - is standard input.
+        /// Export or backup to read, or - for standard input.
         file: PathBuf,
         #[command(flatten)]
         made: MadeOn,
@@ -193,18 +187,18 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Print a file with every setting, explained and at its default.
+    /// Print a settings file with every setting, explained and at its default.
     Sample,
-    /// Check the settings in file and environment, without serving.
+    /// Check the settings in file and environment, and what `serve` would do with them.
     Check(ConfigFile),
-    /// Show what is set, and where: in the file or in the environment.
+    /// Show which settings are set, and where: in the file or in the environment.
     Show {
         #[command(flatten)]
         file: ConfigFile,
-        /// Show every setting, those at their default too.
+        /// Show every setting, including those at their default.
         #[arg(long)]
         effective: bool,
-        /// Print JSON.
+        /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
     },
@@ -212,20 +206,20 @@ enum ConfigCommand {
 
 #[derive(Debug, Args)]
 struct ConfigFile {
-    /// The configuration; otherwise kms-host.toml in the data directory, if there is one. For the host of the package,
+    /// Settings file [default: kms-host.toml in the data directory, if it exists]. The service of the package uses
     /// /etc/kms-host/kms-host.toml.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum ClockCommand {
-    /// Confirm that the host's clock is right. This ends a doubt.
+    /// Confirm that the host's clock is right, which ends its doubt.
     Confirm {
         /// Reason for the audit log.
         #[arg(long, default_value = "")]
         note: String,
-        /// Print JSON.
+        /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
     },
@@ -233,79 +227,79 @@ enum ClockCommand {
 
 #[derive(Debug, Args)]
 struct Init {
-    /// The configuration, whose `ledger` says what to make the ledger on; otherwise the one that `serve` would read.
-    #[arg(long)]
+    /// Settings file, whose `ledger` names the engine for the new ledger [default: the file that `serve` reads].
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// How long an hour of the ledger is. Any but 1h is for tests, and serves only under test certificates.
+    /// Length of an hour in the ledger. Anything but 1h is for tests, and works with test certificates only.
     #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
     hour: Duration,
-    /// Succeed, and change nothing, where nothing is missing.
+    /// Succeed without a change if nothing is missing.
     #[arg(long)]
     if_needed: bool,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 struct Backup {
-    /// The file; - is standard output, with --check standard input.
+    /// File to write the backup to, or - for standard output. With --check, backup to read, or - for standard input.
     file: PathBuf,
-    /// Check an existing backup instead of writing one: read all of it, and say whether it is intact.
+    /// Check an existing backup instead of writing one: read all of it, and report whether it is intact.
     #[arg(long, conflicts_with_all = ["force", "config"])]
     check: bool,
-    /// Overwrite a file that is there.
+    /// Overwrite the file if it exists.
     #[arg(long)]
     force: bool,
-    /// The configuration to take along, where it is not the one that `serve` would read.
-    #[arg(long)]
+    /// Settings file to include [default: the file that `serve` reads].
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 struct MadeOn {
-    /// The configuration, whose `ledger` says what to make the ledger on; otherwise the one that `serve` would read.
-    #[arg(long)]
+    /// Settings file, whose `ledger` names the engine for the new ledger [default: the file that `serve` reads].
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// The configuration; otherwise kms-host.toml in the data directory, if there is one. For the host of the package,
+    /// Settings file [default: kms-host.toml in the data directory, if it exists]. The service of the package uses
     /// /etc/kms-host/kms-host.toml.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where to serve machines, instead of the configuration's `listen`; may be given more than once.
-    #[arg(long, value_parser = address)]
+    /// Address and port to serve machines at, instead of the setting `listen`. May be repeated.
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     listen: Vec<SocketAddr>,
-    /// Write the log as JSON, one object a line.
+    /// Write the log as JSON, one object per line.
     #[arg(long)]
     log_json: bool,
 }
 
 #[derive(Debug, Args)]
 struct Doctor {
-    /// The configuration; otherwise the one that `serve` would read.
-    #[arg(long)]
+    /// Settings file [default: the file that `serve` reads].
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Look for the host's SRV record in this domain instead of this machine's own; again for each one.
+    /// Domain to look for the host's SRV record in, instead of this machine's own. May be repeated.
     #[arg(long = "domain", value_name = "NAME")]
     domains: Vec<String>,
-    /// Ask this name server instead of the system's.
+    /// Name server to ask, instead of the system's.
     #[arg(long, value_name = "ADDR:PORT", value_parser = doctor::name_server)]
     dns: Option<SocketAddr>,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
 
-/// What is meant, though machines may refuse it.
+/// What the administrator accepts, although machines may refuse it.
 #[derive(Debug, Args)]
 struct Allow {
     /// Install it even if it names another organisation than the installed certificates for its product, and set those aside.
@@ -321,7 +315,7 @@ struct Allow {
 
 #[derive(Debug, Args)]
 struct Output {
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
@@ -339,7 +333,7 @@ pub fn main() -> ExitCode {
 
 /// Runs a command line, its program name first.
 pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let mut command = Cli::command().mut_args(unset_if_empty);
+    let mut command = help::command().mut_args(unset_if_empty);
     let parsed = command.try_get_matches_from_mut(arguments);
     let parsed = parsed.and_then(|mut found| {
         Cli::from_arg_matches_mut(&mut found).map_err(|error| error.format(&mut command))

@@ -201,6 +201,10 @@ async fn completions_and_manual_pages_are_made_from_the_command_line() {
     let done = run(&["manual", &directory.display().to_string()]).await;
     assert_eq!(done.code, 0, "{}", done.stderr);
     let page = fs::read_to_string(directory.join("kms-host.1")).unwrap();
-    assert!(page.contains(".TH kms-host 1") && page.contains("First steps"), "{page}");
+    assert!(page.contains(".TH kms-host 1"), "{page}");
+    // Each example on a line of its own, with dashes that can be pasted.
+    let examples = page.split_once(".SH EXAMPLES\n.nf\n").unwrap().1;
+    assert!(examples.contains("\n  kms\\-host init \\-\\-data ./host\n"), "{page}");
+    assert!([".SH \"FILES\"", ".SH \"ENVIRONMENT\""].iter().all(|section| page.contains(section)), "{page}");
     assert!(directory.join("kms-host-serve.1").exists());
 }

@@ -12,13 +12,13 @@ use crate::home::Home;
 /// What is wanted of the audit log.
 #[derive(Debug, Args)]
 pub(super) struct Audit {
-    /// How many changes to show, the latest.
+    /// Number of changes to show; the latest comes last.
     #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     last: u32,
-    /// Read the whole log, and look whether each line continues the one before. Code 65 says that it does not.
+    /// Verify the whole log: each line must continue the one before. If one does not, the exit code is 65.
     #[arg(long, conflicts_with = "last")]
     verify: bool,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }

@@ -18,10 +18,10 @@ use crate::home::Home;
 /// What is wanted of the copies.
 #[derive(Debug, Args)]
 pub(super) struct Copies {
-    /// Only those of this product: its name or its id.
+    /// Name or id of the product whose machines to search [default: all].
     #[arg(long, value_name = "NAME|ID")]
     product: Option<String>,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }

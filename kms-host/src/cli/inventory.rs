@@ -1,5 +1,5 @@
-//! `machines`: the inventory, searched by the host and printed as it comes, so that ten million machines fit into any terminal
-//! and any memory.
+//! `machines`: the inventory. The host searches it, and it is printed as it arrives, so that ten million machines fit into any
+//! terminal and any memory.
 
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -17,37 +17,37 @@ use super::{EX_IOERR, Failure, OrExit};
 use crate::clock::SystemClock;
 use crate::home::Home;
 
-/// What is wanted of the inventory; everything that is given narrows it.
+/// Which machines to list. Every option narrows the list.
 #[derive(Debug, Args)]
 pub(super) struct Search {
-    /// Only machines of this product: its name or its id.
+    /// Name or id of the product whose machines to list.
     #[arg(long, value_name = "NAME|ID")]
     product: Option<String>,
-    /// Only machines in this state; may be given more than once.
+    /// State of the machines to list. May be repeated.
     #[arg(long)]
     state: Vec<State>,
-    /// Only machines that are counted now.
+    /// List only machines that are counted now.
     #[arg(long, conflicts_with = "not_counted")]
     counted: bool,
-    /// Only machines that are not counted now.
+    /// List only machines that are not counted now.
     #[arg(long)]
     not_counted: bool,
-    /// Only machines that were last seen then or later: a date, such as 2026-01-31, or how long ago, such as 7d.
+    /// List only machines last seen at this time or later: a date such as 2026-01-31, or an age such as 7d.
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     seen_since: Option<Moment>,
-    /// Only machines that were last seen before then: a date, such as 2026-01-31, or how long ago, such as 90d.
+    /// List only machines last seen before this time: a date such as 2026-01-31, or an age such as 90d.
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     seen_before: Option<Moment>,
-    /// Only machines whose id begins so.
+    /// List only machines whose id begins with this prefix.
     #[arg(long, value_name = "PREFIX")]
     id: Option<String>,
-    /// Stop after so many.
+    /// Largest number of machines to list [default: all].
     #[arg(long, value_name = "NUMBER")]
     limit: Option<u64>,
-    /// Print JSON: one object whose `machines` is an array, with one machine a line.
+    /// Print JSON instead of text: an object whose `machines` is an array, one machine per line.
     #[arg(long)]
     json: bool,
-    /// Print CSV, with a line of names first.
+    /// Print CSV instead of text, with a line of column names first.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
 }

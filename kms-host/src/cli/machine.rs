@@ -1,4 +1,4 @@
-//! `machine`: one of them, named by as much of its id as tells it from every other.
+//! `machine`: shows or changes one machine, named by a unique prefix of its id.
 
 use clap::{Args, Subcommand};
 use proto::admin::v1 as wire;
@@ -15,13 +15,13 @@ use crate::home::Home;
 /// What to do with a machine.
 #[derive(Debug, Subcommand)]
 pub(super) enum MachineCommand {
-    /// Show all that is known of it: its record, what has happened to it, what was refused to it, what administrators have done.
+    /// Show everything about a machine: its record, its events, its refusals, and what administrators have changed.
     Show(Named),
-    /// Shut it out: it leaves the count, and its asks are refused BLOCKED until it is unblocked. The lease that it has runs on.
+    /// Block a machine: it leaves the count, and its asks are refused with BLOCKED. Its lease runs on until its end.
     Block(Changed),
-    /// Let a blocked machine in again: its next ask enters it into the count.
+    /// Unblock a machine: its next ask enters it into the count again.
     Unblock(Changed),
-    /// Remove what is known of it. Should it ask again, it is entered as a new one.
+    /// Remove the record of a machine. If the machine asks again, it is entered as a new one.
     Forget(Changed),
 }
 
@@ -30,7 +30,7 @@ pub(super) enum MachineCommand {
 pub(super) struct Changed {
     #[command(flatten)]
     named: Named,
-    /// Reason for the audit log: a ticket, a sentence.
+    /// Reason for the audit log, such as a ticket number.
     #[arg(long, default_value = "")]
     note: String,
 }
@@ -38,12 +38,12 @@ pub(super) struct Changed {
 /// Which machine, and how to print it.
 #[derive(Debug, Args)]
 pub(super) struct Named {
-    /// Its id, or as much of its beginning as no other has.
+    /// Id of the machine, or a unique prefix of it.
     id: String,
-    /// The product among whose machines it is looked for: its name or its id.
+    /// Name or id of the product whose machines to search [default: all].
     #[arg(long, value_name = "NAME|ID")]
     product: Option<String>,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }

@@ -11,13 +11,13 @@ use crate::home::Home;
 /// What is wanted of the refusals.
 #[derive(Debug, Args)]
 pub(super) struct Refusals {
-    /// Only those with this reason's code, such as COPIED.
+    /// Code of the reason to list refusals for, such as COPIED [default: all].
     #[arg(long, value_name = "CODE")]
     reason: Option<String>,
-    /// How many there were for each reason since the host was started, and what to do.
+    /// Show how many refusals each reason has had since the host's start, and what to do.
     #[arg(long, conflicts_with = "reason")]
     by_reason: bool,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
