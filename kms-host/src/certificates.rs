@@ -17,9 +17,6 @@ use shared::envelope::{KeyId, PublicKey};
 use shared::ids::{CertificateId, OrganisationId, ProductId};
 use shared::time::Timestamp;
 
-use crate::home::HomeError;
-use crate::remedy;
-
 /// When the host warns that a certificate ends, in days before; 0 is its end.
 const WARN_DAYS: [u32; 5] = [90, 60, 30, 7, 0];
 
@@ -41,20 +38,10 @@ pub struct Installed {
 pub struct LeftOut {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it, and what to do.
-    pub why: Arc<HomeError>,
-}
-
-impl LeftOut {
     /// What is wrong with it, in one line.
-    pub fn cause(&self) -> String {
-        remedy::cause(&*self.why)
-    }
-
+    pub cause: String,
     /// What to do, in one line.
-    pub fn remedy(&self) -> String {
-        self.why.remedy()
-    }
+    pub remedy: String,
 }
 
 impl Installed {

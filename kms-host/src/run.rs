@@ -255,9 +255,7 @@ impl Running {
 pub(crate) fn check_any(home: &Home, certificates: &Certificates) -> anyhow::Result<()> {
     match (certificates.all().next(), certificates.left_out()) {
         (None, []) => Err(without_certificate(home)),
-        (None, [first, ..]) => {
-            Err(anyhow!("no certificate can be used: {}; {}", first.cause(), first.remedy()))
-        }
+        (None, [first, ..]) => Err(anyhow!("no certificate can be used: {}; {}", first.cause, first.remedy)),
         (Some(_), _) => Ok(()),
     }
 }

@@ -48,3 +48,4 @@ mod tls;
 mod unsigned;
 
 mod architecture;
+mod circles;

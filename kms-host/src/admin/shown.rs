@@ -133,8 +133,8 @@ fn certificate(installed: &Installed, all: &Certificates, now: Timestamp) -> wir
 pub(super) fn unusable(left_out: &LeftOut) -> wire::UnusableCertificate {
     wire::UnusableCertificate {
         path: left_out.path.display().to_string(),
-        cause: left_out.cause(),
-        remedy: left_out.remedy(),
+        cause: left_out.cause.clone(),
+        remedy: left_out.remedy.clone(),
     }
 }
 

@@ -135,9 +135,9 @@ pub(super) fn certificates(home: &Home, running: &Running, now: Timestamp) -> (C
         certificates.products(now).map(|(_, installed)| certificate(installed, running, now)).collect();
     let is_served = !findings.is_empty();
     findings.extend(certificates.left_out().iter().map(|left_out| {
-        let text = format!("{} is passed over: {}", left_out.path.display(), left_out.cause());
+        let text = format!("{} is passed over: {}", left_out.path.display(), left_out.cause);
         let finding = if is_served { Finding::warn } else { Finding::fail };
-        finding("certificate", text, left_out.remedy())
+        finding("certificate", text, left_out.remedy.clone())
     }));
     for product in certificates.each_product() {
         let is_answered = certificates.current(product, now).is_some();

@@ -15,6 +15,7 @@ use store::file;
 
 use super::{BadFile, Home, HomeError, check_hour_width, make_private_dir, read};
 use crate::certificates::{Allowed, Certificates, Difference, Installed, LeftOut};
+use crate::remedy;
 
 /// A certificate that [`Home::install_certificate`] has put in.
 #[derive(Debug)]
@@ -152,7 +153,7 @@ impl Home {
         let installed = self.read_folder(&self.certificates_path(), Some(&key), &mut left_out)?;
         // What machines know does not change with the key of a host.
         let known = self.read_folder(&self.known_path(), None, &mut left_out).unwrap_or_else(|why| {
-            left_out.push(LeftOut { path: self.known_path(), why: Arc::new(why) });
+            left_out.push(left_out_for(self.known_path(), &why));
             Vec::new()
         });
         left_out.sort_by(|one, other| one.path.cmp(&other.path));
@@ -179,7 +180,7 @@ impl Home {
             let text = read::read(&path).map_err(|error| self.bad_certificate(&path, error.into()));
             match text.and_then(|text| self.verify_certificates(&path, &text, key)) {
                 Ok(read) => found.extend(read),
-                Err(why) => left_out.push(LeftOut { path, why: Arc::new(why) }),
+                Err(why) => left_out.push(left_out_for(path, &why)),
             }
         }
         Ok(found)
@@ -247,4 +248,8 @@ impl Home {
 /// As the vendor wrote it, before it travelled.
 fn pem(one: &Installed) -> String {
     files::certificate_to_pem(&one.chain, &one.roots)
+}
+
+fn left_out_for(path: PathBuf, why: &HomeError) -> LeftOut {
+    LeftOut { path, cause: remedy::cause(why), remedy: why.remedy() }
 }

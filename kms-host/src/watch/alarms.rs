@@ -111,7 +111,7 @@ fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
 
 /// It is nobody's product that is known, so nobody else tells of it.
 fn of_left_out(left_out: &LeftOut) -> Alarm {
-    let text = format!("{} is passed over: {}", left_out.path.display(), left_out.cause());
+    let text = format!("{} is passed over: {}", left_out.path.display(), left_out.cause);
     Alarm::new(Word::CERTIFICATE_UNUSABLE, text)
 }
 

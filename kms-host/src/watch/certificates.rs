@@ -95,7 +95,7 @@ pub(crate) fn note_known(home: &Home, certificates: Certificates, now: Timestamp
 /// Says which files are passed over, and why.
 pub(crate) fn warn_of_left_out(certificates: &Certificates) {
     for left_out in certificates.left_out() {
-        let (file, cause, remedy) = (left_out.path.display(), left_out.cause(), left_out.remedy());
+        let (file, cause, remedy) = (left_out.path.display(), &left_out.cause, &left_out.remedy);
         tracing::error!(%file, cause, remedy, "a certificate cannot be used and is passed over");
     }
 }
