@@ -4,6 +4,7 @@
 //! line goes first in `config/sources.rs`.
 
 mod keys;
+pub(crate) mod network;
 mod sources;
 
 use std::net::SocketAddr;
@@ -15,10 +16,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use shared::srv::{SERVICE_LABEL_FORM, is_service_label};
 use tracing_subscriber::EnvFilter;
 
-use crate::door::accept::Network;
 use crate::door::listen;
 
 pub use keys::{KEYS, Key, TakenUpBy, sample};
+pub use network::Network;
 pub use sources::{Change, FILE_NAME, Origin, Settings, Sources};
 
 /// What the administrator may set. A file `kms-host.toml` in the data directory is read where none is named. A key that is new

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use toml::{Table, Value};
 
 use super::Config;
-use crate::door::accept::Network;
+use crate::config::Network;
 
 /// What the environment variable of every key begins with.
 pub(super) const PREFIX: &str = "KMS_HOST_";

@@ -5,7 +5,6 @@
 //! tonic would accept and serve for us, but it spins when descriptors run out, never closes a peer that says nothing, keeps the
 //! TLS certificate that it began with, and bounds neither frames nor what waits to be sent.
 
-mod allow;
 mod door;
 mod limits;
 mod places;
@@ -29,7 +28,6 @@ use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-pub use self::allow::Network;
 use self::connection::{Ends, live};
 pub use self::door::{Admission, Door};
 pub use self::limits::Limits;

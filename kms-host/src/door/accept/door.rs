@@ -5,10 +5,10 @@
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::allow::{Network, is_allowed};
 use super::limits::Limits;
 use super::places::{Place, Places};
-use crate::config::Config;
+use crate::config::network::is_allowed;
+use crate::config::{Config, Network};
 use crate::door::tls::{Tls, TlsCertificate};
 use crate::fairness::Fairness;
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Network(IpNet);
 
 /// Whether somebody at this address may connect. Nobody is named where everybody may.
-pub(super) fn is_allowed(networks: &[Network], address: IpAddr) -> bool {
+pub(crate) fn is_allowed(networks: &[Network], address: IpAddr) -> bool {
     // A listener on [::] sees IPv4 as ::ffff:192.0.2.7, which is the same address.
     let address = address.to_canonical();
     networks.is_empty() || networks.iter().any(|network| network.0.contains(&address))
