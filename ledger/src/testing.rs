@@ -61,14 +61,14 @@ impl Keeper for Shared {
     }
 
     async fn list(&self, list: &List) -> Result<Vec<Entry>, LedgerError> {
-        self.rows(|rows| (&*rows).scan(&list.prefix, list.after.as_deref(), list.limit)).await
+        self.rows(|rows| (*rows).scan(&list.prefix, list.after.as_deref(), list.limit)).await
     }
 
     async fn commit(&self, seen: &Seen, changes: &Changes) -> Result<bool, LedgerError> {
         self.rows(|mut rows| {
             let is_so = seen.values.iter().all(|(key, value)| rows.get(key) == value.as_ref());
             let is_listed = |(list, entries): (&List, &Vec<Entry>)| {
-                let found = (&*rows).scan(&list.prefix, list.after.as_deref(), list.limit);
+                let found = (*rows).scan(&list.prefix, list.after.as_deref(), list.limit);
                 found.is_ok_and(|found| found == *entries)
             };
             if !is_so || !seen.lists.iter().all(is_listed) {

@@ -38,7 +38,7 @@ pub enum Kind {
     /// On disk.
     On(Engine),
     /// Made by whoever brings another one, with these rows in it.
-    Other(fn(Meta, Vec<(Vec<u8>, Vec<u8>)>) -> Arc<dyn Ledger>),
+    Other(fn(Meta, Vec<crate::Entry>) -> Arc<dyn Ledger>),
 }
 
 pub struct World {
@@ -79,7 +79,7 @@ impl World {
     }
 
     /// A ledger that has these rows already.
-    pub fn with(kind: Kind, meta: Meta, rows: Vec<(Vec<u8>, Vec<u8>)>) -> World {
+    pub fn with(kind: Kind, meta: Meta, rows: Vec<crate::Entry>) -> World {
         match kind {
             Kind::Memory => World::over(Arc::new(MemoryLedger::with_rows(meta, rows)), None),
             Kind::On(engine) => {
@@ -256,6 +256,7 @@ fn fresh() -> [u8; 16] {
 
 impl Machine {
     /// A machine with a fingerprint of its own.
+    #[expect(clippy::new_without_default, reason = "no two of them are the same")]
     pub fn new() -> Machine {
         let id = fresh();
         Machine {
@@ -327,7 +328,7 @@ pub fn told(outcome: &Outcome) -> String {
 }
 
 /// Writes rows into a closed ledger behind its back.
-pub fn put_rows(directory: &Path, engine: Engine, rows: Vec<(Vec<u8>, Vec<u8>)>) {
+pub fn put_rows(directory: &Path, engine: Engine, rows: Vec<crate::Entry>) {
     let store = Store::open(directory, engine, CACHE_BYTES).unwrap();
     for rows in rows.chunks(MAX_BATCH) {
         let mut batch = Batch::new();
