@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use ledger::{LedgerError, Write, Writer, Written};
+use ledger::{Housekeeping, LedgerError, Write, Writer, Written};
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::ProductId;
 use shared::inventory::{Change, Changed, Prune, Pruned};
@@ -104,10 +104,15 @@ impl From<NotChanged> for NotSighted {
 /// The way to the ledger. Clones lead to the same queue.
 #[derive(Clone)]
 pub struct Queue {
-    /// Taken out when the queue closes.
-    tasks: Arc<RwLock<Option<mpsc::Sender<Task>>>>,
-    ledger: Arc<dyn Writer>,
+    /// Taken out when the queue closes, so that nothing keeps the ledger open.
+    way: Arc<RwLock<Option<Way>>>,
     failure: watch::Receiver<Option<LedgerError>>,
+}
+
+#[derive(Clone)]
+struct Way {
+    tasks: mpsc::Sender<Task>,
+    ledger: Arc<dyn Writer>,
 }
 
 /// A write, and who waits for what comes of it.
@@ -129,12 +134,12 @@ impl Queue {
         capacity: usize,
         runtime: Handle,
     ) -> io::Result<(Queue, JoinHandle<()>)> {
-        let (sender, tasks) = mpsc::channel(capacity.max(1));
+        let (sender, receiver) = mpsc::channel(capacity.max(1));
         let (failed, failure) = watch::channel(None);
-        let writer = WriterThread { ledger: ledger.clone(), runtime, tasks, failed };
+        let writer = WriterThread { ledger: ledger.clone(), runtime, tasks: receiver, failed };
         let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run())?;
-        let tasks = Arc::new(RwLock::new(Some(sender)));
-        Ok((Queue { tasks, ledger, failure }, thread))
+        let way = Arc::new(RwLock::new(Some(Way { tasks: sender, ledger })));
+        Ok((Queue { way, failure }, thread))
     }
 
     /// Enters a sighting and waits until it is decided and durable.
@@ -145,12 +150,14 @@ impl Queue {
     /// [`NotSighted`]: a full queue refuses at once.
     pub async fn sight(&self, sighting: Sighting) -> Result<Outcome, NotSighted> {
         let (answer, decided) = oneshot::channel();
-        let sender = self.sender()?;
-        sender.try_send(Task { write: Write::Sight(sighting), answer }).map_err(|refused| match refused {
-            TrySendError::Full(_) => NotSighted::Overloaded,
-            TrySendError::Closed(_) => self.closed(),
-        })?;
-        drop(sender);
+        let way = self.way()?;
+        way.tasks.try_send(Task { write: Write::Sight(sighting), answer }).map_err(
+            |refused| match refused {
+                TrySendError::Full(_) => NotSighted::Overloaded,
+                TrySendError::Closed(_) => self.closed(),
+            },
+        )?;
+        drop(way);
         match decided.await.map_err(|_| self.closed())? {
             Ok(Written::Sighted(outcome)) => Ok(outcome),
             Ok(other) => unreachable!("a sighting was decided, and not {other:?}"),
@@ -163,7 +170,7 @@ impl Queue {
     /// # Errors
     /// [`NotChanged`].
     pub async fn settle(&self, products: Vec<(ProductId, Terms)>, now: Timestamp) -> Result<(), NotChanged> {
-        let house = self.ledger.housekeeping().await?;
+        let house = self.housekeeping().await?;
         self.write(Write::Settle(house, products, now)).await.map(|_| ())
     }
 
@@ -184,7 +191,7 @@ impl Queue {
     /// # Errors
     /// [`NotChanged`].
     pub async fn prune(&self, prune: Prune) -> Result<Pruned, NotChanged> {
-        let house = self.ledger.housekeeping().await?;
+        let house = self.housekeeping().await?;
         match self.write(Write::Prune(house, prune)).await? {
             Written::Pruned(pruned) => Ok(pruned),
             other => unreachable!("a page was pruned, and not {other:?}"),
@@ -213,21 +220,26 @@ impl Queue {
 
     /// Takes no more. What has queued is still decided and answered; then the thread ends.
     pub fn close(&self) {
-        self.tasks.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.way.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Queues a write, waiting for a place, and waits for what comes of it.
     async fn write(&self, write: Write) -> Result<Written, NotChanged> {
         let (answer, written) = oneshot::channel();
-        let sender = self.sender().map_err(|_| self.gone())?;
-        sender.send(Task { write, answer }).await.map_err(|_| self.gone())?;
-        drop(sender);
+        let way = self.way().map_err(|_| self.gone())?;
+        way.tasks.send(Task { write, answer }).await.map_err(|_| self.gone())?;
+        drop(way);
         Ok(written.await.map_err(|_| self.gone())??)
     }
 
-    fn sender(&self) -> Result<mpsc::Sender<Task>, NotSighted> {
-        let tasks = self.tasks.read().unwrap_or_else(PoisonError::into_inner);
-        tasks.clone().ok_or_else(|| self.closed())
+    async fn housekeeping(&self) -> Result<Housekeeping, NotChanged> {
+        let way = self.way().map_err(|_| self.gone())?;
+        Ok(way.ledger.housekeeping().await?)
+    }
+
+    fn way(&self) -> Result<Way, NotSighted> {
+        let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
+        way.clone().ok_or_else(|| self.closed())
     }
 
     /// Why nobody takes tasks any more.

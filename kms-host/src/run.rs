@@ -247,7 +247,7 @@ impl Running {
         self.queue.close();
         let writing = self.writing;
         let joined = tokio::task::spawn_blocking(move || writing.join()).await?;
-        joined.map_err(|_| anyhow!("the ledger's writing has panicked"))
+        joined.map_err(|_| anyhow!("the ledger's writer has panicked"))
     }
 }
 

@@ -58,6 +58,17 @@ fn each_crate_imports_what_the_table_allows() {
     }
 }
 
+/// Another ledger may keep its rows in another way.
+#[test]
+fn nothing_but_the_ledger_builds_the_key_of_a_row() {
+    for path in sources(&root().join("kms-host/src")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for key in ["key::record", "key::RECORDS", "key::event", "key::tally", "key::hour", "key::META"] {
+            assert!(!text.contains(key), "{} builds {key}", path.display());
+        }
+    }
+}
+
 #[test]
 fn tonic_comes_into_the_messages_by_feature_alone() {
     let manifest = std::fs::read_to_string(root().join("proto/Cargo.toml")).unwrap();

@@ -34,6 +34,7 @@ async fn told_to_stop_it_ends_with_success_and_serves_again_on_the_same_port() {
     let stopped = timeout(Duration::from_secs(8), host.stop()).await;
     let home = stopped.expect("a connection that is idle keeps nobody waiting").unwrap();
     assert!(!home.socket_path().exists());
+    assert!(home.path().join("ledger/closed").exists(), "the ledger was closed in order");
     let host = HostProcess::start(&program(), &home, address).await.unwrap();
 
     assert_eq!(host.count().await.unwrap(), 2);
