@@ -31,7 +31,8 @@ macro_rules! battery {
                 ledger_time_never_goes_back_by_itself
                 settling_sets_the_time_back_and_counts_anew
                 settling_a_new_ledger_sets_its_time
-                evidence_from_the_future_is_as_old_as_the_settling;
+                evidence_from_the_future_is_as_old_as_the_settling
+                a_settling_that_fails_changes_nothing_and_the_rest_of_its_batch_is_done;
             copies:
                 a_lost_answer_is_given_again_under_its_serial
                 a_lost_answer_is_given_again_in_the_same_batch

@@ -1,8 +1,11 @@
 //! Ledger time: it never goes back by itself, and `settle` may set it back.
 
+use shared::ask::AskKind;
 use shared::count::Terms;
+use shared::record::key;
 
-use super::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World};
+use super::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly};
+use crate::{Housekeeping, LedgerError, Write, Written};
 
 fn served(world: &World) -> Vec<(shared::ids::ProductId, Terms)> {
     vec![(PRODUCT, world.terms), (OTHER_PRODUCT, world.terms)]
@@ -56,4 +59,20 @@ pub async fn evidence_from_the_future_is_as_old_as_the_settling(kind: Kind) {
     world.settle(served(&world), START).await;
     let reading = world.ledger.reading(PRODUCT, &world.terms, START).await.unwrap();
     assert_eq!(reading.tally.threshold_met_at, Some(START));
+}
+
+/// It sets the time first. What failed half-way must not be written with what comes after it.
+pub async fn a_settling_that_fails_changes_nothing_and_the_rest_of_its_batch_is_done(kind: Kind) {
+    let world = World::with(kind, hourly(), vec![(key::tally(PRODUCT), vec![1, 2, 3])]);
+    let ask = |machine: Machine| Write::Sight(world.sighting(&machine, AskKind::Activate));
+    let settle = Write::Settle(Housekeeping::alone(), served(&world), START + DAY);
+    let writes =
+        vec![ask(Machine::of(OTHER_PRODUCT)), ask(Machine::new()), settle, ask(Machine::of(OTHER_PRODUCT))];
+
+    let done = world.ledger.apply(writes).await.unwrap();
+
+    assert!(matches!(done[0], Ok(Written::Sighted(_))) && matches!(done[3], Ok(Written::Sighted(_))));
+    assert!(done[1..3].iter().all(|done| matches!(done, Err(LedgerError::Damaged { .. }))), "{done:?}");
+    assert_eq!(world.ledger.last_time().await.unwrap(), Some(START));
+    assert_eq!(world.count_of(OTHER_PRODUCT).await, 2);
 }
