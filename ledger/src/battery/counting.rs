@@ -176,7 +176,7 @@ pub async fn a_damaged_record_fails_only_its_machine(kind: Kind) {
 
     let text = error.to_string();
     assert!(!error.is_fatal() && text.contains(&damaged.id.to_string()), "{text}");
-    assert!(text.contains("`kms-host export --salvage FILE`"), "{text}");
+    assert!(error.remedy().contains("`kms-host export --salvage FILE`"), "{}", error.remedy());
     let other = world.apply(world.sighting(&Machine::new(), shared::ask::AskKind::Activate));
     assert_eq!(told(&other.await), "waiting 1 of 1");
 }

@@ -35,7 +35,8 @@ fn open(engine: Engine, directory: &Path) -> World {
 }
 
 fn refusal(opened: Result<Arc<dyn Ledger>, OpenError>) -> String {
-    opened.err().expect("it is refused").to_string()
+    let error = opened.err().expect("it is refused");
+    format!("{error}; {}", error.remedy())
 }
 
 async fn it_opens_as_it_was_left(engine: Engine) {
