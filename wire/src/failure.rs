@@ -108,89 +108,46 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 #[cfg(test)]
 mod tests {
     use super::*;
-    use expect_test::{Expect, expect};
+    use expect_test::expect;
     use tonic_types::ErrorDetails;
 
-    #[track_caller]
-    fn check(code: Code, message: &str, info: Option<(&str, &str)>, expected: Expect) {
-        let details = info.map(|(reason, domain)| {
-            let mut details =
-                ErrorDetails::with_error_info(reason, domain, [("limit".to_owned(), "9".to_owned())]);
+    fn told(code: Code, message: &str, info: Option<(&str, &str)>) -> String {
+        let details = info.map_or_else(ErrorDetails::default, |(reason, domain)| {
+            let mut details = ErrorDetails::with_error_info(reason, domain, [("limit".into(), "9".into())]);
             details.set_retry_info(Some(Duration::from_secs(3)));
             details
         });
-        let status = Status::with_error_details(code, message, details.unwrap_or_default());
+        let status = Status::with_error_details(code, message, details);
         let Failure { cause, retry_after, .. } = explain("kms1", &status, None, None);
         let after = retry_after.map_or(String::new(), |after| format!(", after {after:?}"));
-        expected.assert_eq(&format!("{cause}{after}"));
+        format!("{cause}{after}\n").replace("what answers at kms1 is not an activation host", "..")
     }
 
     /// The load tool took words from a stranger that a machine does not take, such as BLOCKED.
     #[test]
     fn only_what_hosts_leave_unsigned_is_taken_from_a_status() {
-        let exhausted = Code::ResourceExhausted;
-        check(
-            exhausted,
-            "",
-            Some(("OVERLOADED", "kms")),
-            expect![
-                "OVERLOADED: the host has more asks waiting than it will hold (unsigned, by kms1), after 3s"
-            ],
-        );
-        check(
-            exhausted,
-            "",
-            Some(("SEATS_TAKEN", "kms")),
-            expect![
-                "SEATS_TAKEN: a reason that this release does not know, limit 9, unsigned by kms1, after 3s"
-            ],
-        );
-        check(
-            exhausted,
-            "",
-            Some(("BLOCKED", "kms")),
-            expect![
-                "NOT_A_HOST: what answers at kms1 is not an activation host: it says BLOCKED without a signature"
-            ],
-        );
-        check(
-            exhausted,
-            "full",
-            Some(("OVERLOADED", "example.com")),
-            expect![
-                "NOT_A_HOST: what answers at kms1 is not an activation host: gRPC status ResourceExhausted: full"
-            ],
-        );
-        check(
-            Code::Internal,
-            "full",
-            Some(("\u{1b}[2J", "kms")),
-            expect!["NOT_A_HOST: what answers at kms1 is not an activation host: gRPC status Internal: full"],
-        );
-        check(
-            Code::Internal,
-            "\u{1b}[2J",
-            None,
-            expect![[
-                r"NOT_A_HOST: what answers at kms1 is not an activation host: gRPC status Internal: \u{1b}[2J"
-            ]],
-        );
-        check(
-            Code::Unimplemented,
-            "",
-            None,
-            expect![
-                "NOT_A_HOST: what answers at kms1 is not an activation host: it does not offer activation"
-            ],
-        );
-        check(
-            Code::OutOfRange,
-            "",
-            None,
-            expect![
-                "NOT_A_HOST: what answers at kms1 is not an activation host: its answer is larger than 16384 bytes"
-            ],
-        );
-        check(Code::Cancelled, "", None, expect!["HOST_SILENT: kms1 did not answer in time"]);
+        let all = [
+            told(Code::ResourceExhausted, "", Some(("OVERLOADED", "kms"))),
+            told(Code::ResourceExhausted, "", Some(("SEATS_TAKEN", "kms"))),
+            told(Code::ResourceExhausted, "", Some(("BLOCKED", "kms"))),
+            told(Code::ResourceExhausted, "full", Some(("OVERLOADED", "example.com"))),
+            told(Code::Internal, "full", Some(("\u{1b}[2J", "kms"))),
+            told(Code::Internal, "\u{1b}[2J", None),
+            told(Code::Unimplemented, "", None),
+            told(Code::OutOfRange, "", None),
+            told(Code::Cancelled, "", None),
+        ];
+        expect![[r"
+            OVERLOADED: the host has more asks waiting than it will hold (unsigned, by kms1), after 3s
+            SEATS_TAKEN: a reason that this release does not know, limit 9 (unsigned, by kms1), after 3s
+            NOT_A_HOST: ..: it says BLOCKED without a signature
+            NOT_A_HOST: ..: gRPC status ResourceExhausted: full
+            NOT_A_HOST: ..: gRPC status Internal: full
+            NOT_A_HOST: ..: gRPC status Internal: \u{1b}[2J
+            NOT_A_HOST: ..: it does not offer activation
+            NOT_A_HOST: ..: its answer is larger than 16384 bytes
+            HOST_SILENT: kms1 did not answer in time
+        "]]
+        .assert_eq(&all.concat());
     }
 }
