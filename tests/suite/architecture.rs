@@ -28,6 +28,15 @@ const IMPORTS: &[(&str, &[&str], &[&str])] = &[
     ("tests/report", &[], &["kms-client", "kms-host"]),
 ];
 
+/// What one crate does for all: words that stand in its files and in no others.
+const ONCE: [(&str, &str); 4] = [
+    // Asks are composed, copies replaced and clocks judged by the rules; whoever simulates or tests drives them.
+    ("machine_key: ", "shared"),
+    ("may_rekey(", "shared"),
+    (".witness(", "shared"),
+    ("http2::handshake(", "wire"),
+];
+
 /// The names under which our crates are imported.
 const OURS: [&str; 10] =
     ["proto", "shared", "store", "ledger", "names", "wire", "kms-client", "kms-host", "kms-vendor", "report"];
@@ -87,6 +96,18 @@ fn tonic_comes_into_the_messages_by_feature_alone() {
 fn the_rules_are_without_std() {
     let lib = std::fs::read_to_string(root().join("shared/src/lib.rs")).unwrap();
     assert!(lib.contains("#![no_std]") && !lib.contains("extern crate std"));
+}
+
+#[test]
+fn what_is_decided_in_one_place_is_decided_in_no_other() {
+    for (words, owner) in ONCE {
+        let has_it = |path: &PathBuf| std::fs::read_to_string(path).unwrap().contains(words);
+        let found: Vec<_> = sources(&root()).into_iter().filter(has_it).collect();
+        let is_elsewhere =
+            |path: &&PathBuf| !path.starts_with(root().join(owner)) && !path.ends_with("architecture.rs");
+        assert_eq!(found.iter().find(is_elsewhere), None, "`{words}` belongs into {owner}");
+        assert!(1 < found.len(), "`{words}` is not in {owner} any more");
+    }
 }
 
 #[test]
