@@ -1,8 +1,8 @@
-//! `doctor`: everything that can keep machines from their licenses, looked at once, each with what to do about it.
+//! `doctor`: checks everything that can keep machines from a license, and says what to do about each finding.
 //!
-//! A check is a function that returns findings; none changes anything, beyond a file without a name on the disk.
-//! A host that does not run is looked at as far as that goes. What only a machine elsewhere can see, such as a firewall, is
-//! not here. How findings are shown is in `cli/doctor.rs`.
+//! A check is a function that returns findings. None changes anything, except for a file without a name on the disk. Of a host that
+//! does not run, as much is checked as is possible. What only another machine can see, such as a firewall, is not checked. Findings
+//! are printed by `cli/doctor.rs`.
 //!
 //! Read next, in the order in which they are made: `doctor/directory.rs`, `tls.rs`, `host.rs`, `clock.rs`, `machine.rs`, and with
 //! `asking.rs`, which asks as a machine does, `answers.rs` and `published.rs`.
@@ -28,41 +28,41 @@ use crate::remedy;
 
 use self::host::Running;
 
-/// What is to be looked at.
+/// What to check.
 pub struct Wanted {
     /// The host's directory.
     pub home: Home,
     /// Its settings.
     pub sources: Sources,
-    /// The domains in which machines look for it; those of this machine, if there are none.
+    /// The domains in which machines look for it. If empty, the domains of this machine.
     pub domains: Vec<String>,
     /// The name server to ask, instead of the system's.
     pub name_server: Option<SocketAddr>,
 }
 
-/// How something was found.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// As it should be.
+    /// Everything is as it should be.
     Ok,
-    /// Machines are served, and somebody should look at it.
+    /// Machines are served, but an administrator should look at it.
     Warn,
     /// Machines are not served, or will not be.
     Fail,
-    /// It could not be looked at.
+    /// It could not be checked.
     Skipped,
 }
 
-/// What one check has found.
+/// The finding of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Which check.
+    /// The name of the check.
     pub check: &'static str,
-    /// How it was found.
+    /// Its result.
     pub health: Health,
-    /// What it is, in one line.
+    /// What was found, in one line.
     pub text: String,
-    /// What to do, in one line; nothing where nothing is to be done.
+    /// What to do, in one line, if there is something to do.
     pub remedy: Option<String>,
 }
 
@@ -89,19 +89,19 @@ impl Finding {
     }
 }
 
-/// What the checks so far have learnt, for those that come after.
+/// What earlier checks have found out, for later ones.
 struct Known<'a> {
     wanted: &'a Wanted,
     clock: &'a dyn Clock,
     running: Running,
-    /// Nothing where the settings do not hold.
+    /// None if the settings are wrong.
     config: Option<Config>,
     certificates: Certificates,
-    /// How its hosts are spoken with.
+    /// How to connect to hosts.
     way: tls::Way,
 }
 
-/// Looks at everything.
+/// Makes all checks.
 pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
     let home = &wanted.home;
     let running = Running::find(home).await;
@@ -137,7 +137,7 @@ pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
     findings
 }
 
-/// Everything else needs what this finding says is not to be had.
+/// Only this finding: all other checks need what it says is missing.
 fn only(finding: Finding) -> Vec<Finding> {
     let why = "it needs the data directory";
     let others =

@@ -9,7 +9,7 @@ use super::online::{ask, number, some_text, table, time};
 use super::{EX_DATAERR, Failure, json_text};
 use crate::home::Home;
 
-/// What is wanted of the audit log.
+/// What to show of the audit log.
 #[derive(Debug, Args)]
 pub(super) struct Audit {
     /// Number of changes to show; the latest comes last.

@@ -1,4 +1,4 @@
-//! `kms-host backup` and `restore`: a whole host as one file, and a host of that file on another disk.
+//! `kms-host backup` and `restore`: writes a whole host into one file, and creates a host from such a file.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::config::{FILE_NAME, Sources};
 use crate::export::{Checked, Head, Kind, Summary, Writer, shown};
 use crate::home::{Carried, Home, HomeError};
 
-/// Takes a backup, while the host serves or while it does not.
+/// Writes a backup, of a running host or of a stopped one.
 pub(super) fn backup(
     home: &Home,
     file: &Path,
@@ -20,7 +20,7 @@ pub(super) fn backup(
     config: Option<&Path>,
     as_json: bool,
 ) -> Result<String, Failure> {
-    // Root would follow every link that the owner of the directory has put into it.
+    // As root, the command would follow every link in a directory of another user.
     let (files, host) = as_owner(home, || Ok((home.files()?, home.signing_key()?.public().host())))?;
     let files = with_settings(files, home, config)?;
     let mut output = Output::private_to(file, force)?;
@@ -72,7 +72,7 @@ pub(super) fn backup(
     Ok(lines::beside(file, said))
 }
 
-/// Reads a backup or an export through, and says what is in it.
+/// Reads a backup or an export from start to end, and reports what it contains.
 pub(super) fn check(file: &Path, as_json: bool) -> Result<String, Failure> {
     let file = lines::open(file)?;
     let summary = file.check(&mut lines::signs_of_life()).map_err(HomeError::from)?;
@@ -94,14 +94,14 @@ pub(super) fn check(file: &Path, as_json: bool) -> Result<String, Failure> {
     ))
 }
 
-/// Makes the host of a backup again, in a directory that is empty or not there.
+/// Creates the host of a backup, in a directory that is empty or missing.
 pub(super) fn restore(
     home: &Home,
     file: &Path,
     config: Option<&Path>,
     as_json: bool,
 ) -> Result<String, Failure> {
-    // What root alone may read is opened first; the settings that come with the backup are the owner's by then.
+    // Opened first, because only root may be able to read it. The settings in the backup are read as the owner.
     let backup = lines::open(file)?;
     let named = config.map(|config| lines::wanted_engine(home, Some(config))).transpose()?;
     become_owner(home)?;
@@ -126,7 +126,7 @@ pub(super) fn restore(
     Ok(said + &lines::to_serve(home))
 }
 
-/// The settings that hold, wherever their file is, beside what the directory has: as those of the directory.
+/// The settings file in use, wherever it is. The backup has it as the file of the data directory.
 fn with_settings(
     mut files: Vec<Carried>,
     home: &Home,

@@ -1,4 +1,4 @@
-//! `kms-host config`: what the settings are, before a host is told to take them up.
+//! `kms-host config`: shows and checks the settings, before a host uses them.
 
 use std::io;
 use std::path::Path;
@@ -17,12 +17,12 @@ use crate::door::tls::Tls;
 use crate::home::Home;
 use crate::watch::{retention, tls as certificate};
 
-/// One line where they hold. The files that they name have to hold, too.
+/// Prints one line if the settings are correct, including the files that they name.
 pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure> {
     let settings = read(home, file)?;
-    // The files are for the service to read, and root may read all.
+    // The service has to be able to read the files, and root can read any.
     become_owner(home)?;
-    // Whoever may not look at the certificates is told of the settings alone.
+    // For a user who may not read the certificates, only the settings are checked.
     if let Ok(certificates) = home.certificates() {
         retention::check(settings.config.retention_days, &certificates).or_exit(EX_CONFIG)?;
     }
@@ -41,8 +41,8 @@ pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure>
     })
 }
 
-/// That `serve` could listen. An address that is taken is the host's own, if one serves this directory, or may be for all that
-/// this user can see.
+/// Checks that `serve` could listen. An address in use is the host's own if a host serves this directory, or if this user cannot see
+/// whether one does.
 fn check_listening(home: &Home, settings: &Settings) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
     let _entered = runtime.enter();
@@ -58,7 +58,7 @@ fn may_be_served(home: &Home) -> bool {
     hidden || socket::is_served(&path)
 }
 
-/// As a file would have it, so that it can be made one.
+/// Prints settings as a settings file.
 pub(super) fn show(
     home: &Home,
     file: Option<&Path>,
@@ -80,7 +80,7 @@ pub(super) fn show(
     Ok(lines.join("\n") + "\n")
 }
 
-/// Says on standard error what somebody has set and does not hold.
+/// Prints warnings about settings on standard error.
 pub(super) fn warn(settings: &Settings) {
     for warning in settings.warnings() {
         warn_of(&warning);

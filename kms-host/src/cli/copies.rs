@@ -15,7 +15,7 @@ use super::{Failure, json_text};
 use crate::admin::Client;
 use crate::home::Home;
 
-/// What is wanted of the copies.
+/// Which copies to list.
 #[derive(Debug, Args)]
 pub(super) struct Copies {
     /// Name or id of the product whose machines to search [default: all].

@@ -1,4 +1,4 @@
-//! `kms-host doctor`: a line for each finding, and below it what to do.
+//! `kms-host doctor`: prints a line for each finding, and below it what to do.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(super) fn examine(
     name_server: Option<SocketAddr>,
     as_json: bool,
 ) -> Result<String, Failure> {
-    // What root alone may do would hide what the host may not, and what root leaves behind the host could not use.
+    // Root could do what the host cannot, and the host could not use files that root leaves.
     owner::become_owner(home)?;
     let sources = Sources::new(config, home.path());
     let wanted = Wanted { home: home.clone(), sources, domains, name_server };
@@ -35,7 +35,7 @@ pub(super) fn examine(
     }
 }
 
-/// DNS has a port of its own, so it may be left out.
+/// The port may be left out, because DNS has a well-known one.
 pub(super) fn name_server(text: &str) -> Result<SocketAddr, &'static str> {
     const DNS_PORT: u16 = 53;
     let bare = |address: IpAddr| SocketAddr::new(address, DNS_PORT);
@@ -68,7 +68,7 @@ fn number_of(findings: &[Finding], health: Health) -> usize {
     findings.iter().filter(|finding| finding.health == health).count()
 }
 
-/// The one that matters stands out.
+/// The failure is in capitals, so that it stands out.
 fn word(health: Health) -> &'static str {
     match health {
         Health::Ok => "ok",

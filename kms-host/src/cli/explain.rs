@@ -1,4 +1,4 @@
-//! `kms-host explain`: what a reason means, whose fault it is, what to do. Works without a host.
+//! `kms-host explain`: prints what a code means, whose fault it is, and what to do. It needs no host.
 
 use serde_json::{Value, json};
 use shared::reason::{Explained, Index, Reason, WORDS};

@@ -1,4 +1,4 @@
-//! `kms-host export` and `import`: a ledger as a file, and a ledger of a file, on whichever engine.
+//! `kms-host export` and `import`: writes a ledger into a file, and creates a ledger from one, on any engine.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::{Failure, json_text, online};
 use crate::export::{Checked, Kind, Summary};
 use crate::home::Home;
 
-/// Asks the host that serves, or opens the ledger itself; to salvage a ledger, reads its files.
+/// Exports from the running host, or from the ledger if none runs. A salvage reads the ledger's files without the engine.
 pub(super) fn export(
     home: &Home,
     file: &Path,
@@ -56,7 +56,7 @@ pub(super) fn export(
     Ok(lines::beside(file, said))
 }
 
-/// What comes after a salvage.
+/// The next steps after a salvage.
 fn to_put_back(home: &Home, file: &Path) -> String {
     let (data, file) = (home.path().display(), file.display());
     format!(
@@ -65,14 +65,14 @@ fn to_put_back(home: &Home, file: &Path) -> String {
     )
 }
 
-/// Makes the ledger of a host that does not run.
+/// Creates the ledger of a host that does not run.
 pub(super) fn import(
     home: &Home,
     file: &Path,
     config: Option<&Path>,
     as_json: bool,
 ) -> Result<String, Failure> {
-    // What root alone may read is opened first.
+    // Opened first, because only root may be able to read it.
     let (file, engine) = (lines::open(file)?, lines::wanted_engine(home, config)?);
     become_owner(home)?;
     let summary = home.import(&file, engine, &mut lines::signs_of_life())?;

@@ -1,4 +1,4 @@
-//! Where the lines of an export come from, and where they go: a running host or its directory, a file or standard output.
+//! Reads the lines of an export from a running host or from its directory, and writes them to a file or standard output.
 
 use std::error::Error;
 use std::io::{self, ErrorKind, Write as _};
@@ -29,24 +29,24 @@ use crate::config::Sources;
 use crate::export::{self, Checked, Checker, End, ExportFile, Head, Kind, Summary};
 use crate::home::{Home, HomeError, USUAL_PATH};
 
-/// How much is written at a time.
+/// Size of one write.
 pub(super) const WRITE_BYTES: usize = 256 * 1024;
 
-/// How many lines pass between two signs of life.
+/// Lines between two progress messages.
 const SIGN_OF_LIFE: u64 = 500_000;
 
-/// A ledger is only read through once.
+/// A small cache is enough, because the ledger is read once from start to end.
 const READING_CACHE_BYTES: u64 = 16 << 20;
 
 /// A ledger as lines.
 pub(super) enum Lines {
-    /// A host serves it, and is asked.
+    /// From the host that serves it.
     Served { lines: Box<Streaming<ExportLedgerResponse>>, home: Home },
-    /// Nobody does: it was opened here.
+    /// From the ledger itself, opened here because no host serves it.
     Opened(Opened),
 }
 
-/// What a thread reads. Dropping it waits until that thread has closed the ledger, and its copy of it is gone.
+/// Lines that a thread reads. Dropping it waits until that thread has closed the ledger and removed its copy.
 pub(super) struct Opened {
     /// `None` only while it is dropped.
     lines: Option<mpsc::Receiver<Result<Bytes, LedgerError>>>,
@@ -61,7 +61,7 @@ impl Opened {
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        // Whom nobody hears reads no further.
+        // Without a receiver, the thread stops reading.
         drop(self.lines.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -70,7 +70,7 @@ impl Drop for Opened {
 }
 
 impl Lines {
-    /// Asks the host that serves this directory, or opens the ledger where nobody does.
+    /// Asks the host that serves this directory. If none does, opens the ledger.
     pub(super) async fn of(home: &Home, purpose: Kind) -> Result<Lines, Failure> {
         let mut host = match admin::connect(&home.socket_path()).await {
             Ok(host) => host,
@@ -90,7 +90,7 @@ impl Lines {
         .await
     }
 
-    /// What is left of a damaged ledger. Nobody may serve it.
+    /// Reads what is left of a damaged ledger. No host may be serving it.
     pub(super) async fn salvaged(home: &Home) -> Result<Lines, Failure> {
         Lines::apart(home, |home| {
             become_owner(home)?;
@@ -101,8 +101,8 @@ impl Lines {
         .await
     }
 
-    /// Reads on a thread of its own, which works as the owner of the directory: root would read what the service cannot. This
-    /// thread stays who it is, for the file that it writes.
+    /// Reads on a thread of its own that works as the owner of the directory, because root would read what the service cannot. The
+    /// calling thread keeps its user, for the file that it writes.
     async fn apart<S: FnOnce(mpsc::Sender<Result<Bytes, LedgerError>>)>(
         home: &Home,
         read: impl FnOnce(&Home) -> Result<S, Failure> + Send + 'static,
@@ -111,7 +111,7 @@ impl Lines {
         let (say, opened) = oneshot::channel();
         let home = home.clone();
         let work = move || {
-            // Whoever asked is there: it waits for this.
+            // The receiver exists: the caller waits for this message.
             match read(&home) {
                 Ok(send) => {
                     let _ = say.send(Ok(()));
@@ -130,7 +130,7 @@ impl Lines {
 
     fn open_as_owner(home: &Home) -> Result<(Arc<dyn Ledger>, Head, Runtime), Failure> {
         become_owner(home)?;
-        // What it was made on holds, whatever the configuration says by now: this is how a ledger gets onto another engine.
+        // The engine of the existing ledger, not the one in the settings: this is how a ledger moves to another engine.
         let engine = home.engine()?.unwrap_or(Engine::Sled);
         let (ledger, _format) = home.look_at_ledger(engine, READING_CACHE_BYTES)?;
         let head = Lines::head(home, *ledger.meta());
@@ -142,7 +142,7 @@ impl Lines {
         Head::new(Kind::Export, SystemClock::new().now(), host, meta)
     }
 
-    /// The next whole lines; none after the last.
+    /// The next whole lines, or none after the last.
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         match self {
             Lines::Served { lines, home } => match lines.message().await {
@@ -156,7 +156,7 @@ impl Lines {
         }
     }
 
-    /// Hands over every line with what it says, and checks that the last one has come and fits.
+    /// Passes on every line with its content, and checks that the last line has arrived and matches.
     pub(super) async fn each(
         &mut self,
         mut take: impl FnMut(&[u8], Checked) -> Result<(), Failure>,
@@ -177,29 +177,29 @@ impl Lines {
     }
 }
 
-/// Where lines go.
+/// The destination of the lines.
 pub(super) enum Output {
     File { draft: Draft, path: PathBuf, force: bool },
     Stdout(io::Stdout),
 }
 
 impl Output {
-    /// A file of this name, which gets it when it is whole; `-` is standard output.
+    /// A file, which gets this name once it is complete; `-` is standard output.
     pub(super) fn to(path: &Path, force: bool) -> Result<Output, Failure> {
         if path == Path::new("-") {
             return Ok(Output::Stdout(io::stdout()));
         }
-        // Looked at again at the end; here so that nobody waits for minutes to be told.
+        // Checked again at the end. Checked here, too, so that nobody waits for minutes to learn it.
         if !force && path.symlink_metadata().is_ok() {
             return Err(exists(path)).or_exit(EX_CANTCREAT);
         }
-        // What earlier ones that were killed have left may hold a signing key.
+        // Drafts that killed commands have left may contain a signing key.
         file::sweep(file::parent(path));
         let draft = Draft::begin(path, 0o600).or_exit(EX_CANTCREAT)?;
         Ok(Output::File { draft, path: path.to_owned(), force })
     }
 
-    /// Like [`to`](Output::to), for a secret: a file that a shell has made for it becomes its owner's alone.
+    /// Like [`to`](Output::to), for a secret: a file that the shell has created becomes readable for its owner only.
     pub(super) fn private_to(path: &Path, force: bool) -> Result<Output, Failure> {
         let output = Output::to(path, force)?;
         if let Output::Stdout(stdout) = &output {
@@ -215,7 +215,7 @@ impl Output {
         }
     }
 
-    /// Durable on return, where it is a file.
+    /// A file is durable on return.
     pub(super) fn finish(self) -> Result<(), Failure> {
         let done = match self {
             Output::File { draft, force: true, .. } => draft.replace(),
@@ -231,7 +231,7 @@ impl Output {
     }
 }
 
-/// A pipe has no mode to speak of, and a terminal is its user's.
+/// Takes a file's permissions away from everyone but its owner. Pipes and terminals are left alone.
 fn keep_private(stdout: &io::Stdout) {
     let Ok(found) = rustix::fs::fstat(stdout) else { return };
     let (kind, mode) = (FileType::from_raw_mode(found.st_mode), Mode::from_raw_mode(found.st_mode));
@@ -248,7 +248,7 @@ fn exists(path: &Path) -> anyhow::Error {
     anyhow!("{} is there already, and was left as it is; take another name, or --force", path.display())
 }
 
-/// What a command says of a file: on standard error where the file itself is standard output.
+/// The report about a file; it goes to standard error if the file itself is standard output.
 pub(super) fn beside(file: &Path, said: String) -> String {
     if file != Path::new("-") {
         return said;
@@ -257,7 +257,7 @@ pub(super) fn beside(file: &Path, said: String) -> String {
     String::new()
 }
 
-/// That damaged rows are missing, if any are.
+/// A sentence about damaged rows that are missing, if there are any.
 pub(super) fn left_out(rows: u64) -> String {
     match rows {
         0 => String::new(),
@@ -285,7 +285,7 @@ pub(super) fn summary_json(summary: &Summary) -> serde_json::Value {
     })
 }
 
-/// Something that says on standard error, from time to time, how many lines there were: a large ledger takes minutes.
+/// Prints the number of lines on standard error from time to time, because a large ledger takes minutes.
 pub(super) fn signs_of_life() -> impl FnMut(u64) {
     |lines| {
         if lines % SIGN_OF_LIFE == 0 {
@@ -294,12 +294,12 @@ pub(super) fn signs_of_life() -> impl FnMut(u64) {
     }
 }
 
-/// The engine on which the configuration wants ledgers to be made.
+/// The engine that the settings name for a new ledger.
 pub(super) fn wanted_engine(home: &Home, config: Option<&Path>) -> Result<Engine, Failure> {
     Ok(owner::settings(home, &Sources::new(config, home.path()))?.config.ledger)
 }
 
-/// What root has made in a directory that was not there is root's; a service that runs as somebody else could not open it.
+/// A hint about the owner: a new directory that root has created belongs to root, and a service under another user cannot open it.
 pub(super) fn hint_at_owner(home: &Home) -> Option<String> {
     let text = || {
         format!(
@@ -310,7 +310,7 @@ pub(super) fn hint_at_owner(home: &Home) -> Option<String> {
     rustix::process::geteuid().is_root().then(text)
 }
 
-/// What comes next.
+/// How to serve the host.
 pub(super) fn to_serve(home: &Home) -> String {
     if home.path() == Path::new(USUAL_PATH) {
         return "To serve:\n  systemctl start kms-host    (under systemd)\n  kms-host serve\n".to_owned();
@@ -318,8 +318,8 @@ pub(super) fn to_serve(home: &Home) -> String {
     format!("To serve:\n  kms-host serve --data {}\n", home.path().display())
 }
 
-/// The code that scripts and service managers see for what can be wrong with a directory or a file that is carried. With 74, the
-/// same command may succeed later; damage and a wrong user stay until somebody sees to them.
+/// The exit code for an error of a data directory, an export or a backup. After 74 the same command may succeed later. Damage and a
+/// wrong user need an administrator first.
 pub(super) fn failure(error: HomeError) -> Failure {
     let code = match &error {
         HomeError::Served(_) => EX_UNAVAILABLE,
@@ -336,24 +336,24 @@ pub(super) fn failure(error: HomeError) -> Failure {
     Failure { code, error: error.into(), shown: String::new() }
 }
 
-/// A file stands where a directory belongs, a pipe where a file does.
+/// A file in the place of a directory, or a pipe in the place of a file.
 const SOMETHING_ELSE: [ErrorKind; 3] =
     [ErrorKind::NotADirectory, ErrorKind::IsADirectory, ErrorKind::InvalidInput];
 
-/// Whether an error of one of these kinds is at the bottom of it.
+/// Whether an I/O error of one of these kinds is among the causes.
 fn is_below(error: &OpenError, kinds: &[ErrorKind]) -> bool {
     let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
     causes.any(|error| error.downcast_ref::<io::Error>().is_some_and(|error| kinds.contains(&error.kind())))
 }
 
-/// So that what a restore asks for on its way can end it.
+/// Lets `?` end a restore from within its callbacks.
 impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Failure {
         failure(error)
     }
 }
 
-/// Whether there is no socket, or one that a dead host has left: nobody serves the directory.
+/// Whether no host serves the directory: there is no socket, or one that a dead host has left.
 fn is_nobody(error: &tonic::transport::Error) -> bool {
     let cause = online::root_cause(error).downcast_ref::<io::Error>();
     cause.is_some_and(|cause| {
@@ -361,7 +361,7 @@ fn is_nobody(error: &tonic::transport::Error) -> bool {
     })
 }
 
-/// Runs what waits for a host, or reads a ledger on threads of its own.
+/// Runs a future that waits for a host, or reads a ledger on its own threads.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     runtime()?.block_on(work)
 }
@@ -370,7 +370,7 @@ fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)
 }
 
-/// Opens an export that is to be read; `-` is standard input.
+/// Opens an export for reading; `-` is standard input.
 pub(super) fn open(path: &Path) -> Result<ExportFile, Failure> {
     let opened = if path == Path::new("-") {
         ExportFile::spool(&mut io::stdin().lock())

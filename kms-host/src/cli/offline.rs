@@ -63,16 +63,16 @@ pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failu
     Ok(lines.join("\n"))
 }
 
-/// For where nobody can copy the file out: a container without a shell, a host behind ssh.
+/// For places from which the file cannot be copied: a container without a shell, a host behind ssh.
 pub(super) fn request(home: &Home) -> Result<String, Failure> {
     become_owner(home)?;
     home.request().or_exit(EX_CONFIG)
 }
 
-/// Certificates are a few hundred bytes; what is larger is some other file.
+/// Certificates have a few hundred bytes; anything larger is another file.
 const INPUT_MAX_BYTES: u64 = 1 << 20;
 
-/// A file that was handed over; `-` is standard input.
+/// Reads the given file; `-` is standard input.
 fn read_input(file: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     if file == Path::new("-") {
@@ -89,7 +89,7 @@ pub(super) fn install_certificate(
     allowed: Allowed,
     json: bool,
 ) -> Result<String, Failure> {
-    // Read before that: what lies in root's own folder is not for the host's user.
+    // Read the file first: the host's user may not read what is in root's own folder.
     let text = read_input(file).map_err(|error| home.bad_certificate(file, error.into()));
     become_owner(home)?;
     let now = SystemClock::new().now();
@@ -177,9 +177,9 @@ fn installed_text(installed: &Installed, why_not: Option<String>) -> String {
     lines.join("\n")
 }
 
-/// The process that serves this directory, if there is one and it can be seen from here.
+/// The process that serves this directory, if there is one and it is visible from here.
 pub(crate) fn serving_process(home: &Home) -> Option<i32> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
-    // 0 is a process of another namespace, such as a container's.
+    // 0 is a process in another namespace, such as a container's.
     runtime.block_on(crate::admin::serving(&home.socket_path()))?.pid().filter(|pid| 0 < *pid)
 }

@@ -1,6 +1,6 @@
 //! Commands that ask a running host over its socket, and what they have in common. Tables for people, JSON for scripts.
 //!
-//! The inventory is in `inventory`, one machine in `machine`, and so on: a file for each thing that is asked about.
+//! Each command has a file of its own, such as `inventory` and `machine`.
 
 use std::future::Future;
 use std::time::Duration;
@@ -68,7 +68,7 @@ pub(super) fn verify(home: &Home, as_json: bool) -> Result<String, Failure> {
     Err(Failure { code: EX_DATAERR, error: anyhow!(remedy), shown })
 }
 
-/// Each number of a product, as it is kept and as it was found, under the names of both.
+/// Each number of a product with its name, as kept and as found by the recount.
 fn verified(product: &wire::Recount) -> [(&'static str, u64, &'static str, u64); 5] {
     let (kept, found) = (product.inactive.unwrap_or_default(), product.inactive_found.unwrap_or_default());
     [
@@ -106,7 +106,7 @@ pub(super) fn confirm_clock(home: &Home, note: &str, as_json: bool) -> Result<St
 pub(super) fn reload(home: &Home, note: &str, as_json: bool) -> Result<String, Failure> {
     let (changes, status) = ask(home, async |mut host| {
         let reloaded = host.reload(wire::ReloadRequest { note: note.to_owned() }).await?.into_inner();
-        // What is still wrong, or has become so, belongs to what came of it.
+        // Alarms belong to the result of a reload.
         Ok((reloaded.changes, host.get_status(wire::GetStatusRequest {}).await?.into_inner()))
     })?;
     if as_json {
@@ -146,12 +146,12 @@ where
     })
 }
 
-/// What the host does not do, or that it does not answer.
+/// The failure for a call that the host has refused or not answered.
 pub(super) fn not_answered(home: &Home, status: tonic::Status) -> Failure {
     if admin::is_silence(&status) { silent(home) } else { refused(status) }
 }
 
-/// That a host is there and does not answer, and what to do.
+/// The failure for a host that exists and does not answer in time.
 fn silent(home: &Home) -> Failure {
     let data = home.path().display();
     let error = anyhow!(
@@ -161,16 +161,16 @@ fn silent(home: &Home) -> Failure {
     Failure { code: EX_UNAVAILABLE, error, shown: String::new() }
 }
 
-/// That no host answers, and what to do.
+/// The failure for a socket at which no host answers.
 pub(super) fn unreachable(home: &Home, error: &tonic::transport::Error) -> Failure {
-    // A host that stands still takes no more connections than wait for it already.
+    // A host that hangs accepts no connection once its queue of them is full.
     let cause = root_cause(error).downcast_ref::<std::io::Error>();
     if cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::WouldBlock) {
         return silent(home);
     }
     let error = anyhow!(
         "no host answers at {} ({}): start it with `kms-host serve --data {}`, name another directory with --data, or ask as \
-         the user whom it runs as",
+         the user that it runs as",
         home.socket_path().display(),
         root_cause(error),
         home.path().display()
@@ -203,14 +203,14 @@ pub(super) async fn resolve_product(host: &mut Client, text: &str) -> Result<Byt
     }
 }
 
-/// What the host does not do, with its remedy where there is a reason.
+/// The failure for a call that the host has refused, with the remedy if there is a reason.
 fn refused(status: tonic::Status) -> Failure {
     let details = status.get_error_details();
     let reason = details.error_info().and_then(|info| Reason::from_code(&info.reason));
     let code = match status.code() {
         Code::PermissionDenied => EX_NOPERM,
         Code::FailedPrecondition if reason == Some(Reason::AuditUnwritable) => EX_IOERR,
-        // Only a reload fails so without a reason of ours: its settings or files do not hold.
+        // Only a reload fails like this without a reason of ours: its settings or files are wrong.
         Code::FailedPrecondition if reason.is_none() => EX_CONFIG,
         Code::NotFound | Code::InvalidArgument | Code::FailedPrecondition => EX_DATAERR,
         _ => EX_UNAVAILABLE,
@@ -231,7 +231,7 @@ fn refused(status: tonic::Status) -> Failure {
     Failure { code, error, shown: String::new() }
 }
 
-/// What lies at the bottom: the layers above it repeat it.
+/// The innermost cause; the layers above repeat it.
 pub(super) fn root_cause<'e>(
     error: &'e (dyn std::error::Error + 'static),
 ) -> &'e (dyn std::error::Error + 'static) {
@@ -274,7 +274,7 @@ fn tls(status: &wire::GetStatusResponse) -> String {
     }
 }
 
-/// First the condition, and below it what to do.
+/// The alarm, and below it the remedy.
 fn alarm_lines(alarm: &wire::Alarm) -> [String; 2] {
     let since = if alarm.since == 0 { String::new() } else { format!(" (since {})", time(alarm.since)) };
     [format!("ALARM      {}: {}{since}", alarm.code, alarm.text), format!("           {}", alarm.remedy)]
@@ -313,7 +313,7 @@ fn product_lines(product: &wire::Product, now: i64, lines: &mut Vec<String>) {
     lines.extend(unused.map(|one| format!("  not used     {}: {}", hex(&one.certificate), one.why)));
 }
 
-/// The count, and whether anybody gets a lease by it.
+/// The count, and whether leases are issued.
 fn count(product: &wire::Product, certified: bool, left: Duration) -> String {
     if !certified {
         return format!("{}; no certificate: no lease is signed", product.count);
@@ -393,7 +393,7 @@ impl ProductNames {
         self.0.iter().map(|(id, _)| self.show(id).chars().count()).max().unwrap_or(0)
     }
 
-    /// The product's name; its id where it has no certificate, or where another product has the same name.
+    /// The product's name, or its id if it has no certificate or shares its name with another product.
     pub(super) fn show(&self, product: &Bytes) -> String {
         match self.name(product) {
             Some(name) if self.0.iter().filter(|(_, other)| *other == name).count() == 1 => name.to_owned(),
@@ -421,7 +421,7 @@ pub(super) fn machine_json(machine: &wire::Machine, names: &ProductNames) -> ser
     })
 }
 
-/// A table that fits the terminal. Where it goes elsewhere each row is one line, for `grep`.
+/// A table that fits the terminal. If standard output is none, each row is one line, for `grep`.
 pub(super) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
@@ -435,7 +435,7 @@ pub(super) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> S
     table.to_string()
 }
 
-/// These lines as a text. Each stays one, whatever names and paths are in it.
+/// Joins lines to a text. Each stays one line, whatever names and paths it contains.
 pub(super) fn text_of(lines: &[String]) -> String {
     lines.iter().flat_map(|line| [one_line(line), "\n".to_owned()]).collect()
 }
@@ -454,7 +454,7 @@ pub(super) fn time(unix_ms: i64) -> String {
     if unix_ms == 0 { "never".to_owned() } else { Timestamp::from_unix_ms(unix_ms).to_string() }
 }
 
-/// On the wire an instant that never was is 0.
+/// On the wire, 0 stands for no instant.
 pub(super) fn instant(unix_ms: i64) -> Option<i64> {
     Some(unix_ms).filter(|unix_ms| *unix_ms != 0)
 }

@@ -1,7 +1,7 @@
-//! Root works in a data directory as its owner.
+//! Commands that root runs work in a data directory as its owner.
 //!
-//! The service runs as a user of its own. A signing key that root made for it with `kms-host init` would be root's, and
-//! the service could not read it; and root would follow every link that stands in a directory of somebody else.
+//! The service has a user of its own. It could not read a signing key that `kms-host init` had created as root. And root would
+//! follow every link in a directory of another user.
 
 use std::fs;
 use std::io;
@@ -17,11 +17,11 @@ use super::{EX_CANTCREAT, EX_CONFIG, Failure, OrExit};
 use crate::config::{Settings, Sources};
 use crate::home::Home;
 
-/// Gives up root's rights for those of whoever owns the data directory. Nothing happens to anybody but root, or where the
-/// directory is root's own or does not exist. What root alone may read is to be read before.
+/// Changes the user of this thread from root to the owner of the data directory. Does nothing for other users, for a directory of
+/// root, and for one that does not exist. Read first what only root may read.
 ///
-/// To be called while the process has one thread, or on a thread that shall work so: the rights are a thread's, and those
-/// that it starts inherit them.
+/// Call it while the process has one thread, or on the thread that does the work: the user belongs to a thread, and threads that it
+/// starts inherit it.
 pub(super) fn become_owner(home: &Home) -> Result<(), Failure> {
     if !geteuid().is_root() {
         return Ok(());
@@ -35,7 +35,7 @@ pub(super) fn become_owner(home: &Home) -> Result<(), Failure> {
     give_up_root(Uid::from_raw(user), Gid::from_raw(group)).with_context(told).or_exit(EX_CANTCREAT)
 }
 
-/// Does this on a thread that works as the owner of the data directory; the one that calls stays who it is.
+/// Does this on a thread that works as the owner of the data directory. The calling thread keeps its user.
 pub(super) fn as_owner<T: Send>(
     home: &Home,
     work: impl FnOnce() -> Result<T, Failure> + Send,
@@ -50,14 +50,13 @@ pub(super) fn as_owner<T: Send>(
     done.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// The settings. What stands in the data directory is read as its owner; a file elsewhere that the command line names is read
-/// by whoever names it.
+/// Reads the settings. A file in the data directory is read as its owner, and a file elsewhere as the user who named it.
 pub(super) fn settings(home: &Home, sources: &Sources) -> Result<Settings, Failure> {
     let read = || sources.read().or_exit(EX_CONFIG);
     if sources.is_in_data() { as_owner(home, read) } else { read() }
 }
 
-/// 1. The groups, which take root's rights to set. 2. The user, after which there is no way back.
+/// 1. Set the groups, which takes root's rights. 2. Set the user, which cannot be undone.
 fn give_up_root(user: Uid, group: Gid) -> io::Result<()> {
     set_thread_groups(&[group])?;
     set_thread_gid(group)?;

@@ -1,4 +1,4 @@
-//! `refusals`: the latest, or how many there were for each reason. The host keeps them in memory, so they begin at its start.
+//! `kms-host refusals`: lists the latest, or their number by reason. The host keeps them in memory, so they begin at its start.
 
 use clap::Args;
 use proto::admin::v1 as wire;
@@ -8,7 +8,7 @@ use super::online::{ask, hex, number, table, time};
 use super::{Failure, json_text};
 use crate::home::Home;
 
-/// What is wanted of the refusals.
+/// Which refusals to list.
 #[derive(Debug, Args)]
 pub(super) struct Refusals {
     /// Code of the reason to list refusals for, such as COPIED [default: all].

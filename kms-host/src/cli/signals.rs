@@ -1,7 +1,7 @@
-//! The signals that a host obeys, heard from its first moment: SIGHUP reloads, SIGTERM and SIGINT stop.
+//! The signals that a host handles from its first moment: SIGHUP reloads, SIGTERM and SIGINT stop.
 //!
-//! Until a process asks for them, each of these ends it at once. A host that still waits for its ledger would be killed by the
-//! reload of an administrator who cannot know that it is not ready.
+//! Without a handler, each of these ends the process at once. A reload would kill a host that is still opening its ledger, and the
+//! administrator cannot know that it is not ready.
 
 use std::io;
 
@@ -12,23 +12,23 @@ use tokio::task::JoinHandle;
 
 use super::supervised;
 
-/// Signals on their way.
+/// Streams of signals.
 pub(super) struct Signals {
     pub(super) hangups: Signal,
     pub(super) stops: Stops,
 }
 
-/// What tells a host to stop.
+/// The signals that tell a host to stop.
 pub(super) struct Stops {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    /// Hears them from now on. It starts no thread, so the process may still change its user.
+    /// Installs the handlers. It starts no thread, so the process may still change its user.
     pub(super) fn hear() -> io::Result<Signals> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        // What they have heard is kept for whichever runtime waits for it.
+        // Signals are kept until a runtime waits for them.
         let _entered = runtime.enter();
         let stops = Stops {
             terminate: signal(SignalKind::terminate())?,
@@ -48,8 +48,8 @@ impl Stops {
     }
 }
 
-/// A host that does not serve yet. Told to stop, it ends at once: nobody has been answered, and a ledger that is being
-/// opened bears a kill.
+/// A host that does not serve yet. If it is told to stop, it ends at once: it has answered nobody, and a kill does no harm to a ledger
+/// that is being opened.
 pub(super) struct Starting {
     started: oneshot::Sender<()>,
     waiting: JoinHandle<Stops>,
@@ -71,7 +71,7 @@ impl Starting {
         Starting { started, waiting }
     }
 
-    /// Hands the signals to whoever serves.
+    /// Hands the signals to the host that serves.
     pub(super) async fn done(self) -> anyhow::Result<Stops> {
         let _ = self.started.send(());
         Ok(self.waiting.await?)

@@ -1,4 +1,4 @@
-//! `kms-host sources`: where machines ask from, and what each address has brought.
+//! `kms-host sources`: lists the addresses that machines ask from, with their numbers.
 
 use proto::admin::v1 as wire;
 use serde_json::json;

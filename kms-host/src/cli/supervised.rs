@@ -1,9 +1,9 @@
-//! Under a service manager: it is told when the host serves and when it stops, and fed as long as the host lives.
+//! Reports to a service manager when the host serves and when it stops, and feeds its watchdog.
 //!
-//! systemd's protocol (sd_notify(3)); without one all of this does nothing. A watchdog that a timer fed would see a host that
-//! hangs as one that lives, so it is fed only after a self-check: the ledger's writer has come round and the disk has taken
-//! a write, and the admin socket has answered. Machines' connections are not part of it, since a crowd of them is no
-//! reason to be killed.
+//! The protocol is systemd's (sd_notify(3)). Without a service manager all of this does nothing. A watchdog fed by a timer would take
+//! a host that hangs for one that works. So it is fed only after a self-check: the ledger's writer has finished a round, the disk has
+//! taken a write, and the admin socket has answered. Connections of machines are not checked, because many of them are no reason to
+//! kill the host.
 
 use std::ffi::OsStr;
 use std::io;
@@ -20,28 +20,27 @@ use tokio_util::sync::CancellationToken;
 use crate::admin;
 use crate::queue::Queue;
 
-/// How much longer a service manager is to wait for whoever is upgrading, each time that it hears so: many times what a disk
-/// takes for the next page.
+/// How much longer the service manager waits for an upgrade after each report: many times what a disk takes for a page.
 const UPGRADE_STEP_USEC: u32 = 60_000_000;
 
-/// Says that the ledger is being upgraded, and how many records are read. A start that is cut short would begin again from
-/// the first record.
+/// Reports that the ledger is being upgraded, and how many records are read. An interrupted start would begin again from the first
+/// record.
 pub(super) fn say_upgrading(records: u64) {
     let status = format!("upgrading the ledger: {records} records read");
     say(&[NotifyState::ExtendTimeoutUsec(UPGRADE_STEP_USEC), NotifyState::Status(&status)]);
 }
 
-/// Says that machines are served.
+/// Reports that machines are served.
 pub(super) fn say_ready(addresses: &str) {
     say(&[NotifyState::Ready, NotifyState::Status(&format!("serving {addresses}"))]);
 }
 
-/// Says that calls under way are being finished.
+/// Reports that open calls are being finished.
 pub(super) fn say_stopping() {
     say(&[NotifyState::Stopping]);
 }
 
-/// Feeds the watchdog, if there is one, three times in each of its intervals, until the host stops.
+/// Feeds the watchdog, if there is one, three times per interval until the host stops.
 pub(super) async fn feed_watchdog(queue: Queue, socket: PathBuf, stop: CancellationToken) {
     let Some(interval) = sd_notify::watchdog_enabled() else { return };
     let pause = interval / 3;
@@ -70,7 +69,7 @@ async fn check(queue: &Queue, socket: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whoever does not listen is not told.
+/// Sends states to the service manager, if there is one.
 fn say(states: &[NotifyState]) {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return };
     let lines: Vec<_> = states.iter().map(|state| format!("{state}\n")).collect();
@@ -80,7 +79,7 @@ fn say(states: &[NotifyState]) {
     }
 }
 
-/// A name that begins with `@` is in the kernel's own space and no path (sd_notify(3)); the crate knows paths alone.
+/// A name that begins with `@` is an abstract socket and not a path (sd_notify(3)); the crate supports paths only.
 fn send(name: &OsStr, message: &str) -> io::Result<()> {
     let address = match name.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name)?,

@@ -1,7 +1,7 @@
-//! The terminal that somebody reads: how wide it is, and colour for the words that matter.
+//! The terminal: its width, and colour for the words that matter.
 //!
-//! Commands put plain text together. Colour comes last, from the word that a line begins with, so that no command has to think
-//! of it and text from outside cannot bring its own.
+//! Commands produce plain text. Colour is added last, by the first word of a line, so commands need not care about it and foreign text
+//! cannot bring its own.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _};
@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal as _};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
-/// How many columns the terminal has; nothing where standard output is none.
+/// The number of columns of the terminal, or none if standard output is not a terminal.
 pub(super) fn columns() -> Option<u16> {
     let stdout = io::stdout();
     if !stdout.is_terminal() {
@@ -18,7 +18,7 @@ pub(super) fn columns() -> Option<u16> {
     rustix::termios::tcgetwinsize(&stdout).ok().map(|size| size.ws_col).filter(|columns| 0 < *columns)
 }
 
-/// The text in colour, where standard output is a terminal and neither `NO_COLOR` nor `TERM` says otherwise.
+/// The text in colour, if standard output is a terminal and neither `NO_COLOR` nor `TERM` forbids it.
 pub(super) fn paint(text: &str) -> Cow<'_, str> {
     match AutoStream::choice(&io::stdout()) {
         ColorChoice::Never => Cow::Borrowed(text),

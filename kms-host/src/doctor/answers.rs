@@ -1,4 +1,4 @@
-//! Whether machines are answered: at each address that the host listens on, and for each product to the end.
+//! Checks whether machines are answered: at each address that the host listens on, and by one activation of each product.
 
 use std::net::SocketAddr;
 
@@ -23,7 +23,7 @@ pub(super) async fn ports(known: &Known<'_>) -> Vec<Finding> {
     }
 }
 
-/// `[::]` takes machines of both families, and either may fail by itself. A machine without IPv6 has no `::1` to be asked at.
+/// `[::]` serves both families, and either may fail by itself. A machine without IPv6 has no `::1` to try.
 async fn port(listening: SocketAddr, known: &Known<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for address in asking::reachable(listening, &known.running.listening()) {
@@ -43,7 +43,7 @@ async fn port(listening: SocketAddr, known: &Known<'_>) -> Vec<Finding> {
     findings
 }
 
-/// No host listens, so nobody else should.
+/// No host listens, so its addresses should be free.
 fn free_ports(known: &Known) -> Vec<Finding> {
     let Some(config) = &known.config else {
         return vec![Finding::skipped("port", "the settings do not hold")];
@@ -98,7 +98,7 @@ fn activation(installed: &Installed, answer: Result<Verdict, Cause>) -> Finding 
     }
 }
 
-/// What mends itself does not keep anybody from a license.
+/// A cause that mends itself is only a warning.
 fn of_cause(check: &'static str, what: &str, cause: &Cause) -> Finding {
     let text = format!("{what}: {cause}");
     if cause.reason() == Some(Reason::TlsMachineRefused) {

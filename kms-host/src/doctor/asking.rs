@@ -1,6 +1,6 @@
-//! Asking as a machine does: over the network, and by the rules by which a machine believes an answer.
+//! Asks as a machine does: over the network, and with the rules by which a machine accepts an answer.
 //!
-//! The machine that asks is made for one ask and keeps nothing, so the host writes no record of it and counts nobody more.
+//! The machine is invented for one ask and keeps nothing, so the host writes no record and counts nobody.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -25,11 +25,11 @@ use super::tls::Way;
 use crate::certificates::Installed;
 use crate::door::listen::canonical;
 
-/// As long as a machine waits for a connection, and for an answer.
+/// How long a machine waits for a connection, and for an answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// An answer that a machine would believe.
+/// An answer that a machine would accept.
 pub(super) struct Answered {
     /// Who has signed it.
     pub(super) host: HostId,
@@ -37,7 +37,7 @@ pub(super) struct Answered {
     pub(super) verdict: Verdict,
 }
 
-/// Where to reach a listener from this machine: a wildcard at the loopback address of each family that it takes.
+/// The addresses at which this machine reaches a listener: for a wildcard, the loopback address of each family.
 pub(super) fn reachable(listening: SocketAddr, all: &[SocketAddr]) -> Vec<SocketAddr> {
     let at = |ip: IpAddr| SocketAddr::new(ip, listening.port());
     let (ipv4, ipv6) = (at(Ipv4Addr::LOCALHOST.into()), at(Ipv6Addr::LOCALHOST.into()));
@@ -56,7 +56,7 @@ pub(super) fn has_ipv6() -> bool {
     std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
-/// Whether what listens there says that it activates machines.
+/// Checks whether the program that listens there says that it activates machines.
 pub(super) async fn health(address: SocketAddr, way: &Way) -> Result<(), Cause> {
     let connection = connect(address, way).await?;
     let (channel, origin) = connection.channel();
@@ -73,7 +73,7 @@ pub(super) async fn health(address: SocketAddr, way: &Way) -> Result<(), Cause> 
     }
 }
 
-/// One ask for the product of this certificate, and what a machine would make of the answer.
+/// Asks once for the product of this certificate, and judges the answer as a machine would.
 pub(super) async fn ask(
     address: SocketAddr,
     installed: &Installed,

@@ -1,4 +1,4 @@
-//! The clock: whether the host trusts it, and whether a time server keeps it right.
+//! Checks the clock: whether the host trusts it, and whether a time server keeps it right.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use tokio::time::timeout;
 
 use super::{Finding, Known};
 
-/// systemd-timesyncd makes it when it has set the clock.
+/// systemd-timesyncd creates this file when it has set the clock.
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
 
 /// How long the system may take to say whether its clock is synchronised.
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 
-/// What the host that runs thinks of it; of one that does not, what it would think at its start.
+/// Whether the running host trusts the clock, or whether a stopped host would at its start.
 pub(super) fn trust(known: &Known, last_time: Option<Timestamp>) -> Finding {
     let now = known.clock.now();
     if let Some(status) = known.running.status() {
@@ -60,7 +60,7 @@ fn judged(now: Timestamp, doubt: Option<String>) -> Finding {
     }
 }
 
-/// Machines whose clocks are four hours away are refused, so a host that drifts refuses them all.
+/// Machines whose clocks differ by four hours are refused, so a host whose clock drifts refuses all of them.
 pub(super) async fn time_server() -> Finding {
     if Path::new(SYNCHRONIZED).exists() {
         return Finding::ok("time server", "systemd-timesyncd keeps the clock right");
@@ -75,7 +75,7 @@ pub(super) async fn time_server() -> Finding {
     }
 }
 
-/// What the kernel knows, by the one program that every systemd has; chrony and ntpd tell the kernel as well.
+/// Asks the kernel, by the one program that every systemd has. chrony and ntpd tell the kernel, too.
 async fn synchronized() -> Option<String> {
     let mut command = Command::new("timedatectl");
     command.args(["show", "--property=NTPSynchronized", "--value"]).kill_on_drop(true);

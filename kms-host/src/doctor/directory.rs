@@ -1,4 +1,4 @@
-//! What stands on the disk: who looks at it, the settings, the files and whose they are, the key, the certificates.
+//! Checks what is on the disk: the user, the settings, the files and their owners, the key, the certificates.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -15,7 +15,7 @@ use crate::home::Home;
 use crate::remedy;
 use crate::watch::alarms::CERTIFICATE_ENDS_SOON;
 
-/// Whom the host runs as.
+/// The user that the host runs as.
 pub(super) struct Owner {
     pub(super) uid: u32,
     pub(super) name: String,
@@ -34,7 +34,7 @@ pub(super) fn owner(home: &Home, running: &Running) -> Result<Owner, Finding> {
     Ok(Owner { uid, name })
 }
 
-/// Another user sees other things than the host does.
+/// Checks that this user is the host's: another one sees other things than the host does.
 pub(super) fn user(home: &Home, owner: &Owner) -> Finding {
     let (own, name) = (rustix::process::geteuid().as_raw(), &owner.name);
     let data = home.path().display();
@@ -50,7 +50,7 @@ pub(super) fn user(home: &Home, owner: &Owner) -> Finding {
     }
 }
 
-/// Whether they hold, and what a host that is started now would take up.
+/// Checks the settings, and returns those that a host would start with now.
 pub(super) fn settings(sources: &Sources) -> (Vec<Finding>, Option<Config>) {
     let settings = match sources.read() {
         Ok(settings) => settings,
@@ -68,7 +68,7 @@ pub(super) fn settings(sources: &Sources) -> (Vec<Finding>, Option<Config>) {
     (std::iter::once(Finding::ok("settings", text)).chain(warnings).collect(), Some(settings.config))
 }
 
-/// Without the picture that TOML draws of the line at fault: `2 | lissten = []`, and carets below it.
+/// Leaves out the picture that TOML draws of the faulty line: `2 | lissten = []`, and carets below it.
 fn one_line(text: &str) -> String {
     let is_picture = |line: &&str| {
         line.split_once('|').is_some_and(|(margin, _)| margin.chars().all(|c| c == ' ' || c.is_ascii_digit()))
@@ -77,7 +77,7 @@ fn one_line(text: &str) -> String {
     lines.join(": ")
 }
 
-/// A file of another user, most often root's, is the usual end of a repair by hand.
+/// Checks owners and permissions. A repair by hand often leaves a file that belongs to root.
 pub(super) fn files(home: &Home, owner: &Owner) -> Vec<Finding> {
     let (data, name) = (home.path(), &owner.name);
     let mut findings = Vec::new();
@@ -103,7 +103,7 @@ pub(super) fn files(home: &Home, owner: &Owner) -> Vec<Finding> {
     findings
 }
 
-/// The directory and what it holds, two folders deep.
+/// The directory and its content, two folders deep.
 fn paths(home: &Home) -> Vec<PathBuf> {
     let inside = |path: &PathBuf| {
         let entries = fs::read_dir(path).into_iter().flatten().flatten();
@@ -209,7 +209,7 @@ fn certificate(installed: &Installed, running: &Running, now: Timestamp) -> Find
     )
 }
 
-/// As /etc/passwd has it, and its number where that does not.
+/// The user's name in /etc/passwd, or its number if there is none.
 fn user_name(passwd: &str, uid: u32) -> String {
     let name = |line: &str| {
         let mut fields = line.split(':');

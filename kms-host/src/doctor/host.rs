@@ -1,4 +1,4 @@
-//! The host itself: whether a process serves the directory and answers, and whether its ledger opens if none does.
+//! Checks the host itself: whether a process serves the directory and answers. If none does, whether its ledger opens.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,19 +15,19 @@ use super::{Finding, Known};
 use crate::admin;
 use crate::home::{self, Home, HomeError};
 
-/// How long a host may take to say how it is.
+/// How long a host may take to answer.
 const STATUS_LIMIT: Duration = Duration::from_secs(5);
 
-/// A ledger that is only looked at needs no more.
+/// A small cache is enough for one look at the ledger.
 const CACHE_BYTES: u64 = 8 << 20;
 
 /// Whether a process serves the directory.
 pub(super) enum Running {
-    /// None does.
+    /// No process serves it.
     No,
-    /// One holds the socket and says nothing of use.
+    /// A process holds the socket and does not report its status.
     Silent { pid: Option<i32>, uid: u32, why: String },
-    /// One does, and says this.
+    /// A process serves it, with this status.
     Yes { pid: Option<i32>, uid: u32, status: Box<GetStatusResponse> },
 }
 
@@ -35,7 +35,7 @@ impl Running {
     pub(super) async fn find(home: &Home) -> Running {
         let socket = home.socket_path();
         let Some(peer) = admin::serving(&socket).await else { return Running::No };
-        // 0 is a process of another namespace, such as a container's.
+        // 0 is a process in another namespace, such as a container's.
         let (pid, uid) = (peer.pid().filter(|pid| 0 < *pid), peer.uid());
         let ask = async {
             let mut client = admin::connect(&socket).await.map_err(|error| error.to_string())?;
@@ -49,7 +49,7 @@ impl Running {
         }
     }
 
-    /// What a host that answers says of itself.
+    /// The status of a host that answers.
     pub(super) fn status(&self) -> Option<&GetStatusResponse> {
         match self {
             Running::Yes { status, .. } => Some(status),
@@ -71,7 +71,7 @@ impl Running {
         }
     }
 
-    /// Where it listens.
+    /// The addresses that it listens on.
     pub(super) fn listening(&self) -> Vec<SocketAddr> {
         let listening = self.status().map(|status| &status.listening[..]).unwrap_or_default();
         listening.iter().filter_map(|address| address.parse().ok()).collect()
@@ -99,7 +99,7 @@ pub(super) fn running(known: &Known) -> Finding {
     }
 }
 
-/// What the host itself would have somebody look at, beside what has checks of its own.
+/// The alarms of the host, without those that have checks of their own.
 pub(super) fn alarms(known: &Known) -> Vec<Finding> {
     let reasons = [Reason::HostClock, Reason::CertificateEnded, Reason::DiskFull].map(Reason::code);
     let words = [Word::CERTIFICATE_DIFFERS, Word::CERTIFICATE_ENDS_SOON, Word::CERTIFICATE_UNUSABLE];
@@ -112,7 +112,7 @@ pub(super) fn alarms(known: &Known) -> Vec<Finding> {
     others.map(finding).collect()
 }
 
-/// Whether it opens, and when it was last written to.
+/// Checks whether the ledger opens, and returns when it was last written.
 pub(super) async fn ledger(known: &Known<'_>, owner: &Owner) -> (Finding, Option<Timestamp>) {
     let skipped = |why: &str| (Finding::skipped("ledger", why), None);
     match &known.running {
@@ -121,7 +121,7 @@ pub(super) async fn ledger(known: &Known<'_>, owner: &Owner) -> (Finding, Option
         Running::No => {}
     }
     let Some(config) = &known.config else { return skipped("the settings do not hold") };
-    // Others may read more than the host, or less.
+    // Another user may be able to read more than the host, or less.
     if rustix::process::geteuid().as_raw() != owner.uid {
         return skipped("nobody but the host's user may open it");
     }

@@ -1,4 +1,4 @@
-//! The machine under the host: its disk, its descriptors, and the connections that its kernel holds before they are accepted.
+//! Checks the machine under the host: its disk, its descriptors, and how many connections its kernel holds before they are accepted.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -14,19 +14,19 @@ use super::{Finding, Known};
 use crate::door::accept::Limits;
 use crate::watch::space;
 
-/// Less than this, and a busy day or somebody's log fills the disk.
+/// With less than this, a busy day or another program's log fills the disk.
 const FREE_ENOUGH: u64 = 1 << 30;
 
-/// Less than this is as good as full: an engine needs some of it even to open its files.
+/// With less than this the disk counts as full: an engine needs space even to open its files.
 const FREE_LEAST: u64 = 64 << 20;
 
-/// A sync that takes longer is felt: a host makes one for each batch of answers.
+/// A slower sync is noticeable, because a host syncs for each batch of answers.
 const SYNC_SLOW: Duration = Duration::from_millis(200);
 
-/// Fewer connections than this are felt when a site of thousands is switched on in the morning.
+/// A smaller backlog is noticeable when a site of thousands is switched on in the morning.
 const CONNECTIONS_ENOUGH: usize = 4096;
 
-/// Space, and a small file that is written and synced.
+/// Checks the free space, and writes and syncs a small file.
 pub(super) fn disk(known: &Known) -> Finding {
     let data = known.wanted.home.path();
     let at = data.display();
@@ -65,12 +65,12 @@ pub(super) fn disk(known: &Known) -> Finding {
     Finding::ok("disk", text)
 }
 
-/// What has to be free for machines to be counted.
+/// The free space that counting machines needs.
 fn least(known: &Known) -> u64 {
     known.config.as_ref().map_or(FREE_LEAST, |config| FREE_LEAST.max(config.free_space_mib << 20))
 }
 
-/// Writes and syncs a file that has no name, so nothing in the directory changes. Where there are no such files, it only asks
+/// Writes and syncs a file without a name, so nothing in the directory changes. On a file system without such files, it only checks
 /// whether one could be written.
 fn write_a_file(data: &Path) -> io::Result<()> {
     let Some(mut file) = unnamed_file(data)? else { return Ok(rustix::fs::access(data, Access::WRITE_OK)?) };
@@ -97,7 +97,7 @@ fn mib(bytes: u64) -> String {
     format!("{} MiB free", bytes >> 20)
 }
 
-/// Whether they suffice for the connections that are configured.
+/// Checks whether there are enough descriptors for the configured connections.
 pub(super) fn descriptors(known: &Known) -> Finding {
     let Some(config) = &known.config else {
         return Finding::skipped("descriptors", "the settings do not hold");
@@ -120,7 +120,7 @@ pub(super) fn descriptors(known: &Known) -> Finding {
     Finding::ok("descriptors", text)
 }
 
-/// As /proc has it: "Max open files  1024  524288  files". The host has raised the first to the second.
+/// Parses /proc: "Max open files  1024  524288  files". The host raises the first number to the second.
 fn of_process(pid: i32) -> Option<(u64, String)> {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
     let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
@@ -135,7 +135,7 @@ fn of_this_shell() -> (u64, String) {
     (limit, format!("a host that is started from here may open {limit}"))
 }
 
-/// Nothing where the kernel does not say.
+/// Checks the kernel's limit, if it can be read.
 pub(super) fn backlog() -> Option<Finding> {
     const ENOUGH: u64 = 4096;
     let text = fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?;

@@ -1,7 +1,7 @@
-//! Whether machines find this host in DNS: for each domain, what its records lead to and how they share the load.
+//! Checks whether machines find this host in DNS: for each domain, where its records lead, and how they share the load.
 //!
-//! Every address behind a record is asked as a machine would ask, so a host is known by its signature and not by its name.
-//! Names are asked of DNS alone, since this machine's own hosts file helps no other.
+//! Every address behind a record is asked as a machine would ask, so a host is identified by its signature and not by its name.
+//! Names are looked up in DNS only, because this machine's own hosts file helps no other machine.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -13,25 +13,25 @@ use shared::srv::{self, SrvRecord};
 
 use super::{Finding, Known, asking};
 
-/// More records than this in one domain are not looked at: each may take seconds to stay silent.
+/// Largest number of records to check in one domain, because each may take seconds to time out.
 const RECORDS_MAX: usize = 16;
 
 /// Equals with smaller weights are not drawn alike: RFC 2782 draws "between 0 and the sum computed (inclusive)", and the 0
 /// goes to whoever stands first. With 10 and 10 that one has 11 of 21 draws.
 const WEIGHT_ENOUGH: u16 = 10;
 
-/// What is behind a record.
+/// Where a record leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Leads {
-    /// To this host; or to this machine, where the host does not run.
+    /// To this host, or to this machine if the host does not run.
     Here,
     /// To a sibling.
     ToSibling(HostId),
-    /// To a host, and without a certificate here nobody can tell whose.
+    /// To a host that cannot be identified without a certificate here.
     ToAHost,
-    /// To something that answers, and that a machine does not believe; or nobody can say where.
+    /// To a program whose answer a machine does not accept, or to an unknown place.
     Astray(Cause),
-    /// To nobody who answers.
+    /// To an address that does not answer.
     Nowhere(Cause),
 }
 
@@ -78,7 +78,7 @@ async fn in_domain(known: &Known<'_>, dns: &Dns, domain: &Domain, records: Vec<S
     findings
 }
 
-/// Whether any record leads here, and where the others lead.
+/// Whether a record leads to this host, and where the others lead.
 fn summary(known: &Known, domain: &Domain, seen: &[(&SrvRecord, Leads)]) -> Finding {
     if seen.iter().all(|(_, leads)| *leads != Leads::Here) {
         let of = if seen.is_empty() { "offers no host" } else { "has no record that leads to this host" };
@@ -96,7 +96,7 @@ fn summary(known: &Known, domain: &Domain, seen: &[(&SrvRecord, Leads)]) -> Find
     Finding::ok("dns", text)
 }
 
-/// Machines may be told the host's name instead, so a domain that nobody has named here is none to fail over.
+/// A missing record fails the check only in a domain that was named: machines may be told the host's name instead.
 fn unpublished(known: &Known, domain: &Domain, text: &str, cause: Option<&Cause>) -> Finding {
     let remedy = match cause.and_then(Cause::reason) {
         Some(reason @ (Reason::DnsFailed | Reason::DnsSettingBad | Reason::NotTried)) => {
@@ -119,7 +119,7 @@ fn record_to_publish(known: &Known, domain: &Domain) -> String {
     format!("{} 3600 IN SRV 10 100 {port} {name}.", domain.service)
 }
 
-/// A record that serves nobody.
+/// A finding about a record that serves no machine.
 fn aside(domain: &Domain, record: &SrvRecord, leads: &Leads) -> Option<Finding> {
     let (place, domain) = (place(record), &domain.name);
     match leads {
@@ -134,7 +134,7 @@ fn aside(domain: &Domain, record: &SrvRecord, leads: &Leads) -> Option<Finding> 
     }
 }
 
-/// Equals that are not drawn alike.
+/// A finding about records of one priority that are not chosen equally often.
 fn weights(domain: &Domain, records: &[SrvRecord]) -> Vec<Finding> {
     let of_priority = records.chunk_by(|one, other| one.priority == other.priority);
     let uneven = of_priority.filter(|equals| {
@@ -154,7 +154,7 @@ fn weights(domain: &Domain, records: &[SrvRecord]) -> Vec<Finding> {
     told.collect()
 }
 
-/// Who answers behind a record, at any of its addresses.
+/// Who answers at any of the addresses behind a record.
 async fn leads(known: &Known<'_>, dns: &Dns, record: &SrvRecord) -> Leads {
     let addresses = match dns.addresses(&record.target).await {
         Ok(addresses) => addresses,
@@ -188,7 +188,7 @@ async fn behind(known: &Known<'_>, address: SocketAddr) -> Leads {
     match asking::ask(address, installed, known).await {
         Ok(answered) if answered.host == own => Leads::Here,
         Ok(answered) => Leads::ToSibling(answered.host),
-        // It has signed nothing, or does not run; who else could be there?
+        // It has signed nothing or does not run, and the address is this host's.
         Err(_) if is_own => Leads::Here,
         Err(cause) => match cause.reason() {
             Some(Reason::HostUnreachable | Reason::HostSilent) => Leads::Nowhere(cause),
@@ -197,7 +197,7 @@ async fn behind(known: &Known<'_>, address: SocketAddr) -> Leads {
     }
 }
 
-/// The ports at which the host listens, or would.
+/// The ports that the host listens on, or would.
 fn ports(known: &Known) -> Vec<u16> {
     let configured = || known.config.iter().flat_map(|config| config.listen.clone()).collect();
     let listening = known.running.listening();

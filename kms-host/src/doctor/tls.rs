@@ -1,6 +1,6 @@
-//! TLS: whether its files do, and how `doctor` itself speaks with hosts that take nothing else.
+//! Checks the files of TLS, and connects to hosts that require TLS.
 //!
-//! Any certificate is good enough for an ask that is thrown away: the answer is believed for its signature alone.
+//! Any TLS certificate is accepted here, because an answer is believed for its signature only.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,15 +23,15 @@ use crate::config::Config;
 use crate::door::tls::{Flaw, Server, Tls};
 use crate::home::Home;
 
-/// How hosts are spoken with.
+/// How `doctor` connects to hosts.
 pub(super) enum Way {
     Plain,
     Tls(TlsConnector),
-    /// Not at all: the host wants a certificate that this machine has not.
+    /// Not at all: the host requires a certificate that this machine does not have.
     Barred,
 }
 
-/// What the settings say of TLS and whether the files hold; nothing to tell where it is off.
+/// Checks the files of TLS. There is no finding if TLS is off.
 pub(super) fn look(home: &Home, config: Option<&Config>, now: Timestamp) -> (Way, Option<Finding>) {
     let Some(config) = config else { return (Way::Plain, None) };
     let tls = match Tls::read(config, home.path()) {
@@ -90,7 +90,7 @@ fn connector() -> TlsConnector {
     TlsConnector::from(Arc::new(config))
 }
 
-/// Believes every certificate whose key the host has.
+/// Accepts every certificate whose key the host has.
 #[derive(Debug)]
 struct Anybody(WebPkiSupportedAlgorithms);
 

@@ -55,7 +55,7 @@ pub struct Inflating {
 /// A limit that holds somebody back.
 #[derive(Clone, Copy, Debug)]
 pub struct Limiting {
-    /// Whom it has refused the most.
+    /// The source that it has refused most often.
     pub worst: Option<Source>,
     /// How often.
     pub times: u64,

@@ -1,6 +1,6 @@
-//! What somebody should look at: conditions that stand for as long as they last, where the log has events.
+//! Alarms: conditions that an administrator should look at. The log has events; an alarm stands for as long as its cause lasts.
 //!
-//! `status` shows them first, and a script reads their codes. Each is derived anew from what the host knows, so none has to be
+//! `status` shows alarms first, and scripts read their codes. Each is derived anew from the state of the host, so none has to be
 //! cleared, and none outlives its cause.
 
 use std::error::Error as _;
@@ -17,7 +17,7 @@ use crate::door::tls::{Flaw, TlsCertificate};
 use crate::fairness::{Crowding, Inflating, Limiting, Source};
 use crate::watch::space::Shortage;
 
-/// How near a certificate's end is an alarm; the log warns earlier, too.
+/// A certificate that ends within this time is an alarm. The log warns earlier, too.
 pub(crate) const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 
 /// One condition.
@@ -46,7 +46,7 @@ impl Alarm {
 }
 
 impl Host {
-    /// What somebody should look at now, the gravest first. `tls` is what the door shows to machines.
+    /// The alarms that stand now, the gravest first. `tls` is what the door shows to machines.
     ///
     /// # Errors
     /// The ledger cannot be read.
