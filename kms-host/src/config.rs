@@ -1,7 +1,7 @@
 //! The host's settings: one file, in TOML, and the environment. Unknown keys are refused, and every key has a default.
 //!
-//! What a value has to be is here. What the keys are for is in `config/keys.rs`, which of file, environment and command
-//! line goes first in `config/sources.rs`.
+//! What a value has to be is here. Each setting is declared in `config/keys.rs`; which of file, environment and command line goes
+//! first is in `config/sources.rs`.
 
 mod keys;
 pub(crate) mod network;
@@ -18,62 +18,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::door::listen;
 
-pub use keys::{KEYS, Key, TakenUpBy, sample};
+pub use keys::{Config, KEYS, Key, sample};
 pub use network::Network;
 pub use sources::{Change, FILE_NAME, Origin, Settings, Sources};
-
-/// What the administrator may set. A file `kms-host.toml` in the data directory is read where none is named. A key that is new
-/// here is new in [`KEYS`], too.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Where machines are served. `[::]` takes IPv4 too, unless an IPv4 address with the same port is listed.
-    #[serde(deserialize_with = "addresses")]
-    pub listen: Vec<SocketAddr>,
-    /// The service label under which the host says that it is to be published in DNS.
-    pub service_label: String,
-    /// How many asks may wait for the ledger; one more is told to come back.
-    pub queue: usize,
-    /// How many connections machines may hold together; 0 is as many as the descriptors allow.
-    pub connections: usize,
-    /// How many of them one address may hold, or one IPv6 network of 64 bits; 0 is three quarters.
-    pub connections_per_address: usize,
-    /// How many calls one connection may have open at once.
-    pub calls_per_connection: u32,
-    /// The networks whose machines may connect; everybody's where none is named.
-    #[serde(deserialize_with = "networks")]
-    pub allow: Vec<Network>,
-    /// Whether machines may, or have to, speak TLS.
-    pub tls: TlsMode,
-    /// The file of the host's TLS certificate; relative paths are in the data directory.
-    pub tls_certificate: PathBuf,
-    /// The file of its private key.
-    pub tls_key: PathBuf,
-    /// The file of the authorities that sign certificates of machines; empty where machines need none.
-    pub tls_client_ca: PathBuf,
-    /// How many machines that are new here one source may enter in a day; 0 is no limit. [`Source`](crate::fairness::Source)
-    /// says what one is.
-    pub new_machines_per_source: u64,
-    /// The same of all sources together.
-    pub new_machines_per_site: u64,
-    /// How many asks that are of no use one source may send in a minute; 0 is no limit.
-    pub bad_asks_per_source: u64,
-    /// The same of all sources together.
-    pub bad_asks_per_site: u64,
-    /// What keeps the ledger on disk. A ledger stays on the engine that it was made on.
-    #[serde(deserialize_with = "engine", serialize_with = "engine_name")]
-    pub ledger: Engine,
-    /// How much of the ledger is kept in memory, in MiB.
-    pub cache_mib: u64,
-    /// How much of the data directory's file system has to be free, in MiB; 0 is as little as may be.
-    pub free_space_mib: u64,
-    /// After how many days a machine that was not seen is forgotten, unless it is counted or blocked; 0 keeps every one.
-    pub retention_days: u32,
-    /// How the log is written.
-    pub log_format: LogFormat,
-    /// What is logged: `info`, or directives such as `kms_host=debug,info`.
-    pub log: String,
-}
 
 /// What is more than this a day or a minute is no limit to anybody.
 const LARGEST_RATE: u64 = 1_000_000_000;
@@ -102,35 +49,6 @@ pub enum TlsMode {
     Offered,
     /// Everybody has to.
     Required,
-}
-
-impl Default for Config {
-    fn default() -> Config {
-        Config {
-            listen: vec![SocketAddr::from(([0_u16; 8], shared::DEFAULT_PORT))],
-            service_label: shared::SERVICE_LABEL.to_owned(),
-            queue: 4096,
-            connections: 0,
-            connections_per_address: 0,
-            calls_per_connection: 32,
-            allow: Vec::new(),
-            tls: TlsMode::Off,
-            tls_certificate: PathBuf::from("tls.pem"),
-            tls_key: PathBuf::from("tls.key"),
-            tls_client_ca: PathBuf::new(),
-            new_machines_per_source: 10_000,
-            new_machines_per_site: 100_000,
-            bad_asks_per_source: 60_000,
-            bad_asks_per_site: 3_000_000,
-            ledger: Engine::Sled,
-            cache_mib: 64,
-            free_space_mib: 256,
-            // The longest lease there is: whoever is licensed is known.
-            retention_days: 400,
-            log_format: LogFormat::Text,
-            log: "info".to_owned(),
-        }
-    }
 }
 
 impl Config {

@@ -25,7 +25,7 @@ use crate::admin::audit::{self, Audit};
 use crate::admin::caller::Caller;
 use crate::admin::{NotReloaded, ReloadOrder, Reloaded};
 use crate::certificates::{Certificates, Installed};
-use crate::config::{Change, Config, Settings, Sources, TakenUpBy};
+use crate::config::{Change, Config, Settings, Sources};
 use crate::door::accept::Door;
 use crate::door::tls::Tls;
 use crate::fairness::Allowances;
@@ -44,7 +44,7 @@ pub(crate) struct Reload {
     log: Log,
     host: Arc<Host>,
     audit: Arc<Audit>,
-    retention_days: watch::Sender<u32>,
+    config: watch::Sender<Arc<Config>>,
     door: Door,
     /// The addresses at which it serves.
     bound: Vec<SocketAddr>,
@@ -59,7 +59,7 @@ impl Reload {
         settings: Settings,
         log: Log,
     ) -> Reload {
-        let Running { host, audit, retention_days, door, addresses, .. } = running;
+        let Running { host, audit, config, door, addresses, .. } = running;
         Reload {
             home,
             sources,
@@ -67,7 +67,7 @@ impl Reload {
             log,
             host: host.clone(),
             audit: audit.clone(),
-            retention_days: retention_days.clone(),
+            config: config.clone(),
             door: door.clone(),
             bound: addresses.clone(),
         }
@@ -127,19 +127,24 @@ impl Reload {
         let (settings, certificates, tls) = read;
         // Of the old and the new log, the one that shows more tells what has changed.
         let is_quiet = !tracing::enabled!(tracing::Level::INFO);
+        let new = Arc::new(self.settings.taken_up(&settings));
+        let old = self.config.send_replace(new.clone());
         if is_quiet {
-            self.set_log(&settings.config.log);
+            self.set_log(&old, &new);
         }
-        for change in changes {
-            self.take_up(change, &settings);
+        changes.iter().for_each(say);
+        if old.service_label != new.service_label {
+            say_what_to_publish(&new.service_label, &self.bound);
         }
-        door::take_up(&self.door, &self.host, &mut self.settings.config, &settings.config, tls);
-        self.take_up_allowances(&settings.config);
+        self.host.space().set_limit_mib(new.free_space_mib);
+        self.host.fairness.change(Allowances::from(&*new), self.host.clock.monotonic());
+        door::take_up(&self.door, &self.host, &old, &new, tls);
         self.take_up_certificates(certificates);
         tracing::info!("settings and certificates were read again");
         if !is_quiet {
-            self.set_log(&settings.config.log);
+            self.set_log(&old, &new);
         }
+        self.settings.config = Arc::unwrap_or_clone(new);
     }
 
     fn read(&self) -> anyhow::Result<(Settings, Certificates, Tls)> {
@@ -174,7 +179,7 @@ impl Reload {
         let settings = changes.iter().map(|change| Reloaded {
             name: change.key.name.to_owned(),
             text: format!("{} -> {}", change.old, change.new),
-            needs_restart: change.key.taken_up_by == TakenUpBy::Restart,
+            needs_restart: change.key.needs_restart,
         });
         let taken_up = |name: &str, text| Reloaded { name: name.to_owned(), text, needs_restart: false };
         let certificate = |installed: &Installed, what| {
@@ -209,56 +214,13 @@ impl Reload {
         Ok(())
     }
 
-    fn take_up(&mut self, change: &Change, new: &Settings) {
-        let Change { key, old, new: value } = change;
-        match key.taken_up_by {
-            TakenUpBy::Restart => {
-                tracing::warn!(
-                    key = key.name,
-                    old,
-                    new = value,
-                    "this setting has changed: restart the host to take it up"
-                );
-            }
-            // What these do with it, they are told once all changes are.
-            TakenUpBy::Log | TakenUpBy::Door | TakenUpBy::Fairness => say(change),
-            TakenUpBy::Space => {
-                say(change);
-                self.settings.config.free_space_mib = new.config.free_space_mib;
-                self.host.space().set_limit_mib(new.config.free_space_mib);
-            }
-            TakenUpBy::Publishing => {
-                say(change);
-                self.settings.config.service_label.clone_from(&new.config.service_label);
-                say_what_to_publish(&new.config.service_label, &self.bound);
-            }
-            TakenUpBy::Retention => {
-                say(change);
-                self.settings.config.retention_days = new.config.retention_days;
-                self.retention_days.send_replace(new.config.retention_days);
-            }
-        }
-    }
-
-    fn take_up_allowances(&mut self, new: &Config) {
-        let config = &mut self.settings.config;
-        config.new_machines_per_source = new.new_machines_per_source;
-        config.new_machines_per_site = new.new_machines_per_site;
-        config.bad_asks_per_source = new.bad_asks_per_source;
-        config.bad_asks_per_site = new.bad_asks_per_site;
-        self.host.fairness.change(Allowances::from(&*config), self.host.clock.monotonic());
-    }
-
-    fn set_log(&mut self, directives: &str) {
-        if self.settings.config.log == directives {
+    fn set_log(&self, old: &Config, new: &Config) {
+        if old.log == new.log {
             return;
         }
-        match log::filter(directives).and_then(|filter| Ok(self.log.reload(filter)?)) {
-            Ok(()) => directives.clone_into(&mut self.settings.config.log),
-            Err(error) => {
-                let error = format!("{error:#}");
-                tracing::error!(error, "the log stays as it was");
-            }
+        if let Err(error) = log::filter(&new.log).and_then(|filter| Ok(self.log.reload(filter)?)) {
+            let error = format!("{error:#}");
+            tracing::error!(error, "the log stays as it was");
         }
     }
 
@@ -291,8 +253,12 @@ fn change(found: &[Reloaded], caller: Caller, note: &str) -> Option<audit::Chang
     (!parameters.is_empty()).then(|| audit::Change::new(caller, "reload", &parameters, note))
 }
 
-fn say(change: &Change) {
-    tracing::info!(key = change.key.name, old = change.old, new = change.new, "a setting has changed");
+fn say(Change { key, old, new }: &Change) {
+    if key.needs_restart {
+        tracing::warn!(key = key.name, old, new, "this setting has changed: restart the host to take it up");
+    } else {
+        tracing::info!(key = key.name, old, new, "a setting has changed");
+    }
 }
 
 fn only_in<'a>(these: &'a Certificates, those: &'a Certificates) -> impl Iterator<Item = &'a Installed> {

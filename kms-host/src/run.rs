@@ -67,8 +67,8 @@ pub struct Running {
     pub ledger: Arc<dyn Reader>,
     /// The addresses at which machines are served.
     pub addresses: Vec<SocketAddr>,
-    /// The setting `retention_days`, to be changed.
-    pub retention_days: watch::Sender<u32>,
+    /// The settings that it runs with, for whoever follows them.
+    pub config: watch::Sender<Arc<Config>>,
     /// Reloads that administrators ask for. Dropped, they hear that this host reloads nothing.
     pub reloads: Option<mpsc::Receiver<ReloadOrder>>,
     /// Cancelled when it begins to stop.
@@ -190,13 +190,13 @@ pub async fn run(
         tasks.spawn(async move { totals.recheck(ledger.as_ref()).await });
     }
     let audit = Arc::new(Audit::open(home.audit_path()));
-    let (retention_days, days) = watch::channel(config.retention_days);
-    tasks.spawn(retention::run(host.clone(), audit.clone(), days, stop.clone()));
+    let engine = config.ledger;
+    let (config, followed) = watch::channel(Arc::new(config));
+    tasks.spawn(retention::run(host.clone(), audit.clone(), followed, stop.clone()));
     let (orders, reloads) = mpsc::channel(1);
     let listening = addresses.iter().map(SocketAddr::to_string).collect();
-    let admin = Admin::new(host.clone(), listening, audit.clone())
-        .showing(config.ledger, door.clone())
-        .reloading_by(orders);
+    let admin =
+        Admin::new(host.clone(), listening, audit.clone()).showing(engine, door.clone()).reloading_by(orders);
     tasks.spawn(serve_admin(admin.clone(), socket, stop.clone()));
     let machines = crate::serve(host.clone(), door.clone(), listeners, stop.clone().cancelled_owned());
     let machines = tokio::spawn(machines);
@@ -207,7 +207,7 @@ pub async fn run(
         audit,
         ledger,
         addresses,
-        retention_days,
+        config,
         reloads,
         stop,
         queue,

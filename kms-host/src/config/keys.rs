@@ -1,14 +1,16 @@
-//! The table of settings: every key once, with its name, what it is for, and what takes up a new value.
+//! The table of settings: every one declared once, with its name, what it is for, its default, and whether it needs a restart.
 //!
-//! The sample file, the settings in docs/administrator.md, the environment variables and what SIGHUP does are made from it. What a
-//! value has to be is `Config`'s affair, its default too; where values come from is in `sources`.
+//! The configuration, the sample file, the settings in docs/administrator.md, the environment variables and what SIGHUP does are made
+//! from it. What a value has to be is in `config.rs`; where values come from is in `sources`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use ledger::Engine;
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::Config;
-use crate::config::Network;
+use super::{LogFormat, Network, TlsMode};
 
 /// What the environment variable of every key begins with.
 pub(super) const PREFIX: &str = "KMS_HOST_";
@@ -22,195 +24,109 @@ pub struct Key {
     pub about: &'static str,
     /// A value that holds, as an environment variable has it.
     pub example: &'static str,
-    /// What takes up a new value while the host runs.
-    pub taken_up_by: TakenUpBy,
+    /// Whether only a new process takes up a new value.
+    pub needs_restart: bool,
     /// A value of an environment variable, as the file would have it.
     from_text: fn(&str) -> Result<Value, String>,
 }
 
-/// What takes up a new value of a setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TakenUpBy {
-    /// Only a new process.
-    Restart,
-    /// The log of the running host.
-    Log,
-    /// The next look at the free space.
-    Space,
-    /// The line in the running host's log that says what to publish in DNS.
-    Publishing,
-    /// The door of the running host, for whoever connects from then on.
-    Door,
-    /// What each source may bring to the running host.
-    Fairness,
-    /// The retention, which then looks at once who is to go.
-    Retention,
+/// Makes [`Config`], its default and [`KEYS`] of one declaration for each setting: what it is for, its name, type and default, how an
+/// environment variable is read, an example of one, and whether a change is taken up at a reload or a restart.
+macro_rules! settings {
+    ($(
+        $(#[doc = $about:literal])+
+        $(#[serde($($serde:tt)+)])?
+        $name:ident: $type:ty = $default:expr, $from_text:ident, $example:literal, at $when:ident;
+    )+) => {
+        /// What the administrator may set. A file `kms-host.toml` in the data directory is read where none is named.
+        #[derive(Clone, Debug, Deserialize, Serialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Config {
+            $($(#[doc = $about])+ $(#[serde($($serde)+)])? pub $name: $type,)+
+        }
+
+        impl Default for Config {
+            fn default() -> Config {
+                Config { $($name: $default,)+ }
+            }
+        }
+
+        /// Every setting, in the order of the sample.
+        pub const KEYS: [Key; [$(stringify!($name)),+].len()] = [$(Key {
+            name: stringify!($name),
+            about: concat!($($about),+),
+            example: $example,
+            needs_restart: settings!(@needs_restart $when),
+            from_text: $from_text,
+        }),+];
+    };
+    (@needs_restart restart) => { true };
+    (@needs_restart reload) => { false };
 }
 
-/// Every setting, in the order of the sample. Kubernetes gives every container variables such as `KMS_HOST_PORT` and
-/// `KMS_HOST_SERVICE_HOST` where a service is called kms-host, so no key may be called that.
-pub const KEYS: [Key; 21] = [
-    Key {
-        name: "listen",
-        about: "Where machines are served. [::] takes IPv4 too, unless an IPv4 address with the same port is listed. In the \
-                environment, separate addresses with commas; --listen on the command line goes before both.",
-        example: "[::]:21688",
-        taken_up_by: TakenUpBy::Restart,
-        from_text: addresses,
-    },
-    Key {
-        name: "service_label",
-        about: "The service label that the log names as the one to publish in DNS. Products look for it; leave it unless your \
-                vendor says so.",
-        example: "_kms-activation._tcp",
-        taken_up_by: TakenUpBy::Publishing,
-        from_text: text,
-    },
-    Key {
-        name: "queue",
-        about: "How many asks may wait for the disk. Beyond that, asks are refused with a retry delay.",
-        example: "4096",
-        taken_up_by: TakenUpBy::Restart,
-        from_text: number,
-    },
-    Key {
-        name: "connections",
-        about: "How many connections machines may hold at once. 0 is as many as the descriptors allow, 65536 at most.",
-        example: "10000",
-        taken_up_by: TakenUpBy::Door,
-        from_text: number,
-    },
-    Key {
-        name: "connections_per_address",
-        about: "How many of them one address may hold, or one IPv6 /64. 0 is three quarters of them.",
-        example: "2500",
-        taken_up_by: TakenUpBy::Door,
-        from_text: number,
-    },
-    Key {
-        name: "calls_per_connection",
-        about: "How many calls one connection may have open at once. A machine makes one; raise it where a proxy puts many machines \
-                on one connection and makes them wait.",
-        example: "256",
-        taken_up_by: TakenUpBy::Door,
-        from_text: number,
-    },
-    Key {
-        name: "allow",
-        about: "The networks whose machines may connect, such as [\"10.0.0.0/8\", \"2001:db8::/32\"]. If it names none, all may. \
-                Connections from other networks are closed. In the environment, separate networks with commas.",
-        example: "10.0.0.0/8,2001:db8::/32",
-        taken_up_by: TakenUpBy::Door,
-        from_text: networks,
-    },
-    Key {
-        name: "tls",
-        about: "Whether machines speak TLS: off; offered, to those that want it, on the same port; or required of all.",
-        example: "offered",
-        taken_up_by: TakenUpBy::Door,
-        from_text: text,
-    },
-    Key {
-        name: "tls_certificate",
-        about: "The file of the certificate that machines are shown, in PEM, the host's own first. A relative path is in the data \
-                directory.",
-        example: "tls.pem",
-        taken_up_by: TakenUpBy::Door,
-        from_text: text,
-    },
-    Key {
-        name: "tls_key",
-        about: "The file of its private key, in PEM and without a passphrase.",
-        example: "tls.key",
-        taken_up_by: TakenUpBy::Door,
-        from_text: text,
-    },
-    Key {
-        name: "tls_client_ca",
-        about: "If it names a file, every machine has to show a certificate that a CA in this file has signed. Only with tls = \
-                \"required\".",
-        example: "",
-        taken_up_by: TakenUpBy::Door,
-        from_text: text,
-    },
-    Key {
-        name: "new_machines_per_source",
-        about: "How many machines that the host does not know yet may enter in a day from one address, or one IPv6 /64. A machine \
-                past it is told to ask again; those that are known are never refused. 0 is no limit.",
-        example: "10000",
-        taken_up_by: TakenUpBy::Fairness,
-        from_text: number,
-    },
-    Key {
-        name: "new_machines_per_site",
-        about: "How many of them from all addresses together. The first few of each address, one in 4000 of this number, are \
-                entered even past it, so that a few addresses cannot use it up for all.",
-        example: "100000",
-        taken_up_by: TakenUpBy::Fairness,
-        from_text: number,
-    },
-    Key {
-        name: "bad_asks_per_source",
-        about: "How many asks of no use (malformed, badly signed, replayed, blocked, for a product that is not served, refused \
-                as new) one address may send in a minute. Past it, only machines that are known are heard there. 0 is no limit.",
-        example: "60000",
-        taken_up_by: TakenUpBy::Fairness,
-        from_text: number,
-    },
-    Key {
-        name: "bad_asks_per_site",
-        about: "How many of them all addresses together may send.",
-        example: "3000000",
-        taken_up_by: TakenUpBy::Fairness,
-        from_text: number,
-    },
-    Key {
-        name: "ledger",
-        about: "What keeps the ledger on disk: sled, or fjall, which is smaller and ready sooner with more than a million machines. \
-                A ledger stays on what it was made on, so set this before `kms-host init`, or name the file with its --config.",
-        example: "sled",
-        taken_up_by: TakenUpBy::Restart,
-        from_text: text,
-    },
-    Key {
-        name: "cache_mib",
-        about: "How much of the ledger is kept in memory, in MiB. fjall keeps what was written last, up to some 64 MiB, besides.",
-        example: "64",
-        taken_up_by: TakenUpBy::Restart,
-        from_text: number,
-    },
-    Key {
-        name: "free_space_mib",
-        about: "How much has to be free on the file system of the data directory, in MiB. With less, no machine is counted: it is \
-                refused with DISK_FULL, before the disk is full, and the host goes on by itself once an eighth more than this is \
-                free. 0 is to fill the disk, which stops the host.",
-        example: "1024",
-        taken_up_by: TakenUpBy::Space,
-        from_text: number,
-    },
-    Key {
-        name: "retention_days",
-        about: "After how many days a machine that was not seen is forgotten. Nobody who is counted or blocked is, so it may not be \
-                shorter than any product's count_window. 0 keeps every machine for ever.",
-        example: "400",
-        taken_up_by: TakenUpBy::Retention,
-        from_text: number,
-    },
-    Key {
-        name: "log_format",
-        about: "How the log is written: text or json. --log-json on the command line goes before it.",
-        example: "json",
-        taken_up_by: TakenUpBy::Restart,
-        from_text: text,
-    },
-    Key {
-        name: "log",
-        about: "What is logged: error, warn, info, debug, trace, off, or directives such as \"kms_host=debug,info\".",
-        example: "kms_host=debug,info",
-        taken_up_by: TakenUpBy::Log,
-        from_text: text,
-    },
-];
+// Kubernetes gives every container variables such as `KMS_HOST_PORT` and `KMS_HOST_SERVICE_HOST` where a service is called kms-host,
+// so no setting may be called that.
+settings! {
+    /// Where machines are served. `[::]` takes IPv4 too, unless an IPv4 address with the same port is listed. In the
+    /// environment, separate addresses with commas; --listen on the command line goes before both.
+    #[serde(deserialize_with = "super::addresses")]
+    listen: Vec<SocketAddr> = vec![SocketAddr::from(([0_u16; 8], shared::DEFAULT_PORT))], addresses, "[::]:21688", at restart;
+    /// The service label that the log names as the one to publish in DNS. Products look for it; leave it unless your vendor
+    /// says so.
+    service_label: String = shared::SERVICE_LABEL.to_owned(), text, "_kms-activation._tcp", at reload;
+    /// How many asks may wait for the disk. Beyond that, asks are refused with a retry delay.
+    queue: usize = 4096, number, "4096", at restart;
+    /// How many connections machines may hold at once. 0 is as many as the descriptors allow, 65536 at most.
+    connections: usize = 0, number, "10000", at reload;
+    /// How many of them one address may hold, or one IPv6 /64. 0 is three quarters of them.
+    connections_per_address: usize = 0, number, "2500", at reload;
+    /// How many calls one connection may have open at once. A machine makes one; raise it where a proxy puts many machines on
+    /// one connection and makes them wait.
+    calls_per_connection: u32 = 32, number, "256", at reload;
+    /// The networks whose machines may connect, such as `["10.0.0.0/8", "2001:db8::/32"]`. If it names none, all may.
+    /// Connections from other networks are closed. In the environment, separate networks with commas.
+    #[serde(deserialize_with = "super::networks")]
+    allow: Vec<Network> = Vec::new(), networks, "10.0.0.0/8,2001:db8::/32", at reload;
+    /// Whether machines speak TLS: off; offered, to those that want it, on the same port; or required of all.
+    tls: TlsMode = TlsMode::Off, text, "offered", at reload;
+    /// The file of the certificate that machines are shown, in PEM, the host's own first. A relative path is in the data
+    /// directory.
+    tls_certificate: PathBuf = PathBuf::from("tls.pem"), text, "tls.pem", at reload;
+    /// The file of its private key, in PEM and without a passphrase.
+    tls_key: PathBuf = PathBuf::from("tls.key"), text, "tls.key", at reload;
+    /// If it names a file, every machine has to show a certificate that a CA in this file has signed. Only with tls =
+    /// "required".
+    tls_client_ca: PathBuf = PathBuf::new(), text, "", at reload;
+    /// How many machines that the host does not know yet may enter in a day from one address, or one IPv6 /64. A machine past
+    /// it is told to ask again; those that are known are never refused. 0 is no limit.
+    new_machines_per_source: u64 = 10_000, number, "10000", at reload;
+    /// How many of them from all addresses together. The first few of each address, one in 4000 of this number, are entered
+    /// even past it, so that a few addresses cannot use it up for all.
+    new_machines_per_site: u64 = 100_000, number, "100000", at reload;
+    /// How many asks of no use (malformed, badly signed, replayed, blocked, for a product that is not served, refused as new)
+    /// one address may send in a minute. Past it, only machines that are known are heard there. 0 is no limit.
+    bad_asks_per_source: u64 = 60_000, number, "60000", at reload;
+    /// How many of them all addresses together may send.
+    bad_asks_per_site: u64 = 3_000_000, number, "3000000", at reload;
+    /// What keeps the ledger on disk: sled, or fjall, which is smaller and ready sooner with more than a million machines. A
+    /// ledger stays on what it was made on, so set this before `kms-host init`, or name the file with its --config.
+    #[serde(deserialize_with = "super::engine", serialize_with = "super::engine_name")]
+    ledger: Engine = Engine::Sled, text, "sled", at restart;
+    /// How much of the ledger is kept in memory, in MiB. fjall keeps what was written last, up to some 64 MiB, besides.
+    cache_mib: u64 = 64, number, "64", at restart;
+    /// How much has to be free on the file system of the data directory, in MiB. With less, no machine is counted: it is
+    /// refused with DISK_FULL, before the disk is full, and the host goes on by itself once an eighth more than this is free.
+    /// 0 is to fill the disk, which stops the host.
+    free_space_mib: u64 = 256, number, "1024", at reload;
+    /// After how many days a machine that was not seen is forgotten. Nobody who is counted or blocked is, so it may not be
+    /// shorter than any product's count_window. 0 keeps every machine for ever.
+    // The longest lease there is: whoever is licensed is known.
+    retention_days: u32 = 400, number, "400", at reload;
+    /// How the log is written: text or json. --log-json on the command line goes before it.
+    log_format: LogFormat = LogFormat::Text, text, "json", at restart;
+    /// What is logged: error, warn, info, debug, trace, off, or directives such as "kms_host=debug,info".
+    log: String = "info".to_owned(), text, "kms_host=debug,info", at reload;
+}
 
 impl Key {
     /// The environment variable that goes before the file.
@@ -240,15 +156,8 @@ pub fn sample() -> String {
     let defaults = Config::default().values();
     let mut lines = vec![SAMPLE_HEAD.to_owned()];
     for key in &KEYS {
-        let when = match key.taken_up_by {
-            TakenUpBy::Restart => "A change needs a restart.",
-            TakenUpBy::Log
-            | TakenUpBy::Space
-            | TakenUpBy::Publishing
-            | TakenUpBy::Door
-            | TakenUpBy::Fairness
-            | TakenUpBy::Retention => "A change is taken up on SIGHUP.",
-        };
+        let when =
+            if key.needs_restart { "A change needs a restart." } else { "A change is taken up on SIGHUP." };
         lines.push(String::new());
         lines.extend(wrap(&format!("{} {when}", key.about)).iter().map(|line| format!("# {line}")));
         lines.push(format!("#{} = {}", key.name, key.sample_value(&defaults)));
@@ -319,15 +228,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-
-    /// A key without an entry would be in no sample, and have no environment variable.
-    #[test]
-    fn every_key_of_the_configuration_is_in_the_table_and_no_other() {
-        let error = toml::from_str::<Config>("no-such-key = 1").unwrap_err().to_string();
-        let expected = error.split("expected one of").nth(1).unwrap_or_else(|| panic!("{error}"));
-        let known: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
-        assert_eq!(KEYS.map(|key| key.name).as_slice(), known);
-    }
 
     #[test]
     fn the_sample_sets_nothing_and_without_its_marks_it_sets_the_defaults() {

@@ -227,6 +227,16 @@ impl Settings {
             .collect()
     }
 
+    /// What a running host takes up of a later reading: all but what needs a restart.
+    #[must_use]
+    pub fn taken_up(&self, later: &Settings) -> Config {
+        let (old, mut new) = (self.config.values(), later.config.values());
+        for Key { name, .. } in KEYS.iter().filter(|key| key.needs_restart) {
+            new.extend(old.get(*name).map(|value| ((*name).to_owned(), value.clone())));
+        }
+        new.try_into().expect("every value came out of a configuration")
+    }
+
     /// In the order of the table, so that of two faults the same one is always told first.
     fn take_environment(
         &mut self,

@@ -10,10 +10,10 @@ use crate::door::accept::{Admission, Door, Limits};
 use crate::door::tls::{Flaw, Tls, TlsCertificate};
 use crate::watch::tls::{warn_of_end, warn_of_key};
 
-/// On SIGHUP. What `running` says of the door becomes what `new` says.
-pub(super) fn take_up(door: &Door, host: &Host, running: &mut Config, new: &Config, tls: Tls) {
+/// What the settings say of the door; `before` they said something else, maybe.
+pub(super) fn take_up(door: &Door, host: &Host, before: &Config, new: &Config, tls: Tls) {
     let old = door.admission();
-    let are_limits_new = (running.connections, running.connections_per_address)
+    let are_limits_new = (before.connections, before.connections_per_address)
         != (new.connections, new.connections_per_address);
     let limits = if are_limits_new {
         Limits::of_this_process(new.connections, new.connections_per_address)
@@ -21,14 +21,6 @@ pub(super) fn take_up(door: &Door, host: &Host, running: &mut Config, new: &Conf
         old.limits
     };
     say_what_is_new(&old.tls, &tls);
-    running.connections = new.connections;
-    running.connections_per_address = new.connections_per_address;
-    running.calls_per_connection = new.calls_per_connection;
-    running.allow.clone_from(&new.allow);
-    running.tls = new.tls;
-    running.tls_certificate.clone_from(&new.tls_certificate);
-    running.tls_key.clone_from(&new.tls_key);
-    running.tls_client_ca.clone_from(&new.tls_client_ca);
     door.replace(Admission::new(new, limits, tls));
     warn_of_end(door, Timestamp::from_unix_ms(i64::MIN), host.clock.now());
 }

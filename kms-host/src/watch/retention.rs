@@ -25,6 +25,7 @@ use crate::activate::Host;
 use crate::admin::audit::{Audit, Change, Failure, NotRecorded};
 use crate::admin::caller::Caller;
 use crate::certificates::Certificates;
+use crate::config::Config;
 use crate::queue::NotChanged;
 use crate::remedy;
 
@@ -94,16 +95,16 @@ impl Failure for NotForgotten {
 pub async fn run(
     host: Arc<Host>,
     audit: Arc<Audit>,
-    mut days: watch::Receiver<u32>,
+    mut config: watch::Receiver<Arc<Config>>,
     stop: CancellationToken,
 ) {
-    let mut done_at: Option<Timestamp> = None;
+    // When it was done last, and by which setting.
+    let mut done: Option<(Timestamp, u32)> = None;
     loop {
-        let now = host.clock.now();
-        if done_at.is_none_or(|done_at| DAY <= done_at.apart(now)) {
-            let days = *days.borrow_and_update();
+        let (now, days) = (host.clock.now(), config.borrow_and_update().retention_days);
+        if done.is_none_or(|(at, by)| DAY <= at.apart(now) || by != days) {
             let forgotten = host.forget_old(&audit, days).await;
-            done_at = forgotten.is_ok().then_some(now);
+            done = forgotten.is_ok().then_some((now, days));
             if let Err(error) = forgotten {
                 let error = remedy::told(&error);
                 tracing::warn!(
@@ -115,7 +116,7 @@ pub async fn run(
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            Ok(()) = days.changed() => done_at = None,
+            Ok(()) = config.changed() => {}
             () = stop.cancelled() => return,
         }
     }
