@@ -38,6 +38,7 @@ impl HostName {
     }
 
     /// Whether it is an address that is good on one interface of this machine alone.
+    #[cfg(feature = "dns")]
     pub(crate) fn names_an_interface(&self) -> bool {
         self.name.contains('%')
     }
