@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use shared::count::{self, Rows as _, Terms};
 use shared::ids::ProductId;
 use shared::inventory::{self, Prune, Pruned};
+use shared::record::EVENTS_A_MACHINE;
 use shared::time::Timestamp;
 
 use super::overlay::{Base, Changes, Overlay};
 use super::{LedgerError, Write, Written, reads};
-use shared::record::EVENTS_A_MACHINE;
 
 /// The most rows that one sighting changes, with room to spare: last time, tally, record, the record whose seat it
 /// takes, an hour of each and this one, the day, the number of those that are not active, two events, and two that say that the

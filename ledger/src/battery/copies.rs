@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::testing;
 use shared::ask::AskKind;
 use shared::ids::Fingerprint;
 
 use super::world::{HOUR, Kind, Machine, World, told};
+use crate::testing;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::testing;
 use shared::ids::{Fingerprint, Nonce};
 use shared::record::{Record, RecordState, key};
 
 use super::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, meta, told};
+use crate::testing;
 
 pub async fn the_24th_waits_and_the_25th_is_licensed(kind: Kind) {
     let world = World::new(kind);

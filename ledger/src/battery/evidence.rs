@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::Restored;
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::Decision;
 use shared::time::Timestamp;
 
 use super::world::{DAY, HOUR, Kind, LEDGER, Machine, SIBLING, START, World};
+use crate::Restored;
 
 const MOMENT: Duration = Duration::from_millis(1);
 

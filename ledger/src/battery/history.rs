@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::{EventPage, ListedEvent};
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::Sighting;
@@ -11,6 +10,7 @@ use shared::inventory::Verb;
 use shared::record::{Event, EventKind, key};
 
 use super::world::{DAY, HOUR, Kind, LEDGER, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, told};
+use crate::{EventPage, ListedEvent};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -6,8 +6,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::Reading;
-use crate::testing;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use shared::ask::AskKind;
@@ -19,6 +17,8 @@ use shared::record::{EVENTS_A_MACHINE, Inactive, RecordState};
 use shared::time::Timestamp;
 
 use super::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, World};
+use crate::Reading;
+use crate::testing;
 
 const MACHINES: usize = 12;
 const THRESHOLD: u32 = 4;

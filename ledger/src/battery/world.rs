@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::testing::{self, MemoryLedger};
-use crate::{Housekeeping, Ledger, Recount, Write, Written};
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
 use shared::count::{Decision, Entry, Outcome, Sighting, Terms};
@@ -17,6 +15,9 @@ use shared::serial::Mark;
 use shared::time::Timestamp;
 use store::{Batch, Engine, MAX_BATCH, Store};
 use tempfile::TempDir;
+
+use crate::testing::{self, MemoryLedger};
+use crate::{Housekeeping, Ledger, Recount, Write, Written};
 
 pub const HOUR: Duration = Duration::from_hours(1);
 pub const DAY: Duration = Duration::from_hours(24);
