@@ -198,7 +198,7 @@ async fn fields_of_a_later_release_are_written_back_as_they_came() {
     assert!(saved.windows(LATER.len()).any(|window| window == LATER), "{saved:x?}");
 }
 
-/// Set in the process that has a mount namespace of its own.
+/// Set in the process that has a mount namespace of its own: where to mount.
 #[cfg(target_os = "linux")]
 const WITHIN: &str = "KMS_TEST_WITHIN";
 
@@ -208,33 +208,34 @@ const WITHIN: &str = "KMS_TEST_WITHIN";
 fn a_lease_on_a_disk_that_is_mounted_read_only_now_holds() {
     use std::process::Command;
     const NAME: &str = "kept::a_lease_on_a_disk_that_is_mounted_read_only_now_holds";
-    if std::env::var_os(WITHIN).is_some() {
-        return tokio::runtime::Runtime::new().unwrap().block_on(on_a_disk_that_is_read_only_now());
+    if let Some(place) = std::env::var_os(WITHIN) {
+        let story = on_a_disk_that_is_read_only_now(Path::new(&place));
+        return tokio::runtime::Runtime::new().unwrap().block_on(story);
     }
     if !Command::new("unshare").args(["--mount", "true"]).output().is_ok_and(|tried| tried.status.success()) {
         eprintln!("NOT RUN: a state on a disk that is read-only: this is not root");
         return;
     }
-    let mut within = Command::new("unshare");
+    let (place, mut within) = (tempfile::tempdir().unwrap(), Command::new("unshare"));
     within.arg("--mount").arg(std::env::current_exe().unwrap()).args(["--exact", NAME, "--nocapture"]);
-    assert!(within.env(WITHIN, "1").status().unwrap().success(), "what it says stands above");
+    assert!(within.env(WITHIN, place.path()).status().unwrap().success(), "what it says stands above");
 }
 
 #[cfg(target_os = "linux")]
-async fn on_a_disk_that_is_read_only_now() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+async fn on_a_disk_that_is_read_only_now(dir: &Path) {
+    let clock = StoryClock::new();
     let mount = |options: &[&str]| {
-        let mounted = std::process::Command::new("mount").args(options).arg(dir.path()).status();
+        let mounted = std::process::Command::new("mount").args(options).arg(dir).status();
         assert!(mounted.unwrap().success());
     };
     mount(&["-t", "tmpfs", "tmpfs"]);
     let host = Host::start(9, &clock).await;
-    let before = client(dir.path(), &clock, &[&host]);
+    let before = client(dir, &clock, &[&host]);
     before.activate().await.unwrap();
     mount(&["-o", "remount,ro"]);
 
-    let inspector = crate::world::builder(dir.path(), "this machine", &clock, &[&host]).inspect().unwrap();
-    let after = client(dir.path(), &clock, &[&host]);
+    let inspector = crate::world::builder(dir, "this machine", &clock, &[&host]).inspect().unwrap();
+    let after = client(dir, &clock, &[&host]);
     for seen in [inspector.snapshot().clone(), after.snapshot()] {
         assert_eq!((seen.machine, seen.state), (before.snapshot().machine, before.state()));
     }
@@ -244,8 +245,6 @@ async fn on_a_disk_that_is_read_only_now() {
     assert_eq!(host.seen().len(), 1);
 
     mount(&["-o", "remount,rw"]);
-    client(dir.path(), &clock, &[&host]).activate().await.unwrap();
+    client(dir, &clock, &[&host]).activate().await.unwrap();
     assert_eq!(host.seen().len(), 2);
-    // The mount goes with the namespace.
-    std::mem::forget(dir);
 }
