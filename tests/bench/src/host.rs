@@ -106,7 +106,7 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     /// How often it has synced.
     pub(crate) syncs: Arc<CountedSyncs>,
-    running: kms_host::Running,
+    host: kms_host::Running,
 }
 
 impl Site {
@@ -163,7 +163,7 @@ impl Site {
         runtime.block_on(async {
             let listener = kms_host::door::listen::bind(([127, 0, 0, 1], 0).into())?;
             let running = kms_host::run(opened, vec![listener], clock).await?;
-            Ok(Running { address: running.addresses[0], syncs, running })
+            Ok(Running { address: running.addresses[0], syncs, host: running })
         })
     }
 
@@ -197,7 +197,7 @@ impl Running {
     /// # Errors
     /// It did not stop in order.
     pub(crate) fn stop(self, runtime: &Runtime) -> anyhow::Result<Arc<dyn Reader>> {
-        let Running { running, .. } = self;
+        let Running { host: running, .. } = self;
         let ledger = running.ledger.clone();
         runtime.block_on(running.stop())?;
         Ok(ledger)
