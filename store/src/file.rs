@@ -141,12 +141,12 @@ fn remove_unless_locked(path: &Path) -> io::Result<()> {
 }
 
 /// Makes the names in a directory durable: created, renamed and deleted entries. The files' bytes are not
-/// included.
+/// included. An empty path, which is what a bare name has for its parent, is the current directory.
 ///
 /// Nothing is done elsewhere than on Unix, where directories cannot be opened for this.
 pub fn sync_dir(directory: &Path) -> Result<(), FileError> {
     #[cfg(unix)]
-    File::open(directory)
+    File::open(if directory.as_os_str().is_empty() { Path::new(".") } else { directory })
         .and_then(|opened| opened.sync_all())
         .map_err(|error| FileError::new("sync", directory, error))?;
     #[cfg(not(unix))]

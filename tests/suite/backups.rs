@@ -290,12 +290,14 @@ async fn what_is_not_whole_is_told_and_nothing_is_made_of_it() {
     assert_eq!(try_at(&fresh, &["restore", "/nowhere/at/all"]).await.code, 74);
 }
 
-/// Runs a command with these bytes on a pipe, and `temporary` as the folder for temporary files.
+/// Runs a command with these bytes on a pipe, and `temporary` as the folder for temporary files. The data directory is given by
+/// its bare name: `restore` into one once failed when it synced the directory above, whose name is empty.
 async fn piped(home: &Home, arguments: &[&str], bytes: &[u8], temporary: &Path) -> Done {
     let mut child = Command::new(program().path)
         .args(arguments)
         .arg("--data")
-        .arg(home.path())
+        .arg(home.path().file_name().unwrap())
+        .current_dir(home.path().parent().unwrap())
         .env("TMPDIR", temporary)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -304,8 +304,7 @@ fn append_durably(path: &Path, line: &str) -> Result<Option<Digest>, NotAppended
     let (found, gap) = last_line(&mut file, length)?;
     // The name of a new file first: there is nothing to take back yet.
     if length == 0 {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        store::file::sync_dir(parent.unwrap_or(Path::new("."))).map_err(io::Error::other)?;
+        store::file::sync_dir(path.parent().unwrap_or(path)).map_err(io::Error::other)?;
     }
     let written = file.write_all(format!("{gap}{line}\n").as_bytes()).and_then(|()| file.sync_data());
     match written {
