@@ -109,7 +109,7 @@ impl Engine {
     }
 
     /// Names in a directory that only this engine gives.
-    const fn files(self) -> &'static [&'static str] {
+    pub(crate) const fn files(self) -> &'static [&'static str] {
         match self {
             Engine::Sled => sled::FILES,
             Engine::Fjall => fjall::FILES,

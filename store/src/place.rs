@@ -1,19 +1,19 @@
-//! Whether a directory is still the one that was opened.
+//! Whether a store's directory, and what lies in it, is still what was opened.
 //!
-//! A directory that is removed or replaced under a running process stays open: the process goes on writing into files that have
-//! no name any more, and they are gone with it. A look asks the kernel for one name that it has at hand.
+//! A directory or file that is removed or replaced under a running process stays open: the process goes on writing into files
+//! that have no name any more, and they are gone with it. A look asks the kernel for a few names that it has at hand.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A directory as it was when it was opened.
-#[derive(Clone, Debug)]
-pub struct Place {
-    path: PathBuf,
-    file: Option<(u64, u64)>,
-}
+use crate::engine::Engine;
+use crate::mark;
 
-/// A directory is not the one that was opened any more.
+/// A store's directory as it was when it was opened, with those files in it that stay the same for as long as it is open.
+#[derive(Clone, Debug)]
+pub struct Place(Vec<(PathBuf, Option<(u64, u64)>)>);
+
+/// A store's directory, or a file in it, is not the one that was opened any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} {what}", path.display())]
 pub struct Gone {
@@ -23,21 +23,31 @@ pub struct Gone {
 
 impl Place {
     /// Takes note of a directory.
-    pub fn of(path: &Path) -> Place {
-        Place { path: path.to_owned(), file: file_at(path).ok() }
+    pub fn of(directory: &Path) -> Place {
+        let lasting = Engine::ALL.iter().flat_map(|engine| engine.files()).chain([&mark::FILE_NAME]);
+        let lasting = lasting.map(|name| directory.join(name)).filter(|path| path.exists());
+        let paths = [directory.to_owned()].into_iter().chain(lasting);
+        let noted = |path: PathBuf| {
+            let file = file_at(&path).ok();
+            (path, file)
+        };
+        Place(paths.map(noted).collect())
     }
 
-    /// Looks whether it is still there. What cannot be looked at is not taken to be gone.
+    /// Looks whether all of it is still there. What cannot be looked at is not taken to be gone.
     ///
     /// # Errors
     /// It is not.
     pub fn look(&self) -> Result<(), Gone> {
-        let what = match file_at(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => "was removed",
-            Ok(found) if self.file.is_some_and(|file| file != found) => "was replaced by another directory",
-            Ok(_) | Err(_) => return Ok(()),
-        };
-        Err(Gone { path: self.path.clone(), what })
+        for (path, file) in &self.0 {
+            let what = match file_at(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => "was removed",
+                Ok(found) if file.is_some_and(|file| file != found) => "was replaced",
+                Ok(_) | Err(_) => continue,
+            };
+            return Err(Gone { path: path.clone(), what });
+        }
+        Ok(())
     }
 }
 
@@ -74,7 +84,7 @@ mod tests {
         fs::rename(&path, &aside).unwrap();
         assert_eq!(what(), Err("was removed"));
         fs::create_dir(&path).unwrap();
-        assert_eq!(what(), Err("was replaced by another directory"));
+        assert_eq!(what(), Err("was replaced"));
 
         fs::remove_dir(&path).unwrap();
         fs::rename(&aside, &path).unwrap();

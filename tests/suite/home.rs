@@ -68,14 +68,18 @@ async fn sigterm_to_a_host_that_waits_for_its_ledger_ends_it_in_order_and_at_onc
 #[tokio::test]
 async fn a_host_whose_directory_is_removed_or_replaced_stops_and_says_why() {
     let stage = Stage::with_threshold(1);
-    for (name, what) in
-        [("removed", "was removed"), ("replaced", "was replaced by another"), ("ledger", "was removed")]
-    {
+    for (name, what) in [
+        ("removed", "was removed"),
+        ("replaced", "was replaced"),
+        ("ledger", "was removed"),
+        ("mark", "was removed"),
+    ] {
         let mut host = stage.host(name).await;
         let path = host.home().path().to_owned();
         let other = stage.shop.make_host(&format!("beside-{name}"), an_hour_ago()).unwrap();
         match name {
             "removed" => fs::remove_dir_all(&path).unwrap(),
+            "mark" => fs::remove_file(path.join("ledger/mark")).unwrap(),
             "ledger" => fs::rename(path.join("ledger"), path.join("ledger.old")).unwrap(),
             _ => {
                 fs::rename(&path, path.with_extension("old")).unwrap();

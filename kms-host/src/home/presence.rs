@@ -1,4 +1,4 @@
-//! Whether the data directory is still the one that a host was started on.
+//! Whether the data directory, and the ledger in it, is still the one that a host was started on.
 //!
 //! Everything that a host acknowledges in a directory which was removed or replaced is lost with the process. The ledger looks
 //! before each answer (`store::Place`); a host that nobody asks looks here, from time to time, and stops.
@@ -12,7 +12,7 @@ use super::Home;
 /// How often to look. Each look asks for one name that the kernel has at hand.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// The directory of the ledger, as it was when it was opened. Its name is gone with that of the data directory.
+/// The ledger's directory and files, as they were when they were opened. They are gone with that of the data directory.
 #[derive(Clone, Debug)]
 pub struct Presence(Place);
 
@@ -26,7 +26,7 @@ pub struct Stopped(Gone);
 impl Stopped {
     /// What to do.
     pub fn remedy(&self) -> &'static str {
-        "put the directory back and start the host again"
+        "put it back and start the host again, or restore a backup"
     }
 }
 

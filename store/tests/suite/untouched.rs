@@ -22,7 +22,7 @@ on_every_engine! {
     a_copy_that_a_killed_process_has_left_is_removed
     a_store_that_was_closed_in_order_and_not_touched_since_is_opened_without_a_copy
     a_copy_of_a_killed_look_is_removed_by_the_next_and_one_that_is_in_use_is_not
-    nothing_is_acknowledged_once_the_directory_is_gone_or_another
+    nothing_is_acknowledged_once_the_directory_or_what_is_in_it_is_gone_or_another
 }
 
 /// Every file and folder below a directory, with its bytes. A lock file says nothing.
@@ -269,24 +269,37 @@ fn a_copy_of_a_killed_look_is_removed_by_the_next_and_one_that_is_in_use_is_not(
     assert!(everything(&store) == *records() && everything(&second) == *records());
 }
 
-/// Two hundred answers were acknowledged after a data directory was gone.
-fn nothing_is_acknowledged_once_the_directory_is_gone_or_another(engine: Engine) {
-    for replace in [false, true] {
+/// Two hundred answers were acknowledged after a data directory was gone, and any number after only its files were.
+fn nothing_is_acknowledged_once_the_directory_or_what_is_in_it_is_gone_or_another(engine: Engine) {
+    for (what, says) in
+        [("removed", "removed"), ("replaced", "replaced"), ("emptied", "removed"), ("a copy", "replaced")]
+    {
         let home = tempfile::tempdir().unwrap();
         let (directory, aside) = (home.path().join("store"), home.path().join("aside"));
         let store = open(engine, &directory);
         store.write(batch(1, 1)).unwrap();
         store.sync().unwrap();
-        fs::rename(&directory, &aside).unwrap();
-        if replace {
+        fs::create_dir(&aside).unwrap();
+        for entry in fs::read_dir(&directory).unwrap().map(Result::unwrap) {
+            match what {
+                "emptied" => fs::rename(entry.path(), aside.join(entry.file_name())).unwrap(),
+                "a copy" if entry.path().is_file() => {
+                    fs::copy(entry.path(), aside.join(entry.file_name())).unwrap();
+                    fs::rename(aside.join(entry.file_name()), entry.path()).unwrap();
+                }
+                _ => {}
+            }
+        }
+        if matches!(what, "removed" | "replaced") {
+            fs::rename(&directory, &aside).unwrap();
+        }
+        if what == "replaced" {
             fs::create_dir(&directory).unwrap();
         }
         store.write(batch(1, 2)).unwrap();
         let stopped = store.sync().unwrap_err();
         let cause = stopped.cause().to_string();
-        assert!(cause.contains(if replace { "was replaced" } else { "was removed" }), "{cause}");
-        fs::remove_dir_all(&directory).ok();
-        fs::rename(&aside, &directory).unwrap();
+        assert!(cause.contains(&format!("was {says}")), "{what}: {cause}");
         store.sync().unwrap_err();
     }
 }
