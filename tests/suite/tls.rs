@@ -345,7 +345,7 @@ async fn files_that_do_not_fit_are_named_before_a_restart_and_at_a_start() {
             assert!(errors.len() == 1 && errors[0].contains(told), "{}", done.stderr);
         }
     };
-    refused(&home, "tls.pem cannot be read, which `tls_certificate` names").await;
+    refused(&home, "tls.pem cannot be read, and `tls_certificate` names it").await;
     for_loopback(&authority).install(home.path()).unwrap();
     fs::write(home.path().join("tls.key"), authority.machine().unwrap().key).unwrap();
     refused(&home, "is not that of the first certificate").await;
