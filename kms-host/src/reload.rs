@@ -187,8 +187,9 @@ impl Reload {
             let text = format!("{what}, for {}", certificate.product_name);
             taken_up(&format!("certificate {}", certificate.id), text)
         };
-        let new = only_in(certificates, &old).map(|installed| certificate(installed, "new"));
-        let gone = only_in(&old, certificates).map(|installed| certificate(installed, "gone"));
+        let now = self.host.clock.now();
+        let new = only_in(certificates, &old, now).map(|installed| certificate(installed, "new"));
+        let gone = only_in(&old, certificates, now).map(|installed| certificate(installed, "gone"));
         let running = &self.door.admission().tls;
         let of_tls = door::new_certificate(running, tls)
             .map(|new| taken_up("tls certificate", format!("new, until {}", new.ends_at)));
@@ -225,18 +226,17 @@ impl Reload {
     }
 
     fn take_up_certificates(&self, new: Certificates) {
-        let old = self.host.certificates();
-        for installed in only_in(&new, &old) {
+        let (old, now) = (self.host.certificates(), self.host.clock.now());
+        for installed in only_in(&new, &old, now) {
             let (certificate, ends_at) = (installed.chain.host(), installed.chain.ends_at());
             let (product, certificate) = (certificate.product_name.as_str(), certificate.id);
             tracing::info!(product, %certificate, %ends_at, "a certificate is new");
         }
-        for installed in only_in(&old, &new) {
+        for installed in only_in(&old, &new, now) {
             let certificate = installed.chain.host();
             let (product, certificate) = (certificate.product_name.as_str(), certificate.id);
             tracing::warn!(product, %certificate, "a certificate is gone, and is not used any more");
         }
-        let now = self.host.clock.now();
         watching::certificates::warn_of_left_out(&new);
         let new = watching::certificates::note_known(&self.home, new, now);
         watching::certificates::say_which_are_used(&new, &old, now);
@@ -261,9 +261,15 @@ fn say(Change { key, old, new }: &Change) {
     }
 }
 
-fn only_in<'a>(these: &'a Certificates, those: &'a Certificates) -> impl Iterator<Item = &'a Installed> {
+/// Those of these that machines take, and that are not among those that they take of the others.
+fn only_in<'a>(
+    these: &'a Certificates,
+    those: &'a Certificates,
+    now: Timestamp,
+) -> impl Iterator<Item = &'a Installed> {
     let id = |installed: &Installed| installed.chain.host().id;
-    these.all().filter(move |this| those.all().all(|that| id(that) != id(this)))
+    let taken = move |all: &'a Certificates| all.all().filter(move |one| all.difference(one, now).is_none());
+    taken(these).filter(move |this| taken(those).all(|that| id(that) != id(this)))
 }
 
 /// The DNS record by which machines find a host at these addresses.

@@ -441,7 +441,8 @@ async fn a_certificate_put_in_by_hand_is_made_good_by_either_remedy() {
         );
         assert_eq!(done.stdout.contains("`kms-client organisation clear`"), is_meant, "{}", done.stdout);
         assert_eq!(done.stdout.contains("moved aside"), !is_meant, "{}", done.stdout);
-        hang_up(&host).await;
+        let said = hang_up(&host).await;
+        assert!(said.contains("a certificate is new"), "{said}");
 
         let status = host.status().await.unwrap();
         assert_eq!(status.products[0].organisation, if is_meant { "Example works" } else { ORGANISATION });
