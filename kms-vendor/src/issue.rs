@@ -16,6 +16,7 @@ use crate::issuer::SigningIssuer;
 use crate::journal;
 use crate::organisation::{self, Organisation};
 use crate::product::random;
+use crate::signer::{Signer, end};
 use crate::text::instant_text;
 use crate::vendor::Vendor;
 
@@ -54,27 +55,6 @@ pub struct Allow {
     pub other_organisation_before: bool,
     /// A request that is not signed by the host's key. Hosts of earlier releases wrote them, but so could anybody.
     pub unsigned_request: bool,
-}
-
-/// The key that signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signer {
-    /// `root-1.key`.
-    Root1,
-    /// `root-2.key`.
-    Root2,
-    /// The issuing key, whose certificate then travels in the chain.
-    Issuer,
-}
-
-impl Signer {
-    fn name(self) -> &'static str {
-        match self {
-            Signer::Root1 => "root-1",
-            Signer::Root2 => "root-2",
-            Signer::Issuer => "issuer",
-        }
-    }
 }
 
 /// A certificate that was issued and recorded.
@@ -186,21 +166,6 @@ impl Vendor {
         let envelope = key.sign(Kind::HostCertificate, &certificate.encode());
         Chain::verify(&Chain::encode(envelope, issuing), self.verifying()).map_err(VendorError::OwnOutput)
     }
-}
-
-/// The first instant at which a certificate is no longer valid.
-pub(crate) fn end(
-    not_before: Timestamp,
-    valid_for: Duration,
-    now: Timestamp,
-) -> Result<Timestamp, VendorError> {
-    let not_after = not_before + valid_for;
-    if not_after <= not_before || not_after <= now {
-        return Err(VendorError::EndedAlready { not_after });
-    }
-    // Then every program that shows it can print it.
-    instant_text(not_before).and(instant_text(not_after)).ok_or(VendorError::TooLate)?;
-    Ok(not_after)
 }
 
 fn line<'a>(

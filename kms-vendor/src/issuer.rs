@@ -17,9 +17,9 @@ use shared::ids::CertificateId;
 use shared::time::Timestamp;
 
 use crate::error::VendorError;
-use crate::issue::{self, Signer};
 use crate::keys;
 use crate::product::random;
+use crate::signer::{self, Signer};
 use crate::vendor::{PUBLIC, Vendor, refuse_existing};
 
 const KEY_FILE: &str = "issuing.key";
@@ -77,7 +77,7 @@ impl Vendor {
             id: CertificateId::from_bytes(random(rng)),
             public_key: key.public(),
             not_before: new.not_before,
-            not_after: issue::end(new.not_before, new.valid_for, new.now)?,
+            not_after: signer::end(new.not_before, new.valid_for, new.now)?,
             products: products.collect::<Result<_, _>>()?,
             test: new.test,
         };

@@ -10,7 +10,9 @@ use shared::files;
 use zeroize::Zeroizing;
 
 use crate::error::VendorError;
-use crate::vendor::PRIVATE;
+
+/// A private key: its owner alone.
+const PRIVATE: u32 = 0o600;
 
 /// A new key.
 pub(crate) fn generate(rng: &mut impl CryptoRng) -> SecretKey {

@@ -49,6 +49,7 @@ mod issue;
 mod issuer;
 mod product;
 mod product_file;
+mod signer;
 
 mod journal;
 mod keys;
@@ -60,9 +61,10 @@ mod text;
 mod error;
 
 pub use error::{Fault, VendorError};
-pub use issue::{Allow, IssueRequest, Issued, Signer};
+pub use issue::{Allow, IssueRequest, Issued};
 pub use issuer::{Issuer, NewIssuer};
 pub use product::{NewProduct, Product};
 pub use product_file::Extras;
+pub use signer::Signer;
 pub use text::{instant_text, length_text, parse_instant, parse_length};
 pub use vendor::Vendor;

@@ -28,8 +28,6 @@ use crate::keys;
 
 /// Everybody may read it; only the vendor's user changes it.
 pub(crate) const PUBLIC: u32 = 0o644;
-/// A private key: its owner alone.
-pub(crate) const PRIVATE: u32 = 0o600;
 
 const ROOT_KEY_FILES: [&str; 2] = ["root-1.key", "root-2.key"];
 const ROOTS_FILE: &str = "roots.pub";

@@ -5,9 +5,9 @@
 
 use core::time::Duration;
 
-use crate::count::Rows;
 use crate::ids::{MachineId, ProductId};
 use crate::record::{Event, EventKind, RecordState};
+use crate::rows::Rows;
 use crate::time::Timestamp;
 
 /// A copy asks as often as it likes, and each ask is refused. It costs a write once in so long.

@@ -33,6 +33,7 @@ pub mod fair;
 mod history;
 pub mod inventory;
 pub mod record;
+mod rows;
 pub mod serial;
 
 pub mod exchange;
