@@ -236,6 +236,18 @@ async fn a_certificate_of_another_organisation_is_refused_unless_it_is_meant() {
     assert!(crate::settings::log_of(&host).contains("a machine does not take this host's answers"));
     let doctor = run_at(&home, &["doctor"]).await.stdout;
     assert!(doctor.contains("ANSWERS_REJECTED"), "{doctor}");
+
+    // Either remedy works: the replaced certificate is put back, or the new organisation is meant.
+    assert!(alarm.remedy.contains("--new-organisation"), "{}", alarm.remedy);
+    let replaced =
+        std::fs::read_dir(home.path().join("certificates/replaced")).unwrap().next().unwrap().unwrap();
+    for (file, outcome) in [(&replaced.path(), "LEASE"), (&renewal, "OTHER_ORGANISATION")] {
+        let file = file.display().to_string();
+        let done = run_at(&home, &["install-certificate", &file, "--new-organisation"]).await;
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        hang_up(&host).await;
+        assert_eq!(outcomes(&machine.activate().await.unwrap()), [outcome]);
+    }
     machine.organisation_clear().await.unwrap();
     for _ in 0..2 {
         assert_eq!(outcomes(&machine.activate().await.unwrap()), ["LEASE"]);

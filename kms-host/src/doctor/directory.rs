@@ -150,7 +150,7 @@ pub(super) fn certificates(home: &Home, running: &Running, now: Timestamp) -> (C
                     Finding::warn("certificate", text, difference.remedy())
                 }
                 WhyNot::Differs(difference) => {
-                    let text = text + ". There is no other one: a reload refuses it, and after a restart no machine is answered";
+                    let text = text + ". There is no other one, so a reload refuses it, and a host that is started answers no machine";
                     Finding::fail("certificate", text, difference.remedy())
                 }
                 _ => Finding::ok("certificate", text),

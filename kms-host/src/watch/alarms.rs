@@ -94,7 +94,7 @@ impl Host {
     }
 }
 
-/// Of the certificates that answer now: one that is about to end may have a successor already.
+/// Of the certificates in use. One that is about to end and is not in use may have a successor.
 fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
     let ending = certificates.products(now).filter_map(|(_, installed)| {
         let (certificate, ends_at) = (installed.chain.host(), installed.chain.ends_at());
@@ -109,19 +109,20 @@ fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
     ending.collect()
 }
 
-/// It is nobody's product that is known, so nobody else tells of it.
+/// Of a file that cannot be read. Its product is unknown, so no other alarm mentions it.
 fn of_left_out(left_out: &LeftOut) -> Alarm {
     let text = format!("{} is passed over: {}", left_out.path.display(), left_out.cause);
     Alarm::new(Word::CERTIFICATE_UNUSABLE, text)
 }
 
-/// Of answers that machines do not take, for one reason.
+/// Of answers that machines do not accept, for one reason.
 fn of_rejected(code: &str, machines: usize) -> Alarm {
     let reason = Reason::from_code(code);
     let remedy = match reason {
         Some(Reason::OtherOrganisation) => {
-            "install a certificate of the organisation that they know again, and reload the host; where the new one is meant, run \
-             `kms-client organisation clear` on them"
+            "put the certificate of the organisation that they know back with `kms-host install-certificate ANSWER.pem \
+             --new-organisation` (what was replaced is in certificates/replaced/), and reload the host. If the new organisation is \
+             meant, run `kms-client organisation clear` on them"
         }
         Some(Reason::Untrusted) => {
             "compare the root digests that `install-certificate` shows with those that the product pins (`kms-vendor roots`), and \
@@ -129,18 +130,18 @@ fn of_rejected(code: &str, machines: usize) -> Alarm {
         }
         Some(reason) => reason.remedy(),
         None => {
-            "they are of a later release than this host: `kms-client status` on one of them has the cause"
+            "update this host: they are of a later release, whose reason it does not know. `kms-client status` on one of them has the \
+             cause"
         }
     };
     let machines =
         if machines == 1 { "1 machine does".to_owned() } else { format!("{machines} machines do") };
-    let text = format!(
-        "{machines} not take the answers of this host, for the reason {code}: nobody of them is licensed by it"
-    );
+    let text =
+        format!("{machines} not accept the answers of this host ({code}), and so get no lease from it");
     Alarm { remedy, ..Alarm::new(Word::ANSWERS_REJECTED, text) }
 }
 
-/// Of certificates that are installed and would have machines refuse their answers: the host does not use them.
+/// Of installed certificates that the host does not use, because machines would refuse its answers.
 fn of_strange(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
     let alarm = |(installed, difference): (&Installed, Difference)| {
         let certificate = installed.chain.host();
@@ -153,7 +154,7 @@ fn of_strange(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
     certificates.strange(now).into_iter().map(alarm).collect()
 }
 
-/// Machines that speak TLS refuse a host for it, however well the rest of it stands.
+/// Of the TLS certificate: machines that speak TLS refuse the host because of it.
 fn of_tls(certificate: &TlsCertificate, now: Timestamp) -> Option<Alarm> {
     let flaw = certificate.flaw(now)?;
     let since = (flaw == Flaw::Ended).then_some(certificate.ends_at);
@@ -169,11 +170,11 @@ fn of_space(shortage: Shortage) -> Alarm {
     Alarm::new(Reason::DiskFull, text).since(since)
 }
 
-/// A log that is not what was written, or that takes no line. The administrators' service asks, which is where it is at hand.
+/// Of an audit log that was changed, or that cannot be written. The administrators' service asks, because it has the log.
 pub(crate) fn of_audit(audit: &Audit) -> Vec<Alarm> {
     let path = audit.path().display();
     let unwritable = audit.unwritable().map(|cause| {
-        let text = format!("no change is taken, because {path} cannot be written: {cause}");
+        let text = format!("changes are refused, because {path} cannot be written: {cause}");
         Alarm::new(Reason::AuditUnwritable, text)
     });
     let broken = audit.broken().map(|Break { line, cause }| {
