@@ -250,6 +250,12 @@ async fn a_file_that_is_there_is_overwritten_only_where_it_is_wanted() {
     );
     let nowhere = try_at(&home, &["export", &text(&stage.folder.path().join("none/file"))]).await;
     assert_eq!(nowhere.code, 73, "{}", nowhere.stderr);
+    let piped = try_at(&home, &["backup", "-"]).await;
+    assert!(piped.stderr.contains("to standard output."), "{}", piped.stderr);
+    // What is not there was said to belong to somebody else.
+    let absent = try_at(&Home::at("/nowhere/at/all"), &["backup", "-"]).await;
+    assert_eq!(absent.code, 74, "{}", absent.stderr);
+    assert!(absent.stderr.contains("name the host's directory with --data"), "{}", absent.stderr);
 }
 
 /// Files cut at every place and flipped at every bit are `kms-host`'s own tests; here is what an administrator sees.

@@ -283,9 +283,16 @@ async fn a_command_that_nobody_listens_to_does_its_work_and_does_not_panic() {
     drop(reader);
     assert_eq!(init("closed", closed.into()).await, (Some(0), String::new()));
     if let Ok(full) = fs::File::options().write(true).open("/dev/full") {
-        let (code, stderr) = init("full", full.into()).await;
+        let (code, stderr) = init("full", full.try_clone().unwrap().into()).await;
         assert_eq!(code, Some(74), "{stderr}");
         assert!(stderr.contains("standard output"), "{stderr}");
+        let mut backup = Command::new(program().path);
+        backup.args(["backup", "-", "--data"]).arg(folder.path().join("full"));
+        backup.stdout(full).stderr(Stdio::piped()).kill_on_drop(true);
+        let done = timeout(LIMIT, backup.spawn().unwrap().wait_with_output()).await.unwrap().unwrap();
+        let stderr = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(74), "{stderr}");
+        assert!(stderr.contains("standard output could not be written: "), "{stderr}");
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn backup(
              this disk alone.\n",
             online::number(machines, "machine"),
             online::number(files.len(), "file"),
-            file.display(),
+            lines::written(file),
             lines::left_out(left_out),
         )
     };

@@ -49,7 +49,7 @@ pub(super) fn export(
         format!(
             "Exported {} to {}.\n{}It is as secret as the ledger. {next}",
             online::number(machines, "machine"),
-            file.display(),
+            lines::written(file),
             lines::left_out(end.left_out),
         )
     };

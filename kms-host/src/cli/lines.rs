@@ -2,11 +2,11 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use ledger::{Engine, Ledger, LedgerError, OpenError};
 use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
@@ -177,6 +177,8 @@ impl Lines {
     }
 }
 
+const UNWRITTEN: &str = "standard output could not be written";
+
 /// The destination of the lines.
 pub(super) enum Output {
     File { draft: Draft, path: PathBuf, force: bool },
@@ -211,7 +213,7 @@ impl Output {
     pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), Failure> {
         match self {
             Output::File { draft, .. } => draft.write(lines).or_exit(EX_IOERR),
-            Output::Stdout(stdout) => stdout.write_all(lines).or_exit(EX_IOERR),
+            Output::Stdout(stdout) => stdout.write_all(lines).context(UNWRITTEN).or_exit(EX_IOERR),
         }
     }
 
@@ -225,7 +227,7 @@ impl Output {
                 }
                 done => done,
             },
-            Output::Stdout(mut stdout) => return stdout.flush().or_exit(EX_IOERR),
+            Output::Stdout(mut stdout) => return stdout.flush().context(UNWRITTEN).or_exit(EX_IOERR),
         };
         done.or_exit(EX_IOERR)
     }
@@ -246,6 +248,11 @@ fn keep_private(stdout: &io::Stdout) {
 
 fn exists(path: &Path) -> anyhow::Error {
     anyhow!("{} is there already, and was left as it is; take another name, or --force", path.display())
+}
+
+/// What a file that was written is called in a sentence.
+pub(super) fn written(path: &Path) -> path::Display<'_> {
+    if path == Path::new("-") { Path::new("standard output").display() } else { path.display() }
 }
 
 /// The report about a file; it goes to standard error if the file itself is standard output.

@@ -271,6 +271,9 @@ impl HomeError {
             HomeError::Ended { .. } => "ask the vendor for another one, or set the clock".to_owned(),
             HomeError::TooEarly { .. } => "install it on that day".to_owned(),
             HomeError::HourWidth(_) => "make a host without --hour for it".to_owned(),
+            HomeError::Unreadable(_, error) if error.kind() == io::ErrorKind::NotFound => {
+                "see that its disk is mounted, or name the host's directory with --data".to_owned()
+            }
             HomeError::Unreadable(..) => {
                 "see what stands there, and that it belongs to this user".to_owned()
             }
