@@ -62,8 +62,8 @@ pub fn attempt(host: &str, outcome: Outcome) -> Attempt {
     Attempt { host: host.to_owned(), address: None, source: None, outcome }
 }
 
-/// Every license state in the order in which a user may meet them, each with the instant at which it begins: by the rules and
-/// the default numbers of a client product.
+/// Every license state in the order in which a user may meet them, each with the instant at which it begins. The rules are those
+/// that ship, the numbers the defaults of a client product.
 pub fn walk() -> Vec<(Timestamp, Snapshot)> {
     let begun = Facts { timer: Timer::Never, ..Facts::begin(BEGIN) };
     let license =
@@ -75,7 +75,7 @@ pub fn walk() -> Vec<(Timestamp, Snapshot)> {
             blank(license.state(now), license.lease().cloned(), Standing::ByRules(Arc::new(license))),
         ));
     };
-    // Nobody is met, until grace has ended.
+    // No host is found until grace has ended.
     let unlicensed = license(&begun, None);
     let grace_ends = unlicensed.wake_at(BEGIN);
     show(BEGIN, unlicensed.clone());
@@ -87,7 +87,7 @@ pub fn walk() -> Vec<(Timestamp, Snapshot)> {
     let licensed = license(&begun, Some(lease(issued_at)));
     show(issued_at, licensed.clone());
     show(issued_at + DAY, license(&wrong, Some(lease(issued_at))));
-    // It is not met again.
+    // The host is not reached again.
     let mut now = issued_at;
     while licensed.state(now).is_licensed() {
         now = licensed.wake_at(now);
@@ -165,24 +165,24 @@ impl Stage {
         stage
     }
 
-    /// The client, for the product's code. All of them show the same.
+    /// A client for the product's code. All clients of a stage show the same.
     pub fn client(&self) -> Client {
         Client { shell: Arc::clone(&self.shell) }
     }
 
-    /// Shows this from now on. Whoever watches is told.
+    /// Shows this from now on, and notifies whoever watches.
     pub fn show(&self, snapshot: Snapshot) {
         self.shell.published.send_replace(snapshot);
     }
 
-    /// What the next ask gives, and every one after it. Until this is called a round finds no host.
+    /// Sets the outcome of the next ask and of every later one. Until this is called, a round finds no host.
     pub fn answer(&self, outcome: Outcome) {
         if let Some(next) = &self.shell.staged {
             *next.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
         }
     }
 
-    /// What time it is for the client.
+    /// The client's time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -1,12 +1,12 @@
-//! A host that serves reads its settings and certificates again and takes up what needs no restart: on SIGHUP, or because an
-//! administrator asks for it, who then gets told what came of it.
+//! Reloading: a running host reads its settings and certificates again and takes up what needs no restart. It does so on SIGHUP,
+//! and for `kms-host reload`, which prints the result.
 //!
-//! 1. read the file, the environment, the certificates and the files of TLS; if one does not hold, say so and go on as before
-//! 2. write what changes into the audit log, one line for all of it; where that fails, say so and go on as before
+//! 1. read the file, the environment, the certificates and the files of TLS; if one is wrong, say so and go on as before
+//! 2. write what changes into the audit log, one line for all of it; if that fails, say so and go on as before
 //! 3. take up what changed, and log each change with both values; name what waits for a restart
 //!
-//! What this order buys: a slip in a file changes nothing, not even the half of it that was right, and nothing is changed that
-//! is not written down.
+//! Because of this order a mistake in a file changes nothing, not even the half of the file that was right, and every change is in
+//! the audit log.
 
 mod door;
 
@@ -35,11 +35,11 @@ use crate::remedy;
 use crate::run::{self, Running};
 use crate::watch::{self as watching, retention};
 
-/// What has to be known of a host that serves for it to take up something new.
+/// The parts of a running host that a reload reads and changes.
 pub(crate) struct Reload {
     home: Home,
     sources: Sources,
-    /// Those that it runs with: a change that waits for a restart is not in them.
+    /// The settings in force. A change that waits for a restart is not in them.
     settings: Settings,
     log: Log,
     host: Arc<Host>,
@@ -51,7 +51,7 @@ pub(crate) struct Reload {
 }
 
 impl Reload {
-    /// For this host, which was started with these settings.
+    /// Reloads this host, which was started with these settings.
     pub(crate) fn of(
         running: &Running,
         home: Home,
@@ -83,12 +83,12 @@ impl Reload {
         loop {
             tokio::select! {
                 Some(()) = hangups.recv() => {
-                    // What came of it is in the log.
+                    // The result is in the log.
                     let _ = self.once(Caller::host(), "SIGHUP").await;
                 }
                 Some(order) = orders.recv() => {
                     let done = self.once(order.caller, &order.note).await;
-                    // An administrator who has gone finds it in the log and in the audit log.
+                    // If the administrator has left, the result is in the log and the audit log.
                     let _ = order.done.send(done);
                 }
                 () = stop.cancelled() => return,
@@ -125,7 +125,7 @@ impl Reload {
     // 3
     fn take_up_all(&mut self, changes: &[Change], read: (Settings, Certificates, Tls)) {
         let (settings, certificates, tls) = read;
-        // Of the old and the new log, the one that shows more tells what has changed.
+        // The changes are logged at the more detailed of the old and the new level.
         let is_quiet = !tracing::enabled!(tracing::Level::INFO);
         let new = Arc::new(self.settings.taken_up(&settings));
         let old = self.config.send_replace(new.clone());
@@ -149,7 +149,7 @@ impl Reload {
 
     fn read(&self) -> anyhow::Result<(Settings, Certificates, Tls)> {
         let settings = self.sources.read()?;
-        // Every setting would fall back to its default, TLS and `allow` among them.
+        // Otherwise every setting would fall back to its default, including TLS and `allow`.
         if self.settings.are_of_a_file() && !settings.are_of_a_file() {
             bail!(
                 "{} is gone; put it back, or start the host again without it",
@@ -158,7 +158,7 @@ impl Reload {
         }
         let certificates = self.home.certificates()?.keeping(&self.host.certificates());
         run::check_any(&self.home, &certificates)?;
-        // They fit the key on disk. The host signs with the key that it has read at its start.
+        // These certificates fit the key on disk, but the host signs with the key that it read at its start.
         let own = self.host.id;
         if let Some(other) = certificates.all().map(|one| one.chain.host().host()).find(|host| *host != own) {
             bail!(
@@ -173,7 +173,7 @@ impl Reload {
         Ok((settings, certificates, tls))
     }
 
-    /// Everything that is not as it was.
+    /// Everything that has changed.
     fn differences(&self, changes: &[Change], certificates: &Certificates, tls: &Tls) -> Vec<Reloaded> {
         let old = self.host.certificates();
         let settings = changes.iter().map(|change| Reloaded {
@@ -198,7 +198,7 @@ impl Reload {
         settings.chain(new).chain(gone).chain(of_tls).chain(authority).collect()
     }
 
-    /// That no product that is served is left with certificates only that its machines would refuse.
+    /// Fails if a product that is served would have only certificates that its machines refuse.
     fn check_known(&self, new: &Certificates) -> anyhow::Result<()> {
         let now = self.host.clock.now();
         for (product, used) in self.host.certificates().products(now) {
@@ -245,7 +245,7 @@ impl Reload {
     }
 }
 
-/// What is written down of a reload; nothing where nothing changes.
+/// The line of the audit log for a reload; `None` if nothing changes.
 fn change(found: &[Reloaded], caller: Caller, note: &str) -> Option<audit::Change> {
     let taken_up = found.iter().filter(|one| !one.needs_restart);
     let parameters: Vec<_> =
@@ -272,7 +272,7 @@ fn only_in<'a>(
     taken(these).filter(move |this| taken(those).all(|that| id(that) != id(this)))
 }
 
-/// The DNS record by which machines find a host at these addresses.
+/// Logs the DNS record by which machines find a host at these addresses.
 pub(crate) fn say_what_to_publish(service_label: &str, bound: &[SocketAddr]) {
     for address in bound.iter().filter(|address| !address.ip().is_loopback()) {
         let record =

@@ -1,6 +1,6 @@
-//! What an error has to say: what happened, why, and what to do about it.
+//! What an error says: what happened, every cause below it, and what to do.
 //!
-//! The remedy is a value of its own, so that `doctor`, an alarm, the log and the command line can each put it where it belongs.
+//! The remedy is a value of its own, so `doctor`, alarms, the log and the command line can each print it in its place.
 
 use std::error::Error;
 
@@ -13,12 +13,12 @@ use crate::export::{ExportError, Fault};
 use crate::home::{HomeError, Stopped};
 use crate::queue::NotChanged;
 
-/// What happened, and below each error its cause, in one line.
+/// The error and its causes, in one line.
 pub(crate) fn cause(error: &(dyn Error + 'static)) -> String {
     chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// What to do, if one of these errors knows it.
+/// What to do, from the first error of the chain that knows it.
 pub(crate) fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
     chain(error).find_map(|error| {
         let of_home = error.downcast_ref().map(HomeError::remedy);
@@ -37,7 +37,7 @@ pub(crate) fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
     })
 }
 
-/// All of it, for a command line or a field of the log.
+/// Cause and remedy, for a command line or a field of the log.
 pub(crate) fn told(error: &(dyn Error + 'static)) -> String {
     match remedy(error) {
         Some(remedy) => format!("{}; {remedy}", cause(error)),
@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    /// A remedy was once found behind the first semicolon of a text, and a path with a semicolon in it became one.
+    /// The remedy was once whatever followed the first semicolon. In a path with a semicolon that was half of the path.
     #[test]
     fn what_to_do_is_told_behind_all_causes_whatever_is_in_a_path() {
         let denied = || io::Error::from(io::ErrorKind::PermissionDenied);

@@ -1,7 +1,7 @@
-//! A host, put together: what stands on disk is opened and checked, then everything that serves and watches is started.
+//! Puts a host together: [`Opened::open`] opens and checks what is on disk, [`run`] starts everything that serves and watches.
 //!
-//! The daemon, the tests and the benchmarks all run this one. What only a process has stays with `cli/daemon.rs`: signals, the
-//! log, rights, the service manager and reloading.
+//! The daemon, the tests and the benchmarks all use it. `cli/daemon.rs` has what only a process has: signals, the log, rights,
+//! the service manager and reloading. Read [`activate`](crate::activate) next for what happens to an ask.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ use crate::watch::{self as watching, retention, space};
 use ledger::{LedgerError, Reader, Writer};
 use shared::time::Clock;
 
-/// Everything of a host that stands on disk, opened. Whoever wants another ledger or signer puts it in before [`run`].
+/// A host that is opened and does not serve yet. To use another ledger or signer, replace it here before [`run`].
 pub struct Opened {
     /// The data directory.
     pub home: Home,
@@ -39,37 +39,37 @@ pub struct Opened {
     pub config: Config,
     /// How many connections there may be.
     pub limits: Limits,
-    /// What machines are shown where TLS is on.
+    /// Whether machines speak TLS, and the certificate that they are shown.
     pub tls: Tls,
     /// The certificates; at least one can be used.
     pub certificates: Certificates,
-    /// Who signs.
+    /// Signs answers.
     pub signer: Arc<dyn Signer>,
     /// What is known of every machine.
     pub ledger: Arc<dyn Reader>,
     /// The side of the ledger that counts and keeps.
     pub writer: Arc<dyn Writer>,
-    /// Whether the ledger has to be counted again, because the host before was killed.
+    /// Whether all records have to be counted again, because the host was killed when it ran last.
     pub recheck: bool,
-    /// The directories, to notice that they go.
+    /// The directories, to notice when they are removed or replaced.
     pub presence: Presence,
 }
 
 /// A host that serves, and everything that belongs to it.
 pub struct Running {
-    /// What answers.
+    /// Answers asks.
     pub host: Arc<Host>,
-    /// Where machines come in.
+    /// Lets machines in.
     pub door: Door,
-    /// Where changes are written down.
+    /// Has every change by administrators.
     pub audit: Arc<Audit>,
-    /// The ledger, for whoever looks into it.
+    /// The ledger, to be read.
     pub ledger: Arc<dyn Reader>,
     /// The addresses at which machines are served.
     pub addresses: Vec<SocketAddr>,
     /// The settings that it runs with, for whoever follows them.
     pub config: watch::Sender<Arc<Config>>,
-    /// Reloads that administrators ask for. Dropped, they hear that this host reloads nothing.
+    /// Reloads that administrators ask for. If it is dropped, they are told that this host cannot reload.
     pub reloads: Option<mpsc::Receiver<ReloadOrder>>,
     /// Cancelled when it begins to stop.
     pub stop: CancellationToken,
@@ -89,13 +89,13 @@ pub enum StartError {
     /// Settings, certificates, keys and ledger do not fit each other.
     #[error(transparent)]
     Settings(anyhow::Error),
-    /// The data directory or the ledger.
+    /// The data directory or the ledger cannot be used.
     #[error(transparent)]
     Home(#[from] HomeError),
     /// The ledger was opened and cannot be read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The system gives no thread.
+    /// A thread cannot be started.
     #[error(transparent)]
     Thread(io::Error),
     /// The admin socket cannot be made.
@@ -104,10 +104,10 @@ pub enum StartError {
 }
 
 impl Opened {
-    /// Opens the host of this directory. `progress` hears how many records an upgrade of the ledger has read.
+    /// Opens the host of this directory. An upgrade of the ledger tells `progress` how many records it has read.
     ///
     /// # Errors
-    /// [`StartError`]: nothing serves, and nothing was changed but drafts that were left behind and a ledger's format.
+    /// [`StartError`]: nothing serves. Drafts of killed commands may be removed, and a ledger of an earlier format upgraded.
     pub fn open(home: &Home, config: &Config, progress: &dyn Fn(u64)) -> Result<Opened, StartError> {
         // Before anything is opened, so that the ledger has the descriptors, too.
         let limits = Limits::of_this_process(config.connections, config.connections_per_address);
@@ -153,7 +153,7 @@ impl Opened {
     }
 }
 
-/// Starts the host: from its return on, machines at these listeners and administrators at the socket are answered.
+/// Starts the host. Once it returns, machines at these listeners and administrators at the socket are answered.
 ///
 /// # Errors
 /// [`StartError`]: nothing serves.
@@ -180,7 +180,7 @@ pub async fn run(
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     host.space().set_limit_mib(config.free_space_mib);
-    // Before the first ask. What cannot be read is told by the watch.
+    // Before the first ask. If it fails, the watch below logs it.
     let _ = space::look(&host.space, host.clock.as_ref(), home.path());
     let looks = space::watch(host.space.clone(), host.clock.clone(), home.path().to_owned(), stop.clone());
     tasks.spawn(looks);
@@ -221,12 +221,12 @@ pub async fn run(
 }
 
 impl Running {
-    /// Returns once the host must not go on: its ledger has failed, or its directory has gone.
+    /// Returns once the host has to stop: its ledger has failed, or its directory is gone.
     pub fn failed(&self) -> impl Future<Output = anyhow::Error> + Send + use<> {
         let (queue, presence) = (self.queue.clone(), self.presence.clone());
         async move {
             tokio::select! {
-                // A ledger without its directory has failed, too, and this says what to do.
+                // Without its directory a ledger fails, too. The error about the directory says what to do.
                 error = queue.fatal() => presence.look().err().map_or_else(|| error.into(), Into::into),
                 gone = presence.gone() => gone.into(),
             }
@@ -240,7 +240,7 @@ impl Running {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.cancel();
         let _ = self.machines.await;
-        // A ledger that has failed makes no change any more, and a disk that stands still none in time.
+        // Changes that are under way may never end: the ledger may have failed, or the disk may hang.
         let _ = tokio::time::timeout(DRAIN, self.admin.settled()).await;
         self.bound_socket.remove();
         self.tasks.shutdown().await;
@@ -251,7 +251,7 @@ impl Running {
     }
 }
 
-/// That there is a certificate that can be used.
+/// Fails unless at least one certificate can be used.
 pub(crate) fn check_any(home: &Home, certificates: &Certificates) -> anyhow::Result<()> {
     match (certificates.all().next(), certificates.left_out()) {
         (None, []) => Err(without_certificate(home)),
@@ -274,7 +274,7 @@ fn without_certificate(home: &Home) -> anyhow::Error {
     )
 }
 
-/// Machines are served whether or not administrators are.
+/// Serves administrators. If that fails, machines are still served.
 async fn serve_admin(admin: Admin, socket: UnixListener, stop: CancellationToken) {
     if let Err(error) = crate::serve_admin(admin, socket, stop.cancelled_owned()).await {
         let error = format!("{:#}", anyhow::Error::from(error));

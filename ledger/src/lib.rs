@@ -1,14 +1,14 @@
-//! The ledger: what the host knows of every machine, and what outlives it.
+//! The ledger: what the host knows of every machine, durably.
 //!
-//! A [`Writer`] is told what to do, decides it within its own transaction, and says what came of it once that is durable; a
-//! [`Reader`] is asked meanwhile. Both are small, so that a database shared by two hosts can stand behind them one day. A ledger
-//! decides nothing by itself: the rules are `shared::count` and `shared::inventory`, pure, over rows; the bytes are
-//! `shared::record`. It groups nothing either: that is the host's queue, in front of it. Nothing outside this crate builds a key,
-//! knows what a [`Cursor`] says, or which ledger it has.
+//! A [`Writer`] takes writes, decides each within its own transaction, and returns the outcomes once they are durable. A [`Reader`]
+//! answers meanwhile. Both traits are small, so that a database shared by two hosts can implement them one day. The rules are
+//! `shared::count` and `shared::inventory`, pure functions over rows, and the bytes are `shared::record`. The host's queue groups
+//! writes, in front of the ledger. Code outside this crate builds no keys, does not know what a [`Cursor`] says, and does not know
+//! which ledger it has.
 //!
-//! Read next: `write.rs`; `overlay.rs`, a transaction over raw keys and values; `transaction.rs`, what is decided on it; `disk.rs`, the
-//! ledger on disk, and `open.rs`, how one comes to it; `remote.rs`, a ledger on a
-//! database; `memory.rs`, one for tests; `kept.rs`, what another ledger needs of it.
+//! Read next: `write.rs`; `overlay.rs`, a transaction over raw keys and values; `transaction.rs`, what is decided on it; `disk.rs`,
+//! the ledger on disk, and `open.rs`, which opens it; `remote.rs`, a ledger on a database; `memory.rs`, one for tests; `kept.rs`,
+//! what is carried from one ledger to another.
 
 mod write;
 
@@ -67,7 +67,7 @@ impl<L: Reader + Writer> Ledger for L {}
 /// The side of a ledger that writes.
 #[async_trait]
 pub trait Writer: Send + Sync + 'static {
-    /// Decides everything in its order and makes it durable; only then may anybody be told.
+    /// Decides all writes in their order and makes them durable. Answers may be sent only after that.
     ///
     /// A crash leaves all of it or its first writes, each whole. An error in place of an outcome is damage, and concerns that
     /// write alone. It may block for as long as the disk takes: call it from a thread of its own.
@@ -77,7 +77,7 @@ pub trait Writer: Send + Sync + 'static {
     /// serials. Every other error is fatal: nothing may be acknowledged any more, and the host exits.
     async fn apply(&self, writes: Vec<Write>) -> Result<Vec<Result<Written, LedgerError>>, LedgerError>;
 
-    /// Takes the right to keep house.
+    /// Takes the lock for housekeeping: retention, and the end of a doubt.
     ///
     /// # Errors
     /// [`LedgerError::Unavailable`] while another host has it.
@@ -138,13 +138,13 @@ pub trait Reader: Send + Sync + 'static {
     /// Whether machines have shown leases of this ledger that it does not remember: it was restored or copied.
     async fn restored(&self) -> Result<Option<Restored>, LedgerError>;
 
-    /// What it keeps beside its meta and does not add up from its records, in the order of the keys: all that another
-    /// ledger needs to go on from here. It looks at `limit` rows; `after` is the last page's `next`.
+    /// All that another ledger needs to go on from here, in the order of the keys. Meta and sums are not in it: sums are added
+    /// up from the records. It looks at `limit` rows; `after` is the last page's `next`.
     ///
     /// Serving goes on meanwhile: each row is whole, and between two of them time may have passed.
     async fn kept(&self, after: Option<Cursor>, limit: usize) -> Result<KeptPage, LedgerError>;
 
-    /// Whether whoever had it before came to an orderly end. Otherwise it is to be [rechecked](Reader::recheck).
+    /// Whether the process that had it last closed it in order. Otherwise [recheck](Reader::recheck) it.
     fn was_closed_in_order(&self) -> bool {
         true
     }
@@ -155,7 +155,7 @@ pub trait Reader: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// What could not be read for the first time, if anything: part of it is damaged, and the rest serves.
+    /// The first row that could not be read, if any: a part is damaged, and the rest serves.
     fn damage(&self) -> Option<LedgerError> {
         None
     }
@@ -216,7 +216,7 @@ pub struct ListedEvent {
     pub event: Event,
 }
 
-/// That the ledger was restored or copied.
+/// A ledger was restored or copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restored {
     /// When a machine first showed it, by ledger time.

@@ -15,11 +15,11 @@ use crate::record::Record;
 use crate::serial::Mark;
 use crate::time::{Length, Timestamp};
 
-/// Retry delay while the host's disk is short of room. Somebody has to make room, and ten thousand machines that come back so
-/// often are 17 refusals a second.
+/// Retry delay while the host's disk is short of room. Somebody has to make room. Until then ten thousand machines cost 17
+/// refusals a second.
 const DISK_FULL_RETRY: Duration = Duration::from_mins(10);
 
-/// The one moment of which everything about an ask speaks.
+/// The moment at which an ask is judged, read once for all checks.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// The wall clock.
@@ -52,7 +52,7 @@ pub struct Refusal {
     pub ask_again: Duration,
 }
 
-/// One ask at the host's door.
+/// An ask that is to be admitted.
 #[derive(Clone, Copy, Debug)]
 pub struct Admission<'a> {
     /// The chain of the certificate that answers.
@@ -66,18 +66,18 @@ pub struct Admission<'a> {
 }
 
 impl Admission<'_> {
-    /// The first step: whether a clock is wrong, so that the word of this machine matters if it [`may_vote`](Self::may_vote).
+    /// The first step: whether a clock is wrong. If so, this machine's time counts if it [`may_vote`](Self::may_vote).
     pub fn is_about_a_clock(&self, clock: &HostClock) -> bool {
         clock.doubt().is_some() || self.skew() != Skew::Agrees
     }
 
-    /// Whether the machine of this record says something about the host's clock.
+    /// Whether the time of the machine with this record counts as a vote on the host's clock.
     pub fn may_vote(&self, clock: &HostClock, record: &Record) -> bool {
         count::may_vote(record, &self.presented, &Terms::of(&self.chain.host().policy), clock.trusted())
     }
 
-    /// Takes this machine's word; `known` is how many machines have an active record. Returns whether enough of them agree: the
-    /// ledger then has to be settled at the wall clock, and the doubt [ended](HostClock::end) after that.
+    /// Takes this machine's vote. `known` is how many machines have an active record. Returns whether enough of them agree: then
+    /// settle the ledger at the wall clock, and [end](HostClock::end) the doubt after that.
     pub fn vote(&self, clock: &mut HostClock, known: u64) -> bool {
         clock.witness(self.now.era, self.now.monotonic, self.machine, self.skew(), known)
     }

@@ -1,8 +1,8 @@
 //! The machine's walk: what it asks, what an answer makes it do, and which answer of a round counts.
 //!
-//! A state machine without hands. The shell draws the random numbers, reads the clock, carries the bytes and keeps
-//! [`Exchange`] on its disk; it tells what came, and is told what to do. One order is left to the shell, and keeps copies and
-//! lost answers apart: what [`Exchange::name`] and [`Exchange::obey`] change is durable before the next ask is sent.
+//! A state machine that does no work itself. The shell draws random numbers, reads the clock, carries the bytes and keeps
+//! [`Exchange`] on disk; it says what came, and is told what to do. The shell has to keep one order, which tells copies from lost
+//! answers: what [`Exchange::name`] and [`Exchange::obey`] change is durable before the next ask is sent.
 //!
 //! ```text
 //! for each host:  Visit::new, and while it `asks`:
@@ -75,7 +75,7 @@ impl Asker<'_> {
     }
 }
 
-/// A chain as it can be named in an ask.
+/// A chain, and the digest that names it in an ask.
 pub trait Digest {
     /// SHA-256 over its exact bytes.
     fn digest(&self) -> [u8; 32];
@@ -98,18 +98,18 @@ impl<C: Digest> Digest for Arc<C> {
 pub struct Exchange<C = Chain> {
     /// The serial of the last accepted answer.
     pub serial: u64,
-    /// The name of the ask that is under way: it stays until an answer is accepted.
+    /// The name of the ask that is under way. It is kept until an answer is accepted.
     pub nonce: Option<Nonce>,
     /// The chain of the last accepted answer.
     pub chain: Option<C>,
-    /// The last answer that was not taken.
+    /// The last answer that was not accepted.
     pub rejected: Option<Rejected>,
     /// When new identities were made because a host named a copy.
     pub rekeyed_at: Vec<Timestamp>,
 }
 
 impl<C> Default for Exchange<C> {
-    /// That of a machine that has never asked.
+    /// The exchange of a machine that has never asked.
     fn default() -> Exchange<C> {
         Exchange { serial: 0, nonce: None, chain: None, rejected: None, rekeyed_at: Vec::new() }
     }
@@ -121,8 +121,8 @@ impl<C> Exchange<C> {
         *self.nonce.get_or_insert(fresh)
     }
 
-    /// What every accepted answer does: its serial is presented next, the ask has ended, and this host's answers are taken
-    /// again.
+    /// Takes up what every accepted answer has: its serial is presented next, the ask has ended, and this host's answers are
+    /// accepted again.
     pub fn accept(&mut self, serial: u64, host: HostId, chain: C) {
         (self.serial, self.nonce, self.chain) = (serial, None, Some(chain));
         self.rejected.take_if(|rejected| rejected.host.is_none_or(|rejected| rejected == host));
@@ -131,7 +131,7 @@ impl<C> Exchange<C> {
     /// A host has named a copy. Another identity asks from here on, so it is another ask.
     ///
     /// # Errors
-    /// This machine has made its new identities of a day, and when it may make another.
+    /// This machine has made as many new identities as it may in a day. The error says when it may make another.
     pub fn replace(&mut self, now: Timestamp) -> Result<(), Timestamp> {
         serial::may_rekey(&self.rekeyed_at, now)?;
         self.rekeyed_at.push(now);
@@ -170,7 +170,7 @@ impl Exchange {
     /// Verifies an answer, and decides what it is to a machine that has asked `expected`. The chain is the host's.
     ///
     /// # Errors
-    /// It is not an answer to this ask, or does not hold.
+    /// It is not an answer to this ask, or it does not verify.
     pub fn judge(
         &self,
         answer: &v1::Answer,
@@ -183,8 +183,8 @@ impl Exchange {
         Ok((chain, received.judge(expected, now)?))
     }
 
-    /// Does what an answer says to what is remembered. A refusal changes nothing, but for one: a machine that is named a copy
-    /// makes a new identity. Where it may not, the refusal that comes back says until when.
+    /// Changes what is remembered as an answer demands. Of the refusals only one changes anything: a machine that is named a copy
+    /// makes a new identity. If it may not, the refusal that is returned says until when.
     pub fn obey(
         &mut self,
         visit: &mut Visit,
@@ -226,7 +226,7 @@ pub struct Visit {
 /// What to do after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// This host has said what it has to say.
+    /// This host is done.
     Next,
     /// Ask it again at once, and bring the chain of the lease.
     BringChain,
@@ -240,7 +240,7 @@ impl Visit {
         Visit { kind, asks: 0, brings_chain }
     }
 
-    /// Whether the host is asked (again): it has not been asked too often.
+    /// Whether the host is asked, or asked again. There is a limit for one visit.
     pub fn asks(&mut self) -> bool {
         self.asks = self.asks.saturating_add(1);
         self.asks <= ASKS_A_HOST

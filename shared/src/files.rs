@@ -1,8 +1,8 @@
 //! Files that a vendor and a host exchange or keep: private keys, a host's request, its certificate.
 //!
-//! Each is a body in PEM armour. The side that writes a file and the side that reads it both use this module, so its form
-//! stands once. How armour survives a mail program is told in `armour`, what a certificate means in `certificate`; reading and
-//! writing disks is left to the callers. `docs/protocol.md` 2.
+//! Each is a body in PEM armour. Whoever writes such a file and whoever reads it use this module, so each form is defined once.
+//! `armour` has how a body survives a mail program, `certificate` what a certificate means. Callers read and write the disk.
+//! `docs/protocol.md` 2.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -83,7 +83,7 @@ pub struct HostRequest {
     pub signing_key: PublicKey,
     /// The width of an hour in this host's ledger.
     pub hour_width: Duration,
-    /// Whether that key has signed this. Earlier releases did not sign, so anybody could ask for any key.
+    /// Whether that key has signed this. Earlier releases did not sign, so anybody could request a certificate for any key.
     pub is_signed: bool,
 }
 
@@ -103,7 +103,7 @@ impl HostRequest {
     /// The request in its file.
     ///
     /// # Errors
-    /// There is no whole one, what it says cannot be, or its proof does not hold.
+    /// There is no whole one, a value is out of its bounds, or its proof does not hold.
     pub fn from_pem(text: &[u8]) -> Result<HostRequest, BadFile> {
         HostRequest::decode(&from_pem(HOST_REQUEST, text)?)
     }

@@ -1,8 +1,8 @@
 //! One connection to a host, and asks over it, by HTTP/2.
 //!
-//! Whoever asks a host asks through here: machines, the host's `doctor`, the load tool. They open the bytes in their own way
-//! (addresses, sources, TLS); what an answer means is decided in `shared`. Nothing that a peer does is worse than a
-//! [`Failure`], and `failure` alone says what it is called. `docs/protocol.md` 1.
+//! Machines, the host's `doctor` and the load tool all ask through this crate. Each opens the stream in its own way (addresses,
+//! sources, TLS), and `shared` decides what an answer means. Whatever a peer does, the result is at worst a [`Failure`], and
+//! `failure` gives each its reason. `docs/protocol.md` 1.
 
 mod failure;
 mod line;
@@ -34,10 +34,10 @@ pub struct Connection {
     sender: SendRequest<Body>,
     origin: Uri,
     driver: JoinHandle<()>,
-    /// How it ended, if it has: a call on it learns only that it did.
+    /// How the connection ended, if it has. A call learns only that it ended.
     ended: Arc<OnceLock<hyper::Result<()>>>,
     tls_ended: Ended,
-    /// As the host was named: what causes show.
+    /// The host's name, as causes show it.
     host: String,
 }
 
@@ -52,7 +52,7 @@ impl Connection {
     /// it in time.
     ///
     /// # Errors
-    /// What is at the other end does not speak HTTP/2, or hung up.
+    /// The other end does not speak HTTP/2, or has closed the connection.
     pub async fn open(line: Line, origin: &str, host: &str) -> Result<Connection, Failure> {
         let origin = origin.parse().map_err(|error| not_a_host(host, &error))?;
         let Line { bytes, ended: tls_ended } = line;
@@ -75,7 +75,7 @@ impl Connection {
         !self.sender.is_closed() && self.ended.get().is_none()
     }
 
-    /// Asks, and waits so long for the answer.
+    /// Asks, and waits this long for the answer.
     ///
     /// # Errors
     /// No answer came.
@@ -89,7 +89,7 @@ impl Connection {
         response.answer.ok_or_else(|| not_a_host(&self.host, &"its answer is empty"))
     }
 
-    /// Asks to leave the count, and waits so long for the answer.
+    /// Asks to leave the count, and waits this long for the answer.
     ///
     /// # Errors
     /// No answer came.
@@ -99,15 +99,15 @@ impl Connection {
         response.answer.ok_or_else(|| not_a_host(&self.host, &"its answer is empty"))
     }
 
-    /// What a client of another service is made of. Its calls are awaited by [`Connection::call`].
+    /// The channel to make a client of another service from. Await its calls with [`Connection::call`].
     pub fn channel(&self) -> (Channel, Uri) {
         (Channel(self.sender.clone()), self.origin.clone())
     }
 
-    /// Awaits a call of this connection, so long and no longer.
+    /// Awaits a call on this connection, with a time limit.
     ///
     /// # Errors
-    /// Why it came to nothing.
+    /// Why there is no answer.
     pub async fn call<R>(
         &self,
         call: impl Future<Output = Result<Response<R>, Status>>,
@@ -132,8 +132,8 @@ impl Connection {
     }
 }
 
-/// HTTP/2 over exactly one connection. tonic's own channel would connect again when this one breaks, and then the cause that
-/// is shown would be that of the second, which nobody wanted.
+/// HTTP/2 over exactly one connection. tonic's own channel would connect again when the connection breaks, and the cause that is
+/// shown would be that of the second connection.
 #[derive(Clone, Debug)]
 pub struct Channel(SendRequest<Body>);
 

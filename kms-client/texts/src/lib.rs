@@ -10,9 +10,9 @@
 //! assert_eq!(texts.state(&state), "Gelicentieerd tot 1 januari 2027. De licentie wordt vanzelf verlengd.");
 //! ```
 //!
-//! A crate of its own, so that a product with texts of its own does not carry these. Each language is a file of Project Fluent in
-//! `texts/`. English has no texts for reasons there: the library has them. What stands in braces in a reason's text, such as an
-//! error of the system, is shown as it came, in whatever language that is.
+//! It is a crate of its own, so that a product with its own texts does not carry these. Each language is a Project Fluent file in
+//! `texts/`. The English file has no texts for reasons, because the library has them. A value in a reason's text, such as an error
+//! of the system, is shown as it is, in whatever language.
 
 use std::time::Duration;
 
@@ -79,15 +79,15 @@ impl Texts {
     pub fn new(language: Language) -> Texts {
         let locale = language.tag().parse().into_iter().collect();
         let mut bundle = FluentBundle::new_concurrent(locale);
-        // The marks around values keep text of two directions apart, and show as boxes in many a widget.
+        // The marks around values isolate the direction of text, and many widgets show them as boxes.
         bundle.set_use_isolating(false);
-        // The tests read every file. What could not be read would be shown in English.
+        // The tests parse every file. A text that could not be parsed would be shown in English.
         let resource = FluentResource::try_new(language.source().to_owned());
         bundle.add_resource_overriding(resource.unwrap_or_else(|(read, _)| read));
         Texts { bundle, utc_offset_s: 0 }
     }
 
-    /// With dates in a time zone so many seconds east of UTC, which a product knows from its system.
+    /// Shows dates in the time zone this many seconds east of UTC. A product knows it from its system.
     #[must_use]
     pub fn with_utc_offset(self, seconds: i32) -> Texts {
         Texts { utc_offset_s: seconds, ..self }
@@ -130,7 +130,7 @@ impl Texts {
         }
     }
 
-    /// Who can do something about it.
+    /// Who can fix it.
     pub fn fault(&self, fault: Fault) -> String {
         let key = match fault {
             Fault::Nobody => "fault-nobody",

@@ -1,8 +1,7 @@
 //! Serving: machines over TCP, administrators over a unix socket.
 //!
-//! Who may connect at all, and what a connection may do, is [`accept`](crate::door::accept)'s to say. [`serve`] takes listeners, a
-//! shutdown and a host, and the host brings its clock: the caller owns all three, so a test passes port 0, any future and any
-//! time.
+//! [`accept`](crate::door::accept) decides who may connect and what a connection may do. [`serve`] takes a host with its clock,
+//! listeners and a shutdown future from its caller, so a test can pass any time, port 0 and any future.
 
 use std::future::Future;
 use std::sync::Arc;

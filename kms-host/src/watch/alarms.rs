@@ -34,7 +34,7 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// Code and remedy are those that `explain` prints.
+    /// An alarm with the code and the remedy that `explain` prints.
     fn new(code: impl Into<Explained>, text: String) -> Alarm {
         let code = code.into();
         Alarm { code: code.code(), text, remedy: code.remedy(), since: None }
@@ -77,7 +77,8 @@ impl Host {
         Ok(alarms)
     }
 
-    /// Of each product whose count stands on the new machines of one source. In doubt nobody is counted, and nothing is said.
+    /// Alarms for products whose count depends on the new machines of one source. None while the host doubts its clock, because
+    /// it counts nobody then.
     async fn inflated_counts(&self, now: Timestamp) -> Result<Vec<Alarm>, LedgerError> {
         let mut alarms = Vec::new();
         if self.doubt().is_some() {
@@ -109,7 +110,7 @@ fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
     ending.collect()
 }
 
-/// Of a file that cannot be read. Its product is unknown, so no other alarm mentions it.
+/// Of a certificate file that cannot be used. Its product is unknown, so no other alarm mentions it.
 fn of_left_out(left_out: &LeftOut) -> Alarm {
     let text = format!("{} is passed over: {}", left_out.path.display(), left_out.cause);
     Alarm::new(Word::CERTIFICATE_UNUSABLE, text)
@@ -121,8 +122,8 @@ fn of_rejected(code: &str, machines: usize) -> Alarm {
     let remedy = match reason {
         Some(Reason::OtherOrganisation) => {
             "put the certificate of the organisation that they know back with `kms-host install-certificate ANSWER.pem \
-             --new-organisation` (what was replaced is in certificates/replaced/), and reload the host. If the new organisation is \
-             meant, run `kms-client organisation clear` on them"
+             --new-organisation` (it was moved to certificates/replaced/), and reload the host. If the new organisation is meant, \
+             run `kms-client organisation clear` on them"
         }
         Some(Reason::Untrusted) => {
             "compare the root digests that `install-certificate` shows with those that the product pins (`kms-vendor roots`), and \
@@ -130,14 +131,13 @@ fn of_rejected(code: &str, machines: usize) -> Alarm {
         }
         Some(reason) => reason.remedy(),
         None => {
-            "update this host: they are of a later release, whose reason it does not know. `kms-client status` on one of them has the \
-             cause"
+            "update this host: they are of a later release, and it does not know their reason. `kms-client status` on one of them \
+             has the cause"
         }
     };
     let machines =
         if machines == 1 { "1 machine does".to_owned() } else { format!("{machines} machines do") };
-    let text =
-        format!("{machines} not accept the answers of this host ({code}), and so get no lease from it");
+    let text = format!("{machines} not accept the answers of this host ({code}), so it cannot license them");
     Alarm { remedy, ..Alarm::new(Word::ANSWERS_REJECTED, text) }
 }
 

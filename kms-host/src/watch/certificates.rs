@@ -1,4 +1,4 @@
-//! Which certificates the host uses, and that they end: said in the log at the start, and whenever time changes it.
+//! Logs which certificates the host uses and when they end, at the start and whenever that changes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use crate::watch::tls;
 /// How often the host looks whether a certificate's end has come near.
 const CHECK: Duration = Duration::from_hours(1);
 
-/// Warns when a certificate's end has come nearer than one of the marks; at the start, of every one that is within any. Says
-/// which certificates are used, at the start and where time has changed that.
+/// Warns of each certificate whose end has come within one of the marks, and says which certificates are used: at the start, and
+/// whenever time changes it.
 pub(crate) async fn warn(host: Arc<Host>, door: Door, stop: CancellationToken) {
     let mut looked = Timestamp::from_unix_ms(i64::MIN);
     loop {
@@ -56,8 +56,8 @@ fn used(certificates: &Certificates, now: Timestamp) -> Vec<CertificateId> {
     certificates.products(now).map(|(_, used)| used.chain.host().id).collect()
 }
 
-/// Which certificate answers for each product, and why others do not: of each product for which another answered `before`, or
-/// for which one is new.
+/// Logs which certificate answers for a product and why the others do not, for each product where another one answered `before`
+/// or where one is new.
 pub(crate) fn say_which_are_used(certificates: &Certificates, before: &Certificates, now: Timestamp) {
     for product in certificates.each_product() {
         let ids = |certificates: &Certificates| -> Vec<_> {
@@ -80,19 +80,20 @@ pub(crate) fn say_which_are_used(certificates: &Certificates, before: &Certifica
     }
 }
 
-/// Notes what machines know of products that are served for the first time. Where that cannot be written, they are served.
+/// Notes the certificates of products that are served for the first time, by which `known/` tells what their machines know. If
+/// that cannot be written, the products are served all the same.
 pub(crate) fn note_known(home: &Home, certificates: Certificates, now: Timestamp) -> Certificates {
     home.note_known(certificates.clone(), now).unwrap_or_else(|error| {
         let error = format!("{:#}", anyhow::Error::from(error));
         tracing::warn!(
             error,
-            "which organisation machines know is not noted, so a certificate of another one could be used after a restart"
+            "cannot note which organisation machines know, so a certificate of another one could be used after a restart"
         );
         certificates
     })
 }
 
-/// Says which files are passed over, and why.
+/// Logs which files are passed over, and why.
 pub(crate) fn warn_of_left_out(certificates: &Certificates) {
     for left_out in certificates.left_out() {
         let (file, cause, remedy) = (left_out.path.display(), &left_out.cause, &left_out.remedy);

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ledger::{Disagreement, Reader};
 
-/// What the last count has found.
+/// The result of the last count.
 #[derive(Debug, Default)]
 pub(crate) struct Totals(Mutex<Vec<Disagreement>>);
 
@@ -17,7 +17,7 @@ impl Totals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts every record and notes where that is not what the ledger has as its running numbers.
+    /// Counts every record, and notes where the ledger's running numbers differ.
     pub(crate) async fn recheck(&self, ledger: &dyn Reader) {
         tracing::info!("the host was not stopped in order: every record is counted again");
         match ledger.recheck().await {

@@ -1,6 +1,6 @@
-//! Machines that do not take this host's answers: they say so with their next ask, and the host could not know otherwise.
+//! Machines that do not accept this host's answers. They say so with their next ask; the host cannot know it in any other way.
 //!
-//! It is kept in memory, of machines that have a record, for as long as they say so. `alarms` shows it.
+//! It is kept in memory, for machines that have a record, until they ask without saying so. `alarms` shows it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use std::time::Duration;
 use shared::ask::Rejected;
 use shared::ids::{HostId, MachineId};
 
-/// So many machines are kept, in about 1 MB; the alarm needs no more of them.
+/// How many machines are kept, in about 1 MB. The alarm needs no more.
 const MACHINES_KEPT: usize = 10_000;
 
-/// How long a machine's word stands that does not ask again. One that is refused asks within a day, by the default numbers.
+/// How long a report stands if the machine does not ask again: longer than a licensed machine waits, 7 days by the default numbers.
 const STANDS: Duration = Duration::from_hours(8 * 24);
 
 /// What machines have said.
@@ -27,7 +27,7 @@ struct Report {
 }
 
 impl Rejections {
-    /// Takes note of what a machine says with its ask; whether it is the first that says so.
+    /// Notes what a machine says with its ask. Returns true if no machine has said the same yet.
     pub(crate) fn note(
         &self,
         machine: MachineId,

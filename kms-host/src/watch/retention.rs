@@ -1,13 +1,13 @@
-//! Retention: machines that were not seen for long are forgotten, so that an inventory does not keep for ever who once was.
+//! Retention: forgets machines that were not seen for long, so that the inventory does not grow for ever.
 //!
 //! Once a day, and at the start:
 //!
-//! 1. count who is to go, reading only; where nobody is, that is all
-//! 2. write the number into the audit log; where that fails, nobody goes
+//! 1. count the machines to forget, reading only; if there are none, stop here
+//! 2. write their number into the audit log; if that fails, forget nobody
 //! 3. forget them, page by page through the one writer, so that asks come in between
 //!
-//! What is forgotten is decided in `shared::inventory`: nobody who is counted or blocked. A host that doubts its clock ages
-//! nobody, and forgets nobody either. It costs one reading of the inventory a day, on the threads for blocking work.
+//! `shared::inventory` decides which machines are forgotten: none that is counted or blocked. A host that doubts its clock forgets
+//! nobody. The cost is one reading of the inventory a day, on the threads for blocking work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,7 @@ pub fn check(days: u32, certificates: &Certificates) -> Result<(), TooShort> {
     Err(TooShort { days, least: window.as_secs().div_ceil(DAY.as_secs()), window })
 }
 
-/// Why nobody, or not everybody who was to go, was forgotten.
+/// Why some machines that should be forgotten were not.
 #[derive(Debug, thiserror::Error)]
 pub enum NotForgotten {
     /// It could not be written down.
@@ -123,7 +123,7 @@ pub async fn run(
 }
 
 impl Host {
-    /// Forgets who was not seen for so many days, 0 being for ever, and says how many they were.
+    /// Forgets machines that were not seen for `days` days, and returns how many. 0 forgets nobody.
     ///
     /// # Errors
     /// [`NotForgotten`]: some may have gone, and the audit log says so.

@@ -1,11 +1,11 @@
-//! What the host says of the TLS certificate that it shows to machines: at the start, and when it comes to its end.
+//! Logs what is wrong with the TLS certificate that machines are shown: at the start, and when its end comes near.
 
 use shared::time::Timestamp;
 
 use crate::door::accept::Door;
 use crate::door::tls::{Server, Tls};
 
-/// At the start.
+/// Logs at the start whether machines may speak TLS.
 pub(crate) fn take_note(door: &Door) {
     let admission = door.admission();
     if let Some(server) = admission.tls.server() {
@@ -30,7 +30,7 @@ pub(crate) fn warn_of_end(door: &Door, looked: Timestamp, now: Timestamp) {
     }
 }
 
-/// What somebody should look at before a host is told of it.
+/// What is wrong with the files of TLS, for commands that check them before a host takes them up.
 pub(crate) fn faults(tls: &Tls, now: Timestamp) -> Vec<String> {
     let certificate = tls.server().map(Server::certificate);
     let flaw = certificate.and_then(|certificate| Some(certificate.tell(certificate.flaw(now)?, now)));
