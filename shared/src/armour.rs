@@ -204,8 +204,8 @@ fn base64(body: &str) -> Option<String> {
 /// UTF-8, or UTF-16 where a mark says so.
 fn decoded(bytes: &[u8]) -> Option<String> {
     let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-        char::decode_utf16(units).collect::<Result<String, _>>().ok()
+        let (pairs, []) = bytes.as_chunks::<2>() else { return None };
+        char::decode_utf16(pairs.iter().copied().map(unit)).collect::<Result<String, _>>().ok()
     };
     match bytes {
         [0xFF, 0xFE, rest @ ..] => wide(rest, u16::from_le_bytes),

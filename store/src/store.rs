@@ -219,12 +219,13 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         let Some(backing) = self.backing.take() else { return };
-        if self.stopped.get().is_some() {
-            mem::forget((backing, Arc::clone(&self.held)));
-            return;
-        }
         if self.held.copy.is_some() {
             opening::close_quietly(backing);
+            return;
+        }
+        // Whatever stands under the store's name now is not ours to write to.
+        if self.stopped.get().is_some() || self.place.look().is_err() {
+            mem::forget((backing, Arc::clone(&self.held)));
             return;
         }
         // Whoever still reads keeps the engine open beyond this.

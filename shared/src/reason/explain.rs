@@ -59,7 +59,9 @@ impl Explained {
     /// # Errors
     /// Nobody shows it; the error names those that may have been meant.
     pub fn typed(text: &str) -> Result<Explained, UnknownReason> {
-        let code = as_code(text);
+        // Some logs show the number with its sign.
+        let number = text.trim().parse::<i32>().ok().filter(|number| *number < 0);
+        let code = number.map_or_else(|| as_code(text), |number| format!("0X{:X}", number.cast_unsigned()));
         let bare = |code: &str| code.trim_start_matches("0X").to_owned();
         let is_it = |word: &&Word| bare(&word.code.to_uppercase()) == bare(&code);
         match WORDS.iter().chain(ELSEWHERE).copied().find(is_it) {
@@ -206,7 +208,7 @@ mod tests {
 
     #[test]
     fn words_that_are_no_reason_and_codes_from_elsewhere_are_answered() {
-        for text in ["0xC004F038", "c004f038", "0XC004F038:"] {
+        for text in ["0xC004F038", "c004f038", "0XC004F038:", "-1073418184"] {
             check(
                 text,
                 expect![[r"
