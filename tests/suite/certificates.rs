@@ -355,6 +355,9 @@ impl ByHand {
     }
 }
 
+/// What is done by hand.
+type Act = fn(&ByHand);
+
 /// What a running host makes of a reload, what `doctor` finds before a restart, what a machine is told after it, the alarms then.
 struct Expected {
     reload: &'static str,
@@ -374,7 +377,7 @@ async fn what_is_done_to_certificates_by_hand_is_told_before_machines_find_out()
         alarms: &["CERTIFICATE_DIFFERS"],
     };
     let beside = |alarms| Expected { reload: "were read again", doctor: "is used", machine: "LEASE", alarms };
-    let cases: [(&str, fn(&ByHand), &Expected); 8] = [
+    let cases: [(&str, Act, &Expected); 8] = [
         ("another organisation", |hand| hand.put_in_its_place(&hand.another), &passed_over),
         ("another vendor", |hand| hand.put_in_its_place(&hand.forged), &passed_over),
         ("for tests", |hand| hand.put_in_its_place(&hand.test), &passed_over),

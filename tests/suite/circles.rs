@@ -49,7 +49,7 @@ fn read(folder: &Path, parent: &[String], texts: &mut BTreeMap<Module, String>) 
     for entry in std::fs::read_dir(folder).unwrap() {
         let file = entry.unwrap().path();
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        let module = [parent, &[name.clone()]].concat();
+        let module = [parent, std::slice::from_ref(&name)].concat();
         if file.is_dir() {
             read(&file, &module, texts);
         } else if !matches!(&*name, "lib" | "main") {
@@ -100,26 +100,22 @@ fn paths(code: &str) -> Vec<Module> {
 }
 
 /// Reads one path, which may end in a list in braces, and returns what is behind it.
-fn resolve<'c>(mut code: &'c str, mut read: String, found: &mut Vec<Module>) -> &'c str {
+fn resolve<'c>(code: &'c str, mut read: String, found: &mut Vec<Module>) -> &'c str {
+    let end = code.find(|c: char| !(c.is_alphanumeric() || "_:".contains(c))).unwrap_or(code.len());
+    read.push_str(&code[..end]);
+    let Some(mut rest) = code[end..].strip_prefix('{').filter(|_| read.ends_with("::")) else {
+        found.push(path(read.trim_end_matches(':')));
+        return &code[end..];
+    };
     loop {
-        let end = code.find(|c: char| !(c.is_alphanumeric() || "_:".contains(c))).unwrap_or(code.len());
-        read.push_str(&code[..end]);
-        code = &code[end..];
-        let Some(list) = code.strip_prefix('{').filter(|_| read.ends_with("::")) else {
-            found.push(path(read.trim_end_matches(':')));
-            return code;
-        };
-        code = list;
-        loop {
-            code = resolve(code.trim_start(), read.clone(), found).trim_start();
-            code = code
-                .strip_prefix("as ")
-                .map_or(code, |name| name.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'));
-            match code.trim_start().strip_prefix(',') {
-                Some(rest) if !rest.trim_start().starts_with('}') => code = rest,
-                Some(rest) => return rest.trim_start().strip_prefix('}').unwrap_or_default(),
-                None => return code.trim_start().strip_prefix('}').unwrap_or_default(),
-            }
+        rest = resolve(rest.trim_start(), read.clone(), found).trim_start();
+        if let Some(renamed) = rest.strip_prefix("as ") {
+            rest = renamed.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_').trim_start();
+        }
+        let more = rest.strip_prefix(',').map(str::trim_start);
+        match more.filter(|more| !more.starts_with('}')) {
+            Some(more) => rest = more,
+            None => return more.unwrap_or(rest).strip_prefix('}').unwrap_or_default(),
         }
     }
 }

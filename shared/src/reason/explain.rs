@@ -1,6 +1,7 @@
 //! What `explain` prints at a machine and at a host: one reason or all of them, and the way to one from what somebody typed.
 
 use alloc::borrow::ToOwned;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
