@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use kms_ledger::battery::Kind;
-use kms_ledger::battery::world::{Machine, World, hourly, meta};
-use kms_ledger::testing::Shared;
-use kms_ledger::{Ledger, LedgerError, RemoteLedger, Writer as _};
+use ledger::battery::Kind;
+use ledger::battery::world::{Machine, World, hourly, meta};
+use ledger::testing::Shared;
+use ledger::{Ledger, LedgerError, RemoteLedger, Writer as _};
 
 mod kept_elsewhere {
-    kms_ledger::battery!(crate::remote::ELSEWHERE);
+    ledger::battery!(crate::remote::ELSEWHERE);
 }
 
 pub(crate) const ELSEWHERE: Kind =

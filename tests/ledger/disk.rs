@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use kms_ledger::battery::world::{
+use ledger::battery::world::{
     CACHE_BYTES, HOUR, LEDGER, Machine, PRODUCT, START, World, hourly, meta, put_rows,
 };
-use kms_ledger::testing;
-use kms_ledger::{Ledger, OpenError};
+use ledger::testing;
+use ledger::{Ledger, OpenError};
 use shared::ask::AskKind;
 use shared::count::Terms;
 use shared::record::key;
@@ -27,11 +27,11 @@ on_every_engine! {
 }
 
 fn create(engine: Engine, directory: &Path) -> World {
-    World::over(kms_ledger::create(directory, engine, CACHE_BYTES, hourly()).unwrap(), None)
+    World::over(ledger::create(directory, engine, CACHE_BYTES, hourly()).unwrap(), None)
 }
 
 fn open(engine: Engine, directory: &Path) -> World {
-    World::over(kms_ledger::open(directory, engine, CACHE_BYTES, &|_| {}).unwrap(), None)
+    World::over(ledger::open(directory, engine, CACHE_BYTES, &|_| {}).unwrap(), None)
 }
 
 fn refusal(opened: Result<Arc<dyn Ledger>, OpenError>) -> String {
@@ -56,15 +56,20 @@ async fn it_opens_as_it_was_left(engine: Engine) {
 
 async fn a_ledger_is_made_once(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    let told = refusal(kms_ledger::open(&home.path().join("none"), engine, CACHE_BYTES, &|_| {}));
+    let told = refusal(ledger::open(&home.path().join("none"), engine, CACHE_BYTES, &|_| {}));
     assert!(told.contains("`kms-host init`"), "{told}");
     assert!(!home.path().join("none").exists(), "looking for one does not make one");
+    // What a host writes as it ends, in a directory whose ledger somebody has removed.
+    std::fs::write(home.path().join("closed"), "").unwrap();
+    let told = refusal(ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}));
+    assert!(told.contains("`kms-host init`"), "{told}");
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "nothing was made");
 
-    kms_ledger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap();
+    ledger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap();
 
-    let told = refusal(kms_ledger::create(home.path(), engine, CACHE_BYTES, meta(100)));
+    let told = refusal(ledger::create(home.path(), engine, CACHE_BYTES, meta(100)));
     assert!(told.contains("already"), "{told}");
-    let kept = kms_ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
+    let kept = ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
     assert_eq!(hour_width_ms(&*kept), 3_600_000, "and it was left as it is");
 }
 
@@ -75,26 +80,26 @@ fn hour_width_ms(ledger: &dyn Ledger) -> u64 {
 async fn a_store_that_was_made_and_never_filled_is_no_ledger_yet(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
     drop(Store::open(home.path(), engine, CACHE_BYTES).unwrap());
-    let told = refusal(kms_ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}));
+    let told = refusal(ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}));
     assert!(told.contains("`kms-host init`"), "{told}");
-    kms_ledger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap();
+    ledger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap();
 }
 
 async fn a_newer_or_damaged_ledger_is_refused_by_name(engine: Engine) {
     let home = tempfile::tempdir().unwrap();
-    drop(kms_ledger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap());
+    drop(ledger::create(home.path(), engine, CACHE_BYTES, hourly()).unwrap());
     let whole = hourly().encode(key::META);
 
     let mut newer = whole.clone();
     newer[0] = 3;
     put_rows(home.path(), engine, vec![(key::META.to_vec(), newer)]);
-    let told = refusal(kms_ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}));
+    let told = refusal(ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}));
     assert!(told.contains("format 3 and this release reads 2"), "{told}");
 
     let mut damaged = whole;
     damaged[5] ^= 1;
     put_rows(home.path(), engine, vec![(key::META.to_vec(), damaged)]);
-    let told = refusal(kms_ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}));
+    let told = refusal(ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}));
     assert!(told.contains("damaged") && told.contains("backup"), "{told}");
     assert!(told.contains(home.path().to_str().unwrap()), "{told}");
 }

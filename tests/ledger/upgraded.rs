@@ -6,7 +6,7 @@ use std::io::{self, BufRead as _, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use kms_ledger::battery::world::{CACHE_BYTES, DAY, HOUR, OTHER_PRODUCT, PRODUCT, START, World, put_rows};
+use ledger::battery::world::{CACHE_BYTES, DAY, HOUR, OTHER_PRODUCT, PRODUCT, START, World, put_rows};
 use shared::count;
 use shared::ids::{Fingerprint, MachineId, Nonce, ProductId};
 use shared::record::{Inactive, Record, RecordState, Tally, encode_number, key};
@@ -48,9 +48,9 @@ fn state(number: u64) -> RecordState {
 /// What the first format kept of these machines.
 fn first_format() -> Rows {
     let mut rows = Rows::from([
-        golden(include_str!("../../../shared/tests/vectors/meta.txt")),
+        golden(include_str!("../../shared/tests/vectors/meta.txt")),
         // A product of which nothing but this record is known.
-        golden(include_str!("../../../shared/tests/vectors/record-replaced.txt")),
+        golden(include_str!("../../shared/tests/vectors/record-replaced.txt")),
     ]);
     let (mut hours, mut active) = (BTreeMap::new(), 0);
     for number in 0..MACHINES {
@@ -102,7 +102,7 @@ fn everything(engine: Engine, directory: &Path) -> Rows {
 }
 
 fn open(engine: Engine, directory: &Path) -> World {
-    World::over(kms_ledger::open(directory, engine, CACHE_BYTES, &|_| {}).unwrap(), None)
+    World::over(ledger::open(directory, engine, CACHE_BYTES, &|_| {}).unwrap(), None)
 }
 
 /// Opens the ledger, upgrading it if need be, and looks at everything.
@@ -123,11 +123,11 @@ async fn check(engine: Engine, directory: &Path) {
     drop(world);
 
     let mut expected = first_format();
-    let (meta, golden_meta) = golden(include_str!("../../../shared/tests/vectors/meta-2.txt"));
+    let (meta, golden_meta) = golden(include_str!("../../shared/tests/vectors/meta-2.txt"));
     expected.insert(meta, golden_meta);
     let [_, released, replaced, blocked] = states;
     let of_golden =
-        key::parse_record(&golden(include_str!("../../../shared/tests/vectors/record-replaced.txt")).0);
+        key::parse_record(&golden(include_str!("../../shared/tests/vectors/record-replaced.txt")).0);
     let (of_golden, _) = of_golden.unwrap();
     for (product, inactive) in [
         (PRODUCT, Inactive { released, replaced, blocked }),
@@ -148,7 +148,7 @@ async fn a_ledger_of_the_first_format_opens_with_all_that_it_had(engine: Engine)
 async fn a_ledger_that_is_only_looked_at_keeps_its_format(engine: Engine) {
     let home = first_format_on(engine);
     let before = everything(engine, home.path());
-    let (ledger, format) = kms_ledger::look(home.path(), engine, CACHE_BYTES).unwrap();
+    let (ledger, format) = ledger::look(home.path(), engine, CACHE_BYTES).unwrap();
     assert_eq!((format, ledger.last_time().await.unwrap()), (1, Some(START)));
     drop(ledger);
     assert!(everything(engine, home.path()) == before);
@@ -218,7 +218,7 @@ fn upgrader() {
     let only_the_upgrade = Targets::new().with_target("kms_ledger::upgrade", LevelFilter::DEBUG);
     let to_parent = tracing_subscriber::fmt::layer().with_writer(|| Halting);
     tracing_subscriber::registry().with(only_the_upgrade).with(to_parent).init();
-    kms_ledger::open(Path::new(&directory), name.parse().unwrap(), CACHE_BYTES, &|_| {}).unwrap();
+    ledger::open(Path::new(&directory), name.parse().unwrap(), CACHE_BYTES, &|_| {}).unwrap();
 }
 
 /// Writes a line, and returns when it may go on.

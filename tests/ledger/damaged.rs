@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kms_ledger::battery::world::{
+use ledger::battery::world::{
     CACHE_BYTES, HOUR, LEDGER, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly,
 };
-use kms_ledger::testing;
-use kms_ledger::{Kept, Ledger, LedgerError, salvage};
+use ledger::testing;
+use ledger::{Kept, Ledger, LedgerError, salvage};
 use shared::ask::AskKind;
 use shared::ids::MachineId;
 use shared::inventory::Verb;
@@ -32,7 +32,7 @@ const SEED_VARIABLE: &str = "KMS_LEDGER_SEED";
 
 /// A ledger in a directory, in which machines have come, asked again, left, were blocked and forgotten.
 async fn lived_in(engine: Engine, directory: &Path, machines: usize) -> World {
-    let ledger = kms_ledger::create(directory, engine, CACHE_BYTES, hourly()).unwrap();
+    let ledger = ledger::create(directory, engine, CACHE_BYTES, hourly()).unwrap();
     let mut world = World::over(ledger, None);
     let mut machines = Machine::some(machines);
     for _ in 0..6 {
@@ -66,7 +66,7 @@ async fn a_whole_ledger_is_salvaged_whole(engine: Engine) {
 
     let salvaged = salvage(home.path()).unwrap();
 
-    let ledger = kms_ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
+    let ledger = ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
     let (found, kept) = (as_text(&salvaged.rows), rows(&*ledger).await);
     assert!(found == kept, "{} rows of {}", found.len(), kept.len());
     assert_eq!(salvaged.missing, 0);
@@ -150,8 +150,8 @@ async fn a_ledger_with_changed_bytes_gives_up_few_machines_and_makes_a_new_one(e
         let again = home.path().join("again");
         let mut left = salvaged.rows.iter();
         let meta = salvaged.meta.unwrap_or_else(hourly);
-        kms_ledger::rebuild(&again, engine, CACHE_BYTES, &meta, || anyhow::Ok(left.next().copied())).unwrap();
-        let ledger = kms_ledger::open(&again, engine, CACHE_BYTES, &|_| {}).unwrap();
+        ledger::rebuild(&again, engine, CACHE_BYTES, &meta, || anyhow::Ok(left.next().copied())).unwrap();
+        let ledger = ledger::open(&again, engine, CACHE_BYTES, &|_| {}).unwrap();
         assert_eq!(ledger.recheck().await.unwrap(), [], "round {round}");
     }
 }
@@ -227,7 +227,7 @@ async fn an_older_row_that_came_back_is_noticed(engine: Engine) {
     store.sync().unwrap();
     drop(store);
 
-    let ledger = kms_ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
+    let ledger = ledger::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
     let found = ledger.recheck().await.unwrap();
     assert_eq!(
         found.iter().map(|found| (found.product, found.others)).collect::<Vec<_>>(),
@@ -257,8 +257,7 @@ async fn who_is_on_a_damaged_page_is_told_and_all_others_are_served() {
     let machine = |number| Kept::Machine { product: PRODUCT, machine: id(number), record };
     let product = Kept::Product { product: PRODUCT, threshold_met_at: None };
     let mut rows = (0..MACHINES).map(machine).chain([product]);
-    kms_ledger::rebuild(home.path(), Engine::Fjall, CACHE_BYTES, &hourly(), || anyhow::Ok(rows.next()))
-        .unwrap();
+    ledger::rebuild(home.path(), Engine::Fjall, CACHE_BYTES, &hourly(), || anyhow::Ok(rows.next())).unwrap();
     let tables = large_files(&home.path().join("fjall/keyspaces/1/tables"));
     let table = tables.first().expect("it has tables");
     let mut bytes = fs::read(table).unwrap();
@@ -266,8 +265,7 @@ async fn who_is_on_a_damaged_page_is_told_and_all_others_are_served() {
     bytes[600] ^= 1;
     fs::write(table, bytes).unwrap();
 
-    let world =
-        World::over(kms_ledger::open(home.path(), Engine::Fjall, CACHE_BYTES, &|_| {}).unwrap(), None);
+    let world = World::over(ledger::open(home.path(), Engine::Fjall, CACHE_BYTES, &|_| {}).unwrap(), None);
     assert!(world.ledger.damage().is_none());
     let on_it = Machine { id: id(3), ..Machine::new() };
     let refused =

@@ -6,15 +6,15 @@
 )]
 
 mod in_memory {
-    kms_ledger::battery!(kms_ledger::battery::Kind::Memory);
+    ledger::battery!(ledger::battery::Kind::Memory);
 }
 
 mod on_sled {
-    kms_ledger::battery!(kms_ledger::battery::Kind::On(kms_ledger::Engine::Sled));
+    ledger::battery!(ledger::battery::Kind::On(ledger::Engine::Sled));
 }
 
 mod on_fjall {
-    kms_ledger::battery!(kms_ledger::battery::Kind::On(kms_ledger::Engine::Fjall));
+    ledger::battery!(ledger::battery::Kind::On(ledger::Engine::Fjall));
 }
 
 /// Makes a test of each story for each engine.
@@ -44,7 +44,7 @@ mod upgraded;
 /// A story that nobody tells is none.
 #[test]
 fn the_battery_lists_every_story() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../ledger/src");
     let list = std::fs::read_to_string(root.join("battery.rs")).unwrap();
     let mut stories = 0;
     for file in std::fs::read_dir(root.join("battery")).unwrap() {

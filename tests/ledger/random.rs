@@ -1,8 +1,8 @@
 //! Random histories on every ledger. What may happen in them, and what must follow, is in the battery.
 
-use kms_ledger::Engine;
-use kms_ledger::battery::Kind;
-use kms_ledger::battery::random::{run, steps};
+use ledger::Engine;
+use ledger::battery::Kind;
+use ledger::battery::random::{run, steps};
 use proptest::prelude::*;
 
 proptest! {
