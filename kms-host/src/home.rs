@@ -171,6 +171,8 @@ impl Home {
     /// # Errors
     /// There is no file, it or the signing key is damaged, or they cannot be read.
     pub fn request(&self) -> Result<String, HomeError> {
+        // Where there is no host at all, that is what to say.
+        let key = self.signing_key()?;
         let path = self.request_path();
         let written = match read::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -178,7 +180,7 @@ impl Home {
             Ok(text) => HostRequest::from_pem(&text).ok(),
         };
         let written = written.ok_or_else(|| HomeError::NoRequest { path, data: self.0.clone() })?;
-        Ok(HostRequest::to_pem(&self.signing_key()?, written.hour_width))
+        Ok(HostRequest::to_pem(&key, written.hour_width))
     }
 
     /// Signs the request that an earlier release has written here, so that whoever is told to send that file can. Returns

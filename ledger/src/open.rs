@@ -1,6 +1,5 @@
 //! Making and opening a ledger on disk. Whoever has one knows it as a [`Ledger`] and by no other name.
 
-use std::fs;
 use std::io;
 use std::mem;
 use std::path::Path;
@@ -165,7 +164,7 @@ impl Filling {
 /// Refuses a directory that has nothing in it, or is not there.
 fn check_not_empty(path: &Path) -> Result<(), OpenError> {
     let directory = path.to_owned();
-    match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+    match store::is_empty(path) {
         Ok(false) => Ok(()),
         Ok(true) => Err(OpenError::Missing { directory }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(OpenError::Missing { directory }),

@@ -192,7 +192,7 @@ reasons! {
         "the host doubts its own clock: {cause}"
         "set the host's clock, then run `kms-host clock confirm`; nobody leaves the count meanwhile"
     ClockSkew "CLOCK_SKEW" Machine
-        "this machine's clock is {by} {direction} of the host's, more than {tolerance}: the host says {host_time}"
+        "this machine's clock is {by} {direction}, more than {tolerance}: the host says {host_time}"
         "set this machine's clock, and have it follow a time server; nothing is lost meanwhile"
     CertificateEnded "CERTIFICATE_ENDED" Host
         "the host's certificate {certificate} has ended at {not_after}"

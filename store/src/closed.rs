@@ -11,6 +11,7 @@
 //! in between. Version 1 had no checksum; it counts as none.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,20 @@ use crate::lock;
 
 const FILE_NAME: &str = "closed";
 const VERSION: u8 = 2;
+
+/// Whether a directory holds no store: nothing, or only what says something about one, such as the note of an orderly end.
+///
+/// # Errors
+/// It is not there, or cannot be read.
+pub fn is_empty(directory: &Path) -> io::Result<bool> {
+    let is_note = |name: &OsStr| [FILE_NAME, lock::FILE_NAME].iter().any(|note| name == *note);
+    for entry in fs::read_dir(directory)? {
+        if !is_note(&entry?.file_name()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
 
 /// Notes that the store in `directory`, with all its files on the disk, was closed after so many syncs.
 pub(crate) fn write(directory: &Path, syncs: u64) -> io::Result<()> {

@@ -102,6 +102,7 @@ pub mod file;
 mod place;
 
 pub use batch::{Batch, MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+pub use closed::is_empty;
 pub use engine::{Backing, Engine, Fault, Opened, Records, UnknownEngine};
 pub use error::{OpenError, ReadError, SyncError, WriteError};
 pub use place::{Gone, Place};

@@ -26,7 +26,7 @@ async fn a_machine_that_begins_in_2019_is_told_so_and_gets_its_grace_once_when_t
     let skew = expect_refusal(&machine, "CLOCK_SKEW").await;
     assert_eq!(
         skew.to_string(),
-        "CLOCK_SKEW: this machine's clock is 2557 d behind of the host's, more than 4 h: \
+        "CLOCK_SKEW: this machine's clock is 2557 d behind, more than 4 h: \
          the host says 2026-01-01 00:00:00Z"
     );
     let wrong =

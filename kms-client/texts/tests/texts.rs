@@ -106,7 +106,7 @@ fn a_user_reads_in_their_own_language() {
     expect![[r"
         The license ended on 22 November 2026. The software keeps working. Connect this computer to your organisation’s network to renew it.
         This computer’s clock is 5 hours slow. Set the clock; then the license can be renewed. The software is licensed until 1 January 2027.
-        This machine's clock is 5 h behind of the host's, more than 4 h: the host says 2027-01-01 00:00:00Z.
+        This machine's clock is 5 h behind, more than 4 h: the host says 2027-01-01 00:00:00Z.
         1 day
         De licentie is op 22 november 2026 afgelopen. De software blijft werken. Verbind deze computer met het netwerk van uw organisatie om de licentie te verlengen.
         De klok van deze computer loopt 5 uur achter. Zet de klok gelijk; daarna kan de licentie worden verlengd. De software is gelicentieerd tot 1 januari 2027.

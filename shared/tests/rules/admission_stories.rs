@@ -95,13 +95,13 @@ fn every_refusal_says_what_is_wrong_and_when_to_come_back() {
     check(
         |door| door.asked_at = NOW + 4 * HOUR + MS,
         expect![
-            "CLOCK_SKEW: this machine's clock is 4 h ahead of the host's, more than 4 h: the host says 2026-11-22 00:00:00Z; again in 7200s"
+            "CLOCK_SKEW: this machine's clock is 4 h ahead, more than 4 h: the host says 2026-11-22 00:00:00Z; again in 7200s"
         ],
     );
     check(
         |door| door.asked_at = NOW - 4 * HOUR - MS,
         expect![
-            "CLOCK_SKEW: this machine's clock is 4 h behind of the host's, more than 4 h: the host says 2026-11-22 00:00:00Z; again in 7200s"
+            "CLOCK_SKEW: this machine's clock is 4 h behind, more than 4 h: the host says 2026-11-22 00:00:00Z; again in 7200s"
         ],
     );
     check(
