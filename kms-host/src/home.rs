@@ -119,10 +119,18 @@ impl Home {
     ) -> Result<Made, HomeError> {
         self.check_finished()?;
         make_private_dir(&self.0)?;
-        // Only looked at: an engine writes when it opens, and what is there is to stay as it is.
-        let (hour_width_ms, ledger) = match self.look_at_ledger(engine, CREATION_CACHE_BYTES) {
+        // Only looked at: an engine writes when it opens, and what is there is to stay as it is. An image may have no folder
+        // for the copy that this takes.
+        let found = self.look_at_ledger(engine, CREATION_CACHE_BYTES).map(|(ledger, _)| ledger);
+        let found = match found {
+            Err(HomeError::Ledger(ledger::OpenError::Store(store::OpenError::NoRoom { .. }))) => {
+                self.ledger(engine, CREATION_CACHE_BYTES)
+            }
+            found => found,
+        };
+        let (hour_width_ms, ledger) = match found {
             Err(HomeError::NoLedger { .. }) => (self.make_ledger(engine, hour_width_ms, random)?, true),
-            found => (found?.0.meta().hour_width_ms, false),
+            found => (found?.meta().hour_width_ms, false),
         };
         let (signing_key, key) = match self.signing_key() {
             Err(HomeError::NoKey { .. }) => (self.make_key(random)?, true),

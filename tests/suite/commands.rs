@@ -156,6 +156,15 @@ async fn a_host_is_made_once() {
     // A script, which does not know whether there is one, may ask for it all the same.
     let needed = run_at(&home, &["init", "--if-needed"]).await;
     assert!(needed.code == 0 && needed.stdout.starts_with("Nothing is missing"), "{}", needed.stderr);
+    // An image made from nothing has no folder for temporary files.
+    let nowhere = Command::new(program().path)
+        .args(["init", "--if-needed", "--data"])
+        .arg(home.path())
+        .env("TMPDIR", folder.path().join("none"))
+        .output()
+        .await
+        .unwrap();
+    assert!(nowhere.status.success(), "{}", String::from_utf8_lossy(&nowhere.stderr));
     assert_eq!(fs::read(home.request_path()).unwrap(), request, "nothing was changed");
 }
 
