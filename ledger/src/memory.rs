@@ -127,16 +127,6 @@ impl Base for Entries {
     }
 }
 
-impl Base for &mut Entries {
-    fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-        Base::read(&**self, key)
-    }
-
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, LedgerError> {
-        Base::scan(&**self, prefix, after, limit)
-    }
-}
-
 impl Sink for &mut Entries {
     const ROWS_MAX: usize = usize::MAX;
 

@@ -38,6 +38,17 @@ impl<B: Base> Base for &B {
     }
 }
 
+/// A transaction that also writes holds its base like this.
+impl<B: Base> Base for &mut B {
+    fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        (**self).read(key)
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, LedgerError> {
+        (**self).scan(prefix, after, limit)
+    }
+}
+
 /// Rows as a transaction sees them. It assumes that nobody else writes to the base while it lives.
 pub(crate) struct Overlay<'m, B> {
     base: B,

@@ -207,16 +207,6 @@ impl Base for Fetched {
     }
 }
 
-impl Base for &mut Fetched {
-    fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-        Base::read(&**self, key)
-    }
-
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, LedgerError> {
-        Base::scan(&**self, prefix, after, limit)
-    }
-}
-
 impl Sink for &mut Fetched {
     /// One piece is one transaction, so nothing is read of what it has written.
     const ROWS_MAX: usize = usize::MAX;
