@@ -223,17 +223,13 @@ fn unreadable(place: &str, error: &HostNameError) -> Problem {
     Problem { place: place.to_owned(), cause: Reason::HostNameBad.with(&[("cause", error)]) }
 }
 
-/// The host that gave the last lease, first among its equals: those configured with it, or of its priority.
 fn put_first(hosts: &mut [Candidate], last: Option<&str>) {
-    let Some(at) = last.and_then(|last| hosts.iter().position(|known| known.host.to_string() == last)) else {
-        return;
-    };
-    let equals =
-        hosts[..at].iter().rev().take_while(|before| before.source.is_equal_to(&hosts[at].source)).count();
-    hosts[at - equals..=at].rotate_right(1);
+    let is_last = |known: &Candidate| last.is_some_and(|last| known.host.to_string() == last);
+    shared::srv::put_first(hosts, is_last, |one, other| one.source.is_equal_to(&other.source));
 }
 
 impl Source {
+    /// Whether hosts from both are tried in any order: they were configured in one place, or have one priority.
     fn is_equal_to(&self, other: &Source) -> bool {
         match (self, other) {
             (

@@ -1,7 +1,7 @@
 //! The label under which hosts are found by DNS SRV, and the order in which they are tried: RFC 2782.
 //!
-//! [`order`] takes the records and a source of randomness and gives a permutation of what is offered. It asks no name
-//! server: `kms-client` does, and remembers the host that gave a lease.
+//! [`order`] takes the records and a source of randomness and gives a permutation of what is offered; [`put_first`] then moves the
+//! host that gave the last lease. Nothing here asks a name server: `kms-client` does, and remembers that host.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -115,6 +115,14 @@ fn choose(rivals: &[SrvRecord], draw: &mut impl FnMut(u32) -> u32) -> usize {
     chosen.unwrap_or(rivals.len() - 1)
 }
 
+/// Puts the host that gave the last lease first among its equals: the hosts side by side with it that nothing else puts in an
+/// order, such as those of one priority.
+pub fn put_first<H>(hosts: &mut [H], is_last: impl FnMut(&H) -> bool, are_equals: impl Fn(&H, &H) -> bool) {
+    let Some(at) = hosts.iter().position(is_last) else { return };
+    let equals = hosts[..at].iter().rev().take_while(|before| are_equals(before, &hosts[at])).count();
+    hosts[at - equals..=at].rotate_right(1);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +185,19 @@ mod tests {
         let records = [(10, 100, "heavy"), (10, 0, "light")];
         check(&records, 0, expect!["light heavy"]);
         check(&records, 1, expect!["heavy light"]);
+    }
+
+    #[test]
+    fn the_host_that_gave_the_last_lease_comes_first_among_its_equals() {
+        let check = |last, expected: &[(u8, char)]| {
+            let mut hosts = [(1, 'a'), (1, 'b'), (2, 'c'), (2, 'd'), (2, 'e')];
+            put_first(&mut hosts, |host| host.1 == last, |one, other| one.0 == other.0);
+            assert_eq!(hosts, expected, "{last}");
+        };
+        check('a', &[(1, 'a'), (1, 'b'), (2, 'c'), (2, 'd'), (2, 'e')]);
+        check('b', &[(1, 'b'), (1, 'a'), (2, 'c'), (2, 'd'), (2, 'e')]);
+        check('e', &[(1, 'a'), (1, 'b'), (2, 'e'), (2, 'c'), (2, 'd')]);
+        check('f', &[(1, 'a'), (1, 'b'), (2, 'c'), (2, 'd'), (2, 'e')]);
     }
 
     #[test]
