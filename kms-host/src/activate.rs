@@ -17,6 +17,7 @@ mod case;
 mod clocks;
 mod compose;
 mod hearing;
+mod resent;
 mod unanswered;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -36,6 +37,7 @@ use shared::time::{Clock, Timestamp};
 use self::case::Case;
 use self::clocks::log_doubt;
 use self::compose::Said;
+use self::resent::Resent;
 use self::unanswered::Stop;
 use crate::certificates::{Certificates, terms};
 use crate::fairness::{Fairness, Source};
@@ -75,6 +77,7 @@ pub struct Host {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) journal: Journal,
     pub(crate) rejections: Rejections,
+    resent: Resent,
     pub(crate) id: HostId,
     pub(crate) started_at: Timestamp,
     pub(crate) space: Arc<Space>,
@@ -118,6 +121,7 @@ impl Host {
             clock,
             journal: Journal::default(),
             rejections: Rejections::default(),
+            resent: Resent::default(),
             id: signer.public_key().host(),
             started_at: now.wall,
             space: Arc::default(),
@@ -185,6 +189,7 @@ impl Host {
         };
         // 5
         let signed = self.signer.sign(composed.kind, composed.payload).await?;
+        self.resent.note(&case.ask, &composed.said);
         // 6
         match &composed.said {
             Said::Refused(cause) => self.note_refused(case, cause),
@@ -213,6 +218,9 @@ impl Host {
     async fn decide(&self, case: &Case<'_>) -> Result<Outcome, Stop> {
         let Case { ask, installed, incoming, now, .. } = case;
         let (chain, machine, presented) = (&installed.chain, ask.machine(), ask.mark());
+        if self.resent.knows(machine, &presented) {
+            return Err(Stop::Refuse(Reason::Replayed.into(), chain.host().policy.retry_interval));
+        }
         let admission = Admission { chain, machine, presented, now: *now };
         self.hear_of_clocks(&admission).await.map_err(Stop::Fail)?;
         admission.check(&self.own_clock(), self.space.is_short())?;

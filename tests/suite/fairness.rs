@@ -7,8 +7,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use proto::admin::v1::{Alarm, ListSourcesRequest, Source, VerifyRequest};
-use proto::v1::{ActivateRequest, Signed};
+use proto::v1::{ActivateRequest, Answer, ReleaseRequest, Signed};
 use shared::answer::Verdict;
+use shared::ask::{Ask, AskKind};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use world::asker::{Asker, Wire, wire_from};
@@ -37,11 +38,15 @@ async fn newcomer(shop: &Shop, wire: &mut Wire) -> (Asker, String) {
 }
 
 async fn asks(asker: &mut Asker, wire: &mut Wire) -> String {
-    match asker.ask(wire, now()).await.unwrap() {
+    told(&asker.ask(wire, now()).await.unwrap())
+}
+
+fn told(verdict: &Verdict) -> String {
+    match verdict {
         Verdict::Leased(_) => "LEASE".to_owned(),
         Verdict::Waiting(_) => "WAITING".to_owned(),
         Verdict::Refused(refused) => refused.cause.to_string(),
-        Verdict::Released(_) => unreachable!("nobody leaves here"),
+        Verdict::Released(_) => "RELEASED".to_owned(),
     }
 }
 
@@ -184,6 +189,49 @@ async fn a_recorded_ask_is_answered_once_and_heard_no_more_past_the_limit() {
     }
     assert_eq!(asks(&mut known, &mut another).await, "LEASE", "the machine itself is heard from there, too");
     assert_eq!(answered(&host, "LEASE").await, 3);
+}
+
+/// Not every answer leaves a mark in a record. Those asks, too, are answered once, and count as bad when they are sent again.
+#[tokio::test]
+async fn an_ask_that_no_record_tells_of_is_answered_once() {
+    let stage = Stage::with_threshold(1);
+    let limits = "bad_asks_per_source = 2\nnew_machines_per_source = 1";
+    let (host, mut one, _) = host_with(&stage, limits).await;
+    let mut copied = newcomer(&stage.shop, &mut one).await.0;
+    let mut copy = copied.clone();
+    asks(&mut copied, &mut one).await;
+    let [mut without_state, mut leaves] = [(); 2].map(|()| Asker::new(&stage.shop).unwrap());
+    let asks = [
+        ("LEASE", Ask { kept: false, ..without_state.compose(now()) }, without_state),
+        ("RELEASED", Ask { kind: AskKind::Release, ..leaves.compose(now()) }, leaves),
+        ("COPIED", copy.compose(now()), copy),
+    ];
+    for (number, (first, ask, mut asker)) in (2..).zip(asks) {
+        // Each from a source of its own, where no machine and no bad ask has come from, and no room is left for a new machine.
+        let mut wire = wire_from(Ipv4Addr::new(127, 0, 0, number).into(), host.address()).unwrap();
+        newcomer(&stage.shop, &mut wire).await;
+        for expected in [first, "REPLAYED", "REPLAYED"] {
+            let answer = send(&asker, &ask, &mut wire).await.unwrap();
+            let told = told(&asker.judge(&ask, &answer, now()).unwrap());
+            assert!(told.starts_with(expected), "{told}, and not {expected}");
+        }
+        assert_eq!(reason(&send(&asker, &ask, &mut wire).await.unwrap_err()), "TOO_MANY_BAD_ASKS");
+        let again = Ask { asked_at: ask.asked_at + Duration::from_millis(1), ..ask };
+        let answer = send(&asker, &again, &mut one).await.unwrap();
+        assert!(
+            told(&asker.judge(&again, &answer, now()).unwrap()).starts_with(first),
+            "the machine itself asks again"
+        );
+    }
+}
+
+async fn send(asker: &Asker, ask: &Ask, wire: &mut Wire) -> Result<Answer, Status> {
+    let request = asker.request(ask);
+    let answer = match ask.kind {
+        AskKind::Activate => wire.activate(request).await?.into_inner().answer,
+        AskKind::Release => wire.release(ReleaseRequest { ask: request.ask }).await?.into_inner().answer,
+    };
+    Ok(answer.expect("a host that answers gives an answer"))
 }
 
 #[tokio::test]

@@ -79,8 +79,11 @@ impl Host {
         let Some(record) = record.filter(|record| record.state == RecordState::Active) else {
             return Ok(false);
         };
-        let claimed = Ask::claimed_mark(ask);
-        Ok(claimed.is_some_and(|claimed| serial::compare(Some(&record.mark()), &claimed) != Standing::Replay))
+        let is_fresh = |claimed| {
+            let standing = serial::compare(Some(&record.mark()), &claimed);
+            standing != Standing::Replay && !self.resent.knows(machine, &claimed)
+        };
+        Ok(Ask::claimed_mark(ask).is_some_and(is_fresh))
     }
 
     /// Whether there is an identity whose successor may return here.
