@@ -118,16 +118,16 @@ impl Home {
         random: &mut impl CryptoRng,
     ) -> Result<Made, HomeError> {
         self.check_finished()?;
-        make_private_dir(&self.0)?;
-        // Only looked at: an engine writes when it opens, and what is there is to stay as it is. An image may have no folder
-        // for the copy that this takes.
-        let found = self.look_at_ledger(engine, CREATION_CACHE_BYTES).map(|(ledger, _)| ledger);
-        let found = match found {
-            Err(HomeError::Ledger(ledger::OpenError::Store(store::OpenError::NoRoom { .. }))) => {
-                self.ledger(engine, CREATION_CACHE_BYTES)
+        self.check_not_served()?;
+        if let Some(host) = self.requested_host(engine)? {
+            if self.sign_request()? {
+                return Ok(Made { request: true, ..Made::nothing(host) });
             }
-            found => found,
-        };
+            return Err(HomeError::AlreadyMade(self.0.clone()));
+        }
+        make_private_dir(&self.0)?;
+        // Opening in place writes, and what is there is to stay as it is.
+        let found = self.look_at_ledger(engine, CREATION_CACHE_BYTES).map(|(ledger, _)| ledger);
         let (hour_width_ms, ledger) = match found {
             Err(HomeError::NoLedger { .. }) => (self.make_ledger(engine, hour_width_ms, random)?, true),
             found => (found?.meta().hour_width_ms, false),
@@ -138,10 +138,19 @@ impl Home {
         };
         make_private_dir(&self.certificates_path())?;
         let request = self.write_request(&signing_key, Duration::from_millis(hour_width_ms))?;
-        if !(ledger || key || request) {
-            return Err(HomeError::AlreadyMade(self.0.clone()));
-        }
         Ok(Made { host: signing_key.public().host(), ledger, key, request })
+    }
+
+    /// The host, if it has a ledger on this engine, a key, and a request for that key. The ledger is not opened: that takes a copy,
+    /// which is slow for a large one. The request is written last, so there was a whole ledger before it.
+    fn requested_host(&self, engine: Engine) -> Result<Option<HostId>, HomeError> {
+        let key = match self.signing_key() {
+            Err(HomeError::NoKey { .. }) => return Ok(None),
+            key => key?.public(),
+        };
+        let has_ledger = matches!(Engine::of(&self.ledger_path()), Ok(Some(found)) if found == engine);
+        let is_requested = self.written_request().is_some_and(|request| request.signing_key == key);
+        Ok((has_ledger && is_requested).then(|| key.host()))
     }
 
     /// The signing key.

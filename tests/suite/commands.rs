@@ -13,6 +13,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 use world::shop::ORGANISATION;
 
+use crate::looking::tree;
 use crate::stage::{LIMIT, Stage, YEAR, an_hour_ago, program, serve};
 
 /// A command that has ended.
@@ -156,7 +157,9 @@ async fn a_host_is_made_once() {
     // A script, which does not know whether there is one, may ask for it all the same.
     let needed = run_at(&home, &["init", "--if-needed"]).await;
     assert!(needed.code == 0 && needed.stdout.starts_with("Nothing is missing"), "{}", needed.stderr);
-    // An image made from nothing has no folder for temporary files.
+    // An image made from nothing has no folder for temporary files. At each start of a container, init once copied the whole
+    // ledger into one, or opened it in place, only to learn that it is there.
+    let before = tree(home.path());
     let nowhere = Command::new(program().path)
         .args(["init", "--if-needed", "--data"])
         .arg(home.path())
@@ -165,6 +168,7 @@ async fn a_host_is_made_once() {
         .await
         .unwrap();
     assert!(nowhere.status.success(), "{}", String::from_utf8_lossy(&nowhere.stderr));
+    assert_eq!(tree(home.path()), before, "nothing was written");
     assert_eq!(fs::read(home.request_path()).unwrap(), request, "nothing was changed");
 }
 

@@ -19,7 +19,7 @@ use crate::space::{SmallDisk, not_run};
 use crate::stage::{LIMIT, Stage, YEAR, an_hour_ago, now, program, serve};
 
 /// A directory, and every file and folder below it: mode, time of the last change, and bytes.
-fn tree(directory: &Path) -> BTreeMap<PathBuf, (u32, i64, Vec<u8>)> {
+pub(crate) fn tree(directory: &Path) -> BTreeMap<PathBuf, (u32, i64, Vec<u8>)> {
     let (mut found, mut folders) = (BTreeMap::new(), vec![directory.to_owned()]);
     while let Some(folder) = folders.pop() {
         let metadata = fs::metadata(&folder).unwrap();
