@@ -108,7 +108,11 @@ fn when_unlocked<T>(directory: &Path, open: impl Fn() -> Result<T, OpenError>) -
     for tried in 0..LOCK_TRIES {
         match open() {
             Err(OpenError::Locked { .. }) if tried == 0 => {
-                tracing::warn!(directory = %directory.display(), "the store is held, waiting");
+                tracing::warn!(
+                    directory = %directory.display(),
+                    "another process has this store open; waiting {} s for it to stop",
+                    (LOCK_TRIES * LOCK_PAUSE).as_secs()
+                );
             }
             Err(OpenError::Locked { .. }) => {}
             opened => return opened,

@@ -31,7 +31,10 @@ async fn start_in_vain(home: &Home) -> Child {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    until("waiting", async || fs::read_to_string(&log).unwrap().contains("is held, waiting")).await;
+    until("waiting", async || {
+        fs::read_to_string(&log).unwrap().contains("another process has this store open")
+    })
+    .await;
     host
 }
 
