@@ -273,8 +273,8 @@ reasons! {
         "nothing was changed, because it cannot be written down in {path}: {cause}"
         "mend that file or its disk, and give the command again: a change that is taken ends the alarm. Machines are served meanwhile"
     MachineUnknown "MACHINE_UNKNOWN" Host
-        "no machine has an id that begins with {id}"
-        "`kms-host machines` lists them all; with --product only that product's are looked through"
+        "this host knows no machine whose id begins with {id}"
+        "`kms-host machines` lists those that it knows. If you gave --product, leave it out. A machine that asks another host is not listed: `kms-client status` on it names the host"
     MachineAmbiguous "MACHINE_AMBIGUOUS" Host
         "more than one machine has an id that begins with {id}, such as {first} and {second}"
         "write more of the id, or name the product with --product"

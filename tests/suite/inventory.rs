@@ -235,6 +235,8 @@ async fn a_machine_that_is_unknown_or_not_the_only_one_is_refused_with_what_to_d
         "{}",
         unknown.stderr
     );
+    // "With --product only that product's are looked through" told nobody what to do.
+    assert!(unknown.stderr.contains("leave it out"), "{}", unknown.stderr);
     let wrong = run_at(host.home(), &["machine", "show", "laptop-7"]).await;
     assert_eq!(wrong.code, 65, "{}", wrong.stderr);
     assert!(wrong.stderr.contains("hexadecimal"), "{}", wrong.stderr);
