@@ -4,7 +4,7 @@
 //! first is in `config/sources.rs`.
 
 mod keys;
-pub(crate) mod network;
+pub mod network;
 mod sources;
 
 use std::net::SocketAddr;

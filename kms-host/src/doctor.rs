@@ -2,7 +2,7 @@
 //!
 //! A check is a function that returns findings. None changes anything, except for a file without a name on the disk. Of a host that
 //! does not run, as much is checked as is possible. What only another machine can see, such as a firewall, is not checked. Findings
-//! are printed by `cli/doctor.rs`.
+//! are printed by `kms-host doctor`.
 //!
 //! Read next, in the order in which they are made: `doctor/directory.rs`, `tls.rs`, `host.rs`, `clock.rs`, `machine.rs`, and with
 //! `asking.rs`, which asks as a machine does, `answers.rs` and `published.rs`.

@@ -24,7 +24,7 @@ use shared::time::Timestamp;
 use tokio::sync::mpsc;
 
 pub use checker::{Checked, Checker, Fault};
-pub(crate) use file::shown;
+pub use file::shown;
 pub use file::{ExportError, ExportFile, ExportReader, Summary};
 pub use line::End;
 pub use writer::Writer;

@@ -58,7 +58,7 @@ pub struct Made {
 
 impl Made {
     /// All of this host was there.
-    pub(crate) fn nothing(host: HostId) -> Made {
+    pub fn nothing(host: HostId) -> Made {
         Made { host, ledger: false, key: false, request: false }
     }
 }

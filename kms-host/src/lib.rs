@@ -4,8 +4,8 @@
 //! `signer` signs, `service` encodes what goes out. Every decision is `shared`'s. Start at [`activate`].
 //!
 //! - machines: `door` lets them in, `fairness` limits what each address may bring, `activate` answers
-//! - administrators: `admin` serves them and writes down what they change, `cli` has the commands, `doctor` looks at everything that
-//!   can be wrong
+//! - administrators: `admin` serves them and writes down what they change, `doctor` looks at everything that can be wrong; the
+//!   commands are the nested crate `cli`
 //! - the host itself: `watch` has what it notices without being asked, `home` the data directory, `config` the settings, `export`
 //!   carries the ledger elsewhere
 
@@ -17,7 +17,7 @@ pub mod activate;
 pub mod certificates;
 pub mod journal;
 pub mod queue;
-mod remedy;
+pub mod remedy;
 pub mod signer;
 
 pub mod admin;
@@ -25,14 +25,12 @@ pub mod door;
 pub mod fairness;
 pub mod watch;
 
-pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod doctor;
 pub mod export;
 pub mod home;
-mod log;
-mod reload;
+pub mod reload;
 pub mod run;
 
 pub use activate::Host;

@@ -30,18 +30,20 @@ use crate::door::accept::Door;
 use crate::door::tls::Tls;
 use crate::fairness::Allowances;
 use crate::home::{self, Home};
-use crate::log::{self, Log};
 use crate::remedy;
 use crate::run::{self, Running};
 use crate::watch::{self as watching, retention};
 
+/// Makes the log of this process follow these directives from now on.
+pub type SetLog = Box<dyn Fn(&str) -> anyhow::Result<()> + Send>;
+
 /// The parts of a running host that a reload reads and changes.
-pub(crate) struct Reload {
+pub struct Reload {
     home: Home,
     sources: Sources,
     /// The settings in force. A change that waits for a restart is not in them.
     settings: Settings,
-    log: Log,
+    set_log: SetLog,
     host: Arc<Host>,
     audit: Arc<Audit>,
     config: watch::Sender<Arc<Config>>,
@@ -52,19 +54,19 @@ pub(crate) struct Reload {
 
 impl Reload {
     /// Reloads this host, which was started with these settings.
-    pub(crate) fn of(
+    pub fn of(
         running: &Running,
         home: Home,
         sources: Sources,
         settings: Settings,
-        log: Log,
+        set_log: SetLog,
     ) -> Reload {
         let Running { host, audit, config, door, addresses, .. } = running;
         Reload {
             home,
             sources,
             settings,
-            log,
+            set_log,
             host: host.clone(),
             audit: audit.clone(),
             config: config.clone(),
@@ -74,7 +76,7 @@ impl Reload {
     }
 
     /// Reads again at each SIGHUP and each order, until the host stops. Several signals that come together are one.
-    pub(crate) async fn at_each(
+    pub async fn at_each(
         mut self,
         mut hangups: Signal,
         mut orders: mpsc::Receiver<ReloadOrder>,
@@ -219,7 +221,7 @@ impl Reload {
         if old.log == new.log {
             return;
         }
-        if let Err(error) = log::filter(&new.log).and_then(|filter| Ok(self.log.reload(filter)?)) {
+        if let Err(error) = (self.set_log)(&new.log) {
             let error = format!("{error:#}");
             tracing::error!(error, "the log stays as it was");
         }
@@ -273,7 +275,7 @@ fn only_in<'a>(
 }
 
 /// Logs the DNS record by which machines find a host at these addresses.
-pub(crate) fn say_what_to_publish(service_label: &str, bound: &[SocketAddr]) {
+pub fn say_what_to_publish(service_label: &str, bound: &[SocketAddr]) {
     for address in bound.iter().filter(|address| !address.ip().is_loopback()) {
         let record =
             format!("{service_label}.<your domain>. IN SRV 10 100 {} <this host's name>.", address.port());

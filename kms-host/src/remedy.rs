@@ -14,12 +14,12 @@ use crate::home::{HomeError, Stopped};
 use crate::queue::NotChanged;
 
 /// The error and its causes, in one line.
-pub(crate) fn cause(error: &(dyn Error + 'static)) -> String {
+pub fn cause(error: &(dyn Error + 'static)) -> String {
     chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// What to do, from the first error of the chain that knows it.
-pub(crate) fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
+pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
     chain(error).find_map(|error| {
         let of_home = error.downcast_ref().map(HomeError::remedy);
         of_home
@@ -38,7 +38,7 @@ pub(crate) fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
 }
 
 /// Cause and remedy, for a command line or a field of the log.
-pub(crate) fn told(error: &(dyn Error + 'static)) -> String {
+pub fn told(error: &(dyn Error + 'static)) -> String {
     match remedy(error) {
         Some(remedy) => format!("{}; {remedy}", cause(error)),
         None => cause(error),

@@ -1,7 +1,7 @@
 //! Puts a host together: [`Opened::open`] opens and checks what is on disk, [`run`] starts everything that serves and watches.
 //!
-//! The daemon, the tests and the benchmarks all use it. `cli/daemon.rs` has what only a process has: signals, the log, rights,
-//! the service manager and reloading. Read [`activate`](crate::activate) next for what happens to an ask.
+//! The daemon, the tests and the benchmarks all use it. `kms-host serve` (`daemon.rs` of the
+//! nested crate `cli`) adds what only a process has: signals, the log, rights and the service manager. Read [`activate`](crate::activate) next for what happens to an ask.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -29,6 +29,7 @@ use crate::queue::Queue;
 use crate::signer::{KeyInMemory, Signer};
 use crate::watch::{self as watching, retention, space};
 use ledger::{LedgerError, Reader, Writer};
+use shared::ids::HostId;
 use shared::time::Clock;
 
 /// A host that is opened and does not serve yet. To use another ledger or signer, replace it here before [`run`].
@@ -221,6 +222,11 @@ pub async fn run(
 }
 
 impl Running {
+    /// Which host it is.
+    pub fn id(&self) -> HostId {
+        self.host.id
+    }
+
     /// Returns once the host has to stop: its ledger has failed, or its directory is gone.
     pub fn failed(&self) -> impl Future<Output = anyhow::Error> + Send + use<> {
         let (queue, presence) = (self.queue.clone(), self.presence.clone());

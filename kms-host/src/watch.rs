@@ -10,4 +10,4 @@ pub mod recheck;
 pub(crate) mod rejections;
 pub mod retention;
 pub mod space;
-pub(crate) mod tls;
+pub mod tls;

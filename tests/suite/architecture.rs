@@ -19,7 +19,12 @@ const IMPORTS: &[(&str, &[&str], &[&str])] = &[
     (
         "kms-host",
         &["shared", "proto", "store", "ledger", "names", "wire"],
-        &["kms-client", "sled", "hickory-resolver"],
+        &["kms-client", "sled", "hickory-resolver", "clap", "comfy-table"],
+    ),
+    (
+        "kms-host/cli",
+        &["kms-host", "shared", "proto", "store", "ledger"],
+        &["kms-client", "sled", "fjall", "hickory-resolver"],
     ),
     ("kms-vendor", &["shared", "proto", "store"], &["kms-host", "kms-client", "tokio"]),
     ("kms-client/cli", &["kms-client", "shared"], &["kms-host"]),
@@ -38,8 +43,20 @@ const ONCE: [(&str, &str); 4] = [
 ];
 
 /// The names under which our crates are imported.
-const OURS: [&str; 10] =
-    ["proto", "shared", "store", "ledger", "names", "wire", "kms-client", "kms-host", "kms-vendor", "report"];
+const OURS: [&str; 12] = [
+    "proto",
+    "shared",
+    "store",
+    "ledger",
+    "names",
+    "wire",
+    "kms-client",
+    "kms-client-cli",
+    "kms-host",
+    "kms-host-cli",
+    "kms-vendor",
+    "report",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -74,6 +91,23 @@ fn nothing_but_the_ledger_builds_the_key_of_a_row() {
         let text = std::fs::read_to_string(&path).unwrap();
         for key in ["key::record", "key::RECORDS", "key::event", "key::tally", "key::hour", "key::META"] {
             assert!(!text.contains(key), "{} builds {key}", path.display());
+        }
+    }
+}
+
+/// Only a program prints. A library logs, and whoever embeds it decides what is shown.
+#[test]
+fn the_libraries_print_nothing() {
+    for library in ["shared", "store", "ledger", "names", "wire", "kms-client", "kms-host"] {
+        for path in sources(&root().join(library).join("src")) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                let prints = ["print!(", "println!(", "io::stdout", "io::stderr"]
+                    .iter()
+                    .any(|word| line.contains(word));
+                assert!(!prints, "{}: {line}", path.display());
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A change whose line cannot be written is refused. One that then fails gets a second line that says so. The lines and the
 //! chain that binds them are in `audit/chain.rs`, who asks is [`Caller`]'s, and the changes are made by their owners, through [`Audit::perform`]:
-//! `admin`, `retention`, `cli/reload.rs`. No key, lease or fingerprint belongs in a line.
+//! `admin`, `retention`, `reload.rs`. No key, lease or fingerprint belongs in a line.
 //!
 //! The file is opened for every line, so an administrator may mend its permissions while the host runs. To archive it,
 //! stop the host and move it away: the next line begins a new file.

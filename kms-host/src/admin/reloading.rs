@@ -1,4 +1,4 @@
-//! A reload that an administrator asks for. Who carries it out is the daemon's (`cli/reload.rs`): it alone knows where its
+//! A reload that an administrator asks for. Who carries it out is the daemon's (`reload.rs`): it alone knows where its
 //! settings come from.
 
 use proto::admin::v1 as wire;

@@ -76,7 +76,7 @@ pub async fn connect(path: &Path) -> io::Result<UnixStream> {
 }
 
 /// Whether somebody serves it, even if it is too busy or frozen to take one more connection. It never waits.
-pub(crate) fn is_served(path: &Path) -> bool {
+pub fn is_served(path: &Path) -> bool {
     let connected = || {
         let short = short(path)?;
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;

@@ -16,7 +16,7 @@ use crate::home::read;
 const LINE_BYTES_MAX: u64 = 2 * PART_BYTES as u64;
 
 /// How a file is called in a sentence.
-pub(crate) fn shown(path: &Path) -> path::Display<'_> {
+pub fn shown(path: &Path) -> path::Display<'_> {
     if path == Path::new("-") { Path::new("standard input").display() } else { path.display() }
 }
 

@@ -187,7 +187,7 @@ impl Home {
     }
 
     /// The certificate at this path is not what it should be: one that is installed, or one that was handed over.
-    pub(crate) fn bad_certificate(&self, path: &Path, source: BadFile) -> HomeError {
+    pub fn bad_certificate(&self, path: &Path, source: BadFile) -> HomeError {
         let (path, request) = (path.to_owned(), self.request_path());
         match source {
             source if path.starts_with(self.known_path()) => HomeError::DamagedKnown { path, source },

@@ -31,7 +31,7 @@ pub(crate) fn warn_of_end(door: &Door, looked: Timestamp, now: Timestamp) {
 }
 
 /// What is wrong with the files of TLS, for commands that check them before a host takes them up.
-pub(crate) fn faults(tls: &Tls, now: Timestamp) -> Vec<String> {
+pub fn faults(tls: &Tls, now: Timestamp) -> Vec<String> {
     let certificate = tls.server().map(Server::certificate);
     let flaw = certificate.and_then(|certificate| Some(certificate.tell(certificate.flaw(now)?, now)));
     flaw.into_iter().chain(open_key(tls)).collect()

@@ -155,7 +155,7 @@ fn main() -> ExitCode {
         None => rounds::run(&services.plan()),
         Some(Command::Sizes(sizes)) => sizes.run(),
         Some(Command::Host { arguments }) => {
-            return kms_host::cli::main_with(iter::once("kms-host".into()).chain(arguments));
+            return kms_host_cli::main_with(iter::once("kms-host".into()).chain(arguments));
         }
     };
     match done {

@@ -120,7 +120,7 @@ fn main() -> ExitCode {
         Command::Attack(plan) => attack::run(&plan),
         Command::Strike(strike) => attack::strike(&strike),
         Command::Host { words } => {
-            Ok(kms_host::cli::main_with(std::iter::once("kms-host".into()).chain(words)))
+            Ok(kms_host_cli::main_with(std::iter::once("kms-host".into()).chain(words)))
         }
         Command::Load(role) => load::load(&role).map(|()| ExitCode::SUCCESS),
         Command::Check(role) => {

@@ -60,7 +60,7 @@ fn print_what_to_try(folder: &Path, host: &HostProcess, threshold: u32) {
     let from = if threshold == 1 { "the first machine".to_owned() } else { format!("{threshold} machines") };
     println!("\nA host serves on {address}; leases are issued from {from} on. Try:\n");
     let [client, kms_host, simulator] =
-        [("kms-client", "kms-client-cli"), ("kms-host", "kms-host"), ("kms-simulator", "kms-simulator")]
+        [("kms-client", "kms-client-cli"), ("kms-host", "kms-host-cli"), ("kms-simulator", "kms-simulator")]
             .map(|(program, package)| called(program, package));
     let client = format!("{client} --product {shown}/product.toml --state {shown}/machine");
     println!("  {client} --host {address} activate");

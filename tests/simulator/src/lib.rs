@@ -105,7 +105,7 @@ pub fn main() -> ExitCode {
         Command::Fleet(options) => fleet::run(&options).map(|()| true),
         Command::Report(options) => load::report(&options),
         Command::Host { arguments } => {
-            return kms_host::cli::main_with([OsString::from("kms-host")].into_iter().chain(arguments));
+            return kms_host_cli::main_with([OsString::from("kms-host")].into_iter().chain(arguments));
         }
         Command::Demo { keep } => run(async { demo::tell(keep).await.or_exit(EX_UNAVAILABLE) }),
         Command::Dev { folder, listen, threshold } => {

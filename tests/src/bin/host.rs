@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kms_host::cli::main()
+    kms_host_cli::main()
 }

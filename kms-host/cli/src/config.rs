@@ -3,19 +3,19 @@
 use std::io;
 use std::path::Path;
 
+use kms_host::admin::socket;
+use kms_host::clock::SystemClock;
+use kms_host::config::{KEYS, Key, Origin, Settings, Sources};
+use kms_host::door::listen;
+use kms_host::door::tls::Tls;
+use kms_host::home::Home;
+use kms_host::watch::{retention, tls as certificate};
 use serde_json::json;
 use shared::print::OneLine;
 use shared::time::Clock as _;
 
 use super::owner::{self, become_owner};
 use super::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, json_text, say};
-use crate::admin::socket;
-use crate::clock::SystemClock;
-use crate::config::{KEYS, Key, Origin, Settings, Sources};
-use crate::door::listen;
-use crate::door::tls::Tls;
-use crate::home::Home;
-use crate::watch::{retention, tls as certificate};
 
 /// Prints one line if the settings are correct, including the files that they name.
 pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure> {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use kms_host::home::Home;
 use proto::admin::v1 as wire;
 use serde_json::json;
 use shared::time::{Length, Timestamp};
 
 use super::online::{ask, hex, instant, number, some_text, text_of, time};
 use super::{Failure, json_text};
-use crate::home::Home;
 
 pub(super) fn certificates(home: &Home, as_json: bool) -> Result<String, Failure> {
     let request = wire::ListCertificatesRequest {};

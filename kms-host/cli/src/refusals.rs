@@ -1,12 +1,12 @@
 //! `kms-host refusals`: lists the latest, or their number by reason. The host keeps them in memory, so they begin at its start.
 
 use clap::Args;
+use kms_host::home::Home;
 use proto::admin::v1 as wire;
 use serde_json::json;
 
 use super::online::{ask, hex, number, table, time};
 use super::{Failure, json_text};
-use crate::home::Home;
 
 /// Which refusals to list.
 #[derive(Debug, Args)]

@@ -1,11 +1,11 @@
 //! `kms-host sources`: lists the addresses that machines ask from, with their numbers.
 
+use kms_host::home::Home;
 use proto::admin::v1 as wire;
 use serde_json::json;
 
 use super::online::{ask, number, table};
 use super::{Failure, json_text};
-use crate::home::Home;
 
 pub(super) fn list(home: &Home, as_json: bool) -> Result<String, Failure> {
     ask(home, async |mut host| {

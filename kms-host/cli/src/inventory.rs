@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
+use kms_host::clock::SystemClock;
+use kms_host::home::Home;
 use proto::admin::v1 as wire;
 use shared::print::{Json, Lines, one_line};
 use shared::time::{Clock as _, Timestamp};
@@ -14,8 +16,6 @@ use shared::time::{Clock as _, Timestamp};
 use super::online::{ProductNames, ask, hex, instant, machine_json, number, resolve_product, time};
 use super::terminal;
 use super::{EX_IOERR, Failure, OrExit};
-use crate::clock::SystemClock;
-use crate::home::Home;
 
 /// Which machines to list. Every option narrows the list.
 #[derive(Debug, Args)]

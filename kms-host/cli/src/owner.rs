@@ -10,12 +10,12 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use anyhow::Context as _;
+use kms_host::config::{Settings, Sources};
+use kms_host::home::Home;
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
 
 use super::{EX_CANTCREAT, EX_CONFIG, Failure, OrExit};
-use crate::config::{Settings, Sources};
-use crate::home::Home;
 
 /// Changes the user of this thread from root to the owner of the data directory. Does nothing for other users, for a directory of
 /// root, and for one that does not exist. Read first what only root may read.

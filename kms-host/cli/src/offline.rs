@@ -4,15 +4,15 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use kms_host::certificates::{Allowed, Difference, Installed};
+use kms_host::clock::SystemClock;
+use kms_host::config::Sources;
+use kms_host::home::{Home, HomeError, Made, Put};
 use shared::time::{Clock as _, Length};
 
 use super::lines;
 use super::owner::{self, become_owner};
 use super::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text};
-use crate::certificates::{Allowed, Difference, Installed};
-use crate::clock::SystemClock;
-use crate::config::Sources;
-use crate::home::{Home, HomeError, Made, Put};
 
 pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failure> {
     let settings = owner::settings(home, &Sources::new(arguments.config.as_deref(), home.path()))?;
@@ -181,5 +181,5 @@ fn installed_text(installed: &Installed, why_not: Option<String>) -> String {
 pub(crate) fn serving_process(home: &Home) -> Option<i32> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
     // 0 is a process in another namespace, such as a container's.
-    runtime.block_on(crate::admin::serving(&home.socket_path()))?.pid().filter(|pid| 0 < *pid)
+    runtime.block_on(kms_host::admin::serving(&home.socket_path()))?.pid().filter(|pid| 0 < *pid)
 }

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
+use kms_host::export::{Checked, Kind, Summary};
+use kms_host::home::Home;
 use ledger::Kept;
 use serde_json::json;
 
 use super::lines::{self, Lines, Output};
 use super::owner::become_owner;
 use super::{Failure, json_text, online};
-use crate::export::{Checked, Kind, Summary};
-use crate::home::Home;
 
 /// Exports from the running host, or from the ledger if none runs. A salvage reads the ledger's files without the engine.
 pub(super) fn export(

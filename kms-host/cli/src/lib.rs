@@ -13,6 +13,7 @@ mod export;
 mod help;
 mod inventory;
 mod lines;
+mod log;
 mod machine;
 mod offline;
 mod online;
@@ -32,11 +33,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, FromArgMatches as _, Parser, Subcommand};
+use kms_host::certificates::Allowed;
+use kms_host::home::{Home, USUAL_PATH};
+use kms_host::remedy;
 use shared::print::Lines;
-
-use crate::certificates::Allowed;
-use crate::home::{Home, USUAL_PATH};
-use crate::remedy;
 
 /// Count an organisation's machines, and sign their leases.
 #[derive(Debug, Parser)]
@@ -362,7 +362,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         }
         Command::Serve(serve) => daemon::serve(&home, serve.config.as_deref(), &serve.listen, serve.log_json),
         Command::Config { command } => match command {
-            ConfigCommand::Sample => Ok(crate::config::sample()),
+            ConfigCommand::Sample => Ok(kms_host::config::sample()),
             ConfigCommand::Check(file) => config::check(&home, file.config.as_deref()),
             ConfigCommand::Show { file, effective, json } => {
                 config::show(&home, file.config.as_deref(), effective, json)

@@ -1,6 +1,8 @@
 //! `machine`: shows or changes one machine, named by a unique prefix of its id.
 
 use clap::{Args, Subcommand};
+use kms_host::admin::Client;
+use kms_host::home::Home;
 use proto::admin::v1 as wire;
 use serde_json::json;
 
@@ -9,8 +11,6 @@ use super::copies::{event_json, event_text};
 use super::online::{ProductNames, ask, hex, machine_json, resolve_product, table, text_of, time};
 use super::refusals::refusal_json;
 use super::{Failure, json_text};
-use crate::admin::Client;
-use crate::home::Home;
 
 /// What to do with a machine.
 #[derive(Debug, Subcommand)]

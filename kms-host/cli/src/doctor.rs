@@ -4,14 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use anyhow::anyhow;
+use kms_host::clock::SystemClock;
+use kms_host::config::Sources;
+use kms_host::doctor::{self, Finding, Health, Wanted};
+use kms_host::home::Home;
 use serde_json::json;
 
 use super::online::text_of;
 use super::{EX_FOUND, EX_IOERR, Failure, OrExit, json_text, owner};
-use crate::clock::SystemClock;
-use crate::config::Sources;
-use crate::doctor::{self, Finding, Health, Wanted};
-use crate::home::Home;
 
 pub(super) fn examine(
     home: &Home,

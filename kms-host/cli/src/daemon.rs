@@ -4,17 +4,18 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use kms_host::clock::SystemClock;
+use kms_host::config::Sources;
+use kms_host::door::listen;
+use kms_host::home::Home;
+use kms_host::reload::{Reload, say_what_to_publish};
+use kms_host::run::{Opened, StartError, run};
+
 use super::owner::{self, become_owner};
 use super::signals::{Signals, Starting};
 use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
-use crate::clock::SystemClock;
-use crate::config::Sources;
-use crate::door::listen;
-use crate::home::Home;
 use crate::log;
-use crate::reload::{Reload, say_what_to_publish};
-use crate::run::{Opened, StartError, run};
 
 pub(super) fn serve(
     home: &Home,
@@ -44,7 +45,7 @@ pub(super) fn serve(
         let mut running = run(opened, listeners, Arc::new(SystemClock::new())).await?;
         let addresses: Vec<_> = running.addresses.iter().map(SocketAddr::to_string).collect();
         let listening = addresses.join(" ");
-        tracing::info!(host = %running.host.id, listening, version = env!("CARGO_PKG_VERSION"), "serving");
+        tracing::info!(host = %running.id(), listening, version = env!("CARGO_PKG_VERSION"), "serving");
         say_what_to_publish(&settings.config.service_label, &running.addresses);
         let orders = running.reloads.take().expect("nobody else takes them");
         let reload = Reload::of(&running, home.clone(), sources, settings, log);

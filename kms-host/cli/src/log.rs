@@ -3,21 +3,18 @@
 use std::io::{self, Write};
 
 use anyhow::{Context as _, anyhow};
+use kms_host::config::{Config, LogFormat};
+use kms_host::reload::SetLog;
 use shared::print::{Json, OneLine};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use tracing_subscriber::{EnvFilter, reload};
 
-use crate::config::{Config, LogFormat};
-
-/// The way to change what is logged.
-pub(crate) type Log = reload::Handle<EnvFilter, Registry>;
-
-/// Starts the log of this process.
-pub(crate) fn start(config: &Config) -> anyhow::Result<Log> {
+/// Starts the log of this process. What is returned changes what is logged.
+pub(crate) fn start(config: &Config) -> anyhow::Result<SetLog> {
     let filter = filter(&config.log)?;
     let (filter, handle) = reload::Layer::new(filter);
     let log = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
@@ -34,7 +31,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Log> {
         }
     };
     started.map_err(|error| anyhow!(error))?;
-    Ok(handle)
+    Ok(Box::new(move |directives| Ok(handle.reload(self::filter(directives)?)?)))
 }
 
 /// The message and the fields of an event. Names, paths and causes from outside neither drive a terminal nor begin a line.
@@ -64,6 +61,6 @@ impl Write for EscapedJson {
 
 /// What is logged. h2 warns of each frame that breaks its rules, thousands of times a second where somebody means it; the door tells
 /// of such peers, one line a second. Whoever names h2 gets its own words.
-pub(crate) fn filter(directives: &str) -> anyhow::Result<EnvFilter> {
+fn filter(directives: &str) -> anyhow::Result<EnvFilter> {
     EnvFilter::try_new(format!("h2=error,{directives}")).with_context(|| format!("`log` is {directives:?}"))
 }

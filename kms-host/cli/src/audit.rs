@@ -2,12 +2,12 @@
 
 use anyhow::anyhow;
 use clap::Args;
+use kms_host::home::Home;
 use proto::admin::v1 as wire;
 use serde_json::json;
 
 use super::online::{ask, number, some_text, table, time};
 use super::{EX_DATAERR, Failure, json_text};
-use crate::home::Home;
 
 /// What to show of the audit log.
 #[derive(Debug, Args)]

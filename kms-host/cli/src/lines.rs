@@ -8,6 +8,11 @@ use std::thread;
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
+use kms_host::admin;
+use kms_host::clock::SystemClock;
+use kms_host::config::Sources;
+use kms_host::export::{self, Checked, Checker, End, ExportFile, Head, Kind, Summary};
+use kms_host::home::{Home, HomeError, USUAL_PATH};
 use ledger::{Engine, Ledger, LedgerError, OpenError};
 use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
 use rustix::fs::{FileType, Mode};
@@ -23,11 +28,6 @@ use super::owner::{self, become_owner};
 use super::{
     EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, OrExit, online, say,
 };
-use crate::admin;
-use crate::clock::SystemClock;
-use crate::config::Sources;
-use crate::export::{self, Checked, Checker, End, ExportFile, Head, Kind, Summary};
-use crate::home::{Home, HomeError, USUAL_PATH};
 
 /// Size of one write.
 pub(super) const WRITE_BYTES: usize = 256 * 1024;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use bytes::Bytes;
+use kms_host::admin::{self, Client};
+use kms_host::home::Home;
 use proto::admin::v1::{self as wire};
 use serde_json::json;
 use shared::ids::ProductId;
@@ -20,8 +22,6 @@ use super::terminal;
 use super::{
     EX_CONFIG, EX_DATAERR, EX_FOUND, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, OrExit, json_text,
 };
-use crate::admin::{self, Client};
-use crate::home::Home;
 
 pub(super) fn status(home: &Home, as_json: bool, exit_code: bool) -> Result<String, Failure> {
     let status =

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
+use kms_host::config::{FILE_NAME, Sources};
+use kms_host::export::{Checked, Head, Kind, Summary, Writer, shown};
+use kms_host::home::{Carried, Home, HomeError};
 use ledger::Kept;
 use serde_json::json;
 
 use super::lines::{self, Lines, Output};
 use super::owner::{as_owner, become_owner};
 use super::{EX_IOERR, Failure, OrExit, json_text, online};
-use crate::config::{FILE_NAME, Sources};
-use crate::export::{Checked, Head, Kind, Summary, Writer, shown};
-use crate::home::{Carried, Home, HomeError};
 
 /// Writes a backup, of a running host or of a stopped one.
 pub(super) fn backup(

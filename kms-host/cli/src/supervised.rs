@@ -13,12 +13,11 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use kms_host::admin;
+use kms_host::queue::Queue;
 use proto::admin::v1::GetStatusRequest;
 use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
-
-use crate::admin;
-use crate::queue::Queue;
 
 /// How much longer the service manager waits for an upgrade after each report: many times what a disk takes for a page.
 const UPGRADE_STEP_USEC: u32 = 60_000_000;
@@ -49,7 +48,7 @@ pub(super) async fn feed_watchdog(queue: Queue, socket: PathBuf, stop: Cancellat
             Ok(Ok(())) => say(&[NotifyState::Watchdog]),
             Ok(Err(error)) => {
                 tracing::error!(
-                    error = crate::remedy::told(&*error),
+                    error = kms_host::remedy::told(&*error),
                     "the self-check fails; the watchdog is not fed"
                 );
             }

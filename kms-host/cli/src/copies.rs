@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use clap::Args;
+use kms_host::admin::Client;
+use kms_host::home::Home;
 use proto::admin::v1 as wire;
 use serde_json::json;
 
 use super::online::{ProductNames, ask, hex, instant, resolve_product, table, time};
 use super::{Failure, json_text};
-use crate::admin::Client;
-use crate::home::Home;
 
 /// Which copies to list.
 #[derive(Debug, Args)]
