@@ -22,9 +22,10 @@ use shared::reason::Cause;
 use tokio::runtime::{Builder as RuntimeBuilder, Handle};
 use tokio::sync::oneshot;
 
-use crate::builder::{BuildError, Builder};
+use crate::client::{BuildError, Builder};
 use crate::discovery::Discovery;
-use crate::snapshot::{Round, Snapshot};
+use crate::outcome::Round;
+use crate::snapshot::Snapshot;
 
 /// How long the end of a product may wait for its license thread.
 const STOP_LIMIT: Duration = Duration::from_secs(1);

@@ -4,22 +4,25 @@
 //! one at a time. Nothing runs by itself: the vendor's code starts [`Client::run`]. How a client is made is told in
 //! `builder`, what its handles share in `shell`.
 
+mod builder;
+
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use shared::license::LicenseState;
 use shared::reason::Cause;
 use tokio::sync::watch;
 
-use crate::builder::Builder;
 use crate::discovery::Discovery;
 use crate::hosts::HostName;
-use crate::inspector;
+use crate::outcome::Round;
 use crate::product::Product;
-use crate::round::Purpose;
+use crate::round::{self, Purpose};
 use crate::shell::Shell;
-use crate::snapshot::{Round, Snapshot};
+use crate::snapshot::Snapshot;
+use crate::{agent, inspector};
+
+pub use self::builder::{BuildError, Builder};
 
 /// One product's license on this machine.
 ///
@@ -59,13 +62,12 @@ impl Client {
     /// It never sleeps longer than five minutes, because timers stand still while a machine sleeps. A second call while
     /// the first is running waits for its own `shutdown` and does nothing.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
-        if self.shell.running.swap(true, Ordering::AcqRel) {
+        let Ok(_running) = self.shell.running.try_lock() else {
             return shutdown.await;
-        }
-        let _stops = Stops(&self.shell.running);
+        };
         tokio::select! {
             () = shutdown => {}
-            () = crate::agent::run(&self.shell) => {}
+            () = agent::run(&self.shell) => {}
         }
     }
 
@@ -82,7 +84,7 @@ impl Client {
     /// (`IDENTITY_UNREADABLE`), or the state cannot be read (`STATE_UNWRITABLE`). That a host refused is no error, but
     /// an [`Outcome`](crate::Outcome).
     pub async fn activate(&self) -> Result<Round, Cause> {
-        self.shell.ask(Purpose::Wanted).await
+        round::ask(&self.shell, Purpose::Wanted).await
     }
 
     /// Retires this machine: it leaves the count of every host that answers, and forgets its lease. Nothing is asked
@@ -91,7 +93,7 @@ impl Client {
     /// # Errors
     /// As [`activate`](Client::activate).
     pub async fn release(&self) -> Result<Round, Cause> {
-        self.shell.ask(Purpose::Release).await
+        round::ask(&self.shell, Purpose::Release).await
     }
 
     /// What would be asked, in order, and who named it. DNS is asked, no host is.
@@ -149,14 +151,5 @@ impl fmt::Debug for Client {
             .field("machine", &snapshot.machine)
             .field("state", &snapshot.state)
             .finish_non_exhaustive()
-    }
-}
-
-/// Lets the loop be started again when it has been stopped, dropped included.
-struct Stops<'a>(&'a AtomicBool);
-
-impl Drop for Stops<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
     }
 }

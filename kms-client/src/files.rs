@@ -13,6 +13,13 @@ use zeroize::Zeroizing;
 /// No file of ours comes near this; one that is larger is not ours, and is not read into memory.
 const FILE_MAX_BYTES: u64 = 1 << 20;
 
+/// A flush may take a second on a busy disk, and the vendor's runtime may have one thread.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
 /// The content of a file, or nothing if there is none.
 pub(crate) fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let file = match open_regular(OpenOptions::new().read(true), path) {

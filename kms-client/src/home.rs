@@ -115,20 +115,8 @@ pub(crate) struct Home {
     path: PathBuf,
     /// Where the administrator may have named hosts: the directory in use, and the first one.
     hosts_in: Vec<PathBuf>,
-    access: Mutex<Access>,
-}
-
-/// What this process may do with the state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Access {
-    Full,
-    PerUser,
-    ReadOnly,
-    NotBegun,
-    /// Why nothing is written.
-    Frozen(Cause),
-    /// Why nothing is written; and nothing can be read.
-    Nowhere(Cause),
+    /// What this process may do with the state, and why it keeps nothing.
+    access: Mutex<(Keeping, Option<Cause>)>,
 }
 
 /// Whoever holds it may write, and nobody else does: the writes are its own. It ends when it is dropped.
@@ -192,22 +180,22 @@ impl Home {
         let first = primary.join(&folder);
         // Another user's identity: that user's process asks, for all of us.
         if is_unreadable(&first.join(IDENTITY)) {
-            return Home::new(&first, &first, Access::ReadOnly);
+            return Home::read_only(first);
         }
         let Err(error) = make_writable(&first) else {
-            return Home::new(&first, &first, Access::Full);
+            return Home::new(&first, Keeping::Kept { path: first.clone() }, None);
         };
         let cause = unwritable(&first, &error);
         // Not writable is not unreadable: what is there holds.
         if has_state(&first) {
-            return Home::new(&first, &first, Access::Frozen(cause));
+            return Home::new(&first, Keeping::Frozen { path: first.clone() }, Some(cause));
         }
-        if let Some(own) = fallback.map(|own| own.join(&folder))
-            && make_writable(&own).is_ok()
+        if let Some(path) = fallback.map(|own| own.join(&folder))
+            && make_writable(&path).is_ok()
         {
-            return Home::new(&first, &own, Access::PerUser);
+            return Home::new(&first, Keeping::PerUser { path }, None);
         }
-        Home::new(&first, &first, Access::Nowhere(cause))
+        Home::new(&first, Keeping::NotKept { path: first.clone() }, Some(cause))
     }
 
     /// Finds the state without making or writing anything.
@@ -215,21 +203,23 @@ impl Home {
         let folder = product.to_string();
         let first = primary.join(&folder);
         if is_closed(&first.join(IDENTITY)) {
-            return Home::new(&first, &first, Access::ReadOnly);
+            return Home::read_only(first);
         }
-        let writable = |path: &Path, access| match files::probe_lock(&path.join(LOCK)) {
-            Ok(()) => access,
-            Err(error) => Access::Frozen(unwritable(path, &error)),
+        let seen = |keeping: Keeping| match files::probe_lock(&keeping.path().join(LOCK)) {
+            Ok(()) => Home::new(&first, keeping, None),
+            Err(error) => {
+                let path = keeping.path().to_owned();
+                let cause = unwritable(&path, &error);
+                Home::new(&first, Keeping::Frozen { path }, Some(cause))
+            }
         };
         if has_state(&first) {
-            return Home::new(&first, &first, writable(&first, Access::Full));
+            return seen(Keeping::Kept { path: first.clone() });
         }
-        if let Some(own) = fallback.map(|own| own.join(&folder))
-            && has_state(&own)
-        {
-            return Home::new(&first, &own, writable(&own, Access::PerUser));
+        match fallback.map(|own| own.join(&folder)).filter(|own| has_state(own)) {
+            Some(path) => seen(Keeping::PerUser { path }),
+            None => Home::new(&first, Keeping::NotBegun { path: first.clone() }, None),
         }
-        Home::new(&first, &first, Access::NotBegun)
     }
 
     /// Nowhere: nothing is read or written.
@@ -237,27 +227,23 @@ impl Home {
     pub(crate) fn nowhere() -> Home {
         let cause =
             Reason::StateUnwritable.with(&[("path", &"the test kit"), ("cause", &"it keeps nothing")]);
-        Home { path: PathBuf::new(), hosts_in: Vec::new(), access: Mutex::new(Access::Nowhere(cause)) }
+        let keeping = Keeping::NotKept { path: PathBuf::new() };
+        Home { hosts_in: Vec::new(), ..Home::new(Path::new(""), keeping, Some(cause)) }
     }
 
-    fn new(first: &Path, path: &Path, access: Access) -> Home {
-        Home {
-            path: path.to_owned(),
-            hosts_in: [path, first].map(Path::to_owned).to_vec(),
-            access: Mutex::new(access),
-        }
+    /// Another user's process keeps the state.
+    fn read_only(path: PathBuf) -> Home {
+        let cause = Reason::IdentityUnreadable.with(&[("path", &path.display())]);
+        Home::new(&path.clone(), Keeping::ReadOnly { path }, Some(cause))
+    }
+
+    fn new(first: &Path, keeping: Keeping, trouble: Option<Cause>) -> Home {
+        let path = keeping.path().to_owned();
+        Home { hosts_in: vec![path.clone(), first.to_owned()], path, access: Mutex::new((keeping, trouble)) }
     }
 
     pub(crate) fn keeping(&self) -> Keeping {
-        let path = self.path.clone();
-        match *self.access() {
-            Access::Full => Keeping::Kept { path },
-            Access::PerUser => Keeping::PerUser { path },
-            Access::ReadOnly => Keeping::ReadOnly { path },
-            Access::NotBegun => Keeping::NotBegun { path },
-            Access::Frozen(_) => Keeping::Frozen { path },
-            Access::Nowhere(_) => Keeping::NotKept { path },
-        }
+        self.access().0.clone()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -266,39 +252,37 @@ impl Home {
 
     /// Whether what is written here is there after a restart.
     pub(crate) fn keeps(&self) -> bool {
-        matches!(*self.access(), Access::Full | Access::PerUser)
+        matches!(self.access().0, Keeping::Kept { .. } | Keeping::PerUser { .. })
     }
 
     /// Whether another user's process asks for this one.
     pub(crate) fn is_read_only(&self) -> bool {
-        *self.access() == Access::ReadOnly
+        matches!(self.access().0, Keeping::ReadOnly { .. })
     }
 
     /// Why nothing is kept.
     pub(crate) fn trouble(&self) -> Option<Cause> {
-        match &*self.access() {
-            Access::Full | Access::PerUser | Access::NotBegun => None,
-            Access::ReadOnly => Some(Reason::IdentityUnreadable.with(&[("path", &self.path.display())])),
-            Access::Frozen(cause) | Access::Nowhere(cause) => Some(cause.clone()),
-        }
+        self.access().1.clone()
     }
 
     /// From here on nothing is written.
     pub(crate) fn freeze(&self, cause: Cause) {
         tracing::warn!(%cause, "the state is left as it is");
-        *self.access() = if has_state(&self.path) { Access::Frozen(cause) } else { Access::Nowhere(cause) };
+        let path = self.path.clone();
+        let keeping = if has_state(&path) { Keeping::Frozen { path } } else { Keeping::NotKept { path } };
+        *self.access() = (keeping, Some(cause));
     }
 
     /// Checks whether a directory that could not be written can be now: a disk may be read-only while a machine starts.
     pub(crate) fn thaw(&self) {
-        let is_shut = matches!(*self.access(), Access::Frozen(_) | Access::Nowhere(_));
+        let is_shut = matches!(self.access().0, Keeping::Frozen { .. } | Keeping::NotKept { .. });
         if is_shut && make_writable(&self.path).is_ok() {
-            *self.access() = Access::Full;
+            *self.access() = (Keeping::Kept { path: self.path.clone() }, None);
         }
     }
 
     /// A panic elsewhere leaves it whole.
-    fn access(&self) -> MutexGuard<'_, Access> {
+    fn access(&self) -> MutexGuard<'_, (Keeping, Option<Cause>)> {
         self.access.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use shared::reason::Cause;
 
 use crate::discovery::{Discovery, Places, Problem, in_hosts_file};
+use crate::files::off_thread;
 use crate::home::{HOSTS, Home, unwritable};
 use crate::hosts::HostName;
-use crate::installation::off_thread;
 use crate::snapshot::Snapshot;
 
 /// A product's state on this machine, as it lies on the disk.

@@ -6,6 +6,8 @@
 //! damage: it is left as it is, and this process keeps nothing. What is found is read in `found`; what changes an
 //! installation later is told in `round`.
 
+mod found;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +15,13 @@ use std::time::Duration;
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
-use crate::found::{Found, Settled};
+use crate::files::off_thread;
 use crate::home::{self, Home, IDENTITY, Lock, PENDING, SAVED};
 use crate::identity::Identity;
 use crate::product::Terms;
 use crate::saved::Saved;
+
+use self::found::{Found, Missing};
 
 /// What one process knows of the installation.
 #[derive(Clone, Debug)]
@@ -208,12 +212,9 @@ impl Installation {
     /// A new identity at once, and without the lease that the old one held.
     pub(crate) async fn reset(&mut self, now: Timestamp, lock: &Arc<Lock>) -> Result<(), Cause> {
         let installed_at = self.identity.as_ref().map_or(now, |identity| identity.installed_at);
-        let before = self.clone();
-        let made = self.locked(lock, move |lock| {
-            let identity = Identity::make(installed_at)?;
-            let saved = before.saved.under_new_identity(&before.terms, identity.machine(), now);
-            install(Installation::new(before.home, before.terms, Some(identity), None, saved), lock)
-        });
+        let saved = self.saved.under_new_identity(&self.terms, self.saved.machine, now);
+        let mut new = Installation::new(Arc::clone(&self.home), Arc::clone(&self.terms), None, None, saved);
+        let made = self.locked(lock, move |lock| new.begin(installed_at, lock).map(|()| new));
         *self = made.await?;
         Ok(())
     }
@@ -286,22 +287,14 @@ pub(crate) fn open(home: &Arc<Home>, terms: &Arc<Terms>, now: Timestamp) -> Resu
 fn load(now: Timestamp, found: Found, lock: Option<&Lock>) -> Result<Installation, Cause> {
     let (bytes, troubles) = (found.saved_bytes.clone(), found.troubles());
     let held = || lock.ok_or_else(|| Cause::from(Reason::Busy));
-    let mut loaded = match found.settle(now) {
-        Settled::Whole(whole) => whole,
-        Settled::Promote(whole) => {
-            held()?.promote().map_err(|error| whole.unwritable(&error))?;
-            whole
-        }
-        Settled::Mend(mut mended) => {
-            mended.write(held()?).map_err(|error| mended.unwritable(&error))?;
-            mended
-        }
-        Settled::Begin(beginning) => {
-            let (lock, home) = (held()?, Arc::clone(&beginning.home));
-            let made = beginning.make(now).and_then(|made| install(made, lock));
-            made.map_err(|error| home::unwritable(home.path(), &error))?
-        }
+    let (mut loaded, missing) = found.settle(now);
+    let written = match missing {
+        Missing::Nothing => Ok(()),
+        Missing::Promotion => held()?.promote(),
+        Missing::Saved => loaded.write(held()?),
+        Missing::Identity => loaded.begin(loaded.saved.license.facts().grace_began_at, held()?),
     };
+    written.map_err(|error| loaded.unwritable(&error))?;
     loaded.see(bytes, troubles);
     Ok(loaded)
 }
@@ -318,10 +311,7 @@ pub(crate) fn read_only(home: &Arc<Home>, terms: &Arc<Terms>, now: Timestamp) ->
     let mut seen = if home.is_read_only() || found.identity_is_closed() {
         found.seen_by_others(now)
     } else {
-        match found.settle(now) {
-            Settled::Whole(seen) | Settled::Promote(seen) | Settled::Mend(seen) => seen,
-            Settled::Begin(beginning) => beginning.unmade(now),
-        }
+        found.settle(now).0
     };
     // Often it is why nothing is kept.
     troubles.extend(unusable.filter(|cause| home.trouble().as_ref() != Some(cause)));
@@ -341,6 +331,17 @@ impl Installation {
         self.troubles = troubles;
     }
 
+    /// Makes an identity, and writes it with what goes with it. The identity first: a `saved` that names another one is mended at
+    /// the next start, an identity that nothing names would be lost.
+    fn begin(&mut self, began_at: Timestamp, lock: &Lock) -> io::Result<()> {
+        let identity = Identity::make(began_at)?;
+        self.saved.machine = identity.machine();
+        lock.remove(PENDING)?;
+        lock.write_secret(IDENTITY, &identity.encode())?;
+        self.identity = Some(identity);
+        self.write(lock)
+    }
+
     fn write(&mut self, lock: &Lock) -> io::Result<()> {
         let bytes = self.saved.encode();
         lock.write(SAVED, &bytes)?;
@@ -349,27 +350,9 @@ impl Installation {
     }
 }
 
-/// Writes a new identity and what goes with it. The identity first: a `saved` that names another one is mended at the
-/// next start, an identity that nothing names would be lost.
-fn install(mut made: Installation, lock: &Lock) -> io::Result<Installation> {
-    lock.remove(PENDING)?;
-    if let Some(identity) = &made.identity {
-        lock.write_secret(IDENTITY, &identity.encode())?;
-    }
-    made.write(lock)?;
-    Ok(made)
-}
-
 /// A damaged file, by the name of its directory.
 pub(crate) fn damaged(home: &Home, damage: impl std::fmt::Display) -> Cause {
     let path = home.path().display();
     tracing::warn!(%path, %damage, "the saved state is damaged");
     Reason::StateDamaged.with(&[("path", &path), ("cause", &damage)])
-}
-
-/// A flush may take a second on a busy disk, and the vendor's runtime may have one thread.
-pub(crate) async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }

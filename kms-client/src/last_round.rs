@@ -6,7 +6,7 @@ use shared::reason::{self, Cause};
 use shared::time::Timestamp;
 
 use crate::discovery::Source;
-use crate::snapshot::{Attempt, Outcome, Waited};
+use crate::outcome::{Attempt, Outcome, Waited};
 
 /// More is left out, and counted.
 const ATTEMPTS_MAX: usize = 32;

@@ -37,35 +37,23 @@
 #![warn(unnameable_types)]
 
 pub mod blocking;
-mod builder;
 mod client;
 mod inspector;
-mod lease;
-mod product;
-mod shell;
-mod snapshot;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 mod agent;
 mod round;
+mod shell;
+mod snapshot;
 
 mod addresses;
-mod discovery;
-mod hosts;
 #[cfg(feature = "plumbing")]
 pub mod plumbing;
-#[cfg(feature = "tls")]
-#[cfg_attr(
-    not(feature = "plumbing"),
-    expect(unreachable_pub, reason = "the load tool opens connections of its own")
-)]
-mod tls;
 mod transport;
 mod way;
 
 mod files;
-mod found;
 mod frame;
 mod home;
 mod identity;
@@ -73,23 +61,29 @@ mod installation;
 mod last_round;
 mod saved;
 
+mod discovery;
+mod hosts;
+mod lease;
+mod outcome;
+mod product;
+
 mod clock;
 mod fingerprint;
 mod random;
 
-pub use builder::{BuildError, Builder};
-pub use client::Client;
+pub use client::{BuildError, Builder, Client};
 pub use clock::SystemClock;
 pub use discovery::{Candidate, Discovery, LookedIn, Problem, Source};
 pub use home::Keeping;
 pub use hosts::{HostName, HostNameError};
 pub use inspector::Inspector;
 pub use lease::Lease;
+pub use outcome::{Attempt, Outcome, Round, Waited};
 pub use product::Product;
 pub use saved::Organisation;
-pub use snapshot::{Attempt, Outcome, Round, Snapshot, Waited};
+pub use snapshot::Snapshot;
 #[cfg(feature = "tls")]
-pub use tls::Tls;
+pub use way::tls::Tls;
 
 pub use shared::ids::{HostId, LedgerId, MachineId, OrganisationId, ProductId};
 pub use shared::license::{LicenseState, Notice, Setup};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use shared::reason::Cause;
 use shared::time::Clock;
 
-use crate::tls::Tls;
+use crate::way::tls::Tls;
 
-pub use crate::tls::TlsWay;
+pub use crate::way::tls::TlsWay;
 
 /// Reads the files. What has ended is judged by this clock.
 ///

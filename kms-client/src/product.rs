@@ -1,16 +1,12 @@
 //! What the vendor compiles into the product: its id, the pinned roots, the grace.
 //!
-//! Everything else comes signed from a host. [`Product::check`] turns it into [`Terms`], which is what the rest of this
-//! crate works with; `builder` does that once.
+//! Everything else comes signed from a host. `builder` checks it and turns it into [`Terms`], which the rest of this crate uses.
 
 use core::time::Duration;
 
 use shared::certificate::Roots;
 use shared::ids::{Fingerprint, OrganisationId, ProductId};
 use shared::license::Setup;
-use shared::policy::check_grace;
-
-use crate::builder::BuildError;
 
 /// What the vendor compiles in. The tool `kms-vendor` prints id and roots.
 ///
@@ -91,27 +87,7 @@ impl Product {
         self.service_label = service_label;
         self
     }
-
-    pub(crate) fn check(&self, fingerprint: Option<Fingerprint>) -> Result<Terms, BuildError> {
-        check_grace(self.setup.grace).map_err(|_| BuildError::Grace { grace: self.setup.grace })?;
-        let roots = Roots::new(self.roots.iter().map(<[u8; 32]>::as_slice)).map_err(|_| BuildError::Roots)?;
-        if EDITION_MAX_BYTES < self.edition.len() {
-            return Err(BuildError::Edition);
-        }
-        let id = self.product_id();
-        Ok(Terms {
-            id,
-            roots,
-            setup: self.setup,
-            edition: self.edition,
-            organisation: self.organisation.map(OrganisationId::from_bytes),
-            fingerprint: fingerprint.unwrap_or_else(|| crate::fingerprint::of_this_machine(id)),
-        })
-    }
 }
-
-/// The longest edition, in bytes: a host takes a longer one for malformed.
-const EDITION_MAX_BYTES: usize = 64;
 
 /// What holds for a product on this machine, in the words of `shared`.
 #[derive(Clone, Debug)]

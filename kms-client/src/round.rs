@@ -23,9 +23,9 @@ use crate::discovery::{Candidate, Problem};
 use crate::home::Lock;
 use crate::installation::Installation;
 use crate::last_round::LastRound;
+use crate::outcome::{Attempt, Outcome, Round};
 use crate::random;
 use crate::shell::Shell;
-use crate::snapshot::{Attempt, Outcome, Round};
 use crate::transport::{ANSWER_LIMIT, Addresses};
 use crate::way::Way;
 
@@ -48,6 +48,24 @@ const ROUND_LIMIT: Duration = Duration::from_mins(2);
 
 /// More than this is not remembered of what was left out.
 const LEFT_OUT_MAX: usize = 64;
+
+/// Makes a round now, whatever the timer says, and publishes what came of it.
+///
+/// # Errors
+/// As [`make`].
+pub(crate) async fn ask(shell: &Shell, purpose: Purpose) -> Result<Round, Cause> {
+    #[cfg(feature = "testing")]
+    if let Some(round) = &shell.staged {
+        return Ok(round.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone());
+    }
+    let mut installation = shell.installation.lock().await;
+    let made = make(shell, &mut installation, purpose).await;
+    shell.publish(&installation);
+    drop(installation);
+    // The timer has another instant now.
+    shell.look.notify_one();
+    made?.ok_or_else(|| Reason::Busy.into())
+}
 
 /// Makes a round, or none if it is not due any more.
 ///

@@ -1,9 +1,8 @@
 //! What all handles of one client share: its state, what it needs of the machine, and the channel on which it is published.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use shared::reason::{Cause, Reason};
+use shared::reason::Cause;
 use shared::time::Clock;
 use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 
@@ -11,8 +10,9 @@ use crate::discovery::{Discovery, Places};
 use crate::home::{Home, Lock};
 use crate::inspector;
 use crate::installation::Installation;
-use crate::round::{self, Purpose};
-use crate::snapshot::{Round, Snapshot};
+#[cfg(feature = "testing")]
+use crate::outcome::Round;
+use crate::snapshot::Snapshot;
 use crate::way::Ways;
 
 /// The inside of a client.
@@ -27,10 +27,11 @@ pub(crate) struct Shell {
     pub(crate) published: watch::Sender<Snapshot>,
     /// Somebody wants the agent to look at the clock now.
     pub(crate) look: Notify,
-    pub(crate) running: AtomicBool,
+    /// Held by the loop while it runs.
+    pub(crate) running: Mutex<()>,
     /// What a client of the test kit answers, instead of asking.
     #[cfg(feature = "testing")]
-    pub(crate) staged: Option<crate::testing::Next>,
+    pub(crate) staged: Option<std::sync::Mutex<Round>>,
 }
 
 impl Shell {
@@ -49,25 +50,10 @@ impl Shell {
             installation: Mutex::new(installation),
             published: watch::Sender::new(snapshot),
             look: Notify::new(),
-            running: AtomicBool::new(false),
+            running: Mutex::new(()),
             #[cfg(feature = "testing")]
             staged: None,
         }
-    }
-
-    /// Makes a round now.
-    pub(crate) async fn ask(&self, purpose: Purpose) -> Result<Round, Cause> {
-        #[cfg(feature = "testing")]
-        if let Some(next) = &self.staged {
-            return Ok(crate::testing::round(next));
-        }
-        let mut installation = self.installation.lock().await;
-        let made = round::make(self, &mut installation, purpose).await;
-        self.publish(&installation);
-        drop(installation);
-        // The timer has another instant now.
-        self.look.notify_one();
-        made?.ok_or_else(|| Reason::Busy.into())
     }
 
     /// The state and its lock, for a change that would be lost if nothing is kept.
@@ -89,7 +75,7 @@ impl Shell {
     pub(crate) fn publish(&self, installation: &Installation) {
         let snapshot = Snapshot::of(installation, self.clock.now());
         self.published.send_if_modified(|shown| {
-            let differs = snapshot.differs_from(shown);
+            let differs = snapshot != *shown;
             *shown = snapshot;
             differs
         });

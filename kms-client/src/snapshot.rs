@@ -3,24 +3,22 @@
 //! A [`Snapshot`] is a value: it does not change while it is looked at. It is made by the agent and by every call that
 //! asks, and read from a watch channel without waiting.
 
-use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use shared::answer::{self, Verdict, Waiting};
+use shared::answer;
 use shared::ids::MachineId;
 use shared::license::{License, LicenseState, Timer};
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
-use crate::discovery::Source;
 use crate::home::Keeping;
 use crate::installation::Installation;
 use crate::lease::Lease;
+use crate::outcome::{Attempt, Waited};
 use crate::saved::Organisation;
 
 /// Where one product on this machine stands, at one instant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// What the product is told. Its notice level says how much to show.
@@ -69,20 +67,10 @@ pub(crate) enum Standing {
     Fixed(LicenseState),
 }
 
-/// How many machines were counted when this one was told to wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Waited {
-    /// Machines counted.
-    pub count: u64,
-    /// Machines needed.
-    pub threshold: u32,
-}
-
-impl Waited {
-    /// So many counted, and so many needed.
-    pub const fn new(count: u64, threshold: u32) -> Waited {
-        Waited { count, threshold }
+/// What it says of now is in the snapshot's `state`; the latest time that it has seen moves all the time.
+impl PartialEq for Standing {
+    fn eq(&self, _: &Standing) -> bool {
+        true
     }
 }
 
@@ -145,124 +133,4 @@ impl Snapshot {
             _ => Cause { code: code.to_owned(), parameters: Vec::new() },
         })
     }
-
-    /// Whether somebody who watches would see a difference. The latest time seen moves all the time.
-    pub(crate) fn differs_from(&self, other: &Snapshot) -> bool {
-        let seen = |snapshot: &Snapshot| {
-            let Snapshot {
-                state,
-                machine,
-                serial,
-                organisation,
-                last_host,
-                ask_at,
-                failures,
-                last_reason,
-                attempts,
-                attempts_left_out: _,
-                asked_at,
-                waiting,
-                lease: _,
-                keeping,
-                troubles,
-                test,
-                left_out: _,
-                standing: _,
-            } = snapshot.clone();
-            (
-                (state, machine, serial, organisation, last_host, ask_at, failures),
-                (last_reason, attempts, asked_at, waiting, keeping, troubles, test),
-            )
-        };
-        seen(self) != seen(other)
-    }
-}
-
-/// One host that was tried, or one place that was looked in, and what came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// The host as `name:port`, or the place (a name in DNS, a file) that named none.
-    pub host: String,
-    /// The address that accepted the connection, if one did.
-    pub address: Option<SocketAddr>,
-    /// Who named the host; `None` for a place that named none.
-    pub source: Option<Source>,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-/// What came of an ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// A lease was accepted.
-    Leased {
-        /// When it ends.
-        until: Timestamp,
-    },
-    /// Counted, and too few so far.
-    Waiting(Waited),
-    /// This machine has left the count.
-    Released,
-    /// A host has refused, with its signature.
-    Refused(Cause),
-    /// No answer that could be used, and why.
-    Failed(Cause),
-}
-
-impl Outcome {
-    pub(crate) fn of(verdict: &Verdict) -> Outcome {
-        match verdict {
-            Verdict::Leased(lease) => Outcome::Leased { until: lease.expires_at() },
-            Verdict::Waiting(Waiting { count, threshold, .. }) => {
-                Outcome::Waiting(Waited { count: *count, threshold: *threshold })
-            }
-            Verdict::Released(_) => Outcome::Released,
-            Verdict::Refused(refused) => Outcome::Refused(refused.cause.clone()),
-        }
-    }
-
-    /// A word for scripts and logs. Stable.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Outcome::Leased { .. } => "leased",
-            Outcome::Waiting(_) => "waiting",
-            Outcome::Released => "released",
-            Outcome::Refused(_) => "refused",
-            Outcome::Failed(_) => "failed",
-        }
-    }
-
-    /// Why there was nothing better: a refusal's or a failure's cause, with its remedy.
-    pub fn cause(&self) -> Option<&Cause> {
-        match self {
-            Outcome::Refused(cause) | Outcome::Failed(cause) => Some(cause),
-            Outcome::Leased { .. } | Outcome::Waiting(_) | Outcome::Released => None,
-        }
-    }
-}
-
-/// One line, for people.
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Outcome::Leased { until } => write!(f, "lease until {until}"),
-            Outcome::Waiting(Waited { count, threshold }) => {
-                write!(f, "waiting: {count} of {threshold} machines counted")
-            }
-            Outcome::Released => f.write_str("released"),
-            Outcome::Refused(cause) | Outcome::Failed(cause) => write!(f, "{cause}"),
-        }
-    }
-}
-
-/// One round through the hosts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Round {
-    /// The best that any host gave: what the license was told.
-    pub outcome: Outcome,
-    /// Every host tried, in order.
-    pub attempts: Vec<Attempt>,
 }

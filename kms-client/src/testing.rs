@@ -26,21 +26,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use shared::envelope::SecretKey;
-use shared::ids::{Fingerprint, HostId, LedgerId, MachineId};
+use shared::ids::{HostId, LedgerId, MachineId};
 use shared::license::{Facts, License, LicenseState, Setup, Timer};
 use shared::policy::Policy;
 use shared::reason::Reason;
 use shared::time::{Clock, Timestamp};
 
 use crate::client::Client;
-use crate::discovery::Places;
 use crate::home::{Home, Keeping};
 use crate::installation::Installation;
 use crate::lease::Lease;
+use crate::outcome::{Attempt, Outcome, Round};
 use crate::product::Product;
 use crate::saved::Saved;
 use crate::shell::Shell;
-use crate::snapshot::{Attempt, Outcome, Round, Snapshot, Standing};
+use crate::snapshot::{Snapshot, Standing};
 use crate::way::Ways;
 
 /// 2026-01-01, when every walk and every stage begins.
@@ -143,9 +143,6 @@ pub struct Stage {
     clock: Arc<StageClock>,
 }
 
-/// What the next ask of a staged client gives.
-pub(crate) type Next = Mutex<Outcome>;
-
 impl Stage {
     /// A product on its first day, at 2026-01-01.
     pub fn new() -> Stage {
@@ -153,13 +150,13 @@ impl Stage {
         let state = LicenseState::InGrace { until: BEGIN + Setup::DEFAULT.grace };
         let root = |seed: u8| *SecretKey::from_seed(&[seed; 32]).public().as_bytes();
         let product = Product::new([0x7e; 16], "Test", [root(1), root(2)]);
-        let terms =
-            product.check(Some(Fingerprint::NONE)).expect("its roots are keys, and its grace is the default");
+        let checked = Client::builder(product).fingerprint_source([]).check();
+        let (terms, places) = checked.expect("its roots are keys, and its grace is the default");
         let saved = Saved::begin(&terms, MACHINE, BEGIN);
-        let installation = Installation::new(Arc::new(Home::nowhere()), Arc::new(terms), None, None, saved);
+        let installation = Installation::new(Arc::new(Home::nowhere()), terms, None, None, saved);
         let shared = Arc::clone(&clock) as Arc<dyn Clock>;
-        let mut shell = Shell::new(installation, shared, Places::default(), Ways::default());
-        shell.staged = Some(Mutex::new(Outcome::Failed(Reason::NoHostKnown.into())));
+        let mut shell = Shell::new(installation, shared, places, Ways::default());
+        shell.staged = Some(Mutex::new(round(Outcome::Failed(Reason::NoHostKnown.into()))));
         let stage = Stage { shell: Arc::new(shell), clock };
         stage.show(snapshot(state));
         stage
@@ -178,7 +175,7 @@ impl Stage {
     /// Sets the outcome of the next ask and of every later one. Until this is called, a round finds no host.
     pub fn answer(&self, outcome: Outcome) {
         if let Some(next) = &self.shell.staged {
-            *next.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
+            *next.lock().unwrap_or_else(PoisonError::into_inner) = round(outcome);
         }
     }
 
@@ -200,8 +197,7 @@ impl Default for Stage {
 }
 
 /// One round as the test wants it, at a host that does not exist.
-pub(crate) fn round(next: &Next) -> Round {
-    let outcome = next.lock().unwrap_or_else(PoisonError::into_inner).clone();
+fn round(outcome: Outcome) -> Round {
     Round { attempts: vec![attempt("kms.test:21688", outcome.clone())], outcome }
 }
 

@@ -3,6 +3,13 @@
 //! Never by the one and, when that fails, by the other: whoever wants to listen would only have to make TLS fail. What TLS is
 //! here is told in `tls`. A product that was built without it, on a machine that was told to speak it, asks nobody and says so.
 
+#[cfg(feature = "tls")]
+#[cfg_attr(
+    not(feature = "plumbing"),
+    expect(unreachable_pub, reason = "the load tool opens connections of its own")
+)]
+pub(crate) mod tls;
+
 use std::env;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -12,11 +19,11 @@ use shared::time::Clock;
 use tokio::net::TcpStream;
 use wire::Line;
 
+#[cfg(feature = "tls")]
+use self::tls::{Tls, TlsWay};
+#[cfg(feature = "tls")]
+use crate::files::off_thread;
 use crate::hosts::HostName;
-#[cfg(feature = "tls")]
-use crate::installation::off_thread;
-#[cfg(feature = "tls")]
-use crate::tls::{Tls, TlsWay};
 
 /// The environment variables that name files: the CA of the organisation, and this machine's own certificate and key.
 const AUTHORITIES: &str = "KMS_TLS_CA";

@@ -9,12 +9,14 @@ use std::path::Path;
 type Module = Vec<String>;
 
 /// Crates whose imports lead one way.
-const CRATES: [&str; 8] = [
+const CRATES: &[&str] = &[
     "shared",
     "kms-host",
     "kms-host/cli",
     "kms-vendor",
     "names",
+    "wire",
+    "kms-client",
     "kms-client/cli",
     "tests/dns",
     "tests/faults",

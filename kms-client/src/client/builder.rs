@@ -8,23 +8,29 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::ids::Fingerprint;
+use shared::certificate::Roots;
+use shared::ids::{Fingerprint, OrganisationId};
+use shared::policy::check_grace;
 use shared::reason::Cause;
 use shared::time::{Clock, Length};
 
-use crate::client::Client;
 use crate::clock::SystemClock;
 use crate::discovery::Places;
 use crate::home::Home;
-use crate::hosts::HostNameError;
+use crate::hosts::{HostName, HostNameError};
 use crate::inspector::Inspector;
-use crate::installation;
 use crate::product::{Product, Terms};
 use crate::shell::Shell;
 use crate::snapshot::Snapshot;
-#[cfg(feature = "tls")]
-use crate::tls::Tls;
 use crate::way::Ways;
+#[cfg(feature = "tls")]
+use crate::way::tls::Tls;
+use crate::{fingerprint, installation};
+
+use super::Client;
+
+/// The longest edition, in bytes. A host takes an ask with a longer one for malformed.
+const EDITION_MAX_BYTES: usize = 64;
 
 /// What a client needs to know before it starts. Only the product and the state directory have to be given.
 #[must_use]
@@ -32,12 +38,11 @@ pub struct Builder {
     product: Product,
     state_dir: Option<PathBuf>,
     fallback_dir: Option<PathBuf>,
-    hosts: Vec<String>,
-    domains: Vec<String>,
-    name_server: Option<SocketAddr>,
+    hosts: Result<Vec<HostName>, HostNameError>,
+    places: Places,
     ways: Ways,
-    fingerprint_source: Option<Vec<u8>>,
-    clock: Option<Arc<dyn Clock>>,
+    fingerprint: Option<Fingerprint>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Builder {
@@ -46,12 +51,11 @@ impl Builder {
             product,
             state_dir: None,
             fallback_dir: None,
-            hosts: Vec::new(),
-            domains: Vec::new(),
-            name_server: None,
+            hosts: Ok(Vec::new()),
+            places: Places { service_label: product.service_label.to_owned(), ..Places::default() },
             ways: Ways::default(),
-            fingerprint_source: None,
-            clock: None,
+            fingerprint: None,
+            clock: Arc::new(SystemClock::new()),
         }
     }
 
@@ -72,19 +76,19 @@ impl Builder {
     /// Hosts to ask instead of looking in DNS: `name`, `name:port`, `[2001:db8::1]:port`. An administrator's file and
     /// the environment variable `KMS_HOSTS` go before them.
     pub fn hosts<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Builder {
-        self.hosts = hosts.into_iter().map(Into::into).collect();
+        self.hosts = hosts.into_iter().map(|host| host.into().parse()).collect();
         self
     }
 
     /// The domains in which to look for SRV records, instead of the machine's own and its search list.
     pub fn domains<D: Into<String>>(mut self, domains: impl IntoIterator<Item = D>) -> Builder {
-        self.domains = domains.into_iter().map(Into::into).collect();
+        self.places.domains = domains.into_iter().map(Into::into).collect();
         self
     }
 
     /// The name server to ask instead of the system's; for tests. Only with feature `dns`.
     pub fn name_server(mut self, address: SocketAddr) -> Builder {
-        self.name_server = Some(address);
+        self.places.name_server = Some(address);
         self
     }
 
@@ -99,13 +103,16 @@ impl Builder {
     /// read (macOS, Windows), or in a test. Only a keyed hash of it leaves the machine. No bytes say that nothing does:
     /// such machines are not taken for copies of each other.
     pub fn fingerprint_source(mut self, bytes: impl Into<Vec<u8>>) -> Builder {
-        self.fingerprint_source = Some(bytes.into());
+        self.fingerprint = Some(match &*bytes.into() {
+            [] => Fingerprint::NONE,
+            id => Fingerprint::of_machine(self.product.product_id(), id),
+        });
         self
     }
 
     /// The clock, for a test that moves it.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Builder {
-        self.clock = Some(clock);
+        self.clock = clock;
         self
     }
 
@@ -117,11 +124,11 @@ impl Builder {
     /// # Errors
     /// A mistake that the vendor has to mend, or another process has been making the state for two seconds.
     pub fn build(self) -> Result<Client, BuildError> {
-        let Parts { terms, places, state_dir, fallback_dir, clock, ways } = self.parts()?;
-        let home = Arc::new(Home::open(&state_dir, fallback_dir.as_deref(), terms.id));
-        let installation =
-            installation::open(&home, &Arc::new(terms), clock.now()).map_err(BuildError::State)?;
-        Ok(Client { shell: Arc::new(Shell::new(installation, clock, places, ways)) })
+        let (terms, places) = self.check()?;
+        let state_dir = self.state_dir.as_deref().ok_or(BuildError::NoStateDir)?;
+        let home = Arc::new(Home::open(state_dir, self.fallback_dir.as_deref(), terms.id));
+        let installation = installation::open(&home, &terms, self.clock.now()).map_err(BuildError::State)?;
+        Ok(Client { shell: Arc::new(Shell::new(installation, self.clock, places, self.ways)) })
     }
 
     /// Looks at the state on the disk, for a tool beside the product. Nothing is made or written.
@@ -129,46 +136,35 @@ impl Builder {
     /// # Errors
     /// A mistake that the vendor has to mend.
     pub fn inspect(self) -> Result<Inspector, BuildError> {
-        let Parts { terms, places, state_dir, fallback_dir, clock, .. } = self.parts()?;
-        let home = Arc::new(Home::look(&state_dir, fallback_dir.as_deref(), terms.id));
-        let installation = installation::read_only(&home, &Arc::new(terms), clock.now());
-        let snapshot = Snapshot::of(&installation, clock.now());
+        let (terms, places) = self.check()?;
+        let state_dir = self.state_dir.as_deref().ok_or(BuildError::NoStateDir)?;
+        let home = Arc::new(Home::look(state_dir, self.fallback_dir.as_deref(), terms.id));
+        let installation = installation::read_only(&home, &terms, self.clock.now());
+        let snapshot = Snapshot::of(&installation, self.clock.now());
         Ok(Inspector { home, places, snapshot })
     }
 
-    /// Checks what was set.
-    fn parts(self) -> Result<Parts, BuildError> {
-        let fingerprint = self.fingerprint_source.as_ref().map(|source| {
-            let given = Some(source).filter(|source| !source.is_empty());
-            given.map_or(Fingerprint::NONE, |id| Fingerprint::of_machine(self.product.product_id(), id))
-        });
-        let terms = self.product.check(fingerprint)?;
-        let hosts = self.hosts.iter().map(|host| host.parse()).collect::<Result<_, _>>();
-        let places = Places {
-            hosts: hosts.map_err(BuildError::Host)?,
-            domains: self.domains,
-            name_server: self.name_server,
-            service_label: self.product.service_label.to_owned(),
+    /// Checks what was set: what holds for the product, and where its hosts are named.
+    pub(crate) fn check(&self) -> Result<(Arc<Terms>, Places), BuildError> {
+        let Product { setup, edition, .. } = self.product;
+        check_grace(setup.grace).map_err(|_| BuildError::Grace { grace: setup.grace })?;
+        let roots = self.product.roots.iter().map(<[u8; 32]>::as_slice);
+        let roots = Roots::new(roots).map_err(|_| BuildError::Roots)?;
+        if EDITION_MAX_BYTES < edition.len() {
+            return Err(BuildError::Edition);
+        }
+        let id = self.product.product_id();
+        let terms = Terms {
+            id,
+            roots,
+            setup,
+            edition,
+            organisation: self.product.organisation.map(OrganisationId::from_bytes),
+            fingerprint: self.fingerprint.unwrap_or_else(|| fingerprint::of_this_machine(id)),
         };
-        Ok(Parts {
-            terms,
-            places,
-            state_dir: self.state_dir.ok_or(BuildError::NoStateDir)?,
-            fallback_dir: self.fallback_dir,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
-            ways: self.ways,
-        })
+        let hosts = self.hosts.clone().map_err(BuildError::Host)?;
+        Ok((Arc::new(terms), Places { hosts, ..self.places.clone() }))
     }
-}
-
-/// The parts of a client or an inspector.
-struct Parts {
-    terms: Terms,
-    places: Places,
-    state_dir: PathBuf,
-    fallback_dir: Option<PathBuf>,
-    clock: Arc<dyn Clock>,
-    ways: Ways,
 }
 
 /// A client cannot be built.

@@ -14,9 +14,10 @@ use shared::time::Timestamp;
 use crate::frame::Damage;
 use crate::home::{Home, IDENTITY, PENDING, SAVED};
 use crate::identity::{self, Identity};
-use crate::installation::{Installation, damaged};
 use crate::product::Terms;
 use crate::saved::{self, Saved};
+
+use super::{Installation, damaged};
 
 /// The state as it lies on the disk.
 pub(crate) struct Found {
@@ -36,22 +37,14 @@ pub(crate) struct Found {
 }
 
 /// What has to be written before the state can be used.
-pub(crate) enum Settled {
-    /// Nothing.
-    Whole(Installation),
+pub(crate) enum Missing {
+    Nothing,
     /// The pending key takes its place: `saved` names it already.
-    Promote(Installation),
+    Promotion,
     /// `saved`.
-    Mend(Installation),
+    Saved,
     /// An identity, and all else with it.
-    Begin(Beginning),
-}
-
-/// An identity that has to be made, and what was remembered under the one before.
-pub(crate) struct Beginning {
-    pub(crate) home: Arc<Home>,
-    terms: Arc<Terms>,
-    before: Option<Saved>,
+    Identity,
 }
 
 impl Found {
@@ -156,21 +149,21 @@ impl Found {
         Installation::new(home, terms, None, None, saved)
     }
 
-    /// What has to be done about it.
-    pub(crate) fn settle(self, now: Timestamp) -> Settled {
-        let Found { home, terms, identity, pending, saved, .. } = self;
+    /// The installation as it will be, and what has to be written for that. Without an identity its machine is not known yet.
+    pub(crate) fn settle(self, now: Timestamp) -> (Installation, Missing) {
+        let Found { home, terms, mut identity, mut pending, mut saved, .. } = self;
         // Both fingerprints are there and differ: this folder was copied from another machine.
         if saved.as_ref().is_some_and(|copied| copied.fingerprint.differs_from(&terms.fingerprint)) {
             tracing::warn!("the saved state was copied from another machine; this one begins anew");
-            return Settled::Begin(Beginning { home, terms, before: None });
+            (identity, pending, saved) = (None, None, None);
         }
-        match (identity, pending, saved) {
+        let (identity, pending, saved, missing) = match (identity, pending, saved) {
             (Some(identity), pending, Some(saved)) if saved.machine == identity.machine() => {
-                Settled::Whole(Installation::new(home, terms, Some(identity), pending, saved))
+                (Some(identity), pending, saved, Missing::Nothing)
             }
             // A crash between writing `saved` and renaming the key that it names.
             (_, Some(pending), Some(saved)) if saved.machine == pending.machine() => {
-                Settled::Promote(Installation::new(home, terms, Some(pending), None, saved))
+                (Some(pending), None, saved, Missing::Promotion)
             }
             (Some(identity), pending, saved) => {
                 let machine = identity.machine();
@@ -178,35 +171,16 @@ impl Found {
                     Some(saved) => saved.under_new_identity(&terms, machine, now),
                     None => Saved::begun_at(&terms, machine, identity.installed_at, now),
                 };
-                Settled::Mend(Installation::new(home, terms, Some(identity), pending, saved))
+                (Some(identity), pending, saved, Missing::Saved)
             }
-            (None, _, before) => Settled::Begin(Beginning { home, terms, before }),
-        }
+            (None, _, Some(before)) => {
+                (None, None, before.under_new_identity(&terms, UNKNOWN, now), Missing::Identity)
+            }
+            (None, _, None) => (None, None, Saved::begin(&terms, UNKNOWN, now), Missing::Identity),
+        };
+        (Installation::new(home, terms, identity, pending, saved), missing)
     }
 }
 
 /// Stands for a machine whose name cannot be known.
 const UNKNOWN: MachineId = MachineId::from_bytes([0; 16]);
-
-impl Beginning {
-    /// With an identity that is made now.
-    pub(crate) fn make(self, now: Timestamp) -> io::Result<Installation> {
-        let began_at = self.before.as_ref().map_or(now, |saved| saved.license.facts().grace_began_at);
-        let identity = Identity::make(began_at)?;
-        let saved = self.saved(identity.machine(), now);
-        Ok(Installation::new(self.home, self.terms, Some(identity), None, saved))
-    }
-
-    /// As it would be, without an identity.
-    pub(crate) fn unmade(self, now: Timestamp) -> Installation {
-        let saved = self.saved(UNKNOWN, now);
-        Installation::new(self.home, self.terms, None, None, saved)
-    }
-
-    fn saved(&self, machine: MachineId, now: Timestamp) -> Saved {
-        match &self.before {
-            Some(saved) => saved.under_new_identity(&self.terms, machine, now),
-            None => Saved::begin(&self.terms, machine, now),
-        }
-    }
-}

@@ -29,7 +29,8 @@ use wire::{Ended, Line};
 use zeroize::Zeroizing;
 
 use crate::hosts::HostName;
-use crate::way::unusable;
+
+use super::unusable;
 
 /// Has a client speak to hosts by TLS, and never without it.
 ///

@@ -1,0 +1,118 @@
+//! What comes of an ask, of one host that was tried, and of a whole round.
+//!
+//! Plain data: `round` fills it in, `last_round` keeps it on disk, `snapshot` shows it.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use shared::answer::{Verdict, Waiting};
+use shared::reason::Cause;
+use shared::time::Timestamp;
+
+use crate::discovery::Source;
+
+/// One host that was tried, or one place that was looked in, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The host as `name:port`, or the place (a name in DNS, a file) that named none.
+    pub host: String,
+    /// The address that accepted the connection, if one did.
+    pub address: Option<SocketAddr>,
+    /// Who named the host; `None` for a place that named none.
+    pub source: Option<Source>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of an ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// A lease was accepted.
+    Leased {
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// Counted, and too few so far.
+    Waiting(Waited),
+    /// This machine has left the count.
+    Released,
+    /// A host has refused, with its signature.
+    Refused(Cause),
+    /// No answer that could be used, and why.
+    Failed(Cause),
+}
+
+impl Outcome {
+    pub(crate) fn of(verdict: &Verdict) -> Outcome {
+        match verdict {
+            Verdict::Leased(lease) => Outcome::Leased { until: lease.expires_at() },
+            Verdict::Waiting(Waiting { count, threshold, .. }) => {
+                Outcome::Waiting(Waited { count: *count, threshold: *threshold })
+            }
+            Verdict::Released(_) => Outcome::Released,
+            Verdict::Refused(refused) => Outcome::Refused(refused.cause.clone()),
+        }
+    }
+
+    /// A word for scripts and logs. Stable.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Outcome::Leased { .. } => "leased",
+            Outcome::Waiting(_) => "waiting",
+            Outcome::Released => "released",
+            Outcome::Refused(_) => "refused",
+            Outcome::Failed(_) => "failed",
+        }
+    }
+
+    /// Why there was nothing better: a refusal's or a failure's cause, with its remedy.
+    pub fn cause(&self) -> Option<&Cause> {
+        match self {
+            Outcome::Refused(cause) | Outcome::Failed(cause) => Some(cause),
+            Outcome::Leased { .. } | Outcome::Waiting(_) | Outcome::Released => None,
+        }
+    }
+}
+
+/// One line, for people.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Leased { until } => write!(f, "lease until {until}"),
+            Outcome::Waiting(Waited { count, threshold }) => {
+                write!(f, "waiting: {count} of {threshold} machines counted")
+            }
+            Outcome::Released => f.write_str("released"),
+            Outcome::Refused(cause) | Outcome::Failed(cause) => write!(f, "{cause}"),
+        }
+    }
+}
+
+/// One round through the hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Round {
+    /// The best that any host gave: what the license was told.
+    pub outcome: Outcome,
+    /// Every host tried, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+/// How many machines were counted when this one was told to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Waited {
+    /// Machines counted.
+    pub count: u64,
+    /// Machines needed.
+    pub threshold: u32,
+}
+
+impl Waited {
+    /// So many counted, and so many needed.
+    pub const fn new(count: u64, threshold: u32) -> Waited {
+        Waited { count, threshold }
+    }
+}
