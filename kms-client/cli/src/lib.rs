@@ -84,7 +84,7 @@ async fn command(cli: &Cli) -> Result<Answer, Failure> {
         Command::Organisation(command) => machine::organisation(&inspect()?, open_to_keep, *command).await,
         Command::Release => license::release(&open_to_keep()?).await,
         Command::Identity(command) => machine::identity(open_to_keep, command).await,
-        Command::Run => run::run(&product::open(&cli.setting)?.client, cli.json).await,
+        Command::Run => run::run(&product::open(&cli.setting)?, cli.json).await,
         Command::Explain { code } => explain::explain(code.as_deref()),
     }
 }

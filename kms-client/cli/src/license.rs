@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use kms_client::{Clock as _, Outcome, Round, Snapshot, SystemClock, Timestamp};
+use kms_client::{Client, Clock as _, Outcome, Round, Snapshot, SystemClock, Timestamp};
 use serde_json::json;
 use shared::print::OneLine;
 
 use crate::answer::{Answer, EX_TEMPFAIL, EX_UNAVAILABLE, Failure};
-use crate::product::{Inspected, Opened};
+use crate::product::Inspected;
 use crate::show;
 
 /// Where this machine stands. Nobody is asked.
@@ -89,31 +89,31 @@ fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
 }
 
 /// Asks now, and says what every host answered.
-pub(crate) async fn activate(opened: &Opened) -> Result<Answer, Failure> {
-    let round = opened.client.activate().await?;
+pub(crate) async fn activate(client: &Client) -> Result<Answer, Failure> {
+    let round = client.activate().await?;
     let code = match &round.outcome {
         Outcome::Leased { .. } => 0,
         Outcome::Waiting(_) => EX_TEMPFAIL,
         _ => EX_UNAVAILABLE,
     };
-    Ok(answer(opened, &round, code, ""))
+    Ok(answer(client, &round, code, ""))
 }
 
 /// Leaves the count of every host that answers.
-pub(crate) async fn release(opened: &Opened) -> Result<Answer, Failure> {
-    let round = opened.client.release().await?;
+pub(crate) async fn release(client: &Client) -> Result<Answer, Failure> {
+    let round = client.release().await?;
     let (code, word) = match &round.outcome {
         Outcome::Released => (0, "Released: this machine has left the count and holds no lease.\n"),
         _ => {
             (EX_UNAVAILABLE, "Not released: no host has confirmed it, and this machine keeps what it has.\n")
         }
     };
-    Ok(answer(opened, &round, code, word))
+    Ok(answer(client, &round, code, word))
 }
 
-fn answer(opened: &Opened, round: &Round, code: u8, word: &str) -> Answer {
-    let (snapshot, now) = (opened.client.snapshot(), SystemClock::new().now());
-    let mut text = format!("Asked:\n{}\n{word}", show::attempts(&round.attempts));
+fn answer(client: &Client, round: &Round, code: u8, word: &str) -> Answer {
+    let (snapshot, now) = (client.snapshot(), SystemClock::new().now());
+    let mut text = format!("Asked:\n{}\n{word}", show::attempts("  ", &round.attempts));
     let _ = write!(text, "{}", show::rows(&standing(&snapshot, now)));
     let troubles = snapshot.troubles.iter().map(|cause| ("trouble", show::cause(cause)));
     text += &show::rows(&troubles.collect::<Vec<_>>());

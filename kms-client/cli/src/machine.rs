@@ -1,17 +1,18 @@
 //! Whose this machine is and who it is: `organisation show`, `organisation clear`, `identity reset`.
 
 use data_encoding::HEXLOWER;
+use kms_client::Client;
 use serde_json::json;
 use shared::print::OneLine;
 
 use crate::answer::{Answer, EX_USAGE, Failure};
 use crate::cli::{IdentityCommand, OrganisationCommand};
-use crate::product::{Inspected, Opened};
+use crate::product::Inspected;
 
 /// The organisation that this machine belongs to.
 pub(crate) async fn organisation(
     inspected: &Inspected,
-    open: impl FnOnce() -> Result<Opened, Failure>,
+    open: impl FnOnce() -> Result<Client, Failure>,
     command: OrganisationCommand,
 ) -> Result<Answer, Failure> {
     let ours = inspected.snapshot().organisation.clone();
@@ -29,7 +30,7 @@ pub(crate) async fn organisation(
         OrganisationCommand::Clear => {
             // Where nothing has begun, there is none to forget.
             if !inspected.is_not_begun() {
-                open()?.client.organisation_clear().await?;
+                open()?.organisation_clear().await?;
             }
             let name = ours.map(|ours| ours.name);
             let text = match &name {
@@ -46,7 +47,7 @@ pub(crate) async fn organisation(
 
 /// The key pair of this machine. It is opened only once the answer to "really?" is known.
 pub(crate) async fn identity(
-    open: impl FnOnce() -> Result<Opened, Failure>,
+    open: impl FnOnce() -> Result<Client, Failure>,
     command: &IdentityCommand,
 ) -> Result<Answer, Failure> {
     let IdentityCommand::Reset { yes } = command;
@@ -55,7 +56,7 @@ pub(crate) async fn identity(
                     add --yes";
         return Err(Failure::new(EX_USAGE, line));
     }
-    let client = open()?.client;
+    let client = open()?;
     let before = client.snapshot().machine;
     client.identity_reset().await?;
     let now = client.snapshot().machine;

@@ -12,11 +12,6 @@ use crate::cli::Setting;
 use crate::owner;
 use crate::product_file::{self, ProductFileError, REMEDY};
 
-/// A product on this machine, opened to ask or to change.
-pub(crate) struct Opened {
-    pub(crate) client: Client,
-}
-
 /// A product on this machine, looked at: nothing is made or written.
 pub(crate) struct Inspected {
     pub(crate) product: Product,
@@ -35,23 +30,22 @@ impl Inspected {
 }
 
 /// Opens the product's state for a command whose work would be lost where nothing can be kept.
-pub(crate) fn open_to_keep(setting: &Setting) -> Result<Opened, Failure> {
-    let opened = open(setting)?;
-    let snapshot = opened.client.snapshot();
+pub(crate) fn open_to_keep(setting: &Setting) -> Result<Client, Failure> {
+    let client = open(setting)?;
+    let snapshot = client.snapshot();
     match snapshot.keeping {
         Keeping::NotKept { .. } | Keeping::Frozen { .. } | Keeping::NotBegun { .. } => {
             let cause = snapshot.troubles.into_iter().next_back();
             Err(Failure::from(cause.unwrap_or_else(|| Reason::StateUnwritable.into())))
         }
-        _ => Ok(opened),
+        _ => Ok(client),
     }
 }
 
 /// Opens the product's state, or begins it. Nobody is asked.
-pub(crate) fn open(setting: &Setting) -> Result<Opened, Failure> {
+pub(crate) fn open(setting: &Setting) -> Result<Client, Failure> {
     let (path, _, builder) = named(setting)?;
-    let client = builder.build().map_err(|error| refused(path, error))?;
-    Ok(Opened { client })
+    builder.build().map_err(|error| refused(path, error))
 }
 
 /// Looks at the product's state. Whoever only looks must not begin it: the files would be this user's, and grace would run.

@@ -3,8 +3,6 @@
 //! It is read here and nowhere else. What a product is, and which of its numbers hold, is the library's affair:
 //! `kms_client::Product`.
 
-use std::error::Error;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -15,6 +13,7 @@ use kms_client::{Product, Setup};
 use serde::Deserialize;
 use shared::armour;
 use shared::srv::{SERVICE_LABEL_FORM, is_service_label};
+use thiserror::Error;
 
 /// A product file is a few hundred bytes; what is larger is some other file.
 const FILE_MAX_BYTES: u64 = 64 * 1024;
@@ -41,9 +40,10 @@ pub fn read(path: &Path) -> Result<Product, ProductFileError> {
 }
 
 /// Why no product was read: the fault of whoever named the file.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum ProductFileError {
     /// There is no such file, or this user may not read it.
+    #[error("could not read the product file {}: {error}; {REMEDY}", path.display())]
     Unreadable {
         /// The file that was named.
         path: PathBuf,
@@ -51,6 +51,7 @@ pub enum ProductFileError {
         error: io::Error,
     },
     /// It is another file, or somebody has written into it what no product has.
+    #[error("the product file {} cannot be used: {cause}; {REMEDY}", path.display())]
     Unusable {
         /// The file that was named.
         path: PathBuf,
@@ -58,21 +59,6 @@ pub enum ProductFileError {
         cause: String,
     },
 }
-
-impl fmt::Display for ProductFileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ProductFileError::Unreadable { path, error } => {
-                write!(f, "could not read the product file {}: {error}; {REMEDY}", path.display())
-            }
-            ProductFileError::Unusable { path, cause } => {
-                write!(f, "the product file {} cannot be used: {cause}; {REMEDY}", path.display())
-            }
-        }
-    }
-}
-
-impl Error for ProductFileError {}
 
 /// The product, or one line that says what is wrong with it and where.
 fn parse(text: &str) -> Result<Product, String> {

@@ -56,26 +56,21 @@ pub(crate) fn cause(cause: &Cause) -> String {
 
 /// The last round: when, and what every host gave.
 pub(crate) fn last_round(snapshot: &Snapshot) -> Option<String> {
-    let mut text = snapshot.asked_at?.to_string();
-    for attempt in &snapshot.attempts {
-        let _ = write!(text, "\n{}", attempt_line(attempt));
-        if let Some(cause) = attempt.outcome.cause() {
-            let _ = write!(text, "\n    remedy: {}", cause.remedy());
-        }
-    }
+    let mut text = format!("{}\n{}", snapshot.asked_at?, attempts("", &snapshot.attempts));
+    text.truncate(text.trim_end().len());
     if snapshot.attempts_left_out != 0 {
         let _ = write!(text, "\nand {} more, which are not kept", snapshot.attempts_left_out);
     }
     Some(text)
 }
 
-/// Every host that was tried with its own cause.
-pub(crate) fn attempts(attempts: &[Attempt]) -> String {
+/// Every host that was tried with its own cause, each line behind this indentation.
+pub(crate) fn attempts(indent: &str, attempts: &[Attempt]) -> String {
     let mut text = String::new();
     for attempt in attempts {
-        let _ = writeln!(text, "  {}", attempt_line(attempt));
+        let _ = writeln!(text, "{indent}{}", attempt_line(attempt));
         if let Some(cause) = attempt.outcome.cause() {
-            let _ = writeln!(text, "      remedy: {}", cause.remedy());
+            let _ = writeln!(text, "{indent}    remedy: {}", cause.remedy());
         }
     }
     text
