@@ -29,14 +29,14 @@ use proto::v1;
 use shared::admission::{Admission, Moment};
 use shared::ask::{Ask, AskKind, Rejected};
 use shared::count::{Decision, Outcome, Sighting};
-use shared::doubt::{HostClock, Reading};
+use shared::doubt::{ClockReading, HostClock};
 use shared::ids::{HostId, MachineId, ProductId};
 use shared::reason::{Cause, Reason};
 use shared::time::{Clock, Timestamp};
 
 use self::case::Case;
 use self::clocks::log_doubt;
-use self::compose::Said;
+use self::compose::Logged;
 use self::resent::Resent;
 use self::unanswered::Stop;
 use crate::certificates::{Certificates, terms};
@@ -109,7 +109,7 @@ impl Host {
     /// The ledger cannot be read.
     pub async fn new(parts: Parts) -> Result<Host, LedgerError> {
         let Parts { certificates, signer, ledger, queue, fairness, clock } = parts;
-        let now = Reading { wall: clock.now(), monotonic: clock.monotonic() };
+        let now = ClockReading { wall: clock.now(), monotonic: clock.monotonic() };
         let own_clock = HostClock::start(now, ledger.last_time().await?, certificates.longest_window());
         if let Some(doubt) = own_clock.doubt() {
             log_doubt(&doubt);
@@ -192,8 +192,8 @@ impl Host {
         self.resent.note(&case.ask, &composed.said);
         // 6
         match &composed.said {
-            Said::Refused(cause) => self.note_refused(case, cause),
-            Said::Answered { name, serial, count } => {
+            Logged::Refused(cause) => self.note_refused(case, cause),
+            Logged::Answered { name, serial, count } => {
                 self.journal.answered(name);
                 let Ask { edition, library_version: library, product, .. } = &case.ask;
                 let machine = case.ask.machine();
@@ -228,7 +228,7 @@ impl Host {
         let mut room = self.fairness.reserve(incoming.source, now.monotonic);
         let terms = terms(&installed.chain);
         let sighting = Sighting::of(ask, &self.ledger.meta().pepper, terms, now.wall);
-        let sighting = Sighting { entry: room.entry(), ..sighting };
+        let sighting = Sighting { entrants: room.entrants(), ..sighting };
         let sight =
             async |sighting| self.queue.sight(sighting).await.map_err(|error| Stop::Fail(error.into()));
         let mut outcome = room.while_deciding(sight(sighting.clone())).await?;

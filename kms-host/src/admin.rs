@@ -42,7 +42,7 @@ use crate::admin::audit::{Audit, Line};
 use crate::admin::caller::Caller;
 use crate::door::accept::Door;
 use crate::door::service::status;
-use crate::export::{self, Head, Kind};
+use crate::export::{self, ExportKind, Head};
 use crate::fairness::Report;
 use crate::remedy;
 use crate::watch::alarms;
@@ -381,11 +381,11 @@ impl AdminService for Admin {
         request: Request<wire::ExportLedgerRequest>,
     ) -> Result<Response<Self::ExportLedgerStream>, Status> {
         let (caller, wire::ExportLedgerRequest { purpose }) = (Caller::of(&request), request.into_inner());
-        let purpose =
-            Kind::from_name(&purpose).ok_or_else(|| malformed("the purpose is `export` or `backup`"))?;
+        let purpose = ExportKind::from_name(&purpose)
+            .ok_or_else(|| malformed("the purpose is `export` or `backup`"))?;
         let host = &self.host;
         self.carrying_out(purpose, caller).await?;
-        let head = Head::new(Kind::Export, host.clock.now(), Some(host.id), *host.ledger.meta());
+        let head = Head::new(ExportKind::Export, host.clock.now(), Some(host.id), *host.ledger.meta());
         let (to, parts) = mpsc::channel(PARTS_WAITING);
         tokio::spawn(export::send(host.ledger.clone(), head, to));
         let parts = ReceiverStream::new(parts)

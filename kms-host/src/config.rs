@@ -20,7 +20,7 @@ use crate::door::listen;
 
 pub use keys::{Config, KEYS, Key, sample};
 pub use network::Network;
-pub use sources::{Change, FILE_NAME, Origin, Settings, Sources};
+pub use sources::{ChangedSetting, FILE_NAME, Origin, SettingSources, Settings};
 
 /// What is more than this a day or a minute is no limit to anybody.
 const LARGEST_RATE: u64 = 1_000_000_000;
@@ -244,17 +244,17 @@ mod tests {
     fn read(text: &str) -> Result<Config, String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kms-host.toml"), text).unwrap();
-        let settings = Sources::new(None, folder.path()).read_with([]);
+        let settings = SettingSources::new(None, folder.path()).read_with([]);
         settings.map(|settings| settings.config).map_err(|error| crate::remedy::told(&error))
     }
 
     #[test]
     fn without_a_file_the_defaults_hold() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = Sources::new(None, folder.path()).read_with([]).unwrap();
+        let settings = SettingSources::new(None, folder.path()).read_with([]).unwrap();
         assert_eq!(settings.config.listen, ["[::]:21688".parse().unwrap()]);
         let named = folder.path().join("absent.toml");
-        assert!(Sources::new(Some(&named), folder.path()).read_with([]).is_err());
+        assert!(SettingSources::new(Some(&named), folder.path()).read_with([]).is_err());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use shared::time::Clock;
 
 use crate::certificates::Certificates;
-use crate::config::{Config, Sources};
+use crate::config::{Config, SettingSources};
 use crate::home::Home;
 use crate::remedy;
 
@@ -33,7 +33,7 @@ pub struct Wanted {
     /// The host's directory.
     pub home: Home,
     /// Its settings.
-    pub sources: Sources,
+    pub sources: SettingSources,
     /// The domains in which machines look for it. If empty, the domains of this machine.
     pub domains: Vec<String>,
     /// The name server to ask, instead of the system's.

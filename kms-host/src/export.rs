@@ -40,25 +40,25 @@ const PAGE_ROWS: usize = 256;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ExportKind {
     /// A ledger.
     Export,
     /// A ledger, and the files of its host.
     Backup,
 }
 
-impl Kind {
+impl ExportKind {
     /// Its name, in the file and in the log.
     pub const fn name(self) -> &'static str {
         match self {
-            Kind::Export => "export",
-            Kind::Backup => "backup",
+            ExportKind::Export => "export",
+            ExportKind::Backup => "backup",
         }
     }
 
     /// The kind of this name.
-    pub fn from_name(name: &str) -> Option<Kind> {
-        [Kind::Export, Kind::Backup].into_iter().find(|kind| kind.name() == name)
+    pub fn from_name(name: &str) -> Option<ExportKind> {
+        [ExportKind::Export, ExportKind::Backup].into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -66,7 +66,7 @@ impl Kind {
 #[derive(Clone)]
 pub struct Head {
     /// What it is.
-    pub kind: Kind,
+    pub kind: ExportKind,
     /// When it was begun, by the clock of whoever wrote it.
     pub made_at: Timestamp,
     /// The host, where it has a key.
@@ -79,7 +79,7 @@ pub struct Head {
 
 impl Head {
     /// Of a file that this release writes.
-    pub fn new(kind: Kind, made_at: Timestamp, host: Option<HostId>, meta: Meta) -> Head {
+    pub fn new(kind: ExportKind, made_at: Timestamp, host: Option<HostId>, meta: Meta) -> Head {
         Head { kind, made_at, host, version: env!("CARGO_PKG_VERSION").to_owned(), meta }
     }
 }

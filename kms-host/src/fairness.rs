@@ -15,11 +15,11 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shared::doubt::Reading;
+use shared::doubt::ClockReading;
 use shared::fair::{self, Rate};
 use shared::reason::{Cause, Reason};
 
-pub use self::report::{Inflating, Limiting, Report, Row};
+pub use self::report::{Inflating, Limiting, Report, SourceTotals};
 use self::seen::{Left, Seen};
 pub use self::source::Source;
 use crate::config::Config;
@@ -181,7 +181,7 @@ impl Fairness {
     }
 
     /// An ask was not heard, for too many bad ones.
-    pub(crate) fn note_unheard(&self, source: Option<Source>, limited: Limited, now: Reading) {
+    pub(crate) fn note_unheard(&self, source: Option<Source>, limited: Limited, now: ClockReading) {
         let mut book = self.book();
         let place = book.place(source, now.monotonic);
         let begins = book.seen(place).bad_limited.note(limited, now);
@@ -189,7 +189,7 @@ impl Fairness {
         if begins {
             let Limited { by_site, most, .. } = limited;
             tracing::warn!(
-                source = %Shown(place), by_site, a_minute = most,
+                source = %SourceName(place), by_site, a_minute = most,
                 "too many bad asks: only machines that are known are heard there; `kms-host sources` has the numbers"
             );
         }
@@ -260,9 +260,9 @@ impl Book {
 }
 
 /// For the log: who has no address, or came when there was no room, has no name.
-struct Shown(Option<Source>);
+struct SourceName(Option<Source>);
 
-impl fmt::Display for Shown {
+impl fmt::Display for SourceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(source) => source.fmt(f),
@@ -276,7 +276,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use shared::answer::Grant;
-    use shared::count::{Arrival, Decision, Entry, Outcome, Terms};
+    use shared::count::{Arrival, Decision, Entrants, Outcome, Terms};
     use shared::ids::ProductId;
     use shared::time::Timestamp;
 
@@ -304,15 +304,16 @@ mod tests {
         Source::of(Ipv4Addr::from_bits(number).into())
     }
 
-    fn at(monotonic: Duration) -> Reading {
-        Reading { wall: Timestamp::from_unix_ms(0) + monotonic, monotonic }
+    fn at(monotonic: Duration) -> ClockReading {
+        ClockReading { wall: Timestamp::from_unix_ms(0) + monotonic, monotonic }
     }
 
     /// A machine that the ledger enters if it may; what became of it.
-    fn enter(fairness: &Fairness, source: Source, arrival: Arrival, now: Duration) -> Entry {
+    fn enter(fairness: &Fairness, source: Source, arrival: Arrival, now: Duration) -> Entrants {
         let room = fairness.reserve(Some(source), now);
-        let entry = room.entry();
-        let may_enter = entry == Entry::Anybody || (entry, arrival) == (Entry::Returning, Arrival::Returning);
+        let entrants = room.entrants();
+        let may_enter =
+            entrants == Entrants::Anybody || (entrants, arrival) == (Entrants::Returning, Arrival::Returning);
         let outcome = if may_enter {
             let grant = Grant { count: 1000, threshold_met_at: Timestamp::from_unix_ms(0) };
             let decision = Decision::Lease { serial: 1, grant };
@@ -323,20 +324,20 @@ mod tests {
         };
         let limited = room.settle(PRODUCT, &TERMS, &outcome, at(now));
         assert_eq!(limited.is_none(), may_enter);
-        entry
+        entrants
     }
 
     #[test]
     fn who_returns_has_an_allowance_of_his_own_once_the_new_have_used_up_theirs() {
         let fairness = Fairness::new(limits(2, 0));
         for _ in 0..2 {
-            assert_eq!(enter(&fairness, source(1), Arrival::Returning, HOUR), Entry::Anybody);
+            assert_eq!(enter(&fairness, source(1), Arrival::Returning, HOUR), Entrants::Anybody);
         }
         for _ in 0..2 {
-            assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entry::Returning);
-            assert_eq!(enter(&fairness, source(1), Arrival::Returning, HOUR), Entry::Returning);
+            assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entrants::Returning);
+            assert_eq!(enter(&fairness, source(1), Arrival::Returning, HOUR), Entrants::Returning);
         }
-        assert_eq!(enter(&fairness, source(1), Arrival::Returning, HOUR), Entry::Nobody);
+        assert_eq!(enter(&fairness, source(1), Arrival::Returning, HOUR), Entrants::Nobody);
         let row = fairness.report(1, HOUR).rows[0];
         assert_eq!((row.new, row.new_limited), (4, 3));
     }
@@ -354,14 +355,14 @@ mod tests {
             () = std::future::ready(()) => {}
         }
         drop(room);
-        assert_eq!(fairness.reserve(Some(source(1)), HOUR).entry(), Entry::Returning);
+        assert_eq!(fairness.reserve(Some(source(1)), HOUR).entrants(), Entrants::Returning);
 
         let mut room = fairness.reserve(Some(source(2)), HOUR);
         room.while_deciding(std::future::ready(())).await;
         drop(room);
         assert_eq!(
-            fairness.reserve(Some(source(2)), HOUR).entry(),
-            Entry::Anybody,
+            fairness.reserve(Some(source(2)), HOUR).entrants(),
+            Entrants::Anybody,
             "it was decided: not entered"
         );
     }
@@ -383,21 +384,25 @@ mod tests {
         let fairness = Fairness::new(limits(1, 1));
         let room = fairness.reserve(Some(source(1)), HOUR);
         assert_eq!(
-            fairness.reserve(Some(source(1)), HOUR).entry(),
-            Entry::Returning,
+            fairness.reserve(Some(source(1)), HOUR).entrants(),
+            Entrants::Returning,
             "it is kept for the first"
         );
         let share = fairness.reserve(Some(source(2)), HOUR);
-        assert_eq!(share.entry(), Entry::Anybody, "the site has none left, but one is guaranteed to it");
-        assert_eq!(fairness.reserve(Some(source(3)), HOUR).entry(), Entry::Returning, "of those, too");
+        assert_eq!(
+            share.entrants(),
+            Entrants::Anybody,
+            "the site has none left, but one is guaranteed to it"
+        );
+        assert_eq!(fairness.reserve(Some(source(3)), HOUR).entrants(), Entrants::Returning, "of those, too");
         let decision = Decision::Refused(Reason::Copied);
         let known = Outcome { decision, votes: true, ledger_is_behind: false, arrival: None };
         assert_eq!(room.settle(PRODUCT, &TERMS, &known, at(HOUR)), None);
         // One whose answer never comes gives its room back as well.
         drop(share);
-        assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entry::Anybody);
-        assert_eq!(enter(&fairness, source(2), Arrival::New, HOUR), Entry::Anybody);
-        assert_eq!(fairness.reserve(Some(source(3)), HOUR).entry(), Entry::Returning);
+        assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entrants::Anybody);
+        assert_eq!(enter(&fairness, source(2), Arrival::New, HOUR), Entrants::Anybody);
+        assert_eq!(fairness.reserve(Some(source(3)), HOUR).entrants(), Entrants::Returning);
     }
 
     /// Ten addresses that brought as many as one may had used up the day of the whole site: nobody else entered a machine.
@@ -406,43 +411,51 @@ mod tests {
         let fairness = Fairness::new(limits(800, 8000));
         for number in 0..10 {
             for _ in 0..800 {
-                assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Anybody);
+                assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entrants::Anybody);
             }
-            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Returning);
+            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entrants::Returning);
         }
         for number in 10..20 {
             for _ in 0..2 {
-                assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Anybody);
+                assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entrants::Anybody);
             }
             let room = fairness.reserve(Some(source(number)), HOUR);
             assert!(room.limited.is_some_and(|limited| limited.by_site), "two are guaranteed");
         }
         // Half a day later there is room for 4000 again, and one more is guaranteed to each.
         let later = HOUR + Duration::from_hours(12);
-        assert_eq!(enter(&fairness, source(10), Arrival::New, later), Entry::Anybody);
+        assert_eq!(enter(&fairness, source(10), Arrival::New, later), Entrants::Anybody);
     }
 
     #[test]
     fn what_is_guaranteed_to_sources_is_bounded_as_well() {
         let fairness = Fairness::new(limits(0, 3));
         for _ in 0..3 {
-            assert_eq!(enter(&fairness, source(0), Arrival::New, HOUR), Entry::Anybody);
+            assert_eq!(enter(&fairness, source(0), Arrival::New, HOUR), Entrants::Anybody);
         }
-        assert_eq!(enter(&fairness, source(0), Arrival::New, HOUR), Entry::Returning, "it has had its share");
+        assert_eq!(
+            enter(&fairness, source(0), Arrival::New, HOUR),
+            Entrants::Returning,
+            "it has had its share"
+        );
         for number in 1..=3 {
             // What is kept and not needed is there again, of whatever kind it was.
             drop(fairness.reserve(Some(source(number)), HOUR));
-            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Anybody);
-            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Returning);
+            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entrants::Anybody);
+            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entrants::Returning);
         }
-        assert_eq!(fairness.reserve(Some(source(4)), HOUR).entry(), Entry::Returning, "all shares are taken");
+        assert_eq!(
+            fairness.reserve(Some(source(4)), HOUR).entrants(),
+            Entrants::Returning,
+            "all shares are taken"
+        );
     }
 
     #[test]
     fn a_source_that_is_refused_for_the_site_has_not_used_up_its_own() {
         let fairness = Fairness::new(limits(2, 1));
-        assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entry::Anybody);
-        assert_eq!(enter(&fairness, source(2), Arrival::New, HOUR), Entry::Anybody, "its share");
+        assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entrants::Anybody);
+        assert_eq!(enter(&fairness, source(2), Arrival::New, HOUR), Entrants::Anybody, "its share");
         for _ in 0..3 {
             let room = fairness.reserve(Some(source(2)), HOUR);
             assert!(
@@ -457,18 +470,18 @@ mod tests {
         let fairness = Fairness::new(limits(1, 0));
         let many = u32::try_from(TOLD_APART).unwrap();
         for number in 0..many {
-            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Anybody);
+            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entrants::Anybody);
         }
         // None of them is idle, so all that come now are one.
-        assert_eq!(enter(&fairness, source(many), Arrival::New, HOUR), Entry::Anybody);
+        assert_eq!(enter(&fairness, source(many), Arrival::New, HOUR), Entrants::Anybody);
         for number in many + 1..2 * many {
-            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entry::Returning);
+            assert_eq!(enter(&fairness, source(number), Arrival::New, HOUR), Entrants::Returning);
         }
         let report = fairness.report(10, HOUR);
         assert_eq!((report.sources, report.rows.len(), report.others.new), (TOLD_APART, 10, 1));
         // What they were lent is theirs again when it was not needed.
-        assert_eq!(fairness.reserve(Some(source(3 * many)), 25 * HOUR).entry(), Entry::Anybody);
-        assert_eq!(fairness.reserve(Some(source(3 * many)), 25 * HOUR).entry(), Entry::Anybody);
+        assert_eq!(fairness.reserve(Some(source(3 * many)), 25 * HOUR).entrants(), Entrants::Anybody);
+        assert_eq!(fairness.reserve(Some(source(3 * many)), 25 * HOUR).entrants(), Entrants::Anybody);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::admin::audit::{self, Audit};
 use crate::admin::caller::Caller;
 use crate::admin::{NotReloaded, ReloadOrder, Reloaded};
 use crate::certificates::{Certificates, Installed};
-use crate::config::{Change, Config, Settings, Sources};
+use crate::config::{ChangedSetting, Config, SettingSources, Settings};
 use crate::door::accept::Door;
 use crate::door::tls::Tls;
 use crate::fairness::Allowances;
@@ -40,7 +40,7 @@ pub type SetLog = Box<dyn Fn(&str) -> anyhow::Result<()> + Send>;
 /// The parts of a running host that a reload reads and changes.
 pub struct Reload {
     home: Home,
-    sources: Sources,
+    sources: SettingSources,
     /// The settings in force. A change that waits for a restart is not in them.
     settings: Settings,
     set_log: SetLog,
@@ -57,7 +57,7 @@ impl Reload {
     pub fn of(
         running: &Running,
         home: Home,
-        sources: Sources,
+        sources: SettingSources,
         settings: Settings,
         set_log: SetLog,
     ) -> Reload {
@@ -125,7 +125,7 @@ impl Reload {
     }
 
     // 3
-    fn take_up_all(&mut self, changes: &[Change], read: (Settings, Certificates, Tls)) {
+    fn take_up_all(&mut self, changes: &[ChangedSetting], read: (Settings, Certificates, Tls)) {
         let (settings, certificates, tls) = read;
         // The changes are logged at the more detailed of the old and the new level.
         let is_quiet = !tracing::enabled!(tracing::Level::INFO);
@@ -176,7 +176,12 @@ impl Reload {
     }
 
     /// Everything that has changed.
-    fn differences(&self, changes: &[Change], certificates: &Certificates, tls: &Tls) -> Vec<Reloaded> {
+    fn differences(
+        &self,
+        changes: &[ChangedSetting],
+        certificates: &Certificates,
+        tls: &Tls,
+    ) -> Vec<Reloaded> {
         let old = self.host.certificates();
         let settings = changes.iter().map(|change| Reloaded {
             name: change.key.name.to_owned(),
@@ -248,14 +253,14 @@ impl Reload {
 }
 
 /// The line of the audit log for a reload; `None` if nothing changes.
-fn change(found: &[Reloaded], caller: Caller, note: &str) -> Option<audit::Change> {
+fn change(found: &[Reloaded], caller: Caller, note: &str) -> Option<audit::AuditedChange> {
     let taken_up = found.iter().filter(|one| !one.needs_restart);
     let parameters: Vec<_> =
         taken_up.map(|one| (one.name.as_str(), &one.text as &dyn std::fmt::Display)).collect();
-    (!parameters.is_empty()).then(|| audit::Change::new(caller, "reload", &parameters, note))
+    (!parameters.is_empty()).then(|| audit::AuditedChange::new(caller, "reload", &parameters, note))
 }
 
-fn say(Change { key, old, new }: &Change) {
+fn say(ChangedSetting { key, old, new }: &ChangedSetting) {
     if key.needs_restart {
         tracing::warn!(key = key.name, old, new, "this setting has changed: restart the host to take it up");
     } else {

@@ -64,7 +64,7 @@ impl Vendor {
         {
             return Err(VendorError::Taken { name: name.clone() });
         }
-        file.products.insert(product.name.clone(), Entry::from(&product));
+        file.products.insert(product.name.clone(), ProductEntry::from(&product));
         registry::write(&path, &file)?;
         Ok(product)
     }
@@ -122,13 +122,13 @@ pub(crate) fn random(rng: &mut impl CryptoRng) -> [u8; 16] {
 struct ProductsFile {
     version: Version1,
     #[serde(default)]
-    products: BTreeMap<String, Entry>,
+    products: BTreeMap<String, ProductEntry>,
 }
 
 /// A product as the file has it, under its name.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct ProductEntry {
     #[serde(serialize_with = "write_id", deserialize_with = "read_id")]
     id: ProductId,
     #[serde(default)]
@@ -144,7 +144,7 @@ struct Entry {
     clock_tolerance: LengthEntry,
 }
 
-impl Entry {
+impl ProductEntry {
     fn policy(&self) -> Policy {
         Policy {
             validity: self.validity.0,
@@ -160,8 +160,8 @@ impl Entry {
     }
 }
 
-impl From<&Product> for Entry {
-    fn from(product: &Product) -> Entry {
+impl From<&Product> for ProductEntry {
+    fn from(product: &Product) -> ProductEntry {
         // Every number is named, so that a new one cannot be forgotten here.
         let Policy {
             validity,
@@ -174,7 +174,7 @@ impl From<&Product> for Entry {
             expiry_warning,
             clock_tolerance,
         } = product.policy;
-        Entry {
+        ProductEntry {
             id: product.id,
             test: product.test,
             threshold,

@@ -1,7 +1,7 @@
 //! The stories that every ledger has to pass, told to whichever one a test brings.
 //!
 //! `world.rs` has the words in which they are told; every other file is a chapter. [`battery!`](crate::battery!) makes a test of
-//! each story for one kind of ledger; a new story is listed there. `random.rs` compares random histories with a model.
+//! each story for one backend; a new story is listed there. `random.rs` compares random histories with a model.
 
 #![expect(clippy::unwrap_used, reason = "all of this is a test")]
 #![expect(missing_docs, reason = "the names of stories say what they are about")]
@@ -15,18 +15,18 @@ pub mod inventory;
 pub mod random;
 pub mod world;
 
-pub use world::Kind;
+pub use world::Backend;
 
-/// Makes a test of every story for a ledger of this kind, in the module where it stands.
+/// Makes a test of every story for a ledger on this backend, in the module where it stands.
 #[macro_export]
 macro_rules! battery {
-    (@ $kind:expr; $($chapter:ident: $($story:ident)*;)*) => {
+    (@ $backend:expr; $($chapter:ident: $($story:ident)*;)*) => {
         $(mod $chapter {
-            $(#[tokio::test] async fn $story() { $crate::battery::$chapter::$story($kind).await; })*
+            $(#[tokio::test] async fn $story() { $crate::battery::$chapter::$story($backend).await; })*
         })*
     };
-    ($kind:expr) => {
-        $crate::battery! { @ $kind;
+    ($backend:expr) => {
+        $crate::battery! { @ $backend;
             clocks:
                 ledger_time_never_goes_back_by_itself
                 settling_sets_the_time_back_and_counts_anew

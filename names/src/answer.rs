@@ -11,7 +11,7 @@ pub(crate) const ALIASES_MAX: usize = 16;
 
 /// What an answer says.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum NameAnswer {
     /// There they are.
     Records(Vec<RData>),
     /// The name is an alias, and of the other name nothing is said.
@@ -23,14 +23,14 @@ pub(crate) enum Said {
 }
 
 /// What the answer says about the records of this name.
-pub(crate) fn read(answer: &Message, asked: &Name, kind: RecordType) -> Said {
+pub(crate) fn read(answer: &Message, asked: &Name, kind: RecordType) -> NameAnswer {
     let mut name = asked;
     for _ in 0..ALIASES_MAX {
         let own =
             answer.answers.iter().filter(|record| record.name == *name && record.dns_class == DNSClass::IN);
         let records: Vec<_> = own.clone().filter(|record| record.record_type() == kind).collect();
         if !records.is_empty() {
-            return Said::Records(records.into_iter().map(|record| record.data.clone()).collect());
+            return NameAnswer::Records(records.into_iter().map(|record| record.data.clone()).collect());
         }
         let alias = own.clone().find_map(|record| match &record.data {
             RData::CNAME(alias) => Some(&alias.0),
@@ -42,12 +42,12 @@ pub(crate) fn read(answer: &Message, asked: &Name, kind: RecordType) -> Said {
             None if name == asked
                 || answer.metadata.response_code == hickory_proto::op::ResponseCode::NXDomain =>
             {
-                return Said::Missing(name.clone());
+                return NameAnswer::Missing(name.clone());
             }
-            None => return Said::Alias(name.clone()),
+            None => return NameAnswer::Alias(name.clone()),
         }
     }
-    Said::Circle
+    NameAnswer::Circle
 }
 
 #[cfg(test)]
@@ -62,7 +62,7 @@ mod tests {
     }
 
     /// Each record as `owner>alias` or `owner=1`, which is an address.
-    fn check(records: &str, code: ResponseCode, expected: &Said) {
+    fn check(records: &str, code: ResponseCode, expected: &NameAnswer) {
         let mut answer = Message::response(1, OpCode::Query);
         answer.metadata.response_code = code;
         for record in records.split_whitespace() {
@@ -77,16 +77,16 @@ mod tests {
 
     #[test]
     fn records_are_found_behind_any_alias_and_nobody_elses_are_taken() {
-        let address = || Said::Records(vec![RData::A(A::new(10, 0, 0, 1))]);
+        let address = || NameAnswer::Records(vec![RData::A(A::new(10, 0, 0, 1))]);
         check("asked.=1", ResponseCode::NoError, &address());
         check("ASKED.=1", ResponseCode::NoError, &address());
         check("asked.>b. b.>c. c.=1", ResponseCode::NoError, &address());
         check("c.=1 b.>c. asked.>b.", ResponseCode::NoError, &address());
-        check("other.=1", ResponseCode::NoError, &Said::Missing(name("asked.")));
-        check("", ResponseCode::NoError, &Said::Missing(name("asked.")));
-        check("", ResponseCode::NXDomain, &Said::Missing(name("asked.")));
-        check("asked.>b.", ResponseCode::NoError, &Said::Alias(name("b.")));
-        check("asked.>b.", ResponseCode::NXDomain, &Said::Missing(name("b.")));
-        check("asked.>b. b.>asked.", ResponseCode::NoError, &Said::Circle);
+        check("other.=1", ResponseCode::NoError, &NameAnswer::Missing(name("asked.")));
+        check("", ResponseCode::NoError, &NameAnswer::Missing(name("asked.")));
+        check("", ResponseCode::NXDomain, &NameAnswer::Missing(name("asked.")));
+        check("asked.>b.", ResponseCode::NoError, &NameAnswer::Alias(name("b.")));
+        check("asked.>b.", ResponseCode::NXDomain, &NameAnswer::Missing(name("b.")));
+        check("asked.>b. b.>asked.", ResponseCode::NoError, &NameAnswer::Circle);
     }
 }

@@ -26,7 +26,7 @@ use shared::time::Length;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::answer::{ALIASES_MAX, Said};
+use crate::answer::{ALIASES_MAX, NameAnswer};
 use crate::servers::Servers;
 use crate::settings::Settings;
 
@@ -244,10 +244,10 @@ async fn look_up(servers: &Servers, name: &Name, kind: RecordType) -> Result<Vec
     for _ in 0..ALIASES_MAX {
         let answer = servers.ask(&name, kind).await.map_err(NoRecords::Unknown)?;
         match answer::read(&answer, &name, kind) {
-            Said::Records(records) => return Ok(records),
-            Said::Alias(alias) => name = alias,
-            Said::Missing(last) => return Err(NoRecords::Missing(last)),
-            Said::Circle => break,
+            NameAnswer::Records(records) => return Ok(records),
+            NameAnswer::Alias(alias) => name = alias,
+            NameAnswer::Missing(last) => return Err(NoRecords::Missing(last)),
+            NameAnswer::Circle => break,
         }
     }
     Err(NoRecords::Unknown("its aliases lead in a circle".to_owned()))

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use crate::certificate::{Chain, ChainError};
 use crate::count::{self, Outcome, Terms};
-use crate::doubt::{self, Era, HostClock, Reading, Skew};
+use crate::doubt::{self, ClockReading, Era, HostClock, Skew};
 use crate::ids::MachineId;
 use crate::reason::{Cause, Reason};
 use crate::record::Record;
@@ -32,14 +32,14 @@ pub struct Moment {
 
 impl Moment {
     /// What `clock` is told that its clocks say now.
-    pub fn read(clock: &mut HostClock, reading: Reading) -> Moment {
-        let Reading { wall, monotonic } = reading;
+    pub fn read(clock: &mut HostClock, reading: ClockReading) -> Moment {
+        let ClockReading { wall, monotonic } = reading;
         Moment { wall, monotonic, era: clock.read(reading) }
     }
 
     /// What both clocks said.
-    pub fn reading(self) -> Reading {
-        Reading { wall: self.wall, monotonic: self.monotonic }
+    pub fn reading(self) -> ClockReading {
+        ClockReading { wall: self.wall, monotonic: self.monotonic }
     }
 }
 

@@ -59,7 +59,7 @@ pub struct Sighting {
     /// The lease that it showed.
     pub shown: Shown,
     /// Who may be entered where there is no record of it.
-    pub entry: Entry,
+    pub entrants: Entrants,
     /// The host's wall clock when the ask came in.
     pub at: Timestamp,
     /// The product's numbers.
@@ -80,7 +80,7 @@ impl Sighting {
             kept: ask.kept,
             replaces: ask.replaces.map(|key| key.machine()),
             shown: claimed.map_or(Shown::Nothing, Shown::Claimed),
-            entry: Entry::Anybody,
+            entrants: Entrants::Anybody,
             at,
             terms,
         }
@@ -89,7 +89,7 @@ impl Sighting {
 
 /// Who may be entered. Whoever has a record is not asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum Entrants {
     /// Anybody.
     Anybody,
     /// Only who was here, or at a sibling, for a day: the limits for new machines are reached.
@@ -220,7 +220,7 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
         Some(_) => None,
         None => Some(arrival(rows, sighting, now)?),
     };
-    if arrival.is_some_and(|arrival| !may_enter(arrival, sighting.entry)) {
+    if arrival.is_some_and(|arrival| !may_enter(arrival, sighting.entrants)) {
         return outcome(not_entered(sighting, now));
     }
     let remembered = record.as_ref().map(Record::mark);
@@ -525,18 +525,18 @@ fn is_of_a_day(sighting: &Sighting, shown: &ShownLease, now: Timestamp) -> bool 
     names_the_asker(sighting, shown) && shown.issued_at + known_for(sighting.terms.count_window) <= now
 }
 
-fn may_enter(arrival: Arrival, entry: Entry) -> bool {
-    match entry {
-        Entry::Anybody => true,
-        Entry::Returning => arrival == Arrival::Returning,
-        Entry::Nobody => false,
+fn may_enter(arrival: Arrival, entrants: Entrants) -> bool {
+    match entrants {
+        Entrants::Anybody => true,
+        Entrants::Returning => arrival == Arrival::Returning,
+        Entrants::Nobody => false,
     }
 }
 
 /// What a machine is told that is not entered. Who leaves and was never here has left.
 fn not_entered(sighting: &Sighting, now: Timestamp) -> Decision {
-    match (sighting.entry, &sighting.shown) {
-        (Entry::Returning, Shown::Claimed(claimed)) if is_of_a_day(sighting, claimed, now) => {
+    match (sighting.entrants, &sighting.shown) {
+        (Entrants::Returning, Shown::Claimed(claimed)) if is_of_a_day(sighting, claimed, now) => {
             Decision::Verify
         }
         _ if sighting.kind == AskKind::Release => {

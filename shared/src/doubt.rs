@@ -29,7 +29,7 @@ pub const ASK_AGAIN: Duration = Duration::from_mins(1);
 
 /// What both clocks said at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct ClockReading {
     /// The wall clock.
     pub wall: Timestamp,
     /// The monotonic clock.
@@ -119,8 +119,8 @@ pub struct Era(u64);
 #[derive(Debug)]
 pub struct HostClock {
     /// Both clocks at the start, or when the last doubt ended: small steps add up from there.
-    base: Reading,
-    last: Reading,
+    base: ClockReading,
+    last: ClockReading,
     doubt: Option<Doubt>,
     era: u64,
     /// Until when nobody outvotes the administrator.
@@ -133,7 +133,7 @@ pub struct HostClock {
 
 impl HostClock {
     /// At start-up. A new ledger has no last commit, and no doubt. `longest_window` is that of all products.
-    pub fn start(now: Reading, last_commit: Option<Timestamp>, longest_window: Duration) -> HostClock {
+    pub fn start(now: ClockReading, last_commit: Option<Timestamp>, longest_window: Duration) -> HostClock {
         let doubt = last_commit.and_then(|last_commit| {
             if BEFORE_LAST_COMMIT < last_commit.since(now.wall) {
                 return Some(Doubt::BeforeLastCommit { last_commit });
@@ -161,7 +161,7 @@ impl HostClock {
     }
 
     /// What the clocks say now. Notices when they have parted since the start, or since the last doubt ended.
-    pub fn read(&mut self, now: Reading) -> Era {
+    pub fn read(&mut self, now: ClockReading) -> Era {
         self.last = now;
         let expected = self.base.wall + now.monotonic.saturating_sub(self.base.monotonic);
         let by = now.wall.apart(expected);
@@ -288,8 +288,8 @@ mod tests {
         MachineId::from_bytes([number; 16])
     }
 
-    fn reading(wall: Timestamp, monotonic: Duration) -> Reading {
-        Reading { wall, monotonic }
+    fn reading(wall: Timestamp, monotonic: Duration) -> ClockReading {
+        ClockReading { wall, monotonic }
     }
 
     fn started(wall: Timestamp, last_commit: Option<Timestamp>) -> HostClock {

@@ -6,15 +6,15 @@
 )]
 
 mod in_memory {
-    ledger::battery!(ledger::battery::Kind::Memory);
+    ledger::battery!(ledger::battery::Backend::Memory);
 }
 
 mod on_sled {
-    ledger::battery!(ledger::battery::Kind::On(ledger::Engine::Sled));
+    ledger::battery!(ledger::battery::Backend::On(ledger::Engine::Sled));
 }
 
 mod on_fjall {
-    ledger::battery!(ledger::battery::Kind::On(ledger::Engine::Fjall));
+    ledger::battery!(ledger::battery::Backend::On(ledger::Engine::Fjall));
 }
 
 /// Makes a test of each story for each engine.
@@ -49,7 +49,7 @@ fn the_battery_lists_every_story() {
     let mut stories = 0;
     for file in std::fs::read_dir(root.join("battery")).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        for line in text.lines().filter(|line| line.ends_with("(kind: Kind) {")) {
+        for line in text.lines().filter(|line| line.ends_with("(backend: Backend) {")) {
             let name = line.split(['(', ' ']).nth(3).unwrap();
             assert!(list.lines().any(|line| line.trim().trim_end_matches(';') == name), "{line}");
             stories += 1;

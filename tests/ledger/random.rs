@@ -1,7 +1,7 @@
 //! Random histories on every ledger. What may happen in them, and what must follow, is in the battery.
 
 use ledger::Engine;
-use ledger::battery::Kind;
+use ledger::battery::Backend;
 use ledger::battery::random::{run, steps};
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ proptest! {
 
     #[test]
     fn the_count_in_memory_is_what_looking_at_every_machine_gives(steps in steps(300)) {
-        run(Kind::Memory, steps);
+        run(Backend::Memory, steps);
     }
 }
 
@@ -25,11 +25,11 @@ proptest! {
 
     #[test]
     fn the_count_on_sled_is_what_looking_at_every_machine_gives(steps in steps(150)) {
-        run(Kind::On(Engine::Sled), steps);
+        run(Backend::On(Engine::Sled), steps);
     }
 
     #[test]
     fn the_count_on_fjall_is_what_looking_at_every_machine_gives(steps in steps(150)) {
-        run(Kind::On(Engine::Fjall), steps);
+        run(Backend::On(Engine::Fjall), steps);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledger::battery::Kind;
+use ledger::battery::Backend;
 use ledger::battery::world::{Machine, World, hourly, meta};
 use ledger::testing::Shared;
 use ledger::{Ledger, LedgerError, RemoteLedger, Writer as _};
@@ -11,8 +11,8 @@ mod kept_elsewhere {
     ledger::battery!(crate::remote::ELSEWHERE);
 }
 
-pub(crate) const ELSEWHERE: Kind =
-    Kind::Other(|meta, rows| Arc::new(RemoteLedger::over(Shared::new(rows), meta)));
+pub(crate) const ELSEWHERE: Backend =
+    Backend::Other(|meta, rows| Arc::new(RemoteLedger::over(Shared::new(rows), meta)));
 
 /// Two hosts on one count: neither loses what the other has written, and the 25th machine is licensed whichever it asks.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

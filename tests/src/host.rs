@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use kms_host::config::Sources;
+use kms_host::config::SettingSources;
 use kms_host::home::Home;
 use kms_host::{Host, Opened, Running, certificates};
 use ledger::{Reader, Reading};
@@ -42,7 +42,7 @@ impl TestHost {
         clock: Arc<TestClock>,
         address: SocketAddr,
     ) -> anyhow::Result<TestHost> {
-        let config = Sources::new(None, home.path()).read_with([])?.config;
+        let config = SettingSources::new(None, home.path()).read_with([])?.config;
         let opened = Opened::open(home, &config, &|_| ())?;
         let listener = kms_host::door::listen::bind(address)?;
         let running = kms_host::run(opened, vec![listener], clock.clone()).await?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use kms_host::export::{self, ExportFile, FilePart, Head, Kind, Writer};
+use kms_host::export::{self, ExportFile, ExportKind, FilePart, Head, Writer};
 use kms_host::home::{HOUR_MS, Home, HomeError};
 use ledger::{Engine, Kept, Ledger};
 use proto::admin::v1::VerifyRequest;
@@ -443,7 +443,7 @@ async fn a_backup_that_names_files_elsewhere_is_restored_nowhere() {
     for (name, code) in
         [("../evil", 65), ("/tmp/evil", 65), ("a/../../evil", 65), ("", 65), ("ledger/db", 74), (".evil", 74)]
     {
-        let head = Head::new(Kind::Backup, now(), None, meta());
+        let head = Head::new(ExportKind::Backup, now(), None, meta());
         let mut writer = Writer::begin(&head);
         writer.file(FilePart { name: name.to_owned(), mode: 0o600, part: 0, bytes: b"evil".to_vec() });
         fs::write(&file, writer.end()).unwrap();
@@ -517,7 +517,7 @@ fn meta() -> Meta {
 
 /// A backup of a host that has many machines; the files are those of this one.
 fn large_backup(stage: &Stage, home: &Home, file: &Path) {
-    let mut writer = Writer::begin(&Head::new(Kind::Backup, now(), None, meta()));
+    let mut writer = Writer::begin(&Head::new(ExportKind::Backup, now(), None, meta()));
     for carried in home.files().unwrap() {
         carried.read(|part| writer.file(part)).unwrap();
     }
@@ -703,7 +703,7 @@ async fn a_restore_that_is_killed_leaves_nothing_that_serves_and_the_next_one_ma
 }
 
 async fn machines_in(ledger: Arc<dyn Ledger>) -> u64 {
-    let head = Head::new(Kind::Export, now(), None, meta());
+    let head = Head::new(ExportKind::Export, now(), None, meta());
     let (to, mut lines) = tokio::sync::mpsc::channel(1);
     tokio::spawn(export::send(ledger, head, to));
     let folder = tempfile::tempdir().unwrap();

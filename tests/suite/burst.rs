@@ -73,7 +73,7 @@ enum Way {
 }
 
 /// What the host, or the way to it, said to one ask.
-enum Said {
+enum Heard {
     Answer(Answer),
     /// The reason, and how long to stay away.
     Later(String, Duration),
@@ -200,12 +200,12 @@ impl Ready {
         let (mut delays, mut longest) = (Vec::new(), Waits::default());
         let end = loop {
             match way.ask(request, &mut longest).await {
-                Said::Answer(answer) => break Ok((ask, answer)),
-                Said::Fault(fault) => break Err(fault),
-                Said::Later(reason, _) if delays.len() == TRIES => {
+                Heard::Answer(answer) => break Ok((ask, answer)),
+                Heard::Fault(fault) => break Err(fault),
+                Heard::Later(reason, _) if delays.len() == TRIES => {
                     break Err(format!("{reason} even after {TRIES} delays"));
                 }
-                Said::Later(reason, delay) => {
+                Heard::Later(reason, delay) => {
                     delays.push(reason);
                     // As the client library draws it.
                     // The host gives its reason and its delay; a story need not wait as long as a machine does.
@@ -220,7 +220,7 @@ impl Ready {
 }
 
 impl Way {
-    async fn ask(&self, request: ActivateRequest, longest: &mut Waits) -> Said {
+    async fn ask(&self, request: ActivateRequest, longest: &mut Waits) -> Heard {
         let clock = SystemClock::new();
         let began = clock.monotonic();
         let wire = match self {
@@ -229,8 +229,10 @@ impl Way {
         };
         let connected = clock.monotonic();
         let said = match wire {
-            Ok(mut wire) => wire.activate(request).await.map_or_else(|status| Said::of(&status), Said::from),
-            Err(error) => Said::Fault(format!("{error:#}")),
+            Ok(mut wire) => {
+                wire.activate(request).await.map_or_else(|status| Heard::of(&status), Heard::from)
+            }
+            Err(error) => Heard::Fault(format!("{error:#}")),
         };
         longest.connecting = longest.connecting.max(connected.saturating_sub(began));
         longest.answering = longest.answering.max(clock.monotonic().saturating_sub(connected));
@@ -238,25 +240,25 @@ impl Way {
     }
 }
 
-impl From<Response<ActivateResponse>> for Said {
-    fn from(response: Response<ActivateResponse>) -> Said {
+impl From<Response<ActivateResponse>> for Heard {
+    fn from(response: Response<ActivateResponse>) -> Heard {
         let answer = response.into_inner().answer;
-        answer.map_or_else(|| Said::Fault("an empty answer".to_owned()), Said::Answer)
+        answer.map_or_else(|| Heard::Fault("an empty answer".to_owned()), Heard::Answer)
     }
 }
 
-impl Said {
+impl Heard {
     /// A reason with a delay, or whatever else it is.
-    fn of(status: &Status) -> Said {
+    fn of(status: &Status) -> Heard {
         let polite = [Code::ResourceExhausted, Code::Unavailable].contains(&status.code());
         let info = status.get_details_error_info().filter(|info| polite && info.domain == ERROR_DOMAIN);
         let delay = status.get_details_retry_info().and_then(|info| info.retry_delay);
         if let (Some(info), Some(delay)) = (info, delay) {
-            return Said::Later(info.reason, delay);
+            return Heard::Later(info.reason, delay);
         }
         let causes = std::iter::successors(status.source(), |&error: &&(dyn Error + 'static)| error.source());
         let causes: Vec<_> = causes.map(ToString::to_string).collect();
-        Said::Fault(format!(
+        Heard::Fault(format!(
             "{:?} without a reason and a delay: {} {causes:?}",
             status.code(),
             status.message()

@@ -8,7 +8,7 @@ use ledger::{Engine, testing};
 use serde_json::Value;
 use shared::answer::Verdict;
 use shared::ask::AskKind;
-use shared::count::{Entry, Shown, Sighting, Terms};
+use shared::count::{Entrants, Shown, Sighting, Terms};
 use shared::ids::{Fingerprint, MachineId, Nonce};
 use shared::serial::Mark;
 use world::HostProcess;
@@ -212,7 +212,7 @@ async fn make_ledger_of(stage: &Stage, home: &Home, ages: &[Duration]) -> Vec<Ma
             kept: true,
             replaces: None,
             shown: Shown::Nothing,
-            entry: Entry::Anybody,
+            entrants: Entrants::Anybody,
             at,
             terms,
         };

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use kms_host::config::{FILE_NAME, Sources};
-use kms_host::export::{Checked, Head, Kind, Summary, Writer, shown};
+use kms_host::config::{FILE_NAME, SettingSources};
+use kms_host::export::{Checked, ExportKind, Head, Summary, Writer, shown};
 use kms_host::home::{Carried, Home, HomeError};
 use ledger::Kept;
 use serde_json::json;
@@ -26,13 +26,13 @@ pub(super) fn backup(
     let mut output = Output::private_to(file, force)?;
     let (mut machines, mut left_out) = (0_u64, 0);
     let writer = lines::block_on(async {
-        let mut ledger = Lines::of(home, Kind::Backup).await?;
+        let mut ledger = Lines::of(home, ExportKind::Backup).await?;
         let mut writer = None;
         ledger
             .each(|line, checked| {
                 match (checked, &mut writer) {
                     (Checked::Head(head), _) => {
-                        let head = Head { kind: Kind::Backup, host: Some(host), ..head };
+                        let head = Head { kind: ExportKind::Backup, host: Some(host), ..head };
                         writer = Some(begin(&head, &files, &mut output)?);
                     }
                     (Checked::Row(kept), Some(writer)) => {
@@ -132,7 +132,7 @@ fn with_settings(
     home: &Home,
     config: Option<&Path>,
 ) -> Result<Vec<Carried>, Failure> {
-    let sources = Sources::new(config, home.path());
+    let sources = SettingSources::new(config, home.path());
     let settings = sources.file().to_owned();
     let is_elsewhere = settings != home.path().join(FILE_NAME);
     if is_elsewhere && (config.is_some() || settings.exists()) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use kms_host::admin::socket;
 use kms_host::clock::SystemClock;
-use kms_host::config::{KEYS, Key, Origin, Settings, Sources};
+use kms_host::config::{KEYS, Key, Origin, SettingSources, Settings};
 use kms_host::door::listen;
 use kms_host::door::tls::Tls;
 use kms_host::home::Home;
@@ -92,7 +92,7 @@ fn warn_of(warning: &str) {
 }
 
 fn read(home: &Home, file: Option<&Path>) -> Result<Settings, Failure> {
-    let settings = owner::settings(home, &Sources::new(file, home.path()))?;
+    let settings = owner::settings(home, &SettingSources::new(file, home.path()))?;
     warn(&settings);
     Ok(settings)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kms_host::clock::SystemClock;
-use kms_host::config::Sources;
+use kms_host::config::SettingSources;
 use kms_host::door::listen;
 use kms_host::home::Home;
 use kms_host::reload::{Reload, say_what_to_publish};
@@ -25,7 +25,7 @@ pub(super) fn serve(
 ) -> Result<String, Failure> {
     let Signals { hangups, stops } = Signals::hear().or_exit(EX_UNAVAILABLE)?;
     // Settings and log.
-    let sources = Sources::new(config, home.path()).with_command_line(listen, log_json);
+    let sources = SettingSources::new(config, home.path()).with_command_line(listen, log_json);
     let settings = owner::settings(home, &sources)?;
     let log = log::start(&settings.config).or_exit(EX_CONFIG)?;
     for warning in settings.warnings() {

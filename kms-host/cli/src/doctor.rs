@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use kms_host::clock::SystemClock;
-use kms_host::config::Sources;
+use kms_host::config::SettingSources;
 use kms_host::doctor::{self, Finding, Health, Wanted};
 use kms_host::home::Home;
 use serde_json::json;
@@ -22,7 +22,7 @@ pub(super) fn examine(
 ) -> Result<String, Failure> {
     // Root could do what the host cannot, and the host could not use files that root leaves.
     owner::become_owner(home)?;
-    let sources = Sources::new(config, home.path());
+    let sources = SettingSources::new(config, home.path());
     let wanted = Wanted { home: home.clone(), sources, domains, name_server };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
     let findings = runtime.block_on(doctor::examine(&wanted, &SystemClock::new()));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kms_host::export::{Checked, Kind, Summary};
+use kms_host::export::{Checked, ExportKind, Summary};
 use kms_host::home::Home;
 use ledger::Kept;
 use serde_json::json;
@@ -23,7 +23,7 @@ pub(super) fn export(
     let (mut machines, mut pending) = (0_u64, Vec::new());
     let end = lines::block_on(async {
         let mut ledger =
-            if salvage { Lines::salvaged(home).await? } else { Lines::of(home, Kind::Export).await? };
+            if salvage { Lines::salvaged(home).await? } else { Lines::of(home, ExportKind::Export).await? };
         ledger
             .each(|line, checked| {
                 machines += u64::from(matches!(checked, Checked::Row(Kept::Machine { .. })));
@@ -91,7 +91,7 @@ pub(super) fn import(
         head.made_at,
         lines::left_out(*left_out),
     );
-    if head.kind == Kind::Backup {
+    if head.kind == ExportKind::Backup {
         said += "The file is a backup. Only its ledger was taken: `kms-host restore` puts back the host.\n";
     }
     said += "Whatever still has this ledger must not serve any more: what two of them count, neither has.\n";

@@ -10,8 +10,8 @@ use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use kms_host::admin;
 use kms_host::clock::SystemClock;
-use kms_host::config::Sources;
-use kms_host::export::{self, Checked, Checker, End, ExportFile, Head, Kind, Summary};
+use kms_host::config::SettingSources;
+use kms_host::export::{self, Checked, Checker, End, ExportFile, ExportKind, Head, Summary};
 use kms_host::home::{Home, HomeError, USUAL_PATH};
 use ledger::{Engine, Ledger, LedgerError, OpenError};
 use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
@@ -71,7 +71,7 @@ impl Drop for Opened {
 
 impl Lines {
     /// Asks the host that serves this directory. If none does, opens the ledger.
-    pub(super) async fn of(home: &Home, purpose: Kind) -> Result<Lines, Failure> {
+    pub(super) async fn of(home: &Home, purpose: ExportKind) -> Result<Lines, Failure> {
         let mut host = match admin::connect(&home.socket_path()).await {
             Ok(host) => host,
             Err(error) if is_nobody(&error) => return Lines::open(home).await,
@@ -139,7 +139,7 @@ impl Lines {
 
     fn head(home: &Home, meta: Meta) -> Head {
         let host = home.signing_key().ok().map(|key| key.public().host());
-        Head::new(Kind::Export, SystemClock::new().now(), host, meta)
+        Head::new(ExportKind::Export, SystemClock::new().now(), host, meta)
     }
 
     /// The next whole lines, or none after the last.
@@ -303,7 +303,7 @@ pub(super) fn signs_of_life() -> impl FnMut(u64) {
 
 /// The engine that the settings name for a new ledger.
 pub(super) fn wanted_engine(home: &Home, config: Option<&Path>) -> Result<Engine, Failure> {
-    Ok(owner::settings(home, &Sources::new(config, home.path()))?.config.ledger)
+    Ok(owner::settings(home, &SettingSources::new(config, home.path()))?.config.ledger)
 }
 
 /// A hint about the owner: a new directory that root has created belongs to root, and a service under another user cannot open it.

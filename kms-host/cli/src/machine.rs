@@ -18,16 +18,16 @@ pub(super) enum MachineCommand {
     /// Show everything about a machine: its record, its events, its refusals, and what administrators have changed.
     Show(Named),
     /// Block a machine: it leaves the count, and its asks are refused with BLOCKED. Its lease runs on until its end.
-    Block(Changed),
+    Block(ChangeArgs),
     /// Unblock a machine: its next ask enters it into the count again.
-    Unblock(Changed),
+    Unblock(ChangeArgs),
     /// Remove the record of a machine. If the machine asks again, it is entered as a new one.
-    Forget(Changed),
+    Forget(ChangeArgs),
 }
 
 /// Which machine, why, and how to print what became of it.
 #[derive(Debug, Args)]
-pub(super) struct Changed {
+pub(super) struct ChangeArgs {
     #[command(flatten)]
     named: Named,
     /// Reason for the audit log, such as a ticket number.
@@ -57,7 +57,7 @@ pub(super) fn run(home: &Home, command: &MachineCommand) -> Result<String, Failu
     }
 }
 
-fn block(home: &Home, Changed { named, note }: &Changed) -> Result<String, Failure> {
+fn block(home: &Home, ChangeArgs { named, note }: &ChangeArgs) -> Result<String, Failure> {
     let (done, names) = ask(home, async |mut host| {
         let request = wire::BlockMachineRequest { name: named.name(&mut host).await?, note: note.clone() };
         let names = ProductNames::of(&mut host).await?;
@@ -71,7 +71,7 @@ fn block(home: &Home, Changed { named, note }: &Changed) -> Result<String, Failu
     Ok(outcome(named, &names, &done.machine.unwrap_or_default(), done.changed, text))
 }
 
-fn unblock(home: &Home, Changed { named, note }: &Changed) -> Result<String, Failure> {
+fn unblock(home: &Home, ChangeArgs { named, note }: &ChangeArgs) -> Result<String, Failure> {
     let (done, names) = ask(home, async |mut host| {
         let request = wire::UnblockMachineRequest { name: named.name(&mut host).await?, note: note.clone() };
         let names = ProductNames::of(&mut host).await?;
@@ -85,7 +85,7 @@ fn unblock(home: &Home, Changed { named, note }: &Changed) -> Result<String, Fai
     Ok(outcome(named, &names, &done.machine.unwrap_or_default(), done.changed, text))
 }
 
-fn forget(home: &Home, Changed { named, note }: &Changed) -> Result<String, Failure> {
+fn forget(home: &Home, ChangeArgs { named, note }: &ChangeArgs) -> Result<String, Failure> {
     let (done, names) = ask(home, async |mut host| {
         let request = wire::ForgetMachineRequest { name: named.name(&mut host).await?, note: note.clone() };
         let names = ProductNames::of(&mut host).await?;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use kms_host::certificates::{Allowed, Difference, Installed};
 use kms_host::clock::SystemClock;
-use kms_host::config::Sources;
+use kms_host::config::SettingSources;
 use kms_host::home::{Home, HomeError, Made, Put};
 use shared::time::{Clock as _, Length};
 
@@ -15,7 +15,7 @@ use super::owner::{self, become_owner};
 use super::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text};
 
 pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failure> {
-    let settings = owner::settings(home, &Sources::new(arguments.config.as_deref(), home.path()))?;
+    let settings = owner::settings(home, &SettingSources::new(arguments.config.as_deref(), home.path()))?;
     super::config::warn(&settings);
     become_owner(home)?;
     let hour_width_ms = u64::try_from(arguments.hour.as_millis()).ok().filter(|width_ms| 0 < *width_ms);

@@ -10,7 +10,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use anyhow::Context as _;
-use kms_host::config::{Settings, Sources};
+use kms_host::config::{SettingSources, Settings};
 use kms_host::home::Home;
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
@@ -51,7 +51,7 @@ pub(super) fn as_owner<T: Send>(
 }
 
 /// Reads the settings. A file in the data directory is read as its owner, and a file elsewhere as the user who named it.
-pub(super) fn settings(home: &Home, sources: &Sources) -> Result<Settings, Failure> {
+pub(super) fn settings(home: &Home, sources: &SettingSources) -> Result<Settings, Failure> {
     let read = || sources.read().or_exit(EX_CONFIG);
     if sources.is_in_data() { as_owner(home, read) } else { read() }
 }

@@ -6,7 +6,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 use shared::admission::{Admission, Moment};
 use shared::count;
-use shared::doubt::{Doubt, HostClock, Reading};
+use shared::doubt::{ClockReading, Doubt, HostClock};
 use shared::reason::Reason;
 use shared::time::Timestamp;
 
@@ -77,7 +77,7 @@ impl Host {
     }
 
     pub(super) fn read_clocks(&self) -> Moment {
-        let reading = Reading { wall: self.clock.now(), monotonic: self.clock.monotonic() };
+        let reading = ClockReading { wall: self.clock.now(), monotonic: self.clock.monotonic() };
         let mut own_clock = self.own_clock();
         let before = own_clock.doubt();
         let now = Moment::read(&mut own_clock, reading);

@@ -16,10 +16,10 @@ use super::case::Case;
 pub(super) struct Composed {
     pub(super) kind: Kind,
     pub(super) payload: Bytes,
-    pub(super) said: Said,
+    pub(super) said: Logged,
 }
 
-pub(super) enum Said {
+pub(super) enum Logged {
     Answered { name: &'static str, serial: u64, count: Option<u64> },
     Refused(Cause),
 }
@@ -52,13 +52,13 @@ impl Host {
             }
             Decision::Verify => unreachable!("what was verified is not claimed"),
         };
-        Composed { kind, payload: payload.into(), said: Said::Answered { name, serial, count } }
+        Composed { kind, payload: payload.into(), said: Logged::Answered { name, serial, count } }
     }
 
     pub(super) fn compose_refusal(&self, case: &Case<'_>, cause: Cause, ask_again: Duration) -> Composed {
         let refusal = answer::compose_refusal(&self.header(case, case.ask.serial), &cause, ask_again);
         let payload = refusal.encode_to_vec().into();
-        Composed { kind: Kind::Refusal, payload, said: Said::Refused(cause) }
+        Composed { kind: Kind::Refusal, payload, said: Logged::Refused(cause) }
     }
 
     fn header(&self, case: &Case<'_>, serial: u64) -> Header {

@@ -13,7 +13,7 @@ use shared::reason::Reason;
 use shared::serial::Mark;
 use shared::time::Timestamp;
 
-use super::compose::Said;
+use super::compose::Logged;
 
 /// So many are remembered, in 2 MB.
 const REMEMBERED: usize = 16_384;
@@ -38,10 +38,10 @@ impl Resent {
 
     /// An ask is answered so. It is remembered if no record tells of it. A refusal changes no record, but only a copy's is no bad ask
     /// and not the host's own trouble.
-    pub(super) fn note(&self, ask: &Ask, said: &Said) {
+    pub(super) fn note(&self, ask: &Ask, said: &Logged) {
         let leaves_no_mark = match said {
-            Said::Answered { .. } => !ask.kept || ask.kind == AskKind::Release,
-            Said::Refused(cause) => cause.reason() == Some(Reason::Copied),
+            Logged::Answered { .. } => !ask.kept || ask.kind == AskKind::Release,
+            Logged::Refused(cause) => cause.reason() == Some(Reason::Copied),
         };
         if leaves_no_mark {
             let mut asks = self.0.lock().unwrap_or_else(PoisonError::into_inner);

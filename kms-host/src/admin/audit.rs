@@ -20,7 +20,7 @@ use shared::reason::{Cause, Reason};
 use shared::time::{Clock, Timestamp};
 use tokio::task::spawn_blocking;
 
-use self::chain::{Chain, Digest, digest, hex, rfc3339};
+use self::chain::{Digest, LogVerifier, digest, hex, rfc3339};
 use crate::admin::caller::Caller;
 
 pub use self::chain::{Break, Checked, Failed, Line};
@@ -60,14 +60,14 @@ struct Last {
 
 /// A change, as it is written down.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub struct AuditedChange {
     caller: Caller,
     action: &'static str,
     parameters: BTreeMap<String, String>,
     note: String,
 }
 
-impl Change {
+impl AuditedChange {
     /// What `caller` has asked for, in the words of the command: `machine block`. Parameters are ids and settings, never a key, a
     /// lease or a fingerprint; `note` is the caller's reason, or nothing.
     pub fn new(
@@ -75,9 +75,9 @@ impl Change {
         action: &'static str,
         parameters: &[(&str, &dyn fmt::Display)],
         note: &str,
-    ) -> Change {
+    ) -> AuditedChange {
         let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), value.to_string()));
-        Change { caller, action, parameters: parameters.collect(), note: note.to_owned() }
+        AuditedChange { caller, action, parameters: parameters.collect(), note: note.to_owned() }
     }
 
     /// The reason that the caller gave, or nothing.
@@ -132,7 +132,7 @@ impl Audit {
     pub async fn perform<T, E: Failure>(
         self: &Arc<Audit>,
         clock: &dyn Clock,
-        change: Change,
+        change: AuditedChange,
         make: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let (audit, written, at) = (Arc::clone(self), change.clone(), clock.now());
@@ -148,12 +148,12 @@ impl Audit {
     }
 
     /// Writes a change down, durably, and gives its number back. Only then may the change be made.
-    fn record(&self, at: Timestamp, change: &Change) -> Result<u64, NotRecorded> {
+    fn record(&self, at: Timestamp, change: &AuditedChange) -> Result<u64, NotRecorded> {
         self.append(at, change, None)
     }
 
     /// Writes down that a change, which has the line `seq`, did not take effect.
-    fn record_failure(&self, at: Timestamp, change: &Change, seq: u64, cause: String) {
+    fn record_failure(&self, at: Timestamp, change: &AuditedChange, seq: u64, cause: String) {
         if let Err(error) = self.append(at, change, Some(Failed { seq, cause: cause.clone() })) {
             let action = change.action;
             tracing::error!(seq, action, cause, %error, "a change that is in the audit log has failed");
@@ -184,14 +184,14 @@ impl Audit {
     pub fn verify(&self) -> io::Result<Checked> {
         // Held throughout, so that no line comes in between.
         let mut end = self.end();
-        let mut chain = Chain::default();
-        self.each_line(|bytes| _ = chain.follow(bytes))?;
+        let mut verifier = LogVerifier::default();
+        self.each_line(|bytes| _ = verifier.follow(bytes))?;
         match *end {
-            Some(Last { digest: Some(digest), .. }) => chain.expect_end(&digest),
+            Some(Last { digest: Some(digest), .. }) => verifier.expect_end(&digest),
             Some(Last { digest: None, .. }) => {}
-            None => *end = Some(Last { seq: chain.seq, digest: chain.last }),
+            None => *end = Some(Last { seq: verifier.seq, digest: verifier.last }),
         }
-        let checked = chain.checked();
+        let checked = verifier.checked();
         self.standing().broken.clone_from(&checked.broken);
         Ok(checked)
     }
@@ -206,7 +206,12 @@ impl Audit {
         self.standing().unwritable.clone()
     }
 
-    fn append(&self, at: Timestamp, change: &Change, failed: Option<Failed>) -> Result<u64, NotRecorded> {
+    fn append(
+        &self,
+        at: Timestamp,
+        change: &AuditedChange,
+        failed: Option<Failed>,
+    ) -> Result<u64, NotRecorded> {
         if self.end().is_none() {
             self.verify().map_err(|source| self.not_recorded(source))?;
         }
@@ -344,9 +349,9 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_unix_ms(1_763_777_150_999);
 
-    fn change(action: &'static str) -> Change {
+    fn change(action: &'static str) -> AuditedChange {
         let caller = Caller { uid: 0, gid: 0, pid: Some(7) };
-        Change::new(caller, action, &[("product", &"Atlas")], "ticket 7")
+        AuditedChange::new(caller, action, &[("product", &"Atlas")], "ticket 7")
     }
 
     struct Place(tempfile::TempDir);

@@ -19,10 +19,10 @@ use shared::record::RecordState;
 use tonic::Status;
 
 use super::{Admin, malformed, unreadable};
-use crate::admin::audit::{Change, Failure, NOTE_BYTES, NotRecorded};
+use crate::admin::audit::{AuditedChange, Failure, NOTE_BYTES, NotRecorded};
 use crate::admin::caller::Caller;
 use crate::door::service::status;
-use crate::export::Kind;
+use crate::export::ExportKind;
 use crate::queue::NotChanged;
 
 /// The name of the parameter that is a machine's id.
@@ -40,7 +40,8 @@ impl Admin {
             return Ok(wire::ConfirmClockResponse { ended: String::new(), now: host.clock.now().unix_ms() });
         };
         let now = host.clock.now();
-        let change = Change::new(caller, "clock confirm", &[("doubt", &doubt), ("clock", &now)], &note);
+        let change =
+            AuditedChange::new(caller, "clock confirm", &[("doubt", &doubt), ("clock", &now)], &note);
         let ended = self.change(change, async move { host.confirm_clock().await.map_err(status) }).await?;
         Ok(wire::ConfirmClockResponse {
             ended: ended.map(|doubt| doubt.to_string()).unwrap_or_default(),
@@ -68,7 +69,7 @@ impl Admin {
             (Verb::Unblock, true) => "machine unblock",
             (Verb::Forget, false) => "machine forget",
         };
-        let change = Change::new(caller, action, &[("product", &product), (MACHINE, &machine)], &note);
+        let change = AuditedChange::new(caller, action, &[("product", &product), (MACHINE, &machine)], &note);
         let host = Arc::clone(&self.host);
         self.change(change, async move {
             let change = inventory::Change { product, machine, verb, at: host.clock.now() };
@@ -90,14 +91,14 @@ impl Admin {
     }
 
     /// The ledger is about to be carried out of here: whoever has it has every machine's record, and the pepper.
-    pub(super) async fn carrying_out(&self, purpose: Kind, caller: Caller) -> Result<(), Status> {
-        self.change(Change::new(caller, purpose.name(), &[], ""), async { Ok(()) }).await
+    pub(super) async fn carrying_out(&self, purpose: ExportKind, caller: Caller) -> Result<(), Status> {
+        self.change(AuditedChange::new(caller, purpose.name(), &[], ""), async { Ok(()) }).await
     }
 
     /// Writes a change down and then makes it.
     async fn change<T: Send + 'static>(
         &self,
-        change: Change,
+        change: AuditedChange,
         make: impl Future<Output = Result<T, Status>> + Send + 'static,
     ) -> Result<T, Status> {
         // 1
@@ -138,7 +139,7 @@ fn not_changed(error: NotChanged) -> Status {
 mod tests {
     use ledger::testing::{self, MemoryLedger};
     use shared::ask::AskKind;
-    use shared::count::{Entry, Shown, Sighting, Terms};
+    use shared::count::{Entrants, Shown, Sighting, Terms};
     use shared::envelope::SecretKey;
     use shared::ids::{Fingerprint, LedgerId, Nonce, ProductId};
     use shared::policy::Policy;
@@ -169,7 +170,7 @@ mod tests {
             kept: true,
             replaces: None,
             shown: Shown::Nothing,
-            entry: Entry::Anybody,
+            entrants: Entrants::Anybody,
             at: NOW,
             terms: Terms { threshold, count_window, validity, clock_tolerance },
         }

@@ -11,7 +11,7 @@ use shared::time::{Timestamp, to_ms};
 use super::search::state;
 use crate::admin::audit::{Checked, Line};
 use crate::certificates::{Certificates, Installed, LeftOut, WhyNot};
-use crate::fairness::Row;
+use crate::fairness::SourceTotals;
 use crate::journal::{Journal, Refusal};
 use crate::watch::alarms::Alarm;
 
@@ -81,7 +81,7 @@ pub(super) fn alarm(alarm: Alarm) -> wire::Alarm {
     }
 }
 
-pub(super) fn source(row: Row) -> wire::Source {
+pub(super) fn source(row: SourceTotals) -> wire::Source {
     wire::Source {
         source: row.source.map(|source| source.to_string()).unwrap_or_default(),
         new_today: row.new_today,

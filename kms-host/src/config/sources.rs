@@ -28,7 +28,7 @@ const DATA_VARIABLE: &str = "KMS_HOST_DATA";
 
 /// Where to look for settings.
 #[derive(Clone, Debug)]
-pub struct Sources {
+pub struct SettingSources {
     /// The file.
     path: PathBuf,
     /// Whether it was named, and so has to be there.
@@ -72,7 +72,7 @@ pub enum Origin {
 
 /// A setting whose value differs between two readings.
 #[derive(Debug)]
-pub struct Change {
+pub struct ChangedSetting {
     /// The setting.
     pub key: &'static Key,
     /// Its old value, as a file has it.
@@ -81,16 +81,16 @@ pub struct Change {
     pub new: String,
 }
 
-impl Sources {
+impl SettingSources {
     /// The file at `path`, or the usual one if it is there; the environment; no command line. The usual one is
     /// `kms-host.toml` in the data directory; for the host that a package installs, and only where that is not there, it is
     /// `/etc/kms-host/kms-host.toml`.
-    pub fn new(path: Option<&Path>, data: &Path) -> Sources {
+    pub fn new(path: Option<&Path>, data: &Path) -> SettingSources {
         let packaged = (data == Path::new(USUAL_PATH)).then(|| PathBuf::from(PACKAGED_FILE));
-        Sources::with_packaged_file(path, data, packaged)
+        SettingSources::with_packaged_file(path, data, packaged)
     }
 
-    fn with_packaged_file(path: Option<&Path>, data: &Path, packaged: Option<PathBuf>) -> Sources {
+    fn with_packaged_file(path: Option<&Path>, data: &Path, packaged: Option<PathBuf>) -> SettingSources {
         let own = data.join(FILE_NAME);
         let there = packaged.clone().filter(|file| file.exists());
         let (path, named, passed_over) = match (path, there) {
@@ -101,7 +101,7 @@ impl Sources {
             (None, None) => (own, false, None),
         };
         let data = data.to_owned();
-        Sources { path, named, passed_over, data, packaged, listen: Vec::new(), log_json: false }
+        SettingSources { path, named, passed_over, data, packaged, listen: Vec::new(), log_json: false }
     }
 
     /// The file that is looked for, whether or not it is there.
@@ -118,16 +118,16 @@ impl Sources {
     }
 
     /// These, as they would be found now: the usual file may have been moved to where it is usual, too.
-    fn found_anew(&self) -> Sources {
+    fn found_anew(&self) -> SettingSources {
         let path = self.named.then_some(self.path.as_path());
-        let found = Sources::with_packaged_file(path, &self.data, self.packaged.clone());
+        let found = SettingSources::with_packaged_file(path, &self.data, self.packaged.clone());
         found.with_command_line(&self.listen, self.log_json)
     }
 
     /// With what the command line of `serve` says, which goes before all: of `listen`, if it is not empty, and of
     /// `log_format`.
-    pub fn with_command_line(self, listen: &[SocketAddr], log_json: bool) -> Sources {
-        Sources { listen: listen.to_vec(), log_json, ..self }
+    pub fn with_command_line(self, listen: &[SocketAddr], log_json: bool) -> SettingSources {
+        SettingSources { listen: listen.to_vec(), log_json, ..self }
     }
 
     /// Reads them all, with this process's environment.
@@ -141,7 +141,7 @@ impl Sources {
     /// Reads them all, with this environment.
     ///
     /// # Errors
-    /// As [`Sources::read`].
+    /// As [`SettingSources::read`].
     pub fn read_with(
         &self,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -218,12 +218,12 @@ impl Settings {
     }
 
     /// What differs in a later reading.
-    pub fn changes(&self, later: &Settings) -> Vec<Change> {
+    pub fn changes(&self, later: &Settings) -> Vec<ChangedSetting> {
         let (old, new) = (self.config.values(), later.config.values());
         let shown = |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
         let changed = KEYS.iter().filter(|key| old.get(key.name) != new.get(key.name));
         changed
-            .map(|key| Change { key, old: shown(old.get(key.name)), new: shown(new.get(key.name)) })
+            .map(|key| ChangedSetting { key, old: shown(old.get(key.name)), new: shown(new.get(key.name)) })
             .collect()
     }
 
@@ -295,7 +295,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kms-host.toml"), text).unwrap();
         let environment = environment.iter().map(|(name, value)| (name.into(), value.into()));
-        let settings = Sources::new(None, folder.path()).read_with(environment);
+        let settings = SettingSources::new(None, folder.path()).read_with(environment);
         settings.map_err(|error| crate::remedy::told(&error))
     }
 
@@ -312,7 +312,7 @@ mod tests {
     fn the_command_line_goes_before_all() {
         let folder = tempfile::tempdir().unwrap();
         let listen = ["127.0.0.1:1".parse().unwrap()];
-        let sources = Sources::new(None, folder.path()).with_command_line(&listen, true);
+        let sources = SettingSources::new(None, folder.path()).with_command_line(&listen, true);
         let environment = [("KMS_HOST_LISTEN", "127.0.0.1:2"), ("KMS_HOST_LOG_FORMAT", "text")];
         let settings =
             sources.read_with(environment.map(|(name, value)| (name.into(), value.into()))).unwrap();
@@ -327,7 +327,7 @@ mod tests {
         let (data, packaged) = (folder.path().join("data"), folder.path().join("packaged.toml"));
         std::fs::create_dir(&data).unwrap();
         // One that was made before all of it, as a running host's: a file that is moved afterwards is found by the next reading.
-        let sources = Sources::with_packaged_file(None, &data, Some(packaged.clone()));
+        let sources = SettingSources::with_packaged_file(None, &data, Some(packaged.clone()));
         let read = || sources.read_with([]).unwrap();
         assert_eq!((read().config.queue, read().file()), (4096, data.join("kms-host.toml").as_path()));
 
@@ -359,7 +359,7 @@ mod tests {
         let told = |bytes: &[u8]| {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join("kms-host.toml"), bytes).unwrap();
-            crate::remedy::told(&Sources::new(None, folder.path()).read_with([]).unwrap_err())
+            crate::remedy::told(&SettingSources::new(None, folder.path()).read_with([]).unwrap_err())
         };
         let error = told(b"queue = 10\n# B\xfcro\n");
         assert!(
@@ -378,14 +378,14 @@ mod tests {
         std::fs::write(&secret, "root:$6$hash").unwrap();
         std::os::unix::fs::symlink(&secret, data.join("kms-host.toml")).unwrap();
         for named in [None, Some(data.join("kms-host.toml")), Some(data.join("../data/kms-host.toml"))] {
-            let error = Sources::new(named.as_deref(), &data).read_with([]).unwrap_err();
+            let error = SettingSources::new(named.as_deref(), &data).read_with([]).unwrap_err();
             let error = crate::remedy::told(&error);
             assert!(error.contains("it is a link") && !error.contains("root"), "{error}");
         }
         std::fs::write(&secret, "queue = 7").unwrap();
         let elsewhere = folder.path().join("link");
         std::os::unix::fs::symlink(&secret, &elsewhere).unwrap();
-        assert_eq!(Sources::new(Some(&elsewhere), &data).read_with([]).unwrap().config.queue, 7);
+        assert_eq!(SettingSources::new(Some(&elsewhere), &data).read_with([]).unwrap().config.queue, 7);
     }
 
     #[test]

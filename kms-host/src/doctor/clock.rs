@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use shared::doubt::{Doubt, HostClock, Reading};
+use shared::doubt::{ClockReading, Doubt, HostClock};
 use shared::reason::Reason;
 use shared::time::Timestamp;
 use tokio::process::Command;
@@ -34,7 +34,7 @@ pub(super) fn trust(known: &Known, last_time: Option<Timestamp>) -> Finding {
         let text = format!("it says {now}; whether the host would trust it, its first certificate decides");
         return Finding::skipped("clock", text);
     }
-    let reading = Reading { wall: now, monotonic: known.clock.monotonic() };
+    let reading = ClockReading { wall: now, monotonic: known.clock.monotonic() };
     let clock = HostClock::start(reading, Some(last_time), known.certificates.longest_window());
     match clock.doubt() {
         Some(doubt @ Doubt::LongAfterLastCommit { .. }) => {

@@ -10,7 +10,7 @@ use shared::time::{Length, Timestamp};
 use super::Finding;
 use super::host::Running;
 use crate::certificates::{Certificates, Installed, WhyNot};
-use crate::config::{Config, Sources};
+use crate::config::{Config, SettingSources};
 use crate::home::Home;
 use crate::remedy;
 use crate::watch::alarms::CERTIFICATE_ENDS_SOON;
@@ -51,7 +51,7 @@ pub(super) fn user(home: &Home, owner: &Owner) -> Finding {
 }
 
 /// Checks the settings, and returns those that a host would start with now.
-pub(super) fn settings(sources: &Sources) -> (Vec<Finding>, Option<Config>) {
+pub(super) fn settings(sources: &SettingSources) -> (Vec<Finding>, Option<Config>) {
     let settings = match sources.read() {
         Ok(settings) => settings,
         Err(error) => {
@@ -227,7 +227,7 @@ mod tests {
     fn a_mistake_in_the_file_is_told_in_one_line() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kms-host.toml"), "queue = 64\nlissten = []\n").unwrap();
-        let (findings, config) = settings(&Sources::new(None, folder.path()));
+        let (findings, config) = settings(&SettingSources::new(None, folder.path()));
         let text = &findings[0].text;
         assert!(config.is_none() && !text.contains(['\n', '^']), "{text}");
         assert!(

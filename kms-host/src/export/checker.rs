@@ -5,8 +5,8 @@ use std::path::{Component, Path};
 use ledger::Kept;
 use sha2::{Digest, Sha256};
 
-use super::line::{End, Line, MAGIC, Said, Unreadable};
-use super::{FORMAT, FilePart, Head, Kind};
+use super::line::{End, Line, LineContent, MAGIC, Unreadable};
+use super::{ExportKind, FORMAT, FilePart, Head};
 
 /// What one line says.
 pub enum Checked {
@@ -69,7 +69,7 @@ enum Progress {
     Nothing,
     /// The head was read; so many rows, and whether any of them was of the ledger.
     Rows {
-        kind: Kind,
+        kind: ExportKind,
         rows: u64,
         of_ledger: bool,
     },
@@ -103,25 +103,27 @@ impl Checker {
                 Checked::Head(head)
             }
             Progress::Rows { kind, rows, of_ledger } => {
-                let said = Line::read(line, &mut self.buffer).and_then(Said::try_from);
+                let said = Line::read(line, &mut self.buffer).and_then(LineContent::try_from);
                 match said.map_err(|Unreadable| damaged)? {
                     // Files come first: what a ledger is made on stands in one of them.
-                    Said::File(part) if *kind == Kind::Backup && !*of_ledger && is_inside(&part.name) => {
+                    LineContent::File(part)
+                        if *kind == ExportKind::Backup && !*of_ledger && is_inside(&part.name) =>
+                    {
                         *rows += 1;
                         Checked::File(part)
                     }
-                    Said::Row(kept) => {
+                    LineContent::Row(kept) => {
                         *rows += 1;
                         *of_ledger = true;
                         Checked::Row(kept)
                     }
-                    Said::End(end, sha256)
+                    LineContent::End(end, sha256)
                         if end.rows == *rows && sha256 == *self.digest.clone().finalize() =>
                     {
                         self.progress = Progress::Ended;
                         Checked::End(end)
                     }
-                    Said::File(_) | Said::End(..) => return Err(damaged),
+                    LineContent::File(_) | LineContent::End(..) => return Err(damaged),
                 }
             }
             Progress::Ended => return Err(damaged),

@@ -11,7 +11,7 @@ use shared::ids::{Fingerprint, HostId, LedgerId, MachineId, Nonce, ProductId};
 use shared::record::{Event, EventKind, Meta, Record, RecordState};
 use shared::time::Timestamp;
 
-use super::{FORMAT, FilePart, Head, Kind};
+use super::{ExportKind, FORMAT, FilePart, Head};
 
 /// What every export begins with.
 pub(super) const MAGIC: &[u8] = br#"{"kms_host_export":{"format":"#;
@@ -162,7 +162,7 @@ impl TryFrom<HeadLine> for Head {
             return Err(Unreadable);
         }
         Ok(Head {
-            kind: Kind::from_name(&line.kind).ok_or(Unreadable)?,
+            kind: ExportKind::from_name(&line.kind).ok_or(Unreadable)?,
             made_at: Timestamp::from_unix_ms(line.made_at),
             host: line.host.map(|Hex(host)| HostId::from_bytes(host)),
             version: line.version,
@@ -222,23 +222,25 @@ pub struct End {
 }
 
 /// What a line between the first and the last one says.
-pub(super) enum Said {
+pub(super) enum LineContent {
     File(FilePart),
     Row(Kept),
     End(End, [u8; 32]),
 }
 
-impl TryFrom<Line> for Said {
+impl TryFrom<Line> for LineContent {
     type Error = Unreadable;
 
-    fn try_from(line: Line) -> Result<Said, Unreadable> {
+    fn try_from(line: Line) -> Result<LineContent, Unreadable> {
         let time = Timestamp::from_unix_ms;
-        Ok(Said::Row(match line {
+        Ok(LineContent::Row(match line {
             Line::KmsHostExport(_) => return Err(Unreadable),
             Line::File { name, mode, part, base64: Base64(bytes) } => {
-                return Ok(Said::File(FilePart { name, mode, part, bytes }));
+                return Ok(LineContent::File(FilePart { name, mode, part, bytes }));
             }
-            Line::End { rows, left_out, sha256 } => return Ok(Said::End(End { rows, left_out }, sha256.0)),
+            Line::End { rows, left_out, sha256 } => {
+                return Ok(LineContent::End(End { rows, left_out }, sha256.0));
+            }
             Line::LastTime { at } => Kept::LastTime(time(at)),
             Line::RestoredAt { at } => Kept::RestoredAt(time(at)),
             Line::RestoredMachines { machines } => Kept::RestoredMachines(machines),

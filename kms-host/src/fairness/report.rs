@@ -13,16 +13,16 @@ use super::{Fairness, Limited, Source};
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The largest first.
-    pub rows: Vec<Row>,
+    pub rows: Vec<SourceTotals>,
     /// How many there are, shown or not.
     pub sources: usize,
     /// All that are not told apart: too many came, or they have no address.
-    pub others: Row,
+    pub others: SourceTotals,
 }
 
 /// What one source has brought since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct SourceTotals {
     /// Which one; none for those that are not told apart.
     pub source: Option<Source>,
     /// Machines that were entered in the last day.
@@ -71,7 +71,7 @@ impl Fairness {
     /// At most so many sources.
     pub fn report(&self, most: usize, now: Duration) -> Report {
         let book = self.book();
-        let row = |source, seen: &Seen| Row {
+        let row = |source, seen: &Seen| SourceTotals {
             source,
             new_today: seen.new_today(now),
             new: seen.new,

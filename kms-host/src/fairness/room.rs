@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use shared::count::{Arrival, Decision, Entry, Outcome, Terms};
-use shared::doubt::Reading;
+use shared::count::{Arrival, Decision, Entrants, Outcome, Terms};
+use shared::doubt::ClockReading;
 use shared::fair::{self, Bucket};
 use shared::ids::ProductId;
 use shared::reason::Reason;
 
 use super::seen::Left;
-use super::{Allowances, Book, Fairness, Limited, Shown, Source};
+use super::{Allowances, Book, Fairness, Limited, Source, SourceName};
 
 /// Room for one machine, kept while the ledger looks whether it is needed. Dropping it gives it back, unless nobody knows what
 /// the ledger does with it ([`while_deciding`](Room::while_deciding)).
@@ -24,7 +24,7 @@ pub(crate) struct Room<'a> {
 /// The tokens that were taken, beside that of the source.
 #[derive(Clone, Copy)]
 struct Taken {
-    kind: Kind,
+    token: Token,
     /// One of what is guaranteed to the source. The first machines of a day take it whether they need it or not.
     guaranteed: bool,
     /// Whether that was needed, because the site had none left.
@@ -33,27 +33,27 @@ struct Taken {
 
 /// Whose token.
 #[derive(Clone, Copy)]
-enum Kind {
+enum Token {
     New,
     Returning,
 }
 
-impl Kind {
+impl Token {
     fn of(self, left: &mut Left) -> &mut Bucket {
         match self {
-            Kind::New => &mut left.new,
-            Kind::Returning => &mut left.returning,
+            Token::New => &mut left.new,
+            Token::Returning => &mut left.returning,
         }
     }
 }
 
 impl Room<'_> {
     /// Who may be entered on it.
-    pub(crate) fn entry(&self) -> Entry {
-        match self.taken.map(|taken| taken.kind) {
-            Some(Kind::New) => Entry::Anybody,
-            Some(Kind::Returning) => Entry::Returning,
-            None => Entry::Nobody,
+    pub(crate) fn entrants(&self) -> Entrants {
+        match self.taken.map(|taken| taken.token) {
+            Some(Token::New) => Entrants::Anybody,
+            Some(Token::Returning) => Entrants::Returning,
+            None => Entrants::Nobody,
         }
     }
 
@@ -71,7 +71,7 @@ impl Room<'_> {
         product: ProductId,
         terms: &Terms,
         outcome: &Outcome,
-        now: Reading,
+        now: ClockReading,
     ) -> Option<Limited> {
         let (fairness, place) = (self.fairness, self.place);
         if outcome.decision == Decision::Refused(Reason::NewMachinesLimited) {
@@ -106,9 +106,9 @@ impl Fairness {
     pub(crate) fn reserve(&self, source: Option<Source>, now: Duration) -> Room<'_> {
         let mut book = self.book();
         let place = book.place(source, now);
-        let (taken, limited) = match book.reserve(place, Kind::New, now) {
+        let (taken, limited) = match book.reserve(place, Token::New, now) {
             Ok(taken) => (Some(taken), None),
-            Err(limited) => (book.reserve(place, Kind::Returning, now).ok(), Some(limited)),
+            Err(limited) => (book.reserve(place, Token::Returning, now).ok(), Some(limited)),
         };
         Room { fairness: self, place, taken, limited }
     }
@@ -117,7 +117,8 @@ impl Fairness {
         let mut book = self.book();
         let Allowances { new_per_site, .. } = book.allowances;
         book.give_back_of_source(place, taken);
-        let of_site = if taken.past_site { &mut book.site.guaranteed } else { taken.kind.of(&mut book.site) };
+        let of_site =
+            if taken.past_site { &mut book.site.guaranteed } else { taken.token.of(&mut book.site) };
         of_site.give_back(&new_per_site);
     }
 
@@ -126,7 +127,7 @@ impl Fairness {
         place: Option<Source>,
         product: ProductId,
         count: Option<(u64, &Terms)>,
-        now: Reading,
+        now: ClockReading,
     ) {
         let mut book = self.book();
         let seen = book.seen(place);
@@ -149,12 +150,12 @@ impl Fairness {
         }
     }
 
-    fn note_limited(&self, place: Option<Source>, limited: Limited, now: Reading) {
+    fn note_limited(&self, place: Option<Source>, limited: Limited, now: ClockReading) {
         let begins = self.book().seen(place).new_limited.note(limited, now);
         if begins {
             let Limited { by_site, most, .. } = limited;
             tracing::warn!(
-                source = %Shown(place), by_site, a_day = most,
+                source = %SourceName(place), by_site, a_day = most,
                 "new machines are refused: in a roll-out, raise new_machines_per_source or new_machines_per_site"
             );
         }
@@ -163,18 +164,18 @@ impl Fairness {
 
 impl Book {
     /// One of the source and one of the site, or neither.
-    fn reserve(&mut self, place: Option<Source>, kind: Kind, now: Duration) -> Result<Taken, Limited> {
+    fn reserve(&mut self, place: Option<Source>, token: Token, now: Duration) -> Result<Taken, Limited> {
         let Allowances { new_per_source, new_per_site, .. } = self.allowances;
         let guaranteed = self.allowances.guaranteed();
         let left = &mut self.seen(place).left;
-        let of_source = kind.of(left).take(&new_per_source, now);
+        let of_source = token.of(left).take(&new_per_source, now);
         of_source.map_err(|wait| Limited { by_site: false, most: new_per_source.most(), wait })?;
-        let guaranteed = match kind {
-            Kind::New => left.guaranteed.take(&guaranteed, now).is_ok(),
-            Kind::Returning => false,
+        let guaranteed = match token {
+            Token::New => left.guaranteed.take(&guaranteed, now).is_ok(),
+            Token::Returning => false,
         };
-        let mut taken = Taken { kind, guaranteed, past_site: false };
-        let Err(wait) = kind.of(&mut self.site).take(&new_per_site, now) else { return Ok(taken) };
+        let mut taken = Taken { token, guaranteed, past_site: false };
+        let Err(wait) = token.of(&mut self.site).take(&new_per_site, now) else { return Ok(taken) };
         taken.past_site = guaranteed && self.site.guaranteed.take(&new_per_site, now).is_ok();
         if taken.past_site {
             return Ok(taken);
@@ -186,7 +187,7 @@ impl Book {
     fn give_back_of_source(&mut self, place: Option<Source>, taken: Taken) {
         let (of_source, guaranteed) = (self.allowances.new_per_source, self.allowances.guaranteed());
         let left = &mut self.seen(place).left;
-        taken.kind.of(left).give_back(&of_source);
+        taken.token.of(left).give_back(&of_source);
         if taken.guaranteed {
             left.guaranteed.give_back(&guaranteed);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::doubt::Reading;
+use shared::doubt::ClockReading;
 use shared::fair::{Bucket, Rate};
 use shared::ids::ProductId;
 use shared::time::Timestamp;
@@ -176,7 +176,7 @@ fn slot(hour: u64) -> usize {
 
 impl Limiting {
     /// Notes a refusal. Whether it is the first after a while.
-    pub(super) fn note(&mut self, limited: Limited, now: Reading) -> bool {
+    pub(super) fn note(&mut self, limited: Limited, now: ClockReading) -> bool {
         self.times += 1;
         let under_way = self.episode(now.monotonic);
         let (since, times) = under_way.map_or((now.wall, 0), |episode| (episode.since, episode.times));

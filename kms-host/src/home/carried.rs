@@ -13,7 +13,9 @@ use store::file;
 
 use super::{Home, HomeError, make_private_dir, read};
 use crate::admin::socket;
-use crate::export::{Checked, ExportError, ExportFile, ExportReader, FilePart, Kind, PART_BYTES, Summary};
+use crate::export::{
+    Checked, ExportError, ExportFile, ExportKind, ExportReader, FilePart, PART_BYTES, Summary,
+};
 
 /// Stands in a directory while a host is restored into it.
 const UNFINISHED: &str = "restore-unfinished";
@@ -121,7 +123,7 @@ impl Home {
         self.check_empty()?;
         // 1
         let summary = file.check(progress).map_err(HomeError::from)?;
-        if summary.head.kind != Kind::Backup {
+        if summary.head.kind != ExportKind::Backup {
             return Err(HomeError::NoBackup { path: file.path().to_owned(), data: self.0.clone() }.into());
         }
         // 2

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
-use crate::admin::audit::{Audit, Change, Failure, NotRecorded};
+use crate::admin::audit::{Audit, AuditedChange, Failure, NotRecorded};
 use crate::admin::caller::Caller;
 use crate::certificates::Certificates;
 use crate::config::Config;
@@ -144,7 +144,7 @@ impl Host {
             return Ok(0);
         }
         // 2
-        let change = Change::new(
+        let change = AuditedChange::new(
             Caller::host(),
             "retention",
             &[("retention_days", &days), ("seen_before", &before), ("machines", &due)],

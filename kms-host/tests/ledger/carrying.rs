@@ -4,9 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kms_host::export::{
-    self, Checked, Checker, ExportFile, ExportReader, Fault, Head, Kind as FileKind, Writer,
-};
+use kms_host::export::{self, Checked, Checker, ExportFile, ExportKind, ExportReader, Fault, Head, Writer};
 use ledger::testing::MemoryLedger;
 use ledger::{Kept, LedgerError, OpenError, OutOfOrder, Rebuild};
 use shared::answer::ShownLease;
@@ -17,7 +15,7 @@ use store::Engine;
 use tokio::sync::mpsc;
 
 use ledger::battery::world::{
-    CACHE_BYTES, DAY, HOUR, Kind, LEDGER, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, put_rows,
+    Backend, CACHE_BYTES, DAY, HOUR, LEDGER, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, put_rows,
 };
 
 on_every_ledger! {
@@ -26,12 +24,12 @@ on_every_ledger! {
     an_empty_ledger_is_carried_too
 }
 
-const EVERY_KIND: [Kind; 3] = [Kind::Memory, Kind::On(Engine::Sled), Kind::On(Engine::Fjall)];
+const EVERY_BACKEND: [Backend; 3] = [Backend::Memory, Backend::On(Engine::Sled), Backend::On(Engine::Fjall)];
 
 /// The export of a ledger.
 async fn exported(world: &World) -> Vec<u8> {
     let (to, mut parts) = mpsc::channel::<Result<Bytes, LedgerError>>(1);
-    let head = Head::new(FileKind::Export, START, Some(HostId::from_bytes([3; 16])), *world.ledger.meta());
+    let head = Head::new(ExportKind::Export, START, Some(HostId::from_bytes([3; 16])), *world.ledger.meta());
     tokio::spawn(export::send(world.ledger.clone(), head, to));
     let mut lines = Vec::new();
     while let Some(part) = parts.recv().await {
@@ -48,14 +46,14 @@ fn rows(lines: &[u8]) -> Vec<&str> {
     lines
 }
 
-/// Another ledger, of this kind, made of an export.
-fn carried(lines: &[u8], kind: Kind) -> World {
+/// Another ledger, on this backend, made of an export.
+fn carried(lines: &[u8], backend: Backend) -> World {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("export");
     std::fs::write(&file, lines).unwrap();
     let (head, mut file) = ExportFile::open(&file).unwrap().read().unwrap();
-    match kind {
-        Kind::Memory => {
+    match backend {
+        Backend::Memory => {
             let mut rebuild = Rebuild::new(&head.meta);
             let mut rows = Vec::new();
             while let Some(kept) = next_row(&mut file).unwrap() {
@@ -64,7 +62,7 @@ fn carried(lines: &[u8], kind: Kind) -> World {
             rows.extend(rebuild.finish());
             World::over(Arc::new(MemoryLedger::with_rows(head.meta, rows)), None)
         }
-        Kind::On(engine) => {
+        Backend::On(engine) => {
             let path = home.path().join("ledger");
             let rows = || next_row(&mut file);
             ledger::rebuild(&path, engine, CACHE_BYTES, &head.meta, rows).unwrap();
@@ -87,8 +85,8 @@ fn next_row(file: &mut ExportReader) -> anyhow::Result<Option<Kept>> {
 
 /// A ledger in which everything has happened that leaves a row: two products, machines in every state and with a history,
 /// some that left the window, asks without state, a threshold that was met, and leases from a past that was lost.
-async fn lived_in(kind: Kind) -> (World, Vec<Machine>) {
-    let mut world = World::new(kind);
+async fn lived_in(backend: Backend) -> (World, Vec<Machine>) {
+    let mut world = World::new(backend);
     world.terms.threshold = 5;
     let mut old = Machine::some(4);
     world.ask_together(&mut old).await;
@@ -120,10 +118,10 @@ async fn lived_in(kind: Kind) -> (World, Vec<Machine>) {
     (world, machines)
 }
 
-async fn on_any_other_ledger_everything_is_as_it_was(kind: Kind) {
-    let (world, machines) = lived_in(kind).await;
+async fn on_any_other_ledger_everything_is_as_it_was(backend: Backend) {
+    let (world, machines) = lived_in(backend).await;
     let lines = exported(&world).await;
-    for other in EVERY_KIND {
+    for other in EVERY_BACKEND {
         let mut there = carried(&lines, other);
         (there.now, there.terms) = (world.now, world.terms);
         assert_eq!(rows(&exported(&there).await), rows(&lines), "{other:?}");
@@ -153,12 +151,12 @@ async fn on_any_other_ledger_everything_is_as_it_was(kind: Kind) {
 }
 
 /// The hand-over of each page waits for whoever takes it, and meanwhile the ledger goes on.
-async fn what_was_written_between_two_pages_is_whole_and_counted(kind: Kind) {
-    let mut world = World::new(kind);
+async fn what_was_written_between_two_pages_is_whole_and_counted(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machines = Machine::some(700);
     world.ask_together(&mut machines).await;
     let (to, mut parts) = mpsc::channel(1);
-    let head = Head::new(FileKind::Export, START, None, *world.ledger.meta());
+    let head = Head::new(ExportKind::Export, START, None, *world.ledger.meta());
     tokio::spawn(export::send(world.ledger.clone(), head, to));
     let mut lines = Vec::new();
     while let Some(part) = parts.recv().await {
@@ -166,7 +164,7 @@ async fn what_was_written_between_two_pages_is_whole_and_counted(kind: Kind) {
         world.now = world.now + HOUR;
         world.ask_together(&mut machines).await;
     }
-    for other in EVERY_KIND {
+    for other in EVERY_BACKEND {
         let mut there = carried(&lines, other);
         there.now = world.now;
         assert_eq!(there.count().await, 700, "{other:?}: everybody, each once");
@@ -178,11 +176,11 @@ async fn what_was_written_between_two_pages_is_whole_and_counted(kind: Kind) {
     }
 }
 
-async fn an_empty_ledger_is_carried_too(kind: Kind) {
-    let world = World::new(kind);
+async fn an_empty_ledger_is_carried_too(backend: Backend) {
+    let world = World::new(backend);
     let lines = exported(&world).await;
     assert_eq!(rows(&lines), Vec::<&str>::new());
-    let there = carried(&lines, kind);
+    let there = carried(&lines, backend);
     assert_eq!(there.ledger.last_time().await.unwrap(), None);
     assert_eq!(there.ask(&mut Machine::new()).await, "waiting 1 of 1");
 }
@@ -199,7 +197,7 @@ fn read(lines: &[u8]) -> Result<u64, Fault> {
 
 /// An export with a few rows of every kind, sealed: short, since every byte of it is tried.
 async fn short() -> Vec<u8> {
-    let (world, _) = lived_in(Kind::Memory).await;
+    let (world, _) = lived_in(Backend::Memory).await;
     let lines = exported(&world).await;
     let (mut checker, mut kinds) = (Checker::new(), Vec::new());
     let mut writer = None;
@@ -250,7 +248,7 @@ async fn an_end_that_is_cut_off_anywhere_is_missed() {
 /// Each line has a sum of its own, so only the seal of the whole can tell.
 #[tokio::test]
 async fn lines_that_are_missing_doubled_or_exchanged_are_missed() {
-    let (world, _) = lived_in(Kind::Memory).await;
+    let (world, _) = lived_in(Backend::Memory).await;
     let lines = exported(&world).await;
     let lines: Vec<_> = lines.split_inclusive(|byte| *byte == b'\n').collect();
     let without = [&lines[..7], &lines[8..]].concat().concat();
@@ -279,11 +277,11 @@ fn what_is_no_export_and_what_a_later_release_wrote_are_told_apart() {
 async fn the_golden_export_is_read_for_ever() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/export-1.jsonl");
     if std::env::var_os("KMS_REGENERATE").is_some() && !path.exists() {
-        let (world, _) = lived_in(Kind::Memory).await;
+        let (world, _) = lived_in(Backend::Memory).await;
         std::fs::write(&path, exported(&world).await).unwrap();
     }
     let lines = std::fs::read(&path).unwrap();
-    let world = carried(&lines, Kind::Memory);
+    let world = carried(&lines, Backend::Memory);
     assert_eq!(rows(&exported(&world).await), rows(&lines));
     assert_eq!(world.recount_of(PRODUCT).await.records, 25);
 }
@@ -309,7 +307,7 @@ async fn damaged_rows_are_left_out_and_told() {
 
     let last = str::from_utf8(&lines).unwrap().lines().last().unwrap();
     assert!(last.contains(r#""left_out":3"#), "{last}");
-    let there = carried(&lines, Kind::On(Engine::Fjall));
+    let there = carried(&lines, Backend::On(Engine::Fjall));
     assert_eq!(there.count().await, 29);
     assert_eq!(there.ledger.last_time().await.unwrap(), Some(START), "the latest sighting");
     assert_eq!(there.ask(&mut machines[3]).await, "lease 2 of 30", "it is entered anew");

@@ -11,16 +11,16 @@
 macro_rules! on_every_ledger {
     ($($story:ident)*) => {
         mod in_memory {
-            use ledger::battery::Kind;
-            $(#[tokio::test] async fn $story() { super::$story(Kind::Memory).await; })*
+            use ledger::battery::Backend;
+            $(#[tokio::test] async fn $story() { super::$story(Backend::Memory).await; })*
         }
         mod on_sled {
-            use ledger::battery::Kind;
-            $(#[tokio::test] async fn $story() { super::$story(Kind::On(ledger::Engine::Sled)).await; })*
+            use ledger::battery::Backend;
+            $(#[tokio::test] async fn $story() { super::$story(Backend::On(ledger::Engine::Sled)).await; })*
         }
         mod on_fjall {
-            use ledger::battery::Kind;
-            $(#[tokio::test] async fn $story() { super::$story(Kind::On(ledger::Engine::Fjall)).await; })*
+            use ledger::battery::Backend;
+            $(#[tokio::test] async fn $story() { super::$story(Backend::On(ledger::Engine::Fjall)).await; })*
         }
     };
 }

@@ -4,15 +4,15 @@ use shared::ask::AskKind;
 use shared::count::Terms;
 use shared::record::key;
 
-use super::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly};
+use super::world::{Backend, DAY, HOUR, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly};
 use crate::{Housekeeping, LedgerError, Write, Written};
 
 fn served(world: &World) -> Vec<(shared::ids::ProductId, Terms)> {
     vec![(PRODUCT, world.terms), (OTHER_PRODUCT, world.terms)]
 }
 
-pub async fn ledger_time_never_goes_back_by_itself(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn ledger_time_never_goes_back_by_itself(backend: Backend) {
+    let mut world = World::new(backend);
     world.ask(&mut Machine::new()).await;
     world.now = START - 3 * DAY;
     let mut late = Machine::new();
@@ -23,8 +23,8 @@ pub async fn ledger_time_never_goes_back_by_itself(kind: Kind) {
     assert_eq!(reading.at, START);
 }
 
-pub async fn settling_sets_the_time_back_and_counts_anew(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn settling_sets_the_time_back_and_counts_anew(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machines = Machine::some(3);
     world.ask_together(&mut machines).await;
     // The clock jumps ahead, and one machine is seen there before anybody doubts it.
@@ -42,15 +42,15 @@ pub async fn settling_sets_the_time_back_and_counts_anew(kind: Kind) {
     assert_eq!(world.count().await, 0);
 }
 
-pub async fn settling_a_new_ledger_sets_its_time(kind: Kind) {
-    let world = World::new(kind);
+pub async fn settling_a_new_ledger_sets_its_time(backend: Backend) {
+    let world = World::new(backend);
     world.settle(Vec::new(), START).await;
     assert_eq!(world.ledger.last_time().await.unwrap(), Some(START));
     assert_eq!(world.count().await, 0);
 }
 
-pub async fn evidence_from_the_future_is_as_old_as_the_settling(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn evidence_from_the_future_is_as_old_as_the_settling(backend: Backend) {
+    let mut world = World::new(backend);
     world.terms.threshold = 2;
     let mut machines = Machine::some(2);
     world.now = START + 100 * DAY;
@@ -62,8 +62,8 @@ pub async fn evidence_from_the_future_is_as_old_as_the_settling(kind: Kind) {
 }
 
 /// It sets the time first. What failed half-way must not be written with what comes after it.
-pub async fn a_settling_that_fails_changes_nothing_and_the_rest_of_its_batch_is_done(kind: Kind) {
-    let world = World::with(kind, hourly(), vec![(key::tally(PRODUCT), vec![1, 2, 3])]);
+pub async fn a_settling_that_fails_changes_nothing_and_the_rest_of_its_batch_is_done(backend: Backend) {
+    let world = World::with(backend, hourly(), vec![(key::tally(PRODUCT), vec![1, 2, 3])]);
     let ask = |machine: Machine| Write::Sight(world.sighting(&machine, AskKind::Activate));
     let settle = Write::Settle(Housekeeping::alone(), served(&world), START + DAY);
     let writes =

@@ -5,13 +5,13 @@ use std::time::Duration;
 use shared::ask::AskKind;
 use shared::ids::Fingerprint;
 
-use super::world::{HOUR, Kind, Machine, World, told};
+use super::world::{Backend, HOUR, Machine, World, told};
 use crate::testing;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-pub async fn a_lost_answer_is_given_again_under_its_serial(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_lost_answer_is_given_again_under_its_serial(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machine = Machine::new();
     assert_eq!(world.ask_in_vain(&machine).await, "waiting 1 of 1");
     world.now = world.now + SECOND;
@@ -24,8 +24,8 @@ pub async fn a_lost_answer_is_given_again_under_its_serial(kind: Kind) {
     assert_eq!(world.count().await, 25);
 }
 
-pub async fn a_lost_answer_is_given_again_in_the_same_batch(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_lost_answer_is_given_again_in_the_same_batch(backend: Backend) {
+    let mut world = World::new(backend);
     let machine = Machine::new();
     let first = world.sighting(&machine, AskKind::Activate);
     world.now = world.now + SECOND;
@@ -36,8 +36,8 @@ pub async fn a_lost_answer_is_given_again_in_the_same_batch(kind: Kind) {
     assert_eq!(world.count().await, 1);
 }
 
-pub async fn an_ask_that_the_network_repeats_changes_nothing(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn an_ask_that_the_network_repeats_changes_nothing(backend: Backend) {
+    let mut world = World::new(backend);
     let machine = Machine::new();
     let ask = world.sighting(&machine, AskKind::Activate);
     world.apply(ask.clone()).await;
@@ -49,8 +49,8 @@ pub async fn an_ask_that_the_network_repeats_changes_nothing(kind: Kind) {
     assert_eq!(world.count().await, 1);
 }
 
-pub async fn a_recorded_ask_is_refused_and_nobody_is_accused(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_recorded_ask_is_refused_and_nobody_is_accused(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machine = Machine::new();
     let recorded = world.sighting(&machine, AskKind::Activate);
     world.ask(&mut machine).await;
@@ -61,8 +61,8 @@ pub async fn a_recorded_ask_is_refused_and_nobody_is_accused(kind: Kind) {
     assert_eq!(world.count().await, 1);
 }
 
-pub async fn a_copy_is_named_and_counts_once_it_has_a_key_of_its_own(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_copy_is_named_and_counts_once_it_has_a_key_of_its_own(backend: Backend) {
+    let mut world = World::new(backend);
     let mut original = Machine::new();
     world.ask(&mut original).await;
     let copy = original.copied();
@@ -81,8 +81,8 @@ pub async fn a_copy_is_named_and_counts_once_it_has_a_key_of_its_own(kind: Kind)
     assert_eq!((world.count().await, world.state_of(&original).await), (2, "active"));
 }
 
-pub async fn a_rolled_back_disk_stays_one_machine(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_rolled_back_disk_stays_one_machine(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
     let snapshot = machine.copied();
@@ -96,9 +96,9 @@ pub async fn a_rolled_back_disk_stays_one_machine(kind: Kind) {
     assert_eq!(world.count().await, 1);
 }
 
-pub async fn another_or_no_fingerprint_takes_no_seat(kind: Kind) {
+pub async fn another_or_no_fingerprint_takes_no_seat(backend: Backend) {
     for fingerprint in [Machine::new().fingerprint, Fingerprint::NONE] {
-        let world = World::new(kind);
+        let world = World::new(backend);
         let mut original = Machine::new();
         world.ask(&mut original).await;
         let mut healed = original.copied().rekeyed();
@@ -106,7 +106,7 @@ pub async fn another_or_no_fingerprint_takes_no_seat(kind: Kind) {
         assert_eq!(world.ask(&mut healed).await, "waiting 1 of 2");
         assert_eq!((world.count().await, world.state_of(&original).await), (2, "active"));
     }
-    let world = World::new(kind);
+    let world = World::new(backend);
     let mut original = Machine::new();
     original.fingerprint = Fingerprint::NONE;
     world.ask(&mut original).await;
@@ -114,8 +114,8 @@ pub async fn another_or_no_fingerprint_takes_no_seat(kind: Kind) {
     assert_eq!(world.count().await, 2, "an empty one equals none, not even another empty one");
 }
 
-pub async fn a_release_that_the_network_repeats_does_not_end_a_return(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_release_that_the_network_repeats_does_not_end_a_return(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
     world.now = world.now + SECOND;

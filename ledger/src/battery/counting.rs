@@ -5,11 +5,11 @@ use std::time::Duration;
 use shared::ids::{Fingerprint, Nonce};
 use shared::record::{Record, RecordState, key};
 
-use super::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, meta, told};
+use super::world::{Backend, DAY, HOUR, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, meta, told};
 use crate::testing;
 
-pub async fn the_24th_waits_and_the_25th_is_licensed(kind: Kind) {
-    let world = World::new(kind);
+pub async fn the_24th_waits_and_the_25th_is_licensed(backend: Backend) {
+    let world = World::new(backend);
     let mut machines = Machine::some(25);
     for (before, machine) in machines[..24].iter_mut().enumerate() {
         assert_eq!(world.ask(machine).await, format!("waiting 1 of {}", before + 1));
@@ -21,15 +21,15 @@ pub async fn the_24th_waits_and_the_25th_is_licensed(kind: Kind) {
     assert_eq!(record.licensed_until, Some(START + 180 * DAY));
 }
 
-pub async fn the_25th_of_a_batch_is_licensed(kind: Kind) {
-    let world = World::new(kind);
+pub async fn the_25th_of_a_batch_is_licensed(backend: Backend) {
+    let world = World::new(backend);
     let told = world.ask_together(&mut Machine::some(26)).await;
     assert_eq!(told[23..], ["waiting 1 of 24", "lease 1 of 25", "lease 1 of 26"]);
     assert_eq!(world.count().await, 26);
 }
 
-pub async fn a_machine_that_asks_twice_is_one(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_machine_that_asks_twice_is_one(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
     world.now = world.now + 5 * HOUR;
@@ -37,8 +37,8 @@ pub async fn a_machine_that_asks_twice_is_one(kind: Kind) {
     assert_eq!(world.count().await, 1);
 }
 
-pub async fn products_are_counted_apart(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn products_are_counted_apart(backend: Backend) {
+    let mut world = World::new(backend);
     world.terms.threshold = 2;
     let mut machines = [Machine::of(PRODUCT), Machine::of(OTHER_PRODUCT), Machine::of(OTHER_PRODUCT)];
     let told = world.ask_together(&mut machines).await;
@@ -47,8 +47,8 @@ pub async fn products_are_counted_apart(kind: Kind) {
     assert_eq!(world.ledger.products().await.unwrap(), [PRODUCT, OTHER_PRODUCT]);
 }
 
-pub async fn a_machine_leaves_the_count_after_the_window_and_returns(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_machine_leaves_the_count_after_the_window_and_returns(backend: Backend) {
+    let mut world = World::new(backend);
     let (mut early, mut late) = (Machine::new(), Machine::new());
     world.ask(&mut early).await;
     world.now = START + HOUR;
@@ -65,8 +65,8 @@ pub async fn a_machine_leaves_the_count_after_the_window_and_returns(kind: Kind)
     assert_eq!(world.ask(&mut late).await, "waiting 2 of 2");
 }
 
-pub async fn a_changed_window_counts_anew(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_changed_window_counts_anew(backend: Backend) {
+    let mut world = World::new(backend);
     for age_days in [40, 20, 5] {
         world.now = START - age_days * DAY;
         world.ask(&mut Machine::new()).await;
@@ -83,8 +83,8 @@ pub async fn a_changed_window_counts_anew(kind: Kind) {
     assert_eq!(world.count().await, 4);
 }
 
-pub async fn after_a_long_silence_only_who_asks_is_counted(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn after_a_long_silence_only_who_asks_is_counted(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machines = Machine::some(3);
     world.ask_together(&mut machines).await;
     world.now = START + 1000 * DAY;
@@ -94,9 +94,9 @@ pub async fn after_a_long_silence_only_who_asks_is_counted(kind: Kind) {
     assert_eq!(world.recount_of(PRODUCT).await.active, 3);
 }
 
-pub async fn an_hour_may_be_a_tenth_of_a_second(kind: Kind) {
+pub async fn an_hour_may_be_a_tenth_of_a_second(backend: Backend) {
     let tenth = Duration::from_millis(100);
-    let mut world = World::with(kind, meta(100), Vec::new());
+    let mut world = World::with(backend, meta(100), Vec::new());
     world.terms.count_window = 10 * tenth;
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
@@ -107,8 +107,8 @@ pub async fn an_hour_may_be_a_tenth_of_a_second(kind: Kind) {
     assert_eq!(world.ask(&mut machine).await, "waiting 2 of 2");
 }
 
-pub async fn a_released_machine_leaves_at_once_and_may_come_back(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_released_machine_leaves_at_once_and_may_come_back(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
     world.now = world.now + HOUR;
@@ -118,8 +118,8 @@ pub async fn a_released_machine_leaves_at_once_and_may_come_back(kind: Kind) {
     assert_eq!((world.count().await, world.state_of(&machine).await), (1, "active"));
 }
 
-pub async fn a_machine_without_state_is_licensed_by_the_others_and_leaves_no_record(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_machine_without_state_is_licensed_by_the_others_and_leaves_no_record(backend: Backend) {
+    let mut world = World::new(backend);
     world.terms.threshold = 2;
     let mut container = Machine::new();
     container.kept = false;
@@ -134,11 +134,11 @@ pub async fn a_machine_without_state_is_licensed_by_the_others_and_leaves_no_rec
     assert_eq!(tomorrow.unkept_today, 0);
 }
 
-pub async fn a_list_is_read_in_pages_and_a_damaged_record_stands_in_it(kind: Kind) {
+pub async fn a_list_is_read_in_pages_and_a_damaged_record_stands_in_it(backend: Backend) {
     let damaged = Machine::new();
     let (key, mut value) = row(&damaged);
     value[20] ^= 1;
-    let world = World::with(kind, hourly(), vec![(key, value)]);
+    let world = World::with(backend, hourly(), vec![(key, value)]);
     let mut machines = Machine::some(4);
     machines.push(Machine::of(OTHER_PRODUCT));
     world.ask_together(&mut machines).await;
@@ -165,11 +165,11 @@ pub async fn a_list_is_read_in_pages_and_a_damaged_record_stands_in_it(kind: Kin
     assert_eq!((recount.records, recount.damaged, recount.counted), (5, 1, 4));
 }
 
-pub async fn a_damaged_record_fails_only_its_machine(kind: Kind) {
+pub async fn a_damaged_record_fails_only_its_machine(backend: Backend) {
     let damaged = Machine::new();
     let (key, mut value) = row(&damaged);
     value.pop();
-    let world = World::with(kind, hourly(), vec![(key, value)]);
+    let world = World::with(backend, hourly(), vec![(key, value)]);
     let sighting = world.sighting(&damaged, shared::ask::AskKind::Activate);
 
     let error = testing::sight(&*world.ledger, vec![sighting]).await.unwrap_err();

@@ -7,7 +7,7 @@ use shared::ask::AskKind;
 use shared::count::Decision;
 use shared::time::Timestamp;
 
-use super::world::{DAY, HOUR, Kind, LEDGER, Machine, SIBLING, START, World};
+use super::world::{Backend, DAY, HOUR, LEDGER, Machine, SIBLING, START, World};
 use crate::Restored;
 
 const MOMENT: Duration = Duration::from_millis(1);
@@ -26,24 +26,24 @@ fn from_sibling(threshold_met_at: Timestamp) -> Machine {
     machine
 }
 
-pub async fn a_siblings_lease_is_evidence_for_a_window(kind: Kind) {
+pub async fn a_siblings_lease_is_evidence_for_a_window(backend: Backend) {
     for (threshold_met_at, answer) in [
         (START - 29 * DAY, "lease 5 of 1"),
         (START - 30 * DAY + MOMENT, "lease 5 of 1"),
         (START - 30 * DAY, "waiting 5 of 1"),
         (START - 31 * DAY, "waiting 5 of 1"),
     ] {
-        let world = World::new(kind);
+        let world = World::new(backend);
         let mut machine = from_sibling(threshold_met_at);
         assert_eq!(world.ask(&mut machine).await, answer, "evidence of {threshold_met_at}");
     }
 }
 
-pub async fn the_ledgers_own_row_is_evidence_for_a_window(kind: Kind) {
+pub async fn the_ledgers_own_row_is_evidence_for_a_window(backend: Backend) {
     for (age, answer) in
         [(29 * DAY, "lease 5 of 1"), (30 * DAY, "waiting 5 of 1"), (31 * DAY, "waiting 5 of 1")]
     {
-        let mut world = World::new(kind);
+        let mut world = World::new(backend);
         world.terms.threshold = 2;
         let mut machines = Machine::some(2);
         world.ask_together(&mut machines).await;
@@ -56,8 +56,8 @@ pub async fn the_ledgers_own_row_is_evidence_for_a_window(kind: Kind) {
     }
 }
 
-pub async fn a_first_activation_never_uses_evidence(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_first_activation_never_uses_evidence(backend: Backend) {
+    let mut world = World::new(backend);
     world.terms.threshold = 2;
     let mut machines = Machine::some(2);
     world.ask_together(&mut machines).await;
@@ -67,8 +67,8 @@ pub async fn a_first_activation_never_uses_evidence(kind: Kind) {
     assert_eq!(world.ask(&mut Machine::new()).await, "waiting 1 of 1");
 }
 
-pub async fn evidence_must_name_the_asker_or_whom_it_replaces(kind: Kind) {
-    let world = World::new(kind);
+pub async fn evidence_must_name_the_asker_or_whom_it_replaces(backend: Backend) {
+    let world = World::new(backend);
     let old = from_sibling(START - DAY);
     let mut stranger = Machine::new();
     stranger.lease = old.lease;
@@ -77,8 +77,8 @@ pub async fn evidence_must_name_the_asker_or_whom_it_replaces(kind: Kind) {
     assert_eq!(world.ask(&mut heir).await, "lease 1 of 2");
 }
 
-pub async fn evidence_does_not_renew_itself(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn evidence_does_not_renew_itself(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machine = from_sibling(START - DAY);
     for _ in 0..29 {
         let outcome = world.apply(world.sighting(&machine, AskKind::Activate)).await;
@@ -92,8 +92,8 @@ pub async fn evidence_does_not_renew_itself(kind: Kind) {
     assert_eq!(world.ask(&mut machine).await, "waiting 34 of 1");
 }
 
-pub async fn a_ledger_that_was_set_back_raises_one_alarm_and_learns(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_ledger_that_was_set_back_raises_one_alarm_and_learns(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machines = Machine::some(3);
     world.ask_together(&mut machines).await;
     assert_eq!(world.ledger.restored().await.unwrap(), None);

@@ -9,13 +9,13 @@ use shared::ids::MachineId;
 use shared::inventory::Verb;
 use shared::record::{Event, EventKind, key};
 
-use super::world::{DAY, HOUR, Kind, LEDGER, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, told};
+use super::world::{Backend, DAY, HOUR, LEDGER, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly, told};
 use crate::{EventPage, ListedEvent};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-pub async fn entering_and_renewing_leave_no_event(kind: Kind) {
-    let world = World::new(kind);
+pub async fn entering_and_renewing_leave_no_event(backend: Backend) {
+    let world = World::new(backend);
     let mut machines = Machine::some(25);
     world.ask_together(&mut machines).await;
     world.ask_together(&mut machines).await;
@@ -23,8 +23,8 @@ pub async fn entering_and_renewing_leave_no_event(kind: Kind) {
     assert!(page.events.is_empty() && page.next.is_none());
 }
 
-pub async fn what_happens_to_a_machine_is_told_in_its_order(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn what_happens_to_a_machine_is_told_in_its_order(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
     world.now = START + HOUR;
@@ -42,8 +42,8 @@ pub async fn what_happens_to_a_machine_is_told_in_its_order(kind: Kind) {
     assert_eq!((events[0], events[4].at), (first, START + 2 * HOUR));
 }
 
-pub async fn a_new_key_and_the_old_one_name_each_other(kind: Kind) {
-    let world = World::new(kind);
+pub async fn a_new_key_and_the_old_one_name_each_other(backend: Backend) {
+    let world = World::new(backend);
     let mut original = Machine::new();
     world.ask(&mut original).await;
     let mut healed = original.copied().rekeyed();
@@ -63,8 +63,8 @@ pub async fn a_new_key_and_the_old_one_name_each_other(kind: Kind) {
     assert!(world.history(&stranger).await.is_empty(), "what it replaces is not known here");
 }
 
-pub async fn a_copy_is_noted_once_an_hour_however_often_it_asks(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_copy_is_noted_once_an_hour_however_often_it_asks(backend: Backend) {
+    let mut world = World::new(backend);
     let mut original = Machine::new();
     world.ask(&mut original).await;
     let copy = original.copied();
@@ -98,8 +98,8 @@ pub async fn a_copy_is_noted_once_an_hour_however_often_it_asks(kind: Kind) {
     assert_eq!(world.history(&original).await[3..], ["released", "copied"]);
 }
 
-pub async fn a_machine_that_the_ledger_has_to_relearn_is_noted(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_machine_that_the_ledger_has_to_relearn_is_noted(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
     world.now = START + HOUR;
@@ -117,8 +117,8 @@ pub async fn a_machine_that_the_ledger_has_to_relearn_is_noted(kind: Kind) {
     assert_eq!(world.history(&machine).await, ["relearned"]);
 }
 
-pub async fn of_many_events_the_last_32_are_kept(kind: Kind) {
-    let world = World::new(kind);
+pub async fn of_many_events_the_last_32_are_kept(backend: Backend) {
+    let world = World::new(backend);
     let mut machine = Machine::new();
     for _ in 0..20 {
         world.ask(&mut machine).await;
@@ -131,8 +131,8 @@ pub async fn of_many_events_the_last_32_are_kept(kind: Kind) {
     assert_eq!((page.events.len(), page.damaged, page.next), (32, 0, None));
 }
 
-pub async fn events_of_a_kind_are_found_page_by_page(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn events_of_a_kind_are_found_page_by_page(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machines = Machine::some(3);
     machines.push(Machine::of(OTHER_PRODUCT));
     world.ask_together(&mut machines).await;
@@ -170,13 +170,13 @@ pub async fn events_of_a_kind_are_found_page_by_page(kind: Kind) {
 }
 
 /// No answer rests on a history, and so none is denied for its damage.
-pub async fn a_damaged_event_is_left_out_and_fails_nobody(kind: Kind) {
+pub async fn a_damaged_event_is_left_out_and_fails_nobody(backend: Backend) {
     let mut machine = Machine::new();
     let key = key::event(PRODUCT, machine.id, 1);
     let event = Event { number: 1, at: START, kind: EventKind::Blocked, other: None };
     let mut value = event.encode(&key);
     value[10] ^= 1;
-    let world = World::with(kind, hourly(), vec![(key, value)]);
+    let world = World::with(backend, hourly(), vec![(key, value)]);
     world.ask(&mut machine).await;
     assert!(world.history(&machine).await.is_empty());
     let page = world.ledger.events(None, None, None, 100).await.unwrap();

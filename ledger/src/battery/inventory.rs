@@ -6,12 +6,12 @@ use shared::ids::Fingerprint;
 use shared::inventory::{Prune, Pruned, Verb};
 use shared::record::key;
 
-use super::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly};
+use super::world::{Backend, DAY, HOUR, Machine, OTHER_PRODUCT, PRODUCT, START, World, hourly};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-pub async fn a_blocked_machine_leaves_the_count_until_it_is_unblocked_and_asks(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_blocked_machine_leaves_the_count_until_it_is_unblocked_and_asks(backend: Backend) {
+    let mut world = World::new(backend);
     let (mut machine, mut other) = (Machine::new(), Machine::new());
     world.ask(&mut machine).await;
     world.ask(&mut other).await;
@@ -31,8 +31,8 @@ pub async fn a_blocked_machine_leaves_the_count_until_it_is_unblocked_and_asks(k
     assert_eq!((world.count().await, world.known().await), (2, [2, 0, 0, 0]));
 }
 
-pub async fn a_block_holds_for_whoever_has_left_the_window_or_the_count(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_block_holds_for_whoever_has_left_the_window_or_the_count(backend: Backend) {
+    let mut world = World::new(backend);
     let (mut aged, mut released) = (Machine::new(), Machine::new());
     world.ask(&mut aged).await;
     world.now = START + 31 * DAY;
@@ -48,8 +48,8 @@ pub async fn a_block_holds_for_whoever_has_left_the_window_or_the_count(kind: Ki
 }
 
 /// Whoever is told that it is a copy comes back with a new key, and names the old one.
-pub async fn a_new_key_does_not_slip_past_a_block(kind: Kind) {
-    let world = World::new(kind);
+pub async fn a_new_key_does_not_slip_past_a_block(backend: Backend) {
+    let world = World::new(backend);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
     let mut early = machine.copied().rekeyed();
@@ -69,8 +69,8 @@ pub async fn a_new_key_does_not_slip_past_a_block(kind: Kind) {
     assert_eq!(world.state_of(&machine).await, "released", "only an active seat is taken");
 }
 
-pub async fn who_is_not_known_or_not_blocked_is_named_and_nothing_is_written(kind: Kind) {
-    let world = World::new(kind);
+pub async fn who_is_not_known_or_not_blocked_is_named_and_nothing_is_written(backend: Backend) {
+    let world = World::new(backend);
     let (mut machine, stranger) = (Machine::new(), Machine::new());
     world.ask(&mut machine).await;
     for verb in [Verb::Block, Verb::Unblock, Verb::Forget] {
@@ -86,8 +86,8 @@ pub async fn who_is_not_known_or_not_blocked_is_named_and_nothing_is_written(kin
     assert_eq!((world.count().await, world.known().await), (0, [0, 0, 0, 1]));
 }
 
-pub async fn a_forgotten_machine_is_new_when_it_asks_again(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_forgotten_machine_is_new_when_it_asks_again(backend: Backend) {
+    let mut world = World::new(backend);
     let (mut machine, mut other) = (Machine::new(), Machine::new());
     world.ask(&mut other).await;
     world.ask(&mut machine).await;
@@ -111,8 +111,8 @@ pub async fn a_forgotten_machine_is_new_when_it_asks_again(kind: Kind) {
     assert_eq!((world.count().await, world.known().await), (1, [1, 0, 0, 0]));
 }
 
-pub async fn a_blocked_machine_is_not_forgotten(kind: Kind) {
-    let world = World::new(kind);
+pub async fn a_blocked_machine_is_not_forgotten(backend: Backend) {
+    let world = World::new(backend);
     let mut machine = Machine::new();
     world.ask(&mut machine).await;
     world.change(Verb::Block, &machine).await;
@@ -124,8 +124,8 @@ pub async fn a_blocked_machine_is_not_forgotten(kind: Kind) {
 }
 
 /// Time moves by asks alone; a change that moved it would age machines while the host doubts its clock.
-pub async fn a_change_does_not_move_the_ledgers_time(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_change_does_not_move_the_ledgers_time(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machines = Machine::some(2);
     world.ask_together(&mut machines).await;
     world.now = START + 1000 * DAY;
@@ -137,8 +137,8 @@ pub async fn a_change_does_not_move_the_ledgers_time(kind: Kind) {
     assert_eq!(world.count().await, 1);
 }
 
-pub async fn a_retention_takes_who_was_seen_a_millisecond_before_it(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_retention_takes_who_was_seen_a_millisecond_before_it(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machines = Machine::some(3);
     for (machine, ms) in machines.iter_mut().zip(0..) {
         world.now = START + Duration::from_millis(ms);
@@ -158,8 +158,8 @@ pub async fn a_retention_takes_who_was_seen_a_millisecond_before_it(kind: Kind) 
 }
 
 /// Even a retention of no time at all.
-pub async fn a_retention_takes_nobody_who_is_counted_or_blocked(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_retention_takes_nobody_who_is_counted_or_blocked(backend: Backend) {
+    let mut world = World::new(backend);
     let [mut counted, mut aged, mut blocked, mut released, mut replaced] =
         std::array::from_fn(|_| Machine::new());
     world.ask_together(&mut [aged.clone(), blocked.clone()]).await;
@@ -183,10 +183,10 @@ pub async fn a_retention_takes_nobody_who_is_counted_or_blocked(kind: Kind) {
     assert_eq!(world.ask(&mut counted).await, "waiting 2 of 3");
 }
 
-pub async fn a_retention_leaves_what_is_damaged_and_other_products_alone(kind: Kind) {
+pub async fn a_retention_leaves_what_is_damaged_and_other_products_alone(backend: Backend) {
     let (damaged, mut machine, mut other) = (Machine::new(), Machine::new(), Machine::of(OTHER_PRODUCT));
     let rows = vec![(key::record(PRODUCT, damaged.id), vec![1, 2, 3])];
-    let mut world = World::with(kind, hourly(), rows);
+    let mut world = World::with(backend, hourly(), rows);
     world.ask_together(&mut [machine.clone(), other.clone()]).await;
     world.now = START + 400 * DAY;
     assert_eq!(world.prune(PRODUCT, world.now, 100).await, 1);
@@ -197,8 +197,8 @@ pub async fn a_retention_leaves_what_is_damaged_and_other_products_alone(kind: K
     assert_eq!(world.ask(&mut machine).await, "waiting 1 of 1");
 }
 
-pub async fn a_retention_goes_on_where_its_last_page_ended(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_retention_goes_on_where_its_last_page_ended(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machines = Machine::some(7);
     world.ask_together(&mut machines).await;
     world.now = START + 400 * DAY;
@@ -215,8 +215,8 @@ pub async fn a_retention_goes_on_where_its_last_page_ended(kind: Kind) {
 }
 
 /// A record with its events is up to 33 rows, and the store takes 256 at a time.
-pub async fn a_retention_takes_long_histories_with_it(kind: Kind) {
-    let mut world = World::new(kind);
+pub async fn a_retention_takes_long_histories_with_it(backend: Backend) {
+    let mut world = World::new(backend);
     let mut machines = Machine::some(20);
     for _ in 0..16 {
         world.ask_together(&mut machines).await;

@@ -16,7 +16,7 @@ use shared::reason::Reason;
 use shared::record::{EVENTS_A_MACHINE, Inactive, RecordState};
 use shared::time::Timestamp;
 
-use super::world::{DAY, HOUR, Kind, Machine, OTHER_PRODUCT, PRODUCT, World};
+use super::world::{Backend, DAY, HOUR, Machine, OTHER_PRODUCT, PRODUCT, World};
 use crate::Reading;
 use crate::testing;
 
@@ -80,10 +80,10 @@ pub fn steps(at_most: usize) -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Lets it happen to a ledger, and compares.
-pub fn run(kind: Kind, steps: Vec<Step>) {
+pub fn run(backend: Backend, steps: Vec<Step>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let mut history = History::new(kind);
+        let mut history = History::new(backend);
         for step in steps {
             history.step(step).await;
         }
@@ -102,8 +102,8 @@ struct History {
 }
 
 impl History {
-    fn new(kind: Kind) -> History {
-        let mut world = World::new(kind);
+    fn new(backend: Backend) -> History {
+        let mut world = World::new(backend);
         world.terms.threshold = THRESHOLD;
         let product = |number| if number % 4 == 0 { OTHER_PRODUCT } else { PRODUCT };
         History {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
-use shared::count::{Decision, Entry, Outcome, Sighting, Terms};
+use shared::count::{Decision, Entrants, Outcome, Sighting, Terms};
 use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce, ProductId};
 use shared::inventory::{Change, Changed, Prune, Pruned, Verb};
 use shared::record::Meta;
@@ -33,7 +33,7 @@ pub const START: Timestamp = Timestamp::from_unix_ms(500_000 * 3_600_000 + 1_800
 
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum Backend {
     /// In memory.
     Memory,
     /// On disk.
@@ -75,22 +75,22 @@ pub fn terms() -> Terms {
 }
 
 impl World {
-    pub fn new(kind: Kind) -> World {
-        World::with(kind, hourly(), Vec::new())
+    pub fn new(backend: Backend) -> World {
+        World::with(backend, hourly(), Vec::new())
     }
 
     /// A ledger that has these rows already.
-    pub fn with(kind: Kind, meta: Meta, rows: Vec<crate::Entry>) -> World {
-        match kind {
-            Kind::Memory => World::over(Arc::new(MemoryLedger::with_rows(meta, rows)), None),
-            Kind::On(engine) => {
+    pub fn with(backend: Backend, meta: Meta, rows: Vec<crate::Entry>) -> World {
+        match backend {
+            Backend::Memory => World::over(Arc::new(MemoryLedger::with_rows(meta, rows)), None),
+            Backend::On(engine) => {
                 let home = tempfile::tempdir().unwrap();
                 drop(crate::create(home.path(), engine, CACHE_BYTES, meta).unwrap());
                 put_rows(home.path(), engine, rows);
                 let ledger = crate::open(home.path(), engine, CACHE_BYTES, &|_| {}).unwrap();
                 World::over(ledger, Some(home))
             }
-            Kind::Other(make) => World::over(make(meta, rows), None),
+            Backend::Other(make) => World::over(make(meta, rows), None),
         }
     }
 
@@ -108,7 +108,7 @@ impl World {
             kept: machine.kept,
             replaces: machine.replaces,
             shown: machine.lease.into(),
-            entry: Entry::Anybody,
+            entrants: Entrants::Anybody,
             at: self.now,
             terms: self.terms,
         }

@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 use shared::admission::{Admission, Moment};
 use shared::certificate::Chain;
 use shared::count::{Decision, Outcome};
-use shared::doubt::{HostClock, Reading};
+use shared::doubt::{ClockReading, HostClock};
 use shared::ids::MachineId;
 use shared::reason::Reason;
 use shared::serial::Mark;
@@ -25,7 +25,7 @@ struct Door {
 
 impl Door {
     fn new() -> Door {
-        let started = Reading { wall: NOW - DAY, monotonic: Duration::ZERO };
+        let started = ClockReading { wall: NOW - DAY, monotonic: Duration::ZERO };
         Door {
             clock: HostClock::start(started, None, 30 * DAY),
             chain: kit::chain(),
@@ -37,7 +37,7 @@ impl Door {
 
     /// What `look` sees of an ask of the machine of this number.
     fn ask<T>(&mut self, machine: u8, look: impl FnOnce(&Admission<'_>, &mut HostClock) -> T) -> T {
-        let reading = Reading { wall: self.wall, monotonic: DAY };
+        let reading = ClockReading { wall: self.wall, monotonic: DAY };
         let now = Moment::read(&mut self.clock, reading);
         let presented = Mark { serial: 0, nonce: kit::NONCE, asked_at: self.asked_at };
         let machine = MachineId::from_bytes([machine; 16]);

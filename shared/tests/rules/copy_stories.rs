@@ -5,7 +5,7 @@
 use core::time::Duration;
 
 use shared::ask::AskKind;
-use shared::count::{Decision, Entry, Shown, Sighting, Terms};
+use shared::count::{Decision, Entrants, Shown, Sighting, Terms};
 use shared::exchange::Exchange;
 use shared::ids::{Fingerprint, HostId, LedgerId, MachineId, Nonce};
 use shared::reason::Reason;
@@ -121,7 +121,7 @@ impl World {
             kept: true,
             replaces: asker.pending.map(|_| machine(asker.identity)),
             shown: Shown::Nothing,
-            entry: Entry::Anybody,
+            entrants: Entrants::Anybody,
             at: self.now,
             terms: TERMS,
         };

@@ -5,7 +5,7 @@ use core::time::Duration;
 use expect_test::{Expect, expect};
 use shared::answer::ShownLease;
 use shared::ask::AskKind;
-use shared::count::{self, Arrival, Decision, Entry, Shown, Sighting, Terms};
+use shared::count::{self, Arrival, Decision, Entrants, Shown, Sighting, Terms};
 use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce};
 use shared::inventory::{self, Change, Changed, Verb};
 use shared::record::RecordState;
@@ -43,7 +43,7 @@ fn ask(number: u64, at: Timestamp) -> Sighting {
         kept: true,
         replaces: None,
         shown: Shown::Nothing,
-        entry: Entry::Anybody,
+        entrants: Entrants::Anybody,
         at,
         terms: TERMS,
     }
@@ -472,22 +472,22 @@ fn evidence_from_a_time_that_has_not_come_is_settled_down() {
 }
 
 /// The same ask, when so many have come that only these may be entered.
-fn when(entry: Entry, sighting: Sighting) -> Sighting {
-    Sighting { entry, ..sighting }
+fn when(entrants: Entrants, sighting: Sighting) -> Sighting {
+    Sighting { entrants, ..sighting }
 }
 
 #[test]
 fn past_the_limit_a_new_machine_is_not_entered_and_a_known_one_is_answered_as_ever() {
-    for entry in [Entry::Returning, Entry::Nobody] {
+    for entrants in [Entrants::Returning, Entrants::Nobody] {
         let mut books = books_of(25);
         let before = books.clone();
-        check(&mut books, when(entry, ask(25, NOW + HOUR)), expect!["NEW_MACHINES_LIMITED"]);
+        check(&mut books, when(entrants, ask(25, NOW + HOUR)), expect!["NEW_MACHINES_LIMITED"]);
         assert_eq!(format!("{books:?}"), format!("{before:?}"), "nothing is written");
-        check(&mut books, when(entry, again(3, 1, NOW + HOUR)), expect!["lease 2, count 25, met 1 h"]);
-        let mut stateless = when(entry, ask(26, NOW + HOUR));
+        check(&mut books, when(entrants, again(3, 1, NOW + HOUR)), expect!["lease 2, count 25, met 1 h"]);
+        let mut stateless = when(entrants, ask(26, NOW + HOUR));
         stateless.kept = false;
         check(&mut books, stateless, expect!["lease 1, count 25, met 1 h"]);
-        let mut release = when(entry, ask(27, NOW + HOUR));
+        let mut release = when(entrants, ask(27, NOW + HOUR));
         release.kind = AskKind::Release;
         check(&mut books, release, expect!["released 1"]);
         assert_eq!(books.records.len(), 25, "whoever was never here has left without a record");
@@ -512,7 +512,7 @@ fn a_machine_that_was_entered_is_told_apart_by_what_was_known_of_it() {
 fn past_the_limit_a_new_key_heals_an_identity_that_is_a_day_old_and_no_younger_one() {
     let rekeyed_at = |at| {
         let mut books = books_of(1);
-        let mut sighting = when(Entry::Returning, replacing(100, 0, fingerprint(0)));
+        let mut sighting = when(Entrants::Returning, replacing(100, 0, fingerprint(0)));
         sighting.at = at;
         tell(books.decide(&sighting))
     };
@@ -522,18 +522,18 @@ fn past_the_limit_a_new_key_heals_an_identity_that_is_a_day_old_and_no_younger_o
     let mut books = books_of(1);
     // The second copy of the disk replaces an identity that the first has replaced already.
     for copy in [100, 101] {
-        let mut sighting = when(Entry::Returning, replacing(copy, 0, fingerprint(0)));
+        let mut sighting = when(Entrants::Returning, replacing(copy, 0, fingerprint(0)));
         sighting.at = NOW + DAY;
         assert_eq!(books.sight(&sighting).arrival, Some(Arrival::Returning));
     }
-    let mut next = when(Entry::Returning, replacing(102, 100, fingerprint(0)));
+    let mut next = when(Entrants::Returning, replacing(102, 100, fingerprint(0)));
     next.at = NOW + DAY;
     check(&mut books, next, expect!["NEW_MACHINES_LIMITED"]);
     // So many have come back that there may be something wrong with it.
-    let mut another = when(Entry::Nobody, replacing(103, 0, fingerprint(0)));
+    let mut another = when(Entrants::Nobody, replacing(103, 0, fingerprint(0)));
     another.at = NOW + DAY;
     check(&mut books, another, expect!["NEW_MACHINES_LIMITED"]);
-    let mut stranger = when(Entry::Returning, replacing(104, 77, fingerprint(0)));
+    let mut stranger = when(Entrants::Returning, replacing(104, 77, fingerprint(0)));
     stranger.at = NOW + DAY;
     check(&mut books, stranger, expect!["NEW_MACHINES_LIMITED"]);
 }
@@ -542,7 +542,7 @@ fn past_the_limit_a_new_key_heals_an_identity_that_is_a_day_old_and_no_younger_o
 #[test]
 fn past_the_limit_a_lease_of_a_day_ago_lets_its_machine_in_once_it_is_verified() {
     let shown = |at: Timestamp| {
-        let mut sighting = when(Entry::Returning, ask(100, at));
+        let mut sighting = when(Entrants::Returning, ask(100, at));
         sighting.shown = showing(ask(100, at), machine(100), NOW).shown;
         sighting
     };
@@ -563,6 +563,6 @@ fn past_the_limit_a_lease_of_a_day_ago_lets_its_machine_in_once_it_is_verified()
     anothers.machine = machine(101);
     check(&mut books, anothers, expect!["NEW_MACHINES_LIMITED"]);
     let mut nobody = shown(NOW + DAY);
-    (nobody.machine, nobody.entry) = (machine(101), Entry::Nobody);
+    (nobody.machine, nobody.entrants) = (machine(101), Entrants::Nobody);
     check(&mut books, nobody, expect!["NEW_MACHINES_LIMITED"]);
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use shared::answer::{AnswerError, Received, Verdict};
 use shared::ask::{Ask, AskKind};
 use shared::certificate::Chain;
-use shared::count::{Decision, Entry, Shown, Sighting, Terms};
+use shared::count::{Decision, Entrants, Shown, Sighting, Terms};
 use shared::envelope::Kind;
 use shared::ids::{Fingerprint, MachineId, Nonce};
 use shared::license::{Draw, Event, License, Setup};
@@ -115,7 +115,7 @@ proptest! {
                 kept: true,
                 replaces: replaces.map(|(old, _)| machine(old)),
                 shown: Shown::Nothing,
-                entry: Entry::Anybody,
+                entrants: Entrants::Anybody,
                 at: now,
                 terms,
             };

@@ -11,7 +11,7 @@ use proto::v1::Answer;
 use rand::RngExt;
 use shared::answer::{self, Header, Lease};
 use shared::ask::{Ask, AskKind};
-use shared::count::{Decision, Entry, Outcome, Shown, Sighting};
+use shared::count::{Decision, Entrants, Outcome, Shown, Sighting};
 use shared::envelope::{Kind, SecretKey};
 use shared::ids::{Fingerprint, MachineId, Nonce};
 use shared::serial::Mark;
@@ -91,7 +91,7 @@ impl Filling<'_> {
             kept: true,
             replaces: None,
             shown: Shown::Nothing,
-            entry: Entry::Anybody,
+            entrants: Entrants::Anybody,
             at,
             terms,
         });

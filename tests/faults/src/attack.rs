@@ -60,7 +60,7 @@ pub(crate) struct Strike {
 }
 
 /// How it went.
-struct Row {
+struct AttackResult {
     name: &'static str,
     asked: usize,
     answered: usize,
@@ -104,7 +104,7 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<ExitCode> {
     Ok(if is_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn attacked(plan: &Plan, attack: Option<Attack>) -> anyhow::Result<Row> {
+async fn attacked(plan: &Plan, attack: Option<Attack>) -> anyhow::Result<AttackResult> {
     let folder = tempfile::tempdir()?;
     let shop = Shop::open(folder.path(), "Atlas", Policy { threshold: 1, ..Policy::CLIENT }, false)?;
     let now = kms_host::clock::SystemClock::new().now();
@@ -132,7 +132,7 @@ async fn attacked(plan: &Plan, attack: Option<Attack>) -> anyhow::Result<Row> {
     host.kill().await?;
     took.sort_unstable();
     let name = attack.map_or("none", Attack::name);
-    Ok(Row { name, asked, answered: took.len(), took, before_mib, most_mib, after_mib, log_lines })
+    Ok(AttackResult { name, asked, answered: took.len(), took, before_mib, most_mib, after_mib, log_lines })
 }
 
 fn start(attack: Attack, host: SocketAddr) -> anyhow::Result<Child> {
@@ -179,7 +179,7 @@ fn log_lines(host: &HostProcess) -> anyhow::Result<usize> {
     Ok(log.lines().filter(|line| line.contains(" WARN ") || line.contains("ERROR ")).count())
 }
 
-impl Row {
+impl AttackResult {
     /// So many of 100 were answered by then.
     fn part(&self, percent: usize) -> Duration {
         let nth = (self.took.len() * percent).div_ceil(100).max(1) - 1;
@@ -198,10 +198,10 @@ impl Row {
     }
 }
 
-impl fmt::Display for Row {
+impl fmt::Display for AttackResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [half, most] = [50, 99].map(|percent| self.part(percent).as_secs_f64() * 1000.0);
-        let Row { name, asked, answered, before_mib, most_mib, after_mib, log_lines, .. } = self;
+        let AttackResult { name, asked, answered, before_mib, most_mib, after_mib, log_lines, .. } = self;
         write!(
             f,
             "{name:<14} {asked:>6} {answered:>8} {half:>7.1} {most:>7.1} {before_mib:>6} {most_mib:>6} {after_mib:>6} {log_lines:>5}"

@@ -62,7 +62,7 @@ use self::played::Played;
 use self::progress::Progress;
 use self::result::{HostCount, LoadResult, Verified};
 use self::scenario::{HostIs, Scenario};
-use self::sources::Sources;
+use self::sources::Addresses;
 use self::turn::{Retry, Seat};
 use self::verify::Keeper;
 use self::wire::{Limits, Wire};
@@ -137,7 +137,7 @@ fn show(result: &LoadResult, out: Option<&Path>) -> anyhow::Result<()> {
 }
 
 fn set_up(scenario: &Scenario, options: &Options, played: &Played) -> anyhow::Result<Ground> {
-    let (addresses, sources) = (played.addresses(), Sources::new(options.sources)?);
+    let (addresses, sources) = (played.addresses(), Addresses::new(options.sources)?);
     let limits = Limits::default();
     let mut wire = match options.connections {
         Connections::Fresh => Wire::fresh(addresses, sources, limits),

@@ -76,7 +76,7 @@ pub struct Break {
 
 /// Follows a log from its first line on.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Chain {
+pub(super) struct LogVerifier {
     /// The number of the last line that could be read.
     pub(super) seq: u64,
     /// The digest of the last line, whether or not it could be read.
@@ -86,7 +86,7 @@ pub(super) struct Chain {
     broken: Option<Break>,
 }
 
-impl Chain {
+impl LogVerifier {
     /// Goes on to the next line, and gives it back where it can be read.
     ///
     /// One that cannot was cut by a crash, and the next line continues it like any other. Had it been spoilt later, that next
@@ -188,11 +188,11 @@ mod tests {
     }
 
     fn check(lines: &[impl AsRef<[u8]>]) -> Checked {
-        let mut chain = Chain::default();
+        let mut verifier = LogVerifier::default();
         for line in lines {
-            chain.follow(line.as_ref());
+            verifier.follow(line.as_ref());
         }
-        chain.checked()
+        verifier.checked()
     }
 
     fn broken_at(lines: &[impl AsRef<[u8]>]) -> Option<u64> {
@@ -240,11 +240,11 @@ mod tests {
     #[test]
     fn an_end_that_is_not_the_one_that_was_written_shows() {
         let lines = three();
-        let mut chain = Chain::default();
-        lines[..2].iter().for_each(|line| _ = chain.follow(line));
-        chain.expect_end(&digest(&lines[1]));
-        assert_eq!(chain.checked().broken, None);
-        chain.expect_end(&digest(&lines[2]));
-        assert_eq!(chain.checked().broken.map(|broken| broken.line), Some(2));
+        let mut verifier = LogVerifier::default();
+        lines[..2].iter().for_each(|line| _ = verifier.follow(line));
+        verifier.expect_end(&digest(&lines[1]));
+        assert_eq!(verifier.checked().broken, None);
+        verifier.expect_end(&digest(&lines[2]));
+        assert_eq!(verifier.checked().broken.map(|broken| broken.line), Some(2));
     }
 }

@@ -18,7 +18,7 @@ use proto::v1;
 use shared::answer::{self, Grant, Header, ShownLease};
 use shared::ask::{Ask, AskKind};
 use shared::certificate::{Chain, HostCertificate, Roots};
-use shared::count::{Decision, Entry, Shown, Sighting, Terms};
+use shared::count::{Decision, Entrants, Shown, Sighting, Terms};
 use shared::envelope::{Kind, SecretKey};
 use shared::exchange::{Asker, Exchange};
 use shared::ids::{CertificateId, Fingerprint, LedgerId, MachineId, Nonce, OrganisationId, ProductId};
@@ -254,7 +254,7 @@ fn sighting(number: u64, who: Who, at: Timestamp, terms: Terms) -> Sighting {
         kept: true,
         replaces: None,
         shown,
-        entry: Entry::Anybody,
+        entrants: Entrants::Anybody,
         at,
         terms,
     }

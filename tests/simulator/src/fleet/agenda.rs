@@ -13,13 +13,13 @@ use super::options::{DAY_ZERO, Plan};
 const HOUR_MS: i64 = 3_600_000;
 
 /// An instant and a machine. Two of one instant go by the machine's number.
-type Entry = Reverse<(i64, u32)>;
+type Due = Reverse<(i64, u32)>;
 
 /// Who asks when.
 pub(crate) struct Agenda {
     hour: usize,
-    now: BinaryHeap<Entry>,
-    later: Vec<Vec<Entry>>,
+    now: BinaryHeap<Due>,
+    later: Vec<Vec<Due>>,
 }
 
 impl Agenda {

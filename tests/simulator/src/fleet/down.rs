@@ -10,7 +10,7 @@ use serde::Serialize;
 use shared::license::{Notice, Setup};
 use shared::time::Timestamp;
 
-use super::machine::{Aging, Machine, Shown, Standing};
+use super::machine::{Aging, Machine, Standing, UserView};
 use super::options::{DAY_ZERO, Plan, dated};
 use super::result::days;
 use report::figures::{count, or_dash};
@@ -120,7 +120,7 @@ struct Seen {
 
 impl Seen {
     fn look_at(&mut self, machine: &Machine, at: Timestamp, setup: Setup) {
-        let shown = Shown::of(&machine.license, at);
+        let shown = UserView::of(&machine.license, at);
         if !shown.standing.is_licensed() {
             return;
         }

@@ -10,7 +10,7 @@ use shared::license::Notice;
 use shared::reason::Reason;
 use shared::time::Timestamp;
 
-use super::machine::{Shown, Standing};
+use super::machine::{Standing, UserView};
 use super::options::{DAY_ZERO, Plan};
 use super::week::DAY;
 
@@ -123,14 +123,14 @@ impl History {
     }
 
     /// A product is started for the first time.
-    pub(crate) fn installed(&mut self, shown: &Shown) {
+    pub(crate) fn installed(&mut self, shown: &UserView) {
         let hour = self.hour(shown.since);
         self.installed_by_hour.add(hour, 1);
         self.add(shown, shown.since, 1);
     }
 
     /// A machine shows something else from `now.since` on.
-    pub(crate) fn changed(&mut self, before: &Shown, now: &Shown) {
+    pub(crate) fn changed(&mut self, before: &UserView, now: &UserView) {
         self.add(before, now.since, -1);
         self.add(now, now.since, 1);
         if before.standing == Standing::Lapsed {
@@ -142,7 +142,7 @@ impl History {
     }
 
     /// The play is over at this instant, or a machine has left: it shows this until then.
-    pub(crate) fn ended(&mut self, shown: &Shown, at: Timestamp) {
+    pub(crate) fn ended(&mut self, shown: &UserView, at: Timestamp) {
         if shown.standing == Standing::Lapsed {
             self.lapsed_for(at.since(shown.since));
         }
@@ -203,7 +203,7 @@ impl History {
         self.lapsed_ms as f64 / DAY.as_millis() as f64
     }
 
-    fn add(&mut self, shown: &Shown, at: Timestamp, by: i64) {
+    fn add(&mut self, shown: &UserView, at: Timestamp, by: i64) {
         let sample = self.steps.first_from(at);
         self.standings[place(shown.standing)].add(sample, by);
         if shown.notice == Notice::Warning {
@@ -270,9 +270,9 @@ mod tests {
     fn a_change_is_written_down_at_its_own_instant_even_if_it_is_told_late() {
         let mut history = History::new(&plan("--days 41"));
         let at = |hours: u64| DAY_ZERO + Duration::from_hours(hours);
-        let shown = |standing, since| Shown { standing, notice: Notice::Silent, since };
+        let shown = |standing, since| UserView { standing, notice: Notice::Silent, since };
         let fine = shown(Standing::Licensed, at(1));
-        let lapsed = Shown { notice: Notice::Warning, ..shown(Standing::Lapsed, at(3)) };
+        let lapsed = UserView { notice: Notice::Warning, ..shown(Standing::Lapsed, at(3)) };
         history.installed(&fine);
         history.answered(at(9), "LEASE");
         history.changed(&fine, &lapsed);

@@ -13,8 +13,8 @@ use shared::admission::{Admission, Moment, Refusal};
 use shared::answer::{Grant, Header, Refused, ShownLease, Verdict, Waiting};
 use shared::ask::AskKind;
 use shared::certificate::{Chain, HostCertificate, Roots};
-use shared::count::{self, Decision, Entry, Outcome, Rows, Sighting, Terms};
-use shared::doubt::{HostClock, Reading};
+use shared::count::{self, Decision, Entrants, Outcome, Rows, Sighting, Terms};
+use shared::doubt::{ClockReading, HostClock};
 use shared::envelope::{Kind, SecretKey};
 use shared::ids::{CertificateId, LedgerId, MachineId, OrganisationId, ProductId};
 use shared::policy::Policy;
@@ -103,7 +103,7 @@ impl Host {
             replaces: None,
             // Nobody signs in a play, so nobody has to verify.
             shown: machine.license.lease().map(|held| shown_lease(machine, held)).into(),
-            entry: Entry::Anybody,
+            entrants: Entrants::Anybody,
             at: now.wall,
             terms: self.terms,
         };
@@ -182,8 +182,8 @@ impl Host {
 }
 
 /// The host's clocks are right. A play is one stretch of the monotonic one, for no outage goes into an ask.
-fn reading(at: Timestamp) -> Reading {
-    Reading { wall: at, monotonic: at.since(DAY_ZERO) }
+fn reading(at: Timestamp) -> ClockReading {
+    ClockReading { wall: at, monotonic: at.since(DAY_ZERO) }
 }
 
 fn shown_lease(machine: &Machine, held: &Held) -> ShownLease {

@@ -93,16 +93,16 @@ impl Standing {
 
 /// What a user sees: the standing, how loud it is, and since when.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Shown {
+pub(crate) struct UserView {
     pub(crate) standing: Standing,
     pub(crate) notice: Notice,
     pub(crate) since: Timestamp,
 }
 
-impl Shown {
-    pub(crate) fn of(license: &License<Held>, at: Timestamp) -> Shown {
+impl UserView {
+    pub(crate) fn of(license: &License<Held>, at: Timestamp) -> UserView {
         let state = license.state(at);
-        Shown { standing: Standing::of(&state), notice: state.notice(), since: at }
+        UserView { standing: Standing::of(&state), notice: state.notice(), since: at }
     }
 }
 
@@ -125,7 +125,7 @@ pub(crate) struct Machine {
     pub(crate) last_host: Option<u8>,
     pub(crate) has_lapsed: bool,
     pub(crate) has_warned: bool,
-    shown: Shown,
+    shown: UserView,
 }
 
 impl Machine {
@@ -140,7 +140,7 @@ impl Machine {
         let (lot, leave) = (chance.below(100), plan.leave);
         let leave = leave.filter(|leave| lot < u64::from(leave.percent));
         let license = License::begin(plan.setup, installed_at);
-        let shown = Shown::of(&license, installed_at);
+        let shown = UserView::of(&license, installed_at);
         Machine {
             index,
             license,
@@ -199,7 +199,7 @@ impl Machine {
 
     /// Writes down what an answer has changed.
     pub(crate) fn look(&mut self, now: Timestamp, history: &mut History) {
-        let shown = Shown::of(&self.license, now);
+        let shown = UserView::of(&self.license, now);
         if shown.standing != self.shown.standing {
             self.show(shown, history);
         }
@@ -209,11 +209,11 @@ impl Machine {
     }
 
     /// What its user sees, as of when it was last looked at.
-    pub(crate) fn shown(&self) -> Shown {
+    pub(crate) fn shown(&self) -> UserView {
         self.shown
     }
 
-    fn show(&mut self, shown: Shown, history: &mut History) {
+    fn show(&mut self, shown: UserView, history: &mut History) {
         history.changed(&self.shown, &shown);
         self.has_lapsed |= shown.standing == Standing::Lapsed;
         self.has_warned |= shown.notice == Notice::Warning;
@@ -224,7 +224,7 @@ impl Machine {
 /// What a license comes to if it never has another answer: each change of what is shown, in its order.
 pub(crate) struct Aging {
     license: License<Held>,
-    last: Shown,
+    last: UserView,
 }
 
 impl Aging {
@@ -232,21 +232,21 @@ impl Aging {
         // Without a timer, whatever wakes it is a change that time alone brings.
         let facts = Facts { timer: Timer::Never, ..license.facts().clone() };
         let license = License::resume(setup, facts, license.lease().cloned(), None);
-        let last = Shown::of(&license, from);
+        let last = UserView::of(&license, from);
         Aging { license, last }
     }
 }
 
 impl Iterator for Aging {
-    type Item = Shown;
+    type Item = UserView;
 
-    fn next(&mut self) -> Option<Shown> {
+    fn next(&mut self) -> Option<UserView> {
         loop {
             let at = self.license.wake_at(self.last.since);
             if at == Timestamp::from_unix_ms(i64::MAX) {
                 return None;
             }
-            let shown = Shown::of(&self.license, at);
+            let shown = UserView::of(&self.license, at);
             let differs = shown.standing != self.last.standing;
             self.last = shown;
             if differs {

@@ -62,7 +62,7 @@ pub(crate) struct Outgoing {
 
 /// What a host has said, as far as it can be told without verifying it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum Reply {
     /// A license for a time.
     Lease(Counting),
     /// Counted, and too few so far.
@@ -128,30 +128,30 @@ impl Machine {
     }
 
     /// Reads an answer and believes it: nothing is verified. What is no answer to the ask under way changes nothing.
-    pub(crate) fn take(&mut self, answer: &v1::Answer, chains: &Chains) -> Said {
+    pub(crate) fn take(&mut self, answer: &v1::Answer, chains: &Chains) -> Reply {
         self.then = Then::Next;
-        let Some(read) = read(answer) else { return Said::Nonsense };
+        let Some(read) = read(answer) else { return Reply::Nonsense };
         let chain = match answer.chain.as_ref() {
             [] => self.exchange.chain.clone(),
             encoded => Some(chains.keep(encoded)),
         };
         let Some(chain) = chain.filter(|_| self.exchange.nonce == Some(read.nonce)) else {
-            return Said::Nonsense;
+            return Reply::Nonsense;
         };
         self.ahead = None;
-        if let Said::Refused { code } = &read.said {
+        if let Reply::Refused { code } = &read.said {
             self.take_refusal(code);
             return read.said;
         }
         self.exchange.accept(read.serial, read.host, Arc::clone(&chain));
         match &read.said {
-            Said::Lease(_) => {
+            Reply::Lease(_) => {
                 let signed = answer.signed.as_ref().map(Message::encode_to_vec).unwrap_or_default();
                 self.lease = Some(Held { signed: signed.into_boxed_slice(), chain });
                 self.key = self.pending.take().map_or_else(|| self.key.clone(), |pending| *pending);
             }
-            Said::Released => self.lease = None,
-            Said::Waiting(_) | Said::Refused { .. } | Said::Nonsense => {}
+            Reply::Released => self.lease = None,
+            Reply::Waiting(_) | Reply::Refused { .. } | Reply::Nonsense => {}
         }
         read.said
     }
@@ -205,7 +205,7 @@ struct Read {
     nonce: Nonce,
     serial: u64,
     host: HostId,
-    said: Said,
+    said: Reply,
 }
 
 fn read(answer: &v1::Answer) -> Option<Read> {
@@ -220,19 +220,19 @@ fn read(answer: &v1::Answer) -> Option<Read> {
             let v1::Lease { header, count, threshold, .. } = v1::Lease::decode(payload).ok()?;
             let header = header?;
             let counting = counting(&header, count, threshold);
-            (header, Said::Lease(counting))
+            (header, Reply::Lease(counting))
         }
         Kind::Waiting => {
             let v1::Waiting { header, count, threshold, .. } = v1::Waiting::decode(payload).ok()?;
             let header = header?;
             let counting = counting(&header, count, threshold);
-            (header, Said::Waiting(counting))
+            (header, Reply::Waiting(counting))
         }
         Kind::Refusal => {
             let refusal = v1::Refusal::decode(payload).ok().filter(|refusal| is_code(&refusal.code))?;
-            (refusal.header?, Said::Refused { code: refusal.code })
+            (refusal.header?, Reply::Refused { code: refusal.code })
         }
-        Kind::Released => (v1::Released::decode(payload).ok()?.header?, Said::Released),
+        Kind::Released => (v1::Released::decode(payload).ok()?.header?, Reply::Released),
         Kind::Ask
         | Kind::HostCertificate
         | Kind::IssuingCertificate

@@ -14,19 +14,19 @@ const LAST_OCTETS: u32 = 254;
 
 /// How many addresses asks come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sources(u32);
+pub(crate) struct Addresses(u32);
 
-impl Sources {
+impl Addresses {
     /// So many, from 1 to [`SOURCES_MAX`]. With one the system chooses it, as it does for every program.
     ///
     /// # Errors
     /// Too many, or none.
-    pub(crate) fn new(count: u32) -> anyhow::Result<Sources> {
+    pub(crate) fn new(count: u32) -> anyhow::Result<Addresses> {
         anyhow::ensure!(
             (1..=SOURCES_MAX).contains(&count),
             "there are {SOURCES_MAX} sources in 127.0.0.0/8 and {count} were asked for; give --sources a number from 1 to that"
         );
-        Ok(Sources(count))
+        Ok(Addresses(count))
     }
 
     /// The source for this number, if one is to be bound: to reach anything but IPv4 loopback the system knows best.
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn addresses_run_through_the_network_without_its_ends() {
-        let all = Sources::new(SOURCES_MAX).unwrap();
+        let all = Addresses::new(SOURCES_MAX).unwrap();
         for (number, address) in [
             (0, [127, 0, 0, 1]),
             (253, [127, 0, 0, 254]),
@@ -62,7 +62,7 @@ mod tests {
         ] {
             assert_eq!(all.address(number), Ipv4Addr::from(address), "{number}");
         }
-        let few = Sources::new(300).unwrap();
+        let few = Addresses::new(300).unwrap();
         let distinct: std::collections::BTreeSet<_> = (0..1000).map(|number| few.address(number)).collect();
         assert_eq!(distinct.len(), 300);
         assert!(distinct.iter().all(|address| !matches!(address.octets()[3], 0 | 255)));
@@ -70,15 +70,15 @@ mod tests {
 
     #[test]
     fn a_source_is_bound_only_for_ipv4_loopback_and_only_if_there_are_several() {
-        let several = Sources::new(9).unwrap();
+        let several = Addresses::new(9).unwrap();
         assert_eq!(several.to_reach([127, 0, 0, 9].into(), 1), Some(Ipv4Addr::new(127, 0, 0, 2)));
         assert_eq!(several.to_reach("::1".parse().unwrap(), 1), None);
         assert_eq!(several.to_reach([10, 0, 0, 1].into(), 1), None);
-        assert_eq!(Sources::new(1).unwrap().to_reach([127, 0, 0, 1].into(), 1), None);
+        assert_eq!(Addresses::new(1).unwrap().to_reach([127, 0, 0, 1].into(), 1), None);
     }
 
     #[test]
     fn none_and_too_many_are_refused() {
-        assert!(Sources::new(0).is_err() && Sources::new(SOURCES_MAX + 1).is_err());
+        assert!(Addresses::new(0).is_err() && Addresses::new(SOURCES_MAX + 1).is_err());
     }
 }

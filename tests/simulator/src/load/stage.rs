@@ -11,8 +11,8 @@ use world::clock::NEW_YEAR;
 use world::{Shop, TestClock, TestHost};
 
 use super::chains::Chains;
-use super::machine::{Machine, Outgoing, Said};
-use super::sources::Sources;
+use super::machine::{Machine, Outgoing, Reply};
+use super::sources::Addresses;
 use super::wire::{Limits, Wire};
 
 pub(crate) struct Stage {
@@ -30,7 +30,7 @@ pub(crate) async fn stage(threshold: u32) -> Stage {
     let shop = Shop::open(folder.path(), "Atlas", policy, false).unwrap();
     let home = shop.make_host("host", NEW_YEAR).unwrap();
     let host = TestHost::start(&home, Arc::new(TestClock::at(NEW_YEAR))).await.unwrap();
-    let wire = Wire::fresh(vec![host.address()], Sources::new(1).unwrap(), Limits::default());
+    let wire = Wire::fresh(vec![host.address()], Addresses::new(1).unwrap(), Limits::default());
     Stage { shop, host, wire, chains: Chains::default(), folder }
 }
 
@@ -49,12 +49,12 @@ impl Stage {
     }
 
     /// A second passes, and this machine asks.
-    pub(crate) async fn ask(&self, machine: &mut Machine) -> Said {
+    pub(crate) async fn ask(&self, machine: &mut Machine) -> Reply {
         self.ask_and_keep(machine).await.0
     }
 
     /// The same, with the ask and what came back.
-    pub(crate) async fn ask_and_keep(&self, machine: &mut Machine) -> (Said, Outgoing, proto::v1::Answer) {
+    pub(crate) async fn ask_and_keep(&self, machine: &mut Machine) -> (Reply, Outgoing, proto::v1::Answer) {
         let outgoing = machine.ask(self.tick());
         let answer = self.wire.activate(0, 0, outgoing.request.clone()).await.unwrap();
         (machine.take(&answer, &self.chains), outgoing, answer)

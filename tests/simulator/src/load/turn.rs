@@ -13,7 +13,7 @@ use shared::ask::AskKind;
 use shared::exchange::Visit;
 
 use super::ground::Ground;
-use super::machine::{Machine, Said};
+use super::machine::{Machine, Reply};
 use super::outcome::{Counting, NOT_ANSWERED, Outcome};
 use super::tally::Exchange;
 use super::verify::Kept;
@@ -151,10 +151,12 @@ impl Seat {
         self.machine.visit = Visit::new(AskKind::Activate, false);
         while self.machine.visit.asks() {
             match self.exchange(ground, number, host, pending).await {
-                Ok(Said::Lease(_)) => return End::Leased,
-                Ok(Said::Waiting(_)) => return End::Waited,
+                Ok(Reply::Lease(_)) => return End::Leased,
+                Ok(Reply::Waiting(_)) => return End::Waited,
                 Ok(_) if self.machine.asks_again_at_once() => {}
-                Ok(Said::Refused { .. } | Said::Released | Said::Nonsense) => return End::Refused(None),
+                Ok(Reply::Refused { .. } | Reply::Released | Reply::Nonsense) => {
+                    return End::Refused(None);
+                }
                 Err(failure) => return End::Refused(failure.retry_after),
             }
         }
@@ -168,7 +170,7 @@ impl Seat {
         number: usize,
         host: usize,
         pending: &mut Pending,
-    ) -> Result<Said, Failure> {
+    ) -> Result<Reply, Failure> {
         if !pending.first {
             ground.note_due(pending.due);
         }
@@ -224,12 +226,12 @@ impl Pending {
 }
 
 /// What goes into the figures.
-fn read(said: &Said) -> (Outcome, Option<Counting>) {
+fn read(said: &Reply) -> (Outcome, Option<Counting>) {
     match said {
-        Said::Lease(counting) => (Outcome::Lease, Some(*counting)),
-        Said::Waiting(counting) => (Outcome::Waiting, Some(*counting)),
-        Said::Released => (Outcome::Released, None),
-        Said::Refused { code } => (Outcome::Code(code.clone()), None),
-        Said::Nonsense => (Outcome::Code("ANSWER_MISMATCH".to_owned()), None),
+        Reply::Lease(counting) => (Outcome::Lease, Some(*counting)),
+        Reply::Waiting(counting) => (Outcome::Waiting, Some(*counting)),
+        Reply::Released => (Outcome::Released, None),
+        Reply::Refused { code } => (Outcome::Code(code.clone()), None),
+        Reply::Nonsense => (Outcome::Code("ANSWER_MISMATCH".to_owned()), None),
     }
 }

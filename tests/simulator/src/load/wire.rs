@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use ::wire::{Connection, Line};
 
-use super::sources::Sources;
+use super::sources::Addresses;
 
 pub(crate) use self::failure::Failure;
 
@@ -40,7 +40,7 @@ impl Default for Limits {
 /// The way to some hosts.
 pub(crate) struct Wire {
     hosts: Vec<SocketAddr>,
-    sources: Sources,
+    sources: Addresses,
     limits: Limits,
     tls: Option<Secured>,
     /// For each host so many; none if every ask has its own.
@@ -58,13 +58,13 @@ type Kept = Mutex<Option<Arc<Connection>>>;
 
 impl Wire {
     /// A connection for every ask, closed after its answer. Each machine has its source.
-    pub(crate) fn fresh(hosts: Vec<SocketAddr>, sources: Sources, limits: Limits) -> Wire {
+    pub(crate) fn fresh(hosts: Vec<SocketAddr>, sources: Addresses, limits: Limits) -> Wire {
         Wire { hosts, sources, limits, tls: None, kept: Vec::new() }
     }
 
     /// So many connections to each host, at least one, made when they are first used and again when they broke. Each has
     /// its source.
-    pub(crate) fn kept(count: usize, hosts: Vec<SocketAddr>, sources: Sources, limits: Limits) -> Wire {
+    pub(crate) fn kept(count: usize, hosts: Vec<SocketAddr>, sources: Addresses, limits: Limits) -> Wire {
         let lines = || (0..count.max(1)).map(|_| Kept::default()).collect();
         let kept = hosts.iter().map(|_| lines()).collect();
         Wire { hosts, sources, limits, tls: None, kept }

@@ -6,13 +6,13 @@ use super::*;
 use crate::load::stage::stage;
 
 /// What was said, without the host's time: `LEASE 2/2`.
-fn told(said: &Said) -> String {
+fn told(said: &Reply) -> String {
     match said {
-        Said::Lease(counting) => format!("LEASE {}/{}", counting.count, counting.threshold),
-        Said::Waiting(counting) => format!("WAITING {}/{}", counting.count, counting.threshold),
-        Said::Released => "RELEASED".to_owned(),
-        Said::Refused { code } => code.clone(),
-        Said::Nonsense => "nonsense".to_owned(),
+        Reply::Lease(counting) => format!("LEASE {}/{}", counting.count, counting.threshold),
+        Reply::Waiting(counting) => format!("WAITING {}/{}", counting.count, counting.threshold),
+        Reply::Released => "RELEASED".to_owned(),
+        Reply::Refused { code } => code.clone(),
+        Reply::Nonsense => "nonsense".to_owned(),
     }
 }
 
@@ -49,11 +49,11 @@ async fn a_copy_is_told_so_and_goes_on_under_an_identity_of_its_own() {
     let ask = Ask::open(outgoing.request.ask.as_ref().unwrap(), outgoing.request.replaced_signature.as_ref())
         .unwrap();
     assert_eq!(ask.replaces, Some(old), "signed by both keys");
-    assert!(matches!(stage.ask(&mut copy).await, Said::Lease(_)));
+    assert!(matches!(stage.ask(&mut copy).await, Reply::Lease(_)));
 
     assert!(copy.pending.is_none() && copy.key.public() != old);
-    assert!(matches!(stage.ask(&mut one).await, Said::Lease(_)));
-    assert!(matches!(stage.ask(&mut copy).await, Said::Lease(_)));
+    assert!(matches!(stage.ask(&mut one).await, Reply::Lease(_)));
+    assert!(matches!(stage.ask(&mut copy).await, Reply::Lease(_)));
     assert_eq!(stage.host.count().await.unwrap(), 3, "one, the other, and the copy");
 }
 
@@ -66,7 +66,7 @@ async fn a_host_that_does_not_know_the_lease_is_brought_its_chain() {
     let second = world::TestHost::start(&second, stage.host.clock.clone()).await.unwrap();
     let wire = crate::load::wire::Wire::fresh(
         vec![second.address()],
-        crate::load::sources::Sources::new(1).unwrap(),
+        crate::load::sources::Addresses::new(1).unwrap(),
         crate::load::wire::Limits::default(),
     );
 
@@ -96,7 +96,7 @@ async fn asks_that_were_signed_ahead_are_the_ones_that_are_sent() {
         let (said, outgoing, _) = stage.ask_and_keep(machine).await;
         let ask = Ask::open(outgoing.request.ask.as_ref().unwrap(), None).unwrap();
         assert_eq!((ask.asked_at, ask.nonce), (signed_at, outgoing.expected.nonce));
-        assert!(matches!(said, Said::Lease(_)), "{said:?}");
+        assert!(matches!(said, Reply::Lease(_)), "{said:?}");
     }
 
     let fresh = machines[0].ask(stage.tick());
@@ -130,7 +130,7 @@ async fn what_is_no_answer_to_the_ask_changes_nothing() {
     wild.chain = Bytes::new();
 
     for nonsense in [answer.clone(), of(None), of(Some(cut)), of(Some(unknown)), wild] {
-        assert_eq!(machine.take(&nonsense, &stage.chains), Said::Nonsense);
+        assert_eq!(machine.take(&nonsense, &stage.chains), Reply::Nonsense);
     }
 
     assert_eq!((machine.exchange.serial, machine.lease.is_some()), (0, false));

@@ -1,7 +1,7 @@
 //! Answers of a real host, as they came and as somebody would have liked them to be.
 
 use super::*;
-use crate::load::machine::{Machine, Said};
+use crate::load::machine::{Machine, Reply};
 use crate::load::stage::{Stage, stage};
 use shared::time::Clock;
 
@@ -97,7 +97,7 @@ async fn a_keeper_has_all_up_to_its_limit_and_a_fair_sample_beyond() {
     let stage = stage(1).await;
     let mut machine = stage.machine();
     let (one, _) = kept(&stage, &mut machine).await;
-    assert!(matches!(stage.ask(&mut machine).await, Said::Lease(_)));
+    assert!(matches!(stage.ask(&mut machine).await, Reply::Lease(_)));
     let numbered = |number: u64| {
         let expected = Expected { serial: number, ..one.expected };
         Kept { expected, ..one.clone() }

@@ -7,13 +7,13 @@ use tokio::net::TcpListener;
 use world::TestHost;
 
 use super::*;
-use crate::load::machine::Said;
+use crate::load::machine::Reply;
 use crate::load::stage::stage;
 
 const SHORT: Limits = Limits { connect: Duration::from_millis(400), answer: Duration::from_millis(400) };
 
-fn one() -> Sources {
-    Sources::new(1).unwrap()
+fn one() -> Addresses {
+    Addresses::new(1).unwrap()
 }
 
 fn request() -> v1::ActivateRequest {
@@ -39,7 +39,7 @@ async fn a_kept_connection_survives_a_host_that_stops_and_starts() {
     let mut machine = stage.machine();
     for number in 0..4 {
         let answer = wire.activate(number, 0, machine.ask(stage.tick()).request).await.unwrap();
-        assert!(matches!(machine.take(&answer, &stage.chains), Said::Lease(_)));
+        assert!(matches!(machine.take(&answer, &stage.chains), Reply::Lease(_)));
     }
     let clock = stage.host.clock.clone();
     let home = stage.host.stop().await.unwrap();
@@ -50,7 +50,7 @@ async fn a_kept_connection_survives_a_host_that_stops_and_starts() {
 
     let now = shared::time::Clock::now(&*host.clock) + Duration::from_secs(1);
     let answer = wire.activate(0, 0, machine.ask(now).request).await.unwrap();
-    assert!(matches!(machine.take(&answer, &stage.chains), Said::Lease(_)));
+    assert!(matches!(machine.take(&answer, &stage.chains), Reply::Lease(_)));
     assert_eq!(machine.ask(now).expected.serial, 5, "nothing was lost or asked twice");
 }
 
@@ -73,7 +73,7 @@ async fn sources_of(wire: impl FnOnce(SocketAddr) -> Wire, asks: usize) -> (BTre
     for number in 0..asks {
         let mut machine = stage.machine();
         let answer = wire.activate(number, 0, machine.ask(stage.tick()).request).await.unwrap();
-        assert!(matches!(machine.take(&answer, &stage.chains), Said::Lease(_)));
+        assert!(matches!(machine.take(&answer, &stage.chains), Reply::Lease(_)));
     }
     between.abort();
     let seen = seen.lock().unwrap();
@@ -83,7 +83,7 @@ async fn sources_of(wire: impl FnOnce(SocketAddr) -> Wire, asks: usize) -> (BTre
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_peer_sees_each_fresh_connection_come_from_its_machines_own_address() {
-    let sources = Sources::new(300).unwrap();
+    let sources = Addresses::new(300).unwrap();
     let (sources, connections) =
         sources_of(|address| Wire::fresh(vec![address], sources, Limits::default()), 8).await;
     assert_eq!((sources.len(), connections), (8, 8));
@@ -93,7 +93,7 @@ async fn the_peer_sees_each_fresh_connection_come_from_its_machines_own_address(
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn kept_connections_are_as_many_as_were_asked_for_each_from_its_own_address() {
-    let sources = Sources::new(300).unwrap();
+    let sources = Addresses::new(300).unwrap();
     let (sources, connections) =
         sources_of(|address| Wire::kept(3, vec![address], sources, Limits::default()), 8).await;
     assert_eq!((sources.len(), connections), (3, 3));
