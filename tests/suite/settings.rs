@@ -85,6 +85,30 @@ async fn what_does_not_hold_is_refused_before_the_host_is_restarted() {
     assert_eq!(file.stdout, "");
 }
 
+/// Of a directory that nobody had made, the check said only "ok: there is no kms-host.toml".
+#[tokio::test]
+async fn a_missing_data_directory_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("hots"));
+    let nothing = config(&home, &["check"], &[]).await;
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (78, ""));
+    let init = format!("kms-host init --data {}", home.path().display());
+    assert!(
+        nothing.stderr.contains("there is no directory") && nothing.stderr.contains(&init),
+        "{}",
+        nothing.stderr
+    );
+
+    let prepared = folder.path().join("site.toml").display().to_string();
+    fs::write(&prepared, "queue = 9\n").unwrap();
+    let checked = config(&home, &["check", "--config", &prepared], &[]).await;
+    assert!(checked.code == 0 && checked.stdout.contains("1 of"), "{}", checked.stdout);
+    assert!(checked.stderr.contains("only the settings were checked"), "{}", checked.stderr);
+
+    assert_eq!(run_at(&home, &["init"]).await.code, 0);
+    assert_eq!(config(&home, &["check"], &[]).await.code, 0);
+}
+
 #[tokio::test]
 async fn each_setting_is_shown_with_where_it_comes_from() {
     let stage = Stage::with_threshold(1);

@@ -20,6 +20,9 @@ use super::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, json_text, say
 /// Prints one line if the settings are correct, including the files that they name.
 pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure> {
     let settings = read(home, file)?;
+    if !home.path().exists() {
+        check_settings_alone(home, &settings)?;
+    }
     // The service has to be able to read the files, and root can read any.
     become_owner(home)?;
     // For a user who may not read the certificates, only the settings are checked.
@@ -34,11 +37,26 @@ pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure>
     let set = KEYS.iter().filter(|key| is_set(&settings, key)).count();
     let file = settings.file().display();
     let found =
-        if settings.file().exists() { format!("{file} holds") } else { format!("there is no {file}") };
+        if settings.file().exists() { format!("{file} is valid") } else { format!("there is no {file}") };
     Ok(match set {
         0 => format!("ok: {found}; every setting is at its default\n"),
         _ => format!("ok: {found}; {set} of {} settings are set\n", KEYS.len()),
     })
+}
+
+/// Without a data directory there are no certificates to check the settings against. Without a settings file either, nothing is left to
+/// check, and most likely the directory is misspelt.
+fn check_settings_alone(home: &Home, settings: &Settings) -> Result<(), Failure> {
+    let data = home.path().display();
+    if settings.file().exists() {
+        warn_of(&format!("there is no directory {data}: only the settings were checked"));
+        return Ok(());
+    }
+    let error = anyhow::anyhow!(
+        "there is no directory {data}: name the host's directory with --data, or a settings file with --config; `kms-host init \
+         --data {data}` makes a host"
+    );
+    Err(error).or_exit(EX_CONFIG)
 }
 
 /// Checks that `serve` could listen. An address in use is the host's own if a host serves this directory, or if this user cannot see
