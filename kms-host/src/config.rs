@@ -1,7 +1,7 @@
 //! The host's settings: one file, in TOML, and the environment. Unknown keys are refused, and every key has a default.
 //!
-//! What a value has to be is here. Each setting is declared in `config/keys.rs`; which of file, environment and command line goes
-//! first is in `config/sources.rs`.
+//! The bounds of each value are here. Each setting is declared in `config/keys.rs`; `config/sources.rs` decides between file,
+//! environment and command line.
 
 mod keys;
 pub mod network;
@@ -22,7 +22,7 @@ pub use keys::{Config, KEYS, Key, sample};
 pub use network::Network;
 pub use sources::{ChangedSetting, FILE_NAME, Origin, SettingSources, Settings};
 
-/// What is more than this a day or a minute is no limit to anybody.
+/// A larger rate a day or a minute would limit nobody.
 const LARGEST_RATE: u64 = 1_000_000_000;
 
 /// A century: a larger number is a slip.
@@ -38,27 +38,27 @@ pub enum LogFormat {
     Json,
 }
 
-/// Whether machines may, or have to, speak TLS.
+/// TLS for machines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TlsMode {
-    /// Nobody can.
+    /// No machine can use it.
     #[default]
     Off,
-    /// Whoever wants to, on the same port.
+    /// Machines may use it, on the same port.
     Offered,
-    /// Everybody has to.
+    /// Every machine must use it.
     Required,
 }
 
 impl Config {
-    /// Every setting that has a value, as a file has it.
+    /// Every setting with its value, as in the file.
     fn values(&self) -> toml::Table {
         toml::Table::try_from(self)
             .expect("every setting is a number, a text or a list of texts, and came out of TOML")
     }
 
-    /// The key that is at fault, and why.
+    /// Checks every value and names the key at fault.
     fn check(&self) -> Result<(), (&'static str, String)> {
         if self.listen.is_empty() {
             let fault = "`listen` is empty: name at least one address, such as [\"[::]:21688\"]";
@@ -66,7 +66,7 @@ impl Config {
         }
         listen::check(&self.listen).map_err(|overlap| ("listen", overlap.to_string()))?;
         if !(1..=1_048_576).contains(&self.queue) {
-            return Err(("queue", "`queue` has to be from 1 to 1048576".to_owned()));
+            return Err(("queue", "`queue` must be from 1 to 1048576".to_owned()));
         }
         if 0 < self.connections && self.connections < self.connections_per_address {
             let fault = format!(
@@ -76,13 +76,10 @@ impl Config {
             return Err(("connections_per_address", fault));
         }
         if !(1..=1024).contains(&self.calls_per_connection) {
-            return Err((
-                "calls_per_connection",
-                "`calls_per_connection` has to be from 1 to 1024".to_owned(),
-            ));
+            return Err(("calls_per_connection", "`calls_per_connection` must be from 1 to 1024".to_owned()));
         }
         if !self.tls_client_ca.as_os_str().is_empty() && self.tls != TlsMode::Required {
-            let fault = "`tls_client_ca` demands a certificate of every machine, and a machine without TLS has none: it needs \
+            let fault = "`tls_client_ca` demands a certificate from every machine, and a machine without TLS has none: set \
                          tls = \"required\"";
             return Err(("tls_client_ca", fault.to_owned()));
         }
@@ -93,18 +90,18 @@ impl Config {
             ("bad_asks_per_site", self.bad_asks_per_site),
         ] {
             if LARGEST_RATE < number {
-                return Err((name, format!("`{name}` has to be from 0 to {LARGEST_RATE}; 0 is no limit")));
+                return Err((name, format!("`{name}` must be from 0 to {LARGEST_RATE}; 0 is no limit")));
             }
         }
         if !(4..=1_048_576).contains(&self.cache_mib) {
-            return Err(("cache_mib", "`cache_mib` has to be from 4 to 1048576".to_owned()));
+            return Err(("cache_mib", "`cache_mib` must be from 4 to 1048576".to_owned()));
         }
         if 1_048_576 < self.free_space_mib {
-            return Err(("free_space_mib", "`free_space_mib` has to be from 0 to 1048576".to_owned()));
+            return Err(("free_space_mib", "`free_space_mib` must be from 0 to 1048576".to_owned()));
         }
         if RETENTION_DAYS_MAX < self.retention_days {
             let fault = format!(
-                "`retention_days` has to be from 0, which keeps every machine, to {RETENTION_DAYS_MAX}"
+                "`retention_days` must be from 0, which keeps every machine, to {RETENTION_DAYS_MAX}"
             );
             return Err(("retention_days", fault));
         }
@@ -126,18 +123,18 @@ impl Config {
     }
 }
 
-/// With an example, which serde's own text has not.
+/// Adds an example to serde's error.
 fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
     Vec::deserialize(from).map_err(|error| {
         let error = error.to_string();
         let error = error.trim_end();
         D::Error::custom(format_args!(
-            "{error}; write it as listen = [\"[::]:21688\"], names are not looked up"
+            "{error}; write it as listen = [\"[::]:21688\"]; names are not looked up"
         ))
     })
 }
 
-/// With an example, too.
+/// Adds an example to serde's error.
 fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Network>, D::Error> {
     Vec::deserialize(from).map_err(|error| {
         let error = error.to_string();
@@ -158,7 +155,7 @@ fn engine_name<S: Serializer>(engine: &Engine, to: S) -> Result<S::Ok, S::Error>
     to.serialize_str(engine.name())
 }
 
-/// A level, or `target=level`. The log's own parser takes a level that is misspelt for a target, and then logs nothing else.
+/// A level, or `target=level`. The log's own parser takes a misspelt level for a target, and then logs nothing else.
 fn is_directive(directive: &str) -> bool {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let level = match directive.rsplit_once('=') {
@@ -169,7 +166,7 @@ fn is_directive(directive: &str) -> bool {
     LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level))
 }
 
-/// The configuration cannot be used: the administrator's to mend.
+/// The configuration cannot be used. The administrator can correct it.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It cannot be read.
@@ -180,16 +177,16 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// It is no text.
-    #[error("the configuration {} is no text: line {line} is not UTF-8", path.display())]
+    /// It is not text.
+    #[error("the configuration {} is not text: line {line} is not UTF-8", path.display())]
     NotText {
         /// Which file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
     },
-    /// It is no TOML, or has a key that is not known, or a value that does not fit.
-    #[error("the configuration {} does not hold", path.display())]
+    /// It is not TOML, or has an unknown key or a wrong value.
+    #[error("the configuration {} is not valid", path.display())]
     Wrong {
         /// Which file.
         path: PathBuf,
@@ -197,21 +194,21 @@ pub enum ConfigError {
         source: Box<toml::de::Error>,
     },
     /// A value is out of its bounds.
-    #[error("the configuration {} does not hold: {fault}", path.display())]
+    #[error("the configuration {} is not valid: {fault}", path.display())]
     Contradiction {
         /// Which file.
         path: PathBuf,
         /// What and how to mend it.
         fault: String,
     },
-    /// An environment variable has a value that does not fit, or is out of its bounds.
-    #[error("the environment variable {name} does not hold: {fault}")]
+    /// An environment variable has a wrong value, or one out of its bounds.
+    #[error("the environment variable {name} is not valid: {fault}")]
     Variable {
         /// Which variable.
         name: String,
         /// What is wrong with it.
         fault: String,
-        /// A value that holds.
+        /// A correct value.
         example: &'static str,
     },
 }
@@ -221,17 +218,17 @@ impl ConfigError {
     pub fn remedy(&self) -> String {
         match self {
             ConfigError::Unreadable { .. } => {
-                "see that it is a regular file that the owner of the data directory may read".to_owned()
+                "make it a regular file that the owner of the data directory can read".to_owned()
             }
             ConfigError::NotText { path, .. } => format!(
-                "save it as UTF-8, such as with `iconv -f LATIN1 -t UTF-8 {} > NEW`, and put that in its place",
+                "save it as UTF-8, for example with `iconv -f LATIN1 -t UTF-8 {} > NEW`, and replace it with that file",
                 path.display()
             ),
             ConfigError::Wrong { .. } | ConfigError::Contradiction { .. } => {
-                "mend it, and look again with `kms-host config check`".to_owned()
+                "correct it, and check it with `kms-host config check`".to_owned()
             }
             ConfigError::Variable { name, example, .. } => {
-                format!("write it such as {name}={example}, or unset it")
+                format!("set it as in {name}={example}, or unset it")
             }
         }
     }
@@ -275,7 +272,7 @@ mod tests {
             assert_eq!(read(right).unwrap().connections_per_address, 10);
         }
         for wrong in ["calls_per_connection = 0", "calls_per_connection = 1025"] {
-            assert!(read(wrong).unwrap_err().contains("`calls_per_connection` has to be from 1"));
+            assert!(read(wrong).unwrap_err().contains("`calls_per_connection` must be from 1"));
         }
         let error = read("bad_asks_per_site = 1_000_000_001").unwrap_err();
         assert!(error.contains("`bad_asks_per_site`") && error.contains("0 is no limit"), "{error}");

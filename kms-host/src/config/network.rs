@@ -1,7 +1,7 @@
-//! Whose connections are taken at all: everybody's, or those of some networks.
+//! The networks whose machines may connect: all, or those that `allow` names.
 //!
-//! It is looked at before a place is given out. An address is no proof of who somebody is: what a list keeps out is the
-//! rest of a network, by accident or by curiosity.
+//! The door checks this before it gives out a place. An address is no proof of identity: the list keeps out accidental and curious
+//! peers, not attackers.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,11 +10,11 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// One address, or all that begin as one does: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`.
+/// One address or one network: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network(IpNet);
 
-/// Whether somebody at this address may connect. Nobody is named where everybody may.
+/// Whether a machine at this address may connect. If no network is named, all may.
 pub(crate) fn is_allowed(networks: &[Network], address: IpAddr) -> bool {
     // A listener on [::] sees IPv4 as ::ffff:192.0.2.7, which is the same address.
     let address = address.to_canonical();
@@ -28,18 +28,18 @@ impl FromStr for Network {
         let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
         let network = network.map_err(|_| {
             format!(
-                "{text:?} is no address or network: write it as \"192.0.2.7\", \"10.0.0.0/8\" or \"2001:db8::/32\""
+                "{text:?} is not an address or network: write it as \"192.0.2.7\", \"10.0.0.0/8\" or \"2001:db8::/32\""
             )
         })?;
         if network.addr().to_canonical() != network.addr() {
-            return Err(format!("{text:?} is IPv4: write it as such, which is what it is compared with"));
+            return Err(format!("{text:?} is an IPv4 address: write it as IPv4"));
         }
         if network.trunc() == network {
             return Ok(Network(network));
         }
-        // Whoever writes 10.1.2.3/8 means one of two things, and one of them lets 16 million addresses in.
+        // 10.1.2.3/8 may mean one of two things, and one of them lets 16 million addresses in.
         let network = network.trunc();
-        Err(format!("{text:?} is an address in the network {network}: write the one or the other"))
+        Err(format!("{text:?} is an address in the network {network}: write one or the other"))
     }
 }
 
@@ -95,13 +95,13 @@ mod tests {
     fn what_is_no_network_is_refused_with_what_to_write() {
         for (wrong, told) in [
             ("localhost", "write it as \"192.0.2.7\""),
-            ("10.0.0.0/33", "no address or network"),
-            ("2001:db8::/129", "no address or network"),
-            ("10.0.0.0/-1", "no address or network"),
-            ("10.0.0.0/", "no address or network"),
-            ("", "no address or network"),
+            ("10.0.0.0/33", "not an address or network"),
+            ("2001:db8::/129", "not an address or network"),
+            ("10.0.0.0/-1", "not an address or network"),
+            ("10.0.0.0/", "not an address or network"),
+            ("", "not an address or network"),
             ("10.1.2.3/8", "in the network 10.0.0.0/8"),
-            ("::ffff:10.0.0.1", "is IPv4"),
+            ("::ffff:10.0.0.1", "is an IPv4 address"),
         ] {
             let error = wrong.parse::<Network>().unwrap_err();
             assert!(error.contains(told), "{wrong}: {error}");

@@ -1,7 +1,6 @@
-//! Where settings come from: the file goes before the defaults, the environment before the file, the command line before all.
+//! The sources of settings: the file overrides the defaults, the environment overrides the file, the command line overrides both.
 //!
-//! A host that serves reads them again when it is told to. What keys there are is in `keys`, what a value has to be in
-//! `Config`. The environment is handed in where a test wants its own.
+//! A reload reads them again. The keys are in `keys`, the bounds of values in `Config`. A test can pass its own environment.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -23,33 +22,33 @@ pub const FILE_NAME: &str = "kms-host.toml";
 /// The file of the host that a package installs: Debian wants settings below /etc (policy 10.7.2).
 const PACKAGED_FILE: &str = "/etc/kms-host/kms-host.toml";
 
-/// Begins as a setting does, and is none: the command line reads it.
+/// Looks like a setting and is none: the command line reads it.
 const DATA_VARIABLE: &str = "KMS_HOST_DATA";
 
-/// Where to look for settings.
+/// The places to read settings from.
 #[derive(Clone, Debug)]
 pub struct SettingSources {
     /// The file.
     path: PathBuf,
-    /// Whether it was named, and so has to be there.
+    /// Whether it was named, and so must exist.
     named: bool,
-    /// A file that somebody may think is read, and is not.
+    /// A file that is not read, although an administrator may think so.
     passed_over: Option<PathBuf>,
-    /// The data directory, and the file of the host that a package installs where this is that host.
+    /// The data directory, and the settings file of the package if this is the package's host.
     data: PathBuf,
     packaged: Option<PathBuf>,
-    /// What the command line says of `listen`, if it is not empty.
+    /// The value of `listen` on the command line, if it is not empty.
     listen: Vec<SocketAddr>,
-    /// Whether the command line says `log_format = "json"`.
+    /// Whether the command line sets `log_format = "json"`.
     log_json: bool,
 }
 
-/// The settings that hold, and where each comes from.
+/// The settings that apply, and the origin of each.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The settings.
     pub config: Config,
-    /// Environment variables that begin as a setting does and are none: somebody's slip, or Kubernetes.
+    /// Environment variables that look like settings and are none: misspelt, or set by Kubernetes.
     pub unknown: Vec<String>,
     file: PathBuf,
     is_there: bool,
@@ -57,10 +56,10 @@ pub struct Settings {
     origins: BTreeMap<&'static str, Origin>,
 }
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody has set it.
+    /// It is not set.
     Default,
     /// This file.
     File(PathBuf),
@@ -70,21 +69,20 @@ pub enum Origin {
     CommandLine,
 }
 
-/// A setting whose value differs between two readings.
+/// A setting that has changed between two reads.
 #[derive(Debug)]
 pub struct ChangedSetting {
     /// The setting.
     pub key: &'static Key,
-    /// Its old value, as a file has it.
+    /// Its old value, as in a file.
     pub old: String,
     /// Its new value.
     pub new: String,
 }
 
 impl SettingSources {
-    /// The file at `path`, or the usual one if it is there; the environment; no command line. The usual one is
-    /// `kms-host.toml` in the data directory; for the host that a package installs, and only where that is not there, it is
-    /// `/etc/kms-host/kms-host.toml`.
+    /// The file at `path`, or the usual file if it exists; the environment; no command line. The usual file is `kms-host.toml` in
+    /// the data directory. For the package's host, if that file does not exist, it is `/etc/kms-host/kms-host.toml`.
     pub fn new(path: Option<&Path>, data: &Path) -> SettingSources {
         let packaged = (data == Path::new(USUAL_PATH)).then(|| PathBuf::from(PACKAGED_FILE));
         SettingSources::with_packaged_file(path, data, packaged)
@@ -95,7 +93,7 @@ impl SettingSources {
         let there = packaged.clone().filter(|file| file.exists());
         let (path, named, passed_over) = match (path, there) {
             (Some(path), _) => (path.to_owned(), true, None),
-            // A backup that was put back brings its settings with it.
+            // A restored backup brings its settings with it.
             (None, Some(packaged)) if own.exists() => (own, false, Some(packaged)),
             (None, Some(packaged)) => (packaged, false, None),
             (None, None) => (own, false, None),
@@ -104,28 +102,27 @@ impl SettingSources {
         SettingSources { path, named, passed_over, data, packaged, listen: Vec::new(), log_json: false }
     }
 
-    /// The file that is looked for, whether or not it is there.
+    /// The path of the file, whether or not it exists.
     pub fn file(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the file is in the data directory, where its owner may have put a link to any file of the machine. Such a file is
-    /// to be read as the owner.
+    /// Whether the file is in the data directory. Its owner may have put a link to any file of the machine there, so read such a
+    /// file as the owner.
     pub fn is_in_data(&self) -> bool {
         let folder = self.path.parent().and_then(|folder| folder.canonicalize().ok());
         let data = self.data.canonicalize().ok();
         folder.zip(data).is_some_and(|(folder, data)| folder.starts_with(data))
     }
 
-    /// These, as they would be found now: the usual file may have been moved to where it is usual, too.
+    /// The same sources, with the usual file where it is now: it may have moved between its two places.
     fn found_anew(&self) -> SettingSources {
         let path = self.named.then_some(self.path.as_path());
         let found = SettingSources::with_packaged_file(path, &self.data, self.packaged.clone());
         found.with_command_line(&self.listen, self.log_json)
     }
 
-    /// With what the command line of `serve` says, which goes before all: of `listen`, if it is not empty, and of
-    /// `log_format`.
+    /// Adds the command line of `serve`, which overrides all: `listen`, if it is not empty, and `log_format`.
     pub fn with_command_line(self, listen: &[SocketAddr], log_json: bool) -> SettingSources {
         SettingSources { listen: listen.to_vec(), log_json, ..self }
     }
@@ -133,7 +130,7 @@ impl SettingSources {
     /// Reads them all, with this process's environment.
     ///
     /// # Errors
-    /// The first that does not hold, named: the file with its line, or the variable with an example.
+    /// The first wrong setting: the file with its line, or the variable with an example.
     pub fn read(&self) -> Result<Settings, ConfigError> {
         self.read_with(std::env::vars_os())
     }
@@ -193,31 +190,32 @@ impl Settings {
         self.is_there
     }
 
-    /// The value of a setting; none where it has no default and nobody has set it.
+    /// The value of a setting; none if it has no default and is not set.
     pub fn value(&self, key: &str) -> Option<Value> {
         self.config.values().remove(key)
     }
 
-    /// What to tell of settings that somebody has made and that do not hold: variables that begin as a setting does and are
-    /// none, a file that another goes before.
+    /// Warnings about settings without effect: unknown variables, and a file that another file replaces.
     pub fn warnings(&self) -> Vec<String> {
         let names = self.unknown.join(", ");
         let unknown = (!names.is_empty()).then(|| {
-            format!("no setting is called {names}: looked past; `kms-host config sample` has every setting")
+            format!(
+                "ignored, because no setting is called {names}; `kms-host config sample` lists every setting"
+            )
         });
         let passed_over = self.passed_over.as_ref().map(|file| {
             let (file, own) = (file.display(), self.file.display());
-            format!("{file} is not read while there is {own}: keep one, such as with `install -m 644 {own} {file} && rm {own}`")
+            format!("{file} is not read while there is {own}: keep one, for example with `install -m 644 {own} {file} && rm {own}`")
         });
         unknown.into_iter().chain(passed_over).collect()
     }
 
-    /// The file that was looked for, whether or not it is there.
+    /// The path of the file, whether or not it exists.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// What differs in a later reading.
+    /// The settings that differ in a later read.
     pub fn changes(&self, later: &Settings) -> Vec<ChangedSetting> {
         let (old, new) = (self.config.values(), later.config.values());
         let shown = |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
@@ -227,7 +225,7 @@ impl Settings {
             .collect()
     }
 
-    /// What a running host takes up of a later reading: all but what needs a restart.
+    /// The settings of a later read without those that need a restart.
     #[must_use]
     pub fn taken_up(&self, later: &Settings) -> Config {
         let (old, mut new) = (self.config.values(), later.config.values());
@@ -237,7 +235,7 @@ impl Settings {
         new.try_into().expect("every value came out of a configuration")
     }
 
-    /// In the order of the table, so that of two faults the same one is always told first.
+    /// Reads in the order of the table, so that the same one of two faults is always named first.
     fn take_environment(
         &mut self,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -248,9 +246,9 @@ impl Settings {
         ours.remove(DATA_VARIABLE);
         for key in &KEYS {
             let name = key.variable();
-            // Empty, it is unset: a shell and a service manager can hardly unset one.
+            // An empty variable counts as unset, because shells and service managers can hardly unset one.
             let Some(value) = ours.remove(&name).filter(|value| !value.is_empty()) else { continue };
-            let text = value.to_str().ok_or_else(|| "it is no UTF-8".to_owned());
+            let text = value.to_str().ok_or_else(|| "it is not UTF-8".to_owned());
             let config = text.and_then(|text| key.set(&self.config, text));
             self.config = config.map_err(|fault| of_variable(key, fault))?;
             self.origins.insert(key.name, Origin::Variable(name));
@@ -260,7 +258,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Once all are in, because the environment may mend what the file has wrong.
+    /// Called after the environment, because that may correct the file.
     fn check(&self) -> Result<(), ConfigError> {
         let Err((name, fault)) = self.config.check() else { return Ok(()) };
         let key = KEYS.iter().find(|key| key.name == name);
@@ -399,16 +397,16 @@ mod tests {
         for (name, value, why) in [
             ("KMS_HOST_LISTEN", "localhost:1", "names are not looked up"),
             ("KMS_HOST_LISTEN", ",", "`listen` is empty"),
-            ("KMS_HOST_LISTEN", "[::]:1 127.0.0.1:2", "a comma stands between two"),
-            ("KMS_HOST_LISTEN", "[::]:1;127.0.0.1:2", "a comma stands between two"),
+            ("KMS_HOST_LISTEN", "[::]:1 127.0.0.1:2", "separate entries with commas"),
+            ("KMS_HOST_LISTEN", "[::]:1;127.0.0.1:2", "separate entries with commas"),
             ("KMS_HOST_LISTEN", "127.0.0.1:1,127.0.0.1:1", "twice"),
-            ("KMS_HOST_ALLOW", "10.0.0.0/8 192.168.0.0/16", "a comma stands between two"),
-            ("KMS_HOST_ALLOW", "10.0.0.0/8;192.168.0.0/16", "a comma stands between two"),
-            ("KMS_HOST_QUEUE", "many", "no whole number"),
-            ("KMS_HOST_QUEUE", "-1", "no whole number"),
+            ("KMS_HOST_ALLOW", "10.0.0.0/8 192.168.0.0/16", "separate entries with commas"),
+            ("KMS_HOST_ALLOW", "10.0.0.0/8;192.168.0.0/16", "separate entries with commas"),
+            ("KMS_HOST_QUEUE", "many", "not a whole number"),
+            ("KMS_HOST_QUEUE", "-1", "not a whole number"),
             ("KMS_HOST_QUEUE", "0", "from 1 to"),
             ("KMS_HOST_CACHE_MIB", "1", "from 4 to"),
-            ("KMS_HOST_ALLOW", "localhost", "no address or network"),
+            ("KMS_HOST_ALLOW", "localhost", "not an address or network"),
             ("KMS_HOST_TLS", "on", "`offered`"),
             ("KMS_HOST_TLS_CLIENT_CA", "ca.pem", "tls = \"required\""),
             ("KMS_HOST_LEDGER", "rocksdb", "\"sled\" or \"fjall\""),
