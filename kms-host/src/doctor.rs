@@ -5,7 +5,7 @@
 //! are printed by `kms-host doctor`.
 //!
 //! Read next, in the order in which they are made: `doctor/directory.rs`, `tls.rs`, `host.rs`, `clock.rs`, `machine.rs`, and with
-//! `asking.rs`, which asks as a machine does, `answers.rs` and `published.rs`.
+//! `asking.rs`, which asks as a machine does, `answers.rs` and `dns.rs`.
 
 mod clock;
 mod directory;
@@ -15,7 +15,7 @@ mod tls;
 
 mod answers;
 mod asking;
-mod published;
+mod dns;
 
 use std::net::SocketAddr;
 
@@ -84,7 +84,7 @@ impl Finding {
     }
 
     fn of(check: &'static str, error: &(dyn std::error::Error + 'static)) -> Finding {
-        let remedy = remedy::remedy(error).unwrap_or_else(|| "see to what it names".to_owned());
+        let remedy = remedy::remedy(error).unwrap_or_else(|| "look at what it names".to_owned());
         Finding::fail(check, remedy::cause(error), remedy)
     }
 }
@@ -133,11 +133,11 @@ pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
     findings.extend(machine::backlog());
     findings.extend(answers::ports(&known).await);
     findings.extend(answers::activations(&known).await);
-    findings.extend(published::in_dns(&known).await);
+    findings.extend(dns::findings(&known).await);
     findings
 }
 
-/// Only this finding: all other checks need what it says is missing.
+/// This finding alone: all other checks need what is missing.
 fn only(finding: Finding) -> Vec<Finding> {
     let why = "it needs the data directory";
     let others =

@@ -16,8 +16,8 @@ use super::{Finding, Known, asking};
 /// Largest number of records to check in one domain, because each may take seconds to time out.
 const RECORDS_MAX: usize = 16;
 
-/// Equals with smaller weights are not drawn alike: RFC 2782 draws "between 0 and the sum computed (inclusive)", and the 0
-/// goes to whoever stands first. With 10 and 10 that one has 11 of 21 draws.
+/// Records with equal smaller weights are not drawn equally often: RFC 2782 draws "between 0 and the sum computed (inclusive)", and the
+/// 0 goes to the first. With 10 and 10, the first gets 11 of 21 draws.
 const WEIGHT_ENOUGH: u16 = 10;
 
 /// Where a record leads.
@@ -36,9 +36,9 @@ enum Leads {
 }
 
 /// The findings of every domain.
-pub(super) async fn in_dns(known: &Known<'_>) -> Vec<Finding> {
+pub(super) async fn findings(known: &Known<'_>) -> Vec<Finding> {
     let Some(config) = &known.config else {
-        return vec![Finding::skipped("dns", "the settings do not hold")];
+        return vec![Finding::skipped("dns", "the settings are not valid")];
     };
     let dns = Dns::open(known.wanted.name_server, &known.wanted.domains, &config.service_label);
     let warn = |cause: &Cause| Finding::warn("dns", cause.to_string(), cause.remedy());
@@ -58,7 +58,7 @@ pub(super) async fn in_dns(known: &Known<'_>) -> Vec<Finding> {
 
 async fn in_domain(known: &Known<'_>, dns: &Dns, domain: &Domain, records: Vec<SrvRecord>) -> Vec<Finding> {
     let faults: Vec<_> = records.iter().filter_map(|record| record.fault(&domain.service)).collect();
-    // In the order in which machines that draw low numbers try them.
+    // The order of a machine that draws low numbers.
     let records = srv::order(records, |_| 0);
     let mut seen = Vec::new();
     for record in records.iter().take(RECORDS_MAX) {
@@ -89,20 +89,23 @@ fn summary(known: &Known, domain: &Domain, seen: &[(&SrvRecord, Leads)]) -> Find
         let _ = match leads {
             Leads::Here => write!(text, "; {} is this host", place(record)),
             Leads::ToSibling(host) => write!(text, "; {} is its sibling {host}", place(record)),
-            Leads::ToAHost => write!(text, "; {} answers, whoever that is", place(record)),
+            Leads::ToAHost => write!(text, "; an unidentified host answers at {}", place(record)),
             Leads::Astray(_) | Leads::Nowhere(_) => Ok(()),
         };
     }
     Finding::ok("dns", text)
 }
 
-/// A missing record fails the check only in a domain that was named: machines may be told the host's name instead.
+/// A missing record is a failure only in a named domain: machines may be configured with the host's name instead.
 fn unpublished(known: &Known, domain: &Domain, text: &str, cause: Option<&Cause>) -> Finding {
     let remedy = match cause.and_then(Cause::reason) {
         Some(reason @ (Reason::DnsFailed | Reason::DnsSettingBad | Reason::NotTried)) => {
             reason.remedy().to_owned()
         }
-        _ => format!("publish `{}`, or name this host at the machines", record_to_publish(known, domain)),
+        _ => format!(
+            "publish `{}`, or configure the machines with this host's name",
+            record_to_publish(known, domain)
+        ),
     };
     if known.wanted.domains.is_empty() {
         Finding::warn("dns", text, remedy)
@@ -147,14 +150,14 @@ fn weights(domain: &Domain, records: &[SrvRecord]) -> Vec<Finding> {
         let weights: Vec<_> = equals.iter().map(|record| record.weight.to_string()).collect();
         let (domain, priority, weights) = (&domain.name, equals[0].priority, weights.join(", "));
         let text = format!(
-            "{domain}: the records of priority {priority} have the weights {weights}, and are not drawn alike"
+            "{domain}: the records of priority {priority} have the weights {weights}, and are not drawn equally often"
         );
         Finding::warn("dns", text, "give records of one priority the same large weight, such as 100")
     });
     told.collect()
 }
 
-/// Who answers at any of the addresses behind a record.
+/// The host behind a record, at any of its addresses.
 async fn leads(known: &Known<'_>, dns: &Dns, record: &SrvRecord) -> Leads {
     let addresses = match dns.addresses(&record.target).await {
         Ok(addresses) => addresses,
@@ -188,7 +191,7 @@ async fn behind(known: &Known<'_>, address: SocketAddr) -> Leads {
     match asking::ask(address, installed, known).await {
         Ok(answered) if answered.host == own => Leads::Here,
         Ok(answered) => Leads::ToSibling(answered.host),
-        // It has signed nothing or does not run, and the address is this host's.
+        // It has signed nothing, or does not run, but the address is this host's.
         Err(_) if is_own => Leads::Here,
         Err(cause) => match cause.reason() {
             Some(Reason::HostUnreachable | Reason::HostSilent) => Leads::Nowhere(cause),
@@ -205,7 +208,7 @@ fn ports(known: &Known) -> Vec<u16> {
     listening.iter().map(SocketAddr::port).collect()
 }
 
-/// A socket can be bound to such an address alone.
+/// Whether the address is this machine's: a socket can bind only to its own.
 fn is_of_this_machine(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).is_ok()
 }
