@@ -1,8 +1,8 @@
-//! The certificates of this host: which one answers for a product, and what stands behind leases of its siblings.
+//! The certificates of this host: which one answers for a product, and how leases of siblings are verified.
 //!
-//! A host holds several: one for each product, from several vendors if need be, and for a while two for one product when
-//! one is renewed. Which of them answers is `shared::certificate`'s rule; why another one does not is told here, for whoever
-//! has installed it. Reading and installing their files is `home`'s.
+//! A host holds several: one for each product, possibly from several vendors, and for a while two for one product after a renewal.
+//! `shared::certificate` has the rule that chooses. This file says why a certificate is not used. `home/certificates.rs` reads and
+//! installs their files.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,13 +27,13 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct Installed {
     /// The chain.
     pub chain: Chain,
-    /// The vendor's roots: what chains of sibling hosts are verified against.
+    /// The vendor's roots. Chains of siblings are verified with them.
     pub roots: Arc<Roots>,
     /// Its file.
     pub path: PathBuf,
 }
 
-/// A file among the certificates that cannot be used. It is passed over, so that the products of others are served.
+/// A certificate file that cannot be used. It is ignored, so that other products are served.
 #[derive(Clone, Debug)]
 pub struct LeftOut {
     /// The file.
@@ -45,7 +45,7 @@ pub struct LeftOut {
 }
 
 impl Installed {
-    /// Verifies a chain that a sibling's lease brings: it has to end in the same vendor's roots.
+    /// Verifies the chain of a sibling's lease: it has to end in the same vendor's roots.
     ///
     /// # Errors
     /// See [`ChainError`].
@@ -54,7 +54,7 @@ impl Installed {
     }
 }
 
-/// Every certificate of this host, by product, and the files that are none.
+/// Every certificate of this host, by product, and the files that cannot be used.
 #[derive(Clone, Debug, Default)]
 pub struct Certificates {
     by_product: BTreeMap<ProductId, Vec<Installed>>,
@@ -63,7 +63,7 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// These. One that is in two files is one.
+    /// These certificates. A certificate in two files counts once.
     pub fn new(installed: impl IntoIterator<Item = Installed>) -> Certificates {
         let mut certificates = Certificates::default();
         certificates.extend(installed);
@@ -79,26 +79,26 @@ impl Certificates {
         }
     }
 
-    /// With the certificate of each product that says what its machines know: whom they are licensed to, and by which vendor.
+    /// Adds the certificate of each product that says what its machines know: their organisation and their vendor.
     #[must_use]
     pub fn with_known(mut self, known: impl IntoIterator<Item = Installed>) -> Certificates {
         self.known.extend(known.into_iter().map(|one| (one.chain.host().product, one)));
         self
     }
 
-    /// With the files that stand among them and cannot be used.
+    /// Adds the files that cannot be used.
     #[must_use]
     pub fn with_left_out(self, left_out: Vec<LeftOut>) -> Certificates {
         Certificates { left_out, ..self }
     }
 
-    /// The files that stand among them and cannot be used.
+    /// The files that cannot be used.
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
     }
 
-    /// These, and of `before` those whose file cannot be used any more, and what machines are known to know: what a running host
-    /// has verified, a bad disk or a slip does not take from it.
+    /// Adds from `before` the certificates whose file cannot be used any more, and what machines know: a bad disk or a mistake does not
+    /// take away what a running host has verified.
     #[must_use]
     pub fn keeping(mut self, before: &Certificates) -> Certificates {
         let is_left_out = |one: &&Installed| self.left_out.iter().any(|left_out| left_out.path == one.path);
@@ -110,17 +110,17 @@ impl Certificates {
         self
     }
 
-    /// Every one.
+    /// All certificates.
     pub fn all(&self) -> impl Iterator<Item = &Installed> {
         self.by_product.values().flatten()
     }
 
-    /// Those for a product.
+    /// The certificates for a product.
     pub fn of(&self, product: ProductId) -> &[Installed] {
         self.by_product.get(&product).map_or(&[], Vec::as_slice)
     }
 
-    /// The one that answers for a product now: of those that machines take, the one that the rule chooses.
+    /// The certificate that answers for a product now: the rule's choice among those that machines accept.
     pub fn current(&self, product: ProductId, now: Timestamp) -> Option<&Installed> {
         let installed = self.of(product);
         let settled = self.settled(product, now)?;
@@ -129,8 +129,8 @@ impl Certificates {
         installed.iter().find(|one| one.chain.host().id == chosen.host().id)
     }
 
-    /// The one that says what machines of a product know. It is the one that is noted for it. Where none is noted, it is the first
-    /// that was issued of those that are valid. One that is marked as test gives way to one that is not.
+    /// The certificate that says what machines of a product know: the noted one, or else the first that was issued of those that are
+    /// valid. One that is marked as test gives way to one that is not.
     fn settled(&self, product: ProductId, now: Timestamp) -> Option<&Installed> {
         let installed = self.of(product);
         let known = self.known.get(&product);
@@ -146,7 +146,7 @@ impl Certificates {
         })
     }
 
-    /// What is to be noted of products for which nothing is, or only a certificate that is marked as test and gives way.
+    /// The certificates to note, for products without a note or with one that is marked as test and gives way.
     pub fn to_note(&self, now: Timestamp) -> Vec<&Installed> {
         let settled = self.by_product.keys().filter_map(|product| self.settled(*product, now));
         let is_noted = |one: &Installed| {
@@ -156,18 +156,18 @@ impl Certificates {
         settled.filter(|one| !is_noted(one)).collect()
     }
 
-    /// What makes machines refuse a certificate, if they know another one of its product.
+    /// The difference that makes machines refuse a certificate, if they know another one of its product.
     pub fn difference(&self, one: &Installed, now: Timestamp) -> Option<Difference> {
         self.settled(one.chain.host().product, now).and_then(|settled| Difference::between(one, settled))
     }
 
-    /// Those that have not ended and that no machine of this organisation would take, each with the reason.
+    /// The certificates that have not ended and that no machine of this organisation would accept, each with the reason.
     pub fn strange(&self, now: Timestamp) -> Vec<(&Installed, Difference)> {
         let lasting = self.all().filter(|one| now < one.chain.ends_at());
         lasting.filter_map(|one| Some((one, self.difference(one, now)?))).collect()
     }
 
-    /// Why a certificate does not answer for its product now; nothing for the one that does.
+    /// Why a certificate does not answer for its product now; none for the one that does.
     pub fn why_not(&self, installed: &Installed, now: Timestamp) -> Option<WhyNot> {
         let certificate = installed.chain.host();
         let used = self.current(certificate.product, now).map(|used| used.chain.host());
@@ -189,8 +189,8 @@ impl Certificates {
         })
     }
 
-    /// Those for a product that are not used, with the reason. One that was in use before it ended is left out: nobody wonders
-    /// about it.
+    /// The unused certificates for a product, with the reason. One that was in use until it ended is left out, because its reason is
+    /// obvious.
     pub fn unused(&self, product: ProductId, now: Timestamp) -> Vec<(&Installed, WhyNot)> {
         let used = self.current(product, now).map(|used| used.chain.issue_order());
         let unused = self.of(product).iter().filter_map(|one| Some((one, self.why_not(one, now)?)));
@@ -200,17 +200,17 @@ impl Certificates {
         unused.filter(|(one, why)| !is_past(one, why)).collect()
     }
 
-    /// Every product of which there is a certificate.
+    /// Every product with a certificate.
     pub fn each_product(&self) -> impl Iterator<Item = ProductId> {
         self.by_product.keys().copied()
     }
 
-    /// What a certificate calls this product.
+    /// The product's name in a certificate.
     pub fn name(&self, product: ProductId) -> Option<&str> {
         self.of(product).first().map(|one| one.chain.host().product_name.as_str())
     }
 
-    /// Each product with the certificate that answers for it now.
+    /// Each product with the certificate that answers now.
     pub fn products(&self, now: Timestamp) -> impl Iterator<Item = (ProductId, &Installed)> {
         self.by_product.keys().filter_map(move |product| Some((*product, self.current(*product, now)?)))
     }
@@ -230,7 +230,7 @@ impl Certificates {
         self.all().all(|one| one.chain.host().test)
     }
 
-    /// Certificates in use whose end has come nearer than one of the warning marks since `before`, or has come, with their end.
+    /// Certificates in use whose end has come within one of the warning marks since `before`, or has passed, with their end.
     pub fn to_warn_of(&self, before: Timestamp, now: Timestamp) -> Vec<(&Installed, Timestamp)> {
         let passed = |ends_at: &Timestamp| {
             WARN_DAYS.iter().map(|days| *ends_at - DAY * *days).any(|mark| before < mark && mark <= now)
@@ -240,8 +240,8 @@ impl Certificates {
     }
 }
 
-/// What makes machines refuse the answers under a certificate, though they took those under another one. The text goes on after
-/// "it is not used: ".
+/// The difference that makes machines refuse the answers under a certificate, although they accepted those under another one. The text
+/// follows "it is not used: ".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
     /// It names another organisation.
@@ -251,7 +251,7 @@ pub enum Difference {
         /// The one before.
         ours: (String, OrganisationId),
     },
-    /// It brings root keys that are not known for its product.
+    /// It brings root keys that its machines do not know.
     Vendor {
         /// Those that it brings.
         theirs: Vec<KeyId>,
@@ -277,7 +277,7 @@ impl Difference {
         (theirs.test && !ours.test).then_some(Difference::Test)
     }
 
-    /// The option of `install-certificate` by which an administrator says that it is meant.
+    /// The option of `install-certificate` that allows it.
     pub fn option(&self) -> &'static str {
         match self {
             Difference::Organisation { .. } => "--new-organisation",
@@ -326,7 +326,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What an administrator has said is meant: a certificate that differs in this from the one before.
+/// The differences from the earlier certificate that an administrator has allowed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allowed {
     /// `--new-organisation`.
@@ -338,7 +338,7 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// Whether this difference is meant.
+    /// Whether this difference is allowed.
     pub fn covers(self, difference: &Difference) -> bool {
         match difference {
             Difference::Organisation { .. } => self.organisation,
@@ -348,10 +348,10 @@ impl Allowed {
     }
 }
 
-/// Why an installed certificate does not answer for its product. The text goes on after "it is not used: ".
+/// Why an installed certificate does not answer for its product. The text follows "it is not used: ".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhyNot {
-    /// Machines would not take it.
+    /// Machines would not accept it.
     Differs(Difference),
     /// It is not valid yet.
     NotBegun {
@@ -363,7 +363,7 @@ pub enum WhyNot {
         /// When it ended.
         ended_at: Timestamp,
     },
-    /// It is valid, and so is one that was issued later.
+    /// It is valid, but another valid one was issued later.
     IssuedEarlier {
         /// When it was issued.
         at: Timestamp,
@@ -380,7 +380,7 @@ impl fmt::Display for WhyNot {
             WhyNot::Differs(difference) => difference.fmt(f),
             WhyNot::NotBegun { begins_at } => write!(f, "it begins only at {begins_at}"),
             WhyNot::Ended { ended_at } => write!(f, "it has ended at {ended_at}"),
-            // Less than a second apart, or equals, of which the order is by start and id.
+            // Less than a second apart, or equal and ordered by start and id.
             WhyNot::IssuedEarlier { at, used, used_at } if at.to_string() == used_at.to_string() => {
                 write!(
                     f,

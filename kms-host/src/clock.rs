@@ -1,5 +1,5 @@
 //! The one file of this crate that reads clocks.
-#![expect(clippy::disallowed_methods, reason = "this is the shell that reads the clocks for everybody else")]
+#![expect(clippy::disallowed_methods, reason = "this file reads the clocks for all others")]
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -1,9 +1,9 @@
-//! Where asks come from: what each source may bring, and what it has brought, for people who look.
+//! Limits for each source of asks and for the whole site, and figures for people.
 //!
-//! A token of the source and one of the site are taken before an ask reaches the ledger, and given back unless it entered a
-//! machine: so the ledger decides without knowing of sources, and a machine that is known costs no read. Everything is in
-//! memory, bounded, and gone with the process; addresses of machines are written nowhere but to the log, where a limit is
-//! reached. The arithmetic is `shared::fair`'s; what is new and what returns, `shared::count`'s. Read `room` next.
+//! Before an ask reaches the ledger, it takes a token of its source and one of the site. It gives them back unless a machine was
+//! entered. So the ledger decides without knowing of sources, and a known machine costs no read. Everything is in memory, bounded, and
+//! gone with the process. Addresses are written only to the log, when a limit is reached. The arithmetic is in `shared::fair`, and
+//! `shared::count` decides which machines are new or return. Read `room` next.
 
 mod report;
 mod room;
@@ -24,23 +24,23 @@ use self::seen::{Left, Seen};
 pub use self::source::Source;
 use crate::config::Config;
 
-/// So many sources are told apart; a site of a hundred thousand machines has fewer that are busy at once. They take 10 MB.
+/// The number of sources to tell apart, in 10 MB. A site of a hundred thousand machines has fewer that are busy at once.
 const TOLD_APART: usize = 16_384;
 
-/// Past that, so many of the least are forgotten together: those whose allowances are full, so that nobody gains by it.
+/// Beyond that, this many of the least busy are forgotten together. Their allowances are full, so none of them gains by it.
 const FORGOTTEN_AT_ONCE: usize = TOLD_APART / 4;
 
-/// Forgetting looks at all of them, so it is not done more often than this. Sources that come meanwhile share one allowance.
+/// The shortest time between two such runs, because each looks at all sources. New sources share one allowance meanwhile.
 const FORGETTING_PAUSE: Duration = Duration::from_secs(1);
 
-/// How many may come, from one source and from all of the site.
+/// The limits, for one source and for the whole site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowances {
-    /// Machines that are new here.
+    /// New machines.
     pub new_per_source: Rate,
     /// All of them.
     pub new_per_site: Rate,
-    /// Asks that are of no use to anybody.
+    /// Bad asks.
     pub bad_per_source: Rate,
     /// All of them.
     pub bad_per_site: Rate,
@@ -69,14 +69,14 @@ impl From<&Config> for Allowances {
 pub struct Limited {
     /// Whether all sources together have reached it, or this one alone.
     pub by_site: bool,
-    /// How many it is.
+    /// The number.
     pub most: u64,
-    /// How long until there is room for one.
+    /// The time until there is room for one.
     pub wait: Duration,
 }
 
 impl Limited {
-    /// As a machine is told of it.
+    /// The cause of a refusal for a machine.
     pub fn cause(&self, reason: Reason) -> Cause {
         let from = if self.by_site { "this whole site" } else { "this machine's address" };
         reason.with(&[("limit", &self.most), ("from", &from)])
@@ -86,15 +86,15 @@ impl Limited {
 /// Places for connections have run out.
 #[derive(Clone, Copy, Debug)]
 pub struct Crowding {
-    /// Whose connections are closed for newcomers: the source that holds most.
+    /// The source that holds most. Its connections are closed to make room.
     pub source: Source,
-    /// How many connections there are.
+    /// The number of connections.
     pub connections: usize,
-    /// How many there may be.
+    /// The limit.
     pub of: usize,
 }
 
-/// What is remembered of every source.
+/// The state of every source.
 #[derive(Debug)]
 pub struct Fairness(Mutex<Book>);
 
@@ -103,14 +103,14 @@ struct Book {
     allowances: Allowances,
     site: Left,
     told_apart: HashMap<Source, Seen>,
-    /// Whoever came when there was no room, and all that are forgotten.
+    /// The sources that came when there was no room, and all forgotten ones.
     others: Seen,
     forgot_at: Option<Duration>,
     crowding: Option<Crowding>,
 }
 
 impl Default for Fairness {
-    /// With the limits that hold where nothing is set.
+    /// With the default limits.
     fn default() -> Fairness {
         Fairness::new(Allowances::from(&Config::default()))
     }
@@ -129,7 +129,7 @@ impl Fairness {
         }))
     }
 
-    /// Other limits, from now on. What was taken stays taken.
+    /// Sets other limits. Tokens that were taken stay taken.
     pub fn change(&self, allowances: Allowances, now: Duration) {
         let mut book = self.book();
         let old = std::mem::replace(&mut book.allowances, allowances);
@@ -142,15 +142,15 @@ impl Fairness {
         book.others.left.change(&old, &allowances, of_source, now);
     }
 
-    /// The limits that hold now.
+    /// The present limits.
     pub fn allowances(&self) -> Allowances {
         self.book().allowances
     }
 
-    /// An ask has come in.
+    /// Counts an ask.
     ///
     /// # Errors
-    /// So many bad ones came that this one is heard only if its machine is known.
+    /// There were too many bad asks, so only an ask of a known machine is served.
     pub(crate) fn hear(&self, source: Option<Source>, now: Duration) -> Result<(), Limited> {
         let mut book = self.book();
         let Allowances { bad_per_source, bad_per_site, .. } = book.allowances;
@@ -163,15 +163,15 @@ impl Fairness {
         of_site.map_err(|wait| Limited { by_site: true, most: bad_per_site.most(), wait })
     }
 
-    /// An ask was refused for this reason.
+    /// Notes that an ask was refused for this reason.
     pub(crate) fn note_refusal(&self, source: Option<Source>, reason: Reason, now: Duration) {
         if !fair::is_bad(reason) {
             return;
         }
         let mut book = self.book();
         let Allowances { bad_per_source, bad_per_site, .. } = book.allowances;
-        // One that is empty stays so. What goes past a source's own share, such as bad asks in the name of a machine that is known,
-        // is not taken from that of all others.
+        // An empty allowance stays empty. Asks beyond a source's own share, such as bad asks in the name of a known machine, do not
+        // reduce the site's.
         let place = book.place(source, now);
         let seen = book.seen(place);
         seen.bad += 1;
@@ -180,7 +180,7 @@ impl Fairness {
         }
     }
 
-    /// An ask was not heard, for too many bad ones.
+    /// Notes that an ask was refused unread, because of too many bad ones.
     pub(crate) fn note_unheard(&self, source: Option<Source>, limited: Limited, now: ClockReading) {
         let mut book = self.book();
         let place = book.place(source, now.monotonic);
@@ -195,37 +195,37 @@ impl Fairness {
         }
     }
 
-    /// Places for connections have run out, or have sufficed for a while.
+    /// Notes that places for connections have run out, or that there were enough for a while.
     pub(crate) fn note_crowding(&self, crowding: Option<Crowding>) {
         self.book().crowding = crowding;
     }
 
-    /// Whether places for connections have run out, and who holds most of them.
+    /// Whether places for connections have run out, and which source holds most.
     pub fn crowding(&self) -> Option<Crowding> {
         self.book().crowding
     }
 
-    /// A connection was turned away, or closed for what it did.
+    /// Notes that a connection was refused, or closed for its behaviour.
     pub(crate) fn note_turned_away(&self, source: Source) {
         let mut book = self.book();
-        // Nobody is forgotten for its sake.
+        // No other source is forgotten for it.
         let place = Some(source).filter(|source| book.told_apart.contains_key(source) || !book.is_full());
         book.seen(place).turned_away += 1;
     }
 
-    /// Nothing in here panics with the lock held, and were it to, the numbers would still be the best there are.
+    /// Nothing panics while it holds the lock. Even after a panic, these numbers would be the best there are.
     fn book(&self) -> MutexGuard<'_, Book> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Book {
-    /// Where a source is remembered: under itself, or with the others if it has no address or there is no room.
+    /// The key of a source: itself, or the others' if it has no address or there is no room.
     fn place(&mut self, source: Option<Source>, now: Duration) -> Option<Source> {
         source.filter(|source| self.told_apart.contains_key(source) || self.has_room(now))
     }
 
-    /// What is remembered there, which is little where it is new.
+    /// Its state, which is new for a new source.
     fn seen(&mut self, place: Option<Source>) -> &mut Seen {
         match place {
             Some(source) => self.told_apart.entry(source).or_default(),
@@ -233,7 +233,7 @@ impl Book {
         }
     }
 
-    /// Whether there is room for one more, now that the least are forgotten if need be.
+    /// Whether there is room for one more, after forgetting the least busy if necessary.
     fn has_room(&mut self, now: Duration) -> bool {
         if !self.is_full() {
             return true;
@@ -259,7 +259,7 @@ impl Book {
     }
 }
 
-/// For the log: who has no address, or came when there was no room, has no name.
+/// The source in the log. Sources without an address, or without room, have no name.
 struct SourceName(Option<Source>);
 
 impl fmt::Display for SourceName {

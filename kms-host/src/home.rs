@@ -1,10 +1,9 @@
-//! What stands in the data directory: the signing key, the request for the vendor, certificates, the ledger, the socket, and
-//! the audit log, which is `audit`'s.
+//! The data directory: the signing key, the request for the vendor, certificates, the ledger, the socket, and the audit log.
 //!
-//! Each thing is written whole and durably before it is named. A key and a ledger are never overwritten; a certificate is
-//! by itself, and the request by one that fits the key. What certificates mean is `certificates`' affair, what the ledger
-//! holds `ledger`'s, and what can be wrong here is in `home/error.rs`. How certificates are read and installed is in
-//! `home/certificates.rs`, how all of it comes to another disk in `home/carried.rs`.
+//! Each file is written whole and durably before it gets its name. A key or a ledger is never overwritten. A certificate replaces only
+//! itself, and a request is replaced by one that fits the key. `home/error.rs` has what can be wrong here, `home/certificates.rs` reads
+//! and installs certificates, `home/carried.rs` makes and restores backups. The audit log is in `admin/audit.rs`, the meaning of
+//! certificates in `certificates.rs`, and the content of the ledger in the crate `ledger`.
 
 mod carried;
 mod certificates;
@@ -43,21 +42,21 @@ pub const HOUR_MS: u64 = 3_600_000;
 /// A ledger that is only made or looked at needs no cache to speak of.
 const CREATION_CACHE_BYTES: u64 = 4 << 20;
 
-/// What [`Home::init`] has made; the rest was there and is kept.
+/// What [`Home::init`] has made. Everything else existed and is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Made {
     /// The host.
     pub host: HostId,
     /// A ledger, in which the count begins at zero.
     pub ledger: bool,
-    /// A signing key, which makes it a host that nobody has certified.
+    /// A signing key, so this is a new host without a certificate.
     pub key: bool,
     /// A request for the vendor.
     pub request: bool,
 }
 
 impl Made {
-    /// All of this host was there.
+    /// Nothing was missing.
     pub fn nothing(host: HostId) -> Made {
         Made { host, ledger: false, key: false, request: false }
     }
@@ -68,7 +67,7 @@ impl Made {
 pub struct Home(PathBuf);
 
 impl Home {
-    /// The directory at this path, which need not exist yet.
+    /// The directory at this path. It need not exist yet.
     pub fn at(path: impl Into<PathBuf>) -> Home {
         Home(path.into())
     }
@@ -83,12 +82,12 @@ impl Home {
         self.0.join("host-request.pem")
     }
 
-    /// Where administrators ask.
+    /// The socket for administrators.
     pub fn socket_path(&self) -> PathBuf {
         self.0.join("admin.sock")
     }
 
-    /// What administrators have changed.
+    /// The audit log.
     pub fn audit_path(&self) -> PathBuf {
         self.0.join("audit.jsonl")
     }
@@ -105,9 +104,9 @@ impl Home {
         self.0.join("ledger")
     }
 
-    /// Makes whatever is missing of a host: its ledger, its signing key and the request for the vendor, in this order, so
-    /// that whoever sees a request has a key and a ledger behind it. After a crash or a loss it goes on from what is
-    /// there; a ledger that is there keeps its own width of an hour, and the engine that it was made on.
+    /// Makes the missing parts of a host: its ledger, its signing key and the request for the vendor, in this order, so that a
+    /// request always has a key and a ledger behind it. After a crash or a loss it continues from what exists. An existing
+    /// ledger keeps its width of an hour and its engine.
     ///
     /// # Errors
     /// Nothing is missing, what is there is damaged or in use, or the disk refuses.
@@ -158,7 +157,7 @@ impl Home {
     /// # Errors
     /// There is none, or its file is damaged.
     pub fn signing_key(&self) -> Result<SecretKey, HomeError> {
-        // With a key, too: a restore that was cut short in its last step begins anew, and clears the directory.
+        // Even if there is a key: a restore that was interrupted in its last step begins again and clears the directory.
         self.check_finished()?;
         let (path, data) = (self.key_path(), self.0.clone());
         match read::read(&path).map(Zeroizing::new) {
@@ -171,7 +170,7 @@ impl Home {
         }
     }
 
-    /// Removes what commands that were killed have left here, such as half of a key. Returns how many files it has removed.
+    /// Removes what killed commands have left here, such as half of a key. Returns the number of removed files.
     pub fn sweep(&self) -> usize {
         [&self.0, &self.certificates_path()].map(|folder| file::sweep_private(folder)).iter().sum()
     }
@@ -183,12 +182,12 @@ impl Home {
         is_open.then_some(path)
     }
 
-    /// The request for the vendor, signed, also where its file is of an earlier release and is not. Nothing is written.
+    /// The request for the vendor, signed even if its file is from an earlier release and is not. Nothing is written.
     ///
     /// # Errors
     /// There is no file, it or the signing key is damaged, or they cannot be read.
     pub fn request(&self) -> Result<String, HomeError> {
-        // Where there is no host at all, that is what to say.
+        // If there is no host at all, say that first.
         let key = self.signing_key()?;
         let path = self.request_path();
         let written = match read::read(&path) {
@@ -200,8 +199,8 @@ impl Home {
         Ok(HostRequest::to_pem(&key, written.hour_width))
     }
 
-    /// Signs the request that an earlier release has written here, so that whoever is told to send that file can. Returns
-    /// whether it was unsigned.
+    /// Signs a request that an earlier release has written, so that the administrator can send that file. Returns whether it
+    /// was unsigned.
     ///
     /// # Errors
     /// The signing key is missing or damaged, or the file cannot be written.
@@ -236,11 +235,11 @@ impl Home {
         opened.map_err(|error| self.not_opened(error))
     }
 
-    /// Opens a copy of it to be looked at, and writes nothing: one of an earlier format is not upgraded. With the format that
-    /// it has.
+    /// Opens a copy of the ledger for reading, and returns its format, too. Nothing is written, so a ledger of an earlier format
+    /// is not upgraded.
     ///
     /// # Errors
-    /// As [`Home::ledger`], and where there is no room for the copy.
+    /// As [`Home::ledger`], and if there is no room for the copy.
     pub fn look_at_ledger(
         &self,
         engine: Engine,
@@ -250,10 +249,10 @@ impl Home {
         opened.map_err(|error| self.not_opened(error))
     }
 
-    /// What is left of a damaged ledger, and which one it is: a new one, if that is lost with the rest. Nothing is written.
+    /// The whole rows of a damaged ledger, and its meta row. If that is lost, they become a new ledger. Nothing is written.
     ///
     /// # Errors
-    /// A host serves it, there is none, nothing in it is whole, or the disk refuses.
+    /// A host serves it, there is none, nothing in it is whole, or the disk fails.
     pub fn salvage(&self, random: &mut impl CryptoRng) -> Result<(Meta, Salvaged), HomeError> {
         self.check_not_served()?;
         let path = self.ledger_path();
@@ -295,7 +294,7 @@ impl Home {
         }
     }
 
-    /// Gives back the width of its hour.
+    /// Returns the width of its hour.
     fn make_ledger(
         &self,
         engine: Engine,
@@ -318,7 +317,7 @@ impl Home {
         Ok(key)
     }
 
-    /// Certificates of a key that is lost would keep the new host from serving. They are kept, under another name.
+    /// Moves certificates of a lost key away, because they would keep the new host from serving.
     fn set_certificates_aside(&self, host: HostId) -> Result<(), HomeError> {
         let folder = self.certificates_path();
         if !std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
@@ -329,7 +328,7 @@ impl Home {
         Ok(file::sync_dir(&self.0)?)
     }
 
-    /// Whether it had to be written: one that fits the key and the ledger is kept.
+    /// Writes the request unless it fits the key and the ledger already. Returns whether it has written.
     fn write_request(&self, key: &SecretKey, hour_width: Duration) -> Result<bool, HomeError> {
         let wanted = HostRequest { signing_key: key.public(), hour_width, is_signed: true };
         if self.written_request() == Some(wanted) {
@@ -344,13 +343,13 @@ impl Home {
         HostRequest::from_pem(&read::read(&self.request_path()).ok()?).ok()
     }
 
-    /// The width of an hour as the request to the vendor has it, if there is one: the same as in the ledger.
+    /// The width of an hour in the request to the vendor, if there is one: the same as in the ledger.
     fn requested_hour_width_ms(&self) -> Option<u64> {
         u64::try_from(self.written_request()?.hour_width.as_millis()).ok()
     }
 }
 
-/// Any hour but 3,600,000 ms is for tests: it needs certificates that say so.
+/// Any hour but 3,600,000 ms is for tests: it needs test certificates.
 ///
 /// # Errors
 /// [`HomeError::HourWidth`].

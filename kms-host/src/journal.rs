@@ -1,6 +1,4 @@
-//! What the host remembers of its own work while it runs: how often each outcome occurred, and the latest refusals.
-//!
-//! It is for people who look, in memory and bounded. What has to last is in the ledger.
+//! A bounded journal in memory, for people: the number of each outcome, and the latest refusals. Durable data is in the ledger.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -10,19 +8,19 @@ use shared::ids::{MachineId, ProductId};
 use shared::reason::Cause;
 use shared::time::Timestamp;
 
-/// How many refusals are remembered.
+/// The number of refusals to remember.
 const REFUSALS_KEPT: usize = 1_000;
 
 /// One refusal.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// Which machine, where it could be told.
+    /// The machine, if the ask named one.
     pub machine: Option<MachineId>,
-    /// Which product, where it could be told.
+    /// The product, if the ask named one.
     pub product: Option<ProductId>,
-    /// Why.
+    /// The reason.
     pub cause: Cause,
 }
 
@@ -37,7 +35,7 @@ struct Pages {
 }
 
 impl Journal {
-    /// Notes an answer that is no refusal.
+    /// Notes an answer other than a refusal.
     pub fn answered(&self, outcome: &'static str) {
         *self.pages().tallies.entry(Cow::Borrowed(outcome)).or_default() += 1;
     }
@@ -50,17 +48,17 @@ impl Journal {
         pages.refusals.push_front(refusal);
     }
 
-    /// How often each outcome occurred.
+    /// The number of each outcome.
     pub fn tallies(&self) -> Vec<(String, u64)> {
         self.pages().tallies.iter().map(|(outcome, times)| (outcome.to_string(), *times)).collect()
     }
 
-    /// The latest refusals that are wanted, newest first.
+    /// The latest refusals that match, newest first.
     pub fn refusals(&self, most: usize, is_wanted: impl Fn(&Refusal) -> bool) -> Vec<Refusal> {
         self.pages().refusals.iter().filter(|refusal| is_wanted(refusal)).take(most).cloned().collect()
     }
 
-    /// A panic elsewhere leaves at worst one line unwritten here, so the pages stay readable.
+    /// After a panic elsewhere, at worst one entry is missing here, so the rest stays readable.
     fn pages(&self) -> MutexGuard<'_, Pages> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

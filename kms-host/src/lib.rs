@@ -4,10 +4,9 @@
 //! `signer` signs, `service` encodes what goes out. Every decision is `shared`'s. Start at [`activate`].
 //!
 //! - machines: `door` lets them in, `fairness` limits what each address may bring, `activate` answers
-//! - administrators: `admin` serves them and writes down what they change, `doctor` looks at everything that can be wrong; the
-//!   commands are the nested crate `cli`
-//! - the host itself: `watch` has what it notices without being asked, `home` the data directory, `config` the settings, `export`
-//!   carries the ledger elsewhere
+//! - administrators: `admin` serves them and writes down their changes, `doctor` checks everything that can be wrong; the commands are
+//!   the nested crate `cli`
+//! - the host itself: `watch` observes it, `home` is the data directory, `config` has the settings, `export` writes and reads backups
 
 /// glibc's allocator keeps what a storm of connections took: 80 MiB of 6,000 that had long gone.
 #[global_allocator]

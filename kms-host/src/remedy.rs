@@ -1,4 +1,4 @@
-//! What an error says: what happened, every cause below it, and what to do.
+//! The texts of an error: what happened, every cause below it, and what to do.
 //!
 //! The remedy is a value of its own, so `doctor`, alarms, the log and the command line can each print it in its place.
 
@@ -18,7 +18,7 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
     chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// What to do, from the first error of the chain that knows it.
+/// The remedy, from the first error of the chain that has one.
 pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
     chain(error).find_map(|error| {
         let of_home = error.downcast_ref().map(HomeError::remedy);

@@ -1,7 +1,7 @@
 //! Puts a host together: [`Opened::open`] opens and checks what is on disk, [`run`] starts everything that serves and watches.
 //!
-//! The daemon, the tests and the benchmarks all use it. `kms-host serve` (`daemon.rs` of the
-//! nested crate `cli`) adds what only a process has: signals, the log, rights and the service manager. Read [`activate`](crate::activate) next for what happens to an ask.
+//! The daemon, the tests and the benchmarks all use it. `kms-host serve` (`daemon.rs` of the nested crate `cli`) adds signals, the log,
+//! rights and the service manager. Read [`activate`](crate::activate) next: it answers an ask.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -40,17 +40,17 @@ pub struct Opened {
     pub config: Config,
     /// How many connections there may be.
     pub limits: Limits,
-    /// Whether machines speak TLS, and the certificate that they are shown.
+    /// The setting and the certificate of TLS.
     pub tls: Tls,
     /// The certificates; at least one can be used.
     pub certificates: Certificates,
     /// Signs answers.
     pub signer: Arc<dyn Signer>,
-    /// What is known of every machine.
+    /// The ledger, to read from.
     pub ledger: Arc<dyn Reader>,
-    /// The side of the ledger that counts and keeps.
+    /// The ledger, to write to.
     pub writer: Arc<dyn Writer>,
-    /// Whether all records have to be counted again, because the host was killed when it ran last.
+    /// Whether to count all records again, because the host was not stopped in order.
     pub recheck: bool,
     /// The directories, to notice when they are removed or replaced.
     pub presence: Presence,
@@ -62,15 +62,15 @@ pub struct Running {
     pub host: Arc<Host>,
     /// Lets machines in.
     pub door: Door,
-    /// Has every change by administrators.
+    /// The audit log.
     pub audit: Arc<Audit>,
-    /// The ledger, to be read.
+    /// The ledger, to read from.
     pub ledger: Arc<dyn Reader>,
-    /// The addresses at which machines are served.
+    /// The addresses for machines.
     pub addresses: Vec<SocketAddr>,
-    /// The settings that it runs with, for whoever follows them.
+    /// The present settings, for parts that follow them.
     pub config: watch::Sender<Arc<Config>>,
-    /// Reloads that administrators ask for. If it is dropped, they are told that this host cannot reload.
+    /// Reloads that administrators ask for. If it is dropped, they get the answer that this host cannot reload.
     pub reloads: Option<mpsc::Receiver<ReloadOrder>>,
     /// Cancelled when it begins to stop.
     pub stop: CancellationToken,
@@ -84,10 +84,10 @@ pub struct Running {
     writing: thread::JoinHandle<()>,
 }
 
-/// Why a host does not start.
+/// The host does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Settings, certificates, keys and ledger do not fit each other.
+    /// Settings, certificates, keys and ledger do not fit together.
     #[error(transparent)]
     Settings(anyhow::Error),
     /// The data directory or the ledger cannot be used.
@@ -110,13 +110,13 @@ impl Opened {
     /// # Errors
     /// [`StartError`]: nothing serves. Drafts of killed commands may be removed, and a ledger of an earlier format upgraded.
     pub fn open(home: &Home, config: &Config, progress: &dyn Fn(u64)) -> Result<Opened, StartError> {
-        // Before anything is opened, so that the ledger has the descriptors, too.
+        // Raise the limit first, so that the ledger has enough descriptors, too.
         let limits = Limits::of_this_process(config.connections, config.connections_per_address);
         let settings = StartError::Settings;
         let tls = Tls::read(config, home.path()).map_err(|error| settings(error.into()))?;
         let swept = home.sweep();
         if 0 < swept {
-            tracing::info!(files = swept, "removed drafts that commands which were killed had left");
+            tracing::info!(files = swept, "removed drafts of killed commands");
         }
         let certificates = home.certificates().map_err(|error| settings(error.into()))?;
         check_any(home, &certificates).map_err(settings)?;
@@ -284,6 +284,6 @@ fn without_certificate(home: &Home) -> anyhow::Error {
 async fn serve_admin(admin: Admin, socket: UnixListener, stop: CancellationToken) {
     if let Err(error) = crate::serve_admin(admin, socket, stop.cancelled_owned()).await {
         let error = format!("{:#}", anyhow::Error::from(error));
-        tracing::error!(error, "administrators are not answered any more; start the host again");
+        tracing::error!(error, "administrators get no answers any more; start the host again");
     }
 }

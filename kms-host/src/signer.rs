@@ -1,11 +1,11 @@
-//! Who signs answers. A trait, and async, so that a key can one day live in a device or behind a socket.
+//! Signs answers. It is an async trait, so that a key can live in a device or behind a socket one day.
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use proto::v1;
 use shared::envelope::{Kind, PublicKey, SecretKey};
 
-/// Signs what the host answers.
+/// Signs the host's answers.
 #[async_trait]
 pub trait Signer: Send + Sync + 'static {
     /// The key that verifies it.
@@ -18,7 +18,7 @@ pub trait Signer: Send + Sync + 'static {
     async fn sign(&self, kind: Kind, payload: Bytes) -> Result<v1::Signed, SignerError>;
 }
 
-/// The signing key cannot be used now: the host's fault.
+/// The signing key cannot be used now. The fault is the host's.
 #[derive(Debug, thiserror::Error)]
 #[error("the signing key cannot be used: {0}")]
 pub struct SignerError(pub String);

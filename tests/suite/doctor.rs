@@ -305,7 +305,7 @@ async fn another_user_is_told_so_first_and_sees_nothing_else() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     let lines: Vec<_> = said.lines().collect();
-    assert!(lines[0].starts_with("FAIL") && lines[0].contains("user 65534, and the host is root"), "{said}");
+    assert!(lines[0].starts_with("FAIL") && lines[0].contains("user 65534, but the host is root"), "{said}");
     assert!(lines[1].contains("runuser -u root -- kms-host doctor"), "{said}");
     assert!(
         lines[2..]
@@ -334,7 +334,7 @@ async fn certificates_that_are_missing_ended_or_not_taken_up_are_told_apart() {
     assert_eq!(remedy, Reason::CertificateEnded.remedy());
 
     stage.shop.certify(&home, ORGANISATION, an_hour_ago(), 20 * day).unwrap();
-    let remedy = examine(&home, &[]).await.find("certificate", "warn", "has not been told of it");
+    let remedy = examine(&home, &[]).await.find("certificate", "warn", "has not read it yet");
     assert!(remedy.contains("reload"), "{remedy}");
     let home = host.stop().await.unwrap();
     let _host = serve(&home).await;

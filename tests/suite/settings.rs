@@ -222,7 +222,7 @@ async fn a_file_that_is_no_certificate_is_passed_over_told_and_an_alarm() {
     // One that is used and damaged on the disk is kept by whoever has it, until there is a better one.
     fs::write(&good, "noise").unwrap();
     let said = hang_up(&host).await;
-    assert!(said.contains("passed over") && !said.contains("is gone"), "{said}");
+    assert!(said.contains("ignored") && !said.contains("is gone"), "{said}");
     let outcome = stage.machine("another", &[host.address()]).activate().await.unwrap().outcome;
     assert!(matches!(outcome, Outcome::Leased { .. }), "{outcome:?}");
 

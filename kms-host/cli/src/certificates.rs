@@ -56,7 +56,7 @@ fn unusable_text(unusable: &wire::UnusableCertificate) -> String {
     let wire::UnusableCertificate { path, cause, remedy } = unusable;
     text_of(&[
         format!("UNUSABLE {path}"),
-        format!("  is passed over: {cause}"),
+        format!("  is ignored: {cause}"),
         format!("  {remedy}"),
         String::new(),
     ])

@@ -46,7 +46,7 @@ async fn port(listening: SocketAddr, known: &Known<'_>) -> Vec<Finding> {
 /// No host listens, so its addresses should be free.
 fn free_ports(known: &Known) -> Vec<Finding> {
     let Some(config) = &known.config else {
-        return vec![Finding::skipped("port", "the settings do not hold")];
+        return vec![Finding::skipped("port", "the settings are not valid")];
     };
     match listen::try_all(&config.listen) {
         Ok(()) => {
@@ -71,7 +71,7 @@ pub(super) async fn activations(known: &Known<'_>) -> Vec<Finding> {
         findings.push(activation(installed, answered.map(|answered| answered.verdict)));
     }
     if findings.is_empty() {
-        findings.push(Finding::skipped("activation", "without a certificate no machine is answered"));
+        findings.push(Finding::skipped("activation", "without a certificate no machine gets an answer"));
     }
     findings
 }
@@ -98,7 +98,7 @@ fn activation(installed: &Installed, answer: Result<Verdict, Cause>) -> Finding 
     }
 }
 
-/// A cause that mends itself is only a warning.
+/// A cause that ends by itself is only a warning.
 fn of_cause(check: &'static str, what: &str, cause: &Cause) -> Finding {
     let text = format!("{what}: {cause}");
     if cause.reason() == Some(Reason::TlsMachineRefused) {

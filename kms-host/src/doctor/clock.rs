@@ -27,22 +27,22 @@ pub(super) fn trust(known: &Known, last_time: Option<Timestamp>) -> Finding {
     let Some(last_time) = last_time else {
         return Finding::skipped(
             "clock",
-            format!("it says {now}, and there is nothing here to hold against it"),
+            format!("it says {now}, and there is nothing here to compare it with"),
         );
     };
     if known.certificates.all().next().is_none() {
-        let text = format!("it says {now}; whether the host would trust it, its first certificate decides");
+        let text = format!("it says {now}; without a certificate the host cannot judge it");
         return Finding::skipped("clock", text);
     }
     let reading = ClockReading { wall: now, monotonic: known.clock.monotonic() };
     let clock = HostClock::start(reading, Some(last_time), known.certificates.longest_window());
     match clock.doubt() {
         Some(doubt @ Doubt::LongAfterLastCommit { .. }) => {
-            let remedy = "nothing if the host was off for so long: machines that it knows end the doubt, or \
+            let remedy = "nothing if the host was off for so long: known machines end the doubt, or \
                           `kms-host clock confirm` does; otherwise set the clock";
             Finding::warn(
                 "clock",
-                format!("it says {now}, and a host that starts now is in doubt: {doubt}"),
+                format!("it says {now}, and a host that starts now would doubt it: {doubt}"),
                 remedy,
             )
         }
@@ -52,7 +52,7 @@ pub(super) fn trust(known: &Known, last_time: Option<Timestamp>) -> Finding {
 
 fn judged(now: Timestamp, doubt: Option<String>) -> Finding {
     match doubt {
-        None => Finding::ok("clock", format!("it says {now}, and nothing speaks against it")),
+        None => Finding::ok("clock", format!("it says {now}, and the host trusts it")),
         Some(doubt) => {
             let cause = Reason::HostClock.with(&[("cause", &doubt)]);
             Finding::fail("clock", format!("{cause}; it says {now}"), cause.remedy())

@@ -43,10 +43,10 @@ pub(super) fn user(home: &Home, owner: &Owner) -> Finding {
         own if own == owner.uid => Finding::ok("user", format!("{name}, as the host")),
         0 => Finding::warn(
             "user",
-            format!("root, and the host is {name}: root may do what {name} may not"),
+            format!("root, but the host is {name}: root can do more than {name}"),
             again,
         ),
-        own => Finding::fail("user", format!("user {own}, and the host is {name}"), again),
+        own => Finding::fail("user", format!("user {own}, but the host is {name}"), again),
     }
 }
 
@@ -60,11 +60,13 @@ pub(super) fn settings(sources: &SettingSources) -> (Vec<Finding>, Option<Config
         }
     };
     let file = settings.file().display();
-    let text =
-        if settings.file().exists() { format!("{file} holds") } else { format!("the defaults; no {file}") };
+    let text = if settings.file().exists() {
+        format!("{file} is valid")
+    } else {
+        format!("the defaults; no {file}")
+    };
     let warnings = settings.warnings().into_iter();
-    let warnings =
-        warnings.map(|text| Finding::warn("settings", text, "unset, correct or remove what is not read"));
+    let warnings = warnings.map(|text| Finding::warn("settings", text, "unset, correct or remove it"));
     (std::iter::once(Finding::ok("settings", text)).chain(warnings).collect(), Some(settings.config))
 }
 
@@ -135,7 +137,7 @@ pub(super) fn certificates(home: &Home, running: &Running, now: Timestamp) -> (C
         certificates.products(now).map(|(_, installed)| certificate(installed, running, now)).collect();
     let is_served = !findings.is_empty();
     findings.extend(certificates.left_out().iter().map(|left_out| {
-        let text = format!("{} is passed over: {}", left_out.path.display(), left_out.cause);
+        let text = format!("{} is ignored: {}", left_out.path.display(), left_out.cause);
         let finding = if is_served { Finding::warn } else { Finding::fail };
         finding("certificate", text, left_out.remedy.clone())
     }));
@@ -150,7 +152,7 @@ pub(super) fn certificates(home: &Home, running: &Running, now: Timestamp) -> (C
                     Finding::warn("certificate", text, difference.remedy())
                 }
                 WhyNot::Differs(difference) => {
-                    let text = text + ". There is no other one, so a reload refuses it, and a host that is started answers no machine";
+                    let text = text + ". There is no other certificate: a reload refuses it, and a host that starts with it answers no machine";
                     Finding::fail("certificate", text, difference.remedy())
                 }
                 _ => Finding::ok("certificate", text),
@@ -174,7 +176,7 @@ fn certificate(installed: &Installed, running: &Running, now: Timestamp) -> Find
     let left = Length(ends_at.since(now));
     match installed.chain.check_valid_at(now) {
         Err(ChainError::NotYetValid { not_before }) => {
-            let text = format!("{name}: valid only from {not_before} on");
+            let text = format!("{name}: not valid before {not_before}");
             return Finding::fail("certificate", text, "check the clock, or wait for that day");
         }
         Err(_) => return Finding::fail("certificate", format!("{name}: has ended at {ends_at}"), RENEW),
@@ -185,11 +187,7 @@ fn certificate(installed: &Installed, running: &Running, now: Timestamp) -> Find
     };
     if running.status().is_some_and(untold) {
         let remedy = "`kms-host reload`, with the same --data";
-        return Finding::warn(
-            "certificate",
-            format!("{name}: the running host has not been told of it"),
-            remedy,
-        );
+        return Finding::warn("certificate", format!("{name}: the running host has not read it yet"), remedy);
     }
     if ends_at.since(now) < CERTIFICATE_ENDS_SOON {
         return Finding::warn("certificate", format!("{name}: ends in {left}, at {ends_at}"), RENEW);
@@ -205,7 +203,7 @@ fn certificate(installed: &Installed, running: &Running, now: Timestamp) -> Find
     let id = certificate.id;
     Finding::ok(
         "certificate",
-        format!("{name}: {id} is used, fits the key, and holds until {ends_at} ({left})"),
+        format!("{name}: {id} is used, fits the key, and is valid until {ends_at} ({left})"),
     )
 }
 
@@ -231,7 +229,7 @@ mod tests {
         let text = &findings[0].text;
         assert!(config.is_none() && !text.contains(['\n', '^']), "{text}");
         assert!(
-            text.contains("does not hold: TOML parse error at line 2, column 1: unknown field `lissten`"),
+            text.contains("is not valid: TOML parse error at line 2, column 1: unknown field `lissten`"),
             "{text}"
         );
     }

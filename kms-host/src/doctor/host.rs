@@ -88,7 +88,11 @@ pub(super) fn running(known: &Known) -> Finding {
         }
         Running::Silent { why, .. } => {
             let remedy = "read its log (`journalctl -u kms-host`) and look at its disk; then restart it";
-            Finding::fail("host", format!("{process} serves {data} and cannot say how it is: {why}"), remedy)
+            Finding::fail(
+                "host",
+                format!("{process} serves {data} but does not report its status: {why}"),
+                remedy,
+            )
         }
         Running::No => {
             let remedy = format!(
@@ -117,13 +121,13 @@ pub(super) async fn ledger(known: &Known<'_>, owner: &Owner) -> (Finding, Option
     let skipped = |why: &str| (Finding::skipped("ledger", why), None);
     match &known.running {
         Running::Yes { .. } => return (Finding::ok("ledger", "open, by the host that runs"), None),
-        Running::Silent { .. } => return skipped("the host that does not answer has it"),
+        Running::Silent { .. } => return skipped("the host that does not answer has it open"),
         Running::No => {}
     }
-    let Some(config) = &known.config else { return skipped("the settings do not hold") };
+    let Some(config) = &known.config else { return skipped("the settings are not valid") };
     // Another user may be able to read more than the host, or less.
     if rustix::process::geteuid().as_raw() != owner.uid {
-        return skipped("nobody but the host's user may open it");
+        return skipped("only the host's user may open it");
     }
     match open(known, config.ledger).await {
         Ok((format, last_time)) => {

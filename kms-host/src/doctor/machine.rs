@@ -33,7 +33,7 @@ pub(super) fn disk(known: &Known) -> Finding {
     let free = match space::free_bytes(data) {
         Ok(free) => free,
         Err(error) => {
-            let text = format!("the disk of {at} cannot be asked: {error}");
+            let text = format!("the file system of {at} cannot be read: {error}");
             return Finding::fail("disk", text, "see that it is mounted");
         }
     };
@@ -44,7 +44,7 @@ pub(super) fn disk(known: &Known) -> Finding {
     let before = known.clock.monotonic();
     if let Err(error) = write_a_file(data) {
         let remedy = "see that the disk is mounted for writing and that the host's user may write there";
-        return Finding::fail("disk", format!("{at} takes no file: {error}"), remedy);
+        return Finding::fail("disk", format!("no file can be written in {at}: {error}"), remedy);
     }
     let took = known.clock.monotonic().saturating_sub(before);
     let text = format!(
@@ -59,7 +59,7 @@ pub(super) fn disk(known: &Known) -> Finding {
         return Finding::warn(
             "disk",
             text,
-            "see what else uses this disk: machines wait as long for an answer",
+            "find out what else uses this disk: machines wait for it with every answer",
         );
     }
     Finding::ok("disk", text)
@@ -100,7 +100,7 @@ fn mib(bytes: u64) -> String {
 /// Checks whether there are enough descriptors for the configured connections.
 pub(super) fn descriptors(known: &Known) -> Finding {
     let Some(config) = &known.config else {
-        return Finding::skipped("descriptors", "the settings do not hold");
+        return Finding::skipped("descriptors", "the settings are not valid");
     };
     let (limit, text) = known.running.pid().and_then(of_process).unwrap_or_else(of_this_shell);
     let limits = Limits::within(
@@ -132,7 +132,7 @@ fn of_process(pid: i32) -> Option<(u64, String)> {
 
 fn of_this_shell() -> (u64, String) {
     let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
-    (limit, format!("a host that is started from here may open {limit}"))
+    (limit, format!("a host started from here may open {limit}"))
 }
 
 /// Checks the kernel's limit, if it can be read.
@@ -140,7 +140,7 @@ pub(super) fn backlog() -> Option<Finding> {
     const ENOUGH: u64 = 4096;
     let text = fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?;
     let held: u64 = text.trim().parse().ok()?;
-    let text = format!("the kernel holds {held} connections until they are accepted");
+    let text = format!("the kernel queues {held} connections before the host accepts them");
     Some(if held < ENOUGH {
         Finding::warn("backlog", text, "`sysctl -w net.core.somaxconn=4096`, and the same in /etc/sysctl.d")
     } else {

@@ -42,7 +42,7 @@ pub(super) fn look(home: &Home, config: Option<&Config>, now: Timestamp) -> (Way
         return (Way::Plain, None);
     };
     let finding = match certificate.flaw(now) {
-        None => Finding::ok("tls", format!("the certificate holds until {}", certificate.ends_at)),
+        None => Finding::ok("tls", format!("the certificate is valid until {}", certificate.ends_at)),
         Some(flaw @ Flaw::EndsSoon) => Finding::warn("tls", certificate.tell(flaw, now), flaw.word().remedy),
         Some(flaw @ (Flaw::Ended | Flaw::NotBegun)) => {
             Finding::fail("tls", certificate.tell(flaw, now), flaw.word().remedy)

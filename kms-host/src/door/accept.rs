@@ -1,9 +1,9 @@
 //! Accepting: every connection takes a place and has one task, which owns it until it ends.
 //!
-//! Who may come in and how is the [`Door`]'s, how many there may be [`Limits`]', and who holds how many is counted in `places`.
-//! The task is in `connection`: what a newcomer says first is `greeting`'s, what it may send and leave unread `metered`'s.
-//! tonic would accept and serve for us, but it spins when descriptors run out, never closes a peer that says nothing, keeps the
-//! TLS certificate that it began with, and bounds neither frames nor what waits to be sent.
+//! [`Door`] decides who may connect and how, [`Limits`] how many, and `places` counts who holds how many. The task is in
+//! `connection`. `greeting` reads the first bytes, and `metered` limits what a peer may send and leave unread. tonic could accept and
+//! serve for us, but it spins when descriptors run out, never closes a silent peer, keeps the TLS certificate that it began with, and
+//! limits neither frames nor data that waits to be sent.
 
 mod door;
 mod limits;
@@ -33,14 +33,14 @@ pub use self::door::{Admission, Door};
 pub use self::limits::Limits;
 use crate::door::service::Service;
 
-/// How long accepting rests when descriptors have run out; each time in a row twice as long, up to the longest.
+/// The pause of accepting when descriptors have run out. It doubles each time in a row, up to the longest.
 const FIRST_REST: Duration = Duration::from_millis(50);
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
-/// So many descriptors have to be free in a shortage before a machine gets one: the first that come free are administrators'.
+/// The number of descriptors that have to be free in a shortage before a machine gets one. Administrators get the first free ones.
 const FREE_FIRST: usize = 16;
 
-/// A shortage is over when accepting has not failed for this long, and nobody was left waiting.
+/// A shortage is over when accepting has not failed for this long, and no peer waits.
 const CALM: Duration = Duration::from_secs(1);
 
 /// All connections of machines. Dropping it cuts every one.
@@ -74,15 +74,15 @@ impl Reception {
     }
 }
 
-/// Connections of administrators. When descriptors have run out all the same, one that was held back for them is given up, so
-/// that somebody can look at the host in just that hour.
+/// Connections of administrators. If descriptors have run out anyway, a reserved one is released, so that an administrator can look at
+/// the host at that moment.
 pub fn admin_connections(socket: UnixListener) -> impl Stream<Item = io::Result<UnixStream>> {
     let (ready, receiver) = mpsc::channel(1);
     tokio::spawn(accept_administrators(socket, ready));
     ReceiverStream::new(receiver).map(Ok)
 }
 
-/// Goes on until it is dropped, which closes the listener.
+/// Runs until it is dropped, which closes the listener.
 async fn accept(
     listener: TcpListener,
     door: Door,
@@ -102,7 +102,7 @@ async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 shortage.eases();
-                // Without a place the stream is dropped here, which closes it.
+                // Without a place, dropping the stream closes it.
                 let Some((place, admission)) = door.admit(peer.ip()) else { continue };
                 connections.spawn(live(stream, place, admission, service.clone(), ends.clone()));
             }
@@ -115,14 +115,14 @@ async fn accept_administrators(socket: UnixListener, ready: mpsc::Sender<UnixStr
     let mut shortage = Shortage::of("administrators");
     let mut spare: Option<OwnedFd> = None;
     loop {
-        // Any descriptor will do, so it is another of the socket itself.
+        // Any descriptor serves as the reserve, so it is a second one of the socket itself.
         spare = spare.or_else(|| socket.as_fd().try_clone_to_owned().ok());
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
             () = shortage.passes() => continue,
             () = ready.closed() => return,
         };
-        // Who is waiting takes its number, unless another thread is faster: then there is a rest.
+        // The waiting peer gets the freed descriptor, unless another thread is faster. Then there is a pause.
         let accepted = match accepted {
             Err(error) if !is_of_one_connection(&error) && spare.take().is_some() => socket.accept().await,
             accepted => accepted,
@@ -137,13 +137,13 @@ async fn accept_administrators(socket: UnixListener, ready: mpsc::Sender<UnixStr
     }
 }
 
-/// Whether so many descriptors could be had now.
+/// Whether this many descriptors are available now.
 fn are_free(number: usize, any: &impl AsFd) -> bool {
     let held: io::Result<Vec<OwnedFd>> = (0..number).map(|_| any.as_fd().try_clone_to_owned()).collect();
     held.is_ok()
 }
 
-/// A time in which nothing can be accepted, told in the log once however long it is.
+/// A time in which nothing can be accepted. It is logged once, however long it is.
 struct Shortage {
     whose: &'static str,
     is_on: bool,
@@ -155,7 +155,8 @@ impl Shortage {
         Shortage { whose, is_on: false, next_rest: FIRST_REST }
     }
 
-    /// Rests, unless the error is one connection's own. It would come again at once, for the connection still waits.
+    /// Pauses, unless the error belongs to one connection. Without a pause the error would repeat at once, because the connection
+    /// still waits.
     async fn rest_after(&mut self, error: &io::Error) {
         if is_of_one_connection(error) {
             tracing::debug!(%error, "a connection was gone before it was accepted");
@@ -174,12 +175,12 @@ impl Shortage {
         self.next_rest = LONGEST_REST.min(self.next_rest * 2);
     }
 
-    /// One was accepted. The next may fail again, so that is no end yet.
+    /// A connection was accepted. The next may fail again, so the shortage is not over yet.
     fn eases(&mut self) {
         self.next_rest = FIRST_REST;
     }
 
-    /// Waits for its end beside an accept that waits for somebody to come; for ever where there is none.
+    /// Waits for the end of the shortage, or for ever if there is none. Meanwhile the caller also waits for a connection.
     async fn passes(&mut self) {
         if !self.is_on {
             return std::future::pending().await;

@@ -1,7 +1,7 @@
-//! Listening for machines: which of several addresses takes which connections, decided here and not by the machine's settings.
+//! Listening for machines. This file decides which of several addresses takes which connections, not the system's settings.
 //!
 //! `[::]` takes IPv4 too, unless an IPv4 address with the same port is listed: then each takes its own family. The kernel's own
-//! default is `net.ipv6.bindv6only`, which differs between machines. Who may connect is `accept`'s affair.
+//! default is `net.ipv6.bindv6only`, which differs between machines. `accept` decides who may connect.
 
 use std::fmt;
 use std::io;
@@ -10,13 +10,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use rustix::net::sockopt::set_ipv6_v6only;
 use tokio::net::{TcpListener, TcpSocket};
 
-/// Connections that the kernel may hold before they are accepted; it takes net.core.somaxconn where that is less. Past it a
-/// connection is dropped, tried again after a second, or reset: with the usual 128, ten thousand machines that came at once
-/// met 600 resets and more.
+/// Connections that the kernel may hold before they are accepted; it uses net.core.somaxconn if that is less. Beyond that, a
+/// connection is dropped, tried again after a second, or reset: with the usual 128, ten thousand machines that asked at once got 600
+/// resets and more.
 const BACKLOG: u32 = 65_535;
 
-/// What the kernel keeps for a connection that is not read, and for one that does not read. An ask or an answer of the largest
-/// size fits; the kernel would let it grow to megabytes.
+/// The kernel's buffers of a connection, for reading and for writing. The largest ask or answer fits. By itself the kernel would let
+/// them grow to megabytes.
 const SOCKET_BUFFER_BYTES: u32 = 32 * 1024;
 
 /// An address that a host cannot listen on.
@@ -41,7 +41,7 @@ impl ListenError {
                  with `listen` in kms-host.toml, or --listen"
             }
             io::ErrorKind::PermissionDenied => {
-                "ports below 1024 are not for every user: choose another one with `listen` in kms-host.toml, or --listen, or give the service \
+                "not every user may use ports below 1024: choose another one with `listen` in kms-host.toml, or --listen, or give the service \
                  CAP_NET_BIND_SERVICE"
             }
             _ => "choose another address with `listen` in kms-host.toml, or --listen",
@@ -49,7 +49,7 @@ impl ListenError {
     }
 }
 
-/// That these addresses can be listened on together.
+/// Checks that a host can listen on all these addresses together.
 ///
 /// # Errors
 /// Two of them take the same connections.
@@ -73,11 +73,14 @@ impl fmt::Display for Overlap {
             return write!(f, "`listen` names {one} twice: once is enough");
         }
         let (all, single) = if one.ip().is_unspecified() { (one, other) } else { (other, one) };
-        write!(f, "`listen` names {all}, which takes what {single} takes: leave out one of the two")
+        write!(
+            f,
+            "`listen` names {all}, which takes the same connections as {single}: leave out one of the two"
+        )
     }
 }
 
-/// Of one family, IPv4 addresses written as IPv6 (`::ffff:192.0.2.7`) included: those are IPv4 to the kernel.
+/// Whether both are of one family. An IPv4 address written as IPv6 (`::ffff:192.0.2.7`) is IPv4 to the kernel.
 fn overlap(one: &SocketAddr, other: &SocketAddr) -> bool {
     let (one, other) = (canonical(*one), canonical(*other));
     let is_same_port = one.port() == other.port() && one.port() != 0;
@@ -85,8 +88,7 @@ fn overlap(one: &SocketAddr, other: &SocketAddr) -> bool {
     is_same_port && one.is_ipv4() == other.is_ipv4() && (one == other || is_either_wild)
 }
 
-/// An IPv4 address that is written as IPv6 is one of IPv4. It is connected to as such, because `net.ipv6.bindv6only = 1` lets
-/// no socket of IPv6 do it.
+/// Converts an IPv4 address that is written as IPv6 to IPv4, because `net.ipv6.bindv6only = 1` lets no IPv6 socket bind to it.
 pub fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         ip if ip != address.ip() => SocketAddr::new(ip, address.port()),
@@ -97,7 +99,7 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
 /// Listens on all of them.
 ///
 /// # Errors
-/// One of them cannot be had, and then none is kept.
+/// One of them is not available. Then none is kept.
 pub fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
     sockets(addresses)?
         .into_iter()
@@ -114,7 +116,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     listener.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
-/// Looks whether a host could listen on all of them. No connection is taken meanwhile.
+/// Checks whether a host could listen on all of them, without taking a connection.
 ///
 /// # Errors
 /// As for [`bind_all`].
@@ -122,7 +124,7 @@ pub fn try_all(addresses: &[SocketAddr]) -> Result<(), ListenError> {
     sockets(addresses).map(drop)
 }
 
-/// On a machine without IPv6, `0.0.0.0` stands in for `[::]`.
+/// On a machine without IPv6, `0.0.0.0` replaces `[::]`.
 fn sockets(addresses: &[SocketAddr]) -> Result<Vec<(SocketAddr, TcpSocket)>, ListenError> {
     let mut sockets = Vec::new();
     for address in addresses {
@@ -132,7 +134,7 @@ fn sockets(addresses: &[SocketAddr]) -> Result<Vec<(SocketAddr, TcpSocket)>, Lis
             Ok(socket) => sockets.push((address, socket)),
             Err(error) if may_be_without_ipv6(address, &error) => {
                 let fallback = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-                tracing::warn!(%error, %address, %fallback, "no IPv6 here");
+                tracing::warn!(%error, %address, %fallback, "this machine has no IPv6: listening on IPv4 alone");
                 if !has_ipv4_beside_it {
                     let socket = socket(fallback, false);
                     sockets.push((
@@ -160,7 +162,7 @@ fn socket(address: SocketAddr, has_ipv4_beside_it: bool) -> io::Result<TcpSocket
     if address.is_ipv6() {
         set_ipv6_v6only(&socket, has_ipv4_beside_it && address.ip().is_unspecified())?;
     }
-    // As every server does: connections of the last run that linger must not keep this one from its port.
+    // As every server does: lingering connections of the last run must not block the port.
     socket.set_reuseaddr(true)?;
     socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES)?;
     socket.set_send_buffer_size(SOCKET_BUFFER_BYTES)?;
@@ -190,8 +192,8 @@ mod tests {
         }
         for (wrong, told) in [
             (["[::]:1", "[::]:1"], "twice"),
-            (["[::1]:1", "[::]:1"], "[::]:1, which takes what [::1]:1 takes"),
-            (["0.0.0.0:1", "192.0.2.7:1"], "0.0.0.0:1, which takes what 192.0.2.7:1 takes"),
+            (["[::1]:1", "[::]:1"], "[::]:1, which takes the same connections as [::1]:1"),
+            (["0.0.0.0:1", "192.0.2.7:1"], "0.0.0.0:1, which takes the same connections as 192.0.2.7:1"),
             (["0.0.0.0:1", "[::ffff:192.0.2.7]:1"], "leave out one"),
         ] {
             let error = check(&addresses(&wrong)).unwrap_err().to_string();

@@ -20,7 +20,7 @@ use crate::admin::caller::admit;
 use crate::door::accept::{Door, Reception, admin_connections};
 use crate::door::service::Service;
 
-/// How long calls that are under way may take once the host is told to stop. Idle connections are cut then.
+/// The time for open calls to end once the host stops. Then all connections are cut.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serves machines that this door admits until `shutdown`, then drains.

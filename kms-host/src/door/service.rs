@@ -1,7 +1,7 @@
-//! The wire, once: calls of machines into our types, answers and failures out. No decisions.
+//! The wire side of the host: decodes calls of machines into our types, and encodes answers and failures. It decides nothing.
 //!
-//! A call is a POST of `application/grpc` to one of our paths; anything else gets an HTTP error. A place is taken before
-//! anything of its body is read, and no more of it is read than the largest ask has.
+//! A call is a POST of `application/grpc` to one of our paths; anything else gets an HTTP error. A call takes a place before its body
+//! is read, and no more is read than the size of the largest ask.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,46 +32,46 @@ use crate::activate::{Host, Incoming as Ask, Unanswered};
 use crate::door::accept::line::{Line, OpenCall};
 use crate::fairness::Source;
 
-/// How long one call may take on this side, including the reading of a request that trickles in.
+/// The time limit of one call, including the time to read a slow request.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How many asks may be under way at once, those of callers who have gone included. Further ones wait, and hold their call open.
+/// The number of asks that may be under way at once, including those of callers that have gone. Further asks wait with an open call.
 const ASKS_AT_ONCE: usize = 4096;
 
-/// The largest question about health; it holds the name of a service.
+/// The size of the largest health request; it holds the name of a service.
 const HEALTH_LIMIT_BYTES: usize = 1024;
 
-/// What stands before each message (gRPC over HTTP/2): whether it is compressed, and its length.
+/// The prefix of each message (gRPC over HTTP/2): whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
 
-/// What machines call, over a host: `kms.v1.ActivationService`, and `grpc.health.v1.Health`.
+/// The services for machines: `kms.v1.ActivationService` and `grpc.health.v1.Health`.
 pub(crate) struct Service {
     host: Arc<Host>,
     health: HealthServer<HealthService>,
     under_way: Arc<Semaphore>,
 }
 
-/// The body of an answer. The call is open for as long as it is here.
+/// The body of an answer. The call stays open until it is dropped.
 pub(crate) struct Answered {
     body: Body,
     _call: Option<OpenCall>,
 }
 
 impl Answered {
-    /// With nothing in it, and no call open.
+    /// An empty body without an open call.
     pub(crate) fn empty() -> Answered {
         Answered { body: Body::empty(), _call: None }
     }
 }
 
-/// What a call is for.
+/// The method of a call.
 enum Called {
     Asked(AskKind),
     Health,
 }
 
 impl Service {
-    /// For this host, and what tells the world that it serves.
+    /// The services of this host, and their health.
     pub(crate) fn new(host: Arc<Host>) -> (Service, HealthReporter) {
         let reporter = HealthReporter::new();
         let health = HealthServer::new(HealthService::from_health_reporter(reporter.clone()));
@@ -127,8 +127,8 @@ impl Service {
         }))
     }
 
-    /// It is answered in a task of its own. Otherwise a caller who hangs up would end it while the ledger enters the machine, and
-    /// nobody would take note of that.
+    /// Answers it in a task of its own. Otherwise a caller that disconnects would end it while the ledger enters the machine, and the
+    /// host would not note that.
     async fn answer(&self, ask: Ask) -> Result<v1::Answer, Unanswered> {
         let Ok(place) = Arc::clone(&self.under_way).acquire_owned().await else {
             return Err(Reason::Stopping.into());
@@ -146,7 +146,7 @@ impl Service {
     }
 }
 
-/// What is called, or the HTTP error that gRPC wants for whoever calls nothing.
+/// The called method, or the HTTP error that gRPC defines for other requests.
 fn called(request: &Request<Incoming>) -> Result<Called, Response<()>> {
     let error = |status, header: Option<(_, &'static str)>| {
         let mut error = Response::new(());
@@ -170,11 +170,11 @@ fn called(request: &Request<Incoming>) -> Result<Called, Response<()>> {
     }
 }
 
-/// Why an ask did not come to be one.
+/// Why there is no ask.
 enum Unread {
-    /// It is no ask.
+    /// The message is not an ask.
     Bad(Cause),
-    /// Its caller has hung up.
+    /// The caller has disconnected.
     Gone,
 }
 
@@ -182,7 +182,7 @@ fn malformed(cause: &str) -> Unread {
     Unread::Bad(Reason::Malformed.with(&[("cause", &cause)]))
 }
 
-/// The one message of a call. Not more of it is read than the largest ask has, whatever its length is said to be.
+/// Reads the one message of a call, and no more than the size of the largest ask, whatever length it claims.
 async fn read(mut body: Incoming) -> Result<Bytes, Unread> {
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -209,7 +209,7 @@ fn message(mut bytes: Bytes) -> Result<Bytes, Unread> {
     Ok(bytes)
 }
 
-/// An ask that is not there is an empty one, which is as malformed and as bad.
+/// Treats a missing ask as an empty one, which is malformed, too.
 fn decode(kind: AskKind, message: Bytes, source: Option<Source>) -> Result<Ask, Unread> {
     let no_request = |_| malformed("the message is none of this service");
     let ActivateRequest { ask, replaced_signature, held_chain } = match kind {
@@ -222,7 +222,7 @@ fn decode(kind: AskKind, message: Bytes, source: Option<Source>) -> Result<Ask, 
     Ok(Ask { ask: ask.unwrap_or_default(), replaced_signature, held_chain, source, kind })
 }
 
-/// A message as the answer to a call that went well.
+/// A message as the answer to a successful call.
 fn reply(message: &[u8]) -> Response<Body> {
     let mut bytes = Vec::with_capacity(PREFIX_BYTES + message.len());
     bytes.push(0);
@@ -255,7 +255,7 @@ impl hyper::body::Body for Answered {
     }
 }
 
-/// A failure as a gRPC status: the reason in `ErrorInfo`, and `RetryInfo` where waiting helps.
+/// A failure as a gRPC status: the reason in `ErrorInfo`, and `RetryInfo` if waiting helps.
 pub(crate) fn status(unanswered: Unanswered) -> Status {
     let Unanswered { cause, retry_in } = unanswered;
     let parameters = cause.parameters.iter().cloned().collect::<std::collections::HashMap<_, _>>();

@@ -1,8 +1,8 @@
 //! TLS towards machines: the certificate that the host shows, and whose certificates it demands.
 //!
-//! It is for privacy and to keep strangers out. Trust does not rest on it: answers are signed whichever way they travel
-//! (docs/design.md, Trust). TLS 1.3 alone, on ring. Here files become what a connection is opened with; connections are
-//! [`accept`](crate::door::accept)'s.
+//! TLS gives privacy and can keep unknown machines out. Trust does not depend on it, because every answer is signed (docs/design.md,
+//! Trust). It is TLS 1.3 alone, on ring. This file turns files into a TLS configuration; [`accept`](crate::door::accept) opens
+//! connections with it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ use x509_cert::der::Decode as _;
 use crate::config::{Config, TlsMode};
 use crate::home::read;
 
-/// How near the end of a certificate is worth an alarm. Of one that lives shortly, and is renewed by a program, it is the
-/// last tenth of its life.
+/// The time before a certificate's end at which the alarm begins. For a short-lived certificate, which a program renews, it is the last
+/// tenth of its life.
 const ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 
 const DAY: Duration = Duration::from_hours(24);
@@ -36,18 +36,18 @@ pub enum Tls {
     /// In the clear.
     #[default]
     Off,
-    /// As the machine begins.
+    /// In the clear or by TLS, as the machine begins.
     Offered(Server),
-    /// By TLS alone.
+    /// Only by TLS.
     Required(Server),
 }
 
-/// What a host needs to speak TLS.
+/// The TLS configuration of a host.
 #[derive(Clone)]
 pub struct Server {
     config: Arc<ServerConfig>,
     certificate: TlsCertificate,
-    /// Who signs the certificates that machines have to show; nobody where none is demanded.
+    /// The authorities for the certificates of machines; empty if none is demanded.
     authorities: Vec<CertificateDer<'static>>,
     /// The file of its key, if every user of this machine can read it.
     open_key: Option<PathBuf>,
@@ -58,16 +58,16 @@ pub struct Server {
 pub struct TlsCertificate {
     /// Its bytes.
     bytes: CertificateDer<'static>,
-    /// The first instant at which it holds.
+    /// The first instant at which it is valid.
     pub begins_at: Timestamp,
-    /// The first instant at which it does not any more.
+    /// The first instant at which it is not valid any more.
     pub ends_at: Timestamp,
 }
 
-/// What is wrong with a certificate for now.
+/// A flaw of a certificate that depends on the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// It does not hold yet.
+    /// It is not valid yet.
     NotBegun,
     /// It will end soon.
     EndsSoon,
@@ -87,10 +87,10 @@ impl Flaw {
 }
 
 impl Tls {
-    /// What these settings ask for, read from its files. Paths are relative to this directory.
+    /// Reads the files that these settings name. Paths are relative to this directory.
     ///
     /// # Errors
-    /// The first file that does not do.
+    /// The first file that cannot be used.
     pub fn read(config: &Config, data: &Path) -> Result<Tls, TlsError> {
         match config.tls {
             TlsMode::Off => Ok(Tls::Off),
@@ -108,7 +108,7 @@ impl Tls {
         }
     }
 
-    /// What TLS is spoken with, where it is.
+    /// The TLS configuration, unless TLS is off.
     pub fn server(&self) -> Option<&Server> {
         match self {
             Tls::Off => None,
@@ -148,7 +148,7 @@ impl Server {
             error => TlsError::Unusable { path: certificate_path.clone(), cause: error.to_string() },
         })?;
         server.alpn_protocols = vec![b"h2".to_vec()];
-        // A machine comes once a week, and one that came back with a ticket would be asked for no certificate again.
+        // A machine connects once a week, and with a session ticket it would not have to show its certificate again.
         server.send_tls13_tickets = 0;
         server.session_storage = Arc::new(NoServerSessionStorage {});
         let open_key = is_open_to_all(&key_path).then_some(key_path);
@@ -160,7 +160,7 @@ impl Server {
         TlsAcceptor::from(self.config.clone())
     }
 
-    /// The certificate that machines are shown.
+    /// The certificate that the host shows to machines.
     pub fn certificate(&self) -> &TlsCertificate {
         &self.certificate
     }
@@ -201,7 +201,7 @@ impl TlsCertificate {
         })
     }
 
-    /// What somebody should look at now.
+    /// The flaw that it has now, if any.
     pub fn flaw(&self, now: Timestamp) -> Option<Flaw> {
         if now < self.begins_at {
             return Some(Flaw::NotBegun);
@@ -212,8 +212,8 @@ impl TlsCertificate {
         (self.ends_soon_from() <= now).then_some(Flaw::EndsSoon)
     }
 
-    /// Whether to warn of it, having looked before: when its end comes near, and once a day from then on. One that has not
-    /// begun is warned of at each look.
+    /// Whether to warn of it, given the last look: when its end comes near, and once a day from then on. A certificate that has not
+    /// begun leads to a warning at each look.
     pub fn is_to_warn_of(&self, before: Timestamp, now: Timestamp) -> bool {
         let from = self.ends_soon_from();
         let days = |at: Timestamp| (from <= at).then(|| at.since(from).as_secs() / DAY.as_secs());
@@ -224,15 +224,15 @@ impl TlsCertificate {
         self.ends_at - ENDS_SOON.min(self.ends_at.since(self.begins_at) / 10)
     }
 
-    /// What is wrong with it, in one line.
+    /// The flaw, in one line.
     pub fn tell(&self, flaw: Flaw, now: Timestamp) -> String {
         let TlsCertificate { begins_at, ends_at, .. } = self;
         match flaw {
-            Flaw::NotBegun => format!("the TLS certificate holds only from {begins_at} on"),
+            Flaw::NotBegun => format!("the TLS certificate is not valid before {begins_at}"),
             Flaw::EndsSoon => {
                 format!("the TLS certificate ends in {}, at {ends_at}", Length(ends_at.since(now)))
             }
-            Flaw::Ended => format!("the TLS certificate has ended at {ends_at}: no machine takes it"),
+            Flaw::Ended => format!("the TLS certificate has ended at {ends_at}: no machine accepts it"),
         }
     }
 }
@@ -241,7 +241,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// Who looks at the certificates of machines; nobody where no authority is named.
+/// The verifier for the certificates of machines; none without an authority.
 fn verifier(authorities: &[CertificateDer<'static>]) -> Result<Option<Arc<dyn ClientCertVerifier>>, String> {
     if authorities.is_empty() {
         return Ok(None);
@@ -254,7 +254,7 @@ fn verifier(authorities: &[CertificateDer<'static>]) -> Result<Option<Arc<dyn Cl
     verifier.map(Some).map_err(|error| error.to_string())
 }
 
-/// Every certificate of a file, at least one.
+/// The certificates in a file, at least one.
 fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let bytes = read(path, setting)?;
     let bytes = pem_of(&bytes, path)?;
@@ -275,7 +275,7 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
-/// The PEM of a file, without what mail and editors have put around it.
+/// The PEM in a file, without what mail and editors have added.
 fn pem_of(bytes: &[u8], path: &Path) -> Result<Block, TlsError> {
     match armour::find_all(bytes) {
         Err(ArmourError::Missing) => Ok(Block::default()),
@@ -289,13 +289,13 @@ fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, TlsError> {
     read::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), setting, source })
 }
 
-/// A group may read it: Debian has one for this, ssl-cert.
+/// A group may read it: Debian has the group ssl-cert for this.
 fn is_open_to_all(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o007 != 0)
 }
 
-/// TLS is configured and cannot be spoken: the administrator's to mend.
+/// TLS is configured but cannot be used. The administrator can correct it.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
@@ -322,7 +322,7 @@ pub enum TlsError {
         /// Which file.
         path: PathBuf,
     },
-    /// Key and certificate belong to two.
+    /// Key and certificate do not belong together.
     #[error("the key in {} is not that of the first certificate in {}", key.display(), certificate.display())]
     OtherKey {
         /// The key's file.
@@ -330,7 +330,7 @@ pub enum TlsError {
         /// The certificate's.
         certificate: PathBuf,
     },
-    /// A file is damaged, or of a kind that is not known.
+    /// A file is damaged, or of an unknown kind.
     #[error("{} cannot be used for TLS: {cause}", path.display())]
     Unusable {
         /// Which file.

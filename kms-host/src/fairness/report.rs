@@ -1,4 +1,4 @@
-//! What people are shown of the sources: all of them, the largest first, and those that somebody should look at.
+//! Reports about sources, for people: all of them, the largest first, and those that need attention.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use shared::time::Timestamp;
 use super::seen::{Limiting as OfSource, Seen};
 use super::{Fairness, Limited, Source};
 
-/// The sources, and what those brought that are not told apart.
+/// The sources, and the sum of those that are not told apart.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The largest first.
     pub rows: Vec<SourceTotals>,
-    /// How many there are, shown or not.
+    /// The number of sources, shown or not.
     pub sources: usize,
-    /// All that are not told apart: too many came, or they have no address.
+    /// The sum of sources that are not told apart: too many came, or they have no address.
     pub others: SourceTotals,
 }
 
-/// What one source has brought since the start.
+/// The figures of one source since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceTotals {
-    /// Which one; none for those that are not told apart.
+    /// The source; none for those that are not told apart.
     pub source: Option<Source>,
     /// Machines that were entered in the last day.
     pub new_today: u64,
@@ -31,28 +31,28 @@ pub struct SourceTotals {
     pub new: u64,
     /// Asks.
     pub asks: u64,
-    /// Bad asks that were heard.
+    /// Bad asks that were read.
     pub bad: u64,
-    /// New machines that were refused for a limit.
+    /// New machines that a limit has refused.
     pub new_limited: u64,
-    /// Asks that were not heard for too many bad ones.
+    /// Asks that were refused unread, because of too many bad ones.
     pub bad_limited: u64,
     /// Connections that were closed because all places were taken.
     pub turned_away: u64,
 }
 
-/// The new machines of one source, where the count stands on them.
+/// The new machines of one source, if the count depends on them.
 #[derive(Clone, Copy, Debug)]
 pub struct Inflating {
     /// Which source.
     pub source: Source,
-    /// How many new machines in the last day.
+    /// The number of new machines in the last day.
     pub new: u64,
-    /// Since when the count stands on them.
+    /// The time since which the count depends on them.
     pub since: Option<Timestamp>,
 }
 
-/// A limit that holds somebody back.
+/// A limit that refuses sources now.
 #[derive(Clone, Copy, Debug)]
 pub struct Limiting {
     /// The source that it has refused most often.
@@ -68,7 +68,7 @@ pub struct Limiting {
 }
 
 impl Fairness {
-    /// At most so many sources.
+    /// At most this many sources.
     pub fn report(&self, most: usize, now: Duration) -> Report {
         let book = self.book();
         let row = |source, seen: &Seen| SourceTotals {
@@ -94,7 +94,7 @@ impl Fairness {
         Report { rows, sources, others }
     }
 
-    /// The source of the most new machines of a product, if the count stands on them.
+    /// The source of the most new machines of a product, if the count depends on them.
     pub fn inflating(
         &self,
         product: ProductId,
@@ -111,12 +111,12 @@ impl Fairness {
         largest.filter(|largest| fair::inflates(largest.new, count, threshold))
     }
 
-    /// What the limit for new machines does now, if it does.
+    /// The limit for new machines, if it refuses any now.
     pub fn limiting_new(&self, now: Duration) -> Option<Limiting> {
         self.limiting(now, |seen| &seen.new_limited)
     }
 
-    /// What the limit for bad asks does now, if it does.
+    /// The limit for bad asks, if it refuses any now.
     pub fn limiting_bad(&self, now: Duration) -> Option<Limiting> {
         self.limiting(now, |seen| &seen.bad_limited)
     }

@@ -1,4 +1,4 @@
-//! Room for a machine that may be new: kept before the ledger decides, and settled after it.
+//! Room for a machine that may be new: reserved before the ledger decides, and settled after that.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use shared::reason::Reason;
 use super::seen::Left;
 use super::{Allowances, Book, Fairness, Limited, Source, SourceName};
 
-/// Room for one machine, kept while the ledger looks whether it is needed. Dropping it gives it back, unless nobody knows what
-/// the ledger does with it ([`while_deciding`](Room::while_deciding)).
+/// Room for one machine, reserved while the ledger decides whether it is needed. Dropping it gives it back, unless the ledger's decision
+/// is unknown ([`while_deciding`](Room::while_deciding)).
 #[must_use]
 pub(crate) struct Room<'a> {
     fairness: &'a Fairness,
@@ -21,17 +21,17 @@ pub(crate) struct Room<'a> {
     pub(super) limited: Option<Limited>,
 }
 
-/// The tokens that were taken, beside that of the source.
+/// The tokens that were taken, besides the source's.
 #[derive(Clone, Copy)]
 struct Taken {
     token: Token,
-    /// One of what is guaranteed to the source. The first machines of a day take it whether they need it or not.
+    /// One of the source's guaranteed share. The first machines of a day take it whether they need it or not.
     guaranteed: bool,
-    /// Whether that was needed, because the site had none left.
+    /// Whether it was needed, because the site had none left.
     past_site: bool,
 }
 
-/// Whose token.
+/// The owner of a token.
 #[derive(Clone, Copy)]
 enum Token {
     New,
@@ -48,7 +48,7 @@ impl Token {
 }
 
 impl Room<'_> {
-    /// Who may be entered on it.
+    /// The machines that may use it.
     pub(crate) fn entrants(&self) -> Entrants {
         match self.taken.map(|taken| taken.token) {
             Some(Token::New) => Entrants::Anybody,
@@ -57,7 +57,7 @@ impl Room<'_> {
         }
     }
 
-    /// Waits for the ledger. Whoever waits no longer has lost this room: the machine may be entered all the same.
+    /// Waits for the ledger. If the caller stops waiting, the room is lost, because the machine may still be entered.
     pub(crate) async fn while_deciding<T>(&mut self, decide: impl Future<Output = T>) -> T {
         let taken = self.taken.take();
         let decided = decide.await;
@@ -65,7 +65,7 @@ impl Room<'_> {
         decided
     }
 
-    /// Takes note of what the ledger has decided, and returns the limit for which it has refused, if it has.
+    /// Notes the ledger's decision, and returns the limit for which it has refused, if any.
     pub(crate) fn settle(
         mut self,
         product: ProductId,
@@ -82,10 +82,10 @@ impl Room<'_> {
         let arrival = outcome.arrival?;
         self.taken = None;
         let count = match (arrival, outcome.decision) {
-            // Who returns, too: one old identity can speak for many new ones.
+            // Returning machines, too: one old identity can vouch for many new ones.
             (Arrival::New | Arrival::Returning, Decision::Lease { grant, .. }) => Some(grant.count),
             (Arrival::New | Arrival::Returning, Decision::Waiting { count, .. }) => Some(count),
-            // Who is released is not counted.
+            // A released machine is not counted.
             (Arrival::New | Arrival::Returning, _) => None,
         };
         fairness.note_arrival(place, product, count.map(|count| (count, terms)), now);
@@ -102,7 +102,7 @@ impl Drop for Room<'_> {
 }
 
 impl Fairness {
-    /// Keeps room for one machine, in case it is new.
+    /// Reserves room for one machine, in case it is new.
     pub(crate) fn reserve(&self, source: Option<Source>, now: Duration) -> Room<'_> {
         let mut book = self.book();
         let place = book.place(source, now);
@@ -140,7 +140,7 @@ impl Fairness {
         let began = inflates && entered.inflates_since.is_none();
         entered.inflates_since = inflates.then(|| entered.inflates_since.unwrap_or(now.wall));
         drop(book);
-        // Many sources that are not told apart are many, and no one of them.
+        // Sources that are not told apart are many, so their share cannot be one source's.
         if let (true, Some(source)) = (began, place) {
             let threshold = terms.threshold;
             tracing::warn!(

@@ -1,4 +1,4 @@
-//! What is remembered of one source, as long as the host runs.
+//! The state of one source, in memory as long as the host runs.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::{Allowances, Limited};
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A limit that has refused nobody for so long holds nobody back: who is refused asks again within two hours, unless the
+/// A limit that has not refused for this long holds no machine back: a refused machine asks again within two hours, unless the
 /// product's numbers are unusual.
 const LIMIT_LASTS: Duration = Duration::from_hours(3);
 
-/// One source, or all of them that are not told apart.
+/// One source, or all that are not told apart.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) left: Left,
@@ -29,19 +29,19 @@ pub(super) struct Seen {
     pub(super) turned_away: u64,
     /// New machines that were refused.
     pub(super) new_limited: Limiting,
-    /// Asks that were refused unheard.
+    /// Asks that were refused unread.
     pub(super) bad_limited: Limiting,
     /// Machines that were entered, by product. A host has few of them.
     pub(super) entered: Vec<Entered>,
 }
 
-/// What is left of the allowances, of a source or of the site.
+/// The remaining allowances of a source or of the site.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Left {
     pub(super) new: Bucket,
-    /// Of those that return once there is nothing left for the new ones: as many again.
+    /// For returning machines, once nothing is left for new ones: as many again.
     pub(super) returning: Bucket,
-    /// Of what is guaranteed to a source; of the site, for the machines that enter on it past its limit.
+    /// The guaranteed share of a source; for the site, the machines that may enter on such shares beyond its limit.
     pub(super) guaranteed: Bucket,
     pub(super) bad: Bucket,
 }
@@ -51,18 +51,18 @@ pub(super) struct Left {
 pub(super) struct Entered {
     pub(super) product: ProductId,
     pub(super) day: Day,
-    /// Since when they are so many that the count would stand on them, if they are.
+    /// The time since which the count would depend on them, if it does.
     pub(super) inflates_since: Option<Timestamp>,
 }
 
-/// How many in each of the last 24 hours; the hour that is under way is one of them.
+/// The number in each of the last 24 hours, including the present one.
 #[derive(Debug, Default)]
 pub(super) struct Day {
     hour: u64,
     by_hour: [u32; 24],
 }
 
-/// How often a limit has refused, and whether it still does.
+/// The refusals of a limit, and whether it still refuses.
 #[derive(Debug, Default)]
 pub(super) struct Limiting {
     pub(super) times: u64,
@@ -93,7 +93,7 @@ impl Seen {
         &mut self.entered[at]
     }
 
-    /// Adds what was counted of a source that is forgotten. Its allowances are full, or it would not be.
+    /// Adds the figures of a forgotten source. Its allowances are full.
     pub(super) fn add(&mut self, forgotten: &Seen, now: Duration) {
         self.asks += forgotten.asks;
         self.bad += forgotten.bad;
@@ -112,7 +112,7 @@ impl Left {
         [self.new, self.returning, self.guaranteed, self.bad].iter().all(|bucket| bucket.is_full(now))
     }
 
-    /// Goes over to other allowances; `rate` says which of them are these.
+    /// Changes to other allowances; `rate` says which of them are these.
     pub(super) fn change(
         &mut self,
         old: &Allowances,
@@ -155,7 +155,7 @@ impl Day {
         }
     }
 
-    /// Goes on to the hour that is under way, and forgets those that have left the day.
+    /// Moves on to the present hour, and forgets hours that have left the day.
     fn turn(&mut self, now: Duration) -> u64 {
         let hour = hour_of(now);
         for passed in 0..hour.saturating_sub(self.hour).min(24) {
@@ -175,7 +175,7 @@ fn slot(hour: u64) -> usize {
 }
 
 impl Limiting {
-    /// Notes a refusal. Whether it is the first after a while.
+    /// Notes a refusal. Returns whether it is the first after a while.
     pub(super) fn note(&mut self, limited: Limited, now: ClockReading) -> bool {
         self.times += 1;
         let under_way = self.episode(now.monotonic);
@@ -184,7 +184,7 @@ impl Limiting {
         under_way.is_none()
     }
 
-    /// What it does now, if it does.
+    /// The present refusals, if any.
     pub(super) fn episode(&self, now: Duration) -> Option<Episode> {
         self.episode.filter(|episode| now.saturating_sub(episode.at) < LIMIT_LASTS)
     }

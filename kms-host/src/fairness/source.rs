@@ -1,15 +1,15 @@
-//! Who counts as one: the address that something comes from, as far as its owner cannot choose it.
+//! A source: the part of a peer's address that its owner cannot choose.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An IPv4 address, or an IPv6 network of 64 bits, in which a single machine may choose its address. Many machines have one in
-/// common where a NAT or a proxy stands before them.
+/// An IPv4 address, or an IPv6 network of 64 bits, because a single machine may choose its address in one. Behind a NAT or a proxy,
+/// many machines share one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source(IpAddr);
 
 impl Source {
-    /// That of this address.
+    /// The source of this address.
     pub fn of(address: IpAddr) -> Source {
         // A listener on [::] sees IPv4 as ::ffff:192.0.2.7, and all of that is one network of 64 bits.
         match address.to_canonical() {

@@ -1,7 +1,7 @@
-//! A host carried to another disk: which of its files a backup has, how a ledger is imported, and how a host is restored.
+//! Backup and restore of a host: which of its files a backup has, how a ledger is imported, and how a host is restored.
 //!
-//! Nothing is written before the whole file was read and found right. What is made has another name, or a note beside it,
-//! until it is complete, so that a crash leaves nothing that looks like a host. The file itself is `export`'s affair.
+//! Nothing is written before the whole file was read and verified. Until the result is complete, it has another name, or a note beside
+//! it, so that a crash leaves nothing that looks like a host. The format of the file is in `export`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -17,19 +17,19 @@ use crate::export::{
     Checked, ExportError, ExportFile, ExportKind, ExportReader, FilePart, PART_BYTES, Summary,
 };
 
-/// Stands in a directory while a host is restored into it.
+/// The note in a directory while a host is restored into it.
 const UNFINISHED: &str = "restore-unfinished";
 
-/// What a ledger is called while it is made of an export.
+/// The name of a ledger while it is made from an export.
 const LEDGER_DRAFT: &str = "ledger.new";
 
-/// What the names of ledgers begin with, old ones that somebody has set aside included.
+/// The prefix of the names of ledgers, including old ones that somebody has moved away.
 const LEDGERS: &str = "ledger";
 
-/// A ledger of a million machines is made in a minute with this much; a host serves with more.
+/// With this much, an import makes a ledger of a million machines in a minute.
 const IMPORT_CACHE_BYTES: u64 = 64 << 20;
 
-/// A file of a host, as a backup has it. Whoever looks for it opens it, with no more than their own rights.
+/// A file of a host in a backup. It is opened when it is found, with the rights of the caller.
 #[derive(Debug)]
 pub struct Carried {
     /// Its path in the data directory, with `/` between folder and file.
@@ -40,7 +40,7 @@ pub struct Carried {
 }
 
 impl Home {
-    /// What keeps the ledger, whatever the configuration says; none where there is no ledger.
+    /// The engine of the ledger, whatever the configuration says, or none without a ledger.
     ///
     /// # Errors
     /// The operating system refused to look.
@@ -49,8 +49,8 @@ impl Home {
         Engine::of(&path).map_err(|source| HomeError::Unreadable(path, source))
     }
 
-    /// Every file that makes this directory this host, in the order of their names: all but the ledger, what is hidden, and
-    /// what is no file. Exports and backups that somebody has put here are left out, too.
+    /// Every file of this host, in the order of their names: all regular files but the ledger and hidden files. Exports and backups
+    /// in this directory are left out, too.
     ///
     /// # Errors
     /// The directory cannot be read.
@@ -61,7 +61,7 @@ impl Home {
         Ok(files)
     }
 
-    /// Makes a ledger of an export, or of the one in a backup, on this engine. `progress` is told how many lines were read.
+    /// Makes a ledger from an export, or from the one in a backup, on this engine. `progress` gets the number of lines read.
     ///
     /// 1. read the whole file
     /// 2. make the ledger under another name
@@ -70,7 +70,7 @@ impl Home {
     /// What this order buys: a file that is not whole changes nothing, and a kill leaves no ledger at all.
     ///
     /// # Errors
-    /// There is a ledger already, a host serves the directory, the file is not whole, or the disk refuses.
+    /// There is a ledger already, a host serves the directory, the file is not whole, or the disk fails.
     pub fn import(
         &self,
         file: &ExportFile,
@@ -97,8 +97,8 @@ impl Home {
         Ok(summary)
     }
 
-    /// Restores a host from its backup into a directory that is empty or not there. `engine` is asked, once the files are
-    /// back, what the ledger is to be made on.
+    /// Restores a host from its backup into a directory that is empty or missing. `engine` is called once the files are back, and
+    /// chooses the engine of the ledger.
     ///
     /// 1. read the whole file
     /// 2. note in the directory that it is not finished
@@ -107,11 +107,11 @@ impl Home {
     /// 5. put back the key
     /// 6. take away the note
     ///
-    /// What this order buys: whatever is cut short has no key or still has the note, so nothing serves it, and the same
-    /// command begins anew.
+    /// What this order buys: an interrupted restore has no key or still has the note, so no host serves it, and the same command
+    /// begins again.
     ///
     /// # Errors
-    /// There is anything in the directory, the file is no whole backup, or the disk refuses.
+    /// The directory is not empty, the file is not a whole backup, or the disk fails.
     pub fn restore<E: From<HomeError>>(
         &self,
         file: &ExportFile,
@@ -153,7 +153,7 @@ impl Home {
         Ok(summary)
     }
 
-    /// Makes a ledger of the rows that follow, `first` before them.
+    /// Makes a ledger from `first` and the rows that follow.
     fn fill_ledger(
         &self,
         engine: Engine,
@@ -180,7 +180,7 @@ impl Home {
         };
         let filled = ledger::rebuild(&draft, engine, IMPORT_CACHE_BYTES, &summary.head.meta, rows);
         if let Err(error) = filled {
-            // What is left of it harms nobody, and the next import takes it away.
+            // What is left of it does no harm, and the next import removes it.
             let _ = remove_dir(&draft);
             return Err(match error {
                 Unfilled::Disordered => reader.damaged_here().into(),
@@ -192,12 +192,12 @@ impl Home {
         Ok(file::sync_dir(&self.0)?)
     }
 
-    /// That no restore into this directory was cut short.
+    /// Fails if a restore into this directory was interrupted.
     pub(super) fn check_finished(&self) -> Result<(), HomeError> {
         if self.0.join(UNFINISHED).exists() { Err(HomeError::Unfinished(self.0.clone())) } else { Ok(()) }
     }
 
-    /// A host that serves holds its ledger, even one that somebody has moved away under it.
+    /// Fails if a host serves this directory. It holds its ledger even if somebody has moved that away.
     pub(super) fn check_not_served(&self) -> Result<(), HomeError> {
         if socket::is_served(&self.socket_path()) { Err(HomeError::Served(self.0.clone())) } else { Ok(()) }
     }
@@ -211,7 +211,7 @@ impl Home {
 }
 
 impl Carried {
-    /// Opens the file at `path`, to be carried under this name.
+    /// Opens the file at `path` for a backup, under this name.
     ///
     /// # Errors
     /// It cannot be read.
@@ -222,7 +222,7 @@ impl Carried {
         }
     }
 
-    /// Hands its parts over, in order, once. A file that grows meanwhile, as a log does, is carried as long as it was at first.
+    /// Reads its parts in order, once. If a file grows meanwhile, as a log does, only its length at the start is read.
     ///
     /// # Errors
     /// It cannot be read.
@@ -243,11 +243,11 @@ impl Carried {
     }
 }
 
-/// The files of a backup on their way back.
+/// Writes the files of a backup during a restore.
 struct PuttingBack<'a> {
     home: &'a Home,
     current: Option<(PathBuf, File)>,
-    /// The signing key, which comes last, and its mode.
+    /// The signing key, which is written last, and its mode.
     key: Option<(u32, Vec<u8>)>,
 }
 
@@ -255,7 +255,7 @@ impl PuttingBack<'_> {
     fn take(&mut self, part: FilePart) -> Result<(), HomeError> {
         let path = self.home.0.join(&part.name);
         let (folder, name) = part.name.rsplit_once('/').unwrap_or(("", &part.name));
-        // The checker has seen that it stays inside; that it is no ledger and no socket, only this directory knows.
+        // The checker has made sure that the path stays inside. Here we check that it is no ledger and no socket.
         if !is_carried(part.name.split('/').next().unwrap_or_default(), "") || !is_carried(name, folder) {
             return Err(HomeError::Unwritable(path, ErrorKind::InvalidFilename.into()));
         }
@@ -287,9 +287,9 @@ impl PuttingBack<'_> {
     }
 }
 
-/// Why no ledger was made of rows.
+/// Why no ledger was made from rows.
 enum Unfilled {
-    /// Somebody has put them together: every line is right, and not where it stands.
+    /// Every line is correct, but they are in the wrong order: somebody has edited the file.
     Disordered,
     Home(HomeError),
 }
@@ -322,7 +322,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<Carried>) -> Result<(), 
             continue;
         }
         let (name, path) = (format!("{prefix}{name}"), entry.path());
-        // A file may be a link to where somebody else renews it; a folder that is one may lead anywhere.
+        // A file may be a link, for example to where another program renews it. A linked folder may lead anywhere.
         let is_folder = entry.file_type().map_err(unreadable)?.is_dir();
         if is_folder {
             collect(&path, &format!("{name}/"), files)?;
@@ -333,14 +333,14 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<Carried>) -> Result<(), 
     Ok(())
 }
 
-/// Whether something of this name belongs to the host: not its ledgers, nor what is half written, nor what is only now.
+/// Whether a file of this name belongs to the host: not a ledger, a draft, or something that only exists now.
 fn is_carried(name: &str, prefix: &str) -> bool {
     let first = prefix.is_empty();
     !name.starts_with('.')
         && !(first && (name.starts_with(LEDGERS) || name == UNFINISHED || name == OF_THE_FILE_SYSTEM))
 }
 
-/// Whether a file is an export or a backup. One in every backup would double it each time.
+/// Whether a file is an export or a backup. If a backup contained the one before, its size would double each time.
 fn is_export(path: &Path) -> Result<bool, HomeError> {
     match ExportFile::open(path).and_then(|file| file.read()) {
         Ok(_) => Ok(true),
@@ -357,7 +357,7 @@ fn create(path: &Path, mode: u32) -> Result<File, HomeError> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(unwritable)
 }
 
-/// What a new file system has of its own.
+/// A folder that a new file system has of its own.
 const OF_THE_FILE_SYSTEM: &str = "lost+found";
 
 fn holds_anything(directory: &Path) -> Result<bool, HomeError> {
@@ -368,7 +368,7 @@ fn holds_anything(directory: &Path) -> Result<bool, HomeError> {
     }
 }
 
-/// Takes away what an earlier restore has left; there is nothing else, or there would be no restore.
+/// Removes what an earlier restore has left. There is nothing else, because `check_empty` has passed.
 fn clear(directory: &Path) -> Result<(), HomeError> {
     let unwritable = |source| HomeError::Unwritable(directory.to_owned(), source);
     for entry in fs::read_dir(directory).map_err(unwritable)? {

@@ -1,6 +1,6 @@
 //! The certificates of a data directory: reading and verifying them, and installing one.
 //!
-//! Which of them answers for a product, and why another one does not, is `crate::certificates`' affair.
+//! `crate::certificates` decides which of them answers for a product, and says why another one does not.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,32 +17,33 @@ use super::{BadFile, Home, HomeError, check_hour_width, make_private_dir, read};
 use crate::certificates::{Allowed, Certificates, Difference, Installed, LeftOut};
 use crate::remedy;
 
-/// A certificate that [`Home::install_certificate`] has put in.
+/// A certificate that [`Home::install_certificate`] has installed.
 #[derive(Debug)]
 pub struct Put {
     /// The certificate.
     pub installed: Installed,
-    /// In what it differs from what machines knew; it was said to be meant.
+    /// How it differs from what machines knew. The administrator has allowed that.
     pub differs: Option<Difference>,
-    /// Those that machines do not take beside it, where they are kept now.
+    /// The new paths of certificates that machines do not accept beside it.
     pub aside: Vec<PathBuf>,
 }
 
 impl Home {
-    /// Verifies the vendor's certificates in the text of the file at `path`, and puts them beside the others. Installing one twice
-    /// is installing it once.
+    /// Verifies the vendor's certificates in the text of the file at `path`, and installs them beside the others. Installing one
+    /// twice has no further effect.
     ///
-    /// 1. look whether they can be used, and that machines would take them, or that it is `allowed` that they do not
+    /// 1. check that they can be used, and that machines would accept them, unless it is `allowed` that they do not
     /// 2. write them
-    /// 3. note what machines are to know from now on, where that changes
-    /// 4. move those of the same products aside that machines would not take then
-    /// 5. note what machines know of products that are new
+    /// 3. if that changes what machines know, note it
+    /// 4. move certificates of the same products aside that machines would no longer accept
+    /// 5. note what machines know of new products
     ///
-    /// What this order buys: wherever it is cut short, a certificate is used that machines take, and the same command goes on.
+    /// What this order buys: wherever it is interrupted, the host uses a certificate that machines accept, and the same command
+    /// continues.
     ///
     /// # Errors
-    /// There is no certificate in it, none for this host, one that is of no use now, one that is not allowed with this ledger, or
-    /// one that machines would not take and that is not `allowed`. Nothing is changed then.
+    /// There is no certificate in it, none for this host, one that cannot be used now, one that is not allowed with this ledger, or
+    /// one that machines would not accept and that is not `allowed`. Then nothing is changed.
     pub fn install_certificate(
         &self,
         path: &Path,
@@ -54,7 +55,7 @@ impl Home {
         let key = self.signing_key()?.public();
         let installed = self.verify_certificates(path, text, Some(&key))?;
         let before = self.certificates()?;
-        // The ledger itself may be in use; a host that serves looks there.
+        // The ledger itself may be in use. A host that serves checks it there.
         if let Some(hour_width_ms) = self.requested_hour_width_ms() {
             let all = Certificates::new(before.all().chain(&installed).cloned());
             check_hour_width(&all, hour_width_ms)?;
@@ -104,7 +105,7 @@ impl Home {
         Ok(put)
     }
 
-    /// Moves a certificate to where it is kept and not used.
+    /// Moves a certificate to the folder of those that are kept and not used.
     fn set_aside(&self, path: &Path) -> Result<PathBuf, HomeError> {
         let folder = self.certificates_path().join("replaced");
         make_private_dir(&folder)?;
@@ -115,13 +116,13 @@ impl Home {
         Ok(aside)
     }
 
-    /// Notes what machines know of each product for which it is not noted yet: what is served from now on.
+    /// Notes the certificate in use of each product that has no note yet: its machines know that one.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn note_known(&self, certificates: Certificates, now: Timestamp) -> Result<Certificates, HomeError> {
         let new: Vec<_> = certificates.to_note(now).into_iter().cloned().collect();
-        // A note that cannot be read stays, so that somebody sees it.
+        // An unreadable note stays, so that an administrator sees it.
         let is_there = |path: &Path| certificates.left_out().iter().any(|left_out| left_out.path == path);
         for one in new.iter().filter(|one| !is_there(&self.note_path(one))) {
             self.note(one)?;
@@ -142,8 +143,8 @@ impl Home {
         self.0.join("known")
     }
 
-    /// Every installed certificate that can be used, and why others cannot: one bad file costs nobody else's product. With what
-    /// machines of each product are noted to know. Without a folder for them there is none.
+    /// Every installed certificate that can be used, why others cannot, and the notes of what machines know. One bad file does not
+    /// affect other products. A missing folder is an empty one.
     ///
     /// # Errors
     /// The signing key or the folder of certificates cannot be read.
@@ -151,7 +152,7 @@ impl Home {
         let key = self.signing_key()?.public();
         let mut left_out = Vec::new();
         let installed = self.read_folder(&self.certificates_path(), Some(&key), &mut left_out)?;
-        // What machines know does not change with the key of a host.
+        // A new key of the host does not change what machines know.
         let known = self.read_folder(&self.known_path(), None, &mut left_out).unwrap_or_else(|why| {
             left_out.push(left_out_for(self.known_path(), &why));
             Vec::new()
@@ -186,7 +187,7 @@ impl Home {
         Ok(found)
     }
 
-    /// The certificate at this path is not what it should be: one that is installed, or one that was handed over.
+    /// The error for a bad certificate at this path, which is installed or was given to install.
     pub fn bad_certificate(&self, path: &Path, source: BadFile) -> HomeError {
         let (path, request) = (path.to_owned(), self.request_path());
         match source {
@@ -201,7 +202,7 @@ impl Home {
         }
     }
 
-    /// Every certificate of a file that is for the host with this key, or for any, at least one. A vendor may send those of several
+    /// The certificates in a file for the host with this key, or for any host; at least one. A vendor may send those of several
     /// hosts in one mail.
     fn verify_certificates(
         &self,
@@ -245,7 +246,7 @@ impl Home {
     }
 }
 
-/// As the vendor wrote it, before it travelled.
+/// The file as the vendor wrote it.
 fn pem(one: &Installed) -> String {
     files::certificate_to_pem(&one.chain, &one.roots)
 }

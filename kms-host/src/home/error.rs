@@ -76,20 +76,20 @@ pub enum HomeError {
         /// What is wrong with it.
         found: String,
     },
-    /// A ledger was to be made where one is.
+    /// There is a ledger already.
     #[error("there is a ledger in {} already, and nothing was changed", ledger.display())]
     LedgerThere {
         /// The ledger.
         ledger: PathBuf,
     },
-    /// A host was to be restored where something is.
+    /// The directory for a restore is not empty.
     #[error("there is something in {} already, and nothing was changed", .0.display())]
     NotEmpty(PathBuf),
-    /// A restore was cut short.
-    #[error("a restore into {} was cut short", .0.display())]
+    /// A restore was interrupted.
+    #[error("a restore into {} was interrupted", .0.display())]
     Unfinished(PathBuf),
-    /// An export was given where a backup is wanted.
-    #[error("{} is an export: it has a ledger, and neither key nor certificates", shown(path))]
+    /// The file is an export and not a backup.
+    #[error("{} is an export: it has a ledger, but neither key nor certificates", shown(path))]
     NoBackup {
         /// The file.
         path: PathBuf,
@@ -99,17 +99,17 @@ pub enum HomeError {
     /// An export or a backup cannot be used.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// There is nothing left to make.
+    /// Nothing is missing.
     #[error("there is a host in {} already, and nothing was changed", .0.display())]
     AlreadyMade(PathBuf),
-    /// A file that was handed over is no certificate of a host.
+    /// The given file is not a certificate of a host.
     #[error("{} cannot be installed", path.display())]
     NotCertificate {
         /// The file.
         path: PathBuf,
-        /// What the vendor issues it for.
+        /// The request that the vendor needs.
         request: PathBuf,
-        /// What it is instead.
+        /// What is wrong with it.
         source: BadFile,
     },
     /// A certificate that was installed is not what was written.
@@ -129,21 +129,21 @@ pub enum HomeError {
         source: BadFile,
     },
     /// A certificate does not verify.
-    #[error("the certificate {} does not hold", .0.display())]
+    #[error("the certificate {} is not valid", .0.display())]
     Chain(PathBuf, #[source] ChainError),
     /// A certificate is for another host.
     #[error("the certificate {} is for host {named}, and this one is {own}", path.display())]
     OtherHost {
         /// The file.
         path: PathBuf,
-        /// What the vendor issues this host's for.
+        /// The request that the vendor needs.
         request: PathBuf,
         /// The host that it names.
         named: HostId,
         /// This host.
         own: HostId,
     },
-    /// Machines would not take the answers under this certificate.
+    /// Machines would refuse the answers under this certificate.
     #[error("the certificate {} is not installed: {difference}", path.display())]
     Differs {
         /// The file.
@@ -153,7 +153,7 @@ pub enum HomeError {
     },
     /// A certificate will never be used.
     #[error(
-        "the certificate {} is not installed: it has ended at {ended_at}, and it is {now} by this machine's clock",
+        "the certificate {} is not installed: it has ended at {ended_at}, and this machine's clock says {now}",
         path.display()
     )]
     Ended {
@@ -164,7 +164,7 @@ pub enum HomeError {
         /// What the clock says.
         now: Timestamp,
     },
-    /// A certificate replaces what machines know, and cannot be used yet.
+    /// A certificate changes what machines know, and is not valid yet.
     #[error(
         "the certificate {} is not installed: it begins only at {begins_at}, and until then nobody would be served in the place of \
          those who are", path.display()
@@ -175,7 +175,7 @@ pub enum HomeError {
         /// When it begins.
         begins_at: Timestamp,
     },
-    /// The ledger's hour is for tests and a certificate is not.
+    /// The ledger's hour is for tests, but a certificate is not.
     #[error("this ledger's hour is {0} ms long, which is for tests, and a certificate is not marked as test")]
     HourWidth(u64),
     /// A file or a directory cannot be read.
@@ -286,7 +286,7 @@ impl HomeError {
     }
 }
 
-/// What a file is instead of what is wanted.
+/// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum BadFile {
     /// It cannot be read.

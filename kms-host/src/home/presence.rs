@@ -1,7 +1,7 @@
-//! Whether the data directory, and the ledger in it, is still the one that a host was started on.
+//! Notices that the data directory, or the ledger in it, was removed or replaced under a running host.
 //!
-//! Everything that a host acknowledges in a directory which was removed or replaced is lost with the process. The ledger looks
-//! before each answer (`store::Place`); a host that nobody asks looks here, from time to time, and stops.
+//! A host would lose everything that it acknowledges in such a directory. The ledger looks before each answer (`store::Place`). A host
+//! without asks looks here, from time to time, and stops.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use store::{Gone, Place};
 
 use super::Home;
 
-/// How often to look. Each look asks for one name that the kernel has at hand.
+/// How often to look. Each look asks for one name that the kernel has cached.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// The ledger's directory and files, as they were when they were opened. They are gone with that of the data directory.
+/// The ledger's directory and files, as they were when they were opened. They are gone if the data directory is.
 #[derive(Clone, Debug)]
 pub struct Presence(Place);
 
@@ -31,7 +31,7 @@ impl Stopped {
 }
 
 impl Presence {
-    /// Takes note of the directory, to be called once the ledger is open.
+    /// Notes the directory. Call it once the ledger is open.
     pub fn of(home: &Home) -> Presence {
         Presence(Place::of(&home.ledger_path()))
     }

@@ -25,11 +25,11 @@ pub(crate) const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24)
 pub struct Alarm {
     /// A stable word in capitals.
     pub code: &'static str,
-    /// What it is, in one line.
+    /// The condition, in one line.
     pub text: String,
     /// What to do, in one line.
     pub remedy: &'static str,
-    /// Since when, where that is known.
+    /// The beginning, if it is known.
     pub since: Option<Timestamp>,
 }
 
@@ -46,7 +46,7 @@ impl Alarm {
 }
 
 impl Host {
-    /// The alarms that stand now, the gravest first. `tls` is what the door shows to machines.
+    /// The present alarms, the gravest first. `tls` is the certificate that the door shows to machines.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -112,7 +112,7 @@ fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
 
 /// Of a certificate file that cannot be used. Its product is unknown, so no other alarm mentions it.
 fn of_left_out(left_out: &LeftOut) -> Alarm {
-    let text = format!("{} is passed over: {}", left_out.path.display(), left_out.cause);
+    let text = format!("{} is ignored: {}", left_out.path.display(), left_out.cause);
     Alarm::new(Word::CERTIFICATE_UNUSABLE, text)
 }
 
@@ -121,7 +121,7 @@ fn of_rejected(code: &str, machines: usize) -> Alarm {
     let reason = Reason::from_code(code);
     let remedy = match reason {
         Some(Reason::OtherOrganisation) => {
-            "put the certificate of the organisation that they know back with `kms-host install-certificate ANSWER.pem \
+            "put back the certificate of the organisation that they know with `kms-host install-certificate ANSWER.pem \
              --new-organisation` (it was moved to certificates/replaced/), and reload the host. If the new organisation is meant, \
              run `kms-client organisation clear` on them"
         }
@@ -147,7 +147,8 @@ fn of_strange(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
         let certificate = installed.chain.host();
         let (id, name) = (certificate.id, &certificate.product_name);
         let is_answered = certificates.current(certificate.product, now).is_some();
-        let and = if is_answered { "" } else { ". There is no other one, so no machine is answered" };
+        let and =
+            if is_answered { "" } else { ". There is no other certificate, so no machine gets an answer" };
         let text = format!("the certificate {id} for {name} is not used: {difference}{and}");
         Alarm { remedy: difference.remedy(), ..Alarm::new(Word::CERTIFICATE_DIFFERS, text) }
     };
@@ -229,8 +230,11 @@ fn of_new_machines(limiting: &Limiting) -> Alarm {
 
 fn of_bad_asks(limiting: &Limiting) -> Alarm {
     let limit = if limiting.limited.by_site { "bad_asks_per_site" } else { "bad_asks_per_source" };
-    let text =
-        format!("asks are not heard, {}: `{limit}` is {} a minute", whom(limiting), limiting.limited.most);
+    let text = format!(
+        "asks are refused unread, {}: `{limit}` is {} a minute",
+        whom(limiting),
+        limiting.limited.most
+    );
     Alarm::new(Reason::TooManyBadAsks, text).since(limiting.since)
 }
 

@@ -1,4 +1,4 @@
-//! Logs which certificates the host uses and when they end, at the start and whenever that changes.
+//! Logs which certificates the host uses and when they end, at the start and after each change.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::door::accept::Door;
 use crate::home::Home;
 use crate::watch::tls;
 
-/// How often the host looks whether a certificate's end has come near.
+/// How often the host checks whether a certificate ends soon.
 const CHECK: Duration = Duration::from_hours(1);
 
-/// Warns of each certificate whose end has come within one of the marks, and says which certificates are used: at the start, and
-/// whenever time changes it.
+/// Warns of each certificate whose end is within one of the marks, and logs which certificates are used: at the start, and whenever
+/// that changes with time.
 pub(crate) async fn warn(host: Arc<Host>, door: Door, stop: CancellationToken) {
     let mut looked = Timestamp::from_unix_ms(i64::MIN);
     loop {
@@ -38,7 +38,7 @@ pub(crate) async fn warn(host: Arc<Host>, door: Door, stop: CancellationToken) {
     }
 }
 
-/// Warns of every certificate whose end has come nearer than one of the marks since `looked`.
+/// Warns of every certificate whose end has come within one of the marks since `looked`.
 pub(crate) fn warn_of_ends(certificates: &Certificates, looked: Timestamp, now: Timestamp) {
     for (installed, ends_at) in certificates.to_warn_of(looked, now) {
         let certificate = installed.chain.host();
@@ -56,8 +56,8 @@ fn used(certificates: &Certificates, now: Timestamp) -> Vec<CertificateId> {
     certificates.products(now).map(|(_, used)| used.chain.host().id).collect()
 }
 
-/// Logs which certificate answers for a product and why the others do not, for each product where another one answered `before`
-/// or where one is new.
+/// Logs which certificate answers for a product and why the others do not, for each product where that differs from `before`, and for
+/// new products.
 pub(crate) fn say_which_are_used(certificates: &Certificates, before: &Certificates, now: Timestamp) {
     for product in certificates.each_product() {
         let ids = |certificates: &Certificates| -> Vec<_> {
@@ -71,7 +71,7 @@ pub(crate) fn say_which_are_used(certificates: &Certificates, before: &Certifica
             let (id, ends_at) = (used.chain.host().id, used.chain.ends_at());
             tracing::info!(product = name, certificate = %id, %ends_at, "this certificate is used");
         } else {
-            tracing::error!(product = name, "no certificate is used, so no machine is answered");
+            tracing::error!(product = name, "no certificate is used, so no machine gets an answer");
         }
         for (other, why) in certificates.unused(product, now) {
             let id = other.chain.host().id;
@@ -80,8 +80,8 @@ pub(crate) fn say_which_are_used(certificates: &Certificates, before: &Certifica
     }
 }
 
-/// Notes the certificates of products that are served for the first time, by which `known/` tells what their machines know. If
-/// that cannot be written, the products are served all the same.
+/// Notes the certificates of products that are served for the first time in `known/`, which says what their machines know. If that
+/// fails, the products are served anyway.
 pub(crate) fn note_known(home: &Home, certificates: Certificates, now: Timestamp) -> Certificates {
     home.note_known(certificates.clone(), now).unwrap_or_else(|error| {
         let error = format!("{:#}", anyhow::Error::from(error));
@@ -93,10 +93,10 @@ pub(crate) fn note_known(home: &Home, certificates: Certificates, now: Timestamp
     })
 }
 
-/// Logs which files are passed over, and why.
+/// Logs which files are ignored, and why.
 pub(crate) fn warn_of_left_out(certificates: &Certificates) {
     for left_out in certificates.left_out() {
         let (file, cause, remedy) = (left_out.path.display(), &left_out.cause, &left_out.remedy);
-        tracing::error!(%file, cause, remedy, "a certificate cannot be used and is passed over");
+        tracing::error!(%file, cause, remedy, "a certificate cannot be used and is ignored");
     }
 }

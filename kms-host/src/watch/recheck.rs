@@ -1,8 +1,8 @@
-//! Counts all records again, in the background, after a start that did not follow an orderly stop.
+//! Counts all records again in the background, if the host was not stopped in order.
 //!
-//! A crash may hide damage that no engine notices, such as an older version of a record. The running numbers of the ledger were
-//! written with the newer one, so the two disagree, and that is an alarm until the host is started again. How it is counted
-//! while machines ask is `ledger/recheck.rs`.
+//! A crash may cause damage that no engine notices, such as an older version of a record. The ledger's totals were written with the
+//! newer version, so they disagree with the records. That is an alarm until the next start. `ledger/src/recheck.rs` counts while
+//! machines ask.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ impl Totals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts every record, and notes where the ledger's running numbers differ.
+    /// Counts every record, and notes where the ledger's totals differ.
     pub(crate) async fn recheck(&self, ledger: &dyn Reader) {
         tracing::info!("the host was not stopped in order: every record is counted again");
         match ledger.recheck().await {

@@ -1,6 +1,6 @@
-//! Machines that do not accept this host's answers. They say so with their next ask; the host cannot know it in any other way.
+//! Machines that do not accept this host's answers. They say so in their next ask; the host has no other way to know.
 //!
-//! It is kept in memory, for machines that have a record, until they ask without saying so. `alarms` shows it.
+//! The reports are kept in memory, for machines with a record, until they ask without one. `alarms` shows them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,13 +9,13 @@ use std::time::Duration;
 use shared::ask::Rejected;
 use shared::ids::{HostId, MachineId};
 
-/// How many machines are kept, in about 1 MB. The alarm needs no more.
+/// The number of machines to remember, in about 1 MB. The alarm needs no more.
 const MACHINES_KEPT: usize = 10_000;
 
 /// How long a report stands if the machine does not ask again: longer than a licensed machine waits, 7 days by the default numbers.
 const STANDS: Duration = Duration::from_hours(8 * 24);
 
-/// What machines have said.
+/// The reports of machines.
 #[derive(Debug, Default)]
 pub(crate) struct Rejections(Mutex<BTreeMap<MachineId, Report>>);
 
@@ -27,7 +27,7 @@ struct Report {
 }
 
 impl Rejections {
-    /// Notes what a machine says with its ask. Returns true if no machine has said the same yet.
+    /// Notes the report in a machine's ask. Returns true if no other machine has made the same report.
     pub(crate) fn note(
         &self,
         machine: MachineId,
@@ -48,7 +48,7 @@ impl Rejections {
         is_first
     }
 
-    /// How many machines say so, for each reason.
+    /// The number of machines for each reason.
     pub(crate) fn standing(&self, now: Duration) -> BTreeMap<String, usize> {
         let mut standing = BTreeMap::new();
         for report in self.reports().values().filter(|report| now.saturating_sub(report.at) < STANDS) {

@@ -1,13 +1,13 @@
-//! Retention: forgets machines that were not seen for long, so that the inventory does not grow for ever.
+//! Retention: forgets machines that were not seen for a long time, so that the inventory does not grow for ever.
 //!
 //! Once a day, and at the start:
 //!
 //! 1. count the machines to forget, reading only; if there are none, stop here
-//! 2. write their number into the audit log; if that fails, forget nobody
+//! 2. write their number into the audit log; if that fails, forget none
 //! 3. forget them, page by page through the one writer, so that asks come in between
 //!
 //! `shared::inventory` decides which machines are forgotten: none that is counted or blocked. A host that doubts its clock forgets
-//! nobody. The cost is one reading of the inventory a day, on the threads for blocking work.
+//! none. The cost is one reading of the inventory a day, on the threads for blocking work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,16 +31,16 @@ use crate::remedy;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// How often the host looks whether a day has passed, or tries again what was not done.
+/// How often the host checks whether a day has passed, and tries again after a failure.
 const LOOK: Duration = Duration::from_hours(1);
 
 /// How many records are read at a time.
 const READ_AT_ONCE: usize = 1_000;
 
-/// How long the reading rests in between, so that it takes a small part of one processor, however large the inventory.
+/// The pause between reads, so that they take a small part of one processor, however large the inventory is.
 const BREATH: Duration = Duration::from_millis(10);
 
-/// How many records the writer looks through before asks have their turn again.
+/// The number of records that the writer looks through before it serves asks again.
 const FORGOTTEN_AT_ONCE: usize = 200;
 
 /// A retention that would forget machines before they leave the count.
@@ -56,7 +56,7 @@ pub struct TooShort {
     window: Duration,
 }
 
-/// Whether a retention is long enough for these certificates.
+/// Checks that a retention is long enough for these certificates.
 ///
 /// # Errors
 /// It is shorter than the longest `count_window`.
@@ -71,7 +71,7 @@ pub fn check(days: u32, certificates: &Certificates) -> Result<(), TooShort> {
 /// Why some machines that should be forgotten were not.
 #[derive(Debug, thiserror::Error)]
 pub enum NotForgotten {
-    /// It could not be written down.
+    /// The audit log could not be written.
     #[error(transparent)]
     Recorded(#[from] NotRecorded),
     /// The ledger could not be read.
@@ -98,7 +98,7 @@ pub async fn run(
     mut config: watch::Receiver<Arc<Config>>,
     stop: CancellationToken,
 ) {
-    // When it was done last, and by which setting.
+    // The time of the last run, and its setting.
     let mut done: Option<(Timestamp, u32)> = None;
     loop {
         let (now, days) = (host.clock.now(), config.borrow_and_update().retention_days);
@@ -123,7 +123,7 @@ pub async fn run(
 }
 
 impl Host {
-    /// Forgets machines that were not seen for `days` days, and returns how many. 0 forgets nobody.
+    /// Forgets machines that were not seen for `days` days, and returns their number. 0 forgets none.
     ///
     /// # Errors
     /// [`NotForgotten`]: some may have gone, and the audit log says so.
@@ -157,8 +157,7 @@ impl Host {
         Ok(forgotten)
     }
 
-    /// How many machines of a product are to go. Where every active machine is counted and no other is known, nobody is, and
-    /// nothing is read.
+    /// The number of machines of a product to forget. If all known machines are counted, it is 0, and nothing is read.
     async fn due(
         &self,
         product: ProductId,
@@ -194,7 +193,7 @@ impl Host {
         for (product, terms) in products {
             let mut after: Option<MachineId> = None;
             loop {
-                // A clock may jump in between.
+                // The clock may jump in between.
                 self.check_sure()?;
                 let at = self.clock.now();
                 let prune =

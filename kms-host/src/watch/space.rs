@@ -1,8 +1,8 @@
-//! Free space: the host stops writing before its disk is full, and goes on by itself once there is room.
+//! Free space: the host stops writing before its disk is full, and continues by itself once there is room.
 //!
-//! A disk that is full stops a store for good: a write that failed half-way is not tried again. So an ask that would write is
-//! refused, signed, while some space is left, and what is left serves the log, the administrator and the engine's own
-//! work. [`Space::look`] is the rule, and [`watch`] the shell that asks the file system once a second; an ask reads one flag.
+//! A full disk stops a store for good, because a write that failed half-way is not tried again. So the host refuses asks that would
+//! write, signed, while some space is left for the log, the administrator and the engine's own work. [`Space::look`] is the rule, and
+//! [`watch`] the shell that asks the file system once a second. An ask reads one flag.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,16 @@ use std::time::Duration;
 use shared::time::{Clock, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-/// How often the file system is asked. At its fastest a host writes some 40 MB in that time.
+/// How often to ask the file system. A host writes at most some 40 MB in that time.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Once it was short, an eighth more has to be free: a log that fills the last page would turn the host on and off.
+/// After a shortage an eighth more has to be free. Otherwise a log on the same disk would turn the host on and off.
 const MORE_TO_GO_ON: u64 = 8;
 
-/// What the host knows of the file system of its data directory. Until somebody has looked, there is room.
+/// The state of the file system of the data directory. Before the first look, there is room.
 #[derive(Debug, Default)]
 pub struct Space {
-    /// How much has to be free; 0 is as little as may be.
+    /// The number of bytes that have to be free; 0 is no minimum.
     limit_bytes: AtomicU64,
     /// As of the last look; 0 before the first.
     free_bytes: AtomicU64,
@@ -31,18 +31,18 @@ pub struct Space {
     shortage: Mutex<Option<Shortage>>,
 }
 
-/// That too little is free.
+/// Too little is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
     /// Since when.
     pub since: Timestamp,
-    /// How much is free now.
+    /// The free bytes now.
     pub free_bytes: u64,
-    /// How much has to be before machines are counted again.
+    /// The bytes that have to be free before machines are counted again.
     pub needed_bytes: u64,
 }
 
-/// What a look has changed.
+/// A change that a look has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// There is too little now.
@@ -52,7 +52,7 @@ pub enum Turn {
 }
 
 impl Space {
-    /// Sets how much has to be free, in MiB, from the next look on.
+    /// Sets the minimum of free space in MiB, from the next look on.
     pub fn set_limit_mib(&self, mib: u64) {
         self.limit_bytes.store(mib.saturating_mul(1 << 20), Ordering::Relaxed);
     }
@@ -67,13 +67,13 @@ impl Space {
         *self.current()
     }
 
-    /// How much was free at the last look, and how much has to be, in bytes; nothing before the first look.
+    /// The free bytes at the last look, and the minimum; none before the first look.
     pub fn seen_bytes(&self) -> Option<(u64, u64)> {
         let [free, limit] = [&self.free_bytes, &self.limit_bytes].map(|bytes| bytes.load(Ordering::Relaxed));
         (0 < free || self.is_short()).then_some((free, limit))
     }
 
-    /// Takes in how much is free, and says whether that changes anything.
+    /// Notes the free bytes, and returns whether that changes anything.
     pub fn look(&self, free_bytes: u64, now: Timestamp) -> Option<Turn> {
         let limit_bytes = self.limit_bytes.load(Ordering::Relaxed);
         self.free_bytes.store(free_bytes, Ordering::Relaxed);
@@ -105,7 +105,7 @@ pub async fn watch(space: Arc<Space>, clock: Arc<dyn Clock>, directory: PathBuf,
     loop {
         let looked = look(&space, clock.as_ref(), &directory);
         if let (true, Err(error)) = (could_look, &looked) {
-            tracing::warn!(%error, directory = %directory.display(), "free space cannot be read; it is taken to be enough");
+            tracing::warn!(%error, directory = %directory.display(), "free space cannot be read; the host assumes that there is enough");
         }
         could_look = looked.is_ok();
         tokio::select! {
@@ -115,17 +115,17 @@ pub async fn watch(space: Arc<Space>, clock: Arc<dyn Clock>, directory: PathBuf,
     }
 }
 
-/// One look, told in the log where it changes anything.
+/// Looks once, and logs a change.
 ///
 /// # Errors
-/// The operating system does not say.
+/// The operating system cannot tell.
 pub fn look(space: &Space, clock: &dyn Clock, directory: &Path) -> io::Result<()> {
     let free_bytes = free_bytes(directory)?;
     match space.look(free_bytes, clock.now()) {
         None => {}
         Some(Turn::Short(Shortage { free_bytes, needed_bytes, .. })) => tracing::error!(
             directory = %directory.display(), free_mib = free_bytes >> 20, needed_mib = needed_bytes >> 20,
-            "too little free space: no machine is counted until there is more; the host goes on by itself then"
+            "too little free space: no machine is counted until there is more; then the host continues by itself"
         ),
         Some(Turn::Roomy) => tracing::info!(
             directory = %directory.display(), free_mib = free_bytes >> 20, "free space again: machines are counted"
@@ -137,7 +137,7 @@ pub fn look(space: &Space, clock: &dyn Clock, directory: &Path) -> io::Result<()
 /// What a process without privileges may still write to the file system of this directory. A user's quota is not in it.
 ///
 /// # Errors
-/// The operating system does not say.
+/// The operating system cannot tell.
 pub fn free_bytes(directory: &Path) -> io::Result<u64> {
     let found = rustix::fs::statvfs(directory)?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))

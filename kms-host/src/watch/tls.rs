@@ -1,4 +1,4 @@
-//! Logs what is wrong with the TLS certificate that machines are shown: at the start, and when its end comes near.
+//! Logs faults of the TLS certificate: at the start, and when it ends soon.
 
 use shared::time::Timestamp;
 
@@ -21,7 +21,7 @@ pub(crate) fn warn_of_key(tls: &Tls) {
     }
 }
 
-/// Warns of a TLS certificate that has a flaw, if that is new since `looked` or a day old.
+/// Warns of a flaw of the TLS certificate, if it is new since `looked` or the last warning is a day old.
 pub(crate) fn warn_of_end(door: &Door, looked: Timestamp, now: Timestamp) {
     let certificate = door.tls_certificate();
     let Some(certificate) = certificate.filter(|one| one.is_to_warn_of(looked, now)) else { return };
@@ -30,7 +30,7 @@ pub(crate) fn warn_of_end(door: &Door, looked: Timestamp, now: Timestamp) {
     }
 }
 
-/// What is wrong with the files of TLS, for commands that check them before a host takes them up.
+/// The faults of the TLS files, for commands that check them before a host uses them.
 pub fn faults(tls: &Tls, now: Timestamp) -> Vec<String> {
     let certificate = tls.server().map(Server::certificate);
     let flaw = certificate.and_then(|certificate| Some(certificate.tell(certificate.flaw(now)?, now)));

@@ -4,9 +4,9 @@
 //!
 //! - its source gives way, or the host has drained: it is cut
 //! - no call was open for 10 s, it is as old as [`CONNECTION_AGE`], or the host stops: it is asked to go
-//! - it sends too many frames, or takes nothing of what is sent to it (`metered`)
+//! - it sends too many frames, or does not read what the host sends (`metered`)
 //!
-//! What a call may be is [`Service`](crate::door::service::Service)'s.
+//! [`Service`](crate::door::service::Service) handles the calls.
 
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -34,28 +34,28 @@ use super::turned_away::Why;
 use crate::door::service::{Answered, DEADLINE, Service};
 use crate::door::tls::Tls;
 
-/// How long a connection may wait for a unit. Only a source that holds as many as any other ever waits.
+/// The time that a connection may wait for a unit. Only a source that holds as many as any other has to wait.
 const SPEAKING_LIMIT: Duration = Duration::from_secs(10);
 
-/// A peer that stays longer is asked to connect again, so that a host that was added or repaired gets its share.
+/// An older connection is asked to go, so that an added or repaired host gets its share of the peers.
 const CONNECTION_AGE: Duration = Duration::from_mins(5);
 
-/// How long a peer without a call may take to go once it was asked to.
+/// The time for a peer without a call to go after it was asked to.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
 
-/// Headers of one call. Ours have less than 300 bytes; the rest is for what proxies add.
+/// The largest headers of one call. Ours have less than 300 bytes; the rest is for additions by proxies.
 const HEADERS_LIMIT_BYTES: u32 = 8 * 1024;
 
-/// How much of one call a peer may send before it is read: an ask of the largest size.
+/// The bytes of one call that a peer may send before they are read: the largest ask.
 const CALL_WINDOW_BYTES: u32 = 20 * 1024;
 
-/// How much of all its calls a peer may send before they are read: the least that HTTP/2 allows (RFC 9113 6.9.2).
+/// The bytes of all its calls that a peer may send before they are read: the least that HTTP/2 allows (RFC 9113 6.9.2).
 const WINDOW_BYTES: u32 = 65_535;
 
-/// How much is kept of an answer that a peer does not take. No answer is larger.
+/// The bytes to keep of an answer that a peer does not read. No answer is larger.
 const SEND_BUFFER_BYTES: usize = 16 * 1024;
 
-/// After how many calls that the host had to reset, for faults of the peer, it closes the connection.
+/// The number of calls that the host resets for faults of the peer before it closes the connection.
 const RESETS: usize = 64;
 
 /// The two signals that end every connection.
@@ -96,13 +96,13 @@ async fn welcome(
     service: Arc<Service>,
     ends: &Ends,
 ) -> io::Result<()> {
-    // A call is one small message each way; waiting for more to send with it would only delay it.
+    // A call is one small message each way, so waiting for more data to send would only delay it.
     stream.set_nodelay(true)?;
     let greeted = async {
         let begins_with_tls = begins_with_tls(&stream).await?;
         if timeout(SPEAKING_LIMIT, place.may_speak()).await.is_err() {
             place.turn_away(Why::NoPlace);
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "there was no place for it to speak"));
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "there was no unit for it"));
         }
         Box::pin(greet(stream, begins_with_tls, place, &admission.tls)).await
     };
@@ -129,7 +129,7 @@ async fn welcome(
     }
 }
 
-/// HTTP/2 to its end. A peer that takes too long for its preface is idle.
+/// Runs HTTP/2 to its end. A peer that takes too long for its preface counts as idle.
 async fn speak<S, R>(
     stream: S,
     line: Arc<Line>,
@@ -158,7 +158,7 @@ where
     timeout(time_left, serving).await.unwrap_or(Ok(())).map_err(why)
 }
 
-/// HTTP/2 with every bound on what one connection may do.
+/// HTTP/2 with all limits of one connection.
 fn bounded(calls: u32) -> http2::Builder<TokioExecutor> {
     let mut http2 = http2::Builder::new(TokioExecutor::new());
     http2
@@ -171,7 +171,7 @@ fn bounded(calls: u32) -> http2::Builder<TokioExecutor> {
     http2
 }
 
-/// The error of the stream below, if it was that which ended it. h2 has bounds of its own on what a peer may do in a hurry.
+/// The error of the stream below, if that ended the connection. h2 has limits of its own on fast peers.
 fn why(error: hyper::Error) -> io::Error {
     let cause = error.source();
     if let Some(io) = cause.and_then(|cause| cause.downcast_ref::<io::Error>()) {

@@ -1,6 +1,6 @@
-//! The door: who may come in and how, as the settings have it now.
+//! The door: who may connect and how, by the present settings.
 //!
-//! It stays for as long as the host serves; a reload replaces what it admits. Connections that stand are not checked again.
+//! It exists as long as the host serves; a reload replaces its rules. Open connections are not checked again.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,35 +12,35 @@ use crate::config::{Config, Network};
 use crate::door::tls::{Tls, TlsCertificate};
 use crate::fairness::Fairness;
 
-/// Who is admitted, and how.
+/// The rules of the door.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    /// How many connections at once.
+    /// The number of connections at once.
     pub limits: Limits,
-    /// How many calls at once on one connection.
+    /// The number of calls at once on one connection.
     pub calls_per_connection: u32,
-    /// From which networks; empty if every address may connect.
+    /// The networks that may connect; empty if every address may.
     pub allow: Vec<Network>,
     /// In the clear, or by TLS.
     pub tls: Tls,
 }
 
 impl Admission {
-    /// What these settings ask for, beside what they derive from.
+    /// The rules of these settings, with limits and TLS that were derived from them.
     pub fn new(config: &Config, limits: Limits, tls: Tls) -> Admission {
         let Config { calls_per_connection, allow, .. } = config;
         Admission { limits, calls_per_connection: *calls_per_connection, allow: allow.clone(), tls }
     }
 }
 
-/// Everybody, in the clear, as many as the descriptors of this process allow.
+/// All machines, in the clear, as many as the descriptors of this process allow.
 impl Default for Admission {
     fn default() -> Admission {
         Admission::new(&Config::default(), Limits::default(), Tls::Off)
     }
 }
 
-/// Where machines come in. A clone is the same door.
+/// The door for machines. A clone is the same door.
 #[derive(Clone, Debug)]
 pub struct Door {
     admission: Arc<RwLock<Arc<Admission>>>,
@@ -48,29 +48,29 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door with these rules. `fairness` counts who is turned away.
+    /// A door with these rules. `fairness` counts refused connections.
     pub fn new(admission: Admission, fairness: Arc<Fairness>) -> Door {
         let places = Arc::new(Places::new(admission.limits, fairness));
         Door { admission: Arc::new(RwLock::new(Arc::new(admission))), places }
     }
 
-    /// The rules that hold now.
+    /// The present rules.
     pub fn admission(&self) -> Arc<Admission> {
         self.admission.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The TLS certificate that machines are shown; none where TLS is off.
+    /// The TLS certificate that the host shows to machines; none if TLS is off.
     pub fn tls_certificate(&self) -> Option<TlsCertificate> {
         self.admission().tls.server().map(|server| server.certificate().clone())
     }
 
-    /// Admits these from the next connection on.
+    /// Applies these rules from the next connection on.
     pub fn replace(&self, admission: Admission) {
         self.places.set_limits(admission.limits);
         *self.admission.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(admission);
     }
 
-    /// A place for a newcomer at this address, and how it is to be greeted; none where it may not come in.
+    /// A place for a new connection from this address, and its TLS; none if it may not connect.
     pub(super) fn admit(&self, from: IpAddr) -> Option<(Place, Arc<Admission>)> {
         let admission = self.admission();
         if !is_allowed(&admission.allow, from) {
@@ -80,7 +80,7 @@ impl Door {
         Some((self.places.take(from)?, admission))
     }
 
-    /// Goes on until it is dropped.
+    /// Runs until it is dropped.
     pub(super) async fn tell_who_is_turned_away(&self) {
         self.places.tell_who_is_turned_away().await;
     }

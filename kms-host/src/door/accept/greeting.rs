@@ -1,7 +1,7 @@
-//! The first words of a newcomer: they say whether it speaks TLS, and whether it may go on.
+//! The beginning of a connection: the first byte shows whether the peer speaks TLS.
 //!
-//! The first byte and the TLS handshake have a time each; what comes after them is `connection`'s. Who fails is told why by a
-//! TLS alert. Who speaks in the clear where TLS is required hears it in answer to each call.
+//! The first byte and the TLS handshake have a time limit each. After them, `connection` goes on. A TLS alert tells a peer why its
+//! handshake failed. A peer that speaks in the clear although TLS is required learns that in the answer to each call.
 
 use std::io;
 use std::time::Duration;
@@ -18,29 +18,29 @@ use crate::door::tls::{Server, Tls};
 /// The first byte of TLS: a record of the handshake (RFC 8446 5.1). HTTP/2 begins with a letter.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// How long a newcomer may take for its first byte.
+/// The time limit for the first byte.
 const FIRST_BYTE_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long it may take for the TLS handshake.
+/// The time limit for the TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// What a host without TLS says to whoever begins with it: a fatal alert, protocol_version (RFC 8446 6.2: "The protocol
+/// The answer of a host without TLS to a peer that begins with it: a fatal alert, protocol_version (RFC 8446 6.2: "The protocol
 /// version the peer has attempted to negotiate is recognized but not supported").
 const NO_TLS_HERE: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 70];
 
-/// How long, and for how many bytes, we still read from a peer that was told to go.
+/// The time and the bytes for which the host still reads from a peer after an alert.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
 const FAREWELL_BYTES: usize = 64 * 1024;
 
-/// A newcomer, by how it speaks.
+/// A new connection, in the clear or by TLS.
 pub(super) enum Greeted {
     /// In the clear.
     Plain(TcpStream),
-    /// By TLS, whose handshake is done.
+    /// By TLS, after the handshake.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Opens TLS with a newcomer that `begins_with_tls`.
+/// Opens TLS with a peer that `begins_with_tls`.
 pub(super) async fn greet(
     stream: TcpStream,
     begins_with_tls: bool,
@@ -58,7 +58,7 @@ pub(super) async fn greet(
     }
 }
 
-/// Looks at the first byte, and leaves it where it is.
+/// Looks at the first byte without consuming it.
 pub(super) async fn begins_with_tls(stream: &TcpStream) -> io::Result<bool> {
     let mut first = [0];
     match timeout(FIRST_BYTE_LIMIT, stream.peek(&mut first)).await {
@@ -78,7 +78,7 @@ async fn open_tls(stream: TcpStream, place: &Place, server: &Server) -> io::Resu
         }
         Ok(Err((error, stream))) => {
             place.turn_away_for(Why::TlsFailed, &error);
-            // The alert that says why is on its way already.
+            // The alert with the reason was sent already.
             take_leave(stream, &[]).await;
             Err(error)
         }
@@ -86,8 +86,8 @@ async fn open_tls(stream: TcpStream, place: &Place, server: &Server) -> io::Resu
     }
 }
 
-/// Says a last word and waits for the peer to go. Closing a socket with unread bytes in it resets the connection, and the
-/// peer would lose the word with it.
+/// Sends an alert and waits for the peer to go. Closing a socket with unread bytes in it resets the connection, and the peer would lose
+/// the alert.
 async fn take_leave(mut stream: TcpStream, word: &[u8]) {
     let leaving = async {
         stream.write_all(word).await?;
@@ -101,6 +101,6 @@ async fn take_leave(mut stream: TcpStream, word: &[u8]) {
         }
         io::Result::Ok(())
     };
-    // Who does not listen, or does not go, has had its chance.
+    // A peer that does not read the alert, or does not go, is cut off.
     let _ = timeout(FAREWELL_LIMIT, leaving).await;
 }

@@ -1,39 +1,37 @@
-//! How many connections machines may hold: what was configured, within what the operating system allows.
+//! The number of connections that machines may hold: the configured number, within the limits of the operating system.
 //!
-//! Each connection is one descriptor. Read `places` next, where they are given out.
+//! Each connection is one descriptor. Read `places` next, which gives them out.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors that no machine gets: 200 tables that the ledger keeps open, its journal, the log, the listeners, and
-/// administrators. Where the limit is small, it is half of it.
+/// Descriptors that are reserved: for 200 tables that the ledger keeps open, its journal, the log, the listeners, and administrators. If
+/// the limit is small, half of it is reserved.
 const RESERVED: usize = 384;
 
-/// How many connections there may be unless it is configured, whatever the descriptors allow. An idle one takes 17 KB of
-/// memory, so these take 1.1 GB.
+/// The largest default, whatever the descriptors allow. An idle connection takes 17 KB of memory, so these take 1.1 GB.
 const MOST: usize = 65_536;
 
-/// How many descriptors are taken for "unlimited". Linux has no more per process (fs.nr_open) unless it was told so.
+/// The number of descriptors that stands for "unlimited". By default, Linux allows no more per process (fs.nr_open).
 const UNLIMITED: u64 = 1 << 20;
 
-/// How many connections may be held at once.
+/// The number of connections that may be held at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// By everybody together.
+    /// By all addresses together.
     pub in_all: usize,
     /// By one address; an IPv6 network of 64 bits is one.
     pub per_address: usize,
 }
 
 impl Default for Limits {
-    /// What the descriptors that this process has now allow.
+    /// The limits that follow from the present descriptors of this process.
     fn default() -> Limits {
         Limits::within(descriptors(getrlimit(Resource::Nofile).current), 0, 0)
     }
 }
 
 impl Limits {
-    /// Raises the process's limit of descriptors as far as it may, and says in the log what came of it. A number that is 0 is
-    /// chosen here.
+    /// Raises the process's limit of descriptors as far as possible, and logs the result. If a number is 0, this function chooses it.
     pub fn of_this_process(in_all: usize, per_address: usize) -> Limits {
         let descriptors = raised_descriptors();
         let limits = Limits::within(descriptors, in_all, per_address);
@@ -51,13 +49,12 @@ impl Limits {
         limits
     }
 
-    /// How many descriptors the process needs for so many of them in all.
+    /// The number of descriptors that the process needs for this many connections in all.
     pub(crate) fn descriptors_for(in_all: usize) -> usize {
         in_all.saturating_add(RESERVED)
     }
 
-    /// The rule. One address gets three quarters, so that a site behind a single address is served as fast as it can be, and
-    /// others still find a place.
+    /// The rule. One address gets three quarters, so that a site behind a single address is served fast, and others still get a place.
     pub(crate) fn within(descriptors: usize, in_all: usize, per_address: usize) -> Limits {
         let possible = (descriptors - RESERVED.min(descriptors / 2)).max(1);
         let in_all = possible.min(if in_all == 0 { MOST } else { in_all });

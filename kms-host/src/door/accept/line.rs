@@ -14,13 +14,13 @@ use super::places::{Call, Place};
 use super::turned_away::Why;
 use crate::fairness::Source;
 
-/// How long a connection may be without an open call. A machine makes one call and is gone.
+/// The time that a connection may be without an open call. A machine makes one call and disconnects.
 const IDLE_LIMIT: Duration = Duration::from_secs(10);
 
-/// What the calls of one connection share.
+/// The data that all calls of one connection share.
 pub(crate) struct Line {
     place: Arc<Place>,
-    /// How many calls are open.
+    /// The number of open calls.
     open: watch::Sender<usize>,
     allowance: Arc<Allowance>,
     needs_tls: bool,
@@ -38,7 +38,7 @@ impl Line {
         Line { place, open: watch::Sender::new(0), allowance, needs_tls }
     }
 
-    /// What the peer may send.
+    /// The frames that the peer may send.
     pub(super) fn allowance(&self) -> Arc<Allowance> {
         self.allowance.clone()
     }
@@ -48,7 +48,7 @@ impl Line {
         self.place.source()
     }
 
-    /// One more call, unless the host has no place for it.
+    /// Opens one more call, unless the host has no place for it.
     pub(crate) fn open(self: &Arc<Line>) -> Option<OpenCall> {
         let call = self.place.call()?;
         self.open.send_modify(|open| *open += 1);
@@ -63,12 +63,12 @@ impl Line {
         self.needs_tls
     }
 
-    /// An ask was of use: the frames that it took are given back.
+    /// Gives back the frames of an ask that was not bad.
     pub(crate) fn was_of_use(&self) {
         self.allowance.give_back();
     }
 
-    /// Completes once no call was open for [`IDLE_LIMIT`].
+    /// Completes after [`IDLE_LIMIT`] without an open call.
     pub(super) async fn is_idle(&self) {
         let mut open = self.open.subscribe();
         loop {

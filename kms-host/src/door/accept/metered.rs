@@ -1,9 +1,9 @@
-//! The bytes of one connection, with two bounds that HTTP/2 leaves open (RFC 9113 10.5).
+//! The bytes of one connection, with two limits that HTTP/2 leaves open (RFC 9113 10.5).
 //!
-//! - *Frames.* A peer that sends PING, SETTINGS or anything else without end keeps a processor busy. Each frame takes one
-//!   from an [`Allowance`], which time and answered asks refill. Past it the connection ends with ENHANCE_YOUR_CALM.
-//! - *What waits to be sent.* Nothing is read from a peer while it takes nothing, so what is queued for it does not grow.
-//!   When it has taken nothing for [`STALL_LIMIT`], the connection ends.
+//! - *Frames.* A peer that sends PING, SETTINGS or other frames without end keeps a processor busy. Each frame takes one from an
+//!   [`Allowance`], which time and answered asks refill. Beyond it, the connection ends with ENHANCE_YOUR_CALM.
+//! - *Data to be sent.* While a peer does not read, the host does not read from it, so its queue does not grow. If a peer has not read
+//!   anything for [`STALL_LIMIT`], the connection ends.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -16,34 +16,34 @@ use shared::time::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// How many frames a connection may send at once, besides those of its calls. A machine sends ten in all.
+/// The number of frames that a connection may send at once, besides those of its calls. A machine sends ten in all.
 const FRAMES: u32 = 64;
 
-/// How many more frames it may send each second.
+/// The number of further frames that it may send each second.
 const FRAMES_A_SECOND: i64 = 64;
 
-/// Frames of a call: headers, two of data, and an empty one at the end.
+/// The frames of a call: headers, two of data, and an empty one at the end.
 const FRAMES_A_CALL: u32 = 4;
 
-/// How many frames an answered ask gives back: twice its own, for window updates, and for a proxy that cuts calls differently.
+/// The number of frames that an answered ask gives back: twice its own, for window updates, and for a proxy that cuts calls differently.
 const GIVEN_BACK: u32 = 2 * FRAMES_A_CALL;
 
-/// How long a peer may take nothing of what is sent to it.
+/// The time that a peer may leave data unread.
 const STALL_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a peer that sent too many frames is kept unread before it is closed: closed at once, it would be back at once with as
-/// many again.
+/// The time from ENHANCE_YOUR_CALM to the closing of the connection, in which nothing is read. If it was closed at once, the peer would
+/// connect again at once with as many frames.
 const CALM: Duration = Duration::from_secs(5);
 
 /// GOAWAY for stream 0 with the last stream 2^31-1, and ENHANCE_YOUR_CALM (RFC 9113 6.8, 7).
 const CALM_DOWN: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0x0b];
 
-/// What a client says before its first frame (RFC 9113 3.4).
+/// The bytes before a client's first frame (RFC 9113 3.4).
 const PREFACE_BYTES: usize = 24;
 
 const FRAME_HEADER_BYTES: usize = 9;
 
-/// How many frames a connection may still send.
+/// The number of frames that a connection may still send.
 pub(crate) struct Allowance {
     most: i64,
     left: AtomicI64,
@@ -52,18 +52,18 @@ pub(crate) struct Allowance {
 }
 
 impl Allowance {
-    /// A full allowance, for a connection with this many calls at once.
+    /// The full allowance of a connection with this many calls at once.
     pub(super) fn new(calls: u32, clock: Arc<dyn Clock>) -> Allowance {
         let most = i64::from(FRAMES) + i64::from(calls) * i64::from(FRAMES_A_CALL);
         Allowance { most, left: AtomicI64::new(most), refilled_at: Mutex::new(clock.monotonic()), clock }
     }
 
-    /// An ask was answered: its frames are given back.
+    /// Gives back the frames of an answered ask.
     pub(crate) fn give_back(&self) {
         self.add(i64::from(GIVEN_BACK));
     }
 
-    /// Whether it may send so many.
+    /// Whether it may send this many.
     fn take(&self, frames: i64) -> bool {
         if 0 <= self.left.fetch_sub(frames, Ordering::Relaxed) - frames {
             return true;
@@ -82,10 +82,10 @@ impl Allowance {
     }
 }
 
-/// Where one direction is between two frames.
+/// The position of one direction within its frames.
 #[derive(Debug)]
 struct Frames {
-    /// Bytes of the preface or of a payload that are still to come.
+    /// The bytes of the preface or of a payload that are missing.
     rest: usize,
     header: [u8; FRAME_HEADER_BYTES],
     header_bytes: usize,
@@ -96,7 +96,7 @@ impl Frames {
         Frames { rest: preface_bytes, header: [0; FRAME_HEADER_BYTES], header_bytes: 0 }
     }
 
-    /// How many frames end their header in these bytes.
+    /// The number of frames whose header ends in these bytes.
     fn count(&mut self, mut bytes: &[u8]) -> i64 {
         let mut frames = 0;
         loop {
@@ -124,17 +124,17 @@ impl Frames {
     }
 }
 
-/// A stream of HTTP/2, from its preface on.
+/// An HTTP/2 stream, from its preface on.
 pub(super) struct Metered<S> {
     stream: S,
     allowance: Arc<Allowance>,
     from_peer: Frames,
     to_peer: Frames,
-    /// While the peer takes nothing: until when it may.
+    /// The deadline of a peer that does not read.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Who would have read meanwhile.
+    /// The reader to wake when the peer reads again.
     reader: Option<Waker>,
-    /// Once it has sent too many frames: until it is closed.
+    /// The time to close it, after too many frames.
     calm: Option<Pin<Box<Sleep>>>,
 }
 
@@ -151,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Metered<S> {
         }
     }
 
-    /// Notes whether the peer takes what is sent.
+    /// Notes whether the peer reads.
     fn progress<T>(&mut self, cx: &mut Context<'_>, sent: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if sent.is_ready() {
             self.stalled = None;
@@ -162,10 +162,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Metered<S> {
         }
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL_LIMIT)));
         ready!(stalled.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "it takes nothing of what is sent to it")))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "it does not read what is sent to it")))
     }
 
-    /// The last word, if it would not fall into the middle of a frame.
+    /// Sends GOAWAY, unless it would be in the middle of a frame.
     fn calm_down(&mut self, cx: &mut Context<'_>) {
         self.calm = Some(Box::pin(sleep(CALM)));
         if self.to_peer.is_between_two() && self.stalled.is_none() {
@@ -214,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.calm.is_some() {
-            // The last word was said.
+            // GOAWAY was sent.
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
         let sent = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
@@ -233,7 +233,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // TLS takes bytes before the socket does, and waits here for a peer that takes none.
+        // TLS buffers bytes before the socket does, and waits here for a peer that does not read.
         let this = self.get_mut();
         let sent = Pin::new(&mut this.stream).poll_flush(cx);
         this.progress(cx, sent)

@@ -1,8 +1,8 @@
-//! Places: who holds how many connections and calls, and who gives way when there are no more.
+//! Places: which source holds how many connections and calls, and which one gives way when there are no more.
 //!
-//! A connection takes a place before it has said anything. What it may cost in memory is counted in *units*: one once it
-//! speaks, its first call included, and one for each further call. Everything is given back by dropping it. When all are
-//! taken, the source that holds most gives way: its oldest idle connection is closed. `turned_away` tells of it.
+//! A connection takes a place before its first byte. Its cost in memory is counted in *units*: one for the connection with its first
+//! call, and one for each further call. Dropping it gives everything back. When all are taken, the source that holds most gives way: its
+//! oldest idle connection is closed. `turned_away` logs it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -16,7 +16,7 @@ use super::limits::Limits;
 use super::turned_away::{TurnedAway, Why};
 use crate::fairness::{Fairness, Source};
 
-/// Units in all. One is at most some 40 KB: a connection's buffers, and an ask of the largest size.
+/// Units in all. One is at most some 40 KB: a connection's buffers, and the largest ask.
 const UNITS: usize = 4096;
 
 /// The places of all listeners of a host.
@@ -47,11 +47,11 @@ struct State {
     units: usize,
     /// The number of the next connection: an older one has a smaller number.
     next: u64,
-    /// No source is in it without a connection.
+    /// The sources that have a connection.
     sources: HashMap<Source, Held>,
 }
 
-/// What one source holds.
+/// The places and units of one source.
 #[derive(Debug, Default)]
 struct Held {
     units: usize,
@@ -71,7 +71,7 @@ impl Holder {
     }
 }
 
-/// What has run out.
+/// The resource that has run out.
 #[derive(Clone, Copy)]
 enum Scarce {
     Connections,
@@ -95,18 +95,18 @@ impl Scarce {
 }
 
 impl Places {
-    /// `fairness` counts who is turned away, for people who ask later.
+    /// `fairness` counts refused connections, for reports.
     pub(super) fn new(limits: Limits, fairness: Arc<Fairness>) -> Places {
         let state = Mutex::new(State { limits, ..State::default() });
         Places { turned_away: TurnedAway::new(fairness), state, unit_is_free: tokio::sync::Notify::new() }
     }
 
-    /// Sets the limits for newcomers. Connections that stand stay, even if there are fewer places now.
+    /// Sets the limits for new connections. Open connections stay, even if there are fewer places now.
     pub(super) fn set_limits(&self, limits: Limits) {
         self.state().limits = limits;
     }
 
-    /// A place for a newcomer. `None` if its address holds its share, or if all are taken and nobody holds far more than it does.
+    /// A place for a new connection. `None` if its address holds its share, or if all are taken and no source holds far more.
     pub(super) fn take(self: &Arc<Places>, from: IpAddr) -> Option<Place> {
         let source = Source::of(from);
         let mut state = self.state();
@@ -126,12 +126,12 @@ impl Places {
         Some(Place { places: self.clone(), source, number, gives_way })
     }
 
-    /// Notes somebody who may not connect.
+    /// Notes a peer that may not connect.
     pub(super) fn keep_out(&self, from: IpAddr) {
         self.turned_away.note(Source::of(from), Why::NotAllowed, None);
     }
 
-    /// Logs who was turned away, until it is dropped.
+    /// Logs refused connections, until it is dropped.
     pub(super) async fn tell_who_is_turned_away(&self) {
         let now = || {
             let state = self.state();
@@ -146,7 +146,7 @@ impl Places {
         }
     }
 
-    /// Nothing in here panics with the lock held, and were it to, the numbers would still be the best there are.
+    /// Nothing panics while it holds the lock. Even after a panic, these numbers would be the best there are.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -158,12 +158,12 @@ impl Place {
         self.source
     }
 
-    /// Completes when its holder has to go, so that another may come.
+    /// Completes when its holder has to go, to make room.
     pub(super) async fn is_needed(&self) {
         self.gives_way.cancelled().await;
     }
 
-    /// Waits until there is a unit for its holder to speak. Sources that hold less than others do not wait.
+    /// Waits for a unit for its holder. Sources that hold less than others do not wait.
     pub(super) async fn may_speak(&self) {
         loop {
             let mut is_free = pin!(self.places.unit_is_free.notified());
@@ -180,17 +180,17 @@ impl Place {
         self.change(|holder| holder.calls += 1).then(|| Call(self.clone()))
     }
 
-    /// Notes that its holder is turned away.
+    /// Notes that its holder is refused.
     pub(super) fn turn_away(&self, why: Why) {
         self.places.turned_away.note(self.source, why, None);
     }
 
-    /// The same, with a cause that differs from one to the next.
+    /// Notes that its holder is refused, with a cause of its own.
     pub(super) fn turn_away_for(&self, why: Why, cause: &dyn fmt::Display) {
         self.places.turned_away.note(self.source, why, Some(cause.to_string()));
     }
 
-    /// Changes what its holder holds, if there are units for that; another may have to give way.
+    /// Changes the units of its holder, if there are enough; another source may have to give way.
     fn change(&self, change: impl Fn(&mut Holder)) -> bool {
         let mut state = self.places.state();
         let mut gave_way = None;
@@ -219,7 +219,7 @@ impl State {
         (number, gives_way)
     }
 
-    /// Whether there were units for it. Whoever has given way already is never given more.
+    /// Takes units, and returns whether there were enough. A holder that has given way gets no more.
     fn try_change(&mut self, place: &Place, change: impl Fn(&mut Holder)) -> bool {
         let Some(held) = self.sources.get_mut(&place.source) else { return false };
         let Some(holder) = held.connections.get_mut(&place.number) else { return false };
@@ -236,8 +236,8 @@ impl State {
         true
     }
 
-    /// Closes the oldest idle connection of the source that holds most, or its oldest if none is idle. Nobody gives way to a
-    /// source that holds half as much: two that are as greedy would else close each other's connections without end.
+    /// Closes the oldest idle connection of the source that holds most, or its oldest if none is idle. No source gives way to one that
+    /// holds half as much; otherwise two greedy sources would close each other's connections without end.
     fn give_way(&mut self, to: Source, scarce: Scarce) -> Option<Source> {
         let has = self.held(to, scarce);
         let (&source, held) = self.sources.iter().max_by_key(|(source, held)| (scarce.of(held), **source))?;
@@ -268,7 +268,7 @@ impl State {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // Nothing is there any more of one that gave way.
+        // A holder that gave way has nothing left here.
         let removed = self.places.state().remove(self.source, self.number);
         if removed.is_some_and(|holder| holder.speaks) {
             self.places.unit_is_free.notify_one();

@@ -9,13 +9,13 @@ use tokio::sync::Notify;
 use super::limits::Limits;
 use crate::fairness::{Crowding, Fairness, Source};
 
-/// How often they are logged at most; all of them in one line for each reason.
+/// The shortest time between two lines. A line has all of one reason.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many sources are told apart between two lines. An attacker with many networks must not fill the memory.
+/// The number of sources to tell apart between two lines. An attacker with many networks must not fill the memory.
 const SOURCES_TOLD_APART: usize = 1024;
 
-/// How long places have to suffice before the alarm ends.
+/// The time with enough places after which the alarm ends.
 const CROWDING_LASTS: Duration = Duration::from_mins(10);
 
 /// Why a connection was turned away or closed.
@@ -27,17 +27,17 @@ pub(super) enum Why {
     GaveWay,
     /// It sent more frames than its calls need.
     TooManyFrames,
-    /// Its address is in none of the networks that may connect.
+    /// Its address is in no network that may connect.
     NotAllowed,
-    /// It spoke in the clear, and TLS is required.
+    /// It spoke in the clear, but TLS is required.
     NoTls,
-    /// It spoke TLS, and TLS is off.
+    /// It spoke TLS, but TLS is off.
     TlsIsOff,
     /// Its TLS handshake failed.
     TlsFailed,
 }
 
-/// Since the last line in the log.
+/// The refusals since the last line in the log.
 #[derive(Debug)]
 pub(super) struct TurnedAway {
     fairness: Arc<Fairness>,
@@ -49,7 +49,7 @@ pub(super) struct TurnedAway {
 struct Number {
     in_all: u64,
     by_source: HashMap<Source, u64>,
-    /// The cause of the latest one, if causes differ within a reason.
+    /// The cause of the latest refusal, if causes differ within a reason.
     cause: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl TurnedAway {
         self.there_are_some.notify_one();
     }
 
-    /// Tells the log, and the alarms while places run out. `now` says how many connections there may be, and how many there are.
+    /// Writes the log lines, and the alarm while places run out. `now` has the limits and the number of connections.
     pub(super) async fn tell_on(&self, now: impl Fn() -> (Limits, usize)) {
         let mut crowding = false;
         loop {
