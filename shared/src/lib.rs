@@ -40,6 +40,9 @@ pub mod exchange;
 pub mod license;
 pub mod srv;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 /// The service label under which hosts are found: `_kms-activation._tcp.<domain>`.
 pub const SERVICE_LABEL: &str = "_kms-activation._tcp";
 

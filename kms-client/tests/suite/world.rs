@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kms_client::{Builder, Cause, Client, Clock, Product, Timestamp};
-use prost::Message;
 use proto::v1;
 use proto::v1::activation_service_server::{ActivationService, ActivationServiceServer};
 use shared::answer::{Grant, Header, compose_lease, compose_refusal, compose_released, compose_waiting};
@@ -16,6 +15,7 @@ use shared::certificate::HostCertificate;
 use shared::envelope::{Kind, SecretKey};
 use shared::ids::{CertificateId, LedgerId, OrganisationId, ProductId};
 use shared::policy::Policy;
+use shared::testing;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tonic::transport::server::TcpIncoming;
@@ -129,19 +129,15 @@ impl Make {
     fn chain(&self) -> Vec<u8> {
         let certificate = HostCertificate {
             id: CertificateId::from_bytes([self.seed; 16]),
-            signing_key: self.key().public(),
-            product: ProductId::from_bytes(PRODUCT_ID),
             product_name: "Editor".into(),
             organisation: OrganisationId::from_bytes([self.organisation; 16]),
             organisation_name: self.organisation_name.clone(),
-            not_before: self.not_before,
             not_after: self.not_after,
             test: self.test,
             policy: self.policy,
-            issued_at: None,
+            ..testing::certificate(self.key().public(), ProductId::from_bytes(PRODUCT_ID), self.not_before)
         };
-        let signed = self.root.sign(Kind::HostCertificate, &certificate.encode());
-        v1::Chain { host_certificate: Some(signed), issuing_certificate: None }.encode_to_vec()
+        testing::chain(&self.root, &certificate).into()
     }
 
     fn key(&self) -> SecretKey {

@@ -14,6 +14,7 @@ use shared::certificate::{Chain, HostCertificate, Roots};
 use shared::envelope::{Kind, SecretKey};
 use shared::ids::{CertificateId, Fingerprint, LedgerId, Nonce, OrganisationId, ProductId};
 use shared::policy::Policy;
+use shared::testing;
 use shared::time::Timestamp;
 
 /// 2026-11-22 00:00:00Z: when every story begins.
@@ -61,16 +62,10 @@ pub(crate) fn fingerprint() -> Fingerprint {
 pub(crate) fn certificate() -> HostCertificate {
     HostCertificate {
         id: CertificateId::from_bytes([0xE0; 16]),
-        signing_key: key(Who::Host).public(),
-        product: PRODUCT,
         product_name: "Press".into(),
         organisation: ORGANISATION,
         organisation_name: "Gutenberg".into(),
-        not_before: NOW - 30 * DAY,
-        not_after: NOW + 335 * DAY,
-        test: false,
-        policy: Policy::CLIENT,
-        issued_at: None,
+        ..testing::certificate(key(Who::Host).public(), PRODUCT, NOW - 30 * DAY)
     }
 }
 

@@ -21,11 +21,11 @@ use shared::certificate::{Chain, HostCertificate, Roots};
 use shared::count::{Decision, Entrants, Shown, Sighting, Terms};
 use shared::envelope::{Kind, SecretKey};
 use shared::exchange::{Asker, Exchange};
-use shared::ids::{CertificateId, Fingerprint, LedgerId, MachineId, Nonce, OrganisationId, ProductId};
-use shared::policy::Policy;
+use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce, ProductId};
 use shared::record::{self, Meta, Record, RecordState};
 use shared::serial::Mark;
 use shared::srv::SrvRecord;
+use shared::testing;
 use shared::time::Timestamp;
 
 /// The moment of every first ask: 2026-01-01.
@@ -99,19 +99,7 @@ fn issuing_key() -> SecretKey {
 }
 
 fn certificate() -> HostCertificate {
-    HostCertificate {
-        id: CertificateId::from_bytes([6; 16]),
-        signing_key: host_key().public(),
-        product: PRODUCT,
-        product_name: "Atlas".to_owned(),
-        organisation: OrganisationId::from_bytes([7; 16]),
-        organisation_name: "Example Works".to_owned(),
-        not_before: FIRST,
-        not_after: FIRST + YEAR,
-        test: false,
-        policy: Policy::CLIENT,
-        issued_at: None,
-    }
+    testing::certificate(host_key().public(), PRODUCT, FIRST)
 }
 
 fn issuing_certificate() -> v1::Signed {
