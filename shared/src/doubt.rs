@@ -22,7 +22,7 @@ const BEFORE_LAST_COMMIT: Duration = Duration::from_mins(5);
 const WITNESS_LIFE: Duration = Duration::from_hours(1);
 
 /// How many known machines decide; where fewer are known, all of them.
-const QUORUM: u64 = 3;
+pub const QUORUM: u64 = 3;
 
 /// How long a host in doubt asks machines to stay away.
 pub const ASK_AGAIN: Duration = Duration::from_mins(1);

@@ -15,13 +15,14 @@
 mod best;
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 use proto::v1;
 
-use crate::answer::{AnswerError, Expected, Received, Refused, Verdict};
+use crate::answer::{AnswerError, Expected, Lease, Received, Refused, Verdict, Waiting};
 use crate::ask::{Ask, AskKind, Rejected};
 use crate::certificate::{Chain, Roots};
 use crate::envelope::{Kind, SecretKey};
@@ -93,6 +94,24 @@ impl<C: Digest> Digest for Arc<C> {
     }
 }
 
+/// What the walk reads of a lease.
+pub trait Numbered {
+    /// The serial that it brings.
+    fn serial(&self) -> u64;
+    /// The host that has issued it.
+    fn host(&self) -> HostId;
+}
+
+impl Numbered for Box<Lease> {
+    fn serial(&self) -> u64 {
+        self.header().serial
+    }
+
+    fn host(&self) -> HostId {
+        self.header().host
+    }
+}
+
 /// What a machine remembers from one ask to the next, beside its keys and its license.
 #[derive(Clone, Debug)]
 pub struct Exchange<C = Chain> {
@@ -140,6 +159,38 @@ impl<C> Exchange<C> {
         self.nonce = None;
         Ok(())
     }
+
+    /// Changes what is remembered as an answer demands. Of the refusals only one changes anything: a machine that is named a copy
+    /// makes a new identity. If it may not, the refusal that is returned says until when.
+    pub fn obey<L: Numbered>(
+        &mut self,
+        visit: &mut Visit,
+        (chain, verdict): (C, Verdict<L>),
+        now: Timestamp,
+    ) -> (Then, Verdict<L>) {
+        let (serial, host) = match &verdict {
+            Verdict::Leased(lease) => (lease.serial(), lease.host()),
+            Verdict::Waiting(Waiting { header, .. }) | Verdict::Released(header) => {
+                (header.serial, header.host)
+            }
+            Verdict::Refused(refused) => {
+                let reason = refused.cause.reason();
+                let is_obeyed = reason != Some(Reason::Copied) || refused.obey_copied;
+                let then = visit.refused(reason.filter(|_| is_obeyed));
+                if then == Then::Replace
+                    && let Err(until) = self.replace(now)
+                {
+                    let cause = Reason::RekeyLimit.with(&[("until", &until)]);
+                    let (ask_again, host_time) = (refused.ask_again, refused.host_time);
+                    let refused = Refused { cause, ask_again, host_time, obey_copied: false };
+                    return (Then::Next, Verdict::Refused(refused));
+                }
+                return (then, verdict);
+            }
+        };
+        self.accept(serial, host, chain);
+        (Then::Next, verdict)
+    }
 }
 
 impl<C: Digest> Exchange<C> {
@@ -181,37 +232,6 @@ impl Exchange {
         let received = Received::open(answer, self.chain.as_ref(), roots)?;
         let chain = received.chain().clone();
         Ok((chain, received.judge(expected, now)?))
-    }
-
-    /// Changes what is remembered as an answer demands. Of the refusals only one changes anything: a machine that is named a copy
-    /// makes a new identity. If it may not, the refusal that is returned says until when.
-    pub fn obey(
-        &mut self,
-        visit: &mut Visit,
-        (chain, verdict): (Chain, Verdict),
-        now: Timestamp,
-    ) -> (Then, Verdict) {
-        let header = match &verdict {
-            Verdict::Leased(lease) => lease.header(),
-            Verdict::Waiting(waiting) => &waiting.header,
-            Verdict::Released(header) => header,
-            Verdict::Refused(refused) => {
-                let reason = refused.cause.reason();
-                let is_obeyed = reason != Some(Reason::Copied) || refused.obey_copied;
-                let then = visit.refused(reason.filter(|_| is_obeyed));
-                if then == Then::Replace
-                    && let Err(until) = self.replace(now)
-                {
-                    let cause = Reason::RekeyLimit.with(&[("until", &until)]);
-                    let (ask_again, host_time) = (refused.ask_again, refused.host_time);
-                    let refused = Refused { cause, ask_again, host_time, obey_copied: false };
-                    return (Then::Next, Verdict::Refused(refused));
-                }
-                return (then, verdict);
-            }
-        };
-        self.accept(header.serial, header.host, chain);
-        (Then::Next, verdict)
     }
 }
 

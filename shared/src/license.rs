@@ -278,7 +278,7 @@ pub struct Draw(pub u32);
 impl Draw {
     /// `length`, earlier by up to a fifth. Never later: what a host or a back-off has promised is an upper bound, and a
     /// renewal that came late could leave the count window.
-    fn earlier(self, length: Duration) -> Duration {
+    pub fn earlier(self, length: Duration) -> Duration {
         let jitter = (length / 5).as_nanos() * u128::from(self.0) / u128::from(u32::MAX);
         length.saturating_sub(Duration::from_nanos(u64::try_from(jitter).unwrap_or(0)))
     }
@@ -525,8 +525,7 @@ impl<T: Term> License<T> {
         let Some(lease) = self.lease.as_ref().filter(|_| self.is_held(now)) else {
             return self.retry_interval;
         };
-        let doublings = (self.facts.failures - 1).min(31);
-        lease.policy().renew_retry.saturating_mul(1 << doublings).min(lease.policy().renew_retry_max)
+        back_off(lease.policy().renew_retry, lease.policy().renew_retry_max, self.facts.failures)
     }
 
     /// Whether a lease is held that has not ended.
@@ -554,6 +553,11 @@ impl<T: Term> License<T> {
         }
         self.lease = lease;
     }
+}
+
+/// How long a licensed machine waits at the latest after so many failures in a row: it doubles with each, up to `longest`.
+pub fn back_off(first: Duration, longest: Duration, failures: u32) -> Duration {
+    first.saturating_mul(1 << failures.saturating_sub(1).min(31)).min(longest)
 }
 
 fn warning_at(lease: &impl Term) -> Timestamp {
