@@ -1,7 +1,7 @@
 //! A report: what a run has found, on one page that needs nothing but a browser.
 //!
 //! [`Page`] says what is on it, in words and numbers; `html` and `chart` draw it. The simulator's `load` and `fleet` each
-//! make a page of their results, and know nothing of SVG. It depends on nothing, and nothing that ships depends on it.
+//! make a page of their results, and know nothing of SVG. Nothing that ships depends on it.
 
 pub mod figures;
 pub mod html;
@@ -20,6 +20,8 @@ mod draw;
 
 #[cfg(test)]
 mod samples;
+
+use comfy_table::{CellAlignment, presets};
 
 /// One report.
 #[derive(Clone, Debug)]
@@ -93,13 +95,42 @@ pub enum Body {
     Table(Table),
 }
 
-/// Columns with their heads; every row has as many cells. The first column is text, the others are aligned right.
+/// Columns with their heads; every row has as many cells. On a page the first column is text, the others are aligned right.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     /// The heads of the columns.
     pub head: Vec<String>,
     /// The cells.
     pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with this head and these rows.
+    pub fn of<'a>(
+        head: impl IntoIterator<Item = &'a str>,
+        rows: impl IntoIterator<Item: IntoIterator<Item = String>>,
+    ) -> Table {
+        Table {
+            head: head.into_iter().map(str::to_owned).collect(),
+            rows: rows.into_iter().map(|row| row.into_iter().collect()).collect(),
+        }
+    }
+
+    /// The table for a terminal, without the last line's end. These columns are text, the others are aligned right.
+    pub fn printed(&self, texts: &[usize]) -> String {
+        let mut table = comfy_table::Table::new();
+        table.load_style(presets::NOTHING).set_header(&self.head).add_rows(&self.rows);
+        for (nth, column) in table.column_iter_mut().enumerate() {
+            if nth == 0 {
+                column.set_padding((0, 1));
+            }
+            if !texts.contains(&nth) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+        lines.join("\n")
+    }
 }
 
 /// Series over one horizontal axis.
