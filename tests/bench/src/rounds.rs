@@ -4,15 +4,13 @@
 //! and has the machines that a host licensed renew there. Signing before and verifying after are outside of every
 //! measurement.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use hdrhistogram::Histogram;
 use kms_host::clock::SystemClock;
 use kms_host::config::Config;
-use prost::Message;
 use shared::ask::Ask;
 use shared::time::Clock;
 use tokio::runtime::{Builder, Runtime};
@@ -22,9 +20,10 @@ use crate::asks::{self, Asker};
 use crate::echo::{self, Bare, Signed};
 use crate::host::{self, Keeper, Running, Site};
 use crate::load::{Connections, Load, Run, Travel};
-use crate::report;
+use crate::options::Services;
+use crate::sample::{Round, SAMPLED, Sample};
 use crate::verify::{self, Judge};
-use crate::{cpu, place, steps};
+use crate::{cpu, place, steps, tables};
 
 /// How many asks a second are signed for a host of unknown speed; afterwards for the fastest that it has shown, and some.
 const FIRST_GUESS_PER_S: f64 = 20_000.0;
@@ -35,84 +34,34 @@ const MARGIN: f64 = 1.3;
 /// Asks of one run: bounds the memory, at about a kilobyte each. A run that uses them up ends early.
 const ASKS_MAX: usize = 500_000;
 
-/// Of the signed echo's leases, one in so many is verified. Of the host's every one is.
-pub(crate) const SAMPLED: usize = 16;
-
 /// Requests in flight while everything warms up.
 const WARM_IN_FLIGHT: u16 = 64;
 
 /// The threads of the load, told by this name from those of the services.
 const LOAD_THREADS: &str = "load";
 
-/// What to measure, and how long.
-pub(crate) struct Plan {
-    pub(crate) rounds: u32,
-    /// Of one measurement, at the most.
-    pub(crate) length: Duration,
-    /// A table for each.
-    pub(crate) in_flight: Vec<u16>,
-    /// A table for each with fresh connections.
-    pub(crate) fresh: Vec<u16>,
-    pub(crate) connections: u16,
-    /// Where the ledger is made.
-    pub(crate) data: Option<PathBuf>,
-    /// Whether the host writes its log.
-    pub(crate) log: bool,
-}
-
-/// What is measured, in the order of a round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Service {
-    BareEcho,
-    SignedEcho,
-    Activation(Keeper),
-    Renewal(Keeper),
-}
-
-impl Service {
-    /// All of them, in the order of a round.
-    pub(crate) fn all() -> Vec<Service> {
-        let hosts = Keeper::ALL.into_iter().flat_map(|on| [Service::Activation(on), Service::Renewal(on)]);
-        [Service::BareEcho, Service::SignedEcho].into_iter().chain(hosts).collect()
-    }
-}
-
-/// One measurement of one service.
-pub(crate) struct Sample {
-    pub(crate) per_second: f64,
-    /// In microseconds.
-    pub(crate) latencies: Histogram<u64>,
-    /// Processor time on the service's side, where it can be told.
-    pub(crate) cpu: Option<Duration>,
-    pub(crate) syncs: u64,
-    pub(crate) ask_bytes: usize,
-    pub(crate) answer_bytes: usize,
-}
-
-/// Every service once, in the order of [`Service::all`].
-pub(crate) type Round = Vec<Sample>;
-
 /// Measures, prints, and checks at the end that the disk has what was acknowledged.
 ///
 /// # Errors
 /// An answer is missing or wrong, or something could not be set up. There are no figures then.
-pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
+pub(crate) fn run(plan: &Services) -> anyhow::Result<()> {
     let folder = place::scratch(plan.data.as_deref())?;
     if plan.log {
         write_log(&folder.path().join("host.log"))?;
     }
-    report::head(plan, &place::Place::of(folder.path()));
+    tables::head(plan, &place::Place::of(folder.path()));
     let mut bench = Bench::start(plan, folder.path())?;
     bench.round(WARM_IN_FLIGHT, Travel::Kept, plan.length / 4).context("warming up")?;
     let kept = plan.in_flight.iter().map(|in_flight| (*in_flight, Travel::Kept));
-    let fresh = plan.fresh.iter().map(|in_flight| (*in_flight, Travel::Fresh));
+    let fresh =
+        plan.fresh.iter().filter(|in_flight| **in_flight != 0).map(|in_flight| (*in_flight, Travel::Fresh));
     for (in_flight, travel) in kept.chain(fresh) {
         let rounds: anyhow::Result<Vec<Round>> =
             (0..plan.rounds).map(|_| bench.round(in_flight, travel, plan.length)).collect();
-        report::table(in_flight, travel, &rounds?);
+        tables::table(in_flight, travel, &rounds?);
     }
-    report::steps(&steps::measure(&bench.hosts[0].site, &bench.loading, &bench.clock, folder.path())?);
-    report::foot(&bench.finish()?);
+    tables::steps(&steps::measure(&bench.hosts[0].site, &bench.loading, &bench.clock, folder.path())?);
+    tables::foot(&bench.finish()?);
     Ok(())
 }
 
@@ -141,7 +90,7 @@ struct Served {
 }
 
 impl Bench {
-    fn start(plan: &Plan, folder: &Path) -> anyhow::Result<Bench> {
+    fn start(plan: &Services, folder: &Path) -> anyhow::Result<Bench> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let serving = Builder::new_multi_thread().enable_all().thread_name("serve").build()?;
         let loading = Builder::new_multi_thread().enable_all().thread_name(LOAD_THREADS).build()?;
@@ -229,7 +178,7 @@ impl Bench {
         let run = self.loading.block_on(to.send(load, self.clock.clone()))?;
         let cpu =
             cpu::spent_except_by(LOAD_THREADS).zip(cpu).map(|(after, before)| after.saturating_sub(before));
-        Ok((sample(&run, askers, cpu, syncs() - before)?, run))
+        Ok((Sample::of(&run, askers, cpu, syncs() - before)?, run))
     }
 
     fn asks_for(&self, length: Duration) -> usize {
@@ -271,24 +220,6 @@ struct Measuring {
     in_flight: u16,
     travel: Travel,
     length: Duration,
-}
-
-fn sample(run: &Run, askers: &[Asker], cpu: Option<Duration>, syncs: u64) -> anyhow::Result<Sample> {
-    let first = run.replies.first().context("nothing was answered")?;
-    let mut latencies = Histogram::new(3)?;
-    for reply in &run.replies {
-        latencies.record(u64::try_from(reply.latency.as_micros())?)?;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 answers")]
-    let answered = run.replies.len() as f64;
-    Ok(Sample {
-        per_second: answered / run.took.as_secs_f64(),
-        latencies,
-        cpu: cpu.map(|cpu| cpu.div_f64(answered)),
-        syncs,
-        ask_bytes: askers[first.ask].request.encoded_len(),
-        answer_bytes: first.answer.len(),
-    })
 }
 
 /// What the bare echo gives to everybody: a lease as the signed one would have made it for somebody.

@@ -9,11 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use comfy_table::{CellAlignment, Table, presets};
-use hdrhistogram::Histogram;
 use kms_host::clock::SystemClock;
 use kms_host::config::Config;
-use ledger::Engine;
+use report::Table;
 use shared::time::Clock;
 use tokio::runtime::{Builder, Runtime};
 use world::shop::WITHOUT_LIMITS;
@@ -22,10 +20,11 @@ use world::{HostProcess, Program};
 use crate::asks;
 use crate::cpu;
 use crate::host::{self, Keeper, Site};
-use crate::load::{Connections, Load, Run, Travel};
-use crate::place::Place;
+use crate::load::{Connections, Load, Travel};
+use crate::options::Sizes;
+use crate::place::{self, Place};
 use crate::prepare;
-use crate::report::{median, ms, sorted};
+use crate::sample::{Sample, cpu_us, latencies, median, ms};
 use crate::verify::{self, Judge};
 
 /// How long before now the host's certificate begins: before the first machine was seen.
@@ -37,17 +36,8 @@ const ASKS: usize = 16_000;
 /// And at the least, of new ones: a small fleet grows by this in a round.
 const ASKS_MIN: usize = 1_000;
 
-/// What to measure.
-pub(crate) struct Plan<'a> {
-    pub(crate) engine: Engine,
-    pub(crate) machines: &'a [usize],
-    pub(crate) rounds: u32,
-    pub(crate) length: Duration,
-    pub(crate) in_flight: u16,
-    pub(crate) connections: u16,
-    /// Where the ledgers are made.
-    pub(crate) folder: &'a Path,
-}
+/// Connections that carry them, kept open.
+const CONNECTIONS: u16 = 4;
 
 /// A host over a ledger of one size.
 struct Sized {
@@ -60,17 +50,9 @@ struct Sized {
     ready_in: Duration,
     ready_memory: Memory,
     connections: Connections,
-    new: Measured,
-    renewals: Measured,
+    new: Vec<Sample>,
+    renewals: Vec<Sample>,
     licensed: usize,
-}
-
-/// What came of all rounds.
-#[derive(Default)]
-struct Measured {
-    per_second: Vec<f64>,
-    cpu: Vec<Duration>,
-    latencies: Option<Histogram<u64>>,
 }
 
 /// Of a process, in bytes.
@@ -86,16 +68,17 @@ struct Memory {
 ///
 /// # Errors
 /// An answer is missing or wrong, or something could not be set up.
-pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
-    println!("{}", Place::of(plan.folder));
+pub(crate) fn run(plan: &Sizes) -> anyhow::Result<()> {
+    let folder = place::scratch(plan.data.as_deref())?;
+    println!("{}", Place::of(folder.path()));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let runtime = Builder::new_multi_thread().enable_all().build()?;
-    let shop = host::open_shop(plan.folder)?;
+    let shop = host::open_shop(folder.path())?;
     let mut hosts = Vec::new();
-    for machines in plan.machines {
+    for machines in &plan.machines {
         let name = format!("host-of-{machines}");
         let since = clock.now() - CERTIFIED_SINCE;
-        let site = Site::make(&shop, &name, Keeper::On(plan.engine), since)?;
+        let site = Site::make(&shop, &name, Keeper::On(plan.ledger), since)?;
         let sized = prepare(plan, &runtime, &*clock, *machines, site);
         hosts.push(sized.with_context(|| format!("{machines} machines"))?);
     }
@@ -119,7 +102,7 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
 }
 
 fn prepare(
-    plan: &Plan,
+    plan: &Sizes,
     runtime: &Runtime,
     clock: &dyn Clock,
     machines: usize,
@@ -130,7 +113,7 @@ fn prepare(
     let known = prepare::fill(&site, runtime, machines, sampled, clock.now())?;
     let prepared_in = clock.monotonic().saturating_sub(began);
     let disk_bytes = bytes_below(&site.home.path().join("ledger"))?;
-    let config = format!("ledger = \"{}\"\nlog = \"warn\"\n{WITHOUT_LIMITS}", plan.engine.name());
+    let config = format!("ledger = \"{}\"\nlog = \"warn\"\n{WITHOUT_LIMITS}", plan.ledger.name());
     fs::write(site.home.path().join("kms-host.toml"), config)?;
 
     let began = clock.monotonic();
@@ -138,9 +121,9 @@ fn prepare(
     let process = runtime.block_on(HostProcess::start(&Program::this_one()?, &site.home, listen))?;
     let ready_in = clock.monotonic().saturating_sub(began);
     let ready_memory = memory(&process)?;
-    let connections = runtime.block_on(Connections::open(process.address(), plan.connections))?;
+    let connections = runtime.block_on(Connections::open(process.address(), CONNECTIONS))?;
     eprintln!("{machines} machines are prepared in {:.1} s", prepared_in.as_secs_f64());
-    let (new, renewals, licensed) = (Measured::default(), Measured::default(), 0);
+    let (new, renewals, licensed) = (Vec::new(), Vec::new(), 0);
     Ok(Sized {
         machines,
         site,
@@ -159,10 +142,10 @@ fn prepare(
 
 impl Sized {
     /// New machines, and then some that were there before.
-    fn round(&mut self, plan: &Plan, runtime: &Runtime, clock: &Arc<dyn Clock>) -> anyhow::Result<()> {
+    fn round(&mut self, plan: &Sizes, runtime: &Runtime, clock: &Arc<dyn Clock>) -> anyhow::Result<()> {
         let product = self.site.installed.chain.host().product;
         let judge = Judge { chain: &self.site.installed.chain, roots: &self.site.roots, now: clock.now() };
-        let send = |asks: Vec<asks::Asker>, measured: &mut Measured| {
+        let send = |asks: Vec<asks::Asker>, samples: &mut Vec<Sample>| {
             let asks = Arc::new(asks);
             let load = Load {
                 askers: asks.clone(),
@@ -175,7 +158,7 @@ impl Sized {
             let run = runtime.block_on(self.connections.send(load, clock.clone()))?;
             let spent =
                 cpu::spent_by(self.process.id()).zip(before).map(|(now, then)| now.saturating_sub(then));
-            measured.add(&run, spent)?;
+            samples.push(Sample::of(&run, &asks, spent, 0)?);
             let asks = Arc::into_inner(asks).context("the tasks that sent them have ended")?;
             verify::all(&run, asks, &judge)
         };
@@ -183,7 +166,7 @@ impl Sized {
         let licensed = send(new, &mut self.new).context("new machines")?;
         self.licensed += licensed.len();
         // An equal part in each round; nobody renews twice.
-        let rounds_left = usize::try_from(plan.rounds)? + 1 - self.new.per_second.len();
+        let rounds_left = usize::try_from(plan.rounds)? + 1 - self.new.len();
         let some = self.known.split_off(self.known.len() - self.known.len() / rounds_left.max(1));
         if !some.is_empty() {
             send(asks::renewals(some, clock.now()), &mut self.renewals).context("renewals")?;
@@ -192,33 +175,16 @@ impl Sized {
     }
 }
 
-impl Measured {
-    fn add(&mut self, run: &Run, spent: Option<Duration>) -> anyhow::Result<()> {
-        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 answers")]
-        let answered = run.replies.len() as f64;
-        self.per_second.push(answered / run.took.as_secs_f64());
-        self.cpu.extend(spent.map(|spent| spent.div_f64(answered)));
-        let latencies = match &mut self.latencies {
-            Some(latencies) => latencies,
-            none => none.insert(Histogram::new(3)?),
-        };
-        for reply in &run.replies {
-            latencies.record(u64::try_from(reply.latency.as_micros())?)?;
-        }
-        Ok(())
-    }
+fn rate(samples: &[Sample]) -> f64 {
+    median(samples.iter().map(|sample| sample.per_second))
+}
 
-    fn rate(&self) -> f64 {
-        median(&sorted(self.per_second.iter().copied()))
+fn cells(samples: &[Sample]) -> [String; 3] {
+    if samples.is_empty() {
+        return ["-", "-", "-"].map(str::to_owned);
     }
-
-    fn cells(&self) -> [String; 3] {
-        let Some(latencies) = &self.latencies else { return ["-", "-", "-"].map(str::to_owned) };
-        let cpu: Vec<_> = self.cpu.iter().map(|cpu| cpu.as_secs_f64() * 1e6).collect();
-        let cpu =
-            if cpu.is_empty() { "-".to_owned() } else { format!("{:.0}", median(&sorted(cpu.into_iter()))) };
-        [format!("{:.0}", self.rate()), ms(latencies.value_at_quantile(0.99)), cpu]
-    }
+    let cpu = cpu_us(samples.iter()).map_or("-".to_owned(), |cpu| format!("{cpu:.0}"));
+    [format!("{:.0}", rate(samples)), ms(latencies(samples.iter()).value_at_quantile(0.99)), cpu]
 }
 
 const HEAD: [&str; 13] = [
@@ -237,28 +203,23 @@ const HEAD: [&str; 13] = [
     "memory, peak MB",
 ];
 
-fn report(plan: &Plan, hosts: &[Sized]) -> anyhow::Result<()> {
+fn report(plan: &Sizes, hosts: &[Sized]) -> anyhow::Result<()> {
     println!(
         "ledger   {}, cache {} MiB, files in the page cache; {} in flight over {} kept connections; {} rounds of at most \
          {} ms in turns\n",
-        plan.engine.name(),
+        plan.ledger.name(),
         Config::default().cache_mib,
         plan.in_flight,
-        plan.connections,
+        CONNECTIONS,
         plan.rounds,
         plan.length.as_millis()
     );
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(HEAD);
-    for column in table.column_iter_mut() {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    let mut rows = Vec::new();
     for host in hosts {
         let after = memory(&host.process)?;
-        let [new, new_p99, new_cpu] = host.new.cells();
-        let [renewals, renewals_p99, renewals_cpu] = host.renewals.cells();
-        table.add_row([
+        let [new, new_p99, new_cpu] = cells(&host.new);
+        let [renewals, renewals_p99, renewals_cpu] = cells(&host.renewals);
+        rows.push([
             format!("{}+{}", host.machines, host.licensed),
             format!("{:.1}", host.prepared_in.as_secs_f64()),
             megabytes(host.disk_bytes),
@@ -272,13 +233,13 @@ fn report(plan: &Plan, hosts: &[Sized]) -> anyhow::Result<()> {
             renewals_cpu,
             format!(
                 "{:.2} {:.2}",
-                host.new.rate() / hosts[0].new.rate(),
-                host.renewals.rate() / hosts[0].renewals.rate()
+                rate(&host.new) / rate(&hosts[0].new),
+                rate(&host.renewals) / rate(&hosts[0].renewals)
             ),
             format!("{} {}", megabytes(after.anonymous), megabytes(after.peak)),
         ]);
     }
-    println!("{table}");
+    println!("{}", Table::of(HEAD, rows).printed(&[]));
     println!(
         "
 machines       that the ledger had before, and that came; new ones never seen, renewals by old ones, all over it

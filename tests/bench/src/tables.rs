@@ -3,14 +3,14 @@
 //! Ratios are taken within a round, where both sides had the same machine, and then the median of them is shown. Latencies
 //! are those of all rounds together.
 
-use comfy_table::{CellAlignment, Table, presets};
-use hdrhistogram::Histogram;
 use kms_host::config::Config;
+use report::Table;
 
 use crate::host::Keeper;
 use crate::load::Travel;
+use crate::options::Services;
 use crate::place::Place;
-use crate::rounds::{Plan, Round, SAMPLED, Sample, Service};
+use crate::sample::{Round, SAMPLED, Sample, Service, cpu_us, latencies, median, ms};
 use crate::steps::Step;
 
 const HEAD: [&str; 11] = [
@@ -28,7 +28,7 @@ const HEAD: [&str; 11] = [
 ];
 
 /// Where and how, before anything is measured.
-pub(crate) fn head(plan: &Plan, place: &Place) {
+pub(crate) fn head(plan: &Services, place: &Place) {
     println!("{place}");
     if place.is_in_memory() {
         println!("WARNING  a sync means nothing on this file system: name a directory on a disk with --data");
@@ -52,15 +52,8 @@ pub(crate) fn head(plan: &Plan, place: &Place) {
 
 /// The rounds at one depth.
 pub(crate) fn table(in_flight: u16, travel: Travel, rounds: &[Round]) {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(HEAD);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    for (row, service) in Service::all().into_iter().enumerate() {
-        table.add_row(cells(service, row, rounds));
-    }
+    let rows = Service::all().into_iter().enumerate().map(|(row, service)| cells(service, row, rounds));
+    let table = Table::of(HEAD, rows).printed(&[0]);
     let how = match travel {
         Travel::Kept => "over kept connections",
         Travel::Fresh => "a fresh connection for each",
@@ -95,7 +88,7 @@ checked        every lease of the hosts and one in {SAMPLED} of the signed echo,
     );
 }
 
-fn cells(service: Service, row: usize, rounds: &[Round]) -> Vec<String> {
+fn cells(service: Service, row: usize, rounds: &[Round]) -> [String; 11] {
     let samples = || rounds.iter().map(|round| &round[row]);
     let services = Service::all();
     let of_log = match service {
@@ -104,23 +97,20 @@ fn cells(service: Service, row: usize, rounds: &[Round]) -> Vec<String> {
         Service::Renewal(_) => Some(Service::Renewal(Keeper::Log)),
     };
     let of_log = of_log.and_then(|log| services.iter().position(|service| *service == log));
-    let rates = sorted(samples().map(|sample| sample.per_second));
-    let ratio =
-        |to: usize| median(&sorted(rounds.iter().map(|round| round[row].per_second / round[to].per_second)));
-    let mut latencies = Histogram::<u64>::new(3).expect("3 digits are allowed");
-    samples().for_each(|sample| latencies += &sample.latencies);
-    let cpu =
-        samples().map(|sample| sample.cpu.map(|cpu| cpu.as_secs_f64() * 1e6)).collect::<Option<Vec<_>>>();
+    let rates = || samples().map(|sample| sample.per_second);
+    let (slowest, fastest) = (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max));
+    let ratio = |to: usize| median(rounds.iter().map(|round| round[row].per_second / round[to].per_second));
+    let latencies = latencies(samples());
     let last = &rounds.last().expect("there is at least one round")[row];
-    vec![
+    [
         name(service),
-        format!("{:.0} [{:.0}..{:.0}]", median(&rates), rates[0], rates[rates.len() - 1]),
+        format!("{:.0} [{slowest:.0}..{fastest:.0}]", median(rates())),
         format!("{:.2}", ratio(0)),
         format!("{:.2}", ratio(1)),
         of_log.map_or("-".to_owned(), |log| format!("{:.2}", ratio(log))),
         ms(latencies.value_at_quantile(0.5)),
         ms(latencies.value_at_quantile(0.99)),
-        cpu.map_or("-".to_owned(), |cpu| format!("{:.1}", median(&sorted(cpu.into_iter())))),
+        cpu_us(samples()).map_or("-".to_owned(), |cpu| format!("{cpu:.1}")),
         last.ask_bytes.to_string(),
         last.answer_bytes.to_string(),
         per_sync(samples()),
@@ -144,32 +134,4 @@ fn per_sync<'a>(samples: impl Iterator<Item = &'a Sample>) -> String {
         syncs += sample.syncs;
     }
     if syncs == 0 { "-".to_owned() } else { format!("{:.1}", answers as f64 / syncs as f64) }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a latency in microseconds")]
-pub(crate) fn ms(us: u64) -> String {
-    format!("{:.2}", us as f64 / 1000.0)
-}
-
-pub(crate) fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values
-}
-
-/// Of sorted values; with an even number of them the mean of the middle two.
-pub(crate) fn median(sorted: &[f64]) -> f64 {
-    let (below, above) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-    f64::midpoint(below, above)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_of_an_even_number_lies_between() {
-        assert!((median(&sorted([3.0, 1.0, 2.0].into_iter())) - 2.0).abs() < 1e-9);
-        assert!((median(&sorted([4.0, 1.0, 2.0, 3.0].into_iter())) - 2.5).abs() < 1e-9);
-    }
 }
