@@ -164,7 +164,7 @@ async fn story(folder: &Path) -> anyhow::Result<bool> {
     fleet.switch_off().await;
     host.stop().await?;
     dns.stop().await?;
-    println!("\n{table}");
+    println!("\n{}", table.printed());
     let verdict = if table.holds() { "every line holds" } else { "NOT every line holds" };
     println!("{verdict}; {:.0} s", teller.elapsed().as_secs_f64());
     Ok(table.holds())

@@ -7,13 +7,11 @@
 //! the hosts may be away; `down`, what is seen if they stay away.
 
 mod options;
-mod outage;
 mod play;
 
 mod agenda;
-mod chance;
+mod license;
 mod machine;
-mod week;
 
 mod host;
 mod round;
@@ -26,12 +24,18 @@ mod result;
 mod settings;
 mod table;
 
+mod calendar;
+mod chance;
+mod flags;
+mod outage;
+mod week;
+
 use std::path::Path;
 
 use anyhow::Context;
 use kms_client::{Clock, SystemClock};
 
-pub(crate) use self::options::Options;
+pub(crate) use self::options::Plan;
 use self::result::Found;
 use crate::exit::{EX_CANTCREAT, EX_IOERR, EX_USAGE, Failure, OrExit};
 
@@ -39,11 +43,12 @@ use crate::exit::{EX_CANTCREAT, EX_IOERR, EX_USAGE, Failure, OrExit};
 ///
 /// # Errors
 /// The plan does not hold, or the files cannot be written.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     let clock = SystemClock::new();
-    let plan = options.plan().or_exit(EX_USAGE)?;
+    plan.check().or_exit(EX_USAGE)?;
+    let out = plan.out.clone();
     let found = Found::of(&play::play(plan).or_exit(EX_USAGE)?);
-    if let Some(out) = options.out() {
+    if let Some(out) = &out {
         write(&found, out)
             .with_context(|| format!("cannot write into {}: name another --out", out.display()))
             .or_exit(EX_CANTCREAT)?;

@@ -77,7 +77,7 @@ enum Command {
     /// be down.
     ///
     /// Nothing is sent, signed or kept; time is virtual, and the same seed gives the same result.
-    Fleet(Box<fleet::Options>),
+    Fleet(Box<fleet::Plan>),
     /// Add up the results of several processes that ran `load` beside each other.
     Report(load::ReportOptions),
     /// `kms-host`, for the commands above, which run it as a process of its own.
@@ -102,7 +102,7 @@ pub fn main() -> ExitCode {
         Command::Load(options) => {
             Program::this_one().or_exit(EX_IOERR).and_then(|program| run(load::run(*options, program)))
         }
-        Command::Fleet(options) => fleet::run(&options).map(|()| true),
+        Command::Fleet(plan) => fleet::run(*plan).map(|()| true),
         Command::Report(options) => load::report(&options),
         Command::Host { arguments } => {
             return kms_host_cli::main_with([OsString::from("kms-host")].into_iter().chain(arguments));

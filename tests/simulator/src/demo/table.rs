@@ -2,53 +2,36 @@
 
 /// Lines that each compare one thing that was read back with what it should be.
 #[derive(Debug, Default)]
-pub(crate) struct Table(Vec<Line>);
-
-#[derive(Debug)]
-struct Line {
-    what: &'static str,
-    wanted: String,
-    found: String,
-    source: &'static str,
-    holds: bool,
+pub(crate) struct Table {
+    rows: Vec<[String; 5]>,
+    fails: bool,
 }
 
 impl Table {
     /// A line that holds if both are the same.
-    pub(crate) fn equal<T: PartialEq + ToString>(
-        &mut self,
-        what: &'static str,
-        source: &'static str,
-        wanted: T,
-        found: T,
-    ) {
-        let holds = wanted == found;
-        self.0.push(Line { what, wanted: wanted.to_string(), found: found.to_string(), source, holds });
+    pub(crate) fn equal<T: PartialEq + ToString>(&mut self, what: &str, source: &str, wanted: T, found: T) {
+        self.line(wanted == found, what, wanted.to_string(), found.to_string(), source);
     }
 
     /// A line that holds if `found` is at least `least`.
-    pub(crate) fn at_least(&mut self, what: &'static str, source: &'static str, least: u64, found: u64) {
-        let wanted = format!(">= {least}");
-        self.0.push(Line { what, wanted, found: found.to_string(), source, holds: least <= found });
+    pub(crate) fn at_least(&mut self, what: &str, source: &str, least: u64, found: u64) {
+        self.line(least <= found, what, format!(">= {least}"), found.to_string(), source);
+    }
+
+    fn line(&mut self, holds: bool, what: &str, wanted: String, found: String, source: &str) {
+        self.fails |= !holds;
+        let mark = if holds { "ok" } else { "NO" };
+        self.rows.push([mark.to_owned(), what.to_owned(), wanted, found, source.to_owned()]);
     }
 
     /// Whether every line holds.
     pub(crate) fn holds(&self) -> bool {
-        self.0.iter().all(|line| line.holds)
+        !self.fails
     }
-}
 
-impl std::fmt::Display for Table {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let widest = |text: fn(&Line) -> &str| self.0.iter().map(|line| text(line).len()).max().unwrap_or(0);
-        let (what, wanted) = (widest(|line| line.what), widest(|line| &line.wanted).max(6));
-        let found = widest(|line| &line.found).max(5);
-        writeln!(f, "     {:what$}  {:>wanted$}  {:>found$}  read back from", "", "wanted", "found")?;
-        for line in &self.0 {
-            let mark = if line.holds { "ok " } else { "NO " };
-            let Line { what: name, wanted: want, found: is, source, .. } = line;
-            writeln!(f, "{mark}  {name:what$}  {want:>wanted$}  {is:>found$}  {source}")?;
-        }
-        Ok(())
+    /// The lines, for a terminal.
+    pub(crate) fn printed(&self) -> String {
+        let head = ["", "", "wanted", "found", "read back from"];
+        report::Table::of(head, self.rows.iter().cloned()).printed(&[0, 1, 4])
     }
 }

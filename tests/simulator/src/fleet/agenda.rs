@@ -8,9 +8,8 @@ use std::collections::BinaryHeap;
 
 use shared::time::Timestamp;
 
-use super::options::{DAY_ZERO, Plan};
-
-const HOUR_MS: i64 = 3_600_000;
+use super::calendar::{DAY_ZERO, HOUR_MS};
+use super::options::Plan;
 
 /// An instant and a machine. Two of one instant go by the machine's number.
 type Due = Reverse<(i64, u32)>;

@@ -26,9 +26,10 @@ use shared::license::Timer;
 use shared::time::Timestamp;
 
 use self::ready::Ready;
+use super::calendar::{dated, day, day_of, days};
 use super::machine::Machine;
-use super::options::{DAY_ZERO, Plan, dated, day};
-use super::result::days;
+use super::options::Plan;
+use report::Table;
 use report::figures::{counted, or_dash};
 
 /// The hosts may fail within a whole absence of the laptops, and within so many weeks at least.
@@ -78,18 +79,15 @@ impl Back {
         format!("{when}, {}; this holds for this fleet and this seed.", both.join(", and "))
     }
 
-    /// The same as rows of a table: what does not happen, and how long the outage may be for that.
-    pub(crate) fn rows(&self) -> [(String, String); 3] {
-        let cell =
-            |days: Option<f64>| or_dash(days.map(|days| format!("{:.1}", (days * 10.0).floor() / 10.0)));
-        [
-            ("no licensed machine warns".to_owned(), cell(self.warning_days)),
-            ("no lease ends".to_owned(), cell(self.lapse_days)),
-            (
-                "kept in these for the host to be sure of its clock and its count".to_owned(),
-                cell(self.host_ready_days),
-            ),
-        ]
+    /// The same as a table: what does not happen, and how long the outage may be for that.
+    pub(crate) fn table(&self, head: [&str; 2]) -> Table {
+        let rows = [
+            ("no licensed machine warns", self.warning_days),
+            ("no lease ends", self.lapse_days),
+            ("kept in these for the host to be sure of its clock and its count", self.host_ready_days),
+        ];
+        let cell = |days: f64| format!("{:.1}", (days * 10.0).floor() / 10.0);
+        Table::of(head, rows.map(|(what, days)| [what.to_owned(), or_dash(days.map(cell))]))
     }
 }
 
@@ -118,12 +116,12 @@ pub(crate) struct Stretch {
 impl Stretch {
     /// Ends at this instant, and begins when the machines are installed at the earliest.
     pub(crate) fn until(to: Timestamp, plan: &Plan) -> Stretch {
-        let cycle = Duration::from_millis(plan.away.cycle_ms.unsigned_abs());
+        let cycle = Duration::from_millis(plan.used.away.cycle_ms.unsigned_abs());
         Stretch {
-            from: (to - cycle.max(STRETCH_MIN)).max(day(plan.rollout_days)).min(to),
+            from: (to - cycle.max(STRETCH_MIN)).max(day(plan.used.rollout)).min(to),
             to,
-            step: plan.policy.renew_retry_max,
-            expiry_warning: plan.policy.expiry_warning,
+            step: plan.policy().renew_retry_max,
+            expiry_warning: plan.policy().expiry_warning,
             warning: None,
             lapse: None,
         }
@@ -151,8 +149,8 @@ impl Stretch {
         let ready = Ready::of(machines, self.from, plan).longest(self.from, latest);
         let safe = |spare: Duration| ready.map_or(Duration::ZERO, |ready| spare.saturating_sub(ready));
         Back {
-            from_day: days(self.from.since(DAY_ZERO)),
-            to_day: days(self.to.since(DAY_ZERO)),
+            from_day: day_of(self.from),
+            to_day: day_of(self.to),
             warning_days: self.warning.map(safe).map(days_over),
             lapse_days: self.lapse.map(safe).map(days_over),
             host_ready_days: ready.map(days),
@@ -196,6 +194,7 @@ fn spare(
 
 #[cfg(test)]
 mod tests {
+    use super::super::calendar::DAY_ZERO;
     use super::super::options::tests::plan;
     use super::super::play::{Played, play};
     use super::*;

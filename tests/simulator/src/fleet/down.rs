@@ -10,9 +10,11 @@ use serde::Serialize;
 use shared::license::{Notice, Setup};
 use shared::time::Timestamp;
 
-use super::machine::{Aging, Machine, Standing, UserView};
-use super::options::{DAY_ZERO, Plan, dated};
-use super::result::days;
+use super::calendar::{dated, day_of, days};
+use super::license::{Aging, Standing, UserView};
+use super::machine::Machine;
+use super::options::Plan;
+use report::Table;
 use report::figures::{count, or_dash};
 
 /// What a fleet shows, by the days that its hosts are down. Each is for the machines that did not show it before.
@@ -48,14 +50,14 @@ impl Down {
     pub(crate) fn from(at: Timestamp, machines: &[Machine], plan: &Plan) -> Down {
         let mut seen = Seen::default();
         for machine in machines.iter().filter(|machine| machine.is_there(at)) {
-            seen.look_at(machine, at, plan.setup);
+            seen.look_at(machine, at, plan.setup());
         }
         let Seen { licensed, overdue_already, warned_already, mut overdue, mut warned, mut lapsed } = seen;
         for lengths in [&mut overdue, &mut warned, &mut lapsed] {
             lengths.sort_unstable();
         }
         Down {
-            from_day: days(at.since(DAY_ZERO)),
+            from_day: day_of(at),
             licensed: number(licensed),
             overdue_already: number(overdue_already),
             warned_already: number(warned_already),
@@ -66,7 +68,7 @@ impl Down {
             hundredth_lapsed_days: share_of(&lapsed, 1),
             half_lapsed_days: share_of(&lapsed, 50),
             all_lapsed_days: share_of(&lapsed, 100),
-            grace_days: days(plan.setup.grace),
+            grace_days: days(plan.setup().grace),
         }
     }
 
@@ -82,8 +84,8 @@ impl Down {
         format!("If they stop for good, {warning}, and the first machine lapses after {lapse}.")
     }
 
-    /// The same as rows of a table: what is seen, and after how many days.
-    pub(crate) fn rows(&self) -> [(String, String); 8] {
+    /// The same as a table: what is seen, and after how many days.
+    pub(crate) fn table(&self, head: [&str; 2]) -> Table {
         let already = |number: u64| match number {
             0 => String::new(),
             number => format!(" ({} of {} do already)", count(number), count(self.licensed)),
@@ -91,7 +93,7 @@ impl Down {
         let overdue =
             format!("the first machine shows that its renewal is overdue{}", already(self.overdue_already));
         let warning = format!("the first machine warns{}", already(self.warned_already));
-        [
+        let rows = [
             (overdue, self.first_overdue_days),
             ("50 % of the machines show it".to_owned(), self.half_overdue_days),
             (warning, self.first_warning_days),
@@ -100,8 +102,8 @@ impl Down {
             ("50 % of the leases have ended".to_owned(), self.half_lapsed_days),
             ("all leases have ended".to_owned(), self.all_lapsed_days),
             ("a machine that is installed meanwhile warns after".to_owned(), Some(self.grace_days)),
-        ]
-        .map(|(what, days)| (what, or_dash(days.map(|days| format!("{days:.1}")))))
+        ];
+        Table::of(head, rows.map(|(what, days)| [what, or_dash(days.map(|days| format!("{days:.1}")))]))
     }
 }
 

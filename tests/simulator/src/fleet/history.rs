@@ -10,11 +10,9 @@ use shared::license::Notice;
 use shared::reason::Reason;
 use shared::time::Timestamp;
 
-use super::machine::{Standing, UserView};
-use super::options::{DAY_ZERO, Plan};
-use super::week::DAY;
-
-const HOUR: Duration = Duration::from_hours(1);
+use super::calendar::{DAY, DAY_ZERO, HOUR};
+use super::license::{Standing, UserView};
+use super::options::Plan;
 
 /// More instants than this a chart does not show.
 const SAMPLES_MAX: u32 = 1000;
@@ -84,7 +82,7 @@ impl Differences {
 /// What has happened so far.
 pub(crate) struct History {
     pub(crate) steps: Steps,
-    standings: [Differences; Standing::ALL.len()],
+    standings: [Differences; Standing::COUNT],
     warned: Differences,
     /// By the hour, for what has to be known more exactly.
     licensed_by_hour: Differences,
@@ -171,7 +169,7 @@ impl History {
 
     /// Machines of this standing at each sample.
     pub(crate) fn standing(&self, standing: Standing) -> Vec<u64> {
-        self.standings[place(standing)].sums()
+        self.standings[standing as usize].sums()
     }
 
     /// Machines that show a warning at each sample.
@@ -205,7 +203,7 @@ impl History {
 
     fn add(&mut self, shown: &UserView, at: Timestamp, by: i64) {
         let sample = self.steps.first_from(at);
-        self.standings[place(shown.standing)].add(sample, by);
+        self.standings[shown.standing as usize].add(sample, by);
         if shown.notice == Notice::Warning {
             self.warned.add(sample, by);
         }
@@ -222,11 +220,6 @@ impl History {
     fn lapsed_for(&mut self, length: Duration) {
         self.lapsed_ms += u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
     }
-}
-
-/// The place of a standing in an array of all.
-fn place(standing: Standing) -> usize {
-    Standing::ALL.iter().position(|one| *one == standing).expect("all are listed")
 }
 
 /// How many whole lengths there are from day 0 to an instant.

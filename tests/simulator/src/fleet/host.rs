@@ -6,29 +6,26 @@
 use std::convert::Infallible;
 use std::rc::Rc;
 
-use bytes::Bytes;
-use prost::Message;
-use proto::v1;
+use kms_host::home::HOUR_MS;
 use shared::admission::{Admission, Moment, Refusal};
 use shared::answer::{Grant, Header, Refused, ShownLease, Verdict, Waiting};
 use shared::ask::AskKind;
 use shared::certificate::{Chain, HostCertificate, Roots};
 use shared::count::{self, Decision, Entrants, Outcome, Rows, Sighting, Terms};
 use shared::doubt::{ClockReading, HostClock};
-use shared::envelope::{Kind, SecretKey};
-use shared::ids::{CertificateId, LedgerId, MachineId, OrganisationId, ProductId};
+use shared::envelope::SecretKey;
+use shared::ids::{LedgerId, MachineId, Nonce, ProductId};
 use shared::policy::Policy;
 use shared::record::{Event, Inactive, Record, Tally};
 use shared::serial::Mark;
+use shared::testing;
 use shared::time::Timestamp;
 
-use super::machine::{Held, Machine};
-use super::options::{DAY_ZERO, Plan};
+use super::calendar::{DAY, DAY_ZERO};
+use super::license::Held;
+use super::machine::Machine;
+use super::options::Plan;
 use super::outage::Outage;
-use super::week::DAY;
-
-/// An hour of every ledger.
-const HOUR_MS: u64 = 3_600_000;
 
 const PRODUCT: ProductId = ProductId::from_bytes(*b"fleet's product.");
 
@@ -48,7 +45,7 @@ pub(crate) struct Host {
 impl Host {
     /// A host with an empty ledger, certified for the whole play.
     pub(crate) fn new(number: u8, plan: &Plan) -> Host {
-        let policy = plan.policy;
+        let policy = plan.policy();
         let mut outages: Vec<_> =
             plan.outages.iter().copied().filter(|outage| outage.strikes(number)).collect();
         outages.sort_by_key(Outage::ends_at);
@@ -76,19 +73,18 @@ impl Host {
     }
 
     /// One activation, in the order of `shared::admission`.
-    pub(crate) fn answer(&mut self, machine: &Machine, at: Timestamp) -> Verdict<Held> {
-        self.start_again(at);
-        let now = Moment::read(&mut self.clock, reading(at));
-        match self.decide(machine, now) {
-            Ok(Outcome { decision, .. }) => self.compose(machine, now.wall, decision),
+    pub(crate) fn answer(&mut self, machine: &Machine, presented: Mark) -> Verdict<Held> {
+        self.start_again(presented.asked_at);
+        let now = Moment::read(&mut self.clock, reading(presented.asked_at));
+        match self.decide(machine, presented, now) {
+            Ok(Outcome { decision, .. }) => self.compose(machine, presented.nonce, now.wall, decision),
             Err(Refusal { cause, ask_again }) => {
                 Verdict::Refused(Refused { cause, ask_again, host_time: now.wall, obey_copied: false })
             }
         }
     }
 
-    fn decide(&mut self, machine: &Machine, now: Moment) -> Result<Outcome, Refusal> {
-        let presented = Mark { serial: machine.serial, nonce: machine.nonce(), asked_at: now.wall };
+    fn decide(&mut self, machine: &Machine, presented: Mark, now: Moment) -> Result<Outcome, Refusal> {
         let chain = self.chain.clone();
         let admission = Admission { chain: &chain, machine: machine.id(), presented, now };
         self.hear_of_clocks(&admission);
@@ -127,7 +123,7 @@ impl Host {
         }
     }
 
-    fn compose(&self, machine: &Machine, now: Timestamp, decision: Decision) -> Verdict<Held> {
+    fn compose(&self, machine: &Machine, nonce: Nonce, now: Timestamp, decision: Decision) -> Verdict<Held> {
         let policy = &self.policy;
         match decision {
             Decision::Lease { serial, grant: Grant { threshold_met_at, .. } } => Verdict::Leased(Held {
@@ -140,7 +136,7 @@ impl Host {
                 policy: Rc::clone(policy),
             }),
             Decision::Waiting { serial, count } => Verdict::Waiting(Waiting {
-                header: self.header(machine, serial, now),
+                header: self.header(machine, nonce, serial, now),
                 count,
                 threshold: policy.threshold,
                 ask_again: policy.retry_interval,
@@ -157,11 +153,11 @@ impl Host {
         }
     }
 
-    fn header(&self, machine: &Machine, serial: u64, host_time: Timestamp) -> Header {
+    fn header(&self, machine: &Machine, nonce: Nonce, serial: u64, host_time: Timestamp) -> Header {
         Header {
             machine: machine.id(),
             product: PRODUCT,
-            nonce: machine.nonce(),
+            nonce,
             serial,
             host_time,
             host: self.chain.host().host(),
@@ -202,24 +198,14 @@ fn ledger_id(host: u8) -> LedgerId {
 
 /// A waiting names the certificate whose numbers it was given under, and the rules read them there: so there is one.
 fn certify(number: u8, plan: &Plan) -> Chain {
-    let root = SecretKey::from_seed(&[0; 32]);
+    let [root, key] = [0, number + 1].map(|seed| SecretKey::from_seed(&[seed; 32]));
     let certificate = HostCertificate {
-        id: CertificateId::from_bytes([number; 16]),
-        signing_key: SecretKey::from_seed(&[number + 1; 32]).public(),
-        product: PRODUCT,
-        product_name: "Fleet".to_owned(),
-        organisation: OrganisationId::from_bytes([0; 16]),
-        organisation_name: "Fleet".to_owned(),
-        not_before: DAY_ZERO,
         not_after: plan.ends_at() + DAY,
-        test: false,
-        policy: plan.policy,
-        issued_at: None,
+        policy: plan.policy(),
+        ..testing::certificate(key.public(), PRODUCT, DAY_ZERO)
     };
-    let signed = root.sign(Kind::HostCertificate, &certificate.encode());
-    let chain = v1::Chain { host_certificate: Some(signed), issuing_certificate: None };
     let roots = Roots::new([root.public().as_bytes().as_slice()]).expect("a key of full order");
-    Chain::verify(&Bytes::from(chain.encode_to_vec()), &roots).expect("it was signed a line above")
+    Chain::verify(&testing::chain(&root, &certificate), &roots).expect("it was signed a line above")
 }
 
 /// A ledger in memory. A machine's number is its place, an hour's distance from day 0 is its own.

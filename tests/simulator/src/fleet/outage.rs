@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use shared::time::Timestamp;
 
-use super::options::{day, parse_percent};
+use super::calendar::day;
+use super::flags::parse_percent;
 
 /// A stretch of days on which hosts are down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 //!
 //! How a page is drawn is the affair of `report`.
 
-use report::{Axis, Body, Chart, Form, Mood, Page, Scale, Section, Series, Span, Table, Tile, Verdict};
+use report::{Axis, Body, Chart, Form, Mood, Page, Scale, Section, Series, Span, Tile, Verdict};
 
 use super::back::{Back, whole_days};
+use super::calendar::{date, dated};
 use super::down::Down;
-use super::options::{date, dated};
 use super::result::{Found, Return, Sample};
 use report::figures::{count, counted};
 
@@ -164,7 +164,7 @@ fn safe(back: &Back) -> Section {
             "{} The hosts come back: every machine is reached in time, also a laptop that is off the network for a part of it.",
             back.answer()
         ),
-        body: in_days("So that", "Days down at most", back.rows()),
+        body: Body::Table(back.table(["So that", "Days down at most"])),
     }
 }
 
@@ -172,21 +172,15 @@ fn for_good(down: &Down) -> Section {
     Section {
         heading: "And if it never comes back?".to_owned(),
         text: format!("{} All hosts stop on {}.", down.sentence(), dated(down.from_day)),
-        body: in_days("Seen", "Days down", down.rows()),
+        body: Body::Table(down.table(["Seen", "Days down"])),
     }
 }
 
-fn in_days<const N: usize>(what: &str, days: &str, rows: [(String, String); N]) -> Body {
-    let rows = rows.into_iter().map(|(what, days)| vec![what, days]).collect();
-    Body::Table(Table { head: vec![what.to_owned(), days.to_owned()], rows })
-}
-
 fn returns(returns: &[Return]) -> Section {
-    let rows = returns.iter().map(|one| one.cells().into()).collect();
     Section {
         heading: "After an outage".to_owned(),
         text: "What a host met when it was back: machines without a lease at that moment, and how long until they had one. After more than a count window it doubts its own clock until machines that it knows agree with it.".to_owned(),
-        body: Body::Table(Table { head: Return::HEAD.map(str::to_owned).into(), rows }),
+        body: Body::Table(Return::table(returns)),
     }
 }
 

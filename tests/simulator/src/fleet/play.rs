@@ -9,11 +9,12 @@ use shared::time::Timestamp;
 
 use super::agenda::Agenda;
 use super::back::{Back, Stretch};
+use super::calendar::day;
 use super::down::Down;
 use super::history::History;
 use super::host::Host;
 use super::machine::Machine;
-use super::options::{Plan, day};
+use super::options::Plan;
 use super::outage::Outage;
 use super::round::Hosts;
 
@@ -67,7 +68,7 @@ impl Going {
             history.installed(&machine.shown());
             agenda.put(machine.installed_at, machine.index);
         }
-        let down_at = plan.downtime.then(|| fair_day(&plan));
+        let down_at = (!plan.no_downtime).then(|| fair_day(&plan));
         Going {
             agenda,
             machines,
@@ -100,7 +101,7 @@ impl Going {
     /// A machine's timer has fired, and it is switched on.
     fn turn(&mut self, now: Timestamp, index: u32) {
         let machine = &mut self.machines[usize::try_from(index).expect("a million at the most")];
-        machine.follow(now, self.plan.setup, &mut self.history);
+        machine.follow(now, self.plan.setup(), &mut self.history);
         let draw = machine.chance.draw();
         if machine.license.step(now, Event::Woke, draw) == Some(Command::Ask) {
             let ended_at = machine.license.lease().map(|held| held.expires_at);
@@ -137,7 +138,7 @@ impl Going {
         for machine in &mut self.machines {
             let until = machine.leaves_at.map_or(ends_at, |leaves_at| leaves_at.min(ends_at));
             if machine.installed_at < until {
-                machine.follow(until, self.plan.setup, &mut self.history);
+                machine.follow(until, self.plan.setup(), &mut self.history);
                 self.history.ended(&machine.shown(), until);
             }
         }

@@ -7,26 +7,23 @@ mod returns;
 mod summary;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Serialize;
 
 pub(crate) use self::returns::Return;
 pub(crate) use self::summary::{Peak, Summary};
 use super::back::Back;
+use super::calendar::{day_of, round};
 use super::down::Down;
 use super::history::History;
-use super::machine::Standing;
-use super::options::{DAY_ZERO, Plan};
+use super::license::Standing;
+use super::options::Plan;
 use super::outage::Outage;
 use super::play::Played;
 use super::settings::Settings;
-use super::week::DAY;
 
 /// The version of the file's format.
 const FORMAT: u32 = 1;
-
-const HOURS_A_DAY: usize = 24;
 
 /// What a play has shown. Days count from day 0, fractions included.
 #[derive(Debug, Serialize)]
@@ -103,7 +100,7 @@ impl Sample {
             let asks = asks_within(history, place);
             let licensed = fine[place] + overdue[place] + expiring[place];
             Sample {
-                day: days(history.steps.instant(place).since(DAY_ZERO)),
+                day: day_of(history.steps.instant(place)),
                 installed: licensed + grace[place] + lapsed[place] + never[place],
                 licensed,
                 overdue: overdue[place],
@@ -141,15 +138,6 @@ fn span(outage: &Outage, plan: &Plan) -> (String, f64, f64) {
         Some(host) => format!("host {host} down"),
     };
     (name, f64::from(outage.from), f64::from(outage.to.unwrap_or(plan.days).min(plan.days)))
-}
-
-/// A length in days, to a thousandth: a minute and a half.
-pub(crate) fn days(length: Duration) -> f64 {
-    round(length.as_secs_f64() / DAY.as_secs_f64())
-}
-
-fn round(number: f64) -> f64 {
-    (number * 1000.0).round() / 1000.0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 asks")]

@@ -1,9 +1,11 @@
-//! One round of one machine: through the hosts until one gives a lease, and the best answer told to the license once.
+//! One round of one machine: it asks one host after the other until one gives a lease.
 //!
-//! `shared::exchange` says which answer counts. Whom to ask mirrors `discovery` of `kms-client`. An answer takes no time here.
+//! The walk and its result are those of `shared::exchange`, the order of the hosts that of `shared::srv`. An answer takes no
+//! time here.
 
 use shared::answer::Verdict;
-use shared::exchange::Best;
+use shared::ask::AskKind;
+use shared::exchange::{Best, Visit};
 use shared::license::Event;
 use shared::reason::Reason;
 use shared::srv::{self, SrvRecord};
@@ -11,7 +13,8 @@ use shared::time::Timestamp;
 
 use super::history::History;
 use super::host::Host;
-use super::machine::{Held, Machine};
+use super::license::Held;
+use super::machine::Machine;
 
 /// The hosts, as DNS names them.
 pub(crate) struct Hosts {
@@ -49,9 +52,17 @@ impl Hosts {
                 history.answered(now, Reason::HostUnreachable.code());
                 continue;
             }
-            let answer = host.answer(machine, now);
+            let presented = machine.present(now);
+            let answer = host.answer(machine, presented);
             history.answered(now, name(&answer));
-            obey(machine, &answer, now);
+            // Nobody verifies in a play, so there is no chain to bring.
+            let mut visit = Visit::new(AskKind::Activate, false);
+            let (_, answer) = machine.exchange.obey(&mut visit, ((), answer), now);
+            if let Verdict::Leased(held) = &answer {
+                machine.last_host = Some(held.host);
+                let draw = machine.chance.draw();
+                machine.license.step(now, Event::Leased(held), draw);
+            }
             best.take(Best::Signed(answer));
             if best.is_lease() {
                 break;
@@ -70,28 +81,10 @@ impl Hosts {
         }
         let ordered = srv::order(self.records.clone(), |highest| machine.chance.up_to(highest));
         let mut numbers: Vec<u16> = ordered.into_iter().map(|record| record.port - 1).collect();
-        let last = machine.last_host.and_then(|last| numbers.iter().position(|one| *one == u16::from(last)));
-        if let Some(last) = last {
-            numbers[..=last].rotate_right(1);
-        }
+        let is_last = |number: &u16| machine.last_host.map(u16::from) == Some(*number);
+        srv::put_first(&mut numbers, is_last, |_, _| true);
         numbers
     }
-}
-
-/// What an answer saves at once. A lease is told to the license here, everything else at the end of the round.
-fn obey(machine: &mut Machine, answer: &Verdict<Held>, now: Timestamp) {
-    machine.serial = match answer {
-        Verdict::Leased(held) => {
-            machine.last_host = Some(held.host);
-            let draw = machine.chance.draw();
-            machine.license.step(now, Event::Leased(held), draw);
-            held.serial
-        }
-        Verdict::Waiting(waiting) => waiting.header.serial,
-        Verdict::Released(header) => header.serial,
-        Verdict::Refused(_) => return,
-    };
-    machine.accepted += 1;
 }
 
 fn fail(machine: &mut Machine, now: Timestamp, reason: Reason) {

@@ -39,7 +39,7 @@ impl Settings {
     pub(crate) fn of(plan: &Plan) -> Settings {
         let length = |length: Duration| Length(length).to_string();
         let ms = |ms: i64| length(Duration::from_millis(ms.unsigned_abs()));
-        let policy = &plan.policy;
+        let (policy, used) = (plan.policy(), &plan.used);
         Settings {
             machines: plan.machines,
             days: plan.days,
@@ -52,12 +52,12 @@ impl Settings {
             renew_retry_max: length(policy.renew_retry_max),
             count_window: length(policy.count_window),
             expiry_warning: length(policy.expiry_warning),
-            grace: length(plan.setup.grace),
-            rollout_days: plan.rollout_days,
-            hours: format!("{}-{}", plan.hours.from, plan.hours.to),
-            always_on_percent: plan.always_on,
-            laptops_percent: plan.laptops,
-            away: format!("{} of every {}", ms(plan.away.length_ms), ms(plan.away.cycle_ms)),
+            grace: length(plan.setup().grace),
+            rollout_days: used.rollout,
+            hours: format!("{}-{}", used.hours.from, used.hours.to),
+            always_on_percent: used.always_on,
+            laptops_percent: used.laptops,
+            away: format!("{} of every {}", ms(used.away.length_ms), ms(used.away.cycle_ms)),
             outages: plan.outages.iter().map(Outage::to_string).collect(),
             leave: plan.leave.map(|leave| leave.to_string()),
             seed: plan.seed,

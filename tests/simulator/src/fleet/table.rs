@@ -2,11 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
-use comfy_table::{CellAlignment, Table, presets};
-
-use super::options::{date, dated};
+use super::calendar::{date, dated};
 use super::result::{Found, Return, Sample, Summary};
 use super::settings::Settings;
+use report::Table;
 use report::figures::{count, counted, figure, grouped, or_dash};
 
 /// More rows than this nobody reads; the file has them all.
@@ -24,19 +23,23 @@ fn write(out: &mut String, found: &Found) -> fmt::Result {
     writeln!(out, "\nOver time; asks since the row above\n{}", over_time(found))?;
     summary(out, &found.summary, &found.settings)?;
     if !found.returns.is_empty() {
-        writeln!(out, "\nAfter an outage\n{}", returns(&found.returns))?;
+        writeln!(out, "\nAfter an outage\n{}", Return::table(&found.returns).printed(&[0]))?;
     }
     if let Some(down) = &found.down {
         writeln!(
             out,
             "\nIf all hosts stopped for good on {}\n{}",
             dated(down.from_day),
-            in_days("days down", down.rows())
+            down.table(["", "days down"]).printed(&[0])
         )?;
         writeln!(out, "\n{}", down.sentence())?;
     }
     if let (Some(back), Some(answer)) = (&found.back, &found.answer) {
-        writeln!(out, "\nIf all hosts fail and come back\n{}", in_days("days at most", back.rows()))?;
+        writeln!(
+            out,
+            "\nIf all hosts fail and come back\n{}",
+            back.table(["", "days at most"]).printed(&[0])
+        )?;
         writeln!(out, "\n{answer}")?;
     }
     Ok(())
@@ -87,8 +90,8 @@ fn settings(out: &mut String, settings: &Settings) -> fmt::Result {
     Ok(())
 }
 
-fn over_time(found: &Found) -> Table {
-    let mut table = plain(&[
+fn over_time(found: &Found) -> String {
+    let head = [
         "day",
         "date",
         "installed",
@@ -102,13 +105,13 @@ fn over_time(found: &Found) -> Table {
         "count",
         "asks/h",
         "peak h",
-    ]);
+    ];
     let mut next = 0;
-    for place in rows(found.samples.len()) {
-        table.add_row(cells(&found.samples[next..=place]));
-        next = place + 1;
-    }
-    table
+    let rows = rows(found.samples.len()).map(|place| {
+        let from = std::mem::replace(&mut next, place + 1);
+        cells(&found.samples[from..=place])
+    });
+    Table::of(head, rows).printed(&[0])
 }
 
 /// Evenly spread places, the first and the last among them.
@@ -118,13 +121,13 @@ fn rows(number: usize) -> impl Iterator<Item = usize> {
 }
 
 /// Where the last of these samples stands, and what was asked since the row above.
-fn cells(samples: &[Sample]) -> Vec<String> {
+fn cells(samples: &[Sample]) -> [String; 13] {
     let sample = samples.last().expect("every row has a sample of its own");
     let rows = f64::from(u32::try_from(samples.len()).expect("a thousand at the most"));
     let asks_per_hour = samples.iter().map(|sample| sample.asks_per_hour).sum::<f64>() / rows;
     let peak = samples.iter().map(|sample| sample.peak_hour_asks).max().unwrap_or(0);
     let counts = sample.counts.iter().map(|counted| counted.map_or("down".to_owned(), count));
-    vec![
+    [
         format!("{:.1}", sample.day),
         date(sample.day),
         count(sample.installed),
@@ -170,32 +173,4 @@ fn summary(out: &mut String, summary: &Summary, settings: &Settings) -> fmt::Res
         first_lapse.unwrap_or_default(),
         figure(summary.lapsed_machine_days)
     )
-}
-
-fn returns(returns: &[Return]) -> Table {
-    let mut table = plain(&Return::HEAD);
-    for one in returns {
-        table.add_row(one.cells());
-    }
-    table
-}
-
-/// What is so, and a number of days.
-fn in_days<const N: usize>(head: &str, rows: [(String, String); N]) -> Table {
-    let mut table = plain(&["", head]);
-    for (what, days) in rows {
-        table.add_row([what, days]);
-    }
-    table
-}
-
-/// The first column is text, the others are numbers.
-fn plain(head: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(head);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }

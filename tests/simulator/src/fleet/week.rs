@@ -7,21 +7,37 @@
 mod sure;
 
 use std::str::FromStr;
-use std::time::Duration;
 
+use clap::Args;
 use shared::time::{Timestamp, to_ms};
 
+use super::calendar::{DAY_MS, DAY_ZERO, HOUR_MS};
 use super::chance::Chance;
-use super::options::{DAY_ZERO, Plan, parse_length};
-
-/// A day.
-pub(crate) const DAY: Duration = Duration::from_hours(24);
-
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
+use super::flags::{parse_length, parse_percent};
 
 /// How much later than the office hours a machine may begin, and end.
 const JITTER_MS: u64 = 3_600_000;
+
+/// How people use the machines.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "How the machines are used")]
+pub(crate) struct Use {
+    /// Install the machines evenly over the first days.
+    #[arg(long, value_name = "DAYS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(crate) rollout: u32,
+    /// When an office machine is switched on, Monday to Friday; each begins and ends up to an hour later, by itself.
+    #[arg(long, value_name = "FROM-TO", default_value = "8-18")]
+    pub(crate) hours: Hours,
+    /// The share of machines that are never switched off: servers.
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = parse_percent)]
+    pub(crate) always_on: u32,
+    /// The share of machines that leave the network from time to time: laptops. The others stay in the office.
+    #[arg(long, value_name = "PERCENT", default_value = "30%", value_parser = parse_percent)]
+    pub(crate) laptops: u32,
+    /// How long a laptop is off the network, and once in how long; each at its own time. It is used meanwhile.
+    #[arg(long, value_name = "LENGTH/LENGTH", default_value = "14d/56d")]
+    pub(crate) away: Away,
+}
 
 /// When one machine is used.
 #[derive(Clone, Copy, Debug)]
@@ -47,20 +63,19 @@ struct Absence {
 }
 
 impl Week {
-    /// Draws what machine this is. It draws the same number of times for every plan, so that a flag changes what it is
-    /// about and nothing else.
-    pub(crate) fn draw(plan: &Plan, chance: &mut Chance) -> Week {
+    /// Draws what kind of machine this is. The number of draws is always the same, so that a flag changes nothing else.
+    pub(crate) fn draw(used: &Use, chance: &mut Chance) -> Week {
         let (kind, jitter_ms) = (chance.below(100), chance.below(JITTER_MS).cast_signed());
-        let phase_ms = chance.below(plan.away.cycle_ms.cast_unsigned()).cast_signed();
+        let phase_ms = chance.below(used.away.cycle_ms.cast_unsigned()).cast_signed();
         let office = On::Office {
-            begins_ms: i64::from(plan.hours.from) * HOUR_MS + jitter_ms,
-            length_ms: i64::from(plan.hours.to - plan.hours.from) * HOUR_MS,
+            begins_ms: i64::from(used.hours.from) * HOUR_MS + jitter_ms,
+            length_ms: i64::from(used.hours.to - used.hours.from) * HOUR_MS,
         };
-        if kind < u64::from(plan.always_on) {
+        if kind < u64::from(used.always_on) {
             return Week { on: On::Always, absence: None };
         }
-        let is_laptop = kind < u64::from(plan.always_on + plan.laptops);
-        Week { on: office, absence: is_laptop.then_some(Absence { away: plan.away, phase_ms }) }
+        let is_laptop = kind < u64::from(used.always_on + used.laptops);
+        Week { on: office, absence: is_laptop.then_some(Absence { away: used.away, phase_ms }) }
     }
 
     /// Whether it is off the network.

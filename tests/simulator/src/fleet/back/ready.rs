@@ -6,8 +6,10 @@
 
 use std::time::Duration;
 
+use shared::doubt::QUORUM;
 use shared::time::Timestamp;
 
+use crate::fleet::calendar::HOUR;
 use crate::fleet::machine::Machine;
 use crate::fleet::options::Plan;
 
@@ -16,12 +18,6 @@ const RETURNS_APART: Duration = Duration::from_hours(6);
 
 /// So many machines are enough to find that out, unless a threshold needs more; fewer than all only make it longer.
 const ASKED_FOR_THE_HOST: usize = 1000;
-
-/// How many machines that it knows end a host's doubt; as in `shared::doubt`.
-const QUORUM: usize = 3;
-
-/// Machines are counted by the hour, so one may leave the count so much early.
-const HOUR: Duration = Duration::from_hours(1);
 
 /// The machines on which a host that is back depends.
 pub(super) struct Ready<'a> {
@@ -37,14 +33,15 @@ pub(super) struct Ready<'a> {
 impl Ready<'_> {
     /// Of these machines; who had no lease at this instant may be unknown to the hosts, and is left out.
     pub(super) fn of<'a>(machines: &'a [Machine], known_at: Timestamp, plan: &Plan) -> Ready<'a> {
-        let policy = &plan.policy;
+        let policy = plan.policy();
+        let quorum = usize::try_from(QUORUM).unwrap_or(usize::MAX);
         let threshold = usize::try_from(policy.threshold).unwrap_or(usize::MAX);
         let enough = threshold.saturating_mul(2).max(ASKED_FOR_THE_HOST);
         let known = |machine: &&Machine| machine.first_licensed_at.is_some_and(|first| first <= known_at);
         Ready {
             machines: machines.iter().filter(known).take(enough).collect(),
             step: policy.renew_retry_max.max(policy.retry_interval),
-            quorum: (QUORUM - 1) * usize::from(plan.hosts) + 1,
+            quorum: (quorum - 1) * usize::from(plan.hosts) + 1,
             threshold,
             count_window: policy.count_window,
         }
@@ -63,6 +60,7 @@ impl Ready<'_> {
             longest = longest.max(ready_at.since(returned_at));
             returned_at = next;
         }
+        // Machines are counted by the hour, so one may leave the count so much early.
         (longest + HOUR < self.count_window).then_some(longest)
     }
 

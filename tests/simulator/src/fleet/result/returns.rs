@@ -3,10 +3,12 @@
 use serde::Serialize;
 use shared::reason::Reason;
 
-use super::{HOURS_A_DAY, Peak, quotient, round};
+use super::{Peak, quotient};
+use crate::fleet::calendar::{HOURS_A_DAY, day, round};
 use crate::fleet::history::History;
-use crate::fleet::options::{Plan, day};
+use crate::fleet::options::Plan;
 use crate::fleet::outage::Outage;
+use report::Table;
 use report::figures::{count, or_dash};
 
 /// For so many days after a return its busiest hour and its lowest count are looked for.
@@ -61,19 +63,21 @@ impl Return {
         }
     }
 
-    /// The heads of its row in a table.
-    pub(crate) const HEAD: [&str; 7] = [
-        "outage",
-        "unlicensed",
-        "99 % licensed after",
-        "all licensed after",
-        "lowest count",
-        "refused in doubt",
-        "busiest hour",
-    ];
+    /// A table of them.
+    pub(crate) fn table(returns: &[Return]) -> Table {
+        let head = [
+            "outage",
+            "unlicensed",
+            "99 % licensed after",
+            "all licensed after",
+            "lowest count",
+            "refused in doubt",
+            "busiest hour",
+        ];
+        Table::of(head, returns.iter().map(Return::cells))
+    }
 
-    /// Its row.
-    pub(crate) fn cells(&self) -> [String; 7] {
+    fn cells(&self) -> [String; 7] {
         let after =
             |days: Option<f64>| days.map_or("not in this play".to_owned(), |days| format!("{days:.1} d"));
         [

@@ -7,12 +7,11 @@ use std::time::Duration;
 use serde::Serialize;
 use shared::time::Timestamp;
 
-use crate::fleet::options::date;
-
-use super::{HOURS_A_DAY, Sample, days, quotient, round};
+use super::{Sample, quotient};
+use crate::fleet::calendar::{DAY_ZERO, HOURS_A_DAY, date, day_of, days, round};
 use crate::fleet::history::History;
 use crate::fleet::machine::Machine;
-use crate::fleet::options::{DAY_ZERO, Plan};
+use crate::fleet::options::Plan;
 use report::figures::counted;
 
 /// The play in a few figures.
@@ -66,13 +65,13 @@ impl Summary {
             asks: hours.iter().sum(),
             answers: history.answers().iter().map(|(name, asks)| (*name, asks.iter().sum())).collect(),
             asks_from_away: history.asks_from_away,
-            arithmetic_per_s: f64::from(plan.machines) / plan.policy.renew_interval.as_secs_f64(),
+            arithmetic_per_s: f64::from(plan.machines) / plan.policy().renew_interval.as_secs_f64(),
             steady_per_s: steady_per_s(plan, hours),
             peak_hour: Peak::within(hours, 0, hours.len()),
             licensed_at_end: samples.last().map_or(0, |sample| sample.licensed),
             ever_warned: number(machines, |machine| machine.has_warned),
             ever_lapsed: number(machines, |machine| machine.has_lapsed),
-            first_lapse_day: history.first_lapse_at.map(|at| days(at.since(DAY_ZERO))),
+            first_lapse_day: history.first_lapse_at.map(day_of),
             lapsed_machine_days: round(history.lapsed_days()),
             never_licensed: number(machines, |machine| machine.first_licensed_at.is_none()),
             to_license_p50_hours: quantile_hours(&waits, 50),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use shared::time::Timestamp;
 
-use super::{Absence, DAY_MS, On, Week, is_workday, since_zero_ms};
-use crate::fleet::options::DAY_ZERO;
+use super::{Absence, On, Week, is_workday, since_zero_ms};
+use crate::fleet::calendar::{DAY_MS, DAY_ZERO};
 
 /// So many absences are looked past; who has no sure stretch between any of them is given up.
 const TRIES: usize = 16;
@@ -73,9 +73,10 @@ impl Week {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Away;
     use super::super::tests::{at, office};
-    use super::super::{Away, DAY};
     use super::*;
+    use crate::fleet::calendar::DAY;
 
     const STEP: Duration = DAY;
 
