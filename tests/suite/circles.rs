@@ -18,8 +18,11 @@ const CRATES: &[&str] = &[
     "wire",
     "kms-client",
     "kms-client/cli",
+    "tests/bench",
     "tests/dns",
     "tests/faults",
+    "tests/report",
+    "tests/simulator",
 ];
 
 #[test]

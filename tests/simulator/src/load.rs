@@ -16,6 +16,7 @@ mod target;
 mod ground;
 mod pace;
 mod play;
+mod seat;
 mod turn;
 mod turns;
 
@@ -38,9 +39,7 @@ mod progress;
 mod table;
 
 #[cfg(test)]
-mod fixture;
-#[cfg(test)]
-mod stage;
+mod testing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -60,10 +59,10 @@ use self::machine::Machine;
 use self::options::Connections;
 use self::played::Played;
 use self::progress::Progress;
-use self::result::{HostCount, LoadResult, Verified};
+use self::result::LoadResult;
 use self::scenario::{HostIs, Scenario};
+use self::seat::{Retry, Seat};
 use self::sources::Addresses;
-use self::turn::{Retry, Seat};
 use self::verify::Keeper;
 use self::wire::{Limits, Wire};
 
@@ -128,7 +127,7 @@ fn show(result: &LoadResult, out: Option<&Path>) -> anyhow::Result<()> {
     if let Some(folder) = out {
         let (json, html) = (folder.join("load.json"), folder.join("load.html"));
         files::write_result(&json, result)?;
-        files::write_report(&html, &report::html::render(&page::page(result)))?;
+        files::replace(&html, report::html::render(&page::page(result)).as_bytes())?;
         text.extend(
             ["", &json.display().to_string(), &html.display().to_string()].map(|line| format!("{line}\n")),
         );
@@ -137,19 +136,18 @@ fn show(result: &LoadResult, out: Option<&Path>) -> anyhow::Result<()> {
 }
 
 fn set_up(scenario: &Scenario, options: &Options, played: &Played) -> anyhow::Result<Ground> {
-    let (addresses, sources) = (played.addresses(), Addresses::new(options.sources)?);
+    let (addresses, sources) = (played.target.addresses(), Addresses::new(options.sources)?);
     let limits = Limits::default();
     let mut wire = match options.connections {
         Connections::Fresh => Wire::fresh(addresses, sources, limits),
         Connections::Kept(count) => Wire::kept(usize::from(count), addresses, sources, limits),
     };
     if let Some(tls) = options.whom.tls() {
-        let names = played.names()?;
         ensure!(
-            !names.is_empty(),
+            played.site.is_none(),
             "a throwaway host speaks no TLS: name one with --host, or leave --tls-ca out"
         );
-        wire = wire.by_tls(ready(&tls, Arc::new(SystemClock::new()))?, names);
+        wire = wire.by_tls(ready(&tls, Arc::new(SystemClock::new()))?, played.target.names()?);
     }
     let retry_max_s = scenario.retry_max_s.unwrap_or(scenario.retry_s);
     let retry = Retry {
@@ -162,11 +160,11 @@ fn set_up(scenario: &Scenario, options: &Options, played: &Played) -> anyhow::Re
     let seats = (0..made).map(|_| {
         // Keys are never drawn from a seed that somebody may know: a real host may be asked.
         let machine = Machine::new(played.product, &mut rand::rng());
-        Seat::new(machine, played.order(&mut drawn))
+        Seat::new(machine, played.target.order(|most| drawn.random_range(0..=most)))
     });
     Ok(Ground::new(
-        SystemClock::new(),
         wire,
+        played.target.hosts.iter().map(|host| host.srv.map(|(priority, _)| priority)).collect(),
         retry,
         seats.collect(),
         usize::try_from(scenario.machines - made)?,
@@ -231,17 +229,14 @@ async fn watch(ground: Arc<Ground>, quiet: bool, aways: Vec<String>, watched: Wa
 
 /// What the run has found, once the clock has stopped.
 async fn conclude(scenario: &Scenario, options: &Options, ground: &Ground, played: &Played) -> LoadResult {
-    let (began_at, counted) = ground.take_counted();
+    let counted = ground.take_counted();
     let standing = ground.standing().await;
-    let told = counted.count.as_ref().map(HostCount::told);
     // Only its own host shows a stranger the count itself.
     let of_host = match &played.site {
         Some(site) => site.counted().await.ok(),
         None => None,
     };
-    let kept = ground.take_kept();
-    let answers = u64::try_from(kept.offered()).unwrap_or(u64::MAX);
-    let judged = verify::judge(kept.into_kept(), &played.roots);
+    let (verified, told) = verify::judge(ground.take_kept(), &played.roots);
     let mut result = LoadResult {
         format: result::FORMAT,
         scenario: scenario.name.clone(),
@@ -257,20 +252,15 @@ async fn conclude(scenario: &Scenario, options: &Options, ground: &Ground, playe
         processes: 1,
         runs: vec![format!("{:016x}", rand::rng().random::<u64>())],
         machines: u64::from(scenario.machines),
-        began_at_ms: began_at.unix_ms(),
+        began_at_ms: counted.began_at.unix_ms(),
         phases: counted.phases,
         seconds: counted.seconds,
-        counted: of_host.or(told),
+        counted: of_host.or(counted.count),
         standing,
-        verified: Verified {
-            answers,
-            looked_at: judged.looked_at,
-            leases: judged.leases,
-            wrong: judged.wrong,
-        },
+        verified,
         errors: Vec::new(),
         remarks: ground.remarks(),
     };
-    result.errors = expect::errors(scenario, &result, &judged.told, &ground.failures());
+    result.errors = expect::errors(scenario, &result, &told, &ground.failures());
     result
 }

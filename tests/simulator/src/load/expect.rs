@@ -85,7 +85,7 @@ fn why(outcome: &str, failures: &BTreeMap<String, String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::fixture::stalled;
+    use crate::load::testing::results::stalled;
 
     /// The errors of a run of one phase with this outcome.
     fn errors_of(outcomes: &[(&str, u64)], asked: u64) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
-use super::merge::{MergeError, merge};
+use super::merge;
 use super::result::{FORMAT, LoadResult};
 
 /// What every version of the format begins with.
@@ -28,19 +28,11 @@ pub(crate) fn prepare(folder: &Path) -> anyhow::Result<()> {
 /// Writes a result as one line of JSON.
 ///
 /// # Errors
-/// The place cannot be written to. What stood there before stands there still.
+/// As [`replace`].
 pub(crate) fn write_result(path: &Path, result: &LoadResult) -> anyhow::Result<()> {
     let mut json = serde_json::to_vec(result).expect("names and numbers are JSON");
     json.push(b'\n');
     replace(path, &json)
-}
-
-/// Writes a report.
-///
-/// # Errors
-/// As [`write_result`].
-pub(crate) fn write_report(path: &Path, html: &str) -> anyhow::Result<()> {
-    replace(path, html.as_bytes())
 }
 
 /// Reads one result.
@@ -67,22 +59,22 @@ pub(crate) fn read_result(path: &Path) -> anyhow::Result<LoadResult> {
 /// # Errors
 /// One cannot be read, or does not belong with the first: it is named.
 pub(crate) fn read_merged(paths: &[PathBuf]) -> anyhow::Result<LoadResult> {
-    let results = paths.iter().map(|path| read_result(path)).collect::<anyhow::Result<Vec<_>>>()?;
-    merge(results).map_err(|error| {
-        let named = match &error {
-            MergeError::Twice { number } | MergeError::Differs { number, .. } => paths.get(number - 1),
-            MergeError::Nothing => None,
-        };
-        let about = named.map(|path| format!("{} does not belong with the others", path.display()));
-        let error = anyhow::Error::new(error);
-        match about {
-            Some(about) => error.context(about),
-            None => error,
-        }
-    })
+    let (first, others) = paths.split_first().context("there is no result to merge: name at least one")?;
+    let mut merged = read_result(first)?;
+    for (number, path) in (2..).zip(others) {
+        let result = read_result(path)?;
+        let belongs = merge::check(&merged, &result, number);
+        belongs.with_context(|| format!("{} does not belong with the others", path.display()))?;
+        merged = merge::add(merged, result);
+    }
+    Ok(merged)
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+/// Writes a file in place of whatever stands there.
+///
+/// # Errors
+/// The place cannot be written to. What stood there before stands there still.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let beside = path.with_added_extension(format!("{}.new", std::process::id()));
     let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
     if written.is_err() {
@@ -96,7 +88,7 @@ fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{BEGAN_AT_MS, overloaded, stalled};
+    use super::super::testing::results::{BEGAN_AT_MS, overloaded, stalled};
     use super::*;
 
     #[test]
@@ -144,6 +136,8 @@ mod tests {
         write_result(&paths[0], &overloaded(1, BEGAN_AT_MS)).unwrap();
         write_result(&paths[1], &overloaded(2, BEGAN_AT_MS)).unwrap();
         assert_eq!(read_merged(&paths).unwrap().processes, 2);
+        let none = read_merged(&[]).unwrap_err().to_string();
+        assert_eq!(none, "there is no result to merge: name at least one");
 
         write_result(&paths[1], &LoadResult { scenario: "storm".into(), ..stalled() }).unwrap();
         let told = format!("{:#}", read_merged(&paths).unwrap_err());
@@ -158,7 +152,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let taken = folder.path().join("report.html");
         std::fs::create_dir(&taken).unwrap();
-        let told = format!("{:#}", write_report(&taken, "<html>").unwrap_err());
+        let told = format!("{:#}", replace(&taken, b"<html>").unwrap_err());
         assert!(told.starts_with("could not write ") && told.contains("name a place"), "{told}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no half file is left beside it");
     }

@@ -8,18 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-use kms_client::{Clock, SystemClock, Timestamp};
+use kms_client::{Clock, SystemClock};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use world::cores::on_every_core;
 
 use super::chains::Chains;
 use super::machine::Machine;
-use super::result::Standing;
+use super::result::{self, Spread, Standing};
 use super::scenario::{Pace, Phase};
-use super::tally::{Begun, Counted, Exchange, Snapshot, Tally};
-use super::turn::{Retry, Seat, Stands};
+use super::seat::{Retry, Seat, Stands};
+use super::tally::{COARSE_BITS, Counted, Finished, Snapshot, Tally};
 use super::verify::{Keeper, Kept};
 use super::wire::{Failure, Wire};
 
@@ -27,6 +26,8 @@ use super::wire::{Failure, Wire};
 pub(crate) struct Ground {
     pub(crate) clock: SystemClock,
     pub(crate) wire: Wire,
+    /// The priority of each host, where SRV records name it. Hosts of one priority are equals.
+    pub(crate) priorities: Vec<Option<u16>>,
     pub(crate) chains: Chains,
     pub(crate) retry: Retry,
     /// Those that ask again, and when.
@@ -44,15 +45,12 @@ pub(crate) struct Ground {
     /// What was said of the first failure of each code.
     failures: Mutex<BTreeMap<String, String>>,
     /// How long after they were due turns were set off, in microseconds.
-    late: Mutex<Histogram<u64>>,
+    late: Mutex<Spread>,
     /// The tally counts from this instant of the monotonic clock.
     began: Duration,
     tally: Mutex<Tally>,
     keeper: Mutex<Keeper>,
 }
-
-/// In microseconds: nothing in a run is late by more, and what were is counted as this.
-const HOUR_US: u64 = 3_600_000_000;
 
 /// Turns that this program itself sets off so much too late are worth a remark.
 const LATE: Duration = Duration::from_millis(10);
@@ -60,19 +58,21 @@ const LATE: Duration = Duration::from_millis(10);
 impl Ground {
     /// A run of these machines; `copies` more will be made of them.
     pub(crate) fn new(
-        clock: SystemClock,
         wire: Wire,
+        priorities: Vec<Option<u16>>,
         retry: Retry,
         seats: Vec<Seat>,
         copies: usize,
         in_flight_max: usize,
         keeper: Keeper,
     ) -> Ground {
+        let clock = SystemClock::new();
         let (began_at, began) = (clock.now(), clock.monotonic());
         let made = seats.into_iter().map(Some);
         Ground {
             clock,
             wire,
+            priorities,
             chains: Chains::default(),
             retry,
             later: Later::default(),
@@ -83,7 +83,7 @@ impl Ground {
             waited: AtomicUsize::new(0),
             failures: Mutex::new(BTreeMap::new()),
             under_way: AtomicUsize::new(0),
-            late: Mutex::new(Histogram::new_with_max(HOUR_US, 2).expect("2 digits are allowed")),
+            late: Mutex::default(),
             began,
             tally: Mutex::new(Tally::new(began_at)),
             keeper: Mutex::new(keeper),
@@ -154,7 +154,7 @@ impl Ground {
             Pace::Open(per_s) => (format!("open, {per_s:.0}/s"), true),
             Pace::Silent => ("those who ask again".to_owned(), true),
         };
-        let begun = Begun { name: phase.name.clone(), pace: shown, open, measured: phase.measured };
+        let begun = result::Phase::begun(&phase.name, &shown, open, phase.measured);
         lock(&self.tally).begin_phase(begun, self.since_began(now));
         now
     }
@@ -178,12 +178,11 @@ impl Ground {
         lock(&self.tally).snapshot(self.since_began(self.clock.monotonic()))
     }
 
-    /// All that was counted, and when the run began. Nothing is counted from here on.
-    pub(crate) fn take_counted(&self) -> (Timestamp, Counted) {
+    /// All that was counted. Nothing is counted from here on.
+    pub(crate) fn take_counted(&self) -> Counted {
         let mut tally = lock(&self.tally);
-        let began_at = tally.began();
-        let counted = std::mem::replace(&mut *tally, Tally::new(began_at));
-        (began_at, counted.finish(self.since_began(self.clock.monotonic())))
+        let anew = Tally::new(tally.began_at());
+        std::mem::replace(&mut *tally, anew).finish(self.since_began(self.clock.monotonic()))
     }
 
     fn since_began(&self, at: Duration) -> Duration {
@@ -192,7 +191,7 @@ impl Ground {
 
     /// A turn that was due a while ago is set off now.
     pub(crate) fn note_set_off(&self, after: Duration) {
-        lock(&self.late).saturating_record(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
+        lock(&self.late).record(u64::try_from(after.as_micros()).unwrap_or(u64::MAX), COARSE_BITS);
     }
 
     /// What has kept this program from asking as it was planned, one sentence each.
@@ -211,7 +210,7 @@ impl Ground {
     }
 
     fn lateness_remark(&self) -> Option<String> {
-        let late = Duration::from_micros(lock(&self.late).value_at_quantile(0.99));
+        let late = Duration::from_micros(lock(&self.late).quantile(0.99).unwrap_or(0));
         (LATE < late).then(|| {
             format!(
                 "this program itself was late: one ask in a hundred was set off {} ms or more after it was due, which the \
@@ -222,10 +221,9 @@ impl Ground {
     }
 
     /// An ask was answered or has failed; its instants are of the monotonic clock.
-    pub(crate) fn note(&self, exchange: Exchange) {
-        let Exchange { due, sent, done, outcome, count } = exchange;
-        let [due, sent, done] = [due, sent, done].map(|at| self.since_began(at));
-        lock(&self.tally).answered(&Exchange { due, sent, done, outcome, count });
+    pub(crate) fn note(&self, one: Finished<'_>) {
+        let [due, sent, done] = [one.due, one.sent, one.done].map(|at| self.since_began(at));
+        lock(&self.tally).answered(&Finished { due, sent, done, ..one });
     }
 
     /// What was said of a failure.

@@ -17,7 +17,8 @@ use shared::reason::{Reason, is_code};
 use shared::time::Timestamp;
 
 use super::chains::{Chains, SeenChain};
-use super::outcome::Counting;
+use super::outcome::{LEASE, RELEASED, WAITING};
+use super::result::HostCount;
 
 /// What a host's log shows as the edition, so that an administrator can tell these machines from real ones.
 const EDITION: &str = "simulated";
@@ -64,9 +65,9 @@ pub(crate) struct Outgoing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     /// A license for a time.
-    Lease(Counting),
+    Lease(HostCount),
     /// Counted, and too few so far.
-    Waiting(Counting),
+    Waiting(HostCount),
     /// Out of the count.
     Released,
     /// Neither counted nor licensed.
@@ -76,6 +77,27 @@ pub(crate) enum Reply {
     },
     /// It is no answer, or one to another ask.
     Nonsense,
+}
+
+impl Reply {
+    /// The name under which it is counted.
+    pub(crate) fn outcome(&self) -> &str {
+        match self {
+            Reply::Lease(_) => LEASE,
+            Reply::Waiting(_) => WAITING,
+            Reply::Released => RELEASED,
+            Reply::Refused { code } => code,
+            Reply::Nonsense => Reason::AnswerMismatch.code(),
+        }
+    }
+
+    /// What the host counts, if it says so.
+    pub(crate) fn count(&self) -> Option<HostCount> {
+        match self {
+            Reply::Lease(told) | Reply::Waiting(told) => Some(*told),
+            Reply::Released | Reply::Refused { .. } | Reply::Nonsense => None,
+        }
+    }
 }
 
 impl Machine {
@@ -211,22 +233,24 @@ struct Read {
 fn read(answer: &v1::Answer) -> Option<Read> {
     let signed = answer.signed.as_ref()?;
     let payload = signed.payload.clone();
-    let counting = |header: &v1::Header, count, threshold| {
-        let host_time = Timestamp::from_unix_ms(header.host_time);
-        Counting { host_time, count, threshold }
+    let told = |header: &v1::Header, count, threshold| HostCount {
+        at_ms: header.host_time,
+        count,
+        threshold,
+        asked: false,
     };
     let (header, said) = match Kind::of(signed)? {
         Kind::Lease => {
             let v1::Lease { header, count, threshold, .. } = v1::Lease::decode(payload).ok()?;
             let header = header?;
-            let counting = counting(&header, count, threshold);
-            (header, Reply::Lease(counting))
+            let told = told(&header, count, threshold);
+            (header, Reply::Lease(told))
         }
         Kind::Waiting => {
             let v1::Waiting { header, count, threshold, .. } = v1::Waiting::decode(payload).ok()?;
             let header = header?;
-            let counting = counting(&header, count, threshold);
-            (header, Reply::Waiting(counting))
+            let told = told(&header, count, threshold);
+            (header, Reply::Waiting(told))
         }
         Kind::Refusal => {
             let refusal = v1::Refusal::decode(payload).ok().filter(|refusal| is_code(&refusal.code))?;

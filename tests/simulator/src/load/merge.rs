@@ -4,82 +4,42 @@
 //! how the results are grouped: two merged, and then a third, is the same as all three at once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+
+use anyhow::ensure;
 
 use super::result::{LoadResult, Phase, Second, add_counts};
 
 /// A remark: only one seed has room in a result.
 pub(crate) const SEVERAL_SEEDS: &str = "the processes had different seeds; the first one is named";
 
-/// Why results do not add up. `number` counts them from 1, in the order given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum MergeError {
-    /// There are none.
-    Nothing,
-    /// One has been added already.
-    Twice { number: usize },
-    /// One is of another run than the first.
-    Differs { number: usize, what: &'static str, first: String, this: String },
-}
-
-impl fmt::Display for MergeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            MergeError::Nothing => f.write_str("there is no result to merge: name at least one"),
-            MergeError::Twice { number } => {
-                write!(f, "result {number} has been added already: name each once")
-            }
-            MergeError::Differs { number, what, first, this } => write!(
-                f,
-                "result {number} has the {what} {this} and the first has {first}: merge only results of processes that \
-                 played the same scenario beside each other"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for MergeError {}
-
-/// One result of several. Of one it is that one, unchanged.
+/// Says whether a result belongs to what is merged so far. `number` counts results from 1, for the error.
 ///
 /// # Errors
-/// There are none, or they differ in format, scenario, or the name of a phase.
-pub(crate) fn merge(results: Vec<LoadResult>) -> Result<LoadResult, MergeError> {
-    let mut results = results.into_iter();
-    let mut merged = results.next().ok_or(MergeError::Nothing)?;
-    for (number, result) in (2..).zip(results) {
-        agree(&merged, &result, number)?;
-        merged = add(merged, result);
-    }
-    Ok(merged)
+/// It has been added already, or it differs in format, scenario, or the name of a phase.
+pub(crate) fn check(merged: &LoadResult, this: &LoadResult, number: usize) -> anyhow::Result<()> {
+    let is_there = this.runs.iter().any(|run| merged.runs.contains(run));
+    ensure!(!is_there, "result {number} has been added already: name each once");
+    let same = |what, first: &str, this: &str| {
+        ensure!(
+            first == this,
+            "result {number} has the {what} {this} and the first has {first}: merge only results of processes that played \
+             the same scenario beside each other"
+        );
+        Ok(())
+    };
+    same("format", &merged.format.to_string(), &this.format.to_string())?;
+    same("scenario", &merged.scenario, &this.scenario)?;
+    merged
+        .phases
+        .iter()
+        .zip(&this.phases)
+        .try_for_each(|(first, this)| same("phase", &first.name, &this.name))
 }
 
-fn agree(first: &LoadResult, this: &LoadResult, number: usize) -> Result<(), MergeError> {
-    if this.runs.iter().any(|run| first.runs.contains(run)) {
-        return Err(MergeError::Twice { number });
-    }
-    same("format", &first.format, &this.format, number)?;
-    same("scenario", &first.scenario, &this.scenario, number)?;
-    for (first, this) in first.phases.iter().zip(&this.phases) {
-        same("phase", &first.name, &this.name, number)?;
-    }
-    Ok(())
-}
-
-fn same<T: PartialEq + ToString>(
-    what: &'static str,
-    first: &T,
-    this: &T,
-    number: usize,
-) -> Result<(), MergeError> {
-    if first == this {
-        return Ok(());
-    }
-    Err(MergeError::Differs { number, what, first: first.to_string(), this: this.to_string() })
-}
-
+/// Adds up two results that belong together.
+///
 /// Both began on one wall clock, so what each of them counts from its own beginning is shifted to the earlier one.
-fn add(a: LoadResult, b: LoadResult) -> LoadResult {
+pub(crate) fn add(a: LoadResult, b: LoadResult) -> LoadResult {
     let began_at_ms = a.began_at_ms.min(b.began_at_ms);
     LoadResult {
         format: a.format,
@@ -187,9 +147,18 @@ fn either(a: &str, b: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{BEGAN_AT_MS, overloaded};
     use super::super::result::Spread;
+    use super::super::testing::results::{BEGAN_AT_MS, overloaded};
     use super::*;
+
+    fn merge(results: Vec<LoadResult>) -> anyhow::Result<LoadResult> {
+        let mut results = results.into_iter();
+        let first = results.next().unwrap();
+        (2..).zip(results).try_fold(first, |merged, (number, result)| {
+            check(&merged, &result, number)?;
+            Ok(add(merged, result))
+        })
+    }
 
     fn three() -> [LoadResult; 3] {
         [overloaded(2, BEGAN_AT_MS + 250), overloaded(5, BEGAN_AT_MS), overloaded(9, BEGAN_AT_MS + 3)]
@@ -198,8 +167,7 @@ mod tests {
     #[test]
     fn one_result_stays_as_it_is() {
         let [one, ..] = three();
-        assert_eq!(merge(vec![one.clone()]), Ok(one));
-        assert_eq!(merge(Vec::new()), Err(MergeError::Nothing));
+        assert_eq!(merge(vec![one.clone()]).unwrap(), one);
     }
 
     #[test]

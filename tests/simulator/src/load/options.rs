@@ -8,15 +8,12 @@ use anyhow::{bail, ensure};
 use clap::Args;
 use kms_client::Tls;
 
-use super::scenario::{Changes, Scenario};
+use super::scenario::{Changes, MACHINES_EVER, Scenario};
 
 /// So many machines, seconds and asks are played without `--beyond-bounds`.
 const MACHINES_MAX: u32 = 100_000;
 const SECONDS_MAX: f64 = 600.0;
 const ASKS_MAX: f64 = 2_000_000.0;
-
-/// And never more than this, which is what a table in memory is made for.
-const MACHINES_EVER: u32 = 2_000_000;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
@@ -30,22 +27,8 @@ pub(crate) struct Options {
     /// Print the scenario's file and do nothing: the way to begin one's own.
     #[arg(long)]
     pub(crate) show: bool,
-    /// Machines, each with a key of its own [default: the scenario's].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MACHINES_EVER)))]
-    pub(crate) machines: Option<u32>,
-    /// How many identities the machines of a scenario with copies share at first.
-    #[arg(long, value_name = "K")]
-    pub(crate) identities: Option<u32>,
-    /// The highest rate of what is measured, in asks a second, whatever the host does [default: the scenario's].
-    #[arg(long, value_name = "PER_S", value_parser = above_zero)]
-    pub(crate) rate: Option<f64>,
-    /// How long is measured, in seconds [default: the scenario's].
-    #[arg(long, value_name = "S", value_parser = above_zero)]
-    pub(crate) seconds: Option<f64>,
-    /// Measure with so many asks in flight, each sent when one is answered, in place of a rate. A slow host then slows
-    /// the load, and its figures flatter it.
-    #[arg(long, value_name = "IN_FLIGHT", conflicts_with = "rate", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) closed: Option<u16>,
+    #[command(flatten)]
+    pub(crate) changes: Changes,
     /// `fresh`: a connection for every ask, as in the field; or how many are kept open.
     #[arg(long, default_value = "fresh", value_name = "fresh|N")]
     pub(crate) connections: Connections,
@@ -78,7 +61,7 @@ pub(crate) struct Options {
 }
 
 /// Who is asked. Without any of it, a throwaway host of this program's own.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "The host")]
 pub(crate) struct Whom {
     /// The host, by name or address and port; again for each one. Without it and --domain, a throwaway host is started.
@@ -186,9 +169,7 @@ impl Options {
     /// # Errors
     /// There is no such scenario, it cannot be played so, or it is beyond the bounds.
     pub(crate) fn scenario(&self) -> anyhow::Result<Scenario> {
-        let Options { machines, identities, rate, seconds, closed, .. } = *self;
-        let changes = Changes { machines, identities, rate, seconds, closed };
-        let scenario = Scenario::load(&self.scenario)?.changed(&changes)?;
+        let scenario = Scenario::load(&self.scenario)?.changed(&self.changes)?;
         ensure!(
             scenario.machines <= MACHINES_EVER,
             "more than {MACHINES_EVER} machines: use several processes"
@@ -213,11 +194,4 @@ fn within_bounds(scenario: &Scenario) -> anyhow::Result<()> {
         return Ok(());
     };
     bail!("this is more than is played without being told to: {beyond}; --beyond-bounds lifts the bounds")
-}
-
-fn above_zero(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if 0.0 < number && number.is_finite() => Ok(number),
-        _ => Err("a number above 0".to_owned()),
-    }
 }

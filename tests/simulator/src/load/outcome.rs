@@ -1,10 +1,9 @@
-//! What can come of an ask, and how a reader is to take it.
+//! What can come of an ask: a lease, a waiting, a release, or the code of a reason.
 //!
-//! A result keeps outcomes by name, so that a code that a later release adds is counted like the others. The functions
-//! here are the only place that takes a name apart.
+//! A result counts outcomes by name, so that a code of a later release is counted like the others. Only the functions here
+//! know what a name means.
 
 use shared::reason::Reason;
-use shared::time::Timestamp;
 
 pub(crate) const LEASE: &str = "LEASE";
 pub(crate) const WAITING: &str = "WAITING";
@@ -19,10 +18,10 @@ pub(crate) const OWN_FILES: &str = "OWN_FILES";
 /// This machine has no port left for one more connection: likewise.
 pub(crate) const OWN_PORTS: &str = "OWN_PORTS";
 
-/// What a load tool has to say that no client and no host has.
+/// What only a load tool reports.
 const OWN: [&str; 3] = [NOT_ANSWERED, OWN_FILES, OWN_PORTS];
 
-/// Nobody has answered: the client itself says so.
+/// Nobody answered: the client itself says so.
 const UNANSWERED: [Reason; 11] = [
     Reason::NoHostKnown,
     Reason::DnsNoRecord,
@@ -36,37 +35,6 @@ const UNANSWERED: [Reason; 11] = [
     Reason::HostUnreachable,
     Reason::HostSilent,
 ];
-
-/// What came of one ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Lease,
-    Waiting,
-    Released,
-    /// A refusal or a failure: the code of its reason.
-    Code(String),
-}
-
-impl Outcome {
-    /// The name under which it is counted.
-    pub(crate) fn name(&self) -> &str {
-        match self {
-            Outcome::Lease => LEASE,
-            Outcome::Waiting => WAITING,
-            Outcome::Released => RELEASED,
-            Outcome::Code(code) => code,
-        }
-    }
-}
-
-/// How many machines a host counted, as one of its answers says. Answers overtake each other, so the latest is the one with
-/// the latest time of the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Counting {
-    pub(crate) host_time: Timestamp,
-    pub(crate) count: u64,
-    pub(crate) threshold: u32,
-}
 
 /// Whether this is a refusal or a failure, and not what an ask is made for.
 pub(crate) fn is_trouble(name: &str) -> bool {
@@ -89,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_an_answer_and_silence_is_none() {
-        assert!(is_answer(Outcome::Lease.name()) && !is_trouble(Outcome::Lease.name()));
+        assert!(is_answer(LEASE) && !is_trouble(LEASE));
         assert!(is_answer("OVERLOADED") && is_trouble("OVERLOADED"));
         assert!(!is_answer("HOST_SILENT") && is_trouble("HOST_SILENT"));
         assert!(is_answer("A_CODE_OF_NEXT_YEAR") && is_trouble("A_CODE_OF_NEXT_YEAR"));

@@ -6,6 +6,7 @@
 mod charts;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use shared::reason::Reason;
 use shared::time::Timestamp;
@@ -44,8 +45,7 @@ pub(crate) fn page(result: &LoadResult) -> Page {
 /// The run without the closed phases that it begins with and that are not measured: a fleet is made as fast as it can be,
 /// and beside that what it then does would lie flat.
 fn without_preparation(result: &LoadResult) -> LoadResult {
-    let prepares = |phase: &&Phase| !phase.open && !phase.measured;
-    let left_out = result.phases.iter().take_while(prepares).count();
+    let left_out = result.phases.iter().take_while(|phase| phase.prepares()).count();
     let mut shown = result.clone();
     let Some(from_s) = result.phases.get(left_out).map(|phase| phase.from_s) else { return shown };
     shown.phases.drain(..left_out);
@@ -122,9 +122,8 @@ fn troubles(result: &LoadResult) -> Option<Section> {
         }
     }
     sums.first_key_value()?;
-    let row = |(code, number): (&str, u64)| vec![code.to_owned(), count(number), remedy(code).to_owned()];
-    let head = ["reason", "asks", "what to do"].map(str::to_owned).to_vec();
-    let body = Body::Table(Table { head, rows: sums.into_iter().map(row).collect() });
+    let row = |(code, number): (&str, u64)| [code.to_owned(), count(number), remedy(code).to_owned()];
+    let body = Body::Table(Table::of(["reason", "asks", "what to do"], sums.into_iter().map(row)));
     Some(Section { heading: "What the reasons mean".into(), text: String::new(), body })
 }
 
@@ -134,11 +133,12 @@ fn remedy(code: &str) -> &'static str {
 
 /// As it is printed, but for the last column: names of reasons are long, and `came_of_it` has room for them.
 fn phases(result: &LoadResult) -> Section {
-    let but_last = |cells: &[String]| cells[..cells.len() - 1].to_vec();
-    let head = but_last(&table::head(result).map(str::to_owned));
-    let rows = table::rows(result).iter().map(|row| but_last(row)).collect();
+    let mut table = table::phases(result);
+    for cells in table.rows.iter_mut().chain([&mut table.head]) {
+        cells.pop();
+    }
     let text = "Latencies count from when an ask was due; the service time counts from when it was sent.";
-    Section { heading: "Phases".into(), text: text.into(), body: Body::Table(Table { head, rows }) }
+    Section { heading: "Phases".into(), text: text.into(), body: Body::Table(table) }
 }
 
 /// A row for each outcome, a column for each phase.
@@ -147,11 +147,10 @@ fn came_of_it(result: &LoadResult) -> Option<Section> {
     outcomes.first()?;
     let row = |name: &String| {
         let numbers = result.phases.iter().map(|phase| count(phase.outcomes.get(name).copied().unwrap_or(0)));
-        std::iter::once(name.clone()).chain(numbers).collect()
+        iter::once(name.clone()).chain(numbers).collect::<Vec<_>>()
     };
-    let names = result.phases.iter().map(|phase| phase.name.clone());
-    let head = std::iter::once("asks".to_owned()).chain(names).collect();
-    let body = Body::Table(Table { head, rows: outcomes.into_iter().map(row).collect() });
+    let head = iter::once("asks").chain(result.phases.iter().map(|phase| phase.name.as_str()));
+    let body = Body::Table(Table::of(head, outcomes.into_iter().map(row)));
     Some(Section { heading: "What came of the asks".into(), text: String::new(), body })
 }
 
@@ -182,7 +181,7 @@ fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{BEGAN_AT_MS, overloaded, stalled};
+    use super::super::testing::results::{BEGAN_AT_MS, overloaded, stalled};
     use super::*;
 
     fn table_of<'a>(page: &'a Page, heading: &str) -> &'a Table {
@@ -274,7 +273,7 @@ mod tests {
             let read: LoadResult = serde_json::from_str(&json).unwrap();
             assert_eq!(table::text(&read), table::text(&result), "the terminal shows what the file has");
             let html = report::html::render(&page(&read));
-            let rows = table::rows(&read);
+            let rows = table::phases(&read).rows;
             let cells = rows.iter().flat_map(|row| &row[..row.len() - 1]);
             let verified = table::verified(&read.verified);
             let counted = read.counted.map(|counted| count(counted.count));

@@ -1,12 +1,9 @@
 //! Whom a scenario is played to: a throwaway host of its own, or hosts that are named.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use kms_client::{HostName, Product};
-use rand::RngExt;
-use rand::rngs::Xoshiro256PlusPlus;
+use kms_client::Product;
 use shared::certificate::Roots;
 use shared::ids::ProductId;
 use world::Program;
@@ -14,15 +11,16 @@ use world::Program;
 use super::options::Whom;
 use super::scenario::Scenario;
 use super::site::{Numbers, Site};
-use super::target::{Target, Wanted};
+use super::target::{Host, Target};
 
 /// The threshold of the throwaway host where the scenario names none: that of a client product.
 const THRESHOLD: u32 = 25;
 
 /// Who the scenario is played to.
 pub(crate) struct Played {
+    /// The throwaway host, if it is one.
     pub(crate) site: Option<Site>,
-    target: Option<Target>,
+    pub(crate) target: Target,
     pub(crate) product: ProductId,
     pub(crate) roots: Roots,
     /// For people.
@@ -37,13 +35,13 @@ impl Played {
     pub(crate) async fn find(scenario: &Scenario, whom: &Whom, program: Program) -> anyhow::Result<Played> {
         if whom.hosts.is_empty() && whom.domain.is_none() {
             let site = Site::start(program, numbers(scenario)).await.context("a throwaway host")?;
-            let host = format!("a throwaway host on {}", site.address());
-            let product = site.product();
+            let (address, product) = (site.address(), site.product());
+            let only = Host { name: address.to_string(), address, srv: None };
             return Ok(Played {
-                target: None,
+                host: format!("a throwaway host on {address}"),
+                target: Target { hosts: vec![only], how: String::new() },
                 product: ProductId::from_bytes(product.id),
                 roots: roots(&product)?,
-                host,
                 site: Some(site),
             });
         }
@@ -56,41 +54,10 @@ impl Played {
         let path = whom.product.as_deref().context("no product is named: give its file with --product")?;
         let product = kms_client_cli::product_file::read(path)?;
         let (id, roots) = (ProductId::from_bytes(product.id), roots(&product)?);
-        let wanted = Wanted {
-            hosts: whom.hosts.clone(),
-            domain: whom.domain.clone(),
-            name_server: whom.dns,
-            allow: whom.allow.clone(),
-        };
-        let target = Target::find(&wanted, product).await?;
+        let target = Target::find(whom, product).await?;
         let names: Vec<_> = target.hosts.iter().map(|host| host.name.as_str()).collect();
         let host = format!("{}, {}", names.join(", "), target.how);
-        Ok(Played { site: None, product: id, roots, host, target: Some(target) })
-    }
-
-    /// The addresses of all hosts.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        match (&self.target, &self.site) {
-            (Some(target), _) => target.addresses(),
-            (None, Some(site)) => vec![site.address()],
-            (None, None) => Vec::new(),
-        }
-    }
-
-    /// Their names; none of a throwaway host, which speaks no TLS.
-    ///
-    /// # Errors
-    /// One cannot be read.
-    pub(crate) fn names(&self) -> anyhow::Result<Vec<HostName>> {
-        self.target.as_ref().map_or_else(|| Ok(Vec::new()), Target::names)
-    }
-
-    /// The hosts of one machine, in its order.
-    pub(crate) fn order(&self, random: &mut Xoshiro256PlusPlus) -> Vec<usize> {
-        match &self.target {
-            Some(target) => target.order(|most| random.random_range(0..=most)),
-            None => vec![0],
-        }
+        Ok(Played { site: None, product: id, roots, host, target })
     }
 
     /// Stops the throwaway host.

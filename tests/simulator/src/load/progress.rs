@@ -73,9 +73,7 @@ pub(crate) fn line(snapshot: &Snapshot) -> String {
         latency_or_dash(snapshot.p50),
         latency_or_dash(snapshot.p99),
     );
-    let counted = snapshot
-        .count
-        .map(|counting| format!("count {}/{}", count(counting.count), count(counting.threshold)));
+    let counted = snapshot.count.map(|told| format!("count {}/{}", count(told.count), count(told.threshold)));
     let behind = (0 < snapshot.behind).then(|| format!("{} behind", count(snapshot.behind)));
     let mut line = [Some(latest), counted, behind].into_iter().flatten().collect::<Vec<_>>().join("  ");
     line.push_str(&troubles(snapshot, WIDTH.saturating_sub(line.chars().count())));
@@ -103,10 +101,8 @@ fn troubles(snapshot: &Snapshot, room: usize) -> String {
 mod tests {
     use std::time::Duration;
 
-    use shared::time::Timestamp;
-
     use super::*;
-    use crate::load::outcome::Counting;
+    use crate::load::result::HostCount;
 
     fn snapshot() -> Snapshot {
         Snapshot {
@@ -118,7 +114,7 @@ mod tests {
             p50: Some(1200),
             p99: Some(1_234_000),
             in_flight: 12,
-            count: Some(Counting { host_time: Timestamp::default(), count: 40, threshold: 25 }),
+            count: Some(HostCount { at_ms: 0, count: 40, threshold: 25, asked: false }),
             ..Snapshot::default()
         }
     }
@@ -155,7 +151,7 @@ mod tests {
             (u64::MAX, u64::MAX, u64::MAX, 1);
         (largest.phase, largest.count) = (
             Some("é".repeat(300)),
-            Some(Counting { host_time: Timestamp::default(), count: u64::MAX, threshold: u32::MAX }),
+            Some(HostCount { at_ms: 0, count: u64::MAX, threshold: u32::MAX, asked: false }),
         );
         assert_eq!(line(&largest).chars().count(), WIDTH);
     }

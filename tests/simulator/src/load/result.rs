@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::outcome::Counting;
-
 /// The version of the file's format. Another one is refused by name.
 pub(crate) const FORMAT: u32 = 1;
 
@@ -99,14 +97,14 @@ pub(crate) struct Second {
     pub(crate) threshold: Option<u32>,
 }
 
-/// How many machines a host counted at the end of a run. Of several processes the latest.
+/// How many machines a host counted. Answers overtake each other, so the latest is the one with the latest time of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct HostCount {
     /// The host's clock, milliseconds since the Unix epoch.
     pub(crate) at_ms: i64,
     pub(crate) count: u64,
     pub(crate) threshold: u32,
-    /// Whether the host itself was asked at the end; otherwise its latest answer says so.
+    /// Whether the host itself was asked at the end; otherwise one of its answers says so.
     pub(crate) asked: bool,
 }
 
@@ -141,14 +139,6 @@ pub(crate) struct Verified {
 #[serde(transparent)]
 pub(crate) struct Spread(pub(crate) BTreeMap<u64, u64>);
 
-impl HostCount {
-    /// As the latest answer says.
-    pub(crate) fn told(counting: &Counting) -> HostCount {
-        let Counting { host_time, count, threshold } = *counting;
-        HostCount { at_ms: host_time.unix_ms(), count, threshold, asked: false }
-    }
-}
-
 impl LoadResult {
     /// The phases that the run is about; the others prepare it.
     pub(crate) fn measured(&self) -> impl Iterator<Item = &Phase> {
@@ -170,6 +160,19 @@ impl LoadResult {
 }
 
 impl Phase {
+    /// A phase in which nothing has happened yet.
+    pub(crate) fn begun(name: &str, pace: &str, open: bool, measured: bool) -> Phase {
+        let (from_s, to_s, asked, answers) = (0.0, 0.0, 0, 0);
+        let (outcomes, response, service) = Default::default();
+        let (name, pace) = (name.to_owned(), pace.to_owned());
+        Phase { name, from_s, to_s, pace, open, measured, asked, answers, outcomes, response, service }
+    }
+
+    /// Whether it makes a fleet as fast as it can be made, for what comes after it.
+    pub(crate) fn prepares(&self) -> bool {
+        !self.open && !self.measured
+    }
+
     /// Adds what another has counted; what it is called, and when it was, stays.
     pub(crate) fn add_counts(&mut self, other: &Phase) {
         self.asked = self.asked.saturating_add(other.asked);
@@ -213,6 +216,13 @@ impl Verified {
 }
 
 impl Spread {
+    /// Counts a value as the largest one with the same first `bits` bits, as an HDR histogram does: 11 keep three digits, 8 keep
+    /// two.
+    pub(crate) fn record(&mut self, value: u64, bits: u32) {
+        let dropped = (u64::BITS - value.leading_zeros()).saturating_sub(bits);
+        *self.0.entry(value | ((1 << dropped) - 1)).or_default() += 1;
+    }
+
     /// How many values.
     pub(crate) fn len(&self) -> u64 {
         self.0.values().fold(0, |sum: u64, count| sum.saturating_add(*count))

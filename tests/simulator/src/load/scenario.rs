@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use clap::Args;
 use serde::Deserialize;
 
 pub(crate) use self::phase::{HostIs, Pace, Phase, Who};
@@ -26,6 +27,9 @@ pub(crate) const BUILT_IN: [(&str, &str); 6] = [
 
 /// A scenario file is about a kilobyte; what is larger is some other file.
 const FILE_MAX_BYTES: u64 = 64 * 1024;
+
+/// The most machines that are played: they are kept in memory.
+pub(crate) const MACHINES_EVER: u32 = 2_000_000;
 
 /// The longest phase, in seconds.
 const SECONDS_MAX: f64 = 86_400.0;
@@ -105,15 +109,23 @@ pub(crate) struct Expectation {
 }
 
 /// What the command line changes in a scenario.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Changes {
+    /// Machines, each with a key of its own [default: the scenario's].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MACHINES_EVER)))]
     pub(crate) machines: Option<u32>,
+    /// How many identities the machines of a scenario with copies share at first.
+    #[arg(long, value_name = "K")]
     pub(crate) identities: Option<u32>,
-    /// The highest rate of all measured phases.
+    /// The highest rate of what is measured, in asks a second, whatever the host does [default: the scenario's].
+    #[arg(long, value_name = "PER_S", value_parser = above_zero)]
     pub(crate) rate: Option<f64>,
-    /// The length of all measured phases together.
+    /// How long is measured, in seconds [default: the scenario's].
+    #[arg(long, value_name = "S", value_parser = above_zero)]
     pub(crate) seconds: Option<f64>,
-    /// So many asks in flight in place of every open pace that is measured.
+    /// Measure with so many asks in flight, each sent when one is answered, in place of a rate. A slow host then slows
+    /// the load, and its figures flatter it.
+    #[arg(long, value_name = "IN_FLIGHT", conflicts_with = "rate", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) closed: Option<u16>,
 }
 
@@ -267,6 +279,13 @@ fn parse(text: &str) -> anyhow::Result<Scenario> {
         let line = before.map_or(1, |before| 1 + before.matches('\n').count());
         anyhow::anyhow!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(" "))
     })
+}
+
+fn above_zero(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if 0.0 < number && number.is_finite() => Ok(number),
+        _ => Err("a number above 0".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 //!
 //! The report has the same in drawings. The sentences that both need are made here.
 
-use comfy_table::{CellAlignment, Table, presets};
-
 use super::result::{HostCount, LoadResult, Phase, Verified};
+use report::Table;
 use report::figures::{count, counted, latency, latency_or_dash, per_second, rate};
 
 const HEAD: [&str; 10] =
@@ -24,7 +23,7 @@ pub(crate) fn heading(result: &LoadResult) -> String {
 
 /// All of it, several lines without the last line's end.
 pub(crate) fn text(result: &LoadResult) -> String {
-    let mut lines = vec![phases(result)];
+    let mut lines = vec![phases(result).printed(&[0, 1, 9])];
     lines.extend(result.counted.as_ref().map(counted_by_host));
     lines.extend([standing(result), verified(&result.verified)]);
     lines.extend(result.phases.iter().filter_map(stalled));
@@ -93,38 +92,15 @@ pub(crate) fn stalled(phase: &Phase) -> Option<String> {
     })
 }
 
-fn phases(result: &LoadResult) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(head(result));
-    // Lines begin at the edge, as those below the table do.
-    table.column_iter_mut().take(1).for_each(|column| {
-        column.set_padding((0, 1));
-    });
-    for column in table.column_iter_mut().skip(2).take(7) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    for row in rows(result) {
-        table.add_row(row);
-    }
-    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    lines.join("\n")
-}
-
-/// The heads of the table of phases.
-pub(crate) fn head(result: &LoadResult) -> [&'static str; 10] {
+/// The table of phases: each phase, and what was measured together.
+pub(crate) fn phases(result: &LoadResult) -> Table {
     let mut head = HEAD;
     if result.processes != 1 {
         head[1] = "pace of each process";
     }
-    head
-}
-
-/// The rows of the table of phases, under [`head`]: each phase, and what was measured together.
-pub(crate) fn rows(result: &LoadResult) -> Vec<[String; 10]> {
     let several = 1 < result.measured().count();
     let together = result.measured_together().filter(|_| several);
-    result.phases.iter().chain(&together).map(cells).collect()
+    Table::of(head, result.phases.iter().chain(&together).map(cells))
 }
 
 fn cells(phase: &Phase) -> [String; 10] {
@@ -160,7 +136,7 @@ fn machines(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{BEGAN_AT_MS, overloaded, stalled as stalled_run};
+    use super::super::testing::results::{BEGAN_AT_MS, overloaded, stalled as stalled_run};
     use super::*;
 
     #[test]

@@ -1,52 +1,47 @@
 //! Counts what happens while it happens: by phase, by second, and for the line that is shown meanwhile.
 //!
-//! Every instant that is given here is the monotonic time since the run began, to the microsecond, so that latencies
-//! are right when somebody sets the clock. Seconds on the wall are those of the beginning with that added. The tally
-//! reads no clock and locks nothing; the engine keeps it behind a mutex. What comes out is in `result`.
-
-mod stretch;
+//! Instants are the monotonic time since the run began, to the microsecond, so that latencies stay right when somebody sets
+//! the clock. Seconds of the wall clock are that of the beginning with the instant added. The tally reads no clock and locks
+//! nothing; `ground` keeps it behind a mutex. What it counts goes into `result`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use shared::time::Timestamp;
 
-use self::stretch::{Bucket, Running, bump, us};
-use super::outcome::{self, Counting, Outcome};
-use super::result::{Phase, Second};
+use super::outcome;
+use super::result::{HostCount, Phase, Second};
+
+/// A latency beyond an hour is counted as an hour, in microseconds.
+const LONGEST_US: u64 = 3_600_000_000;
+
+/// The first bits of a latency that a phase keeps, and a second.
+const FINE_BITS: u32 = 11;
+pub(crate) const COARSE_BITS: u32 = 8;
 
 /// One ask and what came of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Exchange {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finished<'a> {
     /// When it was to be sent. In a closed phase this is when it was sent.
     pub(crate) due: Duration,
     pub(crate) sent: Duration,
     /// When its answer was there, or it had failed.
     pub(crate) done: Duration,
-    pub(crate) outcome: Outcome,
-    /// Count and threshold, if the answer names them.
-    pub(crate) count: Option<Counting>,
+    /// By its name, as in `outcome`.
+    pub(crate) outcome: &'a str,
+    /// What the host counts, if the answer says so.
+    pub(crate) count: Option<HostCount>,
 }
 
-/// A phase that begins.
-#[derive(Clone, Debug)]
-pub(crate) struct Begun {
-    pub(crate) name: String,
-    /// For people.
-    pub(crate) pace: String,
-    /// Whether its asks are planned ahead.
-    pub(crate) open: bool,
-    /// Whether it is what the run is about.
-    pub(crate) measured: bool,
-}
-
-/// All that was counted, ready for a `LoadResult` whose `began_at_ms` is the tally's beginning.
+/// All that was counted.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Counted {
+    /// The wall-clock time of the instant from which all others count.
+    pub(crate) began_at: Timestamp,
     pub(crate) phases: Vec<Phase>,
     pub(crate) seconds: Vec<Second>,
     /// As the latest answer says.
-    pub(crate) count: Option<Counting>,
+    pub(crate) count: Option<HostCount>,
 }
 
 /// How things stand while the run goes on. What is counted `lately` is what came since the last snapshot.
@@ -74,7 +69,7 @@ pub(crate) struct Snapshot {
     /// Sent and not done yet.
     pub(crate) in_flight: u64,
     /// Machines counted, as the latest answer says.
-    pub(crate) count: Option<Counting>,
+    pub(crate) count: Option<HostCount>,
     /// How long nobody has answered, though asks have failed since; zero where none has.
     pub(crate) unanswered: Duration,
     /// How many asks have failed since the last answer.
@@ -84,37 +79,39 @@ pub(crate) struct Snapshot {
 /// Counts a run.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    began: Timestamp,
+    began_at: Timestamp,
     phases: Vec<Running>,
-    /// By second, and within it what prepares the run before what it is about.
-    seconds: BTreeMap<(i64, About), Bucket>,
-    lately: Bucket,
+    /// By second of the wall clock; within a second what prepares the run (false) comes before the run (true). With the count
+    /// that an answer told last.
+    seconds: BTreeMap<(i64, bool), (Second, Option<HostCount>)>,
+    lately: Second,
     snapshot_at: Duration,
     due: u64,
     sent: u64,
     done: u64,
     troubles: BTreeMap<String, u64>,
-    count: Option<Counting>,
+    count: Option<HostCount>,
     /// The last answer, or the beginning of the phase in which there was none.
     answered_at: Duration,
     failed_in_a_row: u64,
 }
 
-/// What a second is about. A second in which the preparation ends has both, apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum About {
-    Preparation,
-    Run,
+/// A phase that may still go on.
+#[derive(Debug)]
+struct Running {
+    from: Duration,
+    to: Option<Duration>,
+    phase: Phase,
 }
 
 impl Tally {
-    /// Nothing is counted yet. `began` is the wall-clock time of the instant from which all others count.
-    pub(crate) fn new(began: Timestamp) -> Tally {
+    /// Nothing is counted yet. `began_at` is the wall-clock time of the instant from which all others count.
+    pub(crate) fn new(began_at: Timestamp) -> Tally {
         Tally {
-            began,
+            began_at,
             phases: Vec::new(),
             seconds: BTreeMap::new(),
-            lately: Bucket::new(),
+            lately: Second::default(),
             snapshot_at: Duration::ZERO,
             due: 0,
             sent: 0,
@@ -127,15 +124,15 @@ impl Tally {
     }
 
     /// The wall-clock time of the instant from which all others count.
-    pub(crate) fn began(&self) -> Timestamp {
-        self.began
+    pub(crate) fn began_at(&self) -> Timestamp {
+        self.began_at
     }
 
     /// A phase begins, and the one before ends if it has not. Asks that are due from here on belong to it.
-    pub(crate) fn begin_phase(&mut self, begun: Begun, at: Duration) {
+    pub(crate) fn begin_phase(&mut self, phase: Phase, at: Duration) {
         self.end_phase(at);
         (self.answered_at, self.failed_in_a_row) = (at, 0);
-        self.phases.push(Running::new(begun, at));
+        self.phases.push(Running { from: at, to: None, phase });
     }
 
     /// The phase ends. What was due in it still belongs to it.
@@ -148,83 +145,86 @@ impl Tally {
     pub(crate) fn due(&mut self, at: Duration) {
         self.due += 1;
         self.lately.due += 1;
-        self.second(at, at).due += 1;
+        self.second(at, at).0.due += 1;
     }
 
     /// An ask is sent that was due at `due`.
     pub(crate) fn sent(&mut self, due: Duration) {
         self.sent += 1;
-        if let Some(phase) = self.phase_of(due) {
+        if let Some(Running { phase, .. }) = self.phase_of(due) {
             phase.asked += 1;
         }
     }
 
     /// An ask is done. It counts for the phase in which it was due, and for the second in which it was done.
-    pub(crate) fn answered(&mut self, exchange: &Exchange) {
-        let name = exchange.outcome.name();
+    pub(crate) fn answered(&mut self, one: &Finished<'_>) {
         self.done += 1;
-        if outcome::is_trouble(name) {
-            bump(&mut self.troubles, name);
+        if outcome::is_trouble(one.outcome) {
+            bump(&mut self.troubles, one.outcome);
         }
-        let response_us = match self.phase_of(exchange.due) {
-            Some(phase) => phase.answered(exchange),
-            None => us(exchange.done.saturating_sub(exchange.due)),
+        let response_us = match self.phase_of(one.due) {
+            Some(Running { phase, .. }) => phase.answered(one),
+            None => us(one.done.saturating_sub(one.due)),
         };
-        if outcome::is_answer(name)
-            && let Some(phase) = self.phase_of(exchange.done)
-        {
-            phase.answers += u64::from(phase.to.is_none_or(|to| exchange.done <= to));
-        }
-        if outcome::is_answer(name) {
-            (self.answered_at, self.failed_in_a_row) = (exchange.done, 0);
+        if outcome::is_answer(one.outcome) {
+            if let Some(Running { to, phase, .. }) = self.phase_of(one.done) {
+                phase.answers += u64::from(to.is_none_or(|to| one.done <= to));
+            }
+            (self.answered_at, self.failed_in_a_row) = (one.done, 0);
         } else {
             self.failed_in_a_row += 1;
         }
-        self.lately.answered(name, response_us, exchange.count);
-        self.second(exchange.due, exchange.done).answered(name, response_us, exchange.count);
-        self.count = self.count.max(exchange.count);
+        self.lately.answered(one.outcome, response_us);
+        let (second, count) = self.second(one.due, one.done);
+        second.answered(one.outcome, response_us);
+        *count = one.count.max(*count);
+        self.count = self.count.max(one.count);
     }
 
     /// How things stand; what is counted lately begins anew.
     pub(crate) fn snapshot(&mut self, at: Duration) -> Snapshot {
-        let lately = std::mem::replace(&mut self.lately, Bucket::new());
+        let lately = std::mem::take(&mut self.lately);
         let from = std::mem::replace(&mut self.snapshot_at, at);
         let answered = lately.outcomes.iter().filter(|(name, _)| outcome::is_answer(name));
-        let quantile =
-            |share| (!lately.response.is_empty()).then(|| lately.response.value_at_quantile(share));
+        let phase = self.phases.last().filter(|phase| phase.to.is_none());
+        let unanswered =
+            if self.failed_in_a_row == 0 { Duration::ZERO } else { at.saturating_sub(self.answered_at) };
         Snapshot {
             elapsed: at,
             lately: at.saturating_sub(from),
-            phase: self
-                .phases
-                .last()
-                .filter(|phase| phase.to.is_none())
-                .map(|phase| phase.begun.name.clone()),
+            phase: phase.map(|running| running.phase.name.clone()),
             due: lately.due,
             answered: answered.map(|(_, number)| number).sum(),
-            p50: quantile(0.5),
-            p99: quantile(0.99),
+            p50: lately.response.quantile(0.5),
+            p99: lately.response.quantile(0.99),
             others: lately.outcomes.into_iter().filter(|(name, _)| name != outcome::LEASE).collect(),
             troubles: self.troubles.clone(),
             behind: self.due.saturating_sub(self.sent),
             in_flight: self.sent.saturating_sub(self.done),
             count: self.count,
-            unanswered: if self.failed_in_a_row == 0 {
-                Duration::ZERO
-            } else {
-                at.saturating_sub(self.answered_at)
-            },
+            unanswered,
             failed_in_a_row: self.failed_in_a_row,
         }
     }
 
     /// All that was counted. A phase that still goes on ends here.
-    pub(crate) fn finish(mut self, at: Duration) -> Counted {
-        self.end_phase(at);
+    pub(crate) fn finish(self, at: Duration) -> Counted {
+        let phase = |Running { from, to, phase }| Phase {
+            from_s: seconds(from),
+            to_s: seconds(to.unwrap_or(at)),
+            ..phase
+        };
         let second =
-            |((at_unix_s, about), bucket): (_, Bucket)| bucket.finish(at_unix_s, about == About::Preparation);
+            |((at_unix_s, is_run), (second, count)): ((i64, bool), (Second, Option<HostCount>))| Second {
+                at_unix_s,
+                prepares: !is_run,
+                count: count.map(|told| told.count),
+                threshold: count.map(|told| told.threshold),
+                ..second
+            };
         Counted {
-            phases: self.phases.into_iter().map(|phase| phase.finish(at)).collect(),
+            began_at: self.began_at,
+            phases: self.phases.into_iter().map(phase).collect(),
             seconds: self.seconds.into_iter().map(second).collect(),
             count: self.count,
         }
@@ -235,35 +235,56 @@ impl Tally {
         self.phases.iter_mut().rev().find(|phase| phase.from <= due)
     }
 
-    /// What happened in the second of `at`, to asks that are about the same as one that was due then.
-    fn second(&mut self, due: Duration, at: Duration) -> &mut Bucket {
-        let at_unix_s = (self.began + at).unix_ms().div_euclid(1000);
-        let until_due = self.phases.iter().take_while(|phase| phase.from <= due);
-        let prepares =
-            until_due.clone().next().is_some() && until_due.clone().all(|phase| phase.begun.prepares());
-        let about = if prepares { About::Preparation } else { About::Run };
-        self.seconds.entry((at_unix_s, about)).or_insert_with(Bucket::new)
+    /// The second of `at`, for asks that are about the same as one that was due then. A second in which the preparation ends has
+    /// both, apart.
+    fn second(&mut self, due: Duration, at: Duration) -> &mut (Second, Option<HostCount>) {
+        let at_unix_s = (self.began_at + at).unix_ms().div_euclid(1000);
+        let mut until_due = self.phases.iter().take_while(|phase| phase.from <= due).peekable();
+        let prepares = until_due.peek().is_some() && until_due.all(|running| running.phase.prepares());
+        self.seconds.entry((at_unix_s, !prepares)).or_default()
     }
 }
 
-impl Begun {
-    /// Whether it makes a fleet as fast as it can be made, for what comes after it.
-    fn prepares(&self) -> bool {
-        !self.open && !self.measured
+impl Phase {
+    /// Counts an ask that was due in it, and gives its response time in microseconds: a closed phase has no plan to count from.
+    fn answered(&mut self, one: &Finished<'_>) -> u64 {
+        let service_us = us(one.done.saturating_sub(one.sent));
+        let response_us = if self.open { us(one.done.saturating_sub(one.due)) } else { service_us };
+        self.response.record(response_us, FINE_BITS);
+        self.service.record(service_us, FINE_BITS);
+        bump(&mut self.outcomes, one.outcome);
+        response_us
     }
 }
 
-#[cfg(test)]
-impl Begun {
-    /// A measured phase.
-    pub(crate) fn of(name: &str, pace: &str, open: bool) -> Begun {
-        Begun { name: name.to_owned(), pace: pace.to_owned(), open, measured: true }
+impl Second {
+    fn answered(&mut self, outcome: &str, response_us: u64) {
+        self.response.record(response_us, COARSE_BITS);
+        bump(&mut self.outcomes, outcome);
     }
+}
+
+/// One more of this name. The name is only copied when it is new: this runs for every ask.
+fn bump(counts: &mut BTreeMap<String, u64>, name: &str) {
+    if let Some(count) = counts.get_mut(name) {
+        *count += 1;
+    } else {
+        counts.insert(name.to_owned(), 1);
+    }
+}
+
+fn us(length: Duration) -> u64 {
+    u64::try_from(length.as_micros()).unwrap_or(u64::MAX).min(LONGEST_US)
+}
+
+/// To the microsecond, so that the figure survives being written, read and shifted.
+#[expect(clippy::cast_precision_loss, reason = "a run of far less than 2^52 µs")]
+fn seconds(length: Duration) -> f64 {
+    length.as_micros() as f64 / 1e6
 }
 
 #[cfg(test)]
 mod tests {
-    use super::stretch::LONGEST_US;
     use super::*;
 
     const BEGAN: Timestamp = Timestamp::from_unix_ms(1_700_000_000_600);
@@ -272,21 +293,21 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    fn counting(count: u64, threshold: u32) -> Counting {
-        Counting { host_time: BEGAN, count, threshold }
+    fn counting(count: u64, threshold: u32) -> HostCount {
+        HostCount { at_ms: BEGAN.unix_ms(), count, threshold, asked: false }
     }
 
     fn tally(open: bool) -> Tally {
         let mut tally = Tally::new(BEGAN);
-        tally.begin_phase(Begun::of("steady", "a pace", open), ms(0));
+        tally.begin_phase(Phase::begun("steady", "a pace", open, true), ms(0));
         tally
     }
 
-    fn play(tally: &mut Tally, due: u64, sent: u64, done: u64, outcome: Outcome) {
+    fn play(tally: &mut Tally, due: u64, sent: u64, done: u64, outcome: &str) {
         tally.due(ms(due));
         tally.sent(ms(due));
         let (due, sent, done) = (ms(due), ms(sent), ms(done));
-        tally.answered(&Exchange { due, sent, done, outcome, count: Some(counting(7, 5)) });
+        tally.answered(&Finished { due, sent, done, outcome, count: Some(counting(7, 5)) });
     }
 
     /// 100 asks a second for ten seconds over one kept connection. The host takes 1 ms for each, and between 4 s and 6 s
@@ -298,7 +319,7 @@ mod tests {
             let sent = free_at.max(due);
             let done = if (4000..6000).contains(&sent) { 6001 } else { sent + 1 };
             free_at = done;
-            play(&mut tally, due, sent, done, Outcome::Lease);
+            play(&mut tally, due, sent, done, outcome::LEASE);
         }
         tally.finish(ms(10_000)).phases.remove(0)
     }
@@ -323,9 +344,9 @@ mod tests {
     #[test]
     fn an_ask_counts_for_the_phase_it_was_due_in_and_the_second_it_was_done_in() {
         let mut tally = tally(true);
-        play(&mut tally, 999, 999, 1500, Outcome::Waiting);
-        tally.begin_phase(Begun::of("after", "a pace", true), ms(1000));
-        play(&mut tally, 1000, 1000, 1401, Outcome::Lease);
+        play(&mut tally, 999, 999, 1500, outcome::WAITING);
+        tally.begin_phase(Phase::begun("after", "a pace", true, true), ms(1000));
+        play(&mut tally, 1000, 1000, 1401, outcome::LEASE);
         let counted = tally.finish(ms(2000));
 
         let phases: Vec<_> =
@@ -341,10 +362,10 @@ mod tests {
     #[test]
     fn a_snapshot_tells_of_what_came_since_the_last_and_of_what_is_still_away() {
         let mut tally = tally(true);
-        play(&mut tally, 10, 10, 20, Outcome::Code("OVERLOADED".into()));
+        play(&mut tally, 10, 10, 20, "OVERLOADED");
         tally.snapshot(ms(1000));
-        play(&mut tally, 1100, 1100, 1104, Outcome::Lease);
-        play(&mut tally, 1200, 1200, 1900, Outcome::Code("HOST_SILENT".into()));
+        play(&mut tally, 1100, 1100, 1104, outcome::LEASE);
+        play(&mut tally, 1200, 1200, 1900, "HOST_SILENT");
         (0..3).for_each(|_| tally.due(ms(1950)));
         tally.sent(ms(1950));
         let shown = tally.snapshot(ms(2000));
@@ -361,12 +382,12 @@ mod tests {
     #[test]
     fn a_second_in_which_the_preparation_ends_tells_it_from_the_run() {
         let mut tally = Tally::new(BEGAN);
-        tally.begin_phase(Begun { measured: false, ..Begun::of("friday", "a pace", false) }, ms(0));
-        (0..900).for_each(|_| play(&mut tally, 500, 500, 510, Outcome::Lease));
-        tally.begin_phase(Begun::of("morning", "a pace", true), ms(600));
-        (0..100).for_each(|_| play(&mut tally, 700, 700, 710, Outcome::Lease));
+        tally.begin_phase(Phase::begun("friday", "a pace", false, false), ms(0));
+        (0..900).for_each(|_| play(&mut tally, 500, 500, 510, outcome::LEASE));
+        tally.begin_phase(Phase::begun("morning", "a pace", true, true), ms(600));
+        (0..100).for_each(|_| play(&mut tally, 700, 700, 710, outcome::LEASE));
         // One of the preparation that is answered late.
-        play(&mut tally, 599, 599, 720, Outcome::Lease);
+        play(&mut tally, 599, 599, 720, outcome::LEASE);
         let seconds = tally.finish(ms(800)).seconds;
         let found: Vec<_> =
             seconds.iter().map(|s| (s.at_unix_s % 10, s.prepares, s.due, s.outcomes["LEASE"])).collect();
@@ -377,13 +398,14 @@ mod tests {
     fn the_count_is_that_of_the_answer_that_the_host_gave_last() {
         let mut tally = tally(true);
         let mut answered = |seconds: u64, count| {
-            let count = Counting { host_time: BEGAN + Duration::from_secs(seconds), ..counting(count, 5) };
+            let count =
+                HostCount { at_ms: (BEGAN + Duration::from_secs(seconds)).unix_ms(), ..counting(count, 5) };
             let at = ms(100);
-            tally.answered(&Exchange {
+            tally.answered(&Finished {
                 due: at,
                 sent: at,
                 done: at,
-                outcome: Outcome::Lease,
+                outcome: outcome::LEASE,
                 count: Some(count),
             });
         };
@@ -400,21 +422,21 @@ mod tests {
             (shown.unanswered, shown.failed_in_a_row)
         };
         assert_eq!(at(&mut tally, 9000), (ms(0), 0), "nobody has asked");
-        play(&mut tally, 9000, 9000, 9001, Outcome::Lease);
-        play(&mut tally, 9500, 9500, 9501, Outcome::Code("HOST_UNREACHABLE".into()));
+        play(&mut tally, 9000, 9000, 9001, outcome::LEASE);
+        play(&mut tally, 9500, 9500, 9501, "HOST_UNREACHABLE");
         assert_eq!(at(&mut tally, 12_001), (ms(3000), 1));
-        play(&mut tally, 12_500, 12_500, 12_501, Outcome::Code("OVERLOADED".into()));
+        play(&mut tally, 12_500, 12_500, 12_501, "OVERLOADED");
         assert_eq!(at(&mut tally, 13_000), (ms(0), 0), "a refusal is an answer");
-        play(&mut tally, 13_000, 13_000, 13_001, Outcome::Code("HOST_SILENT".into()));
-        tally.begin_phase(Begun::of("after", "a pace", true), ms(14_000));
+        play(&mut tally, 13_000, 13_000, 13_001, "HOST_SILENT");
+        tally.begin_phase(Phase::begun("after", "a pace", true, true), ms(14_000));
         assert_eq!(at(&mut tally, 15_000), (ms(0), 0), "each phase begins anew");
     }
 
     #[test]
     fn times_that_make_no_sense_and_days_of_waiting_are_counted_and_break_nothing() {
         let mut tally = tally(true);
-        play(&mut tally, 50, 40, 30, Outcome::Lease);
-        play(&mut tally, 50, 50, 172_800_000, Outcome::Lease);
+        play(&mut tally, 50, 40, 30, outcome::LEASE);
+        play(&mut tally, 50, 50, 172_800_000, outcome::LEASE);
         let phase = tally.finish(ms(100)).phases.remove(0);
         assert_eq!(phase.response.0.keys().next(), Some(&0));
         let longest = phase.response.max().unwrap();

@@ -13,19 +13,7 @@ use kms_client::{Candidate, Client, HostName, Product, Source};
 use shared::srv::SrvRecord;
 
 use self::names::addresses;
-
-/// What was said about whom to ask.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Wanted {
-    /// Names or addresses, `NAME` or `NAME:PORT`; asked in this order.
-    pub(crate) hosts: Vec<String>,
-    /// Where no host is named: the domain whose SRV records name them.
-    pub(crate) domain: Option<String>,
-    /// The name server to ask, instead of the system's.
-    pub(crate) name_server: Option<SocketAddr>,
-    /// Hosts that may be asked though they are not this machine.
-    pub(crate) allow: Vec<String>,
-}
+use super::options::Whom;
 
 /// The hosts, each with an address that may be asked.
 #[derive(Clone, Debug)]
@@ -44,7 +32,7 @@ pub(crate) struct Host {
     /// Where it is asked: the first address of the name.
     pub(crate) address: SocketAddr,
     /// Priority and weight of its SRV record, if it was found by one.
-    srv: Option<(u16, u16)>,
+    pub(crate) srv: Option<(u16, u16)>,
 }
 
 impl Target {
@@ -52,19 +40,17 @@ impl Target {
     ///
     /// # Errors
     /// Nobody is named, a name leads nowhere, or one leads beyond this machine and is not allowed by name.
-    pub(crate) async fn find(wanted: &Wanted, product: Product) -> anyhow::Result<Target> {
-        let (candidates, how) = match &wanted.domain {
-            _ if !wanted.hosts.is_empty() => (named(&wanted.hosts)?, "named".to_owned()),
-            Some(domain) => {
-                (in_domain(domain, wanted.name_server, product).await?, format!("by SRV in {domain}"))
-            }
+    pub(crate) async fn find(whom: &Whom, product: Product) -> anyhow::Result<Target> {
+        let (candidates, how) = match &whom.domain {
+            _ if !whom.hosts.is_empty() => (named(&whom.hosts)?, "named".to_owned()),
+            Some(domain) => (in_domain(domain, whom.dns, product).await?, format!("by SRV in {domain}")),
             None => bail!("nobody is named to ask; name a host, or a domain in which hosts are published"),
         };
         let mut hosts = Vec::new();
         for (host, srv) in candidates {
             let (name, port) = (plain(&host), host.port());
-            let addresses = addresses(&name, wanted.name_server).await?;
-            check_allowed(&name, &addresses, &wanted.allow)?;
+            let addresses = addresses(&name, whom.dns).await?;
+            check_allowed(&name, &addresses, &whom.allow)?;
             let first = *addresses.first().with_context(|| format!("the name {name} has no address"))?;
             hosts.push(Host { name: host.to_string(), address: SocketAddr::new(first, port), srv });
         }

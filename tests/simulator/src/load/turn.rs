@@ -1,56 +1,22 @@
 //! A machine's turn: through its hosts until one gives a lease, as the client library does it.
 //!
-//! What an answer says is read at once, since the next ask depends on it, and believed for the time being: whether it is
-//! true is found out by `verify` when the clock has stopped. When a machine that was given no lease asks again follows
-//! `shared::license`: a licensed one backs off, an unlicensed one has nothing to back off from.
+//! What an answer says is read at once, since the next ask depends on it, and believed for now: `verify` finds out whether it is
+//! true once the clock has stopped. When the machine asks again is told in `seat`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use kms_client::Clock;
-use rand::RngExt;
 use shared::ask::AskKind;
 use shared::exchange::Visit;
 
 use super::ground::Ground;
-use super::machine::{Machine, Reply};
-use super::outcome::{Counting, NOT_ANSWERED, Outcome};
-use super::tally::Exchange;
+use super::machine::Reply;
+use super::outcome::NOT_ANSWERED;
+use super::seat::Seat;
+use super::tally::Finished;
 use super::verify::Kept;
 use super::wire::Failure;
-
-/// A machine in its fleet.
-pub(crate) struct Seat {
-    pub(crate) machine: Machine,
-    pub(crate) stands: Stands,
-    /// The hosts that it asks, by number, in its order.
-    hosts: Vec<usize>,
-    /// Whether it holds a lease that has not ended, as far as the scenario says.
-    licensed: bool,
-    /// Turns without a lease since the last one.
-    failures: u32,
-}
-
-/// By its last answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stands {
-    NeverAsked,
-    Licensed,
-    Waiting,
-    /// Its last ask was refused or not answered, and it holds no lease.
-    Refused,
-}
-
-/// When a machine asks again that was given no lease.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Retry {
-    /// Zero is never.
-    pub(crate) wait: Duration,
-    /// To this a licensed machine doubles it.
-    pub(crate) max: Duration,
-    /// Whether whoever is told to wait has a lease that has ended, and so nothing to back off from.
-    pub(crate) leases_have_ended: bool,
-}
 
 /// The ask of a turn that has no answer yet.
 struct Pending {
@@ -88,8 +54,7 @@ pub(crate) async fn turn(ground: Arc<Ground>, number: usize, due: Option<Duratio
             ground.note_sent(pending.due);
             now
         });
-        let outcome = Outcome::Code(NOT_ANSWERED.to_owned());
-        ground.note(Exchange { due: pending.due, sent, done: now, outcome, count: None });
+        ground.note(Finished { due: pending.due, sent, done: now, outcome: NOT_ANSWERED, count: None });
     }
 }
 
@@ -106,16 +71,6 @@ async fn play(ground: &Ground, number: usize, pending: &mut Pending) {
 }
 
 impl Seat {
-    /// A machine that asks these hosts, in this order.
-    pub(crate) fn new(machine: Machine, hosts: Vec<usize>) -> Seat {
-        Seat { machine, stands: Stands::NeverAsked, hosts, licensed: false, failures: 0 }
-    }
-
-    /// A machine that was made from this one's disk. It has asked already, or so it thinks.
-    pub(crate) fn copy(&self) -> Seat {
-        Seat { machine: self.machine.copy(), hosts: self.hosts.clone(), failures: 0, ..*self }
-    }
-
     /// One host after the other, until one gives a lease. Says how long after that the machine asks again by itself.
     async fn through_hosts(
         &mut self,
@@ -124,26 +79,17 @@ impl Seat {
         pending: &mut Pending,
     ) -> Option<Duration> {
         let (mut waited, mut hint) = (false, None);
-        for at in 0..self.hosts.len() {
-            match self.ask_host(ground, number, self.hosts[at], pending).await {
+        for host in self.hosts.clone() {
+            match self.ask_host(ground, number, host, pending).await {
                 End::Leased => {
-                    // The host that gave the last lease is asked first the next time.
-                    self.hosts[..=at].rotate_right(1);
-                    (self.stands, self.licensed, self.failures) = (Stands::Licensed, true, 0);
+                    self.leased(host, &ground.priorities);
                     return None;
                 }
                 End::Waited => waited = true,
                 End::Refused(asked_for) => hint = asked_for.or(hint),
             }
         }
-        self.failures = self.failures.saturating_add(1);
-        if waited {
-            self.stands = Stands::Waiting;
-            self.licensed &= !ground.retry.leases_have_ended;
-        } else if self.stands != Stands::Licensed {
-            self.stands = Stands::Refused;
-        }
-        self.wait(ground.retry, hint.filter(|_| !waited))
+        self.failed(waited, hint, ground.retry)
     }
 
     async fn ask_host(&mut self, ground: &Ground, number: usize, host: usize, pending: &mut Pending) -> End {
@@ -154,9 +100,7 @@ impl Seat {
                 Ok(Reply::Lease(_)) => return End::Leased,
                 Ok(Reply::Waiting(_)) => return End::Waited,
                 Ok(_) if self.machine.asks_again_at_once() => {}
-                Ok(Reply::Refused { .. } | Reply::Released | Reply::Nonsense) => {
-                    return End::Refused(None);
-                }
+                Ok(Reply::Refused { .. } | Reply::Released | Reply::Nonsense) => return End::Refused(None),
                 Err(failure) => return End::Refused(failure.retry_after),
             }
         }
@@ -189,25 +133,15 @@ impl Seat {
             Err(failure) => Err(failure),
         };
         let (outcome, count) = match &said {
-            Ok(said) => read(said),
+            Ok(said) => (said.outcome(), said.count()),
             Err(failure) => {
                 ground.note_failure(failure);
-                (Outcome::Code(failure.code.clone()), None)
+                (failure.code.as_str(), None)
             }
         };
-        ground.note(Exchange { due: pending.due, sent, done, outcome, count });
+        ground.note(Finished { due: pending.due, sent, done, outcome, count });
         pending.follow(done);
         said
-    }
-
-    /// How long a machine waits whose turn gave no lease: earlier by up to a fifth, never later. What a host has asked for
-    /// without a signature never delays beyond the own step.
-    fn wait(&self, retry: Retry, hint: Option<Duration>) -> Option<Duration> {
-        let doublings = if self.licensed { (self.failures - 1).min(31) } else { 0 };
-        let step = retry.wait.saturating_mul(1 << doublings).min(retry.max);
-        let wait = hint.map_or(step, |hint| hint.min(step));
-        let share: f64 = rand::rng().random();
-        (!wait.is_zero()).then(|| wait.mul_f64(1.0 - share / 5.0))
     }
 }
 
@@ -222,16 +156,5 @@ impl Pending {
     /// What follows in the same turn is due at once.
     fn follow(&mut self, done: Duration) {
         (self.due, self.sent, self.first) = (done, None, false);
-    }
-}
-
-/// What goes into the figures.
-fn read(said: &Reply) -> (Outcome, Option<Counting>) {
-    match said {
-        Reply::Lease(counting) => (Outcome::Lease, Some(*counting)),
-        Reply::Waiting(counting) => (Outcome::Waiting, Some(*counting)),
-        Reply::Released => (Outcome::Released, None),
-        Reply::Refused { code } => (Outcome::Code(code.clone()), None),
-        Reply::Nonsense => (Outcome::Code("ANSWER_MISMATCH".to_owned()), None),
     }
 }

@@ -16,6 +16,7 @@ use shared::time::Timestamp;
 use world::cores::on_every_core;
 
 use super::chains::{Chains, SeenChain};
+use super::result::Verified;
 
 /// So many errors are told in full; the others are counted.
 const TOLD_MAX: usize = 5;
@@ -74,58 +75,33 @@ impl Keeper {
             *place = kept;
         }
     }
-
-    /// How many were offered.
-    pub(crate) fn offered(&self) -> usize {
-        self.offered
-    }
-
-    /// What was kept.
-    pub(crate) fn into_kept(self) -> Vec<Kept> {
-        self.kept
-    }
-}
-
-/// What came of looking at answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Judged {
-    /// Answers that were looked at.
-    pub(crate) looked_at: u64,
-    /// Leases that their machine may use.
-    pub(crate) leases: u64,
-    /// Other answers that hold: waiting, refusals, released.
-    pub(crate) others: u64,
-    /// Answers that a machine would not believe.
-    pub(crate) wrong: u64,
-    /// What is wrong with the first of them, one line each.
-    pub(crate) told: Vec<String>,
 }
 
 /// Judges answers on every core. Each chain is verified once.
-pub(crate) fn judge(kept: Vec<Kept>, roots: &Roots) -> Judged {
+/// The second is what is wrong with the first few of them, one line each.
+pub(crate) fn judge(keeper: Keeper, roots: &Roots) -> (Verified, Vec<String>) {
+    let Keeper { offered, kept, .. } = keeper;
     let chains = verify_chains(&kept, roots);
-    let verdicts = on_every_core(kept, |kept| judge_one(&kept, &chains, roots));
-    let mut judged = Judged::default();
-    for verdict in verdicts {
-        judged.looked_at += 1;
+    let answers = u64::try_from(offered).unwrap_or(u64::MAX);
+    let (mut verified, mut told) = (Verified { answers, ..Verified::default() }, Vec::new());
+    for verdict in on_every_core(kept, |kept| judge_one(&kept, &chains, roots)) {
+        verified.looked_at += 1;
         match verdict {
-            Ok(true) => judged.leases += 1,
-            Ok(false) => judged.others += 1,
+            Ok(is_lease) => verified.leases += u64::from(is_lease),
             Err(wrong) => {
-                judged.wrong += 1;
-                if judged.told.len() < TOLD_MAX {
-                    judged.told.push(wrong);
-                }
+                verified.wrong += 1;
+                told.push(wrong);
             }
         }
     }
-    judged
+    told.truncate(TOLD_MAX);
+    (verified, told)
 }
 
-type Verified = HashMap<[u8; 32], Result<Chain, ChainError>>;
+type Chained = HashMap<[u8; 32], Result<Chain, ChainError>>;
 
-fn verify_chains(kept: &[Kept], roots: &Roots) -> Verified {
-    let mut verified = Verified::new();
+fn verify_chains(kept: &[Kept], roots: &Roots) -> Chained {
+    let mut verified = Chained::new();
     for chain in kept.iter().filter_map(|kept| kept.chain.as_ref()) {
         verified.entry(chain.digest).or_insert_with(|| Chain::verify(&chain.encoded, roots));
     }
@@ -133,7 +109,7 @@ fn verify_chains(kept: &[Kept], roots: &Roots) -> Verified {
 }
 
 /// Whether it is a lease; else it is another answer that holds.
-fn judge_one(kept: &Kept, chains: &Verified, roots: &Roots) -> Result<bool, String> {
+fn judge_one(kept: &Kept, chains: &Chained, roots: &Roots) -> Result<bool, String> {
     let of_machine = |error: &dyn std::fmt::Display| format!("machine {}: {error}", kept.expected.machine);
     let known = match kept.chain.as_ref().and_then(|chain| chains.get(&chain.digest)) {
         Some(Err(error)) => return Err(of_machine(error)),

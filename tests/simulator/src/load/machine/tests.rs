@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::load::stage::stage;
+use crate::load::testing::stage::stage;
 
 /// What was said, without the host's time: `LEASE 2/2`.
 fn told(said: &Reply) -> String {

@@ -198,7 +198,7 @@ fn float(number: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::fixture::{BEGAN_AT_MS, overloaded, stalled};
+    use crate::load::testing::results::{BEGAN_AT_MS, overloaded, stalled};
 
     fn chart_in(section: Option<Section>) -> Chart {
         let Some(Section { body: Body::Chart(chart), .. }) = section else {

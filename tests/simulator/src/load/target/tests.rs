@@ -9,9 +9,9 @@ fn product() -> Product {
     Product::new([1; 16], "Atlas", [root(1), root(2)])
 }
 
-fn hosts(names: &[&str], allow: &[&str]) -> Wanted {
+fn hosts(names: &[&str], allow: &[&str]) -> Whom {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    Wanted { hosts: owned(names), allow: owned(allow), ..Wanted::default() }
+    Whom { hosts: owned(names), allow: owned(allow), ..Whom::default() }
 }
 
 async fn dns() -> DnsServer {
@@ -57,7 +57,7 @@ async fn an_address_beyond_this_machine_is_refused_until_its_name_is_repeated() 
 #[tokio::test]
 async fn a_name_that_leads_beyond_this_machine_with_one_of_its_addresses_is_refused() {
     let dns = dns().await;
-    let with_dns = |wanted: Wanted| Wanted { name_server: Some(dns.address()), ..wanted };
+    let with_dns = |wanted: Whom| Whom { dns: Some(dns.address()), ..wanted };
     let near = Target::find(&with_dns(hosts(&["near.corp.example:4001"], &[])), product()).await.unwrap();
     assert_eq!(near.addresses(), ["127.0.0.1:4001".parse().unwrap()]);
 
@@ -75,11 +75,8 @@ async fn a_name_that_leads_beyond_this_machine_with_one_of_its_addresses_is_refu
 #[tokio::test]
 async fn hosts_of_a_domain_are_found_by_srv_and_each_machine_draws_its_order() {
     let dns = dns().await;
-    let in_domain = |domain: &str| Wanted {
-        domain: Some(domain.to_owned()),
-        name_server: Some(dns.address()),
-        ..Wanted::default()
-    };
+    let in_domain =
+        |domain: &str| Whom { domain: Some(domain.to_owned()), dns: Some(dns.address()), ..Whom::default() };
     let target = Target::find(&in_domain("corp.example"), product()).await.unwrap();
     assert_eq!(target.how, "by SRV in corp.example");
     assert_eq!(target.hosts[0].name, "near.corp.example:4001");
@@ -98,7 +95,7 @@ async fn hosts_of_a_domain_are_found_by_srv_and_each_machine_draws_its_order() {
 
 #[tokio::test]
 async fn who_names_nobody_is_told_what_to_name() {
-    let error = Target::find(&Wanted::default(), product()).await.unwrap_err().to_string();
+    let error = Target::find(&Whom::default(), product()).await.unwrap_err().to_string();
     assert!(error.contains("name a host, or a domain"), "{error}");
     let error = Target::find(&hosts(&["::1"], &[]), product()).await.unwrap_err().to_string();
     assert!(error.contains("write an IPv6 address in brackets"), "{error}");

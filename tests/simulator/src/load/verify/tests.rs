@@ -2,13 +2,17 @@
 
 use super::*;
 use crate::load::machine::{Machine, Reply};
-use crate::load::stage::{Stage, stage};
+use crate::load::testing::stage::{Stage, stage};
 use shared::time::Clock;
 
 async fn kept(stage: &Stage, machine: &mut Machine) -> (Kept, v1::Answer) {
     let (_, outgoing, answer) = stage.ask_and_keep(machine).await;
     let at = stage.host.clock.now();
     (Kept::of(outgoing.expected, outgoing.known, at, &answer, &stage.chains), answer)
+}
+
+fn keeper(kept: Vec<Kept>) -> Keeper {
+    Keeper { limit: kept.len(), offered: kept.len(), kept }
 }
 
 #[tokio::test]
@@ -24,9 +28,10 @@ async fn waiting_first_leases_and_renewals_that_leave_the_chain_out_all_hold() {
     assert!(answer.chain.is_empty(), "the ask has named the chain");
     all.push(last);
 
-    let judged = judge(all, &stage.roots());
+    let judged = judge(keeper(all), &stage.roots());
 
-    assert_eq!(judged, Judged { looked_at: 7, leases: 6, others: 1, wrong: 0, told: vec![] });
+    // The one that is neither a lease nor wrong is the waiting.
+    assert_eq!(judged, (Verified { answers: 7, looked_at: 7, leases: 6, wrong: 0 }, vec![]));
 }
 
 /// One answer, changed by whoever stands between, beside one that is as it came. Says what is told of it.
@@ -38,11 +43,11 @@ async fn check(tamper: impl FnOnce(&mut v1::Answer), wanted: &str) {
     let at = stage.host.clock.now();
     let changed = Kept::of(outgoing.expected, outgoing.known, at, &answer, &stage.chains);
 
-    let judged = judge(vec![good, changed], &stage.roots());
+    let (judged, told) = judge(keeper(vec![good, changed]), &stage.roots());
 
     assert_eq!((judged.looked_at, judged.leases, judged.wrong), (2, 1, 1), "{wanted}");
     let machine = outgoing.expected.machine;
-    assert_eq!(judged.told, [format!("machine {machine}: {wanted}")]);
+    assert_eq!(told, [format!("machine {machine}: {wanted}")]);
 }
 
 #[tokio::test]
@@ -73,14 +78,14 @@ async fn the_lease_of_another_machine_is_wrong_and_so_is_one_of_another_vendor()
     let (_, _, theirs) = stage.ask_and_keep(&mut stage.machine()).await;
     let at = stage.host.clock.now();
     let swapped = Kept::of(ours.expected, ours.known, at, &theirs, &stage.chains);
-    let told = judge(vec![swapped], &stage.roots()).told;
+    let (_, told) = judge(keeper(vec![swapped]), &stage.roots());
     assert!(told[0].ends_with("its machine is not the one that was asked for"), "{told:?}");
 
     let (good, _) = kept(&stage, &mut stage.machine()).await;
     let forger = stage.shop.forge(&stage.folder.path().join("forger")).unwrap();
     let roots = Roots::new(forger.vendor().roots().iter().map(<[u8; 32]>::as_slice)).unwrap();
-    let judged = judge(vec![good], &roots);
-    assert_eq!((judged.leases, judged.wrong), (0, 1), "{:?}", judged.told);
+    let (judged, told) = judge(keeper(vec![good]), &roots);
+    assert_eq!((judged.leases, judged.wrong), (0, 1), "{told:?}");
 }
 
 #[tokio::test]
@@ -88,8 +93,8 @@ async fn only_the_first_few_errors_are_told_and_all_are_counted() {
     let stage = stage(1).await;
     let (one, _) = kept(&stage, &mut stage.machine()).await;
     let broken = Kept { signed: None, ..one };
-    let judged = judge(vec![broken; 12], &stage.roots());
-    assert_eq!((judged.wrong, judged.told.len()), (12, TOLD_MAX));
+    let (judged, told) = judge(keeper(vec![broken; 12]), &stage.roots());
+    assert_eq!((judged.wrong, told.len()), (12, TOLD_MAX));
 }
 
 #[tokio::test]
@@ -104,15 +109,15 @@ async fn a_keeper_has_all_up_to_its_limit_and_a_fair_sample_beyond() {
     };
     let mut all = Keeper::new(10);
     (0..10).for_each(|number| all.offer(numbered(number)));
-    assert_eq!(all.offered(), 10);
-    assert!(all.into_kept().iter().map(|kept| kept.expected.serial).eq(0..10));
+    assert_eq!(all.offered, 10);
+    assert!(all.kept.iter().map(|kept| kept.expected.serial).eq(0..10));
 
     let mut chosen_from_late = 0;
     for _ in 0..200 {
         let mut sample = Keeper::new(10);
         (0..100).for_each(|number| sample.offer(numbered(number)));
-        assert_eq!(sample.offered(), 100);
-        let kept = sample.into_kept();
+        assert_eq!(sample.offered, 100);
+        let kept = sample.kept;
         assert_eq!(kept.len(), 10);
         chosen_from_late += kept.iter().filter(|kept| 50 <= kept.expected.serial).count();
     }

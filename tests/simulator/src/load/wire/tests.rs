@@ -8,7 +8,7 @@ use world::TestHost;
 
 use super::*;
 use crate::load::machine::Reply;
-use crate::load::stage::stage;
+use crate::load::testing::stage::stage;
 
 const SHORT: Limits = Limits { connect: Duration::from_millis(400), answer: Duration::from_millis(400) };
 

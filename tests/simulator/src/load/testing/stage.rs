@@ -10,10 +10,10 @@ use shared::time::{Clock, Timestamp};
 use world::clock::NEW_YEAR;
 use world::{Shop, TestClock, TestHost};
 
-use super::chains::Chains;
-use super::machine::{Machine, Outgoing, Reply};
-use super::sources::Addresses;
-use super::wire::{Limits, Wire};
+use crate::load::chains::Chains;
+use crate::load::machine::{Machine, Outgoing, Reply};
+use crate::load::sources::Addresses;
+use crate::load::wire::{Limits, Wire};
 
 pub(crate) struct Stage {
     pub(crate) shop: Shop,
