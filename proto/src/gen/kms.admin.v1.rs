@@ -184,8 +184,8 @@ pub struct ListMachinesRequest {
     #[prost(string, tag = "8")]
     pub id_prefix: ::prost::alloc::string::String,
 }
-/// A page of the inventory. It may be empty and yet have a next: the host does not look through more than so many records in
-/// one call.
+/// A page of the inventory. It may be empty and yet have a next: the host looks through a limited number of records in one
+/// call.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListMachinesResponse {
     /// Machines in the order of product and id.
@@ -344,7 +344,7 @@ pub struct ExportLedgerRequest {
 /// A part of an export.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExportLedgerResponse {
-    /// Whole lines. Those of all parts, in their order, are an export; without its last line it is none.
+    /// Whole lines. The lines of all parts, in their order, are an export. Without its last line an export is incomplete.
     #[prost(bytes = "bytes", tag = "1")]
     pub lines: ::prost::bytes::Bytes,
 }
@@ -553,7 +553,7 @@ pub struct Event {
     /// What, as one word: `copied`, `replaced`, `replaces`, `released`, `returned`, `blocked`, `unblocked`, `relearned`.
     #[prost(string, tag = "2")]
     pub kind: ::prost::alloc::string::String,
-    /// The other machine of it, 16 bytes: who replaced this one, or whom this one replaces; otherwise empty.
+    /// The other machine, 16 bytes: the one that replaced this machine, or the one that it replaced. Otherwise empty.
     #[prost(bytes = "bytes", tag = "3")]
     pub other: ::prost::bytes::Bytes,
     /// The machine, 16 bytes.
@@ -772,8 +772,8 @@ pub mod admin_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Reads the host's state, and changes it. Every change is in the audit log before it takes effect. Whoever may not ask, a user
-    /// other than root and the host's own, is refused PERMISSION_DENIED; each refusal has its reason in google.rpc.ErrorInfo.
+    /// Reads the host's state, and changes it. Every change is in the audit log before it takes effect. Only root and the host's own
+    /// user may ask. Other users get PERMISSION_DENIED. Each refusal has its reason in google.rpc.ErrorInfo.
     #[derive(Debug, Clone)]
     pub struct AdminServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1397,8 +1397,8 @@ pub mod admin_service_server {
             request: tonic::Request<super::ReloadRequest>,
         ) -> std::result::Result<tonic::Response<super::ReloadResponse>, tonic::Status>;
     }
-    /// Reads the host's state, and changes it. Every change is in the audit log before it takes effect. Whoever may not ask, a user
-    /// other than root and the host's own, is refused PERMISSION_DENIED; each refusal has its reason in google.rpc.ErrorInfo.
+    /// Reads the host's state, and changes it. Every change is in the audit log before it takes effect. Only root and the host's own
+    /// user may ask. Other users get PERMISSION_DENIED. Each refusal has its reason in google.rpc.ErrorInfo.
     #[derive(Debug)]
     pub struct AdminServiceServer<T> {
         inner: Arc<T>,

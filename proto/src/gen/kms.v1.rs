@@ -72,8 +72,8 @@ pub struct HostCertificate {
     /// The product's numbers.
     #[prost(message, optional, tag = "10")]
     pub policy: ::core::option::Option<Policy>,
-    /// When the vendor issued it. Of several that are valid a host uses the one issued last. 0 in those of earlier releases: then
-    /// `not_before` counts instead.
+    /// When the vendor issued it. Of several that are valid a host uses the one issued last. It is 0 in certificates of earlier
+    /// releases: then `not_before` counts instead.
     #[prost(int64, tag = "11")]
     pub issued_at: i64,
 }
