@@ -5,7 +5,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use shared::answer::{Verdict, Waiting};
+use shared::answer::{Term as _, Verdict, Waiting};
 use shared::reason::Cause;
 use shared::time::Timestamp;
 

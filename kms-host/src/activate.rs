@@ -26,7 +26,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ledger::{LedgerError, Reader};
 use proto::v1;
-use shared::admission::{Admission, Moment};
+use shared::admission::{Applicant, Moment};
 use shared::ask::{Ask, AskKind, Rejected};
 use shared::count::{Decision, Outcome, Sighting};
 use shared::doubt::{ClockReading, HostClock};
@@ -41,7 +41,7 @@ use self::resent::Resent;
 use self::unanswered::Stop;
 use crate::certificates::{Certificates, terms};
 use crate::fairness::{Fairness, Source};
-use crate::journal::{Journal, Refusal};
+use crate::journal::{Journal, JournaledRefusal};
 use crate::queue::{NotSighted, Queue};
 use crate::signer::Signer;
 use crate::watch::recheck::Totals;
@@ -221,7 +221,7 @@ impl Host {
         if self.resent.knows(machine, &presented) {
             return Err(Stop::Refuse(Reason::Replayed.into(), chain.host().policy.retry_interval));
         }
-        let admission = Admission { chain, machine, presented, now: *now };
+        let admission = Applicant { chain, machine, presented, now: *now };
         self.hear_of_clocks(&admission).await.map_err(Stop::Fail)?;
         admission.check(&self.own_clock(), self.space.is_short())?;
         // Room is kept until the ledger has decided, and only a machine that it enters takes it.
@@ -269,6 +269,6 @@ impl Host {
             reason = cause.code.as_str(),
             "refused: {cause}"
         );
-        self.journal.refused(Refusal { at: now.wall, machine, product, cause: cause.clone() });
+        self.journal.refused(JournaledRefusal { at: now.wall, machine, product, cause: cause.clone() });
     }
 }

@@ -1,15 +1,15 @@
 //! What an administrator asks a running host: `kms.admin.v1`, over the unix socket in the data directory.
 //!
-//! Whose call it is has been settled when it comes here ([`Caller`]). A change is written into the audit log first, and made
-//! after that; both are done even if the caller goes away meanwhile. How the inventory is searched is in `admin/search.rs`,
-//! how things are shown in `admin/shown.rs`, how a host is asked in
-//! `admin/client.rs`; the lines of an
-//! export are `export`'s. The command line in `cli` is one of the callers.
+//! A call has its [`Caller`] when it comes here. A change is written into the audit log first, and made after that. Both are done
+//! even if the caller goes away meanwhile. `admin/counting.rs` says who is counted, `admin/search.rs` searches the inventory,
+//! `admin/shown.rs` shows things, `admin/client.rs` asks a host, and `export` writes the lines of an export. The command line is
+//! one of the callers.
 
 pub mod audit;
 pub mod caller;
 mod changes;
 mod client;
+mod counting;
 mod reloading;
 mod search;
 mod shown;
@@ -22,12 +22,10 @@ use bytes::Bytes;
 use ledger::{Cursor, Engine, LedgerError, Listed, ListedEvent};
 use proto::admin::v1 as wire;
 use proto::admin::v1::admin_service_server::AdminService;
-use shared::count::{self, Terms};
 use shared::ids::ProductId;
 use shared::inventory::Verb;
 use shared::reason::Reason;
-use shared::record::{EventKind, RecordState, Tally};
-use shared::time::{Timestamp, to_ms};
+use shared::record::EventKind;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
@@ -35,10 +33,11 @@ use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status};
 
 pub use self::client::{Client, Limit, connect, is_silence, serving};
+use self::counting::Counting;
 pub use self::reloading::{NotReloaded, ReloadOrder, Reloaded};
-use self::search::{Found, Search};
+use self::search::{FoundMachines, Search};
 use crate::activate::Host;
-use crate::admin::audit::{Audit, Line};
+use crate::admin::audit::{Audit, AuditLine};
 use crate::admin::caller::Caller;
 use crate::door::accept::Door;
 use crate::door::service::status;
@@ -81,12 +80,6 @@ pub struct Admin {
     under_way: TaskTracker,
 }
 
-/// What tells whether a machine is counted, as of one moment.
-struct Counting {
-    tallies: Vec<(ProductId, Tally)>,
-    hour_width_ms: u64,
-}
-
 impl Admin {
     /// For this host, which listens on these addresses and writes what is changed into this log.
     pub fn new(host: Arc<Host>, listening: Vec<String>, audit: Arc<Audit>) -> Admin {
@@ -110,65 +103,11 @@ impl Admin {
         self.under_way.wait().await;
     }
 
-    /// The moment as of which machines are counted. "In doubt it ages nobody": the count that is shown then is that of the
-    /// ledger's last entry, whatever the clock says.
-    async fn counted_at(&self, now: Timestamp) -> Result<Timestamp, LedgerError> {
-        match self.host.doubt() {
-            None => Ok(now),
-            Some(_) => Ok(self.host.ledger.last_time().await?.unwrap_or(now)),
-        }
-    }
-
-    async fn product(
-        &self,
-        product: ProductId,
-        terms: &Terms,
-        now: Timestamp,
-    ) -> Result<wire::Product, LedgerError> {
-        let reading = self.host.ledger.reading(product, terms, self.counted_at(now).await?).await?;
-        let mut shown = wire::Product {
-            id: Bytes::copy_from_slice(product.as_bytes()),
-            count: reading.tally.total,
-            threshold: terms.threshold,
-            active: reading.tally.active,
-            inactive: Some(shown::inactive(reading.inactive)),
-            threshold_met_at: reading.tally.threshold_met_at.map_or(0, Timestamp::unix_ms),
-            unkept_today: reading.unkept_today,
-            count_window_ms: to_ms(terms.count_window),
-            ..wire::Product::default()
-        };
-        let certificates = self.host.certificates();
-        if let Some(name) = certificates.name(product) {
-            name.clone_into(&mut shown.name);
-            shown.unused = certificates.unused(product, now).into_iter().map(shown::unused).collect();
-        }
-        if let Some(installed) = certificates.current(product, now) {
-            let certificate = installed.chain.host();
-            shown.organisation.clone_from(&certificate.organisation_name);
-            shown.certificate = Bytes::copy_from_slice(certificate.id.as_bytes());
-            shown.not_before = certificate.not_before.unix_ms();
-            shown.not_after = installed.chain.ends_at().unix_ms();
-            shown.test = certificate.test;
-        }
-        Ok(shown)
-    }
-
-    async fn counting(&self) -> Result<Counting, LedgerError> {
-        let now = self.host.clock.now();
-        let counted_at = self.counted_at(now).await?;
-        let mut tallies = Vec::new();
-        for (product, terms) in self.host.products(now).await? {
-            tallies.push((product, self.host.ledger.reading(product, &terms, counted_at).await?.tally));
-        }
-        tallies.sort_by_key(|(product, _)| *product);
-        Ok(Counting { tallies, hour_width_ms: self.host.ledger.meta().hour_width_ms })
-    }
-
     /// The one machine of this name.
     async fn named(&self, name: Option<wire::MachineName>, counting: &Counting) -> Result<Listed, Status> {
         let name = name.ok_or_else(|| malformed("it names no machine"))?;
         let search = Search::named(&name)?;
-        let Found { machines, .. } = self.search(&search, counting, None, 2).await?;
+        let FoundMachines { machines, .. } = self.search(&search, counting, None, 2).await?;
         let id = name.id_prefix;
         match machines.as_slice() {
             [only] => Ok(*only),
@@ -196,45 +135,6 @@ impl Admin {
         })
     }
 }
-
-impl Counting {
-    fn products(&self) -> Vec<ProductId> {
-        self.tallies.iter().map(|(product, _)| *product).collect()
-    }
-
-    fn is_counted(&self, listed: &Listed) -> bool {
-        let Some(record) = listed.record.filter(|record| record.state == RecordState::Active) else {
-            return false;
-        };
-        let tally = self.tallies.iter().find(|(product, _)| *product == listed.product);
-        tally.is_some_and(|(_, tally)| count::is_counted(tally, record.seen_at, self.hour_width_ms))
-    }
-
-    fn shown(&self, listed: &Listed) -> wire::Machine {
-        shown::machine(listed, self.is_counted(listed))
-    }
-}
-
-impl Host {
-    /// Every product that has a certificate or a record, with the numbers that count for it.
-    pub(crate) async fn products(&self, now: Timestamp) -> Result<Vec<(ProductId, Terms)>, LedgerError> {
-        let mut products = self.certificates().terms(now);
-        for product in self.ledger.products().await? {
-            if !products.iter().any(|(known, _)| *known == product) {
-                products.push((product, UNLICENSED));
-            }
-        }
-        Ok(products)
-    }
-}
-
-/// The numbers of a product whose certificate is gone: nobody is licensed, and the count is shown over the usual window.
-const UNLICENSED: Terms = Terms {
-    threshold: 0,
-    count_window: shared::policy::Policy::CLIENT.count_window,
-    validity: shared::policy::Policy::CLIENT.validity,
-    clock_tolerance: shared::policy::Policy::CLIENT.clock_tolerance,
-};
 
 #[tonic::async_trait]
 impl AdminService for Admin {
@@ -296,7 +196,8 @@ impl AdminService for Admin {
         let search = Search::of(&request)?;
         let after = cursor(request.page_token);
         let counting = self.counting().await.map_err(unreadable)?;
-        let Found { machines, next } = self.search(&search, &counting, after, request.page_size).await?;
+        let FoundMachines { machines, next } =
+            self.search(&search, &counting, after, request.page_size).await?;
         Ok(Response::new(wire::ListMachinesResponse {
             machines: machines.iter().map(|listed| counting.shown(listed)).collect(),
             next_page_token: token_of(next),
@@ -361,8 +262,9 @@ impl AdminService for Admin {
         let refusals =
             self.host.journal.refusals(OF_ONE_MACHINE, |refusal| refusal.machine == Some(listed.machine));
         let id = listed.machine.to_string();
-        let is_of_it =
-            move |line: &Line| line.parameters.get(changes::MACHINE).is_some_and(|machine| *machine == id);
+        let is_of_it = move |line: &AuditLine| {
+            line.parameters.get(changes::MACHINE).is_some_and(|machine| *machine == id)
+        };
         // A log that cannot be read is an alarm of its own, and no reason to hide the rest.
         let changes =
             self.with_audit(|audit| audit.latest(OF_ONE_MACHINE, is_of_it)).await.unwrap_or_default();
@@ -528,7 +430,7 @@ fn token_of(next: Option<Cursor>) -> Bytes {
 }
 
 fn unreadable(error: LedgerError) -> Status {
-    let error = remedy::told(&error);
+    let error = remedy::message(&error);
     tracing::error!(error, "the ledger does not do what an administrator asks");
     Status::internal(error)
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use shared::certificate::{self, Chain, ChainError, HostCertificate, Roots};
 use shared::count::Terms;
-use shared::envelope::{KeyId, PublicKey};
-use shared::ids::{CertificateId, OrganisationId, ProductId};
+use shared::envelope::PublicKey;
+use shared::ids::{CertificateId, KeyId, OrganisationId, ProductId};
 use shared::time::Timestamp;
 
 /// When the host warns that a certificate ends, in days before; 0 is its end.

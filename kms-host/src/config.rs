@@ -242,7 +242,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kms-host.toml"), text).unwrap();
         let settings = SettingSources::new(None, folder.path()).read_with([]);
-        settings.map(|settings| settings.config).map_err(|error| crate::remedy::told(&error))
+        settings.map(|settings| settings.config).map_err(|error| crate::remedy::message(&error))
     }
 
     #[test]

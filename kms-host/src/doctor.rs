@@ -26,7 +26,7 @@ use crate::config::{Config, SettingSources};
 use crate::home::Home;
 use crate::remedy;
 
-use self::host::Running;
+use self::host::RunningHost;
 
 /// What to check.
 pub struct Wanted {
@@ -93,18 +93,18 @@ impl Finding {
 struct Known<'a> {
     wanted: &'a Wanted,
     clock: &'a dyn Clock,
-    running: Running,
+    running: RunningHost,
     /// None if the settings are wrong.
     config: Option<Config>,
     certificates: Certificates,
     /// How to connect to hosts.
-    way: tls::Way,
+    way: tls::ConnectBy,
 }
 
 /// Makes all checks.
 pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
     let home = &wanted.home;
-    let running = Running::find(home).await;
+    let running = RunningHost::find(home).await;
     let owner = match directory::owner(home, &running) {
         Ok(owner) => owner,
         Err(finding) => return only(finding),

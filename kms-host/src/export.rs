@@ -23,11 +23,11 @@ use shared::record::Meta;
 use shared::time::Timestamp;
 use tokio::sync::mpsc;
 
-pub use checker::{Checked, Checker, Fault};
+pub use checker::{CheckedLine, Checker, ExportFault};
 pub use file::shown;
 pub use file::{ExportError, ExportFile, ExportReader, Summary};
 pub use line::End;
-pub use writer::Writer;
+pub use writer::ExportWriter;
 
 /// The format that this release writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
@@ -102,7 +102,7 @@ pub struct FilePart {
 /// It reads on when somebody has taken what was read before, so it holds a few pages and no more, and ends when nobody
 /// listens. After an error nothing follows, and what was sent is without its last line.
 pub async fn send(ledger: Arc<dyn Reader>, head: Head, to: mpsc::Sender<Result<Bytes, LedgerError>>) {
-    let mut writer = Writer::begin(&head);
+    let mut writer = ExportWriter::begin(&head);
     let mut after = None;
     loop {
         let page = match ledger.kept(after, PAGE_ROWS).await {
@@ -128,7 +128,7 @@ pub async fn send(ledger: Arc<dyn Reader>, head: Head, to: mpsc::Sender<Result<B
 
 /// Sends what was salvaged of a ledger as lines. It blocks while nobody takes them.
 pub fn send_salvaged(salvaged: &Salvaged, head: &Head, to: &mpsc::Sender<Result<Bytes, LedgerError>>) {
-    let mut writer = Writer::begin(head);
+    let mut writer = ExportWriter::begin(head);
     for page in salvaged.rows.chunks(PAGE_ROWS) {
         for kept in page {
             writer.row(kept);

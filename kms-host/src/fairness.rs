@@ -20,7 +20,7 @@ use shared::fair::{self, Rate};
 use shared::reason::{Cause, Reason};
 
 pub use self::report::{Inflating, Limiting, Report, SourceTotals};
-use self::seen::{Left, Seen};
+use self::seen::{Activity, Left};
 pub use self::source::Source;
 use crate::config::Config;
 
@@ -102,9 +102,9 @@ pub struct Fairness(Mutex<Book>);
 struct Book {
     allowances: Allowances,
     site: Left,
-    told_apart: HashMap<Source, Seen>,
+    told_apart: HashMap<Source, Activity>,
     /// The sources that came when there was no room, and all forgotten ones.
-    others: Seen,
+    others: Activity,
     forgot_at: Option<Duration>,
     crowding: Option<Crowding>,
 }
@@ -123,7 +123,7 @@ impl Fairness {
             allowances,
             site: Left::default(),
             told_apart: HashMap::new(),
-            others: Seen::default(),
+            others: Activity::default(),
             forgot_at: None,
             crowding: None,
         }))
@@ -226,7 +226,7 @@ impl Book {
     }
 
     /// Its state, which is new for a new source.
-    fn seen(&mut self, place: Option<Source>) -> &mut Seen {
+    fn seen(&mut self, place: Option<Source>) -> &mut Activity {
         match place {
             Some(source) => self.told_apart.entry(source).or_default(),
             None => &mut self.others,
@@ -242,7 +242,7 @@ impl Book {
             return false;
         }
         self.forgot_at = Some(now);
-        let is_idle = |seen: &Seen| seen.left.is_full(now);
+        let is_idle = |seen: &Activity| seen.left.is_full(now);
         let idle = self.told_apart.iter().filter(|(_, seen)| is_idle(seen));
         let mut idle: Vec<_> = idle.map(|(source, seen)| (seen.new_today(now), seen.asks, *source)).collect();
         idle.sort_unstable();

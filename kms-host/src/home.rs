@@ -30,7 +30,7 @@ use crate::certificates::Certificates;
 
 pub use carried::Carried;
 pub use certificates::Put;
-pub use error::{BadFile, HomeError};
+pub use error::{HomeError, UnusableFile};
 pub use presence::{Presence, Stopped};
 
 /// The data directory of the host that a package installs.

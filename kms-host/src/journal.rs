@@ -13,7 +13,7 @@ const REFUSALS_KEPT: usize = 1_000;
 
 /// One refusal.
 #[derive(Clone, Debug)]
-pub struct Refusal {
+pub struct JournaledRefusal {
     /// The time.
     pub at: Timestamp,
     /// The machine, if the ask named one.
@@ -31,7 +31,7 @@ pub struct Journal(Mutex<Pages>);
 #[derive(Debug, Default)]
 struct Pages {
     tallies: BTreeMap<Cow<'static, str>, u64>,
-    refusals: VecDeque<Refusal>,
+    refusals: VecDeque<JournaledRefusal>,
 }
 
 impl Journal {
@@ -41,7 +41,7 @@ impl Journal {
     }
 
     /// Notes a refusal.
-    pub fn refused(&self, refusal: Refusal) {
+    pub fn refused(&self, refusal: JournaledRefusal) {
         let mut pages = self.pages();
         *pages.tallies.entry(Cow::Owned(refusal.cause.code.clone())).or_default() += 1;
         pages.refusals.truncate(REFUSALS_KEPT - 1);
@@ -54,7 +54,11 @@ impl Journal {
     }
 
     /// The latest refusals that match, newest first.
-    pub fn refusals(&self, most: usize, is_wanted: impl Fn(&Refusal) -> bool) -> Vec<Refusal> {
+    pub fn refusals(
+        &self,
+        most: usize,
+        is_wanted: impl Fn(&JournaledRefusal) -> bool,
+    ) -> Vec<JournaledRefusal> {
         self.pages().refusals.iter().filter(|refusal| is_wanted(refusal)).take(most).cloned().collect()
     }
 

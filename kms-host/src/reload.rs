@@ -101,7 +101,7 @@ impl Reload {
     async fn once(&mut self, caller: Caller, note: &str) -> Result<Vec<Reloaded>, NotReloaded> {
         // 1
         let read = block_in_place(|| self.read()).map_err(|error| {
-            let error = remedy::told(&*error);
+            let error = remedy::message(&*error);
             tracing::error!(error, "what was read again does not hold: nothing is changed");
             NotReloaded::DoesNotHold(error)
         })?;

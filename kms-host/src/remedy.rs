@@ -9,7 +9,7 @@ use ledger::{LedgerError, OpenError};
 use crate::config::ConfigError;
 use crate::door::listen::ListenError;
 use crate::door::tls::TlsError;
-use crate::export::{ExportError, Fault};
+use crate::export::{ExportError, ExportFault};
 use crate::home::{HomeError, Stopped};
 use crate::queue::NotChanged;
 
@@ -30,7 +30,7 @@ pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
                 let fixed = error.downcast_ref().map(LedgerError::remedy);
                 let fixed = fixed.or_else(|| error.downcast_ref().map(NotChanged::remedy));
                 let fixed = fixed.or_else(|| error.downcast_ref().map(ExportError::remedy));
-                let fixed = fixed.or_else(|| error.downcast_ref().copied().map(Fault::remedy));
+                let fixed = fixed.or_else(|| error.downcast_ref().copied().map(ExportFault::remedy));
                 let fixed = fixed.or_else(|| error.downcast_ref().map(ListenError::remedy));
                 fixed.or_else(|| error.downcast_ref().map(Stopped::remedy)).map(str::to_owned)
             })
@@ -38,7 +38,7 @@ pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
 }
 
 /// Cause and remedy, for a command line or a field of the log.
-pub fn told(error: &(dyn Error + 'static)) -> String {
+pub fn message(error: &(dyn Error + 'static)) -> String {
     match remedy(error) {
         Some(remedy) => format!("{}; {remedy}", cause(error)),
         None => cause(error),
@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(cause(&error), "/data; rm/signing.key cannot be read: permission denied");
         assert_eq!(remedy(&error).as_deref(), Some(remedy_of_it));
         assert_eq!(
-            told(&error),
+            message(&error),
             format!("/data; rm/signing.key cannot be read: permission denied; {remedy_of_it}")
         );
         let below = anyhow::Error::from(error).context("the signer");

@@ -21,18 +21,18 @@ const PAGE: usize = 1000;
 /// Of how many records the log hears how far it is.
 const PROGRESS: u64 = 1_000_000;
 
-/// Brings the ledger in this store from the format in which it was found to this one, durably. `told` hears after each page
+/// Brings the ledger in this store from the format in which it was found to this one, durably. `progress` hears after each page
 /// how many records are read.
 pub(super) fn upgrade(
     directory: &Path,
     store: &Store,
     (found, meta): (u8, &Meta),
-    told: &dyn Fn(u64),
+    progress: &dyn Fn(u64),
 ) -> Result<(), LedgerError> {
     let directory = directory.display();
     tracing::info!(%directory, found, format = FORMAT_VERSION, "upgrading the ledger; every record is read");
     // 1: the numbers, which nobody reads as long as the format is the earlier one.
-    let (numbers, records) = count(store, told)?;
+    let (numbers, records) = count(store, progress)?;
     let mut batch = Batch::new();
     for (product, inactive) in numbers {
         let key = key::inactive(product);
@@ -55,7 +55,7 @@ pub(super) fn upgrade(
 }
 
 /// How many records of each product are not active, and how many there are in all.
-fn count(store: &Store, told: &dyn Fn(u64)) -> Result<(BTreeMap<ProductId, Inactive>, u64), LedgerError> {
+fn count(store: &Store, progress: &dyn Fn(u64)) -> Result<(BTreeMap<ProductId, Inactive>, u64), LedgerError> {
     // An upgrade that was cut short may have left numbers, which an earlier release has not kept since.
     let left = store.scan(&[key::INACTIVE], None, usize::MAX)?;
     let mut numbers: BTreeMap<_, _> =
@@ -75,7 +75,7 @@ fn count(store: &Store, told: &dyn Fn(u64)) -> Result<(BTreeMap<ProductId, Inact
             }
         }
         tracing::debug!(records, "a page of records is read");
-        told(records);
+        progress(records);
         after = page.next;
         if after.is_none() {
             return Ok((numbers, records));

@@ -15,7 +15,6 @@ mod settings;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,11 +23,11 @@ use shared::reason::{Cause, Reason};
 use shared::srv::SrvRecord;
 use shared::time::Length;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::answer::{ALIASES_MAX, NameAnswer};
 use crate::servers::Servers;
-use crate::settings::Settings;
+use crate::settings::ResolverSettings;
 
 /// How long all domains together, or one name, may take, whatever the machine's settings say: somebody waits for this.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -77,7 +76,7 @@ impl Dns {
     /// This name server, or the system's; the domains given, or the machine's own and its search list. `service_label` is as in
     /// `_kms-activation._tcp`. The machine's settings are read now, and nobody is asked.
     pub fn open(name_server: Option<SocketAddr>, domains: &[String], service_label: &str) -> Dns {
-        let mut settings = Settings::read();
+        let mut settings = ResolverSettings::read();
         let servers = Arc::new(Servers::of(&settings, name_server));
         let wanted = if domains.is_empty() { std::mem::take(&mut settings.search) } else { domains.to_vec() };
         let faults = settings.faults.iter().map(|fault| Reason::DnsSettingBad.with(&[("cause", fault)]));
@@ -104,27 +103,30 @@ impl Dns {
         let mut running = JoinSet::new();
         let mut found: Vec<_> =
             self.domains.iter().map(|(domain, _)| Err(not_tried(&domain.service))).collect();
-        let mut limit = pin!(sleep(LIMIT));
-        loop {
-            while running.len() < DOMAINS_AT_ONCE
-                && let Some(index) = waiting.next()
-            {
-                let (servers, (domain, names)) = (Arc::clone(&self.servers), self.domains[index].clone());
-                found[index] = Err(failed(&domain.service, &format!("no answer in {}", Length(LIMIT))));
-                running.spawn(async move {
-                    let records = match names {
-                        Ok(names) => records_of(&servers, &names.service, &domain.service).await,
-                        Err(cause) => Err(cause),
-                    };
-                    (index, records)
-                });
+        let ask_all = async {
+            loop {
+                while running.len() < DOMAINS_AT_ONCE
+                    && let Some(index) = waiting.next()
+                {
+                    let (servers, (domain, names)) = (Arc::clone(&self.servers), self.domains[index].clone());
+                    found[index] = Err(failed(&domain.service, &format!("no answer in {}", Length(LIMIT))));
+                    running.spawn(async move {
+                        let records = match names {
+                            Ok(names) => records_of(&servers, &names.service, &domain.service).await,
+                            Err(cause) => Err(cause),
+                        };
+                        (index, records)
+                    });
+                }
+                match running.join_next().await {
+                    Some(Ok((index, records))) => found[index] = records,
+                    Some(Err(_)) => {}
+                    None => break,
+                }
             }
-            match timeout_at(&mut limit, running.join_next()).await {
-                Some(Some(Ok((index, records)))) => found[index] = records,
-                Some(Some(Err(_))) => {}
-                Some(None) | None => break,
-            }
-        }
+        };
+        // What has not been answered by then keeps the cause that it has.
+        let _ = timeout(LIMIT, ask_all).await;
         self.domains.iter().map(|(domain, _)| domain.clone()).zip(found).collect()
     }
 
@@ -154,7 +156,7 @@ impl Dns {
             match addresses_of(&self.servers, candidate).await {
                 Ok(addresses) => return Ok(addresses),
                 Err(NoRecords::Missing(_)) => {}
-                // What nobody knows is not missing: the other names may still be there, and otherwise this is told.
+                // Unknown is not missing: another name may still be found. If none is, this is the error.
                 Err(NoRecords::Unknown(cause)) => unknown = Err(failed(&name, &cause)),
             }
         }
@@ -178,19 +180,6 @@ impl Dns {
     }
 }
 
-/// What comes of a future, or nothing once the limit has passed.
-async fn timeout_at<T>(
-    limit: &mut std::pin::Pin<&mut tokio::time::Sleep>,
-    future: impl Future<Output = T>,
-) -> Option<T> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|context| match future.as_mut().poll(context) {
-        std::task::Poll::Ready(value) => std::task::Poll::Ready(Some(value)),
-        std::task::Poll::Pending => limit.as_mut().poll(context).map(|()| None),
-    })
-    .await
-}
-
 async fn records_of(servers: &Servers, name: &Name, service: &str) -> Result<Vec<SrvRecord>, Cause> {
     let records = look_up(servers, name, RecordType::SRV).await.map_err(|none| match none {
         NoRecords::Missing(last) if last == *name => Reason::DnsNoRecord.with(&[("name", &service)]),
@@ -211,7 +200,7 @@ async fn records_of(servers: &Servers, name: &Name, service: &str) -> Result<Vec
     Ok(records.collect())
 }
 
-/// Both families at once. Those of one are enough if the other stays away.
+/// Asks for both families at once. The addresses of one are enough if the other does not answer.
 async fn addresses_of(servers: &Arc<Servers>, name: Name) -> Result<Vec<IpAddr>, NoRecords> {
     let mut asked = JoinSet::new();
     for kind in [RecordType::AAAA, RecordType::A] {

@@ -16,7 +16,7 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::settings::Settings;
+use crate::settings::ResolverSettings;
 
 /// How long the next server waits for the one before it. A server that is alive answers sooner, or is busy with a question of its
 /// own, and then its answer still counts.
@@ -25,7 +25,7 @@ const STAGGER: Duration = Duration::from_secs(1);
 /// Without EDNS no answer over UDP is larger than 512 bytes. Some servers send more.
 const UDP_BYTES: usize = 4096;
 
-/// Whom to ask, and how patiently.
+/// The name servers, and how patiently they are asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Servers {
     pub(crate) addresses: Vec<SocketAddr>,
@@ -35,14 +35,14 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    pub(crate) fn of(settings: &Settings, name_server: Option<SocketAddr>) -> Servers {
+    pub(crate) fn of(settings: &ResolverSettings, name_server: Option<SocketAddr>) -> Servers {
         let mut addresses = name_server.map_or_else(|| settings.servers.clone(), |server| vec![server]);
         if settings.rotate {
             // The id of a message is drawn by chance, and as good as any draw.
             let drawn = usize::from(Message::query().metadata.id) % addresses.len();
             addresses.rotate_left(drawn);
         }
-        let Settings { timeout, attempts, tcp_only, .. } = *settings;
+        let ResolverSettings { timeout, attempts, tcp_only, .. } = *settings;
         Servers { addresses, timeout, attempts, tcp_only }
     }
 
@@ -83,21 +83,21 @@ impl Servers {
     /// What one server says, or why that helps nobody.
     async fn exchange(&self, server: SocketAddr, question: &Message) -> Result<Message, String> {
         let bytes = question.to_vec().map_err(|error| error.to_string())?;
-        let told = |error: io::Error| match error.kind() {
+        let describe = |error: io::Error| match error.kind() {
             io::ErrorKind::TimedOut => format!("no answer in {} s", (self.timeout * self.attempts).as_secs()),
             _ => error.to_string(),
         };
         let mut answer = None;
         if !self.tcp_only {
-            answer = Some(self.over_udp(server, question, &bytes).await.map_err(told)?);
+            answer = Some(self.over_udp(server, question, &bytes).await.map_err(describe)?);
         }
         let answer = match answer.filter(|answer| !answer.metadata.truncation) {
             Some(answer) => answer,
-            None => self.over_tcp(server, question, &bytes).await.map_err(told)?,
+            None => self.over_tcp(server, question, &bytes).await.map_err(describe)?,
         };
         let about = &answer.metadata;
         match about.response_code {
-            // It points to others, whom only a server that looks further would ask.
+            // It refers to other servers, and asks none of them itself.
             ResponseCode::NoError
                 if answer.answers.is_empty() && !about.authoritative && !about.recursion_available =>
             {
@@ -137,7 +137,7 @@ impl Servers {
     }
 }
 
-/// The answer to this question; whatever else arrives is none.
+/// The answer to this question. Everything else that arrives is dropped.
 async fn receive(socket: &UdpSocket, question: &Message) -> io::Result<Message> {
     let mut bytes = [0; UDP_BYTES];
     loop {

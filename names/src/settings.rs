@@ -1,7 +1,7 @@
 //! What this machine says about DNS: its name servers, its search list, and how long to wait.
 //!
 //! On Linux that is /etc/resolv.conf, read as the C library reads it (resolv.conf(5)): line by line, so that one entry that cannot
-//! be read costs only itself, and is told. Elsewhere the system is asked through Hickory. Who asks the servers: `servers.rs`.
+//! be read costs only itself, and is reported. Elsewhere Hickory asks the system. `servers.rs` asks the servers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
@@ -16,8 +16,8 @@ const NDOTS_MAX: usize = 15;
 
 /// The settings of one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
-    /// Whom to ask, in this order.
+pub(crate) struct ResolverSettings {
+    /// The name servers, in the order in which they are asked.
     pub(crate) servers: Vec<SocketAddr>,
     /// The domains of this machine, as they are written.
     pub(crate) search: Vec<String>,
@@ -25,7 +25,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     /// How often a server is asked.
     pub(crate) attempts: u32,
-    /// A name with so many dots is looked up as it is before the search list is tried.
+    /// A name with at least this many dots is looked up as it is before the search list is tried.
     pub(crate) ndots: usize,
     /// UDP is not used.
     pub(crate) tcp_only: bool,
@@ -35,10 +35,10 @@ pub(crate) struct Settings {
     pub(crate) faults: Vec<String>,
 }
 
-impl Default for Settings {
+impl Default for ResolverSettings {
     /// What the C library does where nothing is said.
-    fn default() -> Settings {
-        Settings {
+    fn default() -> ResolverSettings {
+        ResolverSettings {
             servers: Vec::new(),
             search: Vec::new(),
             timeout: Duration::from_secs(5),
@@ -51,11 +51,11 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl ResolverSettings {
     /// The settings of this machine, as of now: laptops and VPNs change them.
     #[cfg(target_os = "linux")]
-    pub(crate) fn read() -> Settings {
-        let mut settings = Settings::default();
+    pub(crate) fn read() -> ResolverSettings {
+        let mut settings = ResolverSettings::default();
         match std::fs::read(linux::FILE) {
             Ok(text) => settings.take(&String::from_utf8_lossy(&text), linux::FILE),
             // Without the file, the C library asks the server of this machine.
@@ -74,8 +74,8 @@ impl Settings {
 
     /// As the system says.
     #[cfg(not(target_os = "linux"))]
-    pub(crate) fn read() -> Settings {
-        let mut settings = Settings::default();
+    pub(crate) fn read() -> ResolverSettings {
+        let mut settings = ResolverSettings::default();
         match hickory_resolver::system_conf::read_system_conf() {
             Ok((config, options)) => {
                 let (domain, search, servers) = config.into_parts();
@@ -90,7 +90,7 @@ impl Settings {
     }
 
     /// "If no nameserver entries are present, the default is to use the name server on the local machine."
-    fn or_this_machine(mut self) -> Settings {
+    fn or_this_machine(mut self) -> ResolverSettings {
         if self.servers.is_empty() {
             self.servers.push(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)));
         }
@@ -180,9 +180,9 @@ mod tests {
     use expect_test::{Expect, expect};
 
     fn check(text: &str, expected: Expect) {
-        let mut settings = Settings::default();
+        let mut settings = ResolverSettings::default();
         settings.take(text, "resolv.conf");
-        let Settings { servers, search, timeout, attempts, ndots, tcp_only, rotate, faults } =
+        let ResolverSettings { servers, search, timeout, attempts, ndots, tcp_only, rotate, faults } =
             settings.or_this_machine();
         let servers: Vec<_> = servers.iter().map(ToString::to_string).collect();
         let mut shown = vec![format!("{} | {}\n", servers.join(" "), search.join(" "))];

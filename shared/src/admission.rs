@@ -31,7 +31,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// What `clock` is told that its clocks say now.
+    /// Reads the moment, and has `clock` judge what its clocks say now.
     pub fn read(clock: &mut HostClock, reading: ClockReading) -> Moment {
         let ClockReading { wall, monotonic } = reading;
         Moment { wall, monotonic, era: clock.read(reading) }
@@ -52,9 +52,9 @@ pub struct Refusal {
     pub ask_again: Duration,
 }
 
-/// An ask that is to be admitted.
+/// A machine whose ask is to be admitted.
 #[derive(Clone, Copy, Debug)]
-pub struct Admission<'a> {
+pub struct Applicant<'a> {
     /// The chain of the certificate that answers.
     pub chain: &'a Chain,
     /// The machine.
@@ -65,7 +65,7 @@ pub struct Admission<'a> {
     pub now: Moment,
 }
 
-impl Admission<'_> {
+impl Applicant<'_> {
     /// The first step: whether a clock is wrong. If so, this machine's time counts if it [`may_vote`](Self::may_vote).
     pub fn is_about_a_clock(&self, clock: &HostClock) -> bool {
         clock.doubt().is_some() || self.skew() != Skew::Agrees

@@ -11,7 +11,6 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -31,7 +30,7 @@ pub type Block = Zeroizing<String>;
 /// Every different block of this label, in order; there is at least one.
 ///
 /// # Errors
-/// There is none that is whole: the error says what there is instead.
+/// No whole block is there: the error says what there is instead.
 pub fn find(text: &[u8], label: &str) -> Result<Vec<Block>, ArmourError> {
     whole(text, |found| found == label)
 }
@@ -39,7 +38,7 @@ pub fn find(text: &[u8], label: &str) -> Result<Vec<Block>, ArmourError> {
 /// The one block of this label. The same one twice, as in a mail that quotes another, is one.
 ///
 /// # Errors
-/// There is none that is whole, or there are different ones.
+/// No whole block is there, or several that differ.
 pub fn find_one(text: &[u8], label: &str) -> Result<Block, ArmourError> {
     let mut blocks = find(text, label)?;
     match blocks.pop() {
@@ -51,7 +50,7 @@ pub fn find_one(text: &[u8], label: &str) -> Result<Block, ArmourError> {
 /// Every different block of any label, one after the other, for a reader of files that are not ours.
 ///
 /// # Errors
-/// There is none, or one is cut or damaged and there is no whole one of its label.
+/// No block is there, or one is cut or damaged and its label has no whole one.
 pub fn find_all(text: &[u8]) -> Result<Block, ArmourError> {
     let blocks = whole(text, |_| true)?;
     let mut all = Zeroizing::new(String::with_capacity(blocks.iter().map(|block| block.len()).sum()));
@@ -215,45 +214,27 @@ fn decoded(bytes: &[u8]) -> Option<String> {
 }
 
 /// No whole block of the label that is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArmourError {
     /// There is no armour at all.
+    #[error("there is no -----BEGIN line in it")]
     Missing,
     /// There is armour of another label, this one first.
+    #[error("it holds a {0}")]
     Other(String),
     /// A block begins and does not end.
+    #[error("it is cut: the -----END line is missing")]
     Cut,
     /// There is something in a block that does not belong there, or something is missing.
+    #[error("what stands between its -----BEGIN and -----END lines is damaged")]
     Damaged,
     /// There are several that differ, and one is wanted.
+    #[error("it holds several that differ")]
     Several,
 }
 
-impl fmt::Display for ArmourError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ArmourError::Missing => f.write_str("there is no -----BEGIN line in it"),
-            ArmourError::Other(label) => write!(f, "it holds a {label}"),
-            ArmourError::Cut => f.write_str("it is cut: the -----END line is missing"),
-            ArmourError::Damaged => {
-                f.write_str("what stands between its -----BEGIN and -----END lines is damaged")
-            }
-            ArmourError::Several => f.write_str("it holds several that differ"),
-        }
-    }
-}
-
-impl core::error::Error for ArmourError {}
-
 /// Bytes that are no text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is not text in UTF-8")]
 pub struct NotText;
-
-impl fmt::Display for NotText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it is not text in UTF-8")
-    }
-}
-
-impl core::error::Error for NotText {}

@@ -6,7 +6,6 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
-use core::fmt;
 
 use bytes::Bytes;
 use proto::v1;
@@ -85,7 +84,7 @@ impl Rejected {
         Rejected { code: code.to_owned(), host: header.and_then(|header| HostId::from_slice(&header.host)) }
     }
 
-    /// Reads it; one that does not fit is none, because nothing depends on it.
+    /// Reads it. A report that does not fit is dropped, because nothing depends on it.
     pub fn decode(wire: &v1::Rejected) -> Option<Rejected> {
         let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
         let is_code = (1..=CODE_MAX_BYTES).contains(&wire.code.len()) && wire.code.bytes().all(fits);
@@ -129,7 +128,8 @@ impl Ask {
         match (&ask.replaces, replaced_signature) {
             (None, None) => {}
             (Some(old), Some(beside)) => {
-                envelope::check_beside(signed, Kind::Ask, beside, old).map_err(AskError::Signature)?;
+                let v1::Signature { key_id, signature } = beside;
+                old.verify(Kind::Ask, &signed.payload, key_id, signature).map_err(AskError::Signature)?;
             }
             (Some(_), None) => return Err(AskError::Signature(EnvelopeError::BadSignature)),
             (None, Some(_)) => return Err(AskError::Malformed),
@@ -220,24 +220,15 @@ impl Ask {
 }
 
 /// An ask that nobody can answer with a signature: the asker's fault, or somebody's on the way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
     /// Bytes or fields that do not fit.
+    #[error("the ask is malformed")]
     Malformed,
     /// The machine, or the identity that it replaces, has not signed this.
+    #[error("the ask is not signed by its machine: {0}")]
     Signature(EnvelopeError),
 }
-
-impl fmt::Display for AskError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AskError::Malformed => f.write_str("the ask is malformed"),
-            AskError::Signature(error) => write!(f, "the ask is not signed by its machine: {error}"),
-        }
-    }
-}
-
-impl core::error::Error for AskError {}
 
 /// What an ask says of itself. Nothing of it is verified.
 fn claims(signed: &v1::Signed) -> Option<v1::Ask> {

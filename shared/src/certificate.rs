@@ -1,14 +1,12 @@
 //! The chain of trust: pinned root, optional issuing certificate, host certificate.
 //!
-//! [`Chain::verify`] is the only way to a [`Chain`], so whoever holds one knows that it ends in a pinned root, that its
-//! numbers hold and that nothing in it is unknown to this release. It does not know the time:
-//! [`Chain::check_valid_at`] is asked where the protocol says at which instant. What the chain signs is told in
-//! `answer`. `docs/protocol.md` 2.
+//! [`Chain::verify`] is the only way to a [`Chain`]. So a [`Chain`] ends in a pinned root, its numbers hold, and this release knows
+//! everything in it. It does not know the time: [`Chain::check_valid_at`] is asked where the protocol says at which instant.
+//! `answer` says what the chain signs. `docs/protocol.md` 2.
 
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
 
 use bytes::Bytes;
 use prost::Message;
@@ -57,7 +55,7 @@ impl Roots {
 
     /// Opens what one of the roots has signed.
     fn open<'a>(&self, signed: &'a v1::Signed, kind: Kind) -> Result<Verified<'a>, EnvelopeError> {
-        let key_id = |root: &&PublicKey| signed.key_id == root.key_id().as_bytes().as_slice();
+        let key_id = |root: &&PublicKey| signed.key_id == root.key_id().as_bytes()[..];
         let root = self.0.iter().find(key_id).ok_or(EnvelopeError::OtherKey)?;
         envelope::open(signed, kind, root)
     }
@@ -76,7 +74,7 @@ pub struct HostCertificate {
     pub product_name: String,
     /// The organisation whose machines are served.
     pub organisation: OrganisationId,
-    /// Its name, for people, likewise.
+    /// Its name, for people. This one is on one line as well.
     pub organisation_name: String,
     /// The first instant at which it is valid.
     pub not_before: Timestamp,
@@ -240,7 +238,7 @@ impl Chain {
         };
         let verified = verified.map_err(ChainError::HostCertificate)?;
         let host = HostCertificate::decode(verified.decode().map_err(ChainError::HostCertificate)?)?;
-        // It signs only what it names, whoever holds its key.
+        // A stolen issuing key signs only what its certificate names.
         if issuing
             .as_ref()
             .is_some_and(|issuing| !(issuing.covers(host.product) && issuing.allows(host.test)))
@@ -311,7 +309,7 @@ impl Chain {
 /// 2. where none is, of those that have ended the one that ended last
 /// 3. where none has begun, the one that begins first
 ///
-/// Equals are told apart by their first instant, then by their id, so every reader chooses the same.
+/// Between equals the first instant decides, then the id, so every reader chooses the same.
 pub fn choose<'a>(chains: impl Iterator<Item = &'a Chain> + Clone, now: Timestamp) -> Option<&'a Chain> {
     let valid = chains.clone().filter(|chain| chain.check_valid_at(now).is_ok());
     let ended = chains.clone().filter(|chain| chain.ends_at() <= now);
@@ -321,50 +319,37 @@ pub fn choose<'a>(chains: impl Iterator<Item = &'a Chain> + Clone, now: Timestam
         .or_else(|| chains.min_by_key(|chain| (chain.begins_at(), chain.issue_order())))
 }
 
-/// A chain is not to be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a chain is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     /// Not a chain: bytes or fields that do not fit.
+    #[error("the chain is malformed")]
     Malformed,
     /// The host certificate cannot be opened.
+    #[error("host certificate: {0}")]
     HostCertificate(EnvelopeError),
     /// The issuing certificate cannot be opened.
+    #[error("issuing certificate: {0}")]
     IssuingCertificate(EnvelopeError),
     /// It has a `must_understand` bit that this release does not know: update this side.
+    #[error("a certificate needs a newer release on this side")]
     NotUnderstood,
     /// The issuing certificate may not sign this host certificate.
+    #[error("the issuing certificate may not sign this host certificate")]
     BeyondLimits,
     /// Its numbers cannot hold.
+    #[error("host certificate: {0}")]
     Policy(PolicyError),
     /// Not valid yet.
+    #[error("the certificate is valid only from {not_before} on")]
     NotYetValid {
         /// When it begins.
         not_before: Timestamp,
     },
     /// Valid no more.
+    #[error("the certificate has ended at {not_after}")]
     Ended {
         /// When it ended.
         not_after: Timestamp,
     },
 }
-
-impl fmt::Display for ChainError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ChainError::Malformed => f.write_str("the chain is malformed"),
-            ChainError::HostCertificate(error) => write!(f, "host certificate: {error}"),
-            ChainError::IssuingCertificate(error) => write!(f, "issuing certificate: {error}"),
-            ChainError::NotUnderstood => f.write_str("a certificate needs a newer release on this side"),
-            ChainError::BeyondLimits => {
-                f.write_str("the issuing certificate may not sign this host certificate")
-            }
-            ChainError::Policy(error) => write!(f, "host certificate: {error}"),
-            ChainError::NotYetValid { not_before } => {
-                write!(f, "the certificate is valid only from {not_before} on")
-            }
-            ChainError::Ended { not_after } => write!(f, "the certificate has ended at {not_after}"),
-        }
-    }
-}
-
-impl core::error::Error for ChainError {}

@@ -1,9 +1,9 @@
 //! The count and the threshold: what becomes of one sighting, inside the ledger's transaction.
 //!
-//! [`sight`] reads and writes rows through [`Rows`] and decides; it holds no state of its own, so running it twice on
-//! the same rows is running it once, and every ledger (memory, sled, later a shared database) applies the same rule.
-//! Per product one row keeps the running total, and one counter per absolute hour keeps how many active machines were
-//! last seen in it: a decision costs the same at ten machines and at ten million. `docs/protocol.md` 4 and 6.
+//! [`sight`] reads and writes rows through [`Rows`], and decides. It holds no state of its own, so running it twice on the same rows
+//! is running it once, and every ledger applies the same rule. `count/hours.rs` keeps the numbers. `docs/protocol.md` 4 and 6.
+
+mod hours;
 
 use core::time::Duration;
 
@@ -14,9 +14,12 @@ use crate::ids::{Fingerprint, MachineId, ProductId};
 use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::record::{EventKind, Record, RecordState, Tally};
-pub use crate::rows::Rows;
 use crate::serial::{self, Mark, Standing};
-use crate::time::{Timestamp, to_ms};
+use crate::time::Timestamp;
+
+pub use self::hours::{absolute_hour, day_of, is_counted, read, settle};
+pub(crate) use self::hours::{enter, leave};
+pub use crate::rows::Rows;
 
 /// The numbers of a product that a decision needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Those of a product.
+    /// The terms in these numbers.
     pub fn of(policy: &Policy) -> Terms {
         let Policy { threshold, count_window, validity, clock_tolerance, .. } = *policy;
         Terms { threshold, count_window, validity, clock_tolerance }
@@ -67,7 +70,7 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// An ask that came in `at` this moment, of anybody. The lease that it shows is not verified: that costs as much as verifying
+    /// An ask that came in `at` this moment. The lease that it shows is not verified: that costs as much as verifying
     /// the ask, and few decisions need it.
     pub fn of(ask: &Ask, pepper: &[u8; 32], terms: Terms, at: Timestamp) -> Sighting {
         let claimed = ask.held_lease.as_ref().and_then(ShownLease::claim);
@@ -87,14 +90,14 @@ impl Sighting {
     }
 }
 
-/// Who may be entered. Whoever has a record is not asked for it.
+/// Which machines may be entered. A machine that has a record is in already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entrants {
-    /// Anybody.
+    /// Every machine.
     Anybody,
-    /// Only who was here, or at a sibling, for a day: the limits for new machines are reached.
+    /// Only machines that were known here, or at a sibling, for a day: the limits for new machines are reached.
     Returning,
-    /// Nobody: so many have returned, too.
+    /// None: the limits for returning machines are reached as well.
     Nobody,
 }
 
@@ -107,13 +110,13 @@ pub enum Arrival {
     Returning,
 }
 
-/// How long a machine has to have been known before it is no newcomer: before its word on the clock counts, and before it speaks
-/// for a new key, which would otherwise speak for the next one. A day, or the window where a test certificate makes that shorter.
+/// How long a machine is a newcomer. Until then its word on the clock does not count, and it does not speak for a new key, which
+/// would otherwise speak for the next one. A day, or the window where a test certificate makes that shorter.
 pub fn known_for(count_window: Duration) -> Duration {
     Duration::from_hours(24).min(count_window)
 }
 
-/// The lease that a machine shows, as far as anybody has looked at it.
+/// The lease that a machine shows, and how far it has been checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
     /// It shows none, or one that counts for nothing here.
@@ -155,7 +158,7 @@ pub struct Outcome {
     pub arrival: Option<Arrival>,
 }
 
-/// What the machine is told.
+/// The answer to the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Licensed.
@@ -295,148 +298,6 @@ pub fn may_vote(record: &Record, presented: &Mark, terms: &Terms, now: Timestamp
     record.state == RecordState::Active && is_next && is_known
 }
 
-/// The running count as of `now`: sheds the hours that have left the window. Every decision and every reading begins
-/// here. Nothing is written; whoever changes it further puts it.
-///
-/// # Errors
-/// A row could not be read.
-pub fn read<R: Rows>(
-    rows: &mut R,
-    product: ProductId,
-    terms: &Terms,
-    now: Timestamp,
-) -> Result<Tally, R::Error> {
-    let (hour, window_hours) = (hour_of(rows, now), window_hours(rows, terms));
-    let Some(mut tally) = rows.tally(product)? else {
-        return Ok(Tally { hour, window_hours, total: 0, active: 0, threshold_met_at: None });
-    };
-    let passed = hour.saturating_sub(tally.hour);
-    // Another window, a silence longer than the window, or a doubt that was settled at an earlier time.
-    if tally.window_hours != window_hours || i64::from(window_hours) <= passed || hour < tally.hour {
-        return sum(rows, product, hour, window_hours, tally.threshold_met_at);
-    }
-    for left in 1..=passed {
-        let leaving = tally.hour + left - i64::from(window_hours);
-        tally.total = tally.total.saturating_sub(rows.hour(product, leaving)?);
-    }
-    tally.hour = hour;
-    Ok(tally)
-}
-
-/// Ends a doubt of the host's clock: ledger time becomes `now`, even if that is earlier, and the product is summed anew.
-///
-/// # Errors
-/// A row could not be read.
-pub fn settle<R: Rows>(
-    rows: &mut R,
-    product: ProductId,
-    terms: &Terms,
-    now: Timestamp,
-) -> Result<(), R::Error> {
-    rows.put_last_time(now);
-    let Some(tally) = rows.tally(product)? else {
-        return Ok(());
-    };
-    let (hour, window_hours) = (hour_of(rows, now), window_hours(rows, terms));
-    // Evidence from a time that has not come yet would outlive its window.
-    let threshold_met_at = tally.threshold_met_at.map(|at| at.min(now));
-    let tally = sum(rows, product, hour, window_hours, threshold_met_at)?;
-    rows.put_tally(product, tally);
-    Ok(())
-}
-
-/// Whether a machine last seen at `seen_at` is in the count of this row.
-pub fn is_counted(tally: &Tally, seen_at: Timestamp, hour_width_ms: u64) -> bool {
-    in_window(tally, absolute_hour(seen_at, hour_width_ms))
-}
-
-/// The absolute hour of an instant, for hours of this width.
-pub fn absolute_hour(at: Timestamp, hour_width_ms: u64) -> i64 {
-    at.unix_ms().div_euclid(i64::try_from(hour_width_ms.max(1)).unwrap_or(i64::MAX))
-}
-
-/// The day, in UTC, under which asks of machines without state are added up.
-pub fn day_of(at: Timestamp) -> i64 {
-    at.unix_ms().div_euclid(86_400_000)
-}
-
-fn hour_of<R: Rows>(rows: &R, at: Timestamp) -> i64 {
-    absolute_hour(at, rows.hour_width_ms())
-}
-
-fn window_hours<R: Rows>(rows: &R, terms: &Terms) -> u32 {
-    let window_ms = u64::try_from(to_ms(terms.count_window)).unwrap_or(u64::MAX);
-    u32::try_from(window_ms.div_ceil(rows.hour_width_ms().max(1)).max(1)).unwrap_or(u32::MAX)
-}
-
-/// Counted iff hour(seen) > hour(now) - ceil(window / width).
-fn in_window(tally: &Tally, hour: i64) -> bool {
-    tally.hour.saturating_sub(i64::from(tally.window_hours)) < hour
-}
-
-fn sum<R: Rows>(
-    rows: &mut R,
-    product: ProductId,
-    hour: i64,
-    window_hours: u32,
-    threshold_met_at: Option<Timestamp>,
-) -> Result<Tally, R::Error> {
-    let mut tally = Tally { hour, window_hours, total: 0, active: 0, threshold_met_at };
-    for (hour, machines) in rows.hours(product)? {
-        tally.active += machines;
-        if in_window(&tally, hour) {
-            tally.total += machines;
-        }
-    }
-    Ok(tally)
-}
-
-/// Takes a record out of the numbers: an active one out of its hour and the count, another out of those of its state.
-pub(crate) fn leave<R: Rows>(
-    rows: &mut R,
-    product: ProductId,
-    tally: &mut Tally,
-    record: &Record,
-) -> Result<(), R::Error> {
-    if record.state != RecordState::Active {
-        let mut inactive = rows.inactive(product)?;
-        inactive.take(record.state);
-        rows.put_inactive(product, inactive);
-        return Ok(());
-    }
-    let hour = hour_of(rows, record.seen_at);
-    let machines = rows.hour(product, hour)?;
-    rows.put_hour(product, hour, machines.saturating_sub(1));
-    tally.active = tally.active.saturating_sub(1);
-    if in_window(tally, hour) {
-        tally.total = tally.total.saturating_sub(1);
-    }
-    Ok(())
-}
-
-/// Puts a record into the numbers that [`leave`] takes it out of.
-pub(crate) fn enter<R: Rows>(
-    rows: &mut R,
-    product: ProductId,
-    tally: &mut Tally,
-    record: &Record,
-) -> Result<(), R::Error> {
-    if record.state != RecordState::Active {
-        let mut inactive = rows.inactive(product)?;
-        inactive.add(record.state);
-        rows.put_inactive(product, inactive);
-        return Ok(());
-    }
-    let hour = hour_of(rows, record.seen_at);
-    let machines = rows.hour(product, hour)?;
-    rows.put_hour(product, hour, machines + 1);
-    tally.active += 1;
-    if in_window(tally, hour) {
-        tally.total += 1;
-    }
-    Ok(())
-}
-
 fn is_blocked(record: Option<&Record>) -> bool {
     record.is_some_and(|record| record.state == RecordState::Blocked)
 }
@@ -533,7 +394,7 @@ fn may_enter(arrival: Arrival, entrants: Entrants) -> bool {
     }
 }
 
-/// What a machine is told that is not entered. Who leaves and was never here has left.
+/// The answer to a machine that is not entered. Releasing an unknown machine succeeds and changes nothing.
 fn not_entered(sighting: &Sighting, now: Timestamp) -> Decision {
     match (sighting.entrants, &sighting.shown) {
         (Entrants::Returning, Shown::Claimed(claimed)) if is_of_a_day(sighting, claimed, now) => {

@@ -132,7 +132,7 @@ pub struct HostClock {
 }
 
 impl HostClock {
-    /// At start-up. A new ledger has no last commit, and no doubt. `longest_window` is that of all products.
+    /// The clock at start-up. A new ledger has no last commit, and no doubt. `longest_window` is the longest of all products.
     pub fn start(now: ClockReading, last_commit: Option<Timestamp>, longest_window: Duration) -> HostClock {
         let doubt = last_commit.and_then(|last_commit| {
             if BEFORE_LAST_COMMIT < last_commit.since(now.wall) {
@@ -221,8 +221,8 @@ impl HostClock {
         self.doubt.take()
     }
 
-    /// The administrator says that the clock is right. Machines that say otherwise are not heard for so long: those that had
-    /// outvoted it would do so again at once.
+    /// The administrator says that the clock is right. For this long, machines that say otherwise are not heard: the machines that
+    /// had outvoted it would do so again at once.
     pub fn confirm(&mut self, monotonic: Duration, holds_for: Duration) {
         self.confirmed_until = monotonic.saturating_add(holds_for);
     }
@@ -248,7 +248,7 @@ impl HostClock {
         let out = if ahead { &mut self.ahead } else { &mut self.behind };
         out.retain(|(other, at)| *other != machine && lives(*at));
         if out.len() == quorum {
-            // Never more than decide, the freshest of them: the list stays small whoever asks.
+            // No more than a quorum, the freshest: the list stays small however many ask.
             out.remove(0);
         }
         out.push((machine, monotonic));

@@ -14,84 +14,30 @@ use prost::Message;
 use proto::v1;
 use sha2::{Digest, Sha256};
 
-use crate::ids::{HostId, MachineId};
+use crate::ids::{HostId, ID_BYTES, KeyId, MachineId};
+use crate::named::named;
 
-/// What a payload is. The type stands inside the signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A machine's request.
-    Ask,
-    /// A license for a time.
-    Lease,
-    /// Counted, and too few so far.
-    Waiting,
-    /// Neither counted nor licensed, for a reason.
-    Refusal,
-    /// Out of the count.
-    Released,
-    /// One host, one product, one organisation.
-    HostCertificate,
-    /// A key that may sign host certificates.
-    IssuingCertificate,
-    /// Certificates that are not to be believed any more; nothing reads one yet, the name is taken.
-    RevocationList,
-    /// What a host asks its vendor to certify, as proof that it has the key.
-    HostRequest,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Kind; 9] = [
-        Kind::Ask,
-        Kind::Lease,
-        Kind::Waiting,
-        Kind::Refusal,
-        Kind::Released,
-        Kind::HostCertificate,
-        Kind::IssuingCertificate,
-        Kind::RevocationList,
-        Kind::HostRequest,
-    ];
-
-    /// The type as it stands in the envelope.
-    pub const fn payload_type(self) -> &'static str {
-        match self {
-            Kind::Ask => "kms.ask.v1",
-            Kind::Lease => "kms.lease.v1",
-            Kind::Waiting => "kms.waiting.v1",
-            Kind::Refusal => "kms.refusal.v1",
-            Kind::Released => "kms.released.v1",
-            Kind::HostCertificate => "kms.host-certificate.v1",
-            Kind::IssuingCertificate => "kms.issuing-certificate.v1",
-            Kind::RevocationList => "kms.revocation-list.v1",
-            Kind::HostRequest => "kms.host-request.v1",
-        }
-    }
-
-    /// The kind that an envelope claims to hold.
-    pub fn of(signed: &v1::Signed) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| kind.payload_type() == signed.payload_type)
-    }
-}
-
-/// Who signed: 0x01 (Ed25519), then the first 15 bytes of SHA-256 of the public key. The algorithm is part of the
-/// name, so a new one is a new name and nothing is negotiated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyId([u8; KEY_ID_BYTES]);
-
-const KEY_ID_BYTES: usize = 16;
-
-impl KeyId {
-    /// Its bytes.
-    pub const fn as_bytes(&self) -> &[u8; KEY_ID_BYTES] {
-        &self.0
-    }
-}
-
-/// 32 hexadecimal digits, for people to compare.
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+named! {
+    /// What a payload is. Its name stands inside the signature.
+    Kind {
+        /// A machine's request.
+        Ask, "kms.ask.v1";
+        /// A license for a time.
+        Lease, "kms.lease.v1";
+        /// Counted, and too few so far.
+        Waiting, "kms.waiting.v1";
+        /// Neither counted nor licensed, for a reason.
+        Refusal, "kms.refusal.v1";
+        /// Out of the count.
+        Released, "kms.released.v1";
+        /// One host, one product, one organisation.
+        HostCertificate, "kms.host-certificate.v1";
+        /// A key that may sign host certificates.
+        IssuingCertificate, "kms.issuing-certificate.v1";
+        /// Certificates that are not to be believed any more; nothing reads one yet, the name is taken.
+        RevocationList, "kms.revocation-list.v1";
+        /// What a host asks its vendor to certify, as proof that it has the key.
+        HostRequest, "kms.host-request.v1";
     }
 }
 
@@ -120,11 +66,7 @@ impl PublicKey {
 
     /// Its name in envelopes.
     pub fn key_id(&self) -> KeyId {
-        let digest = Sha256::digest(self.as_bytes());
-        let mut id = [0; KEY_ID_BYTES];
-        id[0] = 0x01;
-        id[1..].copy_from_slice(&digest[..15]);
-        KeyId(id)
+        KeyId::of_key(self.as_bytes())
     }
 
     /// The machine that holds the private half.
@@ -138,7 +80,7 @@ impl PublicKey {
     }
 
     /// Whether `signature` is this key's over `kind` and `payload`, strictly: no weak key, no non-canonical encoding.
-    fn verify(
+    pub(crate) fn verify(
         &self,
         kind: Kind,
         payload: &[u8],
@@ -147,10 +89,10 @@ impl PublicKey {
     ) -> Result<(), EnvelopeError> {
         let signature =
             ed25519_dalek::Signature::from_slice(signature).map_err(|_| EnvelopeError::BadLength)?;
-        if key_id.len() != KEY_ID_BYTES {
+        if key_id.len() != ID_BYTES {
             return Err(EnvelopeError::BadLength);
         }
-        if key_id != self.key_id().0 {
+        if key_id != self.key_id().as_bytes() {
             return Err(EnvelopeError::OtherKey);
         }
         self.0
@@ -195,7 +137,7 @@ impl SecretKey {
     /// Signs bytes that are encoded already.
     pub fn sign_bytes(&self, kind: Kind, payload: Bytes) -> v1::Signed {
         let v1::Signature { key_id, signature } = self.sign_beside(kind, &payload);
-        v1::Signed { payload_type: kind.payload_type().into(), payload, key_id, signature }
+        v1::Signed { payload_type: kind.name().into(), payload, key_id, signature }
     }
 
     /// A further signature over bytes that somebody else has signed.
@@ -216,7 +158,7 @@ impl fmt::Debug for SecretKey {
 
 /// The DSSE v1 string: `DSSEv1 SP len(type) SP type SP len(payload) SP payload`.
 pub fn signing_string(kind: Kind, payload: &[u8]) -> Vec<u8> {
-    let payload_type = kind.payload_type();
+    let payload_type = kind.name();
     let mut string = Vec::with_capacity(payload.len() + 64);
     string.extend_from_slice(
         alloc::format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).as_bytes(),
@@ -244,24 +186,11 @@ impl Verified<'_> {
 /// # Errors
 /// Another type, another key, a signature that does not hold.
 pub fn open<'a>(signed: &'a v1::Signed, kind: Kind, key: &PublicKey) -> Result<Verified<'a>, EnvelopeError> {
-    if signed.payload_type != kind.payload_type() {
+    if signed.payload_type != kind.name() {
         return Err(EnvelopeError::OtherKind);
     }
     key.verify(kind, &signed.payload, &signed.key_id, &signed.signature)?;
     Ok(Verified(&signed.payload))
-}
-
-/// Verifies a second signature over the payload of an envelope.
-///
-/// # Errors
-/// Another key, a signature that does not hold.
-pub fn check_beside(
-    signed: &v1::Signed,
-    kind: Kind,
-    beside: &v1::Signature,
-    key: &PublicKey,
-) -> Result<(), EnvelopeError> {
-    key.verify(kind, &signed.payload, &beside.key_id, &beside.signature)
 }
 
 /// SHA-256 of an encoded chain: how a machine says which one it has.
@@ -270,19 +199,25 @@ pub fn digest(bytes: &[u8]) -> [u8; 32] {
 }
 
 /// An envelope cannot be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// It holds another kind of message than is wanted here.
+    #[error("another kind of message than is wanted here")]
     OtherKind,
     /// Another key has signed it.
+    #[error("signed by another key than is wanted here")]
     OtherKey,
     /// The key is not 32 bytes of a point of full order.
+    #[error("the public key is unfit to verify with")]
     BadKey,
     /// The key id is not 16 bytes, or the signature is not 64.
+    #[error("the key id or the signature is not as long as they are")]
     BadLength,
     /// The signature does not hold.
+    #[error("the signature does not hold")]
     BadSignature,
     /// The bytes under a good signature are not the message.
+    #[error("the signed bytes are not the message")]
     Malformed,
 }
 
@@ -298,18 +233,3 @@ impl EnvelopeError {
         }
     }
 }
-
-impl fmt::Display for EnvelopeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            EnvelopeError::OtherKind => "another kind of message than is wanted here",
-            EnvelopeError::OtherKey => "signed by another key than is wanted here",
-            EnvelopeError::BadKey => "the public key is unfit to verify with",
-            EnvelopeError::BadLength => "the key id or the signature is not as long as they are",
-            EnvelopeError::BadSignature => "the signature does not hold",
-            EnvelopeError::Malformed => "the signed bytes are not the message",
-        })
-    }
-}
-
-impl core::error::Error for EnvelopeError {}

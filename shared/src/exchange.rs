@@ -10,7 +10,7 @@
 //! at the end:     Best::event tells the license what the round came to
 //! ```
 //!
-//! What an answer is worth is decided in `answer`, what it does to a license in `license`. `docs/protocol.md` 1 and 3.
+//! `answer` decides what an answer is worth, `license` what it does to a license. `docs/protocol.md` 1 and 3.
 
 mod best;
 
@@ -58,7 +58,7 @@ pub struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// Signs an activation. `chain` is that of the lease that the ask shows, where the host may lack it.
+    /// Signs an activation. `chain` belongs to the lease that the ask shows, and comes along where the host may lack it.
     pub fn activate(&self, ask: &Ask, chain: Option<&Bytes>) -> v1::ActivateRequest {
         let signed = ask.sign(self.key);
         let replaced = self.replaces.filter(|_| ask.replaces.is_some());
@@ -135,7 +135,7 @@ impl<C> Default for Exchange<C> {
 }
 
 impl<C> Exchange<C> {
-    /// The name of the next ask: that of the ask that is under way, or else `fresh`.
+    /// The name of the next ask: the name of the ask that is under way, or else `fresh`.
     pub fn name(&mut self, fresh: Nonce) -> Nonce {
         *self.nonce.get_or_insert(fresh)
     }
@@ -196,7 +196,7 @@ impl<C> Exchange<C> {
 impl<C: Digest> Exchange<C> {
     /// The ask of this name. `held` is the lease that the machine holds, expired or not.
     pub fn compose(&self, asker: &Asker<'_>, nonce: Nonce, held: Option<&v1::Signed>, now: Timestamp) -> Ask {
-        // Whoever leaves shows nothing and replaces nobody.
+        // A release shows no lease and replaces no identity.
         let activates = asker.kind == AskKind::Activate;
         Ask {
             machine_key: asker.key.public(),

@@ -10,7 +10,7 @@ use crate::reason::Reason;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// So many in such a time: all of them at once, and then again as time refills them, evenly.
+/// A limit for a length of time. All of it may be used at once. Time then refills it evenly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     most: u64,
@@ -19,12 +19,12 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// So many a day; 0 is no limit.
+    /// A limit for a day; 0 is no limit.
     pub fn a_day(most: u64) -> Rate {
         Rate::per(DAY, most)
     }
 
-    /// So many a minute; 0 is no limit.
+    /// A limit for a minute; 0 is no limit.
     pub fn a_minute(most: u64) -> Rate {
         Rate::per(Duration::from_mins(1), most)
     }
@@ -120,8 +120,8 @@ pub fn inflates(new_of_source: u64, count: u64, threshold: u32) -> bool {
     threshold.max(FEWEST_TOLD) <= new_of_source && (others < threshold || others < new_of_source)
 }
 
-/// Whether an ask that was refused for this was of no use to anybody, so that many of them are an attack or a fault. What is
-/// the host's doing is none, and neither is a copy, which heals.
+/// Whether many asks that are refused for this are an attack or a fault. Refusals that are the host's own doing do not count, and
+/// neither does a copy, which heals.
 pub fn is_bad(reason: Reason) -> bool {
     matches!(
         reason,
@@ -230,7 +230,7 @@ mod tests {
         assert!(inflates(501, 1001, 25));
         // They have left the count again.
         assert!(inflates(30, 10, 25));
-        // Whoever tries it out with a machine or two is not alarmed.
+        // There is no alarm for somebody who tries it out with a machine or two.
         assert!(!inflates(4, 4, 1));
         assert!(inflates(5, 5, 1));
     }

@@ -1,12 +1,11 @@
 //! Files that a vendor and a host exchange or keep: private keys, a host's request, its certificate.
 //!
-//! Each is a body in PEM armour. Whoever writes such a file and whoever reads it use this module, so each form is defined once.
+//! Each is a body in PEM armour. Writers and readers of such a file use this module, so each form is defined once.
 //! `armour` has how a body survives a mail program, `certificate` what a certificate means. Callers read and write the disk.
 //! `docs/protocol.md` 2.
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -153,11 +152,12 @@ pub fn certificates_from_pem(text: &[u8]) -> Result<Vec<(Bytes, Roots)>, BadFile
     blocks.iter().map(certificate).collect()
 }
 
-/// A file is not what it should be. Whoever handed it over has to send it again, whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a file cannot be used. The sender has to send it again, whole.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadFile {
     /// No armour of this label, or none that is whole.
+    #[error("a whole {wanted} is not in it: {cause}")]
     Armour {
         /// The label that was wanted.
         wanted: &'static str,
@@ -165,33 +165,21 @@ pub enum BadFile {
         cause: ArmourError,
     },
     /// Written in a form that this release does not know.
+    #[error("its body has version {0}, which this release does not know")]
     Version(u8),
     /// What the armour holds is not the message.
+    #[error("what it holds is damaged")]
     Body,
     /// Not 32 bytes of a public key of full order.
+    #[error("the public key in it is unfit to verify with")]
     Key,
     /// The width of an hour is not a positive length of time.
+    #[error("the width of an hour in it is no length of time")]
     HourWidth,
     /// A request that the key which it names has not signed.
+    #[error("the proof that the host has the key does not hold: {0}")]
     Proof(EnvelopeError),
     /// A request that says something else than what is signed in it.
+    #[error("it was changed after the host had signed it")]
     Contradiction,
 }
-
-impl fmt::Display for BadFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BadFile::Armour { wanted, cause } => write!(f, "a whole {wanted} is not in it: {cause}"),
-            BadFile::Version(version) => {
-                write!(f, "its body has version {version}, which this release does not know")
-            }
-            BadFile::Body => f.write_str("what it holds is damaged"),
-            BadFile::Key => f.write_str("the public key in it is unfit to verify with"),
-            BadFile::HourWidth => f.write_str("the width of an hour in it is no length of time"),
-            BadFile::Proof(error) => write!(f, "the proof that the host has the key does not hold: {error}"),
-            BadFile::Contradiction => f.write_str("it was changed after the host had signed it"),
-        }
-    }
-}
-
-impl core::error::Error for BadFile {}

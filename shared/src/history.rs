@@ -10,7 +10,7 @@ use crate::record::{Event, EventKind, RecordState};
 use crate::rows::Rows;
 use crate::time::Timestamp;
 
-/// A copy asks as often as it likes, and each ask is refused. It costs a write once in so long.
+/// A copy asks as often as it likes, and each ask is refused. It costs one write in this time.
 const COPIED_INTERVAL: Duration = Duration::from_hours(1);
 
 /// Adds an event to a machine's.

@@ -38,7 +38,7 @@ macro_rules! ids {
         /// 32 hexadecimal digits.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                write!(f, "{:032x}", u128::from_be_bytes(self.0))
             }
         }
 
@@ -73,6 +73,8 @@ ids! {
     CertificateId;
     /// One ask: random, saved by the machine before it is sent.
     Nonce;
+    /// The key that has signed. The algorithm is part of the name, so a new one is a new name and nothing is negotiated.
+    KeyId;
 }
 
 impl MachineId {
@@ -89,6 +91,15 @@ impl HostId {
     }
 }
 
+impl KeyId {
+    /// 0x01 (Ed25519), then the first 15 bytes of SHA-256 of the public key.
+    pub fn of_key(public_key: &[u8; 32]) -> KeyId {
+        let mut id = [0x01; ID_BYTES];
+        id[1..].copy_from_slice(&Sha256::digest(public_key)[..ID_BYTES - 1]);
+        KeyId(id)
+    }
+}
+
 /// SHA-256(`kms v1 <kind>` || public key), the first 16 bytes.
 fn derive(kind: &[u8], public_key: &[u8; 32]) -> [u8; ID_BYTES] {
     first_16(&Sha256::new().chain_update(kind).chain_update(public_key).finalize())
@@ -96,7 +107,7 @@ fn derive(kind: &[u8], public_key: &[u8; 32]) -> [u8; ID_BYTES] {
 
 /// Tells installations apart: a keyed hash of the operating system's machine id, or nothing where it has none.
 ///
-/// It never names anybody, and an empty one equals none, not even another empty one: compare with
+/// It names no person. An empty one equals no other, not even another empty one: compare with
 /// [`same_as`](Fingerprint::same_as). `docs/protocol.md` 3 and 7.
 #[derive(Clone, Copy, Hash)]
 pub struct Fingerprint(Option<[u8; ID_BYTES]>);
@@ -161,32 +172,14 @@ fn first_16(digest: &[u8]) -> [u8; ID_BYTES] {
 }
 
 /// The text is not 32 hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id is 32 hexadecimal digits")]
 pub struct NotAnId;
 
-impl fmt::Display for NotAnId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an id is 32 hexadecimal digits")
-    }
-}
-
-impl core::error::Error for NotAnId {}
-
 fn parse_hex(text: &str) -> Result<[u8; ID_BYTES], NotAnId> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * ID_BYTES {
-        return Err(NotAnId);
-    }
-    let mut id = [0; ID_BYTES];
-    for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = hex_digit(pair[0])? << 4 | hex_digit(pair[1])?;
-    }
-    Ok(id)
-}
-
-fn hex_digit(digit: u8) -> Result<u8, NotAnId> {
-    let value = char::from(digit).to_digit(16).ok_or(NotAnId)?;
-    u8::try_from(value).map_err(|_| NotAnId)
+    let is_hex = text.len() == 2 * ID_BYTES && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let id = u128::from_str_radix(text, 16).ok().filter(|_| is_hex);
+    id.map(u128::to_be_bytes).ok_or(NotAnId)
 }
 
 #[cfg(test)]
@@ -200,6 +193,7 @@ mod tests {
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!("00".parse::<ProductId>(), Err(NotAnId));
         assert_eq!("0g".repeat(16).parse::<ProductId>(), Err(NotAnId));
+        assert_eq!(alloc::format!("+{}", "0".repeat(31)).parse::<ProductId>(), Err(NotAnId));
         assert_eq!("é".repeat(16).parse::<ProductId>(), Err(NotAnId));
     }
 

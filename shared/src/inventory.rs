@@ -1,7 +1,7 @@
 //! What an administrator changes in the inventory: block, unblock, forget, and the retention that forgets by itself.
 //!
 //! Pure, over the same [`Rows`] as `count`, and applied by the same one writer. None of it moves ledger time: the count stays
-//! as of the hour that sightings have reached, less whoever has left it. Read `count` first. `docs/protocol.md` 6.
+//! as of the hour that sightings have reached, less the machines that have left it. Read `count` first. `docs/protocol.md` 6.
 
 use crate::count::{self, Rows, Terms};
 use crate::history;
@@ -56,9 +56,9 @@ pub enum Changed {
 pub struct Prune {
     /// The product.
     pub product: ProductId,
-    /// Its numbers, which say who is counted.
+    /// Its numbers. They say which machines are counted.
     pub terms: Terms,
-    /// Whoever was last seen before this goes.
+    /// Records last seen before this are removed.
     pub before: Timestamp,
     /// The last page's `next`; none for the first page.
     pub after: Option<MachineId>,

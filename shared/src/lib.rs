@@ -2,13 +2,15 @@
 //!
 //! Everything here is pure. The time, the randomness and the bytes are arguments; there is no clock, no input or
 //! output and nothing that waits, and `no_std` holds that without a review. The shells (`kms-client`, `kms-host`,
-//! `kms-vendor`) read clocks, sockets and disks, and do what is decided here. What the rules mean is told in
-//! `docs/protocol.md`; each module names its section.
+//! `kms-vendor`) read clocks, sockets and disks, and do what is decided here. `docs/protocol.md` says what the rules mean;
+//! each module names its section.
 //!
 //! Read in the order of the `mod` lines: the words first, then what is signed, then the two sides that decide.
 #![no_std]
 
 extern crate alloc;
+
+mod named;
 
 pub mod ids;
 pub mod policy;

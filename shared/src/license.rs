@@ -1,21 +1,22 @@
 //! The client's license state machine: what a product is told, when the machine asks, and what an answer changes.
 //!
-//! [`License`] is told what happened ([`License::step`]), says what to do and when to look again
-//! ([`License::wake_at`]), and at any instant where the product stands ([`License::state`]). It never waits, reads no
-//! clock, and no state it can reach takes a function away from the product: it has a notice level and a text, and that
-//! is all. Which answers get here is decided in `answer`. `docs/protocol.md` 2, 5 and 7.
-//!
-//! Of a lease the rules read four things, [`Term`]. A product holds a verified [`Lease`]; whoever plays a hundred
-//! thousand licenses through two years holds those four alone, under the very same rules.
+//! [`License`] is told what happened ([`License::step`]). It says what to do, when to look again ([`License::wake_at`]), and at any
+//! instant where the product stands ([`License::state`]). It never waits and reads no clock. No state takes a function away from
+//! the product: it has a notice level and a text, and that is all. `answer` decides which answers get here. `docs/protocol.md` 2,
+//! 5 and 7.
+
+mod state;
 
 use alloc::string::String;
-use core::fmt;
 use core::time::Duration;
 
 use crate::answer::{Lease, Refused, Waiting};
 use crate::policy::Policy;
 use crate::reason::Reason;
-use crate::time::{Length, Timestamp};
+use crate::time::Timestamp;
+
+pub use self::state::{LicenseState, Notice};
+pub use crate::answer::Term;
 
 /// What the vendor compiles into the product, since no certificate has been seen when it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,206 +40,8 @@ const FIRST_TOLERANCE: Duration = Duration::from_hours(4);
 /// be shorter. What is to be done at once is done within the round.
 const SHORTEST_WAIT: Duration = Duration::from_secs(5);
 
-/// Not even those of a test certificate are shorter than this: a loop of asks helps nobody.
+/// Lower limit even for a test certificate: a loop of asks helps nobody.
 const SHORTEST_TEST_WAIT: Duration = Duration::from_millis(50);
-
-/// What the rules read of a lease.
-pub trait Term: Clone {
-    /// When it was issued, by the host's clock.
-    fn issued_at(&self) -> Timestamp;
-    /// When to renew it.
-    fn renew_after(&self) -> Timestamp;
-    /// When it ends: the first instant at which it is no license any more.
-    fn expires_at(&self) -> Timestamp;
-    /// The numbers that it was issued under.
-    fn policy(&self) -> &Policy;
-}
-
-impl Term for Lease {
-    fn issued_at(&self) -> Timestamp {
-        Lease::issued_at(self)
-    }
-
-    fn renew_after(&self) -> Timestamp {
-        Lease::renew_after(self)
-    }
-
-    fn expires_at(&self) -> Timestamp {
-        Lease::expires_at(self)
-    }
-
-    fn policy(&self) -> &Policy {
-        Lease::policy(self)
-    }
-}
-
-/// Where a product stands. None of these takes a function away.
-///
-/// A later release may add a state. [`notice`](LicenseState::notice) and [`text_key`](LicenseState::text_key) are right for that one,
-/// too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LicenseState {
-    /// Not activated yet, and nothing is said until then.
-    InGrace {
-        /// When notices begin.
-        until: Timestamp,
-    },
-    /// Licensed.
-    Licensed {
-        /// When the lease ends.
-        until: Timestamp,
-    },
-    /// Licensed, and no renewal has succeeded for a whole back-off step.
-    RenewalOverdue {
-        /// When the lease ends.
-        until: Timestamp,
-        /// When the renewal was due.
-        since: Timestamp,
-    },
-    /// Licensed, and the end is near.
-    ExpiringSoon {
-        /// When the lease ends.
-        until: Timestamp,
-    },
-    /// The lease has ended.
-    Lapsed {
-        /// When.
-        since: Timestamp,
-    },
-    /// Grace is over, and no lease was ever held.
-    NeverActivated {
-        /// When grace ended.
-        since: Timestamp,
-    },
-    /// A host has refused this machine because its clock is wrong.
-    ClockWrong {
-        /// By how much.
-        by: Duration,
-        /// Whether it is ahead.
-        ahead: bool,
-        /// When the lease ends that is held, if one is and it has not ended.
-        licensed_until: Option<Timestamp>,
-        /// Whether notices would be shown even if the clock were right.
-        notices: bool,
-    },
-    /// Licensed for good: a counted key.
-    LicensedWithoutEnd,
-}
-
-/// How much a product should say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Notice {
-    /// Nothing: all is well, or nothing that concerns the user.
-    Silent,
-    /// Where somebody looks for it: an about box, a status line.
-    Info,
-    /// Where everybody sees it. The product works on.
-    Warning,
-}
-
-impl LicenseState {
-    /// How much a product should say.
-    pub const fn notice(&self) -> Notice {
-        match self {
-            LicenseState::InGrace { .. }
-            | LicenseState::Licensed { .. }
-            | LicenseState::LicensedWithoutEnd => Notice::Silent,
-            LicenseState::RenewalOverdue { .. } | LicenseState::ClockWrong { notices: false, .. } => {
-                Notice::Info
-            }
-            LicenseState::ExpiringSoon { .. }
-            | LicenseState::Lapsed { .. }
-            | LicenseState::NeverActivated { .. }
-            | LicenseState::ClockWrong { notices: true, .. } => Notice::Warning,
-        }
-    }
-
-    /// The key under which a product keeps its own text for this state, in its own languages. Stable.
-    pub const fn text_key(&self) -> &'static str {
-        match self {
-            LicenseState::InGrace { .. } => "license.in-grace",
-            LicenseState::Licensed { .. } => "license.licensed",
-            LicenseState::RenewalOverdue { .. } => "license.renewal-overdue",
-            LicenseState::ExpiringSoon { .. } => "license.expiring-soon",
-            LicenseState::Lapsed { .. } => "license.lapsed",
-            LicenseState::NeverActivated { .. } => "license.never-activated",
-            LicenseState::ClockWrong { .. } => "license.clock-wrong",
-            LicenseState::LicensedWithoutEnd => "license.without-end",
-        }
-    }
-
-    /// Until when it lasts, where it ends by itself; of a wrong clock, the end of the lease that is held.
-    pub const fn until(&self) -> Option<Timestamp> {
-        match self {
-            LicenseState::InGrace { until }
-            | LicenseState::Licensed { until }
-            | LicenseState::RenewalOverdue { until, .. }
-            | LicenseState::ExpiringSoon { until } => Some(*until),
-            LicenseState::ClockWrong { licensed_until, .. } => *licensed_until,
-            LicenseState::Lapsed { .. }
-            | LicenseState::NeverActivated { .. }
-            | LicenseState::LicensedWithoutEnd => None,
-        }
-    }
-
-    /// Since when there is something to say.
-    pub const fn since(&self) -> Option<Timestamp> {
-        match self {
-            LicenseState::RenewalOverdue { since, .. }
-            | LicenseState::Lapsed { since }
-            | LicenseState::NeverActivated { since } => Some(*since),
-            LicenseState::InGrace { .. }
-            | LicenseState::Licensed { .. }
-            | LicenseState::ExpiringSoon { .. }
-            | LicenseState::ClockWrong { .. }
-            | LicenseState::LicensedWithoutEnd => None,
-        }
-    }
-
-    /// Whether a license is held now.
-    pub const fn is_licensed(&self) -> bool {
-        match self {
-            LicenseState::Licensed { .. }
-            | LicenseState::RenewalOverdue { .. }
-            | LicenseState::ExpiringSoon { .. }
-            | LicenseState::LicensedWithoutEnd => true,
-            LicenseState::ClockWrong { licensed_until, .. } => licensed_until.is_some(),
-            LicenseState::InGrace { .. }
-            | LicenseState::Lapsed { .. }
-            | LicenseState::NeverActivated { .. } => false,
-        }
-    }
-}
-
-/// In English, for logs and command lines; an instant in it does not change as time passes.
-impl fmt::Display for LicenseState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LicenseState::InGrace { until } => write!(f, "not activated, in grace until {until}"),
-            LicenseState::Licensed { until } => write!(f, "licensed until {until}"),
-            LicenseState::RenewalOverdue { until, since } => {
-                write!(f, "licensed until {until}; its renewal has been due since {since}")
-            }
-            LicenseState::ExpiringSoon { until } => write!(f, "licensed until {until}, which is soon"),
-            LicenseState::Lapsed { since } => {
-                write!(f, "the lease has ended at {since}; the product works on")
-            }
-            LicenseState::NeverActivated { since } => {
-                write!(f, "never activated, and grace has ended at {since}; the product works on")
-            }
-            LicenseState::ClockWrong { by, ahead, licensed_until, .. } => {
-                let direction = if *ahead { "ahead" } else { "behind" };
-                write!(f, "this machine's clock is {} {direction}; ", Length(*by))?;
-                match licensed_until {
-                    Some(until) => write!(f, "licensed until {until} all the same"),
-                    None => f.write_str("no lease is held"),
-                }
-            }
-            LicenseState::LicensedWithoutEnd => f.write_str("licensed without end"),
-        }
-    }
-}
 
 /// What happened.
 #[derive(Debug)]
@@ -324,7 +127,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Those of a first start: grace begins, and the first ask is due.
+    /// The facts at a first start: grace begins, and the first ask is due.
     pub const fn begin(now: Timestamp) -> Facts {
         Facts {
             grace_began_at: now,

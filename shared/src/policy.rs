@@ -134,7 +134,7 @@ impl Policy {
     }
 
     /// Name, value, lowest and highest of every length.
-    fn lengths(&self) -> [(&'static str, Duration, Duration, Duration); 8] {
+    pub fn lengths(&self) -> [(&'static str, Duration, Duration, Duration); 8] {
         [
             ("validity", self.validity, HOUR, 400 * DAY),
             ("renew_interval", self.renew_interval, 15 * MINUTE, 30 * DAY),
@@ -215,9 +215,10 @@ impl fmt::Display for Number {
 }
 
 /// A product's numbers cannot hold. The vendor's fault, and only the vendor can mend it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// Below the lowest value.
+    #[error("{name} is {value}, and may not be below {lowest}")]
     TooSmall {
         /// Which number.
         name: &'static str,
@@ -227,6 +228,7 @@ pub enum PolicyError {
         lowest: Number,
     },
     /// Above the highest value.
+    #[error("{name} is {value}, and may not be above {highest}")]
     TooLarge {
         /// Which number.
         name: &'static str,
@@ -236,6 +238,7 @@ pub enum PolicyError {
         highest: Number,
     },
     /// Two numbers that cannot both hold.
+    #[error("{name} is {} and {} {other}, which is {}", Length(*.value), relation(*.may_equal), Length(*.limit))]
     Contradiction {
         /// The number that is too large for the other.
         name: &'static str,
@@ -250,24 +253,9 @@ pub enum PolicyError {
     },
 }
 
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PolicyError::TooSmall { name, value, lowest } => {
-                write!(f, "{name} is {value}, and may not be below {lowest}")
-            }
-            PolicyError::TooLarge { name, value, highest } => {
-                write!(f, "{name} is {value}, and may not be above {highest}")
-            }
-            PolicyError::Contradiction { name, value, other, limit, may_equal } => {
-                let relation = if *may_equal { "may not be above" } else { "must be below" };
-                write!(f, "{name} is {} and {relation} {other}, which is {}", Length(*value), Length(*limit))
-            }
-        }
-    }
+fn relation(may_equal: bool) -> &'static str {
+    if may_equal { "may not be above" } else { "must be below" }
 }
-
-impl core::error::Error for PolicyError {}
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
 //! The one printer for text from outside: names in certificates, parameters of a reason, what a host sends, file names.
 //!
 //! Such text may hold escape sequences that drive a terminal, line breaks that forge a line of a log, and characters that
-//! reverse or hide what stands beside them. Whoever shows it wraps it in [`OneLine`]. A program that prints a text which it
-//! has put together itself lets all of it pass through [`Lines`], for what a wrapper was forgotten on.
+//! reverse or hide what stands beside them. Code that shows such text wraps it in [`OneLine`]. A program passes every text that it
+//! prints through [`Lines`], in case a wrapper was forgotten.
 
 use alloc::string::{String, ToString};
 use core::fmt::{self, Display, Write};
@@ -22,8 +22,8 @@ pub struct OneLine<T>(pub T);
 #[derive(Clone, Copy, Debug)]
 pub struct Lines<T>(pub T);
 
-/// JSON that is about to be printed: what [`Lines`] would replace is written as JSON's own escape, so that whoever parses it
-/// gets the text as it was.
+/// JSON that is about to be printed. What [`Lines`] would replace is written as JSON's own escape, so a parser gets the text as it
+/// was.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 

@@ -103,7 +103,7 @@ reasons! {
         "publish an SRV record under that name that points to the host, or name a host on this machine"
     DnsFailed "DNS_FAILED" Network
         "DNS gave no answer for {name}: {cause}"
-        "check this machine's DNS server; the name was not found to be missing, nobody answered"
+        "check this machine's DNS server: it did not answer, so the name may well exist"
     DnsNotOffered "DNS_NOT_OFFERED" Network
         "DNS says that {name} has no host: its record has the target `.`"
         "publish an SRV record that points to the host in place of this one, or name a host on this machine"
@@ -114,7 +114,7 @@ reasons! {
         "an SRV record has the target {target}, which names no host: {cause}"
         "correct the record: its target is a host's full name, such as `host.corp.example.`, and that name has an address record"
     DnsSettingBad "DNS_SETTING_BAD" Machine
-        "what this machine is told about DNS cannot be used: {cause}"
+        "a DNS setting of this machine cannot be used: {cause}"
         "correct that entry, in /etc/resolv.conf or where the domain was given; everything else is used meanwhile"
     NotTried "NOT_TRIED" Nobody
         "{name} was not tried: those before it had taken {limit}"
@@ -147,18 +147,18 @@ reasons! {
         "set `tls` and its certificate at the host, or correct the port; this machine was told to speak nothing else"
     TlsCertificateBad "TLS_CERTIFICATE_BAD" Host
         "{address} shows a TLS certificate that does not hold here: {cause}"
-        "have its CA sign one for the name that machines use, and renew it in time; or give this machine the CA that has"
+        "have the host's CA sign one for the name that machines use, and renew it in time; or give this machine the file of the CA that signed it"
     TlsMachineRefused "TLS_MACHINE_REFUSED" Machine
         "{address} does not take the TLS certificate of this machine: {cause}"
         "give it one that the host's `tls_client_ca` has signed, in KMS_TLS_CERTIFICATE and KMS_TLS_KEY"
     TlsFailed "TLS_FAILED" Network
         "no TLS with {address}: {cause}"
-        "look who stands between machine and host, and at the host's log"
+        "check what is between machine and host, and read the host's log"
 
     // What the host cannot sign for.
     TooManyBadAsks "TOO_MANY_BAD_ASKS" Host
         "more than {limit} bad asks a minute came from {from}: the host hears only machines that it knows there"
-        "wait a while; at the host, `kms-host sources` has the address and `kms-host refusals` what was wrong with the first of its asks: look who is there. Machines that are known are served"
+        "wait a while; at the host, `kms-host sources` has the address and `kms-host refusals` what was wrong with the first of its asks: find out who is there. Machines that are known are served"
     TooLarge "TOO_LARGE" Machine
         "the ask is larger than {limit} bytes"
         "update the product: its client library sends more than this release of the host reads"
@@ -208,7 +208,7 @@ reasons! {
         "nothing: the machine asks again at once and brings them"
     NewMachinesLimited "NEW_MACHINES_LIMITED" Host
         "more than {limit} new machines in a day came from {from}: this one is entered later"
-        "nothing on this machine, it asks again; at the host, in a roll-out, raise `new_machines_per_source` and `new_machines_per_site` and reload, otherwise look who is at that address. Machines that are known are served"
+        "nothing on this machine, it asks again; at the host, in a roll-out, raise `new_machines_per_source` and `new_machines_per_site` and reload, otherwise find out who uses that address. Machines that are known are served"
     Replayed "REPLAYED" Nobody
         "the host has answered a later ask of this machine"
         "nothing, unless it repeats: then somebody sends recorded asks"
@@ -217,7 +217,7 @@ reasons! {
         "nothing: this machine makes a new identity and keeps its license meanwhile; generalise images before copying"
     Blocked "BLOCKED" Host
         "the administrator of the host has blocked this machine"
-        "ask whoever looks after the host"
+        "ask the administrator of the host"
     CountBelowThreshold "COUNT_BELOW_THRESHOLD" Host
         "{count} machines are counted and {threshold} are needed"
         "nothing on this machine: it is licensed by itself once enough others have asked"
@@ -262,7 +262,7 @@ reasons! {
         "another process of this machine is asking"
         "nothing: its answer serves every process"
     RekeyLimit "REKEY_LIMIT" Host
-        "a copy was named more than three times in a day, and no further identity is made before {until}"
+        "hosts have named this machine a copy more than three times in a day; it makes no further identity before {until}"
         "find out which machines share this image; the license held runs on"
 
     // What a host refuses to somebody who administrates it.

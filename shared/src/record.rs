@@ -12,10 +12,11 @@ mod event;
 use alloc::vec::Vec;
 
 use crate::ids::{Fingerprint, ID_BYTES, LedgerId, Nonce};
+use crate::named::named;
 use crate::serial::Mark;
 use crate::time::Timestamp;
 
-use self::bytes::{Reader, Writer};
+use self::bytes::{FieldReader, FieldWriter};
 
 pub use self::bytes::Damaged;
 pub use self::event::{EVENTS_A_MACHINE, Event, EventKind};
@@ -24,56 +25,17 @@ pub use self::event::{EVENTS_A_MACHINE, Event, EventKind};
 /// a ledger of the first is given those when it is opened.
 pub const FORMAT_VERSION: u8 = 2;
 
-/// What a record says of its machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordState {
-    /// Seen, and counted while that is less than a window ago.
-    Active,
-    /// Has left by its own ask.
-    Released,
-    /// Another identity of the same installation has taken its seat.
-    Replaced,
-    /// Shut out by the administrator.
-    Blocked,
-}
-
-impl RecordState {
-    /// Its name, as lists show it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            RecordState::Active => "active",
-            RecordState::Released => "released",
-            RecordState::Replaced => "replaced",
-            RecordState::Blocked => "blocked",
-        }
-    }
-
-    /// Every state.
-    pub const ALL: [RecordState; 4] =
-        [RecordState::Active, RecordState::Released, RecordState::Replaced, RecordState::Blocked];
-
-    /// The state of this name.
-    pub fn from_name(name: &str) -> Option<RecordState> {
-        RecordState::ALL.into_iter().find(|state| state.name() == name)
-    }
-
-    const fn to_byte(self) -> u8 {
-        match self {
-            RecordState::Active => 1,
-            RecordState::Released => 2,
-            RecordState::Replaced => 3,
-            RecordState::Blocked => 4,
-        }
-    }
-
-    const fn from_byte(byte: u8) -> Option<RecordState> {
-        Some(match byte {
-            1 => RecordState::Active,
-            2 => RecordState::Released,
-            3 => RecordState::Replaced,
-            4 => RecordState::Blocked,
-            _ => return None,
-        })
+named! {
+    /// What a record says of its machine.
+    RecordState {
+        /// Seen, and counted while that is less than a window ago.
+        Active = 1, "active";
+        /// Has left by its own ask.
+        Released = 2, "released";
+        /// Another identity of the same installation has taken its seat.
+        Replaced = 3, "replaced";
+        /// Shut out by the administrator.
+        Blocked = 4, "blocked";
     }
 }
 
@@ -99,7 +61,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// What is remembered of the last ask.
+    /// The last ask, as far as it is remembered.
     pub fn mark(&self) -> Mark {
         Mark { serial: self.serial, nonce: self.nonce, asked_at: self.asked_at }
     }
@@ -107,8 +69,8 @@ impl Record {
     /// version | state | serial | nonce | asked_at | seen_at | first_seen | licensed_until | fingerprint present |
     /// fingerprint | checksum; numbers big-endian; 83 bytes.
     pub fn encode(&self, key: &[u8]) -> Vec<u8> {
-        let mut writer = Writer::new();
-        writer.byte(self.state.to_byte());
+        let mut writer = FieldWriter::new();
+        writer.byte(self.state as u8);
         writer.u64(self.serial);
         writer.bytes(self.nonce.as_bytes());
         writer.time(self.asked_at);
@@ -125,23 +87,22 @@ impl Record {
     /// # Errors
     /// [`Damaged`]: wrong version, length or checksum.
     pub fn decode(key: &[u8], value: &[u8]) -> Result<Record, Damaged> {
-        let mut reader = Reader::open(key, value)?;
-        let record = Record {
-            state: RecordState::from_byte(reader.byte()?).ok_or(Damaged)?,
-            serial: reader.u64()?,
-            nonce: Nonce::from_bytes(reader.array()?),
-            asked_at: reader.time()?,
-            seen_at: reader.time()?,
-            first_seen: reader.time()?,
-            licensed_until: Some(reader.time()?).filter(|until| *until != Timestamp::default()),
-            fingerprint: {
-                let present = reader.byte()? != 0;
-                let bytes: [u8; ID_BYTES] = reader.array()?;
-                Fingerprint::from_slice(if present { &bytes } else { &[] }).ok_or(Damaged)?
-            },
-        };
-        reader.end()?;
-        Ok(record)
+        FieldReader::read(key, value, |reader| {
+            Ok(Record {
+                state: reader.kind(RecordState::ALL, |state| state as u8)?,
+                serial: reader.u64()?,
+                nonce: Nonce::from_bytes(reader.array()?),
+                asked_at: reader.time()?,
+                seen_at: reader.time()?,
+                first_seen: reader.time()?,
+                licensed_until: Some(reader.time()?).filter(|until| *until != Timestamp::default()),
+                fingerprint: {
+                    let present = reader.byte()? != 0;
+                    let bytes: [u8; ID_BYTES] = reader.array()?;
+                    Fingerprint::from_slice(if present { &bytes } else { &[] }).ok_or(Damaged)?
+                },
+            })
+        })
     }
 }
 
@@ -163,7 +124,7 @@ pub struct Tally {
 impl Tally {
     /// version | hour | window_hours | total | active | threshold_met_at | checksum.
     pub fn encode(&self, key: &[u8]) -> Vec<u8> {
-        let mut writer = Writer::new();
+        let mut writer = FieldWriter::new();
         writer.i64(self.hour);
         writer.bytes(&self.window_hours.to_be_bytes());
         writer.u64(self.total);
@@ -175,16 +136,15 @@ impl Tally {
     /// # Errors
     /// [`Damaged`]: wrong version, length or checksum.
     pub fn decode(key: &[u8], value: &[u8]) -> Result<Tally, Damaged> {
-        let mut reader = Reader::open(key, value)?;
-        let tally = Tally {
-            hour: reader.i64()?,
-            window_hours: u32::from_be_bytes(reader.array()?),
-            total: reader.u64()?,
-            active: reader.u64()?,
-            threshold_met_at: Some(reader.time()?).filter(|at| *at != Timestamp::default()),
-        };
-        reader.end()?;
-        Ok(tally)
+        FieldReader::read(key, value, |reader| {
+            Ok(Tally {
+                hour: reader.i64()?,
+                window_hours: u32::from_be_bytes(reader.array()?),
+                total: reader.u64()?,
+                active: reader.u64()?,
+                threshold_met_at: Some(reader.time()?).filter(|at| *at != Timestamp::default()),
+            })
+        })
     }
 }
 
@@ -205,14 +165,14 @@ impl Inactive {
         self.released + self.replaced + self.blocked
     }
 
-    /// One more in this state; an active record is not one of them.
+    /// Counts one more record in this state. Active records are not counted here.
     pub fn add(&mut self, state: RecordState) {
         if let Some(records) = self.of(state) {
             *records += 1;
         }
     }
 
-    /// One less.
+    /// Counts one record less in this state.
     pub fn take(&mut self, state: RecordState) {
         if let Some(records) = self.of(state) {
             *records = records.saturating_sub(1);
@@ -221,7 +181,7 @@ impl Inactive {
 
     /// version | released | replaced | blocked | checksum.
     pub fn encode(&self, key: &[u8]) -> Vec<u8> {
-        let mut writer = Writer::new();
+        let mut writer = FieldWriter::new();
         writer.u64(self.released);
         writer.u64(self.replaced);
         writer.u64(self.blocked);
@@ -231,10 +191,9 @@ impl Inactive {
     /// # Errors
     /// [`Damaged`]: wrong version, length or checksum.
     pub fn decode(key: &[u8], value: &[u8]) -> Result<Inactive, Damaged> {
-        let mut reader = Reader::open(key, value)?;
-        let inactive = Inactive { released: reader.u64()?, replaced: reader.u64()?, blocked: reader.u64()? };
-        reader.end()?;
-        Ok(inactive)
+        FieldReader::read(key, value, |reader| {
+            Ok(Inactive { released: reader.u64()?, replaced: reader.u64()?, blocked: reader.u64()? })
+        })
     }
 
     fn of(&mut self, state: RecordState) -> Option<&mut u64> {
@@ -261,7 +220,7 @@ pub struct Meta {
 impl Meta {
     /// format | ledger id | hour_width_ms | pepper | checksum.
     pub fn encode(&self, key: &[u8]) -> Vec<u8> {
-        let mut writer = Writer::of_version(FORMAT_VERSION);
+        let mut writer = FieldWriter::of_version(FORMAT_VERSION);
         writer.bytes(self.ledger.as_bytes());
         writer.u64(self.hour_width_ms);
         writer.bytes(&self.pepper);
@@ -273,7 +232,7 @@ impl Meta {
     /// # Errors
     /// [`Damaged`]: unknown format, wrong length or checksum.
     pub fn decode(key: &[u8], value: &[u8]) -> Result<(u8, Meta), Damaged> {
-        let (format, mut reader) = Reader::open_any(key, value)?;
+        let (format, mut reader) = FieldReader::open_any(key, value)?;
         if !(1..=FORMAT_VERSION).contains(&format) {
             return Err(Damaged);
         }
@@ -289,7 +248,7 @@ impl Meta {
 
 /// A number under a key of its own: a counter, or the last time. Version first, checksum last, like everything.
 pub fn encode_number(key: &[u8], number: u64) -> Vec<u8> {
-    let mut writer = Writer::new();
+    let mut writer = FieldWriter::new();
     writer.u64(number);
     writer.seal(key)
 }
@@ -297,8 +256,5 @@ pub fn encode_number(key: &[u8], number: u64) -> Vec<u8> {
 /// # Errors
 /// [`Damaged`]: wrong version, length or checksum.
 pub fn decode_number(key: &[u8], value: &[u8]) -> Result<u64, Damaged> {
-    let mut reader = Reader::open(key, value)?;
-    let number = reader.u64()?;
-    reader.end()?;
-    Ok(number)
+    FieldReader::read(key, value, FieldReader::u64)
 }

@@ -1,8 +1,8 @@
-//! The serial: how a copy is told apart from a lost answer, and both from a recorded ask.
+//! The serial: it tells a copy from a lost answer, and both from a recorded ask.
 //!
 //! Every signed answer carries a serial; the machine saves it and presents it in its next ask. An ask is named by its
 //! nonce, which the machine saves before it sends and uses again until an answer is accepted. That is enough for
-//! [`compare`] to decide. What a machine does that is told to be a copy is bounded by [`may_rekey`].
+//! [`compare`] to decide. [`may_rekey`] limits what a machine does when a host names it a copy.
 //! `docs/protocol.md` 3.
 
 use core::time::Duration;
@@ -53,7 +53,7 @@ pub fn compare(remembered: Option<&Mark>, presented: &Mark) -> Standing {
     if presented.nonce == last.nonce { Standing::Again { serial: last.serial } } else { Standing::Copy }
 }
 
-/// How far above the presented serial that of an accepted answer may lie. A host that follows [`compare`] is always exactly one
+/// How far the serial of an accepted answer may lie above the presented one. A host that follows [`compare`] is always exactly one
 /// above: it refuses what is further behind, and gives a repeated ask the serial of the first. What is beyond that is slack for
 /// hosts that number otherwise. A host that lies uses up a machine's numbers no faster: at one answer in 5 s it would take
 /// 700,000 years until there is none left.

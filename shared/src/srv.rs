@@ -9,7 +9,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use crate::reason::{Cause, Reason};
 
-/// How a service label is written, for whoever wrote it otherwise.
+/// How a service label is written. Errors end with it.
 pub const SERVICE_LABEL_FORM: &str =
     "write it as _example-cad._tcp, with at most 15 characters (a-z, 0-9, -) between _ and ._tcp";
 

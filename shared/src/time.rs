@@ -12,7 +12,7 @@ use core::time::Duration;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The instant so many milliseconds after the Unix epoch.
+    /// The instant this many milliseconds after the Unix epoch.
     pub const fn from_unix_ms(unix_ms: i64) -> Timestamp {
         Timestamp(unix_ms)
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use kms_host::admin::audit::Line;
+use kms_host::admin::audit::AuditLine;
 use ledger::{Engine, Housekeeping, Write, testing};
 use serde_json::Value;
 use tokio::process::Command;
@@ -18,7 +18,7 @@ use crate::settings::{hang_up, log_of, settings_file};
 use crate::stage::{LIMIT, Stage, an_hour_ago, now, program, serve};
 
 /// Every line of a host's log.
-pub(crate) fn lines(host: &HostProcess) -> Vec<Line> {
+pub(crate) fn lines(host: &HostProcess) -> Vec<AuditLine> {
     let text = fs::read_to_string(host.home().audit_path()).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

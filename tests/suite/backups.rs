@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use kms_host::export::{self, ExportFile, ExportKind, FilePart, Head, Writer};
+use kms_host::export::{self, ExportFile, ExportKind, ExportWriter, FilePart, Head};
 use kms_host::home::{HOUR_MS, Home, HomeError};
 use ledger::{Engine, Kept, Ledger};
 use proto::admin::v1::VerifyRequest;
@@ -444,7 +444,7 @@ async fn a_backup_that_names_files_elsewhere_is_restored_nowhere() {
         [("../evil", 65), ("/tmp/evil", 65), ("a/../../evil", 65), ("", 65), ("ledger/db", 74), (".evil", 74)]
     {
         let head = Head::new(ExportKind::Backup, now(), None, meta());
-        let mut writer = Writer::begin(&head);
+        let mut writer = ExportWriter::begin(&head);
         writer.file(FilePart { name: name.to_owned(), mode: 0o600, part: 0, bytes: b"evil".to_vec() });
         fs::write(&file, writer.end()).unwrap();
         let fresh = Home::at(stage.folder.path().join(format!("fresh-{}", name.len())));
@@ -517,7 +517,7 @@ fn meta() -> Meta {
 
 /// A backup of a host that has many machines; the files are those of this one.
 fn large_backup(stage: &Stage, home: &Home, file: &Path) {
-    let mut writer = Writer::begin(&Head::new(ExportKind::Backup, now(), None, meta()));
+    let mut writer = ExportWriter::begin(&Head::new(ExportKind::Backup, now(), None, meta()));
     for carried in home.files().unwrap() {
         carried.read(|part| writer.file(part)).unwrap();
     }

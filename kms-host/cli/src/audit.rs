@@ -11,7 +11,7 @@ use super::{EX_DATAERR, Failure, json_text};
 
 /// What to show of the audit log.
 #[derive(Debug, Args)]
-pub(super) struct Audit {
+pub(super) struct AuditArgs {
     /// Number of changes to show; the latest comes last.
     #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     last: u32,
@@ -23,7 +23,7 @@ pub(super) struct Audit {
     json: bool,
 }
 
-pub(super) fn audit(home: &Home, wanted: &Audit) -> Result<String, Failure> {
+pub(super) fn audit(home: &Home, wanted: &AuditArgs) -> Result<String, Failure> {
     if wanted.verify {
         return verify(home, wanted.json);
     }

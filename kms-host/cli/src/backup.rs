@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use kms_host::config::{FILE_NAME, SettingSources};
-use kms_host::export::{Checked, ExportKind, Head, Summary, Writer, shown};
+use kms_host::export::{CheckedLine, ExportKind, ExportWriter, Head, Summary, shown};
 use kms_host::home::{Carried, Home, HomeError};
 use ledger::Kept;
 use serde_json::json;
 
-use super::lines::{self, Lines, Output};
+use super::lines::{self, LedgerLines, Output};
 use super::owner::{as_owner, become_owner};
 use super::{EX_IOERR, Failure, OrExit, json_text, online};
 
@@ -26,24 +26,24 @@ pub(super) fn backup(
     let mut output = Output::private_to(file, force)?;
     let (mut machines, mut left_out) = (0_u64, 0);
     let writer = lines::block_on(async {
-        let mut ledger = Lines::of(home, ExportKind::Backup).await?;
+        let mut ledger = LedgerLines::of(home, ExportKind::Backup).await?;
         let mut writer = None;
         ledger
             .each(|line, checked| {
                 match (checked, &mut writer) {
-                    (Checked::Head(head), _) => {
+                    (CheckedLine::Head(head), _) => {
                         let head = Head { kind: ExportKind::Backup, host: Some(host), ..head };
                         writer = Some(begin(&head, &files, &mut output)?);
                     }
-                    (Checked::Row(kept), Some(writer)) => {
+                    (CheckedLine::Row(kept), Some(writer)) => {
                         machines += u64::from(matches!(kept, Kept::Machine { .. }));
                         writer.line(line);
                         if lines::WRITE_BYTES <= writer.waiting() {
                             output.write(&writer.take())?;
                         }
                     }
-                    (Checked::End(end), _) => left_out = end.left_out,
-                    (Checked::File(_) | Checked::Row(_), _) => {}
+                    (CheckedLine::End(end), _) => left_out = end.left_out,
+                    (CheckedLine::File(_) | CheckedLine::Row(_), _) => {}
                 }
                 Ok(())
             })
@@ -145,8 +145,8 @@ fn with_settings(
 }
 
 /// The first lines of a backup: what it is, and every file.
-fn begin(head: &Head, files: &[Carried], output: &mut Output) -> Result<Writer, Failure> {
-    let mut writer = Writer::begin(head);
+fn begin(head: &Head, files: &[Carried], output: &mut Output) -> Result<ExportWriter, Failure> {
+    let mut writer = ExportWriter::begin(head);
     for file in files {
         let mut written = Ok(());
         file.read(|part| {

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use kms_host::export::{Checked, ExportKind, Summary};
+use kms_host::export::{CheckedLine, ExportKind, Summary};
 use kms_host::home::Home;
 use ledger::Kept;
 use serde_json::json;
 
-use super::lines::{self, Lines, Output};
+use super::lines::{self, LedgerLines, Output};
 use super::owner::become_owner;
 use super::{Failure, json_text, online};
 
@@ -22,11 +22,14 @@ pub(super) fn export(
     let mut output = Output::to(file, force)?;
     let (mut machines, mut pending) = (0_u64, Vec::new());
     let end = lines::block_on(async {
-        let mut ledger =
-            if salvage { Lines::salvaged(home).await? } else { Lines::of(home, ExportKind::Export).await? };
+        let mut ledger = if salvage {
+            LedgerLines::salvaged(home).await?
+        } else {
+            LedgerLines::of(home, ExportKind::Export).await?
+        };
         ledger
             .each(|line, checked| {
-                machines += u64::from(matches!(checked, Checked::Row(Kept::Machine { .. })));
+                machines += u64::from(matches!(checked, CheckedLine::Row(Kept::Machine { .. })));
                 pending.extend_from_slice(line);
                 if lines::WRITE_BYTES <= pending.len() {
                     output.write(&pending)?;

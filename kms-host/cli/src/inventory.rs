@@ -19,7 +19,7 @@ use super::{EX_IOERR, Failure, OrExit};
 
 /// Which machines to list. Every option narrows the list.
 #[derive(Debug, Args)]
-pub(super) struct Search {
+pub(super) struct SearchArgs {
     /// Name or id of the product whose machines to list.
     #[arg(long, value_name = "NAME|ID")]
     product: Option<String>,
@@ -76,7 +76,7 @@ enum Form {
     Csv,
 }
 
-pub(super) fn machines(home: &Home, search: &Search) -> Result<String, Failure> {
+pub(super) fn machines(home: &Home, search: &SearchArgs) -> Result<String, Failure> {
     let form = match (search.json, search.csv) {
         (true, _) => Form::Json,
         (_, true) => Form::Csv,
@@ -105,7 +105,7 @@ pub(super) fn machines(home: &Home, search: &Search) -> Result<String, Failure> 
     Ok(String::new())
 }
 
-impl Search {
+impl SearchArgs {
     /// All but the product, whose name only the host knows.
     fn request(&self, now: Timestamp) -> wire::ListMachinesRequest {
         let state = |state: &State| state.to_possible_value().map(|value| value.get_name().to_owned());

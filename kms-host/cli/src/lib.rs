@@ -100,7 +100,7 @@ enum Command {
     /// List the machines that the host knows; options narrow it.
     ///
     /// Every machine is listed, however long ago it was seen, unless `retention_days` has removed it.
-    Machines(inventory::Search),
+    Machines(inventory::SearchArgs),
     /// Show, block, unblock or forget one machine.
     Machine {
         #[command(subcommand)]
@@ -115,7 +115,7 @@ enum Command {
     /// List the latest refusals, or their number by reason.
     Refusals(refusals::Refusals),
     /// List what administrators have changed, or verify that log.
-    Audit(audit::Audit),
+    Audit(audit::AuditArgs),
     /// List the addresses from which machines ask.
     ///
     /// The address with the most new machines comes first. An IPv6 address counts as its /64. The numbers begin at the host's start.
@@ -399,7 +399,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Ok(text) => print(&text),
         Err(failure) => {
             let printed = print(&failure.shown);
-            say(format_args!("error: {}", remedy::told(&*failure.error)));
+            say(format_args!("error: {}", remedy::message(&*failure.error)));
             if printed == ExitCode::SUCCESS { exit(failure.code) } else { printed }
         }
     }

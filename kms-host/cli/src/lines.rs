@@ -11,7 +11,7 @@ use bytes::Bytes;
 use kms_host::admin;
 use kms_host::clock::SystemClock;
 use kms_host::config::SettingSources;
-use kms_host::export::{self, Checked, Checker, End, ExportFile, ExportKind, Head, Summary};
+use kms_host::export::{self, CheckedLine, Checker, End, ExportFile, ExportKind, Head, Summary};
 use kms_host::home::{Home, HomeError, USUAL_PATH};
 use ledger::{Engine, Ledger, LedgerError, OpenError};
 use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
@@ -39,27 +39,27 @@ const SIGN_OF_LIFE: u64 = 500_000;
 const READING_CACHE_BYTES: u64 = 16 << 20;
 
 /// A ledger as lines.
-pub(super) enum Lines {
+pub(super) enum LedgerLines {
     /// From the host that serves it.
     Served { lines: Box<Streaming<ExportLedgerResponse>>, home: Home },
     /// From the ledger itself, opened here because no host serves it.
-    Opened(Opened),
+    Opened(OpenedLines),
 }
 
 /// Lines that a thread reads. Dropping it waits until that thread has closed the ledger and removed its copy.
-pub(super) struct Opened {
+pub(super) struct OpenedLines {
     /// `None` only while it is dropped.
     lines: Option<mpsc::Receiver<Result<Bytes, LedgerError>>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
-impl Opened {
+impl OpenedLines {
     async fn next(&mut self) -> Option<Result<Bytes, LedgerError>> {
         self.lines.as_mut()?.recv().await
     }
 }
 
-impl Drop for Opened {
+impl Drop for OpenedLines {
     fn drop(&mut self) {
         // Without a receiver, the thread stops reading.
         drop(self.lines.take());
@@ -69,33 +69,33 @@ impl Drop for Opened {
     }
 }
 
-impl Lines {
+impl LedgerLines {
     /// Asks the host that serves this directory. If none does, opens the ledger.
-    pub(super) async fn of(home: &Home, purpose: ExportKind) -> Result<Lines, Failure> {
+    pub(super) async fn of(home: &Home, purpose: ExportKind) -> Result<LedgerLines, Failure> {
         let mut host = match admin::connect(&home.socket_path()).await {
             Ok(host) => host,
-            Err(error) if is_nobody(&error) => return Lines::open(home).await,
+            Err(error) if is_nobody(&error) => return LedgerLines::open(home).await,
             Err(error) => return Err(online::unreachable(home, &error)),
         };
         let request = ExportLedgerRequest { purpose: purpose.name().to_owned() };
         let lines = host.export_ledger(request).await.map_err(|status| online::not_answered(home, status))?;
-        Ok(Lines::Served { lines: Box::new(lines.into_inner()), home: home.clone() })
+        Ok(LedgerLines::Served { lines: Box::new(lines.into_inner()), home: home.clone() })
     }
 
-    async fn open(home: &Home) -> Result<Lines, Failure> {
-        Lines::apart(home, |home| {
-            let (ledger, head, runtime) = Lines::open_as_owner(home)?;
+    async fn open(home: &Home) -> Result<LedgerLines, Failure> {
+        LedgerLines::apart(home, |home| {
+            let (ledger, head, runtime) = LedgerLines::open_as_owner(home)?;
             Ok(move |to| runtime.block_on(export::send(ledger, head, to)))
         })
         .await
     }
 
     /// Reads what is left of a damaged ledger. No host may be serving it.
-    pub(super) async fn salvaged(home: &Home) -> Result<Lines, Failure> {
-        Lines::apart(home, |home| {
+    pub(super) async fn salvaged(home: &Home) -> Result<LedgerLines, Failure> {
+        LedgerLines::apart(home, |home| {
             become_owner(home)?;
             let (meta, salvaged) = home.salvage(&mut rand::rng())?;
-            let head = Lines::head(home, meta);
+            let head = LedgerLines::head(home, meta);
             Ok(move |to| export::send_salvaged(&salvaged, &head, &to))
         })
         .await
@@ -106,7 +106,7 @@ impl Lines {
     async fn apart<S: FnOnce(mpsc::Sender<Result<Bytes, LedgerError>>)>(
         home: &Home,
         read: impl FnOnce(&Home) -> Result<S, Failure> + Send + 'static,
-    ) -> Result<Lines, Failure> {
+    ) -> Result<LedgerLines, Failure> {
         let (to, lines) = mpsc::channel(2);
         let (say, opened) = oneshot::channel();
         let home = home.clone();
@@ -123,9 +123,9 @@ impl Lines {
             }
         };
         let thread = thread::Builder::new().name("export".to_owned()).spawn(work).or_exit(EX_IOERR)?;
-        let reader = Opened { lines: Some(lines), thread: Some(thread) };
+        let reader = OpenedLines { lines: Some(lines), thread: Some(thread) };
         opened.await.or_exit(EX_IOERR)??;
-        Ok(Lines::Opened(reader))
+        Ok(LedgerLines::Opened(reader))
     }
 
     fn open_as_owner(home: &Home) -> Result<(Arc<dyn Ledger>, Head, Runtime), Failure> {
@@ -133,7 +133,7 @@ impl Lines {
         // The engine of the existing ledger, not the one in the settings: this is how a ledger moves to another engine.
         let engine = home.engine()?.unwrap_or(Engine::Sled);
         let (ledger, _format) = home.look_at_ledger(engine, READING_CACHE_BYTES)?;
-        let head = Lines::head(home, *ledger.meta());
+        let head = LedgerLines::head(home, *ledger.meta());
         Ok((ledger, head, runtime()?))
     }
 
@@ -145,27 +145,27 @@ impl Lines {
     /// The next whole lines, or none after the last.
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         match self {
-            Lines::Served { lines, home } => match lines.message().await {
+            LedgerLines::Served { lines, home } => match lines.message().await {
                 Ok(part) => Ok(part.map(|part| part.lines)),
                 Err(status) if admin::is_silence(&status) => Err(online::not_answered(home, status)),
                 Err(status) => {
                     Err(anyhow!("the host broke off: {}", status.message())).or_exit(EX_UNAVAILABLE)
                 }
             },
-            Lines::Opened(opened) => opened.next().await.transpose().or_exit(EX_IOERR),
+            LedgerLines::Opened(opened) => opened.next().await.transpose().or_exit(EX_IOERR),
         }
     }
 
     /// Passes on every line with its content, and checks that the last line has arrived and matches.
     pub(super) async fn each(
         &mut self,
-        mut take: impl FnMut(&[u8], Checked) -> Result<(), Failure>,
+        mut take: impl FnMut(&[u8], CheckedLine) -> Result<(), Failure>,
     ) -> Result<End, Failure> {
         let (mut checker, mut end, mut signs) = (Checker::new(), None, signs_of_life());
         while let Some(lines) = self.next().await? {
             for line in lines.split_inclusive(|byte| *byte == b'\n') {
                 let checked = checker.take(line).or_exit(EX_IOERR)?;
-                if let Checked::End(last) = checked {
+                if let CheckedLine::End(last) = checked {
                     end = Some(last);
                 }
                 take(line, checked)?;

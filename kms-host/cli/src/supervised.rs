@@ -48,7 +48,7 @@ pub(super) async fn feed_watchdog(queue: Queue, socket: PathBuf, stop: Cancellat
             Ok(Ok(())) => say(&[NotifyState::Watchdog]),
             Ok(Err(error)) => {
                 tracing::error!(
-                    error = kms_host::remedy::told(&*error),
+                    error = kms_host::remedy::message(&*error),
                     "the self-check fails; the watchdog is not fed"
                 );
             }

@@ -4,7 +4,7 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
-use shared::admission::{Admission, Moment};
+use shared::admission::{Applicant, Moment};
 use shared::count;
 use shared::doubt::{ClockReading, Doubt, HostClock};
 use shared::reason::Reason;
@@ -36,7 +36,7 @@ impl Host {
     }
 
     /// Where either clock is wrong, machines that have been known for a day say which one it is.
-    pub(super) async fn hear_of_clocks(&self, admission: &Admission<'_>) -> Result<(), Unanswered> {
+    pub(super) async fn hear_of_clocks(&self, admission: &Applicant<'_>) -> Result<(), Unanswered> {
         let (product, now) = (admission.chain.host().product, admission.now);
         if !admission.is_about_a_clock(&self.own_clock()) {
             return Ok(());

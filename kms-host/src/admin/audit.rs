@@ -20,10 +20,10 @@ use shared::reason::{Cause, Reason};
 use shared::time::{Clock, Timestamp};
 use tokio::task::spawn_blocking;
 
-use self::chain::{Digest, LogVerifier, digest, hex, rfc3339};
+use self::chain::{LineDigest, LogVerifier, digest, hex, rfc3339};
 use crate::admin::caller::Caller;
 
-pub use self::chain::{Break, Checked, Failed, Line};
+pub use self::chain::{AuditLine, Break, Checked, Failed};
 
 /// The longest note of a caller, in bytes: a ticket and a sentence.
 pub const NOTE_BYTES: usize = 500;
@@ -55,7 +55,7 @@ struct Standing {
 struct Last {
     seq: u64,
     /// None in a log without lines.
-    digest: Option<Digest>,
+    digest: Option<LineDigest>,
 }
 
 /// A change, as it is written down.
@@ -87,7 +87,7 @@ impl AuditedChange {
 }
 
 /// Why a change was not made, or has failed.
-pub trait Failure: From<NotRecorded> {
+pub trait ChangeFailure: From<NotRecorded> {
     /// What the audit log says of a change that has failed.
     fn cause(&self) -> String;
 }
@@ -129,7 +129,7 @@ impl Audit {
     ///
     /// # Errors
     /// It could not be written down and was not made, or it has failed.
-    pub async fn perform<T, E: Failure>(
+    pub async fn perform<T, E: ChangeFailure>(
         self: &Arc<Audit>,
         clock: &dyn Clock,
         change: AuditedChange,
@@ -164,10 +164,10 @@ impl Audit {
     ///
     /// # Errors
     /// The file cannot be read. One that is not there has no lines.
-    pub fn latest(&self, most: usize, is_wanted: impl Fn(&Line) -> bool) -> io::Result<Vec<Line>> {
+    pub fn latest(&self, most: usize, is_wanted: impl Fn(&AuditLine) -> bool) -> io::Result<Vec<AuditLine>> {
         let mut latest = VecDeque::new();
         self.each_line(|bytes| {
-            let line = serde_json::from_slice::<Line>(bytes).ok().filter(&is_wanted);
+            let line = serde_json::from_slice::<AuditLine>(bytes).ok().filter(&is_wanted);
             if let Some(line) = line.filter(|_| 0 < most) {
                 latest.truncate(most - 1);
                 latest.push_front(line);
@@ -218,7 +218,7 @@ impl Audit {
         let mut end = self.end();
         let before =
             end.ok_or_else(|| self.not_recorded(io::Error::other("its end is not known; try again")))?;
-        let line = Line {
+        let line = AuditLine {
             seq: before.seq + 1,
             at: rfc3339(at),
             at_ms: at.unix_ms(),
@@ -303,7 +303,7 @@ impl From<io::Error> for NotAppended {
 /// Appends a line. When this returns, it is on the disk. Gives back the digest of the line that it found at the end.
 ///
 /// What cannot be written whole is taken back where that is possible, so that a full disk does not fill the log with pieces.
-fn append_durably(path: &Path, line: &str) -> Result<Option<Digest>, NotAppended> {
+fn append_durably(path: &Path, line: &str) -> Result<Option<LineDigest>, NotAppended> {
     let mut file = private().open(path)?;
     let length = file.seek(SeekFrom::End(0))?;
     let (found, gap) = last_line(&mut file, length)?;
@@ -320,7 +320,7 @@ fn append_durably(path: &Path, line: &str) -> Result<Option<Digest>, NotAppended
 
 /// The digest of the last line, and what has to come before another: a crash may have cut it, and then it stays for people to
 /// read, and the next begins anew.
-fn last_line(file: &mut File, length: u64) -> io::Result<(Option<Digest>, &'static str)> {
+fn last_line(file: &mut File, length: u64) -> io::Result<(Option<LineDigest>, &'static str)> {
     if length == 0 {
         return Ok((None, ""));
     }
@@ -379,7 +379,7 @@ mod tests {
         let place = Place::new();
         assert_eq!(place.audit().record(NOW, &change("machine block")).unwrap(), 1);
         let text = place.text();
-        let line: Line = serde_json::from_str(text.trim_end()).unwrap();
+        let line: AuditLine = serde_json::from_str(text.trim_end()).unwrap();
         assert_eq!((line.at.as_str(), line.at_ms), ("2025-11-22T02:05:50Z", NOW.unix_ms()));
         assert_eq!((line.uid, line.pid, line.action.as_str()), (0, Some(7), "machine block"));
         assert_eq!((line.parameters["product"].as_str(), line.note.as_str()), ("Atlas", "ticket 7"));

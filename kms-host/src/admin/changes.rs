@@ -19,7 +19,7 @@ use shared::record::RecordState;
 use tonic::Status;
 
 use super::{Admin, malformed, unreadable};
-use crate::admin::audit::{AuditedChange, Failure, NOTE_BYTES, NotRecorded};
+use crate::admin::audit::{AuditedChange, ChangeFailure, NOTE_BYTES, NotRecorded};
 use crate::admin::caller::Caller;
 use crate::door::service::status;
 use crate::export::ExportKind;
@@ -118,7 +118,7 @@ impl From<NotRecorded> for Status {
     }
 }
 
-impl Failure for Status {
+impl ChangeFailure for Status {
     fn cause(&self) -> String {
         self.message().to_owned()
     }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tonic::{Code, Status};
 
 use super::{Admin, malformed};
-use crate::admin::audit::{Failure, NOTE_BYTES, NotRecorded};
+use crate::admin::audit::{ChangeFailure, NOTE_BYTES, NotRecorded};
 use crate::admin::caller::Caller;
 use crate::door::service::status;
 
@@ -43,7 +43,7 @@ pub enum NotReloaded {
     NotRecorded(#[from] NotRecorded),
 }
 
-impl Failure for NotReloaded {
+impl ChangeFailure for NotReloaded {
     fn cause(&self) -> String {
         self.to_string()
     }

@@ -49,7 +49,7 @@ pub(super) struct Search {
 }
 
 /// A page of what was found.
-pub(super) struct Found {
+pub(super) struct FoundMachines {
     pub(super) machines: Vec<Listed>,
     /// Where to go on; none at the end.
     pub(super) next: Option<Cursor>,
@@ -129,7 +129,7 @@ impl Admin {
         counting: &Counting,
         after: Option<Cursor>,
         limit: u32,
-    ) -> Result<Found, Status> {
+    ) -> Result<FoundMachines, Status> {
         let limit = if limit == 0 { PAGE_MAX } else { PAGE_MAX.min(limit as usize) };
         let (mut machines, mut looked_through) = (Vec::new(), 0);
         for stretch in search.stretches(&counting.products()) {
@@ -150,7 +150,7 @@ impl Admin {
                     }
                     if machines.len() == limit || looked_through == LOOKED_THROUGH_MAX {
                         let next = Some(Cursor::behind(listed.product, listed.machine));
-                        return Ok(Found { machines, next });
+                        return Ok(FoundMachines { machines, next });
                     }
                 }
                 after = next.filter(|_| seen == listed.len());
@@ -159,7 +159,7 @@ impl Admin {
                 }
             }
         }
-        Ok(Found { machines, next: None })
+        Ok(FoundMachines { machines, next: None })
     }
 }
 

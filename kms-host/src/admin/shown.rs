@@ -9,10 +9,10 @@ use shared::record::{Event, Inactive};
 use shared::time::{Timestamp, to_ms};
 
 use super::search::state;
-use crate::admin::audit::{Checked, Line};
+use crate::admin::audit::{AuditLine, Checked};
 use crate::certificates::{Certificates, Installed, LeftOut, WhyNot};
 use crate::fairness::SourceTotals;
-use crate::journal::{Journal, Refusal};
+use crate::journal::{Journal, JournaledRefusal};
 use crate::watch::alarms::Alarm;
 
 pub(super) fn machine(listed: &Listed, is_counted: bool) -> wire::Machine {
@@ -46,7 +46,7 @@ pub(super) fn inactive(Inactive { released, replaced, blocked }: Inactive) -> wi
     wire::Inactive { released, replaced, blocked }
 }
 
-pub(super) fn refusal(refusal: Refusal) -> wire::RecentRefusal {
+pub(super) fn refusal(refusal: JournaledRefusal) -> wire::RecentRefusal {
     wire::RecentRefusal {
         at: refusal.at.unix_ms(),
         machine: refusal.machine.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default(),
@@ -143,7 +143,7 @@ pub(super) fn unused((installed, why): (&Installed, WhyNot)) -> wire::UnusedCert
     wire::UnusedCertificate { certificate, why: why.to_string() }
 }
 
-pub(super) fn change(line: Line) -> wire::Change {
+pub(super) fn change(line: AuditLine) -> wire::Change {
     let parameter = |(name, value)| wire::ChangeParameter { name, value };
     let (failed_seq, failed_cause) =
         line.failed.map_or((0, String::new()), |failed| (failed.seq, failed.cause));

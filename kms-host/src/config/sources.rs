@@ -294,7 +294,7 @@ mod tests {
         std::fs::write(folder.path().join("kms-host.toml"), text).unwrap();
         let environment = environment.iter().map(|(name, value)| (name.into(), value.into()));
         let settings = SettingSources::new(None, folder.path()).read_with(environment);
-        settings.map_err(|error| crate::remedy::told(&error))
+        settings.map_err(|error| crate::remedy::message(&error))
     }
 
     #[test]
@@ -357,7 +357,7 @@ mod tests {
         let told = |bytes: &[u8]| {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join("kms-host.toml"), bytes).unwrap();
-            crate::remedy::told(&SettingSources::new(None, folder.path()).read_with([]).unwrap_err())
+            crate::remedy::message(&SettingSources::new(None, folder.path()).read_with([]).unwrap_err())
         };
         let error = told(b"queue = 10\n# B\xfcro\n");
         assert!(
@@ -377,7 +377,7 @@ mod tests {
         std::os::unix::fs::symlink(&secret, data.join("kms-host.toml")).unwrap();
         for named in [None, Some(data.join("kms-host.toml")), Some(data.join("../data/kms-host.toml"))] {
             let error = SettingSources::new(named.as_deref(), &data).read_with([]).unwrap_err();
-            let error = crate::remedy::told(&error);
+            let error = crate::remedy::message(&error);
             assert!(error.contains("it is a link") && !error.contains("root"), "{error}");
         }
         std::fs::write(&secret, "queue = 7").unwrap();

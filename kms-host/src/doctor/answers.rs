@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use shared::answer::Verdict;
+use shared::answer::{Term as _, Verdict};
 use shared::reason::{Cause, Fault, Reason};
 
-use super::host::Running;
+use super::host::RunningHost;
 use super::{Finding, Known, asking};
 use crate::certificates::Installed;
 use crate::door::listen;
@@ -17,9 +17,11 @@ pub(super) async fn ports(known: &Known<'_>) -> Vec<Finding> {
         findings.extend(port(listening, known).await);
     }
     match known.running {
-        Running::Yes { .. } => findings,
-        Running::Silent { .. } => vec![Finding::skipped("port", "the host does not say where it listens")],
-        Running::No => free_ports(known),
+        RunningHost::Yes { .. } => findings,
+        RunningHost::Silent { .. } => {
+            vec![Finding::skipped("port", "the host does not say where it listens")]
+        }
+        RunningHost::No => free_ports(known),
     }
 }
 

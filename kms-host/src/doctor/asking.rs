@@ -21,7 +21,7 @@ use tonic_health::pb::health_client::HealthClient;
 use wire::{Connection, not_a_host, unreachable};
 
 use super::Known;
-use super::tls::Way;
+use super::tls::ConnectBy;
 use crate::certificates::Installed;
 use crate::door::listen::canonical;
 
@@ -30,7 +30,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// An answer that a machine would accept.
-pub(super) struct Answered {
+pub(super) struct AcceptedAnswer {
     /// Who has signed it.
     pub(super) host: HostId,
     /// What it is.
@@ -57,7 +57,7 @@ pub(super) fn has_ipv6() -> bool {
 }
 
 /// Checks whether the program that listens there says that it activates machines.
-pub(super) async fn health(address: SocketAddr, way: &Way) -> Result<(), Cause> {
+pub(super) async fn health(address: SocketAddr, way: &ConnectBy) -> Result<(), Cause> {
     let connection = connect(address, way).await?;
     let (channel, origin) = connection.channel();
     let mut client = HealthClient::with_origin(channel, origin);
@@ -78,7 +78,7 @@ pub(super) async fn ask(
     address: SocketAddr,
     installed: &Installed,
     known: &Known<'_>,
-) -> Result<Answered, Cause> {
+) -> Result<AcceptedAnswer, Cause> {
     let Known { clock, way, .. } = known;
     let certificate = installed.chain.host();
     let identity = SecretKey::from_seed(&rand::rng().random());
@@ -99,12 +99,12 @@ pub(super) async fn ask(
     let answer = connection.activate(request, ANSWER_LIMIT).await.map_err(|failure| failure.cause)?;
     let expected = Expected::of(&ask, Some(certificate.organisation));
     match exchange.judge(&answer, &installed.roots, &expected, clock.now()) {
-        Ok((chain, verdict)) => Ok(Answered { host: chain.host().host(), verdict }),
+        Ok((chain, verdict)) => Ok(AcceptedAnswer { host: chain.host().host(), verdict }),
         Err(error) => Err(error.cause(&address)),
     }
 }
 
-async fn connect(address: SocketAddr, way: &Way) -> Result<Connection, Cause> {
+async fn connect(address: SocketAddr, way: &ConnectBy) -> Result<Connection, Cause> {
     let host = address.to_string();
     let opening = async {
         let line = way.open(address).await?;

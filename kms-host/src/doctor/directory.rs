@@ -8,7 +8,7 @@ use shared::certificate::ChainError;
 use shared::time::{Length, Timestamp};
 
 use super::Finding;
-use super::host::Running;
+use super::host::RunningHost;
 use crate::certificates::{Certificates, Installed, WhyNot};
 use crate::config::{Config, SettingSources};
 use crate::home::Home;
@@ -22,7 +22,7 @@ pub(super) struct Owner {
 }
 
 /// The user of the process that serves, or else the owner of the directory.
-pub(super) fn owner(home: &Home, running: &Running) -> Result<Owner, Finding> {
+pub(super) fn owner(home: &Home, running: &RunningHost) -> Result<Owner, Finding> {
     let data = home.path().display();
     let of_directory = fs::metadata(home.path()).map_err(|error| {
         let remedy =
@@ -128,7 +128,11 @@ pub(super) fn key(home: &Home) -> Finding {
 }
 
 /// One finding for each product.
-pub(super) fn certificates(home: &Home, running: &Running, now: Timestamp) -> (Certificates, Vec<Finding>) {
+pub(super) fn certificates(
+    home: &Home,
+    running: &RunningHost,
+    now: Timestamp,
+) -> (Certificates, Vec<Finding>) {
     let certificates = match home.certificates() {
         Ok(certificates) => certificates,
         Err(error) => return (Certificates::default(), vec![Finding::of("certificate", &error)]),
@@ -169,7 +173,7 @@ pub(super) fn certificates(home: &Home, running: &Running, now: Timestamp) -> (C
     (certificates, findings)
 }
 
-fn certificate(installed: &Installed, running: &Running, now: Timestamp) -> Finding {
+fn certificate(installed: &Installed, running: &RunningHost, now: Timestamp) -> Finding {
     const RENEW: &str = "send host-request.pem to the vendor again, install the answer, and reload the host";
     let certificate = installed.chain.host();
     let (name, ends_at) = (&certificate.product_name, installed.chain.ends_at());

@@ -22,7 +22,7 @@ const STATUS_LIMIT: Duration = Duration::from_secs(5);
 const CACHE_BYTES: u64 = 8 << 20;
 
 /// Whether a process serves the directory.
-pub(super) enum Running {
+pub(super) enum RunningHost {
     /// No process serves it.
     No,
     /// A process holds the socket and does not report its status.
@@ -31,10 +31,10 @@ pub(super) enum Running {
     Yes { pid: Option<i32>, uid: u32, status: Box<GetStatusResponse> },
 }
 
-impl Running {
-    pub(super) async fn find(home: &Home) -> Running {
+impl RunningHost {
+    pub(super) async fn find(home: &Home) -> RunningHost {
         let socket = home.socket_path();
-        let Some(peer) = admin::serving(&socket).await else { return Running::No };
+        let Some(peer) = admin::serving(&socket).await else { return RunningHost::No };
         // 0 is a process in another namespace, such as a container's.
         let (pid, uid) = (peer.pid().filter(|pid| 0 < *pid), peer.uid());
         let ask = async {
@@ -43,31 +43,31 @@ impl Running {
             status.map_err(|status| status.message().to_owned())
         };
         match timeout(STATUS_LIMIT, ask).await {
-            Ok(Ok(status)) => Running::Yes { pid, uid, status: Box::new(status.into_inner()) },
-            Ok(Err(why)) => Running::Silent { pid, uid, why },
-            Err(_) => Running::Silent { pid, uid, why: "it does not answer in time".to_owned() },
+            Ok(Ok(status)) => RunningHost::Yes { pid, uid, status: Box::new(status.into_inner()) },
+            Ok(Err(why)) => RunningHost::Silent { pid, uid, why },
+            Err(_) => RunningHost::Silent { pid, uid, why: "it does not answer in time".to_owned() },
         }
     }
 
     /// The status of a host that answers.
     pub(super) fn status(&self) -> Option<&GetStatusResponse> {
         match self {
-            Running::Yes { status, .. } => Some(status),
-            Running::No | Running::Silent { .. } => None,
+            RunningHost::Yes { status, .. } => Some(status),
+            RunningHost::No | RunningHost::Silent { .. } => None,
         }
     }
 
     pub(super) fn pid(&self) -> Option<i32> {
         match self {
-            Running::No => None,
-            Running::Silent { pid, .. } | Running::Yes { pid, .. } => *pid,
+            RunningHost::No => None,
+            RunningHost::Silent { pid, .. } | RunningHost::Yes { pid, .. } => *pid,
         }
     }
 
     pub(super) fn uid(&self) -> Option<u32> {
         match self {
-            Running::No => None,
-            Running::Silent { uid, .. } | Running::Yes { uid, .. } => Some(*uid),
+            RunningHost::No => None,
+            RunningHost::Silent { uid, .. } | RunningHost::Yes { uid, .. } => Some(*uid),
         }
     }
 
@@ -82,11 +82,11 @@ pub(super) fn running(known: &Known) -> Finding {
     let data = known.wanted.home.path().display();
     let process = known.running.pid().map_or("a process".to_owned(), |pid| format!("process {pid}"));
     match &known.running {
-        Running::Yes { status, .. } => {
+        RunningHost::Yes { status, .. } => {
             let (version, since) = (&status.version, Timestamp::from_unix_ms(status.started_at));
             Finding::ok("host", format!("{process} serves since {since}, version {version}"))
         }
-        Running::Silent { why, .. } => {
+        RunningHost::Silent { why, .. } => {
             let remedy = "read its log (`journalctl -u kms-host`) and look at its disk; then restart it";
             Finding::fail(
                 "host",
@@ -94,7 +94,7 @@ pub(super) fn running(known: &Known) -> Finding {
                 remedy,
             )
         }
-        Running::No => {
+        RunningHost::No => {
             let remedy = format!(
                 "`systemctl start kms-host`, or `kms-host serve --data {data}`; `journalctl -u kms-host` has why it ended"
             );
@@ -120,9 +120,9 @@ pub(super) fn alarms(known: &Known) -> Vec<Finding> {
 pub(super) async fn ledger(known: &Known<'_>, owner: &Owner) -> (Finding, Option<Timestamp>) {
     let skipped = |why: &str| (Finding::skipped("ledger", why), None);
     match &known.running {
-        Running::Yes { .. } => return (Finding::ok("ledger", "open, by the host that runs"), None),
-        Running::Silent { .. } => return skipped("the host that does not answer has it open"),
-        Running::No => {}
+        RunningHost::Yes { .. } => return (Finding::ok("ledger", "open, by the host that runs"), None),
+        RunningHost::Silent { .. } => return skipped("the host that does not answer has it open"),
+        RunningHost::No => {}
     }
     let Some(config) = &known.config else { return skipped("the settings are not valid") };
     // Another user may be able to read more than the host, or less.

@@ -24,7 +24,7 @@ use crate::door::tls::{Flaw, Server, Tls};
 use crate::home::Home;
 
 /// How `doctor` connects to hosts.
-pub(super) enum Way {
+pub(super) enum ConnectBy {
     Plain,
     Tls(TlsConnector),
     /// Not at all: the host requires a certificate that this machine does not have.
@@ -32,14 +32,14 @@ pub(super) enum Way {
 }
 
 /// Checks the files of TLS. There is no finding if TLS is off.
-pub(super) fn look(home: &Home, config: Option<&Config>, now: Timestamp) -> (Way, Option<Finding>) {
-    let Some(config) = config else { return (Way::Plain, None) };
+pub(super) fn look(home: &Home, config: Option<&Config>, now: Timestamp) -> (ConnectBy, Option<Finding>) {
+    let Some(config) = config else { return (ConnectBy::Plain, None) };
     let tls = match Tls::read(config, home.path()) {
         Ok(tls) => tls,
-        Err(error) => return (Way::Plain, Some(Finding::of("tls", &error))),
+        Err(error) => return (ConnectBy::Plain, Some(Finding::of("tls", &error))),
     };
     let Some(certificate) = tls.server().map(Server::certificate) else {
-        return (Way::Plain, None);
+        return (ConnectBy::Plain, None);
     };
     let finding = match certificate.flaw(now) {
         None => Finding::ok("tls", format!("the certificate is valid until {}", certificate.ends_at)),
@@ -49,27 +49,27 @@ pub(super) fn look(home: &Home, config: Option<&Config>, now: Timestamp) -> (Way
         }
     };
     let way = match &tls {
-        Tls::Off | Tls::Offered(_) => Way::Plain,
-        Tls::Required(server) if server.demands_certificates() => Way::Barred,
-        Tls::Required(_) => Way::Tls(connector()),
+        Tls::Off | Tls::Offered(_) => ConnectBy::Plain,
+        Tls::Required(server) if server.demands_certificates() => ConnectBy::Barred,
+        Tls::Required(_) => ConnectBy::Tls(connector()),
     };
     (way, Some(finding))
 }
 
-impl Way {
+impl ConnectBy {
     /// Connects to a host at this address.
     pub(super) async fn open(&self, address: SocketAddr) -> Result<Line, Failure> {
         let host = address.to_string();
         let unreachable = |error: io::Error| unreachable(&host, &error);
         match self {
-            Way::Plain => TcpStream::connect(address).await.map(Line::plain).map_err(unreachable),
-            Way::Tls(connector) => {
+            ConnectBy::Plain => TcpStream::connect(address).await.map(Line::plain).map_err(unreachable),
+            ConnectBy::Tls(connector) => {
                 let stream = TcpStream::connect(address).await.map_err(unreachable)?;
                 let opened = connector.connect(ServerName::from(address.ip()), stream).await;
                 let bytes = Box::new(opened.map_err(unreachable)?);
                 Ok(Line { bytes, ended: Ended::default() })
             }
-            Way::Barred => {
+            ConnectBy::Barred => {
                 let cause = "`tls_client_ca` demands one of every machine, and this check has none";
                 Err(Reason::TlsMachineRefused.with(&[("address", &address), ("cause", &cause)]).into())
             }

@@ -389,7 +389,7 @@ mod tests {
         let config = written(data);
         let (certificate, key) = (data.join(&config.tls_certificate), data.join(&config.tls_key));
         assert!(Tls::read(&config, data).unwrap().server().unwrap().open_key().is_none());
-        let refused = |config: &Config| crate::remedy::told(&Tls::read(config, data).unwrap_err());
+        let refused = |config: &Config| crate::remedy::message(&Tls::read(config, data).unwrap_err());
 
         for (path, mailed) in [(&certificate, "> "), (&key, "\u{FEFF}  ")] {
             let text = fs::read_to_string(path).unwrap();

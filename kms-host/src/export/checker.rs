@@ -5,11 +5,11 @@ use std::path::{Component, Path};
 use ledger::Kept;
 use sha2::{Digest, Sha256};
 
-use super::line::{End, Line, LineContent, MAGIC, Unreadable};
+use super::line::{End, ExportLine, LineContent, MAGIC, Unreadable};
 use super::{ExportKind, FORMAT, FilePart, Head};
 
 /// What one line says.
-pub enum Checked {
+pub enum CheckedLine {
     /// The first.
     Head(Head),
     /// A part of a file.
@@ -22,7 +22,7 @@ pub enum Checked {
 
 /// Why something is no whole export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum ExportFault {
     /// It does not begin as one does.
     #[error("it is no export or backup of kms-host")]
     NotExport,
@@ -46,13 +46,15 @@ pub enum Fault {
     },
 }
 
-impl Fault {
+impl ExportFault {
     /// What to do.
     pub fn remedy(self) -> &'static str {
         match self {
-            Fault::NotExport => "name the file that `kms-host export` or `kms-host backup` has written",
-            Fault::Newer { .. } => "take the release that wrote it, or a newer one",
-            Fault::Damaged { .. } | Fault::Cut { .. } => "take another copy of it, or an earlier one",
+            ExportFault::NotExport => "name the file that `kms-host export` or `kms-host backup` has written",
+            ExportFault::Newer { .. } => "take the release that wrote it, or a newer one",
+            ExportFault::Damaged { .. } | ExportFault::Cut { .. } => {
+                "take another copy of it, or an earlier one"
+            }
         }
     }
 }
@@ -85,43 +87,43 @@ impl Checker {
     /// Checks the next line, with the byte that ends it.
     ///
     /// # Errors
-    /// [`Fault`], after which no line is of any use.
-    pub fn take(&mut self, line: &[u8]) -> Result<Checked, Fault> {
+    /// [`ExportFault`], after which no line is of any use.
+    pub fn take(&mut self, line: &[u8]) -> Result<CheckedLine, ExportFault> {
         if !line.ends_with(b"\n") {
             return Err(if self.line == 0 && !line.starts_with(MAGIC) {
-                Fault::NotExport
+                ExportFault::NotExport
             } else {
                 self.cut()
             });
         }
         self.line += 1;
-        let damaged = Fault::Damaged { line: self.line };
+        let damaged = ExportFault::Damaged { line: self.line };
         let checked = match &mut self.progress {
             Progress::Nothing => {
                 let head = self.head(line)?;
                 self.progress = Progress::Rows { kind: head.kind, rows: 0, of_ledger: false };
-                Checked::Head(head)
+                CheckedLine::Head(head)
             }
             Progress::Rows { kind, rows, of_ledger } => {
-                let said = Line::read(line, &mut self.buffer).and_then(LineContent::try_from);
+                let said = ExportLine::read(line, &mut self.buffer).and_then(LineContent::try_from);
                 match said.map_err(|Unreadable| damaged)? {
                     // Files come first: what a ledger is made on stands in one of them.
                     LineContent::File(part)
                         if *kind == ExportKind::Backup && !*of_ledger && is_inside(&part.name) =>
                     {
                         *rows += 1;
-                        Checked::File(part)
+                        CheckedLine::File(part)
                     }
                     LineContent::Row(kept) => {
                         *rows += 1;
                         *of_ledger = true;
-                        Checked::Row(kept)
+                        CheckedLine::Row(kept)
                     }
                     LineContent::End(end, sha256)
                         if end.rows == *rows && sha256 == *self.digest.clone().finalize() =>
                     {
                         self.progress = Progress::Ended;
-                        Checked::End(end)
+                        CheckedLine::End(end)
                     }
                     LineContent::File(_) | LineContent::End(..) => return Err(damaged),
                 }
@@ -140,32 +142,32 @@ impl Checker {
     /// That there is no further line, and that this is right.
     ///
     /// # Errors
-    /// [`Fault::Cut`].
-    pub fn finish(&self) -> Result<(), Fault> {
+    /// [`ExportFault::Cut`].
+    pub fn finish(&self) -> Result<(), ExportFault> {
         match self.progress {
             Progress::Ended => Ok(()),
-            Progress::Nothing => Err(Fault::NotExport),
+            Progress::Nothing => Err(ExportFault::NotExport),
             Progress::Rows { .. } => Err(self.cut()),
         }
     }
 
-    fn head(&mut self, line: &[u8]) -> Result<Head, Fault> {
-        let damaged = |Unreadable| Fault::Damaged { line: 1 };
+    fn head(&mut self, line: &[u8]) -> Result<Head, ExportFault> {
+        let damaged = |Unreadable| ExportFault::Damaged { line: 1 };
         if !line.starts_with(MAGIC) {
-            return Err(Fault::NotExport);
+            return Err(ExportFault::NotExport);
         }
-        match Line::format(line, &mut self.buffer).map_err(damaged)? {
-            found if FORMAT < found => return Err(Fault::Newer { found }),
+        match ExportLine::format(line, &mut self.buffer).map_err(damaged)? {
+            found if FORMAT < found => return Err(ExportFault::Newer { found }),
             _ => {}
         }
-        match Line::read(line, &mut self.buffer).map_err(damaged)? {
-            Line::KmsHostExport(head) => Head::try_from(head).map_err(damaged),
-            _ => Err(Fault::NotExport),
+        match ExportLine::read(line, &mut self.buffer).map_err(damaged)? {
+            ExportLine::KmsHostExport(head) => Head::try_from(head).map_err(damaged),
+            _ => Err(ExportFault::NotExport),
         }
     }
 
-    fn cut(&self) -> Fault {
-        Fault::Cut { line: self.line }
+    fn cut(&self) -> ExportFault {
+        ExportFault::Cut { line: self.line }
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{self, Path, PathBuf};
 
 use ledger::Kept;
 
-use super::{Checked, Checker, Fault, Head, PART_BYTES};
+use super::{CheckedLine, Checker, ExportFault, Head, PART_BYTES};
 use crate::home::read;
 
 /// No line is longer. A part of a file grows by a third as base64, and its name has room beside it.
@@ -69,7 +69,7 @@ pub enum ExportError {
         /// The file.
         path: PathBuf,
         /// Why not.
-        fault: Fault,
+        fault: ExportFault,
     },
 }
 
@@ -131,8 +131,8 @@ impl ExportFile {
             checker: Checker::new(),
         };
         match reader.read()? {
-            Some(Checked::Head(head)) => Ok((head, reader)),
-            _ => Err(reader.faulty(Fault::NotExport)),
+            Some(CheckedLine::Head(head)) => Ok((head, reader)),
+            _ => Err(reader.faulty(ExportFault::NotExport)),
         }
     }
 
@@ -168,7 +168,7 @@ impl ExportReader {
     ///
     /// # Errors
     /// It cannot be read, or is not what was written.
-    pub fn read(&mut self) -> Result<Option<Checked>, ExportError> {
+    pub fn read(&mut self) -> Result<Option<CheckedLine>, ExportError> {
         self.line.clear();
         let read = (&mut self.lines).take(LINE_BYTES_MAX).read_until(b'\n', &mut self.line);
         let length = read.map_err(|error| ExportError::Unreadable(self.path.clone(), error))?;
@@ -181,22 +181,22 @@ impl ExportReader {
 
     /// That the line which was read last does not belong where it is.
     pub fn damaged_here(&self) -> ExportError {
-        self.faulty(Fault::Damaged { line: self.checker.line() })
+        self.faulty(ExportFault::Damaged { line: self.checker.line() })
     }
 
-    fn faulty(&self, fault: Fault) -> ExportError {
+    fn faulty(&self, fault: ExportFault) -> ExportError {
         ExportError::Faulty { path: self.path.clone(), fault }
     }
 }
 
 impl Summary {
-    fn add(&mut self, checked: &Checked) {
+    fn add(&mut self, checked: &CheckedLine) {
         match checked {
-            Checked::File(part) if part.part == 0 => self.files.push(part.name.clone()),
-            Checked::Row(Kept::Machine { .. }) => self.machines += 1,
-            Checked::Row(Kept::Product { .. }) => self.products += 1,
-            Checked::End(end) => self.left_out = end.left_out,
-            Checked::Head(_) | Checked::File(_) | Checked::Row(_) => {}
+            CheckedLine::File(part) if part.part == 0 => self.files.push(part.name.clone()),
+            CheckedLine::Row(Kept::Machine { .. }) => self.machines += 1,
+            CheckedLine::Row(Kept::Product { .. }) => self.products += 1,
+            CheckedLine::End(end) => self.left_out = end.left_out,
+            CheckedLine::Head(_) | CheckedLine::File(_) | CheckedLine::Row(_) => {}
         }
     }
 }

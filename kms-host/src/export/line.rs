@@ -26,7 +26,7 @@ const SUM_ENDS: &[u8] = b"\"}\n";
 /// A line as JSON has it. Instants are milliseconds since the Unix epoch.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Line {
+pub(super) enum ExportLine {
     KmsHostExport(HeadLine),
     File { name: String, mode: u32, part: u64, base64: Base64 },
     LastTime { at: i64 },
@@ -92,7 +92,7 @@ struct AnyFormat {
 /// A line was not what was written.
 pub(super) struct Unreadable;
 
-impl Line {
+impl ExportLine {
     /// Writes it behind what is there.
     pub(super) fn write(&self, to: &mut Vec<u8>) {
         let start = to.len();
@@ -106,7 +106,7 @@ impl Line {
     }
 
     /// Reads a whole line. `buffer` is for whoever reads many.
-    pub(super) fn read(line: &[u8], buffer: &mut Vec<u8>) -> Result<Line, Unreadable> {
+    pub(super) fn read(line: &[u8], buffer: &mut Vec<u8>) -> Result<ExportLine, Unreadable> {
         serde_json::from_slice(unseal(line, buffer)?).map_err(|_| Unreadable)
     }
 
@@ -139,9 +139,9 @@ fn sum(body: &[u8]) -> [u8; SUM_DIGITS] {
     digits
 }
 
-impl From<&Head> for Line {
-    fn from(head: &Head) -> Line {
-        Line::KmsHostExport(HeadLine {
+impl From<&Head> for ExportLine {
+    fn from(head: &Head) -> ExportLine {
+        ExportLine::KmsHostExport(HeadLine {
             format: FORMAT,
             kind: head.kind.name().to_owned(),
             made_at: head.made_at.unix_ms(),
@@ -175,16 +175,16 @@ impl TryFrom<HeadLine> for Head {
     }
 }
 
-impl From<&Kept> for Line {
-    fn from(kept: &Kept) -> Line {
+impl From<&Kept> for ExportLine {
+    fn from(kept: &Kept) -> ExportLine {
         match *kept {
-            Kept::LastTime(at) => Line::LastTime { at: at.unix_ms() },
-            Kept::RestoredAt(at) => Line::RestoredAt { at: at.unix_ms() },
-            Kept::RestoredMachines(machines) => Line::RestoredMachines { machines },
+            Kept::LastTime(at) => ExportLine::LastTime { at: at.unix_ms() },
+            Kept::RestoredAt(at) => ExportLine::RestoredAt { at: at.unix_ms() },
+            Kept::RestoredMachines(machines) => ExportLine::RestoredMachines { machines },
             Kept::Unkept { product, day, asks } => {
-                Line::Unkept { product: Hex(*product.as_bytes()), day, asks }
+                ExportLine::Unkept { product: Hex(*product.as_bytes()), day, asks }
             }
-            Kept::Event { product, machine, event } => Line::Event(EventLine {
+            Kept::Event { product, machine, event } => ExportLine::Event(EventLine {
                 product: Hex(*product.as_bytes()),
                 machine: Hex(*machine.as_bytes()),
                 number: event.number,
@@ -192,7 +192,7 @@ impl From<&Kept> for Line {
                 kind: event.kind.name().to_owned(),
                 other: event.other.map(|other| Hex(*other.as_bytes())),
             }),
-            Kept::Machine { product, machine, record } => Line::Machine(MachineLine {
+            Kept::Machine { product, machine, record } => ExportLine::Machine(MachineLine {
                 product: Hex(*product.as_bytes()),
                 machine: Hex(*machine.as_bytes()),
                 state: record.state.name().to_owned(),
@@ -204,7 +204,7 @@ impl From<&Kept> for Line {
                 licensed_until: record.licensed_until.map(Timestamp::unix_ms),
                 fingerprint: record.fingerprint.as_slice().try_into().ok().map(Hex),
             }),
-            Kept::Product { product, threshold_met_at } => Line::Product {
+            Kept::Product { product, threshold_met_at } => ExportLine::Product {
                 product: Hex(*product.as_bytes()),
                 threshold_met_at: threshold_met_at.map(Timestamp::unix_ms),
             },
@@ -228,26 +228,26 @@ pub(super) enum LineContent {
     End(End, [u8; 32]),
 }
 
-impl TryFrom<Line> for LineContent {
+impl TryFrom<ExportLine> for LineContent {
     type Error = Unreadable;
 
-    fn try_from(line: Line) -> Result<LineContent, Unreadable> {
+    fn try_from(line: ExportLine) -> Result<LineContent, Unreadable> {
         let time = Timestamp::from_unix_ms;
         Ok(LineContent::Row(match line {
-            Line::KmsHostExport(_) => return Err(Unreadable),
-            Line::File { name, mode, part, base64: Base64(bytes) } => {
+            ExportLine::KmsHostExport(_) => return Err(Unreadable),
+            ExportLine::File { name, mode, part, base64: Base64(bytes) } => {
                 return Ok(LineContent::File(FilePart { name, mode, part, bytes }));
             }
-            Line::End { rows, left_out, sha256 } => {
+            ExportLine::End { rows, left_out, sha256 } => {
                 return Ok(LineContent::End(End { rows, left_out }, sha256.0));
             }
-            Line::LastTime { at } => Kept::LastTime(time(at)),
-            Line::RestoredAt { at } => Kept::RestoredAt(time(at)),
-            Line::RestoredMachines { machines } => Kept::RestoredMachines(machines),
-            Line::Unkept { product, day, asks } => {
+            ExportLine::LastTime { at } => Kept::LastTime(time(at)),
+            ExportLine::RestoredAt { at } => Kept::RestoredAt(time(at)),
+            ExportLine::RestoredMachines { machines } => Kept::RestoredMachines(machines),
+            ExportLine::Unkept { product, day, asks } => {
                 Kept::Unkept { product: ProductId::from_bytes(product.0), day, asks }
             }
-            Line::Event(line) => Kept::Event {
+            ExportLine::Event(line) => Kept::Event {
                 product: ProductId::from_bytes(line.product.0),
                 machine: MachineId::from_bytes(line.machine.0),
                 event: Event {
@@ -257,7 +257,7 @@ impl TryFrom<Line> for LineContent {
                     other: line.other.map(|Hex(other)| MachineId::from_bytes(other)),
                 },
             },
-            Line::Machine(line) => Kept::Machine {
+            ExportLine::Machine(line) => Kept::Machine {
                 product: ProductId::from_bytes(line.product.0),
                 machine: MachineId::from_bytes(line.machine.0),
                 record: Record {
@@ -274,7 +274,7 @@ impl TryFrom<Line> for LineContent {
                         .ok_or(Unreadable)?,
                 },
             },
-            Line::Product { product, threshold_met_at } => Kept::Product {
+            ExportLine::Product { product, threshold_met_at } => Kept::Product {
                 product: ProductId::from_bytes(product.0),
                 threshold_met_at: threshold_met_at.map(time),
             },

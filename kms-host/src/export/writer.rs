@@ -5,11 +5,11 @@ use std::mem;
 use ledger::Kept;
 use sha2::{Digest, Sha256};
 
-use super::line::{Hex, Line};
+use super::line::{ExportLine, Hex};
 use super::{FilePart, Head};
 
-/// An export that is being written. What has come together is fetched with [`take`](Writer::take).
-pub struct Writer {
+/// An export that is being written. What has come together is fetched with [`take`](ExportWriter::take).
+pub struct ExportWriter {
     digest: Sha256,
     rows: u64,
     left_out: u64,
@@ -17,18 +17,18 @@ pub struct Writer {
     lines: Vec<u8>,
 }
 
-impl Writer {
+impl ExportWriter {
     /// Begins one.
-    pub fn begin(head: &Head) -> Writer {
-        let mut writer = Writer { digest: Sha256::new(), rows: 0, left_out: 0, lines: Vec::new() };
-        Line::from(head).write(&mut writer.lines);
+    pub fn begin(head: &Head) -> ExportWriter {
+        let mut writer = ExportWriter { digest: Sha256::new(), rows: 0, left_out: 0, lines: Vec::new() };
+        ExportLine::from(head).write(&mut writer.lines);
         writer
     }
 
     /// Adds a row of the ledger.
     pub fn row(&mut self, kept: &Kept) {
         self.rows += 1;
-        Line::from(kept).write(&mut self.lines);
+        ExportLine::from(kept).write(&mut self.lines);
     }
 
     /// Adds a row as another export has it: a whole line.
@@ -41,7 +41,7 @@ impl Writer {
     pub fn file(&mut self, part: FilePart) {
         self.rows += 1;
         let FilePart { name, mode, part, bytes } = part;
-        Line::File { name, mode, part, base64: super::line::Base64(bytes) }.write(&mut self.lines);
+        ExportLine::File { name, mode, part, base64: super::line::Base64(bytes) }.write(&mut self.lines);
     }
 
     /// Notes that so many damaged rows of the ledger are not in it.
@@ -49,7 +49,7 @@ impl Writer {
         self.left_out += rows;
     }
 
-    /// How many bytes [`take`](Writer::take) would give.
+    /// How many bytes [`take`](ExportWriter::take) would give.
     pub fn waiting(&self) -> usize {
         self.lines.len()
     }
@@ -64,7 +64,7 @@ impl Writer {
     pub fn end(mut self) -> Vec<u8> {
         let mut rest = self.take();
         let sha256 = Hex(self.digest.finalize().into());
-        Line::End { rows: self.rows, left_out: self.left_out, sha256 }.write(&mut rest);
+        ExportLine::End { rows: self.rows, left_out: self.left_out, sha256 }.write(&mut rest);
         rest
     }
 }

@@ -6,7 +6,7 @@ use shared::fair;
 use shared::ids::ProductId;
 use shared::time::Timestamp;
 
-use super::seen::{Limiting as OfSource, Seen};
+use super::seen::{Activity, SourceLimiting};
 use super::{Fairness, Limited, Source};
 
 /// The sources, and the sum of those that are not told apart.
@@ -71,7 +71,7 @@ impl Fairness {
     /// At most this many sources.
     pub fn report(&self, most: usize, now: Duration) -> Report {
         let book = self.book();
-        let row = |source, seen: &Seen| SourceTotals {
+        let row = |source, seen: &Activity| SourceTotals {
             source,
             new_today: seen.new_today(now),
             new: seen.new,
@@ -121,7 +121,7 @@ impl Fairness {
         self.limiting(now, |seen| &seen.bad_limited)
     }
 
-    fn limiting(&self, now: Duration, which: impl Fn(&Seen) -> &OfSource) -> Option<Limiting> {
+    fn limiting(&self, now: Duration, which: impl Fn(&Activity) -> &SourceLimiting) -> Option<Limiting> {
         let book = self.book();
         let told_apart = book.told_apart.iter().map(|(source, seen)| (Some(*source), seen));
         let all = told_apart.chain([(None, &book.others)]);

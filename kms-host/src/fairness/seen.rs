@@ -17,7 +17,7 @@ const LIMIT_LASTS: Duration = Duration::from_hours(3);
 
 /// One source, or all that are not told apart.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Activity {
     pub(super) left: Left,
     /// Asks of every kind.
     pub(super) asks: u64,
@@ -28,9 +28,9 @@ pub(super) struct Seen {
     /// Connections that were closed because all places were taken.
     pub(super) turned_away: u64,
     /// New machines that were refused.
-    pub(super) new_limited: Limiting,
+    pub(super) new_limited: SourceLimiting,
     /// Asks that were refused unread.
-    pub(super) bad_limited: Limiting,
+    pub(super) bad_limited: SourceLimiting,
     /// Machines that were entered, by product. A host has few of them.
     pub(super) entered: Vec<Entered>,
 }
@@ -64,7 +64,7 @@ pub(super) struct Day {
 
 /// The refusals of a limit, and whether it still refuses.
 #[derive(Debug, Default)]
-pub(super) struct Limiting {
+pub(super) struct SourceLimiting {
     pub(super) times: u64,
     episode: Option<Episode>,
 }
@@ -78,7 +78,7 @@ pub(super) struct Episode {
     at: Duration,
 }
 
-impl Seen {
+impl Activity {
     /// Machines that were entered in the last day.
     pub(super) fn new_today(&self, now: Duration) -> u64 {
         self.entered.iter().map(|entered| entered.day.total(now)).sum()
@@ -94,7 +94,7 @@ impl Seen {
     }
 
     /// Adds the figures of a forgotten source. Its allowances are full.
-    pub(super) fn add(&mut self, forgotten: &Seen, now: Duration) {
+    pub(super) fn add(&mut self, forgotten: &Activity, now: Duration) {
         self.asks += forgotten.asks;
         self.bad += forgotten.bad;
         self.new += forgotten.new;
@@ -174,7 +174,7 @@ fn slot(hour: u64) -> usize {
     usize::try_from(hour % 24).expect("it is less than 24")
 }
 
-impl Limiting {
+impl SourceLimiting {
     /// Notes a refusal. Returns whether it is the first after a while.
     pub(super) fn note(&mut self, limited: Limited, now: ClockReading) -> bool {
         self.times += 1;

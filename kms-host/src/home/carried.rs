@@ -14,7 +14,7 @@ use store::file;
 use super::{Home, HomeError, make_private_dir, read};
 use crate::admin::socket;
 use crate::export::{
-    Checked, ExportError, ExportFile, ExportKind, ExportReader, FilePart, PART_BYTES, Summary,
+    CheckedLine, ExportError, ExportFile, ExportKind, ExportReader, FilePart, PART_BYTES, Summary,
 };
 
 /// The note in a directory while a host is restored into it.
@@ -89,7 +89,7 @@ impl Home {
         let (_, mut reader) = file.read()?;
         let first = loop {
             match reader.read()? {
-                Some(Checked::File(_)) => {}
+                Some(CheckedLine::File(_)) => {}
                 other => break other,
             }
         };
@@ -135,7 +135,7 @@ impl Home {
         let mut putting = PuttingBack { home: self, current: None, key: None };
         let first = loop {
             match reader.read().map_err(HomeError::from)? {
-                Some(Checked::File(part)) => putting.take(part)?,
+                Some(CheckedLine::File(part)) => putting.take(part)?,
                 other => break other,
             }
         };
@@ -158,7 +158,7 @@ impl Home {
         &self,
         engine: Engine,
         summary: &Summary,
-        first: Option<Checked>,
+        first: Option<CheckedLine>,
         reader: &mut ExportReader,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), HomeError> {
@@ -173,8 +173,8 @@ impl Home {
                 .map_or_else(|| reader.read(), |first| Ok(Some(first)))
                 .map_err(HomeError::from)?
             {
-                Some(Checked::Row(kept)) => return Ok::<Option<Kept>, Unfilled>(Some(kept)),
-                Some(Checked::Head(_) | Checked::File(_) | Checked::End(_)) => {}
+                Some(CheckedLine::Row(kept)) => return Ok::<Option<Kept>, Unfilled>(Some(kept)),
+                Some(CheckedLine::Head(_) | CheckedLine::File(_) | CheckedLine::End(_)) => {}
                 None => return Ok(None),
             }
         };

@@ -13,7 +13,7 @@ use shared::files;
 use shared::time::Timestamp;
 use store::file;
 
-use super::{BadFile, Home, HomeError, check_hour_width, make_private_dir, read};
+use super::{Home, HomeError, UnusableFile, check_hour_width, make_private_dir, read};
 use crate::certificates::{Allowed, Certificates, Difference, Installed, LeftOut};
 use crate::remedy;
 
@@ -188,11 +188,11 @@ impl Home {
     }
 
     /// The error for a bad certificate at this path, which is installed or was given to install.
-    pub fn bad_certificate(&self, path: &Path, source: BadFile) -> HomeError {
+    pub fn bad_certificate(&self, path: &Path, source: UnusableFile) -> HomeError {
         let (path, request) = (path.to_owned(), self.request_path());
         match source {
             source if path.starts_with(self.known_path()) => HomeError::DamagedKnown { path, source },
-            BadFile::Io(source) if path.starts_with(self.certificates_path()) => {
+            UnusableFile::Io(source) if path.starts_with(self.certificates_path()) => {
                 HomeError::Unreadable(path, source)
             }
             source if path.starts_with(self.certificates_path()) => {

@@ -110,7 +110,7 @@ pub enum HomeError {
         /// The request that the vendor needs.
         request: PathBuf,
         /// What is wrong with it.
-        source: BadFile,
+        source: UnusableFile,
     },
     /// A certificate that was installed is not what was written.
     #[error("the installed certificate {} is damaged", path.display())]
@@ -118,7 +118,7 @@ pub enum HomeError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: BadFile,
+        source: UnusableFile,
     },
     /// The note of what machines know is not what was written.
     #[error("{}, which says what machines know, cannot be used", path.display())]
@@ -126,7 +126,7 @@ pub enum HomeError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: BadFile,
+        source: UnusableFile,
     },
     /// A certificate does not verify.
     #[error("the certificate {} is not valid", .0.display())]
@@ -288,7 +288,7 @@ impl HomeError {
 
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
-pub enum BadFile {
+pub enum UnusableFile {
     /// It cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),

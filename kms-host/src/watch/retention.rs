@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
-use crate::admin::audit::{Audit, AuditedChange, Failure, NotRecorded};
+use crate::admin::audit::{Audit, AuditedChange, ChangeFailure, NotRecorded};
 use crate::admin::caller::Caller;
 use crate::certificates::Certificates;
 use crate::config::Config;
@@ -85,7 +85,7 @@ pub enum NotForgotten {
     Doubt,
 }
 
-impl Failure for NotForgotten {
+impl ChangeFailure for NotForgotten {
     fn cause(&self) -> String {
         self.to_string()
     }
@@ -106,7 +106,7 @@ pub async fn run(
             let forgotten = host.forget_old(&audit, days).await;
             done = forgotten.is_ok().then_some((now, days));
             if let Err(error) = forgotten {
-                let error = remedy::told(&error);
+                let error = remedy::message(&error);
                 tracing::warn!(
                     error,
                     days,

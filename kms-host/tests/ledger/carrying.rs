@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kms_host::export::{self, Checked, Checker, ExportFile, ExportKind, ExportReader, Fault, Head, Writer};
+use kms_host::export::{
+    self, CheckedLine, Checker, ExportFault, ExportFile, ExportKind, ExportReader, ExportWriter, Head,
+};
 use ledger::testing::MemoryLedger;
 use ledger::{Kept, LedgerError, OpenError, OutOfOrder, Rebuild};
 use shared::answer::ShownLease;
@@ -76,7 +78,7 @@ fn carried(lines: &[u8], backend: Backend) -> World {
 fn next_row(file: &mut ExportReader) -> anyhow::Result<Option<Kept>> {
     loop {
         match file.read()? {
-            Some(Checked::Row(kept)) => return Ok(Some(kept)),
+            Some(CheckedLine::Row(kept)) => return Ok(Some(kept)),
             Some(_) => {}
             None => return Ok(None),
         }
@@ -186,11 +188,11 @@ async fn an_empty_ledger_is_carried_too(backend: Backend) {
 }
 
 /// What is read of an export: its rows, or the first fault.
-fn read(lines: &[u8]) -> Result<u64, Fault> {
+fn read(lines: &[u8]) -> Result<u64, ExportFault> {
     let mut checker = Checker::new();
     let mut rows = 0;
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        rows += u64::from(matches!(checker.take(line)?, Checked::Row(_)));
+        rows += u64::from(matches!(checker.take(line)?, CheckedLine::Row(_)));
     }
     checker.finish().map(|()| rows)
 }
@@ -203,15 +205,15 @@ async fn short() -> Vec<u8> {
     let mut writer = None;
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         match checker.take(line).unwrap() {
-            Checked::Head(head) => writer = Some(Writer::begin(&head)),
-            Checked::Row(kept) => {
+            CheckedLine::Head(head) => writer = Some(ExportWriter::begin(&head)),
+            CheckedLine::Row(kept) => {
                 let kind = std::mem::discriminant(&kept);
                 kinds.push(kind);
                 if kinds.iter().filter(|known| **known == kind).count() < 3 {
                     writer.as_mut().unwrap().line(line);
                 }
             }
-            Checked::File(_) | Checked::End(_) => {}
+            CheckedLine::File(_) | CheckedLine::End(_) => {}
         }
     }
     writer.unwrap().end()
@@ -226,7 +228,7 @@ async fn a_bit_that_is_flipped_anywhere_is_found() {
         lines[at] ^= bit;
         let fault = read(&lines).expect_err("every bit is under a seal");
         assert!(
-            !matches!(fault, Fault::Newer { .. }),
+            !matches!(fault, ExportFault::Newer { .. }),
             "byte {at}: nobody is sent for another release: {fault}"
         );
         lines[at] ^= bit;
@@ -239,10 +241,10 @@ async fn an_end_that_is_cut_off_anywhere_is_missed() {
     let lines = short().await;
     for length in 0..lines.len() {
         let fault = read(&lines[..length]).expect_err("it has no end");
-        assert!(matches!(fault, Fault::Cut { .. } | Fault::NotExport), "{length} bytes: {fault}");
+        assert!(matches!(fault, ExportFault::Cut { .. } | ExportFault::NotExport), "{length} bytes: {fault}");
     }
     let longer = [&lines[..], b"\n"].concat();
-    assert!(matches!(read(&longer), Err(Fault::Damaged { .. })), "nor may anything follow it");
+    assert!(matches!(read(&longer), Err(ExportFault::Damaged { .. })), "nor may anything follow it");
 }
 
 /// Each line has a sum of its own, so only the seal of the whole can tell.
@@ -257,19 +259,19 @@ async fn lines_that_are_missing_doubled_or_exchanged_are_missed() {
     exchanged.swap(7, 9);
     for spoilt in [without, doubled, exchanged.concat()] {
         let last = u64::try_from(spoilt.split_inclusive(|byte| *byte == b'\n').count()).unwrap();
-        assert_eq!(read(&spoilt), Err(Fault::Damaged { line: last }));
+        assert_eq!(read(&spoilt), Err(ExportFault::Damaged { line: last }));
     }
 }
 
 #[test]
 fn what_is_no_export_and_what_a_later_release_wrote_are_told_apart() {
     for noise in ["", "noise", "noise\n", "{\"machines\": []}\n"] {
-        assert_eq!(read(noise.as_bytes()), Err(Fault::NotExport), "{noise:?}");
+        assert_eq!(read(noise.as_bytes()), Err(ExportFault::NotExport), "{noise:?}");
     }
     // As a later release may write it: the same magic and the same sum, and fields that nobody knows here.
     let body = r#"{"kms_host_export":{"format":2,"colour":"red"}"#;
     let line = format!("{body},\"sum\":\"17d549b0e2927fa8\"}}\n");
-    assert_eq!(read(line.as_bytes()), Err(Fault::Newer { found: 2 }));
+    assert_eq!(read(line.as_bytes()), Err(ExportFault::Newer { found: 2 }));
 }
 
 /// Format 1, to be read by every later release: `tests/vectors/export-1.jsonl`.

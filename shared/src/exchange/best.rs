@@ -1,7 +1,7 @@
 //! What a round has come to: the best that any host gave, told to the license once.
 //!
-//! A lease goes before everything, an accepted answer before one that is only believed, a signed one before a hint. What the
-//! license makes of it is told in `license`.
+//! A lease goes before everything, an accepted answer before one that is only believed, a signed one before a hint. `license` says
+//! what the license makes of it.
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -13,7 +13,7 @@ use crate::reason::{Cause, Reason};
 /// The best that any host has given so far.
 #[derive(Debug)]
 pub enum Best<L = Box<Lease>> {
-    /// No host has said anything of use.
+    /// No host has given a usable answer.
     Nothing,
     /// Nobody has signed this.
     Hint {

@@ -11,26 +11,11 @@ use super::{Fault, Reason};
 use crate::spelling::distance;
 
 /// No reason has this code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no reason has the code {typed:?}{near}")]
 pub struct UnknownReason {
     typed: String,
-    near: Vec<&'static str>,
-}
-
-impl Reason {
-    /// The reason whose code was copied from a log, with its colon, or typed by hand.
-    ///
-    /// # Errors
-    /// There is none; the error names those that may have been meant.
-    pub fn typed(text: &str) -> Result<Reason, UnknownReason> {
-        let code = as_code(text);
-        Reason::from_code(&code).ok_or_else(|| UnknownReason { typed: text.to_owned(), near: near(&code) })
-    }
-
-    /// What happened, with the name of each parameter in its place: `no connection to <address>: <cause>`.
-    pub fn outline(self) -> String {
-        self.summary().replace('{', "<").replace('}', ">")
-    }
+    near: String,
 }
 
 /// A code that was found: a reason, another word that commands show, or a code from elsewhere.
@@ -67,7 +52,9 @@ impl Explained {
         let is_it = |word: &&Word| bare(&word.code.to_uppercase()) == bare(&code);
         match WORDS.iter().chain(ELSEWHERE).copied().find(is_it) {
             Some(word) => Ok(Explained::Word(word)),
-            None => Reason::typed(text).map(Explained::Reason),
+            None => Reason::from_code(&code)
+                .map(Explained::Reason)
+                .ok_or_else(|| UnknownReason { typed: text.to_owned(), near: near(&code) }),
         }
     }
 
@@ -82,7 +69,8 @@ impl Explained {
     /// What happened.
     pub fn what(self) -> String {
         match self {
-            Explained::Reason(reason) => reason.outline(),
+            // `no connection to <address>: <cause>`
+            Explained::Reason(reason) => reason.summary().replace('{', "<").replace('}', ">"),
             Explained::Word(word) => word.what.to_owned(),
         }
     }
@@ -129,21 +117,13 @@ impl fmt::Display for Index {
     }
 }
 
-impl fmt::Display for UnknownReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no reason has the code {:?}", self.typed)?;
-        if self.near.is_empty() { Ok(()) } else { write!(f, "; near it: {}", self.near.join(", ")) }
-    }
-}
-
-impl core::error::Error for UnknownReason {}
-
 fn as_code(text: &str) -> String {
     text.trim().trim_end_matches(':').to_uppercase().replace(['-', ' '], "_")
 }
 
-/// The codes that may have been meant: those that share a word with it or differ in a few letters, nearest first.
-fn near(text: &str) -> Vec<&'static str> {
+/// The codes that may have been meant, for the end of a sentence: those that share a word with it or differ in a few letters,
+/// nearest first.
+fn near(text: &str) -> String {
     const FEW_LETTERS: usize = 3;
     const SHOWN: usize = 4;
     let shares_a_word = |code: &str| code.split('_').any(|word| text.split('_').any(|typed| typed == word));
@@ -153,7 +133,8 @@ fn near(text: &str) -> Vec<&'static str> {
     let mut near: Vec<_> =
         known.filter(|(distance, code)| is_near(*distance) || shares_a_word(code)).collect();
     near.sort_unstable();
-    near.into_iter().map(|(_, code)| code).take(SHOWN).collect()
+    let near: Vec<_> = near.into_iter().map(|(_, code)| code).take(SHOWN).collect();
+    if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What `explain` knows besides reasons: the words that commands show, and the codes that whoever comes from another vendor's
-//! licence server types out of habit. Nothing here speaks to such a server; it is help for people.
+//! What `explain` knows besides reasons: the words that commands show, and the codes that administrators of another vendor's licence
+//! server type out of habit. Nothing here speaks to such a server; it is help for people.
 
 /// A code that is no reason.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,9 +54,9 @@ words! {
     TLS_CERTIFICATE_ENDED "the host's TLS certificate has ended, and machines that speak TLS refuse it"
         "have your CA sign a new one, put it into the files of `tls_certificate` and `tls_key`, and reload the host"
     NEW_MACHINES_OF_ONE_SOURCE "the count stands on new machines that one address has brought"
-        "nothing in a roll-out, or where this host takes over from another; otherwise look who is at that address, and block machines that do not exist: `kms-host machines` lists them"
+        "nothing in a roll-out, or where this host takes over from another; otherwise find out who uses that address, and block machines that do not exist: `kms-host machines` lists them"
     CONNECTIONS_FULL "all places for connections are taken: the address that holds most gives way to newcomers"
-        "look who is at that address: a machine makes one call and leaves. If it is a proxy or a NAT of yours, raise `connections` and reload the host"
+        "find out who uses that address: a machine makes one call and leaves. If it is a proxy or a NAT of yours, raise `connections` and reload the host"
 }
 
 macro_rules! elsewhere {

@@ -1,7 +1,6 @@
 //! How a value is written and read: version first, checksum last, numbers big-endian.
 
 use alloc::vec::Vec;
-use core::fmt;
 
 use sha2::{Digest, Sha256};
 
@@ -13,28 +12,21 @@ const LAYOUT_VERSION: u8 = 1;
 const CHECKSUM_BYTES: usize = 8;
 
 /// A value that is not what was written: a fault of the disk, or of somebody who has edited it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a stored value is damaged, or written by a newer release")]
 pub struct Damaged;
 
-impl fmt::Display for Damaged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a stored value is damaged, or written by a newer release")
-    }
-}
+pub(super) struct FieldWriter(Vec<u8>);
 
-impl core::error::Error for Damaged {}
-
-pub(super) struct Writer(Vec<u8>);
-
-impl Writer {
-    pub(super) fn new() -> Writer {
-        Writer::of_version(LAYOUT_VERSION)
+impl FieldWriter {
+    pub(super) fn new() -> FieldWriter {
+        FieldWriter::of_version(LAYOUT_VERSION)
     }
 
-    pub(super) fn of_version(version: u8) -> Writer {
+    pub(super) fn of_version(version: u8) -> FieldWriter {
         let mut bytes = Vec::with_capacity(96);
         bytes.push(version);
-        Writer(bytes)
+        FieldWriter(bytes)
     }
 
     pub(super) fn byte(&mut self, byte: u8) {
@@ -64,24 +56,32 @@ impl Writer {
     }
 }
 
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(super) struct FieldReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
-    pub(super) fn open(key: &[u8], value: &'a [u8]) -> Result<Reader<'a>, Damaged> {
-        match Reader::open_any(key, value)? {
-            (LAYOUT_VERSION, reader) => Ok(reader),
+impl<'a> FieldReader<'a> {
+    /// What `fields` makes of a value of this layout, all of it.
+    pub(super) fn read<T>(
+        key: &[u8],
+        value: &'a [u8],
+        fields: impl FnOnce(&mut FieldReader<'a>) -> Result<T, Damaged>,
+    ) -> Result<T, Damaged> {
+        match FieldReader::open_any(key, value)? {
+            (LAYOUT_VERSION, mut reader) => {
+                let read = fields(&mut reader)?;
+                reader.end().map(|()| read)
+            }
             _ => Err(Damaged),
         }
     }
 
     /// The version, and what follows it.
-    pub(super) fn open_any(key: &[u8], value: &'a [u8]) -> Result<(u8, Reader<'a>), Damaged> {
+    pub(super) fn open_any(key: &[u8], value: &'a [u8]) -> Result<(u8, FieldReader<'a>), Damaged> {
         let (body, found) = value.split_last_chunk::<CHECKSUM_BYTES>().ok_or(Damaged)?;
         let (version, rest) = body.split_first().ok_or(Damaged)?;
         if *found != checksum(key, body) {
             return Err(Damaged);
         }
-        Ok((*version, Reader(rest)))
+        Ok((*version, FieldReader(rest)))
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {
@@ -92,6 +92,12 @@ impl<'a> Reader<'a> {
 
     pub(super) fn byte(&mut self) -> Result<u8, Damaged> {
         self.array().map(|[byte]| byte)
+    }
+
+    /// The one of these kinds that is kept under the next byte.
+    pub(super) fn kind<K: Copy>(&mut self, all: &[K], byte_of: fn(K) -> u8) -> Result<K, Damaged> {
+        let byte = self.byte()?;
+        all.iter().copied().find(|kind| byte_of(*kind) == byte).ok_or(Damaged)
     }
 
     pub(super) fn u64(&mut self) -> Result<u64, Damaged> {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use expect_test::{Expect, expect};
-use shared::admission::{Admission, Moment};
+use shared::admission::{Applicant, Moment};
 use shared::certificate::Chain;
 use shared::count::{Decision, Outcome};
 use shared::doubt::{ClockReading, HostClock};
@@ -36,12 +36,12 @@ impl Door {
     }
 
     /// What `look` sees of an ask of the machine of this number.
-    fn ask<T>(&mut self, machine: u8, look: impl FnOnce(&Admission<'_>, &mut HostClock) -> T) -> T {
+    fn ask<T>(&mut self, machine: u8, look: impl FnOnce(&Applicant<'_>, &mut HostClock) -> T) -> T {
         let reading = ClockReading { wall: self.wall, monotonic: DAY };
         let now = Moment::read(&mut self.clock, reading);
         let presented = Mark { serial: 0, nonce: kit::NONCE, asked_at: self.asked_at };
         let machine = MachineId::from_bytes([machine; 16]);
-        look(&Admission { chain: &self.chain, machine, presented, now }, &mut self.clock)
+        look(&Applicant { chain: &self.chain, machine, presented, now }, &mut self.clock)
     }
 
     fn check(&mut self) -> String {

@@ -5,8 +5,8 @@ use expect_test::{Expect, expect};
 use prost::Message;
 use proto::v1;
 use shared::answer::{
-    AnswerError, Expected, Header, Lease, Received, ShownLease, Verdict, compose_refusal, compose_released,
-    compose_waiting,
+    AnswerError, Expected, Header, Lease, Received, ShownLease, Term as _, Verdict, compose_refusal,
+    compose_released, compose_waiting,
 };
 use shared::ask::AskKind;
 use shared::certificate::{HostCertificate, choose};
@@ -362,7 +362,7 @@ fn what_cannot_be_read_is_named() {
         tell(scene.judge_raw(&answer))
     };
     let of = |answer: &mut v1::Answer, kind: Kind| {
-        answer.signed.as_mut().unwrap().payload_type = kind.payload_type().into();
+        answer.signed.as_mut().unwrap().payload_type = kind.name().into();
     };
     expect!["ANSWER_MISMATCH: the answer is malformed"].assert_eq(&changed(&|a| a.signed = None));
     expect!["UNTRUSTED: the chain is malformed"].assert_eq(&changed(&|a| a.chain = Bytes::new()));

@@ -87,7 +87,7 @@ fn asks() -> Vec<Vector> {
         (
             "bad-ask-type",
             "An ask that calls itself a lease.",
-            changed(&|signed| signed.payload_type = Kind::Lease.payload_type().into()),
+            changed(&|signed| signed.payload_type = Kind::Lease.name().into()),
             "error: Signature(OtherKind)",
         ),
         (
@@ -96,7 +96,7 @@ fn asks() -> Vec<Vector> {
             {
                 let payload = signed_ask().payload;
                 let mut signed = kit::key(Who::Machine).sign_bytes(Kind::Waiting, payload);
-                signed.payload_type = Kind::Ask.payload_type().into();
+                signed.payload_type = Kind::Ask.name().into();
                 signed
             },
             "error: Signature(BadSignature)",
@@ -225,7 +225,7 @@ fn answers() -> Vec<Vector> {
             "A lease that calls itself a released.",
             {
                 let mut signed = host.sign(Kind::Lease, &lease);
-                signed.payload_type = Kind::Released.payload_type().into();
+                signed.payload_type = Kind::Released.name().into();
                 signed
             },
             "error: Envelope(BadSignature)",

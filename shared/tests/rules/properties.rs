@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use prost::Message;
 use proto::v1;
 use sha2::{Digest, Sha256};
-use shared::answer::{AnswerError, Received, Verdict};
+use shared::answer::{AnswerError, Received, Term as _, Verdict};
 use shared::ask::{Ask, AskKind};
 use shared::certificate::Chain;
 use shared::count::{Decision, Entrants, Shown, Sighting, Terms};

@@ -208,20 +208,22 @@ fn events() -> Vec<Vector> {
         ("event-unblocked", "It was let in again."),
         ("event-relearned", "It showed a lease that the ledger did not remember."),
     ];
-    let vectors = names.into_iter().zip(EventKind::ALL).zip(30..).map(|(((name, about), kind), number)| {
-        let other = match kind {
-            EventKind::Replaced | EventKind::Replaces => Some(MachineId::from_bytes([9; 16])),
-            EventKind::Copied
-            | EventKind::Released
-            | EventKind::Returned
-            | EventKind::Blocked
-            | EventKind::Unblocked
-            | EventKind::Relearned => None,
-        };
-        let event = Event { number, at: NOW, kind, other };
-        let key = key::event(PRODUCT, machine(), event.slot());
-        value(name, about, &key, &event.encode(&key), describe_event(&event), read_event)
-    });
+    let vectors = names.into_iter().zip(EventKind::ALL.iter().copied()).zip(30..).map(
+        |(((name, about), kind), number)| {
+            let other = match kind {
+                EventKind::Replaced | EventKind::Replaces => Some(MachineId::from_bytes([9; 16])),
+                EventKind::Copied
+                | EventKind::Released
+                | EventKind::Returned
+                | EventKind::Blocked
+                | EventKind::Unblocked
+                | EventKind::Relearned => None,
+            };
+            let event = Event { number, at: NOW, kind, other };
+            let key = key::event(PRODUCT, machine(), event.slot());
+            value(name, about, &key, &event.encode(&key), describe_event(&event), read_event)
+        },
+    );
     vectors.collect()
 }
 

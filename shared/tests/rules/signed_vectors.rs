@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ed25519_dalek::{Signature, VerifyingKey};
 use prost::Message;
 use proto::v1;
-use shared::answer::{Received, Verdict, compose_refusal, compose_released, compose_waiting};
+use shared::answer::{Received, Term as _, Verdict, compose_refusal, compose_released, compose_waiting};
 use shared::ask::{Ask, AskKind, Rejected};
 use shared::certificate::{Chain, HostCertificate};
 use shared::envelope::{Kind, PublicKey, SecretKey, open};
@@ -206,7 +206,7 @@ fn read_answer(fields: &Fields) -> String {
 pub(crate) fn judge(answer: &v1::Answer) -> String {
     let mut expected = kit::expected();
     let signed = answer.signed.as_ref().unwrap();
-    if Kind::of(signed) == Some(Kind::Released) {
+    if Kind::from_name(&signed.payload_type) == Some(Kind::Released) {
         expected.kind = AskKind::Release;
     }
     let verdict =
@@ -326,7 +326,7 @@ fn certificate_vector(
         name,
         about,
         lines: envelope(&key.public(), &signed),
-        yields: format!("opens as {}, {} bytes", kind.payload_type(), signed.payload.len()),
+        yields: format!("opens as {}, {} bytes", kind.name(), signed.payload.len()),
         read: read_certificate,
     }
 }
@@ -334,9 +334,9 @@ fn certificate_vector(
 fn read_certificate(fields: &Fields) -> String {
     let signed = checked_envelope(fields);
     let key = PublicKey::from_slice(&fields.bytes("public_key")).unwrap();
-    let kind = Kind::of(&signed).unwrap();
+    let kind = Kind::from_name(&signed.payload_type).unwrap();
     open(&signed, kind, &key).unwrap();
-    format!("opens as {}, {} bytes", kind.payload_type(), signed.payload.len())
+    format!("opens as {}, {} bytes", kind.name(), signed.payload.len())
 }
 
 fn chain(name: &'static str, about: &'static str, encoded: &Bytes, what: &str) -> Vector {

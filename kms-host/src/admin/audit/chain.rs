@@ -10,11 +10,11 @@ use sha2::{Digest as _, Sha256};
 use shared::time::Timestamp;
 
 /// SHA-256 of a line without its end.
-pub(super) type Digest = [u8; 32];
+pub(super) type LineDigest = [u8; 32];
 
 /// One line, as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
+pub struct AuditLine {
     /// Its number: 1, 2, 3.
     pub seq: u64,
     /// When, RFC 3339.
@@ -80,7 +80,7 @@ pub(super) struct LogVerifier {
     /// The number of the last line that could be read.
     pub(super) seq: u64,
     /// The digest of the last line, whether or not it could be read.
-    pub(super) last: Option<Digest>,
+    pub(super) last: Option<LineDigest>,
     lines: u64,
     cut: u64,
     broken: Option<Break>,
@@ -91,9 +91,9 @@ impl LogVerifier {
     ///
     /// One that cannot was cut by a crash, and the next line continues it like any other. Had it been spoilt later, that next
     /// line would not.
-    pub(super) fn follow(&mut self, bytes: &[u8]) -> Option<Line> {
+    pub(super) fn follow(&mut self, bytes: &[u8]) -> Option<AuditLine> {
         self.lines += 1;
-        let line = serde_json::from_slice::<Line>(bytes).ok();
+        let line = serde_json::from_slice::<AuditLine>(bytes).ok();
         match &line {
             Some(line) => {
                 self.look_at(line);
@@ -117,14 +117,14 @@ impl LogVerifier {
     }
 
     /// Looks whether it ends where it should: with a line of this digest.
-    pub(super) fn expect_end(&mut self, end: &Digest) {
+    pub(super) fn expect_end(&mut self, end: &LineDigest) {
         if self.last.as_ref() != Some(end) {
             let cause = "the last line is not the one that this host has written last: that one was changed or taken away";
             self.break_here(cause.to_owned());
         }
     }
 
-    fn look_at(&mut self, line: &Line) {
+    fn look_at(&mut self, line: &AuditLine) {
         let expected = self.last.as_ref().map(hex);
         let cause = match &line.previous {
             previous if *previous == expected && line.seq == self.seq + 1 => return,
@@ -144,11 +144,11 @@ impl LogVerifier {
     }
 }
 
-pub(super) fn digest(line: &[u8]) -> Digest {
+pub(super) fn digest(line: &[u8]) -> LineDigest {
     Sha256::digest(line).into()
 }
 
-pub(super) fn hex(digest: &Digest) -> String {
+pub(super) fn hex(digest: &LineDigest) -> String {
     data_encoding::HEXLOWER.encode(digest)
 }
 
@@ -163,7 +163,7 @@ mod tests {
 
     fn line(seq: u64, action: &str, previous: Option<&[u8]>) -> Vec<u8> {
         let at = Timestamp::from_unix_ms(1_763_777_150_999);
-        let line = Line {
+        let line = AuditLine {
             seq,
             at: rfc3339(at),
             at_ms: at.unix_ms(),

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 
 use kms_host::home::HOUR_MS;
-use shared::admission::{Admission, Moment, Refusal};
+use shared::admission::{Applicant, Moment, Refusal};
 use shared::answer::{Grant, Header, Refused, ShownLease, Verdict, Waiting};
 use shared::ask::AskKind;
 use shared::certificate::{Chain, HostCertificate, Roots};
@@ -86,7 +86,7 @@ impl Host {
 
     fn decide(&mut self, machine: &Machine, presented: Mark, now: Moment) -> Result<Outcome, Refusal> {
         let chain = self.chain.clone();
-        let admission = Admission { chain: &chain, machine: machine.id(), presented, now };
+        let admission = Applicant { chain: &chain, machine: machine.id(), presented, now };
         self.hear_of_clocks(&admission);
         admission.check(&self.clock, false)?;
         let sighting = Sighting {
@@ -109,7 +109,7 @@ impl Host {
     }
 
     /// Machines' clocks are right in a play, so all of them agree; only the host may have come to doubt its own.
-    fn hear_of_clocks(&mut self, admission: &Admission<'_>) {
+    fn hear_of_clocks(&mut self, admission: &Applicant<'_>) {
         if !admission.is_about_a_clock(&self.clock) {
             return;
         }

@@ -239,7 +239,7 @@ fn read(answer: &v1::Answer) -> Option<Read> {
         threshold,
         asked: false,
     };
-    let (header, said) = match Kind::of(signed)? {
+    let (header, said) = match Kind::from_name(&signed.payload_type)? {
         Kind::Lease => {
             let v1::Lease { header, count, threshold, .. } = v1::Lease::decode(payload).ok()?;
             let header = header?;
