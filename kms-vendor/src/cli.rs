@@ -83,7 +83,7 @@ Lengths of time are written as 180d, 2h, 30m, 10s, 250ms.")]
   kms-vendor product rust \"Example CAD\" --organisation \"Example University\"
 
 The constant contains no secret.")]
-    Rust(Carried),
+    Rust(CarriedArgs),
     /// Write a product file: id, name and roots of a product as TOML, for `kms-client --product`.
     #[command(after_help = "Examples:
   kms-vendor product file \"Example CAD\" --out product.toml
@@ -96,7 +96,7 @@ A product file contains no secret.")]
 
 /// What a product carries.
 #[derive(Debug, Args)]
-pub(crate) struct Carried {
+pub(crate) struct CarriedArgs {
     /// Name of the product.
     pub(crate) name: String,
     /// Name or id of the only organisation that may license this copy. It must have been certified before.
@@ -110,7 +110,7 @@ pub(crate) struct Carried {
 #[derive(Debug, Args)]
 pub(crate) struct ProductFile {
     #[command(flatten)]
-    pub(crate) carried: Carried,
+    pub(crate) carried: CarriedArgs,
     /// File to write the product file to [default: standard output].
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

@@ -1,25 +1,27 @@
 //! The commands: each calls the library and prints its result. The rules are in the library.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kms_vendor::{
-    Allow, Extras, Fault, IssueRequest, Issued, Issuer, NewIssuer, NewProduct, Product, Signer, Vendor,
-    VendorError, instant_text,
+    Allow, EX_CANTCREAT, EX_NOINPUT, Extras, IssueRequest, Issued, NewIssuer, NewProduct, Product, Signer,
+    Vendor, VendorError, instant_text,
 };
 use rand::CryptoRng;
 use serde_json::{Value, json};
 use shared::armour;
+use shared::certificate::IssuingCertificate;
+use shared::ids::CertificateId;
 use shared::policy::Policy;
 use shared::print::{Json, OneLine, one_line};
 use shared::time::{Length, Timestamp};
 use store::file::FileError;
 
 use crate::cli::{
-    AddProduct, Carried, CertificateCommand, Cli, Command, CreateIssuer, IssueCertificate, IssuerCommand,
+    AddProduct, CarriedArgs, CertificateCommand, Cli, Command, CreateIssuer, IssueCertificate, IssuerCommand,
     Life, ProductCommand, ProductFile,
 };
 
@@ -34,7 +36,7 @@ const YEAR: Duration = Duration::from_hours(365 * 24);
 const BACKDATED: Duration = Duration::from_hours(1);
 
 /// Runs one command. Returns its text for standard output.
-pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result<String, Failure> {
+pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result<String, CommandError> {
     let answer = match &cli.command {
         Command::Init => Answer::initialised(&Vendor::init(&cli.dir, rng)?),
         Command::Roots => Answer::roots(&Vendor::open(&cli.dir)?),
@@ -49,7 +51,11 @@ pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result
     Ok(if cli.json { Json(format!("{:#}\n", answer.json)).to_string() } else { answer.text })
 }
 
-fn product(vendor: &Vendor, command: &ProductCommand, rng: &mut impl CryptoRng) -> Result<Answer, Failure> {
+fn product(
+    vendor: &Vendor,
+    command: &ProductCommand,
+    rng: &mut impl CryptoRng,
+) -> Result<Answer, CommandError> {
     Ok(match command {
         ProductCommand::Add(arguments) => Answer::product(&add_product(vendor, arguments, rng)?),
         ProductCommand::List => Answer::products(&vendor.products()?),
@@ -62,18 +68,18 @@ fn product(vendor: &Vendor, command: &ProductCommand, rng: &mut impl CryptoRng) 
     })
 }
 
-fn extras(carried: &Carried) -> Extras<'_> {
+fn extras(carried: &CarriedArgs) -> Extras<'_> {
     Extras { organisation: carried.organisation.as_deref(), service_label: carried.service_label.as_deref() }
 }
 
-fn product_file(vendor: &Vendor, arguments: &ProductFile) -> Result<Answer, Failure> {
-    let text = vendor.product_file_with(&arguments.carried.name, extras(&arguments.carried))?;
+fn product_file(vendor: &Vendor, arguments: &ProductFile) -> Result<Answer, CommandError> {
+    let text = vendor.product_file(&arguments.carried.name, extras(&arguments.carried))?;
     let mut json: Value = toml::from_str(&text).expect("the library has written TOML, without dates");
     let Some(out) = &arguments.out else {
         return Ok(Answer { text, json });
     };
     check_out(out, arguments.force)?;
-    write_out(out, &text, arguments.force).map_err(Failure::ProductFile)?;
+    write_out(out, &text, arguments.force).map_err(CommandError::ProductFile)?;
     let out = out.display().to_string();
     let shown = one_line(&out);
     let text = format!("Written to {shown}; `kms-client --product {shown}` takes it.\n");
@@ -101,7 +107,7 @@ fn issue(
     arguments: &IssueCertificate,
     now: Timestamp,
     rng: &mut impl CryptoRng,
-) -> Result<Answer, Failure> {
+) -> Result<Answer, CommandError> {
     let out = &arguments.out;
     // Before anything is recorded. If the file appears after this, writing it fails below.
     check_out(out, arguments.force)?;
@@ -126,13 +132,13 @@ fn issue(
         rng,
     )?;
     write_out(out, &issued.pem, arguments.force)
-        .map_err(|source| Failure::NotHandedOut { certificate: issued.certificate.to_string(), source })?;
+        .map_err(|source| CommandError::NotHandedOut { certificate: issued.certificate.id, source })?;
     Ok(Answer::issued(&issued, arguments))
 }
 
-fn check_out(out: &Path, force: bool) -> Result<(), Failure> {
+fn check_out(out: &Path, force: bool) -> Result<(), CommandError> {
     if !force && out.symlink_metadata().is_ok() {
-        return Err(Failure::OutExists { path: out.to_owned() });
+        return Err(CommandError::OutExists(out.to_owned()));
     }
     Ok(())
 }
@@ -144,7 +150,7 @@ fn write_out(out: &Path, text: &str, force: bool) -> Result<(), FileError> {
 
 /// Start and length of the validity: as given, or a year from now and the hour before now. The default stays within the validity
 /// of the issuing certificate that signs.
-fn life(asked: &Life, issuer: Option<&Issuer>, now: Timestamp) -> (Timestamp, Duration) {
+fn life(asked: &Life, issuer: Option<&IssuingCertificate>, now: Timestamp) -> (Timestamp, Duration) {
     let begin = asked.not_before.unwrap_or(now);
     let before = match (asked.not_before, issuer) {
         (Some(_), _) => Duration::ZERO,
@@ -157,7 +163,7 @@ fn life(asked: &Life, issuer: Option<&Issuer>, now: Timestamp) -> (Timestamp, Du
     (begin - before, valid_for.saturating_add(before))
 }
 
-fn read_request(path: &Path) -> Result<String, Failure> {
+fn read_request(path: &Path) -> Result<String, CommandError> {
     let read = |from: &mut dyn io::Read| {
         let mut text = Vec::new();
         from.take(REQUEST_MAX_BYTES).read_to_end(&mut text).map(|_| text)
@@ -166,7 +172,7 @@ fn read_request(path: &Path) -> Result<String, Failure> {
         b"-" => read(&mut io::stdin().lock()),
         _ => File::open(path).and_then(|mut file| read(&mut file)),
     };
-    let text = text.map_err(|source| Failure::Request { path: path.to_owned(), source })?;
+    let text = text.map_err(|source| CommandError::Request { path: path.to_owned(), source })?;
     Ok(armour::text(&text))
 }
 
@@ -175,7 +181,7 @@ fn create_issuer(
     arguments: &CreateIssuer,
     now: Timestamp,
     rng: &mut impl CryptoRng,
-) -> Result<Answer, Failure> {
+) -> Result<Answer, CommandError> {
     let (not_before, valid_for) = life(&arguments.life, None, now);
     let new = NewIssuer {
         products: arguments.products.iter().map(String::as_str).collect(),
@@ -190,10 +196,10 @@ fn create_issuer(
         text: format!(
             "issuing certificate {}\nvalid               from {} until {}\n\n\
              `certificate issue --issuer` signs with it; the root keys may now be kept elsewhere.\n",
-            issuer.certificate, issuer.not_before, issuer.not_after
+            issuer.id, issuer.not_before, issuer.not_after
         ),
         json: json!({
-            "certificate": issuer.certificate.to_string(),
+            "certificate": issuer.id.to_string(),
             "not_before": instant_text(issuer.not_before),
             "not_after": instant_text(issuer.not_after),
         }),
@@ -247,7 +253,7 @@ impl Answer {
         let mut text =
             format!("name             {}\nid               {}\n", OneLine(&product.name), product.id);
         let _ = writeln!(text, "threshold        {}", policy.threshold);
-        for (name, length) in lengths(policy) {
+        for (name, length, ..) in policy.lengths() {
             let _ = writeln!(text, "{name:15}  {}", Length(length));
         }
         if product.test {
@@ -258,32 +264,36 @@ impl Answer {
 
     fn issued(issued: &Issued, arguments: &IssueCertificate) -> Answer {
         let out = arguments.out.display().to_string();
+        let certificate = &issued.certificate;
         let new = if issued.organisation_is_new { ", new here" } else { "" };
-        let mark =
-            if issued.test { "\ntest          yes: host and client show it in every status" } else { "" };
+        let mark = if certificate.test {
+            "\ntest          yes: host and client show it in every status"
+        } else {
+            ""
+        };
         let text = format!(
             "certificate   {}\nhost          {}\nproduct       {} ({})\norganisation  {} ({}){new}\n\
              valid         from {} until {}{mark}\n\n\
              Written to {}; the host takes it with `kms-host install-certificate`.\n",
-            issued.certificate,
-            issued.host,
-            OneLine(&arguments.product),
-            issued.product,
-            OneLine(&issued.organisation_name),
-            issued.organisation,
-            issued.not_before,
-            issued.not_after,
+            certificate.id,
+            certificate.host(),
+            OneLine(&certificate.product_name),
+            certificate.product,
+            OneLine(&certificate.organisation_name),
+            certificate.organisation,
+            certificate.not_before,
+            certificate.not_after,
             OneLine(&out),
         );
         let json = json!({
-            "certificate": issued.certificate.to_string(),
-            "host": issued.host.to_string(),
-            "product": issued.product.to_string(),
-            "organisation": issued.organisation.to_string(),
+            "certificate": certificate.id.to_string(),
+            "host": certificate.host().to_string(),
+            "product": certificate.product.to_string(),
+            "organisation": certificate.organisation.to_string(),
             "organisation_is_new": issued.organisation_is_new,
-            "not_before": instant_text(issued.not_before),
-            "not_after": instant_text(issued.not_after),
-            "test": issued.test,
+            "not_before": instant_text(certificate.not_before),
+            "not_after": instant_text(certificate.not_after),
+            "test": certificate.test,
             "out": out,
         });
         Answer { text, json }
@@ -301,100 +311,48 @@ fn product_json(product: &Product) -> Value {
         "test": product.test,
         "threshold": product.policy.threshold,
     });
-    for (name, length) in lengths(&product.policy) {
+    for (name, length, ..) in product.policy.lengths() {
         json[format!("{name}_ms")] = shared::time::to_ms(length).into();
     }
     json
 }
 
-fn lengths(policy: &Policy) -> [(&'static str, Duration); 8] {
-    [
-        ("validity", policy.validity),
-        ("renew_interval", policy.renew_interval),
-        ("retry_interval", policy.retry_interval),
-        ("renew_retry", policy.renew_retry),
-        ("renew_retry_max", policy.renew_retry_max),
-        ("count_window", policy.count_window),
-        ("expiry_warning", policy.expiry_warning),
-        ("clock_tolerance", policy.clock_tolerance),
-    ]
-}
-
-/// A command failed, or did not complete.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    Vendor(VendorError),
+/// A command failed, or did not complete. In one line: what happened, its causes, what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("{}; {}", with_causes(.0), .0.remedy())]
+    Vendor(#[from] VendorError),
+    #[error(
+        "could not read the request {}: {source}; name the file that `kms-host init` wrote",
+        .path.display()
+    )]
     Request { path: PathBuf, source: io::Error },
-    OutExists { path: PathBuf },
-    NotHandedOut { certificate: String, source: FileError },
+    #[error("{} exists; name another file with --out, or replace it with --force", .0.display())]
+    OutExists(PathBuf),
+    #[error(
+        "certificate {certificate} is recorded in issued.jsonl and was not handed out: {}; issue another one, to a file that \
+         can be written",
+        with_causes(.source)
+    )]
+    NotHandedOut { certificate: CertificateId, source: FileError },
+    #[error("{}; name a file that can be written with --out", with_causes(.0))]
     ProductFile(FileError),
 }
 
-impl From<VendorError> for Failure {
-    fn from(error: VendorError) -> Failure {
-        Failure::Vendor(error)
-    }
-}
-
-impl Failure {
+impl CommandError {
     /// The exit code, as in sysexits.h.
     pub(crate) fn exit_code(&self) -> u8 {
-        let fault = match self {
-            Failure::Vendor(error) => error.fault(),
-            Failure::Request { .. } => Fault::NoInput,
-            Failure::OutExists { .. } | Failure::NotHandedOut { .. } | Failure::ProductFile(_) => {
-                Fault::CannotCreate
-            }
-        };
-        match fault {
-            Fault::Usage => 64,
-            Fault::Data => 65,
-            Fault::NoInput => 66,
-            Fault::Software => 70,
-            Fault::CannotCreate => 73,
-            Fault::Io => 74,
-        }
-    }
-}
-
-/// One line: what happened, its causes, what to do.
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Vendor(error) => write!(f, "{}; {}", with_causes(error), error.remedy()),
-            Failure::Request { path, source } => {
-                let path = path.display();
-                write!(
-                    f,
-                    "could not read the request {path}: {source}; name the file that `kms-host init` wrote"
-                )
-            }
-            Failure::OutExists { path } => {
-                write!(
-                    f,
-                    "{} exists; name another file with --out, or replace it with --force",
-                    path.display()
-                )
-            }
-            Failure::NotHandedOut { certificate, source } => write!(
-                f,
-                "certificate {certificate} is recorded in issued.jsonl and was not handed out: {}; \
-                 issue another one, to a file that can be written",
-                with_causes(source)
-            ),
-            Failure::ProductFile(source) => {
-                write!(f, "{}; name a file that can be written with --out", with_causes(source))
+            CommandError::Vendor(error) => error.exit_code(),
+            CommandError::Request { .. } => EX_NOINPUT,
+            CommandError::OutExists(_) | CommandError::NotHandedOut { .. } | CommandError::ProductFile(_) => {
+                EX_CANTCREAT
             }
         }
     }
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -11,34 +11,37 @@ use shared::policy::PolicyError;
 use shared::srv::SERVICE_LABEL_FORM;
 use shared::time::{Length, Timestamp};
 
-/// An operation failed. [`VendorError::remedy`] says what to do, [`VendorError::fault`] where the cause is.
+use crate::text::is_near;
+
+/// The arguments are wrong.
+const EX_USAGE: u8 = 64;
+/// The contents of a file are wrong.
+const EX_DATAERR: u8 = 65;
+/// A file is missing.
+pub const EX_NOINPUT: u8 = 66;
+/// This program is wrong.
+const EX_SOFTWARE: u8 = 70;
+/// A file exists already, or cannot be created.
+pub const EX_CANTCREAT: u8 = 73;
+/// The disk or the operating system has failed.
+const EX_IOERR: u8 = 74;
+
+/// An operation failed. [`VendorError::remedy`] says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VendorError {
     /// The directory is not a vendor's.
-    #[error("{} is not a vendor's directory: it has no roots.pub", .dir.display())]
-    NotAVendor {
-        /// The directory.
-        dir: PathBuf,
-    },
+    #[error("{} is not a vendor's directory: it has no roots.pub", .0.display())]
+    NotAVendor(PathBuf),
     /// A file exists that is never overwritten.
-    #[error("{} exists and is never overwritten", .path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("{} exists and is never overwritten", .0.display())]
+    Exists(PathBuf),
     /// A private key is missing: it is kept elsewhere, or lost.
-    #[error("the private key {} is not here", .path.display())]
-    KeyMissing {
-        /// Where it should be.
-        path: PathBuf,
-    },
+    #[error("the private key {} is not here", .0.display())]
+    KeyMissing(PathBuf),
     /// There is no issuing certificate.
-    #[error("there is no issuing certificate {}", .path.display())]
-    NoIssuer {
-        /// Where it should be.
-        path: PathBuf,
-    },
+    #[error("there is no issuing certificate {}", .0.display())]
+    NoIssuer(PathBuf),
     /// A file in the vendor's directory is damaged.
     #[error("{} is damaged: {found}", .path.display())]
     Damaged {
@@ -50,20 +53,14 @@ pub enum VendorError {
 
     /// A name that a certificate cannot have.
     #[error(
-        "the name {name:?} is not 1 to 100 bytes, without line breaks, control or invisible characters, or spaces at its ends"
+        "the name {0:?} is not 1 to 100 bytes, without line breaks, control or invisible characters, or spaces at its ends"
     )]
-    BadName {
-        /// The name.
-        name: String,
-    },
+    BadName(String),
     /// Another product has this name or id.
-    #[error("the product {name:?} already has this name or id")]
-    Taken {
-        /// The other product.
-        name: String,
-    },
+    #[error("the product {0:?} already has this name or id")]
+    Taken(String),
     /// No product has this name.
-    #[error("there is no product {name:?}; there is {}", list(.known))]
+    #[error("there is no product {name:?}; {}", near_or_all(.name, .known))]
     UnknownProduct {
         /// The name.
         name: String,
@@ -97,11 +94,8 @@ pub enum VendorError {
         organisation: String,
     },
     /// A service label that DNS cannot have.
-    #[error("{label:?} is not a service label for DNS")]
-    BadServiceLabel {
-        /// The label.
-        label: String,
-    },
+    #[error("{0:?} is not a service label for DNS")]
+    BadServiceLabel(String),
     /// A number above its bound, or two that contradict each other.
     #[error(transparent)]
     Numbers(PolicyError),
@@ -116,11 +110,8 @@ pub enum VendorError {
     #[error("the host's request is not signed by its key, so anybody could have written it")]
     UnsignedRequest,
     /// The host's ledger is for tests.
-    #[error("the host counts in hours of {}, which only a certificate marked as test allows", Length(*.width))]
-    HourWidth {
-        /// The width of its hour.
-        width: Duration,
-    },
+    #[error("the host counts in hours of {}, which only a certificate marked as test allows", Length(*.0))]
+    HourWidth(Duration),
     /// The certificate would be over before it is issued.
     #[error("the certificate would have ended already, at {not_after}")]
     EndedAlready {
@@ -174,17 +165,11 @@ pub enum VendorError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The vendor's directory could not be locked.
-    #[error("could not lock {}", .path.display())]
-    Lock {
-        /// The lock file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// A file could not be read.
-    #[error("could not read {}", .path.display())]
-    Read {
+    /// A file could not be read or locked.
+    #[error("could not {doing} {}", .path.display())]
+    Io {
+        /// What was done with it: `read`.
+        doing: &'static str,
         /// The file.
         path: PathBuf,
         /// The error of the operating system.
@@ -203,34 +188,17 @@ pub enum VendorError {
     },
 }
 
-/// Where the cause of an error is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// In the arguments.
-    Usage,
-    /// In the contents of a file.
-    Data,
-    /// A file is missing.
-    NoInput,
-    /// A file exists already, or cannot be created.
-    CannotCreate,
-    /// In the disk or the operating system.
-    Io,
-    /// In this program.
-    Software,
-}
-
 impl VendorError {
-    /// Where the cause is.
-    pub fn fault(&self) -> Fault {
+    /// The exit code of a command that ends with it, as in sysexits.h.
+    pub fn exit_code(&self) -> u8 {
         match self {
-            VendorError::BadName { .. }
-            | VendorError::Taken { .. }
+            VendorError::BadName(_)
+            | VendorError::Taken(_)
             | VendorError::UnknownProduct { .. }
             | VendorError::UnknownOrganisation { .. }
             | VendorError::NearOrganisation { .. }
             | VendorError::HostOfAnother { .. }
-            | VendorError::BadServiceLabel { .. }
+            | VendorError::BadServiceLabel(_)
             | VendorError::Numbers(_)
             | VendorError::BelowBounds(_)
             | VendorError::EndedAlready { .. }
@@ -239,40 +207,35 @@ impl VendorError {
             | VendorError::IssuerTestOnly
             | VendorError::BeforeIssuer { .. }
             | VendorError::OutlivesIssuer { .. }
-            | VendorError::IssuerSignsIssuer => Fault::Usage,
+            | VendorError::IssuerSignsIssuer => EX_USAGE,
             VendorError::Damaged { .. }
             | VendorError::Request(_)
             | VendorError::UnsignedRequest
-            | VendorError::HourWidth { .. } => Fault::Data,
-            VendorError::NotAVendor { .. }
-            | VendorError::KeyMissing { .. }
-            | VendorError::NoIssuer { .. } => Fault::NoInput,
-            VendorError::Exists { .. } | VendorError::CreateDir { .. } => Fault::CannotCreate,
-            VendorError::Lock { .. }
-            | VendorError::Read { .. }
-            | VendorError::Write(_)
-            | VendorError::Journal { .. } => Fault::Io,
-            VendorError::OwnOutput(_) => Fault::Software,
+            | VendorError::HourWidth(_) => EX_DATAERR,
+            VendorError::NotAVendor(_) | VendorError::KeyMissing(_) | VendorError::NoIssuer(_) => EX_NOINPUT,
+            VendorError::Exists(_) | VendorError::CreateDir { .. } => EX_CANTCREAT,
+            VendorError::Io { .. } | VendorError::Write(_) | VendorError::Journal { .. } => EX_IOERR,
+            VendorError::OwnOutput(_) => EX_SOFTWARE,
         }
     }
 
     /// What to do, as the end of the error's sentence.
     pub fn remedy(&self) -> &'static str {
         match self {
-            VendorError::NotAVendor { .. } => {
+            VendorError::NotAVendor(_) => {
                 "name the vendor's directory with --dir, or make one with `kms-vendor init`"
             }
-            VendorError::Exists { .. } => {
+            VendorError::Exists(_) => {
                 "name another directory, or move the file away if you really want a new one"
             }
-            VendorError::KeyMissing { .. } => {
+            VendorError::KeyMissing(_) => {
                 "copy it back from where it is kept, or sign with another key (--root, --issuer)"
             }
-            VendorError::NoIssuer { .. } => "make one with `kms-vendor issuer create`",
+            VendorError::NoIssuer(_) => "make one with `kms-vendor issuer create`",
             VendorError::Damaged { .. } => "correct it, or restore it from a backup",
-            VendorError::BadName { .. } => "choose another name",
-            VendorError::Taken { .. } => "see `kms-vendor product list`, and choose another",
-            VendorError::UnknownProduct { .. } => "add it with `kms-vendor product add`",
+            VendorError::BadName(_) => "choose another name",
+            VendorError::Taken(_) => "see `kms-vendor product list`, and choose another",
+            VendorError::UnknownProduct { .. } => "correct the name, or add it with `kms-vendor product add`",
             VendorError::UnknownOrganisation { .. } => {
                 "spell it as in its first certificate, or issue that certificate first"
             }
@@ -284,7 +247,7 @@ impl VendorError {
                 "give that organisation's name, because its machines would refuse this host. If the host has moved to the new \
                  organisation, add --moved-host"
             }
-            VendorError::BadServiceLabel { .. } => SERVICE_LABEL_FORM,
+            VendorError::BadServiceLabel(_) => SERVICE_LABEL_FORM,
             VendorError::Numbers(_) => "change one of the numbers",
             VendorError::BelowBounds(_) => {
                 "raise it, or add --test-times, which allows it and marks every certificate as test"
@@ -294,7 +257,7 @@ impl VendorError {
                 "ask for a new one: `kms-host request` of this version prints it. To certify a host of an older version anyway, \
                  add --unsigned-request"
             }
-            VendorError::HourWidth { .. } => {
+            VendorError::HourWidth(_) => {
                 "make the host without --hour, or mark the certificate as test with --test-times"
             }
             VendorError::EndedAlready { .. } | VendorError::TooLate => "change --valid-for or --not-before",
@@ -306,8 +269,7 @@ impl VendorError {
             VendorError::IssuerSignsIssuer => "sign with a root key",
             VendorError::OwnOutput(_) => "report this as a bug of kms-vendor",
             VendorError::CreateDir { .. }
-            | VendorError::Lock { .. }
-            | VendorError::Read { .. }
+            | VendorError::Io { .. }
             | VendorError::Write(_)
             | VendorError::Journal { .. } => "check the permissions and the free space there, and try again",
         }
@@ -318,8 +280,14 @@ impl VendorError {
     }
 
     pub(crate) fn read(path: &Path, source: io::Error) -> VendorError {
-        VendorError::Read { path: path.to_owned(), source }
+        VendorError::Io { doing: "read", path: path.to_owned(), source }
     }
+}
+
+/// The names that were probably meant, or all of them.
+fn near_or_all(name: &str, known: &[String]) -> String {
+    let near: Vec<_> = known.iter().filter(|known| is_near(name, known)).cloned().collect();
+    if near.is_empty() { format!("there is {}", list(known)) } else { format!("near it: {}", list(&near)) }
 }
 
 fn list(names: &[String]) -> String {

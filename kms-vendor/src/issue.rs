@@ -8,14 +8,14 @@ use rand::CryptoRng;
 use shared::certificate::{Chain, HostCertificate};
 use shared::envelope::Kind;
 use shared::files::{self, HostRequest};
-use shared::ids::{CertificateId, HostId, OrganisationId, ProductId};
+use shared::ids::CertificateId;
 use shared::time::Timestamp;
 
 use crate::error::VendorError;
 use crate::issuer::SigningIssuer;
 use crate::journal;
 use crate::organisation::{self, Organisation};
-use crate::product::random;
+use crate::product::{Product, random};
 use crate::signer::{Signer, end};
 use crate::text::instant_text;
 use crate::vendor::Vendor;
@@ -62,24 +62,10 @@ pub struct Allow {
 pub struct Issued {
     /// The file that the host installs: PEM `KMS HOST CERTIFICATE`.
     pub pem: String,
-    /// The certificate.
-    pub certificate: CertificateId,
-    /// The host that it names.
-    pub host: HostId,
-    /// The product.
-    pub product: ProductId,
-    /// The organisation.
-    pub organisation: OrganisationId,
-    /// Its name, as in its first certificate.
-    pub organisation_name: String,
+    /// The certificate in it.
+    pub certificate: HostCertificate,
     /// Whether this is the organisation's first certificate. A mistyped name shows here.
     pub organisation_is_new: bool,
-    /// The first instant at which it is valid.
-    pub not_before: Timestamp,
-    /// The first instant at which it is no longer valid.
-    pub not_after: Timestamp,
-    /// Whether it is marked as test, which host and client show.
-    pub test: bool,
 }
 
 impl Vendor {
@@ -95,6 +81,8 @@ impl Vendor {
         if !host.is_signed && !request.allow.unsigned_request {
             return Err(VendorError::UnsignedRequest);
         }
+        // A mistyped product is reported before anything that follows from it.
+        let product = self.product(request.product)?;
         let organisation =
             organisation::find(self, request.organisation, request.allow.new_organisation, rng)?;
         if !request.allow.other_organisation_before {
@@ -103,7 +91,7 @@ impl Vendor {
                 return Err(VendorError::HostOfAnother { host: id, organisation: before });
             }
         }
-        let certificate = self.certificate(request, &host, &organisation, rng)?;
+        let certificate = certificate(request, &host, product, &organisation, rng)?;
         // 2. Sign, and verify the result as a client would.
         let chain = self.signed_chain(&certificate, request.signer)?;
         // 3. Record, so that no certificate exists that the vendor does not know of.
@@ -112,45 +100,8 @@ impl Vendor {
         }
         journal::append(self, &line(request, &certificate)?)?;
         // 4. Return.
-        Ok(Issued {
-            pem: files::certificate_to_pem(&chain, self.verifying()),
-            certificate: certificate.id,
-            host: certificate.host(),
-            product: certificate.product,
-            organisation: certificate.organisation,
-            organisation_name: certificate.organisation_name.clone(),
-            organisation_is_new: organisation.is_new,
-            not_before: certificate.not_before,
-            not_after: certificate.not_after,
-            test: certificate.test,
-        })
-    }
-
-    fn certificate(
-        &self,
-        request: &IssueRequest<'_>,
-        host: &HostRequest,
-        organisation: &Organisation,
-        rng: &mut impl CryptoRng,
-    ) -> Result<HostCertificate, VendorError> {
-        let product = self.product(request.product)?;
-        let test = product.test || request.test;
-        if host.hour_width != HOUR && !test {
-            return Err(VendorError::HourWidth { width: host.hour_width });
-        }
-        Ok(HostCertificate {
-            id: CertificateId::from_bytes(random(rng)),
-            signing_key: host.signing_key,
-            product: product.id,
-            product_name: product.name,
-            organisation: organisation.id,
-            organisation_name: organisation.name.clone(),
-            not_before: request.not_before,
-            not_after: end(request.not_before, request.valid_for, request.now)?,
-            test,
-            policy: product.policy,
-            issued_at: Some(request.now),
-        })
+        let pem = files::certificate_to_pem(&chain, self.verifying());
+        Ok(Issued { pem, certificate, organisation_is_new: organisation.is_new })
     }
 
     fn signed_chain(&self, certificate: &HostCertificate, signer: Signer) -> Result<Chain, VendorError> {
@@ -171,9 +122,9 @@ impl Vendor {
 fn line<'a>(
     request: &IssueRequest<'a>,
     certificate: &'a HostCertificate,
-) -> Result<journal::Line<'a>, VendorError> {
+) -> Result<journal::JournalLine<'a>, VendorError> {
     let text = |instant| instant_text(instant).ok_or(VendorError::TooLate);
-    Ok(journal::Line {
+    Ok(journal::JournalLine {
         time: text(request.now)?,
         certificate: certificate.id.to_string(),
         host: certificate.host().to_string(),
@@ -185,5 +136,31 @@ fn line<'a>(
         not_after: text(certificate.not_after)?,
         signer: request.signer.name(),
         test: certificate.test,
+    })
+}
+
+fn certificate(
+    request: &IssueRequest<'_>,
+    host: &HostRequest,
+    product: Product,
+    organisation: &Organisation,
+    rng: &mut impl CryptoRng,
+) -> Result<HostCertificate, VendorError> {
+    let test = product.test || request.test;
+    if host.hour_width != HOUR && !test {
+        return Err(VendorError::HourWidth(host.hour_width));
+    }
+    Ok(HostCertificate {
+        id: CertificateId::from_bytes(random(rng)),
+        signing_key: host.signing_key,
+        product: product.id,
+        product_name: product.name,
+        organisation: organisation.id,
+        organisation_name: organisation.name.clone(),
+        not_before: request.not_before,
+        not_after: end(request.not_before, request.valid_for, request.now)?,
+        test,
+        policy: product.policy,
+        issued_at: Some(request.now),
     })
 }

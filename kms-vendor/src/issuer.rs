@@ -42,17 +42,6 @@ pub struct NewIssuer<'a> {
     pub now: Timestamp,
 }
 
-/// The issuing certificate of a vendor.
-#[derive(Clone, Debug)]
-pub struct Issuer {
-    /// The issuing certificate.
-    pub certificate: CertificateId,
-    /// The first instant at which it is valid.
-    pub not_before: Timestamp,
-    /// The first instant at which it is no longer valid. Certificates that it signs end no later.
-    pub not_after: Timestamp,
-}
-
 impl Vendor {
     /// Creates `issuing.key` and its certificate, signed by a root key.
     ///
@@ -62,7 +51,7 @@ impl Vendor {
         &self,
         new: &NewIssuer<'_>,
         rng: &mut impl CryptoRng,
-    ) -> Result<Issuer, VendorError> {
+    ) -> Result<IssuingCertificate, VendorError> {
         let _lock = self.lock()?;
         refuse_existing(&self.path(KEY_FILE))?;
         refuse_existing(&self.path(CERTIFICATE_FILE))?;
@@ -85,25 +74,15 @@ impl Vendor {
         let pem = files::to_pem(ISSUING_CERTIFICATE, &signed.encode_to_vec());
         keys::write(&self.path(KEY_FILE), ISSUING_KEY, &key)?;
         store::file::create_new(&self.path(CERTIFICATE_FILE), pem.as_bytes(), PUBLIC)?;
-        Ok(Issuer::from(&certificate))
+        Ok(certificate)
     }
 
     /// The existing issuing certificate, whose key must be there, too.
     ///
     /// # Errors
     /// [`VendorError::NoIssuer`] if there is none.
-    pub fn issuer(&self) -> Result<Issuer, VendorError> {
-        Ok(Issuer::from(&SigningIssuer::open(self)?.certificate))
-    }
-}
-
-impl From<&IssuingCertificate> for Issuer {
-    fn from(certificate: &IssuingCertificate) -> Issuer {
-        Issuer {
-            certificate: certificate.id,
-            not_before: certificate.not_before,
-            not_after: certificate.not_after,
-        }
+    pub fn issuer(&self) -> Result<IssuingCertificate, VendorError> {
+        Ok(SigningIssuer::open(self)?.certificate)
     }
 }
 
@@ -120,7 +99,7 @@ impl SigningIssuer {
     pub(crate) fn open(vendor: &Vendor) -> Result<SigningIssuer, VendorError> {
         let path = vendor.path(CERTIFICATE_FILE);
         let pem = fs::read(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => VendorError::NoIssuer { path: path.clone() },
+            io::ErrorKind::NotFound => VendorError::NoIssuer(path.clone()),
             _ => VendorError::read(&path, source),
         })?;
         let signed = files::from_pem(ISSUING_CERTIFICATE, &pem)

@@ -17,7 +17,7 @@ const JOURNAL_FILE: &str = "issued.jsonl";
 
 /// One line. Instants are RFC 3339, ids hexadecimal.
 #[derive(Serialize)]
-pub(crate) struct Line<'a> {
+pub(crate) struct JournalLine<'a> {
     pub(crate) time: String,
     pub(crate) certificate: String,
     pub(crate) host: String,
@@ -32,7 +32,7 @@ pub(crate) struct Line<'a> {
 }
 
 /// Appends a line. When this returns, it is on the disk.
-pub(crate) fn append(vendor: &Vendor, line: &Line<'_>) -> Result<(), VendorError> {
+pub(crate) fn append(vendor: &Vendor, line: &JournalLine<'_>) -> Result<(), VendorError> {
     let path = vendor.path(JOURNAL_FILE);
     let text = serde_json::to_string(line).expect("strings and a bool are JSON");
     append_durably(&path, &text).map_err(|source| VendorError::Journal { path: path.clone(), source })?;

@@ -26,7 +26,7 @@ pub(crate) fn write(path: &Path, label: &'static str, key: &SecretKey) -> Result
     let pem = files::key_to_pem(label, key);
     match store::file::create_new(path, pem.as_bytes(), PRIVATE) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(VendorError::Exists { path: path.to_owned() })
+            Err(VendorError::Exists(path.to_owned()))
         }
         written => Ok(written?),
     }
@@ -36,7 +36,7 @@ pub(crate) fn write(path: &Path, label: &'static str, key: &SecretKey) -> Result
 pub(crate) fn read(path: &Path, label: &'static str) -> Result<SecretKey, VendorError> {
     let pem = fs::read(path).map(Zeroizing::new);
     let pem = pem.map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => VendorError::KeyMissing { path: path.to_owned() },
+        io::ErrorKind::NotFound => VendorError::KeyMissing(path.to_owned()),
         _ => VendorError::read(path, source),
     })?;
     files::key_from_pem(label, &pem).map_err(|error| VendorError::damaged(path, error))

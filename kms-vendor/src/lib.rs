@@ -60,9 +60,9 @@ mod text;
 
 mod error;
 
-pub use error::{Fault, VendorError};
+pub use error::{EX_CANTCREAT, EX_NOINPUT, VendorError};
 pub use issue::{Allow, IssueRequest, Issued};
-pub use issuer::{Issuer, NewIssuer};
+pub use issuer::NewIssuer;
 pub use product::{NewProduct, Product};
 pub use product_file::Extras;
 pub use signer::Signer;

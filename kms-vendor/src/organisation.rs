@@ -8,11 +8,11 @@ use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use shared::ids::OrganisationId;
 use shared::print::OneLine;
-use shared::spelling::distance;
 
 use crate::error::VendorError;
 use crate::product::random;
 use crate::registry::{self, Version1};
+use crate::text::is_near;
 use crate::vendor::Vendor;
 
 const ORGANISATIONS_FILE: &str = "organisations.toml";
@@ -82,18 +82,6 @@ fn read(vendor: &Vendor) -> Result<BTreeMap<String, OrganisationId>, VendorError
     parsed.collect()
 }
 
-/// Whether two names probably mean one organisation: their letters and digits differ by one or two typing errors at most. Other
-/// digits are no typing error: "Branch 7" is not "Branch 8".
-fn is_near(one: &str, other: &str) -> bool {
-    let letters = |name: &str| -> String {
-        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
-    let digits = |name: &str| -> String { name.chars().filter(|c| c.is_numeric()).collect() };
-    let (one, other) = (letters(one), letters(other));
-    let slips = if one.chars().count().min(other.chars().count()) < 8 { 1 } else { 2 };
-    digits(&one) == digits(&other) && distance(&one, &other) <= slips
-}
-
 /// Records a new organisation. The caller has held the directory's lock since [`find`].
 pub(crate) fn remember(vendor: &Vendor, name: &str, id: OrganisationId) -> Result<(), VendorError> {
     let path = vendor.path(ORGANISATIONS_FILE);
@@ -108,29 +96,4 @@ struct OrganisationsFile {
     version: Version1,
     #[serde(default)]
     organisations: BTreeMap<String, String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_is_spelled_otherwise_is_near_and_another_one_is_not() {
-        for near in [
-            "Example works",
-            "ExampleWorks",
-            " Example  Works.",
-            "Exampel Works",
-            "Example Work",
-            "EXAMPLE-WORKS",
-        ] {
-            assert!(is_near("Example Works", near), "{near}");
-        }
-        for far in ["Example University", "Examples", "Other Works", "Example Works 2", ""] {
-            assert!(!is_near("Example Works", far), "{far}");
-        }
-        assert!(!is_near("Branch 7", "Branch 8"));
-        assert!(is_near("Acme", "Akme") && !is_near("Acme", "Aqua"));
-        assert!(is_near("Škoda", "škoda"));
-    }
 }

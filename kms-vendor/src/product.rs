@@ -62,7 +62,7 @@ impl Vendor {
         if let Some((name, _)) =
             file.products.iter().find(|(name, entry)| **name == product.name || entry.id == id)
         {
-            return Err(VendorError::Taken { name: name.clone() });
+            return Err(VendorError::Taken(name.clone()));
         }
         file.products.insert(product.name.clone(), ProductEntry::from(&product));
         registry::write(&path, &file)?;
@@ -125,69 +125,39 @@ struct ProductsFile {
     products: BTreeMap<String, ProductEntry>,
 }
 
-/// A product as the file has it, under its name.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProductEntry {
-    #[serde(serialize_with = "write_id", deserialize_with = "read_id")]
-    id: ProductId,
-    #[serde(default)]
-    test: bool,
-    threshold: u32,
-    validity: LengthEntry,
-    renew_interval: LengthEntry,
-    retry_interval: LengthEntry,
-    renew_retry: LengthEntry,
-    renew_retry_max: LengthEntry,
-    count_window: LengthEntry,
-    expiry_warning: LengthEntry,
-    clock_tolerance: LengthEntry,
+macro_rules! product_entry {
+    ($($length:ident)*) => {
+        /// A product as the file has it, under its name.
+        #[derive(Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct ProductEntry {
+            #[serde(serialize_with = "write_id", deserialize_with = "read_id")]
+            id: ProductId,
+            #[serde(default)]
+            test: bool,
+            threshold: u32,
+            $($length: LengthEntry,)*
+        }
+
+        impl ProductEntry {
+            fn policy(&self) -> Policy {
+                Policy { threshold: self.threshold, $($length: self.$length.0,)* }
+            }
+        }
+
+        impl From<&Product> for ProductEntry {
+            fn from(product: &Product) -> ProductEntry {
+                // Every number is named, so that a new one cannot be forgotten here.
+                let Policy { threshold, $($length,)* } = product.policy;
+                let (id, test) = (product.id, product.test);
+                ProductEntry { id, test, threshold, $($length: LengthEntry($length),)* }
+            }
+        }
+    };
 }
 
-impl ProductEntry {
-    fn policy(&self) -> Policy {
-        Policy {
-            validity: self.validity.0,
-            renew_interval: self.renew_interval.0,
-            retry_interval: self.retry_interval.0,
-            renew_retry: self.renew_retry.0,
-            renew_retry_max: self.renew_retry_max.0,
-            count_window: self.count_window.0,
-            threshold: self.threshold,
-            expiry_warning: self.expiry_warning.0,
-            clock_tolerance: self.clock_tolerance.0,
-        }
-    }
-}
-
-impl From<&Product> for ProductEntry {
-    fn from(product: &Product) -> ProductEntry {
-        // Every number is named, so that a new one cannot be forgotten here.
-        let Policy {
-            validity,
-            renew_interval,
-            retry_interval,
-            renew_retry,
-            renew_retry_max,
-            count_window,
-            threshold,
-            expiry_warning,
-            clock_tolerance,
-        } = product.policy;
-        ProductEntry {
-            id: product.id,
-            test: product.test,
-            threshold,
-            validity: LengthEntry(validity),
-            renew_interval: LengthEntry(renew_interval),
-            retry_interval: LengthEntry(retry_interval),
-            renew_retry: LengthEntry(renew_retry),
-            renew_retry_max: LengthEntry(renew_retry_max),
-            count_window: LengthEntry(count_window),
-            expiry_warning: LengthEntry(expiry_warning),
-            clock_tolerance: LengthEntry(clock_tolerance),
-        }
-    }
+product_entry! {
+    validity renew_interval retry_interval renew_retry renew_retry_max count_window expiry_warning clock_tolerance
 }
 
 /// A length of time as text: `180d`.

@@ -33,16 +33,8 @@ impl Vendor {
     /// It sets `retry_interval` if the product's differs from the default. All other defaults are comments.
     ///
     /// # Errors
-    /// [`VendorError::UnknownProduct`].
-    pub fn product_file(&self, name: &str) -> Result<String, VendorError> {
-        self.product_file_with(name, Extras::default())
-    }
-
-    /// Like [`Vendor::product_file`], with optional values.
-    ///
-    /// # Errors
     /// [`VendorError::UnknownProduct`], [`VendorError::UnknownOrganisation`], [`VendorError::BadServiceLabel`].
-    pub fn product_file_with(&self, name: &str, extras: Extras<'_>) -> Result<String, VendorError> {
+    pub fn product_file(&self, name: &str, extras: Extras<'_>) -> Result<String, VendorError> {
         let (product, organisation) = self.carried(name, extras)?;
         let mut text = text(&product, &self.roots());
         text += &organisation_text(organisation);
@@ -56,7 +48,7 @@ impl Vendor {
         extras: Extras<'_>,
     ) -> Result<(Product, Option<(String, OrganisationId)>), VendorError> {
         if let Some(label) = extras.service_label.filter(|label| !is_service_label(label)) {
-            return Err(VendorError::BadServiceLabel { label: label.to_owned() });
+            return Err(VendorError::BadServiceLabel(label.to_owned()));
         }
         let organisation = extras.organisation.map(|name| organisation::known(self, name));
         Ok((self.product(name)?, organisation.transpose()?))
@@ -65,7 +57,7 @@ impl Vendor {
     /// The same as a constant in Rust, to paste into the product.
     ///
     /// # Errors
-    /// As [`Vendor::product_file_with`].
+    /// As [`Vendor::product_file`].
     pub fn product_rust(&self, name: &str, extras: Extras<'_>) -> Result<String, VendorError> {
         let (product, organisation) = self.carried(name, extras)?;
         let [root_1, root_2] = self.roots().map(|root| rust_bytes(&root));

@@ -1,6 +1,6 @@
 //! The vendor's TOML files: read whole, replaced whole, and refused if anything in them is unknown.
 //!
-//! What they hold is told in `product` and `organisation`.
+//! `product` and `organisation` say what they contain.
 
 use std::fs;
 use std::io;
@@ -35,7 +35,7 @@ impl From<Version1> for u32 {
     }
 }
 
-/// What is in the file; nothing yet if there is none.
+/// The contents of the file, or of an empty one if there is none.
 pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, VendorError> {
     let text = match fs::read(path) {
         Ok(text) => armour::plain(&text).map_err(|error| VendorError::damaged(path, error))?,
@@ -66,5 +66,5 @@ pub(crate) fn check_name(name: &str) -> Result<(), VendorError> {
     if fits && name == name.trim() && name == print::one_line(name) {
         return Ok(());
     }
-    Err(VendorError::BadName { name: name.to_owned() })
+    Err(VendorError::BadName(name.to_owned()))
 }

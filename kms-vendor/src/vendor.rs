@@ -72,7 +72,7 @@ impl Vendor {
     pub fn open(dir: &Path) -> Result<Vendor, VendorError> {
         let path = dir.join(ROOTS_FILE);
         let text = fs::read(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => VendorError::NotAVendor { dir: dir.to_owned() },
+            io::ErrorKind::NotFound => VendorError::NotAVendor(dir.to_owned()),
             _ => VendorError::read(&path, source),
         })?;
         let text = armour::plain(&text).map_err(|error| VendorError::damaged(&path, error))?;
@@ -126,7 +126,7 @@ impl Vendor {
             file.lock()?;
             Ok(file)
         };
-        lock().map_err(|source| VendorError::Lock { path: path.clone(), source })
+        lock().map_err(|source| VendorError::Io { doing: "lock", path: path.clone(), source })
     }
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), VendorError> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(VendorError::read(path, source)),
-        Ok(_) => Err(VendorError::Exists { path: path.to_owned() }),
+        Ok(_) => Err(VendorError::Exists(path.to_owned())),
     }
 }
 

@@ -35,7 +35,7 @@ fn issue_by(shop: &Shop, stage: &Stage, home: &Home, change: impl FnOnce(&mut Is
     };
     change(&mut request);
     let issued = shop.vendor().issue(&request, &mut rand::rng()).unwrap();
-    let path = stage.folder.path().join(format!("{}.pem", issued.certificate));
+    let path = stage.folder.path().join(format!("{}.pem", issued.certificate.id));
     std::fs::write(&path, &issued.pem).unwrap();
     path
 }

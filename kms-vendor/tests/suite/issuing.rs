@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use kms_vendor::{Issuer, NewIssuer, Signer, VendorError};
-use shared::certificate::ChainError;
+use kms_vendor::{NewIssuer, Signer, VendorError};
+use shared::certificate::{ChainError, IssuingCertificate};
 use shared::envelope::EnvelopeError;
 use shared::files::{HOST_CERTIFICATE, HOST_REQUEST, from_pem, to_pem};
 use shared::policy::Policy;
@@ -19,7 +19,10 @@ fn a_certificate_verifies_under_this_vendors_roots_and_no_others() {
         let issued = world.issue(|request| request.signer = signer).unwrap();
         let chain = verify(&issued.pem, world.vendor.roots()).unwrap();
         let host = chain.host();
-        assert_eq!((host.id, host.host(), host.test), (issued.certificate, issued.host, false));
+        assert_eq!(
+            (host.id, host.host(), host.test),
+            (issued.certificate.id, issued.certificate.host(), false)
+        );
         assert_eq!((host.product_name.as_str(), host.policy), ("Example CAD", Policy::CLIENT));
         assert_eq!((host.not_before, host.not_after), (NOW, NOW + YEAR));
 
@@ -37,10 +40,10 @@ fn a_second_host_of_an_organisation_gets_the_same_organisation() {
     let second = world.issue_to(&request_pem(8, HOUR_MS), |_| ()).unwrap();
     let other = world.issue_to(&request_pem(9, HOUR_MS), |request| request.organisation = "Example Works");
     let other = other.unwrap();
-    assert_ne!(first.host, second.host);
-    assert_eq!(first.organisation, second.organisation);
+    assert_ne!(first.certificate.host(), second.certificate.host());
+    assert_eq!(first.certificate.organisation, second.certificate.organisation);
     assert_eq!((first.organisation_is_new, second.organisation_is_new), (true, false));
-    assert!(other.organisation != first.organisation && other.organisation_is_new);
+    assert!(other.certificate.organisation != first.certificate.organisation && other.organisation_is_new);
 }
 
 #[test]
@@ -52,12 +55,12 @@ fn every_certificate_has_its_line() {
     assert_eq!(journal.len(), 2);
     for (line, issued) in journal.iter().zip([first, second]) {
         assert_eq!(line["time"], "2027-01-15T08:00:00Z");
-        assert_eq!(line["certificate"], issued.certificate.to_string());
-        assert_eq!(line["host"], issued.host.to_string());
+        assert_eq!(line["certificate"], issued.certificate.id.to_string());
+        assert_eq!(line["host"], issued.certificate.host().to_string());
         assert_eq!(line["product"], "Example CAD");
         assert_eq!(line["organisation"], "Example University");
         assert_eq!(line["not_after"], "2028-01-15T08:00:00Z");
-        assert_eq!(line["test"], issued.test);
+        assert_eq!(line["test"], issued.certificate.test);
     }
 }
 
@@ -66,7 +69,7 @@ fn without_its_line_there_is_no_certificate() {
     let mut world = World::with_product();
     fs::create_dir(world.path("issued.jsonl")).unwrap();
     let error = world.issue(|_| ()).unwrap_err();
-    assert!(matches!(error, VendorError::Read { .. } | VendorError::Journal { .. }), "{error}");
+    assert!(matches!(error, VendorError::Io { .. } | VendorError::Journal { .. }), "{error}");
 }
 
 #[test]
@@ -75,7 +78,7 @@ fn test_times_mark_the_certificate() {
     let quick = Policy { clock_tolerance: Duration::from_secs(1), ..Policy::CLIENT };
     world.add("Quick", quick, true).unwrap();
     let issued = world.issue(|request| request.product = "Quick").unwrap();
-    assert!(issued.test && verify(&issued.pem, world.vendor.roots()).unwrap().host().test);
+    assert!(issued.certificate.test && verify(&issued.pem, world.vendor.roots()).unwrap().host().test);
 }
 
 #[test]
@@ -88,7 +91,7 @@ fn a_host_with_other_hours_gets_a_test_certificate_or_none() {
         "the host counts in hours of 100 ms, which only a certificate marked as test allows"
     );
     assert!(world.journal().is_empty() && !world.path("organisations.toml").exists());
-    assert!(world.issue_to(&tenths, |request| request.test = true).unwrap().test);
+    assert!(world.issue_to(&tenths, |request| request.test = true).unwrap().certificate.test);
 }
 
 #[test]
@@ -138,9 +141,9 @@ fn a_request_or_a_key_whose_wrapping_has_suffered_is_read() {
     let whole = request_pem(7, HOUR_MS);
     let quoted: Vec<_> = whole.lines().map(|line| format!("> {line} \r\n")).collect();
     let quoted = quoted.concat();
-    let host = world.issue_to(&whole, |_| ()).unwrap().host;
+    let host = world.issue_to(&whole, |_| ()).unwrap().certificate.host();
     for mailed in [format!("{whole}\n-- \nKind regards\n"), quoted.clone(), format!("{whole}{quoted}")] {
-        assert_eq!(world.issue_to(&mailed, |_| ()).unwrap().host, host, "{mailed}");
+        assert_eq!(world.issue_to(&mailed, |_| ()).unwrap().certificate.host(), host, "{mailed}");
     }
     let error = world.issue_to(&(whole + &request_pem(8, HOUR_MS)), |_| ()).unwrap_err().to_string();
     assert!(error.contains("it holds several that differ"), "{error}");
@@ -151,18 +154,21 @@ fn a_request_or_a_key_whose_wrapping_has_suffered_is_read() {
 fn an_organisation_is_found_by_its_name_or_id_and_a_near_name_is_asked_about() {
     let mut world = World::with_product();
     let first = world.issue(|_| ()).unwrap();
-    let by_id = first.organisation.to_string();
+    let by_id = first.certificate.organisation.to_string();
     for known in ["Example University", by_id.leak()] {
         let issued = world.issue(|request| request.organisation = known).unwrap();
-        assert_eq!((issued.organisation, issued.organisation_is_new), (first.organisation, false));
-        assert_eq!(issued.organisation_name, "Example University");
+        assert_eq!(
+            (issued.certificate.organisation, issued.organisation_is_new),
+            (first.certificate.organisation, false)
+        );
+        assert_eq!(issued.certificate.organisation_name, "Example University");
     }
     let lines = world.journal().len();
     for near in ["Example university", "Example-University", "Exampel University"] {
         let error = world.issue(|request| request.organisation = near).unwrap_err();
         assert!(matches!(error, VendorError::NearOrganisation { .. }), "{error}");
         assert!(
-            error.to_string().contains(&first.organisation.to_string())
+            error.to_string().contains(&first.certificate.organisation.to_string())
                 && error.remedy().contains("--new-organisation"),
             "{error}"
         );
@@ -173,6 +179,23 @@ fn an_organisation_is_found_by_its_name_or_id_and_a_near_name_is_asked_about() {
         request.allow.new_organisation = true;
     });
     assert!(meant.unwrap().organisation_is_new);
+}
+
+/// With both names mistyped, the organisation was blamed first, and the remedy led to a certificate that could not be issued.
+#[test]
+fn a_product_that_is_not_there_is_told_before_the_organisation_and_names_a_near_one() {
+    let mut world = World::with_product();
+    world.issue(|_| ()).unwrap();
+    for organisation in ["Exampel University", "Somebody Else", "Example University"] {
+        let error = world.issue(|request| {
+            (request.product, request.organisation) = ("Exampel CAD", organisation);
+        });
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            r#"there is no product "Exampel CAD"; near it: "Example CAD""#
+        );
+    }
+    assert_eq!(world.journal().len(), 1, "nothing is recorded");
 }
 
 #[test]
@@ -206,7 +229,7 @@ fn a_life_that_is_over_or_never_ends_is_refused() {
     assert!(matches!(error, VendorError::TooLate), "{error}");
 }
 
-pub(crate) fn create_issuer(world: &mut World, products: &[&str]) -> Result<Issuer, VendorError> {
+pub(crate) fn create_issuer(world: &mut World, products: &[&str]) -> Result<IssuingCertificate, VendorError> {
     let new = NewIssuer {
         products: products.to_vec(),
         not_before: NOW,
@@ -227,7 +250,7 @@ fn an_issuing_key_signs_while_both_roots_are_away() {
     }
     let issued = world.issue(|request| request.signer = Signer::Issuer).unwrap();
     let chain = verify(&issued.pem, world.vendor.roots()).unwrap();
-    assert_eq!(chain.host().id, issued.certificate);
+    assert_eq!(chain.host().id, issued.certificate.id);
     assert_eq!(world.journal()[0]["signer"], "issuer");
 }
 
@@ -260,7 +283,7 @@ fn an_issuing_key_for_tests_signs_nothing_else() {
     world.vendor.create_issuer(&new, &mut world.rng).unwrap();
     let mut issue = |test| world.issue(|request| (request.test, request.signer) = (test, Signer::Issuer));
     assert!(matches!(issue(false), Err(VendorError::IssuerTestOnly)));
-    assert!(issue(true).unwrap().test);
+    assert!(issue(true).unwrap().certificate.test);
 }
 
 #[test]

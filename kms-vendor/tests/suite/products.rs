@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
-use kms_vendor::{NewProduct, Product, Vendor};
+use kms_vendor::{Extras, NewProduct, Product, Vendor};
 use shared::ids::ProductId;
 use shared::policy::Policy;
 
@@ -56,7 +56,9 @@ fn products_are_found_again_as_they_were_added() {
     assert_eq!(world.vendor.products().unwrap(), [client, server.clone()]);
     assert_eq!(world.vendor.product("Server").unwrap(), server);
     let error = world.vendor.product("Sever").unwrap_err().to_string();
-    assert_eq!(error, r#"there is no product "Sever"; there is "A \"quoted\" = name", "Server""#);
+    assert_eq!(error, r#"there is no product "Sever"; near it: "Server""#);
+    let error = world.vendor.product("Laptop").unwrap_err().to_string();
+    assert_eq!(error, r#"there is no product "Laptop"; there is "A \"quoted\" = name", "Server""#);
 }
 
 #[test]
@@ -94,7 +96,7 @@ fn the_file_of_a_product_with_test_times_says_how_soon_to_ask_again() {
     let mut world = World::new();
     let quick = Policy { retry_interval: Duration::from_millis(250), ..Policy::CLIENT };
     world.add("A \"quick\" one", quick, true).unwrap();
-    let file = world.vendor.product_file("A \"quick\" one").unwrap();
+    let file = world.vendor.product_file("A \"quick\" one", Extras::default()).unwrap();
     let file: toml::Table = file.parse().unwrap();
     assert_eq!(file["name"].as_str(), Some("A \"quick\" one"));
     assert_eq!(file["retry_interval"].as_str(), Some("250ms"));

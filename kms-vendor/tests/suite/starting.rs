@@ -14,7 +14,7 @@ fn a_second_init_is_refused_and_the_keys_are_untouched() {
     let world = World::new();
     let before = FILES.map(|name| fs::read(world.path(name)).unwrap());
     let error = Vendor::init(world.vendor.dir(), &mut Counting(99)).unwrap_err();
-    assert!(matches!(&error, VendorError::Exists { path } if path.ends_with("root-1.key")), "{error}");
+    assert!(matches!(&error, VendorError::Exists(path) if path.ends_with("root-1.key")), "{error}");
     assert_eq!(FILES.map(|name| fs::read(world.path(name)).unwrap()), before);
 }
 
@@ -25,7 +25,7 @@ fn one_key_alone_is_enough_to_refuse() {
         fs::remove_file(world.path(gone)).unwrap();
     }
     let error = Vendor::init(world.vendor.dir(), &mut Counting(99)).unwrap_err();
-    assert!(matches!(&error, VendorError::Exists { path } if path.ends_with("root-2.key")), "{error}");
+    assert!(matches!(&error, VendorError::Exists(path) if path.ends_with("root-2.key")), "{error}");
     assert!(!world.path("root-1.key").exists());
 }
 

@@ -50,7 +50,8 @@ fn the_files_are_written_as_they_always_were() {
 #[test]
 fn a_product_carries_its_id_its_name_and_both_roots() {
     let world = World::with_product();
-    expect_file!["../vectors/product-2.toml"].assert_eq(&world.vendor.product_file("Example CAD").unwrap());
+    expect_file!["../vectors/product-2.toml"]
+        .assert_eq(&world.vendor.product_file("Example CAD", Extras::default()).unwrap());
     let rust = world.vendor.product_rust("Example CAD", Extras::default()).unwrap();
     expect_file!["../vectors/product.rs.txt"].assert_eq(&rust);
 }
@@ -61,8 +62,8 @@ fn a_copy_for_one_organisation_carries_the_id_that_its_certificates_have() {
     let issued = world.issue(|_| ()).unwrap();
     let extras =
         Extras { organisation: Some("Example University"), service_label: Some("_example-cad._tcp") };
-    let file = world.vendor.product_file_with("Example CAD", extras).unwrap();
-    assert!(file.contains(&format!("\norganisation = \"{}\"\n", issued.organisation)), "{file}");
+    let file = world.vendor.product_file("Example CAD", extras).unwrap();
+    assert!(file.contains(&format!("\norganisation = \"{}\"\n", issued.certificate.organisation)), "{file}");
     expect_file!["../vectors/product-pinned.toml"].assert_eq(&file);
     expect_file!["../vectors/product-pinned.rs.txt"]
         .assert_eq(&world.vendor.product_rust("Example CAD", extras).unwrap());
@@ -77,7 +78,7 @@ fn a_request_of_the_first_release_is_taken_only_where_that_is_meant() {
     assert!(matches!(refused, VendorError::UnsignedRequest), "{refused}");
     assert!(world.journal().is_empty());
     let issued = world.issue_to(&request, |request| request.allow.unsigned_request = true).unwrap();
-    assert_eq!(issued.host, world.issue(|_| ()).unwrap().host);
+    assert_eq!(issued.certificate.host(), world.issue(|_| ()).unwrap().certificate.host());
 }
 
 /// The first release did not say when it issued `certificate.pem` and `certificate-by-issuer.pem`.

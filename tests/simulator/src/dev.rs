@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::bail;
 use kms_client::{Clock, SystemClock};
 use kms_host::home::Home;
-use kms_vendor::Vendor;
+use kms_vendor::{Extras, Vendor};
 use shared::policy::Policy;
 use tokio::signal::unix::{SignalKind, signal};
 use world::shop::ORGANISATION;
@@ -109,7 +109,7 @@ fn open(folder: &Path, threshold: Option<u32>) -> anyhow::Result<(Home, u32)> {
     if made_before {
         println!("Using the vendor and the host in {shown}.");
     }
-    std::fs::write(folder.join("product.toml"), vendor.product_file(PRODUCT)?)?;
+    std::fs::write(folder.join("product.toml"), vendor.product_file(PRODUCT, Extras::default())?)?;
     Ok((home, has))
 }
 
