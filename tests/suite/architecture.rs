@@ -1,6 +1,6 @@
 //! What the layout promises: who imports whom, how a file opens, and that README speaks of what is there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A crate, what of ours it may import, and what it never imports. As in `docs/design.md`.
@@ -40,6 +40,24 @@ const ONCE: [(&str, &str); 4] = [
     ("may_rekey(", "shared"),
     (".witness(", "shared"),
     ("http2::handshake(", "wire"),
+];
+
+/// Type names that the code of the product has more than once, and why. Every other name has one meaning.
+const SEVERAL_MEANINGS: [(&str, &str); 5] = [
+    ("Cli Command Failure", "each program has arguments of its own, and its own way to fail"),
+    (
+        "Client Home Lease Organisation Outcome Places Product Signer Source StartError SystemClock Terms Tls",
+        "the machine's side of what the host, the vendor or the rules have, too; half of them are the public API of kms-client",
+    ),
+    (
+        "Batch Fault Mark OpenError Opened Place Record Salvaged",
+        "the store's word for the bytes of what ledger and rules give a meaning",
+    ),
+    ("Line", "both ends of a connection, at the host and in `wire`"),
+    (
+        "Event Parts Standing",
+        "told apart by their modules: license and record; what a constructor takes; serial and snapshot",
+    ),
 ];
 
 /// The names under which our crates are imported.
@@ -142,6 +160,45 @@ fn what_is_decided_in_one_place_is_decided_in_no_other() {
         assert_eq!(found.iter().find(is_elsewhere), None, "`{words}` belongs into {owner}");
         assert!(1 < found.len(), "`{words}` is not in {owner} any more");
     }
+}
+
+/// A search for a type finds one thing. Types that only their own file sees are left out, and so are tests and tools.
+#[test]
+fn a_type_name_has_one_meaning() {
+    let mut places = BTreeMap::<String, Vec<PathBuf>>::new();
+    let is_product = |path: &PathBuf| {
+        let path = path.strip_prefix(root()).unwrap();
+        !path.starts_with("tests")
+            && path.iter().any(|part| part == "src")
+            && !path.iter().any(|part| part == "battery")
+    };
+    for path in sources(&root()).into_iter().filter(is_product) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let names = text.lines().take_while(|line| *line != "mod tests {").filter_map(declared);
+        names.for_each(|name| places.entry(name.to_owned()).or_default().push(path.clone()));
+    }
+    assert!(200 < places.len(), "only {} types were found", places.len());
+    let allowed: BTreeSet<_> = SEVERAL_MEANINGS.iter().flat_map(|(names, _)| names.split(' ')).collect();
+    for (name, places) in &places {
+        let is_once = places.len() == 1;
+        assert!(
+            is_once || allowed.contains(name.as_str()),
+            "{name} is declared in several places: {places:#?}"
+        );
+        assert!(!is_once || !allowed.contains(name.as_str()), "{name} stands once; take it off the list");
+    }
+}
+
+/// The name of the type that this line declares, if other files see it.
+fn declared(line: &str) -> Option<&str> {
+    let (visible, declaration) = line.split_once(' ')?;
+    let declaration = match visible {
+        "pub" | "pub(crate)" | "pub(super)" => declaration,
+        _ => return None,
+    };
+    let (keyword, rest) = declaration.split_once(' ')?;
+    let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+    matches!(keyword, "struct" | "enum" | "trait" | "type").then_some(&rest[..end])
 }
 
 #[test]
