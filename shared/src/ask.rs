@@ -219,7 +219,7 @@ impl Ask {
     }
 }
 
-/// An ask that nobody can answer with a signature: the asker's fault, or somebody's on the way.
+/// Why an ask cannot be answered with a signature: a fault of the asker, or of somebody on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
     /// Bytes or fields that do not fit.
@@ -230,7 +230,7 @@ pub enum AskError {
     Signature(EnvelopeError),
 }
 
-/// What an ask says of itself. Nothing of it is verified.
+/// What an ask claims. Nothing of it is verified.
 fn claims(signed: &v1::Signed) -> Option<v1::Ask> {
     prost::Message::decode(signed.payload.clone()).ok()
 }

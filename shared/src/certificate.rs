@@ -89,7 +89,7 @@ pub struct HostCertificate {
 }
 
 impl HostCertificate {
-    /// When it was issued, as far as it says: its first instant where it does not.
+    /// When it was issued. A certificate that does not say counts from its first instant.
     pub fn dated(&self) -> Timestamp {
         self.issued_at.unwrap_or(self.not_before)
     }

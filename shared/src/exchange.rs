@@ -36,7 +36,7 @@ pub use best::Best;
 /// The ask, the same with the chain of its lease, and both again under a new identity.
 const ASKS_A_HOST: u8 = 4;
 
-/// Who asks, and for what: the parts of an ask that no answer changes.
+/// The parts of an ask that no answer changes: who asks, and for what.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
     /// The key that asks.

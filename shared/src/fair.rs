@@ -82,7 +82,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// Looks whether there is one to take, and takes none.
+    /// Whether there is one to take. Takes none.
     ///
     /// # Errors
     /// As [`Bucket::take`].
@@ -109,8 +109,8 @@ impl Bucket {
     }
 }
 
-/// Fewer new machines of one source tell nobody anything: where so few are needed, any first machine would be an alarm. It is the
-/// lowest threshold that is a default.
+/// Fewer new machines of one source are no alarm: where so few are needed, any first machine would be one. It is the lowest
+/// threshold that is a default.
 const FEWEST_TOLD: u64 = 5;
 
 /// Whether the new machines of one source are so many that fakes among them would decide: as many as are needed, and without

@@ -40,12 +40,12 @@ pub(crate) fn note_copied<R: Rows>(
     note(rows, (product, machine), at, EventKind::Copied, None)
 }
 
-/// What it is when a good ask brings a record from one state to another.
+/// The event when a good ask brings a record from one state to another.
 pub(crate) fn turn(from: RecordState, to: RecordState) -> Option<EventKind> {
     match (from, to) {
         (RecordState::Active | RecordState::Replaced, RecordState::Released) => Some(EventKind::Released),
         (RecordState::Released | RecordState::Replaced, RecordState::Active) => Some(EventKind::Returned),
-        // An ask replaces and blocks nobody's own record, and a blocked machine's ask is refused before.
+        // An ask does not replace or block its own record, and the ask of a blocked machine is refused before.
         (
             RecordState::Active | RecordState::Released | RecordState::Replaced | RecordState::Blocked,
             RecordState::Active | RecordState::Released | RecordState::Replaced | RecordState::Blocked,

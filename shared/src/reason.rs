@@ -425,7 +425,7 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Whether this is a code as ours are written. Nobody has signed it, and it ends up on a terminal.
+/// Whether this is written as our codes are. It is unsigned, and ends up on a terminal.
 pub fn is_code(code: &str) -> bool {
     is_word(code, char::is_uppercase)
 }

@@ -25,8 +25,8 @@ pub trait Rows {
     fn put_record(&mut self, product: ProductId, machine: MachineId, record: Record);
     /// Removes a machine's record and its events.
     fn remove(&mut self, product: ProductId, machine: MachineId) -> Result<(), Self::Error>;
-    /// The events of a machine, in the order of their numbers. No decision on a machine rests on them, so one that is damaged
-    /// is left out.
+    /// The events of a machine, in the order of their numbers. No decision on a machine rests on them, so a damaged one is left
+    /// out.
     fn events(&mut self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, Self::Error>;
     /// Puts one into its slot.
     fn put_event(&mut self, product: ProductId, machine: MachineId, event: Event);

@@ -10,7 +10,7 @@ use core::time::Duration;
 use crate::ids::Nonce;
 use crate::time::Timestamp;
 
-/// One ask, as the rule sees it: what a machine presents, or what the host remembers of the last one it accepted.
+/// One ask, as the rule sees it: the one that a machine presents, or the last one that the host accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// Presented: the serial of the last answer the machine accepted. Remembered: the serial of the last answer given.
@@ -34,8 +34,8 @@ pub enum Standing {
         /// The serial of the answer.
         serial: u64,
     },
-    /// A recorded ask, sent by anyone: nothing changes, and nobody is accused. The machine's own clock moves on between two
-    /// asks, under one nonce, too.
+    /// A recorded ask, sent by anyone: nothing changes, and nobody is accused. The machine's own clock moves on between two asks,
+    /// even under one nonce.
     Replay,
     /// Two copies of one identity, or a disk that was set back.
     Copy,

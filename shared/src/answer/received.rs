@@ -17,7 +17,7 @@ use crate::reason::{self, Cause, Reason};
 use crate::serial::SERIAL_STEP_MAX;
 use crate::time::{Timestamp, from_ms};
 
-/// What the machine has asked, and so what an answer has to match.
+/// What an answer has to match: what the machine has asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected {
     /// The machine that asked.
