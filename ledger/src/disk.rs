@@ -6,20 +6,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use shared::count::{Rows as _, Terms};
-use shared::ids::{MachineId, ProductId};
-use shared::record::{Event, EventKind, Meta, Record};
-use shared::time::Timestamp;
+use shared::record::Meta;
 use store::{Batch, MAX_BATCH, Store};
 use tokio::task;
 
-use super::overlay::{Base, Changes, Entry, Overlay};
+use super::base::{Base, Changes, Entry, Sink};
+use super::overlay::Overlay;
+use super::reader::{Extent, ReadByRule};
 use super::recheck::{Disagreement, Recheck};
-use super::transaction::{self, Sink};
-use super::{
-    Cursor, EventPage, KeptPage, LedgerError, Page, Reader, Reading, Restored, Write, Writer, Written, kept,
-    reads,
-};
+use super::{Health, LedgerError, Write, Writer, Written, transaction};
 
 /// A ledger in a directory of its own.
 ///
@@ -87,65 +82,28 @@ impl Writer for DiskLedger {
     }
 }
 
-#[async_trait]
-impl Reader for DiskLedger {
+impl ReadByRule for DiskLedger {
     fn meta(&self) -> &Meta {
         &self.disk.meta
     }
 
-    async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError> {
-        self.noting(self.disk.rows().last_time())
-    }
-
-    async fn record(&self, product: ProductId, machine: MachineId) -> Result<Option<Record>, LedgerError> {
-        self.noting(self.disk.rows().record(product, machine))
-    }
-
-    async fn reading(
+    async fn read<T: Send + 'static>(
         &self,
-        product: ProductId,
-        terms: &Terms,
-        now: Timestamp,
-    ) -> Result<Reading, LedgerError> {
-        let terms = *terms;
-        self.reading_long(move |disk| disk.reading(product, &terms, now)).await
+        extent: Extent,
+        rule: impl Fn(&dyn Base, &Meta) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        match extent {
+            Extent::Rows => self.noting(rule(&self.disk.store, &self.disk.meta)),
+            Extent::Page => self.reading_long(move |disk| rule(&disk.store, &disk.meta)).await,
+            Extent::Count => {
+                self.reading_long(move |disk| disk.whole(|| rule(&disk.store, &disk.meta))).await
+            }
+        }
     }
+}
 
-    async fn products(&self) -> Result<Vec<ProductId>, LedgerError> {
-        self.reading_long(|disk| reads::products(&disk.store)).await
-    }
-
-    async fn machines(
-        &self,
-        product: Option<ProductId>,
-        after: Option<Cursor>,
-        limit: usize,
-    ) -> Result<Page, LedgerError> {
-        self.reading_long(move |disk| reads::machines(&disk.store, product, after.as_ref(), limit)).await
-    }
-
-    async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError> {
-        self.reading_long(move |disk| disk.rows().events(product, machine)).await
-    }
-
-    async fn events(
-        &self,
-        product: Option<ProductId>,
-        kind: Option<EventKind>,
-        after: Option<Cursor>,
-        limit: usize,
-    ) -> Result<EventPage, LedgerError> {
-        self.reading_long(move |disk| reads::events(&disk.store, product, kind, after.as_ref(), limit)).await
-    }
-
-    async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
-        self.noting(self.disk.rows().restored())
-    }
-
-    async fn kept(&self, after: Option<Cursor>, limit: usize) -> Result<KeptPage, LedgerError> {
-        self.reading_long(move |disk| kept::page(&disk.store, after.as_ref(), limit)).await
-    }
-
+#[async_trait]
+impl Health for DiskLedger {
     fn was_closed_in_order(&self) -> bool {
         self.disk.store.was_closed_in_order()
     }
@@ -173,20 +131,17 @@ impl Reader for DiskLedger {
 }
 
 impl Disk {
-    fn rows(&self) -> Overlay<'_, &Store> {
-        Overlay::new(&self.store, &self.meta)
-    }
-
-    fn reading(&self, product: ProductId, terms: &Terms, now: Timestamp) -> Result<Reading, LedgerError> {
+    /// Reads while no write is half applied.
+    fn whole<T>(&self, read: impl FnOnce() -> T) -> T {
         let _whole = self.whole.read().unwrap_or_else(PoisonError::into_inner);
-        reads::reading(&self.store, &self.meta, product, terms, now)
+        read()
     }
 
     /// One sync follows all that is written.
     fn apply(&self, writes: &[Write]) -> Result<Vec<Result<Written, LedgerError>>, LedgerError> {
-        let mut rows = Overlay::new(Unsynced { disk: self, has_written: false }, &self.meta);
-        let done = transaction::apply(&mut rows, writes)?;
-        if rows.into_base().has_written || writes.iter().any(|write| matches!(write, Write::Probe)) {
+        let mut rows = Unsynced { disk: self, has_written: false };
+        let done = transaction::apply(&mut Overlay::new(&mut rows, &self.meta), writes)?;
+        if rows.has_written || writes.iter().any(|write| matches!(write, Write::Probe)) {
             self.store.sync()?;
         }
         Ok(done)

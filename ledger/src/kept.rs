@@ -7,7 +7,7 @@ use shared::ids::{MachineId, ProductId};
 use shared::record::{self, Damaged, Event, Record, Tally, key};
 use shared::time::Timestamp;
 
-use super::overlay::Base;
+use super::base::Base;
 use super::{Cursor, LedgerError, reads};
 
 /// One row.
@@ -81,7 +81,7 @@ impl Kept {
     }
 }
 
-pub(crate) fn page<B: Base>(base: &B, after: Option<&Cursor>, limit: usize) -> Result<KeptPage, LedgerError> {
+pub(crate) fn page(base: &dyn Base, after: Option<&Cursor>, limit: usize) -> Result<KeptPage, LedgerError> {
     let (entries, next) = reads::page(base, &[], after, limit)?;
     let mut page = KeptPage { rows: Vec::with_capacity(entries.len()), damaged: 0, next };
     for (key, value) in &entries {

@@ -6,17 +6,20 @@
 //! writes, in front of the ledger. Code outside this crate builds no keys, does not know what a [`Cursor`] says, and does not know
 //! which ledger it has.
 //!
-//! Read next: `write.rs`; `overlay.rs`, a transaction over raw keys and values; `transaction.rs`, what is decided on it; `disk.rs`,
-//! the ledger on disk, and `open.rs`, which opens it; `remote.rs`, a ledger on a database; `memory.rs`, one for tests; `kept.rs`,
-//! what is carried from one ledger to another.
+//! Read next: `write.rs`; `overlay.rs`, a transaction over the raw keys and values of `base.rs`; `transaction.rs`, what is decided on
+//! it; `reader.rs`, the one [`Reader`]; `disk.rs`, the ledger on disk, and `open.rs`, which opens it; `remote.rs`, a ledger on a
+//! database; `memory.rs`, one for tests; `kept.rs`, what is carried from one ledger to another.
 
 mod write;
 
+mod base;
 mod overlay;
+mod reader;
 mod reads;
 mod transaction;
 
 mod disk;
+mod filling;
 #[cfg(feature = "testing")]
 mod memory;
 mod open;
@@ -44,11 +47,11 @@ use shared::ids::{MachineId, ProductId};
 use shared::record::{Event, EventKind, Inactive, Meta, Record, Tally};
 use shared::time::Timestamp;
 
+pub use base::{Changes, Entry};
 pub use cursor::Cursor;
 pub use error::{LedgerError, OpenError, Row};
 pub use kept::{Kept, KeptPage};
 pub use open::{create, create_in, look, open, rebuild};
-pub use overlay::{Changes, Entry};
 pub use rebuild::{OutOfOrder, Rebuild};
 pub use recheck::Disagreement;
 pub use recount::{Recount, recount};
@@ -92,7 +95,7 @@ pub trait Writer: Send + Sync + 'static {
 /// [`LedgerError::Damaged`] and [`LedgerError::Unreadable`] concern some rows, and only callers that need these rows. After
 /// [`LedgerError::Unavailable`] ask again. Every other error is fatal, and the host exits.
 #[async_trait]
-pub trait Reader: Send + Sync + 'static {
+pub trait Reader: Health {
     /// What the ledger knows of itself.
     fn meta(&self) -> &Meta;
 
@@ -143,8 +146,12 @@ pub trait Reader: Send + Sync + 'static {
     ///
     /// Serving goes on meanwhile: each row is whole, and between two of them time may have passed.
     async fn kept(&self, after: Option<Cursor>, limit: usize) -> Result<KeptPage, LedgerError>;
+}
 
-    /// Whether the process that had it last closed it in order. Otherwise [recheck](Reader::recheck) it.
+/// What a ledger knows of the files under it. One that is kept elsewhere has nothing to say.
+#[async_trait]
+pub trait Health: Send + Sync + 'static {
+    /// Whether the process that had it last closed it in order. Otherwise [recheck](Health::recheck) it.
     fn was_closed_in_order(&self) -> bool {
         true
     }

@@ -5,17 +5,12 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use shared::count::{Rows as _, Terms};
-use shared::ids::{MachineId, ProductId};
-use shared::record::{Event, EventKind, Meta, Record};
-use shared::time::Timestamp;
+use shared::record::Meta;
 
-use super::overlay::{Base, Changes, Entry, Overlay};
-use super::transaction::{self, Sink};
-use super::{
-    Cursor, EventPage, KeptPage, LedgerError, Page, Reader, Reading, Restored, Write, Writer, Written, kept,
-    reads,
-};
+use super::base::{Base, Changes, Entry, Sink};
+use super::overlay::Overlay;
+use super::reader::{Extent, ReadByRule};
+use super::{Health, LedgerError, Write, Writer, Written, transaction};
 
 pub(crate) type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -50,62 +45,19 @@ impl Writer for MemoryLedger {
     }
 }
 
-#[async_trait]
-impl Reader for MemoryLedger {
+impl Health for MemoryLedger {}
+
+impl ReadByRule for MemoryLedger {
     fn meta(&self) -> &Meta {
         &self.meta
     }
 
-    async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError> {
-        Overlay::new(&*self.entries(), &self.meta).last_time()
-    }
-
-    async fn record(&self, product: ProductId, machine: MachineId) -> Result<Option<Record>, LedgerError> {
-        Overlay::new(&*self.entries(), &self.meta).record(product, machine)
-    }
-
-    async fn reading(
+    async fn read<T: Send + 'static>(
         &self,
-        product: ProductId,
-        terms: &Terms,
-        now: Timestamp,
-    ) -> Result<Reading, LedgerError> {
-        reads::reading(&*self.entries(), &self.meta, product, terms, now)
-    }
-
-    async fn products(&self) -> Result<Vec<ProductId>, LedgerError> {
-        reads::products(&*self.entries())
-    }
-
-    async fn machines(
-        &self,
-        product: Option<ProductId>,
-        after: Option<Cursor>,
-        limit: usize,
-    ) -> Result<Page, LedgerError> {
-        reads::machines(&*self.entries(), product, after.as_ref(), limit)
-    }
-
-    async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError> {
-        Overlay::new(&*self.entries(), &self.meta).events(product, machine)
-    }
-
-    async fn events(
-        &self,
-        product: Option<ProductId>,
-        kind: Option<EventKind>,
-        after: Option<Cursor>,
-        limit: usize,
-    ) -> Result<EventPage, LedgerError> {
-        reads::events(&*self.entries(), product, kind, after.as_ref(), limit)
-    }
-
-    async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
-        Overlay::new(&*self.entries(), &self.meta).restored()
-    }
-
-    async fn kept(&self, after: Option<Cursor>, limit: usize) -> Result<KeptPage, LedgerError> {
-        kept::page(&*self.entries(), after.as_ref(), limit)
+        _: Extent,
+        rule: impl Fn(&dyn Base, &Meta) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        rule(&*self.entries(), &self.meta)
     }
 }
 
@@ -127,7 +79,7 @@ impl Base for Entries {
     }
 }
 
-impl Sink for &mut Entries {
+impl Sink for Entries {
     const ROWS_MAX: usize = usize::MAX;
 
     fn write(&mut self, changes: Changes) -> Result<(), LedgerError> {

@@ -1,20 +1,17 @@
 //! Making and opening a ledger on disk. Whoever has one knows it as a [`Ledger`] and by no other name.
 
 use std::io;
-use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
 use shared::record::{FORMAT_VERSION, Meta, key};
-use store::{Batch, Engine, MAX_BATCH, Store};
+use store::{Engine, Store};
 
+use super::base::Base as _;
 use super::disk::DiskLedger;
-use super::overlay::{Base as _, Entry};
+use super::filling::Filling;
 use super::rebuild::{OutOfOrder, Rebuild};
-use super::{Kept, Ledger, LedgerError, OpenError, upgrade};
-
-/// Rows that a ledger which is filled may have written and not synced: few enough that the engine holds little of them.
-const UNSYNCED_ROWS: usize = 16 * 1024;
+use super::{Kept, Ledger, OpenError, upgrade};
 
 /// Makes a new ledger on this engine, durable on return, with about so many bytes of cache.
 ///
@@ -39,10 +36,9 @@ pub fn create_in(path: &Path, store: Store, meta: Meta) -> Result<Arc<dyn Ledger
         let directory = path.to_owned();
         return Err(OpenError::Exists { directory });
     }
-    let mut batch = Batch::new();
-    batch.put(key::META, meta.encode(key::META));
-    store.write(batch).map_err(LedgerError::from)?;
-    store.sync().map_err(LedgerError::from)?;
+    let mut filling = Filling::of(&store);
+    filling.put((key::META.to_vec(), meta.encode(key::META)))?;
+    filling.finish()?;
     Ok(Arc::new(DiskLedger::over(store, meta)))
 }
 
@@ -95,11 +91,8 @@ pub fn rebuild<E: From<OpenError> + From<OutOfOrder>>(
     meta: &Meta,
     mut rows: impl FnMut() -> Result<Option<Kept>, E>,
 ) -> Result<(), E> {
-    let mut filling = Filling {
-        store: Store::open(path, engine, cache_bytes).map_err(OpenError::from)?,
-        batch: Batch::new(),
-        unsynced: 0,
-    };
+    let store = Store::open(path, engine, cache_bytes).map_err(OpenError::from)?;
+    let mut filling = Filling::of(&store);
     let mut rebuild = Rebuild::new(meta);
     while let Some(kept) = rows()? {
         if let Some(row) = rebuild.take(&kept)? {
@@ -130,35 +123,6 @@ fn read_meta(path: &Path, store: &Store) -> Result<(u8, Meta), OpenError> {
         }
         Some(_) | None => OpenError::Damaged { directory },
     })
-}
-
-/// A store that is filled before anybody counts on it.
-struct Filling {
-    store: Store,
-    batch: Batch,
-    unsynced: usize,
-}
-
-impl Filling {
-    fn put(&mut self, (key, value): Entry) -> Result<(), LedgerError> {
-        self.batch.put(key, value);
-        if self.batch.len() < MAX_BATCH { Ok(()) } else { self.write() }
-    }
-
-    fn write(&mut self) -> Result<(), LedgerError> {
-        self.unsynced += self.batch.len();
-        self.store.write(mem::take(&mut self.batch))?;
-        if UNSYNCED_ROWS <= self.unsynced {
-            self.unsynced = 0;
-            self.store.sync()?;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<(), LedgerError> {
-        self.write()?;
-        Ok(self.store.sync()?)
-    }
 }
 
 /// Refuses a directory that has nothing in it, or is not there.

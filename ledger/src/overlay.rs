@@ -4,50 +4,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
+use std::ops::Deref;
 
 use shared::count::{self, Decision, Outcome, Rows, Sighting};
 use shared::ids::{LedgerId, MachineId, ProductId};
 use shared::record::{self, Damaged, Event, Inactive, Meta, Record, Tally, key};
 use shared::time::Timestamp;
 
-use super::transaction::Sink;
+use super::base::{Base, Changes, Sink};
 use super::{LedgerError, Restored, Row};
-
-/// A key and its value.
-pub type Entry = (Vec<u8>, Vec<u8>);
-
-/// What to write: values to put, or `None` to remove.
-pub type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
-
-/// Ordered keys and values, as far as a transaction reads them.
-pub(crate) trait Base {
-    /// The value under a key.
-    fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError>;
-
-    /// At most `limit` entries whose keys begin with `prefix` and come after `after`, in order.
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, LedgerError>;
-}
-
-impl<B: Base> Base for &B {
-    fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-        (**self).read(key)
-    }
-
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, LedgerError> {
-        (**self).scan(prefix, after, limit)
-    }
-}
-
-/// A transaction that also writes holds its base like this.
-impl<B: Base> Base for &mut B {
-    fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-        (**self).read(key)
-    }
-
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, LedgerError> {
-        (**self).scan(prefix, after, limit)
-    }
-}
 
 /// Rows as a transaction sees them. It assumes that nobody else writes to the base while it lives.
 pub(crate) struct Overlay<'m, B> {
@@ -58,7 +23,7 @@ pub(crate) struct Overlay<'m, B> {
     changes: Changes,
 }
 
-impl<'m, B: Base> Overlay<'m, B> {
+impl<'m, B: Deref<Target: Base>> Overlay<'m, B> {
     pub(crate) fn new(base: B, meta: &'m Meta) -> Self {
         let (known, changes) = (HashMap::new(), Changes::new());
         Self { base, meta, known, changes }
@@ -79,7 +44,7 @@ impl<'m, B: Base> Overlay<'m, B> {
     }
 
     /// What it stands on. Writes that are held back are not in it.
-    pub(crate) fn base(&self) -> &B {
+    pub(crate) fn base(&self) -> &B::Target {
         &self.base
     }
 
@@ -165,7 +130,7 @@ impl<'m, B: Base> Overlay<'m, B> {
     }
 }
 
-impl<S: Sink> Overlay<'_, S> {
+impl<S: Sink> Overlay<'_, &mut S> {
     /// Writes what there is if so many changes more would not go with it.
     pub(crate) fn make_room(&mut self, changes: usize) -> Result<(), LedgerError> {
         if self.changes.len() + changes <= S::ROWS_MAX { Ok(()) } else { self.flush() }
@@ -179,14 +144,9 @@ impl<S: Sink> Overlay<'_, S> {
         self.known.clear();
         self.base.write(mem::take(&mut self.changes))
     }
-
-    /// What it stood on; what is held back is lost.
-    pub(crate) fn into_base(self) -> S {
-        self.base
-    }
 }
 
-impl<B: Base> Rows for Overlay<'_, B> {
+impl<B: Deref<Target: Base>> Rows for Overlay<'_, B> {
     type Error = LedgerError;
 
     fn ledger(&self) -> LedgerId {

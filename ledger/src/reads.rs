@@ -1,4 +1,4 @@
-//! What a ledger is asked without changing it, the same over any base.
+//! What a ledger is asked without changing it, the same over any base: `reader.rs` makes a [`Reader`](super::Reader) of it.
 
 use shared::count::{self, Rows as _, Terms};
 use shared::ids::{MachineId, ProductId};
@@ -6,14 +6,15 @@ use shared::inventory::Prune;
 use shared::record::{Event, EventKind, Meta, Record, key};
 use shared::time::Timestamp;
 
-use super::overlay::{Base, Entry, Overlay};
+use super::base::{Base, Entry};
+use super::overlay::Overlay;
 use super::{Cursor, EventPage, LedgerError, Listed, ListedEvent, Page, Reading};
 
 /// The most records that a prune looks at in one write, so that whoever asks meanwhile does not wait long.
 const PRUNE_PAGE: usize = 1000;
 
-pub(crate) fn reading<B: Base>(
-    base: &B,
+pub(crate) fn reading(
+    base: &dyn Base,
     meta: &Meta,
     product: ProductId,
     terms: &Terms,
@@ -27,13 +28,13 @@ pub(crate) fn reading<B: Base>(
     Ok(Reading { at, tally, inactive, unkept_today })
 }
 
-pub(crate) fn products<B: Base>(base: &B) -> Result<Vec<ProductId>, LedgerError> {
+pub(crate) fn products(base: &dyn Base) -> Result<Vec<ProductId>, LedgerError> {
     let rows = base.scan(&[key::TALLIES], None, usize::MAX)?;
     Ok(rows.iter().filter_map(|(key, _)| key::parse_tally(key)).collect())
 }
 
-pub(crate) fn machines<B: Base>(
-    base: &B,
+pub(crate) fn machines(
+    base: &dyn Base,
     product: Option<ProductId>,
     after: Option<&Cursor>,
     limit: usize,
@@ -47,8 +48,8 @@ pub(crate) fn machines<B: Base>(
     Ok(Page { machines: machines.collect(), next })
 }
 
-pub(crate) fn events<B: Base>(
-    base: &B,
+pub(crate) fn events(
+    base: &dyn Base,
     product: Option<ProductId>,
     kind: Option<EventKind>,
     after: Option<&Cursor>,
@@ -69,8 +70,8 @@ pub(crate) fn events<B: Base>(
 }
 
 /// The records of a page that a prune looks at, and where it goes on.
-pub(crate) fn to_prune<B: Base>(
-    base: &B,
+pub(crate) fn to_prune(
+    base: &dyn Base,
     prune: &Prune,
 ) -> Result<(Vec<MachineId>, Option<MachineId>), LedgerError> {
     let after = prune.after.map(|machine| Cursor::behind(prune.product, machine));
@@ -89,8 +90,8 @@ fn prefix(kind: u8, product: Option<ProductId>) -> Vec<u8> {
 }
 
 /// Entries, and where the page behind them begins, if there may be one.
-pub(crate) fn page<B: Base>(
-    base: &B,
+pub(crate) fn page(
+    base: &dyn Base,
     prefix: &[u8],
     after: Option<&Cursor>,
     limit: usize,

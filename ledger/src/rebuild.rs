@@ -11,7 +11,7 @@ use shared::record::{self, Meta, Tally, key};
 use shared::time::Timestamp;
 
 use super::Kept;
-use super::overlay::Entry;
+use super::base::Entry;
 use super::sums::{Known, Sums};
 
 /// Rows come in by [`take`](Rebuild::take), in the order of their keys; sums come out of [`finish`](Rebuild::finish).

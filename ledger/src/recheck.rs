@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use shared::ids::ProductId;
 use shared::record::{self, Inactive, Record, Tally, key};
 
-use super::overlay::Base;
+use super::base::Base;
 use super::sums::{Known, Sums};
 use super::{Cursor, LedgerError, Row, reads};
 
@@ -39,7 +39,7 @@ pub(super) struct Recheck {
 
 impl Recheck {
     /// Adds up some records more; whether there may be others.
-    pub(super) fn read_on<B: Base>(&mut self, base: &B, hour_width_ms: u64) -> Result<bool, LedgerError> {
+    pub(super) fn read_on(&mut self, base: &dyn Base, hour_width_ms: u64) -> Result<bool, LedgerError> {
         let page = reads::machines(base, None, self.at.as_ref(), PAGE)?;
         for listed in &page.machines {
             // A damaged one is missing, and the comparison says so.
@@ -54,9 +54,9 @@ impl Recheck {
     }
 
     /// Hears that a row is about to be another.
-    pub(super) fn changing<B: Base>(
+    pub(super) fn changing(
         &mut self,
-        base: &B,
+        base: &dyn Base,
         hour_width_ms: u64,
         key: &[u8],
         value: Option<&[u8]>,
@@ -76,7 +76,7 @@ impl Recheck {
     }
 
     /// Compares, at the end.
-    pub(super) fn compare<B: Base>(self, base: &B) -> Result<Vec<Disagreement>, LedgerError> {
+    pub(super) fn compare(self, base: &dyn Base) -> Result<Vec<Disagreement>, LedgerError> {
         let Sums { mut hours, mut products } = self.sums;
         let mut disagreements = Vec::new();
         for product in reads::products(base)? {
@@ -93,8 +93,8 @@ impl Recheck {
     }
 }
 
-fn compare<B: Base>(
-    base: &B,
+fn compare(
+    base: &dyn Base,
     product: ProductId,
     found: Known,
     hours_found: &BTreeMap<i64, u64>,

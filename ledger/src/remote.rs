@@ -8,17 +8,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use shared::count::{Rows as _, Terms};
-use shared::ids::{MachineId, ProductId};
-use shared::record::{Event, EventKind, Meta, Record};
-use shared::time::Timestamp;
+use shared::record::Meta;
 
-use super::overlay::{Base, Changes, Entry, Overlay};
-use super::transaction::{self, Sink};
-use super::{
-    Cursor, EventPage, Housekeeping, KeptPage, LedgerError, Page, Reader, Reading, Restored, Write, Writer,
-    Written, kept, reads,
-};
+use super::base::{Base, Changes, Entry, Sink};
+use super::overlay::Overlay;
+use super::reader::{Extent, ReadByRule};
+use super::{Health, Housekeeping, LedgerError, Write, Writer, Written, transaction};
 
 /// Who keeps the rows: ordered keys and values.
 #[async_trait]
@@ -90,13 +85,6 @@ impl<K: Keeper> RemoteLedger<K> {
             }
         }
     }
-
-    async fn read<T>(
-        &self,
-        read: impl Fn(&Fetched, &Meta) -> Result<T, LedgerError> + Send,
-    ) -> Result<T, LedgerError> {
-        self.run(&mut Fetched::default(), |rows| read(rows, &self.meta)).await
-    }
 }
 
 #[async_trait]
@@ -122,62 +110,19 @@ impl<K: Keeper> Writer for RemoteLedger<K> {
     }
 }
 
-#[async_trait]
-impl<K: Keeper> Reader for RemoteLedger<K> {
+impl<K: Keeper> Health for RemoteLedger<K> {}
+
+impl<K: Keeper> ReadByRule for RemoteLedger<K> {
     fn meta(&self) -> &Meta {
         &self.meta
     }
 
-    async fn last_time(&self) -> Result<Option<Timestamp>, LedgerError> {
-        self.read(|rows, meta| Overlay::new(rows, meta).last_time()).await
-    }
-
-    async fn record(&self, product: ProductId, machine: MachineId) -> Result<Option<Record>, LedgerError> {
-        self.read(|rows, meta| Overlay::new(rows, meta).record(product, machine)).await
-    }
-
-    async fn reading(
+    async fn read<T: Send + 'static>(
         &self,
-        product: ProductId,
-        terms: &Terms,
-        now: Timestamp,
-    ) -> Result<Reading, LedgerError> {
-        self.read(|rows, meta| reads::reading(rows, meta, product, terms, now)).await
-    }
-
-    async fn products(&self) -> Result<Vec<ProductId>, LedgerError> {
-        self.read(|rows, _| reads::products(rows)).await
-    }
-
-    async fn machines(
-        &self,
-        product: Option<ProductId>,
-        after: Option<Cursor>,
-        limit: usize,
-    ) -> Result<Page, LedgerError> {
-        self.read(|rows, _| reads::machines(rows, product, after.as_ref(), limit)).await
-    }
-
-    async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError> {
-        self.read(|rows, meta| Overlay::new(rows, meta).events(product, machine)).await
-    }
-
-    async fn events(
-        &self,
-        product: Option<ProductId>,
-        kind: Option<EventKind>,
-        after: Option<Cursor>,
-        limit: usize,
-    ) -> Result<EventPage, LedgerError> {
-        self.read(|rows, _| reads::events(rows, product, kind, after.as_ref(), limit)).await
-    }
-
-    async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
-        self.read(|rows, meta| Overlay::new(rows, meta).restored()).await
-    }
-
-    async fn kept(&self, after: Option<Cursor>, limit: usize) -> Result<KeptPage, LedgerError> {
-        self.read(|rows, _| kept::page(rows, after.as_ref(), limit)).await
+        _: Extent,
+        rule: impl Fn(&dyn Base, &Meta) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        self.run(&mut Fetched::default(), move |rows| rule(rows, &self.meta)).await
     }
 }
 
@@ -207,7 +152,7 @@ impl Base for Fetched {
     }
 }
 
-impl Sink for &mut Fetched {
+impl Sink for Fetched {
     /// One piece is one transaction, so nothing is read of what it has written.
     const ROWS_MAX: usize = usize::MAX;
 

@@ -7,10 +7,9 @@ use shared::count::{Outcome, Sighting};
 use tokio::sync::Semaphore;
 use tokio::task;
 
+use super::base::{Base as _, Sink as _};
 use super::memory::Entries;
 pub use super::memory::MemoryLedger;
-use super::overlay::Base as _;
-use super::transaction::Sink as _;
 use super::{Changes, Entry, Housekeeping, Keeper, LedgerError, List, Seen, Write, Writer, Written};
 
 /// Decides sightings as one batch.
@@ -61,14 +60,14 @@ impl Keeper for Shared {
     }
 
     async fn list(&self, list: &List) -> Result<Vec<Entry>, LedgerError> {
-        self.rows(|rows| (*rows).scan(&list.prefix, list.after.as_deref(), list.limit)).await
+        self.rows(|rows| rows.scan(&list.prefix, list.after.as_deref(), list.limit)).await
     }
 
     async fn commit(&self, seen: &Seen, changes: &Changes) -> Result<bool, LedgerError> {
-        self.rows(|mut rows| {
+        self.rows(|rows| {
             let is_so = seen.values.iter().all(|(key, value)| rows.get(key) == value.as_ref());
             let is_listed = |(list, entries): (&List, &Vec<Entry>)| {
-                let found = (*rows).scan(&list.prefix, list.after.as_deref(), list.limit);
+                let found = rows.scan(&list.prefix, list.after.as_deref(), list.limit);
                 found.is_ok_and(|found| found == *entries)
             };
             if !is_so || !seen.lists.iter().all(is_listed) {

@@ -12,7 +12,8 @@ use shared::inventory::{self, Prune, Pruned};
 use shared::record::EVENTS_A_MACHINE;
 use shared::time::Timestamp;
 
-use super::overlay::{Base, Changes, Overlay};
+use super::base::Sink;
+use super::overlay::Overlay;
 use super::{LedgerError, Write, Written, reads};
 
 /// The most rows that one sighting changes, with room to spare: last time, tally, record, the record whose seat it
@@ -24,21 +25,12 @@ const CHANGES_A_SIGHTING: usize = 16;
 /// those that are not active.
 const CHANGES_A_REMOVAL: usize = EVENTS_A_MACHINE as usize + 8;
 
-/// What a transaction is written to.
-pub(crate) trait Sink: Base {
-    /// The most rows that one piece may have.
-    const ROWS_MAX: usize;
-
-    /// Writes a piece: all of it, or after a crash nothing.
-    fn write(&mut self, changes: Changes) -> Result<(), LedgerError>;
-}
-
 /// Decides everything in its order. An error in place of an outcome concerns that write alone.
 ///
 /// # Errors
 /// Nobody may be told anything.
 pub(crate) fn apply<S: Sink>(
-    rows: &mut Overlay<'_, S>,
+    rows: &mut Overlay<'_, &mut S>,
     writes: &[Write],
 ) -> Result<Vec<Result<Written, LedgerError>>, LedgerError> {
     let mut done = Vec::with_capacity(writes.len());
@@ -61,7 +53,7 @@ pub(crate) fn pieces(writes: &[Write]) -> impl Iterator<Item = &[Write]> {
 
 /// Decides what has not failed yet. Nothing where one fails now: whatever was decided and not written is forgotten.
 fn apply_but<S: Sink>(
-    rows: &mut Overlay<'_, S>,
+    rows: &mut Overlay<'_, &mut S>,
     writes: &[Write],
     failed: &mut BTreeMap<usize, LedgerError>,
 ) -> Result<Option<Vec<Result<Written, LedgerError>>>, LedgerError> {
@@ -88,7 +80,7 @@ fn apply_but<S: Sink>(
     Ok(Some(done))
 }
 
-fn perform<S: Sink>(rows: &mut Overlay<'_, S>, write: &Write) -> Result<Written, LedgerError> {
+fn perform<S: Sink>(rows: &mut Overlay<'_, &mut S>, write: &Write) -> Result<Written, LedgerError> {
     match write {
         Write::Sight(sighting) => {
             // Cut between two sightings, so that a crash never leaves half of one.
@@ -106,7 +98,7 @@ fn perform<S: Sink>(rows: &mut Overlay<'_, S>, write: &Write) -> Result<Written,
 }
 
 fn settle<S: Sink>(
-    rows: &mut Overlay<'_, S>,
+    rows: &mut Overlay<'_, &mut S>,
     products: &[(ProductId, Terms)],
     now: Timestamp,
 ) -> Result<Written, LedgerError> {
@@ -118,7 +110,7 @@ fn settle<S: Sink>(
     Ok(Written::Done)
 }
 
-fn prune<S: Sink>(rows: &mut Overlay<'_, S>, retention: &Prune) -> Result<Pruned, LedgerError> {
+fn prune<S: Sink>(rows: &mut Overlay<'_, &mut S>, retention: &Prune) -> Result<Pruned, LedgerError> {
     let (machines, next) = reads::to_prune(rows.base(), retention)?;
     let Prune { product, terms, at, .. } = retention;
     let counted = reads::reading(rows.base(), rows.meta(), *product, terms, *at)?.tally;

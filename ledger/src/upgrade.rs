@@ -5,14 +5,14 @@
 //! format, which is upgraded again from the beginning. `docs/protocol.md` 6.
 
 use std::collections::BTreeMap;
-use std::mem;
 use std::path::Path;
 
 use shared::ids::ProductId;
 use shared::record::{FORMAT_VERSION, Inactive, Meta, key};
-use store::{Batch, MAX_BATCH, Store};
+use store::{Batch, Store};
 
-use super::overlay::Base as _;
+use super::base::Base as _;
+use super::filling::Filling;
 use super::{LedgerError, reads};
 
 /// How many records are read at a time.
@@ -33,16 +33,13 @@ pub(super) fn upgrade(
     tracing::info!(%directory, found, format = FORMAT_VERSION, "upgrading the ledger; every record is read");
     // 1: the numbers, which nobody reads as long as the format is the earlier one.
     let (numbers, records) = count(store, progress)?;
-    let mut batch = Batch::new();
+    let mut filling = Filling::of(store);
     for (product, inactive) in numbers {
         let key = key::inactive(product);
-        batch.put(key.clone(), inactive.encode(&key));
-        if batch.len() == MAX_BATCH {
-            store.write(mem::take(&mut batch))?;
-        }
+        let value = inactive.encode(&key);
+        filling.put((key, value))?;
     }
-    store.write(batch)?;
-    store.sync()?;
+    filling.finish()?;
     tracing::debug!(records, "the numbers of the new format are written");
     // 2: the format, once all that it promises is on the disk.
     let mut batch = Batch::new();

@@ -1,7 +1,6 @@
 //! What a ledger is told to do, what came of it, and who may keep house.
 
 use std::any::Any;
-use std::fmt;
 
 use shared::count::{Outcome, Sighting, Terms};
 use shared::ids::ProductId;
@@ -40,6 +39,7 @@ pub enum Written {
 
 /// The right to keep house: to apply a retention, or to settle a clock. Of hosts that share a ledger one has it at a time, until it
 /// drops this.
+#[derive(Debug)]
 pub struct Housekeeping {
     _release: Option<Box<dyn Any + Send + Sync>>,
 }
@@ -53,11 +53,5 @@ impl Housekeeping {
     /// For a ledger that is shared: dropping `release` lets the next host keep house.
     pub fn until_dropped(release: impl Any + Send + Sync) -> Housekeeping {
         Housekeeping { _release: Some(Box::new(release)) }
-    }
-}
-
-impl fmt::Debug for Housekeeping {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Housekeeping")
     }
 }
