@@ -170,16 +170,20 @@ impl Disk {
 
     /// A page of the walk; whether there may be more.
     fn recheck_on(&self) -> Result<bool, LedgerError> {
-        let _whole = self.whole.read().unwrap_or_else(PoisonError::into_inner);
-        let mut recheck = self.recheck();
-        recheck.as_mut().map_or(Ok(false), |recheck| recheck.read_on(&self.store, self.meta.hour_width_ms))
+        self.whole(|| {
+            let mut recheck = self.recheck();
+            recheck
+                .as_mut()
+                .map_or(Ok(false), |recheck| recheck.read_on(&self.store, self.meta.hour_width_ms))
+        })
     }
 
     /// What the walk has found.
     fn compare(&self) -> Result<Vec<Disagreement>, LedgerError> {
-        let _whole = self.whole.read().unwrap_or_else(PoisonError::into_inner);
-        let recheck = self.recheck().take();
-        recheck.map_or_else(|| Ok(Vec::new()), |recheck| recheck.compare(&self.store))
+        self.whole(|| {
+            let recheck = self.recheck().take();
+            recheck.map_or_else(|| Ok(Vec::new()), |recheck| recheck.compare(&self.store))
+        })
     }
 }
 
@@ -214,10 +218,7 @@ impl Base for Store {
     }
 
     fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Entry>, LedgerError> {
-        let entries = match after {
-            Some(after) => self.scan_from(prefix, after),
-            None => self.scan_prefix(prefix),
-        };
-        entries.take(limit).map(|entry| entry.map_err(LedgerError::from)).collect()
+        let entries = self.records(prefix, after).take(limit);
+        entries.map(|entry| entry.map_err(LedgerError::from)).collect()
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use shared::ids::{MachineId, ProductId};
+use store::file::is_full;
 
 /// Why a ledger did not do what it was asked. It is told to everybody who waits, hence cheap to clone.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -101,11 +102,10 @@ impl From<store::WriteError> for LedgerError {
 
 impl From<store::SyncError> for LedgerError {
     fn from(error: store::SyncError) -> LedgerError {
-        match error.cause().kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                LedgerError::Full { source: Arc::new(error) }
-            }
-            _ => LedgerError::fatal(error),
+        if is_full(error.cause()) {
+            LedgerError::Full { source: Arc::new(error) }
+        } else {
+            LedgerError::fatal(error)
         }
     }
 }

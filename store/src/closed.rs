@@ -10,16 +10,16 @@
 //! every file. A number other than the mark's means that an earlier release, which does not know this file, has had the store
 //! in between. Version 1 had no checksum; it counts as none.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::Path;
+use std::time::UNIX_EPOCH;
 
+use walkdir::WalkDir;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::file::{self, FileError};
+use crate::file;
 use crate::lock;
 
 const FILE_NAME: &str = "closed";
@@ -30,7 +30,6 @@ const VERSION: u8 = 2;
 /// # Errors
 /// It is not there, or cannot be read.
 pub fn is_empty(directory: &Path) -> io::Result<bool> {
-    let is_note = |name: &OsStr| [FILE_NAME, lock::FILE_NAME].iter().any(|note| name == *note);
     for entry in fs::read_dir(directory)? {
         if !is_note(&entry?.file_name()) {
             return Ok(false);
@@ -39,10 +38,15 @@ pub fn is_empty(directory: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Whether a file is not the store's own content.
+fn is_note(name: &OsStr) -> bool {
+    [FILE_NAME, lock::FILE_NAME].iter().any(|note| name == *note)
+}
+
 /// Notes that the store in `directory`, with all its files on the disk, was closed after so many syncs.
 pub(crate) fn write(directory: &Path, syncs: u64) -> io::Result<()> {
     let note = encode(syncs, fingerprint(directory)?);
-    file::replace(&directory.join(FILE_NAME), &note, 0o600).map_err(FileError::into_io)
+    Ok(file::replace(&directory.join(FILE_NAME), &note, 0o600)?)
 }
 
 /// Whether the store whose mark has this number was closed in order, and its files are as they were then. A note that cannot be
@@ -54,11 +58,10 @@ pub(crate) fn is_noted(directory: &Path, marked: u64) -> io::Result<bool> {
 
 /// Takes the note away, durably.
 pub(crate) fn remove(directory: &Path) -> io::Result<()> {
-    match fs::remove_file(directory.join(FILE_NAME)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => file::sync_dir(directory).map_err(FileError::into_io),
+    if file::if_there(fs::remove_file(directory.join(FILE_NAME)))?.is_some() {
+        file::sync_dir(directory)?;
     }
+    Ok(())
 }
 
 fn encode(syncs: u64, fingerprint: u64) -> Vec<u8> {
@@ -67,28 +70,20 @@ fn encode(syncs: u64, fingerprint: u64) -> Vec<u8> {
 
 /// Tells whether a file was written, replaced, removed or added, without reading any.
 fn fingerprint(directory: &Path) -> io::Result<u64> {
-    let mut files = BTreeMap::new();
-    collect(directory, &mut files)?;
     let mut hash = Xxh3::new();
-    for (path, (bytes, changed_at)) in files {
-        let path = path.strip_prefix(directory).unwrap_or(&path).as_os_str().as_encoded_bytes();
+    for entry in WalkDir::new(directory).sort_by_file_name() {
+        let entry = entry?;
+        let found = entry.metadata()?;
+        if entry.depth() == 0 || found.is_dir() || is_note(entry.file_name()) {
+            continue;
+        }
+        let path = entry.path().strip_prefix(directory).expect("it was found there");
+        let path = path.as_os_str().as_encoded_bytes();
         hash.update(&(path.len() as u64).to_be_bytes());
         hash.update(path);
-        hash.update(&bytes.to_be_bytes());
-        hash.update(&changed_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().to_be_bytes());
+        hash.update(&found.len().to_be_bytes());
+        let changed_at = found.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        hash.update(&changed_at.as_nanos().to_be_bytes());
     }
     Ok(hash.digest())
-}
-
-/// Length and time of the last change of each file below a directory, without what is not the store's own content.
-fn collect(directory: &Path, files: &mut BTreeMap<PathBuf, (u64, SystemTime)>) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let (path, found) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)))?;
-        if found.is_dir() {
-            collect(&path, files)?;
-        } else if ![FILE_NAME, lock::FILE_NAME].iter().any(|name| path.ends_with(name)) {
-            files.insert(path, (found.len(), found.modified()?));
-        }
-    }
-    Ok(())
 }

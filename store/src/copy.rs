@@ -4,14 +4,13 @@
 //! copy. An opening to write tries a copy first, unless the store was closed in order and not touched since: that way a store
 //! that is refused is left as it was.
 
-use std::env;
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Part, PartKind};
 use crate::error::OpenError;
 use crate::file;
 use crate::mark;
@@ -25,32 +24,6 @@ const TEMPORARY_PREFIX: &str = ".kms-store-copy-";
 
 /// A sweeper may take the name of a copy that is not locked yet. It does so once.
 const NAME_TRIES: u32 = 3;
-
-/// A file or a folder that an engine needs, by its path inside the store.
-#[derive(Debug)]
-pub(crate) struct Part {
-    pub(crate) path: PathBuf,
-    pub(crate) kind: PartKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PartKind {
-    /// The engine may change it.
-    Changing,
-    /// The engine never changes it but by removing it, so a link to it will do.
-    Lasting,
-    /// The engine can make it anew from the others.
-    Derived,
-}
-
-/// Where a copy may lie.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Place {
-    /// In the store's own directory.
-    Store,
-    /// Where the system has temporary files.
-    Temporary,
-}
 
 /// A copy, removed when it is dropped.
 pub(crate) struct Copy {
@@ -78,24 +51,20 @@ impl Copy {
     }
 }
 
-/// Copies the store in `directory`, which nobody else may have open. `without_derived` leaves out what can be made anew.
+/// Copies the store in `directory`, which nobody else may have open, into a folder in `place`: the same, or the system's for
+/// temporary files. `without_derived` leaves out what can be made anew.
 ///
 /// # Errors
 /// [`OpenError::NoRoom`] where the place has no room for it or takes nothing.
 pub(crate) fn make(
     directory: &Path,
     engine: Engine,
-    place: Place,
+    place: &Path,
     without_derived: bool,
 ) -> Result<Copy, OpenError> {
     let io = |error| OpenError::io(directory, error);
-    let (place, prefix) = match place {
-        Place::Store => (directory.to_owned(), PREFIX),
-        Place::Temporary => (env::temp_dir(), TEMPORARY_PREFIX),
-    };
-    if prefix == TEMPORARY_PREFIX {
-        sweep(&place);
-    }
+    let prefix = if place == directory { PREFIX } else { TEMPORARY_PREFIX };
+    sweep(place);
     let mut parts = engine.parts(directory).map_err(io)?;
     parts.retain(|part| !without_derived || part.kind != PartKind::Derived);
     parts.push(Part { path: mark::FILE_NAME.into(), kind: PartKind::Changing });
@@ -105,17 +74,14 @@ pub(crate) fn make(
     }
     let no_room = |source| OpenError::NoRoom {
         directory: directory.to_owned(),
-        place: place.clone(),
+        place: place.to_owned(),
         mebibytes: (bytes >> 20) + 1,
         source,
     };
-    let copy = Copy::create(&place, prefix).map_err(no_room)?;
+    let copy = Copy::create(place, prefix).map_err(no_room)?;
     for Part { path, kind } in parts {
         let (from, to) = (directory.join(&path), copy.path().join(&path));
-        let mut source = match File::open(&from) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            source => source.map_err(io)?,
-        };
+        let Some(mut source) = file::if_there(File::open(&from)).map_err(io)? else { continue };
         let folder = if from.is_dir() { &to } else { file::parent(&to) };
         fs::create_dir_all(folder).map_err(no_room)?;
         if from.is_dir() {
@@ -126,7 +92,7 @@ pub(crate) fn make(
         }
         let mut target = File::create_new(to).map_err(no_room)?;
         io::copy(&mut source, &mut target)
-            .map_err(|error| if is_full(&error) { no_room(error) } else { io(error) })?;
+            .map_err(|error| if file::is_full(&error) { no_room(error) } else { io(error) })?;
     }
     Ok(copy)
 }
@@ -155,11 +121,6 @@ fn sweep(place: &Path) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-}
-
-/// Whether an error says that there is no space.
-pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Symbolic, since the place may be another file system.

@@ -1,21 +1,24 @@
 //! What a store stands on: an engine that keeps ordered keys and values in a directory.
 //!
 //! An engine only keeps. That a sync is never tried again, that an opened store has every record that was acknowledged,
-//! limits, locks that a killed process still holds: all that stands once, in `store.rs` and `opening.rs`, for every
+//! limits, locks that a killed process still holds: all that stands once, in `store.rs` and `store/opening.rs`, for every
 //! engine. Read next: `engine/sled.rs`, and `engine/fjall.rs` beside it.
 
 use std::fs;
 use std::io;
 use std::ops::Bound;
-use std::path::Path;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::batch::Batch;
-use crate::copy::{Part, PartKind};
-use crate::store::Record;
+use crate::file;
 
 pub(crate) mod fjall;
-mod sled;
+pub(crate) mod sled;
+
+/// The key under which an engine keeps the number of the last sync, apart from the caller's keys.
+const SYNCS_KEY: &str = "syncs";
 
 /// The engines that come with this crate. A store is made with one and stays with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,10 +46,11 @@ impl Engine {
     /// # Errors
     /// The operating system refused to look.
     pub fn of(directory: &Path) -> io::Result<Option<Engine>> {
-        let has = |names: &[&str]| names.iter().map(|name| fs::exists(directory.join(name))).find(not_absent);
         for engine in Engine::ALL {
-            if let Some(found) = has(engine.files()) {
-                return found.map(|_| Some(engine));
+            for name in engine.files() {
+                if fs::exists(directory.join(name))? {
+                    return Ok(Some(engine));
+                }
             }
         }
         Ok(None)
@@ -68,32 +72,12 @@ impl Engine {
         }
     }
 
-    /// The file that it locks itself, and has locked in releases that had no lock of the store's.
-    pub(crate) const fn own_lock(self) -> Option<&'static str> {
-        match self {
-            Engine::Sled => Some(sled::LOG),
-            Engine::Fjall => None,
-        }
-    }
-
-    /// Removes what an opening that was cut short has left, and would stand in the way of the next.
-    pub(crate) fn remove_leftovers(self, directory: &Path) -> io::Result<()> {
-        match self {
-            Engine::Sled => sled::remove_leftovers(directory),
-            Engine::Fjall => Ok(()),
-        }
-    }
-
     /// Removes what it can make anew.
     pub(crate) fn remove_derived(self, directory: &Path) -> io::Result<()> {
         for part in self.parts(directory)?.iter().filter(|part| part.kind == PartKind::Derived) {
-            match fs::remove_file(directory.join(&part.path)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-                Ok(()) => {
-                    let file = part.path.display();
-                    tracing::warn!(%file, "removed what was damaged, and can be made anew from the rest");
-                }
+            if file::if_there(fs::remove_file(directory.join(&part.path)))?.is_some() {
+                let file = part.path.display();
+                tracing::warn!(%file, "removed what was damaged, and can be made anew from the rest");
             }
         }
         Ok(())
@@ -130,9 +114,28 @@ impl FromStr for Engine {
 #[error("write {:?} or {:?}", Engine::Sled.name(), Engine::Fjall.name())]
 pub struct UnknownEngine;
 
-fn not_absent(found: &io::Result<bool>) -> bool {
-    !matches!(found, Ok(false))
+/// A file or a folder that an engine needs, by its path inside the store.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) path: PathBuf,
+    pub(crate) kind: PartKind,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PartKind {
+    /// The engine may change it.
+    Changing,
+    /// The engine never changes it but by removing it, so a link to it will do.
+    Lasting,
+    /// The engine can make it anew from the others.
+    Derived,
+}
+
+/// A key and its value.
+///
+/// Both are plain vectors rather than an engine's shared bytes: copying a record of a hundred bytes costs nothing
+/// beside the sync that follows, and no caller is tied to an engine.
+pub type Record = (Vec<u8>, Vec<u8>);
 
 /// Ordered keys and values in a directory, as a [`Store`](crate::Store) needs them.
 ///
@@ -205,4 +208,12 @@ impl From<io::Error> for Fault {
             _ => Fault::Io(error),
         }
     }
+}
+
+/// Has an engine do something that it may panic over: on damage, or when it closes over a disk that failed. What it panics with.
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| match panic.downcast::<String>() {
+        Ok(message) => *message,
+        Err(panic) => panic.downcast_ref().map_or("the engine panicked", |message: &&str| message).to_owned(),
+    })
 }

@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::batch::{MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+use crate::batch::TooLarge;
 use crate::engine::{Engine, Fault};
+use crate::file;
 
 /// Why a store was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -108,9 +109,10 @@ impl OpenError {
 
     pub(crate) fn io(directory: &Path, source: io::Error) -> Self {
         let directory = directory.to_owned();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace { directory, source },
-            _ => Self::Io { directory, source },
+        if file::is_full(&source) {
+            Self::NoSpace { directory, source }
+        } else {
+            Self::Io { directory, source }
         }
     }
 }
@@ -152,26 +154,9 @@ impl ReadError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The caller put more into one batch than [`MAX_BATCH`].
-    #[error("a batch of {operations} operations is refused; split it into batches of at most {MAX_BATCH}")]
-    TooManyOperations {
-        /// How many it had.
-        operations: usize,
-    },
-    /// The caller's key is longer than [`MAX_KEY_BYTES`].
-    #[error("a key of {key_bytes} bytes is refused; the most is {MAX_KEY_BYTES}")]
-    KeyTooLong {
-        /// Its length.
-        key_bytes: usize,
-    },
-    /// The caller's value is longer than [`MAX_VALUE_BYTES`].
-    #[error(
-        "a value of {value_bytes} bytes is refused; the most is {MAX_VALUE_BYTES}, keep it in a file of its own"
-    )]
-    ValueTooLong {
-        /// Its length.
-        value_bytes: usize,
-    },
+    /// The caller's mistake: nothing of it was written.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
     /// The store has failed, now or earlier, and stays so.
     #[error(transparent)]
     Stopped(#[from] SyncError),

@@ -7,6 +7,12 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use tempfile::{NamedTempFile, PersistError};
+use walkdir::WalkDir;
+
+/// More than an engine asks for at once while it opens.
+const PROBE_BYTES: usize = 1 << 20;
+
 /// Puts `bytes` in the place of the file at `path`, which need not exist. After a crash there is the old file
 /// or the new one, whole, never a mixture and never neither.
 ///
@@ -36,41 +42,49 @@ pub fn create_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError>
 /// Dropping it removes that name, if it is still there.
 #[derive(Debug)]
 pub struct Draft {
-    file: File,
-    path: PathBuf,
+    file: NamedTempFile,
     target: PathBuf,
 }
 
 impl Draft {
     /// Begins one, beside `path`, which is not touched before the end.
     pub fn begin(path: &Path, mode: u32) -> Result<Self, FileError> {
+        let create = |error| FileError::new("create", path, error);
+        let name = path.file_name().ok_or_else(|| create(io::ErrorKind::InvalidFilename.into()))?;
         loop {
-            let draft_path = draft_path(path)?;
-            let create = |error| FileError::new("create", &draft_path, error);
-            let file = create_exclusively(&draft_path, mode).map_err(create)?;
+            // Different at every call, so that two writers never share a draft.
+            let different = RandomState::new().hash_one(std::process::id());
+            let name = format!(".{}.{different:016x}{DRAFT_ENDING}", name.to_string_lossy());
+            let mut draft = tempfile::Builder::new();
+            draft.prefix(&name).rand_bytes(0);
+            #[cfg(unix)]
+            draft.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+            #[cfg(not(unix))]
+            let _ = mode;
+            let file = draft.tempfile_in(parent(path)).map_err(create)?;
             // Tells a sweep that somebody still writes it. Where there are no locks, no sweep removes anything.
-            let _ = file.lock();
+            let _ = file.as_file().lock();
             // A sweep that came before the lock has taken it for a leftover.
-            if draft_path.symlink_metadata().is_ok() {
-                return Ok(Self { file, path: draft_path, target: path.to_owned() });
+            if file.path().symlink_metadata().is_ok() {
+                return Ok(Self { file, target: path.to_owned() });
             }
         }
     }
 
     /// Where it is until it has its name.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Writes behind what it has.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        self.file.write_all(bytes).map_err(|error| FileError::new("write", &self.path, error))
+        self.file.as_file_mut().write_all(bytes).map_err(|error| FileError::new("write", self.path(), error))
     }
 
     /// Puts it in the place of the file at its path, durably.
     pub fn replace(self) -> Result<(), FileError> {
         self.sync()?;
-        self.rename()
+        Self::rename(self.file, &self.target)
     }
 
     /// As [`replace`](Self::replace), unless there is a file at its path, which is left as it is.
@@ -80,37 +94,25 @@ impl Draft {
     /// As [`create_new`].
     pub fn create_new(self) -> Result<(), FileError> {
         self.sync()?;
-        // A link, unlike a rename, refuses a name that is taken, and unlike `create_new` it never shows half a
-        // file.
-        match fs::hard_link(&self.path, &self.target) {
-            Ok(()) => {
-                let directory = parent(&self.target).to_owned();
-                drop(self);
-                sync_dir(&directory)
+        match self.file.persist_noclobber(&self.target) {
+            Ok(_) => sync_dir(parent(&self.target)),
+            // Some file systems cannot do this. There, whoever comes in between is overwritten.
+            Err(PersistError { error, file })
+                if error.kind() != io::ErrorKind::AlreadyExists && !self.target.exists() =>
+            {
+                Self::rename(file, &self.target)
             }
-            // What USB sticks and some file servers have knows no links. There, whoever comes in between is overwritten.
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !self.target.exists() => {
-                self.rename()
-            }
-            Err(error) => Err(FileError::new("create", &self.target, error)),
+            Err(refused) => Err(FileError::new("create", &self.target, refused.error)),
         }
     }
 
     fn sync(&self) -> Result<(), FileError> {
-        self.file.sync_all().map_err(|error| FileError::new("sync", &self.path, error))
+        self.file.as_file().sync_all().map_err(|error| FileError::new("sync", self.path(), error))
     }
 
-    fn rename(&self) -> Result<(), FileError> {
-        fs::rename(&self.path, &self.target)
-            .map_err(|error| FileError::new("replace", &self.target, error))?;
-        sync_dir(parent(&self.target))
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // Renamed already, or litter that harms nobody.
-        let _ = fs::remove_file(&self.path);
+    fn rename(file: NamedTempFile, target: &Path) -> Result<(), FileError> {
+        file.persist(target).map_err(|refused| FileError::new("replace", target, refused.error))?;
+        sync_dir(parent(target))
     }
 }
 
@@ -168,21 +170,21 @@ pub fn make_private_dir(directory: &Path) -> io::Result<()> {
         // Another process was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
         Err(error) => Err(error),
-        Ok(()) => sync_dir(parent).map_err(FileError::into_io),
+        Ok(()) => Ok(sync_dir(parent)?),
     }
 }
 
 /// Makes everything below a directory durable: the bytes of files, and the names.
 pub(crate) fn sync_all_below(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
+    for entry in WalkDir::new(directory).contents_first(true) {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync_all_below(&entry.path())?;
+        if entry.file_type().is_dir() {
+            sync_dir(entry.path())?;
         } else {
             File::open(entry.path())?.sync_all()?;
         }
     }
-    sync_dir(directory).map_err(FileError::into_io)
+    Ok(())
 }
 
 /// Has the kernel forget what it keeps of the files below a directory, so that the next read shows what the disk has.
@@ -190,12 +192,9 @@ pub(crate) fn sync_all_below(directory: &Path) -> io::Result<()> {
 /// After a write has failed, Linux keeps the pages that it could not write and takes them for written: every process sees
 /// them, no sync writes them, and a power cut takes them away.
 pub(crate) fn forget_cached_below(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
+    for entry in WalkDir::new(directory) {
         let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            forget_cached_below(&entry.path())?;
-        } else if kind.is_file() {
+        if entry.file_type().is_file() {
             forget_cached(&File::open(entry.path())?)?;
         }
     }
@@ -210,6 +209,28 @@ fn forget_cached(file: &File) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)?;
     Ok(())
+}
+
+/// Whether the disk takes anything at all; asked with a file that has no name any more, so that nothing stays.
+pub(crate) fn probe(directory: &Path) -> io::Result<()> {
+    let path = directory.join(".probe");
+    let mut file = File::create(&path)?;
+    fs::remove_file(path)?;
+    file.write_all(&vec![0; PROBE_BYTES])?;
+    file.sync_all()
+}
+
+/// What was found; nothing where there is no such file.
+pub(crate) fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+/// Whether an error says that the disk, or the user's quota, is full.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// A step of writing a file that failed. The file at the final path is as it was before.
@@ -233,9 +254,11 @@ impl FileError {
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()
     }
+}
 
-    pub(crate) fn into_io(self) -> io::Error {
-        io::Error::new(self.kind(), self)
+impl From<FileError> for io::Error {
+    fn from(error: FileError) -> io::Error {
+        io::Error::new(error.kind(), error)
     }
 }
 
@@ -260,23 +283,3 @@ const DRAFT_ENDING: &str = ".kms-draft";
 
 /// What they ended with before 0.2.
 const EARLIER_DRAFT_ENDING: &str = ".new";
-
-/// A hidden name beside `path`, different at every call so that two writers never share a draft.
-fn draft_path(path: &Path) -> Result<PathBuf, FileError> {
-    let Some(name) = path.file_name() else {
-        return Err(FileError::new("create", path, io::Error::from(io::ErrorKind::InvalidFilename)));
-    };
-    let different = RandomState::new().hash_one(std::process::id());
-    let draft_name = format!(".{}.{different:016x}{DRAFT_ENDING}", name.to_string_lossy());
-    Ok(parent(path).join(draft_name))
-}
-
-fn create_exclusively(path: &Path, mode: u32) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    #[cfg(not(unix))]
-    let _ = mode;
-    options.open(path)
-}

@@ -79,14 +79,12 @@
 //! test in `engine/sled.rs` gives a sync a descriptor whose fdatasync fails. Only a power cut shows that the disk keeps what
 //! fdatasync promised: `kms-faults power-cut` does that, on an image, and with `--failed-writes` after a write that failed.
 //!
-//! Read next: `store.rs`, then `opening.rs`, `copy.rs` and `engine.rs`. `salvage.rs` does without an engine. `file.rs` is
+//! Read next: `store.rs`, then `store/opening.rs`, `copy.rs` and `engine.rs`. `salvage.rs` does without an engine. `file.rs` is
 //! for the other files that must survive, such as keys.
 
 mod store;
 
 mod batch;
-mod opening;
-
 mod copy;
 
 mod engine;
@@ -94,17 +92,18 @@ mod engine;
 mod closed;
 mod lock;
 mod mark;
+mod place;
 
 mod salvage;
 
+mod bytes;
 mod error;
 pub mod file;
-mod place;
 
-pub use batch::{Batch, MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+pub use batch::{Batch, MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES, TooLarge};
 pub use closed::is_empty;
-pub use engine::{Backing, Engine, Fault, Opened, Records, UnknownEngine};
+pub use engine::{Backing, Engine, Fault, Opened, Record, Records, UnknownEngine};
 pub use error::{OpenError, ReadError, SyncError, WriteError};
 pub use place::{Gone, Place};
 pub use salvage::{Salvaged, Verify, salvage};
-pub use store::{Record, Scan, Store};
+pub use store::Store;

@@ -5,17 +5,16 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::engine::Fault;
+use crate::file;
 
 pub(crate) const FILE_NAME: &str = "lock";
 
 /// Takes the lock, and makes its file where there is none.
 pub(crate) fn take(directory: &Path) -> Result<File, Fault> {
-    let path = directory.join(FILE_NAME);
-    check_regular(&path)?;
-    check_entries(directory)?;
+    let path = checked(directory, FILE_NAME)?;
     let file = File::options().create(true).truncate(false).write(true).open(path).map_err(Fault::Io)?;
     held(file.try_lock())?;
     Ok(file)
@@ -23,29 +22,18 @@ pub(crate) fn take(directory: &Path) -> Result<File, Fault> {
 
 /// Shares a lock with others who only look. Nothing is written: a file that is not there is held by nobody.
 pub(crate) fn share(directory: &Path, name: &str) -> Result<Option<File>, Fault> {
-    let path = directory.join(name);
-    check_regular(&path)?;
-    check_entries(directory)?;
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.map_err(Fault::Io)?,
-    };
-    held(file.try_lock_shared())?;
-    Ok(Some(file))
+    let file = file::if_there(File::open(checked(directory, name)?)).map_err(Fault::Io)?;
+    held(file.as_ref().map_or(Ok(()), File::try_lock_shared))?;
+    Ok(file)
 }
 
-/// Opening a pipe would wait for its other end, and a link may lead to any file.
-fn check_regular(path: &Path) -> Result<(), Fault> {
+/// The path of a lock, once all in the directory can be opened: engines open what they find, opening a pipe waits for its other
+/// end, and a link in the place of the lock may lead to any file. A link that leads nowhere is told by whoever needs it.
+fn checked(directory: &Path, lock: &str) -> Result<PathBuf, Fault> {
+    let path = directory.join(lock);
     if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
-        let name = path.file_name().unwrap_or_default().display();
-        return Err(odd(format!("its file `{name}` is not a regular file; remove it")));
+        return Err(odd(format!("its file `{lock}` is not a regular file; remove it")));
     }
-    Ok(())
-}
-
-/// Engines open what they find, and opening a pipe waits for its other end. A link that leads nowhere is told by whoever
-/// needs it.
-fn check_entries(directory: &Path) -> Result<(), Fault> {
     for entry in fs::read_dir(directory).map_err(Fault::Io)? {
         let entry = entry.map_err(Fault::Io)?;
         if fs::metadata(entry.path()).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
@@ -56,7 +44,7 @@ fn check_entries(directory: &Path) -> Result<(), Fault> {
             )));
         }
     }
-    Ok(())
+    Ok(path)
 }
 
 /// Of a kind that no disk reports, since trying again would not help.

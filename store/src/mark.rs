@@ -17,9 +17,6 @@ pub(crate) const FILE_NAME: &str = "mark";
 const VERSION: u8 = 1;
 const MARK_BYTES: usize = 17;
 
-/// The key under which an engine keeps the number of the last sync, apart from the caller's keys.
-pub(crate) const SYNCS_KEY: &str = "syncs";
-
 /// The open mark of a store.
 pub(crate) struct Mark {
     file: File,
@@ -55,10 +52,7 @@ impl Mark {
 }
 
 fn found(options: &OpenOptions, directory: &Path) -> io::Result<Option<File>> {
-    match options.open(directory.join(FILE_NAME)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        file => file.map(Some),
-    }
+    file::if_there(options.open(directory.join(FILE_NAME)))
 }
 
 fn number(file: &File) -> io::Result<Option<u64>> {

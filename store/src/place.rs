@@ -11,7 +11,7 @@ use crate::mark;
 
 /// A store's directory as it was when it was opened, with those files in it that stay the same for as long as it is open.
 #[derive(Clone, Debug)]
-pub struct Place(Vec<(PathBuf, Option<(u64, u64)>)>);
+pub struct Place(Vec<(Option<(u64, u64)>, PathBuf)>);
 
 /// A store's directory, or a file in it, is not the one that was opened any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,11 +27,7 @@ impl Place {
         let lasting = Engine::ALL.iter().flat_map(|engine| engine.files()).chain([&mark::FILE_NAME]);
         let lasting = lasting.map(|name| directory.join(name)).filter(|path| path.exists());
         let paths = [directory.to_owned()].into_iter().chain(lasting);
-        let noted = |path: PathBuf| {
-            let file = file_at(&path).ok();
-            (path, file)
-        };
-        Place(paths.map(noted).collect())
+        Place(paths.map(|path| (file_at(&path).ok(), path)).collect())
     }
 
     /// Looks whether all of it is still there. What cannot be looked at is not taken to be gone.
@@ -39,7 +35,7 @@ impl Place {
     /// # Errors
     /// It is not.
     pub fn look(&self) -> Result<(), Gone> {
-        for (path, file) in &self.0 {
+        for (file, path) in &self.0 {
             let what = match file_at(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => "was removed",
                 Ok(found) if file.is_some_and(|file| file != found) => "was replaced",

@@ -38,14 +38,3 @@ pub fn salvage(directory: &Path, verify: Verify) -> io::Result<Salvaged> {
         None => Err(io::Error::new(io::ErrorKind::NotFound, "there are no files of a store in it")),
     }
 }
-
-/// The next bytes, and what is behind them.
-fn split<'b>(bytes: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
-    let (first, rest) = bytes.split_at_checked(length)?;
-    *bytes = rest;
-    Some(first)
-}
-
-fn byte(bytes: &mut &[u8]) -> Option<u8> {
-    split(bytes, 1).map(|one| one[0])
-}

@@ -1,29 +1,26 @@
 //! The store itself: read, write a batch, sync, and stop for good when a sync fails.
 //!
-//! How it is opened, and when opening is refused, is `opening.rs`.
+//! How it is opened, and when opening is refused, is `store/opening.rs`.
 
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::iter;
 use std::mem;
 use std::ops::Bound;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::batch::Batch;
+use crate::closed;
 use crate::copy::Copy;
-use crate::engine::{Backing, Engine, Fault, Opened, Records};
-use crate::error::{OpenError, ReadError, SyncError, WriteError};
+use crate::engine::{Backing, Fault, Record, Records, caught};
+use crate::error::{ReadError, SyncError, WriteError};
+use crate::file;
 use crate::mark::Mark;
-use crate::opening::{self, Parts, panic_message};
 use crate::place::Place;
 
-/// A key and its value.
-///
-/// Both are plain vectors rather than an engine's shared bytes: copying a record of a hundred bytes costs nothing
-/// beside the sync that follows, and no caller is tied to an engine.
-pub type Record = (Vec<u8>, Vec<u8>);
+mod opening;
 
 /// An ordered set of keys and values on disk, in a directory that one process at a time may open.
 ///
@@ -58,64 +55,6 @@ struct Synced {
 }
 
 impl Store {
-    /// Opens the store in `path`, and creates it on this engine, with its directory (mode 0700), where there is none.
-    ///
-    /// The engine keeps up to about `cache_bytes` of records in memory, whatever the size of the store; sled 1 MiB at
-    /// least, and fjall what was written last besides. When another process holds the store this waits up to five
-    /// seconds, because a process that was just killed lets go a moment after it is gone.
-    ///
-    /// All that an opened store holds is on the disk, also what a killed process had written and not synced.
-    ///
-    /// A damaged store makes an engine panic in places. The panic is caught here and becomes
-    /// [`OpenError::Damaged`], but the process's panic hook has run by then and may have printed it.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`] names the directory and the remedy. A store that has lost the end of its log, or a file,
-    /// is refused; it is never opened as it once was, nor as an empty one, nor on another engine.
-    pub fn open(path: &Path, engine: Engine, cache_bytes: u64) -> Result<Self, OpenError> {
-        Ok(Self::of(path, opening::open(path, engine, cache_bytes)?))
-    }
-
-    /// Opens a copy of the store in `path`, and writes nothing there: not to a store that is whole, damaged, or on a disk
-    /// that is full or can only be read. The copy lies with the system's temporary files, or is linked there where the
-    /// engine allows it, and goes with this store. So does whatever is written to it.
-    ///
-    /// Others may look at the same time; nobody may [`open`](Self::open) it meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// As for [`open`](Self::open). [`OpenError::Missing`] where there is none, and [`OpenError::NoRoom`] where there is
-    /// no room for the copy.
-    pub fn look(path: &Path, engine: Engine, cache_bytes: u64) -> Result<Self, OpenError> {
-        Ok(Self::of(path, opening::look(path, engine, cache_bytes)?))
-    }
-
-    /// As [`open`](Self::open), on an engine of the caller's own. `open` is told whether the directory has a store
-    /// already, and is called again while another process holds it.
-    ///
-    /// # Errors
-    ///
-    /// As for [`open`](Self::open).
-    pub fn open_with(
-        path: &Path,
-        open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
-    ) -> Result<Self, OpenError> {
-        Ok(Self::of(path, opening::open_with(path, open)?))
-    }
-
-    fn of(path: &Path, Parts { backing, mark, syncs, was_closed_in_order, locks, copy }: Parts) -> Self {
-        Self {
-            directory: path.to_owned(),
-            place: Place::of(path),
-            backing: Some(backing),
-            was_closed_in_order,
-            held: Arc::new(Held { _locks: locks, copy }),
-            synced: Mutex::new(Synced { mark, syncs }),
-            stopped: OnceLock::new(),
-        }
-    }
-
     /// Whether whoever had it open before came to the end of closing it; true for a new store. After a crash or a failed
     /// write, a caller that keeps totals beside its records should count them again.
     pub fn was_closed_in_order(&self) -> bool {
@@ -128,20 +67,35 @@ impl Store {
         readable(&self.directory, || self.backing().get(key))
     }
 
-    /// Every record whose key starts with `prefix`, in the order of the keys' bytes.
+    /// The records whose keys start with `prefix`, in the order of the keys' bytes: every one, or those behind `after`, which is
+    /// where the last page of a list ended. That record need not exist any more.
     ///
-    /// Records written during the scan may or may not appear in it.
-    pub fn scan_prefix(&self, prefix: &[u8]) -> Scan {
-        self.scan(prefix, Bound::Included(prefix))
-    }
-
-    /// As [`scan_prefix`](Self::scan_prefix), from the first key greater than `after`: the next page of a
-    /// list whose last page ended with `after`. That record need not exist any more.
-    pub fn scan_from(&self, prefix: &[u8], after: &[u8]) -> Scan {
-        if after < prefix {
-            return self.scan_prefix(prefix);
-        }
-        self.scan(prefix, Bound::Excluded(after))
+    /// It ends after its first error: past a damaged page nothing is known about what comes next. Records written meanwhile
+    /// may or may not appear.
+    pub fn records(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+    ) -> impl Iterator<Item = Result<Record, ReadError>> + Send + use<> {
+        let start = match after {
+            Some(after) if prefix <= after => Bound::Excluded(after),
+            Some(_) | None => Bound::Included(prefix),
+        };
+        let behind = behind(prefix);
+        let records: Records = match (start, behind.as_deref()) {
+            // Engines panic where a range ends before it starts.
+            (Bound::Excluded(after), Some(behind)) if behind <= after => Box::new(iter::empty()),
+            (_, behind) => self.backing().scan(start, behind.map_or(Bound::Unbounded, Bound::Excluded)),
+        };
+        let directory = self.directory.clone();
+        // Nobody opens the store anew while somebody reads.
+        let mut reading = Some((records, Arc::clone(&self.held)));
+        iter::from_fn(move || {
+            let next = || reading.as_mut().and_then(|(records, _)| records.next()).transpose();
+            let record = readable(&directory, next);
+            reading.take_if(|_| !matches!(record, Ok(Some(_))));
+            record.transpose()
+        })
     }
 
     /// Applies `batch` whole or, after a crash, not at all. It is durable only after the next
@@ -149,9 +103,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`WriteError::TooManyOperations`], [`WriteError::KeyTooLong`] and [`WriteError::ValueTooLong`] are the
-    /// caller's mistake; nothing was written. [`WriteError::Stopped`] means that the store has failed for
-    /// good.
+    /// [`WriteError::TooLarge`] is the caller's mistake; nothing was written. [`WriteError::Stopped`] means that the store has
+    /// failed for good.
     pub fn write(&self, batch: Batch) -> Result<(), WriteError> {
         if let Some(stopped) = self.stopped.get() {
             return Err(stopped.clone().into());
@@ -191,19 +144,6 @@ impl Store {
         readable(&self.directory, || self.backing().size_on_disk())
     }
 
-    fn scan(&self, prefix: &[u8], start: Bound<&[u8]>) -> Scan {
-        let behind = behind(prefix);
-        let end = behind.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let records: Records = match (start, &behind) {
-            // Engines panic where a range ends before it starts.
-            (Bound::Excluded(after), Some(behind)) if behind.as_slice() <= after => {
-                Box::new(std::iter::empty())
-            }
-            _ => self.backing().scan(start, end),
-        };
-        Scan { directory: self.directory.clone(), records, ended: false, _held: Arc::clone(&self.held) }
-    }
-
     fn backing(&self) -> &dyn Backing {
         self.backing.as_deref().expect("it is taken only by `drop`")
     }
@@ -220,7 +160,7 @@ impl Drop for Store {
     fn drop(&mut self) {
         let Some(backing) = self.backing.take() else { return };
         if self.held.copy.is_some() {
-            opening::close_quietly(backing);
+            let _ = caught(|| drop(backing));
             return;
         }
         // Whatever stands under the store's name now is not ours to write to.
@@ -233,11 +173,18 @@ impl Drop for Store {
             return;
         }
         let syncs = self.synced.get_mut().unwrap_or_else(PoisonError::into_inner).syncs;
-        if let Err(error) = opening::close(&self.directory, backing, syncs) {
+        if let Err(error) = close(&self.directory, backing, syncs) {
             // All that was acknowledged is on the disk. The next opening is only more careful.
             tracing::error!(directory = %self.directory.display(), %error, "the store was not closed in order");
         }
     }
+}
+
+/// Closes an engine, and notes that it was done in order.
+fn close(directory: &Path, backing: Box<dyn Backing>, syncs: u64) -> io::Result<()> {
+    caught(|| drop(backing)).map_err(io::Error::other)?;
+    file::sync_all_below(directory)?;
+    closed::write(directory, syncs)
 }
 
 /// By hand, because an engine's own would print every record.
@@ -245,17 +192,6 @@ impl fmt::Debug for Store {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Store").field("directory", &self.directory).finish_non_exhaustive()
     }
-}
-
-/// Records in the order of their keys, from [`Store::scan_prefix`] or [`Store::scan_from`].
-///
-/// It ends after its first error: past a damaged page nothing is known about what comes next.
-pub struct Scan {
-    directory: PathBuf,
-    records: Records,
-    ended: bool,
-    /// Nobody opens the store anew while somebody reads.
-    _held: Arc<Held>,
 }
 
 /// The first key behind all that begin with a prefix; none where there is no such key.
@@ -266,36 +202,10 @@ fn behind(prefix: &[u8]) -> Option<Vec<u8>> {
     Some(key)
 }
 
-/// Reads. Over some damage an engine panics instead of returning its error; here both are damage.
+/// Over some damage an engine panics instead of returning its error; here both are damage.
 fn readable<T>(directory: &Path, read: impl FnOnce() -> Result<T, Fault>) -> Result<T, ReadError> {
-    match panic::catch_unwind(AssertUnwindSafe(read)) {
-        Ok(found) => found.map_err(|fault| ReadError::of(directory, fault)),
-        Err(panic) => {
-            Err(ReadError::Damaged { directory: directory.to_owned(), found: panic_message(&*panic) })
-        }
-    }
-}
-
-impl Iterator for Scan {
-    type Item = Result<Record, ReadError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let record = readable(&self.directory, || self.records.next().transpose());
-        match record.transpose() {
-            Some(Ok(record)) => Some(Ok(record)),
-            Some(Err(error)) => {
-                self.ended = true;
-                Some(Err(error))
-            }
-            None => {
-                self.ended = true;
-                None
-            }
-        }
-    }
+    let found = caught(read).unwrap_or_else(|panic| Err(Fault::Damaged(panic)));
+    found.map_err(|fault| ReadError::of(directory, fault))
 }
 
 #[cfg(test)]
@@ -303,6 +213,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
+    use crate::engine::Opened;
 
     /// Refuses one sync and would take the next.
     #[derive(Default)]

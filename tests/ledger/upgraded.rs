@@ -98,7 +98,7 @@ fn first_format_on(engine: Engine) -> tempfile::TempDir {
 
 fn everything(engine: Engine, directory: &Path) -> Rows {
     let store = Store::open(directory, engine, CACHE_BYTES).unwrap();
-    store.scan_prefix(b"").map(Result::unwrap).collect()
+    store.records(b"", None).map(Result::unwrap).collect()
 }
 
 fn open(engine: Engine, directory: &Path) -> World {

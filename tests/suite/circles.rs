@@ -11,6 +11,8 @@ type Module = Vec<String>;
 /// Crates whose imports lead one way.
 const CRATES: &[&str] = &[
     "shared",
+    "store",
+    "ledger",
     "kms-host",
     "kms-host/cli",
     "kms-vendor",

@@ -8,18 +8,17 @@
 pub(crate) mod journal;
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use walkdir::WalkDir;
 
-use super::{Backing, Fault, Opened, Records, sync_number};
+use self::journal::Sealed;
+use super::{Backing, Fault, Opened, Part, PartKind, Records, SYNCS_KEY, sync_number};
 use crate::batch::Batch;
-use crate::copy::{Part, PartKind};
-use crate::file::{self, FileError};
-use crate::mark::SYNCS_KEY;
-use crate::opening;
+use crate::file;
 
 mod manifest;
 
@@ -71,10 +70,10 @@ pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<O
         }
         make(directory)?;
     }
-    check_keyspaces(&path)?;
-    check_manifests(&path)?;
-    journal::check_numbers(&path, FLOOR_KEY.as_bytes())?;
-    let sealed = sealed_journals(&path)?;
+    for keyspace in KEYSPACES {
+        manifest::check(&path, keyspace)?;
+    }
+    let sealed = journal::check(&path, FLOOR_KEY.as_bytes())?;
     let (db, records, syncs_keyspace) = open_database(&path, cache_bytes)?;
     check_sealed(&sealed)?;
     let syncs = sync_number(syncs_keyspace.get(SYNCS_KEY).map_err(fault)?.as_deref())?;
@@ -137,7 +136,7 @@ impl Fjall {
     fn refused(&self, error: fjall::Error) -> io::Error {
         match error {
             fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => error,
-            fjall::Error::Poisoned => opening::probe(&self.directory).err().unwrap_or_else(|| {
+            fjall::Error::Poisoned => file::probe(&self.directory).err().unwrap_or_else(|| {
                 io::Error::other("it could not write to the disk before; the log says why")
             }),
             other => io::Error::other(other),
@@ -146,135 +145,47 @@ impl Fjall {
 }
 
 /// The files of a store. A table is written once; journals, and what says which tables there are, change.
-pub(super) fn parts(directory: &Path) -> io::Result<Vec<Part>> {
-    let (mut parts, mut folders) = (Vec::new(), vec![PathBuf::from(DIRECTORY)]);
-    while let Some(folder) = folders.pop() {
-        let entries = match fs::read_dir(directory.join(&folder)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let path = folder.join(entry.file_name());
-            if entry.file_type()?.is_dir() {
-                folders.push(path);
-            } else if folder.ends_with(TABLES) {
-                parts.push(Part { path, kind: PartKind::Lasting });
-            } else {
-                parts.push(Part { path, kind: PartKind::Changing });
-            }
-        }
-        parts.push(Part { path: folder, kind: PartKind::Changing });
+pub(crate) fn parts(directory: &Path) -> io::Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for entry in WalkDir::new(directory.join(DIRECTORY)) {
+        let Some(entry) = file::if_there(entry.map_err(io::Error::from))? else { continue };
+        let is_table =
+            !entry.file_type().is_dir() && entry.path().parent().is_some_and(|it| it.ends_with(TABLES));
+        let kind = if is_table { PartKind::Lasting } else { PartKind::Changing };
+        let path = entry.path().strip_prefix(directory).expect("it was found there").to_owned();
+        parts.push(Part { path, kind });
     }
     Ok(parts)
 }
 
 /// Empties the journals of a copy that is open: they have been read.
 pub(super) fn clear_journals(copy: &Path) {
-    for entry in fs::read_dir(copy.join(DIRECTORY)).into_iter().flatten().flatten() {
-        if entry.path().extension().is_some_and(|extension| extension == "jnl") {
-            // Whoever is killed leaves more behind where this fails; nothing else comes of it.
-            let _ = File::options().write(true).open(entry.path()).and_then(|file| file.set_len(0));
-        }
+    for (_, journal) in journal::files(&copy.join(DIRECTORY)).into_iter().flatten() {
+        // Whoever is killed leaves more behind where this fails; nothing else comes of it.
+        let _ = File::options().write(true).open(journal).and_then(|file| file.set_len(0));
     }
 }
 
 /// Makes an empty one. A crash leaves it whole, or a draft that the next opening takes away.
 fn make(directory: &Path) -> Result<(), Fault> {
     let draft = directory.join(DRAFT);
-    match fs::remove_dir_all(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Fault::Io(error)),
-        _ => {}
-    }
+    file::if_there(fs::remove_dir_all(&draft)).map_err(Fault::Io)?;
     let (db, ..) = open_database(&draft, 0)?;
     db.persist(PersistMode::SyncAll).map_err(fault)?;
     drop(db);
     file::sync_all_below(&draft).map_err(Fault::Io)?;
     fs::rename(&draft, directory.join(DIRECTORY)).map_err(Fault::Io)?;
-    file::sync_dir(directory).map_err(FileError::into_io).map_err(Fault::Io)
-}
-
-/// Refuses a keyspace that is missing, or has lost the file which says what its tables are: fjall would begin it anew,
-/// empty, beside the others.
-fn check_keyspaces(path: &Path) -> Result<(), Fault> {
-    for keyspace in KEYSPACES {
-        let name = format!("keyspaces/{keyspace}/current");
-        if !path.join(&name).try_exists()? {
-            return Err(Fault::Damaged(format!("its file `{DIRECTORY}/{name}` is missing")));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses a keyspace whose list of tables, or one of them, would end the process.
-fn check_manifests(path: &Path) -> Result<(), Fault> {
-    for keyspace in KEYSPACES {
-        manifest::check(&path.join("keyspaces").join(keyspace))?.map_err(|name| {
-            Fault::Damaged(format!(
-                "its file `{DIRECTORY}/keyspaces/{keyspace}/{name}` is not what was written"
-            ))
-        })?;
-    }
-    Ok(())
-}
-
-/// A journal that is not written to any more, and where its last entry ends.
-struct Sealed {
-    path: PathBuf,
-    ends_at: u64,
-}
-
-/// Every journal but the newest. Their numbers have no gaps.
-fn sealed_journals(path: &Path) -> Result<Vec<Sealed>, Fault> {
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(path)? {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".jnl")?.parse::<u64>().ok());
-        numbers.extend(number);
-    }
-    numbers.sort_unstable();
-    if let Some(before) = numbers.windows(2).find(|pair| pair[0] + 1 != pair[1]) {
-        return Err(Fault::Damaged(format!("its file `{DIRECTORY}/{}.jnl` is missing", before[0] + 1)));
-    }
-    let sealed = numbers.iter().rev().skip(1).map(|number| {
-        let path = path.join(format!("{number}.jnl"));
-        Ok(Sealed { ends_at: end_of_entries(&path)?, path })
-    });
-    sealed.collect::<io::Result<_>>().map_err(Fault::from)
-}
-
-/// Behind the last byte that is not zero: an entry ends with one, and what was reserved behind it is zeros.
-fn end_of_entries(path: &Path) -> io::Result<u64> {
-    let mut file = File::open(path)?;
-    let mut block = vec![0; 64 << 10];
-    let mut end = file.metadata()?.len();
-    while end > 0 {
-        let length = block.len().min(usize::try_from(end).unwrap_or(usize::MAX));
-        let start = end - length as u64;
-        file.seek(SeekFrom::Start(start))?;
-        file.read_exact(&mut block[..length])?;
-        if let Some(last) = block[..length].iter().rposition(|byte| *byte != 0) {
-            return Ok(start + last as u64 + 1);
-        }
-        end = start;
-    }
-    Ok(0)
+    file::sync_dir(directory).map_err(|error| Fault::Io(error.into()))
 }
 
 /// fjall cuts a journal at the first entry that it cannot read, and goes on with the next one as if nothing were missing.
 fn check_sealed(sealed: &[Sealed]) -> Result<(), Fault> {
     for Sealed { path, ends_at } in sealed {
-        match fs::metadata(path) {
-            Ok(found) if found.len() < *ends_at => {
-                let name = path.file_name().unwrap_or_default().display();
-                return Err(Fault::Damaged(format!(
-                    "its file `{DIRECTORY}/{name}` is not readable to its end"
-                )));
-            }
-            Ok(_) => {}
-            // All of it is in tables by now.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Fault::Io(error)),
+        let found = file::if_there(fs::metadata(path)).map_err(Fault::Io)?;
+        // All of one that is gone is in tables by now.
+        if found.is_some_and(|found| found.len() < *ends_at) {
+            let name = path.file_name().unwrap_or_default().display();
+            return Err(Fault::Damaged(format!("its file `{DIRECTORY}/{name}` is not readable to its end")));
         }
     }
     Ok(())

@@ -7,17 +7,15 @@ use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
-use super::{Backing, Fault, Opened, Records, sync_number};
+use super::{Backing, Fault, Opened, Part, PartKind, Records, SYNCS_KEY, sync_number};
 use crate::batch::Batch;
-use crate::copy::{Part, PartKind};
-use crate::file::{self, FileError};
-use crate::mark::SYNCS_KEY;
+use crate::file;
 
 /// What tells its directories.
 pub(super) const FILES: &[&str] = &[LOG, CONF];
 
 /// All records, and what sled locks.
-pub(super) const LOG: &str = "db";
+pub(crate) const LOG: &str = "db";
 
 /// What sled was made with, which is the same for every store of ours.
 const CONF: &str = "conf";
@@ -53,6 +51,7 @@ pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<O
         // Before sled, which would put an empty file in the place of one that is gone.
         check_file(directory)?;
     }
+    remove_unfinished(directory).map_err(Fault::Io)?;
     let db = sled::Config::new()
         .path(directory)
         .cache_capacity(cache_bytes.max(LEAST_CACHE_BYTES))
@@ -63,9 +62,6 @@ pub(super) fn open(directory: &Path, marked: bool, cache_bytes: u64) -> Result<O
     let syncs_tree = db.open_tree(SYNCS_TREE).map_err(fault)?;
     let syncs = sync_number(syncs_tree.get(SYNCS_KEY).map_err(fault)?.as_deref())?;
     let file = OpenOptions::new().read(true).write(true).open(directory.join(LOG)).map_err(Fault::Io)?;
-    if !marked {
-        make_creation_durable(directory).map_err(Fault::Io)?;
-    }
     make_opening_durable(directory, &db, &file).map_err(Fault::Io)?;
     let backing = Box::new(Sled { db, syncs: syncs_tree, file });
     Ok(Opened { backing, syncs })
@@ -78,9 +74,9 @@ impl Backing for Sled {
 
     fn scan(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Records {
         let records = self.db.range::<&[u8], _>((start, end));
-        Box::new(records.map(|record| match record {
-            Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
-            Err(error) => Err(fault(error)),
+        Box::new(records.map(|record| {
+            let (key, value) = record.map_err(fault)?;
+            Ok((key.to_vec(), value.to_vec()))
         }))
     }
 
@@ -129,7 +125,7 @@ pub(super) fn parts(directory: &Path) -> io::Result<Vec<Part>> {
 }
 
 /// Removes snapshots that are not finished. A full disk or a kill leaves one, and with it sled opens nothing any more.
-pub(super) fn remove_leftovers(directory: &Path) -> io::Result<()> {
+fn remove_unfinished(directory: &Path) -> io::Result<()> {
     for name in snapshots(directory)?.iter().filter(|name| name.ends_with(UNFINISHED)) {
         fs::remove_file(directory.join(name))?;
     }
@@ -147,28 +143,22 @@ fn snapshots(directory: &Path) -> io::Result<Vec<String>> {
 
 /// Refuses a store whose log is gone or empty: a store that has a mark has at least one segment.
 fn check_file(directory: &Path) -> Result<(), Fault> {
-    match fs::metadata(directory.join(LOG)) {
-        Ok(db) if db.len() == 0 => Err(Fault::Damaged("its file `db` is empty".to_owned())),
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Fault::Damaged("its file `db` is missing".to_owned()))
-        }
-        Err(error) => Err(Fault::Io(error)),
-    }
+    let is = match file::if_there(fs::metadata(directory.join(LOG))).map_err(Fault::Io)? {
+        None => "missing",
+        Some(log) if log.len() == 0 => "empty",
+        Some(_) => return Ok(()),
+    };
+    Err(Fault::Damaged(format!("its file `{LOG}` is {is}")))
 }
 
-/// Makes the remaining files of a new store last.
-fn make_creation_durable(directory: &Path) -> io::Result<()> {
-    File::open(directory.join(CONF))?.sync_all()?;
-    file::sync_dir(&directory.join(BLOBS)).map_err(FileError::into_io)
-}
-
-/// Syncs what sled did while it opened: it may have shown us records that a killed process left in the page
-/// cache, and may have renamed a snapshot into place.
+/// Syncs what sled did while it opened: it may have made its files, shown us records that a killed process left in the page
+/// cache, and renamed a snapshot into place.
 fn make_opening_durable(directory: &Path, db: &sled::Db, file: &File) -> io::Result<()> {
     db.flush()?;
     file.sync_all()?;
-    file::sync_dir(directory).map_err(FileError::into_io)
+    File::open(directory.join(CONF))?.sync_all()?;
+    file::sync_dir(&directory.join(BLOBS))?;
+    Ok(file::sync_dir(directory)?)
 }
 
 /// What sled says, without its empty backtrace.

@@ -12,8 +12,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{Salvaged, Verify, byte, split};
-use crate::engine::fjall::journal::{self, Batch};
+use super::{Salvaged, Verify};
+use crate::bytes::byte;
+use crate::engine::PartKind;
+use crate::engine::fjall::{self, journal, journal::Batch};
 
 const MAGIC: &[u8] = b"LSM\x03";
 const HEADER_BYTES: usize = 33;
@@ -28,27 +30,14 @@ const BLOCK_ENDS: u8 = 255;
 type Age = (u64, u64);
 
 pub(super) fn salvage(directory: &Path, verify: Verify) -> io::Result<Salvaged> {
-    let path = directory.join(crate::engine::fjall::DIRECTORY);
+    let path = directory.join(fjall::DIRECTORY);
     let mut versions = Versions { verify, newest: BTreeMap::new() };
     // The keyspace `1` is the caller's; where that name is gone, nothing is lost by looking at all of them.
-    for keyspace in folder(&path.join("keyspaces"))? {
-        for table in folder(&keyspace.join("tables"))? {
-            versions.take_table(&fs::read(table)?);
-        }
+    for table in fjall::parts(directory)?.iter().filter(|part| part.kind == PartKind::Lasting) {
+        versions.take_table(&fs::read(directory.join(&table.path))?);
     }
     versions.take_journals(&path)?;
     Ok(versions.newest.into_iter().filter_map(|(key, (_, value))| Some((key, value?))).collect())
-}
-
-/// What is in a folder; nothing where it is missing.
-fn folder(path: &Path) -> io::Result<Vec<std::path::PathBuf>> {
-    match fs::read_dir(path) {
-        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Ok(Vec::new())
-        }
-        Err(error) => Err(error),
-    }
 }
 
 struct Versions<'v> {
@@ -64,15 +53,13 @@ impl Versions<'_> {
     }
 
     fn take_table(&mut self, table: &[u8]) {
-        let starts: Vec<_> = table.windows(MAGIC.len()).enumerate().filter(|(_, at)| *at == MAGIC).collect();
+        let starts = table.windows(MAGIC.len()).enumerate().filter(|(_, bytes)| *bytes == MAGIC);
         // What is before the first block and between two that were found belongs to one whose header is damaged.
-        let mut blocks: Vec<usize> = starts.into_iter().map(|(at, _)| at).collect();
-        if blocks.first() != Some(&0) {
-            blocks.insert(0, 0);
-        }
-        for (number, at) in blocks.iter().enumerate() {
-            let end = blocks.get(number + 1).copied().unwrap_or(table.len());
-            self.take_block(&table[*at..end]);
+        let mut bounds = vec![0];
+        bounds.extend(starts.map(|(at, _)| at).chain([table.len()]));
+        bounds.dedup();
+        for block in bounds.windows(2) {
+            self.take_block(&table[block[0]..block[1]]);
         }
     }
 
@@ -83,15 +70,14 @@ impl Versions<'_> {
         let checksum = &header[5..21];
         let whole =
             data.get(..length).filter(|data| xxhash_rust::xxh3::xxh3_128(data).to_le_bytes() == checksum);
-        match whole {
-            Some(data) if kind == DATA_BLOCK && header.starts_with(MAGIC) => {
-                self.take_whole(data);
-                // The header of the block behind it may be damaged.
-                self.search(&block[HEADER_BYTES + data.len()..]);
-            }
-            Some(data) => self.search(&block[HEADER_BYTES + data.len()..]),
-            None => self.search(data),
+        if let Some(whole) = whole
+            && kind == DATA_BLOCK
+            && header.starts_with(MAGIC)
+        {
+            self.take_whole(whole);
         }
+        // The header of the block behind it may be damaged.
+        self.search(&data[whole.map_or(0, <[u8]>::len)..]);
     }
 
     fn take_whole(&mut self, data: &[u8]) {
@@ -107,12 +93,8 @@ impl Versions<'_> {
             if !shares {
                 base.clone_from(&record.key);
             }
-            match record.value {
-                Some(value) if (self.verify)(&record.key, value) => {
-                    self.put(record.key, (record.number, 0), Some(value));
-                }
-                Some(_) => {}
-                None => self.put(record.key, (record.number, 0), None),
+            if record.value.is_none_or(|value| (self.verify)(&record.key, value)) {
+                self.put(record.key, (record.number, 0), record.value);
             }
         }
     }
@@ -164,12 +146,8 @@ impl Versions<'_> {
 
     fn take_batch(&mut self, batch: &Batch, age: Age) {
         for item in &batch.items {
-            match item.value {
-                Some(value) if (self.verify)(item.key, value) => {
-                    self.put(item.key.to_vec(), age, Some(value));
-                }
-                None if batch.whole => self.put(item.key.to_vec(), age, None),
-                _ => {}
+            if item.value.map_or(batch.whole, |value| (self.verify)(item.key, value)) {
+                self.put(item.key.to_vec(), age, item.value);
             }
         }
     }
@@ -203,7 +181,7 @@ fn record<'b>(mut bytes: &'b [u8], base: Option<&[u8]>) -> Option<(Record<'b>, &
 
 fn part<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
     let length = usize::try_from(varint(bytes)?).ok()?;
-    split(bytes, length)
+    bytes.split_off(..length)
 }
 
 /// LEB128.

@@ -10,8 +10,9 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use super::{Salvaged, Verify, byte, split};
+use super::{Salvaged, Verify};
 use crate::batch::MAX_VALUE_BYTES;
+use crate::bytes::{byte, u32};
 
 /// sled's default, which `engine/sled.rs` does not change.
 const SEGMENT_BYTES: usize = 512 * 1024;
@@ -104,12 +105,12 @@ fn messages(segment: &[u8]) -> impl Iterator<Item = Message<'_>> {
 /// What may be a message, and where it ends.
 fn message(segment: &[u8], at: usize) -> Option<(usize, Message<'_>)> {
     let mut rest = &segment[at..];
-    let crc = u32::from_le_bytes(split(&mut rest, 4)?.try_into().ok()?);
+    let crc = u32(&mut rest)?;
     let kind = byte(&mut rest).filter(|kind| (1..=LAST_KIND).contains(kind))?;
     let length = usize::try_from(varint(&mut rest)?).ok()?;
     let (number, page) = (varint(&mut rest)?, varint(&mut rest)?);
     let body_at = segment.len() - rest.len();
-    let body = split(&mut rest, length)?;
+    let body = rest.split_off(..length)?;
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(body);
     hasher.update(&segment[at + 4..body_at]);
@@ -127,7 +128,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
         _ => {
             let mut number = [0; 8];
             let length = usize::try_from(first - 247).ok()?;
-            number[..length].copy_from_slice(split(bytes, length)?);
+            number[..length].copy_from_slice(bytes.split_off(..length)?);
             u64::from_le_bytes(number)
         }
     })
@@ -135,7 +136,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 
 fn part<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
     let length = varint(bytes).filter(|length| *length <= PART_BYTES_MAX)?;
-    split(bytes, usize::try_from(length).ok()?)
+    bytes.split_off(..usize::try_from(length).ok()?)
 }
 
 /// The pages of all trees, as far as they were read.

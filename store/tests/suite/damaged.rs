@@ -254,7 +254,7 @@ fn damage_in_the_middle_of_the_log_never_becomes_a_value_nor_an_empty_store() {
             Err(other) => panic!("{kind} in round {round}: {other:?}"),
             Ok(store) => {
                 let (mut found, mut ended_early) = (0, false);
-                for record in store.scan_prefix(b"") {
+                for record in store.records(b"", None) {
                     let Ok((key, value)) = record else {
                         ended_early = true;
                         continue;
@@ -288,6 +288,6 @@ fn a_page_damaged_under_an_open_store_is_an_error_and_never_another_value() {
     }
 
     assert!(damaged > 0, "every record came from the cache: this test shows nothing");
-    let errors = store.scan_prefix(b"").filter(Result::is_err).take(2).count();
+    let errors = store.records(b"", None).filter(Result::is_err).take(2).count();
     assert_eq!(errors, 1, "a scan ends after its first error");
 }

@@ -115,7 +115,7 @@ pub(crate) fn last_batch(store: &Store) -> u64 {
 }
 
 pub(crate) fn everything(store: &Store) -> Records {
-    store.scan_prefix(b"").map(Result::unwrap).collect()
+    store.records(b"", None).map(Result::unwrap).collect()
 }
 
 /// This test program, started again in one of its ignored tests.

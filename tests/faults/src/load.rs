@@ -87,7 +87,7 @@ fn judge(seed: u64, records: &Records) -> anyhow::Result<Found> {
 
 fn everything(store: &Store) -> anyhow::Result<Records> {
     let mut records = Records::new();
-    for record in store.scan_prefix(b"") {
+    for record in store.records(b"", None) {
         let (key, value) = record?;
         if !key.starts_with(FILLING) {
             records.insert(key, value);

@@ -17,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::DIRECTORY;
+use crate::bytes::{array, u32, u64};
 use crate::engine::Fault;
 
 /// Threads of fjall's own may take a few numbers between a floor and its batch.
@@ -26,10 +27,6 @@ const START: u8 = 1;
 const ITEM: u8 = 2;
 const END: u8 = 3;
 const END_MAGIC: &[u8] = b"FJL\x03";
-
-const START_BYTES: usize = 13;
-const ITEM_HEADER_BYTES: usize = 21;
-const END_BYTES: usize = 13;
 
 /// The journals in a directory, by their numbers.
 pub(crate) fn files(path: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
@@ -53,15 +50,28 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Refuses journals in which a batch has another sequence number than it was written with.
+/// A journal that is not written to any more.
+pub(super) struct Sealed {
+    pub(super) path: PathBuf,
+    /// Where its last entry ends.
+    pub(super) ends_at: u64,
+}
+
+/// Refuses journals of which one is missing, or in which a batch has another sequence number than it was written with. Returns
+/// all but the newest.
 ///
 /// What it buys: the order in which fjall takes the batches is the order in which they were written. Numbers grow from batch to
 /// batch, and each has its floor, a number that was not above it and that the checksum covers; so a number that has changed is
 /// found, or has changed the order of nothing.
-pub(crate) fn check_numbers(path: &Path, floor_key: &[u8]) -> Result<(), Fault> {
-    let mut last = None;
-    for (_, journal) in files(path)? {
-        let bytes = read(&journal)?;
+pub(super) fn check(path: &Path, floor_key: &[u8]) -> Result<Vec<Sealed>, Fault> {
+    let files = files(path)?;
+    // Journals are numbered without gaps.
+    if let Some(pair) = files.windows(2).find(|pair| pair[0].0 + 1 != pair[1].0) {
+        return Err(Fault::Damaged(format!("its file `{DIRECTORY}/{}.jnl` is missing", pair[0].0 + 1)));
+    }
+    let (mut last, mut sealed) = (None, Vec::new());
+    for (_, path) in files {
+        let bytes = read(&path)?;
         // fjall goes no further than the first that is not whole; what that costs is looked at elsewhere.
         for batch in batches(&bytes).take_while(|batch| batch.whole) {
             let floor = batch.items.iter().find(|item| item.key == floor_key).and_then(|item| item.value);
@@ -69,18 +79,21 @@ pub(crate) fn check_numbers(path: &Path, floor_key: &[u8]) -> Result<(), Fault> 
             // A ledger of an earlier release has no floors.
             let allowed = floor.map_or(0..=u64::MAX >> 1, |floor| floor..=floor.saturating_add(ABOVE_FLOOR));
             if batch.number.is_none_or(|number| !allowed.contains(&number)) || batch.number <= last {
-                let name = journal.file_name().unwrap_or_default().display();
+                let name = path.file_name().unwrap_or_default().display();
                 return Err(Fault::Damaged(format!(
                     "its file `{DIRECTORY}/{name}` has a batch with another number than it was written with"
                 )));
             }
             last = batch.number;
         }
+        sealed.push(Sealed { path, ends_at: bytes.len() as u64 });
     }
-    Ok(())
+    sealed.pop();
+    Ok(sealed)
 }
 
 /// A batch, or what is left of one.
+#[derive(Default)]
 pub(crate) struct Batch<'j> {
     /// Its sequence number; none where its start is damaged.
     pub(crate) number: Option<u64>,
@@ -97,71 +110,56 @@ pub(crate) struct Item<'j> {
 
 /// The batches of a journal, in the order in which they were written. Behind one that is damaged, what may be an item or
 /// a start is looked for byte by byte, and what is found up to the next whole batch is one that is not whole.
-pub(crate) fn batches(journal: &[u8]) -> impl Iterator<Item = Batch<'_>> {
-    let (mut at, mut waiting) = (0, None);
+pub(crate) fn batches(mut journal: &[u8]) -> impl Iterator<Item = Batch<'_>> {
+    let mut waiting = None;
     std::iter::from_fn(move || {
         if let Some(batch) = waiting.take() {
             return Some(batch);
         }
         let mut broken: Option<Batch> = None;
-        while at < journal.len() {
-            if let Some((end, batch)) = whole_batch(journal, at) {
-                at = end;
-                return Some(match broken {
-                    Some(broken) => {
-                        waiting = Some(batch);
-                        broken
-                    }
-                    None => batch,
-                });
-            }
-            let broken = broken.get_or_insert(Batch { number: None, items: Vec::new(), whole: false });
-            match item(journal, at) {
-                Some((_, item)) => {
-                    broken.items.push(item);
-                    at += 1;
+        while !journal.is_empty() {
+            if let Some((batch, behind)) = whole_batch(journal) {
+                journal = behind;
+                if broken.is_none() {
+                    return Some(batch);
                 }
-                None => at += 1,
+                waiting = Some(batch);
+                break;
             }
+            broken.get_or_insert_default().items.extend(item(&mut { journal }));
+            journal = &journal[1..];
         }
         broken
     })
 }
 
-fn whole_batch(journal: &[u8], at: usize) -> Option<(usize, Batch<'_>)> {
-    let start = journal.get(at..at + START_BYTES).filter(|start| start[0] == START)?;
-    let count = u32::from_le_bytes(start[1..5].try_into().ok()?);
-    let number = u64::from_le_bytes(start[5..13].try_into().ok()?);
-    let first = at + START_BYTES;
-    let (mut at, mut items) = (first, Vec::new());
-    for _ in 0..count {
-        let (end, item) = item(journal, at)?;
-        items.push(item);
-        at = end;
-    }
-    let end = journal.get(at..at + END_BYTES).filter(|end| end[0] == END && end.ends_with(END_MAGIC))?;
-    let checksum = u64::from_le_bytes(end[1..9].try_into().ok()?);
-    let whole = xxhash_rust::xxh3::xxh3_64(&journal[first..at]) == checksum;
-    whole.then_some((at + END_BYTES, Batch { number: Some(number), items, whole }))
+/// A batch, and what is behind it.
+fn whole_batch(journal: &[u8]) -> Option<(Batch<'_>, &[u8])> {
+    let mut rest = journal.strip_prefix(&[START])?;
+    let (count, number) = (u32(&mut rest)?, u64(&mut rest)?);
+    let first = rest;
+    let items = (0..count).map(|_| item(&mut rest)).collect::<Option<_>>()?;
+    let checksum_of = &first[..first.len() - rest.len()];
+    let mut rest = rest.strip_prefix(&[END])?;
+    let checksum = u64(&mut rest)?;
+    let behind = rest.strip_prefix(END_MAGIC)?;
+    let whole = xxhash_rust::xxh3::xxh3_64(checksum_of) == checksum;
+    whole.then_some((Batch { number: Some(number), items, whole }, behind))
 }
 
-/// An item, and where it ends.
-fn item(journal: &[u8], at: usize) -> Option<(usize, Item<'_>)> {
-    let header =
-        journal.get(at..at + ITEM_HEADER_BYTES).filter(|header| header[0] == ITEM && header[2] == 0)?;
-    let key_length = usize::from(u16::from_le_bytes(header[11..13].try_into().ok()?));
-    let value_length = u32::from_le_bytes(header[13..17].try_into().ok()?) as usize;
-    if header[13..17] != header[17..21] {
+fn item<'j>(bytes: &mut &'j [u8]) -> Option<Item<'j>> {
+    let [ITEM, kind, 0] = array(bytes)? else { return None };
+    let _keyspace = u64(bytes)?;
+    let key_bytes = u16::from_le_bytes(array(bytes)?);
+    let value_bytes = u32(bytes)?;
+    if u32(bytes)? != value_bytes {
         return None;
     }
-    let key_at = at + ITEM_HEADER_BYTES;
-    let value_at = key_at + key_length;
-    let end = value_at + value_length;
-    let (key, value) = (journal.get(key_at..value_at)?, journal.get(value_at..end)?);
-    let value = match header[1] {
+    let (key, value) = (bytes.split_off(..key_bytes.into())?, bytes.split_off(..value_bytes as usize)?);
+    let value = match kind {
         0 => Some(value),
         1 | 2 => None,
         _ => return None,
     };
-    Some((end, Item { key, value }))
+    Some(Item { key, value })
 }

@@ -11,6 +11,11 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::DIRECTORY;
+use crate::bytes::{array, byte, u32, u64, u128};
+use crate::engine::Fault;
+use crate::file;
+
 /// Ends each archive: magic, version, kind of checksum, checksum of the table of contents, its place, its length.
 const TRAILER_BYTES: usize = 38;
 const TRAILER_START: &[u8] = b"SFA!\x01\x00";
@@ -19,58 +24,59 @@ const CONTENTS_START: &[u8] = b"TOC!";
 /// Many times what fjall writes: some ten entries with short names.
 const MOST_CONTENTS_BYTES: u64 = 64 << 10;
 
-/// The file that says which version of the list holds: number, checksum, kind of checksum.
+/// The file that says which version of the list holds: number, checksum, kind of checksum. Where it is lost fjall would begin the
+/// keyspace anew, empty, beside the others.
 const CURRENT: &str = "current";
 
-/// Checks the list of a keyspace's tables, and the table of contents of each. What is wrong is a name, and what it is.
-pub(super) fn check(keyspace: &Path) -> io::Result<Result<(), String>> {
-    let current = fs::read(keyspace.join(CURRENT))?;
-    let mut bytes = Bytes(&current);
-    let (Some(number), Some(checksum), Some(0), true) =
-        (bytes.u64(), bytes.u128(), bytes.u8(), bytes.0.is_empty())
-    else {
-        return Ok(Err(CURRENT.to_owned()));
+/// Refuses a keyspace whose list of tables, or the table of contents of one of them, is not what was written.
+pub(super) fn check(path: &Path, keyspace: &str) -> Result<(), Fault> {
+    let path = path.join("keyspaces").join(keyspace);
+    let refused = |name: &str, is: &str| {
+        Fault::Damaged(format!("its file `{DIRECTORY}/keyspaces/{keyspace}/{name}` is {is}"))
     };
+    let other = |name: &str| refused(name, "not what was written");
+    let current = file::if_there(fs::read(path.join(CURRENT)))?.ok_or_else(|| refused(CURRENT, "missing"))?;
+    let (number, checksum) = version(&current).ok_or_else(|| other(CURRENT))?;
     let name = format!("v{number}");
-    let list = fs::read(keyspace.join(&name))?;
-    if xxh3_128(&list) != checksum {
-        return Ok(Err(name));
-    }
-    let Some(tables) = tables(&list) else {
-        return Ok(Err(name));
-    };
-    for table in tables {
+    let list = fs::read(path.join(&name))?;
+    let whole = Some(&list).filter(|list| xxh3_128(list) == checksum);
+    for table in whole.and_then(|list| tables(list)).ok_or_else(|| other(&name))? {
         let name = format!("tables/{table}");
-        if contents(&mut File::open(keyspace.join(&name))?)?.is_none() {
-            return Ok(Err(name));
-        }
+        contents(&mut File::open(path.join(&name))?)?.ok_or_else(|| other(&name))?;
     }
-    Ok(Ok(()))
+    Ok(())
+}
+
+/// The number and the checksum of the list that holds.
+fn version(mut current: &[u8]) -> Option<(u64, u128)> {
+    let version = (u64(&mut current)?, u128(&mut current)?);
+    (current == [0]).then_some(version)
 }
 
 /// The numbers of the tables in a list: levels of runs of tables.
 fn tables(list: &[u8]) -> Option<Vec<u64>> {
     let contents = contents(&mut io::Cursor::new(list)).ok()??;
-    let mut entries = Bytes(&contents);
-    for _ in 0..entries.u32()? {
-        let (position, length) = (entries.u64()?, entries.u64()?);
-        let name_bytes = entries.u16()?.into();
-        if entries.take(name_bytes)? == b"tables" {
+    let entries = &mut contents.as_slice();
+    for _ in 0..u32(entries)? {
+        let (position, length) = (u64(entries)?, u64(entries)?);
+        let name_bytes = u16::from_le_bytes(array(entries)?).into();
+        if entries.split_off(..name_bytes)? == b"tables" {
             let (start, length) = (usize::try_from(position).ok()?, usize::try_from(length).ok()?);
-            return tables_of(Bytes(list.get(start..start.checked_add(length)?)?));
+            return tables_of(list.get(start..start.checked_add(length)?)?);
         }
     }
     None
 }
 
-fn tables_of(mut section: Bytes) -> Option<Vec<u64>> {
+fn tables_of(mut section: &[u8]) -> Option<Vec<u64>> {
+    let section = &mut section;
     let mut tables = Vec::new();
-    for _ in 0..section.u8()? {
-        for _ in 0..section.u8()? {
-            for _ in 0..section.u32()? {
-                tables.push(section.u64()?);
+    for _ in 0..byte(section)? {
+        for _ in 0..byte(section)? {
+            for _ in 0..u32(section)? {
+                tables.push(u64(section)?);
                 // The kind of its checksum, the checksum, and a sequence number.
-                section.take(1 + 16 + 8)?;
+                section.split_off(..1 + 16 + 8)?;
             }
         }
     }
@@ -84,9 +90,9 @@ fn contents(archive: &mut (impl io::Read + io::Seek)) -> io::Result<Option<Vec<u
     let mut trailer = [0; TRAILER_BYTES];
     archive.seek(SeekFrom::Start(end))?;
     archive.read_exact(&mut trailer)?;
-    let Some(trailer) = trailer.strip_prefix(TRAILER_START) else { return Ok(None) };
-    let mut trailer = Bytes(trailer);
-    let (Some(checksum), Some(position), Some(length)) = (trailer.u128(), trailer.u64(), trailer.u64())
+    let Some(mut trailer) = trailer.strip_prefix(TRAILER_START) else { return Ok(None) };
+    let (Some(checksum), Some(position), Some(length)) =
+        (u128(&mut trailer), u64(&mut trailer), u64(&mut trailer))
     else {
         return Ok(None);
     };
@@ -96,43 +102,5 @@ fn contents(archive: &mut (impl io::Read + io::Seek)) -> io::Result<Option<Vec<u
     let mut contents = Vec::new();
     archive.seek(SeekFrom::Start(position))?;
     archive.take(length).read_to_end(&mut contents)?;
-    if xxh3_128(&contents) != checksum {
-        return Ok(None);
-    }
-    Ok(contents.strip_prefix(CONTENTS_START).map(<[u8]>::to_vec))
-}
-
-/// Bytes that are still to be read; integers are little-endian.
-struct Bytes<'a>(&'a [u8]);
-
-impl<'a> Bytes<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.try_into().ok()
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.array().map(u8::from_le_bytes)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    fn u128(&mut self) -> Option<u128> {
-        self.array().map(u128::from_le_bytes)
-    }
+    Ok(contents.strip_prefix(CONTENTS_START).filter(|_| xxh3_128(&contents) == checksum).map(<[u8]>::to_vec))
 }

@@ -4,21 +4,23 @@
 //! What an open store does is `store.rs`; the mark that tells a lost tail is `mark.rs`; why an engine opens a copy first is
 //! `copy.rs`.
 
-use std::any::Any;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::panic::{self, AssertUnwindSafe};
+use std::env;
+use std::fs;
+use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use super::{Held, Store, Synced};
 use crate::closed;
-use crate::copy::{self, Copy, Place};
-use crate::engine::{Backing, Engine, Fault, Opened};
+use crate::copy::{self, Copy};
+use crate::engine::{Backing, Engine, Fault, Opened, caught, sled};
 use crate::error::OpenError;
-use crate::file::{self, FileError};
+use crate::file;
 use crate::lock;
 use crate::mark::Mark;
+use crate::place::Place;
 
 /// A killed process keeps its lock until the kernel has taken it apart, which with a large cache takes a
 /// moment.
@@ -31,66 +33,82 @@ const DAMAGED: &str = "damaged";
 /// How such a note begins. An earlier release wrote others, also of what was no damage; those are no reason to refuse.
 const TOUCHED: &str = "an engine has opened it and refused it: ";
 
-/// More than an engine asks for at once while it opens.
-const PROBE_BYTES: usize = 1 << 20;
-
-/// The parts of an open store.
-pub(crate) struct Parts {
-    pub(crate) backing: Box<dyn Backing>,
-    pub(crate) mark: Mark,
-    pub(crate) syncs: u64,
-    pub(crate) was_closed_in_order: bool,
-    pub(crate) locks: Vec<File>,
-    /// Where its files are, if it was opened only to be looked at.
-    pub(crate) copy: Option<Copy>,
-}
-
 /// What is found in a directory, and fits its mark.
-struct Found {
-    backing: Box<dyn Backing>,
-    mark: Mark,
-    syncs: u64,
-}
+type Found = (Box<dyn Backing>, Synced);
 
-/// Opens a store that one of our engines keeps.
-pub(crate) fn open(directory: &Path, engine: Engine, cache_bytes: u64) -> Result<Parts, OpenError> {
-    check_engine(directory, engine)?;
-    let open = |place: &Path, marked| engine.open(place, marked, cache_bytes);
-    file::make_private_dir(directory).map_err(|error| OpenError::io(directory, error))?;
-    when_unlocked(directory, || open_once(directory, Some(engine), &open))
-}
-
-/// Opens a store over a backing. `open` is told whether the directory has the mark of a store already, and may be called
-/// again while another process holds it.
-pub(crate) fn open_with(
-    directory: &Path,
-    open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
-) -> Result<Parts, OpenError> {
-    file::make_private_dir(directory).map_err(|error| OpenError::io(directory, error))?;
-    when_unlocked(directory, || open_once(directory, None, &open))
-}
-
-/// Opens a copy of a store, and writes nothing where it lies.
-pub(crate) fn look(directory: &Path, engine: Engine, cache_bytes: u64) -> Result<Parts, OpenError> {
-    if check_engine(directory, engine)?.is_none() {
-        return Err(OpenError::Missing { directory: directory.to_owned() });
+impl Store {
+    /// Opens the store in `path`, and creates it on this engine, with its directory (mode 0700), where there is none.
+    ///
+    /// The engine keeps up to about `cache_bytes` of records in memory, whatever the size of the store; sled 1 MiB at
+    /// least, and fjall what was written last besides. When another process holds the store this waits up to five
+    /// seconds, because a process that was just killed lets go a moment after it is gone.
+    ///
+    /// All that an opened store holds is on the disk, also what a killed process had written and not synced.
+    ///
+    /// A damaged store makes an engine panic in places. The panic is caught here and becomes
+    /// [`OpenError::Damaged`], but the process's panic hook has run by then and may have printed it.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] names the directory and the remedy. A store that has lost the end of its log, or a file,
+    /// is refused; it is never opened as it once was, nor as an empty one, nor on another engine.
+    pub fn open(path: &Path, engine: Engine, cache_bytes: u64) -> Result<Self, OpenError> {
+        check_engine(path, engine)?;
+        open_in_place(path, Some(engine), |place, marked| engine.open(place, marked, cache_bytes))
     }
-    when_unlocked(directory, || {
-        let mut locks = Vec::new();
-        for name in [Some(lock::FILE_NAME), engine.own_lock()].into_iter().flatten() {
-            locks.extend(lock::share(directory, name).map_err(|fault| OpenError::of(directory, fault))?);
+
+    /// Opens a copy of the store in `path`, and writes nothing there: not to a store that is whole, damaged, or on a disk
+    /// that is full or can only be read. The copy lies with the system's temporary files, or is linked there where the
+    /// engine allows it, and goes with this store. So does whatever is written to it.
+    ///
+    /// Others may look at the same time; nobody may [`open`](Self::open) it meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open). [`OpenError::Missing`] where there is none, and [`OpenError::NoRoom`] where there is
+    /// no room for the copy.
+    pub fn look(path: &Path, engine: Engine, cache_bytes: u64) -> Result<Self, OpenError> {
+        if check_engine(path, engine)?.is_none() {
+            return Err(OpenError::Missing { directory: path.to_owned() });
         }
-        if let Some(found) = noted(directory) {
-            return Err(OpenError::damaged(directory, found));
+        when_unlocked(path, || {
+            let mut locks = Vec::new();
+            for name in [lock::FILE_NAME, sled::LOG] {
+                locks.extend(lock::share(path, name).map_err(|fault| OpenError::of(path, fault))?);
+            }
+            check_not_noted(path)?;
+            let was_closed_in_order = is_closed_in_order(path).map_err(|error| OpenError::io(path, error))?;
+            let Tried { copy, found, .. } = open_copy(path, engine, &env::temp_dir(), cache_bytes)?;
+            // Whoever is killed from here on leaves no records behind.
+            engine.unname(copy.path());
+            Ok(Self::of(path, found, was_closed_in_order, Held { _locks: locks, copy: Some(copy) }))
+        })
+    }
+
+    /// As [`open`](Self::open), on an engine of the caller's own. `open` is told whether the directory has a store
+    /// already, and is called again while another process holds it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn open_with(
+        path: &Path,
+        open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
+    ) -> Result<Self, OpenError> {
+        open_in_place(path, None, open)
+    }
+
+    fn of(path: &Path, (backing, synced): Found, was_closed_in_order: bool, held: Held) -> Self {
+        Self {
+            directory: path.to_owned(),
+            place: Place::of(path),
+            backing: Some(backing),
+            was_closed_in_order,
+            synced: Mutex::new(synced),
+            stopped: OnceLock::new(),
+            held: Arc::new(held),
         }
-        let was_closed_in_order =
-            is_closed_in_order(directory).map_err(|error| OpenError::io(directory, error))?;
-        let Tried { copy, found, .. } = open_copy(directory, engine, Place::Temporary, cache_bytes)?;
-        let Found { backing, mark, syncs } = found;
-        // Whoever is killed from here on leaves no records behind.
-        engine.unname(copy.path());
-        Ok(Parts { backing, mark, syncs, was_closed_in_order, locks, copy: Some(copy) })
-    })
+    }
 }
 
 /// The engine that keeps the store, if there is one, and it is this.
@@ -122,21 +140,27 @@ fn when_unlocked<T>(directory: &Path, open: impl Fn() -> Result<T, OpenError>) -
     open()
 }
 
-/// One try. `engine` is nothing for a backing of the caller's own, which is opened where it lies.
+/// `engine` is nothing for a backing of the caller's own, which is opened without a copy.
+fn open_in_place(
+    directory: &Path,
+    engine: Option<Engine>,
+    open: impl Fn(&Path, bool) -> Result<Opened, Fault>,
+) -> Result<Store, OpenError> {
+    file::make_private_dir(directory).map_err(|error| OpenError::io(directory, error))?;
+    when_unlocked(directory, || open_once(directory, engine, &open))
+}
+
 fn open_once(
     directory: &Path,
     engine: Option<Engine>,
     open: &impl Fn(&Path, bool) -> Result<Opened, Fault>,
-) -> Result<Parts, OpenError> {
+) -> Result<Store, OpenError> {
     let io = |error| OpenError::io(directory, error);
     let fault = |fault| OpenError::of(directory, fault);
     let lock = lock::take(directory).map_err(fault)?;
-    // A process of an earlier release has only this one. The engine takes it itself in a moment.
-    let own = engine.and_then(Engine::own_lock).map(|name| lock::share(directory, name));
-    let own = own.transpose().map_err(fault)?;
-    if let Some(found) = noted(directory) {
-        return Err(OpenError::damaged(directory, found));
-    }
+    // A process of an earlier release has only sled's own. sled takes it itself in a moment.
+    let own = lock::share(directory, sled::LOG).map_err(fault)?;
+    check_not_noted(directory)?;
     copy::remove_left(directory).map_err(io)?;
     let was_closed_in_order = is_closed_in_order(directory).map_err(io)?;
     if !was_closed_in_order {
@@ -145,7 +169,6 @@ fn open_once(
     }
     let mut tried = false;
     if let Some(engine) = engine {
-        engine.remove_leftovers(directory).map_err(io)?;
         // What was closed in order and not touched since holds what this engine has written. A mark that is missing may be a loss.
         let is_as_it_was = was_closed_in_order && Mark::look(directory).map_err(io)?.0;
         if !is_as_it_was && Engine::of(directory).map_err(io)?.is_some() {
@@ -154,7 +177,7 @@ fn open_once(
     }
     closed::remove(directory).map_err(io)?;
     drop(own);
-    let Found { backing, mark, syncs } = open_files(directory, directory, open).inspect_err(|error| {
+    let found = open_files(directory, directory, open).inspect_err(|error| {
         if let OpenError::Damaged { found, .. } = error
             && !tried
         {
@@ -165,16 +188,16 @@ fn open_once(
     })?;
     // What an earlier release has noted, and was nothing.
     let _ = fs::remove_file(directory.join(DAMAGED));
-    Ok(Parts { backing, mark, syncs, was_closed_in_order, locks: vec![lock], copy: None })
+    Ok(Store::of(directory, found, was_closed_in_order, Held { _locks: vec![lock], copy: None }))
 }
 
-/// What was noted of a store that an engine has changed and refused. That holds until the directory is restored, which takes
-/// the note away.
-fn noted(directory: &Path) -> Option<String> {
-    let note = fs::read(directory.join(DAMAGED)).ok()?;
-    let note = String::from_utf8_lossy(&note);
-    let found = note.strip_prefix(TOUCHED)?;
-    Some(format!("{found}; noted in its file `{DAMAGED}`"))
+/// Refuses a store that an engine has changed and refused. That holds until the directory is restored, which takes the note away.
+fn check_not_noted(directory: &Path) -> Result<(), OpenError> {
+    let note = fs::read(directory.join(DAMAGED)).unwrap_or_default();
+    match String::from_utf8_lossy(&note).strip_prefix(TOUCHED) {
+        Some(found) => Err(OpenError::damaged(directory, format!("{found}; noted in its file `{DAMAGED}`"))),
+        None => Ok(()),
+    }
 }
 
 /// A store without a mark was never finished, and has nothing to lose.
@@ -189,10 +212,10 @@ fn is_closed_in_order(directory: &Path) -> io::Result<bool> {
 
 /// Opens a copy, and takes away what can be made anew where only that stands in the way. Says whether there was room for one.
 fn try_copy(directory: &Path, engine: Engine) -> Result<bool, OpenError> {
-    for place in [Place::Store, Place::Temporary] {
+    for place in [directory, &env::temp_dir()] {
         match open_copy(directory, engine, place, 0) {
             Ok(Tried { copy: _copy, found, without_derived }) => {
-                close_quietly(found.backing);
+                let _ = caught(|| drop(found));
                 if without_derived {
                     engine.remove_derived(directory).map_err(|error| OpenError::io(directory, error))?;
                 }
@@ -216,7 +239,7 @@ struct Tried {
 }
 
 /// Opens a copy of what lies in `directory`: whole, and if that is refused, without what the engine can make anew.
-fn open_copy(directory: &Path, engine: Engine, place: Place, cache_bytes: u64) -> Result<Tried, OpenError> {
+fn open_copy(directory: &Path, engine: Engine, place: &Path, cache_bytes: u64) -> Result<Tried, OpenError> {
     let open = |place: &Path, marked| engine.open(place, marked, cache_bytes);
     let open = |without_derived| {
         let copy = copy::make(directory, engine, place, without_derived)?;
@@ -242,18 +265,14 @@ fn open_files(
 ) -> Result<Found, OpenError> {
     let io = |error| OpenError::io(directory, error);
     let mut mark = Mark::open(place).map_err(io)?;
-    let Opened { backing, syncs } =
-        match panic::catch_unwind(AssertUnwindSafe(|| open(place, mark.is_some()))) {
-            Ok(opened) => opened.map_err(|fault| OpenError::of(directory, fault)),
-            Err(panic) => Err(OpenError::damaged(directory, panic_message(&*panic))),
-        }
-        .map_err(|error| match (error, probe(place)) {
-            // An engine says, or panics with, all kinds of things on a disk that takes nothing.
-            (OpenError::Damaged { .. }, Err(source)) => OpenError::io(directory, source),
-            (error, _) => error,
-        })?;
+    let opened = caught(|| open(place, mark.is_some())).unwrap_or_else(|panic| Err(Fault::Damaged(panic)));
+    let Opened { backing, syncs } = opened.map_err(|fault| match fault {
+        // An engine says, or panics with, all kinds of things on a disk that takes nothing.
+        Fault::Damaged(_) if let Err(error) = file::probe(place) => OpenError::io(directory, error),
+        fault => OpenError::of(directory, fault),
+    })?;
     let refuse = |backing, found: String| {
-        close_quietly(backing);
+        let _ = caught(|| drop(backing));
         Err(OpenError::damaged(directory, found))
     };
     if mark.is_none() {
@@ -270,37 +289,7 @@ fn open_files(
         let found = format!("its log ends at sync {syncs}, but sync {marked} was acknowledged");
         return refuse(backing, found);
     }
-    Ok(Found { backing, mark, syncs })
-}
-
-/// Closes an engine whose store has not stopped, and notes that it was done in order.
-pub(crate) fn close(directory: &Path, backing: Box<dyn Backing>, syncs: u64) -> io::Result<()> {
-    if let Some(panic) = close_quietly(backing) {
-        return Err(io::Error::other(panic));
-    }
-    file::sync_all_below(directory)?;
-    closed::write(directory, syncs)
-}
-
-/// Closes an engine, which may panic on what the disk says to its last words; says with what.
-pub(crate) fn close_quietly(backing: Box<dyn Backing>) -> Option<String> {
-    panic::catch_unwind(AssertUnwindSafe(|| drop(backing))).err().map(|panic| panic_message(&*panic))
-}
-
-/// Whether the disk takes anything at all; asked with a file that has no name any more, so that nothing stays.
-pub(crate) fn probe(directory: &Path) -> io::Result<()> {
-    let path = directory.join(".probe");
-    let mut file = File::create(&path)?;
-    fs::remove_file(path)?;
-    file.write_all(&vec![0; PROBE_BYTES])?;
-    file.sync_all()
-}
-
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    message
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "the engine panicked".to_owned())
+    Ok((backing, Synced { mark, syncs }))
 }
 
 /// Makes a new store last: the directory's own entry, and last of all the mark.
@@ -309,7 +298,7 @@ fn make_creation_durable(directory: &Path) -> io::Result<()> {
         // A service's data directory may stand in one that the service cannot read. Whoever made it there
         // made it last.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-        synced => synced.map_err(FileError::into_io)?,
+        synced => synced?,
     }
-    Mark::create(directory).map_err(FileError::into_io)
+    Ok(Mark::create(directory)?)
 }
