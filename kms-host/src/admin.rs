@@ -356,10 +356,10 @@ impl AdminService for Admin {
         let kinds: Option<Vec<_>> = kinds.iter().map(|kind| EventKind::from_name(kind)).collect();
         let kinds = kinds.ok_or_else(|| malformed("an event is of another kind"))?;
         let after = cursor(page_token);
-        let page = self.host.ledger.events(id(&product)?, None, after, EVENTS_LOOKED_AT);
+        let page = self.host.ledger.events(id(&product)?, after, EVENTS_LOOKED_AT);
         let page = page.await.map_err(unreadable)?;
         let wanted = |listed: &&ListedEvent| kinds.is_empty() || kinds.contains(&listed.event.kind);
-        let events = page.events.iter().filter(wanted);
+        let events = page.rows.iter().filter(wanted);
         Ok(Response::new(wire::ListEventsResponse {
             events: events.map(|one| shown::event(one.product, one.machine, &one.event)).collect(),
             next_page_token: token_of(page.next),

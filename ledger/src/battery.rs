@@ -69,7 +69,7 @@ macro_rules! battery {
                 a_copy_is_noted_once_an_hour_however_often_it_asks
                 a_machine_that_the_ledger_has_to_relearn_is_noted
                 of_many_events_the_last_32_are_kept
-                events_of_a_kind_are_found_page_by_page
+                events_are_listed_page_by_page
                 a_damaged_event_is_left_out_and_fails_nobody;
             inventory:
                 a_blocked_machine_leaves_the_count_until_it_is_unblocked_and_asks

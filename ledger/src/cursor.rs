@@ -5,7 +5,7 @@ use shared::record::key;
 
 /// Where a page ended, and the next one begins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cursor(Vec<u8>);
+pub struct Cursor(pub(crate) Vec<u8>);
 
 impl Cursor {
     /// As it left this process. Whatever the bytes are, no page is harmed by them.
@@ -28,13 +28,5 @@ impl Cursor {
         // Shorter than every id, so it is before the one that it begins.
         let id = &id[..id.len().min(ID_BYTES - 1)];
         Cursor([&[key::RECORDS], product.as_bytes().as_slice(), id].concat())
-    }
-
-    pub(crate) fn at(key: Vec<u8>) -> Cursor {
-        Cursor(key)
-    }
-
-    pub(crate) fn key(&self) -> &[u8] {
-        &self.0
     }
 }

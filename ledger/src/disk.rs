@@ -20,13 +20,7 @@ use super::{Health, LedgerError, Write, Writer, Written, transaction};
 ///
 /// [`apply`](Writer::apply) blocks until the disk has answered: only the queue's thread calls it. Reads of one row block too, for
 /// less than it would take to hand them to another thread; everything longer runs on the runtime's threads for blocking work.
-pub(crate) struct DiskLedger {
-    disk: Arc<Disk>,
-    /// The first fatal error. It stays, whatever the disk says later.
-    failed: OnceLock<LedgerError>,
-    /// The first that concerns some rows only.
-    damage: OnceLock<LedgerError>,
-}
+pub(crate) struct DiskLedger(Arc<Disk>);
 
 struct Disk {
     store: Store,
@@ -36,25 +30,18 @@ struct Disk {
     whole: RwLock<()>,
     /// A walk through the records, which has to hear of every write.
     recheck: Mutex<Option<Recheck>>,
+    /// The first fatal error. It stays, whatever the disk says later.
+    failed: OnceLock<LedgerError>,
+    /// The first that concerns some rows only.
+    damage: OnceLock<LedgerError>,
 }
 
 impl DiskLedger {
     /// Over a store that holds a ledger of this format.
     pub(crate) fn over(store: Store, meta: Meta) -> DiskLedger {
         let (whole, recheck) = (RwLock::new(()), Mutex::new(None));
-        DiskLedger {
-            disk: Arc::new(Disk { store, meta, whole, recheck }),
-            failed: OnceLock::new(),
-            damage: OnceLock::new(),
-        }
-    }
-
-    /// Remembers an error.
-    fn noting<T>(&self, done: Result<T, LedgerError>) -> Result<T, LedgerError> {
-        done.inspect_err(|error| {
-            let first = if error.is_fatal() { &self.failed } else { &self.damage };
-            first.get_or_init(|| error.clone());
-        })
+        let (failed, damage) = (OnceLock::new(), OnceLock::new());
+        DiskLedger(Arc::new(Disk { store, meta, whole, recheck, failed, damage }))
     }
 
     /// Runs a long read where it may block.
@@ -62,21 +49,21 @@ impl DiskLedger {
         &self,
         read: impl FnOnce(&Disk) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        let disk = Arc::clone(&self.disk);
+        let disk = Arc::clone(&self.0);
         let read = task::spawn_blocking(move || read(&disk)).await;
-        self.noting(read.unwrap_or_else(|stopped| Err(LedgerError::fatal(stopped))))
+        self.0.noting(read.unwrap_or_else(|stopped| Err(LedgerError::fatal(stopped))))
     }
 }
 
 #[async_trait]
 impl Writer for DiskLedger {
     async fn apply(&self, writes: Vec<Write>) -> Result<Vec<Result<Written, LedgerError>>, LedgerError> {
-        if let Some(failed) = self.failed.get() {
+        if let Some(failed) = self.0.failed.get() {
             return Err(failed.clone());
         }
-        let done = self.noting(self.disk.apply(&writes))?;
+        let done = self.0.noting(self.0.apply(&writes))?;
         for error in done.iter().filter_map(|done| done.as_ref().err()) {
-            self.damage.get_or_init(|| error.clone());
+            self.0.damage.get_or_init(|| error.clone());
         }
         Ok(done)
     }
@@ -84,7 +71,7 @@ impl Writer for DiskLedger {
 
 impl ReadByRule for DiskLedger {
     fn meta(&self) -> &Meta {
-        &self.disk.meta
+        &self.0.meta
     }
 
     async fn read<T: Send + 'static>(
@@ -93,7 +80,7 @@ impl ReadByRule for DiskLedger {
         rule: impl Fn(&dyn Base, &Meta) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
         match extent {
-            Extent::Rows => self.noting(rule(&self.disk.store, &self.disk.meta)),
+            Extent::Rows => self.0.noting(rule(&self.0.store, &self.0.meta)),
             Extent::Page => self.reading_long(move |disk| rule(&disk.store, &disk.meta)).await,
             Extent::Count => {
                 self.reading_long(move |disk| disk.whole(|| rule(&disk.store, &disk.meta))).await
@@ -105,32 +92,35 @@ impl ReadByRule for DiskLedger {
 #[async_trait]
 impl Health for DiskLedger {
     fn was_closed_in_order(&self) -> bool {
-        self.disk.store.was_closed_in_order()
+        self.0.store.was_closed_in_order()
     }
 
     async fn recheck(&self) -> Result<Vec<Disagreement>, LedgerError> {
-        *self.disk.recheck() = Some(Recheck::default());
-        // Each page is a task of its own: the runtime may stop in between.
-        let walked = loop {
-            match self.reading_long(Disk::recheck_on).await {
-                Ok(true) => {}
-                done => break done,
-            }
+        *self.0.recheck() = Some(Recheck::default());
+        let checked = async {
+            // Each page is a task of its own: the runtime may stop in between.
+            while self.reading_long(Disk::recheck_on).await? {}
+            self.reading_long(Disk::compare).await
         };
-        let checked = match walked {
-            Ok(_) => self.reading_long(Disk::compare).await,
-            Err(error) => Err(error),
-        };
-        *self.disk.recheck() = None;
+        let checked = checked.await;
+        *self.0.recheck() = None;
         checked
     }
 
     fn damage(&self) -> Option<LedgerError> {
-        self.damage.get().cloned()
+        self.0.damage.get().cloned()
     }
 }
 
 impl Disk {
+    /// Remembers an error.
+    fn noting<T>(&self, done: Result<T, LedgerError>) -> Result<T, LedgerError> {
+        done.inspect_err(|error| {
+            let first = if error.is_fatal() { &self.failed } else { &self.damage };
+            first.get_or_init(|| error.clone());
+        })
+    }
+
     /// Reads while no write is half applied.
     fn whole<T>(&self, read: impl FnOnce() -> T) -> T {
         let _whole = self.whole.read().unwrap_or_else(PoisonError::into_inner);

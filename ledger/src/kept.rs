@@ -7,9 +7,6 @@ use shared::ids::{MachineId, ProductId};
 use shared::record::{self, Damaged, Event, Record, Tally, key};
 use shared::time::Timestamp;
 
-use super::base::Base;
-use super::{Cursor, LedgerError, reads};
-
 /// One row.
 #[derive(Clone, Copy, Debug)]
 pub enum Kept {
@@ -55,17 +52,6 @@ pub enum Kept {
     },
 }
 
-/// A page of rows.
-#[derive(Clone, Debug)]
-pub struct KeptPage {
-    /// The rows. There may be none and more pages all the same.
-    pub rows: Vec<Kept>,
-    /// How many rows were damaged.
-    pub damaged: u64,
-    /// What to pass as `after` for the next page; none on the last one.
-    pub next: Option<Cursor>,
-}
-
 impl Kept {
     /// Where it stands in a ledger. Rows are carried in the order of these.
     pub fn key(&self) -> Vec<u8> {
@@ -79,18 +65,6 @@ impl Kept {
             Kept::Product { product, .. } => key::tally(*product),
         }
     }
-}
-
-pub(crate) fn page(base: &dyn Base, after: Option<&Cursor>, limit: usize) -> Result<KeptPage, LedgerError> {
-    let (entries, next) = reads::page(base, &[], after, limit)?;
-    let mut page = KeptPage { rows: Vec::with_capacity(entries.len()), damaged: 0, next };
-    for (key, value) in &entries {
-        match read(key, value) {
-            Ok(kept) => page.rows.extend(kept),
-            Err(Damaged) => page.damaged += 1,
-        }
-    }
-    Ok(page)
 }
 
 /// Nothing for a row that others are added up to, and for meta, which whoever asks has.

@@ -44,13 +44,13 @@ pub mod testing;
 use async_trait::async_trait;
 use shared::count::Terms;
 use shared::ids::{MachineId, ProductId};
-use shared::record::{Event, EventKind, Inactive, Meta, Record, Tally};
+use shared::record::{Event, Inactive, Meta, Record, Tally};
 use shared::time::Timestamp;
 
 pub use base::{Changes, Entry};
 pub use cursor::Cursor;
 pub use error::{LedgerError, OpenError, Row};
-pub use kept::{Kept, KeptPage};
+pub use kept::Kept;
 pub use open::{create, create_in, look, open, rebuild};
 pub use rebuild::{OutOfOrder, Rebuild};
 pub use recheck::Disagreement;
@@ -122,30 +122,28 @@ pub trait Reader: Health {
         product: Option<ProductId>,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<Page, LedgerError>;
+    ) -> Result<Page<Listed>, LedgerError>;
 
     /// What has happened to one machine, the oldest first. It is what is kept: at most
     /// [`EVENTS_A_MACHINE`](shared::record::EVENTS_A_MACHINE), and none that is damaged.
     async fn history(&self, product: ProductId, machine: MachineId) -> Result<Vec<Event>, LedgerError>;
 
-    /// Events, of one product or of all, and of one kind or of any; by machine, and a machine's in no order. `limit` is how
-    /// many are looked at, so a page may have fewer, even none, and not be the last. `after` is the last page's `next`.
+    /// Events, of one product or of all; by machine, and a machine's in no order. `after` is the last page's `next`.
     async fn events(
         &self,
         product: Option<ProductId>,
-        kind: Option<EventKind>,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<EventPage, LedgerError>;
+    ) -> Result<Page<ListedEvent>, LedgerError>;
 
     /// Whether machines have shown leases of this ledger that it does not remember: it was restored or copied.
     async fn restored(&self) -> Result<Option<Restored>, LedgerError>;
 
     /// All that another ledger needs to go on from here, in the order of the keys. Meta and sums are not in it: sums are added
-    /// up from the records. It looks at `limit` rows; `after` is the last page's `next`.
+    /// up from the records. `after` is the last page's `next`.
     ///
     /// Serving goes on meanwhile: each row is whole, and between two of them time may have passed.
-    async fn kept(&self, after: Option<Cursor>, limit: usize) -> Result<KeptPage, LedgerError>;
+    async fn kept(&self, after: Option<Cursor>, limit: usize) -> Result<Page<Kept>, LedgerError>;
 }
 
 /// What a ledger knows of the files under it. One that is kept elsewhere has nothing to say.
@@ -181,16 +179,18 @@ pub struct Reading {
     pub unkept_today: u64,
 }
 
-/// A page of records.
+/// A page of a list. It may have fewer rows than it was asked for, even none, and not be the last.
 #[derive(Clone, Debug)]
-pub struct Page {
-    /// The records.
-    pub machines: Vec<Listed>,
+pub struct Page<T> {
+    /// What is listed.
+    pub rows: Vec<T>,
+    /// How many rows more could not be read.
+    pub damaged: u64,
     /// What to pass as `after` for the next page; none on the last one.
     pub next: Option<Cursor>,
 }
 
-/// One machine in a [`Page`].
+/// One machine in a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Listed {
     /// The product.
@@ -201,18 +201,7 @@ pub struct Listed {
     pub record: Option<Record>,
 }
 
-/// A page of events.
-#[derive(Clone, Debug)]
-pub struct EventPage {
-    /// The events.
-    pub events: Vec<ListedEvent>,
-    /// How many more could not be read.
-    pub damaged: u64,
-    /// What to pass as `after` for the next page; none on the last one.
-    pub next: Option<Cursor>,
-}
-
-/// One event in an [`EventPage`].
+/// One event in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListedEvent {
     /// The product.

@@ -16,11 +16,12 @@ use super::{LedgerError, Restored, Row};
 
 /// Rows as a transaction sees them. It assumes that nobody else writes to the base while it lives.
 pub(crate) struct Overlay<'m, B> {
-    base: B,
-    meta: &'m Meta,
+    /// Writes that are held back are not in it.
+    pub(crate) base: B,
+    pub(crate) meta: &'m Meta,
     /// What was read.
     known: HashMap<Vec<u8>, Option<Vec<u8>>>,
-    changes: Changes,
+    pub(crate) changes: Changes,
 }
 
 impl<'m, B: Deref<Target: Base>> Overlay<'m, B> {
@@ -36,20 +37,6 @@ impl<'m, B: Deref<Target: Base>> Overlay<'m, B> {
             self.note_restored(sighting, &outcome)?;
         }
         Ok(outcome)
-    }
-
-    /// How many writes it holds.
-    pub(crate) fn changed(&self) -> usize {
-        self.changes.len()
-    }
-
-    /// What it stands on. Writes that are held back are not in it.
-    pub(crate) fn base(&self) -> &B::Target {
-        &self.base
-    }
-
-    pub(crate) fn meta(&self) -> &'m Meta {
-        self.meta
     }
 
     /// Drops the writes that are held back, and what was read.
@@ -121,12 +108,14 @@ impl<'m, B: Deref<Target: Base>> Overlay<'m, B> {
         self.row(key, row, record::decode_number)
     }
 
-    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+    /// The checksum of a value covers its key.
+    fn put(&mut self, key: Vec<u8>, encode: impl FnOnce(&[u8]) -> Vec<u8>) {
+        let value = encode(&key);
         self.changes.insert(key, Some(value));
     }
 
     fn put_number(&mut self, key: &[u8], number: u64) {
-        self.put(key.to_vec(), record::encode_number(key, number));
+        self.put(key.to_vec(), |key| record::encode_number(key, number));
     }
 }
 
@@ -172,9 +161,7 @@ impl<B: Deref<Target: Base>> Rows for Overlay<'_, B> {
     }
 
     fn put_record(&mut self, product: ProductId, machine: MachineId, record: Record) {
-        let key = key::record(product, machine);
-        let value = record.encode(&key);
-        self.put(key, value);
+        self.put(key::record(product, machine), |key| record.encode(key));
     }
 
     fn remove(&mut self, product: ProductId, machine: MachineId) -> Result<(), LedgerError> {
@@ -194,9 +181,7 @@ impl<B: Deref<Target: Base>> Rows for Overlay<'_, B> {
     }
 
     fn put_event(&mut self, product: ProductId, machine: MachineId, event: Event) {
-        let key = key::event(product, machine, event.slot());
-        let value = event.encode(&key);
-        self.put(key, value);
+        self.put(key::event(product, machine, event.slot()), |key| event.encode(key));
     }
 
     fn inactive(&mut self, product: ProductId) -> Result<Inactive, LedgerError> {
@@ -205,9 +190,7 @@ impl<B: Deref<Target: Base>> Rows for Overlay<'_, B> {
     }
 
     fn put_inactive(&mut self, product: ProductId, inactive: Inactive) {
-        let key = key::inactive(product);
-        let value = inactive.encode(&key);
-        self.put(key, value);
+        self.put(key::inactive(product), |key| inactive.encode(key));
     }
 
     fn tally(&mut self, product: ProductId) -> Result<Option<Tally>, LedgerError> {
@@ -215,14 +198,11 @@ impl<B: Deref<Target: Base>> Rows for Overlay<'_, B> {
     }
 
     fn put_tally(&mut self, product: ProductId, tally: Tally) {
-        let key = key::tally(product);
-        let value = tally.encode(&key);
-        self.put(key, value);
+        self.put(key::tally(product), |key| tally.encode(key));
     }
 
     fn hour(&mut self, product: ProductId, hour: i64) -> Result<u64, LedgerError> {
-        let machines = self.number(&key::hour(product, hour), Row::Hour(product, hour))?;
-        Ok(machines.unwrap_or(0))
+        Ok(self.number(&key::hour(product, hour), Row::Hour(product, hour))?.unwrap_or(0))
     }
 
     fn put_hour(&mut self, product: ProductId, hour: i64, machines: u64) {
@@ -246,8 +226,7 @@ impl<B: Deref<Target: Base>> Rows for Overlay<'_, B> {
     }
 
     fn unkept(&mut self, product: ProductId, day: i64) -> Result<u64, LedgerError> {
-        let asks = self.number(&key::unkept(product, day), Row::Unkept(product, day))?;
-        Ok(asks.unwrap_or(0))
+        Ok(self.number(&key::unkept(product, day), Row::Unkept(product, day))?.unwrap_or(0))
     }
 
     fn put_unkept(&mut self, product: ProductId, day: i64, asks: u64) {

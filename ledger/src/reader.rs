@@ -5,12 +5,14 @@ use std::future::Future;
 use async_trait::async_trait;
 use shared::count::{Rows as _, Terms};
 use shared::ids::{MachineId, ProductId};
-use shared::record::{Event, EventKind, Meta, Record};
+use shared::record::{Event, Meta, Record};
 use shared::time::Timestamp;
 
 use super::base::Base;
 use super::overlay::Overlay;
-use super::{Cursor, EventPage, Health, KeptPage, LedgerError, Page, Reader, Reading, Restored, kept, reads};
+use super::{
+    Cursor, Health, Kept, LedgerError, Listed, ListedEvent, Page, Reader, Reading, Restored, kept, reads,
+};
 
 /// How much a read takes, and so where it may block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +70,7 @@ impl<L: ReadByRule> Reader for L {
         product: Option<ProductId>,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<Page, LedgerError> {
+    ) -> Result<Page<Listed>, LedgerError> {
         self.read(Extent::Page, move |base, _| reads::machines(base, product, after.as_ref(), limit)).await
     }
 
@@ -79,19 +81,18 @@ impl<L: ReadByRule> Reader for L {
     async fn events(
         &self,
         product: Option<ProductId>,
-        kind: Option<EventKind>,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<EventPage, LedgerError> {
-        self.read(Extent::Page, move |base, _| reads::events(base, product, kind, after.as_ref(), limit))
-            .await
+    ) -> Result<Page<ListedEvent>, LedgerError> {
+        self.read(Extent::Page, move |base, _| reads::events(base, product, after.as_ref(), limit)).await
     }
 
     async fn restored(&self) -> Result<Option<Restored>, LedgerError> {
         self.read(Extent::Rows, |base, meta| Overlay::new(base, meta).restored()).await
     }
 
-    async fn kept(&self, after: Option<Cursor>, limit: usize) -> Result<KeptPage, LedgerError> {
-        self.read(Extent::Page, move |base, _| kept::page(base, after.as_ref(), limit)).await
+    async fn kept(&self, after: Option<Cursor>, limit: usize) -> Result<Page<Kept>, LedgerError> {
+        self.read(Extent::Page, move |base, _| reads::page(base, &[], after.as_ref(), limit, kept::read))
+            .await
     }
 }

@@ -3,12 +3,12 @@
 use shared::count::{self, Rows as _, Terms};
 use shared::ids::{MachineId, ProductId};
 use shared::inventory::Prune;
-use shared::record::{Event, EventKind, Meta, Record, key};
+use shared::record::{Damaged, Event, Meta, Record, key};
 use shared::time::Timestamp;
 
-use super::base::{Base, Entry};
+use super::base::Base;
 use super::overlay::Overlay;
-use super::{Cursor, EventPage, LedgerError, Listed, ListedEvent, Page, Reading};
+use super::{Cursor, LedgerError, Listed, ListedEvent, Page, Reading};
 
 /// The most records that a prune looks at in one write, so that whoever asks meanwhile does not wait long.
 const PRUNE_PAGE: usize = 1000;
@@ -38,35 +38,23 @@ pub(crate) fn machines(
     product: Option<ProductId>,
     after: Option<&Cursor>,
     limit: usize,
-) -> Result<Page, LedgerError> {
-    let (entries, next) = page(base, &prefix(key::RECORDS, product), after, limit)?;
-    let machines = entries.iter().filter_map(|(key, value)| {
-        let (product, machine) = key::parse_record(key)?;
-        let record = Record::decode(key, value).ok();
-        Some(Listed { product, machine, record })
-    });
-    Ok(Page { machines: machines.collect(), next })
+) -> Result<Page<Listed>, LedgerError> {
+    page(base, &prefix(key::RECORDS, product), after, limit, |key, value| {
+        let (product, machine) = key::parse_record(key).ok_or(Damaged)?;
+        Ok(Some(Listed { product, machine, record: Record::decode(key, value).ok() }))
+    })
 }
 
 pub(crate) fn events(
     base: &dyn Base,
     product: Option<ProductId>,
-    kind: Option<EventKind>,
     after: Option<&Cursor>,
     limit: usize,
-) -> Result<EventPage, LedgerError> {
-    let (entries, next) = page(base, &prefix(key::EVENTS, product), after, limit)?;
-    let mut page = EventPage { events: Vec::new(), damaged: 0, next };
-    for (key, value) in &entries {
-        let (Some((product, machine)), Ok(event)) = (key::parse_event(key), Event::decode(key, value)) else {
-            page.damaged += 1;
-            continue;
-        };
-        if kind.is_none_or(|kind| kind == event.kind) {
-            page.events.push(ListedEvent { product, machine, event });
-        }
-    }
-    Ok(page)
+) -> Result<Page<ListedEvent>, LedgerError> {
+    page(base, &prefix(key::EVENTS, product), after, limit, |key, value| {
+        let (product, machine) = key::parse_event(key).ok_or(Damaged)?;
+        Ok(Some(ListedEvent { product, machine, event: Event::decode(key, value)? }))
+    })
 }
 
 /// The records of a page that a prune looks at, and where it goes on.
@@ -77,8 +65,8 @@ pub(crate) fn to_prune(
     let after = prune.after.map(|machine| Cursor::behind(prune.product, machine));
     let page = machines(base, Some(prune.product), after.as_ref(), prune.limit.min(PRUNE_PAGE))?;
     // What a damaged record says is not known: it stays until somebody has seen to it.
-    let whole = page.machines.iter().filter(|listed| listed.record.is_some());
-    let next = page.next.and_then(|next| key::parse_record(next.key())).map(|(_, machine)| machine);
+    let whole = page.rows.iter().filter(|listed| listed.record.is_some());
+    let next = page.next.and_then(|next| key::parse_record(&next.0)).map(|(_, machine)| machine);
     Ok((whole.map(|listed| listed.machine).collect(), next))
 }
 
@@ -89,16 +77,24 @@ fn prefix(kind: u8, product: Option<ProductId>) -> Vec<u8> {
     prefix
 }
 
-/// Entries, and where the page behind them begins, if there may be one.
-pub(crate) fn page(
+/// What `read` makes of the entries whose keys begin with a prefix; it may pass over some.
+pub(crate) fn page<T>(
     base: &dyn Base,
     prefix: &[u8],
     after: Option<&Cursor>,
     limit: usize,
-) -> Result<(Vec<Entry>, Option<Cursor>), LedgerError> {
+    read: impl Fn(&[u8], &[u8]) -> Result<Option<T>, Damaged>,
+) -> Result<Page<T>, LedgerError> {
     let limit = limit.max(1);
-    let entries = base.scan(prefix, after.map(Cursor::key), limit)?;
+    let entries = base.scan(prefix, after.map(|after| &*after.0), limit)?;
     let last = entries.last().filter(|_| entries.len() == limit);
-    let next = last.map(|(key, _)| Cursor::at(key.clone()));
-    Ok((entries, next))
+    let next = last.map(|(key, _)| Cursor(key.clone()));
+    let mut page = Page { rows: Vec::with_capacity(entries.len()), damaged: 0, next };
+    for (key, value) in &entries {
+        match read(key, value) {
+            Ok(row) => page.rows.extend(row),
+            Err(Damaged) => page.damaged += 1,
+        }
+    }
+    Ok(page)
 }

@@ -41,7 +41,7 @@ impl Recheck {
     /// Adds up some records more; whether there may be others.
     pub(super) fn read_on(&mut self, base: &dyn Base, hour_width_ms: u64) -> Result<bool, LedgerError> {
         let page = reads::machines(base, None, self.at.as_ref(), PAGE)?;
-        for listed in &page.machines {
+        for listed in &page.rows {
             // A damaged one is missing, and the comparison says so.
             if let Some(record) = &listed.record {
                 self.sums.add(listed.product, record, hour_width_ms);
@@ -49,7 +49,7 @@ impl Recheck {
         }
         let is_there_more = page.next.is_some();
         // Behind the last record everything is.
-        self.at = Some(page.next.unwrap_or_else(|| Cursor::at(vec![key::RECORDS + 1])));
+        self.at = Some(page.next.unwrap_or_else(|| Cursor(vec![key::RECORDS + 1])));
         Ok(is_there_more)
     }
 
@@ -62,7 +62,7 @@ impl Recheck {
         value: Option<&[u8]>,
     ) -> Result<(), LedgerError> {
         let Some((product, _)) =
-            key::parse_record(key).filter(|_| self.at.as_ref().is_some_and(|at| key <= at.key()))
+            key::parse_record(key).filter(|_| self.at.as_ref().is_some_and(|at| key <= &*at.0))
         else {
             return Ok(());
         };

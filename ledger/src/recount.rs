@@ -5,7 +5,7 @@ use shared::ids::ProductId;
 use shared::record::{Inactive, Meta, RecordState, Tally};
 use shared::time::Timestamp;
 
-use super::{LedgerError, Page, Reader};
+use super::{LedgerError, Listed, Page, Reader};
 
 /// How many rows are read at a time.
 const PAGE: usize = 1000;
@@ -50,7 +50,7 @@ pub async fn recount(
         }
     }
     loop {
-        let page = ledger.events(Some(product), None, after, PAGE).await?;
+        let page = ledger.events(Some(product), after, PAGE).await?;
         recount.damaged += page.damaged;
         after = page.next;
         if after.is_none() {
@@ -61,8 +61,8 @@ pub async fn recount(
 
 impl Recount {
     /// Adds a page of records; `tally` says what is in the window.
-    fn add(&mut self, page: &Page, tally: &Tally, meta: &Meta) {
-        for listed in &page.machines {
+    fn add(&mut self, page: &Page<Listed>, tally: &Tally, meta: &Meta) {
+        for listed in &page.rows {
             self.records += 1;
             let Some(record) = &listed.record else {
                 self.damaged += 1;

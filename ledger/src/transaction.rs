@@ -85,9 +85,12 @@ fn perform<S: Sink>(rows: &mut Overlay<'_, &mut S>, write: &Write) -> Result<Wri
         Write::Sight(sighting) => {
             // Cut between two sightings, so that a crash never leaves half of one.
             rows.make_room(CHANGES_A_SIGHTING)?;
-            let before = rows.changed();
+            let before = rows.changes.len();
             let outcome = rows.decide(sighting)?;
-            debug_assert!(rows.changed() <= before + CHANGES_A_SIGHTING, "no room was made for so many rows");
+            debug_assert!(
+                rows.changes.len() <= before + CHANGES_A_SIGHTING,
+                "no room was made for so many rows"
+            );
             Ok(Written::Sighted(outcome))
         }
         Write::Change(change) => Ok(Written::Changed(inventory::change(rows, change)?)),
@@ -111,9 +114,9 @@ fn settle<S: Sink>(
 }
 
 fn prune<S: Sink>(rows: &mut Overlay<'_, &mut S>, retention: &Prune) -> Result<Pruned, LedgerError> {
-    let (machines, next) = reads::to_prune(rows.base(), retention)?;
+    let (machines, next) = reads::to_prune(&*rows.base, retention)?;
     let Prune { product, terms, at, .. } = retention;
-    let counted = reads::reading(rows.base(), rows.meta(), *product, terms, *at)?.tally;
+    let counted = reads::reading(&*rows.base, rows.meta, *product, terms, *at)?.tally;
     let mut removed = 0;
     for machine in machines {
         rows.make_room(CHANGES_A_REMOVAL)?;

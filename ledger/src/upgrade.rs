@@ -60,7 +60,7 @@ fn count(store: &Store, progress: &dyn Fn(u64)) -> Result<(BTreeMap<ProductId, I
     let (mut records, mut after) = (0, None);
     loop {
         let page = reads::machines(store, None, after.as_ref(), PAGE)?;
-        for listed in &page.machines {
+        for listed in &page.rows {
             let inactive = numbers.entry(listed.product).or_default();
             // Nobody knows what a damaged one was; a recount leaves it out, too.
             if let Some(record) = &listed.record {

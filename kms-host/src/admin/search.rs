@@ -137,7 +137,7 @@ impl Admin {
             let mut after = stretch.after.max(after.clone());
             loop {
                 let read = if search.wants_all() { limit - machines.len() } else { READ_AT_ONCE };
-                let Page { machines: listed, next } =
+                let Page { rows: listed, next, .. } =
                     self.host.ledger.machines(stretch.product, after, read).await.map_err(unreadable)?;
                 let in_stretch = listed.iter().take_while(|listed| {
                     !search.id.as_ref().is_some_and(|id| id.is_passed_by(&listed.machine))

@@ -174,7 +174,7 @@ impl Host {
         let (mut due, mut after) = (0, None);
         loop {
             let page = self.ledger.machines(Some(product), after, READ_AT_ONCE).await?;
-            let records = page.machines.iter().filter_map(|listed| listed.record);
+            let records = page.rows.iter().filter_map(|listed| listed.record);
             due += records.filter(|record| is_over(record, before, &counted, hour_width_ms)).count() as u64;
             after = page.next;
             if after.is_none() {

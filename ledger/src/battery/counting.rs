@@ -146,7 +146,7 @@ pub async fn a_list_is_read_in_pages_and_a_damaged_record_stands_in_it(backend: 
     let (mut listed, mut after, mut pages) = (Vec::new(), None, 0);
     loop {
         let page = world.ledger.machines(Some(PRODUCT), after, 2).await.unwrap();
-        listed.extend(page.machines);
+        listed.extend(page.rows);
         pages += 1;
         assert!(pages <= 5, "no end of pages");
         after = page.next;
@@ -160,7 +160,7 @@ pub async fn a_list_is_read_in_pages_and_a_damaged_record_stands_in_it(backend: 
     expected.extend(machines[..4].iter().map(|machine| (machine.id, true)));
     assert_eq!(read, expected);
     let all = world.ledger.machines(None, None, 100).await.unwrap();
-    assert_eq!((all.machines.len(), all.next), (6, None));
+    assert_eq!((all.rows.len(), all.next), (6, None));
     let recount = world.recount_of(PRODUCT).await;
     assert_eq!((recount.records, recount.damaged, recount.counted), (5, 1, 4));
 }

@@ -222,10 +222,10 @@ pub async fn a_retention_takes_long_histories_with_it(backend: Backend) {
         world.ask_together(&mut machines).await;
         world.release_together(&mut machines).await;
     }
-    let events = world.ledger.events(Some(PRODUCT), None, None, 1000).await.unwrap().events;
+    let events = world.ledger.events(Some(PRODUCT), None, 1000).await.unwrap().rows;
     assert_eq!(events.len(), 20 * 31);
     world.now = START + DAY;
     assert_eq!(world.prune(PRODUCT, world.now, 100).await, 20);
     assert_eq!((world.count().await, world.known().await), (0, [0; 4]));
-    assert!(world.ledger.events(None, None, None, 1000).await.unwrap().events.is_empty());
+    assert!(world.ledger.events(None, None, 1000).await.unwrap().rows.is_empty());
 }
