@@ -161,7 +161,7 @@ impl LedgerLines {
         &mut self,
         mut take: impl FnMut(&[u8], CheckedLine) -> Result<(), Failure>,
     ) -> Result<End, Failure> {
-        let (mut checker, mut end, mut signs) = (Checker::new(), None, signs_of_life());
+        let (mut checker, mut end, mut signs) = (Checker::default(), None, signs_of_life());
         while let Some(lines) = self.next().await? {
             for line in lines.split_inclusive(|byte| *byte == b'\n') {
                 let checked = checker.take(line).or_exit(EX_IOERR)?;

@@ -59,7 +59,8 @@ impl ExportFault {
     }
 }
 
-/// Takes the lines of an export, in order.
+/// Takes the lines of an export, in order. The default is before the first.
+#[derive(Default)]
 pub struct Checker {
     line: u64,
     digest: Sha256,
@@ -67,7 +68,9 @@ pub struct Checker {
     buffer: Vec<u8>,
 }
 
+#[derive(Default)]
 enum Progress {
+    #[default]
     Nothing,
     /// The head was read; so many rows, and whether any of them was of the ledger.
     Rows {
@@ -79,11 +82,6 @@ enum Progress {
 }
 
 impl Checker {
-    /// Before the first line.
-    pub fn new() -> Checker {
-        Checker { line: 0, digest: Sha256::new(), progress: Progress::Nothing, buffer: Vec::new() }
-    }
-
     /// Checks the next line, with the byte that ends it.
     ///
     /// # Errors
@@ -168,12 +166,6 @@ impl Checker {
 
     fn cut(&self) -> ExportFault {
         ExportFault::Cut { line: self.line }
-    }
-}
-
-impl Default for Checker {
-    fn default() -> Checker {
-        Checker::new()
     }
 }
 

@@ -128,7 +128,7 @@ impl ExportFile {
             path: self.path.clone(),
             lines: BufReader::with_capacity(256 * 1024, self.rewound().map_err(|e| self.unreadable(e))?),
             line: Vec::new(),
-            checker: Checker::new(),
+            checker: Checker::default(),
         };
         match reader.read()? {
             Some(CheckedLine::Head(head)) => Ok((head, reader)),

@@ -189,7 +189,7 @@ async fn an_empty_ledger_is_carried_too(backend: Backend) {
 
 /// What is read of an export: its rows, or the first fault.
 fn read(lines: &[u8]) -> Result<u64, ExportFault> {
-    let mut checker = Checker::new();
+    let mut checker = Checker::default();
     let mut rows = 0;
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         rows += u64::from(matches!(checker.take(line)?, CheckedLine::Row(_)));
@@ -201,7 +201,7 @@ fn read(lines: &[u8]) -> Result<u64, ExportFault> {
 async fn short() -> Vec<u8> {
     let (world, _) = lived_in(Backend::Memory).await;
     let lines = exported(&world).await;
-    let (mut checker, mut kinds) = (Checker::new(), Vec::new());
+    let (mut checker, mut kinds) = (Checker::default(), Vec::new());
     let mut writer = None;
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         match checker.take(line).unwrap() {
