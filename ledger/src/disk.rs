@@ -14,7 +14,7 @@ use super::base::{Base, Changes, Entry, Sink};
 use super::overlay::Overlay;
 use super::reader::{Extent, ReadByRule};
 use super::recheck::{Disagreement, Recheck};
-use super::{Health, LedgerError, Write, Writer, Written, transaction};
+use super::{Condition, LedgerError, Write, Writer, Written, transaction};
 
 /// A ledger in a directory of its own.
 ///
@@ -90,7 +90,7 @@ impl ReadByRule for DiskLedger {
 }
 
 #[async_trait]
-impl Health for DiskLedger {
+impl Condition for DiskLedger {
     fn was_closed_in_order(&self) -> bool {
         self.0.store.was_closed_in_order()
     }

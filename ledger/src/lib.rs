@@ -95,7 +95,7 @@ pub trait Writer: Send + Sync + 'static {
 /// [`LedgerError::Damaged`] and [`LedgerError::Unreadable`] concern some rows, and only callers that need these rows. After
 /// [`LedgerError::Unavailable`] ask again. Every other error is fatal, and the host exits.
 #[async_trait]
-pub trait Reader: Health {
+pub trait Reader: Condition {
     /// What the ledger knows of itself.
     fn meta(&self) -> &Meta;
 
@@ -148,8 +148,8 @@ pub trait Reader: Health {
 
 /// What a ledger knows of the files under it. One that is kept elsewhere has nothing to say.
 #[async_trait]
-pub trait Health: Send + Sync + 'static {
-    /// Whether the process that had it last closed it in order. Otherwise [recheck](Health::recheck) it.
+pub trait Condition: Send + Sync + 'static {
+    /// Whether the process that had it last closed it in order. Otherwise [recheck](Condition::recheck) it.
     fn was_closed_in_order(&self) -> bool {
         true
     }

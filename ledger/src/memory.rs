@@ -10,7 +10,7 @@ use shared::record::Meta;
 use super::base::{Base, Changes, Entry, Sink};
 use super::overlay::Overlay;
 use super::reader::{Extent, ReadByRule};
-use super::{Health, LedgerError, Write, Writer, Written, transaction};
+use super::{Condition, LedgerError, Write, Writer, Written, transaction};
 
 pub(crate) type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -45,7 +45,7 @@ impl Writer for MemoryLedger {
     }
 }
 
-impl Health for MemoryLedger {}
+impl Condition for MemoryLedger {}
 
 impl ReadByRule for MemoryLedger {
     fn meta(&self) -> &Meta {

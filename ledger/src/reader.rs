@@ -11,7 +11,7 @@ use shared::time::Timestamp;
 use super::base::Base;
 use super::overlay::Overlay;
 use super::{
-    Cursor, Health, Kept, LedgerError, Listed, ListedEvent, Page, Reader, Reading, Restored, kept, reads,
+    Condition, Cursor, Kept, LedgerError, Listed, ListedEvent, Page, Reader, Reading, Restored, kept, reads,
 };
 
 /// How much a read takes, and so where it may block.
@@ -26,7 +26,7 @@ pub(crate) enum Extent {
 }
 
 /// A ledger that is read by a rule over its rows.
-pub(crate) trait ReadByRule: Health {
+pub(crate) trait ReadByRule: Condition {
     fn meta(&self) -> &Meta;
 
     /// Runs a rule on the rows, or again and again until it has all that it needs.

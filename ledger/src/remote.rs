@@ -13,7 +13,7 @@ use shared::record::Meta;
 use super::base::{Base, Changes, Entry, Sink};
 use super::overlay::Overlay;
 use super::reader::{Extent, ReadByRule};
-use super::{Health, Housekeeping, LedgerError, Write, Writer, Written, transaction};
+use super::{Condition, Housekeeping, LedgerError, Write, Writer, Written, transaction};
 
 /// Who keeps the rows: ordered keys and values.
 #[async_trait]
@@ -110,7 +110,7 @@ impl<K: Keeper> Writer for RemoteLedger<K> {
     }
 }
 
-impl<K: Keeper> Health for RemoteLedger<K> {}
+impl<K: Keeper> Condition for RemoteLedger<K> {}
 
 impl<K: Keeper> ReadByRule for RemoteLedger<K> {
     fn meta(&self) -> &Meta {

@@ -170,16 +170,12 @@ pub enum WriteError {
     .directory.display()
 )]
 pub struct SyncError {
-    directory: PathBuf,
-    step: &'static str,
-    source: Arc<io::Error>,
+    pub(crate) directory: PathBuf,
+    pub(crate) step: &'static str,
+    pub(crate) source: Arc<io::Error>,
 }
 
 impl SyncError {
-    pub(crate) fn new(directory: &Path, step: &'static str, source: io::Error) -> Self {
-        Self { directory: directory.to_owned(), step, source: Arc::new(source) }
-    }
-
     /// What the operating system, or the engine, said.
     pub fn cause(&self) -> &io::Error {
         &self.source

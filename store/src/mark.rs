@@ -7,7 +7,7 @@
 //! The mark itself is not synced: after a power cut it may be behind the log, never ahead. Its bytes:
 //! version (1), number (u64, big-endian), the number's complement. They fit one sector and never tear.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
@@ -30,16 +30,15 @@ impl Mark {
 
     /// Opens the mark, if there is one, and reads its number; no number when its bytes are not a mark.
     pub(crate) fn open(directory: &Path) -> io::Result<Option<(Self, Option<u64>)>> {
-        let Some(file) = found(OpenOptions::new().read(true).write(true), directory)? else {
-            return Ok(None);
-        };
+        let opened = File::options().read(true).write(true).open(directory.join(FILE_NAME));
+        let Some(file) = file::if_there(opened)? else { return Ok(None) };
         let number = number(&file)?;
         Ok(Some((Self { file }, number)))
     }
 
     /// Whether there is a mark, and its number if that is readable; looking at it takes no right to write.
     pub(crate) fn look(directory: &Path) -> io::Result<(bool, Option<u64>)> {
-        match found(OpenOptions::new().read(true), directory)? {
+        match file::if_there(File::open(directory.join(FILE_NAME)))? {
             Some(file) => Ok((true, number(&file)?)),
             None => Ok((false, None)),
         }
@@ -49,10 +48,6 @@ impl Mark {
         self.file.rewind()?;
         self.file.write_all(&encode(syncs))
     }
-}
-
-fn found(options: &OpenOptions, directory: &Path) -> io::Result<Option<File>> {
-    file::if_there(options.open(directory.join(FILE_NAME)))
 }
 
 fn number(file: &File) -> io::Result<Option<u64>> {

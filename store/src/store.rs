@@ -150,7 +150,7 @@ impl Store {
 
     /// Stops the store for good and returns why: this reason, or the one that came first.
     fn stop(&self, step: &'static str, source: io::Error) -> SyncError {
-        let error = SyncError::new(&self.directory, step, source);
+        let error = SyncError { directory: self.directory.clone(), step, source: Arc::new(source) };
         tracing::error!(directory = %self.directory.display(), step, cause = %error.cause(), "store stopped");
         self.stopped.get_or_init(|| error).clone()
     }

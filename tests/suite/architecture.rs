@@ -54,10 +54,7 @@ const SEVERAL_MEANINGS: [(&str, &str); 5] = [
         "the store's word for the bytes of what ledger and rules give a meaning",
     ),
     ("Line", "both ends of a connection, at the host and in `wire`"),
-    (
-        "Event Parts Standing",
-        "told apart by their modules: license and record; what a constructor takes; serial and snapshot",
-    ),
+    ("Event Standing", "told apart by their modules: license and record; serial and snapshot"),
 ];
 
 /// The names under which our crates are imported.

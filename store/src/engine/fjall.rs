@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 use walkdir::WalkDir;
 
-use self::journal::Sealed;
 use super::{Backing, Fault, Opened, Part, PartKind, Records, SYNCS_KEY, sync_number};
 use crate::batch::Batch;
 use crate::file;
@@ -179,8 +178,8 @@ fn make(directory: &Path) -> Result<(), Fault> {
 }
 
 /// fjall cuts a journal at the first entry that it cannot read, and goes on with the next one as if nothing were missing.
-fn check_sealed(sealed: &[Sealed]) -> Result<(), Fault> {
-    for Sealed { path, ends_at } in sealed {
+fn check_sealed(sealed: &[(PathBuf, u64)]) -> Result<(), Fault> {
+    for (path, ends_at) in sealed {
         let found = file::if_there(fs::metadata(path)).map_err(Fault::Io)?;
         // All of one that is gone is in tables by now.
         if found.is_some_and(|found| found.len() < *ends_at) {

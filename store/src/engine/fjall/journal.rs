@@ -50,20 +50,13 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A journal that is not written to any more.
-pub(super) struct Sealed {
-    pub(super) path: PathBuf,
-    /// Where its last entry ends.
-    pub(super) ends_at: u64,
-}
-
 /// Refuses journals of which one is missing, or in which a batch has another sequence number than it was written with. Returns
-/// all but the newest.
+/// all but the newest, which are not written to any more, and where the last entry of each ends.
 ///
 /// What it buys: the order in which fjall takes the batches is the order in which they were written. Numbers grow from batch to
 /// batch, and each has its floor, a number that was not above it and that the checksum covers; so a number that has changed is
 /// found, or has changed the order of nothing.
-pub(super) fn check(path: &Path, floor_key: &[u8]) -> Result<Vec<Sealed>, Fault> {
+pub(super) fn check(path: &Path, floor_key: &[u8]) -> Result<Vec<(PathBuf, u64)>, Fault> {
     let files = files(path)?;
     // Journals are numbered without gaps.
     if let Some(pair) = files.windows(2).find(|pair| pair[0].0 + 1 != pair[1].0) {
@@ -86,7 +79,7 @@ pub(super) fn check(path: &Path, floor_key: &[u8]) -> Result<Vec<Sealed>, Fault>
             }
             last = batch.number;
         }
-        sealed.push(Sealed { path, ends_at: bytes.len() as u64 });
+        sealed.push((path, bytes.len() as u64));
     }
     sealed.pop();
     Ok(sealed)
