@@ -110,7 +110,6 @@ struct Book {
 }
 
 impl Default for Fairness {
-    /// With the default limits.
     fn default() -> Fairness {
         Fairness::new(Allowances::from(&Config::default()))
     }

@@ -8,7 +8,6 @@ use shared::ids::{MachineId, ProductId};
 use shared::reason::Cause;
 use shared::time::Timestamp;
 
-/// The number of refusals to remember.
 const REFUSALS_KEPT: usize = 1_000;
 
 /// One refusal.

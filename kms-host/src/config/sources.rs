@@ -28,7 +28,6 @@ const DATA_VARIABLE: &str = "KMS_HOST_DATA";
 /// The places to read settings from.
 #[derive(Clone, Debug)]
 pub struct SettingSources {
-    /// The file.
     path: PathBuf,
     /// Whether it was named, and so must exist.
     named: bool,

@@ -20,18 +20,15 @@ const RECORDS_MAX: usize = 16;
 /// 0 goes to the first. With 10 and 10, the first gets 11 of 21 draws.
 const WEIGHT_ENOUGH: u16 = 10;
 
-/// Where a record leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Leads {
     /// To this host, or to this machine if the host does not run.
     Here,
-    /// To a sibling.
     ToSibling(HostId),
     /// To a host that cannot be identified without a certificate here.
     ToAHost,
     /// To a program whose answer a machine does not accept, or to an unknown place.
     Astray(Cause),
-    /// To an address that does not answer.
     Nowhere(Cause),
 }
 

@@ -64,7 +64,6 @@ impl Answered {
     }
 }
 
-/// The method of a call.
 enum Called {
     Asked(AskKind),
     Health,
@@ -172,9 +171,7 @@ fn called(request: &Request<Incoming>) -> Result<Called, Response<()>> {
 
 /// Why there is no ask.
 enum Unread {
-    /// The message is not an ask.
     Bad(Cause),
-    /// The caller has disconnected.
     Gone,
 }
 

@@ -31,7 +31,6 @@ struct Taken {
     past_site: bool,
 }
 
-/// The owner of a token.
 #[derive(Clone, Copy)]
 enum Token {
     New,

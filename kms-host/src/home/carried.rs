@@ -287,7 +287,6 @@ impl PuttingBack<'_> {
     }
 }
 
-/// Why no ledger was made from rows.
 enum Unfilled {
     /// Every line is correct, but they are in the wrong order: somebody has edited the file.
     Disordered,

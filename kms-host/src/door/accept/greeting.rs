@@ -18,10 +18,8 @@ use crate::door::tls::{Server, Tls};
 /// The first byte of TLS: a record of the handshake (RFC 8446 5.1). HTTP/2 begins with a letter.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// The time limit for the first byte.
 const FIRST_BYTE_LIMIT: Duration = Duration::from_secs(10);
 
-/// The time limit for the TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// The answer of a host without TLS to a peer that begins with it: a fatal alert, protocol_version (RFC 8446 6.2: "The protocol
@@ -34,9 +32,7 @@ const FAREWELL_BYTES: usize = 64 * 1024;
 
 /// A new connection, in the clear or by TLS.
 pub(super) enum Greeted {
-    /// In the clear.
     Plain(TcpStream),
-    /// By TLS, after the handshake.
     Tls(Box<TlsStream<TcpStream>>),
 }
 

@@ -20,7 +20,6 @@ const IDLE_LIMIT: Duration = Duration::from_secs(10);
 /// The data that all calls of one connection share.
 pub(crate) struct Line {
     place: Arc<Place>,
-    /// The number of open calls.
     open: watch::Sender<usize>,
     allowance: Arc<Allowance>,
     needs_tls: bool,

@@ -63,7 +63,6 @@ impl Allowance {
         self.add(i64::from(GIVEN_BACK));
     }
 
-    /// Whether it may send this many.
     fn take(&self, frames: i64) -> bool {
         if 0 <= self.left.fetch_sub(frames, Ordering::Relaxed) - frames {
             return true;

@@ -47,11 +47,9 @@ struct State {
     units: usize,
     /// The number of the next connection: an older one has a smaller number.
     next: u64,
-    /// The sources that have a connection.
     sources: HashMap<Source, Held>,
 }
 
-/// The places and units of one source.
 #[derive(Debug, Default)]
 struct Held {
     units: usize,
@@ -71,7 +69,6 @@ impl Holder {
     }
 }
 
-/// The resource that has run out.
 #[derive(Clone, Copy)]
 enum Scarce {
     Connections,

@@ -33,7 +33,6 @@ pub(super) enum Why {
     NoTls,
     /// It spoke TLS, but TLS is off.
     TlsIsOff,
-    /// Its TLS handshake failed.
     TlsFailed,
 }
 
