@@ -159,13 +159,13 @@ impl Home {
     pub fn signing_key(&self) -> Result<SecretKey, HomeError> {
         // Even if there is a key: a restore that was interrupted in its last step begins again and clears the directory.
         self.check_finished()?;
-        let (path, data) = (self.key_path(), self.0.clone());
+        let path = self.key_path();
         match read::read(&path).map(Zeroizing::new) {
             Ok(text) => files::key_from_pem(HOST_SIGNING_KEY, &text).map_err(|found| match found {
-                files::BadFile::Version(_) => HomeError::NewerKey(path),
-                _ => HomeError::DamagedKey { path, data },
+                files::BadFile::Version(_) => HomeError::NewerKey(self.clone()),
+                _ => HomeError::DamagedKey(self.clone()),
             }),
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(HomeError::NoKey { path, data }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(HomeError::NoKey(self.clone())),
             Err(error) => Err(HomeError::Unreadable(path, error)),
         }
     }
@@ -195,7 +195,7 @@ impl Home {
             Err(source) => return Err(HomeError::Unreadable(path, source)),
             Ok(text) => HostRequest::from_pem(&text).ok(),
         };
-        let written = written.ok_or_else(|| HomeError::NoRequest { path, data: self.0.clone() })?;
+        let written = written.ok_or_else(|| HomeError::NoRequest(self.clone()))?;
         Ok(HostRequest::to_pem(&key, written.hour_width))
     }
 
@@ -257,12 +257,12 @@ impl Home {
         self.check_not_served()?;
         let path = self.ledger_path();
         let mut salvaged = ledger::salvage(&path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => HomeError::NoLedger { path: path.clone(), data: self.0.clone() },
+            ErrorKind::NotFound => HomeError::NoLedger(self.clone()),
             _ => HomeError::Unreadable(path.clone(), error),
         })?;
         if salvaged.rows.is_empty() && salvaged.meta.is_none() {
             let found = "nothing in it is whole".to_owned();
-            return Err(HomeError::DamagedLedger { path, data: self.0.clone(), found });
+            return Err(HomeError::DamagedLedger(self.clone(), found));
         }
         let meta = salvaged.meta.unwrap_or_else(|| {
             salvaged.forget_fingerprints();
@@ -276,19 +276,18 @@ impl Home {
     }
 
     fn not_opened(&self, error: OpenError) -> HomeError {
-        let path = self.ledger_path();
         match error {
-            OpenError::Missing { .. } => HomeError::NoLedger { path, data: self.0.clone() },
+            OpenError::Missing { .. } => HomeError::NoLedger(self.clone()),
             OpenError::Store(store::OpenError::Locked { .. }) => HomeError::Served(self.0.clone()),
             OpenError::Store(store::OpenError::Damaged { found, .. }) => {
-                HomeError::DamagedLedger { path, data: self.0.clone(), found }
+                HomeError::DamagedLedger(self.clone(), found)
             }
             OpenError::Damaged { .. } => {
                 let found = "it does not say which one it is".to_owned();
-                HomeError::DamagedLedger { path, data: self.0.clone(), found }
+                HomeError::DamagedLedger(self.clone(), found)
             }
             OpenError::Store(store::OpenError::OtherEngine { found, asked, .. }) => {
-                HomeError::OtherEngine { path, found, asked }
+                HomeError::OtherEngine { path: self.ledger_path(), found, asked }
             }
             error => HomeError::Ledger(error),
         }

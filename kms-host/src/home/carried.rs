@@ -80,7 +80,7 @@ impl Home {
         self.check_finished()?;
         self.check_not_served()?;
         if holds_anything(&self.ledger_path())? {
-            return Err(HomeError::LedgerThere { ledger: self.ledger_path() });
+            return Err(HomeError::LedgerThere(self.clone()));
         }
         // 1
         let summary = file.check(progress)?;

@@ -10,6 +10,7 @@ use shared::ids::HostId;
 use shared::time::Timestamp;
 use store::file::FileError;
 
+use super::Home;
 use crate::certificates::Difference;
 use crate::export::{ExportError, shown};
 
@@ -17,40 +18,20 @@ use crate::export::{ExportError, shown};
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// There is no signing key.
-    #[error("{} is missing", path.display())]
-    NoKey {
-        /// Where the key belongs.
-        path: PathBuf,
-        /// The data directory.
-        data: PathBuf,
-    },
+    #[error("{} is missing", .0.key_path().display())]
+    NoKey(Home),
     /// The signing key is not what was written.
-    #[error("the signing key {} is damaged", path.display())]
-    DamagedKey {
-        /// The key.
-        path: PathBuf,
-        /// The data directory.
-        data: PathBuf,
-    },
+    #[error("the signing key {} is damaged", .0.key_path().display())]
+    DamagedKey(Home),
     /// The signing key was written by a newer release.
-    #[error("the signing key {} is of a newer release", .0.display())]
-    NewerKey(PathBuf),
+    #[error("the signing key {} is of a newer release", .0.key_path().display())]
+    NewerKey(Home),
     /// There is no request, or it is not what was written.
-    #[error("{} is missing or damaged", path.display())]
-    NoRequest {
-        /// Where the request belongs.
-        path: PathBuf,
-        /// The data directory.
-        data: PathBuf,
-    },
+    #[error("{} is missing or damaged", .0.request_path().display())]
+    NoRequest(Home),
     /// There is no ledger.
-    #[error("the ledger {} is missing or empty", path.display())]
-    NoLedger {
-        /// Where the ledger belongs.
-        path: PathBuf,
-        /// The data directory.
-        data: PathBuf,
-    },
+    #[error("the ledger {} is missing or empty", .0.ledger_path().display())]
+    NoLedger(Home),
     /// The ledger is in use.
     #[error("another process serves the directory {}", .0.display())]
     Served(PathBuf),
@@ -67,21 +48,11 @@ pub enum HomeError {
         asked: Engine,
     },
     /// The ledger is not what was written.
-    #[error("the ledger {} is damaged ({found}), and was left as it is", path.display())]
-    DamagedLedger {
-        /// The ledger.
-        path: PathBuf,
-        /// The data directory.
-        data: PathBuf,
-        /// What is wrong with it.
-        found: String,
-    },
+    #[error("the ledger {} is damaged ({found}), and was left as it is", .0.ledger_path().display(), found = .1)]
+    DamagedLedger(Home, String),
     /// There is a ledger already.
-    #[error("there is a ledger in {} already, and nothing was changed", ledger.display())]
-    LedgerThere {
-        /// The ledger.
-        ledger: PathBuf,
-    },
+    #[error("there is a ledger in {} already, and nothing was changed", .0.ledger_path().display())]
+    LedgerThere(Home),
     /// The directory for a restore is not empty.
     #[error("there is something in {} already, and nothing was changed", .0.display())]
     NotEmpty(PathBuf),
@@ -196,25 +167,26 @@ impl HomeError {
     /// What to do.
     pub fn remedy(&self) -> String {
         match self {
-            HomeError::NoKey { data, .. } => format!(
+            HomeError::NoKey(home) => format!(
                 "`kms-host init --data {}` makes a host. Where there was one, `kms-host restore BACKUP --data NEWDIR` has its key: \
                  without it this becomes another host, which needs a new certificate",
-                data.display()
+                home.path().display()
             ),
-            HomeError::DamagedKey { data, .. } => format!(
+            HomeError::DamagedKey(home) => format!(
                 "restore the host from a backup with `kms-host restore BACKUP --data NEWDIR`. Without one, move the key away and \
                  run `kms-host init --data {}`: that makes another host, which needs a new certificate",
-                data.display()
+                home.path().display()
             ),
             HomeError::NewerKey(_) => "run that release of kms-host, or a later one".to_owned(),
-            HomeError::NoRequest { data, .. } => {
-                format!("`kms-host init --data {}` writes it again, while the host is stopped", data.display())
+            HomeError::NoRequest(home) => {
+                let data = home.path().display();
+                format!("`kms-host init --data {data}` writes it again, while the host is stopped")
             }
-            HomeError::NoLedger { data, .. } => format!(
+            HomeError::NoLedger(home) => format!(
                 "see that its disk is mounted, or put it back from a backup or an export with `kms-host import FILE --data {}`. \
                  `kms-host init --data {}` makes a new one: no license is lost, the count begins at zero",
-                data.display(),
-                data.display()
+                home.path().display(),
+                home.path().display()
             ),
             HomeError::Served(_) => "stop it, or name another directory with --data".to_owned(),
             HomeError::OtherEngine { found, asked, .. } => format!(
@@ -223,18 +195,19 @@ impl HomeError {
                 found.name(),
                 asked.name()
             ),
-            HomeError::DamagedLedger { path, data, .. } => {
-                let (path, data) = (path.display(), data.display());
+            HomeError::DamagedLedger(home, _) => {
+                let (path, data) = (home.ledger_path(), home.path().display());
+                let path = path.display();
                 format!(
                     "save all of it that is whole: `kms-host export --salvage FILE --data {data}`, move {path} away, `kms-host \
                      import FILE --data {data}`. Where that finds nothing, restore a backup with `kms-host restore BACKUP --data \
                      NEWDIR`; or move {path} away and run `kms-host init --data {data}` for a new ledger. No license is lost"
                 )
             }
-            HomeError::LedgerThere { ledger } => format!(
+            HomeError::LedgerThere(home) => format!(
                 "stop the host, move it away, such as to {}.old, and run the same command again. For another host, name its \
                  directory with --data",
-                ledger.display()
+                home.ledger_path().display()
             ),
             HomeError::NotEmpty(_) => {
                 "name a directory that is empty or not there yet with --data. To put only the ledger back into a host that is \
