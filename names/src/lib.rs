@@ -184,7 +184,8 @@ async fn records_of(servers: &Servers, name: &Name, service: &str) -> Result<Vec
     let records = look_up(servers, name, RecordType::SRV).await.map_err(|none| match none {
         NoRecords::Missing(last) if last == *name => Reason::DnsNoRecord.with(&[("name", &service)]),
         NoRecords::Missing(last) => {
-            Reason::DnsNoRecord.with(&[("name", &format!("{last}, to which the alias {service} leads,"))])
+            let name = format!("{}, to which the alias {service} leads,", typed(&last));
+            Reason::DnsNoRecord.with(&[("name", &name)])
         }
         NoRecords::Unknown(cause) => failed(&service, &cause),
     })?;
@@ -193,7 +194,7 @@ async fn records_of(servers: &Servers, name: &Name, service: &str) -> Result<Vec
             priority: srv.priority,
             weight: srv.weight,
             port: srv.port,
-            target: srv.target.to_ascii(),
+            target: typed(&srv.target),
         }),
         _ => None,
     });
@@ -250,6 +251,20 @@ fn not_tried(name: &str) -> Cause {
     Reason::NotTried.with(&[("name", &name), ("limit", &Length(LIMIT))])
 }
 
+/// A name as a person types it, with its dot at the end. Only a dot or a backslash inside a label and a byte that is no UTF-8 are
+/// escaped, so that no name looks like another one.
+fn typed(name: &Name) -> String {
+    let mut text = String::new();
+    for label in name {
+        for chunk in label.utf8_chunks() {
+            text += &chunk.valid().replace('\\', "\\\\").replace('.', "\\.");
+            text.extend(chunk.invalid().iter().map(|byte| format!("\\{byte:03}")));
+        }
+        text.push('.');
+    }
+    if text.is_empty() { ".".to_owned() } else { text }
+}
+
 /// A name as it is meant: fully qualified, whether it ends in a dot or not. Names in use have underscores where they like.
 fn parse(name: &str) -> Result<Name, impl fmt::Display> {
     let mut parsed = Name::from_str_relaxed(name)?;
@@ -294,6 +309,20 @@ mod tests {
             .map(|(asked, names)| names.map_or_else(|cause| cause.code, |_| asked.service))
             .collect();
         assert_eq!(shown, expected, "{wanted:?}");
+    }
+
+    /// A space was shown as `\040` and an umlaut as `\303\274`.
+    #[test]
+    fn a_name_is_shown_as_it_is_typed() {
+        let check = |labels: &[&[u8]], expected| {
+            let name = Name::from_labels(labels.iter().copied()).unwrap();
+            assert_eq!(typed(&name), expected);
+        };
+        check(&[b"kms1", b"corp"], "kms1.corp.");
+        check(&[b"kms 1", "m\u{fc}nchen".as_bytes()], "kms 1.m\u{fc}nchen.");
+        check(&[b"kms1.corp", b"a\\b"], r"kms1\.corp.a\\b.");
+        check(&[b"m\xfcnchen"], r"m\252nchen.");
+        check(&[], ".");
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub fn unknown_target(name: &str) -> Option<Cause> {
 }
 
 /// What a host's name may be made of.
-pub const HOST_NAME_RULE: &str = "a name has letters, digits, hyphens and dots";
+pub const HOST_NAME_RULE: &str = "a name has the letters a to z, digits, hyphens and dots";
 
 /// Whether this can be the name of a host. It ends up in an HTTP header and in logs.
 pub fn is_host_name(name: &str) -> bool {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use kms_client::{Candidate, Inspector, LookedIn, Problem, SrvRecord};
 use serde_json::{Value, json};
+use shared::print::OneLine;
 
 use crate::answer::{Answer, EX_UNAVAILABLE, Failure};
 use crate::cli::HostCommand;
@@ -18,9 +19,9 @@ pub(crate) async fn discover(inspector: &Inspector) -> Answer {
         text += "DNS was asked about:\n";
     }
     for LookedIn { service, records, .. } in &found.domains {
-        let _ = writeln!(text, "  {service}{}", if records.is_empty() { "  nothing" } else { "" });
+        let _ = writeln!(text, "  {}{}", OneLine(service), if records.is_empty() { "  nothing" } else { "" });
         for SrvRecord { priority, weight, port, target } in records {
-            let _ = writeln!(text, "      SRV {priority} {weight} {port} {target}");
+            let _ = writeln!(text, "      SRV {priority} {weight} {port} {}", OneLine(target));
         }
     }
     if !found.hosts.is_empty() {
@@ -58,7 +59,7 @@ fn problems(title: &str, problems: &[Problem]) -> String {
         if text.is_empty() {
             let _ = writeln!(text, "{title}");
         }
-        let _ = writeln!(text, "  {place}\n      {cause}\n      remedy: {}", cause.remedy());
+        let _ = writeln!(text, "  {}\n      {cause}\n      remedy: {}", OneLine(place), cause.remedy());
     }
     text
 }
@@ -74,11 +75,7 @@ pub(crate) async fn configured(inspected: &Inspected, command: &HostCommand) -> 
         HostCommand::Clear => inspected.inspector.clear_hosts().await?,
         HostCommand::Show => {}
     }
-    show_configured(inspected).await
-}
-
-/// What the file says. A running product reads it again in every round.
-async fn show_configured(inspected: &Inspected) -> Result<Answer, Failure> {
+    // A running product reads the file in every round.
     let shown = inspected.snapshot().keeping.path().join("hosts").display().to_string();
     let found = inspected.inspector.hosts_file().await?;
     let hosts: Vec<_> = found.hosts.iter().map(|candidate| candidate.host.to_string()).collect();
@@ -89,10 +86,7 @@ async fn show_configured(inspected: &Inspected) -> Result<Answer, Failure> {
     };
     text += &problems("Lines that name no host:", &found.problems);
     if let Some(hosts) = &environment {
-        let _ = writeln!(
-            text,
-            "But where the environment variable KMS_HOSTS is set, as here, it decides: {hosts}"
-        );
+        let _ = writeln!(text, "The environment variable KMS_HOSTS goes before it, and is set here: {hosts}");
     }
     let bad: Vec<_> = found.problems.iter().map(problem_json).collect();
     Ok(Answer::done(
