@@ -122,6 +122,8 @@ impl Client {
     pub async fn organisation_clear(&self) -> Result<(), Cause> {
         let (mut installation, lock) = self.shell.to_change().await?;
         installation.saved.organisation = None;
+        // It tells a host why its last answer was refused, which is no affair of another organisation's.
+        installation.saved.exchange.rejected = None;
         let saved = installation.save(&lock).await;
         self.shell.publish(&installation);
         saved

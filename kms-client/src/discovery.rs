@@ -18,6 +18,9 @@ use crate::hosts::{self, HostName, HostNameError};
 /// The environment variable that names hosts, separated by commas.
 pub(crate) const ENVIRONMENT: &str = "KMS_HOSTS";
 
+/// How many faults of one place are shown. A file of another kind has one on each line.
+const FAULTS_MAX: usize = 8;
+
 /// What would be asked, in order. Nothing has been asked of any host to find it out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {
@@ -73,6 +76,8 @@ pub enum Source {
     File,
     /// The vendor's code.
     Code,
+    /// The command line of a tool beside the product.
+    CommandLine,
     /// An SRV record.
     Dns {
         /// The domain in which it stands, without a dot at the end.
@@ -92,6 +97,7 @@ impl fmt::Display for Source {
             Source::Environment => f.write_str("environment variable KMS_HOSTS"),
             Source::File => f.write_str("hosts file"),
             Source::Code => f.write_str("named by the product"),
+            Source::CommandLine => f.write_str("command line"),
             Source::Dns { domain, priority, weight } => {
                 write!(f, "DNS {domain}, priority {priority}, weight {weight}")
             }
@@ -102,13 +108,11 @@ impl fmt::Display for Source {
 
 /// Where the builder said to look.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "DNS is left out"))]
 pub(crate) struct Places {
-    pub(crate) hosts: Vec<HostName>,
-    #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "DNS is left out"))]
+    pub(crate) hosts: Vec<Candidate>,
     pub(crate) domains: Vec<String>,
-    #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "DNS is left out"))]
     pub(crate) name_server: Option<SocketAddr>,
-    #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "DNS is left out"))]
     pub(crate) service_label: String,
 }
 
@@ -129,7 +133,10 @@ impl Places {
         let environment = std::env::var(ENVIRONMENT).unwrap_or_default();
         let mut found = configured(hosts::in_list(&environment), &Source::Environment)
             .or_else(|| in_hosts_file(hosts_file.unwrap_or_default()))
-            .or_else(|| configured(self.hosts.iter().cloned().map(Ok).collect(), &Source::Code));
+            .or_else(|| {
+                let hosts = Some(self.hosts.clone()).filter(|hosts| !hosts.is_empty())?;
+                Some(Discovery { hosts, ..Discovery::default() })
+            });
         if found.is_none() {
             found = self.in_dns(last, first).await;
         }
@@ -192,7 +199,7 @@ impl Discovery {
         self.domains.push(LookedIn { service: domain.service.clone(), records: records.clone() });
         let ordered = shared::srv::order(records, crate::random::up_to);
         let told = if ordered.is_empty() { &mut self.problems } else { &mut self.notes };
-        told.extend(faults.into_iter().map(|cause| Problem { place: domain.service.clone(), cause }));
+        told.extend(problems(&domain.service, faults));
         for record in &ordered {
             let source =
                 Source::Dns { domain: domain.name.clone(), priority: record.priority, weight: record.weight };
@@ -209,18 +216,26 @@ fn configured(parsed: Vec<Result<HostName, HostNameError>>, source: &Source) -> 
     if parsed.is_empty() {
         return None;
     }
-    let mut found = Discovery::default();
+    let (mut hosts, mut faults) = (Vec::new(), Vec::new());
     for host in parsed {
         match host {
-            Ok(host) => found.hosts.push(Candidate { host, source: source.clone() }),
-            Err(error) => found.problems.push(unreadable(&source.to_string(), &error)),
+            Ok(host) => hosts.push(Candidate { host, source: source.clone() }),
+            Err(error) => faults.push(Reason::HostNameBad.with(&[("cause", &error)])),
         }
     }
-    Some(found)
+    Some(Discovery { hosts, problems: problems(&source.to_string(), faults), ..Discovery::default() })
 }
 
-fn unreadable(place: &str, error: &HostNameError) -> Problem {
-    Problem { place: place.to_owned(), cause: Reason::HostNameBad.with(&[("cause", error)]) }
+/// The faults of one place. Of very many only some are shown, and the last of those says how many more there are.
+fn problems(place: &str, mut faults: Vec<Cause>) -> Vec<Problem> {
+    let more = faults.len().saturating_sub(FAULTS_MAX);
+    faults.truncate(FAULTS_MAX);
+    let problem = |cause| Problem { place: place.to_owned(), cause };
+    let mut problems: Vec<_> = faults.into_iter().map(problem).collect();
+    if let Some(last) = problems.last_mut().filter(|_| more != 0) {
+        last.place = format!("{place} (and {more} more)");
+    }
+    problems
 }
 
 fn put_first(hosts: &mut [Candidate], last: Option<&str>) {
@@ -269,7 +284,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_configured_goes_before_dns_and_the_file_before_the_code() {
-        let places = Places { hosts: vec!["code".parse().unwrap()], ..Places::default() };
+        let code = Candidate { host: "code".parse().unwrap(), source: Source::Code };
+        let places = Places { hosts: vec![code], ..Places::default() };
         let found = places.discover(Some("file # ours\n"), None, &[]).await;
         assert_eq!(found.hosts[0].source, Source::File);
         assert_eq!(found.hosts[0].host.to_string(), "file:21688");
@@ -283,5 +299,17 @@ mod tests {
         assert_eq!(found.hosts.len(), 1);
         expect!["HOST_NAME_BAD: a host is named in a way that cannot be read: `::1` names no host: write an IPv6 address in brackets: [::1]"]
             .assert_eq(&found.problems[0].cause.to_string());
+    }
+
+    /// A file of another kind in the place of the hosts file printed a fault for each of its lines, thousands of them.
+    #[tokio::test]
+    async fn of_very_many_faults_some_are_shown_and_the_others_are_counted() {
+        for (lines, last) in
+            [(8, "hosts file"), (9, "hosts file (and 1 more)"), (5_000, "hosts file (and 4992 more)")]
+        {
+            let found = Places::default().discover(Some(&"!\n".repeat(lines)), None, &[]).await;
+            let places: Vec<_> = found.problems.iter().map(|problem| problem.place.as_str()).collect();
+            assert_eq!(places, [&["hosts file"; 7][..], &[last]].concat(), "{lines}");
+        }
     }
 }

@@ -30,16 +30,10 @@ pub(crate) fn open(magic: [u8; 4], version: u8, bytes: &[u8]) -> Result<&[u8], D
         return Err(Damage::OtherFile);
     }
     // A file that is whole and of a later version was written by a newer release: not ours to read, and not damaged.
-    if head[4] != version {
-        return Err(Damage::Version(head[4]));
-    }
-    Ok(body)
-}
-
-impl Damage {
-    /// Whether it is no damage at all: a newer release has written the file.
-    pub(crate) fn is_newer(self, version: u8) -> bool {
-        matches!(self, Damage::Version(found) if version < found)
+    match head[4] {
+        found if found == version => Ok(body),
+        found if version < found => Err(Damage::Newer(found)),
+        _ => Err(Damage::OtherFile),
     }
 }
 
@@ -59,8 +53,8 @@ pub(crate) enum Damage {
     Checksum,
     /// Another file in its place.
     OtherFile,
-    /// Of a version that this release does not know.
-    Version(u8),
+    /// No damage: a newer release has written the file, in this version.
+    Newer(u8),
     /// Whole, and not what belongs into it.
     Content,
     /// Of another machine than the identity beside it.
@@ -73,7 +67,7 @@ impl fmt::Display for Damage {
             Damage::Length => f.write_str("it is cut off"),
             Damage::Checksum => f.write_str("its checksum does not hold"),
             Damage::OtherFile => f.write_str("it is another kind of file"),
-            Damage::Version(version) => {
+            Damage::Newer(version) => {
                 write!(f, "it has format version {version}, which this release does not know")
             }
             Damage::Content => f.write_str("its content cannot be read"),

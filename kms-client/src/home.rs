@@ -24,6 +24,9 @@ pub(crate) const SAVED: &str = "saved";
 pub(crate) const HOSTS: &str = "hosts";
 const LOCK: &str = "lock";
 
+/// No list of hosts comes near this.
+const HOSTS_MAX_BYTES: usize = 64 * 1024;
+
 /// Where a client keeps its state, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -316,6 +319,10 @@ impl Home {
     pub(crate) fn read_hosts(&self) -> Result<Option<String>, Cause> {
         for path in self.hosts_in.iter().map(|path| path.join(HOSTS)) {
             match files::read(&path) {
+                Ok(Some(bytes)) if HOSTS_MAX_BYTES < bytes.len() => {
+                    let cause = format!("{} is larger than 64 KiB, and not read", path.display());
+                    return Err(Reason::HostNameBad.with(&[("cause", &cause)]));
+                }
                 Ok(Some(bytes)) => {
                     let lossy = |_| String::from_utf8_lossy(&bytes).into_owned();
                     return Ok(Some(armour::plain(&bytes).unwrap_or_else(lossy)));

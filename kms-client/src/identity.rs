@@ -15,7 +15,7 @@ use crate::frame::{self, Damage};
 use crate::random;
 
 const MAGIC: &[u8; 4] = b"KMSI";
-pub(crate) const VERSION: u8 = 1;
+const VERSION: u8 = 1;
 const SEED_BYTES: usize = 32;
 const BODY_BYTES: usize = SEED_BYTES + 8;
 
@@ -47,14 +47,10 @@ impl Identity {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Identity, Damage> {
-        let body: &[u8; BODY_BYTES] =
-            frame::open(*MAGIC, VERSION, bytes)?.try_into().map_err(|_| Damage::Length)?;
-        let (seed, installed_at) = body.split_at(SEED_BYTES);
-        let seed: &[u8; SEED_BYTES] = seed.try_into().map_err(|_| Damage::Length)?;
+        let body = frame::open(*MAGIC, VERSION, bytes)?;
+        let (seed, installed_at) = body.split_first_chunk::<SEED_BYTES>().ok_or(Damage::Length)?;
         let installed_at = installed_at.try_into().map_err(|_| Damage::Length)?;
-        Ok(Identity {
-            key: SecretKey::from_seed(seed),
-            installed_at: Timestamp::from_unix_ms(i64::from_be_bytes(installed_at)),
-        })
+        let installed_at = Timestamp::from_unix_ms(i64::from_be_bytes(installed_at));
+        Ok(Identity { key: SecretKey::from_seed(seed), installed_at })
     }
 }

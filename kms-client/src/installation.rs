@@ -73,11 +73,6 @@ impl Installation {
         self.saved.license.state(now).is_licensed()
     }
 
-    /// Whether it is licensed by a lease that would be lost with what is in memory.
-    fn lives_in_memory(&self, now: Timestamp) -> bool {
-        self.detached && self.is_licensed(now)
-    }
-
     /// Before an ask of a process that keeps nothing. An identity on the disk asks nobody: its next serial could not be
     /// saved, and a host would take it for a copy. A lease that it has holds; without one, this process asks by itself.
     ///
@@ -100,7 +95,8 @@ impl Installation {
             return Err(self.home.trouble().unwrap_or_else(|| Reason::IdentityUnreadable.into()));
         }
         let home = Arc::clone(&self.home);
-        let stays = self.lives_in_memory(now);
+        // Its lease exists in memory only.
+        let stays = self.detached && self.is_licensed(now);
         let lock = off_thread(move || {
             if !stays {
                 home.thaw();
@@ -246,7 +242,7 @@ fn look_again(
         return Ok(Looked::Same);
     }
     // What is remembered here is whole: better to write it again than to begin anew.
-    if let (Some(_), Some(damage)) = (known, found.saved_damage) {
+    if let (Some(_), Some(damage)) = (known, found.saved_damage()) {
         return Ok(Looked::Damaged(damaged(home, damage)));
     }
     load(now, found, lock).map(|other| Looked::Other(Box::new(other)))

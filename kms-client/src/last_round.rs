@@ -17,74 +17,24 @@ const PARAMETERS_MAX: usize = 8;
 /// A longer text is cut off.
 const TEXT_MAX_BYTES: usize = 256;
 
-/// The last walk through the hosts, whichever process made it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LastRound {
-    /// When it ended.
-    pub(crate) ended_at: Timestamp,
-    /// Every host that was tried and every place that named none, in order; the first 32.
-    pub(crate) attempts: Vec<Attempt>,
-    /// How many more there were.
-    pub(crate) left_out: u32,
-}
-
-impl LastRound {
-    pub(crate) fn new(ended_at: Timestamp, attempts: &[Attempt]) -> LastRound {
-        let left_out = attempts.len().saturating_sub(ATTEMPTS_MAX);
-        LastRound {
-            ended_at,
-            attempts: attempts.iter().take(ATTEMPTS_MAX).map(bounded).collect(),
-            left_out: u32::try_from(left_out).unwrap_or(u32::MAX),
-        }
-    }
-
-    pub(crate) fn encode(&self) -> v1::Round {
-        v1::Round {
-            ended_at: self.ended_at.unix_ms(),
-            attempts: self.attempts.iter().map(encode_attempt).collect(),
-            left_out: self.left_out,
-        }
-    }
-
-    /// What cannot be read is left out: nobody is licensed by it.
-    pub(crate) fn decode(wire: v1::Round) -> LastRound {
-        let written = wire.attempts.len();
-        let attempts: Vec<_> = wire.attempts.into_iter().filter_map(decode_attempt).collect();
-        let unread = u32::try_from(written - attempts.len()).unwrap_or(u32::MAX);
-        LastRound {
-            ended_at: Timestamp::from_unix_ms(wire.ended_at),
-            attempts,
-            left_out: wire.left_out.saturating_add(unread),
-        }
+/// A round that ended at this time, as it is saved: its first 32 attempts, and how many more there were.
+pub(crate) fn encode(ended_at: Timestamp, attempts: &[Attempt]) -> v1::Round {
+    v1::Round {
+        ended_at: ended_at.unix_ms(),
+        attempts: attempts.iter().take(ATTEMPTS_MAX).map(encode_attempt).collect(),
+        left_out: count(attempts.len().saturating_sub(ATTEMPTS_MAX)),
     }
 }
 
-fn bounded(attempt: &Attempt) -> Attempt {
-    let Attempt { host, address, source, outcome } = attempt;
-    let cause = |cause: &Cause| Cause {
-        code: cut(&cause.code),
-        parameters: cause
-            .parameters
-            .iter()
-            .take(PARAMETERS_MAX)
-            .map(|(name, value)| (cut(name), cut(value)))
-            .collect(),
-    };
-    Attempt {
-        host: cut(host),
-        address: *address,
-        source: source.as_ref().map(|source| match source {
-            Source::Dns { domain, priority, weight } => {
-                Source::Dns { domain: cut(domain), priority: *priority, weight: *weight }
-            }
-            Source::Environment | Source::File | Source::Code | Source::Remembered => source.clone(),
-        }),
-        outcome: match outcome {
-            Outcome::Refused(refused) => Outcome::Refused(cause(refused)),
-            Outcome::Failed(failed) => Outcome::Failed(cause(failed)),
-            Outcome::Leased { .. } | Outcome::Waiting(_) | Outcome::Released => outcome.clone(),
-        },
-    }
+/// The attempts of a saved round, and how many more there were. Those that cannot be read are counted only: no license rests on them.
+pub(crate) fn decode(round: &v1::Round) -> (Vec<Attempt>, u32) {
+    let attempts: Vec<_> = round.attempts.iter().filter_map(decode_attempt).collect();
+    let unread = count(round.attempts.len() - attempts.len());
+    (attempts, round.left_out.saturating_add(unread))
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn cut(text: &str) -> String {
@@ -97,10 +47,8 @@ fn cut(text: &str) -> String {
 
 fn encode_attempt(attempt: &Attempt) -> v1::Attempt {
     use v1::attempt::Outcome as Wire;
-    let cause =
-        |cause: &Cause| v1::Cause { code: cause.code.clone(), parameters: reason::encode_parameters(cause) };
     v1::Attempt {
-        host: attempt.host.clone(),
+        host: cut(&attempt.host),
         address: attempt.address.map(|address| address.to_string()).unwrap_or_default(),
         source: attempt.source.as_ref().map(encode_source),
         outcome: Some(match &attempt.outcome {
@@ -109,22 +57,31 @@ fn encode_attempt(attempt: &Attempt) -> v1::Attempt {
                 Wire::Waiting(v1::Progress { count: *count, threshold: *threshold })
             }
             Outcome::Released => Wire::Released(v1::Released {}),
-            Outcome::Refused(refused) => Wire::Refused(cause(refused)),
-            Outcome::Failed(failed) => Wire::Failed(cause(failed)),
+            Outcome::Refused(refused) => Wire::Refused(encode_cause(refused)),
+            Outcome::Failed(failed) => Wire::Failed(encode_cause(failed)),
         }),
     }
 }
 
-fn decode_attempt(wire: v1::Attempt) -> Option<Attempt> {
+fn encode_cause(Cause { code, parameters }: &Cause) -> v1::Cause {
+    let parameters = parameters.iter().take(PARAMETERS_MAX);
+    let parameters = parameters.map(|(name, value)| (cut(name), cut(value))).collect();
+    let cause = Cause { code: cut(code), parameters };
+    v1::Cause { parameters: reason::encode_parameters(&cause), code: cause.code }
+}
+
+fn decode_attempt(wire: &v1::Attempt) -> Option<Attempt> {
     use v1::attempt::Outcome as Wire;
-    let cause = |wire: v1::Cause| reason::decode(&wire.code, &wire.parameters);
+    let cause = |wire: &v1::Cause| reason::decode(&wire.code, &wire.parameters);
     Some(Attempt {
-        host: wire.host,
+        host: wire.host.clone(),
         address: wire.address.parse().ok(),
-        source: wire.source.and_then(decode_source),
-        outcome: match wire.outcome? {
-            Wire::LeasedUntil(until) => Outcome::Leased { until: Timestamp::from_unix_ms(until) },
-            Wire::Waiting(v1::Progress { count, threshold }) => Outcome::Waiting(Waited { count, threshold }),
+        source: wire.source.as_ref().and_then(decode_source),
+        outcome: match wire.outcome.as_ref()? {
+            Wire::LeasedUntil(until) => Outcome::Leased { until: Timestamp::from_unix_ms(*until) },
+            Wire::Waiting(v1::Progress { count, threshold }) => {
+                Outcome::Waiting(Waited { count: *count, threshold: *threshold })
+            }
             Wire::Released(v1::Released {}) => Outcome::Released,
             Wire::Refused(refused) => Outcome::Refused(cause(refused)),
             Wire::Failed(failed) => Outcome::Failed(cause(failed)),
@@ -138,9 +95,10 @@ fn encode_source(source: &Source) -> v1::Source {
         Source::Environment => at(v1::Place::Environment),
         Source::File => at(v1::Place::File),
         Source::Code => at(v1::Place::Code),
+        Source::CommandLine => at(v1::Place::CommandLine),
         Source::Remembered => at(v1::Place::Remembered),
         Source::Dns { domain, priority, weight } => v1::Source {
-            domain: domain.clone(),
+            domain: cut(domain),
             priority: u32::from(*priority),
             weight: u32::from(*weight),
             ..at(v1::Place::Dns)
@@ -148,17 +106,18 @@ fn encode_source(source: &Source) -> v1::Source {
     }
 }
 
-fn decode_source(wire: v1::Source) -> Option<Source> {
+fn decode_source(wire: &v1::Source) -> Option<Source> {
     Some(match wire.place() {
         v1::Place::Unspecified => return None,
         v1::Place::Environment => Source::Environment,
         v1::Place::File => Source::File,
         v1::Place::Code => Source::Code,
+        v1::Place::CommandLine => Source::CommandLine,
         v1::Place::Remembered => Source::Remembered,
         v1::Place::Dns => Source::Dns {
             priority: u16::try_from(wire.priority).ok()?,
             weight: u16::try_from(wire.weight).ok()?,
-            domain: wire.domain,
+            domain: wire.domain.clone(),
         },
     })
 }
@@ -181,13 +140,12 @@ mod tests {
             attempt("a", Some(Source::Environment), Outcome::Leased { until }),
             attempt("b", Some(Source::File), Outcome::Waiting(Waited { count: 7, threshold: 25 })),
             attempt("c", Some(Source::Code), Outcome::Released),
+            attempt("c", Some(Source::CommandLine), Outcome::Released),
             attempt("d", Some(dns), Outcome::Refused(cause.clone())),
             attempt("e", Some(Source::Remembered), Outcome::Failed(cause.clone())),
             attempt("_kms-activation._tcp.corp.example.", None, Outcome::Failed(cause)),
         ];
-        let round = LastRound::new(until, &attempts);
-        assert_eq!((round.attempts.as_slice(), round.left_out), (&attempts[..], 0));
-        assert_eq!(LastRound::decode(round.encode()), round);
+        assert_eq!(decode(&encode(until, &attempts)), (attempts.to_vec(), 0));
     }
 
     #[test]
@@ -196,17 +154,18 @@ mod tests {
         let parameters = vec![(long.clone(), long.clone()); 20];
         let outcome = Outcome::Refused(Cause { code: long.clone(), parameters });
         let source = Source::Dns { domain: long.clone(), priority: 0, weight: 0 };
-        let round = LastRound::new(Timestamp::default(), &vec![attempt(&long, Some(source), outcome); 50]);
-        assert_eq!((round.attempts.len(), round.left_out), (32, 18));
-        let bytes = prost::Message::encoded_len(&round.encode());
+        let round = encode(Timestamp::default(), &vec![attempt(&long, Some(source), outcome); 50]);
+        let (attempts, left_out) = decode(&round);
+        assert_eq!((attempts.len(), left_out), (32, 18));
+        let bytes = prost::Message::encoded_len(&round);
         assert!(bytes < 160_000, "{bytes}");
-        assert_eq!(LastRound::decode(round.encode()), round);
+        assert_eq!(encode(Timestamp::default(), &attempts).attempts, round.attempts);
     }
 
     #[test]
     fn what_a_later_release_adds_is_counted_and_not_shown() {
         let later = v1::Attempt { host: "a".into(), ..v1::Attempt::default() };
-        let wire = v1::Round { ended_at: 1, attempts: vec![later; 2], left_out: 1 };
-        assert_eq!((LastRound::decode(wire.clone()).left_out, wire.attempts.len()), (3, 2));
+        let round = v1::Round { ended_at: 1, attempts: vec![later; 2], left_out: 1 };
+        assert_eq!(decode(&round), (Vec::new(), 3));
     }
 }

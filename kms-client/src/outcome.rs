@@ -25,6 +25,13 @@ pub struct Attempt {
     pub outcome: Outcome,
 }
 
+impl Attempt {
+    /// A place that gave no host.
+    pub(crate) fn at_place(place: String, cause: Cause) -> Attempt {
+        Attempt { host: place, address: None, source: None, outcome: Outcome::Failed(cause) }
+    }
+}
+
 /// What came of an ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -22,12 +22,11 @@ use wire::{Connection, Failure};
 use crate::discovery::{Candidate, Problem};
 use crate::home::Lock;
 use crate::installation::Installation;
-use crate::last_round::LastRound;
 use crate::outcome::{Attempt, Outcome, Round};
-use crate::random;
 use crate::shell::Shell;
 use crate::transport::{ANSWER_LIMIT, Addresses};
 use crate::way::Way;
+use crate::{last_round, random};
 
 /// Why a round is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,26 +77,24 @@ pub(crate) async fn make(
 ) -> Result<Option<Round>, Cause> {
     let lock = installation.take_over(shell.clock.now()).await?;
     let now = shell.clock.now();
-    match purpose {
-        Purpose::Due | Purpose::Wanted => installation.ask_unkept(now)?,
-        Purpose::Release => installation.home.trouble().map_or(Ok(()), Err)?,
-    }
-    let event = match purpose {
-        Purpose::Due => Event::Woke,
-        Purpose::Wanted | Purpose::Release => Event::Wanted,
+    let (event, kind) = match purpose {
+        Purpose::Due => (Event::Woke, AskKind::Activate),
+        Purpose::Wanted => (Event::Wanted, AskKind::Activate),
+        Purpose::Release => (Event::Wanted, AskKind::Release),
     };
+    match kind {
+        AskKind::Activate => installation.ask_unkept(now)?,
+        AskKind::Release => installation.home.trouble().map_or(Ok(()), Err)?,
+    }
     let license = &mut installation.saved.license;
     if license.step(now, event, random::draw()).is_none() {
         return Ok(None);
     }
-    let mut round = Going {
+    let mut round = Walk {
         shell,
         installation,
         lock,
-        kind: match purpose {
-            Purpose::Due | Purpose::Wanted => AskKind::Activate,
-            Purpose::Release => AskKind::Release,
-        },
+        kind,
         attempts: Vec::new(),
         best: Best::Nothing,
         left_out: Vec::new(),
@@ -106,8 +103,8 @@ pub(crate) async fn make(
     Ok(Some(round.conclude(stopped).await))
 }
 
-/// A round that is under way.
-struct Going<'a> {
+/// A walk through the hosts, in progress.
+struct Walk<'a> {
     shell: &'a Shell,
     installation: &'a mut Installation,
     lock: Arc<Lock>,
@@ -118,7 +115,7 @@ struct Going<'a> {
     left_out: Vec<String>,
 }
 
-impl Going<'_> {
+impl Walk<'_> {
     /// Asks one host after the other. A release goes to every one: each sibling may have counted this machine.
     async fn through_hosts(&mut self) -> Result<(), Cause> {
         let last = self.installation.saved.last_host.as_ref();
@@ -164,12 +161,7 @@ impl Going<'_> {
 
     fn note_problem(&mut self, Problem { place, cause }: Problem) {
         tracing::debug!(%place, %cause, "no host here");
-        self.attempts.push(Attempt {
-            host: place,
-            address: None,
-            source: None,
-            outcome: Outcome::Failed(cause),
-        });
+        self.attempts.push(Attempt::at_place(place, cause));
     }
 
     /// Asks a host at one address after the other, until one has signed an answer: a name may lead to a machine that is gone, to
@@ -218,7 +210,9 @@ impl Going<'_> {
         address: SocketAddr,
     ) -> Result<Result<(), Failure>, Cause> {
         let name = candidate.host.to_string();
-        let mut visit = Visit::new(self.kind, self.needs_chain(&name));
+        // Only the host that issued the lease has its chain for certain.
+        let last = self.installation.saved.last_host.as_ref();
+        let mut visit = Visit::new(self.kind, last.is_none_or(|last| last.name != name));
         while visit.asks() {
             let ask = self.compose().await?;
             let judged = match self.ask(connection, &ask, visit, address).await? {
@@ -238,12 +232,6 @@ impl Going<'_> {
             }
         }
         Ok(Ok(()))
-    }
-
-    /// Whether the held lease has to bring its chain: the host that issued it has it, any other may not.
-    fn needs_chain(&self, name: &str) -> bool {
-        let last = self.installation.saved.last_host.as_ref();
-        last.is_none_or(|last| last.name != name)
     }
 
     /// The next ask. Its nonce is on the disk when this returns: an ask whose answer is lost keeps its name.
@@ -347,17 +335,12 @@ impl Going<'_> {
 
     /// Tells the license what came of the round, once, and saves it.
     async fn conclude(self, stopped: Result<(), Cause>) -> Round {
-        let Going { shell, installation, lock, mut attempts, best, mut left_out, .. } = self;
+        let Walk { shell, installation, lock, mut attempts, best, mut left_out, .. } = self;
         left_out.truncate(LEFT_OUT_MAX);
         installation.saved.left_out = left_out;
         if let Err(cause) = stopped {
             tracing::error!(%cause, "the round ends here");
-            attempts.push(Attempt {
-                host: installation.home.path().display().to_string(),
-                address: None,
-                source: None,
-                outcome: Outcome::Failed(cause),
-            });
+            attempts.push(Attempt::at_place(installation.home.path().display().to_string(), cause));
         }
         let released = matches!(best, Best::Signed(Verdict::Released(_)));
         let outcome = match &best {
@@ -373,7 +356,7 @@ impl Going<'_> {
         if released && let Some(asker) = installation.asker() {
             installation.saved.machine = asker.machine();
         }
-        installation.saved.last_round = Some(LastRound::new(shell.clock.now(), &attempts));
+        installation.saved.last_round = Some(last_round::encode(shell.clock.now(), &attempts));
         let mut written = installation.save(&lock).await;
         if released && written.is_ok() {
             written = installation.promote(&lock).await;

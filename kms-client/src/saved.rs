@@ -17,12 +17,11 @@ use shared::license::{Event, Facts, License, Timer};
 use shared::time::Timestamp;
 
 use crate::frame::{self, Damage};
-use crate::last_round::LastRound;
 use crate::product::Terms;
 use crate::random;
 
 const MAGIC: &[u8; 4] = b"KMSS";
-pub(crate) const VERSION: u8 = 1;
+const VERSION: u8 = 1;
 
 /// What one machine remembers about one product.
 #[derive(Clone, Debug)]
@@ -37,8 +36,8 @@ pub(crate) struct Saved {
     pub(crate) last_host: Option<LastHost>,
     /// Hosts, addresses and names in DNS that the last round had no time for: the next one begins with them.
     pub(crate) left_out: Vec<String>,
-    /// For people; no rule reads it.
-    pub(crate) last_round: Option<LastRound>,
+    /// For people. No rule reads it. `last_round` decodes it.
+    pub(crate) last_round: Option<v1::Round>,
     /// The fields of a later release, as they came.
     unknown: Bytes,
 }
@@ -154,7 +153,7 @@ impl Saved {
             chain: exchange.chain.as_ref().map(|chain| chain.encoded().clone()).unwrap_or_default(),
             rejected: exchange.rejected.as_ref().map(Rejected::encode),
             left_out: self.left_out.clone(),
-            last_round: self.last_round.as_ref().map(LastRound::encode),
+            last_round: self.last_round.clone(),
         };
         let mut body = wire.encode_to_vec();
         body.extend_from_slice(&self.unknown);
@@ -194,7 +193,7 @@ impl Saved {
                 rekeyed_at: wire.rekeyed_at.into_iter().map(Timestamp::from_unix_ms).collect(),
             },
             left_out: wire.left_out,
-            last_round: wire.last_round.map(LastRound::decode),
+            last_round: wire.last_round,
             unknown: unknown_fields(body).ok_or(Damage::Content)?,
         })
     }

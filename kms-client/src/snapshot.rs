@@ -13,6 +13,7 @@ use shared::time::Timestamp;
 
 use crate::home::Keeping;
 use crate::installation::Installation;
+use crate::last_round;
 use crate::lease::Lease;
 use crate::outcome::{Attempt, Waited};
 use crate::saved::Organisation;
@@ -78,6 +79,8 @@ impl Snapshot {
     pub(crate) fn of(installation: &Installation, now: Timestamp) -> Snapshot {
         let saved = &installation.saved;
         let (license, facts) = (&saved.license, saved.license.facts());
+        let round = saved.last_round.as_ref();
+        let (attempts, attempts_left_out) = round.map(last_round::decode).unwrap_or_default();
         let chain = license.lease().map(answer::Lease::chain).or(saved.exchange.chain.as_ref());
         Snapshot {
             state: license.state(now),
@@ -91,9 +94,9 @@ impl Snapshot {
             },
             failures: facts.failures,
             last_reason: Some(facts.last_reason.clone()).filter(|code| !code.is_empty()),
-            attempts: saved.last_round.as_ref().map(|round| round.attempts.clone()).unwrap_or_default(),
-            attempts_left_out: saved.last_round.as_ref().map_or(0, |round| round.left_out),
-            asked_at: saved.last_round.as_ref().map(|round| round.ended_at),
+            attempts,
+            attempts_left_out,
+            asked_at: round.map(|round| Timestamp::from_unix_ms(round.ended_at)),
             waiting: facts.waiting.map(|(count, threshold)| Waited { count, threshold }),
             keeping: installation.home.keeping(),
             troubles: installation.troubles.clone(),

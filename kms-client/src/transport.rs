@@ -58,7 +58,15 @@ impl Addresses {
 
     /// Why those that did not accept were not reached; nothing where each did.
     pub(crate) fn unreached(&self, name: &HostName) -> Option<Failure> {
-        (!self.unreached.is_empty()).then(|| none_accepted(&name.to_string(), &self.unreached))
+        let cause = match self.unreached.as_slice() {
+            [] => return None,
+            [(_, error)] => error.to_string(),
+            several => {
+                let each = several.iter().map(|(address, error)| format!("{address}: {error}"));
+                each.collect::<Vec<_>>().join("; ")
+            }
+        };
+        Some(unreachable(&name.to_string(), &cause))
     }
 }
 
@@ -128,16 +136,6 @@ async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
     })??;
     stream.set_nodelay(true)?;
     Ok(stream)
-}
-
-fn none_accepted(host: &str, unreached: &[Unreached]) -> Failure {
-    match unreached {
-        [(_, error)] => unreachable(host, error),
-        several => {
-            let each = several.iter().map(|(address, error)| format!("{address}: {error}"));
-            unreachable(host, &each.collect::<Vec<_>>().join("; "))
-        }
-    }
 }
 
 #[cfg(test)]

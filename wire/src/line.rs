@@ -1,6 +1,5 @@
 //! The bytes under a connection, and why TLS ended them.
 
-use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use shared::reason::Cause;
@@ -19,12 +18,6 @@ impl Line {
     /// One in the clear, which TLS does not end.
     pub fn plain(stream: TcpStream) -> Line {
         Line { bytes: Box::new(stream), ended: Ended::default() }
-    }
-}
-
-impl fmt::Debug for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line").field("ended", &self.ended).finish_non_exhaustive()
     }
 }
 

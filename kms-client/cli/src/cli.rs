@@ -47,7 +47,7 @@ pub(crate) struct Setting {
     /// Look for hosts in this domain instead of the machine's own; again for each one.
     #[arg(long = "domain", global = true, value_name = "NAME")]
     pub(crate) domains: Vec<String>,
-    /// Ask this host, as if the product had named it; again for each one.
+    /// Host to ask; repeat for more. KMS_HOSTS and the hosts of `host set` go before it.
     #[arg(long = "host", global = true, value_name = "NAME[:PORT]")]
     pub(crate) hosts: Vec<HostName>,
     /// Speak TLS with hosts, and nothing else: their certificates have to be signed by a CA in this PEM file.

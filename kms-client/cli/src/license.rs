@@ -12,30 +12,20 @@ use crate::show;
 
 /// Where this machine stands. Nobody is asked.
 pub(crate) fn status(inspected: &Inspected) -> Answer {
-    if inspected.is_not_begun() {
-        return not_begun(inspected);
-    }
-    let (snapshot, now) = (inspected.snapshot(), SystemClock::new().now());
-    let mut json = show::snapshot_json(snapshot);
-    let id = data_encoding::HEXLOWER.encode(&inspected.product.id);
-    json["product"] = json!({ "id": id, "name": inspected.product.name });
-    let mut rows = vec![("product", format!("{} ({id})", OneLine(inspected.product.name)))];
-    rows.extend(standing(snapshot, now));
-    rows.extend(trouble(snapshot));
-    rows.extend(belonging(snapshot));
-    Answer::done(show::rows(&rows), json)
-}
-
-/// The product has not run on this machine yet.
-fn not_begun(inspected: &Inspected) -> Answer {
-    let (product, folder) = (&inspected.product, inspected.snapshot().keeping.path());
+    let (product, snapshot) = (&inspected.product, inspected.snapshot());
     let id = data_encoding::HEXLOWER.encode(&product.id);
-    let rows = [
-        ("product", format!("{} ({id})", OneLine(product.name))),
-        ("state", "not begun: grace starts when the product, or `activate`, first runs".to_owned()),
-        ("stored", format!("nothing yet in {}", folder.display())),
-    ];
-    let json = json!({ "product": { "id": id, "name": product.name }, "state": "not-begun" });
+    let mut rows = vec![("product", format!("{} ({id})", OneLine(product.name)))];
+    let mut json = if inspected.is_not_begun() {
+        let state = "not begun: grace starts when the product, or `activate`, first runs";
+        rows.extend([("state", state.to_owned()), ("stored", snapshot.keeping.to_string())]);
+        json!({ "state": "not-begun" })
+    } else {
+        rows.extend(standing(snapshot, SystemClock::new().now()));
+        rows.extend(trouble(snapshot));
+        rows.extend(belonging(snapshot));
+        show::snapshot_json(snapshot)
+    };
+    json["product"] = json!({ "id": id, "name": product.name });
     Answer::done(show::rows(&rows), json)
 }
 

@@ -52,8 +52,8 @@ pub(crate) async fn identity(
 ) -> Result<Answer, Failure> {
     let IdentityCommand::Reset { yes } = command;
     if !yes {
-        let line = "a new identity gives up the lease that is held, and this machine is counted anew; if that is meant, \
-                    add --yes";
+        let line =
+            "a new identity gives up the lease, and this machine is counted anew; add --yes to confirm";
         return Err(Failure::new(EX_USAGE, line));
     }
     let client = open()?;

@@ -65,7 +65,7 @@ fn named(setting: &Setting) -> Result<(&Path, Product, Builder), Failure> {
     let product = product_file::read(path).map_err(unread)?;
     let mut builder = Client::builder(product)
         .state_dir(&setting.state)
-        .hosts(setting.hosts.iter().map(ToString::to_string))
+        .command_line_hosts(setting.hosts.iter().map(ToString::to_string))
         .domains(&setting.domains);
     if let Some(name_server) = setting.dns {
         builder = builder.name_server(name_server);

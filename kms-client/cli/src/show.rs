@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use kms_client::{Attempt, Cause, Keeping, Length, LicenseState, Notice, Snapshot, Timestamp, Waited};
+use kms_client::{Attempt, Cause, Length, LicenseState, Notice, Snapshot, Timestamp};
 use serde_json::{Value, json};
 
 /// How long the state lasts, or how long ago it began.
@@ -96,10 +96,12 @@ fn attempt_line(attempt: &Attempt) -> String {
 /// A snapshot for a script.
 pub(crate) fn snapshot_json(snapshot: &Snapshot) -> Value {
     let clock = match snapshot.state {
-        LicenseState::ClockWrong { by, ahead, .. } => Some(json!({ "by_ms": to_ms(by), "ahead": ahead })),
+        LicenseState::ClockWrong { by, ahead, .. } => {
+            Some(json!({ "by_ms": u64::try_from(by.as_millis()).unwrap_or(u64::MAX), "ahead": ahead }))
+        }
         _ => None,
     };
-    let text_key = snapshot.state.text_key();
+    let (text_key, keeping) = (snapshot.state.text_key(), &snapshot.keeping);
     json!({
         "state": text_key.strip_prefix("license.").unwrap_or(text_key),
         "licensed": snapshot.state.is_licensed(),
@@ -126,8 +128,8 @@ pub(crate) fn snapshot_json(snapshot: &Snapshot) -> Value {
         "remedy": snapshot.last_cause().map(|cause| cause.remedy()),
         "last_cause": snapshot.last_cause().as_ref().map(cause_json),
         "asked_at_ms": snapshot.asked_at.map(Timestamp::unix_ms),
-        "waiting": snapshot.waiting.map(waited_json),
-        "keeping": keeping_json(&snapshot.keeping),
+        "waiting": snapshot.waiting.map(|waited| json!({ "count": waited.count, "threshold": waited.threshold })),
+        "keeping": json!({ "how": keeping.name(), "path": keeping.path().display().to_string() }),
         "troubles": snapshot.troubles.iter().map(cause_json).collect::<Vec<_>>(),
         "attempts": snapshot.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
         "attempts_left_out": snapshot.attempts_left_out,
@@ -147,16 +149,4 @@ fn attempt_json(attempt: &Attempt) -> Value {
         "outcome": attempt.outcome.name(),
         "cause": attempt.outcome.cause().map(cause_json),
     })
-}
-
-fn waited_json(waited: Waited) -> Value {
-    json!({ "count": waited.count, "threshold": waited.threshold })
-}
-
-fn keeping_json(keeping: &Keeping) -> Value {
-    json!({ "how": keeping.name(), "path": keeping.path().display().to_string() })
-}
-
-fn to_ms(length: std::time::Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }

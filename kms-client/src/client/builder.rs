@@ -15,9 +15,9 @@ use shared::reason::Cause;
 use shared::time::{Clock, Length};
 
 use crate::clock::SystemClock;
-use crate::discovery::Places;
+use crate::discovery::{Candidate, Places, Source};
 use crate::home::Home;
-use crate::hosts::{HostName, HostNameError};
+use crate::hosts::HostNameError;
 use crate::inspector::Inspector;
 use crate::product::{Product, Terms};
 use crate::shell::Shell;
@@ -38,7 +38,7 @@ pub struct Builder {
     product: Product,
     state_dir: Option<PathBuf>,
     fallback_dir: Option<PathBuf>,
-    hosts: Result<Vec<HostName>, HostNameError>,
+    hosts: Result<Vec<Candidate>, HostNameError>,
     places: Places,
     ways: Ways,
     fingerprint: Option<Fingerprint>,
@@ -75,8 +75,18 @@ impl Builder {
 
     /// Hosts to ask instead of looking in DNS: `name`, `name:port`, `[2001:db8::1]:port`. An administrator's file and
     /// the environment variable `KMS_HOSTS` go before them.
-    pub fn hosts<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Builder {
-        self.hosts = hosts.into_iter().map(|host| host.into().parse()).collect();
+    pub fn hosts<H: Into<String>>(self, hosts: impl IntoIterator<Item = H>) -> Builder {
+        self.name_hosts(Source::Code, hosts.into_iter().map(Into::into))
+    }
+
+    /// Like [`hosts`](Builder::hosts), for a tool whose user named them: they are shown as such.
+    pub fn command_line_hosts<H: Into<String>>(self, hosts: impl IntoIterator<Item = H>) -> Builder {
+        self.name_hosts(Source::CommandLine, hosts.into_iter().map(Into::into))
+    }
+
+    fn name_hosts(mut self, source: Source, hosts: impl Iterator<Item = String>) -> Builder {
+        let candidate = |host: String| Ok(Candidate { host: host.parse()?, source: source.clone() });
+        self.hosts = hosts.map(candidate).collect();
         self
     }
 

@@ -13,9 +13,9 @@ use shared::time::Timestamp;
 
 use crate::frame::Damage;
 use crate::home::{Home, IDENTITY, PENDING, SAVED};
-use crate::identity::{self, Identity};
+use crate::identity::Identity;
 use crate::product::Terms;
-use crate::saved::{self, Saved};
+use crate::saved::Saved;
 
 use super::{Installation, damaged};
 
@@ -28,8 +28,7 @@ pub(crate) struct Found {
     saved: Option<Saved>,
     /// `saved` as it was read.
     pub(crate) saved_bytes: Option<Vec<u8>>,
-    identity_damage: Option<Damage>,
-    pub(crate) saved_damage: Option<Damage>,
+    damaged: Vec<(&'static str, Damage)>,
     /// A file that a newer release has written, and its version.
     newer: Option<(&'static str, Damage)>,
     /// A file that is there and cannot be read.
@@ -57,50 +56,34 @@ impl Found {
             pending: None,
             saved: None,
             saved_bytes: None,
-            identity_damage: None,
-            saved_damage: None,
+            damaged: Vec::new(),
             newer: None,
             unreadable: None,
         };
         if !home.is_read_only() {
-            (found.identity, found.identity_damage) = found.key(IDENTITY);
-            (found.pending, _) = found.key(PENDING);
+            found.identity = found.file(IDENTITY, Identity::decode);
+            found.pending = found.file(PENDING, Identity::decode);
         }
-        found.saved_bytes = found.content(SAVED).map(|bytes| bytes.to_vec());
-        let bytes = found.saved_bytes.clone();
-        let read = bytes.map(|bytes| Saved::decode(&bytes, terms));
-        (found.saved, found.saved_damage) = found.judged(SAVED, saved::VERSION, read);
-        found
-    }
-
-    fn key(&mut self, name: &'static str) -> (Option<Identity>, Option<Damage>) {
-        let read = self.content(name).map(|bytes| Identity::decode(&bytes));
-        self.judged(name, identity::VERSION, read)
-    }
-
-    fn content(&mut self, name: &'static str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-        self.home.read(name).unwrap_or_else(|error| {
-            self.unreadable = Some((name, error));
-            None
-        })
+        let mut saved_bytes = None;
+        found.saved = found.file(SAVED, |bytes| {
+            saved_bytes = Some(bytes.to_vec());
+            Saved::decode(bytes, terms)
+        });
+        Found { saved_bytes, ..found }
     }
 
     /// Damage is treated as absence; a newer version is neither.
-    fn judged<T>(
-        &mut self,
-        name: &'static str,
-        version: u8,
-        read: Option<Result<T, Damage>>,
-    ) -> (Option<T>, Option<Damage>) {
-        match read {
-            None => (None, None),
-            Some(Ok(content)) => (Some(content), None),
-            Some(Err(damage)) if damage.is_newer(version) => {
-                self.newer = Some((name, damage));
-                (None, None)
-            }
-            Some(Err(damage)) => (None, Some(damage)),
+    fn file<T>(&mut self, name: &'static str, decode: impl FnOnce(&[u8]) -> Result<T, Damage>) -> Option<T> {
+        let read = self.home.read(name).unwrap_or_else(|error| {
+            self.unreadable = Some((name, error));
+            None
+        });
+        match decode(&read?) {
+            Ok(content) => return Some(content),
+            Err(newer @ Damage::Newer(_)) => self.newer = Some((name, newer)),
+            Err(damage) => self.damaged.push((name, damage)),
         }
+        None
     }
 
     /// Whether this process may write here at all.
@@ -120,11 +103,19 @@ impl Found {
         Ok(())
     }
 
-    /// What is damaged.
+    /// What is damaged. A pending key is none of it: the next copy makes another.
     pub(crate) fn troubles(&self) -> Vec<Cause> {
         let is_other = self.saved.as_ref().is_some_and(|saved| self.is_of_other(saved));
-        let damage = [self.identity_damage, self.saved_damage, is_other.then_some(Damage::OtherMachine)];
-        damage.into_iter().flatten().map(|damage| damaged(&self.home, damage)).collect()
+        let known = self.damaged.iter().filter(|(name, _)| *name != PENDING).map(|(_, damage)| *damage);
+        known
+            .chain(is_other.then_some(Damage::OtherMachine))
+            .map(|damage| damaged(&self.home, damage))
+            .collect()
+    }
+
+    /// What is wrong with the file `saved`.
+    pub(crate) fn saved_damage(&self) -> Option<Damage> {
+        self.damaged.iter().find(|(name, _)| *name == SAVED).map(|(_, damage)| *damage)
     }
 
     /// Whether `saved` belongs to none of the identities that are here.

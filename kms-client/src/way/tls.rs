@@ -146,19 +146,16 @@ impl Pem {
 
     /// Its PEM, without what mail and editors have put around it.
     fn pem(&self, what: &str) -> Result<Block, Cause> {
-        match armour::find_all(&self.bytes(what)?) {
+        let found = match self {
+            Pem::Here(bytes) => armour::find_all(bytes),
+            Pem::File(path) => {
+                let read = std::fs::read(path).map(Zeroizing::new);
+                armour::find_all(&read.map_err(|error| self.unusable(what, &error))?)
+            }
+        };
+        match found {
             Err(ArmourError::Missing) => Ok(Block::default()),
             found => found.map_err(|error| self.unusable(what, &error)),
-        }
-    }
-
-    fn bytes(&self, what: &str) -> Result<Arc<Zeroizing<Vec<u8>>>, Cause> {
-        match self {
-            Pem::Here(bytes) => Ok(Arc::clone(bytes)),
-            Pem::File(path) => {
-                let read = std::fs::read(path).map_err(|error| self.unusable(what, &error))?;
-                Ok(Arc::new(Zeroizing::new(read)))
-            }
         }
     }
 
@@ -298,33 +295,25 @@ fn explain(address: &str, error: &io::Error) -> Cause {
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
             because(Reason::TlsMachineRefused, &"it demands one, and this machine was given none")
         }
-        rustls::Error::AlertReceived(alert) if is_about_our_certificate(*alert) => match alert {
-            // A CA that has a new key and its old name makes the second of them.
-            AlertDescription::UnknownCA | AlertDescription::DecryptError => {
-                because(Reason::TlsMachineRefused, &"no CA that it was given has signed it")
-            }
-            AlertDescription::CertificateExpired => because(Reason::TlsMachineRefused, &"it has ended"),
-            alert => because(Reason::TlsMachineRefused, &format!("it says {alert:?}")),
-        },
+        // The second alert comes from a CA with a new key under its old name.
+        rustls::Error::AlertReceived(AlertDescription::UnknownCA | AlertDescription::DecryptError) => {
+            because(Reason::TlsMachineRefused, &"no CA that it was given has signed it")
+        }
+        rustls::Error::AlertReceived(AlertDescription::CertificateExpired) => {
+            because(Reason::TlsMachineRefused, &"it has ended")
+        }
+        rustls::Error::AlertReceived(
+            alert @ (AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::AccessDenied),
+        ) => because(Reason::TlsMachineRefused, &format!("it says {alert:?}")),
         rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
             because(Reason::NotAHost, &"it speaks TLS, and no HTTP/2")
         }
         error => because(Reason::TlsFailed, error),
     }
-}
-
-fn is_about_our_certificate(alert: AlertDescription) -> bool {
-    matches!(
-        alert,
-        AlertDescription::BadCertificate
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied
-            | AlertDescription::DecryptError
-    )
 }
 
 /// What is wrong with a host's certificate, as its administrator would say it.

@@ -118,6 +118,8 @@ async fn a_host_of_another_organisation_is_passed_over_by_that_name() {
 
     product.organisation_clear().await.unwrap();
     assert!(matches!(product.activate().await.unwrap().outcome, Outcome::Leased { .. }));
+    // It told the new host what the answer of the other organisation's was refused for.
+    assert_eq!(other.last().ask.rejected, None);
     assert_eq!(product.snapshot().organisation.unwrap().name, "Organisation 8");
 }
 

@@ -211,6 +211,8 @@ pub enum Place {
     Dns = 4,
     /// It gave the last lease.
     Remembered = 5,
+    /// The command line of a tool beside the product.
+    CommandLine = 6,
 }
 impl Place {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -225,6 +227,7 @@ impl Place {
             Self::Code => "PLACE_CODE",
             Self::Dns => "PLACE_DNS",
             Self::Remembered => "PLACE_REMEMBERED",
+            Self::CommandLine => "PLACE_COMMAND_LINE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -236,6 +239,7 @@ impl Place {
             "PLACE_CODE" => Some(Self::Code),
             "PLACE_DNS" => Some(Self::Dns),
             "PLACE_REMEMBERED" => Some(Self::Remembered),
+            "PLACE_COMMAND_LINE" => Some(Self::CommandLine),
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! Asking where nobody answers: every host and every name in DNS with its own cause.
 
+use std::net::UdpSocket;
+
 use kms_dns::{DnsServer, Zone};
 use tokio::runtime::Runtime;
 
@@ -10,7 +12,7 @@ fn an_ask_that_nobody_hears_names_the_address_and_the_cause() {
     let (machine, address) = (Machine::new(), nobody());
     let (code, text) = machine.answer(&["activate", "--host", &address]);
     assert_eq!(code, 69);
-    let named = format!("{address} (named by the product): HOST_UNREACHABLE: no connection to {address}: ");
+    let named = format!("{address} (command line): HOST_UNREACHABLE: no connection to {address}: ");
     assert!(text.contains(&named) && text.contains("remedy: check that the host runs"), "{text}");
     assert!(text.contains("in grace until"), "{text}");
 
@@ -41,7 +43,7 @@ fn another_process_shows_the_last_round_with_each_host_and_its_own_cause() {
     let (_, text) = machine.answer(&["status"]);
     let round = text.split_once("last round").unwrap().1;
     for host in [&one, &other] {
-        let part = format!("{host} (named by the product): HOST_UNREACHABLE: no connection to {host}: ");
+        let part = format!("{host} (command line): HOST_UNREACHABLE: no connection to {host}: ");
         assert!(round.contains(&part), "{part}: {text}");
     }
     assert!(!text.contains('<') && !text.contains(": ?"), "{text}");
@@ -117,6 +119,49 @@ fn discovery_shows_each_domain_each_record_and_what_was_left_out() {
     assert_eq!(json["domains"][0]["records"][0]["target"], "kms1.half.example.");
     assert_eq!(json["left_out"][0]["cause"]["code"], "DNS_PORT_ZERO");
     assert_eq!(json["left_out"].as_array().unwrap().len(), 2);
+}
+
+/// A name server that answers every question with SRV records of these targets, each one label of raw bytes: no zone file has
+/// them all.
+fn raw_name_server(targets: &[&[u8]]) -> String {
+    let record = |target: &[u8]| {
+        // The name that was asked, SRV, IN, 60 s; then priority 10, weight 5, port 21688.
+        let mut record =
+            [&b"\xc0\x0c\0\x21\0\x01\0\0\0\x3c\0"[..], &[u8::try_from(target.len()).unwrap() + 8]].concat();
+        record.extend(b"\0\x0a\0\x05\x54\xb8");
+        record.push(u8::try_from(target.len()).unwrap());
+        record.extend(target);
+        record.push(0);
+        record
+    };
+    let records: Vec<_> = targets.iter().flat_map(|target| record(target)).collect();
+    let count = u8::try_from(targets.len()).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((_, asker)) = socket.recv_from(&mut query) {
+            let question = 12 + query[12..].iter().position(|byte| *byte == 0).unwrap() + 5;
+            let head = [query[0], query[1], 0x85, 0x80, 0, 1, 0, count, 0, 0, 0, 0];
+            socket.send_to(&[&head, &query[12..question], &records].concat(), asker).unwrap();
+        }
+    });
+    address
+}
+
+/// DNS escapes were shown: a space as `\040`, an umlaut as `\303\274`.
+#[test]
+fn names_from_dns_are_shown_as_people_type_them_and_drive_no_terminal() {
+    let machine = Machine::new();
+    let deceiving = "a\u{1b}[2J\u{202e}\nb";
+    let dns = raw_name_server(&[b"kms 1", "m\u{fc}nchen".as_bytes(), deceiving.as_bytes(), b"kms1.corp"]);
+    let (code, text) = machine.answer(&["discover", "--dns", &dns, "--domain", "odd.example"]);
+    assert_eq!(code, 69, "{text}");
+    for shown in ["kms 1.", "m\u{fc}nchen.", r"a\u{1b}[2J\u{202e} b.", r"kms1\.corp."] {
+        assert!(text.contains(&format!("\n      SRV 10 5 21688 {shown}\n")), "{shown}: {text}");
+        let cause = format!("DNS_TARGET_BAD: an SRV record has the target {shown}, which names no host");
+        assert!(text.contains(&cause), "{cause}: {text}");
+    }
 }
 
 /// A product could have a label of its own, and its file could not: support then looked where its hosts never were.

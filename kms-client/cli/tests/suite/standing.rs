@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{Machine, PINNED, PRODUCT_ID, bare, nobody};
+use crate::{Machine, PINNED, PRODUCT, PRODUCT_ID, bare, nobody};
 
 #[test]
 fn looking_begins_nothing() {
@@ -118,7 +118,11 @@ fn hosts_that_are_set_go_before_those_of_the_product_until_they_are_cleared() {
     let (_, text) = machine.answer(&["host", "clear"]);
     assert!(text.starts_with("No host is set"), "{text}");
     let (_, text) = machine.answer(&["discover", "--host", "kms3"]);
-    assert!(text.contains("1  kms3:21688  (named by the product)"), "{text}");
+    assert!(text.contains("1  kms3:21688  (command line)"), "{text}");
+    let mut command = crate::command(&machine.home);
+    command.args(["--product", PRODUCT, "discover"]).env("KMS_HOSTS", "kms4");
+    let text = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(text.contains("1  kms4:21688  (environment variable KMS_HOSTS)"), "{text}");
 }
 
 /// It had a reader of its own, and showed every line of a mail as a host.
@@ -149,6 +153,23 @@ fn hosts_that_came_by_mail_are_shown_without_the_text_around_them() {
     let (code, line) = machine.failure(&["host", "show"]);
     assert_eq!(code, 74, "{line}");
     assert!(line.contains("`hosts` is not a regular file") && line.contains("kms-client host set"), "{line}");
+    machine.answer(&["host", "set", "kms2"]);
+    assert_eq!(machine.json(&["host", "show"])["hosts"], serde_json::json!(["kms2:21688"]));
+}
+
+/// 5 MB of noise in the place of the hosts file: `host show` and `discover` printed thousands of faults.
+#[test]
+fn a_hosts_file_of_another_kind_is_not_printed_line_by_line() {
+    let machine = Machine::begun();
+    for (lines, said) in [(1_000, "hosts file (and 992 more)"), (500_000, "hosts is larger than 64 KiB")] {
+        fs::write(machine.file("hosts"), "\u{1}<noise>\n".repeat(lines)).unwrap();
+        let shown = machine.run(&["host", "show"]);
+        let shown = String::from_utf8([shown.stdout, shown.stderr].concat()).unwrap();
+        let (_, discovered) = machine.answer(&["discover", "--host", "kms1"]);
+        for text in [shown, discovered] {
+            assert!(text.contains(said) && text.len() < 4_000, "{} bytes: {text:.4000}", text.len());
+        }
+    }
     machine.answer(&["host", "set", "kms2"]);
     assert_eq!(machine.json(&["host", "show"])["hosts"], serde_json::json!(["kms2:21688"]));
 }
