@@ -1,9 +1,9 @@
-//! The addresses of a host: those that this machine finds for its name.
+//! The addresses that this machine finds for a host's name.
 //!
-//! The system is asked, by the call that every program uses (getaddrinfo), for it knows more than DNS: its hosts file, the local
-//! network, what an administrator has plugged in. Where it is slow or finds nothing, DNS is asked beside it: some servers and
-//! firewalls drop questions for IPv6 addresses, and then the system waits long for an answer that it does not need. Where a name
-//! server was given, that one alone is asked. Which hosts there are is told in `discovery`.
+//! The system is asked first, by getaddrinfo like every program, because it knows more than DNS: its hosts file, the local network,
+//! what an administrator has plugged in. If it is slow or finds nothing, DNS is asked as well: some servers and firewalls drop
+//! questions for IPv6 addresses, and then the system waits long for an answer that it does not need. If the builder was given a name
+//! server, only that one is asked. Which hosts there are is decided in `discovery`.
 
 use std::net::SocketAddr;
 #[cfg(feature = "dns")]
@@ -18,14 +18,14 @@ use tokio::time::timeout;
 use crate::discovery::Places;
 use crate::hosts::HostName;
 
-/// How long the system may take to find a name's addresses. It has time-outs of its own, which can be longer.
+/// Time limit for one name. The system's own time-outs can be longer.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// How long the system is waited for before DNS is asked as well.
+/// How long the system may take before DNS is asked as well.
 #[cfg(feature = "dns")]
 const HEAD_START: Duration = Duration::from_secs(3);
 
-/// Names of this machine and its neighbours, which go before DNS.
+/// The names of this machine and its neighbours. They go before DNS.
 const HOSTS_FILE: &str = "/etc/hosts";
 
 impl Places {
@@ -53,7 +53,7 @@ impl Places {
         let mut system = pin!(of_the_system(host));
         match timeout(HEAD_START, &mut system).await {
             Ok(Ok(found)) => Ok(found),
-            // DNS says whether the name is missing, or nobody has answered.
+            // DNS can tell a missing name from a server that does not answer.
             Ok(Err(_)) => dns.await,
             Err(_) => tokio::select! {
                 found = &mut system => match found {
@@ -90,8 +90,8 @@ async fn of_the_system(host: &HostName) -> Result<Vec<SocketAddr>, Cause> {
     Ok(found)
 }
 
-/// The addresses that the hosts file has for a name that DNS gave. Names there have no dot at their end, and so the system does
-/// not find them by it.
+/// The addresses in the hosts file for a name from DNS. Such a name ends in a dot, names in that file do not, and so the system
+/// does not find it there.
 fn near(name: &str) -> Option<Vec<String>> {
     let name = name.strip_suffix('.')?;
     let addresses = in_hosts_file(&std::fs::read_to_string(HOSTS_FILE).ok()?, name);

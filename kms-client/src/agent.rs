@@ -18,13 +18,13 @@ use crate::shell::Shell;
 /// The longest sleep: how late a machine that slept notices that it did.
 const LONGEST_SLEEP: Duration = Duration::from_mins(5);
 
-/// The shortest: an instant that has come is looked at once, not in a busy loop.
+/// The shortest sleep, so that an instant in the past makes no busy loop.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 
-/// How soon the state of another process that asks is read again.
+/// How soon to look again while another process is asking, or the disk cannot be used.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// How much of the time that was seen may be lost in a crash.
+/// How often the latest time seen is saved. A crash loses no more than this.
 const MARK_EVERY: Duration = Duration::from_hours(1);
 
 /// Runs until it is dropped.
@@ -43,16 +43,16 @@ pub(crate) async fn run(shell: &Shell) {
     }
 }
 
-/// Looks at the clock, does what is due, and says how long to sleep.
+/// Looks at the clock, does what is due, and returns how long to sleep.
 async fn look(shell: &Shell, marked_at: &mut Timestamp) -> Duration {
     let mut installation = shell.installation.lock().await;
     let now = shell.clock.now();
-    // What another process of this machine has saved since.
+    // Another process of this machine may have saved something.
     if let Err(cause) = installation.refresh(now, None).await {
         tracing::debug!(%cause, "what is saved cannot be read now");
     }
     let due = installation.saved.license.step(now, Event::Woke, random::draw());
-    let hindered = match due {
+    let was_prevented = match due {
         Some(Command::Ask) => ask(shell, &mut installation).await,
         None => false,
     };
@@ -61,7 +61,7 @@ async fn look(shell: &Shell, marked_at: &mut Timestamp) -> Duration {
         keep_mark(shell, &mut installation).await;
     }
     shell.publish(&installation);
-    if hindered {
+    if was_prevented {
         return LOOK_AGAIN;
     }
     let now = shell.clock.now();
@@ -69,13 +69,13 @@ async fn look(shell: &Shell, marked_at: &mut Timestamp) -> Duration {
     wake_at.since(now).clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
 }
 
-/// Asks, unless another process does; and says whether that, or the disk, has hindered it.
+/// Asks. Returns whether another process or the disk prevented it.
 async fn ask(shell: &Shell, installation: &mut Installation) -> bool {
     match round::make(shell, installation, Purpose::Due).await {
         Ok(_) => false,
         Err(cause) => {
-            let told = matches!(cause.reason(), Some(Reason::Busy)) || installation.troubles.contains(&cause);
-            if !told {
+            let is_known = cause.reason() == Some(Reason::Busy) || installation.troubles.contains(&cause);
+            if !is_known {
                 tracing::warn!(%cause, "no host was asked");
             }
             true
@@ -83,14 +83,14 @@ async fn ask(shell: &Shell, installation: &mut Installation) -> bool {
     }
 }
 
-/// Saves the latest time that was seen: a clock that is set back while the machine is off lengthens nothing.
+/// Saves the latest time seen, so that setting the clock back while the machine is off lengthens nothing.
 async fn keep_mark(shell: &Shell, installation: &mut Installation) {
-    let kept = async {
+    let saved: Result<(), Cause> = async {
         let lock = installation.take_over(shell.clock.now()).await?;
         installation.save(&lock).await
-    };
-    let kept: Result<(), Cause> = kept.await;
-    if let Err(cause) = kept {
+    }
+    .await;
+    if let Err(cause) = saved {
         tracing::debug!(%cause, "the time seen is not saved now");
     }
 }

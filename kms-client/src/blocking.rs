@@ -1,4 +1,4 @@
-//! The same for a product without an asynchronous runtime: one thread of its own, stopped when it is dropped.
+//! The client for a product without an asynchronous runtime. It has one thread, which stops when the client is dropped.
 //!
 //! ```no_run
 //! use kms_client::{Client, Product};
@@ -27,12 +27,12 @@ use crate::discovery::Discovery;
 use crate::outcome::Round;
 use crate::snapshot::Snapshot;
 
-/// How long the end of a product may wait for its license thread.
+/// How long dropping a client may wait for its thread.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
-/// One product's license on this machine, with the loop running on a thread of its own.
+/// One product's license on this machine. Its loop runs on a thread of its own.
 ///
-/// Its calls wait for what they do; none may be made from inside an asynchronous runtime.
+/// The calls block. Do not make them from inside an asynchronous runtime.
 #[derive(Debug)]
 pub struct Client {
     inner: crate::Client,
@@ -45,7 +45,7 @@ impl Client {
     /// Builds a client and starts the loop.
     ///
     /// # Errors
-    /// The client cannot be built, or the system gives no thread.
+    /// The client cannot be built, or the thread cannot be started.
     pub fn start(builder: Builder) -> Result<Client, StartError> {
         Client::of(builder.build().map_err(StartError::Build)?)
     }
@@ -53,7 +53,7 @@ impl Client {
     /// Starts the loop of a client that was built.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The thread cannot be started.
     pub fn of(client: crate::Client) -> Result<Client, StartError> {
         let runtime = RuntimeBuilder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(StartError::Thread)?;
@@ -62,10 +62,10 @@ impl Client {
         let thread = std::thread::Builder::new().name("kms-client".to_owned());
         let thread = thread.spawn(move || {
             runtime.block_on(running.run(async {
-                // Stopped or dropped, both end it.
+                // A message or a dropped sender: both end the loop.
                 let _ = stopped.await;
             }));
-            // A look-up of a name cannot be stopped and may take long; a write that was begun ends in this time.
+            // A name look-up cannot be stopped and may take long. A write that has begun ends in this time.
             runtime.shutdown_timeout(STOP_LIMIT);
         });
         Ok(Client {
@@ -91,7 +91,7 @@ impl Client {
         self.inner.wake();
     }
 
-    /// Asks now and waits for what comes of it. See [`Client::activate`](crate::Client::activate).
+    /// Asks now and waits for the outcome. See [`Client::activate`](crate::Client::activate).
     ///
     /// # Errors
     /// No host was asked.
@@ -109,7 +109,7 @@ impl Client {
         self.wait_for(async move { client.release().await }).unwrap_or_else(|| Err(stopped()))
     }
 
-    /// What would be asked, in order. See [`Client::discover`](crate::Client::discover).
+    /// The hosts that would be asked, in order. See [`Client::discover`](crate::Client::discover).
     pub fn discover(&self) -> Discovery {
         let client = self.inner.clone();
         self.wait_for(async move { client.discover().await }).unwrap_or_default()
@@ -120,7 +120,7 @@ impl Client {
         self.inner.clone()
     }
 
-    /// Runs on the loop's thread. `None` if that thread is gone, which nothing but a panic in it would bring about.
+    /// Runs this on the loop's thread. `None` if that thread is gone, which only a panic in it can cause.
     fn wait_for<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
         let (done, result) = mpsc::sync_channel(1);
         self.runtime.spawn(async move {
@@ -134,7 +134,7 @@ fn stopped() -> Cause {
     shared::reason::Reason::Busy.into()
 }
 
-/// Stops the loop. A round that is under way is left; the next start goes on from what is saved.
+/// Stops the loop. A round in progress is abandoned; the next start goes on from what is saved.
 impl Drop for Client {
     fn drop(&mut self) {
         drop(self.stop.take());
@@ -150,7 +150,7 @@ impl Drop for Client {
 pub enum StartError {
     /// It cannot be built.
     Build(BuildError),
-    /// The system gives no thread or no event queue.
+    /// The thread or its event queue cannot be started.
     Thread(io::Error),
 }
 

@@ -1,8 +1,7 @@
 //! The handle that a product holds.
 //!
-//! A [`Client`] is cheap to clone. What it says about the license is read from memory; what it does is done by `round`,
-//! one at a time. Nothing runs by itself: the vendor's code starts [`Client::run`]. How a client is made is told in
-//! `builder`, what its handles share in `shell`.
+//! A [`Client`] is cheap to clone. It reads the license from memory, and has `round` ask, one round at a time. Nothing runs by
+//! itself: the vendor's code starts [`Client::run`]. `builder` makes a client, `shell` is what its handles share.
 
 mod builder;
 
@@ -26,8 +25,8 @@ pub use self::builder::{BuildError, Builder};
 
 /// One product's license on this machine.
 ///
-/// [`state`](Client::state) is right at any time, offline and without [`run`](Client::run); but nothing is asked, and so
-/// nothing renewed, unless that one future is running.
+/// [`state`](Client::state) is right at any time, offline and without [`run`](Client::run). But no host is asked, and so
+/// nothing is renewed, unless that one future is running.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) shell: Arc<Shell>,
@@ -39,20 +38,19 @@ impl Client {
         Builder::new(product)
     }
 
-    /// Where the product stands now. No input or output, and no waiting.
+    /// Where the product stands now. Does no input or output, and does not wait.
     pub fn state(&self) -> LicenseState {
         self.shell.published.borrow().state_at(self.shell.clock.now())
     }
 
-    /// Everything that a status line or an about box shows, as of now. No input or output.
+    /// Everything that a status line or an about box shows, as of now. Does no input or output.
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.shell.published.borrow().clone();
         snapshot.state = snapshot.state_at(self.shell.clock.now());
         snapshot
     }
 
-    /// A channel that tells of every change, those that time alone brings included while [`run`](Client::run) is
-    /// running.
+    /// A channel that reports every change. While [`run`](Client::run) is running, that includes changes by time alone.
     pub fn watch(&self) -> watch::Receiver<Snapshot> {
         self.shell.published.subscribe()
     }
@@ -60,7 +58,7 @@ impl Client {
     /// The one loop: asks when it is time, until `shutdown` is ready. The vendor's code spawns it on its own runtime.
     ///
     /// It never sleeps longer than five minutes, because timers stand still while a machine sleeps. A second call while
-    /// the first is running waits for its own `shutdown` and does nothing.
+    /// the first is running only waits for its own `shutdown`.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         let Ok(_running) = self.shell.running.try_lock() else {
             return shutdown.await;
@@ -71,23 +69,23 @@ impl Client {
         }
     }
 
-    /// Looks at the clock now: for a product that is told by the system that the machine woke. Costs nothing if it did
-    /// not sleep long, and does nothing unless [`run`](Client::run) is running.
+    /// Looks at the clock now. Call it when the system says that the machine woke. It is cheap, and does nothing unless
+    /// [`run`](Client::run) is running.
     pub fn wake(&self) {
         self.shell.look.notify_one();
     }
 
-    /// Asks now, whatever the timer says, and says what every host answered. A released machine starts again with it.
+    /// Asks now, whatever the timer says, and returns what every host answered. A released machine starts again with it.
     ///
     /// # Errors
     /// No host was asked: another process of this machine is asking (`BUSY`), this user may not
-    /// (`IDENTITY_UNREADABLE`), or the state cannot be read (`STATE_UNWRITABLE`). That a host refused is no error, but
-    /// an [`Outcome`](crate::Outcome).
+    /// (`IDENTITY_UNREADABLE`), or the state cannot be read (`STATE_UNWRITABLE`). A refusal is no error, but an
+    /// [`Outcome`](crate::Outcome).
     pub async fn activate(&self) -> Result<Round, Cause> {
         round::ask(&self.shell, Purpose::Wanted).await
     }
 
-    /// Retires this machine: it leaves the count of every host that answers, and forgets its lease. Nothing is asked
+    /// Retires this machine: it leaves the count of every host that answers, and forgets its lease. It does not ask
     /// again until [`activate`](Client::activate).
     ///
     /// # Errors
@@ -96,14 +94,14 @@ impl Client {
         round::ask(&self.shell, Purpose::Release).await
     }
 
-    /// What would be asked, in order, and who named it. DNS is asked, no host is.
+    /// The hosts that would be asked, in order, and what named each. This asks DNS, and no host.
     pub async fn discover(&self) -> Discovery {
         let shown = self.shell.published.borrow().clone();
         self.shell.discover(shown.last_host.as_deref(), &shown.left_out).await
     }
 
-    /// Makes a new identity, for an image that is about to be copied or a state that cannot be trusted. The lease goes
-    /// with the old one; grace does not begin again. The old seat leaves the count when its time has passed.
+    /// Makes a new identity, before an image of this machine is copied, or when the state cannot be trusted. The lease is
+    /// given up, and grace does not begin again. The old seat leaves the count when its time has passed.
     ///
     /// # Errors
     /// Another process is asking, this user may not ask, or the state cannot be written.
@@ -115,7 +113,7 @@ impl Client {
         reset
     }
 
-    /// Forgets which organisation this machine belongs to: the next lease names it again. The lease held runs on.
+    /// Forgets which organisation this machine belongs to; the next lease names it again. The lease that is held runs on.
     ///
     /// # Errors
     /// As [`identity_reset`](Client::identity_reset).
@@ -129,7 +127,7 @@ impl Client {
         saved
     }
 
-    /// Writes the file `hosts` beside the state: these are asked from now on, before the product's own and DNS.
+    /// Writes the file `hosts` beside the state. From now on these are asked, instead of the product's own and DNS.
     ///
     /// # Errors
     /// The state cannot be written (`STATE_UNWRITABLE`).

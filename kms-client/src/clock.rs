@@ -1,7 +1,6 @@
 //! The one file of this crate that reads clocks.
 //!
-//! Everything else takes the [`Clock`] that the builder was given, so a test moves the time in-process and no released
-//! product has a switch for it.
+//! Everything else takes the builder's [`Clock`], so that a test can move the time and no released product has a switch for it.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,7 +13,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// The clocks, whose monotonic part counts from now.
+    /// The clocks. The monotonic one counts from now.
     #[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
     pub fn new() -> SystemClock {
         SystemClock { started: Instant::now() }
@@ -33,7 +32,7 @@ impl Clock for SystemClock {
         let epoch = Timestamp::from_unix_ms(0);
         match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(since) => epoch + since,
-            // A clock that is set to before 1970: wrong, and no reason to fail.
+            // A clock before 1970 is wrong, but no reason to fail.
             Err(before) => epoch - before.duration(),
         }
     }

@@ -1,9 +1,9 @@
-//! Whom to ask, in order: what is configured, else what DNS says.
+//! Which hosts to ask, in order: those that are configured, else those in DNS.
 //!
-//! The first of these that names anybody decides: the environment variable `KMS_HOSTS`, the file `hosts` beside the
-//! state, the vendor's code, SRV records in the machine's domains. Configured hosts keep their order, records are
-//! ordered by `shared::srv`; the host that gave the last lease comes first among its equals, and is asked where DNS
-//! fails, too. DNS is asked in every round, so its priorities keep their meaning. `docs/protocol.md` 4.
+//! The first of these places that names a host decides: the environment variable `KMS_HOSTS`, the file `hosts` beside the state, the
+//! vendor's code, SRV records in the machine's domains. Configured hosts keep their order; `shared::srv` orders records. The host
+//! that gave the last lease comes first among its equals, and is asked even if DNS fails. DNS is asked in every round, so that a
+//! change of priorities takes effect. `docs/protocol.md` 4.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,18 +21,18 @@ pub(crate) const ENVIRONMENT: &str = "KMS_HOSTS";
 /// How many faults of one place are shown. A file of another kind has one on each line.
 const FAULTS_MAX: usize = 8;
 
-/// What would be asked, in order. Nothing has been asked of any host to find it out.
+/// The hosts that would be asked, in order. No host was asked to find out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {
     /// The hosts, in the order in which they are tried.
     pub hosts: Vec<Candidate>,
-    /// What gave no host, and why: a domain without a record, a name that cannot be read.
+    /// The places that gave no host, and why: a domain without a record, a name that cannot be read.
     pub problems: Vec<Problem>,
-    /// What was left out, and why: a setting that cannot be read, a record that names no usable host.
+    /// What was left out of the others, and why: a setting that cannot be read, a record that names no usable host.
     pub notes: Vec<Problem>,
     /// The domains that DNS was asked about, in order.
     pub domains: Vec<LookedIn>,
-    /// The DNS names that there was no time for; the next round begins with them.
+    /// The DNS names that there was no time for. The next round begins with them.
     pub(crate) left_out: Vec<String>,
 }
 
@@ -52,27 +52,27 @@ pub struct LookedIn {
 pub struct Candidate {
     /// Its name and port.
     pub host: HostName,
-    /// Who named it.
+    /// What named it.
     pub source: Source,
 }
 
-/// A place that was looked in, in vain.
+/// A place that gave no host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The name in DNS, or what was written where a host should be named.
+    /// The name in DNS, or the place where hosts are configured.
     pub place: String,
     /// Why it gave no host.
     pub cause: Cause,
 }
 
-/// Who named a host.
+/// What named a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
     /// The environment variable `KMS_HOSTS`.
     Environment,
-    /// The file `hosts` beside the state: what an administrator has set.
+    /// The administrator's file `hosts` beside the state.
     File,
     /// The vendor's code.
     Code,
@@ -80,14 +80,14 @@ pub enum Source {
     CommandLine,
     /// An SRV record.
     Dns {
-        /// The domain in which it stands, without a dot at the end.
+        /// The domain of the record, without a dot at the end.
         domain: String,
-        /// Its priority: lower is tried first.
+        /// Its priority. Lower is tried first.
         priority: u16,
         /// Its share among records of the same priority.
         weight: u16,
     },
-    /// It gave the last lease, and DNS names nobody now.
+    /// It gave the last lease, and DNS names no host now.
     Remembered,
 }
 
@@ -106,7 +106,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// Where the builder said to look.
+/// Where the builder said to search.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "DNS is left out"))]
 pub(crate) struct Places {
@@ -116,14 +116,14 @@ pub(crate) struct Places {
     pub(crate) service_label: String,
 }
 
-/// The hosts that an administrator has named on this machine, and the lines that name none.
+/// The hosts in an administrator's hosts file, and the lines that name none.
 pub(crate) fn in_hosts_file(text: &str) -> Option<Discovery> {
     configured(hosts::in_file(text), &Source::File)
 }
 
 impl Places {
-    /// What would be asked, in order; `hosts_file` is the content of that file, `last` the host that gave the last
-    /// lease as `name:port`, `first` what comes before all else.
+    /// The hosts that would be asked, in order. `hosts_file` is the content of that file, `last` the host that gave the last lease as
+    /// `name:port`, `first` what the last round had no time for.
     pub(crate) async fn discover(
         &self,
         hosts_file: Option<&str>,
@@ -142,7 +142,7 @@ impl Places {
         }
         let mut found = found.unwrap_or_default();
         put_first(&mut found.hosts, last);
-        // Those that the last round had no time for; otherwise the order stays.
+        // The sort is stable, so the others keep their order.
         found.hosts.sort_by_key(|candidate| !first.contains(&candidate.host.to_string()));
         if found.hosts.is_empty() && found.problems.is_empty() {
             found.problems.push(Problem { place: "hosts".to_owned(), cause: Reason::NoHostKnown.into() });
@@ -183,23 +183,23 @@ impl Places {
 
 #[cfg(feature = "dns")]
 impl Discovery {
-    /// Notes a place that gave no host. A setting that cannot be read costs the others nothing, so it comes after them.
+    /// Notes a place that gave no host. A setting that cannot be read does not affect the others, so it comes after them.
     fn give(&mut self, place: String, cause: Cause) {
         if cause.reason() == Some(Reason::NotTried) {
             self.left_out.push(place.clone());
         }
         let is_setting = cause.reason() == Some(Reason::DnsSettingBad);
-        let told = if is_setting { &mut self.notes } else { &mut self.problems };
-        told.push(Problem { place, cause });
+        let problems = if is_setting { &mut self.notes } else { &mut self.problems };
+        problems.push(Problem { place, cause });
     }
 
-    /// Adds what one domain offers, each host once.
+    /// Adds the records of one domain, each host once.
     fn add(&mut self, records: Vec<SrvRecord>, domain: &Domain) {
         let faults: Vec<_> = records.iter().filter_map(|record| record.fault(&domain.service)).collect();
         self.domains.push(LookedIn { service: domain.service.clone(), records: records.clone() });
         let ordered = shared::srv::order(records, crate::random::up_to);
-        let told = if ordered.is_empty() { &mut self.problems } else { &mut self.notes };
-        told.extend(problems(&domain.service, faults));
+        let noted = if ordered.is_empty() { &mut self.problems } else { &mut self.notes };
+        noted.extend(problems(&domain.service, faults));
         for record in &ordered {
             let source =
                 Source::Dns { domain: domain.name.clone(), priority: record.priority, weight: record.weight };
@@ -211,7 +211,7 @@ impl Discovery {
     }
 }
 
-/// What one place names; `None` where it says nothing, so that the next place is looked in.
+/// The hosts of one place. `None` if it is empty, so that the next place is searched.
 fn configured(parsed: Vec<Result<HostName, HostNameError>>, source: &Source) -> Option<Discovery> {
     if parsed.is_empty() {
         return None;

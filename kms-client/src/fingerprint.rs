@@ -1,8 +1,8 @@
 //! What tells two installations apart: a keyed hash of the operating system's machine id.
 //!
-//! Linux alone keeps such an id in a file that every user can read. macOS and Windows keep theirs behind an interface
-//! that needs a dependency or a process of its own; there a machine has no fingerprint unless the vendor's code gives
-//! the bytes ([`Builder::fingerprint_source`](crate::Builder::fingerprint_source)), and an empty one marks no copy.
+//! Only Linux keeps such an id in a file that every user can read. macOS and Windows keep theirs behind an interface
+//! that needs a dependency or a process of its own. There a machine has no fingerprint unless the vendor's code gives
+//! the bytes ([`Builder::fingerprint_source`](crate::Builder::fingerprint_source)), and without one no copy is recognised.
 //! `docs/protocol.md` 7.
 
 use shared::ids::{Fingerprint, ProductId};
@@ -24,7 +24,7 @@ fn os_machine_id() -> Option<Vec<u8>> {
     None
 }
 
-/// The id in such a file: 32 hexadecimal digits. An image that has not started yet says `uninitialized` or nothing.
+/// The id in such a file: 32 hexadecimal digits. An image that has not started yet has `uninitialized` or nothing there.
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has such a file"))]
 fn machine_id_in(text: &str) -> Option<Vec<u8>> {
     let id = text.trim();

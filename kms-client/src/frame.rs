@@ -1,7 +1,6 @@
 //! How a file of this crate is wrapped: magic (4) | version (1) | body | the first 8 bytes of SHA-256 of all before.
 //!
-//! The checksum tells damage from content; it protects against nobody. What stands in the body is told in `identity`
-//! and `saved`.
+//! The checksum finds damage, and protects against no attacker. `identity` and `saved` define the body.
 
 use std::fmt;
 
@@ -29,7 +28,7 @@ pub(crate) fn open(magic: [u8; 4], version: u8, bytes: &[u8]) -> Result<&[u8], D
     if head[..4] != magic {
         return Err(Damage::OtherFile);
     }
-    // A file that is whole and of a later version was written by a newer release: not ours to read, and not damaged.
+    // A whole file of a later version was written by a newer release: this release cannot read it, and it is not damaged.
     match head[4] {
         found if found == version => Ok(body),
         found if version < found => Err(Damage::Newer(found)),
@@ -51,13 +50,13 @@ pub(crate) enum Damage {
     Length,
     /// The checksum does not hold.
     Checksum,
-    /// Another file in its place.
+    /// Another kind of file.
     OtherFile,
     /// No damage: a newer release has written the file, in this version.
     Newer(u8),
-    /// Whole, and not what belongs into it.
+    /// The body cannot be decoded.
     Content,
-    /// Of another machine than the identity beside it.
+    /// It belongs to another machine than the identity beside it.
     OtherMachine,
 }
 

@@ -1,8 +1,8 @@
-//! Where the state lies: `<directory>/<product>/` with `identity`, `identity.next`, `saved`, `hosts` and `lock`.
+//! The directory of the state: `<directory>/<product>/` with `identity`, `identity.next`, `saved`, `hosts` and `lock`.
 //!
-//! This file knows names, permissions and how to write so that a crash leaves either the old or the new: a temporary
-//! beside it, flushed, renamed, and the directory flushed. How one file is opened and made is told in `files`, what the
-//! files mean in `identity` and `saved`, what becomes of them in `installation`. `docs/protocol.md` 7.
+//! This file knows names and permissions, and replaces files so that a crash leaves either the old one or the new one: it writes a
+//! temporary file, flushes and renames it, and flushes the directory. `files` opens and makes one file, `identity` and `saved`
+//! say what is in them, `installation` decides what becomes of them. `docs/protocol.md` 7.
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::{files, random};
 
 pub(crate) const IDENTITY: &str = "identity";
-/// A new key, made because a host named a copy, that holds no lease yet.
+/// A new key without a lease yet, made because a host named a copy.
 pub(crate) const PENDING: &str = "identity.next";
 pub(crate) const SAVED: &str = "saved";
 pub(crate) const HOSTS: &str = "hosts";
@@ -33,28 +33,28 @@ const HOSTS_MAX_BYTES: usize = 64 * 1024;
 pub enum Keeping {
     /// In the product's directory, for every user of this machine.
     Kept {
-        /// The directory, that of the product inside it included.
+        /// The directory, with the product's folder.
         path: PathBuf,
     },
     /// In a user's own directory, because the product's could not be written: each user counts as a machine.
     PerUser {
-        /// The directory, that of the product inside it included.
+        /// The directory, with the product's folder.
         path: PathBuf,
     },
     /// Another user's process keeps it and asks; this one only reads.
     ReadOnly {
-        /// The directory, that of the product inside it included.
+        /// The directory, with the product's folder.
         path: PathBuf,
     },
     /// There is a state that is read but not written, because the disk cannot be written or a newer release wrote the state. A
     /// lease in it holds; a new one ends with the process.
     Frozen {
-        /// The directory, that of the product inside it included.
+        /// The directory, with the product's folder.
         path: PathBuf,
     },
     /// Nothing is there yet, and an [`Inspector`](crate::Inspector) begins nothing.
     NotBegun {
-        /// The directory, that of the product inside it included.
+        /// The directory, with the product's folder.
         path: PathBuf,
     },
     /// Nowhere: this machine is licensed only while the product runs, and not counted as one.
@@ -116,13 +116,13 @@ impl fmt::Display for Keeping {
 pub(crate) struct Home {
     /// The directory in use.
     path: PathBuf,
-    /// Where the administrator may have named hosts: the directory in use, and the first one.
+    /// Where the administrator may have put a hosts file: the directory in use, and the first one.
     hosts_in: Vec<PathBuf>,
     /// What this process may do with the state, and why it keeps nothing.
     access: Mutex<(Keeping, Option<Cause>)>,
 }
 
-/// Whoever holds it may write, and nobody else does: the writes are its own. It ends when it is dropped.
+/// The lock on the state. Only its holder can write, because the writes are methods of it. It ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
     home: Arc<Home>,
@@ -158,14 +158,14 @@ impl Lock {
         files::sync_directory(path)
     }
 
-    /// Removes a key or a state; one that is not there is removed already.
+    /// Removes a key or a state. A missing one counts as removed.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         if self.home.keeps() { self.home.remove_file(name) } else { Ok(()) }
     }
 }
 
-/// Given back, not left to the closing: where the product is just starting another program, that one has the file open,
-/// too, for a moment, and the next ask would be told `BUSY`.
+/// Unlocks instead of leaving it to the closing of the file. If the product is just starting another program, that program has the
+/// file open for a moment, and the next ask would fail with `BUSY`.
 impl Drop for Lock {
     fn drop(&mut self) {
         if let Some(file) = &self.file
@@ -177,11 +177,11 @@ impl Drop for Lock {
 }
 
 impl Home {
-    /// Finds out where this process can keep state, and makes the directory if need be.
+    /// Finds out where this process can keep state, and makes the directory if necessary.
     pub(crate) fn open(primary: &Path, fallback: Option<&Path>, product: ProductId) -> Home {
         let folder = product.to_string();
         let first = primary.join(&folder);
-        // Another user's identity: that user's process asks, for all of us.
+        // Another user's identity: that user's process asks for this whole machine.
         if is_unreadable(&first.join(IDENTITY)) {
             return Home::read_only(first);
         }
@@ -189,7 +189,7 @@ impl Home {
             return Home::new(&first, Keeping::Kept { path: first.clone() }, None);
         };
         let cause = unwritable(&first, &error);
-        // Not writable is not unreadable: what is there holds.
+        // Not writable is not unreadable: the state that is there holds.
         if has_state(&first) {
             return Home::new(&first, Keeping::Frozen { path: first.clone() }, Some(cause));
         }
@@ -201,7 +201,7 @@ impl Home {
         Home::new(&first, Keeping::NotKept { path: first.clone() }, Some(cause))
     }
 
-    /// Finds the state without making or writing anything.
+    /// Finds the state. Makes and writes nothing.
     pub(crate) fn look(primary: &Path, fallback: Option<&Path>, product: ProductId) -> Home {
         let folder = product.to_string();
         let first = primary.join(&folder);
@@ -284,7 +284,7 @@ impl Home {
         }
     }
 
-    /// A panic elsewhere leaves it whole.
+    /// A panic elsewhere cannot leave it half changed.
     fn access(&self) -> MutexGuard<'_, (Keeping, Option<Cause>)> {
         self.access.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -306,16 +306,16 @@ impl Home {
     /// The content of a file, or nothing if there is none.
     pub(crate) fn read(&self, name: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         match files::read(&self.path.join(name)) {
-            // A file in the place of the directory, or above it: nothing is kept there.
+            // A file in the place of the directory or of one above it: no state is there.
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
             read => read,
         }
     }
 
-    /// The file in which the administrator has named hosts.
+    /// The text of the administrator's hosts file.
     ///
     /// # Errors
-    /// It is there and cannot be read.
+    /// It exists and cannot be read.
     pub(crate) fn read_hosts(&self) -> Result<Option<String>, Cause> {
         for path in self.hosts_in.iter().map(|path| path.join(HOSTS)) {
             match files::read(&path) {
@@ -338,16 +338,16 @@ impl Home {
         Ok(None)
     }
 
-    /// Replaces the file in which the administrator names hosts. It takes no lock, because a round under way would hold
-    /// it for long; instead every writer has a temporary of its own, and the last one is right. It begins no state: hosts
-    /// may be named before the product's first start, in an image, too.
+    /// Replaces the administrator's hosts file. It takes no lock, because a round in progress would hold it for long; instead
+    /// every writer has a temporary file of its own, and the last one wins. It begins no state: hosts can be named before the
+    /// product's first start, and in an image.
     pub(crate) fn write_hosts(&self, bytes: &[u8]) -> io::Result<()> {
         make_folder(&self.path)?;
         let drawn = u64::from_ne_bytes(random::bytes()?);
         self.replace(HOSTS, &format!("{HOSTS}.{drawn:016x}.new"), bytes, 0o644)
     }
 
-    /// Removes the file in which the administrator names hosts.
+    /// Removes the administrator's hosts file.
     pub(crate) fn remove_hosts(&self) -> io::Result<()> {
         self.remove_file(HOSTS)
     }
@@ -363,8 +363,8 @@ impl Home {
     }
 
     fn replace(&self, name: &str, beside: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
-        // 1 write beside it  2 flush  3 rename, which replaces at once  4 flush the directory: a crash at any point
-        // leaves the old file or the new one, whole.
+        // 1 write beside it  2 flush  3 rename, which replaces at once  4 flush the directory. A crash at any point leaves the
+        // whole old file or the whole new one.
         let beside = self.path().join(beside);
         match fs::remove_file(&beside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -375,7 +375,7 @@ impl Home {
             file.sync_all()
         });
         if let Err(error) = written.and_then(|()| fs::rename(&beside, self.path().join(name))) {
-            // What was in the way is told; a temporary that stays behind as well is not.
+            // Only the first error is reported, even if the temporary file stays behind.
             let _ = fs::remove_file(&beside);
             return Err(error);
         }
@@ -388,8 +388,8 @@ pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Cause {
     Reason::StateUnwritable.with(&[("path", &path.display()), ("cause", error)])
 }
 
-/// Whether a file is there and cannot be read: by this user, or by nobody for now. A disk that fails to read an
-/// identity must not cost it.
+/// Whether a file exists and cannot be read, by this user or by anybody for now. A disk that fails to read an identity must not
+/// cost it.
 fn is_unreadable(path: &Path) -> bool {
     files::read(path).is_err() && fs::symlink_metadata(path).is_ok()
 }
@@ -404,13 +404,13 @@ fn has_state(path: &Path) -> bool {
     is_folder(path) && [IDENTITY, SAVED].iter().any(|name| fs::symlink_metadata(path.join(name)).is_ok())
 }
 
-/// Makes the directory, and proves that it can be written by opening its lock.
+/// Makes the directory, and opens its lock to prove that it can be written.
 fn make_writable(path: &Path) -> io::Result<()> {
     make_folder(path)?;
     files::open_lock(&path.join(LOCK)).map(drop)
 }
 
-/// Makes the folder. A link in its place is refused, because somebody else put it there.
+/// Makes the folder. Refuses a link in its place, because somebody else has put it there.
 fn make_folder(path: &Path) -> io::Result<()> {
     files::make_directory(path)?;
     if is_folder(path) { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }

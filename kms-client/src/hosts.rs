@@ -1,6 +1,6 @@
-//! How a host is named: `name`, `name:port`, `10.0.0.1:21688`, `[2001:db8::1]:21688`, `[fe80::1%eth0]:21688`; and lists of such names.
+//! Names of hosts: `name`, `name:port`, `10.0.0.1:21688`, `[2001:db8::1]:21688`, `[fe80::1%eth0]:21688`; and lists of them.
 //!
-//! Where the names come from is told in `discovery`.
+//! `discovery` knows where the names come from.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,7 +12,7 @@ use shared::srv::SrvRecord;
 use shared::srv::{HOST_NAME_RULE, is_host_name};
 use shared::{DEFAULT_PORT, armour};
 
-/// A host by name or address, and its port. Written as it was given, the port always with it.
+/// A host by name or address, and its port. Shown as it was given, and always with the port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostName {
     name: String,
@@ -20,30 +20,29 @@ pub struct HostName {
 }
 
 impl HostName {
-    /// The host at this name, which DNS gave: fully qualified, its dot at the end included.
-    /// What such a name has to be made of was checked by `shared::srv`.
+    /// The host that an SRV record names. The name is fully qualified and ends in a dot; `shared::srv` has checked it.
     #[cfg(feature = "dns")]
     pub(crate) fn from_dns(record: &SrvRecord) -> HostName {
         HostName { name: record.target.clone(), port: record.port }
     }
 
-    /// The name to look up; a dot at its end says that it is fully qualified.
+    /// The name to look up. One that ends in a dot is fully qualified.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The address, where no name has to be looked up.
+    /// The address, if no name has to be looked up.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.name.parse().ok()
     }
 
-    /// Whether it is an address that is good on one interface of this machine alone.
+    /// Whether it is an address that is valid on one interface of this machine only.
     #[cfg(feature = "dns")]
     pub(crate) fn names_an_interface(&self) -> bool {
         self.name.contains('%')
     }
 
-    /// The host as HTTP names it: the name of an interface means nothing elsewhere.
+    /// The host as HTTP names it, without an interface, whose name means nothing to others.
     pub(crate) fn authority(&self) -> String {
         match self.name.split_once('%') {
             Some((address, _)) => format!("[{address}]:{}", self.port),
@@ -87,8 +86,8 @@ impl FromStr for HostName {
         }
         if text.contains([' ', '\t', ';', ',']) {
             return Err(error(
-                "several are written with a comma between them in KMS_HOSTS, one a line in the file `hosts`, and one an \
-                 argument on the command line",
+                "to name several, write them with a comma between them in KMS_HOSTS, one a line in the file `hosts`, or each \
+                 as an argument of its own on the command line",
             ));
         }
         let (name, port) = match text.split_once(':') {
@@ -123,22 +122,22 @@ fn is_interface(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
-/// The names in a list from the environment: separated by commas, blanks and empty parts skipped.
+/// The names in a list from the environment, separated by commas. Blanks and empty parts are skipped.
 pub(crate) fn in_list(list: &str) -> Vec<Result<HostName, HostNameError>> {
     let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts.map(str::parse).collect()
 }
 
-/// The names in a file: one a line, `#` begins a comment.
+/// The names in a file, one a line. `#` begins a comment.
 pub(crate) fn in_file(text: &str) -> Vec<Result<HostName, HostNameError>> {
     let text = armour::plain(text.as_bytes()).unwrap_or_default();
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-    // What a mail has quoted, between lines that it has not. No host begins so.
+    // A mail may have quoted some of the lines. No host's name begins like this.
     let lines = lines.map(|line| line.trim_start_matches(['>', ' ', '\t']).trim_end());
     lines.filter(|line| !line.is_empty()).map(str::parse).collect()
 }
 
-/// A host is named in a way that cannot be read: the fault of whoever wrote it.
+/// A host is named in a way that cannot be read. It is the fault of whoever wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostNameError(String);
 

@@ -1,8 +1,7 @@
 //! A machine's identity: its key pair, and when the installation began.
 //!
 //! The file is 53 bytes: magic `KMSI` | version 1 | seed (32) | installed_at (i64, big-endian) | checksum (8). It is
-//! written once. That the beginning stands here beside the key lets a damaged `saved` restart no grace.
-//! Where the file lies is told in `home`. `docs/protocol.md` 7.
+//! written once. The beginning is in this file too, so that a damaged `saved` restarts no grace. `docs/protocol.md` 7.
 
 use std::io;
 
@@ -23,7 +22,7 @@ const BODY_BYTES: usize = SEED_BYTES + 8;
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) key: SecretKey,
-    /// When the installation began. Later keys of the same installation carry it on: grace is not the key's.
+    /// When the installation began. Later keys of the same installation keep it, because grace belongs to the installation.
     pub(crate) installed_at: Timestamp,
 }
 

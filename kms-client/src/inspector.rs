@@ -1,8 +1,8 @@
-//! A look at a product's state on this machine, for tools: it makes, mends and locks nothing, and asks no host.
+//! A look at a product's state on this machine, for tools. It makes, mends and locks nothing, and asks no host.
 //!
-//! A product starts with `Builder::build`, which begins a state if there is none. A tool that looks must not do that: the files
-//! would belong to the tool's user, grace would run, and an image would carry an identity. Only the file `hosts` can be written
-//! here; it belongs to the administrator, and begins nothing.
+//! A product starts with `Builder::build`, which begins a state if there is none. A tool that only looks must not do that: the files
+//! would belong to the tool's user, grace would run, and an image would have an identity. It can write only the file `hosts`, which
+//! belongs to the administrator and begins nothing.
 
 use std::io;
 use std::sync::Arc;
@@ -24,21 +24,21 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    /// Where the product stands, as of the look.
+    /// Where the product stood when the inspector was made.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
 
-    /// The hosts that would be asked, in order, and who named each. This asks DNS, and no host.
+    /// The hosts that would be asked, in order, and what named each. This asks DNS, and no host.
     pub async fn discover(&self) -> Discovery {
         let Snapshot { last_host, left_out, .. } = &self.snapshot;
         discover(&self.home, &self.places, last_host.as_deref(), left_out).await
     }
 
-    /// The hosts that the file `hosts` names, and the lines in it that name none. Neither DNS nor any host is asked.
+    /// The hosts that the file `hosts` names, and the lines in it that name none. This asks neither DNS nor a host.
     ///
     /// # Errors
-    /// The file is there and cannot be read.
+    /// The file exists and cannot be read.
     pub async fn hosts_file(&self) -> Result<Discovery, Cause> {
         let text = read_hosts(&self.home).await?;
         Ok(text.as_deref().and_then(in_hosts_file).unwrap_or_default())
@@ -71,7 +71,7 @@ pub(crate) async fn discover(
     let (hosts_file, unread) =
         read_hosts(home).await.map_or_else(|cause| (None, Some(cause)), |text| (text, None));
     let mut found = places.discover(hosts_file.as_deref(), last, first).await;
-    // A file that cannot be read is not a missing one: it is shown, even if other hosts are asked in its place.
+    // A file that cannot be read is not a missing one. It is shown, even though other hosts are asked instead.
     let unread = unread.map(|cause| Problem { place: path.display().to_string(), cause });
     found.problems.splice(..0, unread);
     found

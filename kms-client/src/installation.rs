@@ -1,10 +1,9 @@
-//! One installation of a product on this machine: its identity, what it remembers, and both on the disk.
+//! One installation of a product on this machine: its identity and what it remembers, in memory and on the disk.
 //!
 //! [`open`] settles what is found there: a first start, a copied folder, a crash between two renames, a damaged file.
 //! The rules are those of `docs/protocol.md` 7: damage is reported and treated as absence, a damaged `saved` never
-//! costs the `identity`, and no damage restarts the grace. What cannot be read, or was written by a newer release, is no
-//! damage: it is left as it is, and this process keeps nothing. What is found is read in `found`; what changes an
-//! installation later is told in `round`.
+//! costs the `identity`, and no damage restarts the grace. A file that cannot be read, or that a newer release has written, is not
+//! damaged: it is left as it is, and this process keeps nothing. `found` reads the disk, `round` changes an installation later.
 
 mod found;
 
@@ -28,7 +27,7 @@ use self::found::{Found, Missing};
 pub(crate) struct Installation {
     pub(crate) home: Arc<Home>,
     pub(crate) terms: Arc<Terms>,
-    /// Whose lease is held; `None` where only another user's process may know it.
+    /// The identity that holds the lease. `None` if only another user's process may read it.
     pub(crate) identity: Option<Identity>,
     /// The identity that asks from now on, and replaces the other once it holds a lease.
     pub(crate) pending: Option<Identity>,
@@ -37,7 +36,7 @@ pub(crate) struct Installation {
     pub(crate) troubles: Vec<Cause>,
     /// The file as it was last read or written.
     pub(crate) on_disk: Option<Vec<u8>>,
-    /// Whether this was only read: the disk has to be settled before anything is written there.
+    /// Whether the state was only read. Then the disk has to be settled before anything is written there.
     only_read: bool,
     /// Whether the identity was made for this process alone.
     detached: bool,
@@ -64,7 +63,7 @@ impl Installation {
         }
     }
 
-    /// Who asks.
+    /// The identity that asks.
     pub(crate) fn asker(&self) -> Option<&Identity> {
         self.pending.as_ref().or(self.identity.as_ref())
     }
@@ -73,8 +72,8 @@ impl Installation {
         self.saved.license.state(now).is_licensed()
     }
 
-    /// Before an ask of a process that keeps nothing. An identity on the disk asks nobody: its next serial could not be
-    /// saved, and a host would take it for a copy. A lease that it has holds; without one, this process asks by itself.
+    /// Prepares an ask of a process that keeps nothing. The identity on the disk must not ask: its next serial could not be
+    /// saved, and a host would take it for a copy. Its lease holds; without one, this process asks under an identity of its own.
     ///
     /// # Errors
     /// Why nothing is kept.
@@ -86,7 +85,7 @@ impl Installation {
         }
     }
 
-    /// The lock that makes this process the one that asks, with what another process has saved before.
+    /// Takes the lock that makes this process the one that asks, and takes over what another process has saved.
     ///
     /// # Errors
     /// Another process is asking, this user may not ask, or the state cannot be read.
@@ -106,16 +105,16 @@ impl Installation {
         let lock = lock.await.map_err(|error| self.unwritable(&error))?;
         let lock = lock.map(Arc::new).ok_or(Reason::Busy)?;
         match self.refresh(now, Some(&lock)).await {
-            // What stands on the disk cannot be used, and nothing is kept from here on.
+            // The state on the disk cannot be used, and from here on nothing is kept.
             Err(_) if !self.home.keeps() => Ok(lock),
             refreshed => refreshed.map(|()| lock),
         }
     }
 
-    /// Takes over what another process of this machine has saved. Without the lock nothing is mended or made.
+    /// Takes over what another process of this machine has saved. Mends and makes nothing without the lock.
     ///
     /// # Errors
-    /// The state cannot be used, and is left as it is.
+    /// The state cannot be used. It is left as it is.
     pub(crate) async fn refresh(&mut self, now: Timestamp, lock: Option<&Arc<Lock>>) -> Result<(), Cause> {
         if !self.home.keeps() && !self.home.is_read_only() {
             return Ok(());
@@ -152,8 +151,8 @@ impl Installation {
         self.troubles.push(cause.clone());
     }
 
-    /// Makes this an installation of this process alone, which keeps nothing: another machine, with the grace and the
-    /// organisation of this one.
+    /// Makes this an installation of this process alone, which keeps nothing. It is another machine, with the same grace and
+    /// organisation.
     fn detach(&mut self, now: Timestamp) -> Result<(), Cause> {
         let identity = Identity::make(now).map_err(|error| self.unwritable(&error))?;
         self.saved = self.saved.under_new_identity(&self.terms, identity.machine(), now);
@@ -162,18 +161,18 @@ impl Installation {
         Ok(())
     }
 
-    /// Does this with the lock on another thread, and says why it failed.
+    /// Does this work with the lock, on another thread.
     async fn locked<T: Send + 'static>(
         &self,
         lock: &Arc<Lock>,
         work: impl FnOnce(&Lock) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Cause> {
-        // The lock goes along, so that it is held until the write has ended, whoever stops waiting for it.
+        // The work owns the lock, so that it is held until the write has ended, even if nobody waits for that any more.
         let lock = Arc::clone(lock);
         off_thread(move || work(&lock)).await.map_err(|error| self.unwritable(&error))
     }
 
-    /// Writes what is remembered, if it is not on the disk already; it is durable when this returns.
+    /// Writes what is remembered, unless it is on the disk already. It is durable when this returns.
     pub(crate) async fn save(&mut self, lock: &Arc<Lock>) -> Result<(), Cause> {
         let bytes = self.saved.encode();
         if self.on_disk.as_ref() == Some(&bytes) {
@@ -183,7 +182,7 @@ impl Installation {
         Ok(())
     }
 
-    /// Makes a key that is to replace this machine's identity; durable when this returns.
+    /// Makes a key that is to replace this machine's identity. It is durable when this returns.
     pub(crate) async fn make_pending(&mut self, lock: &Arc<Lock>) -> Result<(), Cause> {
         let installed_at = self.identity.as_ref().map(|identity| identity.installed_at);
         let made = self.locked(lock, move |lock| {
@@ -195,8 +194,8 @@ impl Installation {
         Ok(())
     }
 
-    /// The pending identity becomes this machine's. `saved` names it already, so a crash before the rename is mended at
-    /// the next start.
+    /// Makes the pending identity this machine's. `saved` names it already, so a crash before the rename is mended at the
+    /// next start.
     pub(crate) async fn promote(&mut self, lock: &Arc<Lock>) -> Result<(), Cause> {
         let Some(pending) = self.pending.take() else {
             return Ok(());
@@ -205,7 +204,7 @@ impl Installation {
         self.locked(lock, Lock::promote).await
     }
 
-    /// A new identity at once, and without the lease that the old one held.
+    /// Makes a new identity at once, and gives up the lease of the old one.
     pub(crate) async fn reset(&mut self, now: Timestamp, lock: &Arc<Lock>) -> Result<(), Cause> {
         let installed_at = self.identity.as_ref().map_or(now, |identity| identity.installed_at);
         let saved = self.saved.under_new_identity(&self.terms, self.saved.machine, now);
@@ -216,14 +215,14 @@ impl Installation {
     }
 }
 
-/// What has become of the state since it was last read or written here.
+/// What has happened to the state since it was last read or written here.
 enum Looked {
     Same,
     Damaged(Cause),
     Other(Box<Installation>),
 }
 
-/// Looks at the disk, and reads all of it where it differs from what is known, or nothing is.
+/// Looks at the disk. Reads the whole state if it differs from `known`, or if nothing is known.
 fn look_again(
     home: &Arc<Home>,
     terms: &Arc<Terms>,
@@ -241,7 +240,7 @@ fn look_again(
     if known == Some(&found.saved_bytes) {
         return Ok(Looked::Same);
     }
-    // What is remembered here is whole: better to write it again than to begin anew.
+    // What this process remembers is whole, so it is better to write that again than to begin anew.
     if let (Some(_), Some(damage)) = (known, found.saved_damage()) {
         return Ok(Looked::Damaged(damaged(home, damage)));
     }
@@ -252,9 +251,9 @@ fn look_again(
 const LOOKS: u32 = 200;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// Opens the state when a client is built. While another process holds the lock, what is there is taken as it is; at a
-/// first start of two processes at once, this one waits until the other has made it. Where it cannot be used or made,
-/// the product runs all the same, with what can be read.
+/// Opens the state when a client is built. While another process holds the lock, an existing state is used as it is; if two processes
+/// start for the first time at once, this one waits until the other has made it. If the state cannot be used or made, the product
+/// runs nevertheless, with what can be read.
 pub(crate) fn open(home: &Arc<Home>, terms: &Arc<Terms>, now: Timestamp) -> Result<Installation, Cause> {
     for _ in 0..LOOKS {
         if !home.keeps() {
@@ -278,8 +277,8 @@ pub(crate) fn open(home: &Arc<Home>, terms: &Arc<Terms>, now: Timestamp) -> Resu
     Err(Reason::Busy.into())
 }
 
-/// Settles what is found. What has to be made or mended is, if the lock is held; without it that is `BUSY`: somebody
-/// else is about to.
+/// Settles what is found. Makes or mends what is missing if the lock is held. Without the lock that is `BUSY`: another process is
+/// about to do it.
 fn load(now: Timestamp, found: Found, lock: Option<&Lock>) -> Result<Installation, Cause> {
     let (bytes, troubles) = (found.saved_bytes.clone(), found.troubles());
     let held = || lock.ok_or_else(|| Cause::from(Reason::Busy));
@@ -295,12 +294,12 @@ fn load(now: Timestamp, found: Found, lock: Option<&Lock>) -> Result<Installatio
     Ok(loaded)
 }
 
-/// The state as far as it can be read. Nothing is made, mended or written.
+/// The state as far as it can be read. This makes, mends and writes nothing.
 pub(crate) fn read_only(home: &Arc<Home>, terms: &Arc<Terms>, now: Timestamp) -> Installation {
     let found = Found::read(home, terms);
     let (bytes, mut troubles) = (found.saved_bytes.clone(), found.troubles());
     let unusable = found.usable().err();
-    // A product would leave it as it is, and so it is shown.
+    // A product would leave it as it is, so it is shown as frozen.
     if let Some(cause) = unusable.clone().filter(|_| home.keeps()) {
         home.freeze(cause);
     }
@@ -309,7 +308,7 @@ pub(crate) fn read_only(home: &Arc<Home>, terms: &Arc<Terms>, now: Timestamp) ->
     } else {
         found.settle(now).0
     };
-    // Often it is why nothing is kept.
+    // Often this is also the reason why nothing is kept.
     troubles.extend(unusable.filter(|cause| home.trouble().as_ref() != Some(cause)));
     troubles.extend(home.trouble());
     seen.see(bytes, troubles);
@@ -319,7 +318,7 @@ pub(crate) fn read_only(home: &Arc<Home>, terms: &Arc<Terms>, now: Timestamp) ->
 
 impl Installation {
     fn see(&mut self, bytes: Option<Vec<u8>>, troubles: Vec<Cause>) {
-        // One that cannot be read today does not erase the one that was: the next copy would go unnoticed.
+        // A fingerprint that cannot be determined today must not erase the saved one: the next copy would go unnoticed.
         if !self.terms.fingerprint.as_slice().is_empty() {
             self.saved.fingerprint = self.terms.fingerprint;
         }
@@ -327,8 +326,8 @@ impl Installation {
         self.troubles = troubles;
     }
 
-    /// Makes an identity, and writes it with what goes with it. The identity first: a `saved` that names another one is mended at
-    /// the next start, an identity that nothing names would be lost.
+    /// Makes an identity, and writes it and what is remembered. The identity comes first: a `saved` that names another one is
+    /// mended at the next start.
     fn begin(&mut self, began_at: Timestamp, lock: &Lock) -> io::Result<()> {
         let identity = Identity::make(began_at)?;
         self.saved.machine = identity.machine();
@@ -346,7 +345,7 @@ impl Installation {
     }
 }
 
-/// A damaged file, by the name of its directory.
+/// The cause for a damaged file in this directory.
 pub(crate) fn damaged(home: &Home, damage: impl std::fmt::Display) -> Cause {
     let path = home.path().display();
     tracing::warn!(%path, %damage, "the saved state is damaged");

@@ -1,5 +1,5 @@
-//! What came of the last round, as `saved` keeps it: any process of this machine can say which hosts were tried, each with its
-//! own cause. Bounded, because hosts and DNS fill it. `docs/protocol.md` 7.
+//! The last round, as `saved` keeps it, so that any process of this machine can say which hosts were tried, each with its own
+//! cause. Its size is bounded, because the texts come from hosts and DNS. `docs/protocol.md` 7.
 
 use proto::state::v1;
 use shared::reason::{self, Cause};
@@ -8,13 +8,13 @@ use shared::time::Timestamp;
 use crate::discovery::Source;
 use crate::outcome::{Attempt, Outcome, Waited};
 
-/// More is left out, and counted.
+/// Further attempts are left out, and counted.
 const ATTEMPTS_MAX: usize = 32;
 
 /// No reason has as many.
 const PARAMETERS_MAX: usize = 8;
 
-/// A longer text is cut off.
+/// Longer texts are cut off.
 const TEXT_MAX_BYTES: usize = 256;
 
 /// A round that ended at this time, as it is saved: its first 32 attempts, and how many more there were.

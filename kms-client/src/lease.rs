@@ -1,4 +1,4 @@
-//! The lease as a product may show it: what it says, without the signatures behind it.
+//! The lease as a product may show it: its content, without the signatures.
 
 use shared::answer;
 use shared::ids::{HostId, LedgerId, MachineId};
@@ -16,7 +16,7 @@ pub struct Lease {
     pub issued_at: Timestamp,
     /// When to renew it.
     pub renew_after: Timestamp,
-    /// When it ends: the first instant at which it is no license any more.
+    /// When it ends: the first instant at which it no longer licenses.
     pub expires_at: Timestamp,
     /// Machines counted when it was issued.
     pub count: u64,
@@ -26,9 +26,9 @@ pub struct Lease {
     pub threshold_met_at: Timestamp,
     /// The host that signed it.
     pub host: HostId,
-    /// The ledger in which that host has counted.
+    /// The ledger in which that host counts.
     pub ledger: LedgerId,
-    /// The numbers that it was issued under.
+    /// The numbers under which it was issued.
     pub(crate) policy: Policy,
 }
 

@@ -25,15 +25,16 @@
 //! # }
 //! ```
 //!
-//! It finds the organisation's host, is counted, holds a lease and renews it, and says at any time, offline and without
-//! waiting, where the product stands. No state takes a function away: what a product shows is its own choice. The
-//! library prints nothing and never ends the process; it logs through `tracing`. The loop runs on the vendor's runtime;
-//! a product without one uses [`blocking`], which starts the one thread that it needs. Hosts are configured or found in DNS ([`Client::discover`] tells which);
-//! trust rests on the two pinned roots alone. With the feature `tls`, hosts are spoken with in private where the product
+//! The client finds the organisation's host, is counted, holds a lease and renews it. It says at any time, offline and without
+//! waiting, where the product stands. No state takes a function away: the product chooses what it shows. The library prints nothing
+//! and never ends the process; it logs through `tracing`. The loop runs on the vendor's runtime; a product without one uses
+//! [`blocking`], which starts the one thread that it needs. Hosts are configured or found in DNS ([`Client::discover`] shows them);
+//! trust rests on the two pinned roots alone. With the feature `tls`, the client speaks TLS with hosts if the product
 //! (`Builder::tls`) or the administrator (the environment variable `KMS_TLS_CA`) wants it.
 //!
-//! Only the crate `shared` decides; this one reads clocks, sockets, DNS and disk. Read on in the order of the `mod`
-//! lines: the handle, the loop, a round, what it asks and where it keeps what it learns. A vendor's guide is `docs/embedding.md`.
+//! Only the crate `shared` decides; this one reads clocks, sockets, DNS and disk. Read on in the order of the `mod` lines: the handle,
+//! the loop and a round, how hosts are reached, the state on the disk, and the plain data below. Imports lead downwards only. The
+//! vendor's guide is `docs/embedding.md`.
 #![warn(unnameable_types)]
 
 pub mod blocking;

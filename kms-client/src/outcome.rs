@@ -1,6 +1,6 @@
-//! What comes of an ask, of one host that was tried, and of a whole round.
+//! The outcome of an ask, of one host that was tried, and of a whole round.
 //!
-//! Plain data: `round` fills it in, `last_round` keeps it on disk, `snapshot` shows it.
+//! Plain data: `round` fills it in, `last_round` keeps it on the disk, `snapshot` shows it.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,17 +11,17 @@ use shared::time::Timestamp;
 
 use crate::discovery::Source;
 
-/// One host that was tried, or one place that was looked in, and what came of it.
+/// One host that was tried, or one place that was searched, and the outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The host as `name:port`, or the place (a name in DNS, a file) that named none.
+    /// The host as `name:port`, or a place that named none: a name in DNS, a file.
     pub host: String,
     /// The address that accepted the connection, if one did.
     pub address: Option<SocketAddr>,
-    /// Who named the host; `None` for a place that named none.
+    /// What named the host; `None` for a place that named none.
     pub source: Option<Source>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
@@ -32,7 +32,7 @@ impl Attempt {
     }
 }
 
-/// What came of an ask.
+/// The outcome of an ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -41,13 +41,13 @@ pub enum Outcome {
         /// When it ends.
         until: Timestamp,
     },
-    /// Counted, and too few so far.
+    /// Counted, but too few machines are counted so far.
     Waiting(Waited),
     /// This machine has left the count.
     Released,
-    /// A host has refused, with its signature.
+    /// A host has refused, and signed that.
     Refused(Cause),
-    /// No answer that could be used, and why.
+    /// There was no usable answer, for this cause.
     Failed(Cause),
 }
 
@@ -74,7 +74,7 @@ impl Outcome {
         }
     }
 
-    /// Why there was nothing better: a refusal's or a failure's cause, with its remedy.
+    /// The cause of a refusal or a failure, with its remedy.
     pub fn cause(&self) -> Option<&Cause> {
         match self {
             Outcome::Refused(cause) | Outcome::Failed(cause) => Some(cause),
@@ -101,13 +101,13 @@ impl fmt::Display for Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Round {
-    /// The best that any host gave: what the license was told.
+    /// The best outcome of any host: the one that the license follows.
     pub outcome: Outcome,
-    /// Every host tried, in order.
+    /// Every host that was tried, in order.
     pub attempts: Vec<Attempt>,
 }
 
-/// How many machines were counted when this one was told to wait.
+/// How many machines were counted when a host told this one to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Waited {
@@ -118,7 +118,7 @@ pub struct Waited {
 }
 
 impl Waited {
-    /// So many counted, and so many needed.
+    /// This many machines counted, and this many needed.
     pub const fn new(count: u64, threshold: u32) -> Waited {
         Waited { count, threshold }
     }

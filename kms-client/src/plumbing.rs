@@ -1,5 +1,5 @@
 //! TLS connections as a client opens them, for the load tool of this workspace. Only with the feature `plumbing`, which is not for
-//! products: nothing here is promised.
+//! products: it may change in any release.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::way::tls::Tls;
 
 pub use crate::way::tls::TlsWay;
 
-/// Reads the files. What has ended is judged by this clock.
+/// Reads the files. This clock decides whether certificates have ended.
 ///
 /// # Errors
 /// The first that cannot be used (`TLS_FILES_BAD`).

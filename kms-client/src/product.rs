@@ -8,9 +8,9 @@ use shared::certificate::Roots;
 use shared::ids::{Fingerprint, OrganisationId, ProductId};
 use shared::license::Setup;
 
-/// What the vendor compiles in. The tool `kms-vendor` prints id and roots.
+/// What the vendor compiles in. `kms-vendor product rust` prints it.
 ///
-/// The roots are all that is trusted: a product with somebody else's roots takes somebody else's leases.
+/// The roots are all that the client trusts: a product with somebody else's roots accepts somebody else's leases.
 ///
 /// ```
 /// use kms_client::Product;
@@ -25,23 +25,23 @@ use shared::license::Setup;
 pub struct Product {
     /// The product's id, 16 random bytes. Editions that are counted together share it.
     pub id: [u8; 16],
-    /// Its name, for people and logs; no rule reads it.
+    /// Its name, for people and logs. No rule reads it.
     pub name: &'static str,
-    /// The vendor's two root public keys (Ed25519). Two, so that one can be replaced.
+    /// The vendor's two root public keys (Ed25519). There are two so that one can be replaced.
     pub roots: [[u8; 32]; 2],
-    /// Grace, and the first retry interval: what holds before a certificate has been seen.
+    /// Grace and the first retry interval, which hold until a certificate has been seen.
     pub setup: Setup,
     /// The edition, at most 64 bytes, for the host's inventory only.
     pub edition: &'static str,
-    /// The organisation that may license this copy, where it was sold to one. Without it the first lease names it.
+    /// The organisation that may license this copy, if it was sold to one. Without it the first lease names the organisation.
     pub organisation: Option<[u8; 16]>,
-    /// Under which label hosts are found in DNS. Administrators publish it, so a vendor changes it before the first
-    /// customer or never.
+    /// The label under which hosts are found in DNS. Administrators publish it, so change it before the first customer or
+    /// never.
     pub service_label: &'static str,
 }
 
 impl Product {
-    /// A product with 25 days of grace, no edition, and whichever organisation comes first.
+    /// A product with 25 days of grace and no edition, for any organisation.
     pub const fn new(id: [u8; 16], name: &'static str, roots: [[u8; 32]; 2]) -> Product {
         Product {
             id,
@@ -54,13 +54,13 @@ impl Product {
         }
     }
 
-    /// The time from the first start until notices begin: 60 days at the most.
+    /// The time from the first start until notices begin, at most 60 days.
     pub const fn with_grace(mut self, grace: Duration) -> Product {
         self.setup.grace = grace;
         self
     }
 
-    /// When an unlicensed machine asks again, until a certificate says otherwise.
+    /// How long an unlicensed machine waits between asks, until a certificate says otherwise.
     pub const fn with_retry_interval(mut self, retry_interval: Duration) -> Product {
         self.setup.retry_interval = retry_interval;
         self
@@ -72,7 +72,7 @@ impl Product {
         self
     }
 
-    /// The organisation that may license this copy: a host of another one is passed over by that name.
+    /// The organisation that may license this copy. Hosts of others are passed over (`OTHER_ORGANISATION`).
     pub const fn with_organisation(mut self, organisation: [u8; 16]) -> Product {
         self.organisation = Some(organisation);
         self
@@ -82,14 +82,14 @@ impl Product {
         ProductId::from_bytes(self.id)
     }
 
-    /// Another label than `_kms-activation._tcp` under which hosts are found in DNS.
+    /// The label under which hosts are found in DNS, instead of `_kms-activation._tcp`.
     pub const fn with_service_label(mut self, service_label: &'static str) -> Product {
         self.service_label = service_label;
         self
     }
 }
 
-/// What holds for a product on this machine, in the words of `shared`.
+/// What holds for a product on this machine, in the types of `shared`.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) id: ProductId,

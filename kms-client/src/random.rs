@@ -1,15 +1,13 @@
-//! Randomness from the operating system: keys, nonces, jitter and the draw among SRV records.
-//!
-//! Rules take what is drawn here as an argument.
+//! Randomness from the operating system: keys, nonces, jitter and the draw among SRV records. Rules take it as an argument.
 
 use std::io;
 
 use shared::license::Draw;
 
-/// So many random bytes.
+/// This many random bytes.
 ///
 /// # Errors
-/// The system gives none, which concerns old kernels and sandboxes; then no key and no nonce is made.
+/// The system gives none, as on old kernels and in sandboxes. Then no key and no nonce is made.
 pub(crate) fn bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
@@ -17,13 +15,12 @@ pub(crate) fn bytes<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// A share of the jitter. Without randomness there is none of it, which no rule depends on.
+/// A share of the jitter. Without randomness it is 0: no rule depends on it.
 pub(crate) fn draw() -> Draw {
     Draw(getrandom::u32().unwrap_or(0))
 }
 
-/// A number from 0 to `highest` inclusive, each as likely as the other (to one part in 2^16: the sums of SRV weights
-/// are far below 2^32).
+/// A number from 0 to `highest` inclusive, all equally likely (to one part in 2^16: the sums of SRV weights are far below 2^32).
 #[cfg(feature = "dns")]
 pub(crate) fn up_to(highest: u32) -> u32 {
     let drawn = u64::from(getrandom::u32().unwrap_or(0));

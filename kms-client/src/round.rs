@@ -1,9 +1,9 @@
-//! One round: goes through the hosts until one gives a lease, and tells the license what came of it.
+//! One round: goes through the hosts until one gives a lease, and tells the license the outcome.
 //!
-//! The order of one ask is what keeps copies and lost answers apart (`docs/protocol.md` 3): the lock is held from
-//! reading the serial to saving the answer; the nonce is on the disk before it is sent; an accepted answer is on the
-//! disk before the next host is asked. What is asked, what an answer makes this machine do and which answer of the round
-//! counts is decided by `shared::exchange`; when to start a round by `agent`.
+//! The order within one ask tells copies from lost answers (`docs/protocol.md` 3): the lock is held from reading the serial to
+//! saving the answer; the nonce is on the disk before it is sent; an accepted answer is on the disk before the next host is asked.
+//! `shared::exchange` decides what to ask, what an answer makes this machine do, and which answer of a round counts. `agent`
+//! decides when to start a round.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::{last_round, random};
 /// Why a round is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// The timer has fired; another process may have asked meanwhile, and then there is nothing to do.
+    /// The timer has fired. If another process has asked meanwhile, there is nothing to do.
     Due,
     /// Somebody wants an ask now.
     Wanted,
@@ -39,16 +39,17 @@ pub(crate) enum Purpose {
     Release,
 }
 
-/// Once so much has gone by, the addresses that are left of one host wait for the next round.
+/// Time for the addresses of one host. Those that are left wait for the next round.
 const HOST_LIMIT: Duration = Duration::from_secs(30);
 
-/// The same for the hosts that are left of a round: it holds the lock, and each may take seconds to stay silent.
+/// Time for the hosts of a round, because it holds the lock and each silent host takes seconds. Those that are left wait for the
+/// next round.
 const ROUND_LIMIT: Duration = Duration::from_mins(2);
 
-/// More than this is not remembered of what was left out.
+/// How many of the names and addresses that were left out are remembered.
 const LEFT_OUT_MAX: usize = 64;
 
-/// Makes a round now, whatever the timer says, and publishes what came of it.
+/// Makes a round now, whatever the timer says, and publishes its outcome.
 ///
 /// # Errors
 /// As [`make`].
@@ -66,10 +67,10 @@ pub(crate) async fn ask(shell: &Shell, purpose: Purpose) -> Result<Round, Cause>
     made?.ok_or_else(|| Reason::Busy.into())
 }
 
-/// Makes a round, or none if it is not due any more.
+/// Makes a round, or none if it is no longer due.
 ///
 /// # Errors
-/// Another process is asking, this user may not ask, or the state cannot be read: no host was asked.
+/// No host was asked: another process is asking, this user may not ask, or the state cannot be read.
 pub(crate) async fn make(
     shell: &Shell,
     installation: &mut Installation,
@@ -111,12 +112,12 @@ struct Walk<'a> {
     kind: AskKind,
     attempts: Vec<Attempt>,
     best: Best,
-    /// Hosts, addresses and domains that time did not suffice for.
+    /// Hosts, addresses and domains that there was no time for.
     left_out: Vec<String>,
 }
 
 impl Walk<'_> {
-    /// Asks one host after the other. A release goes to every one: each sibling may have counted this machine.
+    /// Asks one host after the other. A release goes to all of them, because each sibling may have counted this machine.
     async fn through_hosts(&mut self) -> Result<(), Cause> {
         let last = self.installation.saved.last_host.as_ref();
         let last = last.map(|last| last.name.clone());
@@ -145,7 +146,7 @@ impl Walk<'_> {
         limit <= self.shell.clock.monotonic().saturating_sub(began)
     }
 
-    /// Says what of this host was not tried, and has the next round begin there: the host, or only these addresses.
+    /// Notes that this host, or only these of its addresses, were not tried. The next round begins with them.
     fn leave_out(&mut self, candidate: &Candidate, addresses: &[SocketAddr]) {
         let host = candidate.host.to_string();
         let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
@@ -164,8 +165,8 @@ impl Walk<'_> {
         self.attempts.push(Attempt::at_place(place, cause));
     }
 
-    /// Asks a host at one address after the other, until one has signed an answer: a name may lead to a machine that is gone, to
-    /// a proxy without a host behind it, or to something else that listens there.
+    /// Asks a host at one address after the other, until one has signed an answer. An address may belong to a machine that is gone, to
+    /// a proxy without a host behind it, or to another program.
     async fn ask_host(&mut self, candidate: &Candidate) -> Result<(), Cause> {
         let began = self.shell.clock.monotonic();
         let (way, mut addresses) = match self.addresses(candidate).await {
@@ -195,14 +196,14 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// How the host is spoken with, and where.
+    /// The way to speak with the host, and its addresses.
     async fn addresses(&self, candidate: &Candidate) -> Result<(Way, Addresses), Cause> {
         let way = self.shell.ways.now(&self.shell.clock).await?;
         let found = self.shell.places.addresses(&candidate.host).await?;
         Ok((way, Addresses::of(&found, &self.installation.saved.left_out)))
     }
 
-    /// Asks over one connection; the failure is that of the connection, or of whoever is at its other end.
+    /// Asks over one connection. A `Failure` is that of the connection or of its other end; the round goes on. A `Cause` ends it.
     async fn converse(
         &mut self,
         candidate: &Candidate,
@@ -234,7 +235,7 @@ impl Walk<'_> {
         Ok(Ok(()))
     }
 
-    /// The next ask. Its nonce is on the disk when this returns: an ask whose answer is lost keeps its name.
+    /// The next ask. Its nonce is on the disk when this returns, so that an ask whose answer is lost keeps its nonce.
     async fn compose(&mut self) -> Result<Ask, Cause> {
         let fresh = random::bytes().map_err(|error| self.installation.unwritable(&error))?;
         let nonce = self.installation.saved.exchange.name(Nonce::from_bytes(fresh));
@@ -261,7 +262,7 @@ impl Walk<'_> {
         })
     }
 
-    /// Sends an ask and judges what comes back.
+    /// Sends an ask and judges the answer.
     async fn ask(
         &mut self,
         connection: &Connection,
@@ -286,7 +287,7 @@ impl Walk<'_> {
             saved.exchange.judge(&answer, &self.installation.terms.roots, &expected, self.shell.clock.now());
         Ok(judged.map_err(|error| {
             let cause = error.cause(&address);
-            // It is saved when the round concludes, or before the next host is asked.
+            // It is saved before the next ask, or at the end of the round.
             self.installation.saved.exchange.rejected = Some(Rejected::new(&cause.code, &answer));
             cause.into()
         }))
@@ -294,8 +295,8 @@ impl Walk<'_> {
 
     /// Makes durable what an answer has changed, and does what follows from it.
     ///
-    /// A lease 1 is saved with all that it changes  2 lets a pending identity take over: `saved` names it already, so a crash
-    /// between the two is mended at the next start.
+    /// A lease is 1 saved with all that it changes, and 2 lets a pending identity take over. `saved` names that identity already, so
+    /// a crash between the two is mended at the next start.
     async fn carry_out(&mut self, then: Then, verdict: Verdict, name: &str) -> Result<(), Cause> {
         if let Verdict::Leased(lease) = &verdict {
             self.installation.saved.hold(lease, name, self.shell.clock.now());
@@ -306,7 +307,7 @@ impl Walk<'_> {
                 "a host has named a copy of this machine; it makes a new identity and keeps its license"
             );
         } else {
-            // Before the disk has a say: whatever becomes of it, this machine is licensed.
+            // Before the disk is written: this machine is licensed even if that fails.
             self.best.take(Best::Signed(verdict));
         }
         self.installation.save(&self.lock).await?;
@@ -333,7 +334,7 @@ impl Walk<'_> {
         self.attempts.push(Attempt { host, address, source: Some(candidate.source.clone()), outcome });
     }
 
-    /// Tells the license what came of the round, once, and saves it.
+    /// Tells the license the outcome of the round, once, and saves it.
     async fn conclude(self, stopped: Result<(), Cause>) -> Round {
         let Walk { shell, installation, lock, mut attempts, best, mut left_out, .. } = self;
         left_out.truncate(LEFT_OUT_MAX);
@@ -352,7 +353,7 @@ impl Walk<'_> {
         if let Some(event) = best.event(failed) {
             installation.saved.license.step(shell.clock.now(), event, random::draw());
         }
-        // Who has left keeps the identity that left, so that its serial goes on from there.
+        // A machine that was released keeps the identity that left, so that its serial goes on from there.
         if released && let Some(asker) = installation.asker() {
             installation.saved.machine = asker.machine();
         }
@@ -368,8 +369,7 @@ impl Walk<'_> {
     }
 }
 
-/// The one cause of many that is shown where there is room for one: that of the first host that was tried; where none
-/// was, why none was found.
+/// The cause to show if there is room for only one: that of the first host that was tried, or else why no host was found.
 fn headline(attempts: &[Attempt]) -> Cause {
     let tried = attempts.iter().filter(|attempt| attempt.source.is_some());
     let mut causes = tried.chain(attempts).filter_map(|attempt| attempt.outcome.cause());

@@ -1,8 +1,7 @@
 //! What a machine remembers about one product besides its identity, and the file `saved` that keeps it.
 //!
-//! The file is magic `KMSS` | version 1 | `kms.state.v1.Saved` | checksum (see `frame`). What is read from it is
-//! verified again down from the pinned roots: a lease from the disk is believed no more than one from the network.
-//! Where the file lies and who may write it is told in `home`. `docs/protocol.md` 7.
+//! The file is magic `KMSS` | version 1 | `kms.state.v1.Saved` | checksum (see `frame`). A lease that is read from it is
+//! verified again down from the pinned roots: the disk is trusted no more than the network. `docs/protocol.md` 7.
 
 use bytes::Bytes;
 use prost::Message;
@@ -26,28 +25,28 @@ const VERSION: u8 = 1;
 /// What one machine remembers about one product.
 #[derive(Clone, Debug)]
 pub(crate) struct Saved {
-    /// The identity that the lease and, where none is pending, the serial belong to.
+    /// The identity that the lease belongs to, and the serial unless another identity is pending.
     pub(crate) machine: MachineId,
     pub(crate) fingerprint: Fingerprint,
-    /// The ask that is under way, and what the last answers left.
+    /// The ask in progress, and what remains of the last answers.
     pub(crate) exchange: Exchange,
     pub(crate) license: License,
     pub(crate) organisation: Option<Organisation>,
     pub(crate) last_host: Option<LastHost>,
-    /// Hosts, addresses and names in DNS that the last round had no time for: the next one begins with them.
+    /// Hosts, addresses and DNS names that the last round had no time for. The next one begins with them.
     pub(crate) left_out: Vec<String>,
     /// For people. No rule reads it. `last_round` decodes it.
     pub(crate) last_round: Option<v1::Round>,
-    /// The fields of a later release, as they came.
+    /// The fields of a later release, as they were read.
     unknown: Bytes,
 }
 
-/// A customer of the vendor: who this copy of the product is licensed to.
+/// A customer of the vendor, to whom this copy of the product is licensed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organisation {
     /// Its id.
     pub id: OrganisationId,
-    /// Its name, for people, as its host certificate has it.
+    /// Its name from the host certificate, for people.
     pub name: String,
 }
 
@@ -75,7 +74,7 @@ impl Saved {
         }
     }
 
-    /// The same installation under another identity: grace, time and organisation stay, the lease does not.
+    /// The same installation under another identity. Grace, time and organisation stay; the lease does not.
     pub(crate) fn under_new_identity(&self, terms: &Terms, machine: MachineId, now: Timestamp) -> Saved {
         let before = self.license.facts();
         let facts = Facts {
@@ -93,11 +92,11 @@ impl Saved {
         }
     }
 
-    /// An installation of which only the beginning is known: what a damaged file leaves.
+    /// An installation after its file was damaged: only its beginning is known.
     pub(crate) fn begun_at(terms: &Terms, machine: MachineId, began_at: Timestamp, now: Timestamp) -> Saved {
         let mut saved = Saved::begin(terms, machine, now);
         let facts = Facts {
-            // An instant that lies ahead was noted under a wrong clock.
+            // An instant in the future was noted under a wrong clock.
             grace_began_at: began_at.min(now),
             ..saved.license.facts().clone()
         };
@@ -105,7 +104,7 @@ impl Saved {
         saved
     }
 
-    /// Takes a lease, which the host of this name has given.
+    /// Takes a lease from the host of this name.
     pub(crate) fn hold(&mut self, lease: &Lease, host: &str, now: Timestamp) {
         let certificate = lease.chain().host();
         self.machine = lease.header().machine;
@@ -160,8 +159,8 @@ impl Saved {
         frame::seal(*MAGIC, VERSION, &body)
     }
 
-    /// Reads the file. A lease that is no more this machine's and this product's (its root was removed, the folder
-    /// was copied) is left out: that is no damage.
+    /// Reads the file. A lease that no longer belongs to this machine and product (its root was removed, the folder was copied) is
+    /// left out. That is not damage.
     pub(crate) fn decode(bytes: &[u8], terms: &Terms) -> Result<Saved, Damage> {
         let body = frame::open(*MAGIC, VERSION, bytes)?;
         let wire = v1::Saved::decode(body).map_err(|_| Damage::Content)?;
@@ -199,8 +198,8 @@ impl Saved {
     }
 }
 
-/// The fields that a later release has added: alone, such a field says nothing to this one. They are written back, so that
-/// the later release finds them again.
+/// The fields that a later release has added: those that decode to nothing here. They are written back, so that the later release
+/// finds them again.
 fn unknown_fields(body: &[u8]) -> Option<Bytes> {
     let (mut rest, mut unknown) = (body, Vec::new());
     while !rest.is_empty() {
@@ -255,7 +254,7 @@ fn decode_facts(wire: &v1::Saved) -> Option<Facts> {
     })
 }
 
-/// An id that may be absent: no bytes.
+/// An id that may be absent, which is no bytes.
 fn optional<T>(bytes: &Bytes, decode: impl FnOnce(&[u8]) -> Option<T>) -> Result<Option<T>, Damage> {
     if bytes.is_empty() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! What all handles of one client share: its state, what it needs of the machine, and the channel on which it is published.
+//! What all handles of one client share: its state, what it needs from the machine, and the channel that publishes the state.
 
 use std::sync::Arc;
 
@@ -18,18 +18,18 @@ use crate::way::Ways;
 /// The inside of a client.
 pub(crate) struct Shell {
     pub(crate) clock: Arc<dyn Clock>,
-    /// That of the installation, for the file `hosts`, which no round holds.
+    /// The installation's home. The hosts file can be read and written while a round holds the installation.
     pub(crate) home: Arc<Home>,
     pub(crate) places: Places,
     pub(crate) ways: Ways,
-    /// One round at a time; whoever waits for it gets its own.
+    /// Held during a round. A caller that waits for it makes a round of its own.
     pub(crate) installation: Mutex<Installation>,
     pub(crate) published: watch::Sender<Snapshot>,
-    /// Somebody wants the agent to look at the clock now.
+    /// Notified when the loop is to look at the clock now.
     pub(crate) look: Notify,
     /// Held by the loop while it runs.
     pub(crate) running: Mutex<()>,
-    /// What a client of the test kit answers, instead of asking.
+    /// What an ask of the test kit's client gives. No host is asked then.
     #[cfg(feature = "testing")]
     pub(crate) staged: Option<std::sync::Mutex<Round>>,
 }
@@ -56,7 +56,7 @@ impl Shell {
         }
     }
 
-    /// The state and its lock, for a change that would be lost if nothing is kept.
+    /// The state and its lock, for a change that must not be lost. Fails if nothing is kept.
     pub(crate) async fn to_change(&self) -> Result<(MutexGuard<'_, Installation>, Arc<Lock>), Cause> {
         let mut installation = self.installation.lock().await;
         let lock = installation.take_over(self.clock.now()).await?;

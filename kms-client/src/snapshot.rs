@@ -1,7 +1,7 @@
-//! What a product sees: where it stands, and what came of the last round.
+//! What a product sees: where it stands, and the outcome of the last round.
 //!
-//! A [`Snapshot`] is a value: it does not change while it is looked at. It is made by the agent and by every call that
-//! asks, and read from a watch channel without waiting.
+//! A [`Snapshot`] is a value and does not change. The loop and every call that asks make one; products read it from a watch
+//! channel without waiting.
 
 use std::sync::Arc;
 
@@ -22,53 +22,53 @@ use crate::saved::Organisation;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// What the product is told. Its notice level says how much to show.
+    /// The license state. Its notice level says how much to show.
     pub state: LicenseState,
-    /// This machine's name for this product; no user and no hardware can be found out from it.
+    /// This machine's name for this product. It tells nothing about the user or the hardware.
     pub machine: MachineId,
     /// The serial of the last accepted answer.
     pub serial: u64,
-    /// Who this copy is licensed to, once a lease has said so.
+    /// To whom this copy is licensed, once a lease has said so.
     pub organisation: Option<Organisation>,
     /// The host that gave the last lease, as `name:port`.
     pub last_host: Option<String>,
-    /// When the next ask is due; `None` after a release: not before somebody wants it.
+    /// When the next ask is due. `None` after a release: then only [`Client::activate`](crate::Client::activate) asks.
     pub ask_at: Option<Timestamp>,
     /// Attempts that failed since the last lease.
     pub failures: u32,
-    /// The code of the last refusal or failure; `None` after a success. It may be newer than this release.
+    /// The code of the last refusal or failure; `None` after a success. This release may not know it.
     pub last_reason: Option<String>,
-    /// Every host that was tried in the last round, with what came of it, whichever process asked.
+    /// Every host that was tried in the last round, with its outcome, whichever process asked.
     pub attempts: Vec<Attempt>,
-    /// How many more attempts the last round made than are kept.
+    /// How many attempts of the last round are not in `attempts`.
     pub attempts_left_out: u32,
     /// When the last round ended.
     pub asked_at: Option<Timestamp>,
-    /// How far the count had come, while this machine waits for others to ask.
+    /// The count, while this machine waits for others to ask.
     pub waiting: Option<Waited>,
-    /// The lease that is held, ended or not.
+    /// The lease that is held, even if it has ended.
     pub lease: Option<Lease>,
-    /// Where the state is kept, and so who counts as a machine.
+    /// Where the state is kept, and so what counts as a machine.
     pub keeping: Keeping,
     /// What is wrong with the state on the disk, each with its remedy.
     pub troubles: Vec<Cause>,
-    /// Whether the numbers come from a certificate that is marked as test: not a license to be relied on.
+    /// Whether the numbers come from a certificate that is marked as a test. Do not rely on such a license.
     pub test: bool,
-    /// Hosts, addresses and DNS names that the last round had no time for; the next round begins with them.
+    /// Hosts, addresses and DNS names that the last round had no time for. The next round begins with them.
     pub(crate) left_out: Vec<String>,
     pub(crate) standing: Standing,
 }
 
-/// What says where the product stands at an instant.
+/// What decides where the product stands at an instant.
 #[derive(Clone, Debug)]
 pub(crate) enum Standing {
     ByRules(Arc<License<Lease>>),
-    /// A test has said it.
+    /// A test has set it.
     #[cfg(feature = "testing")]
     Fixed(LicenseState),
 }
 
-/// What it says of now is in the snapshot's `state`; the latest time that it has seen moves all the time.
+/// All are equal: what it says about now is in the snapshot's `state`, and the latest time that it has seen changes all the time.
 impl PartialEq for Standing {
     fn eq(&self, _: &Standing) -> bool {
         true
@@ -107,7 +107,7 @@ impl Snapshot {
         }
     }
 
-    /// Where the product stands at an instant. Nobody has to be asked: a lease carries its own end.
+    /// Where the product stands at an instant. No host has to be asked, because a lease has its own end.
     pub fn state_at(&self, now: Timestamp) -> LicenseState {
         match &self.standing {
             Standing::ByRules(license) => license.state(now),
@@ -116,13 +116,12 @@ impl Snapshot {
         }
     }
 
-    /// The reason with the code that is shown, if this release knows it: it has a text and a remedy.
+    /// The reason of [`last_reason`](Snapshot::last_reason), with a text and a remedy, if this release knows it.
     pub fn reason(&self) -> Option<Reason> {
         self.last_reason.as_deref().and_then(Reason::from_code)
     }
 
-    /// The last refusal or failure, with the values in its text if they are kept: they come from the first attempt of the last
-    /// round that has that code.
+    /// The last refusal or failure, with the values of the first attempt of the last round that has that code.
     pub fn last_cause(&self) -> Option<Cause> {
         let code = self.last_reason.as_deref()?;
         let mut causes = self.attempts.iter().filter_map(|attempt| attempt.outcome.cause());

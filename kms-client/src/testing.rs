@@ -11,7 +11,7 @@
 //!     println!("{now}  {}", snapshot.state);
 //! }
 //!
-//! // A client for the product's own code. It shows what the test says, and asks nobody.
+//! // A client for the product's own code. It shows what the test sets, and asks no host.
 //! let stage = Stage::new();
 //! let license = stage.client();
 //! stage.show(snapshot(LicenseState::Lapsed { since: stage.now() }));
@@ -57,13 +57,13 @@ pub fn snapshot(state: LicenseState) -> Snapshot {
     blank(state, until.map(|until| lease(until - Policy::CLIENT.validity)), Standing::Fixed(state))
 }
 
-/// A host that was tried, and what came of it.
+/// A host that was tried, and the outcome.
 pub fn attempt(host: &str, outcome: Outcome) -> Attempt {
     Attempt { host: host.to_owned(), address: None, source: None, outcome }
 }
 
-/// Every license state in the order in which a user may meet them, each with the instant at which it begins. The rules are those
-/// that ship, the numbers the defaults of a client product.
+/// Every license state in the order in which a user may meet them, each with the instant at which it begins. It follows the rules
+/// that ship, with the default numbers of a client product.
 pub fn walk() -> Vec<(Timestamp, Snapshot)> {
     let begun = Facts { timer: Timer::Never, ..Facts::begin(BEGIN) };
     let license =
@@ -136,7 +136,7 @@ fn blank(state: LicenseState, lease: Option<Lease>, standing: Standing) -> Snaps
     }
 }
 
-/// A client that shows what a test says: no host is asked, and nothing is read or written.
+/// A client that shows what a test sets. It asks no host, and reads and writes nothing.
 #[derive(Clone)]
 pub struct Stage {
     shell: Arc<Shell>,
@@ -167,7 +167,7 @@ impl Stage {
         Client { shell: Arc::clone(&self.shell) }
     }
 
-    /// Shows this from now on, and notifies whoever watches.
+    /// Shows this from now on, and notifies all watchers.
     pub fn show(&self, snapshot: Snapshot) {
         self.shell.published.send_replace(snapshot);
     }
@@ -196,7 +196,7 @@ impl Default for Stage {
     }
 }
 
-/// One round as the test wants it, at a host that does not exist.
+/// One round with this outcome, at a host that does not exist.
 fn round(outcome: Outcome) -> Round {
     Round { attempts: vec![attempt("kms.test:21688", outcome.clone())], outcome }
 }

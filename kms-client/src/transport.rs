@@ -1,7 +1,6 @@
-//! The addresses of one host: connects to the first that accepts. An address that accepts and then gives no answer is passed over
-//! for the next.
+//! Connects to one host: to the first of its addresses that accepts, and to the next one if that gives no answer.
 //!
-//! What is said on a connection, and what its failures are called, is in `wire`; whom to ask is decided in `discovery`.
+//! `wire` asks over a connection and names its failures. `discovery` decides which hosts to ask.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,34 +18,32 @@ use crate::way::Way;
 /// How long one address may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
-/// How long the next address of a name waits for the one before it. RFC 8305, section 8: "Recommended to be 250
-/// milliseconds."
+/// How long the next address of a name waits for the one before it. RFC 8305, section 8: "Recommended to be 250 milliseconds."
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// How long a host may take to answer. It commits to its disk before it does.
 pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// The addresses of one host that were not tried yet, and those that did not accept.
+/// The addresses of one host: those that were not tried yet, and those that did not accept.
 pub(crate) struct Addresses {
     left: Vec<SocketAddr>,
     unreached: Vec<Unreached>,
 }
 
 impl Addresses {
-    /// All of a host's addresses; those in `first` are tried before the others.
+    /// All addresses of a host. Those in `first` are tried before the others.
     pub(crate) fn of(found: &[SocketAddr], first: &[String]) -> Addresses {
         let mut left = in_turns(found);
         left.sort_by_key(|address| !first.contains(&address.to_string()));
         Addresses { left, unreached: Vec::new() }
     }
 
-    /// Those that were not tried.
+    /// The addresses that were not tried.
     pub(crate) fn left(&self) -> &[SocketAddr] {
         &self.left
     }
 
-    /// Connects to the next of them that accepts, or `None` where none is left that does. What that one then does wrong is told
-    /// with its address.
+    /// Connects to the next address that accepts; `None` if none is left. A failure after it has accepted comes with its address.
     pub(crate) async fn connect(
         &mut self,
         name: &HostName,
@@ -56,7 +53,7 @@ impl Addresses {
         Some((address, open(name, stream, way).await))
     }
 
-    /// Why those that did not accept were not reached; nothing where each did.
+    /// Why the addresses that did not accept were not reached; `None` if all have accepted.
     pub(crate) fn unreached(&self, name: &HostName) -> Option<Failure> {
         let cause = match self.unreached.as_slice() {
             [] => return None,
@@ -77,8 +74,8 @@ async fn open(name: &HostName, stream: TcpStream, way: &Way) -> Result<Connectio
     timeout(CONNECT_LIMIT, opening).await.unwrap_or_else(|_| Err(silent(&host)))
 }
 
-/// IPv6 and IPv4 by turns, so that neither family makes a machine wait for all of the other. The system has put the family first
-/// that suits this machine (RFC 6724).
+/// IPv6 and IPv4 by turns, so that a dead family costs little time. The system has put the family first that suits this machine
+/// (RFC 6724).
 fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let mut first = addresses.iter().filter(|address| address.is_ipv6() == is_v6);
@@ -96,8 +93,8 @@ fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
 /// An address that did not accept, and why.
 type Unreached = (SocketAddr, io::Error);
 
-/// The first connection among these addresses. Each starts when the one before has failed or 250 ms have passed. Those that have
-/// come to something are taken out of `left`.
+/// The first connection among these addresses. Each starts when the one before has failed or 250 ms have passed. Takes those with a
+/// result out of `left`.
 async fn race(left: &mut Vec<SocketAddr>, unreached: &mut Vec<Unreached>) -> Option<(TcpStream, SocketAddr)> {
     let mut waiting = left.clone().into_iter();
     let mut running = JoinSet::new();
@@ -120,7 +117,7 @@ async fn race(left: &mut Vec<SocketAddr>, unreached: &mut Vec<Unreached>) -> Opt
                     Err(error) => unreached.push((address, error)),
                 }
             }
-            // Nothing runs and nothing waits.
+            // No address is left.
             Some(None) if !more => return None,
             // The stagger has passed, or the runtime is being stopped.
             Some(_) | None => {}

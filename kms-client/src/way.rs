@@ -1,7 +1,7 @@
-//! How bytes travel to a host: by TLS where the product or the environment says so, else in the clear.
+//! How bytes travel to a host: by TLS if the product or the environment says so, else in the clear.
 //!
-//! Never by the one and, when that fails, by the other: whoever wants to listen would only have to make TLS fail. What TLS is
-//! here is told in `tls`. A product that was built without it, on a machine that was told to speak it, asks nobody and says so.
+//! There is no fallback from TLS to the clear: an eavesdropper would only have to make TLS fail. A product that was built without
+//! TLS, on a machine that was told to speak it, asks no host and says so. `tls` speaks it.
 
 #[cfg(feature = "tls")]
 #[cfg_attr(
@@ -32,14 +32,14 @@ const CERTIFICATE: &str = "KMS_TLS_CERTIFICATE";
 #[cfg(feature = "tls")]
 const KEY: &str = "KMS_TLS_KEY";
 
-/// What the product was told.
+/// What the builder was told.
 #[derive(Default)]
 pub(crate) struct Ways {
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Tls>,
 }
 
-/// How a host is spoken with.
+/// How to speak with a host.
 pub(crate) enum Way {
     Plain,
     #[cfg(feature = "tls")]
@@ -47,11 +47,11 @@ pub(crate) enum Way {
 }
 
 impl Ways {
-    /// The way for now. What the product was told goes before the environment. Files are read anew each time, so that a
-    /// certificate that was renewed is taken up.
+    /// The way for now. The builder goes before the environment. Files are read each time, so that a renewed certificate is
+    /// used at once.
     ///
     /// # Errors
-    /// TLS is wanted and cannot be spoken (`TLS_FILES_BAD`).
+    /// TLS is wanted, and its files cannot be used (`TLS_FILES_BAD`).
     #[cfg(feature = "tls")]
     pub(crate) async fn now(&self, clock: &Arc<dyn Clock>) -> Result<Way, Cause> {
         let tls = match &self.tls {
@@ -66,7 +66,7 @@ impl Ways {
         read.map_err(|error| unusable(&error.to_string()))?.map(Way::Tls)
     }
 
-    /// The same, for a product that cannot speak TLS.
+    /// Like above, for a product that cannot speak TLS.
     #[cfg(not(feature = "tls"))]
     #[expect(clippy::unused_async, reason = "with TLS it waits")]
     pub(crate) async fn now(&self, _clock: &Arc<dyn Clock>) -> Result<Way, Cause> {
@@ -89,10 +89,10 @@ impl Way {
         }
     }
 
-    /// Opens it over a connection that stands.
+    /// Opens the way over an open connection.
     ///
     /// # Errors
-    /// Why there is no TLS with that host.
+    /// The TLS handshake has failed.
     #[cfg_attr(
         not(feature = "tls"),
         expect(
@@ -110,7 +110,7 @@ impl Way {
     }
 }
 
-/// What these variables name: nothing, a CA, or a CA with a certificate and its key.
+/// The files in these variables: none, a CA, or a CA with a certificate and its key.
 #[cfg(feature = "tls")]
 fn named(said: impl Fn(&str) -> Option<OsString>) -> Result<Option<Tls>, Cause> {
     let half = |set: &str, missing: &str| Err(unusable(&format!("{set} is set, and {missing} is not")));
@@ -127,7 +127,7 @@ fn named(said: impl Fn(&str) -> Option<OsString>) -> Result<Option<Tls>, Cause> 
     }
 }
 
-/// A variable that is empty says nothing.
+/// The value of a variable. An empty one counts as unset.
 fn said(variable: &str) -> Option<OsString> {
     env::var_os(variable).filter(|value| !value.is_empty())
 }

@@ -1,6 +1,6 @@
-//! What a failure is called: from a gRPC status, or the end of a connection, to a cause.
+//! The cause of a failure, from a gRPC status or the end of a connection.
 //!
-//! Nobody has signed any of this, so it changes no state; the worst that a peer can do is to be passed over.
+//! None of this is signed, so it changes no state. The worst that a peer can achieve is that it is passed over.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -15,11 +15,11 @@ use tonic_types::StatusExt;
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// `HOST_UNREACHABLE`, `HOST_SILENT`, `NOT_A_HOST`, or what a host leaves unsigned: `OVERLOADED`.
+    /// `HOST_UNREACHABLE`, `HOST_SILENT`, `NOT_A_HOST`, or a reason that hosts leave unsigned, such as `OVERLOADED`.
     pub cause: Cause,
-    /// When the host would like to be asked again: a hint.
+    /// How long the host wants to be left alone. It is a hint.
     pub retry_after: Option<Duration>,
-    /// Whether the ask certainly was not sent.
+    /// Whether the ask was certainly not sent.
     pub never_left: bool,
 }
 
@@ -29,23 +29,23 @@ impl From<Cause> for Failure {
     }
 }
 
-/// Nobody could be spoken with.
+/// There is no connection to the host.
 pub fn unreachable(host: &str, cause: &dyn Display) -> Failure {
     Reason::HostUnreachable.with(&[("address", &host), ("cause", cause)]).into()
 }
 
-/// Somebody accepted, and gave no answer in time.
+/// The connection was accepted, and no answer came in time.
 pub fn silent(host: &str) -> Failure {
     Reason::HostSilent.with(&[("address", &host)]).into()
 }
 
-/// Whatever answers there, it is no host.
+/// What answers there is not a host.
 pub fn not_a_host(host: &str, cause: &dyn Display) -> Failure {
     Reason::NotAHost.with(&[("address", &host), ("cause", cause)]).into()
 }
 
-/// What a gRPC status says. One with a reason that our hosts leave unsigned may come from a host; all others come from whatever
-/// else listens there, or from the end of the connection: `tls_ended` and `ended` say what that was.
+/// The failure for a gRPC status. If it has a reason that our hosts leave unsigned, it may come from a host. Any other comes from
+/// another program that listens there, or from the end of the connection, which `tls_ended` and `ended` describe.
 pub(crate) fn explain(
     host: &str,
     status: &Status,
@@ -64,7 +64,7 @@ pub(crate) fn explain(
         (Some(cause), _) => cause.clone().into(),
         (None, Some(Err(error))) => broken(host, error),
         (None, Some(Ok(()))) if status.source().is_some() => {
-            unreachable(host, &"it hung up before it answered")
+            unreachable(host, &"it closed the connection before it answered")
         }
         (None, Some(Ok(())) | None) => unexplained(host, status),
     };
@@ -85,16 +85,16 @@ fn unexplained(host: &str, status: &Status) -> Failure {
     }
 }
 
-/// A connection that ended before the answer: the host died, or what listens there speaks something else.
+/// A connection that ended before the answer: the host died, or another program listens there.
 pub(crate) fn broken(host: &str, error: &(dyn Error + 'static)) -> Failure {
     match causes(error).find_map(|error| error.downcast_ref::<io::Error>()) {
         Some(io) => unreachable(host, &format!("the connection broke: {io}")),
-        // The last of a chain of errors says what happened; those before it say where.
+        // The last error of a chain says what happened, the others say where.
         None => not_a_host(host, &causes(error).last().map(ToString::to_string).unwrap_or_default()),
     }
 }
 
-/// hyper gives an ask back that waited for its turn on a connection which then closed.
+/// hyper cancels an ask that has waited for its turn on a connection when the connection closes.
 fn never_left(status: &Status) -> bool {
     let Some(source) = status.source() else { return false };
     causes(source).filter_map(|error| error.downcast_ref::<hyper::Error>()).any(hyper::Error::is_canceled)

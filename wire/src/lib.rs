@@ -1,8 +1,8 @@
 //! One connection to a host, and asks over it, by HTTP/2.
 //!
 //! Machines, the host's `doctor` and the load tool all ask through this crate. Each opens the stream in its own way (addresses,
-//! sources, TLS), and `shared` decides what an answer means. Whatever a peer does, the result is at worst a [`Failure`], and
-//! `failure` gives each its reason. `docs/protocol.md` 1.
+//! sources, TLS), and `shared` decides what an answer means. Whatever a peer does, the result is at worst a [`Failure`] with a
+//! reason. `docs/protocol.md` 1.
 
 mod failure;
 mod line;
@@ -28,16 +28,16 @@ use tonic::{Response, Status};
 pub use failure::{Failure, not_a_host, silent, unreachable};
 pub use line::{Bytes, Ended, Line};
 
-/// A connection to a host; it is closed when this is dropped.
+/// A connection to a host. It is closed when this is dropped.
 #[derive(Debug)]
 pub struct Connection {
     sender: SendRequest<Body>,
     origin: Uri,
     driver: JoinHandle<()>,
-    /// How the connection ended, if it has. A call learns only that it ended.
+    /// How the connection ended, if it has. A call is told only that it ended.
     ended: Arc<OnceLock<hyper::Result<()>>>,
     tls_ended: Ended,
-    /// The host's name, as causes show it.
+    /// The host's name in causes.
     host: String,
 }
 
@@ -48,8 +48,8 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    /// Opens HTTP/2 over these bytes. `origin` is scheme and authority, `host` is what causes call the host. The caller bounds
-    /// it in time.
+    /// Opens HTTP/2 over these bytes. `origin` is scheme and authority, `host` is the host's name in causes. The caller limits the
+    /// time.
     ///
     /// # Errors
     /// The other end does not speak HTTP/2, or has closed the connection.
@@ -64,18 +64,18 @@ impl Connection {
         let ended = Arc::new(OnceLock::new());
         let end = Arc::clone(&ended);
         let driver = tokio::spawn(async move {
-            // Nobody else sets it.
+            // This is the only place that sets it.
             let _ = end.set(connection.await);
         });
         Ok(Connection { sender, origin, driver, ended, tls_ended, host: host.to_owned() })
     }
 
-    /// Whether another ask may be sent over it.
+    /// Whether another ask can be sent over it.
     pub fn is_open(&self) -> bool {
         !self.sender.is_closed() && self.ended.get().is_none()
     }
 
-    /// Asks, and waits this long for the answer.
+    /// Asks, and waits at most `limit` for the answer.
     ///
     /// # Errors
     /// No answer came.
@@ -89,7 +89,7 @@ impl Connection {
         response.answer.ok_or_else(|| not_a_host(&self.host, &"its answer is empty"))
     }
 
-    /// Asks to leave the count, and waits this long for the answer.
+    /// Asks to leave the count, and waits at most `limit` for the answer.
     ///
     /// # Errors
     /// No answer came.
@@ -99,7 +99,7 @@ impl Connection {
         response.answer.ok_or_else(|| not_a_host(&self.host, &"its answer is empty"))
     }
 
-    /// The channel to make a client of another service from. Await its calls with [`Connection::call`].
+    /// A channel for a client of another service. Await its calls with [`Connection::call`].
     pub fn channel(&self) -> (Channel, Uri) {
         (Channel(self.sender.clone()), self.origin.clone())
     }
@@ -117,7 +117,7 @@ impl Connection {
             Err(_) => Err(silent(&self.host)),
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => {
-                // The task that learns how the connection ended may be about to say so.
+                // The task of the connection may be about to set how it ended.
                 tokio::task::yield_now().await;
                 Err(failure::explain(&self.host, &status, self.tls_ended.cause(), self.ended.get()))
             }
@@ -132,8 +132,8 @@ impl Connection {
     }
 }
 
-/// HTTP/2 over exactly one connection. tonic's own channel would connect again when the connection breaks, and the cause that is
-/// shown would be that of the second connection.
+/// HTTP/2 over exactly one connection. tonic's own channel would reconnect when the connection breaks, and show the cause of the
+/// second connection.
 #[derive(Clone, Debug)]
 pub struct Channel(SendRequest<Body>);
 

@@ -6,16 +6,16 @@ use shared::reason::Cause;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-/// Bytes both ways, opened to a host.
+/// An open byte stream to a host.
 pub struct Line {
-    /// What is said and heard.
+    /// The stream.
     pub bytes: Box<dyn Bytes>,
     /// Why TLS ended it.
     pub ended: Ended,
 }
 
 impl Line {
-    /// One in the clear, which TLS does not end.
+    /// A stream in the clear.
     pub fn plain(stream: TcpStream) -> Line {
         Line { bytes: Box::new(stream), ended: Ended::default() }
     }
@@ -26,7 +26,7 @@ pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Bytes for S {}
 
-/// Why TLS ended a connection, if it did. HTTP/2, which hears of it first, keeps no more than a text.
+/// Why TLS ended a connection, if it did. HTTP/2 is told first, and keeps only a text.
 #[derive(Clone, Debug, Default)]
 pub struct Ended(Arc<OnceLock<Cause>>);
 
@@ -36,7 +36,7 @@ impl Ended {
         self.0.get()
     }
 
-    /// TLS has ended it for this reason. The first says why; what follows from it does not.
+    /// Notes the cause. Only the first counts, because later ones follow from it.
     pub fn note(&self, cause: Cause) {
         let _ = self.0.set(cause);
     }

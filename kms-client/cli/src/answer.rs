@@ -1,4 +1,4 @@
-//! What a command ends with: an answer for people and scripts, or one line that says what to do, and an exit code.
+//! The end of a command: an answer for people and scripts, or one line that says what to do, and an exit code.
 
 use kms_client::{Cause, Reason};
 use serde_json::Value;
@@ -18,23 +18,23 @@ pub(crate) const EX_TEMPFAIL: u8 = 75;
 /// sysexits.h: insufficient permission.
 pub(crate) const EX_NOPERM: u8 = 77;
 
-/// What a command has to say, to people and to a script. One may have answered and still not end with 0.
+/// The answer of a command, for people and for scripts. Its exit code need not be 0.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) text: String,
-    /// Null where all has been said already.
+    /// Null if the command has printed everything already.
     pub(crate) json: Value,
     pub(crate) code: u8,
 }
 
 impl Answer {
-    /// The answer of a command that did what it was told.
+    /// The answer of a command that has succeeded.
     pub(crate) fn done(text: impl Into<String>, json: Value) -> Answer {
         Answer { text: text.into(), json, code: 0 }
     }
 }
 
-/// A command that was not carried out: one line, its remedy included.
+/// A command that was not carried out: one line, with the remedy.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: u8,
@@ -47,7 +47,7 @@ impl Failure {
     }
 }
 
-/// The library did nothing, for this cause.
+/// The library has done nothing, for this cause.
 impl From<Cause> for Failure {
     fn from(cause: Cause) -> Failure {
         let code = match cause.reason() {

@@ -1,4 +1,4 @@
-//! The arguments: commands, options, their help and examples. What the commands do is in the file of their group.
+//! The arguments: commands and options, with help and examples. Each group of commands has a file of its own.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -21,97 +21,97 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 First steps:
-  export KMS_PRODUCT=product.toml     what the product carries, from `kms-vendor product file`
-  kms-client status                   where this machine stands; nobody is asked
-  kms-client discover                 whom it would ask, and who named them
-  kms-client activate                 asks now
+  export KMS_PRODUCT=product.toml     the product file, from `kms-vendor product file`
+  kms-client status                   show the license of this machine; asks no host
+  kms-client discover                 show the hosts that it would ask, and what named them
+  kms-client activate                 ask now
   kms-client explain DNS_NO_RECORD    what a reason means, and what to do
 
-With KMS_LOG=kms_client=debug, every step is logged on standard error.
-Exit codes: 0 done, 64 wrong usage, 65 wrong product file, 66 no product file, 69 no host gave anything usable,
+KMS_LOG=kms_client=debug logs every step on standard error.
+Exit codes: 0 done, 64 wrong usage, 65 wrong product file, 66 no product file, 69 no usable answer from any host,
 74 disk, 75 try again later (waiting, or another process is asking), 77 this user may not.";
 
-/// Which product is meant, where its state is, and where hosts are looked for.
+/// The product, its state, and where to find hosts.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Product and places")]
 pub(crate) struct Setting {
-    /// What the product carries, as `kms-vendor product file` writes it.
+    /// Product file, as `kms-vendor product file` writes it.
     #[arg(long, global = true, value_name = "FILE", env = "KMS_PRODUCT")]
     pub(crate) product: Option<PathBuf>,
-    /// The directory in which the product keeps its state.
+    /// Directory of the product's state.
     #[arg(long, global = true, value_name = "DIR", env = "KMS_STATE", default_value = "/var/lib/kms-client")]
     pub(crate) state: PathBuf,
-    /// Ask this name server instead of the system's.
+    /// Name server to ask instead of the system's.
     #[arg(long, global = true, value_name = "ADDR:PORT", value_parser = parse_name_server)]
     pub(crate) dns: Option<SocketAddr>,
-    /// Look for hosts in this domain instead of the machine's own; again for each one.
+    /// Domain to search for hosts instead of the machine's own; repeat for more.
     #[arg(long = "domain", global = true, value_name = "NAME")]
     pub(crate) domains: Vec<String>,
     /// Host to ask; repeat for more. KMS_HOSTS and the hosts of `host set` go before it.
     #[arg(long = "host", global = true, value_name = "NAME[:PORT]")]
     pub(crate) hosts: Vec<HostName>,
-    /// Speak TLS with hosts, and nothing else: their certificates have to be signed by a CA in this PEM file.
+    /// Speak only TLS with hosts. Their certificates have to be signed by a CA in this PEM file.
     #[arg(long, global = true, value_name = "FILE", env = "KMS_TLS_CA")]
     pub(crate) tls_ca: Option<PathBuf>,
-    /// The certificate of this machine in PEM, for hosts that demand one.
+    /// Certificate of this machine in PEM, for hosts that demand one.
     #[arg(long, global = true, value_name = "FILE", env = "KMS_TLS_CERTIFICATE")]
     pub(crate) tls_certificate: Option<PathBuf>,
-    /// Its private key in PEM, without a passphrase.
+    /// Private key of that certificate in PEM, without a passphrase.
     #[arg(long, global = true, value_name = "FILE", env = "KMS_TLS_KEY")]
     pub(crate) tls_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show where this machine stands. Nobody is asked.
+    /// Show the license of this machine. This asks no host.
     #[command(after_help = "Examples:
   kms-client status
   kms-client status --state /var/lib/editor
   kms-client status --json | jq -r .state")]
     Status,
-    /// Ask for a lease now, and show what every host answered.
+    /// Ask for a lease now, and show the answer of every host.
     #[command(after_help = "Examples:
   kms-client activate
   kms-client activate --host kms1.corp.example
   kms-client activate --host [2001:db8::1]:21688 --json | jq .attempts
 
-Exit codes: 0 a host gave a lease, 75 counted and waiting for more machines, 69 no host gave anything usable.
-Whatever comes of it, a lease that is held runs on.")]
+Exit codes: 0 a host gave a lease, 75 counted and waiting for more machines, 69 no usable answer from any host.
+A lease that is held runs on, whatever the outcome.")]
     Activate,
-    /// Show which hosts this machine would ask, in order, and which places named none. No host is asked.
+    /// Show the hosts that this machine would ask, in order, and the places that named none. This asks no host.
     #[command(after_help = "Examples:
   kms-client discover
   kms-client discover --domain corp.example --dns 10.0.0.53
 
-Exit codes: 0 there is somebody to ask, 69 there is nobody.")]
+Exit codes: 0 there is a host to ask, 69 there is none.")]
     Discover,
-    /// Name hosts on this machine, which then go before the product's own and before DNS.
+    /// Name hosts on this machine. They go before the product's own and before DNS.
     #[command(subcommand)]
     Host(HostCommand),
-    /// The organisation that this machine belongs to.
+    /// Show or forget the organisation that this machine belongs to.
     #[command(subcommand)]
     Organisation(OrganisationCommand),
     /// Retire this machine: it leaves the count and gives up its lease, until `activate`.
     #[command(after_help = "Examples:
   kms-client release
 
-Exit codes: 0 a host has confirmed it, 69 none has, and this machine keeps what it has.")]
+Exit codes: 0 a host has confirmed it; 69 none has, and this machine keeps its lease.")]
     Release,
-    /// The key pair by which hosts know this machine.
+    /// Replace the key pair by which hosts know this machine.
     #[command(subcommand)]
     Identity(IdentityCommand),
-    /// Stay and renew, printing each change on a line, until Ctrl-C. For trying, and for machines without a service.
+    /// Keep running and renew, and print each change on a line, until Ctrl-C. For a trial, or a machine without a service.
     #[command(after_help = "Examples:
   kms-client run
   kms-client run --json | jq -c '{state, until_ms}'")]
     Run,
-    /// Say what a reason means, whose fault it is and what to do; without CODE, list all.
+    /// Explain a reason: what it means, whose fault it is and what to do. Without CODE, list all reasons.
     #[command(after_help = "Examples:
   kms-client explain
   kms-client explain HOST_UNREACHABLE
   kms-client explain --json | jq -r '.reasons[].code'")]
     Explain {
-        /// The code, such as CLOCK_SKEW.
+        /// Code of the reason, such as CLOCK_SKEW.
         code: Option<String>,
     },
 }
@@ -123,11 +123,11 @@ pub(crate) enum HostCommand {
   kms-client host set kms1.corp.example kms2.corp.example:21689
   kms-client host set [2001:db8::1]:21688")]
     Set {
-        /// The hosts, first the one to ask first.
+        /// Hosts, in the order in which to ask them.
         #[arg(required = true, value_name = "NAME[:PORT]")]
         names: Vec<HostName>,
     },
-    /// Forget the hosts that were set; those of the product are asked again, or DNS.
+    /// Forget the hosts that were set. The product's own are asked again, or those in DNS.
     #[command(after_help = "Examples:
   kms-client host clear")]
     Clear,
@@ -139,11 +139,11 @@ pub(crate) enum HostCommand {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum OrganisationCommand {
-    /// Show it. The first lease has named it, unless the product does.
+    /// Show the organisation. The first lease names it, unless the product does.
     #[command(after_help = "Examples:
   kms-client organisation show --json | jq -r .name")]
     Show,
-    /// Forget it, for a machine that has changed hands. The lease that is held runs on.
+    /// Forget the organisation, for a machine that has changed hands. The lease that is held runs on.
     #[command(after_help = "Examples:
   kms-client organisation clear")]
     Clear,
@@ -151,17 +151,17 @@ pub(crate) enum OrganisationCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdentityCommand {
-    /// Make a new one, before an image of this machine is copied. The lease goes with the old one; grace runs on.
+    /// Make a new key pair, before an image of this machine is copied. This gives up the lease; grace runs on.
     #[command(after_help = "Examples:
   kms-client identity reset --yes")]
     Reset {
-        /// Confirm that the lease this machine holds is given up.
+        /// Confirm that this machine gives up its lease.
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// DNS has a port of its own, so it may be left out.
+/// An address with or without a port; that of DNS is the default.
 fn parse_name_server(text: &str) -> Result<SocketAddr, String> {
     const DNS_PORT: u16 = 53;
     let bare = |address: IpAddr| SocketAddr::new(address, DNS_PORT);

@@ -1,4 +1,4 @@
-//! `explain`: what a reason means, whose fault it is, what to do. Works without a product.
+//! `explain`: what a reason means, whose fault it is, and what to do. It needs no product.
 
 use kms_client::Reason;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Whom this machine asks: `discover`, `host set`, `host clear`, `host show`.
+//! The hosts that this machine asks: `discover`, `host set`, `host clear`, `host show`.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::cli::HostCommand;
 use crate::product::Inspected;
 use crate::show;
 
-/// What would be asked, in order, and what was looked for in vain.
+/// The hosts that would be asked, in order, and the places that gave none.
 pub(crate) async fn discover(inspector: &Inspector) -> Answer {
     let found = inspector.discover().await;
     let mut text = String::new();
@@ -68,7 +68,7 @@ fn problem_json(problem: &Problem) -> Value {
     json!({ "place": problem.place, "cause": show::cause_json(&problem.cause) })
 }
 
-/// The hosts that an administrator names on this machine.
+/// Sets, clears or shows the hosts that an administrator names on this machine.
 pub(crate) async fn configured(inspected: &Inspected, command: &HostCommand) -> Result<Answer, Failure> {
     match command {
         HostCommand::Set { names } => inspected.inspector.set_hosts(names).await?,

@@ -1,8 +1,7 @@
 //! The life of the process: arguments, log, one command, its answer or its error.
 //!
-//! All that it knows about licenses comes from the library `kms_client`; this program asks it and prints. It is a library
-//! for one thing: [`product_file`], which other programs read as well. Read `cli.rs` next, then the commands in the order
-//! of the `mod` lines, then `show.rs` for their texts.
+//! This program calls the library `kms_client` and prints. It is a library itself for [`product_file`], which other programs read as
+//! well. Read `cli.rs` next, then the commands in the order of the `mod` lines, then `show.rs` for their texts.
 
 mod cli;
 
@@ -37,12 +36,12 @@ pub fn main() -> ExitCode {
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(answer) => {
-            // Nobody is left to tell if even this cannot be printed.
+            // If even this cannot be printed, the error cannot be printed either.
             if !answer.use_stderr() {
                 let _ = answer.print();
                 return ExitCode::SUCCESS;
             }
-            // It shows arguments as they came in.
+            // It contains the arguments as they were typed.
             let _ = write!(io::stderr(), "{}", Lines(answer.render()));
             return ExitCode::from(EX_USAGE);
         }
@@ -57,18 +56,18 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A variable that is empty is an unset one: a service manager can hardly unset it.
+/// Treats an empty variable as unset, because a service manager can hardly unset one.
 fn unset_if_empty(argument: clap::Arg) -> clap::Arg {
     let is_empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
     if is_empty { argument.env(clap::builder::Resettable::Reset) } else { argument }
 }
 
-/// On the one thread that there is.
+/// Carries out the command on this thread.
 fn carry_out(cli: &Cli) -> Result<Answer, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(EX_IOERR, format!("no event queue: {error}")))?;
     let done = runtime.block_on(command(cli));
-    // The system may still be looking for a name, and nobody waits for it any more.
+    // The system may still be looking up a name. Do not wait for that.
     runtime.shutdown_background();
     done
 }
@@ -89,13 +88,13 @@ async fn command(cli: &Cli) -> Result<Answer, Failure> {
     }
 }
 
-/// What the library logs, on standard error, if KMS_LOG asks for it: `KMS_LOG=kms_client=debug`.
+/// Logs on standard error what KMS_LOG asks for, such as `KMS_LOG=kms_client=debug`.
 fn log() {
     let filter = EnvFilter::builder().with_env_var("KMS_LOG").with_default_directive(LevelFilter::OFF.into());
     tracing_subscriber::fmt().with_env_filter(filter.from_env_lossy()).with_writer(io::stderr).init();
 }
 
-/// What was done is done, whether or not somebody still reads the text about it.
+/// Prints the answer. If nobody reads it any more, the command was carried out nevertheless.
 fn print(answer: &Answer, as_json: bool) -> ExitCode {
     let text = match (as_json, &answer.json) {
         (true, Value::Null) => String::new(),

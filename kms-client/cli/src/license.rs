@@ -10,7 +10,7 @@ use crate::answer::{Answer, EX_TEMPFAIL, EX_UNAVAILABLE, Failure};
 use crate::product::Inspected;
 use crate::show;
 
-/// Where this machine stands. Nobody is asked.
+/// Shows the license of this machine. Asks no host.
 pub(crate) fn status(inspected: &Inspected) -> Answer {
     let (product, snapshot) = (&inspected.product, inspected.snapshot());
     let id = data_encoding::HEXLOWER.encode(&product.id);
@@ -29,7 +29,7 @@ pub(crate) fn status(inspected: &Inspected) -> Answer {
     Answer::done(show::rows(&rows), json)
 }
 
-/// Where the license stands, and what comes next.
+/// The license state, and what comes next.
 fn standing(snapshot: &Snapshot, now: Timestamp) -> Vec<(&'static str, String)> {
     let remaining =
         show::remaining(&snapshot.state, now).map(|left| format!(" ({left})")).unwrap_or_default();
@@ -45,7 +45,7 @@ fn standing(snapshot: &Snapshot, now: Timestamp) -> Vec<(&'static str, String)> 
     rows
 }
 
-/// What stands in the way.
+/// What is wrong.
 fn trouble(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     if let Some(cause) = snapshot.last_cause() {
@@ -61,13 +61,13 @@ fn trouble(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     rows
 }
 
-/// Who this machine is, and whose.
+/// The machine and its organisation.
 fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let organisation = match &snapshot.organisation {
         Some(ours) => format!("{} ({})", OneLine(&ours.name), ours.id),
         None => "none yet: the first lease names it".to_owned(),
     };
-    // Where nothing was saved, a user who may not read the identity does not learn the name.
+    // If nothing was saved, a user who may not read the identity cannot know the name.
     let unknown = *snapshot.machine.as_bytes() == [0; 16];
     let machine = if unknown { "unknown to this user".to_owned() } else { snapshot.machine.to_string() };
     vec![
@@ -78,7 +78,7 @@ fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Asks now, and says what every host answered.
+/// Asks now, and shows the answer of every host.
 pub(crate) async fn activate(client: &Client) -> Result<Answer, Failure> {
     let round = client.activate().await?;
     let code = match &round.outcome {
@@ -94,9 +94,7 @@ pub(crate) async fn release(client: &Client) -> Result<Answer, Failure> {
     let round = client.release().await?;
     let (code, word) = match &round.outcome {
         Outcome::Released => (0, "Released: this machine has left the count and holds no lease.\n"),
-        _ => {
-            (EX_UNAVAILABLE, "Not released: no host has confirmed it, and this machine keeps what it has.\n")
-        }
+        _ => (EX_UNAVAILABLE, "Not released: no host has confirmed it, and this machine keeps its lease.\n"),
     };
     Ok(answer(client, &round, code, word))
 }

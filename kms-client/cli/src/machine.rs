@@ -1,4 +1,4 @@
-//! Whose this machine is and who it is: `organisation show`, `organisation clear`, `identity reset`.
+//! The machine's organisation and identity: `organisation show`, `organisation clear`, `identity reset`.
 
 use data_encoding::HEXLOWER;
 use kms_client::Client;
@@ -9,7 +9,7 @@ use crate::answer::{Answer, EX_USAGE, Failure};
 use crate::cli::{IdentityCommand, OrganisationCommand};
 use crate::product::Inspected;
 
-/// The organisation that this machine belongs to.
+/// Shows or forgets the organisation that this machine belongs to.
 pub(crate) async fn organisation(
     inspected: &Inspected,
     open: impl FnOnce() -> Result<Client, Failure>,
@@ -28,24 +28,24 @@ pub(crate) async fn organisation(
             Ok(Answer::done(text, json!({ "id": id, "name": name, "only": pinned })))
         }
         OrganisationCommand::Clear => {
-            // Where nothing has begun, there is none to forget.
+            // If the product has not run yet, there is none to forget.
             if !inspected.is_not_begun() {
                 open()?.organisation_clear().await?;
             }
             let name = ours.map(|ours| ours.name);
             let text = match &name {
                 Some(name) => format!(
-                    "{} is forgotten; the next lease names the organisation, and the held one runs on.\n",
+                    "{} is forgotten. The next lease names the organisation; the one that is held runs on.\n",
                     OneLine(name)
                 ),
-                None => "There was none; the first lease names it.\n".to_owned(),
+                None => "There was none. The first lease names it.\n".to_owned(),
             };
             Ok(Answer::done(text, json!({ "forgotten": name })))
         }
     }
 }
 
-/// The key pair of this machine. It is opened only once the answer to "really?" is known.
+/// Replaces the key pair of this machine. The state is opened only after the confirmation.
 pub(crate) async fn identity(
     open: impl FnOnce() -> Result<Client, Failure>,
     command: &IdentityCommand,

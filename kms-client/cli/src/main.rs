@@ -1,4 +1,4 @@
-//! The client's command line. The life of the process is told in `lib.rs`, the commands in `cli.rs`.
+//! The client's command line. `lib.rs` has the life of the process, `cli.rs` the commands.
 
 use std::process::ExitCode;
 

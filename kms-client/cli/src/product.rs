@@ -1,7 +1,7 @@
-//! Which product is meant, and its state on this machine.
+//! The product that the command is about, and its state on this machine.
 //!
-//! A product has all this compiled in. Here it comes from a file, so that one tool serves every product; what stands in
-//! that file is told in `product_file`.
+//! A product has its constants compiled in. Here they come from a file, so that one tool serves every product. `product_file` reads
+//! it.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::cli::Setting;
 use crate::owner;
 use crate::product_file::{self, ProductFileError, REMEDY};
 
-/// A product on this machine, looked at: nothing is made or written.
+/// A product on this machine, to look at. Nothing is made or written.
 pub(crate) struct Inspected {
     pub(crate) product: Product,
     pub(crate) inspector: Inspector,
@@ -29,7 +29,7 @@ impl Inspected {
     }
 }
 
-/// Opens the product's state for a command whose work would be lost where nothing can be kept.
+/// Opens the product's state for a command that needs to keep something. Fails if nothing can be kept.
 pub(crate) fn open_to_keep(setting: &Setting) -> Result<Client, Failure> {
     let client = open(setting)?;
     let snapshot = client.snapshot();
@@ -42,23 +42,23 @@ pub(crate) fn open_to_keep(setting: &Setting) -> Result<Client, Failure> {
     }
 }
 
-/// Opens the product's state, or begins it. Nobody is asked.
+/// Opens the product's state, or begins it. Asks no host.
 pub(crate) fn open(setting: &Setting) -> Result<Client, Failure> {
     let (path, _, builder) = named(setting)?;
     builder.build().map_err(|error| refused(path, error))
 }
 
-/// Looks at the product's state. Whoever only looks must not begin it: the files would be this user's, and grace would run.
+/// Looks at the product's state. A look must not begin it: the files would belong to this user, and grace would run.
 pub(crate) fn inspect(setting: &Setting) -> Result<Inspected, Failure> {
     let (path, product, builder) = named(setting)?;
     let inspector = builder.inspect().map_err(|error| refused(path, error))?;
     Ok(Inspected { product, inspector })
 }
 
-/// The product file that is named, what it says, and what else was set. From here on root works as the owner of the state.
+/// The product file, its product, and a builder with the other settings. From here on root works as the owner of the state.
 fn named(setting: &Setting) -> Result<(&Path, Product, Builder), Failure> {
     let Some(path) = &setting.product else {
-        let line = "no product is named; give the file that `kms-vendor product file` writes with --product, or in \
+        let line = "no product is named; name the file that `kms-vendor product file` writes with --product, or in \
                     the environment variable KMS_PRODUCT";
         return Err(Failure::new(EX_USAGE, line));
     };
@@ -77,7 +77,7 @@ fn named(setting: &Setting) -> Result<(&Path, Product, Builder), Failure> {
     Ok((path, product, builder))
 }
 
-/// How hosts are spoken with: by TLS if a CA is named.
+/// TLS with hosts, if a CA is named.
 fn tls(setting: &Setting) -> Result<Option<Tls>, Failure> {
     match (&setting.tls_ca, &setting.tls_certificate, &setting.tls_key) {
         (None, None, None) => Ok(None),

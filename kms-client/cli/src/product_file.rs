@@ -1,7 +1,6 @@
-//! The file that `kms-vendor product file` writes: what a product has compiled in, for tools that serve every product.
+//! The file that `kms-vendor product file` writes: the constants of a product, for tools that serve every product.
 //!
-//! It is read here and nowhere else. What a product is, and which of its numbers hold, is the library's affair:
-//! `kms_client::Product`.
+//! It is read only here. `kms_client::Product` defines what a product is, and the library checks its numbers.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -15,15 +14,15 @@ use shared::armour;
 use shared::srv::{SERVICE_LABEL_FORM, is_service_label};
 use thiserror::Error;
 
-/// A product file is a few hundred bytes; what is larger is some other file.
+/// A product file has a few hundred bytes. A larger file is another one.
 const FILE_MAX_BYTES: u64 = 64 * 1024;
 
 pub(crate) const REMEDY: &str = "take the file that `kms-vendor product file` writes";
 
-/// Reads a product file. Its texts stay in memory for as long as the process lives, as those of a real product do.
+/// Reads a product file. Its texts stay in memory for the life of the process, like the constants of a real product.
 ///
 /// # Errors
-/// The file is not there, or is not one that `kms-vendor` writes; one line says which, and what to do.
+/// The file cannot be read, or `kms-vendor` has not written it. One line says which, and what to do.
 pub fn read(path: &Path) -> Result<Product, ProductFileError> {
     let read = |from: &mut dyn io::Read| {
         let mut text = Vec::new();
@@ -39,7 +38,7 @@ pub fn read(path: &Path) -> Result<Product, ProductFileError> {
     parse(&armour::settings(&text)).map_err(unusable)
 }
 
-/// Why no product was read: the fault of whoever named the file.
+/// Why no product was read. It is the fault of whoever named the file.
 #[derive(Debug, Error)]
 pub enum ProductFileError {
     /// There is no such file, or this user may not read it.
@@ -50,7 +49,7 @@ pub enum ProductFileError {
         /// What the system said.
         error: io::Error,
     },
-    /// It is another file, or somebody has written into it what no product has.
+    /// It is another kind of file, or has a setting that no product has.
     #[error("the product file {} cannot be used: {cause}; {REMEDY}", path.display())]
     Unusable {
         /// The file that was named.
@@ -60,14 +59,14 @@ pub enum ProductFileError {
     },
 }
 
-/// The product, or one line that says what is wrong with it and where.
+/// The product, or one line that says what is wrong with the file, and where.
 fn parse(text: &str) -> Result<Product, String> {
     let file: ProductFile = toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start));
         let line = before.map_or(1, |before| 1 + before.matches('\n').count());
         format!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(" "))
     })?;
-    // A real product has its texts compiled in, so the library borrows them for as long as the process lives.
+    // The library borrows the texts for the life of the process, because a real product has them compiled in.
     let mut product = Product::new(file.id.0, file.name.leak(), file.roots.map(|root| root.0))
         .with_edition(file.edition.leak());
     product.organisation = file.organisation.map(|id| id.0);
@@ -95,7 +94,7 @@ struct ProductFile {
     service_label: Option<Label>,
 }
 
-/// So many bytes in hexadecimal digits.
+/// N bytes in hexadecimal digits.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 struct Hex<const N: usize>([u8; N]);

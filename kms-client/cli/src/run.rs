@@ -1,4 +1,4 @@
-//! `run`: the library's loop on this process, with a line for each change, until it is told to stop.
+//! `run`: the library's loop in this process, with a line for each change, until a signal stops it.
 
 use std::io::{self, Write as _};
 
@@ -9,16 +9,16 @@ use shared::print::{Json, OneLine};
 use crate::answer::{Answer, EX_IOERR, Failure};
 use crate::show;
 
-/// Stays and renews until Ctrl-C or SIGTERM.
+/// Runs and renews until Ctrl-C or SIGTERM.
 pub(crate) async fn run(client: &Client, as_json: bool) -> Result<Answer, Failure> {
     let stop = stop().map_err(|error| Failure::new(EX_IOERR, format!("no signals: {error}")))?;
     let mut watch = client.watch();
     let agent = client.run(stop);
     tokio::pin!(agent);
-    let mut said = String::new();
+    let mut shown = String::new();
     loop {
-        if say(&client.snapshot(), as_json, &mut said).is_err() {
-            // Nobody reads any more, as in `kms-client run | head`.
+        if show_change(&client.snapshot(), as_json, &mut shown).is_err() {
+            // The reader is gone, as in `kms-client run | head`.
             break;
         }
         tokio::select! {
@@ -29,10 +29,10 @@ pub(crate) async fn run(client: &Client, as_json: bool) -> Result<Answer, Failur
     Ok(Answer::done("", Value::Null))
 }
 
-/// One line, if it is not the one that was said last: the serial and the timer move at every renewal.
-fn say(snapshot: &Snapshot, as_json: bool, said: &mut String) -> io::Result<()> {
+/// Prints one line, unless it is the same as the last one: at every renewal only the serial and the timer change.
+fn show_change(snapshot: &Snapshot, as_json: bool, shown: &mut String) -> io::Result<()> {
     let change = show::change(snapshot);
-    if change == *said {
+    if change == *shown {
         return Ok(());
     }
     let mut stdout = io::stdout().lock();
@@ -41,11 +41,11 @@ fn say(snapshot: &Snapshot, as_json: bool, said: &mut String) -> io::Result<()> 
     } else {
         writeln!(stdout, "{}  {}", SystemClock::new().now(), OneLine(&change))?;
     }
-    *said = change;
+    *shown = change;
     stdout.flush()
 }
 
-/// Ready when the process is told to stop. The handlers stand when this returns, before anything is said.
+/// Ready when the process is told to stop. The handlers are installed when this returns, before anything is printed.
 #[cfg(unix)]
 fn stop() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -62,7 +62,7 @@ fn stop() -> io::Result<impl Future<Output = ()>> {
 #[cfg(not(unix))]
 fn stop() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
-        // Without a handler the system ends the process, which is what was wanted.
+        // Without a handler Ctrl-C ends the process at once.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -1,6 +1,6 @@
-//! The texts: states, causes, hosts and where the state is kept, in words for people and in JSON for scripts.
+//! Texts about states, causes, hosts and the state's directory: words for people and JSON for scripts.
 //!
-//! What a reason says stands in the library; the commands put these pieces together.
+//! The library has the texts of reasons. The commands put these pieces together.
 
 use std::fmt::Write as _;
 
@@ -20,8 +20,8 @@ pub(crate) fn remaining(state: &LicenseState, now: Timestamp) -> Option<String> 
 pub(crate) fn notice(notice: Notice) -> &'static str {
     match notice {
         Notice::Silent => "silent: users are told nothing",
-        Notice::Info => "info: users see it where they look for it",
-        Notice::Warning => "warning: every user sees it, and nothing is taken away",
+        Notice::Info => "info: users see it if they look for it",
+        Notice::Warning => "warning: every user sees it; no function stops",
     }
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn next_ask(snapshot: &Snapshot, now: Timestamp) -> String {
     }
 }
 
-/// Rows of a name and a text; further lines of a text stand under its first.
+/// Rows of a name and a text. Further lines of a text are below its first.
 pub(crate) fn rows(rows: &[(&str, String)]) -> String {
     const WIDTH: usize = 14;
     let mut text = String::new();
@@ -45,7 +45,7 @@ pub(crate) fn rows(rows: &[(&str, String)]) -> String {
     text
 }
 
-/// A cause and its remedy, on a line each. An earlier release kept no more than the code.
+/// A cause and its remedy, on a line each. An earlier release saved only the code.
 pub(crate) fn cause(cause: &Cause) -> String {
     let needs_values = cause.reason().is_some_and(|reason| reason.summary().contains('{'));
     if needs_values && cause.parameters.is_empty() {
@@ -54,7 +54,7 @@ pub(crate) fn cause(cause: &Cause) -> String {
     format!("{cause}\nremedy: {}", cause.remedy())
 }
 
-/// The last round: when, and what every host gave.
+/// The last round: when it ended, and the outcome of every host.
 pub(crate) fn last_round(snapshot: &Snapshot) -> Option<String> {
     let mut text = format!("{}\n{}", snapshot.asked_at?, attempts("", &snapshot.attempts));
     text.truncate(text.trim_end().len());
@@ -76,7 +76,7 @@ pub(crate) fn attempts(indent: &str, attempts: &[Attempt]) -> String {
     text
 }
 
-/// One line for a change: the state, and what came of the last round.
+/// One line for a change: the state, and the outcome of the last round.
 pub(crate) fn change(snapshot: &Snapshot) -> String {
     let mut line = snapshot.state.to_string();
     for attempt in &snapshot.attempts {

@@ -1,6 +1,6 @@
-//! How a client is made: what has to be said, what may be, and what the vendor can get wrong.
+//! How a client is built: what has to be set, what may be set, and what the vendor can get wrong.
 //!
-//! Only here does this crate read and write while its caller waits; what is made is told in `client`.
+//! Only here does this crate read and write while its caller waits.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -59,14 +59,14 @@ impl Builder {
         }
     }
 
-    /// Where the state is kept; a folder for the product is made inside. The installer makes it, writable for whoever
-    /// runs the product's service, readable for all.
+    /// The directory for the state; the product gets a folder inside. The installer makes it, writable for the user of
+    /// the product's service and readable for all.
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Builder {
         self.state_dir = Some(path.into());
         self
     }
 
-    /// A user's own directory, used when the first cannot be written. Each user then counts as a machine, and the
+    /// A user's own directory, used if the first cannot be written. Each user then counts as a machine, and the
     /// snapshot says so.
     pub fn fallback_dir(mut self, path: impl Into<PathBuf>) -> Builder {
         self.fallback_dir = Some(path.into());
@@ -90,7 +90,7 @@ impl Builder {
         self
     }
 
-    /// The domains in which to look for SRV records, instead of the machine's own and its search list.
+    /// The domains to search for SRV records, instead of the machine's own and its search list.
     pub fn domains<D: Into<String>>(mut self, domains: impl IntoIterator<Item = D>) -> Builder {
         self.places.domains = domains.into_iter().map(Into::into).collect();
         self
@@ -102,16 +102,16 @@ impl Builder {
         self
     }
 
-    /// Asks hosts by TLS, and never without. Where this is not said, the environment variable `KMS_TLS_CA` may say it.
+    /// Asks hosts by TLS, and never without. If this is not set, the environment variable `KMS_TLS_CA` can set it.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: Tls) -> Builder {
         self.ways.tls = Some(tls);
         self
     }
 
-    /// What tells this installation from its copies, where the operating system has no machine id that every user can
-    /// read (macOS, Windows), or in a test. Only a keyed hash of it leaves the machine. No bytes say that nothing does:
-    /// such machines are not taken for copies of each other.
+    /// What tells this installation from its copies. Set it if the operating system has no machine id that every user can
+    /// read (macOS, Windows), or in a test. Only a keyed hash of it leaves the machine. Empty bytes mean that there is no
+    /// such mark: no copy is recognised by it.
     pub fn fingerprint_source(mut self, bytes: impl Into<Vec<u8>>) -> Builder {
         self.fingerprint = Some(match &*bytes.into() {
             [] => Fingerprint::NONE,
@@ -126,8 +126,7 @@ impl Builder {
         self
     }
 
-    /// Opens the state, or begins it: grace runs from here on. This reads and writes a few small files; nothing is
-    /// asked.
+    /// Opens the state, or begins it: grace runs from here on. This reads and writes a few small files, and asks no host.
     ///
     /// A directory that cannot be written is no error: the product runs, and the snapshot says what follows.
     ///
@@ -141,7 +140,7 @@ impl Builder {
         Ok(Client { shell: Arc::new(Shell::new(installation, self.clock, places, self.ways)) })
     }
 
-    /// Looks at the state on the disk, for a tool beside the product. Nothing is made or written.
+    /// Looks at the state on the disk, for a tool beside the product. This makes and writes nothing.
     ///
     /// # Errors
     /// A mistake that the vendor has to mend.

@@ -1,8 +1,7 @@
-//! What is found on the disk, and what follows from it: each file absent, whole, damaged, of a newer release, or not to be
-//! read.
+//! What is found on the disk, and what follows from it. Each file is absent, whole, damaged, of a newer release, or unreadable.
 //!
-//! Nothing is written here. [`Found::settle`] says what has to be; `installation` does it under the lock, and whoever only
-//! looks leaves it. `docs/protocol.md` 7.
+//! This writes nothing. [`Found::settle`] says what has to be written; `installation` does it under the lock, and a look does
+//! without. `docs/protocol.md` 7.
 
 use std::io;
 use std::sync::Arc;
@@ -29,20 +28,20 @@ pub(crate) struct Found {
     /// `saved` as it was read.
     pub(crate) saved_bytes: Option<Vec<u8>>,
     damaged: Vec<(&'static str, Damage)>,
-    /// A file that a newer release has written, and its version.
+    /// A file of a newer release, and its version.
     newer: Option<(&'static str, Damage)>,
-    /// A file that is there and cannot be read.
+    /// A file that exists and cannot be read.
     unreadable: Option<(&'static str, io::Error)>,
 }
 
 /// What has to be written before the state can be used.
 pub(crate) enum Missing {
     Nothing,
-    /// The pending key takes its place: `saved` names it already.
+    /// The pending key has to take its place, because `saved` names it already.
     Promotion,
-    /// `saved`.
+    /// The file `saved`.
     Saved,
-    /// An identity, and all else with it.
+    /// An identity, and everything else.
     Identity,
 }
 
@@ -72,7 +71,7 @@ impl Found {
         Found { saved_bytes, ..found }
     }
 
-    /// Damage is treated as absence; a newer version is neither.
+    /// Treats damage as absence. A newer version is neither.
     fn file<T>(&mut self, name: &'static str, decode: impl FnOnce(&[u8]) -> Result<T, Damage>) -> Option<T> {
         let read = self.home.read(name).unwrap_or_else(|error| {
             self.unreadable = Some((name, error));
@@ -86,10 +85,10 @@ impl Found {
         None
     }
 
-    /// Whether this process may write here at all.
+    /// Checks whether this process may write here at all.
     ///
     /// # Errors
-    /// A file is of a newer release, or cannot be read: unknown is not damaged.
+    /// A file is of a newer release, or cannot be read. Unknown is not damaged.
     pub(crate) fn usable(&self) -> Result<(), Cause> {
         let path = self.home.path().display();
         if let Some((name, damage)) = &self.newer {
@@ -118,29 +117,29 @@ impl Found {
         self.damaged.iter().find(|(name, _)| *name == SAVED).map(|(_, damage)| *damage)
     }
 
-    /// Whether `saved` belongs to none of the identities that are here.
+    /// Whether `saved` belongs to none of the identities beside it.
     fn is_of_other(&self, saved: &Saved) -> bool {
         let belongs = |key: &Option<Identity>| key.as_ref().is_some_and(|key| key.machine() == saved.machine);
         self.identity.is_some() && !belongs(&self.identity) && !belongs(&self.pending)
     }
 
-    /// Whether there is an identity that only somebody else can read: another user, or a newer release.
+    /// Whether there is an identity that only another user or a newer release can read.
     pub(crate) fn identity_is_closed(&self) -> bool {
         let newer = self.newer.as_ref().is_some_and(|(name, _)| *name == IDENTITY);
         newer || self.unreadable.as_ref().is_some_and(|(name, _)| *name == IDENTITY)
     }
 
-    /// What is seen without the identity.
+    /// The installation as it is seen without the identity.
     pub(crate) fn seen_by_others(self, now: Timestamp) -> Installation {
         let Found { home, terms, saved, .. } = self;
-        // One that was copied from another machine licenses nobody here, whoever looks at it.
+        // A state that was copied from another machine licenses nobody here.
         let saved = saved.filter(|saved| !saved.fingerprint.differs_from(&terms.fingerprint));
-        // Where nothing was saved either, the machine's name is not known to this user.
+        // If nothing was saved either, this user cannot know the machine's name.
         let saved = saved.unwrap_or_else(|| Saved::begin(&terms, UNKNOWN, now));
         Installation::new(home, terms, None, None, saved)
     }
 
-    /// The installation as it will be, and what has to be written for that. Without an identity its machine is not known yet.
+    /// The installation, and what has to be written before it can be used. Without an identity its machine is not known yet.
     pub(crate) fn settle(self, now: Timestamp) -> (Installation, Missing) {
         let Found { home, terms, mut identity, mut pending, mut saved, .. } = self;
         // Both fingerprints are there and differ: this folder was copied from another machine.
@@ -173,5 +172,5 @@ impl Found {
     }
 }
 
-/// Stands for a machine whose name cannot be known.
+/// In the place of the name of a machine that is not known.
 const UNKNOWN: MachineId = MachineId::from_bytes([0; 16]);

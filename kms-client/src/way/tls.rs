@@ -1,8 +1,7 @@
 //! TLS towards hosts: for privacy, and for hosts that take nothing else.
 //!
-//! It proves who a host is to the network's satisfaction and not to ours: a lease is believed for its signature alone, whichever
-//! way it came. TLS 1.3 and nothing older. Each way to fail has a reason of its own here; when TLS is spoken at all is told in
-//! `way`.
+//! No trust rests on it: a lease is accepted for its signature alone, whichever way it came. TLS 1.3 and nothing older. Each way to
+//! fail has a reason of its own. `way` decides whether TLS is spoken.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -32,13 +31,13 @@ use crate::hosts::HostName;
 
 use super::unusable;
 
-/// Has a client speak to hosts by TLS, and never without it.
+/// Makes a client speak TLS with hosts, and nothing else.
 ///
-/// The CA is the organisation's, so a product that asks for its file hands it in here. One that does not ask leaves it to the
-/// administrator, who names the files in the environment: `KMS_TLS_CA`, and `KMS_TLS_CERTIFICATE` and `KMS_TLS_KEY` where hosts
+/// The CA belongs to the organisation, so a product has to ask for its file. A product that does not ask leaves it to the
+/// administrator, who names the files in the environment: `KMS_TLS_CA`, and `KMS_TLS_CERTIFICATE` and `KMS_TLS_KEY` if hosts
 /// demand a certificate of each machine.
 ///
-/// It is PEM, all of it, and looked at in every round: what cannot be used is the reason of that round (`TLS_FILES_BAD`).
+/// All of it is PEM, and is read in every round. If it cannot be used, that round fails with `TLS_FILES_BAD`.
 ///
 /// ```no_run
 /// use kms_client::{Client, Product, Tls};
@@ -57,7 +56,7 @@ pub struct Tls {
     own: Option<(Pem, Pem)>,
 }
 
-/// Where PEM comes from.
+/// PEM in memory or in a file.
 #[derive(Clone)]
 enum Pem {
     Here(Arc<Zeroizing<Vec<u8>>>),
@@ -65,30 +64,30 @@ enum Pem {
 }
 
 impl Tls {
-    /// Hosts have to show a certificate that one of these CAs has signed, for the name under which they were found.
+    /// Hosts need a certificate from one of these CAs, for the name under which they were found.
     pub fn new(authorities: impl Into<Vec<u8>>) -> Tls {
         Tls { authorities: Pem::here(authorities), own: None }
     }
 
-    /// The same, from a file.
+    /// Like [`new`](Tls::new), from a file.
     pub fn from_file(authorities: impl Into<PathBuf>) -> Tls {
         Tls { authorities: Pem::File(authorities.into()), own: None }
     }
 
-    /// Shows this certificate to hosts that demand one; its key is without a passphrase.
+    /// Shows this certificate to hosts that demand one. Its key has no passphrase.
     pub fn with_certificate(self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Tls {
         Tls { own: Some((Pem::here(certificate), Pem::here(key))), ..self }
     }
 
-    /// The same, from files.
+    /// Like [`with_certificate`](Tls::with_certificate), from files.
     pub fn with_certificate_file(self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Tls {
         Tls { own: Some((Pem::File(certificate.into()), Pem::File(key.into()))), ..self }
     }
 
-    /// Reads the files. What has ended is judged by this clock.
+    /// Reads the files. This clock decides whether certificates have ended.
     ///
     /// # Errors
-    /// The first that cannot be used (`TLS_FILES_BAD`).
+    /// The first file that cannot be used (`TLS_FILES_BAD`).
     pub(crate) fn read(&self, clock: Arc<dyn Clock>) -> Result<TlsWay, Cause> {
         let mut roots = RootCertStore::empty();
         for authority in self.authorities.certificates("the CA")? {
@@ -106,7 +105,7 @@ impl Tls {
                 .map_err(|error| certificate.unusable("the certificate", &error))?,
         };
         config.alpn_protocols = vec![b"h2".to_vec()];
-        // A ticket would let a host, or a listener, know a machine again before it has said anything.
+        // By a ticket a host or an eavesdropper could recognise a machine before it has said anything.
         config.resumption = Resumption::disabled();
         Ok(TlsWay(TlsConnector::from(Arc::new(config))))
     }
@@ -144,7 +143,7 @@ impl Pem {
         })
     }
 
-    /// Its PEM, without what mail and editors have put around it.
+    /// Its PEM, without the text that mail and editors have put around it.
     fn pem(&self, what: &str) -> Result<Block, Cause> {
         let found = match self {
             Pem::Here(bytes) => armour::find_all(bytes),
@@ -183,15 +182,15 @@ impl fmt::Debug for Now {
     }
 }
 
-/// TLS, ready to be spoken.
+/// TLS, ready to use.
 #[derive(Clone)]
 pub struct TlsWay(TlsConnector);
 
 impl TlsWay {
-    /// Speaks it over this connection with the host of this name.
+    /// Shakes hands over this connection with the host of this name.
     ///
     /// # Errors
-    /// The reason why that host is not spoken with.
+    /// The handshake has failed.
     pub async fn open(&self, stream: TcpStream, host: &HostName) -> Result<Line, Cause> {
         let address = host.to_string();
         let name = server_name(host, &address)?;
@@ -206,7 +205,7 @@ impl TlsWay {
     }
 }
 
-/// The name that the host's certificate has to be for: as it was configured, or as DNS has it.
+/// The name that the host's certificate has to be for: the configured name, or the one from DNS.
 fn server_name(host: &HostName, address: &str) -> Result<ServerName<'static>, Cause> {
     if let Some(ip) = host.address() {
         return Ok(ServerName::from(ip));
@@ -216,7 +215,7 @@ fn server_name(host: &HostName, address: &str) -> Result<ServerName<'static>, Ca
     })
 }
 
-/// Remembers why TLS ended. A host says only after the handshake that it does not like a machine's certificate.
+/// A TLS stream that remembers why it ended. A host refuses a machine's certificate only after the handshake.
 struct Attentive {
     stream: TlsStream<TcpStream>,
     address: String,
@@ -276,7 +275,7 @@ fn of_tls(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// Whose fault it is that there is no TLS.
+/// The cause of a TLS error, by whose fault it is.
 fn explain(address: &str, error: &io::Error) -> Cause {
     let because =
         |reason: Reason, cause: &dyn fmt::Display| reason.with(&[("address", &address), ("cause", cause)]);
@@ -316,14 +315,14 @@ fn explain(address: &str, error: &io::Error) -> Cause {
     }
 }
 
-/// What is wrong with a host's certificate, as its administrator would say it.
+/// What is wrong with a host's certificate, in an administrator's words.
 struct Flaw<'a>(&'a CertificateError);
 
 impl fmt::Display for Flaw<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let instant = |at: &UnixTime| Timestamp::from_unix_ms(0) + Duration::from_secs(at.as_secs());
         match self.0 {
-            // A CA that has a new key and its old name makes the second of them.
+            // The second error comes from a CA with a new key under its old name.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => {
                 f.write_str("no CA that this machine was given has signed it")
             }
@@ -343,7 +342,7 @@ impl fmt::Display for Flaw<'_> {
     }
 }
 
-/// rustls has a name as `DnsName("kms1")` or `IpAddress(10.0.0.1)`.
+/// The name itself: rustls writes `DnsName("kms1")` or `IpAddress(10.0.0.1)`.
 fn plain(presented: &str) -> &str {
     let inner = presented.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     inner.unwrap_or(presented).trim_matches('"')

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! It is a crate of its own, so that a product with its own texts does not carry these. Each language is a Project Fluent file in
-//! `texts/`. The English file has no texts for reasons, because the library has them. A value in a reason's text, such as an error
-//! of the system, is shown as it is, in whatever language.
+//! `texts/`. The English file has no texts for reasons, because the library has them. A value in a reason's text, such as a system
+//! error, is shown as it is, in its own language.
 
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ impl Texts {
         let mut bundle = FluentBundle::new_concurrent(locale);
         // The marks around values isolate the direction of text, and many widgets show them as boxes.
         bundle.set_use_isolating(false);
-        // The tests parse every file. A text that could not be parsed would be shown in English.
+        // The tests parse every file. A text that cannot be parsed would be shown in English.
         let resource = FluentResource::try_new(language.source().to_owned());
         bundle.add_resource_overriding(resource.unwrap_or_else(|(read, _)| read));
         Texts { bundle, utc_offset_s: 0 }
@@ -93,7 +93,7 @@ impl Texts {
         Texts { utc_offset_s: seconds, ..self }
     }
 
-    /// What the user is told about a license state: one to three sentences.
+    /// The text for a license state: one to three sentences.
     pub fn state(&self, state: &LicenseState) -> String {
         let mut values = FluentArgs::new();
         values.set("until", state.until().map_or("none".to_owned(), |until| self.date(until)));
@@ -176,7 +176,7 @@ impl Texts {
         self.text("unknown", attribute, &values).unwrap_or_else(|| cause.to_string())
     }
 
-    /// A message or its attribute, with these values; nothing if this language does not have it.
+    /// A message or its attribute, with these values. `None` if this language does not have it.
     fn text(&self, key: &str, attribute: Option<&str>, values: &FluentArgs<'_>) -> Option<String> {
         let message = self.bundle.get_message(key)?;
         let pattern = match attribute {
@@ -189,7 +189,7 @@ impl Texts {
     }
 }
 
-/// A line of the library as a sentence. One that begins with a value keeps its first letter.
+/// A line of the library as a sentence. A line that begins with a value keeps its first letter.
 fn sentence(template: &str, line: &str) -> String {
     let mut letters = line.chars();
     match letters.next().filter(|_| template.starts_with(char::is_lowercase)) {
