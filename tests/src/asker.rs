@@ -23,7 +23,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::Shop;
 
-/// A way to a host. Clones share a connection, which is made anew when it breaks.
+/// A way to a host. Clones share a connection, which is made again when it breaks.
 pub type Wire = ActivationServiceClient<Channel>;
 
 /// The way to the host at this address; it connects when it is first used.
@@ -34,10 +34,10 @@ pub fn wire(address: SocketAddr) -> anyhow::Result<Wire> {
     Ok(ActivationServiceClient::new(endpoint(address)?.connect_lazy()))
 }
 
-/// The same, connected now.
+/// Like [`wire`], but connected already.
 ///
 /// # Errors
-/// The address is no address, or nobody accepts the connection.
+/// The address is malformed, or the connection is not accepted.
 pub async fn connected_wire(address: SocketAddr) -> anyhow::Result<Wire> {
     let channel = endpoint(address)?.connect().await.context("connecting")?;
     Ok(ActivationServiceClient::new(channel))
@@ -68,7 +68,7 @@ pub struct Asker {
 /// Why an ask got no answer that counts.
 #[derive(Debug)]
 pub enum NoAnswer {
-    /// Nobody signed for it.
+    /// It is unsigned.
     Unsigned(Status),
     /// It was an answer to something else.
     NotOurs(AnswerError),
@@ -106,7 +106,7 @@ impl Asker {
         self.lease.as_ref()
     }
 
-    /// The ask that it would send now. One that was not answered is composed again under the same nonce.
+    /// The ask that it would send now. An ask without an answer is composed again under the same nonce.
     pub fn compose(&mut self, now: Timestamp) -> Ask {
         let nonce = self.exchange.name(Nonce::from_bytes(rand::rng().random()));
         self.exchange.compose(&self.asks(), nonce, self.lease.as_ref().map(Lease::signed), now)

@@ -1,6 +1,6 @@
 //! Peers that mean a host harm: each attack as raw HTTP/2 frames, sent from many connections until it is dropped.
 //!
-//! An attacker whose connection is closed connects again at once. Addresses of 127.0.0.0/8 stand for as many sources.
+//! An attacker whose connection is closed connects again at once. Each address of 127.0.0.0/8 is a source.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -29,7 +29,7 @@ const END_HEADERS: u8 = 4;
 /// Frames that are written together.
 const AT_ONCE: usize = 64;
 
-/// How long an attacker rests that cannot connect, or whose connection was closed before it said anything.
+/// How long an attacker waits after a connection failed or was closed before it sent anything.
 const REST: Duration = Duration::from_millis(20);
 
 /// One way to harm a host.
@@ -49,7 +49,7 @@ pub enum Attack {
     Priorities,
     /// Calls that are reset at once.
     Resets,
-    /// A call whose data is empty, without end.
+    /// A call with empty data frames, without end.
     EmptyData,
     /// Headers without end.
     Continuations,
@@ -209,7 +209,7 @@ impl std::str::FromStr for Attack {
 /// A connection from this address of this machine, which stands for another one.
 ///
 /// # Errors
-/// Nobody accepts it.
+/// The connection is not accepted.
 pub async fn connect(from: IpAddr, host: SocketAddr, reads_little: bool) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     if reads_little {
@@ -244,7 +244,7 @@ fn header(name: &str, value: &str) -> Vec<u8> {
     [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
 }
 
-/// Calls whose message is none.
+/// Calls without a message.
 fn refused_calls(calls: impl Iterator<Item = u32>) -> Vec<u8> {
     let noise =
         |call| [headers(call, "POST", false), frame(DATA, END_STREAM, call, b"\0\0\0\0\x03\xff\xff\xff")];

@@ -1,5 +1,5 @@
-//! A CA as an organisation has one, and what it signs for hosts and machines. Made anew in every story, so that none of it
-//! is ever too old to be told.
+//! An organisation's CA, and the certificates that it signs for hosts and machines. Each story makes its own, so that none has
+//! expired.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -26,7 +26,7 @@ pub struct Identity {
 }
 
 impl Authority {
-    /// One that nobody knows yet. Its name is its own: of two with one name, a verifier takes the one for the other.
+    /// A new authority with a unique name: a verifier mistakes one of two with the same name for the other.
     ///
     /// # Errors
     /// There is no randomness.
@@ -37,7 +37,7 @@ impl Authority {
         Ok(Authority(CertifiedIssuer::self_signed(about, KeyPair::generate()?)?))
     }
 
-    /// What those have to be given who are to believe it.
+    /// Its certificate, for whoever is to trust it.
     pub fn pem(&self) -> String {
         self.0.pem()
     }
@@ -50,7 +50,7 @@ impl Authority {
         self.host_until(names, now + YEAR)
     }
 
-    /// The same, with an end of its own; it began two years before that.
+    /// Like [`Authority::host`], until `ends_at`, from two years before that.
     ///
     /// # Errors
     /// A name that no certificate can have.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::time::{Clock, Timestamp, to_ms};
 
-/// Wall and monotonic clock of one machine. Both stand still until they are told.
+/// Wall and monotonic clock of one machine. Both stand still until a test moves them.
 #[derive(Debug)]
 pub struct TestClock {
     wall_ms: AtomicI64,

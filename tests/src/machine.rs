@@ -51,7 +51,7 @@ impl Machine {
         Machine::with(shop.compiled(), state_dir, name, finds, clock)
     }
 
-    /// The same with another product, where a story needs one.
+    /// Like [`Machine::new`], with another product.
     ///
     /// # Errors
     /// The state cannot be opened.

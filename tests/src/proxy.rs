@@ -17,9 +17,9 @@ use tokio::task::JoinHandle;
 pub enum Fate {
     /// All arrives.
     Deliver,
-    /// So many asks are answered; the next one never reaches the host.
+    /// After this many answered asks, the next never reaches the host.
     LoseAsk(u32),
-    /// So many asks are answered; the next one is decided by the host, and its answer never reaches the machine.
+    /// After this many answered asks, the host decides the next, but its answer never reaches the machine.
     LoseAnswer(u32),
 }
 
@@ -36,7 +36,7 @@ struct Fates {
 }
 
 impl Proxy {
-    /// Stands in front of this host, and delivers until it is told otherwise.
+    /// A proxy in front of this host. It delivers everything until it is told otherwise.
     ///
     /// # Errors
     /// There is no free port.

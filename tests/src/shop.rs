@@ -41,7 +41,7 @@ impl Shop {
         Ok(Shop { folder: folder.to_owned(), vendor, product })
     }
 
-    /// The same vendor's shop for another product.
+    /// Another product of this vendor.
     ///
     /// # Errors
     /// The vendor has a product of that name already, or the disk refuses.
@@ -52,7 +52,7 @@ impl Shop {
         Ok(Shop { folder: self.folder.clone(), vendor, product })
     }
 
-    /// Somebody who sells this shop's product, by its true id, under root keys of their own.
+    /// A forger: sells this shop's product, by its true id, under other root keys.
     ///
     /// # Errors
     /// The folder has a vendor already, or the disk refuses.
@@ -89,7 +89,7 @@ impl Shop {
         Ok(home)
     }
 
-    /// The same over a ledger on this engine, with the line of configuration that says so.
+    /// Like [`Shop::make_host`], with its ledger on this engine and a configuration that says so.
     ///
     /// # Errors
     /// As [`Shop::make_host`].
@@ -128,7 +128,7 @@ impl Shop {
         self.certify_by(Signer::Root1, home, organisation, not_before, valid_for)
     }
 
-    /// The same, with this key of the vendor.
+    /// Like [`Shop::certify`], with this key of the vendor.
     ///
     /// # Errors
     /// As [`Shop::certify`].

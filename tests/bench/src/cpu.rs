@@ -1,4 +1,4 @@
-//! Processor time: how much of it this process has used, and how much of that by whom.
+//! Processor time that this process has used, by thread name, or that another process has.
 //!
 //! How many cores there are, and work spread over them, is `world::cores`.
 

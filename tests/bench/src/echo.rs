@@ -1,4 +1,4 @@
-//! The two echoes: what gRPC itself can do, and what nobody who verifies and signs can go beyond.
+//! The two echoes: one shows what gRPC itself can do, the other the limit for any server that verifies and signs.
 //!
 //! Both take the same asks and give leases of the same size over the same kind of connections as the host. The bare one
 //! looks at nothing and gives every caller the same lease. The signed one verifies each ask as strictly as the host does

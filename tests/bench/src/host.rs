@@ -1,8 +1,8 @@
 //! The hosts under test: the real one, with the settings that it has by default, served on loopback, over each ledger.
 //!
-//! Three things are not as an administrator has them: the threshold is one machine, so that every answer is a lease; nobody
-//! is limited, because all machines come from one address; and it lives in this process, so that its share of the processors
-//! can be told from the load's. `sizes` measures hosts that are processes of their own.
+//! Three things differ from an administrator's host: the threshold is one machine, so that every answer is a lease; there are no
+//! limits, because all machines come from one address; and it runs in this process, so that its processor time can be told
+//! from the load's. `sizes` measures hosts that are processes of their own.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -81,7 +81,7 @@ pub(crate) fn without_limits() -> Config {
     }
 }
 
-/// A vendor with one product, of which every answer is a lease.
+/// A vendor with one product; its threshold is 1, so that every answer is a lease.
 ///
 /// # Errors
 /// The disk refuses.
@@ -133,7 +133,7 @@ impl Site {
         Ok(self.home.signing_key()?)
     }
 
-    /// Its ledger; a log begins anew, beside the one that every host has.
+    /// Its ledger. A log begins empty, beside the ledger that every host has.
     ///
     /// # Errors
     /// The disk refuses.

@@ -1,5 +1,5 @@
-//! The load: so many requests in flight, over kept connections or each over one of its own, until the time or the asks are
-//! used up.
+//! The load: a fixed number of requests in flight, over kept connections or each over one of its own, until the time or the asks
+//! are used up.
 //!
 //! Each request in flight is one task that asks, waits and asks again, so the load never waits for a slow answer and never
 //! exceeds its number: what is measured is the service at that depth, not a queue in front of it. Answers are kept as
@@ -66,10 +66,10 @@ pub(crate) struct Load {
 }
 
 impl Connections {
-    /// Connects so many times.
+    /// Opens `count` connections.
     ///
     /// # Errors
-    /// Nobody listens there.
+    /// No server listens there.
     pub(crate) async fn open(address: SocketAddr, count: u16) -> anyhow::Result<Connections> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true);
         let mut kept = Vec::new();

@@ -1,7 +1,7 @@
 //! `kms-bench`: how many durable activations a second the host does, beside two echoes measured in the same run.
 //!
 //! A figure alone says more about the machine than about the host, so what counts here are ratios: to a bare echo, which
-//! shows what gRPC itself can do, and to a signed echo, the limit for whoever verifies and signs. `rounds` measures the
+//! shows what gRPC itself can do, and to a signed echo, the limit for any server that verifies and signs. `rounds` measures the
 //! services by turns, `load` has the clock and the requests, `steps` says where the time goes, `tables` prints; `sizes` compares
 //! hosts with ledgers of different sizes. Nothing here asserts a speed.
 
@@ -36,8 +36,8 @@ use crate::options::{Services, Sizes};
 
 /// Prints the host's durable activations a second beside a bare and a signed echo, measured in turns in one run.
 ///
-/// Takes about seven minutes. Exit code 1 if any answer is missing or wrong. Build it with --release, and leave the machine
-/// alone meanwhile.
+/// Takes about seven minutes. Exit code 1 if any answer is missing or wrong. Build it with --release, and let nothing else run
+/// at the same time.
 #[derive(Debug, Parser)]
 #[command(name = "kms-bench", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 struct Cli {

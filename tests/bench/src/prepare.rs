@@ -32,7 +32,7 @@ const SPREAD: std::time::Duration = std::time::Duration::from_hours(29 * 24);
 /// Machines that can renew.
 pub(crate) type Sample = Vec<(Asker, Box<Lease>)>;
 
-/// Fills the ledger of a host that does not run with so many machines, `sampled` of which can renew.
+/// Fills the ledger of a host that does not run with machines; `sampled` of them can renew.
 ///
 /// # Errors
 /// The ledger refuses, or the disk.
@@ -64,7 +64,7 @@ struct Filling<'a> {
 }
 
 impl Filling<'_> {
-    /// So many machines at one moment; the first `sampled` of them are real.
+    /// Enters `machines` at one moment; the first `sampled` of them are real.
     fn chunk(
         &self,
         runtime: &Runtime,

@@ -28,7 +28,7 @@ use crate::{cpu, place, steps, tables};
 /// How many asks a second are signed for a host of unknown speed; afterwards for the fastest that it has shown, and some.
 const FIRST_GUESS_PER_S: f64 = 20_000.0;
 
-/// So much more than the fastest run would have used, so that time ends a run and not a lack of asks.
+/// Asks to sign, relative to what the fastest run would have used: time ends a run, not a lack of asks.
 const MARGIN: f64 = 1.3;
 
 /// Asks of one run: bounds the memory, at about a kilobyte each. A run that uses them up ends early.
@@ -37,7 +37,7 @@ const ASKS_MAX: usize = 500_000;
 /// Requests in flight while everything warms up.
 const WARM_IN_FLIGHT: u16 = 64;
 
-/// The threads of the load, told by this name from those of the services.
+/// The name of the load's threads, which tells them from those of the services.
 const LOAD_THREADS: &str = "load";
 
 /// Measures, prints, and checks at the end that the disk has what was acknowledged.
@@ -65,7 +65,7 @@ pub(crate) fn run(plan: &Services) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The services, the connections to them, and what has come of it so far.
+/// The services, the connections to them, and what is known of them so far.
 struct Bench {
     hosts: Vec<Served>,
     clock: Arc<dyn Clock>,
@@ -140,7 +140,7 @@ impl Bench {
         Ok([bare, signed].into_iter().chain(pairs.into_iter().flatten().flatten()).collect())
     }
 
-    /// The host with new machines, and then with those that it licensed.
+    /// Measures a host with new machines, and then with the machines that it licensed.
     fn measure_host(
         &mut self,
         host: usize,

@@ -10,7 +10,7 @@ use crate::asks::Asker;
 use crate::host::Keeper;
 use crate::load::Run;
 
-/// Of the signed echo's leases, one in so many is verified. Of the host's every one is.
+/// One in this many leases of the signed echo is verified. Of the hosts' leases every one is.
 pub(crate) const SAMPLED: usize = 16;
 
 /// What is measured, in the order of a round.
@@ -46,7 +46,7 @@ pub(crate) struct Sample {
 pub(crate) type Round = Vec<Sample>;
 
 impl Sample {
-    /// Of a run in which the service took so much processor time and synced so often.
+    /// The sample of a run. `cpu` is the processor time that the service used, `syncs` how often it synced.
     ///
     /// # Errors
     /// Nothing was answered.

@@ -30,7 +30,7 @@ use crate::verify::{self, Judge};
 /// How long before now the host's certificate begins: before the first machine was seen.
 const CERTIFIED_SINCE: Duration = Duration::from_hours(60 * 24);
 
-/// Asks for one measurement, at the most: so many new machines are signed for it, and so many renew.
+/// The most asks of one measurement, by new machines and by machines that renew.
 const ASKS: usize = 16_000;
 
 /// And at the least, of new ones: a small fleet grows by this in a round.
@@ -165,7 +165,7 @@ impl Sized {
         let new = asks::first((self.machines / 20).clamp(ASKS_MIN, ASKS), product, clock.now());
         let licensed = send(new, &mut self.new).context("new machines")?;
         self.licensed += licensed.len();
-        // An equal part in each round; nobody renews twice.
+        // An equal part in each round; no machine renews twice.
         let rounds_left = usize::try_from(plan.rounds)? + 1 - self.new.len();
         let some = self.known.split_off(self.known.len() - self.known.len() / rounds_left.max(1));
         if !some.is_empty() {

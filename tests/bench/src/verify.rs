@@ -25,7 +25,7 @@ pub(crate) struct Judge<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// Every answer of the bare echo is the one that it was given.
+/// Checks that every answer of the bare echo is the lease that it was given.
 ///
 /// # Errors
 /// One is not, or there is none.
@@ -36,7 +36,7 @@ pub(crate) fn same(run: &Run, lease: &ActivateResponse) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One answer in so many is a good lease for whoever asked.
+/// Checks that one answer in `one_in` is a good lease for the machine that asked.
 ///
 /// # Errors
 /// One is not, or there is none.
@@ -47,7 +47,7 @@ pub(crate) fn sample(run: &Run, one_in: usize, askers: &[Asker], judge: &Judge) 
     judged.into_iter().try_for_each(|lease| lease.map(drop))
 }
 
-/// Every answer is a good lease for whoever asked; gives the machines back, each with its lease.
+/// Checks that every answer is a good lease for the machine that asked. Returns the machines, each with its lease.
 ///
 /// # Errors
 /// One is not, or there is none.

@@ -66,7 +66,7 @@ pub struct Query {
     pub record_type: RecordType,
 }
 
-/// How many questions are remembered. No test asks so many; a runaway loop must not eat the memory.
+/// How many questions are remembered: more than any test asks, and few enough that a runaway loop does not fill the memory.
 pub const QUERIES_KEPT: usize = 10_000;
 
 impl DnsServer {

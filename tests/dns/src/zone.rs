@@ -1,7 +1,7 @@
 //! A zone from the text of a zone file, and where that text is wrong.
 //!
 //! Hickory's parser knows the format but not the line it is at. Zones of tests are short, so the line is found
-//! by parsing the text again, one line longer each time. Who serves the zone: `answers.rs`.
+//! by parsing the text again, one line longer each time. `answers.rs` serves the zone.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -11,7 +11,7 @@ const LARGEST: f64 = 1e300;
 /// The room after the last share below one, in nines: one itself would be endlessly far away.
 const ROOM_FOR_ONE: f64 = 0.5;
 
-/// Up to so many powers of ten, 2 and 5 have ticks of their own.
+/// An axis of at most this many powers of ten has labels at 2 and 5 too.
 const FEW_DECADES: f64 = 2.5;
 
 /// An axis that has been laid over the values it has to show.

@@ -1,7 +1,7 @@
 //! Stretches of the horizontal axis that have a name, as shaded bands; the names stand above the plot.
 //!
-//! A name keeps clear of the others and of the edges: it moves up a row, or it is cut, or it is left out. Whoever points
-//! at the bar at its head reads it in any case.
+//! A name keeps clear of the others and of the edges: it moves up a row, or it is cut, or it is left out. Pointing at the bar at
+//! the head of the band always shows it.
 
 use super::Span;
 use super::axis::Ruler;
@@ -98,7 +98,7 @@ pub(super) fn draw_edges(drawing: &mut Drawing, bands: &[Band<'_>], frame: &Fram
     }
 }
 
-/// Draws them, so that neighbours are told apart, and what they are is read from the bar at their head.
+/// Draws the bands: neighbours in two shades, each with a bar at its head that shows its name.
 pub(super) fn draw(drawing: &mut Drawing, bands: &[Band<'_>], frame: &Frame) {
     for band in bands {
         let shade = if band.light { " light" } else { "" };

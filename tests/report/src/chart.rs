@@ -193,7 +193,7 @@ fn room_for_ends(chart: &Chart) -> Option<f64> {
     room_for_names(&names, WIDE.height - FOOT - HEAD - 3.0 * bands::ROW_HEIGHT)
 }
 
-/// What the drawing is, for those who do not see it.
+/// What the drawing shows, for readers who cannot see it.
 fn spoken(chart: &Chart, heading: &str) -> String {
     let form = match chart.form {
         Form::Lines => "Line chart",

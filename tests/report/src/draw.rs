@@ -21,7 +21,7 @@ pub(super) enum Anchor {
 }
 
 impl Drawing {
-    /// An empty one. The label tells it to those who do not see it.
+    /// An empty drawing. The label is for readers who cannot see it.
     pub(super) fn new(class: &str, (width, height): (f64, f64), label: &str) -> Drawing {
         let mut drawing = Drawing(String::new());
         drawing.put(format_args!(

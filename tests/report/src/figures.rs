@@ -1,6 +1,6 @@
 //! Numbers as people read them, in every table, report and live line: `9,990`, `12.3 ms`, `198/s`, `99.95%`.
 //!
-//! The same digits on every machine, thousands told apart. The ticks of an axis are written in `ticks.rs`.
+//! The same digits on every machine, with commas between thousands. `ticks.rs` writes the ticks of an axis.
 
 use std::fmt;
 
@@ -15,13 +15,13 @@ pub fn count(number: impl Into<u64>) -> String {
     grouped(&number.into().to_string())
 }
 
-/// So many things, in the singular if it is one: `1 error`, `2,000 errors`.
+/// A number of things, in the singular if it is one: `1 error`, `2,000 errors`.
 pub fn counted(number: impl Into<u64>, thing: &str) -> String {
     let number = number.into();
     format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
-/// A latency of so many microseconds, in three digits: `0.85 ms`, `12.3 ms`, `2.00 s`.
+/// A latency, given in microseconds, with three digits: `0.85 ms`, `12.3 ms`, `2.00 s`.
 pub fn latency(us: u64) -> String {
     // From here on three digits of milliseconds would be rounded to 1000.
     if us < 999_500 {
@@ -46,7 +46,7 @@ pub fn rate(per_second: f64) -> String {
     if per_second < 9.95 { format!("{per_second:.1}") } else { count(per_second.round() as u64) }
 }
 
-/// So many of something within so many seconds; zero in no time.
+/// A rate: `number` in this many seconds; zero if the time is zero.
 #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
 pub fn per_second(number: u64, seconds: f64) -> f64 {
     if 0.0 < seconds { number as f64 / seconds } else { 0.0 }

@@ -1,4 +1,4 @@
-//! What a reader sees who points at a place of a chart: the values there, by the browser's own means and without script.
+//! The values that a browser shows when the reader points at a place of a chart. It needs no script.
 //!
 //! The plot is covered by upright strips that cannot be seen; the title of each tells the values in it, all of them and
 //! not only those that were drawn.

@@ -1,6 +1,6 @@
 //! The page of a report: one file that needs no network, no script and nothing but a browser.
 //!
-//! The same [`Page`] gives the same bytes. The charts are drawn by `chart`; how it all looks stands in `style.css`.
+//! The same [`Page`] gives the same bytes. `chart` draws the charts; `style.css` says how it all looks.
 
 use super::draw::escape;
 use super::{Body, Mood, Page, Section, Table, Tile, Verdict, chart};
@@ -126,7 +126,7 @@ fn wrapped(element: &str, inner: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{fleet_run, load_run, odd_run};
+    use super::super::testing::{fleet_run, load_run, odd_run};
     use super::*;
 
     /// The tags of a page, in order, without the text between them.

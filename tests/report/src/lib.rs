@@ -19,7 +19,7 @@ mod trace;
 mod draw;
 
 #[cfg(test)]
-mod samples;
+mod testing;
 
 use comfy_table::{CellAlignment, presets};
 
@@ -28,22 +28,22 @@ use comfy_table::{CellAlignment, presets};
 pub struct Page {
     /// The heading, and the title of the browser's tab.
     pub title: String,
-    /// One or two sentences: what was done, and to whom.
+    /// One or two sentences: what was measured, and where.
     pub lead: String,
-    /// What a reader in a hurry takes home.
+    /// The result in a sentence.
     pub verdict: Verdict,
     /// The few figures that matter most, in large type.
     pub tiles: Vec<Tile>,
     /// All else, in order.
     pub sections: Vec<Section>,
-    /// How it came about: settings, seed, versions. Name and value.
+    /// Settings, seed, versions: name and value.
     pub facts: Vec<(String, String)>,
 }
 
-/// Whether all is well, and what is not.
+/// Whether all is well, and what is wrong.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// Which of the two.
+    /// Good or bad.
     pub mood: Mood,
     /// In one sentence.
     pub headline: String,
@@ -51,7 +51,7 @@ pub struct Verdict {
     pub remarks: Vec<String>,
 }
 
-/// How something is to be taken: it chooses the colour, never the only sign of it.
+/// Good or bad news. It chooses the colour, which is never the only sign of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
     /// All is well.
@@ -60,7 +60,7 @@ pub enum Mood {
     Warning,
     /// Something is wrong.
     Bad,
-    /// Neither good nor bad; the number chooses among colours that are told apart.
+    /// Neither good nor bad; the number chooses one of several colours.
     Plain(u8),
 }
 

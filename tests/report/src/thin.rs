@@ -19,7 +19,7 @@ pub(super) fn kept(places: &[f64], values: &[&[f64]]) -> Vec<usize> {
     let mut kept = Vec::with_capacity(MANY);
     let mut first = 0;
     for end in 1..=places.len() {
-        // Two strips that cannot be told apart are one; a place that is not a number never begins a new one.
+        // A place that is not a number never begins a new strip.
         if end == places.len() || strip(end) > strip(first) {
             keep_of(first, end, values, &mut kept);
             first = end;
@@ -28,7 +28,7 @@ pub(super) fn kept(places: &[f64], values: &[&[f64]]) -> Vec<usize> {
     kept
 }
 
-/// Of the points from `first` up to `end`, those that show how far the strip reaches.
+/// Keeps the points from `first` up to `end` that show how far the strip reaches.
 fn keep_of(first: usize, end: usize, values: &[&[f64]], kept: &mut Vec<usize>) {
     let mut few = vec![first, end - 1];
     for line in values {

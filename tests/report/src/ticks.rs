@@ -1,6 +1,6 @@
 //! The ticks of an axis, written: as many decimals as its steps need, a digit times a power of ten, a share with its nines.
 //!
-//! Which values get a tick is the affair of `axis`.
+//! `axis` chooses the values that get a tick.
 
 use crate::figures::{LARGE, SMALL, grouped, signed};
 

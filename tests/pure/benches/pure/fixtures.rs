@@ -275,7 +275,7 @@ pub(crate) fn entry() -> (Vec<u8>, Record) {
     (record::key::record(PRODUCT, machine), record)
 }
 
-/// The same, with the record as it is written.
+/// Like [`entry`], with the record as it is written.
 pub(crate) fn encoded_entry() -> (Vec<u8>, Vec<u8>) {
     let (key, record) = entry();
     let value = record.encode(&key);

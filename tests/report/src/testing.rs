@@ -1,6 +1,6 @@
 //! Pages like those of real runs, to test the drawing with and to look at it.
 //!
-//! `cargo test -p kms-simulator report::samples -- --ignored --nocapture` writes them to the folder for temporary files
+//! `cargo test -p kms-report testing -- --ignored --nocapture` writes them to the folder for temporary files
 //! and says where, for a look in a browser.
 
 use super::{Axis, Body, Chart, Form, Mood, Page, Scale, Section, Series, Span, Table, Tile, Verdict, html};
