@@ -35,10 +35,10 @@ const TIMES: Policy = Policy {
     clock_tolerance: Duration::from_hours(4),
 };
 
-/// 25 days of grace, compressed likewise.
+/// 25 days of grace, compressed in the same way.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// An hour of the ledger, compressed likewise.
+/// An hour of the ledger, compressed in the same way.
 const HOUR_WIDTH_MS: u64 = 100;
 
 const MACHINES: u64 = 30;
@@ -47,7 +47,7 @@ const DOMAIN: &str = "corp.example";
 /// No single step of the story takes longer.
 const LIMIT: Duration = Duration::from_secs(25);
 
-/// Tells it, and says whether every line of the table holds.
+/// Runs the demo, and returns whether every line of its table holds.
 pub(crate) async fn tell(keep: bool) -> anyhow::Result<bool> {
     let scratch = tempfile::Builder::new().prefix("kms-demo-").tempdir()?;
     println!(

@@ -1,7 +1,6 @@
 //! `dev`: a throwaway vendor, product and host in one folder, served until Ctrl-C, with the commands to try next.
 //!
-//! The folder is used again as it is. How the host is started, and how its end is noticed, is `HostProcess`'s affair in
-//! `tests/src/process.rs`.
+//! A folder that is there is used again as it is. `HostProcess` in `tests/src/process.rs` starts the host and notices its end.
 
 use std::net::SocketAddr;
 use std::path::Path;

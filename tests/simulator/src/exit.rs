@@ -25,7 +25,7 @@ impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
     }
 }
 
-/// The code of a command that has ended; an error is told first. 1 says that it ended and found something wrong.
+/// The exit code of a command; an error is printed first. 1 says that the command ran to its end and found something wrong.
 pub(crate) fn code(told: Result<bool, Failure>) -> ExitCode {
     match told {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,10 +1,10 @@
 //! `fleet`: years of a fleet in seconds, by the real rules, without sockets.
 //!
 //! What a machine does follows from `shared::license`, what a host does from `shared::count` and `shared::doubt`; only
-//! time is played, and nobody signs. A plan has one outcome, to the byte: the time that it took goes to stderr.
+//! time is virtual, and nothing is signed. A plan has one result, to the byte: the time that it took goes to stderr.
 //!
-//! Read next: `options`, what may be asked; `play`, the loop; `round` and `host`, the two sides; `back`, how long
-//! the hosts may be away; `down`, what is seen if they stay away.
+//! Read next: `options`, the command line; `play`, the loop; `round` and `host`, the two sides; `back`, how long the hosts
+//! may be away; `down`, what users see if they stay away.
 
 mod options;
 mod play;
@@ -39,7 +39,7 @@ pub(crate) use self::options::Plan;
 use self::result::Found;
 use crate::exit::{EX_CANTCREAT, EX_IOERR, EX_USAGE, Failure, OrExit};
 
-/// Plays a fleet, prints what it has shown, and writes it down if that was wanted.
+/// Plays a fleet, prints the result, and writes it to files if that is wanted.
 ///
 /// # Errors
 /// The plan does not hold, or the files cannot be written.

@@ -3,9 +3,9 @@
 //! `demo` tells the whole story of an activation in under a minute, `dev` runs a throwaway vendor, product and host to
 //! try things against. `load` asks a host as a fleet would and measures it, `fleet` plays years of a fleet in virtual time;
 //! both make a `report`. The parts come from the world in `tests/src`; the host that is run is `kms-host` itself, as a
-//! process of its own. What it is for, told to its users: the page beside its manifest.
+//! process of its own. Users read the page beside the manifest.
 //!
-//! It is a library so that its tests can take its parts; nobody else does.
+//! It is a library for its own tests only.
 
 mod demo;
 mod dev;
@@ -93,7 +93,7 @@ pub fn main() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
         Err(error) => {
-            // Help and version are no errors; what cannot be printed cannot be told either.
+            // Help and version are no errors. If printing fails, there is no way to say so.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(EX_USAGE) } else { ExitCode::SUCCESS };
         }
@@ -118,7 +118,7 @@ fn run<T>(story: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure>
     tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(EX_IOERR)?.block_on(story)
 }
 
-/// Prints a text. Whoever reads no further, as `head` does, has seen enough.
+/// Prints a text. A reader that closes the pipe, as `head` does, is no error.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

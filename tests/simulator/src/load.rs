@@ -1,6 +1,6 @@
-//! `load`: asks a host as a fleet would, at a pace that a slow host cannot slow down, and says what came of it.
+//! `load`: asks a host as a fleet would, at a pace that a slow host cannot slow down, and reports the answers.
 //!
-//! A run goes one way: `options` and `scenario` say what is played, `played` to whom, `site` or `target`; `play` paces
+//! A run goes one way: `options` and `scenario` say what is played, `played` against which host, `site` or `target`; `play` paces
 //! the phases and `turn` is one machine's part in them, over `wire`; `tally` takes notes. Once the clock has stopped
 //! `verify` looks at the answers, `expect` compares with what the scenario promised, and the result is printed, kept as
 //! JSON and drawn. Read next: `play.rs`.
@@ -46,8 +46,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use kms_client::SystemClock;
 use kms_client::plumbing::ready;
+use kms_client::{Clock, SystemClock};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use tokio::signal::unix::{SignalKind, signal};
@@ -69,7 +69,7 @@ use self::wire::{Limits, Wire};
 pub(crate) use self::options::{Options, ReportOptions};
 use crate::exit::{EX_CANTCREAT, EX_DATAERR, EX_IOERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit};
 
-/// Plays a scenario, prints what came of it, and says whether all is as the scenario expects.
+/// Plays a scenario, prints its result, and returns whether all is as the scenario expects.
 ///
 /// # Errors
 /// It could not be played: nothing was measured.
@@ -85,18 +85,18 @@ pub(crate) async fn run(options: Options, program: Program) -> Result<bool, Fail
     let ground = Arc::new(set_up(&scenario, &options, &played).or_exit(EX_USAGE)?);
 
     let stop = end_when_told().or_exit(EX_IOERR)?;
-    let watched = Watched { stop: stop.clone(), played_out: CancellationToken::new() };
-    let played_out = watched.played_out.clone();
+    let played_out = CancellationToken::new();
     let aways = scenario.phases.iter().filter(|phase| phase.host != HostIs::There);
     let aways = aways.map(|phase| phase.name.clone()).collect();
-    let watching = tokio::spawn(watch(ground.clone(), options.quiet, aways, watched));
+    let watching =
+        tokio::spawn(watch(ground.clone(), options.quiet, aways, stop.clone(), played_out.clone()));
     let (before, seed) = (options.signed_before, options.seed);
     let ended = play::play(&ground, &scenario, played.site.as_mut(), before, seed, &stop).await;
     played_out.cancel();
     let gone = watching.await.context("the progress").or_exit(EX_IOERR)?;
 
     let mut result = conclude(&scenario, &options, &ground, &played).await;
-    // What became of the host is part of the result, and no reason to lose it.
+    // An error of the host is part of the result, and no reason to lose the result.
     let stopped = played.end().await;
     let of_host = ended.err().into_iter().chain(stopped.err()).map(|error| format!("{error:#}"));
     // What follows the first line is the host's log.
@@ -169,7 +169,7 @@ fn set_up(scenario: &Scenario, options: &Options, played: &Played) -> anyhow::Re
         seats.collect(),
         usize::try_from(scenario.machines - made)?,
         usize::from(options.in_flight_max),
-        Keeper::new(options.verify.keep_max()),
+        Keeper::new(options.verify),
     ))
 }
 
@@ -187,25 +187,25 @@ fn end_when_told() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// What ends a run, and that it has ended.
-struct Watched {
-    stop: CancellationToken,
-    played_out: CancellationToken,
-}
-
-/// A host is gone that has answered nobody for so long while asks failed.
+/// A host is gone if it has not answered for this long while asks failed.
 const GONE: Duration = Duration::from_secs(5);
 
-/// And so many of them: one machine that cannot reach a host says nothing of the others.
+/// And if this many asks failed: one machine that cannot reach a host says nothing about the others.
 const GONE_FAILURES: u64 = 10;
 
 /// Says once a second how the run goes, and ends it when the host is gone: what would follow are failures. Says so in one
 /// sentence. `aways` are the phases in which the scenario itself takes the host away.
-async fn watch(ground: Arc<Ground>, quiet: bool, aways: Vec<String>, watched: Watched) -> Option<String> {
+async fn watch(
+    ground: Arc<Ground>,
+    quiet: bool,
+    aways: Vec<String>,
+    stop: CancellationToken,
+    played_out: CancellationToken,
+) -> Option<String> {
     let mut progress = Progress::to_stderr();
     let mut gone = None;
-    while tokio::time::timeout(Duration::from_secs(1), watched.played_out.cancelled()).await.is_err() {
-        let snapshot = ground.snapshot();
+    while tokio::time::timeout(Duration::from_secs(1), played_out.cancelled()).await.is_err() {
+        let snapshot = ground.tally().snapshot(ground.clock.monotonic());
         if !quiet {
             progress.show(&snapshot);
         }
@@ -220,7 +220,7 @@ async fn watch(ground: Arc<Ground>, quiet: bool, aways: Vec<String>, watched: Wa
                 snapshot.unanswered.as_secs(),
                 snapshot.failed_in_a_row
             ));
-            watched.stop.cancel();
+            stop.cancel();
         }
     }
     progress.end();

@@ -1,4 +1,4 @@
-//! Who asks when, in the order of time: a heap for the hour that is being played, and a list for every later one.
+//! Which machine asks when: a heap for the hour that is being played, and a list for each later hour.
 //!
 //! A single heap of a hundred thousand machines would be touched all over at every ask. Instants beyond the play are
 //! left out.
@@ -14,7 +14,7 @@ use super::options::Plan;
 /// An instant and a machine. Two of one instant go by the machine's number.
 type Due = Reverse<(i64, u32)>;
 
-/// Who asks when.
+/// The machines in the order in which they ask.
 pub(crate) struct Agenda {
     hour: usize,
     now: BinaryHeap<Due>,

@@ -1,4 +1,4 @@
-//! How long an outage may last of which the hosts come back: the longest after which every machine is reached in time.
+//! The longest outage after which the hosts still reach every machine in time.
 //!
 //! A host that is back just before a lease ends does not help a laptop that is off the network then. So for every lease
 //! it is asked when the host has to be back for its machine to reach it before it warns, and before it lapses. The
@@ -14,8 +14,8 @@
 //! - The hosts may fail at any instant of the stretch: the worst for a lease is just before it would be renewed, so
 //!   there it is asked, and at the end of the stretch for every lease that is held then.
 //!
-//! Left out is whoever warns, or lapses, without an outage too: it is away, or gone, until then. And whoever holds no
-//! lease when the hosts fail: a machine that is installed meanwhile has its grace.
+//! Machines that would warn or lapse without an outage too are left out: they are away, or gone, until then. So are machines
+//! that hold no lease when the hosts fail: one that is installed during the outage has its grace.
 
 mod ready;
 
@@ -32,7 +32,7 @@ use super::options::Plan;
 use report::Table;
 use report::figures::{counted, or_dash};
 
-/// The hosts may fail within a whole absence of the laptops, and within so many weeks at least.
+/// The hosts may fail at any time of a whole absence of the laptops, and of at least eight weeks.
 const STRETCH_MIN: Duration = Duration::from_hours(8 * 7 * 24);
 
 /// Half of what a figure in days is rounded to, and a little more.
@@ -45,9 +45,9 @@ pub(crate) struct Back {
     pub(crate) from_day: f64,
     /// and until this one.
     pub(crate) to_day: f64,
-    /// After so many days nobody has been warned for the outage; nothing if there is nobody who could be.
+    /// The longest outage in days for which no machine warns; nothing if no machine could.
     pub(crate) warning_days: Option<f64>,
-    /// After so many days no lease has ended for the outage.
+    /// The longest outage in days for which no lease ends.
     pub(crate) lapse_days: Option<f64>,
     /// What of it the host itself may need after its return; nothing if it cannot be sure of its threshold.
     pub(crate) host_ready_days: Option<f64>,
@@ -196,10 +196,10 @@ fn spare(
 mod tests {
     use super::super::calendar::DAY_ZERO;
     use super::super::options::tests::plan;
-    use super::super::play::{Played, play};
+    use super::super::play::{Play, play};
     use super::*;
 
-    fn played(line: &str) -> Played {
+    fn played(line: &str) -> Play {
         play(plan(line)).unwrap()
     }
 
@@ -225,7 +225,7 @@ mod tests {
     }
 
     /// On day 130 the hosts of this fleet fail at the latest.
-    fn until_day_130(fleet: &str) -> Played {
+    fn until_day_130(fleet: &str) -> Play {
         played(&format!("{fleet} --days 260"))
     }
 

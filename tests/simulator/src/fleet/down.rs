@@ -1,8 +1,8 @@
 //! If the hosts stop for good: what becomes of every lease that is held on a fair day if no host ever answers again.
 //!
-//! Where nobody answers, time alone changes a license, so nothing has to be played: each is asked when it will change.
-//! `--outage A-` plays the same, asks included, and comes to the same days. It says nothing of hosts that come back: one
-//! that is back on the day before a lease ends may come too late for its machine. That is the question of `back`.
+//! Without answers only time changes a license, so nothing has to be played: each license says when it will change.
+//! `--outage A-` plays the same, asks included, and gives the same days. This says nothing about hosts that come back: one
+//! that is back on the day before a lease ends may be too late for its machine. `back` answers that.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) struct Down {
     /// Of these, how many show already that a renewal is overdue, or warn: they have been away for long.
     pub(crate) overdue_already: u64,
     pub(crate) warned_already: u64,
-    /// Days until the first shows that its renewal is overdue; who looks for it sees it.
+    /// Days until the first shows that its renewal is overdue, to users who look for it.
     pub(crate) first_overdue_days: Option<f64>,
     /// Days until half of those that hold a lease show it.
     pub(crate) half_overdue_days: Option<f64>,
@@ -41,7 +41,7 @@ pub(crate) struct Down {
     pub(crate) half_lapsed_days: Option<f64>,
     /// Days until every lease has ended.
     pub(crate) all_lapsed_days: Option<f64>,
-    /// Days from the first start of a machine that is installed meanwhile until it warns.
+    /// Days from the first start of a machine that is installed during the outage until it warns.
     pub(crate) grace_days: f64,
 }
 
@@ -52,22 +52,22 @@ impl Down {
         for machine in machines.iter().filter(|machine| machine.is_there(at)) {
             seen.look_at(machine, at, plan.setup());
         }
-        let Seen { licensed, overdue_already, warned_already, mut overdue, mut warned, mut lapsed } = seen;
-        for lengths in [&mut overdue, &mut warned, &mut lapsed] {
+        for lengths in [&mut seen.overdue, &mut seen.warned, &mut seen.lapsed] {
             lengths.sort_unstable();
         }
+        let Seen { overdue_already, overdue, warned, lapsed, .. } = &seen;
         Down {
             from_day: day_of(at),
-            licensed: number(licensed),
-            overdue_already: number(overdue_already),
-            warned_already: number(warned_already),
-            first_overdue_days: overdue.get(overdue_already).copied().map(days),
-            half_overdue_days: share_of(&overdue, 50),
+            licensed: number(seen.licensed),
+            overdue_already: number(*overdue_already),
+            warned_already: number(seen.warned_already),
+            first_overdue_days: overdue.get(*overdue_already).copied().map(days),
+            half_overdue_days: share_of(overdue, 50),
             first_warning_days: warned.first().copied().map(days),
             first_lapse_days: lapsed.first().copied().map(days),
-            hundredth_lapsed_days: share_of(&lapsed, 1),
-            half_lapsed_days: share_of(&lapsed, 50),
-            all_lapsed_days: share_of(&lapsed, 100),
+            hundredth_lapsed_days: share_of(lapsed, 1),
+            half_lapsed_days: share_of(lapsed, 50),
+            all_lapsed_days: share_of(lapsed, 100),
             grace_days: days(plan.setup().grace),
         }
     }

@@ -1,7 +1,7 @@
-//! What has happened so far, as it is written down while a play goes on.
+//! What has happened in a play so far.
 //!
-//! Where the fleet stands is kept as differences between instants of sampling: a change can be told at any time, of any
-//! instant, at the same small cost. What of it is worth reading is chosen in `result`.
+//! Numbers of machines are kept as differences between the instants of sampling: noting a change costs the same, whenever it is
+//! noted and whenever it happened. `result` chooses what is worth reading.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -57,26 +57,16 @@ impl Steps {
 }
 
 /// A number over time, as what it changes by from one instant to the next; one more place is for after the last.
-struct Differences(Vec<i64>);
+type Differences = Vec<i64>;
 
-impl Differences {
-    fn new(number: usize) -> Differences {
-        Differences(vec![0; number + 1])
-    }
-
-    fn add(&mut self, from: usize, by: i64) {
-        self.0[from] += by;
-    }
-
-    /// The number at each sample.
-    fn sums(&self) -> Vec<u64> {
-        let mut sum = 0;
-        let sums = self.0[..self.0.len() - 1].iter().map(|by| {
-            sum += by;
-            u64::try_from(sum).expect("a machine leaves only where it was")
-        });
-        sums.collect()
-    }
+/// The number at each instant.
+fn sums(differences: &[i64]) -> Vec<u64> {
+    let mut sum = 0;
+    let sums = differences[..differences.len() - 1].iter().map(|by| {
+        sum += by;
+        u64::try_from(sum).expect("a machine leaves only where it was")
+    });
+    sums.collect()
 }
 
 /// What has happened so far.
@@ -88,9 +78,9 @@ pub(crate) struct History {
     licensed_by_hour: Differences,
     installed_by_hour: Differences,
     /// Answers of running hosts, by the hour.
-    asks_by_hour: Vec<u64>,
+    pub(crate) asks_by_hour: Vec<u64>,
     /// What hosts answered in each stretch, by its name; `HOST_UNREACHABLE` where one was down.
-    answers: BTreeMap<&'static str, Vec<u64>>,
+    pub(crate) answers: BTreeMap<&'static str, Vec<u64>>,
     /// What each host counted at each sample; nothing while it is down.
     pub(crate) counts: Vec<Vec<Option<u64>>>,
     /// Asks that never left the place where a laptop was.
@@ -106,10 +96,10 @@ impl History {
         let hours = usize::try_from(plan.days * 24).expect("ten years at the most");
         History {
             steps,
-            standings: std::array::from_fn(|_| Differences::new(steps.number)),
-            warned: Differences::new(steps.number),
-            licensed_by_hour: Differences::new(hours),
-            installed_by_hour: Differences::new(hours),
+            standings: std::array::from_fn(|_| vec![0; steps.number + 1]),
+            warned: vec![0; steps.number + 1],
+            licensed_by_hour: vec![0; hours + 1],
+            installed_by_hour: vec![0; hours + 1],
             asks_by_hour: vec![0; hours],
             answers: BTreeMap::new(),
             counts: vec![Vec::with_capacity(steps.number); usize::from(plan.hosts)],
@@ -123,7 +113,7 @@ impl History {
     /// A product is started for the first time.
     pub(crate) fn installed(&mut self, shown: &UserView) {
         let hour = self.hour(shown.since);
-        self.installed_by_hour.add(hour, 1);
+        self.installed_by_hour[hour] += 1;
         self.add(shown, shown.since, 1);
     }
 
@@ -146,7 +136,7 @@ impl History {
         }
         self.add(shown, at, -1);
         let hour = self.hour(at);
-        self.installed_by_hour.add(hour, -1);
+        self.installed_by_hour[hour] -= 1;
     }
 
     /// A host has answered this, or was down.
@@ -162,34 +152,19 @@ impl History {
         self.asks_by_hour[index(at, HOUR)] += 1;
     }
 
-    /// A laptop has asked from outside, where nobody answers.
-    pub(crate) fn asked_from_away(&mut self) {
-        self.asks_from_away += 1;
-    }
-
     /// Machines of this standing at each sample.
     pub(crate) fn standing(&self, standing: Standing) -> Vec<u64> {
-        self.standings[standing as usize].sums()
+        sums(&self.standings[standing as usize])
     }
 
     /// Machines that show a warning at each sample.
     pub(crate) fn warned(&self) -> Vec<u64> {
-        self.warned.sums()
-    }
-
-    /// Answers of running hosts in each hour of the play.
-    pub(crate) fn asks_by_hour(&self) -> &[u64] {
-        &self.asks_by_hour
-    }
-
-    /// Answers in each stretch, by their name.
-    pub(crate) fn answers(&self) -> &BTreeMap<&'static str, Vec<u64>> {
-        &self.answers
+        sums(&self.warned)
     }
 
     /// How many are installed, and how many of them are licensed, at the end of each hour of the play.
     pub(crate) fn licensed_by_hour(&self) -> Vec<(u64, u64)> {
-        self.installed_by_hour.sums().into_iter().zip(self.licensed_by_hour.sums()).collect()
+        sums(&self.installed_by_hour).into_iter().zip(sums(&self.licensed_by_hour)).collect()
     }
 
     /// How long machines were lapsed, all added up, in days.
@@ -203,13 +178,13 @@ impl History {
 
     fn add(&mut self, shown: &UserView, at: Timestamp, by: i64) {
         let sample = self.steps.first_from(at);
-        self.standings[shown.standing as usize].add(sample, by);
+        self.standings[shown.standing as usize][sample] += by;
         if shown.notice == Notice::Warning {
-            self.warned.add(sample, by);
+            self.warned[sample] += by;
         }
         if shown.standing.is_licensed() {
             let hour = self.hour(at);
-            self.licensed_by_hour.add(hour, by);
+            self.licensed_by_hour[hour] += by;
         }
     }
 

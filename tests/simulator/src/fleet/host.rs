@@ -97,7 +97,7 @@ impl Host {
             kind: AskKind::Activate,
             kept: true,
             replaces: None,
-            // Nobody signs in a play, so nobody has to verify.
+            // Nothing is signed in a play, so there is nothing to verify.
             shown: machine.license.lease().map(|held| shown_lease(machine, held)).into(),
             entrants: Entrants::Anybody,
             at: now.wall,
@@ -108,7 +108,7 @@ impl Host {
         Ok(outcome)
     }
 
-    /// Machines' clocks are right in a play, so all of them agree; only the host may have come to doubt its own.
+    /// All machines' clocks are right in a play, so they agree. Only the host may doubt its own.
     fn hear_of_clocks(&mut self, admission: &Applicant<'_>) {
         if !admission.is_about_a_clock(&self.clock) {
             return;
@@ -196,7 +196,7 @@ fn ledger_id(host: u8) -> LedgerId {
     LedgerId::from_bytes([host; 16])
 }
 
-/// A waiting names the certificate whose numbers it was given under, and the rules read them there: so there is one.
+/// Rules read their numbers from the certificate, so the host has one.
 fn certify(number: u8, plan: &Plan) -> Chain {
     let [root, key] = [0, number + 1].map(|seed| SecretKey::from_seed(&[seed; 32]));
     let certificate = HostCertificate {

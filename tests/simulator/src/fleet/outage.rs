@@ -1,4 +1,4 @@
-//! What befalls a fleet: days on which hosts are down, and a day on which machines leave.
+//! What happens to a fleet: days on which hosts are down, and a day on which machines leave.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,9 +13,9 @@ use super::flags::parse_percent;
 pub(crate) struct Outage {
     /// Its first day.
     pub(crate) from: u32,
-    /// The day on which the host is back; never, if there is none.
+    /// The day on which the host is back, if it ever is.
     pub(crate) to: Option<u32>,
-    /// The one host, counted from 1; all of them, if it is none.
+    /// The host, counted from 1; all of them if none is named.
     pub(crate) host: Option<u8>,
 }
 

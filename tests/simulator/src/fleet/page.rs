@@ -1,6 +1,6 @@
 //! The page that a play makes: what the table says, drawn over time.
 //!
-//! How a page is drawn is the affair of `report`.
+//! `report` draws it.
 
 use report::{Axis, Body, Chart, Form, Mood, Page, Scale, Section, Series, Span, Tile, Verdict};
 

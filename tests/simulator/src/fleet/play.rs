@@ -1,4 +1,4 @@
-//! The play itself: the next machine whose time has come asks, until the last day is over.
+//! The play itself: the machine whose time comes next asks, until the last day is over.
 //!
 //! Time is whatever the agenda says next, so a night costs nothing. Every random number belongs to one machine, and two
 //! machines of one instant go by their numbers, so a plan has one outcome.
@@ -18,16 +18,22 @@ use super::options::Plan;
 use super::outage::Outage;
 use super::round::Hosts;
 
-/// A play of more rounds than this takes hours, and is not what anybody wanted.
+/// A play of more rounds than this takes hours: a mistake.
 const ROUNDS_MAX: u64 = 2_000_000_000;
 
-/// What is left when a play is over.
-pub(crate) struct Played {
+/// A play that is under way, or over.
+pub(crate) struct Play {
     pub(crate) plan: Plan,
-    pub(crate) history: History,
+    agenda: Agenda,
     pub(crate) machines: Vec<Machine>,
+    hosts: Hosts,
+    pub(crate) history: History,
+    /// The next sample of what the hosts count.
+    sample: usize,
+    down_at: Option<Timestamp>,
     /// What a fleet shows if the hosts stop for good, if that was asked.
     pub(crate) down: Option<Down>,
+    stretch: Option<Stretch>,
     /// How long they may be down and come back, if that was asked.
     pub(crate) back: Option<Back>,
 }
@@ -36,29 +42,14 @@ pub(crate) struct Played {
 ///
 /// # Errors
 /// It takes too many rounds.
-pub(crate) fn play(plan: Plan) -> anyhow::Result<Played> {
-    let mut going = Going::begin(plan);
-    going.until_the_end()?;
-    Ok(going.end())
+pub(crate) fn play(plan: Plan) -> anyhow::Result<Play> {
+    let mut play = Play::begin(plan);
+    play.until_the_end()?;
+    Ok(play)
 }
 
-/// A play that is under way.
-struct Going {
-    plan: Plan,
-    agenda: Agenda,
-    machines: Vec<Machine>,
-    hosts: Hosts,
-    history: History,
-    /// The next sample of what the hosts count.
-    sample: usize,
-    down_at: Option<Timestamp>,
-    down: Option<Down>,
-    stretch: Option<Stretch>,
-    back: Option<Back>,
-}
-
-impl Going {
-    fn begin(plan: Plan) -> Going {
+impl Play {
+    fn begin(plan: Plan) -> Play {
         let machines: Vec<_> = (0..plan.machines).map(|index| Machine::draw(index, &plan)).collect();
         let (mut agenda, mut history) = (Agenda::new(&plan), History::new(&plan));
         for machine in &machines {
@@ -69,7 +60,7 @@ impl Going {
             agenda.put(machine.installed_at, machine.index);
         }
         let down_at = (!plan.no_downtime).then(|| fair_day(&plan));
-        Going {
+        Play {
             agenda,
             machines,
             hosts: Hosts::new((0..plan.hosts).map(|number| Host::new(number, &plan)).collect()),
@@ -95,6 +86,7 @@ impl Going {
             );
         }
         self.pass(self.plan.ends_at());
+        self.end();
         Ok(())
     }
 
@@ -133,7 +125,7 @@ impl Going {
         }
     }
 
-    fn end(mut self) -> Played {
+    fn end(&mut self) {
         let ends_at = self.plan.ends_at();
         for machine in &mut self.machines {
             let until = machine.leaves_at.map_or(ends_at, |leaves_at| leaves_at.min(ends_at));
@@ -142,18 +134,11 @@ impl Going {
                 self.history.ended(&machine.shown(), until);
             }
         }
-        Played {
-            plan: self.plan,
-            history: self.history,
-            machines: self.machines,
-            down: self.down,
-            back: self.back,
-        }
     }
 }
 
-/// A day on which it is fair to ask how long the hosts may be down: the first of the first outage that strikes all of
-/// them, else the middle of the play.
+/// The day for which the play says how long the hosts may be down: the first of the first outage that strikes all of them,
+/// else the middle of the play.
 fn fair_day(plan: &Plan) -> Timestamp {
     let of_all = plan.outages.iter().filter(|outage| outage.host.is_none());
     of_all.map(Outage::begins_at).min().unwrap_or_else(|| day(plan.days / 2))

@@ -19,7 +19,7 @@ use super::history::History;
 use super::license::Standing;
 use super::options::Plan;
 use super::outage::Outage;
-use super::play::Played;
+use super::play::Play;
 use super::settings::Settings;
 
 /// The version of the file's format.
@@ -70,8 +70,8 @@ pub(crate) struct Sample {
 
 impl Found {
     /// Of a play that is over.
-    pub(crate) fn of(played: &Played) -> Found {
-        let Played { plan, history, machines, down, back } = played;
+    pub(crate) fn of(played: &Play) -> Found {
+        let Play { plan, history, machines, down, back, .. } = played;
         let samples = Sample::each(history);
         Found {
             format: FORMAT,
@@ -122,13 +122,13 @@ impl Sample {
 /// The asks of each hour of a stretch.
 fn asks_within(history: &History, place: usize) -> &[u64] {
     let step_hours = usize::try_from(history.steps.length.as_secs() / 3600).expect("96 at the most");
-    let hours = history.asks_by_hour();
+    let hours = &history.asks_by_hour;
     &hours[place * step_hours..hours.len().min((place + 1) * step_hours)]
 }
 
 /// What hosts answered in a stretch.
 fn answers_within(history: &History, place: usize) -> BTreeMap<&'static str, u64> {
-    let answers = history.answers().iter().map(|(name, asks)| (*name, asks[place]));
+    let answers = history.answers.iter().map(|(name, asks)| (*name, asks[place]));
     answers.filter(|(_, asks)| *asks != 0).collect()
 }
 

@@ -40,7 +40,7 @@ impl Hosts {
     /// Makes a round of this machine, which is switched on and whose timer has fired.
     pub(crate) fn ask(&mut self, machine: &mut Machine, now: Timestamp, history: &mut History) {
         if machine.week.is_away(now) {
-            history.asked_from_away();
+            history.asks_from_away += 1;
             // From outside DNS does not name the host, and the one that is remembered has no address there.
             let reason = machine.last_host.map_or(Reason::DnsNoRecord, |_| Reason::HostNameUnknown);
             return fail(machine, now, reason);
@@ -55,7 +55,7 @@ impl Hosts {
             let presented = machine.present(now);
             let answer = host.answer(machine, presented);
             history.answered(now, name(&answer));
-            // Nobody verifies in a play, so there is no chain to bring.
+            // Nothing is verified in a play, so there is no chain to bring.
             let mut visit = Visit::new(AskKind::Activate, false);
             let (_, answer) = machine.exchange.obey(&mut visit, ((), answer), now);
             if let Verdict::Leased(held) = &answer {

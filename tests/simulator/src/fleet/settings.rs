@@ -29,13 +29,13 @@ pub(crate) struct Settings {
     pub(crate) laptops_percent: u32,
     pub(crate) away: String,
     pub(crate) outages: Vec<String>,
-    /// Who leaves when; nothing if nobody does.
+    /// Which share of the machines leaves on which day, if any does.
     pub(crate) leave: Option<String>,
     pub(crate) seed: u64,
 }
 
 impl Settings {
-    /// Those of this plan.
+    /// The settings of a plan.
     pub(crate) fn of(plan: &Plan) -> Settings {
         let length = |length: Duration| Length(length).to_string();
         let ms = |ms: i64| length(Duration::from_millis(ms.unsigned_abs()));

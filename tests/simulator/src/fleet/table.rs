@@ -8,7 +8,7 @@ use super::settings::Settings;
 use report::Table;
 use report::figures::{count, counted, figure, grouped, or_dash};
 
-/// More rows than this nobody reads; the file has them all.
+/// The most rows of the table over time; the file has all samples.
 const ROWS: usize = 14;
 
 /// Everything that a run prints.
@@ -120,7 +120,7 @@ fn rows(number: usize) -> impl Iterator<Item = usize> {
     (0..rows).map(move |row| row * (number - 1) / (rows - 1).max(1))
 }
 
-/// Where the last of these samples stands, and what was asked since the row above.
+/// The last of these samples, and the asks since the row above.
 fn cells(samples: &[Sample]) -> [String; 13] {
     let sample = samples.last().expect("every row has a sample of its own");
     let rows = f64::from(u32::try_from(samples.len()).expect("a thousand at the most"));
@@ -147,30 +147,31 @@ fn cells(samples: &[Sample]) -> [String; 13] {
 fn summary(out: &mut String, summary: &Summary, settings: &Settings) -> fmt::Result {
     let answers: Vec<_> =
         summary.answers.iter().map(|(name, number)| format!("{name} {}", count(*number))).collect();
-    writeln!(out, "\nasks answered           {}", count(summary.asks))?;
-    writeln!(out, "answers                 {}", answers.join(", "))?;
-    writeln!(out, "asks from off network   {}", count(summary.asks_from_away))?;
-    writeln!(
-        out,
-        "steady asks a second    {}; {} machines / {} is {:.5}",
-        or_dash(summary.steady_per_s.map(|rate| format!("{rate:.5}"))),
-        count(settings.machines),
-        settings.renew_interval,
-        summary.arithmetic_per_s
-    )?;
-    writeln!(out, "busiest hour            {}", summary.peak_hour)?;
-    let first_lease = summary.threshold_met_after_days.map(|days| format!("{days} d after the first start"));
-    writeln!(out, "first lease             {}", or_dash(first_lease))?;
+    let steady = or_dash(summary.steady_per_s.map(|rate| format!("{rate:.5}")));
+    let machines = count(settings.machines);
     let (half, most) = (or_dash(summary.to_license_p50_hours), or_dash(summary.to_license_p99_hours));
-    writeln!(out, "start to lease          half within {half} h, 99 % within {most} h")?;
-    writeln!(out, "never licensed          {}", counted(summary.never_licensed, "machine"))?;
-    writeln!(out, "warned at any time      {}", counted(summary.ever_warned, "machine"))?;
+    let first_lease = summary.threshold_met_after_days.map(|days| format!("{days} d after the first start"));
     let first_lapse = summary.first_lapse_day.map(|day| format!(", the first on {}", dated(day)));
-    writeln!(
-        out,
-        "lapsed at any time      {}{}; {} machine-days in all",
-        counted(summary.ever_lapsed, "machine"),
-        first_lapse.unwrap_or_default(),
-        figure(summary.lapsed_machine_days)
-    )
+    let (lapsed, days) = (counted(summary.ever_lapsed, "machine"), figure(summary.lapsed_machine_days));
+    let arithmetic =
+        format!("{machines} machines / {} is {:.5}", settings.renew_interval, summary.arithmetic_per_s);
+    writeln!(out)?;
+    for (name, value) in [
+        ("asks answered", count(summary.asks)),
+        ("answers", answers.join(", ")),
+        ("asks from off network", count(summary.asks_from_away)),
+        ("steady asks a second", format!("{steady}; {arithmetic}")),
+        ("busiest hour", summary.peak_hour.to_string()),
+        ("first lease", or_dash(first_lease)),
+        ("start to lease", format!("half within {half} h, 99 % within {most} h")),
+        ("never licensed", counted(summary.never_licensed, "machine")),
+        ("warned at any time", counted(summary.ever_warned, "machine")),
+        (
+            "lapsed at any time",
+            format!("{lapsed}{}; {days} machine-days in all", first_lapse.unwrap_or_default()),
+        ),
+    ] {
+        writeln!(out, "{name:23} {value}")?;
+    }
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! When a machine is switched on, and when it is off the network. Pure: an instant goes in.
 //!
-//! A server is always on. An office machine is on from Monday to Friday in its hours. A laptop is one that is off the
-//! network for a while, once in a while: it is used meanwhile, so its user sees what it shows and its asks fail. When it
-//! has surely been reached is told in `sure`.
+//! A server is always on. An office machine is on from Monday to Friday in its hours. A laptop is an office machine that is off
+//! the network at times. It is used then too, so its user sees notices and its asks fail. `sure` says when a machine has
+//! certainly asked.
 
 mod sure;
 
@@ -34,7 +34,7 @@ pub(crate) struct Use {
     /// The share of machines that leave the network from time to time: laptops. The others stay in the office.
     #[arg(long, value_name = "PERCENT", default_value = "30%", value_parser = parse_percent)]
     pub(crate) laptops: u32,
-    /// How long a laptop is off the network, and once in how long; each at its own time. It is used meanwhile.
+    /// How long a laptop is off the network, and once in how long; each at its own time. It is used there too.
     #[arg(long, value_name = "LENGTH/LENGTH", default_value = "14d/56d")]
     pub(crate) away: Away,
 }

@@ -1,7 +1,7 @@
 //! The chains that hosts have sent, each kept once.
 //!
 //! A hundred thousand machines get the same few hundred bytes, and each has to name them in its next ask and bring them
-//! along if a host asks for them. Nobody has verified them here: `verify` does, once for each, when the clock has stopped.
+//! along if a host asks for them. They are unverified here: `verify` verifies each once, when the clock has stopped.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use shared::exchange::Digest;
 
-/// Hosts have a handful of chains. Beyond this many somebody invents them, and they are not remembered any more.
+/// Hosts have a handful of chains. More than this are made up, and no longer remembered.
 const CHAINS_MAX: usize = 256;
 
 /// A chain as a host has sent it, unverified.
@@ -32,7 +32,7 @@ impl Digest for SeenChain {
 pub(crate) struct Chains(Arc<Mutex<HashMap<[u8; 32], Arc<SeenChain>>>>);
 
 impl Chains {
-    /// The one copy of this chain. The bytes are copied once: those that came are a slice of a connection's buffer.
+    /// The one copy of this chain. Its bytes are copied, because those of the answer are a slice of a connection's buffer.
     pub(crate) fn keep(&self, encoded: &[u8]) -> Arc<SeenChain> {
         let digest = shared::envelope::digest(encoded);
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);

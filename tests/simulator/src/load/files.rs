@@ -1,4 +1,4 @@
-//! Results and reports on disk. A file is written beside its place and then named, so nobody reads half of one.
+//! Results and reports on disk. A file is written under another name and then renamed, so that no reader sees half of it.
 
 use std::path::{Path, PathBuf};
 
@@ -70,15 +70,15 @@ pub(crate) fn read_merged(paths: &[PathBuf]) -> anyhow::Result<LoadResult> {
     Ok(merged)
 }
 
-/// Writes a file in place of whatever stands there.
+/// Writes a file, in place of one that is there.
 ///
 /// # Errors
-/// The place cannot be written to. What stood there before stands there still.
+/// The place cannot be written to. The old file is still there then.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let beside = path.with_added_extension(format!("{}.new", std::process::id()));
     let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
     if written.is_err() {
-        // What is left of it is of no use; that it could not be written is what is told.
+        // The error to report is that of the write.
         let _ = std::fs::remove_file(&beside);
     }
     written.with_context(|| {

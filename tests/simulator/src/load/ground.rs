@@ -1,6 +1,6 @@
-//! What every turn of a run needs: the machines, the way to the hosts, and whoever takes notes.
+//! What the turns of a run share: the machines, the way to the hosts, the tally.
 //!
-//! Everything here is short-lived locks and counters; what is done with them is told in `turn` and `play`.
+//! Only short locks and counters; `turn` and `play` use them.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -18,7 +18,7 @@ use super::machine::Machine;
 use super::result::{self, Spread, Standing};
 use super::scenario::{Pace, Phase};
 use super::seat::{Retry, Seat, Stands};
-use super::tally::{COARSE_BITS, Counted, Finished, Snapshot, Tally};
+use super::tally::{COARSE_BITS, Counted, Tally};
 use super::verify::{Keeper, Kept};
 use super::wire::{Failure, Wire};
 
@@ -30,13 +30,13 @@ pub(crate) struct Ground {
     pub(crate) priorities: Vec<Option<u16>>,
     pub(crate) chains: Chains,
     pub(crate) retry: Retry,
-    /// Those that ask again, and when.
+    /// Machines that ask again by themselves, and when.
     pub(crate) later: Later,
-    /// Whatever is still under way then is not waited for.
+    /// The run is over; turns that are still under way end at once.
     pub(crate) over: CancellationToken,
     /// By number. One that will be a copy is not there before it is made.
     seats: Vec<tokio::sync::Mutex<Option<Seat>>>,
-    /// So many asks are in flight at most. A turn that waits for its place is not sent, and its time runs.
+    /// Places for asks in flight. While a turn waits for its place its ask is not sent, and its time runs.
     places: Semaphore,
     places_max: usize,
     /// Turns that had to wait for their place.
@@ -46,13 +46,11 @@ pub(crate) struct Ground {
     failures: Mutex<BTreeMap<String, String>>,
     /// How long after they were due turns were set off, in microseconds.
     late: Mutex<Spread>,
-    /// The tally counts from this instant of the monotonic clock.
-    began: Duration,
     tally: Mutex<Tally>,
     keeper: Mutex<Keeper>,
 }
 
-/// Turns that this program itself sets off so much too late are worth a remark.
+/// A remark is made if this program itself sets off turns later than this.
 const LATE: Duration = Duration::from_millis(10);
 
 impl Ground {
@@ -67,7 +65,7 @@ impl Ground {
         keeper: Keeper,
     ) -> Ground {
         let clock = SystemClock::new();
-        let (began_at, began) = (clock.now(), clock.monotonic());
+        let tally = Tally::new(clock.now(), clock.monotonic());
         let made = seats.into_iter().map(Some);
         Ground {
             clock,
@@ -84,13 +82,12 @@ impl Ground {
             failures: Mutex::new(BTreeMap::new()),
             under_way: AtomicUsize::new(0),
             late: Mutex::default(),
-            began,
-            tally: Mutex::new(Tally::new(began_at)),
+            tally: Mutex::new(tally),
             keeper: Mutex::new(keeper),
         }
     }
 
-    /// The machine of this number, once nobody else has it.
+    /// The machine with this number, once no other turn holds it.
     pub(crate) async fn seat(&self, number: usize) -> tokio::sync::MutexGuard<'_, Option<Seat>> {
         self.seats[number].lock().await
     }
@@ -115,8 +112,8 @@ impl Ground {
         self.under_way.load(Ordering::Relaxed)
     }
 
-    /// For each machine whether it has asked yet; nothing for a copy that is not made yet. Whoever has a turn just now is
-    /// not waited for.
+    /// For each machine whether it has asked yet; nothing for a copy that is not made yet. A machine that has a turn just now counts
+    /// as one that has asked.
     pub(crate) fn have_asked(&self) -> Vec<Option<bool>> {
         let asked = |seat: &tokio::sync::Mutex<Option<Seat>>| match seat.try_lock() {
             Ok(seat) => seat.as_ref().map(|seat| seat.stands != Stands::NeverAsked),
@@ -125,7 +122,7 @@ impl Ground {
         self.seats.iter().map(asked).collect()
     }
 
-    /// Makes the machines that are missing, as copies of those that are there, each as often as the others.
+    /// Makes the missing machines as copies of the others, each of them equally often.
     pub(crate) async fn make_copies(&self) {
         let mut images: Vec<Seat> = Vec::new();
         for (number, seat) in self.seats.iter().enumerate() {
@@ -137,7 +134,7 @@ impl Ground {
         }
     }
 
-    /// Signs the next asks of these machines before the clock starts, but for those that have a turn just now.
+    /// Signs the next asks of these machines before the clock starts. Machines that have a turn just now are left out.
     pub(crate) fn sign_ahead(&self, numbers: &[usize]) {
         let now = self.clock.now();
         let mut seats: Vec<_> =
@@ -155,38 +152,19 @@ impl Ground {
             Pace::Silent => ("those who ask again".to_owned(), true),
         };
         let begun = result::Phase::begun(&phase.name, &shown, open, phase.measured);
-        lock(&self.tally).begin_phase(begun, self.since_began(now));
+        self.tally().begin_phase(begun, now);
         now
     }
 
-    pub(crate) fn end_phase(&self) {
-        lock(&self.tally).end_phase(self.since_began(self.clock.monotonic()));
-    }
-
-    /// An ask was due at this instant of the monotonic clock.
-    pub(crate) fn note_due(&self, due: Duration) {
-        lock(&self.tally).due(self.since_began(due));
-    }
-
-    /// An ask is sent that was due then.
-    pub(crate) fn note_sent(&self, due: Duration) {
-        lock(&self.tally).sent(self.since_began(due));
-    }
-
-    /// How the run goes, and what has happened since this was called last.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        lock(&self.tally).snapshot(self.since_began(self.clock.monotonic()))
+    /// What counts the asks.
+    pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
+        lock(&self.tally)
     }
 
     /// All that was counted. Nothing is counted from here on.
     pub(crate) fn take_counted(&self) -> Counted {
-        let mut tally = lock(&self.tally);
-        let anew = Tally::new(tally.began_at());
-        std::mem::replace(&mut *tally, anew).finish(self.since_began(self.clock.monotonic()))
-    }
-
-    fn since_began(&self, at: Duration) -> Duration {
-        at.saturating_sub(self.began)
+        let now = self.clock.monotonic();
+        std::mem::replace(&mut *self.tally(), Tally::new(self.clock.now(), now)).finish(now)
     }
 
     /// A turn that was due a while ago is set off now.
@@ -218,12 +196,6 @@ impl Ground {
                 late.as_millis()
             )
         })
-    }
-
-    /// An ask was answered or has failed; its instants are of the monotonic clock.
-    pub(crate) fn note(&self, one: Finished<'_>) {
-        let [due, sent, done] = [one.due, one.sent, one.done].map(|at| self.since_began(at));
-        lock(&self.tally).answered(&Finished { due, sent, done, ..one });
     }
 
     /// What was said of a failure.

@@ -1,7 +1,7 @@
 //! A simulated machine: nothing but its asks, in a few hundred bytes, since a run may have a hundred thousand.
 //!
 //! It asks and obeys by `shared::exchange`, as the client library does. It believes every answer: what the answers are worth is
-//! found out by `verify` once the clock has stopped. How an ask travels is told in `wire`, when it is made is decided above.
+//! found out by `verify` once the clock has stopped. `wire` carries its asks, `turn` decides when it makes them.
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ pub(crate) struct Outgoing {
     pub(crate) known: Option<Arc<SeenChain>>,
 }
 
-/// What a host has said, as far as it can be told without verifying it.
+/// An answer, read without verifying it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     /// A license for a time.
@@ -222,7 +222,7 @@ impl Machine {
     }
 }
 
-/// What stands in an answer, unverified.
+/// The contents of an answer, unverified.
 struct Read {
     nonce: Nonce,
     serial: u64,

@@ -86,7 +86,7 @@ fn number_of(sentence: &str) -> (u32, &str) {
     numbered.unwrap_or((1, sentence))
 }
 
-/// What is said of the whole stands at the end, once.
+/// A remark about the whole comes last, once.
 fn remarks(a: &LoadResult, b: &LoadResult) -> Vec<String> {
     let several = |result: &LoadResult| result.remarks.last().is_some_and(|remark| remark == SEVERAL_SEEDS);
     let own = |result: &LoadResult| result.remarks.len() - usize::from(several(result));
@@ -132,7 +132,7 @@ fn seconds(a: Vec<Second>, b: Vec<Second>) -> Vec<Second> {
         sum.due = sum.due.saturating_add(second.due);
         add_counts(&mut sum.outcomes, &second.outcomes);
         sum.response.add(&second.response);
-        // Nobody knows which of the two was named last. A count mostly grows.
+        // It is unknown which of the two is later. A count mostly grows.
         sum.count = sum.count.max(second.count);
         sum.threshold = sum.threshold.max(second.threshold);
     }

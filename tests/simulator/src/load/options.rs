@@ -10,7 +10,7 @@ use kms_client::Tls;
 
 use super::scenario::{Changes, MACHINES_EVER, Scenario};
 
-/// So many machines, seconds and asks are played without `--beyond-bounds`.
+/// The bounds that `--beyond-bounds` lifts.
 const MACHINES_MAX: u32 = 100_000;
 const SECONDS_MAX: f64 = 600.0;
 const ASKS_MAX: f64 = 2_000_000.0;
@@ -24,7 +24,7 @@ pub(crate) struct Options {
     /// lost. clones: machines that share identities.
     #[arg(long, default_value = "steady", value_name = "NAME|FILE")]
     pub(crate) scenario: String,
-    /// Print the scenario's file and do nothing: the way to begin one's own.
+    /// Print the scenario's file and do nothing else. A scenario of your own begins with it.
     #[arg(long)]
     pub(crate) show: bool,
     #[command(flatten)]
@@ -41,9 +41,9 @@ pub(crate) struct Options {
     /// Sign the asks of each phase before it begins, so that the signing costs the run nothing.
     #[arg(long)]
     pub(crate) signed_before: bool,
-    /// How many answers are verified after the run: `all`, or a fair sample of so many.
-    #[arg(long, default_value = "all", value_name = "all|N")]
-    pub(crate) verify: Verify,
+    /// How many answers are verified after the run: `all`, or a random sample of this many.
+    #[arg(long, default_value = "all", value_name = "all|N", value_parser = parse_verify)]
+    pub(crate) verify: usize,
     /// What arrivals are drawn from.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -60,7 +60,7 @@ pub(crate) struct Options {
     pub(crate) whom: Whom,
 }
 
-/// Who is asked. Without any of it, a throwaway host of this program's own.
+/// The hosts to ask. Without any of these, a throwaway host is started.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "The host")]
 pub(crate) struct Whom {
@@ -91,7 +91,7 @@ pub(crate) struct Whom {
 }
 
 impl Whom {
-    /// How the hosts are spoken with, if not in the clear.
+    /// TLS, if the hosts are asked by it.
     pub(crate) fn tls(&self) -> Option<Tls> {
         let tls = Tls::from_file(self.tls_ca.as_ref()?);
         Some(match (&self.tls_certificate, &self.tls_key) {
@@ -131,35 +131,15 @@ impl FromStr for Connections {
     }
 }
 
-/// `all`, or how many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verify {
-    All,
-    Sample(usize),
-}
-
-/// All are kept up to this number, at about a kilobyte each; of more, a sample of this size.
+/// Up to this number all answers are kept, at about a kilobyte each; beyond it, a sample of this size.
 const KEPT_MAX: usize = 1_000_000;
 
-impl Verify {
-    /// How many answers are kept at most.
-    pub(crate) fn keep_max(self) -> usize {
-        match self {
-            Verify::All => KEPT_MAX,
-            Verify::Sample(some) => some,
-        }
-    }
-}
-
-impl FromStr for Verify {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Verify, String> {
-        match (text, text.parse()) {
-            ("all", _) => Ok(Verify::All),
-            (_, Ok(some @ 1..=KEPT_MAX)) => Ok(Verify::Sample(some)),
-            _ => Err(format!("`all`, or from 1 to {KEPT_MAX} answers")),
-        }
+/// `all`, or the size of the sample: how many answers are kept at most.
+fn parse_verify(text: &str) -> Result<usize, String> {
+    match (text, text.parse()) {
+        ("all", _) => Ok(KEPT_MAX),
+        (_, Ok(some @ 1..=KEPT_MAX)) => Ok(some),
+        _ => Err(format!("`all`, or from 1 to {KEPT_MAX} answers")),
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) const NOT_ANSWERED: &str = "NOT_ANSWERED";
 /// This process may not open more files: the load tool's own limit, and not the host's fault.
 pub(crate) const OWN_FILES: &str = "OWN_FILES";
 
-/// This machine has no port left for one more connection: likewise.
+/// This machine has no port left for one more connection: not the host's fault either.
 pub(crate) const OWN_PORTS: &str = "OWN_PORTS";
 
 /// What only a load tool reports.
@@ -36,17 +36,17 @@ const UNANSWERED: [Reason; 11] = [
     Reason::HostSilent,
 ];
 
-/// Whether this is a refusal or a failure, and not what an ask is made for.
+/// Whether it is a refusal or a failure.
 pub(crate) fn is_trouble(name: &str) -> bool {
     ![LEASE, WAITING, RELEASED].contains(&name)
 }
 
-/// Whether somebody has answered, be it with a refusal.
+/// Whether it is an answer of a host; a refusal is one.
 pub(crate) fn is_answer(name: &str) -> bool {
     !OWN.contains(&name) && !UNANSWERED.iter().any(|reason| reason.code() == name)
 }
 
-/// Whether an ask can come to this.
+/// Whether an ask can have this outcome.
 pub(crate) fn is_known(name: &str) -> bool {
     !is_trouble(name) || OWN.contains(&name) || Reason::from_code(name).is_some()
 }

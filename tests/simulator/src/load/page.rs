@@ -1,6 +1,6 @@
-//! A result as a page of a report: what stands on it, in words, tables and series. How it is drawn is `report`'s affair.
+//! A result as a page of a report: its words, tables and series. `report` draws it.
 //!
-//! Here are its sentences, figures and tables; the series are in `charts`. Seconds on the horizontal axes count from the
+//! This file has the sentences, figures and tables, `charts` the series. Seconds on the horizontal axes count from the
 //! whole second of the wall clock in which the run began.
 
 mod charts;

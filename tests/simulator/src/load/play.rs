@@ -2,8 +2,8 @@
 //!
 //! In an open phase a thread of its own does nothing but wait for the next instant that was drawn and set off the turn
 //! that is due: neither a slow host nor a busy runtime moves the plan, and what an ask waited counts from there. In a
-//! closed phase so many tasks each take the next turn when the last has ended. Who asks is `turns`'s affair, what a turn
-//! consists of `turn`'s.
+//! closed phase a fixed number of tasks each take the next turn when their last has ended. `turns` says whose turn it is, `turn`
+//! plays it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,8 @@ use super::turns::Turns;
 /// The pacing thread never sleeps longer: a machine that asks again may be due before the next arrival.
 const SLICE: Duration = Duration::from_millis(2);
 
-/// How long the last answers are waited for: longer than any host may take for one. What waits for its place even then has
-/// not been answered.
+/// How long to wait for the last answers: longer than any host may take for one. An ask that still waits for its place then counts
+/// as not answered.
 const DRAIN_LIMIT: Duration = Duration::from_secs(15);
 
 /// The same for a run that somebody has ended.
@@ -47,7 +47,7 @@ pub(crate) async fn play(
     let played = play_phases(ground, scenario, site, sign_before, seed, stop, &tracker).await;
     tracker.close();
     let limit = if stop.is_cancelled() { DRAIN_LIMIT_ENDED } else { DRAIN_LIMIT };
-    // What is still out counts as not answered, and says so itself.
+    // Asks that are still open note themselves as not answered.
     let _ = tokio::time::timeout(limit, tracker.wait()).await;
     ground.over.cancel();
     tracker.wait().await;
@@ -77,7 +77,7 @@ async fn play_phases(
         }
         disturb(site.as_deref_mut(), phase.host).await.with_context(|| format!("phase {}", phase.name))?;
         Stage::begin(ground, phase, turns, tracker, stop).play(phase, seed).await?;
-        ground.end_phase();
+        ground.tally().end_phase(ground.clock.monotonic());
         restore(site.as_deref_mut(), phase).await.with_context(|| format!("phase {}", phase.name))?;
     }
     Ok(())
@@ -141,7 +141,7 @@ impl Stage {
         let (ended, end) = tokio::sync::oneshot::channel();
         let pacing = move || {
             self.set_off(arrivals, &runtime);
-            // Nobody waits any more if the run was given up.
+            // If the run was given up, the receiver is gone.
             let _ = ended.send(());
         };
         std::thread::Builder::new().name("pace".to_owned()).spawn(pacing).context("a thread for the pace")?;
@@ -178,11 +178,11 @@ impl Stage {
     }
 
     fn spawn(&self, runtime: &Handle, machine: usize, due: Duration) {
-        self.ground.note_due(due);
+        self.ground.tally().due(due);
         self.tracker.spawn_on(turn(self.ground.clone(), machine, Some(due)), runtime);
     }
 
-    /// So many at a time, each the next when the last has ended. Answers that are still out when the phase ends are
+    /// Keeps this many turns going; each task takes the next when its last has ended. Answers that are still out when the phase ends are
     /// waited for at the end of the run: a host that is held still in this phase answers in the next one.
     async fn closed(self, in_flight: u16) {
         let stage = Arc::new(self);
@@ -196,7 +196,7 @@ impl Stage {
         let _ = tokio::time::timeout(left, taking.wait()).await;
     }
 
-    /// Whose turn is next: whoever asks again goes first.
+    /// The next machine: those that ask again go first.
     fn next(&self, now: Duration) -> Option<usize> {
         self.ground.later.pop_due(now).map(|again| again.machine).or_else(|| self.turns.next())
     }
@@ -211,7 +211,7 @@ async fn take_turns(stage: Arc<Stage>) {
         }
         match stage.next(now) {
             Some(machine) => {
-                ground.note_due(now);
+                ground.tally().due(now);
                 turn(ground.clone(), machine, None).await;
             }
             None if stage.ends_early && ground.later.is_empty() && ground.turns_under_way() == 0 => return,

@@ -1,4 +1,4 @@
-//! Whom a scenario is played to: a throwaway host of its own, or hosts that are named.
+//! The hosts that a scenario is played against: a throwaway host, or named ones.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::target::{Host, Target};
 /// The threshold of the throwaway host where the scenario names none: that of a client product.
 const THRESHOLD: u32 = 25;
 
-/// Who the scenario is played to.
+/// The hosts that the scenario is played against.
 pub(crate) struct Played {
     /// The throwaway host, if it is one.
     pub(crate) site: Option<Site>,
@@ -28,10 +28,10 @@ pub(crate) struct Played {
 }
 
 impl Played {
-    /// A throwaway host, or those that are named.
+    /// Starts a throwaway host, or finds the named ones.
     ///
     /// # Errors
-    /// The host does not start, or those that are named cannot be asked; what to do.
+    /// The host does not start, or the named ones cannot be asked; says what to do.
     pub(crate) async fn find(scenario: &Scenario, whom: &Whom, program: Program) -> anyhow::Result<Played> {
         if whom.hosts.is_empty() && whom.domain.is_none() {
             let site = Site::start(program, numbers(scenario)).await.context("a throwaway host")?;
@@ -73,7 +73,7 @@ impl Played {
 }
 
 fn numbers(scenario: &Scenario) -> Numbers {
-    // A fleet that is smaller than the usual threshold would ask in vain, and nobody has asked for that.
+    // A fleet smaller than the usual threshold would get no lease.
     let usual = THRESHOLD.min(scenario.machines);
     let threshold = scenario.host.threshold.map_or(usual, |threshold| threshold.of(scenario.machines));
     match scenario.host.count_window_s {

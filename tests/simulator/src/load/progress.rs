@@ -1,6 +1,6 @@
 //! What is shown while the load runs: on a terminal one line that changes, elsewhere a line each time.
 //!
-//! It goes to standard error, so that the table at the end can be kept by itself. How often is the caller's affair.
+//! It goes to standard error, so that the table at the end can be redirected by itself.
 
 use std::io::{IsTerminal, Stderr, Write};
 
@@ -19,7 +19,7 @@ pub(crate) struct Progress<W> {
     out: W,
     /// Whether one line is written again and again.
     rewrites: bool,
-    /// How wide the line is that stands there.
+    /// The width of the current line.
     shown: usize,
 }
 

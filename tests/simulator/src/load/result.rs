@@ -45,7 +45,7 @@ pub(crate) struct LoadResult {
     pub(crate) counted: Option<HostCount>,
     /// Where the machines stood at the end.
     pub(crate) standing: Standing,
-    /// What came of looking at the answers once the clock had stopped.
+    /// The result of verifying the answers, once the clock had stopped.
     pub(crate) verified: Verified,
     /// What is wrong, one sentence each; empty if all is as the scenario expects.
     pub(crate) errors: Vec<String>,
@@ -68,9 +68,9 @@ pub(crate) struct Phase {
     pub(crate) measured: bool,
     /// Asks sent.
     pub(crate) asked: u64,
-    /// Answers that came while it lasted, be they to asks of the phase before: what the host gave, and no more.
+    /// Answers that came while it lasted, also to asks of the phase before.
     pub(crate) answers: u64,
-    /// What came of them: `LEASE`, `WAITING`, or the code of a reason.
+    /// Their outcomes: `LEASE`, `WAITING`, or the code of a reason.
     pub(crate) outcomes: BTreeMap<String, u64>,
     /// From when an ask was due to its answer, microseconds. In a closed phase the same as `service`.
     pub(crate) response: Spread,
@@ -83,7 +83,7 @@ pub(crate) struct Phase {
 pub(crate) struct Second {
     /// Whole seconds since the Unix epoch.
     pub(crate) at_unix_s: i64,
-    /// Whether this is what prepares the run. The second in which that ends stands twice.
+    /// Whether it belongs to the preparation. The second in which the preparation ends is there twice.
     #[serde(default)]
     pub(crate) prepares: bool,
     /// Asks that were due.
@@ -119,7 +119,7 @@ pub(crate) struct Standing {
     pub(crate) never_asked: u64,
 }
 
-/// What looking at the answers gave.
+/// The result of verifying the answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Verified {
     /// Signed answers in all.
@@ -145,7 +145,7 @@ impl LoadResult {
         self.phases.iter().filter(|phase| phase.measured)
     }
 
-    /// Those phases as one: what happened in one of them is seen against the whole.
+    /// The measured phases as one.
     pub(crate) fn measured_together(&self) -> Option<Phase> {
         let mut phases = self.measured();
         let mut sum =

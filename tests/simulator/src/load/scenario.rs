@@ -1,8 +1,7 @@
 //! A scenario: what a fleet does, phase after phase, as a small TOML file says it.
 //!
-//! The built-in ones are files, too, in `scenarios/`: whoever wants another begins with a copy of one. Nothing here asks
-//! anybody; `pace` makes instants of a phase's shape, and `play` does what they say. The page of the simulator explains a
-//! file line by line. Here a scenario is read, changed and checked; its phases stand in `phase`.
+//! The built-in ones are files too, in `scenarios/`; copy one to begin another. The simulator's README explains a file line by
+//! line. This file reads, changes and checks a scenario, `phase` has its phases, `pace` turns a shape into instants, `play` plays.
 
 mod phase;
 
@@ -45,15 +44,15 @@ pub(crate) struct Scenario {
     pub(crate) about: String,
     /// How many machines.
     pub(crate) machines: u32,
-    /// How many of them are activated before the others are made as copies of them. Without it nobody is a copy.
+    /// How many of them are activated first; the others are copies of these. Without it there are no copies.
     pub(crate) identities: Option<u32>,
-    /// After how many seconds a machine asks again that was given no lease; 0 is never.
+    /// How many seconds a machine without a lease waits before it asks again; 0 is never.
     #[serde(default)]
     pub(crate) retry_s: f64,
-    /// Whether the leases of those who are told to wait have ended. Whoever is licensed backs off; they do not.
+    /// Whether machines that are told to wait hold a lease that has ended. Then they do not back off.
     #[serde(default)]
     pub(crate) leases_have_ended: bool,
-    /// Licensed machines whose renewals fail double that wait up to this, as the client library does.
+    /// The longest wait to which a licensed machine doubles it, as the client library does.
     pub(crate) retry_max_s: Option<f64>,
     /// The numbers of the throwaway host. A host that is named has its own.
     #[serde(default)]
@@ -71,7 +70,7 @@ pub(crate) struct Scenario {
 pub(crate) struct HostNumbers {
     /// Machines needed before leases are issued; 25 without it.
     pub(crate) threshold: Option<Amount>,
-    /// Who is silent for longer leaves the count; 30 days without it.
+    /// A machine that is silent for longer leaves the count; 30 days by default.
     pub(crate) count_window_s: Option<f64>,
 }
 
@@ -91,7 +90,7 @@ pub(crate) enum All {
 }
 
 impl Amount {
-    /// Of so many machines.
+    /// As a number, in a fleet of this size.
     pub(crate) fn of(self, machines: u32) -> u32 {
         match self {
             Amount::Machines(machines) => machines,
@@ -114,7 +113,7 @@ pub(crate) struct Changes {
     /// Machines, each with a key of its own [default: the scenario's].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MACHINES_EVER)))]
     pub(crate) machines: Option<u32>,
-    /// How many identities the machines of a scenario with copies share at first.
+    /// Identities that the machines of a scenario with copies share at first.
     #[arg(long, value_name = "K")]
     pub(crate) identities: Option<u32>,
     /// The highest rate of what is measured, in asks a second, whatever the host does [default: the scenario's].
@@ -123,8 +122,8 @@ pub(crate) struct Changes {
     /// How long is measured, in seconds [default: the scenario's].
     #[arg(long, value_name = "S", value_parser = above_zero)]
     pub(crate) seconds: Option<f64>,
-    /// Measure with so many asks in flight, each sent when one is answered, in place of a rate. A slow host then slows
-    /// the load, and its figures flatter it.
+    /// Measure with this many asks in flight instead of a rate; each is sent when one is answered. A slow host then slows the
+    /// load, and the figures flatter it.
     #[arg(long, value_name = "IN_FLIGHT", conflicts_with = "rate", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) closed: Option<u16>,
 }
@@ -153,10 +152,10 @@ impl Scenario {
         }
     }
 
-    /// The scenario with what the command line changes.
+    /// Applies the changes of the command line.
     ///
     /// # Errors
-    /// It cannot be played so.
+    /// The changed scenario cannot be played.
     pub(crate) fn changed(mut self, changes: &Changes) -> anyhow::Result<Scenario> {
         self.machines = changes.machines.unwrap_or(self.machines);
         if let Some(identities) = changes.identities {
@@ -167,7 +166,7 @@ impl Scenario {
             self.identities = Some(identities);
         }
         if let Some(seconds) = changes.seconds {
-            // A phase of those who ask again takes as long as they wait, whatever else is measured.
+            // The length of a phase in which machines only ask again is given by their wait.
             let paced = |phase: &Phase| phase.measured && phase.who != Who::Nobody;
             let together: f64 =
                 self.phases.iter().filter(|phase| paced(phase)).map(|phase| phase.seconds).sum();
@@ -194,7 +193,7 @@ impl Scenario {
         Duration::from_secs_f64(self.phases.iter().map(|phase| phase.seconds).sum())
     }
 
-    /// How many asks are planned; in closed phases nobody knows.
+    /// How many asks are planned; closed phases have no plan.
     pub(crate) fn planned_asks(&self) -> f64 {
         let planned = self.phases.iter().map(|phase| match phase.pace(phase.of(self.machines)) {
             Pace::Open(per_s) => per_s * phase.seconds,
@@ -203,7 +202,7 @@ impl Scenario {
         planned.sum()
     }
 
-    /// Whether it needs a host whose numbers or whose life it can have its way with; the first reason why.
+    /// Why it needs a throwaway host, if it does: the first reason.
     pub(crate) fn needs_own_host(&self) -> Option<&'static str> {
         if self.host.count_window_s.is_some() || matches!(self.host.threshold, Some(Amount::All(_))) {
             return Some("it plays with the host's threshold and count window");

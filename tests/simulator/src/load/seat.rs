@@ -33,14 +33,14 @@ pub(crate) enum Stands {
     Refused,
 }
 
-/// When a machine asks again that was given no lease.
+/// When a machine without a lease asks again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retry {
-    /// Zero is never.
+    /// The first wait; zero is never.
     pub(crate) wait: Duration,
-    /// To this a licensed machine doubles it.
+    /// The longest wait to which a licensed machine doubles it.
     pub(crate) max: Duration,
-    /// Whether whoever is told to wait has a lease that has ended, and so nothing to back off from.
+    /// Whether machines that are told to wait hold a lease that has ended. Then they do not back off.
     pub(crate) leases_have_ended: bool,
 }
 
@@ -50,7 +50,7 @@ impl Seat {
         Seat { machine, stands: Stands::NeverAsked, hosts, licensed: false, failures: 0 }
     }
 
-    /// A machine that was made from this one's disk. It has asked already, or so it thinks.
+    /// A machine made from a copy of this one's disk. It takes itself for one that has asked before.
     pub(crate) fn copy(&self) -> Seat {
         Seat { machine: self.machine.copy(), hosts: self.hosts.clone(), failures: 0, ..*self }
     }
@@ -61,8 +61,8 @@ impl Seat {
         (self.stands, self.licensed, self.failures) = (Stands::Licensed, true, 0);
     }
 
-    /// No host gave a lease; `waited` is whether one told it to wait. Says how long it waits until it asks again. `hint` is what
-    /// a host has asked for without a signature: it never delays beyond the own step.
+    /// No host gave a lease; `waited` is whether one told it to wait. Returns the wait until it asks again. `hint` is the wait that a
+    /// host asked for without a signature: it never makes the wait longer.
     pub(crate) fn failed(&mut self, waited: bool, hint: Option<Duration>, retry: Retry) -> Option<Duration> {
         self.failures = self.failures.saturating_add(1);
         if waited {

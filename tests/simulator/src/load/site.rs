@@ -1,8 +1,8 @@
 //! A throwaway vendor, product and host, for a load that was given no host to ask.
 //!
 //! The host is `kms-host` in a process of its own, with a ledger on the disk, so that what is measured is what an
-//! administrator has, but for one thing: it takes any number of new machines from one address. It can be stopped, started again on its address, and held still. How a process is started and
-//! ended is `HostProcess`'s affair in `tests/src/process.rs`.
+//! administrator has, except that it takes any number of new machines from one address. It can be stopped, started again on its
+//! address, and held still. `HostProcess` in `tests/src/process.rs` starts and ends the process.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Numbers {
         Numbers { policy: Policy { threshold, ..Policy::CLIENT }, hour_width_ms: kms_host::home::HOUR_MS }
     }
 
-    /// A count window of this length instead of 30 days, and every interval of asking shortened likewise. A lease lives
+    /// A count window of this length instead of 30 days, and every interval of asking shortened in proportion. A lease lives
     /// as long as a real one, and clocks may differ as much.
     pub fn compressed(threshold: u32, count_window: Duration) -> Numbers {
         let real = Numbers::real(threshold);
@@ -151,7 +151,7 @@ impl Site {
     /// Starts the host on its address again; one that runs is left so.
     ///
     /// # Errors
-    /// It does not start: somebody else may have taken the port meanwhile.
+    /// It does not start; the port may be taken by now.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         if self.host.is_none() {
             self.host = Some(HostProcess::start(&self.program, &self.home, self.address).await?);
@@ -159,7 +159,7 @@ impl Site {
         Ok(())
     }
 
-    /// Holds the host still (SIGSTOP): connections are accepted by the kernel, and nobody answers.
+    /// Holds the host still (SIGSTOP): the kernel accepts connections, and no ask is answered.
     ///
     /// # Errors
     /// The host does not run.

@@ -17,7 +17,7 @@ const LAST_OCTETS: u32 = 254;
 pub(crate) struct Addresses(u32);
 
 impl Addresses {
-    /// So many, from 1 to [`SOURCES_MAX`]. With one the system chooses it, as it does for every program.
+    /// This many addresses, from 1 to [`SOURCES_MAX`]. If it is one, the system chooses it.
     ///
     /// # Errors
     /// Too many, or none.

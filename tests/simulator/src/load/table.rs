@@ -9,10 +9,10 @@ use report::figures::{count, counted, latency, latency_or_dash, per_second, rate
 const HEAD: [&str; 10] =
     ["phase", "pace", "asked", "answered/s", "p50", "p99", "p99.9", "max", "service p99", "came of it"];
 
-/// Up to here a difference between response and service is nobody's concern, in microseconds.
+/// Below this, a difference between response and service time is not worth a sentence; microseconds.
 const SMALL_US: u64 = 10_000;
 
-/// What was done, and to whom.
+/// The scenario, and the host that was asked.
 pub(crate) fn heading(result: &LoadResult) -> String {
     let LoadResult { scenario, about, host, connections, .. } = result;
     let processes =
@@ -58,15 +58,14 @@ pub(crate) fn verified(verified: &Verified) -> String {
     }
 }
 
-/// What each outcome came to: `LEASE 9,990  WAITING 10`.
+/// How often each outcome came: `LEASE 9,990  WAITING 10`.
 pub(crate) fn outcomes(phase: &Phase) -> String {
     let outcomes: Vec<_> =
         phase.outcomes.iter().map(|(name, number)| format!("{name} {}", count(*number))).collect();
     outcomes.join("  ")
 }
 
-/// How many answers came in each second of a phase. What nobody has answered is no answer, and what came after it ended
-/// shows no more than that it came late.
+/// Answers a second in a phase. Asks without an answer do not count, nor do answers that came after its end.
 fn answered_per_second(phase: &Phase) -> f64 {
     per_second(phase.answers, phase.to_s - phase.from_s)
 }

@@ -1,8 +1,8 @@
-//! Counts what happens while it happens: by phase, by second, and for the line that is shown meanwhile.
+//! Counts the asks of a run while it goes on: by phase, by second, and for the progress line.
 //!
-//! Instants are the monotonic time since the run began, to the microsecond, so that latencies stay right when somebody sets
-//! the clock. Seconds of the wall clock are that of the beginning with the instant added. The tally reads no clock and locks
-//! nothing; `ground` keeps it behind a mutex. What it counts goes into `result`.
+//! Instants are those of the monotonic clock, so that latencies stay right when somebody sets the clock. Seconds of the wall clock
+//! are that of the beginning with the time since then added. The tally reads no clock and locks nothing; `ground` keeps it behind
+//! a mutex. What it counts goes into `result`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub(crate) struct Snapshot {
     pub(crate) phase: Option<String>,
     /// Asks that were due lately.
     pub(crate) due: u64,
-    /// Asks that were answered lately, be it with a refusal.
+    /// Asks that were answered lately; a refusal is an answer.
     pub(crate) answered: u64,
     /// Of what was done lately, microseconds from when it was due.
     pub(crate) p50: Option<u64>,
@@ -70,7 +70,7 @@ pub(crate) struct Snapshot {
     pub(crate) in_flight: u64,
     /// Machines counted, as the latest answer says.
     pub(crate) count: Option<HostCount>,
-    /// How long nobody has answered, though asks have failed since; zero where none has.
+    /// Time since the last answer, if asks have failed since then; else zero.
     pub(crate) unanswered: Duration,
     /// How many asks have failed since the last answer.
     pub(crate) failed_in_a_row: u64,
@@ -79,7 +79,9 @@ pub(crate) struct Snapshot {
 /// Counts a run.
 #[derive(Debug)]
 pub(crate) struct Tally {
+    /// When the run began, on the wall clock and on the monotonic one.
     began_at: Timestamp,
+    began: Duration,
     phases: Vec<Running>,
     /// By second of the wall clock; within a second what prepares the run (false) comes before the run (true). With the count
     /// that an answer told last.
@@ -105,27 +107,23 @@ struct Running {
 }
 
 impl Tally {
-    /// Nothing is counted yet. `began_at` is the wall-clock time of the instant from which all others count.
-    pub(crate) fn new(began_at: Timestamp) -> Tally {
+    /// Nothing is counted yet. The run begins at this instant, on the wall clock and on the monotonic one.
+    pub(crate) fn new(began_at: Timestamp, began: Duration) -> Tally {
         Tally {
             began_at,
+            began,
             phases: Vec::new(),
             seconds: BTreeMap::new(),
             lately: Second::default(),
-            snapshot_at: Duration::ZERO,
+            snapshot_at: began,
             due: 0,
             sent: 0,
             done: 0,
             troubles: BTreeMap::new(),
             count: None,
-            answered_at: Duration::ZERO,
+            answered_at: began,
             failed_in_a_row: 0,
         }
-    }
-
-    /// The wall-clock time of the instant from which all others count.
-    pub(crate) fn began_at(&self) -> Timestamp {
-        self.began_at
     }
 
     /// A phase begins, and the one before ends if it has not. Asks that are due from here on belong to it.
@@ -181,7 +179,7 @@ impl Tally {
         self.count = self.count.max(one.count);
     }
 
-    /// How things stand; what is counted lately begins anew.
+    /// The current state. What is counted `lately` starts again at zero.
     pub(crate) fn snapshot(&mut self, at: Duration) -> Snapshot {
         let lately = std::mem::take(&mut self.lately);
         let from = std::mem::replace(&mut self.snapshot_at, at);
@@ -190,7 +188,7 @@ impl Tally {
         let unanswered =
             if self.failed_in_a_row == 0 { Duration::ZERO } else { at.saturating_sub(self.answered_at) };
         Snapshot {
-            elapsed: at,
+            elapsed: at.saturating_sub(self.began),
             lately: at.saturating_sub(from),
             phase: phase.map(|running| running.phase.name.clone()),
             due: lately.due,
@@ -209,9 +207,10 @@ impl Tally {
 
     /// All that was counted. A phase that still goes on ends here.
     pub(crate) fn finish(self, at: Duration) -> Counted {
-        let phase = |Running { from, to, phase }| Phase {
-            from_s: seconds(from),
-            to_s: seconds(to.unwrap_or(at)),
+        let began = self.began;
+        let phase = |Running { from, to, phase }: Running| Phase {
+            from_s: seconds(from.saturating_sub(began)),
+            to_s: seconds(to.unwrap_or(at).saturating_sub(began)),
             ..phase
         };
         let second =
@@ -238,7 +237,7 @@ impl Tally {
     /// The second of `at`, for asks that are about the same as one that was due then. A second in which the preparation ends has
     /// both, apart.
     fn second(&mut self, due: Duration, at: Duration) -> &mut (Second, Option<HostCount>) {
-        let at_unix_s = (self.began_at + at).unix_ms().div_euclid(1000);
+        let at_unix_s = (self.began_at + at.saturating_sub(self.began)).unix_ms().div_euclid(1000);
         let mut until_due = self.phases.iter().take_while(|phase| phase.from <= due).peekable();
         let prepares = until_due.peek().is_some() && until_due.all(|running| running.phase.prepares());
         self.seconds.entry((at_unix_s, !prepares)).or_default()
@@ -298,7 +297,7 @@ mod tests {
     }
 
     fn tally(open: bool) -> Tally {
-        let mut tally = Tally::new(BEGAN);
+        let mut tally = Tally::new(BEGAN, ms(0));
         tally.begin_phase(Phase::begun("steady", "a pace", open, true), ms(0));
         tally
     }
@@ -381,7 +380,7 @@ mod tests {
     /// The busiest second of a Monday was that in which Friday's preparation ended.
     #[test]
     fn a_second_in_which_the_preparation_ends_tells_it_from_the_run() {
-        let mut tally = Tally::new(BEGAN);
+        let mut tally = Tally::new(BEGAN, ms(0));
         tally.begin_phase(Phase::begun("friday", "a pace", false, false), ms(0));
         (0..900).for_each(|_| play(&mut tally, 500, 500, 510, outcome::LEASE));
         tally.begin_phase(Phase::begun("morning", "a pace", true, true), ms(600));

@@ -1,4 +1,4 @@
-//! Whom to ask: hosts that were named, or those of a domain's SRV records, and only this machine unless told otherwise.
+//! The hosts to ask: named ones, or those of a domain's SRV records. Hosts beyond this machine have to be allowed by name.
 //!
 //! A host counts every simulated machine as a real one, so an address that is not loopback is refused until its name is
 //! repeated by hand. Names are looked up first and all their addresses looked at, since a name says nothing about where it
@@ -75,7 +75,7 @@ impl Target {
     pub(crate) fn order(&self, draw: impl FnMut(u32) -> u32) -> Vec<usize> {
         let record = |(number, host): (usize, &Host)| {
             let (priority, weight) = host.srv?;
-            // Its number stands for its name: the order does not look at names.
+            // The order does not depend on names, so the number can stand in for the name.
             Some(SrvRecord { priority, weight, port: host.address.port(), target: number.to_string() })
         };
         let records: Option<Vec<_>> = self.hosts.iter().enumerate().map(record).collect();

@@ -1,7 +1,7 @@
 //! A machine's turn: through its hosts until one gives a lease, as the client library does it.
 //!
 //! What an answer says is read at once, since the next ask depends on it, and believed for now: `verify` finds out whether it is
-//! true once the clock has stopped. When the machine asks again is told in `seat`.
+//! true once the clock has stopped. `seat` says when the machine asks again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,26 +20,17 @@ use super::wire::Failure;
 
 /// The ask of a turn that has no answer yet.
 struct Pending {
-    /// When it was due. What nobody has planned is due when it is sent.
+    /// When it was due. An ask without a plan is due when it is sent.
     due: Duration,
     planned: bool,
     sent: Option<Duration>,
-    /// Whether it is the first of its turn, which whoever set off the turn has noted as due.
+    /// Whether it is the first of its turn. The caller has noted that one as due already.
     first: bool,
 }
 
-/// What one host has come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Leased,
-    Waited,
-    /// Refused, or not answered; and when the host wants to be asked again, if it has said so.
-    Refused(Option<Duration>),
-}
-
-/// Plays one turn. `due` is when it was planned on the monotonic clock; nothing where nobody has planned it.
+/// Plays one turn. `due` is when it was planned on the monotonic clock, if it was planned.
 ///
-/// A run that is over does not wait for it: what is still out then counts as not answered, and has waited until then.
+/// A run that is over does not wait for the turn: an ask that is still open then counts as not answered, with its time until then.
 pub(crate) async fn turn(ground: Arc<Ground>, number: usize, due: Option<Duration>) {
     let _under_way = ground.enter();
     let mut pending = Pending {
@@ -51,15 +42,21 @@ pub(crate) async fn turn(ground: Arc<Ground>, number: usize, due: Option<Duratio
     if ground.over.run_until_cancelled(play(&ground, number, &mut pending)).await.is_none() {
         let now = ground.clock.monotonic();
         let sent = pending.sent.unwrap_or_else(|| {
-            ground.note_sent(pending.due);
+            ground.tally().sent(pending.due);
             now
         });
-        ground.note(Finished { due: pending.due, sent, done: now, outcome: NOT_ANSWERED, count: None });
+        ground.tally().answered(&Finished {
+            due: pending.due,
+            sent,
+            done: now,
+            outcome: NOT_ANSWERED,
+            count: None,
+        });
     }
 }
 
 async fn play(ground: &Ground, number: usize, pending: &mut Pending) {
-    // Who is still being answered has its next turn after that, and what it waits counts.
+    // A machine whose last turn still goes on waits for its end, and that wait counts.
     let mut seat = ground.seat(number).await;
     let Some(seat) = seat.as_mut() else { return };
     let place = ground.place().await;
@@ -71,7 +68,7 @@ async fn play(ground: &Ground, number: usize, pending: &mut Pending) {
 }
 
 impl Seat {
-    /// One host after the other, until one gives a lease. Says how long after that the machine asks again by itself.
+    /// Asks one host after the other until one gives a lease. Returns the wait until the machine asks again by itself.
     async fn through_hosts(
         &mut self,
         ground: &Ground,
@@ -81,30 +78,36 @@ impl Seat {
         let (mut waited, mut hint) = (false, None);
         for host in self.hosts.clone() {
             match self.ask_host(ground, number, host, pending).await {
-                End::Leased => {
+                Ok(Reply::Lease(_)) => {
                     self.leased(host, &ground.priorities);
                     return None;
                 }
-                End::Waited => waited = true,
-                End::Refused(asked_for) => hint = asked_for.or(hint),
+                Ok(Reply::Waiting(_)) => waited = true,
+                Ok(Reply::Refused { .. } | Reply::Released | Reply::Nonsense) => {}
+                Err(failure) => hint = failure.retry_after.or(hint),
             }
         }
         self.failed(waited, hint, ground.retry)
     }
 
-    async fn ask_host(&mut self, ground: &Ground, number: usize, host: usize, pending: &mut Pending) -> End {
+    /// Asks one host until it is done with, and returns its last answer.
+    async fn ask_host(
+        &mut self,
+        ground: &Ground,
+        number: usize,
+        host: usize,
+        pending: &mut Pending,
+    ) -> Result<Reply, Failure> {
         // A load tool brings no chain before it is asked for it.
         self.machine.visit = Visit::new(AskKind::Activate, false);
+        let mut last = Ok(Reply::Nonsense);
         while self.machine.visit.asks() {
-            match self.exchange(ground, number, host, pending).await {
-                Ok(Reply::Lease(_)) => return End::Leased,
-                Ok(Reply::Waiting(_)) => return End::Waited,
-                Ok(_) if self.machine.asks_again_at_once() => {}
-                Ok(Reply::Refused { .. } | Reply::Released | Reply::Nonsense) => return End::Refused(None),
-                Err(failure) => return End::Refused(failure.retry_after),
+            last = self.exchange(ground, number, host, pending).await;
+            if last.is_err() || !self.machine.asks_again_at_once() {
+                break;
             }
         }
-        End::Refused(None)
+        last
     }
 
     /// Sends an ask, reads what comes back, and has both noted.
@@ -116,12 +119,12 @@ impl Seat {
         pending: &mut Pending,
     ) -> Result<Reply, Failure> {
         if !pending.first {
-            ground.note_due(pending.due);
+            ground.tally().due(pending.due);
         }
         let outgoing = self.machine.ask(ground.clock.now());
         let sent = ground.clock.monotonic();
         pending.send(sent);
-        ground.note_sent(pending.due);
+        ground.tally().sent(pending.due);
         let answer = ground.wire.activate(number, host, outgoing.request).await;
         let done = ground.clock.monotonic();
         let said = match answer {
@@ -139,7 +142,7 @@ impl Seat {
                 (failure.code.as_str(), None)
             }
         };
-        ground.note(Finished { due: pending.due, sent, done, outcome, count });
+        ground.tally().answered(&Finished { due: pending.due, sent, done, outcome, count });
         pending.follow(done);
         said
     }
@@ -153,7 +156,7 @@ impl Pending {
         self.sent = Some(now);
     }
 
-    /// What follows in the same turn is due at once.
+    /// The next ask of the same turn is due at once.
     fn follow(&mut self, done: Duration) {
         (self.due, self.sent, self.first) = (done, None, false);
     }

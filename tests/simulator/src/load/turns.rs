@@ -1,4 +1,4 @@
-//! Whose turn it is: the machines of a phase, in an order that is drawn once.
+//! Which machine has the next turn: those of a phase, in an order that is drawn once.
 //!
 //! New machines have their turn once each, known ones over and over. Which machines a phase is about is fixed when it
 //! begins.

@@ -18,7 +18,7 @@ use world::cores::on_every_core;
 use super::chains::{Chains, SeenChain};
 use super::result::Verified;
 
-/// So many errors are told in full; the others are counted.
+/// Errors that are reported in full; the others are only counted.
 const TOLD_MAX: usize = 5;
 
 /// An answer that is to be looked at, in a few hundred bytes.
@@ -59,7 +59,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps so many at the most.
+    /// Keeps at most `limit` answers.
     pub(crate) fn new(limit: usize) -> Keeper {
         Keeper { limit, offered: 0, kept: Vec::new() }
     }

@@ -1,7 +1,7 @@
 //! The way to the hosts: a connection for every ask, as in the field, or a number of kept ones.
 //!
-//! Asks as the client library asks, by the crate `wire`, over sources of its own choice. Nothing that a peer does is worse than a
-//! [`Failure`]. What an answer says is read by `machine`.
+//! Asks by the crate `wire`, as the client library does, but chooses its source addresses. Whatever a peer does, the result is at
+//! worst a [`Failure`]. `machine` reads the answers.
 
 mod failure;
 
@@ -43,11 +43,11 @@ pub(crate) struct Wire {
     sources: Addresses,
     limits: Limits,
     tls: Option<Secured>,
-    /// For each host so many; none if every ask has its own.
+    /// The kept connections of each host; none if every ask has its own.
     kept: Vec<Vec<Kept>>,
 }
 
-/// TLS, and for whom the certificate of each host has to be.
+/// TLS, and the name that each host's certificate has to be for.
 struct Secured {
     way: TlsWay,
     names: Vec<HostName>,
@@ -57,13 +57,13 @@ struct Secured {
 type Kept = Mutex<Option<Arc<Connection>>>;
 
 impl Wire {
-    /// A connection for every ask, closed after its answer. Each machine has its source.
+    /// Makes a connection for every ask and closes it after the answer. Each machine has its own source address.
     pub(crate) fn fresh(hosts: Vec<SocketAddr>, sources: Addresses, limits: Limits) -> Wire {
         Wire { hosts, sources, limits, tls: None, kept: Vec::new() }
     }
 
-    /// So many connections to each host, at least one, made when they are first used and again when they broke. Each has
-    /// its source.
+    /// Keeps `count` connections to each host, at least one. They are made when they are first used, and again after they broke. Each
+    /// has its own source address.
     pub(crate) fn kept(count: usize, hosts: Vec<SocketAddr>, sources: Addresses, limits: Limits) -> Wire {
         let lines = || (0..count.max(1)).map(|_| Kept::default()).collect();
         let kept = hosts.iter().map(|_| lines()).collect();
@@ -94,8 +94,8 @@ impl Wire {
         }
     }
 
-    /// A kept connection that the host closes in order (it does after some minutes) takes nothing more, and an ask that
-    /// was handed to it just then never left: it goes over the next one.
+    /// Asks over a kept connection. A host closes one in order after some minutes; an ask that was handed to it just then never
+    /// left, so it goes over the next one.
     async fn over(
         &self,
         lines: &[Kept],
@@ -114,8 +114,8 @@ impl Wire {
         }
     }
 
-    /// The connection that is kept here, made again if it has ended. Whoever waits while another one connects waits no
-    /// longer than for a connection of its own.
+    /// The kept connection, made again if it has ended. Waiting for another task's attempt takes no longer than an attempt of its
+    /// own would.
     async fn line(&self, kept: &Kept, host: usize, number: usize) -> Result<Arc<Connection>, Failure> {
         let there = async {
             let mut kept = kept.lock().await;

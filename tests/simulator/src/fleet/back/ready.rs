@@ -1,4 +1,4 @@
-//! How long a host that is back may need until it gives leases to whoever asks.
+//! How long a host may need after its return until it gives leases.
 //!
 //! First it may doubt its clock, until enough machines that it knows have asked; then it may count from nothing, until as
 //! many as its threshold have. Both are reckoned from when machines have surely asked, one after the other: a host of a
@@ -16,22 +16,22 @@ use crate::fleet::options::Plan;
 /// How far two returns are apart for which it is asked how long the host takes.
 const RETURNS_APART: Duration = Duration::from_hours(6);
 
-/// So many machines are enough to find that out, unless a threshold needs more; fewer than all only make it longer.
+/// Machines to look at, unless the threshold needs more. Looking at fewer than all only makes the answer longer.
 const ASKED_FOR_THE_HOST: usize = 1000;
 
 /// The machines on which a host that is back depends.
 pub(super) struct Ready<'a> {
     machines: Vec<&'a Machine>,
-    /// Nobody who asks in vain waits longer, lapsed or not.
+    /// The longest wait after an ask in vain, for lapsed machines too.
     step: Duration,
-    /// Where each host knows others, one of them has met its quorum when so many have asked.
+    /// When this many have asked, one of the hosts has its quorum, even if each knows other machines.
     quorum: usize,
     threshold: usize,
     count_window: Duration,
 }
 
 impl Ready<'_> {
-    /// Of these machines; who had no lease at this instant may be unknown to the hosts, and is left out.
+    /// Leaves out machines that had no lease at `known_at`: the hosts may not know them.
     pub(super) fn of<'a>(machines: &'a [Machine], known_at: Timestamp, plan: &Plan) -> Ready<'a> {
         let policy = plan.policy();
         let quorum = usize::try_from(QUORUM).unwrap_or(usize::MAX);
@@ -53,7 +53,7 @@ impl Ready<'_> {
         let mut longest = Duration::ZERO;
         let (mut returned_at, mut asked) = (from, Vec::with_capacity(self.machines.len()));
         while returned_at <= to {
-            // Who returns between two of these instants is ready no later than who returns at the second.
+            // A host that returns between two of these instants is ready no later than one that returns at the second.
             let next = returned_at + RETURNS_APART;
             let trusted_at = self.asked_by(self.quorum, next, &mut asked)?;
             let ready_at = self.asked_by(self.threshold, trusted_at, &mut asked)?;
@@ -64,7 +64,7 @@ impl Ready<'_> {
         (longest + HOUR < self.count_window).then_some(longest)
     }
 
-    /// When so many have surely asked since this instant. `asked` is scratch.
+    /// When `number` machines have surely asked since this instant. `asked` is scratch space.
     fn asked_by(&self, number: usize, since: Timestamp, asked: &mut Vec<Timestamp>) -> Option<Timestamp> {
         asked.clear();
         asked.extend(self.machines.iter().filter_map(|machine| {

@@ -11,7 +11,7 @@ use crate::fleet::outage::Outage;
 use report::Table;
 use report::figures::{count, or_dash};
 
-/// For so many days after a return its busiest hour and its lowest count are looked for.
+/// Days after a return in which its busiest hour and its lowest count are looked for.
 const RETURN_DAYS: u32 = 14;
 
 /// What happened when hosts came back.
@@ -57,7 +57,7 @@ impl Return {
             unlicensed: installed - holding,
             most_licensed_after_days: until(|installed, holding| installed * 99 <= holding * 100),
             all_licensed_after_days: until(|installed, holding| installed == holding),
-            peak_hour: Peak::within(history.asks_by_hour(), hours(to), hours(to + RETURN_DAYS)),
+            peak_hour: Peak::within(&history.asks_by_hour, hours(to), hours(to + RETURN_DAYS)),
             refused_in_doubt: refused_in_doubt(to, history),
             lowest_count: lowest_count(outage, to, history),
         }
@@ -107,7 +107,7 @@ fn lowest_count(outage: &Outage, to: u32, history: &History) -> Option<u64> {
 /// Asks that were refused from this day on, because the host doubted its clock.
 fn refused_in_doubt(to: u32, history: &History) -> u64 {
     let since = (0..history.steps.number).filter(|place| day(to) <= history.steps.instant(*place));
-    let in_doubt = history.answers().get(Reason::HostClock.code());
+    let in_doubt = history.answers.get(Reason::HostClock.code());
     in_doubt.map_or(0, |asks| since.map(|place| asks[place]).sum())
 }
 

@@ -58,12 +58,12 @@ impl Summary {
     /// Of a play that is over, and its samples.
     pub(super) fn of(plan: &Plan, history: &History, machines: &[Machine], samples: &[Sample]) -> Summary {
         let waits = waits(machines);
-        let hours = history.asks_by_hour();
+        let hours = &history.asks_by_hour;
         let first_start = machines.iter().map(|machine| machine.installed_at).min();
         let since_first = |at: Timestamp| days(at.since(first_start.unwrap_or(DAY_ZERO)));
         Summary {
             asks: hours.iter().sum(),
-            answers: history.answers().iter().map(|(name, asks)| (*name, asks.iter().sum())).collect(),
+            answers: history.answers.iter().map(|(name, asks)| (*name, asks.iter().sum())).collect(),
             asks_from_away: history.asks_from_away,
             arithmetic_per_s: f64::from(plan.machines) / plan.policy().renew_interval.as_secs_f64(),
             steady_per_s: steady_per_s(plan, hours),
@@ -106,7 +106,7 @@ impl fmt::Display for Peak {
     }
 }
 
-/// How many machines of which this is so.
+/// How many machines this holds for.
 fn number(machines: &[Machine], so: impl Fn(&Machine) -> bool) -> u64 {
     machines.iter().map(|machine| u64::from(so(machine))).sum()
 }

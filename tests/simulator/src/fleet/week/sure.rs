@@ -11,7 +11,7 @@ use shared::time::Timestamp;
 use super::{Absence, On, Week, is_workday, since_zero_ms};
 use crate::fleet::calendar::{DAY_MS, DAY_ZERO};
 
-/// So many absences are looked past; who has no sure stretch between any of them is given up.
+/// How many absences to look past. A machine without a sure stretch between any of them has none.
 const TRIES: usize = 16;
 
 impl Week {

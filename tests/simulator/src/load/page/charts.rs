@@ -1,6 +1,6 @@
 //! The drawings of a page: series over the seconds of a run, and the distribution of latencies.
 //!
-//! Each is none where there is nothing to draw.
+//! Each function returns nothing if there is nothing to draw.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use crate::load::result::{LoadResult, Phase, Second, Spread};
 use report::figures::ms;
 use report::{Axis, Body, Chart, Form, Mood, Scale, Section, Series, Span};
 
-/// How finely a distribution is drawn: so many points for each further nine, and so many nines.
+/// Resolution of a distribution: points for each further nine, and the number of nines.
 const POINTS: u32 = 12;
 const NINES: u32 = 7;
 
-/// The answers of each second, refusals in one band. What nobody has answered is no answer: `troubles_over_time` has it.
+/// The answers of each second, refusals in one band. Asks without an answer are in `troubles_over_time`.
 pub(super) fn throughput(result: &LoadResult) -> Option<Section> {
     let of = |name: &'static str| move |second: &Second| second.outcomes.get(name).copied().unwrap_or(0);
     let series = [

@@ -1,4 +1,4 @@
-//! One phase of a scenario: who asks, at what pace, and what becomes of the host meanwhile.
+//! One phase of a scenario: which machines ask, at what pace, and what happens to the host.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::load::pace::mean;
 /// The shortest phase, in seconds.
 const SECONDS_MIN: f64 = 0.01;
 
-/// The highest rate, in asks a second, and so many asks of each machine: nothing comes near it.
+/// The highest rate in asks a second, and the most asks of each machine. No host comes near it.
 const RATE_MAX: f64 = 1_000_000.0;
 
 /// The highest height of a shape.
@@ -25,27 +25,27 @@ pub(crate) struct Phase {
     pub(crate) name: String,
     /// Which machines have their turn.
     pub(crate) who: Who,
-    /// Of them only this share, always the same machines; 1 without it.
+    /// Only this share of them, always the same machines; 1 by default.
     #[serde(default = "whole")]
     pub(crate) share: f64,
     /// How long. A closed phase of new machines ends before when all have asked.
     pub(crate) seconds: f64,
-    /// Closed: so many asks in flight, the next one when one is answered.
+    /// Closed: the number of asks in flight; the next is sent when one is answered.
     pub(crate) in_flight: Option<u16>,
-    /// Open: so many asks a second in the mean, whatever the host does.
+    /// Open: asks a second on average, whatever the host does.
     pub(crate) rate: Option<f64>,
-    /// Open: as many asks a second as make so many for each machine in this phase.
+    /// Open: asks that each machine makes in this phase, on average.
     pub(crate) asks_each: Option<f64>,
     /// How the rate runs over the phase: heights at equal distances, joined by straight lines. Even without it.
     #[serde(default = "even")]
     pub(crate) shape: Vec<f64>,
-    /// What becomes of the throwaway host meanwhile.
+    /// What happens to the throwaway host during the phase.
     #[serde(default)]
     pub(crate) host: HostIs,
     /// Makes the copies before the phase begins.
     #[serde(default)]
     pub(crate) clone: bool,
-    /// What may come of an ask: `LEASE`, `WAITING`, or the codes of reasons. Anything else is an error of the run.
+    /// Expected outcomes: `LEASE`, `WAITING`, or the codes of reasons. Any other is an error of the run.
     #[serde(default = "lease_or_waiting")]
     pub(crate) outcomes: BTreeSet<String>,
     /// Whether this phase is what the run is about: `--rate`, `--seconds` and `--closed` change these.
@@ -57,15 +57,15 @@ pub(crate) struct Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Who {
-    /// Those that have not asked yet, each once.
+    /// Machines that have not asked yet, each once.
     New,
-    /// Those that have, over and over in an order that is drawn.
+    /// Machines that have asked before, again and again in a random order.
     Known,
-    /// Nobody, but for those whose time it is to ask again.
+    /// None, apart from machines that ask again by themselves.
     Nobody,
 }
 
-/// What becomes of the throwaway host during a phase. A host that is named is left alone.
+/// What happens to the throwaway host during a phase. A host that is named is left alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum HostIs {
@@ -73,23 +73,23 @@ pub(crate) enum HostIs {
     There,
     /// Killed when the phase begins, and started again when it ends.
     Away,
-    /// Stopped in the middle of whatever it does (SIGSTOP), and let go on when the phase ends.
+    /// Held still (SIGSTOP), and released when the phase ends.
     Stalled,
 }
 
 /// How a phase is paced.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Pace {
-    /// So many asks in flight.
+    /// Asks in flight.
     Closed(u16),
-    /// So many asks a second in the mean.
+    /// Asks a second, on average.
     Open(f64),
-    /// Only those that ask again.
+    /// Only machines that ask again by themselves.
     Silent,
 }
 
 impl Phase {
-    /// How it is paced, where so many machines have their turn.
+    /// Its pace, if this many machines have their turn.
     pub(crate) fn pace(&self, machines: u32) -> Pace {
         match (self.in_flight, self.rate, self.asks_each) {
             (Some(in_flight), _, _) => Pace::Closed(in_flight),
@@ -99,7 +99,7 @@ impl Phase {
         }
     }
 
-    /// How many machines of a fleet of so many may have their turn.
+    /// How many machines of a fleet may have their turn.
     pub(crate) fn of(&self, machines: u32) -> u32 {
         #[expect(
             clippy::cast_possible_truncation,
@@ -116,17 +116,17 @@ impl Phase {
         highest / mean(&self.shape)
     }
 
-    /// Changes the rate of an open phase by this factor, where the fleet has so many machines.
+    /// Multiplies the rate of an open phase by this factor; `machines` is the size of the fleet.
     pub(super) fn scale_rate(&mut self, factor: f64, machines: u32) {
         if let Pace::Open(per_s) = self.pace(self.of(machines)) {
             (self.rate, self.asks_each) = (Some(per_s * factor), None);
         }
     }
 
-    /// What it says can be played.
+    /// Checks that the phase can be played.
     ///
     /// # Errors
-    /// The key that cannot, and why.
+    /// The key that is wrong, and why.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         ensure!(
             (SECONDS_MIN..=SECONDS_MAX).contains(&self.seconds),

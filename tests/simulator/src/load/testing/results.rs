@@ -12,7 +12,7 @@ pub(crate) const BEGAN_AT_MS: i64 = 1_700_000_000_600;
 
 /// Two phases of two seconds: `ramp`, in which ten machines wait, and `peak`, in which the host stands still for 1.7 s.
 pub(crate) fn stalled() -> LoadResult {
-    let mut tally = Tally::new(Timestamp::from_unix_ms(BEGAN_AT_MS));
+    let mut tally = Tally::new(Timestamp::from_unix_ms(BEGAN_AT_MS), ms(0));
     tally.begin_phase(Phase::begun("ramp", "closed, 1 in flight", false, false), ms(0));
     for at in 0..10 {
         play(&mut tally, at * 200, at * 200, at * 200 + 4, WAITING, Some((at + 1, 10)));
@@ -29,7 +29,7 @@ pub(crate) fn stalled() -> LoadResult {
 
 /// One phase of a second, `peak`, in which every tenth of 50 asks is refused.
 pub(crate) fn overloaded(seed: u64, began_at_ms: i64) -> LoadResult {
-    let mut tally = Tally::new(Timestamp::from_unix_ms(began_at_ms));
+    let mut tally = Tally::new(Timestamp::from_unix_ms(began_at_ms), ms(0));
     tally.begin_phase(Phase::begun("peak", "open, 50/s", true, true), ms(0));
     for nth in 0..50 {
         let outcome = if nth % 10 == 9 { "OVERLOADED" } else { LEASE };
@@ -42,7 +42,7 @@ pub(crate) fn overloaded(seed: u64, began_at_ms: i64) -> LoadResult {
 }
 
 fn play(tally: &mut Tally, due: u64, sent: u64, done: u64, outcome: &str, count: Option<(u64, u32)>) {
-    let at_ms = (tally.began_at() + ms(done)).unix_ms();
+    let at_ms = BEGAN_AT_MS + i64::try_from(done).unwrap();
     let count = count.map(|(count, threshold)| HostCount { at_ms, count, threshold, asked: false });
     tally.due(ms(due));
     tally.sent(ms(due));

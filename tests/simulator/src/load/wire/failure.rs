@@ -1,7 +1,7 @@
 //! Why an ask got no answer: a stable code, whose fault it is, and a line for people.
 //!
 //! The codes are those of the client library (`shared::reason`), and two of `outcome` for what a load tool runs out of
-//! before a host does. Nobody has signed any of this.
+//! before a host does. None of this is signed.
 
 use std::fmt;
 use std::io;
