@@ -37,3 +37,8 @@ impl Clock for SystemClock {
         self.started.elapsed()
     }
 }
+
+/// The instant after so long, for timers. In a test whose time is paused it is an instant of that time.
+pub(crate) fn timer_after(time: Duration) -> tokio::time::Instant {
+    tokio::time::Instant::now() + time
+}

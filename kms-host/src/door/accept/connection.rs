@@ -315,10 +315,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_ten_seconds_begin_when_the_last_call_has_ended() {
-        let mut peer = Peer::of(7 * SECOND);
-        peer.says(OPENING).await;
-        peer.says(CALL).await;
-        assert_eq!(peer.ends(true).await, (17, true));
+        for seconds in [7, 12] {
+            let mut peer = Peer::of(seconds * SECOND);
+            peer.says(OPENING).await;
+            peer.says(CALL).await;
+            assert_eq!(peer.ends(true).await, (u64::from(seconds) + 10, true));
+        }
     }
 
     #[tokio::test(start_paused = true)]

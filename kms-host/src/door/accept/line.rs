@@ -2,16 +2,15 @@
 //!
 //! The connection itself is in `connection`.
 
-use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use super::metered::Allowance;
 use super::places::{Call, Place};
 use super::turned_away::Why;
+use crate::clock::timer_after;
 use crate::fairness::Source;
 
 /// The time that a connection may be without an open call. A machine makes one call and disconnects.
@@ -20,9 +19,15 @@ const IDLE_LIMIT: Duration = Duration::from_secs(10);
 /// The data that all calls of one connection share.
 pub(crate) struct Line {
     place: Arc<Place>,
-    open: watch::Sender<usize>,
+    calls: Mutex<Calls>,
     allowance: Arc<Allowance>,
     needs_tls: bool,
+}
+
+struct Calls {
+    open: usize,
+    /// The end of [`IDLE_LIMIT`], counted from the end of the last call.
+    idle_at: Instant,
 }
 
 /// A call that is open on a line, until it is dropped.
@@ -34,7 +39,8 @@ pub(crate) struct OpenCall {
 impl Line {
     /// For the connection that holds this place.
     pub(super) fn new(place: Arc<Place>, allowance: Arc<Allowance>, needs_tls: bool) -> Line {
-        Line { place, open: watch::Sender::new(0), allowance, needs_tls }
+        let calls = Mutex::new(Calls { open: 0, idle_at: timer_after(IDLE_LIMIT) });
+        Line { place, calls, allowance, needs_tls }
     }
 
     /// The frames that the peer may send.
@@ -50,7 +56,7 @@ impl Line {
     /// Opens one more call, unless the host has no place for it.
     pub(crate) fn open(self: &Arc<Line>) -> Option<OpenCall> {
         let call = self.place.call()?;
-        self.open.send_modify(|open| *open += 1);
+        self.calls().open += 1;
         Some(OpenCall { line: self.clone(), _call: call })
     }
 
@@ -67,21 +73,30 @@ impl Line {
         self.allowance.give_back();
     }
 
-    /// Completes after [`IDLE_LIMIT`] without an open call.
+    /// Completes after [`IDLE_LIMIT`] without an open call. It is not woken for each call; it looks again when the time is over.
     pub(super) async fn is_idle(&self) {
-        let mut open = self.open.subscribe();
         loop {
-            let is_open = 0 < *open.borrow_and_update();
-            tokio::select! {
-                () = sleep(IDLE_LIMIT), if !is_open => return,
-                changed = open.changed() => if changed.is_err() { pending::<()>().await },
+            let look_at = {
+                let calls = self.calls();
+                if calls.open == 0 { calls.idle_at } else { timer_after(IDLE_LIMIT) }
+            };
+            sleep_until(look_at).await;
+            let calls = self.calls();
+            if calls.open == 0 && calls.idle_at <= look_at {
+                return;
             }
         }
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        self.line.open.send_modify(|open| *open -= 1);
+        let mut calls = self.line.calls();
+        calls.open -= 1;
+        calls.idle_at = timer_after(IDLE_LIMIT);
     }
 }
