@@ -20,6 +20,7 @@ mod hearing;
 mod resent;
 mod unanswered;
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -162,7 +163,7 @@ impl Host {
         let case = opened.inspect_err(|unanswered| {
             self.note_refusal(now, incoming.source, (None, claimed), &unanswered.cause);
         })?;
-        let answered = tokio::time::timeout(ANSWER_LIMIT, self.answer(&case)).await;
+        let answered = tokio::time::timeout(ANSWER_LIMIT, pin!(self.answer(&case))).await;
         let answered = answered.unwrap_or_else(|_| {
             tracing::error!(limit = ?ANSWER_LIMIT, "an ask was not decided in time: see to the ledger's disk");
             Err(NotSighted::Late.into())

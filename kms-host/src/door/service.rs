@@ -3,9 +3,10 @@
 //! A call is a POST of `application/grpc` to one of our paths; anything else gets an HTTP error. A call takes a place before its body
 //! is read, and no more is read than the size of the largest ask.
 
-use std::pin::Pin;
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -17,6 +18,7 @@ use proto::v1::{self, ActivateRequest, ActivateResponse, ReleaseRequest, Release
 use shared::ask::AskKind;
 use shared::reason::{Cause, ERROR_DOMAIN, Reason};
 use shared::time::Clock;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tonic::body::Body;
@@ -103,7 +105,7 @@ impl Service {
             }
         };
         let late = |_| Err(Status::deadline_exceeded(format!("the call was not over after {DEADLINE:?}")));
-        let answer = timeout(DEADLINE, answer).await.unwrap_or_else(late);
+        let answer = timeout(DEADLINE, pin!(answer)).await.unwrap_or_else(late);
         answer.unwrap_or_else(Status::into_http).map(|body| Answered { body, _call: call })
     }
 
@@ -126,22 +128,49 @@ impl Service {
         }))
     }
 
-    /// Answers it in a task of its own. Otherwise a caller that disconnects would end it while the ledger enters the machine, and the
-    /// host would not note that.
     async fn answer(&self, ask: Ask) -> Result<v1::Answer, Unanswered> {
         let Ok(place) = Arc::clone(&self.under_way).acquire_owned().await else {
             return Err(Reason::Stopping.into());
         };
         let host = Arc::clone(&self.host);
-        let answered = tokio::spawn(async move {
+        let answering = async move {
             let answered = host.activate(ask).await;
             drop(place);
             answered
-        });
-        answered.await.unwrap_or_else(|stopped| {
-            tracing::error!(%stopped, "an ask was not answered");
+        };
+        Uncancelled(Some(Box::pin(answering))).await.unwrap_or_else(|| {
+            tracing::error!("an ask was not answered");
             Err(Reason::Stopping.into())
         })
+    }
+}
+
+/// A future that runs to its end even if it is dropped: then it goes on in a task of its own. Otherwise a caller that disconnects
+/// would end it while the ledger enters the machine, and the host would not note that. It gives nothing if it panics.
+///
+/// A task from the start would do the same, but each ask would pass from task to task and back.
+struct Uncancelled<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
+
+impl<F: Future<Output: Send> + Send + 'static> Future for Uncancelled<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(future) = &mut self.0 else { return Poll::Ready(None) };
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        let output = match polled {
+            Ok(polled) => Some(ready!(polled)),
+            Err(_) => None,
+        };
+        self.0 = None;
+        Poll::Ready(output)
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for Uncancelled<F> {
+    fn drop(&mut self) {
+        if let (Some(future), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(future);
+        }
     }
 }
 
@@ -283,7 +312,29 @@ fn code(cause: &Cause) -> Code {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot;
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_waits_for_any_more_comes_to_its_end() {
+        let (open, gate) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let work = async move {
+            let _: Result<(), _> = gate.await;
+            end.send("its end").unwrap();
+        };
+        let waiting = timeout(Duration::from_secs(1), Uncancelled(Some(Box::pin(work)))).await;
+        assert!(waiting.is_err(), "it waits at the gate");
+        open.send(()).unwrap();
+        assert_eq!(ended.await, Ok("its end"));
+    }
+
+    #[tokio::test]
+    async fn nothing_comes_of_what_panics() {
+        let work = async { panic!("told by the hook, and no more than that") };
+        assert_eq!(Uncancelled::<_>(Some(Box::pin(work))).await, None::<()>);
+    }
 
     /// A machine believes no unsigned error whose reason a host would have signed.
     #[test]
