@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use shared::record::Meta;
-use store::{Batch, MAX_BATCH, Store};
+use store::{MAX_BATCH, Store};
 use tokio::task;
 
 use super::base::{Base, Changes, Entry, Sink};
@@ -144,14 +144,7 @@ impl Disk {
                 recheck.changing(&self.store, self.meta.hour_width_ms, key, value.as_deref())?;
             }
         }
-        let mut batch = Batch::new();
-        for (key, value) in changes {
-            match value {
-                Some(value) => batch.put(key, value),
-                None => batch.remove(key),
-            }
-        }
-        Ok(self.store.write(batch)?)
+        Ok(self.store.write(changes.into())?)
     }
 
     fn recheck(&self) -> MutexGuard<'_, Option<Recheck>> {

@@ -69,6 +69,12 @@ impl Batch {
     }
 }
 
+impl From<BTreeMap<Vec<u8>, Option<Vec<u8>>>> for Batch {
+    fn from(operations: BTreeMap<Vec<u8>, Option<Vec<u8>>>) -> Self {
+        Self { operations }
+    }
+}
+
 /// A batch is beyond a limit. Split it; what is too long belongs into a file of its own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{found} {what} are refused; the most is {most}")]
