@@ -1,11 +1,11 @@
-//! A ledger, or a whole host, as one file: what `export` and `backup` write, and `import` and `restore` read.
+//! A ledger, or a whole host, as one file: `export` and `backup` write it, and `import` and `restore` read it.
 //!
-//! The file is lines of JSON, each with a checksum, and the last one seals all before it: whoever reads it knows whether
-//! it is whole before anything is made of it. docs/export.md has the format, exactly enough to write a reader. A backup is
-//! an export that carries files besides, so there is one reader for both.
+//! The file is lines of JSON, each with a checksum, and the last one seals all before it. So a reader knows whether the file is whole
+//! before it makes anything from it. docs/export.md has the format, precisely enough to write a reader. A backup is an export with
+//! files, so both have the same reader.
 //!
-//! Left to others: what rows a ledger keeps, and how a new one is made of them, is `ledger`'s; which files a host is,
-//! `home`'s. Read next: `line.rs`, a row as its line; `writer.rs`; `checker.rs`, which believes nothing; `file.rs`.
+//! The crate `ledger` has the rows and makes a ledger from them, and `home` has the files of a host. Read next: `line.rs`, a row as its
+//! line; `writer.rs`; `checker.rs`, which verifies every line; `file.rs`.
 
 mod line;
 
@@ -32,13 +32,13 @@ pub use writer::ExportWriter;
 /// The format that this release writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
 
-/// The most bytes of one file that a line carries.
+/// The most bytes of a file in one line.
 pub const PART_BYTES: usize = 32 * 1024;
 
-/// Rows that are read at a time: few enough that a worker which makes lines of them is back in a millisecond.
+/// Rows to read at a time: few enough that a worker makes lines of them in a millisecond.
 const PAGE_ROWS: usize = 256;
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportKind {
     /// A ledger.
@@ -62,14 +62,14 @@ impl ExportKind {
     }
 }
 
-/// What the first line says.
+/// The content of the first line.
 #[derive(Clone)]
 pub struct Head {
     /// What it is.
     pub kind: ExportKind,
-    /// When it was begun, by the clock of whoever wrote it.
+    /// The time at which it was begun, by the clock of the writer.
     pub made_at: Timestamp,
-    /// The host, where it has a key.
+    /// The host, if it has a key.
     pub host: Option<HostId>,
     /// The release that wrote it.
     pub version: String,
@@ -78,29 +78,29 @@ pub struct Head {
 }
 
 impl Head {
-    /// Of a file that this release writes.
+    /// The head of a file that this release writes.
     pub fn new(kind: ExportKind, made_at: Timestamp, host: Option<HostId>, meta: Meta) -> Head {
         Head { kind, made_at, host, version: env!("CARGO_PKG_VERSION").to_owned(), meta }
     }
 }
 
-/// A part of a file that a backup carries.
+/// A part of a file in a backup.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FilePart {
     /// Its path in the data directory, with `/` between folder and file.
     pub name: String,
     /// Its permissions.
     pub mode: u32,
-    /// Which part it is, from 0; the parts of a file follow each other.
+    /// The number of the part, from 0; the parts of a file follow each other.
     pub part: u64,
     /// What is in it.
     pub bytes: Vec<u8>,
 }
 
-/// Sends a ledger as lines, page by page, whole lines in each message; the ledger may be written to meanwhile.
+/// Sends a ledger as lines, page by page, with whole lines in each message. The ledger may be written to meanwhile.
 ///
-/// It reads on when somebody has taken what was read before, so it holds a few pages and no more, and ends when nobody
-/// listens. After an error nothing follows, and what was sent is without its last line.
+/// It continues when the receiver has taken what was read before, so it holds only a few pages. It ends if there is no receiver any
+/// more. After an error nothing follows, and the last line is missing.
 pub async fn send(ledger: Arc<dyn Reader>, head: Head, to: mpsc::Sender<Result<Bytes, LedgerError>>) {
     let mut writer = ExportWriter::begin(&head);
     let mut after = None;
@@ -126,7 +126,7 @@ pub async fn send(ledger: Arc<dyn Reader>, head: Head, to: mpsc::Sender<Result<B
     let _ = to.send(Ok(writer.end().into())).await;
 }
 
-/// Sends what was salvaged of a ledger as lines. It blocks while nobody takes them.
+/// Sends the salvaged rows of a ledger as lines. It blocks until the receiver takes them.
 pub fn send_salvaged(salvaged: &Salvaged, head: &Head, to: &mpsc::Sender<Result<Bytes, LedgerError>>) {
     let mut writer = ExportWriter::begin(head);
     for page in salvaged.rows.chunks(PAGE_ROWS) {

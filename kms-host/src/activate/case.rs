@@ -1,4 +1,4 @@
-//! An ask that its machine has signed, with all that it is judged by.
+//! A signed ask, with everything that decides about it.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::certificates::{Certificates, Installed};
 pub(super) struct Case<'a> {
     pub(super) ask: Ask,
     pub(super) incoming: &'a Incoming,
-    /// The certificate under which it is answered.
+    /// The certificate that answers it.
     pub(super) installed: &'a Installed,
     pub(super) certificates: &'a Certificates,
     pub(super) now: Moment,
 }
 
 impl<'a> Case<'a> {
-    /// Product and signatures: what has to hold before anybody is answered with a signature.
+    /// Checks product and signatures, which come before any signed answer.
     pub(super) fn open(
         certificates: &'a Certificates,
         incoming: &'a Incoming,
@@ -46,7 +46,7 @@ impl<'a> Case<'a> {
         Ok(Case { ask, incoming, installed, certificates, now })
     }
 
-    /// What the lease that the machine shows proves; nothing where it shows none, or one that is not for here.
+    /// The evidence of the presented lease; none if there is no lease, or one that does not count here.
     pub(super) fn shown_lease(&self) -> Result<Option<ShownLease>, Stop> {
         let Case { ask, installed, .. } = self;
         let Some(signed) = &ask.held_lease else { return Ok(None) };

@@ -1,6 +1,6 @@
 //! The host's own clock while it serves: read once for each ask, doubted, and trusted again.
 //!
-//! When to doubt is `shared::doubt`'s rule, and whose word counts `shared::admission`'s.
+//! `shared::doubt` decides when to doubt, and `shared::admission` which machines may vote.
 
 use std::sync::{MutexGuard, PoisonError};
 
@@ -21,7 +21,7 @@ impl Host {
         self.own_clock().doubt()
     }
 
-    /// The administrator says that the clock is right. Returns the doubt that this ended.
+    /// Confirms the clock for an administrator. Returns the doubt that this ended.
     ///
     /// # Errors
     /// The ledger could not be settled at this time; the doubt stays.
@@ -35,7 +35,7 @@ impl Host {
         Ok(ended)
     }
 
-    /// Where either clock is wrong, machines that have been known for a day say which one it is.
+    /// If one of the two clocks is wrong, machines that have been known for a day say which.
     pub(super) async fn hear_of_clocks(&self, admission: &Applicant<'_>) -> Result<(), Unanswered> {
         let (product, now) = (admission.chain.host().product, admission.now);
         if !admission.is_about_a_clock(&self.own_clock()) {
@@ -60,14 +60,14 @@ impl Host {
         Ok(())
     }
 
-    /// Settles the ledger at the wall clock, and ends the doubt after that: until then nobody is counted.
+    /// Settles the ledger at the wall clock, and ends the doubt after that, so that no machine is counted before.
     async fn end_doubt(&self, now: Moment) -> Result<Option<Doubt>, Unanswered> {
         let settled = self.queue.settle(self.certificates().terms(now.wall), now.wall).await;
         settled.map_err(NotSighted::from)?;
         Ok(self.own_clock().end(now.era))
     }
 
-    /// How many machines have an active record, over every product.
+    /// The number of machines with an active record, over all products.
     async fn known_machines(&self, now: Timestamp) -> Result<u64, Unanswered> {
         let mut known = 0;
         for (product, terms) in self.certificates().terms(now) {
@@ -87,7 +87,7 @@ impl Host {
         now
     }
 
-    /// Never held across an await: a doubt is looked at, not waited under.
+    /// Never held across an await.
     pub(super) fn own_clock(&self) -> MutexGuard<'_, HostClock> {
         self.own_clock.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! The answer to what was decided, ready to be signed.
+//! Makes the answer from the decision, ready to be signed.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use shared::reason::Cause;
 use super::Host;
 use super::case::Case;
 
-/// An answer that is ready to be signed, and what the log says of it.
+/// An answer that is ready to be signed, and its log fields.
 pub(super) struct Composed {
     pub(super) kind: Kind,
     pub(super) payload: Bytes,

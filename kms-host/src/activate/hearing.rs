@@ -1,6 +1,6 @@
-//! Whether an ask is looked at, before anything in it is verified: a source that has sent too many bad ones is not heard.
+//! Refuses asks of a source that has sent too many bad ones, before anything in them is verified.
 //!
-//! How many are too many is `fairness`' affair.
+//! `fairness` has the limits.
 
 use std::time::Duration;
 
@@ -17,13 +17,12 @@ use super::{Host, Incoming};
 use crate::fairness::{Limited, Source};
 use crate::queue::NotSighted;
 
-/// How long a machine is asked to stay away that was not heard for too many bad asks: so long that those who wait behind the
-/// same address as an attacker do not add to it.
+/// Retry delay for a machine whose source has sent too many bad asks: long enough that machines behind an attacker's address do not
+/// add to the attack.
 const UNHEARD_RETRY: Duration = Duration::from_mins(15);
 
 impl Host {
-    /// Refuses what came instead of an ask: it counts as a bad one of its source. Size and form are looked at before anything else,
-    /// since nothing else can be.
+    /// Refuses a message that is not an ask, and counts it as a bad one of its source. Size and form come before all other checks.
     pub(crate) fn refuse_unread(&self, source: Option<Source>, cause: Cause) -> Unanswered {
         let now = self.read_clocks();
         if let Err(limited) = self.fairness.hear(source, now.monotonic) {
@@ -33,16 +32,15 @@ impl Host {
         cause.into()
     }
 
-    /// Refuses a call that finds no place. Its number is kept and nothing else: a flood of these must not wash away what is said of
-    /// others.
+    /// Refuses a call without a place. Only its number is kept, because a flood of these must not push other refusals out of the journal.
     pub(crate) fn refuse_without_place(&self) -> Unanswered {
         self.journal.answered(Reason::Overloaded.code());
         NotSighted::Overloaded.into()
     }
 
-    /// Whether this source is listened to: not past its share of bad asks, unless for a machine that is known, or for one that
-    /// heals. Anybody can claim to be one; then its signature is verified, as it was before. Whoever has recorded an ask could
-    /// send it for ever, so one that has been overtaken speaks for nobody.
+    /// Whether to read an ask of this source. Past the limit of bad asks, only asks of known machines and of copies that heal are read.
+    /// Anybody can claim to be one; the signature is verified later. An ask that the record has overtaken does not count, because a
+    /// recorded ask could be sent for ever.
     pub(super) async fn hear(
         &self,
         incoming: &Incoming,
@@ -68,7 +66,7 @@ impl Host {
         Unanswered { cause: limited.cause(Reason::TooManyBadAsks), retry_in: Some(UNHEARD_RETRY) }
     }
 
-    /// Whether the machine that an ask claims to come from is known here, and the ask is no recorded one.
+    /// Whether the claimed machine of an ask is known here, and the ask is not a recorded one.
     async fn is_known_and_fresh(
         &self,
         product: ProductId,
@@ -86,7 +84,7 @@ impl Host {
         Ok(Ask::claimed_mark(ask).is_some_and(is_fresh))
     }
 
-    /// Whether there is an identity whose successor may return here.
+    /// Whether the ask replaces an identity that is known here.
     async fn may_be_replaced(&self, product: ProductId, machine: MachineId) -> Result<bool, Unanswered> {
         let record = self.ledger.record(product, machine).await.map_err(unreadable)?;
         Ok(record.is_some_and(|record| match record.state {

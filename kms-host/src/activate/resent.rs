@@ -1,8 +1,8 @@
-//! Asks that were answered without leaving a mark in a record: sent once more, they would be answered once more.
+//! Refuses asks that are sent again, if their answer has left no mark in a record.
 //!
-//! A record tells a recorded ask from a new one, but not every answer touches a record: a machine that keeps no state has none, one
-//! that leaves unseen has none, a copy changes none. What was answered so is remembered here, in memory and bounded. To wash one
-//! ask out of it takes as many others, each signed.
+//! A record tells a recorded ask from a new one, but not every answer changes a record: a machine without state has none, the release
+//! of an unknown machine makes none, a copy changes none. Such asks are remembered here, in memory and bounded. To push one out, an
+//! attacker needs as many others, each signed.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ use shared::time::Timestamp;
 
 use super::compose::Logged;
 
-/// So many are remembered, in 2 MB.
+/// The number of asks to remember, in 2 MB.
 const REMEMBERED: usize = 16_384;
 
 type Name = (MachineId, Nonce);
@@ -30,14 +30,14 @@ struct Asks {
 }
 
 impl Resent {
-    /// Whether this ask was answered here before. A machine that asks again under the same nonce signs a later time.
+    /// Whether this very ask was answered here before. A machine that asks again under the same nonce signs a later time.
     pub(super) fn knows(&self, machine: MachineId, presented: &Mark) -> bool {
         let asks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         asks.asked_at.get(&(machine, presented.nonce)).is_some_and(|last| presented.asked_at <= *last)
     }
 
-    /// An ask is answered so. It is remembered if no record tells of it. A refusal changes no record, but only a copy's is no bad ask
-    /// and not the host's own trouble.
+    /// Notes the answer to an ask, if no record shows it. No refusal changes a record, but only a copy's is neither a bad ask nor the
+    /// host's own trouble.
     pub(super) fn note(&self, ask: &Ask, said: &Logged) {
         let leaves_no_mark = match said {
             Logged::Answered { .. } => !ask.kept || ask.kind == AskKind::Release,

@@ -1,6 +1,6 @@
 //! Asks that cannot be answered with a signature, and when to try again.
 //!
-//! What is refused with a signature is decided in `shared::admission` and in the ledger's transaction.
+//! `shared::admission` and the ledger's transaction decide about signed refusals.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use shared::reason::{Cause, Reason};
 use crate::queue::NotSighted;
 use crate::signer::SignerError;
 
-/// Retry delay when the host has more waiting than it will hold, or no place for another call.
+/// Retry delay if the queue is full, or there is no place for another call.
 const OVERLOADED_RETRY: Duration = Duration::from_secs(15);
 
-/// How long a machine is asked to stay away from a host that stops or has failed.
+/// Retry delay for a host that stops or has failed.
 const STOPPED_RETRY: Duration = Duration::from_mins(1);
 
 /// Retry delay for a machine whose record is damaged. An administrator has to act first, and may have done so tonight.
@@ -26,18 +26,18 @@ const DAMAGED_RETRY: Duration = Duration::from_hours(1);
 pub struct Unanswered {
     /// Why.
     pub cause: Cause,
-    /// When to try again, where trying again helps.
+    /// The retry delay, if trying again helps.
     pub retry_in: Option<Duration>,
 }
 
 impl Unanswered {
-    /// Whether it was the ask's own fault.
+    /// Whether the fault is the ask's.
     pub(crate) fn is_bad(&self) -> bool {
         self.cause.reason().is_some_and(|reason| reason == Reason::TooManyBadAsks || fair::is_bad(reason))
     }
 }
 
-/// Why an ask does not reach the ledger.
+/// An ask that does not reach the ledger.
 pub(super) enum Stop {
     /// It is refused, signed.
     Refuse(Cause, Duration),

@@ -1,7 +1,7 @@
 //! Asking a running host: the connection, and how long it may take.
 //!
-//! A host that is frozen, or whose disk stands still, is told of and not waited for. While a call is open, the connection asks
-//! for a sign of life; that finds a process that stands still, whatever the call. Each call has a limit as well.
+//! A host that is frozen, or whose disk hangs, leads to an error after a time limit. While a call is open, the connection sends pings,
+//! which notice a frozen process, whatever the call. Each call has a time limit as well.
 
 use std::io;
 use std::path::Path;
@@ -16,20 +16,20 @@ use tonic::{Code, GrpcMethod, Request, Status};
 
 use super::socket;
 
-/// A process that lives answers a ping at once; one that is short of processor time, within a few seconds.
+/// A live process answers a ping at once, or within a few seconds if it lacks processor time.
 const PING_INTERVAL: Duration = Duration::from_secs(3);
 const PING_LIMIT: Duration = Duration::from_secs(9);
 
-/// How long most calls may take. Each of them reads at most a page.
+/// The time limit of most calls. Each of them reads at most a page.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a call may take that reads all there is. A ledger of ten million machines takes a few minutes.
+/// The time limit of a call that reads everything. A ledger of ten million machines takes a few minutes.
 const WHOLE_LIMIT: Duration = Duration::from_mins(30);
 
-/// The calls that read all there is.
+/// The calls that read everything.
 const WHOLE: [&str; 3] = ["Verify", "VerifyChanges", "ExportLedger"];
 
-/// Whoever asks a host of this machine.
+/// A client of a host on this machine.
 pub type Client = AdminServiceClient<InterceptedService<Channel, Limit>>;
 
 /// Gives each call its limit.
@@ -38,10 +38,10 @@ pub type Limit = fn(Request<()>) -> Result<Request<()>, Status>;
 /// Connects to the host that serves this socket.
 ///
 /// # Errors
-/// There is no socket, nobody serves it, or this user may not open it.
+/// There is no socket, no host serves it, or this user may not open it.
 pub async fn connect(path: &Path) -> Result<Client, tonic::transport::Error> {
     let path = path.to_owned();
-    // The address is a formality: the connector knows the way.
+    // The address is ignored: the connector knows the path.
     let endpoint = Endpoint::from_static("http://host")
         .connect_timeout(Duration::from_secs(5))
         .http2_keep_alive_interval(PING_INTERVAL)
@@ -54,12 +54,12 @@ pub async fn connect(path: &Path) -> Result<Client, tonic::transport::Error> {
     Ok(AdminServiceClient::with_interceptor(channel, limited))
 }
 
-/// The process that serves this socket, and its user; nothing where nobody serves it, or it cannot be seen from here.
+/// The process that serves this socket, and its user; none if no host serves it, or it cannot be seen from here.
 pub async fn serving(path: &Path) -> Option<UCred> {
     socket::connect(path).await.ok()?.peer_cred().ok()
 }
 
-/// Whether a host is there and does not answer, or not in time: what a call says that was given up.
+/// Whether a call failed because the host did not answer in time.
 pub fn is_silence(status: &Status) -> bool {
     // tonic reports its own deadline as cancelled, and a ping without an answer as unavailable.
     matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded)

@@ -1,7 +1,7 @@
 //! The admin socket as a file: bound, connected to and removed, however long its path is.
 //!
-//! The address of a unix socket holds 107 bytes. A path beyond that is reached by a descriptor of its folder, under
-//! `/proc/self/fd`. What is said over the socket is `admin`'s.
+//! The address of a unix socket holds 107 bytes. A longer path is reached through a descriptor of its folder, under `/proc/self/fd`.
+//! `admin` answers the calls.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -16,7 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 /// `sun_path` of unix(7), less the byte that ends it.
 const ADDRESS_BYTES: usize = 107;
 
-/// A path that fits an address, for as long as this is kept.
+/// A path that fits an address as long as this exists.
 struct Short {
     path: PathBuf,
     _folder: Option<OwnedFd>,
@@ -35,7 +35,7 @@ fn short(path: &Path) -> io::Result<Short> {
     Ok(Short { path, _folder: Some(folder) })
 }
 
-/// A socket that was bound, to be removed when nobody serves it any more.
+/// A bound socket, to be removed when the host stops.
 #[derive(Debug)]
 pub(crate) struct Bound {
     path: PathBuf,
@@ -43,8 +43,7 @@ pub(crate) struct Bound {
     file: (u64, u64),
 }
 
-/// Binds it, for its owner alone. Whoever holds the ledger is the only host of a directory, so a socket that is there was
-/// left by a dead one.
+/// Binds it, for its owner alone. Only one host can hold the ledger of a directory, so a dead host has left any socket that exists.
 pub(crate) fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -59,7 +58,7 @@ impl Bound {
     /// Removes it, unless another host has put its own in its place.
     pub(crate) fn remove(self) {
         if file_at(&self.path).is_ok_and(|file| file == self.file) {
-            // A socket that is left is replaced by the next host.
+            // The next host replaces a socket that is left.
             let _ = fs::remove_file(self.path);
         }
     }
@@ -70,12 +69,12 @@ fn file_at(path: &Path) -> io::Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
-/// Connects to whoever serves it.
+/// Connects to the host that serves it.
 pub async fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(&short(path)?.path).await
 }
 
-/// Whether somebody serves it, even if it is too busy or frozen to take one more connection. It never waits.
+/// Whether a host serves it, even if it is too busy or frozen to accept. It never waits.
 pub fn is_served(path: &Path) -> bool {
     let connected = || {
         let short = short(path)?;

@@ -1,4 +1,4 @@
-//! Reads an export line by line, and believes nothing that it has not checked.
+//! Reads an export line by line, and verifies every line.
 
 use std::path::{Component, Path};
 
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::line::{End, ExportLine, LineContent, MAGIC, Unreadable};
 use super::{ExportKind, FORMAT, FilePart, Head};
 
-/// What one line says.
+/// The content of one line.
 pub enum CheckedLine {
     /// The first.
     Head(Head),
@@ -20,10 +20,10 @@ pub enum CheckedLine {
     End(End),
 }
 
-/// Why something is no whole export.
+/// Why a file is not a whole export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExportFault {
-    /// It does not begin as one does.
+    /// It does not begin like an export.
     #[error("it is no export or backup of kms-host")]
     NotExport,
     /// A later release has written it.
@@ -72,7 +72,7 @@ pub struct Checker {
 enum Progress {
     #[default]
     Nothing,
-    /// The head was read; so many rows, and whether any of them was of the ledger.
+    /// The head was read, then this many rows; whether any of them was of the ledger.
     Rows {
         kind: ExportKind,
         rows: u64,
@@ -105,7 +105,7 @@ impl Checker {
             Progress::Rows { kind, rows, of_ledger } => {
                 let said = ExportLine::read(line, &mut self.buffer).and_then(LineContent::try_from);
                 match said.map_err(|Unreadable| damaged)? {
-                    // Files come first: what a ledger is made on stands in one of them.
+                    // Files come first, because the settings among them name the ledger's engine.
                     LineContent::File(part)
                         if *kind == ExportKind::Backup && !*of_ledger && is_inside(&part.name) =>
                     {
@@ -132,12 +132,12 @@ impl Checker {
         Ok(checked)
     }
 
-    /// How many lines were checked.
+    /// The number of checked lines.
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// That there is no further line, and that this is right.
+    /// Checks that the file may end here.
     ///
     /// # Errors
     /// [`ExportFault::Cut`].

@@ -1,6 +1,6 @@
-//! An export on disk, read twice by whoever makes something of it: whole to see that it holds, then row by row.
+//! An export on disk. It is read twice: as a whole to verify it, then row by row.
 //!
-//! It is opened once, by whoever may read it, before anybody gives up the right to.
+//! It is opened once, before the process gives up its rights.
 
 use std::env;
 use std::fs::File;
@@ -15,12 +15,12 @@ use crate::home::read;
 /// No line is longer. A part of a file grows by a third as base64, and its name has room beside it.
 const LINE_BYTES_MAX: u64 = 2 * PART_BYTES as u64;
 
-/// How a file is called in a sentence.
+/// The name of a file in a sentence.
 pub fn shown(path: &Path) -> path::Display<'_> {
     if path == Path::new("-") { Path::new("standard input").display() } else { path.display() }
 }
 
-/// How much of a stream is copied at a time.
+/// The bytes of a stream to copy at a time.
 const SPOOL_BYTES: usize = 64 * 1024;
 
 /// A file that is open and may be an export.
@@ -29,7 +29,7 @@ pub struct ExportFile {
     file: File,
 }
 
-/// An export that is being read, behind its first line.
+/// An export that is being read, after its first line.
 pub struct ExportReader {
     path: PathBuf,
     lines: BufReader<File>,
@@ -37,7 +37,7 @@ pub struct ExportReader {
     checker: Checker,
 }
 
-/// What is in an export that was read to its end.
+/// The summary of an export that was read to its end.
 #[derive(Clone)]
 pub struct Summary {
     /// Its first line.
@@ -48,9 +48,9 @@ pub struct Summary {
     pub machines: u64,
     /// Products.
     pub products: u64,
-    /// Damaged rows that its ledger had, and that are not in it.
+    /// Damaged rows of its ledger, which are not in it.
     pub left_out: u64,
-    /// How long it is, in bytes.
+    /// Its length in bytes.
     pub size_bytes: u64,
 }
 
@@ -60,10 +60,10 @@ pub enum ExportError {
     /// It cannot be read.
     #[error("{} cannot be read", shown(.0))]
     Unreadable(PathBuf, #[source] io::Error),
-    /// What comes in cannot be kept until it was read twice.
+    /// Standard input cannot be copied to a file, to be read twice.
     #[error("standard input cannot be copied to {}", .0.display())]
     NotSpooled(PathBuf, #[source] io::Error),
-    /// It is not whole, or no export.
+    /// It is not a whole export.
     #[error("{} cannot be used: {fault}", shown(path))]
     Faulty {
         /// The file.
@@ -85,7 +85,7 @@ impl ExportError {
 }
 
 impl ExportFile {
-    /// Opens a file, without a look at what is in it.
+    /// Opens a file without reading it.
     ///
     /// # Errors
     /// It cannot be read.
@@ -96,7 +96,7 @@ impl ExportFile {
         }
     }
 
-    /// Copies what comes in to a file without a name that nobody else can open, because it is read twice.
+    /// Copies a stream to a file without a name, which nobody else can open, because it is read twice.
     ///
     /// # Errors
     /// It cannot be read, or there is no space for it.
@@ -119,7 +119,7 @@ impl ExportFile {
         &self.path
     }
 
-    /// Reads it from its beginning. Of two readers at once neither would be right.
+    /// Reads it from its beginning. Only one reader may read at a time.
     ///
     /// # Errors
     /// It cannot be read, or does not begin as an export.
@@ -136,7 +136,7 @@ impl ExportFile {
         }
     }
 
-    /// Reads all of it. `progress` is told how many lines were read.
+    /// Reads all of it. `progress` gets the number of lines read.
     ///
     /// # Errors
     /// As [`ExportReader::read`].
@@ -164,7 +164,7 @@ impl ExportFile {
 }
 
 impl ExportReader {
-    /// What the next line says. After the last one there is none, and that is certain then.
+    /// The content of the next line; none after the last line, once the whole file is verified.
     ///
     /// # Errors
     /// It cannot be read, or is not what was written.
@@ -179,7 +179,7 @@ impl ExportReader {
         checked.map_err(|fault| self.faulty(fault))
     }
 
-    /// That the line which was read last does not belong where it is.
+    /// The error for a line in the wrong place: the one that was read last.
     pub fn damaged_here(&self) -> ExportError {
         self.faulty(ExportFault::Damaged { line: self.checker.line() })
     }

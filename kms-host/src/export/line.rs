@@ -1,7 +1,7 @@
 //! One row and its line. The only file that knows how an export is spelt.
 //!
-//! A line is a JSON object whose first member tells what it is, and whose last, `sum`, is the checksum of all bytes before
-//! it. It always takes [`SEAL_BYTES`] bytes, so a reader cuts it off without parsing anything that it has not checked.
+//! A line is a JSON object. Its first member is its content, and its last one, `sum`, is the checksum of all bytes before it. The
+//! checksum always takes [`SEAL_BYTES`] bytes, so a reader cuts it off before it parses anything.
 
 use ledger::Kept;
 use serde::de::{Error as _, Visitor};
@@ -13,7 +13,7 @@ use shared::time::Timestamp;
 
 use super::{ExportKind, FORMAT, FilePart, Head};
 
-/// What every export begins with.
+/// The beginning of every export.
 pub(super) const MAGIC: &[u8] = br#"{"kms_host_export":{"format":"#;
 
 /// `,"sum":"0123456789abcdef"}` and the end of the line.
@@ -23,7 +23,7 @@ const SUM_BEGINS: &[u8] = br#","sum":""#;
 const SUM_DIGITS: usize = 16;
 const SUM_ENDS: &[u8] = b"\"}\n";
 
-/// A line as JSON has it. Instants are milliseconds since the Unix epoch.
+/// A line in JSON. Instants are milliseconds since the Unix epoch.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum ExportLine {
@@ -78,7 +78,7 @@ pub(super) struct EventLine {
     other: Option<Hex<16>>,
 }
 
-/// The format, before anything else of the head is looked at.
+/// The format, which is read before the rest of the head.
 #[derive(Deserialize)]
 struct AnyHead {
     kms_host_export: AnyFormat,
@@ -93,11 +93,11 @@ struct AnyFormat {
 pub(super) struct Unreadable;
 
 impl ExportLine {
-    /// Writes it behind what is there.
+    /// Appends it.
     pub(super) fn write(&self, to: &mut Vec<u8>) {
         let start = to.len();
         serde_json::to_writer(&mut *to, self).expect("numbers and texts go into memory");
-        // The closing brace of the object comes again behind the sum.
+        // The closing brace of the object comes again after the sum.
         to.pop();
         let sum = sum(&to[start..]);
         to.extend_from_slice(SUM_BEGINS);
@@ -105,7 +105,7 @@ impl ExportLine {
         to.extend_from_slice(SUM_ENDS);
     }
 
-    /// Reads a whole line. `buffer` is for whoever reads many.
+    /// Reads a whole line. `buffer` is reused for many lines.
     pub(super) fn read(line: &[u8], buffer: &mut Vec<u8>) -> Result<ExportLine, Unreadable> {
         serde_json::from_slice(unseal(line, buffer)?).map_err(|_| Unreadable)
     }
@@ -117,7 +117,7 @@ impl ExportLine {
     }
 }
 
-/// The object without its sum, if that is right.
+/// The object without its sum, if the sum is correct.
 fn unseal<'b>(line: &[u8], buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Unreadable> {
     let body = line.len().checked_sub(SEAL_BYTES).ok_or(Unreadable)?;
     let (body, seal) = line.split_at(body);
@@ -212,7 +212,7 @@ impl From<&Kept> for ExportLine {
     }
 }
 
-/// What the last line says, beside the seal.
+/// The content of the last line, besides the seal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
     /// Lines between the first and the last.
@@ -221,7 +221,7 @@ pub struct End {
     pub left_out: u64,
 }
 
-/// What a line between the first and the last one says.
+/// The content of a line between the first and the last one.
 pub(super) enum LineContent {
     File(FilePart),
     Row(Kept),

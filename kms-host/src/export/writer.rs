@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 use super::line::{ExportLine, Hex};
 use super::{FilePart, Head};
 
-/// An export that is being written. What has come together is fetched with [`take`](ExportWriter::take).
+/// An export that is being written. Fetch the pieces with [`take`](ExportWriter::take).
 pub struct ExportWriter {
     digest: Sha256,
     rows: u64,
     left_out: u64,
-    /// What nobody has fetched yet.
+    /// The lines that were not fetched yet.
     lines: Vec<u8>,
 }
 
@@ -31,7 +31,7 @@ impl ExportWriter {
         ExportLine::from(kept).write(&mut self.lines);
     }
 
-    /// Adds a row as another export has it: a whole line.
+    /// Adds a row of another export, as a whole line.
     pub fn line(&mut self, line: &[u8]) {
         self.rows += 1;
         self.lines.extend_from_slice(line);
@@ -44,12 +44,12 @@ impl ExportWriter {
         ExportLine::File { name, mode, part, base64: super::line::Base64(bytes) }.write(&mut self.lines);
     }
 
-    /// Notes that so many damaged rows of the ledger are not in it.
+    /// Notes the number of damaged rows of the ledger that are not in it.
     pub fn left_out(&mut self, rows: u64) {
         self.left_out += rows;
     }
 
-    /// How many bytes [`take`](ExportWriter::take) would give.
+    /// The number of bytes that [`take`](ExportWriter::take) would give.
     pub fn waiting(&self) -> usize {
         self.lines.len()
     }
