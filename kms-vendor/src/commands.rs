@@ -225,7 +225,7 @@ impl Answer {
     }
 
     fn roots(vendor: &Vendor) -> Answer {
-        let hex = hex_roots(vendor);
+        let hex = vendor.roots().map(|root| data_encoding::HEXLOWER.encode(&root));
         let digests = vendor.root_digests();
         let text = format!(
             "Every product pins both roots. `kms-vendor product rust NAME` prints the constant to paste.\n\n{}\n{}\n\n\
@@ -298,10 +298,6 @@ impl Answer {
         });
         Answer { text, json }
     }
-}
-
-fn hex_roots(vendor: &Vendor) -> [String; 2] {
-    vendor.roots().map(|root| data_encoding::HEXLOWER.encode(&root))
 }
 
 fn product_json(product: &Product) -> Value {

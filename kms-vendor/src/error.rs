@@ -14,7 +14,7 @@ use shared::time::{Length, Timestamp};
 use crate::text::is_near;
 
 /// The arguments are wrong.
-const EX_USAGE: u8 = 64;
+pub const EX_USAGE: u8 = 64;
 /// The contents of a file are wrong.
 const EX_DATAERR: u8 = 65;
 /// A file is missing.
@@ -24,7 +24,7 @@ const EX_SOFTWARE: u8 = 70;
 /// A file exists already, or cannot be created.
 pub const EX_CANTCREAT: u8 = 73;
 /// The disk or the operating system has failed.
-const EX_IOERR: u8 = 74;
+pub const EX_IOERR: u8 = 74;
 
 /// An operation failed. [`VendorError::remedy`] says what to do.
 #[derive(Debug, thiserror::Error)]

@@ -9,14 +9,10 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use kms_vendor::{EX_IOERR, EX_USAGE};
 use shared::print::{Lines, OneLine};
 
 use crate::cli::Cli;
-
-/// sysexits.h: the command was used incorrectly.
-const EX_USAGE: u8 = 64;
-/// sysexits.h: an error occurred while doing input or output.
-const EX_IOERR: u8 = 74;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

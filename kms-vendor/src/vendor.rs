@@ -39,8 +39,8 @@ const ROOTS_FILE: &str = "roots.pub";
 #[derive(Clone, Debug)]
 pub struct Vendor {
     dir: PathBuf,
-    roots: [[u8; 32]; 2],
-    verifying: Roots,
+    /// Two of them.
+    roots: Roots,
 }
 
 impl Vendor {
@@ -78,20 +78,19 @@ impl Vendor {
         let text = armour::plain(&text).map_err(|error| VendorError::damaged(&path, error))?;
         let roots = parse_roots(&text)
             .ok_or_else(|| VendorError::damaged(&path, "it is not two public keys in hex"))?;
-        let verifying = Roots::new(roots.iter().map(<[u8; 32]>::as_slice))
+        let roots = Roots::new(roots.iter().map(<[u8; 32]>::as_slice))
             .map_err(|error| VendorError::damaged(&path, error))?;
-        let dir = dir.to_owned();
-        Ok(Vendor { dir, roots, verifying })
+        Ok(Vendor { dir: dir.to_owned(), roots })
     }
 
     /// What every product pins: both roots' public keys.
     pub fn roots(&self) -> [[u8; 32]; 2] {
-        self.roots
+        [0, 1].map(|index| *self.roots.keys()[index].as_bytes())
     }
 
     /// Short digests of both roots, to be compared by people.
     pub fn root_digests(&self) -> Vec<String> {
-        self.verifying.keys().iter().map(|root| root.key_id().to_string()).collect()
+        self.roots.keys().iter().map(|root| root.key_id().to_string()).collect()
     }
 
     /// The directory.
@@ -101,7 +100,7 @@ impl Vendor {
 
     /// The roots, to verify with what this vendor signs.
     pub(crate) fn verifying(&self) -> &Roots {
-        &self.verifying
+        &self.roots
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -112,7 +111,7 @@ impl Vendor {
     pub(crate) fn root_key(&self, index: usize) -> Result<SecretKey, VendorError> {
         let path = self.path(ROOT_KEY_FILES[index]);
         let key = keys::read(&path, ROOT_KEY)?;
-        if *key.public().as_bytes() != self.roots[index] {
+        if key.public() != self.roots.keys()[index] {
             return Err(VendorError::damaged(&path, "it is not the key that roots.pub names"));
         }
         Ok(key)
