@@ -1,7 +1,7 @@
 //! The host's settings: one file, in TOML, and the environment. Unknown keys are refused, and every key has a default.
 //!
-//! The bounds of each value are here. Each setting is declared in `config/keys.rs`; `config/sources.rs` decides between file,
-//! environment and command line.
+//! Each setting is declared in `config/keys.rs`, with the bounds of a number. What else a value has to be is here;
+//! `config/sources.rs` decides between file, environment and command line.
 
 mod keys;
 pub mod network;
@@ -21,12 +21,6 @@ use crate::door::listen;
 pub use keys::{Config, KEYS, Key, sample};
 pub use network::Network;
 pub use sources::{ChangedSetting, FILE_NAME, Origin, SettingSources, Settings};
-
-/// A larger rate a day or a minute would limit nobody.
-const LARGEST_RATE: u64 = 1_000_000_000;
-
-/// A century: a larger number is a slip.
-const RETENTION_DAYS_MAX: u32 = 36_500;
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -65,8 +59,15 @@ impl Config {
             return Err(("listen", fault.to_owned()));
         }
         listen::check(&self.listen).map_err(|overlap| ("listen", overlap.to_string()))?;
-        if !(1..=1_048_576).contains(&self.queue) {
-            return Err(("queue", "`queue` must be from 1 to 1048576".to_owned()));
+        let values = self.values();
+        for Key { name, bounds, .. } in &KEYS {
+            let value = values.get(*name).and_then(toml::Value::as_integer);
+            if let (Some((least, most)), Some(value)) = (*bounds, value)
+                && !(least..=most).contains(&value)
+            {
+                let unlimited = if least == 0 { "; 0 is no limit" } else { "" };
+                return Err((name, format!("`{name}` must be from {least} to {most}{unlimited}")));
+            }
         }
         if 0 < self.connections && self.connections < self.connections_per_address {
             let fault = format!(
@@ -75,35 +76,10 @@ impl Config {
             );
             return Err(("connections_per_address", fault));
         }
-        if !(1..=1024).contains(&self.calls_per_connection) {
-            return Err(("calls_per_connection", "`calls_per_connection` must be from 1 to 1024".to_owned()));
-        }
         if !self.tls_client_ca.as_os_str().is_empty() && self.tls != TlsMode::Required {
             let fault = "`tls_client_ca` demands a certificate from every machine, and a machine without TLS has none: set \
                          tls = \"required\"";
             return Err(("tls_client_ca", fault.to_owned()));
-        }
-        for (name, number) in [
-            ("new_machines_per_source", self.new_machines_per_source),
-            ("new_machines_per_site", self.new_machines_per_site),
-            ("bad_asks_per_source", self.bad_asks_per_source),
-            ("bad_asks_per_site", self.bad_asks_per_site),
-        ] {
-            if LARGEST_RATE < number {
-                return Err((name, format!("`{name}` must be from 0 to {LARGEST_RATE}; 0 is no limit")));
-            }
-        }
-        if !(4..=1_048_576).contains(&self.cache_mib) {
-            return Err(("cache_mib", "`cache_mib` must be from 4 to 1048576".to_owned()));
-        }
-        if 1_048_576 < self.free_space_mib {
-            return Err(("free_space_mib", "`free_space_mib` must be from 0 to 1048576".to_owned()));
-        }
-        if RETENTION_DAYS_MAX < self.retention_days {
-            let fault = format!(
-                "`retention_days` must be from 0, which keeps every machine, to {RETENTION_DAYS_MAX}"
-            );
-            return Err(("retention_days", fault));
         }
         if !is_service_label(&self.service_label) {
             let label = &self.service_label;

@@ -1,7 +1,7 @@
-//! The table of settings. Each is declared once, with its name, text, default, and whether a change needs a restart.
+//! The table of settings. Each is declared once, with its name, text, default, bounds, and whether a change needs a restart.
 //!
 //! The configuration, the sample file, the settings in docs/administrator.md, the environment variables and the reload are made from it.
-//! The bounds of values are in `config.rs`, where values come from is in `sources`.
+//! What else a value has to be is in `config.rs`, where values come from is in `sources`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +15,15 @@ use super::{LogFormat, Network, TlsMode};
 /// What the environment variable of every key begins with.
 pub(super) const PREFIX: &str = "KMS_HOST_";
 
+/// A larger number is a slip: of asks that wait, and of MiB.
+const MANY: i64 = 1_048_576;
+
+/// A larger rate a day or a minute would limit nobody.
+const LARGEST_RATE: i64 = 1_000_000_000;
+
+/// In days: a larger number is a slip.
+const A_CENTURY: i64 = 36_500;
+
 /// One setting.
 #[derive(Debug)]
 pub struct Key {
@@ -24,6 +33,8 @@ pub struct Key {
     pub about: &'static str,
     /// A correct value, as an environment variable has it.
     pub example: &'static str,
+    /// The smallest and the largest number, if it is a number with bounds.
+    pub(super) bounds: Option<(i64, i64)>,
     /// Whether only a new process takes up a new value.
     pub needs_restart: bool,
     /// Converts the value of an environment variable to that of the file.
@@ -31,12 +42,14 @@ pub struct Key {
 }
 
 /// Makes [`Config`], its default and [`KEYS`] from one declaration for each setting: its text, name, type and default, the reader and an
-/// example of its environment variable, and whether a change applies at a reload or a restart.
+/// example of its environment variable, whether a change applies at a reload or a restart, and
+/// the bounds of some numbers.
 macro_rules! settings {
     ($(
         $(#[doc = $about:literal])+
         $(#[serde($($serde:tt)+)])?
-        $name:ident: $type:ty = $default:expr, $from_text:ident, $example:literal, at $when:ident;
+        $name:ident: $type:ty = $default:expr, $from_text:ident, $example:literal, at $when:ident
+            $(, from $least:literal to $most:expr)?;
     )+) => {
         /// The administrator's settings.
         #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -56,10 +69,13 @@ macro_rules! settings {
             name: stringify!($name),
             about: concat!($($about),+),
             example: $example,
+            bounds: settings!(@bounds $($least, $most)?),
             needs_restart: settings!(@needs_restart $when),
             from_text: $from_text,
         }),+];
     };
+    (@bounds) => { None };
+    (@bounds $least:literal, $most:expr) => { Some(($least, $most)) };
     (@needs_restart restart) => { true };
     (@needs_restart reload) => { false };
 }
@@ -75,14 +91,14 @@ settings! {
     /// says so.
     service_label: String = shared::SERVICE_LABEL.to_owned(), text, "_kms-activation._tcp", at reload;
     /// Number of asks that may wait for the disk. Beyond that, asks are refused with a retry delay.
-    queue: usize = 4096, number, "4096", at restart;
+    queue: usize = 4096, number, "4096", at restart, from 1 to MANY;
     /// Number of connections that machines may hold at once. 0 is as many as the descriptors allow, 65536 at most.
     connections: usize = 0, number, "10000", at reload;
     /// Number of connections that one address, or one IPv6 /64, may hold. 0 is three quarters of all.
     connections_per_address: usize = 0, number, "2500", at reload;
     /// Number of calls that one connection may have open at once. A machine makes one. Raise it if a proxy puts many machines
     /// on one connection and makes them wait.
-    calls_per_connection: u32 = 32, number, "256", at reload;
+    calls_per_connection: u32 = 32, number, "256", at reload, from 1 to 1024;
     /// Networks whose machines may connect, such as `["10.0.0.0/8", "2001:db8::/32"]`. If the list is empty, all may.
     /// Connections from other networks are closed. In the environment, separate networks with commas.
     #[serde(deserialize_with = "super::networks")]
@@ -99,29 +115,29 @@ settings! {
     tls_client_ca: PathBuf = PathBuf::new(), text, "", at reload;
     /// Number of new machines that the host enters in a day from one address, or one IPv6 /64. Beyond that, new machines are
     /// refused with a retry delay. Known machines are never refused. 0 is no limit.
-    new_machines_per_source: u64 = 10_000, number, "10000", at reload;
+    new_machines_per_source: u64 = 10_000, number, "10000", at reload, from 0 to LARGEST_RATE;
     /// Number of new machines that the host enters in a day from all addresses together. Each address has a guaranteed share
     /// of one in 4000 of this number, so that a few addresses cannot use it up for all. 0 is no limit.
-    new_machines_per_site: u64 = 100_000, number, "100000", at reload;
+    new_machines_per_site: u64 = 100_000, number, "100000", at reload, from 0 to LARGEST_RATE;
     /// Number of bad asks (malformed, badly signed, replayed, blocked, for a product that is not served, refused as new) that
     /// one address may send in a minute. Beyond that, the host serves only known machines there. 0 is no limit.
-    bad_asks_per_source: u64 = 60_000, number, "60000", at reload;
+    bad_asks_per_source: u64 = 60_000, number, "60000", at reload, from 0 to LARGEST_RATE;
     /// Number of bad asks that all addresses together may send in a minute. 0 is no limit.
-    bad_asks_per_site: u64 = 3_000_000, number, "3000000", at reload;
+    bad_asks_per_site: u64 = 3_000_000, number, "3000000", at reload, from 0 to LARGEST_RATE;
     /// Engine that keeps the ledger on disk: sled, or fjall, which is smaller and starts sooner with more than a million
     /// machines. A ledger keeps its engine, so set this before `kms-host init`, or name the file with --config of `init`.
     #[serde(deserialize_with = "super::engine", serialize_with = "super::engine_name")]
     ledger: Engine = Engine::Sled, text, "sled", at restart;
     /// Size of the ledger's cache in memory, in MiB. fjall also keeps the latest writes in memory, up to some 64 MiB.
-    cache_mib: u64 = 64, number, "64", at restart;
+    cache_mib: u64 = 64, number, "64", at restart, from 4 to MANY;
     /// Space that has to be free on the file system of the data directory, in MiB. With less, the host refuses all machines
     /// with DISK_FULL, before the disk is full. It continues by itself once an eighth more than this is free. With 0 the host
     /// fills the disk, and then stops.
-    free_space_mib: u64 = 256, number, "1024", at reload;
+    free_space_mib: u64 = 256, number, "1024", at reload, from 0 to MANY;
     /// Number of days after which the host forgets a machine that it has not seen. It never forgets a machine that is counted
     /// or blocked, so the number must not be shorter than any product's count_window. 0 keeps every machine for ever.
     // The longest lease there is: every licensed machine is known.
-    retention_days: u32 = 400, number, "400", at reload;
+    retention_days: u32 = 400, number, "400", at reload, from 0 to A_CENTURY;
     /// Format of the log: text or json. --log-json on the command line overrides it.
     log_format: LogFormat = LogFormat::Text, text, "json", at restart;
     /// Level of the log: error, warn, info, debug, trace, off, or directives such as "kms_host=debug,info".
