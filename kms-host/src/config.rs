@@ -9,11 +9,13 @@ mod sources;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ledger::Engine;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use shared::srv::{SERVICE_LABEL_FORM, is_service_label};
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::door::listen;
@@ -43,6 +45,16 @@ pub enum TlsMode {
     Offered,
     /// Every machine must use it.
     Required,
+}
+
+/// Calls `take_up` with the old and the new settings whenever they change, until the host has gone.
+pub async fn follow(mut config: watch::Receiver<Arc<Config>>, mut take_up: impl FnMut(&Config, &Config)) {
+    let mut old = config.borrow_and_update().clone();
+    while config.changed().await.is_ok() {
+        let new = config.borrow_and_update().clone();
+        take_up(&old, &new);
+        old = new;
+    }
 }
 
 impl Config {

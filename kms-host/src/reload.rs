@@ -8,9 +8,8 @@
 //! Because of this order a mistake in a file changes nothing, not even the half of the file that was right, and every change is in
 //! the audit log.
 
-mod door;
+mod tls;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -28,7 +27,6 @@ use crate::certificates::{Certificates, Installed};
 use crate::config::{ChangedSetting, Config, SettingSources, Settings};
 use crate::door::accept::Door;
 use crate::door::tls::Tls;
-use crate::fairness::Allowances;
 use crate::home::{self, Home};
 use crate::remedy;
 use crate::run::{self, Running};
@@ -48,8 +46,6 @@ pub struct Reload {
     audit: Arc<Audit>,
     config: watch::Sender<Arc<Config>>,
     door: Door,
-    /// The addresses at which it serves.
-    bound: Vec<SocketAddr>,
 }
 
 impl Reload {
@@ -61,7 +57,7 @@ impl Reload {
         settings: Settings,
         set_log: SetLog,
     ) -> Reload {
-        let Running { host, audit, config, door, addresses, .. } = running;
+        let Running { host, audit, config, door, .. } = running;
         Reload {
             home,
             sources,
@@ -71,7 +67,6 @@ impl Reload {
             audit: audit.clone(),
             config: config.clone(),
             door: door.clone(),
-            bound: addresses.clone(),
         }
     }
 
@@ -130,21 +125,16 @@ impl Reload {
         // The changes are logged at the more detailed of the old and the new level.
         let is_quiet = !tracing::enabled!(tracing::Level::INFO);
         let new = Arc::new(self.settings.taken_up(&settings));
-        let old = self.config.send_replace(new.clone());
         if is_quiet {
-            self.set_log(&old, &new);
+            self.set_log(&new);
         }
         changes.iter().for_each(say);
-        if old.service_label != new.service_label {
-            say_what_to_publish(&new.service_label, &self.bound);
-        }
-        self.host.space().set_limit_mib(new.free_space_mib);
-        self.host.fairness.change(Allowances::from(&*new), self.host.clock.monotonic());
-        door::take_up(&self.door, &self.host, &old, &new, tls);
+        self.config.send_replace(new.clone());
+        tls::take_up(&self.door, tls, self.host.clock.now());
         self.take_up_certificates(certificates);
         tracing::info!("settings and certificates were read again");
         if !is_quiet {
-            self.set_log(&old, &new);
+            self.set_log(&new);
         }
         self.settings.config = Arc::unwrap_or_clone(new);
     }
@@ -171,7 +161,7 @@ impl Reload {
         home::check_hour_width(&certificates, self.host.ledger.meta().hour_width_ms)?;
         retention::check(settings.config.retention_days, &certificates)?;
         let tls = Tls::read(&settings.config, self.home.path())?;
-        door::check_end(&self.door.admission().tls, &tls, self.host.clock.now())?;
+        tls::check_end(&self.door.admission().tls, &tls, self.host.clock.now())?;
         Ok((settings, certificates, tls))
     }
 
@@ -198,9 +188,9 @@ impl Reload {
         let new = only_in(certificates, &old, now).map(|installed| certificate(installed, "new"));
         let gone = only_in(&old, certificates, now).map(|installed| certificate(installed, "gone"));
         let running = &self.door.admission().tls;
-        let of_tls = door::new_certificate(running, tls)
+        let of_tls = tls::new_certificate(running, tls)
             .map(|new| taken_up("tls certificate", format!("new, until {}", new.ends_at)));
-        let authority = door::has_new_authority(running, tls);
+        let authority = tls::has_new_authority(running, tls);
         let authority = authority.then(|| taken_up("tls client CA", "new".to_owned()));
         settings.chain(new).chain(gone).chain(of_tls).chain(authority).collect()
     }
@@ -222,11 +212,10 @@ impl Reload {
         Ok(())
     }
 
-    fn set_log(&self, old: &Config, new: &Config) {
-        if old.log == new.log {
-            return;
-        }
-        if let Err(error) = (self.set_log)(&new.log) {
+    fn set_log(&self, new: &Config) {
+        if new.log != self.settings.config.log
+            && let Err(error) = (self.set_log)(&new.log)
+        {
             let error = format!("{error:#}");
             tracing::error!(error, "the log stays as it was");
         }
@@ -277,13 +266,4 @@ fn only_in<'a>(
     let id = |installed: &Installed| installed.chain.host().id;
     let taken = move |all: &'a Certificates| all.all().filter(move |one| all.difference(one, now).is_none());
     taken(these).filter(move |this| taken(those).all(|that| id(that) != id(this)))
-}
-
-/// Logs the DNS record by which machines find a host at these addresses.
-pub fn say_what_to_publish(service_label: &str, bound: &[SocketAddr]) {
-    for address in bound.iter().filter(|address| !address.ip().is_loopback()) {
-        let record =
-            format!("{service_label}.<your domain>. IN SRV 10 100 {} <this host's name>.", address.port());
-        tracing::info!(record, "to be found, publish in DNS");
-    }
 }

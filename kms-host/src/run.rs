@@ -19,7 +19,7 @@ use crate::activate::{Host, Parts};
 use crate::admin::audit::Audit;
 use crate::admin::{Admin, ReloadOrder, socket};
 use crate::certificates::Certificates;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::door::accept::{Admission, Door, Limits};
 use crate::door::serve::DRAIN;
 use crate::door::tls::Tls;
@@ -76,8 +76,9 @@ pub struct Running {
     pub stop: CancellationToken,
     /// The queue in front of the ledger.
     pub queue: Queue,
+    /// What administrators ask.
+    pub admin: Admin,
     presence: Presence,
-    admin: Admin,
     bound_socket: socket::Bound,
     machines: JoinHandle<()>,
     tasks: JoinSet<()>,
@@ -192,12 +193,19 @@ pub async fn run(
     }
     let audit = Arc::new(Audit::open(home.audit_path()));
     let engine = config.ledger;
-    let (config, followed) = watch::channel(Arc::new(config));
-    tasks.spawn(retention::run(host.clone(), audit.clone(), followed, stop.clone()));
+    let config = watch::Sender::new(Arc::new(config));
+    tasks.spawn(retention::run(host.clone(), audit.clone(), config.subscribe(), stop.clone()));
+    let follower = host.clone();
+    tasks.spawn(config::follow(config.subscribe(), move |_, new| {
+        follower.space.set_limit_mib(new.free_space_mib);
+        follower.fairness.change(Allowances::from(new), follower.clock.monotonic());
+    }));
+    let follower = door.clone();
+    tasks.spawn(config::follow(config.subscribe(), move |old, new| follower.take_up(old, new)));
+    tasks.spawn(say_what_to_publish(config.subscribe(), addresses.clone()));
     let (orders, reloads) = mpsc::channel(1);
     let listening = addresses.iter().map(SocketAddr::to_string).collect();
-    let admin =
-        Admin::new(host.clone(), listening, audit.clone()).showing(engine, door.clone()).reloading_by(orders);
+    let admin = Admin::new(host.clone(), listening, audit.clone(), engine, door.clone(), orders);
     tasks.spawn(serve_admin(admin.clone(), socket, stop.clone()));
     let machines = crate::serve(host.clone(), door.clone(), listeners, stop.clone().cancelled_owned());
     let machines = tokio::spawn(machines);
@@ -278,6 +286,25 @@ fn without_certificate(home: &Home) -> anyhow::Error {
          {data}`",
         request.display()
     )
+}
+
+/// Logs the DNS record by which machines find a host at these addresses: at the start, and whenever the label changes.
+async fn say_what_to_publish(config: watch::Receiver<Arc<Config>>, bound: Vec<SocketAddr>) {
+    let say = |config: &Config| {
+        for address in bound.iter().filter(|address| !address.ip().is_loopback()) {
+            let (label, port) = (&config.service_label, address.port());
+            let record = format!("{label}.<your domain>. IN SRV 10 100 {port} <this host's name>.");
+            tracing::info!(record, "to be found, publish in DNS");
+        }
+    };
+    let at_start = config.borrow().clone();
+    say(&at_start);
+    config::follow(config, |old, new| {
+        if old.service_label != new.service_label {
+            say(new);
+        }
+    })
+    .await;
 }
 
 /// Serves administrators. If that fails, machines are still served.

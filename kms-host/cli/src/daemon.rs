@@ -8,7 +8,7 @@ use kms_host::clock::SystemClock;
 use kms_host::config::SettingSources;
 use kms_host::door::listen;
 use kms_host::home::Home;
-use kms_host::reload::{Reload, say_what_to_publish};
+use kms_host::reload::Reload;
 use kms_host::run::{Opened, StartError, run};
 
 use super::owner::{self, become_owner};
@@ -46,7 +46,6 @@ pub(super) fn serve(
         let addresses: Vec<_> = running.addresses.iter().map(SocketAddr::to_string).collect();
         let listening = addresses.join(" ");
         tracing::info!(host = %running.id(), listening, version = env!("CARGO_PKG_VERSION"), "serving");
-        say_what_to_publish(&settings.config.service_label, &running.addresses);
         let orders = running.reloads.take().expect("nobody else takes them");
         let reload = Reload::of(&running, home.clone(), sources, settings, log);
         tokio::spawn(reload.at_each(hangups, orders, running.stop.clone()));

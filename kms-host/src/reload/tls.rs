@@ -1,28 +1,23 @@
-//! What a reload does with the door: its limits, networks and TLS.
-//!
-//! What the settings mean is told in `door/tls.rs` and `door/accept.rs`.
+//! What a reload does with TLS: which files it refuses, and how it tells what is new.
 
 use shared::time::Timestamp;
 
-use crate::activate::Host;
-use crate::config::Config;
-use crate::door::accept::{Admission, Door, Limits};
+use crate::door::accept::Door;
 use crate::door::tls::{Flaw, Tls, TlsCertificate};
 use crate::watch::tls::{warn_of_end, warn_of_key};
 
-/// What the settings say of the door; `before` they said something else, maybe.
-pub(super) fn take_up(door: &Door, host: &Host, before: &Config, new: &Config, tls: Tls) {
+/// Shows machines what was read.
+pub(super) fn take_up(door: &Door, tls: Tls, now: Timestamp) {
     let old = door.admission();
-    let are_limits_new = (before.connections, before.connections_per_address)
-        != (new.connections, new.connections_per_address);
-    let limits = if are_limits_new {
-        Limits::of_this_process(new.connections, new.connections_per_address)
-    } else {
-        old.limits
-    };
-    say_what_is_new(&old.tls, &tls);
-    door.replace(Admission::new(new, limits, tls));
-    warn_of_end(door, Timestamp::from_unix_ms(i64::MIN), host.clock.now());
+    if let Some(TlsCertificate { ends_at, .. }) = new_certificate(&old.tls, &tls) {
+        tracing::info!(%ends_at, "the TLS certificate is new, and is shown from now on");
+        warn_of_key(&tls);
+    }
+    if has_new_authority(&old.tls, &tls) {
+        tracing::info!("the CA that signs the TLS certificates of machines is new");
+    }
+    door.show(tls);
+    warn_of_end(door, Timestamp::from_unix_ms(i64::MIN), now);
 }
 
 /// That a certificate which holds is not replaced by one that does not: no machine would take it.
@@ -48,14 +43,4 @@ pub(super) fn new_certificate<'a>(old: &Tls, new: &'a Tls) -> Option<&'a TlsCert
 /// Whether machines have to show certificates of another CA than before, which may be in a file of the same name.
 pub(super) fn has_new_authority(old: &Tls, new: &Tls) -> bool {
     old.server().zip(new.server()).is_some_and(|(old, new)| new.demands_others(old))
-}
-
-fn say_what_is_new(old: &Tls, new: &Tls) {
-    if let Some(TlsCertificate { ends_at, .. }) = new_certificate(old, new) {
-        tracing::info!(%ends_at, "the TLS certificate is new, and is shown from now on");
-        warn_of_key(new);
-    }
-    if has_new_authority(old, new) {
-        tracing::info!("the CA that signs the TLS certificates of machines is new");
-    }
 }

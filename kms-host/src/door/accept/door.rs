@@ -64,10 +64,27 @@ impl Door {
         self.admission().tls.server().map(|server| server.certificate().clone())
     }
 
-    /// Applies these rules from the next connection on.
-    pub fn replace(&self, admission: Admission) {
-        self.places.set_limits(admission.limits);
-        *self.admission.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(admission);
+    /// Applies limits and networks from the next connection on.
+    pub fn take_up(&self, old: &Config, new: &Config) {
+        let are_limits_new =
+            (old.connections, old.connections_per_address) != (new.connections, new.connections_per_address);
+        self.change(|admission| {
+            if are_limits_new {
+                admission.limits = Limits::of_this_process(new.connections, new.connections_per_address);
+                self.places.set_limits(admission.limits);
+            }
+            *admission = Admission::new(new, admission.limits, admission.tls.clone());
+        });
+    }
+
+    /// Applies this TLS from the next connection on.
+    pub fn show(&self, tls: Tls) {
+        self.change(|admission| admission.tls = tls);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Admission)) {
+        let mut admission = self.admission.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut admission));
     }
 
     /// A place for a new connection from this address, and its TLS; none if it may not connect.
