@@ -133,7 +133,7 @@ fn with_settings(
     config: Option<&Path>,
 ) -> Result<Vec<Carried>, Failure> {
     let sources = SettingSources::new(config, home.path());
-    let settings = sources.file().to_owned();
+    let settings = sources.file();
     let is_elsewhere = settings != home.path().join(FILE_NAME);
     if is_elsewhere && (config.is_some() || settings.exists()) {
         files.retain(|file| file.name != FILE_NAME);

@@ -28,11 +28,8 @@ const DATA_VARIABLE: &str = "KMS_HOST_DATA";
 /// The places to read settings from.
 #[derive(Clone, Debug)]
 pub struct SettingSources {
-    path: PathBuf,
-    /// Whether it was named, and so must exist.
-    named: bool,
-    /// A file that is not read, although an administrator may think so.
-    passed_over: Option<PathBuf>,
+    /// The file that was named, and so must exist.
+    named: Option<PathBuf>,
     /// The data directory, and the settings file of the package if this is the package's host.
     data: PathBuf,
     packaged: Option<PathBuf>,
@@ -84,41 +81,35 @@ impl SettingSources {
     /// the data directory. For the package's host, if that file does not exist, it is `/etc/kms-host/kms-host.toml`.
     pub fn new(path: Option<&Path>, data: &Path) -> SettingSources {
         let packaged = (data == Path::new(USUAL_PATH)).then(|| PathBuf::from(PACKAGED_FILE));
-        SettingSources::with_packaged_file(path, data, packaged)
-    }
-
-    fn with_packaged_file(path: Option<&Path>, data: &Path, packaged: Option<PathBuf>) -> SettingSources {
-        let own = data.join(FILE_NAME);
-        let there = packaged.clone().filter(|file| file.exists());
-        let (path, named, passed_over) = match (path, there) {
-            (Some(path), _) => (path.to_owned(), true, None),
-            // A restored backup brings its settings with it.
-            (None, Some(packaged)) if own.exists() => (own, false, Some(packaged)),
-            (None, Some(packaged)) => (packaged, false, None),
-            (None, None) => (own, false, None),
-        };
-        let data = data.to_owned();
-        SettingSources { path, named, passed_over, data, packaged, listen: Vec::new(), log_json: false }
+        let named = path.map(Path::to_owned);
+        SettingSources { named, data: data.to_owned(), packaged, listen: Vec::new(), log_json: false }
     }
 
     /// The path of the file, whether or not it exists.
-    pub fn file(&self) -> &Path {
-        &self.path
+    pub fn file(&self) -> PathBuf {
+        self.find().0
+    }
+
+    /// The file, and one that is not read although an administrator may think so. Found anew at each reading, because the usual file
+    /// may have moved between its two places.
+    fn find(&self) -> (PathBuf, Option<PathBuf>) {
+        let own = self.data.join(FILE_NAME);
+        let packaged = self.packaged.clone().filter(|file| file.exists());
+        match (&self.named, packaged) {
+            (Some(named), _) => (named.clone(), None),
+            // A restored backup brings its settings with it.
+            (None, Some(packaged)) if own.exists() => (own, Some(packaged)),
+            (None, Some(packaged)) => (packaged, None),
+            (None, None) => (own, None),
+        }
     }
 
     /// Whether the file is in the data directory. Its owner may have put a link to any file of the machine there, so read such a
     /// file as the owner.
     pub fn is_in_data(&self) -> bool {
-        let folder = self.path.parent().and_then(|folder| folder.canonicalize().ok());
+        let folder = self.file().parent().and_then(|folder| folder.canonicalize().ok());
         let data = self.data.canonicalize().ok();
         folder.zip(data).is_some_and(|(folder, data)| folder.starts_with(data))
-    }
-
-    /// The same sources, with the usual file where it is now: it may have moved between its two places.
-    fn found_anew(&self) -> SettingSources {
-        let path = self.named.then_some(self.path.as_path());
-        let found = SettingSources::with_packaged_file(path, &self.data, self.packaged.clone());
-        found.with_command_line(&self.listen, self.log_json)
     }
 
     /// Adds the command line of `serve`, which overrides all: `listen`, if it is not empty, and `log_format`.
@@ -142,7 +133,7 @@ impl SettingSources {
         &self,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Settings, ConfigError> {
-        let mut settings = self.found_anew().read_file()?;
+        let mut settings = self.read_file()?;
         settings.take_environment(environment)?;
         if !self.listen.is_empty() {
             settings.config.listen.clone_from(&self.listen);
@@ -157,11 +148,11 @@ impl SettingSources {
     }
 
     fn read_file(&self) -> Result<Settings, ConfigError> {
-        let path = &self.path;
-        let read = if self.is_in_data() { read::read_unlinked(path) } else { read::read(path) };
+        let (path, passed_over) = self.find();
+        let read = if self.is_in_data() { read::read_unlinked(&path) } else { read::read(&path) };
         let (text, is_there) = match read {
-            Err(error) if error.kind() == ErrorKind::NotFound && !self.named => (Vec::new(), false),
-            Err(source) => return Err(ConfigError::Unreadable { path: path.clone(), source }),
+            Err(error) if error.kind() == ErrorKind::NotFound && self.named.is_none() => (Vec::new(), false),
+            Err(source) => return Err(ConfigError::Unreadable { path, source }),
             Ok(text) => (armour::plain(&text).map_or(text, String::into_bytes), true),
         };
         let text = String::from_utf8(text).map_err(|error| {
@@ -173,8 +164,7 @@ impl SettingSources {
         let written = toml::from_str::<Table>(&text).map_err(wrong)?;
         let set = KEYS.iter().filter(|key| written.contains_key(key.name));
         let origins = set.map(|key| (key.name, Origin::File(path.clone()))).collect();
-        let (file, passed_over) = (path.clone(), self.passed_over.clone());
-        Ok(Settings { config, unknown: Vec::new(), file, is_there, passed_over, origins })
+        Ok(Settings { config, unknown: Vec::new(), file: path, is_there, passed_over, origins })
     }
 }
 
@@ -324,7 +314,7 @@ mod tests {
         let (data, packaged) = (folder.path().join("data"), folder.path().join("packaged.toml"));
         std::fs::create_dir(&data).unwrap();
         // One that was made before all of it, as a running host's: a file that is moved afterwards is found by the next reading.
-        let sources = SettingSources::with_packaged_file(None, &data, Some(packaged.clone()));
+        let sources = SettingSources { packaged: Some(packaged.clone()), ..SettingSources::new(None, &data) };
         let read = || sources.read_with([]).unwrap();
         assert_eq!((read().config.queue, read().file()), (4096, data.join("kms-host.toml").as_path()));
 
