@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,9 +21,10 @@ use shared::reason::{Cause, Reason};
 use shared::time::{Clock, Timestamp};
 use tokio::task::spawn_blocking;
 
-use self::chain::{LineDigest, LogVerifier, digest, hex, rfc3339};
-use crate::admin::caller::Caller;
+use self::chain::{LineDigest, digest, rfc3339};
+use crate::admin::caller::{self, Caller};
 
+pub(crate) use self::chain::hex;
 pub use self::chain::{AuditLine, Break, Checked, Failed};
 
 /// The longest note of a caller, in bytes: a ticket and a sentence.
@@ -92,6 +94,13 @@ pub trait ChangeFailure: From<NotRecorded> {
     fn cause(&self) -> String;
 }
 
+/// Of a change whose failures nobody tells apart.
+impl ChangeFailure for anyhow::Error {
+    fn cause(&self) -> String {
+        self.to_string()
+    }
+}
+
 /// A line could not be written, so the change is not made.
 #[derive(Debug, thiserror::Error)]
 #[error("the audit log {} cannot be written: nothing is changed", path.display())]
@@ -136,28 +145,20 @@ impl Audit {
         make: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let (audit, written, at) = (Arc::clone(self), change.clone(), clock.now());
-        let recorded = spawn_blocking(move || audit.record(at, &written)).await;
+        let recorded = spawn_blocking(move || audit.record(at, &written, None)).await;
         let seq = recorded.unwrap_or_else(|stopped| Err(self.not_recorded(io::Error::other(stopped))))?;
         let made = make.await;
         if let Err(error) = &made {
             let (audit, at, cause) = (Arc::clone(self), clock.now(), error.cause());
-            // The log of the host has what cannot be written.
-            let _ = spawn_blocking(move || audit.record_failure(at, &change, seq, cause)).await;
+            let failed = move || {
+                if let Err(error) = audit.record(at, &change, Some(Failed { seq, cause: cause.clone() })) {
+                    let action = change.action;
+                    tracing::error!(seq, action, cause, %error, "a change that is in the audit log has failed");
+                }
+            };
+            let _ = spawn_blocking(failed).await;
         }
         made
-    }
-
-    /// Writes a change down, durably, and gives its number back. Only then may the change be made.
-    fn record(&self, at: Timestamp, change: &AuditedChange) -> Result<u64, NotRecorded> {
-        self.append(at, change, None)
-    }
-
-    /// Writes down that a change, which has the line `seq`, did not take effect.
-    fn record_failure(&self, at: Timestamp, change: &AuditedChange, seq: u64, cause: String) {
-        if let Err(error) = self.append(at, change, Some(Failed { seq, cause: cause.clone() })) {
-            let action = change.action;
-            tracing::error!(seq, action, cause, %error, "a change that is in the audit log has failed");
-        }
     }
 
     /// The latest lines that are wanted, oldest first. It reads the whole file: call it where that may block.
@@ -184,14 +185,13 @@ impl Audit {
     pub fn verify(&self) -> io::Result<Checked> {
         // Held throughout, so that no line comes in between.
         let mut end = self.end();
-        let mut verifier = LogVerifier::default();
-        self.each_line(|bytes| _ = verifier.follow(bytes))?;
+        let mut checked = Checked::default();
+        self.each_line(|bytes| checked.follow(bytes))?;
         match *end {
-            Some(Last { digest: Some(digest), .. }) => verifier.expect_end(&digest),
+            Some(Last { digest: Some(digest), .. }) => checked.expect_end(&digest),
             Some(Last { digest: None, .. }) => {}
-            None => *end = Some(Last { seq: verifier.seq, digest: verifier.last }),
+            None => *end = Some(Last { seq: checked.seq, digest: checked.last }),
         }
-        let checked = verifier.checked();
         self.standing().broken.clone_from(&checked.broken);
         Ok(checked)
     }
@@ -206,7 +206,8 @@ impl Audit {
         self.standing().unwritable.clone()
     }
 
-    fn append(
+    /// Writes a change down, durably, or that it has failed, and gives the number of the line back. Only then may the change be made.
+    fn record(
         &self,
         at: Timestamp,
         change: &AuditedChange,
@@ -223,7 +224,7 @@ impl Audit {
             at: rfc3339(at),
             at_ms: at.unix_ms(),
             uid: change.caller.uid,
-            user: change.caller.user(),
+            user: caller::user_name(change.caller.uid),
             pid: change.caller.pid,
             action: change.action.to_owned(),
             parameters: change.parameters.clone(),
@@ -304,7 +305,7 @@ impl From<io::Error> for NotAppended {
 ///
 /// What cannot be written whole is taken back where that is possible, so that a full disk does not fill the log with pieces.
 fn append_durably(path: &Path, line: &str) -> Result<Option<LineDigest>, NotAppended> {
-    let mut file = private().open(path)?;
+    let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
     let length = file.seek(SeekFrom::End(0))?;
     let (found, gap) = last_line(&mut file, length)?;
     // The name of a new file first: there is nothing to take back yet.
@@ -331,14 +332,6 @@ fn last_line(file: &mut File, length: u64) -> io::Result<(Option<LineDigest>, &'
     let tail = tail.strip_suffix(b"\n").unwrap_or(&tail);
     let begin = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     Ok((Some(digest(&tail[begin..])), gap))
-}
-
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.create(true).read(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 #[cfg(test)]
@@ -377,7 +370,7 @@ mod tests {
     #[test]
     fn a_line_says_who_changed_what_and_when() {
         let place = Place::new();
-        assert_eq!(place.audit().record(NOW, &change("machine block")).unwrap(), 1);
+        assert_eq!(place.audit().record(NOW, &change("machine block"), None).unwrap(), 1);
         let text = place.text();
         let line: AuditLine = serde_json::from_str(text.trim_end()).unwrap();
         assert_eq!((line.at.as_str(), line.at_ms), ("2025-11-22T02:05:50Z", NOW.unix_ms()));
@@ -394,10 +387,11 @@ mod tests {
     #[test]
     fn a_restarted_host_goes_on_where_the_log_ended() {
         let place = Place::new();
-        place.audit().record(NOW, &change("machine block")).unwrap();
+        place.audit().record(NOW, &change("machine block"), None).unwrap();
         let audit = place.audit();
-        let seq = audit.record(NOW, &change("machine forget")).unwrap();
-        audit.record_failure(NOW, &change("machine forget"), seq, "the disk is full".to_owned());
+        let seq = audit.record(NOW, &change("machine forget"), None).unwrap();
+        let failed = Failed { seq, cause: "the disk is full".to_owned() };
+        audit.record(NOW, &change("machine forget"), Some(failed)).unwrap();
         let checked = audit.verify().unwrap();
         assert_eq!((checked.lines, checked.seq, checked.broken), (3, 3, None));
         let latest = audit.latest(1, |_| true).unwrap();
@@ -409,11 +403,11 @@ mod tests {
     #[test]
     fn a_line_that_a_crash_has_cut_does_not_swallow_the_next() {
         let place = Place::new();
-        place.audit().record(NOW, &change("machine block")).unwrap();
+        place.audit().record(NOW, &change("machine block"), None).unwrap();
         let whole = place.text();
         fs::write(place.path(), format!("{whole}{{\"seq\":2,")).unwrap();
         let audit = place.audit();
-        assert_eq!(audit.record(NOW, &change("machine forget")).unwrap(), 2);
+        assert_eq!(audit.record(NOW, &change("machine forget"), None).unwrap(), 2);
         assert!(place.text().starts_with(&format!("{whole}{{\"seq\":2,\n{{")), "{}", place.text());
         let checked = audit.verify().unwrap();
         assert_eq!((checked.lines, checked.cut, checked.broken), (3, 1, None));
@@ -423,12 +417,12 @@ mod tests {
     fn what_is_done_to_the_log_while_the_host_runs_shows_for_good() {
         let place = Place::new();
         let audit = place.audit();
-        audit.record(NOW, &change("machine block")).unwrap();
-        audit.record(NOW, &change("machine unblock")).unwrap();
+        audit.record(NOW, &change("machine block"), None).unwrap();
+        audit.record(NOW, &change("machine unblock"), None).unwrap();
         let first = place.text().lines().next().unwrap().to_owned() + "\n";
         fs::write(place.path(), first).unwrap();
         assert!(audit.verify().unwrap().broken.is_some(), "the end is gone");
-        audit.record(NOW, &change("machine forget")).unwrap();
+        audit.record(NOW, &change("machine forget"), None).unwrap();
         assert!(audit.broken().is_some());
         let again = place.audit().verify().unwrap();
         assert_eq!(again.broken.unwrap().line, 2, "and a later process sees it, too");
@@ -439,11 +433,11 @@ mod tests {
         let place = Place::new();
         fs::create_dir(place.path()).unwrap();
         let audit = place.audit();
-        let cause = audit.record(NOW, &change("machine block")).unwrap_err().cause();
+        let cause = audit.record(NOW, &change("machine block"), None).unwrap_err().cause();
         assert!(cause.to_string().contains(&place.path().display().to_string()), "{cause}");
         assert!(audit.unwritable().is_some());
         fs::remove_dir(place.path()).unwrap();
-        assert_eq!(audit.record(NOW, &change("machine block")).unwrap(), 1);
+        assert_eq!(audit.record(NOW, &change("machine block"), None).unwrap(), 1);
         assert_eq!(audit.unwritable(), None);
     }
 
@@ -460,7 +454,7 @@ mod tests {
             make(&place.path());
             let audit = place.audit();
             assert!(audit.unwritable().is_some_and(|why| why.contains("no file")));
-            audit.record(NOW, &change("machine block")).unwrap_err();
+            audit.record(NOW, &change("machine block"), None).unwrap_err();
         }
     }
 
@@ -472,7 +466,7 @@ mod tests {
         std::os::unix::fs::symlink("/dev/full", place.path()).unwrap();
         let end = Mutex::new(Some(Last { seq: 0, digest: None }));
         let audit = Audit { path: place.path(), end, standing: Mutex::default() };
-        let cause = audit.record(NOW, &change("machine block")).unwrap_err().cause();
+        let cause = audit.record(NOW, &change("machine block"), None).unwrap_err().cause();
         assert!(cause.to_string().contains("No space left"), "{cause}");
     }
 }

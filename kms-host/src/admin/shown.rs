@@ -9,7 +9,7 @@ use shared::record::{Event, Inactive};
 use shared::time::{Timestamp, to_ms};
 
 use super::search::state;
-use crate::admin::audit::{AuditLine, Checked};
+use crate::admin::audit::{self, AuditLine, Checked};
 use crate::certificates::{Certificates, Installed, LeftOut, WhyNot};
 use crate::fairness::SourceTotals;
 use crate::journal::{Journal, JournaledRefusal};
@@ -169,7 +169,7 @@ pub(super) fn verified(path: &std::path::Path, checked: Checked) -> wire::Verify
         lines: checked.lines,
         cut: checked.cut,
         seq: checked.seq,
-        digest: checked.digest,
+        digest: checked.last.as_ref().map(audit::hex).unwrap_or_default(),
         broken_line,
         broken_cause,
     }

@@ -12,6 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::bail;
 use ledger::LedgerError;
 use shared::count::Terms;
 use shared::ids::{MachineId, ProductId};
@@ -22,11 +23,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
-use crate::admin::audit::{Audit, AuditedChange, ChangeFailure, NotRecorded};
+use crate::admin::audit::{Audit, AuditedChange};
 use crate::admin::caller::Caller;
 use crate::certificates::Certificates;
 use crate::config::Config;
-use crate::queue::NotChanged;
 use crate::remedy;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -68,29 +68,6 @@ pub fn check(days: u32, certificates: &Certificates) -> Result<(), TooShort> {
     Err(TooShort { days, least: window.as_secs().div_ceil(DAY.as_secs()), window })
 }
 
-/// Why some machines that should be forgotten were not.
-#[derive(Debug, thiserror::Error)]
-pub enum NotForgotten {
-    /// The audit log could not be written.
-    #[error(transparent)]
-    Recorded(#[from] NotRecorded),
-    /// The ledger could not be read.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The ledger could not be changed.
-    #[error(transparent)]
-    Changed(#[from] NotChanged),
-    /// The host has begun to doubt its clock.
-    #[error("the host doubts its clock")]
-    Doubt,
-}
-
-impl ChangeFailure for NotForgotten {
-    fn cause(&self) -> String {
-        self.to_string()
-    }
-}
-
 /// Forgets by the setting `retention_days`, whenever it changes and once a day, until the host stops.
 pub async fn run(
     host: Arc<Host>,
@@ -106,7 +83,7 @@ pub async fn run(
             let forgotten = host.forget_old(&audit, days).await;
             done = forgotten.is_ok().then_some((now, days));
             if let Err(error) = forgotten {
-                let error = remedy::message(&error);
+                let error = remedy::message(&*error);
                 tracing::warn!(
                     error,
                     days,
@@ -126,8 +103,8 @@ impl Host {
     /// Forgets machines that were not seen for `days` days, and returns their number. 0 forgets none.
     ///
     /// # Errors
-    /// [`NotForgotten`]: some may have gone, and the audit log says so.
-    pub async fn forget_old(&self, audit: &Arc<Audit>, days: u32) -> Result<u64, NotForgotten> {
+    /// Some may have gone, and the audit log says so.
+    pub async fn forget_old(&self, audit: &Arc<Audit>, days: u32) -> anyhow::Result<u64> {
         let now = self.clock.now();
         if days == 0 {
             return Ok(0);
@@ -184,11 +161,7 @@ impl Host {
         }
     }
 
-    async fn forget_before(
-        &self,
-        products: &[(ProductId, Terms)],
-        before: Timestamp,
-    ) -> Result<u64, NotForgotten> {
+    async fn forget_before(&self, products: &[(ProductId, Terms)], before: Timestamp) -> anyhow::Result<u64> {
         let mut forgotten = 0;
         for (product, terms) in products {
             let mut after: Option<MachineId> = None;
@@ -209,7 +182,7 @@ impl Host {
         Ok(forgotten)
     }
 
-    fn check_sure(&self) -> Result<(), NotForgotten> {
-        if self.doubt().is_some() { Err(NotForgotten::Doubt) } else { Ok(()) }
+    fn check_sure(&self) -> anyhow::Result<()> {
+        if self.doubt().is_some() { bail!("the host doubts its clock") } else { Ok(()) }
     }
 }

@@ -50,7 +50,7 @@ pub struct Failed {
     pub cause: String,
 }
 
-/// What reading a log from its beginning has shown.
+/// What reading a log from its first line on has shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// How many lines it has.
@@ -59,8 +59,8 @@ pub struct Checked {
     pub cut: u64,
     /// The number of the last whole line; 0 where there is none.
     pub seq: u64,
-    /// The digest of the last line, in hexadecimal; empty where there is none.
-    pub digest: String,
+    /// The digest of the last line, whether or not it could be read.
+    pub last: Option<Digest>,
     /// Where it is broken first.
     pub broken: Option<Break>,
 }
@@ -74,46 +74,21 @@ pub struct Break {
     pub cause: String,
 }
 
-/// Follows a log from its first line on.
-#[derive(Clone, Debug, Default)]
-pub(super) struct LogVerifier {
-    /// The number of the last line that could be read.
-    pub(super) seq: u64,
-    /// The digest of the last line, whether or not it could be read.
-    pub(super) last: Option<LineDigest>,
-    lines: u64,
-    cut: u64,
-    broken: Option<Break>,
-}
-
-impl LogVerifier {
-    /// Goes on to the next line, and gives it back where it can be read.
+impl Checked {
+    /// Goes on to the next line.
     ///
-    /// One that cannot was cut by a crash, and the next line continues it like any other. Had it been spoilt later, that next
+    /// One that cannot be read was cut by a crash, and the next line continues it like any other. Had it been spoilt later, that next
     /// line would not.
-    pub(super) fn follow(&mut self, bytes: &[u8]) -> Option<AuditLine> {
+    pub(super) fn follow(&mut self, bytes: &[u8]) {
         self.lines += 1;
-        let line = serde_json::from_slice::<AuditLine>(bytes).ok();
-        match &line {
-            Some(line) => {
-                self.look_at(line);
+        match serde_json::from_slice::<AuditLine>(bytes) {
+            Ok(line) => {
+                self.look_at(&line);
                 self.seq = line.seq;
             }
-            None => self.cut += 1,
+            Err(_) => self.cut += 1,
         }
         self.last = Some(digest(bytes));
-        line
-    }
-
-    /// What it has seen.
-    pub(super) fn checked(&self) -> Checked {
-        Checked {
-            lines: self.lines,
-            cut: self.cut,
-            seq: self.seq,
-            digest: self.last.as_ref().map(hex).unwrap_or_default(),
-            broken: self.broken.clone(),
-        }
     }
 
     /// Looks whether it ends where it should: with a line of this digest.
@@ -148,7 +123,7 @@ pub(super) fn digest(line: &[u8]) -> LineDigest {
     Sha256::digest(line).into()
 }
 
-pub(super) fn hex(digest: &LineDigest) -> String {
+pub(crate) fn hex(digest: &LineDigest) -> String {
     data_encoding::HEXLOWER.encode(digest)
 }
 
@@ -188,11 +163,9 @@ mod tests {
     }
 
     fn check(lines: &[impl AsRef<[u8]>]) -> Checked {
-        let mut verifier = LogVerifier::default();
-        for line in lines {
-            verifier.follow(line.as_ref());
-        }
-        verifier.checked()
+        let mut checked = Checked::default();
+        lines.iter().for_each(|line| checked.follow(line.as_ref()));
+        checked
     }
 
     fn broken_at(lines: &[impl AsRef<[u8]>]) -> Option<u64> {
@@ -204,7 +177,7 @@ mod tests {
         let lines = three();
         let checked = check(&lines);
         assert_eq!((checked.lines, checked.cut, checked.seq, checked.broken), (3, 0, 3, None));
-        assert_eq!(checked.digest, hex(&digest(&lines[2])));
+        assert_eq!(checked.last, Some(digest(&lines[2])));
         assert_eq!(check(&[] as &[Vec<u8>]), Checked::default());
     }
 
@@ -240,11 +213,10 @@ mod tests {
     #[test]
     fn an_end_that_is_not_the_one_that_was_written_shows() {
         let lines = three();
-        let mut verifier = LogVerifier::default();
-        lines[..2].iter().for_each(|line| _ = verifier.follow(line));
-        verifier.expect_end(&digest(&lines[1]));
-        assert_eq!(verifier.checked().broken, None);
-        verifier.expect_end(&digest(&lines[2]));
-        assert_eq!(verifier.checked().broken.map(|broken| broken.line), Some(2));
+        let mut checked = check(&lines[..2]);
+        checked.expect_end(&digest(&lines[1]));
+        assert_eq!(checked.broken, None);
+        checked.expect_end(&digest(&lines[2]));
+        assert_eq!(checked.broken.map(|broken| broken.line), Some(2));
     }
 }
