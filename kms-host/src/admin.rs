@@ -70,31 +70,27 @@ pub struct Admin {
     host: Arc<Host>,
     listening: Vec<String>,
     audit: Arc<Audit>,
-    /// What keeps the ledger, where that is a disk.
-    engine: Option<Engine>,
-    /// Where machines come in; nowhere in a host that is only looked at.
-    door: Option<Door>,
-    /// Whoever reads settings and certificates again; nobody in a host that has none.
-    reloads: Option<mpsc::Sender<ReloadOrder>>,
+    /// What keeps the ledger.
+    engine: Engine,
+    /// Where machines come in.
+    door: Door,
+    /// Whoever reads settings and certificates again. Where nobody takes orders, this host does not.
+    reloads: mpsc::Sender<ReloadOrder>,
     /// Changes that are being written down and made.
     under_way: TaskTracker,
 }
 
 impl Admin {
     /// For this host, which listens on these addresses and writes what is changed into this log.
-    pub fn new(host: Arc<Host>, listening: Vec<String>, audit: Arc<Audit>) -> Admin {
-        let under_way = TaskTracker::new();
-        Admin { host, listening, audit, engine: None, door: None, reloads: None, under_way }
-    }
-
-    /// The same, of a host that has these, for its status.
-    pub fn showing(self, engine: Engine, door: Door) -> Admin {
-        Admin { engine: Some(engine), door: Some(door), ..self }
-    }
-
-    /// The same, with somebody who carries out reloads.
-    pub fn reloading_by(self, reloads: mpsc::Sender<ReloadOrder>) -> Admin {
-        Admin { reloads: Some(reloads), ..self }
+    pub fn new(
+        host: Arc<Host>,
+        listening: Vec<String>,
+        audit: Arc<Audit>,
+        engine: Engine,
+        door: Door,
+        reloads: mpsc::Sender<ReloadOrder>,
+    ) -> Admin {
+        Admin { host, listening, audit, engine, door, reloads, under_way: TaskTracker::new() }
     }
 
     /// Returns once every change that was begun is made: a host that stops in between would leave a line that lies.
@@ -149,7 +145,7 @@ impl AdminService for Admin {
             products.push(self.product(product, &terms, now).await.map_err(unreadable)?);
         }
         let restored = host.ledger.restored().await.map_err(unreadable)?;
-        let tls_certificate = self.door.as_ref().and_then(Door::tls_certificate);
+        let tls_certificate = self.door.tls_certificate();
         let alarms = host
             .alarms(tls_certificate.clone(), now)
             .await
@@ -158,7 +154,6 @@ impl AdminService for Admin {
             .chain(alarms::of_audit(&self.audit));
         let meta = host.ledger.meta();
         let (free_bytes, free_bytes_needed) = host.space().seen_bytes().unwrap_or_default();
-        let tls = self.door.as_ref().map(|door| door.admission().tls.name()).unwrap_or_default();
         Ok(Response::new(wire::GetStatusResponse {
             host: Bytes::copy_from_slice(host.id.as_bytes()),
             ledger: Bytes::copy_from_slice(meta.ledger.as_bytes()),
@@ -180,8 +175,8 @@ impl AdminService for Admin {
             }),
             hour_width_ms: i64::try_from(meta.hour_width_ms).unwrap_or(i64::MAX),
             alarms: alarms.map(shown::alarm).collect(),
-            engine: self.engine.map_or("memory", Engine::name).to_owned(),
-            tls: tls.to_owned(),
+            engine: self.engine.name().to_owned(),
+            tls: self.door.admission().tls.name().to_owned(),
             tls_not_after: tls_certificate.map_or(0, |certificate| certificate.ends_at.unix_ms()),
             free_bytes,
             free_bytes_needed,

@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kms_client::{Cause, Clock, LicenseState, MachineId, Outcome, Snapshot, Timestamp};
-use kms_host::admin::Admin;
-use kms_host::admin::audit::Audit;
 use proto::admin::v1::admin_service_server::AdminService;
 use proto::admin::v1::{
     ConfirmClockRequest, GetStatusRequest, GetStatusResponse, ListRefusalsRequest, RecentRefusal,
@@ -193,13 +191,8 @@ pub(crate) async fn until(machine: &Machine, is_shown: impl Fn(&Snapshot) -> boo
 
 // What the administrator of a host does and sees.
 
-fn admin(host: &TestHost) -> Admin {
-    let audit = Arc::new(Audit::open(host.home().audit_path()));
-    Admin::new(Arc::clone(&host.host), vec![host.address().to_string()], audit)
-}
-
 pub(crate) async fn status(host: &TestHost) -> GetStatusResponse {
-    admin(host).get_status(Request::new(GetStatusRequest::default())).await.unwrap().into_inner()
+    host.admin().get_status(Request::new(GetStatusRequest::default())).await.unwrap().into_inner()
 }
 
 /// The count of the only product.
@@ -215,7 +208,7 @@ pub(crate) async fn doubt(host: &TestHost) -> String {
 /// The latest refusals, newest first.
 pub(crate) async fn refusals(host: &TestHost) -> Vec<RecentRefusal> {
     let all = ListRefusalsRequest::default();
-    admin(host).list_refusals(Request::new(all)).await.unwrap().into_inner().refusals
+    host.admin().list_refusals(Request::new(all)).await.unwrap().into_inner().refusals
 }
 
 /// How often each outcome occurred.
@@ -225,6 +218,6 @@ pub(crate) async fn answered(host: &TestHost) -> BTreeMap<String, u64> {
 
 /// Says that the clock is right; what was doubted, if anything was.
 pub(crate) async fn confirm_clock(host: &TestHost) -> String {
-    let confirmed = admin(host).confirm_clock(Request::new(ConfirmClockRequest::default())).await;
+    let confirmed = host.admin().confirm_clock(Request::new(ConfirmClockRequest::default())).await;
     confirmed.unwrap().into_inner().ended
 }

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use kms_host::admin::Admin;
 use kms_host::config::SettingSources;
 use kms_host::home::Home;
 use kms_host::{Host, Opened, Running, certificates};
@@ -58,6 +59,11 @@ impl TestHost {
     /// Its directory.
     pub fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// What its administrators ask.
+    pub fn admin(&self) -> Admin {
+        self.running.admin.clone()
     }
 
     /// The running count of the only product.

@@ -34,12 +34,6 @@ impl Caller {
         request.extensions().get::<Caller>().copied().unwrap_or_else(Caller::host)
     }
 
-    /// The name of its user, if the machine's own list has it.
-    pub fn user(self) -> Option<String> {
-        let users = fs::read_to_string("/etc/passwd").ok()?;
-        name_of(self.uid, &users).map(str::to_owned)
-    }
-
     fn may_ask(self, host: Caller) -> bool {
         self.uid == 0 || self.uid == host.uid
     }
@@ -56,6 +50,11 @@ pub(crate) fn admit(mut request: Request<()>) -> Result<Request<()>, Status> {
     };
     request.extensions_mut().insert(caller);
     Ok(request)
+}
+
+/// The name of a user, if the machine's own list has it.
+pub(crate) fn user_name(uid: u32) -> Option<String> {
+    name_of(uid, &fs::read_to_string("/etc/passwd").ok()?).map(str::to_owned)
 }
 
 /// passwd(5): "name:password:UID:GID:GECOS:directory:shell".

@@ -137,6 +137,7 @@ fn not_changed(error: NotChanged) -> Status {
 
 #[cfg(test)]
 mod tests {
+    use ledger::Engine;
     use ledger::testing::{self, MemoryLedger};
     use shared::ask::AskKind;
     use shared::count::{Entrants, Shown, Sighting, Terms};
@@ -147,12 +148,14 @@ mod tests {
     use shared::serial::Mark;
     use shared::time::Timestamp;
     use tokio::runtime::Handle;
+    use tokio::sync::mpsc;
 
     use super::*;
     use crate::activate::{Host, Parts};
     use crate::admin::audit::Audit;
     use crate::certificates::Certificates;
     use crate::clock::SystemClock;
+    use crate::door::{Admission, Door};
     use crate::queue::Queue;
     use crate::signer::KeyInMemory;
 
@@ -189,7 +192,8 @@ mod tests {
         let parts = Parts { certificates, signer, ledger, queue, fairness, clock };
         let host = Host::new(parts).await.unwrap();
         let audit = Arc::new(Audit::open(folder.path().join("audit.jsonl")));
-        Admin::new(Arc::new(host), Vec::new(), audit)
+        let door = Door::new(Admission::default(), Arc::default());
+        Admin::new(Arc::new(host), Vec::new(), audit, Engine::Sled, door, mpsc::channel(1).0)
     }
 
     #[tokio::test]

@@ -58,11 +58,9 @@ impl Admin {
         if NOTE_BYTES < note.len() {
             return Err(malformed(&format!("a note has at most {NOTE_BYTES} bytes")));
         }
-        let reloads = self.reloads.as_ref();
-        let reloads = reloads.ok_or_else(|| Status::unimplemented("this host reads no settings again"))?;
         let (done, reloaded) = oneshot::channel();
         let stopping = || status(Reason::Stopping.into());
-        reloads.send(ReloadOrder { caller, note, done }).await.map_err(|_| stopping())?;
+        self.reloads.send(ReloadOrder { caller, note, done }).await.map_err(|_| stopping())?;
         let changes = reloaded.await.map_err(|_| stopping())?.map_err(|not_reloaded| match not_reloaded {
             NotReloaded::DoesNotHold(error) => Status::new(Code::FailedPrecondition, error),
             NotReloaded::NotRecorded(error) => error.into(),

@@ -9,6 +9,7 @@ use shared::time::{Length, Timestamp};
 
 use super::Finding;
 use super::host::RunningHost;
+use crate::admin::caller::user_name;
 use crate::certificates::{Certificates, Installed, WhyNot};
 use crate::config::{Config, SettingSources};
 use crate::home::Home;
@@ -30,7 +31,7 @@ pub(super) fn owner(home: &Home, running: &RunningHost) -> Result<Owner, Finding
         Finding::fail("user", format!("{data} cannot be looked at: {error}"), remedy)
     })?;
     let uid = running.uid().unwrap_or(of_directory.uid());
-    let name = user_name(&fs::read_to_string("/etc/passwd").unwrap_or_default(), uid);
+    let name = user_name(uid).unwrap_or_else(|| uid.to_string());
     Ok(Owner { uid, name })
 }
 
@@ -211,16 +212,6 @@ fn certificate(installed: &Installed, running: &RunningHost, now: Timestamp) -> 
     )
 }
 
-/// The user's name in /etc/passwd, or its number if there is none.
-fn user_name(passwd: &str, uid: u32) -> String {
-    let name = |line: &str| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    };
-    passwd.lines().find_map(name).unwrap_or_else(|| uid.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,15 +226,6 @@ mod tests {
         assert!(
             text.contains("is not valid: TOML parse error at line 2, column 1: unknown field `lissten`"),
             "{text}"
-        );
-    }
-
-    #[test]
-    fn a_user_is_named_as_the_system_names_it() {
-        let passwd = "root:x:0:0:root:/root:/bin/bash\nbroken\nkms-host:x:998:998::/var/lib/kms-host:/usr/sbin/nologin\n";
-        assert_eq!(
-            ["root", "kms-host", "7"],
-            [0, 998, 7].map(|uid| user_name(passwd, uid)).each_ref().map(String::as_str)
         );
     }
 }

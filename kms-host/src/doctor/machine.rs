@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::Access;
+use rustix::fs::{Access, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use shared::reason::Reason;
 use shared::time::Length;
@@ -78,19 +79,11 @@ fn write_a_file(data: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-#[cfg(target_os = "linux")]
 fn unnamed_file(directory: &Path) -> io::Result<Option<File>> {
-    use rustix::fs::{Mode, OFlags};
-    use rustix::io::Errno;
     match rustix::fs::open(directory, OFlags::TMPFILE | OFlags::WRONLY, Mode::RUSR | Mode::WUSR) {
         Err(Errno::OPNOTSUPP | Errno::ISDIR) => Ok(None),
         opened => Ok(Some(opened?.into())),
     }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn unnamed_file(_: &Path) -> io::Result<Option<File>> {
-    Ok(None)
 }
 
 fn mib(bytes: u64) -> String {

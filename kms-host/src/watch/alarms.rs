@@ -71,8 +71,15 @@ impl Host {
         alarms.extend(self.ledger.restored().await?.map(of_restored));
         alarms.extend(self.inflated_counts(now).await?);
         let monotonic = self.clock.monotonic();
-        alarms.extend(self.fairness.limiting_new(monotonic).map(|limiting| of_new_machines(&limiting)));
-        alarms.extend(self.fairness.limiting_bad(monotonic).map(|limiting| of_bad_asks(&limiting)));
+        let (new, bad) = (self.fairness.limiting_new(monotonic), self.fairness.limiting_bad(monotonic));
+        alarms.extend(new.map(|new| {
+            let text = format!("new machines are refused, {} a day", limit_of(&new, "new_machines"));
+            Alarm::new(Reason::NewMachinesLimited, text).since(new.since)
+        }));
+        alarms.extend(bad.map(|bad| {
+            let text = format!("asks are refused unread, {} a minute", limit_of(&bad, "bad_asks"));
+            Alarm::new(Reason::TooManyBadAsks, text).since(bad.since)
+        }));
         alarms.extend(self.fairness.crowding().map(of_crowding));
         Ok(alarms)
     }
@@ -221,23 +228,6 @@ fn of_inflated(product: &str, count: u64, threshold: u32, inflating: Inflating) 
     Alarm::new(Word::NEW_MACHINES_OF_ONE_SOURCE, text).since(since)
 }
 
-fn of_new_machines(limiting: &Limiting) -> Alarm {
-    let limit = if limiting.limited.by_site { "new_machines_per_site" } else { "new_machines_per_source" };
-    let text =
-        format!("new machines are refused, {}: `{limit}` is {} a day", whom(limiting), limiting.limited.most);
-    Alarm::new(Reason::NewMachinesLimited, text).since(limiting.since)
-}
-
-fn of_bad_asks(limiting: &Limiting) -> Alarm {
-    let limit = if limiting.limited.by_site { "bad_asks_per_site" } else { "bad_asks_per_source" };
-    let text = format!(
-        "asks are refused unread, {}: `{limit}` is {} a minute",
-        whom(limiting),
-        limiting.limited.most
-    );
-    Alarm::new(Reason::TooManyBadAsks, text).since(limiting.since)
-}
-
 fn of_crowding(crowding: Crowding) -> Alarm {
     let Crowding { source, connections, of } = crowding;
     let text = format!(
@@ -246,7 +236,8 @@ fn of_crowding(crowding: Crowding) -> Alarm {
     Alarm::new(Word::CONNECTIONS_FULL, text)
 }
 
-fn whom(limiting: &Limiting) -> String {
+/// Whom a limit refuses, and which setting it is.
+fn limit_of(limiting: &Limiting, what: &str) -> String {
     let worst =
         limiting.worst.as_ref().map_or_else(|| "addresses not told apart".to_owned(), Source::to_string);
     let others = match limiting.sources {
@@ -254,5 +245,6 @@ fn whom(limiting: &Limiting) -> String {
         2 => " and others from another".to_owned(),
         sources => format!(" and others from {} more", sources - 1),
     };
-    format!("{} from {worst}{others}", limiting.times)
+    let (by, most) = (if limiting.limited.by_site { "site" } else { "source" }, limiting.limited.most);
+    format!("{} from {worst}{others}: `{what}_per_{by}` is {most}", limiting.times)
 }

@@ -60,7 +60,7 @@ pub struct Checked {
     /// The number of the last whole line; 0 where there is none.
     pub seq: u64,
     /// The digest of the last line, whether or not it could be read.
-    pub last: Option<Digest>,
+    pub last: Option<LineDigest>,
     /// Where it is broken first.
     pub broken: Option<Break>,
 }
