@@ -13,17 +13,12 @@ use super::owner::{as_owner, become_owner};
 use super::{EX_IOERR, Failure, OrExit, json_text, online};
 
 /// Writes a backup, of a running host or of a stopped one.
-pub(super) fn backup(
-    home: &Home,
-    file: &Path,
-    force: bool,
-    config: Option<&Path>,
-    as_json: bool,
-) -> Result<String, Failure> {
+pub(super) fn backup(home: &Home, wanted: &super::Backup) -> Result<String, Failure> {
+    let file = &wanted.file;
     // As root, the command would follow every link in a directory of another user.
     let (files, host) = as_owner(home, || Ok((home.files()?, home.signing_key()?.public().host())))?;
-    let files = with_settings(files, home, config)?;
-    let mut output = Output::private_to(file, force)?;
+    let files = with_settings(files, home, wanted.config.as_deref())?;
+    let mut output = Output::private_to(file, wanted.force)?;
     let (mut machines, mut left_out) = (0_u64, 0);
     let writer = lines::block_on(async {
         let mut ledger = LedgerLines::of(home, ExportKind::Backup).await?;
@@ -54,7 +49,7 @@ pub(super) fn backup(
     writer.left_out(left_out);
     output.write(&writer.end())?;
     output.finish()?;
-    let said = if as_json {
+    let said = if wanted.json {
         let files: Vec<_> = files.iter().map(|file| &file.name).collect();
         json_text(
             &json!({ "file": file, "host": host.to_string(), "machines": machines, "files": files, "left_out": left_out }),
@@ -95,20 +90,16 @@ pub(super) fn check(file: &Path, as_json: bool) -> Result<String, Failure> {
 }
 
 /// Creates the host of a backup, in a directory that is empty or missing.
-pub(super) fn restore(
-    home: &Home,
-    file: &Path,
-    config: Option<&Path>,
-    as_json: bool,
-) -> Result<String, Failure> {
+pub(super) fn restore(home: &Home, file: &Path, made_on: &super::NewLedger) -> Result<String, Failure> {
     // Opened first, because only root may be able to read it. The settings in the backup are read as the owner.
     let backup = lines::open(file)?;
+    let config = made_on.config.as_deref();
     let named = config.map(|config| lines::wanted_engine(home, Some(config))).transpose()?;
     become_owner(home)?;
     let engine = || named.map_or_else(|| lines::wanted_engine(home, None), Ok);
     let summary = home.restore(&backup, engine, &mut lines::signs_of_life())?;
     let host = home.signing_key()?.public().host();
-    if as_json {
+    if made_on.json {
         return Ok(json_text(&lines::summary_json(&summary)));
     }
     let data = home.path().display();

@@ -1,7 +1,6 @@
 //! `kms-host serve`: the life of the process on one page.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use kms_host::clock::SystemClock;
@@ -17,15 +16,11 @@ use super::supervised;
 use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
 use crate::log;
 
-pub(super) fn serve(
-    home: &Home,
-    config: Option<&Path>,
-    listen: &[SocketAddr],
-    log_json: bool,
-) -> Result<String, Failure> {
+pub(super) fn serve(home: &Home, wanted: &super::Serve) -> Result<String, Failure> {
     let Signals { hangups, stops } = Signals::hear().or_exit(EX_UNAVAILABLE)?;
     // Settings and log.
-    let sources = SettingSources::new(config, home.path()).with_command_line(listen, log_json);
+    let sources = SettingSources::new(wanted.file.config.as_deref(), home.path());
+    let sources = sources.with_command_line(&wanted.listen, wanted.log_json);
     let settings = owner::settings(home, &sources)?;
     let log = log::start(&settings.config).or_exit(EX_CONFIG)?;
     for warning in settings.warnings() {

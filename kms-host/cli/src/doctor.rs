@@ -1,7 +1,6 @@
 //! `kms-host doctor`: prints a line for each finding, and below it what to do.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 
 use anyhow::anyhow;
 use kms_host::clock::SystemClock;
@@ -13,21 +12,16 @@ use serde_json::json;
 use super::online::text_of;
 use super::{EX_FOUND, EX_IOERR, Failure, OrExit, json_text, owner};
 
-pub(super) fn examine(
-    home: &Home,
-    config: Option<&Path>,
-    domains: Vec<String>,
-    name_server: Option<SocketAddr>,
-    as_json: bool,
-) -> Result<String, Failure> {
+pub(super) fn examine(home: &Home, wanted: super::Doctor) -> Result<String, Failure> {
+    let super::Doctor { config, domains, dns: name_server, json } = wanted;
     // Root could do what the host cannot, and the host could not use files that root leaves.
     owner::become_owner(home)?;
-    let sources = SettingSources::new(config, home.path());
+    let sources = SettingSources::new(config.as_deref(), home.path());
     let wanted = Wanted { home: home.clone(), sources, domains, name_server };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
     let findings = runtime.block_on(doctor::examine(&wanted, &SystemClock::new()));
     let failed = number_of(&findings, Health::Fail);
-    let shown = if as_json { json_text(&to_json(&findings)) } else { to_text(&findings) };
+    let shown = if json { json_text(&to_json(&findings)) } else { to_text(&findings) };
     match failed {
         0 => Ok(shown),
         1 => Err(Failure { code: EX_FOUND, error: anyhow!("one check has failed"), shown }),

@@ -12,14 +12,9 @@ use super::owner::become_owner;
 use super::{Failure, json_text, online};
 
 /// Exports from the running host, or from the ledger if none runs. A salvage reads the ledger's files without the engine.
-pub(super) fn export(
-    home: &Home,
-    file: &Path,
-    force: bool,
-    salvage: bool,
-    as_json: bool,
-) -> Result<String, Failure> {
-    let mut output = Output::to(file, force)?;
+pub(super) fn export(home: &Home, wanted: &super::Export) -> Result<String, Failure> {
+    let (file, salvage) = (&wanted.file, wanted.salvage);
+    let mut output = Output::to(file, wanted.force)?;
     let (mut machines, mut pending) = (0_u64, Vec::new());
     let end = lines::block_on(async {
         let mut ledger = if salvage {
@@ -41,7 +36,7 @@ pub(super) fn export(
     })?;
     output.write(&pending)?;
     output.finish()?;
-    let said = if as_json {
+    let said = if wanted.json {
         json_text(&json!({ "file": file, "machines": machines, "left_out": end.left_out }))
     } else {
         let next = if salvage {
@@ -69,17 +64,12 @@ fn to_put_back(home: &Home, file: &Path) -> String {
 }
 
 /// Creates the ledger of a host that does not run.
-pub(super) fn import(
-    home: &Home,
-    file: &Path,
-    config: Option<&Path>,
-    as_json: bool,
-) -> Result<String, Failure> {
+pub(super) fn import(home: &Home, file: &Path, made_on: &super::NewLedger) -> Result<String, Failure> {
     // Opened first, because only root may be able to read it.
-    let (file, engine) = (lines::open(file)?, lines::wanted_engine(home, config)?);
+    let (file, engine) = (lines::open(file)?, lines::wanted_engine(home, made_on.config.as_deref())?);
     become_owner(home)?;
     let summary = home.import(&file, engine, &mut lines::signs_of_life())?;
-    if as_json {
+    if made_on.json {
         let mut shown = lines::summary_json(&summary);
         shown["engine"] = engine.name().into();
         return Ok(json_text(&shown));

@@ -124,14 +124,7 @@ enum Command {
     /// Recount every record, and compare with the count.
     Verify(Output),
     /// Reload settings and certificates, and print the result.
-    Reload {
-        /// Reason for the audit log.
-        #[arg(long, default_value = "")]
-        note: String,
-        /// Print JSON instead of text.
-        #[arg(long)]
-        json: bool,
-    },
+    Reload(Noted),
     /// Confirm the host's clock, if the host doubts it.
     Clock {
         #[command(subcommand)]
@@ -148,22 +141,10 @@ enum Command {
         /// Backup to read, or - for standard input.
         file: PathBuf,
         #[command(flatten)]
-        made: MadeOn,
+        engine: NewLedger,
     },
     /// Write the ledger into a file. The host may be running.
-    Export {
-        /// File to write, or - for standard output.
-        file: PathBuf,
-        /// Overwrite the file if it exists.
-        #[arg(long)]
-        force: bool,
-        /// Save every intact record of a damaged ledger, even if the ledger does not open. Stop the host first.
-        #[arg(long)]
-        salvage: bool,
-        /// Print JSON instead of text.
-        #[arg(long)]
-        json: bool,
-    },
+    Export(Export),
     /// Create the ledger from an export or a backup.
     ///
     /// The directory must not have a ledger yet. Its key and certificates stay as they are.
@@ -171,7 +152,7 @@ enum Command {
         /// Export or backup to read, or - for standard input.
         file: PathBuf,
         #[command(flatten)]
-        made: MadeOn,
+        engine: NewLedger,
     },
     /// Print completions for a shell.
     Completions {
@@ -215,30 +196,30 @@ struct ConfigFile {
 #[derive(Debug, Subcommand)]
 enum ClockCommand {
     /// Confirm that the host's clock is right, which ends its doubt.
-    Confirm {
-        /// Reason for the audit log.
-        #[arg(long, default_value = "")]
-        note: String,
-        /// Print JSON instead of text.
-        #[arg(long)]
-        json: bool,
-    },
+    Confirm(Noted),
+}
+
+/// A change that the audit log gives a reason for.
+#[derive(Debug, Args)]
+struct Noted {
+    /// Reason for the audit log.
+    #[arg(long, default_value = "")]
+    note: String,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
 struct Init {
-    /// Settings file, whose `ledger` names the engine for the new ledger [default: the file that `serve` reads].
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     /// Length of an hour in the ledger. Anything but 1h is for tests, and works with test certificates only.
     #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
     hour: Duration,
     /// Succeed without a change if nothing is missing.
     #[arg(long)]
     if_needed: bool,
-    /// Print JSON instead of text.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    engine: NewLedger,
 }
 
 #[derive(Debug, Args)]
@@ -260,7 +241,23 @@ struct Backup {
 }
 
 #[derive(Debug, Args)]
-struct MadeOn {
+struct Export {
+    /// File to write, or - for standard output.
+    file: PathBuf,
+    /// Overwrite the file if it exists.
+    #[arg(long)]
+    force: bool,
+    /// Save every intact record of a damaged ledger, even if the ledger does not open. Stop the host first.
+    #[arg(long)]
+    salvage: bool,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a new ledger is made on.
+#[derive(Debug, Args)]
+struct NewLedger {
     /// Settings file, whose `ledger` names the engine for the new ledger [default: the file that `serve` reads].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -271,10 +268,8 @@ struct MadeOn {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// Settings file [default: kms-host.toml in the data directory, if it exists]. The service of the package uses
-    /// /etc/kms-host/kms-host.toml.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    file: ConfigFile,
     /// Address and port to serve machines at, instead of the setting `listen`. May be repeated.
     #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     listen: Vec<SocketAddr>,
@@ -356,11 +351,10 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Init(init) => offline::init(&home, &init),
         Command::Request => offline::request(&home),
         Command::InstallCertificate { file, allow, json } => {
-            let allow =
-                Allowed { organisation: allow.new_organisation, vendor: allow.new_vendor, test: allow.test };
-            offline::install_certificate(&home, &file, allow, json)
+            let Allow { new_organisation: organisation, new_vendor: vendor, test } = allow;
+            offline::install_certificate(&home, &file, Allowed { organisation, vendor, test }, json)
         }
-        Command::Serve(serve) => daemon::serve(&home, serve.config.as_deref(), &serve.listen, serve.log_json),
+        Command::Serve(serve) => daemon::serve(&home, &serve),
         Command::Config { command } => match command {
             ConfigCommand::Sample => Ok(kms_host::config::sample()),
             ConfigCommand::Check(file) => config::check(&home, file.config.as_deref()),
@@ -368,9 +362,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
                 config::show(&home, file.config.as_deref(), effective, json)
             }
         },
-        Command::Doctor(Doctor { config, domains, dns, json }) => {
-            doctor::examine(&home, config.as_deref(), domains, dns, json)
-        }
+        Command::Doctor(wanted) => doctor::examine(&home, wanted),
         Command::Explain { code, json } => explain::explain(code.as_deref(), json),
         Command::Status { exit_code, json } => online::status(&home, json, exit_code),
         Command::Machines(search) => inventory::machines(&home, &search),
@@ -381,17 +373,13 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Audit(wanted) => audit::audit(&home, &wanted),
         Command::Sources(output) => sources::list(&home, output.json),
         Command::Verify(output) => online::verify(&home, output.json),
-        Command::Reload { note, json } => online::reload(&home, &note, json),
-        Command::Clock { command: ClockCommand::Confirm { note, json } } => {
-            online::confirm_clock(&home, &note, json)
-        }
+        Command::Reload(noted) => online::reload(&home, &noted),
+        Command::Clock { command: ClockCommand::Confirm(noted) } => online::confirm_clock(&home, &noted),
         Command::Backup(Backup { file, check: true, json, .. }) => backup::check(&file, json),
-        Command::Backup(Backup { file, check: false, force, config, json }) => {
-            backup::backup(&home, &file, force, config.as_deref(), json)
-        }
-        Command::Restore { file, made } => backup::restore(&home, &file, made.config.as_deref(), made.json),
-        Command::Export { file, force, salvage, json } => export::export(&home, &file, force, salvage, json),
-        Command::Import { file, made } => export::import(&home, &file, made.config.as_deref(), made.json),
+        Command::Backup(wanted) => backup::backup(&home, &wanted),
+        Command::Restore { file, engine } => backup::restore(&home, &file, &engine),
+        Command::Export(wanted) => export::export(&home, &wanted),
+        Command::Import { file, engine } => export::import(&home, &file, &engine),
         Command::Completions { shell } => pages::completions(shell),
         Command::Manual { directory } => pages::manual(&directory),
     };

@@ -5,6 +5,7 @@ use kms_host::admin::Client;
 use kms_host::home::Home;
 use proto::admin::v1 as wire;
 use serde_json::json;
+use shared::inventory::Verb;
 
 use super::audit::{change_json, changes_table};
 use super::copies::{event_json, event_text};
@@ -51,61 +52,46 @@ pub(super) struct Named {
 pub(super) fn run(home: &Home, command: &MachineCommand) -> Result<String, Failure> {
     match command {
         MachineCommand::Show(named) => show(home, named),
-        MachineCommand::Block(changed) => block(home, changed),
-        MachineCommand::Unblock(changed) => unblock(home, changed),
-        MachineCommand::Forget(changed) => forget(home, changed),
+        MachineCommand::Block(args) => change(home, Verb::Block, args),
+        MachineCommand::Unblock(args) => change(home, Verb::Unblock, args),
+        MachineCommand::Forget(args) => change(home, Verb::Forget, args),
     }
 }
 
-fn block(home: &Home, ChangeArgs { named, note }: &ChangeArgs) -> Result<String, Failure> {
-    let (done, names) = ask(home, async |mut host| {
-        let request = wire::BlockMachineRequest { name: named.name(&mut host).await?, note: note.clone() };
+fn change(home: &Home, verb: Verb, ChangeArgs { named, note }: &ChangeArgs) -> Result<String, Failure> {
+    let (machine, changed, names) = ask(home, async |mut host| {
+        let (name, note) = (named.name(&mut host).await?, note.clone());
         let names = ProductNames::of(&mut host).await?;
-        Ok((host.block_machine(request).await?.into_inner(), names))
+        let (machine, changed) = match verb {
+            Verb::Block => {
+                let done = host.block_machine(wire::BlockMachineRequest { name, note }).await?.into_inner();
+                (done.machine, done.changed)
+            }
+            Verb::Unblock => {
+                let request = wire::UnblockMachineRequest { name, note };
+                let done = host.unblock_machine(request).await?.into_inner();
+                (done.machine, done.changed)
+            }
+            Verb::Forget => {
+                let request = wire::ForgetMachineRequest { name, note };
+                (host.forget_machine(request).await?.into_inner().machine, true)
+            }
+        };
+        Ok((machine.unwrap_or_default(), changed, names))
     })?;
-    let text = if done.changed {
-        "is blocked: it is not counted, and its asks are refused. Its lease, if it has one, runs on"
-    } else {
-        "was blocked already: nothing was changed"
-    };
-    Ok(outcome(named, &names, &done.machine.unwrap_or_default(), done.changed, text))
-}
-
-fn unblock(home: &Home, ChangeArgs { named, note }: &ChangeArgs) -> Result<String, Failure> {
-    let (done, names) = ask(home, async |mut host| {
-        let request = wire::UnblockMachineRequest { name: named.name(&mut host).await?, note: note.clone() };
-        let names = ProductNames::of(&mut host).await?;
-        Ok((host.unblock_machine(request).await?.into_inner(), names))
-    })?;
-    let text = if done.changed {
-        "is not blocked any more: it is counted again when it has asked"
-    } else {
-        "was not blocked: nothing was changed"
-    };
-    Ok(outcome(named, &names, &done.machine.unwrap_or_default(), done.changed, text))
-}
-
-fn forget(home: &Home, ChangeArgs { named, note }: &ChangeArgs) -> Result<String, Failure> {
-    let (done, names) = ask(home, async |mut host| {
-        let request = wire::ForgetMachineRequest { name: named.name(&mut host).await?, note: note.clone() };
-        let names = ProductNames::of(&mut host).await?;
-        Ok((host.forget_machine(request).await?.into_inner(), names))
-    })?;
-    let text = "is forgotten: it is entered as a new one, should it ask again";
-    Ok(outcome(named, &names, &done.machine.unwrap_or_default(), true, text))
-}
-
-fn outcome(
-    named: &Named,
-    names: &ProductNames,
-    machine: &wire::Machine,
-    changed: bool,
-    text: &str,
-) -> String {
     if named.json {
-        return json_text(&json!({ "changed": changed, "machine": machine_json(machine, names) }));
+        return Ok(json_text(&json!({ "changed": changed, "machine": machine_json(&machine, &names) })));
     }
-    format!("Machine {} {text}.\n", hex(&machine.id))
+    let text = match (verb, changed) {
+        (Verb::Block, true) => {
+            "is blocked: it is not counted, and its asks are refused. Its lease, if it has one, runs on"
+        }
+        (Verb::Block, false) => "was blocked already: nothing was changed",
+        (Verb::Unblock, true) => "is not blocked any more: it is counted again when it has asked",
+        (Verb::Unblock, false) => "was not blocked: nothing was changed",
+        (Verb::Forget, _) => "is forgotten: it is entered as a new one, should it ask again",
+    };
+    Ok(format!("Machine {} {text}.\n", hex(&machine.id)))
 }
 
 impl Named {

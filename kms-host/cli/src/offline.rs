@@ -15,7 +15,8 @@ use super::owner::{self, become_owner};
 use super::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text};
 
 pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failure> {
-    let settings = owner::settings(home, &SettingSources::new(arguments.config.as_deref(), home.path()))?;
+    let settings =
+        owner::settings(home, &SettingSources::new(arguments.engine.config.as_deref(), home.path()))?;
     super::config::warn(&settings);
     become_owner(home)?;
     let hour_width_ms = u64::try_from(arguments.hour.as_millis()).ok().filter(|width_ms| 0 < *width_ms);
@@ -32,7 +33,7 @@ pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failu
     };
     let made = made.or_exit(code)?;
     let (data, request) = (home.path().display(), home.request_path());
-    if arguments.json {
+    if arguments.engine.json {
         return Ok(json_text(&serde_json::json!({
             "host": made.host.to_string(),
             "request": request,

@@ -20,7 +20,7 @@ use tonic_types::StatusExt as _;
 
 use super::terminal;
 use super::{
-    EX_CONFIG, EX_DATAERR, EX_FOUND, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, OrExit, json_text,
+    EX_CONFIG, EX_DATAERR, EX_FOUND, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, Noted, OrExit, json_text,
 };
 
 pub(super) fn status(home: &Home, as_json: bool, exit_code: bool) -> Result<String, Failure> {
@@ -89,11 +89,11 @@ fn verified_json(product: &wire::Recount) -> serde_json::Value {
     shown
 }
 
-pub(super) fn confirm_clock(home: &Home, note: &str, as_json: bool) -> Result<String, Failure> {
+pub(super) fn confirm_clock(home: &Home, Noted { note, json }: &Noted) -> Result<String, Failure> {
     ask(home, async |mut host| {
-        let request = wire::ConfirmClockRequest { note: note.to_owned() };
+        let request = wire::ConfirmClockRequest { note: note.clone() };
         let answer = host.confirm_clock(request).await?.into_inner();
-        Ok(if as_json {
+        Ok(if *json {
             json_text(&json!({ "ended": some_text(&answer.ended), "now_ms": answer.now }))
         } else if answer.ended.is_empty() {
             format!("The host does not doubt its clock, which says {}.\n", time(answer.now))
@@ -103,13 +103,13 @@ pub(super) fn confirm_clock(home: &Home, note: &str, as_json: bool) -> Result<St
     })
 }
 
-pub(super) fn reload(home: &Home, note: &str, as_json: bool) -> Result<String, Failure> {
+pub(super) fn reload(home: &Home, Noted { note, json }: &Noted) -> Result<String, Failure> {
     let (changes, status) = ask(home, async |mut host| {
-        let reloaded = host.reload(wire::ReloadRequest { note: note.to_owned() }).await?.into_inner();
+        let reloaded = host.reload(wire::ReloadRequest { note: note.clone() }).await?.into_inner();
         // Alarms belong to the result of a reload.
         Ok((reloaded.changes, host.get_status(wire::GetStatusRequest {}).await?.into_inner()))
     })?;
-    if as_json {
+    if *json {
         let changes: Vec<_> = changes.iter().map(reloaded_json).collect();
         return Ok(json_text(&json!({
             "changes": changes,
