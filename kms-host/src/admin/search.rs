@@ -163,49 +163,33 @@ impl Admin {
     }
 }
 
-/// The first digits of an id.
+/// The first digits of an id, in lower case.
 #[derive(Debug, PartialEq, Eq)]
-struct IdPrefix {
-    whole: Vec<u8>,
-    /// The digit after the last whole byte, where their number is odd.
-    half: Option<u8>,
-}
+struct IdPrefix(String);
 
 impl IdPrefix {
     fn parse(digits: &str) -> Result<IdPrefix, Status> {
-        let values: Option<Vec<u8>> =
-            digits.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-        let values = values.filter(|values| (1..=2 * ID_BYTES).contains(&values.len()));
-        let values = values.ok_or_else(|| {
-            malformed(&format!("{digits:?} begins no id: that is up to {} hexadecimal digits", 2 * ID_BYTES))
-        })?;
-        let pairs = values.chunks_exact(2);
-        Ok(IdPrefix {
-            half: pairs.remainder().first().copied(),
-            whole: pairs.map(|pair| pair[0] << 4 | pair[1]).collect(),
-        })
+        if (1..=2 * ID_BYTES).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+        {
+            return Ok(IdPrefix(digits.to_ascii_lowercase()));
+        }
+        Err(malformed(&format!("{digits:?} begins no id: that is up to {} hexadecimal digits", 2 * ID_BYTES)))
     }
 
     fn begins(&self, id: &MachineId) -> bool {
-        self.compared_part(id) == (self.whole.as_slice(), self.half)
+        id.to_string().starts_with(&self.0)
     }
 
     /// Whether every id that begins so comes before this one.
     fn is_passed_by(&self, id: &MachineId) -> bool {
-        (self.whole.as_slice(), self.half) < self.compared_part(id)
-    }
-
-    /// As much of an id as this names.
-    fn compared_part<'a>(&self, id: &'a MachineId) -> (&'a [u8], Option<u8>) {
-        let (whole, rest) = id.as_bytes().split_at(self.whole.len());
-        (whole, self.half.and_then(|_| rest.first()).map(|byte| byte >> 4))
+        !self.begins(id) && self.0 < id.to_string()
     }
 
     /// The place behind which the first machine is the first whose id begins so, if there is one.
     fn before(&self, product: ProductId) -> Cursor {
-        let half = self.half.map(|digit| digit << 4);
-        let id: Vec<u8> = self.whole.iter().copied().chain(half).collect();
-        Cursor::before(product, &id)
+        let whole = self.0.len().next_multiple_of(2);
+        let id = data_encoding::HEXLOWER.decode(format!("{:0<whole$}", self.0).as_bytes());
+        Cursor::before(product, &id.expect("it is an even number of digits"))
     }
 }
 
