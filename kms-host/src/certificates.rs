@@ -277,15 +277,6 @@ impl Difference {
         (theirs.test && !ours.test).then_some(Difference::Test)
     }
 
-    /// The option of `install-certificate` that allows it.
-    pub fn option(&self) -> &'static str {
-        match self {
-            Difference::Organisation { .. } => "--new-organisation",
-            Difference::Vendor { .. } => "--new-vendor",
-            Difference::Test => "--test",
-        }
-    }
-
     /// What to do about it.
     pub fn remedy(&self) -> &'static str {
         match self {

@@ -8,7 +8,6 @@ pub mod network;
 mod sources;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ledger::Engine;
@@ -70,7 +69,7 @@ impl Config {
             let fault = "`listen` is empty: name at least one address, such as [\"[::]:21688\"]";
             return Err(("listen", fault.to_owned()));
         }
-        listen::check(&self.listen).map_err(|overlap| ("listen", overlap.to_string()))?;
+        listen::check(&self.listen).map_err(|fault| ("listen", fault))?;
         let values = self.values();
         for Key { name, bounds, .. } in &KEYS {
             let value = values.get(*name).and_then(toml::Value::as_integer);
@@ -111,23 +110,21 @@ impl Config {
     }
 }
 
-/// Adds an example to serde's error.
 fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
-    Vec::deserialize(from).map_err(|error| {
-        let error = error.to_string();
-        let error = error.trim_end();
-        D::Error::custom(format_args!(
-            "{error}; write it as listen = [\"[::]:21688\"]; names are not looked up"
-        ))
-    })
+    with_example(from, "listen = [\"[::]:21688\"]; names are not looked up")
+}
+
+fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Network>, D::Error> {
+    with_example(from, "allow = [\"10.0.0.0/8\", \"2001:db8::/32\"]")
 }
 
 /// Adds an example to serde's error.
-fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Network>, D::Error> {
-    Vec::deserialize(from).map_err(|error| {
-        let error = error.to_string();
-        let error = error.trim_end();
-        D::Error::custom(format_args!("{error}; write it as allow = [\"10.0.0.0/8\", \"2001:db8::/32\"]"))
+fn with_example<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+    example: &str,
+) -> Result<T, D::Error> {
+    T::deserialize(from).map_err(|error| {
+        D::Error::custom(format_args!("{}; write it as {example}", error.to_string().trim_end()))
     })
 }
 
@@ -152,74 +149,6 @@ fn is_directive(directive: &str) -> bool {
         None => directive,
     };
     LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level))
-}
-
-/// The configuration cannot be used. The administrator can correct it.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// It cannot be read.
-    #[error("the configuration {} cannot be read", path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It is not text.
-    #[error("the configuration {} is not text: line {line} is not UTF-8", path.display())]
-    NotText {
-        /// Which file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-    },
-    /// It is not TOML, or has an unknown key or a wrong value.
-    #[error("the configuration {} is not valid", path.display())]
-    Wrong {
-        /// Which file.
-        path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
-    },
-    /// A value is out of its bounds.
-    #[error("the configuration {} is not valid: {fault}", path.display())]
-    Contradiction {
-        /// Which file.
-        path: PathBuf,
-        /// What and how to mend it.
-        fault: String,
-    },
-    /// An environment variable has a wrong value, or one out of its bounds.
-    #[error("the environment variable {name} is not valid: {fault}")]
-    Variable {
-        /// Which variable.
-        name: String,
-        /// What is wrong with it.
-        fault: String,
-        /// A correct value.
-        example: &'static str,
-    },
-}
-
-impl ConfigError {
-    /// What to do.
-    pub fn remedy(&self) -> String {
-        match self {
-            ConfigError::Unreadable { .. } => {
-                "make it a regular file that the owner of the data directory can read".to_owned()
-            }
-            ConfigError::NotText { path, .. } => format!(
-                "save it as UTF-8, for example with `iconv -f LATIN1 -t UTF-8 {} > NEW`, and replace it with that file",
-                path.display()
-            ),
-            ConfigError::Wrong { .. } | ConfigError::Contradiction { .. } => {
-                "correct it, and check it with `kms-host config check`".to_owned()
-            }
-            ConfigError::Variable { name, example, .. } => {
-                format!("set it as in {name}={example}, or unset it")
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ use store::file;
 use zeroize::Zeroizing;
 
 use crate::certificates::Certificates;
+use crate::problem::Problem;
 
 pub use carried::Carried;
 pub use certificates::Put;
@@ -128,11 +129,11 @@ impl Home {
         // Opening in place writes, and what is there is to stay as it is.
         let found = self.look_at_ledger(engine, CREATION_CACHE_BYTES).map(|(ledger, _)| ledger);
         let (hour_width_ms, ledger) = match found {
-            Err(HomeError::NoLedger { .. }) => (self.make_ledger(engine, hour_width_ms, random)?, true),
+            Err(HomeError::NoLedger(_)) => (self.make_ledger(engine, hour_width_ms, random)?, true),
             found => (found?.meta().hour_width_ms, false),
         };
         let (signing_key, key) = match self.signing_key() {
-            Err(HomeError::NoKey { .. }) => (self.make_key(random)?, true),
+            Err(HomeError::NoKey(_)) => (self.make_key(random)?, true),
             found => (found?, false),
         };
         make_private_dir(&self.certificates_path())?;
@@ -144,7 +145,7 @@ impl Home {
     /// which is slow for a large one. The request is written last, so there was a whole ledger before it.
     fn requested_host(&self, engine: Engine) -> Result<Option<HostId>, HomeError> {
         let key = match self.signing_key() {
-            Err(HomeError::NoKey { .. }) => return Ok(None),
+            Err(HomeError::NoKey(_)) => return Ok(None),
             key => key?.public(),
         };
         let has_ledger = matches!(Engine::of(&self.ledger_path()), Ok(Some(found)) if found == engine);
@@ -162,7 +163,10 @@ impl Home {
         let path = self.key_path();
         match read::read(&path).map(Zeroizing::new) {
             Ok(text) => files::key_from_pem(HOST_SIGNING_KEY, &text).map_err(|found| match found {
-                files::BadFile::Version(_) => HomeError::NewerKey(self.clone()),
+                files::BadFile::Version(_) => {
+                    let text = format!("the signing key {} is of a newer release", path.display());
+                    Problem::new(text, "run that release of kms-host, or a later one").into()
+                }
                 _ => HomeError::DamagedKey(self.clone()),
             }),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(HomeError::NoKey(self.clone())),
@@ -351,12 +355,15 @@ impl Home {
 /// Any hour but 3,600,000 ms is for tests: it needs test certificates.
 ///
 /// # Errors
-/// [`HomeError::HourWidth`].
-pub fn check_hour_width(certificates: &Certificates, hour_width_ms: u64) -> Result<(), HomeError> {
+/// The hour is for tests, and a certificate is not.
+pub fn check_hour_width(certificates: &Certificates, hour_width_ms: u64) -> Result<(), Problem> {
     if hour_width_ms == HOUR_MS || certificates.all_test() {
         return Ok(());
     }
-    Err(HomeError::HourWidth(hour_width_ms))
+    let text = format!(
+        "this ledger's hour is {hour_width_ms} ms long, which is for tests, and a certificate is not marked as test"
+    );
+    Err(Problem::new(text, "make a host without --hour for it"))
 }
 
 /// A signing key lives here.

@@ -6,11 +6,10 @@ use std::error::Error;
 
 use ledger::{LedgerError, OpenError};
 
-use crate::config::ConfigError;
 use crate::door::listen::ListenError;
-use crate::door::tls::TlsError;
 use crate::export::{ExportError, ExportFault};
 use crate::home::{HomeError, Stopped};
+use crate::problem::Problem;
 use crate::queue::NotChanged;
 
 /// The error and its causes, in one line.
@@ -22,18 +21,15 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
 pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
     chain(error).find_map(|error| {
         let of_home = error.downcast_ref().map(HomeError::remedy);
-        of_home
-            .or_else(|| error.downcast_ref().map(OpenError::remedy))
-            .or_else(|| error.downcast_ref().map(ConfigError::remedy))
-            .or_else(|| error.downcast_ref().map(TlsError::remedy))
-            .or_else(|| {
-                let fixed = error.downcast_ref().map(LedgerError::remedy);
-                let fixed = fixed.or_else(|| error.downcast_ref().map(NotChanged::remedy));
-                let fixed = fixed.or_else(|| error.downcast_ref().map(ExportError::remedy));
-                let fixed = fixed.or_else(|| error.downcast_ref().copied().map(ExportFault::remedy));
-                let fixed = fixed.or_else(|| error.downcast_ref().map(ListenError::remedy));
-                fixed.or_else(|| error.downcast_ref().map(Stopped::remedy)).map(str::to_owned)
-            })
+        of_home.or_else(|| error.downcast_ref().map(OpenError::remedy)).or_else(|| {
+            let fixed = error.downcast_ref().map(Problem::remedy);
+            let fixed = fixed.or_else(|| error.downcast_ref().map(LedgerError::remedy));
+            let fixed = fixed.or_else(|| error.downcast_ref().map(NotChanged::remedy));
+            let fixed = fixed.or_else(|| error.downcast_ref().map(ExportError::remedy));
+            let fixed = fixed.or_else(|| error.downcast_ref().copied().map(ExportFault::remedy));
+            let fixed = fixed.or_else(|| error.downcast_ref().map(ListenError::remedy));
+            fixed.or_else(|| error.downcast_ref().map(Stopped::remedy)).map(str::to_owned)
+        })
     })
 }
 

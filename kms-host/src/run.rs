@@ -139,7 +139,7 @@ impl Opened {
         }
         home::check_hour_width(&certificates, ledger.meta().hour_width_ms)
             .map_err(|error| settings(error.into()))?;
-        retention::check(config.retention_days, &certificates).map_err(|error| settings(error.into()))?;
+        retention::check(config.retention_days, &certificates).map_err(settings)?;
         Ok(Opened {
             home: home.clone(),
             config: config.clone(),
@@ -220,8 +220,8 @@ pub async fn run(
         reloads,
         stop,
         queue,
-        presence,
         admin,
+        presence,
         bound_socket,
         machines,
         tasks,
@@ -310,7 +310,7 @@ async fn say_what_to_publish(config: watch::Receiver<Arc<Config>>, bound: Vec<So
 /// Serves administrators. If that fails, machines are still served.
 async fn serve_admin(admin: Admin, socket: UnixListener, stop: CancellationToken) {
     if let Err(error) = crate::serve_admin(admin, socket, stop.cancelled_owned()).await {
-        let error = format!("{:#}", anyhow::Error::from(error));
+        let error = format!("{error:#}");
         tracing::error!(error, "administrators get no answers any more; start the host again");
     }
 }

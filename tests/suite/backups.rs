@@ -657,7 +657,7 @@ async fn an_import_that_is_killed_leaves_no_ledger_and_the_next_one_makes_it() {
             if killed(&home, "import", &file, at_kib).await {
                 kills += 1;
                 let opened = home.ledger(engine, 1 << 20).err();
-                assert!(matches!(opened, Some(HomeError::NoLedger { .. })), "{at_kib} KiB: {opened:?}");
+                assert!(matches!(opened, Some(HomeError::NoLedger(_))), "{at_kib} KiB: {opened:?}");
             } else {
                 fs::remove_dir_all(home.path().join("ledger")).unwrap();
             }

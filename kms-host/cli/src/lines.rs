@@ -330,14 +330,14 @@ pub(super) fn to_serve(home: &Home) -> String {
 pub(super) fn failure(error: HomeError) -> Failure {
     let code = match &error {
         HomeError::Served(_) => EX_UNAVAILABLE,
-        HomeError::NoLedger { .. } | HomeError::OtherEngine { .. } | HomeError::NoKey { .. } => EX_CONFIG,
+        HomeError::NoLedger(_) | HomeError::OtherEngine { .. } | HomeError::NoKey(_) => EX_CONFIG,
         HomeError::Export(export::ExportError::Faulty { .. })
         | HomeError::NoBackup { .. }
-        | HomeError::DamagedLedger { .. }
+        | HomeError::DamagedLedger(..)
         | HomeError::Ledger(OpenError::Newer { .. } | OpenError::Damaged { .. }) => EX_DATAERR,
         HomeError::Ledger(error) if is_below(error, &[ErrorKind::PermissionDenied]) => EX_NOPERM,
         HomeError::Ledger(error) if is_below(error, &SOMETHING_ELSE) => EX_DATAERR,
-        HomeError::LedgerThere { .. } | HomeError::NotEmpty(_) | HomeError::Unfinished(_) => EX_CANTCREAT,
+        HomeError::LedgerThere(_) | HomeError::NotEmpty(_) | HomeError::Unfinished(_) => EX_CANTCREAT,
         _ => EX_IOERR,
     };
     Failure { code, error: error.into(), shown: String::new() }

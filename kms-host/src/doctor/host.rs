@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::directory::Owner;
 use super::{Finding, Known};
 use crate::admin;
-use crate::home::{self, Home, HomeError};
+use crate::home::{self, Home};
 
 /// How long a host may take to answer.
 const STATUS_LIMIT: Duration = Duration::from_secs(5);
@@ -142,9 +142,10 @@ pub(super) async fn ledger(known: &Known<'_>, owner: &Owner) -> (Finding, Option
 }
 
 async fn open(known: &Known<'_>, engine: Engine) -> Result<(u8, Option<Timestamp>), Finding> {
-    let of = |error: HomeError| Finding::of("ledger", &error);
-    let (ledger, format) = known.wanted.home.look_at_ledger(engine, CACHE_BYTES).map_err(of)?;
-    home::check_hour_width(&known.certificates, ledger.meta().hour_width_ms).map_err(of)?;
+    let looked = known.wanted.home.look_at_ledger(engine, CACHE_BYTES);
+    let (ledger, format) = looked.map_err(|error| Finding::of("ledger", &error))?;
+    home::check_hour_width(&known.certificates, ledger.meta().hour_width_ms)
+        .map_err(|error| Finding::of("ledger", &error))?;
     let last_time = ledger.last_time().await.map_err(|error| Finding::of("ledger", &error))?;
     Ok((format, last_time))
 }

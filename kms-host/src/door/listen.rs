@@ -3,7 +3,6 @@
 //! `[::]` takes IPv4 too, unless an IPv4 address with the same port is listed: then each takes its own family. The kernel's own
 //! default is `net.ipv6.bindv6only`, which differs between machines. `accept` decides who may connect.
 
-use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -53,31 +52,18 @@ impl ListenError {
 ///
 /// # Errors
 /// Two of them take the same connections.
-pub fn check(addresses: &[SocketAddr]) -> Result<(), Overlap> {
+pub fn check(addresses: &[SocketAddr]) -> Result<(), String> {
     for (index, one) in addresses.iter().enumerate() {
-        if let Some(other) = addresses[..index].iter().find(|other| overlap(one, other)) {
-            return Err(Overlap(*other, *one));
+        let Some(other) = addresses[..index].iter().find(|other| overlap(one, other)) else { continue };
+        if one == other {
+            return Err(format!("`listen` names {one} twice: once is enough"));
         }
+        let (all, single) = if other.ip().is_unspecified() { (other, one) } else { (one, other) };
+        return Err(format!(
+            "`listen` names {all}, which takes the same connections as {single}: leave out one of the two"
+        ));
     }
     Ok(())
-}
-
-/// Two addresses that a host cannot both listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Overlap(SocketAddr, SocketAddr);
-
-impl fmt::Display for Overlap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Overlap(one, other) = self;
-        if one == other {
-            return write!(f, "`listen` names {one} twice: once is enough");
-        }
-        let (all, single) = if one.ip().is_unspecified() { (one, other) } else { (other, one) };
-        write!(
-            f,
-            "`listen` names {all}, which takes the same connections as {single}: leave out one of the two"
-        )
-    }
 }
 
 /// Whether both are of one family. An IPv4 address written as IPv6 (`::ffff:192.0.2.7`) is IPv4 to the kernel.
@@ -196,7 +182,7 @@ mod tests {
             (["0.0.0.0:1", "192.0.2.7:1"], "0.0.0.0:1, which takes the same connections as 192.0.2.7:1"),
             (["0.0.0.0:1", "[::ffff:192.0.2.7]:1"], "leave out one"),
         ] {
-            let error = check(&addresses(&wrong)).unwrap_err().to_string();
+            let error = check(&addresses(&wrong)).unwrap_err();
             assert!(error.contains(told), "{wrong:?}: {error}");
         }
     }

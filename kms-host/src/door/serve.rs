@@ -46,7 +46,7 @@ pub async fn serve_admin(
     admin: Admin,
     socket: UnixListener,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), AdminServeError> {
+) -> anyhow::Result<()> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<AdminServiceServer<Admin>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
@@ -61,15 +61,4 @@ pub async fn serve_admin(
         .serve_with_incoming_shutdown(connections, shutdown)
         .await?;
     Ok(())
-}
-
-/// The admin socket cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub enum AdminServeError {
-    /// The checked-in descriptors do not fit the reflection service.
-    #[error("the admin service cannot describe itself")]
-    Reflection(#[from] tonic_reflection::server::Error),
-    /// The transport failed.
-    #[error("the admin socket cannot be served")]
-    Transport(#[from] tonic::transport::Error),
 }

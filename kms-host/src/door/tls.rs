@@ -23,6 +23,7 @@ use x509_cert::der::Decode as _;
 
 use crate::config::{Config, TlsMode};
 use crate::home::read;
+use crate::problem::Problem;
 
 /// The time before a certificate's end at which the alarm begins. For a short-lived certificate, which a program renews, it is the last
 /// tenth of its life.
@@ -91,7 +92,7 @@ impl Tls {
     ///
     /// # Errors
     /// The first file that cannot be used.
-    pub fn read(config: &Config, data: &Path) -> Result<Tls, TlsError> {
+    pub fn read(config: &Config, data: &Path) -> Result<Tls, Problem> {
         match config.tls {
             TlsMode::Off => Ok(Tls::Off),
             TlsMode::Offered => Ok(Tls::Offered(Server::read(config, data)?)),
@@ -118,14 +119,12 @@ impl Tls {
 }
 
 impl Server {
-    fn read(config: &Config, data: &Path) -> Result<Server, TlsError> {
+    fn read(config: &Config, data: &Path) -> Result<Server, Problem> {
         let (certificate_path, key_path) = (data.join(&config.tls_certificate), data.join(&config.tls_key));
         let chain = certificates(&certificate_path, "tls_certificate")?;
         let key = key(&key_path)?;
-        let certificate = TlsCertificate::of(&chain[0]).map_err(|error| TlsError::Unusable {
-            path: certificate_path.clone(),
-            cause: error.to_string(),
-        })?;
+        let certificate =
+            TlsCertificate::of(&chain[0]).map_err(|error| unusable(&certificate_path, error))?;
         let authorities = if config.tls_client_ca.as_os_str().is_empty() {
             Vec::new()
         } else {
@@ -137,15 +136,17 @@ impl Server {
         let builder = match verifier(&authorities) {
             Ok(None) => builder.with_no_client_auth(),
             Ok(Some(verifier)) => builder.with_client_cert_verifier(verifier),
-            Err(cause) => {
-                return Err(TlsError::Unusable { path: data.join(&config.tls_client_ca), cause });
-            }
+            Err(cause) => return Err(unusable(&data.join(&config.tls_client_ca), cause)),
         };
         let mut server = builder.with_single_cert(chain, key).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => {
-                TlsError::OtherKey { key: key_path.clone(), certificate: certificate_path.clone() }
+                let (key, first) = (key_path.display(), certificate_path.display());
+                Problem::new(
+                    format!("the key in {key} is not that of the first certificate in {first}"),
+                    "put the host's own certificate first, before those that signed it, or the key that belongs to it",
+                )
             }
-            error => TlsError::Unusable { path: certificate_path.clone(), cause: error.to_string() },
+            error => unusable(&certificate_path, error),
         })?;
         server.alpn_protocols = vec![b"h2".to_vec()];
         // A machine connects once a week, and with a session ticket it would not have to show its certificate again.
@@ -255,38 +256,46 @@ fn verifier(authorities: &[CertificateDer<'static>]) -> Result<Option<Arc<dyn Cl
 }
 
 /// The certificates in a file, at least one.
-fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer<'static>>, Problem> {
     let bytes = read(path, setting)?;
     let bytes = pem_of(&bytes, path)?;
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes.as_bytes()).collect();
     match all {
         Ok(all) if !all.is_empty() => Ok(all),
-        Ok(_) => Err(TlsError::NoCertificate { path: path.to_owned(), setting }),
-        Err(error) => Err(TlsError::Unusable { path: path.to_owned(), cause: error.to_string() }),
+        Ok(_) => Err(Problem::new(
+            format!("{}, which `{setting}` names, has no certificate", path.display()),
+            "put a certificate there, as PEM, which begins with -----BEGIN CERTIFICATE-----",
+        )),
+        Err(error) => Err(unusable(path, error)),
     }
 }
 
-fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+fn key(path: &Path) -> Result<PrivateKeyDer<'static>, Problem> {
     let bytes = zeroize::Zeroizing::new(read(path, "tls_key")?);
     let bytes = pem_of(&bytes, path)?;
     PrivateKeyDer::from_pem_slice(bytes.as_bytes()).map_err(|error| match error {
-        pem::Error::NoItemsFound => TlsError::NoKey { path: path.to_owned() },
-        error => TlsError::Unusable { path: path.to_owned(), cause: error.to_string() },
+        pem::Error::NoItemsFound => Problem::new(
+            format!("{}, which `tls_key` names, has no private key that can be read", path.display()),
+            "put the key there, as PEM and without a passphrase",
+        ),
+        error => unusable(path, error),
     })
 }
 
 /// The PEM in a file, without what mail and editors have added.
-fn pem_of(bytes: &[u8], path: &Path) -> Result<Block, TlsError> {
+fn pem_of(bytes: &[u8], path: &Path) -> Result<Block, Problem> {
     match armour::find_all(bytes) {
         Err(ArmourError::Missing) => Ok(Block::default()),
-        found => {
-            found.map_err(|error| TlsError::Unusable { path: path.to_owned(), cause: error.to_string() })
-        }
+        found => found.map_err(|error| unusable(path, error)),
     }
 }
 
-fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, TlsError> {
-    read::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), setting, source })
+fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, Problem> {
+    read::read(path).map_err(|error| {
+        let text = format!("{} cannot be read, and `{setting}` names it for TLS", path.display());
+        let remedy = format!("put the file there, for the host's user to read, or correct `{setting}`");
+        Problem::new(text, remedy).because(error)
+    })
 }
 
 /// A group may read it: Debian has the group ssl-cert for this.
@@ -295,69 +304,9 @@ fn is_open_to_all(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o007 != 0)
 }
 
-/// TLS is configured but cannot be used. The administrator can correct it.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("{} cannot be read, and `{setting}` names it for TLS", path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// The setting that names it.
-        setting: &'static str,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file has no certificate.
-    #[error("{}, which `{setting}` names, has no certificate", path.display())]
-    NoCertificate {
-        /// Which file.
-        path: PathBuf,
-        /// The setting that names it.
-        setting: &'static str,
-    },
-    /// A file has no private key.
-    #[error("{}, which `tls_key` names, has no private key that can be read", path.display())]
-    NoKey {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// Key and certificate do not belong together.
-    #[error("the key in {} is not that of the first certificate in {}", key.display(), certificate.display())]
-    OtherKey {
-        /// The key's file.
-        key: PathBuf,
-        /// The certificate's.
-        certificate: PathBuf,
-    },
-    /// A file is damaged, or of an unknown kind.
-    #[error("{} cannot be used for TLS: {cause}", path.display())]
-    Unusable {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        cause: String,
-    },
-}
-
-impl TlsError {
-    /// What to do.
-    pub fn remedy(&self) -> String {
-        let remedy = match self {
-            TlsError::Unreadable { setting, .. } => {
-                return format!("put the file there, for the host's user to read, or correct `{setting}`");
-            }
-            TlsError::NoCertificate { .. } => {
-                "put a certificate there, as PEM, which begins with -----BEGIN CERTIFICATE-----"
-            }
-            TlsError::NoKey { .. } => "put the key there, as PEM and without a passphrase",
-            TlsError::OtherKey { .. } => {
-                "put the host's own certificate first, before those that signed it, or the key that belongs to it"
-            }
-            TlsError::Unusable { .. } => "put another file there: X.509, as PEM",
-        };
-        remedy.to_owned()
-    }
+fn unusable(path: &Path, cause: impl fmt::Display) -> Problem {
+    let text = format!("{} cannot be used for TLS: {cause}", path.display());
+    Problem::new(text, "put another file there: X.509, as PEM")
 }
 
 #[cfg(test)]

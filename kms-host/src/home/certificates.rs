@@ -2,6 +2,7 @@
 //!
 //! `crate::certificates` decides which of them answers for a product, and says why another one does not.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use store::file;
 
 use super::{Home, HomeError, UnusableFile, check_hour_width, make_private_dir, read};
 use crate::certificates::{Allowed, Certificates, Difference, Installed, LeftOut};
+use crate::problem::Problem;
 use crate::remedy;
 
 /// A certificate that [`Home::install_certificate`] has installed.
@@ -62,17 +64,26 @@ impl Home {
         }
         let mut put = Vec::new();
         for installed in installed {
-            let path = path.to_owned();
+            let not = |why: &dyn fmt::Display, remedy: &str| {
+                let text = format!("the certificate {} is not installed: {why}", path.display());
+                Err(HomeError::Problem(Problem::new(text, remedy)))
+            };
             let (begins_at, ended_at) = (installed.chain.begins_at(), installed.chain.ends_at());
             if ended_at <= now {
-                return Err(HomeError::Ended { path, ended_at, now });
+                let why = format!("it has ended at {ended_at}, and this machine's clock says {now}");
+                return not(&why, "ask the vendor for another one, or set the clock");
             }
             let differs = before.difference(&installed, now);
             match &differs {
                 Some(difference) if !allowed.covers(difference) => {
-                    return Err(HomeError::Differs { path, difference: difference.clone() });
+                    return not(difference, difference.remedy());
                 }
-                Some(_) if now < begins_at => return Err(HomeError::TooEarly { path, begins_at }),
+                Some(_) if now < begins_at => {
+                    let why = format!(
+                        "it begins only at {begins_at}, and until then nobody would be served in the place of those who are"
+                    );
+                    return not(&why, "install it on that day");
+                }
                 _ => put.push(Put { installed, differs, aside: Vec::new() }),
             }
         }
@@ -189,17 +200,28 @@ impl Home {
 
     /// The error for a bad certificate at this path, which is installed or was given to install.
     pub fn bad_certificate(&self, path: &Path, source: UnusableFile) -> HomeError {
-        let (path, request) = (path.to_owned(), self.request_path());
-        match source {
-            source if path.starts_with(self.known_path()) => HomeError::DamagedKnown { path, source },
-            UnusableFile::Io(source) if path.starts_with(self.certificates_path()) => {
-                HomeError::Unreadable(path, source)
+        let (shown, is_installed) = (path.display(), path.starts_with(self.certificates_path()));
+        let problem = match source {
+            UnusableFile::Io(source) if is_installed => {
+                return HomeError::Unreadable(path.to_owned(), source);
             }
-            source if path.starts_with(self.certificates_path()) => {
-                HomeError::DamagedCertificate { path, source }
-            }
-            source => HomeError::NotCertificate { path, request, source },
-        }
+            _ if is_installed => Problem::new(
+                format!("the installed certificate {shown} is damaged"),
+                "remove it and install the vendor's file again",
+            ),
+            _ if path.starts_with(self.known_path()) => Problem::new(
+                format!("{shown}, which says what machines know, cannot be used"),
+                "remove it, and reload or start the host, which notes what it serves then",
+            ),
+            _ => Problem::new(
+                format!("{shown} cannot be installed"),
+                format!(
+                    "put in the certificate that the vendor has sent for {}",
+                    self.request_path().display()
+                ),
+            ),
+        };
+        problem.because(source).into()
     }
 
     /// The certificates in a file for the host with this key, or for any host; at least one. A vendor may send those of several
@@ -233,7 +255,10 @@ impl Home {
         roots: Roots,
         key: Option<&PublicKey>,
     ) -> Result<Installed, HomeError> {
-        let chain = Chain::verify(chain, &roots).map_err(|error| HomeError::Chain(path.to_owned(), error))?;
+        let chain = Chain::verify(chain, &roots).map_err(|error| {
+            let text = format!("the certificate {} is not valid", path.display());
+            Problem::new(text, "ask the vendor for another one").because(error)
+        })?;
         if let Some(key) = key.filter(|key| chain.host().signing_key != **key) {
             return Err(HomeError::OtherHost {
                 path: path.to_owned(),

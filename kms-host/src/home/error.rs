@@ -4,15 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 use ledger::{Engine, OpenError};
-use shared::certificate::ChainError;
 use shared::files;
 use shared::ids::HostId;
-use shared::time::Timestamp;
 use store::file::FileError;
 
 use super::Home;
-use crate::certificates::Difference;
 use crate::export::{ExportError, shown};
+use crate::problem::Problem;
 
 /// The data directory is not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -23,9 +21,6 @@ pub enum HomeError {
     /// The signing key is not what was written.
     #[error("the signing key {} is damaged", .0.key_path().display())]
     DamagedKey(Home),
-    /// The signing key was written by a newer release.
-    #[error("the signing key {} is of a newer release", .0.key_path().display())]
-    NewerKey(Home),
     /// There is no request, or it is not what was written.
     #[error("{} is missing or damaged", .0.request_path().display())]
     NoRequest(Home),
@@ -73,35 +68,6 @@ pub enum HomeError {
     /// Nothing is missing.
     #[error("there is a host in {} already, and nothing was changed", .0.display())]
     AlreadyMade(PathBuf),
-    /// The given file is not a certificate of a host.
-    #[error("{} cannot be installed", path.display())]
-    NotCertificate {
-        /// The file.
-        path: PathBuf,
-        /// The request that the vendor needs.
-        request: PathBuf,
-        /// What is wrong with it.
-        source: UnusableFile,
-    },
-    /// A certificate that was installed is not what was written.
-    #[error("the installed certificate {} is damaged", path.display())]
-    DamagedCertificate {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: UnusableFile,
-    },
-    /// The note of what machines know is not what was written.
-    #[error("{}, which says what machines know, cannot be used", path.display())]
-    DamagedKnown {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: UnusableFile,
-    },
-    /// A certificate does not verify.
-    #[error("the certificate {} is not valid", .0.display())]
-    Chain(PathBuf, #[source] ChainError),
     /// A certificate is for another host.
     #[error("the certificate {} is for host {named}, and this one is {own}", path.display())]
     OtherHost {
@@ -114,41 +80,9 @@ pub enum HomeError {
         /// This host.
         own: HostId,
     },
-    /// Machines would refuse the answers under this certificate.
-    #[error("the certificate {} is not installed: {difference}", path.display())]
-    Differs {
-        /// The file.
-        path: PathBuf,
-        /// What would make them refuse.
-        difference: Difference,
-    },
-    /// A certificate will never be used.
-    #[error(
-        "the certificate {} is not installed: it has ended at {ended_at}, and this machine's clock says {now}",
-        path.display()
-    )]
-    Ended {
-        /// The file.
-        path: PathBuf,
-        /// When it ended.
-        ended_at: Timestamp,
-        /// What the clock says.
-        now: Timestamp,
-    },
-    /// A certificate changes what machines know, and is not valid yet.
-    #[error(
-        "the certificate {} is not installed: it begins only at {begins_at}, and until then nobody would be served in the place of \
-         those who are", path.display()
-    )]
-    TooEarly {
-        /// The file.
-        path: PathBuf,
-        /// When it begins.
-        begins_at: Timestamp,
-    },
-    /// The ledger's hour is for tests, but a certificate is not.
-    #[error("this ledger's hour is {0} ms long, which is for tests, and a certificate is not marked as test")]
-    HourWidth(u64),
+    /// Something else is wrong with a key, a certificate or the ledger.
+    #[error(transparent)]
+    Problem(#[from] Problem),
     /// A file or a directory cannot be read.
     #[error("{} cannot be read", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
@@ -177,7 +111,6 @@ impl HomeError {
                  run `kms-host init --data {}`: that makes another host, which needs a new certificate",
                 home.path().display()
             ),
-            HomeError::NewerKey(_) => "run that release of kms-host, or a later one".to_owned(),
             HomeError::NoRequest(home) => {
                 let data = home.path().display();
                 format!("`kms-host init --data {data}` writes it again, while the host is stopped")
@@ -227,23 +160,10 @@ impl HomeError {
                     data.display()
                 )
             }
-            HomeError::NotCertificate { request, .. } => {
-                format!("put in the certificate that the vendor has sent for {}", request.display())
-            }
-            HomeError::DamagedCertificate { .. } => {
-                "remove it and install the vendor's file again".to_owned()
-            }
-            HomeError::DamagedKnown { .. } => {
-                "remove it, and reload or start the host, which notes what it serves then".to_owned()
-            }
-            HomeError::Chain(..) => "ask the vendor for another one".to_owned(),
+            HomeError::Problem(problem) => problem.remedy().to_owned(),
             HomeError::OtherHost { request, .. } => {
                 format!("send this host's own {} to the vendor", request.display())
             }
-            HomeError::Differs { difference, .. } => difference.remedy().to_owned(),
-            HomeError::Ended { .. } => "ask the vendor for another one, or set the clock".to_owned(),
-            HomeError::TooEarly { .. } => "install it on that day".to_owned(),
-            HomeError::HourWidth(_) => "make a host without --hour for it".to_owned(),
             HomeError::Unreadable(_, error) if error.kind() == io::ErrorKind::NotFound => {
                 "see that its disk is mounted, or name the host's directory with --data".to_owned()
             }

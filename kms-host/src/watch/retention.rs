@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::ensure;
 use ledger::LedgerError;
 use shared::count::Terms;
 use shared::ids::{MachineId, ProductId};
@@ -43,29 +43,20 @@ const BREATH: Duration = Duration::from_millis(10);
 /// The number of records that the writer looks through before it serves asks again.
 const FORGOTTEN_AT_ONCE: usize = 200;
 
-/// A retention that would forget machines before they leave the count.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "`retention_days` is {days}, and machines are counted for {} after they were seen: set it to {least} or more, or to 0 to \
-     keep every machine",
-    Length(*window)
-)]
-pub struct TooShort {
-    days: u32,
-    least: u64,
-    window: Duration,
-}
-
 /// Checks that a retention is long enough for these certificates.
 ///
 /// # Errors
 /// It is shorter than the longest `count_window`.
-pub fn check(days: u32, certificates: &Certificates) -> Result<(), TooShort> {
+pub fn check(days: u32, certificates: &Certificates) -> anyhow::Result<()> {
     let window = certificates.longest_window();
-    if days == 0 || window <= DAY * days {
-        return Ok(());
-    }
-    Err(TooShort { days, least: window.as_secs().div_ceil(DAY.as_secs()), window })
+    ensure!(
+        days == 0 || window <= DAY * days,
+        "`retention_days` is {days}, and machines are counted for {} after they were seen: set it to {} or more, or to 0 to keep \
+         every machine",
+        Length(window),
+        window.as_secs().div_ceil(DAY.as_secs())
+    );
+    Ok(())
 }
 
 /// Forgets by the setting `retention_days`, whenever it changes and once a day, until the host stops.
@@ -183,6 +174,7 @@ impl Host {
     }
 
     fn check_sure(&self) -> anyhow::Result<()> {
-        if self.doubt().is_some() { bail!("the host doubts its clock") } else { Ok(()) }
+        ensure!(self.doubt().is_none(), "the host doubts its clock");
+        Ok(())
     }
 }

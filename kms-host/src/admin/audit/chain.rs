@@ -164,7 +164,9 @@ mod tests {
 
     fn check(lines: &[impl AsRef<[u8]>]) -> Checked {
         let mut checked = Checked::default();
-        lines.iter().for_each(|line| checked.follow(line.as_ref()));
+        for line in lines {
+            checked.follow(line.as_ref());
+        }
         checked
     }
 

@@ -1,0 +1,30 @@
+//! An error that an administrator can correct, for callers that show it and tell nothing apart.
+
+use std::error::Error;
+
+/// What is wrong, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Problem {
+    text: String,
+    remedy: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Problem {
+    /// A problem with its remedy.
+    pub fn new(text: impl Into<String>, remedy: impl Into<String>) -> Problem {
+        Problem { text: text.into(), remedy: remedy.into(), source: None }
+    }
+
+    /// The same, with the error below it.
+    #[must_use]
+    pub fn because(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Problem {
+        Problem { source: Some(source.into()), ..self }
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+}
