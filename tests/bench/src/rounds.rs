@@ -174,11 +174,13 @@ impl Bench {
     ) -> anyhow::Result<(Sample, Run)> {
         let load = Load { askers: askers.clone(), over_and_over: host.is_none(), in_flight, travel, length };
         let syncs = || host.map_or(0, |host| host.syncs.syncs());
-        let (cpu, before) = (cpu::spent_except_by(LOAD_THREADS), syncs());
+        let calls = || cpu::calls_except_by(LOAD_THREADS);
+        let (cpu, synced, called) = (cpu::spent_except_by(LOAD_THREADS), syncs(), calls());
         let run = self.loading.block_on(to.send(load, self.clock.clone()))?;
         let cpu =
             cpu::spent_except_by(LOAD_THREADS).zip(cpu).map(|(after, before)| after.saturating_sub(before));
-        Ok((Sample::of(&run, askers, cpu, syncs() - before)?, run))
+        let sample = Sample::of(&run, askers, cpu, syncs() - synced)?;
+        Ok((Sample { calls: calls() - called, ..sample }, run))
     }
 
     fn asks_for(&self, length: Duration) -> usize {

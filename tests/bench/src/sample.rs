@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use prost::Message;
 
 use crate::asks::Asker;
+use crate::cpu::Calls;
 use crate::host::Keeper;
 use crate::load::Run;
 
@@ -38,6 +39,8 @@ pub(crate) struct Sample {
     /// Processor time on the service's side, where it can be told.
     pub(crate) cpu: Option<Duration>,
     pub(crate) syncs: u64,
+    /// What its threads asked of the kernel; nothing where they are not of this process.
+    pub(crate) calls: Calls,
     pub(crate) ask_bytes: usize,
     pub(crate) answer_bytes: usize,
 }
@@ -68,6 +71,7 @@ impl Sample {
             latencies,
             cpu: cpu.map(|cpu| cpu.div_f64(answered)),
             syncs,
+            calls: Calls::default(),
             ask_bytes: askers[first.ask].request.encoded_len(),
             answer_bytes: first.answer.len(),
         })

@@ -13,7 +13,7 @@ use crate::place::Place;
 use crate::sample::{Round, SAMPLED, Sample, Service, cpu_us, latencies, median, ms};
 use crate::steps::Step;
 
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 13] = [
     "",
     "per s: median [min..max]",
     "of bare",
@@ -22,6 +22,8 @@ const HEAD: [&str; 11] = [
     "p50 ms",
     "p99 ms",
     "CPU us",
+    "sleeps",
+    "writes",
     "ask B",
     "answer B",
     "per sync",
@@ -82,13 +84,14 @@ on ..., new    durable first activations, each of a machine never seen before, o
 ..., renewal   the same machines again, each showing its lease; the echoes are always asked by new ones
 log            everything in memory and appended to one file: about what a ledger can reach
 CPU us         processor time of the process without the load, for one answer; per sync: answers for each sync
+sleeps, writes how often one of its threads slept and was woken, and calls that write to sockets, files and threads, for one answer
 checked        every lease of the hosts and one in {SAMPLED} of the signed echo, after the clock had stopped; the ledgers,
                opened again (the log: looked at again), have all machines that were licensed: {}",
         found.join(", ")
     );
 }
 
-fn cells(service: Service, row: usize, rounds: &[Round]) -> [String; 11] {
+fn cells(service: Service, row: usize, rounds: &[Round]) -> [String; 13] {
     let samples = || rounds.iter().map(|round| &round[row]);
     let services = Service::all();
     let of_log = match service {
@@ -111,9 +114,11 @@ fn cells(service: Service, row: usize, rounds: &[Round]) -> [String; 11] {
         ms(latencies.value_at_quantile(0.5)),
         ms(latencies.value_at_quantile(0.99)),
         cpu_us(samples()).map_or("-".to_owned(), |cpu| format!("{cpu:.1}")),
+        quotient(samples().map(|sample| sample.calls.sleeps), answers(samples())),
+        quotient(samples().map(|sample| sample.calls.writes), answers(samples())),
         last.ask_bytes.to_string(),
         last.answer_bytes.to_string(),
-        per_sync(samples()),
+        quotient(answers(samples()), samples().map(|sample| sample.syncs)),
     ]
 }
 
@@ -126,12 +131,13 @@ fn name(service: Service) -> String {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 answers")]
-fn per_sync<'a>(samples: impl Iterator<Item = &'a Sample>) -> String {
-    let (mut answers, mut syncs) = (0, 0);
-    for sample in samples {
-        answers += sample.latencies.len();
-        syncs += sample.syncs;
-    }
-    if syncs == 0 { "-".to_owned() } else { format!("{:.1}", answers as f64 / syncs as f64) }
+fn answers<'a>(samples: impl Iterator<Item = &'a Sample>) -> impl Iterator<Item = u64> {
+    samples.map(|sample| sample.latencies.len())
+}
+
+/// The sum of one by the sum of the other.
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 of anything")]
+fn quotient(of: impl Iterator<Item = u64>, by: impl Iterator<Item = u64>) -> String {
+    let (of, by) = (of.sum::<u64>(), by.sum::<u64>());
+    if by == 0 { "-".to_owned() } else { format!("{:.1}", of as f64 / by as f64) }
 }
