@@ -56,10 +56,10 @@ enum Command {
     /// SIGINT and SIGTERM end the host, too. Killed with SIGKILL it leaves its host behind: the next `dev` on the folder
     /// then says that another process serves it, and `kill` ends that one.
     Dev {
-        /// The folder; made if it is not there, used again if it is.
+        /// Folder of the vendor, the product and the host; made if it does not exist, else used again.
         #[arg(default_value = "./kms-dev")]
         folder: PathBuf,
-        /// Where machines are served.
+        /// Address on which machines are served.
         #[arg(long, default_value = "127.0.0.1:21688")]
         listen: SocketAddr,
         /// Machines needed before leases are issued: 1 in a new folder. A folder that is used again keeps its own.

@@ -18,16 +18,16 @@ use super::week::Use;
 /// The fleet to be played, and what happens to it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Plan {
-    /// How many machines.
+    /// Number of machines.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) machines: u32,
-    /// How many days are played. Day 0 is a Monday.
+    /// Number of days to play. Day 0 is a Monday.
     #[arg(long, default_value_t = 730, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub(crate) days: u32,
-    /// How many hosts, each with a ledger of its own; machines choose among them by DNS SRV, all of one priority.
+    /// Number of hosts, each with a ledger of its own. Machines choose among them by DNS SRV; all have one priority.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub(crate) hosts: u8,
-    /// Days on which the hosts are down: from day A until day B, `A-` for good; `A-B@1` for host 1 alone. May be repeated.
+    /// Days on which the hosts are down: from day A until day B; `A-` for good; `A-B@1` for host 1 alone. May be repeated.
     #[arg(long = "outage", value_name = "A-B[@HOST]")]
     pub(crate) outages: Vec<Outage>,
     /// Switch this share of the machines off for good on that day, chosen at random: how a threshold is lost.
@@ -37,10 +37,10 @@ pub(crate) struct Plan {
     #[arg(long)]
     pub(crate) no_downtime: bool,
 
-    /// The same seed gives the same fleet, to the byte.
+    /// Seed of everything random; the same seed gives the same result, to the byte.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Write fleet.json and fleet.html into this folder; made if it is not there.
+    /// Folder to write fleet.json and fleet.html to; made if it does not exist.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
 
@@ -58,28 +58,28 @@ struct Numbers {
     /// Machines needed before leases are issued.
     #[arg(long, default_value_t = Policy::CLIENT.threshold)]
     threshold: u32,
-    /// Life of a lease.
+    /// How long a lease lives.
     #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.validity))]
     validity: Span,
-    /// When a licensed machine asks again.
+    /// How long after its last lease a licensed machine renews.
     #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.renew_interval))]
     renew_interval: Span,
-    /// When an unlicensed machine asks again.
+    /// How long an unlicensed machine waits between asks.
     #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.retry_interval))]
     retry_interval: Span,
-    /// When a licensed machine first asks again after a failed renewal; it doubles from here.
+    /// How long a licensed machine waits after a failed renewal; the wait doubles with each further failure.
     #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.renew_retry))]
     renew_retry: Span,
-    /// Where the doubling ends.
+    /// The longest wait to which it doubles.
     #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.renew_retry_max))]
     renew_retry_max: Span,
     /// How long a machine that is not seen stays in the count.
     #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.count_window))]
     count_window: Span,
-    /// How long before its end a lease is said to expire soon.
+    /// How long before the end of its lease a product warns.
     #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.expiry_warning))]
     expiry_warning: Span,
-    /// From the first start until notices begin.
+    /// How long after its first start a product without a lease stays silent.
     #[arg(long, value_name = "LENGTH", default_value_t = Span(Setup::DEFAULT.grace))]
     grace: Span,
 }

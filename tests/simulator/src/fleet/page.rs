@@ -97,7 +97,7 @@ fn standing(found: &Found) -> Section {
     ];
     Section {
         heading: "Where the fleet stands".to_owned(),
-        text: "Machines by what their product says. Those that end soon, are lapsed or were never activated warn; nothing is taken away from any.".to_owned(),
+        text: "Machines by what their product shows. Machines that end soon, have lapsed or were never activated show a warning; no function is taken away.".to_owned(),
         body: chart(found, Form::Stacked, "machines", series.into()),
     }
 }
@@ -150,7 +150,7 @@ fn answers(found: &Found) -> Section {
     Section {
         heading: "Answers".to_owned(),
         text: format!(
-            "By their names, in each stretch of {} h. HOST_UNREACHABLE is an ask at a host that is down.",
+            "By their names, in each stretch of {} h. HOST_UNREACHABLE is an ask to a host that is down.",
             found.step_hours
         ),
         body: chart(found, Form::Lines, "answers", series.collect()),
@@ -161,7 +161,7 @@ fn safe(back: &Back) -> Section {
     Section {
         heading: "How long may the host be down?".to_owned(),
         text: format!(
-            "{} The hosts come back: every machine is reached in time, also a laptop that is off the network for a part of it.",
+            "{} This is for hosts that come back: they reach every machine in time, also a laptop that is off the network for a part of the outage.",
             back.answer()
         ),
         body: Body::Table(back.table(["So that", "Days down at most"])),
@@ -179,7 +179,7 @@ fn for_good(down: &Down) -> Section {
 fn returns(returns: &[Return]) -> Section {
     Section {
         heading: "After an outage".to_owned(),
-        text: "What a host met when it was back: machines without a lease at that moment, and how long until they had one. After more than a count window it doubts its own clock until machines that it knows agree with it.".to_owned(),
+        text: "Machines without a lease when a host came back, and how long until they had one. After an outage longer than a count window the host doubts its clock until machines that it knows confirm it.".to_owned(),
         body: Body::Table(Return::table(returns)),
     }
 }

@@ -25,16 +25,16 @@ pub(crate) struct Use {
     /// Install the machines evenly over the first days.
     #[arg(long, value_name = "DAYS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub(crate) rollout: u32,
-    /// When an office machine is switched on, Monday to Friday; each begins and ends up to an hour later, by itself.
+    /// Hours in which office machines are switched on, Monday to Friday. Each begins and ends up to an hour later.
     #[arg(long, value_name = "FROM-TO", default_value = "8-18")]
     pub(crate) hours: Hours,
-    /// The share of machines that are never switched off: servers.
+    /// Share of machines that are never switched off: servers.
     #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = parse_percent)]
     pub(crate) always_on: u32,
-    /// The share of machines that leave the network from time to time: laptops. The others stay in the office.
+    /// Share of machines that leave the network from time to time: laptops. The others stay in the office.
     #[arg(long, value_name = "PERCENT", default_value = "30%", value_parser = parse_percent)]
     pub(crate) laptops: u32,
-    /// How long a laptop is off the network, and once in how long; each at its own time. It is used there too.
+    /// How long a laptop is off the network, and how often: 14d/56d is 14 days in every 56. It is used off the network too.
     #[arg(long, value_name = "LENGTH/LENGTH", default_value = "14d/56d")]
     pub(crate) away: Away,
 }

@@ -17,7 +17,7 @@ const ASKS_MAX: f64 = 2_000_000.0;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
-    /// What is played: steady, monday, rollout, outage, storm, clones, or the path of a scenario file.
+    /// Scenario to play: steady, monday, rollout, outage, storm, clones, or the path of a scenario file.
     ///
     /// steady: renewals spread evenly over the interval. monday: power-on morning. rollout: all machines are new, and
     /// below the threshold at first. outage: the host is away, then the whole fleet returns. storm: the threshold is
@@ -29,28 +29,28 @@ pub(crate) struct Options {
     pub(crate) show: bool,
     #[command(flatten)]
     pub(crate) changes: Changes,
-    /// `fresh`: a connection for every ask, as in the field; or how many are kept open.
+    /// A `fresh` connection for every ask, as in the field, or the number of connections to keep open.
     #[arg(long, default_value = "fresh", value_name = "fresh|N")]
     pub(crate) connections: Connections,
-    /// Addresses of 127.0.0.0/8 that asks to a host on IPv4 loopback come from.
+    /// Number of addresses of 127.0.0.0/8 from which a host on IPv4 loopback is asked.
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
     pub(crate) sources: u32,
-    /// Asks in flight at most; what waits for its place is counted from when it was due.
+    /// The most asks in flight. An ask that waits for its place is counted from when it was due.
     #[arg(long, default_value_t = 1024, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) in_flight_max: u16,
-    /// Sign the asks of each phase before it begins, so that the signing costs the run nothing.
+    /// Sign the asks of each phase before it begins, so that signing takes no processor time from the run.
     #[arg(long)]
     pub(crate) signed_before: bool,
-    /// How many answers are verified after the run: `all`, or a random sample of this many.
+    /// Answers to verify after the run: `all`, or a random sample of this many.
     #[arg(long, default_value = "all", value_name = "all|N", value_parser = parse_verify)]
     pub(crate) verify: usize,
-    /// What arrivals are drawn from.
+    /// Seed of the arrivals.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Where `load.json` and `load.html` are written; made if it is not there.
+    /// Folder to write load.json and load.html to; made if it does not exist.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// No progress while it runs.
+    /// Show no progress.
     #[arg(long)]
     pub(crate) quiet: bool,
     /// Lift the bounds of 100,000 machines, 10 minutes and 2 million asks.
@@ -64,7 +64,7 @@ pub(crate) struct Options {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "The host")]
 pub(crate) struct Whom {
-    /// The host, by name or address and port; again for each one. Without it and --domain, a throwaway host is started.
+    /// Host to ask, by name or address and port; repeat it for several. Without it and --domain, a throwaway host is started.
     #[arg(long = "host", value_name = "HOST[:PORT]", requires = "product")]
     pub(crate) hosts: Vec<String>,
     /// Find the hosts by SRV records in this DNS domain.
@@ -73,19 +73,19 @@ pub(crate) struct Whom {
     /// Ask this name server instead of the system's.
     #[arg(long, value_name = "ADDRESS:PORT", requires = "domain")]
     pub(crate) dns: Option<SocketAddr>,
-    /// The product that the host serves, as `kms-vendor product file` writes it.
+    /// File of the product that the host serves, as `kms-vendor product file` writes it.
     #[arg(long, value_name = "FILE", env = "KMS_PRODUCT")]
     pub(crate) product: Option<PathBuf>,
-    /// A host that is not on loopback, by the name that was given for it. Its ledger will count every simulated machine.
+    /// Allow a host that is not on loopback: repeat its name as it was given. Its ledger will count every simulated machine.
     #[arg(long, value_name = "HOST")]
     pub(crate) allow: Vec<String>,
-    /// Speak TLS with the hosts: a CA in this PEM file has to have signed their certificates, for the names given here.
+    /// Speak TLS with the hosts. A CA in this PEM file must have signed their certificates, for the names given here.
     #[arg(long, value_name = "FILE", requires = "product")]
     pub(crate) tls_ca: Option<PathBuf>,
-    /// The certificate that every machine shows to hosts that demand one, in PEM.
+    /// Certificate (PEM) that every machine shows to hosts that demand one.
     #[arg(long, value_name = "FILE", requires_all = ["tls_ca", "tls_key"])]
     pub(crate) tls_certificate: Option<PathBuf>,
-    /// Its private key, in PEM.
+    /// Private key (PEM) of that certificate.
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub(crate) tls_key: Option<PathBuf>,
 }
@@ -107,7 +107,7 @@ pub(crate) struct ReportOptions {
     /// Results of `load`: the `load.json` of each process.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Where the sum is written, as `load.json` and `load.html`.
+    /// Folder to write the sum to, as load.json and load.html.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
