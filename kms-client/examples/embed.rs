@@ -1,4 +1,4 @@
-//! The vendor's whole side on one screen: a product that is licensed.
+//! The vendor's whole side on one screen: a licensed product.
 //!
 //! A real product has its id and roots compiled in. Here they come from a file that `kms-vendor product file` has
 //! written, so that it can be tried: `cargo run -p kms-client --example embed -- PRODUCT.toml STATE-DIR`. Hosts are
@@ -16,10 +16,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let file: toml::Table = std::fs::read_to_string(file)?.parse()?;
     let roots = [bytes(&file["roots"][0])?, bytes(&file["roots"][1])?];
     let product = Product::new(bytes(&file["id"])?, "Atlas", roots);
-    // A product names the directory that its installer makes. Never one that everybody may write to, such as /tmp.
+    // A product names the directory that its installer makes, never one that every user can write to, such as /tmp.
     let state_dir = arguments.next().ok_or("name the directory that is to keep the state")?;
 
-    // 1 build: reads the state, asks nobody  2 spawn the one loop  3 show what changes.
+    // 1 build: reads the state, asks no host  2 spawn the one loop  3 show each change.
     let license = Client::builder(product).state_dir(state_dir).build()?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let agent = license.clone();
@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(agent.await?)
 }
 
-/// A notice level and a text key: the rest is the product's own design, in its own languages or in those of `kms-client-texts`.
+/// Shows a notice level and a text key. The rest is the product's own design, in its own languages or those of `kms-client-texts`.
 fn show(snapshot: &Snapshot) {
     let level = match snapshot.state.notice() {
         Notice::Silent => "nothing to say",

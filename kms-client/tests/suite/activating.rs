@@ -1,4 +1,4 @@
-//! From the first start to the release: what a host is asked, and what the product sees.
+//! From the first start to the release: what the client asks a host, and what the product sees.
 
 use kms_client::{LicenseState, Notice, Outcome, Reason, Waited};
 
@@ -118,7 +118,7 @@ async fn a_host_of_another_organisation_is_passed_over_by_that_name() {
 
     product.organisation_clear().await.unwrap();
     assert!(matches!(product.activate().await.unwrap().outcome, Outcome::Leased { .. }));
-    // It told the new host what the answer of the other organisation's was refused for.
+    // It told the new organisation's host which answer was refused before, and why.
     assert_eq!(other.last().ask.rejected, None);
     assert_eq!(product.snapshot().organisation.unwrap().name, "Organisation 8");
 }

@@ -127,7 +127,7 @@ async fn a_copied_folder_licenses_nobody_even_where_its_identity_cannot_be_read(
     let original = client(dir.path(), &clock, &[&host]);
     original.activate().await.unwrap();
     let identity = original.snapshot().keeping.path().join("identity");
-    // Root may read any file, and tests may run as root; nobody can read a directory.
+    // Tests may run as root, who can read any file. No user can read a directory as one.
     std::fs::remove_file(&identity).unwrap();
     std::fs::create_dir(&identity).unwrap();
 
@@ -162,7 +162,7 @@ async fn a_copy_whose_own_note_of_the_machine_was_taken_out_is_told_by_the_signe
 async fn the_folder_of_one_product_licenses_no_other_of_the_same_vendor() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
     let host = Host::start(9, &clock).await;
-    // Where a machine has no id, no fingerprint tells the two apart.
+    // Without a machine id there is no fingerprint that tells the two apart.
     let start = |product| {
         let hosts = [host.address.to_string()];
         let builder = Client::builder(product).state_dir(dir.path()).fingerprint_source("").hosts(hosts);

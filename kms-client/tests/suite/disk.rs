@@ -135,7 +135,7 @@ async fn who_may_not_read_the_identity_sees_the_license_and_asks_nobody() {
     let service = client(dir.path(), &clock, &[&host]);
     service.activate().await.unwrap();
     let identity = home(&service).join("identity");
-    // Root may read any file, and tests may run as root; nobody can read a directory.
+    // Tests may run as root, who can read any file. No user can read a directory as one.
     fs::remove_file(&identity).unwrap();
     fs::create_dir(&identity).unwrap();
 
@@ -153,7 +153,7 @@ async fn a_disk_that_fails_under_way_ends_the_round_before_anything_is_sent() {
     let clock = StoryClock::new();
     let host = Host::start(9, &clock).await;
     let product = client(dir.path(), &clock, &[&host]);
-    // Whatever is written goes through this name first.
+    // Every write goes through this name first.
     fs::create_dir(home(&product).join("saved.new")).unwrap();
     let round = product.activate().await.unwrap();
     let Outcome::Failed(cause) = round.outcome else {

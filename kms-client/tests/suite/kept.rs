@@ -1,4 +1,4 @@
-//! Unknown is not damaged, and not writable is not unreadable: a state is left as it is, and what it holds counts.
+//! Unknown is not damaged, and not writable is not unreadable: such a state is left as it is, and its lease counts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::world::{BEGIN, DAY, Host, Say, StoryClock, client};
 /// The product's folder in its state directory.
 pub(crate) const HOME: &str = "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b";
 
-/// Writes a file as a release with a newer format would; the body may be anything.
+/// Writes a file of a newer format. Its body does not matter.
 pub(crate) fn newer(file: &Path) {
     let magic = if file.ends_with("saved") { b"KMSS" } else { b"KMSI" };
     fs::write(file, sealed(&[&magic[..], &[2], b"what nobody knows yet"].concat())).unwrap();
@@ -46,7 +46,7 @@ impl Licensed {
         self.dir.path().join(HOME).join(name)
     }
 
-    /// Nothing can be written here any more, whoever runs the tests: what is locked before is no file.
+    /// Makes the state unwritable for every user: a directory is in the place of the lock.
     fn shut(&self) {
         fs::remove_file(self.file("lock")).unwrap();
         fs::create_dir(self.file("lock")).unwrap();
@@ -57,8 +57,7 @@ impl Licensed {
     }
 }
 
-/// An older library took a newer file for a damaged one, and wrote its own in its place: the newer product had lost
-/// identity and lease.
+/// An older library took a newer file for a damaged one, and replaced it. The newer product lost its identity and lease.
 #[tokio::test]
 async fn a_state_of_a_newer_release_is_left_as_it_is_and_named() {
     for name in ["identity", "identity.next", "saved"] {
@@ -73,7 +72,7 @@ async fn a_state_of_a_newer_release_is_left_as_it_is_and_named() {
         assert_eq!(seen.troubles[0].remedy(), Reason::StateNewer.remedy());
         assert_eq!(older.identity_reset().await.unwrap_err().reason(), Some(Reason::StateNewer));
         assert_eq!(older.release().await.unwrap_err().reason(), Some(Reason::StateNewer));
-        // Without a lease that it can read it is licensed as a machine that keeps nothing.
+        // It can read no lease, so it is licensed as a machine that keeps nothing.
         if name == "saved" {
             older.activate().await.unwrap();
             assert!(older.state().is_licensed() && !licensed.host.last().ask.kept);
@@ -106,7 +105,7 @@ async fn a_product_that_runs_while_a_newer_one_takes_over_writes_no_more() {
     }
 }
 
-/// A lease on a disk that is read-only now was taken for none, and the machine had another id.
+/// A lease on a disk that had become read-only was ignored, and the machine had another id.
 #[tokio::test]
 async fn a_lease_on_a_disk_that_cannot_be_written_holds_and_nobody_is_asked() {
     let licensed = Licensed::new().await;
@@ -120,7 +119,7 @@ async fn a_lease_on_a_disk_that_cannot_be_written_holds_and_nobody_is_asked() {
     assert_eq!(product.identity_reset().await.unwrap_err().reason(), Some(Reason::StateUnwritable));
     assert_eq!(licensed.host.seen().len(), 1, "its next serial could not be saved");
 
-    // The disk has come up, and the product goes on without a restart.
+    // The disk is writable again, and the product continues without a restart.
     licensed.open();
     product.activate().await.unwrap();
     assert_eq!(licensed.host.last().ask.serial, 1);
@@ -158,13 +157,13 @@ async fn a_grace_on_a_disk_that_cannot_be_written_goes_on_and_a_lease_lasts_as_l
     assert_eq!((again.snapshot().machine, again.state()), (machine, LicenseState::InGrace { until }));
 }
 
-/// A first start on a full disk is no reason for a product not to run.
+/// A product also starts for the first time on a full disk.
 #[tokio::test]
 async fn a_state_that_can_be_begun_only_in_part_stops_no_product() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
     let host = Host::start(9, &clock).await;
     let home = dir.path().join(HOME);
-    // Whatever is written goes through this name first.
+    // Every write goes through this name first.
     fs::create_dir_all(home.join("identity.new")).unwrap();
     let product = client(dir.path(), &clock, &[&host]);
     let seen = product.snapshot();
@@ -173,7 +172,7 @@ async fn a_state_that_can_be_begun_only_in_part_stops_no_product() {
     product.activate().await.unwrap();
     assert!(product.state().is_licensed());
 
-    // `saved` cannot be read, and the identity can: nothing is lost by a start.
+    // `saved` cannot be read, but the identity can. A start loses nothing.
     let licensed = Licensed::new().await;
     fs::remove_file(licensed.file("saved")).unwrap();
     fs::create_dir(licensed.file("saved")).unwrap();
@@ -198,7 +197,7 @@ async fn fields_of_a_later_release_are_written_back_as_they_came() {
     assert!(saved.windows(LATER.len()).any(|window| window == LATER), "{saved:x?}");
 }
 
-/// Set in the process that has a mount namespace of its own: where to mount.
+/// The mount point. It is set in the process that has a mount namespace of its own.
 #[cfg(target_os = "linux")]
 const WITHIN: &str = "KMS_TEST_WITHIN";
 

@@ -1,5 +1,5 @@
-//! What somebody put in the place of our files. Whoever owns the directory can do that, and an administrator runs
-//! commands in it as root; only where the tests run as root do these stories see who is given a file.
+//! Links and pipes in the place of our files. The owner of the directory can put them there, and an administrator runs commands in it
+//! as root. Only as root do these stories see to whom a file is given.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
@@ -12,14 +12,14 @@ use kms_client::{BuildError, Keeping, Reason, Snapshot};
 
 use crate::world::{StoryClock, client};
 
-/// The user to whom the directory belongs, if the tests may give it away.
+/// The owner of the directory, if the tests may give it away.
 const USER: u32 = 12_345;
 
 /// The product's directory, made by its user and empty, in this state directory.
 fn home_of_user(state: &Path) -> PathBuf {
     let home = state.join("0b".repeat(16));
     fs::create_dir(&home).unwrap();
-    // Who is not root keeps it, and the stories show less.
+    // Without root it is not given away, and the stories show less.
     let _ = chown(&home, Some(USER), Some(USER));
     home
 }
@@ -28,13 +28,13 @@ fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-/// Builds a client in ten seconds or fails: a story about a hang must not hang.
+/// Builds a client within ten seconds or fails, because a story about a hang must not hang.
 fn start(state: &Path) -> Result<Snapshot, BuildError> {
     let (tell, told) = mpsc::channel();
     let state = state.to_owned();
     std::thread::spawn(move || {
         let builder = crate::world::builder(&state, "this machine", &StoryClock::new(), &[]);
-        // Who waits no more has failed already.
+        // If nobody waits any more, the test has failed already.
         let _ = tell.send(builder.build().map(|client| client.snapshot()));
     });
     told.recv_timeout(Duration::from_secs(10)).expect("no pipe is waited for")
@@ -67,7 +67,7 @@ fn a_file_that_was_there_is_given_to_nobody() {
     assert_eq!(seen.troubles[0].parameter("cause"), Some("`lock` is not a regular file"));
     assert_eq!(fs::metadata(&elsewhere).unwrap().uid(), before);
 
-    // A second name of the file is the file; it serves as a lock and is left as it was.
+    // A hard link is the file itself. It serves as a lock and stays as it was.
     fs::remove_file(home.join("lock")).unwrap();
     fs::hard_link(&elsewhere, home.join("lock")).unwrap();
     start(&state).unwrap();

@@ -1,4 +1,4 @@
-//! Whoever only looks writes nothing: the directory is the same byte for byte, whatever state it is in.
+//! Looking writes nothing: the directory stays the same byte for byte, whatever state it is in.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use kms_client::{Keeping, LicenseState, Reason, Timestamp};
 use crate::kept::{HOME, newer};
 use crate::world::{BEGIN, DAY, Host, StoryClock, builder, client};
 
-/// Every file and directory with all that a look could change.
+/// Every file and directory, with everything that a look could change.
 fn picture(directory: &Path) -> BTreeMap<PathBuf, (String, Option<Vec<u8>>)> {
     let mut seen = BTreeMap::new();
     let mut ways = vec![directory.to_owned()];
@@ -26,7 +26,7 @@ fn picture(directory: &Path) -> BTreeMap<PathBuf, (String, Option<Vec<u8>>)> {
     seen
 }
 
-/// Looks at a state to which something was done after a lease, and says where it stands.
+/// Looks at a state that was changed after a lease, and returns what the look shows.
 async fn look(change: impl FnOnce(&Path)) -> String {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
     let host = Host::start(9, &clock).await;
@@ -70,7 +70,7 @@ async fn a_look_writes_nothing_whatever_it_finds() {
         let seen = look(|dir| newer(&dir.join(file(name)))).await;
         assert_eq!(seen, format!("Frozen licensed {licensed} STATE_NEWER"), "{name}");
     }
-    // What cannot be read, whoever runs the tests.
+    // Files that no user can read.
     let blocked = |name: &'static str| {
         move |dir: &Path| {
             let _ = fs::remove_file(dir.join(file(name)));

@@ -1,7 +1,7 @@
 //! Stories of one machine, told from outside: through the library's public interface, real sockets and real files.
 //!
-//! `world.rs` has a host that signs with real keys and says what a story wants it to say; whether a real host would
-//! say it is not asked here. The stories with the real host stand in the workspace's `tests/`.
+//! `world.rs` has a host that signs with real keys and answers by a script, even what a real host would not answer. The workspace's
+//! `tests/` has the stories with a real host.
 
 #![expect(clippy::unwrap_used, reason = "all of this is a test; clippy sees only the functions marked so")]
 

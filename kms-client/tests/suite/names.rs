@@ -16,7 +16,7 @@ fn zone(records: &str) -> Zone {
     Zone::parse("corp.example.", &format!("{head}{records}")).unwrap()
 }
 
-/// A client that knows nothing but its domain and the name server.
+/// A client that knows only its domain and the name server.
 fn client(dir: &std::path::Path, clock: &std::sync::Arc<StoryClock>, dns: &DnsServer) -> Client {
     let product = builder(dir, "this machine", clock, &[]);
     let product = product.domains(["corp.example"]).name_server(dns.address());
@@ -78,7 +78,7 @@ async fn a_domain_without_a_record_and_a_name_server_that_fails_are_told_apart()
     let cause = product.activate().await.unwrap().outcome.cause().cloned().unwrap();
     assert_eq!(cause.reason(), Some(Reason::DnsNotOffered));
 
-    // It was told as a host that refuses connections.
+    // It was shown as a host that refuses connections.
     dns.replace(zone("_kms-activation._tcp SRV 0 0 0 kms1\nkms1 A 127.0.0.1\n"));
     let cause = product.activate().await.unwrap().outcome.cause().cloned().unwrap();
     assert_eq!(cause.reason(), Some(Reason::DnsPortZero));
@@ -89,7 +89,7 @@ async fn a_domain_without_a_record_and_a_name_server_that_fails_are_told_apart()
     assert_eq!(cause.reason(), Some(Reason::DnsFailed));
 }
 
-/// An address in the place of a name was told as a name without an address, and escaped dots as a name that somebody had configured.
+/// An address in the place of a name was shown as a name without an address, and escaped dots as a name that somebody had configured.
 #[tokio::test]
 async fn a_target_that_names_no_host_is_told_as_a_fault_of_the_record() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());

@@ -1,4 +1,4 @@
-//! What listens at a host's address and is none: every failure is named, and the next host is asked.
+//! Other programs at a host's address: every failure is named, and the next host is asked.
 
 use std::net::SocketAddr;
 
@@ -23,13 +23,13 @@ async fn peer<F: Future<Output = ()> + Send + 'static>(
     address
 }
 
-/// Reads until the other side hangs up.
+/// Reads until the other side closes.
 pub(crate) async fn read_all(stream: &mut TcpStream) {
     let mut bytes = [0; 1024];
     while stream.read(&mut bytes).await.is_ok_and(|read| 0 < read) {}
 }
 
-/// Asks these, and says what came of it.
+/// Asks these addresses, and returns the outcomes.
 async fn ask(hosts: &[String]) -> Round {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
     let product: Client = builder(dir.path(), "this machine", &clock, &[]).hosts(hosts).build().unwrap();

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::world::{Host, StoryClock, builder, client};
 
-/// Waits until a client shows what is wanted; a story that hangs fails after ten seconds.
+/// Waits until a client shows the wanted state. Fails after ten seconds.
 pub(crate) async fn until(client: &Client, wanted: impl FnMut(&Snapshot) -> bool) {
     let mut watch = client.watch();
     let shown = timeout(Duration::from_secs(10), watch.wait_for(wanted)).await;
@@ -34,7 +34,7 @@ async fn while_one_process_asks_another_does_not() {
 
     asking.abort();
     let _ = asking.await;
-    // The lock goes with whoever held it, as soon as a write that was under way has ended.
+    // The lock is released as soon as a write in progress has ended.
     let free = async { while second.activate().await.is_err() {} };
     timeout(Duration::from_secs(10), free).await.unwrap();
     assert!(second.state().is_licensed());

@@ -49,7 +49,7 @@ async fn the_product_sees_what_the_test_shows_and_gets_the_answer_that_it_gives(
     stage.answer(Outcome::Released);
     assert_eq!(license.release().await.unwrap().outcome, Outcome::Released);
 
-    // By the rules of a real license, time moves it on.
+    // It follows the rules of a real license, so time changes its state.
     let (_, licensed) = walk().into_iter().find(|(_, shown)| shown.state.is_licensed()).unwrap();
     stage.show(licensed.clone());
     stage.set_time(licensed.lease.unwrap().expires_at);

@@ -1,4 +1,4 @@
-//! The agent: it asks when it is time, by a wall clock that may jump, and backs off when nothing comes of it.
+//! The agent asks when it is time, by a wall clock that may jump, and backs off after failures.
 
 use std::collections::HashMap;
 use std::time::Duration;

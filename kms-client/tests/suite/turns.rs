@@ -1,4 +1,4 @@
-//! Several addresses, hosts and domains: whose turn it is when one does no good, and who waits for the next round.
+//! Several addresses, hosts and domains: which is next after a failure, and which waits for the next round.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -54,7 +54,7 @@ fn told(round: &Round) -> Vec<String> {
     round.attempts.iter().map(line).collect()
 }
 
-/// An address that accepted and then gave no answer ended the round for its host, though a good one stood behind it.
+/// An address that accepted and then gave no answer ended the round for its host, although the next address was good.
 #[tokio::test]
 async fn an_address_that_accepts_and_gives_no_answer_is_passed_over_for_the_next() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
@@ -71,7 +71,7 @@ async fn an_address_that_accepts_and_gives_no_answer_is_passed_over_for_the_next
         read_all(&mut stream).await;
     })
     .await;
-    // Nobody listens at 127.0.0.5.
+    // Nothing listens at 127.0.0.5.
     let dns = name_with_addresses(6, port).await;
     let round = in_dns(dir.path(), &clock, &dns).activate().await.unwrap();
     let expected = [
@@ -95,7 +95,7 @@ async fn an_address_that_accepts_and_stays_silent_is_passed_over_for_the_next() 
     assert_eq!(told(&round), ["127.0.0.2 HOST_SILENT", "127.0.0.3 HOST_SILENT"], "{round:#?}");
 }
 
-/// Of a name with more than eight addresses the others were never tried, and nobody said so.
+/// Only eight addresses of a name were tried, and nothing said so.
 #[tokio::test]
 async fn every_address_has_its_turn_however_many_there_are() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
@@ -130,7 +130,7 @@ async fn addresses_that_time_does_not_suffice_for_are_told_and_come_first_in_the
     let cause = round.attempts[2].outcome.cause().unwrap();
     assert_eq!(cause.parameter("name"), Some(format!("{name} at 127.0.0.4:{port}").as_str()));
 
-    // Another process begins where this one had to stop.
+    // Another process begins with those that this one had no time for.
     let round = in_dns(dir.path(), &clock, &dns).activate().await.unwrap();
     assert_eq!(told(&round), ["127.0.0.4 LEASE"], "{round:#?}");
 }
@@ -188,7 +188,7 @@ async fn every_domain_has_its_turn_however_many_there_are() {
     assert_eq!((round.attempts.len(), told(&round).pop().unwrap().as_str()), (31, "127.0.0.1 LEASE"));
 }
 
-/// All of the time goes by for name servers that stay silent about the first domains.
+/// Name servers that are silent about the first domains use up all of the time.
 #[tokio::test(start_paused = true)]
 async fn domains_that_time_does_not_suffice_for_are_told_and_come_first_in_the_next_round() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
@@ -219,7 +219,7 @@ async fn domains_that_time_does_not_suffice_for_are_told_and_come_first_in_the_n
     assert!(first.iter().all(|name| !name.contains(".d0.") && !name.contains(".d7.")), "{first:?}");
 }
 
-/// An interface has a name and a number; for an address that is not local to a link the system takes the number alone.
+/// An interface has a name and a number. For an address that is not link-local the system accepts only the number.
 #[tokio::test]
 async fn a_host_is_asked_at_an_address_of_one_interface() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());

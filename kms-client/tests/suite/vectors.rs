@@ -1,5 +1,5 @@
-//! The files of version 1 as they were first written. They are never deleted and never made again: a machine out there
-//! has them, and every later release reads them.
+//! The files of version 1 as they were first written. They are never deleted and never made again: some machine still has such
+//! files, and every later release reads them.
 
 use std::fs;
 use std::path::Path;
@@ -32,7 +32,7 @@ fn a_machine_of_version_1_is_read() {
     assert_eq!(seen.last_reason.as_deref(), Some("COUNT_BELOW_THRESHOLD"));
 }
 
-/// The same format with what came of the last round, which was added later.
+/// The same format with the last round, which was added later.
 const WITH_ROUND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/v1-last-round");
 
 #[test]

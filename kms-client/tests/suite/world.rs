@@ -1,4 +1,4 @@
-//! A vendor, a clock, and a host that says what a story wants it to say.
+//! A vendor, a clock, and a host that answers by a script.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -66,7 +66,7 @@ pub(crate) fn product() -> Product {
     Product::new(PRODUCT_ID, "Editor", [key, *SecretKey::from_seed(&[2; 32]).public().as_bytes()])
 }
 
-/// A client whose state lies in `dir`, on the machine `machine`, that asks these hosts.
+/// A client with its state in `dir`, on the machine `machine`, that asks these hosts.
 pub(crate) fn builder(dir: &Path, machine: &str, clock: &Arc<StoryClock>, hosts: &[&Host]) -> Builder {
     Client::builder(product())
         .state_dir(dir)
@@ -79,27 +79,27 @@ pub(crate) fn client(dir: &Path, clock: &Arc<StoryClock>, hosts: &[&Host]) -> Cl
     builder(dir, "this machine", clock, hosts).build().unwrap()
 }
 
-/// What the host says next.
+/// The next answer of the host.
 #[derive(Clone, Debug)]
 pub(crate) enum Say {
     Lease,
     Waiting(u64),
     Refusal(Cause),
     Released,
-    /// Counts the ask, and the answer is lost on the way.
+    /// The host counts the ask, and its answer is lost.
     LoseTheAnswer,
     /// An unsigned error.
     Status(Status),
 }
 
-/// An ask as it came in.
+/// An ask that the host received.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) ask: Ask,
     pub(crate) brought_chain: bool,
 }
 
-/// What the host is made of; a story changes it before the host starts.
+/// The parts of a host. A story changes them before the host starts.
 #[derive(Clone)]
 pub(crate) struct Make {
     pub(crate) seed: u8,
@@ -190,12 +190,12 @@ impl Host {
         Make::new(seed).start_at(SocketAddr::new(address, port), clock).await
     }
 
-    /// Says this once, after what was to be said before; without a script it gives leases.
+    /// Answers this once, after the answers that were added before. Without a script the host gives leases.
     pub(crate) fn say(&self, say: Say) {
         self.script.lock().unwrap().next.push_back(say);
     }
 
-    /// Says this whenever nothing else is to be said.
+    /// Answers this whenever the script is empty.
     pub(crate) fn always(&self, say: Say) {
         self.script.lock().unwrap().always = Some(say);
     }

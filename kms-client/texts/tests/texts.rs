@@ -33,7 +33,7 @@ fn states() -> Vec<LicenseState> {
     ]
 }
 
-/// What is left in braces was not filled in; each text is a sentence.
+/// Braces that are left were not filled in. Each text is a sentence.
 #[track_caller]
 fn check(language: Language, what: &str, text: &str) {
     assert!(

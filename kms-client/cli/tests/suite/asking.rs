@@ -1,4 +1,4 @@
-//! Asking where nobody answers: every host and every name in DNS with its own cause.
+//! Asks that no host answers: every host and every DNS name has its own cause.
 
 use std::net::UdpSocket;
 
@@ -164,7 +164,7 @@ fn names_from_dns_are_shown_as_people_type_them_and_drive_no_terminal() {
     }
 }
 
-/// A product could have a label of its own, and its file could not: support then looked where its hosts never were.
+/// A product could have a label of its own, but its file could not. Support then searched under the wrong label.
 #[test]
 fn a_product_with_its_own_label_is_looked_for_there() {
     let runtime = Runtime::new().unwrap();

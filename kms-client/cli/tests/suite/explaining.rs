@@ -1,4 +1,4 @@
-//! What a reason means, and help: both without a product.
+//! `explain` and help, both without a product.
 
 use kms_client::Reason;
 use serde_json::Value;

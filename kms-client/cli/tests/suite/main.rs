@@ -1,13 +1,13 @@
 //! The command line through the real binary, as an administrator or a support person meets it.
 //!
-//! No host is here: what a lease changes is told by the suite of the whole.
+//! There is no host here. The workspace's suite has the stories with leases.
 
 #![expect(clippy::unwrap_used, reason = "all of this is a test; clippy sees only the functions marked so")]
 
 mod asking;
 mod standing;
 
-/// Signals and owners are Unix's.
+/// Only Unix has these signals and owners.
 #[cfg(unix)]
 mod owner;
 #[cfg(unix)]
@@ -26,14 +26,14 @@ use tempfile::TempDir;
 /// What `kms-vendor product file` wrote in its first release.
 const PRODUCT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../kms-vendor/tests/vectors/product.toml");
 
-/// One that may be licensed by a single organisation, and has its hosts at a label of its own in DNS.
+/// A product for a single organisation, with a DNS label of its own.
 const PINNED: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../kms-vendor/tests/vectors/product-pinned.toml");
 
-/// The id in both.
+/// The product id in both files.
 const PRODUCT_ID: &str = "4142434445464748494a4b4c4d4e4f50";
 
-/// One machine: a state directory of its own, and nothing from the environment of whoever runs the tests.
+/// One machine with a state directory of its own, and without the environment of the tests.
 struct Machine {
     home: TempDir,
 }
@@ -43,7 +43,7 @@ impl Machine {
         Machine { home: tempfile::tempdir().unwrap() }
     }
 
-    /// One on which the product has run.
+    /// A machine on which the product has run.
     fn begun() -> Machine {
         let machine = Machine::new();
         machine.answer(&["identity", "reset", "--yes"]);
@@ -59,7 +59,7 @@ impl Machine {
         bare(&self.home, &[&["--product", PRODUCT], arguments].concat())
     }
 
-    /// What it answers, and its exit code.
+    /// The exit code and the answer.
     #[track_caller]
     fn answer(&self, arguments: &[&str]) -> (i32, String) {
         let output = self.run(arguments);
@@ -67,21 +67,21 @@ impl Machine {
         (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
     }
 
-    /// What it answers to a script.
+    /// The answer in JSON.
     #[track_caller]
     fn json(&self, arguments: &[&str]) -> Value {
         let (_, text) = self.answer(&[arguments, &["--json"]].concat());
         serde_json::from_str(&text).unwrap()
     }
 
-    /// What it says on standard error, and its exit code.
+    /// The exit code and the text on standard error.
     #[track_caller]
     fn failure(&self, arguments: &[&str]) -> (i32, String) {
         failure(self.run(arguments))
     }
 }
 
-/// Runs the binary with these arguments alone.
+/// Runs the binary with only these arguments.
 fn bare(home: &TempDir, arguments: &[&str]) -> Output {
     command(home).args(arguments).output().unwrap()
 }
@@ -106,7 +106,7 @@ fn failure(output: Output) -> (i32, String) {
     (output.status.code().unwrap(), text)
 }
 
-/// An address at which nobody listens: the port was free a moment ago.
+/// An address at which nothing listens: the port was free a moment ago.
 fn nobody() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }

@@ -1,4 +1,4 @@
-//! Whose the files are and who may read them, whoever runs the command and under whatever umask.
+//! Owners and modes of the files, for any user that runs the command and any umask.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -26,8 +26,8 @@ fn writers() -> Vec<Vec<String>> {
     .into()
 }
 
-/// Root looked at a machine before the product's first start, and the product could not read its identity. Only where the
-/// tests run as root can this be seen.
+/// Root looked at a machine before the product's first start, and the product could not read its identity. Only tests that run as
+/// root can see this.
 #[test]
 fn what_root_makes_belongs_to_the_owner_of_the_state() {
     for first in 0..writers().len() {

@@ -1,4 +1,4 @@
-//! The process that stays: what it says, and how it ends.
+//! The process that keeps running: what it prints, and how it ends.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -30,7 +30,7 @@ fn a_run_says_each_change_on_a_line_and_ends_when_it_is_told_to() {
 /// How long a line may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A process that ends with its story, whatever comes of it.
+/// A process that is killed when its story ends.
 struct Running(Child);
 
 impl Drop for Running {

@@ -1,4 +1,4 @@
-//! Where a machine stands without asking anybody: fresh, damaged, unwritable; hosts set by hand; a new identity.
+//! The state of a machine without an ask: fresh, damaged, unwritable; hosts set by hand; a new identity.
 
 use std::fs;
 
@@ -56,7 +56,7 @@ fn a_damaged_state_is_named_and_the_next_start_makes_it_anew() {
     assert_eq!((&after["machine"], after["troubles"].as_array().unwrap().len()), (&before, 0));
 }
 
-/// `discover` made an identity, so an image that was made after looking carried one.
+/// `discover` made an identity, so an image that was made after a look had one.
 #[test]
 fn no_command_that_looks_begins_or_changes_anything() {
     let looks = [
@@ -91,7 +91,7 @@ fn a_directory_that_cannot_be_made_is_said_plainly() {
     let file = machine.home.path().join("file");
     fs::write(&file, "").unwrap();
     let below = file.join("state");
-    // Whatever these did would be gone when they end.
+    // The work of these commands would be lost when they end.
     for command in [&["activate"][..], &["release"], &["identity", "reset", "--yes"]] {
         let (code, line) = machine.failure(&[command, &["--state", below.to_str().unwrap()]].concat());
         assert_eq!((code, line.lines().count()), (74, 1), "{line}");
@@ -125,7 +125,7 @@ fn hosts_that_are_set_go_before_those_of_the_product_until_they_are_cleared() {
     assert!(text.contains("1  kms4:21688  (environment variable KMS_HOSTS)"), "{text}");
 }
 
-/// It had a reader of its own, and showed every line of a mail as a host.
+/// `host show` had a reader of its own, and showed every line of a mail as a host.
 #[cfg(unix)]
 #[test]
 fn hosts_that_came_by_mail_are_shown_without_the_text_around_them() {

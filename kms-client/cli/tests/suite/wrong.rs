@@ -1,4 +1,4 @@
-//! Used wrongly: each mistake is named with its remedy and has its exit code.
+//! Wrong usage: each mistake is named with its remedy and has its exit code.
 
 use std::fs;
 
@@ -49,7 +49,7 @@ fn an_ipv6_address_without_brackets_is_refused_with_how_to_write_it() {
     assert!(!machine.file("hosts").exists());
 }
 
-/// What TLS itself says is told with real hosts, in tests/suite/tls.rs.
+/// tests/suite/tls.rs has the failures of TLS with real hosts.
 #[test]
 fn tls_that_is_wanted_and_cannot_be_spoken_asks_nobody() {
     let (machine, address) = (Machine::new(), nobody());
@@ -91,7 +91,7 @@ fn an_empty_variable_is_an_unset_one() {
     assert!(line.contains("no product is named"), "{line}");
 }
 
-/// A name in a product file drove the terminal of whoever looked.
+/// A name in a product file sent escape sequences to the terminal.
 #[test]
 fn text_from_outside_drives_no_terminal() {
     let machine = Machine::new();
