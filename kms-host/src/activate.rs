@@ -2,15 +2,15 @@
 //!
 //! 1. read the clock, once: every check and every time in the answer speaks of the same moment
 //! 2. check the source, size, product, signature, the host's own doubt, the machine's clock, the certificate, the disk's free
-//!    space; cheap before dear, and nothing unverified holds a place in the queue
+//!    space; the cheap checks come first, and nothing unverified takes a place in the queue
 //! 3. hand the sighting to the ledger, which decides and returns what it decided, counted and durable; where the lease that
-//!    is shown could change that, it asks for it to be verified first, and writes nothing
+//!    is shown could change the decision, the ledger first asks for its verification, and writes nothing
 //! 4. compose the answer
 //! 5. sign it
 //! 6. log it
 //! 7. answer
 //!
-//! What this order buys: a lease that anybody holds is counted on disk. A crash between 3 and 7 loses an answer, never a
+//! What this order guarantees: the machine of every lease is counted on disk. A crash between 3 and 7 loses an answer, never a
 //! machine: the machine asks again under the same nonce and gets the same serial.
 
 mod case;
@@ -138,7 +138,7 @@ impl Host {
         self.certificates.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether its disk has room. Whoever owns the directory looks, and tells it.
+    /// Whether its disk has enough free space. `watch::space` measures it, and stores the result here.
     pub fn space(&self) -> &Arc<Space> {
         &self.space
     }
@@ -204,7 +204,7 @@ impl Host {
         Ok(signed)
     }
 
-    /// What a machine that has a record says of the answer before.
+    /// Notes whether a machine that has a record says that it has rejected an answer.
     fn note_rejected(&self, case: &Case<'_>) {
         let machine = case.ask.machine();
         let rejected = case.ask.rejected.as_ref();
@@ -258,7 +258,7 @@ impl Host {
         cause: &Cause,
     ) {
         match cause.reason() {
-            // A flood of these must not wash away what is said of others: its source and its number are kept.
+            // A flood of these must not push other refusals out of the journal: only its source and its number are kept.
             Some(Reason::TooManyBadAsks) => return self.journal.answered(Reason::TooManyBadAsks.code()),
             Some(reason) => self.fairness.note_refusal(source, reason, now.monotonic),
             None => {}

@@ -25,18 +25,18 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// The most writes in one batch: enough to make a sync cheap, few enough that the first does not wait long.
 pub const BATCH_MAX: usize = 256;
 
-/// After a batch of so many, others are close behind one of fewer. Small sites never have so many at once.
+/// After a batch of at least this size, the next one waits for more writes. Small sites never have so many at once.
 const CROWD: usize = 12;
 
-/// From so many on, a batch waits for nobody.
+/// A batch of at least this size does not wait for more writes.
 const ENOUGH: usize = 64;
 
-/// How long a batch in a crowd waits for others. It makes batches twice as large, which takes a tenth off the CPU of an answer: in
-/// a crowd whoever waits does so for the processor and not for the disk. With 4 asks in flight it cost a third of the rate, so
+/// How long a batch waits for more writes. Batches become twice as large, and an answer takes a tenth less CPU: under such a load
+/// asks wait for the processor and not for the disk. With 4 asks in flight, waiting cost a third of the rate, so
 /// a small batch that follows a small one does not wait.
 const COMPANY: Duration = Duration::from_micros(400);
 
-/// Why a sighting was not decided. Nobody may be told anything but that.
+/// Why a sighting was not decided. The machine gets no other answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotSighted {
     /// The queue is full; nothing was written.
@@ -276,7 +276,7 @@ impl WriterThread {
                 Err(error) => answers.into_iter().for_each(|answer| _ = answer.send(Err(error.clone()))),
             }
             if self.failed.borrow().is_some() {
-                // Nobody comes in any more; those who have queued are told by the next turns.
+                // No more tasks are accepted. The next turns of this loop answer those that have queued.
                 self.tasks.close();
             }
         }
@@ -295,7 +295,7 @@ impl WriterThread {
         }
     }
 
-    /// After one fatal error the ledger is not touched again. A panic is one: nobody knows what it left behind.
+    /// After one fatal error the ledger is not touched again. A panic counts as one, because the state that it left is unknown.
     fn apply(&self, writes: Vec<Write>) -> Result<Vec<Result<Written, LedgerError>>, LedgerError> {
         if let Some(failed) = &*self.failed.borrow() {
             return Err(failed.clone());

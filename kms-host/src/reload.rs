@@ -257,7 +257,7 @@ fn say(ChangedSetting { key, old, new }: &ChangedSetting) {
     }
 }
 
-/// Those of these that machines take, and that are not among those that they take of the others.
+/// The certificates in `these` that machines accept, without those that are in `those` and accepted there.
 fn only_in<'a>(
     these: &'a Certificates,
     those: &'a Certificates,

@@ -1,7 +1,7 @@
 //! The ledger on disk, over `kms-store` and whichever engine: what it has answered survives a crash.
 //!
-//! [`Store`] makes batches atomic and syncs durable, and stops for good after one that failed. Left to this file: one sync before
-//! anybody is told, and threads for long reads.
+//! [`Store`] makes batches atomic and syncs durable, and stops for good after one that failed. This file adds: one sync before
+//! any answer, and threads for long reads.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 

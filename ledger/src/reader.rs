@@ -19,7 +19,7 @@ use super::{
 pub(crate) enum Extent {
     /// A row or two.
     Rows,
-    /// Whatever there is of something.
+    /// Many rows: all of one kind, or a page of them.
     Page,
     /// Rows that have to be of the same moment.
     Count,

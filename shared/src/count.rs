@@ -110,8 +110,8 @@ pub enum Arrival {
     Returning,
 }
 
-/// How long a machine is a newcomer. Until then its word on the clock does not count, and it does not speak for a new key, which
-/// would otherwise speak for the next one. A day, or the window where a test certificate makes that shorter.
+/// How long a machine is a newcomer. Until then it has no vote on the clock, and cannot make a new key count as returning, which
+/// could then do the same for the next key. A day, or the count window of a test certificate if that is shorter.
 pub fn known_for(count_window: Duration) -> Duration {
     Duration::from_hours(24).min(count_window)
 }
@@ -154,7 +154,7 @@ pub struct Outcome {
     pub votes: bool,
     /// Whether it showed a lease of this very ledger that is ahead of its record: the ledger was restored or copied.
     pub ledger_is_behind: bool,
-    /// As what it was entered, if there was no record of it and there is one now.
+    /// How it was entered: as a new machine or as a returning one. `None` if it had a record, or still has none.
     pub arrival: Option<Arrival>,
 }
 
@@ -199,7 +199,7 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     let ledger = rows.ledger();
     let is_ahead = |shown: &ShownLease| {
         let ours = shown.machine == machine && shown.ledger == ledger;
-        // A lease from before the record was given without one, to a machine that kept no state.
+        // A lease that is older than the record comes from a time when the machine kept no state, and so had no record.
         ours && record.is_some_and(|record| record.serial < shown.serial && record.seen_at < shown.issued_at)
     };
     let ledger_is_behind = sighting.shown.verified().is_some_and(is_ahead);
@@ -213,7 +213,7 @@ pub fn sight<R: Rows>(rows: &mut R, sighting: &Sighting) -> Result<Outcome, R::E
     {
         return outcome(Decision::Verify);
     }
-    // A machine that is known keeps state, whatever it says: it is not answered beside its record.
+    // A machine with a record is treated as keeping state, whatever it says: every answer to it goes through its record.
     if !sighting.kept && record.is_none() {
         let decision = pass_by(rows, sighting, &mut tally, now)?;
         rows.put_last_time(now);
@@ -365,7 +365,7 @@ fn names_the_asker(sighting: &Sighting, shown: &ShownLease) -> bool {
 }
 
 /// Whether a machine without a record is new or returns. Copies of one disk replace the same identity, one after the other, so
-/// one that was replaced speaks for the next as well.
+/// an identity that was replaced once still makes the next new one count as returning.
 fn arrival<R: Rows>(rows: &mut R, sighting: &Sighting, now: Timestamp) -> Result<Arrival, R::Error> {
     if sighting.shown.verified().is_some_and(|shown| is_of_a_day(sighting, shown, now)) {
         return Ok(Arrival::Returning);

@@ -12,7 +12,7 @@ use core::time::Duration;
 use crate::ids::MachineId;
 use crate::time::{Length, Timestamp};
 
-/// Wall and monotonic clock that part by more than this were parted by somebody.
+/// If the wall clock and the monotonic clock have moved apart by more than this, somebody has set the wall clock.
 const PARTED: Duration = Duration::from_hours(1);
 
 /// A host that starts before its last commit by more than this has a wrong clock, or had one.
@@ -171,8 +171,8 @@ impl HostClock {
         Era(self.era)
     }
 
-    /// The time that it would be by all that does not depend on the wall clock as it stands now: what was said at the start, or by
-    /// the ledger where that was doubted, and the monotonic clock since. In a doubt nobody is older because the wall clock says so.
+    /// The time, without trust in the present wall clock: the wall clock at the start (or the ledger's last commit, if the start
+    /// was doubted) plus the monotonic time since. So no machine gets older by the wall clock while that is in doubt.
     pub fn trusted(&self) -> Timestamp {
         let since = self.last.monotonic.saturating_sub(self.base.monotonic);
         let began_at = match self.doubt {
@@ -184,7 +184,7 @@ impl HostClock {
         began_at + since
     }
 
-    /// What a machine says of the time whose word counts (`count::may_vote`), beside a reading of this era; `known` is how many
+    /// Takes the vote of a machine that may vote (`count::may_vote`), formed at a reading of this era; `known` is how many
     /// machines have an active record.
     ///
     /// Returns whether enough of them agree to end a doubt: the ledger then has to be settled at the wall clock, and

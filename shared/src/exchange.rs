@@ -1,4 +1,4 @@
-//! The machine's walk: what it asks, what an answer makes it do, and which answer of a round counts.
+//! A machine's round: what it asks, what an answer makes it do, and which of the answers counts.
 //!
 //! A state machine that does no work itself. The shell draws random numbers, reads the clock, carries the bytes and keeps
 //! [`Exchange`] on disk; it says what came, and is told what to do. The shell has to keep one order, which tells copies from lost
@@ -218,7 +218,7 @@ impl<C: Digest> Exchange<C> {
 }
 
 impl Exchange {
-    /// Verifies an answer, and decides what it is to a machine that has asked `expected`. The chain is the host's.
+    /// Verifies an answer, and decides what it means for the machine. The answer has to fit `expected`. The chain is the host's.
     ///
     /// # Errors
     /// It is not an answer to this ask, or it does not verify.

@@ -62,7 +62,7 @@ pub enum Event<'a, T = Lease> {
     Failed {
         /// The code of the reason.
         code: &'a str,
-        /// When a host asked to be asked again, without a signature: a hint, which never delays beyond the own step.
+        /// When a host asked to be asked again, without a signature: a hint, which never lengthens the machine's own step.
         ask_again: Option<Duration>,
     },
 }
@@ -108,7 +108,7 @@ pub struct Facts {
     pub grace_began_at: Timestamp,
     /// Whether it has been restarted.
     pub grace_restarted: bool,
-    /// Whether a signed refusal has said that the clock under which it began was behind.
+    /// Whether a signed refusal has said that this machine's clock was behind when grace began.
     pub grace_doubtful: bool,
     /// The latest time that this machine has believed.
     pub latest_seen: Timestamp,
@@ -169,7 +169,7 @@ impl<T: Term> License<T> {
         license
     }
 
-    /// The same license, holding this of its lease.
+    /// The same license with `lease` in place of its own.
     pub fn with<U: Term>(&self, lease: Option<U>) -> License<U> {
         let License { setup, retry_interval, tolerance, ref facts, .. } = *self;
         License { setup, retry_interval, tolerance, lease, facts: facts.clone() }
@@ -372,7 +372,7 @@ fn overdue_at(lease: &impl Term) -> Timestamp {
 }
 
 /// When the renewal is due. A host chooses between the shortest and the longest wait that the vendor allows a licensed machine:
-/// earlier, and it would be met by asks without end; later, and machines would leave the count before they renew.
+/// a shorter wait would flood it with asks, and a longer one would let machines leave the count before they renew.
 fn renew_at(lease: &impl Term) -> Timestamp {
     let (issued_at, policy) = (lease.issued_at(), lease.policy());
     let chosen = lease.renew_after().since(issued_at);

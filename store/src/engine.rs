@@ -125,7 +125,7 @@ pub(crate) struct Part {
 pub(crate) enum PartKind {
     /// The engine may change it.
     Changing,
-    /// The engine never changes it but by removing it, so a link to it will do.
+    /// The engine may remove it, but never changes it. So a link to it is enough.
     Lasting,
     /// The engine can make it anew from the others.
     Derived,
@@ -148,7 +148,7 @@ pub trait Backing: Send + Sync {
     /// damaged.
     fn scan(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Records;
 
-    /// Applies a batch whole or, after a crash, not at all. A batch is never there after a crash that took an earlier one.
+    /// Applies a batch whole or, after a crash, not at all. If a crash loses a batch, it loses every later one, too.
     ///
     /// # Errors
     /// Nothing may be written any more.

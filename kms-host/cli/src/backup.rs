@@ -105,7 +105,8 @@ pub(super) fn restore(home: &Home, file: &Path, made_on: &super::NewLedger) -> R
     let data = home.path().display();
     let mut said = format!(
         "Restored host {host} into {data}, as it was at {}: {}, and {}.\n{}\
-         The old host must never run again: two hosts with one key count apart, and each takes the other's leases for a past that it has lost.\n\
+         The old host must never run again: two hosts with one key count separately, and each takes the other's leases for its own \
+         forgotten ones.\n\
          Machines that it has answered since show newer leases; this one learns from them, loses no license, and says \
          LEDGER_RESTORED in `kms-host status`.\n",
         summary.head.made_at,

@@ -33,7 +33,7 @@ struct Copied {
     found_at: Vec<i64>,
     /// The new identities that have come for it here.
     new: Vec<New>,
-    /// When it and the last of those asked last, where both have asked since they parted: two machines.
+    /// The last asks of this identity and of its latest new one, if this one has asked since that came: two machines.
     both_ask: Option<[i64; 2]>,
 }
 

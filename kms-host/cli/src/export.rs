@@ -87,7 +87,7 @@ pub(super) fn import(home: &Home, file: &Path, made_on: &super::NewLedger) -> Re
     if head.kind == ExportKind::Backup {
         said += "The file is a backup. Only its ledger was taken: `kms-host restore` puts back the host.\n";
     }
-    said += "Whatever still has this ledger must not serve any more: what two of them count, neither has.\n";
+    said += "No other host with this ledger may serve any more, because each of the two would count only a part of the machines.\n";
     said.extend(lines::hint_at_owner(home));
     Ok(said + &lines::to_serve(home))
 }

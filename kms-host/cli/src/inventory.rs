@@ -145,7 +145,7 @@ fn moment(text: &str) -> anyhow::Result<Moment> {
     Ok(Moment::At(Timestamp::default() + since))
 }
 
-/// Prints machines as they come. What cannot be printed ends it; whoever has stopped to listen has heard enough.
+/// Prints machines as they come. A write error ends the listing; a closed pipe ends it without an error.
 struct Listing {
     form: Form,
     names: ProductNames,

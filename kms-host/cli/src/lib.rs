@@ -404,7 +404,7 @@ fn say(text: impl Display) {
     let _ = writeln!(io::stderr(), "{}", Lines(text));
 }
 
-/// What was done is done, whether or not somebody still reads the text about it.
+/// Prints the result. A closed pipe is not a failure, because the command has done its work.
 fn print(text: &str) -> ExitCode {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(terminal::paint(&Lines(text).to_string()).as_bytes()).and_then(|()| stdout.flush())

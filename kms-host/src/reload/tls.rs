@@ -20,15 +20,13 @@ pub(super) fn take_up(door: &Door, tls: Tls, now: Timestamp) {
     warn_of_end(door, Timestamp::from_unix_ms(i64::MIN), now);
 }
 
-/// That a certificate which holds is not replaced by one that does not: no machine would take it.
+/// Fails if a valid certificate would be replaced by one that is not valid: no machine would accept that.
 pub(super) fn check_end(running: &Tls, new: &Tls, now: Timestamp) -> anyhow::Result<()> {
     let flaw = |tls: &Tls| tls.server()?.certificate().flaw(now).filter(|flaw| *flaw != Flaw::EndsSoon);
     match (running.server(), new.server(), flaw(new)) {
         (Some(_), Some(server), Some(found)) if flaw(running).is_none() => {
             let cause = server.certificate().tell(found, now);
-            anyhow::bail!(
-                "{cause}, and the one that machines are shown holds: put one that holds into its file"
-            )
+            anyhow::bail!("{cause}, and the one in use is valid: put a valid certificate into its file")
         }
         _ => Ok(()),
     }

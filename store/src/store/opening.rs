@@ -111,7 +111,7 @@ impl Store {
     }
 }
 
-/// The engine that keeps the store, if there is one, and it is this.
+/// The engine of the store in this directory, if there is one. Fails if it is not the one that was `asked` for.
 fn check_engine(directory: &Path, asked: Engine) -> Result<Option<Engine>, OpenError> {
     match Engine::of(directory).map_err(|error| OpenError::io(directory, error))? {
         Some(found) if found != asked => {
@@ -186,7 +186,7 @@ fn open_once(
             let _ = file::replace(&directory.join(DAMAGED), note.as_bytes(), 0o600);
         }
     })?;
-    // What an earlier release has noted, and was nothing.
+    // Only a note of an earlier release can be left here, about something that was no damage.
     let _ = fs::remove_file(directory.join(DAMAGED));
     Ok(Store::of(directory, found, was_closed_in_order, Held { _locks: vec![lock], copy: None }))
 }
@@ -231,7 +231,7 @@ fn try_copy(directory: &Path, engine: Engine) -> Result<bool, OpenError> {
 
 /// A copy that an engine has opened.
 struct Tried {
-    /// Behind what is found in it, which is closed first.
+    /// The files of the copy. Close `found` first, because it has them open.
     copy: Copy,
     found: Found,
     /// Whether it was opened without what the engine can make anew.
@@ -296,7 +296,7 @@ fn open_files(
 fn make_creation_durable(directory: &Path) -> io::Result<()> {
     match file::sync_dir(file::parent(directory)) {
         // A service's data directory may stand in one that the service cannot read. Whoever made it there
-        // made it last.
+        // has made it durable.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
         synced => synced?,
     }

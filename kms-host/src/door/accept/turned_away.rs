@@ -15,7 +15,7 @@ const TELL_INTERVAL: Duration = Duration::from_secs(1);
 /// The number of sources to tell apart between two lines. An attacker with many networks must not fill the memory.
 const SOURCES_TOLD_APART: usize = 1024;
 
-/// The time with enough places after which the alarm ends.
+/// The alarm ends when there have been enough places for this long.
 const CROWDING_LASTS: Duration = Duration::from_mins(10);
 
 /// Why a connection was turned away or closed.
