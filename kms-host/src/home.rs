@@ -27,7 +27,7 @@ use store::file;
 use zeroize::Zeroizing;
 
 use crate::certificates::Certificates;
-use crate::problem::Problem;
+use crate::fixable::FixableError;
 
 pub use carried::Carried;
 pub use certificates::Put;
@@ -165,7 +165,7 @@ impl Home {
             Ok(text) => files::key_from_pem(HOST_SIGNING_KEY, &text).map_err(|found| match found {
                 files::BadFile::Version(_) => {
                     let text = format!("the signing key {} is of a newer release", path.display());
-                    Problem::new(text, "run that release of kms-host, or a later one").into()
+                    FixableError::new(text, "run that release of kms-host, or a later one").into()
                 }
                 _ => HomeError::DamagedKey(self.clone()),
             }),
@@ -356,14 +356,14 @@ impl Home {
 ///
 /// # Errors
 /// The hour is for tests, and a certificate is not.
-pub fn check_hour_width(certificates: &Certificates, hour_width_ms: u64) -> Result<(), Problem> {
+pub fn check_hour_width(certificates: &Certificates, hour_width_ms: u64) -> Result<(), FixableError> {
     if hour_width_ms == HOUR_MS || certificates.all_test() {
         return Ok(());
     }
     let text = format!(
         "this ledger's hour is {hour_width_ms} ms long, which is for tests, and a certificate is not marked as test"
     );
-    Err(Problem::new(text, "make a host without --hour for it"))
+    Err(FixableError::new(text, "make a host without --hour for it"))
 }
 
 /// A signing key lives here.

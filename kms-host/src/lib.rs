@@ -14,8 +14,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 pub mod activate;
 pub mod certificates;
+pub mod fixable;
 pub mod journal;
-pub mod problem;
 pub mod queue;
 pub mod remedy;
 pub mod signer;

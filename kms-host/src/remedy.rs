@@ -8,8 +8,8 @@ use ledger::{LedgerError, OpenError};
 
 use crate::door::listen::ListenError;
 use crate::export::{ExportError, ExportFault};
+use crate::fixable::FixableError;
 use crate::home::{HomeError, Stopped};
-use crate::problem::Problem;
 use crate::queue::NotChanged;
 
 /// The error and its causes, in one line.
@@ -22,7 +22,7 @@ pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
     chain(error).find_map(|error| {
         let of_home = error.downcast_ref().map(HomeError::remedy);
         of_home.or_else(|| error.downcast_ref().map(OpenError::remedy)).or_else(|| {
-            let fixed = error.downcast_ref().map(Problem::remedy);
+            let fixed = error.downcast_ref().map(FixableError::remedy);
             let fixed = fixed.or_else(|| error.downcast_ref().map(LedgerError::remedy));
             let fixed = fixed.or_else(|| error.downcast_ref().map(NotChanged::remedy));
             let fixed = fixed.or_else(|| error.downcast_ref().map(ExportError::remedy));

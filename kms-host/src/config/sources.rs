@@ -14,8 +14,8 @@ use toml::{Table, Value};
 
 use super::keys::{KEYS, Key, PREFIX};
 use super::{Config, LogFormat};
+use crate::fixable::FixableError;
 use crate::home::{USUAL_PATH, read};
-use crate::problem::Problem;
 
 /// The name of the file in a data directory.
 pub const FILE_NAME: &str = "kms-host.toml";
@@ -124,7 +124,7 @@ impl SettingSources {
     ///
     /// # Errors
     /// The first wrong setting: the file with its line, or the variable with an example.
-    pub fn read(&self) -> Result<Settings, Problem> {
+    pub fn read(&self) -> Result<Settings, FixableError> {
         self.read_with(std::env::vars_os())
     }
 
@@ -135,7 +135,7 @@ impl SettingSources {
     pub fn read_with(
         &self,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<Settings, Problem> {
+    ) -> Result<Settings, FixableError> {
         let mut settings = self.read_file()?;
         settings.take_environment(environment)?;
         if !self.listen.is_empty() {
@@ -150,7 +150,7 @@ impl SettingSources {
         Ok(settings)
     }
 
-    fn read_file(&self) -> Result<Settings, Problem> {
+    fn read_file(&self) -> Result<Settings, FixableError> {
         let (path, passed_over) = self.find();
         let file = path.display();
         let read = if self.is_in_data() { read::read_unlinked(&path) } else { read::read(&path) };
@@ -158,22 +158,21 @@ impl SettingSources {
             Err(error) if error.kind() == ErrorKind::NotFound && self.named.is_none() => (Vec::new(), false),
             Err(error) => {
                 let remedy = "make it a regular file that the owner of the data directory can read";
-                return Err(
-                    Problem::new(format!("the configuration {file} cannot be read"), remedy).because(error)
-                );
+                return Err(FixableError::new(format!("the configuration {file} cannot be read"), remedy)
+                    .because(error));
             }
             Ok(text) => (armour::plain(&text).map_or(text, String::into_bytes), true),
         };
         let text = String::from_utf8(text).map_err(|error| {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let line = valid.split(|byte| *byte == b'\n').count();
-            Problem::new(
+            FixableError::new(
                 format!("the configuration {file} is not text: line {line} is not UTF-8"),
                 format!("save it as UTF-8, for example with `iconv -f LATIN1 -t UTF-8 {file} > NEW`, and replace it with that file"),
             )
         })?;
         let wrong = |error: toml::de::Error| {
-            Problem::new(format!("the configuration {file} is not valid"), CORRECT_IT).because(error)
+            FixableError::new(format!("the configuration {file} is not valid"), CORRECT_IT).because(error)
         };
         let config = toml::from_str::<Config>(&text).map_err(wrong)?;
         let written = toml::from_str::<Table>(&text).map_err(wrong)?;
@@ -243,7 +242,7 @@ impl Settings {
     fn take_environment(
         &mut self,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), FixableError> {
         let ours = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
         let mut ours: BTreeMap<String, OsString> =
             environment.into_iter().filter_map(ours).filter(|(name, _)| name.starts_with(PREFIX)).collect();
@@ -263,21 +262,21 @@ impl Settings {
     }
 
     /// Called after the environment, because that may correct the file.
-    fn check(&self) -> Result<(), Problem> {
+    fn check(&self) -> Result<(), FixableError> {
         let Err((name, fault)) = self.config.check() else { return Ok(()) };
         let key = KEYS.iter().find(|key| key.name == name);
         if let (Origin::Variable(_), Some(key)) = (self.origin(name), key) {
             return Err(of_variable(key, fault));
         }
         let text = format!("the configuration {} is not valid: {fault}", self.file.display());
-        Err(Problem::new(text, CORRECT_IT))
+        Err(FixableError::new(text, CORRECT_IT))
     }
 }
 
-fn of_variable(key: &Key, fault: String) -> Problem {
+fn of_variable(key: &Key, fault: String) -> FixableError {
     let name = key.variable();
     let remedy = format!("set it as in {name}={}, or unset it", key.example);
-    Problem::new(format!("the environment variable {name} is not valid: {fault}"), remedy)
+    FixableError::new(format!("the environment variable {name} is not valid: {fault}"), remedy)
 }
 
 impl fmt::Display for Origin {

@@ -22,8 +22,8 @@ use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use x509_cert::der::Decode as _;
 
 use crate::config::{Config, TlsMode};
+use crate::fixable::FixableError;
 use crate::home::read;
-use crate::problem::Problem;
 
 /// The time before a certificate's end at which the alarm begins. For a short-lived certificate, which a program renews, it is the last
 /// tenth of its life.
@@ -92,7 +92,7 @@ impl Tls {
     ///
     /// # Errors
     /// The first file that cannot be used.
-    pub fn read(config: &Config, data: &Path) -> Result<Tls, Problem> {
+    pub fn read(config: &Config, data: &Path) -> Result<Tls, FixableError> {
         match config.tls {
             TlsMode::Off => Ok(Tls::Off),
             TlsMode::Offered => Ok(Tls::Offered(Server::read(config, data)?)),
@@ -119,7 +119,7 @@ impl Tls {
 }
 
 impl Server {
-    fn read(config: &Config, data: &Path) -> Result<Server, Problem> {
+    fn read(config: &Config, data: &Path) -> Result<Server, FixableError> {
         let (certificate_path, key_path) = (data.join(&config.tls_certificate), data.join(&config.tls_key));
         let chain = certificates(&certificate_path, "tls_certificate")?;
         let key = key(&key_path)?;
@@ -141,7 +141,7 @@ impl Server {
         let mut server = builder.with_single_cert(chain, key).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => {
                 let (key, first) = (key_path.display(), certificate_path.display());
-                Problem::new(
+                FixableError::new(
                     format!("the key in {key} is not that of the first certificate in {first}"),
                     "put the host's own certificate first, before those that signed it, or the key that belongs to it",
                 )
@@ -256,13 +256,13 @@ fn verifier(authorities: &[CertificateDer<'static>]) -> Result<Option<Arc<dyn Cl
 }
 
 /// The certificates in a file, at least one.
-fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer<'static>>, Problem> {
+fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer<'static>>, FixableError> {
     let bytes = read(path, setting)?;
     let bytes = pem_of(&bytes, path)?;
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes.as_bytes()).collect();
     match all {
         Ok(all) if !all.is_empty() => Ok(all),
-        Ok(_) => Err(Problem::new(
+        Ok(_) => Err(FixableError::new(
             format!("{}, which `{setting}` names, has no certificate", path.display()),
             "put a certificate there, as PEM, which begins with -----BEGIN CERTIFICATE-----",
         )),
@@ -270,11 +270,11 @@ fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer
     }
 }
 
-fn key(path: &Path) -> Result<PrivateKeyDer<'static>, Problem> {
+fn key(path: &Path) -> Result<PrivateKeyDer<'static>, FixableError> {
     let bytes = zeroize::Zeroizing::new(read(path, "tls_key")?);
     let bytes = pem_of(&bytes, path)?;
     PrivateKeyDer::from_pem_slice(bytes.as_bytes()).map_err(|error| match error {
-        pem::Error::NoItemsFound => Problem::new(
+        pem::Error::NoItemsFound => FixableError::new(
             format!("{}, which `tls_key` names, has no private key that can be read", path.display()),
             "put the key there, as PEM and without a passphrase",
         ),
@@ -283,18 +283,18 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, Problem> {
 }
 
 /// The PEM in a file, without what mail and editors have added.
-fn pem_of(bytes: &[u8], path: &Path) -> Result<Block, Problem> {
+fn pem_of(bytes: &[u8], path: &Path) -> Result<Block, FixableError> {
     match armour::find_all(bytes) {
         Err(ArmourError::Missing) => Ok(Block::default()),
         found => found.map_err(|error| unusable(path, error)),
     }
 }
 
-fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, Problem> {
+fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, FixableError> {
     read::read(path).map_err(|error| {
         let text = format!("{} cannot be read, and `{setting}` names it for TLS", path.display());
         let remedy = format!("put the file there, for the host's user to read, or correct `{setting}`");
-        Problem::new(text, remedy).because(error)
+        FixableError::new(text, remedy).because(error)
     })
 }
 
@@ -304,9 +304,9 @@ fn is_open_to_all(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o007 != 0)
 }
 
-fn unusable(path: &Path, cause: impl fmt::Display) -> Problem {
+fn unusable(path: &Path, cause: impl fmt::Display) -> FixableError {
     let text = format!("{} cannot be used for TLS: {cause}", path.display());
-    Problem::new(text, "put another file there: X.509, as PEM")
+    FixableError::new(text, "put another file there: X.509, as PEM")
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use store::file;
 
 use super::{Home, HomeError, UnusableFile, check_hour_width, make_private_dir, read};
 use crate::certificates::{Allowed, Certificates, Difference, Installed, LeftOut};
-use crate::problem::Problem;
+use crate::fixable::FixableError;
 use crate::remedy;
 
 /// A certificate that [`Home::install_certificate`] has installed.
@@ -66,7 +66,7 @@ impl Home {
         for installed in installed {
             let not = |why: &dyn fmt::Display, remedy: &str| {
                 let text = format!("the certificate {} is not installed: {why}", path.display());
-                Err(HomeError::Problem(Problem::new(text, remedy)))
+                Err(HomeError::FixableError(FixableError::new(text, remedy)))
             };
             let (begins_at, ended_at) = (installed.chain.begins_at(), installed.chain.ends_at());
             if ended_at <= now {
@@ -205,15 +205,15 @@ impl Home {
             UnusableFile::Io(source) if is_installed => {
                 return HomeError::Unreadable(path.to_owned(), source);
             }
-            _ if is_installed => Problem::new(
+            _ if is_installed => FixableError::new(
                 format!("the installed certificate {shown} is damaged"),
                 "remove it and install the vendor's file again",
             ),
-            _ if path.starts_with(self.known_path()) => Problem::new(
+            _ if path.starts_with(self.known_path()) => FixableError::new(
                 format!("{shown}, which says what machines know, cannot be used"),
                 "remove it, and reload or start the host, which notes what it serves then",
             ),
-            _ => Problem::new(
+            _ => FixableError::new(
                 format!("{shown} cannot be installed"),
                 format!(
                     "put in the certificate that the vendor has sent for {}",
@@ -257,7 +257,7 @@ impl Home {
     ) -> Result<Installed, HomeError> {
         let chain = Chain::verify(chain, &roots).map_err(|error| {
             let text = format!("the certificate {} is not valid", path.display());
-            Problem::new(text, "ask the vendor for another one").because(error)
+            FixableError::new(text, "ask the vendor for another one").because(error)
         })?;
         if let Some(key) = key.filter(|key| chain.host().signing_key != **key) {
             return Err(HomeError::OtherHost {

@@ -10,7 +10,7 @@ use store::file::FileError;
 
 use super::Home;
 use crate::export::{ExportError, shown};
-use crate::problem::Problem;
+use crate::fixable::FixableError;
 
 /// The data directory is not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +82,7 @@ pub enum HomeError {
     },
     /// Something else is wrong with a key, a certificate or the ledger.
     #[error(transparent)]
-    Problem(#[from] Problem),
+    FixableError(#[from] FixableError),
     /// A file or a directory cannot be read.
     #[error("{} cannot be read", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
@@ -160,7 +160,7 @@ impl HomeError {
                     data.display()
                 )
             }
-            HomeError::Problem(problem) => problem.remedy().to_owned(),
+            HomeError::FixableError(problem) => problem.remedy().to_owned(),
             HomeError::OtherHost { request, .. } => {
                 format!("send this host's own {} to the vendor", request.display())
             }
