@@ -25,7 +25,7 @@ pub(crate) const HOSTS: &str = "hosts";
 const LOCK: &str = "lock";
 
 /// No list of hosts comes near this.
-const HOSTS_MAX_BYTES: usize = 64 * 1024;
+pub(crate) const HOSTS_MAX_BYTES: usize = 64 * 1024;
 
 /// Where a client keeps its state, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,11 +7,11 @@
 use std::io;
 use std::sync::Arc;
 
-use shared::reason::Cause;
+use shared::reason::{Cause, Reason};
 
 use crate::discovery::{Discovery, Places, Problem, in_hosts_file};
 use crate::files::off_thread;
-use crate::home::{HOSTS, Home, unwritable};
+use crate::home::{HOSTS, HOSTS_MAX_BYTES, Home, unwritable};
 use crate::hosts::HostName;
 use crate::snapshot::Snapshot;
 
@@ -86,6 +86,10 @@ async fn read_hosts(home: &Arc<Home>) -> Result<Option<String>, Cause> {
 pub(crate) async fn set_hosts(home: &Arc<Home>, hosts: &[HostName]) -> Result<(), Cause> {
     let lines = hosts.iter().map(|host| format!("{host}\n"));
     let text = lines.collect::<Vec<_>>().concat();
+    if HOSTS_MAX_BYTES < text.len() {
+        let cause = format!("{} names are more than the 64 KiB that a hosts file may have", hosts.len());
+        return Err(Reason::HostNameBad.with(&[("cause", &cause)]));
+    }
     change_hosts(home, move |home| home.write_hosts(text.as_bytes())).await
 }
 

@@ -173,6 +173,16 @@ async fn a_host_is_made_once() {
 }
 
 #[tokio::test]
+async fn a_host_that_runs_needs_no_making() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    for (arguments, code) in [(&["init"][..], 69), (&["init", "--if-needed"], 0)] {
+        let ended = run_at(host.home(), arguments).await;
+        assert_eq!(ended.code, code, "{arguments:?}: {}", ended.stderr);
+    }
+}
+
+#[tokio::test]
 async fn the_request_is_printed_for_those_who_cannot_copy_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::at(folder.path().join("host"));

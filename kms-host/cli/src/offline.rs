@@ -23,7 +23,7 @@ pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failu
     let hour_width_ms =
         hour_width_ms.ok_or_else(|| anyhow::anyhow!("--hour has to be at least 1ms")).or_exit(EX_USAGE)?;
     let mut made = home.init(settings.config.ledger, hour_width_ms, &mut rand::rng());
-    if arguments.if_needed && matches!(made, Err(HomeError::AlreadyMade(_))) {
+    if arguments.if_needed && matches!(made, Err(HomeError::AlreadyMade(_) | HomeError::Served(_))) {
         made = home.signing_key().map(|key| Made::nothing(key.public().host()));
     }
     let code = match &made {

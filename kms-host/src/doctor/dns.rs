@@ -62,14 +62,13 @@ async fn in_domain(known: &Known<'_>, dns: &Dns, domain: &Domain, records: Vec<S
         seen.push((record, leads(known, dns, record).await));
     }
     let mut findings = vec![summary(known, domain, &seen)];
-    findings.extend(faults.iter().map(|cause| Finding::warn("dns", cause.to_string(), cause.remedy())));
+    let shown = faults.iter().take(RECORDS_MAX);
+    findings.extend(shown.map(|cause| Finding::warn("dns", cause.to_string(), cause.remedy())));
     findings.extend(seen.iter().filter_map(|(record, leads)| aside(domain, record, leads)));
-    if RECORDS_MAX < records.len() {
-        let more = records.len() - RECORDS_MAX;
-        findings.push(Finding::skipped(
-            "dns",
-            format!("{}: {more} more records were not looked at", domain.name),
-        ));
+    let more = records.len().saturating_sub(RECORDS_MAX) + faults.len().saturating_sub(RECORDS_MAX);
+    if more != 0 {
+        let text = format!("{}: {more} more records were not looked at", domain.name);
+        findings.push(Finding::skipped("dns", text));
     }
     findings.extend(weights(domain, &records));
     findings
