@@ -33,6 +33,18 @@ pub enum Verb {
     Forget,
 }
 
+impl Verb {
+    /// Why it leaves a record in this state as it is; `None` if it changes it.
+    pub fn leaves(self, state: RecordState) -> Option<Changed> {
+        match (self, state == RecordState::Blocked) {
+            (Verb::Block, true) => Some(Changed::AlreadyBlocked),
+            (Verb::Unblock, false) => Some(Changed::NotBlocked(state)),
+            (Verb::Forget, true) => Some(Changed::StillBlocked),
+            (Verb::Block | Verb::Forget, false) | (Verb::Unblock, true) => None,
+        }
+    }
+}
+
 /// What became of a [`Change`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
@@ -85,13 +97,13 @@ pub fn change<R: Rows>(rows: &mut R, change: &Change) -> Result<Changed, R::Erro
     let Some(record) = rows.record(change.product, change.machine)? else {
         return Ok(Changed::Unknown);
     };
-    match (change.verb, record.state == RecordState::Blocked) {
-        (Verb::Block, true) => return Ok(Changed::AlreadyBlocked),
-        (Verb::Unblock, false) => return Ok(Changed::NotBlocked(record.state)),
-        (Verb::Forget, true) => return Ok(Changed::StillBlocked),
-        (Verb::Block, false) => turn(rows, change, &record, RecordState::Blocked, EventKind::Blocked)?,
-        (Verb::Unblock, true) => turn(rows, change, &record, RecordState::Released, EventKind::Unblocked)?,
-        (Verb::Forget, false) => remove(rows, change.product, change.machine, &record)?,
+    if let Some(unchanged) = change.verb.leaves(record.state) {
+        return Ok(unchanged);
+    }
+    match change.verb {
+        Verb::Block => turn(rows, change, &record, RecordState::Blocked, EventKind::Blocked)?,
+        Verb::Unblock => turn(rows, change, &record, RecordState::Released, EventKind::Unblocked)?,
+        Verb::Forget => remove(rows, change.product, change.machine, &record)?,
     }
     Ok(Changed::Done(record.state))
 }

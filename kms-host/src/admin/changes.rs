@@ -61,13 +61,16 @@ impl Admin {
         let counting = self.counting().await.map_err(unreadable)?;
         let listed = self.named(name, &counting).await?;
         let Listed { product, machine, .. } = listed;
-        let is_blocked = listed.record.is_some_and(|record| record.state == RecordState::Blocked);
-        let action = match (verb, is_blocked) {
-            (Verb::Block, true) | (Verb::Unblock, false) => return Ok((counting.shown(&listed), false)),
-            (Verb::Forget, true) => return Err(still_blocked(machine)),
-            (Verb::Block, false) => "machine block",
-            (Verb::Unblock, true) => "machine unblock",
-            (Verb::Forget, false) => "machine forget",
+        // Of a damaged record nobody knows that it is blocked.
+        match verb.leaves(listed.record.map_or(RecordState::Released, |record| record.state)) {
+            None => {}
+            Some(Changed::StillBlocked) => return Err(still_blocked(machine)),
+            Some(_) => return Ok((counting.shown(&listed), false)),
+        }
+        let action = match verb {
+            Verb::Block => "machine block",
+            Verb::Unblock => "machine unblock",
+            Verb::Forget => "machine forget",
         };
         let change = AuditedChange::new(caller, action, &[("product", &product), (MACHINE, &machine)], &note);
         let host = Arc::clone(&self.host);
