@@ -17,10 +17,15 @@ use shared::envelope::PublicKey;
 use shared::ids::{CertificateId, KeyId, OrganisationId, ProductId};
 use shared::time::Timestamp;
 
-/// When the host warns that a certificate ends, in days before; 0 is its end.
-const WARN_DAYS: [u32; 5] = [90, 60, 30, 7, 0];
+/// A certificate that ends within this time is an alarm.
+pub(crate) const ENDS_SOON: Duration = days(30);
 
-const DAY: Duration = Duration::from_hours(24);
+/// The log warns this long before the end of a certificate, and at its end.
+const WARN_BEFORE: [Duration; 5] = [days(90), days(60), ENDS_SOON, days(7), Duration::ZERO];
+
+const fn days(number: u64) -> Duration {
+    Duration::from_hours(24 * number)
+}
 
 /// One certificate as the vendor has issued it, verified against the vendor's roots.
 #[derive(Clone, Debug)]
@@ -233,7 +238,10 @@ impl Certificates {
     /// Certificates in use whose end has come within one of the warning marks since `before`, or has passed, with their end.
     pub fn to_warn_of(&self, before: Timestamp, now: Timestamp) -> Vec<(&Installed, Timestamp)> {
         let passed = |ends_at: &Timestamp| {
-            WARN_DAYS.iter().map(|days| *ends_at - DAY * *days).any(|mark| before < mark && mark <= now)
+            WARN_BEFORE
+                .iter()
+                .map(|before_end| *ends_at - *before_end)
+                .any(|mark| before < mark && mark <= now)
         };
         let current = self.products(now).map(|(_, installed)| (installed, installed.chain.ends_at()));
         current.filter(|(_, ends_at)| passed(ends_at)).collect()
@@ -388,4 +396,17 @@ impl fmt::Display for WhyNot {
 /// The numbers that the ledger needs.
 pub fn terms(chain: &Chain) -> Terms {
     Terms::of(&chain.host().policy)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::reason::Word;
+
+    use super::*;
+
+    #[test]
+    fn the_text_of_the_alarm_says_when_it_begins() {
+        let before_end = format!("within {} days", ENDS_SOON.as_secs() / (24 * 3600));
+        assert!(Word::CERTIFICATE_ENDS_SOON.what.ends_with(&before_end), "{before_end}");
+    }
 }

@@ -10,11 +10,10 @@ use shared::time::{Length, Timestamp};
 use super::Finding;
 use super::host::RunningHost;
 use crate::admin::caller::user_name;
-use crate::certificates::{Certificates, Installed, WhyNot};
+use crate::certificates::{Certificates, ENDS_SOON, Installed, WhyNot};
 use crate::config::{Config, SettingSources};
 use crate::home::Home;
 use crate::remedy;
-use crate::watch::alarms::CERTIFICATE_ENDS_SOON;
 
 /// The user that the host runs as.
 pub(super) struct Owner {
@@ -194,7 +193,7 @@ fn certificate(installed: &Installed, running: &RunningHost, now: Timestamp) -> 
         let remedy = "`kms-host reload`, with the same --data";
         return Finding::warn("certificate", format!("{name}: the running host has not read it yet"), remedy);
     }
-    if ends_at.since(now) < CERTIFICATE_ENDS_SOON {
+    if ends_at.since(now) < ENDS_SOON {
         return Finding::warn("certificate", format!("{name}: ends in {left}, at {ends_at}"), RENEW);
     }
     if certificate.test {

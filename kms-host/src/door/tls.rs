@@ -21,13 +21,10 @@ use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier}
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use x509_cert::der::Decode as _;
 
+use crate::certificates::ENDS_SOON;
 use crate::config::{Config, TlsMode};
 use crate::fixable::FixableError;
 use crate::home::read;
-
-/// The time before a certificate's end at which the alarm begins. For a short-lived certificate, which a program renews, it is the last
-/// tenth of its life.
-const ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -221,6 +218,7 @@ impl TlsCertificate {
         self.flaw(now).is_some() && (days(before) != days(now) || before < self.begins_at)
     }
 
+    /// When the alarm begins. For a short-lived certificate, which a program renews, that is the last tenth of its life.
     fn ends_soon_from(&self) -> Timestamp {
         self.ends_at - ENDS_SOON.min(self.ends_at.since(self.begins_at) / 10)
     }

@@ -4,7 +4,6 @@
 //! cleared, and none outlives its cause.
 
 use std::error::Error as _;
-use std::time::Duration;
 
 use ledger::{Disagreement, LedgerError, Restored};
 use shared::reason::{Explained, Reason, Word};
@@ -12,13 +11,10 @@ use shared::time::{Length, Timestamp};
 
 use crate::activate::Host;
 use crate::admin::audit::{Audit, Break};
-use crate::certificates::{Certificates, Difference, Installed, LeftOut, terms};
+use crate::certificates::{Certificates, Difference, ENDS_SOON, Installed, LeftOut, terms};
 use crate::door::tls::{Flaw, TlsCertificate};
 use crate::fairness::{Crowding, Inflating, Limiting, Source};
 use crate::watch::space::Shortage;
-
-/// A certificate that ends within this time is an alarm. The log warns earlier, too.
-pub(crate) const CERTIFICATE_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +108,7 @@ fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
             return Some(Alarm::new(Reason::CertificateEnded, text).since(ends_at));
         }
         let text = || format!("the certificate for {name} ends in {}, at {ends_at}", Length(left));
-        (left < CERTIFICATE_ENDS_SOON).then(|| Alarm::new(Word::CERTIFICATE_ENDS_SOON, text()))
+        (left < ENDS_SOON).then(|| Alarm::new(Word::CERTIFICATE_ENDS_SOON, text()))
     });
     ending.collect()
 }
