@@ -8,40 +8,16 @@ use core::time::Duration;
 
 use crate::certificate::{Chain, ChainError};
 use crate::count::{self, Outcome, Terms};
-use crate::doubt::{self, ClockReading, Era, HostClock, Skew};
+use crate::doubt::{self, HostClock, Moment, Skew};
 use crate::ids::MachineId;
 use crate::reason::{Cause, Reason};
 use crate::record::Record;
 use crate::serial::Mark;
-use crate::time::{Length, Timestamp};
+use crate::time::Length;
 
 /// Retry delay while the host's disk is short of room. Somebody has to make room. Until then ten thousand machines cost 17
 /// refusals a second.
 const DISK_FULL_RETRY: Duration = Duration::from_mins(10);
-
-/// The moment at which an ask is judged, read once for all checks.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// The wall clock.
-    pub wall: Timestamp,
-    /// The monotonic clock.
-    pub monotonic: Duration,
-    /// Under which judgement of the clock this was read.
-    pub era: Era,
-}
-
-impl Moment {
-    /// Reads the moment, and has `clock` judge what its clocks say now.
-    pub fn read(clock: &mut HostClock, reading: ClockReading) -> Moment {
-        let ClockReading { wall, monotonic } = reading;
-        Moment { wall, monotonic, era: clock.read(reading) }
-    }
-
-    /// What both clocks said.
-    pub fn reading(self) -> ClockReading {
-        ClockReading { wall: self.wall, monotonic: self.monotonic }
-    }
-}
 
 /// A refusal that the host signs.
 #[derive(Clone, Debug)]
@@ -61,7 +37,7 @@ pub struct Applicant<'a> {
     pub machine: MachineId,
     /// What it presents.
     pub presented: Mark,
-    /// When it came in.
+    /// When it came in, read once for all checks.
     pub now: Moment,
 }
 
@@ -79,7 +55,7 @@ impl Applicant<'_> {
     /// Takes this machine's vote. `known` is how many machines have an active record. Returns whether enough of them agree: then
     /// settle the ledger at the wall clock, and [end](HostClock::end) the doubt after that.
     pub fn vote(&self, clock: &mut HostClock, known: u64) -> bool {
-        clock.witness(self.now.era, self.now.monotonic, self.machine, self.skew(), known)
+        clock.witness(self.now, self.machine, self.skew(), known)
     }
 
     /// The second step: checks 10 to 13, in their order.
@@ -123,7 +99,7 @@ impl Applicant<'_> {
     /// The last step, once the ledger has decided: a machine that was counted agrees with the clock.
     pub fn decided(&self, clock: &mut HostClock, outcome: &Outcome) {
         if outcome.votes {
-            clock.witness(self.now.era, self.now.monotonic, self.machine, Skew::Agrees, u64::MAX);
+            clock.witness(self.now, self.machine, Skew::Agrees, u64::MAX);
         }
     }
 

@@ -110,10 +110,24 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// How many doubts a clock had begun when it was read. A word about the time that was formed under an earlier era says
-/// nothing about the clock of this one: asks are under way while a clock jumps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Era(u64);
+/// A [`ClockReading`] that a [`HostClock`] has judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// The monotonic clock.
+    pub monotonic: Duration,
+    /// How many doubts had begun. A word about the time that was formed under an earlier era says nothing about the clock of this
+    /// one: asks are under way while a clock jumps.
+    era: u64,
+}
+
+impl Moment {
+    /// What both clocks said.
+    pub fn reading(self) -> ClockReading {
+        ClockReading { wall: self.wall, monotonic: self.monotonic }
+    }
+}
 
 /// The host's judgement of its own clock.
 #[derive(Debug)]
@@ -161,14 +175,14 @@ impl HostClock {
     }
 
     /// What the clocks say now. Notices when they have parted since the start, or since the last doubt ended.
-    pub fn read(&mut self, now: ClockReading) -> Era {
+    pub fn read(&mut self, now: ClockReading) -> Moment {
         self.last = now;
         let expected = self.base.wall + now.monotonic.saturating_sub(self.base.monotonic);
         let by = now.wall.apart(expected);
         if PARTED < by && self.doubt.is_none() {
             self.begin(Doubt::Jumped { by, forward: expected < now.wall });
         }
-        Era(self.era)
+        Moment { wall: now.wall, monotonic: now.monotonic, era: self.era }
     }
 
     /// The time, without trust in the present wall clock: the wall clock at the start (or the ledger's last commit, if the start
@@ -184,36 +198,29 @@ impl HostClock {
         began_at + since
     }
 
-    /// Takes the vote of a machine that may vote (`count::may_vote`), formed at a reading of this era; `known` is how many
+    /// Takes the vote of a machine that may vote (`count::may_vote`), formed at this moment; `known` is how many
     /// machines have an active record.
     ///
     /// Returns whether enough of them agree to end a doubt: the ledger then has to be settled at the wall clock, and
     /// the doubt [ended](HostClock::end) after that, so that nobody is counted in between.
-    pub fn witness(
-        &mut self,
-        era: Era,
-        monotonic: Duration,
-        machine: MachineId,
-        skew: Skew,
-        known: u64,
-    ) -> bool {
-        if era != Era(self.era) {
+    pub fn witness(&mut self, now: Moment, machine: MachineId, skew: Skew, known: u64) -> bool {
+        if now.era != self.era {
             return false;
         }
         let quorum = usize::try_from(known.clamp(1, QUORUM)).unwrap_or(usize::MAX);
         match skew {
-            Skew::Agrees => self.agrees(monotonic, machine, quorum),
+            Skew::Agrees => self.agrees(now.monotonic, machine, quorum),
             Skew::Ahead | Skew::Behind => {
-                self.is_out(monotonic, machine, skew == Skew::Ahead, quorum);
+                self.is_out(now.monotonic, machine, skew == Skew::Ahead, quorum);
                 false
             }
         }
     }
 
-    /// Ends the doubt of this era, if it is still that one: enough machines agree, or the administrator says that the
+    /// Ends the doubt of this moment, if it is still that one: enough machines agree, or the administrator says that the
     /// clock is right. The ledger has been settled. Returns the doubt that this ended.
-    pub fn end(&mut self, era: Era) -> Option<Doubt> {
-        if era != Era(self.era) {
+    pub fn end(&mut self, now: Moment) -> Option<Doubt> {
+        if now.era != self.era {
             return None;
         }
         self.forget();
@@ -296,6 +303,11 @@ mod tests {
         HostClock::start(reading(wall, Duration::ZERO), last_commit, WINDOW)
     }
 
+    /// A moment of this era.
+    fn moment(clock: &HostClock, monotonic: Duration) -> Moment {
+        Moment { wall: at(0), monotonic, era: clock.era }
+    }
+
     /// A word of this era.
     fn witness(
         clock: &mut HostClock,
@@ -304,14 +316,12 @@ mod tests {
         skew: Skew,
         known: u64,
     ) -> bool {
-        let era = Era(clock.era);
-        clock.witness(era, monotonic, machine, skew, known)
+        clock.witness(moment(clock, monotonic), machine, skew, known)
     }
 
     /// What the host does when enough agree, or when the administrator says so.
     fn end(clock: &mut HostClock) -> Option<Doubt> {
-        let era = Era(clock.era);
-        clock.end(era)
+        clock.end(moment(clock, HOUR))
     }
 
     #[test]
@@ -435,10 +445,10 @@ mod tests {
         let after = clock.read(reading(at(-9), HOUR));
         assert!(clock.doubt().is_some());
         for number in 1..=3 {
-            assert!(!clock.witness(before, HOUR, machine(number), Skew::Agrees, 60));
+            assert!(!clock.witness(before, machine(number), Skew::Agrees, 60));
         }
         assert_eq!((clock.end(before), clock.doubt().is_some()), (None, true));
-        assert!(!clock.witness(after, HOUR, machine(4), Skew::Agrees, 60), "one is not three");
+        assert!(!clock.witness(after, machine(4), Skew::Agrees, 60), "one is not three");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use shared::admission::Moment;
 use shared::answer::{AnswerError, ShownLease};
 use shared::ask::{Ask, AskError};
+use shared::doubt::Moment;
 use shared::ids::ProductId;
 use shared::reason::Reason;
 

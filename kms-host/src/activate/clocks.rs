@@ -4,9 +4,9 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
-use shared::admission::{Applicant, Moment};
+use shared::admission::Applicant;
 use shared::count;
-use shared::doubt::{ClockReading, Doubt, HostClock};
+use shared::doubt::{ClockReading, Doubt, HostClock, Moment};
 use shared::reason::Reason;
 use shared::time::Timestamp;
 
@@ -64,7 +64,7 @@ impl Host {
     async fn end_doubt(&self, now: Moment) -> Result<Option<Doubt>, Unanswered> {
         let settled = self.queue.settle(self.certificates().terms(now.wall), now.wall).await;
         settled.map_err(NotSighted::from)?;
-        Ok(self.own_clock().end(now.era))
+        Ok(self.own_clock().end(now))
     }
 
     /// The number of machines with an active record, over all products.
@@ -80,7 +80,7 @@ impl Host {
         let reading = ClockReading { wall: self.clock.now(), monotonic: self.clock.monotonic() };
         let mut own_clock = self.own_clock();
         let before = own_clock.doubt();
-        let now = Moment::read(&mut own_clock, reading);
+        let now = own_clock.read(reading);
         if let (None, Some(doubt)) = (before, own_clock.doubt()) {
             log_doubt(&doubt);
         }

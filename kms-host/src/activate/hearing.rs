@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use proto::v1;
-use shared::admission::Moment;
+use shared::doubt::Moment;
 use shared::ask::Ask;
 use shared::ids::{MachineId, ProductId};
 use shared::reason::{Cause, Reason};

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use expect_test::{Expect, expect};
-use shared::admission::{Applicant, Moment};
+use shared::admission::Applicant;
 use shared::certificate::Chain;
 use shared::count::{Decision, Outcome};
 use shared::doubt::{ClockReading, HostClock};
@@ -38,7 +38,7 @@ impl Door {
     /// What `look` sees of an ask of the machine of this number.
     fn ask<T>(&mut self, machine: u8, look: impl FnOnce(&Applicant<'_>, &mut HostClock) -> T) -> T {
         let reading = ClockReading { wall: self.wall, monotonic: DAY };
-        let now = Moment::read(&mut self.clock, reading);
+        let now = self.clock.read(reading);
         let presented = Mark { serial: 0, nonce: kit::NONCE, asked_at: self.asked_at };
         let machine = MachineId::from_bytes([machine; 16]);
         look(&Applicant { chain: &self.chain, machine, presented, now }, &mut self.clock)
@@ -139,7 +139,7 @@ fn known_machines_say_which_clock_is_wrong() {
     let agree: Vec<_> = (4..=6).map(|machine| door.ask(machine, |ask, clock| ask.vote(clock, 3))).collect();
     assert_eq!(agree, [false, false, true]);
     assert!(door.check().starts_with("HOST_CLOCK"), "until the ledger is settled");
-    door.ask(6, |ask, clock| clock.end(ask.now.era));
+    door.ask(6, |ask, clock| clock.end(ask.now));
     assert_eq!(door.check(), "admitted");
 }
 

@@ -7,12 +7,12 @@ use std::convert::Infallible;
 use std::rc::Rc;
 
 use kms_host::home::HOUR_MS;
-use shared::admission::{Applicant, Moment, Refusal};
+use shared::admission::{Applicant, Refusal};
 use shared::answer::{Grant, Header, Refused, ShownLease, Verdict, Waiting};
 use shared::ask::AskKind;
 use shared::certificate::{Chain, HostCertificate, Roots};
 use shared::count::{self, Decision, Entrants, Outcome, Rows, Sighting, Terms};
-use shared::doubt::{ClockReading, HostClock};
+use shared::doubt::{ClockReading, HostClock, Moment};
 use shared::envelope::SecretKey;
 use shared::ids::{LedgerId, MachineId, Nonce, ProductId};
 use shared::policy::Policy;
@@ -75,7 +75,7 @@ impl Host {
     /// One activation, in the order of `shared::admission`.
     pub(crate) fn answer(&mut self, machine: &Machine, presented: Mark) -> Verdict<Held> {
         self.start_again(presented.asked_at);
-        let now = Moment::read(&mut self.clock, reading(presented.asked_at));
+        let now = self.clock.read(reading(presented.asked_at));
         match self.decide(machine, presented, now) {
             Ok(Outcome { decision, .. }) => self.compose(machine, presented.nonce, now.wall, decision),
             Err(Refusal { cause, ask_again }) => {
@@ -118,7 +118,7 @@ impl Host {
             let Ok(tally) = count::read(&mut self.ledger, PRODUCT, &self.terms, admission.now.wall);
             if admission.vote(&mut self.clock, tally.active) {
                 let Ok(()) = count::settle(&mut self.ledger, PRODUCT, &self.terms, admission.now.wall);
-                self.clock.end(admission.now.era);
+                self.clock.end(admission.now);
             }
         }
     }
