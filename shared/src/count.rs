@@ -116,6 +116,11 @@ pub fn known_for(count_window: Duration) -> Duration {
     Duration::from_hours(24).min(count_window)
 }
 
+/// Whether a machine that was first seen at this instant is no newcomer any more.
+fn is_known(since: Timestamp, terms: &Terms, now: Timestamp) -> bool {
+    since + known_for(terms.count_window) <= now
+}
+
 /// The lease that a machine shows, and how far it has been checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
@@ -294,8 +299,7 @@ pub fn may_vote(record: &Record, presented: &Mark, terms: &Terms, now: Timestamp
         Standing::Next { .. } | Standing::Again { .. } => last.asked_at < presented.asked_at,
         Standing::Replay | Standing::Copy => false,
     };
-    let is_known = record.first_seen + known_for(terms.count_window) <= now;
-    record.state == RecordState::Active && is_next && is_known
+    record.state == RecordState::Active && is_next && is_known(record.first_seen, terms, now)
 }
 
 fn is_blocked(record: Option<&Record>) -> bool {
@@ -364,8 +368,7 @@ fn names_the_asker(sighting: &Sighting, shown: &ShownLease) -> bool {
     shown.machine == sighting.machine || sighting.replaces == Some(shown.machine)
 }
 
-/// Whether a machine without a record is new or returns. Copies of one disk replace the same identity, one after the other, so
-/// an identity that was replaced once still makes the next new one count as returning.
+/// Whether a machine without a record is new or returns.
 fn arrival<R: Rows>(rows: &mut R, sighting: &Sighting, now: Timestamp) -> Result<Arrival, R::Error> {
     if sighting.shown.verified().is_some_and(|shown| is_of_a_day(sighting, shown, now)) {
         return Ok(Arrival::Returning);
@@ -374,16 +377,14 @@ fn arrival<R: Rows>(rows: &mut R, sighting: &Sighting, now: Timestamp) -> Result
         Some(replaced) => rows.record(sighting.product, replaced)?,
         None => None,
     };
-    let was_here = |old: Record| {
-        let stands = matches!(old.state, RecordState::Active | RecordState::Replaced);
-        stands && old.first_seen + known_for(sighting.terms.count_window) <= now
-    };
+    let was_here =
+        |old: Record| old.state.may_be_replaced() && is_known(old.first_seen, &sighting.terms, now);
     Ok(if old.is_some_and(was_here) { Arrival::Returning } else { Arrival::New })
 }
 
 /// Whether a lease, if it is verified, shows that its machine was known for a day.
 fn is_of_a_day(sighting: &Sighting, shown: &ShownLease, now: Timestamp) -> bool {
-    names_the_asker(sighting, shown) && shown.issued_at + known_for(sighting.terms.count_window) <= now
+    names_the_asker(sighting, shown) && is_known(shown.issued_at, &sighting.terms, now)
 }
 
 fn may_enter(arrival: Arrival, entrants: Entrants) -> bool {

@@ -39,6 +39,17 @@ named! {
     }
 }
 
+impl RecordState {
+    /// Whether an identity in this state speaks for one that replaces it. Copies of one disk replace the same identity, one after the
+    /// other, so an identity that was replaced once still speaks for the next new one.
+    pub fn may_be_replaced(self) -> bool {
+        match self {
+            RecordState::Active | RecordState::Replaced => true,
+            RecordState::Released | RecordState::Blocked => false,
+        }
+    }
+}
+
 /// What a ledger knows of one machine and one product.
 #[derive(Clone, Copy, Debug)]
 pub struct Record {

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use proto::v1;
-use shared::doubt::Moment;
 use shared::ask::Ask;
+use shared::doubt::Moment;
 use shared::ids::{MachineId, ProductId};
 use shared::reason::{Cause, Reason};
 use shared::record::RecordState;
@@ -87,9 +87,6 @@ impl Host {
     /// Whether the ask replaces an identity that is known here.
     async fn may_be_replaced(&self, product: ProductId, machine: MachineId) -> Result<bool, Unanswered> {
         let record = self.ledger.record(product, machine).await.map_err(unreadable)?;
-        Ok(record.is_some_and(|record| match record.state {
-            RecordState::Active | RecordState::Replaced => true,
-            RecordState::Released | RecordState::Blocked => false,
-        }))
+        Ok(record.is_some_and(|record| record.state.may_be_replaced()))
     }
 }
