@@ -292,20 +292,24 @@ impl Reason {
     /// Whether a host says this without a signature: of an ask that it cannot answer with one. It signs everything else, so that
     /// nobody on the way can say it.
     pub const fn may_be_unsigned(self) -> bool {
-        matches!(
-            self,
-            Reason::TlsRequired
-                | Reason::TooManyBadAsks
-                | Reason::TooLarge
-                | Reason::Malformed
-                | Reason::ProductUnknown
-                | Reason::SignatureBad
-                | Reason::Overloaded
-                | Reason::LedgerFailed
-                | Reason::LedgerDamaged
-                | Reason::SignerFailed
-                | Reason::Stopping
-        )
+        self.unsigned_status().is_some()
+    }
+
+    /// The number of the gRPC status with which a host says this without a signature; `None` if it signs it.
+    pub const fn unsigned_status(self) -> Option<i32> {
+        const INVALID_ARGUMENT: i32 = 3;
+        const RESOURCE_EXHAUSTED: i32 = 8;
+        const FAILED_PRECONDITION: i32 = 9;
+        const UNAVAILABLE: i32 = 14;
+        match self {
+            Reason::Malformed | Reason::TooLarge | Reason::SignatureBad => Some(INVALID_ARGUMENT),
+            Reason::ProductUnknown | Reason::TlsRequired => Some(FAILED_PRECONDITION),
+            Reason::Overloaded | Reason::TooManyBadAsks => Some(RESOURCE_EXHAUSTED),
+            Reason::LedgerFailed | Reason::LedgerDamaged | Reason::SignerFailed | Reason::Stopping => {
+                Some(UNAVAILABLE)
+            }
+            _ => None,
+        }
     }
 
     /// The names of the values in its summary, in their order.

@@ -294,19 +294,12 @@ pub(crate) fn status(unanswered: Unanswered) -> Status {
 
 fn code(cause: &Cause) -> Code {
     match cause.reason() {
-        Some(Reason::Malformed | Reason::TooLarge | Reason::SignatureBad | Reason::MachineAmbiguous) => {
-            Code::InvalidArgument
-        }
-        Some(
-            Reason::ProductUnknown | Reason::TlsRequired | Reason::AuditUnwritable | Reason::MachineBlocked,
-        ) => Code::FailedPrecondition,
+        // These are said to administrators alone.
+        Some(Reason::MachineAmbiguous) => Code::InvalidArgument,
+        Some(Reason::AuditUnwritable | Reason::MachineBlocked) => Code::FailedPrecondition,
         Some(Reason::NotAdministrator) => Code::PermissionDenied,
         Some(Reason::MachineUnknown) => Code::NotFound,
-        Some(Reason::Overloaded | Reason::TooManyBadAsks) => Code::ResourceExhausted,
-        Some(Reason::LedgerFailed | Reason::LedgerDamaged | Reason::SignerFailed | Reason::Stopping) => {
-            Code::Unavailable
-        }
-        _ => Code::Internal,
+        reason => reason.and_then(Reason::unsigned_status).map_or(Code::Internal, Code::from_i32),
     }
 }
 
