@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use shared::license::{Command, Event};
+use shared::license::Event;
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
@@ -51,11 +51,8 @@ async fn look(shell: &Shell, marked_at: &mut Timestamp) -> Duration {
     if let Err(cause) = installation.refresh(now, None).await {
         tracing::debug!(%cause, "what is saved cannot be read now");
     }
-    let due = installation.saved.license.step(now, Event::Woke, random::draw());
-    let was_prevented = match due {
-        Some(Command::Ask) => ask(shell, &mut installation).await,
-        None => false,
-    };
+    let is_due = installation.saved.license.step(now, Event::Woke, random::draw());
+    let was_prevented = is_due && ask(shell, &mut installation).await;
     if MARK_EVERY <= now.apart(*marked_at) {
         *marked_at = now;
         keep_mark(shell, &mut installation).await;

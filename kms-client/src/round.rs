@@ -88,7 +88,7 @@ pub(crate) async fn make(
         AskKind::Release => installation.home.trouble().map_or(Ok(()), Err)?,
     }
     let license = &mut installation.saved.license;
-    if license.step(now, event, random::draw()).is_none() {
+    if !license.step(now, event, random::draw()) {
         return Ok(None);
     }
     let mut round = Walk {

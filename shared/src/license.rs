@@ -67,13 +67,6 @@ pub enum Event<'a, T = Lease> {
     },
 }
 
-/// What to do now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Go through the hosts until one gives a lease, and tell what came of it.
-    Ask,
-}
-
 /// A share of the jitter, drawn by the shell once for each event: from none of it (0) to all of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Draw(pub u32);
@@ -217,13 +210,13 @@ impl<T: Term> License<T> {
         changes.into_iter().filter(|change| now < *change).fold(ask_at, Timestamp::min)
     }
 
-    /// Takes note of what happened, and says what to do.
-    pub fn step(&mut self, now: Timestamp, event: Event<'_, T>, draw: Draw) -> Option<Command> {
+    /// Takes note of what happened. Returns whether to ask now: go through the hosts until one gives a lease, and tell what came of it.
+    pub fn step(&mut self, now: Timestamp, event: Event<'_, T>, draw: Draw) -> bool {
         let clock_was_behind = now + self.tolerance < self.facts.latest_seen;
         self.facts.latest_seen = self.time(now);
         match event {
-            Event::Woke => return self.is_due(now).then_some(Command::Ask),
-            Event::Wanted => return Some(Command::Ask),
+            Event::Woke => return self.is_due(now),
+            Event::Wanted => return true,
             Event::Leased(lease) => {
                 self.accepted(now, lease.issued_at());
                 self.hold(Some(lease.clone()));
@@ -271,7 +264,7 @@ impl<T: Term> License<T> {
                 self.ask_in(now, draw.earlier(ask_again.map_or(step, |hint| hint.min(step))), step);
             }
         }
-        None
+        false
     }
 
     /// Never earlier than the latest time that was believed: a clock that is set back lengthens nothing.

@@ -13,7 +13,7 @@ use expect_test::Expect;
 use shared::answer::{self, Received, Verdict};
 use shared::ask::AskKind;
 use shared::envelope::Kind;
-use shared::license::{Command, Draw, Event, License, LicenseState, Setup, Timer};
+use shared::license::{Draw, Event, License, LicenseState, Setup, Timer};
 use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
@@ -60,8 +60,8 @@ impl Story {
         let waits = Waits { again: length("again"), renew: length("renew") };
         let share: u32 = word("draw").map_or(0, |draw| draw.parse().unwrap());
         let draw = Draw(if share == 100 { u32::MAX } else { u32::MAX / 100 * share });
-        let command = match what {
-            "look" => None,
+        let asks_now = match what {
+            "look" => false,
             "woke" => self.license.step(now, Event::Woke, draw),
             "wanted" => self.license.step(now, Event::Wanted, draw),
             "failed" => self.license.step(
@@ -81,7 +81,7 @@ impl Story {
                 self.license.step(now, event, draw)
             }
         };
-        self.tell(line, now, command)
+        self.tell(line, now, asks_now)
     }
 
     /// Composes, signs, opens and judges an answer, as host and machine would.
@@ -132,13 +132,13 @@ impl Story {
         Ok(verdict)
     }
 
-    fn tell(&self, line: &str, now: Timestamp, command: Option<Command>) -> String {
+    fn tell(&self, line: &str, now: Timestamp, asks_now: bool) -> String {
         let asks = match self.license.facts().timer {
             Timer::At { at, .. } => relative(at),
             Timer::Never => "never".into(),
         };
         let mut told = format!("{line}: ");
-        if let Some(Command::Ask) = command {
+        if asks_now {
             told += "ASK, ";
         }
         let state = self.license.state(now);

@@ -4,7 +4,7 @@
 //! machines of one instant go by their numbers, so a plan has one outcome.
 
 use anyhow::ensure;
-use shared::license::{Command, Event};
+use shared::license::Event;
 use shared::time::Timestamp;
 
 use super::agenda::Agenda;
@@ -95,7 +95,7 @@ impl Play {
         let machine = &mut self.machines[usize::try_from(index).expect("a million at the most")];
         machine.follow(now, self.plan.setup(), &mut self.history);
         let draw = machine.chance.draw();
-        if machine.license.step(now, Event::Woke, draw) == Some(Command::Ask) {
+        if machine.license.step(now, Event::Woke, draw) {
             let ended_at = machine.license.lease().map(|held| held.expires_at);
             self.hosts.ask(machine, now, &mut self.history);
             machine.look(now, &mut self.history);
