@@ -75,11 +75,9 @@ fn overlap(one: &SocketAddr, other: &SocketAddr) -> bool {
 }
 
 /// Converts an IPv4 address that is written as IPv6 to IPv4, because `net.ipv6.bindv6only = 1` lets no IPv6 socket bind to it.
-pub fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        ip if ip != address.ip() => SocketAddr::new(ip, address.port()),
-        _ => address,
-    }
+pub fn canonical(mut address: SocketAddr) -> SocketAddr {
+    address.set_ip(address.ip().to_canonical());
+    address
 }
 
 /// Listens on all of them.
