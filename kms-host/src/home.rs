@@ -2,10 +2,10 @@
 //!
 //! Each file is written whole and durably before it gets its name. A key or a ledger is never overwritten. A certificate replaces only
 //! itself, and a request is replaced by one that fits the key. `home/error.rs` has what can be wrong here, `home/certificates.rs` reads
-//! and installs certificates, `home/carried.rs` makes and restores backups. The audit log is in `admin/audit.rs`, the meaning of
+//! and installs certificates, `home/backup.rs` makes and restores backups. The audit log is in `admin/audit.rs`, the meaning of
 //! certificates in `certificates.rs`, and the content of the ledger in the crate `ledger`.
 
-mod carried;
+mod backup;
 mod certificates;
 mod error;
 mod presence;
@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 use crate::certificates::Certificates;
 use crate::fixable::FixableError;
 
-pub use carried::Carried;
+pub use backup::Carried;
 pub use certificates::Put;
 pub use error::{HomeError, UnusableFile};
 pub use presence::{Presence, Stopped};
