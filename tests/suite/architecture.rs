@@ -228,6 +228,18 @@ fn every_path_that_readme_names_exists() {
     assert!(5 < seen, "only {seen} paths were found");
 }
 
+#[test]
+fn every_path_from_which_a_change_begins_exists() {
+    let design = std::fs::read_to_string(root().join("docs/design.md")).unwrap();
+    let table = design.split("### Where a change begins").nth(1).unwrap().split("\n\n").nth(2).unwrap();
+    let paths: Vec<_> =
+        table.split('`').skip(1).step_by(2).filter(|word| word.contains(['/', '.'])).collect();
+    assert!(20 < paths.len(), "only {} paths were found", paths.len());
+    for path in paths {
+        assert!(root().join(path).exists(), "design.md names {path}, which is not there");
+    }
+}
+
 /// Every Rust file of ours.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
