@@ -288,7 +288,7 @@ impl Walk<'_> {
         Ok(judged.map_err(|error| {
             let cause = error.cause(&address);
             // It is saved before the next ask, or at the end of the round.
-            self.installation.saved.exchange.rejected = Some(Rejected::new(&cause.code, &answer));
+            self.installation.saved.exchange.rejected = Some(Box::new(Rejected::new(&cause.code, &answer)));
             cause.into()
         }))
     }

@@ -150,7 +150,7 @@ impl Saved {
             rekeyed_at: exchange.rekeyed_at.iter().map(|at| at.unix_ms()).collect(),
             waiting: facts.waiting.map(|(count, threshold)| v1::Progress { count, threshold }),
             chain: exchange.chain.as_ref().map(|chain| chain.encoded().clone()).unwrap_or_default(),
-            rejected: exchange.rejected.as_ref().map(Rejected::encode),
+            rejected: exchange.rejected.as_deref().map(Rejected::encode),
             left_out: self.left_out.clone(),
             last_round: self.last_round.clone(),
         };
@@ -188,7 +188,7 @@ impl Saved {
                 serial: wire.serial,
                 nonce: optional(&wire.nonce, Nonce::from_slice)?,
                 chain,
-                rejected: wire.rejected.as_ref().and_then(Rejected::decode),
+                rejected: wire.rejected.as_ref().and_then(Rejected::decode).map(Box::new),
                 rekeyed_at: wire.rekeyed_at.into_iter().map(Timestamp::from_unix_ms).collect(),
             },
             left_out: wire.left_out,

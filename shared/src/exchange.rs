@@ -121,8 +121,8 @@ pub struct Exchange<C = Chain> {
     pub nonce: Option<Nonce>,
     /// The chain of the last accepted answer.
     pub chain: Option<C>,
-    /// The last answer that was not accepted.
-    pub rejected: Option<Rejected>,
+    /// The last answer that was not accepted. Boxed, as few machines have one, and the simulator keeps a million of them.
+    pub rejected: Option<Box<Rejected>>,
     /// When new identities were made because a host named a copy.
     pub rekeyed_at: Vec<Timestamp>,
 }
@@ -212,7 +212,7 @@ impl<C: Digest> Exchange<C> {
             kind: asker.kind,
             edition: asker.edition.to_owned(),
             library_version: asker.library_version.to_owned(),
-            rejected: self.rejected.clone(),
+            rejected: self.rejected.as_deref().cloned(),
         }
     }
 }

@@ -260,7 +260,7 @@ fn what_was_rejected_is_told_until_an_answer_of_that_host_is_accepted() {
     let other = HostId::from_bytes([1; 16]);
     for (by, is_told) in [(None, false), (Some(host), false), (Some(other), true)] {
         let mut machine = Machine::new(AskKind::Activate, false);
-        machine.exchange.rejected = Some(Rejected { code: "UNTRUSTED".to_owned(), host: by });
+        machine.exchange.rejected = Some(Box::new(Rejected { code: "UNTRUSTED".to_owned(), host: by }));
         assert!(machine.ask("BLOCKED").contains("rejected"));
         assert!(machine.ask("waiting").contains("rejected"));
         assert_eq!(machine.exchange.rejected.is_some(), is_told, "{by:?}");
