@@ -47,6 +47,7 @@ mod vendor;
 
 mod issue;
 mod issuer;
+mod numbers;
 mod product;
 mod product_file;
 mod signer;
@@ -63,6 +64,7 @@ mod error;
 pub use error::{EX_CANTCREAT, EX_IOERR, EX_NOINPUT, EX_USAGE, VendorError};
 pub use issue::{Allow, IssueRequest, Issued};
 pub use issuer::NewIssuer;
+pub use numbers::Numbers;
 pub use product::{NewProduct, Product};
 pub use product_file::Extras;
 pub use signer::Signer;

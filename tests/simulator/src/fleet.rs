@@ -26,7 +26,6 @@ mod table;
 
 mod calendar;
 mod chance;
-mod flags;
 mod outage;
 mod week;
 

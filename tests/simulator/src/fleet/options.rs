@@ -3,15 +3,16 @@
 //! [`Plan::check`] checks the numbers against each other, by the rule that the vendor's tool uses too. `play` plays the plan.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use kms_vendor::{Numbers, parse_length};
 use shared::license::Setup;
 use shared::policy::{self, Policy};
 use shared::time::Timestamp;
 
 use super::calendar::day;
-use super::flags::Span;
 use super::outage::{Leave, Outage};
 use super::week::Use;
 
@@ -47,63 +48,25 @@ pub(crate) struct Plan {
     // Last, because a heading holds for whatever follows it.
     #[command(flatten)]
     numbers: Numbers,
+    /// How long after its first start a product without a lease stays silent [default: 25d].
+    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    grace: Option<Duration>,
     #[command(flatten)]
     pub(crate) used: Use,
-}
-
-/// What the vendor signs into the host's certificate, and compiles into the product.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "The product's numbers")]
-struct Numbers {
-    /// Machines needed before leases are issued.
-    #[arg(long, default_value_t = Policy::CLIENT.threshold)]
-    threshold: u32,
-    /// How long a lease lives.
-    #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.validity))]
-    validity: Span,
-    /// How long after its last lease a licensed machine renews.
-    #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.renew_interval))]
-    renew_interval: Span,
-    /// How long an unlicensed machine waits between asks.
-    #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.retry_interval))]
-    retry_interval: Span,
-    /// How long a licensed machine waits after a failed renewal; the wait doubles with each further failure.
-    #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.renew_retry))]
-    renew_retry: Span,
-    /// The longest wait to which it doubles.
-    #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.renew_retry_max))]
-    renew_retry_max: Span,
-    /// How long a machine that is not seen stays in the count.
-    #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.count_window))]
-    count_window: Span,
-    /// How long before the end of its lease a product warns.
-    #[arg(long, value_name = "LENGTH", default_value_t = Span(Policy::CLIENT.expiry_warning))]
-    expiry_warning: Span,
-    /// How long after its first start a product without a lease stays silent.
-    #[arg(long, value_name = "LENGTH", default_value_t = Span(Setup::DEFAULT.grace))]
-    grace: Span,
 }
 
 impl Plan {
     /// What the host's certificate says.
     pub(crate) fn policy(&self) -> Policy {
-        let numbers = &self.numbers;
-        Policy {
-            validity: numbers.validity.0,
-            renew_interval: numbers.renew_interval.0,
-            retry_interval: numbers.retry_interval.0,
-            renew_retry: numbers.renew_retry.0,
-            renew_retry_max: numbers.renew_retry_max.0,
-            count_window: numbers.count_window.0,
-            threshold: numbers.threshold,
-            expiry_warning: numbers.expiry_warning.0,
-            clock_tolerance: Policy::CLIENT.clock_tolerance,
-        }
+        self.numbers.over(Policy::CLIENT)
     }
 
     /// What is compiled into the product.
     pub(crate) fn setup(&self) -> Setup {
-        Setup { grace: self.numbers.grace.0, retry_interval: self.numbers.retry_interval.0 }
+        Setup {
+            grace: self.grace.unwrap_or(Setup::DEFAULT.grace),
+            retry_interval: self.policy().retry_interval,
+        }
     }
 
     /// When the play ends.
@@ -118,7 +81,7 @@ impl Plan {
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let checked = self.policy().checked().and_then(|policy| policy.check_lower_bounds());
         checked.context("these numbers make no product: change the flag that is named here")?;
-        policy::check_grace(self.numbers.grace.0).context("--grace does not hold")?;
+        policy::check_grace(self.setup().grace).context("--grace does not hold")?;
         ensure!(
             self.used.always_on + self.used.laptops <= 100,
             "--always-on and --laptops are {} % together: lower one, to 100 % at the most",

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use shared::time::Timestamp;
 
 use super::calendar::day;
-use super::flags::parse_percent;
+use super::week::parse_percent;
 
 /// A stretch of days on which hosts are down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,11 +9,11 @@ mod sure;
 use std::str::FromStr;
 
 use clap::Args;
+use kms_vendor::parse_length;
 use shared::time::{Timestamp, to_ms};
 
 use super::calendar::{DAY_MS, DAY_ZERO, HOUR_MS};
 use super::chance::Chance;
-use super::flags::{parse_length, parse_percent};
 
 /// How much later than the office hours a machine may begin, and end.
 const JITTER_MS: u64 = 3_600_000;
@@ -108,6 +108,13 @@ fn is_workday(day: i64) -> bool {
 
 fn since_zero_ms(at: Timestamp) -> i64 {
     at.unix_ms() - DAY_ZERO.unix_ms()
+}
+
+/// A whole number of hundredths, with or without its sign.
+pub(crate) fn parse_percent(text: &str) -> Result<u32, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim_end().parse().ok();
+    let wrong = || format!("`{text}` is no share: write a whole number from 0 to 100, as in 30%");
+    number.filter(|percent| *percent <= 100).ok_or_else(wrong)
 }
 
 /// The hours of an office: `8-18`.
