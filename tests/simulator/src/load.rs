@@ -56,7 +56,6 @@ use world::Program;
 
 use self::ground::Ground;
 use self::machine::Machine;
-use self::options::Connections;
 use self::played::Played;
 use self::progress::Progress;
 use self::result::LoadResult;
@@ -137,17 +136,13 @@ fn show(result: &LoadResult, out: Option<&Path>) -> anyhow::Result<()> {
 
 fn set_up(scenario: &Scenario, options: &Options, played: &Played) -> anyhow::Result<Ground> {
     let (addresses, sources) = (played.target.addresses(), Addresses::new(options.sources)?);
-    let limits = Limits::default();
-    let mut wire = match options.connections {
-        Connections::Fresh => Wire::fresh(addresses, sources, limits),
-        Connections::Kept(count) => Wire::kept(usize::from(count), addresses, sources, limits),
-    };
+    let mut wire = Wire::new(usize::from(options.connections), addresses, sources, Limits::default());
     if let Some(tls) = options.whom.tls() {
         ensure!(
             played.site.is_none(),
             "a throwaway host speaks no TLS: name one with --host, or leave --tls-ca out"
         );
-        wire = wire.by_tls(ready(&tls, Arc::new(SystemClock::new()))?, played.target.names()?);
+        wire = wire.by_tls(ready(&tls, Arc::new(SystemClock::new()))?, played.target.names());
     }
     let retry_max_s = scenario.retry_max_s.unwrap_or(scenario.retry_s);
     let retry = Retry {
@@ -243,8 +238,8 @@ async fn conclude(scenario: &Scenario, options: &Options, ground: &Ground, playe
         about: scenario.about.clone(),
         host: played.host.clone(),
         connections: match options.connections {
-            Connections::Fresh => "fresh for every ask".to_owned(),
-            Connections::Kept(count) => format!("{count} kept"),
+            0 => "fresh for every ask".to_owned(),
+            kept => format!("{kept} kept"),
         },
         sources: options.sources,
         signed_before: options.signed_before,

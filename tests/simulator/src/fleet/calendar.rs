@@ -44,3 +44,9 @@ pub(crate) fn days(length: Duration) -> f64 {
 pub(crate) fn round(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }
+
+/// The length that so many percent of these, which are sorted, do not exceed.
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
+    let place = (sorted.len() * percent).div_ceil(100).checked_sub(1)?;
+    sorted.get(place).copied()
+}

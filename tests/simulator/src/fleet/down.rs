@@ -10,7 +10,7 @@ use serde::Serialize;
 use shared::license::{Notice, Setup};
 use shared::time::Timestamp;
 
-use super::calendar::{dated, day_of, days};
+use super::calendar::{dated, day_of, days, percentile};
 use super::license::{Aging, Standing, UserView};
 use super::machine::Machine;
 use super::options::Plan;
@@ -56,18 +56,19 @@ impl Down {
             lengths.sort_unstable();
         }
         let Seen { overdue_already, overdue, warned, lapsed, .. } = &seen;
+        let days_until = |lengths, percent| percentile(lengths, percent).map(days);
         Down {
             from_day: day_of(at),
             licensed: number(seen.licensed),
             overdue_already: number(*overdue_already),
             warned_already: number(seen.warned_already),
             first_overdue_days: overdue.get(*overdue_already).copied().map(days),
-            half_overdue_days: share_of(overdue, 50),
+            half_overdue_days: days_until(overdue, 50),
             first_warning_days: warned.first().copied().map(days),
             first_lapse_days: lapsed.first().copied().map(days),
-            hundredth_lapsed_days: share_of(lapsed, 1),
-            half_lapsed_days: share_of(lapsed, 50),
-            all_lapsed_days: share_of(lapsed, 100),
+            hundredth_lapsed_days: days_until(lapsed, 1),
+            half_lapsed_days: days_until(lapsed, 50),
+            all_lapsed_days: days_until(lapsed, 100),
             grace_days: days(plan.setup().grace),
         }
     }
@@ -150,12 +151,6 @@ impl Seen {
 
 fn number(machines: usize) -> u64 {
     u64::try_from(machines).unwrap_or(u64::MAX)
-}
-
-/// When this many percent of sorted instants have come.
-fn share_of(sorted: &[Duration], percent: usize) -> Option<f64> {
-    let last = (sorted.len() * percent).div_ceil(100).checked_sub(1)?;
-    sorted.get(last).copied().map(days)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use proto::v1;
 use shared::exchange::Digest;
 
 /// Hosts have a handful of chains. More than this are made up, and no longer remembered.
@@ -32,6 +33,11 @@ impl Digest for SeenChain {
 pub(crate) struct Chains(Arc<Mutex<HashMap<[u8; 32], Arc<SeenChain>>>>);
 
 impl Chains {
+    /// The chain of an answer, or `known` if the answer leaves it out.
+    pub(crate) fn of(&self, answer: &v1::Answer, known: Option<Arc<SeenChain>>) -> Option<Arc<SeenChain>> {
+        if answer.chain.is_empty() { known } else { Some(self.keep(&answer.chain)) }
+    }
+
     /// The one copy of this chain. Its bytes are copied, because those of the answer are a slice of a connection's buffer.
     pub(crate) fn keep(&self, encoded: &[u8]) -> Arc<SeenChain> {
         let digest = shared::envelope::digest(encoded);

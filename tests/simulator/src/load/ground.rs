@@ -242,32 +242,23 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// Machines that ask again by themselves, the soonest first.
+/// Machines that ask again by themselves, by number, the soonest first. Instants are those of the monotonic clock.
 #[derive(Default)]
 pub(crate) struct Later(Mutex<BinaryHeap<Reverse<(Duration, usize)>>>);
-
-/// One of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Again {
-    /// When, on the monotonic clock.
-    pub(crate) due: Duration,
-    /// Which.
-    pub(crate) machine: usize,
-}
 
 impl Later {
     pub(crate) fn push(&self, due: Duration, machine: usize) {
         lock(&self.0).push(Reverse((due, machine)));
     }
 
-    /// The soonest, if it is due.
-    pub(crate) fn pop_due(&self, now: Duration) -> Option<Again> {
+    /// The soonest and when it was due, if it is.
+    pub(crate) fn pop_due(&self, now: Duration) -> Option<(Duration, usize)> {
         let mut waiting = lock(&self.0);
         let Reverse((due, _)) = waiting.peek()?;
         if now < *due {
             return None;
         }
-        waiting.pop().map(|Reverse((due, machine))| Again { due, machine })
+        waiting.pop().map(|Reverse(soonest)| soonest)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -153,10 +153,7 @@ impl Machine {
     pub(crate) fn take(&mut self, answer: &v1::Answer, chains: &Chains) -> Reply {
         self.then = Then::Next;
         let Some(read) = read(answer) else { return Reply::Nonsense };
-        let chain = match answer.chain.as_ref() {
-            [] => self.exchange.chain.clone(),
-            encoded => Some(chains.keep(encoded)),
-        };
+        let chain = chains.of(answer, self.exchange.chain.clone());
         let Some(chain) = chain.filter(|_| self.exchange.nonce == Some(read.nonce)) else {
             return Reply::Nonsense;
         };

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use anyhow::{bail, ensure};
 use clap::Args;
@@ -30,8 +29,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) changes: Changes,
     /// A `fresh` connection for every ask, as in the field, or the number of connections to keep open.
-    #[arg(long, default_value = "fresh", value_name = "fresh|N")]
-    pub(crate) connections: Connections,
+    #[arg(long, default_value = "fresh", value_name = "fresh|N", value_parser = parse_connections)]
+    pub(crate) connections: u16,
     /// Number of addresses of 127.0.0.0/8 from which a host on IPv4 loopback is asked.
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
     pub(crate) sources: u32,
@@ -112,22 +111,12 @@ pub(crate) struct ReportOptions {
     pub(crate) out: Option<PathBuf>,
 }
 
-/// `fresh`, or how many are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Connections {
-    Fresh,
-    Kept(u16),
-}
-
-impl FromStr for Connections {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Connections, String> {
-        match (text, text.parse()) {
-            ("fresh", _) => Ok(Connections::Fresh),
-            (_, Ok(kept @ 1..=1024)) => Ok(Connections::Kept(kept)),
-            _ => Err("`fresh`, or from 1 to 1024 kept connections".to_owned()),
-        }
+/// How many connections are kept: none if each ask has a `fresh` one.
+fn parse_connections(text: &str) -> Result<u16, String> {
+    match (text, text.parse()) {
+        ("fresh", _) => Ok(0),
+        (_, Ok(kept @ 1..=1024)) => Ok(kept),
+        _ => Err("`fresh`, or from 1 to 1024 kept connections".to_owned()),
     }
 }
 

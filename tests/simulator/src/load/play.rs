@@ -38,13 +38,35 @@ const DRAIN_LIMIT_ENDED: Duration = Duration::from_secs(2);
 pub(crate) async fn play(
     ground: &Arc<Ground>,
     scenario: &Scenario,
-    site: Option<&mut Site>,
+    mut site: Option<&mut Site>,
     sign_before: bool,
     seed: u64,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let tracker = TaskTracker::new();
-    let played = play_phases(ground, scenario, site, sign_before, seed, stop, &tracker).await;
+    let played = async {
+        for (number, phase) in (0..).zip(&scenario.phases) {
+            if stop.is_cancelled() {
+                break;
+            }
+            if phase.clone {
+                ground.make_copies().await;
+            }
+            let seed = seed.wrapping_add(number);
+            let turns = Turns::of(phase, ground, seed);
+            if sign_before {
+                ground.sign_ahead(turns.numbers());
+            }
+            let named = || format!("phase {}", phase.name);
+            disturb(site.as_deref_mut(), phase.host).await.with_context(named)?;
+            let stage = Stage::begin(ground, phase, turns, tracker.clone(), stop.clone());
+            stage.play(phase, seed).await?;
+            ground.tally().end_phase(ground.clock.monotonic());
+            restore(site.as_deref_mut(), phase.host).await.with_context(named)?;
+        }
+        Ok(())
+    };
+    let played = played.await;
     tracker.close();
     let limit = if stop.is_cancelled() { DRAIN_LIMIT_ENDED } else { DRAIN_LIMIT };
     // Asks that are still open note themselves as not answered.
@@ -52,35 +74,6 @@ pub(crate) async fn play(
     ground.over.cancel();
     tracker.wait().await;
     played
-}
-
-async fn play_phases(
-    ground: &Arc<Ground>,
-    scenario: &Scenario,
-    mut site: Option<&mut Site>,
-    sign_before: bool,
-    seed: u64,
-    stop: &CancellationToken,
-    tracker: &TaskTracker,
-) -> anyhow::Result<()> {
-    for (number, phase) in (0..).zip(&scenario.phases) {
-        if stop.is_cancelled() {
-            break;
-        }
-        if phase.clone {
-            ground.make_copies().await;
-        }
-        let seed = seed.wrapping_add(number);
-        let turns = Turns::of(phase, ground, seed);
-        if sign_before {
-            ground.sign_ahead(turns.numbers());
-        }
-        disturb(site.as_deref_mut(), phase.host).await.with_context(|| format!("phase {}", phase.name))?;
-        Stage::begin(ground, phase, turns, tracker, stop).play(phase, seed).await?;
-        ground.tally().end_phase(ground.clock.monotonic());
-        restore(site.as_deref_mut(), phase).await.with_context(|| format!("phase {}", phase.name))?;
-    }
-    Ok(())
 }
 
 /// One phase that is being played.
@@ -104,8 +97,8 @@ impl Stage {
         ground: &Arc<Ground>,
         phase: &Phase,
         turns: Turns,
-        tracker: &TaskTracker,
-        stop: &CancellationToken,
+        tracker: TaskTracker,
+        stop: CancellationToken,
     ) -> Stage {
         let pace = phase.pace(turns.machines());
         let began = ground.begin_phase(phase, pace);
@@ -116,8 +109,8 @@ impl Stage {
             began,
             until: began + Duration::from_secs_f64(phase.seconds),
             ends_early: phase.who == Who::New && matches!(pace, Pace::Closed(_)),
-            tracker: tracker.clone(),
-            stop: stop.clone(),
+            tracker,
+            stop,
         }
     }
 
@@ -154,9 +147,9 @@ impl Stage {
             let now = self.ground.clock.monotonic();
             // What was due before the phase ended is set off, however late this thread is.
             let horizon = now.min(self.until);
-            while let Some(again) = self.ground.later.pop_due(horizon) {
+            while let Some((due, machine)) = self.ground.later.pop_due(horizon) {
                 // Between two phases the run stands still.
-                self.spawn(runtime, again.machine, again.due.max(self.began));
+                self.spawn(runtime, machine, due.max(self.began));
             }
             while !self.stop.is_cancelled()
                 && let Some(due) = arrivals.next_if(|due| *due <= horizon)
@@ -198,7 +191,7 @@ impl Stage {
 
     /// The next machine: those that ask again go first.
     fn next(&self, now: Duration) -> Option<usize> {
-        self.ground.later.pop_due(now).map(|again| again.machine).or_else(|| self.turns.next())
+        self.ground.later.pop_due(now).map(|(_, machine)| machine).or_else(|| self.turns.next())
     }
 }
 
@@ -231,9 +224,9 @@ async fn disturb(site: Option<&mut Site>, host: HostIs) -> anyhow::Result<()> {
 }
 
 /// And what ends it.
-async fn restore(site: Option<&mut Site>, phase: &Phase) -> anyhow::Result<()> {
+async fn restore(site: Option<&mut Site>, host: HostIs) -> anyhow::Result<()> {
     let Some(site) = site else { return Ok(()) };
-    match phase.host {
+    match host {
         HostIs::There => Ok(()),
         HostIs::Away => site.start_again().await,
         HostIs::Stalled => site.resume().await,

@@ -36,7 +36,7 @@ impl Played {
         if whom.hosts.is_empty() && whom.domain.is_none() {
             let site = Site::start(program, numbers(scenario)).await.context("a throwaway host")?;
             let (address, product) = (site.address(), site.product());
-            let only = Host { name: address.to_string(), address, srv: None };
+            let only = Host { name: address.to_string().parse()?, address, srv: None };
             return Ok(Played {
                 host: format!("a throwaway host on {address}"),
                 target: Target { hosts: vec![only], how: String::new() },
@@ -55,7 +55,7 @@ impl Played {
         let product = kms_client_cli::product_file::read(path)?;
         let (id, roots) = (ProductId::from_bytes(product.id), roots(&product)?);
         let target = Target::find(whom, product).await?;
-        let names: Vec<_> = target.hosts.iter().map(|host| host.name.as_str()).collect();
+        let names: Vec<_> = target.hosts.iter().map(|host| host.name.to_string()).collect();
         let host = format!("{}, {}", names.join(", "), target.how);
         Ok(Played { site: None, product: id, roots, host, target })
     }

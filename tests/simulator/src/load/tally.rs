@@ -60,8 +60,6 @@ pub(crate) struct Snapshot {
     /// Of what was done lately, microseconds from when it was due.
     pub(crate) p50: Option<u64>,
     pub(crate) p99: Option<u64>,
-    /// What came lately that is not `LEASE`.
-    pub(crate) others: BTreeMap<String, u64>,
     /// Refusals and failures since the run began, by code.
     pub(crate) troubles: BTreeMap<String, u64>,
     /// Due and not sent yet.
@@ -195,7 +193,6 @@ impl Tally {
             answered: answered.map(|(_, number)| number).sum(),
             p50: lately.response.quantile(0.5),
             p99: lately.response.quantile(0.99),
-            others: lately.outcomes.into_iter().filter(|(name, _)| name != outcome::LEASE).collect(),
             troubles: self.troubles.clone(),
             behind: self.due.saturating_sub(self.sent),
             in_flight: self.sent.saturating_sub(self.done),
@@ -372,7 +369,6 @@ mod tests {
         assert_eq!((shown.due, shown.answered, shown.in_flight, shown.behind), (5, 1, 1, 2));
         assert_eq!((shown.lately, shown.phase.as_deref()), (ms(1000), Some("steady")));
         assert!(shown.p50 < Some(4100) && Some(700_000) <= shown.p99, "{shown:?}");
-        assert_eq!(shown.others, BTreeMap::from([("HOST_SILENT".into(), 1)]));
         let troubles = BTreeMap::from([("HOST_SILENT".into(), 1), ("OVERLOADED".into(), 1)]);
         assert_eq!((shown.troubles, shown.count), (troubles, Some(counting(7, 5))));
     }

@@ -28,7 +28,7 @@ pub(crate) struct Target {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Host {
     /// As it was named, with its port.
-    pub(crate) name: String,
+    pub(crate) name: HostName,
     /// Where it is asked: the first address of the name.
     pub(crate) address: SocketAddr,
     /// Priority and weight of its SRV record, if it was found by one.
@@ -52,7 +52,7 @@ impl Target {
             let addresses = addresses(&name, whom.dns).await?;
             check_allowed(&name, &addresses, &whom.allow)?;
             let first = *addresses.first().with_context(|| format!("the name {name} has no address"))?;
-            hosts.push(Host { name: host.to_string(), address: SocketAddr::new(first, port), srv });
+            hosts.push(Host { name: host, address: SocketAddr::new(first, port), srv });
         }
         Ok(Target { hosts, how })
     }
@@ -63,11 +63,8 @@ impl Target {
     }
 
     /// The names, for which their TLS certificates have to be.
-    ///
-    /// # Errors
-    /// None: they were read before.
-    pub(crate) fn names(&self) -> anyhow::Result<Vec<HostName>> {
-        self.hosts.iter().map(|host| Ok(host.name.parse()?)).collect()
+    pub(crate) fn names(&self) -> Vec<HostName> {
+        self.hosts.iter().map(|host| host.name.clone()).collect()
     }
 
     /// The order in which one machine tries the hosts, as numbers of them: as they were named, or drawn by priority and

@@ -41,10 +41,7 @@ impl Kept {
         answer: &v1::Answer,
         chains: &Chains,
     ) -> Kept {
-        let chain = match answer.chain.as_ref() {
-            [] => known,
-            encoded => Some(chains.keep(encoded)),
-        };
+        let chain = chains.of(answer, known);
         let signed = answer.signed.as_ref().map(|signed| signed.encode_to_vec().into_boxed_slice());
         Kept { expected, at, signed, chain }
     }

@@ -42,37 +42,28 @@ pub(crate) struct Wire {
     hosts: Vec<SocketAddr>,
     sources: Addresses,
     limits: Limits,
-    tls: Option<Secured>,
+    /// TLS, and the name that each host's certificate has to be for.
+    tls: Option<(TlsWay, Vec<HostName>)>,
     /// The kept connections of each host; none if every ask has its own.
     kept: Vec<Vec<Kept>>,
-}
-
-/// TLS, and the name that each host's certificate has to be for.
-struct Secured {
-    way: TlsWay,
-    names: Vec<HostName>,
 }
 
 /// A kept connection, if it is there.
 type Kept = Mutex<Option<Arc<Connection>>>;
 
 impl Wire {
-    /// Makes a connection for every ask and closes it after the answer. Each machine has its own source address.
-    pub(crate) fn fresh(hosts: Vec<SocketAddr>, sources: Addresses, limits: Limits) -> Wire {
-        Wire { hosts, sources, limits, tls: None, kept: Vec::new() }
-    }
-
-    /// Keeps `count` connections to each host, at least one. They are made when they are first used, and again after they broke. Each
-    /// has its own source address.
-    pub(crate) fn kept(count: usize, hosts: Vec<SocketAddr>, sources: Addresses, limits: Limits) -> Wire {
-        let lines = || (0..count.max(1)).map(|_| Kept::default()).collect();
+    /// Keeps `count` connections to each host. They are made when they are first used, and again after they broke. Each has its own
+    /// source address. If `count` is 0, makes a connection for every ask and closes it after the answer; then each machine has its
+    /// own source address.
+    pub(crate) fn new(count: usize, hosts: Vec<SocketAddr>, sources: Addresses, limits: Limits) -> Wire {
+        let lines = || (0..count).map(|_| Kept::default()).collect();
         let kept = hosts.iter().map(|_| lines()).collect();
         Wire { hosts, sources, limits, tls: None, kept }
     }
 
     /// The same by TLS, with hosts of these names.
     pub(crate) fn by_tls(self, way: TlsWay, names: Vec<HostName>) -> Wire {
-        Wire { tls: Some(Secured { way, names }), ..self }
+        Wire { tls: Some((way, names)), ..self }
     }
 
     /// Brings an ask of this machine to this host, and back the answer as it came.
@@ -85,11 +76,9 @@ impl Wire {
         host: usize,
         request: v1::ActivateRequest,
     ) -> Result<v1::Answer, Failure> {
-        if self.hosts.len() <= host {
-            return Err(Failure::unreachable(&"there is no host of that number"));
-        }
-        match self.kept.get(host) {
-            None => Ok(self.connect(host, machine).await?.activate(request, self.limits.answer).await?),
+        match self.kept.get(host).map(Vec::as_slice) {
+            None => Err(Failure::unreachable(&"there is no host of that number")),
+            Some([]) => Ok(self.connect(host, machine).await?.activate(request, self.limits.answer).await?),
             Some(lines) => self.over(lines, host, machine, request).await,
         }
     }
@@ -137,8 +126,8 @@ impl Wire {
             let stream = connect(address, source).await.map_err(|error| Failure::of_io(&error))?;
             let line = match &self.tls {
                 None => Line::plain(stream),
-                Some(tls) => {
-                    let opened = tls.way.open(stream, &tls.names[host]).await;
+                Some((way, names)) => {
+                    let opened = way.open(stream, &names[host]).await;
                     opened.map_err(|cause| Failure::from(::wire::Failure::from(cause)))?
                 }
             };

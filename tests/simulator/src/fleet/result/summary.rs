@@ -8,7 +8,7 @@ use serde::Serialize;
 use shared::time::Timestamp;
 
 use super::{Sample, quotient};
-use crate::fleet::calendar::{DAY_ZERO, HOURS_A_DAY, date, day_of, days, round};
+use crate::fleet::calendar::{DAY_ZERO, HOURS_A_DAY, date, day_of, days, percentile, round};
 use crate::fleet::history::History;
 use crate::fleet::machine::Machine;
 use crate::fleet::options::Plan;
@@ -60,6 +60,7 @@ impl Summary {
         let waits = waits(machines);
         let hours = &history.asks_by_hour;
         let first_start = machines.iter().map(|machine| machine.installed_at).min();
+        let hours_of = |wait: Duration| round(wait.as_secs_f64() / 3600.0);
         let since_first = |at: Timestamp| days(at.since(first_start.unwrap_or(DAY_ZERO)));
         Summary {
             asks: hours.iter().sum(),
@@ -74,8 +75,8 @@ impl Summary {
             first_lapse_day: history.first_lapse_at.map(day_of),
             lapsed_machine_days: round(history.lapsed_days()),
             never_licensed: number(machines, |machine| machine.first_licensed_at.is_none()),
-            to_license_p50_hours: quantile_hours(&waits, 50),
-            to_license_p99_hours: quantile_hours(&waits, 99),
+            to_license_p50_hours: percentile(&waits, 50).map(hours_of),
+            to_license_p99_hours: percentile(&waits, 99).map(hours_of),
             threshold_met_after_days: history.first_lease_at.map(since_first),
         }
     }
@@ -117,11 +118,6 @@ fn waits(machines: &[Machine]) -> Vec<Duration> {
     let mut waits: Vec<_> = machines.iter().filter_map(wait).collect();
     waits.sort_unstable();
     waits
-}
-
-fn quantile_hours(sorted: &[Duration], percent: usize) -> Option<f64> {
-    let place = (sorted.len() * percent).div_ceil(100).checked_sub(1)?;
-    sorted.get(place).map(|length| round(length.as_secs_f64() / 3600.0))
 }
 
 /// The mean over the second half of the play, without the outages that strike every host.

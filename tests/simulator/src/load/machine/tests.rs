@@ -64,7 +64,8 @@ async fn a_host_that_does_not_know_the_lease_is_brought_its_chain() {
     stage.ask(&mut machine).await;
     let second = stage.shop.make_host("second", world::clock::NEW_YEAR).unwrap();
     let second = world::TestHost::start(&second, stage.host.clock.clone()).await.unwrap();
-    let wire = crate::load::wire::Wire::fresh(
+    let wire = crate::load::wire::Wire::new(
+        0,
         vec![second.address()],
         crate::load::sources::Addresses::new(1).unwrap(),
         crate::load::wire::Limits::default(),

@@ -35,7 +35,7 @@ _kms-activation._tcp.away   SRV  0 0 4003 far
 async fn hosts_on_this_machine_are_asked_in_the_order_in_which_they_were_named() {
     let wanted = hosts(&["127.0.0.1:4001", "[::1]", "localhost:4002"], &[]);
     let target = Target::find(&wanted, product()).await.unwrap();
-    let names: Vec<_> = target.hosts.iter().map(|host| host.name.as_str()).collect();
+    let names: Vec<_> = target.hosts.iter().map(|host| host.name.to_string()).collect();
     assert_eq!(names, ["127.0.0.1:4001", "[::1]:21688", "localhost:4002"]);
     assert_eq!(target.addresses()[..2], ["127.0.0.1:4001".parse().unwrap(), "[::1]:21688".parse().unwrap()]);
     assert_eq!((target.order(|_| 0), target.how.as_str()), (vec![0, 1, 2], "named"));
@@ -79,11 +79,14 @@ async fn hosts_of_a_domain_are_found_by_srv_and_each_machine_draws_its_order() {
         |domain: &str| Whom { domain: Some(domain.to_owned()), dns: Some(dns.address()), ..Whom::default() };
     let target = Target::find(&in_domain("corp.example"), product()).await.unwrap();
     assert_eq!(target.how, "by SRV in corp.example");
-    assert_eq!(target.hosts[0].name, "near.corp.example:4001");
+    assert_eq!(target.hosts[0].name.to_string(), "near.corp.example:4001");
     assert_eq!(target.addresses(), ["127.0.0.1:4001".parse().unwrap(), "127.0.0.2:4002".parse().unwrap()]);
     assert_eq!(target.order(|_| 0), [0, 1], "by priority");
-    let weighed =
-        |weight, name: &str| Host { srv: Some((0, weight)), name: name.into(), ..target.hosts[0].clone() };
+    let weighed = |weight, name: &str| Host {
+        srv: Some((0, weight)),
+        name: name.parse().unwrap(),
+        ..target.hosts[0].clone()
+    };
     let equal = Target { hosts: vec![weighed(50, "one"), weighed(50, "other")], how: String::new() };
     assert_eq!((equal.order(|_| 0), equal.order(|most| most)), (vec![0, 1], vec![1, 0]), "by weight");
 

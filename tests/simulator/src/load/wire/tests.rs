@@ -25,7 +25,7 @@ async fn a_port_where_nobody_listens_is_unreachable_and_a_host_that_is_not_there
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    for wire in [Wire::fresh(vec![address], one(), SHORT), Wire::kept(2, vec![address], one(), SHORT)] {
+    for wire in [Wire::new(0, vec![address], one(), SHORT), Wire::new(2, vec![address], one(), SHORT)] {
         assert_eq!(wire.activate(0, 0, request()).await.unwrap_err().code, "HOST_UNREACHABLE");
         assert_eq!(wire.activate(0, 7, request()).await.unwrap_err().code, "HOST_UNREACHABLE");
     }
@@ -35,7 +35,7 @@ async fn a_port_where_nobody_listens_is_unreachable_and_a_host_that_is_not_there
 async fn a_kept_connection_survives_a_host_that_stops_and_starts() {
     let stage = stage(1).await;
     let address = stage.host.address();
-    let wire = Wire::kept(2, vec![address], one(), Limits::default());
+    let wire = Wire::new(2, vec![address], one(), Limits::default());
     let mut machine = stage.machine();
     for number in 0..4 {
         let answer = wire.activate(number, 0, machine.ask(stage.tick()).request).await.unwrap();
@@ -85,7 +85,7 @@ async fn sources_of(wire: impl FnOnce(SocketAddr) -> Wire, asks: usize) -> (BTre
 async fn the_peer_sees_each_fresh_connection_come_from_its_machines_own_address() {
     let sources = Addresses::new(300).unwrap();
     let (sources, connections) =
-        sources_of(|address| Wire::fresh(vec![address], sources, Limits::default()), 8).await;
+        sources_of(|address| Wire::new(0, vec![address], sources, Limits::default()), 8).await;
     assert_eq!((sources.len(), connections), (8, 8));
     assert!(sources.contains(&IpAddr::from([127, 0, 0, 8])));
 }
@@ -95,7 +95,7 @@ async fn the_peer_sees_each_fresh_connection_come_from_its_machines_own_address(
 async fn kept_connections_are_as_many_as_were_asked_for_each_from_its_own_address() {
     let sources = Addresses::new(300).unwrap();
     let (sources, connections) =
-        sources_of(|address| Wire::kept(3, vec![address], sources, Limits::default()), 8).await;
+        sources_of(|address| Wire::new(3, vec![address], sources, Limits::default()), 8).await;
     assert_eq!((sources.len(), connections), (3, 3));
 }
 
@@ -113,7 +113,7 @@ async fn fresh_connections_are_closed_after_their_answer() {
         // Ends when the asker has closed its side.
         let _ = tokio::io::copy(&mut near_reads, &mut far_writes).await;
     });
-    let wire = Wire::fresh(vec![address], one(), Limits::default());
+    let wire = Wire::new(0, vec![address], one(), Limits::default());
 
     wire.activate(0, 0, stage.machine().ask(stage.tick()).request).await.unwrap();
 
