@@ -93,7 +93,8 @@ impl Finding {
 struct Known<'a> {
     wanted: &'a Wanted,
     clock: &'a dyn Clock,
-    running: RunningHost,
+    /// None if no process serves the directory.
+    running: Option<RunningHost>,
     /// None if the settings are wrong.
     config: Option<Config>,
     certificates: Certificates,
@@ -105,7 +106,7 @@ struct Known<'a> {
 pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
     let home = &wanted.home;
     let running = RunningHost::find(home).await;
-    let owner = match directory::owner(home, &running) {
+    let owner = match directory::owner(home, running.as_ref()) {
         Ok(owner) => owner,
         Err(finding) => return only(finding),
     };
@@ -114,7 +115,7 @@ pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
         return only(findings.remove(0));
     }
     let (settings, config) = directory::settings(&wanted.sources);
-    let (certificates, of_certificates) = directory::certificates(home, &running, clock.now());
+    let (certificates, of_certificates) = directory::certificates(home, running.as_ref(), clock.now());
     let (way, of_tls) = tls::look(home, config.as_ref(), clock.now());
     let known = Known { wanted, clock, running, config, certificates, way };
     findings.extend(settings);

@@ -13,22 +13,22 @@ use crate::door::listen;
 /// One finding for each address.
 pub(super) async fn ports(known: &Known<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for listening in known.running.listening() {
+    for listening in known.listening() {
         findings.extend(port(listening, known).await);
     }
-    match known.running {
-        RunningHost::Yes { .. } => findings,
-        RunningHost::Silent { .. } => {
+    match known.running.as_ref().map(RunningHost::status) {
+        Some(Some(_)) => findings,
+        Some(None) => {
             vec![Finding::skipped("port", "the host does not say where it listens")]
         }
-        RunningHost::No => free_ports(known),
+        None => free_ports(known),
     }
 }
 
 /// `[::]` serves both families, and either may fail by itself. A machine without IPv6 has no `::1` to try.
 async fn port(listening: SocketAddr, known: &Known<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for address in asking::reachable(listening, &known.running.listening()) {
+    for address in asking::reachable(listening, &known.listening()) {
         let at = if address.is_ipv4() == listening.is_ipv4() {
             listening.to_string()
         } else {
@@ -62,7 +62,7 @@ fn free_ports(known: &Known) -> Vec<Finding> {
 
 /// One finding for each product.
 pub(super) async fn activations(known: &Known<'_>) -> Vec<Finding> {
-    let listening = known.running.listening();
+    let listening = known.listening();
     let Some(address) = listening.first().and_then(|first| asking::reachable(*first, &listening).pop())
     else {
         return vec![Finding::skipped("activation", "no host answers")];
@@ -70,7 +70,7 @@ pub(super) async fn activations(known: &Known<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (_, installed) in known.certificates.products(known.clock.now()) {
         let answered = asking::ask(address, installed, known).await;
-        findings.push(activation(installed, answered.map(|answered| answered.verdict)));
+        findings.push(activation(installed, answered.map(|(_, verdict)| verdict)));
     }
     if findings.is_empty() {
         findings.push(Finding::skipped("activation", "without a certificate no machine gets an answer"));

@@ -29,14 +29,6 @@ use crate::door::listen::canonical;
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// An answer that a machine would accept.
-pub(super) struct AcceptedAnswer {
-    /// Who has signed it.
-    pub(super) host: HostId,
-    /// What it is.
-    pub(super) verdict: Verdict,
-}
-
 /// The addresses at which this machine reaches a listener: for a wildcard, the loopback address of each family.
 pub(super) fn reachable(listening: SocketAddr, all: &[SocketAddr]) -> Vec<SocketAddr> {
     let at = |ip: IpAddr| SocketAddr::new(ip, listening.port());
@@ -73,12 +65,12 @@ pub(super) async fn health(address: SocketAddr, way: &ConnectBy) -> Result<(), C
     }
 }
 
-/// Asks once for the product of this certificate, and judges the answer as a machine would.
+/// Asks once for the product of this certificate, and judges the answer as a machine would. Returns who has signed it, and what it is.
 pub(super) async fn ask(
     address: SocketAddr,
     installed: &Installed,
     known: &Known<'_>,
-) -> Result<AcceptedAnswer, Cause> {
+) -> Result<(HostId, Verdict), Cause> {
     let Known { clock, way, .. } = known;
     let certificate = installed.chain.host();
     let identity = SecretKey::from_seed(&rand::rng().random());
@@ -99,7 +91,7 @@ pub(super) async fn ask(
     let answer = connection.activate(request, ANSWER_LIMIT).await.map_err(|failure| failure.cause)?;
     let expected = Expected::of(&ask, Some(certificate.organisation));
     match exchange.judge(&answer, &installed.roots, &expected, clock.now()) {
-        Ok((chain, verdict)) => Ok(AcceptedAnswer { host: chain.host().host(), verdict }),
+        Ok((chain, verdict)) => Ok((chain.host().host(), verdict)),
         Err(error) => Err(error.cause(&address)),
     }
 }

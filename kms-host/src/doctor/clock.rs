@@ -20,7 +20,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 /// Whether the running host trusts the clock, or whether a stopped host would at its start.
 pub(super) fn trust(known: &Known, last_time: Option<Timestamp>) -> Finding {
     let now = known.clock.now();
-    if let Some(status) = known.running.status() {
+    if let Some(status) = known.status() {
         let doubt = Some(&status.doubt).filter(|doubt| !doubt.is_empty());
         return judged(now, doubt.map(ToString::to_string));
     }

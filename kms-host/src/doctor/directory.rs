@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use shared::certificate::ChainError;
 use shared::time::{Length, Timestamp};
@@ -22,14 +22,14 @@ pub(super) struct Owner {
 }
 
 /// The user of the process that serves, or else the owner of the directory.
-pub(super) fn owner(home: &Home, running: &RunningHost) -> Result<Owner, Finding> {
+pub(super) fn owner(home: &Home, running: Option<&RunningHost>) -> Result<Owner, Finding> {
     let data = home.path().display();
     let of_directory = fs::metadata(home.path()).map_err(|error| {
         let remedy =
             format!("name the data directory with --data; `kms-host init --data {data}` makes a host");
         Finding::fail("user", format!("{data} cannot be looked at: {error}"), remedy)
     })?;
-    let uid = running.uid().unwrap_or(of_directory.uid());
+    let uid = running.map_or(of_directory.uid(), |running| running.uid);
     let name = user_name(uid).unwrap_or_else(|| uid.to_string());
     Ok(Owner { uid, name })
 }
@@ -83,7 +83,9 @@ fn one_line(text: &str) -> String {
 pub(super) fn files(home: &Home, owner: &Owner) -> Vec<Finding> {
     let (data, name) = (home.path(), &owner.name);
     let mut findings = Vec::new();
-    if let Some(path) = paths(home).into_iter().find(|path| belongs_to_another(path, owner.uid)) {
+    let belongs_to_another =
+        |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|found| found.uid() != owner.uid);
+    if let Some(path) = paths(home).into_iter().find(belongs_to_another) {
         let remedy = format!("chown -R {name}: {}", data.display());
         findings.push(Finding::fail(
             "files",
@@ -116,10 +118,6 @@ fn paths(home: &Home) -> Vec<PathBuf> {
     std::iter::once(home.path().to_owned()).chain(first).chain(second).collect()
 }
 
-fn belongs_to_another(path: &Path, uid: u32) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.uid() != uid)
-}
-
 pub(super) fn key(home: &Home) -> Finding {
     match home.signing_key() {
         Ok(key) => Finding::ok("key", format!("that of host {}", key.public().host())),
@@ -130,7 +128,7 @@ pub(super) fn key(home: &Home) -> Finding {
 /// One finding for each product.
 pub(super) fn certificates(
     home: &Home,
-    running: &RunningHost,
+    running: Option<&RunningHost>,
     now: Timestamp,
 ) -> (Certificates, Vec<Finding>) {
     let certificates = match home.certificates() {
@@ -173,7 +171,7 @@ pub(super) fn certificates(
     (certificates, findings)
 }
 
-fn certificate(installed: &Installed, running: &RunningHost, now: Timestamp) -> Finding {
+fn certificate(installed: &Installed, running: Option<&RunningHost>, now: Timestamp) -> Finding {
     const RENEW: &str = "send host-request.pem to the vendor again, install the answer, and reload the host";
     let certificate = installed.chain.host();
     let (name, ends_at) = (&certificate.product_name, installed.chain.ends_at());
@@ -189,7 +187,7 @@ fn certificate(installed: &Installed, running: &RunningHost, now: Timestamp) -> 
     let untold = |status: &proto::admin::v1::GetStatusResponse| {
         status.products.iter().all(|product| product.certificate != certificate.id.as_bytes()[..])
     };
-    if running.status().is_some_and(untold) {
+    if running.and_then(RunningHost::status).is_some_and(untold) {
         let remedy = "`kms-host reload`, with the same --data";
         return Finding::warn("certificate", format!("{name}: the running host has not read it yet"), remedy);
     }

@@ -4,7 +4,7 @@
 //! Names are looked up in DNS only, because this machine's own hosts file helps no other machine.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 
 use names::{Dns, Domain};
 use shared::ids::HostId;
@@ -174,7 +174,8 @@ async fn leads(known: &Known<'_>, dns: &Dns, record: &SrvRecord) -> Leads {
 }
 
 async fn behind(known: &Known<'_>, address: SocketAddr) -> Leads {
-    let is_own = ports(known).contains(&address.port()) && is_of_this_machine(address.ip());
+    // A socket can bind only to an address of its own machine.
+    let is_own = ports(known).contains(&address.port()) && UdpSocket::bind((address.ip(), 0)).is_ok();
     let installed = known.certificates.products(known.clock.now()).next();
     let Some((_, installed)) = installed else {
         return match asking::health(address, &known.way).await {
@@ -185,8 +186,8 @@ async fn behind(known: &Known<'_>, address: SocketAddr) -> Leads {
     };
     let own = installed.chain.host().host();
     match asking::ask(address, installed, known).await {
-        Ok(answered) if answered.host == own => Leads::Here,
-        Ok(answered) => Leads::ToSibling(answered.host),
+        Ok((host, _)) if host == own => Leads::Here,
+        Ok((host, _)) => Leads::ToSibling(host),
         // It has signed nothing, or does not run, but the address is this host's.
         Err(_) if is_own => Leads::Here,
         Err(cause) => match cause.reason() {
@@ -199,14 +200,9 @@ async fn behind(known: &Known<'_>, address: SocketAddr) -> Leads {
 /// The ports that the host listens on, or would.
 fn ports(known: &Known) -> Vec<u16> {
     let configured = || known.config.iter().flat_map(|config| config.listen.clone()).collect();
-    let listening = known.running.listening();
+    let listening = known.listening();
     let listening = if listening.is_empty() { configured() } else { listening };
     listening.iter().map(SocketAddr::port).collect()
-}
-
-/// Whether the address is this machine's: a socket can bind only to its own.
-fn is_of_this_machine(address: IpAddr) -> bool {
-    UdpSocket::bind((address, 0)).is_ok()
 }
 
 fn place(record: &SrvRecord) -> String {

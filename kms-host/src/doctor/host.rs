@@ -9,6 +9,7 @@ use shared::reason::{Reason, Word};
 use shared::record::FORMAT_VERSION;
 use shared::time::Timestamp;
 use tokio::time::timeout;
+use tonic::Response;
 
 use super::directory::Owner;
 use super::{Finding, Known};
@@ -21,57 +22,41 @@ const STATUS_LIMIT: Duration = Duration::from_secs(5);
 /// A small cache is enough for one look at the ledger.
 const CACHE_BYTES: u64 = 8 << 20;
 
-/// Whether a process serves the directory.
-pub(super) enum RunningHost {
-    /// No process serves it.
-    No,
-    /// A process holds the socket and does not report its status.
-    Silent { pid: Option<i32>, uid: u32, why: String },
-    /// A process serves it, with this status.
-    Yes { pid: Option<i32>, uid: u32, status: Box<GetStatusResponse> },
+/// A process that serves the directory.
+pub(super) struct RunningHost {
+    pub(super) pid: Option<i32>,
+    pub(super) uid: u32,
+    /// Its status, or why it does not report one.
+    pub(super) status: Result<GetStatusResponse, String>,
 }
 
 impl RunningHost {
-    pub(super) async fn find(home: &Home) -> RunningHost {
+    pub(super) async fn find(home: &Home) -> Option<RunningHost> {
         let socket = home.socket_path();
-        let Some(peer) = admin::serving(&socket).await else { return RunningHost::No };
-        // 0 is a process in another namespace, such as a container's.
-        let (pid, uid) = (peer.pid().filter(|pid| 0 < *pid), peer.uid());
+        let peer = admin::serving(&socket).await?;
         let ask = async {
             let mut client = admin::connect(&socket).await.map_err(|error| error.to_string())?;
             let status = client.get_status(GetStatusRequest {}).await;
-            status.map_err(|status| status.message().to_owned())
+            status.map(Response::into_inner).map_err(|status| status.message().to_owned())
         };
-        match timeout(STATUS_LIMIT, ask).await {
-            Ok(Ok(status)) => RunningHost::Yes { pid, uid, status: Box::new(status.into_inner()) },
-            Ok(Err(why)) => RunningHost::Silent { pid, uid, why },
-            Err(_) => RunningHost::Silent { pid, uid, why: "it does not answer in time".to_owned() },
-        }
+        let late = |_| Err("it does not answer in time".to_owned());
+        let status = timeout(STATUS_LIMIT, ask).await.unwrap_or_else(late);
+        // 0 is a process in another namespace, such as a container's.
+        Some(RunningHost { pid: peer.pid().filter(|pid| 0 < *pid), uid: peer.uid(), status })
     }
 
     /// The status of a host that answers.
     pub(super) fn status(&self) -> Option<&GetStatusResponse> {
-        match self {
-            RunningHost::Yes { status, .. } => Some(status),
-            RunningHost::No | RunningHost::Silent { .. } => None,
-        }
+        self.status.as_ref().ok()
+    }
+}
+
+impl Known<'_> {
+    pub(super) fn status(&self) -> Option<&GetStatusResponse> {
+        self.running.as_ref()?.status()
     }
 
-    pub(super) fn pid(&self) -> Option<i32> {
-        match self {
-            RunningHost::No => None,
-            RunningHost::Silent { pid, .. } | RunningHost::Yes { pid, .. } => *pid,
-        }
-    }
-
-    pub(super) fn uid(&self) -> Option<u32> {
-        match self {
-            RunningHost::No => None,
-            RunningHost::Silent { uid, .. } | RunningHost::Yes { uid, .. } => Some(*uid),
-        }
-    }
-
-    /// The addresses that it listens on.
+    /// The addresses that the host listens on.
     pub(super) fn listening(&self) -> Vec<SocketAddr> {
         let listening = self.status().map(|status| &status.listening[..]).unwrap_or_default();
         listening.iter().filter_map(|address| address.parse().ok()).collect()
@@ -80,25 +65,25 @@ impl RunningHost {
 
 pub(super) fn running(known: &Known) -> Finding {
     let data = known.wanted.home.path().display();
-    let process = known.running.pid().map_or("a process".to_owned(), |pid| format!("process {pid}"));
-    match &known.running {
-        RunningHost::Yes { status, .. } => {
+    let Some(RunningHost { pid, status, .. }) = &known.running else {
+        let remedy = format!(
+            "`systemctl start kms-host`, or `kms-host serve --data {data}`; `journalctl -u kms-host` has why it ended"
+        );
+        return Finding::fail("host", format!("nobody serves {data}"), remedy);
+    };
+    let process = pid.map_or("a process".to_owned(), |pid| format!("process {pid}"));
+    match status {
+        Ok(status) => {
             let (version, since) = (&status.version, Timestamp::from_unix_ms(status.started_at));
             Finding::ok("host", format!("{process} serves since {since}, version {version}"))
         }
-        RunningHost::Silent { why, .. } => {
+        Err(why) => {
             let remedy = "read its log (`journalctl -u kms-host`) and look at its disk; then restart it";
             Finding::fail(
                 "host",
                 format!("{process} serves {data} but does not report its status: {why}"),
                 remedy,
             )
-        }
-        RunningHost::No => {
-            let remedy = format!(
-                "`systemctl start kms-host`, or `kms-host serve --data {data}`; `journalctl -u kms-host` has why it ended"
-            );
-            Finding::fail("host", format!("nobody serves {data}"), remedy)
         }
     }
 }
@@ -108,7 +93,7 @@ pub(super) fn alarms(known: &Known) -> Vec<Finding> {
     let reasons = [Reason::HostClock, Reason::CertificateEnded, Reason::DiskFull].map(Reason::code);
     let words = [Word::CERTIFICATE_DIFFERS, Word::CERTIFICATE_ENDS_SOON, Word::CERTIFICATE_UNUSABLE];
     let checked = [reasons, words.map(|word| word.code)].concat();
-    let alarms = known.running.status().map(|status| &status.alarms[..]).unwrap_or_default();
+    let alarms = known.status().map(|status| &status.alarms[..]).unwrap_or_default();
     let is_checked = |code: &str| checked.contains(&code) || code.starts_with("TLS_CERTIFICATE_");
     let others = alarms.iter().filter(|alarm| !is_checked(&alarm.code));
     let finding =
@@ -119,10 +104,10 @@ pub(super) fn alarms(known: &Known) -> Vec<Finding> {
 /// Checks whether the ledger opens, and returns when it was last written.
 pub(super) async fn ledger(known: &Known<'_>, owner: &Owner) -> (Finding, Option<Timestamp>) {
     let skipped = |why: &str| (Finding::skipped("ledger", why), None);
-    match &known.running {
-        RunningHost::Yes { .. } => return (Finding::ok("ledger", "open, by the host that runs"), None),
-        RunningHost::Silent { .. } => return skipped("the host that does not answer has it open"),
-        RunningHost::No => {}
+    match known.running.as_ref().map(RunningHost::status) {
+        Some(Some(_)) => return (Finding::ok("ledger", "open, by the host that runs"), None),
+        Some(None) => return skipped("the host that does not answer has it open"),
+        None => {}
     }
     let Some(config) = &known.config else { return skipped("the settings are not valid") };
     // Another user may be able to read more than the host, or less.

@@ -38,7 +38,8 @@ pub(super) fn disk(known: &Known) -> Finding {
             return Finding::fail("disk", text, "see that it is mounted");
         }
     };
-    if free < least(known) {
+    let needed = known.config.as_ref().map_or(0, |config| config.free_space_mib << 20);
+    if free < FREE_LEAST.max(needed) {
         let text = format!("{at}: {}; {}", mib(free), Reason::DiskFull.summary());
         return Finding::fail("disk", text, Reason::DiskFull.remedy());
     }
@@ -66,11 +67,6 @@ pub(super) fn disk(known: &Known) -> Finding {
     Finding::ok("disk", text)
 }
 
-/// The free space that counting machines needs.
-fn least(known: &Known) -> u64 {
-    known.config.as_ref().map_or(FREE_LEAST, |config| FREE_LEAST.max(config.free_space_mib << 20))
-}
-
 /// Writes and syncs a file without a name, so nothing in the directory changes. On a file system without such files, it only checks
 /// whether one could be written.
 fn write_a_file(data: &Path) -> io::Result<()> {
@@ -95,7 +91,8 @@ pub(super) fn descriptors(known: &Known) -> Finding {
     let Some(config) = &known.config else {
         return Finding::skipped("descriptors", "the settings are not valid");
     };
-    let (limit, text) = known.running.pid().and_then(of_process).unwrap_or_else(of_this_shell);
+    let (limit, text) =
+        known.running.as_ref().and_then(|running| of_process(running.pid?)).unwrap_or_else(of_this_shell);
     let limits = Limits::within(
         usize::try_from(limit).unwrap_or(usize::MAX),
         config.connections,
