@@ -11,7 +11,6 @@ mod seen;
 mod source;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -188,7 +187,7 @@ impl Fairness {
         if begins {
             let Limited { by_site, most, .. } = limited;
             tracing::warn!(
-                source = %SourceName(place), by_site, a_minute = most,
+                source = %source_name(place), by_site, a_minute = most,
                 "too many bad asks: only machines that are known are heard there; `kms-host sources` has the numbers"
             );
         }
@@ -259,15 +258,8 @@ impl Book {
 }
 
 /// The source in the log. Sources without an address, or without room, have no name.
-struct SourceName(Option<Source>);
-
-impl fmt::Display for SourceName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(source) => source.fmt(f),
-            None => f.write_str("(others)"),
-        }
-    }
+fn source_name(place: Option<Source>) -> String {
+    place.map_or_else(|| "(others)".to_owned(), |source| source.to_string())
 }
 
 #[cfg(test)]

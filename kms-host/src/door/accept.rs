@@ -60,7 +60,7 @@ impl Reception {
                 accept(listener, door.clone(), service.clone(), connections.clone(), ends.clone());
             tokio::spawn(ends.stops.clone().run_until_cancelled_owned(receiving));
         }
-        let telling = async move { door.tell_who_is_turned_away().await };
+        let telling = async move { door.places.tell_who_is_turned_away().await };
         tokio::spawn(ends.is_drained.clone().run_until_cancelled_owned(telling));
         let is_drained = ends.is_drained.clone().drop_guard();
         Reception { connections, ends, _is_drained: is_drained }

@@ -91,15 +91,6 @@ pub fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenErro
         .collect()
 }
 
-/// Listens on one address.
-///
-/// # Errors
-/// As for [`bind_all`].
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = bind_all(&[address]).map_err(|error| error.source)?.pop();
-    listener.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
-}
-
 /// Checks whether a host could listen on all of them, without taking a connection.
 ///
 /// # Errors
@@ -187,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn both_wildcards_are_listened_on_at_one_port_and_each_takes_its_own_family() {
-        let free = bind("[::]:0".parse().unwrap()).unwrap();
+        let free = bind_all(&["[::]:0".parse().unwrap()]).unwrap().remove(0);
         let port = free.local_addr().unwrap().port();
         drop(free);
         let both = [SocketAddr::from(([0_u16; 8], port)), SocketAddr::from(([0_u8; 4], port))];

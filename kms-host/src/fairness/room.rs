@@ -9,7 +9,7 @@ use shared::ids::ProductId;
 use shared::reason::Reason;
 
 use super::seen::Left;
-use super::{Allowances, Book, Fairness, Limited, Source, SourceName};
+use super::{Allowances, Book, Fairness, Limited, Source, source_name};
 
 /// Room for one machine, reserved while the ledger decides whether it is needed. Dropping it gives it back, unless the ledger's decision
 /// is unknown ([`while_deciding`](Room::while_deciding)).
@@ -154,7 +154,7 @@ impl Fairness {
         if begins {
             let Limited { by_site, most, .. } = limited;
             tracing::warn!(
-                source = %SourceName(place), by_site, a_day = most,
+                source = %source_name(place), by_site, a_day = most,
                 "new machines are refused: in a roll-out, raise new_machines_per_source or new_machines_per_site"
             );
         }

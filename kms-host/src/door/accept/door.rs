@@ -7,10 +7,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::limits::Limits;
 use super::places::{Place, Places};
+use super::turned_away::Why;
 use crate::config::network::is_allowed;
 use crate::config::{Config, Network};
 use crate::door::tls::{Tls, TlsCertificate};
-use crate::fairness::Fairness;
+use crate::fairness::{Fairness, Source};
 
 /// The rules of the door.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ impl Default for Admission {
 #[derive(Clone, Debug)]
 pub struct Door {
     admission: Arc<RwLock<Arc<Admission>>>,
-    places: Arc<Places>,
+    pub(super) places: Arc<Places>,
 }
 
 impl Door {
@@ -91,14 +92,9 @@ impl Door {
     pub(super) fn admit(&self, from: IpAddr) -> Option<(Place, Arc<Admission>)> {
         let admission = self.admission();
         if !is_allowed(&admission.allow, from) {
-            self.places.keep_out(from);
+            self.places.turned_away.note(Source::of(from), Why::NotAllowed, None);
             return None;
         }
         Some((self.places.take(from)?, admission))
-    }
-
-    /// Runs until it is dropped.
-    pub(super) async fn tell_who_is_turned_away(&self) {
-        self.places.tell_who_is_turned_away().await;
     }
 }

@@ -50,7 +50,7 @@ impl Line {
 
     /// The source of the connection.
     pub(crate) fn source(&self) -> Source {
-        self.place.source()
+        self.place.source
     }
 
     /// Opens one more call, unless the host has no place for it.

@@ -31,7 +31,8 @@ pub(super) struct Places {
 #[derive(Debug)]
 pub(super) struct Place {
     places: Arc<Places>,
-    source: Source,
+    /// The source of its holder.
+    pub(super) source: Source,
     number: u64,
     gives_way: CancellationToken,
 }
@@ -123,11 +124,6 @@ impl Places {
         Some(Place { places: self.clone(), source, number, gives_way })
     }
 
-    /// Notes a peer that may not connect.
-    pub(super) fn keep_out(&self, from: IpAddr) {
-        self.turned_away.note(Source::of(from), Why::NotAllowed, None);
-    }
-
     /// Logs refused connections, until it is dropped.
     pub(super) async fn tell_who_is_turned_away(&self) {
         let now = || {
@@ -150,11 +146,6 @@ impl Places {
 }
 
 impl Place {
-    /// The source of its holder.
-    pub(super) fn source(&self) -> Source {
-        self.source
-    }
-
     /// Completes when its holder has to go, to make room.
     pub(super) async fn is_needed(&self) {
         self.gives_way.cancelled().await;

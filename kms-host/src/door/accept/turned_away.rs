@@ -105,58 +105,37 @@ impl Number {
 
     fn tell(&self, why: Why, limits: Limits, held: usize) {
         let Some((most_from, from_it)) = self.most() else { return };
-        let (connections, Limits { in_all: of, per_address }) = (self.in_all, limits);
-        match why {
-            Why::NoPlace => tracing::warn!(
-                connections,
-                %most_from,
-                from_it,
-                held,
-                of,
-                per_address,
+        let text = match why {
+            Why::NoPlace => {
                 "turned away: all places are taken, or all that one address may hold; `connections` and \
                  `connections_per_address` in kms-host.toml say how many"
-            ),
-            Why::GaveWay => tracing::warn!(
-                connections,
-                %most_from,
-                from_it,
-                held,
-                of,
+            }
+            Why::GaveWay => {
                 "closed for newcomers: all places are taken, and this address holds most of them; look who is there"
-            ),
-            Why::TooManyFrames => tracing::warn!(
-                connections,
-                %most_from,
-                from_it,
+            }
+            Why::TooManyFrames => {
                 "closed: they sent more HTTP/2 frames than their asks need; look who is at that address"
-            ),
-            Why::NotAllowed => tracing::warn!(
-                connections,
-                %most_from,
-                from_it,
-                "turned away: not in the networks that `allow` in kms-host.toml names"
-            ),
-            Why::NoTls => tracing::warn!(
-                connections,
-                %most_from,
-                from_it,
+            }
+            Why::NotAllowed => "turned away: not in the networks that `allow` in kms-host.toml names",
+            Why::NoTls => {
                 "turned away: machines that spoke in the clear, and `tls` in kms-host.toml requires TLS"
-            ),
-            Why::TlsIsOff => tracing::warn!(
-                connections,
-                %most_from,
-                from_it,
-                "turned away: machines that spoke TLS, and `tls` in kms-host.toml is off"
-            ),
-            Why::TlsFailed => tracing::warn!(
-                connections,
-                %most_from,
-                from_it,
-                latest_cause = self.cause,
+            }
+            Why::TlsIsOff => "turned away: machines that spoke TLS, and `tls` in kms-host.toml is off",
+            Why::TlsFailed => {
                 "turned away: TLS handshakes that failed; the machine has the cause from its side in its attempts"
-            ),
-        }
+            }
+        };
+        let places = matches!(why, Why::NoPlace | Why::GaveWay);
+        tracing::warn!(
+            connections = self.in_all,
+            %most_from,
+            from_it,
+            held = places.then_some(held),
+            of = places.then_some(limits.in_all),
+            per_address = (why == Why::NoPlace).then_some(limits.per_address),
+            latest_cause = self.cause,
+            "{text}"
+        );
     }
 
     fn most(&self) -> Option<(Source, u64)> {
