@@ -35,7 +35,8 @@ use tonic::{Request, Response, Status};
 pub use self::client::{Client, Limit, connect, is_silence, serving};
 use self::counting::Counting;
 pub use self::reloading::{NotReloaded, ReloadOrder, Reloaded};
-use self::search::{FoundMachines, Search};
+pub use self::search::STATES;
+use self::search::Search;
 use crate::activate::Host;
 use crate::admin::audit::{Audit, AuditLine};
 use crate::admin::caller::Caller;
@@ -70,9 +71,7 @@ pub struct Admin {
     host: Arc<Host>,
     listening: Vec<String>,
     audit: Arc<Audit>,
-    /// What keeps the ledger.
     engine: Engine,
-    /// Where machines come in.
     door: Door,
     /// Whoever reads settings and certificates again. Where nobody takes orders, this host does not.
     reloads: mpsc::Sender<ReloadOrder>,
@@ -103,7 +102,7 @@ impl Admin {
     async fn named(&self, name: Option<wire::MachineName>, counting: &Counting) -> Result<Listed, Status> {
         let name = name.ok_or_else(|| malformed("it names no machine"))?;
         let search = Search::named(&name)?;
-        let FoundMachines { machines, .. } = self.search(&search, counting, None, 2).await?;
+        let (machines, _) = self.search(&search, counting, None, 2).await?;
         let id = name.id_prefix;
         match machines.as_slice() {
             [only] => Ok(*only),
@@ -191,8 +190,7 @@ impl AdminService for Admin {
         let search = Search::of(&request)?;
         let after = cursor(request.page_token);
         let counting = self.counting().await.map_err(unreadable)?;
-        let FoundMachines { machines, next } =
-            self.search(&search, &counting, after, request.page_size).await?;
+        let (machines, next) = self.search(&search, &counting, after, request.page_size).await?;
         Ok(Response::new(wire::ListMachinesResponse {
             machines: machines.iter().map(|listed| counting.shown(listed)).collect(),
             next_page_token: token_of(next),

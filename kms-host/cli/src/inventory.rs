@@ -2,11 +2,11 @@
 //! terminal and any memory.
 
 use std::io::{self, Write as _};
-use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use bytes::Bytes;
-use clap::{Args, ValueEnum};
+use clap::Args;
+use kms_host::admin::STATES;
 use kms_host::clock::SystemClock;
 use kms_host::home::Home;
 use proto::admin::v1 as wire;
@@ -24,8 +24,8 @@ pub(super) struct SearchArgs {
     #[arg(long, value_name = "NAME|ID")]
     product: Option<String>,
     /// State of the machines to list. May be repeated.
-    #[arg(long)]
-    state: Vec<State>,
+    #[arg(long, value_parser = STATES)]
+    state: Vec<String>,
     /// List only machines that are counted now.
     #[arg(long, conflicts_with = "not_counted")]
     counted: bool,
@@ -34,10 +34,10 @@ pub(super) struct SearchArgs {
     not_counted: bool,
     /// List only machines last seen at this time or later: a date such as 2026-01-31, or an age such as 7d.
     #[arg(long, value_name = "WHEN", value_parser = moment)]
-    seen_since: Option<Moment>,
+    seen_since: Option<Timestamp>,
     /// List only machines last seen before this time: a date such as 2026-01-31, or an age such as 90d.
     #[arg(long, value_name = "WHEN", value_parser = moment)]
-    seen_before: Option<Moment>,
+    seen_before: Option<Timestamp>,
     /// List only machines whose id begins with this prefix.
     #[arg(long, value_name = "PREFIX")]
     id: Option<String>,
@@ -50,22 +50,6 @@ pub(super) struct SearchArgs {
     /// Print CSV instead of text, with a line of column names first.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum State {
-    Active,
-    Released,
-    Replaced,
-    Blocked,
-    Damaged,
-}
-
-/// An instant, as people write one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
-    At(Timestamp),
-    Ago(Duration),
 }
 
 /// How machines are printed.
@@ -83,13 +67,13 @@ pub(super) fn machines(home: &Home, search: &SearchArgs) -> Result<String, Failu
         _ => Form::Table,
     };
     let printed = ask(home, async |mut host| {
-        let mut request = search.request(SystemClock::new().now());
+        let mut request = search.request();
         if let Some(product) = &search.product {
             request.product = resolve_product(&mut host, product).await?;
         }
         let mut listing = Listing::begin(form, ProductNames::of(&mut host).await?);
         let mut left = search.limit.unwrap_or(u64::MAX);
-        while 0 < left && listing.is_heard() {
+        while 0 < left && listing.outcome.is_ok() {
             request.page_size = u32::try_from(left).unwrap_or(0);
             let page = host.list_machines(request.clone()).await?.into_inner();
             left = left.saturating_sub(page.machines.len() as u64);
@@ -107,33 +91,27 @@ pub(super) fn machines(home: &Home, search: &SearchArgs) -> Result<String, Failu
 
 impl SearchArgs {
     /// All but the product, whose name only the host knows.
-    fn request(&self, now: Timestamp) -> wire::ListMachinesRequest {
-        let state = |state: &State| state.to_possible_value().map(|value| value.get_name().to_owned());
+    fn request(&self) -> wire::ListMachinesRequest {
         wire::ListMachinesRequest {
             product: Bytes::new(),
             page_size: 0,
             page_token: Bytes::new(),
-            states: self.state.iter().filter_map(state).collect(),
+            states: self.state.clone(),
             counted: (self.counted || self.not_counted).then_some(self.counted),
-            seen_since: self.seen_since.map_or(0, |moment| moment.before(now).unix_ms()),
-            seen_before: self.seen_before.map_or(0, |moment| moment.before(now).unix_ms()),
+            seen_since: self.seen_since.map_or(0, Timestamp::unix_ms),
+            seen_before: self.seen_before.map_or(0, Timestamp::unix_ms),
             id_prefix: self.id.clone().unwrap_or_default(),
         }
     }
 }
 
-impl Moment {
-    fn before(self, now: Timestamp) -> Timestamp {
-        match self {
-            Moment::At(at) => at,
-            Moment::Ago(ago) => now - ago,
-        }
-    }
+fn moment(text: &str) -> anyhow::Result<Timestamp> {
+    moment_at(SystemClock::new().now(), text)
 }
 
-fn moment(text: &str) -> anyhow::Result<Moment> {
+fn moment_at(now: Timestamp, text: &str) -> anyhow::Result<Timestamp> {
     if let Ok(ago) = humantime::parse_duration(text) {
-        return Ok(Moment::Ago(ago));
+        return Ok(now - ago);
     }
     let full = if text.len() == "2026-01-31".len() { format!("{text}T00:00:00Z") } else { text.to_owned() };
     let Ok(at) = humantime::parse_rfc3339_weak(&full) else {
@@ -142,7 +120,7 @@ fn moment(text: &str) -> anyhow::Result<Moment> {
         );
     };
     let since = at.duration_since(std::time::SystemTime::UNIX_EPOCH)?;
-    Ok(Moment::At(Timestamp::default() + since))
+    Ok(Timestamp::default() + since)
 }
 
 /// Prints machines as they come. A write error ends the listing; a closed pipe ends it without an error.
@@ -165,10 +143,6 @@ impl Listing {
         Listing { form, names, layout, printed: 0, outcome: say(&head) }
     }
 
-    fn is_heard(&self) -> bool {
-        self.outcome.is_ok()
-    }
-
     fn add(&mut self, machines: &[wire::Machine]) {
         let mut text = String::new();
         for machine in machines {
@@ -182,9 +156,7 @@ impl Listing {
             }
             self.printed += 1;
         }
-        if self.outcome.is_ok() {
-            self.outcome = say(&text);
-        }
+        self.outcome = say(&text);
     }
 
     /// Nothing is wrong where nobody listens any more.
@@ -293,12 +265,14 @@ fn quoted(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn a_moment_is_a_date_or_a_length_of_time() {
         let now = Timestamp::from_unix_ms(1_763_777_150_000);
-        let read = |text: &str| moment(text).map(|moment| moment.before(now).to_string());
+        let read = |text: &str| moment_at(now, text).map(|moment| moment.to_string());
         assert_eq!(read("2025-11-20").unwrap(), "2025-11-20 00:00:00Z");
         assert_eq!(read("2025-11-20T18:30:00Z").unwrap(), "2025-11-20 18:30:00Z");
         assert_eq!(read("2025-11-20 18:30:00").unwrap(), "2025-11-20 18:30:00Z");

@@ -27,7 +27,7 @@ pub(super) fn state(listed: &Listed) -> &'static str {
 }
 
 /// The states by which one may search.
-const STATES: [&str; 5] = [
+pub const STATES: [&str; 5] = [
     RecordState::Active.name(),
     RecordState::Released.name(),
     RecordState::Replaced.name(),
@@ -38,7 +38,7 @@ const STATES: [&str; 5] = [
 const DAMAGED: &str = "damaged";
 
 /// What is wanted. Everything that is set narrows it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Search {
     product: Option<ProductId>,
     id: Option<IdPrefix>,
@@ -48,18 +48,11 @@ pub(super) struct Search {
     seen_before: Option<Timestamp>,
 }
 
-/// A page of what was found.
-pub(super) struct FoundMachines {
-    pub(super) machines: Vec<Listed>,
-    /// Where to go on; none at the end.
-    pub(super) next: Option<Cursor>,
-}
+/// A page of what was found, and where to go on; none at the end.
+type FoundMachines = (Vec<Listed>, Option<Cursor>);
 
 /// A part of the ledger's machines: of one product or of all, behind this place.
-struct Stretch {
-    product: Option<ProductId>,
-    after: Option<Cursor>,
-}
+type Stretch = (Option<ProductId>, Option<Cursor>);
 
 impl Search {
     pub(super) fn of(request: &wire::ListMachinesRequest) -> Result<Search, Status> {
@@ -98,26 +91,19 @@ impl Search {
     }
 
     fn wants_all(&self) -> bool {
-        self.id.is_none()
-            && self.states.is_empty()
-            && self.counted.is_none()
-            && self.seen_since.is_none()
-            && self.seen_before.is_none()
+        *self == Search { product: self.product, ..Search::default() }
     }
 
     /// Records are sorted by product and id, so the start of an id is found without looking through what comes before it.
     fn stretches(&self, products: &[ProductId]) -> Vec<Stretch> {
         let Some(id) = &self.id else {
-            return vec![Stretch { product: self.product, after: None }];
+            return vec![(self.product, None)];
         };
         let products = match self.product {
             Some(product) => vec![product],
             None => products.to_vec(),
         };
-        products
-            .iter()
-            .map(|product| Stretch { product: Some(*product), after: Some(id.before(*product)) })
-            .collect()
+        products.iter().map(|product| (Some(*product), Some(id.before(*product)))).collect()
     }
 }
 
@@ -132,13 +118,13 @@ impl Admin {
     ) -> Result<FoundMachines, Status> {
         let limit = if limit == 0 { PAGE_MAX } else { PAGE_MAX.min(limit as usize) };
         let (mut machines, mut looked_through) = (Vec::new(), 0);
-        for stretch in search.stretches(&counting.products()) {
+        for (product, begin) in search.stretches(&counting.products()) {
             // No place is before none, and a stretch that lies before the page is empty.
-            let mut after = stretch.after.max(after.clone());
+            let mut after = begin.max(after.clone());
             loop {
                 let read = if search.wants_all() { limit - machines.len() } else { READ_AT_ONCE };
                 let Page { rows: listed, next, .. } =
-                    self.host.ledger.machines(stretch.product, after, read).await.map_err(unreadable)?;
+                    self.host.ledger.machines(product, after, read).await.map_err(unreadable)?;
                 let in_stretch = listed.iter().take_while(|listed| {
                     !search.id.as_ref().is_some_and(|id| id.is_passed_by(&listed.machine))
                 });
@@ -150,7 +136,7 @@ impl Admin {
                     }
                     if machines.len() == limit || looked_through == LOOKED_THROUGH_MAX {
                         let next = Some(Cursor::behind(listed.product, listed.machine));
-                        return Ok(FoundMachines { machines, next });
+                        return Ok((machines, next));
                     }
                 }
                 after = next.filter(|_| seen == listed.len());
@@ -159,7 +145,7 @@ impl Admin {
                 }
             }
         }
-        Ok(FoundMachines { machines, next: None })
+        Ok((machines, None))
     }
 }
 
