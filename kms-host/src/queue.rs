@@ -37,26 +37,20 @@ const ENOUGH: usize = 64;
 const COMPANY: Duration = Duration::from_micros(400);
 
 /// Why a sighting was not decided. The machine gets no other answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotSighted {
     /// The queue is full; nothing was written.
-    #[error("too many asks are waiting; ask again later")]
     Overloaded,
     /// The ledger could not decide it; the host's log says why. Whether it was written is not known; asking again is
     /// safe.
-    #[error("the ledger could not decide; the host's log says why")]
     Failed,
     /// What the ledger knows of this machine is damaged; nothing was written, and others are served.
-    #[error("what the ledger knows of this machine is damaged; the host's `status` says what to do")]
     Damaged,
     /// The ledger cannot be reached at the moment; nothing was written.
-    #[error("the ledger cannot be reached at the moment; ask again later")]
     Unavailable,
     /// It was not decided in the time that a machine waits. Whether it will be is not known; asking again is safe.
-    #[error("the ledger has not decided in time; the host's log says so")]
     Late,
     /// The host is stopping; nothing was written.
-    #[error("the host is stopping; ask again later, or another host")]
     Stopping,
 }
 
@@ -154,11 +148,11 @@ impl Queue {
         way.tasks.try_send(Task { write: Write::Sight(sighting), answer }).map_err(
             |refused| match refused {
                 TrySendError::Full(_) => NotSighted::Overloaded,
-                TrySendError::Closed(_) => self.closed(),
+                TrySendError::Closed(_) => self.gone().into(),
             },
         )?;
         drop(way);
-        match decided.await.map_err(|_| self.closed())? {
+        match decided.await.map_err(|_| self.gone())? {
             Ok(Written::Sighted(outcome)) => Ok(outcome),
             Ok(other) => unreachable!("a sighting was decided, and not {other:?}"),
             Err(error) => Err(NotSighted::of(&error)),
@@ -226,28 +220,22 @@ impl Queue {
     /// Queues a write, waiting for a place, and waits for what comes of it.
     async fn write(&self, write: Write) -> Result<Written, NotChanged> {
         let (answer, written) = oneshot::channel();
-        let way = self.way().map_err(|_| self.gone())?;
+        let way = self.way()?;
         way.tasks.send(Task { write, answer }).await.map_err(|_| self.gone())?;
         drop(way);
         Ok(written.await.map_err(|_| self.gone())??)
     }
 
     async fn housekeeping(&self) -> Result<Housekeeping, NotChanged> {
-        let way = self.way().map_err(|_| self.gone())?;
-        Ok(way.ledger.housekeeping().await?)
+        Ok(self.way()?.ledger.housekeeping().await?)
     }
 
-    fn way(&self) -> Result<Way, NotSighted> {
+    fn way(&self) -> Result<Way, NotChanged> {
         let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
-        way.clone().ok_or_else(|| self.closed())
+        way.clone().ok_or_else(|| self.gone())
     }
 
     /// Why nobody takes tasks any more.
-    fn closed(&self) -> NotSighted {
-        if self.failure.borrow().is_some() { NotSighted::Failed } else { NotSighted::Stopping }
-    }
-
-    /// The same, for an administrator.
     fn gone(&self) -> NotChanged {
         self.failure.borrow().clone().map_or(NotChanged::Stopping, NotChanged::Ledger)
     }
