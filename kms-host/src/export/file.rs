@@ -124,9 +124,11 @@ impl ExportFile {
     /// # Errors
     /// It cannot be read, or does not begin as an export.
     pub fn read(&self) -> Result<(Head, ExportReader), ExportError> {
+        let mut file = self.file.try_clone().map_err(|error| self.unreadable(error))?;
+        file.rewind().map_err(|error| self.unreadable(error))?;
         let mut reader = ExportReader {
             path: self.path.clone(),
-            lines: BufReader::with_capacity(256 * 1024, self.rewound().map_err(|e| self.unreadable(e))?),
+            lines: BufReader::with_capacity(256 * 1024, file),
             line: Vec::new(),
             checker: Checker::default(),
         };
@@ -150,12 +152,6 @@ impl ExportFile {
             progress(reader.checker.line());
         }
         Ok(summary)
-    }
-
-    fn rewound(&self) -> io::Result<File> {
-        let mut file = self.file.try_clone()?;
-        file.rewind()?;
-        Ok(file)
     }
 
     fn unreadable(&self, error: io::Error) -> ExportError {

@@ -78,17 +78,6 @@ pub(super) struct EventLine {
     other: Option<Hex<16>>,
 }
 
-/// The format, which is read before the rest of the head.
-#[derive(Deserialize)]
-struct AnyHead {
-    kms_host_export: AnyFormat,
-}
-
-#[derive(Deserialize)]
-struct AnyFormat {
-    format: u32,
-}
-
 /// A line was not what was written.
 pub(super) struct Unreadable;
 
@@ -110,10 +99,12 @@ impl ExportLine {
         serde_json::from_slice(unseal(line, buffer)?).map_err(|_| Unreadable)
     }
 
-    /// The format of an export that begins with this line.
+    /// The format of an export that begins with this line, to be read before the rest of it.
     pub(super) fn format(line: &[u8], buffer: &mut Vec<u8>) -> Result<u32, Unreadable> {
-        let head: AnyHead = serde_json::from_slice(unseal(line, buffer)?).map_err(|_| Unreadable)?;
-        Ok(head.kms_host_export.format)
+        let head: serde_json::Value =
+            serde_json::from_slice(unseal(line, buffer)?).map_err(|_| Unreadable)?;
+        let format = head["kms_host_export"]["format"].as_u64().ok_or(Unreadable)?;
+        u32::try_from(format).map_err(|_| Unreadable)
     }
 }
 
