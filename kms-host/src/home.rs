@@ -32,7 +32,7 @@ use crate::fixable::FixableError;
 pub use backup::Carried;
 pub use certificates::Put;
 pub use error::{HomeError, UnusableFile};
-pub use presence::{Presence, Stopped};
+pub use presence::Presence;
 
 /// The data directory of the host that a package installs.
 pub const USUAL_PATH: &str = "/var/lib/kms-host";
@@ -129,7 +129,12 @@ impl Home {
         // Opening in place writes, and what is there is to stay as it is.
         let found = self.look_at_ledger(engine, CREATION_CACHE_BYTES).map(|(ledger, _)| ledger);
         let (hour_width_ms, ledger) = match found {
-            Err(HomeError::NoLedger(_)) => (self.make_ledger(engine, hour_width_ms, random)?, true),
+            Err(HomeError::NoLedger(_)) => {
+                let meta = new_meta(hour_width_ms, random);
+                ledger::create(&self.ledger_path(), engine, CREATION_CACHE_BYTES, meta)
+                    .map_err(HomeError::Ledger)?;
+                (hour_width_ms, true)
+            }
             found => (found?.meta().hour_width_ms, false),
         };
         let (signing_key, key) = match self.signing_key() {
@@ -217,19 +222,11 @@ impl Home {
         }
     }
 
-    /// Opens the ledger. Only one process may.
+    /// Opens the ledger. Only one process may. `progress` is called with the number of records that an upgrade of it has read.
     ///
     /// # Errors
     /// There is none, another host serves it, another engine keeps it, or it is damaged or of a newer release.
-    pub fn ledger(&self, engine: Engine, cache_bytes: u64) -> Result<Arc<dyn Ledger>, HomeError> {
-        self.ledger_with_progress(engine, cache_bytes, &|_| {})
-    }
-
-    /// Like [`ledger`](Home::ledger); `progress` is called with the number of records that an upgrade of it has read.
-    ///
-    /// # Errors
-    /// As for [`ledger`](Home::ledger).
-    pub fn ledger_with_progress(
+    pub fn ledger(
         &self,
         engine: Engine,
         cache_bytes: u64,
@@ -270,11 +267,7 @@ impl Home {
         }
         let meta = salvaged.meta.unwrap_or_else(|| {
             salvaged.forget_fingerprints();
-            Meta {
-                ledger: LedgerId::from_bytes(random.random()),
-                hour_width_ms: self.requested_hour_width_ms().unwrap_or(HOUR_MS),
-                pepper: random.random(),
-            }
+            new_meta(self.requested_hour_width_ms().unwrap_or(HOUR_MS), random)
         });
         Ok((meta, salvaged))
     }
@@ -295,20 +288,6 @@ impl Home {
             }
             error => HomeError::Ledger(error),
         }
-    }
-
-    /// Returns the width of its hour.
-    fn make_ledger(
-        &self,
-        engine: Engine,
-        hour_width_ms: u64,
-        random: &mut impl CryptoRng,
-    ) -> Result<u64, HomeError> {
-        let ledger = LedgerId::from_bytes(random.random());
-        let meta = Meta { ledger, hour_width_ms, pepper: random.random() };
-        let path = self.ledger_path();
-        ledger::create(&path, engine, CREATION_CACHE_BYTES, meta).map_err(HomeError::Ledger)?;
-        Ok(hour_width_ms)
     }
 
     fn make_key(&self, random: &mut impl CryptoRng) -> Result<SecretKey, HomeError> {
@@ -364,6 +343,10 @@ pub fn check_hour_width(certificates: &Certificates, hour_width_ms: u64) -> Resu
         "this ledger's hour is {hour_width_ms} ms long, which is for tests, and a certificate is not marked as test"
     );
     Err(FixableError::new(text, "make a host without --hour for it"))
+}
+
+fn new_meta(hour_width_ms: u64, random: &mut impl CryptoRng) -> Meta {
+    Meta { ledger: LedgerId::from_bytes(random.random()), hour_width_ms, pepper: random.random() }
 }
 
 /// A signing key lives here.

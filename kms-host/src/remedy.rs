@@ -9,7 +9,7 @@ use ledger::{LedgerError, OpenError};
 use crate::door::listen::ListenError;
 use crate::export::{ExportError, ExportFault};
 use crate::fixable::FixableError;
-use crate::home::{HomeError, Stopped};
+use crate::home::HomeError;
 use crate::queue::NotChanged;
 
 /// The error and its causes, in one line.
@@ -27,8 +27,7 @@ pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
             let fixed = fixed.or_else(|| error.downcast_ref().map(NotChanged::remedy));
             let fixed = fixed.or_else(|| error.downcast_ref().map(ExportError::remedy));
             let fixed = fixed.or_else(|| error.downcast_ref().copied().map(ExportFault::remedy));
-            let fixed = fixed.or_else(|| error.downcast_ref().map(ListenError::remedy));
-            fixed.or_else(|| error.downcast_ref().map(Stopped::remedy)).map(str::to_owned)
+            fixed.or_else(|| error.downcast_ref().map(ListenError::remedy)).map(str::to_owned)
         })
     })
 }

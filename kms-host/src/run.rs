@@ -129,7 +129,7 @@ impl Opened {
             );
         }
         let key = home.signing_key().map_err(|error| settings(error.into()))?;
-        let ledger = home.ledger_with_progress(config.ledger, config.cache_mib << 20, progress)?;
+        let ledger = home.ledger(config.ledger, config.cache_mib << 20, progress)?;
         match home.sign_request() {
             Ok(false) => {}
             Ok(true) => {
@@ -268,24 +268,22 @@ impl Running {
 /// Fails unless at least one certificate can be used.
 pub(crate) fn check_any(home: &Home, certificates: &Certificates) -> anyhow::Result<()> {
     match (certificates.all().next(), certificates.left_out()) {
-        (None, []) => Err(without_certificate(home)),
+        (None, []) => {
+            let (data, request) = (home.path().display(), home.request_path());
+            let again = if request.exists() {
+                String::new()
+            } else {
+                format!(" (`kms-host init --data {data}` writes it again)")
+            };
+            Err(anyhow!(
+                "no certificate is installed; send {}{again} to the vendor, then run `kms-host install-certificate ANSWER.pem \
+                 --data {data}`",
+                request.display()
+            ))
+        }
         (None, [first, ..]) => Err(anyhow!("no certificate can be used: {}; {}", first.cause, first.remedy)),
         (Some(_), _) => Ok(()),
     }
-}
-
-fn without_certificate(home: &Home) -> anyhow::Error {
-    let (data, request) = (home.path().display(), home.request_path());
-    let again = if request.exists() {
-        String::new()
-    } else {
-        format!(" (`kms-host init --data {data}` writes it again)")
-    };
-    anyhow!(
-        "no certificate is installed; send {}{again} to the vendor, then run `kms-host install-certificate ANSWER.pem --data \
-         {data}`",
-        request.display()
-    )
 }
 
 /// Logs the DNS record by which machines find a host at these addresses: at the start, and whenever the label changes.

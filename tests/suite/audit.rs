@@ -101,7 +101,7 @@ async fn a_line_that_was_edited_is_found_and_stands_as_an_alarm() {
 /// A host whose ledger is an hour ahead of its clock: it doubts that clock from its start.
 async fn host_in_doubt(stage: &Stage) -> HostProcess {
     let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
-    let ledger = home.ledger(Engine::Sled, 8 << 20).unwrap();
+    let ledger = home.ledger(Engine::Sled, 8 << 20, &|_| {}).unwrap();
     let settle = Write::Settle(Housekeeping::alone(), Vec::new(), now() + Duration::from_hours(1));
     testing::write(&*ledger, settle).await.unwrap();
     drop(ledger);

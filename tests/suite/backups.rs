@@ -656,7 +656,7 @@ async fn an_import_that_is_killed_leaves_no_ledger_and_the_next_one_makes_it() {
         for at_kib in KILLED_AT_KIB {
             if killed(&home, "import", &file, at_kib).await {
                 kills += 1;
-                let opened = home.ledger(engine, 1 << 20).err();
+                let opened = home.ledger(engine, 1 << 20, &|_| {}).err();
                 assert!(matches!(opened, Some(HomeError::NoLedger(_))), "{at_kib} KiB: {opened:?}");
             } else {
                 fs::remove_dir_all(home.path().join("ledger")).unwrap();
@@ -666,7 +666,7 @@ async fn an_import_that_is_killed_leaves_no_ledger_and_the_next_one_makes_it() {
         println!("{kills} kills on {}", engine.name());
         assert!(2 <= kills, "of {KILLED_AT_KIB:?}");
         assert!(!home.path().join("ledger.new").exists());
-        assert_eq!(machines_in(home.ledger(engine, 1 << 20).unwrap()).await, MANY);
+        assert_eq!(machines_in(home.ledger(engine, 1 << 20, &|_| {}).unwrap()).await, MANY);
     }
 }
 

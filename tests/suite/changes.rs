@@ -191,7 +191,7 @@ async fn a_copy_is_listed_with_what_became_of_it() {
 
 /// A ledger with a machine that was last seen so long ago, and one that was just seen.
 async fn make_ledger_of(stage: &Stage, home: &Home, ages: &[Duration]) -> Vec<MachineId> {
-    let ledger = home.ledger(Engine::Sled, 8 << 20).unwrap();
+    let ledger = home.ledger(Engine::Sled, 8 << 20, &|_| {}).unwrap();
     let policy = shared::policy::Policy::CLIENT;
     let terms = Terms {
         threshold: 1,

@@ -43,7 +43,7 @@ async fn start_in_vain(home: &Home) -> Child {
 async fn sighup_to_a_host_that_waits_for_its_ledger_is_a_reload_once_it_serves() {
     let stage = Stage::with_threshold(1);
     let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
-    let held = home.ledger(Engine::Sled, 4 << 20).unwrap();
+    let held = home.ledger(Engine::Sled, 4 << 20, &|_| {}).unwrap();
     let host = start_in_vain(&home).await;
     signal(host.id().unwrap(), "-HUP").await;
     drop(held);
@@ -57,7 +57,7 @@ async fn sigterm_to_a_host_that_waits_for_its_ledger_ends_it_in_order_and_at_onc
     let stage = Stage::with_threshold(1);
     let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
     for stop in ["-TERM", "-INT"] {
-        let _held = home.ledger(Engine::Sled, 4 << 20).unwrap();
+        let _held = home.ledger(Engine::Sled, 4 << 20, &|_| {}).unwrap();
         let mut host = start_in_vain(&home).await;
         signal(host.id().unwrap(), stop).await;
         let ended = timeout(Duration::from_secs(2), host.wait()).await.expect("at once").unwrap();

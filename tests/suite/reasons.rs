@@ -352,7 +352,7 @@ async fn a_machine_that_was_blocked_is_refused() {
     let home = host.stop().await.unwrap();
     let block =
         Change { product: stage.shop.product().id, machine: asker.machine(), verb: Verb::Block, at: now() };
-    let ledger = home.ledger(Engine::Sled, 8 << 20).unwrap();
+    let ledger = home.ledger(Engine::Sled, 8 << 20, &|_| {}).unwrap();
     let blocked = testing::write(&*ledger, Write::Change(block)).await.unwrap();
     assert!(matches!(blocked, Written::Changed(Changed::Done(_))));
     drop(ledger);

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use store::{Gone, Place};
+use store::Place;
 
 use super::Home;
+use crate::fixable::FixableError;
 
 /// How often to look. Each look asks for one name that the kernel has cached.
 const LOOK: Duration = Duration::from_millis(200);
@@ -15,20 +16,6 @@ const LOOK: Duration = Duration::from_millis(200);
 /// The ledger's directory and files, as they were when they were opened. They are gone if the data directory is.
 #[derive(Clone, Debug)]
 pub struct Presence(Place);
-
-/// The data directory, or its ledger, is not what was opened.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{0} while the host was running, and the host has stopped, because nothing that it counts there would last"
-)]
-pub struct Stopped(Gone);
-
-impl Stopped {
-    /// What to do.
-    pub fn remedy(&self) -> &'static str {
-        "put it back and start the host again, or restore a backup"
-    }
-}
 
 impl Presence {
     /// Notes the directory. Call it once the ledger is open.
@@ -40,12 +27,17 @@ impl Presence {
     ///
     /// # Errors
     /// It is not.
-    pub fn look(&self) -> Result<(), Stopped> {
-        self.0.look().map_err(Stopped)
+    pub fn look(&self) -> Result<(), FixableError> {
+        self.0.look().map_err(|gone| {
+            let text = format!(
+                "{gone} while the host was running, and the host has stopped, because nothing that it counts there would last"
+            );
+            FixableError::new(text, "put it back and start the host again, or restore a backup")
+        })
     }
 
     /// Completes once it is gone.
-    pub async fn gone(&self) -> Stopped {
+    pub async fn gone(&self) -> FixableError {
         loop {
             if let Err(stopped) = self.look() {
                 return stopped;

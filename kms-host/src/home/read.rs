@@ -50,18 +50,14 @@ fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
     // Without NONBLOCK the opening of a pipe waits for a writer.
     let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(open(path, flags, Mode::empty()).map_err(|error| match error {
-        Errno::LOOP => other("it is a link; put the file itself there"),
-        Errno::NXIO => other(NOT_REGULAR),
+        Errno::LOOP => io::Error::other("it is a link; put the file itself there"),
+        Errno::NXIO => io::Error::other(NOT_REGULAR),
         error => error.into(),
     })?);
-    if file.metadata()?.is_file() { Ok(file) } else { Err(other(NOT_REGULAR)) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other(NOT_REGULAR)) }
 }
 
 const NOT_REGULAR: &str = "it is not a regular file";
-
-fn other(text: &'static str) -> io::Error {
-    io::Error::other(text)
-}
 
 #[cfg(test)]
 mod tests {

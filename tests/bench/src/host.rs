@@ -140,7 +140,7 @@ impl Site {
     pub(crate) fn ledger(&self) -> anyhow::Result<Arc<dyn Ledger>> {
         match self.keeper {
             Keeper::Log => self.keeper.create(&self.home.path().join("raw-log")),
-            Keeper::On(engine) => Ok(self.home.ledger(engine, cache_bytes())?),
+            Keeper::On(engine) => Ok(self.home.ledger(engine, cache_bytes(), &|_| {})?),
         }
     }
 
