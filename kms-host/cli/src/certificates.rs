@@ -27,12 +27,13 @@ pub(super) fn certificates(home: &Home, as_json: bool) -> Result<String, Failure
 fn certificate_text(certificate: &wire::Certificate, now: Timestamp) -> String {
     let length = |ms| Length(Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
     let test = if certificate.test { "  TEST" } else { "" };
+    let issued_at = instant(certificate.issued_at).map_or_else(|| "not told".to_owned(), time);
     let lines = [
         format!("{}{test}", certificate.product_name),
         format!("  certificate  {}", hex(&certificate.id)),
         format!("  product      {}", hex(&certificate.product)),
         format!("  organisation {}", certificate.organisation_name),
-        format!("  issued       {}", issued(certificate)),
+        format!("  issued       {issued_at}"),
         format!("  valid        {} to {}", time(certificate.not_before), time(certificate.not_after)),
         format!("  is           {}", standing(certificate, now)),
         format!(
@@ -85,10 +86,6 @@ fn standing(certificate: &wire::Certificate, now: Timestamp) -> String {
     } else {
         format!("not in use: {}; it has {left} left", certificate.why_not)
     }
-}
-
-fn issued(certificate: &wire::Certificate) -> String {
-    if certificate.issued_at == 0 { "not told".to_owned() } else { time(certificate.issued_at) }
 }
 
 fn certificate_json(certificate: &wire::Certificate, now: Timestamp) -> serde_json::Value {

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{self, Path, PathBuf};
-use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context as _, anyhow};
@@ -13,7 +12,7 @@ use kms_host::clock::SystemClock;
 use kms_host::config::SettingSources;
 use kms_host::export::{self, CheckedLine, Checker, End, ExportFile, ExportKind, Head, Summary};
 use kms_host::home::{Home, HomeError, USUAL_PATH};
-use ledger::{Engine, Ledger, LedgerError, OpenError};
+use ledger::{Engine, LedgerError, OpenError};
 use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
 use rustix::fs::{FileType, Mode};
 use serde_json::json;
@@ -48,21 +47,15 @@ pub(super) enum LedgerLines {
 
 /// Lines that a thread reads. Dropping it waits until that thread has closed the ledger and removed its copy.
 pub(super) struct OpenedLines {
+    lines: mpsc::Receiver<Result<Bytes, LedgerError>>,
     /// `None` only while it is dropped.
-    lines: Option<mpsc::Receiver<Result<Bytes, LedgerError>>>,
     thread: Option<thread::JoinHandle<()>>,
-}
-
-impl OpenedLines {
-    async fn next(&mut self) -> Option<Result<Bytes, LedgerError>> {
-        self.lines.as_mut()?.recv().await
-    }
 }
 
 impl Drop for OpenedLines {
     fn drop(&mut self) {
-        // Without a receiver, the thread stops reading.
-        drop(self.lines.take());
+        // The thread stops reading at its next line.
+        self.lines.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -84,7 +77,11 @@ impl LedgerLines {
 
     async fn open(home: &Home) -> Result<LedgerLines, Failure> {
         LedgerLines::apart(home, |home| {
-            let (ledger, head, runtime) = LedgerLines::open_as_owner(home)?;
+            become_owner(home)?;
+            // The engine of the existing ledger, not the one in the settings: this is how a ledger moves to another engine.
+            let engine = home.engine()?.unwrap_or(Engine::Sled);
+            let (ledger, _format) = home.look_at_ledger(engine, READING_CACHE_BYTES)?;
+            let (head, runtime) = (LedgerLines::head(home, *ledger.meta()), runtime()?);
             Ok(move |to| runtime.block_on(export::send(ledger, head, to)))
         })
         .await
@@ -123,18 +120,9 @@ impl LedgerLines {
             }
         };
         let thread = thread::Builder::new().name("export".to_owned()).spawn(work).or_exit(EX_IOERR)?;
-        let reader = OpenedLines { lines: Some(lines), thread: Some(thread) };
+        let reader = OpenedLines { lines, thread: Some(thread) };
         opened.await.or_exit(EX_IOERR)??;
         Ok(LedgerLines::Opened(reader))
-    }
-
-    fn open_as_owner(home: &Home) -> Result<(Arc<dyn Ledger>, Head, Runtime), Failure> {
-        become_owner(home)?;
-        // The engine of the existing ledger, not the one in the settings: this is how a ledger moves to another engine.
-        let engine = home.engine()?.unwrap_or(Engine::Sled);
-        let (ledger, _format) = home.look_at_ledger(engine, READING_CACHE_BYTES)?;
-        let head = LedgerLines::head(home, *ledger.meta());
-        Ok((ledger, head, runtime()?))
     }
 
     fn head(home: &Home, meta: Meta) -> Head {
@@ -152,7 +140,7 @@ impl LedgerLines {
                     Err(anyhow!("the host broke off: {}", status.message())).or_exit(EX_UNAVAILABLE)
                 }
             },
-            LedgerLines::Opened(opened) => opened.next().await.transpose().or_exit(EX_IOERR),
+            LedgerLines::Opened(opened) => opened.lines.recv().await.transpose().or_exit(EX_IOERR),
         }
     }
 

@@ -110,7 +110,10 @@ pub(super) fn reload(home: &Home, Noted { note, json }: &Noted) -> Result<String
         Ok((reloaded.changes, host.get_status(wire::GetStatusRequest {}).await?.into_inner()))
     })?;
     if *json {
-        let changes: Vec<_> = changes.iter().map(reloaded_json).collect();
+        let changes: Vec<_> = changes
+            .iter()
+            .map(|one| json!({ "name": one.name, "text": one.text, "needs_restart": one.needs_restart }))
+            .collect();
         return Ok(json_text(&json!({
             "changes": changes,
             "alarms": status.alarms.iter().map(alarm_json).collect::<Vec<_>>(),
@@ -127,10 +130,6 @@ pub(super) fn reload(home: &Home, Noted { note, json }: &Noted) -> Result<String
     }
     lines.extend(status.alarms.iter().flat_map(alarm_lines));
     Ok(text_of(&lines))
-}
-
-fn reloaded_json(change: &wire::ReloadedChange) -> serde_json::Value {
-    json!({ "name": change.name, "text": change.text, "needs_restart": change.needs_restart })
 }
 
 /// Connects to the host of this directory and asks it.
