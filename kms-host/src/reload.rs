@@ -142,7 +142,7 @@ impl Reload {
     fn read(&self) -> anyhow::Result<(Settings, Certificates, Tls)> {
         let settings = self.sources.read()?;
         // Otherwise every setting would fall back to its default, including TLS and `allow`.
-        if self.settings.are_of_a_file() && !settings.are_of_a_file() {
+        if self.settings.are_of_a_file && !settings.are_of_a_file {
             bail!(
                 "{} is gone; put it back, or start the host again without it",
                 self.settings.file().display()

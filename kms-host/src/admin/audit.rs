@@ -66,7 +66,8 @@ pub struct AuditedChange {
     caller: Caller,
     action: &'static str,
     parameters: BTreeMap<String, String>,
-    note: String,
+    /// The reason that the caller gave, or nothing.
+    pub(super) note: String,
 }
 
 impl AuditedChange {
@@ -80,11 +81,6 @@ impl AuditedChange {
     ) -> AuditedChange {
         let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), value.to_string()));
         AuditedChange { caller, action, parameters: parameters.collect(), note: note.to_owned() }
-    }
-
-    /// The reason that the caller gave, or nothing.
-    pub fn note(&self) -> &str {
-        &self.note
     }
 }
 
@@ -343,7 +339,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_unix_ms(1_763_777_150_999);
 
     fn change(action: &'static str) -> AuditedChange {
-        let caller = Caller { uid: 0, gid: 0, pid: Some(7) };
+        let caller = Caller { uid: 0, pid: Some(7) };
         AuditedChange::new(caller, action, &[("product", &"Atlas")], "ticket 7")
     }
 

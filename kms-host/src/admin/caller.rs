@@ -16,8 +16,6 @@ use crate::door::service::status;
 pub struct Caller {
     /// Its user.
     pub uid: u32,
-    /// Its group.
-    pub gid: u32,
     /// Its process id, where the kernel can tell it: not that of another container.
     pub pid: Option<i32>,
 }
@@ -25,8 +23,8 @@ pub struct Caller {
 impl Caller {
     /// The host itself: what it does by its own settings, or on a signal.
     pub fn host() -> Caller {
-        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        Caller { uid, gid, pid: Some(rustix::process::getpid().as_raw_nonzero().get()) }
+        let uid = rustix::process::geteuid().as_raw();
+        Caller { uid, pid: Some(rustix::process::getpid().as_raw_nonzero().get()) }
     }
 
     /// Who sent this; the host itself where it came over no socket, as in a test.
@@ -42,7 +40,7 @@ impl Caller {
 /// Lets a call in, and notes whose it is; every service on the admin socket stands behind it.
 pub(crate) fn admit(mut request: Request<()>) -> Result<Request<()>, Status> {
     let peer = request.extensions().get::<UdsConnectInfo>().and_then(|info| info.peer_cred);
-    let caller = peer.map(|peer| Caller { uid: peer.uid(), gid: peer.gid(), pid: peer.pid() });
+    let caller = peer.map(|peer| Caller { uid: peer.uid(), pid: peer.pid() });
     let Some(caller) = caller.filter(|caller| caller.may_ask(Caller::host())) else {
         let uid = caller.map_or_else(|| "that is not known".to_owned(), |caller| caller.uid.to_string());
         tracing::warn!(uid, "somebody asked over the admin socket who may not");
@@ -73,7 +71,7 @@ mod tests {
 
     #[test]
     fn root_and_the_hosts_own_user_may_ask_and_nobody_else() {
-        let of = |uid| Caller { uid, gid: uid, pid: None };
+        let of = |uid| Caller { uid, pid: None };
         let host = of(990);
         assert_eq!(
             [0, 990, 991, 989, 65_534].map(|uid| of(uid).may_ask(host)),

@@ -105,7 +105,7 @@ impl Admin {
         make: impl Future<Output = Result<T, Status>> + Send + 'static,
     ) -> Result<T, Status> {
         // 1
-        if NOTE_BYTES < change.note().len() {
+        if NOTE_BYTES < change.note.len() {
             return Err(malformed(&format!("a note has at most {NOTE_BYTES} bytes")));
         }
         // 2, 3

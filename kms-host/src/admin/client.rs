@@ -67,8 +67,7 @@ pub fn is_silence(status: &Status) -> bool {
 }
 
 fn is_timeout(status: &Status) -> bool {
-    let causes = std::iter::successors(std::error::Error::source(status), |&error| error.source());
-    let mut causes = causes;
+    let mut causes = std::iter::successors(std::error::Error::source(status), |&error| error.source());
     causes.any(|error| {
         error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
             || error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)

@@ -50,7 +50,8 @@ pub struct Settings {
     /// Environment variables that look like settings and are none: misspelt, or set by Kubernetes.
     pub unknown: Vec<String>,
     file: PathBuf,
-    is_there: bool,
+    /// Whether there was a file.
+    pub(crate) are_of_a_file: bool,
     passed_over: Option<PathBuf>,
     origins: BTreeMap<&'static str, Origin>,
 }
@@ -154,7 +155,7 @@ impl SettingSources {
         let (path, passed_over) = self.find();
         let file = path.display();
         let read = if self.is_in_data() { read::read_unlinked(&path) } else { read::read(&path) };
-        let (text, is_there) = match read {
+        let (text, are_of_a_file) = match read {
             Err(error) if error.kind() == ErrorKind::NotFound && self.named.is_none() => (Vec::new(), false),
             Err(error) => {
                 let remedy = "make it a regular file that the owner of the data directory can read";
@@ -178,7 +179,7 @@ impl SettingSources {
         let written = toml::from_str::<Table>(&text).map_err(wrong)?;
         let set = KEYS.iter().filter(|key| written.contains_key(key.name));
         let origins = set.map(|key| (key.name, Origin::File(path.clone()))).collect();
-        Ok(Settings { config, unknown: Vec::new(), file: path, is_there, passed_over, origins })
+        Ok(Settings { config, unknown: Vec::new(), file: path, are_of_a_file, passed_over, origins })
     }
 }
 
@@ -186,11 +187,6 @@ impl Settings {
     /// Where a setting comes from.
     pub fn origin(&self, key: &str) -> Origin {
         self.origins.get(key).cloned().unwrap_or(Origin::Default)
-    }
-
-    /// Whether there was a file.
-    pub fn are_of_a_file(&self) -> bool {
-        self.is_there
     }
 
     /// The value of a setting; none if it has no default and is not set.
