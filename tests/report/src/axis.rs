@@ -97,7 +97,7 @@ impl Ruler {
         (0..=most)
             .map(at)
             .take_while(|value| *value <= self.high + step * 1e-9)
-            .map(|value| self.tick(value, ticks::in_steps(value, step)))
+            .map(|value| Tick { share: self.of_measure(value), label: ticks::in_steps(value, step) })
             .collect()
     }
 
@@ -132,10 +132,6 @@ impl Ruler {
             .map(|(measure, label)| Tick { share: self.of_measure(measure), label })
             .chain(end)
             .collect()
-    }
-
-    fn tick(&self, value: f64, label: String) -> Tick {
-        Tick { share: self.of_measure(value), label }
     }
 
     fn of_measure(&self, measure: f64) -> f64 {

@@ -5,7 +5,7 @@
 
 use super::Span;
 use super::axis::Ruler;
-use super::draw::{Anchor, Drawing, breadth, fitted};
+use super::draw::{Drawing, breadth, fitted};
 use super::plot::Frame;
 
 /// Of a row of names.
@@ -108,7 +108,7 @@ pub(super) fn draw(drawing: &mut Drawing, bands: &[Band<'_>], frame: &Frame) {
         drawing.rect(&format!("bar{shade}"), bar, (width, BAR_HEIGHT), &band.span.name);
         let Some(name) = &band.name else { continue };
         let row = f64::from(u32::try_from(name.row).unwrap_or(0));
-        drawing.text("band-name", Anchor::Middle, (name.x, frame.top - 10.0 - row * ROW_HEIGHT), &name.text);
+        drawing.text("band-name", "middle", (name.x, frame.top - 10.0 - row * ROW_HEIGHT), &name.text);
     }
 }
 

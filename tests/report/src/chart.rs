@@ -4,7 +4,7 @@
 //! letters that shrink with a drawing cannot be read. The series are drawn by `plot`, the bands by `bands`.
 
 use super::axis::{Ruler, Tick};
-use super::draw::{Anchor, Drawing, breadth, escape, fitted};
+use super::draw::{Drawing, breadth, escape, fitted};
 use super::plot::{Frame, class, names, room_for_names};
 use super::trace::{Trace, traces, values};
 use super::{Chart, Form, Mood, bands, hover, plot};
@@ -99,11 +99,11 @@ impl Plan<'_> {
 
     fn draw_labels(&self, drawing: &mut Drawing, frame: &Frame, variant: Variant) {
         let y = fitted(&self.chart.y.label, variant.width - 8.0);
-        drawing.text("axis-label", Anchor::Start, (4.0, 14.0), &y);
+        drawing.text("axis-label", "start", (4.0, 14.0), &y);
         let x = fitted(&self.chart.x.label, variant.width - 8.0);
         let half = breadth(&x).min(variant.width) / 2.0;
         let middle = (frame.left + frame.width / 2.0).min(variant.width - half).max(half);
-        drawing.text("axis-label", Anchor::Middle, (middle, variant.height - 8.0), &x);
+        drawing.text("axis-label", "middle", (middle, variant.height - 8.0), &x);
     }
 }
 
@@ -112,7 +112,7 @@ fn draw_y_axis(drawing: &mut Drawing, ticks: &[Tick], frame: &Frame) {
         let y = frame.y(tick.share);
         drawing.line(grid_class(tick), (frame.left, y), (frame.right(), y));
         if !tick.label.is_empty() {
-            drawing.text("tick", Anchor::End, (frame.left - 7.0, y + 4.0), &tick.label);
+            drawing.text("tick", "end", (frame.left - 7.0, y + 4.0), &tick.label);
         }
     }
 }
@@ -123,7 +123,7 @@ fn draw_x_axis(drawing: &mut Drawing, ticks: &[Tick], frame: &Frame) {
         drawing.line(grid_class(tick), (x, frame.top), (x, frame.bottom()));
     }
     for tick in apart(ticks, frame) {
-        drawing.text("tick", Anchor::Middle, (frame.x(tick.share), frame.bottom() + 17.0), &tick.label);
+        drawing.text("tick", "middle", (frame.x(tick.share), frame.bottom() + 17.0), &tick.label);
     }
     drawing.line("axis", (frame.left, frame.bottom()), (frame.right(), frame.bottom()));
 }

@@ -31,30 +31,20 @@ pub fn render(page: &Page) -> String {
 
 /// A mark, a word and a sentence: the colour is not the only sign.
 fn verdict(verdict: &Verdict) -> String {
-    let (mark, word) = match verdict.mood {
-        Mood::Good => ("\u{2713}", "Good"),
-        Mood::Warning => ("!", "Worth a look"),
-        Mood::Bad => ("\u{2715}", "Bad"),
-        Mood::Plain(_) => ("i", "Result"),
+    let (class, mark, word) = match verdict.mood {
+        Mood::Good => ("good", "\u{2713}", "Good"),
+        Mood::Warning => ("warning", "!", "Worth a look"),
+        Mood::Bad => ("bad", "\u{2715}", "Bad"),
+        Mood::Plain(_) => ("plain", "i", "Result"),
     };
-    let mood = mood(verdict.mood);
     let headline = escape(&verdict.headline);
     let remark = |remark: &String| format!("<li>{}</li>\n", escape(remark));
     let remarks: String = verdict.remarks.iter().map(remark).collect();
-    let remarks = wrapped("ul", &remarks);
+    let remarks = if remarks.is_empty() { remarks } else { format!("<ul>\n{remarks}</ul>\n") };
     format!(
-        "<section class=\"verdict {mood}\" aria-label=\"Verdict\">\n<span class=\"mark\" aria-hidden=\"true\">{mark}\
+        "<section class=\"verdict {class}\" aria-label=\"Verdict\">\n<span class=\"mark\" aria-hidden=\"true\">{mark}\
          </span>\n<div>\n<p class=\"headline\"><strong>{word}</strong> {headline}</p>\n{remarks}</div>\n</section>\n"
     )
-}
-
-fn mood(mood: Mood) -> &'static str {
-    match mood {
-        Mood::Good => "good",
-        Mood::Warning => "warning",
-        Mood::Bad => "bad",
-        Mood::Plain(_) => "plain",
-    }
 }
 
 fn tiles(tiles: &[Tile]) -> String {
@@ -117,11 +107,6 @@ fn paragraph(class: &str, text: &str) -> String {
         ("", text) => format!("<p>{}</p>\n", escape(text)),
         (class, text) => format!("<p class=\"{class}\">{}</p>\n", escape(text)),
     }
-}
-
-/// The element around what is there, and nothing around nothing.
-fn wrapped(element: &str, inner: &str) -> String {
-    if inner.is_empty() { String::new() } else { format!("<{element}>\n{inner}</{element}>\n") }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Draws the traces of a chart: lines, steps and areas, with the names of them at their ends.
 
-use super::draw::{Anchor, Drawing, breadth, fitted};
+use super::draw::{Drawing, breadth, fitted};
 use super::trace::{Point, Trace};
 use super::{Form, Mood};
 
@@ -143,7 +143,7 @@ pub(super) fn names(drawing: &mut Drawing, form: Form, traces: &[Trace<'_>], fra
         drawing.line("leader", (x + 2.0, *end), (x + 12.0, y));
         drawing.rect(&format!("swatch {}", class(&moods, *nth)), (x + 14.0, y - 5.0), (10.0, 10.0), "");
         let name = fitted(&traces[*nth].series.name, NAME_ROOM);
-        drawing.text("name", Anchor::Start, (x + NAME_INDENT, y + 4.0), &name);
+        drawing.text("name", "start", (x + NAME_INDENT, y + 4.0), &name);
     }
 }
 

@@ -96,7 +96,10 @@ pub(crate) async fn run(options: Options, program: Program) -> Result<bool, Fail
 
     let mut result = conclude(&scenario, &options, &ground, &played).await;
     // An error of the host is part of the result, and no reason to lose the result.
-    let stopped = played.end().await;
+    let stopped = match &mut played.site {
+        Some(site) => site.stop().await.context("the throwaway host"),
+        None => Ok(()),
+    };
     let of_host = ended.err().into_iter().chain(stopped.err()).map(|error| format!("{error:#}"));
     // What follows the first line is the host's log.
     result.errors.extend(of_host.filter_map(|error| error.lines().next().map(str::to_owned)));

@@ -30,7 +30,6 @@ pub(crate) struct Standing {
 }
 
 impl Fleet {
-    /// Makes a fleet without machines.
     pub(crate) fn new() -> Fleet {
         Fleet { machines: Vec::new(), loops: JoinSet::new(), stop: CancellationToken::new() }
     }
@@ -68,7 +67,6 @@ impl Fleet {
         standing
     }
 
-    /// How many machines there are.
     pub(crate) fn len(&self) -> u64 {
         self.machines.len() as u64
     }
@@ -117,7 +115,6 @@ impl Fleet {
         self.machines.iter().for_each(|machine| machine.client.wake());
     }
 
-    /// Switches every machine off.
     pub(crate) async fn switch_off(mut self) {
         self.stop.cancel();
         while self.loops.join_next().await.is_some() {}

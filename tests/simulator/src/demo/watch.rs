@@ -12,6 +12,9 @@ use super::fleet::{Fleet, Standing};
 /// How often the line is drawn.
 const EVERY: Duration = Duration::from_millis(100);
 
+/// No single step of the story takes longer.
+const LIMIT: Duration = Duration::from_secs(25);
+
 /// What a watcher sees: the machines by their own state, and the host's count if it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -31,7 +34,6 @@ impl Teller {
         Teller { clock: SystemClock::new(), chapter: 0, shown: None }
     }
 
-    /// A new chapter of the story.
     pub(crate) fn chapter(&mut self, text: &str) {
         self.chapter += 1;
         println!("\n{}. {text}", self.chapter);
@@ -51,16 +53,15 @@ impl Teller {
     /// Waits until `so`, and gives what was seen last.
     ///
     /// # Errors
-    /// It did not become so in `limit`.
+    /// It did not become so in [`LIMIT`].
     pub(crate) async fn wait(
         &mut self,
         what: &str,
-        limit: Duration,
         host: Option<&HostProcess>,
         fleet: &Fleet,
         so: impl Fn(&Seen, &Fleet) -> bool,
     ) -> anyhow::Result<Seen> {
-        let until = self.clock.monotonic() + limit;
+        let until = self.clock.monotonic() + LIMIT;
         loop {
             let count = match host {
                 Some(host) => host.count().await.ok(),
@@ -74,7 +75,7 @@ impl Teller {
             }
             if until < self.clock.monotonic() {
                 end_line();
-                bail!("it did not come to this in {} s: {what}", limit.as_secs());
+                bail!("it did not come to this in {} s: {what}", LIMIT.as_secs());
             }
             tokio::time::sleep(EVERY).await;
         }

@@ -46,7 +46,6 @@ pub(crate) struct Down {
 }
 
 impl Down {
-    /// If all hosts stop at this instant.
     pub(crate) fn from(at: Timestamp, machines: &[Machine], plan: &Plan) -> Down {
         let mut seen = Seen::default();
         for machine in machines.iter().filter(|machine| machine.is_there(at)) {

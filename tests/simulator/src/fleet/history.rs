@@ -37,7 +37,6 @@ impl Steps {
         Steps { length: HOUR * step, number }
     }
 
-    /// The instant of this sample.
     pub(crate) fn instant(&self, sample: usize) -> Timestamp {
         let sample = u32::try_from(sample).expect("a thousand at the most");
         DAY_ZERO + self.length * sample + (self.length / 2).min(DAY / 2)
@@ -69,7 +68,6 @@ fn sums(differences: &[i64]) -> Vec<u64> {
     sums.collect()
 }
 
-/// What has happened so far.
 pub(crate) struct History {
     pub(crate) steps: Steps,
     standings: [Differences; Standing::COUNT],

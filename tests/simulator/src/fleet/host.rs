@@ -3,6 +3,7 @@
 //! Its ledger is in memory, and nothing is signed or verified. It is never slow: how much a real host holds is the
 //! question of `load`. An outage ends with a start of the host, as after a repair.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::rc::Rc;
 
@@ -29,7 +30,6 @@ use super::outage::Outage;
 
 const PRODUCT: ProductId = ProductId::from_bytes(*b"fleet's product.");
 
-/// One host.
 pub(crate) struct Host {
     number: u8,
     chain: Chain,
@@ -61,7 +61,6 @@ impl Host {
         }
     }
 
-    /// Whether it is down.
     pub(crate) fn is_down(&self, at: Timestamp) -> bool {
         self.outages.iter().any(|outage| outage.begins_at() <= at && at < outage.ends_at())
     }
@@ -208,15 +207,14 @@ fn certify(number: u8, plan: &Plan) -> Chain {
     Chain::verify(&testing::chain(&root, &certificate), &roots).expect("it was signed a line above")
 }
 
-/// A ledger in memory. A machine's number is its place, an hour's distance from day 0 is its own.
+/// A ledger in memory. A machine's number is its place.
 struct Ledger {
     id: LedgerId,
     last_time: Option<Timestamp>,
     tally: Option<Tally>,
     inactive: Inactive,
     records: Vec<Option<Record>>,
-    hours: Vec<u64>,
-    first_hour: i64,
+    hours: BTreeMap<i64, u64>,
 }
 
 impl Ledger {
@@ -227,13 +225,8 @@ impl Ledger {
             tally: None,
             inactive: Inactive::default(),
             records: vec![None; usize::try_from(plan.machines).expect("a million at the most")],
-            hours: vec![0; usize::try_from(plan.days + 1).expect("3650 at the most") * 24],
-            first_hour: count::absolute_hour(DAY_ZERO, HOUR_MS),
+            hours: BTreeMap::new(),
         }
-    }
-
-    fn place_of(&self, hour: i64) -> Option<usize> {
-        usize::try_from(hour - self.first_hour).ok().filter(|place| *place < self.hours.len())
     }
 }
 
@@ -298,17 +291,20 @@ impl Rows for Ledger {
     }
 
     fn hour(&mut self, _: ProductId, hour: i64) -> Result<u64, Infallible> {
-        Ok(self.place_of(hour).map_or(0, |place| self.hours[place]))
+        Ok(self.hours.get(&hour).copied().unwrap_or(0))
     }
 
     fn put_hour(&mut self, _: ProductId, hour: i64, machines: u64) {
-        let place = self.place_of(hour).expect("nobody is seen outside of the play");
-        self.hours[place] = machines;
+        self.hours.insert(hour, machines);
     }
 
     fn hours(&mut self, _: ProductId) -> Result<Vec<(i64, u64)>, Infallible> {
-        let hours = (self.first_hour..).zip(&self.hours);
-        Ok(hours.filter(|(_, machines)| **machines != 0).map(|(hour, machines)| (hour, *machines)).collect())
+        Ok(self
+            .hours
+            .iter()
+            .filter(|(_, machines)| **machines != 0)
+            .map(|(hour, machines)| (*hour, *machines))
+            .collect())
     }
 
     fn unkept(&mut self, _: ProductId, _: i64) -> Result<u64, Infallible> {

@@ -62,7 +62,6 @@ pub(crate) enum Standing {
 }
 
 impl Standing {
-    /// How many there are.
     pub(crate) const COUNT: usize = 6;
 
     pub(crate) fn of(state: &LicenseState) -> Standing {
@@ -77,12 +76,8 @@ impl Standing {
         }
     }
 
-    /// Whether a license is held.
     pub(crate) fn is_licensed(self) -> bool {
-        match self {
-            Standing::Licensed | Standing::Overdue | Standing::Expiring => true,
-            Standing::InGrace | Standing::Lapsed | Standing::NeverActivated => false,
-        }
+        matches!(self, Standing::Licensed | Standing::Overdue | Standing::Expiring)
     }
 }
 

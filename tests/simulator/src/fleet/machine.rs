@@ -17,7 +17,6 @@ use super::license::{Aging, Held, Standing, UserView};
 use super::options::Plan;
 use super::week::Week;
 
-/// One machine.
 pub(crate) struct Machine {
     pub(crate) index: u32,
     pub(crate) license: License<Held>,

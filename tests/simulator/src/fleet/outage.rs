@@ -20,12 +20,10 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    /// When it begins.
     pub(crate) fn begins_at(&self) -> Timestamp {
         day(self.from)
     }
 
-    /// When it is over.
     pub(crate) fn ends_at(&self) -> Timestamp {
         self.to.map_or(Timestamp::from_unix_ms(i64::MAX), day)
     }

@@ -10,7 +10,6 @@ use super::down::Down;
 use super::result::{Found, Return, Sample};
 use report::figures::{count, counted};
 
-/// The page of this play.
 pub(crate) fn page(found: &Found) -> Page {
     let settings = &found.settings;
     let mut sections = vec![standing(found), counts(found), asks(found), answers(found)];

@@ -43,8 +43,18 @@ pub(crate) struct Play {
 /// # Errors
 /// It takes too many rounds.
 pub(crate) fn play(plan: Plan) -> anyhow::Result<Play> {
-    let mut play = Play::begin(plan);
-    play.until_the_end()?;
+    let (mut play, mut rounds) = (Play::begin(plan), 0);
+    while let Some((now, index)) = play.agenda.take() {
+        play.pass(now);
+        play.turn(now, index);
+        rounds += 1;
+        ensure!(
+            rounds <= ROUNDS_MAX,
+            "the play takes more than {ROUNDS_MAX} asks: lower --machines or --days, or let machines ask less often"
+        );
+    }
+    play.pass(play.plan.ends_at());
+    play.end();
     Ok(play)
 }
 
@@ -72,22 +82,6 @@ impl Play {
             back: None,
             plan,
         }
-    }
-
-    fn until_the_end(&mut self) -> anyhow::Result<()> {
-        let mut rounds = 0;
-        while let Some((now, index)) = self.agenda.take() {
-            self.pass(now);
-            self.turn(now, index);
-            rounds += 1;
-            ensure!(
-                rounds <= ROUNDS_MAX,
-                "the play takes more than {ROUNDS_MAX} asks: lower --machines or --days, or let machines ask less often"
-            );
-        }
-        self.pass(self.plan.ends_at());
-        self.end();
-        Ok(())
     }
 
     /// A machine's timer has fired, and it is switched on.

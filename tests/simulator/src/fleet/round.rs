@@ -43,7 +43,9 @@ impl Hosts {
             history.asks_from_away += 1;
             // From outside DNS does not name the host, and the one that is remembered has no address there.
             let reason = machine.last_host.map_or(Reason::DnsNoRecord, |_| Reason::HostNameUnknown);
-            return fail(machine, now, reason);
+            let draw = machine.chance.draw();
+            machine.license.step(now, Event::Failed { code: reason.code(), ask_again: None }, draw);
+            return;
         }
         let mut best = Best::Nothing;
         for number in self.order(machine) {
@@ -85,11 +87,6 @@ impl Hosts {
         srv::put_first(&mut numbers, is_last, |_, _| true);
         numbers
     }
-}
-
-fn fail(machine: &mut Machine, now: Timestamp, reason: Reason) {
-    let draw = machine.chance.draw();
-    machine.license.step(now, Event::Failed { code: reason.code(), ask_again: None }, draw);
 }
 
 fn name(answer: &Verdict<Held>) -> &'static str {

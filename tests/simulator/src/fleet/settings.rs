@@ -35,7 +35,6 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The settings of a plan.
     pub(crate) fn of(plan: &Plan) -> Settings {
         let length = |length: Duration| Length(length).to_string();
         let ms = |ms: i64| length(Duration::from_millis(ms.unsigned_abs()));

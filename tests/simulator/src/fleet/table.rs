@@ -1,7 +1,5 @@
 //! What is printed: what was played, where the fleet stood over time, the figures, and the planner's answer.
 
-use std::fmt::{self, Write as _};
-
 use super::calendar::{date, dated};
 use super::result::{Found, Return, Sample, Summary};
 use super::settings::Settings;
@@ -13,81 +11,46 @@ const ROWS: usize = 14;
 
 /// Everything that a run prints.
 pub(crate) fn text(found: &Found) -> String {
-    let mut text = String::new();
-    write(&mut text, found).expect("a text takes all that is written to it");
-    text
-}
-
-fn write(out: &mut String, found: &Found) -> fmt::Result {
-    settings(out, &found.settings)?;
-    writeln!(out, "\nOver time; asks since the row above\n{}", over_time(found))?;
-    summary(out, &found.summary, &found.settings)?;
+    let mut parts = vec![
+        settings(&found.settings),
+        format!("Over time; asks since the row above\n{}", over_time(found)),
+        summary(&found.summary, &found.settings),
+    ];
     if !found.returns.is_empty() {
-        writeln!(out, "\nAfter an outage\n{}", Return::table(&found.returns).printed(&[0]))?;
+        parts.push(format!("After an outage\n{}", Return::table(&found.returns).printed(&[0])));
     }
     if let Some(down) = &found.down {
-        writeln!(
-            out,
-            "\nIf all hosts stopped for good on {}\n{}",
-            dated(down.from_day),
-            down.table(["", "days down"]).printed(&[0])
-        )?;
-        writeln!(out, "\n{}", down.sentence())?;
+        let table = down.table(["", "days down"]).printed(&[0]);
+        parts.push(format!("If all hosts stopped for good on {}\n{table}", dated(down.from_day)));
+        parts.push(down.sentence());
     }
     if let (Some(back), Some(answer)) = (&found.back, &found.answer) {
-        writeln!(
-            out,
-            "\nIf all hosts fail and come back\n{}",
-            back.table(["", "days at most"]).printed(&[0])
-        )?;
-        writeln!(out, "\n{answer}")?;
+        let table = back.table(["", "days at most"]).printed(&[0]);
+        parts.push(format!("If all hosts fail and come back\n{table}"));
+        parts.push(answer.clone());
     }
-    Ok(())
+    parts.join("\n\n") + "\n"
 }
 
-fn settings(out: &mut String, settings: &Settings) -> fmt::Result {
-    let Settings { machines, days, hosts, seed, threshold, .. } = settings;
-    let office = 100 - settings.always_on_percent - settings.laptops_percent;
-    writeln!(
-        out,
-        "fleet    {}, {}, {} from Monday {}; seed {seed}",
-        counted(*machines, "machine"),
-        counted(*hosts, "host"),
-        counted(*days, "day"),
-        date(0.0),
-    )?;
-    writeln!(
-        out,
-        "numbers  threshold {} within {}; a lease lives {}, is renewed after {}, ends soon {} before its end; \
-         grace {}",
-        count(*threshold),
-        settings.count_window,
-        settings.validity,
-        settings.renew_interval,
-        settings.expiry_warning,
-        settings.grace
-    )?;
-    writeln!(
-        out,
-        "retries  unlicensed every {}; licensed after {}, doubling up to {}",
-        settings.retry_interval, settings.renew_retry, settings.renew_retry_max
-    )?;
-    writeln!(
-        out,
-        "use      installed over {}; {} % never off, {office} % in the office, Monday to Friday {}; {} % \
-         laptops, the same hours, off the network for {}",
-        counted(settings.rollout_days, "day"),
-        settings.always_on_percent,
-        settings.hours,
-        settings.laptops_percent,
-        settings.away
-    )?;
-    let outages = settings.outages.join(", ");
-    writeln!(out, "outages  {}", if outages.is_empty() { "none" } else { &outages })?;
-    if let Some(leave) = &settings.leave {
-        writeln!(out, "leaving  {leave}")?;
-    }
-    Ok(())
+fn settings(settings: &Settings) -> String {
+    let Settings { seed, count_window, validity, renew_interval, expiry_warning, grace, .. } = settings;
+    let Settings { retry_interval, renew_retry, renew_retry_max, outages, hours, away, .. } = settings;
+    let (machines, days) = (counted(settings.machines, "machine"), counted(settings.days, "day"));
+    let (hosts, threshold) = (counted(settings.hosts, "host"), count(settings.threshold));
+    let (servers, laptops) = (settings.always_on_percent, settings.laptops_percent);
+    let (office, rollout) = (100 - servers - laptops, counted(settings.rollout_days, "day"));
+    let outages = if outages.is_empty() { "none".to_owned() } else { outages.join(", ") };
+    let leaving = settings.leave.as_ref().map_or(String::new(), |leave| format!("\nleaving  {leave}"));
+    format!(
+        "fleet    {machines}, {hosts}, {days} from Monday {monday}; seed {seed}\n\
+         numbers  threshold {threshold} within {count_window}; a lease lives {validity}, is renewed after {renew_interval}, \
+         ends soon {expiry_warning} before its end; grace {grace}\n\
+         retries  unlicensed every {retry_interval}; licensed after {renew_retry}, doubling up to {renew_retry_max}\n\
+         use      installed over {rollout}; {servers} % never off, {office} % in the office, Monday to Friday {hours}; \
+         {laptops} % laptops, the same hours, off the network for {away}\n\
+         outages  {outages}{leaving}",
+        monday = date(0.0)
+    )
 }
 
 fn over_time(found: &Found) -> String {
@@ -144,7 +107,7 @@ fn cells(samples: &[Sample]) -> [String; 13] {
     ]
 }
 
-fn summary(out: &mut String, summary: &Summary, settings: &Settings) -> fmt::Result {
+fn summary(summary: &Summary, settings: &Settings) -> String {
     let answers: Vec<_> =
         summary.answers.iter().map(|(name, number)| format!("{name} {}", count(*number))).collect();
     let steady = or_dash(summary.steady_per_s.map(|rate| format!("{rate:.5}")));
@@ -155,8 +118,7 @@ fn summary(out: &mut String, summary: &Summary, settings: &Settings) -> fmt::Res
     let (lapsed, days) = (counted(summary.ever_lapsed, "machine"), figure(summary.lapsed_machine_days));
     let arithmetic =
         format!("{machines} machines / {} is {:.5}", settings.renew_interval, summary.arithmetic_per_s);
-    writeln!(out)?;
-    for (name, value) in [
+    let rows = [
         ("asks answered", count(summary.asks)),
         ("answers", answers.join(", ")),
         ("asks from off network", count(summary.asks_from_away)),
@@ -170,8 +132,6 @@ fn summary(out: &mut String, summary: &Summary, settings: &Settings) -> fmt::Res
             "lapsed at any time",
             format!("{lapsed}{}; {days} machine-days in all", first_lapse.unwrap_or_default()),
         ),
-    ] {
-        writeln!(out, "{name:23} {value}")?;
-    }
-    Ok(())
+    ];
+    rows.map(|(name, value)| format!("{name:23} {value}")).join("\n")
 }

@@ -107,7 +107,6 @@ impl Ground {
         UnderWay(&self.under_way)
     }
 
-    /// Turns that are under way.
     pub(crate) fn turns_under_way(&self) -> usize {
         self.under_way.load(Ordering::Relaxed)
     }
@@ -233,7 +232,6 @@ impl Ground {
     }
 }
 
-/// A turn that is under way.
 pub(crate) struct UnderWay<'a>(&'a AtomicUsize);
 
 impl Drop for UnderWay<'_> {

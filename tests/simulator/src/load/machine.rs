@@ -23,7 +23,6 @@ use super::result::HostCount;
 /// What a host's log shows as the edition, so that an administrator can tell these machines from real ones.
 const EDITION: &str = "simulated";
 
-/// One machine.
 #[derive(Debug)]
 pub(crate) struct Machine {
     key: SecretKey,
@@ -53,7 +52,6 @@ struct Held {
 /// An ask on its way.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    /// What is sent.
     pub(crate) request: v1::ActivateRequest,
     /// What the answer has to match.
     pub(crate) expected: Expected,
@@ -70,11 +68,8 @@ pub(crate) enum Reply {
     Waiting(HostCount),
     /// Out of the count.
     Released,
-    /// Neither counted nor licensed.
-    Refused {
-        /// The code of the reason: `COPIED`.
-        code: String,
-    },
+    /// Neither counted nor licensed, with the code of the reason: `COPIED`.
+    Refused(String),
     /// It is no answer, or one to another ask.
     Nonsense,
 }
@@ -86,7 +81,7 @@ impl Reply {
             Reply::Lease(_) => LEASE,
             Reply::Waiting(_) => WAITING,
             Reply::Released => RELEASED,
-            Reply::Refused { code } => code,
+            Reply::Refused(code) => code,
             Reply::Nonsense => Reason::AnswerMismatch.code(),
         }
     }
@@ -95,7 +90,7 @@ impl Reply {
     pub(crate) fn count(&self) -> Option<HostCount> {
         match self {
             Reply::Lease(told) | Reply::Waiting(told) => Some(*told),
-            Reply::Released | Reply::Refused { .. } | Reply::Nonsense => None,
+            Reply::Released | Reply::Refused(_) | Reply::Nonsense => None,
         }
     }
 }
@@ -158,7 +153,7 @@ impl Machine {
             return Reply::Nonsense;
         };
         self.ahead = None;
-        if let Reply::Refused { code } = &read.said {
+        if let Reply::Refused(code) = &read.said {
             self.take_refusal(code);
             return read.said;
         }
@@ -170,7 +165,7 @@ impl Machine {
                 self.key = self.pending.take().map_or_else(|| self.key.clone(), |pending| *pending);
             }
             Reply::Released => self.lease = None,
-            Reply::Waiting(_) | Reply::Refused { .. } | Reply::Nonsense => {}
+            Reply::Waiting(_) | Reply::Refused(_) | Reply::Nonsense => {}
         }
         read.said
     }
@@ -251,7 +246,7 @@ fn read(answer: &v1::Answer) -> Option<Read> {
         }
         Kind::Refusal => {
             let refusal = v1::Refusal::decode(payload).ok().filter(|refusal| is_code(&refusal.code))?;
-            (refusal.header?, Reply::Refused { code: refusal.code })
+            (refusal.header?, Reply::Refused(refusal.code))
         }
         Kind::Released => (v1::Released::decode(payload).ok()?.header?, Reply::Released),
         Kind::Ask

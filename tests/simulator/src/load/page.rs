@@ -122,13 +122,11 @@ fn troubles(result: &LoadResult) -> Option<Section> {
         }
     }
     sums.first_key_value()?;
+    let remedy =
+        |code: &str| Reason::from_code(code).map_or("this release does not know the reason", Reason::remedy);
     let row = |(code, number): (&str, u64)| [code.to_owned(), count(number), remedy(code).to_owned()];
     let body = Body::Table(Table::of(["reason", "asks", "what to do"], sums.into_iter().map(row)));
     Some(Section { heading: "What the reasons mean".into(), text: String::new(), body })
-}
-
-fn remedy(code: &str) -> &'static str {
-    Reason::from_code(code).map_or("this release does not know the reason", Reason::remedy)
 }
 
 /// As it is printed, but for the last column: names of reasons are long, and `came_of_it` has room for them.

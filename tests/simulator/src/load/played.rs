@@ -6,15 +6,13 @@ use anyhow::{Context, bail};
 use kms_client::Product;
 use shared::certificate::Roots;
 use shared::ids::ProductId;
+use shared::policy::Policy;
 use world::Program;
 
 use super::options::Whom;
 use super::scenario::Scenario;
 use super::site::{Numbers, Site};
 use super::target::{Host, Target};
-
-/// The threshold of the throwaway host where the scenario names none: that of a client product.
-const THRESHOLD: u32 = 25;
 
 /// The hosts that the scenario is played against.
 pub(crate) struct Played {
@@ -59,22 +57,11 @@ impl Played {
         let host = format!("{}, {}", names.join(", "), target.how);
         Ok(Played { site: None, product: id, roots, host, target })
     }
-
-    /// Stops the throwaway host.
-    ///
-    /// # Errors
-    /// It did not stop in order.
-    pub(crate) async fn end(self) -> anyhow::Result<()> {
-        match self.site {
-            Some(mut site) => site.stop().await.context("the throwaway host"),
-            None => Ok(()),
-        }
-    }
 }
 
 fn numbers(scenario: &Scenario) -> Numbers {
     // A fleet smaller than the usual threshold would get no lease.
-    let usual = THRESHOLD.min(scenario.machines);
+    let usual = Policy::CLIENT.threshold.min(scenario.machines);
     let threshold = scenario.host.threshold.map_or(usual, |threshold| threshold.of(scenario.machines));
     match scenario.host.count_window_s {
         None => Numbers::real(threshold),

@@ -13,7 +13,6 @@ const WIDTH: usize = 120;
 /// The name of a phase is cut off here.
 const PHASE: usize = 16;
 
-/// Shows snapshots.
 #[derive(Debug)]
 pub(crate) struct Progress<W> {
     out: W,

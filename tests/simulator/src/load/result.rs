@@ -14,7 +14,6 @@ pub(crate) const FORMAT: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LoadResult {
     pub(crate) format: u32,
-    /// The name of the scenario.
     pub(crate) scenario: String,
     /// What the scenario plays, in one sentence.
     pub(crate) about: String,
@@ -36,7 +35,6 @@ pub(crate) struct LoadResult {
     pub(crate) machines: u64,
     /// When the first phase began, milliseconds since the Unix epoch.
     pub(crate) began_at_ms: i64,
-    /// The phases in their order.
     pub(crate) phases: Vec<Phase>,
     /// A bucket for each second that anything was asked or answered in, ascending.
     pub(crate) seconds: Vec<Second>,
@@ -54,7 +52,7 @@ pub(crate) struct LoadResult {
 }
 
 /// A part of the run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Phase {
     pub(crate) name: String,
     /// Seconds since `began_at_ms`.
@@ -162,10 +160,8 @@ impl LoadResult {
 impl Phase {
     /// A phase in which nothing has happened yet.
     pub(crate) fn begun(name: &str, pace: &str, open: bool, measured: bool) -> Phase {
-        let (from_s, to_s, asked, answers) = (0.0, 0.0, 0, 0);
-        let (outcomes, response, service) = Default::default();
         let (name, pace) = (name.to_owned(), pace.to_owned());
-        Phase { name, from_s, to_s, pace, open, measured, asked, answers, outcomes, response, service }
+        Phase { name, pace, open, measured, ..Phase::default() }
     }
 
     /// Whether it makes a fleet as fast as it can be made, for what comes after it.
@@ -192,7 +188,6 @@ pub(crate) fn add_counts<K: Ord + Clone>(sums: &mut BTreeMap<K, u64>, counts: &B
 }
 
 impl Standing {
-    /// The machines of both.
     pub(crate) fn add(&self, other: &Standing) -> Standing {
         Standing {
             licensed: self.licensed.saturating_add(other.licensed),
@@ -204,7 +199,6 @@ impl Standing {
 }
 
 impl Verified {
-    /// The answers of both.
     pub(crate) fn add(&self, other: &Verified) -> Verified {
         Verified {
             answers: self.answers.saturating_add(other.answers),
@@ -223,7 +217,6 @@ impl Spread {
         *self.0.entry(value | ((1 << dropped) - 1)).or_default() += 1;
     }
 
-    /// How many values.
     pub(crate) fn len(&self) -> u64 {
         self.0.values().fold(0, |sum: u64, count| sum.saturating_add(*count))
     }
@@ -244,7 +237,6 @@ impl Spread {
         })
     }
 
-    /// The largest value.
     pub(crate) fn max(&self) -> Option<u64> {
         self.0.keys().next_back().copied()
     }

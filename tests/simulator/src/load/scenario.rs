@@ -42,7 +42,6 @@ pub(crate) struct Scenario {
     pub(crate) name: String,
     /// What is played, in one sentence.
     pub(crate) about: String,
-    /// How many machines.
     pub(crate) machines: u32,
     /// How many of them are activated first; the others are copies of these. Without it there are no copies.
     pub(crate) identities: Option<u32>,
@@ -82,7 +81,6 @@ pub(crate) enum Amount {
     All(All),
 }
 
-/// The word `all`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum All {

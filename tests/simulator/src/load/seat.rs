@@ -11,7 +11,6 @@ use shared::srv::put_first;
 
 use super::machine::Machine;
 
-/// A machine in its fleet.
 pub(crate) struct Seat {
     pub(crate) machine: Machine,
     pub(crate) stands: Stands,

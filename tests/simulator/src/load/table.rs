@@ -65,11 +65,6 @@ pub(crate) fn outcomes(phase: &Phase) -> String {
     outcomes.join("  ")
 }
 
-/// Answers a second in a phase. Asks without an answer do not count, nor do answers that came after its end.
-fn answered_per_second(phase: &Phase) -> f64 {
-    per_second(phase.answers, phase.to_s - phase.from_s)
-}
-
 /// How many machines the host counts, and who says so.
 fn counted_by_host(counted: &HostCount) -> String {
     let who = if counted.asked { "the host counts" } else { "as its latest answer says, the host counts" };
@@ -108,7 +103,8 @@ fn cells(phase: &Phase) -> [String; 10] {
         phase.name.clone(),
         phase.pace.clone(),
         count(phase.asked),
-        rate(answered_per_second(phase)),
+        // Asks without an answer do not count, nor do answers that came after the phase.
+        rate(per_second(phase.answers, phase.to_s - phase.from_s)),
         response(0.5),
         response(0.99),
         response(0.999),

@@ -24,7 +24,6 @@ pub(crate) struct Target {
     pub(crate) how: String,
 }
 
-/// One host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Host {
     /// As it was named, with its port.

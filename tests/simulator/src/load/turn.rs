@@ -83,7 +83,7 @@ impl Seat {
                     return None;
                 }
                 Ok(Reply::Waiting(_)) => waited = true,
-                Ok(Reply::Refused { .. } | Reply::Released | Reply::Nonsense) => {}
+                Ok(Reply::Refused(_) | Reply::Released | Reply::Nonsense) => {}
                 Err(failure) => hint = failure.retry_after.or(hint),
             }
         }
@@ -123,7 +123,10 @@ impl Seat {
         }
         let outgoing = self.machine.ask(ground.clock.now());
         let sent = ground.clock.monotonic();
-        pending.send(sent);
+        if !pending.planned {
+            pending.due = sent;
+        }
+        pending.sent = Some(sent);
         ground.tally().sent(pending.due);
         let answer = ground.wire.activate(number, host, outgoing.request).await;
         let done = ground.clock.monotonic();
@@ -143,21 +146,8 @@ impl Seat {
             }
         };
         ground.tally().answered(&Finished { due: pending.due, sent, done, outcome, count });
-        pending.follow(done);
+        // The next ask of the same turn is due at once.
+        (pending.due, pending.sent, pending.first) = (done, None, false);
         said
-    }
-}
-
-impl Pending {
-    fn send(&mut self, now: Duration) {
-        if !self.planned {
-            self.due = now;
-        }
-        self.sent = Some(now);
-    }
-
-    /// The next ask of the same turn is due at once.
-    fn follow(&mut self, done: Duration) {
-        (self.due, self.sent, self.first) = (done, None, false);
     }
 }

@@ -12,7 +12,6 @@ use rand::seq::SliceRandom;
 use super::ground::Ground;
 use super::scenario::{Phase, Who};
 
-/// The turns of one phase.
 pub(crate) struct Turns {
     order: Vec<usize>,
     over_and_over: bool,
@@ -54,7 +53,6 @@ impl Turns {
         &self.order
     }
 
-    /// How many machines there are.
     pub(crate) fn machines(&self) -> u32 {
         u32::try_from(self.order.len()).unwrap_or(u32::MAX)
     }

@@ -14,7 +14,6 @@ use report::figures::{count, or_dash};
 /// Days after a return in which its busiest hour and its lowest count are looked for.
 const RETURN_DAYS: u32 = 14;
 
-/// What happened when hosts came back.
 #[derive(Debug, Serialize)]
 pub(crate) struct Return {
     pub(crate) outage: String,
@@ -63,7 +62,6 @@ impl Return {
         }
     }
 
-    /// A table of them.
     pub(crate) fn table(returns: &[Return]) -> Table {
         let head = [
             "outage",

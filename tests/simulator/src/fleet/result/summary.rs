@@ -14,7 +14,6 @@ use crate::fleet::machine::Machine;
 use crate::fleet::options::Plan;
 use report::figures::counted;
 
-/// The play in a few figures.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
     /// Asks that a running host has answered.

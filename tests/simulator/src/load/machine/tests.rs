@@ -11,7 +11,7 @@ fn told(said: &Reply) -> String {
         Reply::Lease(counting) => format!("LEASE {}/{}", counting.count, counting.threshold),
         Reply::Waiting(counting) => format!("WAITING {}/{}", counting.count, counting.threshold),
         Reply::Released => "RELEASED".to_owned(),
-        Reply::Refused { code } => code.clone(),
+        Reply::Refused(code) => code.clone(),
         Reply::Nonsense => "nonsense".to_owned(),
     }
 }

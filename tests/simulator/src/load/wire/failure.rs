@@ -71,19 +71,13 @@ impl From<::wire::Failure> for Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(failure: &Failure, code: &str, text: &str) {
         assert_eq!(failure.code, code);
-        assert!(failure.text.contains(text), "{failure}");
+        assert!(failure.text.contains(text), "{failure:?}");
     }
 
     #[test]

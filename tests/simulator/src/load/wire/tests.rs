@@ -44,7 +44,7 @@ async fn a_kept_connection_survives_a_host_that_stops_and_starts() {
     let clock = stage.host.clock.clone();
     let home = stage.host.stop().await.unwrap();
     let away = wire.activate(0, 0, request()).await.unwrap_err();
-    assert_eq!(away.code, "HOST_UNREACHABLE", "{away}");
+    assert_eq!(away.code, "HOST_UNREACHABLE", "{away:?}");
 
     let host = TestHost::start_at(&home, clock, address).await.unwrap();
 
