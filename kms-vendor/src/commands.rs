@@ -7,16 +7,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kms_vendor::{
-    Allow, EX_CANTCREAT, EX_NOINPUT, Extras, IssueRequest, Issued, NewIssuer, NewProduct, Product, Signer,
-    Vendor, VendorError, instant_text,
+    Allow, Extras, IssueRequest, Issued, NewIssuer, NewProduct, Product, Signer, Vendor, VendorError,
+    instant_text,
 };
+use program::exit::{EX_CANTCREAT, EX_NOINPUT};
+use program::output::json_text;
 use rand::CryptoRng;
 use serde_json::{Value, json};
 use shared::armour;
 use shared::certificate::IssuingCertificate;
 use shared::ids::CertificateId;
 use shared::policy::Policy;
-use shared::print::{Json, OneLine, one_line};
+use shared::print::{OneLine, one_line};
 use shared::time::{Length, Timestamp};
 use store::file::FileError;
 
@@ -48,7 +50,7 @@ pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result
             create_issuer(&Vendor::open(&cli.dir)?, arguments, now, rng)?
         }
     };
-    Ok(if cli.json { Json(format!("{:#}\n", answer.json)).to_string() } else { answer.text })
+    Ok(if cli.json { json_text(&answer.json) } else { answer.text })
 }
 
 fn product(

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_SOFTWARE, EX_USAGE};
 use shared::certificate::ChainError;
 use shared::files::BadFile;
 use shared::ids::{HostId, OrganisationId};
@@ -12,19 +13,6 @@ use shared::srv::SERVICE_LABEL_FORM;
 use shared::time::{Length, Timestamp};
 
 use crate::text::is_near;
-
-/// The arguments are wrong.
-pub const EX_USAGE: u8 = 64;
-/// The contents of a file are wrong.
-const EX_DATAERR: u8 = 65;
-/// A file is missing.
-pub const EX_NOINPUT: u8 = 66;
-/// This program is wrong.
-const EX_SOFTWARE: u8 = 70;
-/// A file exists already, or cannot be created.
-pub const EX_CANTCREAT: u8 = 73;
-/// The disk or the operating system has failed.
-pub const EX_IOERR: u8 = 74;
 
 /// An operation failed. [`VendorError::remedy`] says what to do.
 #[derive(Debug, thiserror::Error)]

@@ -61,7 +61,7 @@ mod text;
 
 mod error;
 
-pub use error::{EX_CANTCREAT, EX_IOERR, EX_NOINPUT, EX_USAGE, VendorError};
+pub use error::VendorError;
 pub use issue::{Allow, IssueRequest, Issued};
 pub use issuer::NewIssuer;
 pub use numbers::Numbers;

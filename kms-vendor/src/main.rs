@@ -8,43 +8,22 @@ mod clock;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use kms_vendor::{EX_IOERR, EX_USAGE};
+use clap::CommandFactory as _;
+use program::{arguments, output};
 use shared::print::{Lines, OneLine};
 
 use crate::cli::Cli;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli: Cli = match arguments::parse(Cli::command(), std::env::args_os()) {
         Ok(cli) => cli,
-        Err(answer) => {
-            // If even this cannot be printed, there is nobody to report it to.
-            if !answer.use_stderr() {
-                let _ = answer.print();
-                return ExitCode::SUCCESS;
-            }
-            // It shows arguments as they came in.
-            let _ = write!(io::stderr(), "{}", Lines(answer.render()));
-            return ExitCode::from(EX_USAGE);
-        }
+        Err(code) => return code,
     };
     match commands::run(&cli, clock::now(), &mut rand::rng()) {
-        Ok(text) => print(&Lines(text).to_string()),
+        Ok(text) => output::print(&Lines(text).to_string(), 0),
         Err(failure) => {
             let _ = writeln!(io::stderr(), "error: {}", OneLine(&failure));
             ExitCode::from(failure.exit_code())
         }
-    }
-}
-
-/// A closed pipe is no error: the command has done its work.
-fn print(text: &str) -> ExitCode {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let _ = writeln!(io::stderr(), "error: done, but standard output could not be written: {error}");
-            ExitCode::from(EX_IOERR)
-        }
-        _ => ExitCode::SUCCESS,
     }
 }

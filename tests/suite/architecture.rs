@@ -11,6 +11,7 @@ const IMPORTS: &[(&str, &[&str], &[&str])] = &[
     ("ledger", &["shared", "store"], &["tonic", "serde", "sled", "fjall", "rand"]),
     ("names", &["shared"], &["tonic", "kms-host", "kms-client"]),
     ("wire", &["shared", "proto"], &["kms-host", "kms-client", "serde"]),
+    ("program", &["shared"], &["kms-host", "kms-client", "tokio", "tonic"]),
     (
         "kms-client",
         &["shared", "proto", "names", "wire"],
@@ -23,23 +24,25 @@ const IMPORTS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "kms-host/cli",
-        &["kms-host", "shared", "proto", "store", "ledger"],
+        &["kms-host", "shared", "proto", "store", "ledger", "program"],
         &["kms-client", "sled", "fjall", "hickory-resolver"],
     ),
-    ("kms-vendor", &["shared", "proto", "store"], &["kms-host", "kms-client", "tokio"]),
-    ("kms-client/cli", &["kms-client", "shared"], &["kms-host"]),
+    ("kms-vendor", &["shared", "proto", "store", "program"], &["kms-host", "kms-client", "tokio"]),
+    ("kms-client/cli", &["kms-client", "shared", "program"], &["kms-host"]),
     ("kms-client/texts", &["shared"], &["tokio", "kms-client"]),
     ("tests/dns", &[], &["kms-client", "kms-host"]),
     ("tests/report", &[], &["kms-client", "kms-host"]),
 ];
 
 /// What one crate does for all: words that stand in its files and in no others.
-const ONCE: [(&str, &str); 4] = [
+const ONCE: [(&str, &str); 6] = [
     // Asks are composed, copies replaced and clocks judged by the rules; whoever simulates or tests drives them.
     ("machine_key: ", "shared"),
     ("may_rekey(", "shared"),
     (".witness(", "shared"),
     ("http2::handshake(", "wire"),
+    ("ErrorKind::BrokenPipe", "program"),
+    ("EX_USAGE: u8", "program"),
 ];
 
 /// Type names that the code of the product has more than once, and why. Every other name has one meaning.
@@ -58,13 +61,14 @@ const SEVERAL_MEANINGS: [(&str, &str); 5] = [
 ];
 
 /// The names under which our crates are imported.
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "proto",
     "shared",
     "store",
     "ledger",
     "names",
     "wire",
+    "program",
     "kms-client",
     "kms-client-cli",
     "kms-host",

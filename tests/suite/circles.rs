@@ -18,6 +18,7 @@ const CRATES: &[&str] = &[
     "kms-vendor",
     "names",
     "wire",
+    "program",
     "kms-client",
     "kms-client/cli",
     "tests/bench",

@@ -1,22 +1,8 @@
 //! The end of a command: an answer for people and scripts, or one line that says what to do, and an exit code.
 
 use kms_client::{Cause, Reason};
+use program::exit::{EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE};
 use serde_json::Value;
-
-/// sysexits.h: the command was used incorrectly.
-pub(crate) const EX_USAGE: u8 = 64;
-/// sysexits.h: the input data was incorrect in some way.
-pub(crate) const EX_DATAERR: u8 = 65;
-/// sysexits.h: an input file did not exist or was not readable.
-pub(crate) const EX_NOINPUT: u8 = 66;
-/// sysexits.h: a service is unavailable.
-pub(crate) const EX_UNAVAILABLE: u8 = 69;
-/// sysexits.h: an error occurred while doing input or output.
-pub(crate) const EX_IOERR: u8 = 74;
-/// sysexits.h: temporary failure; the user is invited to try again later.
-pub(crate) const EX_TEMPFAIL: u8 = 75;
-/// sysexits.h: insufficient permission.
-pub(crate) const EX_NOPERM: u8 = 77;
 
 /// The answer of a command, for people and for scripts. Its exit code need not be 0.
 #[derive(Debug)]

@@ -1,10 +1,11 @@
 //! The arguments: commands and options, with help and examples. Each group of commands has a file of its own.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use kms_client::HostName;
+use program::arguments::name_server;
 
 /// A product's license on this machine: its state, the hosts that it asks, and what a reason means.
 #[derive(Debug, Parser)]
@@ -42,7 +43,7 @@ pub(crate) struct Setting {
     #[arg(long, global = true, value_name = "DIR", env = "KMS_STATE", default_value = "/var/lib/kms-client")]
     pub(crate) state: PathBuf,
     /// Name server to ask instead of the system's.
-    #[arg(long, global = true, value_name = "ADDR:PORT", value_parser = parse_name_server)]
+    #[arg(long, global = true, value_name = "ADDR:PORT", value_parser = name_server)]
     pub(crate) dns: Option<SocketAddr>,
     /// Domain to search for hosts instead of the machine's own; repeat for more.
     #[arg(long = "domain", global = true, value_name = "NAME")]
@@ -159,14 +160,4 @@ pub(crate) enum IdentityCommand {
         #[arg(long)]
         yes: bool,
     },
-}
-
-/// An address with or without a port; that of DNS is the default.
-fn parse_name_server(text: &str) -> Result<SocketAddr, String> {
-    const DNS_PORT: u16 = 53;
-    let bare = |address: IpAddr| SocketAddr::new(address, DNS_PORT);
-    let parsed = text.parse().or_else(|_| text.parse().map(bare));
-    parsed.map_err(|_| {
-        "write the address of a name server, such as 10.0.0.53:53 or [2001:db8::53]:53".to_owned()
-    })
 }

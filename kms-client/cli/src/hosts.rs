@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use kms_client::{Candidate, Inspector, LookedIn, Problem, SrvRecord};
+use program::exit::EX_UNAVAILABLE;
 use serde_json::{Value, json};
 use shared::print::OneLine;
 
-use crate::answer::{Answer, EX_UNAVAILABLE, Failure};
+use crate::answer::{Answer, Failure};
 use crate::cli::HostCommand;
 use crate::product::Inspected;
 use crate::show;

@@ -10,8 +10,6 @@ mod license;
 mod machine;
 mod run;
 
-mod explain;
-
 mod answer;
 mod owner;
 mod product;
@@ -21,30 +19,23 @@ mod show;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::CommandFactory as _;
+use program::exit::{EX_IOERR, EX_USAGE};
+use program::explain::explain;
+use program::{arguments, output};
 use serde_json::Value;
-use shared::print::{Json, Lines, OneLine};
+use shared::print::{Lines, OneLine};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::answer::{Answer, EX_IOERR, EX_USAGE, Failure};
+use crate::answer::{Answer, Failure};
 use crate::cli::{Cli, Command};
 
 /// `kms-client` with the arguments of this process, to its exit code.
 pub fn main() -> ExitCode {
-    let matches = Cli::command().mut_args(unset_if_empty).try_get_matches();
-    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli: Cli = match arguments::parse(Cli::command(), std::env::args_os()) {
         Ok(cli) => cli,
-        Err(answer) => {
-            // If even this cannot be printed, the error cannot be printed either.
-            if !answer.use_stderr() {
-                let _ = answer.print();
-                return ExitCode::SUCCESS;
-            }
-            // It contains the arguments as they were typed.
-            let _ = write!(io::stderr(), "{}", Lines(answer.render()));
-            return ExitCode::from(EX_USAGE);
-        }
+        Err(code) => return code,
     };
     log();
     match carry_out(&cli) {
@@ -54,12 +45,6 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
-}
-
-/// Treats an empty variable as unset, because a service manager can hardly unset one.
-fn unset_if_empty(argument: clap::Arg) -> clap::Arg {
-    let is_empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
-    if is_empty { argument.env(clap::builder::Resettable::Reset) } else { argument }
 }
 
 /// Carries out the command on this thread.
@@ -84,7 +69,10 @@ async fn command(cli: &Cli) -> Result<Answer, Failure> {
         Command::Release => license::release(&open_to_keep()?).await,
         Command::Identity(command) => machine::identity(open_to_keep, command).await,
         Command::Run => run::run(&product::open(&cli.setting)?, cli.json).await,
-        Command::Explain { code } => explain::explain(code.as_deref()),
+        Command::Explain { code } => match explain("kms-client", code.as_deref()) {
+            Ok((text, json)) => Ok(Answer::done(text, json)),
+            Err(line) => Err(Failure::new(EX_USAGE, line)),
+        },
     }
 }
 
@@ -94,19 +82,11 @@ fn log() {
     tracing_subscriber::fmt().with_env_filter(filter.from_env_lossy()).with_writer(io::stderr).init();
 }
 
-/// Prints the answer. If nobody reads it any more, the command was carried out nevertheless.
 fn print(answer: &Answer, as_json: bool) -> ExitCode {
     let text = match (as_json, &answer.json) {
         (true, Value::Null) => String::new(),
-        (true, json) => format!("{}\n", Json(format_args!("{json:#}"))),
+        (true, json) => output::json_text(json),
         (false, _) => Lines(&answer.text).to_string(),
     };
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let _ = writeln!(io::stderr(), "error: done, but standard output could not be written: {error}");
-            ExitCode::from(EX_IOERR)
-        }
-        _ => ExitCode::from(answer.code),
-    }
+    output::print(&text, answer.code)
 }

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use kms_client::{Client, Clock as _, Outcome, Round, Snapshot, SystemClock, Timestamp};
+use program::exit::{EX_TEMPFAIL, EX_UNAVAILABLE};
 use serde_json::json;
 use shared::print::OneLine;
 
-use crate::answer::{Answer, EX_TEMPFAIL, EX_UNAVAILABLE, Failure};
+use crate::answer::{Answer, Failure};
 use crate::product::Inspected;
 use crate::show;
 

@@ -2,10 +2,11 @@
 
 use data_encoding::HEXLOWER;
 use kms_client::Client;
+use program::exit::EX_USAGE;
 use serde_json::json;
 use shared::print::OneLine;
 
-use crate::answer::{Answer, EX_USAGE, Failure};
+use crate::answer::{Answer, Failure};
 use crate::cli::{IdentityCommand, OrganisationCommand};
 use crate::product::Inspected;
 

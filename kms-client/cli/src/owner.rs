@@ -16,10 +16,9 @@ pub(crate) fn become_owner(state: &Path) -> Result<(), Failure> {
     use std::fs;
     use std::os::unix::fs::MetadataExt as _;
 
+    use program::exit::EX_NOPERM;
     use rustix::process::{Gid, Uid, geteuid};
     use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
-
-    use crate::answer::EX_NOPERM;
 
     // The last ancestor of a relative path is empty.
     let above = state.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });

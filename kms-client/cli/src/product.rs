@@ -6,8 +6,9 @@
 use std::path::Path;
 
 use kms_client::{BuildError, Builder, Client, Inspector, Keeping, Product, Reason, Snapshot, Tls};
+use program::exit::{EX_DATAERR, EX_NOINPUT, EX_USAGE};
 
-use crate::answer::{EX_DATAERR, EX_NOINPUT, EX_USAGE, Failure};
+use crate::answer::Failure;
 use crate::cli::Setting;
 use crate::owner;
 use crate::product_file::{self, ProductFileError, REMEDY};

@@ -3,10 +3,11 @@
 use std::io::{self, Write as _};
 
 use kms_client::{Client, Clock as _, Snapshot, SystemClock};
+use program::exit::EX_IOERR;
 use serde_json::Value;
 use shared::print::{Json, OneLine};
 
-use crate::answer::{Answer, EX_IOERR, Failure};
+use crate::answer::{Answer, Failure};
 use crate::show;
 
 /// Runs and renews until Ctrl-C or SIGTERM.

@@ -6,11 +6,13 @@ use kms_host::config::{FILE_NAME, SettingSources};
 use kms_host::export::{CheckedLine, ExportKind, ExportWriter, Head, Summary, shown};
 use kms_host::home::{Carried, Home, HomeError};
 use ledger::Kept;
+use program::exit::EX_IOERR;
+use program::output::json_text;
 use serde_json::json;
 
 use super::lines::{self, LedgerLines, Output};
 use super::owner::{as_owner, become_owner};
-use super::{EX_IOERR, Failure, OrExit, json_text, online};
+use super::{Failure, OrExit, online};
 
 /// Writes a backup, of a running host or of a stopped one.
 pub(super) fn backup(home: &Home, wanted: &super::Backup) -> Result<String, Failure> {

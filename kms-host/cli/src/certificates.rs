@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use kms_host::home::Home;
+use program::output::json_text;
 use proto::admin::v1 as wire;
 use serde_json::json;
 use shared::time::{Length, Timestamp};
 
+use super::Failure;
 use super::online::{ask, hex, instant, number, some_text, text_of, time};
-use super::{Failure, json_text};
 
 pub(super) fn certificates(home: &Home, as_json: bool) -> Result<String, Failure> {
     let request = wire::ListCertificatesRequest {};

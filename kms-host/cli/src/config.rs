@@ -10,12 +10,14 @@ use kms_host::door::listen;
 use kms_host::door::tls::Tls;
 use kms_host::home::Home;
 use kms_host::watch::{retention, tls as certificate};
+use program::exit::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE};
+use program::output::json_text;
 use serde_json::json;
 use shared::print::OneLine;
 use shared::time::Clock as _;
 
 use super::owner::{self, become_owner};
-use super::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit, json_text, say};
+use super::{Failure, OrExit, say};
 
 /// Prints one line if the settings are correct, including the files that they name.
 pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure> {

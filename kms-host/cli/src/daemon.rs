@@ -9,11 +9,12 @@ use kms_host::door::listen;
 use kms_host::home::Home;
 use kms_host::reload::Reload;
 use kms_host::run::{Opened, StartError, run};
+use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE};
 
 use super::owner::{self, become_owner};
 use super::signals::{Signals, Starting};
 use super::supervised;
-use super::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE, Failure, OrExit};
+use super::{Failure, OrExit};
 use crate::log;
 
 pub(super) fn serve(home: &Home, wanted: &super::Serve) -> Result<String, Failure> {

@@ -1,16 +1,16 @@
 //! `kms-host doctor`: prints a line for each finding, and below it what to do.
 
-use std::net::{IpAddr, SocketAddr};
-
 use anyhow::anyhow;
 use kms_host::clock::SystemClock;
 use kms_host::config::SettingSources;
 use kms_host::doctor::{self, Finding, Health, Wanted};
 use kms_host::home::Home;
+use program::exit::EX_IOERR;
+use program::output::json_text;
 use serde_json::json;
 
 use super::online::text_of;
-use super::{EX_FOUND, EX_IOERR, Failure, OrExit, json_text, owner};
+use super::{EX_FOUND, Failure, OrExit, owner};
 
 pub(super) fn examine(home: &Home, wanted: super::Doctor) -> Result<String, Failure> {
     let super::Doctor { config, domains, dns: name_server, json } = wanted;
@@ -27,14 +27,6 @@ pub(super) fn examine(home: &Home, wanted: super::Doctor) -> Result<String, Fail
         1 => Err(Failure { code: EX_FOUND, error: anyhow!("one check has failed"), shown }),
         _ => Err(Failure { code: EX_FOUND, error: anyhow!("{failed} checks have failed"), shown }),
     }
-}
-
-/// The port may be left out, because DNS has a well-known one.
-pub(super) fn name_server(text: &str) -> Result<SocketAddr, &'static str> {
-    const DNS_PORT: u16 = 53;
-    let bare = |address: IpAddr| SocketAddr::new(address, DNS_PORT);
-    let parsed = text.parse().or_else(|_| text.parse().map(bare));
-    parsed.map_err(|_| "write the address of a name server, such as 10.0.0.53:53 or [2001:db8::53]:53")
 }
 
 fn to_text(findings: &[Finding]) -> String {

@@ -5,11 +5,12 @@ use std::path::Path;
 use kms_host::export::{CheckedLine, ExportKind, Summary};
 use kms_host::home::Home;
 use ledger::Kept;
+use program::output::json_text;
 use serde_json::json;
 
 use super::lines::{self, LedgerLines, Output};
 use super::owner::become_owner;
-use super::{Failure, json_text, online};
+use super::{Failure, online};
 
 /// Exports from the running host, or from the ledger if none runs. A salvage reads the ledger's files without the engine.
 pub(super) fn export(home: &Home, wanted: &super::Export) -> Result<String, Failure> {

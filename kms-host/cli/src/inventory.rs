@@ -1,21 +1,23 @@
 //! `machines`: the inventory. The host searches it, and it is printed as it arrives, so that ten million machines fit into any
 //! terminal and any memory.
 
-use std::io::{self, Write as _};
+use std::io;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use clap::Args;
 use kms_host::admin::STATES;
 use kms_host::clock::SystemClock;
 use kms_host::home::Home;
+use program::exit::EX_IOERR;
+use program::output;
 use proto::admin::v1 as wire;
 use shared::print::{Json, Lines, one_line};
 use shared::time::{Clock as _, Timestamp};
 
 use super::online::{ProductNames, ask, hex, instant, machine_json, number, resolve_product, time};
 use super::terminal;
-use super::{EX_IOERR, Failure, OrExit};
+use super::{Failure, OrExit};
 
 /// Which machines to list. Every option narrows the list.
 #[derive(Debug, Args)]
@@ -167,19 +169,13 @@ impl Listing {
             Form::Json => "\n  ]\n}\n".to_owned(),
             Form::Csv => String::new(),
         };
-        match self.outcome.and_then(|()| say(&tail)) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(anyhow!(error).context("standard output could not be written"))
-            }
-            _ => Ok(()),
-        }
+        output::unless_closed(self.outcome.and_then(|()| say(&tail)))
+            .context("standard output could not be written")
     }
 }
 
 fn say(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    write!(stdout, "{}", Lines(text))?;
-    stdout.flush()
+    output::write(&Lines(text).to_string())
 }
 
 const HEAD: [&str; 7] =

@@ -8,7 +8,6 @@ mod config;
 mod copies;
 mod daemon;
 mod doctor;
-mod explain;
 mod export;
 mod help;
 mod inventory;
@@ -32,10 +31,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use kms_host::certificates::Allowed;
 use kms_host::home::{Home, USUAL_PATH};
 use kms_host::remedy;
+use program::exit::EX_USAGE;
+use program::{arguments, output};
 use shared::print::Lines;
 
 /// Count an organisation's machines, and sign their leases.
@@ -287,7 +288,7 @@ struct Doctor {
     #[arg(long = "domain", value_name = "NAME")]
     domains: Vec<String>,
     /// Name server to ask, instead of the system's.
-    #[arg(long, value_name = "ADDR:PORT", value_parser = doctor::name_server)]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = arguments::name_server)]
     dns: Option<SocketAddr>,
     /// Print JSON instead of text.
     #[arg(long)]
@@ -328,23 +329,9 @@ pub fn main() -> ExitCode {
 
 /// Runs a command line, its program name first.
 pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let mut command = help::command().mut_args(unset_if_empty);
-    let parsed = command.try_get_matches_from_mut(arguments);
-    let parsed = parsed.and_then(|mut found| {
-        Cli::from_arg_matches_mut(&mut found).map_err(|error| error.format(&mut command))
-    });
-    let cli = match parsed {
+    let cli: Cli = match arguments::parse(help::command(), arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            if error.use_stderr() {
-                // It shows arguments as they came in.
-                say(error.render().to_string().trim_end());
-                return exit(EX_USAGE);
-            }
-            // Help and version are no errors; what cannot be printed cannot be told either.
-            let _ = error.print();
-            return ExitCode::SUCCESS;
-        }
+        Err(code) => return code,
     };
     let home = Home::at(cli.data);
     let done = match cli.command {
@@ -363,7 +350,10 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
             }
         },
         Command::Doctor(wanted) => doctor::examine(&home, wanted),
-        Command::Explain { code, json } => explain::explain(code.as_deref(), json),
+        Command::Explain { code, json } => program::explain::explain("kms-host", code.as_deref())
+            .map_err(anyhow::Error::msg)
+            .or_exit(EX_USAGE)
+            .map(|(text, value)| if json { output::json_text(&value) } else { text }),
         Command::Status { exit_code, json } => online::status(&home, json, exit_code),
         Command::Machines(search) => inventory::machines(&home, &search),
         Command::Machine { command } => machine::run(&home, &command),
@@ -384,19 +374,13 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Manual { directory } => pages::manual(&directory),
     };
     match done {
-        Ok(text) => print(&text),
+        Ok(text) => print(&text, 0),
         Err(failure) => {
-            let printed = print(&failure.shown);
+            let code = print(&failure.shown, failure.code);
             say(format_args!("error: {}", remedy::message(&*failure.error)));
-            if printed == ExitCode::SUCCESS { exit(failure.code) } else { printed }
+            code
         }
     }
-}
-
-/// A variable that is empty is an unset one: a service manager can hardly unset it.
-fn unset_if_empty(argument: clap::Arg) -> clap::Arg {
-    let is_empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
-    if is_empty { argument.env(clap::builder::Resettable::Reset) } else { argument }
 }
 
 /// Says something on standard error. What cannot be printed cannot be told either.
@@ -404,39 +388,12 @@ fn say(text: impl Display) {
     let _ = writeln!(io::stderr(), "{}", Lines(text));
 }
 
-/// Prints the result. A closed pipe is not a failure, because the command has done its work.
-fn print(text: &str) -> ExitCode {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(terminal::paint(&Lines(text).to_string()).as_bytes()).and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            say(format_args!("error: done, but standard output could not be written: {error}"));
-            exit(EX_IOERR)
-        }
-        _ => ExitCode::SUCCESS,
-    }
-}
-
-/// A value as scripts read it.
-fn json_text(value: &serde_json::Value) -> String {
-    format!("{:#}\n", shared::print::Json(format_args!("{value:#}")))
+fn print(text: &str, code: u8) -> ExitCode {
+    output::print(&terminal::paint(&Lines(text).to_string()), code)
 }
 
 /// The command did what it was told, and has found something wrong.
 const EX_FOUND: u8 = 1;
-
-// As in BSD's sysexits.h.
-const EX_USAGE: u8 = 64;
-const EX_DATAERR: u8 = 65;
-const EX_UNAVAILABLE: u8 = 69;
-const EX_CANTCREAT: u8 = 73;
-const EX_IOERR: u8 = 74;
-const EX_NOPERM: u8 = 77;
-const EX_CONFIG: u8 = 78;
-
-fn exit(code: u8) -> ExitCode {
-    ExitCode::from(code)
-}
 
 /// A command that did not do what it was told, and the code that scripts see.
 struct Failure {

@@ -13,6 +13,7 @@ use kms_host::config::SettingSources;
 use kms_host::export::{self, CheckedLine, Checker, End, ExportFile, ExportKind, Head, Summary};
 use kms_host::home::{Home, HomeError, USUAL_PATH};
 use ledger::{Engine, LedgerError, OpenError};
+use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE};
 use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
 use rustix::fs::{FileType, Mode};
 use serde_json::json;
@@ -24,9 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tonic::Streaming;
 
 use super::owner::{self, become_owner};
-use super::{
-    EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, OrExit, online, say,
-};
+use super::{Failure, OrExit, online, say};
 
 /// Size of one write.
 pub(super) const WRITE_BYTES: usize = 256 * 1024;

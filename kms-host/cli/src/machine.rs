@@ -3,15 +3,16 @@
 use clap::{Args, Subcommand};
 use kms_host::admin::Client;
 use kms_host::home::Home;
+use program::output::json_text;
 use proto::admin::v1 as wire;
 use serde_json::json;
 use shared::inventory::Verb;
 
+use super::Failure;
 use super::audit::{change_json, changes_table};
 use super::copies::{event_json, event_text};
 use super::online::{ProductNames, ask, hex, machine_json, resolve_product, table, text_of, time};
 use super::refusals::refusal_json;
-use super::{Failure, json_text};
 
 /// What to do with a machine.
 #[derive(Debug, Subcommand)]

@@ -8,11 +8,13 @@ use kms_host::certificates::{Allowed, Difference, Installed};
 use kms_host::clock::SystemClock;
 use kms_host::config::SettingSources;
 use kms_host::home::{Home, HomeError, Made, Put};
+use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE};
+use program::output::json_text;
 use shared::time::{Clock as _, Length};
 
 use super::lines;
 use super::owner::{self, become_owner};
-use super::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit, json_text};
+use super::{Failure, OrExit};
 
 pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failure> {
     let settings =

@@ -9,6 +9,8 @@ use anyhow::anyhow;
 use bytes::Bytes;
 use kms_host::admin::{self, Client};
 use kms_host::home::Home;
+use program::exit::{EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE};
+use program::output::json_text;
 use proto::admin::v1::{self as wire};
 use serde_json::json;
 use shared::ids::ProductId;
@@ -19,9 +21,7 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::terminal;
-use super::{
-    EX_CONFIG, EX_DATAERR, EX_FOUND, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE, Failure, Noted, OrExit, json_text,
-};
+use super::{EX_FOUND, Failure, Noted, OrExit};
 
 pub(super) fn status(home: &Home, as_json: bool, exit_code: bool) -> Result<String, Failure> {
     let status =

@@ -12,10 +12,11 @@ use std::thread;
 use anyhow::Context as _;
 use kms_host::config::{SettingSources, Settings};
 use kms_host::home::Home;
+use program::exit::{EX_CANTCREAT, EX_CONFIG};
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
 
-use super::{EX_CANTCREAT, EX_CONFIG, Failure, OrExit};
+use super::{Failure, OrExit};
 
 /// Changes the user of this thread from root to the owner of the data directory. Does nothing for other users, for a directory of
 /// root, and for one that does not exist. Read first what only root may read.

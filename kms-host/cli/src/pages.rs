@@ -7,8 +7,9 @@ use std::path::Path;
 use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
+use program::exit::EX_CANTCREAT;
 
-use super::{EX_CANTCREAT, Failure, OrExit, help};
+use super::{Failure, OrExit, help};
 
 const FILES: [(&str, &str); 8] = [
     ("/var/lib/kms-host/", "Default data directory (--data)."),

@@ -2,11 +2,12 @@
 
 use clap::Args;
 use kms_host::home::Home;
+use program::output::json_text;
 use proto::admin::v1 as wire;
 use serde_json::json;
 
+use super::Failure;
 use super::online::{ask, hex, number, table, time};
-use super::{Failure, json_text};
 
 /// Which refusals to list.
 #[derive(Debug, Args)]

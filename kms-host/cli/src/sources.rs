@@ -1,11 +1,12 @@
 //! `kms-host sources`: lists the addresses that machines ask from, with their numbers.
 
 use kms_host::home::Home;
+use program::output::json_text;
 use proto::admin::v1 as wire;
 use serde_json::json;
 
+use super::Failure;
 use super::online::{ask, number, table};
-use super::{Failure, json_text};
 
 pub(super) fn list(home: &Home, as_json: bool) -> Result<String, Failure> {
     ask(home, async |mut host| {

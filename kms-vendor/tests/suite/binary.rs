@@ -1,7 +1,7 @@
 //! The command line, through the real binary: help, answers, one line for an error, exit codes.
 
 use std::fs;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -351,4 +351,32 @@ fn the_directory_may_come_from_the_environment() {
         .unwrap();
     assert!(output.status.success());
     assert!(home.path().join("elsewhere/roots.pub").exists());
+}
+
+/// An empty KMS_VENDOR_DIR was an error, and at the host and the machine an empty variable is an unset one.
+#[test]
+fn an_empty_variable_is_an_unset_one() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kms-vendor"));
+    let output = command.arg("init").env("KMS_VENDOR_DIR", "").current_dir(home.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(home.path().join("vendor/roots.pub").exists());
+}
+
+#[test]
+fn a_closed_pipe_is_no_error_and_a_full_disk_is_one() {
+    let home = prepared();
+    let roots = |stdout: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kms-vendor"));
+        let output = command.arg("roots").current_dir(home.path()).stdout(stdout).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(roots(writer.into()), (Some(0), String::new()));
+    if let Ok(full) = fs::File::options().write(true).open("/dev/full") {
+        let (code, said) = roots(full.into());
+        assert_eq!(code, Some(74));
+        assert!(said.starts_with("error: done, but standard output could not be written: "), "{said}");
+    }
 }

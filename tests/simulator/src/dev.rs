@@ -10,12 +10,13 @@ use anyhow::bail;
 use kms_client::{Clock, SystemClock};
 use kms_host::home::Home;
 use kms_vendor::{Extras, Vendor};
+use program::exit::{EX_UNAVAILABLE, EX_USAGE};
 use shared::policy::Policy;
 use tokio::signal::unix::{SignalKind, signal};
 use world::shop::ORGANISATION;
 use world::{HostProcess, Program, Shop};
 
-use crate::exit::{EX_UNAVAILABLE, EX_USAGE, Failure, OrExit};
+use crate::exit::{Failure, OrExit};
 
 const PRODUCT: &str = "Atlas";
 

@@ -1,12 +1,6 @@
-//! The codes that scripts see, as in BSD's sysexits.h and at the other programs.
+//! How a command ends, and the exit code that scripts see.
 
 use std::process::ExitCode;
-
-pub(crate) const EX_USAGE: u8 = 64;
-pub(crate) const EX_DATAERR: u8 = 65;
-pub(crate) const EX_UNAVAILABLE: u8 = 69;
-pub(crate) const EX_CANTCREAT: u8 = 73;
-pub(crate) const EX_IOERR: u8 = 74;
 
 /// A command that did not do what it was told.
 pub(crate) struct Failure {

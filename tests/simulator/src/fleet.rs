@@ -33,10 +33,11 @@ use std::path::Path;
 
 use anyhow::Context;
 use kms_client::{Clock, SystemClock};
+use program::exit::{EX_CANTCREAT, EX_IOERR, EX_USAGE};
 
 pub(crate) use self::options::Plan;
 use self::result::Found;
-use crate::exit::{EX_CANTCREAT, EX_IOERR, EX_USAGE, Failure, OrExit};
+use crate::exit::{Failure, OrExit};
 
 /// Plays a fleet, prints the result, and writes it to files if that is wanted.
 ///

@@ -16,16 +16,17 @@ mod fleet;
 pub mod load;
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use program::exit::{EX_IOERR, EX_UNAVAILABLE};
+use program::{arguments, output};
 use world::Program;
 
-use self::exit::{EX_IOERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit};
+use self::exit::{Failure, OrExit};
 
 /// Simulated fleets against real hosts.
 #[derive(Debug, Parser)]
@@ -90,13 +91,9 @@ enum Command {
 
 /// The life of the process: arguments, one command, its exit code.
 pub fn main() -> ExitCode {
-    let command = match Cli::try_parse() {
-        Ok(cli) => cli.command,
-        Err(error) => {
-            // Help and version are no errors. If printing fails, there is no way to say so.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(EX_USAGE) } else { ExitCode::SUCCESS };
-        }
+    let Cli { command } = match arguments::parse(Cli::command(), std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(code) => return code,
     };
     exit::code(match command {
         Command::Load(options) => {
@@ -118,13 +115,7 @@ fn run<T>(story: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure>
     tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(EX_IOERR)?.block_on(story)
 }
 
-/// Prints a text. A reader that closes the pipe, as `head` does, is no error.
+/// Prints a text. A reader that closes the pipe is no error.
 fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("standard output cannot be written")
-        }
-        _ => Ok(()),
-    }
+    output::unless_closed(output::write(text)).context("standard output cannot be written")
 }

@@ -48,6 +48,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use kms_client::plumbing::ready;
 use kms_client::{Clock, SystemClock};
+use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_IOERR, EX_UNAVAILABLE, EX_USAGE};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use tokio::signal::unix::{SignalKind, signal};
@@ -66,7 +67,7 @@ use self::verify::Keeper;
 use self::wire::{Limits, Wire};
 
 pub(crate) use self::options::{Options, ReportOptions};
-use crate::exit::{EX_CANTCREAT, EX_DATAERR, EX_IOERR, EX_UNAVAILABLE, EX_USAGE, Failure, OrExit};
+use crate::exit::{Failure, OrExit};
 
 /// Plays a scenario, prints its result, and returns whether all is as the scenario expects.
 ///

@@ -82,6 +82,14 @@ fn exit_codes_are_those_of_the_other_programs() {
     }
 }
 
+/// The variable is of a command and not of the program, so it was not looked at.
+#[test]
+fn an_empty_variable_is_an_unset_one() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kms-simulator"));
+    let output = command.args(["load", "--show"]).env("KMS_PRODUCT", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn a_second_dev_on_the_same_folder_fails_and_the_first_goes_on() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{bail, ensure};
 use clap::Args;
 use kms_client::Tls;
+use program::arguments::name_server;
 
 use super::scenario::{Changes, MACHINES_EVER, Scenario};
 
@@ -70,7 +71,7 @@ pub(crate) struct Whom {
     #[arg(long, value_name = "DOMAIN", requires = "product", conflicts_with = "hosts")]
     pub(crate) domain: Option<String>,
     /// Ask this name server instead of the system's.
-    #[arg(long, value_name = "ADDRESS:PORT", requires = "domain")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = name_server, requires = "domain")]
     pub(crate) dns: Option<SocketAddr>,
     /// File of the product that the host serves, as `kms-vendor product file` writes it.
     #[arg(long, value_name = "FILE", env = "KMS_PRODUCT")]
