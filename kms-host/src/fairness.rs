@@ -133,11 +133,19 @@ impl Fairness {
         let old = std::mem::replace(&mut book.allowances, allowances);
         let of_site = |all: &Allowances| [all.new_per_site, all.new_per_site, all.bad_per_site];
         let of_source = |all: &Allowances| [all.new_per_source, all.guaranteed(), all.bad_per_source];
-        book.site.change(&old, &allowances, of_site, now);
-        for seen in book.told_apart.values_mut() {
+        let Book { site, told_apart, others, .. } = &mut *book;
+        site.change(&old, &allowances, of_site, now);
+        let of_new = |all: &Allowances| (all.new_per_source, all.new_per_site);
+        let of_bad = |all: &Allowances| (all.bad_per_source, all.bad_per_site);
+        for seen in told_apart.values_mut().chain([others]) {
             seen.left.change(&old, &allowances, of_source, now);
+            if of_new(&old) != of_new(&allowances) {
+                seen.new_limited.end();
+            }
+            if of_bad(&old) != of_bad(&allowances) {
+                seen.bad_limited.end();
+            }
         }
-        book.others.left.change(&old, &allowances, of_source, now);
     }
 
     /// The present limits.
@@ -394,6 +402,20 @@ mod tests {
         assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entrants::Anybody);
         assert_eq!(enter(&fairness, source(2), Arrival::New, HOUR), Entrants::Anybody);
         assert_eq!(fairness.reserve(Some(source(3)), HOUR).entrants(), Entrants::Returning);
+    }
+
+    /// The alarm named the old limit for three hours after it had been raised, as the remedy says.
+    #[test]
+    fn another_limit_refuses_nobody_yet() {
+        let fairness = Fairness::new(limits(1, 0));
+        assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entrants::Anybody);
+        assert_eq!(enter(&fairness, source(1), Arrival::New, HOUR), Entrants::Returning);
+        assert!(fairness.limiting_new(HOUR).is_some());
+        let bad = Allowances { bad_per_source: Rate::a_minute(7), ..limits(1, 0) };
+        fairness.change(bad, HOUR);
+        assert!(fairness.limiting_new(HOUR).is_some(), "its own limit is the same");
+        fairness.change(limits(5000, 0), HOUR);
+        assert!(fairness.limiting_new(HOUR).is_none());
     }
 
     /// Ten addresses that brought as many as one may had used up the day of the whole site: nobody else entered a machine.

@@ -4,6 +4,8 @@
 //! reverse or hide what stands beside them. Code that shows such text wraps it in [`OneLine`]. A program passes every text that it
 //! prints through [`Lines`], in case a wrapper was forgotten.
 
+use alloc::borrow::ToOwned;
+use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt::{self, Display, Write};
 
@@ -45,6 +47,14 @@ impl Write for JsonFilter<'_, '_> {
             c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(self.0, "\\u{unit:04x}"))
         })
     }
+}
+
+/// The text, or its first `most` bytes and how many it has.
+pub fn shorten(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    format!("{}… ({} bytes)", &text[..text.floor_char_boundary(most)], text.len())
 }
 
 /// [`OneLine`] as a string, for a column of a table or a field of JSON.

@@ -265,6 +265,31 @@ async fn a_reload_by_command_waits_and_prints_what_came_of_it() {
     assert_eq!(again.code, 78, "the file is what it says: {}", again.stderr);
 }
 
+/// An error quotes the line that it is about. One of 8 KB was larger than what a status may carry, so the command lost its cause, and one
+/// of 900 KB was printed six times over.
+#[tokio::test]
+async fn a_very_long_mistake_is_told_shortly() {
+    let stage = Stage::with_threshold(1);
+    let host = stage.host("host").await;
+    let networks = vec!["\"10.0.0.0/8\""; 900].join(", ");
+    let long = [
+        format!("allow = [{networks}, \"10.0.0.0/99\"]\n"),
+        "\0".repeat(20_000),
+        format!("service_label = \"{}\"\n", "x".repeat(900_000)),
+        format!("{} = 1\n", "x".repeat(900_000)),
+    ];
+    for text in long {
+        fs::write(settings_file(host.home()), text).unwrap();
+        for arguments in [&["reload"][..], &["config", "check"]] {
+            let done = run_at(host.home(), arguments).await;
+            assert_eq!(done.code, 78, "{arguments:?}: {:.500}", done.stderr);
+            assert!(done.stderr.len() < 5_000 && done.stderr.contains("not valid"), "{:.500}", done.stderr);
+        }
+    }
+    let done = run_at(host.home(), &["machine", "show", &"a".repeat(60_000)]).await;
+    assert!(done.stderr.len() < 2_000 && !done.stderr.contains("h2"), "{:.500}", done.stderr);
+}
+
 /// Certificates are read against the key on disk; leases that the old key signs under the new one's certificates hold nowhere.
 #[tokio::test]
 async fn a_key_that_was_exchanged_under_a_running_host_is_not_taken_up() {

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use shared::armour;
+use shared::print::shorten;
 use toml::{Table, Value};
 
 use super::keys::{KEYS, Key, PREFIX};
@@ -25,6 +26,9 @@ const PACKAGED_FILE: &str = "/etc/kms-host/kms-host.toml";
 
 /// Looks like a setting and is none: the command line reads it.
 const DATA_VARIABLE: &str = "KMS_HOST_DATA";
+
+/// Largest text, in bytes, of an error with the line that it is about.
+const EXCERPT_MAX: usize = 2000;
 
 const CORRECT_IT: &str = "correct it, and check it with `kms-host config check`";
 
@@ -173,7 +177,8 @@ impl SettingSources {
             )
         })?;
         let wrong = |error: toml::de::Error| {
-            FixableError::new(format!("the configuration {file} is not valid"), CORRECT_IT).because(error)
+            FixableError::new(format!("the configuration {file} is not valid"), CORRECT_IT)
+                .because(excerpt(&text, &error))
         };
         let config = toml::from_str::<Config>(&text).map_err(wrong)?;
         let written = toml::from_str::<Table>(&text).map_err(wrong)?;
@@ -181,6 +186,18 @@ impl SettingSources {
         let origins = set.map(|key| (key.name, Origin::File(path.clone()))).collect();
         Ok(Settings { config, unknown: Vec::new(), file: path, are_of_a_file, passed_over, origins })
     }
+}
+
+/// The error with the line that it is about. A line may be as long as the file: then only the place.
+fn excerpt(text: &str, error: &toml::de::Error) -> String {
+    let whole = error.to_string();
+    if whole.len() <= EXCERPT_MAX {
+        return whole;
+    }
+    let before = &text[..error.span().map_or(0, |span| span.start)];
+    let line = before.split('\n').count();
+    let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
+    format!("line {line}, column {column}: {}", shorten(error.message(), EXCERPT_MAX))
 }
 
 impl Settings {
@@ -249,7 +266,7 @@ impl Settings {
             let Some(value) = ours.remove(&name).filter(|value| !value.is_empty()) else { continue };
             let text = value.to_str().ok_or_else(|| "it is not UTF-8".to_owned());
             let config = text.and_then(|text| key.set(&self.config, text));
-            self.config = config.map_err(|fault| of_variable(key, fault))?;
+            self.config = config.map_err(|fault| of_variable(key, &fault))?;
             self.origins.insert(key.name, Origin::Variable(name));
         }
         ours.retain(|_, value| !value.is_empty());
@@ -262,15 +279,19 @@ impl Settings {
         let Err((name, fault)) = self.config.check() else { return Ok(()) };
         let key = KEYS.iter().find(|key| key.name == name);
         if let (Origin::Variable(_), Some(key)) = (self.origin(name), key) {
-            return Err(of_variable(key, fault));
+            return Err(of_variable(key, &fault));
         }
-        let text = format!("the configuration {} is not valid: {fault}", self.file.display());
+        let text = format!(
+            "the configuration {} is not valid: {}",
+            self.file.display(),
+            shorten(&fault, EXCERPT_MAX)
+        );
         Err(FixableError::new(text, CORRECT_IT))
     }
 }
 
-fn of_variable(key: &Key, fault: String) -> FixableError {
-    let name = key.variable();
+fn of_variable(key: &Key, fault: &str) -> FixableError {
+    let (name, fault) = (key.variable(), shorten(fault, EXCERPT_MAX));
     let remedy = format!("set it as in {name}={}, or unset it", key.example);
     FixableError::new(format!("the environment variable {name} is not valid: {fault}"), remedy)
 }

@@ -16,6 +16,7 @@ use prost::Message;
 use proto::v1::activation_service_server::SERVICE_NAME;
 use proto::v1::{self, ActivateRequest, ActivateResponse, ReleaseRequest, ReleaseResponse};
 use shared::ask::AskKind;
+use shared::print::shorten;
 use shared::reason::{Cause, ERROR_DOMAIN, Reason};
 use shared::time::Clock;
 use tokio::runtime::Handle;
@@ -42,6 +43,9 @@ const ASKS_AT_ONCE: usize = 4096;
 
 /// The size of the largest health request; it holds the name of a service.
 const HEALTH_LIMIT_BYTES: usize = 1024;
+
+/// Largest parameter of a reason, in bytes. A status travels in headers, where hyper's client takes 16 KiB in all.
+const QUOTED_MAX: usize = 500;
 
 /// The prefix of each message (gRPC over HTTP/2): whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
@@ -284,6 +288,9 @@ impl hyper::body::Body for Answered {
 /// A failure as a gRPC status: the reason in `ErrorInfo`, and `RetryInfo` if waiting helps.
 pub(crate) fn status(unanswered: Unanswered) -> Status {
     let Unanswered { cause, retry_in } = unanswered;
+    // What is quoted from a request may be long, and all of it travels twice, in headers.
+    let quoted = |(name, value): &(String, String)| (name.clone(), shorten(value, QUOTED_MAX));
+    let cause = Cause { parameters: cause.parameters.iter().map(quoted).collect(), ..cause };
     let parameters = cause.parameters.iter().cloned().collect::<std::collections::HashMap<_, _>>();
     let mut details = ErrorDetails::with_error_info(cause.code.clone(), ERROR_DOMAIN, parameters);
     if let Some(retry_in) = retry_in {

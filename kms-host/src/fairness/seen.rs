@@ -184,6 +184,11 @@ impl SourceLimiting {
         under_way.is_none()
     }
 
+    /// Another limit holds: who was refused by the old one may not be refused again.
+    pub(super) fn end(&mut self) {
+        self.episode = None;
+    }
+
     /// The present refusals, if any.
     pub(super) fn episode(&self, now: Duration) -> Option<Episode> {
         self.episode.filter(|episode| now.saturating_sub(episode.at) < LIMIT_LASTS)
