@@ -68,12 +68,10 @@ mod lease;
 mod outcome;
 mod product;
 
-mod clock;
 mod fingerprint;
 mod random;
 
 pub use client::{BuildError, Builder, Client};
-pub use clock::SystemClock;
 pub use discovery::{Candidate, Discovery, LookedIn, Problem, Source};
 pub use home::Keeping;
 pub use hosts::{HostName, HostNameError};
@@ -91,3 +89,4 @@ pub use shared::license::{LicenseState, Notice, Setup};
 pub use shared::reason::{Cause, Fault, Reason};
 pub use shared::srv::SrvRecord;
 pub use shared::time::{Clock, Length, Timestamp};
+pub use wire::SystemClock;

@@ -4,6 +4,7 @@
 //! sources, TLS), and `shared` decides what an answer means. Whatever a peer does, the result is at worst a [`Failure`] with a
 //! reason. `docs/protocol.md` 1.
 
+mod clock;
 mod failure;
 mod line;
 
@@ -25,6 +26,7 @@ use tonic::codegen::Service;
 use tonic::codegen::http::{Request, Response as HttpResponse, Uri};
 use tonic::{Response, Status};
 
+pub use clock::SystemClock;
 pub use failure::{Failure, not_a_host, silent, unreachable};
 pub use line::{Bytes, Ended, Line};
 

@@ -13,8 +13,8 @@ use shared::ids::{Fingerprint, OrganisationId};
 use shared::policy::check_grace;
 use shared::reason::Cause;
 use shared::time::{Clock, Length};
+use wire::SystemClock;
 
-use crate::clock::SystemClock;
 use crate::discovery::{Candidate, Places, Source};
 use crate::home::Home;
 use crate::hosts::HostNameError;

@@ -1,6 +1,6 @@
-//! The one file of this crate that reads clocks.
+//! The clocks of a machine, and the one file of this crate that reads them.
 //!
-//! Everything else takes the builder's [`Clock`], so that a test can move the time and no released product has a switch for it.
+//! Host and machine take a [`Clock`], so that a test can move the time and no released product has a switch for it.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
