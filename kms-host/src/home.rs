@@ -9,7 +9,6 @@ mod backup;
 mod certificates;
 mod error;
 mod presence;
-pub(crate) mod read;
 
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
@@ -23,7 +22,7 @@ use shared::envelope::SecretKey;
 use shared::files::{self, HOST_SIGNING_KEY, HostRequest};
 use shared::ids::{HostId, LedgerId};
 use shared::record::Meta;
-use store::file;
+use store::{file, regular};
 use zeroize::Zeroizing;
 
 use crate::certificates::Certificates;
@@ -166,7 +165,7 @@ impl Home {
         // Even if there is a key: a restore that was interrupted in its last step begins again and clears the directory.
         self.check_finished()?;
         let path = self.key_path();
-        match read::read(&path).map(Zeroizing::new) {
+        match regular::read(&path).map(Zeroizing::new) {
             Ok(text) => files::key_from_pem(HOST_SIGNING_KEY, &text).map_err(|found| match found {
                 files::BadFile::Version(_) => {
                     let text = format!("the signing key {} is of a newer release", path.display());
@@ -199,7 +198,7 @@ impl Home {
         // If there is no host at all, say that first.
         let key = self.signing_key()?;
         let path = self.request_path();
-        let written = match read::read(&path) {
+        let written = match regular::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(source) => return Err(HomeError::Unreadable(path, source)),
             Ok(text) => HostRequest::from_pem(&text).ok(),
@@ -322,7 +321,7 @@ impl Home {
     }
 
     fn written_request(&self) -> Option<HostRequest> {
-        HostRequest::from_pem(&read::read(&self.request_path()).ok()?).ok()
+        HostRequest::from_pem(&regular::read(&self.request_path()).ok()?).ok()
     }
 
     /// The width of an hour in the request to the vendor, if there is one: the same as in the ledger.

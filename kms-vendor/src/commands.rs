@@ -1,8 +1,7 @@
 //! The commands: each calls the library and prints its result. The rules are in the library.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,14 +20,12 @@ use shared::policy::Policy;
 use shared::print::{OneLine, one_line};
 use shared::time::{Length, Timestamp};
 use store::file::FileError;
+use store::regular;
 
 use crate::cli::{
     AddProduct, CarriedArgs, CertificateCommand, Cli, Command, CreateIssuer, IssueCertificate, IssuerCommand,
     Life, ProductCommand, ProductFile,
 };
-
-/// A request has a few hundred bytes. A larger file is something else.
-const REQUEST_MAX_BYTES: u64 = 64 * 1024;
 
 /// How long a certificate is valid by default.
 const YEAR: Duration = Duration::from_hours(365 * 24);
@@ -166,13 +163,9 @@ fn life(asked: &Life, issuer: Option<&IssuingCertificate>, now: Timestamp) -> (T
 }
 
 fn read_request(path: &Path) -> Result<String, CommandError> {
-    let read = |from: &mut dyn io::Read| {
-        let mut text = Vec::new();
-        from.take(REQUEST_MAX_BYTES).read_to_end(&mut text).map(|_| text)
-    };
     let text = match path.as_os_str().as_encoded_bytes() {
-        b"-" => read(&mut io::stdin().lock()),
-        _ => File::open(path).and_then(|mut file| read(&mut file)),
+        b"-" => regular::read_bounded(io::stdin().lock()),
+        _ => regular::read(path),
     };
     let text = text.map_err(|source| CommandError::Request { path: path.to_owned(), source })?;
     Ok(armour::text(&text))

@@ -256,6 +256,12 @@ impl VendorError {
             VendorError::OutlivesIssuer { .. } => "give a shorter --valid-for, or sign with a root key",
             VendorError::IssuerSignsIssuer => "sign with a root key",
             VendorError::OwnOutput(_) => "report this as a bug of kms-vendor",
+            // Not an error of the system: the reader has refused the file.
+            VendorError::Io { source, .. } | VendorError::Journal { source, .. }
+                if source.raw_os_error().is_none() =>
+            {
+                "move it away; if there is a backup of the file, restore it"
+            }
             VendorError::CreateDir { .. }
             | VendorError::Io { .. }
             | VendorError::Write(_)

@@ -3,7 +3,6 @@
 //! A root key signs its certificate once. Every reader of a chain enforces the limits in that certificate (`docs/protocol.md` 2).
 //! They are checked here as well, so that the vendor gets an error that says which limit it is.
 
-use std::fs;
 use std::io;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use shared::envelope::{Kind, SecretKey};
 use shared::files::{self, BadFile, ISSUING_CERTIFICATE, ISSUING_KEY};
 use shared::ids::CertificateId;
 use shared::time::Timestamp;
+use store::regular;
 
 use crate::error::VendorError;
 use crate::keys;
@@ -98,7 +98,7 @@ pub(crate) struct SigningIssuer {
 impl SigningIssuer {
     pub(crate) fn open(vendor: &Vendor) -> Result<SigningIssuer, VendorError> {
         let path = vendor.path(CERTIFICATE_FILE);
-        let pem = fs::read(&path).map_err(|source| match source.kind() {
+        let pem = regular::read(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => VendorError::NoIssuer(path.clone()),
             _ => VendorError::read(&path, source),
         })?;

@@ -3,17 +3,21 @@
 //! The vendor looks here when a customer asks, or when a certificate must be revoked. The tool reads it to find the organisation
 //! that a host was certified for before.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use shared::ids::{HostId, OrganisationId};
+use store::regular;
 
 use crate::error::VendorError;
 use crate::vendor::Vendor;
 
 const JOURNAL_FILE: &str = "issued.jsonl";
+
+/// A line has less than 2 KiB. What is longer is damaged, and is read piece by piece.
+const LINE_MAX_BYTES: u64 = 64 * 1024;
 
 /// One line. Instants are RFC 3339, ids hexadecimal.
 #[derive(Serialize)]
@@ -46,20 +50,24 @@ pub(crate) fn other_organisation_of(
     organisation: OrganisationId,
 ) -> Result<Option<String>, VendorError> {
     let path = vendor.path(JOURNAL_FILE);
-    let file = match File::open(&path) {
+    let mut file = match regular::open(&path, OpenOptions::new().read(true)) {
         Ok(file) => BufReader::new(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(VendorError::read(&path, source)),
     };
     let (host, organisation) = (host.to_string(), organisation.to_string());
-    for line in file.split(b'\n') {
-        let line = line.map_err(|source| VendorError::read(&path, source))?;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = file.by_ref().take(LINE_MAX_BYTES).read_until(b'\n', &mut line);
+        if read.map_err(|source| VendorError::read(&path, source))? == 0 {
+            return Ok(None);
+        }
         let Ok(issued) = serde_json::from_slice::<Issued>(&line) else { continue };
         if issued.host == host && issued.organisation_id != organisation {
             return Ok(Some(issued.organisation));
         }
     }
-    Ok(None)
 }
 
 /// The fields of a line that are read back.
@@ -71,7 +79,7 @@ struct Issued {
 }
 
 fn append_durably(path: &Path, line: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    let mut file = regular::open(path, OpenOptions::new().create(true).read(true).append(true))?;
     // A crash may have cut the last line. It stays for people to read, and this line begins after it.
     let mut last = [b'\n'];
     if 0 < file.seek(SeekFrom::End(0))? {

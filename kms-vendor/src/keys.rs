@@ -1,6 +1,5 @@
 //! Generates private keys, and writes and reads their files. `vendor` says where the files are.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -34,7 +33,7 @@ pub(crate) fn write(path: &Path, label: &'static str, key: &SecretKey) -> Result
 
 /// Reads a key that [`write`] wrote.
 pub(crate) fn read(path: &Path, label: &'static str) -> Result<SecretKey, VendorError> {
-    let pem = fs::read(path).map(Zeroizing::new);
+    let pem = store::regular::read(path).map(Zeroizing::new);
     let pem = pem.map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => VendorError::KeyMissing(path.to_owned()),
         _ => VendorError::read(path, source),

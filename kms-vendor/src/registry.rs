@@ -2,7 +2,6 @@
 //!
 //! `product` and `organisation` say what they contain.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -37,7 +36,7 @@ impl From<Version1> for u32 {
 
 /// The contents of the file, or of an empty one if there is none.
 pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, VendorError> {
-    let text = match fs::read(path) {
+    let text = match store::regular::read(path) {
         Ok(text) => armour::plain(&text).map_err(|error| VendorError::damaged(path, error))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
         Err(source) => return Err(VendorError::read(path, source)),

@@ -12,7 +12,7 @@
 //! What is done with it stands in `product`, `issue` and `issuer`.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,7 @@ use shared::armour;
 use shared::certificate::Roots;
 use shared::envelope::SecretKey;
 use shared::files::ROOT_KEY;
+use store::regular;
 
 use crate::error::VendorError;
 use crate::keys;
@@ -71,7 +72,7 @@ impl Vendor {
     /// [`VendorError::NotAVendor`] without a `roots.pub`, [`VendorError::Damaged`] for one that is not two keys.
     pub fn open(dir: &Path) -> Result<Vendor, VendorError> {
         let path = dir.join(ROOTS_FILE);
-        let text = fs::read(&path).map_err(|source| match source.kind() {
+        let text = regular::read(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => VendorError::NotAVendor(dir.to_owned()),
             _ => VendorError::read(&path, source),
         })?;
@@ -121,7 +122,7 @@ impl Vendor {
     pub(crate) fn lock(&self) -> Result<File, VendorError> {
         let path = self.path(".lock");
         let lock = || {
-            let file = OpenOptions::new().create(true).append(true).open(&path)?;
+            let file = regular::open(&path, OpenOptions::new().create(true).append(true))?;
             file.lock()?;
             Ok(file)
         };

@@ -80,7 +80,7 @@
 //! fdatasync promised: `kms-faults power-cut` does that, on an image, and with `--failed-writes` after a write that failed.
 //!
 //! Read next: `store.rs`, then `store/opening.rs`, `copy.rs` and `engine.rs`. `salvage.rs` does without an engine. `file.rs` is
-//! for the other files that must survive, such as keys.
+//! for the other files that must survive, such as keys, and `regular.rs` reads them.
 
 mod store;
 
@@ -99,6 +99,7 @@ mod salvage;
 mod bytes;
 mod error;
 pub mod file;
+pub mod regular;
 
 pub use batch::{Batch, MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES, TooLarge};
 pub use closed::is_empty;

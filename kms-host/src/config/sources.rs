@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 
 use shared::armour;
 use shared::print::shorten;
+use store::regular;
 use toml::{Table, Value};
 
 use super::keys::{KEYS, Key, PREFIX};
 use super::{Config, LogFormat};
 use crate::fixable::FixableError;
-use crate::home::{USUAL_PATH, read};
+use crate::home::USUAL_PATH;
 
 /// The name of the file in a data directory.
 pub const FILE_NAME: &str = "kms-host.toml";
@@ -158,7 +159,7 @@ impl SettingSources {
     fn read_file(&self) -> Result<Settings, FixableError> {
         let (path, passed_over) = self.find();
         let file = path.display();
-        let read = if self.is_in_data() { read::read_unlinked(&path) } else { read::read(&path) };
+        let read = if self.is_in_data() { regular::read_unlinked(&path) } else { regular::read(&path) };
         let (text, are_of_a_file) = match read {
             Err(error) if error.kind() == ErrorKind::NotFound && self.named.is_none() => (Vec::new(), false),
             Err(error) => {

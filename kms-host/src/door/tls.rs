@@ -12,6 +12,7 @@ use std::time::Duration;
 use shared::armour::{self, ArmourError, Block};
 use shared::reason::Word;
 use shared::time::{Length, Timestamp};
+use store::regular;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
@@ -24,7 +25,6 @@ use x509_cert::der::Decode as _;
 use crate::certificates::ENDS_SOON;
 use crate::config::{Config, TlsMode};
 use crate::fixable::FixableError;
-use crate::home::read;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -289,7 +289,7 @@ fn pem_of(bytes: &[u8], path: &Path) -> Result<Block, FixableError> {
 }
 
 fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, FixableError> {
-    read::read(path).map_err(|error| {
+    regular::read(path).map_err(|error| {
         let text = format!("{} cannot be read, and `{setting}` names it for TLS", path.display());
         let remedy = format!("put the file there, for the host's user to read, or correct `{setting}`");
         FixableError::new(text, remedy).because(error)

@@ -8,9 +8,9 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, Write as _};
 use std::path::{self, Path, PathBuf};
 
 use ledger::Kept;
+use store::regular;
 
 use super::{CheckedLine, Checker, ExportFault, Head, PART_BYTES};
-use crate::home::read;
 
 /// No line is longer. A part of a file grows by a third as base64, and its name has room beside it.
 const LINE_BYTES_MAX: u64 = 2 * PART_BYTES as u64;
@@ -90,7 +90,7 @@ impl ExportFile {
     /// # Errors
     /// It cannot be read.
     pub fn open(path: &Path) -> Result<ExportFile, ExportError> {
-        match read::open_regular(path) {
+        match regular::open(path, File::options().read(true)) {
             Ok(file) => Ok(ExportFile { path: path.to_owned(), file }),
             Err(error) => Err(ExportError::Unreadable(path.to_owned(), error)),
         }

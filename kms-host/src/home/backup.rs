@@ -9,9 +9,9 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ledger::{Engine, Kept, OpenError, OutOfOrder};
-use store::file;
+use store::{file, regular};
 
-use super::{Home, HomeError, make_private_dir, read};
+use super::{Home, HomeError, make_private_dir};
 use crate::admin::socket;
 use crate::export::{
     CheckedLine, ExportError, ExportFile, ExportKind, ExportReader, FilePart, PART_BYTES, Summary,
@@ -216,7 +216,7 @@ impl Carried {
     /// # Errors
     /// It cannot be read.
     pub fn open(name: String, path: PathBuf) -> Result<Carried, HomeError> {
-        match read::open_regular(&path) {
+        match regular::open(&path, File::options().read(true)) {
             Ok(file) => Ok(Carried { name, path, file }),
             Err(source) => Err(HomeError::Unreadable(path, source)),
         }

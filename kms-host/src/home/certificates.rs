@@ -12,9 +12,9 @@ use shared::certificate::{Chain, Roots};
 use shared::envelope::PublicKey;
 use shared::files;
 use shared::time::Timestamp;
-use store::file;
+use store::{file, regular};
 
-use super::{Home, HomeError, UnusableFile, check_hour_width, make_private_dir, read};
+use super::{Home, HomeError, UnusableFile, check_hour_width, make_private_dir};
 use crate::certificates::{Allowed, Certificates, Difference, Installed, LeftOut};
 use crate::fixable::FixableError;
 use crate::remedy;
@@ -189,7 +189,7 @@ impl Home {
             if path.extension().is_none_or(|extension| extension != "pem") {
                 continue;
             }
-            let text = read::read(&path).map_err(|error| self.bad_certificate(&path, error.into()));
+            let text = regular::read(&path).map_err(|error| self.bad_certificate(&path, error.into()));
             match text.and_then(|text| self.verify_certificates(&path, &text, key)) {
                 Ok(read) => found.extend(read),
                 Err(why) => left_out.push(left_out_for(path, &why)),

@@ -19,7 +19,7 @@ fn run(home: &TempDir, arguments: &[&str]) -> Output {
 
 /// What it answers when all is well.
 #[track_caller]
-fn answer(home: &TempDir, arguments: &[&str]) -> String {
+pub(crate) fn answer(home: &TempDir, arguments: &[&str]) -> String {
     let output = run(home, arguments);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stderr.is_empty());
@@ -37,7 +37,7 @@ fn failure(home: &TempDir, arguments: &[&str]) -> (i32, String) {
 }
 
 /// A directory with a vendor, a product and a host's request.
-fn prepared() -> TempDir {
+pub(crate) fn prepared() -> TempDir {
     let home = tempfile::tempdir().unwrap();
     answer(&home, &["init"]);
     answer(&home, &["product", "add", "Example CAD"]);
@@ -45,7 +45,7 @@ fn prepared() -> TempDir {
     home
 }
 
-const ISSUE: [&str; 8] = [
+pub(crate) const ISSUE: [&str; 8] = [
     "certificate",
     "issue",
     "--request",
@@ -56,7 +56,7 @@ const ISSUE: [&str; 8] = [
     "Example University",
 ];
 
-fn issue_to(out: &str) -> Vec<&str> {
+pub(crate) fn issue_to(out: &str) -> Vec<&str> {
     [&ISSUE[..], &["--out", out]].concat()
 }
 

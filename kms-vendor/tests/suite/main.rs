@@ -7,6 +7,8 @@ mod products;
 mod starting;
 
 mod binary;
+#[cfg(unix)]
+mod odd_files;
 
 mod vectors;
 

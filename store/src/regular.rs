@@ -1,14 +1,11 @@
-//! Reading the files of a data directory: regular files of a sane size, and nothing that would wait for ever.
+//! Reads regular files of a sane size, and nothing that would wait for ever.
 //!
-//! Opening a pipe waits for its writer, and reading a device may never end. A data directory belongs to somebody else than
-//! root, so root may meet either there, and a link to any file of the machine.
+//! Opening a pipe waits for its writer, and reading a device may never end. A directory may belong to somebody else than the
+//! user who runs a command in it, such as root, so either may be there, or a link to any file of the machine.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
-
-use rustix::fs::{Mode, OFlags, open};
-use rustix::io::Errno;
 
 /// No key, certificate or configuration is nearly as large.
 const LIMIT_BYTES: u64 = 1 << 20;
@@ -17,53 +14,77 @@ const LIMIT_BYTES: u64 = 1 << 20;
 ///
 /// # Errors
 /// It cannot be read, is not a regular file, or is too large.
-pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    read_with(path, OFlags::empty())
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_bounded(open(path, OpenOptions::new().read(true))?)
 }
 
 /// As [`read`], and refuses a link: whoever may write into a directory could have another user's file read by it.
 ///
 /// # Errors
 /// As for [`read`], or it is a link.
-pub(crate) fn read_unlinked(path: &Path) -> io::Result<Vec<u8>> {
-    read_with(path, OFlags::NOFOLLOW)
+pub fn read_unlinked(path: &Path) -> io::Result<Vec<u8>> {
+    read_bounded(open_with(path, OpenOptions::new().read(true), NOFOLLOW)?)
 }
 
-/// Opens a regular file of any size, following links.
+/// Reads all of it, as [`read`] does with a file.
 ///
 /// # Errors
-/// It cannot be opened, or is not a regular file.
-pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    open_with(path, OFlags::empty())
-}
-
-fn read_with(path: &Path, flags: OFlags) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open_with(path, flags)?.take(LIMIT_BYTES + 1).read_to_end(&mut bytes)?;
+/// It cannot be read, or is too large.
+pub fn read_bounded(from: impl Read) -> io::Result<Vec<u8>> {
+    // Enough room from the start: a vector that grows would leave pieces of a key behind.
+    let mut bytes = Vec::with_capacity(4096);
+    from.take(LIMIT_BYTES + 1).read_to_end(&mut bytes)?;
     if LIMIT_BYTES < bytes.len() as u64 {
         return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
     }
     Ok(bytes)
 }
 
-fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
+/// Opens a regular file of any size with these options, following links.
+///
+/// # Errors
+/// It cannot be opened, or is not a regular file.
+pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    open_with(path, options, 0)
+}
+
+#[cfg(unix)]
+const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+#[cfg(not(unix))]
+const NOFOLLOW: i32 = 0;
+
+#[cfg(unix)]
+fn open_with(path: &Path, options: &mut OpenOptions, flags: i32) -> io::Result<File> {
+    use rustix::{fs::OFlags, io::Errno};
     // Without NONBLOCK the opening of a pipe waits for a writer.
-    let flags = flags | OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(open(path, flags, Mode::empty()).map_err(|error| match error {
-        Errno::LOOP => io::Error::other("it is a link; put the file itself there"),
-        Errno::NXIO => io::Error::other(NOT_REGULAR),
-        error => error.into(),
-    })?);
+    let at_once = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags | at_once);
+    let opened = options.open(path).map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::LOOP) => io::Error::other("it is a link; put the file itself there"),
+        Some(Errno::NXIO | Errno::ISDIR) => io::Error::other(NOT_REGULAR),
+        _ => error,
+    });
+    only_regular(opened?)
+}
+
+#[cfg(not(unix))]
+fn open_with(path: &Path, options: &mut OpenOptions, _flags: i32) -> io::Result<File> {
+    only_regular(options.open(path)?)
+}
+
+fn only_regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other(NOT_REGULAR)) }
 }
 
 const NOT_REGULAR: &str = "it is not a regular file";
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
+
+    use rustix::fs::Mode;
 
     use super::*;
 
