@@ -175,7 +175,9 @@ fn a_hosts_file_of_another_kind_is_not_printed_line_by_line() {
 
     let names: Vec<_> = (0..1_200).map(|number| format!("{}.host{number}", ["a"; 40].concat())).collect();
     let many = [&["host", "set"][..], &names.iter().map(String::as_str).collect::<Vec<_>>()].concat();
-    assert!(machine.failure(&many).1.contains("1200 names are more than the 64 KiB"));
+    let (code, line) = machine.failure(&many);
+    assert!(line.contains("1200 names are more than the 64 KiB"), "{line}");
+    assert!(code == 74 && line.ends_with("; name fewer hosts\n") && !line.contains("write NAME"), "{line}");
     assert_eq!(machine.json(&["host", "show"])["hosts"], serde_json::json!(["kms2:21688"]));
 }
 
