@@ -58,7 +58,7 @@ fn trouble(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         rows.push(("last reason", what + &times));
     }
     rows.extend(show::last_round(snapshot).map(|round| ("last round", round)));
-    rows.extend(snapshot.troubles.iter().map(|cause| ("trouble", show::cause(cause))));
+    rows.extend(show::troubles(snapshot));
     rows
 }
 
@@ -66,6 +66,9 @@ fn trouble(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
 fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let organisation = match &snapshot.organisation {
         Some(ours) => format!("{} ({})", OneLine(&ours.name), ours.id),
+        None if show::organisation_is_unknown(snapshot) => {
+            "not known: the state cannot be read as a whole".to_owned()
+        }
         None => "none yet: the first lease names it".to_owned(),
     };
     // If nothing was saved, a user who may not read the identity cannot know the name.
@@ -104,7 +107,6 @@ fn answer(client: &Client, round: &Round, code: u8, word: &str) -> Answer {
     let (snapshot, now) = (client.snapshot(), SystemClock::new().now());
     let mut text = format!("Asked:\n{}\n{word}", show::attempts("  ", &round.attempts));
     let _ = write!(text, "{}", show::rows(&standing(&snapshot, now)));
-    let troubles = snapshot.troubles.iter().map(|cause| ("trouble", show::cause(cause)));
-    text += &show::rows(&troubles.collect::<Vec<_>>());
+    text += &show::rows(&show::troubles(&snapshot));
     Answer { text, json: show::snapshot_json(&snapshot), code }
 }

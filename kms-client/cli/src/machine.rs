@@ -9,6 +9,7 @@ use shared::print::OneLine;
 use crate::answer::{Answer, Failure};
 use crate::cli::{IdentityCommand, OrganisationCommand};
 use crate::product::Inspected;
+use crate::show;
 
 /// Shows or forgets the organisation that this machine belongs to.
 pub(crate) async fn organisation(
@@ -16,17 +17,29 @@ pub(crate) async fn organisation(
     open: impl FnOnce() -> Result<Client, Failure>,
     command: OrganisationCommand,
 ) -> Result<Answer, Failure> {
-    let ours = inspected.snapshot().organisation.clone();
+    let snapshot = inspected.snapshot();
+    let (ours, is_unknown) = (snapshot.organisation.clone(), show::organisation_is_unknown(snapshot));
+    let troubles = show::rows(&show::troubles(snapshot));
     let pinned = inspected.product.organisation.map(|id| HEXLOWER.encode(&id));
     match command {
         OrganisationCommand::Show => {
             let text = match (&ours, &pinned) {
                 (Some(ours), _) => format!("{} ({})\n", OneLine(&ours.name), ours.id),
-                (None, Some(pinned)) => format!("None yet; only {pinned} may license this copy.\n"),
+                (None, Some(pinned)) => {
+                    let known = if is_unknown { "Not known" } else { "None yet" };
+                    format!("{known}; only {pinned} may license this copy.\n")
+                }
+                (None, None) if is_unknown => "Not known: the state cannot be read as a whole.\n".to_owned(),
                 (None, None) => "None yet: the first lease names it.\n".to_owned(),
             };
             let (id, name) = ours.map(|ours| (ours.id.to_string(), ours.name)).unzip();
-            Ok(Answer::done(text, json!({ "id": id, "name": name, "only": pinned })))
+            let json = json!({
+                "id": id,
+                "name": name,
+                "only": pinned,
+                "troubles": show::troubles_json(snapshot),
+            });
+            Ok(Answer::done(text + &troubles, json))
         }
         OrganisationCommand::Clear => {
             // If the product has not run yet, there is none to forget.
@@ -39,9 +52,11 @@ pub(crate) async fn organisation(
                     "{} is forgotten. The next lease names the organisation; the one that is held runs on.\n",
                     OneLine(name)
                 ),
+                None if is_unknown => "It was not known. The next lease names it.\n".to_owned(),
                 None => "There was none. The first lease names it.\n".to_owned(),
             };
-            Ok(Answer::done(text, json!({ "forgotten": name })))
+            let json = json!({ "forgotten": name, "troubles": show::troubles_json(snapshot) });
+            Ok(Answer::done(text + &troubles, json))
         }
     }
 }
@@ -58,12 +73,19 @@ pub(crate) async fn identity(
         return Err(Failure::new(EX_USAGE, line));
     }
     let client = open()?;
-    let before = client.snapshot().machine;
+    let found = client.snapshot();
     client.identity_reset().await?;
     let now = client.snapshot().machine;
+    let before = found.machine;
     let text = format!(
         "This machine was {before} and is {now}.\n\
-         It holds no lease until it is activated; the old seat leaves the count when its time has passed.\n"
+         It holds no lease until it is activated; the old seat leaves the count when its time has passed.\n{}",
+        show::rows(&show::troubles(&found))
     );
-    Ok(Answer::done(text, json!({ "before": before.to_string(), "machine": now.to_string() })))
+    let json = json!({
+        "before": before.to_string(),
+        "machine": now.to_string(),
+        "troubles": show::troubles_json(&found),
+    });
+    Ok(Answer::done(text, json))
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use kms_client::{Attempt, Cause, Length, LicenseState, Notice, Snapshot, Timestamp};
+use kms_client::{Attempt, Cause, Length, LicenseState, Notice, Reason, Snapshot, Timestamp};
 use serde_json::{Value, json};
 
 /// How long the state lasts, or how long ago it began.
@@ -52,6 +52,19 @@ pub(crate) fn cause(cause: &Cause) -> String {
         return format!("{}\nremedy: {}", cause.code, cause.remedy());
     }
     format!("{cause}\nremedy: {}", cause.remedy())
+}
+
+/// What is wrong with the state on the disk, as rows.
+pub(crate) fn troubles(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+    snapshot.troubles.iter().map(|trouble| ("trouble", cause(trouble))).collect()
+}
+
+/// Whether the organisation is not known, because the state cannot be read as a whole. Then there may well be one.
+pub(crate) fn organisation_is_unknown(snapshot: &Snapshot) -> bool {
+    let hides = |trouble: &Cause| {
+        matches!(trouble.reason(), Some(Reason::StateNewer | Reason::StateUnreadable | Reason::StateDamaged))
+    };
+    snapshot.organisation.is_none() && snapshot.troubles.iter().any(hides)
 }
 
 /// The last round: when it ended, and the outcome of every host.
@@ -130,10 +143,15 @@ pub(crate) fn snapshot_json(snapshot: &Snapshot) -> Value {
         "asked_at_ms": snapshot.asked_at.map(Timestamp::unix_ms),
         "waiting": snapshot.waiting.map(|waited| json!({ "count": waited.count, "threshold": waited.threshold })),
         "keeping": json!({ "how": keeping.name(), "path": keeping.path().display().to_string() }),
-        "troubles": snapshot.troubles.iter().map(cause_json).collect::<Vec<_>>(),
+        "troubles": troubles_json(snapshot),
         "attempts": snapshot.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
         "attempts_left_out": snapshot.attempts_left_out,
     })
+}
+
+/// What is wrong with the state on the disk, for a script.
+pub(crate) fn troubles_json(snapshot: &Snapshot) -> Value {
+    snapshot.troubles.iter().map(cause_json).collect()
 }
 
 /// A cause for a script.

@@ -1,6 +1,9 @@
 //! The state of a machine without an ask: fresh, damaged, unwritable; hosts set by hand; a new identity.
 
 use std::fs;
+use std::path::Path;
+
+use kms_client::Reason;
 
 use crate::{Machine, PINNED, PRODUCT, PRODUCT_ID, bare, nobody};
 
@@ -205,4 +208,65 @@ fn a_machine_without_an_organisation_says_so() {
     let output = bare(&machine.home, &["organisation", "show", "--product", PINNED]);
     let only = "None yet; only 5152535455565758595a5b5c5d5e5f60 may license this copy.\n";
     assert_eq!(String::from_utf8(output.stdout).unwrap(), only);
+}
+
+/// `organisation show` said "None yet" of a state that could not be read, and `organisation clear` said "There was none" of a damaged
+/// one.
+#[test]
+fn an_organisation_that_cannot_be_read_is_not_told_as_none() {
+    type Spoil = fn(&Path);
+    let spoilt: [(Reason, Spoil); 5] = [
+        (Reason::StateNewer, |saved| {
+            let mut bytes = fs::read(saved).unwrap();
+            let end = bytes.len() - 8;
+            bytes[4] += 1;
+            let checksum = shared::envelope::digest(&bytes[..end]);
+            bytes[end..].copy_from_slice(&checksum[..8]);
+            fs::write(saved, bytes).unwrap();
+        }),
+        (Reason::StateDamaged, |saved| {
+            let mut bytes = fs::read(saved).unwrap();
+            bytes[20] ^= 1;
+            fs::write(saved, bytes).unwrap();
+        }),
+        (Reason::StateDamaged, |saved| {
+            let bytes = fs::read(saved).unwrap();
+            fs::write(saved, &bytes[..bytes.len() / 2]).unwrap();
+        }),
+        (Reason::StateDamaged, |saved| fs::write(saved, "").unwrap()),
+        // No user can read it, not even root.
+        (Reason::StateUnreadable, |saved| {
+            fs::remove_file(saved).unwrap();
+            fs::create_dir(saved).unwrap();
+        }),
+    ];
+    let show = &["organisation", "show"][..];
+    for (reason, spoil) in spoilt {
+        for command in [show, &["status"], &["organisation", "clear"], &["identity", "reset", "--yes"]] {
+            let machine = Machine::begun();
+            spoil(&machine.file("saved"));
+            let picture = || {
+                ["identity", "saved"]
+                    .map(|name| fs::read(machine.file(name)).map_err(|error| error.to_string()))
+            };
+            let before = picture();
+            let output = machine.run(command);
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            for part in [reason.code(), reason.remedy()] {
+                assert!(said.contains(part), "{command:?}: {part}: {said}");
+            }
+            assert!(!said.to_lowercase().contains("none yet") && !said.contains("There was none"), "{said}");
+
+            let is_look = command == show || command == ["status"];
+            let stays = is_look || reason != Reason::StateDamaged;
+            let code = if is_look || !stays { 0 } else { 69 };
+            assert_eq!(output.status.code(), Some(code), "{command:?}: {said}");
+            assert_eq!(picture() == before, stays, "{command:?}: {said}");
+            if is_look {
+                assert_eq!(machine.json(command)["troubles"][0]["code"], reason.code(), "{command:?}");
+            } else if !stays {
+                assert_eq!(machine.json(&["status"])["troubles"], serde_json::json!([]), "it is made anew");
+            }
+        }
+    }
 }
