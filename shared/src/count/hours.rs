@@ -6,7 +6,7 @@
 
 use super::{Rows, Terms};
 use crate::ids::ProductId;
-use crate::record::{Record, RecordState, Tally};
+use crate::record::{Inactive, Record, RecordState, Tally};
 use crate::time::{Timestamp, to_ms};
 
 /// The running count as of `now`: sheds the hours that have left the window. Every decision and every reading begins
@@ -112,20 +112,7 @@ pub(crate) fn leave<R: Rows>(
     tally: &mut Tally,
     record: &Record,
 ) -> Result<(), R::Error> {
-    if record.state != RecordState::Active {
-        let mut inactive = rows.inactive(product)?;
-        inactive.take(record.state);
-        rows.put_inactive(product, inactive);
-        return Ok(());
-    }
-    let hour = hour_of(rows, record.seen_at);
-    let machines = rows.hour(product, hour)?;
-    rows.put_hour(product, hour, machines.saturating_sub(1));
-    tally.active = tally.active.saturating_sub(1);
-    if in_window(tally, hour) {
-        tally.total = tally.total.saturating_sub(1);
-    }
-    Ok(())
+    change(rows, product, tally, record, (Inactive::take, |machines| machines.saturating_sub(1)))
 }
 
 /// Puts a record into the numbers that [`leave`] takes it out of.
@@ -135,18 +122,29 @@ pub(crate) fn enter<R: Rows>(
     tally: &mut Tally,
     record: &Record,
 ) -> Result<(), R::Error> {
+    change(rows, product, tally, record, (Inactive::add, |machines| machines + 1))
+}
+
+/// Changes every number in which a record is counted.
+fn change<R: Rows>(
+    rows: &mut R,
+    product: ProductId,
+    tally: &mut Tally,
+    record: &Record,
+    (inactive, active): (impl FnOnce(&mut Inactive, RecordState), impl Fn(u64) -> u64),
+) -> Result<(), R::Error> {
     if record.state != RecordState::Active {
-        let mut inactive = rows.inactive(product)?;
-        inactive.add(record.state);
-        rows.put_inactive(product, inactive);
+        let mut states = rows.inactive(product)?;
+        inactive(&mut states, record.state);
+        rows.put_inactive(product, states);
         return Ok(());
     }
     let hour = hour_of(rows, record.seen_at);
     let machines = rows.hour(product, hour)?;
-    rows.put_hour(product, hour, machines + 1);
-    tally.active += 1;
+    rows.put_hour(product, hour, active(machines));
+    tally.active = active(tally.active);
     if in_window(tally, hour) {
-        tally.total += 1;
+        tally.total = active(tally.total);
     }
     Ok(())
 }
