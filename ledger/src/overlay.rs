@@ -65,8 +65,8 @@ impl<'m, B: Deref<Target: Base>> Overlay<'m, B> {
             },
         };
         let relearned = sighting.kept && !matches!(outcome.decision, Decision::Refused(_));
-        self.put_number(key::RESTORED_AT, restored.at.unix_ms().cast_unsigned());
-        self.put_number(key::RESTORED_MACHINES, restored.machines + u64::from(relearned));
+        self.put_number(key::RESTORED_AT.to_vec(), restored.at.unix_ms().cast_unsigned());
+        self.put_number(key::RESTORED_MACHINES.to_vec(), restored.machines + u64::from(relearned));
         Ok(())
     }
 
@@ -114,8 +114,8 @@ impl<'m, B: Deref<Target: Base>> Overlay<'m, B> {
         self.changes.insert(key, Some(value));
     }
 
-    fn put_number(&mut self, key: &[u8], number: u64) {
-        self.put(key.to_vec(), |key| record::encode_number(key, number));
+    fn put_number(&mut self, key: Vec<u8>, number: u64) {
+        self.put(key, |key| record::encode_number(key, number));
     }
 }
 
@@ -152,7 +152,7 @@ impl<B: Deref<Target: Base>> Rows for Overlay<'_, B> {
     }
 
     fn put_last_time(&mut self, time: Timestamp) {
-        self.put_number(key::LAST_TIME, time.unix_ms().cast_unsigned());
+        self.put_number(key::LAST_TIME.to_vec(), time.unix_ms().cast_unsigned());
     }
 
     fn record(&mut self, product: ProductId, machine: MachineId) -> Result<Option<Record>, LedgerError> {
@@ -210,7 +210,7 @@ impl<B: Deref<Target: Base>> Rows for Overlay<'_, B> {
         if machines == 0 {
             self.changes.insert(key, None);
         } else {
-            self.put_number(&key, machines);
+            self.put_number(key, machines);
         }
     }
 
@@ -230,6 +230,6 @@ impl<B: Deref<Target: Base>> Rows for Overlay<'_, B> {
     }
 
     fn put_unkept(&mut self, product: ProductId, day: i64, asks: u64) {
-        self.put_number(&key::unkept(product, day), asks);
+        self.put_number(key::unkept(product, day), asks);
     }
 }
