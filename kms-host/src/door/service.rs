@@ -287,10 +287,11 @@ impl hyper::body::Body for Answered {
 
 /// A failure as a gRPC status: the reason in `ErrorInfo`, and `RetryInfo` if waiting helps.
 pub(crate) fn status(unanswered: Unanswered) -> Status {
-    let Unanswered { cause, retry_in } = unanswered;
+    let Unanswered { mut cause, retry_in } = unanswered;
     // What is quoted from a request may be long, and all of it travels twice, in headers.
-    let quoted = |(name, value): &(String, String)| (name.clone(), shorten(value, QUOTED_MAX));
-    let cause = Cause { parameters: cause.parameters.iter().map(quoted).collect(), ..cause };
+    for (_, value) in &mut cause.parameters {
+        *value = shorten(value, QUOTED_MAX);
+    }
     let parameters = cause.parameters.iter().cloned().collect::<std::collections::HashMap<_, _>>();
     let mut details = ErrorDetails::with_error_info(cause.code.clone(), ERROR_DOMAIN, parameters);
     if let Some(retry_in) = retry_in {
