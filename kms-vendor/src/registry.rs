@@ -5,6 +5,7 @@
 use std::io;
 use std::path::Path;
 
+use program::toml_text;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::{armour, print};
@@ -41,12 +42,7 @@ pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Vend
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
         Err(source) => return Err(VendorError::read(path, source)),
     };
-    toml::from_str(&text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.map_or(1, |before| 1 + before.matches('\n').count());
-        let message = error.message().lines().collect::<Vec<_>>().join(" ");
-        VendorError::damaged(path, format!("line {line}: {message}"))
-    })
+    toml_text::read(&text).map_err(|error| VendorError::damaged(path, error))
 }
 
 /// Puts this in the file's place. The caller holds the directory's lock since it read the file.

@@ -1,7 +1,8 @@
-//! What every program does in the same way: it parses arguments, prints, and ends with an exit code. `explain` is a command of more
+//! What every program does in the same way: it parses arguments, reads TOML, prints, and ends with an exit code. `explain` is a command of more
 //! than one. What a program says is its own.
 
 pub mod arguments;
 pub mod exit;
 pub mod explain;
 pub mod output;
+pub mod toml_text;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use kms_client::{Product, Setup};
+use program::toml_text;
 use serde::Deserialize;
 use shared::armour;
 use shared::srv::{SERVICE_LABEL_FORM, is_service_label};
@@ -61,11 +62,7 @@ pub enum ProductFileError {
 
 /// The product, or one line that says what is wrong with the file, and where.
 fn parse(text: &str) -> Result<Product, String> {
-    let file: ProductFile = toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.map_or(1, |before| 1 + before.matches('\n').count());
-        format!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(" "))
-    })?;
+    let file: ProductFile = toml_text::read(text)?;
     // The library borrows the texts for the life of the process, because a real product has them compiled in.
     let mut product = Product::new(file.id.0, file.name.leak(), file.roots.map(|root| root.0))
         .with_edition(file.edition.leak());

@@ -17,7 +17,7 @@ use shared::reason::{Reason, is_code};
 use shared::time::Timestamp;
 
 use super::chains::{Chains, SeenChain};
-use super::outcome::{LEASE, RELEASED, WAITING};
+use super::outcome::{LEASE, WAITING};
 use super::result::HostCount;
 
 /// What a host's log shows as the edition, so that an administrator can tell these machines from real ones.
@@ -66,8 +66,6 @@ pub(crate) enum Reply {
     Lease(HostCount),
     /// Counted, and too few so far.
     Waiting(HostCount),
-    /// Out of the count.
-    Released,
     /// Neither counted nor licensed, with the code of the reason: `COPIED`.
     Refused(String),
     /// It is no answer, or one to another ask.
@@ -80,7 +78,6 @@ impl Reply {
         match self {
             Reply::Lease(_) => LEASE,
             Reply::Waiting(_) => WAITING,
-            Reply::Released => RELEASED,
             Reply::Refused(code) => code,
             Reply::Nonsense => Reason::AnswerMismatch.code(),
         }
@@ -90,7 +87,7 @@ impl Reply {
     pub(crate) fn count(&self) -> Option<HostCount> {
         match self {
             Reply::Lease(told) | Reply::Waiting(told) => Some(*told),
-            Reply::Released | Reply::Refused(_) | Reply::Nonsense => None,
+            Reply::Refused(_) | Reply::Nonsense => None,
         }
     }
 }
@@ -147,27 +144,30 @@ impl Machine {
     /// Reads an answer and believes it: nothing is verified. What is no answer to the ask under way changes nothing.
     pub(crate) fn take(&mut self, answer: &v1::Answer, chains: &Chains) -> Reply {
         self.then = Then::Next;
-        let Some(read) = read(answer) else { return Reply::Nonsense };
+        let Some((header, reply)) = read(answer) else { return Reply::Nonsense };
+        let (Some(nonce), Some(host)) = (Nonce::from_slice(&header.nonce), HostId::from_slice(&header.host))
+        else {
+            return Reply::Nonsense;
+        };
         let chain = chains.of(answer, self.exchange.chain.clone());
-        let Some(chain) = chain.filter(|_| self.exchange.nonce == Some(read.nonce)) else {
+        let Some(chain) = chain.filter(|_| self.exchange.nonce == Some(nonce)) else {
             return Reply::Nonsense;
         };
         self.ahead = None;
-        if let Reply::Refused(code) = &read.said {
+        if let Reply::Refused(code) = &reply {
             self.take_refusal(code);
-            return read.said;
+            return reply;
         }
-        self.exchange.accept(read.serial, read.host, Arc::clone(&chain));
-        match &read.said {
+        self.exchange.accept(header.serial, host, Arc::clone(&chain));
+        match &reply {
             Reply::Lease(_) => {
                 let signed = answer.signed.as_ref().map(Message::encode_to_vec).unwrap_or_default();
                 self.lease = Some(Held { signed: signed.into_boxed_slice(), chain });
                 self.key = self.pending.take().map_or_else(|| self.key.clone(), |pending| *pending);
             }
-            Reply::Released => self.lease = None,
             Reply::Waiting(_) | Reply::Refused(_) | Reply::Nonsense => {}
         }
-        read.said
+        reply
     }
 
     /// Whether it asks the same host again at once: to bring a chain, or under a new identity.
@@ -215,48 +215,39 @@ impl Machine {
 }
 
 /// The contents of an answer, unverified.
-struct Read {
-    nonce: Nonce,
-    serial: u64,
-    host: HostId,
-    said: Reply,
-}
-
-fn read(answer: &v1::Answer) -> Option<Read> {
+fn read(answer: &v1::Answer) -> Option<(v1::Header, Reply)> {
     let signed = answer.signed.as_ref()?;
     let payload = signed.payload.clone();
-    let told = |header: &v1::Header, count, threshold| HostCount {
+    let counted = |header: &v1::Header, count, threshold| HostCount {
         at_ms: header.host_time,
         count,
         threshold,
         asked: false,
     };
-    let (header, said) = match Kind::from_name(&signed.payload_type)? {
+    match Kind::from_name(&signed.payload_type)? {
         Kind::Lease => {
             let v1::Lease { header, count, threshold, .. } = v1::Lease::decode(payload).ok()?;
             let header = header?;
-            let told = told(&header, count, threshold);
-            (header, Reply::Lease(told))
+            let count = counted(&header, count, threshold);
+            Some((header, Reply::Lease(count)))
         }
         Kind::Waiting => {
             let v1::Waiting { header, count, threshold, .. } = v1::Waiting::decode(payload).ok()?;
             let header = header?;
-            let told = told(&header, count, threshold);
-            (header, Reply::Waiting(told))
+            let count = counted(&header, count, threshold);
+            Some((header, Reply::Waiting(count)))
         }
         Kind::Refusal => {
             let refusal = v1::Refusal::decode(payload).ok().filter(|refusal| is_code(&refusal.code))?;
-            (refusal.header?, Reply::Refused(refusal.code))
+            Some((refusal.header?, Reply::Refused(refusal.code)))
         }
-        Kind::Released => (v1::Released::decode(payload).ok()?.header?, Reply::Released),
         Kind::Ask
+        | Kind::Released
         | Kind::HostCertificate
         | Kind::IssuingCertificate
         | Kind::RevocationList
-        | Kind::HostRequest => return None,
-    };
-    let (nonce, host) = (Nonce::from_slice(&header.nonce)?, HostId::from_slice(&header.host)?);
-    Some(Read { nonce, serial: header.serial, host, said })
+        | Kind::HostRequest => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What can come of an ask: a lease, a waiting, a release, or the code of a reason.
+//! What can come of an ask: a lease, a waiting, or the code of a reason.
 //!
 //! A result counts outcomes by name, so that a code of a later release is counted like the others. Only the functions here
 //! know what a name means.
@@ -7,7 +7,6 @@ use shared::reason::Reason;
 
 pub(crate) const LEASE: &str = "LEASE";
 pub(crate) const WAITING: &str = "WAITING";
-pub(crate) const RELEASED: &str = "RELEASED";
 
 /// The run was over before there was an answer.
 pub(crate) const NOT_ANSWERED: &str = "NOT_ANSWERED";
@@ -38,7 +37,7 @@ const UNANSWERED: [Reason; 11] = [
 
 /// Whether it is a refusal or a failure.
 pub(crate) fn is_trouble(name: &str) -> bool {
-    ![LEASE, WAITING, RELEASED].contains(&name)
+    ![LEASE, WAITING].contains(&name)
 }
 
 /// Whether it is an answer of a host; a refusal is one.

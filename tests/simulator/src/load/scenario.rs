@@ -271,11 +271,7 @@ fn read(path: &str) -> anyhow::Result<String> {
 
 /// What the file says, or one line that says what is wrong with it and where.
 fn parse(text: &str) -> anyhow::Result<Scenario> {
-    toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.map_or(1, |before| 1 + before.matches('\n').count());
-        anyhow::anyhow!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(" "))
-    })
+    program::toml_text::read(text).map_err(anyhow::Error::msg)
 }
 
 fn above_zero(text: &str) -> Result<f64, String> {

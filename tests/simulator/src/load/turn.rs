@@ -83,7 +83,7 @@ impl Seat {
                     return None;
                 }
                 Ok(Reply::Waiting(_)) => waited = true,
-                Ok(Reply::Refused(_) | Reply::Released | Reply::Nonsense) => {}
+                Ok(Reply::Refused(_) | Reply::Nonsense) => {}
                 Err(failure) => hint = failure.retry_after.or(hint),
             }
         }

@@ -10,7 +10,6 @@ fn told(said: &Reply) -> String {
     match said {
         Reply::Lease(counting) => format!("LEASE {}/{}", counting.count, counting.threshold),
         Reply::Waiting(counting) => format!("WAITING {}/{}", counting.count, counting.threshold),
-        Reply::Released => "RELEASED".to_owned(),
         Reply::Refused(code) => code.clone(),
         Reply::Nonsense => "nonsense".to_owned(),
     }

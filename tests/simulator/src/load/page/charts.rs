@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::sum;
-use crate::load::outcome::{self, LEASE, RELEASED, WAITING};
+use crate::load::outcome::{self, LEASE, WAITING};
 use crate::load::result::{LoadResult, Phase, Second, Spread};
 use report::figures::ms;
 use report::{Axis, Body, Chart, Form, Mood, Scale, Section, Series, Span};
@@ -20,7 +20,6 @@ pub(super) fn throughput(result: &LoadResult) -> Option<Section> {
     let series = [
         line("leases", Mood::Good, by_second(result, of(LEASE))),
         line("waiting", Mood::Plain(0), by_second(result, of(WAITING))),
-        line("released", Mood::Plain(1), by_second(result, of(RELEASED))),
         line("refused", Mood::Bad, by_second(result, refused)),
     ];
     let series = series.into_iter().filter(|series| series.points.iter().any(|(_, value)| 0.0 < *value));
