@@ -7,6 +7,7 @@ use std::time::Duration;
 use rand::CryptoRng;
 use shared::certificate::{Chain, HostCertificate};
 use shared::envelope::Kind;
+use shared::features::Features;
 use shared::files::{self, HostRequest};
 use shared::ids::CertificateId;
 use shared::time::Timestamp;
@@ -162,5 +163,7 @@ fn certificate(
         test,
         policy: product.policy,
         issued_at: Some(request.now),
+        seats: None,
+        features: Features::NONE,
     })
 }

@@ -6,12 +6,11 @@
 use std::io;
 use std::time::Duration;
 
-use prost::Message as _;
 use proto::v1;
 use rand::CryptoRng;
 use shared::certificate::{HostCertificate, IssuingCertificate};
 use shared::envelope::{Kind, SecretKey};
-use shared::files::{self, BadFile, ISSUING_CERTIFICATE, ISSUING_KEY};
+use shared::files::{self, ISSUING_KEY};
 use shared::ids::CertificateId;
 use shared::time::Timestamp;
 use store::regular;
@@ -71,7 +70,7 @@ impl Vendor {
             test: new.test,
         };
         let signed = root.sign(Kind::IssuingCertificate, &certificate.encode());
-        let pem = files::to_pem(ISSUING_CERTIFICATE, &signed.encode_to_vec());
+        let pem = files::issuing_certificate_to_pem(&signed);
         keys::write(&self.path(KEY_FILE), ISSUING_KEY, &key)?;
         store::file::create_new(&self.path(CERTIFICATE_FILE), pem.as_bytes(), PUBLIC)?;
         Ok(certificate)
@@ -102,9 +101,8 @@ impl SigningIssuer {
             io::ErrorKind::NotFound => VendorError::NoIssuer(path.clone()),
             _ => VendorError::read(&path, source),
         })?;
-        let signed = files::from_pem(ISSUING_CERTIFICATE, &pem)
-            .and_then(|body| v1::Signed::decode(body.as_slice()).map_err(|_| BadFile::Body))
-            .map_err(|error| VendorError::damaged(&path, error))?;
+        let signed =
+            files::issuing_certificate_from_pem(&pem).map_err(|error| VendorError::damaged(&path, error))?;
         let certificate = IssuingCertificate::verify(&signed, vendor.verifying())
             .map_err(|error| VendorError::damaged(&path, error))?;
         let key_path = vendor.path(KEY_FILE);

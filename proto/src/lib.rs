@@ -13,6 +13,7 @@ pub mod v1;
 
 pub mod admin;
 pub mod state;
+pub mod vendor;
 
 /// Every `.proto` of this crate as an encoded `FileDescriptorSet`, for gRPC reflection.
 #[cfg(feature = "server")]

@@ -10,15 +10,17 @@ use std::path::Path;
 
 use prost::Message;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 10] = [
     "kms/v1/signed.proto",
     "kms/v1/certificate.proto",
     "kms/v1/ask.proto",
     "kms/v1/answer.proto",
     "kms/v1/activation.proto",
     "kms/v1/files.proto",
+    "kms/v1/revocation.proto",
     "kms/state/v1/saved.proto",
     "kms/admin/v1/admin.proto",
+    "kms/vendor/v1/vendor.proto",
 ];
 
 const HEADER: &str = "\

@@ -7,12 +7,14 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use bytes::Bytes;
 use prost::Message;
 use proto::v1;
 
 use crate::envelope::{self, EnvelopeError, Kind, PublicKey, Verified};
+use crate::features::{Features, FeaturesError};
 use crate::ids::{CertificateId, HostId, OrganisationId, ProductId};
 use crate::policy::{Policy, PolicyError};
 use crate::print::one_line;
@@ -54,7 +56,7 @@ impl Roots {
     }
 
     /// Opens what one of the roots has signed.
-    fn open<'a>(&self, signed: &'a v1::Signed, kind: Kind) -> Result<Verified<'a>, EnvelopeError> {
+    pub(crate) fn open<'a>(&self, signed: &'a v1::Signed, kind: Kind) -> Result<Verified<'a>, EnvelopeError> {
         let key_id = |root: &&PublicKey| signed.key_id == root.key_id().as_bytes()[..];
         let root = self.0.iter().find(key_id).ok_or(EnvelopeError::OtherKey)?;
         envelope::open(signed, kind, root)
@@ -86,6 +88,10 @@ pub struct HostCertificate {
     pub policy: Policy,
     /// When the vendor issued it. Certificates of earlier releases do not say.
     pub issued_at: Option<Timestamp>,
+    /// How many machines the organisation has paid for, if the vendor says so. It refuses nobody.
+    pub seats: Option<NonZeroU32>,
+    /// What the vendor has sold beside the product.
+    pub features: Features,
 }
 
 impl HostCertificate {
@@ -117,6 +123,8 @@ impl HostCertificate {
             test: wire.test,
             policy: Policy::decode(&wire.policy.ok_or(ChainError::Malformed)?).map_err(ChainError::Policy)?,
             issued_at: Some(wire.issued_at).filter(|at| *at != 0).map(Timestamp::from_unix_ms),
+            seats: NonZeroU32::new(wire.seats),
+            features: Features::decode(wire.features).map_err(ChainError::Features)?,
         })
     }
 
@@ -137,16 +145,18 @@ impl HostCertificate {
             must_understand: 0,
             policy: Some(self.policy.encode()),
             issued_at: self.issued_at.map_or(0, Timestamp::unix_ms),
+            seats: self.seats.map_or(0, NonZeroU32::get),
+            features: self.features.encode(),
         }
     }
 }
 
-/// A key that a root lets sign host certificates for a while.
+/// A key that a root lets sign host certificates, confirmations and revocation lists for a while.
 #[derive(Clone, Debug)]
 pub struct IssuingCertificate {
     /// Its own id.
     pub id: CertificateId,
-    /// The key that signs host certificates.
+    /// The key that signs.
     pub public_key: PublicKey,
     /// The first instant at which it is valid.
     pub not_before: Timestamp,
@@ -154,7 +164,7 @@ pub struct IssuingCertificate {
     pub not_after: Timestamp,
     /// The products that it may sign for; empty means any.
     pub products: Vec<ProductId>,
-    /// Whether it may sign nothing but certificates that are marked as test.
+    /// Whether it may sign nothing but what is marked as test.
     pub test: bool,
 }
 
@@ -199,9 +209,28 @@ impl IssuingCertificate {
         self.products.is_empty() || self.products.contains(&product)
     }
 
-    /// Whether it may sign a certificate with this mark.
+    /// Whether it may sign what has this mark.
     pub fn allows(&self, test: bool) -> bool {
         test || !self.test
+    }
+
+    /// Whether it may sign what is for this product and has this mark. A stolen issuing key signs only what its certificate names.
+    ///
+    /// # Errors
+    /// [`ChainError::IssuerProducts`] or [`ChainError::IssuerTestOnly`].
+    pub(crate) fn check_signs(&self, product: ProductId, test: bool) -> Result<(), ChainError> {
+        if !self.covers(product) {
+            return Err(ChainError::IssuerProducts);
+        }
+        if self.allows(test) { Ok(()) } else { Err(ChainError::IssuerTestOnly) }
+    }
+
+    /// Whether it is valid at this instant.
+    ///
+    /// # Errors
+    /// [`ChainError::NotYetValid`] or [`ChainError::Ended`].
+    pub fn check_valid_at(&self, at: Timestamp) -> Result<(), ChainError> {
+        check_dates(self.not_before, self.not_after, at)
     }
 }
 
@@ -238,13 +267,7 @@ impl Chain {
         };
         let verified = verified.map_err(ChainError::HostCertificate)?;
         let host = HostCertificate::decode(verified.decode().map_err(ChainError::HostCertificate)?)?;
-        // A stolen issuing key signs only what its certificate names.
-        if issuing
-            .as_ref()
-            .is_some_and(|issuing| !(issuing.covers(host.product) && issuing.allows(host.test)))
-        {
-            return Err(ChainError::BeyondLimits);
-        }
+        issuing.as_ref().map_or(Ok(()), |issuing| issuing.check_signs(host.product, host.test))?;
         Ok(Chain(Arc::new(Links {
             encoded: encoded.clone(),
             digest: envelope::digest(encoded),
@@ -273,16 +296,8 @@ impl Chain {
     /// # Errors
     /// [`ChainError::NotYetValid`] or [`ChainError::Ended`], with the instant that decides.
     pub fn check_valid_at(&self, at: Timestamp) -> Result<(), ChainError> {
-        let issuing = self.0.issuing.iter().map(|issuing| (issuing.not_before, issuing.not_after));
-        for (not_before, not_after) in issuing.chain([(self.0.host.not_before, self.0.host.not_after)]) {
-            if at < not_before {
-                return Err(ChainError::NotYetValid { not_before });
-            }
-            if not_after <= at {
-                return Err(ChainError::Ended { not_after });
-            }
-        }
-        Ok(())
+        self.0.issuing.as_ref().map_or(Ok(()), |issuing| issuing.check_valid_at(at))?;
+        check_dates(self.0.host.not_before, self.0.host.not_after, at)
     }
 
     /// The first instant at which a certificate of this chain has ended.
@@ -301,6 +316,16 @@ impl Chain {
     pub fn issue_order(&self) -> (Timestamp, Timestamp, CertificateId) {
         (self.0.host.dated(), self.0.host.not_before, self.0.host.id)
     }
+}
+
+fn check_dates(not_before: Timestamp, not_after: Timestamp, at: Timestamp) -> Result<(), ChainError> {
+    if at < not_before {
+        return Err(ChainError::NotYetValid { not_before });
+    }
+    if not_after <= at {
+        return Err(ChainError::Ended { not_after });
+    }
+    Ok(())
 }
 
 /// Which of several chains for one product answers (protocol.md 2):
@@ -334,12 +359,18 @@ pub enum ChainError {
     /// It has a `must_understand` bit that this release does not know: update this side.
     #[error("a certificate needs a newer release on this side")]
     NotUnderstood,
-    /// The issuing certificate may not sign this host certificate.
-    #[error("the issuing certificate may not sign this host certificate")]
-    BeyondLimits,
+    /// The issuing certificate is for other products.
+    #[error("the issuing certificate may not sign for this product")]
+    IssuerProducts,
+    /// The issuing certificate is for tests.
+    #[error("the issuing certificate may sign only what is marked as test")]
+    IssuerTestOnly,
     /// Its numbers cannot hold.
     #[error("host certificate: {0}")]
     Policy(PolicyError),
+    /// Its features are none.
+    #[error("host certificate: {0}")]
+    Features(FeaturesError),
     /// Not valid yet.
     #[error("the certificate is valid only from {not_before} on")]
     NotYetValid {

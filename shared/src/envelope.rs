@@ -32,12 +32,22 @@ named! {
         Released, "kms.released.v1";
         /// One host, one product, one organisation.
         HostCertificate, "kms.host-certificate.v1";
-        /// A key that may sign host certificates.
+        /// A key that may sign for the vendor.
         IssuingCertificate, "kms.issuing-certificate.v1";
-        /// Certificates that are not to be believed any more; nothing reads one yet, the name is taken.
+        /// Certificates and confirmations that are not to be believed any more.
         RevocationList, "kms.revocation-list.v1";
         /// What a host asks its vendor to certify, as proof that it has the key.
         HostRequest, "kms.host-request.v1";
+        /// What a portal asks the offline tool to certify, as proof that it has the key.
+        IssuingRequest, "kms.issuing-request.v1";
+        /// What a host asks the vendor's portal.
+        HostActivation, "kms.host-activation.v1";
+        /// What a machine with a product key asks the vendor's portal.
+        MachineActivation, "kms.machine-activation.v1";
+        /// What a machine asks that gives the place of its key back.
+        MachineRelease, "kms.machine-release.v1";
+        /// A license by a product key.
+        Confirmation, "kms.confirmation.v1";
     }
 }
 

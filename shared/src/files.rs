@@ -1,4 +1,4 @@
-//! Files that a vendor and a host exchange or keep: private keys, a host's request, its certificate.
+//! Files that a vendor, its portal and a host exchange or keep: private keys, requests, certificates.
 //!
 //! Each is a body in PEM armour. Writers and readers of such a file use this module, so each form is defined once.
 //! `armour` has how a body survives a mail program, `certificate` what a certificate means. Callers read and write the disk.
@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use pem_rfc7468::LineEnding;
-use prost::Message as _;
+use prost::Message;
 use proto::v1;
 use zeroize::Zeroizing;
 
@@ -27,6 +27,8 @@ pub const HOST_CERTIFICATE: &str = "KMS HOST CERTIFICATE";
 pub const HOST_SIGNING_KEY: &str = "KMS HOST SIGNING KEY";
 /// A root's private key.
 pub const ROOT_KEY: &str = "KMS ROOT KEY";
+/// What a portal sends to the offline tool.
+pub const ISSUING_REQUEST: &str = "KMS ISSUING REQUEST";
 /// The private key of an issuing certificate.
 pub const ISSUING_KEY: &str = "KMS ISSUING KEY";
 /// An issuing certificate.
@@ -117,15 +119,76 @@ impl HostRequest {
         let hour_width = from_ms(wire.hour_width_ms).filter(|width| !width.is_zero());
         let hour_width = hour_width.ok_or(BadFile::HourWidth)?;
         let proof = wire.proof.take();
-        if let Some(proof) = &proof {
-            let verified = envelope::open(proof, Kind::HostRequest, &signing_key);
-            let signed = verified.and_then(Verified::decode::<v1::HostRequest>).map_err(BadFile::Proof)?;
-            if signed != wire {
-                return Err(BadFile::Contradiction);
-            }
-        }
+        proof.as_ref().map_or(Ok(()), |proof| check_proof(proof, Kind::HostRequest, &signing_key, &wire))?;
         Ok(HostRequest { signing_key, hour_width, is_signed: proof.is_some() })
     }
+}
+
+/// Checks that this key has signed what the request says.
+fn check_proof<M: Message + Default + PartialEq>(
+    proof: &v1::Signed,
+    kind: Kind,
+    key: &PublicKey,
+    request: &M,
+) -> Result<(), BadFile> {
+    let verified = envelope::open(proof, kind, key);
+    let signed: M = verified.and_then(Verified::decode).map_err(BadFile::Proof)?;
+    if signed == *request { Ok(()) } else { Err(BadFile::Contradiction) }
+}
+
+/// What a portal asks the offline tool to certify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssuingRequest {
+    /// The key that will sign for the vendor. It has signed this.
+    pub public_key: PublicKey,
+}
+
+impl IssuingRequest {
+    /// The request to certify this key, signed by it.
+    pub fn compose(key: &SecretKey) -> v1::IssuingRequest {
+        let public_key = Bytes::copy_from_slice(key.public().as_bytes());
+        let request = v1::IssuingRequest { public_key, proof: None };
+        v1::IssuingRequest { proof: Some(key.sign(Kind::IssuingRequest, &request)), ..request }
+    }
+
+    /// Its file.
+    pub fn to_pem(key: &SecretKey) -> String {
+        to_pem(ISSUING_REQUEST, &IssuingRequest::compose(key).encode_to_vec())
+    }
+
+    /// The request in its file.
+    ///
+    /// # Errors
+    /// There is no whole one, or its proof does not hold.
+    pub fn from_pem(text: &[u8]) -> Result<IssuingRequest, BadFile> {
+        IssuingRequest::decode(&from_pem(ISSUING_REQUEST, text)?)
+    }
+
+    /// The request in the body of its file.
+    ///
+    /// # Errors
+    /// As for [`IssuingRequest::from_pem`].
+    pub fn decode(body: &[u8]) -> Result<IssuingRequest, BadFile> {
+        let mut wire = v1::IssuingRequest::decode(body).map_err(|_| BadFile::Body)?;
+        let public_key = PublicKey::from_slice(&wire.public_key).map_err(|_| BadFile::Key)?;
+        let proof = wire.proof.take().ok_or(BadFile::Body)?;
+        check_proof(&proof, Kind::IssuingRequest, &public_key, &wire)?;
+        Ok(IssuingRequest { public_key })
+    }
+}
+
+/// The file of an issuing certificate, which a root has signed.
+pub fn issuing_certificate_to_pem(signed: &v1::Signed) -> String {
+    to_pem(ISSUING_CERTIFICATE, &signed.encode_to_vec())
+}
+
+/// The issuing certificate in its file; nothing is verified yet.
+///
+/// # Errors
+/// There is no whole one, or it is damaged.
+pub fn issuing_certificate_from_pem(text: &[u8]) -> Result<v1::Signed, BadFile> {
+    let body = from_pem(ISSUING_CERTIFICATE, text)?;
+    v1::Signed::decode(body.as_slice()).map_err(|_| BadFile::Body)
 }
 
 /// The file of a host's certificate.
@@ -177,9 +240,9 @@ pub enum BadFile {
     #[error("the width of an hour in it is no length of time")]
     HourWidth,
     /// A request that the key which it names has not signed.
-    #[error("the proof that the host has the key does not hold: {0}")]
+    #[error("the proof that its sender has the key does not hold: {0}")]
     Proof(EnvelopeError),
     /// A request that says something else than what is signed in it.
-    #[error("it was changed after the host had signed it")]
+    #[error("it was changed after its sender had signed it")]
     Contradiction,
 }

@@ -12,6 +12,7 @@ extern crate alloc;
 
 mod named;
 
+pub mod features;
 pub mod ids;
 pub mod policy;
 pub mod print;
@@ -27,6 +28,14 @@ pub mod certificate;
 pub mod envelope;
 #[cfg(feature = "files")]
 pub mod files;
+pub mod revocation;
+
+#[cfg(feature = "keys")]
+pub mod activation;
+#[cfg(feature = "keys")]
+pub mod confirmation;
+#[cfg(feature = "keys")]
+pub mod parts;
 
 pub mod admission;
 pub mod count;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::certificate::{Chain, HostCertificate};
 use crate::envelope::{Kind, PublicKey, SecretKey};
+use crate::features::Features;
 use crate::ids::{CertificateId, OrganisationId, ProductId};
 use crate::policy::Policy;
 use crate::time::Timestamp;
@@ -27,6 +28,8 @@ pub fn certificate(signing_key: PublicKey, product: ProductId, not_before: Times
         test: false,
         policy: Policy::CLIENT,
         issued_at: None,
+        seats: None,
+        features: Features::NONE,
     }
 }
 

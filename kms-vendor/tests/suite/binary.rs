@@ -155,7 +155,7 @@ fn a_request_that_its_key_has_not_signed_is_taken_only_by_an_option() {
     let wrong = [&issue_to("other.certificate")[..], &["--unsigned-request"]].concat();
     let (exit_code, line) = failure(&home, &wrong);
     assert_eq!(exit_code, 65, "{line}");
-    assert!(line.contains("the proof that the host has the key does not hold"), "{line}");
+    assert!(line.contains("the proof that its sender has the key does not hold"), "{line}");
 }
 
 #[test]

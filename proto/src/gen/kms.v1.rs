@@ -6,7 +6,7 @@
 /// Bytes under a signature.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Signed {
-    /// What the payload is, one of `kms.<ask|lease|waiting|refusal|released|host-certificate|issuing-certificate|revocation-list|  host-request>.v1`.
+    /// What the payload is, one of `kms.<ask|lease|waiting|refusal|released|host-certificate|issuing-certificate|revocation-list|  host-request|issuing-request|host-activation|machine-activation|machine-release|confirmation>.v1`.
     #[prost(string, tag = "1")]
     pub payload_type: ::prost::alloc::string::String,
     /// The exact bytes that were signed.
@@ -76,6 +76,13 @@ pub struct HostCertificate {
     /// releases: then `not_before` counts instead.
     #[prost(int64, tag = "11")]
     pub issued_at: i64,
+    /// How many machines the organisation has paid for; 0 where the vendor does not say. It refuses nobody.
+    #[prost(uint32, tag = "12")]
+    pub seats: u32,
+    /// What the vendor has sold beside the product, such as `export`: at most 32, each of 1 to 32 bytes of a-z, 0-9, '.', '\_' and '-',
+    /// in the order of their bytes and each once.
+    #[prost(string, repeated, tag = "13")]
+    pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// A customer of the vendor.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -118,13 +125,13 @@ pub struct Policy {
     #[prost(int64, tag = "9")]
     pub clock_tolerance_ms: i64,
 }
-/// A key that a root lets sign host certificates for a while, so that the root can stay offline.
+/// A key that a root lets sign host certificates, confirmations and revocation lists for a while, so that the root can stay offline.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct IssuingCertificate {
     /// Random, 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub id: ::prost::bytes::Bytes,
-    /// The Ed25519 public key that may sign host certificates, 32 bytes.
+    /// The Ed25519 public key that may sign, 32 bytes.
     #[prost(bytes = "bytes", tag = "2")]
     pub public_key: ::prost::bytes::Bytes,
     /// The first instant at which it is valid.
@@ -133,10 +140,10 @@ pub struct IssuingCertificate {
     /// The first instant at which it is valid no more.
     #[prost(int64, tag = "4")]
     pub not_after: i64,
-    /// The products whose host certificates it may sign, 16 bytes each; empty means any.
+    /// The products for which it may sign, 16 bytes each; empty means any.
     #[prost(bytes = "bytes", repeated, tag = "5")]
     pub products: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-    /// Whether it may sign only certificates that are marked as test.
+    /// Whether it may sign only what is marked as test.
     #[prost(bool, tag = "6")]
     pub test: bool,
     /// Bits that a reader has to know; one that it does not know makes it refuse the certificate.
@@ -775,6 +782,17 @@ pub struct HostRequest {
     #[prost(message, optional, tag = "3")]
     pub proof: ::core::option::Option<Signed>,
 }
+/// What a portal sends to the offline tool to have its key certified (`KMS ISSUING REQUEST`).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssuingRequest {
+    /// The portal's Ed25519 public key, 32 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub public_key: ::prost::bytes::Bytes,
+    /// `kms.issuing-request.v1`, signed by `public_key`: its payload is an encoded `IssuingRequest` that says the same and has no
+    /// proof.
+    #[prost(message, optional, tag = "2")]
+    pub proof: ::core::option::Option<Signed>,
+}
 /// What the vendor sends back (`KMS HOST CERTIFICATE`).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HostCertificateFile {
@@ -784,4 +802,43 @@ pub struct HostCertificateFile {
     /// The vendor's root public keys, 32 bytes each: what the host verifies its siblings' leases against.
     #[prost(bytes = "bytes", repeated, tag = "2")]
     pub roots: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// All that one signer has taken back (`kms.revocation-list.v1`). A list of a higher number replaces the one before.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevocationList {
+    /// Rises with every list of this signer, from 1.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// When it was signed, in milliseconds since the Unix epoch in UTC.
+    #[prost(int64, tag = "2")]
+    pub issued_at: i64,
+    /// What is taken back, each id once, in the order of the ids.
+    #[prost(message, repeated, tag = "3")]
+    pub revoked: ::prost::alloc::vec::Vec<Revoked>,
+    /// Bits that a reader has to know; one that it does not know makes it refuse the list.
+    #[prost(uint32, tag = "4")]
+    pub must_understand: u32,
+}
+/// One thing that is taken back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Revoked {
+    /// The id of a host certificate, of a confirmation or, in a list that a root has signed, of an issuing certificate; 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub id: ::prost::bytes::Bytes,
+    /// From when on it is not believed, in milliseconds since the Unix epoch in UTC.
+    #[prost(int64, tag = "2")]
+    pub at: i64,
+    /// Why, for people: 200 bytes at most.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// A list as it travels.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignedRevocationList {
+    /// A `RevocationList`, signed by a root or by an issuing key.
+    #[prost(message, optional, tag = "1")]
+    pub signed: ::core::option::Option<Signed>,
+    /// The `IssuingCertificate` of that key, signed by a root; absent where a root has signed the list itself.
+    #[prost(message, optional, tag = "2")]
+    pub issuing_certificate: ::core::option::Option<Signed>,
 }

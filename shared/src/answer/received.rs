@@ -97,7 +97,12 @@ impl Received {
             | Kind::HostCertificate
             | Kind::IssuingCertificate
             | Kind::RevocationList
-            | Kind::HostRequest => return Err(AnswerError::Malformed),
+            | Kind::HostRequest
+            | Kind::IssuingRequest
+            | Kind::HostActivation
+            | Kind::MachineActivation
+            | Kind::MachineRelease
+            | Kind::Confirmation => return Err(AnswerError::Malformed),
         };
         Ok(Received { chain, header, message })
     }

@@ -424,9 +424,9 @@ fn an_issuing_certificate_signs_within_its_time_and_its_limits() {
     expect!["ANSWER_OUT_OF_TIME: the certificate is valid only from 2026-11-22 00:00:00Z on"]
         .assert_eq(&by(|i| i.not_before = NOW.unix_ms() + 1, false));
     expect!["leased, serial 5"].assert_eq(&by(|i| i.products = vec![Bytes::from(vec![0xA0; 16])], false));
-    expect!["UNTRUSTED: the issuing certificate may not sign this host certificate"]
+    expect!["UNTRUSTED: the issuing certificate may not sign for this product"]
         .assert_eq(&by(|i| i.products = vec![Bytes::from(vec![0xA1; 16])], false));
-    expect!["UNTRUSTED: the issuing certificate may not sign this host certificate"]
+    expect!["UNTRUSTED: the issuing certificate may sign only what is marked as test"]
         .assert_eq(&by(|i| i.test = true, false));
     expect!["leased, serial 5"].assert_eq(&by(|i| i.test = true, true));
     expect!["NEWER_PROTOCOL: a certificate needs a newer release on this side"]

@@ -8,12 +8,17 @@ use core::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 use proto::v1;
+use shared::activation::{Claim, HostActivation, MachineActivation, MachineRelease};
 use shared::answer::{self, Expected, Grant, Header};
 use shared::ask::{Ask, AskKind};
 use shared::certificate::{Chain, HostCertificate, Roots};
+use shared::confirmation::Confirmation;
 use shared::envelope::{Kind, SecretKey};
+use shared::features::Features;
 use shared::ids::{CertificateId, Fingerprint, LedgerId, Nonce, OrganisationId, ProductId};
+use shared::parts::HardwareParts;
 use shared::policy::Policy;
+use shared::revocation::{RevocationList, Revoked};
 use shared::testing;
 use shared::time::Timestamp;
 
@@ -30,6 +35,11 @@ pub(crate) const ORGANISATION: OrganisationId = OrganisationId::from_bytes([0xB0
 pub(crate) const OTHER_ORGANISATION: OrganisationId = OrganisationId::from_bytes([0xB1; 16]);
 pub(crate) const LEDGER: LedgerId = LedgerId::from_bytes([0xC0; 16]);
 pub(crate) const NONCE: Nonce = Nonce::from_bytes([0xD0; 16]);
+
+/// A key for the product and its public number. Its random bits are 0x11 to 0x1a.
+pub(crate) const HOST_KEY: [u8; 13] = *b"\x06\x21\x61\x11\x21\x31\x41\x51\x61\x71\x81\x91\xa0";
+pub(crate) const MACHINE_KEY: [u8; 13] = *b"\x0e\x21\x61\x11\x21\x31\x41\x51\x61\x71\x81\x91\xa0";
+pub(crate) const KEY_NUMBER: [u8; 5] = *b"\xf6\x85\xa2\x96\xf0";
 
 /// Who signs. The seed is the number, 32 times.
 #[derive(Clone, Copy)]
@@ -80,6 +90,11 @@ pub(crate) fn issuing_certificate() -> v1::IssuingCertificate {
         test: false,
         must_understand: 0,
     }
+}
+
+/// The issuing certificate of the kit, signed by a root.
+pub(crate) fn signed_issuing_certificate() -> v1::Signed {
+    key(Who::Root).sign(Kind::IssuingCertificate, &issuing_certificate())
 }
 
 /// A chain in which `signer` has signed the host certificate itself.
@@ -159,6 +174,75 @@ pub(crate) fn lease(header: &Header, policy: &Policy) -> v1::Lease {
 /// What the host sends: its signature, and its chain.
 pub(crate) fn answer(chain: &Bytes, kind: Kind, message: &impl Message) -> v1::Answer {
     v1::Answer { signed: Some(key(Who::Host).sign(kind, message)), chain: chain.clone() }
+}
+
+// What is between hosts, machines and the vendor's portal.
+
+/// What the host of the stories asks the portal.
+pub(crate) fn host_activation() -> HostActivation {
+    HostActivation {
+        signing_key: key(Who::Host).public(),
+        claim: Claim::Key(HOST_KEY.into()),
+        hour_width: HOUR,
+        nonce: NONCE,
+        asked_at: NOW,
+    }
+}
+
+pub(crate) fn parts() -> HardwareParts {
+    HardwareParts::of_machine(PRODUCT, "PF-1A2B3C", "WD-WCC4N5XYZ", "4c4c4544-0042-3510-8051-b2c04f4d4e32")
+}
+
+/// What the machine of the stories asks the portal.
+pub(crate) fn machine_activation() -> MachineActivation {
+    MachineActivation {
+        machine_key: key(Who::Machine).public(),
+        product: PRODUCT,
+        product_key: MACHINE_KEY.into(),
+        nonce: NONCE,
+        asked_at: NOW,
+        fingerprint: fingerprint(),
+        parts: parts(),
+    }
+}
+
+pub(crate) fn machine_release() -> MachineRelease {
+    MachineRelease {
+        machine_key: key(Who::Machine).public(),
+        product: PRODUCT,
+        key_number: KEY_NUMBER,
+        nonce: NONCE,
+        asked_at: NOW,
+    }
+}
+
+/// What the portal answers to [`machine_activation`]: without end and features.
+pub(crate) fn confirmation() -> Confirmation {
+    Confirmation {
+        id: CertificateId::from_bytes([0xE2; 16]),
+        machine: key(Who::Machine).public().machine(),
+        product: PRODUCT,
+        nonce: NONCE,
+        key_number: KEY_NUMBER,
+        organisation: ORGANISATION,
+        organisation_name: "Gutenberg".into(),
+        confirmed_at: NOW,
+        not_after: None,
+        features: Features::NONE,
+        fingerprint: fingerprint(),
+        parts: parts(),
+        test: false,
+    }
+}
+
+/// Takes the host certificate of the kit back, and one that nobody has seen.
+pub(crate) fn revocation_list(number: u64) -> RevocationList {
+    let revoked = |id, reason: &str| Revoked {
+        id: CertificateId::from_bytes([id; 16]),
+        at: NOW - HOUR,
+        reason: reason.into(),
+    };
+    RevocationList::new(number, NOW, vec![revoked(0xE9, "refunded"), revoked(0xE0, "the key was stolen")])
 }
 
 /// Hexadecimal digits, as the vectors have them.

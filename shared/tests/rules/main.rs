@@ -24,11 +24,14 @@ mod copy_stories;
 mod count_stories;
 mod exchange_stories;
 mod license_stories;
+mod portal_stories;
 
 mod properties;
 
 mod vector_files;
 
+mod bad_portal_vectors;
 mod bad_vectors;
+mod portal_vectors;
 mod record_vectors;
 mod signed_vectors;

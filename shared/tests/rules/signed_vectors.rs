@@ -44,7 +44,7 @@ fn dsse(signed: &v1::Signed) -> Vec<u8> {
 }
 
 /// The envelope of a file, after its signature has been checked without a line of the crate.
-fn checked_envelope(fields: &Fields) -> v1::Signed {
+pub(crate) fn checked_envelope(fields: &Fields) -> v1::Signed {
     let signed = v1::Signed::decode(fields.bytes("signed").as_slice()).unwrap();
     assert_eq!(fields.bytes("dsse"), dsse(&signed));
     let key = VerifyingKey::from_bytes(&fields.bytes("public_key").try_into().unwrap()).unwrap();

@@ -246,7 +246,12 @@ fn read(answer: &v1::Answer) -> Option<(v1::Header, Reply)> {
         | Kind::HostCertificate
         | Kind::IssuingCertificate
         | Kind::RevocationList
-        | Kind::HostRequest => None,
+        | Kind::HostRequest
+        | Kind::IssuingRequest
+        | Kind::HostActivation
+        | Kind::MachineActivation
+        | Kind::MachineRelease
+        | Kind::Confirmation => None,
     }
 }
 
