@@ -27,7 +27,7 @@ impl HostName {
     }
 
     /// The name to look up. One that ends in a dot is fully qualified.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 

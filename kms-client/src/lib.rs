@@ -49,8 +49,6 @@ mod shell;
 mod snapshot;
 
 mod addresses;
-#[cfg(feature = "plumbing")]
-pub mod plumbing;
 mod transport;
 mod way;
 
@@ -82,7 +80,7 @@ pub use product::Product;
 pub use saved::Organisation;
 pub use snapshot::Snapshot;
 #[cfg(feature = "tls")]
-pub use way::tls::Tls;
+pub use wire::Tls;
 
 pub use shared::ids::{HostId, LedgerId, MachineId, OrganisationId, ProductId};
 pub use shared::license::{LicenseState, Notice, Setup};

@@ -1,26 +1,19 @@
 //! How bytes travel to a host: by TLS if the product or the environment says so, else in the clear.
 //!
 //! There is no fallback from TLS to the clear: an eavesdropper would only have to make TLS fail. A product that was built without
-//! TLS, on a machine that was told to speak it, asks no host and says so. `tls` speaks it.
-
-#[cfg(feature = "tls")]
-#[cfg_attr(
-    not(feature = "plumbing"),
-    expect(unreachable_pub, reason = "the load tool opens connections of its own")
-)]
-pub(crate) mod tls;
+//! TLS, on a machine that was told to speak it, asks no host and says so. `wire` speaks it.
 
 use std::env;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use shared::reason::{Cause, Reason};
+use shared::reason::Cause;
 use shared::time::Clock;
 use tokio::net::TcpStream;
-use wire::Line;
-
+use wire::{Line, tls_files_bad};
 #[cfg(feature = "tls")]
-use self::tls::{Tls, TlsWay};
+use wire::{Tls, TlsWay};
+
 #[cfg(feature = "tls")]
 use crate::files::off_thread;
 use crate::hosts::HostName;
@@ -63,7 +56,7 @@ impl Ways {
         };
         let clock = Arc::clone(clock);
         let read = off_thread(move || Ok(tls.read(clock))).await;
-        read.map_err(|error| unusable(&error.to_string()))?.map(Way::Tls)
+        read.map_err(|error| tls_files_bad(&error.to_string()))?.map(Way::Tls)
     }
 
     /// Like above, for a product that cannot speak TLS.
@@ -73,7 +66,7 @@ impl Ways {
         match said(AUTHORITIES) {
             None => Ok(Way::Plain),
             Some(_) => {
-                Err(unusable(&format!("{AUTHORITIES} is set, and this product was built without TLS")))
+                Err(tls_files_bad(&format!("{AUTHORITIES} is set, and this product was built without TLS")))
             }
         }
     }
@@ -105,7 +98,7 @@ impl Way {
         match self {
             Way::Plain => Ok(Line::plain(stream)),
             #[cfg(feature = "tls")]
-            Way::Tls(tls) => tls.open(stream, host).await,
+            Way::Tls(tls) => tls.open(stream, host.name(), host.to_string()).await,
         }
     }
 }
@@ -113,7 +106,7 @@ impl Way {
 /// The files in these variables: none, a CA, or a CA with a certificate and its key.
 #[cfg(feature = "tls")]
 fn named(said: impl Fn(&str) -> Option<OsString>) -> Result<Option<Tls>, Cause> {
-    let half = |set: &str, missing: &str| Err(unusable(&format!("{set} is set, and {missing} is not")));
+    let half = |set: &str, missing: &str| Err(tls_files_bad(&format!("{set} is set, and {missing} is not")));
     match (said(AUTHORITIES), said(CERTIFICATE), said(KEY)) {
         (None, None, None) => Ok(None),
         (None, Some(_), _) => half(CERTIFICATE, AUTHORITIES),
@@ -130,10 +123,6 @@ fn named(said: impl Fn(&str) -> Option<OsString>) -> Result<Option<Tls>, Cause> 
 /// The value of a variable. An empty one counts as unset.
 fn said(variable: &str) -> Option<OsString> {
     env::var_os(variable).filter(|value| !value.is_empty())
-}
-
-pub(crate) fn unusable(cause: &str) -> Cause {
-    Reason::TlsFilesBad.with(&[("cause", &cause)])
 }
 
 #[cfg(all(test, feature = "tls"))]

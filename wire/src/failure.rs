@@ -34,6 +34,11 @@ pub fn unreachable(host: &str, cause: &dyn Display) -> Failure {
     Reason::HostUnreachable.with(&[("address", &host), ("cause", cause)]).into()
 }
 
+/// TLS is wanted, and its files or settings cannot be used.
+pub fn tls_files_bad(cause: &str) -> Cause {
+    Reason::TlsFilesBad.with(&[("cause", &cause)])
+}
+
 /// The connection was accepted, and no answer came in time.
 pub fn silent(host: &str) -> Failure {
     Reason::HostSilent.with(&[("address", &host)]).into()

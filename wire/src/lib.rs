@@ -1,12 +1,14 @@
 //! One connection to a host, and asks over it, by HTTP/2.
 //!
 //! Machines, the host's `doctor` and the load tool all ask through this crate. Each opens the stream in its own way (addresses,
-//! sources, TLS), and `shared` decides what an answer means. Whatever a peer does, the result is at worst a [`Failure`] with a
+//! sources, in the clear or by TLS), and `shared` decides what an answer means. Whatever a peer does, the result is at worst a [`Failure`] with a
 //! reason. `docs/protocol.md` 1.
 
 mod clock;
 mod failure;
 mod line;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -27,8 +29,10 @@ use tonic::codegen::http::{Request, Response as HttpResponse, Uri};
 use tonic::{Response, Status};
 
 pub use clock::SystemClock;
-pub use failure::{Failure, not_a_host, silent, unreachable};
+pub use failure::{Failure, not_a_host, silent, tls_files_bad, unreachable};
 pub use line::{Bytes, Ended, Line};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsWay};
 
 /// A connection to a host. It is closed when this is dropped.
 #[derive(Debug)]

@@ -23,9 +23,9 @@ use crate::product::{Product, Terms};
 use crate::shell::Shell;
 use crate::snapshot::Snapshot;
 use crate::way::Ways;
-#[cfg(feature = "tls")]
-use crate::way::tls::Tls;
 use crate::{fingerprint, installation};
+#[cfg(feature = "tls")]
+use wire::Tls;
 
 use super::Client;
 
@@ -102,7 +102,24 @@ impl Builder {
         self
     }
 
-    /// Asks hosts by TLS, and never without. If this is not set, the environment variable `KMS_TLS_CA` can set it.
+    /// Asks hosts by TLS, and never without.
+    ///
+    /// The CA belongs to the organisation, so a product has to ask for its file. A product that does not ask leaves it to the
+    /// administrator, who names the files in the environment: `KMS_TLS_CA`, and `KMS_TLS_CERTIFICATE` and `KMS_TLS_KEY` if hosts
+    /// demand a certificate of each machine.
+    ///
+    /// The files are read in every round. If they cannot be used, that round fails with `TLS_FILES_BAD`.
+    ///
+    /// ```no_run
+    /// use kms_client::{Client, Product, Tls};
+    ///
+    /// # const EDITOR: Product = Product::new([0x0b; 16], "Editor", [[0x1c; 32], [0x2d; 32]]);
+    /// # fn main() -> Result<(), kms_client::BuildError> {
+    /// let tls = Tls::from_file("/etc/ssl/certs/corp-ca.pem");
+    /// let license = Client::builder(EDITOR).state_dir("/var/lib/editor").tls(tls).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: Tls) -> Builder {
         self.ways.tls = Some(tls);

@@ -46,7 +46,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use kms_client::plumbing::ready;
 use kms_client::{Clock, SystemClock};
 use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_IOERR, EX_UNAVAILABLE, EX_USAGE};
 use rand::rngs::Xoshiro256PlusPlus;
@@ -146,7 +145,7 @@ fn set_up(scenario: &Scenario, options: &Options, played: &Played) -> anyhow::Re
             played.site.is_none(),
             "a throwaway host speaks no TLS: name one with --host, or leave --tls-ca out"
         );
-        wire = wire.by_tls(ready(&tls, Arc::new(SystemClock::new()))?, played.target.names());
+        wire = wire.by_tls(tls.read(Arc::new(SystemClock::new()))?, played.target.names());
     }
     let retry_max_s = scenario.retry_max_s.unwrap_or(scenario.retry_s);
     let retry = Retry {

@@ -9,8 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::wire::TlsWay;
 use kms_client::HostName;
-use kms_client::plumbing::TlsWay;
 use proto::v1;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Mutex;
@@ -127,7 +127,7 @@ impl Wire {
             let line = match &self.tls {
                 None => Line::plain(stream),
                 Some((way, names)) => {
-                    let opened = way.open(stream, &names[host]).await;
+                    let opened = way.open(stream, names[host].name(), names[host].to_string()).await;
                     opened.map_err(|cause| Failure::from(::wire::Failure::from(cause)))?
                 }
             };

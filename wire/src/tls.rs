@@ -1,7 +1,7 @@
-//! TLS towards hosts: for privacy, and for hosts that take nothing else.
+//! TLS towards a host or a vendor's portal: for privacy, and for peers that take nothing else.
 //!
 //! No trust rests on it: a lease is accepted for its signature alone, whichever way it came. TLS 1.3 and nothing older. Each way to
-//! fail has a reason of its own. `way` decides whether TLS is spoken.
+//! fail has a reason of its own. The caller decides whether TLS is spoken.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -24,31 +24,14 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::time_provider::TimeProvider;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError, ClientConfig, RootCertStore};
-use wire::{Ended, Line};
 use zeroize::Zeroizing;
 
-use crate::hosts::HostName;
+use crate::failure::tls_files_bad;
+use crate::line::{Ended, Line};
 
-use super::unusable;
-
-/// Makes a client speak TLS with hosts, and nothing else.
+/// Which CAs a peer's certificate has to be from, and this machine's own certificate, if it shows one.
 ///
-/// The CA belongs to the organisation, so a product has to ask for its file. A product that does not ask leaves it to the
-/// administrator, who names the files in the environment: `KMS_TLS_CA`, and `KMS_TLS_CERTIFICATE` and `KMS_TLS_KEY` if hosts
-/// demand a certificate of each machine.
-///
-/// All of it is PEM, and is read in every round. If it cannot be used, that round fails with `TLS_FILES_BAD`.
-///
-/// ```no_run
-/// use kms_client::{Client, Product, Tls};
-///
-/// # const EDITOR: Product = Product::new([0x0b; 16], "Editor", [[0x1c; 32], [0x2d; 32]]);
-/// # fn main() -> Result<(), kms_client::BuildError> {
-/// let tls = Tls::from_file("/etc/ssl/certs/corp-ca.pem");
-/// let license = Client::builder(EDITOR).state_dir("/var/lib/editor").tls(tls).build()?;
-/// # Ok(())
-/// # }
-/// ```
+/// All of it is PEM, and is read whenever a connection is to be opened. If it cannot be used, that fails with `TLS_FILES_BAD`.
 #[derive(Clone)]
 pub struct Tls {
     authorities: Pem,
@@ -88,7 +71,7 @@ impl Tls {
     ///
     /// # Errors
     /// The first file that cannot be used (`TLS_FILES_BAD`).
-    pub(crate) fn read(&self, clock: Arc<dyn Clock>) -> Result<TlsWay, Cause> {
+    pub fn read(&self, clock: Arc<dyn Clock>) -> Result<TlsWay, Cause> {
         let mut roots = RootCertStore::empty();
         for authority in self.authorities.certificates("the CA")? {
             roots.add(authority).map_err(|error| self.authorities.unusable("the CA", &error))?;
@@ -160,8 +143,8 @@ impl Pem {
 
     fn unusable(&self, what: &str, cause: &dyn fmt::Display) -> Cause {
         match self {
-            Pem::Here(_) => unusable(&format!("{what}: {cause}")),
-            Pem::File(path) => unusable(&format!("{what}, {}: {cause}", path.display())),
+            Pem::Here(_) => tls_files_bad(&format!("{what}: {cause}")),
+            Pem::File(path) => tls_files_bad(&format!("{what}, {}: {cause}", path.display())),
         }
     }
 }
@@ -187,13 +170,12 @@ impl fmt::Debug for Now {
 pub struct TlsWay(TlsConnector);
 
 impl TlsWay {
-    /// Shakes hands over this connection with the host of this name.
+    /// Shakes hands over this connection with the peer of this name, which may be an IP address. `address` names the peer in causes.
     ///
     /// # Errors
     /// The handshake has failed.
-    pub async fn open(&self, stream: TcpStream, host: &HostName) -> Result<Line, Cause> {
-        let address = host.to_string();
-        let name = server_name(host, &address)?;
+    pub async fn open(&self, stream: TcpStream, name: &str, address: String) -> Result<Line, Cause> {
+        let name = server_name(name, &address)?;
         match self.0.connect(name, stream).await {
             Err(error) => Err(explain(&address, &error)),
             Ok(stream) => {
@@ -205,12 +187,9 @@ impl TlsWay {
     }
 }
 
-/// The name that the host's certificate has to be for: the configured name, or the one from DNS.
-fn server_name(host: &HostName, address: &str) -> Result<ServerName<'static>, Cause> {
-    if let Some(ip) = host.address() {
-        return Ok(ServerName::from(ip));
-    }
-    ServerName::try_from(host.name().trim_end_matches('.').to_owned()).map_err(|_| {
+/// The name that the peer's certificate has to be for: the configured name, or the one from DNS.
+fn server_name(name: &str, address: &str) -> Result<ServerName<'static>, Cause> {
+    ServerName::try_from(name.trim_end_matches('.').to_owned()).map_err(|_| {
         Reason::TlsFailed.with(&[("address", &address), ("cause", &"no certificate can be for such a name")])
     })
 }
