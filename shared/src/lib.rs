@@ -37,6 +37,11 @@ pub mod confirmation;
 #[cfg(feature = "keys")]
 pub mod parts;
 
+#[cfg(feature = "keys")]
+pub mod groups;
+#[cfg(feature = "keys")]
+pub mod product_key;
+
 pub mod admission;
 pub mod count;
 pub mod doubt;

@@ -98,7 +98,7 @@ fn is_break(c: char) -> bool {
 
 /// Control characters (C0, DEL, C1), and those that change the direction of text or are not seen. The joiners U+200C and
 /// U+200D stay, because Persian and Hindi are written with them.
-fn deceives(c: char) -> bool {
+pub(crate) fn deceives(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

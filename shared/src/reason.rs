@@ -265,6 +265,20 @@ reasons! {
         "hosts have named this machine a copy more than three times in a day; it makes no further identity before {until}"
         "find out which machines share this image; the license held runs on"
 
+    // What is wrong with a product key that somebody has entered. Nothing was sent.
+    KeyMalformed "KEY_MALFORMED" Machine
+        "the product key cannot be right: look at group {groups}"
+        "compare these groups with the key as you got it, and type them again"
+    KeyNewer "KEY_NEWER" Machine
+        "the product key is of a kind that this release does not know"
+        "update this program, then enter the key again"
+    KeyOtherKind "KEY_OTHER_KIND" Machine
+        "this is a {kind} key, and a {wanted} key is needed here"
+        "enter a host key at the host of your organisation, and a multiple-activation key in the product; or ask the seller for a key of the other kind"
+    KeyOtherProduct "KEY_OTHER_PRODUCT" Machine
+        "this is a key for another product"
+        "enter it in the product that it was sold for, or ask the seller for a key for this one"
+
     // What a host refuses to somebody who administrates it.
     NotAdministrator "NOT_ADMINISTRATOR" Host
         "user {uid} may not administrate this host"

@@ -1,5 +1,5 @@
 //! Every reason that a host can give, provoked through the real service: where its story is told, and those that no other
-//! part of the suite tells.
+//! part of the suite tells. What is said of a key before anything is sent has its stories among the rules.
 //!
 //! A reason that is new has no arm in [`told`], and its test fails until somebody has said where it is provoked.
 
@@ -30,11 +30,13 @@ use crate::stage::{Stage, YEAR, an_hour_ago, now, serve};
 enum Told {
     /// A host does; the story is a test of this name in this file.
     ByAHost(&'static str, &'static str),
+    /// The rules do, before anything is sent; the story is a test of this name among those of `shared`.
+    ByTheRules(&'static str, &'static str),
     /// The client library comes to it by itself; the stories are its own.
     ByTheClient,
 }
 
-use Told::{ByAHost, ByTheClient};
+use Told::{ByAHost, ByTheClient, ByTheRules};
 
 fn told(reason: Reason) -> Told {
     match reason {
@@ -117,6 +119,13 @@ fn told(reason: Reason) -> Told {
         Reason::MachineBlocked => {
             ByAHost("suite/changes.rs", "a_blocked_machine_is_not_forgotten_for_that_would_let_it_in")
         }
+        Reason::KeyMalformed => ByTheRules("key_stories.rs", "a_mistyped_key_names_its_groups_by_number"),
+        Reason::KeyNewer => {
+            ByTheRules("key_stories.rs", "a_key_of_a_later_version_or_kind_asks_for_an_update")
+        }
+        Reason::KeyOtherKind | Reason::KeyOtherProduct => {
+            ByTheRules("key_stories.rs", "a_key_of_another_product_or_kind_is_told")
+        }
         Reason::NoHostKnown
         | Reason::DnsNoRecord
         | Reason::DnsFailed
@@ -150,13 +159,18 @@ fn told(reason: Reason) -> Told {
 }
 
 #[test]
-fn every_reason_that_a_host_can_give_has_a_story_that_provokes_it() {
+fn every_reason_that_hosts_or_rules_can_give_has_a_story_that_provokes_it() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     for reason in Reason::ALL {
-        let ByAHost(file, story) = told(*reason) else { continue };
-        let text = std::fs::read_to_string(tests.join(file)).unwrap();
-        let code = reason.code();
-        assert!(text.contains(&format!("async fn {story}() {{")), "{code}: {file} has no story {story}");
+        let (path, story) = match told(*reason) {
+            ByAHost(file, story) => (tests.join(file), format!("async fn {story}() {{")),
+            ByTheRules(file, story) => {
+                (tests.join("../shared/tests/rules").join(file), format!("\nfn {story}() {{"))
+            }
+            ByTheClient => continue,
+        };
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(&story), "{reason}: {} has no story {story:?}", path.display());
     }
 }
 

@@ -175,6 +175,26 @@ busy = Ein anderer Prozess auf diesem Computer fragt gerade an.
 rekey-limit = An einem Tag wurde mehr als dreimal eine Kopie gemeldet, und vor { $until } wird keine weitere Identität erzeugt.
     .remedy = Finden Sie heraus, welche Computer dieses Abbild teilen; die vorhandene Lizenz läuft weiter.
 
+# Was an einem eingegebenen Produktschlüssel nicht stimmt.
+key-malformed = Der Produktschlüssel kann nicht stimmen: Prüfen Sie Gruppe { $groups }.
+    .remedy = Vergleichen Sie diese Gruppen mit dem Schlüssel, wie Sie ihn erhalten haben, und geben Sie sie noch einmal ein.
+key-newer = Der Produktschlüssel ist von einer Art, die diese Version nicht kennt.
+    .remedy = Aktualisieren Sie die Software, und geben Sie den Schlüssel dann noch einmal ein.
+key-other-kind = Dies ist ein { $kind ->
+    [host] Serverschlüssel
+    [multiple-activation] Mehrfachaktivierungsschlüssel
+    [subscription] Abonnementschlüssel
+   *[other] Schlüssel der Art { $kind }
+}, und hier wird ein { $wanted ->
+    [host] Serverschlüssel
+    [multiple-activation] Mehrfachaktivierungsschlüssel
+    [subscription] Abonnementschlüssel
+   *[other] Schlüssel der Art { $wanted }
+} gebraucht.
+    .remedy = Geben Sie einen Serverschlüssel am Server Ihrer Organisation ein und einen Mehrfachaktivierungsschlüssel in der Software; oder bitten Sie den Verkäufer um einen Schlüssel der anderen Art.
+key-other-product = Dies ist ein Schlüssel für ein anderes Produkt.
+    .remedy = Geben Sie ihn in dem Produkt ein, für das er verkauft wurde, oder bitten Sie den Verkäufer um einen Schlüssel für dieses.
+
 # Was der Server seiner Administration ablehnt.
 not-administrator = Benutzer { $uid } darf diesen Server nicht verwalten.
     .remedy = Führen Sie den Befehl als root aus, oder als der Benutzer, unter dem der Server läuft.

@@ -178,6 +178,26 @@ busy = Un autre processus de cet ordinateur est en train de demander.
 rekey-limit = Une copie a été signalée plus de trois fois en un jour, et aucune autre identité ne sera créée avant { $until }.
     .remedy = Trouvez quels ordinateurs partagent cette image ; la licence existante reste valable.
 
+# Ce qui ne va pas dans une clé de produit saisie.
+key-malformed = La clé de produit ne peut pas être juste : regardez le groupe { $groups }.
+    .remedy = Comparez ces groupes avec la clé telle que vous l’avez reçue, et saisissez-les de nouveau.
+key-newer = La clé de produit est d’un type que cette version ne connaît pas.
+    .remedy = Mettez ce logiciel à jour, puis saisissez la clé de nouveau.
+key-other-kind = Ceci est une { $kind ->
+    [host] clé de serveur
+    [multiple-activation] clé d’activation multiple
+    [subscription] clé d’abonnement
+   *[other] clé du type { $kind }
+}, et il faut ici une { $wanted ->
+    [host] clé de serveur
+    [multiple-activation] clé d’activation multiple
+    [subscription] clé d’abonnement
+   *[other] clé du type { $wanted }
+}.
+    .remedy = Saisissez une clé de serveur sur le serveur de votre organisation, et une clé d’activation multiple dans le logiciel ; ou demandez au vendeur une clé de l’autre type.
+key-other-product = Ceci est une clé pour un autre produit.
+    .remedy = Saisissez-la dans le produit pour lequel elle a été vendue, ou demandez au vendeur une clé pour celui-ci.
+
 # Ce que le serveur refuse à qui l’administre.
 not-administrator = L’utilisateur { $uid } n’a pas le droit d’administrer ce serveur.
     .remedy = Exécutez la commande en tant que root, ou en tant que l’utilisateur sous lequel le serveur fonctionne.

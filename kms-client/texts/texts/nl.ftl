@@ -172,6 +172,26 @@ busy = Een ander proces op deze computer is aan het vragen.
 rekey-limit = Er is meer dan drie keer op een dag een kopie gemeld, en er wordt geen nieuwe identiteit gemaakt vóór { $until }.
     .remedy = Zoek uit welke computers dit image delen; de huidige licentie loopt door.
 
+# Wat er mis is met een ingevoerde productsleutel.
+key-malformed = De productsleutel kan niet kloppen: kijk naar groep { $groups }.
+    .remedy = Vergelijk deze groepen met de sleutel zoals u hem hebt gekregen, en typ ze opnieuw.
+key-newer = De productsleutel is van een soort die deze versie niet kent.
+    .remedy = Werk deze software bij en voer de sleutel daarna opnieuw in.
+key-other-kind = Dit is een { $kind ->
+    [host] serversleutel
+    [multiple-activation] sleutel voor meerdere activeringen
+    [subscription] abonnementssleutel
+   *[other] sleutel van de soort { $kind }
+}, en hier is een { $wanted ->
+    [host] serversleutel
+    [multiple-activation] sleutel voor meerdere activeringen
+    [subscription] abonnementssleutel
+   *[other] sleutel van de soort { $wanted }
+} nodig.
+    .remedy = Voer een serversleutel in op de server van uw organisatie, en een sleutel voor meerdere activeringen in de software; of vraag de verkoper om een sleutel van de andere soort.
+key-other-product = Dit is een sleutel voor een ander product.
+    .remedy = Voer hem in bij het product waarvoor hij is verkocht, of vraag de verkoper om een sleutel voor dit product.
+
 # Wat de server een beheerder weigert.
 not-administrator = Gebruiker { $uid } mag deze server niet beheren.
     .remedy = Voer de opdracht uit als root, of als de gebruiker waaronder de server draait.

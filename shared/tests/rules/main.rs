@@ -23,6 +23,7 @@ mod armour_stories;
 mod copy_stories;
 mod count_stories;
 mod exchange_stories;
+mod key_stories;
 mod license_stories;
 mod portal_stories;
 
@@ -32,6 +33,7 @@ mod vector_files;
 
 mod bad_portal_vectors;
 mod bad_vectors;
+mod key_vectors;
 mod portal_vectors;
 mod record_vectors;
 mod signed_vectors;
