@@ -222,9 +222,9 @@ impl Host {
         if self.resent.knows(machine, &presented) {
             return Err(Stop::Refuse(Reason::Replayed.into(), chain.host().policy.retry_interval));
         }
-        let admission = Applicant { chain, machine, presented, now: *now };
-        self.hear_of_clocks(&admission).await.map_err(Stop::Fail)?;
-        admission.check(&self.own_clock(), self.space.is_short())?;
+        let applicant = Applicant { chain, machine, presented, now: *now };
+        self.hear_of_clocks(&applicant).await.map_err(Stop::Fail)?;
+        applicant.check(&self.own_clock(), self.space.is_short())?;
         // Room is kept until the ledger has decided, and only a machine that it enters takes it.
         let mut room = self.fairness.reserve(incoming.source, now.monotonic);
         let terms = terms(&installed.chain);
@@ -241,7 +241,7 @@ impl Host {
             let ask_again = limited.wait.max(installed.chain.host().policy.retry_interval);
             return Err(Stop::Refuse(limited.cause(Reason::NewMachinesLimited), ask_again));
         }
-        admission.decided(&mut self.own_clock(), &outcome);
+        applicant.decided(&mut self.own_clock(), &outcome);
         Ok(outcome)
     }
 

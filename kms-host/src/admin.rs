@@ -47,7 +47,7 @@ use crate::fairness::Report;
 use crate::remedy;
 use crate::watch::alarms;
 
-/// How many changes are listed where nobody says how many.
+/// Number of changes that are listed if the request names none.
 const CHANGES_SHOWN: u32 = 100;
 
 /// The most that are listed at once.
@@ -73,7 +73,7 @@ pub struct Admin {
     audit: Arc<Audit>,
     engine: Engine,
     door: Door,
-    /// Whoever reads settings and certificates again. Where nobody takes orders, this host does not.
+    /// To the task that reloads settings and certificates. If nobody receives, this host cannot reload.
     reloads: mpsc::Sender<ReloadOrder>,
     /// Changes that are being written down and made.
     under_way: TaskTracker,
@@ -92,7 +92,7 @@ impl Admin {
         Admin { host, listening, audit, engine, door, reloads, under_way: TaskTracker::new() }
     }
 
-    /// Returns once every change that was begun is made: a host that stops in between would leave a line that lies.
+    /// Returns once every change that has begun is made. If the host stopped earlier, the audit log would have a false line.
     pub async fn settled(&self) {
         self.under_way.close();
         self.under_way.wait().await;
@@ -115,7 +115,7 @@ impl Admin {
         }
     }
 
-    /// Where reading a long file may block.
+    /// Reads the audit log on a thread that may block, because the file may be long.
     async fn with_audit<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Audit) -> std::io::Result<T> + Send + 'static,
@@ -413,7 +413,7 @@ fn malformed(cause: &str) -> Status {
     status(Reason::Malformed.with(&[("cause", &cause)]).into())
 }
 
-/// Where a list goes on, as whoever asks has it; nothing is the beginning.
+/// The position at which a list continues, from the caller's token; without a token, the beginning.
 fn cursor(page_token: Bytes) -> Option<Cursor> {
     (!page_token.is_empty()).then(|| Cursor::from_bytes(page_token))
 }
@@ -424,6 +424,6 @@ fn token_of(next: Option<Cursor>) -> Bytes {
 
 fn unreadable(error: LedgerError) -> Status {
     let error = remedy::message(&error);
-    tracing::error!(error, "the ledger does not do what an administrator asks");
+    tracing::error!(error, "the ledger has failed a request by an administrator");
     Status::internal(error)
 }

@@ -1,7 +1,7 @@
 //! The queue in front of the ledger: bounded, and committed in groups.
 //!
 //! One thread takes whatever has queued, applies it as one batch and answers all who wait, so a hundred asks that arrive
-//! together cost one sync. While that sync runs the next group gathers; an ask that comes alone waits for nobody. Past its
+//! together cost one sync. While that sync runs the next group gathers; a single ask does not wait. Beyond its
 //! capacity the queue refuses at once, because a delay would only make every machine ask again. What a write does, and what
 //! makes it durable, is `ledger`'s.
 
@@ -36,7 +36,7 @@ const ENOUGH: usize = 64;
 /// a small batch that follows a small one does not wait.
 const COMPANY: Duration = Duration::from_micros(400);
 
-/// Why a sighting was not decided. The machine gets no other answer.
+/// Why a sighting was not decided. The machine gets this instead of a signed answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotSighted {
     /// The queue is full; nothing was written.
@@ -65,7 +65,7 @@ impl NotSighted {
     }
 }
 
-/// Why what an administrator wants was not done. Nothing of it was written, unless the ledger has failed.
+/// Why a change by an administrator was not made. Nothing was written, unless the ledger has failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NotChanged {
     /// The ledger could not do it.
@@ -109,7 +109,7 @@ struct Way {
     ledger: Arc<dyn Writer>,
 }
 
-/// A write, and who waits for what comes of it.
+/// A write, and the channel for its result.
 struct Task {
     write: Write,
     answer: oneshot::Sender<Result<Written, LedgerError>>,
@@ -159,7 +159,7 @@ impl Queue {
         }
     }
 
-    /// Ends a doubt of the host's clock, behind all that queued before. It waits for a place: there is no second chance.
+    /// Ends a doubt of the host's clock, after all writes that are queued already. It waits for a place: nothing tries it again.
     ///
     /// # Errors
     /// [`NotChanged`].
@@ -168,7 +168,7 @@ impl Queue {
         self.write(Write::Settle(house, products, now)).await.map(|_| ())
     }
 
-    /// Changes one record, behind all that queued before; on return it is durable. It waits for a place.
+    /// Changes one record, after all writes that are queued already; on return the change is durable. It waits for a place.
     ///
     /// # Errors
     /// [`NotChanged`].
@@ -179,7 +179,7 @@ impl Queue {
         }
     }
 
-    /// Applies a retention to a page of records, behind all that queued before. It waits for a place, so that asks come in
+    /// Applies a retention to a page of records, after all writes that are queued already. It waits for a place, so that asks come in
     /// between two pages.
     ///
     /// # Errors
@@ -192,8 +192,8 @@ impl Queue {
         }
     }
 
-    /// Returns once the writer has come to it, behind all that queued before, and the disk has taken a write: the ledger
-    /// lives. It waits for a place.
+    /// Returns once the writer has handled all writes that are queued already, and the disk has taken one more: the ledger
+    /// works. It waits for a place.
     ///
     /// # Errors
     /// [`NotChanged`].
@@ -201,7 +201,7 @@ impl Queue {
         self.write(Write::Probe).await.map(|_| ())
     }
 
-    /// Completes when the ledger has failed for good, and never otherwise: the host then exits. Every call completes.
+    /// Completes only when the ledger has failed for good: the host then exits. If several callers wait, each gets the error.
     pub async fn fatal(&self) -> LedgerError {
         let mut failure = self.failure.clone();
         if let Ok(error) = failure.wait_for(Option::is_some).await
@@ -212,12 +212,12 @@ impl Queue {
         future::pending().await
     }
 
-    /// Takes no more. What has queued is still decided and answered; then the thread ends.
+    /// Accepts no more writes. Those in the queue are still decided and answered; then the thread ends.
     pub fn close(&self) {
         self.way.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// Queues a write, waiting for a place, and waits for what comes of it.
+    /// Queues a write, waiting for a place, and waits for its result.
     async fn write(&self, write: Write) -> Result<Written, NotChanged> {
         let (answer, written) = oneshot::channel();
         let way = self.way()?;
@@ -270,7 +270,7 @@ impl WriterThread {
         }
     }
 
-    /// Waits for more where the batch before was large and this one is not.
+    /// Waits for more writes if the batch before was large and this one is not.
     fn gather(&mut self, before: usize, tasks: &mut Vec<Task>) {
         if !(2..ENOUGH).contains(&tasks.len()) || before < CROWD {
             return;

@@ -70,7 +70,7 @@ impl Reload {
         }
     }
 
-    /// Reads again at each SIGHUP and each order, until the host stops. Several signals that come together are one.
+    /// Reloads at each SIGHUP and each order, until the host stops. Signals that arrive together cause one reload.
     pub async fn at_each(
         mut self,
         mut hangups: Signal,
@@ -97,8 +97,8 @@ impl Reload {
         // 1
         let read = block_in_place(|| self.read()).map_err(|error| {
             let error = remedy::message(&*error);
-            tracing::error!(error, "what was read again does not hold: nothing is changed");
-            NotReloaded::DoesNotHold(error)
+            tracing::error!(error, "the new settings or certificates are not valid: nothing is changed");
+            NotReloaded::Invalid(error)
         })?;
         let changes = self.settings.changes(&read.0);
         let found = self.differences(&changes, &read.1, &read.2);
@@ -114,7 +114,7 @@ impl Reload {
             None => take_up.await,
         };
         taken_up.inspect_err(|error: &NotReloaded| {
-            tracing::error!(%error, "nothing of what was read again is taken up");
+            tracing::error!(%error, "nothing is changed");
         })?;
         Ok(found)
     }
@@ -251,13 +251,13 @@ fn change(found: &[Reloaded], caller: Caller, note: &str) -> Option<audit::Audit
 
 fn say(ChangedSetting { key, old, new }: &ChangedSetting) {
     if key.needs_restart {
-        tracing::warn!(key = key.name, old, new, "this setting has changed: restart the host to take it up");
+        tracing::warn!(key = key.name, old, new, "this setting has changed: restart the host to apply it");
     } else {
         tracing::info!(key = key.name, old, new, "a setting has changed");
     }
 }
 
-/// The certificates in `these` that machines accept, without those that are in `those` and accepted there.
+/// The certificates that machines accept in `these` and not in `those`.
 fn only_in<'a>(
     these: &'a Certificates,
     those: &'a Certificates,

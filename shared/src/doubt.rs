@@ -117,7 +117,7 @@ pub struct Moment {
     pub wall: Timestamp,
     /// The monotonic clock.
     pub monotonic: Duration,
-    /// How many doubts had begun. A word about the time that was formed under an earlier era says nothing about the clock of this
+    /// How many doubts had begun. What a machine said of the time in an earlier era says nothing about the clock of this
     /// one: asks are under way while a clock jumps.
     era: u64,
 }
@@ -137,7 +137,7 @@ pub struct HostClock {
     last: ClockReading,
     doubt: Option<Doubt>,
     era: u64,
-    /// Until when nobody outvotes the administrator.
+    /// Until this instant, machines cannot outvote the administrator.
     confirmed_until: Duration,
     agreed_at: Option<Duration>,
     agreeing: Vec<MachineId>,

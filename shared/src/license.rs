@@ -232,8 +232,8 @@ impl<T: Term> License<T> {
                 self.facts.waiting = Some((waiting.count, waiting.threshold));
                 self.facts.last_reason = Reason::CountBelowThreshold.code().into();
                 let step = self.failed(now);
-                // To a licensed machine this is a renewal that failed: a host that has lost its threshold is not to be
-                // met by its whole fleet at the interval of machines that have nothing.
+                // To a licensed machine this is a renewal that failed: a host that has lost its threshold must not be
+                // asked by its whole fleet at the interval of unlicensed machines.
                 let wait = if self.is_held(now) { step } else { waiting.ask_again.min(step) };
                 self.ask_in(now, draw.earlier(wait), step);
             }

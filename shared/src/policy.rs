@@ -15,8 +15,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// The numbers of one product, within their upper bounds and without contradiction: decoding is the only way in
-/// from outside, [`Policy::checked`] the one from a vendor's own numbers.
+/// The numbers of one product, within their upper bounds and without contradiction. From outside, they come only through
+/// [`Policy::decode`], or through [`Policy::checked`] for a vendor's own numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Life of a lease.
@@ -214,7 +214,7 @@ impl fmt::Display for Number {
     }
 }
 
-/// A product's numbers cannot hold. The vendor's fault, and only the vendor can mend it.
+/// A product's numbers are not valid. It is the vendor's fault, and only the vendor can correct it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// Below the lowest value.

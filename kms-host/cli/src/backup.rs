@@ -58,7 +58,7 @@ pub(super) fn backup(home: &Home, wanted: &super::Backup) -> Result<String, Fail
         )
     } else {
         format!(
-            "Backed up host {host} with {} and {} to {}.\n{}Whoever has the file can be this host: keep it secret, and not on \
+            "Backed up host {host} with {} and {} to {}.\n{}Anyone with the file can act as this host: keep it secret, and not on \
              this disk alone.\n",
             online::number(machines, "machine"),
             online::number(files.len(), "file"),

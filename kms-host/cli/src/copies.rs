@@ -102,7 +102,7 @@ fn put_together(mut events: Vec<wire::Event>) -> Found {
     found
 }
 
-/// When an identity and the last new one that came for it asked last, if the old one has asked since the new one came.
+/// The last asks of a copied identity and of its latest new identity, if the old one has asked since the new one came.
 async fn both_ask(
     host: &mut Client,
     product: &Bytes,

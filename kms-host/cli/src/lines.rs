@@ -297,7 +297,7 @@ pub(super) fn wanted_engine(home: &Home, config: Option<&Path>) -> Result<Engine
 pub(super) fn hint_at_owner(home: &Home) -> Option<String> {
     let text = || {
         format!(
-            "What was made is root's. A service that runs as another user needs it: chown -R USER: {}\n",
+            "The new files belong to root. If the service runs as another user: chown -R USER: {}\n",
             home.path().display()
         )
     };

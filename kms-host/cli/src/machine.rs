@@ -90,7 +90,7 @@ fn change(home: &Home, verb: Verb, ChangeArgs { named, note }: &ChangeArgs) -> R
         (Verb::Block, false) => "was blocked already: nothing was changed",
         (Verb::Unblock, true) => "is not blocked any more: it is counted again when it has asked",
         (Verb::Unblock, false) => "was not blocked: nothing was changed",
-        (Verb::Forget, _) => "is forgotten: it is entered as a new one, should it ask again",
+        (Verb::Forget, _) => "is forgotten: if it asks again, it is entered as a new one",
     };
     Ok(format!("Machine {} {text}.\n", hex(&machine.id)))
 }

@@ -120,7 +120,7 @@ pub(super) fn reload(home: &Home, Noted { note, json }: &Noted) -> Result<String
         })));
     }
     let changes = changes.iter().map(|wire::ReloadedChange { name, text, needs_restart }| {
-        let when = if *needs_restart { "  (restart the host to take it up)" } else { "" };
+        let when = if *needs_restart { "  (restart the host to apply it)" } else { "" };
         format!("  {name}: {text}{when}")
     });
     let mut lines = vec!["The host has read its settings and certificates again.".to_owned()];
@@ -154,7 +154,7 @@ pub(super) fn not_answered(home: &Home, status: tonic::Status) -> Failure {
 fn silent(home: &Home) -> Failure {
     let data = home.path().display();
     let error = anyhow!(
-        "the host of {data} does not answer in time: its process stands still, or its disk does; `kms-host doctor --data \
+        "the host of {data} does not answer in time: its process or its disk hangs; `kms-host doctor --data \
          {data}` names the process, its log says more, and a restart ends it"
     );
     Failure { code: EX_UNAVAILABLE, error, shown: String::new() }

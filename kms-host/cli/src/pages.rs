@@ -22,7 +22,7 @@ const FILES: [(&str, &str); 8] = [
     ("host-request.pem", "In the data directory: the request to send to the vendor."),
     (
         "certificates/, known/",
-        "In the data directory: what the vendor has issued, and what machines were served under.",
+        "In the data directory: certificates from the vendor, and the first one that served each product.",
     ),
     ("ledger/", "In the data directory: which machines were seen, and when."),
     ("audit.jsonl", "In the data directory: what administrators have changed."),

@@ -36,19 +36,19 @@ impl Host {
     }
 
     /// If one of the two clocks is wrong, machines that have been known for a day say which.
-    pub(super) async fn hear_of_clocks(&self, admission: &Applicant<'_>) -> Result<(), Unanswered> {
-        let (product, now) = (admission.chain.host().product, admission.now);
-        if !admission.is_about_a_clock(&self.own_clock()) {
+    pub(super) async fn hear_of_clocks(&self, applicant: &Applicant<'_>) -> Result<(), Unanswered> {
+        let (product, now) = (applicant.chain.host().product, applicant.now);
+        if !applicant.is_about_a_clock(&self.own_clock()) {
             return Ok(());
         }
-        let record = self.ledger.record(product, admission.machine).await.map_err(unreadable)?;
-        if !record.is_some_and(|record| admission.may_vote(&self.own_clock(), &record)) {
+        let record = self.ledger.record(product, applicant.machine).await.map_err(unreadable)?;
+        if !record.is_some_and(|record| applicant.may_vote(&self.own_clock(), &record)) {
             return Ok(());
         }
         let known = self.known_machines(now.wall).await?;
         let (before, enough_agree, after) = {
             let mut own_clock = self.own_clock();
-            (own_clock.doubt(), admission.vote(&mut own_clock, known), own_clock.doubt())
+            (own_clock.doubt(), applicant.vote(&mut own_clock, known), own_clock.doubt())
         };
         if let (None, Some(doubt)) = (before, after) {
             log_doubt(&doubt);

@@ -1,7 +1,7 @@
 //! `audit.jsonl`: what administrators have changed, a line each, on the disk before the change takes effect.
 //!
 //! A change whose line cannot be written is refused. One that then fails gets a second line that says so. The lines and the
-//! chain that binds them are in `audit/chain.rs`, who asks is [`Caller`]'s, and the changes are made by their owners, through [`Audit::perform`]:
+//! chain that binds them are in `audit/chain.rs`. [`Caller`] says who asks. These make their changes through [`Audit::perform`]:
 //! `admin`, `retention`, `reload.rs`. No key, lease or fingerprint belongs in a line.
 //!
 //! The file is opened for every line, so an administrator may mend its permissions while the host runs. To archive it,
@@ -40,7 +40,7 @@ pub struct Audit {
     /// The last line; nothing while it is not known. Held while one is written or the whole log is verified, since lines have an
     /// order.
     end: Mutex<Option<Last>>,
-    /// Never held while the disk is waited for: `status` looks at it.
+    /// Never held during disk access, because `status` reads it.
     standing: Mutex<Standing>,
 }
 
@@ -90,7 +90,7 @@ pub trait ChangeFailure: From<NotRecorded> {
     fn cause(&self) -> String;
 }
 
-/// Of a change whose failures nobody tells apart.
+/// For a change whose failures need no type of their own.
 impl ChangeFailure for anyhow::Error {
     fn cause(&self) -> String {
         self.to_string()
@@ -197,7 +197,7 @@ impl Audit {
         self.standing().broken.clone()
     }
 
-    /// Why it takes no line, if the last try was in vain.
+    /// Why the last line could not be written, or the log not be read; none if that worked.
     pub fn unwritable(&self) -> Option<String> {
         self.standing().unwritable.clone()
     }
@@ -254,7 +254,7 @@ impl Audit {
     fn each_line(&self, mut see: impl FnMut(&[u8])) -> io::Result<()> {
         match fs::metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            // A pipe in its place would be waited for without end when it is opened, a device when it is read.
+            // Opening a pipe in its place could wait for ever, and so could reading a device.
             Ok(found) if !found.is_file() => return Err(io::Error::other("it is no file")),
             found => found?,
         };
@@ -299,12 +299,12 @@ impl From<io::Error> for NotAppended {
 
 /// Appends a line. When this returns, it is on the disk. Gives back the digest of the line that it found at the end.
 ///
-/// What cannot be written whole is taken back where that is possible, so that a full disk does not fill the log with pieces.
+/// If a line is only partly written, that part is removed if possible, so that a full disk does not fill the log with pieces.
 fn append_durably(path: &Path, line: &str) -> Result<Option<LineDigest>, NotAppended> {
     let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
     let length = file.seek(SeekFrom::End(0))?;
     let (found, gap) = last_line(&mut file, length)?;
-    // The name of a new file first: there is nothing to take back yet.
+    // Sync the directory of a new file first, while there is nothing to undo.
     if length == 0 {
         store::file::sync_dir(path.parent().unwrap_or(path)).map_err(io::Error::other)?;
     }

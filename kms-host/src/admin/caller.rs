@@ -37,13 +37,13 @@ impl Caller {
     }
 }
 
-/// Lets a call in, and notes whose it is; every service on the admin socket stands behind it.
+/// Admits a call and notes its caller. Every service on the admin socket uses it.
 pub(crate) fn admit(mut request: Request<()>) -> Result<Request<()>, Status> {
     let peer = request.extensions().get::<UdsConnectInfo>().and_then(|info| info.peer_cred);
     let caller = peer.map(|peer| Caller { uid: peer.uid(), pid: peer.pid() });
     let Some(caller) = caller.filter(|caller| caller.may_ask(Caller::host())) else {
         let uid = caller.map_or_else(|| "that is not known".to_owned(), |caller| caller.uid.to_string());
-        tracing::warn!(uid, "somebody asked over the admin socket who may not");
+        tracing::warn!(uid, "a user who may not use the admin socket has tried to");
         return Err(status(Reason::NotAdministrator.with(&[("uid", &uid)]).into()));
     };
     request.extensions_mut().insert(caller);

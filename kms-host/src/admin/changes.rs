@@ -50,7 +50,7 @@ impl Admin {
     }
 
     /// Blocks, unblocks or forgets a machine. Gives back how it is now, or how it was where it was forgotten, and whether
-    /// anything was changed: what is so already is not changed, and not written down.
+    /// anything was changed. If the machine is in that state already, nothing is written down.
     pub(super) async fn turn(
         &self,
         verb: Verb,
@@ -61,7 +61,7 @@ impl Admin {
         let counting = self.counting().await.map_err(unreadable)?;
         let listed = self.named(name, &counting).await?;
         let Listed { product, machine, .. } = listed;
-        // Of a damaged record nobody knows that it is blocked.
+        // A damaged record does not say whether the machine is blocked.
         match verb.leaves(listed.record.map_or(RecordState::Released, |record| record.state)) {
             None => {}
             Some(Changed::StillBlocked) => return Err(still_blocked(machine)),
@@ -93,7 +93,7 @@ impl Admin {
         Ok((counting.shown(&Listed { record, ..listed }), true))
     }
 
-    /// The ledger is about to be carried out of here: whoever has it has every machine's record, and the pepper.
+    /// Records that an export or a backup is about to leave the host: it has every machine's record, and the pepper.
     pub(super) async fn carrying_out(&self, purpose: ExportKind, caller: Caller) -> Result<(), Status> {
         self.change(AuditedChange::new(caller, purpose.name(), &[], ""), async { Ok(()) }).await
     }

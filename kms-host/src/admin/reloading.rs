@@ -1,4 +1,4 @@
-//! A reload that an administrator asks for. Who carries it out is the daemon's (`reload.rs`): it alone knows where its
+//! A reload that an administrator asks for. The daemon carries it out (`reload.rs`), because only it knows where its
 //! settings come from.
 
 use proto::admin::v1 as wire;
@@ -17,11 +17,11 @@ pub struct ReloadOrder {
     pub caller: Caller,
     /// Why, for the audit log.
     pub note: String,
-    /// Where to say what came of it.
+    /// Takes the result.
     pub done: oneshot::Sender<Result<Vec<Reloaded>, NotReloaded>>,
 }
 
-/// One difference to what the host ran with before.
+/// One difference to the settings and certificates before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reloaded {
     /// The setting, or which certificate.
@@ -32,12 +32,12 @@ pub struct Reloaded {
     pub needs_restart: bool,
 }
 
-/// Why nothing was taken up.
+/// Why a reload has changed nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum NotReloaded {
-    /// Something that was read does not hold.
-    #[error("what was read again does not hold: {0}")]
-    DoesNotHold(String),
+    /// Settings, certificates or files of TLS are not valid.
+    #[error("the new settings or certificates are not valid: {0}")]
+    Invalid(String),
     /// The audit log takes no line.
     #[error(transparent)]
     NotRecorded(#[from] NotRecorded),
@@ -62,7 +62,7 @@ impl Admin {
         let stopping = || status(Reason::Stopping.into());
         self.reloads.send(ReloadOrder { caller, note, done }).await.map_err(|_| stopping())?;
         let changes = reloaded.await.map_err(|_| stopping())?.map_err(|not_reloaded| match not_reloaded {
-            NotReloaded::DoesNotHold(error) => Status::new(Code::FailedPrecondition, error),
+            NotReloaded::Invalid(error) => Status::new(Code::FailedPrecondition, error),
             NotReloaded::NotRecorded(error) => error.into(),
         })?;
         let shown =

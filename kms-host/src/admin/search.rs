@@ -59,7 +59,7 @@ impl Search {
         let instant =
             |unix_ms| Some(Timestamp::from_unix_ms(unix_ms)).filter(|at| *at != Timestamp::default());
         if let Some(unknown) = request.states.iter().find(|state| !STATES.contains(&state.as_str())) {
-            return Err(malformed(&format!("no machine is {unknown:?}: states are {}", STATES.join(", "))));
+            return Err(malformed(&format!("{unknown:?} is not a state: states are {}", STATES.join(", "))));
         }
         let id = match request.id_prefix.as_str() {
             "" => None,
@@ -159,19 +159,19 @@ impl IdPrefix {
         {
             return Ok(IdPrefix(digits.to_ascii_lowercase()));
         }
-        Err(malformed(&format!("{digits:?} begins no id: that is up to {} hexadecimal digits", 2 * ID_BYTES)))
+        Err(malformed(&format!("{digits:?} does not begin an id: write 1 to {} hexadecimal digits", 2 * ID_BYTES)))
     }
 
     fn begins(&self, id: &MachineId) -> bool {
         id.to_string().starts_with(&self.0)
     }
 
-    /// Whether every id that begins so comes before this one.
+    /// Whether every id with this prefix comes before this one.
     fn is_passed_by(&self, id: &MachineId) -> bool {
         !self.begins(id) && self.0 < id.to_string()
     }
 
-    /// The place behind which the first machine is the first whose id begins so, if there is one.
+    /// The position right before the first machine whose id has this prefix, if there is one.
     fn before(&self, product: ProductId) -> Cursor {
         let whole = self.0.len().next_multiple_of(2);
         let id = data_encoding::HEXLOWER.decode(format!("{:0<whole$}", self.0).as_bytes());

@@ -364,7 +364,7 @@ pub struct ListSourcesResponse {
     /// How many there are, listed or not.
     #[prost(uint64, tag = "2")]
     pub total: u64,
-    /// What those brought that are not told apart: too many came, or they have no address.
+    /// The sum of the sources that are not told apart: too many came, or they have no address.
     #[prost(message, optional, tag = "3")]
     pub others: ::core::option::Option<Source>,
     /// The limits that hold now.
@@ -389,7 +389,7 @@ pub struct Source {
     /// New machines that were refused for a limit, each time that they asked.
     #[prost(uint64, tag = "5")]
     pub new_refused: u64,
-    /// Asks that were not heard for too many bad ones.
+    /// Asks that were refused unread, because of too many bad ones.
     #[prost(uint64, tag = "6")]
     pub unheard: u64,
     /// Connections that were closed because all places were taken.
@@ -1126,7 +1126,7 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("kms.admin.v1.AdminService", "ForgetMachine"));
             self.inner.unary(req, path, codec).await
         }
-        /// What has happened to machines, a page at a time. Only the rare is kept, and of one machine the latest.
+        /// What has happened to machines, a page at a time. Only rare events are kept, and of each machine only the latest.
         pub async fn list_events(
             &mut self,
             request: impl tonic::IntoRequest<super::ListEventsRequest>,
@@ -1358,7 +1358,7 @@ pub mod admin_service_server {
             tonic::Response<super::ForgetMachineResponse>,
             tonic::Status,
         >;
-        /// What has happened to machines, a page at a time. Only the rare is kept, and of one machine the latest.
+        /// What has happened to machines, a page at a time. Only rare events are kept, and of each machine only the latest.
         async fn list_events(
             &self,
             request: tonic::Request<super::ListEventsRequest>,

@@ -50,7 +50,7 @@ pub enum LicenseState {
         by: Duration,
         /// Whether it is ahead.
         ahead: bool,
-        /// When the lease ends that is held, if one is and it has not ended.
+        /// When the held lease ends, if there is one that has not ended.
         licensed_until: Option<Timestamp>,
         /// Whether notices would be shown even if the clock were right.
         notices: bool,

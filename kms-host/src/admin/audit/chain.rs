@@ -23,7 +23,7 @@ pub struct AuditLine {
     pub at_ms: i64,
     /// The user who asked.
     pub uid: u32,
-    /// His name, where it could be told.
+    /// The name of that user, if it is known.
     pub user: Option<String>,
     /// The process that asked, where it could be told.
     pub pid: Option<i32>,
@@ -77,8 +77,8 @@ pub struct Break {
 impl Checked {
     /// Goes on to the next line.
     ///
-    /// One that cannot be read was cut by a crash, and the next line continues it like any other. Had it been spoilt later, that next
-    /// line would not.
+    /// One that cannot be read was cut by a crash, and the next line continues it like any other. If it was damaged later, that next
+    /// line does not.
     pub(super) fn follow(&mut self, bytes: &[u8]) {
         self.lines += 1;
         match serde_json::from_slice::<AuditLine>(bytes) {
