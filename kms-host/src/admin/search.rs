@@ -159,7 +159,10 @@ impl IdPrefix {
         {
             return Ok(IdPrefix(digits.to_ascii_lowercase()));
         }
-        Err(malformed(&format!("{digits:?} does not begin an id: write 1 to {} hexadecimal digits", 2 * ID_BYTES)))
+        Err(malformed(&format!(
+            "{digits:?} does not begin an id: write 1 to {} hexadecimal digits",
+            2 * ID_BYTES
+        )))
     }
 
     fn begins(&self, id: &MachineId) -> bool {
