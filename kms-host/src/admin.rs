@@ -43,7 +43,6 @@ use crate::admin::caller::Caller;
 use crate::door::accept::Door;
 use crate::door::service::status;
 use crate::export::{self, ExportKind, Head};
-use crate::fairness::Report;
 use crate::remedy;
 use crate::watch::alarms;
 
@@ -152,7 +151,7 @@ impl AdminService for Admin {
             .into_iter()
             .chain(alarms::of_audit(&self.audit));
         let meta = host.ledger.meta();
-        let (free_bytes, free_bytes_needed) = host.space().seen_bytes().unwrap_or_default();
+        let (free_bytes, free_bytes_needed) = host.space.seen_bytes().unwrap_or_default();
         Ok(Response::new(wire::GetStatusResponse {
             host: Bytes::copy_from_slice(host.id.as_bytes()),
             ledger: Bytes::copy_from_slice(meta.ledger.as_bytes()),
@@ -296,20 +295,7 @@ impl AdminService for Admin {
             0 => SOURCES_MAX,
             most => most.min(SOURCES_MAX),
         };
-        let fairness = &self.host.fairness;
-        let Report { rows, sources, others } = fairness.report(most as usize, self.host.clock.monotonic());
-        let limits = fairness.allowances();
-        Ok(Response::new(wire::ListSourcesResponse {
-            sources: rows.into_iter().map(shown::source).collect(),
-            total: sources as u64,
-            others: Some(shown::source(others)),
-            limits: Some(wire::SourceLimits {
-                new_machines_per_source: limits.new_per_source.most(),
-                new_machines_per_site: limits.new_per_site.most(),
-                bad_asks_per_source: limits.bad_per_source.most(),
-                bad_asks_per_site: limits.bad_per_site.most(),
-            }),
-        }))
+        Ok(Response::new(self.host.fairness.report(most as usize, self.host.clock.monotonic())))
     }
 
     async fn block_machine(

@@ -11,7 +11,6 @@ use shared::time::{Timestamp, to_ms};
 use super::search::state;
 use crate::admin::audit::{self, AuditLine, Checked};
 use crate::certificates::{Certificates, Installed, LeftOut, WhyNot};
-use crate::fairness::SourceTotals;
 use crate::journal::{Journal, JournaledRefusal};
 use crate::watch::alarms::Alarm;
 
@@ -78,19 +77,6 @@ pub(super) fn alarm(alarm: Alarm) -> wire::Alarm {
         text: alarm.text,
         remedy: alarm.remedy.to_owned(),
         since: alarm.since.map_or(0, Timestamp::unix_ms),
-    }
-}
-
-pub(super) fn source(row: SourceTotals) -> wire::Source {
-    wire::Source {
-        source: row.source.map(|source| source.to_string()).unwrap_or_default(),
-        new_today: row.new_today,
-        new: row.new,
-        asks: row.asks,
-        bad: row.bad,
-        new_refused: row.new_limited,
-        unheard: row.bad_limited,
-        turned_away: row.turned_away,
     }
 }
 

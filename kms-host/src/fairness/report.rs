@@ -1,45 +1,14 @@
-//! Reports about sources, for people: all of them, the largest first, and those that need attention.
+//! Reports about sources, for people: all of them, as `kms.admin.v1` shows them, and those that need attention.
 
 use std::time::Duration;
 
+use proto::admin::v1 as wire;
 use shared::fair;
 use shared::ids::ProductId;
 use shared::time::Timestamp;
 
 use super::seen::{Activity, SourceLimiting};
 use super::{Fairness, Limited, Source};
-
-/// The sources, and the sum of those that are not told apart.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// The largest first.
-    pub rows: Vec<SourceTotals>,
-    /// The number of sources, shown or not.
-    pub sources: usize,
-    /// The sum of sources that are not told apart: too many came, or they have no address.
-    pub others: SourceTotals,
-}
-
-/// The figures of one source since the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SourceTotals {
-    /// The source; none for those that are not told apart.
-    pub source: Option<Source>,
-    /// Machines that were entered in the last day.
-    pub new_today: u64,
-    /// Machines that were entered.
-    pub new: u64,
-    /// Asks.
-    pub asks: u64,
-    /// Bad asks that were read.
-    pub bad: u64,
-    /// New machines that a limit has refused.
-    pub new_limited: u64,
-    /// Asks that were refused unread, because of too many bad ones.
-    pub bad_limited: u64,
-    /// Connections that were closed because all places were taken.
-    pub turned_away: u64,
-}
 
 /// The new machines of one source, if the count depends on them.
 #[derive(Clone, Copy, Debug)]
@@ -68,30 +37,37 @@ pub struct Limiting {
 }
 
 impl Fairness {
-    /// At most this many sources.
-    pub fn report(&self, most: usize, now: Duration) -> Report {
+    /// At most this many sources, the largest first, and the sum of those that are not told apart.
+    pub(crate) fn report(&self, most: usize, now: Duration) -> wire::ListSourcesResponse {
         let book = self.book();
-        let row = |source, seen: &Activity| SourceTotals {
+        let row = |source: String, seen: &Activity| wire::Source {
             source,
             new_today: seen.new_today(now),
             new: seen.new,
             asks: seen.asks,
             bad: seen.bad,
-            new_limited: seen.new_limited.times,
-            bad_limited: seen.bad_limited.times,
+            new_refused: seen.new_limited.times,
+            unheard: seen.bad_limited.times,
             turned_away: seen.turned_away,
         };
-        let mut rows: Vec<_> =
-            book.told_apart.iter().map(|(source, seen)| row(Some(*source), seen)).collect();
-        let others = row(None, &book.others);
+        let rows = book.told_apart.iter().map(|(source, seen)| row(source.to_string(), seen));
+        let mut sources: Vec<_> = rows.collect();
+        let (others, limits) = (row(String::new(), &book.others), book.allowances);
         drop(book);
-        let sources = rows.len();
-        rows.sort_unstable_by_key(|row| {
-            let trouble = row.new_limited + row.bad_limited + row.turned_away;
-            std::cmp::Reverse((row.new_today, row.new, trouble, row.asks, row.source))
-        });
-        rows.truncate(most);
-        Report { rows, sources, others }
+        let total = sources.len() as u64;
+        sources.sort_unstable_by(|one, other| size(other).cmp(&size(one)));
+        sources.truncate(most);
+        wire::ListSourcesResponse {
+            sources,
+            total,
+            others: Some(others),
+            limits: Some(wire::SourceLimits {
+                new_machines_per_source: limits.new_per_source.most(),
+                new_machines_per_site: limits.new_per_site.most(),
+                bad_asks_per_source: limits.bad_per_source.most(),
+                bad_asks_per_site: limits.bad_per_site.most(),
+            }),
+        }
     }
 
     /// The source of the most new machines of a product, if the count depends on them.
@@ -137,4 +113,10 @@ impl Fairness {
             since,
         })
     }
+}
+
+/// What is compared to find the largest source.
+fn size(row: &wire::Source) -> (u64, u64, u64, u64, &str) {
+    let trouble = row.new_refused + row.unheard + row.turned_away;
+    (row.new_today, row.new, trouble, row.asks, &row.source)
 }
