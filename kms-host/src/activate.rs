@@ -54,22 +54,6 @@ pub use self::unanswered::Unanswered;
 /// How long an ask may wait for its answer: less than tonic's deadline, whose status says neither why nor when to come back.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);
 
-/// What a host consists of. The caller owns every part, so that a test can pass its own clock or ledger.
-pub struct Parts {
-    /// The certificates.
-    pub certificates: Certificates,
-    /// Who signs.
-    pub signer: Arc<dyn Signer>,
-    /// What counts and keeps.
-    pub ledger: Arc<dyn Reader>,
-    /// The queue in front of it.
-    pub queue: Queue,
-    /// What each source may bring.
-    pub fairness: Arc<Fairness>,
-    /// The clocks.
-    pub clock: Arc<dyn Clock>,
-}
-
 /// A host that answers.
 pub struct Host {
     pub(crate) ledger: Arc<dyn Reader>,
@@ -81,6 +65,7 @@ pub struct Host {
     resent: Resent,
     pub(crate) id: HostId,
     pub(crate) started_at: Timestamp,
+    /// Whether its disk has enough free space. `watch::space` measures it, and stores the result here.
     pub(crate) space: Arc<Space>,
     pub(crate) totals: Arc<Totals>,
     signer: Arc<dyn Signer>,
@@ -104,12 +89,19 @@ pub struct Incoming {
 }
 
 impl Host {
-    /// A host made of these parts. It looks at its clocks and at its ledger's last commit, and may begin in doubt.
+    /// A host made of these parts; `queue` stands in front of `ledger`. The caller owns every part, so that a test can pass its own
+    /// clock or ledger. The host looks at its clocks and at its ledger's last commit, and may begin in doubt.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn new(parts: Parts) -> Result<Host, LedgerError> {
-        let Parts { certificates, signer, ledger, queue, fairness, clock } = parts;
+    pub async fn new(
+        certificates: Certificates,
+        signer: Arc<dyn Signer>,
+        ledger: Arc<dyn Reader>,
+        queue: Queue,
+        fairness: Arc<Fairness>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Host, LedgerError> {
         let now = ClockReading { wall: clock.now(), monotonic: clock.monotonic() };
         let own_clock = HostClock::start(now, ledger.last_time().await?, certificates.longest_window());
         if let Some(doubt) = own_clock.doubt() {
@@ -136,11 +128,6 @@ impl Host {
     /// The certificates under which it answers now.
     pub fn certificates(&self) -> Arc<Certificates> {
         self.certificates.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Whether its disk has enough free space. `watch::space` measures it, and stores the result here.
-    pub fn space(&self) -> &Arc<Space> {
-        &self.space
     }
 
     /// Answers under these from the next ask on; asks that are under way are answered under the old ones.

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::activate::{Host, Parts};
+use crate::activate::Host;
 use crate::admin::audit::Audit;
 use crate::admin::{Admin, ReloadOrder, socket};
 use crate::certificates::Certificates;
@@ -171,8 +171,8 @@ pub async fn run(
         Queue::start(writer, config.queue, Handle::current()).map_err(StartError::Thread)?;
     let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
     let door = Door::new(Admission::new(&config, limits, tls), fairness.clone());
-    let parts = Parts { certificates, signer, ledger: ledger.clone(), queue: queue.clone(), fairness, clock };
-    let host = Arc::new(Host::new(parts).await?);
+    let host = Host::new(certificates, signer, ledger.clone(), queue.clone(), fairness, clock).await?;
+    let host = Arc::new(host);
     let path = home.socket_path();
     let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
     let (socket, bound_socket) = bound.map_err(StartError::Socket)?;
@@ -181,7 +181,7 @@ pub async fn run(
 
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    host.space().set_limit_mib(config.free_space_mib);
+    host.space.set_limit_mib(config.free_space_mib);
     // Before the first ask. If it fails, the watch below logs it.
     let _ = space::look(&host.space, host.clock.as_ref(), home.path());
     let looks = space::watch(host.space.clone(), host.clock.clone(), home.path().to_owned(), stop.clone());

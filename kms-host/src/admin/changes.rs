@@ -154,7 +154,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::activate::{Host, Parts};
+    use crate::activate::Host;
     use crate::admin::audit::Audit;
     use crate::certificates::Certificates;
     use crate::clock::SystemClock;
@@ -191,9 +191,7 @@ mod tests {
         queue.close();
         let signer = Arc::new(KeyInMemory::new(SecretKey::from_seed(&[3; 32])));
         let (certificates, clock) = (Certificates::default(), Arc::new(SystemClock::new()));
-        let fairness = Arc::default();
-        let parts = Parts { certificates, signer, ledger, queue, fairness, clock };
-        let host = Host::new(parts).await.unwrap();
+        let host = Host::new(certificates, signer, ledger, queue, Arc::default(), clock).await.unwrap();
         let audit = Arc::new(Audit::open(folder.path().join("audit.jsonl")));
         let door = Door::new(Admission::default(), Arc::default());
         Admin::new(Arc::new(host), Vec::new(), audit, Engine::Sled, door, mpsc::channel(1).0)
