@@ -30,7 +30,7 @@ use crate::fixable::FixableError;
 
 pub use backup::Carried;
 pub use certificates::Put;
-pub use error::{HomeError, UnusableFile};
+pub use error::HomeError;
 pub use presence::Presence;
 
 /// The data directory of the host that a package installs.

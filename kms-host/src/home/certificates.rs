@@ -2,6 +2,7 @@
 //!
 //! `crate::certificates` decides which of them answers for a product, and says why another one does not.
 
+use std::error::Error;
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use shared::files;
 use shared::time::Timestamp;
 use store::{file, regular};
 
-use super::{Home, HomeError, UnusableFile, check_hour_width, make_private_dir};
+use super::{Home, HomeError, check_hour_width, make_private_dir};
 use crate::certificates::{Allowed, Certificates, Difference, Installed, LeftOut};
 use crate::fixable::FixableError;
 use crate::remedy;
@@ -189,7 +190,7 @@ impl Home {
             if path.extension().is_none_or(|extension| extension != "pem") {
                 continue;
             }
-            let text = regular::read(&path).map_err(|error| self.bad_certificate(&path, error.into()));
+            let text = regular::read(&path).map_err(|error| HomeError::Unreadable(path.clone(), error));
             match text.and_then(|text| self.verify_certificates(&path, &text, key)) {
                 Ok(read) => found.extend(read),
                 Err(why) => left_out.push(left_out_for(path, &why)),
@@ -199,29 +200,23 @@ impl Home {
     }
 
     /// The error for a bad certificate at this path, which is installed or was given to install.
-    pub fn bad_certificate(&self, path: &Path, source: UnusableFile) -> HomeError {
-        let (shown, is_installed) = (path.display(), path.starts_with(self.certificates_path()));
-        let problem = match source {
-            UnusableFile::Io(source) if is_installed => {
-                return HomeError::Unreadable(path.to_owned(), source);
-            }
-            _ if is_installed => FixableError::new(
-                format!("the installed certificate {shown} is damaged"),
-                "remove it and install the vendor's file again",
-            ),
-            _ if path.starts_with(self.known_path()) => FixableError::new(
-                format!("{shown}, which says what machines know, cannot be used"),
+    pub fn bad_certificate(&self, path: &Path, source: impl Error + Send + Sync + 'static) -> HomeError {
+        let shown = path.display();
+        let problem = if path.starts_with(self.certificates_path()) {
+            let text = format!("the installed certificate {shown} cannot be used");
+            FixableError::new(text, "remove it and install the vendor's file again")
+        } else if path.starts_with(self.known_path()) {
+            let text = format!("{shown}, which says what machines know, cannot be used");
+            FixableError::new(
+                text,
                 "remove it, and reload or start the host, which notes what it serves then",
-            ),
-            _ => FixableError::new(
-                format!("{shown} cannot be installed"),
-                format!(
-                    "put in the certificate that the vendor has sent for {}",
-                    self.request_path().display()
-                ),
-            ),
+            )
+        } else {
+            let request = self.request_path();
+            let remedy = format!("put in the certificate that the vendor has sent for {}", request.display());
+            FixableError::new(format!("{shown} cannot be installed"), remedy)
         };
-        problem.because(source).into()
+        problem.because(Box::new(source)).into()
     }
 
     /// The certificates in a file for the host with this key, or for any host; at least one. A vendor may send those of several
@@ -233,7 +228,7 @@ impl Home {
         key: Option<&PublicKey>,
     ) -> Result<Vec<Installed>, HomeError> {
         let files = files::certificates_from_pem(text);
-        let files = files.map_err(|error| self.bad_certificate(path, error.into()))?;
+        let files = files.map_err(|error| self.bad_certificate(path, error))?;
         let (mut own, mut others) = (Vec::new(), None);
         for (chain, roots) in files {
             match self.verify_certificate(path, &chain, roots, key) {

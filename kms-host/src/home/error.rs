@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 
 use ledger::{Engine, OpenError};
-use shared::files;
 use shared::ids::HostId;
 use store::file::FileError;
 
@@ -177,15 +176,4 @@ impl HomeError {
             HomeError::Ledger(error) => error.remedy(),
         }
     }
-}
-
-/// What is wrong with a file.
-#[derive(Debug, thiserror::Error)]
-pub enum UnusableFile {
-    /// It cannot be read.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// It is not what was written.
-    #[error(transparent)]
-    File(#[from] files::BadFile),
 }
