@@ -314,20 +314,22 @@ pub(super) fn to_serve(home: &Home) -> String {
 
 /// The exit code for an error of a data directory, an export or a backup. After 74 the same command may succeed later. Damage and a
 /// wrong user need an administrator first.
-pub(super) fn failure(error: HomeError) -> Failure {
-    let code = match &error {
-        HomeError::Served(_) => EX_UNAVAILABLE,
-        HomeError::NoLedger(_) | HomeError::OtherEngine { .. } | HomeError::NoKey(_) => EX_CONFIG,
-        HomeError::Export(export::ExportError::Faulty { .. })
-        | HomeError::NoBackup { .. }
-        | HomeError::DamagedLedger(..)
-        | HomeError::Ledger(OpenError::Newer { .. } | OpenError::Damaged { .. }) => EX_DATAERR,
-        HomeError::Ledger(error) if is_below(error, &[ErrorKind::PermissionDenied]) => EX_NOPERM,
-        HomeError::Ledger(error) if is_below(error, &SOMETHING_ELSE) => EX_DATAERR,
-        HomeError::LedgerThere(_) | HomeError::NotEmpty(_) | HomeError::Unfinished(_) => EX_CANTCREAT,
-        _ => EX_IOERR,
-    };
-    Failure { code, error: error.into(), shown: String::new() }
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Failure {
+        let code = match &error {
+            HomeError::Served(_) => EX_UNAVAILABLE,
+            HomeError::NoLedger(_) | HomeError::OtherEngine { .. } | HomeError::NoKey(_) => EX_CONFIG,
+            HomeError::Export(export::ExportError::Faulty { .. })
+            | HomeError::NoBackup { .. }
+            | HomeError::DamagedLedger(..)
+            | HomeError::Ledger(OpenError::Newer { .. } | OpenError::Damaged { .. }) => EX_DATAERR,
+            HomeError::Ledger(error) if is_below(error, &[ErrorKind::PermissionDenied]) => EX_NOPERM,
+            HomeError::Ledger(error) if is_below(error, &SOMETHING_ELSE) => EX_DATAERR,
+            HomeError::LedgerThere(_) | HomeError::NotEmpty(_) | HomeError::Unfinished(_) => EX_CANTCREAT,
+            _ => EX_IOERR,
+        };
+        Failure { code, error: error.into(), shown: String::new() }
+    }
 }
 
 /// A file in the place of a directory, or a pipe in the place of a file.
@@ -338,13 +340,6 @@ const SOMETHING_ELSE: [ErrorKind; 3] =
 fn is_below(error: &OpenError, kinds: &[ErrorKind]) -> bool {
     let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
     causes.any(|error| error.downcast_ref::<io::Error>().is_some_and(|error| kinds.contains(&error.kind())))
-}
-
-/// Lets `?` end a restore from within its callbacks.
-impl From<HomeError> for Failure {
-    fn from(error: HomeError) -> Failure {
-        failure(error)
-    }
 }
 
 /// Whether no host serves the directory: there is no socket, or one that a dead host has left.
