@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use kms_vendor::{Numbers, Signer, parse_instant, parse_length};
+use kms_vendor::{Allow, Extras, Numbers, Signer, parse_instant, parse_length};
 use shared::ids::ProductId;
 use shared::time::Timestamp;
 
@@ -98,12 +98,8 @@ A product file contains no secret.")]
 pub(crate) struct CarriedArgs {
     /// Name of the product.
     pub(crate) name: String,
-    /// Name or id of the only organisation that may license this copy. It must have been certified before.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) organisation: Option<String>,
-    /// DNS service label of the product's hosts [default: _kms-activation._tcp].
-    #[arg(long, value_name = "LABEL")]
-    pub(crate) service_label: Option<String>,
+    #[command(flatten)]
+    pub(crate) extras: Extras,
 }
 
 #[derive(Debug, Args)]
@@ -161,15 +157,8 @@ pub(crate) struct IssueCertificate {
     /// Name or id of the organisation. A name always gets the same id.
     #[arg(long, value_name = "NAME|ID")]
     pub(crate) organisation: String,
-    /// Add a new organisation even if its name is similar to that of another.
-    #[arg(long)]
-    pub(crate) new_organisation: bool,
-    /// Issue the certificate even if the host was certified for another organisation before.
-    #[arg(long)]
-    pub(crate) moved_host: bool,
-    /// Accept a request that is not signed by the host's key, from a host of an older version.
-    #[arg(long)]
-    pub(crate) unsigned_request: bool,
+    #[command(flatten)]
+    pub(crate) allow: Allow,
     #[command(flatten)]
     pub(crate) life: Life,
     /// Root key to sign with.

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kms_vendor::{
-    Allow, Extras, IssueRequest, Issued, NewIssuer, NewProduct, Product, Signer, Vendor, VendorError,
-    instant_text,
+    IssueRequest, Issued, NewIssuer, NewProduct, Product, Signer, Vendor, VendorError, instant_text,
 };
 use program::exit::{EX_CANTCREAT, EX_NOINPUT};
 use program::output::json_text;
@@ -59,20 +58,17 @@ fn product(
         ProductCommand::Add(arguments) => Answer::product(&add_product(vendor, arguments, rng)?),
         ProductCommand::List => Answer::products(&vendor.products()?),
         ProductCommand::Show { name } => Answer::product(&vendor.product(name)?),
-        ProductCommand::Rust(carried) => {
-            let text = vendor.product_rust(&carried.name, extras(carried))?;
+        ProductCommand::Rust(CarriedArgs { name, extras }) => {
+            let text = vendor.product_rust(name, extras)?;
             Answer { json: json!({ "rust": text }), text }
         }
         ProductCommand::File(arguments) => product_file(vendor, arguments)?,
     })
 }
 
-fn extras(carried: &CarriedArgs) -> Extras<'_> {
-    Extras { organisation: carried.organisation.as_deref(), service_label: carried.service_label.as_deref() }
-}
-
 fn product_file(vendor: &Vendor, arguments: &ProductFile) -> Result<Answer, CommandError> {
-    let text = vendor.product_file(&arguments.carried.name, extras(&arguments.carried))?;
+    let CarriedArgs { name, extras } = &arguments.carried;
+    let text = vendor.product_file(name, extras)?;
     let mut json: Value = toml::from_str(&text).expect("the library has written TOML, without dates");
     let Some(out) = &arguments.out else {
         return Ok(Answer { text, json });
@@ -117,11 +113,7 @@ fn issue(
             request_pem: &read_request(&arguments.request)?,
             product: &arguments.product,
             organisation: &arguments.organisation,
-            allow: Allow {
-                new_organisation: arguments.new_organisation,
-                other_organisation_before: arguments.moved_host,
-                unsigned_request: arguments.unsigned_request,
-            },
+            allow: arguments.allow,
             not_before,
             valid_for,
             signer: if arguments.issuer { Signer::Issuer } else { arguments.root },

@@ -179,93 +179,89 @@ pub enum VendorError {
 impl VendorError {
     /// The exit code of a command that ends with it, as in sysexits.h.
     pub fn exit_code(&self) -> u8 {
-        match self {
-            VendorError::BadName(_)
-            | VendorError::Taken(_)
-            | VendorError::UnknownProduct { .. }
-            | VendorError::UnknownOrganisation { .. }
-            | VendorError::NearOrganisation { .. }
-            | VendorError::HostOfAnother { .. }
-            | VendorError::BadServiceLabel(_)
-            | VendorError::Numbers(_)
-            | VendorError::BelowBounds(_)
-            | VendorError::EndedAlready { .. }
-            | VendorError::TooLate
-            | VendorError::IssuerProducts { .. }
-            | VendorError::IssuerTestOnly
-            | VendorError::BeforeIssuer { .. }
-            | VendorError::OutlivesIssuer { .. }
-            | VendorError::IssuerSignsIssuer => EX_USAGE,
-            VendorError::Damaged { .. }
-            | VendorError::Request(_)
-            | VendorError::UnsignedRequest
-            | VendorError::HourWidth(_) => EX_DATAERR,
-            VendorError::NotAVendor(_) | VendorError::KeyMissing(_) | VendorError::NoIssuer(_) => EX_NOINPUT,
-            VendorError::Exists(_) | VendorError::CreateDir { .. } => EX_CANTCREAT,
-            VendorError::Io { .. } | VendorError::Write(_) | VendorError::Journal { .. } => EX_IOERR,
-            VendorError::OwnOutput(_) => EX_SOFTWARE,
-        }
+        self.advice().0
     }
 
     /// What to do, as the end of the error's sentence.
     pub fn remedy(&self) -> &'static str {
+        self.advice().1
+    }
+
+    fn advice(&self) -> (u8, &'static str) {
+        const LOOK_THERE: &str = "check the permissions and the free space there, and try again";
         match self {
             VendorError::NotAVendor(_) => {
-                "name the vendor's directory with --dir, or make one with `kms-vendor init`"
+                (EX_NOINPUT, "name the vendor's directory with --dir, or make one with `kms-vendor init`")
             }
             VendorError::Exists(_) => {
-                "name another directory, or move the file away if you really want a new one"
+                (EX_CANTCREAT, "name another directory, or move the file away if you really want a new one")
             }
-            VendorError::KeyMissing(_) => {
-                "copy it back from where it is kept, or sign with another key (--root, --issuer)"
+            VendorError::KeyMissing(_) => (
+                EX_NOINPUT,
+                "copy it back from where it is kept, or sign with another key (--root, --issuer)",
+            ),
+            VendorError::NoIssuer(_) => (EX_NOINPUT, "make one with `kms-vendor issuer create`"),
+            VendorError::Damaged { .. } => (EX_DATAERR, "correct it, or restore it from a backup"),
+            VendorError::BadName(_) => (EX_USAGE, "choose another name"),
+            VendorError::Taken(_) => (EX_USAGE, "see `kms-vendor product list`, and choose another"),
+            VendorError::UnknownProduct { .. } => {
+                (EX_USAGE, "correct the name, or add it with `kms-vendor product add`")
             }
-            VendorError::NoIssuer(_) => "make one with `kms-vendor issuer create`",
-            VendorError::Damaged { .. } => "correct it, or restore it from a backup",
-            VendorError::BadName(_) => "choose another name",
-            VendorError::Taken(_) => "see `kms-vendor product list`, and choose another",
-            VendorError::UnknownProduct { .. } => "correct the name, or add it with `kms-vendor product add`",
             VendorError::UnknownOrganisation { .. } => {
-                "spell it as in its first certificate, or issue that certificate first"
+                (EX_USAGE, "spell it as in its first certificate, or issue that certificate first")
             }
-            VendorError::NearOrganisation { .. } => {
+            VendorError::NearOrganisation { .. } => (
+                EX_USAGE,
                 "give that name or its id, because machines refuse a host of another organisation. If it is another one, add \
-                 --new-organisation"
-            }
-            VendorError::HostOfAnother { .. } => {
+                 --new-organisation",
+            ),
+            VendorError::HostOfAnother { .. } => (
+                EX_USAGE,
                 "give that organisation's name, because its machines would refuse this host. If the host has moved to the new \
-                 organisation, add --moved-host"
+                 organisation, add --moved-host",
+            ),
+            VendorError::BadServiceLabel(_) => (EX_USAGE, SERVICE_LABEL_FORM),
+            VendorError::Numbers(_) => (EX_USAGE, "change one of the numbers"),
+            VendorError::BelowBounds(_) => (
+                EX_USAGE,
+                "raise it, or add --test-times, which allows it and marks every certificate as test",
+            ),
+            VendorError::Request(_) => {
+                (EX_DATAERR, "ask for it again, whole and unchanged: `kms-host request` prints it")
             }
-            VendorError::BadServiceLabel(_) => SERVICE_LABEL_FORM,
-            VendorError::Numbers(_) => "change one of the numbers",
-            VendorError::BelowBounds(_) => {
-                "raise it, or add --test-times, which allows it and marks every certificate as test"
-            }
-            VendorError::Request(_) => "ask for it again, whole and unchanged: `kms-host request` prints it",
-            VendorError::UnsignedRequest => {
+            VendorError::UnsignedRequest => (
+                EX_DATAERR,
                 "ask for a new one: `kms-host request` of this version prints it. To certify a host of an older version anyway, \
-                 add --unsigned-request"
+                 add --unsigned-request",
+            ),
+            VendorError::HourWidth(_) => (
+                EX_DATAERR,
+                "make the host without --hour, or mark the certificate as test with --test-times",
+            ),
+            VendorError::EndedAlready { .. } | VendorError::TooLate => {
+                (EX_USAGE, "change --valid-for or --not-before")
             }
-            VendorError::HourWidth(_) => {
-                "make the host without --hour, or mark the certificate as test with --test-times"
-            }
-            VendorError::EndedAlready { .. } | VendorError::TooLate => "change --valid-for or --not-before",
             VendorError::IssuerProducts { .. } | VendorError::IssuerTestOnly => {
-                "sign with a root key, or create another issuing key"
+                (EX_USAGE, "sign with a root key, or create another issuing key")
             }
-            VendorError::BeforeIssuer { .. } => "give a later --not-before, or sign with a root key",
-            VendorError::OutlivesIssuer { .. } => "give a shorter --valid-for, or sign with a root key",
-            VendorError::IssuerSignsIssuer => "sign with a root key",
-            VendorError::OwnOutput(_) => "report this as a bug of kms-vendor",
+            VendorError::BeforeIssuer { .. } => {
+                (EX_USAGE, "give a later --not-before, or sign with a root key")
+            }
+            VendorError::OutlivesIssuer { .. } => {
+                (EX_USAGE, "give a shorter --valid-for, or sign with a root key")
+            }
+            VendorError::IssuerSignsIssuer => (EX_USAGE, "sign with a root key"),
+            VendorError::OwnOutput(_) => (EX_SOFTWARE, "report this as a bug of kms-vendor"),
             // Not an error of the system: the reader has refused the file.
             VendorError::Io { source, .. } | VendorError::Journal { source, .. }
                 if source.raw_os_error().is_none() =>
             {
-                "move it away; if there is a backup of the file, restore it"
+                (EX_IOERR, "move it away; if there is a backup of the file, restore it")
             }
-            VendorError::CreateDir { .. }
-            | VendorError::Io { .. }
-            | VendorError::Write(_)
-            | VendorError::Journal { .. } => "check the permissions and the free space there, and try again",
+            VendorError::CreateDir { .. } => (EX_CANTCREAT, LOOK_THERE),
+            VendorError::Io { .. } | VendorError::Write(_) | VendorError::Journal { .. } => {
+                (EX_IOERR, LOOK_THERE)
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use rand::CryptoRng;
 use shared::certificate::{Chain, HostCertificate};
 use shared::envelope::Kind;
@@ -47,14 +48,18 @@ pub struct IssueRequest<'a> {
     pub now: Timestamp,
 }
 
-/// Exceptions that the caller allows. Each is usually a mistake, so each is refused by default.
-#[derive(Clone, Copy, Debug, Default)]
+/// Exceptions that the caller allows. Each is usually a mistake, so each is refused by default: anybody could have written a request
+/// that is not signed.
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Allow {
-    /// A new organisation whose name is similar to that of another.
+    /// Add a new organisation even if its name is similar to that of another.
+    #[arg(long)]
     pub new_organisation: bool,
-    /// A host that was certified for another organisation.
-    pub other_organisation_before: bool,
-    /// A request that is not signed by the host's key. Hosts of earlier releases wrote them, but so could anybody.
+    /// Issue the certificate even if the host was certified for another organisation before.
+    #[arg(long)]
+    pub moved_host: bool,
+    /// Accept a request that is not signed by the host's key, from a host of an older version.
+    #[arg(long)]
     pub unsigned_request: bool,
 }
 
@@ -86,7 +91,7 @@ impl Vendor {
         let product = self.product(request.product)?;
         let organisation =
             organisation::find(self, request.organisation, request.allow.new_organisation, rng)?;
-        if !request.allow.other_organisation_before {
+        if !request.allow.moved_host {
             let id = host.signing_key.host();
             if let Some(before) = journal::other_organisation_of(self, id, organisation.id)? {
                 return Err(VendorError::HostOfAnother { host: id, organisation: before });

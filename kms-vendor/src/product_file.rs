@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use clap::Args;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use shared::SERVICE_LABEL;
 use shared::ids::OrganisationId;
@@ -19,12 +20,14 @@ use crate::text::length_text;
 use crate::vendor::Vendor;
 
 /// Optional values in a product file. By default it has neither.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Extras<'a> {
-    /// Name of the only organisation that may license this copy. It must have been certified before.
-    pub organisation: Option<&'a str>,
-    /// DNS service label of the product's hosts, if it is not `_kms-activation._tcp`.
-    pub service_label: Option<&'a str>,
+#[derive(Clone, Debug, Default, Args)]
+pub struct Extras {
+    /// Name or id of the only organisation that may license this copy. It must have been certified before.
+    #[arg(long, value_name = "NAME")]
+    pub organisation: Option<String>,
+    /// DNS service label of the product's hosts [default: _kms-activation._tcp].
+    #[arg(long, value_name = "LABEL")]
+    pub service_label: Option<String>,
 }
 
 impl Vendor {
@@ -34,23 +37,23 @@ impl Vendor {
     ///
     /// # Errors
     /// [`VendorError::UnknownProduct`], [`VendorError::UnknownOrganisation`], [`VendorError::BadServiceLabel`].
-    pub fn product_file(&self, name: &str, extras: Extras<'_>) -> Result<String, VendorError> {
+    pub fn product_file(&self, name: &str, extras: &Extras) -> Result<String, VendorError> {
         let (product, organisation) = self.carried(name, extras)?;
         let mut text = text(&product, &self.roots());
         text += &organisation_text(organisation);
-        text += &label_text(extras.service_label);
+        text += &label_text(extras.service_label.as_deref());
         Ok(text)
     }
 
     fn carried(
         &self,
         name: &str,
-        extras: Extras<'_>,
+        extras: &Extras,
     ) -> Result<(Product, Option<(String, OrganisationId)>), VendorError> {
-        if let Some(label) = extras.service_label.filter(|label| !is_service_label(label)) {
-            return Err(VendorError::BadServiceLabel(label.to_owned()));
+        if let Some(label) = extras.service_label.as_ref().filter(|label| !is_service_label(label)) {
+            return Err(VendorError::BadServiceLabel(label.clone()));
         }
-        let organisation = extras.organisation.map(|name| organisation::known(self, name));
+        let organisation = extras.organisation.as_ref().map(|name| organisation::known(self, name));
         Ok((self.product(name)?, organisation.transpose()?))
     }
 
@@ -58,7 +61,7 @@ impl Vendor {
     ///
     /// # Errors
     /// As [`Vendor::product_file`].
-    pub fn product_rust(&self, name: &str, extras: Extras<'_>) -> Result<String, VendorError> {
+    pub fn product_rust(&self, name: &str, extras: &Extras) -> Result<String, VendorError> {
         let (product, organisation) = self.carried(name, extras)?;
         let [root_1, root_2] = self.roots().map(|root| rust_bytes(&root));
         let mut text = format!(
@@ -76,7 +79,7 @@ impl Vendor {
         if let Some((_, id)) = organisation {
             let _ = write!(text, "\n.with_organisation({})", rust_bytes(id.as_bytes()));
         }
-        if let Some(label) = extras.service_label {
+        if let Some(label) = &extras.service_label {
             let _ = write!(text, "\n.with_service_label({label:?})");
         }
         Ok(text + ";\n")

@@ -210,7 +210,7 @@ fn a_host_of_one_organisation_is_not_certified_for_another() {
     assert!(error.remedy().contains("--moved-host"), "{}", error.remedy());
     let moved = world.issue(|request| {
         request.organisation = "Somebody Else";
-        request.allow.other_organisation_before = true;
+        request.allow.moved_host = true;
     });
     assert!(moved.unwrap().organisation_is_new);
 }

@@ -96,7 +96,7 @@ fn the_file_of_a_product_with_test_times_says_how_soon_to_ask_again() {
     let mut world = World::new();
     let quick = Policy { retry_interval: Duration::from_millis(250), ..Policy::CLIENT };
     world.add("A \"quick\" one", quick, true).unwrap();
-    let file = world.vendor.product_file("A \"quick\" one", Extras::default()).unwrap();
+    let file = world.vendor.product_file("A \"quick\" one", &Extras::default()).unwrap();
     let file: toml::Table = file.parse().unwrap();
     assert_eq!(file["name"].as_str(), Some("A \"quick\" one"));
     assert_eq!(file["retry_interval"].as_str(), Some("250ms"));

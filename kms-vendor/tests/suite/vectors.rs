@@ -51,8 +51,8 @@ fn the_files_are_written_as_they_always_were() {
 fn a_product_carries_its_id_its_name_and_both_roots() {
     let world = World::with_product();
     expect_file!["../vectors/product-2.toml"]
-        .assert_eq(&world.vendor.product_file("Example CAD", Extras::default()).unwrap());
-    let rust = world.vendor.product_rust("Example CAD", Extras::default()).unwrap();
+        .assert_eq(&world.vendor.product_file("Example CAD", &Extras::default()).unwrap());
+    let rust = world.vendor.product_rust("Example CAD", &Extras::default()).unwrap();
     expect_file!["../vectors/product.rs.txt"].assert_eq(&rust);
 }
 
@@ -60,13 +60,15 @@ fn a_product_carries_its_id_its_name_and_both_roots() {
 fn a_copy_for_one_organisation_carries_the_id_that_its_certificates_have() {
     let mut world = World::with_product();
     let issued = world.issue(|_| ()).unwrap();
-    let extras =
-        Extras { organisation: Some("Example University"), service_label: Some("_example-cad._tcp") };
-    let file = world.vendor.product_file("Example CAD", extras).unwrap();
+    let extras = Extras {
+        organisation: Some("Example University".to_owned()),
+        service_label: Some("_example-cad._tcp".to_owned()),
+    };
+    let file = world.vendor.product_file("Example CAD", &extras).unwrap();
     assert!(file.contains(&format!("\norganisation = \"{}\"\n", issued.certificate.organisation)), "{file}");
     expect_file!["../vectors/product-pinned.toml"].assert_eq(&file);
     expect_file!["../vectors/product-pinned.rs.txt"]
-        .assert_eq(&world.vendor.product_rust("Example CAD", extras).unwrap());
+        .assert_eq(&world.vendor.product_rust("Example CAD", &extras).unwrap());
 }
 
 /// The first release wrote `request.pem`, which anybody could have written.

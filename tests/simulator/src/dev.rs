@@ -109,7 +109,7 @@ fn open(folder: &Path, threshold: Option<u32>) -> anyhow::Result<(Home, u32)> {
     if made_before {
         println!("Using the vendor and the host in {shown}.");
     }
-    std::fs::write(folder.join("product.toml"), vendor.product_file(PRODUCT, Extras::default())?)?;
+    std::fs::write(folder.join("product.toml"), vendor.product_file(PRODUCT, &Extras::default())?)?;
     Ok((home, has))
 }
 

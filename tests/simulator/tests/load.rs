@@ -140,7 +140,7 @@ fn a_host_is_found_by_srv_and_two_processes_make_one_report() {
     let folder = tempfile::tempdir().unwrap();
     let shop = Shop::open(folder.path(), "Atlas", Policy { threshold: 5, ..Policy::CLIENT }, false).unwrap();
     let product = folder.path().join("product.toml");
-    std::fs::write(&product, shop.vendor().product_file("Atlas", kms_vendor::Extras::default()).unwrap())
+    std::fs::write(&product, shop.vendor().product_file("Atlas", &kms_vendor::Extras::default()).unwrap())
         .unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (host, dns) = runtime.block_on(published(&shop));
@@ -170,7 +170,7 @@ fn a_host_that_requires_tls_is_asked_by_tls() {
     let folder = tempfile::tempdir().unwrap();
     let shop = Shop::open(folder.path(), "Atlas", Policy { threshold: 5, ..Policy::CLIENT }, false).unwrap();
     let (product, ca) = (folder.path().join("product.toml"), folder.path().join("ca.pem"));
-    std::fs::write(&product, shop.vendor().product_file("Atlas", kms_vendor::Extras::default()).unwrap())
+    std::fs::write(&product, shop.vendor().product_file("Atlas", &kms_vendor::Extras::default()).unwrap())
         .unwrap();
     let (home, authority) = (made(&shop), Authority::new().unwrap());
     std::fs::write(&ca, authority.pem()).unwrap();
@@ -196,7 +196,7 @@ fn leases_that_do_not_verify_are_an_error_of_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let shop = Shop::open(folder.path(), "Atlas", Policy { threshold: 2, ..Policy::CLIENT }, false).unwrap();
     let product = folder.path().join("product.toml");
-    std::fs::write(&product, shop.vendor().product_file("Atlas", kms_vendor::Extras::default()).unwrap())
+    std::fs::write(&product, shop.vendor().product_file("Atlas", &kms_vendor::Extras::default()).unwrap())
         .unwrap();
     let forger = shop.forge(&folder.path().join("forger")).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -217,7 +217,7 @@ fn what_it_will_not_do_it_says_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let shop = Shop::open(folder.path(), "Atlas", Policy::CLIENT, false).unwrap();
     let product = folder.path().join("product.toml");
-    std::fs::write(&product, shop.vendor().product_file("Atlas", kms_vendor::Extras::default()).unwrap())
+    std::fs::write(&product, shop.vendor().product_file("Atlas", &kms_vendor::Extras::default()).unwrap())
         .unwrap();
     let product = product.to_str().unwrap();
     let refused = [
