@@ -11,7 +11,6 @@
 //! # }
 //! ```
 
-use std::fmt;
 use std::io;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -46,17 +45,17 @@ impl Client {
     ///
     /// # Errors
     /// The client cannot be built, or the thread cannot be started.
-    pub fn start(builder: Builder) -> Result<Client, StartError> {
-        Client::of(builder.build().map_err(StartError::Build)?)
+    pub fn start(builder: Builder) -> Result<Client, BuildError> {
+        Client::of(builder.build()?)
     }
 
     /// Starts the loop of a client that was built.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn of(client: crate::Client) -> Result<Client, StartError> {
-        let runtime = RuntimeBuilder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(StartError::Thread)?;
+    pub fn of(client: crate::Client) -> Result<Client, BuildError> {
+        let refused = |error: io::Error| BuildError::Thread(error.to_string());
+        let runtime = RuntimeBuilder::new_current_thread().enable_all().build().map_err(refused)?;
         let (stop, stopped) = oneshot::channel();
         let (handle, running) = (runtime.handle().clone(), client.clone());
         let thread = std::thread::Builder::new().name("kms-client".to_owned());
@@ -72,7 +71,7 @@ impl Client {
             inner: client,
             runtime: handle,
             stop: Some(stop),
-            thread: Some(thread.map_err(StartError::Thread)?),
+            thread: Some(thread.map_err(refused)?),
         })
     }
 
@@ -143,24 +142,3 @@ impl Drop for Client {
         }
     }
 }
-
-/// A blocking client cannot be started.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StartError {
-    /// It cannot be built.
-    Build(BuildError),
-    /// The thread or its event queue cannot be started.
-    Thread(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::Build(error) => write!(f, "{error}"),
-            StartError::Thread(error) => write!(f, "the license thread cannot be started: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}

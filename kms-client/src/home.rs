@@ -4,7 +4,6 @@
 //! temporary file, flushes and renames it, and flushes the directory. `files` opens and makes one file, `identity` and `saved`
 //! say what is in them, `installation` decides what becomes of them. `docs/protocol.md` 7.
 
-use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -27,86 +26,35 @@ const LOCK: &str = "lock";
 /// No list of hosts comes near this.
 pub(crate) const HOSTS_MAX_BYTES: usize = 64 * 1024;
 
-/// Where a client keeps its state, and what follows from it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Whether and for whom a client keeps its state. [`Snapshot::state_dir`](crate::Snapshot::state_dir) says where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Keeping {
     /// In the product's directory, for every user of this machine.
-    Kept {
-        /// The directory, with the product's folder.
-        path: PathBuf,
-    },
+    Kept,
     /// In a user's own directory, because the product's could not be written: each user counts as a machine.
-    PerUser {
-        /// The directory, with the product's folder.
-        path: PathBuf,
-    },
+    PerUser,
     /// Another user's process keeps it and asks; this one only reads.
-    ReadOnly {
-        /// The directory, with the product's folder.
-        path: PathBuf,
-    },
+    ReadOnly,
     /// There is a state that is read but not written, because the disk cannot be written or a newer release wrote the state. A
     /// lease in it holds; a new one ends with the process.
-    Frozen {
-        /// The directory, with the product's folder.
-        path: PathBuf,
-    },
+    Frozen,
     /// Nothing is there yet, and an [`Inspector`](crate::Inspector) begins nothing.
-    NotBegun {
-        /// The directory, with the product's folder.
-        path: PathBuf,
-    },
+    NotBegun,
     /// Nowhere: this machine is licensed only while the product runs, and not counted as one.
-    NotKept {
-        /// The directory that could not be written.
-        path: PathBuf,
-    },
+    NotKept,
 }
 
 impl Keeping {
-    /// The directory that is used, or could not be.
-    pub fn path(&self) -> &Path {
-        match self {
-            Keeping::Kept { path }
-            | Keeping::PerUser { path }
-            | Keeping::ReadOnly { path }
-            | Keeping::Frozen { path }
-            | Keeping::NotBegun { path }
-            | Keeping::NotKept { path } => path,
-        }
-    }
-
     /// A word for scripts and logs. Stable.
-    pub const fn name(&self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
-            Keeping::Kept { .. } => "kept",
-            Keeping::PerUser { .. } => "per-user",
-            Keeping::ReadOnly { .. } => "read-only",
-            Keeping::Frozen { .. } => "frozen",
-            Keeping::NotBegun { .. } => "not-begun",
-            Keeping::NotKept { .. } => "not-kept",
-        }
-    }
-}
-
-/// In English: where, and what follows.
-impl fmt::Display for Keeping {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path().display();
-        match self {
-            Keeping::Kept { .. } => write!(f, "in {path}, for every user of this machine"),
-            Keeping::PerUser { .. } => write!(f, "PER USER, in {path}: each user counts as a machine"),
-            Keeping::ReadOnly { .. } => {
-                write!(f, "in {path}, by another user, whose process asks; this one only reads")
-            }
-            Keeping::Frozen { .. } => {
-                write!(f, "in {path}, which is read and NOT WRITTEN: what is learned ends with the process")
-            }
-            Keeping::NotBegun { .. } => write!(f, "nothing yet in {path}"),
-            Keeping::NotKept { .. } => {
-                write!(f, "NOT KEPT: {path} cannot be written, and what is learned ends with the process")
-            }
+            Keeping::Kept => "kept",
+            Keeping::PerUser => "per-user",
+            Keeping::ReadOnly => "read-only",
+            Keeping::Frozen => "frozen",
+            Keeping::NotBegun => "not-begun",
+            Keeping::NotKept => "not-kept",
         }
     }
 }
@@ -183,22 +131,22 @@ impl Home {
         let first = primary.join(&folder);
         // Another user's identity: that user's process asks for this whole machine.
         if is_unreadable(&first.join(IDENTITY)) {
-            return Home::read_only(first);
+            return Home::read_only(&first);
         }
         let Err(error) = make_writable(&first) else {
-            return Home::new(&first, Keeping::Kept { path: first.clone() }, None);
+            return Home::new(&first, &first, Keeping::Kept, None);
         };
         let cause = unwritable(&first, &error);
         // Not writable is not unreadable: the state that is there holds.
         if has_state(&first) {
-            return Home::new(&first, Keeping::Frozen { path: first.clone() }, Some(cause));
+            return Home::new(&first, &first, Keeping::Frozen, Some(cause));
         }
         if let Some(path) = fallback.map(|own| own.join(&folder))
             && make_writable(&path).is_ok()
         {
-            return Home::new(&first, Keeping::PerUser { path }, None);
+            return Home::new(&first, &path, Keeping::PerUser, None);
         }
-        Home::new(&first, Keeping::NotKept { path: first.clone() }, Some(cause))
+        Home::new(&first, &first, Keeping::NotKept, Some(cause))
     }
 
     /// Finds the state. Makes and writes nothing.
@@ -206,22 +154,18 @@ impl Home {
         let folder = product.to_string();
         let first = primary.join(&folder);
         if is_closed(&first.join(IDENTITY)) {
-            return Home::read_only(first);
+            return Home::read_only(&first);
         }
-        let seen = |keeping: Keeping| match files::probe_lock(&keeping.path().join(LOCK)) {
-            Ok(()) => Home::new(&first, keeping, None),
-            Err(error) => {
-                let path = keeping.path().to_owned();
-                let cause = unwritable(&path, &error);
-                Home::new(&first, Keeping::Frozen { path }, Some(cause))
-            }
+        let seen = |path: &Path, keeping| match files::probe_lock(&path.join(LOCK)) {
+            Ok(()) => Home::new(&first, path, keeping, None),
+            Err(error) => Home::new(&first, path, Keeping::Frozen, Some(unwritable(path, &error))),
         };
         if has_state(&first) {
-            return seen(Keeping::Kept { path: first.clone() });
+            return seen(&first, Keeping::Kept);
         }
         match fallback.map(|own| own.join(&folder)).filter(|own| has_state(own)) {
-            Some(path) => seen(Keeping::PerUser { path }),
-            None => Home::new(&first, Keeping::NotBegun { path: first.clone() }, None),
+            Some(path) => seen(&path, Keeping::PerUser),
+            None => Home::new(&first, &first, Keeping::NotBegun, None),
         }
     }
 
@@ -230,23 +174,23 @@ impl Home {
     pub(crate) fn nowhere() -> Home {
         let cause =
             Reason::StateUnwritable.with(&[("path", &"the test kit"), ("cause", &"it keeps nothing")]);
-        let keeping = Keeping::NotKept { path: PathBuf::new() };
-        Home { hosts_in: Vec::new(), ..Home::new(Path::new(""), keeping, Some(cause)) }
+        let path = Path::new("");
+        Home { hosts_in: Vec::new(), ..Home::new(path, path, Keeping::NotKept, Some(cause)) }
     }
 
     /// Another user's process keeps the state.
-    fn read_only(path: PathBuf) -> Home {
+    fn read_only(path: &Path) -> Home {
         let cause = Reason::IdentityUnreadable.with(&[("path", &path.display())]);
-        Home::new(&path.clone(), Keeping::ReadOnly { path }, Some(cause))
+        Home::new(path, path, Keeping::ReadOnly, Some(cause))
     }
 
-    fn new(first: &Path, keeping: Keeping, trouble: Option<Cause>) -> Home {
-        let path = keeping.path().to_owned();
-        Home { hosts_in: vec![path.clone(), first.to_owned()], path, access: Mutex::new((keeping, trouble)) }
+    fn new(first: &Path, path: &Path, keeping: Keeping, trouble: Option<Cause>) -> Home {
+        let hosts_in = vec![path.to_owned(), first.to_owned()];
+        Home { path: path.to_owned(), hosts_in, access: Mutex::new((keeping, trouble)) }
     }
 
     pub(crate) fn keeping(&self) -> Keeping {
-        self.access().0.clone()
+        self.access().0
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -255,12 +199,12 @@ impl Home {
 
     /// Whether what is written here is there after a restart.
     pub(crate) fn keeps(&self) -> bool {
-        matches!(self.access().0, Keeping::Kept { .. } | Keeping::PerUser { .. })
+        matches!(self.keeping(), Keeping::Kept | Keeping::PerUser)
     }
 
     /// Whether another user's process asks for this one.
     pub(crate) fn is_read_only(&self) -> bool {
-        matches!(self.access().0, Keeping::ReadOnly { .. })
+        self.keeping() == Keeping::ReadOnly
     }
 
     /// Why nothing is kept.
@@ -271,16 +215,15 @@ impl Home {
     /// From here on nothing is written.
     pub(crate) fn freeze(&self, cause: Cause) {
         tracing::warn!(%cause, "the state is left as it is");
-        let path = self.path.clone();
-        let keeping = if has_state(&path) { Keeping::Frozen { path } } else { Keeping::NotKept { path } };
+        let keeping = if has_state(&self.path) { Keeping::Frozen } else { Keeping::NotKept };
         *self.access() = (keeping, Some(cause));
     }
 
     /// Checks whether a directory that could not be written can be now: a disk may be read-only while a machine starts.
     pub(crate) fn thaw(&self) {
-        let is_shut = matches!(self.access().0, Keeping::Frozen { .. } | Keeping::NotKept { .. });
+        let is_shut = matches!(self.keeping(), Keeping::Frozen | Keeping::NotKept);
         if is_shut && make_writable(&self.path).is_ok() {
-            *self.access() = (Keeping::Kept { path: self.path.clone() }, None);
+            *self.access() = (Keeping::Kept, None);
         }
     }
 

@@ -3,6 +3,7 @@
 //! A [`Snapshot`] is a value and does not change. The loop and every call that asks make one; products read it from a watch
 //! channel without waiting.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use shared::answer;
@@ -48,8 +49,10 @@ pub struct Snapshot {
     pub waiting: Option<Waited>,
     /// The lease that is held, even if it has ended.
     pub lease: Option<Lease>,
-    /// Where the state is kept, and so what counts as a machine.
+    /// Whether the state is kept, and so what counts as a machine.
     pub keeping: Keeping,
+    /// The directory of the state, with the product's folder: the one that is used, or could not be.
+    pub state_dir: PathBuf,
     /// What is wrong with the state on the disk, each with its remedy.
     pub troubles: Vec<Cause>,
     /// Whether the numbers come from a certificate that is marked as a test. Do not rely on such a license.
@@ -99,6 +102,7 @@ impl Snapshot {
             asked_at: round.map(|round| Timestamp::from_unix_ms(round.ended_at)),
             waiting: facts.waiting.map(|(count, threshold)| Waited { count, threshold }),
             keeping: installation.home.keeping(),
+            state_dir: installation.home.path().to_owned(),
             troubles: installation.troubles.clone(),
             test: chain.is_some_and(|chain| chain.host().test),
             left_out: saved.left_out.clone(),
@@ -113,6 +117,25 @@ impl Snapshot {
             Standing::ByRules(license) => license.state(now),
             #[cfg(feature = "testing")]
             Standing::Fixed(state) => *state,
+        }
+    }
+
+    /// Where the state is kept and what follows, in English.
+    pub fn stored(&self) -> String {
+        let path = self.state_dir.display();
+        match self.keeping {
+            Keeping::Kept => format!("in {path}, for every user of this machine"),
+            Keeping::PerUser => format!("PER USER, in {path}: each user counts as a machine"),
+            Keeping::ReadOnly => {
+                format!("in {path}, by another user, whose process asks; this one only reads")
+            }
+            Keeping::Frozen => {
+                format!("in {path}, which is read and NOT WRITTEN: what is learned ends with the process")
+            }
+            Keeping::NotBegun => format!("nothing yet in {path}"),
+            Keeping::NotKept => {
+                format!("NOT KEPT: {path} cannot be written, and what is learned ends with the process")
+            }
         }
     }
 

@@ -49,7 +49,7 @@ const ONCE: [(&str, &str); 6] = [
 const SEVERAL_MEANINGS: [(&str, &str); 5] = [
     ("Cli Command Failure", "each program has arguments of its own, and its own way to fail"),
     (
-        "Client Home Lease Organisation Outcome Places Product Signer Source StartError Terms Tls",
+        "Client Home Lease Organisation Outcome Places Product Signer Source Terms Tls",
         "the machine's side of what the host, the vendor or the rules have, too; half of them are the public API of kms-client",
     ),
     (

@@ -83,7 +83,7 @@ pub(crate) async fn configured(inspected: &Inspected, command: &HostCommand) -> 
         HostCommand::Show => {}
     }
     // A running product reads the file in every round.
-    let shown = inspected.snapshot().keeping.path().join("hosts").display().to_string();
+    let shown = inspected.snapshot().state_dir.join("hosts").display().to_string();
     let found = inspected.inspector.hosts_file().await?;
     let hosts: Vec<_> = found.hosts.iter().map(|candidate| candidate.host.to_string()).collect();
     let environment = std::env::var("KMS_HOSTS").ok().filter(|hosts| !hosts.trim().is_empty());

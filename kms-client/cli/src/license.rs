@@ -18,7 +18,7 @@ pub(crate) fn status(inspected: &Inspected) -> Answer {
     let mut rows = vec![("product", format!("{} ({id})", OneLine(product.name)))];
     let mut json = if inspected.is_not_begun() {
         let state = "not begun: grace starts when the product, or `activate`, first runs";
-        rows.extend([("state", state.to_owned()), ("stored", snapshot.keeping.to_string())]);
+        rows.extend([("state", state.to_owned()), ("stored", snapshot.stored())]);
         json!({ "state": "not-begun" })
     } else {
         rows.extend(standing(snapshot, SystemClock::new().now()));
@@ -78,7 +78,7 @@ fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         ("last host", snapshot.last_host.clone().unwrap_or_else(|| "none has given a lease".to_owned())),
         ("organisation", organisation),
         ("machine", machine),
-        ("stored", snapshot.keeping.to_string()),
+        ("stored", snapshot.stored()),
     ]
 }
 

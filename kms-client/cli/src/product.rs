@@ -26,7 +26,7 @@ impl Inspected {
 
     /// Whether the product has not run on this machine yet.
     pub(crate) fn is_not_begun(&self) -> bool {
-        matches!(self.snapshot().keeping, Keeping::NotBegun { .. })
+        self.snapshot().keeping == Keeping::NotBegun
     }
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn open_to_keep(setting: &Setting) -> Result<Client, Failure> {
     let client = open(setting)?;
     let snapshot = client.snapshot();
     match snapshot.keeping {
-        Keeping::NotKept { .. } | Keeping::Frozen { .. } | Keeping::NotBegun { .. } => {
+        Keeping::NotKept | Keeping::Frozen | Keeping::NotBegun => {
             let cause = snapshot.troubles.into_iter().next_back();
             Err(Failure::from(cause.unwrap_or_else(|| Reason::StateUnwritable.into())))
         }

@@ -114,7 +114,7 @@ pub(crate) fn snapshot_json(snapshot: &Snapshot) -> Value {
         }
         _ => None,
     };
-    let (text_key, keeping) = (snapshot.state.text_key(), &snapshot.keeping);
+    let (text_key, state_dir) = (snapshot.state.text_key(), snapshot.state_dir.display());
     json!({
         "state": text_key.strip_prefix("license.").unwrap_or(text_key),
         "licensed": snapshot.state.is_licensed(),
@@ -142,7 +142,7 @@ pub(crate) fn snapshot_json(snapshot: &Snapshot) -> Value {
         "last_cause": snapshot.last_cause().as_ref().map(cause_json),
         "asked_at_ms": snapshot.asked_at.map(Timestamp::unix_ms),
         "waiting": snapshot.waiting.map(|waited| json!({ "count": waited.count, "threshold": waited.threshold })),
-        "keeping": json!({ "how": keeping.name(), "path": keeping.path().display().to_string() }),
+        "keeping": json!({ "how": snapshot.keeping.name(), "path": state_dir.to_string() }),
         "troubles": troubles_json(snapshot),
         "attempts": snapshot.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
         "attempts_left_out": snapshot.attempts_left_out,

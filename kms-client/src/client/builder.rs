@@ -212,6 +212,8 @@ pub enum BuildError {
     NoStateDir,
     /// The state cannot be opened.
     State(Cause),
+    /// The thread of a blocking client, or its event queue, cannot be started.
+    Thread(String),
 }
 
 impl fmt::Display for BuildError {
@@ -225,6 +227,7 @@ impl fmt::Display for BuildError {
             BuildError::Host(error) => write!(f, "{error}"),
             BuildError::NoStateDir => f.write_str("no state directory: give one with `.state_dir(path)`"),
             BuildError::State(cause) => write!(f, "{cause}; {}", cause.remedy()),
+            BuildError::Thread(error) => write!(f, "the license thread cannot be started: {error}"),
         }
     }
 }

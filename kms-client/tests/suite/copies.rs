@@ -87,7 +87,7 @@ async fn a_crash_between_the_two_renames_is_mended_at_the_next_start() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
     let host = Host::start(9, &clock).await;
     let product = client(dir.path(), &clock, &[&host]);
-    let home = product.snapshot().keeping.path().to_owned();
+    let home = product.snapshot().state_dir;
     product.activate().await.unwrap();
     let old = std::fs::read(home.join("identity")).unwrap();
     host.say(copied());
@@ -126,13 +126,13 @@ async fn a_copied_folder_licenses_nobody_even_where_its_identity_cannot_be_read(
     let host = Host::start(9, &clock).await;
     let original = client(dir.path(), &clock, &[&host]);
     original.activate().await.unwrap();
-    let identity = original.snapshot().keeping.path().join("identity");
+    let identity = original.snapshot().state_dir.join("identity");
     // Tests may run as root, who can read any file. No user can read a directory as one.
     std::fs::remove_file(&identity).unwrap();
     std::fs::create_dir(&identity).unwrap();
 
     let copy = builder(dir.path(), "another machine", &clock, &[&host]).build().unwrap().snapshot();
-    assert!(matches!(copy.keeping, Keeping::ReadOnly { .. }));
+    assert_eq!(copy.keeping, Keeping::ReadOnly);
     assert!(!copy.state.is_licensed(), "{:?}", copy.state);
     assert_eq!((copy.serial, copy.organisation), (0, None));
     assert!(client(dir.path(), &clock, &[]).state().is_licensed(), "the machine itself still is");
@@ -144,7 +144,7 @@ async fn a_copy_whose_own_note_of_the_machine_was_taken_out_is_told_by_the_signe
     let host = Host::start(9, &clock).await;
     let original = client(dir.path(), &clock, &[&host]);
     original.activate().await.unwrap();
-    let path = original.snapshot().keeping.path().join("saved");
+    let path = original.snapshot().state_dir.join("saved");
     let bytes = std::fs::read(&path).unwrap();
     let (head, body) = bytes[..bytes.len() - 8].split_at(5);
     let mut saved = proto::state::v1::Saved::decode(body).unwrap();
@@ -171,7 +171,7 @@ async fn the_folder_of_one_product_licenses_no_other_of_the_same_vendor() {
     let editor = start(product());
     editor.activate().await.unwrap();
     assert!(start(product()).state().is_licensed());
-    let folder = editor.snapshot().keeping.path().to_owned();
+    let folder = editor.snapshot().state_dir;
     let mut sold_beside_it = product();
     sold_beside_it.id = [0x0c; 16];
     std::fs::rename(folder, dir.path().join("0c".repeat(16))).unwrap();

@@ -9,7 +9,7 @@ use kms_client::{Client, Keeping, LicenseState, Outcome, Reason};
 use crate::world::{BEGIN, DAY, Host, StoryClock, builder, client, product};
 
 fn home(client: &Client) -> PathBuf {
-    client.snapshot().keeping.path().to_owned()
+    client.snapshot().state_dir
 }
 
 /// A machine that began at `BEGIN`, ten days later.
@@ -101,7 +101,7 @@ async fn without_a_directory_the_product_runs_is_licensed_while_it_does_and_says
     let clock = StoryClock::new();
     let host = Host::start(9, &clock).await;
     let product = client(&file, &clock, &[&host]);
-    assert!(matches!(product.snapshot().keeping, Keeping::NotKept { .. }));
+    assert_eq!(product.snapshot().keeping, Keeping::NotKept);
     let trouble = &product.snapshot().troubles[0];
     assert_eq!(trouble.reason(), Some(Reason::StateUnwritable));
 
@@ -123,7 +123,7 @@ fn where_only_a_users_own_directory_can_be_written_each_user_counts() {
     let clock = StoryClock::new();
     let own = builder(&file, "this machine", &clock, &[]).fallback_dir(dir.path().join("own"));
     let product = own.build().unwrap();
-    assert!(matches!(product.snapshot().keeping, Keeping::PerUser { .. }));
+    assert_eq!(product.snapshot().keeping, Keeping::PerUser);
     assert!(home(&product).join("saved").exists());
 }
 
@@ -141,7 +141,7 @@ async fn who_may_not_read_the_identity_sees_the_license_and_asks_nobody() {
 
     let user = client(dir.path(), &clock, &[&host]);
     let seen = user.snapshot();
-    assert!(matches!(seen.keeping, Keeping::ReadOnly { .. }));
+    assert_eq!(seen.keeping, Keeping::ReadOnly);
     assert_eq!((seen.machine, seen.state), (service.snapshot().machine, service.state()));
     assert_eq!(user.activate().await.unwrap_err().reason(), Some(Reason::IdentityUnreadable));
     assert_eq!(host.seen().len(), 1);

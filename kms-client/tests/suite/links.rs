@@ -62,7 +62,7 @@ fn a_file_that_was_there_is_given_to_nobody() {
 
     symlink(&elsewhere, home.join("lock")).unwrap();
     let seen = start(&state).unwrap();
-    assert!(matches!(seen.keeping, Keeping::NotKept { .. }));
+    assert_eq!(seen.keeping, Keeping::NotKept);
     assert_eq!(seen.troubles[0].reason(), Some(Reason::StateUnwritable));
     assert_eq!(seen.troubles[0].parameter("cause"), Some("`lock` is not a regular file"));
     assert_eq!(fs::metadata(&elsewhere).unwrap().uid(), before);
@@ -93,7 +93,7 @@ fn a_folder_that_leads_elsewhere_is_not_used() {
     fs::create_dir(&elsewhere).unwrap();
     symlink(&elsewhere, state.join("0b".repeat(16))).unwrap();
     let seen = start(&state).unwrap();
-    assert!(matches!(seen.keeping, Keeping::NotKept { .. }));
+    assert_eq!(seen.keeping, Keeping::NotKept);
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
 }
 
@@ -117,7 +117,7 @@ async fn hosts_that_are_a_link_are_passed_over_and_a_new_file_takes_its_place() 
     let dir = tempfile::tempdir().unwrap();
     let [state, elsewhere] = ["state", "shadow"].map(|name| dir.path().join(name));
     let product = client(&state, &StoryClock::new(), &[]);
-    let hosts = product.snapshot().keeping.path().join("hosts");
+    let hosts = product.snapshot().state_dir.join("hosts");
     fs::write(&elsewhere, "kms1\n").unwrap();
     symlink(&elsewhere, &hosts).unwrap();
     let asked = async || product.discover().await.hosts.iter().map(|known| known.host.to_string()).collect();

@@ -43,9 +43,8 @@ async fn see(dir: &Path, clock: &Arc<StoryClock>, host: &Host) -> String {
     assert_eq!(picture(dir), before, "a look has written");
     assert_eq!(host.seen().len(), asked, "a look has asked");
     let troubles: Vec<_> = seen.troubles.iter().map(|trouble| trouble.code.as_str()).collect();
-    let how = format!("{:?}", seen.keeping);
-    let how = how.split_once(' ').unwrap().0;
-    format!("{how} licensed {} {}", seen.state.is_licensed(), troubles.join(","))
+    let how = seen.keeping;
+    format!("{how:?} licensed {} {}", seen.state.is_licensed(), troubles.join(","))
 }
 
 #[tokio::test]
@@ -103,7 +102,8 @@ fn a_look_at_a_machine_on_which_nothing_ran_says_so_and_hosts_can_be_named_there
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
     let inspector = builder(dir.path(), "this machine", &clock, &[]).inspect().unwrap();
     let path = dir.path().join(HOME);
-    assert_eq!(inspector.snapshot().keeping, Keeping::NotBegun { path: path.clone() });
+    let seen = inspector.snapshot();
+    assert_eq!((seen.keeping, &seen.state_dir), (Keeping::NotBegun, &path));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(inspector.set_hosts(&["kms1".parse().unwrap()])).unwrap();
     let names: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();

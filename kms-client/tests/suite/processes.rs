@@ -84,7 +84,7 @@ async fn two_administrators_who_name_hosts_at_once_are_both_heard_and_the_last_i
     }
     let product = client(dir.path(), &clock, &[]);
     assert_eq!(product.discover().await.hosts[0].host.to_string(), "kms1:21688");
-    let files = std::fs::read_dir(product.snapshot().keeping.path()).unwrap();
+    let files = std::fs::read_dir(product.snapshot().state_dir).unwrap();
     assert_eq!(files.count(), 4, "hosts, identity, lock, saved: no temporary stays behind");
 }
 

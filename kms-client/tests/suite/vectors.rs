@@ -71,7 +71,7 @@ async fn make_the_vectors_with_a_last_round() {
     product.activate().await.unwrap();
     fs::create_dir_all(WITH_ROUND).unwrap();
     for name in ["identity", "saved"] {
-        fs::copy(product.snapshot().keeping.path().join(name), Path::new(WITH_ROUND).join(name)).unwrap();
+        fs::copy(product.snapshot().state_dir.join(name), Path::new(WITH_ROUND).join(name)).unwrap();
     }
     fs::write(Path::new(WITH_ROUND).join("round"), shown(&product.snapshot())).unwrap();
 }
@@ -90,7 +90,7 @@ async fn make_the_vectors() {
     product.activate().await.unwrap();
     fs::create_dir_all(FOLDER).unwrap();
     for name in ["identity", "identity.next", "saved"] {
-        fs::copy(product.snapshot().keeping.path().join(name), Path::new(FOLDER).join(name)).unwrap();
+        fs::copy(product.snapshot().state_dir.join(name), Path::new(FOLDER).join(name)).unwrap();
     }
     fs::write(Path::new(FOLDER).join("machine"), format!("{}\n", product.snapshot().machine)).unwrap();
 }
