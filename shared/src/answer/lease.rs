@@ -117,17 +117,21 @@ fn within_limits(holds: bool, number: &'static str) -> Result<(), AnswerError> {
     if holds { Ok(()) } else { Err(AnswerError::BeyondLimits(number)) }
 }
 
-/// What the rules read of a lease. A product holds a verified [`Lease`]. A simulation of a hundred thousand machines holds these
-/// four alone, under the same rules.
+/// What the rules read of a lease. A product holds a verified [`Lease`], whose host has signed all four. A simulation of a hundred
+/// thousand machines holds the first two alone, under the same rules; the others follow, as a host composes a lease.
 pub trait Term: Clone {
     /// When it was issued, by the host's clock.
     fn issued_at(&self) -> Timestamp;
-    /// When to renew it.
-    fn renew_after(&self) -> Timestamp;
-    /// The first instant at which it is no license any more.
-    fn expires_at(&self) -> Timestamp;
     /// The numbers that it was issued under.
     fn policy(&self) -> &Policy;
+    /// When to renew it.
+    fn renew_after(&self) -> Timestamp {
+        self.issued_at() + self.policy().renew_interval
+    }
+    /// The first instant at which it is no license any more.
+    fn expires_at(&self) -> Timestamp {
+        self.issued_at() + self.policy().validity
+    }
 }
 
 impl Term for Lease {

@@ -22,7 +22,7 @@ mod ready;
 use std::time::Duration;
 
 use serde::Serialize;
-use shared::license::Timer;
+use shared::license::{Term as _, Timer};
 use shared::time::Timestamp;
 
 use self::ready::Ready;
@@ -142,7 +142,7 @@ impl Stretch {
             if let (Some(held), Timer::At { at, .. }) =
                 (machine.license.lease(), machine.license.facts().timer)
             {
-                self.look_at(machine, held.expires_at, to, at);
+                self.look_at(machine, held.expires_at(), to, at);
             }
         }
         let latest = self.to + self.lapse.max(self.warning).unwrap_or_default();

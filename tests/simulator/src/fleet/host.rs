@@ -127,8 +127,6 @@ impl Host {
         match decision {
             Decision::Lease { serial, grant: Grant { threshold_met_at, .. } } => Verdict::Leased(Held {
                 issued_at: now,
-                renew_after: now + policy.renew_interval,
-                expires_at: now + policy.validity,
                 threshold_met_at,
                 serial,
                 host: self.number,

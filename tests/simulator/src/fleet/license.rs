@@ -13,8 +13,6 @@ use shared::time::Timestamp;
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) issued_at: Timestamp,
-    pub(crate) renew_after: Timestamp,
-    pub(crate) expires_at: Timestamp,
     pub(crate) threshold_met_at: Timestamp,
     pub(crate) serial: u64,
     /// The host whose ledger counted, from 0.
@@ -35,14 +33,6 @@ impl Numbered for Held {
 impl Term for Held {
     fn issued_at(&self) -> Timestamp {
         self.issued_at
-    }
-
-    fn renew_after(&self) -> Timestamp {
-        self.renew_after
-    }
-
-    fn expires_at(&self) -> Timestamp {
-        self.expires_at
     }
 
     fn policy(&self) -> &Policy {
@@ -134,7 +124,7 @@ impl Iterator for Aging {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::calendar::{DAY, DAY_ZERO};
+    use crate::fleet::calendar::DAY_ZERO;
     use shared::license::{Draw, Event};
 
     #[test]
@@ -142,8 +132,6 @@ mod tests {
         let mut license = License::begin(Setup::DEFAULT, DAY_ZERO);
         let held = Held {
             issued_at: DAY_ZERO,
-            renew_after: DAY_ZERO + DAY * 7,
-            expires_at: DAY_ZERO + DAY * 180,
             threshold_met_at: DAY_ZERO,
             serial: 1,
             host: 0,

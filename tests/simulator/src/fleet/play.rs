@@ -4,7 +4,7 @@
 //! machines of one instant go by their numbers, so a plan has one outcome.
 
 use anyhow::ensure;
-use shared::license::Event;
+use shared::license::{Event, Term};
 use shared::time::Timestamp;
 
 use super::agenda::Agenda;
@@ -90,7 +90,7 @@ impl Play {
         machine.follow(now, self.plan.setup(), &mut self.history);
         let draw = machine.chance.draw();
         if machine.license.step(now, Event::Woke, draw) {
-            let ended_at = machine.license.lease().map(|held| held.expires_at);
+            let ended_at = machine.license.lease().map(Term::expires_at);
             self.hosts.ask(machine, now, &mut self.history);
             machine.look(now, &mut self.history);
             let is_renewed = machine.license.lease().is_some_and(|held| held.issued_at == now);
