@@ -29,10 +29,10 @@ pub(crate) struct Plan {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub(crate) hosts: u8,
     /// Days on which the hosts are down: from day A until day B; `A-` for good; `A-B@1` for host 1 alone. May be repeated.
-    #[arg(long = "outage", value_name = "A-B[@HOST]")]
+    #[arg(long = "outage", value_name = "A-B[@HOST]", value_parser = Outage::parse)]
     pub(crate) outages: Vec<Outage>,
     /// Switch this share of the machines off for good on that day, chosen at random: how a threshold is lost.
-    #[arg(long, value_name = "PERCENT@DAY")]
+    #[arg(long, value_name = "PERCENT@DAY", value_parser = Leave::parse)]
     pub(crate) leave: Option<Leave>,
     /// Leave out how long the hosts may be down, and what users see if they never come back.
     #[arg(long)]

@@ -1,7 +1,6 @@
 //! What happens to a fleet: days on which hosts are down, and a day on which machines leave.
 
 use std::fmt;
-use std::str::FromStr;
 
 use shared::time::Timestamp;
 
@@ -20,24 +19,8 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    pub(crate) fn begins_at(&self) -> Timestamp {
-        day(self.from)
-    }
-
-    pub(crate) fn ends_at(&self) -> Timestamp {
-        self.to.map_or(Timestamp::from_unix_ms(i64::MAX), day)
-    }
-
-    /// Whether it strikes this host, counted from 0.
-    pub(crate) fn strikes(&self, host: u8) -> bool {
-        self.host.is_none_or(|struck| struck == host + 1)
-    }
-}
-
-impl FromStr for Outage {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Outage, String> {
+    /// Of `200-210`, `200-` or `200-210@1`.
+    pub(crate) fn parse(text: &str) -> Result<Outage, String> {
         let wrong =
             || format!("`{text}` is no outage: write 200-210, 200- for good, or 200-210@1 for host 1");
         let (days, host) = match text.split_once('@') {
@@ -51,6 +34,19 @@ impl FromStr for Outage {
             return Err(format!("`{text}` ends before it begins: the second day is the one of the return"));
         }
         Ok(Outage { from, to, host })
+    }
+
+    pub(crate) fn begins_at(&self) -> Timestamp {
+        day(self.from)
+    }
+
+    pub(crate) fn ends_at(&self) -> Timestamp {
+        self.to.map_or(Timestamp::from_unix_ms(i64::MAX), day)
+    }
+
+    /// Whether it strikes this host, counted from 0.
+    pub(crate) fn strikes(&self, host: u8) -> bool {
+        self.host.is_none_or(|struck| struck == host + 1)
     }
 }
 
@@ -71,10 +67,9 @@ pub(crate) struct Leave {
     pub(crate) on: u32,
 }
 
-impl FromStr for Leave {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Leave, String> {
+impl Leave {
+    /// Of `50%@200`.
+    pub(crate) fn parse(text: &str) -> Result<Leave, String> {
         let wrong =
             || format!("`{text}` says not who leaves when: write 50%@200 for half of them on day 200");
         let (percent, on) = text.split_once('@').ok_or_else(wrong)?;
@@ -94,7 +89,7 @@ mod tests {
 
     #[test]
     fn outages_are_days_and_may_name_a_host_or_have_no_end() {
-        let parse = |text: &str| text.parse::<Outage>();
+        let parse = Outage::parse;
         assert_eq!(parse("200-210"), Ok(Outage { from: 200, to: Some(210), host: None }));
         assert_eq!(parse("200-@2"), Ok(Outage { from: 200, to: None, host: Some(2) }));
         assert_eq!(parse("200-@2").unwrap().to_string(), "200-@2");
@@ -105,9 +100,9 @@ mod tests {
 
     #[test]
     fn a_share_leaves_on_a_day() {
-        assert_eq!("50%@200".parse(), Ok(Leave { percent: 50, on: 200 }));
+        assert_eq!(Leave::parse("50%@200"), Ok(Leave { percent: 50, on: 200 }));
         for wrong in ["50%", "@200", "101%@3", "50%@x"] {
-            assert!(wrong.parse::<Leave>().is_err(), "{wrong}");
+            assert!(Leave::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

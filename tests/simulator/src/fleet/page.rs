@@ -3,15 +3,17 @@
 //! `report` draws it.
 
 use report::{Axis, Body, Chart, Form, Mood, Page, Scale, Section, Series, Span, Tile, Verdict};
+use shared::time::Length;
 
 use super::back::{Back, whole_days};
 use super::calendar::{date, dated};
 use super::down::Down;
 use super::result::{Found, Return, Sample};
+use super::settings;
 use report::figures::{count, counted};
 
 pub(crate) fn page(found: &Found) -> Page {
-    let settings = &found.settings;
+    let plan = &found.plan;
     let mut sections = vec![standing(found), counts(found), asks(found), answers(found)];
     sections.extend(found.back.as_ref().map(safe));
     sections.extend(found.down.as_ref().map(for_good));
@@ -19,21 +21,17 @@ pub(crate) fn page(found: &Found) -> Page {
         sections.push(returns(&found.returns));
     }
     Page {
-        title: format!(
-            "A fleet of {} over {}",
-            counted(settings.machines, "machine"),
-            counted(settings.days, "day")
-        ),
+        title: format!("A fleet of {} over {}", counted(plan.machines, "machine"), counted(plan.days, "day")),
         lead: format!(
             "Played in virtual time by the rules of the product: {} and {}; nothing was sent. Day 0 is Monday, {}.",
-            counted(settings.machines, "machine"),
-            counted(settings.hosts, "host"),
+            counted(plan.machines, "machine"),
+            counted(plan.hosts, "host"),
             date(0.0)
         ),
         verdict: verdict(found),
         tiles: tiles(found),
         sections,
-        facts: facts(found),
+        facts: settings::lines(plan).into_iter().map(|(name, text)| (name.to_owned(), text)).collect(),
     }
 }
 
@@ -56,31 +54,26 @@ fn verdict(found: &Found) -> Verdict {
 fn tiles(found: &Found) -> Vec<Tile> {
     let summary = &found.summary;
     let mut tiles = vec![
-        Tile {
-            label: "Licensed at the end".to_owned(),
-            value: count(summary.licensed_at_end),
-            note: format!("of {}", counted(found.settings.machines, "machine")),
-        },
-        Tile {
-            label: "Steady rate".to_owned(),
-            value: summary.steady_per_s.map_or("-".to_owned(), |rate| format!("{rate:.4}/s")),
-            note: format!("machines / renewal interval: {:.4}/s", summary.arithmetic_per_s),
-        },
-        Tile {
-            label: "Busiest hour".to_owned(),
-            value: counted(summary.peak_hour.asks, "ask"),
-            note: format!("on {}", summary.peak_hour.when()),
-        },
+        Tile::new(
+            "Licensed at the end",
+            count(summary.licensed_at_end),
+            format!("of {}", counted(found.plan.machines, "machine")),
+        ),
+        Tile::new(
+            "Steady rate",
+            summary.steady_per_s.map_or("-".to_owned(), |rate| format!("{rate:.4}/s")),
+            format!("machines / renewal interval: {:.4}/s", summary.arithmetic_per_s),
+        ),
+        Tile::new(
+            "Busiest hour",
+            counted(summary.peak_hour.asks, "ask"),
+            format!("on {}", summary.peak_hour.when()),
+        ),
     ];
     tiles.extend(found.back.as_ref().and_then(|back| {
-        Some(Tile {
-            label: "The host may be down".to_owned(),
-            value: counted(whole_days(back.warning_days?), "day"),
-            note: format!(
-                "and back, and no licensed machine warns; {} and no lease ends",
-                whole_days(back.lapse_days?)
-            ),
-        })
+        let (warning, lapse) = (whole_days(back.warning_days?), whole_days(back.lapse_days?));
+        let note = format!("and back, and no licensed machine warns; {lapse} and no lease ends");
+        Some(Tile::new("The host may be down", counted(warning, "day"), note))
     }));
     tiles
 }
@@ -108,13 +101,14 @@ fn counts(found: &Found) -> Section {
         let mood = Mood::Plain(u8::try_from(host).expect("8 hosts at the most"));
         Series { name: format!("host {}", host + 1), mood, points: points.collect() }
     };
-    let mut series: Vec<_> = (0..usize::from(found.settings.hosts)).map(count).collect();
-    series.push(band(found, "threshold", Mood::Bad, |_| u64::from(found.settings.threshold)));
+    let mut series: Vec<_> = (0..usize::from(found.plan.hosts)).map(count).collect();
+    let policy = found.plan.policy();
+    series.push(band(found, "threshold", Mood::Bad, |_| u64::from(policy.threshold)));
     Section {
         heading: "Count and threshold".to_owned(),
         text: format!(
             "Machines that each host has seen within {}. Below the threshold it issues leases only on the evidence of an earlier one.",
-            found.settings.count_window
+            Length(policy.count_window)
         ),
         body: chart(found, Form::Lines, "machines counted", series),
     }
@@ -181,33 +175,6 @@ fn returns(returns: &[Return]) -> Section {
         text: "Machines without a lease when a host came back, and how long until they had one. After an outage longer than a count window the host doubts its clock until machines that it knows confirm it.".to_owned(),
         body: Body::Table(Return::table(returns)),
     }
-}
-
-fn facts(found: &Found) -> Vec<(String, String)> {
-    let settings = &found.settings;
-    let outages = if settings.outages.is_empty() { "none".to_owned() } else { settings.outages.join(", ") };
-    let facts = [
-        ("Machines", count(settings.machines)),
-        ("Hosts", count(settings.hosts)),
-        ("Threshold", format!("{} within {}", count(settings.threshold), settings.count_window)),
-        ("Life of a lease", settings.validity.clone()),
-        ("Renewed after", settings.renew_interval.clone()),
-        (
-            "Renewal tried again after",
-            format!("{}, doubling up to {}", settings.renew_retry, settings.renew_retry_max),
-        ),
-        ("Unlicensed machines ask every", settings.retry_interval.clone()),
-        ("Ends soon", format!("{} before the end", settings.expiry_warning)),
-        ("Grace", settings.grace.clone()),
-        ("Installed over", counted(settings.rollout_days, "day")),
-        ("Office hours", format!("{}, Monday to Friday", settings.hours)),
-        ("Never switched off", format!("{} %", settings.always_on_percent)),
-        ("Laptops", format!("{} %, off the network for {}", settings.laptops_percent, settings.away)),
-        ("Outages, in days", outages),
-        ("Machines that leave", settings.leave.clone().unwrap_or_else(|| "none".to_owned())),
-        ("Seed", settings.seed.to_string()),
-    ];
-    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn band(found: &Found, name: &str, mood: Mood, height: impl Fn(&Sample) -> u64) -> Series {

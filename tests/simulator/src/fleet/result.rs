@@ -20,7 +20,7 @@ use super::license::Standing;
 use super::options::Plan;
 use super::outage::Outage;
 use super::play::Play;
-use super::settings::Settings;
+use super::settings;
 
 /// The version of the file's format.
 const FORMAT: u32 = 1;
@@ -29,7 +29,8 @@ const FORMAT: u32 = 1;
 #[derive(Debug, Serialize)]
 pub(crate) struct Found {
     format: u32,
-    pub(crate) settings: Settings,
+    #[serde(rename = "settings", serialize_with = "settings::serialize")]
+    pub(crate) plan: Plan,
     pub(crate) summary: Summary,
     /// What is seen if the hosts stop for good; nothing if it was not asked.
     pub(crate) down: Option<Down>,
@@ -75,7 +76,7 @@ impl Found {
         let samples = Sample::each(history);
         Found {
             format: FORMAT,
-            settings: Settings::of(plan),
+            plan: plan.clone(),
             summary: Summary::of(plan, history, machines, &samples),
             down: down.clone(),
             back: back.clone(),

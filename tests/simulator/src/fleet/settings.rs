@@ -1,65 +1,97 @@
-//! What was played, in words: the head of every table, page and file.
+//! What was played: the head of every table, page and file.
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize as _, Serializer};
+use serde_json::json;
 use shared::time::Length;
 
+use super::calendar::date;
 use super::options::Plan;
 use super::outage::Outage;
+use report::figures::{count, counted};
 
-/// Every setting of a play. Lengths are written as for people: `7 d`.
-#[derive(Debug, Serialize)]
-pub(crate) struct Settings {
-    pub(crate) machines: u32,
-    pub(crate) days: u32,
-    pub(crate) hosts: u8,
-    pub(crate) threshold: u32,
-    pub(crate) validity: String,
-    pub(crate) renew_interval: String,
-    pub(crate) retry_interval: String,
-    pub(crate) renew_retry: String,
-    pub(crate) renew_retry_max: String,
-    pub(crate) count_window: String,
-    pub(crate) expiry_warning: String,
-    pub(crate) grace: String,
-    pub(crate) rollout_days: u32,
-    pub(crate) hours: String,
-    pub(crate) always_on_percent: u32,
-    pub(crate) laptops_percent: u32,
-    pub(crate) away: String,
-    pub(crate) outages: Vec<String>,
-    /// Which share of the machines leaves on which day, if any does.
-    pub(crate) leave: Option<String>,
-    pub(crate) seed: u64,
+/// In a few lines, each with its name.
+pub(crate) fn lines(plan: &Plan) -> Vec<(&'static str, String)> {
+    let (policy, used) = (plan.policy(), &plan.used);
+    let [validity, renew_interval, expiry_warning] =
+        [policy.validity, policy.renew_interval, policy.expiry_warning].map(Length);
+    let [retry_interval, renew_retry, renew_retry_max] =
+        [policy.retry_interval, policy.renew_retry, policy.renew_retry_max].map(Length);
+    let (machines, days) = (counted(plan.machines, "machine"), counted(plan.days, "day"));
+    let (servers, laptops) = (used.always_on, used.laptops);
+    let outages: Vec<_> = plan.outages.iter().map(Outage::to_string).collect();
+    let mut lines = vec![
+        (
+            "fleet",
+            format!(
+                "{machines}, {}, {days} from Monday {}; seed {}",
+                counted(plan.hosts, "host"),
+                date(0.0),
+                plan.seed
+            ),
+        ),
+        (
+            "numbers",
+            format!(
+                "threshold {} within {}; a lease lives {validity}, is renewed after {renew_interval}, ends soon \
+                 {expiry_warning} before its end; grace {}",
+                count(policy.threshold),
+                Length(policy.count_window),
+                Length(plan.setup().grace)
+            ),
+        ),
+        (
+            "retries",
+            format!(
+                "unlicensed every {retry_interval}; licensed after {renew_retry}, doubling up to {renew_retry_max}"
+            ),
+        ),
+        (
+            "use",
+            format!(
+                "installed over {}; {servers} % never off, {} % in the office, Monday to Friday {}; {laptops} % laptops, the \
+                 same hours, off the network for {}",
+                counted(used.rollout, "day"),
+                100 - servers - laptops,
+                hours(plan),
+                away(plan)
+            ),
+        ),
+        ("outages", if outages.is_empty() { "none".to_owned() } else { outages.join(", ") }),
+    ];
+    lines.extend(plan.leave.map(|leave| ("leaving", leave.to_string())));
+    lines
 }
 
-impl Settings {
-    pub(crate) fn of(plan: &Plan) -> Settings {
-        let length = |length: Duration| Length(length).to_string();
-        let ms = |ms: i64| length(Duration::from_millis(ms.unsigned_abs()));
-        let (policy, used) = (plan.policy(), &plan.used);
-        Settings {
-            machines: plan.machines,
-            days: plan.days,
-            hosts: plan.hosts,
-            threshold: policy.threshold,
-            validity: length(policy.validity),
-            renew_interval: length(policy.renew_interval),
-            retry_interval: length(policy.retry_interval),
-            renew_retry: length(policy.renew_retry),
-            renew_retry_max: length(policy.renew_retry_max),
-            count_window: length(policy.count_window),
-            expiry_warning: length(policy.expiry_warning),
-            grace: length(plan.setup().grace),
-            rollout_days: used.rollout,
-            hours: format!("{}-{}", used.hours.from, used.hours.to),
-            always_on_percent: used.always_on,
-            laptops_percent: used.laptops,
-            away: format!("{} of every {}", ms(used.away.length_ms), ms(used.away.cycle_ms)),
-            outages: plan.outages.iter().map(Outage::to_string).collect(),
-            leave: plan.leave.map(|leave| leave.to_string()),
-            seed: plan.seed,
-        }
+/// For programs. Lengths are written as for people: `7 d`.
+pub(crate) fn serialize<S: Serializer>(plan: &Plan, to: S) -> Result<S::Ok, S::Error> {
+    let mut settings = json!({
+        "machines": plan.machines,
+        "days": plan.days,
+        "hosts": plan.hosts,
+        "threshold": plan.policy().threshold,
+        "grace": Length(plan.setup().grace).to_string(),
+        "rollout_days": plan.used.rollout,
+        "hours": hours(plan),
+        "always_on_percent": plan.used.always_on,
+        "laptops_percent": plan.used.laptops,
+        "away": away(plan),
+        "outages": plan.outages.iter().map(Outage::to_string).collect::<Vec<_>>(),
+        "leave": plan.leave.map(|leave| leave.to_string()),
+        "seed": plan.seed,
+    });
+    for (name, length, ..) in plan.policy().lengths() {
+        settings[name] = Length(length).to_string().into();
     }
+    settings.serialize(to)
+}
+
+fn hours(plan: &Plan) -> String {
+    format!("{}-{}", plan.used.hours.from, plan.used.hours.to)
+}
+
+fn away(plan: &Plan) -> String {
+    let length = |ms: i64| Length(Duration::from_millis(ms.unsigned_abs()));
+    format!("{} of every {}", length(plan.used.away.length_ms), length(plan.used.away.cycle_ms))
 }

@@ -1,8 +1,11 @@
 //! What is printed: what was played, where the fleet stood over time, the figures, and the planner's answer.
 
+use shared::time::Length;
+
 use super::calendar::{date, dated};
+use super::options::Plan;
 use super::result::{Found, Return, Sample, Summary};
-use super::settings::Settings;
+use super::settings;
 use report::Table;
 use report::figures::{count, counted, figure, grouped, or_dash};
 
@@ -11,10 +14,12 @@ const ROWS: usize = 14;
 
 /// Everything that a run prints.
 pub(crate) fn text(found: &Found) -> String {
+    let settings = settings::lines(&found.plan).into_iter();
+    let settings: Vec<_> = settings.map(|(name, text)| format!("{name:9}{text}")).collect();
     let mut parts = vec![
-        settings(&found.settings),
+        settings.join("\n"),
         format!("Over time; asks since the row above\n{}", over_time(found)),
-        summary(&found.summary, &found.settings),
+        summary(&found.summary, &found.plan),
     ];
     if !found.returns.is_empty() {
         parts.push(format!("After an outage\n{}", Return::table(&found.returns).printed(&[0])));
@@ -30,27 +35,6 @@ pub(crate) fn text(found: &Found) -> String {
         parts.push(answer.clone());
     }
     parts.join("\n\n") + "\n"
-}
-
-fn settings(settings: &Settings) -> String {
-    let Settings { seed, count_window, validity, renew_interval, expiry_warning, grace, .. } = settings;
-    let Settings { retry_interval, renew_retry, renew_retry_max, outages, hours, away, .. } = settings;
-    let (machines, days) = (counted(settings.machines, "machine"), counted(settings.days, "day"));
-    let (hosts, threshold) = (counted(settings.hosts, "host"), count(settings.threshold));
-    let (servers, laptops) = (settings.always_on_percent, settings.laptops_percent);
-    let (office, rollout) = (100 - servers - laptops, counted(settings.rollout_days, "day"));
-    let outages = if outages.is_empty() { "none".to_owned() } else { outages.join(", ") };
-    let leaving = settings.leave.as_ref().map_or(String::new(), |leave| format!("\nleaving  {leave}"));
-    format!(
-        "fleet    {machines}, {hosts}, {days} from Monday {monday}; seed {seed}\n\
-         numbers  threshold {threshold} within {count_window}; a lease lives {validity}, is renewed after {renew_interval}, \
-         ends soon {expiry_warning} before its end; grace {grace}\n\
-         retries  unlicensed every {retry_interval}; licensed after {renew_retry}, doubling up to {renew_retry_max}\n\
-         use      installed over {rollout}; {servers} % never off, {office} % in the office, Monday to Friday {hours}; \
-         {laptops} % laptops, the same hours, off the network for {away}\n\
-         outages  {outages}{leaving}",
-        monday = date(0.0)
-    )
 }
 
 fn over_time(found: &Found) -> String {
@@ -107,17 +91,16 @@ fn cells(samples: &[Sample]) -> [String; 13] {
     ]
 }
 
-fn summary(summary: &Summary, settings: &Settings) -> String {
+fn summary(summary: &Summary, plan: &Plan) -> String {
     let answers: Vec<_> =
         summary.answers.iter().map(|(name, number)| format!("{name} {}", count(*number))).collect();
     let steady = or_dash(summary.steady_per_s.map(|rate| format!("{rate:.5}")));
-    let machines = count(settings.machines);
+    let (machines, renew_interval) = (count(plan.machines), Length(plan.policy().renew_interval));
     let (half, most) = (or_dash(summary.to_license_p50_hours), or_dash(summary.to_license_p99_hours));
     let first_lease = summary.threshold_met_after_days.map(|days| format!("{days} d after the first start"));
     let first_lapse = summary.first_lapse_day.map(|day| format!(", the first on {}", dated(day)));
     let (lapsed, days) = (counted(summary.ever_lapsed, "machine"), figure(summary.lapsed_machine_days));
-    let arithmetic =
-        format!("{machines} machines / {} is {:.5}", settings.renew_interval, summary.arithmetic_per_s);
+    let arithmetic = format!("{machines} machines / {renew_interval} is {:.5}", summary.arithmetic_per_s);
     let rows = [
         ("asks answered", count(summary.asks)),
         ("answers", answers.join(", ")),

@@ -6,8 +6,6 @@
 
 mod sure;
 
-use std::str::FromStr;
-
 use clap::Args;
 use kms_vendor::parse_length;
 use shared::time::{Timestamp, to_ms};
@@ -26,7 +24,7 @@ pub(crate) struct Use {
     #[arg(long, value_name = "DAYS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub(crate) rollout: u32,
     /// Hours in which office machines are switched on, Monday to Friday. Each begins and ends up to an hour later.
-    #[arg(long, value_name = "FROM-TO", default_value = "8-18")]
+    #[arg(long, value_name = "FROM-TO", default_value = "8-18", value_parser = Hours::parse)]
     pub(crate) hours: Hours,
     /// Share of machines that are never switched off: servers.
     #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = parse_percent)]
@@ -35,7 +33,7 @@ pub(crate) struct Use {
     #[arg(long, value_name = "PERCENT", default_value = "30%", value_parser = parse_percent)]
     pub(crate) laptops: u32,
     /// How long a laptop is off the network, and how often: 14d/56d is 14 days in every 56. It is used off the network too.
-    #[arg(long, value_name = "LENGTH/LENGTH", default_value = "14d/56d")]
+    #[arg(long, value_name = "LENGTH/LENGTH", default_value = "14d/56d", value_parser = Away::parse)]
     pub(crate) away: Away,
 }
 
@@ -124,10 +122,8 @@ pub(crate) struct Hours {
     pub(crate) to: u8,
 }
 
-impl FromStr for Hours {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Hours, String> {
+impl Hours {
+    fn parse(text: &str) -> Result<Hours, String> {
         let hours = text.split_once('-').and_then(|(from, to)| {
             let (from, to) = (from.parse().ok()?, to.parse().ok()?);
             (from < to && to <= 24).then_some(Hours { from, to })
@@ -145,10 +141,8 @@ pub(crate) struct Away {
     pub(crate) cycle_ms: i64,
 }
 
-impl FromStr for Away {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Away, String> {
+impl Away {
+    fn parse(text: &str) -> Result<Away, String> {
         let wrong = "write how long, a slash, and once in how long, as in 14d/56d".to_owned();
         let (length, cycle) = text.split_once('/').ok_or_else(|| wrong.clone())?;
         let (length_ms, cycle_ms) = (to_ms(parse_length(length)?), to_ms(parse_length(cycle)?));
@@ -199,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_laptop_is_away_for_so_long_once_in_so_long() {
-        let away: Away = "14d/56d".parse().unwrap();
+        let away = Away::parse("14d/56d").unwrap();
         let week = Week { absence: Some(Absence { away, phase_ms: 0 }), ..office(8, 18) };
         assert!(week.is_away(at(0, 0)) && week.is_away(at(13, 23)) && !week.is_away(at(14, 0)));
         assert!(!week.is_away(at(55, 23)) && week.is_away(at(56, 0)));

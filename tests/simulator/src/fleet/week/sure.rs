@@ -81,7 +81,7 @@ mod tests {
     const STEP: Duration = DAY;
 
     fn laptop() -> Week {
-        let away: Away = "14d/56d".parse().unwrap();
+        let away = Away::parse("14d/56d").unwrap();
         Week { absence: Some(Absence { away, phase_ms: 0 }), ..office(8, 18) }
     }
 
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn whose_stays_are_shorter_than_a_step_is_never_sure_though_it_may_come() {
-        let away: Away = "13d18h/14d".parse().unwrap();
+        let away = Away::parse("13d18h/14d").unwrap();
         let week = Week { absence: Some(Absence { away, phase_ms: 0 }), on: On::Always };
         assert_eq!(
             (week.surely_asks_by(at(0, 0), STEP), week.last_sure_start(at(99, 0), STEP)),
