@@ -75,6 +75,13 @@ pub struct Tile {
     pub note: String,
 }
 
+impl Tile {
+    /// A figure with its label and a note.
+    pub fn new(label: impl Into<String>, value: impl Into<String>, note: impl Into<String>) -> Tile {
+        Tile { label: label.into(), value: value.into(), note: note.into() }
+    }
+}
+
 /// A heading, some words, a drawing or a table.
 #[derive(Clone, Debug)]
 pub struct Section {

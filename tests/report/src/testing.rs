@@ -32,10 +32,6 @@ fn section(heading: &str, text: &str, chart: Chart) -> Section {
     Section { heading: heading.into(), text: text.into(), body: Body::Chart(chart) }
 }
 
-fn tile(label: &str, value: &str, note: &str) -> Tile {
-    Tile { label: label.into(), value: value.into(), note: note.into() }
-}
-
 fn facts(facts: &[(&str, &str)]) -> Vec<(String, String)> {
     facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
@@ -140,12 +136,12 @@ pub(super) fn load_run() -> Page {
             ],
         },
         tiles: vec![
-            tile("Answers", "135,157", "of 136,363 asks"),
-            tile("Rate", "822 /s", "820 /s were set"),
-            tile("Latency, p50", "1.31 ms", ""),
-            tile("Latency, p99", "11.8 ms", "at most 50 ms are asked for"),
-            tile("Latency, max", "3.00 s", "while the host stalled"),
-            tile("Errors", "1,206", "0.9% of all asks"),
+            Tile::new("Answers", "135,157", "of 136,363 asks"),
+            Tile::new("Rate", "822 /s", "820 /s were set"),
+            Tile::new("Latency, p50", "1.31 ms", ""),
+            Tile::new("Latency, p99", "11.8 ms", "at most 50 ms are asked for"),
+            Tile::new("Latency, max", "3.00 s", "while the host stalled"),
+            Tile::new("Errors", "1,206", "0.9% of all asks"),
         ],
         sections: vec![
             section("Answers per second", "By outcome. The dip at second 150 is the host that does not answer.", answers),
@@ -218,7 +214,7 @@ pub(super) fn fleet_run() -> Page {
             headline: "With the host away from day 300 to day 500, 9,940 machines lapse; the first one after 88 days.".into(),
             remarks: vec!["Up to 87 days no machine would have lapsed.".into()],
         },
-        tiles: vec![tile("First lapse", "88 days", "after the host went away"), tile("Lapsed at most", "9,940", "on day 469"), tile("All licensed again", "6 days", "after it came back"), tile("Busiest hour", "9,732 asks", "2.7 per second")],
+        tiles: vec![Tile::new("First lapse", "88 days", "after the host went away"), Tile::new("Lapsed at most", "9,940", "on day 469"), Tile::new("All licensed again", "6 days", "after it came back"), Tile::new("Busiest hour", "9,732 asks", "2.7 per second")],
         sections: vec![section("States of the machines", "Machines by state at noon of each day.", states), section("Asks at the host", "By the hour.", rate)],
         facts: facts(&[("Machines", "10,000"), ("Seed", "1"), ("Renewal interval", "7 days"), ("Lease", "180 days"), ("Threshold", "25")]),
     }
@@ -251,7 +247,7 @@ pub(super) fn odd_run() -> Page {
         title: evil.into(),
         lead: evil.into(),
         verdict: Verdict { mood: Mood::Plain(0), headline: evil.into(), remarks: vec![evil.into()] },
-        tiles: vec![tile(evil, "123,456,789,012", evil), tile("", "", "")],
+        tiles: vec![Tile::new(evil, "123,456,789,012", evil), Tile::new("", "", "")],
         sections: vec![
             chart(Form::Lines, Scale::Linear, Scale::Linear, lines(4), crowd),
             chart(Form::Stacked, Scale::Linear, Scale::Linear, lines(30), Vec::new()),

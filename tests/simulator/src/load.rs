@@ -138,7 +138,7 @@ fn show(result: &LoadResult, out: Option<&Path>) -> anyhow::Result<()> {
 }
 
 fn set_up(scenario: &Scenario, options: &Options, played: &Played) -> anyhow::Result<Ground> {
-    let (addresses, sources) = (played.target.addresses(), Addresses::new(options.sources)?);
+    let (addresses, sources) = (played.target.addresses(), Addresses::new(options.sources));
     let mut wire = Wire::new(usize::from(options.connections), addresses, sources, Limits::default());
     if let Some(tls) = options.whom.tls() {
         ensure!(

@@ -9,6 +9,7 @@ use kms_client::Tls;
 use program::arguments::name_server;
 
 use super::scenario::{Changes, MACHINES_EVER, Scenario};
+use super::sources::SOURCES_MAX;
 
 /// The bounds that `--beyond-bounds` lifts.
 const MACHINES_MAX: u32 = 100_000;
@@ -33,7 +34,7 @@ pub(crate) struct Options {
     #[arg(long, default_value = "fresh", value_name = "fresh|N", value_parser = parse_connections)]
     pub(crate) connections: u16,
     /// Number of addresses of 127.0.0.0/8 from which a host on IPv4 loopback is asked.
-    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(SOURCES_MAX)))]
     pub(crate) sources: u32,
     /// The most asks in flight. An ask that waits for its place is counted from when it was due.
     #[arg(long, default_value_t = 1024, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -164,4 +165,28 @@ fn within_bounds(scenario: &Scenario) -> anyhow::Result<()> {
         return Ok(());
     };
     bail!("this is more than is played without being told to: {beyond}; --beyond-bounds lifts the bounds")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn no_source_and_more_than_the_network_has_are_refused() {
+        let sources = |number: u32| {
+            let parsed = Line::try_parse_from(["load", "--sources", &number.to_string()]);
+            parsed.ok().map(|line| line.options.sources)
+        };
+        assert_eq!(
+            [0, 1, SOURCES_MAX, SOURCES_MAX + 1].map(sources),
+            [None, Some(1), Some(SOURCES_MAX), None]
+        );
+    }
 }

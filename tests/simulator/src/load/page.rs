@@ -75,10 +75,10 @@ fn verdict(result: &LoadResult) -> Verdict {
 fn tiles(result: &LoadResult, shown: &LoadResult) -> Vec<Tile> {
     let measured = result.measured_together();
     let quantile = |of: fn(&Phase) -> &Spread, share| of(measured.as_ref()?).quantile(share);
-    let latency = |label: &str, share| Tile {
-        label: format!("{label}, from when due"),
-        value: latency_or_dash(quantile(|phase| &phase.response, share)),
-        note: format!("{} from when sent", latency_or_dash(quantile(|phase| &phase.service, share))),
+    let latency = |label: &str, share| {
+        let [due, sent] = [quantile(|phase| &phase.response, share), quantile(|phase| &phase.service, share)]
+            .map(latency_or_dash);
+        Tile::new(format!("{label}, from when due"), due, format!("{sent} from when sent"))
     };
     let asked = sum(result.phases.iter().map(|phase| phase.asked));
     let failed = sum(result.phases.iter().map(|phase| trouble(&phase.outcomes)));
@@ -86,14 +86,18 @@ fn tiles(result: &LoadResult, shown: &LoadResult) -> Vec<Tile> {
         busiest(shown),
         latency("p50", 0.5),
         latency("p99", 0.99),
-        tile("refused or failed", count(failed), format!("of {}", counted(asked, "ask"))),
+        Tile::new("refused or failed", count(failed), format!("of {}", counted(asked, "ask"))),
     ];
     if let Some(HostCount { count: counted, threshold, asked, .. }) = result.counted {
         let says = if asked { "the host says" } else { "the latest answer says" };
         let note = format!("{says}; the threshold is {}", count(threshold));
-        tiles.push(tile("count at the end", count(counted), note));
+        tiles.push(Tile::new("count at the end", count(counted), note));
     }
-    tiles.push(tile("leases verified", count(result.verified.leases), table::verified(&result.verified)));
+    tiles.push(Tile::new(
+        "leases verified",
+        count(result.verified.leases),
+        table::verified(&result.verified),
+    ));
     tiles
 }
 
@@ -105,11 +109,7 @@ fn busiest(result: &LoadResult) -> Tile {
     let most = result.seconds.iter().map(answers).max().unwrap_or(0);
     let ends = result.phases.iter().map(|phase| phase.to_s).fold(0.0, f64::max);
     let mean = per_second(sum(result.seconds.iter().map(answers)), ends);
-    tile("answers in the busiest second", count(most), format!("{}/s on the whole", rate(mean)))
-}
-
-fn tile(label: &str, value: String, note: String) -> Tile {
-    Tile { label: label.to_owned(), value, note }
+    Tile::new("answers in the busiest second", count(most), format!("{}/s on the whole", rate(mean)))
 }
 
 /// Each reason, how often it came, and what to do.

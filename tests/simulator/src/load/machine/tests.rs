@@ -66,7 +66,7 @@ async fn a_host_that_does_not_know_the_lease_is_brought_its_chain() {
     let wire = crate::load::wire::Wire::new(
         0,
         vec![second.address()],
-        crate::load::sources::Addresses::new(1).unwrap(),
+        crate::load::sources::Addresses::new(1),
         crate::load::wire::Limits::default(),
     );
 

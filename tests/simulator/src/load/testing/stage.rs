@@ -30,7 +30,7 @@ pub(crate) async fn stage(threshold: u32) -> Stage {
     let shop = Shop::open(folder.path(), "Atlas", policy, false).unwrap();
     let home = shop.make_host("host", NEW_YEAR).unwrap();
     let host = TestHost::start(&home, Arc::new(TestClock::at(NEW_YEAR))).await.unwrap();
-    let wire = Wire::new(0, vec![host.address()], Addresses::new(1).unwrap(), Limits::default());
+    let wire = Wire::new(0, vec![host.address()], Addresses::new(1), Limits::default());
     Stage { shop, host, wire, chains: Chains::default(), folder }
 }
 

@@ -13,7 +13,7 @@ use crate::load::testing::stage::stage;
 const SHORT: Limits = Limits { connect: Duration::from_millis(400), answer: Duration::from_millis(400) };
 
 fn one() -> Addresses {
-    Addresses::new(1).unwrap()
+    Addresses::new(1)
 }
 
 fn request() -> v1::ActivateRequest {
@@ -83,7 +83,7 @@ async fn sources_of(wire: impl FnOnce(SocketAddr) -> Wire, asks: usize) -> (BTre
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_peer_sees_each_fresh_connection_come_from_its_machines_own_address() {
-    let sources = Addresses::new(300).unwrap();
+    let sources = Addresses::new(300);
     let (sources, connections) =
         sources_of(|address| Wire::new(0, vec![address], sources, Limits::default()), 8).await;
     assert_eq!((sources.len(), connections), (8, 8));
@@ -93,7 +93,7 @@ async fn the_peer_sees_each_fresh_connection_come_from_its_machines_own_address(
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn kept_connections_are_as_many_as_were_asked_for_each_from_its_own_address() {
-    let sources = Addresses::new(300).unwrap();
+    let sources = Addresses::new(300);
     let (sources, connections) =
         sources_of(|address| Wire::new(3, vec![address], sources, Limits::default()), 8).await;
     assert_eq!((sources.len(), connections), (3, 3));
