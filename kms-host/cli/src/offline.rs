@@ -93,7 +93,7 @@ pub(super) fn install_certificate(
     json: bool,
 ) -> Result<String, Failure> {
     // Read the file first: the host's user may not read what is in root's own folder.
-    let text = read_input(file).map_err(|error| home.bad_certificate(file, error));
+    let text = read_input(file).map_err(|error| home.not_installable(file, error));
     become_owner(home)?;
     let now = SystemClock::new().now();
     let put = text.and_then(|text| home.install_certificate(file, &text, allowed, now)).map_err(|error| {

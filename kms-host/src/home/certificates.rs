@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use shared::certificate::{Chain, Roots};
 use shared::envelope::PublicKey;
-use shared::files;
+use shared::files::{self, BadFile};
 use shared::time::Timestamp;
 use store::{file, regular};
 
@@ -199,11 +199,19 @@ impl Home {
         Ok(found)
     }
 
-    /// The error for a bad certificate at this path, which is installed or was given to install.
-    pub fn bad_certificate(&self, path: &Path, source: impl Error + Send + Sync + 'static) -> HomeError {
+    /// The error for a file that was given to install.
+    pub fn not_installable(&self, path: &Path, source: impl Error + Send + Sync + 'static) -> HomeError {
+        let request = self.request_path();
+        let remedy = format!("put in the certificate that the vendor has sent for {}", request.display());
+        let problem = FixableError::new(format!("{} cannot be installed", path.display()), remedy);
+        problem.because(Box::new(source)).into()
+    }
+
+    /// The error for what is in a file at this path, which is installed or was given to install.
+    fn bad_certificate(&self, path: &Path, source: BadFile) -> HomeError {
         let shown = path.display();
         let problem = if path.starts_with(self.certificates_path()) {
-            let text = format!("the installed certificate {shown} cannot be used");
+            let text = format!("the installed certificate {shown} is damaged");
             FixableError::new(text, "remove it and install the vendor's file again")
         } else if path.starts_with(self.known_path()) {
             let text = format!("{shown}, which says what machines know, cannot be used");
@@ -212,11 +220,9 @@ impl Home {
                 "remove it, and reload or start the host, which notes what it serves then",
             )
         } else {
-            let request = self.request_path();
-            let remedy = format!("put in the certificate that the vendor has sent for {}", request.display());
-            FixableError::new(format!("{shown} cannot be installed"), remedy)
+            return self.not_installable(path, source);
         };
-        problem.because(Box::new(source)).into()
+        problem.because(source).into()
     }
 
     /// The certificates in a file for the host with this key, or for any host; at least one. A vendor may send those of several
