@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use kms_vendor::{Allow, Extras, Numbers, Signer, parse_instant, parse_length};
+use kms_vendor::{Allow, Contract, Extras, Numbers, Signer, parse_instant, parse_length};
 use shared::ids::ProductId;
 use shared::time::Timestamp;
 
@@ -47,7 +47,7 @@ pub(crate) enum Command {
     /// Issue host certificates.
     #[command(subcommand)]
     Certificate(CertificateCommand),
-    /// Create an issuing key, so that the root keys can stay offline.
+    /// Create or sign an issuing key, so that the root keys can stay offline.
     #[command(subcommand)]
     Issuer(IssuerCommand),
 }
@@ -128,6 +128,8 @@ pub(crate) struct AddProduct {
     #[arg(long)]
     pub(crate) test_times: bool,
     #[command(flatten)]
+    pub(crate) contract: Contract,
+    #[command(flatten)]
     pub(crate) numbers: Numbers,
 }
 
@@ -140,8 +142,11 @@ pub(crate) enum CertificateCommand {
   kms-vendor certificate issue --request host.request --product \"Example CAD\" \\
       --organisation \"Example University\" --not-before 2027-01-01T00:00:00Z --valid-for 365d \\
       --issuer --out next-year.certificate
+  kms-vendor certificate issue --request host.request --product \"Example CAD\" \\
+      --organisation \"Example University\" --seats 400 --feature export --out host.certificate
 
 Every certificate is recorded in issued.jsonl before its file is written.
+It has the features of the product and those of --feature. Without --seats it has the seats of the product.
 With --issuer, the certificate ends by default no later than the issuing certificate.")]
     Issue(IssueCertificate),
 }
@@ -176,6 +181,8 @@ pub(crate) struct IssueCertificate {
     /// Replace the --out file if it exists.
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) contract: Contract,
 }
 
 #[derive(Debug, Subcommand)]
@@ -186,11 +193,34 @@ pub(crate) enum IssuerCommand {
   kms-vendor issuer create --product \"Example CAD\" --valid-for 90d --root 2
 
 Certificates that it signs cannot end later than its own.")]
-    Create(CreateIssuer),
+    Create(NewIssuerArgs),
+    /// Sign the key of a portal with a root key.
+    #[command(after_help = "Examples:
+  kms-vendor issuer sign --request issuing-request.pem --out issuing.certificate
+  kms-vendor issuer sign --request issuing-request.pem --product \"Example CAD\" --valid-for 90d --out issuing.certificate
+
+`kms-portal init` writes the request. The private key stays with the portal.
+Every certificate is recorded in issued.jsonl before its file is written.")]
+    Sign(SignIssuer),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct CreateIssuer {
+pub(crate) struct SignIssuer {
+    /// File with the portal's request; - is standard input. Text around it is ignored.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request: PathBuf,
+    #[command(flatten)]
+    pub(crate) issuer: NewIssuerArgs,
+    /// File to write the certificate to.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Replace the --out file if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewIssuerArgs {
     /// Product that the key may sign for. Repeat it for several [default: all products].
     #[arg(long = "product", value_name = "NAME")]
     pub(crate) products: Vec<String>,
@@ -199,7 +229,7 @@ pub(crate) struct CreateIssuer {
     /// Root key that signs its certificate.
     #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_root)]
     pub(crate) root: Signer,
-    /// Restrict the key to certificates that are marked as test.
+    /// Restrict the key to what is marked as test.
     #[arg(long)]
     pub(crate) test_only: bool,
 }

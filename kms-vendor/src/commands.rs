@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kms_vendor::{
-    IssueRequest, Issued, NewIssuer, NewProduct, Product, Signer, Vendor, VendorError, instant_text,
+    IssueRequest, Issued, NewIssuer, NewProduct, Product, SignedIssuer, Signer, Vendor, VendorError,
+    instant_text,
 };
 use program::exit::{EX_CANTCREAT, EX_NOINPUT};
 use program::output::json_text;
@@ -22,8 +24,8 @@ use store::file::FileError;
 use store::regular;
 
 use crate::cli::{
-    AddProduct, CarriedArgs, CertificateCommand, Cli, Command, CreateIssuer, IssueCertificate, IssuerCommand,
-    Life, ProductCommand, ProductFile,
+    AddProduct, CarriedArgs, CertificateCommand, Cli, Command, IssueCertificate, IssuerCommand, Life,
+    NewIssuerArgs, ProductCommand, ProductFile, SignIssuer,
 };
 
 /// How long a certificate is valid by default.
@@ -44,6 +46,9 @@ pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result
         }
         Command::Issuer(IssuerCommand::Create(arguments)) => {
             create_issuer(&Vendor::open(&cli.dir)?, arguments, now, rng)?
+        }
+        Command::Issuer(IssuerCommand::Sign(arguments)) => {
+            sign_issuer(&Vendor::open(&cli.dir)?, arguments, now, rng)?
         }
     };
     Ok(if cli.json { json_text(&answer.json) } else { answer.text })
@@ -93,6 +98,7 @@ fn add_product(
         id: arguments.id,
         policy: arguments.numbers.over(defaults),
         test: arguments.test_times,
+        contract: arguments.contract.clone(),
     };
     vendor.add_product(new, rng)
 }
@@ -119,6 +125,7 @@ fn issue(
             signer: if arguments.issuer { Signer::Issuer } else { arguments.root },
             test: arguments.test_times,
             now,
+            contract: arguments.contract.clone(),
         },
         rng,
     )?;
@@ -165,32 +172,48 @@ fn read_request(path: &Path) -> Result<String, CommandError> {
 
 fn create_issuer(
     vendor: &Vendor,
-    arguments: &CreateIssuer,
+    arguments: &NewIssuerArgs,
     now: Timestamp,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, CommandError> {
+    let issuer = vendor.create_issuer(&new_issuer(arguments, now), rng)?;
+    Ok(Answer::issuer(
+        &issuer,
+        "`certificate issue --issuer` signs with it; the root keys may now be kept elsewhere.\n",
+    ))
+}
+
+fn sign_issuer(
+    vendor: &Vendor,
+    arguments: &SignIssuer,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> Result<Answer, CommandError> {
+    let out = &arguments.out;
+    check_out(out, arguments.force)?;
+    let request = read_request(&arguments.request)?;
+    let SignedIssuer { pem, certificate } =
+        vendor.sign_issuer(&request, &new_issuer(&arguments.issuer, now), rng)?;
+    write_out(out, &pem, arguments.force)
+        .map_err(|source| CommandError::NotHandedOut { certificate: certificate.id, source })?;
+    let out = out.display().to_string();
+    let next =
+        format!("Written to {}; the portal takes it with `kms-portal install-issuer`.\n", OneLine(&out));
+    let mut answer = Answer::issuer(&certificate, &next);
+    answer.json["out"] = out.into();
+    Ok(answer)
+}
+
+fn new_issuer(arguments: &NewIssuerArgs, now: Timestamp) -> NewIssuer<'_> {
     let (not_before, valid_for) = life(&arguments.life, None, now);
-    let new = NewIssuer {
+    NewIssuer {
         products: arguments.products.iter().map(String::as_str).collect(),
         not_before,
         valid_for,
         root: arguments.root,
         test: arguments.test_only,
         now,
-    };
-    let issuer = vendor.create_issuer(&new, rng)?;
-    Ok(Answer {
-        text: format!(
-            "issuing certificate {}\nvalid               from {} until {}\n\n\
-             `certificate issue --issuer` signs with it; the root keys may now be kept elsewhere.\n",
-            issuer.id, issuer.not_before, issuer.not_after
-        ),
-        json: json!({
-            "certificate": issuer.id.to_string(),
-            "not_before": instant_text(issuer.not_before),
-            "not_after": instant_text(issuer.not_after),
-        }),
-    })
+    }
 }
 
 /// The result of a command, as text and as JSON.
@@ -236,17 +259,36 @@ impl Answer {
     }
 
     fn product(product: &Product) -> Answer {
-        let policy = &product.policy;
+        let Product { policy, contract, .. } = product;
         let mut text =
             format!("name             {}\nid               {}\n", OneLine(&product.name), product.id);
         let _ = writeln!(text, "threshold        {}", policy.threshold);
         for (name, length, ..) in policy.lengths() {
             let _ = writeln!(text, "{name:15}  {}", Length(length));
         }
+        text += &contract_text(contract.seats, &contract.features, 17);
         if product.test {
             text += "test             yes: every certificate for it is marked\n";
         }
         Answer { text, json: product_json(product) }
+    }
+
+    fn issuer(issuer: &IssuingCertificate, next: &str) -> Answer {
+        let IssuingCertificate { id, public_key, not_before, not_after, test, .. } = issuer;
+        let mark = if *test { "\ntest                yes: it signs nothing else" } else { "" };
+        let text = format!(
+            "issuing certificate {id}\nkey                 {}\nvalid               from {not_before} until {not_after}{mark}\n\n\
+             {next}",
+            public_key.key_id(),
+        );
+        let json = json!({
+            "certificate": id.to_string(),
+            "key_id": public_key.key_id().to_string(),
+            "not_before": instant_text(*not_before),
+            "not_after": instant_text(*not_after),
+            "test": test,
+        });
+        Answer { text, json }
     }
 
     fn issued(issued: &Issued, arguments: &IssueCertificate) -> Answer {
@@ -258,9 +300,11 @@ impl Answer {
         } else {
             ""
         };
+        let features: Vec<_> = certificate.features.iter().map(str::to_owned).collect();
+        let contract = contract_text(certificate.seats, &features, 14);
         let text = format!(
             "certificate   {}\nhost          {}\nproduct       {} ({})\norganisation  {} ({}){new}\n\
-             valid         from {} until {}{mark}\n\n\
+             valid         from {} until {}{mark}\n{contract}\n\
              Written to {}; the host takes it with `kms-host install-certificate`.\n",
             certificate.id,
             certificate.host(),
@@ -281,10 +325,24 @@ impl Answer {
             "not_before": instant_text(certificate.not_before),
             "not_after": instant_text(certificate.not_after),
             "test": certificate.test,
+            "seats": certificate.seats,
+            "features": features,
             "out": out,
         });
         Answer { text, json }
     }
+}
+
+/// Rows for seats and features, if there are any. The names stand in a column of this width.
+fn contract_text(seats: Option<NonZeroU32>, features: &[String], width: usize) -> String {
+    let mut text = String::new();
+    if let Some(seats) = seats {
+        let _ = writeln!(text, "{:width$}{seats}", "seats");
+    }
+    if !features.is_empty() {
+        let _ = writeln!(text, "{:width$}{}", "features", features.join(", "));
+    }
+    text
 }
 
 fn product_json(product: &Product) -> Value {
@@ -293,6 +351,8 @@ fn product_json(product: &Product) -> Value {
         "id": product.id.to_string(),
         "test": product.test,
         "threshold": product.policy.threshold,
+        "seats": product.contract.seats,
+        "features": product.contract.features,
     });
     for (name, length, ..) in product.policy.lengths() {
         json[format!("{name}_ms")] = shared::time::to_ms(length).into();
@@ -306,7 +366,7 @@ pub(crate) enum CommandError {
     #[error("{}; {}", with_causes(.0), .0.remedy())]
     Vendor(#[from] VendorError),
     #[error(
-        "could not read the request {}: {source}; name the file that `kms-host init` wrote",
+        "could not read the request {}: {source}; name the file that `kms-host init` or `kms-portal init` wrote",
         .path.display()
     )]
     Request { path: PathBuf, source: io::Error },

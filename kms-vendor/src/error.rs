@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_SOFTWARE, EX_USAGE};
 use shared::certificate::ChainError;
+use shared::features::FeaturesError;
 use shared::files::BadFile;
 use shared::ids::{HostId, OrganisationId};
 use shared::policy::PolicyError;
@@ -87,6 +88,9 @@ pub enum VendorError {
     /// A number above its bound, or two that contradict each other.
     #[error(transparent)]
     Numbers(PolicyError),
+    /// Features that no certificate can have.
+    #[error("{0}")]
+    Features(FeaturesError),
     /// A number below its lower bound, which tests may lift.
     #[error(transparent)]
     BelowBounds(PolicyError),
@@ -94,6 +98,9 @@ pub enum VendorError {
     /// The host's request cannot be read.
     #[error("the host's request is not usable: {0}")]
     Request(BadFile),
+    /// The portal's request cannot be read, or its proof does not hold.
+    #[error("the portal's request is not usable: {0}")]
+    PortalRequest(BadFile),
     /// The request is not signed. Hosts of earlier releases do not sign it.
     #[error("the host's request is not signed by its key, so anybody could have written it")]
     UnsignedRequest,
@@ -229,6 +236,11 @@ impl VendorError {
             VendorError::Request(_) => {
                 (EX_DATAERR, "ask for it again, whole and unchanged: `kms-host request` prints it")
             }
+            VendorError::Features(_) => (EX_USAGE, "give fewer with --feature"),
+            VendorError::PortalRequest(_) => (
+                EX_DATAERR,
+                "ask for it again, whole and unchanged: it is the file issuing-request.pem in the portal's directory",
+            ),
             VendorError::UnsignedRequest => (
                 EX_DATAERR,
                 "ask for a new one: `kms-host request` of this version prints it. To certify a host of an older version anyway, \

@@ -8,11 +8,11 @@ use clap::Args;
 use rand::CryptoRng;
 use shared::certificate::{Chain, HostCertificate};
 use shared::envelope::Kind;
-use shared::features::Features;
 use shared::files::{self, HostRequest};
 use shared::ids::CertificateId;
 use shared::time::Timestamp;
 
+use crate::contract::Contract;
 use crate::error::VendorError;
 use crate::issuer::SigningIssuer;
 use crate::journal;
@@ -26,7 +26,7 @@ use crate::vendor::Vendor;
 const HOUR: Duration = Duration::from_hours(1);
 
 /// Arguments of [`Vendor::issue`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct IssueRequest<'a> {
     /// The host's request file, as received.
     pub request_pem: &'a str,
@@ -46,6 +46,8 @@ pub struct IssueRequest<'a> {
     pub test: bool,
     /// Now, for the record.
     pub now: Timestamp,
+    /// What the organisation has bought beyond what every customer gets.
+    pub contract: Contract,
 }
 
 /// Exceptions that the caller allows. Each is usually a mistake, so each is refused by default: anybody could have written a request
@@ -142,6 +144,8 @@ fn line<'a>(
         not_after: text(certificate.not_after)?,
         signer: request.signer.name(),
         test: certificate.test,
+        seats: certificate.seats,
+        features: certificate.features.iter().collect(),
     })
 }
 
@@ -156,6 +160,7 @@ fn certificate(
     if host.hour_width != HOUR && !test {
         return Err(VendorError::HourWidth(host.hour_width));
     }
+    let contract = request.contract.over(&product.contract);
     Ok(HostCertificate {
         id: CertificateId::from_bytes(random(rng)),
         signing_key: host.signing_key,
@@ -168,7 +173,7 @@ fn certificate(
         test,
         policy: product.policy,
         issued_at: Some(request.now),
-        seats: None,
-        features: Features::NONE,
+        seats: contract.seats,
+        features: contract.features()?,
     })
 }

@@ -1,4 +1,5 @@
-//! The issuing key signs host certificates for a limited time, so that the root keys can stay offline.
+//! The issuing key signs host certificates for a limited time, so that the root keys can stay offline. A portal has an issuing key of
+//! its own, and asks for its certificate with a request.
 //!
 //! A root key signs its certificate once. Every reader of a chain enforces the limits in that certificate (`docs/protocol.md` 2).
 //! They are checked here as well, so that the vendor gets an error that says which limit it is.
@@ -9,22 +10,24 @@ use std::time::Duration;
 use proto::v1;
 use rand::CryptoRng;
 use shared::certificate::{HostCertificate, IssuingCertificate};
-use shared::envelope::{Kind, SecretKey};
-use shared::files::{self, ISSUING_KEY};
+use shared::envelope::{Kind, PublicKey, SecretKey};
+use shared::files::{self, ISSUING_KEY, IssuingRequest};
 use shared::ids::CertificateId;
 use shared::time::Timestamp;
 use store::regular;
 
 use crate::error::VendorError;
+use crate::journal;
 use crate::keys;
 use crate::product::random;
 use crate::signer::{self, Signer};
+use crate::text::instant_text;
 use crate::vendor::{PUBLIC, Vendor, refuse_existing};
 
 const KEY_FILE: &str = "issuing.key";
 const CERTIFICATE_FILE: &str = "issuing.certificate";
 
-/// Arguments of [`Vendor::create_issuer`].
+/// Arguments of [`Vendor::create_issuer`] and [`Vendor::sign_issuer`].
 #[derive(Clone, Debug)]
 pub struct NewIssuer<'a> {
     /// The names of the products that the key may sign for. Empty means all.
@@ -41,6 +44,15 @@ pub struct NewIssuer<'a> {
     pub now: Timestamp,
 }
 
+/// An issuing certificate that a root key has signed.
+#[derive(Clone, Debug)]
+pub struct SignedIssuer {
+    /// Its file: PEM `KMS ISSUING CERTIFICATE`.
+    pub pem: String,
+    /// The certificate in it.
+    pub certificate: IssuingCertificate,
+}
+
 impl Vendor {
     /// Creates `issuing.key` and its certificate, signed by a root key.
     ///
@@ -54,26 +66,66 @@ impl Vendor {
         let _lock = self.lock()?;
         refuse_existing(&self.path(KEY_FILE))?;
         refuse_existing(&self.path(CERTIFICATE_FILE))?;
+        let key = keys::generate(rng);
+        let SignedIssuer { pem, certificate } = self.certify_issuer(key.public(), new, rng)?;
+        keys::write(&self.path(KEY_FILE), ISSUING_KEY, &key)?;
+        store::file::create_new(&self.path(CERTIFICATE_FILE), pem.as_bytes(), PUBLIC)?;
+        Ok(certificate)
+    }
+
+    /// Certifies the key of a portal, which has signed this request. When this returns, its line in `issued.jsonl` is on the disk.
+    ///
+    /// # Errors
+    /// [`VendorError::PortalRequest`] is the portal's; a missing key, an unknown product and a time that does not fit are the vendor's.
+    /// Nothing is recorded then.
+    pub fn sign_issuer(
+        &self,
+        request_pem: &str,
+        new: &NewIssuer<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<SignedIssuer, VendorError> {
+        let _lock = self.lock()?;
+        let request = IssuingRequest::from_pem(request_pem.as_bytes()).map_err(VendorError::PortalRequest)?;
+        let issuer = self.certify_issuer(request.public_key, new, rng)?;
+        let certificate = &issuer.certificate;
+        let text = |instant| instant_text(instant).ok_or(VendorError::TooLate);
+        // Recorded before it is handed out, so that the vendor can revoke it.
+        let line = journal::IssuerLine {
+            time: text(new.now)?,
+            issuing_certificate: certificate.id.to_string(),
+            key_id: certificate.public_key.key_id().to_string(),
+            products: certificate.products.iter().map(ToString::to_string).collect(),
+            not_before: text(certificate.not_before)?,
+            not_after: text(certificate.not_after)?,
+            signer: new.root.name(),
+            test: certificate.test,
+        };
+        journal::append(self, &line)?;
+        Ok(issuer)
+    }
+
+    fn certify_issuer(
+        &self,
+        public_key: PublicKey,
+        new: &NewIssuer<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<SignedIssuer, VendorError> {
         let products = new.products.iter().map(|name| self.product(name).map(|product| product.id));
         let root = match new.root {
             Signer::Root1 => self.root_key(0)?,
             Signer::Root2 => self.root_key(1)?,
             Signer::Issuer => return Err(VendorError::IssuerSignsIssuer),
         };
-        let key = keys::generate(rng);
         let certificate = IssuingCertificate {
             id: CertificateId::from_bytes(random(rng)),
-            public_key: key.public(),
+            public_key,
             not_before: new.not_before,
             not_after: signer::end(new.not_before, new.valid_for, new.now)?,
             products: products.collect::<Result<_, _>>()?,
             test: new.test,
         };
         let signed = root.sign(Kind::IssuingCertificate, &certificate.encode());
-        let pem = files::issuing_certificate_to_pem(&signed);
-        keys::write(&self.path(KEY_FILE), ISSUING_KEY, &key)?;
-        store::file::create_new(&self.path(CERTIFICATE_FILE), pem.as_bytes(), PUBLIC)?;
-        Ok(certificate)
+        Ok(SignedIssuer { pem: files::issuing_certificate_to_pem(&signed), certificate })
     }
 
     /// The existing issuing certificate, whose key must be there, too.

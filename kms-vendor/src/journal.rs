@@ -5,6 +5,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ const JOURNAL_FILE: &str = "issued.jsonl";
 /// A line has less than 2 KiB. What is longer is damaged, and is read piece by piece.
 const LINE_MAX_BYTES: u64 = 64 * 1024;
 
-/// One line. Instants are RFC 3339, ids hexadecimal.
+/// One line for a host certificate. Instants are RFC 3339, ids hexadecimal.
 #[derive(Serialize)]
 pub(crate) struct JournalLine<'a> {
     pub(crate) time: String,
@@ -33,12 +34,29 @@ pub(crate) struct JournalLine<'a> {
     pub(crate) not_after: String,
     pub(crate) signer: &'static str,
     pub(crate) test: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seats: Option<NonZeroU32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) features: Vec<&'a str>,
+}
+
+/// One line for an issuing certificate of a key that is not the vendor's own.
+#[derive(Serialize)]
+pub(crate) struct IssuerLine {
+    pub(crate) time: String,
+    pub(crate) issuing_certificate: String,
+    pub(crate) key_id: String,
+    pub(crate) products: Vec<String>,
+    pub(crate) not_before: String,
+    pub(crate) not_after: String,
+    pub(crate) signer: &'static str,
+    pub(crate) test: bool,
 }
 
 /// Appends a line. When this returns, it is on the disk.
-pub(crate) fn append(vendor: &Vendor, line: &JournalLine<'_>) -> Result<(), VendorError> {
+pub(crate) fn append(vendor: &Vendor, line: &impl Serialize) -> Result<(), VendorError> {
     let path = vendor.path(JOURNAL_FILE);
-    let text = serde_json::to_string(line).expect("strings and a bool are JSON");
+    let text = serde_json::to_string(line).expect("strings, numbers and bools are JSON");
     append_durably(&path, &text).map_err(|source| VendorError::Journal { path: path.clone(), source })?;
     Ok(store::file::sync_dir(vendor.dir())?)
 }

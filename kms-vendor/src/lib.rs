@@ -8,7 +8,7 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use kms_vendor::{Allow, IssueRequest, NewProduct, Signer, Vendor};
+//! use kms_vendor::{Allow, Contract, IssueRequest, NewProduct, Signer, Vendor};
 //! use shared::policy::Policy;
 //! use shared::time::Timestamp;
 //!
@@ -18,7 +18,7 @@
 //! # let request_pem = include_str!("../tests/vectors/request-2.pem");
 //! let mut rng = rand::rng();
 //! let vendor = Vendor::init(&dir, &mut rng)?;
-//! let product = NewProduct { name: "Example CAD".into(), id: None, policy: Policy::CLIENT, test: false };
+//! let product = NewProduct { name: "Example CAD".into(), id: None, policy: Policy::CLIENT, test: false, contract: Contract::default() };
 //! vendor.add_product(product, &mut rng)?;
 //!
 //! let now = Timestamp::from_unix_ms(1_800_000_000_000);
@@ -33,6 +33,7 @@
 //!         signer: Signer::Root1,
 //!         test: false,
 //!         now,
+//!         contract: Contract::default(),
 //!     },
 //!     &mut rng,
 //! )?;
@@ -45,6 +46,7 @@
 
 mod vendor;
 
+mod contract;
 mod issue;
 mod issuer;
 mod numbers;
@@ -61,9 +63,10 @@ mod text;
 
 mod error;
 
+pub use contract::Contract;
 pub use error::VendorError;
 pub use issue::{Allow, IssueRequest, Issued};
-pub use issuer::NewIssuer;
+pub use issuer::{NewIssuer, SignedIssuer};
 pub use numbers::Numbers;
 pub use product::{NewProduct, Product};
 pub use product_file::Extras;

@@ -4,6 +4,7 @@
 //! them as test.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use rand::CryptoRng;
@@ -12,6 +13,7 @@ use shared::ids::ProductId;
 use shared::policy::Policy;
 use shared::print::OneLine;
 
+use crate::contract::Contract;
 use crate::error::VendorError;
 use crate::registry::{self, Version1};
 use crate::text::{length_text, parse_length};
@@ -30,6 +32,8 @@ pub struct Product {
     pub policy: Policy,
     /// Whether its numbers may be below their lower bounds. Every certificate for it is then marked as test.
     pub test: bool,
+    /// What every customer gets.
+    pub contract: Contract,
 }
 
 /// Arguments of [`Vendor::add_product`].
@@ -43,6 +47,8 @@ pub struct NewProduct {
     pub policy: Policy,
     /// Allows numbers below their lower bounds, and marks every certificate for it as test.
     pub test: bool,
+    /// What every customer gets.
+    pub contract: Contract,
 }
 
 impl Vendor {
@@ -57,8 +63,9 @@ impl Vendor {
         let path = self.path(PRODUCTS_FILE);
         let mut file: ProductsFile = registry::read(&path)?;
         let id = new.id.unwrap_or_else(|| ProductId::from_bytes(random(rng)));
-        let product =
-            Product { name: new.name, id, policy: check_numbers(new.policy, new.test)?, test: new.test };
+        let policy = check_numbers(new.policy, new.test)?;
+        new.contract.features()?;
+        let product = Product { name: new.name, id, policy, test: new.test, contract: new.contract };
         if let Some((name, _)) =
             file.products.iter().find(|(name, entry)| **name == product.name || entry.id == id)
         {
@@ -78,9 +85,11 @@ impl Vendor {
         let file: ProductsFile = registry::read(&path)?;
         let products = file.products.into_iter().map(|(name, entry)| {
             // Somebody may have edited the file.
-            let policy = check_numbers(entry.policy(), entry.test)
+            let contract = Contract { seats: entry.seats, features: entry.features.clone() };
+            let checked = contract.features().and_then(|_| check_numbers(entry.policy(), entry.test));
+            let policy = checked
                 .map_err(|error| VendorError::damaged(&path, format!("{}: {error}", OneLine(&name))))?;
-            Ok(Product { name, id: entry.id, policy, test: entry.test })
+            Ok(Product { name, id: entry.id, policy, test: entry.test, contract })
         });
         products.collect()
     }
@@ -135,6 +144,10 @@ macro_rules! product_entry {
             id: ProductId,
             #[serde(default)]
             test: bool,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            seats: Option<NonZeroU32>,
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            features: Vec<String>,
             threshold: u32,
             $($length: LengthEntry,)*
         }
@@ -150,7 +163,8 @@ macro_rules! product_entry {
                 // Every number is named, so that a new one cannot be forgotten here.
                 let Policy { threshold, $($length,)* } = product.policy;
                 let (id, test) = (product.id, product.test);
-                ProductEntry { id, test, threshold, $($length: LengthEntry($length),)* }
+                let Contract { seats, features } = product.contract.clone();
+                ProductEntry { id, test, seats, features, threshold, $($length: LengthEntry($length),)* }
             }
         }
     };

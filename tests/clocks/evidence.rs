@@ -4,7 +4,7 @@
 
 use kms_client::{LicenseState, Timestamp};
 use kms_host::home::Home;
-use kms_vendor::{Allow, IssueRequest, Signer, Vendor};
+use kms_vendor::{Allow, Contract, IssueRequest, Signer, Vendor};
 use shared::answer::{Grant, Header, Verdict, compose_lease};
 use shared::certificate::Chain;
 use shared::envelope::Kind;
@@ -179,6 +179,7 @@ async fn a_lease_under_the_hosts_own_test_certificate_opens_no_threshold() {
         signer: Signer::Root1,
         test: true,
         now: NEW_YEAR - DAY,
+        contract: Contract::default(),
     };
     let pem = Vendor::open(&dir).unwrap().issue(&request, &mut rand::rng()).unwrap().pem;
     std::fs::write(home.path().join("certificates/test.pem"), pem).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use kms_host::certificates::Allowed;
 use kms_host::home::{HOUR_MS, Home};
-use kms_vendor::{Allow, IssueRequest, NewProduct, Product, Signer, Vendor};
+use kms_vendor::{Allow, Contract, IssueRequest, NewProduct, Product, Signer, Vendor};
 use ledger::Engine;
 use shared::policy::Policy;
 use shared::time::Timestamp;
@@ -36,7 +36,8 @@ impl Shop {
     /// The folder has one already, the numbers do not hold, or the disk refuses.
     pub fn open(folder: &Path, product: &str, policy: Policy, test: bool) -> anyhow::Result<Shop> {
         let vendor = Vendor::init(&folder.join("vendor"), &mut rand::rng())?;
-        let product = NewProduct { name: product.to_owned(), id: None, policy, test };
+        let product =
+            NewProduct { name: product.to_owned(), id: None, policy, test, contract: Contract::default() };
         let product = vendor.add_product(product, &mut rand::rng())?;
         Ok(Shop { folder: folder.to_owned(), vendor, product })
     }
@@ -47,7 +48,13 @@ impl Shop {
     /// The vendor has a product of that name already, or the disk refuses.
     pub fn another_product(&self, product: &str, policy: Policy) -> anyhow::Result<Shop> {
         let vendor = Vendor::open(self.vendor.dir())?;
-        let product = NewProduct { name: product.to_owned(), id: None, policy, test: self.product.test };
+        let product = NewProduct {
+            name: product.to_owned(),
+            id: None,
+            policy,
+            test: self.product.test,
+            contract: Contract::default(),
+        };
         let product = vendor.add_product(product, &mut rand::rng())?;
         Ok(Shop { folder: self.folder.clone(), vendor, product })
     }
@@ -58,9 +65,9 @@ impl Shop {
     /// The folder has a vendor already, or the disk refuses.
     pub fn forge(&self, folder: &Path) -> anyhow::Result<Shop> {
         let vendor = Vendor::init(&folder.join("vendor"), &mut rand::rng())?;
-        let Product { name, id, policy, test, .. } = self.product.clone();
-        let product =
-            vendor.add_product(NewProduct { name, id: Some(id), policy, test }, &mut rand::rng())?;
+        let Product { name, id, policy, test, contract } = self.product.clone();
+        let product = vendor
+            .add_product(NewProduct { name, id: Some(id), policy, test, contract }, &mut rand::rng())?;
         Ok(Shop { folder: folder.to_owned(), vendor, product })
     }
 
@@ -151,6 +158,7 @@ impl Shop {
             signer,
             test: self.product.test,
             now: not_before,
+            contract: Contract::default(),
         };
         let issued = self.vendor.issue(&request, &mut rand::rng())?;
         let file = home.path().with_extension("certificate.pem");

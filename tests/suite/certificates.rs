@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kms_host::home::{HOUR_MS, Home};
-use kms_vendor::{Allow, IssueRequest, Signer};
+use kms_vendor::{Allow, Contract, IssueRequest, Signer};
 use shared::time::Timestamp;
 use world::Shop;
 use world::shop::ORGANISATION;
@@ -32,6 +32,7 @@ fn issue_by(shop: &Shop, stage: &Stage, home: &Home, change: impl FnOnce(&mut Is
         signer: Signer::Root1,
         test: false,
         now: now(),
+        contract: Contract::default(),
     };
     change(&mut request);
     let issued = shop.vendor().issue(&request, &mut rand::rng()).unwrap();

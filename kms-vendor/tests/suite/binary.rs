@@ -28,7 +28,7 @@ pub(crate) fn answer(home: &TempDir, arguments: &[&str]) -> String {
 
 /// The one line with which it fails, and its exit code.
 #[track_caller]
-fn failure(home: &TempDir, arguments: &[&str]) -> (i32, String) {
+pub(crate) fn failure(home: &TempDir, arguments: &[&str]) -> (i32, String) {
     let output = run(home, arguments);
     assert!(output.stdout.is_empty());
     let line = String::from_utf8(output.stderr).unwrap();
@@ -73,6 +73,7 @@ fn help_shows_examples_for_every_command() {
         "product file",
         "certificate issue",
         "issuer create",
+        "issuer sign",
     ] {
         let arguments: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
         let help = answer(&home, &arguments);
@@ -105,6 +106,23 @@ fn from_nothing_to_a_certificate() {
 
     answer(&home, &["issuer", "create", "--product", "Example CAD"]);
     answer(&home, &[&issue_to("second.certificate")[..], &["--issuer"]].concat());
+}
+
+#[test]
+fn what_an_organisation_has_bought_is_shown_where_it_is_signed() {
+    let home = prepared();
+    answer(&home, &["product", "add", "Sold", "--feature", "viewer", "--seats", "40"]);
+    let product = answer(&home, &["product", "show", "Sold"]);
+    assert!(product.contains("\nseats            40\nfeatures         viewer\n"), "{product}");
+    let bought = ["--seats", "400", "--feature", "export"];
+    let issue = [&issue_to("1")[..], &bought].concat();
+    let issued = answer(&home, &issue);
+    assert!(issued.contains("\nseats         400\nfeatures      export\n\nWritten to"), "{issued}");
+    let issued = answer(&home, &issue_to("2"));
+    assert!(!issued.contains("seats") && !issued.contains("features"), "{issued}");
+    for wrong in [["--seats", "0"], ["--feature", "Export"]] {
+        assert_eq!(run(&home, &[&issue_to("3")[..], &wrong].concat()).status.code(), Some(64), "{wrong:?}");
+    }
 }
 
 #[test]

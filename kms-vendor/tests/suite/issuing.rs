@@ -1,9 +1,10 @@
 //! Host certificates: what a host gets, what is refused, and what the vendor remembers of it.
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use kms_vendor::{NewIssuer, Signer, VendorError};
+use kms_vendor::{Contract, NewIssuer, NewProduct, Signer, VendorError};
 use shared::certificate::{ChainError, IssuingCertificate};
 use shared::envelope::EnvelopeError;
 use shared::files::{HOST_CERTIFICATE, HOST_REQUEST, from_pem, to_pem};
@@ -239,6 +240,44 @@ pub(crate) fn create_issuer(world: &mut World, products: &[&str]) -> Result<Issu
         now: NOW,
     };
     world.vendor.create_issuer(&new, &mut world.rng)
+}
+
+/// What every customer gets, and what this one has bought.
+#[test]
+fn a_certificate_has_the_seats_and_features_of_its_product_and_its_own() {
+    let mut world = World::new();
+    let contract = |seats, features: &[&str]| Contract {
+        seats: NonZeroU32::new(seats),
+        features: features.iter().map(|feature| (*feature).to_owned()).collect(),
+    };
+    let product = NewProduct {
+        name: "Example CAD".to_owned(),
+        id: None,
+        policy: Policy::CLIENT,
+        test: false,
+        contract: contract(40, &["viewer"]),
+    };
+    world.vendor.add_product(product, &mut world.rng).unwrap();
+    let issue = |world: &mut World, bought: Contract| {
+        let issued = world.issue(|request| request.contract = bought).unwrap();
+        let chain = verify(&issued.pem, world.vendor.roots()).unwrap();
+        (chain.host().seats.map(NonZeroU32::get), chain.host().features.to_string())
+    };
+    assert_eq!(issue(&mut world, Contract::default()), (Some(40), "viewer".to_owned()));
+    let bought = contract(400, &["export", "3d", "viewer"]);
+    assert_eq!(issue(&mut world, bought), (Some(400), "3d, export, viewer".to_owned()));
+    let [first, second] = &world.journal()[..] else { panic!("two are recorded") };
+    assert_eq!((&first["seats"], &first["features"]), (&40.into(), &vec!["viewer"].into()));
+    assert_eq!(
+        (&second["seats"], &second["features"]),
+        (&400.into(), &vec!["3d", "export", "viewer"].into())
+    );
+
+    let many: Vec<_> = (0..32).map(|index| format!("f{index}")).collect();
+    let bought = Contract { features: many, ..Contract::default() };
+    let error = world.issue(|request| request.contract = bought).unwrap_err();
+    assert_eq!(error.to_string(), "there are more than 32 features");
+    assert_eq!(world.journal().len(), 2, "nothing is recorded");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this is a test; clippy sees only the functions marked so")]
 
 mod issuing;
+mod portal_key;
 mod products;
 mod starting;
 
@@ -16,7 +17,7 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kms_vendor::{Allow, IssueRequest, Issued, NewProduct, Product, Signer, Vendor, VendorError};
+use kms_vendor::{Allow, Contract, IssueRequest, Issued, NewProduct, Product, Signer, Vendor, VendorError};
 use shared::certificate::{Chain, ChainError, Roots};
 use shared::envelope::SecretKey;
 use shared::files::{self, HostRequest};
@@ -56,7 +57,10 @@ impl World {
 
     fn add(&mut self, name: &str, policy: Policy, test: bool) -> Result<Product, VendorError> {
         let name = name.to_owned();
-        self.vendor.add_product(NewProduct { name, id: None, policy, test }, &mut self.rng)
+        self.vendor.add_product(
+            NewProduct { name, id: None, policy, test, contract: Contract::default() },
+            &mut self.rng,
+        )
     }
 
     /// Issues a certificate to the usual host, with the request changed as the story wants it.
@@ -80,6 +84,7 @@ impl World {
             signer: Signer::Root1,
             test: false,
             now: NOW,
+            contract: Contract::default(),
         };
         change(&mut request);
         self.vendor.issue(&request, &mut self.rng)

@@ -1,10 +1,11 @@
 //! Products: numbers that cannot hold are named, test times are marked, and the file is read strictly.
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
-use kms_vendor::{Extras, NewProduct, Product, Vendor};
+use kms_vendor::{Contract, Extras, NewProduct, Product, Vendor};
 use shared::ids::ProductId;
 use shared::policy::Policy;
 
@@ -62,12 +63,43 @@ fn products_are_found_again_as_they_were_added() {
 }
 
 #[test]
+fn seats_and_features_are_kept_and_features_that_are_none_are_told() {
+    let mut world = World::new();
+    let contract =
+        Contract { seats: NonZeroU32::new(40), features: vec!["export".to_owned(), "3d".to_owned()] };
+    let new = |name: &str, contract| NewProduct {
+        name: name.to_owned(),
+        id: None,
+        policy: Policy::CLIENT,
+        test: false,
+        contract,
+    };
+    let product = world.vendor.add_product(new("Example CAD", contract), &mut world.rng).unwrap();
+    assert_eq!(world.vendor.product("Example CAD").unwrap(), product);
+    let capitals = Contract { features: vec!["Export".to_owned()], ..Contract::default() };
+    let error = world.vendor.add_product(new("Other", capitals), &mut world.rng).unwrap_err().to_string();
+    assert!(error.starts_with("a feature has 1 to 32 characters of a-z"), "{error}");
+
+    let file = world.path("products.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("\"export\"", "\"to export\"")).unwrap();
+    let error = world.vendor.products().unwrap_err().to_string();
+    assert!(error.contains("products.toml is damaged: Example CAD: a feature has 1 to 32"), "{error}");
+}
+
+#[test]
 fn a_name_or_an_id_is_given_once() {
     let mut world = World::with_product();
     let taken = r#"the product "Example CAD" already has this name or id"#;
     assert_eq!(world.add("Example CAD", Policy::SERVER, false).unwrap_err().to_string(), taken);
     let id = Some(world.vendor.product("Example CAD").unwrap().id);
-    let other = NewProduct { name: "Other".to_owned(), id, policy: Policy::CLIENT, test: false };
+    let other = NewProduct {
+        name: "Other".to_owned(),
+        id,
+        policy: Policy::CLIENT,
+        test: false,
+        contract: Contract::default(),
+    };
     assert_eq!(world.vendor.add_product(other, &mut world.rng).unwrap_err().to_string(), taken);
     for name in ["", " CAD", "a\nb", &"x".repeat(101)] {
         assert!(world.add(name, Policy::CLIENT, false).is_err(), "{name:?}");
@@ -83,7 +115,13 @@ fn processes_that_add_products_at_once_lose_none() {
         for index in 0..8 {
             scope.spawn(move || {
                 let (name, id) = (format!("Product {index}"), Some(ProductId::from_bytes([index; 16])));
-                let new = NewProduct { name, id, policy: Policy::CLIENT, test: false };
+                let new = NewProduct {
+                    name,
+                    id,
+                    policy: Policy::CLIENT,
+                    test: false,
+                    contract: Contract::default(),
+                };
                 Vendor::open(dir).unwrap().add_product(new, &mut Counting(0)).unwrap();
             });
         }
