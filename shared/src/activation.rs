@@ -10,22 +10,16 @@ use bytes::Bytes;
 use prost::Message;
 use proto::v1::Signed;
 use proto::vendor::v1;
-use zeroize::Zeroizing;
 
 use crate::envelope::{self, EnvelopeError, Kind, PublicKey, SecretKey};
 use crate::ids::{Fingerprint, HostId, MachineId, Nonce, ProductId};
 use crate::parts::HardwareParts;
+use crate::product_key::{KeyError, KeyKind, KeyNumber, ProductKey};
 use crate::reason::{Cause, Reason};
 use crate::time::{Timestamp, from_ms, to_ms};
 
-/// How long a product key is, in bytes.
-pub const PRODUCT_KEY_BYTES: usize = 13;
-
-/// How long the public number of a product key is, in bytes.
-pub const KEY_NUMBER_BYTES: usize = 5;
-
 /// A host's ask for a certificate.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct HostActivation {
     /// The host's public key.
     pub signing_key: PublicKey,
@@ -40,10 +34,10 @@ pub struct HostActivation {
 }
 
 /// On what a host is to be certified.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// A host key that was bought.
-    Key(Zeroizing<[u8; PRODUCT_KEY_BYTES]>),
+    Key(ProductKey),
     /// An earlier activation by the same portal: its certificate for this product is renewed.
     Renewal(ProductId),
 }
@@ -57,7 +51,7 @@ impl HostActivation {
     /// Signs it with the host's key.
     pub fn sign(&self, key: &SecretKey) -> Signed {
         let (product_key, product) = match &self.claim {
-            Claim::Key(key) => (Bytes::copy_from_slice(&key[..]), Bytes::new()),
+            Claim::Key(key) => (Bytes::copy_from_slice(key.as_bytes()), Bytes::new()),
             Claim::Renewal(product) => (Bytes::new(), Bytes::copy_from_slice(product.as_bytes())),
         };
         let wire = v1::HostActivation {
@@ -78,31 +72,32 @@ impl HostActivation {
     pub fn open(signed: &Signed) -> Result<HostActivation, ActivationError> {
         let key = |wire: &v1::HostActivation| wire.signing_key.clone();
         let (signing_key, wire) = open(signed, Kind::HostActivation, key)?;
+        let hour_width = from_ms(wire.hour_width_ms).filter(|width| !width.is_zero());
+        let hour_width = field(hour_width, "width of an hour")?;
+        let nonce = field(Nonce::from_slice(&wire.nonce), "nonce")?;
         let claim = match (wire.product_key.as_ref(), wire.product.as_ref()) {
             ([], product) => Claim::Renewal(field(ProductId::from_slice(product), "product")?),
-            (key, []) => Claim::Key(field(key.try_into().ok(), "product key").map(Zeroizing::new)?),
+            (key, []) => {
+                let key = ProductKey::from_slice(key)?;
+                key.check_kind(KeyKind::Host)?;
+                Claim::Key(key)
+            }
             _ => return Err(ActivationError::Field("product")),
         };
-        let hour_width = from_ms(wire.hour_width_ms).filter(|width| !width.is_zero());
-        Ok(HostActivation {
-            signing_key,
-            claim,
-            hour_width: field(hour_width, "width of an hour")?,
-            nonce: field(Nonce::from_slice(&wire.nonce), "nonce")?,
-            asked_at: Timestamp::from_unix_ms(wire.asked_at),
-        })
+        let asked_at = Timestamp::from_unix_ms(wire.asked_at);
+        Ok(HostActivation { signing_key, claim, hour_width, nonce, asked_at })
     }
 }
 
 /// A machine's ask for a confirmation.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct MachineActivation {
     /// The machine's public key.
     pub machine_key: PublicKey,
     /// The product.
     pub product: ProductId,
     /// The multiple-activation key.
-    pub product_key: Zeroizing<[u8; PRODUCT_KEY_BYTES]>,
+    pub product_key: ProductKey,
     /// The name of this ask. A machine sends the same signed bytes again until it has an answer.
     pub nonce: Nonce,
     /// The machine's clock when it made this ask.
@@ -124,7 +119,7 @@ impl MachineActivation {
         let wire = v1::MachineActivation {
             machine_key: Bytes::copy_from_slice(self.machine_key.as_bytes()),
             product: Bytes::copy_from_slice(self.product.as_bytes()),
-            product_key: Bytes::copy_from_slice(&self.product_key[..]),
+            product_key: Bytes::copy_from_slice(self.product_key.as_bytes()),
             nonce: Bytes::copy_from_slice(self.nonce.as_bytes()),
             asked_at: self.asked_at.unix_ms(),
             fingerprint: Bytes::copy_from_slice(self.fingerprint.as_slice()),
@@ -140,16 +135,14 @@ impl MachineActivation {
     pub fn open(signed: &Signed) -> Result<MachineActivation, ActivationError> {
         let key = |wire: &v1::MachineActivation| wire.machine_key.clone();
         let (machine_key, wire) = open(signed, Kind::MachineActivation, key)?;
-        Ok(MachineActivation {
-            machine_key,
-            product: field(ProductId::from_slice(&wire.product), "product")?,
-            product_key: field(wire.product_key.as_ref().try_into().ok(), "product key")
-                .map(Zeroizing::new)?,
-            nonce: field(Nonce::from_slice(&wire.nonce), "nonce")?,
-            asked_at: Timestamp::from_unix_ms(wire.asked_at),
-            fingerprint: field(Fingerprint::from_slice(&wire.fingerprint), "fingerprint")?,
-            parts: field(HardwareParts::decode(wire.parts.as_ref()), "hardware parts")?,
-        })
+        let product = field(ProductId::from_slice(&wire.product), "product")?;
+        let nonce = field(Nonce::from_slice(&wire.nonce), "nonce")?;
+        let fingerprint = field(Fingerprint::from_slice(&wire.fingerprint), "fingerprint")?;
+        let parts = field(HardwareParts::decode(wire.parts.as_ref()), "hardware parts")?;
+        let product_key = ProductKey::from_slice(&wire.product_key)?;
+        product_key.check(KeyKind::MultipleActivation, product)?;
+        let asked_at = Timestamp::from_unix_ms(wire.asked_at);
+        Ok(MachineActivation { machine_key, product, product_key, nonce, asked_at, fingerprint, parts })
     }
 }
 
@@ -161,7 +154,7 @@ pub struct MachineRelease {
     /// The product.
     pub product: ProductId,
     /// The public number of the key. The key itself need not be kept for this.
-    pub key_number: [u8; KEY_NUMBER_BYTES],
+    pub key_number: KeyNumber,
     /// The name of this ask.
     pub nonce: Nonce,
     /// The machine's clock when it made this ask.
@@ -179,7 +172,7 @@ impl MachineRelease {
         let wire = v1::MachineRelease {
             machine_key: Bytes::copy_from_slice(self.machine_key.as_bytes()),
             product: Bytes::copy_from_slice(self.product.as_bytes()),
-            key_number: Bytes::copy_from_slice(&self.key_number),
+            key_number: Bytes::copy_from_slice(self.key_number.as_bytes()),
             nonce: Bytes::copy_from_slice(self.nonce.as_bytes()),
             asked_at: self.asked_at.unix_ms(),
         };
@@ -196,7 +189,7 @@ impl MachineRelease {
         Ok(MachineRelease {
             machine_key,
             product: field(ProductId::from_slice(&wire.product), "product")?,
-            key_number: field(wire.key_number.as_ref().try_into().ok(), "key number")?,
+            key_number: field(KeyNumber::from_slice(&wire.key_number), "key number")?,
             nonce: field(Nonce::from_slice(&wire.nonce), "nonce")?,
             asked_at: Timestamp::from_unix_ms(wire.asked_at),
         })
@@ -221,7 +214,7 @@ fn field<T>(value: Option<T>, name: &'static str) -> Result<T, ActivationError> 
 }
 
 /// Why an ask cannot be used: a fault of the asker, or of somebody on the way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ActivationError {
     /// The payload is not the message.
     #[error("it is not the message that it calls itself")]
@@ -229,6 +222,9 @@ pub enum ActivationError {
     /// A field that does not fit; which one.
     #[error("its {0} does not fit")]
     Field(&'static str),
+    /// The product key in it is none, or one for something else.
+    #[error("{0}")]
+    Key(#[from] KeyError),
     /// The key that it names has not signed it.
     #[error("it is not signed by the key that it names: {0}")]
     Signature(EnvelopeError),
@@ -238,6 +234,7 @@ impl ActivationError {
     /// The reason with which the portal refuses it.
     pub fn cause(&self) -> Cause {
         match self {
+            ActivationError::Key(error) => error.clone().into(),
             ActivationError::Signature(error) if !error.is_of_form() => Reason::SignatureBad.into(),
             _ => Reason::Malformed.with(&[("cause", self)]),
         }

@@ -10,13 +10,14 @@ use bytes::Bytes;
 use proto::v1::{Organisation, Signed};
 use proto::vendor::v1;
 
-use crate::activation::{KEY_NUMBER_BYTES, MachineActivation};
+use crate::activation::MachineActivation;
 use crate::certificate::{ChainError, IssuingCertificate, Roots, is_understood};
 use crate::envelope::{self, EnvelopeError, Kind, SecretKey};
 use crate::features::{Features, FeaturesError};
 use crate::ids::{CertificateId, Fingerprint, MachineId, Nonce, OrganisationId, ProductId};
 use crate::parts::{Hardware, HardwareParts};
 use crate::print::one_line;
+use crate::product_key::KeyNumber;
 use crate::time::Timestamp;
 
 /// How long before the ask a confirmation may have been made, for the clocks of machine and portal differ. Otherwise an issuing key
@@ -35,7 +36,7 @@ pub struct Confirmation {
     /// The nonce of the ask.
     pub nonce: Nonce,
     /// The public number of the key.
-    pub key_number: [u8; KEY_NUMBER_BYTES],
+    pub key_number: KeyNumber,
     /// Who bought the key.
     pub organisation: OrganisationId,
     /// Its name, for people. One that was read is on one line, and drives no terminal.
@@ -88,13 +89,12 @@ impl Confirmation {
     pub fn check_answer(
         &self,
         ask: &MachineActivation,
-        key_number: [u8; KEY_NUMBER_BYTES],
         organisation: Option<OrganisationId>,
     ) -> Result<(), ConfirmationError> {
         matches(self.machine == ask.machine(), "machine")?;
         matches(self.product == ask.product, "product")?;
         matches(self.nonce == ask.nonce, "nonce")?;
-        matches(self.key_number == key_number, "key number")?;
+        matches(self.key_number == ask.product_key.number(), "key number")?;
         matches(self.fingerprint.as_slice() == ask.fingerprint.as_slice(), "fingerprint")?;
         matches(self.parts == ask.parts, "hardware parts")?;
         if organisation.is_some_and(|ours| ours != self.organisation) {
@@ -141,7 +141,7 @@ impl Confirmation {
             machine: MachineId::from_slice(&wire.machine).ok_or(Malformed)?,
             product: ProductId::from_slice(&wire.product).ok_or(Malformed)?,
             nonce: Nonce::from_slice(&wire.nonce).ok_or(Malformed)?,
-            key_number: wire.key_number.as_ref().try_into().map_err(|_| Malformed)?,
+            key_number: KeyNumber::from_slice(&wire.key_number).ok_or(Malformed)?,
             organisation: OrganisationId::from_slice(&organisation.id).ok_or(Malformed)?,
             organisation_name: one_line(organisation.name),
             confirmed_at: Timestamp::from_unix_ms(wire.confirmed_at),
@@ -159,7 +159,7 @@ impl Confirmation {
             machine: Bytes::copy_from_slice(self.machine.as_bytes()),
             product: Bytes::copy_from_slice(self.product.as_bytes()),
             nonce: Bytes::copy_from_slice(self.nonce.as_bytes()),
-            key_number: Bytes::copy_from_slice(&self.key_number),
+            key_number: Bytes::copy_from_slice(self.key_number.as_bytes()),
             organisation: Some(Organisation {
                 id: Bytes::copy_from_slice(self.organisation.as_bytes()),
                 name: self.organisation_name.clone(),

@@ -151,10 +151,19 @@ impl ProductKey {
         if self.tag() != ProductTag::of(product) {
             return Err(KeyError::OtherProduct);
         }
-        if self.kind() != kind {
-            return Err(KeyError::OtherKind { kind: self.kind(), wanted: kind });
+        self.check_kind(kind)
+    }
+
+    /// Whether it is of this kind, where the product is not known yet.
+    ///
+    /// # Errors
+    /// [`KeyError::OtherKind`].
+    pub fn check_kind(&self, kind: KeyKind) -> Result<(), KeyError> {
+        if self.kind() == kind {
+            Ok(())
+        } else {
+            Err(KeyError::OtherKind { kind: self.kind(), wanted: kind })
         }
-        Ok(())
     }
 
     fn of_bits(bits: u128) -> ProductKey {

@@ -6,6 +6,8 @@ use proto::v1::{self, Signed, SignedRevocationList};
 use proto::vendor::v1 as vendor;
 use shared::envelope::{Kind, SecretKey};
 use shared::files::IssuingRequest;
+use shared::ids::ProductId;
+use shared::product_key::{KeyKind, ProductKey, ProductTag};
 
 use crate::bad_vectors::{self, SMALL_ORDER};
 use crate::kit::{self, NOW, Who};
@@ -44,6 +46,10 @@ fn flipped(mut signed: Signed) -> Signed {
     signature[40] ^= 0x10;
     signed.signature = signature.into();
     signed
+}
+
+fn key(kind: KeyKind, product: ProductId) -> Bytes {
+    Bytes::copy_from_slice(ProductKey::new(kind, ProductTag::of(product), &[7; 10]).as_bytes())
 }
 
 fn with_type(mut signed: Signed, kind: Kind) -> Signed {
@@ -122,7 +128,13 @@ fn host_activations() -> Vec<Vector> {
             "bad-host-activation-key",
             "The ask of a host with a key of 12 bytes.",
             with(|ask| ask.product_key.truncate(12)),
-            "error: Field(\"product key\")",
+            "error: Key(Malformed)",
+        ),
+        (
+            "bad-host-activation-other-kind",
+            "The ask of a host with the key of a machine.",
+            with(|ask| ask.product_key = key(KeyKind::MultipleActivation, kit::PRODUCT)),
+            "error: Key(OtherKind { kind: MultipleActivation, wanted: Host })",
         ),
         (
             "bad-host-activation-hour",
@@ -181,7 +193,25 @@ fn machine_activations() -> Vec<Vector> {
             "bad-machine-activation-key",
             "The ask of a machine without a key.",
             with(|ask| ask.product_key = Bytes::new()),
-            "error: Field(\"product key\")",
+            "error: Key(Malformed)",
+        ),
+        (
+            "bad-machine-activation-newer-key",
+            "The ask of a machine with a key of a kind that this release does not know.",
+            with(|ask| ask.product_key = [&[0x3e][..], &ask.product_key[1..]].concat().into()),
+            "error: Key(Newer)",
+        ),
+        (
+            "bad-machine-activation-other-kind",
+            "The ask of a machine with a host key.",
+            with(|ask| ask.product_key = key(KeyKind::Host, kit::PRODUCT)),
+            "error: Key(OtherKind { kind: Host, wanted: MultipleActivation })",
+        ),
+        (
+            "bad-machine-activation-other-product",
+            "The ask of a machine with the key of another product.",
+            with(|ask| ask.product_key = key(KeyKind::MultipleActivation, kit::OTHER_PRODUCT)),
+            "error: Key(OtherProduct)",
         ),
         (
             "bad-machine-activation-nonce",

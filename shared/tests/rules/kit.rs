@@ -18,6 +18,7 @@ use shared::features::Features;
 use shared::ids::{CertificateId, Fingerprint, LedgerId, Nonce, OrganisationId, ProductId};
 use shared::parts::HardwareParts;
 use shared::policy::Policy;
+use shared::product_key::{KeyKind, ProductKey, ProductTag};
 use shared::revocation::{RevocationList, Revoked};
 use shared::testing;
 use shared::time::Timestamp;
@@ -36,10 +37,10 @@ pub(crate) const OTHER_ORGANISATION: OrganisationId = OrganisationId::from_bytes
 pub(crate) const LEDGER: LedgerId = LedgerId::from_bytes([0xC0; 16]);
 pub(crate) const NONCE: Nonce = Nonce::from_bytes([0xD0; 16]);
 
-/// A key for the product and its public number. Its random bits are 0x11 to 0x1a.
-pub(crate) const HOST_KEY: [u8; 13] = *b"\x06\x21\x61\x11\x21\x31\x41\x51\x61\x71\x81\x91\xa0";
-pub(crate) const MACHINE_KEY: [u8; 13] = *b"\x0e\x21\x61\x11\x21\x31\x41\x51\x61\x71\x81\x91\xa0";
-pub(crate) const KEY_NUMBER: [u8; 5] = *b"\xf6\x85\xa2\x96\xf0";
+/// The product's key of this kind whose random bytes are 0x11 to 0x1a.
+pub(crate) fn product_key(kind: KeyKind) -> ProductKey {
+    ProductKey::new(kind, ProductTag::of(PRODUCT), &core::array::from_fn(|i| 0x11 + u8::try_from(i).unwrap()))
+}
 
 /// Who signs. The seed is the number, 32 times.
 #[derive(Clone, Copy)]
@@ -182,7 +183,7 @@ pub(crate) fn answer(chain: &Bytes, kind: Kind, message: &impl Message) -> v1::A
 pub(crate) fn host_activation() -> HostActivation {
     HostActivation {
         signing_key: key(Who::Host).public(),
-        claim: Claim::Key(HOST_KEY.into()),
+        claim: Claim::Key(product_key(KeyKind::Host)),
         hour_width: HOUR,
         nonce: NONCE,
         asked_at: NOW,
@@ -198,7 +199,7 @@ pub(crate) fn machine_activation() -> MachineActivation {
     MachineActivation {
         machine_key: key(Who::Machine).public(),
         product: PRODUCT,
-        product_key: MACHINE_KEY.into(),
+        product_key: product_key(KeyKind::MultipleActivation),
         nonce: NONCE,
         asked_at: NOW,
         fingerprint: fingerprint(),
@@ -210,7 +211,7 @@ pub(crate) fn machine_release() -> MachineRelease {
     MachineRelease {
         machine_key: key(Who::Machine).public(),
         product: PRODUCT,
-        key_number: KEY_NUMBER,
+        key_number: product_key(KeyKind::MultipleActivation).number(),
         nonce: NONCE,
         asked_at: NOW,
     }
@@ -223,7 +224,7 @@ pub(crate) fn confirmation() -> Confirmation {
         machine: key(Who::Machine).public().machine(),
         product: PRODUCT,
         nonce: NONCE,
-        key_number: KEY_NUMBER,
+        key_number: product_key(KeyKind::MultipleActivation).number(),
         organisation: ORGANISATION,
         organisation_name: "Gutenberg".into(),
         confirmed_at: NOW,

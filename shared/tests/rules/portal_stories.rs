@@ -8,6 +8,7 @@ use shared::confirmation::{Confirmation, ConfirmationError};
 use shared::envelope::{EnvelopeError, Kind};
 use shared::ids::{CertificateId, Fingerprint};
 use shared::parts::HardwareParts;
+use shared::product_key::KeyError;
 use shared::revocation::{RevocationList, Revocations, Revoked, SignedList};
 use shared::time::Timestamp;
 
@@ -35,7 +36,7 @@ fn a_confirmation_answers_the_ask_whose_machine_nonce_key_and_hardware_it_names(
         let mut confirmation = kit::confirmation();
         change(&mut confirmation);
         let travelled = travelled(&confirmation).unwrap();
-        let checked = travelled.check_answer(&kit::machine_activation(), kit::KEY_NUMBER, organisation);
+        let checked = travelled.check_answer(&kit::machine_activation(), organisation);
         checked.map_or_else(|error| error.to_string(), |()| "kept".into())
     };
     expect!["kept"].assert_eq(&answer(|_| (), None));
@@ -88,6 +89,8 @@ fn a_kept_confirmation_licenses_its_machine_until_its_end_and_through_one_new_pa
 #[test]
 fn an_ask_is_refused_as_unsigned_or_as_malformed() {
     let code = |error: ActivationError| error.cause().to_string();
+    expect!["KEY_OTHER_PRODUCT: this is a key for another product"]
+        .assert_eq(&code(KeyError::OtherProduct.into()));
     expect!["MALFORMED: the host cannot read the ask: its nonce does not fit"]
         .assert_eq(&code(ActivationError::Field("nonce")));
     expect!["SIGNATURE_BAD: the ask is not signed by the machine that it names"]

@@ -96,7 +96,7 @@ pub(crate) fn read_ask(signed: &Signed) -> String {
     let opened = match signed.payload_type.as_str() {
         "kms.host-activation.v1" => HostActivation::open(signed).map(|ask| {
             let claim = match &ask.claim {
-                Claim::Key(key) => format!("by key {}", kit::hex(&key[..])),
+                Claim::Key(key) => format!("by key {}", kit::hex(key.as_bytes())),
                 Claim::Renewal(product) => format!("again for {product}"),
             };
             let (host, hour) = (ask.host(), ask.hour_width.as_millis());
@@ -108,12 +108,12 @@ pub(crate) fn read_ask(signed: &Signed) -> String {
                 "machine {} for {} by key {}, {}, fingerprint {fingerprint}, {parts}",
                 ask.machine(),
                 ask.product,
-                kit::hex(&ask.product_key[..]),
+                kit::hex(ask.product_key.as_bytes()),
                 when(&ask.nonce, ask.asked_at),
             )
         }),
         _ => MachineRelease::open(signed).map(|ask| {
-            let number = kit::hex(&ask.key_number);
+            let number = kit::hex(ask.key_number.as_bytes());
             let when = when(&ask.nonce, ask.asked_at);
             format!("machine {} leaves key {number} for {}, {when}", ask.machine(), ask.product)
         }),
@@ -186,11 +186,11 @@ pub(crate) fn read_confirmation(fields: &Fields) -> String {
     let wire = SignedConfirmation::decode(fields.bytes("confirmation").as_slice()).unwrap();
     let opened = Confirmation::open(&wire, &kit::roots());
     let ask = kit::machine_activation();
-    match opened.and_then(|it| it.check_answer(&ask, kit::KEY_NUMBER, None).map(|()| it)) {
+    match opened.and_then(|it| it.check_answer(&ask, None).map(|()| it)) {
         Ok(it) => format!(
             "confirmed for {} of key {} at {}, ends at {}, features {}, test {}",
             it.organisation_name,
-            kit::hex(&it.key_number),
+            kit::hex(it.key_number.as_bytes()),
             it.confirmed_at.unix_ms(),
             it.not_after.map_or(0, Timestamp::unix_ms),
             or_nothing(it.features.iter().collect::<Vec<_>>().join(" "), "none"),
