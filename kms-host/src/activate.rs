@@ -41,6 +41,7 @@ use self::compose::Logged;
 use self::resent::Resent;
 use self::unanswered::Stop;
 use crate::certificates::{Certificates, terms};
+use crate::door::unanswered::Unanswered;
 use crate::fairness::{Fairness, Source};
 use crate::journal::{Journal, JournaledRefusal};
 use crate::queue::{NotSighted, Queue};
@@ -48,8 +49,6 @@ use crate::signer::Signer;
 use crate::watch::recheck::Totals;
 use crate::watch::rejections::Rejections;
 use crate::watch::space::Space;
-
-pub use self::unanswered::Unanswered;
 
 /// How long an ask may wait for its answer: less than tonic's deadline, whose status says neither why nor when to come back.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);

@@ -41,7 +41,7 @@ use crate::activate::Host;
 use crate::admin::audit::{Audit, AuditLine};
 use crate::admin::caller::Caller;
 use crate::door::accept::Door;
-use crate::door::service::status;
+use crate::door::unanswered::status;
 use crate::export::{self, ExportKind, Head};
 use crate::remedy;
 use crate::watch::alarms;

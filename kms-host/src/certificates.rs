@@ -17,8 +17,7 @@ use shared::envelope::PublicKey;
 use shared::ids::{CertificateId, KeyId, OrganisationId, ProductId};
 use shared::time::Timestamp;
 
-/// A certificate that ends within this time is an alarm.
-pub(crate) const ENDS_SOON: Duration = days(30);
+pub(crate) use crate::door::tls::ENDS_SOON;
 
 /// The log warns this long before the end of a certificate, and at its end.
 const WARN_BEFORE: [Duration; 5] = [days(90), days(60), ENDS_SOON, days(7), Duration::ZERO];

@@ -8,6 +8,7 @@ pub mod network;
 mod sources;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use ledger::Engine;
@@ -17,7 +18,10 @@ use shared::srv::{SERVICE_LABEL_FORM, is_service_label};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
+use crate::door::accept::DoorSettings;
 use crate::door::listen;
+use crate::door::tls::{Tls, TlsFiles, TlsMode};
+use crate::fixable::FixableError;
 
 pub use keys::{Config, KEYS, Key, sample};
 pub use network::Network;
@@ -33,19 +37,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// TLS for machines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TlsMode {
-    /// No machine can use it.
-    #[default]
-    Off,
-    /// Machines may use it, on the same port.
-    Offered,
-    /// Every machine must use it.
-    Required,
-}
-
 /// Calls `take_up` with the old and the new settings whenever they change, until the host has gone.
 pub async fn follow(mut config: watch::Receiver<Arc<Config>>, mut take_up: impl FnMut(&Config, &Config)) {
     let mut old = config.borrow_and_update().clone();
@@ -57,6 +48,29 @@ pub async fn follow(mut config: watch::Receiver<Arc<Config>>, mut take_up: impl 
 }
 
 impl Config {
+    /// The settings of the door for machines.
+    pub fn door(&self) -> DoorSettings {
+        DoorSettings {
+            connections: self.connections,
+            connections_per_address: self.connections_per_address,
+            calls_per_connection: self.calls_per_connection,
+            allow: self.allow.clone(),
+        }
+    }
+
+    /// Reads the files of TLS. A relative path is in this directory.
+    ///
+    /// # Errors
+    /// The first file that cannot be used.
+    pub fn read_tls(&self, data: &Path) -> Result<Tls, FixableError> {
+        let files = TlsFiles {
+            certificate: &self.tls_certificate,
+            key: &self.tls_key,
+            client_ca: &self.tls_client_ca,
+        };
+        Tls::read(self.tls, &files, data)
+    }
+
     /// Every setting with its value, as in the file.
     fn values(&self) -> toml::Table {
         toml::Table::try_from(self)

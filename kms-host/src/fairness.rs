@@ -22,6 +22,7 @@ pub use self::report::{Inflating, Limiting};
 use self::seen::{Activity, Left};
 pub use self::source::Source;
 use crate::config::Config;
+use crate::door::accept::{ConnectionObserver, Crowding};
 
 /// The number of sources to tell apart, in 10 MB. A site of a hundred thousand machines has fewer that are busy at once.
 const TOLD_APART: usize = 16_384;
@@ -80,17 +81,6 @@ impl Limited {
         let from = if self.by_site { "this whole site" } else { "this machine's address" };
         reason.with(&[("limit", &self.most), ("from", &from)])
     }
-}
-
-/// Places for connections have run out.
-#[derive(Clone, Copy, Debug)]
-pub struct Crowding {
-    /// The source that holds most. Its connections are closed to make room.
-    pub source: Source,
-    /// The number of connections.
-    pub connections: usize,
-    /// The limit.
-    pub of: usize,
 }
 
 /// The state of every source.
@@ -201,27 +191,27 @@ impl Fairness {
         }
     }
 
-    /// Notes that places for connections have run out, or that there were enough for a while.
-    pub(crate) fn note_crowding(&self, crowding: Option<Crowding>) {
-        self.book().crowding = crowding;
-    }
-
     /// Whether places for connections have run out, and which source holds most.
     pub fn crowding(&self) -> Option<Crowding> {
         self.book().crowding
     }
 
-    /// Notes that a connection was refused, or closed for its behaviour.
-    pub(crate) fn note_turned_away(&self, source: Source) {
+    /// Nothing panics while it holds the lock. Even after a panic, these numbers would be the best there are.
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ConnectionObserver for Fairness {
+    fn note_turned_away(&self, source: Source) {
         let mut book = self.book();
         // No other source is forgotten for it.
         let place = Some(source).filter(|source| book.told_apart.contains_key(source) || !book.is_full());
         book.seen(place).turned_away += 1;
     }
 
-    /// Nothing panics while it holds the lock. Even after a panic, these numbers would be the best there are.
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn note_crowding(&self, crowding: Option<Crowding>) {
+        self.book().crowding = crowding;
     }
 }
 

@@ -160,7 +160,7 @@ impl Reload {
         self.check_known(&certificates)?;
         home::check_hour_width(&certificates, self.host.ledger.meta().hour_width_ms)?;
         retention::check(settings.config.retention_days, &certificates)?;
-        let tls = Tls::read(&settings.config, self.home.path())?;
+        let tls = settings.config.read_tls(self.home.path())?;
         tls::check_end(&self.door.admission().tls, &tls, self.host.clock.now())?;
         Ok((settings, certificates, tls))
     }

@@ -6,6 +6,7 @@ use std::error::Error;
 
 use ledger::{LedgerError, OpenError};
 
+use crate::config::FILE_NAME;
 use crate::door::listen::ListenError;
 use crate::export::{ExportError, ExportFault};
 use crate::fixable::FixableError;
@@ -27,7 +28,8 @@ pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
             let fixed = fixed.or_else(|| error.downcast_ref().map(NotChanged::remedy));
             let fixed = fixed.or_else(|| error.downcast_ref().map(ExportError::remedy));
             let fixed = fixed.or_else(|| error.downcast_ref().copied().map(ExportFault::remedy));
-            fixed.or_else(|| error.downcast_ref().map(ListenError::remedy)).map(str::to_owned)
+            let fixed = fixed.map(str::to_owned);
+            fixed.or_else(|| error.downcast_ref().map(|error: &ListenError| error.remedy(FILE_NAME)))
         })
     })
 }

@@ -20,8 +20,7 @@ use crate::admin::audit::Audit;
 use crate::admin::{Admin, ReloadOrder, socket};
 use crate::certificates::Certificates;
 use crate::config::{self, Config};
-use crate::door::accept::{Admission, Door, Limits};
-use crate::door::serve::DRAIN;
+use crate::door::accept::{Admission, DRAIN, Door, Limits};
 use crate::door::tls::Tls;
 use crate::fairness::{Allowances, Fairness};
 use crate::home::{self, Home, HomeError, Presence};
@@ -114,7 +113,7 @@ impl Opened {
         // Raise the limit first, so that the ledger has enough descriptors, too.
         let limits = Limits::of_this_process(config.connections, config.connections_per_address);
         let settings = StartError::Settings;
-        let tls = Tls::read(config, home.path()).map_err(|error| settings(error.into()))?;
+        let tls = config.read_tls(home.path()).map_err(|error| settings(error.into()))?;
         let swept = home.sweep();
         if 0 < swept {
             tracing::info!(files = swept, "removed drafts of killed commands");
@@ -170,7 +169,8 @@ pub async fn run(
     let (queue, writing) =
         Queue::start(writer, config.queue, Handle::current()).map_err(StartError::Thread)?;
     let fairness = Arc::new(Fairness::new(Allowances::from(&config)));
-    let door = Door::new(Admission::new(&config, limits, tls), fairness.clone());
+    let admission = Admission { settings: config.door(), limits, tls };
+    let door = Door::new(admission, config::FILE_NAME, fairness.clone());
     let host = Host::new(certificates, signer, ledger.clone(), queue.clone(), fairness, clock).await?;
     let host = Arc::new(host);
     let path = home.socket_path();
@@ -201,7 +201,7 @@ pub async fn run(
         follower.fairness.change(Allowances::from(new), follower.clock.monotonic());
     }));
     let follower = door.clone();
-    tasks.spawn(config::follow(config.subscribe(), move |old, new| follower.take_up(old, new)));
+    tasks.spawn(config::follow(config.subscribe(), move |_, new| follower.take_up(new.door())));
     tasks.spawn(say_what_to_publish(config.subscribe(), addresses.clone()));
     let (orders, reloads) = mpsc::channel(1);
     let listening = addresses.iter().map(SocketAddr::to_string).collect();

@@ -7,7 +7,6 @@ use kms_host::admin::socket;
 use kms_host::clock::SystemClock;
 use kms_host::config::{KEYS, Key, Origin, SettingSources, Settings};
 use kms_host::door::listen;
-use kms_host::door::tls::Tls;
 use kms_host::home::Home;
 use kms_host::watch::{retention, tls as certificate};
 use program::exit::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE};
@@ -31,7 +30,7 @@ pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure>
     if let Ok(certificates) = home.certificates() {
         retention::check(settings.config.retention_days, &certificates).or_exit(EX_CONFIG)?;
     }
-    let tls = Tls::read(&settings.config, home.path()).or_exit(EX_CONFIG)?;
+    let tls = settings.config.read_tls(home.path()).or_exit(EX_CONFIG)?;
     for told in certificate::faults(&tls, SystemClock::new().now()) {
         warn_of(&told);
     }

@@ -9,8 +9,9 @@ use shared::ids::ProductId;
 use shared::reason::Reason;
 
 use super::Incoming;
-use super::unanswered::{Stop, Unanswered};
+use super::unanswered::Stop;
 use crate::certificates::{Certificates, Installed};
+use crate::door::unanswered::Unanswered;
 
 pub(super) struct Case<'a> {
     pub(super) ask: Ask,

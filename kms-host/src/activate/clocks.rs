@@ -11,7 +11,8 @@ use shared::reason::Reason;
 use shared::time::Timestamp;
 
 use super::Host;
-use super::unanswered::{Unanswered, unreadable};
+use super::unanswered::unreadable;
+use crate::door::unanswered::Unanswered;
 use crate::queue::NotSighted;
 
 impl Host {

@@ -12,8 +12,9 @@ use shared::reason::{Cause, Reason};
 use shared::record::RecordState;
 use shared::serial::{self, Standing};
 
-use super::unanswered::{Unanswered, unreadable};
+use super::unanswered::unreadable;
 use super::{Host, Incoming};
+use crate::door::unanswered::Unanswered;
 use crate::fairness::{Limited, Source};
 use crate::queue::NotSighted;
 

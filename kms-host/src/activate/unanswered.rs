@@ -1,4 +1,4 @@
-//! Asks that cannot be answered with a signature, and when to try again.
+//! Why an ask is not answered with a signature, and when to try again.
 //!
 //! `shared::admission` and the ledger's transaction decide about signed refusals.
 
@@ -6,36 +6,17 @@ use std::time::Duration;
 
 use ledger::LedgerError;
 use shared::admission;
-use shared::fair;
 use shared::reason::{Cause, Reason};
 
+use crate::door::unanswered::{OVERLOADED_RETRY, Unanswered};
 use crate::queue::NotSighted;
 use crate::signer::SignerError;
-
-/// Retry delay if the queue is full, or there is no place for another call.
-const OVERLOADED_RETRY: Duration = Duration::from_secs(15);
 
 /// Retry delay for a host that stops or has failed.
 const STOPPED_RETRY: Duration = Duration::from_mins(1);
 
 /// Retry delay for a machine whose record is damaged. An administrator has to act first, and may have done so tonight.
 const DAMAGED_RETRY: Duration = Duration::from_hours(1);
-
-/// An ask that cannot be answered with a signature.
-#[derive(Debug)]
-pub struct Unanswered {
-    /// Why.
-    pub cause: Cause,
-    /// The retry delay, if trying again helps.
-    pub retry_in: Option<Duration>,
-}
-
-impl Unanswered {
-    /// Whether the fault is the ask's.
-    pub(crate) fn is_bad(&self) -> bool {
-        self.cause.reason().is_some_and(|reason| reason == Reason::TooManyBadAsks || fair::is_bad(reason))
-    }
-}
 
 /// An ask that does not reach the ledger.
 pub(super) enum Stop {
@@ -54,18 +35,6 @@ impl From<admission::Refusal> for Stop {
 pub(super) fn unreadable(error: LedgerError) -> Unanswered {
     tracing::error!(%error, remedy = error.remedy(), "the ledger cannot be read");
     NotSighted::of(&error).into()
-}
-
-impl From<Cause> for Unanswered {
-    fn from(cause: Cause) -> Unanswered {
-        Unanswered { cause, retry_in: None }
-    }
-}
-
-impl From<Reason> for Unanswered {
-    fn from(reason: Reason) -> Unanswered {
-        Unanswered { cause: reason.into(), retry_in: None }
-    }
 }
 
 impl From<SignerError> for Unanswered {

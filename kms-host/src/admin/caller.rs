@@ -9,7 +9,7 @@ use shared::reason::Reason;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Status};
 
-use crate::door::service::status;
+use crate::door::unanswered::status;
 
 /// A process that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

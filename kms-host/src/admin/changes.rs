@@ -21,7 +21,7 @@ use tonic::Status;
 use super::{Admin, malformed, unreadable};
 use crate::admin::audit::{AuditedChange, ChangeFailure, NOTE_BYTES, NotRecorded};
 use crate::admin::caller::Caller;
-use crate::door::service::status;
+use crate::door::unanswered::status;
 use crate::export::ExportKind;
 use crate::queue::NotChanged;
 
@@ -158,7 +158,9 @@ mod tests {
     use crate::admin::audit::Audit;
     use crate::certificates::Certificates;
     use crate::clock::SystemClock;
-    use crate::door::{Admission, Door};
+    use crate::config::{self, Config};
+    use crate::door::accept::{Admission, Door, Limits};
+    use crate::door::tls::Tls;
     use crate::queue::Queue;
     use crate::signer::KeyInMemory;
 
@@ -193,7 +195,9 @@ mod tests {
         let (certificates, clock) = (Certificates::default(), Arc::new(SystemClock::new()));
         let host = Host::new(certificates, signer, ledger, queue, Arc::default(), clock).await.unwrap();
         let audit = Arc::new(Audit::open(folder.path().join("audit.jsonl")));
-        let door = Door::new(Admission::default(), Arc::default());
+        let settings = Config::default().door();
+        let admission = Admission { settings, limits: Limits::default(), tls: Tls::Off };
+        let door = Door::new(admission, config::FILE_NAME, Arc::new(()));
         Admin::new(Arc::new(host), Vec::new(), audit, Engine::Sled, door, mpsc::channel(1).0)
     }
 

@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use super::{Admin, malformed};
 use crate::admin::audit::{ChangeFailure, NOTE_BYTES, NotRecorded};
 use crate::admin::caller::Caller;
-use crate::door::service::status;
+use crate::door::unanswered::status;
 
 /// Asks for a reload.
 pub struct ReloadOrder {

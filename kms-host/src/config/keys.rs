@@ -10,7 +10,8 @@ use ledger::Engine;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::{LogFormat, Network, TlsMode};
+use super::{LogFormat, Network};
+use crate::door::tls::TlsMode;
 
 /// What the environment variable of every key begins with.
 pub(super) const PREFIX: &str = "KMS_HOST_";

@@ -34,7 +34,7 @@ pub(super) enum ConnectBy {
 /// Checks the files of TLS. There is no finding if TLS is off.
 pub(super) fn look(home: &Home, config: Option<&Config>, now: Timestamp) -> (ConnectBy, Option<Finding>) {
     let Some(config) = config else { return (ConnectBy::Plain, None) };
-    let tls = match Tls::read(config, home.path()) {
+    let tls = match config.read_tls(home.path()) {
         Ok(tls) => tls,
         Err(error) => return (ConnectBy::Plain, Some(Finding::of("tls", &error))),
     };

@@ -1,18 +1,19 @@
 //! Accepting: every connection takes a place and has one task, which owns it until it ends.
 //!
 //! [`Door`] decides who may connect and how, [`Limits`] how many, and `places` counts who holds how many. The task is in
-//! `connection`. `greeting` reads the first bytes, and `metered` limits what a peer may send and leave unread. tonic could accept and
-//! serve for us, but it spins when descriptors run out, never closes a silent peer, keeps the TLS certificate that it began with, and
-//! limits neither frames nor data that waits to be sent.
+//! `connection`, and the program's [`CallHandler`] answers the calls. `greeting` reads the first bytes, and `metered` limits what a
+//! peer may send and leave unread. tonic could accept and serve for us, but it spins when descriptors run out, never closes a silent
+//! peer, keeps the TLS certificate that it began with, and limits neither frames nor data that waits to be sent.
 
 mod door;
 mod limits;
 mod places;
 mod turned_away;
 
+mod call;
 mod connection;
 mod greeting;
-pub(crate) mod line;
+mod line;
 mod metered;
 
 use std::io;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use shared::time::Clock;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -28,10 +30,12 @@ use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use self::connection::{Ends, live};
-pub use self::door::{Admission, Door};
+pub use self::call::{CallHandler, DEADLINE};
+use self::connection::{Ends, Handling, live};
+pub use self::door::{Admission, Door, DoorSettings};
 pub use self::limits::Limits;
-use crate::door::service::Service;
+pub use self::line::Line;
+pub use self::turned_away::{ConnectionObserver, Crowding};
 
 /// The pause of accepting when descriptors have run out. It doubles each time in a row, up to the longest.
 const FIRST_REST: Duration = Duration::from_millis(50);
@@ -43,8 +47,24 @@ const FREE_FIRST: usize = 16;
 /// A shortage is over when accepting has not failed for this long, and no peer waits.
 const CALM: Duration = Duration::from_secs(1);
 
+/// The time for open calls to end once the program stops. Then all connections are cut.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves the peers that this door admits until `shutdown`, then drains.
+pub async fn serve(
+    door: Door,
+    handler: impl CallHandler,
+    clock: Arc<dyn Clock>,
+    listeners: Vec<TcpListener>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let reception = Reception::open(door, handler, clock, listeners);
+    shutdown.await;
+    let _ = tokio::time::timeout(DRAIN, reception.close()).await;
+}
+
 /// All connections of machines. Dropping it cuts every one.
-pub(crate) struct Reception {
+struct Reception {
     connections: TaskTracker,
     ends: Ends,
     _is_drained: DropGuard,
@@ -52,12 +72,17 @@ pub(crate) struct Reception {
 
 impl Reception {
     /// Accepts connections from these listeners; the door decides who may connect. Everyone else is disconnected.
-    pub(crate) fn open(door: Door, service: Service, listeners: Vec<TcpListener>) -> Reception {
+    fn open(
+        door: Door,
+        handler: impl CallHandler,
+        clock: Arc<dyn Clock>,
+        listeners: Vec<TcpListener>,
+    ) -> Reception {
         let ends = Ends { stops: CancellationToken::new(), is_drained: CancellationToken::new() };
-        let (connections, service) = (TaskTracker::new(), Arc::new(service));
+        let (connections, handling) = (TaskTracker::new(), Arc::new(Handling { handler, clock }));
         for listener in listeners {
             let receiving =
-                accept(listener, door.clone(), service.clone(), connections.clone(), ends.clone());
+                accept(listener, door.clone(), handling.clone(), connections.clone(), ends.clone());
             tokio::spawn(ends.stops.clone().run_until_cancelled_owned(receiving));
         }
         let telling = async move { door.places.tell_who_is_turned_away().await };
@@ -67,7 +92,7 @@ impl Reception {
     }
 
     /// Accepts nothing more, asks every peer to go, and waits until all have gone.
-    pub(crate) async fn close(&self) {
+    async fn close(&self) {
         self.ends.stops.cancel();
         self.connections.close();
         self.connections.wait().await;
@@ -86,7 +111,7 @@ pub fn admin_connections(socket: UnixListener) -> impl Stream<Item = io::Result<
 async fn accept(
     listener: TcpListener,
     door: Door,
-    service: Arc<Service>,
+    handling: Arc<Handling<impl CallHandler>>,
     connections: TaskTracker,
     ends: Ends,
 ) {
@@ -104,7 +129,7 @@ async fn accept(
                 shortage.eases();
                 // Without a place, dropping the stream closes it.
                 let Some((place, admission)) = door.admit(peer.ip()) else { continue };
-                connections.spawn(live(stream, place, admission, service.clone(), ends.clone()));
+                connections.spawn(live(stream, place, admission, handling.clone(), ends.clone()));
             }
             Err(error) => shortage.rest_after(&error).await,
         }

@@ -29,21 +29,21 @@ pub struct ListenError {
 }
 
 impl ListenError {
-    /// What to do.
-    pub fn remedy(&self) -> &'static str {
+    /// What to do. `listen` is in this file of settings.
+    pub fn remedy(&self, settings_file: &str) -> String {
+        let setting = format!("with `listen` in {settings_file}, or --listen");
         match self.source.kind() {
             io::ErrorKind::AddrInUse => {
-                "stop what listens there (`ss -ltnp` names it), or choose another address with `listen` in kms-host.toml, or --listen"
+                format!("stop what listens there (`ss -ltnp` names it), or choose another address {setting}")
             }
-            io::ErrorKind::AddrNotAvailable => {
+            io::ErrorKind::AddrNotAvailable => format!(
                 "no interface of this machine has that address (`ip address` lists them): choose one that it has, or [::] for all, \
-                 with `listen` in kms-host.toml, or --listen"
-            }
-            io::ErrorKind::PermissionDenied => {
-                "not every user may use ports below 1024: choose another one with `listen` in kms-host.toml, or --listen, or give the service \
-                 CAP_NET_BIND_SERVICE"
-            }
-            _ => "choose another address with `listen` in kms-host.toml, or --listen",
+                 {setting}"
+            ),
+            io::ErrorKind::PermissionDenied => format!(
+                "not every user may use ports below 1024: choose another one {setting}, or give the service CAP_NET_BIND_SERVICE"
+            ),
+            _ => format!("choose another address {setting}"),
         }
     }
 }

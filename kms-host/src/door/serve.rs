@@ -5,7 +5,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use proto::admin::v1::admin_service_server::AdminServiceServer;
 use proto::v1::activation_service_server::SERVICE_NAME;
@@ -17,11 +16,8 @@ use tonic_health::ServingStatus;
 use crate::activate::Host;
 use crate::admin::Admin;
 use crate::admin::caller::admit;
-use crate::door::accept::{Door, Reception, admin_connections};
+use crate::door::accept::{self, Door, admin_connections};
 use crate::door::service::Service;
-
-/// The time for open calls to end once the host stops. Then all connections are cut.
-pub const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serves machines that this door admits until `shutdown`, then drains.
 pub async fn serve(
@@ -30,12 +26,14 @@ pub async fn serve(
     listeners: Vec<TcpListener>,
     shutdown: impl Future<Output = ()>,
 ) {
+    let clock = host.clock.clone();
     let (service, health) = Service::new(host);
     health.set_service_status(SERVICE_NAME, ServingStatus::Serving).await;
-    let reception = Reception::open(door, service, listeners);
-    shutdown.await;
-    health.set_service_status(SERVICE_NAME, ServingStatus::NotServing).await;
-    let _ = tokio::time::timeout(DRAIN, reception.close()).await;
+    let shutdown = async {
+        shutdown.await;
+        health.set_service_status(SERVICE_NAME, ServingStatus::NotServing).await;
+    };
+    accept::serve(door, service, clock, listeners, shutdown).await;
 }
 
 /// Serves administrators until `shutdown`: root, and the host's own user. The kernel says who asks.

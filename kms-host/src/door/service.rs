@@ -1,51 +1,41 @@
 //! The wire side of the host: decodes calls of machines into our types, and encodes answers and failures. It decides nothing.
 //!
-//! A call is a POST of `application/grpc` to one of our paths; anything else gets an HTTP error. A call takes a place before its body
-//! is read, and no more is read than the size of the largest ask.
+//! [`CallHandler`] says what comes before: a call has a place before its body is read. No more of it is read than the size of the
+//! largest ask.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use prost::Message;
 use proto::v1::activation_service_server::SERVICE_NAME;
 use proto::v1::{self, ActivateRequest, ActivateResponse, ReleaseRequest, ReleaseResponse};
 use shared::ask::AskKind;
-use shared::print::shorten;
-use shared::reason::{Cause, ERROR_DOMAIN, Reason};
-use shared::time::Clock;
+use shared::reason::{Cause, Reason};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Service as _;
-use tonic::codegen::http::header::{ALLOW, CONTENT_TYPE};
-use tonic::codegen::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use tonic::{Code, Status};
+use tonic::codegen::http::header::CONTENT_TYPE;
+use tonic::codegen::http::{HeaderMap, HeaderValue, Request, Response};
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
-use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::activate::{Host, Incoming as Ask, Unanswered};
-use crate::door::accept::line::{Line, OpenCall};
+use crate::activate::{Host, Incoming as Ask};
+use crate::door::accept::{CallHandler, Line};
+use crate::door::unanswered::{Unanswered, status};
 use crate::fairness::Source;
-
-/// The time limit of one call, including the time to read a slow request.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The number of asks that may be under way at once, including those of callers that have gone. Further asks wait with an open call.
 const ASKS_AT_ONCE: usize = 4096;
 
 /// The size of the largest health request; it holds the name of a service.
 const HEALTH_LIMIT_BYTES: usize = 1024;
-
-/// Largest parameter of a reason, in bytes. A status travels in headers, where hyper's client takes 16 KiB in all.
-const QUOTED_MAX: usize = 500;
 
 /// The prefix of each message (gRPC over HTTP/2): whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
@@ -57,20 +47,8 @@ pub(crate) struct Service {
     under_way: Arc<Semaphore>,
 }
 
-/// The body of an answer. The call stays open until it is dropped.
-pub(crate) struct Answered {
-    body: Body,
-    _call: Option<OpenCall>,
-}
-
-impl Answered {
-    /// An empty body without an open call.
-    pub(crate) fn empty() -> Answered {
-        Answered { body: Body::empty(), _call: None }
-    }
-}
-
-enum Called {
+/// The methods that machines call.
+pub(crate) enum Called {
     Asked(AskKind),
     Health,
 }
@@ -84,36 +62,7 @@ impl Service {
         (Service { host, health, under_way: Arc::new(Semaphore::new(ASKS_AT_ONCE)) }, reporter)
     }
 
-    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
-        self.host.clock.clone()
-    }
-
-    /// Answers one call of any kind.
-    pub(crate) async fn call(&self, request: Request<Incoming>, line: &Arc<Line>) -> Response<Answered> {
-        let called = match called(&request) {
-            Ok(called) => called,
-            Err(error) => return error.map(|()| Answered::empty()),
-        };
-        let mut call = None;
-        let answer = async {
-            if line.needs_tls() {
-                return Err(status(Reason::TlsRequired.into()));
-            }
-            call = Some(line.open().ok_or_else(|| status(self.host.refuse_without_place()))?);
-            match called {
-                Called::Health => {
-                    let Ok(answer) = self.health.clone().call(request).await;
-                    Ok(answer)
-                }
-                Called::Asked(kind) => self.ask(kind, request.into_body(), line).await,
-            }
-        };
-        let late = |_| Err(Status::deadline_exceeded(format!("the call was not over after {DEADLINE:?}")));
-        let answer = timeout(DEADLINE, pin!(answer)).await.unwrap_or_else(late);
-        answer.unwrap_or_else(Status::into_http).map(|body| Answered { body, _call: call })
-    }
-
-    async fn ask(&self, kind: AskKind, body: Incoming, line: &Arc<Line>) -> Result<Response<Body>, Status> {
+    async fn ask(&self, kind: AskKind, body: Incoming, line: &Line) -> Result<Response<Body>, Status> {
         let source = Some(line.source());
         let message = read(body).await;
         let ask = message.and_then(|message| decode(kind, message, source));
@@ -121,7 +70,7 @@ impl Service {
             Unread::Bad(cause) => status(self.host.refuse_unread(source, cause)),
             Unread::Gone => Status::cancelled("the caller has gone"),
         })?;
-        let answered = self.answer(ask).await;
+        let answered = self.activate(ask).await;
         if answered.as_ref().map_or_else(|unanswered| !unanswered.is_bad(), |_| true) {
             line.was_of_use();
         }
@@ -132,7 +81,7 @@ impl Service {
         }))
     }
 
-    async fn answer(&self, ask: Ask) -> Result<v1::Answer, Unanswered> {
+    async fn activate(&self, ask: Ask) -> Result<v1::Answer, Unanswered> {
         let Ok(place) = Arc::clone(&self.under_way).acquire_owned().await else {
             return Err(Reason::Stopping.into());
         };
@@ -146,6 +95,38 @@ impl Service {
             tracing::error!("an ask was not answered");
             Err(Reason::Stopping.into())
         })
+    }
+}
+
+impl CallHandler for Service {
+    type Called = Called;
+
+    fn called(&self, path: &str) -> Option<Called> {
+        match path.strip_prefix('/')?.split_once('/')? {
+            (SERVICE_NAME, "Activate") => Some(Called::Asked(AskKind::Activate)),
+            (SERVICE_NAME, "Release") => Some(Called::Asked(AskKind::Release)),
+            (tonic_health::pb::health_server::SERVICE_NAME, _) => Some(Called::Health),
+            _ => None,
+        }
+    }
+
+    async fn answer(
+        &self,
+        called: Called,
+        request: Request<Incoming>,
+        line: &Line,
+    ) -> Result<Response<Body>, Status> {
+        match called {
+            Called::Health => {
+                let Ok(answer) = self.health.clone().call(request).await;
+                Ok(answer)
+            }
+            Called::Asked(kind) => self.ask(kind, request.into_body(), line).await,
+        }
+    }
+
+    fn refuse_without_place(&self) -> Unanswered {
+        self.host.refuse_without_place()
     }
 }
 
@@ -175,30 +156,6 @@ impl<F: Future<Output: Send> + Send + 'static> Drop for Uncancelled<F> {
         if let (Some(future), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
             runtime.spawn(future);
         }
-    }
-}
-
-/// The called method, or the HTTP error that gRPC defines for other requests.
-fn called(request: &Request<Incoming>) -> Result<Called, Response<()>> {
-    let error = |status, header: Option<(_, &'static str)>| {
-        let mut error = Response::new(());
-        *error.status_mut() = status;
-        error.headers_mut().extend(header.map(|(name, value)| (name, HeaderValue::from_static(value))));
-        Err(error)
-    };
-    if request.method() != Method::POST {
-        return error(StatusCode::METHOD_NOT_ALLOWED, Some((ALLOW, "POST")));
-    }
-    let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    if !kind.starts_with(b"application/grpc") {
-        return error(StatusCode::UNSUPPORTED_MEDIA_TYPE, None);
-    }
-    let (service, method) = request.uri().path()[1..].split_once('/').unwrap_or_default();
-    match (service, method) {
-        (SERVICE_NAME, "Activate") => Ok(Called::Asked(AskKind::Activate)),
-        (SERVICE_NAME, "Release") => Ok(Called::Asked(AskKind::Release)),
-        (tonic_health::pb::health_server::SERVICE_NAME, _) => Ok(Called::Health),
-        _ => error(StatusCode::NOT_FOUND, None),
     }
 }
 
@@ -265,55 +222,12 @@ fn reply(message: &[u8]) -> Response<Body> {
     reply
 }
 
-impl hyper::body::Body for Answered {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A failure as a gRPC status: the reason in `ErrorInfo`, and `RetryInfo` if waiting helps.
-pub(crate) fn status(unanswered: Unanswered) -> Status {
-    let Unanswered { mut cause, retry_in } = unanswered;
-    // What is quoted from a request may be long, and all of it travels twice, in headers.
-    for (_, value) in &mut cause.parameters {
-        *value = shorten(value, QUOTED_MAX);
-    }
-    let parameters = cause.parameters.iter().cloned().collect::<std::collections::HashMap<_, _>>();
-    let mut details = ErrorDetails::with_error_info(cause.code.clone(), ERROR_DOMAIN, parameters);
-    if let Some(retry_in) = retry_in {
-        details.set_retry_info(Some(retry_in));
-    }
-    Status::with_error_details(code(&cause), cause.to_string(), details)
-}
-
-fn code(cause: &Cause) -> Code {
-    match cause.reason() {
-        // These are said to administrators alone.
-        Some(Reason::MachineAmbiguous) => Code::InvalidArgument,
-        Some(Reason::AuditUnwritable | Reason::MachineBlocked) => Code::FailedPrecondition,
-        Some(Reason::NotAdministrator) => Code::PermissionDenied,
-        Some(Reason::MachineUnknown) => Code::NotFound,
-        reason => reason.and_then(Reason::unsigned_status).map_or(Code::Internal, Code::from_i32),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::sync::oneshot;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -335,77 +249,5 @@ mod tests {
     async fn nothing_comes_of_what_panics() {
         let work = async { panic!("told by the hook, and no more than that") };
         assert_eq!(Uncancelled::<_>(Some(Box::pin(work))).await, None::<()>);
-    }
-
-    /// A machine believes no unsigned error whose reason a host would have signed.
-    #[test]
-    fn what_machines_are_told_without_a_signature_is_what_they_believe() {
-        for reason in Reason::ALL {
-            let said = match code(&(*reason).into()) {
-                Code::ResourceExhausted | Code::Unavailable => Some(true),
-                Code::Internal => Some(false),
-                // Some of these are said to administrators alone.
-                _ => None,
-            };
-            let believed = reason.may_be_unsigned();
-            assert!(said.is_none_or(|said| said == believed), "{}", reason.code());
-        }
-    }
-
-    /// The table of reasons in protocol.md is what an independent client is written from.
-    #[test]
-    fn the_table_of_reasons_in_protocol_md_is_what_a_host_says() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md");
-        let text = std::fs::read_to_string(path).unwrap();
-        let rows = text
-            .lines()
-            .skip_while(|line| !line.starts_with("| reason | parameters | gRPC status |"))
-            .skip(2)
-            .take_while(|line| line.starts_with('|'));
-        let mut written = Vec::new();
-        for row in rows {
-            let [_, codes, parameters, status, ..] = row.split('|').map(str::trim).collect::<Vec<_>>()[..]
-            else {
-                panic!("a row of another shape: {row}");
-            };
-            for code in codes.split(", ") {
-                let reason = Reason::from_code(code).unwrap_or_else(|| panic!("no reason: {code}"));
-                assert_eq!(sorted(parameters, '`', '`'), sorted(reason.summary(), '{', '}'), "{code}");
-                assert_eq!(status, status_name(reason), "{code}");
-                written.push(reason);
-            }
-        }
-        // The list of all has them in the order in which an ask meets them.
-        let place = |of| Reason::ALL.iter().position(|reason| *reason == of).unwrap();
-        let mut said = Reason::ALL[place(Reason::TooManyBadAsks)..=place(Reason::Blocked)].to_vec();
-        said.push(Reason::TlsRequired);
-        for reasons in [&mut written, &mut said] {
-            reasons.sort_by_key(|reason| reason.code());
-        }
-        assert_eq!(written, said);
-    }
-
-    /// What stands between the marks, in the order of the alphabet.
-    fn sorted(text: &str, open: char, close: char) -> Vec<&str> {
-        let mut rest = text;
-        let mut found = Vec::new();
-        while let Some((_, after)) = rest.split_once(open) {
-            let (name, next) = after.split_once(close).unwrap();
-            found.push(name);
-            rest = next;
-        }
-        found.sort_unstable();
-        found
-    }
-
-    fn status_name(reason: Reason) -> &'static str {
-        match code(&reason.into()) {
-            _ if !reason.may_be_unsigned() => "signed",
-            Code::InvalidArgument => "INVALID_ARGUMENT",
-            Code::FailedPrecondition => "FAILED_PRECONDITION",
-            Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-            Code::Unavailable => "UNAVAILABLE",
-            other => panic!("{} is {other:?}", reason.code()),
-        }
     }
 }

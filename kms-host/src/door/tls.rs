@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use shared::armour::{self, ArmourError, Block};
 use shared::reason::Word;
 use shared::time::{Length, Timestamp};
@@ -22,11 +23,36 @@ use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier}
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use x509_cert::der::Decode as _;
 
-use crate::certificates::ENDS_SOON;
-use crate::config::{Config, TlsMode};
 use crate::fixable::FixableError;
 
 const DAY: Duration = Duration::from_hours(24);
+
+/// A certificate whose end is nearer than this is an alarm.
+pub const ENDS_SOON: Duration = Duration::from_hours(30 * 24);
+
+/// TLS for peers, as the setting `tls` has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsMode {
+    /// No machine can use it.
+    #[default]
+    Off,
+    /// Machines may use it, on the same port.
+    Offered,
+    /// Every machine must use it.
+    Required,
+}
+
+/// The files of TLS, as the settings name them. A relative path is in the data directory.
+#[derive(Clone, Copy, Debug)]
+pub struct TlsFiles<'a> {
+    /// `tls_certificate`: the chain, the server's own certificate first.
+    pub certificate: &'a Path,
+    /// `tls_key`: the key of that certificate.
+    pub key: &'a Path,
+    /// `tls_client_ca`: the authorities for the certificates of machines; empty if none is demanded.
+    pub client_ca: &'a Path,
+}
 
 /// How connections of machines are opened.
 #[derive(Clone, Debug, Default)]
@@ -85,15 +111,15 @@ impl Flaw {
 }
 
 impl Tls {
-    /// Reads the files that these settings name. Paths are relative to this directory.
+    /// Reads the files, unless TLS is off.
     ///
     /// # Errors
     /// The first file that cannot be used.
-    pub fn read(config: &Config, data: &Path) -> Result<Tls, FixableError> {
-        match config.tls {
+    pub fn read(mode: TlsMode, files: &TlsFiles<'_>, data: &Path) -> Result<Tls, FixableError> {
+        match mode {
             TlsMode::Off => Ok(Tls::Off),
-            TlsMode::Offered => Ok(Tls::Offered(Server::read(config, data)?)),
-            TlsMode::Required => Ok(Tls::Required(Server::read(config, data)?)),
+            TlsMode::Offered => Ok(Tls::Offered(Server::read(files, data)?)),
+            TlsMode::Required => Ok(Tls::Required(Server::read(files, data)?)),
         }
     }
 
@@ -116,16 +142,16 @@ impl Tls {
 }
 
 impl Server {
-    fn read(config: &Config, data: &Path) -> Result<Server, FixableError> {
-        let (certificate_path, key_path) = (data.join(&config.tls_certificate), data.join(&config.tls_key));
+    fn read(files: &TlsFiles<'_>, data: &Path) -> Result<Server, FixableError> {
+        let (certificate_path, key_path) = (data.join(files.certificate), data.join(files.key));
         let chain = certificates(&certificate_path, "tls_certificate")?;
         let key = key(&key_path)?;
         let certificate =
             TlsCertificate::of(&chain[0]).map_err(|error| unusable(&certificate_path, error))?;
-        let authorities = if config.tls_client_ca.as_os_str().is_empty() {
+        let authorities = if files.client_ca.as_os_str().is_empty() {
             Vec::new()
         } else {
-            certificates(&data.join(&config.tls_client_ca), "tls_client_ca")?
+            certificates(&data.join(files.client_ca), "tls_client_ca")?
         };
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -133,7 +159,7 @@ impl Server {
         let builder = match verifier(&authorities) {
             Ok(None) => builder.with_no_client_auth(),
             Ok(Some(verifier)) => builder.with_client_cert_verifier(verifier),
-            Err(cause) => return Err(unusable(&data.join(&config.tls_client_ca), cause)),
+            Err(cause) => return Err(unusable(&data.join(files.client_ca), cause)),
         };
         let mut server = builder.with_single_cert(chain, key).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => {
@@ -318,25 +344,31 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Writes a certificate that has signed itself, and its key, and gives back the settings that name them.
-    fn written(data: &Path) -> Config {
+    /// Writes a certificate that has signed itself, and its key, and gives back their names.
+    fn written(data: &Path) -> TlsFiles<'static> {
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(["host-a".to_owned()]).unwrap().self_signed(&key).unwrap();
-        let config = Config { tls: TlsMode::Offered, ..Config::default() };
-        fs::write(data.join(&config.tls_certificate), certificate.pem()).unwrap();
-        fs::write(data.join(&config.tls_key), key.serialize_pem()).unwrap();
-        fs::set_permissions(data.join(&config.tls_key), Permissions::from_mode(0o640)).unwrap();
-        config
+        let files = TlsFiles {
+            certificate: Path::new("tls.pem"),
+            key: Path::new("tls.key"),
+            client_ca: Path::new(""),
+        };
+        fs::write(data.join(files.certificate), certificate.pem()).unwrap();
+        fs::write(data.join(files.key), key.serialize_pem()).unwrap();
+        fs::set_permissions(data.join(files.key), Permissions::from_mode(0o640)).unwrap();
+        files
     }
 
     #[test]
     fn what_cannot_be_used_is_named_with_its_file_and_what_it_has_to_be() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path();
-        let config = written(data);
-        let (certificate, key) = (data.join(&config.tls_certificate), data.join(&config.tls_key));
-        assert!(Tls::read(&config, data).unwrap().server().unwrap().open_key().is_none());
-        let refused = |config: &Config| crate::remedy::message(&Tls::read(config, data).unwrap_err());
+        let files = written(data);
+        let (certificate, key) = (data.join(files.certificate), data.join(files.key));
+        let read = || Tls::read(TlsMode::Offered, &files, data);
+        assert!(read().unwrap().server().unwrap().open_key().is_none());
+        let told = |error: FixableError| format!("{error}; {}", error.remedy());
+        let refused = || told(read().unwrap_err());
 
         for (path, mailed) in [(&certificate, "> "), (&key, "\u{FEFF}  ")] {
             let text = fs::read_to_string(path).unwrap();
@@ -344,29 +376,29 @@ mod tests {
             let text = text.concat();
             fs::write(path, format!("Here it is.\r{text}\r-- \rKind regards\r")).unwrap();
         }
-        assert!(Tls::read(&config, data).is_ok(), "what a mail or an editor has put around it does no harm");
+        assert!(read().is_ok(), "what a mail or an editor has put around it does no harm");
 
         fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(Tls::read(&config, data).unwrap().server().unwrap().open_key(), Some(key.as_path()));
+        assert_eq!(read().unwrap().server().unwrap().open_key(), Some(key.as_path()));
 
         fs::write(&key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
-        let error = refused(&config);
+        let error = refused();
         assert!(error.contains("tls.key") && error.contains("is not that of the first"), "{error}");
         fs::copy(&certificate, &key).unwrap();
-        assert!(refused(&config).contains("has no private key"), "{}", refused(&config));
+        assert!(refused().contains("has no private key"), "{}", refused());
         fs::remove_file(&key).unwrap();
-        assert!(refused(&config).contains("`tls_key`"), "{}", refused(&config));
+        assert!(refused().contains("`tls_key`"), "{}", refused());
         fs::write(&certificate, "noise").unwrap();
-        assert!(refused(&config).contains("-----BEGIN CERTIFICATE-----"), "{}", refused(&config));
+        assert!(refused().contains("-----BEGIN CERTIFICATE-----"), "{}", refused());
         fs::write(&certificate, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
         fs::write(&key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
-        assert!(refused(&config).contains("cannot be used"), "{}", refused(&config));
+        assert!(refused().contains("cannot be used"), "{}", refused());
 
         written(data);
-        let demanding =
-            Config { tls: TlsMode::Required, tls_client_ca: "absent.pem".into(), ..config.clone() };
-        assert!(refused(&demanding).contains("`tls_client_ca`"), "{}", refused(&demanding));
-        assert!(Tls::read(&Config { tls: TlsMode::Off, ..demanding }, data).unwrap().server().is_none());
+        let demanding = TlsFiles { client_ca: Path::new("absent.pem"), ..files };
+        let error = told(Tls::read(TlsMode::Required, &demanding, data).unwrap_err());
+        assert!(error.contains("`tls_client_ca`"), "{error}");
+        assert!(Tls::read(TlsMode::Off, &demanding, data).unwrap().server().is_none());
     }
 
     #[test]

@@ -12,8 +12,9 @@ use shared::time::{Length, Timestamp};
 use crate::activate::Host;
 use crate::admin::audit::{Audit, Break};
 use crate::certificates::{Certificates, Difference, ENDS_SOON, Installed, LeftOut, terms};
+use crate::door::accept::Crowding;
 use crate::door::tls::{Flaw, TlsCertificate};
-use crate::fairness::{Crowding, Inflating, Limiting, Source};
+use crate::fairness::{Inflating, Limiting, Source};
 use crate::watch::space::Shortage;
 
 /// One condition.

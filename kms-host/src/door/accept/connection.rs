@@ -6,7 +6,7 @@
 //! - no call was open for 10 s, it is as old as [`CONNECTION_AGE`], or the host stops: it is asked to go
 //! - it sends too many frames, or does not read what the host sends (`metered`)
 //!
-//! [`Service`](crate::door::service::Service) handles the calls.
+//! `call` answers the calls.
 
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -19,19 +19,20 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use shared::time::Clock;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::codegen::http::{Request, Response};
 
+use super::call::{self, Answered, CallHandler, DEADLINE};
 use super::door::Admission;
 use super::greeting::{Greeted, begins_with_tls, greet};
 use super::line::Line;
 use super::metered::{Allowance, Metered};
 use super::places::Place;
 use super::turned_away::Why;
-use crate::door::service::{Answered, DEADLINE, Service};
 use crate::door::tls::Tls;
 
 /// The time that a connection may wait for a unit. Only a source that holds as many as any other has to wait.
@@ -67,17 +68,23 @@ pub(super) struct Ends {
     pub(super) is_drained: CancellationToken,
 }
 
+/// What answers the calls, and the time in which their frames are counted.
+pub(super) struct Handling<H> {
+    pub(super) handler: H,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
 /// The whole life of a connection.
 pub(super) async fn live(
     stream: TcpStream,
     place: Place,
     admission: Arc<Admission>,
-    service: Arc<Service>,
+    handling: Arc<Handling<impl CallHandler>>,
     ends: Ends,
 ) {
     let place = Arc::new(place);
     let ended = tokio::select! {
-        ended = welcome(stream, &place, &admission, service, &ends) => ended,
+        ended = welcome(stream, &place, &admission, handling, &ends) => ended,
         () = place.is_needed() => Err(io::Error::other("its place was needed")),
         () = ends.is_drained.cancelled() => Ok(()),
     };
@@ -93,7 +100,7 @@ async fn welcome(
     stream: TcpStream,
     place: &Arc<Place>,
     admission: &Admission,
-    service: Arc<Service>,
+    handling: Arc<Handling<impl CallHandler>>,
     ends: &Ends,
 ) -> io::Result<()> {
     // A call is one small message each way, so waiting for more data to send would only delay it.
@@ -110,22 +117,22 @@ async fn welcome(
         greeted = greeted => greeted?,
         () = ends.stops.cancelled() => return Ok(()),
     };
-    let calls = admission.calls_per_connection;
+    let at_once = admission.settings.calls_per_connection;
     let line = |needs_tls| {
-        let allowance = Arc::new(Allowance::new(calls, service.clock()));
+        let allowance = Arc::new(Allowance::new(at_once, handling.clock.clone()));
         Arc::new(Line::new(place.clone(), allowance, needs_tls))
     };
     let answer = |request, line: Arc<Line>| {
-        let service = service.clone();
-        async move { service.call(request, &line).await }
+        let handling = handling.clone();
+        async move { call::answer(&handling.handler, request, &line).await }
     };
     let stops = ends.stops.cancelled();
     match greeted {
         Greeted::Plain(stream) => {
             let line = line(matches!(admission.tls, Tls::Required(_)));
-            Box::pin(speak(stream, line, calls, answer, stops)).await
+            Box::pin(speak(stream, line, at_once, answer, stops)).await
         }
-        Greeted::Tls(stream) => Box::pin(speak(*stream, line(false), calls, answer, stops)).await,
+        Greeted::Tls(stream) => Box::pin(speak(*stream, line(false), at_once, answer, stops)).await,
     }
 }
 
@@ -232,7 +239,7 @@ mod tests {
     impl Peer {
         fn of(call_takes: Duration) -> Peer {
             let (peer, host) = duplex(64 * 1024);
-            let places = Arc::new(Places::new(Limits { in_all: 9, per_address: 9 }, Arc::default()));
+            let places = Arc::new(Places::new(Limits { in_all: 9, per_address: 9 }, "", Arc::new(())));
             let place = Arc::new(places.take(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap());
             let allowance = Arc::new(Allowance::new(4, Arc::new(StandsStill)));
             let line = Arc::new(Line::new(place, allowance, false));

@@ -7,38 +7,34 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::limits::Limits;
 use super::places::{Place, Places};
-use super::turned_away::Why;
+use super::turned_away::{ConnectionObserver, Why};
+use crate::config::Network;
 use crate::config::network::is_allowed;
-use crate::config::{Config, Network};
 use crate::door::tls::{Tls, TlsCertificate};
-use crate::fairness::{Fairness, Source};
+use crate::fairness::Source;
 
-/// The rules of the door.
-#[derive(Clone, Debug)]
-pub struct Admission {
-    /// The number of connections at once.
-    pub limits: Limits,
+/// The settings of the door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoorSettings {
+    /// The number of connections at once; 0 for as many as the descriptors allow.
+    pub connections: usize,
+    /// The number of connections of one address; 0 for its share.
+    pub connections_per_address: usize,
     /// The number of calls at once on one connection.
     pub calls_per_connection: u32,
     /// The networks that may connect; empty if every address may.
     pub allow: Vec<Network>,
+}
+
+/// The rules of the door.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// The settings.
+    pub settings: DoorSettings,
+    /// The number of connections at once, which follows from them.
+    pub limits: Limits,
     /// In the clear, or by TLS.
     pub tls: Tls,
-}
-
-impl Admission {
-    /// The rules of these settings, with limits and TLS that were derived from them.
-    pub fn new(config: &Config, limits: Limits, tls: Tls) -> Admission {
-        let Config { calls_per_connection, allow, .. } = config;
-        Admission { limits, calls_per_connection: *calls_per_connection, allow: allow.clone(), tls }
-    }
-}
-
-/// All machines, in the clear, as many as the descriptors of this process allow.
-impl Default for Admission {
-    fn default() -> Admission {
-        Admission::new(&Config::default(), Limits::default(), Tls::Off)
-    }
 }
 
 /// The door for machines. A clone is the same door.
@@ -49,9 +45,13 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door with these rules. `fairness` counts refused connections.
-    pub fn new(admission: Admission, fairness: Arc<Fairness>) -> Door {
-        let places = Arc::new(Places::new(admission.limits, fairness));
+    /// A door with these rules. `observer` learns of refused connections. The log names the file that has the settings.
+    pub fn new(
+        admission: Admission,
+        settings_file: &'static str,
+        observer: Arc<dyn ConnectionObserver>,
+    ) -> Door {
+        let places = Arc::new(Places::new(admission.limits, settings_file, observer));
         Door { admission: Arc::new(RwLock::new(Arc::new(admission))), places }
     }
 
@@ -65,16 +65,15 @@ impl Door {
         self.admission().tls.server().map(|server| server.certificate().clone())
     }
 
-    /// Applies limits and networks from the next connection on.
-    pub fn take_up(&self, old: &Config, new: &Config) {
-        let are_limits_new =
-            (old.connections, old.connections_per_address) != (new.connections, new.connections_per_address);
+    /// Applies these settings from the next connection on.
+    pub fn take_up(&self, new: DoorSettings) {
+        let limits = |settings: &DoorSettings| (settings.connections, settings.connections_per_address);
         self.change(|admission| {
-            if are_limits_new {
+            if limits(&admission.settings) != limits(&new) {
                 admission.limits = Limits::of_this_process(new.connections, new.connections_per_address);
                 self.places.set_limits(admission.limits);
             }
-            *admission = Admission::new(new, admission.limits, admission.tls.clone());
+            admission.settings = new;
         });
     }
 
@@ -91,7 +90,7 @@ impl Door {
     /// A place for a new connection from this address, and its TLS; none if it may not connect.
     pub(super) fn admit(&self, from: IpAddr) -> Option<(Place, Arc<Admission>)> {
         let admission = self.admission();
-        if !is_allowed(&admission.allow, from) {
+        if !is_allowed(&admission.settings.allow, from) {
             self.places.turned_away.note(Source::of(from), Why::NotAllowed, None);
             return None;
         }

@@ -17,7 +17,7 @@ use crate::fairness::Source;
 const IDLE_LIMIT: Duration = Duration::from_secs(10);
 
 /// The data that all calls of one connection share.
-pub(crate) struct Line {
+pub struct Line {
     place: Arc<Place>,
     calls: Mutex<Calls>,
     allowance: Arc<Allowance>,
@@ -31,7 +31,7 @@ struct Calls {
 }
 
 /// A call that is open on a line, until it is dropped.
-pub(crate) struct OpenCall {
+pub(super) struct OpenCall {
     line: Arc<Line>,
     _call: Call,
 }
@@ -49,19 +49,19 @@ impl Line {
     }
 
     /// The source of the connection.
-    pub(crate) fn source(&self) -> Source {
+    pub fn source(&self) -> Source {
         self.place.source
     }
 
     /// Opens one more call, unless the host has no place for it.
-    pub(crate) fn open(self: &Arc<Line>) -> Option<OpenCall> {
+    pub(super) fn open(self: &Arc<Line>) -> Option<OpenCall> {
         let call = self.place.call()?;
         self.calls().open += 1;
         Some(OpenCall { line: self.clone(), _call: call })
     }
 
     /// Whether every call is answered with TLS_REQUIRED.
-    pub(crate) fn needs_tls(&self) -> bool {
+    pub(super) fn needs_tls(&self) -> bool {
         if self.needs_tls {
             self.place.turn_away(Why::NoTls);
         }
@@ -69,7 +69,7 @@ impl Line {
     }
 
     /// Gives back the frames of an ask that was not bad.
-    pub(crate) fn was_of_use(&self) {
+    pub fn was_of_use(&self) {
         self.allowance.give_back();
     }
 

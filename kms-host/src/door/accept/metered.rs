@@ -44,7 +44,7 @@ const PREFACE_BYTES: usize = 24;
 const FRAME_HEADER_BYTES: usize = 9;
 
 /// The number of frames that a connection may still send.
-pub(crate) struct Allowance {
+pub(super) struct Allowance {
     most: i64,
     left: AtomicI64,
     refilled_at: Mutex<Duration>,
@@ -59,7 +59,7 @@ impl Allowance {
     }
 
     /// Gives back the frames of an answered ask.
-    pub(crate) fn give_back(&self) {
+    pub(super) fn give_back(&self) {
         self.add(i64::from(GIVEN_BACK));
     }
 

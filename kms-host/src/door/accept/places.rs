@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::limits::Limits;
-use super::turned_away::{TurnedAway, Why};
-use crate::fairness::{Fairness, Source};
+use super::turned_away::{ConnectionObserver, TurnedAway, Why};
+use crate::fairness::Source;
 
 /// Units in all. One is at most some 40 KB: a connection's buffers, and the largest ask.
 const UNITS: usize = 4096;
@@ -39,7 +39,7 @@ pub(super) struct Place {
 
 /// One call on a connection, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Call(Arc<Place>);
+pub(super) struct Call(Arc<Place>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -93,10 +93,15 @@ impl Scarce {
 }
 
 impl Places {
-    /// `fairness` counts refused connections, for reports.
-    pub(super) fn new(limits: Limits, fairness: Arc<Fairness>) -> Places {
+    /// `observer` learns of refused connections. The log names this file of settings.
+    pub(super) fn new(
+        limits: Limits,
+        settings_file: &'static str,
+        observer: Arc<dyn ConnectionObserver>,
+    ) -> Places {
         let state = Mutex::new(State { limits, ..State::default() });
-        Places { turned_away: TurnedAway::new(fairness), state, unit_is_free: tokio::sync::Notify::new() }
+        let turned_away = TurnedAway::new(settings_file, observer);
+        Places { turned_away, state, unit_is_free: tokio::sync::Notify::new() }
     }
 
     /// Sets the limits for new connections. Open connections stay, even if there are fewer places now.
@@ -281,7 +286,7 @@ mod tests {
     use super::*;
 
     fn places(in_all: usize, per_address: usize) -> Arc<Places> {
-        Arc::new(Places::new(Limits { in_all, per_address }, Arc::default()))
+        Arc::new(Places::new(Limits { in_all, per_address }, "", Arc::new(())))
     }
 
     /// Which of these get a place, when all keep theirs.

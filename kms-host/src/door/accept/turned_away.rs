@@ -1,13 +1,14 @@
 //! Logs connections that were turned away or closed, for whatever reason: one line a second at most for each.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::limits::Limits;
-use crate::fairness::{Crowding, Fairness, Source};
+use crate::fairness::Source;
 
 /// The shortest time between two lines. A line has all of one reason.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
@@ -17,6 +18,33 @@ const SOURCES_TOLD_APART: usize = 1024;
 
 /// The alarm ends when there have been enough places for this long.
 const CROWDING_LASTS: Duration = Duration::from_mins(10);
+
+/// Places for connections have run out.
+#[derive(Clone, Copy, Debug)]
+pub struct Crowding {
+    /// The source that holds most. Its connections are closed to make room.
+    pub source: Source,
+    /// The number of connections.
+    pub connections: usize,
+    /// The limit.
+    pub of: usize,
+}
+
+/// Learns of connections that are turned away, for reports and alarms.
+pub trait ConnectionObserver: fmt::Debug + Send + Sync {
+    /// A connection of this source was refused, or closed for its behaviour.
+    fn note_turned_away(&self, source: Source);
+
+    /// Places for connections have run out, or there were enough for a while.
+    fn note_crowding(&self, crowding: Option<Crowding>);
+}
+
+/// For a program that has only the log.
+impl ConnectionObserver for () {
+    fn note_turned_away(&self, _: Source) {}
+
+    fn note_crowding(&self, _: Option<Crowding>) {}
+}
 
 /// Why a connection was turned away or closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +67,8 @@ pub(super) enum Why {
 /// The refusals since the last line in the log.
 #[derive(Debug)]
 pub(super) struct TurnedAway {
-    fairness: Arc<Fairness>,
+    settings_file: &'static str,
+    observer: Arc<dyn ConnectionObserver>,
     since: Mutex<BTreeMap<Why, Number>>,
     there_are_some: Notify,
 }
@@ -53,13 +82,14 @@ struct Number {
 }
 
 impl TurnedAway {
-    pub(super) fn new(fairness: Arc<Fairness>) -> TurnedAway {
-        TurnedAway { fairness, since: Mutex::default(), there_are_some: Notify::new() }
+    /// The log names this file of settings.
+    pub(super) fn new(settings_file: &'static str, observer: Arc<dyn ConnectionObserver>) -> TurnedAway {
+        TurnedAway { settings_file, observer, since: Mutex::default(), there_are_some: Notify::new() }
     }
 
     pub(super) fn note(&self, source: Source, why: Why, cause: Option<String>) {
         self.since().entry(why).or_default().count(source, cause);
-        self.fairness.note_turned_away(source);
+        self.observer.note_turned_away(source);
         self.there_are_some.notify_one();
     }
 
@@ -71,7 +101,7 @@ impl TurnedAway {
                 () = self.there_are_some.notified() => {}
                 () = tokio::time::sleep(CROWDING_LASTS), if crowding => {
                     crowding = false;
-                    self.fairness.note_crowding(None);
+                    self.observer.note_crowding(None);
                     continue;
                 }
             }
@@ -79,11 +109,11 @@ impl TurnedAway {
             if let Some((source, _)) = told.get(&Why::GaveWay).and_then(Number::most) {
                 crowding = true;
                 let (limits, connections) = now();
-                self.fairness.note_crowding(Some(Crowding { source, connections, of: limits.in_all }));
+                self.observer.note_crowding(Some(Crowding { source, connections, of: limits.in_all }));
             }
             let (limits, held) = now();
             for (why, number) in told {
-                number.tell(why, limits, held);
+                number.tell(why, self.settings_file, limits, held);
             }
             tokio::time::sleep(TELL_INTERVAL).await;
         }
@@ -103,24 +133,28 @@ impl Number {
         }
     }
 
-    fn tell(&self, why: Why, limits: Limits, held: usize) {
+    fn tell(&self, why: Why, settings_file: &str, limits: Limits, held: usize) {
         let Some((most_from, from_it)) = self.most() else { return };
-        let text = match why {
-            Why::NoPlace => {
+        let text: &str = match why {
+            Why::NoPlace => &format!(
                 "turned away: all places are taken, or all that one address may hold; `connections` and \
-                 `connections_per_address` in kms-host.toml say how many"
-            }
+                 `connections_per_address` in {settings_file} say how many"
+            ),
             Why::GaveWay => {
                 "closed for newcomers: all places are taken, and this address holds most of them; look who is there"
             }
             Why::TooManyFrames => {
                 "closed: they sent more HTTP/2 frames than their asks need; look who is at that address"
             }
-            Why::NotAllowed => "turned away: not in the networks that `allow` in kms-host.toml names",
-            Why::NoTls => {
-                "turned away: machines that spoke in the clear, and `tls` in kms-host.toml requires TLS"
+            Why::NotAllowed => {
+                &format!("turned away: not in the networks that `allow` in {settings_file} names")
             }
-            Why::TlsIsOff => "turned away: machines that spoke TLS, and `tls` in kms-host.toml is off",
+            Why::NoTls => &format!(
+                "turned away: machines that spoke in the clear, and `tls` in {settings_file} requires TLS"
+            ),
+            Why::TlsIsOff => {
+                &format!("turned away: machines that spoke TLS, and `tls` in {settings_file} is off")
+            }
             Why::TlsFailed => {
                 "turned away: TLS handshakes that failed; the machine has the cause from its side in its attempts"
             }
@@ -149,30 +183,46 @@ mod tests {
 
     use super::*;
 
-    fn turned_away(all: impl IntoIterator<Item = IpAddr>) -> TurnedAway {
-        let turned_away = TurnedAway::new(Arc::default());
+    /// What an observer has learned.
+    #[derive(Debug, Default)]
+    struct Learned {
+        turned_away: Mutex<Vec<Source>>,
+        crowding: Mutex<Option<Crowding>>,
+    }
+
+    impl ConnectionObserver for Learned {
+        fn note_turned_away(&self, source: Source) {
+            self.turned_away.lock().unwrap().push(source);
+        }
+
+        fn note_crowding(&self, crowding: Option<Crowding>) {
+            *self.crowding.lock().unwrap() = crowding;
+        }
+    }
+
+    fn turned_away(all: impl IntoIterator<Item = IpAddr>) -> (TurnedAway, Arc<Learned>) {
+        let learned = Arc::new(Learned::default());
+        let turned_away = TurnedAway::new("kms-host.toml", learned.clone());
         for from in all {
             turned_away.note(Source::of(from), Why::NoPlace, None);
         }
-        turned_away
+        (turned_away, learned)
     }
 
     #[test]
     fn the_address_that_is_turned_away_most_is_named() {
         let all = ["192.0.2.1", "2001:db8::1", "2001:db8::2"].map(|address| address.parse().unwrap());
-        let turned_away = turned_away(all);
+        let (turned_away, learned) = turned_away(all);
         let number = turned_away.since().remove(&Why::NoPlace).unwrap();
         assert_eq!(number.in_all, 3);
         let (source, times) = number.most().unwrap();
         assert_eq!((source.to_string().as_str(), times), ("2001:db8::/64", 2));
-        let told = turned_away.fairness.report(1, Duration::ZERO);
-        assert_eq!((told.sources[0].turned_away, told.total), (2, 2));
-        assert_eq!(told.sources[0].source, source.to_string());
+        assert_eq!(*learned.turned_away.lock().unwrap(), all.map(Source::of));
     }
 
     #[test]
     fn whoever_owns_many_networks_does_not_fill_the_memory() {
-        let turned_away =
+        let (turned_away, _) =
             turned_away((0..5000).map(|network| IpAddr::V6(Ipv6Addr::from_bits(network << 64))));
         let since = turned_away.since();
         assert_eq!(since[&Why::NoPlace].in_all, 5000);
@@ -182,19 +232,20 @@ mod tests {
     /// Two addresses could hold every place for five minutes, and no alarm said so.
     #[tokio::test(start_paused = true)]
     async fn the_alarm_stands_while_places_run_out_and_ends_when_they_have_sufficed_for_a_while() {
-        let turned_away = Arc::new(turned_away([]));
-        let fairness = turned_away.fairness.clone();
+        let (turned_away, learned) = turned_away([]);
+        let turned_away = Arc::new(turned_away);
+        let crowding = || *learned.crowding.lock().unwrap();
         let telling = turned_away.clone();
         let limits = Limits { in_all: 8, per_address: 6 };
         tokio::spawn(async move { telling.tell_on(|| (limits, 8)).await });
         let source = Source::of("192.0.2.1".parse().unwrap());
         turned_away.note(source, Why::NoPlace, None);
         tokio::time::sleep(TELL_INTERVAL * 2).await;
-        assert!(fairness.crowding().is_none(), "an address past its share crowds out nobody else");
+        assert!(crowding().is_none(), "an address past its share crowds out nobody else");
         turned_away.note(source, Why::GaveWay, None);
         tokio::time::sleep(CROWDING_LASTS).await;
-        assert_eq!(fairness.crowding().unwrap().source, source);
+        assert_eq!(crowding().unwrap().source, source);
         tokio::time::sleep(TELL_INTERVAL * 3).await;
-        assert!(fairness.crowding().is_none());
+        assert!(crowding().is_none());
     }
 }
