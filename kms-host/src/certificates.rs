@@ -17,7 +17,7 @@ use shared::envelope::PublicKey;
 use shared::ids::{CertificateId, KeyId, OrganisationId, ProductId};
 use shared::time::Timestamp;
 
-pub(crate) use crate::door::tls::ENDS_SOON;
+pub(crate) use server::tls::ENDS_SOON;
 
 /// The log warns this long before the end of a certificate, and at its end.
 const WARN_BEFORE: [Duration; 5] = [days(90), days(60), ENDS_SOON, days(7), Duration::ZERO];

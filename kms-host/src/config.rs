@@ -4,7 +4,6 @@
 //! `config/sources.rs` decides between file, environment and command line.
 
 mod keys;
-pub mod network;
 mod sources;
 
 use std::net::SocketAddr;
@@ -14,17 +13,16 @@ use std::sync::Arc;
 use ledger::Engine;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use server::accept::DoorSettings;
+use server::fixable::FixableError;
+use server::listen;
+use server::network::Network;
+use server::tls::{Tls, TlsFiles, TlsMode};
 use shared::srv::{SERVICE_LABEL_FORM, is_service_label};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-use crate::door::accept::DoorSettings;
-use crate::door::listen;
-use crate::door::tls::{Tls, TlsFiles, TlsMode};
-use crate::fixable::FixableError;
-
 pub use keys::{Config, KEYS, Key, sample};
-pub use network::Network;
 pub use sources::{ChangedSetting, FILE_NAME, Origin, SettingSources, Settings};
 
 /// How the log is written.

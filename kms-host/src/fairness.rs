@@ -8,21 +8,20 @@
 mod report;
 mod room;
 mod seen;
-mod source;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use server::Source;
+use server::accept::{ConnectionObserver, Crowding};
 use shared::doubt::ClockReading;
 use shared::fair::{self, Rate};
 use shared::reason::{Cause, Reason};
 
 pub use self::report::{Inflating, Limiting};
 use self::seen::{Activity, Left};
-pub use self::source::Source;
 use crate::config::Config;
-use crate::door::accept::{ConnectionObserver, Crowding};
 
 /// The number of sources to tell apart, in 10 MB. A site of a hundred thousand machines has fewer that are busy at once.
 const TOLD_APART: usize = 16_384;

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use ledger::{Engine, Ledger, OpenError, Salvaged};
 use rand::{CryptoRng, RngExt};
+use server::fixable::FixableError;
 use shared::envelope::SecretKey;
 use shared::files::{self, HOST_SIGNING_KEY, HostRequest};
 use shared::ids::{HostId, LedgerId};
@@ -26,7 +27,6 @@ use store::{file, regular};
 use zeroize::Zeroizing;
 
 use crate::certificates::Certificates;
-use crate::fixable::FixableError;
 
 pub use backup::Carried;
 pub use certificates::Put;

@@ -3,7 +3,7 @@
 //! Data goes one way: `service` decodes what came in, `activate` goes through the steps of one activation, `ledger` decides and keeps,
 //! `signer` signs, `service` encodes what goes out. Every decision is `shared`'s. Start at [`activate`].
 //!
-//! - machines: `door` lets them in, `fairness` limits what each address may bring, `activate` answers
+//! - machines: the crate `server` lets them in, `fairness` limits what each address may bring, `activate` answers
 //! - administrators: `admin` serves them and writes down their changes, `doctor` checks everything that can be wrong; the commands are
 //!   the nested crate `cli`
 //! - the host itself: `watch` observes it, `home` is the data directory, `config` has the settings, `export` writes and reads backups
@@ -14,7 +14,6 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 pub mod activate;
 pub mod certificates;
-pub mod fixable;
 pub mod journal;
 pub mod queue;
 pub mod remedy;
@@ -34,5 +33,5 @@ pub mod reload;
 pub mod run;
 
 pub use activate::Host;
-pub use door::{Admission, Door, serve, serve_admin};
+pub use door::{serve, serve_admin};
 pub use run::{Opened, Running, run};

@@ -13,6 +13,8 @@ mod tls;
 use std::sync::Arc;
 
 use anyhow::bail;
+use server::accept::Door;
+use server::tls::Tls;
 use shared::time::Timestamp;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
@@ -25,8 +27,6 @@ use crate::admin::caller::Caller;
 use crate::admin::{NotReloaded, ReloadOrder, Reloaded};
 use crate::certificates::{Certificates, Installed};
 use crate::config::{ChangedSetting, Config, SettingSources, Settings};
-use crate::door::accept::Door;
-use crate::door::tls::Tls;
 use crate::home::{self, Home};
 use crate::remedy;
 use crate::run::{self, Running};

@@ -5,11 +5,11 @@
 use std::error::Error;
 
 use ledger::{LedgerError, OpenError};
+use server::fixable::FixableError;
+use server::listen::ListenError;
 
 use crate::config::FILE_NAME;
-use crate::door::listen::ListenError;
 use crate::export::{ExportError, ExportFault};
-use crate::fixable::FixableError;
 use crate::home::HomeError;
 use crate::queue::NotChanged;
 

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::{io, thread};
 
 use anyhow::{Context as _, anyhow};
+use server::accept::{Admission, DRAIN, Door, Limits};
+use server::tls::Tls;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -20,8 +22,6 @@ use crate::admin::audit::Audit;
 use crate::admin::{Admin, ReloadOrder, socket};
 use crate::certificates::Certificates;
 use crate::config::{self, Config};
-use crate::door::accept::{Admission, DRAIN, Door, Limits};
-use crate::door::tls::Tls;
 use crate::fairness::{Allowances, Fairness};
 use crate::home::{self, Home, HomeError, Presence};
 use crate::queue::Queue;

@@ -45,7 +45,7 @@ impl TestHost {
     ) -> anyhow::Result<TestHost> {
         let config = SettingSources::new(None, home.path()).read_with([])?.config;
         let opened = Opened::open(home, &config, &|_| ())?;
-        let listeners = kms_host::door::listen::bind_all(&[address])?;
+        let listeners = server::listen::bind_all(&[address])?;
         let running = kms_host::run(opened, listeners, clock.clone()).await?;
         let (host, ledger) = (running.host.clone(), running.ledger.clone());
         Ok(TestHost { clock, host, ledger, home: home.clone(), running })

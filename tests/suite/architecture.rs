@@ -12,6 +12,7 @@ const IMPORTS: &[(&str, &[&str], &[&str])] = &[
     ("names", &["shared"], &["tonic", "kms-host", "kms-client"]),
     ("wire", &["shared", "proto"], &["kms-host", "kms-client", "serde"]),
     ("program", &["shared"], &["kms-host", "kms-client", "tokio", "tonic"]),
+    ("server", &["shared", "store"], &["kms-host", "kms-client", "proto", "ledger", "clap"]),
     (
         "kms-client",
         &["shared", "proto", "names", "wire"],
@@ -19,12 +20,12 @@ const IMPORTS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "kms-host",
-        &["shared", "proto", "store", "ledger", "names", "wire"],
+        &["shared", "proto", "store", "ledger", "names", "wire", "server"],
         &["kms-client", "sled", "hickory-resolver", "clap", "comfy-table"],
     ),
     (
         "kms-host/cli",
-        &["kms-host", "shared", "proto", "store", "ledger", "program"],
+        &["kms-host", "shared", "proto", "store", "ledger", "program", "server"],
         &["kms-client", "sled", "fjall", "hickory-resolver"],
     ),
     ("kms-vendor", &["shared", "proto", "store", "program"], &["kms-host", "kms-client", "tokio"]),
@@ -56,12 +57,12 @@ const SEVERAL_MEANINGS: [(&str, &str); 5] = [
         "Batch Fault Mark OpenError Opened Place Record Salvaged",
         "the store's word for the bytes of what ledger and rules give a meaning",
     ),
-    ("Line", "both ends of a connection, at the host and in `wire`"),
+    ("Line", "both ends of a connection, in `server` and in `wire`"),
     ("Event Standing", "told apart by their modules: license and record; serial and snapshot"),
 ];
 
 /// The names under which our crates are imported.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "proto",
     "shared",
     "store",
@@ -69,6 +70,7 @@ const OURS: [&str; 13] = [
     "names",
     "wire",
     "program",
+    "server",
     "kms-client",
     "kms-client-cli",
     "kms-host",
@@ -117,7 +119,7 @@ fn nothing_but_the_ledger_builds_the_key_of_a_row() {
 /// Only a program prints. A library logs, and whoever embeds it decides what is shown.
 #[test]
 fn the_libraries_print_nothing() {
-    for library in ["shared", "store", "ledger", "names", "wire", "kms-client", "kms-host"] {
+    for library in ["shared", "store", "ledger", "names", "wire", "server", "kms-client", "kms-host"] {
         for path in sources(&root().join(library).join("src")) {
             let text = std::fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();

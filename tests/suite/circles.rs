@@ -19,6 +19,7 @@ const CRATES: &[&str] = &[
     "names",
     "wire",
     "program",
+    "server",
     "kms-client",
     "kms-client/cli",
     "tests/bench",

@@ -178,8 +178,16 @@ fn every_reason_that_hosts_or_rules_can_give_has_a_story_that_provokes_it() {
 #[test]
 fn every_code_that_a_command_a_log_or_a_guide_shows_is_explained() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folders =
-        ["kms-host/src", "kms-host/cli", "kms-client", "kms-vendor/src", "shared/src", "names/src", "docs"];
+    let folders = [
+        "kms-host/src",
+        "kms-host/cli",
+        "server/src",
+        "kms-client",
+        "kms-vendor/src",
+        "shared/src",
+        "names/src",
+        "docs",
+    ];
     let texts: Vec<_> = folders.iter().flat_map(|folder| texts(&root.join(folder))).collect();
     let all = texts.concat();
     // Variables of the environment, names of other protocols and of the system, constants, and codes that tests make up.

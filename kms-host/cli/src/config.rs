@@ -6,12 +6,12 @@ use std::path::Path;
 use kms_host::admin::socket;
 use kms_host::clock::SystemClock;
 use kms_host::config::{KEYS, Key, Origin, SettingSources, Settings};
-use kms_host::door::listen;
 use kms_host::home::Home;
 use kms_host::watch::{retention, tls as certificate};
 use program::exit::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE};
 use program::output::json_text;
 use serde_json::json;
+use server::listen;
 use shared::print::OneLine;
 use shared::time::Clock as _;
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use kms_host::clock::SystemClock;
 use kms_host::config::SettingSources;
-use kms_host::door::listen;
 use kms_host::home::Home;
 use kms_host::reload::Reload;
 use kms_host::run::{Opened, StartError, run};
 use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE};
+use server::listen;
 
 use super::owner::{self, become_owner};
 use super::signals::{Signals, Starting};

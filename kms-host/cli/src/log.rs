@@ -60,7 +60,27 @@ impl Write for EscapedJson {
 }
 
 /// What is logged. h2 warns of each frame that breaks its rules, thousands of times a second where somebody means it; the door tells
-/// of such peers, one line a second. Whoever names h2 gets its own words.
+/// of such peers, one line a second. Whoever names h2 gets its own words. The crate `server` is a part of the host.
 fn filter(directives: &str) -> anyhow::Result<EnvFilter> {
-    EnvFilter::try_new(format!("h2=error,{directives}")).with_context(|| format!("`log` is {directives:?}"))
+    let of_host = directives.split(',').filter_map(|directive| directive.trim().strip_prefix("kms_host="));
+    let of_server: Vec<_> = of_host.map(|level| format!("kms_server={level},")).collect();
+    EnvFilter::try_new(format!("h2=error,{}{directives}", of_server.concat()))
+        .with_context(|| format!("`log` is {directives:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The door moved into a crate of its own, and the levels that administrators had set for the host must go on to hold for it.
+    #[test]
+    fn a_level_of_the_host_holds_for_what_it_shares_with_other_programs() {
+        let check = |directives: &str, expected: &str| {
+            let filter = filter(directives).unwrap().to_string();
+            assert!(filter.split(',').any(|one| one == expected), "{directives}: {filter}");
+        };
+        check("warn,kms_host=debug", "kms_server=debug");
+        check("kms_host=debug,kms_server=error", "kms_server=error");
+        check("kms_server=error,kms_host=debug", "kms_server=error");
+    }
 }

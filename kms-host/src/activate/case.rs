@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use server::unanswered::Unanswered;
 use shared::answer::{AnswerError, ShownLease};
 use shared::ask::{Ask, AskError};
 use shared::doubt::Moment;
@@ -11,7 +12,6 @@ use shared::reason::Reason;
 use super::Incoming;
 use super::unanswered::Stop;
 use crate::certificates::{Certificates, Installed};
-use crate::door::unanswered::Unanswered;
 
 pub(super) struct Case<'a> {
     pub(super) ask: Ask,

@@ -4,6 +4,7 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
+use server::unanswered::Unanswered;
 use shared::admission::Applicant;
 use shared::count;
 use shared::doubt::{ClockReading, Doubt, HostClock, Moment};
@@ -12,7 +13,6 @@ use shared::time::Timestamp;
 
 use super::Host;
 use super::unanswered::unreadable;
-use crate::door::unanswered::Unanswered;
 use crate::queue::NotSighted;
 
 impl Host {

@@ -5,6 +5,8 @@
 use std::time::Duration;
 
 use proto::v1;
+use server::Source;
+use server::unanswered::Unanswered;
 use shared::ask::Ask;
 use shared::doubt::Moment;
 use shared::ids::{MachineId, ProductId};
@@ -14,8 +16,7 @@ use shared::serial::{self, Standing};
 
 use super::unanswered::unreadable;
 use super::{Host, Incoming};
-use crate::door::unanswered::Unanswered;
-use crate::fairness::{Limited, Source};
+use crate::fairness::Limited;
 use crate::queue::NotSighted;
 
 /// Retry delay for a machine whose source has sent too many bad asks: long enough that machines behind an attacker's address do not

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use ledger::LedgerError;
+use server::unanswered::{OVERLOADED_RETRY, Unanswered};
 use shared::admission;
 use shared::reason::{Cause, Reason};
 
-use crate::door::unanswered::{OVERLOADED_RETRY, Unanswered};
 use crate::queue::NotSighted;
 use crate::signer::SignerError;
 

@@ -5,11 +5,10 @@
 
 use std::fs;
 
+use server::unanswered::status;
 use shared::reason::Reason;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Status};
-
-use crate::door::unanswered::status;
 
 /// A process that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

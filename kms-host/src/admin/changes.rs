@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use ledger::Listed;
 use proto::admin::v1 as wire;
+use server::unanswered::status;
 use shared::ids::MachineId;
 use shared::inventory::{self, Changed, Verb};
 use shared::reason::Reason;
@@ -21,7 +22,6 @@ use tonic::Status;
 use super::{Admin, malformed, unreadable};
 use crate::admin::audit::{AuditedChange, ChangeFailure, NOTE_BYTES, NotRecorded};
 use crate::admin::caller::Caller;
-use crate::door::unanswered::status;
 use crate::export::ExportKind;
 use crate::queue::NotChanged;
 
@@ -142,6 +142,8 @@ fn not_changed(error: NotChanged) -> Status {
 mod tests {
     use ledger::Engine;
     use ledger::testing::{self, MemoryLedger};
+    use server::accept::{Admission, Door, Limits};
+    use server::tls::Tls;
     use shared::ask::AskKind;
     use shared::count::{Entrants, Shown, Sighting, Terms};
     use shared::envelope::SecretKey;
@@ -159,8 +161,6 @@ mod tests {
     use crate::certificates::Certificates;
     use crate::clock::SystemClock;
     use crate::config::{self, Config};
-    use crate::door::accept::{Admission, Door, Limits};
-    use crate::door::tls::Tls;
     use crate::queue::Queue;
     use crate::signer::KeyInMemory;
 

@@ -2,6 +2,7 @@
 //! settings come from.
 
 use proto::admin::v1 as wire;
+use server::unanswered::status;
 use shared::reason::Reason;
 use tokio::sync::oneshot;
 use tonic::{Code, Status};
@@ -9,7 +10,6 @@ use tonic::{Code, Status};
 use super::{Admin, malformed};
 use crate::admin::audit::{ChangeFailure, NOTE_BYTES, NotRecorded};
 use crate::admin::caller::Caller;
-use crate::door::unanswered::status;
 
 /// Asks for a reload.
 pub struct ReloadOrder {

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use ledger::Engine;
 use serde::{Deserialize, Serialize};
+use server::tls::TlsMode;
 use toml::{Table, Value};
 
 use super::{LogFormat, Network};
-use crate::door::tls::TlsMode;
 
 /// What the environment variable of every key begins with.
 pub(super) const PREFIX: &str = "KMS_HOST_";

@@ -9,6 +9,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use server::fixable::FixableError;
 use shared::armour;
 use shared::print::shorten;
 use store::regular;
@@ -16,7 +17,6 @@ use toml::{Table, Value};
 
 use super::keys::{KEYS, Key, PREFIX};
 use super::{Config, LogFormat};
-use crate::fixable::FixableError;
 use crate::home::USUAL_PATH;
 
 /// The name of the file in a data directory.

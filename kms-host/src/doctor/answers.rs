@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
+use server::listen;
 use shared::answer::{Term as _, Verdict};
 use shared::reason::{Cause, Fault, Reason};
 
 use super::host::RunningHost;
 use super::{Finding, Known, asking};
 use crate::certificates::Installed;
-use crate::door::listen;
 
 /// One finding for each address.
 pub(super) async fn ports(known: &Known<'_>) -> Vec<Finding> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use proto::v1::activation_service_server::SERVICE_NAME;
 use rand::RngExt;
+use server::listen::canonical;
 use shared::answer::{Expected, Verdict};
 use shared::ask::AskKind;
 use shared::envelope::SecretKey;
@@ -23,7 +24,6 @@ use wire::{Connection, not_a_host, unreachable};
 use super::Known;
 use super::tls::ConnectBy;
 use crate::certificates::Installed;
-use crate::door::listen::canonical;
 
 /// How long a machine waits for a connection, and for an answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);

@@ -8,11 +8,11 @@ use std::time::Duration;
 use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
+use server::accept::Limits;
 use shared::reason::Reason;
 use shared::time::Length;
 
 use super::{Finding, Known};
-use crate::door::accept::Limits;
 use crate::watch::space;
 
 /// With less than this, a busy day or another program's log fills the disk.

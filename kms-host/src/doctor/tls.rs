@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use server::tls::{Flaw, Server, Tls};
 use shared::reason::Reason;
 use shared::time::Timestamp;
 use tokio::net::TcpStream;
@@ -20,7 +21,6 @@ use wire::{Ended, Failure, Line, unreachable};
 
 use super::Finding;
 use crate::config::Config;
-use crate::door::tls::{Flaw, Server, Tls};
 use crate::home::Home;
 
 /// How `doctor` connects to hosts.

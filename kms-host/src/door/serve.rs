@@ -1,6 +1,6 @@
 //! Serving: machines over TCP, administrators over a unix socket.
 //!
-//! [`accept`](crate::door::accept) decides who may connect and what a connection may do. [`serve`] takes a host with its clock,
+//! [`accept`](server::accept) decides who may connect and what a connection may do. [`serve`] takes a host with its clock,
 //! listeners and a shutdown future from its caller, so a test can pass any time, port 0 and any future.
 
 use std::future::Future;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use proto::admin::v1::admin_service_server::AdminServiceServer;
 use proto::v1::activation_service_server::SERVICE_NAME;
+use server::accept::{self, Door, admin_connections};
 use tokio::net::{TcpListener, UnixListener};
 use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
@@ -16,7 +17,6 @@ use tonic_health::ServingStatus;
 use crate::activate::Host;
 use crate::admin::Admin;
 use crate::admin::caller::admit;
-use crate::door::accept::{self, Door, admin_connections};
 use crate::door::service::Service;
 
 /// Serves machines that this door admits until `shutdown`, then drains.

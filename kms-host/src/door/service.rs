@@ -14,6 +14,9 @@ use hyper::body::Incoming;
 use prost::Message;
 use proto::v1::activation_service_server::SERVICE_NAME;
 use proto::v1::{self, ActivateRequest, ActivateResponse, ReleaseRequest, ReleaseResponse};
+use server::Source;
+use server::accept::{CallHandler, Line};
+use server::unanswered::{Unanswered, status};
 use shared::ask::AskKind;
 use shared::reason::{Cause, Reason};
 use tokio::runtime::Handle;
@@ -27,9 +30,6 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::activate::{Host, Incoming as Ask};
-use crate::door::accept::{CallHandler, Line};
-use crate::door::unanswered::{Unanswered, status};
-use crate::fairness::Source;
 
 /// The number of asks that may be under way at once, including those of callers that have gone. Further asks wait with an open call.
 const ASKS_AT_ONCE: usize = 4096;

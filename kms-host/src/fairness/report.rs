@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use proto::admin::v1 as wire;
+use server::Source;
 use shared::fair;
 use shared::ids::ProductId;
 use shared::time::Timestamp;
 
 use super::seen::{Activity, SourceLimiting};
-use super::{Fairness, Limited, Source};
+use super::{Fairness, Limited};
 
 /// The new machines of one source, if the count depends on them.
 #[derive(Clone, Copy, Debug)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use server::Source;
 use shared::count::{Arrival, Decision, Entrants, Outcome, Terms};
 use shared::doubt::ClockReading;
 use shared::fair::{self, Bucket};
@@ -9,7 +10,7 @@ use shared::ids::ProductId;
 use shared::reason::Reason;
 
 use super::seen::Left;
-use super::{Allowances, Book, Fairness, Limited, Source, source_name};
+use super::{Allowances, Book, Fairness, Limited, source_name};
 
 /// Room for one machine, reserved while the ledger decides whether it is needed. Dropping it gives it back, unless the ledger's decision
 /// is unknown ([`while_deciding`](Room::while_deciding)).

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use server::fixable::FixableError;
 use shared::certificate::{Chain, Roots};
 use shared::envelope::PublicKey;
 use shared::files::{self, BadFile};
@@ -17,7 +18,6 @@ use store::{file, regular};
 
 use super::{Home, HomeError, check_hour_width, make_private_dir};
 use crate::certificates::{Allowed, Certificates, Difference, Installed, LeftOut};
-use crate::fixable::FixableError;
 use crate::remedy;
 
 /// A certificate that [`Home::install_certificate`] has installed.

@@ -4,12 +4,12 @@ use std::io;
 use std::path::PathBuf;
 
 use ledger::{Engine, OpenError};
+use server::fixable::FixableError;
 use shared::ids::HostId;
 use store::file::FileError;
 
 use super::Home;
 use crate::export::{ExportError, shown};
-use crate::fixable::FixableError;
 
 /// The data directory is not as it should be.
 #[derive(Debug, thiserror::Error)]

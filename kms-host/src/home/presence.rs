@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use server::fixable::FixableError;
 use store::Place;
 
 use super::Home;
-use crate::fixable::FixableError;
 
 /// How often to look. Each look asks for one name that the kernel has cached.
 const LOOK: Duration = Duration::from_millis(200);

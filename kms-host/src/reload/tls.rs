@@ -1,9 +1,9 @@
 //! What a reload does with TLS: which files it refuses, and how it tells what is new.
 
+use server::accept::Door;
+use server::tls::{Flaw, Tls, TlsCertificate};
 use shared::time::Timestamp;
 
-use crate::door::accept::Door;
-use crate::door::tls::{Flaw, Tls, TlsCertificate};
 use crate::watch::tls::{warn_of_end, warn_of_key};
 
 /// Shows machines what was read.

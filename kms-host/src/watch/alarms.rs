@@ -6,15 +6,16 @@
 use std::error::Error as _;
 
 use ledger::{Disagreement, LedgerError, Restored};
+use server::Source;
+use server::accept::Crowding;
+use server::tls::{Flaw, TlsCertificate};
 use shared::reason::{Explained, Reason, Word};
 use shared::time::{Length, Timestamp};
 
 use crate::activate::Host;
 use crate::admin::audit::{Audit, Break};
 use crate::certificates::{Certificates, Difference, ENDS_SOON, Installed, LeftOut, terms};
-use crate::door::accept::Crowding;
-use crate::door::tls::{Flaw, TlsCertificate};
-use crate::fairness::{Inflating, Limiting, Source};
+use crate::fairness::{Inflating, Limiting};
 use crate::watch::space::Shortage;
 
 /// One condition.

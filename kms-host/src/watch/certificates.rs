@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use server::accept::Door;
 use shared::ids::CertificateId;
 use shared::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
 use crate::certificates::Certificates;
-use crate::door::accept::Door;
 use crate::home::Home;
 use crate::watch::tls;
 

@@ -1,9 +1,8 @@
 //! Logs faults of the TLS certificate: at the start, and when it ends soon.
 
+use server::accept::Door;
+use server::tls::{Server, Tls};
 use shared::time::Timestamp;
-
-use crate::door::accept::Door;
-use crate::door::tls::{Server, Tls};
 
 /// Logs at the start whether machines may speak TLS.
 pub(crate) fn take_note(door: &Door) {

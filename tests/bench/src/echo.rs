@@ -90,7 +90,7 @@ pub(crate) async fn serve(
     echo: impl ActivationService,
     stop: CancellationToken,
 ) -> anyhow::Result<SocketAddr> {
-    let listener = kms_host::door::listen::bind_all(&[([127, 0, 0, 1], 0).into()])?.remove(0);
+    let listener = server::listen::bind_all(&[([127, 0, 0, 1], 0).into()])?.remove(0);
     let address = listener.local_addr()?;
     let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = Server::builder().add_service(ActivationServiceServer::new(echo));

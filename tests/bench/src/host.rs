@@ -161,7 +161,7 @@ impl Site {
         let syncs = Arc::new(CountedSyncs::of(writer));
         let opened = Opened { ledger, writer: syncs.clone(), ..opened };
         runtime.block_on(async {
-            let listeners = kms_host::door::listen::bind_all(&[([127, 0, 0, 1], 0).into()])?;
+            let listeners = server::listen::bind_all(&[([127, 0, 0, 1], 0).into()])?;
             let running = kms_host::run(opened, listeners, clock).await?;
             Ok(Running { address: running.addresses[0], syncs, host: running })
         })

@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::places::Place;
 use super::turned_away::Why;
-use crate::door::tls::{Server, Tls};
+use crate::tls::{Server, Tls};
 
 /// The first byte of TLS: a record of the handshake (RFC 8446 5.1). HTTP/2 begins with a letter.
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -22,11 +22,11 @@ const FIRST_BYTE_LIMIT: Duration = Duration::from_secs(10);
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// The answer of a host without TLS to a peer that begins with it: a fatal alert, protocol_version (RFC 8446 6.2: "The protocol
+/// The answer without TLS to a peer that begins with it: a fatal alert, protocol_version (RFC 8446 6.2: "The protocol
 /// version the peer has attempted to negotiate is recognized but not supported").
 const NO_TLS_HERE: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 70];
 
-/// The time and the bytes for which the host still reads from a peer after an alert.
+/// The time and the bytes for which we still read from a peer after an alert.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
 const FAREWELL_BYTES: usize = 64 * 1024;
 

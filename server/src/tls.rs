@@ -1,7 +1,7 @@
-//! TLS towards machines: the certificate that the host shows, and whose certificates it demands.
+//! TLS towards peers: the certificate that they are shown, and whose certificates they have to show.
 //!
 //! TLS gives privacy and can keep unknown machines out. Trust does not depend on it, because every answer is signed (docs/design.md,
-//! Trust). It is TLS 1.3 alone, on ring. This file turns files into a TLS configuration; [`accept`](crate::door::accept) opens
+//! Trust). It is TLS 1.3 alone, on ring. This file turns files into a TLS configuration; [`accept`](crate::accept) opens
 //! connections with it.
 
 use std::fmt;
@@ -54,7 +54,7 @@ pub struct TlsFiles<'a> {
     pub client_ca: &'a Path,
 }
 
-/// How connections of machines are opened.
+/// How connections are opened.
 #[derive(Clone, Debug, Default)]
 pub enum Tls {
     /// In the clear.
@@ -66,7 +66,7 @@ pub enum Tls {
     Required(Server),
 }
 
-/// The TLS configuration of a host.
+/// The TLS configuration of a program.
 #[derive(Clone)]
 pub struct Server {
     config: Arc<ServerConfig>,
@@ -77,7 +77,7 @@ pub struct Server {
     open_key: Option<PathBuf>,
 }
 
-/// The certificate that a host shows.
+/// The certificate that peers are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsCertificate {
     /// Its bytes.
@@ -166,7 +166,7 @@ impl Server {
                 let (key, first) = (key_path.display(), certificate_path.display());
                 FixableError::new(
                     format!("the key in {key} is not that of the first certificate in {first}"),
-                    "put the host's own certificate first, before those that signed it, or the key that belongs to it",
+                    "put the server's own certificate first, before those that signed it, or the key that belongs to it",
                 )
             }
             error => unusable(&certificate_path, error),
@@ -184,7 +184,7 @@ impl Server {
         TlsAcceptor::from(self.config.clone())
     }
 
-    /// The certificate that the host shows to machines.
+    /// The certificate that peers are shown.
     pub fn certificate(&self) -> &TlsCertificate {
         &self.certificate
     }
@@ -317,7 +317,7 @@ fn pem_of(bytes: &[u8], path: &Path) -> Result<Block, FixableError> {
 fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, FixableError> {
     regular::read(path).map_err(|error| {
         let text = format!("{} cannot be read, and `{setting}` names it for TLS", path.display());
-        let remedy = format!("put the file there, for the host's user to read, or correct `{setting}`");
+        let remedy = format!("put the file there, for the service's user to read, or correct `{setting}`");
         FixableError::new(text, remedy).because(error)
     })
 }

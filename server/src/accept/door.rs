@@ -1,6 +1,6 @@
 //! The door: who may connect and how, by the present settings.
 //!
-//! It exists as long as the host serves; a reload replaces its rules. Open connections are not checked again.
+//! It exists as long as the program serves; a reload replaces its rules. Open connections are not checked again.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,10 +8,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::limits::Limits;
 use super::places::{Place, Places};
 use super::turned_away::{ConnectionObserver, Why};
-use crate::config::Network;
-use crate::config::network::is_allowed;
-use crate::door::tls::{Tls, TlsCertificate};
-use crate::fairness::Source;
+use crate::network::Network;
+use crate::network::is_allowed;
+use crate::source::Source;
+use crate::tls::{Tls, TlsCertificate};
 
 /// The settings of the door.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Admission {
     pub tls: Tls,
 }
 
-/// The door for machines. A clone is the same door.
+/// The door for peers. A clone is the same door.
 #[derive(Clone, Debug)]
 pub struct Door {
     admission: Arc<RwLock<Arc<Admission>>>,
@@ -60,7 +60,7 @@ impl Door {
         self.admission.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The TLS certificate that the host shows to machines; none if TLS is off.
+    /// The TLS certificate that peers are shown; none if TLS is off.
     pub fn tls_certificate(&self) -> Option<TlsCertificate> {
         self.admission().tls.server().map(|server| server.certificate().clone())
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::limits::Limits;
-use crate::fairness::Source;
+use crate::source::Source;
 
 /// The shortest time between two lines. A line has all of one reason.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);

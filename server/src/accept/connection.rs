@@ -1,10 +1,10 @@
-//! A connection of a machine, from its first byte to its end: one task that owns its place, its deadlines and its TLS.
+//! A connection, from its first byte to its end: one task that owns its place, its deadlines and its TLS.
 //!
 //! It waits for a first byte, then for a unit to speak (`places`), then speaks HTTP/2 until one of these:
 //!
-//! - its source gives way, or the host has drained: it is cut
-//! - no call was open for 10 s, it is as old as [`CONNECTION_AGE`], or the host stops: it is asked to go
-//! - it sends too many frames, or does not read what the host sends (`metered`)
+//! - its source gives way, or the program has drained: it is cut
+//! - no call was open for 10 s, it is as old as [`CONNECTION_AGE`], or the program stops: it is asked to go
+//! - it sends too many frames, or does not read what the program sends (`metered`)
 //!
 //! `call` answers the calls.
 
@@ -33,7 +33,7 @@ use super::line::Line;
 use super::metered::{Allowance, Metered};
 use super::places::Place;
 use super::turned_away::Why;
-use crate::door::tls::Tls;
+use crate::tls::Tls;
 
 /// The time that a connection may wait for a unit. Only a source that holds as many as any other has to wait.
 const SPEAKING_LIMIT: Duration = Duration::from_secs(10);
@@ -56,15 +56,15 @@ const WINDOW_BYTES: u32 = 65_535;
 /// The bytes to keep of an answer that a peer does not read. No answer is larger.
 const SEND_BUFFER_BYTES: usize = 16 * 1024;
 
-/// The number of calls that the host resets for faults of the peer before it closes the connection.
+/// The number of calls that we reset for faults of the peer before we close the connection.
 const RESETS: usize = 64;
 
 /// The two signals that end every connection.
 #[derive(Clone, Debug)]
 pub(super) struct Ends {
-    /// The host stops: peers are asked to go.
+    /// The program stops: peers are asked to go.
     pub(super) stops: CancellationToken,
-    /// The host has drained: connections are cut.
+    /// The program has drained: connections are cut.
     pub(super) is_drained: CancellationToken,
 }
 

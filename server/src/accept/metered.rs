@@ -2,7 +2,7 @@
 //!
 //! - *Frames.* A peer that sends PING, SETTINGS or other frames without end keeps a processor busy. Each frame takes one from an
 //!   [`Allowance`], which time and answered asks refill. Beyond it, the connection ends with ENHANCE_YOUR_CALM.
-//! - *Data to be sent.* While a peer does not read, the host does not read from it, so its queue does not grow. If a peer has not read
+//! - *Data to be sent.* While a peer does not read, we do not read from it, so its queue does not grow. If a peer has not read
 //!   anything for [`STALL_LIMIT`], the connection ends.
 
 use std::io::{self, IoSlice};

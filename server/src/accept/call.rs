@@ -18,7 +18,7 @@ use tonic::codegen::http::header::{ALLOW, CONTENT_TYPE};
 use tonic::codegen::http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use super::line::{Line, OpenCall};
-use crate::door::unanswered::{OVERLOADED_RETRY, Unanswered, status};
+use crate::unanswered::{OVERLOADED_RETRY, Unanswered, status};
 
 /// The time limit of one call, including the time to read a slow request.
 pub const DEADLINE: Duration = Duration::from_secs(10);

@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::limits::Limits;
 use super::turned_away::{ConnectionObserver, TurnedAway, Why};
-use crate::fairness::Source;
+use crate::source::Source;
 
 /// Units in all. One is at most some 40 KB: a connection's buffers, and the largest ask.
 const UNITS: usize = 4096;
 
-/// The places of all listeners of a host.
+/// The places of all listeners.
 #[derive(Debug)]
 pub(super) struct Places {
     pub(super) turned_away: TurnedAway,

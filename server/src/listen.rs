@@ -1,4 +1,4 @@
-//! Listening for machines. This file decides which of several addresses takes which connections, not the system's settings.
+//! Listening for peers. This file decides which of several addresses takes which connections, not the system's settings.
 //!
 //! `[::]` takes IPv4 too, unless an IPv4 address with the same port is listed: then each takes its own family. The kernel's own
 //! default is `net.ipv6.bindv6only`, which differs between machines. `accept` decides who may connect.
@@ -18,7 +18,7 @@ const BACKLOG: u32 = 65_535;
 /// them grow to megabytes.
 const SOCKET_BUFFER_BYTES: u32 = 32 * 1024;
 
-/// An address that a host cannot listen on.
+/// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}")]
 pub struct ListenError {
@@ -48,7 +48,7 @@ impl ListenError {
     }
 }
 
-/// Checks that a host can listen on all these addresses together.
+/// Checks that a program can listen on all these addresses together.
 ///
 /// # Errors
 /// Two of them take the same connections.
@@ -91,7 +91,7 @@ pub fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenErro
         .collect()
 }
 
-/// Checks whether a host could listen on all of them, without taking a connection.
+/// Checks whether a program could listen on all of them, without taking a connection.
 ///
 /// # Errors
 /// As for [`bind_all`].
@@ -153,7 +153,7 @@ mod tests {
         texts.iter().map(|text| text.parse().unwrap()).collect()
     }
 
-    /// `config check` once said ok to what no host could listen on.
+    /// `config check` once said ok to what nobody could listen on.
     #[test]
     fn addresses_that_take_the_same_connections_are_told() {
         for fine in [

@@ -99,8 +99,8 @@ impl Reception {
     }
 }
 
-/// Connections of administrators. If descriptors have run out anyway, a reserved one is released, so that an administrator can look at
-/// the host at that moment.
+/// Connections of administrators. If descriptors have run out anyway, a reserved one is released, so that an administrator can look
+/// at the program at that moment.
 pub fn admin_connections(socket: UnixListener) -> impl Stream<Item = io::Result<UnixStream>> {
     let (ready, receiver) = mpsc::channel(1);
     tokio::spawn(accept_administrators(socket, ready));

@@ -11,7 +11,7 @@ use super::metered::Allowance;
 use super::places::{Call, Place};
 use super::turned_away::Why;
 use crate::clock::timer_after;
-use crate::fairness::Source;
+use crate::source::Source;
 
 /// The time that a connection may be without an open call. A machine makes one call and disconnects.
 const IDLE_LIMIT: Duration = Duration::from_secs(10);
@@ -53,7 +53,7 @@ impl Line {
         self.place.source
     }
 
-    /// Opens one more call, unless the host has no place for it.
+    /// Opens one more call, unless there is no place for it.
     pub(super) fn open(self: &Arc<Line>) -> Option<OpenCall> {
         let call = self.place.call()?;
         self.calls().open += 1;

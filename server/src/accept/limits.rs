@@ -50,12 +50,12 @@ impl Limits {
     }
 
     /// The number of descriptors that the process needs for this many connections in all.
-    pub(crate) fn descriptors_for(in_all: usize) -> usize {
+    pub fn descriptors_for(in_all: usize) -> usize {
         in_all.saturating_add(RESERVED)
     }
 
     /// The rule. One address gets three quarters, so that a site behind a single address is served fast, and others still get a place.
-    pub(crate) fn within(descriptors: usize, in_all: usize, per_address: usize) -> Limits {
+    pub fn within(descriptors: usize, in_all: usize, per_address: usize) -> Limits {
         let possible = (descriptors - RESERVED.min(descriptors / 2)).max(1);
         let in_all = possible.min(if in_all == 0 { MOST } else { in_all });
         let share = (in_all - in_all / 4).max(1);
