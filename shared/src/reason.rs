@@ -279,6 +279,11 @@ reasons! {
         "this is a key for another product"
         "enter it in the product that it was sold for, or ask the seller for a key for this one"
 
+    // Where the vendor's portal is asked.
+    PortalUnreachable "PORTAL_UNREACHABLE" Network
+        "no answer from the vendor's portal at {address}: {cause}"
+        "check that this computer reaches that address by TLS, or activate by file; nothing is lost, and asking again costs nothing"
+
     // What a host refuses to somebody who administrates it.
     NotAdministrator "NOT_ADMINISTRATOR" Host
         "user {uid} may not administrate this host"

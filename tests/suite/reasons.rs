@@ -128,6 +128,7 @@ fn told(reason: Reason) -> Told {
         }
         Reason::NoHostKnown
         | Reason::DnsNoRecord
+        | Reason::PortalUnreachable
         | Reason::DnsFailed
         | Reason::DnsNotOffered
         | Reason::DnsPortZero

@@ -7,6 +7,8 @@
 mod clock;
 mod failure;
 mod line;
+#[cfg(feature = "portal")]
+pub mod portal;
 #[cfg(feature = "tls")]
 mod tls;
 

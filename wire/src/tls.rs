@@ -34,7 +34,7 @@ use crate::line::{Ended, Line};
 /// All of it is PEM, and is read whenever a connection is to be opened. If it cannot be used, that fails with `TLS_FILES_BAD`.
 #[derive(Clone)]
 pub struct Tls {
-    authorities: Pem,
+    authorities: Authorities,
     /// This machine's certificate, and its key.
     own: Option<(Pem, Pem)>,
 }
@@ -46,15 +46,30 @@ enum Pem {
     File(PathBuf),
 }
 
+/// The CAs that a peer's certificate may be from.
+#[derive(Clone)]
+enum Authorities {
+    Pem(Pem),
+    /// Those that this machine trusts.
+    #[cfg(feature = "portal")]
+    System,
+}
+
 impl Tls {
     /// Hosts need a certificate from one of these CAs, for the name under which they were found.
     pub fn new(authorities: impl Into<Vec<u8>>) -> Tls {
-        Tls { authorities: Pem::here(authorities), own: None }
+        Tls { authorities: Authorities::Pem(Pem::here(authorities)), own: None }
     }
 
     /// Like [`new`](Tls::new), from a file.
     pub fn from_file(authorities: impl Into<PathBuf>) -> Tls {
-        Tls { authorities: Pem::File(authorities.into()), own: None }
+        Tls { authorities: Authorities::Pem(Pem::File(authorities.into())), own: None }
+    }
+
+    /// Peers need a certificate from one of the CAs that this machine trusts.
+    #[cfg(feature = "portal")]
+    pub fn of_system() -> Tls {
+        Tls { authorities: Authorities::System, own: None }
     }
 
     /// Shows this certificate to hosts that demand one. Its key has no passphrase.
@@ -72,10 +87,7 @@ impl Tls {
     /// # Errors
     /// The first file that cannot be used (`TLS_FILES_BAD`).
     pub fn read(&self, clock: Arc<dyn Clock>) -> Result<TlsWay, Cause> {
-        let mut roots = RootCertStore::empty();
-        for authority in self.authorities.certificates("the CA")? {
-            roots.add(authority).map_err(|error| self.authorities.unusable("the CA", &error))?;
-        }
+        let roots = self.authorities.roots()?;
         let builder =
             ClientConfig::builder_with_details(Arc::new(ring::default_provider()), Arc::new(Now(clock)))
                 .with_protocol_versions(&[&rustls::version::TLS13])
@@ -98,6 +110,25 @@ impl Tls {
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("shows_a_certificate", &self.own.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Authorities {
+    fn roots(&self) -> Result<RootCertStore, Cause> {
+        let mut roots = RootCertStore::empty();
+        match self {
+            Authorities::Pem(pem) => {
+                for authority in pem.certificates("the CA")? {
+                    roots.add(authority).map_err(|error| pem.unusable("the CA", &error))?;
+                }
+            }
+            #[cfg(feature = "portal")]
+            Authorities::System => {
+                // Systems carry certificates that rustls does not take. Those that are left are enough, or TLS fails and says so.
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+        }
+        Ok(roots)
     }
 }
 

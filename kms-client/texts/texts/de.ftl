@@ -195,6 +195,10 @@ key-other-kind = Dies ist ein { $kind ->
 key-other-product = Dies ist ein Schlüssel für ein anderes Produkt.
     .remedy = Geben Sie ihn in dem Produkt ein, für das er verkauft wurde, oder bitten Sie den Verkäufer um einen Schlüssel für dieses.
 
+# Wo das Portal des Herstellers gefragt wird.
+portal-unreachable = Keine Antwort vom Portal des Herstellers unter { $address }: { $cause }.
+    .remedy = Prüfen Sie, ob dieser Computer die Adresse über TLS erreicht, oder aktivieren Sie per Datei; es geht nichts verloren, und noch einmal zu fragen kostet nichts.
+
 # Was der Server seiner Administration ablehnt.
 not-administrator = Benutzer { $uid } darf diesen Server nicht verwalten.
     .remedy = Führen Sie den Befehl als root aus, oder als der Benutzer, unter dem der Server läuft.

@@ -198,6 +198,10 @@ key-other-kind = Ceci est une { $kind ->
 key-other-product = Ceci est une clé pour un autre produit.
     .remedy = Saisissez-la dans le produit pour lequel elle a été vendue, ou demandez au vendeur une clé pour celui-ci.
 
+# Là où le portail de l’éditeur est interrogé.
+portal-unreachable = Aucune réponse du portail de l’éditeur à l’adresse { $address } : { $cause }.
+    .remedy = Vérifiez que cet ordinateur atteint cette adresse par TLS, ou activez par fichier ; rien n’est perdu, et redemander ne coûte rien.
+
 # Ce que le serveur refuse à qui l’administre.
 not-administrator = L’utilisateur { $uid } n’a pas le droit d’administrer ce serveur.
     .remedy = Exécutez la commande en tant que root, ou en tant que l’utilisateur sous lequel le serveur fonctionne.

@@ -192,6 +192,10 @@ key-other-kind = Dit is een { $kind ->
 key-other-product = Dit is een sleutel voor een ander product.
     .remedy = Voer hem in bij het product waarvoor hij is verkocht, of vraag de verkoper om een sleutel voor dit product.
 
+# Waar het portaal van de leverancier wordt gevraagd.
+portal-unreachable = Geen antwoord van het portaal van de leverancier op { $address }: { $cause }.
+    .remedy = Controleer of deze computer dat adres via TLS bereikt, of activeer met een bestand; er gaat niets verloren, en opnieuw vragen kost niets.
+
 # Wat de server een beheerder weigert.
 not-administrator = Gebruiker { $uid } mag deze server niet beheren.
     .remedy = Voer de opdracht uit als root, of als de gebruiker waaronder de server draait.

@@ -1,0 +1,230 @@
+//! The vendor's portal: hosts and machines ask it to be activated by a key, always by TLS.
+//!
+//! What it signs is verified by the asker, so no trust rests on TLS. But a product key is a secret, and travels to nobody else.
+//! `docs/protocol.md` 11.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use proto::v1::Signed;
+use proto::vendor::v1;
+use proto::vendor::v1::vendor_service_client::VendorServiceClient;
+use shared::MAX_MESSAGE_BYTES;
+use shared::reason::Reason;
+use shared::srv::is_host_name;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tonic::{Response, Status};
+
+use crate::failure::{Failure, silent, unreachable};
+use crate::tls::TlsWay;
+use crate::{Channel, Connection};
+
+/// The port of a URL that names none.
+const HTTPS_PORT: u16 = 443;
+
+/// How long a portal may take to accept a connection. It may be far away.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long it may take to answer. It commits to its disk before it does.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// Where a portal is: `https://activation.example.com`, or with a port at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortalAddress {
+    /// A name or an IP address, without brackets.
+    name: String,
+    port: u16,
+}
+
+/// The text is no address of a portal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadPortalAddress;
+
+impl fmt::Display for BadPortalAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("write the address of a portal as https://NAME or https://NAME:PORT")
+    }
+}
+
+impl std::error::Error for BadPortalAddress {}
+
+impl FromStr for PortalAddress {
+    type Err = BadPortalAddress;
+
+    /// A URL without a path. The scheme may be left out, and is `https` then.
+    fn from_str(text: &str) -> Result<PortalAddress, BadPortalAddress> {
+        let text = text.trim();
+        let text = match text.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => rest,
+            Some(_) => return Err(BadPortalAddress),
+            None => text,
+        };
+        let text = text.strip_suffix('/').unwrap_or(text);
+        let (name, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (address, port) = rest.split_once(']').ok_or(BadPortalAddress)?;
+                address.parse::<Ipv6Addr>().map_err(|_| BadPortalAddress)?;
+                (address, port.strip_prefix(':').or_else(|| port.is_empty().then_some("")))
+            }
+            None => match text.split_once(':') {
+                Some((name, port)) => (name, Some(port)),
+                None => (text, Some("")),
+            },
+        };
+        let port = match port.ok_or(BadPortalAddress)? {
+            "" if text.ends_with(':') => return Err(BadPortalAddress),
+            "" => HTTPS_PORT,
+            port => port.parse().ok().filter(|port| *port != 0).ok_or(BadPortalAddress)?,
+        };
+        if !name.contains(':') && !is_host_name(name) {
+            return Err(BadPortalAddress);
+        }
+        Ok(PortalAddress { name: name.to_owned(), port })
+    }
+}
+
+impl PortalAddress {
+    fn authority(&self) -> String {
+        if self.name.contains(':') {
+            format!("[{}]:{}", self.name, self.port)
+        } else {
+            format!("{}:{}", self.name, self.port)
+        }
+    }
+}
+
+/// As a URL, always with the port.
+impl fmt::Display for PortalAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "https://{}", self.authority())
+    }
+}
+
+/// A connection to a portal.
+#[derive(Debug)]
+pub struct Portal {
+    connection: Connection,
+    /// Its name in causes.
+    address: String,
+}
+
+impl Portal {
+    /// Connects to the portal at this address.
+    ///
+    /// # Errors
+    /// `PORTAL_UNREACHABLE`, or the reason for which TLS has failed. Nothing was sent.
+    pub async fn connect(address: &PortalAddress, tls: &TlsWay) -> Result<Portal, Failure> {
+        let authority = address.authority();
+        let opening = async {
+            let stream = TcpStream::connect((address.name.as_str(), address.port)).await;
+            let stream = stream.map_err(|error| unreachable(&authority, &error))?;
+            let line = tls.open(stream, &address.name, authority.clone()).await?;
+            Connection::open(line, &address.to_string(), &authority).await
+        };
+        let opened = timeout(CONNECT_LIMIT, opening).await.unwrap_or_else(|_| Err(silent(&authority)));
+        match opened {
+            Ok(connection) => Ok(Portal { connection, address: authority }),
+            Err(failure) => Err(of_portal(failure, &authority)),
+        }
+    }
+
+    /// Asks for a host certificate with a signed `HostActivation`.
+    ///
+    /// # Errors
+    /// The portal's refusal, or why there is no answer. Then the portal may have activated the host all the same, and gives the same
+    /// answer to the same ask.
+    pub async fn activate_host(&self, ask: Signed) -> Result<v1::ActivateHostResponse, Failure> {
+        self.call(self.client().activate_host(v1::ActivateHostRequest { ask: Some(ask) })).await
+    }
+
+    /// Asks for a confirmation with a signed `MachineActivation`.
+    ///
+    /// # Errors
+    /// As [`Portal::activate_host`].
+    pub async fn activate_machine(&self, ask: Signed) -> Result<v1::ActivateMachineResponse, Failure> {
+        self.call(self.client().activate_machine(v1::ActivateMachineRequest { ask: Some(ask) })).await
+    }
+
+    /// Gives a machine's place back with a signed `MachineRelease`.
+    ///
+    /// # Errors
+    /// As [`Portal::activate_host`].
+    pub async fn release_machine(&self, ask: Signed) -> Result<v1::ReleaseMachineResponse, Failure> {
+        self.call(self.client().release_machine(v1::ReleaseMachineRequest { ask: Some(ask) })).await
+    }
+
+    /// Asks for the revocation lists that are newer than these numbers.
+    ///
+    /// # Errors
+    /// As [`Portal::activate_host`].
+    pub async fn revocations(
+        &self,
+        newer: v1::GetRevocationsRequest,
+    ) -> Result<v1::GetRevocationsResponse, Failure> {
+        self.call(self.client().get_revocations(newer)).await
+    }
+
+    fn client(&self) -> VendorServiceClient<Channel> {
+        let (channel, origin) = self.connection.channel();
+        VendorServiceClient::with_origin(channel, origin)
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES)
+    }
+
+    async fn call<R>(&self, call: impl Future<Output = Result<Response<R>, Status>>) -> Result<R, Failure> {
+        let answered = self.connection.call(call, ANSWER_LIMIT).await;
+        answered.map_err(|failure| of_portal(failure, &self.address))
+    }
+}
+
+/// There is no host here, so what is said of hosts is said of the portal.
+fn of_portal(failure: Failure, address: &str) -> Failure {
+    let cause = match failure.cause.reason() {
+        Some(Reason::HostUnreachable | Reason::NotAHost) => {
+            failure.cause.parameter("cause").unwrap_or_default()
+        }
+        Some(Reason::HostSilent) => "it did not answer in time",
+        _ => return failure,
+    };
+    let cause = Reason::PortalUnreachable.with(&[("address", &address), ("cause", &cause)]);
+    Failure { cause, ..failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_url_without_a_path() {
+        let shown = |text: &str| text.parse::<PortalAddress>().map(|address| address.to_string());
+        assert_eq!(shown("https://activation.example.com").unwrap(), "https://activation.example.com:443");
+        assert_eq!(
+            shown(" HTTPS://activation.example.com:21690/ ").unwrap(),
+            "https://activation.example.com:21690"
+        );
+        assert_eq!(shown("localhost:21690").unwrap(), "https://localhost:21690");
+        assert_eq!(shown("10.0.0.1").unwrap(), "https://10.0.0.1:443");
+        assert_eq!(shown("https://[2001:db8::1]:21690").unwrap(), "https://[2001:db8::1]:21690");
+        assert_eq!(shown("[::1]").unwrap(), "https://[::1]:443");
+        for wrong in [
+            "",
+            "http://a.example",
+            "https://a.example/path",
+            "a:0",
+            "a:65536",
+            "a:",
+            "a:b",
+            "[::1",
+            "[::1]x",
+            "[a]",
+            "::1",
+            "a b",
+            "https://",
+        ] {
+            assert_eq!(shown(wrong), Err(BadPortalAddress), "{wrong:?}");
+        }
+    }
+}
