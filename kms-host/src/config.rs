@@ -1,47 +1,68 @@
-//! The host's settings: one file, in TOML, and the environment. Unknown keys are refused, and every key has a default.
+//! The host's settings: `kms-host.toml` and the environment.
 //!
 //! Each setting is declared in `config/keys.rs`, with the bounds of a number. What else a value has to be is here;
-//! `config/sources.rs` decides between file, environment and command line.
+//! [`server::settings`] reads file, environment and command line.
 
 mod keys;
-mod sources;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use ledger::Engine;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serializer};
 use server::accept::DoorSettings;
 use server::fixable::FixableError;
-use server::listen;
-use server::network::Network;
+use server::settings::values::{check_listen, check_log, with_example};
+use server::settings::{self, Key, SettingFault, SettingNames, SettingTable};
 use server::tls::{Tls, TlsFiles, TlsMode};
 use shared::srv::{SERVICE_LABEL_FORM, is_service_label};
-use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
-pub use keys::{Config, KEYS, Key, sample};
-pub use sources::{ChangedSetting, FILE_NAME, Origin, SettingSources, Settings};
+use crate::home::USUAL_PATH;
 
-/// How the log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
+pub use keys::{Config, KEYS};
 
-/// Calls `take_up` with the old and the new settings whenever they change, until the host has gone.
-pub async fn follow(mut config: watch::Receiver<Arc<Config>>, mut take_up: impl FnMut(&Config, &Config)) {
-    let mut old = config.borrow_and_update().clone();
-    while config.changed().await.is_ok() {
-        let new = config.borrow_and_update().clone();
-        take_up(&old, &new);
-        old = new;
+/// The name of the file in a data directory.
+pub const FILE_NAME: &str = "kms-host.toml";
+
+/// Where the host's settings are read.
+pub type SettingSources = settings::SettingSources<Config>;
+
+/// The host's settings that apply, and the origin of each.
+pub type Settings = settings::Settings<Config>;
+
+impl SettingTable for Config {
+    const NAMES: SettingNames = SettingNames {
+        program: "kms-host",
+        file: FILE_NAME,
+        usual_data: USUAL_PATH,
+        packaged_file: "/etc/kms-host/kms-host.toml",
+        prefix: "KMS_HOST_",
+    };
+
+    const KEYS: &'static [Key] = KEYS;
+
+    fn check(&self) -> Result<(), SettingFault> {
+        check_listen(&self.listen, shared::DEFAULT_PORT)?;
+        self.check_bounds()?;
+        if 0 < self.connections && self.connections < self.connections_per_address {
+            let fault = format!(
+                "`connections_per_address` is {} and `connections` is only {}: one address cannot hold more than all",
+                self.connections_per_address, self.connections
+            );
+            return Err(("connections_per_address", fault));
+        }
+        if !self.tls_client_ca.as_os_str().is_empty() && self.tls != TlsMode::Required {
+            let fault = "`tls_client_ca` demands a certificate from every machine, and a machine without TLS has none: set \
+                         tls = \"required\"";
+            return Err(("tls_client_ca", fault.to_owned()));
+        }
+        if !is_service_label(&self.service_label) {
+            let label = &self.service_label;
+            let fault = format!("`service_label` is {label:?}: {SERVICE_LABEL_FORM}");
+            return Err(("service_label", fault));
+        }
+        check_log(&self.log, "kms_host=debug,info")
     }
 }
 
@@ -68,76 +89,10 @@ impl Config {
         };
         Tls::read(self.tls, &files, data)
     }
-
-    /// Every setting with its value, as in the file.
-    fn values(&self) -> toml::Table {
-        toml::Table::try_from(self)
-            .expect("every setting is a number, a text or a list of texts, and came out of TOML")
-    }
-
-    /// Checks every value and names the key at fault.
-    fn check(&self) -> Result<(), (&'static str, String)> {
-        if self.listen.is_empty() {
-            let fault = "`listen` is empty: name at least one address, such as [\"[::]:21688\"]";
-            return Err(("listen", fault.to_owned()));
-        }
-        listen::check(&self.listen).map_err(|fault| ("listen", fault))?;
-        let values = self.values();
-        for Key { name, bounds, .. } in &KEYS {
-            let value = values.get(*name).and_then(toml::Value::as_integer);
-            if let (Some((least, most)), Some(value)) = (*bounds, value)
-                && !(least..=most).contains(&value)
-            {
-                let unlimited = if least == 0 { "; 0 is no limit" } else { "" };
-                return Err((name, format!("`{name}` must be from {least} to {most}{unlimited}")));
-            }
-        }
-        if 0 < self.connections && self.connections < self.connections_per_address {
-            let fault = format!(
-                "`connections_per_address` is {} and `connections` is only {}: one address cannot hold more than all",
-                self.connections_per_address, self.connections
-            );
-            return Err(("connections_per_address", fault));
-        }
-        if !self.tls_client_ca.as_os_str().is_empty() && self.tls != TlsMode::Required {
-            let fault = "`tls_client_ca` demands a certificate from every machine, and a machine without TLS has none: set \
-                         tls = \"required\"";
-            return Err(("tls_client_ca", fault.to_owned()));
-        }
-        if !is_service_label(&self.service_label) {
-            let label = &self.service_label;
-            let fault = format!("`service_label` is {label:?}: {SERVICE_LABEL_FORM}");
-            return Err(("service_label", fault));
-        }
-        if let Some(directive) = self.log.split(',').find(|directive| !is_directive(directive.trim())) {
-            let fault = format!(
-                "`log` has {directive:?}: write off, error, warn, info, debug or trace, or one of these for a part of the \
-                 program, such as \"kms_host=debug,info\""
-            );
-            return Err(("log", fault));
-        }
-        EnvFilter::try_new(&self.log)
-            .map(drop)
-            .map_err(|error| ("log", format!("`log` is {:?}: {error}", self.log)))
-    }
 }
 
 fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
     with_example(from, "listen = [\"[::]:21688\"]; names are not looked up")
-}
-
-fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Network>, D::Error> {
-    with_example(from, "allow = [\"10.0.0.0/8\", \"2001:db8::/32\"]")
-}
-
-/// Adds an example to serde's error.
-fn with_example<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    from: D,
-    example: &str,
-) -> Result<T, D::Error> {
-    T::deserialize(from).map_err(|error| {
-        D::Error::custom(format_args!("{}; write it as {example}", error.to_string().trim_end()))
-    })
 }
 
 fn engine<'de, D: Deserializer<'de>>(from: D) -> Result<Engine, D::Error> {
@@ -152,19 +107,10 @@ fn engine_name<S: Serializer>(engine: &Engine, to: S) -> Result<S::Ok, S::Error>
     to.serialize_str(engine.name())
 }
 
-/// A level, or `target=level`. The log's own parser takes a misspelt level for a target, and then logs nothing else.
-fn is_directive(directive: &str) -> bool {
-    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-    let level = match directive.rsplit_once('=') {
-        Some(("", _)) => return false,
-        Some((_, level)) => level,
-        None => directive,
-    };
-    LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level))
-}
-
 #[cfg(test)]
 mod tests {
+    use server::settings::values::LogFormat;
+
     use super::*;
 
     fn read(text: &str) -> Result<Config, String> {
@@ -271,5 +217,21 @@ mod tests {
             assert!(told.contains(SERVICE_LABEL_FORM), "{told}");
         }
         read("service_label = \"_acme-kms._tcp\"").unwrap();
+    }
+
+    /// The variables of every program are tested where they are read.
+    #[test]
+    fn a_variable_of_the_host_that_does_not_hold_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, value, why) in [
+            ("KMS_HOST_TLS_CLIENT_CA", "ca.pem", "tls = \"required\""),
+            ("KMS_HOST_LEDGER", "rocksdb", "\"sled\" or \"fjall\""),
+            ("KMS_HOST_SERVICE_LABEL", "kms", "_kms-activation._tcp"),
+        ] {
+            let sources = SettingSources::new(None, folder.path());
+            let error = sources.read_with([(name.into(), value.into())]).unwrap_err();
+            let error = crate::remedy::message(&error);
+            assert!(error.contains(why) && error.contains(&format!("{name}=")), "{name}={value}: {error}");
+        }
     }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use server::accept::Door;
+use server::settings::ChangedSetting;
 use server::tls::Tls;
 use shared::time::Timestamp;
 use tokio::signal::unix::Signal;
@@ -26,7 +27,7 @@ use crate::admin::audit::{self, Audit};
 use crate::admin::caller::Caller;
 use crate::admin::{NotReloaded, ReloadOrder, Reloaded};
 use crate::certificates::{Certificates, Installed};
-use crate::config::{ChangedSetting, Config, SettingSources, Settings};
+use crate::config::{Config, SettingSources, Settings};
 use crate::home::{self, Home};
 use crate::remedy;
 use crate::run::{self, Running};

@@ -5,31 +5,25 @@
 use std::error::Error;
 
 use ledger::{LedgerError, OpenError};
-use server::fixable::FixableError;
-use server::listen::ListenError;
+use server::fixable::{self, causes};
 
 use crate::config::FILE_NAME;
 use crate::export::{ExportError, ExportFault};
 use crate::home::HomeError;
 use crate::queue::NotChanged;
 
-/// The error and its causes, in one line.
-pub fn cause(error: &(dyn Error + 'static)) -> String {
-    chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
+pub use server::fixable::cause;
 
 /// The remedy, from the first error of the chain that has one.
 pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
-    chain(error).find_map(|error| {
+    causes(error).find_map(|error| {
         let of_home = error.downcast_ref().map(HomeError::remedy);
-        of_home.or_else(|| error.downcast_ref().map(OpenError::remedy)).or_else(|| {
-            let fixed = error.downcast_ref().map(FixableError::remedy);
-            let fixed = fixed.or_else(|| error.downcast_ref().map(LedgerError::remedy));
+        let of_home = of_home.or_else(|| error.downcast_ref().map(OpenError::remedy));
+        of_home.or_else(|| fixable::remedy(error, FILE_NAME)).or_else(|| {
+            let fixed = error.downcast_ref().map(LedgerError::remedy);
             let fixed = fixed.or_else(|| error.downcast_ref().map(NotChanged::remedy));
             let fixed = fixed.or_else(|| error.downcast_ref().map(ExportError::remedy));
-            let fixed = fixed.or_else(|| error.downcast_ref().copied().map(ExportFault::remedy));
-            let fixed = fixed.map(str::to_owned);
-            fixed.or_else(|| error.downcast_ref().map(|error: &ListenError| error.remedy(FILE_NAME)))
+            fixed.or_else(|| error.downcast_ref().copied().map(ExportFault::remedy)).map(str::to_owned)
         })
     })
 }
@@ -40,10 +34,6 @@ pub fn message(error: &(dyn Error + 'static)) -> String {
         Some(remedy) => format!("{}; {remedy}", cause(error)),
         None => cause(error),
     }
-}
-
-fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::{io, thread};
 
 use anyhow::{Context as _, anyhow};
 use server::accept::{Admission, DRAIN, Door, Limits};
+use server::settings::follow;
 use server::tls::Tls;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Handle;
@@ -196,12 +197,12 @@ pub async fn run(
     let config = watch::Sender::new(Arc::new(config));
     tasks.spawn(retention::run(host.clone(), audit.clone(), config.subscribe(), stop.clone()));
     let follower = host.clone();
-    tasks.spawn(config::follow(config.subscribe(), move |_, new| {
+    tasks.spawn(follow(config.subscribe(), move |_, new| {
         follower.space.set_limit_mib(new.free_space_mib);
         follower.fairness.change(Allowances::from(new), follower.clock.monotonic());
     }));
     let follower = door.clone();
-    tasks.spawn(config::follow(config.subscribe(), move |_, new| follower.take_up(new.door())));
+    tasks.spawn(follow(config.subscribe(), move |_, new| follower.take_up(new.door())));
     tasks.spawn(say_what_to_publish(config.subscribe(), addresses.clone()));
     let (orders, reloads) = mpsc::channel(1);
     let listening = addresses.iter().map(SocketAddr::to_string).collect();
@@ -297,7 +298,7 @@ async fn say_what_to_publish(config: watch::Receiver<Arc<Config>>, bound: Vec<So
     };
     let at_start = config.borrow().clone();
     say(&at_start);
-    config::follow(config, |old, new| {
+    follow(config, |old, new| {
         if old.service_label != new.service_label {
             say(new);
         }

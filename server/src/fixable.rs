@@ -1,6 +1,8 @@
-//! An error that an administrator can correct, for callers that show it and tell nothing apart.
+//! An error that an administrator can correct, for callers that show it and tell nothing apart; and how any error is shown.
 
 use std::error::Error;
+
+use crate::listen::ListenError;
 
 /// What is wrong, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -27,4 +29,20 @@ impl FixableError {
     pub fn remedy(&self) -> &str {
         &self.remedy
     }
+}
+
+/// The error and its causes, in one line.
+pub fn cause(error: &(dyn Error + 'static)) -> String {
+    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// The error and everything below it.
+pub fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// The remedy of this error, if it is one of this crate. The settings are in a file of this name.
+pub fn remedy(error: &(dyn Error + 'static), settings_file: &str) -> Option<String> {
+    let fixed = error.downcast_ref().map(|error: &FixableError| error.remedy().to_owned());
+    fixed.or_else(|| Some(error.downcast_ref::<ListenError>()?.remedy(settings_file)))
 }

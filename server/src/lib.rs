@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod listen;
 pub mod services;
+pub mod settings;
 pub mod tls;
 pub mod unanswered;
 

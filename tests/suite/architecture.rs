@@ -47,7 +47,7 @@ const ONCE: [(&str, &str); 6] = [
 ];
 
 /// Type names that the code of the product has more than once, and why. Every other name has one meaning.
-const SEVERAL_MEANINGS: [(&str, &str); 5] = [
+const SEVERAL_MEANINGS: [(&str, &str); 6] = [
     ("Cli Command Failure", "each program has arguments of its own, and its own way to fail"),
     (
         "Client Home Lease Organisation Outcome Places Product Signer Source Terms Tls",
@@ -57,6 +57,7 @@ const SEVERAL_MEANINGS: [(&str, &str); 5] = [
         "Batch Fault Mark OpenError Opened Place Record Salvaged",
         "the store's word for the bytes of what ledger and rules give a meaning",
     ),
+    ("SettingSources Settings", "those of a program are the ones of `server`, for its own table"),
     ("Line", "both ends of a connection, in `server` and in `wire`"),
     ("Event Standing", "told apart by their modules: license and record; serial and snapshot"),
 ];

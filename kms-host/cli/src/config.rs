@@ -5,13 +5,14 @@ use std::path::Path;
 
 use kms_host::admin::socket;
 use kms_host::clock::SystemClock;
-use kms_host::config::{KEYS, Key, Origin, SettingSources, Settings};
+use kms_host::config::{Config, KEYS, SettingSources, Settings};
 use kms_host::home::Home;
 use kms_host::watch::{retention, tls as certificate};
 use program::exit::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE};
 use program::output::json_text;
 use serde_json::json;
 use server::listen;
+use server::settings::{Key, Origin};
 use shared::print::OneLine;
 use shared::time::Clock as _;
 
@@ -139,7 +140,7 @@ fn to_json(settings: &Settings, shown: &[&Key]) -> serde_json::Value {
             "key": key.name,
             "value": settings.value(key.name),
             "from": kind,
-            "variable": key.variable(),
+            "variable": key.variable::<Config>(),
         })
     };
     json!({

@@ -33,10 +33,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use kms_host::certificates::Allowed;
+use kms_host::config::Config;
 use kms_host::home::{Home, USUAL_PATH};
 use kms_host::remedy;
 use program::exit::EX_USAGE;
 use program::{arguments, output};
+use server::settings::sample;
 use shared::print::Lines;
 
 /// Count an organisation's machines, and sign their leases.
@@ -343,7 +345,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         }
         Command::Serve(serve) => daemon::serve(&home, &serve),
         Command::Config { command } => match command {
-            ConfigCommand::Sample => Ok(kms_host::config::sample()),
+            ConfigCommand::Sample => Ok(sample::<Config>()),
             ConfigCommand::Check(file) => config::check(&home, file.config.as_deref()),
             ConfigCommand::Show { file, effective, json } => {
                 config::show(&home, file.config.as_deref(), effective, json)

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use anyhow::{Context as _, anyhow};
-use kms_host::config::{Config, LogFormat};
+use kms_host::config::Config;
 use kms_host::reload::SetLog;
+use server::settings::values::LogFormat;
 use shared::print::{Json, OneLine};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::FormatFields;

@@ -1,20 +1,15 @@
 //! The table of settings. Each is declared once, with its name, text, default, bounds, and whether a change needs a restart.
 //!
-//! The configuration, the sample file, the settings in docs/administrator.md, the environment variables and the reload are made from it.
-//! What else a value has to be is in `config.rs`, where values come from is in `sources`.
+//! The configuration, the sample file, the settings in docs/administrator.md, the environment variables and the reload are made from it,
+//! by [`server::settings`]. What else a value has to be is in `config.rs`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ledger::Engine;
-use serde::{Deserialize, Serialize};
+use server::network::Network;
+use server::settings::values::{LogFormat, addresses, networks, networks_in_file, number, text};
 use server::tls::TlsMode;
-use toml::{Table, Value};
-
-use super::{LogFormat, Network};
-
-/// What the environment variable of every key begins with.
-pub(super) const PREFIX: &str = "KMS_HOST_";
 
 /// A larger number is a slip: of asks that wait, and of MiB.
 const MANY: i64 = 1_048_576;
@@ -25,65 +20,12 @@ const LARGEST_RATE: i64 = 1_000_000_000;
 /// In days: a larger number is a slip.
 const A_CENTURY: i64 = 36_500;
 
-/// One setting.
-#[derive(Debug)]
-pub struct Key {
-    /// As in the file.
-    pub name: &'static str,
-    /// What it sets, in one paragraph.
-    pub about: &'static str,
-    /// A correct value, as an environment variable has it.
-    pub example: &'static str,
-    /// The smallest and the largest number, if it is a number with bounds.
-    pub(super) bounds: Option<(i64, i64)>,
-    /// Whether only a new process takes up a new value.
-    pub needs_restart: bool,
-    /// Converts the value of an environment variable to that of the file.
-    from_text: fn(&str) -> Result<Value, String>,
-}
-
-/// Makes [`Config`], its default and [`KEYS`] from one declaration for each setting: its text, name, type and default, the reader and an
-/// example of its environment variable, whether a change applies at a reload or a restart, and
-/// the bounds of some numbers.
-macro_rules! settings {
-    ($(
-        $(#[doc = $about:literal])+
-        $(#[serde($($serde:tt)+)])?
-        $name:ident: $type:ty = $default:expr, $from_text:ident, $example:literal, at $when:ident
-            $(, from $least:literal to $most:expr)?;
-    )+) => {
-        /// The administrator's settings.
-        #[derive(Clone, Debug, Deserialize, Serialize)]
-        #[serde(deny_unknown_fields, default)]
-        pub struct Config {
-            $($(#[doc = $about])+ $(#[serde($($serde)+)])? pub $name: $type,)+
-        }
-
-        impl Default for Config {
-            fn default() -> Config {
-                Config { $($name: $default,)+ }
-            }
-        }
-
-        /// Every setting, in the order of the sample.
-        pub const KEYS: [Key; [$(stringify!($name)),+].len()] = [$(Key {
-            name: stringify!($name),
-            about: concat!($($about),+),
-            example: $example,
-            bounds: settings!(@bounds $($least, $most)?),
-            needs_restart: settings!(@needs_restart $when),
-            from_text: $from_text,
-        }),+];
-    };
-    (@bounds) => { None };
-    (@bounds $least:literal, $most:expr) => { Some(($least, $most)) };
-    (@needs_restart restart) => { true };
-    (@needs_restart reload) => { false };
-}
-
 // No setting may be called `port` or `service_host`: for a service called kms-host, Kubernetes gives every container variables such as
 // `KMS_HOST_PORT` and `KMS_HOST_SERVICE_HOST`.
-settings! {
+server::settings! {
+    /// The administrator's settings.
+    pub struct Config;
+
     /// Addresses on which the host serves machines. `[::]` takes IPv4 too, unless an IPv4 address with the same port is
     /// listed. In the environment, separate addresses with commas. --listen on the command line overrides both.
     #[serde(deserialize_with = "super::addresses")]
@@ -102,7 +44,7 @@ settings! {
     calls_per_connection: u32 = 32, number, "256", at reload, from 1 to 1024;
     /// Networks whose machines may connect, such as `["10.0.0.0/8", "2001:db8::/32"]`. If the list is empty, all may.
     /// Connections from other networks are closed. In the environment, separate networks with commas.
-    #[serde(deserialize_with = "super::networks")]
+    #[serde(deserialize_with = "networks_in_file")]
     allow: Vec<Network> = Vec::new(), networks, "10.0.0.0/8,2001:db8::/32", at reload;
     /// TLS for machines: off; offered, on the same port, to machines that want it; or required of all machines.
     tls: TlsMode = TlsMode::Off, text, "offered", at reload;
@@ -145,110 +87,19 @@ settings! {
     log: String = "info".to_owned(), text, "kms_host=debug,info", at reload;
 }
 
-impl Key {
-    /// The environment variable that overrides the file.
-    pub fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.name.to_ascii_uppercase())
-    }
-
-    /// The configuration with the value of the environment variable.
-    ///
-    /// # Errors
-    /// What is wrong with the text.
-    pub(super) fn set(&self, config: &Config, text: &str) -> Result<Config, String> {
-        let mut values = config.values();
-        values.insert(self.name.to_owned(), (self.from_text)(text)?);
-        values.try_into().map_err(|error: toml::de::Error| error.message().trim_end().to_owned())
-    }
-
-    /// The value in the sample: the default, or an example if there is none.
-    fn sample_value(&self, defaults: &Table) -> Value {
-        let example = || (self.from_text)(self.example).expect("a test reads every example");
-        defaults.get(self.name).cloned().unwrap_or_else(example)
-    }
-}
-
-/// A settings file that explains every key and sets none.
-pub fn sample() -> String {
-    let defaults = Config::default().values();
-    let mut lines = vec![SAMPLE_HEAD.to_owned()];
-    for key in &KEYS {
-        let when = if key.needs_restart { "A change needs a restart." } else { "A reload applies a change." };
-        lines.push(String::new());
-        lines.extend(wrap(&format!("{} {when}", key.about)).iter().map(|line| format!("# {line}")));
-        lines.push(format!("#{} = {}", key.name, key.sample_value(&defaults)));
-    }
-    lines.join("\n") + "\n"
-}
-
-const SAMPLE_HEAD: &str = "\
-# The settings of kms-host, each with its default. To change one, remove the # before its key. The environment variable
-# KMS_HOST_<KEY>, such as KMS_HOST_LOG, overrides this file unless it is empty. The command line overrides both.
-# `kms-host config check` says whether all of it is correct.";
-
-/// Lines that fit beside a diff.
-fn wrap(paragraph: &str) -> Vec<String> {
-    const WIDTH: usize = 115;
-    let mut lines: Vec<String> = Vec::new();
-    for word in paragraph.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.len() + 1 + word.len() <= WIDTH => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "one of several readers; the others can fail")]
-fn text(text: &str) -> Result<Value, String> {
-    Ok(Value::String(text.to_owned()))
-}
-
-fn number(text: &str) -> Result<Value, String> {
-    let number = text.trim().parse::<u64>().ok().and_then(|number| i64::try_from(number).ok());
-    number.map(Value::Integer).ok_or_else(|| format!("{text:?} is not a whole number"))
-}
-
-fn addresses(text: &str) -> Result<Value, String> {
-    let mut addresses = Vec::new();
-    for one in items(text)? {
-        let address = one.parse::<SocketAddr>();
-        let address = address
-            .map_err(|_| format!("{one:?} is not an IP address with a port; names are not looked up"))?;
-        addresses.push(Value::String(address.to_string()));
-    }
-    Ok(Value::Array(addresses))
-}
-
-/// The parts of a list. A part with a blank or a semicolon in it is a wrong separator: no part has one.
-fn items(text: &str) -> Result<Vec<&str>, String> {
-    let items: Vec<_> = text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
-    match items.iter().find(|item| item.contains(|c: char| c.is_whitespace() || c == ';')) {
-        Some(item) => Err(format!("{item:?} is more than one entry: separate entries with commas")),
-        None => Ok(items),
-    }
-}
-
-fn networks(text: &str) -> Result<Value, String> {
-    let networks = items(text)?
-        .into_iter()
-        .map(|one| one.parse::<Network>().map(|network| Value::String(network.to_string())));
-    networks.collect::<Result<_, _>>().map(Value::Array)
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use server::settings::{SettingTable as _, sample};
+    use toml::Table;
 
     use super::*;
 
     #[test]
     fn the_sample_sets_nothing_and_without_its_marks_it_sets_the_defaults() {
         let read = |text: &str| toml::from_str::<Config>(text).unwrap().values();
-        let sample = sample();
+        let sample = sample::<Config>();
         assert_eq!(toml::from_str::<Table>(&sample).unwrap(), Table::new());
         let set: String = sample
             .lines()
@@ -261,7 +112,7 @@ mod tests {
 
     #[test]
     fn every_example_holds_and_every_key_is_explained() {
-        for key in &KEYS {
+        for key in KEYS {
             let config = key.set(&Config::default(), key.example).unwrap();
             config.check().unwrap();
             assert!(key.about.ends_with('.'), "{}: a paragraph", key.name);
@@ -270,7 +121,7 @@ mod tests {
 
     #[test]
     fn no_line_of_the_sample_is_too_long_to_read() {
-        let sample = sample();
+        let sample = sample::<Config>();
         assert_eq!(sample.lines().find(|line| 120 < line.len()), None);
     }
 
@@ -280,7 +131,7 @@ mod tests {
         let guide = std::fs::read_to_string(&path).unwrap();
         let (before, rest) = guide.split_once("```toml\n").expect("the guide shows the settings");
         let (shown, after) = rest.split_once("```").expect("the block of settings ends");
-        let sample = sample();
+        let sample = sample::<Config>();
         if std::env::var_os("KMS_REGENERATE").is_some() {
             std::fs::write(&path, format!("{before}```toml\n{sample}```{after}")).unwrap();
             return;
