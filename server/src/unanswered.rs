@@ -44,6 +44,11 @@ impl From<Reason> for Unanswered {
 
 /// A failure as a gRPC status: the reason in `ErrorInfo`, and `RetryInfo` if waiting helps.
 pub fn status(unanswered: Unanswered) -> Status {
+    status_as(code(&unanswered.cause), unanswered)
+}
+
+/// The same, under this code.
+pub fn status_as(code: Code, unanswered: Unanswered) -> Status {
     let Unanswered { mut cause, retry_in } = unanswered;
     // What is quoted from a request may be long, and all of it travels twice, in headers.
     for (_, value) in &mut cause.parameters {
@@ -54,7 +59,7 @@ pub fn status(unanswered: Unanswered) -> Status {
     if let Some(retry_in) = retry_in {
         details.set_retry_info(Some(retry_in));
     }
-    Status::with_error_details(code(&cause), cause.to_string(), details)
+    Status::with_error_details(code, cause.to_string(), details)
 }
 
 fn code(cause: &Cause) -> Code {

@@ -284,6 +284,41 @@ reasons! {
         "no answer from the vendor's portal at {address}: {cause}"
         "check that this computer reaches that address by TLS, or activate by file; nothing is lost, and asking again costs nothing"
 
+    // What the portal refuses. Each is told unsigned, over TLS.
+    KeyUnknown "KEY_UNKNOWN" Machine
+        "the vendor has sold no such key for this product"
+        "compare the key with what you got, and enter it again; if it is the same, ask the seller"
+    KeyBlocked "KEY_BLOCKED" Vendor
+        "the vendor has blocked this key"
+        "ask the seller of the key: nothing on this machine is at fault, and what was activated already stays"
+    KeyEnded "KEY_ENDED" Vendor
+        "the term of this key ended at {ended_at}"
+        "buy a new key from the seller, and enter that"
+    KeyExhausted "KEY_EXHAUSTED" Vendor
+        "all {granted} machines of this key are activated ({used})"
+        "release a machine that is not used any more, or have the seller raise the key; then ask again"
+    HostsExhausted "HOSTS_EXHAUSTED" Vendor
+        "this key has activated {hosts} hosts, as many as it is for"
+        "use one of those hosts, or have the seller raise the key; then ask again"
+    ActivationsExhausted "ACTIVATIONS_EXHAUSTED" Vendor
+        "this key has activated this host {activations} times, as often as it may"
+        "have the seller raise the key, then ask again; the certificate that is installed stays valid"
+    ReleasesExhausted "RELEASES_EXHAUSTED" Vendor
+        "{releases} machines of this key were released within a year, as many as may be"
+        "ask the seller to free the place, or wait until the first of those releases is a year old"
+    NotActivatedHere "NOT_ACTIVATED_HERE" Machine
+        "the portal has not activated this by the key that is named"
+        "activate with the key first; to release, there is nothing to do"
+    TooManyWrongKeys "TOO_MANY_WRONG_KEYS" Network
+        "too many wrong keys came from the address of this network; the next is looked up in {wait}"
+        "wait, and find out who on this network sends wrong keys; to activate now, use a file"
+    IssuerEnded "ISSUER_ENDED" Vendor
+        "the vendor's portal may not sign for this product at the moment"
+        "ask the vendor to install a new issuing certificate at the portal; then ask again, nothing is lost"
+    PortalFailed "PORTAL_FAILED" Vendor
+        "the vendor's portal cannot answer at the moment: {cause}"
+        "nothing here: ask again later, which costs nothing; if it stays, tell the vendor"
+
     // What a host refuses to somebody who administrates it.
     NotAdministrator "NOT_ADMINISTRATOR" Host
         "user {uid} may not administrate this host"

@@ -199,6 +199,30 @@ key-other-product = Dies ist ein Schlüssel für ein anderes Produkt.
 portal-unreachable = Keine Antwort vom Portal des Herstellers unter { $address }: { $cause }.
     .remedy = Prüfen Sie, ob dieser Computer die Adresse über TLS erreicht, oder aktivieren Sie per Datei; es geht nichts verloren, und noch einmal zu fragen kostet nichts.
 
+# Was das Portal ablehnt.
+key-unknown = Der Hersteller hat für dieses Produkt keinen solchen Schlüssel verkauft.
+    .remedy = Vergleichen Sie den Schlüssel mit dem, den Sie erhalten haben, und geben Sie ihn noch einmal ein; ist es derselbe, fragen Sie den Verkäufer.
+key-blocked = Der Hersteller hat diesen Schlüssel gesperrt.
+    .remedy = Fragen Sie den Verkäufer des Schlüssels: An diesem Computer liegt es nicht, und was schon aktiviert ist, bleibt es.
+key-ended = Die Laufzeit dieses Schlüssels ist am { $ended_at } abgelaufen.
+    .remedy = Kaufen Sie beim Verkäufer einen neuen Schlüssel, und geben Sie ihn ein.
+key-exhausted = Alle { $granted } Computer dieses Schlüssels sind aktiviert ({ $used }).
+    .remedy = Geben Sie einen Computer frei, der nicht mehr gebraucht wird, oder lassen Sie den Schlüssel beim Verkäufer erweitern; fragen Sie dann noch einmal.
+hosts-exhausted = Dieser Schlüssel hat { $hosts } Server aktiviert, so viele, wie er darf.
+    .remedy = Verwenden Sie einen dieser Server, oder lassen Sie den Schlüssel beim Verkäufer erweitern; fragen Sie dann noch einmal.
+activations-exhausted = Dieser Schlüssel hat diesen Server { $activations }-mal aktiviert, so oft, wie er darf.
+    .remedy = Lassen Sie den Schlüssel beim Verkäufer erweitern, und fragen Sie noch einmal; das installierte Zertifikat bleibt gültig.
+releases-exhausted = { $releases } Computer dieses Schlüssels wurden innerhalb eines Jahres freigegeben, so viele, wie es dürfen.
+    .remedy = Bitten Sie den Verkäufer, den Platz freizugeben, oder warten Sie, bis die erste dieser Freigaben ein Jahr alt ist.
+not-activated-here = Das Portal hat dies nicht mit dem genannten Schlüssel aktiviert.
+    .remedy = Aktivieren Sie zuerst mit dem Schlüssel; zum Freigeben ist nichts zu tun.
+too-many-wrong-keys = Von der Adresse dieses Netzes kamen zu viele falsche Schlüssel; der nächste wird in { $wait } geprüft.
+    .remedy = Warten Sie, und finden Sie heraus, wer in diesem Netz falsche Schlüssel sendet; um sofort zu aktivieren, verwenden Sie eine Datei.
+issuer-ended = Das Portal des Herstellers darf für dieses Produkt zurzeit nicht signieren.
+    .remedy = Bitten Sie den Hersteller, am Portal ein neues Ausstellerzertifikat zu installieren; fragen Sie dann noch einmal, es geht nichts verloren.
+portal-failed = Das Portal des Herstellers kann zurzeit nicht antworten: { $cause }.
+    .remedy = Hier ist nichts zu tun: Fragen Sie später noch einmal, das kostet nichts; bleibt es so, sagen Sie es dem Hersteller.
+
 # Was der Server seiner Administration ablehnt.
 not-administrator = Benutzer { $uid } darf diesen Server nicht verwalten.
     .remedy = Führen Sie den Befehl als root aus, oder als der Benutzer, unter dem der Server läuft.

@@ -202,6 +202,30 @@ key-other-product = Ceci est une clé pour un autre produit.
 portal-unreachable = Aucune réponse du portail de l’éditeur à l’adresse { $address } : { $cause }.
     .remedy = Vérifiez que cet ordinateur atteint cette adresse par TLS, ou activez par fichier ; rien n’est perdu, et redemander ne coûte rien.
 
+# Ce que le portail refuse.
+key-unknown = L’éditeur n’a vendu aucune clé de ce genre pour ce produit.
+    .remedy = Comparez la clé avec celle que vous avez reçue, et saisissez-la de nouveau ; si c’est la même, demandez au vendeur.
+key-blocked = L’éditeur a bloqué cette clé.
+    .remedy = Demandez au vendeur de la clé : cet ordinateur n’est pas en cause, et ce qui est déjà activé le reste.
+key-ended = La durée de cette clé s’est achevée le { $ended_at }.
+    .remedy = Achetez une nouvelle clé auprès du vendeur, et saisissez-la.
+key-exhausted = Les { $granted } ordinateurs de cette clé sont tous activés ({ $used }).
+    .remedy = Libérez un ordinateur qui ne sert plus, ou faites augmenter la clé par le vendeur ; demandez ensuite de nouveau.
+hosts-exhausted = Cette clé a activé { $hosts } serveurs, autant qu’elle le peut.
+    .remedy = Utilisez un de ces serveurs, ou faites augmenter la clé par le vendeur ; demandez ensuite de nouveau.
+activations-exhausted = Cette clé a activé ce serveur { $activations } fois, aussi souvent qu’elle le peut.
+    .remedy = Faites augmenter la clé par le vendeur, puis demandez de nouveau ; le certificat installé reste valable.
+releases-exhausted = { $releases } ordinateurs de cette clé ont été libérés en un an, autant que permis.
+    .remedy = Demandez au vendeur de libérer la place, ou attendez que la première de ces libérations ait un an.
+not-activated-here = Le portail n’a pas activé ceci avec la clé indiquée.
+    .remedy = Activez d’abord avec la clé ; pour libérer, il n’y a rien à faire.
+too-many-wrong-keys = Trop de clés erronées sont venues de l’adresse de ce réseau ; la prochaine sera cherchée dans { $wait }.
+    .remedy = Attendez, et trouvez qui envoie des clés erronées sur ce réseau ; pour activer maintenant, utilisez un fichier.
+issuer-ended = Le portail de l’éditeur ne peut pas signer pour ce produit en ce moment.
+    .remedy = Demandez à l’éditeur d’installer un nouveau certificat d’émetteur sur le portail ; demandez ensuite de nouveau, rien n’est perdu.
+portal-failed = Le portail de l’éditeur ne peut pas répondre en ce moment : { $cause }.
+    .remedy = Il n’y a rien à faire ici : demandez de nouveau plus tard, cela ne coûte rien ; si cela dure, prévenez l’éditeur.
+
 # Ce que le serveur refuse à qui l’administre.
 not-administrator = L’utilisateur { $uid } n’a pas le droit d’administrer ce serveur.
     .remedy = Exécutez la commande en tant que root, ou en tant que l’utilisateur sous lequel le serveur fonctionne.

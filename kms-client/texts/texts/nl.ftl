@@ -196,6 +196,30 @@ key-other-product = Dit is een sleutel voor een ander product.
 portal-unreachable = Geen antwoord van het portaal van de leverancier op { $address }: { $cause }.
     .remedy = Controleer of deze computer dat adres via TLS bereikt, of activeer met een bestand; er gaat niets verloren, en opnieuw vragen kost niets.
 
+# Wat het portaal weigert.
+key-unknown = De leverancier heeft voor dit product geen sleutel verkocht die zo luidt.
+    .remedy = Vergelijk de sleutel met wat u hebt gekregen en voer hem opnieuw in; is hij hetzelfde, vraag het dan de verkoper.
+key-blocked = De leverancier heeft deze sleutel geblokkeerd.
+    .remedy = Vraag het de verkoper van de sleutel: aan deze computer ligt het niet, en wat al geactiveerd is, blijft dat.
+key-ended = De looptijd van deze sleutel is op { $ended_at } afgelopen.
+    .remedy = Koop bij de verkoper een nieuwe sleutel en voer die in.
+key-exhausted = Alle { $granted } computers van deze sleutel zijn geactiveerd ({ $used }).
+    .remedy = Geef een computer vrij die niet meer wordt gebruikt, of laat de verkoper de sleutel verruimen; vraag het dan opnieuw.
+hosts-exhausted = Deze sleutel heeft { $hosts } servers geactiveerd, zoveel als hij mag.
+    .remedy = Gebruik een van die servers, of laat de verkoper de sleutel verruimen; vraag het dan opnieuw.
+activations-exhausted = Deze sleutel heeft deze server { $activations } keer geactiveerd, zo vaak als hij mag.
+    .remedy = Laat de verkoper de sleutel verruimen en vraag het dan opnieuw; het geïnstalleerde certificaat blijft geldig.
+releases-exhausted = Van deze sleutel zijn binnen een jaar { $releases } computers vrijgegeven, zoveel als er mogen.
+    .remedy = Vraag de verkoper de plaats vrij te geven, of wacht tot de eerste van die vrijgaven een jaar oud is.
+not-activated-here = Het portaal heeft dit niet geactiveerd met de sleutel die wordt genoemd.
+    .remedy = Activeer eerst met de sleutel; om vrij te geven hoeft u niets te doen.
+too-many-wrong-keys = Van het adres van dit netwerk kwamen te veel verkeerde sleutels; de volgende wordt over { $wait } opgezocht.
+    .remedy = Wacht, en zoek uit wie op dit netwerk verkeerde sleutels stuurt; gebruik een bestand om nu te activeren.
+issuer-ended = Het portaal van de leverancier mag op dit moment niet voor dit product ondertekenen.
+    .remedy = Vraag de leverancier een nieuw uitgeverscertificaat op het portaal te installeren; vraag het dan opnieuw, er gaat niets verloren.
+portal-failed = Het portaal van de leverancier kan op dit moment niet antwoorden: { $cause }.
+    .remedy = Hier hoeft u niets te doen: vraag het later opnieuw, dat kost niets; blijft het zo, meld het dan bij de leverancier.
+
 # Wat de server een beheerder weigert.
 not-administrator = Gebruiker { $uid } mag deze server niet beheren.
     .remedy = Voer de opdracht uit als root, of als de gebruiker waaronder de server draait.
