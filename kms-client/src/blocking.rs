@@ -80,6 +80,11 @@ impl Client {
         self.inner.state()
     }
 
+    /// Whether the organisation has bought this feature. See [`Client::has`](crate::Client::has).
+    pub fn has(&self, feature: &str) -> bool {
+        self.inner.has(feature)
+    }
+
     /// Everything that a status line or an about box shows, as of now.
     pub fn snapshot(&self) -> Snapshot {
         self.inner.snapshot()

@@ -43,6 +43,12 @@ impl Client {
         self.shell.published.borrow().state_at(self.shell.clock.now())
     }
 
+    /// Whether the organisation has bought this feature, as the lease says that is held, even if it has ended. `false` before the first
+    /// lease. Does no input or output.
+    pub fn has(&self, feature: &str) -> bool {
+        self.shell.published.borrow().has(feature)
+    }
+
     /// Everything that a status line or an about box shows, as of now. Does no input or output.
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.shell.published.borrow().clone();

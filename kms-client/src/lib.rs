@@ -82,6 +82,7 @@ pub use snapshot::Snapshot;
 #[cfg(feature = "tls")]
 pub use wire::Tls;
 
+pub use shared::features::{Features, FeaturesError};
 pub use shared::ids::{HostId, LedgerId, MachineId, OrganisationId, ProductId};
 pub use shared::license::{LicenseState, Notice, Setup};
 pub use shared::reason::{Cause, Fault, Reason};

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use shared::answer;
+use shared::features::Features;
 use shared::ids::MachineId;
 use shared::license::{License, LicenseState, Timer};
 use shared::reason::{Cause, Reason};
@@ -49,6 +50,8 @@ pub struct Snapshot {
     pub waiting: Option<Waited>,
     /// The lease that is held, even if it has ended.
     pub lease: Option<Lease>,
+    /// What the organisation has bought beside the product, as the lease says that is held. None before the first lease.
+    pub features: Features,
     /// Whether the state is kept, and so what counts as a machine.
     pub keeping: Keeping,
     /// The directory of the state, with the product's folder: the one that is used, or could not be.
@@ -101,6 +104,7 @@ impl Snapshot {
             attempts_left_out,
             asked_at: round.map(|round| Timestamp::from_unix_ms(round.ended_at)),
             waiting: facts.waiting.map(|(count, threshold)| Waited { count, threshold }),
+            features: license.lease().map(|lease| lease.chain().host().features.clone()).unwrap_or_default(),
             keeping: installation.home.keeping(),
             state_dir: installation.home.path().to_owned(),
             troubles: installation.troubles.clone(),
@@ -137,6 +141,11 @@ impl Snapshot {
                 format!("NOT KEPT: {path} cannot be written, and what is learned ends with the process")
             }
         }
+    }
+
+    /// Whether the organisation has bought this feature. A lease that has ended still says so: no state takes a function away.
+    pub fn has(&self, feature: &str) -> bool {
+        self.features.has(feature)
     }
 
     /// The reason of [`last_reason`](Snapshot::last_reason), with a text and a remedy, if this release knows it.

@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use shared::envelope::SecretKey;
+use shared::features::Features;
 use shared::ids::{HostId, LedgerId, MachineId};
 use shared::license::{Facts, License, LicenseState, Setup, Timer};
 use shared::policy::Policy;
@@ -128,6 +129,7 @@ fn blank(state: LicenseState, lease: Option<Lease>, standing: Standing) -> Snaps
         asked_at: None,
         waiting: None,
         lease,
+        features: Features::NONE,
         keeping: Keeping::NotKept,
         state_dir: PathBuf::new(),
         troubles: Vec::new(),

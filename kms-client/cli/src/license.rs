@@ -74,12 +74,16 @@ fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     // If nothing was saved, a user who may not read the identity cannot know the name.
     let unknown = *snapshot.machine.as_bytes() == [0; 16];
     let machine = if unknown { "unknown to this user".to_owned() } else { snapshot.machine.to_string() };
-    vec![
+    let mut rows = vec![
         ("last host", snapshot.last_host.clone().unwrap_or_else(|| "none has given a lease".to_owned())),
         ("organisation", organisation),
         ("machine", machine),
         ("stored", snapshot.stored()),
-    ]
+    ];
+    if !snapshot.features.is_empty() {
+        rows.insert(2, ("features", snapshot.features.to_string()));
+    }
+    rows
 }
 
 /// Asks now, and shows the answer of every host.

@@ -1,6 +1,6 @@
 //! From the first start to the release: what the client asks a host, and what the product sees.
 
-use kms_client::{LicenseState, Notice, Outcome, Reason, Waited};
+use kms_client::{Features, LicenseState, Notice, Outcome, Reason, Waited};
 
 use crate::world::{BEGIN, DAY, Host, Make, Say, StoryClock, builder, client};
 
@@ -33,6 +33,26 @@ async fn a_machine_is_counted_waits_and_is_licensed_and_a_restart_changes_nothin
     assert_eq!(again.snapshot().machine, seen.machine);
     assert_eq!(again.snapshot().troubles, []);
     assert_eq!(host.seen().len(), 2, "reading a state asks nobody");
+}
+
+#[tokio::test]
+async fn a_lease_has_the_features_of_its_certificate_and_keeps_them_past_its_end() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let features = Features::new(["export", "3d"]).unwrap();
+    let host = Make { features: features.clone(), ..Make::new(9) }.start(&clock).await;
+    let product = client(dir.path(), &clock, &[&host]);
+    assert!(!product.has("export"), "nobody knows before the first lease");
+    product.activate().await.unwrap();
+    assert!(product.has("export") && product.has("3d") && !product.has("cloud"));
+    drop(product);
+
+    clock.advance(181 * DAY);
+    let restarted = client(dir.path(), &clock, &[&host]);
+    assert_eq!(restarted.state().notice(), Notice::Warning);
+    assert_eq!(restarted.snapshot().features, features, "the lease has ended, and no function with it");
+    host.say(Say::Released);
+    restarted.release().await.unwrap();
+    assert!(!restarted.has("export"), "it holds no lease");
 }
 
 #[tokio::test]

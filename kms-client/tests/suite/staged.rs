@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use expect_test::expect;
 use kms_client::testing::{Stage, attempt, snapshot, walk};
-use kms_client::{LicenseState, Notice, Outcome, Reason, Waited, blocking};
+use kms_client::{Features, LicenseState, Notice, Outcome, Reason, Waited, blocking};
 
 #[test]
 fn a_walk_meets_every_state_at_the_instant_at_which_it_begins() {
@@ -37,6 +37,8 @@ async fn the_product_sees_what_the_test_shows_and_gets_the_answer_that_it_gives(
     let mut shown = snapshot(LicenseState::ExpiringSoon { until: stage.now() });
     shown.attempts = vec![attempt("kms1:21688", Outcome::Waiting(Waited::new(7, 25)))];
 
+    shown.features = Features::new(["export", "3d"]).unwrap();
+
     stage.show(shown);
 
     watch.changed().await.unwrap();
@@ -46,6 +48,7 @@ async fn the_product_sees_what_the_test_shows_and_gets_the_answer_that_it_gives(
         license.activate().await.unwrap().outcome.cause().unwrap().reason(),
         Some(Reason::NoHostKnown)
     );
+    assert!(license.has("export") && license.snapshot().has("3d") && !license.has("cloud"));
     stage.answer(Outcome::Released);
     assert_eq!(license.release().await.unwrap().outcome, Outcome::Released);
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kms_client::{Builder, Cause, Client, Clock, Product, Timestamp};
+use kms_client::{Builder, Cause, Client, Clock, Features, Product, Timestamp};
 use proto::v1;
 use proto::v1::activation_service_server::{ActivationService, ActivationServiceServer};
 use shared::answer::{Grant, Header, compose_lease, compose_refusal, compose_released, compose_waiting};
@@ -107,6 +107,7 @@ pub(crate) struct Make {
     pub(crate) organisation: u8,
     pub(crate) organisation_name: String,
     pub(crate) test: bool,
+    pub(crate) features: Features,
     pub(crate) not_before: Timestamp,
     pub(crate) not_after: Timestamp,
     pub(crate) root: SecretKey,
@@ -120,6 +121,7 @@ impl Make {
             organisation: 7,
             organisation_name: "Organisation 7".into(),
             test: false,
+            features: Features::NONE,
             not_before: BEGIN - DAY,
             not_after: BEGIN + 400 * DAY,
             root: root(),
@@ -135,6 +137,7 @@ impl Make {
             not_after: self.not_after,
             test: self.test,
             policy: self.policy,
+            features: self.features.clone(),
             ..testing::certificate(self.key().public(), ProductId::from_bytes(PRODUCT_ID), self.not_before)
         };
         testing::chain(&self.root, &certificate).into()
