@@ -351,7 +351,8 @@ impl AdminService for Admin {
     ) -> Result<Response<wire::ListCertificatesResponse>, Status> {
         let now = self.host.clock.now();
         let installed = self.host.certificates();
-        let certificates = shown::certificates(&installed, now);
+        let counting = self.counting().await.map_err(unreadable)?;
+        let certificates = shown::certificates(&installed, &counting, now);
         let unusable = installed.left_out().iter().map(shown::unusable).collect();
         Ok(Response::new(wire::ListCertificatesResponse { certificates, now: now.unix_ms(), unusable }))
     }

@@ -40,6 +40,7 @@ mod odd_files;
 mod owner;
 mod printing;
 mod reasons;
+mod seats;
 mod settings;
 mod sizes;
 mod space;

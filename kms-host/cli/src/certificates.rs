@@ -9,7 +9,7 @@ use serde_json::json;
 use shared::time::{Length, Timestamp};
 
 use super::Failure;
-use super::online::{ask, hex, instant, number, some_text, text_of, time};
+use super::online::{ask, features, hex, instant, number, seats, some_number, some_text, text_of, time};
 
 pub(super) fn certificates(home: &Home, as_json: bool) -> Result<String, Failure> {
     let request = wire::ListCertificatesRequest {};
@@ -49,9 +49,10 @@ fn certificate_text(certificate: &wire::Certificate, now: Timestamp) -> String {
             length(certificate.retry_interval_ms)
         ),
         format!("  clocks       may differ by {}", length(certificate.clock_tolerance_ms)),
-        String::new(),
     ];
-    text_of(&lines)
+    let seats = seats(certificate.seats, certificate.count).map(|seats| format!("  seats        {seats}"));
+    let sold = seats.into_iter().chain(features(&certificate.features));
+    text_of(&lines.into_iter().chain(sold).chain([String::new()]).collect::<Vec<_>>())
 }
 
 fn unusable_text(unusable: &wire::UnusableCertificate) -> String {
@@ -110,6 +111,9 @@ fn certificate_json(certificate: &wire::Certificate, now: Timestamp) -> serde_js
         "renew_interval_ms": certificate.renew_interval_ms,
         "retry_interval_ms": certificate.retry_interval_ms,
         "clock_tolerance_ms": certificate.clock_tolerance_ms,
+        "seats": some_number(certificate.seats),
+        "features": certificate.features,
+        "count": certificate.count,
     })
 }
 

@@ -295,6 +295,7 @@ fn product_lines(product: &wire::Product, now: i64, lines: &mut Vec<String>) {
     lines.extend([String::new(), format!("{name}{}", if product.test { "  TEST" } else { "" })]);
     lines.push(format!("  product      {}", hex(&product.id)));
     lines.push(format!("  count        {}", count(product, certified, left)));
+    lines.extend(seats(product.seats, product.count).map(|seats| format!("  seats        {seats}")));
     let wire::Inactive { released, replaced, blocked } = product.inactive.unwrap_or_default();
     let unkept = number(product.unkept_today, "ask");
     lines.push(format!(
@@ -307,9 +308,24 @@ fn product_lines(product: &wire::Product, now: i64, lines: &mut Vec<String>) {
         let left = if left.is_zero() { "ENDED".to_owned() } else { Length(left).to_string() };
         lines.push(format!("  organisation {}", product.organisation));
         lines.push(format!("  certificate  {certificate} until {until} ({left})"));
+        lines.extend(features(&product.features));
     }
     let unused = product.unused.iter();
     lines.extend(unused.map(|one| format!("  not used     {}: {}", hex(&one.certificate), one.why)));
+}
+
+/// The count beside the seats, if the vendor has signed any.
+pub(super) fn seats(seats: u32, count: u64) -> Option<String> {
+    let more = match count.saturating_sub(seats.into()) {
+        0 => String::new(),
+        more => format!(": {more} more than are paid for, and none is refused"),
+    };
+    (seats != 0).then(|| format!("{count} of {seats} used{more}"))
+}
+
+/// A line for the features, if there are any.
+pub(super) fn features(features: &[String]) -> Option<String> {
+    (!features.is_empty()).then(|| format!("  features     {}", features.join(", ")))
 }
 
 /// The count, and whether leases are issued.
@@ -366,6 +382,8 @@ fn status_json(status: &wire::GetStatusResponse) -> serde_json::Value {
             "not_before_ms": instant(product.not_before),
             "not_after_ms": instant(product.not_after),
             "test": product.test,
+            "seats": some_number(product.seats),
+            "features": product.features,
             "unused": product.unused.iter().map(|one| json!({
                 "certificate": hex(&one.certificate),
                 "why": one.why,
@@ -458,6 +476,11 @@ pub(super) fn instant(unix_ms: i64) -> Option<i64> {
     Some(unix_ms).filter(|unix_ms| *unix_ms != 0)
 }
 
+/// On the wire, 0 stands for no number.
+pub(super) fn some_number(number: u32) -> Option<u32> {
+    Some(number).filter(|number| *number != 0)
+}
+
 pub(super) fn some_text(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
@@ -480,6 +503,15 @@ mod tests {
         let ended = shown(3, true, Duration::ZERO);
         assert!(ended.ends_with("the certificate has ended: no lease is signed"), "{ended}");
         assert_eq!(shown(3, false, Duration::ZERO), "3; no certificate: no lease is signed");
+    }
+
+    #[test]
+    fn seats_stand_beside_the_count_and_refuse_nobody() {
+        let shown = |count| seats(40, count).unwrap_or_default();
+        assert_eq!(shown(39), "39 of 40 used");
+        assert_eq!(shown(40), "40 of 40 used");
+        assert_eq!(shown(41), "41 of 40 used: 1 more than are paid for, and none is refused");
+        assert_eq!(seats(0, 41), None, "the vendor does not say");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Who is counted, as of one moment, and what `status` shows of a product.
 
+use std::num::NonZeroU32;
+
 use bytes::Bytes;
 use ledger::{LedgerError, Listed};
 use proto::admin::v1 as wire;
@@ -59,6 +61,8 @@ impl Admin {
             shown.not_before = certificate.not_before.unix_ms();
             shown.not_after = installed.chain.ends_at().unix_ms();
             shown.test = certificate.test;
+            shown.seats = certificate.seats.map_or(0, NonZeroU32::get);
+            shown.features = certificate.features.encode();
         }
         Ok(shown)
     }
@@ -81,12 +85,21 @@ impl Counting {
         self.tallies.iter().map(|(product, _)| *product).collect()
     }
 
+    /// How many machines of this product are counted.
+    pub(super) fn count(&self, product: ProductId) -> u64 {
+        self.tally(product).map_or(0, |tally| tally.total)
+    }
+
+    fn tally(&self, product: ProductId) -> Option<&Tally> {
+        self.tallies.iter().find(|(known, _)| *known == product).map(|(_, tally)| tally)
+    }
+
     pub(super) fn is_counted(&self, listed: &Listed) -> bool {
         let Some(record) = listed.record.filter(|record| record.state == RecordState::Active) else {
             return false;
         };
-        let tally = self.tallies.iter().find(|(product, _)| *product == listed.product);
-        tally.is_some_and(|(_, tally)| count::is_counted(tally, record.seen_at, self.hour_width_ms))
+        self.tally(listed.product)
+            .is_some_and(|tally| count::is_counted(tally, record.seen_at, self.hour_width_ms))
     }
 
     pub(super) fn shown(&self, listed: &Listed) -> wire::Machine {

@@ -1,5 +1,7 @@
 //! Our types as `kms.admin.v1` shows them. One way only: what comes in is read where it is needed.
 
+use std::num::NonZeroU32;
+
 use bytes::Bytes;
 use ledger::Listed;
 use proto::admin::v1 as wire;
@@ -8,6 +10,7 @@ use shared::reason::Reason;
 use shared::record::{Event, Inactive};
 use shared::time::{Timestamp, to_ms};
 
+use super::counting::Counting;
 use super::search::state;
 use crate::admin::audit::{self, AuditLine, Checked};
 use crate::certificates::{Certificates, Installed, LeftOut, WhyNot};
@@ -81,14 +84,22 @@ pub(super) fn alarm(alarm: Alarm) -> wire::Alarm {
 }
 
 /// By product, and of a product the one that ends last first.
-pub(super) fn certificates(certificates: &Certificates, now: Timestamp) -> Vec<wire::Certificate> {
+pub(super) fn certificates(
+    certificates: &Certificates,
+    counting: &Counting,
+    now: Timestamp,
+) -> Vec<wire::Certificate> {
     let mut installed: Vec<_> = certificates.all().collect();
     let product = |one: &Installed| {
         let certificate = one.chain.host();
         (certificate.product_name.clone(), certificate.product)
     };
     installed.sort_by_key(|one| (product(one), std::cmp::Reverse(one.chain.ends_at())));
-    installed.into_iter().map(|one| certificate(one, certificates, now)).collect()
+    let shown = |one: &Installed| wire::Certificate {
+        count: counting.count(one.chain.host().product),
+        ..certificate(one, certificates, now)
+    };
+    installed.into_iter().map(shown).collect()
 }
 
 fn certificate(installed: &Installed, all: &Certificates, now: Timestamp) -> wire::Certificate {
@@ -113,6 +124,9 @@ fn certificate(installed: &Installed, all: &Certificates, now: Timestamp) -> wir
         renew_interval_ms: to_ms(policy.renew_interval),
         retry_interval_ms: to_ms(policy.retry_interval),
         clock_tolerance_ms: to_ms(policy.clock_tolerance),
+        seats: certificate.seats.map_or(0, NonZeroU32::get),
+        features: certificate.features.encode(),
+        count: 0,
     }
 }
 

@@ -9,6 +9,7 @@ use ledger::{Disagreement, LedgerError, Restored};
 use server::Source;
 use server::accept::Crowding;
 use server::tls::{Flaw, TlsCertificate};
+use shared::certificate::HostCertificate;
 use shared::reason::{Explained, Reason, Word};
 use shared::time::{Length, Timestamp};
 
@@ -67,7 +68,7 @@ impl Host {
             self.totals.disagreements().into_iter().map(|found| of_totals(&self.certificates(), found)),
         );
         alarms.extend(self.ledger.restored().await?.map(of_restored));
-        alarms.extend(self.inflated_counts(now).await?);
+        alarms.extend(self.odd_counts(now).await?);
         let monotonic = self.clock.monotonic();
         let (new, bad) = (self.fairness.limiting_new(monotonic), self.fairness.limiting_bad(monotonic));
         alarms.extend(new.map(|new| {
@@ -82,9 +83,9 @@ impl Host {
         Ok(alarms)
     }
 
-    /// Alarms for products whose count depends on the new machines of one source. None while the host doubts its clock, because
-    /// it counts nobody then.
-    async fn inflated_counts(&self, now: Timestamp) -> Result<Vec<Alarm>, LedgerError> {
+    /// Alarms for products whose count is above what was paid for, or depends on the new machines of one source. None while the host
+    /// doubts its clock, because it counts nobody then.
+    async fn odd_counts(&self, now: Timestamp) -> Result<Vec<Alarm>, LedgerError> {
         let mut alarms = Vec::new();
         if self.doubt().is_some() {
             return Ok(alarms);
@@ -92,6 +93,7 @@ impl Host {
         for (product, installed) in self.certificates().products(now) {
             let terms = terms(&installed.chain);
             let count = self.ledger.reading(product, &terms, now).await?.tally.total;
+            alarms.extend(of_seats(installed.chain.host(), count));
             let inflating = self.fairness.inflating(product, count, terms.threshold, self.clock.monotonic());
             let name = &installed.chain.host().product_name;
             alarms.extend(inflating.map(|inflating| of_inflated(name, count, terms.threshold, inflating)));
@@ -216,6 +218,13 @@ fn of_restored(restored: Restored) -> Alarm {
         restored.machines
     );
     Alarm::new(Word::LEDGER_RESTORED, text).since(restored.at)
+}
+
+/// Of a count above the seats. No machine is refused, because whoever has paid for too few learns it here.
+fn of_seats(certificate: &HostCertificate, count: u64) -> Option<Alarm> {
+    let (name, seats) = (&certificate.product_name, certificate.seats?.get());
+    let text = format!("{name} counts {count} machines, and {seats} are paid for: no machine is refused");
+    (u64::from(seats) < count).then(|| Alarm::new(Word::SEATS_EXCEEDED, text))
 }
 
 fn of_inflated(product: &str, count: u64, threshold: u32, inflating: Inflating) -> Alarm {

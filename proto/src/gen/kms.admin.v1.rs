@@ -125,6 +125,12 @@ pub struct Product {
     /// Certificates for this product that somebody may expect to be used, and that are not.
     #[prost(message, repeated, tag = "15")]
     pub unused: ::prost::alloc::vec::Vec<UnusedCertificate>,
+    /// Machines that the organisation has paid for; 0 where the certificate does not say.
+    #[prost(uint32, tag = "16")]
+    pub seats: u32,
+    /// What the vendor has sold beside the product.
+    #[prost(string, repeated, tag = "17")]
+    pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// A certificate that is installed and not used.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -646,6 +652,15 @@ pub struct Certificate {
     /// Why it does not answer for its product now, in one line; empty where it does.
     #[prost(string, tag = "17")]
     pub why_not: ::prost::alloc::string::String,
+    /// Machines that the organisation has paid for; 0 where it does not say.
+    #[prost(uint32, tag = "18")]
+    pub seats: u32,
+    /// What the vendor has sold beside the product.
+    #[prost(string, repeated, tag = "19")]
+    pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Machines of its product that are counted now.
+    #[prost(uint64, tag = "20")]
+    pub count: u64,
 }
 /// Asks for the latest changes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -55,6 +55,8 @@ words! {
         "have your CA sign a new one, put it into the files of `tls_certificate` and `tls_key`, and reload the host"
     NEW_MACHINES_OF_ONE_SOURCE "the count stands on new machines that one address has brought"
         "nothing in a roll-out, or where this host takes over from another; otherwise find out who uses that address, and block machines that do not exist: `kms-host machines` lists them"
+    SEATS_EXCEEDED "more machines are counted than the vendor has signed as paid for; none is refused"
+        "ask the vendor for a certificate with more seats, put it in with `kms-host install-certificate`, and reload the host; or run `kms-client release` on machines that need no license any more"
     CONNECTIONS_FULL "all places for connections are taken: the address that holds most gives way to newcomers"
         "find out who uses that address: a machine makes one call and leaves. If it is a proxy or a NAT of yours, raise `connections` and reload the host"
 }
