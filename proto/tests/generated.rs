@@ -10,7 +10,7 @@ use std::path::Path;
 
 use prost::Message;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "kms/v1/signed.proto",
     "kms/v1/certificate.proto",
     "kms/v1/ask.proto",
@@ -18,6 +18,7 @@ const FILES: [&str; 10] = [
     "kms/v1/activation.proto",
     "kms/v1/files.proto",
     "kms/v1/revocation.proto",
+    "kms/v1/codes.proto",
     "kms/state/v1/saved.proto",
     "kms/admin/v1/admin.proto",
     "kms/vendor/v1/vendor.proto",

@@ -176,7 +176,11 @@ impl IssuingCertificate {
     pub fn verify(signed: &v1::Signed, roots: &Roots) -> Result<IssuingCertificate, ChainError> {
         let verified =
             roots.open(signed, Kind::IssuingCertificate).map_err(ChainError::IssuingCertificate)?;
-        let wire: v1::IssuingCertificate = verified.decode().map_err(ChainError::IssuingCertificate)?;
+        IssuingCertificate::decode(verified.decode().map_err(ChainError::IssuingCertificate)?)
+    }
+
+    /// From bytes that were verified.
+    pub(crate) fn decode(wire: v1::IssuingCertificate) -> Result<IssuingCertificate, ChainError> {
         if !is_understood(wire.must_understand) {
             return Err(ChainError::NotUnderstood);
         }

@@ -48,6 +48,10 @@ named! {
         MachineRelease, "kms.machine-release.v1";
         /// A license by a product key.
         Confirmation, "kms.confirmation.v1";
+        /// A key that may sign what is read aloud.
+        CodeCertificate, "kms.code-certificate.v1";
+        /// A license by a product key, read aloud. What is signed does not travel: the machine makes it anew.
+        ConfirmationId, "kms.confirmation-id.v1";
     }
 }
 

@@ -31,16 +31,19 @@ pub mod files;
 pub mod revocation;
 
 #[cfg(feature = "keys")]
+pub mod groups;
+#[cfg(feature = "keys")]
+pub mod product_key;
+
+#[cfg(feature = "keys")]
 pub mod activation;
 #[cfg(feature = "keys")]
 pub mod confirmation;
 #[cfg(feature = "keys")]
 pub mod parts;
 
-#[cfg(feature = "keys")]
-pub mod groups;
-#[cfg(feature = "keys")]
-pub mod product_key;
+#[cfg(feature = "codes")]
+pub mod codes;
 
 pub mod admission;
 pub mod count;

@@ -73,6 +73,16 @@ impl Timestamp {
         let year = era * 400 + year_of_era + i64::from(month <= 2);
         (year, month, day_of_month)
     }
+
+    /// The first instant of a month (1 to 12), in UTC and the proleptic Gregorian calendar: [`date`](Timestamp::date) the other way.
+    pub fn of_month(year: i64, month: i64) -> Timestamp {
+        // Years begin in March here, too.
+        let (year, march_month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let day_of_year = (153 * march_month + 2) / 5;
+        let day_of_era = 365 * year_of_era + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        Timestamp((era * 146_097 + day_of_era - 719_468) * 86_400_000)
+    }
 }
 
 /// `2026-11-22 02:05:50Z`: for people, to the second.
@@ -126,6 +136,15 @@ pub trait Clock: Send + Sync {
 mod tests {
     use super::*;
     use alloc::string::ToString;
+
+    #[test]
+    fn a_month_begins_with_its_first_day() {
+        for (year, month) in (-801..=2401).flat_map(|year| (1..=12).map(move |month| (year, month))) {
+            let begin = Timestamp::of_month(year, month);
+            assert_eq!(begin.date(), (year, month, 1));
+            assert_ne!((begin - Duration::from_millis(1)).date(), (year, month, 1));
+        }
+    }
 
     #[test]
     fn an_instant_reads_as_its_date() {

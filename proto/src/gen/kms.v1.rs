@@ -842,3 +842,22 @@ pub struct SignedRevocationList {
     #[prost(message, optional, tag = "2")]
     pub issuing_certificate: ::core::option::Option<Signed>,
 }
+/// A key that may sign confirmation ids (`kms.code-certificate.v1`, signed by a root). A product carries it, so it lasts as long as the
+/// product. An issuing key cannot stand in for it, nor it for an issuing key.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CodeCertificate {
+    /// The key and its limits, as those of an issuing key.
+    #[prost(message, optional, tag = "1")]
+    pub limits: ::core::option::Option<IssuingCertificate>,
+    /// What a confirmation may grant beside the product. A confirmation names one of them by its place, the first being 1; so sets are
+    /// added behind the others, and none is taken out.
+    #[prost(message, repeated, tag = "2")]
+    pub feature_sets: ::prost::alloc::vec::Vec<FeatureSet>,
+}
+/// Features that are granted together.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FeatureSet {
+    /// In the form of the features of a host certificate.
+    #[prost(string, repeated, tag = "1")]
+    pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}

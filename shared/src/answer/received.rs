@@ -102,7 +102,9 @@ impl Received {
             | Kind::HostActivation
             | Kind::MachineActivation
             | Kind::MachineRelease
-            | Kind::Confirmation => return Err(AnswerError::Malformed),
+            | Kind::Confirmation
+            | Kind::CodeCertificate
+            | Kind::ConfirmationId => return Err(AnswerError::Malformed),
         };
         Ok(Received { chain, header, message })
     }

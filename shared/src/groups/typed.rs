@@ -70,13 +70,19 @@ impl Typed {
     }
 
     /// Each group as it is now, from the first to the last, for whoever still types.
-    pub fn groups(&self) -> impl Iterator<Item = GroupState> {
-        self.ranges().into_iter().zip(1..).map(|(range, number)| match self.mistake(&range, number) {
+    pub fn groups(&self) -> Vec<GroupState> {
+        let state = |(range, number): (&Range<usize>, u8)| match self.mistake(range, number) {
             None => GroupState::Right,
             Some(Mistake::Length { has: 0 }) => GroupState::Empty,
             Some(Mistake::Length { has }) if has < self.layout.length => GroupState::Partial,
             Some(mistake) => GroupState::Wrong(mistake),
-        })
+        };
+        self.ranges().iter().zip(1..).map(state).collect()
+    }
+
+    /// By how many symbols it is too short or too long.
+    pub fn symbols_off(&self) -> usize {
+        self.symbols.len().abs_diff(self.layout.symbols())
     }
 
     /// The symbols without those that check.

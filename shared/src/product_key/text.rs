@@ -25,7 +25,7 @@ const LETTER_BITS: u32 = 5;
 /// use kms_shared::groups::GroupState;
 /// use kms_shared::product_key::KeyText;
 ///
-/// let states: Vec<_> = KeyText::new("04gsk a1b").groups().collect();
+/// let states = KeyText::new("04gsk a1b").groups();
 /// assert!(matches!(states[1], GroupState::Partial) && states[2] == GroupState::Empty);
 /// ```
 pub struct KeyText(Typed);
@@ -37,7 +37,7 @@ impl KeyText {
     }
 
     /// Its five groups as they are now.
-    pub fn groups(&self) -> impl Iterator<Item = GroupState> {
+    pub fn groups(&self) -> Vec<GroupState> {
         self.0.groups()
     }
 

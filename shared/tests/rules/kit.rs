@@ -53,6 +53,7 @@ pub(crate) enum Who {
     OtherHost = 6,
     Machine = 7,
     OldIdentity = 8,
+    Codes = 9,
 }
 
 pub(crate) fn key(who: Who) -> SecretKey {

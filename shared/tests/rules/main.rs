@@ -20,6 +20,7 @@ mod license_script;
 mod admission_stories;
 mod answer_stories;
 mod armour_stories;
+mod code_stories;
 mod copy_stories;
 mod count_stories;
 mod exchange_stories;
@@ -33,6 +34,7 @@ mod vector_files;
 
 mod bad_portal_vectors;
 mod bad_vectors;
+mod code_vectors;
 mod key_vectors;
 mod portal_vectors;
 mod record_vectors;

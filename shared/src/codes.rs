@@ -1,0 +1,139 @@
+//! Codes that people read aloud or type, where there is no network: an *installation id* goes to the vendor, and a *confirmation id* comes
+//! back.
+//!
+//! A confirmation id is a full signature over what the machine or host makes anew from its own installation id, so no secret is in
+//! the client, and no code fits another machine. It never contains the key. `docs/codes.md` says why the codes are as long as they are,
+//! `docs/protocol.md` 12 has the bits.
+//!
+//! Read `installation` next, then `confirmation`.
+
+mod bits;
+mod confirmation;
+mod installation;
+mod key;
+
+use alloc::vec::Vec;
+
+use bits::Bits;
+
+use crate::groups::{Alphabet, GroupState, Layout, Mistyped, Typed};
+
+pub use confirmation::{ConfirmationId, Confirmed, MachineOptions};
+pub use installation::{InstallationId, Installed};
+pub use key::{CodeCertificate, CodeKey};
+
+/// How a code is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CodeForm {
+    /// Groups of six digits, for the telephone.
+    Digits,
+    /// Groups of six letters and digits, for a keyboard and for QR codes.
+    Letters,
+}
+
+impl CodeForm {
+    const ALL: [CodeForm; 2] = [CodeForm::Digits, CodeForm::Letters];
+
+    /// How many groups a number of so many bits needs.
+    const fn layout(self, bits: usize) -> Layout {
+        match self {
+            // Each digit has log2(10) bits, of which 3.3219 is a little less.
+            CodeForm::Digits => {
+                let digits = (bits * 10_000).div_ceil(33_219);
+                Layout { alphabet: Alphabet::Digits, groups: digits.div_ceil(GROUP - 1), length: GROUP }
+            }
+            CodeForm::Letters => {
+                let letters = bits.div_ceil(5);
+                Layout { alphabet: Alphabet::Letters, groups: letters.div_ceil(GROUP - 1), length: GROUP }
+            }
+        }
+    }
+}
+
+/// The symbols of a group, with the one that checks.
+const GROUP: usize = 6;
+
+/// What a code is of: this decides how long it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CodeKind {
+    /// The installation id of a machine.
+    Machine,
+    /// The installation id of a host.
+    Host,
+    /// A confirmation id, of a machine or a host.
+    Confirmation,
+}
+
+impl CodeKind {
+    const fn bits(self) -> usize {
+        match self {
+            CodeKind::Machine => 149,
+            CodeKind::Host => 325,
+            CodeKind::Confirmation => 525,
+        }
+    }
+
+    /// How many groups there are.
+    pub const fn groups(self, form: CodeForm) -> usize {
+        form.layout(self.bits()).groups
+    }
+}
+
+/// A code as somebody has typed it, perhaps not to its end: says at once which group is wrong, while the caller is still on the line.
+pub struct CodeText {
+    kind: CodeKind,
+    form: CodeForm,
+    typed: Typed,
+}
+
+impl CodeText {
+    /// This text as a code of this kind and form.
+    pub fn new(kind: CodeKind, form: CodeForm, text: &str) -> CodeText {
+        CodeText { kind, form, typed: Typed::new(form.layout(kind.bits()), text) }
+    }
+
+    /// Each group as it is now.
+    pub fn groups(&self) -> Vec<GroupState> {
+        self.typed.groups()
+    }
+
+    /// The number that the code is.
+    fn bits(&self) -> Result<Bits, CodeError> {
+        let payload = self.typed.payload().map_err(CodeError::Mistyped)?;
+        let layout = self.form.layout(self.kind.bits());
+        Bits::from_symbols(&payload, &layout, self.kind.bits()).ok_or(CodeError::Malformed)
+    }
+}
+
+/// Reads a whole code of one of these kinds, in either form. If it is none of them, the error is of the one that is most nearly as
+/// long.
+fn read<T>(
+    text: &str,
+    kinds: &[CodeKind],
+    open: impl Fn(CodeKind, &Bits) -> Result<T, CodeError>,
+) -> Result<T, CodeError> {
+    let codes = kinds.iter().flat_map(|kind| CodeForm::ALL.map(|form| CodeText::new(*kind, form, text)));
+    let nearest = codes.min_by_key(|code| code.typed.symbols_off()).ok_or(CodeError::Malformed)?;
+    open(nearest.kind, &nearest.bits()?)
+}
+
+/// What somebody has typed is no code, or not the one that is needed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodeError {
+    /// Groups are wrong; it says which.
+    #[error("{0}")]
+    Mistyped(Mistyped),
+    /// Every group is right, and together they are no code.
+    #[error("every group is right, and together they are no code: groups may have changed places")]
+    Malformed,
+    /// It is of a version that this release does not know.
+    #[error("a code of a version that this release does not know")]
+    Newer,
+    /// It is right, and was made for another installation id, or by another vendor. Groups that are ten apart may have changed places.
+    #[error("this confirmation is not for this installation id")]
+    OtherInstallation,
+    /// It names features that this release of the product does not know.
+    #[error("the confirmation names features that this release of the product does not know")]
+    UnknownFeatures,
+}
