@@ -17,6 +17,7 @@ use server::settings::values::{check_listen, check_log, with_example};
 use server::settings::{self, Key, SettingFault, SettingNames, SettingTable};
 use server::tls::{Tls, TlsFiles, TlsMode};
 use shared::srv::{SERVICE_LABEL_FORM, is_service_label};
+use wire::portal::PortalAddress;
 
 use crate::home::USUAL_PATH;
 
@@ -56,6 +57,11 @@ impl SettingTable for Config {
             let fault = "`tls_client_ca` demands a certificate from every machine, and a machine without TLS has none: set \
                          tls = \"required\"";
             return Err(("tls_client_ca", fault.to_owned()));
+        }
+        if !self.portal.is_empty()
+            && let Err(fault) = self.portal.parse::<PortalAddress>()
+        {
+            return Err(("portal", format!("`portal` is {:?}: {fault}", self.portal)));
         }
         if !is_service_label(&self.service_label) {
             let label = &self.service_label;

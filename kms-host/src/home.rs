@@ -325,7 +325,7 @@ impl Home {
     }
 
     /// The width of an hour in the request to the vendor, if there is one: the same as in the ledger.
-    fn requested_hour_width_ms(&self) -> Option<u64> {
+    pub(crate) fn requested_hour_width_ms(&self) -> Option<u64> {
         u64::try_from(self.written_request()?.hour_width.as_millis()).ok()
     }
 }

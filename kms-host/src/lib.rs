@@ -15,6 +15,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 pub mod activate;
 pub mod certificates;
 pub mod journal;
+pub mod portal;
 pub mod queue;
 pub mod remedy;
 pub mod signer;

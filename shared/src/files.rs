@@ -21,6 +21,8 @@ use crate::time::{from_ms, to_ms};
 
 /// What a host sends to its vendor.
 pub const HOST_REQUEST: &str = "KMS HOST REQUEST";
+/// Label of a host's ask to be activated by a key. The key is in it.
+pub const HOST_ACTIVATION: &str = "KMS HOST ACTIVATION";
 /// What the vendor sends back.
 pub const HOST_CERTIFICATE: &str = "KMS HOST CERTIFICATE";
 /// A host's private key.
@@ -191,11 +193,29 @@ pub fn issuing_certificate_from_pem(text: &[u8]) -> Result<v1::Signed, BadFile> 
     v1::Signed::decode(body.as_slice()).map_err(|_| BadFile::Body)
 }
 
+/// The file of a host's signed ask to be activated by a key.
+pub fn host_activation_to_pem(ask: &v1::Signed) -> String {
+    to_pem(HOST_ACTIVATION, &ask.encode_to_vec())
+}
+
+/// The signed ask in its file; nothing is verified yet.
+///
+/// # Errors
+/// There is no whole one, or it is damaged.
+pub fn host_activation_from_pem(text: &[u8]) -> Result<v1::Signed, BadFile> {
+    let body = from_pem(HOST_ACTIVATION, text)?;
+    v1::Signed::decode(body.as_slice()).map_err(|_| BadFile::Body)
+}
+
 /// The file of a host's certificate.
 pub fn certificate_to_pem(chain: &Chain, roots: &Roots) -> String {
     let roots = roots.keys().iter().map(|root| Bytes::copy_from_slice(root.as_bytes())).collect();
-    let file = v1::HostCertificateFile { chain: chain.encoded().clone(), roots };
-    to_pem(HOST_CERTIFICATE, &file.encode_to_vec())
+    certificate_answer_to_pem(chain.encoded().clone(), roots)
+}
+
+/// The same from an encoded chain and root public keys that are not verified yet.
+pub fn certificate_answer_to_pem(chain: Bytes, roots: Vec<Bytes>) -> String {
+    to_pem(HOST_CERTIFICATE, &v1::HostCertificateFile { chain, roots }.encode_to_vec())
 }
 
 /// Every encoded chain in a text, with the roots that came along; nothing is verified yet. A vendor may send those of several

@@ -18,6 +18,7 @@ mod offline;
 mod online;
 mod owner;
 mod pages;
+mod portal;
 mod refusals;
 mod signals;
 mod sources;
@@ -70,6 +71,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Activate the host with a host key at the vendor's portal.
+    ///
+    /// Installs the certificate that the portal gives, and a running host takes it up. If the answer is lost, the same command
+    /// continues and costs nothing.
+    Activate(portal::Activate),
     /// Print a sample of the settings, check them, or show them.
     Config {
         #[command(subcommand)]
@@ -343,6 +349,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
             let Allow { new_organisation: organisation, new_vendor: vendor, test } = allow;
             offline::install_certificate(&home, &file, Allowed { organisation, vendor, test }, json)
         }
+        Command::Activate(wanted) => portal::activate(&home, &wanted),
         Command::Serve(serve) => daemon::serve(&home, &serve),
         Command::Config { command } => match command {
             ConfigCommand::Sample => Ok(sample::<Config>()),

@@ -10,7 +10,7 @@ use kms_host::config::SettingSources;
 use kms_host::home::{Home, HomeError, Made, Put};
 use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE};
 use program::output::json_text;
-use shared::time::{Clock as _, Length};
+use shared::time::{Clock as _, Length, Timestamp};
 
 use super::lines;
 use super::owner::{self, become_owner};
@@ -96,34 +96,11 @@ pub(super) fn install_certificate(
     let text = read_input(file).map_err(|error| home.not_installable(file, error));
     become_owner(home)?;
     let now = SystemClock::new().now();
-    let put = text.and_then(|text| home.install_certificate(file, &text, allowed, now)).map_err(|error| {
-        let code = if matches!(error, HomeError::File(_) | HomeError::Unwritable(..)) {
-            EX_CANTCREAT
-        } else {
-            EX_DATAERR
-        };
-        Failure { code, error: error.into(), shown: String::new() }
-    })?;
-    let all = home.certificates()?;
-    let why_not = |one: &Installed| {
-        let invalid = one.chain.check_valid_at(now).err().map(|error| error.to_string());
-        all.why_not(one, now).map(|why| why.to_string()).or(invalid)
-    };
+    let put = text.and_then(|text| home.install_certificate(file, &text, allowed, now));
+    let put = put.map_err(not_installed)?;
+    let (mut lines, shown) = told(home, &put, now)?;
     if json {
-        let shown: Vec<_> = put.iter().map(|put| installed_json(put, why_not(&put.installed))).collect();
-        let mut first = shown[0].clone();
-        first["all"] = shown.into();
-        return Ok(json_text(&first));
-    }
-    let mut lines = Vec::new();
-    for Put { installed, differs, aside } in &put {
-        lines.push(installed_text(installed, why_not(installed)));
-        lines.extend(aside.iter().map(|path| format!("  moved aside   {}", path.display())));
-        if matches!(differs, Some(Difference::Organisation { .. })) {
-            let warning = "Machines that are licensed to another organisation refuse this host until \
-                           `kms-client organisation clear`.";
-            lines.push(warning.to_owned());
-        }
+        return Ok(json_text(&shown));
     }
     lines.push(match serving_process(home) {
         Some(_) => format!(
@@ -133,6 +110,40 @@ pub(super) fn install_certificate(
         None => lines::to_serve(home),
     });
     Ok(lines.join("\n"))
+}
+
+/// A certificate that was not installed, with its exit code.
+pub(super) fn not_installed(error: HomeError) -> Failure {
+    let is_of_disk = matches!(error, HomeError::File(_) | HomeError::Unwritable(..));
+    let code = if is_of_disk { EX_CANTCREAT } else { EX_DATAERR };
+    Failure { code, error: error.into(), shown: String::new() }
+}
+
+/// What was installed, as lines and as JSON.
+pub(super) fn told(
+    home: &Home,
+    put: &[Put],
+    now: Timestamp,
+) -> Result<(Vec<String>, serde_json::Value), Failure> {
+    let all = home.certificates()?;
+    let why_not = |one: &Installed| {
+        let invalid = one.chain.check_valid_at(now).err().map(|error| error.to_string());
+        all.why_not(one, now).map(|why| why.to_string()).or(invalid)
+    };
+    let shown: Vec<_> = put.iter().map(|put| installed_json(put, why_not(&put.installed))).collect();
+    let mut first = shown[0].clone();
+    first["all"] = shown.into();
+    let mut lines = Vec::new();
+    for Put { installed, differs, aside } in put {
+        lines.push(installed_text(installed, why_not(installed)));
+        lines.extend(aside.iter().map(|path| format!("  moved aside   {}", path.display())));
+        if matches!(differs, Some(Difference::Organisation { .. })) {
+            let warning = "Machines that are licensed to another organisation refuse this host until \
+                           `kms-client organisation clear`.";
+            lines.push(warning.to_owned());
+        }
+    }
+    Ok((lines, first))
 }
 
 fn installed_json(put: &Put, why_not: Option<String>) -> serde_json::Value {

@@ -56,6 +56,12 @@ server::settings! {
     /// File with CA certificates. If it is set, every machine must show a certificate that one of these CAs has signed. Needs
     /// tls = "required".
     tls_client_ca: PathBuf = PathBuf::new(), text, "", at reload;
+    /// Address of the vendor's portal, such as `https://activation.example.com`. `kms-host activate` asks it, and a running host
+    /// renews its certificates there before they end. Empty if there is none.
+    portal: String = String::new(), text, "https://activation.example.com", at reload;
+    /// File with the CA of the portal's TLS certificate, in PEM. If it is empty, the CAs of this system count. A relative path is
+    /// in the data directory.
+    portal_ca: PathBuf = PathBuf::new(), text, "portal-ca.pem", at reload;
     /// Number of new machines that the host enters in a day from one address, or one IPv6 /64. Beyond that, new machines are
     /// refused with a retry delay. Known machines are never refused. 0 is no limit.
     new_machines_per_source: u64 = 10_000, number, "10000", at reload, from 0 to LARGEST_RATE;

@@ -1,0 +1,159 @@
+//! `activate`: a host key, entered once, gets the host its certificate from the vendor's portal.
+
+use std::io::{self, BufRead as _, Read as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use clap::Args;
+use kms_host::certificates::Allowed;
+use kms_host::clock::SystemClock;
+use kms_host::config::SettingSources;
+use kms_host::home::Home;
+use kms_host::portal::{NotCertified, PortalWay};
+use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_IOERR, EX_UNAVAILABLE, EX_USAGE};
+use program::output::json_text;
+use shared::product_key::{KeyError, ProductKey};
+use shared::reason::{Cause, Reason};
+use shared::time::Clock as _;
+
+use super::owner::{self, become_owner};
+use super::{Allow, Failure, Noted, OrExit, lines, offline, online};
+
+#[derive(Debug, Args)]
+pub(super) struct Activate {
+    /// Host key that you bought: 25 characters in any case, with or without dashes. Without it, a line is read from standard input,
+    /// so that the key is in no shell history.
+    key: Option<String>,
+    /// Address of the vendor's portal, such as https://activation.example.com [default: the setting `portal`].
+    #[arg(long, value_name = "URL")]
+    portal: Option<String>,
+    /// File with the CA of the portal's TLS certificate [default: the setting `portal_ca`, else the CAs of this system].
+    #[arg(long, value_name = "FILE")]
+    portal_ca: Option<PathBuf>,
+    /// Settings file [default: kms-host.toml in the data directory, if it exists].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Write what would be sent to a file, for a host without a way to the portal. The key is in it. The vendor answers it with a
+    /// file for `install-certificate`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["portal", "portal_ca"])]
+    request: Option<PathBuf>,
+    #[command(flatten)]
+    allow: Allow,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A key has 25 characters; whoever pipes a larger file has taken the wrong one.
+const LINE_MAX_BYTES: u64 = 4096;
+
+pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure> {
+    let key = entered(wanted.key.as_deref())?;
+    let settings = owner::settings(home, &SettingSources::new(wanted.config.as_deref(), home.path()))?;
+    if let Some(file) = &wanted.request {
+        become_owner(home)?;
+        let request =
+            home.activation_file(&key, &SystemClock::new(), &mut rand::rng()).map_err(not_certified)?;
+        store::file::replace(file, request.as_bytes(), 0o600).or_exit(EX_CANTCREAT)?;
+        let (file, data) = (file.display(), home.path().display());
+        return Ok(format!(
+            "Wrote {file}. The key is in it: send it to the vendor alone, then put in the answer:\n  \
+             kms-host install-certificate ANSWER.pem --data {data}\n"
+        ));
+    }
+    let mut config = settings.config;
+    config.portal = wanted.portal.clone().unwrap_or(config.portal);
+    config.portal_ca = wanted.portal_ca.clone().unwrap_or(config.portal_ca);
+    let way = PortalWay::of(&config, home.path()).or_exit(EX_USAGE)?;
+    let way = way.ok_or_else(no_portal).or_exit(EX_CONFIG)?;
+    become_owner(home)?;
+    let certified = certified(home, &key, wanted, &way)?;
+    let (host, activation) = (certified.host, certified.activation);
+    let (mut lines, mut shown) = offline::told(home, &certified.put, SystemClock::new().now())?;
+    lines.insert(
+        0,
+        format!(
+            "Activated by key {}: host {} of {}, activation {} of {}.",
+            key.number(),
+            host.0,
+            host.1,
+            activation.0,
+            activation.1
+        ),
+    );
+    let is_served = offline::serving_process(home).is_some();
+    if is_served {
+        let note = format!("activated by key {}", key.number());
+        online::reload(home, &Noted { note, json: false })?;
+    }
+    if wanted.json {
+        shown["key_number"] = key.number().to_string().into();
+        shown["host"] = host.0.into();
+        shown["hosts"] = host.1.into();
+        shown["activation"] = activation.0.into();
+        shown["activations"] = activation.1.into();
+        return Ok(json_text(&shown));
+    }
+    lines.push(if is_served {
+        "The running host has taken it up.\n".to_owned()
+    } else {
+        lines::to_serve(home)
+    });
+    Ok(lines.join("\n"))
+}
+
+/// The key from the command line or standard input.
+fn entered(argument: Option<&str>) -> Result<ProductKey, Failure> {
+    let mut line = String::new();
+    let text = match argument {
+        Some(key) if key != "-" => key,
+        _ => {
+            let stdin = io::stdin().lock();
+            stdin.take(LINE_MAX_BYTES).read_line(&mut line).or_exit(EX_IOERR)?;
+            &line
+        }
+    };
+    if text.trim().is_empty() {
+        let none = anyhow!("no key was entered: it has 25 characters, in five groups");
+        return Err(Failure { code: EX_USAGE, error: none, shown: String::new() });
+    }
+    text.parse().map_err(|error: KeyError| refused(&error.into()))
+}
+
+fn certified(
+    home: &Home,
+    key: &ProductKey,
+    wanted: &Activate,
+    way: &PortalWay,
+) -> Result<kms_host::portal::Certified, Failure> {
+    let Allow { new_organisation: organisation, new_vendor: vendor, test } = wanted.allow;
+    let allowed = Allowed { organisation, vendor, test };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
+    let done = runtime.block_on(way.activate(home, key, allowed, Arc::new(SystemClock::new())));
+    // The system may still be looking up a name. Do not wait for that.
+    runtime.shutdown_background();
+    done.map_err(not_certified)
+}
+
+fn no_portal() -> anyhow::Error {
+    anyhow!(
+        "it is not known where the vendor's portal is; name it with --portal https://NAME, or with `portal` in kms-host.toml; \
+         without a way there, use --request FILE"
+    )
+}
+
+fn not_certified(error: NotCertified) -> Failure {
+    match error {
+        NotCertified::Home(error) => offline::not_installed(error),
+        NotCertified::Refused(cause) => refused(&cause),
+    }
+}
+
+fn refused(cause: &Cause) -> Failure {
+    let code = match cause.reason() {
+        Some(Reason::PortalUnreachable | Reason::Overloaded | Reason::Stopping) => EX_UNAVAILABLE,
+        _ => EX_DATAERR,
+    };
+    Failure { code, error: anyhow!("{cause}; {}", cause.remedy()), shown: String::new() }
+}
