@@ -15,6 +15,7 @@ const CRATES: &[&str] = &[
     "ledger",
     "kms-host",
     "kms-host/cli",
+    "kms-portal",
     "kms-vendor",
     "names",
     "wire",

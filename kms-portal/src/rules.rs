@@ -1,0 +1,120 @@
+//! What a product key allows: pure decisions over rows.
+//!
+//! Rows go in, and a decision comes out; nothing here reads a clock, draws a random number or knows a database. `db` reads the rows and
+//! writes the decision in one transaction. So these functions are the only place that says who gets a place, and for how much.
+//!
+//! Read next: `machines`, who gets a place of a multiple-activation key; `releases`, how a place is given back; `hosts`, what a host key
+//! gives; `granted`, how much was granted.
+
+pub mod granted;
+pub mod hosts;
+pub mod machines;
+pub mod releases;
+
+use shared::ids::Nonce;
+use shared::time::Timestamp;
+
+/// Whether a key still licenses anybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Validity {
+    /// Whether the vendor has blocked it: it was stolen or refunded.
+    pub blocked: bool,
+    /// The first instant at which it licenses nobody any more; none where it has no end.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl Validity {
+    /// Whether the key may be used at this instant.
+    ///
+    /// # Errors
+    /// [`KeyRefusal::Blocked`] or [`KeyRefusal::Ended`].
+    pub fn check(&self, now: Timestamp) -> Result<(), KeyRefusal> {
+        if self.blocked {
+            return Err(KeyRefusal::Blocked);
+        }
+        match self.ends_at {
+            Some(ends_at) if ends_at <= now => Err(KeyRefusal::Ended { ends_at }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Which ask of a host or a machine this is (protocol.md 11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its name. Who repeats an ask repeats it.
+    pub nonce: Nonce,
+    /// The asker's clock when it was made. It is compared with the asker's own earlier asks only.
+    pub asked_at: Timestamp,
+}
+
+impl Asked {
+    /// Whether this is a later ask than the last one that was heard of the same asker.
+    ///
+    /// # Errors
+    /// [`KeyRefusal::Replayed`]: somebody has recorded it.
+    fn check_later(self, last_asked_at: Option<Timestamp>) -> Result<(), KeyRefusal> {
+        match last_asked_at {
+            Some(last) if self.asked_at <= last => Err(KeyRefusal::Replayed),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why a key did not give what it was asked for. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyRefusal {
+    /// There is no such key, or it is for another product. Both look the same, so that nobody can search for keys.
+    #[error("no such key is known for this product")]
+    Unknown,
+    /// The vendor has blocked it.
+    #[error("the key is blocked")]
+    Blocked,
+    /// Its term is over.
+    #[error("the key has ended at {ends_at}")]
+    Ended {
+        /// When it ended.
+        ends_at: Timestamp,
+    },
+    /// Every place is taken by another machine.
+    #[error("{used} of {granted} machines of the key are activated")]
+    Exhausted {
+        /// How many machines have a place.
+        used: u64,
+        /// How many may.
+        granted: u64,
+    },
+    /// Every host that the key is for is another one.
+    #[error("all {hosts} hosts of the key are activated")]
+    HostsExhausted {
+        /// How many hosts the key is for.
+        hosts: u64,
+    },
+    /// This host was activated as often as the key allows.
+    #[error("this host was activated {activations} times, as often as the key allows")]
+    ActivationsExhausted {
+        /// How often the key may activate a host.
+        activations: u64,
+    },
+    /// Machines have given back as many places as they may in a year.
+    #[error("{released} places of the key were given back within a year, as many as may be ({releases})")]
+    ReleasesExhausted {
+        /// How many were given back in the last year.
+        released: u64,
+        /// How many may be.
+        releases: u64,
+    },
+    /// A later ask was heard from the same host or machine: somebody has recorded this one, or the asker's clock was set back.
+    #[error("a later ask was heard before")]
+    Replayed,
+    /// A host that renews, or a machine that gives its place back, was never activated here.
+    #[error("it was not activated here")]
+    NotActivatedHere,
+    /// The host's ledger counts in other hours than those of the clock, and the product is not for tests.
+    #[error("the host counts in hours of another width, which only a product for tests allows")]
+    HourWidth,
+    /// The portal's issuing certificate may not sign this: it has ended, or is for other products.
+    #[error("the portal's issuing certificate cannot sign this")]
+    IssuerEnded,
+}

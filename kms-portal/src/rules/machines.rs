@@ -1,0 +1,123 @@
+//! Who gets a place of a multiple-activation key. A place is what the key counts: one machine.
+//!
+//! A machine is known by its own key, or by its hardware: who comes with a new identity from the hardware of a place was imaged anew, and
+//! takes the place over. Both cost nothing. Only a machine that is known by neither takes a new place.
+
+use shared::ids::{CertificateId, Fingerprint, MachineId};
+use shared::parts::{Hardware, HardwareParts};
+use shared::time::Timestamp;
+
+use super::granted::Granted;
+use super::releases::Releases;
+use super::{Asked, KeyRefusal, Validity};
+
+/// A machine that asks for a place, or has one.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder {
+    /// Its identity, proved by its signature.
+    pub machine: MachineId,
+    /// Tells installations apart.
+    pub fingerprint: Fingerprint,
+    /// Tells hardware apart.
+    pub parts: HardwareParts,
+}
+
+/// A place that is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Its id, and that of every confirmation that was signed for it.
+    pub id: CertificateId,
+    /// Since when it is taken.
+    pub since: Timestamp,
+    /// Who has it, as of the last confirmation.
+    pub holder: Holder,
+}
+
+/// The places of the key that concern a machine, and how many there are in all.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken<'a> {
+    /// The last ask of this machine that was heard, whatever it was.
+    pub last: Option<Asked>,
+    /// The place of this machine, if it has one.
+    pub own: Option<&'a Place>,
+    /// Every place with a part that it has as well. More do no harm.
+    pub similar: &'a [Place],
+    /// How many places are taken.
+    pub used: u64,
+    /// What was given back in the last year.
+    pub releases: Releases,
+}
+
+/// Which place a machine gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Its own, and the answer that it was given before: it is the same ask.
+    Again(CertificateId),
+    /// Its own, confirmed anew.
+    Own(CertificateId),
+    /// Its own, confirmed for other hardware. It is as if the old hardware had given it back, and counts as that.
+    Moved(CertificateId),
+    /// That of the machine which this hardware was before it was imaged anew.
+    Imaged {
+        /// The place.
+        place: CertificateId,
+        /// The identity that the new one supersedes.
+        superseded: MachineId,
+    },
+    /// A new one.
+    New,
+}
+
+/// Which place the machine gets, if any.
+///
+/// 1. The key has to be valid.
+/// 2. The same ask again gets the same answer. An ask that is not later than the last one was recorded, and so was the last one if the
+///    machine has no place any more.
+/// 3. A machine that has a place keeps it, even if the key has been lowered below its use.
+/// 4. If its hardware or, where nothing tells that, its installation is another one now, the place moves. The confirmation on the old
+///    hardware holds for ever, so a move counts as a release. Otherwise one place would license any number of copies of a machine.
+/// 5. Hardware that has a place keeps it under a new identity.
+/// 6. Everybody else takes a new place, as long as there is one.
+///
+/// # Errors
+/// The key is not valid, or has no place left, or places were moved and given back too often.
+pub fn place(
+    asker: &Holder,
+    asked: Asked,
+    validity: Validity,
+    granted: &Granted,
+    taken: &Taken<'_>,
+    now: Timestamp,
+) -> Result<Placement, KeyRefusal> {
+    validity.check(now)?;
+    if taken.last.is_some_and(|last| last.nonce == asked.nonce) {
+        return taken.own.map(|own| Placement::Again(own.id)).ok_or(KeyRefusal::Replayed);
+    }
+    asked.check_later(taken.last.map(|last| last.asked_at))?;
+    if let Some(own) = taken.own {
+        if !has_moved(&own.holder, asker) {
+            return Ok(Placement::Own(own.id));
+        }
+        taken.releases.check(granted)?;
+        return Ok(Placement::Moved(own.id));
+    }
+    let same_hardware =
+        taken.similar.iter().filter(|place| place.holder.parts.compare(&asker.parts) == Hardware::Same);
+    // Several places may have come to share their hardware, part by part. The oldest has been that machine for the longest time.
+    if let Some(place) = same_hardware.min_by_key(|place| (place.since, place.id)) {
+        return Ok(Placement::Imaged { place: place.id, superseded: place.holder.machine });
+    }
+    if granted.machines <= taken.used {
+        return Err(KeyRefusal::Exhausted { used: taken.used, granted: granted.machines });
+    }
+    Ok(Placement::New)
+}
+
+/// Whether a machine is not where it was when it was confirmed.
+fn has_moved(then: &Holder, now: &Holder) -> bool {
+    match then.parts.compare(&now.parts) {
+        Hardware::Same => false,
+        Hardware::Different => true,
+        Hardware::Unknown => then.fingerprint.differs_from(&now.fingerprint),
+    }
+}
