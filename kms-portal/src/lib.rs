@@ -1,5 +1,10 @@
 //! The vendor's online service: which product keys were sold, and which hosts and machines they activate.
 //!
-//! It holds an issuing key that a root has signed for a year, and never a root. `rules` is what a key allows.
+//! It holds an issuing key that a root has signed for a year, and never a root. Read next: `rules`, what a key allows; `db`, what is kept
+//! of keys, hosts and machines, in SQLite or PostgreSQL; `issue`, what the portal makes: keys, confirmations, host certificates.
 
+#[cfg(feature = "battery")]
+pub mod battery;
+pub mod db;
+pub mod issue;
 pub mod rules;

@@ -12,6 +12,7 @@ pub mod machines;
 pub mod releases;
 
 use shared::ids::Nonce;
+use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
 /// Whether a key still licenses anybody.
@@ -117,4 +118,29 @@ pub enum KeyRefusal {
     /// The portal's issuing certificate may not sign this: it has ended, or is for other products.
     #[error("the portal's issuing certificate cannot sign this")]
     IssuerEnded,
+}
+
+impl KeyRefusal {
+    /// The reason that the asker is told.
+    pub fn cause(&self) -> Cause {
+        match self {
+            KeyRefusal::Unknown => Reason::KeyUnknown.into(),
+            KeyRefusal::Blocked => Reason::KeyBlocked.into(),
+            KeyRefusal::Ended { ends_at } => Reason::KeyEnded.with(&[("ended_at", ends_at)]),
+            KeyRefusal::Exhausted { used, granted } => {
+                Reason::KeyExhausted.with(&[("used", used), ("granted", granted)])
+            }
+            KeyRefusal::HostsExhausted { hosts } => Reason::HostsExhausted.with(&[("hosts", hosts)]),
+            KeyRefusal::ActivationsExhausted { activations } => {
+                Reason::ActivationsExhausted.with(&[("activations", activations)])
+            }
+            KeyRefusal::ReleasesExhausted { releases, .. } => {
+                Reason::ReleasesExhausted.with(&[("releases", releases)])
+            }
+            KeyRefusal::Replayed => Reason::Replayed.into(),
+            KeyRefusal::NotActivatedHere => Reason::NotActivatedHere.into(),
+            KeyRefusal::HourWidth => Reason::Malformed.with(&[("cause", self)]),
+            KeyRefusal::IssuerEnded => Reason::IssuerEnded.into(),
+        }
+    }
 }

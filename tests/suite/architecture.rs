@@ -68,7 +68,7 @@ const SEVERAL_MEANINGS: [(&str, &str); 6] = [
 ];
 
 /// The names under which our crates are imported.
-const OURS: [&str; 14] = [
+const OURS: &[&str] = &[
     "proto",
     "shared",
     "store",
@@ -126,11 +126,9 @@ fn nothing_but_the_ledger_builds_the_key_of_a_row() {
 /// Only a program prints. A library logs, and whoever embeds it decides what is shown.
 #[test]
 fn the_libraries_print_nothing() {
-<<<<<<< HEAD
-    for library in ["shared", "store", "ledger", "names", "wire", "server", "kms-client", "kms-host"] {
-=======
-    for library in ["shared", "store", "ledger", "names", "wire", "kms-client", "kms-host", "kms-portal"] {
->>>>>>> c660e40 (Decide what a product key gives)
+    for library in
+        ["shared", "store", "ledger", "names", "wire", "server", "kms-client", "kms-host", "kms-portal"]
+    {
         for path in sources(&root().join(library).join("src")) {
             let text = std::fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();

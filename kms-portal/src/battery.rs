@@ -1,0 +1,78 @@
+//! The stories that every database has to pass, told to whichever one a test brings.
+//!
+//! `world.rs` has the words in which they are told; every other file is a chapter. [`battery!`](crate::battery!) makes a test of
+//! each story for one database; a new story is listed there. `random.rs` compares random histories with a model.
+
+#![expect(clippy::unwrap_used, reason = "all of this is a test")]
+#![expect(missing_docs, reason = "the names of stories say what they are about")]
+
+pub mod crowd;
+pub mod hosts;
+pub mod leaving;
+pub mod machines;
+pub mod random;
+pub mod staff;
+pub mod world;
+
+pub use world::{Opened, World};
+
+/// Makes a test of every story for the databases that `$open` makes, in the module where it stands. It gives none where there can
+/// be none, and has said so.
+#[macro_export]
+macro_rules! battery {
+    (@ $open:path; $($chapter:ident: $($story:ident)*;)*) => {
+        $(mod $chapter {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                let opened: Option<$crate::battery::Opened> = $open().await;
+                let Some(opened) = opened else { return };
+                $crate::battery::$chapter::$story($crate::battery::World::new(opened).await).await;
+            })*
+        })*
+    };
+    ($open:path) => {
+        $crate::battery! { @ $open;
+            crowd:
+                of_300_machines_at_once_150_get_the_150_places
+                one_machine_that_asks_50_times_at_once_has_one_place
+                machines_that_leave_and_come_at_once_never_are_more_than_granted
+                of_20_hosts_at_once_6_are_activated;
+            hosts:
+                six_hosts_are_activated_ten_times_each
+                a_lost_answer_is_given_again_and_costs_nothing
+                a_recorded_ask_of_a_host_gets_nothing
+                a_renewal_costs_nothing_and_only_the_latest_is_given_again
+                a_host_that_was_never_activated_is_not_renewed
+                a_blocked_or_ended_key_activates_and_renews_nobody
+                the_certificate_has_what_was_sold
+                odd_hours_are_for_test_products
+                a_host_with_two_keys_is_renewed_by_the_one_that_is_valid;
+            leaving:
+                a_place_that_is_given_back_is_free
+                a_release_that_is_repeated_frees_nothing_more
+                a_machine_that_has_no_place_cannot_leave
+                only_so_many_places_are_given_back_in_a_year
+                staff_frees_a_place_without_a_limit;
+            machines:
+                the_last_place_is_given_and_the_next_machine_is_refused
+                the_same_ask_gets_the_same_bytes
+                a_machine_that_asks_anew_costs_nothing
+                hardware_that_was_imaged_anew_keeps_its_place
+                a_recorded_ask_gets_nothing
+                one_part_may_be_replaced
+                a_machine_on_other_hardware_takes_its_place_along_as_often_as_places_are_given_back
+                without_parts_the_fingerprint_tells_a_copy
+                a_blocked_or_ended_key_confirms_nobody
+                no_key_and_another_products_key_look_the_same
+                an_issuer_that_has_ended_signs_nothing_and_nothing_is_taken
+                a_raised_key_gives_more_and_a_lowered_one_takes_nothing_away;
+            staff:
+                a_key_has_one_number
+                what_is_unknown_is_named
+                names_and_tags_are_given_once
+                keys_are_listed_page_by_page
+                what_was_granted_is_told_with_who_and_why
+                every_change_is_noted;
+        }
+    };
+}

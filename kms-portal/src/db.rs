@@ -1,0 +1,233 @@
+//! What the portal keeps: products, organisations, keys, and the hosts and machines that they have activated.
+//!
+//! [`Db`] is a database, SQLite or PostgreSQL. Each of its methods is one transaction, and what it returns is durable: it may be sent. The
+//! rows are read, the `rules` decide, and the decision is written. A refusal writes nothing. Neither keys nor the pepper are ever here.
+//!
+//! Read next: `migrations/001-keys.sql`, the tables; `places` and `hosts`, the two that count; `keys` and `catalogue`, what staff changes. All of them
+//! speak to either database through `sql`, as `work` that `sqlite` or `postgres` runs.
+
+mod catalogue;
+mod changes;
+mod error;
+mod hosts;
+mod keys;
+mod places;
+mod postgres;
+mod schema;
+mod sql;
+mod sqlite;
+mod work;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use shared::ids::{CertificateId, OrganisationId, ProductId};
+use shared::policy::Policy;
+use shared::product_key::KeyNumber;
+use shared::time::Timestamp;
+
+use crate::rules::KeyRefusal;
+use crate::rules::granted::Granted;
+
+pub use catalogue::{NotCatalogued, Organisation, Product};
+pub use changes::{By, StaffChange};
+pub use error::DbError;
+pub use hosts::{ActivateHost, CertifiedHost, HostAsk, ListedHost, RenewHost};
+pub use keys::{IssuedKey, KeyFilter, KeyUnchanged, KeyUse, NewKey, Raise};
+pub use places::{ActivateMachine, ConfirmedMachine, ListedPlace, ReleaseMachine, ReleasedMachine};
+use postgres::PostgresServer;
+use sqlite::SqliteFile;
+use work::{Database, Doing, Work};
+
+/// The portal's database.
+///
+/// # Errors
+/// Every method: see [`DbError`]. Nothing may be acknowledged then. Where a method returns a result within, that is a refusal: the
+/// database is well, and nothing was changed.
+#[derive(Clone)]
+pub struct Db(Arc<dyn Database>);
+
+/// How it is opened.
+impl Db {
+    /// Makes the file of a new SQLite database, with nothing in it; only its owner may read it.
+    ///
+    /// # Errors
+    /// There is one already, or the operating system refuses.
+    pub fn create_sqlite(path: &Path) -> io::Result<()> {
+        SqliteFile::create(path)
+    }
+
+    /// Opens the SQLite database in this file, which has to exist, and brings its tables to this release. One process at a time
+    /// serves it.
+    pub async fn open_sqlite(path: &Path) -> Result<Db, DbError> {
+        Ok(Db(Arc::new(SqliteFile::open(path).await?)))
+    }
+
+    /// Connects to the PostgreSQL database of this URL, and brings its tables to this release. Several portals may serve it.
+    pub async fn open_postgres(url: &str) -> Result<Db, DbError> {
+        Ok(Db(Arc::new(PostgresServer::open(url).await?)))
+    }
+
+    /// Ends it in order, once nobody asks any more.
+    pub async fn close(self) {
+        self.0.close().await;
+    }
+}
+
+/// What hosts and machines ask for.
+impl Db {
+    /// Gives a machine a place of its key, with a confirmation.
+    pub async fn activate_machine(
+        &self,
+        ask: ActivateMachine,
+    ) -> Result<Result<ConfirmedMachine, KeyRefusal>, DbError> {
+        self.write(ask).await
+    }
+
+    /// Takes the place of a machine back.
+    pub async fn release_machine(
+        &self,
+        ask: ReleaseMachine,
+    ) -> Result<Result<ReleasedMachine, KeyRefusal>, DbError> {
+        self.write(ask).await
+    }
+
+    /// Activates a host by a host key.
+    pub async fn activate_host(
+        &self,
+        ask: ActivateHost,
+    ) -> Result<Result<CertifiedHost, KeyRefusal>, DbError> {
+        self.write(ask).await
+    }
+
+    /// Renews the certificate of a host that was activated before.
+    pub async fn renew_host(&self, ask: RenewHost) -> Result<Result<CertifiedHost, KeyRefusal>, DbError> {
+        self.write(ask).await
+    }
+}
+
+/// What staff changes.
+impl Db {
+    /// Adds a product, or changes all of it but its id.
+    pub async fn set_product(&self, product: Product, by: By) -> Result<Result<(), NotCatalogued>, DbError> {
+        self.write(catalogue::SetProduct { product, by }).await
+    }
+
+    /// Adds an organisation, or gives it another name.
+    pub async fn set_organisation(
+        &self,
+        organisation: Organisation,
+        by: By,
+    ) -> Result<Result<(), NotCatalogued>, DbError> {
+        self.write(catalogue::SetOrganisation { organisation, by }).await
+    }
+
+    /// Gives one organisation numbers of its own for a product; with none, the product's own again. Its hosts learn of them when
+    /// they renew.
+    pub async fn set_numbers(
+        &self,
+        product: ProductId,
+        organisation: OrganisationId,
+        policy: Option<Policy>,
+        by: By,
+    ) -> Result<Result<(), NotCatalogued>, DbError> {
+        self.write(catalogue::SetNumbers { product, organisation, policy, by }).await
+    }
+
+    /// Adds a key. [`KeyUnchanged::NumberTaken`] says to draw another one.
+    pub async fn issue_key(&self, key: NewKey, by: By) -> Result<Result<(), KeyUnchanged>, DbError> {
+        self.write(keys::IssueKey { key, by }).await
+    }
+
+    /// Blocks a key. Who has a place keeps the confirmation.
+    pub async fn block_key(&self, number: KeyNumber, by: By) -> Result<Result<(), KeyUnchanged>, DbError> {
+        self.write(keys::BlockKey { number, blocked: true, by }).await
+    }
+
+    /// Takes a block back.
+    pub async fn unblock_key(&self, number: KeyNumber, by: By) -> Result<Result<(), KeyUnchanged>, DbError> {
+        self.write(keys::BlockKey { number, blocked: false, by }).await
+    }
+
+    /// Grants more of a key, or less; returns what it grants now. Nobody loses a place.
+    pub async fn raise_key(
+        &self,
+        number: KeyNumber,
+        raise: Raise,
+    ) -> Result<Result<Granted, KeyUnchanged>, DbError> {
+        self.write(keys::RaiseKey { number, raise }).await
+    }
+
+    /// Frees a place, without a limit; returns whether somebody had it.
+    pub async fn free_place(&self, place: CertificateId, by: By) -> Result<bool, DbError> {
+        self.write(places::FreePlace { place, by }).await
+    }
+}
+
+/// What staff looks at. Nothing is written.
+impl Db {
+    /// Every product, by name.
+    pub async fn products(&self) -> Result<Vec<Product>, DbError> {
+        self.read(catalogue::ListProducts).await
+    }
+
+    /// Every organisation, by name.
+    pub async fn organisations(&self) -> Result<Vec<Organisation>, DbError> {
+        self.read(catalogue::ListOrganisations).await
+    }
+
+    /// One key.
+    pub async fn key(&self, number: KeyNumber, now: Timestamp) -> Result<Option<IssuedKey>, DbError> {
+        self.read(keys::ShowKey { number, now }).await
+    }
+
+    /// Keys, by number; at most `limit`.
+    pub async fn keys(
+        &self,
+        filter: KeyFilter,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<IssuedKey>, DbError> {
+        self.read(keys::ListKeys { filter, limit, now }).await
+    }
+
+    /// All that was ever granted by a key, the first first.
+    pub async fn raises(&self, key: KeyNumber) -> Result<Vec<Raise>, DbError> {
+        self.read(keys::ListRaises(key)).await
+    }
+
+    /// The hosts of a key, in the order in which they came.
+    pub async fn hosts(&self, key: KeyNumber) -> Result<Vec<ListedHost>, DbError> {
+        self.read(hosts::ListHosts(key)).await
+    }
+
+    /// The places of a key, by id, those that were freed included; at most `limit` behind `after`.
+    pub async fn places(
+        &self,
+        key: KeyNumber,
+        after: Option<CertificateId>,
+        limit: u32,
+    ) -> Result<Vec<ListedPlace>, DbError> {
+        self.read(places::ListPlaces { key, after, limit }).await
+    }
+
+    /// What staff has changed, the latest first; at most `limit` before the one of this number.
+    pub async fn changes(&self, before: Option<u64>, limit: u32) -> Result<Vec<StaffChange>, DbError> {
+        self.read(changes::ListChanges { before, limit }).await
+    }
+}
+
+impl Db {
+    async fn write<W: Work>(&self, work: W) -> Result<W::Done, DbError> {
+        let doing = Doing::new(work);
+        self.0.write(doing.clone()).await?;
+        Ok(doing.done())
+    }
+
+    async fn read<W: Work>(&self, work: W) -> Result<W::Done, DbError> {
+        let doing = Doing::new(work);
+        self.0.read(doing.clone()).await?;
+        Ok(doing.done())
+    }
+}

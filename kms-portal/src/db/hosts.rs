@@ -1,0 +1,288 @@
+//! The hosts of host keys: how they are activated and renewed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use shared::certificate::HostCertificate;
+use shared::envelope::PublicKey;
+use shared::ids::{CertificateId, HostId, ProductId};
+use shared::product_key::{KeyKind, KeyNumber};
+use shared::time::Timestamp;
+
+use super::DbError;
+use super::catalogue::numbers;
+use super::keys::{self, IssuedKey};
+use super::sql::{Sql, SqlRow};
+use super::work::Work;
+use crate::issue::{Issue, KeyMac};
+use crate::rules::hosts::{Activated, Certifying, KnownHost, RENEWAL, activate, renew};
+use crate::rules::{Asked, KeyRefusal};
+
+/// How long a host certificate is valid, if neither its key nor the issuing certificate ends before.
+const HOST_VALIDITY: Duration = Duration::from_hours(365 * 24);
+
+/// The width of an hour in every ledger that is not for tests.
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A host that asks for a certificate.
+pub struct HostAsk {
+    /// Its public key.
+    pub signing_key: PublicKey,
+    /// By which ask.
+    pub asked: Asked,
+    /// The id of a new certificate, random.
+    pub certificate: CertificateId,
+    /// Now.
+    pub now: Timestamp,
+    /// The width of an hour in its ledger.
+    pub hour_width: Duration,
+    /// Signs the certificate.
+    pub issuer: Arc<dyn Issue>,
+}
+
+/// A host that shows a host key.
+pub struct ActivateHost {
+    /// The HMAC of the key.
+    pub key: KeyMac,
+    /// Who asks.
+    pub ask: HostAsk,
+}
+
+/// A host that was activated before.
+pub struct RenewHost {
+    /// The product for which it was.
+    pub product: ProductId,
+    /// Who asks.
+    pub ask: HostAsk,
+}
+
+/// What a host gets.
+#[derive(Clone, Debug)]
+pub struct CertifiedHost {
+    /// The encoded chain.
+    pub chain: Bytes,
+    /// The public number of the key.
+    pub key: KeyNumber,
+    /// Which host of the key it is, and how often it was activated.
+    pub activated: Activated,
+    /// How many hosts the key is for.
+    pub hosts: u64,
+    /// How often each may be activated.
+    pub activations: u64,
+    /// Whether it is the answer to an ask that was heard before.
+    pub again: bool,
+}
+
+#[async_trait]
+impl Work for ActivateHost {
+    type Done = Result<CertifiedHost, KeyRefusal>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        // 1. The key, so that nobody else decides about its hosts meanwhile.
+        let key = match keys::fitting(keys::find(sql, &self.key, self.ask.now).await?, KeyKind::Host, None) {
+            Ok(key) => key,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        // 2. The decision.
+        let known = self.ask.known(sql, key.number).await?;
+        let decided =
+            activate(self.ask.asked, known, key.taken.hosts, key.validity, &key.granted, self.ask.now);
+        // 3. The certificate, and the rows. Nothing is sent before the transaction is durable.
+        match decided {
+            Err(refused) => Ok(Err(refused)),
+            Ok(Certifying::Again(number)) => {
+                let activated = known.map(|known| known.activated);
+                let activated = activated.ok_or_else(|| DbError::damaged("the chain of an unknown host"))?;
+                Ok(Ok(key.certified(stored(sql, key.number, activated, number).await?, activated, true)))
+            }
+            Ok(Certifying::New(activated) | Certifying::Next(activated)) => {
+                self.ask.certify(sql, &key, activated, activated.activations).await
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Work for RenewHost {
+    type Done = Result<CertifiedHost, KeyRefusal>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        // A host may have been activated by several keys. One that is valid renews it, if there is one.
+        let mut refused = KeyRefusal::NotActivatedHere;
+        for number in self.keys(sql).await? {
+            let key = keys::lock(sql, number, self.ask.now).await?;
+            let key = key.ok_or_else(|| DbError::damaged("the key of a host"))?;
+            let Some(known) = self.ask.known(sql, number).await? else { continue };
+            match renew(self.ask.asked, known, key.validity, self.ask.now) {
+                Err(reason) => refused = reason,
+                Ok(Some(number)) => {
+                    let chain = stored(sql, key.number, known.activated, number).await?;
+                    return Ok(Ok(key.certified(chain, known.activated, true)));
+                }
+                Ok(None) => return self.ask.certify(sql, &key, known.activated, RENEWAL).await,
+            }
+        }
+        Ok(Err(refused))
+    }
+}
+
+impl RenewHost {
+    /// The keys by which this host was activated for the product, the latest first.
+    async fn keys(&self, sql: &mut dyn Sql) -> Result<Vec<KeyNumber>, DbError> {
+        let host = self.ask.signing_key.host();
+        let values = [host.as_bytes().into(), self.product.as_bytes().into()];
+        let rows = sql
+            .rows(
+                "SELECT h.key FROM hosts h JOIN keys k ON k.number = h.key \
+                 WHERE h.host = $1 AND k.product = $2 ORDER BY h.activated_at DESC, h.key",
+                &values,
+            )
+            .await?;
+        rows.iter().map(|row| row.bytes("key", KeyNumber::from_slice)).collect()
+    }
+}
+
+impl HostAsk {
+    /// What the key knows of this host.
+    async fn known(&self, sql: &mut dyn Sql, key: KeyNumber) -> Result<Option<KnownHost>, DbError> {
+        let host = self.signing_key.host();
+        let values = [key.as_bytes().into(), host.as_bytes().into(), self.asked.nonce.as_bytes().into()];
+        let found = sql
+            .row(
+                "SELECT h.number, h.activations, h.asked_at, (SELECT MAX(c.activation) FROM host_chains c \
+                 WHERE c.key = h.key AND c.host = h.number AND c.nonce = $3) AS answered \
+                 FROM hosts h WHERE h.key = $1 AND h.host = $2",
+                &values,
+            )
+            .await?;
+        let Some(row) = found else { return Ok(None) };
+        let answered = row.get::<Option<i64>>("answered")?.map(u64::try_from).transpose();
+        Ok(Some(KnownHost {
+            activated: Activated { host: row.count("number")?, activations: row.count("activations")? },
+            answered: answered.map_err(|_| DbError::damaged("the number of a chain"))?,
+            last_asked_at: row.time("asked_at")?,
+        }))
+    }
+
+    /// Makes the certificate, and keeps it as this activation of the host.
+    async fn certify(
+        &self,
+        sql: &mut dyn Sql,
+        key: &IssuedKey,
+        activated: Activated,
+        activation: u64,
+    ) -> Result<Result<CertifiedHost, KeyRefusal>, DbError> {
+        if self.hour_width != HOUR && !key.test {
+            return Ok(Err(KeyRefusal::HourWidth));
+        }
+        let year = self.now + HOST_VALIDITY;
+        let certificate = HostCertificate {
+            id: self.certificate,
+            signing_key: self.signing_key,
+            product: key.product,
+            product_name: key.product_name.clone(),
+            organisation: key.organisation.id,
+            organisation_name: key.organisation.name.clone(),
+            not_before: self.now,
+            not_after: key.validity.ends_at.map_or(year, |ends_at| ends_at.min(year)),
+            test: key.test,
+            policy: numbers(sql, key.product, key.organisation.id).await?,
+            issued_at: Some(self.now),
+            seats: key.seats,
+            features: key.features.clone(),
+        };
+        let chain = match self.issuer.certify(&certificate, self.now).await {
+            Ok(chain) => chain,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        self.write(sql, key.number, activated, activation, &chain).await?;
+        Ok(Ok(key.certified(chain, activated, false)))
+    }
+    /// Of renewals only the latest is kept: a host that asks for an earlier one again gets a new one.
+    async fn write(
+        &self,
+        sql: &mut dyn Sql,
+        key: KeyNumber,
+        activated: Activated,
+        activation: u64,
+        chain: &[u8],
+    ) -> Result<(), DbError> {
+        let host = self.signing_key.host();
+        let (number, now) = (activated.host.into(), self.now.into());
+        let (host, asked_at) = (host.as_bytes().into(), self.asked.asked_at.into());
+        let values = [key.as_bytes().into(), number, host, activated.activations.into(), now, asked_at];
+        sql.run(
+            "INSERT INTO hosts (key, number, host, activations, activated_at, asked_at) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (key, number) DO UPDATE SET \
+             activations = excluded.activations, activated_at = excluded.activated_at, \
+             asked_at = excluded.asked_at",
+            &values,
+        )
+        .await?;
+        let (nonce, certificate) = (self.asked.nonce.as_bytes().into(), self.certificate.as_bytes().into());
+        let values =
+            [key.as_bytes().into(), number, activation.into(), nonce, certificate, chain.into(), now];
+        sql.run(
+            "INSERT INTO host_chains (key, host, activation, nonce, certificate, chain, issued_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (key, host, activation) DO UPDATE SET \
+             nonce = excluded.nonce, certificate = excluded.certificate, chain = excluded.chain, \
+             issued_at = excluded.issued_at",
+            &values,
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+impl IssuedKey {
+    fn certified(&self, chain: Bytes, activated: Activated, again: bool) -> CertifiedHost {
+        let (hosts, activations) = (self.granted.hosts, self.granted.activations);
+        CertifiedHost { chain, key: self.number, activated, hosts, activations, again }
+    }
+}
+
+/// A host of a key, as staff sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedHost {
+    /// The host.
+    pub host: HostId,
+    /// Which one of the key it is, and how often it was activated.
+    pub activated: Activated,
+    /// When it was last activated or renewed.
+    pub activated_at: Timestamp,
+}
+
+/// The hosts of a key, in the order in which they came.
+pub(super) struct ListHosts(pub(super) KeyNumber);
+
+#[async_trait]
+impl Work for ListHosts {
+    type Done = Vec<ListedHost>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<ListedHost>, DbError> {
+        let list = "SELECT * FROM hosts WHERE key = $1 ORDER BY number";
+        sql.rows(list, &[self.0.as_bytes().into()]).await?.iter().map(listed).collect()
+    }
+}
+
+fn listed(row: &SqlRow) -> Result<ListedHost, DbError> {
+    Ok(ListedHost {
+        host: row.bytes("host", HostId::from_slice)?,
+        activated: Activated { host: row.count("number")?, activations: row.count("activations")? },
+        activated_at: row.time("activated_at")?,
+    })
+}
+
+async fn stored(
+    sql: &mut dyn Sql,
+    key: KeyNumber,
+    activated: Activated,
+    activation: u64,
+) -> Result<Bytes, DbError> {
+    let values = [key.as_bytes().into(), activated.host.into(), activation.into()];
+    let chain = "SELECT chain FROM host_chains WHERE key = $1 AND host = $2 AND activation = $3";
+    let found = sql.row(chain, &values).await?;
+    Ok(found.ok_or_else(|| DbError::damaged("the chain of a host"))?.get::<Vec<u8>>("chain")?.into())
+}

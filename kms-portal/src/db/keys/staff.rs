@@ -1,0 +1,187 @@
+//! How keys are issued, blocked and raised.
+
+use std::num::NonZeroU32;
+
+use async_trait::async_trait;
+use shared::features::Features;
+use shared::ids::{OrganisationId, ProductId};
+use shared::product_key::{KeyKind, KeyNumber};
+use shared::time::Timestamp;
+
+use super::{Raise, lock};
+use crate::db::DbError;
+use crate::db::catalogue::{self, lines};
+use crate::db::changes::{By, note};
+use crate::db::sql::Sql;
+use crate::db::work::Work;
+use crate::issue::KeyMac;
+use crate::rules::granted::{Granted, NotGrantable};
+
+/// A key that is to be issued.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// Its HMAC.
+    pub mac: KeyMac,
+    /// Its public number.
+    pub number: KeyNumber,
+    /// Its last five characters.
+    pub last_group: String,
+    /// What it is for.
+    pub kind: KeyKind,
+    /// The product.
+    pub product: ProductId,
+    /// Who buys it.
+    pub organisation: OrganisationId,
+    /// What is sold with it; none for what the product says.
+    pub features: Option<Features>,
+    /// How many machines the organisation has paid for, if that is said.
+    pub seats: Option<NonZeroU32>,
+    /// The first instant at which it licenses nobody any more, if there is one.
+    pub ends_at: Option<Timestamp>,
+    /// Staff's own words.
+    pub note: String,
+    /// What it grants at first.
+    pub granted: Granted,
+}
+
+/// Why a key was not issued or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyUnchanged {
+    /// Another key has this number: draw another one.
+    #[error("another key has this number")]
+    NumberTaken,
+    /// There is no such product.
+    #[error("no such product is known")]
+    UnknownProduct,
+    /// There is no such organisation.
+    #[error("no such organisation is known")]
+    UnknownOrganisation,
+    /// There is no such key.
+    #[error("no key has this number")]
+    UnknownKey,
+    /// What it grants would be out of bounds.
+    #[error(transparent)]
+    NotGrantable(#[from] NotGrantable),
+}
+
+/// Adds a key.
+pub(in crate::db) struct IssueKey {
+    pub(in crate::db) key: NewKey,
+    pub(in crate::db) by: By,
+}
+
+#[async_trait]
+impl Work for IssueKey {
+    type Done = Result<(), KeyUnchanged>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        let NewKey { number, granted, .. } = &self.key;
+        let Some(product) = catalogue::product(sql, self.key.product).await? else {
+            return Ok(Err(KeyUnchanged::UnknownProduct));
+        };
+        if catalogue::organisation(sql, self.key.organisation).await?.is_none() {
+            return Ok(Err(KeyUnchanged::UnknownOrganisation));
+        }
+        let raises = match granted.raises() {
+            Ok(raises) => raises,
+            Err(refused) => return Ok(Err(refused.into())),
+        };
+        let features = lines(self.key.features.as_ref().unwrap_or(&product.features));
+        let values = [
+            number.as_bytes().into(),
+            self.key.mac.as_bytes().into(),
+            self.key.last_group.as_str().into(),
+            self.key.kind.name().into(),
+            self.key.product.as_bytes().into(),
+            self.key.organisation.as_bytes().into(),
+            features.as_str().into(),
+            u64::from(self.key.seats.map_or(0, NonZeroU32::get)).into(),
+            self.key.ends_at.into(),
+            self.key.note.as_str().into(),
+            self.by.at.into(),
+        ];
+        let added = sql
+            .run(
+                "INSERT INTO keys (number, mac, last_group, kind, product, organisation, features, seats, \
+                 ends_at, note, issued_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+                 ON CONFLICT DO NOTHING",
+                &values,
+            )
+            .await?;
+        if added == 0 {
+            return Ok(Err(KeyUnchanged::NumberTaken));
+        }
+        for (quota, more) in raises {
+            insert_raise(sql, *number, &Raise { quota, more, by: self.by.clone() }).await?;
+        }
+        note(sql, &self.by, "issue", &number.to_string()).await?;
+        Ok(Ok(()))
+    }
+}
+
+/// Blocks a key, or unblocks it.
+pub(in crate::db) struct BlockKey {
+    pub(in crate::db) number: KeyNumber,
+    pub(in crate::db) blocked: bool,
+    pub(in crate::db) by: By,
+}
+
+#[async_trait]
+impl Work for BlockKey {
+    type Done = Result<(), KeyUnchanged>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        let blocked_at = self.blocked.then_some(self.by.at);
+        let values = [self.number.as_bytes().into(), blocked_at.into()];
+        if sql.run("UPDATE keys SET blocked_at = $2 WHERE number = $1", &values).await? == 0 {
+            return Ok(Err(KeyUnchanged::UnknownKey));
+        }
+        let what = if self.blocked { "block" } else { "unblock" };
+        note(sql, &self.by, what, &self.number.to_string()).await?;
+        Ok(Ok(()))
+    }
+}
+
+/// Grants more of a key, or less.
+pub(in crate::db) struct RaiseKey {
+    pub(in crate::db) number: KeyNumber,
+    pub(in crate::db) raise: Raise,
+}
+
+#[async_trait]
+impl Work for RaiseKey {
+    type Done = Result<Granted, KeyUnchanged>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        let Some(key) = lock(sql, self.number, self.raise.by.at).await? else {
+            return Ok(Err(KeyUnchanged::UnknownKey));
+        };
+        let granted = match key.granted.raised(self.raise.quota, self.raise.more) {
+            Ok(granted) => granted,
+            Err(refused) => return Ok(Err(refused.into())),
+        };
+        insert_raise(sql, self.number, &self.raise).await?;
+        note(sql, &self.raise.by, "raise", &self.number.to_string()).await?;
+        Ok(Ok(granted))
+    }
+}
+
+async fn insert_raise(sql: &mut dyn Sql, number: KeyNumber, raise: &Raise) -> Result<(), DbError> {
+    let Raise { quota, more, by } = raise;
+    let values = [
+        number.as_bytes().into(),
+        quota.name().into(),
+        (*more).into(),
+        by.at.into(),
+        by.who.as_str().into(),
+        by.why.as_str().into(),
+    ];
+    sql.run(
+        "INSERT INTO raises (key, number, quota, more, at, who, why) VALUES ($1, \
+         (SELECT COALESCE(MAX(number), 0) + 1 FROM raises WHERE key = $1), $2, $3, $4, $5, $6)",
+        &values,
+    )
+    .await?;
+    Ok(())
+}

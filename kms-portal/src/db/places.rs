@@ -1,0 +1,215 @@
+//! The machines of multiple-activation keys: how they get their places.
+//!
+//! `leaving` is how they give them back, `rows` what they are in the tables.
+
+mod leaving;
+mod rows;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use shared::confirmation::Confirmation;
+use shared::ids::{CertificateId, ProductId};
+use shared::product_key::{KeyKind, KeyNumber};
+use shared::time::Timestamp;
+
+use super::DbError;
+use super::keys::{self, IssuedKey};
+use super::sql::Sql;
+use super::work::Work;
+use crate::issue::{Issue, KeyMac};
+use crate::rules::machines::{Holder, Place, Placement, Taken, place};
+use crate::rules::{Asked, KeyRefusal};
+
+pub(super) use leaving::FreePlace;
+pub use leaving::{ReleaseMachine, ReleasedMachine};
+pub(super) use rows::ListPlaces;
+pub use rows::ListedPlace;
+use rows::{Columns, insert_release, last_ask, note_ask, read_place};
+
+/// A machine that asks for a confirmation.
+pub struct ActivateMachine {
+    /// The HMAC of the key that it shows.
+    pub key: KeyMac,
+    /// The product that it is.
+    pub product: ProductId,
+    /// Who asks.
+    pub asker: Holder,
+    /// By which ask.
+    pub asked: Asked,
+    /// The id of a new place, random.
+    pub place: CertificateId,
+    /// Now.
+    pub now: Timestamp,
+    /// Signs the confirmation.
+    pub issuer: Arc<dyn Issue>,
+}
+
+/// What a machine gets.
+#[derive(Clone, Debug)]
+pub struct ConfirmedMachine {
+    /// An encoded `kms.vendor.v1.SignedConfirmation`.
+    pub confirmation: Bytes,
+    /// Which place it got.
+    pub placement: Placement,
+    /// The public number of the key.
+    pub key: KeyNumber,
+    /// How many machines have a place now.
+    pub used: u64,
+    /// How many may.
+    pub granted: u64,
+}
+
+#[async_trait]
+impl Work for ActivateMachine {
+    type Done = Result<ConfirmedMachine, KeyRefusal>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        // 1. The key, so that nobody else decides about its places meanwhile.
+        let key = keys::find(sql, &self.key, self.now).await?;
+        let key = match keys::fitting(key, KeyKind::MultipleActivation, Some(self.product)) {
+            Ok(key) => key,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        // 2. The places that concern this machine.
+        let (own, similar) = self.places(sql, key.number).await?;
+        // 3. The decision.
+        let (used, releases) = (key.taken.machines, key.taken.releases);
+        let last = last_ask(sql, key.number, self.asker.machine).await?;
+        let taken = Taken { last, own: own.as_ref(), similar: &similar, used, releases };
+        let decided = place(&self.asker, self.asked, key.validity, &key.granted, &taken, self.now);
+        let placement = match decided {
+            Ok(placement) => placement,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        // 4. The confirmation, and the rows. Nothing is sent before the transaction is durable.
+        let confirmation = match self.confirmed(sql, &key, placement).await? {
+            Ok(confirmation) => confirmation,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let used = used + u64::from(placement == Placement::New);
+        let granted = key.granted.machines;
+        Ok(Ok(ConfirmedMachine { confirmation, placement, key: key.number, used, granted }))
+    }
+}
+
+impl ActivateMachine {
+    /// The place of this machine, and those of machines that share a part with it.
+    async fn places(
+        &self,
+        sql: &mut dyn Sql,
+        key: KeyNumber,
+    ) -> Result<(Option<Place>, Vec<Place>), DbError> {
+        let parts = Columns::of(&self.asker.parts);
+        let values = [
+            key.as_bytes().into(),
+            self.asker.machine.as_bytes().into(),
+            parts.board(),
+            parts.disk(),
+            parts.firmware(),
+        ];
+        let rows = sql
+            .rows(
+                "SELECT id, since, machine, fingerprint, board, disk, firmware FROM places \
+                 WHERE key = $1 AND freed_at IS NULL \
+                 AND (machine = $2 OR board = $3 OR disk = $4 OR firmware = $5)",
+                &values,
+            )
+            .await?;
+        let places: Vec<_> = rows.iter().map(read_place).collect::<Result<_, _>>()?;
+        let (own, similar): (Vec<_>, Vec<_>) =
+            places.into_iter().partition(|place| place.holder.machine == self.asker.machine);
+        Ok((own.into_iter().next(), similar))
+    }
+
+    /// The confirmation for this place, and the rows that say so.
+    async fn confirmed(
+        &self,
+        sql: &mut dyn Sql,
+        key: &IssuedKey,
+        placement: Placement,
+    ) -> Result<Result<Bytes, KeyRefusal>, DbError> {
+        let id = match placement {
+            Placement::Again(place) => return Ok(Ok(stored(sql, place).await?)),
+            Placement::Own(place) | Placement::Moved(place) | Placement::Imaged { place, .. } => place,
+            Placement::New => self.place,
+        };
+        let confirmation = Confirmation {
+            id,
+            machine: self.asker.machine,
+            product: key.product,
+            nonce: self.asked.nonce,
+            key_number: key.number,
+            organisation: key.organisation.id,
+            organisation_name: key.organisation.name.clone(),
+            confirmed_at: self.now,
+            not_after: key.validity.ends_at,
+            features: key.features.clone(),
+            fingerprint: self.asker.fingerprint,
+            parts: self.asker.parts,
+            test: key.test,
+        };
+        let signed = match self.issuer.confirm(&confirmation).await {
+            Ok(signed) => signed,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        match placement {
+            Placement::Imaged { place, superseded } => {
+                let values = [place.as_bytes().into(), superseded.as_bytes().into(), self.now.into()];
+                sql.run("INSERT INTO superseded (place, machine, at) VALUES ($1, $2, $3)", &values).await?;
+            }
+            Placement::Moved(place) => {
+                insert_release(sql, key.number, self.asker.machine, place, self.now, "moved").await?;
+            }
+            Placement::Again(_) | Placement::Own(_) | Placement::New => {}
+        }
+        self.write(sql, key.number, id, placement, &signed).await?;
+        note_ask(sql, key.number, self.asker.machine, self.asked).await?;
+        Ok(Ok(signed))
+    }
+
+    async fn write(
+        &self,
+        sql: &mut dyn Sql,
+        key: KeyNumber,
+        id: CertificateId,
+        placement: Placement,
+        signed: &[u8],
+    ) -> Result<(), DbError> {
+        let parts = Columns::of(&self.asker.parts);
+        let fingerprint = self.asker.fingerprint.as_slice();
+        let values = [
+            id.as_bytes().into(),
+            self.asker.machine.as_bytes().into(),
+            Some(fingerprint).filter(|bytes| !bytes.is_empty()).into(),
+            parts.board(),
+            parts.disk(),
+            parts.firmware(),
+            self.now.into(),
+            signed.into(),
+            key.as_bytes().into(),
+        ];
+        if placement == Placement::New {
+            sql.run(
+                "INSERT INTO places (id, key, since, machine, fingerprint, board, disk, firmware, \
+                 confirmed_at, confirmation) VALUES ($1, $9, $7, $2, $3, $4, $5, $6, $7, $8)",
+                &values,
+            )
+            .await?;
+        } else {
+            sql.run(
+                "UPDATE places SET machine = $2, fingerprint = $3, board = $4, disk = $5, firmware = $6, \
+                 confirmed_at = $7, confirmation = $8 WHERE id = $1",
+                &values[..8],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+async fn stored(sql: &mut dyn Sql, place: CertificateId) -> Result<Bytes, DbError> {
+    let found = sql.row("SELECT confirmation FROM places WHERE id = $1", &[place.as_bytes().into()]).await?;
+    Ok(found.ok_or_else(|| DbError::damaged("a place"))?.get::<Vec<u8>>("confirmation")?.into())
+}

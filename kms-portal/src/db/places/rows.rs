@@ -1,0 +1,140 @@
+//! Places, releases and asks as they stand in the tables.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use proto::vendor::v1;
+use shared::ids::{CertificateId, Fingerprint, MachineId, Nonce};
+use shared::parts::HardwareParts;
+use shared::product_key::KeyNumber;
+use shared::time::Timestamp;
+
+use crate::db::DbError;
+use crate::db::sql::{Sql, SqlRow, Value};
+use crate::db::work::Work;
+use crate::rules::Asked;
+use crate::rules::machines::{Holder, Place};
+
+/// A place of a key, as staff sees it.
+#[derive(Clone, Debug)]
+pub struct ListedPlace {
+    /// The place, and who has it or had it last.
+    pub place: Place,
+    /// When its confirmation was signed.
+    pub confirmed_at: Timestamp,
+    /// When it was freed, if it was.
+    pub freed_at: Option<Timestamp>,
+}
+
+/// The places of a key, by id, those that were freed included.
+pub(in crate::db) struct ListPlaces {
+    pub(in crate::db) key: KeyNumber,
+    pub(in crate::db) after: Option<CertificateId>,
+    pub(in crate::db) limit: u32,
+}
+
+#[async_trait]
+impl Work for ListPlaces {
+    type Done = Vec<ListedPlace>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<ListedPlace>, DbError> {
+        let after = self.after.as_ref().map_or(&[][..], |place| place.as_bytes());
+        let values = [self.key.as_bytes().into(), after.into(), u64::from(self.limit).into()];
+        let list = "SELECT * FROM places WHERE key = $1 AND $2 < id ORDER BY id LIMIT $3";
+        let rows = sql.rows(list, &values).await?;
+        let listed = |row: &SqlRow| {
+            let (confirmed_at, freed_at) = (row.time("confirmed_at")?, row.time_if_any("freed_at")?);
+            Ok(ListedPlace { place: read_place(row)?, confirmed_at, freed_at })
+        };
+        rows.iter().map(listed).collect()
+    }
+}
+
+/// The last ask of this machine for this key.
+pub(super) async fn last_ask(
+    sql: &mut dyn Sql,
+    key: KeyNumber,
+    machine: MachineId,
+) -> Result<Option<Asked>, DbError> {
+    let last = "SELECT nonce, asked_at FROM machine_asks WHERE key = $1 AND machine = $2";
+    let found = sql.row(last, &[key.as_bytes().into(), machine.as_bytes().into()]).await?;
+    let asked = |row: SqlRow| {
+        Ok(Asked { nonce: row.bytes("nonce", Nonce::from_slice)?, asked_at: row.time("asked_at")? })
+    };
+    found.map(asked).transpose()
+}
+
+/// From now on, this is the last ask of this machine.
+pub(super) async fn note_ask(
+    sql: &mut dyn Sql,
+    key: KeyNumber,
+    machine: MachineId,
+    asked: Asked,
+) -> Result<(), DbError> {
+    let (nonce, asked_at) = (asked.nonce.as_bytes().into(), asked.asked_at.into());
+    let values = [key.as_bytes().into(), machine.as_bytes().into(), nonce, asked_at];
+    sql.run(
+        "INSERT INTO machine_asks (key, machine, nonce, asked_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (key, machine) DO UPDATE SET nonce = excluded.nonce, asked_at = excluded.asked_at",
+        &values,
+    )
+    .await?;
+    Ok(())
+}
+
+/// Notes that a place was given back.
+pub(super) async fn insert_release(
+    sql: &mut dyn Sql,
+    key: KeyNumber,
+    machine: MachineId,
+    place: CertificateId,
+    at: Timestamp,
+    how: &'static str,
+) -> Result<(), DbError> {
+    let values =
+        [key.as_bytes().into(), machine.as_bytes().into(), place.as_bytes().into(), at.into(), how.into()];
+    let insert = "INSERT INTO releases (key, machine, place, at, how) VALUES ($1, $2, $3, $4, $5)";
+    sql.run(insert, &values).await?;
+    Ok(())
+}
+
+pub(super) fn read_place(row: &SqlRow) -> Result<Place, DbError> {
+    let fingerprint = row.get::<Option<Vec<u8>>>("fingerprint")?.unwrap_or_default();
+    let part =
+        |column| Ok::<_, DbError>(Bytes::from(row.get::<Option<Vec<u8>>>(column)?.unwrap_or_default()));
+    let parts = v1::Parts { board: part("board")?, disk: part("disk")?, firmware: part("firmware")? };
+    Ok(Place {
+        id: row.bytes("id", CertificateId::from_slice)?,
+        since: row.time("since")?,
+        holder: Holder {
+            machine: row.bytes("machine", MachineId::from_slice)?,
+            fingerprint: Fingerprint::from_slice(&fingerprint)
+                .ok_or_else(|| DbError::damaged("fingerprint"))?,
+            parts: HardwareParts::decode(Some(&parts)).ok_or_else(|| DbError::damaged("hardware parts"))?,
+        },
+    })
+}
+
+/// Hardware parts for their columns.
+pub(super) struct Columns(v1::Parts);
+
+impl Columns {
+    pub(super) fn of(parts: &HardwareParts) -> Columns {
+        Columns(parts.encode().unwrap_or_default())
+    }
+
+    pub(super) fn board(&self) -> Value<'_> {
+        Columns::part(&self.0.board)
+    }
+
+    pub(super) fn disk(&self) -> Value<'_> {
+        Columns::part(&self.0.disk)
+    }
+
+    pub(super) fn firmware(&self) -> Value<'_> {
+        Columns::part(&self.0.firmware)
+    }
+
+    fn part(bytes: &Bytes) -> Value<'_> {
+        Some(bytes.as_ref()).filter(|bytes| !bytes.is_empty()).into()
+    }
+}

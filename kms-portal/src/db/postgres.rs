@@ -1,0 +1,82 @@
+//! PostgreSQL: for several replicas of the portal on one database.
+//!
+//! Durable means: the server has `fsync` on, and each of our sessions has `synchronous_commit` on; otherwise it is not opened. A
+//! transaction that changes a key locks its row first, so two replicas decide one after the other. Every statement then sees what was
+//! committed before it (READ COMMITTED), and so what the other one has decided.
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::ConnectOptions as _;
+use sqlx::pool::PoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool};
+
+use super::DbError;
+use super::error::is_to_be_repeated;
+use super::schema::{self, migrations};
+use super::work::{AnyWork, Database};
+
+/// Connections of one replica. More would only wait for the same rows.
+const CONNECTIONS: u32 = 16;
+
+/// How long to wait for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often a transaction is tried that others were in the way of.
+const ATTEMPTS: u32 = 5;
+
+/// A database on a server.
+pub(super) struct PostgresServer {
+    pool: PgPool,
+}
+
+impl PostgresServer {
+    /// Connects to the database of this URL, and brings its tables to this release.
+    pub(super) async fn open(url: &str) -> Result<PostgresServer, DbError> {
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("kms-portal")
+            .options([("synchronous_commit", "on")])
+            .disable_statement_logging();
+        let pool = PoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+        let pool = pool.connect_with(options).await?;
+        for setting in ["fsync", "full_page_writes"] {
+            let value: String =
+                sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(&pool).await?;
+            if value != "on" {
+                return Err(DbError::not_durable(format!("the server has {setting} = {value}")));
+            }
+        }
+        migrations(schema::POSTGRES).run(&pool).await?;
+        Ok(PostgresServer { pool })
+    }
+
+    async fn committed(&self, begin: &'static str, work: &dyn AnyWork) -> Result<(), DbError> {
+        let mut transaction = self.pool.begin_with(begin).await?;
+        work.run(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+#[async_trait]
+impl Database for PostgresServer {
+    async fn write(&self, work: Arc<dyn AnyWork>) -> Result<(), DbError> {
+        let mut done = Ok(());
+        for _ in 0..ATTEMPTS {
+            done = self.committed("BEGIN", &*work).await;
+            if !done.as_ref().is_err_and(is_to_be_repeated) {
+                break;
+            }
+        }
+        done
+    }
+
+    async fn read(&self, work: Arc<dyn AnyWork>) -> Result<(), DbError> {
+        self.committed("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", &*work).await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,40 @@
+//! The tables, and how a database gets them.
+
+use sqlx::AssertSqlSafe;
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// How the two databases call what the text names.
+#[derive(Clone, Copy)]
+pub(super) struct Dialect {
+    pub(super) bytes: &'static str,
+    pub(super) number: &'static str,
+    pub(super) serial: &'static str,
+    pub(super) strict: &'static str,
+}
+
+pub(super) const SQLITE: Dialect =
+    Dialect { bytes: "BLOB", number: "INTEGER", serial: "INTEGER PRIMARY KEY", strict: "STRICT" };
+pub(super) const POSTGRES: Dialect = Dialect {
+    bytes: "BYTEA",
+    number: "BIGINT",
+    serial: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    strict: "",
+};
+
+/// Every migration, the oldest first: what it is for, and its text. One that has shipped is never changed.
+const MIGRATIONS: [(&str, &str); 1] = [("keys, hosts and machines", include_str!("migrations/001-keys.sql"))];
+
+/// What brings a database to this release. It refuses one that a newer release has been at.
+pub(super) fn migrations(dialect: Dialect) -> Migrator {
+    let migrations = (1..).zip(MIGRATIONS).map(|(version, (about, text))| {
+        let text = text
+            .replace("BYTES", dialect.bytes)
+            .replace("NUMBER", dialect.number)
+            .replace("SERIAL", dialect.serial)
+            .replace(" STRICT;", &format!(" {};", dialect.strict));
+        let text = AssertSqlSafe(text).into_sql_str();
+        Migration::new(version, about.into(), MigrationType::Simple, text, false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}

@@ -1,0 +1,102 @@
+//! What the portal makes: product keys, the confirmations of machines, the certificates of hosts.
+//!
+//! The issuing key signs the last two, with its certificate beside it. `db` keeps them with the place or the activation for which they
+//! were made, so the same ask gets the same bytes.
+
+mod keys;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use prost::Message as _;
+use proto::v1::Signed;
+use shared::certificate::{Chain, ChainError, HostCertificate, IssuingCertificate, Roots};
+use shared::confirmation::Confirmation;
+use shared::envelope::{Kind, SecretKey};
+use shared::time::Timestamp;
+
+use crate::rules::KeyRefusal;
+
+pub use keys::{KeyMac, Pepper};
+
+/// Signs for the portal. It is a trait because a key may live in hardware.
+///
+/// # Errors
+/// [`KeyRefusal::IssuerEnded`]: the issuing certificate may not sign this, or not now.
+#[async_trait]
+pub trait Issue: Send + Sync + 'static {
+    /// Signs a confirmation: an encoded `kms.vendor.v1.SignedConfirmation`.
+    async fn confirm(&self, confirmation: &Confirmation) -> Result<Bytes, KeyRefusal>;
+
+    /// Signs a host certificate: an encoded chain.
+    async fn certify(&self, certificate: &HostCertificate, now: Timestamp) -> Result<Bytes, KeyRefusal>;
+}
+
+/// An issuing key with its certificate.
+pub struct Issuer {
+    key: SecretKey,
+    certificate: IssuingCertificate,
+    signed: Signed,
+}
+
+impl Issuer {
+    /// This key with the certificate that one of these roots has signed for it.
+    ///
+    /// # Errors
+    /// [`NotAnIssuer`]: the certificate does not verify, or is for another key.
+    pub fn new(key: SecretKey, signed: Signed, roots: &Roots) -> Result<Issuer, NotAnIssuer> {
+        let certificate = IssuingCertificate::verify(&signed, roots).map_err(NotAnIssuer::Certificate)?;
+        if certificate.public_key != key.public() {
+            return Err(NotAnIssuer::OtherKey);
+        }
+        Ok(Issuer { key, certificate, signed })
+    }
+
+    /// The certificate.
+    pub fn certificate(&self) -> &IssuingCertificate {
+        &self.certificate
+    }
+
+    fn check(&self, product: shared::ids::ProductId, test: bool, now: Timestamp) -> Result<(), KeyRefusal> {
+        let IssuingCertificate { not_before, not_after, .. } = self.certificate;
+        let may = self.certificate.covers(product) && self.certificate.allows(test);
+        if may && not_before <= now && now < not_after {
+            return Ok(());
+        }
+        tracing::warn!(%product, test, %not_before, %not_after, "the issuing certificate cannot sign");
+        Err(KeyRefusal::IssuerEnded)
+    }
+}
+
+#[async_trait]
+impl Issue for Issuer {
+    async fn confirm(&self, confirmation: &Confirmation) -> Result<Bytes, KeyRefusal> {
+        self.check(confirmation.product, confirmation.test, confirmation.confirmed_at)?;
+        Ok(confirmation.sign(&self.key, self.signed.clone()).encode_to_vec().into())
+    }
+
+    async fn certify(&self, certificate: &HostCertificate, now: Timestamp) -> Result<Bytes, KeyRefusal> {
+        self.check(certificate.product, certificate.test, now)?;
+        let signed = self.key.sign(Kind::HostCertificate, &certificate.encode());
+        Ok(Chain::encode(signed, Some(self.signed.clone())))
+    }
+}
+
+/// The public half only.
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Issuer").field(&self.certificate).finish()
+    }
+}
+
+/// Why a key with this certificate issues nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnIssuer {
+    /// The certificate does not hold.
+    #[error("{0}")]
+    Certificate(ChainError),
+    /// It is for another key.
+    #[error("the issuing certificate is for another key than the portal's")]
+    OtherKey,
+}
