@@ -451,11 +451,17 @@ impl Cause {
         if Reason::from_code(&code).is_some_and(|reason| !reason.may_be_unsigned()) {
             return None;
         }
+        let mut cause = Cause::by_portal(code, parameters);
+        cause.parameters.push((UNSIGNED.to_owned(), from.to_string()));
+        Some(cause)
+    }
+
+    /// From an error that the vendor's portal has sent. TLS says that it did, so it needs no signature.
+    pub fn by_portal(code: String, parameters: impl IntoIterator<Item = (String, String)>) -> Cause {
         let is_ours = |(name, _): &(String, String)| name != UNSIGNED && is_word(name, char::is_lowercase);
         let mut parameters: Vec<_> = parameters.into_iter().filter(is_ours).collect();
         parameters.sort();
-        parameters.push((UNSIGNED.to_owned(), from.to_string()));
-        Some(Cause { code, parameters })
+        Cause { code, parameters }
     }
 }
 

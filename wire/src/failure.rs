@@ -49,6 +49,15 @@ pub fn not_a_host(host: &str, cause: &dyn Display) -> Failure {
     Reason::NotAHost.with(&[("address", &host), ("cause", cause)]).into()
 }
 
+/// The refusal in a status of the vendor's portal, which TLS has shown to be the portal's.
+#[cfg(feature = "portal")]
+pub(crate) fn refused_by_portal(status: &Status) -> Option<Failure> {
+    let info = status.get_details_error_info();
+    let info = info.filter(|info| info.domain == ERROR_DOMAIN && is_code(&info.reason))?;
+    let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    Some(Failure { cause: Cause::by_portal(info.reason, info.metadata), retry_after, never_left: false })
+}
+
 /// The failure for a gRPC status. If it has a reason that our hosts leave unsigned, it may come from a host. Any other comes from
 /// another program that listens there, or from the end of the connection, which `tls_ended` and `ended` describe.
 pub(crate) fn explain(
@@ -154,5 +163,26 @@ mod tests {
             HOST_SILENT: kms1 did not answer in time
         "]]
         .assert_eq(&all.concat());
+    }
+
+    /// A portal signs no refusal, and a machine took its KEY_EXHAUSTED for another program's.
+    #[cfg(feature = "portal")]
+    #[test]
+    fn a_portal_says_every_reason_without_a_signature() {
+        let told = |reason: &str, domain: &str| {
+            let details = ErrorDetails::with_error_info(
+                reason,
+                domain,
+                [("used".into(), "5".into()), ("granted".into(), "5".into())],
+            );
+            let status = Status::with_error_details(Code::FailedPrecondition, "", details);
+            refused_by_portal(&status).map(|failure| failure.cause.to_string())
+        };
+        expect!["KEY_EXHAUSTED: all 5 machines of this key are activated (5)"]
+            .assert_eq(&told("KEY_EXHAUSTED", "kms").unwrap());
+        expect!["REPLAYED: the host has answered a later ask of this machine"]
+            .assert_eq(&told("REPLAYED", "kms").unwrap());
+        assert_eq!(told("KEY_EXHAUSTED", "example.com"), None);
+        assert_eq!(told("key exhausted", "kms"), None);
     }
 }

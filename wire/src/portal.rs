@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tonic::{Response, Status};
 
-use crate::failure::{Failure, silent, unreachable};
+use crate::failure::{Failure, refused_by_portal, silent, unreachable};
 use crate::tls::TlsWay;
 use crate::{Channel, Connection};
 
@@ -175,8 +175,10 @@ impl Portal {
     }
 
     async fn call<R>(&self, call: impl Future<Output = Result<Response<R>, Status>>) -> Result<R, Failure> {
+        let mut refused = None;
+        let call = async { call.await.inspect_err(|status| refused = refused_by_portal(status)) };
         let answered = self.connection.call(call, ANSWER_LIMIT).await;
-        answered.map_err(|failure| of_portal(failure, &self.address))
+        answered.map_err(|failure| refused.unwrap_or_else(|| of_portal(failure, &self.address)))
     }
 }
 
