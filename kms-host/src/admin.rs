@@ -5,15 +5,12 @@
 //! `admin/shown.rs` shows things, `admin/client.rs` asks a host, and `export` writes the lines of an export. The command line is
 //! one of the callers.
 
-pub mod audit;
-pub mod caller;
 mod changes;
 mod client;
 mod counting;
 mod reloading;
 mod search;
 mod shown;
-pub mod socket;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,6 +20,8 @@ use ledger::{Cursor, Engine, LedgerError, Listed, ListedEvent};
 use proto::admin::v1 as wire;
 use proto::admin::v1::admin_service_server::AdminService;
 use server::accept::Door;
+use server::admin::caller::Caller;
+use server::audit::{Audit, AuditLine};
 use server::unanswered::status;
 use shared::ids::ProductId;
 use shared::inventory::Verb;
@@ -34,14 +33,12 @@ use tokio_stream::{Stream, StreamExt as _};
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status};
 
-pub use self::client::{Client, Limit, connect, is_silence, serving};
+pub use self::client::{Client, Limit, connect};
 use self::counting::Counting;
 pub use self::reloading::{NotReloaded, ReloadOrder, Reloaded};
 pub use self::search::STATES;
 use self::search::Search;
 use crate::activate::Host;
-use crate::admin::audit::{Audit, AuditLine};
-use crate::admin::caller::Caller;
 use crate::export::{self, ExportKind, Head};
 use crate::remedy;
 use crate::watch::alarms;

@@ -2,7 +2,7 @@
 //!
 //! Each file is written whole and durably before it gets its name. A key or a ledger is never overwritten. A certificate replaces only
 //! itself, and a request is replaced by one that fits the key. `home/error.rs` has what can be wrong here, `home/certificates.rs` reads
-//! and installs certificates, `home/backup.rs` makes and restores backups. The audit log is in `admin/audit.rs`, the meaning of
+//! and installs certificates, `home/backup.rs` makes and restores backups. The audit log is in the crate `server`, the meaning of
 //! certificates in `certificates.rs`, and the content of the ledger in the crate `ledger`.
 
 mod backup;

@@ -8,12 +8,13 @@
 //! Because of this order a mistake in a file changes nothing, not even the half of the file that was right, and every change is in
 //! the audit log.
 
-mod tls;
-
 use std::sync::Arc;
 
 use anyhow::bail;
 use server::accept::Door;
+use server::admin::caller::Caller;
+use server::audit::{self, Audit};
+use server::certificate;
 use server::settings::ChangedSetting;
 use server::tls::Tls;
 use shared::time::Timestamp;
@@ -23,8 +24,6 @@ use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
-use crate::admin::audit::{self, Audit};
-use crate::admin::caller::Caller;
 use crate::admin::{NotReloaded, ReloadOrder, Reloaded};
 use crate::certificates::{Certificates, Installed};
 use crate::config::{Config, SettingSources, Settings};
@@ -82,7 +81,7 @@ impl Reload {
             tokio::select! {
                 Some(()) = hangups.recv() => {
                     // The result is in the log.
-                    let _ = self.once(Caller::host(), "SIGHUP").await;
+                    let _ = self.once(Caller::own(), "SIGHUP").await;
                 }
                 Some(order) = orders.recv() => {
                     let done = self.once(order.caller, &order.note).await;
@@ -131,7 +130,7 @@ impl Reload {
         }
         changes.iter().for_each(say);
         self.config.send_replace(new.clone());
-        tls::take_up(&self.door, tls, self.host.clock.now());
+        certificate::take_up(&self.door, tls, self.host.clock.now());
         self.take_up_certificates(certificates);
         tracing::info!("settings and certificates were read again");
         if !is_quiet {
@@ -162,7 +161,7 @@ impl Reload {
         home::check_hour_width(&certificates, self.host.ledger.meta().hour_width_ms)?;
         retention::check(settings.config.retention_days, &certificates)?;
         let tls = settings.config.read_tls(self.home.path())?;
-        tls::check_end(&self.door.admission().tls, &tls, self.host.clock.now())?;
+        certificate::check_end(&self.door.admission().tls, &tls, self.host.clock.now())?;
         Ok((settings, certificates, tls))
     }
 
@@ -189,9 +188,9 @@ impl Reload {
         let new = only_in(certificates, &old, now).map(|installed| certificate(installed, "new"));
         let gone = only_in(&old, certificates, now).map(|installed| certificate(installed, "gone"));
         let running = &self.door.admission().tls;
-        let of_tls = tls::new_certificate(running, tls)
+        let of_tls = certificate::new_certificate(running, tls)
             .map(|new| taken_up("tls certificate", format!("new, until {}", new.ends_at)));
-        let authority = tls::has_new_authority(running, tls);
+        let authority = certificate::has_new_authority(running, tls);
         let authority = authority.then(|| taken_up("tls client CA", "new".to_owned()));
         settings.chain(new).chain(gone).chain(of_tls).chain(authority).collect()
     }

@@ -10,6 +10,9 @@ use std::{io, thread};
 
 use anyhow::{Context as _, anyhow};
 use server::accept::{Admission, DRAIN, Door, Limits};
+use server::admin::socket;
+use server::audit::Audit;
+use server::certificate;
 use server::settings::follow;
 use server::tls::Tls;
 use tokio::net::{TcpListener, UnixListener};
@@ -19,8 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
-use crate::admin::audit::Audit;
-use crate::admin::{Admin, ReloadOrder, socket};
+use crate::admin::{Admin, ReloadOrder};
 use crate::certificates::Certificates;
 use crate::config::{self, Config};
 use crate::fairness::{Allowances, Fairness};
@@ -178,7 +180,7 @@ pub async fn run(
     let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
     let (socket, bound_socket) = bound.map_err(StartError::Socket)?;
     let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-    watching::tls::take_note(&door);
+    certificate::take_note(&door);
 
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();

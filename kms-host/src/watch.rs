@@ -1,8 +1,9 @@
 //! What the host watches in itself, besides answering.
 //!
 //! `space` watches the free space of the disk, `retention` forgets machines that are long gone, `recheck` counts again after a
-//! crash, `certificates` and `tls` say in the log which certificates are used and when they end, `rejections` notices machines that
-//! do not accept the answers, `renewal` renews certificates at the vendor's portal. `alarms` turns all of it into a list for administrators, each alarm with a remedy.
+//! crash, `certificates` says in the log which certificates are used and when they end, `rejections` notices machines that do not
+//! accept the answers, `renewal` renews certificates at the vendor's portal. `alarms` turns all of it into a list for administrators,
+//! each alarm with a remedy.
 
 pub mod alarms;
 pub(crate) mod certificates;
@@ -11,4 +12,3 @@ pub(crate) mod rejections;
 pub(crate) mod renewal;
 pub mod retention;
 pub mod space;
-pub mod tls;

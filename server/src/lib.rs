@@ -5,6 +5,9 @@
 //! Start at [`accept::serve`].
 
 pub mod accept;
+pub mod admin;
+pub mod audit;
+pub mod certificate;
 pub mod listen;
 pub mod services;
 pub mod settings;

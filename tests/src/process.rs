@@ -173,7 +173,7 @@ async fn first_status(home: &Home, pid: Option<u32>) -> GetStatusResponse {
 /// Whether the admin socket is this process's. A host that was on the directory before answers there, too, while the new
 /// one finds out that it is one too many.
 async fn is_served_by(home: &Home, pid: Option<u32>) -> bool {
-    let Ok(socket) = admin::socket::connect(&home.socket_path()).await else { return false };
+    let Ok(socket) = server::admin::socket::connect(&home.socket_path()).await else { return false };
     let peer = socket.peer_cred().ok().and_then(|peer| peer.pid());
     peer.is_some() && peer == pid.and_then(|pid| i32::try_from(pid).ok())
 }

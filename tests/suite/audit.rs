@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use kms_host::admin::audit::AuditLine;
 use ledger::{Engine, Housekeeping, Write, testing};
 use serde_json::Value;
+use server::audit::AuditLine;
 use tokio::process::Command;
 use tokio::time::timeout;
 use world::HostProcess;

@@ -3,14 +3,15 @@
 use std::io;
 use std::path::Path;
 
-use kms_host::admin::socket;
 use kms_host::clock::SystemClock;
 use kms_host::config::{Config, KEYS, SettingSources, Settings};
 use kms_host::home::Home;
-use kms_host::watch::{retention, tls as certificate};
+use kms_host::watch::retention;
 use program::exit::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE};
 use program::output::json_text;
 use serde_json::json;
+use server::admin::socket;
+use server::certificate;
 use server::listen;
 use server::settings::{Key, Origin};
 use shared::print::OneLine;

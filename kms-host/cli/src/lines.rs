@@ -17,6 +17,7 @@ use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX
 use proto::admin::v1::{ExportLedgerRequest, ExportLedgerResponse};
 use rustix::fs::{FileType, Mode};
 use serde_json::json;
+use server::admin::is_silence;
 use shared::record::Meta;
 use shared::time::Clock as _;
 use store::file::{self, Draft};
@@ -134,7 +135,7 @@ impl LedgerLines {
         match self {
             LedgerLines::Served { lines, home } => match lines.message().await {
                 Ok(part) => Ok(part.map(|part| part.lines)),
-                Err(status) if admin::is_silence(&status) => Err(online::not_answered(home, status)),
+                Err(status) if is_silence(&status) => Err(online::not_answered(home, status)),
                 Err(status) => {
                     Err(anyhow!("the host broke off: {}", status.message())).or_exit(EX_UNAVAILABLE)
                 }

@@ -195,5 +195,5 @@ fn installed_text(installed: &Installed, why_not: Option<String>) -> String {
 pub(crate) fn serving_process(home: &Home) -> Option<i32> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
     // 0 is a process in another namespace, such as a container's.
-    runtime.block_on(kms_host::admin::serving(&home.socket_path()))?.pid().filter(|pid| 0 < *pid)
+    runtime.block_on(server::admin::serving(&home.socket_path()))?.pid().filter(|pid| 0 < *pid)
 }

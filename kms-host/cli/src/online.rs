@@ -13,6 +13,7 @@ use program::exit::{EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE};
 use program::output::json_text;
 use proto::admin::v1::{self as wire};
 use serde_json::json;
+use server::admin::is_silence;
 use shared::ids::ProductId;
 use shared::print::one_line;
 use shared::reason::Reason;
@@ -147,7 +148,7 @@ where
 
 /// The failure for a call that the host has refused or not answered.
 pub(super) fn not_answered(home: &Home, status: tonic::Status) -> Failure {
-    if admin::is_silence(&status) { silent(home) } else { refused(status) }
+    if is_silence(&status) { silent(home) } else { refused(status) }
 }
 
 /// The failure for a host that exists and does not answer in time.

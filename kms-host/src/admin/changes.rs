@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use ledger::Listed;
 use proto::admin::v1 as wire;
+use server::admin::caller::Caller;
+use server::audit::{AuditedChange, NOTE_BYTES};
 use server::unanswered::status;
 use shared::ids::MachineId;
 use shared::inventory::{self, Changed, Verb};
@@ -20,8 +22,6 @@ use shared::record::RecordState;
 use tonic::Status;
 
 use super::{Admin, malformed, unreadable};
-use crate::admin::audit::{AuditedChange, ChangeFailure, NOTE_BYTES, NotRecorded};
-use crate::admin::caller::Caller;
 use crate::export::ExportKind;
 use crate::queue::NotChanged;
 
@@ -115,18 +115,6 @@ impl Admin {
     }
 }
 
-impl From<NotRecorded> for Status {
-    fn from(error: NotRecorded) -> Status {
-        status(error.cause().into())
-    }
-}
-
-impl ChangeFailure for Status {
-    fn cause(&self) -> String {
-        self.message().to_owned()
-    }
-}
-
 fn still_blocked(machine: MachineId) -> Status {
     status(Reason::MachineBlocked.with(&[("machine", &machine)]).into())
 }
@@ -143,6 +131,7 @@ mod tests {
     use ledger::Engine;
     use ledger::testing::{self, MemoryLedger};
     use server::accept::{Admission, Door, Limits};
+    use server::audit::Audit;
     use server::tls::Tls;
     use shared::ask::AskKind;
     use shared::count::{Entrants, Shown, Sighting, Terms};
@@ -157,7 +146,6 @@ mod tests {
 
     use super::*;
     use crate::activate::Host;
-    use crate::admin::audit::Audit;
     use crate::certificates::Certificates;
     use crate::clock::SystemClock;
     use crate::config::{self, Config};
@@ -208,7 +196,7 @@ mod tests {
         let name = wire::MachineName { id_prefix: MACHINE_ID.to_string(), ..wire::MachineName::default() };
 
         let refused =
-            admin.turn(Verb::Block, Caller::host(), Some(name), "ticket 7".to_owned()).await.unwrap_err();
+            admin.turn(Verb::Block, Caller::own(), Some(name), "ticket 7".to_owned()).await.unwrap_err();
 
         assert!(refused.message().starts_with("STOPPING"), "{}", refused.message());
         let lines = admin.audit.latest(9, |_| true).unwrap();

@@ -2,14 +2,14 @@
 //! settings come from.
 
 use proto::admin::v1 as wire;
+use server::admin::caller::Caller;
+use server::audit::{ChangeFailure, NOTE_BYTES, NotRecorded};
 use server::unanswered::status;
 use shared::reason::Reason;
 use tokio::sync::oneshot;
 use tonic::{Code, Status};
 
 use super::{Admin, malformed};
-use crate::admin::audit::{ChangeFailure, NOTE_BYTES, NotRecorded};
-use crate::admin::caller::Caller;
 
 /// Asks for a reload.
 pub struct ReloadOrder {

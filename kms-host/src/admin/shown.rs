@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use bytes::Bytes;
 use ledger::Listed;
 use proto::admin::v1 as wire;
+use server::audit::{self, AuditLine, Checked};
 use shared::ids::{MachineId, ProductId};
 use shared::reason::Reason;
 use shared::record::{Event, Inactive};
@@ -12,7 +13,6 @@ use shared::time::{Timestamp, to_ms};
 
 use super::counting::Counting;
 use super::search::state;
-use crate::admin::audit::{self, AuditLine, Checked};
 use crate::certificates::{Certificates, Installed, LeftOut, WhyNot};
 use crate::journal::{Journal, JournaledRefusal};
 use crate::watch::alarms::Alarm;

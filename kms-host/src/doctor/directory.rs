@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
+use server::admin::caller::user_name;
 use shared::certificate::ChainError;
 use shared::time::{Length, Timestamp};
 
 use super::Finding;
 use super::host::RunningHost;
-use crate::admin::caller::user_name;
 use crate::certificates::{Certificates, ENDS_SOON, Installed, WhyNot};
 use crate::config::{Config, SettingSources};
 use crate::home::Home;

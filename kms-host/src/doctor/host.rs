@@ -33,7 +33,7 @@ pub(super) struct RunningHost {
 impl RunningHost {
     pub(super) async fn find(home: &Home) -> Option<RunningHost> {
         let socket = home.socket_path();
-        let peer = admin::serving(&socket).await?;
+        let peer = server::admin::serving(&socket).await?;
         let ask = async {
             let mut client = admin::connect(&socket).await.map_err(|error| error.to_string())?;
             let status = client.get_status(GetStatusRequest {}).await;

@@ -8,15 +8,12 @@ use std::sync::Arc;
 
 use proto::admin::v1::admin_service_server::AdminServiceServer;
 use proto::v1::activation_service_server::SERVICE_NAME;
-use server::accept::{self, Door, admin_connections};
+use server::accept::{self, Door};
 use tokio::net::{TcpListener, UnixListener};
-use tonic::service::InterceptorLayer;
-use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
 use crate::activate::Host;
 use crate::admin::Admin;
-use crate::admin::caller::admit;
 use crate::door::service::Service;
 
 /// Serves machines that this door admits until `shutdown`, then drains.
@@ -45,18 +42,5 @@ pub async fn serve_admin(
     socket: UnixListener,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<AdminServiceServer<Admin>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
-    let connections = admin_connections(socket);
-    Server::builder()
-        .layer(InterceptorLayer::new(admit))
-        .add_service(health_service)
-        .add_service(reflection)
-        .add_service(AdminServiceServer::new(admin))
-        .serve_with_incoming_shutdown(connections, shutdown)
-        .await?;
-    Ok(())
+    server::admin::serve(AdminServiceServer::new(admin), proto::FILE_DESCRIPTOR_SET, socket, shutdown).await
 }

@@ -9,10 +9,10 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ledger::{Engine, Kept, OpenError, OutOfOrder};
+use server::admin::socket;
 use store::{file, regular};
 
 use super::{Home, HomeError, make_private_dir};
-use crate::admin::socket;
 use crate::export::{
     CheckedLine, ExportError, ExportFile, ExportKind, ExportReader, FilePart, PART_BYTES, Summary,
 };

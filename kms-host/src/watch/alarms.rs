@@ -8,13 +8,13 @@ use std::error::Error as _;
 use ledger::{Disagreement, LedgerError, Restored};
 use server::Source;
 use server::accept::Crowding;
+use server::audit::{Audit, Break};
 use server::tls::{Flaw, TlsCertificate};
 use shared::certificate::HostCertificate;
 use shared::reason::{Explained, Reason, Word};
 use shared::time::{Length, Timestamp};
 
 use crate::activate::Host;
-use crate::admin::audit::{Audit, Break};
 use crate::certificates::{Certificates, Difference, ENDS_SOON, Installed, LeftOut, terms};
 use crate::fairness::{Inflating, Limiting};
 use crate::watch::space::Shortage;

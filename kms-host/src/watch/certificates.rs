@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use server::accept::Door;
+use server::certificate;
 use shared::ids::CertificateId;
 use shared::time::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use crate::activate::Host;
 use crate::certificates::Certificates;
 use crate::home::Home;
-use crate::watch::tls;
 
 /// How often the host checks whether a certificate ends soon.
 const CHECK: Duration = Duration::from_hours(1);
@@ -29,7 +29,7 @@ pub(crate) async fn warn(host: Arc<Host>, door: Door, stop: CancellationToken) {
             say_which_are_used(&certificates, &Certificates::default(), now);
         }
         warn_of_ends(&certificates, looked, now);
-        tls::warn_of_end(&door, looked, now);
+        certificate::warn_of_end(&door, looked, now);
         looked = now;
         tokio::select! {
             () = tokio::time::sleep(CHECK) => {}

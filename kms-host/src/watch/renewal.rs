@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use server::admin::caller::Caller;
 use shared::ids::ProductId;
 use shared::time::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
 use crate::admin::ReloadOrder;
-use crate::admin::caller::Caller;
 use crate::config::Config;
 use crate::home::Home;
 use crate::portal::PortalWay;
@@ -95,7 +95,7 @@ async fn renew(
     tracing::info!(portal, %product, %ends_at, "the certificate is renewed");
     let (done, taken_up) = oneshot::channel();
     let order =
-        ReloadOrder { caller: Caller::host(), note: "renewed at the vendor's portal".to_owned(), done };
+        ReloadOrder { caller: Caller::own(), note: "renewed at the vendor's portal".to_owned(), done };
     // A host that is put together without a reload takes it up at its next start.
     if orders.send(order).await.is_ok() {
         let _ = taken_up.await;

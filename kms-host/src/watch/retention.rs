@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use ledger::LedgerError;
+use server::admin::caller::Caller;
+use server::audit::{Audit, AuditedChange};
 use shared::count::Terms;
 use shared::ids::{MachineId, ProductId};
 use shared::inventory::{Prune, is_over};
@@ -23,8 +25,6 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::activate::Host;
-use crate::admin::audit::{Audit, AuditedChange};
-use crate::admin::caller::Caller;
 use crate::certificates::Certificates;
 use crate::config::Config;
 use crate::remedy;
@@ -113,7 +113,7 @@ impl Host {
         }
         // 2
         let change = AuditedChange::new(
-            Caller::host(),
+            Caller::own(),
             "retention",
             &[("retention_days", &days), ("seen_before", &before), ("machines", &due)],
             "",

@@ -1,14 +1,15 @@
-//! Who asks over the admin socket, and whether they may: root, and the host's own user.
+//! Who asks over the admin socket, and whether they may: root, and the program's own user.
 //!
 //! The kernel says who it is, at the moment of the connection; nothing that the caller sends is believed. The socket's mode
 //! keeps others out as well, but a mode is loosened by one careless command.
 
 use std::fs;
 
-use server::unanswered::status;
 use shared::reason::Reason;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Status};
+
+use crate::unanswered::status;
 
 /// A process that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,27 +21,27 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The host itself: what it does by its own settings, or on a signal.
-    pub fn host() -> Caller {
+    /// The program itself: what it does by its own settings, or on a signal.
+    pub fn own() -> Caller {
         let uid = rustix::process::geteuid().as_raw();
         Caller { uid, pid: Some(rustix::process::getpid().as_raw_nonzero().get()) }
     }
 
-    /// Who sent this; the host itself where it came over no socket, as in a test.
-    pub(crate) fn of<T>(request: &Request<T>) -> Caller {
-        request.extensions().get::<Caller>().copied().unwrap_or_else(Caller::host)
+    /// Who sent this; the program itself where it came over no socket, as in a test.
+    pub fn of<T>(request: &Request<T>) -> Caller {
+        request.extensions().get::<Caller>().copied().unwrap_or_else(Caller::own)
     }
 
-    fn may_ask(self, host: Caller) -> bool {
-        self.uid == 0 || self.uid == host.uid
+    fn may_ask(self, own: Caller) -> bool {
+        self.uid == 0 || self.uid == own.uid
     }
 }
 
 /// Admits a call and notes its caller. Every service on the admin socket uses it.
-pub(crate) fn admit(mut request: Request<()>) -> Result<Request<()>, Status> {
+pub(super) fn admit(mut request: Request<()>) -> Result<Request<()>, Status> {
     let peer = request.extensions().get::<UdsConnectInfo>().and_then(|info| info.peer_cred);
     let caller = peer.map(|peer| Caller { uid: peer.uid(), pid: peer.pid() });
-    let Some(caller) = caller.filter(|caller| caller.may_ask(Caller::host())) else {
+    let Some(caller) = caller.filter(|caller| caller.may_ask(Caller::own())) else {
         let uid = caller.map_or_else(|| "that is not known".to_owned(), |caller| caller.uid.to_string());
         tracing::warn!(uid, "a user who may not use the admin socket has tried to");
         return Err(status(Reason::NotAdministrator.with(&[("uid", &uid)]).into()));
@@ -50,7 +51,7 @@ pub(crate) fn admit(mut request: Request<()>) -> Result<Request<()>, Status> {
 }
 
 /// The name of a user, if the machine's own list has it.
-pub(crate) fn user_name(uid: u32) -> Option<String> {
+pub fn user_name(uid: u32) -> Option<String> {
     name_of(uid, &fs::read_to_string("/etc/passwd").ok()?).map(str::to_owned)
 }
 
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn root_and_the_hosts_own_user_may_ask_and_nobody_else() {
+    fn root_and_the_programs_own_user_may_ask_and_nobody_else() {
         let of = |uid| Caller { uid, pid: None };
         let host = of(990);
         assert_eq!(

@@ -35,16 +35,19 @@ fn short(path: &Path) -> io::Result<Short> {
     Ok(Short { path, _folder: Some(folder) })
 }
 
-/// A bound socket, to be removed when the host stops.
+/// A bound socket, to be removed when the program stops.
 #[derive(Debug)]
-pub(crate) struct Bound {
+pub struct Bound {
     path: PathBuf,
     /// Device and inode.
     file: (u64, u64),
 }
 
-/// Binds it, for its owner alone. Only one host can hold the ledger of a directory, so a dead host has left any socket that exists.
-pub(crate) fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
+/// Binds it, for its owner alone. The caller holds the data directory, so a dead program has left any socket that exists.
+///
+/// # Errors
+/// It cannot be made.
+pub fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -55,10 +58,10 @@ pub(crate) fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
 }
 
 impl Bound {
-    /// Removes it, unless another host has put its own in its place.
-    pub(crate) fn remove(self) {
+    /// Removes it, unless another program has put its own in its place.
+    pub fn remove(self) {
         if file_at(&self.path).is_ok_and(|file| file == self.file) {
-            // The next host replaces a socket that is left.
+            // The next one replaces a socket that is left.
             let _ = fs::remove_file(self.path);
         }
     }
@@ -69,12 +72,15 @@ fn file_at(path: &Path) -> io::Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
-/// Connects to the host that serves it.
+/// Connects to the program that serves it.
+///
+/// # Errors
+/// There is no socket, nobody serves it, or this user may not open it.
 pub async fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(&short(path)?.path).await
 }
 
-/// Whether a host serves it, even if it is too busy or frozen to accept. It never waits.
+/// Whether a program serves it, even if it is too busy or frozen to accept. It never waits.
 pub fn is_served(path: &Path) -> bool {
     let connected = || {
         let short = short(path)?;

@@ -1,11 +1,11 @@
 //! `audit.jsonl`: what administrators have changed, a line each, on the disk before the change takes effect.
 //!
 //! A change whose line cannot be written is refused. One that then fails gets a second line that says so. The lines and the
-//! chain that binds them are in `audit/chain.rs`. [`Caller`] says who asks. These make their changes through [`Audit::perform`]:
-//! `admin`, `retention`, `reload.rs`. No key, lease or fingerprint belongs in a line.
+//! chain that binds them are in `audit/chain.rs`. [`Caller`] says who asks. Every change is made through
+//! [`Audit::perform`]. No key, lease or fingerprint belongs in a line.
 //!
-//! The file is opened for every line, so an administrator may mend its permissions while the host runs. To archive it,
-//! stop the host and move it away: the next line begins a new file.
+//! The file is opened for every line, so an administrator may mend its permissions while the program runs. To archive it,
+//! stop the program and move it away: the next line begins a new file.
 
 mod chain;
 
@@ -20,12 +20,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shared::reason::{Cause, Reason};
 use shared::time::{Clock, Timestamp};
 use tokio::task::spawn_blocking;
+use tonic::Status;
 
-use self::chain::{LineDigest, digest, rfc3339};
+use self::chain::{digest, rfc3339};
 use crate::admin::caller::{self, Caller};
+use crate::unanswered::status;
 
-pub(crate) use self::chain::hex;
-pub use self::chain::{AuditLine, Break, Checked, Failed};
+pub use self::chain::{AuditLine, Break, Checked, Failed, LineDigest, hex};
 
 /// The longest note of a caller, in bytes: a ticket and a sentence.
 pub const NOTE_BYTES: usize = 500;
@@ -33,7 +34,7 @@ pub const NOTE_BYTES: usize = 500;
 /// More than any line has: notes are short, and so are parameters.
 const TAIL_BYTES: u64 = 256 * 1024;
 
-/// The audit log of one host.
+/// The audit log of one program.
 #[derive(Debug)]
 pub struct Audit {
     path: PathBuf,
@@ -67,7 +68,7 @@ pub struct AuditedChange {
     action: &'static str,
     parameters: BTreeMap<String, String>,
     /// The reason that the caller gave, or nothing.
-    pub(super) note: String,
+    pub note: String,
 }
 
 impl AuditedChange {
@@ -94,6 +95,12 @@ pub trait ChangeFailure: From<NotRecorded> {
 impl ChangeFailure for anyhow::Error {
     fn cause(&self) -> String {
         self.to_string()
+    }
+}
+
+impl ChangeFailure for Status {
+    fn cause(&self) -> String {
+        self.message().to_owned()
     }
 }
 
@@ -281,6 +288,12 @@ impl NotRecorded {
     /// As an administrator is told.
     pub fn cause(&self) -> Cause {
         Reason::AuditUnwritable.with(&[("path", &self.path.display()), ("cause", &self.source)])
+    }
+}
+
+impl From<NotRecorded> for Status {
+    fn from(error: NotRecorded) -> Status {
+        status(error.cause().into())
     }
 }
 

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use shared::time::Timestamp;
 
 /// SHA-256 of a line without its end.
-pub(super) type LineDigest = [u8; 32];
+pub type LineDigest = [u8; 32];
 
 /// One line, as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +123,8 @@ pub(super) fn digest(line: &[u8]) -> LineDigest {
     Sha256::digest(line).into()
 }
 
-pub(crate) fn hex(digest: &LineDigest) -> String {
+/// In hexadecimal.
+pub fn hex(digest: &LineDigest) -> String {
     data_encoding::HEXLOWER.encode(digest)
 }
 
