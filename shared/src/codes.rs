@@ -5,10 +5,11 @@
 //! the client, and no code fits another machine. It never contains the key. `docs/codes.md` says why the codes are as long as they are,
 //! `docs/protocol.md` 12 has the bits.
 //!
-//! Read `installation` next, then `confirmation`.
+//! Read `installation` next, then `confirmation`; `host` has what is different for hosts.
 
 mod bits;
 mod confirmation;
+mod host;
 mod installation;
 mod key;
 
@@ -16,9 +17,11 @@ use alloc::vec::Vec;
 
 use bits::Bits;
 
+use crate::certificate::ChainError;
 use crate::groups::{Alphabet, GroupState, Layout, Mistyped, Typed};
 
 pub use confirmation::{ConfirmationId, Confirmed, MachineOptions};
+pub use host::HostTerms;
 pub use installation::{InstallationId, Installed};
 pub use key::{CodeCertificate, CodeKey};
 
@@ -130,9 +133,12 @@ pub enum CodeError {
     /// It is of a version that this release does not know.
     #[error("a code of a version that this release does not know")]
     Newer,
-    /// It is right, and was made for another installation id, or by another vendor. Groups that are ten apart may have changed places.
+    /// It is right, and was made for another installation id or other terms, or by another vendor. Groups that are ten apart may have changed places.
     #[error("this confirmation is not for this installation id")]
     OtherInstallation,
+    /// What was sold with the host key makes no certificate that holds.
+    #[error("the terms of the host key: {0}")]
+    Terms(ChainError),
     /// It names features that this release of the product does not know.
     #[error("the confirmation names features that this release of the product does not know")]
     UnknownFeatures,

@@ -25,6 +25,8 @@ pub const HOST_REQUEST: &str = "KMS HOST REQUEST";
 pub const HOST_ACTIVATION: &str = "KMS HOST ACTIVATION";
 /// What the vendor sends back.
 pub const HOST_CERTIFICATE: &str = "KMS HOST CERTIFICATE";
+/// What a host needs to be confirmed by a code, as it is sold with a host key.
+pub const HOST_TERMS: &str = "KMS HOST TERMS";
 /// A host's private key.
 pub const HOST_SIGNING_KEY: &str = "KMS HOST SIGNING KEY";
 /// A root's private key.

@@ -861,3 +861,22 @@ pub struct FeatureSet {
     #[prost(string, repeated, tag = "1")]
     pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+/// What a host needs so that it can make its certificate from a confirmation id: a file that is sold with a host key (`KMS HOST TERMS`).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostTerms {
+    /// The certificate without `id`, `signing_key`, `not_before`, `not_after` and `issued_at`.
+    #[prost(message, optional, tag = "1")]
+    pub certificate: ::core::option::Option<HostCertificate>,
+    /// The `IssuingCertificate` of the key that will confirm, signed by a root.
+    #[prost(message, optional, tag = "2")]
+    pub issuing_certificate: ::core::option::Option<Signed>,
+    /// How long the certificate is valid, in milliseconds.
+    #[prost(int64, tag = "3")]
+    pub valid_for_ms: i64,
+    /// The number of the host key, 5 bytes.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub key_number: ::prost::bytes::Bytes,
+    /// The vendor's root public keys, 32 bytes each.
+    #[prost(bytes = "bytes", repeated, tag = "5")]
+    pub roots: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}

@@ -22,8 +22,8 @@ const FIRST_YEAR: i64 = 2026;
 /// What the vendor tells a machine or a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfirmationId {
-    options: u16,
-    signature: [u8; 64],
+    pub(super) options: u16,
+    pub(super) signature: [u8; 64],
 }
 
 /// What the vendor has confirmed: only a signature that holds makes one.

@@ -1,10 +1,11 @@
 //! Codes that are read aloud, in digits and letters, and what a root signs for the key that confirms them.
 
+use prost::Message as _;
 use shared::codes::{
-    CodeCertificate, CodeError, CodeForm, CodeKey, CodeKind, CodeText, ConfirmationId, InstallationId,
-    Installed, MachineOptions,
+    CodeCertificate, CodeError, CodeForm, CodeKey, CodeKind, CodeText, ConfirmationId, HostTerms,
+    InstallationId, Installed, MachineOptions,
 };
-use shared::envelope::PublicKey;
+use shared::envelope::{Kind, PublicKey};
 use shared::features::Features;
 use shared::groups::GroupState;
 use shared::ids::ProductId;
@@ -12,6 +13,7 @@ use shared::parts::HardwareParts;
 use shared::product_key::KeyNumber;
 
 use crate::code_stories::{NUMBER, code_certificate, host, machine, parts, signed_by};
+use crate::host_code_stories::terms;
 use crate::kit::{self, DAY, NOW, OTHER_PRODUCT, PRODUCT, Who};
 use crate::vector_files::{Fields, Vector};
 
@@ -19,6 +21,7 @@ pub(crate) fn all() -> Vec<Vector> {
     let mut vectors = installation_ids();
     vectors.extend(bad_installation_ids());
     vectors.extend(confirmations());
+    vectors.extend(hosts());
     vectors.extend(certificates());
     vectors
 }
@@ -241,6 +244,72 @@ fn read_confirmation(certificate: &[u8], id: &InstallationId, confirmation: &Con
     }
 }
 
+// Hosts.
+
+fn hosts() -> Vec<Vector> {
+    let terms = terms();
+    let id = terms.installation_id(kit::key(Who::Host).public());
+    let confirm =
+        |id: InstallationId| ConfirmationId::of_host(&id, &terms, NOW, &kit::key(Who::Issuing)).unwrap();
+    let mut edited = proto::v1::HostTerms::decode(terms.encode().as_slice()).unwrap();
+    edited.certificate.as_mut().unwrap().seats = 1000;
+    let mut of_stranger = edited.clone();
+    of_stranger.roots = vec![kit::key(Who::ThirdRoot).public().as_bytes().to_vec().into()];
+    let other = terms.installation_id(kit::key(Who::OtherHost).public());
+    [
+        (
+            "confirmation-id-host",
+            "The terms of a host key, and the confirmation of a host.",
+            terms.encode(),
+            id,
+        ),
+        ("bad-confirmation-id-host-other", "The confirmation of another host.", terms.encode(), other),
+        (
+            "bad-confirmation-id-host-terms",
+            "A confirmation under terms that were edited.",
+            edited.encode_to_vec(),
+            id,
+        ),
+        (
+            "bad-host-terms-root",
+            "Terms whose issuing certificate none of their roots has signed.",
+            of_stranger.encode_to_vec(),
+            id,
+        ),
+        ("bad-host-terms-empty", "Terms without anything.", Vec::new(), id),
+    ]
+    .map(|(name, about, terms, confirmed)| {
+        let confirmation = confirm(confirmed);
+        let lines = vec![
+            Vector::hex("key", kit::key(Who::Host).public().as_bytes()),
+            Vector::hex("terms", &terms),
+            ("digits", confirmation.text(CodeForm::Digits)),
+            ("letters", confirmation.text(CodeForm::Letters)),
+        ];
+        let yields = read_host(&kit::key(Who::Host).public(), &terms, &confirmation);
+        Vector { name, about, lines, yields, read: read_host_file }
+    })
+    .into()
+}
+
+fn read_host_file(fields: &Fields) -> String {
+    let confirmation: ConfirmationId = fields.text("digits").parse().unwrap();
+    assert_eq!(fields.text("letters").parse(), Ok(confirmation.clone()));
+    read_host(&PublicKey::from_slice(&fields.bytes("key")).unwrap(), &fields.bytes("terms"), &confirmation)
+}
+
+/// The exact bytes of the chain.
+fn read_host(key: &PublicKey, terms: &[u8], confirmation: &ConfirmationId) -> String {
+    let terms = match HostTerms::decode(terms) {
+        Ok(terms) => terms,
+        Err(error) => return format!("error: {error:?}"),
+    };
+    match confirmation.chain(&terms.installation_id(*key), &terms) {
+        Ok(chain) => kit::hex(chain.encoded()),
+        Err(error) => format!("error: {error:?}"),
+    }
+}
+
 // Code certificates.
 
 fn certificates() -> Vec<Vector> {
@@ -256,15 +325,10 @@ fn certificates() -> Vec<Vector> {
             &kit::key(Who::Root).sign(shared::envelope::Kind::CodeCertificate, &wire),
         )
     };
-    let issuing = kit::key(Who::Root)
-        .sign(shared::envelope::Kind::IssuingCertificate, &code_certificate().limits.encode());
+    let issuing = kit::key(Who::Root).sign(Kind::IssuingCertificate, &code_certificate().limits.encode());
     [
         ("code-certificate", "A code key for one product, with two feature sets.", with(|_| {})),
-        (
-            "bad-code-certificate-issuing",
-            "An issuing certificate in its place.",
-            prost::Message::encode_to_vec(&issuing),
-        ),
+        ("bad-code-certificate-issuing", "An issuing certificate in its place.", issuing.encode_to_vec()),
         (
             "bad-code-certificate-third-root",
             "One that a stranger's root has signed.",
