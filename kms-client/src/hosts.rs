@@ -81,7 +81,7 @@ impl FromStr for HostName {
             };
             return Ok(HostName { name, port });
         }
-        if text.parse::<Ipv6Addr>().is_ok() {
+        if text.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()) {
             return Err(error(&format!("write an IPv6 address in brackets: [{text}]")));
         }
         if text.contains([' ', '\t', ';', ',']) {
@@ -176,6 +176,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_says_how_to_write_it() {
         check("::1", expect!["`::1` names no host: write an IPv6 address in brackets: [::1]"]);
+        check(
+            "fe80::1%lo",
+            expect!["`fe80::1%lo` names no host: write an IPv6 address in brackets: [fe80::1%lo]"],
+        );
         for address in ["[::1", "[fe80::1%]", "[fe80::1%a b]"] {
             let error = address.parse::<HostName>().unwrap_err();
             assert!(error.0.contains(BRACKETS), "{error}");
@@ -184,7 +188,10 @@ mod tests {
             let error = format!("kms1:{port}").parse::<HostName>().unwrap_err();
             assert!(error.0.contains(PORT), "{error}");
         }
-        for name in ["", ":80", ".", "kms/1", "kms1\n", "user@kms1", "kmß"] {
+        for name in [
+            "", ":80", ".", "..", "kms/1", "kms1\n", "a@kms1", "kmß", "-x", "-kms1:80", "a.-b", "a..b", ".a",
+            "a..",
+        ] {
             let error = name.replace('\n', "\u{7}").parse::<HostName>().unwrap_err();
             assert!(error.0.contains(HOST_NAME_RULE), "{error}");
         }

@@ -76,12 +76,15 @@ pub fn unknown_target(name: &str) -> Option<Cause> {
 }
 
 /// What a host's name may be made of.
-pub const HOST_NAME_RULE: &str = "a name has the letters a to z, digits, hyphens and dots";
+pub const HOST_NAME_RULE: &str = "a name has the letters a to z, digits, hyphens and dots; what stands between two dots has 1 to 63 \
+                                  characters, and begins with no hyphen";
 
-/// Whether this can be the name of a host. It ends up in an HTTP header and in logs.
+/// Whether this can be the name of a host, and can be looked up in DNS. It ends up in an HTTP header and in logs.
 pub fn is_host_name(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    name.len() <= 254 && name.starts_with(|c| c != '.' && fits(c)) && name.chars().all(fits)
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let is_label =
+        |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && label.chars().all(fits);
+    name.len() <= 254 && name.strip_suffix('.').unwrap_or(name).split('.').all(is_label)
 }
 
 /// Orders the records: by priority, and within one priority by a weighted draw without replacement. Those at which nobody can be
@@ -216,7 +219,18 @@ mod tests {
         assert_eq!(code(record(".", 0)).as_deref(), Some("DNS_NOT_OFFERED"));
         assert_eq!(code(record("a.", 0)).as_deref(), Some("DNS_PORT_ZERO"));
         assert_eq!(code(record("a.", 1)), None);
-        for target in ["10.0.0.1.", "10\\.0\\.0\\.1.", "2001:db8::1.", "kms1\\.corp.", "kms\\0321.", ".a."] {
+        let long = "k".repeat(64);
+        for target in [
+            "10.0.0.1.",
+            "10\\.0\\.0\\.1.",
+            "2001:db8::1.",
+            "kms1\\.corp.",
+            "kms\\0321.",
+            ".a.",
+            "-kms1.corp.",
+            "kms1..corp.",
+            &long,
+        ] {
             assert_eq!(code(record(target, 0)).as_deref(), Some("DNS_TARGET_BAD"), "{target}");
         }
         assert_eq!(code(record("10.0.0.1.corp.example.", 1)), None, "there may be such a name");
