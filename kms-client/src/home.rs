@@ -264,7 +264,7 @@ impl Home {
             match files::read(&path) {
                 Ok(Some(bytes)) if HOSTS_MAX_BYTES < bytes.len() => {
                     let cause = format!("{} is larger than 64 KiB, and not read", path.display());
-                    return Err(Reason::HostNameBad.with(&[("cause", &cause)]));
+                    return Err(Reason::HostsFileBad.with(&[("cause", &cause)]));
                 }
                 Ok(Some(bytes)) => {
                     let lossy = |_| String::from_utf8_lossy(&bytes).into_owned();
@@ -274,7 +274,7 @@ impl Home {
                 Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
                 Err(error) => {
                     let cause = format!("{} cannot be read: {error}", path.display());
-                    return Err(Reason::HostNameBad.with(&[("cause", &cause)]));
+                    return Err(Reason::HostsFileBad.with(&[("cause", &cause)]));
                 }
             }
         }

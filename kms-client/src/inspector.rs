@@ -88,7 +88,7 @@ pub(crate) async fn set_hosts(home: &Arc<Home>, hosts: &[HostName]) -> Result<()
     let text = lines.collect::<Vec<_>>().concat();
     if HOSTS_MAX_BYTES < text.len() {
         let cause = format!("{} names are more than the 64 KiB that a hosts file may have", hosts.len());
-        return Err(Reason::HostNameBad.with(&[("cause", &cause)]));
+        return Err(Reason::HostsFileBad.with(&[("cause", &cause)]));
     }
     change_hosts(home, move |home| home.write_hosts(text.as_bytes())).await
 }

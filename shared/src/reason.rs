@@ -122,6 +122,9 @@ reasons! {
     HostNameBad "HOST_NAME_BAD" Machine
         "a host is named in a way that cannot be read: {cause}"
         "write NAME, NAME:PORT or [IPv6 address]:PORT, in `kms-client host set` or in KMS_HOSTS"
+    HostsFileBad "HOSTS_FILE_BAD" Machine
+        "the hosts file cannot be used: {cause}"
+        "name fewer hosts, or let this user read the file; `kms-client host set NAME` writes a new one"
     HostNameUnknown "HOST_NAME_UNKNOWN" Network
         "the name {name} has no address"
         "correct the SRV record's target or the configured name, or add an address record for it"

@@ -138,6 +138,7 @@ fn told(reason: Reason) -> Told {
         | Reason::DnsSettingBad
         | Reason::NotTried
         | Reason::HostNameBad
+        | Reason::HostsFileBad
         | Reason::HostNameUnknown
         | Reason::HostUnreachable
         | Reason::HostSilent

@@ -39,7 +39,7 @@ impl From<Cause> for Failure {
         let code = match cause.reason() {
             Some(Reason::Busy) => EX_TEMPFAIL,
             Some(Reason::IdentityUnreadable) => EX_NOPERM,
-            Some(Reason::StateUnwritable | Reason::StateDamaged | Reason::HostNameBad) => EX_IOERR,
+            Some(Reason::StateUnwritable | Reason::StateDamaged | Reason::HostsFileBad) => EX_IOERR,
             _ => EX_UNAVAILABLE,
         };
         Failure::new(code, format!("{cause}; {}", cause.remedy()))

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use kms_client::{Candidate, Inspector, LookedIn, Problem, Reason, SrvRecord};
-use program::exit::{EX_IOERR, EX_UNAVAILABLE};
+use kms_client::{Candidate, Inspector, LookedIn, Problem, SrvRecord};
+use program::exit::EX_UNAVAILABLE;
 use serde_json::{Value, json};
 use shared::print::OneLine;
 
@@ -72,13 +72,7 @@ fn problem_json(problem: &Problem) -> Value {
 /// Sets, clears or shows the hosts that an administrator names on this machine.
 pub(crate) async fn configured(inspected: &Inspected, command: &HostCommand) -> Result<Answer, Failure> {
     match command {
-        HostCommand::Set { names } => {
-            inspected.inspector.set_hosts(names).await.map_err(|cause| match cause.reason() {
-                // Every name was read already, so there are too many.
-                Some(Reason::HostNameBad) => Failure::new(EX_IOERR, format!("{cause}; name fewer hosts")),
-                _ => cause.into(),
-            })?;
-        }
+        HostCommand::Set { names } => inspected.inspector.set_hosts(names).await?,
         HostCommand::Clear => inspected.inspector.clear_hosts().await?,
         HostCommand::Show => {}
     }

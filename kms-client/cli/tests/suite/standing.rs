@@ -180,7 +180,7 @@ fn a_hosts_file_of_another_kind_is_not_printed_line_by_line() {
     let many = [&["host", "set"][..], &names.iter().map(String::as_str).collect::<Vec<_>>()].concat();
     let (code, line) = machine.failure(&many);
     assert!(line.contains("1200 names are more than the 64 KiB"), "{line}");
-    assert!(code == 74 && line.ends_with("; name fewer hosts\n") && !line.contains("write NAME"), "{line}");
+    assert!(code == 74 && line.contains("; name fewer hosts") && !line.contains("write NAME"), "{line}");
     assert_eq!(machine.json(&["host", "show"])["hosts"], serde_json::json!(["kms2:21688"]));
 }
 
