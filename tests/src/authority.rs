@@ -37,6 +37,17 @@ impl Authority {
         Ok(Authority(CertifiedIssuer::self_signed(about, KeyPair::generate()?)?))
     }
 
+    /// A certificate that has signed itself, is one of a CA and names this host, as `openssl req -x509` makes it.
+    ///
+    /// # Errors
+    /// A name that no certificate can have.
+    pub fn of_itself(name: &str) -> anyhow::Result<Identity> {
+        let mut about = CertificateParams::new([name.to_owned()])?;
+        about.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate()?;
+        Ok(Identity { certificate: about.self_signed(&key)?.pem(), key: key.serialize_pem() })
+    }
+
     /// Its certificate, for whoever is to trust it.
     pub fn pem(&self) -> String {
         self.0.pem()

@@ -156,6 +156,16 @@ async fn a_host_whose_certificate_does_not_hold_is_not_asked_and_the_reason_says
     assert_eq!(host.count().await.unwrap(), 0, "nothing was asked in the clear instead");
 }
 
+/// Machines said "CaUsedAsEndEntity" of what `openssl req -x509` makes.
+#[tokio::test]
+async fn a_host_that_shows_the_certificate_of_a_ca_is_told_in_plain_words() {
+    let (stage, own) = (Stage::with_threshold(1), Authority::of_itself("127.0.0.1").unwrap());
+    let host = host_with(&stage, &own, "tls = \"required\"").await;
+    let (code, text) = asks(&stage, "any", host.address(), Tls::new(own.certificate.clone())).await;
+    assert_eq!(code, "TLS_CERTIFICATE_BAD");
+    assert!(text.contains("it is a CA's own certificate") && !text.contains("EndEntity"), "{text}");
+}
+
 #[tokio::test]
 async fn a_host_that_demands_certificates_of_machines_serves_those_that_its_ca_has_signed() {
     let (stage, authority, machines) =

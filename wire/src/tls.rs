@@ -347,6 +347,9 @@ impl fmt::Display for Flaw<'_> {
             CertificateError::NotValidYetContext { time, not_before } => {
                 write!(f, "it holds from {} on, and here it is {}", instant(not_before), instant(time))
             }
+            CertificateError::Other(error) if error.0.to_string() == "CaUsedAsEndEntity" => f.write_str(
+                "it is a CA's own certificate, and no host may show that: sign another one with it for the host",
+            ),
             other => write!(f, "{other}"),
         }
     }
