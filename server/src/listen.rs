@@ -4,7 +4,7 @@
 //! default is `net.ipv6.bindv6only`, which differs between machines. `accept` decides who may connect.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use rustix::net::sockopt::set_ipv6_v6only;
 use tokio::net::{TcpListener, TcpSocket};
@@ -51,8 +51,14 @@ impl ListenError {
 /// Checks that a program can listen on all these addresses together.
 ///
 /// # Errors
-/// Two of them take the same connections.
+/// Two of them take the same connections, or nobody can connect to one.
 pub fn check(addresses: &[SocketAddr]) -> Result<(), String> {
+    let is_of_many = |ip: IpAddr| ip.is_multicast() || ip == IpAddr::from(Ipv4Addr::BROADCAST);
+    if let Some(many) = addresses.iter().find(|address| is_of_many(canonical(**address).ip())) {
+        return Err(format!(
+            "`listen` names {many}, which is no address of one machine: name one that this machine has, or [::] for all of them"
+        ));
+    }
     for (index, one) in addresses.iter().enumerate() {
         let Some(other) = addresses[..index].iter().find(|other| overlap(one, other)) else { continue };
         if one == other {
@@ -173,6 +179,10 @@ mod tests {
         ] {
             let error = check(&addresses(&wrong)).unwrap_err();
             assert!(error.contains(told), "{wrong:?}: {error}");
+        }
+        for many in ["224.0.0.1:1", "255.255.255.255:1", "[ff02::1]:1", "[::ffff:224.0.0.1]:1"] {
+            let error = check(&addresses(&[many])).unwrap_err();
+            assert!(error.contains("no address of one machine"), "{many}: {error}");
         }
     }
 
