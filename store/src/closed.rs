@@ -22,7 +22,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::file;
 use crate::lock;
 
-const FILE_NAME: &str = "closed";
+const FILE_NAME: &str = lock::NOTE;
 const VERSION: u8 = 2;
 
 /// Whether a directory holds no store: nothing, or only what says something about one, such as the note of an orderly end.

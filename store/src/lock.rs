@@ -8,9 +8,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::engine::Fault;
-use crate::file;
+use crate::{file, mark};
 
 pub(crate) const FILE_NAME: &str = "lock";
+/// The note of an orderly end, which is still written under the lock.
+pub(crate) const NOTE: &str = "closed";
 
 /// Takes the lock, and makes its file where there is none.
 pub(crate) fn take(directory: &Path) -> Result<File, Fault> {
@@ -36,12 +38,11 @@ fn checked(directory: &Path, lock: &str) -> Result<PathBuf, Fault> {
     }
     for entry in fs::read_dir(directory).map_err(Fault::Io)? {
         let entry = entry.map_err(Fault::Io)?;
-        if fs::metadata(entry.path()).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            let name = entry.file_name();
-            return Err(odd(format!(
-                "its `{}` is neither a file nor a directory; remove it",
-                name.display()
-            )));
+        let (name, found) = (entry.file_name(), fs::metadata(entry.path()));
+        let is_own = [mark::FILE_NAME, NOTE].iter().any(|own| name == *own);
+        if found.is_ok_and(|found| !found.is_file() && (is_own || !found.is_dir())) {
+            let what = if is_own { "not a regular file" } else { "neither a file nor a directory" };
+            return Err(odd(format!("its `{}` is {what}; remove it", name.display())));
         }
     }
     Ok(path)

@@ -17,6 +17,7 @@ on_every_engine! {
     two_may_look_at_once_and_nobody_opens_meanwhile
     there_is_nothing_to_look_at_where_no_store_is
     a_refused_opening_leaves_the_store_as_it_was_and_it_opens_once_it_is_put_back
+    a_directory_in_the_place_of_a_small_file_is_named
     a_note_of_damage_by_an_earlier_release_is_checked_anew
     a_note_that_an_engine_has_changed_what_it_refused_holds
     a_copy_that_a_killed_process_has_left_is_removed
@@ -109,6 +110,22 @@ fn looking_at_a_store_writes_nothing_and_shows_every_record(engine: Engine) {
         let found = look(engine, home.path()).unwrap_err();
         assert!(matches!(found, OpenError::Damaged { .. }), "damage {number}: {found:?}");
         assert!(tree(home.path()) == before, "damage {number}");
+    }
+}
+
+/// "Is a directory", said an opening, and not which one.
+fn a_directory_in_the_place_of_a_small_file_is_named(engine: Engine) {
+    for name in ["mark", "closed"] {
+        let home = copied(engine);
+        fs::remove_file(home.path().join(name)).unwrap();
+        fs::create_dir(home.path().join(name)).unwrap();
+        let before = tree(home.path());
+        let opened = Store::open(home.path(), engine, CACHE_BYTES);
+        for refused in [opened.unwrap_err(), look(engine, home.path()).unwrap_err()] {
+            let OpenError::Io { source, .. } = refused else { panic!("{name}: {refused:?}") };
+            assert_eq!(source.to_string(), format!("its `{name}` is not a regular file; remove it"));
+        }
+        assert!(tree(home.path()) == before, "{name}");
     }
 }
 
