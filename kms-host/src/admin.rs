@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tokio_util::task::TaskTracker;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 pub use self::client::{Client, Limit, connect};
 use self::counting::Counting;
@@ -407,7 +407,8 @@ fn token_of(next: Option<Cursor>) -> Bytes {
 }
 
 fn unreadable(error: LedgerError) -> Status {
+    let code = if error.is_damage() { Code::DataLoss } else { Code::Internal };
     let error = remedy::message(&error);
     tracing::error!(error, "the ledger has failed a request by an administrator");
-    Status::internal(error)
+    Status::new(code, error)
 }

@@ -76,6 +76,13 @@ async fn a_machine_on_a_damaged_page_hears_why_and_all_others_are_served() {
         asks(&mut Asker::new(&stage.shop).unwrap(), &host).await;
     }
     assert_eq!(alarms(&host).await, ["LEDGER_DAMAGED"]);
+    // "was not blocked: nothing was changed", said `unblock` of a record that nobody can read.
+    for verb in ["block", "unblock", "forget"] {
+        let refused = run_at(&home, &["machine", verb, &on_it.machine().to_string()]).await;
+        assert_eq!(refused.code, 65, "{verb}: {}", refused.stdout);
+        let said = refused.stderr;
+        assert!(said.starts_with("error: ") && said.contains("is damaged; make a ledger"), "{verb}: {said}");
+    }
     let told = run_at(&home, &["status"]).await.stdout;
 
     let home = host.stop().await.unwrap();

@@ -212,7 +212,7 @@ fn refused(status: tonic::Status) -> Failure {
         Code::FailedPrecondition if reason == Some(Reason::AuditUnwritable) => EX_IOERR,
         // Only a reload fails like this without a reason of ours: its settings or files are wrong.
         Code::FailedPrecondition if reason.is_none() => EX_CONFIG,
-        Code::NotFound | Code::InvalidArgument | Code::FailedPrecondition => EX_DATAERR,
+        Code::NotFound | Code::InvalidArgument | Code::FailedPrecondition | Code::DataLoss => EX_DATAERR,
         _ => EX_UNAVAILABLE,
     };
     let error = match (reason, status.code()) {
@@ -225,7 +225,7 @@ fn refused(status: tonic::Status) -> Failure {
         }
         (Some(reason), _) => anyhow!("{}; {}", status.message(), reason.remedy()),
         (None, Code::FailedPrecondition) => anyhow!("nothing was changed: {}", status.message()),
-        (None, Code::NotFound | Code::Aborted) => anyhow!("{}", status.message()),
+        (None, Code::NotFound | Code::Aborted | Code::DataLoss) => anyhow!("{}", status.message()),
         (None, _) => anyhow!("the host did not answer: {}", status.message()),
     };
     Failure { code, error, shown: String::new() }

@@ -18,7 +18,6 @@ use server::unanswered::status;
 use shared::ids::MachineId;
 use shared::inventory::{self, Changed, Verb};
 use shared::reason::Reason;
-use shared::record::RecordState;
 use tonic::Status;
 
 use super::{Admin, malformed, unreadable};
@@ -61,8 +60,8 @@ impl Admin {
         let counting = self.counting().await.map_err(unreadable)?;
         let listed = self.named(name, &counting).await?;
         let Listed { product, machine, .. } = listed;
-        // A damaged record does not say whether the machine is blocked.
-        match verb.leaves(listed.record.map_or(RecordState::Released, |record| record.state)) {
+        // A damaged record does not say whether the machine is blocked; the ledger refuses its change.
+        match listed.record.and_then(|record| verb.leaves(record.state)) {
             None => {}
             Some(Changed::StillBlocked) => return Err(still_blocked(machine)),
             Some(_) => return Ok((counting.shown(&listed), false)),
