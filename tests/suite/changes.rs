@@ -280,6 +280,6 @@ async fn a_retention_that_is_shorter_than_the_count_is_refused_and_none_keeps_ev
     make_unwritable(&host);
     fs::write(settings_file(&home), "retention_days = 30\n").unwrap();
     let said = hang_up(&host).await;
-    assert!(said.contains("nothing of what was read again is taken up"), "{said}");
+    assert!(said.contains("cannot be written: nothing is changed"), "{said}");
     assert_eq!(machines_of(&host).await.len(), 2);
 }
