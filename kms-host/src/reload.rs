@@ -15,6 +15,7 @@ use server::accept::Door;
 use server::admin::caller::Caller;
 use server::audit::{self, Audit};
 use server::certificate;
+use server::log::SetLog;
 use server::settings::ChangedSetting;
 use server::tls::Tls;
 use shared::time::Timestamp;
@@ -31,9 +32,6 @@ use crate::home::{self, Home};
 use crate::remedy;
 use crate::run::{self, Running};
 use crate::watch::{self as watching, retention};
-
-/// Makes the log of this process follow these directives from now on.
-pub type SetLog = Box<dyn Fn(&str) -> anyhow::Result<()> + Send>;
 
 /// The parts of a running host that a reload reads and changes.
 pub struct Reload {

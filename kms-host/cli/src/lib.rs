@@ -12,7 +12,6 @@ mod export;
 mod help;
 mod inventory;
 mod lines;
-mod log;
 mod machine;
 mod offline;
 mod online;
@@ -20,9 +19,7 @@ mod owner;
 mod pages;
 mod portal;
 mod refusals;
-mod signals;
 mod sources;
-mod supervised;
 mod terminal;
 
 use std::fmt::Display;

@@ -1,11 +1,8 @@
-//! The host's log: one line of text or JSON for each event, on standard error.
+//! The log of a daemon: one line of text or JSON for each event, on standard error.
 
 use std::io::{self, Write};
 
 use anyhow::{Context as _, anyhow};
-use kms_host::config::Config;
-use kms_host::reload::SetLog;
-use server::settings::values::LogFormat;
 use shared::print::{Json, OneLine};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::FormatFields;
@@ -14,15 +11,24 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, reload};
 
-/// Starts the log of this process. What is returned changes what is logged.
-pub(crate) fn start(config: &Config) -> anyhow::Result<SetLog> {
-    let filter = filter(&config.log)?;
+use crate::settings::values::LogFormat;
+
+/// Makes the log of this process follow these directives from now on.
+pub type SetLog = Box<dyn Fn(&str) -> anyhow::Result<()> + Send>;
+
+/// Starts the log of this process. What is returned changes what is logged. A level of the program's own crate, such as `kms_host`,
+/// holds for this crate, too.
+///
+/// # Errors
+/// The directives cannot be read, or there is a log already.
+pub fn start(directives: &str, format: LogFormat, own: &'static str) -> anyhow::Result<SetLog> {
+    let filter = filter(directives, own)?;
     let (filter, handle) = reload::Layer::new(filter);
     let log = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
     // It would say on standard error that standard error is gone, and panic.
     let log = log.log_internal_errors(false);
     let filtered = tracing_subscriber::registry().with(filter);
-    let started = match config.log_format {
+    let started = match format {
         LogFormat::Text => {
             let log = log.fmt_fields(OnOneLine).with_ansi(io::IsTerminal::is_terminal(&io::stderr()));
             filtered.with(log).try_init()
@@ -32,7 +38,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<SetLog> {
         }
     };
     started.map_err(|error| anyhow!(error))?;
-    Ok(Box::new(move |directives| Ok(handle.reload(self::filter(directives)?)?)))
+    Ok(Box::new(move |directives| Ok(handle.reload(self::filter(directives, own)?)?)))
 }
 
 /// The message and the fields of an event. Names, paths and causes from outside neither drive a terminal nor begin a line.
@@ -61,10 +67,10 @@ impl Write for EscapedJson {
 }
 
 /// What is logged. h2 warns of each frame that breaks its rules, thousands of times a second where somebody means it; the door tells
-/// of such peers, one line a second. Whoever names h2 gets its own words. The crate `server` is a part of the host.
-fn filter(directives: &str) -> anyhow::Result<EnvFilter> {
-    let of_host = directives.split(',').filter_map(|directive| directive.trim().strip_prefix("kms_host="));
-    let of_server: Vec<_> = of_host.map(|level| format!("kms_server={level},")).collect();
+/// of such peers, one line a second. Whoever names h2 gets its own words.
+fn filter(directives: &str, own: &str) -> anyhow::Result<EnvFilter> {
+    let levels = directives.split(',').filter_map(|one| one.trim().strip_prefix(own)?.strip_prefix('='));
+    let of_server: Vec<_> = levels.map(|level| format!("kms_server={level},")).collect();
     EnvFilter::try_new(format!("h2=error,{}{directives}", of_server.concat()))
         .with_context(|| format!("`log` is {directives:?}"))
 }
@@ -77,7 +83,7 @@ mod tests {
     #[test]
     fn a_level_of_the_host_holds_for_what_it_shares_with_other_programs() {
         let check = |directives: &str, expected: &str| {
-            let filter = filter(directives).unwrap().to_string();
+            let filter = filter(directives, "kms_host").unwrap().to_string();
             assert!(filter.split(',').any(|one| one == expected), "{directives}: {filter}");
         };
         check("warn,kms_host=debug", "kms_server=debug");
