@@ -17,6 +17,7 @@ mod schema;
 mod sql;
 mod sqlite;
 mod work;
+mod writer;
 
 use std::io;
 use std::path::Path;
@@ -210,6 +211,11 @@ impl Db {
         limit: u32,
     ) -> Result<Vec<ListedPlace>, DbError> {
         self.read(places::ListPlaces { key, after, limit }).await
+    }
+
+    /// Counts the places of every key anew; the keys of which another number is kept. It takes seconds on a large database.
+    pub async fn miscounted(&self) -> Result<Vec<KeyNumber>, DbError> {
+        self.read(keys::Recount).await
     }
 
     /// What staff has changed, the latest first; at most `limit` before the one of this number.

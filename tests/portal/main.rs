@@ -7,6 +7,7 @@
     reason = "a test that unwraps fails, and clippy knows only the functions marked as tests for tests"
 )]
 
+mod full;
 mod open;
 mod random;
 

@@ -170,6 +170,7 @@ impl World {
         let places = self.db.places(key.number(), None, 100_000).await.unwrap();
         let listed = places.iter().filter(|place| place.freed_at.is_none()).count();
         assert_eq!(taken, listed as u64, "what is shown is what is listed");
+        assert!(self.db.miscounted().await.unwrap().is_empty());
         taken
     }
 

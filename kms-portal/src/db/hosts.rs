@@ -79,6 +79,10 @@ pub struct CertifiedHost {
 impl Work for ActivateHost {
     type Done = Result<CertifiedHost, KeyRefusal>;
 
+    fn lock_order(&self) -> Option<[u8; 32]> {
+        Some(*self.key.as_bytes())
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         // 1. The key, so that nobody else decides about its hosts meanwhile.
         let key = match keys::fitting(keys::find(sql, &self.key, self.ask.now).await?, KeyKind::Host, None) {

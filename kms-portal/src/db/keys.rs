@@ -116,7 +116,6 @@ macro_rules! keys_where {
     ($condition:literal) => {
         concat!(
             "SELECT k.*, p.name AS product_name, p.test AS product_test, o.name AS organisation_name, ",
-            "(SELECT COUNT(*) FROM places WHERE key = k.number AND freed_at IS NULL) AS taken_machines, ",
             "(SELECT COUNT(*) FROM hosts WHERE key = k.number) AS taken_hosts, ",
             "(SELECT COUNT(*) FROM releases WHERE key = k.number AND $1 < at AND how <> 'freed') AS taken_releases, ",
             keys_where!(@ "machines"), ", ", keys_where!(@ "hosts"), ", ",
@@ -164,6 +163,21 @@ impl Work for ListRaises {
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<Raise>, DbError> {
         let list = "SELECT * FROM raises WHERE key = $1 ORDER BY number";
         sql.rows(list, &[self.0.as_bytes().into()]).await?.iter().map(raise).collect()
+    }
+}
+
+/// Keys that keep another number of places than are taken.
+pub(super) struct Recount;
+
+#[async_trait]
+impl Work for Recount {
+    type Done = Vec<KeyNumber>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<KeyNumber>, DbError> {
+        let miscounted = "SELECT number FROM keys k WHERE taken <> \
+            (SELECT COUNT(*) FROM places WHERE key = k.number AND freed_at IS NULL) ORDER BY number";
+        let rows = sql.rows(miscounted, &[]).await?;
+        rows.iter().map(|row| row.bytes("number", KeyNumber::from_slice)).collect()
     }
 }
 
@@ -243,7 +257,7 @@ fn key(row: &SqlRow) -> Result<IssuedKey, DbError> {
             releases: row.count("releases")?,
         },
         taken: KeyUse {
-            machines: row.count("taken_machines")?,
+            machines: row.count("taken")?,
             hosts: row.count("taken_hosts")?,
             releases: Releases(row.count("taken_releases")?),
         },

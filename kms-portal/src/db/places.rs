@@ -2,6 +2,17 @@
 //!
 //! `leaving` is how they give them back, `rows` what they are in the tables.
 
+/// Places by one thing that their machines have, and no other condition: see their indexes.
+macro_rules! places_with {
+    ($condition:literal) => {
+        concat!(
+            "SELECT id, key, since, machine, fingerprint, board, disk, firmware, confirmed_at, freed_at \
+             FROM places WHERE ",
+            $condition
+        )
+    };
+}
+
 mod leaving;
 mod rows;
 
@@ -26,7 +37,7 @@ pub(super) use leaving::FreePlace;
 pub use leaving::{ReleaseMachine, ReleasedMachine};
 pub(super) use rows::ListPlaces;
 pub use rows::ListedPlace;
-use rows::{Columns, insert_release, last_ask, note_ask, read_place};
+use rows::{Columns, count, insert_release, last_ask, note_ask, of_key};
 
 /// A machine that asks for a confirmation.
 pub struct ActivateMachine {
@@ -65,6 +76,10 @@ pub struct ConfirmedMachine {
 impl Work for ActivateMachine {
     type Done = Result<ConfirmedMachine, KeyRefusal>;
 
+    fn lock_order(&self) -> Option<[u8; 32]> {
+        Some(*self.key.as_bytes())
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         // 1. The key, so that nobody else decides about its places meanwhile.
         let key = keys::find(sql, &self.key, self.now).await?;
@@ -102,24 +117,24 @@ impl ActivateMachine {
         key: KeyNumber,
     ) -> Result<(Option<Place>, Vec<Place>), DbError> {
         let parts = Columns::of(&self.asker.parts);
-        let values = [
-            key.as_bytes().into(),
-            self.asker.machine.as_bytes().into(),
-            parts.board(),
-            parts.disk(),
-            parts.firmware(),
-        ];
+        let values = [self.asker.machine.as_bytes().into(), parts.board(), parts.disk(), parts.firmware()];
         let rows = sql
             .rows(
-                "SELECT id, since, machine, fingerprint, board, disk, firmware FROM places \
-                 WHERE key = $1 AND freed_at IS NULL \
-                 AND (machine = $2 OR board = $3 OR disk = $4 OR firmware = $5)",
+                concat!(
+                    places_with!("machine = $1"),
+                    " UNION ",
+                    places_with!("board = $2"),
+                    " UNION ",
+                    places_with!("disk = $3"),
+                    " UNION ",
+                    places_with!("firmware = $4"),
+                ),
                 &values,
             )
             .await?;
-        let places: Vec<_> = rows.iter().map(read_place).collect::<Result<_, _>>()?;
+        let places = of_key(&rows, key)?.into_iter().filter(|place| place.freed_at.is_none());
         let (own, similar): (Vec<_>, Vec<_>) =
-            places.into_iter().partition(|place| place.holder.machine == self.asker.machine);
+            places.map(|place| place.place).partition(|place| place.holder.machine == self.asker.machine);
         Ok((own.into_iter().next(), similar))
     }
 
@@ -197,6 +212,7 @@ impl ActivateMachine {
                 &values,
             )
             .await?;
+            count(sql, key, 1).await?;
         } else {
             sql.run(
                 "UPDATE places SET machine = $2, fingerprint = $3, board = $4, disk = $5, firmware = $6, \

@@ -17,9 +17,13 @@ use super::DbError;
 use super::error::is_to_be_repeated;
 use super::schema::{self, migrations};
 use super::work::{AnyWork, Database};
+use super::writer::{Commit, Writer};
 
 /// Connections of one replica. More would only wait for the same rows.
 const CONNECTIONS: u32 = 16;
+
+/// Activations that show a key are shared out by it, so that those of one key share a commit and others need not wait for it.
+const WRITERS: u8 = 4;
 
 /// How long to wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,8 +33,13 @@ const ATTEMPTS: u32 = 5;
 
 /// A database on a server.
 pub(super) struct PostgresServer {
-    pool: PgPool,
+    connections: Connections,
+    writers: Vec<Writer>,
 }
+
+/// Runs transactions on any connection that is free.
+#[derive(Clone)]
+struct Connections(PgPool);
 
 impl PostgresServer {
     /// Connects to the database of this URL, and brings its tables to this release.
@@ -49,22 +58,36 @@ impl PostgresServer {
             }
         }
         migrations(schema::POSTGRES).run(&pool).await?;
-        Ok(PostgresServer { pool })
-    }
-
-    async fn committed(&self, begin: &'static str, work: &dyn AnyWork) -> Result<(), DbError> {
-        let mut transaction = self.pool.begin_with(begin).await?;
-        work.run(&mut *transaction).await?;
-        Ok(transaction.commit().await?)
+        let connections = Connections(pool);
+        let writers = (0..WRITERS).map(|_| Writer::start(connections.clone())).collect();
+        Ok(PostgresServer { connections, writers })
     }
 }
 
 #[async_trait]
 impl Database for PostgresServer {
     async fn write(&self, work: Arc<dyn AnyWork>) -> Result<(), DbError> {
+        match work.lock_order() {
+            Some(key) => self.writers[usize::from(key[0] % WRITERS)].write(work).await,
+            None => self.connections.clone().commit(&[work]).await,
+        }
+    }
+
+    async fn read(&self, work: Arc<dyn AnyWork>) -> Result<(), DbError> {
+        self.connections.run("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", &[work]).await
+    }
+
+    async fn close(&self) {
+        self.connections.0.close().await;
+    }
+}
+
+#[async_trait]
+impl Commit for Connections {
+    async fn commit(&mut self, works: &[Arc<dyn AnyWork>]) -> Result<(), DbError> {
         let mut done = Ok(());
         for _ in 0..ATTEMPTS {
-            done = self.committed("BEGIN", &*work).await;
+            done = self.run("BEGIN", works).await;
             if !done.as_ref().is_err_and(is_to_be_repeated) {
                 break;
             }
@@ -72,11 +95,16 @@ impl Database for PostgresServer {
         done
     }
 
-    async fn read(&self, work: Arc<dyn AnyWork>) -> Result<(), DbError> {
-        self.committed("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", &*work).await
-    }
+    /// The pool is closed by whoever has it.
+    async fn close(self) {}
+}
 
-    async fn close(&self) {
-        self.pool.close().await;
+impl Connections {
+    async fn run(&self, begin: &'static str, works: &[Arc<dyn AnyWork>]) -> Result<(), DbError> {
+        let mut transaction = self.0.begin_with(begin).await?;
+        for work in works {
+            work.run(&mut *transaction).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 }

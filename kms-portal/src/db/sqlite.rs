@@ -16,19 +16,12 @@ use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::sync::{mpsc, oneshot};
+use sqlx::{ConnectOptions as _, Connection};
 
 use super::DbError;
 use super::schema::{self, migrations};
 use super::work::{AnyWork, Database};
-
-/// How many transactions share a commit. One activation takes a tenth of a millisecond, and a sync some milliseconds: beyond this, more
-/// of them would gain little, and the first would wait for the last.
-const BATCH: usize = 128;
-
-/// How many may wait for the writer. Whoever comes later waits for room.
-const QUEUE: usize = 1024;
+use super::writer::{Commit, Writer};
 
 /// Connections that read. Each has a thread of its own.
 const READERS: u32 = 4;
@@ -38,14 +31,8 @@ const BUSY: Duration = Duration::from_secs(10);
 
 /// A database in one file.
 pub(super) struct SqliteFile {
-    queue: mpsc::Sender<Job>,
+    writer: Writer,
     readers: SqlitePool,
-}
-
-/// A transaction that waits for the writer.
-struct Job {
-    work: Arc<dyn AnyWork>,
-    done: oneshot::Sender<Result<(), DbError>>,
 }
 
 impl SqliteFile {
@@ -71,18 +58,14 @@ impl SqliteFile {
         migrations(schema::SQLITE).run(&mut writer).await?;
         let reading = options.pragma("query_only", "on");
         let readers = PoolOptions::new().max_connections(READERS).connect_with(reading).await?;
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(write_all(writer, jobs));
-        Ok(SqliteFile { queue, readers })
+        Ok(SqliteFile { writer: Writer::start(writer), readers })
     }
 }
 
 #[async_trait]
 impl Database for SqliteFile {
     async fn write(&self, work: Arc<dyn AnyWork>) -> Result<(), DbError> {
-        let (done, waits) = oneshot::channel();
-        self.queue.send(Job { work, done }).await.map_err(|_| DbError::stopped())?;
-        waits.await.unwrap_or_else(|_| Err(DbError::stopped()))
+        self.writer.write(work).await
     }
 
     async fn read(&self, work: Arc<dyn AnyWork>) -> Result<(), DbError> {
@@ -95,52 +78,19 @@ impl Database for SqliteFile {
     }
 }
 
-/// Runs what waits, many in one transaction, until nobody is left who could send more.
-async fn write_all(mut writer: SqliteConnection, mut jobs: mpsc::Receiver<Job>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    // The first error that is fatal. It stays: nothing more is acknowledged.
-    let mut failed = None;
-    while jobs.recv_many(&mut batch, BATCH).await != 0 {
-        let works: Vec<_> = batch.iter().map(|job| Arc::clone(&job.work)).collect();
-        let mut together = transaction(&mut writer, &works, &mut failed).await;
-        // One that fails undoes the others, so each is run by itself.
-        let is_one_of_several = works.len() != 1 && failed.is_none() && together.is_err();
-        for job in batch.drain(..) {
-            if is_one_of_several {
-                together = transaction(&mut writer, std::slice::from_ref(&job.work), &mut failed).await;
-            }
-            // Whoever has asked may have left.
-            let _ = job.done.send(together.clone());
+#[async_trait]
+impl Commit for SqliteConnection {
+    async fn commit(&mut self, works: &[Arc<dyn AnyWork>]) -> Result<(), DbError> {
+        let mut transaction = self.begin_with("BEGIN IMMEDIATE").await?;
+        for work in works {
+            work.run(&mut *transaction).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    async fn close(self) {
+        if let Err(error) = Connection::close(self).await {
+            tracing::warn!(%error, "the database was not closed in order");
         }
     }
-    if let Err(error) = writer.close().await {
-        tracing::warn!(%error, "the database was not closed in order");
-    }
-}
-
-/// Runs all of this in one transaction, or nothing.
-async fn transaction(
-    writer: &mut SqliteConnection,
-    works: &[Arc<dyn AnyWork>],
-    failed: &mut Option<DbError>,
-) -> Result<(), DbError> {
-    if let Some(failed) = failed {
-        return Err(failed.clone());
-    }
-    let done = committed(writer, works).await;
-    if let Err(error) = &done
-        && error.is_fatal()
-    {
-        tracing::error!(%error, "nothing more is written");
-        *failed = Some(error.clone());
-    }
-    done
-}
-
-async fn committed(writer: &mut SqliteConnection, works: &[Arc<dyn AnyWork>]) -> Result<(), DbError> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    for work in works {
-        work.run(&mut *transaction).await?;
-    }
-    Ok(transaction.commit().await?)
 }

@@ -16,6 +16,11 @@ pub(super) trait Work: Send + Sync + 'static {
     /// What comes of it.
     type Done: Send + 'static;
 
+    /// The key that it takes first, in an order that all works have; none if it may take any.
+    fn lock_order(&self) -> Option<[u8; 32]> {
+        None
+    }
+
     /// Does it. It may be run several times; of all but the last nothing stays.
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError>;
 }
@@ -36,6 +41,8 @@ pub(super) trait Database: Send + Sync + 'static {
 /// Work that keeps what has come of it.
 #[async_trait]
 pub(super) trait AnyWork: Send + Sync + 'static {
+    fn lock_order(&self) -> Option<[u8; 32]>;
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<(), DbError>;
 }
 
@@ -59,6 +66,10 @@ impl<W: Work> Doing<W> {
 
 #[async_trait]
 impl<W: Work> AnyWork for Doing<W> {
+    fn lock_order(&self) -> Option<[u8; 32]> {
+        self.work.lock_order()
+    }
+
     async fn run(&self, sql: &mut dyn Sql) -> Result<(), DbError> {
         let done = self.work.run(sql).await?;
         *self.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);

@@ -5,7 +5,7 @@ use shared::ids::{CertificateId, MachineId, ProductId};
 use shared::product_key::{KeyKind, KeyNumber};
 use shared::time::Timestamp;
 
-use super::rows::{insert_release, last_ask, note_ask};
+use super::rows::{count, insert_release, last_ask, note_ask, of_key};
 use crate::db::DbError;
 use crate::db::changes::{By, note};
 use crate::db::keys;
@@ -54,7 +54,7 @@ impl Work for ReleaseMachine {
             Err(refused) => return Ok(Err(refused)),
         };
         if let Some(place) = place {
-            free(sql, place, self.now).await?;
+            free(sql, self.key, place, self.now).await?;
             insert_release(sql, self.key, self.machine, place, self.now, "left").await?;
         }
         note_ask(sql, self.key, self.machine, self.asked).await?;
@@ -66,14 +66,13 @@ impl Work for ReleaseMachine {
 
 impl ReleaseMachine {
     async fn leaver(&self, sql: &mut dyn Sql) -> Result<Leaver, DbError> {
-        let values = [self.key.as_bytes().into(), self.machine.as_bytes().into()];
-        let own = "SELECT id FROM places WHERE key = $1 AND machine = $2 AND freed_at IS NULL";
-        let own = sql.row(own, &values).await?;
-        let left = "SELECT place FROM releases WHERE key = $1 AND machine = $2 AND how <> 'moved' LIMIT 1";
+        let values = [self.machine.as_bytes().into()];
+        let places = of_key(&sql.rows(places_with!("machine = $1"), &values).await?, self.key)?;
+        let own = places.iter().find(|place| place.freed_at.is_none());
         Ok(Leaver {
             last: last_ask(sql, self.key, self.machine).await?,
-            own: own.map(|row| row.bytes("id", CertificateId::from_slice)).transpose()?,
-            left: sql.row(left, &values).await?.is_some(),
+            own: own.map(|own| own.place.id),
+            left: places.iter().any(|place| place.freed_at.is_some()),
         })
     }
 }
@@ -93,7 +92,7 @@ impl Work for FreePlace {
         // The key first, as whoever changes its places does. Meanwhile the machine may have left, or given way to another one.
         keys::lock(sql, key, self.by.at).await?;
         let Some((key, machine)) = self.taken(sql).await? else { return Ok(false) };
-        free(sql, self.place, self.by.at).await?;
+        free(sql, key, self.place, self.by.at).await?;
         insert_release(sql, key, machine, self.place, self.by.at, "freed").await?;
         note(sql, &self.by, "free place", &format!("{} of {key}", self.place)).await?;
         Ok(true)
@@ -110,8 +109,13 @@ impl FreePlace {
     }
 }
 
-async fn free(sql: &mut dyn Sql, place: CertificateId, now: Timestamp) -> Result<(), DbError> {
+async fn free(
+    sql: &mut dyn Sql,
+    key: KeyNumber,
+    place: CertificateId,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let values = [place.as_bytes().into(), now.into()];
     sql.run("UPDATE places SET freed_at = $2 WHERE id = $1", &values).await?;
-    Ok(())
+    count(sql, key, -1).await
 }

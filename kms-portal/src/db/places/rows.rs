@@ -41,12 +41,31 @@ impl Work for ListPlaces {
         let values = [self.key.as_bytes().into(), after.into(), u64::from(self.limit).into()];
         let list = "SELECT * FROM places WHERE key = $1 AND $2 < id ORDER BY id LIMIT $3";
         let rows = sql.rows(list, &values).await?;
-        let listed = |row: &SqlRow| {
-            let (confirmed_at, freed_at) = (row.time("confirmed_at")?, row.time_if_any("freed_at")?);
-            Ok(ListedPlace { place: read_place(row)?, confirmed_at, freed_at })
-        };
         rows.iter().map(listed).collect()
     }
+}
+
+/// Those of the rows that are places of this key.
+pub(super) fn of_key(rows: &[SqlRow], key: KeyNumber) -> Result<Vec<ListedPlace>, DbError> {
+    let mut places = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.bytes("key", KeyNumber::from_slice)? == key {
+            places.push(listed(row)?);
+        }
+    }
+    Ok(places)
+}
+
+fn listed(row: &SqlRow) -> Result<ListedPlace, DbError> {
+    let (confirmed_at, freed_at) = (row.time("confirmed_at")?, row.time_if_any("freed_at")?);
+    Ok(ListedPlace { place: read_place(row)?, confirmed_at, freed_at })
+}
+
+/// Counts a place that was taken, or with -1 one that was freed.
+pub(super) async fn count(sql: &mut dyn Sql, key: KeyNumber, more: i64) -> Result<(), DbError> {
+    let values = [key.as_bytes().into(), more.into()];
+    sql.run("UPDATE keys SET taken = taken + $2 WHERE number = $1", &values).await?;
+    Ok(())
 }
 
 /// The last ask of this machine for this key.
@@ -97,7 +116,7 @@ pub(super) async fn insert_release(
     Ok(())
 }
 
-pub(super) fn read_place(row: &SqlRow) -> Result<Place, DbError> {
+fn read_place(row: &SqlRow) -> Result<Place, DbError> {
     let fingerprint = row.get::<Option<Vec<u8>>>("fingerprint")?.unwrap_or_default();
     let part =
         |column| Ok::<_, DbError>(Bytes::from(row.get::<Option<Vec<u8>>>(column)?.unwrap_or_default()));

@@ -1,0 +1,96 @@
+//! Group commit: what waits together is one transaction, so one sync serves many.
+//!
+//! A transaction that fails undoes all of it. Then each work is run in one of its own, so that a defect concerns whoever met it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use super::DbError;
+use super::work::AnyWork;
+
+/// How much shares a commit at most. An activation takes some tenths of a millisecond and a sync some milliseconds: beyond this, more
+/// would gain little, and the first would wait for the last.
+const BATCH: usize = 128;
+
+/// How much may wait. Whoever comes later waits for room.
+const QUEUE: usize = 1024;
+
+/// Runs transactions for one [`Writer`].
+#[async_trait]
+pub(super) trait Commit: Send + 'static {
+    /// Runs all of this in one transaction, durable on return, or nothing of it.
+    async fn commit(&mut self, works: &[Arc<dyn AnyWork>]) -> Result<(), DbError>;
+
+    /// Ends it in order.
+    async fn close(self);
+}
+
+/// A queue, and a task that runs what is in it.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Job>,
+}
+
+/// Work that waits for the writer.
+struct Job {
+    work: Arc<dyn AnyWork>,
+    done: oneshot::Sender<Result<(), DbError>>,
+}
+
+impl Writer {
+    /// Starts the task. It ends once the writer is dropped and the queue is empty.
+    pub(super) fn start(commit: impl Commit) -> Writer {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        tokio::spawn(run(commit, jobs));
+        Writer { queue }
+    }
+
+    /// Runs this work. It is done even if nobody waits for it any more.
+    pub(super) async fn write(&self, work: Arc<dyn AnyWork>) -> Result<(), DbError> {
+        let (done, waits) = oneshot::channel();
+        self.queue.send(Job { work, done }).await.map_err(|_| DbError::stopped())?;
+        waits.await.unwrap_or_else(|_| Err(DbError::stopped()))
+    }
+}
+
+async fn run(mut commit: impl Commit, mut jobs: mpsc::Receiver<Job>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    // The first error that is fatal. It stays: nothing more is acknowledged.
+    let mut failed: Option<DbError> = None;
+    while jobs.recv_many(&mut batch, BATCH).await != 0 {
+        // Every portal takes the keys of a batch in the same order, so that no two wait for each other.
+        batch.sort_by_key(|job| job.work.lock_order());
+        let works: Vec<_> = batch.iter().map(|job| Arc::clone(&job.work)).collect();
+        let together = attempt(&mut commit, &works, &mut failed).await;
+        let is_one_of_several = 1 < works.len() && together.is_err() && failed.is_none();
+        for job in batch.drain(..) {
+            let done = if is_one_of_several {
+                attempt(&mut commit, &[job.work], &mut failed).await
+            } else {
+                together.clone()
+            };
+            // Whoever has asked may have left.
+            let _ = job.done.send(done);
+        }
+    }
+    commit.close().await;
+}
+
+async fn attempt(
+    commit: &mut impl Commit,
+    works: &[Arc<dyn AnyWork>],
+    failed: &mut Option<DbError>,
+) -> Result<(), DbError> {
+    if let Some(failed) = failed {
+        return Err(failed.clone());
+    }
+    let done = commit.commit(works).await;
+    if let Err(error) = &done
+        && error.is_fatal()
+    {
+        tracing::error!(%error, "nothing more is written");
+        *failed = Some(error.clone());
+    }
+    done
+}
