@@ -38,6 +38,8 @@ pub struct Product {
     /// The label under which hosts are found in DNS. Administrators publish it, so change it before the first customer or
     /// never.
     pub service_label: &'static str,
+    /// Certificates of the keys that confirm codes for it. Without one, no code is accepted.
+    pub code_keys: &'static [&'static [u8]],
 }
 
 impl Product {
@@ -51,6 +53,7 @@ impl Product {
             edition: "",
             organisation: None,
             service_label: shared::SERVICE_LABEL,
+            code_keys: &[],
         }
     }
 
@@ -85,6 +88,13 @@ impl Product {
     /// The label under which hosts are found in DNS, instead of `_kms-activation._tcp`.
     pub const fn with_service_label(mut self, service_label: &'static str) -> Product {
         self.service_label = service_label;
+        self
+    }
+
+    /// Certificates of the keys that confirm codes, which are read aloud where there is no network. Carry those of all keys that
+    /// may still be in use.
+    pub const fn with_code_keys(mut self, certificates: &'static [&'static [u8]]) -> Product {
+        self.code_keys = certificates;
         self
     }
 }

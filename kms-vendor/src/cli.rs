@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use kms_vendor::{Allow, Contract, Extras, Numbers, Signer, parse_instant, parse_length};
+use shared::features::Features;
 use shared::ids::ProductId;
 use shared::time::Timestamp;
 
@@ -50,6 +51,9 @@ pub(crate) enum Command {
     /// Create or sign an issuing key, so that the root keys can stay offline.
     #[command(subcommand)]
     Issuer(IssuerCommand),
+    /// Sign a code key, which confirms codes that are read aloud.
+    #[command(subcommand)]
+    CodeKey(CodeKeyCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -202,6 +206,53 @@ Certificates that it signs cannot end later than its own.")]
 `kms-portal init` writes the request. The private key stays with the portal.
 Every certificate is recorded in issued.jsonl before its file is written.")]
     Sign(SignIssuer),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CodeKeyCommand {
+    /// Sign the code key of a portal with a root key, for products to carry.
+    #[command(after_help = "Examples:
+  kms-vendor code-key sign --request code-request.pem --out code.certificate
+  kms-vendor code-key sign --request code-request.pem --product \"Example CAD\" \\
+      --feature-set export --feature-set export,3d --out code.certificate
+  kms-vendor product file \"Example CAD\" --code-key code.certificate --out product.toml
+
+A product without a network gets no new certificate, so this one lasts as long as the product.
+A confirmation names a feature set by its place: to add one later, sign again with the new one last.
+Every certificate is recorded in issued.jsonl before its file is written.")]
+    Sign(SignCodeKey),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignCodeKey {
+    /// File with the portal's request; - is standard input. Text around it is ignored.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request: PathBuf,
+    /// Product whose codes the key may confirm. Repeat it for several [default: all products].
+    #[arg(long = "product", value_name = "NAME")]
+    pub(crate) products: Vec<String>,
+    /// Features, with commas between them, that a confirmation may grant together. Repeat it for several sets.
+    #[arg(long = "feature-set", value_name = "FEATURES", value_parser = parse_feature_set)]
+    pub(crate) feature_sets: Vec<Features>,
+    /// How long the key may confirm, from now.
+    #[arg(long, value_name = "LENGTH", value_parser = parse_length, default_value = "3650d")]
+    pub(crate) valid_for: Duration,
+    /// Root key that signs its certificate.
+    #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_root)]
+    pub(crate) root: Signer,
+    /// Restrict the key to products that are marked as test.
+    #[arg(long)]
+    pub(crate) test_only: bool,
+    /// File to write the certificate to.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Replace the --out file if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+fn parse_feature_set(text: &str) -> Result<Features, String> {
+    Features::new(text.split(',')).map_err(|error| error.to_string())
 }
 
 #[derive(Debug, Args)]

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kms_vendor::{
-    IssueRequest, Issued, NewIssuer, NewProduct, Product, SignedIssuer, Signer, Vendor, VendorError,
-    instant_text,
+    IssueRequest, Issued, NewIssuer, NewProduct, Product, SignedCodeKey, SignedIssuer, Signer, Vendor,
+    VendorError, instant_text,
 };
 use program::exit::{EX_CANTCREAT, EX_NOINPUT};
 use program::output::json_text;
@@ -16,6 +16,7 @@ use rand::CryptoRng;
 use serde_json::{Value, json};
 use shared::armour;
 use shared::certificate::IssuingCertificate;
+use shared::features::Features;
 use shared::ids::CertificateId;
 use shared::policy::Policy;
 use shared::print::{OneLine, one_line};
@@ -24,8 +25,8 @@ use store::file::FileError;
 use store::regular;
 
 use crate::cli::{
-    AddProduct, CarriedArgs, CertificateCommand, Cli, Command, IssueCertificate, IssuerCommand, Life,
-    NewIssuerArgs, ProductCommand, ProductFile, SignIssuer,
+    AddProduct, CarriedArgs, CertificateCommand, Cli, CodeKeyCommand, Command, IssueCertificate,
+    IssuerCommand, Life, NewIssuerArgs, ProductCommand, ProductFile, SignCodeKey, SignIssuer,
 };
 
 /// How long a certificate is valid by default.
@@ -49,6 +50,9 @@ pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result
         }
         Command::Issuer(IssuerCommand::Sign(arguments)) => {
             sign_issuer(&Vendor::open(&cli.dir)?, arguments, now, rng)?
+        }
+        Command::CodeKey(CodeKeyCommand::Sign(arguments)) => {
+            sign_code_key(&Vendor::open(&cli.dir)?, arguments, now, rng)?
         }
     };
     Ok(if cli.json { json_text(&answer.json) } else { answer.text })
@@ -204,6 +208,38 @@ fn sign_issuer(
     Ok(answer)
 }
 
+fn sign_code_key(
+    vendor: &Vendor,
+    arguments: &SignCodeKey,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> Result<Answer, CommandError> {
+    let out = &arguments.out;
+    check_out(out, arguments.force)?;
+    let request = read_request(&arguments.request)?;
+    let new = NewIssuer {
+        products: arguments.products.iter().map(String::as_str).collect(),
+        not_before: now - BACKDATED,
+        valid_for: arguments.valid_for.saturating_add(BACKDATED),
+        root: arguments.root,
+        test: arguments.test_only,
+        now,
+    };
+    let SignedCodeKey { pem, certificate } =
+        vendor.sign_code_key(&request, &new, arguments.feature_sets.clone(), rng)?;
+    write_out(out, &pem, arguments.force)
+        .map_err(|source| CommandError::NotHandedOut { certificate: certificate.limits.id, source })?;
+    let out = out.display().to_string();
+    let next = format!(
+        "Written to {shown}; products carry it: `kms-vendor product rust NAME --code-key {shown}`.\n",
+        shown = OneLine(&out)
+    );
+    let mut answer = Answer::certified("code certificate", &certificate.limits, &next);
+    answer.json["out"] = out.into();
+    answer.json["feature_sets"] = certificate.feature_sets.iter().map(Features::encode).collect();
+    Ok(answer)
+}
+
 fn new_issuer(arguments: &NewIssuerArgs, now: Timestamp) -> NewIssuer<'_> {
     let (not_before, valid_for) = life(&arguments.life, None, now);
     NewIssuer {
@@ -274,10 +310,14 @@ impl Answer {
     }
 
     fn issuer(issuer: &IssuingCertificate, next: &str) -> Answer {
+        Answer::certified("issuing certificate", issuer, next)
+    }
+
+    fn certified(what: &str, issuer: &IssuingCertificate, next: &str) -> Answer {
         let IssuingCertificate { id, public_key, not_before, not_after, test, .. } = issuer;
         let mark = if *test { "\ntest                yes: it signs nothing else" } else { "" };
         let text = format!(
-            "issuing certificate {id}\nkey                 {}\nvalid               from {not_before} until {not_after}{mark}\n\n\
+            "{what:19} {id}\nkey                 {}\nvalid               from {not_before} until {not_after}{mark}\n\n\
              {next}",
             public_key.key_id(),
         );

@@ -82,6 +82,17 @@ pub enum VendorError {
         /// The organisation.
         organisation: String,
     },
+    /// A code certificate that this product cannot carry.
+    #[error("{} is no code certificate for this product: {cause}", path.display())]
+    CodeKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A code has room for the number of 63.
+    #[error("a code key has at most 63 feature sets")]
+    TooManyFeatureSets,
     /// A service label that DNS cannot have.
     #[error("{0:?} is not a service label for DNS")]
     BadServiceLabel(String),
@@ -227,6 +238,10 @@ impl VendorError {
                 "give that organisation's name, because its machines would refuse this host. If the host has moved to the new \
                  organisation, add --moved-host",
             ),
+            VendorError::CodeKey { .. } => {
+                (EX_DATAERR, "give the file that `kms-vendor code-key sign` has written for this product")
+            }
+            VendorError::TooManyFeatureSets => (EX_USAGE, "give fewer with --feature-set"),
             VendorError::BadServiceLabel(_) => (EX_USAGE, SERVICE_LABEL_FORM),
             VendorError::Numbers(_) => (EX_USAGE, "change one of the numbers"),
             VendorError::BelowBounds(_) => (
@@ -239,7 +254,8 @@ impl VendorError {
             VendorError::Features(_) => (EX_USAGE, "give fewer with --feature"),
             VendorError::PortalRequest(_) => (
                 EX_DATAERR,
-                "ask for it again, whole and unchanged: it is the file issuing-request.pem in the portal's directory",
+                "ask for it again, whole and unchanged: the portal's directory has it, as issuing-request.pem or, for a code key, as \
+                 code-request.pem",
             ),
             VendorError::UnsignedRequest => (
                 EX_DATAERR,

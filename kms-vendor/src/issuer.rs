@@ -17,17 +17,16 @@ use shared::time::Timestamp;
 use store::regular;
 
 use crate::error::VendorError;
-use crate::journal;
+use crate::journal::{self, IssuerLine};
 use crate::keys;
 use crate::product::random;
 use crate::signer::{self, Signer};
-use crate::text::instant_text;
 use crate::vendor::{PUBLIC, Vendor, refuse_existing};
 
 const KEY_FILE: &str = "issuing.key";
 const CERTIFICATE_FILE: &str = "issuing.certificate";
 
-/// Arguments of [`Vendor::create_issuer`] and [`Vendor::sign_issuer`].
+/// Arguments of [`Vendor::create_issuer`], [`Vendor::sign_issuer`] and [`Vendor::sign_code_key`].
 #[derive(Clone, Debug)]
 pub struct NewIssuer<'a> {
     /// The names of the products that the key may sign for. Empty means all.
@@ -87,20 +86,12 @@ impl Vendor {
         let _lock = self.lock()?;
         let request = IssuingRequest::from_pem(request_pem.as_bytes()).map_err(VendorError::PortalRequest)?;
         let issuer = self.certify_issuer(request.public_key, new, rng)?;
-        let certificate = &issuer.certificate;
-        let text = |instant| instant_text(instant).ok_or(VendorError::TooLate);
         // Recorded before it is handed out, so that the vendor can revoke it.
-        let line = journal::IssuerLine {
-            time: text(new.now)?,
-            issuing_certificate: certificate.id.to_string(),
-            key_id: certificate.public_key.key_id().to_string(),
-            products: certificate.products.iter().map(ToString::to_string).collect(),
-            not_before: text(certificate.not_before)?,
-            not_after: text(certificate.not_after)?,
-            signer: new.root.name(),
-            test: certificate.test,
-        };
-        journal::append(self, &line)?;
+        let id = Some(issuer.certificate.id.to_string());
+        journal::append(
+            self,
+            &IssuerLine { issuing_certificate: id, ..IssuerLine::of(&issuer.certificate, new)? },
+        )?;
         Ok(issuer)
     }
 
@@ -110,13 +101,25 @@ impl Vendor {
         new: &NewIssuer<'_>,
         rng: &mut impl CryptoRng,
     ) -> Result<SignedIssuer, VendorError> {
+        let (certificate, root) = self.limits(public_key, new, rng)?;
+        let signed = root.sign(Kind::IssuingCertificate, &certificate.encode());
+        Ok(SignedIssuer { pem: files::issuing_certificate_to_pem(&signed), certificate })
+    }
+
+    /// What a key may sign, and the root key that says so.
+    pub(crate) fn limits(
+        &self,
+        public_key: PublicKey,
+        new: &NewIssuer<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(IssuingCertificate, SecretKey), VendorError> {
         let products = new.products.iter().map(|name| self.product(name).map(|product| product.id));
         let root = match new.root {
             Signer::Root1 => self.root_key(0)?,
             Signer::Root2 => self.root_key(1)?,
             Signer::Issuer => return Err(VendorError::IssuerSignsIssuer),
         };
-        let certificate = IssuingCertificate {
+        let limits = IssuingCertificate {
             id: CertificateId::from_bytes(random(rng)),
             public_key,
             not_before: new.not_before,
@@ -124,8 +127,7 @@ impl Vendor {
             products: products.collect::<Result<_, _>>()?,
             test: new.test,
         };
-        let signed = root.sign(Kind::IssuingCertificate, &certificate.encode());
-        Ok(SignedIssuer { pem: files::issuing_certificate_to_pem(&signed), certificate })
+        Ok((limits, root))
     }
 
     /// The existing issuing certificate, whose key must be there, too.

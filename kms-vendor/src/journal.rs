@@ -9,10 +9,13 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use shared::certificate::IssuingCertificate;
 use shared::ids::{HostId, OrganisationId};
 use store::regular;
 
 use crate::error::VendorError;
+use crate::issuer::NewIssuer;
+use crate::text::instant_text;
 use crate::vendor::Vendor;
 
 const JOURNAL_FILE: &str = "issued.jsonl";
@@ -40,17 +43,38 @@ pub(crate) struct JournalLine<'a> {
     pub(crate) features: Vec<&'a str>,
 }
 
-/// One line for an issuing certificate of a key that is not the vendor's own.
+/// One line for the certificate of a key that is not the vendor's own.
 #[derive(Serialize)]
 pub(crate) struct IssuerLine {
     pub(crate) time: String,
-    pub(crate) issuing_certificate: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) issuing_certificate: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code_certificate: Option<String>,
     pub(crate) key_id: String,
     pub(crate) products: Vec<String>,
     pub(crate) not_before: String,
     pub(crate) not_after: String,
     pub(crate) signer: &'static str,
     pub(crate) test: bool,
+}
+
+impl IssuerLine {
+    /// The line of these limits; the caller says whose they are.
+    pub(crate) fn of(limits: &IssuingCertificate, new: &NewIssuer<'_>) -> Result<IssuerLine, VendorError> {
+        let text = |instant| instant_text(instant).ok_or(VendorError::TooLate);
+        Ok(IssuerLine {
+            time: text(new.now)?,
+            issuing_certificate: None,
+            code_certificate: None,
+            key_id: limits.public_key.key_id().to_string(),
+            products: limits.products.iter().map(ToString::to_string).collect(),
+            not_before: text(limits.not_before)?,
+            not_after: text(limits.not_after)?,
+            signer: new.root.name(),
+            test: limits.test,
+        })
+    }
 }
 
 /// Appends a line. When this returns, it is on the disk.

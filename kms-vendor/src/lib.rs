@@ -46,6 +46,7 @@
 
 mod vendor;
 
+mod code_key;
 mod contract;
 mod issue;
 mod issuer;
@@ -63,6 +64,7 @@ mod text;
 
 mod error;
 
+pub use code_key::SignedCodeKey;
 pub use contract::Contract;
 pub use error::VendorError;
 pub use issue::{Allow, IssueRequest, Issued};

@@ -4,6 +4,7 @@
 //! Its numbers travel in host certificates instead, except those that hold before the first certificate.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use clap::Args;
 use data_encoding::HEXLOWER_PERMISSIVE;
@@ -19,7 +20,7 @@ use crate::product::Product;
 use crate::text::length_text;
 use crate::vendor::Vendor;
 
-/// Optional values in a product file. By default it has neither.
+/// Optional values in a product file. By default it has none.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Extras {
     /// Name or id of the only organisation that may license this copy. It must have been certified before.
@@ -28,6 +29,9 @@ pub struct Extras {
     /// DNS service label of the product's hosts [default: _kms-activation._tcp].
     #[arg(long, value_name = "LABEL")]
     pub service_label: Option<String>,
+    /// File of a code certificate for the product, as `code-key sign` writes it. Repeat it for several [default: no codes].
+    #[arg(long = "code-key", value_name = "FILE")]
+    pub code_keys: Vec<PathBuf>,
 }
 
 impl Vendor {
@@ -36,12 +40,15 @@ impl Vendor {
     /// It sets `retry_interval` if the product's differs from the default. All other defaults are comments.
     ///
     /// # Errors
-    /// [`VendorError::UnknownProduct`], [`VendorError::UnknownOrganisation`], [`VendorError::BadServiceLabel`].
+    /// [`VendorError::UnknownProduct`], [`VendorError::UnknownOrganisation`], [`VendorError::BadServiceLabel`],
+    /// [`VendorError::CodeKey`].
     pub fn product_file(&self, name: &str, extras: &Extras) -> Result<String, VendorError> {
         let (product, organisation) = self.carried(name, extras)?;
+        let code_keys = self.code_keys(&product, &extras.code_keys)?;
         let mut text = text(&product, &self.roots());
         text += &organisation_text(organisation);
         text += &label_text(extras.service_label.as_deref());
+        text += &code_keys_text(&code_keys);
         Ok(text)
     }
 
@@ -81,6 +88,11 @@ impl Vendor {
         }
         if let Some(label) = &extras.service_label {
             let _ = write!(text, "\n.with_service_label({label:?})");
+        }
+        let code_keys = self.code_keys(&product, &extras.code_keys)?;
+        if !code_keys.is_empty() {
+            let code_keys: Vec<_> = code_keys.iter().map(|key| format!("&{}", rust_bytes(key))).collect();
+            let _ = write!(text, "\n.with_code_keys(&[{}])", code_keys.join(", "));
         }
         Ok(text + ";\n")
     }
@@ -140,4 +152,13 @@ fn label_text(label: Option<&str>) -> String {
     let mark = if label.is_some() { "" } else { "# " };
     let label = label.unwrap_or(SERVICE_LABEL);
     format!("\n# Where in DNS its hosts are found.\n{mark}service_label = \"{label}\"\n")
+}
+
+fn code_keys_text(code_keys: &[Vec<u8>]) -> String {
+    if code_keys.is_empty() {
+        return String::new();
+    }
+    let code_keys: Vec<_> =
+        code_keys.iter().map(|key| format!("    \"{}\",\n", HEXLOWER_PERMISSIVE.encode(key))).collect();
+    format!("\n# Certificates of the keys that confirm codes.\ncode_keys = [\n{}]\n", code_keys.concat())
 }

@@ -25,6 +25,8 @@ pub const HOST_REQUEST: &str = "KMS HOST REQUEST";
 pub const HOST_ACTIVATION: &str = "KMS HOST ACTIVATION";
 /// What the vendor sends back.
 pub const HOST_CERTIFICATE: &str = "KMS HOST CERTIFICATE";
+/// The certificate of a key that confirms codes.
+pub const CODE_CERTIFICATE: &str = "KMS CODE CERTIFICATE";
 /// What a host needs to be confirmed by a code, as it is sold with a host key.
 pub const HOST_TERMS: &str = "KMS HOST TERMS";
 /// A host's private key.
@@ -193,6 +195,11 @@ pub fn issuing_certificate_to_pem(signed: &v1::Signed) -> String {
 pub fn issuing_certificate_from_pem(text: &[u8]) -> Result<v1::Signed, BadFile> {
     let body = from_pem(ISSUING_CERTIFICATE, text)?;
     v1::Signed::decode(body.as_slice()).map_err(|_| BadFile::Body)
+}
+
+/// The file of a code certificate, as a root has signed it. Its body is what a product carries.
+pub fn code_certificate_to_pem(signed: &v1::Signed) -> String {
+    to_pem(CODE_CERTIFICATE, &signed.encode_to_vec())
 }
 
 /// The file of a host's signed ask to be activated by a key.

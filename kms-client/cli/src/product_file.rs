@@ -70,6 +70,8 @@ fn parse(text: &str) -> Result<Product, String> {
     if let Some(label) = file.service_label {
         product = product.with_service_label(label.0.leak());
     }
+    let code_keys: Vec<&'static [u8]> = file.code_keys.into_iter().map(|key| &*key.0.leak()).collect();
+    product = product.with_code_keys(code_keys.leak());
     product.setup = Setup {
         grace: file.grace.map_or(product.setup.grace, |grace| grace.0),
         retry_interval: file.retry_interval.map_or(product.setup.retry_interval, |interval| interval.0),
@@ -89,6 +91,22 @@ struct ProductFile {
     edition: String,
     organisation: Option<Hex<16>>,
     service_label: Option<Label>,
+    #[serde(default)]
+    code_keys: Vec<HexBytes>,
+}
+
+/// Any number of bytes in hexadecimal digits.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct HexBytes(Vec<u8>);
+
+impl TryFrom<String> for HexBytes {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<HexBytes, &'static str> {
+        let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes());
+        bytes.map(HexBytes).map_err(|_| "hexadecimal digits are needed here")
+    }
 }
 
 /// N bytes in hexadecimal digits.
@@ -145,6 +163,9 @@ mod tests {
     /// The same with an organisation and a label.
     const PINNED: &str = include_str!("../../../kms-vendor/tests/vectors/product-pinned.toml");
 
+    /// The same with two code keys.
+    const WITH_CODES: &str = include_str!("../../../kms-vendor/tests/vectors/product-codes.toml");
+
     /// What `kms-vendor product rust` prints of the same.
     mod pasted {
         include!("../../../kms-vendor/tests/vectors/product.rs.txt");
@@ -155,10 +176,27 @@ mod tests {
         pub(super) const PRODUCT: kms_client::Product = EXAMPLE_CAD;
     }
 
+    mod pasted_with_codes {
+        include!("../../../kms-vendor/tests/vectors/product-codes.rs.txt");
+        pub(super) const PRODUCT: kms_client::Product = EXAMPLE_CAD;
+    }
+
     #[test]
     fn a_product_that_was_pasted_is_the_one_in_the_file() {
         assert_eq!(parse(WRITTEN).unwrap(), pasted::PRODUCT);
         assert_eq!(parse(PINNED).unwrap(), pasted_pinned::PRODUCT);
+    }
+
+    #[test]
+    fn a_product_carries_the_code_keys_that_the_file_has() {
+        assert!(parse(WRITTEN).unwrap().code_keys.is_empty());
+        let with_codes = parse(WITH_CODES).unwrap();
+        assert_eq!(with_codes, pasted_with_codes::PRODUCT);
+        assert_eq!(with_codes.code_keys.len(), 2);
+        check(
+            &format!("{WRITTEN}code_keys = [\n    \"0a\",\n    \"0\",\n]\n"),
+            expect!["line 22: hexadecimal digits are needed here"],
+        );
     }
 
     fn check(text: &str, expected: Expect) {
@@ -203,7 +241,7 @@ mod tests {
         check(
             &format!("{WRITTEN}gracee = \"1d\"\n"),
             expect![
-                "line 22: unknown field `gracee`, expected one of `id`, `name`, `roots`, `grace`, `retry_interval`, `edition`, `organisation`, `service_label`"
+                "line 22: unknown field `gracee`, expected one of `id`, `name`, `roots`, `grace`, `retry_interval`, `edition`, `organisation`, `service_label`, `code_keys`"
             ],
         );
         check(

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is a test; clippy sees only the functions marked so")]
 
+mod code_key;
 mod issuing;
 mod portal_key;
 mod products;

@@ -12,6 +12,7 @@ use prost::Message as _;
 use shared::envelope::SecretKey;
 use shared::files::{HOST_REQUEST, HostRequest, to_pem};
 
+use crate::code_key;
 use crate::issuing::create_issuer;
 use crate::{HOUR_MS, NOW, World, YEAR, request_pem, verify};
 
@@ -63,11 +64,27 @@ fn a_copy_for_one_organisation_carries_the_id_that_its_certificates_have() {
     let extras = Extras {
         organisation: Some("Example University".to_owned()),
         service_label: Some("_example-cad._tcp".to_owned()),
+        ..Extras::default()
     };
     let file = world.vendor.product_file("Example CAD", &extras).unwrap();
     assert!(file.contains(&format!("\norganisation = \"{}\"\n", issued.certificate.organisation)), "{file}");
     expect_file!["../vectors/product-pinned.toml"].assert_eq(&file);
     expect_file!["../vectors/product-pinned.rs.txt"]
+        .assert_eq(&world.vendor.product_rust("Example CAD", &extras).unwrap());
+}
+
+#[test]
+fn a_product_for_codes_carries_the_certificates_of_its_code_keys() {
+    let mut world = World::with_product();
+    let code_keys = [9, 10].map(|seed| {
+        let file = world.path(&format!("code-{seed}.certificate"));
+        fs::write(&file, code_key::sign(&mut world, seed, &["Example CAD"]).unwrap().pem).unwrap();
+        file
+    });
+    let extras = Extras { code_keys: code_keys.to_vec(), ..Extras::default() };
+    expect_file!["../vectors/product-codes.toml"]
+        .assert_eq(&world.vendor.product_file("Example CAD", &extras).unwrap());
+    expect_file!["../vectors/product-codes.rs.txt"]
         .assert_eq(&world.vendor.product_rust("Example CAD", &extras).unwrap());
 }
 
