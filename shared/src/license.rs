@@ -5,6 +5,7 @@
 //! the product: it has a notice level and a text, and that is all. `answer` decides which answers get here. `docs/protocol.md` 2,
 //! 5 and 7.
 
+mod by_key;
 mod state;
 
 use alloc::string::String;
@@ -15,6 +16,7 @@ use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
+pub use self::by_key::{ByKey, KeyTerm};
 pub use self::state::{LicenseState, Notice};
 pub use crate::answer::Term;
 
@@ -65,6 +67,19 @@ pub enum Event<'a, T = Lease> {
         /// When a host asked to be asked again, without a signature: a hint, which never lengthens the machine's own step.
         ask_again: Option<Duration>,
     },
+    /// A product key was entered: from now on the portal is asked, and no host.
+    KeyEntered {
+        /// Whether to ask the portal now, or when somebody wants it.
+        at_once: bool,
+    },
+    /// The product key was taken away: from now on hosts are asked.
+    KeyCleared,
+    /// A confirmation was accepted.
+    Confirmed(KeyTerm),
+    /// The hardware is not the one that was confirmed.
+    HardwareChanged,
+    /// The portal has taken back the place of this machine. The key stays.
+    GivenBack,
 }
 
 /// A share of the jitter, drawn by the shell once for each event: from none of it (0) to all of it.
@@ -115,8 +130,8 @@ pub struct Facts {
     pub last_reason: String,
     /// Count and threshold of the last waiting, if that was the last answer.
     pub waiting: Option<(u64, u32)>,
-    /// Licensed for good; nothing sets it yet.
-    pub without_end: bool,
+    /// How far this machine has come with a product key, if one was entered.
+    pub key: Option<ByKey>,
 }
 
 impl Facts {
@@ -132,7 +147,7 @@ impl Facts {
             clock_ahead_ms: None,
             last_reason: String::new(),
             waiting: None,
-            without_end: false,
+            key: None,
         }
     }
 }
@@ -180,8 +195,8 @@ impl<T: Term> License<T> {
 
     /// Where the product stands. Costs nothing, and needs nobody.
     pub fn state(&self, now: Timestamp) -> LicenseState {
-        if self.facts.without_end {
-            return LicenseState::LicensedWithoutEnd;
+        if let Some(key) = self.facts.key.filter(|key| *key != ByKey::Entered || !self.is_held(now)) {
+            return key.state(self.time(now), self.grace_ends_at(), self.setup.grace);
         }
         let by_time = self.state_by_time(now);
         let Some(ahead_ms) = self.facts.clock_ahead_ms else {
@@ -207,7 +222,8 @@ impl<T: Term> License<T> {
             None => [self.grace_ends_at(); 3],
             Some(lease) => [overdue_at(lease), warning_at(lease), lease.expires_at()],
         };
-        changes.into_iter().filter(|change| now < *change).fold(ask_at, Timestamp::min)
+        let by_key = self.facts.key.map(|key| key.changes(self.setup.grace)).into_iter().flatten().flatten();
+        changes.into_iter().chain(by_key).filter(|change| now < *change).fold(ask_at, Timestamp::min)
     }
 
     /// Takes note of what happened. Returns whether to ask now: go through the hosts until one gives a lease, and tell what came of it.
@@ -239,10 +255,7 @@ impl<T: Term> License<T> {
             }
             Event::Released(host_time) => {
                 self.accepted(now, host_time);
-                self.lease = None;
-                self.facts.failures = 0;
-                self.facts.waiting = None;
-                self.facts.timer = Timer::Never;
+                self.retire();
             }
             Event::Refused(refused) => {
                 self.facts.last_reason.clone_from(&refused.cause.code);
@@ -263,8 +276,50 @@ impl<T: Term> License<T> {
                 let step = self.failed(now);
                 self.ask_in(now, draw.earlier(ask_again.map_or(step, |hint| hint.min(step))), step);
             }
+            Event::KeyEntered { at_once } => {
+                self.go_by_key(Some(ByKey::Entered));
+                self.facts.timer = if at_once { Timer::At { at: now, drawn_at: now } } else { Timer::Never };
+            }
+            Event::KeyCleared => {
+                self.go_by_key(None);
+                self.facts.timer = Timer::At { at: now, drawn_at: now };
+            }
+            Event::Confirmed(term) => {
+                self.go_by_key(Some(ByKey::Confirmed(term)));
+                // Only now is a clock that was ahead before found out.
+                self.facts.latest_seen = now.max(term.confirmed_at);
+                match term.ask_in(now) {
+                    Some(wait) => self.ask_in(now, draw.earlier(wait), self.retry_interval),
+                    None => self.facts.timer = Timer::Never,
+                }
+            }
+            Event::HardwareChanged => {
+                self.go_by_key(Some(ByKey::HardwareChanged { since: self.facts.latest_seen }));
+                self.facts.timer = Timer::At { at: now, drawn_at: now };
+            }
+            Event::GivenBack => {
+                self.go_by_key(Some(ByKey::Entered));
+                self.retire();
+            }
         }
         false
+    }
+
+    /// Goes on by this key, or by hosts. What went wrong before is no longer of interest.
+    fn go_by_key(&mut self, key: Option<ByKey>) {
+        self.facts.key = key;
+        self.facts.failures = 0;
+        self.facts.waiting = None;
+        self.facts.clock_ahead_ms = None;
+        self.facts.last_reason.clear();
+    }
+
+    /// Holds nothing any more, and asks only if somebody wants it.
+    fn retire(&mut self) {
+        self.lease = None;
+        self.facts.failures = 0;
+        self.facts.waiting = None;
+        self.facts.timer = Timer::Never;
     }
 
     /// Never earlier than the latest time that was believed: a clock that is set back lengthens nothing.
@@ -318,6 +373,10 @@ impl<T: Term> License<T> {
     /// trouble is not met by its whole fleet; an unlicensed one has nothing to back off from.
     fn failed(&mut self, now: Timestamp) -> Duration {
         self.facts.failures = self.facts.failures.saturating_add(1);
+        if self.facts.key.is_some() {
+            let first = self.retry_interval;
+            return back_off(first, by_key::RETRY_MAX.max(first), self.facts.failures);
+        }
         let Some(lease) = self.lease.as_ref().filter(|_| self.is_held(now)) else {
             return self.retry_interval;
         };

@@ -55,8 +55,36 @@ pub enum LicenseState {
         /// Whether notices would be shown even if the clock were right.
         notices: bool,
     },
-    /// Licensed for good: a counted key.
+    /// Licensed for good, by a product key.
     LicensedWithoutEnd,
+    /// A product key was entered, and this machine is not activated by it yet. If no ask is due (`ask_at` of the
+    /// snapshot), the user wanted to activate later, and the product offers it at its next start.
+    KeyEntered {
+        /// Whether grace is over.
+        notices: bool,
+    },
+    /// Licensed by a product key that has an end.
+    LicensedByKey {
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// Licensed by a product key, and its end is near.
+    KeyEndsSoon {
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// The term of the product key is over.
+    KeyEnded {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The hardware is not the one that was activated by the product key. The machine asks the vendor's portal again.
+    HardwareChanged {
+        /// When this was noticed.
+        since: Timestamp,
+        /// Whether that is longer ago than the grace of a first start.
+        notices: bool,
+    },
 }
 
 /// How much a product should say.
@@ -76,14 +104,20 @@ impl LicenseState {
         match self {
             LicenseState::InGrace { .. }
             | LicenseState::Licensed { .. }
-            | LicenseState::LicensedWithoutEnd => Notice::Silent,
-            LicenseState::RenewalOverdue { .. } | LicenseState::ClockWrong { notices: false, .. } => {
-                Notice::Info
-            }
+            | LicenseState::LicensedWithoutEnd
+            | LicenseState::LicensedByKey { .. } => Notice::Silent,
+            LicenseState::RenewalOverdue { .. }
+            | LicenseState::ClockWrong { notices: false, .. }
+            | LicenseState::KeyEntered { notices: false }
+            | LicenseState::HardwareChanged { notices: false, .. } => Notice::Info,
             LicenseState::ExpiringSoon { .. }
             | LicenseState::Lapsed { .. }
             | LicenseState::NeverActivated { .. }
-            | LicenseState::ClockWrong { notices: true, .. } => Notice::Warning,
+            | LicenseState::ClockWrong { notices: true, .. }
+            | LicenseState::KeyEntered { notices: true }
+            | LicenseState::KeyEndsSoon { .. }
+            | LicenseState::KeyEnded { .. }
+            | LicenseState::HardwareChanged { notices: true, .. } => Notice::Warning,
         }
     }
 
@@ -98,6 +132,11 @@ impl LicenseState {
             LicenseState::NeverActivated { .. } => "license.never-activated",
             LicenseState::ClockWrong { .. } => "license.clock-wrong",
             LicenseState::LicensedWithoutEnd => "license.without-end",
+            LicenseState::KeyEntered { .. } => "license.key-entered",
+            LicenseState::LicensedByKey { .. } => "license.by-key",
+            LicenseState::KeyEndsSoon { .. } => "license.key-ends-soon",
+            LicenseState::KeyEnded { .. } => "license.key-ended",
+            LicenseState::HardwareChanged { .. } => "license.hardware-changed",
         }
     }
 
@@ -107,11 +146,16 @@ impl LicenseState {
             LicenseState::InGrace { until }
             | LicenseState::Licensed { until }
             | LicenseState::RenewalOverdue { until, .. }
-            | LicenseState::ExpiringSoon { until } => Some(*until),
+            | LicenseState::ExpiringSoon { until }
+            | LicenseState::LicensedByKey { until }
+            | LicenseState::KeyEndsSoon { until } => Some(*until),
             LicenseState::ClockWrong { licensed_until, .. } => *licensed_until,
             LicenseState::Lapsed { .. }
             | LicenseState::NeverActivated { .. }
-            | LicenseState::LicensedWithoutEnd => None,
+            | LicenseState::LicensedWithoutEnd
+            | LicenseState::KeyEntered { .. }
+            | LicenseState::KeyEnded { .. }
+            | LicenseState::HardwareChanged { .. } => None,
         }
     }
 
@@ -120,12 +164,17 @@ impl LicenseState {
         match self {
             LicenseState::RenewalOverdue { since, .. }
             | LicenseState::Lapsed { since }
-            | LicenseState::NeverActivated { since } => Some(*since),
+            | LicenseState::NeverActivated { since }
+            | LicenseState::KeyEnded { since }
+            | LicenseState::HardwareChanged { since, .. } => Some(*since),
             LicenseState::InGrace { .. }
             | LicenseState::Licensed { .. }
             | LicenseState::ExpiringSoon { .. }
             | LicenseState::ClockWrong { .. }
-            | LicenseState::LicensedWithoutEnd => None,
+            | LicenseState::LicensedWithoutEnd
+            | LicenseState::KeyEntered { .. }
+            | LicenseState::LicensedByKey { .. }
+            | LicenseState::KeyEndsSoon { .. } => None,
         }
     }
 
@@ -135,11 +184,16 @@ impl LicenseState {
             LicenseState::Licensed { .. }
             | LicenseState::RenewalOverdue { .. }
             | LicenseState::ExpiringSoon { .. }
-            | LicenseState::LicensedWithoutEnd => true,
+            | LicenseState::LicensedWithoutEnd
+            | LicenseState::LicensedByKey { .. }
+            | LicenseState::KeyEndsSoon { .. } => true,
             LicenseState::ClockWrong { licensed_until, .. } => licensed_until.is_some(),
+            LicenseState::HardwareChanged { notices, .. } => !*notices,
             LicenseState::InGrace { .. }
             | LicenseState::Lapsed { .. }
-            | LicenseState::NeverActivated { .. } => false,
+            | LicenseState::NeverActivated { .. }
+            | LicenseState::KeyEntered { .. }
+            | LicenseState::KeyEnded { .. } => false,
         }
     }
 }
@@ -169,6 +223,19 @@ impl fmt::Display for LicenseState {
                 }
             }
             LicenseState::LicensedWithoutEnd => f.write_str("licensed without end"),
+            LicenseState::KeyEntered { .. } => {
+                f.write_str("a product key is entered, and not activated yet; the product works on")
+            }
+            LicenseState::LicensedByKey { until } => write!(f, "licensed until {until} by a product key"),
+            LicenseState::KeyEndsSoon { until } => {
+                write!(f, "licensed until {until} by a product key, which is soon")
+            }
+            LicenseState::KeyEnded { since } => {
+                write!(f, "the term of the product key has ended at {since}; the product works on")
+            }
+            LicenseState::HardwareChanged { since, .. } => {
+                write!(f, "the hardware has changed, noticed at {since}; the product key is activated again, and the product works on")
+            }
         }
     }
 }

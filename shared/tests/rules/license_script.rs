@@ -2,7 +2,8 @@
 //!
 //! A line of a script is `<time> <what> [<word>=<time>]..`; times count from the first start and are sums like `25d-1s`.
 //! `host=` is the host's clock where it differs, `draw=` the share of jitter in hundredths, `again=` what an answer says,
-//! `hint=` what a failure says, and `renew=` how long after its beginning a lease is to be renewed.
+//! `hint=` what a failure says, `renew=` how long after its beginning a lease is to be renewed, and `term=` how long a confirmation
+//! licenses.
 //! A line of the outcome is the time, what to do, the state, and when the machine asks and looks again. The scripts are in
 //! `license_stories`.
 
@@ -13,7 +14,7 @@ use expect_test::Expect;
 use shared::answer::{self, Received, Verdict};
 use shared::ask::AskKind;
 use shared::envelope::Kind;
-use shared::license::{Draw, Event, License, LicenseState, Setup, Timer};
+use shared::license::{Draw, Event, KeyTerm, License, LicenseState, Setup, Timer};
 use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
@@ -69,6 +70,16 @@ impl Story {
                 Event::Failed { code: Reason::HostSilent.code(), ask_again: length("hint") },
                 draw,
             ),
+            "entered" => self.license.step(now, Event::KeyEntered { at_once: true }, draw),
+            "entered-for-later" => self.license.step(now, Event::KeyEntered { at_once: false }, draw),
+            "cleared" => self.license.step(now, Event::KeyCleared, draw),
+            "other-hardware" => self.license.step(now, Event::HardwareChanged, draw),
+            "given-back" => self.license.step(now, Event::GivenBack, draw),
+            "confirmed" => {
+                let not_after = length("term").map(|term| host_time + term);
+                let term = KeyTerm { confirmed_at: host_time, not_after };
+                self.license.step(now, Event::Confirmed(term), draw)
+            }
             answer => {
                 let verdict = self.answered(answer, now, host_time, &waits);
                 let event = match &verdict {
@@ -172,6 +183,14 @@ fn describe(state: LicenseState) -> String {
             format!("clock {direction} by {}, {licensed}", relative(NOW + by))
         }
         LicenseState::LicensedWithoutEnd => "licensed without end".into(),
+        LicenseState::KeyEntered { .. } => "key entered".into(),
+        LicenseState::LicensedByKey { until } => format!("licensed by key until {}", relative(until)),
+        LicenseState::KeyEndsSoon { until } => format!("key ends at {}", relative(until)),
+        LicenseState::KeyEnded { since } => format!("key ended at {}", relative(since)),
+        LicenseState::HardwareChanged { since, .. } => {
+            let licensed = if state.is_licensed() { "licensed" } else { "not licensed" };
+            format!("other hardware since {}, {licensed}", relative(since))
+        }
         other => panic!("no story has a word for {other}"),
     }
 }

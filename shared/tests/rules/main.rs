@@ -25,6 +25,7 @@ mod copy_stories;
 mod count_stories;
 mod exchange_stories;
 mod host_code_stories;
+mod key_license_stories;
 mod key_stories;
 mod license_stories;
 mod portal_stories;
