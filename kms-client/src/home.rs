@@ -1,4 +1,4 @@
-//! The directory of the state: `<directory>/<product>/` with `identity`, `identity.next`, `saved`, `hosts` and `lock`.
+//! The directory of the state: `<directory>/<product>/` with `identity`, `identity.next`, `saved`, `key`, `hosts` and `lock`.
 //!
 //! This file knows names and permissions, and replaces files so that a crash leaves either the old one or the new one: it writes a
 //! temporary file, flushes and renames it, and flushes the directory. `files` opens and makes one file, `identity` and `saved`
@@ -20,6 +20,9 @@ pub(crate) const IDENTITY: &str = "identity";
 /// A new key without a lease yet, made because a host named a copy.
 pub(crate) const PENDING: &str = "identity.next";
 pub(crate) const SAVED: &str = "saved";
+/// The product key that was entered.
+#[cfg(feature = "keys")]
+pub(crate) const KEY: &str = "key";
 pub(crate) const HOSTS: &str = "hosts";
 const LOCK: &str = "lock";
 

@@ -5,6 +5,8 @@
 //! costs the `identity`, and no damage restarts the grace. A file that cannot be read, or that a newer release has written, is not
 //! damaged: it is left as it is, and this process keeps nothing. `found` reads the disk, `round` changes an installation later.
 
+#[cfg(feature = "keys")]
+mod by_key;
 mod found;
 
 use std::io;
@@ -17,6 +19,8 @@ use shared::time::Timestamp;
 use crate::files::off_thread;
 use crate::home::{self, Home, IDENTITY, Lock, PENDING, SAVED};
 use crate::identity::Identity;
+#[cfg(feature = "keys")]
+use crate::key_file::HeldKey;
 use crate::product::Terms;
 use crate::saved::Saved;
 
@@ -32,6 +36,9 @@ pub(crate) struct Installation {
     /// The identity that asks from now on, and replaces the other once it holds a lease.
     pub(crate) pending: Option<Identity>,
     pub(crate) saved: Saved,
+    /// The product key that was entered. `None` if only another user's process may read it.
+    #[cfg(feature = "keys")]
+    pub(crate) key: Option<HeldKey>,
     /// What is wrong with the state on the disk.
     pub(crate) troubles: Vec<Cause>,
     /// The file as it was last read or written.
@@ -56,6 +63,8 @@ impl Installation {
             identity,
             pending,
             saved,
+            #[cfg(feature = "keys")]
+            key: None,
             troubles: Vec::new(),
             on_disk: None,
             only_read: false,
@@ -209,6 +218,8 @@ impl Installation {
         let installed_at = self.identity.as_ref().map_or(now, |identity| identity.installed_at);
         let saved = self.saved.under_new_identity(&self.terms, self.saved.machine, now);
         let mut new = Installation::new(Arc::clone(&self.home), Arc::clone(&self.terms), None, None, saved);
+        #[cfg(feature = "keys")]
+        new.key.clone_from(&self.key);
         let made = self.locked(lock, move |lock| new.begin(installed_at, lock).map(|()| new));
         *self = made.await?;
         Ok(())
@@ -291,6 +302,8 @@ fn load(now: Timestamp, found: Found, lock: Option<&Lock>) -> Result<Installatio
     };
     written.map_err(|error| loaded.unwritable(&error))?;
     loaded.see(bytes, troubles);
+    #[cfg(feature = "keys")]
+    loaded.settle_key(now, lock).map_err(|error| loaded.unwritable(&error))?;
     Ok(loaded)
 }
 
@@ -312,6 +325,8 @@ pub(crate) fn read_only(home: &Arc<Home>, terms: &Arc<Terms>, now: Timestamp) ->
     troubles.extend(unusable.filter(|cause| home.trouble().as_ref() != Some(cause)));
     troubles.extend(home.trouble());
     seen.see(bytes, troubles);
+    #[cfg(feature = "keys")]
+    seen.look_at_key(now);
     seen.only_read = true;
     seen
 }

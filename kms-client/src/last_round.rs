@@ -21,7 +21,7 @@ const TEXT_MAX_BYTES: usize = 256;
 pub(crate) fn encode(ended_at: Timestamp, attempts: &[Attempt]) -> v1::Round {
     v1::Round {
         ended_at: ended_at.unix_ms(),
-        attempts: attempts.iter().take(ATTEMPTS_MAX).map(encode_attempt).collect(),
+        attempts: attempts.iter().take(ATTEMPTS_MAX).filter_map(encode_attempt).collect(),
         left_out: count(attempts.len().saturating_sub(ATTEMPTS_MAX)),
     }
 }
@@ -45,14 +45,16 @@ fn cut(text: &str) -> String {
     format!("{}{MARK}", &text[..text.floor_char_boundary(TEXT_MAX_BYTES - MARK.len())])
 }
 
-fn encode_attempt(attempt: &Attempt) -> v1::Attempt {
+/// A confirmation is saved itself, and needs no word here, which an earlier release would not know.
+fn encode_attempt(attempt: &Attempt) -> Option<v1::Attempt> {
     use v1::attempt::Outcome as Wire;
-    v1::Attempt {
+    Some(v1::Attempt {
         host: cut(&attempt.host),
         address: attempt.address.map(|address| address.to_string()).unwrap_or_default(),
         source: attempt.source.as_ref().map(encode_source),
         outcome: Some(match &attempt.outcome {
             Outcome::Leased { until } => Wire::LeasedUntil(until.unix_ms()),
+            Outcome::Confirmed { .. } => return None,
             Outcome::Waiting(Waited { count, threshold }) => {
                 Wire::Waiting(v1::Progress { count: *count, threshold: *threshold })
             }
@@ -60,7 +62,7 @@ fn encode_attempt(attempt: &Attempt) -> v1::Attempt {
             Outcome::Refused(refused) => Wire::Refused(encode_cause(refused)),
             Outcome::Failed(failed) => Wire::Failed(encode_cause(failed)),
         }),
-    }
+    })
 }
 
 fn encode_cause(Cause { code, parameters }: &Cause) -> v1::Cause {

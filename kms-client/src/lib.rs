@@ -44,6 +44,8 @@ mod inspector;
 pub mod testing;
 
 mod agent;
+#[cfg(feature = "keys")]
+mod portal;
 mod round;
 mod shell;
 mod snapshot;
@@ -57,6 +59,8 @@ mod frame;
 mod home;
 mod identity;
 mod installation;
+#[cfg(feature = "keys")]
+mod key_file;
 mod last_round;
 mod saved;
 
@@ -67,6 +71,8 @@ mod outcome;
 mod product;
 
 mod fingerprint;
+#[cfg(feature = "keys")]
+mod hardware;
 mod random;
 
 pub use client::{BuildError, Builder, Client};
@@ -78,6 +84,8 @@ pub use lease::Lease;
 pub use outcome::{Attempt, Outcome, Round, Waited};
 pub use product::Product;
 pub use saved::Organisation;
+#[cfg(feature = "keys")]
+pub use snapshot::EnteredKey;
 pub use snapshot::Snapshot;
 #[cfg(feature = "tls")]
 pub use wire::Tls;
@@ -85,6 +93,8 @@ pub use wire::Tls;
 pub use shared::features::{Features, FeaturesError};
 pub use shared::ids::{HostId, LedgerId, MachineId, OrganisationId, ProductId};
 pub use shared::license::{LicenseState, Notice, Setup};
+#[cfg(feature = "keys")]
+pub use shared::product_key::{KeyNumber, KeyText};
 pub use shared::reason::{Cause, Fault, Reason};
 pub use shared::srv::SrvRecord;
 pub use shared::time::{Clock, Length, Timestamp};

@@ -41,9 +41,18 @@ pub enum Outcome {
         /// When it ends.
         until: Timestamp,
     },
+    /// The vendor's portal has confirmed this machine by its product key.
+    Confirmed {
+        /// When that ends, if it does.
+        until: Option<Timestamp>,
+        /// How many machines hold a place of the key, this one included.
+        used: u64,
+        /// How many may.
+        granted: u64,
+    },
     /// Counted, but too few machines are counted so far.
     Waiting(Waited),
-    /// This machine has left the count.
+    /// This machine has left the count, or has given the place of its product key back.
     Released,
     /// A host has refused, and signed that.
     Refused(Cause),
@@ -67,6 +76,7 @@ impl Outcome {
     pub const fn name(&self) -> &'static str {
         match self {
             Outcome::Leased { .. } => "leased",
+            Outcome::Confirmed { .. } => "confirmed",
             Outcome::Waiting(_) => "waiting",
             Outcome::Released => "released",
             Outcome::Refused(_) => "refused",
@@ -78,7 +88,9 @@ impl Outcome {
     pub fn cause(&self) -> Option<&Cause> {
         match self {
             Outcome::Refused(cause) | Outcome::Failed(cause) => Some(cause),
-            Outcome::Leased { .. } | Outcome::Waiting(_) | Outcome::Released => None,
+            Outcome::Leased { .. } | Outcome::Confirmed { .. } | Outcome::Waiting(_) | Outcome::Released => {
+                None
+            }
         }
     }
 }
@@ -88,6 +100,13 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Outcome::Leased { until } => write!(f, "lease until {until}"),
+            Outcome::Confirmed { until, used, granted } => {
+                match until {
+                    Some(until) => write!(f, "confirmed until {until}")?,
+                    None => f.write_str("confirmed without end")?,
+                }
+                write!(f, ", {used} of {granted} places of the key are used")
+            }
             Outcome::Waiting(Waited { count, threshold }) => {
                 write!(f, "waiting: {count} of {threshold} machines counted")
             }

@@ -7,6 +7,13 @@ use core::time::Duration;
 use shared::certificate::Roots;
 use shared::ids::{Fingerprint, OrganisationId, ProductId};
 use shared::license::Setup;
+#[cfg(feature = "keys")]
+use shared::{parts::HardwareParts, product_key::ProductKey};
+#[cfg(feature = "keys")]
+use wire::{Tls, portal::PortalAddress};
+
+#[cfg(feature = "keys")]
+use crate::hardware;
 
 /// What the vendor compiles in. `kms-vendor product rust` prints it.
 ///
@@ -40,6 +47,12 @@ pub struct Product {
     pub service_label: &'static str,
     /// Certificates of the keys that confirm codes for it. Without one, no code is accepted.
     pub code_keys: &'static [&'static [u8]],
+    /// The address of the vendor's portal, where product keys are activated.
+    #[cfg(feature = "keys")]
+    pub portal: Option<&'static str>,
+    /// The CA of the portal's TLS certificate, in PEM, if it is none that machines trust anyway.
+    #[cfg(feature = "keys")]
+    pub portal_ca: Option<&'static str>,
 }
 
 impl Product {
@@ -54,6 +67,10 @@ impl Product {
             organisation: None,
             service_label: shared::SERVICE_LABEL,
             code_keys: &[],
+            #[cfg(feature = "keys")]
+            portal: None,
+            #[cfg(feature = "keys")]
+            portal_ca: None,
         }
     }
 
@@ -97,6 +114,20 @@ impl Product {
         self.code_keys = certificates;
         self
     }
+
+    /// The vendor's portal, where product keys are activated: `https://activation.example.com`, or with a port at its end.
+    #[cfg(feature = "keys")]
+    pub const fn with_portal(mut self, address: &'static str) -> Product {
+        self.portal = Some(address);
+        self
+    }
+
+    /// The CA of the portal's TLS certificate, in PEM. Without it, that certificate has to be from a CA that the machine trusts.
+    #[cfg(feature = "keys")]
+    pub const fn with_portal_ca(mut self, pem: &'static str) -> Product {
+        self.portal_ca = Some(pem);
+        self
+    }
 }
 
 /// What holds for a product on this machine, in the types of `shared`.
@@ -108,4 +139,27 @@ pub(crate) struct Terms {
     pub(crate) edition: &'static str,
     pub(crate) organisation: Option<OrganisationId>,
     pub(crate) fingerprint: Fingerprint,
+    /// What concerns product keys.
+    #[cfg(feature = "keys")]
+    pub(crate) keys: KeyTerms,
+}
+
+/// What holds for product keys on this machine.
+#[cfg(feature = "keys")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeyTerms {
+    /// The vendor's portal, and the CAs that its certificate may be from.
+    pub(crate) portal: Option<(PortalAddress, Tls)>,
+    /// The key that the product's code gives.
+    pub(crate) key: Option<ProductKey>,
+    /// The hardware that the product's code gives.
+    pub(crate) hardware: Option<HardwareParts>,
+}
+
+#[cfg(feature = "keys")]
+impl Terms {
+    /// The hardware of this machine. It is read only where a key was entered.
+    pub(crate) fn hardware(&self) -> HardwareParts {
+        self.keys.hardware.unwrap_or_else(|| hardware::of_this_machine(self.id))
+    }
 }

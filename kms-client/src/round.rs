@@ -23,6 +23,8 @@ use crate::discovery::{Candidate, Problem};
 use crate::home::Lock;
 use crate::installation::Installation;
 use crate::outcome::{Attempt, Outcome, Round};
+#[cfg(feature = "keys")]
+use crate::portal;
 use crate::shell::Shell;
 use crate::transport::{ANSWER_LIMIT, Addresses};
 use crate::way::Way;
@@ -83,6 +85,13 @@ pub(crate) async fn make(
         Purpose::Wanted => (Event::Wanted, AskKind::Activate),
         Purpose::Release => (Event::Wanted, AskKind::Release),
     };
+    #[cfg(feature = "keys")]
+    if installation.goes_by_key() {
+        if !installation.saved.license.step(now, event, random::draw()) {
+            return Ok(None);
+        }
+        return portal::ask(shell, installation, &lock, kind).await.map(Some);
+    }
     match kind {
         AskKind::Activate => installation.ask_unkept(now)?,
         AskKind::Release => installation.home.trouble().map_or(Ok(()), Err)?,

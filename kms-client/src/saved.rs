@@ -3,6 +3,9 @@
 //! The file is magic `KMSS` | version 1 | `kms.state.v1.Saved` | checksum (see `frame`). A lease that is read from it is
 //! verified again down from the pinned roots: the disk is trusted no more than the network. `docs/protocol.md` 7.
 
+#[cfg(feature = "keys")]
+mod by_key;
+
 use bytes::Bytes;
 use prost::Message;
 use prost::encoding::{self, DecodeContext};
@@ -10,9 +13,11 @@ use proto::state::v1;
 use shared::answer::Lease;
 use shared::ask::Rejected;
 use shared::certificate::Chain;
+#[cfg(feature = "keys")]
+use shared::confirmation::Confirmation;
 use shared::exchange::Exchange;
 use shared::ids::{Fingerprint, HostId, MachineId, Nonce, OrganisationId};
-use shared::license::{Event, Facts, License, Timer};
+use shared::license::{ByKey, Event, Facts, License, Timer};
 use shared::time::Timestamp;
 
 use crate::frame::{self, Damage};
@@ -37,8 +42,21 @@ pub(crate) struct Saved {
     pub(crate) left_out: Vec<String>,
     /// For people. No rule reads it. `last_round` decodes it.
     pub(crate) last_round: Option<v1::Round>,
+    by_key: ByKeyFields,
+    /// What licenses this machine by its product key.
+    #[cfg(feature = "keys")]
+    pub(crate) confirmation: Option<Confirmation>,
     /// The fields of a later release, as they were read.
     unknown: Bytes,
+}
+
+/// What is remembered of a product key, as it lies on the disk. A product without keys writes it back as it came, because another
+/// program may have entered the key.
+#[derive(Clone, Debug, Default)]
+struct ByKeyFields {
+    number: Bytes,
+    confirmation: Bytes,
+    hardware_changed_at: i64,
 }
 
 /// A customer of the vendor, to whom this copy of the product is licensed.
@@ -70,6 +88,9 @@ impl Saved {
             last_host: None,
             left_out: Vec::new(),
             last_round: None,
+            by_key: ByKeyFields::default(),
+            #[cfg(feature = "keys")]
+            confirmation: None,
             unknown: Bytes::new(),
         }
     }
@@ -77,7 +98,9 @@ impl Saved {
     /// The same installation under another identity. Grace, time and organisation stay; the lease does not.
     pub(crate) fn under_new_identity(&self, terms: &Terms, machine: MachineId, now: Timestamp) -> Saved {
         let before = self.license.facts();
+        let by_key = ByKeyFields { number: self.by_key.number.clone(), ..ByKeyFields::default() };
         let facts = Facts {
+            key: before.key.map(|_| ByKey::Entered),
             grace_began_at: before.grace_began_at,
             grace_restarted: before.grace_restarted,
             grace_doubtful: before.grace_doubtful,
@@ -88,6 +111,7 @@ impl Saved {
             license: License::resume(terms.setup, facts, None, None),
             organisation: self.organisation.clone(),
             exchange: Exchange { rekeyed_at: self.exchange.rekeyed_at.clone(), ..Exchange::default() },
+            by_key,
             ..Saved::begin(terms, machine, now)
         }
     }
@@ -153,6 +177,14 @@ impl Saved {
             rejected: exchange.rejected.as_deref().map(Rejected::encode),
             left_out: self.left_out.clone(),
             last_round: self.last_round.clone(),
+            key_number: self.by_key.number.clone(),
+            confirmation: self.by_key.confirmation.clone(),
+            hardware_changed_at: match facts.key {
+                // Without keys it stays as it came.
+                None => self.by_key.hardware_changed_at,
+                Some(ByKey::HardwareChanged { since }) => since.unix_ms(),
+                Some(ByKey::Entered | ByKey::Confirmed(_)) => 0,
+            },
         };
         let mut body = wire.encode_to_vec();
         body.extend_from_slice(&self.unknown);
@@ -166,11 +198,19 @@ impl Saved {
         let wire = v1::Saved::decode(body).map_err(|_| Damage::Content)?;
         let machine = MachineId::from_slice(&wire.machine).ok_or(Damage::Content)?;
         let fingerprint = Fingerprint::from_slice(&wire.fingerprint).ok_or(Damage::Content)?;
-        let facts = decode_facts(&wire).ok_or(Damage::Content)?;
+        #[cfg_attr(not(feature = "keys"), expect(unused_mut, reason = "a key alone changes them"))]
+        let mut facts = decode_facts(&wire).ok_or(Damage::Content)?;
         let chain = Some(&wire.chain).filter(|chain| !chain.is_empty());
         let chain = chain.and_then(|chain| Chain::verify(chain, &terms.roots).ok());
         let chain = chain.filter(|chain| chain.host().product == terms.id);
         let lease = wire.held.as_ref().and_then(|held| keep(held, machine, terms));
+        let by_key = ByKeyFields {
+            number: wire.key_number,
+            confirmation: wire.confirmation,
+            hardware_changed_at: wire.hardware_changed_at,
+        };
+        #[cfg(feature = "keys")]
+        let confirmation = by_key::read(&by_key, machine, terms, &mut facts);
         Ok(Saved {
             machine,
             fingerprint,
@@ -193,6 +233,9 @@ impl Saved {
             },
             left_out: wire.left_out,
             last_round: wire.last_round,
+            by_key,
+            #[cfg(feature = "keys")]
+            confirmation,
             unknown: unknown_fields(body).ok_or(Damage::Content)?,
         })
     }
@@ -250,7 +293,7 @@ fn decode_facts(wire: &v1::Saved) -> Option<Facts> {
         clock_ahead_ms: wire.clock_ahead_ms,
         last_reason: wire.last_reason.clone(),
         waiting: wire.waiting.map(|progress| (progress.count, progress.threshold)),
-        without_end: false,
+        key: None,
     })
 }
 

@@ -10,6 +10,8 @@ use shared::answer;
 use shared::features::Features;
 use shared::ids::MachineId;
 use shared::license::{License, LicenseState, Timer};
+#[cfg(feature = "keys")]
+use shared::product_key::KeyNumber;
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
@@ -50,8 +52,12 @@ pub struct Snapshot {
     pub waiting: Option<Waited>,
     /// The lease that is held, even if it has ended.
     pub lease: Option<Lease>,
-    /// What the organisation has bought beside the product, as the lease says that is held. None before the first lease.
+    /// What the organisation has bought beside the product, as the lease says that is held, or the confirmation of a product
+    /// key. None before the first.
     pub features: Features,
+    /// The product key that was entered, for a machine that is licensed by one. `None` for one that is licensed by hosts.
+    #[cfg(feature = "keys")]
+    pub key: Option<EnteredKey>,
     /// Whether the state is kept, and so what counts as a machine.
     pub keeping: Keeping,
     /// The directory of the state, with the product's folder: the one that is used, or could not be.
@@ -63,6 +69,19 @@ pub struct Snapshot {
     /// Hosts, addresses and DNS names that the last round had no time for. The next round begins with them.
     pub(crate) left_out: Vec<String>,
     pub(crate) standing: Standing,
+}
+
+/// A product key that was entered on this machine. It is shown by its public number, and never itself.
+#[cfg(feature = "keys")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EnteredKey {
+    /// The key's public number.
+    pub number: KeyNumber,
+    /// When the vendor's portal confirmed this machine; `None` as long as it has not.
+    pub confirmed_at: Option<Timestamp>,
+    /// The first instant at which the confirmation licenses nobody any more, if it has an end.
+    pub not_after: Option<Timestamp>,
 }
 
 /// What decides where the product stands at an instant.
@@ -88,6 +107,13 @@ impl Snapshot {
         let round = saved.last_round.as_ref();
         let (attempts, attempts_left_out) = round.map(last_round::decode).unwrap_or_default();
         let chain = license.lease().map(answer::Lease::chain).or(saved.exchange.chain.as_ref());
+        let is_test = chain.is_some_and(|chain| chain.host().test);
+        let features = license.lease().map(|lease| &lease.chain().host().features);
+        #[cfg(feature = "keys")]
+        let (is_test, features) = match &saved.confirmation {
+            Some(confirmation) => (confirmation.test, Some(&confirmation.features)),
+            None => (is_test, features),
+        };
         Snapshot {
             state: license.state(now),
             machine: saved.machine,
@@ -104,11 +130,17 @@ impl Snapshot {
             attempts_left_out,
             asked_at: round.map(|round| Timestamp::from_unix_ms(round.ended_at)),
             waiting: facts.waiting.map(|(count, threshold)| Waited { count, threshold }),
-            features: license.lease().map(|lease| lease.chain().host().features.clone()).unwrap_or_default(),
+            features: features.cloned().unwrap_or_default(),
+            #[cfg(feature = "keys")]
+            key: saved.key_number().map(|number| EnteredKey {
+                number,
+                confirmed_at: saved.confirmation.as_ref().map(|confirmation| confirmation.confirmed_at),
+                not_after: saved.confirmation.as_ref().and_then(|confirmation| confirmation.not_after),
+            }),
             keeping: installation.home.keeping(),
             state_dir: installation.home.path().to_owned(),
             troubles: installation.troubles.clone(),
-            test: chain.is_some_and(|chain| chain.host().test),
+            test: is_test,
             left_out: saved.left_out.clone(),
             lease: license.lease().map(Lease::from),
             standing: Standing::ByRules(Arc::new(license.with(license.lease().map(Lease::from)))),

@@ -28,7 +28,7 @@ use std::time::Duration;
 use shared::envelope::SecretKey;
 use shared::features::Features;
 use shared::ids::{HostId, LedgerId, MachineId};
-use shared::license::{Facts, License, LicenseState, Setup, Timer};
+use shared::license::{ByKey, Facts, KeyTerm, License, LicenseState, Setup, Timer};
 use shared::policy::Policy;
 use shared::reason::Reason;
 use shared::time::{Clock, Timestamp};
@@ -94,7 +94,20 @@ pub fn walk() -> Vec<(Timestamp, Snapshot)> {
         now = licensed.wake_at(now);
         show(now, licensed.clone());
     }
-    show(now, license(&Facts { without_end: true, ..begun }, None));
+    // A product key is entered and confirmed, without an end and with one.
+    now = now + DAY;
+    let by_key = |key: ByKey| license(&Facts { key: Some(key), ..begun.clone() }, None);
+    let term = |not_after| ByKey::Confirmed(KeyTerm { confirmed_at: now, not_after });
+    show(now, by_key(ByKey::Entered));
+    show(now, by_key(term(None)));
+    show(now, by_key(ByKey::HardwareChanged { since: now }));
+    let until = now + 365 * DAY;
+    let ends = by_key(term(Some(until)));
+    while now < until {
+        show(now, ends.clone());
+        now = ends.wake_at(now);
+    }
+    show(now, ends);
     shown
 }
 
@@ -130,6 +143,8 @@ fn blank(state: LicenseState, lease: Option<Lease>, standing: Standing) -> Snaps
         waiting: None,
         lease,
         features: Features::NONE,
+        #[cfg(feature = "keys")]
+        key: None,
         keeping: Keeping::NotKept,
         state_dir: PathBuf::new(),
         troubles: Vec::new(),

@@ -4,6 +4,7 @@
 //! asks [`Confirmation::check_answer`], and one that keeps one [`Confirmation::check_ours`]. `docs/protocol.md` 11.
 
 use alloc::string::String;
+use core::fmt;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use crate::ids::{CertificateId, Fingerprint, MachineId, Nonce, OrganisationId, P
 use crate::parts::{Hardware, HardwareParts};
 use crate::print::one_line;
 use crate::product_key::KeyNumber;
+use crate::reason::{Cause, Reason};
 use crate::time::Timestamp;
 
 /// How long before the ask a confirmation may have been made, for the clocks of machine and portal differ. Otherwise an issuing key
@@ -218,4 +220,27 @@ pub enum ConfirmationError {
         /// When.
         not_after: Timestamp,
     },
+}
+
+impl ConfirmationError {
+    /// The reason under which this is shown; `address` is who answered.
+    pub fn cause(&self, address: &dyn fmt::Display) -> Cause {
+        use ConfirmationError::{
+            BeforeTheAsk, Ended, Envelope, Features, Issuer, Malformed, Mismatch, NotUnderstood,
+            OtherHardware, OtherOrganisation,
+        };
+        let reason = match self {
+            NotUnderstood | Issuer(ChainError::NotUnderstood) => Reason::NewerProtocol,
+            Malformed | Features(_) | Mismatch(_) | OtherHardware => Reason::AnswerMismatch,
+            Envelope(error) if error.is_of_form() => Reason::AnswerMismatch,
+            Issuer(ChainError::NotYetValid { .. } | ChainError::Ended { .. })
+            | BeforeTheAsk { .. }
+            | Ended { .. } => Reason::AnswerOutOfTime,
+            Issuer(_) | Envelope(_) => Reason::Untrusted,
+            OtherOrganisation(name) => {
+                return Reason::OtherOrganisation.with(&[("address", address), ("organisation", name)]);
+            }
+        };
+        reason.with(&[("address", address), ("cause", self)])
+    }
 }

@@ -90,7 +90,7 @@ fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
 pub(crate) async fn activate(client: &Client) -> Result<Answer, Failure> {
     let round = client.activate().await?;
     let code = match &round.outcome {
-        Outcome::Leased { .. } => 0,
+        Outcome::Leased { .. } | Outcome::Confirmed { .. } => 0,
         Outcome::Waiting(_) => EX_TEMPFAIL,
         _ => EX_UNAVAILABLE,
     };

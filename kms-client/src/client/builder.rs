@@ -19,13 +19,21 @@ use crate::discovery::{Candidate, Places, Source};
 use crate::home::Home;
 use crate::hosts::HostNameError;
 use crate::inspector::Inspector;
+#[cfg(feature = "keys")]
+use crate::product::KeyTerms;
 use crate::product::{Product, Terms};
 use crate::shell::Shell;
 use crate::snapshot::Snapshot;
 use crate::way::Ways;
 use crate::{fingerprint, installation};
+#[cfg(feature = "keys")]
+use shared::parts::HardwareParts;
+#[cfg(feature = "keys")]
+use shared::product_key::{KeyError, KeyKind, ProductKey};
 #[cfg(feature = "tls")]
 use wire::Tls;
+#[cfg(feature = "keys")]
+use wire::portal::BadPortalAddress;
 
 use super::Client;
 
@@ -42,6 +50,10 @@ pub struct Builder {
     places: Places,
     ways: Ways,
     fingerprint: Option<Fingerprint>,
+    #[cfg(feature = "keys")]
+    key: Option<Result<ProductKey, KeyError>>,
+    #[cfg(feature = "keys")]
+    hardware: Option<HardwareParts>,
     clock: Arc<dyn Clock>,
 }
 
@@ -55,6 +67,10 @@ impl Builder {
             places: Places { service_label: product.service_label.to_owned(), ..Places::default() },
             ways: Ways::default(),
             fingerprint: None,
+            #[cfg(feature = "keys")]
+            key: None,
+            #[cfg(feature = "keys")]
+            hardware: None,
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -137,6 +153,25 @@ impl Builder {
         self
     }
 
+    /// The product key (a multiple-activation key) that licenses this machine in place of hosts. It is entered at each start, if
+    /// another one or none is; [`Client::set_key`] enters one for good.
+    #[cfg(feature = "keys")]
+    pub fn key(mut self, text: &str) -> Builder {
+        let key: Result<ProductKey, KeyError> = text.parse();
+        let product = self.product.product_id();
+        self.key = Some(key.and_then(|key| key.check(KeyKind::MultipleActivation, product).map(|()| key)));
+        self
+    }
+
+    /// The serial numbers of this machine's mainboard and system disk, and the UUID of its firmware; empty text for what is not
+    /// known. Set it if the product cannot read them from Linux's files, or in a test. They are hashed, and go to the vendor's portal
+    /// only.
+    #[cfg(feature = "keys")]
+    pub fn hardware_source(mut self, board: &str, disk: &str, firmware: &str) -> Builder {
+        self.hardware = Some(HardwareParts::of_machine(self.product.product_id(), board, disk, firmware));
+        self
+    }
+
     /// The clock, for a test that moves it.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Builder {
         self.clock = clock;
@@ -187,9 +222,24 @@ impl Builder {
             edition,
             organisation: self.product.organisation.map(OrganisationId::from_bytes),
             fingerprint: self.fingerprint.unwrap_or_else(|| fingerprint::of_this_machine(id)),
+            #[cfg(feature = "keys")]
+            keys: self.key_terms()?,
         };
         let hosts = self.hosts.clone().map_err(BuildError::Host)?;
         Ok((Arc::new(terms), Places { hosts, ..self.places.clone() }))
+    }
+}
+
+#[cfg(feature = "keys")]
+impl Builder {
+    fn key_terms(&self) -> Result<KeyTerms, BuildError> {
+        let tls = self.product.portal_ca.map_or_else(Tls::of_system, Tls::new);
+        let portal = self.product.portal.map(|address| address.parse().map(|address| (address, tls)));
+        Ok(KeyTerms {
+            portal: portal.transpose().map_err(BuildError::Portal)?,
+            key: self.key.clone().transpose().map_err(|error| BuildError::Key(error.into()))?,
+            hardware: self.hardware,
+        })
     }
 }
 
@@ -212,6 +262,12 @@ pub enum BuildError {
     NoStateDir,
     /// The state cannot be opened.
     State(Cause),
+    /// The address of the product's portal is none.
+    #[cfg(feature = "keys")]
+    Portal(BadPortalAddress),
+    /// The product key of [`Builder::key`] is none, or one for something else.
+    #[cfg(feature = "keys")]
+    Key(Cause),
     /// The thread of a blocking client, or its event queue, cannot be started.
     Thread(String),
 }
@@ -226,6 +282,10 @@ impl fmt::Display for BuildError {
             BuildError::Edition => f.write_str("the product's edition is longer than 64 bytes"),
             BuildError::Host(error) => write!(f, "{error}"),
             BuildError::NoStateDir => f.write_str("no state directory: give one with `.state_dir(path)`"),
+            #[cfg(feature = "keys")]
+            BuildError::Portal(error) => write!(f, "the product's portal: {error}"),
+            #[cfg(feature = "keys")]
+            BuildError::Key(cause) => write!(f, "{cause}; {}", cause.remedy()),
             BuildError::State(cause) => write!(f, "{cause}; {}", cause.remedy()),
             BuildError::Thread(error) => write!(f, "the license thread cannot be started: {error}"),
         }

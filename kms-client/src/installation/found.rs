@@ -11,8 +11,12 @@ use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
 use crate::frame::Damage;
+#[cfg(feature = "keys")]
+use crate::home::KEY;
 use crate::home::{Home, IDENTITY, PENDING, SAVED};
 use crate::identity::Identity;
+#[cfg(feature = "keys")]
+use crate::key_file::HeldKey;
 use crate::product::Terms;
 use crate::saved::Saved;
 
@@ -25,6 +29,8 @@ pub(crate) struct Found {
     identity: Option<Identity>,
     pending: Option<Identity>,
     saved: Option<Saved>,
+    #[cfg(feature = "keys")]
+    key: Option<HeldKey>,
     /// `saved` as it was read.
     pub(crate) saved_bytes: Option<Vec<u8>>,
     damaged: Vec<(&'static str, Damage)>,
@@ -54,6 +60,8 @@ impl Found {
             identity: None,
             pending: None,
             saved: None,
+            #[cfg(feature = "keys")]
+            key: None,
             saved_bytes: None,
             damaged: Vec::new(),
             newer: None,
@@ -62,6 +70,10 @@ impl Found {
         if !home.is_read_only() {
             found.identity = found.file(IDENTITY, Identity::decode);
             found.pending = found.file(PENDING, Identity::decode);
+            #[cfg(feature = "keys")]
+            {
+                found.key = found.file(KEY, HeldKey::decode);
+            }
         }
         let mut saved_bytes = None;
         found.saved = found.file(SAVED, |bytes| {
@@ -141,6 +153,8 @@ impl Found {
 
     /// The installation, and what has to be written before it can be used. Without an identity its machine is not known yet.
     pub(crate) fn settle(self, now: Timestamp) -> (Installation, Missing) {
+        #[cfg(feature = "keys")]
+        let key = self.key.clone();
         let Found { home, terms, mut identity, mut pending, mut saved, .. } = self;
         // Both fingerprints are there and differ: this folder was copied from another machine.
         if saved.as_ref().is_some_and(|copied| copied.fingerprint.differs_from(&terms.fingerprint)) {
@@ -168,7 +182,10 @@ impl Found {
             }
             (None, _, None) => (None, None, Saved::begin(&terms, UNKNOWN, now), Missing::Identity),
         };
-        (Installation::new(home, terms, identity, pending, saved), missing)
+        let installation = Installation::new(home, terms, identity, pending, saved);
+        #[cfg(feature = "keys")]
+        let installation = Installation { key, ..installation };
+        (installation, missing)
     }
 }
 

@@ -5,12 +5,14 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is a test; clippy sees only the functions marked so")]
 
+mod portal;
 mod world;
 
 mod activating;
 mod copies;
 mod disk;
 mod kept;
+mod keys;
 #[cfg(unix)]
 mod links;
 mod looking;

@@ -23,7 +23,12 @@ fn a_walk_meets_every_state_at_the_instant_at_which_it_begins() {
         2026-02-05 Info true licensed until 2026-07-27 00:00:00Z; its renewal has been due since 2026-02-04 00:00:00Z
         2026-06-27 Warning true licensed until 2026-07-27 00:00:00Z, which is soon
         2026-07-27 Warning true the lease has ended at 2026-07-27 00:00:00Z; the product works on
-        2026-07-27 Silent false licensed without end
+        2026-07-28 Warning false a product key is entered, and not activated yet; the product works on
+        2026-07-28 Silent false licensed without end
+        2026-07-28 Info false the hardware has changed, noticed at 2026-07-28 00:00:00Z; the product key is activated again, and the product works on
+        2026-07-28 Silent false licensed by a product key until 2027-07-28 00:00:00Z
+        2027-06-28 Warning false licensed by a product key until 2027-07-28 00:00:00Z, which is soon
+        2027-07-28 Warning false the term of the product key has ended at 2027-07-28 00:00:00Z; the product works on
     "]]
     .assert_eq(&shown);
 }

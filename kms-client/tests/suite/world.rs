@@ -68,7 +68,18 @@ pub(crate) fn product() -> Product {
 
 /// A client with its state in `dir`, on the machine `machine`, that asks these hosts.
 pub(crate) fn builder(dir: &Path, machine: &str, clock: &Arc<StoryClock>, hosts: &[&Host]) -> Builder {
-    Client::builder(product())
+    builder_of(product(), dir, machine, clock, hosts)
+}
+
+/// Like [`builder`], for a product that was changed.
+pub(crate) fn builder_of(
+    product: Product,
+    dir: &Path,
+    machine: &str,
+    clock: &Arc<StoryClock>,
+    hosts: &[&Host],
+) -> Builder {
+    Client::builder(product)
         .state_dir(dir)
         .fingerprint_source(machine)
         .clock(Arc::clone(clock) as Arc<dyn Clock>)

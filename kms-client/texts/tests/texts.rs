@@ -30,6 +30,11 @@ fn states() -> Vec<LicenseState> {
         clock(true, None),
         clock(false, Some(until)),
         LicenseState::LicensedWithoutEnd,
+        LicenseState::KeyEntered { notices: true },
+        LicenseState::LicensedByKey { until },
+        LicenseState::KeyEndsSoon { until },
+        LicenseState::KeyEnded { since },
+        LicenseState::HardwareChanged { since, notices: true },
     ]
 }
 

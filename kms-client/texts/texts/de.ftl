@@ -43,6 +43,11 @@ license-clock-wrong = Die Uhr dieses Computers geht { $by } { $direction ->
    *[other] {" "}Die Software ist bis zum { $until } lizenziert.
 }
 license-without-end = Unbefristet lizenziert.
+license-key-entered = Ein Produktschlüssel wurde eingegeben, und diese Software ist damit noch nicht aktiviert. Stellen Sie eine Verbindung zum Internet her und aktivieren Sie; bis dahin funktioniert die Software weiterhin.
+license-by-key = Lizenziert bis zum { $until } durch einen Produktschlüssel.
+license-key-ends-soon = Der Produktschlüssel läuft am { $until } ab. Bitten Sie den Verkäufer um eine längere Laufzeit oder einen neuen Schlüssel.
+license-key-ended = Der Produktschlüssel ist am { $since } abgelaufen. Die Software funktioniert weiterhin. Bitten Sie den Verkäufer um eine längere Laufzeit oder einen neuen Schlüssel.
+license-hardware-changed = Die Hardware dieses Computers hat sich geändert; das wurde am { $since } bemerkt. Stellen Sie eine Verbindung zum Internet her, dann aktiviert die Software ihren Produktschlüssel erneut. Sie funktioniert weiterhin.
 
 fault-nobody = Niemand muss etwas tun.
 fault-machine = Die Administration dieses Computers kann das beheben.

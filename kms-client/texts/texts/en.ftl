@@ -43,6 +43,11 @@ license-clock-wrong = This computer’s clock is { $by } { $direction ->
    *[other] {" "}The software is licensed until { $until }.
 }
 license-without-end = Licensed without an end date.
+license-key-entered = A product key has been entered, and this software is not activated with it yet. Connect to the internet and activate; the software works in the meantime.
+license-by-key = Licensed until { $until } by a product key.
+license-key-ends-soon = The product key ends on { $until }. Ask the seller for a longer term or a new key.
+license-key-ended = The product key ended on { $since }. The software keeps working. Ask the seller for a longer term or a new key.
+license-hardware-changed = The hardware of this computer has changed; this was noticed on { $since }. Connect to the internet, and the software activates its product key again. It keeps working.
 
 fault-nobody = Nobody has to do anything.
 fault-machine = Whoever looks after this computer can fix it.

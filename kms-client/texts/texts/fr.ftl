@@ -46,6 +46,11 @@ license-clock-wrong = L’horloge de cet ordinateur { $direction ->
    *[other] {" "}Le logiciel est sous licence jusqu’au { $until }.
 }
 license-without-end = Licence sans date de fin.
+license-key-entered = Une clé de produit a été saisie, et ce logiciel n’est pas encore activé avec elle. Connectez-vous à Internet et activez-le ; d’ici là, le logiciel fonctionne.
+license-by-key = Licence valable jusqu’au { $until } par une clé de produit.
+license-key-ends-soon = La clé de produit prend fin le { $until }. Demandez au vendeur une durée plus longue ou une nouvelle clé.
+license-key-ended = La clé de produit a pris fin le { $since }. Le logiciel continue de fonctionner. Demandez au vendeur une durée plus longue ou une nouvelle clé.
+license-hardware-changed = Le matériel de cet ordinateur a changé ; cela a été constaté le { $since }. Connectez-vous à Internet, et le logiciel activera de nouveau sa clé de produit. Il continue de fonctionner.
 
 fault-nobody = Personne n’a rien à faire.
 fault-machine = L’administrateur de cet ordinateur peut y remédier.

@@ -40,6 +40,11 @@ license-clock-wrong = De klok van deze computer loopt { $by } { $direction ->
    *[other] {" "}De software is gelicentieerd tot { $until }.
 }
 license-without-end = Gelicentieerd zonder einddatum.
+license-key-entered = Er is een productsleutel ingevoerd, en deze software is er nog niet mee geactiveerd. Maak verbinding met internet en activeer; intussen werkt de software.
+license-by-key = Gelicentieerd tot { $until } met een productsleutel.
+license-key-ends-soon = De productsleutel loopt af op { $until }. Vraag de verkoper om een langere looptijd of een nieuwe sleutel.
+license-key-ended = De productsleutel is op { $since } afgelopen. De software blijft werken. Vraag de verkoper om een langere looptijd of een nieuwe sleutel.
+license-hardware-changed = De hardware van deze computer is veranderd; dat is op { $since } opgemerkt. Maak verbinding met internet, dan activeert de software haar productsleutel opnieuw. Ze blijft werken.
 
 fault-nobody = Niemand hoeft iets te doen.
 fault-machine = De beheerder van deze computer kan dit oplossen.

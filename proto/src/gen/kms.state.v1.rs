@@ -70,6 +70,16 @@ pub struct Saved {
     /// The last answer that this machine did not take, unless its host has given a better one since: its next ask says so.
     #[prost(message, optional, tag = "25")]
     pub rejected: ::core::option::Option<super::super::v1::Rejected>,
+    /// The public number of the product key that licenses this machine in place of hosts, 5 bytes; empty where none was entered. The
+    /// key itself is in a file of its own.
+    #[prost(bytes = "bytes", tag = "27")]
+    pub key_number: ::prost::bytes::Bytes,
+    /// The encoded `kms.vendor.v1.SignedConfirmation` of that key, exact bytes; empty where there is none.
+    #[prost(bytes = "bytes", tag = "28")]
+    pub confirmation: ::prost::bytes::Bytes,
+    /// When it was noticed that the hardware is not the one that was confirmed, milliseconds since the Unix epoch; 0 where it is.
+    #[prost(int64, tag = "29")]
+    pub hardware_changed_at: i64,
 }
 /// One walk through the hosts.
 #[derive(Clone, PartialEq, ::prost::Message)]

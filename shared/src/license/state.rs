@@ -226,15 +226,18 @@ impl fmt::Display for LicenseState {
             LicenseState::KeyEntered { .. } => {
                 f.write_str("a product key is entered, and not activated yet; the product works on")
             }
-            LicenseState::LicensedByKey { until } => write!(f, "licensed until {until} by a product key"),
+            LicenseState::LicensedByKey { until } => write!(f, "licensed by a product key until {until}"),
             LicenseState::KeyEndsSoon { until } => {
-                write!(f, "licensed until {until} by a product key, which is soon")
+                write!(f, "licensed by a product key until {until}, which is soon")
             }
             LicenseState::KeyEnded { since } => {
                 write!(f, "the term of the product key has ended at {since}; the product works on")
             }
             LicenseState::HardwareChanged { since, .. } => {
-                write!(f, "the hardware has changed, noticed at {since}; the product key is activated again, and the product works on")
+                write!(
+                    f,
+                    "the hardware has changed, noticed at {since}; the product key is activated again, and the product works on"
+                )
             }
         }
     }

@@ -1,0 +1,254 @@
+//! One ask of the vendor's portal, for a machine with a product key: to be confirmed, or to give its place back.
+//!
+//! `round` has the lock, and has told the license that this is an ask. The order keeps a lost answer from costing a place: the signed
+//! ask is on the disk before it is sent, and is sent again, byte for byte, until an answer came; what the answer changes is on the disk
+//! before the ask is forgotten. `wire` speaks with the portal, and `shared::confirmation` verifies what it says.
+//! `docs/protocol.md` 11.
+
+use std::sync::Arc;
+
+use proto::v1::Signed;
+use proto::vendor::v1;
+use shared::activation::{MachineActivation, MachineRelease};
+use shared::ask::AskKind;
+use shared::confirmation::Confirmation;
+use shared::envelope::SecretKey;
+use shared::ids::Nonce;
+use shared::license::Event;
+use shared::reason::{Cause, Reason};
+use wire::Failure;
+use wire::portal::Portal;
+
+use crate::discovery::Source;
+use crate::files::off_thread;
+use crate::home::Lock;
+use crate::installation::Installation;
+use crate::outcome::{Attempt, Outcome, Round};
+use crate::shell::Shell;
+use crate::{last_round, random};
+
+/// Asks the portal, and tells the license the outcome.
+///
+/// # Errors
+/// The portal was not asked: nothing can be kept here, or this user may not ask.
+pub(crate) async fn ask(
+    shell: &Shell,
+    installation: &mut Installation,
+    lock: &Arc<Lock>,
+    kind: AskKind,
+) -> Result<Round, Cause> {
+    // Each process would be another machine, and take a place of its own.
+    installation.home.trouble().map_or(Ok(()), Err)?;
+    let outcome = Visit { shell, installation, lock }.make(kind).await?;
+    if let Outcome::Failed(cause) = &outcome {
+        tracing::info!(%cause, "the portal was asked");
+    }
+    let address = match &installation.terms.keys.portal {
+        Some((address, _)) => address.to_string(),
+        None => NO_PORTAL.to_owned(),
+    };
+    let attempt =
+        Attempt { host: address, address: None, source: Some(Source::Code), outcome: outcome.clone() };
+    let round = Round { outcome, attempts: vec![attempt] };
+    installation.saved.last_round = Some(last_round::encode(shell.clock.now(), &round.attempts));
+    if let Err(cause) = installation.save(lock).await {
+        tracing::error!(%cause, "the state cannot be written");
+    }
+    Ok(round)
+}
+
+const NO_PORTAL: &str = "nowhere";
+
+/// An ask in progress.
+struct Visit<'a> {
+    shell: &'a Shell,
+    installation: &'a mut Installation,
+    lock: &'a Arc<Lock>,
+}
+
+impl Visit<'_> {
+    async fn make(&mut self, kind: AskKind) -> Result<Outcome, Cause> {
+        let done = match kind {
+            AskKind::Activate => self.activate().await?,
+            AskKind::Release => self.release().await?,
+        };
+        let Failure { cause, retry_after, .. } = match done {
+            Ok(outcome) => return Ok(outcome),
+            Err(failure) => failure,
+        };
+        let event = Event::Failed { code: &cause.code, ask_again: retry_after };
+        self.installation.saved.license.step(self.shell.clock.now(), event, random::draw());
+        Ok(Outcome::Failed(cause))
+    }
+
+    /// A `Failure` is that of the portal, or of the way there. A `Cause` says why it was not asked.
+    async fn activate(&mut self) -> Result<Result<Outcome, Failure>, Cause> {
+        let Some((signed, ask)) = self.activation().await? else {
+            return Ok(Err(Reason::IdentityUnreadable.with(&[("path", &self.path())]).into()));
+        };
+        let answered = match self.connect().await {
+            Ok(portal) => portal.activate_machine(signed).await,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let response = match answered {
+            Ok(response) => response,
+            Err(failure) => {
+                self.forget_if_refused(&failure).await?;
+                return Ok(Err(failure));
+            }
+        };
+        let (wire, confirmation) = match self.judge(response.confirmation.as_ref(), &ask) {
+            Ok(accepted) => accepted,
+            Err(cause) => {
+                self.forget().await?;
+                return Ok(Err(cause.into()));
+            }
+        };
+        let until = confirmation.not_after;
+        // 1 saved with all that the answer changes  2 the ask is forgotten  3 a pending identity, which `saved` names already.
+        self.installation.saved.confirm(wire, confirmation, self.shell.clock.now());
+        self.installation.save(self.lock).await?;
+        self.forget().await?;
+        self.installation.promote(self.lock).await?;
+        Ok(Ok(Outcome::Confirmed { until, used: response.used, granted: response.granted }))
+    }
+
+    async fn release(&mut self) -> Result<Result<Outcome, Failure>, Cause> {
+        let Some(signed) = self.surrender().await? else {
+            return Ok(Err(Reason::IdentityUnreadable.with(&[("path", &self.path())]).into()));
+        };
+        let answered = match self.connect().await {
+            Ok(portal) => portal.release_machine(signed).await,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        if let Err(failure) = answered {
+            self.forget_if_refused(&failure).await?;
+            // There is no place to give back, and this machine holds none either.
+            if failure.cause.reason() != Some(Reason::NotActivatedHere) {
+                return Ok(Err(failure));
+            }
+        }
+        self.installation.saved.give_back(self.shell.clock.now());
+        self.installation.save(self.lock).await?;
+        self.forget().await?;
+        Ok(Ok(Outcome::Released))
+    }
+
+    /// The ask to be confirmed: the one that has no answer yet, if it is of this machine, or a new one. It is on the disk when this
+    /// returns. `None` where this user may read neither the machine's key nor the product key.
+    async fn activation(&mut self) -> Result<Option<(Signed, MachineActivation)>, Cause> {
+        let Some((identity, machine_key, held)) = self.keys() else { return Ok(None) };
+        let opened =
+            held.ask.as_ref().and_then(|ask| Some((ask.clone(), MachineActivation::open(ask).ok()?)));
+        if let Some((signed, ask)) = opened
+            && ask.machine_key == machine_key
+        {
+            return Ok(Some((signed, ask)));
+        }
+        let terms = &self.installation.terms;
+        let ask = MachineActivation {
+            machine_key,
+            product: terms.id,
+            product_key: held.key,
+            nonce: self.nonce()?,
+            asked_at: self.shell.clock.now(),
+            fingerprint: terms.fingerprint,
+            parts: terms.hardware(),
+        };
+        let signed = ask.sign(&identity);
+        self.keep(signed.clone()).await?;
+        Ok(Some((signed, ask)))
+    }
+
+    /// The ask to give the place back, as [`Visit::activation`].
+    async fn surrender(&mut self) -> Result<Option<Signed>, Cause> {
+        let Some((identity, machine_key, held)) = self.keys() else { return Ok(None) };
+        let opened = held.ask.as_ref().and_then(|ask| Some((ask.clone(), MachineRelease::open(ask).ok()?)));
+        if let Some((signed, ask)) = opened
+            && ask.machine_key == machine_key
+        {
+            return Ok(Some(signed));
+        }
+        let ask = MachineRelease {
+            machine_key,
+            product: self.installation.terms.id,
+            key_number: held.key.number(),
+            nonce: self.nonce()?,
+            asked_at: self.shell.clock.now(),
+        };
+        let signed = ask.sign(&identity);
+        self.keep(signed.clone()).await?;
+        Ok(Some(signed))
+    }
+
+    /// The key that signs, its public half, and the product key.
+    fn keys(&self) -> Option<(SecretKey, shared::envelope::PublicKey, crate::key_file::HeldKey)> {
+        let identity = self.installation.asker()?;
+        Some((identity.key.clone(), identity.key.public(), self.installation.key.clone()?))
+    }
+
+    fn nonce(&self) -> Result<Nonce, Cause> {
+        random::bytes().map(Nonce::from_bytes).map_err(|error| self.installation.unwritable(&error))
+    }
+
+    async fn keep(&mut self, ask: Signed) -> Result<(), Cause> {
+        if let Some(held) = &mut self.installation.key {
+            held.ask = Some(ask);
+        }
+        self.installation.save_key(self.lock).await
+    }
+
+    /// An answer came, so the next ask is another one.
+    async fn forget(&mut self) -> Result<(), Cause> {
+        if let Some(held) = &mut self.installation.key {
+            held.ask = None;
+        }
+        self.installation.save_key(self.lock).await
+    }
+
+    async fn forget_if_refused(&mut self, failure: &Failure) -> Result<(), Cause> {
+        if is_answer(&failure.cause) { self.forget().await } else { Ok(()) }
+    }
+
+    async fn connect(&self) -> Result<Portal, Failure> {
+        let Some((address, tls)) = self.installation.terms.keys.portal.clone() else {
+            let parameters: [(&str, &dyn std::fmt::Display); 2] =
+                [("address", &NO_PORTAL), ("cause", &"this product names no portal")];
+            return Err(Reason::PortalUnreachable.with(&parameters).into());
+        };
+        let clock = Arc::clone(&self.shell.clock);
+        let tls = off_thread(move || Ok(tls.read(clock))).await;
+        let tls = tls.unwrap_or_else(|error| Err(wire::tls_files_bad(&error.to_string())))?;
+        Portal::connect(&address, &tls).await
+    }
+
+    /// Whether the portal's answer licenses this machine.
+    fn judge<'w>(
+        &self,
+        wire: Option<&'w v1::SignedConfirmation>,
+        ask: &MachineActivation,
+    ) -> Result<(&'w v1::SignedConfirmation, Confirmation), Cause> {
+        let terms = &self.installation.terms;
+        let address = terms.keys.portal.as_ref().map(|(address, _)| address.to_string()).unwrap_or_default();
+        let missing =
+            || Reason::AnswerMismatch.with(&[("address", &address), ("cause", &"it has no confirmation")]);
+        let wire = wire.ok_or_else(missing)?;
+        let opened = Confirmation::open(wire, &terms.roots);
+        let checked = opened.and_then(|confirmation| {
+            confirmation.check_answer(ask, terms.organisation).map(|()| confirmation)
+        });
+        checked.map(|confirmation| (wire, confirmation)).map_err(|error| error.cause(&address))
+    }
+
+    fn path(&self) -> String {
+        self.installation.home.path().display().to_string()
+    }
+}
+
+/// Whether the portal has decided. Otherwise it may have done what was asked, and its answer was lost.
+fn is_answer(cause: &Cause) -> bool {
+    !matches!(
+        cause.reason(),
+        Some(Reason::PortalUnreachable | Reason::PortalFailed | Reason::Overloaded | Reason::Stopping)
+    )
+}
