@@ -1,9 +1,9 @@
-//! The door: how machines and administrators reach the host. The crate `server` has all of it up to a call.
+//! The door: how machines reach the host. The crate `server` has all of it up to a call.
 //!
-//! `service` decodes calls and encodes answers, `serve` starts both ways in and drains them. Nothing here decides whether a machine
+//! `service` decodes calls and encodes answers, `serve` opens the door and drains it. Nothing here decides whether a machine
 //! gets a lease: read [`activate`](crate::activate) for that.
 
 pub mod serve;
 pub mod service;
 
-pub use serve::{serve, serve_admin};
+pub use serve::serve;

@@ -34,5 +34,5 @@ pub mod reload;
 pub mod run;
 
 pub use activate::Host;
-pub use door::{serve, serve_admin};
+pub use door::serve;
 pub use run::{Opened, Running, run};

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::{io, thread};
 
 use anyhow::{Context as _, anyhow};
+use proto::admin::v1::admin_service_server::AdminServiceServer;
 use server::accept::{Admission, DRAIN, Door, Limits};
 use server::admin::socket;
 use server::audit::Audit;
@@ -311,7 +312,8 @@ async fn say_what_to_publish(config: watch::Receiver<Arc<Config>>, bound: Vec<So
 
 /// Serves administrators. If that fails, machines are still served.
 async fn serve_admin(admin: Admin, socket: UnixListener, stop: CancellationToken) {
-    if let Err(error) = crate::serve_admin(admin, socket, stop.cancelled_owned()).await {
+    let (service, descriptors) = (AdminServiceServer::new(admin), proto::FILE_DESCRIPTOR_SET);
+    if let Err(error) = server::admin::serve(service, descriptors, socket, stop.cancelled_owned()).await {
         let error = format!("{error:#}");
         tracing::error!(error, "administrators get no answers any more; start the host again");
     }

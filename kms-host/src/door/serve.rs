@@ -1,4 +1,4 @@
-//! Serving: machines over TCP, administrators over a unix socket.
+//! Serving machines, until the host stops.
 //!
 //! [`accept`](server::accept) decides who may connect and what a connection may do. [`serve`] takes a host with its clock,
 //! listeners and a shutdown future from its caller, so a test can pass any time, port 0 and any future.
@@ -6,14 +6,12 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use proto::admin::v1::admin_service_server::AdminServiceServer;
 use proto::v1::activation_service_server::SERVICE_NAME;
 use server::accept::{self, Door};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tonic_health::ServingStatus;
 
 use crate::activate::Host;
-use crate::admin::Admin;
 use crate::door::service::Service;
 
 /// Serves machines that this door admits until `shutdown`, then drains.
@@ -31,16 +29,4 @@ pub async fn serve(
         health.set_service_status(SERVICE_NAME, ServingStatus::NotServing).await;
     };
     accept::serve(door, service, clock, listeners, shutdown).await;
-}
-
-/// Serves administrators until `shutdown`: root, and the host's own user. The kernel says who asks.
-///
-/// # Errors
-/// The transport failed.
-pub async fn serve_admin(
-    admin: Admin,
-    socket: UnixListener,
-    shutdown: impl Future<Output = ()>,
-) -> anyhow::Result<()> {
-    server::admin::serve(AdminServiceServer::new(admin), proto::FILE_DESCRIPTOR_SET, socket, shutdown).await
 }

@@ -21,27 +21,18 @@ pub enum LogFormat {
     Json,
 }
 
-/// Reads a text from a variable.
-///
-/// # Errors
-/// None: it is one of several readers, and the others can fail.
+/// Reads a text from a variable. It cannot fail, as other readers can.
 pub fn text(text: &str) -> Result<Value, String> {
     Ok(Value::String(text.to_owned()))
 }
 
-/// Reads a whole number from a variable.
-///
-/// # Errors
-/// It is none.
+/// Reads a whole number from a variable, or says what is wrong.
 pub fn number(text: &str) -> Result<Value, String> {
     let number = text.trim().parse::<u64>().ok().and_then(|number| i64::try_from(number).ok());
     number.map(Value::Integer).ok_or_else(|| format!("{text:?} is not a whole number"))
 }
 
-/// Reads addresses with ports from a variable, separated by commas.
-///
-/// # Errors
-/// One of them is none.
+/// Reads addresses with ports from a variable, separated by commas, or says what is wrong.
 pub fn addresses(text: &str) -> Result<Value, String> {
     let mut addresses = Vec::new();
     for one in items(text)? {
@@ -53,10 +44,7 @@ pub fn addresses(text: &str) -> Result<Value, String> {
     Ok(Value::Array(addresses))
 }
 
-/// Reads networks from a variable, separated by commas.
-///
-/// # Errors
-/// One of them is none.
+/// Reads networks from a variable, separated by commas, or says what is wrong.
 pub fn networks(text: &str) -> Result<Value, String> {
     let networks = items(text)?
         .into_iter()
@@ -73,18 +61,12 @@ fn items(text: &str) -> Result<Vec<&str>, String> {
     }
 }
 
-/// Reads networks from a file.
-///
-/// # Errors
-/// Serde's error, with an example.
+/// Reads networks from a file, or fails with an example.
 pub fn networks_in_file<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Network>, D::Error> {
     with_example(from, "allow = [\"10.0.0.0/8\", \"2001:db8::/32\"]")
 }
 
 /// Adds an example to serde's error.
-///
-/// # Errors
-/// Serde's error, with the example.
 pub fn with_example<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     from: D,
     example: &str,
@@ -95,9 +77,6 @@ pub fn with_example<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 }
 
 /// Checks the setting `listen`.
-///
-/// # Errors
-/// It is empty, or two addresses take the same connections.
 pub fn check_listen(listen: &[SocketAddr], default_port: u16) -> Result<(), SettingFault> {
     if listen.is_empty() {
         let fault =
