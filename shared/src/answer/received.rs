@@ -93,18 +93,7 @@ impl Received {
                 let v1::Released { header } = open()?.decode()?;
                 (Header::decode(header)?, Message::Released)
             }
-            Kind::Ask
-            | Kind::HostCertificate
-            | Kind::IssuingCertificate
-            | Kind::RevocationList
-            | Kind::HostRequest
-            | Kind::IssuingRequest
-            | Kind::HostActivation
-            | Kind::MachineActivation
-            | Kind::MachineRelease
-            | Kind::Confirmation
-            | Kind::CodeCertificate
-            | Kind::ConfirmationId => return Err(AnswerError::Malformed),
+            _ => return Err(AnswerError::Malformed),
         };
         Ok(Received { chain, header, message })
     }

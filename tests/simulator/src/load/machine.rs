@@ -241,17 +241,7 @@ fn read(answer: &v1::Answer) -> Option<(v1::Header, Reply)> {
             let refusal = v1::Refusal::decode(payload).ok().filter(|refusal| is_code(&refusal.code))?;
             Some((refusal.header?, Reply::Refused(refusal.code)))
         }
-        Kind::Ask
-        | Kind::Released
-        | Kind::HostCertificate
-        | Kind::IssuingCertificate
-        | Kind::RevocationList
-        | Kind::HostRequest
-        | Kind::IssuingRequest
-        | Kind::HostActivation
-        | Kind::MachineActivation
-        | Kind::MachineRelease
-        | Kind::Confirmation => None,
+        _ => None,
     }
 }
 
