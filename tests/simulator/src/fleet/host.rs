@@ -297,12 +297,8 @@ impl Rows for Ledger {
     }
 
     fn hours(&mut self, _: ProductId) -> Result<Vec<(i64, u64)>, Infallible> {
-        Ok(self
-            .hours
-            .iter()
-            .filter(|(_, machines)| **machines != 0)
-            .map(|(hour, machines)| (*hour, *machines))
-            .collect())
+        let hours = self.hours.iter().map(|(hour, machines)| (*hour, *machines));
+        Ok(hours.filter(|(_, machines)| *machines != 0).collect())
     }
 
     fn unkept(&mut self, _: ProductId, _: i64) -> Result<u64, Infallible> {
