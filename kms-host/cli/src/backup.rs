@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::lines::{self, LedgerLines, Output};
 use super::owner::{as_owner, become_owner};
-use super::{Failure, OrExit, online};
+use super::{Failure, OrExit, online, runtime};
 
 /// Writes a backup, of a running host or of a stopped one.
 pub(super) fn backup(home: &Home, wanted: &super::Backup) -> Result<String, Failure> {
@@ -22,7 +22,7 @@ pub(super) fn backup(home: &Home, wanted: &super::Backup) -> Result<String, Fail
     let files = with_settings(files, home, wanted.config.as_deref())?;
     let mut output = Output::private_to(file, wanted.force)?;
     let (mut machines, mut left_out) = (0_u64, 0);
-    let writer = lines::block_on(async {
+    let writer = runtime()?.block_on(async {
         let mut ledger = LedgerLines::of(home, ExportKind::Backup).await?;
         let mut writer = None;
         ledger

@@ -7,7 +7,7 @@ use kms_host::clock::SystemClock;
 use kms_host::config::{Config, KEYS, SettingSources, Settings};
 use kms_host::home::Home;
 use kms_host::watch::retention;
-use program::exit::{EX_CONFIG, EX_IOERR, EX_UNAVAILABLE};
+use program::exit::{EX_CONFIG, EX_UNAVAILABLE};
 use program::output::json_text;
 use serde_json::json;
 use server::admin::socket;
@@ -18,7 +18,7 @@ use shared::print::OneLine;
 use shared::time::Clock as _;
 
 use super::owner::{self, become_owner};
-use super::{Failure, OrExit, say};
+use super::{Failure, OrExit, runtime, say};
 
 /// Prints one line if the settings are correct, including the files that they name.
 pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure> {
@@ -65,7 +65,7 @@ fn check_settings_alone(home: &Home, settings: &Settings) -> Result<(), Failure>
 /// Checks that `serve` could listen. An address in use is the host's own if a host serves this directory, or if this user cannot see
 /// whether one does.
 fn check_listening(home: &Home, settings: &Settings) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
+    let runtime = runtime()?;
     let _entered = runtime.enter();
     match listen::try_all(&settings.config.listen) {
         Err(error) if error.source.kind() == io::ErrorKind::AddrInUse && may_be_served(home) => Ok(()),

@@ -5,12 +5,11 @@ use kms_host::clock::SystemClock;
 use kms_host::config::SettingSources;
 use kms_host::doctor::{self, Finding, Health, Wanted};
 use kms_host::home::Home;
-use program::exit::EX_IOERR;
 use program::output::json_text;
 use serde_json::json;
 
 use super::online::text_of;
-use super::{EX_FOUND, Failure, OrExit, owner};
+use super::{EX_FOUND, Failure, owner, runtime};
 
 pub(super) fn examine(home: &Home, wanted: super::Doctor) -> Result<String, Failure> {
     let super::Doctor { config, domains, dns: name_server, json } = wanted;
@@ -18,8 +17,7 @@ pub(super) fn examine(home: &Home, wanted: super::Doctor) -> Result<String, Fail
     owner::become_owner(home)?;
     let sources = SettingSources::new(config.as_deref(), home.path());
     let wanted = Wanted { home: home.clone(), sources, domains, name_server };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
-    let findings = runtime.block_on(doctor::examine(&wanted, &SystemClock::new()));
+    let findings = runtime()?.block_on(doctor::examine(&wanted, &SystemClock::new()));
     let failed = number_of(&findings, Health::Fail);
     let shown = if json { json_text(&to_json(&findings)) } else { to_text(&findings) };
     match failed {

@@ -10,14 +10,14 @@ use serde_json::json;
 
 use super::lines::{self, LedgerLines, Output};
 use super::owner::become_owner;
-use super::{Failure, online};
+use super::{Failure, online, runtime};
 
 /// Exports from the running host, or from the ledger if none runs. A salvage reads the ledger's files without the engine.
 pub(super) fn export(home: &Home, wanted: &super::Export) -> Result<String, Failure> {
     let (file, salvage) = (&wanted.file, wanted.salvage);
     let mut output = Output::to(file, wanted.force)?;
     let (mut machines, mut pending) = (0_u64, Vec::new());
-    let end = lines::block_on(async {
+    let end = runtime()?.block_on(async {
         let mut ledger = if salvage {
             LedgerLines::salvaged(home).await?
         } else {

@@ -34,10 +34,11 @@ use kms_host::certificates::Allowed;
 use kms_host::config::Config;
 use kms_host::home::{Home, USUAL_PATH};
 use kms_host::remedy;
-use program::exit::EX_USAGE;
+use program::exit::{EX_IOERR, EX_USAGE};
 use program::{arguments, output};
 use server::settings::sample;
 use shared::print::Lines;
+use tokio::runtime::Runtime;
 
 /// Count an organisation's machines, and sign their leases.
 #[derive(Debug, Parser)]
@@ -407,6 +408,11 @@ struct Failure {
     error: anyhow::Error,
     /// What it found all the same, for standard output.
     shown: String,
+}
+
+/// For a command that waits for a host, a disk or a portal.
+fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)
 }
 
 /// Gives an error the code that scripts see.

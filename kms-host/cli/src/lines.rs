@@ -21,12 +21,11 @@ use server::admin::is_silence;
 use shared::record::Meta;
 use shared::time::Clock as _;
 use store::file::{self, Draft};
-use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Streaming;
 
 use super::owner::{self, become_owner};
-use super::{Failure, OrExit, online, say};
+use super::{Failure, OrExit, online, runtime, say};
 
 /// Size of one write.
 pub(super) const WRITE_BYTES: usize = 256 * 1024;
@@ -349,15 +348,6 @@ fn is_nobody(error: &tonic::transport::Error) -> bool {
     cause.is_some_and(|cause| {
         matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
     })
-}
-
-/// Runs a future that waits for a host, or reads a ledger on its own threads.
-pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    runtime()?.block_on(work)
-}
-
-fn runtime() -> Result<Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)
 }
 
 /// Opens an export for reading; `-` is standard input.

@@ -22,7 +22,7 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::terminal;
-use super::{EX_FOUND, Failure, Noted, OrExit};
+use super::{EX_FOUND, Failure, Noted, runtime};
 
 pub(super) fn status(home: &Home, as_json: bool, exit_code: bool) -> Result<String, Failure> {
     let status =
@@ -138,8 +138,7 @@ pub(super) fn ask<T, F>(home: &Home, question: impl FnOnce(Client) -> F) -> Resu
 where
     F: Future<Output = Result<T, tonic::Status>>,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let socket = home.socket_path();
         let client = admin::connect(&socket).await.map_err(|error| unreachable(home, &error))?;
         question(client).await.map_err(|status| not_answered(home, status))

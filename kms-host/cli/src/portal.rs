@@ -18,7 +18,7 @@ use shared::reason::{Cause, Reason};
 use shared::time::Clock as _;
 
 use super::owner::{self, become_owner};
-use super::{Allow, Failure, Noted, OrExit, lines, offline, online};
+use super::{Allow, Failure, Noted, OrExit, lines, offline, online, runtime};
 
 #[derive(Debug, Args)]
 pub(super) struct Activate {
@@ -129,7 +129,7 @@ fn certified(
 ) -> Result<kms_host::portal::Certified, Failure> {
     let Allow { new_organisation: organisation, new_vendor: vendor, test } = wanted.allow;
     let allowed = Allowed { organisation, vendor, test };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
+    let runtime = runtime()?;
     let done = runtime.block_on(way.activate(home, key, allowed, Arc::new(SystemClock::new())));
     // The system may still be looking up a name. Do not wait for that.
     runtime.shutdown_background();
