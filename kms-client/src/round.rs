@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::v1::ActivateRequest;
 use shared::answer::{Expected, Lease, Verdict};
 use shared::ask::{Ask, AskKind, Rejected};
 use shared::certificate::Chain;
@@ -279,21 +280,27 @@ impl Walk<'_> {
         visit: Visit,
         address: SocketAddr,
     ) -> Result<Result<(Chain, Verdict), Failure>, Cause> {
-        let (asker, saved) = (self.asker()?, &self.installation.saved);
+        let asker = self.asker()?;
+        let saved = &self.installation.saved;
         let chain =
             saved.license.lease().filter(|_| visit.brings_chain()).map(|lease| lease.chain().encoded());
         let answered = match self.kind {
             AskKind::Release => connection.release(asker.release(ask), ANSWER_LIMIT).await,
-            AskKind::Activate => connection.activate(asker.activate(ask, chain), ANSWER_LIMIT).await,
+            AskKind::Activate => {
+                let revocations = Some(saved.revocations.known());
+                let request = ActivateRequest { revocations, ..asker.activate(ask, chain) };
+                connection.activate(request, ANSWER_LIMIT).await
+            }
         };
         let answer = match answered {
             Ok(answer) => answer,
             Err(failure) => return Ok(Err(failure)),
         };
+        let Installation { saved, terms, .. } = &mut *self.installation;
         let organisation = saved.organisation.as_ref().map(|ours| ours.id);
-        let expected = Expected::of(ask, self.installation.terms.organisation.or(organisation));
-        let judged =
-            saved.exchange.judge(&answer, &self.installation.terms.roots, &expected, self.shell.clock.now());
+        let expected = Expected::of(ask, terms.organisation.or(organisation));
+        let now = self.shell.clock.now();
+        let judged = saved.exchange.judge(&answer, &terms.roots, &expected, &mut saved.revocations, now);
         Ok(judged.map_err(|error| {
             let cause = error.cause(&address);
             // It is saved before the next ask, or at the end of the round.

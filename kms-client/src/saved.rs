@@ -18,6 +18,7 @@ use shared::confirmation::Confirmation;
 use shared::exchange::Exchange;
 use shared::ids::{Fingerprint, HostId, MachineId, Nonce, OrganisationId};
 use shared::license::{ByKey, Event, Facts, License, Timer};
+use shared::revocation::Revocations;
 use shared::time::Timestamp;
 
 use crate::frame::{self, Damage};
@@ -38,6 +39,8 @@ pub(crate) struct Saved {
     pub(crate) license: License,
     pub(crate) organisation: Option<Organisation>,
     pub(crate) last_host: Option<LastHost>,
+    /// The newest revocation lists that a host has brought.
+    pub(crate) revocations: Revocations,
     /// Hosts, addresses and DNS names that the last round had no time for. The next one begins with them.
     pub(crate) left_out: Vec<String>,
     /// For people. No rule reads it. `last_round` decodes it.
@@ -86,6 +89,7 @@ impl Saved {
             license: License::begin(terms.setup, now),
             organisation: None,
             last_host: None,
+            revocations: Revocations::default(),
             left_out: Vec::new(),
             last_round: None,
             by_key: ByKeyFields::default(),
@@ -110,6 +114,7 @@ impl Saved {
         Saved {
             license: License::resume(terms.setup, facts, None, None),
             organisation: self.organisation.clone(),
+            revocations: self.revocations.clone(),
             exchange: Exchange { rekeyed_at: self.exchange.rekeyed_at.clone(), ..Exchange::default() },
             by_key,
             ..Saved::begin(terms, machine, now)
@@ -175,6 +180,7 @@ impl Saved {
             waiting: facts.waiting.map(|(count, threshold)| v1::Progress { count, threshold }),
             chain: exchange.chain.as_ref().map(|chain| chain.encoded().clone()).unwrap_or_default(),
             rejected: exchange.rejected.as_deref().map(Rejected::encode),
+            revocations: self.revocations.lists().map(|list| list.wire().clone()).collect(),
             left_out: self.left_out.clone(),
             last_round: self.last_round.clone(),
             key_number: self.by_key.number.clone(),
@@ -211,6 +217,8 @@ impl Saved {
         };
         #[cfg(feature = "keys")]
         let confirmation = by_key::read(&by_key, machine, terms, &mut facts);
+        let mut revocations = Revocations::default();
+        revocations.take_all(&wire.revocations, &terms.roots);
         Ok(Saved {
             machine,
             fingerprint,
@@ -231,6 +239,7 @@ impl Saved {
                 rejected: wire.rejected.as_ref().and_then(Rejected::decode).map(Box::new),
                 rekeyed_at: wire.rekeyed_at.into_iter().map(Timestamp::from_unix_ms).collect(),
             },
+            revocations,
             left_out: wire.left_out,
             last_round: wire.last_round,
             by_key,

@@ -58,6 +58,9 @@ pub struct Snapshot {
     /// The product key that was entered, for a machine that is licensed by one. `None` for one that is licensed by hosts.
     #[cfg(feature = "keys")]
     pub key: Option<EnteredKey>,
+    /// Why the vendor has taken back the certificate of the host that gave the lease which is held, if it has. The lease runs to its end,
+    /// and that host renews it no more.
+    pub revoked: Option<String>,
     /// Whether the state is kept, and so what counts as a machine.
     pub keeping: Keeping,
     /// The directory of the state, with the product's folder: the one that is used, or could not be.
@@ -137,6 +140,10 @@ impl Snapshot {
                 confirmed_at: saved.confirmation.as_ref().map(|confirmation| confirmation.confirmed_at),
                 not_after: saved.confirmation.as_ref().and_then(|confirmation| confirmation.not_after),
             }),
+            revoked: license
+                .lease()
+                .and_then(|lease| saved.revocations.of_chain(lease.chain(), now))
+                .map(ToString::to_string),
             keeping: installation.home.keeping(),
             state_dir: installation.home.path().to_owned(),
             troubles: installation.troubles.clone(),

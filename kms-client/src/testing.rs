@@ -145,6 +145,7 @@ fn blank(state: LicenseState, lease: Option<Lease>, standing: Standing) -> Snaps
         features: Features::NONE,
         #[cfg(feature = "keys")]
         key: None,
+        revoked: None,
         keeping: Keeping::NotKept,
         state_dir: PathBuf::new(),
         troubles: Vec::new(),

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ledger::{LedgerError, Reader};
+use prost::Message as _;
 use proto::v1;
 use server::Source;
 use server::unanswered::Unanswered;
@@ -50,6 +51,9 @@ use crate::signer::Signer;
 use crate::watch::recheck::Totals;
 use crate::watch::rejections::Rejections;
 use crate::watch::space::Space;
+
+/// What a response has around its answer.
+const RESPONSE_BYTES: usize = 16;
 
 /// How long an ask may wait for its answer: less than tonic's deadline, whose status says neither why nor when to come back.
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);
@@ -82,6 +86,8 @@ pub struct Incoming {
     pub replaced_signature: Option<v1::Signature>,
     /// The chain of the lease that it shows, or nothing.
     pub held_chain: Bytes,
+    /// The revocation lists that the machine has, if it would take others.
+    pub revocations: Option<v1::KnownRevocations>,
     /// Where it came from, if it has an address.
     pub source: Option<Source>,
     /// What the call was for; the ask has to say the same.
@@ -160,7 +166,16 @@ impl Host {
         let chain = &case.installed.chain;
         let has_chain = case.ask.chain_digest == Some(chain.digest());
         let chain = if has_chain { Bytes::new() } else { chain.encoded().clone() };
-        Ok(v1::Answer { signed: Some(answered), chain })
+        let mut answer = v1::Answer { signed: Some(answered), chain, revocations: Vec::new() };
+        let known = incoming.revocations.as_ref();
+        for list in known.into_iter().flat_map(|known| case.revocations().newer_than(known)) {
+            answer.revocations.push(list.clone());
+            // A machine reads no larger answer. It gets a larger list from its vendor, if at all.
+            if shared::MAX_MESSAGE_BYTES < answer.encoded_len() + RESPONSE_BYTES {
+                answer.revocations.pop();
+            }
+        }
+        Ok(answer)
     }
 
     /// What becomes of an ask that its machine has signed.

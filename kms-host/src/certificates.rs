@@ -11,10 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use proto::v1;
 use shared::certificate::{self, Chain, ChainError, HostCertificate, Roots};
 use shared::count::Terms;
 use shared::envelope::PublicKey;
 use shared::ids::{CertificateId, KeyId, OrganisationId, ProductId};
+use shared::revocation::{Revocations, SignedList};
 use shared::time::Timestamp;
 
 pub(crate) use server::tls::ENDS_SOON;
@@ -64,7 +66,12 @@ pub struct Certificates {
     by_product: BTreeMap<ProductId, Vec<Installed>>,
     known: BTreeMap<ProductId, Installed>,
     left_out: Vec<LeftOut>,
+    /// What each vendor has taken back, by its roots.
+    revocations: Vec<(Arc<Roots>, Revocations)>,
 }
+
+/// What a vendor has taken back of which there is no list.
+static NOTHING_REVOKED: Revocations = Revocations::NONE;
 
 impl Certificates {
     /// These certificates. A certificate in two files counts once.
@@ -96,6 +103,38 @@ impl Certificates {
         Certificates { left_out, ..self }
     }
 
+    /// Adds revocation lists. Each counts for the vendors under whose roots it verifies.
+    #[must_use]
+    pub fn with_revocations(mut self, lists: &[v1::SignedRevocationList]) -> Certificates {
+        let roots: Vec<_> = self.all().chain(self.known.values()).map(|one| one.roots.clone()).collect();
+        for roots in roots {
+            let index = self.revocations.iter().position(|(known, _)| *known == roots);
+            let index = index.unwrap_or_else(|| {
+                self.revocations.push((roots.clone(), Revocations::default()));
+                self.revocations.len() - 1
+            });
+            self.revocations[index].1.take_all(lists, &roots);
+        }
+        self
+    }
+
+    /// What the vendor of this certificate has taken back.
+    pub fn revocations(&self, installed: &Installed) -> &Revocations {
+        let of_vendor = self.revocations.iter().find(|(roots, _)| *roots == installed.roots);
+        of_vendor.map_or(&NOTHING_REVOKED, |(_, revocations)| revocations)
+    }
+
+    /// Every revocation list that counts, each once.
+    pub fn revocation_lists(&self) -> Vec<&SignedList> {
+        let mut lists: Vec<&SignedList> = Vec::new();
+        for list in self.revocations.iter().flat_map(|(_, revocations)| revocations.lists()) {
+            if lists.iter().all(|other| other.wire() != list.wire()) {
+                lists.push(list);
+            }
+        }
+        lists
+    }
+
     /// The files that cannot be used.
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
@@ -111,7 +150,8 @@ impl Certificates {
         for (product, known) in &before.known {
             self.known.entry(*product).or_insert_with(|| known.clone());
         }
-        self
+        let lists: Vec<_> = before.revocation_lists().into_iter().map(|list| list.wire().clone()).collect();
+        self.with_revocations(&lists)
     }
 
     /// All certificates.

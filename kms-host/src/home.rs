@@ -9,6 +9,7 @@ mod backup;
 mod certificates;
 mod error;
 mod presence;
+mod revocations;
 
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
@@ -32,6 +33,7 @@ pub use backup::Carried;
 pub use certificates::Put;
 pub use error::HomeError;
 pub use presence::Presence;
+pub use revocations::TakenUp;
 
 /// The data directory of the host that a package installs.
 pub const USUAL_PATH: &str = "/var/lib/kms-host";

@@ -18,6 +18,7 @@ use server::certificate;
 use server::log::SetLog;
 use server::settings::ChangedSetting;
 use server::tls::Tls;
+use shared::revocation::SignedList;
 use shared::time::Timestamp;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
@@ -190,7 +191,13 @@ impl Reload {
             .map(|new| taken_up("tls certificate", format!("new, until {}", new.ends_at)));
         let authority = certificate::has_new_authority(running, tls);
         let authority = authority.then(|| taken_up("tls client CA", "new".to_owned()));
-        settings.chain(new).chain(gone).chain(of_tls).chain(authority).collect()
+        let lists = old.revocation_lists();
+        let is_new = |list: &&SignedList| lists.iter().all(|old| old.wire() != list.wire());
+        let revocations = certificates.revocation_lists().into_iter().filter(is_new).map(|list| {
+            let (number, revoked) = (list.list().number, list.list().revoked().len());
+            taken_up(&format!("revocation list {number}"), format!("new, with {revoked} revoked"))
+        });
+        settings.chain(new).chain(gone).chain(of_tls).chain(authority).chain(revocations).collect()
     }
 
     /// Fails if a product that is served would have only certificates that its machines refuse.

@@ -4,6 +4,7 @@
 mod lease;
 mod received;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
@@ -17,6 +18,7 @@ use crate::envelope::EnvelopeError;
 use crate::ids::{Fingerprint, HostId, LedgerId, MachineId, Nonce, ProductId};
 use crate::policy::Policy;
 use crate::reason::{self, Cause, Reason};
+use crate::revocation::Revoked;
 use crate::time::{Length, Timestamp, to_ms};
 
 pub use self::lease::{Lease, ShownLease, Term};
@@ -165,6 +167,9 @@ pub enum AnswerError {
     /// It gives more than the certificate allows; which number.
     #[error("its {0} is beyond the certificate")]
     BeyondLimits(&'static str),
+    /// The vendor has revoked the host's certificate, or what has issued it.
+    #[error("{0}")]
+    Revoked(Box<Revoked>),
 }
 
 impl AnswerError {
@@ -182,6 +187,7 @@ impl AnswerError {
             }
             AnswerError::NotValid(_) | AnswerError::ClocksApart { .. } => Reason::AnswerOutOfTime,
             AnswerError::BeyondLimits(_) => Reason::BeyondLimits,
+            AnswerError::Revoked(_) => Reason::HostRevoked,
         };
         reason.with(&[("address", address), ("cause", self)])
     }

@@ -285,6 +285,11 @@ impl Chain {
         &self.0.host
     }
 
+    /// The issuing certificate, unless a root has signed the host certificate itself.
+    pub fn issuing(&self) -> Option<&IssuingCertificate> {
+        self.0.issuing.as_ref()
+    }
+
     /// The exact bytes that were verified.
     pub fn encoded(&self) -> &Bytes {
         &self.0.encoded

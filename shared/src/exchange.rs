@@ -28,6 +28,7 @@ use crate::certificate::{Chain, Roots};
 use crate::envelope::{Kind, SecretKey};
 use crate::ids::{Fingerprint, HostId, Nonce, ProductId};
 use crate::reason::Reason;
+use crate::revocation::Revocations;
 use crate::serial::{self, REKEYS_A_DAY};
 use crate::time::Timestamp;
 
@@ -67,6 +68,7 @@ impl Asker<'_> {
             replaced_signature: replaced.map(|old| old.sign_beside(Kind::Ask, &signed.payload)),
             held_chain: chain.cloned().unwrap_or_default(),
             ask: Some(signed),
+            revocations: None,
         }
     }
 
@@ -218,20 +220,31 @@ impl<C: Digest> Exchange<C> {
 }
 
 impl Exchange {
-    /// Verifies an answer, and decides what it means for the machine. The answer has to fit `expected`. The chain is the host's.
+    /// Takes up the revocation lists that come along, whoever brings them. Then verifies an answer, and decides what it means for the
+    /// machine. The answer has to fit `expected`. The chain is the host's.
     ///
     /// # Errors
-    /// It is not an answer to this ask, or it does not verify.
+    /// It is not an answer to this ask, it does not verify, or its host was revoked and would count or license this machine.
     pub fn judge(
         &self,
         answer: &v1::Answer,
         roots: &Roots,
         expected: &Expected,
+        revocations: &mut Revocations,
         now: Timestamp,
     ) -> Result<(Chain, Verdict), AnswerError> {
+        revocations.take_all(&answer.revocations, roots);
         let received = Received::open(answer, self.chain.as_ref(), roots)?;
         let chain = received.chain().clone();
-        Ok((chain, received.judge(expected, now)?))
+        let verdict = received.judge(expected, now)?;
+        let revoked = revocations.of_chain(&chain, now);
+        match (&verdict, revoked) {
+            (Verdict::Leased(_) | Verdict::Waiting(_), Some(revoked)) => {
+                Err(AnswerError::Revoked(Box::new(revoked.clone())))
+            }
+            // Leaving harms nobody, and a refusal licenses nobody.
+            (Verdict::Released(_) | Verdict::Refused(_), _) | (_, None) => Ok((chain, verdict)),
+        }
     }
 }
 

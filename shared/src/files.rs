@@ -23,6 +23,8 @@ use crate::time::{from_ms, to_ms};
 pub const HOST_REQUEST: &str = "KMS HOST REQUEST";
 /// Label of a host's ask to be activated by a key. The key is in it.
 pub const HOST_ACTIVATION: &str = "KMS HOST ACTIVATION";
+/// A revocation list.
+pub const REVOCATION_LIST: &str = "KMS REVOCATION LIST";
 /// What the vendor sends back.
 pub const HOST_CERTIFICATE: &str = "KMS HOST CERTIFICATE";
 /// The certificate of a key that confirms codes.
@@ -214,6 +216,25 @@ pub fn host_activation_to_pem(ask: &v1::Signed) -> String {
 pub fn host_activation_from_pem(text: &[u8]) -> Result<v1::Signed, BadFile> {
     let body = from_pem(HOST_ACTIVATION, text)?;
     v1::Signed::decode(body.as_slice()).map_err(|_| BadFile::Body)
+}
+
+/// The file of a revocation list.
+pub fn revocation_list_to_pem(list: &v1::SignedRevocationList) -> String {
+    to_pem(REVOCATION_LIST, &list.encode_to_vec())
+}
+
+/// Every revocation list in a text; nothing is verified yet.
+///
+/// # Errors
+/// There is no whole one, or one is damaged.
+pub fn revocation_lists_from_pem(text: &[u8]) -> Result<Vec<v1::SignedRevocationList>, BadFile> {
+    let blocks = armour::find(text, REVOCATION_LIST);
+    let blocks = blocks.map_err(|cause| BadFile::Armour { wanted: REVOCATION_LIST, cause })?;
+    let list = |block: &armour::Block| {
+        let body = body(REVOCATION_LIST, block)?;
+        v1::SignedRevocationList::decode(body.as_slice()).map_err(|_| BadFile::Body)
+    };
+    blocks.iter().map(list).collect()
 }
 
 /// The file of a host's certificate.

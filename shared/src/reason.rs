@@ -241,6 +241,9 @@ reasons! {
     BeyondLimits "BEYOND_LIMITS" Host
         "{address} signed more than its certificate allows: {cause}"
         "report it to the vendor: the host's key may be stolen"
+    HostRevoked "HOST_REVOKED" Vendor
+        "the vendor has taken back the certificate of {address}: {cause}"
+        "ask the vendor for another certificate for that host, or take the host out of DNS; a license that is held runs to its end"
     NewerProtocol "NEWER_PROTOCOL" Machine
         "{address} answered in a way that needs a newer client library"
         "update the product"

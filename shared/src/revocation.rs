@@ -6,18 +6,19 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::Bytes;
 use proto::v1;
 
-use crate::certificate::{ChainError, IssuingCertificate, Roots, is_understood};
+use crate::certificate::{Chain, ChainError, IssuingCertificate, Roots, is_understood};
 use crate::envelope::{self, EnvelopeError, Kind, SecretKey};
 use crate::ids::{CertificateId, ProductId};
-use crate::print::one_line;
+use crate::print::{OneLine, one_line};
 use crate::time::Timestamp;
 
 /// The longest reason that a list may give, in bytes.
-const REASON_MAX_BYTES: usize = 200;
+pub const REASON_MAX_BYTES: usize = 200;
 
 /// All that one signer has taken back.
 #[derive(Clone, Debug)]
@@ -39,6 +40,14 @@ pub struct Revoked {
     pub at: Timestamp,
     /// Why, for people. One that was read is on one line, and drives no terminal.
     pub reason: String,
+}
+
+/// `revoked at 2026-11-22 00:00:00Z (the key was stolen)`
+impl fmt::Display for Revoked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "revoked at {}", self.at)?;
+        if self.reason.is_empty() { Ok(()) } else { write!(f, " ({})", OneLine(&self.reason)) }
+    }
 }
 
 impl RevocationList {
@@ -155,6 +164,9 @@ pub struct Revocations {
 }
 
 impl Revocations {
+    /// No lists.
+    pub const NONE: Revocations = Revocations { by_root: None, by_issuer: None };
+
     /// Keeps this list if it is newer than the one of the same rank. Says whether it was.
     pub fn take(&mut self, new: SignedList) -> bool {
         let held = if new.is_by_root() { &self.by_root } else { &self.by_issuer };
@@ -178,8 +190,41 @@ impl Revocations {
         list.issuing.as_ref().is_none_or(|issuing| self.issuer(issuing.id).is_none())
     }
 
+    /// Keeps those of these lists that verify under the roots and are newer.
+    pub fn take_all(&mut self, lists: &[v1::SignedRevocationList], roots: &Roots) {
+        for list in lists.iter().filter_map(|list| RevocationList::open(list, roots).ok()) {
+            self.take(list);
+        }
+    }
+
+    /// Their numbers, as a machine tells a host.
+    pub fn known(&self) -> v1::KnownRevocations {
+        let number = |list: &Option<SignedList>| list.as_ref().map_or(0, |list| list.list.number);
+        v1::KnownRevocations { by_issuer: number(&self.by_issuer), by_root: number(&self.by_root) }
+    }
+
+    /// The lists that are newer than those of somebody who has these.
+    pub fn newer_than(
+        &self,
+        known: &v1::KnownRevocations,
+    ) -> impl Iterator<Item = &v1::SignedRevocationList> {
+        let newer = |list: &&SignedList| {
+            let number = if list.is_by_root() { known.by_root } else { known.by_issuer };
+            number < list.list.number
+        };
+        self.lists().filter(newer).map(SignedList::wire)
+    }
+
+    /// What takes back the chain of a host at this instant: its host certificate, or the issuing certificate above it.
+    pub fn of_chain(&self, chain: &Chain, now: Timestamp) -> Option<&Revoked> {
+        let host = chain.host();
+        let of_host = self.of(host.id, host.product, host.test).filter(|revoked| revoked.at <= now);
+        of_host.or_else(|| self.issuer(chain.issuing()?.id).filter(|revoked| revoked.at <= now))
+    }
+
     /// The lists that are kept, to hand on.
     pub fn lists(&self) -> impl Iterator<Item = &SignedList> {
+        // First the one that can make the other unbelieved.
         self.by_root.iter().chain(&self.by_issuer)
     }
 

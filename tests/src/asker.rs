@@ -7,7 +7,6 @@
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context;
-use bytes::Bytes;
 use proto::v1;
 use proto::v1::activation_service_client::ActivationServiceClient;
 use rand::RngExt;
@@ -17,6 +16,7 @@ use shared::certificate::Roots;
 use shared::envelope::SecretKey;
 use shared::exchange::{self, Exchange, Visit};
 use shared::ids::{Fingerprint, MachineId, Nonce, ProductId};
+use shared::revocation::Revocations;
 use shared::time::Timestamp;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
@@ -137,7 +137,7 @@ impl Asker {
     pub async fn ask(&mut self, wire: &mut Wire, now: Timestamp) -> Result<Verdict, NoAnswer> {
         let ask = self.compose(now);
         let response = wire.activate(self.request(&ask)).await.map_err(NoAnswer::Unsigned)?;
-        let answer = response.into_inner().answer.unwrap_or(v1::Answer { signed: None, chain: Bytes::new() });
+        let answer = response.into_inner().answer.unwrap_or_default();
         self.judge(&ask, &answer, now).map_err(NoAnswer::NotOurs)
     }
 
@@ -146,7 +146,8 @@ impl Asker {
     /// # Errors
     /// It is an answer to something else.
     pub fn judge(&mut self, ask: &Ask, answer: &v1::Answer, now: Timestamp) -> Result<Verdict, AnswerError> {
-        let judged = self.exchange.judge(answer, &self.roots, &Expected::of(ask, None), now)?;
+        let expected = Expected::of(ask, None);
+        let judged = self.exchange.judge(answer, &self.roots, &expected, &mut Revocations::default(), now)?;
         let (_, verdict) = self.exchange.obey(&mut Visit::new(ask.kind, true), judged, now);
         if let Verdict::Leased(lease) = &verdict {
             self.lease = Some((**lease).clone());

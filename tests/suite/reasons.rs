@@ -27,6 +27,7 @@ use crate::slow::SlowHost;
 use crate::stage::{Stage, YEAR, an_hour_ago, now, serve};
 
 /// Who gives a reason, and where that is seen.
+#[expect(clippy::enum_variant_names, reason = "each is read behind the reason: told by a host")]
 enum Told {
     /// A host does; the story is a test of this name in this file.
     ByAHost(&'static str, &'static str),
@@ -150,6 +151,7 @@ fn told(reason: Reason) -> Told {
         | Reason::AnswerMismatch
         | Reason::AnswerOutOfTime
         | Reason::BeyondLimits
+        | Reason::HostRevoked
         | Reason::NewerProtocol
         | Reason::StateUnwritable
         | Reason::StateUnreadable

@@ -133,6 +133,7 @@ pub(crate) fn snapshot_json(snapshot: &Snapshot) -> Value {
             "id": ours.id.to_string(),
             "name": ours.name,
         })),
+        "revoked": snapshot.revoked,
         "features": snapshot.features.iter().collect::<Vec<_>>(),
         "serial": snapshot.serial,
         "last_host": snapshot.last_host,

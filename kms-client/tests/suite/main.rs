@@ -20,6 +20,7 @@ mod looking;
 mod names;
 mod peers;
 mod processes;
+mod revoked;
 mod staged;
 mod timing;
 mod turns;

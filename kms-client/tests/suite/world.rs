@@ -11,10 +11,11 @@ use proto::v1;
 use proto::v1::activation_service_server::{ActivationService, ActivationServiceServer};
 use shared::answer::{Grant, Header, compose_lease, compose_refusal, compose_released, compose_waiting};
 use shared::ask::Ask;
-use shared::certificate::HostCertificate;
+use shared::certificate::{HostCertificate, Roots};
 use shared::envelope::{Kind, SecretKey};
 use shared::ids::{CertificateId, LedgerId, OrganisationId, ProductId};
 use shared::policy::Policy;
+use shared::revocation::Revocations;
 use shared::testing;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -108,6 +109,8 @@ pub(crate) enum Say {
 pub(crate) struct Seen {
     pub(crate) ask: Ask,
     pub(crate) brought_chain: bool,
+    /// The revocation lists that the machine says it has.
+    pub(crate) known: Option<v1::KnownRevocations>,
 }
 
 /// The parts of a host. A story changes them before the host starts.
@@ -188,6 +191,8 @@ struct Script {
     next: VecDeque<Say>,
     always: Option<Say>,
     seen: Vec<Seen>,
+    revocations: Revocations,
+    unchecked: Vec<v1::SignedRevocationList>,
 }
 
 impl Host {
@@ -214,6 +219,17 @@ impl Host {
         self.script.lock().unwrap().always = Some(say);
     }
 
+    /// Has this revocation list from now on, and hands it to machines whose list is older.
+    pub(crate) fn hand_out(&self, list: &v1::SignedRevocationList) {
+        let roots = Roots::new([root().public().as_bytes().as_slice()]).unwrap();
+        self.script.lock().unwrap().revocations.take_all(std::slice::from_ref(list), &roots);
+    }
+
+    /// Hands this to every machine, whatever it is.
+    pub(crate) fn hand_out_unchecked(&self, list: v1::SignedRevocationList) {
+        self.script.lock().unwrap().unchecked.push(list);
+    }
+
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.script.lock().unwrap().seen.clone()
     }
@@ -236,10 +252,18 @@ struct Service {
 }
 
 impl Service {
-    fn answer(&self, ask: Ask, brought_chain: bool) -> Result<v1::Answer, Status> {
+    fn answer(
+        &self,
+        ask: Ask,
+        brought_chain: bool,
+        known: Option<&v1::KnownRevocations>,
+    ) -> Result<v1::Answer, Status> {
+        let revocations = &self.script.lock().unwrap().revocations.clone();
+        let newer = known.into_iter().flat_map(|known| revocations.newer_than(known));
+        let revocations = newer.chain(&self.script.lock().unwrap().unchecked).cloned().collect();
         let say = {
             let mut script = self.script.lock().unwrap();
-            script.seen.push(Seen { ask: ask.clone(), brought_chain });
+            script.seen.push(Seen { ask: ask.clone(), brought_chain, known: known.copied() });
             let always = script.always.clone().unwrap_or(Say::Lease);
             script.next.pop_front().unwrap_or(always)
         };
@@ -267,7 +291,8 @@ impl Service {
         };
         let chain = self.make.chain();
         let known = ask.chain_digest == Some(shared::envelope::digest(&chain));
-        Ok(v1::Answer { signed: Some(signed), chain: if known { Vec::new() } else { chain }.into() })
+        let chain = if known { Vec::new() } else { chain }.into();
+        Ok(v1::Answer { signed: Some(signed), chain, revocations })
     }
 }
 
@@ -279,7 +304,7 @@ impl ActivationService for Service {
     ) -> Result<Response<v1::ActivateResponse>, Status> {
         let request = request.into_inner();
         let ask = Ask::open(&request.ask.unwrap(), request.replaced_signature.as_ref()).unwrap();
-        let answer = self.answer(ask, !request.held_chain.is_empty())?;
+        let answer = self.answer(ask, !request.held_chain.is_empty(), request.revocations.as_ref())?;
         Ok(Response::new(v1::ActivateResponse { answer: Some(answer) }))
     }
 
@@ -288,7 +313,7 @@ impl ActivationService for Service {
         request: Request<v1::ReleaseRequest>,
     ) -> Result<Response<v1::ReleaseResponse>, Status> {
         let ask = Ask::open(&request.into_inner().ask.unwrap(), None).unwrap();
-        let answer = self.answer(ask, false)?;
+        let answer = self.answer(ask, false, None)?;
         Ok(Response::new(v1::ReleaseResponse { answer: Some(answer) }))
     }
 }

@@ -163,6 +163,8 @@ answer-out-of-time = { $address } hat eine Antwort signiert, die zu ihrer Zeit n
     .remedy = Prüfen Sie die Uhren von Server und Computer und das Zertifikat des Servers.
 beyond-limits = { $address } hat mehr signiert, als sein Zertifikat erlaubt: { $cause }.
     .remedy = Melden Sie es dem Hersteller: Der Schlüssel des Servers ist vielleicht gestohlen.
+host-revoked = Der Hersteller hat das Zertifikat von { $address } zurückgezogen: { $cause }.
+    .remedy = Bitten Sie den Hersteller um ein anderes Zertifikat für diesen Server, oder nehmen Sie den Server aus dem DNS. Eine vorhandene Lizenz läuft bis zu ihrem Ende weiter.
 newer-protocol = { $address } hat auf eine Weise geantwortet, die eine neuere Client-Bibliothek braucht.
     .remedy = Aktualisieren Sie die Software.
 

@@ -166,6 +166,8 @@ answer-out-of-time = { $address } a signé une réponse qui n’est pas valable 
     .remedy = Vérifiez les horloges du serveur et de l’ordinateur, et le certificat du serveur.
 beyond-limits = { $address } a signé plus que son certificat ne le permet : { $cause }.
     .remedy = Signalez-le à l’éditeur : la clé du serveur a peut-être été volée.
+host-revoked = L’éditeur a révoqué le certificat de { $address } : { $cause }.
+    .remedy = Demandez à l’éditeur un autre certificat pour ce serveur, ou retirez le serveur du DNS. Une licence déjà obtenue court jusqu’à son terme.
 newer-protocol = { $address } a répondu d’une manière qui exige une bibliothèque cliente plus récente.
     .remedy = Mettez le logiciel à jour.
 

@@ -160,6 +160,8 @@ answer-out-of-time = { $address } ondertekende een antwoord dat op dat moment ni
     .remedy = Controleer de klokken van server en computer, en het certificaat van de server.
 beyond-limits = { $address } ondertekende meer dan zijn certificaat toestaat: { $cause }.
     .remedy = Meld het de leverancier: mogelijk is de sleutel van de server gestolen.
+host-revoked = De leverancier heeft het certificaat van { $address } ingetrokken: { $cause }.
+    .remedy = Vraag de leverancier een ander certificaat voor die server, of haal de server uit de DNS. Een licentie die er al is, loopt door tot haar einde.
 newer-protocol = { $address } antwoordde op een manier waarvoor een nieuwere clientbibliotheek nodig is.
     .remedy = Werk de software bij.
 

@@ -8,7 +8,10 @@ use super::Cli;
 
 /// Commands by what they are for, in the order in which an administrator needs them.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Set up a host", &["init", "request", "activate", "install-certificate", "config", "serve"]),
+    (
+        "Set up a host",
+        &["init", "request", "activate", "install-certificate", "install-revocations", "config", "serve"],
+    ),
     ("See how it is", &["status", "doctor", "explain", "certificates", "verify"]),
     ("Look at machines", &["machines", "machine", "copies", "refusals", "sources"]),
     ("Administer it", &["reload", "clock", "audit"]),
@@ -61,7 +64,7 @@ pub(super) const EXIT_CODES: [(&str, &str); 9] = [
 ];
 
 /// Examples by command.
-const EXAMPLES: [(&str, &str); 25] = [
+const EXAMPLES: [(&str, &str); 26] = [
     ("init", "kms-host init\nkms-host init --data ./host\nkms-host init --if-needed --json"),
     ("request", "kms-host request > host-request.pem"),
     (
@@ -72,6 +75,10 @@ const EXAMPLES: [(&str, &str); 25] = [
     (
         "install-certificate",
         "kms-host install-certificate ANSWER.pem\nkms-host install-certificate - < ANSWER.pem",
+    ),
+    (
+        "install-revocations",
+        "kms-host install-revocations revoked.pem\nkms-host install-revocations - < revoked.pem",
     ),
     (
         "config",

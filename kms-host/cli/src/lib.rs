@@ -74,6 +74,14 @@ enum Command {
     /// Installs the certificate that the portal gives, and a running host takes it up. If the answer is lost, the same command
     /// continues and costs nothing.
     Activate(portal::Activate),
+    /// Install a revocation list from the vendor. The host hands it to machines.
+    InstallRevocations {
+        /// The vendor's file, or - for standard input. Text before and after the list does no harm.
+        file: PathBuf,
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a sample of the settings, check them, or show them.
     Config {
         #[command(subcommand)]
@@ -348,6 +356,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
             offline::install_certificate(&home, &file, Allowed { organisation, vendor, test }, json)
         }
         Command::Activate(wanted) => portal::activate(&home, &wanted),
+        Command::InstallRevocations { file, json } => offline::install_revocations(&home, &file, json),
         Command::Serve(serve) => daemon::serve(&home, &serve),
         Command::Config { command } => match command {
             ConfigCommand::Sample => Ok(sample::<Config>()),

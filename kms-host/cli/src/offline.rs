@@ -1,4 +1,4 @@
-//! Commands that prepare a host: `init`, `request` and `install-certificate`.
+//! Commands that prepare a host: `init`, `request`, `install-certificate` and `install-revocations`.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -7,7 +7,7 @@ use std::path::Path;
 use kms_host::certificates::{Allowed, Difference, Installed};
 use kms_host::clock::SystemClock;
 use kms_host::config::SettingSources;
-use kms_host::home::{Home, HomeError, Made, Put};
+use kms_host::home::{Home, HomeError, Made, Put, TakenUp};
 use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE};
 use program::output::json_text;
 use shared::time::{Clock as _, Length, Timestamp};
@@ -144,6 +144,40 @@ pub(super) fn told(
         }
     }
     Ok((lines, first))
+}
+
+pub(super) fn install_revocations(home: &Home, file: &Path, json: bool) -> Result<String, Failure> {
+    let text = read_input(file).map_err(|error| home.not_installable(file, error));
+    become_owner(home)?;
+    let taken_up = text.and_then(|text| home.install_revocations(file, &text)).or_exit(EX_DATAERR)?;
+    if json {
+        let lists = taken_up.iter().map(|list| {
+            serde_json::json!({
+                "number": list.number,
+                "by_root": list.by_root,
+                "revoked": list.revoked,
+                "newer": list.is_newer,
+            })
+        });
+        return Ok(json_text(&serde_json::json!({ "lists": lists.collect::<Vec<_>>() })));
+    }
+    let mut lines = Vec::new();
+    for TakenUp { number, by_root, revoked, is_newer } in &taken_up {
+        let signer = if *by_root { "a root" } else { "an issuing key" };
+        lines.push(if *is_newer {
+            format!("Installed revocation list {number} of {signer}, with {revoked} revoked.")
+        } else {
+            format!("Revocation list {number} of {signer} is no newer than the one that is installed: nothing is changed.")
+        });
+    }
+    if taken_up.iter().any(|list| list.is_newer) && serving_process(home).is_some() {
+        lines.push(format!(
+            "The running host takes it up without a restart:\n  kms-host reload --data {}",
+            home.path().display()
+        ));
+    }
+    lines.push(String::new());
+    Ok(lines.join("\n"))
 }
 
 fn installed_json(put: &Put, why_not: Option<String>) -> serde_json::Value {

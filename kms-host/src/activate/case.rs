@@ -8,6 +8,7 @@ use shared::ask::{Ask, AskError};
 use shared::doubt::Moment;
 use shared::ids::ProductId;
 use shared::reason::Reason;
+use shared::revocation::Revocations;
 
 use super::Incoming;
 use super::unanswered::Stop;
@@ -47,6 +48,11 @@ impl<'a> Case<'a> {
         Ok(Case { ask, incoming, installed, certificates, now })
     }
 
+    /// What the vendor of this certificate has taken back.
+    pub(super) fn revocations(&self) -> &Revocations {
+        self.certificates.revocations(self.installed)
+    }
+
     /// The evidence of the presented lease; none if there is no lease, or one that does not count here.
     pub(super) fn shown_lease(&self) -> Result<Option<ShownLease>, Stop> {
         let Case { ask, installed, .. } = self;
@@ -61,6 +67,11 @@ impl<'a> Case<'a> {
             return Err(Stop::Refuse(Reason::ChainNeeded.into(), Duration::ZERO));
         }
         let sibling = installed.verify_sibling(held_chain).map_err(AnswerError::Untrusted);
+        let sibling =
+            sibling.and_then(|sibling| match self.revocations().of_chain(&sibling, self.now.wall) {
+                Some(revoked) => Err(AnswerError::Revoked(Box::new(revoked.clone()))),
+                None => Ok(sibling),
+            });
         let shown = sibling.and_then(|sibling| ShownLease::open(signed, &sibling, ours));
         if let Err(error) = &shown {
             tracing::info!(machine = %ask.machine(), %error, "the lease shown counts for nothing");

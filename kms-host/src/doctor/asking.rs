@@ -14,6 +14,7 @@ use shared::envelope::SecretKey;
 use shared::exchange::{Asker, Exchange};
 use shared::ids::{Fingerprint, HostId, Nonce};
 use shared::reason::{Cause, Reason};
+use shared::revocation::Revocations;
 use shared::time::Length;
 use tokio::time::timeout;
 use tonic_health::pb::HealthCheckRequest;
@@ -90,7 +91,7 @@ pub(super) async fn ask(
     let connection = connect(address, way).await?;
     let answer = connection.activate(request, ANSWER_LIMIT).await.map_err(|failure| failure.cause)?;
     let expected = Expected::of(&ask, Some(certificate.organisation));
-    match exchange.judge(&answer, &installed.roots, &expected, clock.now()) {
+    match exchange.judge(&answer, &installed.roots, &expected, &mut Revocations::default(), clock.now()) {
         Ok((chain, verdict)) => Ok((chain.host().host(), verdict)),
         Err(error) => Err(error.cause(&address)),
     }

@@ -199,14 +199,14 @@ fn message(mut bytes: Bytes) -> Result<Bytes, Unread> {
 /// Treats a missing ask as an empty one, which is malformed, too.
 fn decode(kind: AskKind, message: Bytes, source: Option<Source>) -> Result<Ask, Unread> {
     let no_request = |_| malformed("the message is none of this service");
-    let ActivateRequest { ask, replaced_signature, held_chain } = match kind {
+    let ActivateRequest { ask, replaced_signature, held_chain, revocations } = match kind {
         AskKind::Activate => ActivateRequest::decode(message).map_err(no_request)?,
         AskKind::Release => {
             let ReleaseRequest { ask } = ReleaseRequest::decode(message).map_err(no_request)?;
             ActivateRequest { ask, ..ActivateRequest::default() }
         }
     };
-    Ok(Ask { ask: ask.unwrap_or_default(), replaced_signature, held_chain, source, kind })
+    Ok(Ask { ask: ask.unwrap_or_default(), replaced_signature, held_chain, revocations, source, kind })
 }
 
 /// A message as the answer to a successful call.

@@ -169,8 +169,10 @@ impl Home {
             left_out.push(left_out_for(self.known_path(), &why));
             Vec::new()
         });
+        let lists = self.read_revocations(&mut left_out);
         left_out.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok(Certificates::new(installed).with_known(known).with_left_out(left_out))
+        let certificates = Certificates::new(installed).with_known(known).with_left_out(left_out);
+        Ok(certificates.with_revocations(&lists))
     }
 
     fn read_folder(
@@ -277,6 +279,6 @@ fn pem(one: &Installed) -> String {
     files::certificate_to_pem(&one.chain, &one.roots)
 }
 
-fn left_out_for(path: PathBuf, why: &HomeError) -> LeftOut {
+pub(super) fn left_out_for(path: PathBuf, why: &HomeError) -> LeftOut {
     LeftOut { path, cause: remedy::cause(why), remedy: why.remedy() }
 }

@@ -58,6 +58,7 @@ impl Host {
         alarms.extend(self.doubt().map(|doubt| Alarm::new(Reason::HostClock, doubt.to_string())));
         alarms.extend(self.space.shortage().map(of_space));
         alarms.extend(of_certificates(&self.certificates(), now));
+        alarms.extend(of_revoked(&self.certificates(), now));
         let rejections = self.rejections.standing(self.clock.monotonic());
         alarms.extend(rejections.iter().map(|(code, machines)| of_rejected(code, *machines)));
         alarms.extend(of_strange(&self.certificates(), now));
@@ -115,6 +116,17 @@ fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
         (left < ENDS_SOON).then(|| Alarm::new(Word::CERTIFICATE_ENDS_SOON, text()))
     });
     ending.collect()
+}
+
+/// Of certificates in use that the vendor has taken back. The host goes on, because machines that do not know it yet are served.
+fn of_revoked(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
+    let revoked = certificates.products(now).filter_map(|(_, installed)| {
+        let revoked = certificates.revocations(installed).of_chain(&installed.chain, now)?;
+        let HostCertificate { id, product_name, .. } = installed.chain.host();
+        let text = format!("the certificate {id} for {product_name} was {revoked}");
+        Some(Alarm::new(Word::CERTIFICATE_REVOKED, text).since(revoked.at))
+    });
+    revoked.collect()
 }
 
 /// Of a certificate file that cannot be used. Its product is unknown, so no other alarm mentions it.

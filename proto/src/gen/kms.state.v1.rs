@@ -70,6 +70,9 @@ pub struct Saved {
     /// The last answer that this machine did not take, unless its host has given a better one since: its next ask says so.
     #[prost(message, optional, tag = "25")]
     pub rejected: ::core::option::Option<super::super::v1::Rejected>,
+    /// The newest revocation lists that this machine has seen, one of a root and one of an issuing key at the most.
+    #[prost(message, repeated, tag = "26")]
+    pub revocations: ::prost::alloc::vec::Vec<super::super::v1::SignedRevocationList>,
     /// The public number of the product key that licenses this machine in place of hosts, 5 bytes; empty where none was entered. The
     /// key itself is in a file of its own.
     #[prost(bytes = "bytes", tag = "27")]

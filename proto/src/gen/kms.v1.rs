@@ -240,8 +240,57 @@ impl AskKind {
         }
     }
 }
-/// A signed answer and what is needed to verify it.
+/// All that one signer has taken back (`kms.revocation-list.v1`). A list of a higher number replaces the one before.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevocationList {
+    /// Rises with every list of this signer, from 1.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// When it was signed, in milliseconds since the Unix epoch in UTC.
+    #[prost(int64, tag = "2")]
+    pub issued_at: i64,
+    /// What is taken back, each id once, in the order of the ids.
+    #[prost(message, repeated, tag = "3")]
+    pub revoked: ::prost::alloc::vec::Vec<Revoked>,
+    /// Bits that a reader has to know; one that it does not know makes it refuse the list.
+    #[prost(uint32, tag = "4")]
+    pub must_understand: u32,
+}
+/// One thing that is taken back.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Revoked {
+    /// The id of a host certificate, of a confirmation or, in a list that a root has signed, of an issuing certificate; 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub id: ::prost::bytes::Bytes,
+    /// From when on it is not believed, in milliseconds since the Unix epoch in UTC.
+    #[prost(int64, tag = "2")]
+    pub at: i64,
+    /// Why, for people: 200 bytes at most.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// The newest lists that somebody has. Whoever does not say so gets none.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KnownRevocations {
+    /// The number of the list that an issuing key has signed; 0 for none.
+    #[prost(uint64, tag = "1")]
+    pub by_issuer: u64,
+    /// The number of the list that a root has signed; 0 for none.
+    #[prost(uint64, tag = "2")]
+    pub by_root: u64,
+}
+/// A list as it travels.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignedRevocationList {
+    /// A `RevocationList`, signed by a root or by an issuing key.
+    #[prost(message, optional, tag = "1")]
+    pub signed: ::core::option::Option<Signed>,
+    /// The `IssuingCertificate` of that key, signed by a root; absent where a root has signed the list itself.
+    #[prost(message, optional, tag = "2")]
+    pub issuing_certificate: ::core::option::Option<Signed>,
+}
+/// A signed answer and what is needed to verify it.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Answer {
     /// A `Lease`, `Waiting`, `Refusal` or `Released`.
     #[prost(message, optional, tag = "1")]
@@ -249,6 +298,9 @@ pub struct Answer {
     /// The encoded `Chain`, exact bytes; empty where the ask's `chain_digest` says that the machine has it.
     #[prost(bytes = "bytes", tag = "2")]
     pub chain: ::prost::bytes::Bytes,
+    /// Revocation lists that are newer than those that the request has named, as far as they fit beside the rest.
+    #[prost(message, repeated, tag = "3")]
+    pub revocations: ::prost::alloc::vec::Vec<SignedRevocationList>,
 }
 /// What every answer says.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -364,9 +416,12 @@ pub struct ActivateRequest {
     /// The encoded `Chain` of the held lease, where the host that is asked may not have it.
     #[prost(bytes = "bytes", tag = "3")]
     pub held_chain: ::prost::bytes::Bytes,
+    /// The revocation lists that the machine has; absent where it would not read any.
+    #[prost(message, optional, tag = "4")]
+    pub revocations: ::core::option::Option<KnownRevocations>,
 }
 /// The answer to it.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ActivateResponse {
     /// A lease, waiting or refusal.
     #[prost(message, optional, tag = "1")]
@@ -380,7 +435,7 @@ pub struct ReleaseRequest {
     pub ask: ::core::option::Option<Signed>,
 }
 /// The answer to it.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReleaseResponse {
     /// Released or refusal.
     #[prost(message, optional, tag = "1")]
@@ -802,45 +857,6 @@ pub struct HostCertificateFile {
     /// The vendor's root public keys, 32 bytes each: what the host verifies its siblings' leases against.
     #[prost(bytes = "bytes", repeated, tag = "2")]
     pub roots: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-}
-/// All that one signer has taken back (`kms.revocation-list.v1`). A list of a higher number replaces the one before.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RevocationList {
-    /// Rises with every list of this signer, from 1.
-    #[prost(uint64, tag = "1")]
-    pub number: u64,
-    /// When it was signed, in milliseconds since the Unix epoch in UTC.
-    #[prost(int64, tag = "2")]
-    pub issued_at: i64,
-    /// What is taken back, each id once, in the order of the ids.
-    #[prost(message, repeated, tag = "3")]
-    pub revoked: ::prost::alloc::vec::Vec<Revoked>,
-    /// Bits that a reader has to know; one that it does not know makes it refuse the list.
-    #[prost(uint32, tag = "4")]
-    pub must_understand: u32,
-}
-/// One thing that is taken back.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Revoked {
-    /// The id of a host certificate, of a confirmation or, in a list that a root has signed, of an issuing certificate; 16 bytes.
-    #[prost(bytes = "bytes", tag = "1")]
-    pub id: ::prost::bytes::Bytes,
-    /// From when on it is not believed, in milliseconds since the Unix epoch in UTC.
-    #[prost(int64, tag = "2")]
-    pub at: i64,
-    /// Why, for people: 200 bytes at most.
-    #[prost(string, tag = "3")]
-    pub reason: ::prost::alloc::string::String,
-}
-/// A list as it travels.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SignedRevocationList {
-    /// A `RevocationList`, signed by a root or by an issuing key.
-    #[prost(message, optional, tag = "1")]
-    pub signed: ::core::option::Option<Signed>,
-    /// The `IssuingCertificate` of that key, signed by a root; absent where a root has signed the list itself.
-    #[prost(message, optional, tag = "2")]
-    pub issuing_certificate: ::core::option::Option<Signed>,
 }
 /// A key that may sign confirmation ids (`kms.code-certificate.v1`, signed by a root). A product carries it, so it lasts as long as the
 /// product. An issuing key cannot stand in for it, nor it for an issuing key.

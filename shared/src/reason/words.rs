@@ -41,6 +41,8 @@ words! {
         "stop the host, `kms-host export --salvage FILE`, move the ledger away, `kms-host import FILE`: that counts anew; and look at the disk"
     CERTIFICATE_ENDS_SOON "a certificate of the host ends within 30 days"
         "send host-request.pem to the vendor again, put the answer in with `kms-host install-certificate`, and reload the host"
+    CERTIFICATE_REVOKED "the vendor has taken back the certificate with which a host answers; machines that know it refuse the host"
+        "ask the vendor why, and for another certificate; put it in with `kms-host install-certificate`, and reload the host. Leases that machines hold run to their end"
     CERTIFICATE_UNUSABLE "a file among the host's certificates cannot be used, and is left out"
         "`kms-host certificates` says which and why: remove it, or put in the vendor's certificate with `kms-host install-certificate`, and reload the host"
     CERTIFICATE_DIFFERS "a certificate of the host is not what machines were given before"

@@ -244,7 +244,8 @@ fn answers() -> Vec<Vector> {
         yields: yields.into(),
         read: |fields| {
             let signed = v1::Signed::decode(fields.bytes("signed").as_slice()).unwrap();
-            judge(&v1::Answer { signed: Some(signed), chain: fields.bytes("chain").into() })
+            let chain = fields.bytes("chain").into();
+            judge(&v1::Answer { signed: Some(signed), chain, ..v1::Answer::default() })
         },
     })
     .into()

@@ -12,6 +12,7 @@ use shared::ids::{HostId, Nonce};
 use shared::license::{Draw, License, Setup, Timer};
 use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
+use shared::revocation::Revocations;
 use shared::time::Timestamp;
 
 use crate::kit::{self, DAY, HOUR, MS, NOW, Who};
@@ -66,7 +67,7 @@ impl Machine {
         let asker = self.asker();
         let ask = self.exchange.compose(&asker, nonce, held.map(Lease::signed), self.now);
         let chain = held.filter(|_| self.visit.brings_chain()).map(|lease| lease.chain().encoded());
-        let v1::ActivateRequest { ask: signed, replaced_signature, held_chain } = match self.kind {
+        let v1::ActivateRequest { ask: signed, replaced_signature, held_chain, .. } = match self.kind {
             AskKind::Activate => asker.activate(&ask, chain),
             AskKind::Release => v1::ActivateRequest { ask: asker.release(&ask).ask, ..Default::default() },
         };
@@ -86,8 +87,10 @@ impl Machine {
             return format!("{told}: lost");
         }
         let answer = answer(answered, &opened);
-        let judged =
-            self.exchange.judge(&answer, &kit::roots(), &Expected::of(&ask, None), self.now).unwrap();
+        let judged = self
+            .exchange
+            .judge(&answer, &kit::roots(), &Expected::of(&ask, None), &mut Revocations::default(), self.now)
+            .unwrap();
         let (then, verdict) = self.exchange.obey(&mut self.visit, judged, self.now);
         write!(told, ": {answered}, {then:?}").unwrap();
         match verdict {

@@ -175,7 +175,11 @@ pub(crate) fn lease(header: &Header, policy: &Policy) -> v1::Lease {
 
 /// What the host sends: its signature, and its chain.
 pub(crate) fn answer(chain: &Bytes, kind: Kind, message: &impl Message) -> v1::Answer {
-    v1::Answer { signed: Some(key(Who::Host).sign(kind, message)), chain: chain.clone() }
+    v1::Answer {
+        signed: Some(key(Who::Host).sign(kind, message)),
+        chain: chain.clone(),
+        ..v1::Answer::default()
+    }
 }
 
 // What is between hosts, machines and the vendor's portal.

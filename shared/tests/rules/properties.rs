@@ -241,7 +241,7 @@ fn no_bit_of_a_lease_can_be_changed() {
     let message = kit::lease(&kit::header(&kit::expected(), NOW), &Policy::CLIENT);
     let answer = kit::answer(chain.encoded(), Kind::Lease, &message);
     for (bit, changed) in flipped::<v1::Signed>(&answer.signed.unwrap().encode_to_vec()) {
-        let answer = v1::Answer { signed: Some(changed), chain: Bytes::new() };
+        let answer = v1::Answer { signed: Some(changed), ..v1::Answer::default() };
         assert!(Received::open(&answer, Some(&chain), &kit::roots()).is_err(), "bit {bit}");
     }
 }
@@ -280,7 +280,7 @@ fn payload(answer: &impl Message) -> Vec<u8> {
 
 fn judge(kind: Kind, payload: Vec<u8>) -> Result<Verdict, AnswerError> {
     let signed = kit::key(Who::Host).sign_bytes(kind, payload.into());
-    let answer = v1::Answer { signed: Some(signed), chain: Bytes::new() };
+    let answer = v1::Answer { signed: Some(signed), ..v1::Answer::default() };
     Received::open(&answer, Some(&kit::chain()), &kit::roots())?.judge(&kit::expected(), NOW)
 }
 

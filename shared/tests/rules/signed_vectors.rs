@@ -198,7 +198,8 @@ fn answer(name: &'static str, about: &'static str, signed: &v1::Signed, yields: 
 }
 
 fn read_answer(fields: &Fields) -> String {
-    let answer = v1::Answer { signed: Some(checked_envelope(fields)), chain: fields.bytes("chain").into() };
+    let (signed, chain) = (Some(checked_envelope(fields)), fields.bytes("chain").into());
+    let answer = v1::Answer { signed, chain, ..v1::Answer::default() };
     judge(&answer)
 }
 

@@ -67,7 +67,7 @@ impl Signed {
     pub(crate) fn lease(&self, ask: &Ask) -> ActivateResponse {
         let signed = self.key.sign_bytes(Kind::Lease, self.compose(ask).into());
         let chain = self.installed.chain.encoded().clone();
-        ActivateResponse { answer: Some(v1::Answer { signed: Some(signed), chain }) }
+        ActivateResponse { answer: Some(v1::Answer { signed: Some(signed), chain, ..v1::Answer::default() }) }
     }
 
     /// What is signed of it.

@@ -117,8 +117,11 @@ impl Filling<'_> {
         let chain = &self.site.installed.chain;
         let header = Header::answering(ask, serial, at, chain.host().host(), self.ledger.meta().ledger);
         let lease = answer::compose_lease(&header, &chain.host().policy, &grant, ask.fingerprint);
-        let answer =
-            Answer { signed: Some(self.key.sign(Kind::Lease, &lease)), chain: chain.encoded().clone() };
+        let answer = Answer {
+            signed: Some(self.key.sign(Kind::Lease, &lease)),
+            chain: chain.encoded().clone(),
+            ..Answer::default()
+        };
         let judge = Judge { chain, roots: &self.site.roots, now: at };
         let lease = judge.answer(answer, &asker)?;
         Ok((asker, lease))

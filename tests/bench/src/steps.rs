@@ -83,7 +83,11 @@ pub(crate) fn measure(
     let signed = steps
         .each("sign it", &payloads, |payload| signer.key.sign_bytes(Kind::Lease, payload.clone().into()));
     steps.each("encode the response", &signed, |signed| {
-        let answer = Answer { signed: Some(signed.clone()), chain: site.installed.chain.encoded().clone() };
+        let answer = Answer {
+            signed: Some(signed.clone()),
+            chain: site.installed.chain.encoded().clone(),
+            ..Answer::default()
+        };
         ActivateResponse { answer: Some(answer) }.encode_to_vec()
     });
     Ok(steps.steps)

@@ -130,7 +130,7 @@ pub(crate) fn opened_ask(who: Who) -> Ask {
 /// A request as it comes in.
 pub(crate) fn encoded_request(who: Who) -> Bytes {
     let ask = Some(signed_ask(who));
-    let request = v1::ActivateRequest { ask, replaced_signature: None, held_chain: Bytes::new() };
+    let request = v1::ActivateRequest { ask, ..v1::ActivateRequest::default() };
     request.encode_to_vec().into()
 }
 
@@ -158,7 +158,9 @@ pub(crate) fn response(who: Who) -> v1::ActivateResponse {
         Who::New => encoded_chain(Issuer::Root),
         Who::Known => Bytes::new(),
     };
-    v1::ActivateResponse { answer: Some(v1::Answer { signed: Some(signed_lease()), chain }) }
+    v1::ActivateResponse {
+        answer: Some(v1::Answer { signed: Some(signed_lease()), chain, ..v1::Answer::default() }),
+    }
 }
 
 fn machine_key() -> SecretKey {

@@ -205,7 +205,7 @@ async fn take_turns(stage: Arc<Stage>) {
         match stage.next(now) {
             Some(machine) => {
                 ground.tally().due(now);
-                turn(ground.clone(), machine, None).await;
+                Box::pin(turn(ground.clone(), machine, None)).await;
             }
             None if stage.ends_early && ground.later.is_empty() && ground.turns_under_way() == 0 => return,
             None => tokio::time::sleep(SLICE).await,

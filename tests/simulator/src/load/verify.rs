@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use prost::Message;
 use proto::v1;
 use rand::RngExt;
@@ -114,7 +113,7 @@ fn judge_one(kept: &Kept, chains: &Chained, roots: &Roots) -> Result<bool, Strin
         None => None,
     };
     let signed = kept.signed.as_deref().and_then(|signed| v1::Signed::decode(signed).ok());
-    let answer = v1::Answer { signed, chain: Bytes::new() };
+    let answer = v1::Answer { signed, ..v1::Answer::default() };
     let received = Received::open(&answer, known, roots);
     match received.and_then(|received| received.judge(&kept.expected, kept.at)) {
         Ok(Verdict::Leased(_)) => Ok(true),

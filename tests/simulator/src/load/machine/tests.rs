@@ -121,7 +121,7 @@ async fn what_is_no_answer_to_the_ask_changes_nothing() {
     let (mut machine, mut other) = (stage.machine(), stage.machine());
     let (_, _, answer) = stage.ask_and_keep(&mut other).await;
     let ours = machine.ask(stage.tick());
-    let of = |signed| v1::Answer { signed, chain: answer.chain.clone() };
+    let of = |signed| v1::Answer { signed, ..answer.clone() };
     let mut cut = answer.signed.clone().unwrap();
     cut.payload = cut.payload.slice(..9);
     let mut unknown = answer.signed.clone().unwrap();

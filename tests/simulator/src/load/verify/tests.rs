@@ -3,6 +3,7 @@
 use super::*;
 use crate::load::machine::{Machine, Reply};
 use crate::load::testing::stage::{Stage, stage};
+use bytes::Bytes;
 use shared::time::Clock;
 
 async fn kept(stage: &Stage, machine: &mut Machine) -> (Kept, v1::Answer) {
