@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use kms_vendor::{Allow, Contract, Extras, Numbers, Signer, parse_instant, parse_length};
 use shared::features::Features;
-use shared::ids::ProductId;
+use shared::ids::{CertificateId, ProductId};
 use shared::time::Timestamp;
 
 /// Manage a vendor's root keys and products, and issue host certificates.
@@ -54,6 +54,37 @@ pub(crate) enum Command {
     /// Sign a code key, which confirms codes that are read aloud.
     #[command(subcommand)]
     CodeKey(CodeKeyCommand),
+    /// Revoke certificates, and write the signed list of everything that is revoked.
+    #[command(after_help = "Examples:
+  kms-vendor revoke 0ff1ce00112233445566778899aabbcc --reason \"the host was stolen\" --out revoked.pem
+  kms-vendor revoke 0ff1ce00112233445566778899aabbcc --unlisted --root 2 --out revoked.pem
+
+Hosts take the list with `kms-host install-revocations`, and hand it to machines.
+A machine that holds a lease of a revoked host keeps it to its end.
+Revoking is final, and is recorded in revoked.toml before the file is written.")]
+    Revoke(Revoke),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// Id of a host certificate, an issuing certificate or a confirmation.
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<CertificateId>,
+    /// Reason, which administrators and users see: 200 bytes at most.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) reason: String,
+    /// Accept ids that are not in issued.jsonl, such as those of a portal.
+    #[arg(long)]
+    pub(crate) unlisted: bool,
+    /// Root key to sign the list with.
+    #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_root)]
+    pub(crate) root: Signer,
+    /// File to write the list to.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Replace the --out file if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kms_vendor::{
-    IssueRequest, Issued, NewIssuer, NewProduct, Product, SignedCodeKey, SignedIssuer, Signer, Vendor,
-    VendorError, instant_text,
+    IssueRequest, Issued, NewIssuer, NewProduct, Product, RevokeRequest, SignedCodeKey, SignedIssuer,
+    SignedRevocations, Signer, Vendor, VendorError, instant_text,
 };
 use program::exit::{EX_CANTCREAT, EX_NOINPUT};
 use program::output::json_text;
@@ -26,7 +26,7 @@ use store::regular;
 
 use crate::cli::{
     AddProduct, CarriedArgs, CertificateCommand, Cli, CodeKeyCommand, Command, IssueCertificate,
-    IssuerCommand, Life, NewIssuerArgs, ProductCommand, ProductFile, SignCodeKey, SignIssuer,
+    IssuerCommand, Life, NewIssuerArgs, ProductCommand, ProductFile, Revoke, SignCodeKey, SignIssuer,
 };
 
 /// How long a certificate is valid by default.
@@ -54,6 +54,7 @@ pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result
         Command::CodeKey(CodeKeyCommand::Sign(arguments)) => {
             sign_code_key(&Vendor::open(&cli.dir)?, arguments, now, rng)?
         }
+        Command::Revoke(arguments) => revoke(&Vendor::open(&cli.dir)?, arguments, now)?,
     };
     Ok(if cli.json { json_text(&answer.json) } else { answer.text })
 }
@@ -240,6 +241,22 @@ fn sign_code_key(
     Ok(answer)
 }
 
+fn revoke(vendor: &Vendor, arguments: &Revoke, now: Timestamp) -> Result<Answer, CommandError> {
+    let Revoke { ids, reason, unlisted, root, out, force } = arguments;
+    check_out(out, *force)?;
+    let request = RevokeRequest { ids, reason, unlisted: *unlisted, root: *root, now };
+    let SignedRevocations { pem, list } = vendor.revoke(&request)?;
+    write_out(out, &pem, *force).map_err(CommandError::ListNotHandedOut)?;
+    let (out, revoked) = (out.display().to_string(), list.revoked().len());
+    let text = format!(
+        "Revocation list {} has {revoked} revoked.\n\n\
+         Written to {}; hosts take it with `kms-host install-revocations`.\n",
+        list.number,
+        OneLine(&out),
+    );
+    Ok(Answer { text, json: json!({ "number": list.number, "revoked": revoked, "out": out }) })
+}
+
 fn new_issuer(arguments: &NewIssuerArgs, now: Timestamp) -> NewIssuer<'_> {
     let (not_before, valid_for) = life(&arguments.life, None, now);
     NewIssuer {
@@ -418,6 +435,12 @@ pub(crate) enum CommandError {
         with_causes(.source)
     )]
     NotHandedOut { certificate: CertificateId, source: FileError },
+    #[error(
+        "the revocation is recorded in revoked.toml, and its list was not written: {}; give the same command again, with a file that \
+         can be written",
+        with_causes(.0)
+    )]
+    ListNotHandedOut(FileError),
     #[error("{}; name a file that can be written with --out", with_causes(.0))]
     ProductFile(FileError),
 }
@@ -428,9 +451,10 @@ impl CommandError {
         match self {
             CommandError::Vendor(error) => error.exit_code(),
             CommandError::Request { .. } => EX_NOINPUT,
-            CommandError::OutExists(_) | CommandError::NotHandedOut { .. } | CommandError::ProductFile(_) => {
-                EX_CANTCREAT
-            }
+            CommandError::OutExists(_)
+            | CommandError::NotHandedOut { .. }
+            | CommandError::ListNotHandedOut(_)
+            | CommandError::ProductFile(_) => EX_CANTCREAT,
         }
     }
 }

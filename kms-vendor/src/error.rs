@@ -8,7 +8,7 @@ use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_SOFTWARE,
 use shared::certificate::ChainError;
 use shared::features::FeaturesError;
 use shared::files::BadFile;
-use shared::ids::{HostId, OrganisationId};
+use shared::ids::{CertificateId, HostId, OrganisationId};
 use shared::policy::PolicyError;
 use shared::srv::SERVICE_LABEL_FORM;
 use shared::time::{Length, Timestamp};
@@ -99,6 +99,12 @@ pub enum VendorError {
     /// A number above its bound, or two that contradict each other.
     #[error(transparent)]
     Numbers(PolicyError),
+    /// A reason that no revocation list can have.
+    #[error("a reason for a revocation has 200 bytes at most, on one line")]
+    BadReason,
+    /// No certificate with this id was issued here.
+    #[error("no certificate {0} was issued here")]
+    UnknownCertificate(CertificateId),
     /// Features that no certificate can have.
     #[error("{0}")]
     Features(FeaturesError),
@@ -250,6 +256,10 @@ impl VendorError {
             ),
             VendorError::Request(_) => {
                 (EX_DATAERR, "ask for it again, whole and unchanged: `kms-host request` prints it")
+            }
+            VendorError::BadReason => (EX_USAGE, "give a shorter --reason"),
+            VendorError::UnknownCertificate(_) => {
+                (EX_USAGE, "see issued.jsonl for the ids. To revoke what a portal has issued, add --unlisted")
             }
             VendorError::Features(_) => (EX_USAGE, "give fewer with --feature"),
             VendorError::PortalRequest(_) => (

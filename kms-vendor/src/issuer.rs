@@ -114,11 +114,7 @@ impl Vendor {
         rng: &mut impl CryptoRng,
     ) -> Result<(IssuingCertificate, SecretKey), VendorError> {
         let products = new.products.iter().map(|name| self.product(name).map(|product| product.id));
-        let root = match new.root {
-            Signer::Root1 => self.root_key(0)?,
-            Signer::Root2 => self.root_key(1)?,
-            Signer::Issuer => return Err(VendorError::IssuerSignsIssuer),
-        };
+        let root = self.root_of(new.root)?;
         let limits = IssuingCertificate {
             id: CertificateId::from_bytes(random(rng)),
             public_key,

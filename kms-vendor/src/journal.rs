@@ -8,9 +8,10 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Wri
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::certificate::IssuingCertificate;
-use shared::ids::{HostId, OrganisationId};
+use shared::ids::{CertificateId, HostId, OrganisationId};
 use store::regular;
 
 use crate::error::VendorError;
@@ -91,13 +92,32 @@ pub(crate) fn other_organisation_of(
     host: HostId,
     organisation: OrganisationId,
 ) -> Result<Option<String>, VendorError> {
+    let (host, organisation) = (host.to_string(), organisation.to_string());
+    find(vendor, |issued: Issued| {
+        (issued.host == host && issued.organisation_id != organisation).then_some(issued.organisation)
+    })
+}
+
+/// Whether this is the id of a certificate that was issued here.
+pub(crate) fn has_issued(vendor: &Vendor, id: CertificateId) -> Result<bool, VendorError> {
+    let id = Some(id.to_string());
+    let found = find(vendor, |line: Identified| {
+        (line.certificate == id || line.issuing_certificate == id).then_some(())
+    });
+    Ok(found?.is_some())
+}
+
+/// What the first line yields for which there is something. Lines that cannot be read are skipped.
+fn find<L: DeserializeOwned, T>(
+    vendor: &Vendor,
+    mut wanted: impl FnMut(L) -> Option<T>,
+) -> Result<Option<T>, VendorError> {
     let path = vendor.path(JOURNAL_FILE);
     let mut file = match regular::open(&path, OpenOptions::new().read(true)) {
         Ok(file) => BufReader::new(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(VendorError::read(&path, source)),
     };
-    let (host, organisation) = (host.to_string(), organisation.to_string());
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -105,11 +125,18 @@ pub(crate) fn other_organisation_of(
         if read.map_err(|source| VendorError::read(&path, source))? == 0 {
             return Ok(None);
         }
-        let Ok(issued) = serde_json::from_slice::<Issued>(&line) else { continue };
-        if issued.host == host && issued.organisation_id != organisation {
-            return Ok(Some(issued.organisation));
+        let Ok(read) = serde_json::from_slice(&line) else { continue };
+        if let Some(found) = wanted(read) {
+            return Ok(Some(found));
         }
     }
+}
+
+/// The ids of a line, of whichever kind it is.
+#[derive(Deserialize)]
+struct Identified {
+    certificate: Option<String>,
+    issuing_certificate: Option<String>,
 }
 
 /// The fields of a line that are read back.

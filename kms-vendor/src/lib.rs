@@ -53,6 +53,7 @@ mod issuer;
 mod numbers;
 mod product;
 mod product_file;
+mod revoke;
 mod signer;
 
 mod journal;
@@ -72,6 +73,7 @@ pub use issuer::{NewIssuer, SignedIssuer};
 pub use numbers::Numbers;
 pub use product::{NewProduct, Product};
 pub use product_file::Extras;
+pub use revoke::{RevokeRequest, SignedRevocations};
 pub use signer::Signer;
 pub use text::{instant_text, length_text, parse_instant, parse_length};
 pub use vendor::Vendor;

@@ -8,8 +8,9 @@
 //! | `organisations.toml` | the ids of the organisations that were certified |
 //! | `issuing.key`, `issuing.certificate` | a key that signs while the roots stay away, if there is one |
 //! | `issued.jsonl` | one line for every certificate, written before it is handed out |
+//! | `revoked.toml` | what was taken back, and the number of the last list |
 //!
-//! What is done with it stands in `product`, `issue` and `issuer`.
+//! What is done with it stands in `product`, `issue`, `issuer` and `revoke`.
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
@@ -26,6 +27,7 @@ use store::regular;
 
 use crate::error::VendorError;
 use crate::keys;
+use crate::signer::Signer;
 
 /// Everybody may read it; only the vendor's user changes it.
 pub(crate) const PUBLIC: u32 = 0o644;
@@ -116,6 +118,15 @@ impl Vendor {
             return Err(VendorError::damaged(&path, "it is not the key that roots.pub names"));
         }
         Ok(key)
+    }
+
+    /// The root key that was chosen to sign what only a root may.
+    pub(crate) fn root_of(&self, signer: Signer) -> Result<SecretKey, VendorError> {
+        match signer {
+            Signer::Root1 => self.root_key(0),
+            Signer::Root2 => self.root_key(1),
+            Signer::Issuer => Err(VendorError::IssuerSignsIssuer),
+        }
     }
 
     /// Keeps other processes from changing this directory until the returned file is dropped.

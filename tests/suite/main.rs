@@ -18,6 +18,7 @@ mod damage;
 mod discovery;
 mod names;
 mod replay;
+mod revoked;
 mod siblings;
 mod trust;
 

@@ -74,6 +74,7 @@ fn help_shows_examples_for_every_command() {
         "certificate issue",
         "issuer create",
         "issuer sign",
+        "revoke",
     ] {
         let arguments: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
         let help = answer(&home, &arguments);

@@ -6,6 +6,7 @@ mod code_key;
 mod issuing;
 mod portal_key;
 mod products;
+mod revoking;
 mod starting;
 
 mod binary;
