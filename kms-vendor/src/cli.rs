@@ -122,6 +122,7 @@ The constant contains no secret.")]
     #[command(after_help = "Examples:
   kms-vendor product file \"Example CAD\" --out product.toml
   kms-vendor product file \"Example CAD\" --organisation \"Example University\" --out pinned.toml
+  kms-vendor product file \"Example CAD\" --portal https://activation.example.com --portal-ca portal-ca.pem
   kms-client --product product.toml discover
 
 A product file contains no secret.")]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_SOFTWARE, EX_USAGE};
+use shared::armour::ArmourError;
 use shared::certificate::ChainError;
 use shared::features::FeaturesError;
 use shared::files::BadFile;
@@ -81,6 +82,14 @@ pub enum VendorError {
         host: HostId,
         /// The organisation.
         organisation: String,
+    },
+    /// A file that is not the CA of a portal.
+    #[error("{} is no CA in PEM: {cause}", path.display())]
+    PortalCa {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: ArmourError,
     },
     /// A code certificate that this product cannot carry.
     #[error("{} is no code certificate for this product: {cause}", path.display())]
@@ -244,6 +253,9 @@ impl VendorError {
                 "give that organisation's name, because its machines would refuse this host. If the host has moved to the new \
                  organisation, add --moved-host",
             ),
+            VendorError::PortalCa { .. } => {
+                (EX_DATAERR, "give the PEM file of a CA, such as `portal-ca.pem` of the portal")
+            }
             VendorError::CodeKey { .. } => {
                 (EX_DATAERR, "give the file that `kms-vendor code-key sign` has written for this product")
             }

@@ -9,10 +9,13 @@ use std::path::PathBuf;
 use clap::Args;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use shared::SERVICE_LABEL;
+use shared::armour::{self, ArmourError};
 use shared::ids::OrganisationId;
 use shared::license::Setup;
+use shared::portal_address::PortalAddress;
 use shared::print::one_line;
 use shared::srv::is_service_label;
+use store::regular;
 
 use crate::error::VendorError;
 use crate::organisation;
@@ -32,6 +35,12 @@ pub struct Extras {
     /// File of a code certificate for the product, as `code-key sign` writes it. Repeat it for several [default: no codes].
     #[arg(long = "code-key", value_name = "FILE")]
     pub code_keys: Vec<PathBuf>,
+    /// Address of the portal where product keys are activated, such as <https://activation.example.com> [default: no product keys].
+    #[arg(long, value_name = "URL")]
+    pub portal: Option<PortalAddress>,
+    /// PEM file of the CA that has signed the portal's TLS certificate [default: those that each machine trusts].
+    #[arg(long, value_name = "FILE", requires = "portal")]
+    pub portal_ca: Option<PathBuf>,
 }
 
 impl Vendor {
@@ -41,7 +50,7 @@ impl Vendor {
     ///
     /// # Errors
     /// [`VendorError::UnknownProduct`], [`VendorError::UnknownOrganisation`], [`VendorError::BadServiceLabel`],
-    /// [`VendorError::CodeKey`].
+    /// [`VendorError::CodeKey`], [`VendorError::PortalCa`].
     pub fn product_file(&self, name: &str, extras: &Extras) -> Result<String, VendorError> {
         let (product, organisation) = self.carried(name, extras)?;
         let code_keys = self.code_keys(&product, &extras.code_keys)?;
@@ -49,6 +58,12 @@ impl Vendor {
         text += &organisation_text(organisation);
         text += &label_text(extras.service_label.as_deref());
         text += &code_keys_text(&code_keys);
+        if let Some(portal) = &extras.portal {
+            let _ = write!(text, "\n# Where product keys are activated.\nportal = \"{portal}\"\n");
+        }
+        if let Some(pem) = extras.portal_authority()? {
+            let _ = write!(text, "portal_ca = '''\n{pem}'''\n");
+        }
         Ok(text)
     }
 
@@ -94,7 +109,25 @@ impl Vendor {
             let code_keys: Vec<_> = code_keys.iter().map(|key| format!("&{}", rust_bytes(key))).collect();
             let _ = write!(text, "\n.with_code_keys(&[{}])", code_keys.join(", "));
         }
+        if let Some(portal) = &extras.portal {
+            let _ = write!(text, "\n.with_portal(\"{portal}\")");
+        }
+        if let Some(pem) = extras.portal_authority()? {
+            let _ = write!(text, "\n.with_portal_ca({pem:?})");
+        }
         Ok(text + ";\n")
+    }
+}
+
+impl Extras {
+    /// The portal's CA in PEM, without what stands around it.
+    fn portal_authority(&self) -> Result<Option<String>, VendorError> {
+        let Some(path) = &self.portal_ca else { return Ok(None) };
+        let file = regular::read(path).map_err(|source| VendorError::read(path, source))?;
+        let unusable = |cause: ArmourError| VendorError::PortalCa { path: path.clone(), cause };
+        let blocks = armour::find(&file, "CERTIFICATE").map_err(unusable)?;
+        let pem: Vec<_> = blocks.iter().map(|block| block.as_str()).collect();
+        Ok(Some(pem.concat()))
     }
 }
 

@@ -33,6 +33,8 @@ pub mod revocation;
 #[cfg(feature = "keys")]
 pub mod groups;
 #[cfg(feature = "keys")]
+pub mod portal_address;
+#[cfg(feature = "keys")]
 pub mod product_key;
 
 #[cfg(feature = "keys")]

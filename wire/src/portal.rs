@@ -3,9 +3,6 @@
 //! What it signs is verified by the asker, so no trust rests on TLS. But a product key is a secret, and travels to nobody else.
 //! `docs/protocol.md` 11.
 
-use std::fmt;
-use std::net::Ipv6Addr;
-use std::str::FromStr;
 use std::time::Duration;
 
 use proto::v1::Signed;
@@ -13,7 +10,6 @@ use proto::vendor::v1;
 use proto::vendor::v1::vendor_service_client::VendorServiceClient;
 use shared::MAX_MESSAGE_BYTES;
 use shared::reason::Reason;
-use shared::srv::is_host_name;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tonic::{Response, Status};
@@ -22,86 +18,13 @@ use crate::failure::{Failure, refused_by_portal, silent, unreachable};
 use crate::tls::TlsWay;
 use crate::{Channel, Connection};
 
-/// The port of a URL that names none.
-const HTTPS_PORT: u16 = 443;
+pub use shared::portal_address::{BadPortalAddress, PortalAddress};
 
 /// How long a portal may take to accept a connection. It may be far away.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long it may take to answer. It commits to its disk before it does.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-
-/// Where a portal is: `https://activation.example.com`, or with a port at its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PortalAddress {
-    /// A name or an IP address, without brackets.
-    name: String,
-    port: u16,
-}
-
-/// The text is no address of a portal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadPortalAddress;
-
-impl fmt::Display for BadPortalAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("write the address of a portal as https://NAME or https://NAME:PORT")
-    }
-}
-
-impl std::error::Error for BadPortalAddress {}
-
-impl FromStr for PortalAddress {
-    type Err = BadPortalAddress;
-
-    /// A URL without a path. The scheme may be left out, and is `https` then.
-    fn from_str(text: &str) -> Result<PortalAddress, BadPortalAddress> {
-        let text = text.trim();
-        let text = match text.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => rest,
-            Some(_) => return Err(BadPortalAddress),
-            None => text,
-        };
-        let text = text.strip_suffix('/').unwrap_or(text);
-        let (name, port) = match text.strip_prefix('[') {
-            Some(rest) => {
-                let (address, port) = rest.split_once(']').ok_or(BadPortalAddress)?;
-                address.parse::<Ipv6Addr>().map_err(|_| BadPortalAddress)?;
-                (address, port.strip_prefix(':').or_else(|| port.is_empty().then_some("")))
-            }
-            None => match text.split_once(':') {
-                Some((name, port)) => (name, Some(port)),
-                None => (text, Some("")),
-            },
-        };
-        let port = match port.ok_or(BadPortalAddress)? {
-            "" if text.ends_with(':') => return Err(BadPortalAddress),
-            "" => HTTPS_PORT,
-            port => port.parse().ok().filter(|port| *port != 0).ok_or(BadPortalAddress)?,
-        };
-        if !name.contains(':') && !is_host_name(name) {
-            return Err(BadPortalAddress);
-        }
-        Ok(PortalAddress { name: name.to_owned(), port })
-    }
-}
-
-impl PortalAddress {
-    fn authority(&self) -> String {
-        if self.name.contains(':') {
-            format!("[{}]:{}", self.name, self.port)
-        } else {
-            format!("{}:{}", self.name, self.port)
-        }
-    }
-}
-
-/// As a URL, always with the port.
-impl fmt::Display for PortalAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "https://{}", self.authority())
-    }
-}
 
 /// A connection to a portal.
 #[derive(Debug)]
@@ -119,9 +42,9 @@ impl Portal {
     pub async fn connect(address: &PortalAddress, tls: &TlsWay) -> Result<Portal, Failure> {
         let authority = address.authority();
         let opening = async {
-            let stream = TcpStream::connect((address.name.as_str(), address.port)).await;
+            let stream = TcpStream::connect((address.name(), address.port())).await;
             let stream = stream.map_err(|error| unreachable(&authority, &error))?;
-            let line = tls.open(stream, &address.name, authority.clone()).await?;
+            let line = tls.open(stream, address.name(), authority.clone()).await?;
             Connection::open(line, &address.to_string(), &authority).await
         };
         let opened = timeout(CONNECT_LIMIT, opening).await.unwrap_or_else(|_| Err(silent(&authority)));
@@ -193,40 +116,4 @@ fn of_portal(failure: Failure, address: &str) -> Failure {
     };
     let cause = Reason::PortalUnreachable.with(&[("address", &address), ("cause", &cause)]);
     Failure { cause, ..failure }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_a_url_without_a_path() {
-        let shown = |text: &str| text.parse::<PortalAddress>().map(|address| address.to_string());
-        assert_eq!(shown("https://activation.example.com").unwrap(), "https://activation.example.com:443");
-        assert_eq!(
-            shown(" HTTPS://activation.example.com:21690/ ").unwrap(),
-            "https://activation.example.com:21690"
-        );
-        assert_eq!(shown("localhost:21690").unwrap(), "https://localhost:21690");
-        assert_eq!(shown("10.0.0.1").unwrap(), "https://10.0.0.1:443");
-        assert_eq!(shown("https://[2001:db8::1]:21690").unwrap(), "https://[2001:db8::1]:21690");
-        assert_eq!(shown("[::1]").unwrap(), "https://[::1]:443");
-        for wrong in [
-            "",
-            "http://a.example",
-            "https://a.example/path",
-            "a:0",
-            "a:65536",
-            "a:",
-            "a:b",
-            "[::1",
-            "[::1]x",
-            "[a]",
-            "::1",
-            "a b",
-            "https://",
-        ] {
-            assert_eq!(shown(wrong), Err(BadPortalAddress), "{wrong:?}");
-        }
-    }
 }

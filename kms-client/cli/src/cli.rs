@@ -70,14 +70,14 @@ pub(crate) enum Command {
   kms-client status --state /var/lib/editor
   kms-client status --json | jq -r .state")]
     Status,
-    /// Ask for a lease now, and show the answer of every host.
+    /// Ask for a license now, and show every answer. With a product key the vendor's portal is asked, otherwise the hosts.
     #[command(after_help = "Examples:
   kms-client activate
   kms-client activate --host kms1.corp.example
   kms-client activate --host [2001:db8::1]:21688 --json | jq .attempts
 
-Exit codes: 0 a host gave a lease, 75 counted and waiting for more machines, 69 no usable answer from any host.
-A lease that is held runs on, whatever the outcome.")]
+Exit codes: 0 licensed, 75 counted and waiting for more machines, 69 no usable answer.
+A license that is held runs on, whatever the outcome.")]
     Activate,
     /// Show the hosts that this machine would ask, in order, and the places that named none. This asks no host.
     #[command(after_help = "Examples:
@@ -86,17 +86,20 @@ A lease that is held runs on, whatever the outcome.")]
 
 Exit codes: 0 there is a host to ask, 69 there is none.")]
     Discover,
+    /// Enter, show or forget a product key, which licenses this machine at the vendor, without a host.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Name hosts on this machine. They go before the product's own and before DNS.
     #[command(subcommand)]
     Host(HostCommand),
     /// Show or forget the organisation that this machine belongs to.
     #[command(subcommand)]
     Organisation(OrganisationCommand),
-    /// Retire this machine: it leaves the count and gives up its lease, until `activate`.
+    /// Retire this machine: it leaves the count and gives up its lease, or gives the place of its product key back, until `activate`.
     #[command(after_help = "Examples:
   kms-client release
 
-Exit codes: 0 a host has confirmed it; 69 none has, and this machine keeps its lease.")]
+Exit codes: 0 a host or the portal has confirmed it; 69 none has, and this machine keeps its license.")]
     Release,
     /// Replace the key pair by which hosts know this machine.
     #[command(subcommand)]
@@ -115,6 +118,33 @@ Exit codes: 0 a host has confirmed it; 69 none has, and this machine keeps its l
         /// Code of the reason, such as CLOCK_SKEW.
         code: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Enter a product key (a multiple-activation key), and activate this machine with it now. From then on no host is asked.
+    #[command(after_help = "Examples:
+  kms-client key set DDDDD-DDDDD-DDDDD-DDDDD-DDDDD
+  kms-client key set - < key.txt      the key from standard input, so that it is in no list of commands
+  kms-client key set --later -
+
+Exit codes: 0 licensed, or entered for later; 64 no such key for this product, and nothing was changed; 69 entered, and the portal has not
+confirmed it: the product asks again, or `kms-client activate`.")]
+    Set {
+        /// The key, in upper or lower case, with or without dashes; `-` reads it from standard input.
+        key: String,
+        /// Only enter it. `kms-client activate`, or the product at its next start, activates it.
+        #[arg(long)]
+        later: bool,
+    },
+    /// Forget the product key: from then on hosts are asked. `release` gives its place back first.
+    #[command(after_help = "Examples:
+  kms-client release && kms-client key clear")]
+    Clear,
+    /// Show the number of the product key, and whether it is activated. The key itself is never shown.
+    #[command(after_help = "Examples:
+  kms-client key show --json | jq -r .key.number")]
+    Show,
 }
 
 #[derive(Debug, Subcommand)]

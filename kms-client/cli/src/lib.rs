@@ -6,6 +6,7 @@
 mod cli;
 
 mod hosts;
+mod key;
 mod license;
 mod machine;
 mod run;
@@ -64,6 +65,7 @@ async fn command(cli: &Cli) -> Result<Answer, Failure> {
         Command::Status => Ok(license::status(&inspect()?)),
         Command::Activate => license::activate(&open_to_keep()?).await,
         Command::Discover => Ok(hosts::discover(&inspect()?.inspector).await),
+        Command::Key(command) => key::key(&inspect()?, open_to_keep, command).await,
         Command::Host(command) => hosts::configured(&inspect()?, command).await,
         Command::Organisation(command) => machine::organisation(&inspect()?, open_to_keep, *command).await,
         Command::Release => license::release(&open_to_keep()?).await,

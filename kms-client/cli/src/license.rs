@@ -60,6 +60,7 @@ fn trouble(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         let what = show::cause(&cause);
         let times = match snapshot.failures {
             0 | 1 => String::new(),
+            times if snapshot.key.is_some() => format!("\n{times} asks in a row were in vain"),
             times => format!("\n{times} asks in a row gave no lease"),
         };
         rows.push(("last reason", what + &times));
@@ -76,24 +77,26 @@ fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         None if show::organisation_is_unknown(snapshot) => {
             "not known: the state cannot be read as a whole".to_owned()
         }
+        None if snapshot.key.is_some() => "none yet: the vendor's portal names it".to_owned(),
         None => "none yet: the first lease names it".to_owned(),
     };
     // If nothing was saved, a user who may not read the identity cannot know the name.
     let unknown = *snapshot.machine.as_bytes() == [0; 16];
     let machine = if unknown { "unknown to this user".to_owned() } else { snapshot.machine.to_string() };
-    let mut rows = vec![
-        ("last host", snapshot.last_host.clone().unwrap_or_else(|| "none has given a lease".to_owned())),
-        ("organisation", organisation),
-        ("machine", machine),
-        ("stored", snapshot.stored()),
-    ];
-    if !snapshot.features.is_empty() {
-        rows.insert(2, ("features", snapshot.features.to_string()));
+    let mut rows = show::key(snapshot);
+    if rows.is_empty() {
+        let host = snapshot.last_host.clone();
+        rows.push(("last host", host.unwrap_or_else(|| "none has given a lease".to_owned())));
     }
+    rows.push(("organisation", organisation));
+    if !snapshot.features.is_empty() {
+        rows.push(("features", snapshot.features.to_string()));
+    }
+    rows.extend([("machine", machine), ("stored", snapshot.stored())]);
     rows
 }
 
-/// Asks now, and shows the answer of every host.
+/// Asks now, and shows every answer.
 pub(crate) async fn activate(client: &Client) -> Result<Answer, Failure> {
     let round = client.activate().await?;
     let code = match &round.outcome {
@@ -104,12 +107,22 @@ pub(crate) async fn activate(client: &Client) -> Result<Answer, Failure> {
     Ok(answer(client, &round, code, ""))
 }
 
-/// Leaves the count of every host that answers.
+/// Leaves the count of every host that answers, or gives the place of the product key back.
 pub(crate) async fn release(client: &Client) -> Result<Answer, Failure> {
     let round = client.release().await?;
-    let (code, word) = match &round.outcome {
-        Outcome::Released => (0, "Released: this machine has left the count and holds no lease.\n"),
-        _ => (EX_UNAVAILABLE, "Not released: no host has confirmed it, and this machine keeps its lease.\n"),
+    let by_key = client.snapshot().key.is_some();
+    let (code, word) = match (&round.outcome, by_key) {
+        (Outcome::Released, false) => (0, "Released: this machine has left the count and holds no lease.\n"),
+        (Outcome::Released, true) => {
+            (0, "Released: another machine can use this place of the product key.\n")
+        }
+        (_, false) => {
+            (EX_UNAVAILABLE, "Not released: no host has confirmed it, and this machine keeps its lease.\n")
+        }
+        (_, true) => (
+            EX_UNAVAILABLE,
+            "Not released: the vendor's portal has not confirmed it; this machine keeps its license.\n",
+        ),
     };
     Ok(answer(client, &round, code, word))
 }

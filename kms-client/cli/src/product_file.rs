@@ -72,6 +72,8 @@ fn parse(text: &str) -> Result<Product, String> {
     }
     let code_keys: Vec<&'static [u8]> = file.code_keys.into_iter().map(|key| &*key.0.leak()).collect();
     product = product.with_code_keys(code_keys.leak());
+    product.portal = file.portal.map(|address| &*address.leak());
+    product.portal_ca = file.portal_ca.map(|pem| &*pem.leak());
     product.setup = Setup {
         grace: file.grace.map_or(product.setup.grace, |grace| grace.0),
         retry_interval: file.retry_interval.map_or(product.setup.retry_interval, |interval| interval.0),
@@ -93,6 +95,8 @@ struct ProductFile {
     service_label: Option<Label>,
     #[serde(default)]
     code_keys: Vec<HexBytes>,
+    portal: Option<String>,
+    portal_ca: Option<String>,
 }
 
 /// Any number of bytes in hexadecimal digits.
@@ -199,6 +203,20 @@ mod tests {
         );
     }
 
+    mod pasted_portal {
+        include!("../../../kms-vendor/tests/vectors/product-portal.rs.txt");
+        pub(super) const PRODUCT: kms_client::Product = EXAMPLE_CAD;
+    }
+
+    #[test]
+    fn a_product_carries_the_portal_that_the_file_names() {
+        let text = include_str!("../../../kms-vendor/tests/vectors/product-portal.toml");
+        let product = parse(text).unwrap();
+        assert_eq!(product, pasted_portal::PRODUCT);
+        assert_eq!(product.portal, Some("https://activation.example.com:443"));
+        assert!(product.portal_ca.unwrap().starts_with("-----BEGIN CERTIFICATE-----\n"));
+    }
+
     fn check(text: &str, expected: Expect) {
         expected.assert_eq(&match parse(text) {
             Ok(Product { name, setup, edition, .. }) => format!("{name:?} {setup:?} {edition:?}"),
@@ -241,7 +259,7 @@ mod tests {
         check(
             &format!("{WRITTEN}gracee = \"1d\"\n"),
             expect![
-                "line 22: unknown field `gracee`, expected one of `id`, `name`, `roots`, `grace`, `retry_interval`, `edition`, `organisation`, `service_label`, `code_keys`"
+                "line 22: unknown field `gracee`, expected one of `id`, `name`, `roots`, `grace`, `retry_interval`, `edition`, `organisation`, `service_label`, `code_keys`, `portal`, `portal_ca`"
             ],
         );
         check(

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use kms_client::{Attempt, Cause, Length, LicenseState, Notice, Reason, Snapshot, Timestamp};
+use kms_client::{Attempt, Cause, EnteredKey, Length, LicenseState, Notice, Reason, Snapshot, Timestamp};
 use serde_json::{Value, json};
 
 /// How long the state lasts, or how long ago it began.
@@ -28,10 +28,36 @@ pub(crate) fn notice(notice: Notice) -> &'static str {
 /// When the next ask is due.
 pub(crate) fn next_ask(snapshot: &Snapshot, now: Timestamp) -> String {
     match snapshot.ask_at {
-        None => "none before `kms-client activate`: this machine was released".to_owned(),
+        None => match snapshot.key {
+            Some(EnteredKey { confirmed_at: Some(_), .. }) => "none: the product key is activated".to_owned(),
+            Some(_) => "none before `kms-client activate`".to_owned(),
+            None => "none before `kms-client activate`: this machine was released".to_owned(),
+        },
         Some(at) if at <= now => "due now".to_owned(),
         Some(at) => format!("{at}, in {}", Length(at.since(now))),
     }
+}
+
+/// The product key that licenses this machine, as rows; nothing for a machine that is licensed by hosts.
+pub(crate) fn key(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+    let Some(key) = &snapshot.key else { return Vec::new() };
+    let activated = match (key.confirmed_at, key.not_after) {
+        (None, _) => "not activated yet".to_owned(),
+        (Some(at), None) => format!("activated at {at}, without an end"),
+        (Some(at), Some(until)) => format!("activated at {at}, until {until}"),
+    };
+    vec![("product key", format!("{}, {activated}", key.number))]
+}
+
+/// The product key, for a script.
+pub(crate) fn key_json(snapshot: &Snapshot) -> Value {
+    snapshot.key.map_or(Value::Null, |key| {
+        json!({
+            "number": key.number.to_string(),
+            "confirmed_at_ms": key.confirmed_at.map(Timestamp::unix_ms),
+            "not_after_ms": key.not_after.map(Timestamp::unix_ms),
+        })
+    })
 }
 
 /// Rows of a name and a text. Further lines of a text are below its first.
@@ -127,6 +153,8 @@ pub(crate) fn snapshot_json(snapshot: &Snapshot) -> Value {
             Notice::Warning => "warning",
         },
         "text_key": text_key,
+        "way": if snapshot.key.is_some() { "key" } else { "hosts" },
+        "key": key_json(snapshot),
         "test": snapshot.test,
         "machine": snapshot.machine.to_string(),
         "organisation": snapshot.organisation.as_ref().map(|ours| json!({

@@ -88,6 +88,24 @@ fn a_product_for_codes_carries_the_certificates_of_its_code_keys() {
         .assert_eq(&world.vendor.product_rust("Example CAD", &extras).unwrap());
 }
 
+#[test]
+fn a_product_with_keys_carries_its_portal_and_the_ca_of_that() {
+    let world = World::with_product();
+    let portal_ca = world.path("portal-ca.pem");
+    let pem = "-----BEGIN CERTIFICATE-----\nQ0EgMQ==\n-----END CERTIFICATE-----\n";
+    // As a mail would have it.
+    fs::write(&portal_ca, format!("Our CA:\r\n{}", pem.replace('\n', "\r\n"))).unwrap();
+    let portal = Some("https://activation.example.com".parse().unwrap());
+    let extras = Extras { portal, portal_ca: Some(portal_ca.clone()), ..Extras::default() };
+    expect_file!["../vectors/product-portal.toml"]
+        .assert_eq(&world.vendor.product_file("Example CAD", &extras).unwrap());
+    expect_file!["../vectors/product-portal.rs.txt"]
+        .assert_eq(&world.vendor.product_rust("Example CAD", &extras).unwrap());
+    fs::write(&portal_ca, "no CA").unwrap();
+    let refused = world.vendor.product_file("Example CAD", &extras).unwrap_err();
+    assert!(matches!(refused, VendorError::PortalCa { .. }), "{refused}");
+}
+
 /// The first release wrote `request.pem`, which anybody could have written.
 #[test]
 fn a_request_of_the_first_release_is_taken_only_where_that_is_meant() {

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this is a test; clippy sees only the functions marked so")]
 
 mod asking;
+mod keys;
 mod standing;
 
 /// Only Unix has these signals and owners.
