@@ -26,7 +26,8 @@ async fn told(database: &str, opened: Option<Opened>) {
     let Some(opened) = opened else { return };
     let world = World::new(opened).await;
     let begun = Instant::now();
-    crowd(world, MACHINES, PLACES).await;
+    let db = world.db.clone();
+    crowd(world, &[db], MACHINES, PLACES).await;
     let took = begun.elapsed();
     let asks = 2.0 * MACHINES as f64 / took.as_secs_f64();
     println!(

@@ -8,8 +8,10 @@
 )]
 
 mod full;
+mod killed;
 mod open;
 mod random;
+mod replicas;
 
 mod on_sqlite {
     kms_portal::battery!(crate::open::sqlite);

@@ -21,8 +21,8 @@ pub(crate) async fn postgres() -> Option<Opened> {
     Some(Opened { db: Db::open_postgres(&url).await.unwrap(), keeps: Box::new(()) })
 }
 
-static SERVER: LazyLock<Option<Postgres>> = LazyLock::new(|| {
-    let Some(missing) = Postgres::missing() else { return Some(Postgres::start().unwrap()) };
+pub(crate) static SERVER: LazyLock<Option<Postgres>> = LazyLock::new(|| {
+    let Some(missing) = Postgres::missing() else { return Some(Postgres::start(&[]).unwrap()) };
     let told = format!("NOT RUN: the portal's database on PostgreSQL: {missing}\n");
     // Past the test harness, which would swallow it.
     std::io::stderr().write_all(told.as_bytes()).unwrap();

@@ -4,6 +4,7 @@
 //! as soon as its standard input ends, which happens however this process ends.
 
 use std::fs::Permissions;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,10 +20,16 @@ const NOBODY: u32 = 65_534;
 const TRIES: u32 = 600;
 const APART: Duration = Duration::from_millis(50);
 
-/// Runs the server until standard input ends, then ends it at once and removes the folder.
+/// Runs the server until standard input ends, then ends it at once and removes the folder. Each line of standard input is an order.
 const WATCH: &str = r#"
-"$@" >"$FOLDER/log" 2>&1 & server=$!
-cat >/dev/null
+start() { "$@" >>"$FOLDER/log" 2>&1 & server=$!; }
+start "$@"
+while read -r order; do
+    case $order in
+        crash) kill -KILL $server; wait $server ;;
+        start) kill -0 $server 2>/dev/null || start "$@" ;;
+    esac
+done
 kill -QUIT $server; wait $server
 rm -rf "$FOLDER"
 "#;
@@ -33,7 +40,7 @@ pub struct Postgres {
     folder: PathBuf,
     databases: AtomicU32,
     // Its end is the server's.
-    _watch: Child,
+    watch: Child,
 }
 
 impl Postgres {
@@ -47,11 +54,11 @@ impl Postgres {
             .then(|| "setpriv is not installed (apt-get install util-linux)".into())
     }
 
-    /// Makes and starts one.
+    /// Makes and starts one, with these settings (`fsync=off`).
     ///
     /// # Errors
     /// A program is missing, or the server did not start: the error has its log.
-    pub fn start() -> anyhow::Result<Postgres> {
+    pub fn start(settings: &[&str]) -> anyhow::Result<Postgres> {
         let programs = programs().context("PostgreSQL is not installed")?;
         let folder = tempfile::Builder::new().prefix("kms-postgres-").tempdir()?.keep();
         if is_root() {
@@ -70,10 +77,13 @@ impl Postgres {
         }
         let mut server = as_nobody(&programs.join("postgres"), &folder);
         server.arg("-D").arg(&data).arg("-k").arg(&folder).args(["-c", "listen_addresses="]);
+        for setting in settings {
+            server.args(["-c", setting]);
+        }
         let mut watch = Command::new("sh");
         watch.args(["-c", WATCH, "sh"]).arg(server.get_program()).args(server.get_args());
         let watch = watch.current_dir("/").env("FOLDER", &folder).stdin(Stdio::piped()).spawn()?;
-        let postgres = Postgres { programs, folder, databases: AtomicU32::new(0), _watch: watch };
+        let postgres = Postgres { programs, folder, databases: AtomicU32::new(0), watch };
         postgres.wait()?;
         Ok(postgres)
     }
@@ -91,14 +101,62 @@ impl Postgres {
         Ok(format!("postgres:///{name}?host={}&user=kms", self.folder.display()))
     }
 
-    fn wait(&self) -> anyhow::Result<()> {
-        for _ in 0..TRIES {
-            if self.client("pg_isready").stdout(Stdio::null()).status()?.success() {
+    /// Kills the server, as a crash of its machine's processes would.
+    ///
+    /// # Errors
+    /// The shell in between is gone.
+    pub fn crash(&mut self) -> anyhow::Result<()> {
+        self.order("crash")
+    }
+
+    /// Starts it again, and waits until it has recovered.
+    ///
+    /// # Errors
+    /// It does not recover.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        for _ in 0..10 {
+            // While a child of the former one still runs, it does not start.
+            self.order("start")?;
+            if self.answers_within(TRIES / 10)? {
                 return Ok(());
+            }
+        }
+        bail!("it does not start again: {}", std::fs::read_to_string(self.folder.join("log"))?)
+    }
+
+    /// Runs a statement in this database.
+    ///
+    /// # Errors
+    /// The server refuses it.
+    pub fn run(&self, url: &str, statement: &str) -> anyhow::Result<()> {
+        let psql = Command::new(self.programs.join("psql"));
+        let done = { psql }.args(["--quiet", "--command", statement]).arg(url).output()?;
+        if !done.status.success() {
+            bail!("psql: {}", String::from_utf8_lossy(&done.stderr));
+        }
+        Ok(())
+    }
+
+    fn order(&mut self, order: &str) -> anyhow::Result<()> {
+        let input = self.watch.stdin.as_mut().context("the shell has no input")?;
+        Ok(writeln!(input, "{order}")?)
+    }
+
+    fn wait(&self) -> anyhow::Result<()> {
+        if self.answers_within(TRIES)? {
+            return Ok(());
+        }
+        bail!("it does not answer: {}", std::fs::read_to_string(self.folder.join("log"))?)
+    }
+
+    fn answers_within(&self, tries: u32) -> anyhow::Result<bool> {
+        for _ in 0..tries {
+            if self.client("pg_isready").stdout(Stdio::null()).status()?.success() {
+                return Ok(true);
             }
             std::thread::sleep(APART);
         }
-        bail!("it does not answer: {}", std::fs::read_to_string(self.folder.join("log"))?)
+        Ok(false)
     }
 
     fn client(&self, program: &str) -> Command {

@@ -7,23 +7,27 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::world::{Machine, PRODUCT, World, told_host};
+use crate::db::Db;
 use crate::rules::KeyRefusal;
 
 pub async fn of_300_machines_at_once_150_get_the_150_places(world: World) {
-    crowd(world, 300, 150).await;
+    let db = world.db.clone();
+    crowd(world, &[db], 300, 150).await;
 }
 
-/// So many machines ask at once for the places of one key, and each asks twice, because its answer was late.
-pub async fn crowd(world: World, machines: usize, places: u64) {
+/// So many machines ask these portals at once for the places of one key, and each asks twice, because its answer was late.
+pub async fn crowd(world: World, portals: &[Db], machines: usize, places: u64) {
     let world = Arc::new(world);
+    let mut portals = portals.iter().cycle().cloned();
     let key = Arc::new(world.machine_key(places).await);
     let asks = (0..machines).flat_map(|_| {
         let machine = world.machine();
         [machine.clone(), machine]
     });
     let answers = at_once(asks, |machine: Machine| {
-        let (world, key) = (Arc::clone(&world), Arc::clone(&key));
-        async move { (machine.identity.public().machine(), world.confirm(&key, &machine).await) }
+        let ask = world.activation(&key, &machine);
+        let portal = portals.next().unwrap();
+        async move { (machine.identity.public().machine(), portal.activate_machine(ask).await.unwrap()) }
     });
     let mut confirmed = BTreeSet::new();
     let mut refused = BTreeSet::new();
@@ -102,7 +106,7 @@ pub async fn of_20_hosts_at_once_6_are_activated(world: World) {
 /// Does this for each of them, all at once.
 async fn at_once<T, F: Future<Output: Send + 'static> + Send + 'static>(
     all: impl IntoIterator<Item = T>,
-    act: impl Fn(T) -> F,
+    act: impl FnMut(T) -> F,
 ) -> Vec<F::Output> {
     all.into_iter().map(act).collect::<JoinSet<_>>().join_all().await
 }

@@ -79,6 +79,17 @@ impl DbError {
         }
     }
 
+    /// Whether it concerns only whoever has asked for this.
+    pub(super) fn concerns_one(&self) -> bool {
+        match self {
+            DbError::Damaged { .. } | DbError::Refused { .. } => true,
+            DbError::Unavailable { .. }
+            | DbError::Full { .. }
+            | DbError::Foreign { .. }
+            | DbError::Fatal { .. } => false,
+        }
+    }
+
     /// A row that does not say what rows say.
     pub(super) fn damaged(what: &'static str) -> DbError {
         DbError::Damaged { source: Arc::from(Box::<dyn Error + Send + Sync>::from(what)) }

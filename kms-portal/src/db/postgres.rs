@@ -26,7 +26,7 @@ const CONNECTIONS: u32 = 16;
 const WRITERS: u8 = 4;
 
 /// How long to wait for a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often a transaction is tried that others were in the way of.
 const ATTEMPTS: u32 = 5;
@@ -78,6 +78,9 @@ impl Database for PostgresServer {
     }
 
     async fn close(&self) {
+        for writer in &self.writers {
+            writer.close().await;
+        }
         self.connections.0.close().await;
     }
 }

@@ -20,6 +20,7 @@ use sqlx::{ConnectOptions as _, Connection};
 
 use super::DbError;
 use super::schema::{self, migrations};
+use super::sql::Sql as _;
 use super::work::{AnyWork, Database};
 use super::writer::{Commit, Writer};
 
@@ -75,17 +76,23 @@ impl Database for SqliteFile {
 
     async fn close(&self) {
         self.readers.close().await;
+        // The last one folds the log into the database.
+        self.writer.close().await;
     }
 }
 
 #[async_trait]
 impl Commit for SqliteConnection {
     async fn commit(&mut self, works: &[Arc<dyn AnyWork>]) -> Result<(), DbError> {
-        let mut transaction = self.begin_with("BEGIN IMMEDIATE").await?;
-        for work in works {
-            work.run(&mut *transaction).await?;
+        // Our own statements: SQLite ends a transaction by itself where its disk is full, and sqlx would take it for open ever after.
+        self.run("BEGIN IMMEDIATE", &[]).await?;
+        let done = all(self, works).await;
+        if done.is_err()
+            && let Err(error) = self.run("ROLLBACK", &[]).await
+        {
+            tracing::debug!(%error, "SQLite has ended the transaction by itself");
         }
-        Ok(transaction.commit().await?)
+        done
     }
 
     async fn close(self) {
@@ -94,3 +101,14 @@ impl Commit for SqliteConnection {
         }
     }
 }
+
+async fn all(writer: &mut SqliteConnection, works: &[Arc<dyn AnyWork>]) -> Result<(), DbError> {
+    for work in works {
+        work.run(&mut *writer).await?;
+    }
+    writer.run("COMMIT", &[]).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

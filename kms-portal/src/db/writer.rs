@@ -1,11 +1,13 @@
 //! Group commit: what waits together is one transaction, so one sync serves many.
 //!
-//! A transaction that fails undoes all of it. Then each work is run in one of its own, so that a defect concerns whoever met it.
+//! A transaction that fails undoes all of it. If one work was the cause, each is run in one of its own, so that a defect concerns whoever
+//! met it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::DbError;
 use super::work::AnyWork;
@@ -28,8 +30,11 @@ pub(super) trait Commit: Send + 'static {
 }
 
 /// A queue, and a task that runs what is in it.
-pub(super) struct Writer {
+pub(super) struct Writer(Mutex<Option<Running>>);
+
+struct Running {
     queue: mpsc::Sender<Job>,
+    task: JoinHandle<()>,
 }
 
 /// Work that waits for the writer.
@@ -39,18 +44,35 @@ struct Job {
 }
 
 impl Writer {
-    /// Starts the task. It ends once the writer is dropped and the queue is empty.
+    /// Starts the task.
     pub(super) fn start(commit: impl Commit) -> Writer {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(run(commit, jobs));
-        Writer { queue }
+        Writer(Mutex::new(Some(Running { queue, task: tokio::spawn(run(commit, jobs)) })))
+    }
+
+    /// Ends the task once the queue is empty, and what it runs transactions on.
+    pub(super) async fn close(&self) {
+        let running = self.running().take();
+        if let Some(Running { queue, task }) = running {
+            drop(queue);
+            if let Err(error) = task.await {
+                tracing::error!(%error, "the writer did not end in order");
+            }
+        }
     }
 
     /// Runs this work. It is done even if nobody waits for it any more.
     pub(super) async fn write(&self, work: Arc<dyn AnyWork>) -> Result<(), DbError> {
         let (done, waits) = oneshot::channel();
-        self.queue.send(Job { work, done }).await.map_err(|_| DbError::stopped())?;
+        let queue = self.running().as_ref().map(|running| running.queue.clone());
+        let queue = queue.ok_or_else(DbError::stopped)?;
+        queue.send(Job { work, done }).await.map_err(|_| DbError::stopped())?;
+        drop(queue);
         waits.await.unwrap_or_else(|_| Err(DbError::stopped()))
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,7 +85,8 @@ async fn run(mut commit: impl Commit, mut jobs: mpsc::Receiver<Job>) {
         batch.sort_by_key(|job| job.work.lock_order());
         let works: Vec<_> = batch.iter().map(|job| Arc::clone(&job.work)).collect();
         let together = attempt(&mut commit, &works, &mut failed).await;
-        let is_one_of_several = 1 < works.len() && together.is_err() && failed.is_none();
+        // A database that is away or full fails all alike, and to try each would keep everybody waiting.
+        let is_one_of_several = 1 < works.len() && together.as_ref().is_err_and(DbError::concerns_one);
         for job in batch.drain(..) {
             let done = if is_one_of_several {
                 attempt(&mut commit, &[job.work], &mut failed).await

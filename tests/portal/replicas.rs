@@ -1,0 +1,56 @@
+//! What several portals on one PostgreSQL meet, and a server that is not always there.
+
+use kms_portal::battery::crowd::crowd;
+use kms_portal::battery::{Opened, World};
+use kms_portal::db::{Db, DbError};
+use world::Postgres;
+
+use crate::open::SERVER;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_portals_that_start_at_once_give_300_machines_the_150_places_of_a_key() {
+    let Some(server) = SERVER.as_ref() else { return };
+    let url = server.database().unwrap();
+    let (one, two) = tokio::join!(Db::open_postgres(&url), Db::open_postgres(&url));
+    let portals = [one.unwrap(), two.unwrap()];
+    let world = World::new(Opened { db: portals[0].clone(), keeps: Box::new(()) }).await;
+    crowd(world, &portals, 300, 150).await;
+}
+
+/// A connection that was cut is no damage, and nothing is lost: whoever asks again is served.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_cut_cost_nothing_but_another_try() {
+    let Some(server) = SERVER.as_ref() else { return };
+    let url = server.database().unwrap();
+    let db = Db::open_postgres(&url).await.unwrap();
+    let world = World::new(Opened { db, keeps: Box::new(()) }).await;
+    let key = world.machine_key(50).await;
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    for used in 1..=20 {
+        server.run(&url, cut).unwrap();
+        let machine = world.machine();
+        let confirmed = loop {
+            match world.db.activate_machine(world.activation(&key, &machine)).await {
+                Ok(confirmed) => break confirmed.unwrap(),
+                Err(error) => assert!(matches!(error, DbError::Unavailable { .. }), "{error:?}"),
+            }
+        };
+        assert_eq!(confirmed.used, used);
+    }
+}
+
+/// Without fsync, PostgreSQL says that a commit is durable before it is.
+#[tokio::test]
+async fn a_server_that_does_not_sync_is_refused() {
+    if SERVER.is_none() {
+        return;
+    }
+    for setting in ["fsync=off", "full_page_writes=off"] {
+        let server = Postgres::start(&[setting]).unwrap();
+        let refused = Db::open_postgres(&server.database().unwrap()).await.err().unwrap();
+        assert!(matches!(refused, DbError::Foreign { .. }), "{refused:?}");
+        let cause = std::error::Error::source(&refused).unwrap().to_string();
+        assert_eq!(cause, format!("the server has {}", setting.replace('=', " = ")));
+    }
+}
