@@ -54,7 +54,10 @@ impl Vendor {
         let id = Some(certificate.limits.id.to_string());
         journal::append(
             self,
-            &IssuerLine { code_certificate: id, ..IssuerLine::of(&certificate.limits, new)? },
+            &IssuerLine {
+                code_certificate: id,
+                ..IssuerLine::of(&certificate.limits, new.root.name(), new.now)?
+            },
         )?;
         Ok(SignedCodeKey { pem: files::code_certificate_to_pem(&signed), certificate })
     }

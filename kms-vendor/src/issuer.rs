@@ -90,7 +90,10 @@ impl Vendor {
         let id = Some(issuer.certificate.id.to_string());
         journal::append(
             self,
-            &IssuerLine { issuing_certificate: id, ..IssuerLine::of(&issuer.certificate, new)? },
+            &IssuerLine {
+                issuing_certificate: id,
+                ..IssuerLine::of(&issuer.certificate, new.root.name(), new.now)?
+            },
         )?;
         Ok(issuer)
     }

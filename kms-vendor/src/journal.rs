@@ -12,10 +12,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::certificate::IssuingCertificate;
 use shared::ids::{CertificateId, HostId, OrganisationId};
+use shared::time::Timestamp;
 use store::regular;
 
 use crate::error::VendorError;
-use crate::issuer::NewIssuer;
 use crate::text::instant_text;
 use crate::vendor::Vendor;
 
@@ -61,18 +61,22 @@ pub(crate) struct IssuerLine {
 }
 
 impl IssuerLine {
-    /// The line of these limits; the caller says whose they are.
-    pub(crate) fn of(limits: &IssuingCertificate, new: &NewIssuer<'_>) -> Result<IssuerLine, VendorError> {
+    /// The line of these limits, signed now by the root of this name; the caller says whose they are.
+    pub(crate) fn of(
+        limits: &IssuingCertificate,
+        signer: &'static str,
+        now: Timestamp,
+    ) -> Result<IssuerLine, VendorError> {
         let text = |instant| instant_text(instant).ok_or(VendorError::TooLate);
         Ok(IssuerLine {
-            time: text(new.now)?,
+            time: text(now)?,
             issuing_certificate: None,
             code_certificate: None,
             key_id: limits.public_key.key_id().to_string(),
             products: limits.products.iter().map(ToString::to_string).collect(),
             not_before: text(limits.not_before)?,
             not_after: text(limits.not_after)?,
-            signer: new.root.name(),
+            signer,
             test: limits.test,
         })
     }
