@@ -5,13 +5,13 @@ use expect_test::{Expect, expect};
 use prost::Message;
 use proto::v1;
 use shared::answer::{
-    AnswerError, Expected, Header, Lease, Received, ShownLease, Term as _, Verdict, compose_refusal,
-    compose_released, compose_waiting,
+    AnswerError, Expected, Header, Lease, Received, Term as _, Verdict, compose_refusal, compose_released,
+    compose_waiting,
 };
 use shared::ask::AskKind;
-use shared::certificate::{HostCertificate, choose};
+use shared::certificate::HostCertificate;
 use shared::envelope::Kind;
-use shared::ids::{CertificateId, Fingerprint, HostId, MachineId, Nonce, ProductId};
+use shared::ids::{Fingerprint, HostId, MachineId, Nonce, ProductId};
 use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
@@ -466,152 +466,4 @@ fn a_lease_beyond_its_certificate_is_not_kept() {
     let machine = scene.expected.machine;
     let kept = Lease::keep(&signed, &scene.chain, &kit::roots(), kit::PRODUCT, machine, kit::fingerprint());
     expect![[r#"BeyondLimits("validity")"#]].assert_eq(&format!("{:?}", kept.unwrap_err()));
-}
-
-/// A lease as a host is shown it, whose certificate has ended by now: 200 days ago, 20 days before its certificate.
-struct ShownScene {
-    theirs: HostCertificate,
-    lease: v1::Lease,
-}
-
-const ISSUED_AT: Timestamp = Timestamp::from_unix_ms(NOW.unix_ms() - 200 * 86_400_000);
-
-fn check_shown(change: impl FnOnce(&mut ShownScene), expected: Expect) {
-    let mut theirs = kit::certificate();
-    (theirs.not_before, theirs.not_after) = (ISSUED_AT - DAY, ISSUED_AT + 20 * DAY);
-    let lease = kit::lease(&kit::header(&kit::expected(), ISSUED_AT), &Policy::CLIENT);
-    let mut scene = ShownScene { theirs, lease };
-    change(&mut scene);
-    let signed = kit::key(Who::Host).sign(Kind::Lease, &scene.lease);
-    let shown = ShownLease::open(&signed, &kit::chain_of(&scene.theirs), &kit::certificate());
-    let told = shown.map(|shown| (shown.machine == kit::expected().machine, shown.serial, shown.ledger));
-    expected.assert_eq(&told.map_or_else(|error| error.to_string(), |told| format!("{told:?}")));
-}
-
-#[test]
-fn a_host_reads_a_shown_lease_whenever_it_ended() {
-    check_shown(|_| (), expect!["(true, 5, LedgerId(c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0))"]);
-    let signed = kit::key(Who::OtherHost).sign(Kind::Lease, &Scene::new().lease());
-    let forged = ShownLease::open(&signed, &kit::chain(), &kit::certificate());
-    expect!["Envelope(OtherKey)"].assert_eq(&format!("{:?}", forged.unwrap_err()));
-}
-
-/// A lease signed under a certificate that had ended 400 days before, with evidence of today, had opened the threshold. What a
-/// client does not accept is no evidence at a host either.
-#[test]
-fn a_shown_lease_beyond_its_certificate_proves_nothing() {
-    let ms = |at: Timestamp| at.unix_ms();
-    check_shown(
-        |s| s.theirs.not_after = ISSUED_AT,
-        expect!["the certificate has ended at 2026-05-06 00:00:00Z"],
-    );
-    check_shown(
-        |s| s.theirs.not_before = ISSUED_AT + MS,
-        expect!["the certificate is valid only from 2026-05-06 00:00:00Z on"],
-    );
-    check_shown(
-        |s| s.lease.threshold_met_at = ms(NOW),
-        expect!["its threshold_met_at is beyond the certificate"],
-    );
-    check_shown(
-        |s| s.lease.threshold_met_at = ms(ISSUED_AT + 4 * HOUR + MS),
-        expect!["its threshold_met_at is beyond the certificate"],
-    );
-    check_shown(
-        |s| s.lease.threshold_met_at = ms(ISSUED_AT + 4 * HOUR),
-        expect!["(true, 5, LedgerId(c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0))"],
-    );
-    check_shown(
-        |s| s.lease.threshold_met_at = ms(ISSUED_AT - 30 * DAY),
-        expect!["its threshold_met_at is beyond the certificate"],
-    );
-    check_shown(|s| s.lease.expires_at += 1, expect!["its validity is beyond the certificate"]);
-    check_shown(
-        |s| s.lease.renew_after = s.lease.expires_at + 1,
-        expect!["its renew_after is beyond the certificate"],
-    );
-    check_shown(|s| s.lease.threshold = 1, expect!["its threshold is beyond the certificate"]);
-}
-
-#[test]
-fn a_shown_lease_of_another_product_or_organisation_or_test_proves_nothing() {
-    check_shown(|s| s.theirs.test = true, expect!["its test mark is not the one that was asked for"]);
-    check_shown(|s| s.theirs.organisation = kit::OTHER_ORGANISATION, expect!["the host serves Gutenberg"]);
-    check_shown(
-        |s| s.theirs.product = kit::OTHER_PRODUCT,
-        expect!["its product is not the one that was asked for"],
-    );
-    check_shown(
-        |s| s.lease.header.as_mut().unwrap().product = vec![0xA1; 16].into(),
-        expect!["its product of the certificate is not the one that was asked for"],
-    );
-    check_shown(
-        |s| s.lease.header.as_mut().unwrap().host = vec![1; 16].into(),
-        expect!["its host is not the one that was asked for"],
-    );
-}
-
-/// Only the later start counted once: a certificate that had ended hid one with a year left, and one that was issued as a
-/// replacement was never used.
-#[test]
-fn of_several_certificates_the_one_issued_last_of_those_valid_answers() {
-    /// From and until when, and when it was issued, in days from now.
-    type Days = (i64, i64, Option<i64>);
-    let chain = |number: u8, (from, until, issued): Days| {
-        let day = i64::try_from(DAY.as_millis()).unwrap();
-        let at = |days: i64| shared::time::Timestamp::from_unix_ms(NOW.unix_ms() + days * day);
-        let mut certificate = kit::certificate();
-        certificate.id = CertificateId::from_bytes([number; 16]);
-        (certificate.not_before, certificate.not_after) = (at(from), at(until));
-        certificate.issued_at = issued.map(at);
-        kit::chain_of(&certificate)
-    };
-    let chosen = |all: &[Days]| {
-        let chains: Vec<_> = (0..).zip(all).map(|(number, days)| chain(number, *days)).collect();
-        let chosen = choose(chains.iter(), NOW).map(|chain| chain.host().id);
-        let reversed = choose(chains.iter().rev(), NOW).map(|chain| chain.host().id);
-        assert_eq!(chosen, reversed, "their order is of no account");
-        chosen.map(|id| id.as_bytes()[0])
-    };
-    assert_eq!(chosen(&[]), None);
-    assert_eq!(chosen(&[(-30, 9, None), (-1, 9, None), (-9, 9, None)]), Some(1), "the later start");
-    assert_eq!(
-        chosen(&[(-30, 9, None), (0, 9, None), (1, 9, None)]),
-        Some(1),
-        "one that begins now has begun"
-    );
-    assert_eq!(chosen(&[(-30, 300, None), (-1, 0, None)]), Some(0), "one that ends now has ended");
-    assert_eq!(
-        chosen(&[(-1, 9, Some(-3)), (-30, 9, Some(-2))]),
-        Some(1),
-        "the replacement, however early it begins"
-    );
-    assert_eq!(chosen(&[(-1, 9, None), (-2, 9, Some(-1))]), Some(0), "a start stands for the day of issue");
-    assert_eq!(chosen(&[(-2, 9, Some(-1)), (-2, 9, Some(-1))]), Some(1), "of equals the higher id");
-    assert_eq!(
-        chosen(&[(-30, -9, None), (-20, -1, None), (-10, -5, None)]),
-        Some(1),
-        "none is valid: the last end"
-    );
-    assert_eq!(
-        chosen(&[(-30, -9, None), (3, 9, None)]),
-        Some(0),
-        "what has ended is told before what will begin"
-    );
-    assert_eq!(chosen(&[(9, 300, None), (3, 5, None)]), Some(1), "none has begun");
-}
-
-/// The host's `install-certificate` and `status` printed the lines that somebody had put into a name.
-#[test]
-fn the_names_in_a_certificate_are_read_on_one_line() {
-    let evil = |name: &str| format!("{name}\nvalid\u{1b}[2J\u{202e}");
-    let certificate = kit::certificate();
-    let chain = kit::chain_of(&HostCertificate {
-        product_name: evil("Press"),
-        organisation_name: evil("Gutenberg"),
-        ..certificate
-    });
-    let HostCertificate { product_name, organisation_name, .. } = chain.host();
-    assert_eq!(product_name, r"Press valid\u{1b}[2J\u{202e}");
-    assert_eq!(organisation_name, r"Gutenberg valid\u{1b}[2J\u{202e}");
 }

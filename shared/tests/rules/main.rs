@@ -20,6 +20,7 @@ mod license_script;
 mod admission_stories;
 mod answer_stories;
 mod armour_stories;
+mod certificate_stories;
 mod code_stories;
 mod copy_stories;
 mod count_stories;
@@ -29,6 +30,7 @@ mod key_license_stories;
 mod key_stories;
 mod license_stories;
 mod portal_stories;
+mod shown_stories;
 
 mod properties;
 
