@@ -1,30 +1,27 @@
-//! A host carried to another disk by its own commands: backup and restore, export and import, and every way in which they
-//! are cut short.
+//! A host carried to another disk by its own commands: backup and restore, export and import.
+
+mod cut_short;
+mod piped;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::Arc;
+use std::path::Path;
 
-use kms_host::export::{self, ExportFile, ExportKind, ExportWriter, FilePart, Head};
-use kms_host::home::{HOUR_MS, Home, HomeError};
-use ledger::{Engine, Kept, Ledger};
+use kms_host::export::{ExportKind, ExportWriter, FilePart, Head};
+use kms_host::home::{HOUR_MS, Home};
+use ledger::Engine;
 use proto::admin::v1::VerifyRequest;
-use rand::RngExt;
 use shared::answer::Verdict;
-use shared::ids::{Fingerprint, LedgerId, MachineId, Nonce};
-use shared::record::{Meta, Record, RecordState};
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::{Child, Command};
+use shared::ids::LedgerId;
+use shared::record::Meta;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use world::HostProcess;
 use world::asker::{Asker, wire};
 
+use self::piped::piped;
 use crate::commands::{Done, run};
-use crate::stage::{LIMIT, LOOPBACK, Stage, an_hour_ago, machines_of, now, program, serve, until};
+use crate::stage::{Stage, an_hour_ago, machines_of, now, serve};
 
 const THRESHOLD: u32 = 5;
 
@@ -87,6 +84,10 @@ async fn check_count(host: &HostProcess, machines: usize) {
     let product = &verified.products[0];
     assert_eq!((verified.records, verified.damaged), (machines, 0));
     assert_eq!([product.count, product.recounted, product.active, product.active_found], [machines; 4]);
+}
+
+fn meta() -> Meta {
+    Meta { ledger: LedgerId::from_bytes([7; 16]), hour_width_ms: HOUR_MS, pepper: [9; 32] }
 }
 
 fn mode(path: &Path) -> u32 {
@@ -296,61 +297,6 @@ async fn what_is_not_whole_is_told_and_nothing_is_made_of_it() {
     assert_eq!(try_at(&fresh, &["restore", "/nowhere/at/all"]).await.code, 74);
 }
 
-/// Runs a command with these bytes on a pipe, and `temporary` as the folder for temporary files. The data directory is given by
-/// its bare name: `restore` into one once failed when it synced the directory above, whose name is empty.
-async fn piped(home: &Home, arguments: &[&str], bytes: &[u8], temporary: &Path) -> Done {
-    let mut child = Command::new(program().path)
-        .args(arguments)
-        .arg("--data")
-        .arg(home.path().file_name().unwrap())
-        .current_dir(home.path().parent().unwrap())
-        .env("TMPDIR", temporary)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let (mut stdin, bytes) = (child.stdin.take().unwrap(), bytes.to_vec());
-    // It may end before it has read all.
-    tokio::spawn(async move { stdin.write_all(&bytes).await });
-    let output = timeout(LIMIT, child.wait_with_output()).await.expect("it ends").unwrap();
-    Done {
-        code: output.status.code().expect("it ends by itself"),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-/// A backup is read twice, so it could not come through `ssh` or a decryption; a file with a signing key had to lie on a disk.
-#[tokio::test]
-async fn a_backup_comes_through_a_pipe_and_leaves_no_file() {
-    let stage = Stage::with_threshold(THRESHOLD);
-    let host = stage.host("host").await;
-    newcomers(&stage, &host, 3).await;
-    let file = stage.folder.path().join("backup");
-    at(host.home(), &["backup", &text(&file)]).await;
-    let backup = fs::read(file).unwrap();
-    let temporary = stage.folder.path().join("temporary");
-    fs::create_dir(&temporary).unwrap();
-    let [restored, imported] = ["restored", "imported"].map(|name| Home::at(stage.folder.path().join(name)));
-    for (home, command, says) in [
-        (&restored, &["backup", "--check", "-"][..], "ok: standard input is a whole backup"),
-        (&restored, &["restore", "-"], "3 machines"),
-        (&imported, &["import", "-"], "3 machines"),
-    ] {
-        let done = piped(home, command, &backup, &temporary).await;
-        assert_eq!(done.code, 0, "{command:?}: {}", done.stderr);
-        assert!(done.stdout.contains(says), "{command:?}: {}", done.stdout);
-    }
-    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
-    host.kill().await.unwrap();
-    assert_eq!(serve(&restored).await.count().await.unwrap(), 3);
-    let nowhere = piped(&imported, &["import", "-"], &backup, &stage.folder.path().join("none")).await;
-    assert_eq!(nowhere.code, 74, "{}", nowhere.stderr);
-    assert!(nowhere.stderr.contains("name another folder with TMPDIR"), "{}", nowhere.stderr);
-}
-
 #[tokio::test]
 async fn a_host_is_restored_only_where_nothing_is_and_only_from_a_backup() {
     let stage = Stage::with_threshold(THRESHOLD);
@@ -503,215 +449,4 @@ async fn whatever_is_lost_or_damaged_the_host_names_the_command_that_helps_and_i
         code == 78 && said.contains("signing.key is missing") && said.contains(restore),
         "{code}: {said}"
     );
-}
-
-/// So many that a process can be killed while it makes a ledger of them.
-const MANY: u64 = 15_000;
-
-/// How much of the ledger has to be on disk before the next process is killed, in KiB. The last is more than it becomes.
-const KILLED_AT_KIB: [u64; 4] = [1, 600, 1_500, 9_000];
-
-fn meta() -> Meta {
-    Meta { ledger: LedgerId::from_bytes([7; 16]), hour_width_ms: HOUR_MS, pepper: [9; 32] }
-}
-
-/// A backup of a host that has many machines; the files are those of this one.
-fn large_backup(stage: &Stage, home: &Home, file: &Path) {
-    let mut writer = ExportWriter::begin(&Head::new(ExportKind::Backup, now(), None, meta()));
-    for carried in home.files().unwrap() {
-        carried.read(|part| writer.file(part)).unwrap();
-    }
-    let (mut random, at) = (rand::rng(), now());
-    writer.row(&Kept::LastTime(at));
-    let step = u64::MAX / MANY;
-    for number in 0..MANY {
-        let mut machine = [0; 16];
-        machine[..8].copy_from_slice(&(number * step).to_be_bytes());
-        let record = Record {
-            state: RecordState::Active,
-            serial: 1,
-            nonce: Nonce::from_bytes(random.random()),
-            asked_at: at,
-            seen_at: at,
-            first_seen: at,
-            licensed_until: None,
-            fingerprint: Fingerprint::NONE,
-        };
-        let (product, machine) = (stage.shop.product().id, MachineId::from_bytes(machine));
-        writer.row(&Kept::Machine { product, machine, record });
-    }
-    fs::write(file, writer.end()).unwrap();
-}
-
-fn size_kib(directory: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(directory) else { return 0 };
-    let sizes = entries.flatten().map(|entry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => size_kib(&entry.path()),
-        Ok(metadata) => std::os::unix::fs::MetadataExt::blocks(&metadata) / 2,
-        Err(_) => 0,
-    });
-    1 + sizes.sum::<u64>()
-}
-
-/// Starts a command and kills it once it has written so much of the ledger. Says whether it was still running.
-async fn killed(home: &Home, command: &str, file: &Path, at_kib: u64) -> bool {
-    let mut child: Child = Command::new(program().path)
-        .args([command, &text(file), "--data", &text(home.path())])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let draft: PathBuf = home.path().join("ledger.new");
-    until("as far", async || at_kib <= size_kib(&draft) || child.try_wait().unwrap().is_some()).await;
-    child.kill().await.unwrap();
-    child.wait().await.unwrap().code().is_none()
-}
-
-/// The hidden file of a backup that was killed has the signing key in it.
-#[tokio::test]
-async fn what_a_killed_backup_has_left_goes_with_the_next_backup_and_at_the_next_start() {
-    let stage = Stage::with_threshold(THRESHOLD);
-    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
-    let elsewhere = stage.folder.path().join("backups");
-    fs::create_dir(&elsewhere).unwrap();
-    let mut backup = Command::new(program().path)
-        .args(["backup", &text(&elsewhere.join("killed")), "--data", &text(home.path())])
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let drafts = |folder: &Path| {
-        let names =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.starts_with('.')).count()
-    };
-    until("begun", async || 0 < drafts(&elsewhere) || backup.try_wait().unwrap().is_some()).await;
-    backup.kill().await.unwrap();
-    // It may have been faster than the kill; what a slower one leaves looks like this.
-    fs::write(elsewhere.join(".killed.0123456789abcdef.kms-draft"), "the key").unwrap();
-    at(&home, &["backup", &text(&elsewhere.join("next"))]).await;
-    assert_eq!(drafts(&elsewhere), 0);
-
-    for folder in ["", "certificates"] {
-        for name in [".x.0123456789abcdef.kms-draft", ".x.0123456789abcdef.new"] {
-            fs::write(home.path().join(folder).join(name), "").unwrap();
-        }
-    }
-    let _host = serve(&home).await;
-    assert_eq!((drafts(home.path()), drafts(&home.path().join("certificates"))), (0, 0));
-}
-
-/// A kill at the first moment left a draft of the note, and the same command then found that the directory is not empty.
-#[tokio::test]
-async fn a_restore_that_was_cut_short_at_its_first_moment_can_be_run_again() {
-    let stage = Stage::with_threshold(THRESHOLD);
-    let source = stage.shop.make_host("source", an_hour_ago()).unwrap();
-    let file = text(&stage.folder.path().join("backup"));
-    at(&source, &["backup", &file]).await;
-    for left in [".restore-unfinished.0123456789abcdef.kms-draft", ".restore-unfinished.0123456789abcdef.new"]
-    {
-        let home = Home::at(stage.folder.path().join(left.len().to_string()));
-        fs::create_dir(home.path()).unwrap();
-        fs::write(home.path().join(left), "").unwrap();
-        // What a new file system has of its own.
-        fs::create_dir(home.path().join("lost+found")).unwrap();
-        at(&home, &["restore", &file]).await;
-        assert!(home.path().join("lost+found").exists() && !home.path().join(left).exists());
-    }
-    let home = Home::at(stage.folder.path().join("taken"));
-    fs::create_dir(home.path()).unwrap();
-    fs::write(home.path().join(".mine"), "").unwrap();
-    assert_eq!(try_at(&home, &["restore", &file]).await.code, 73);
-    assert!(home.path().join(".mine").exists());
-}
-
-/// A shell makes the file of `> FILE` readable for everybody, before the command begins.
-#[tokio::test]
-async fn a_backup_on_standard_output_is_for_its_owner_alone() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let stage = Stage::with_threshold(THRESHOLD);
-    let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
-    let path = stage.folder.path().join("backup");
-    let file = fs::File::create(&path).unwrap();
-    file.set_permissions(fs::Permissions::from_mode(0o644)).unwrap();
-    let mut backup = Command::new(program().path);
-    backup.args(["backup", "-", "--data", &text(home.path())]).stdout(file).stderr(Stdio::null());
-    assert!(backup.status().await.unwrap().success());
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(run(&["backup", "--check", &text(&path)]).await.stdout.contains("whole backup"));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_that_is_killed_leaves_no_ledger_and_the_next_one_makes_it() {
-    let stage = Stage::with_threshold(THRESHOLD);
-    let source = stage.shop.make_host("source", an_hour_ago()).unwrap();
-    let file = stage.folder.path().join("large");
-    large_backup(&stage, &source, &file);
-    for engine in Engine::ALL {
-        let home = Home::at(stage.folder.path().join(engine.name()));
-        fs::create_dir(home.path()).unwrap();
-        fs::write(home.path().join("kms-host.toml"), format!("ledger = {:?}\n", engine.name())).unwrap();
-        let mut kills = 0;
-        for at_kib in KILLED_AT_KIB {
-            if killed(&home, "import", &file, at_kib).await {
-                kills += 1;
-                let opened = home.ledger(engine, 1 << 20, &|_| {}).err();
-                assert!(matches!(opened, Some(HomeError::NoLedger(_))), "{at_kib} KiB: {opened:?}");
-            } else {
-                fs::remove_dir_all(home.path().join("ledger")).unwrap();
-            }
-        }
-        at(&home, &["import", &text(&file)]).await;
-        println!("{kills} kills on {}", engine.name());
-        assert!(2 <= kills, "of {KILLED_AT_KIB:?}");
-        assert!(!home.path().join("ledger.new").exists());
-        assert_eq!(machines_in(home.ledger(engine, 1 << 20, &|_| {}).unwrap()).await, MANY);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restore_that_is_killed_leaves_nothing_that_serves_and_the_next_one_makes_it() {
-    let stage = Stage::with_threshold(THRESHOLD);
-    let source = stage.shop.make_host("source", an_hour_ago()).unwrap();
-    let file = stage.folder.path().join("large");
-    large_backup(&stage, &source, &file);
-    let home = Home::at(stage.folder.path().join("restored"));
-    let mut kills = 0;
-    for at_kib in KILLED_AT_KIB {
-        if killed(&home, "restore", &file, at_kib).await {
-            kills += 1;
-            for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["init"]] {
-                let refused = try_at(&home, command).await;
-                let again = format!("kms-host restore BACKUP --data {}", text(home.path()));
-                assert!(
-                    refused.code != 0 && refused.stderr.contains(&again),
-                    "{command:?}: {}",
-                    refused.stderr
-                );
-            }
-        } else {
-            fs::remove_dir_all(home.path()).unwrap();
-        }
-    }
-    println!("{kills} kills");
-    assert!(2 <= kills, "of {KILLED_AT_KIB:?}");
-    at(&home, &["restore", &text(&file)]).await;
-    let host = HostProcess::start(&program(), &home, LOOPBACK).await.unwrap();
-    check_count(&host, usize::try_from(MANY).unwrap()).await;
-    assert_eq!(alarms(&host).await, [""; 0]);
-}
-
-async fn machines_in(ledger: Arc<dyn Ledger>) -> u64 {
-    let head = Head::new(ExportKind::Export, now(), None, meta());
-    let (to, mut lines) = tokio::sync::mpsc::channel(1);
-    tokio::spawn(export::send(ledger, head, to));
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("export");
-    let mut bytes = Vec::new();
-    while let Some(part) = lines.recv().await {
-        bytes.extend_from_slice(&part.unwrap());
-    }
-    fs::write(&file, bytes).unwrap();
-    ExportFile::open(&file).unwrap().check(&mut |_| {}).unwrap().machines
 }
