@@ -11,10 +11,9 @@ use shared::features::FeaturesError;
 use shared::files::BadFile;
 use shared::ids::{CertificateId, HostId, OrganisationId};
 use shared::policy::PolicyError;
+use shared::spelling::is_near;
 use shared::srv::SERVICE_LABEL_FORM;
 use shared::time::{Length, Timestamp};
-
-use crate::text::is_near;
 
 /// An operation failed. [`VendorError::remedy`] says what to do.
 #[derive(Debug, thiserror::Error)]

@@ -8,11 +8,11 @@ use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use shared::ids::OrganisationId;
 use shared::print::OneLine;
+use shared::spelling::is_near;
 
 use crate::error::VendorError;
 use crate::product::random;
 use crate::registry::{self, Version1};
-use crate::text::is_near;
 use crate::vendor::Vendor;
 
 const ORGANISATIONS_FILE: &str = "organisations.toml";

@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use shared::spelling::distance;
 use shared::time::Timestamp;
 
 /// A length of time that [`parse_length`] reads back exactly: `180d`, `6d 18h`, `250ms`.
@@ -53,18 +52,6 @@ pub fn parse_instant(text: &str) -> Result<Timestamp, String> {
     Ok(Timestamp::from_unix_ms(instant.as_millisecond()))
 }
 
-/// Whether two names probably mean the same product or organisation: their letters and digits differ by one or two typing errors at most. Other
-/// digits are no typing error: "Branch 7" is not "Branch 8".
-pub(crate) fn is_near(one: &str, other: &str) -> bool {
-    let letters = |name: &str| -> String {
-        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
-    let digits = |name: &str| -> String { name.chars().filter(|c| c.is_numeric()).collect() };
-    let (one, other) = (letters(one), letters(other));
-    let slips = if one.chars().count().min(other.chars().count()) < 8 { 1 } else { 2 };
-    digits(&one) == digits(&other) && distance(&one, &other) <= slips
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,25 +79,5 @@ mod tests {
         assert_eq!(parse_instant("2025-11-22 04:05:50.250+02:00"), Ok(instant));
         assert!(parse_instant("2025-11-22").is_err());
         assert_eq!(instant_text(Timestamp::from_unix_ms(i64::MAX)), None);
-    }
-
-    #[test]
-    fn a_name_that_is_spelled_otherwise_is_near_and_another_one_is_not() {
-        for near in [
-            "Example works",
-            "ExampleWorks",
-            " Example  Works.",
-            "Exampel Works",
-            "Example Work",
-            "EXAMPLE-WORKS",
-        ] {
-            assert!(is_near("Example Works", near), "{near}");
-        }
-        for far in ["Example University", "Examples", "Other Works", "Example Works 2", ""] {
-            assert!(!is_near("Example Works", far), "{far}");
-        }
-        assert!(!is_near("Branch 7", "Branch 8"));
-        assert!(is_near("Acme", "Akme") && !is_near("Acme", "Aqua"));
-        assert!(is_near("Škoda", "škoda"));
     }
 }

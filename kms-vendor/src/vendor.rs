@@ -12,17 +12,15 @@
 //!
 //! What is done with it stands in `product`, `issue`, `issuer` and `revoke`.
 
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use data_encoding::HEXLOWER_PERMISSIVE;
 use rand::CryptoRng;
 use shared::armour;
 use shared::certificate::Roots;
 use shared::envelope::SecretKey;
-use shared::files::ROOT_KEY;
+use shared::files::{self, ROOT_KEY};
 use store::regular;
 
 use crate::error::VendorError;
@@ -64,7 +62,7 @@ impl Vendor {
             *root = *key.public().as_bytes();
         }
         // Last, because its presence says that the directory is complete.
-        store::file::create_new(&dir.join(ROOTS_FILE), roots_text(&roots).as_bytes(), PUBLIC)?;
+        store::file::create_new(&dir.join(ROOTS_FILE), files::roots_to_text(&roots).as_bytes(), PUBLIC)?;
         Vendor::open(dir)
     }
 
@@ -79,7 +77,7 @@ impl Vendor {
             _ => VendorError::read(&path, source),
         })?;
         let text = armour::plain(&text).map_err(|error| VendorError::damaged(&path, error))?;
-        let roots = parse_roots(&text)
+        let roots = files::roots_from_text(&text)
             .ok_or_else(|| VendorError::damaged(&path, "it is not two public keys in hex"))?;
         let roots = Roots::new(roots.iter().map(<[u8; 32]>::as_slice))
             .map_err(|error| VendorError::damaged(&path, error))?;
@@ -146,38 +144,5 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), VendorError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(VendorError::read(path, source)),
         Ok(_) => Err(VendorError::Exists(path.to_owned())),
-    }
-}
-
-fn roots_text(roots: &[[u8; 32]; 2]) -> String {
-    let mut text = String::from("# This vendor's root public keys; every product pins both.\n");
-    for (root, name) in roots.iter().zip(ROOT_KEY_FILES) {
-        let _ = writeln!(text, "{}  # {name}", HEXLOWER_PERMISSIVE.encode(root));
-    }
-    text
-}
-
-fn parse_roots(text: &str) -> Option<[[u8; 32]; 2]> {
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim());
-    let keys: Vec<[u8; 32]> = lines
-        .filter(|line| !line.is_empty())
-        .map(|line| HEXLOWER_PERMISSIVE.decode(line.as_bytes()).ok()?.try_into().ok())
-        .collect::<Option<_>>()?;
-    keys.try_into().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn roots_survive_their_file_and_nothing_else_is_taken_for_them() {
-        let roots = [[7; 32], [0xab; 32]];
-        let text = roots_text(&roots);
-        assert_eq!(parse_roots(&text), Some(roots));
-        assert_eq!(parse_roots(&text.to_uppercase().replace("# ", "#")), Some(roots));
-        assert_eq!(parse_roots(text.lines().nth(1).unwrap()), None);
-        assert_eq!(parse_roots(&text.replace("07", "7")), None);
-        assert_eq!(parse_roots(&format!("{text}{text}")), None);
     }
 }

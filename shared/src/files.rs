@@ -6,6 +6,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Write as _;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -237,6 +238,36 @@ pub fn revocation_lists_from_pem(text: &[u8]) -> Result<Vec<v1::SignedRevocation
     blocks.iter().map(list).collect()
 }
 
+/// The file of the vendor's root public keys: each on a line, in hex, with a comment behind it.
+pub fn roots_to_text(roots: &[[u8; 32]; 2]) -> String {
+    let mut text = String::from("# This vendor's root public keys; every product pins both.\n");
+    for (number, root) in (1..).zip(roots) {
+        for byte in root {
+            let _ = write!(text, "{byte:02x}");
+        }
+        let _ = writeln!(text, "  # root-{number}.key");
+    }
+    text
+}
+
+/// The two root public keys in their file. Nothing is verified.
+pub fn roots_from_text(text: &str) -> Option<[[u8; 32]; 2]> {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim());
+    let keys: Vec<[u8; 32]> =
+        lines.filter(|line| !line.is_empty()).map(key_from_hex).collect::<Option<_>>()?;
+    keys.try_into().ok()
+}
+
+fn key_from_hex(text: &str) -> Option<[u8; 32]> {
+    let (halves, rest) = text.as_bytes().as_chunks::<2>();
+    let bytes = halves.iter().map(|digits| {
+        let digits =
+            core::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_hexdigit))?;
+        u8::from_str_radix(digits, 16).ok()
+    });
+    bytes.collect::<Option<Vec<_>>>()?.try_into().ok().filter(|_| rest.is_empty())
+}
+
 /// The file of a host's certificate.
 pub fn certificate_to_pem(chain: &Chain, roots: &Roots) -> String {
     let roots = roots.keys().iter().map(|root| Bytes::copy_from_slice(root.as_bytes())).collect();
@@ -295,4 +326,21 @@ pub enum BadFile {
     /// A request that says something else than what is signed in it.
     #[error("it was changed after its sender had signed it")]
     Contradiction,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_survive_their_file_and_nothing_else_is_taken_for_them() {
+        let roots = [[7; 32], [0xab; 32]];
+        let text = roots_to_text(&roots);
+        assert_eq!(roots_from_text(&text), Some(roots));
+        assert_eq!(roots_from_text(&text.to_uppercase().replace("# ", "#")), Some(roots));
+        assert_eq!(roots_from_text(text.lines().nth(1).unwrap()), None);
+        assert_eq!(roots_from_text(&text.replace("07", "7")), None);
+        assert_eq!(roots_from_text(&text.replace("07", "+7")), None);
+        assert_eq!(roots_from_text(&format!("{text}{text}")), None);
+    }
 }
