@@ -1,10 +1,18 @@
 //! The vendor's online service: which product keys were sold, and which hosts and machines they activate.
 //!
 //! It holds an issuing key that a root has signed for a year, and never a root. Read next: `rules`, what a key allows; `db`, what is kept
-//! of keys, hosts and machines, in SQLite or PostgreSQL; `issue`, what the portal makes: keys, confirmations, host certificates.
+//! of keys, hosts and machines, in SQLite or PostgreSQL; `issue`, what the portal makes: keys, confirmations, host certificates; `api`,
+//! the calls; `home`, the data directory; `run`, which puts them together. The commands are the nested crate `cli`.
 
+pub mod api;
 #[cfg(feature = "battery")]
 pub mod battery;
+pub mod config;
 pub mod db;
+pub mod home;
 pub mod issue;
+pub mod remedy;
 pub mod rules;
+pub mod run;
+
+pub use run::{OpenedPortal, RunningPortal, run};

@@ -12,6 +12,7 @@
 pub mod v1;
 
 pub mod admin;
+pub mod portal;
 pub mod state;
 pub mod vendor;
 

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use prost::Message;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "kms/v1/signed.proto",
     "kms/v1/certificate.proto",
     "kms/v1/ask.proto",
@@ -22,6 +22,7 @@ const FILES: [&str; 11] = [
     "kms/state/v1/saved.proto",
     "kms/admin/v1/admin.proto",
     "kms/vendor/v1/vendor.proto",
+    "kms/portal/v1/portal.proto",
 ];
 
 const HEADER: &str = "\

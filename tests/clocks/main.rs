@@ -18,3 +18,4 @@ mod renewal;
 
 mod host_clock;
 mod machine_clock;
+mod portal;

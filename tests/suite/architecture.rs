@@ -30,8 +30,13 @@ const IMPORTS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "kms-portal",
-        &["shared", "proto"],
+        &["shared", "proto", "store", "server"],
         &["kms-host", "kms-client", "kms-vendor", "sled", "fjall", "clap", "comfy-table"],
+    ),
+    (
+        "kms-portal/cli",
+        &["kms-portal", "shared", "proto", "store", "program", "server", "wire"],
+        &["kms-host", "kms-client", "kms-vendor", "sqlx", "sled", "fjall"],
     ),
     ("kms-vendor", &["shared", "proto", "store", "program"], &["kms-host", "kms-client", "tokio"]),
     ("kms-client/cli", &["kms-client", "shared", "program"], &["kms-host"]),
@@ -82,6 +87,7 @@ const OURS: &[&str] = &[
     "kms-host",
     "kms-host-cli",
     "kms-portal",
+    "kms-portal-cli",
     "kms-vendor",
     "report",
 ];

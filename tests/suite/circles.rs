@@ -16,6 +16,7 @@ const CRATES: &[&str] = &[
     "kms-host",
     "kms-host/cli",
     "kms-portal",
+    "kms-portal/cli",
     "kms-vendor",
     "names",
     "wire",

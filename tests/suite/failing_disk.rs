@@ -18,7 +18,7 @@ use crate::space::not_run;
 use crate::stage::{LOOPBACK, Stage, YEAR, an_hour_ago, now, program, serve};
 
 /// The library, or why there is none.
-fn library(folder: &Path) -> Result<PathBuf, String> {
+pub(crate) fn library(folder: &Path) -> Result<PathBuf, String> {
     let library = folder.join("failing_disk.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/suite/failing_disk.c");
     let mut compiler = Command::new("cc");

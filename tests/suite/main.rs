@@ -39,6 +39,7 @@ mod life;
 mod looking;
 mod odd_files;
 mod owner;
+mod portal;
 mod printing;
 mod reasons;
 mod seats;

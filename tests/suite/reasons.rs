@@ -35,11 +35,11 @@ enum Told {
     ByTheRules(&'static str, &'static str),
     /// The client library comes to it by itself; the stories are its own.
     ByTheClient,
-    /// The vendor's portal does; its stories come with the program.
-    ByThePortal,
+    /// The vendor's portal does; the story is a test of this name in this file.
+    AtThePortal(&'static str, &'static str),
 }
 
-use Told::{ByAHost, ByTheClient, ByThePortal, ByTheRules};
+use Told::{AtThePortal, ByAHost, ByTheClient, ByTheRules};
 
 fn told(reason: Reason) -> Told {
     match reason {
@@ -160,17 +160,31 @@ fn told(reason: Reason) -> Told {
         | Reason::IdentityUnreadable
         | Reason::Busy
         | Reason::RekeyLimit => ByTheClient,
-        Reason::KeyUnknown
-        | Reason::KeyBlocked
-        | Reason::KeyEnded
-        | Reason::KeyExhausted
-        | Reason::HostsExhausted
-        | Reason::ActivationsExhausted
-        | Reason::ReleasesExhausted
-        | Reason::NotActivatedHere
-        | Reason::TooManyWrongKeys
-        | Reason::IssuerEnded
-        | Reason::PortalFailed => ByThePortal,
+        Reason::KeyUnknown | Reason::TooManyWrongKeys => AtThePortal(
+            "suite/portal.rs",
+            "a_key_that_nobody_sold_is_unknown_and_after_a_few_the_address_has_to_wait",
+        ),
+        Reason::KeyBlocked => AtThePortal(
+            "suite/portal.rs",
+            "a_blocked_key_says_that_the_seller_is_to_be_asked_until_it_is_unblocked",
+        ),
+        Reason::KeyEnded => {
+            AtThePortal("clocks/portal.rs", "a_key_activates_until_the_second_before_its_end")
+        }
+        Reason::KeyExhausted | Reason::ReleasesExhausted | Reason::NotActivatedHere => AtThePortal(
+            "suite/portal.rs",
+            "a_key_gives_as_many_machines_as_it_grants_and_more_once_it_is_raised",
+        ),
+        Reason::HostsExhausted | Reason::ActivationsExhausted => {
+            AtThePortal("suite/portal.rs", "a_host_key_activates_so_many_hosts_so_many_times")
+        }
+        Reason::IssuerEnded => AtThePortal(
+            "clocks/portal.rs",
+            "a_portal_whose_issuing_certificate_has_ended_says_so_until_a_new_one_is_read",
+        ),
+        Reason::PortalFailed => {
+            AtThePortal("suite/portal.rs", "a_portal_whose_disk_fails_acknowledges_nothing_and_ends")
+        }
         new => panic!("{new} has no story: say who gives it, and where that is told"),
     }
 }
@@ -180,11 +194,13 @@ fn every_reason_that_hosts_or_rules_can_give_has_a_story_that_provokes_it() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     for reason in Reason::ALL {
         let (path, story) = match told(*reason) {
-            ByAHost(file, story) => (tests.join(file), format!("async fn {story}() {{")),
+            ByAHost(file, story) | AtThePortal(file, story) => {
+                (tests.join(file), format!("async fn {story}() {{"))
+            }
             ByTheRules(file, story) => {
                 (tests.join("../shared/tests/rules").join(file), format!("\nfn {story}() {{"))
             }
-            ByTheClient | ByThePortal => continue,
+            ByTheClient => continue,
         };
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(&story), "{reason}: {} has no story {story:?}", path.display());
@@ -200,6 +216,8 @@ fn every_code_that_a_command_a_log_or_a_guide_shows_is_explained() {
         "kms-host/cli",
         "server/src",
         "kms-client",
+        "kms-portal/src",
+        "kms-portal/cli",
         "kms-vendor/src",
         "shared/src",
         "names/src",

@@ -1,0 +1,104 @@
+//! The help: examples for each command, and the exit codes.
+
+use clap::{Command, CommandFactory as _};
+
+use super::Cli;
+
+/// No line is longer than 72 characters, so that no terminal wraps it.
+const FIRST_STEPS: &str = "\
+First steps:
+  kms-portal init --data ./portal --roots roots.pub --name localhost
+      Create a portal, and issuing-request.pem for the offline tool.
+  kms-vendor issuer sign --request ./portal/issuing-request.pem \\
+      --out issuing.pem
+      Sign it, where the vendor's roots are.
+  kms-portal install-issuer issuing.pem --data ./portal
+  kms-portal serve --data ./portal
+      Serve hosts and machines until the process is told to stop.
+  kms-portal product add --file atlas.toml --data ./portal
+      Add a product, from `kms-vendor product file`.
+  kms-portal key issue --product Atlas --kind host \\
+      --organisation \"Example Works\" --data ./portal
+      Issue a host key. It is printed once.
+
+Exit codes:
+  0   done
+  64  wrong usage
+  65  wrong file, unknown key, or a refused request
+  69  no portal answers, or no port to listen on
+  73  there is another portal in the directory
+  74  the disk, the database or standard output has failed
+  75  the portal cannot answer now; try again
+  77  not allowed for this user
+  78  wrong settings, or a key or certificate is missing";
+
+/// Examples by command.
+const EXAMPLES: [(&str, &str); 10] = [
+    (
+        "init",
+        "kms-portal init --roots roots.pub --name activation.example.com\n\
+         kms-portal init --data ./portal --roots roots.pub --name localhost --name 127.0.0.1",
+    ),
+    ("install-issuer", "kms-portal install-issuer issuing.pem"),
+    ("serve", "kms-portal serve\nkms-portal serve --data ./portal --listen 127.0.0.1:21690"),
+    ("config", "kms-portal config sample\nkms-portal config check --config kms-portal.toml"),
+    ("status", "kms-portal status\nkms-portal status --json"),
+    (
+        "product",
+        "kms-portal product add --file atlas.toml --threshold 25\n\
+         kms-portal product set Atlas --feature export\n\
+         kms-portal product set Atlas --organisation \"Small Site\" --threshold 5",
+    ),
+    ("organisation", "kms-portal organisation add \"Example Works\"\nkms-portal organisation list"),
+    (
+        "key",
+        "kms-portal key issue --product Atlas --kind host --organisation \"Example Works\"\n\
+         kms-portal key issue --product Atlas --kind mak --machines 50 --organisation \"Example Works\"\n\
+         kms-portal key block 3F8K-9QWX --note \"stolen, ticket 7\"\n\
+         kms-portal key raise 3F8K-9QWX --machines 20",
+    ),
+    ("answer", "kms-portal answer request.pem --out answer.pem"),
+    ("explain", "kms-portal explain KEY_BLOCKED"),
+];
+
+pub(super) fn command() -> Command {
+    let command = Cli::command().after_help(FIRST_STEPS);
+    EXAMPLES.iter().fold(command, |command, (name, examples)| {
+        let lines: String = examples.lines().flat_map(|line| ["\n  ", line]).collect();
+        command.mut_subcommand(name, |command| command.after_help(format!("Examples:{lines}")))
+    })
+}
+
+pub(super) fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "kms-portal", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together_and_its_examples_are_valid() {
+        command().debug_assert();
+        for (_, examples) in EXAMPLES {
+            for example in examples.lines() {
+                let words = shell_words(example);
+                let parsed = command().try_get_matches_from(&words);
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            }
+        }
+        assert!(FIRST_STEPS.lines().all(|line| line.chars().count() <= 72));
+    }
+
+    fn shell_words(line: &str) -> Vec<String> {
+        line.split('"')
+            .enumerate()
+            .flat_map(|(index, part)| match index % 2 {
+                0 => part.split_whitespace().map(str::to_owned).collect(),
+                _ => vec![part.to_owned()],
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,257 @@
+//! `key`: product keys. One is shown when it is issued, and never again. `keys/listed` shows what is known of them.
+
+mod listed;
+
+use anyhow::anyhow;
+use clap::{Args, Subcommand, ValueEnum};
+use kms_portal::home::PortalHome;
+use kms_portal::rules::granted::Granted;
+use program::exit::EX_USAGE;
+use program::output::json_text;
+use proto::portal::v1 as w;
+use serde_json::json;
+use shared::product_key::{KeyKind, KeyNumber};
+use shared::time::Timestamp;
+
+use super::ask::ask;
+use super::failure::Failure;
+use super::{Noted, Output};
+
+/// Keys that are asked for at once.
+const AT_ONCE: u32 = 500;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyVerb {
+    /// Issue a key. It is printed once: the portal does not keep it.
+    Issue(Box<KeyOrder>),
+    /// List the keys, by number.
+    List {
+        /// Organisation to list keys of, by name or id.
+        #[arg(long, value_name = "NAME")]
+        organisation: Option<String>,
+        /// Product to list keys for, by name or id.
+        #[arg(long, value_name = "NAME")]
+        product: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show a key, and the hosts and machines that it has activated.
+    Show {
+        /// Number of the key, such as 3F8K-9QWX.
+        number: KeyNumber,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Block a key that was stolen or refunded. What it has activated stays activated.
+    Block {
+        /// Number of the key.
+        number: KeyNumber,
+        #[command(flatten)]
+        noted: Noted,
+    },
+    /// Take a block back.
+    Unblock {
+        /// Number of the key.
+        number: KeyNumber,
+        #[command(flatten)]
+        noted: Noted,
+    },
+    /// Grant more of a key, or less with a negative number. Nobody loses what is activated.
+    Raise {
+        /// Number of the key.
+        number: KeyNumber,
+        #[command(flatten)]
+        more: More,
+        #[command(flatten)]
+        noted: Noted,
+    },
+}
+
+/// What a key is for, as it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TypedKind {
+    /// It activates hosts.
+    Host,
+    /// It activates a number of machines, each at the portal (multiple-activation key).
+    Mak,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyOrder {
+    /// Product, by name or id.
+    #[arg(long, value_name = "NAME")]
+    product: String,
+    /// What the key is for.
+    #[arg(long)]
+    kind: TypedKind,
+    /// Organisation that buys the key, by name or id. A new name is added.
+    #[arg(long, value_name = "NAME")]
+    organisation: String,
+    /// Add the organisation, although one with a similar name is known.
+    #[arg(long)]
+    new_organisation: bool,
+    /// Machines that a MAK activates; required for it.
+    #[arg(long, value_name = "N", required_if_eq("kind", "mak"))]
+    machines: Option<u64>,
+    /// Places of a MAK that machines may give back in a year [default: a tenth of the machines, at least 5].
+    #[arg(long, value_name = "N")]
+    releases: Option<u64>,
+    /// Hosts that a host key activates [default: 6].
+    #[arg(long, value_name = "N")]
+    hosts: Option<u64>,
+    /// Activations of each of these hosts [default: 10].
+    #[arg(long, value_name = "N")]
+    activations: Option<u64>,
+    /// First day on which the key licenses nobody any more, such as 2027-12-31, in UTC [default: no end].
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    ends: Option<Timestamp>,
+    /// Feature that is sold with the key, in place of those of the product. May be repeated.
+    #[arg(long = "feature", value_name = "NAME")]
+    features: Vec<String>,
+    /// Machines that were paid for, to be shown beside the count. It refuses nobody.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    seats: u32,
+    /// Issue this many keys, and print them as CSV.
+    #[arg(long, value_name = "N", conflicts_with = "json", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    csv: Option<u32>,
+    #[command(flatten)]
+    noted: Noted,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct More {
+    /// More machines.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    machines: Option<i64>,
+    /// More hosts.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    hosts: Option<i64>,
+    /// More activations of each host.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    activations: Option<i64>,
+    /// More places that machines may give back in a year.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    releases: Option<i64>,
+}
+
+impl More {
+    fn wanted(&self) -> (&'static str, i64) {
+        let all = [
+            ("machines", self.machines),
+            ("hosts", self.hosts),
+            ("activations", self.activations),
+            ("releases", self.releases),
+        ];
+        let given = all.into_iter().find_map(|(quota, more)| more.map(|more| (quota, more)));
+        given.expect("the command line requires one of them")
+    }
+}
+
+/// The beginning of a day in UTC.
+fn date(text: &str) -> Result<Timestamp, &'static str> {
+    let day: jiff::civil::Date = text.parse().map_err(|_| "write a date such as 2027-12-31")?;
+    let start = day.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| "this date is out of range")?;
+    Ok(Timestamp::from_unix_ms(start.timestamp().as_millisecond()))
+}
+
+pub(super) fn run(home: &PortalHome, command: KeyVerb) -> Result<String, Failure> {
+    match command {
+        KeyVerb::Issue(wanted) => issue(home, &wanted),
+        KeyVerb::List { organisation, product, output } => {
+            let organisation = organisation.unwrap_or_default();
+            listed::list(home, &organisation, &product.unwrap_or_default(), output.json)
+        }
+        KeyVerb::Show { number, output } => listed::show(home, number, output.json),
+        KeyVerb::Block { number, noted } => {
+            let request = w::BlockKeyRequest { number: number.to_string(), note: noted.note.clone() };
+            ask(home, async |mut portal| portal.block_key(request).await)?;
+            Ok(changed(number, &noted, "blocked", "is blocked. What it has activated stays activated."))
+        }
+        KeyVerb::Unblock { number, noted } => {
+            let request = w::UnblockKeyRequest { number: number.to_string(), note: noted.note.clone() };
+            ask(home, async |mut portal| portal.unblock_key(request).await)?;
+            Ok(changed(number, &noted, "unblocked", "is not blocked any more."))
+        }
+        KeyVerb::Raise { number, more, noted } => {
+            let (quota, more) = more.wanted();
+            let (number, note) = (number.to_string(), noted.note);
+            let request = w::RaiseKeyRequest { number: number.clone(), quota: quota.to_owned(), more, note };
+            let granted = ask(home, async |mut portal| {
+                Ok(portal.raise_key(request).await?.into_inner().granted.unwrap_or_default())
+            })?;
+            Ok(if noted.json {
+                json_text(&json!({ "number": number, "granted": listed::quotas_json(&granted) }))
+            } else {
+                format!("Key {number} grants {} now.\n", listed::quotas_text(&granted))
+            })
+        }
+    }
+}
+
+fn changed(number: KeyNumber, noted: &Noted, what: &str, told: &str) -> String {
+    if noted.json {
+        return json_text(&json!({ "number": number.to_string(), what: true }));
+    }
+    format!("Key {number} {told}\n")
+}
+
+fn issue(home: &PortalHome, wanted: &KeyOrder) -> Result<String, Failure> {
+    let request = request(wanted)?;
+    let count = wanted.csv.unwrap_or(1);
+    let mut keys = Vec::new();
+    while keys.len() < count as usize {
+        let left = count - u32::try_from(keys.len()).unwrap_or(count);
+        let request = w::IssueKeysRequest { count: left.min(AT_ONCE), ..request.clone() };
+        keys.extend(ask(home, async |mut portal| Ok(portal.issue_keys(request).await?.into_inner().keys))?);
+    }
+    if wanted.csv.is_some() {
+        let rows = keys.iter().map(|key| format!("{},{}\n", key.number, key.key));
+        return Ok(std::iter::once("number,key\n".to_owned()).chain(rows).collect());
+    }
+    let key = keys.remove(0);
+    if wanted.noted.json {
+        return Ok(json_text(&json!({ "number": key.number, "key": key.key })));
+    }
+    Ok(format!(
+        "{}\n\nThis is key {} for {}. It is shown only now: the portal does not keep it.\n",
+        key.key, key.number, wanted.organisation
+    ))
+}
+
+fn request(wanted: &KeyOrder) -> Result<w::IssueKeysRequest, Failure> {
+    let (kind, granted, foreign) = match wanted.kind {
+        TypedKind::Host => {
+            let hosts = wanted.hosts.unwrap_or(Granted::HOST.hosts);
+            let activations = wanted.activations.unwrap_or(Granted::HOST.activations);
+            let foreign =
+                wanted.machines.or(wanted.releases).map(|_| "--machines and --releases are for a MAK");
+            (KeyKind::Host, Granted { hosts, activations, ..Granted::HOST }, foreign)
+        }
+        TypedKind::Mak => {
+            let usual = Granted::machines(wanted.machines.unwrap_or_default());
+            let releases = wanted.releases.unwrap_or(usual.releases);
+            let foreign =
+                wanted.hosts.or(wanted.activations).map(|_| "--hosts and --activations are for a host key");
+            (KeyKind::MultipleActivation, Granted { releases, ..usual }, foreign)
+        }
+    };
+    if let Some(foreign) = foreign {
+        return Err(Failure { code: EX_USAGE, error: anyhow!("{foreign}; leave them out") });
+    }
+    let Granted { machines, hosts, activations, releases } = granted;
+    let features =
+        (!wanted.features.is_empty()).then(|| w::KeyFeatures { features: wanted.features.clone() });
+    Ok(w::IssueKeysRequest {
+        product: wanted.product.clone(),
+        kind: kind.name().to_owned(),
+        organisation: wanted.organisation.clone(),
+        new_organisation: wanted.new_organisation,
+        granted: Some(w::Quotas { machines, hosts, activations, releases }),
+        ends_at: wanted.ends.map_or(0, Timestamp::unix_ms),
+        features,
+        seats: wanted.seats,
+        note: wanted.noted.note.clone(),
+        count: 1,
+    })
+}

@@ -1,0 +1,205 @@
+//! The command line: what the vendor's staff types. `serve` is the portal. Most other commands ask the running portal over its socket;
+//! `init` and `install-issuer` work on the data directory of one that need not run.
+
+mod answer;
+mod ask;
+mod daemon;
+mod failure;
+mod help;
+mod keys;
+mod offline;
+mod organisations;
+mod products;
+mod shown;
+mod staff;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use kms_portal::config::USUAL_PATH;
+use kms_portal::home::{PortalHome, TlsName};
+use kms_portal::remedy;
+use program::exit::EX_USAGE;
+use program::{arguments, output};
+use shared::print::Lines;
+
+use self::failure::{Failure, OrExit as _};
+
+/// Sell product keys, and activate hosts and machines by them.
+#[derive(Debug, Parser)]
+#[command(name = "kms-portal", version, max_term_width = 100)]
+struct Cli {
+    /// Data directory of the portal: issuing key, pepper, settings, database, admin socket.
+    #[arg(long, global = true, env = "KMS_PORTAL_DATA", default_value = USUAL_PATH)]
+    data: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create a portal, or the parts of one that are missing.
+    ///
+    /// Creates the issuing key with the request to carry to the offline tool, the pepper, the TLS certificate, the settings and the
+    /// database. What exists is left as it is.
+    Init(Init),
+    /// Install the issuing certificate that the offline tool has signed.
+    InstallIssuer {
+        /// File from `kms-vendor issuer sign`.
+        file: PathBuf,
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Serve hosts and machines until SIGTERM or SIGINT.
+    ///
+    /// SIGHUP reads the issuing certificate and the files of TLS again, like `kms-portal reload`.
+    Serve(Serve),
+    /// Show the running portal: issuing certificate, TLS, addresses.
+    Status(Output),
+    /// Read the issuing certificate and the files of TLS again.
+    Reload(Output),
+    /// Print a sample of the settings, or check them.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Add, change and list products.
+    Product {
+        #[command(subcommand)]
+        command: products::ProductVerb,
+    },
+    /// Add and list organisations.
+    Organisation {
+        #[command(subcommand)]
+        command: organisations::OrganisationVerb,
+    },
+    /// Issue, list, show, block and raise product keys.
+    Key {
+        #[command(subcommand)]
+        command: keys::KeyVerb,
+    },
+    /// Answer a host that has sent its request as a file.
+    ///
+    /// The host makes the request with `kms-host activate --request FILE`, and installs the answer with `kms-host install-certificate`.
+    Answer(answer::AnswerFile),
+    /// List what staff has changed, the latest first.
+    Audit {
+        /// Most changes to list.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Explain a code: meaning, fault, remedy.
+    Explain {
+        /// Code, such as KEY_BLOCKED [default: list all].
+        code: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// Shell to print completions for.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print a settings file with every setting, explained and at its default.
+    Sample,
+    /// Check the settings in file and environment, and the files of TLS that they name.
+    Check {
+        /// Settings file [default: the file that `serve` reads].
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Init {
+    /// The vendor's root public keys: `roots.pub` from the directory of `kms-vendor`.
+    #[arg(long, value_name = "FILE")]
+    roots: Option<PathBuf>,
+    /// Name or IP address by which hosts and machines reach the portal, for its TLS certificate. May be repeated.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<TlsName>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Settings file [default: kms-portal.toml in the data directory].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to serve hosts and machines at, instead of the setting `listen`. May be repeated.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Vec<SocketAddr>,
+    /// Write the log as JSON, one object per line.
+    #[arg(long)]
+    log_json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct Output {
+    /// Print JSON instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A change that is recorded with a reason.
+#[derive(Clone, Debug, Args)]
+struct Noted {
+    /// Reason for the audit log.
+    #[arg(long, default_value = "")]
+    note: String,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    main_with(std::env::args_os())
+}
+
+/// Runs a command line, its program name first.
+pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let cli: Cli = match arguments::parse(help::command(), arguments) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let home = PortalHome::at(cli.data);
+    let done = match cli.command {
+        Command::Init(wanted) => offline::init(&home, &wanted),
+        Command::InstallIssuer { file, json } => offline::install_issuer(&home, &file, json),
+        Command::Serve(wanted) => daemon::serve(&home, &wanted),
+        Command::Status(output) => staff::status(&home, output.json),
+        Command::Reload(output) => staff::reload(&home, output.json),
+        Command::Config { command: ConfigCommand::Sample } => Ok(kms_portal::config::sample()),
+        Command::Config { command: ConfigCommand::Check { config } } => {
+            offline::check_config(&home, config.as_deref())
+        }
+        Command::Product { command } => products::run(&home, command),
+        Command::Organisation { command } => organisations::run(&home, command),
+        Command::Key { command } => keys::run(&home, command),
+        Command::Answer(wanted) => answer::answer(&home, &wanted),
+        Command::Audit { limit, output } => staff::audit(&home, limit, output.json),
+        Command::Explain { code, output } => program::explain::explain("kms-portal", code.as_deref())
+            .map_err(anyhow::Error::msg)
+            .or_exit(EX_USAGE)
+            .map(|(text, value)| if output.json { output::json_text(&value) } else { text }),
+        Command::Completions { shell } => Ok(help::completions(shell)),
+    };
+    match done {
+        Ok(text) => output::print(&Lines(text).to_string(), 0),
+        Err(Failure { code, error }) => {
+            failure::say(&remedy::message(&*error));
+            ExitCode::from(code)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Commands that prepare a portal: `init` and `install-issuer`.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use kms_portal::config::PortalSettingSources;
+use kms_portal::home::PortalHome;
+use program::exit::{EX_CONFIG, EX_NOINPUT};
+use program::output::json_text;
+use serde_json::json;
+use shared::time::Clock as _;
+use store::regular;
+use wire::SystemClock;
+
+use super::failure::{self, Failure, OrExit as _};
+use super::{Init, staff};
+
+pub(super) fn init(home: &PortalHome, wanted: &Init) -> Result<String, Failure> {
+    let roots = wanted.roots.as_deref().map(read).transpose()?;
+    let now = SystemClock::new().now();
+    let made = home.init(roots.as_deref(), &wanted.names, now, &mut rand::rng())?;
+    let (data, request) = (home.path().display(), home.request_path());
+    if wanted.output.json {
+        return Ok(json_text(&json!({
+            "request": request,
+            "authority": home.authority_path(),
+            "made": {
+                "key": made.key,
+                "request": made.request,
+                "database": made.database,
+                "tls": made.tls,
+                "authority": made.authority,
+            },
+        })));
+    }
+    let mut lines = Vec::new();
+    if !made.is_something() {
+        return Ok(format!("Nothing is missing of the portal in {data}.\n"));
+    }
+    if made.key && made.database {
+        lines.push(format!("Made a portal in {data}."));
+    } else {
+        lines.push(format!("Made what was missing of the portal in {data}."));
+    }
+    if made.authority {
+        let authority = home.authority_path();
+        lines.push(format!("Its TLS authority, for hosts and products, is {}.", authority.display()));
+    }
+    if made.request {
+        let request = request.display();
+        lines.push(format!("Carry {request} to the vendor's offline tool, then install the answer:"));
+        lines.push(format!("  kms-vendor issuer sign --request {request} --out issuing.pem"));
+        lines.push(format!("  kms-portal install-issuer issuing.pem --data {data}"));
+    }
+    lines.push(String::new());
+    Ok(lines.join("\n"))
+}
+
+pub(super) fn install_issuer(home: &PortalHome, file: &Path, json: bool) -> Result<String, Failure> {
+    let text = read(file)?;
+    let issuer = home.install_issuer(&text, file, SystemClock::new().now())?;
+    let certificate = issuer.certificate();
+    let is_served = server::admin::socket::is_served(&home.socket_path());
+    if is_served {
+        staff::reload(home, false)?;
+    }
+    if json {
+        return Ok(json_text(&json!({
+            "not_before_ms": certificate.not_before.unix_ms(),
+            "not_after_ms": certificate.not_after.unix_ms(),
+            "taken_up": is_served,
+        })));
+    }
+    let next = if is_served {
+        "The running portal has taken it up.".to_owned()
+    } else {
+        format!("Serve with `kms-portal serve --data {}`.", home.path().display())
+    };
+    Ok(format!("Installed an issuing certificate, valid until {}.\n{next}\n", certificate.not_after))
+}
+
+pub(super) fn check_config(home: &PortalHome, file: Option<&Path>) -> Result<String, Failure> {
+    let settings = PortalSettingSources::new(file, home.path()).read().or_exit(EX_CONFIG)?;
+    settings.config.read_tls(home.path()).or_exit(EX_CONFIG)?;
+    for warning in settings.warnings() {
+        failure::warn(&warning);
+    }
+    Ok(format!("ok: {} is valid\n", settings.file().display()))
+}
+
+/// Reads a small file that somebody has named.
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    regular::read(file).with_context(|| format!("{} cannot be read", file.display())).or_exit(EX_NOINPUT)
+}

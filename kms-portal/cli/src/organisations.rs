@@ -1,0 +1,61 @@
+//! `organisation`: who buys keys.
+
+use bytes::Bytes;
+use clap::Subcommand;
+use kms_portal::home::PortalHome;
+use program::output::json_text;
+use proto::portal::v1 as w;
+use serde_json::json;
+use shared::ids::OrganisationId;
+
+use super::ask::ask;
+use super::failure::Failure;
+use super::shown::{hex, table};
+use super::{Noted, Output};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OrganisationVerb {
+    /// Add an organisation. `key issue` does so by itself for a name that is new.
+    Add {
+        /// Name, as certificates and confirmations show it.
+        name: String,
+        /// Its id, if `kms-vendor` has certified hosts of it before: machines that are bound to it take only hosts with that id.
+        #[arg(long)]
+        id: Option<OrganisationId>,
+        #[command(flatten)]
+        noted: Noted,
+    },
+    /// List the organisations, by name.
+    List(Output),
+}
+
+pub(super) fn run(home: &PortalHome, command: OrganisationVerb) -> Result<String, Failure> {
+    match command {
+        OrganisationVerb::Add { name, id, noted } => {
+            let id = id.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default();
+            let organisation = Some(w::Organisation { id, name });
+            let request = w::SetOrganisationRequest { organisation, note: noted.note };
+            let answer =
+                ask(home, async |mut portal| Ok(portal.set_organisation(request).await?.into_inner()))?;
+            let w::Organisation { id, name } = answer.organisation.unwrap_or_default();
+            let id = hex(&id);
+            Ok(if noted.json {
+                json_text(&json!({ "id": id, "name": name }))
+            } else {
+                format!("Added {name}, id {id}.\n")
+            })
+        }
+        OrganisationVerb::List(Output { json }) => {
+            let organisations = ask(home, async |mut portal| {
+                let answer = portal.list_organisations(w::ListOrganisationsRequest {}).await?;
+                Ok(answer.into_inner().organisations)
+            })?;
+            if json {
+                let list = organisations.iter().map(|one| json!({ "id": hex(&one.id), "name": one.name }));
+                return Ok(json_text(&list.collect()));
+            }
+            let rows = organisations.into_iter().map(|one| vec![one.name, hex(&one.id)]);
+            Ok(table(&["organisation", "id"], rows))
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! `product`: what keys are for, with the numbers that travel in certificates.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use kms_portal::home::PortalHome;
+use program::exit::{EX_DATAERR, EX_USAGE};
+use program::output::json_text;
+use program::toml_text;
+use proto::portal::v1 as w;
+use serde::Deserialize;
+use serde_json::json;
+use shared::ids::ProductId;
+use shared::policy::Policy;
+use shared::time::Length;
+
+use super::ask::ask;
+use super::failure::{Failure, OrExit as _};
+use super::offline::read;
+use super::shown::{hex, table};
+use super::{Noted, Output};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ProductVerb {
+    /// Add a product.
+    Add {
+        /// Product file, from `kms-vendor product file`: it has the id and the name.
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        numbers: ProductNumbers,
+        /// Feature that a key brings along, unless the key says otherwise. May be repeated.
+        #[arg(long = "feature", value_name = "NAME")]
+        features: Vec<String>,
+        /// Allow numbers below their lower bounds, and mark everything that is signed as test.
+        #[arg(long)]
+        test: bool,
+        #[command(flatten)]
+        noted: Noted,
+    },
+    /// Change the numbers or features of a product, or its numbers for one organisation.
+    ///
+    /// Hosts get new numbers when they renew their certificate.
+    Set {
+        /// Name or id.
+        product: String,
+        /// New name.
+        #[arg(long, conflicts_with = "organisation")]
+        name: Option<String>,
+        #[command(flatten)]
+        numbers: ProductNumbers,
+        /// Features that a key brings along from now on, in place of the former. May be repeated.
+        #[arg(long = "feature", value_name = "NAME", conflicts_with = "organisation")]
+        features: Vec<String>,
+        /// No features any more.
+        #[arg(long, conflicts_with_all = ["features", "organisation"])]
+        no_features: bool,
+        /// Organisation to set the numbers for, by name or id, in place of those of the product.
+        #[arg(long, value_name = "NAME")]
+        organisation: Option<String>,
+        /// Give the organisation the numbers of the product again.
+        #[arg(long, requires = "organisation")]
+        usual: bool,
+        #[command(flatten)]
+        noted: Noted,
+    },
+    /// List the products, by name.
+    List(Output),
+}
+
+/// The numbers of a product; what is not given stays.
+#[derive(Debug, Args)]
+pub(super) struct ProductNumbers {
+    /// Machines that have to be counted before leases are signed [default: 25].
+    #[arg(long, value_name = "N")]
+    threshold: Option<u32>,
+    /// How long a lease is valid [default: 180d].
+    #[arg(long, value_name = "LENGTH", value_parser = humantime::parse_duration)]
+    validity: Option<Duration>,
+    /// How often machines renew [default: 7d].
+    #[arg(long, value_name = "LENGTH", value_parser = humantime::parse_duration)]
+    renew_interval: Option<Duration>,
+    /// How often machines without a lease ask [default: 2h].
+    #[arg(long, value_name = "LENGTH", value_parser = humantime::parse_duration)]
+    retry_interval: Option<Duration>,
+    /// How long a machine counts after its last ask [default: 30d].
+    #[arg(long, value_name = "LENGTH", value_parser = humantime::parse_duration)]
+    count_window: Option<Duration>,
+    /// How long before its end a lease is shown as ending [default: 30d].
+    #[arg(long, value_name = "LENGTH", value_parser = humantime::parse_duration)]
+    expiry_warning: Option<Duration>,
+    /// How far clocks may be apart [default: 4h].
+    #[arg(long, value_name = "LENGTH", value_parser = humantime::parse_duration)]
+    clock_tolerance: Option<Duration>,
+}
+
+impl ProductNumbers {
+    fn over(&self, usual: Policy) -> Policy {
+        Policy {
+            threshold: self.threshold.unwrap_or(usual.threshold),
+            validity: self.validity.unwrap_or(usual.validity),
+            renew_interval: self.renew_interval.unwrap_or(usual.renew_interval),
+            retry_interval: self.retry_interval.unwrap_or(usual.retry_interval),
+            count_window: self.count_window.unwrap_or(usual.count_window),
+            expiry_warning: self.expiry_warning.unwrap_or(usual.expiry_warning),
+            clock_tolerance: self.clock_tolerance.unwrap_or(usual.clock_tolerance),
+            ..usual
+        }
+    }
+}
+
+/// What is used of a product file. The rest is for products.
+#[derive(Deserialize)]
+struct ProductFile {
+    id: String,
+    name: String,
+    roots: Vec<String>,
+}
+
+pub(super) fn run(home: &PortalHome, command: ProductVerb) -> Result<String, Failure> {
+    match command {
+        ProductVerb::Add { file, numbers, features, test, noted } => {
+            let text = String::from_utf8(read(&file)?).or_exit(EX_DATAERR)?;
+            let found: ProductFile = toml_text::read(&text)
+                .map_err(|cause| anyhow!("{} is no product file: {cause}", file.display()))
+                .or_exit(EX_DATAERR)?;
+            let id: ProductId = found.id.parse().or_exit(EX_DATAERR)?;
+            check_roots(home, &found)?;
+            let policy = Some(numbers.over(Policy::CLIENT).encode());
+            let id = Bytes::copy_from_slice(id.as_bytes());
+            let product = w::Product { id, name: found.name, test, policy, features };
+            set(home, product, false, &noted)
+        }
+        ProductVerb::Set { product, numbers, organisation: Some(organisation), usual, noted, .. } => {
+            let known = find(home, &product)?;
+            let policy = (!usual).then(|| decoded(&known).map(|policy| numbers.over(policy).encode()));
+            let policy = policy.transpose()?;
+            let request = w::SetNumbersRequest {
+                product,
+                organisation: organisation.clone(),
+                policy,
+                note: noted.note,
+            };
+            ask(home, async |mut portal| portal.set_numbers(request).await)?;
+            Ok(if noted.json {
+                json_text(&json!({ "product": hex(&known.id), "organisation": organisation }))
+            } else {
+                format!(
+                    "Set the numbers of {} for {organisation}. Its hosts get them when they renew.\n",
+                    known.name
+                )
+            })
+        }
+        ProductVerb::Set { product, name, numbers, features, no_features, noted, .. } => {
+            let mut known = find(home, &product)?;
+            known.policy = Some(numbers.over(decoded(&known)?).encode());
+            known.name = name.unwrap_or(known.name);
+            if no_features || !features.is_empty() {
+                known.features = features;
+            }
+            set(home, known, true, &noted)
+        }
+        ProductVerb::List(Output { json }) => list(home, json),
+    }
+}
+
+/// A product of another vendor would get keys that activate nothing.
+fn check_roots(home: &PortalHome, found: &ProductFile) -> Result<(), Failure> {
+    let ours: Vec<_> = home.roots()?.keys().iter().map(|root| hex(root.as_bytes())).collect();
+    if found.roots.iter().all(|root| ours.contains(&root.to_lowercase())) {
+        return Ok(());
+    }
+    let error = anyhow!(
+        "this product file has other roots than the portal, so it is for a product of another vendor; write it with the `kms-vendor` \
+         whose roots.pub the portal has"
+    );
+    Err(Failure { code: EX_DATAERR, error })
+}
+
+fn find(home: &PortalHome, name: &str) -> Result<w::Product, Failure> {
+    let products = all(home)?;
+    let found = products.into_iter().find(|known| known.name == name || hex(&known.id) == name);
+    found.ok_or_else(|| Failure {
+        code: EX_DATAERR,
+        error: anyhow!("no product {name:?} is known; `kms-portal product list` lists those that are"),
+    })
+}
+
+fn decoded(product: &w::Product) -> Result<Policy, Failure> {
+    Policy::decode(&product.policy.unwrap_or_default()).or_exit(EX_USAGE)
+}
+
+fn set(home: &PortalHome, product: w::Product, is_known: bool, noted: &Noted) -> Result<String, Failure> {
+    let (id, name) = (hex(&product.id), product.name.clone());
+    let request = w::SetProductRequest { product: Some(product), is_known, note: noted.note.clone() };
+    ask(home, async |mut portal| portal.set_product(request).await)?;
+    let done = if is_known { "Changed" } else { "Added" };
+    Ok(if noted.json {
+        json_text(&json!({ "id": id, "name": name }))
+    } else {
+        format!("{done} {name}, id {id}.\n")
+    })
+}
+
+fn all(home: &PortalHome) -> Result<Vec<w::Product>, Failure> {
+    ask(home, async |mut portal| {
+        Ok(portal.list_products(w::ListProductsRequest {}).await?.into_inner().products)
+    })
+}
+
+fn list(home: &PortalHome, as_json: bool) -> Result<String, Failure> {
+    let products = all(home)?;
+    if as_json {
+        let list = products.iter().map(|product| {
+            let policy = product.policy.unwrap_or_default();
+            json!({
+                "id": hex(&product.id),
+                "name": product.name,
+                "test": product.test,
+                "threshold": policy.threshold,
+                "validity_ms": policy.validity_ms,
+                "features": product.features,
+            })
+        });
+        return Ok(json_text(&list.collect()));
+    }
+    let rows = products.into_iter().map(|product| {
+        let policy = decoded(&product).ok();
+        let threshold = policy.map_or_else(String::new, |policy| policy.threshold.to_string());
+        let validity = policy.map_or_else(String::new, |policy| Length(policy.validity).to_string());
+        let name = if product.test { format!("{} (test)", product.name) } else { product.name };
+        vec![name, hex(&product.id), threshold, validity, product.features.join(" ")]
+    });
+    Ok(table(&["product", "id", "threshold", "validity", "features"], rows))
+}

@@ -1,0 +1,30 @@
+//! How things are shown: tables for people, times and ids as text.
+
+use shared::print::one_line;
+use shared::time::Timestamp;
+
+/// A table. Foreign text stays on one line.
+pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(head.to_vec());
+    for row in rows {
+        table.add_row(row.iter().map(one_line));
+    }
+    let lines = table.to_string();
+    lines.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+}
+
+/// An id in hex.
+pub(super) fn hex(id: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(id)
+}
+
+/// On the wire, 0 stands for no instant.
+pub(super) fn instant(unix_ms: i64) -> Option<i64> {
+    Some(unix_ms).filter(|unix_ms| *unix_ms != 0)
+}
+
+pub(super) fn time(unix_ms: i64) -> String {
+    instant(unix_ms).map_or_else(|| "-".to_owned(), |unix_ms| Timestamp::from_unix_ms(unix_ms).to_string())
+}

@@ -1,0 +1,195 @@
+//! What hosts and machines ask the portal, and what its staff asks: calls in, decisions of the database out.
+//!
+//! `vendor` is `kms.vendor.v1` for everybody, over TLS; `staff` is `kms.portal.v1`, over the unix socket in the data directory. Both go through [`PortalCore`], which opens asks and hands them to the database. `refusals` says
+//! what is told, `wrong_keys` who has to wait.
+
+mod refusals;
+mod staff;
+mod vendor;
+mod wrong_keys;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use prost::Message as _;
+use proto::v1::Signed;
+use proto::vendor::v1;
+use server::unanswered::Unanswered;
+use shared::activation::{Claim, HostActivation, MachineActivation, MachineRelease};
+use shared::certificate::Roots;
+use shared::ids::CertificateId;
+use shared::product_key::ProductKey;
+use shared::reason::Reason;
+use shared::time::Clock;
+use tokio::sync::watch;
+
+use crate::db::{
+    ActivateHost, ActivateMachine, CertifiedHost, Db, DbError, HostAsk, ReleaseMachine, RenewHost,
+};
+use crate::issue::{Issuer, KeyMac, Pepper};
+use crate::rules::Asked;
+use crate::rules::machines::Holder;
+
+pub use staff::Staff;
+pub use vendor::VendorApi;
+pub use wrong_keys::WrongKeys;
+
+/// A portal: what it knows, and what it signs with.
+pub struct PortalCore {
+    /// What was sold, and to whom.
+    pub db: Db,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    roots: Roots,
+    pepper: Pepper,
+    issuer: RwLock<Arc<Issuer>>,
+    /// The error after which it cannot go on.
+    fatal: watch::Sender<Option<DbError>>,
+}
+
+impl PortalCore {
+    /// A portal over this database.
+    pub fn new(db: Db, pepper: Pepper, issuer: Issuer, roots: Roots, clock: Arc<dyn Clock>) -> PortalCore {
+        PortalCore {
+            db,
+            clock,
+            roots,
+            pepper,
+            issuer: RwLock::new(Arc::new(issuer)),
+            fatal: watch::Sender::default(),
+        }
+    }
+
+    /// Returns once the portal cannot go on.
+    pub async fn failed(&self) -> DbError {
+        let mut fatal = self.fatal.subscribe();
+        match fatal.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(error)) => error.clone(),
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// What is told when the database has not done what it was asked. Nothing was acknowledged, and asking again is safe.
+    fn unanswered(&self, error: DbError) -> Unanswered {
+        let unanswered = refusals::of_database(&error);
+        if error.is_fatal() {
+            self.fatal.send_replace(Some(error));
+        }
+        unanswered
+    }
+
+    /// What the database knows of a key.
+    fn mac(&self, key: &ProductKey) -> KeyMac {
+        self.pepper.mac(key)
+    }
+
+    /// What it signs with.
+    pub fn issuer(&self) -> Arc<Issuer> {
+        self.issuer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Signs with this from now on.
+    pub fn take_up(&self, issuer: Issuer) {
+        *self.issuer.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(issuer);
+    }
+
+    /// Certifies a host.
+    ///
+    /// # Errors
+    /// Why it is refused. Nothing has changed then.
+    pub async fn activate_host(&self, ask: Option<&Signed>) -> Result<v1::ActivateHostResponse, Unanswered> {
+        let HostActivation { signing_key, claim, hour_width, nonce, asked_at } =
+            HostActivation::open(required(ask)?).map_err(|error| error.cause())?;
+        let now = self.clock.now();
+        let certificate = CertificateId::from_bytes(rand::random());
+        let host = signing_key.host();
+        let asked = Asked { nonce, asked_at };
+        let ask = HostAsk { signing_key, asked, certificate, now, hour_width, issuer: self.issuer() };
+        let (done, claimed) = match claim {
+            Claim::Key(key) => {
+                let ask = ActivateHost { key: self.mac(&key), ask };
+                (self.db.activate_host(ask).await, Some(key.number()))
+            }
+            Claim::Renewal(product) => (self.db.renew_host(RenewHost { product, ask }).await, None),
+        };
+        let done = done.map_err(|error| self.unanswered(error))?.map_err(|refused| {
+            let key = claimed.map(|key| key.to_string()).unwrap_or_default();
+            tracing::info!(%host, key, %refused, "refused a host");
+            refusals::cause(&refused)
+        })?;
+        let CertifiedHost { chain, key, activated, hosts, activations, again } = done;
+        let (number, activation) = (activated.host, activated.activations);
+        tracing::info!(%host, %key, number, hosts, activation, activations, again, "certified a host");
+        Ok(v1::ActivateHostResponse {
+            chain,
+            roots: self.roots.keys().iter().map(|root| Bytes::copy_from_slice(root.as_bytes())).collect(),
+            host: of_wire(number),
+            hosts: of_wire(hosts),
+            activation: of_wire(activation),
+            activations: of_wire(activations),
+        })
+    }
+
+    /// Confirms a machine.
+    ///
+    /// # Errors
+    /// Why it is refused. Nothing has changed then.
+    pub async fn activate_machine(
+        &self,
+        ask: Option<&Signed>,
+    ) -> Result<v1::ActivateMachineResponse, Unanswered> {
+        let ask = MachineActivation::open(required(ask)?).map_err(|error| error.cause())?;
+        let (machine, claimed) = (ask.machine(), ask.product_key.number());
+        let work = ActivateMachine {
+            key: self.mac(&ask.product_key),
+            product: ask.product,
+            asker: Holder { machine, fingerprint: ask.fingerprint, parts: ask.parts },
+            asked: Asked { nonce: ask.nonce, asked_at: ask.asked_at },
+            place: CertificateId::from_bytes(rand::random()),
+            now: self.clock.now(),
+            issuer: self.issuer(),
+        };
+        let done = self.db.activate_machine(work).await.map_err(|error| self.unanswered(error))?;
+        let done = done.map_err(|refused| {
+            tracing::info!(%machine, key = %claimed, %refused, "refused a machine");
+            refusals::cause(&refused)
+        })?;
+        let (key, used, granted) = (done.key, done.used, done.granted);
+        tracing::info!(%machine, %key, used, granted, placement = ?done.placement, "confirmed a machine");
+        let confirmation = v1::SignedConfirmation::decode(done.confirmation);
+        let confirmation =
+            confirmation.map_err(|_| Reason::PortalFailed.with(&[("cause", &"a confirmation")]))?;
+        Ok(v1::ActivateMachineResponse { confirmation: Some(confirmation), used, granted })
+    }
+
+    /// Takes the place of a machine back.
+    ///
+    /// # Errors
+    /// Why it is refused. Nothing has changed then.
+    pub async fn release_machine(
+        &self,
+        ask: Option<&Signed>,
+    ) -> Result<v1::ReleaseMachineResponse, Unanswered> {
+        let ask = MachineRelease::open(required(ask)?).map_err(|error| error.cause())?;
+        let (machine, key) = (ask.machine(), ask.key_number);
+        let asked = Asked { nonce: ask.nonce, asked_at: ask.asked_at };
+        let work = ReleaseMachine { key, product: ask.product, machine, asked, now: self.clock.now() };
+        let done = self.db.release_machine(work).await.map_err(|error| self.unanswered(error))?;
+        let done = done.map_err(|refused| {
+            tracing::info!(%machine, %key, %refused, "refused a release");
+            refusals::cause(&refused)
+        })?;
+        let (released, releases) = (done.released, done.releases);
+        tracing::info!(%machine, %key, released, releases, "released a machine");
+        Ok(v1::ReleaseMachineResponse { released: of_wire(released), releases: of_wire(releases) })
+    }
+}
+
+fn required(ask: Option<&Signed>) -> Result<&Signed, Unanswered> {
+    ask.ok_or_else(|| Reason::Malformed.with(&[("cause", &"it has no ask")]).into())
+}
+
+/// No key grants as many as do not fit.
+fn of_wire(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

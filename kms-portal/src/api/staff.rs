@@ -1,0 +1,433 @@
+//! `kms.portal.v1` for the vendor's staff. Every change is recorded in its own transaction, with who made it and why.
+//!
+//! `staff/names` finds products, organisations and keys by what people write; `staff/wire` converts rows for the wire.
+
+mod names;
+mod wire;
+
+use std::sync::Arc;
+
+use proto::portal::v1 as w;
+use proto::portal::v1::portal_service_server::PortalService;
+use rand::RngExt as _;
+use server::accept::Door;
+use server::admin::caller::{Caller, user_name};
+use shared::features::Features;
+use shared::ids::{OrganisationId, ProductId};
+use shared::policy::Policy;
+use shared::product_key::{KeyKind, KeyNumber, ProductKey, ProductTag};
+use shared::time::Timestamp;
+use tonic::{Request, Response, Status};
+use zeroize::Zeroizing;
+
+use super::PortalCore;
+use super::refusals;
+use crate::db::{By, KeyFilter, KeyUnchanged, NewKey, NotCatalogued, Organisation, Product, Raise};
+use crate::rules::granted::{Granted, Quota};
+
+/// The longest note or name, in bytes: a ticket and a sentence.
+const TEXT_MAX: usize = 500;
+
+/// The most keys that one call issues.
+const KEYS_AT_ONCE: u32 = 1_000;
+
+/// The most that one call lists.
+const LISTED_MAX: u32 = 1_000;
+
+/// Reads the issuing certificate and the files of TLS again, and says what is wrong with them.
+pub(crate) type ReadAgain = dyn Fn() -> Result<(), String> + Send + Sync;
+
+/// The calls of staff.
+#[derive(Clone)]
+pub struct Staff {
+    /// The portal.
+    pub portal: Arc<PortalCore>,
+    /// The door for hosts and machines.
+    pub door: Door,
+    /// Where it is.
+    pub listening: Arc<[String]>,
+    /// Since when.
+    pub started_at: Timestamp,
+    /// What a reload does.
+    pub read_again: Arc<ReadAgain>,
+}
+
+impl Staff {
+    /// Who asks for a change, when and why.
+    fn by<T>(&self, request: &Request<T>, why: &str) -> Result<By, Status> {
+        let Caller { uid, .. } = Caller::of(request);
+        let who = user_name(uid).unwrap_or_else(|| format!("user {uid}"));
+        Ok(By { who, at: self.portal.clock.now(), why: text("note", why)?.to_owned() })
+    }
+
+    async fn product(&self, name: &str) -> Result<Product, Status> {
+        names::product(&self.portal.db, name).await
+    }
+
+    async fn organisation(&self, name: &str) -> Result<Organisation, Status> {
+        let known = self.portal.db.organisations().await.map_err(unanswered)?;
+        names::organisation(&known, name).ok_or_else(|| names::unknown_organisation(name))
+    }
+
+    /// The organisation of this name, which is added if there is none.
+    async fn buyer(&self, name: &str, is_new: bool, by: &By) -> Result<OrganisationId, Status> {
+        let known = self.portal.db.organisations().await.map_err(unanswered)?;
+        if let Some(found) = names::organisation(&known, name) {
+            return Ok(found.id);
+        }
+        if !is_new {
+            names::refuse_near(&known, name)?;
+        }
+        let id = OrganisationId::from_bytes(rand::random());
+        let organisation = Organisation { id, name: names::new_name(name)?.to_owned() };
+        self.portal
+            .db
+            .set_organisation(organisation, by.clone())
+            .await
+            .map_err(unanswered)?
+            .map_err(catalogue)?;
+        Ok(id)
+    }
+
+    /// Issues one key, and draws again if its number is taken.
+    async fn issue_one(
+        &self,
+        kind: KeyKind,
+        product: ProductId,
+        new: &NewKeys,
+        by: &By,
+    ) -> Result<ProductKey, Status> {
+        loop {
+            let mut random = Zeroizing::new([0; 10]);
+            rand::rng().fill(&mut *random);
+            let key = ProductKey::new(kind, ProductTag::of(product), &random);
+            let new = NewKey {
+                mac: self.portal.mac(&key),
+                number: key.number(),
+                last_group: names::last_group(&key),
+                kind,
+                product,
+                organisation: new.organisation,
+                features: new.features.clone(),
+                seats: std::num::NonZeroU32::new(new.seats),
+                ends_at: new.ends_at,
+                note: new.note.clone(),
+                granted: new.granted,
+            };
+            match self.portal.db.issue_key(new, by.clone()).await.map_err(unanswered)? {
+                Ok(()) => return Ok(key),
+                Err(KeyUnchanged::NumberTaken) => {}
+                Err(refused) => return Err(unchanged(refused)),
+            }
+        }
+    }
+}
+
+/// What keys that are issued together have in common.
+struct NewKeys {
+    organisation: OrganisationId,
+    features: Option<Features>,
+    seats: u32,
+    ends_at: Option<Timestamp>,
+    note: String,
+    granted: Granted,
+}
+
+#[tonic::async_trait]
+impl PortalService for Staff {
+    async fn get_status(
+        &self,
+        _: Request<w::GetStatusRequest>,
+    ) -> Result<Response<w::GetStatusResponse>, Status> {
+        let products = self.portal.db.products().await.map_err(unanswered)?.len();
+        let organisations = self.portal.db.organisations().await.map_err(unanswered)?.len();
+        let issuer = self.portal.issuer();
+        let tls = self.door.tls_certificate();
+        Ok(Response::new(w::GetStatusResponse {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            listening: self.listening.to_vec(),
+            started_at: self.started_at.unix_ms(),
+            now: self.portal.clock.now().unix_ms(),
+            issuer_not_before: issuer.certificate().not_before.unix_ms(),
+            issuer_not_after: issuer.certificate().not_after.unix_ms(),
+            tls_not_after: tls.map_or(0, |certificate| certificate.ends_at.unix_ms()),
+            products: products as u64,
+            organisations: organisations as u64,
+        }))
+    }
+
+    async fn set_product(
+        &self,
+        request: Request<w::SetProductRequest>,
+    ) -> Result<Response<w::SetProductResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        let w::SetProductRequest { product, is_known, .. } = request.into_inner();
+        let product = product.ok_or_else(|| Status::invalid_argument("it names no product"))?;
+        let name = names::new_name(&product.name)?.to_owned();
+        let id = ProductId::from_slice(&product.id);
+        let id = id.ok_or_else(|| Status::invalid_argument("the id of a product has 16 bytes"))?;
+        let policy = policy(product.policy.as_ref(), product.test)?;
+        let features = Features::new(product.features).map_err(invalid)?;
+        let known =
+            self.portal.db.products().await.map_err(unanswered)?.into_iter().any(|known| known.id == id);
+        if known != is_known {
+            let (what, verb) =
+                if known { ("there already", "product set") } else { ("not known", "product add") };
+            let text = format!("the product {id} is {what}; use `kms-portal {verb}`");
+            return Err(Status::failed_precondition(text));
+        }
+        let product = Product { id, name, test: product.test, policy, features };
+        self.portal.db.set_product(product, by).await.map_err(unanswered)?.map_err(catalogue)?;
+        Ok(Response::new(w::SetProductResponse {}))
+    }
+
+    async fn list_products(
+        &self,
+        _: Request<w::ListProductsRequest>,
+    ) -> Result<Response<w::ListProductsResponse>, Status> {
+        let products = self.portal.db.products().await.map_err(unanswered)?;
+        let products = products.into_iter().map(wire::product).collect();
+        Ok(Response::new(w::ListProductsResponse { products }))
+    }
+
+    async fn set_numbers(
+        &self,
+        request: Request<w::SetNumbersRequest>,
+    ) -> Result<Response<w::SetNumbersResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        let request = request.into_inner();
+        let product = self.product(&request.product).await?;
+        let organisation = self.organisation(&request.organisation).await?;
+        let policy =
+            request.policy.as_ref().map(|numbers| policy(Some(numbers), product.test)).transpose()?;
+        let done = self.portal.db.set_numbers(product.id, organisation.id, policy, by).await;
+        done.map_err(unanswered)?.map_err(catalogue)?;
+        Ok(Response::new(w::SetNumbersResponse {}))
+    }
+
+    async fn set_organisation(
+        &self,
+        request: Request<w::SetOrganisationRequest>,
+    ) -> Result<Response<w::SetOrganisationResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        let wanted = request.into_inner().organisation.unwrap_or_default();
+        let id = match wanted.id.as_ref() {
+            [] => OrganisationId::from_bytes(rand::random()),
+            id => OrganisationId::from_slice(id)
+                .ok_or_else(|| Status::invalid_argument("the id of an organisation has 16 bytes"))?,
+        };
+        let organisation = Organisation { id, name: names::new_name(&wanted.name)?.to_owned() };
+        let shown = wire::organisation(&organisation);
+        self.portal.db.set_organisation(organisation, by).await.map_err(unanswered)?.map_err(catalogue)?;
+        Ok(Response::new(w::SetOrganisationResponse { organisation: Some(shown) }))
+    }
+
+    async fn list_organisations(
+        &self,
+        _: Request<w::ListOrganisationsRequest>,
+    ) -> Result<Response<w::ListOrganisationsResponse>, Status> {
+        let organisations = self.portal.db.organisations().await.map_err(unanswered)?;
+        let organisations = organisations.iter().map(wire::organisation).collect();
+        Ok(Response::new(w::ListOrganisationsResponse { organisations }))
+    }
+
+    async fn issue_keys(
+        &self,
+        request: Request<w::IssueKeysRequest>,
+    ) -> Result<Response<w::IssueKeysResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        let wanted = request.into_inner();
+        let kind = KeyKind::from_name(&wanted.kind).filter(|kind| *kind != KeyKind::Subscription);
+        let kind = kind.ok_or_else(|| Status::invalid_argument("a key is for hosts or for machines"))?;
+        if !(1..=KEYS_AT_ONCE).contains(&wanted.count) {
+            return Err(Status::invalid_argument(format!("issue 1 to {KEYS_AT_ONCE} keys at once")));
+        }
+        let ends_at = time(wanted.ends_at);
+        if ends_at.is_some_and(|ends_at| ends_at <= by.at) {
+            return Err(Status::invalid_argument("the key would have ended already"));
+        }
+        let features =
+            wanted.features.map(|wanted| Features::new(wanted.features).map_err(invalid)).transpose()?;
+        let granted = wire::granted(wanted.granted.unwrap_or_default());
+        let product = self.product(&wanted.product).await?.id;
+        let organisation = self.buyer(&wanted.organisation, wanted.new_organisation, &by).await?;
+        let new =
+            NewKeys { organisation, features, seats: wanted.seats, ends_at, note: by.why.clone(), granted };
+        let mut keys = Vec::new();
+        for _ in 0..wanted.count {
+            let key = self.issue_one(kind, product, &new, &by).await?;
+            keys.push(w::IssuedKey { number: key.number().to_string(), key: key.to_string() });
+        }
+        tracing::info!(keys = keys.len(), %product, %organisation, who = by.who, "issued keys");
+        Ok(Response::new(w::IssueKeysResponse { keys }))
+    }
+
+    async fn list_keys(
+        &self,
+        request: Request<w::ListKeysRequest>,
+    ) -> Result<Response<w::ListKeysResponse>, Status> {
+        let w::ListKeysRequest { organisation, product, after, limit } = request.into_inner();
+        let mut filter = KeyFilter::default();
+        if !organisation.is_empty() {
+            filter.organisation = Some(self.organisation(&organisation).await?.id);
+        }
+        if !product.is_empty() {
+            filter.product = Some(self.product(&product).await?.id);
+        }
+        if !after.is_empty() {
+            filter.after = Some(number(&after)?);
+        }
+        let limit = limit_of(limit, LISTED_MAX);
+        let mut keys =
+            self.portal.db.keys(filter, limit + 1, self.portal.clock.now()).await.map_err(unanswered)?;
+        let more = limit as usize <= keys.len().saturating_sub(1);
+        keys.truncate(limit as usize);
+        Ok(Response::new(w::ListKeysResponse { keys: keys.iter().map(wire::key).collect(), more }))
+    }
+
+    async fn get_key(
+        &self,
+        request: Request<w::GetKeyRequest>,
+    ) -> Result<Response<w::GetKeyResponse>, Status> {
+        let number = number(&request.get_ref().number)?;
+        let db = &self.portal.db;
+        let key = db.key(number, self.portal.clock.now()).await.map_err(unanswered)?;
+        let key = key.ok_or_else(|| unchanged(KeyUnchanged::UnknownKey))?;
+        let raises = db.raises(number).await.map_err(unanswered)?;
+        let hosts = db.hosts(number).await.map_err(unanswered)?;
+        let machines = db.places(number, None, LISTED_MAX).await.map_err(unanswered)?;
+        Ok(Response::new(w::GetKeyResponse {
+            key: Some(wire::key(&key)),
+            raises: raises.iter().map(wire::raise).collect(),
+            hosts: hosts.iter().map(wire::host).collect(),
+            machines: machines.iter().map(wire::machine).collect(),
+        }))
+    }
+
+    async fn block_key(
+        &self,
+        request: Request<w::BlockKeyRequest>,
+    ) -> Result<Response<w::BlockKeyResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        let number = number(&request.get_ref().number)?;
+        self.portal.db.block_key(number, by).await.map_err(unanswered)?.map_err(unchanged)?;
+        Ok(Response::new(w::BlockKeyResponse {}))
+    }
+
+    async fn unblock_key(
+        &self,
+        request: Request<w::UnblockKeyRequest>,
+    ) -> Result<Response<w::UnblockKeyResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        let number = number(&request.get_ref().number)?;
+        self.portal.db.unblock_key(number, by).await.map_err(unanswered)?.map_err(unchanged)?;
+        Ok(Response::new(w::UnblockKeyResponse {}))
+    }
+
+    async fn raise_key(
+        &self,
+        request: Request<w::RaiseKeyRequest>,
+    ) -> Result<Response<w::RaiseKeyResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        let w::RaiseKeyRequest { number: typed, quota, more, .. } = request.into_inner();
+        let quota = Quota::ALL.into_iter().find(|known| known.name() == quota);
+        let quota = quota.ok_or_else(|| Status::invalid_argument("there is no such quota"))?;
+        let raise = Raise { quota, more, by };
+        let granted = self.portal.db.raise_key(number(&typed)?, raise).await.map_err(unanswered)?;
+        let granted = wire::quotas(&granted.map_err(unchanged)?);
+        Ok(Response::new(w::RaiseKeyResponse { granted: Some(granted) }))
+    }
+
+    async fn answer_host(
+        &self,
+        request: Request<w::AnswerHostRequest>,
+    ) -> Result<Response<w::AnswerHostResponse>, Status> {
+        let answer =
+            self.portal.activate_host(request.get_ref().ask.as_ref()).await.map_err(refusals::status)?;
+        Ok(Response::new(w::AnswerHostResponse { answer: Some(answer) }))
+    }
+
+    async fn answer_machine(
+        &self,
+        request: Request<w::AnswerMachineRequest>,
+    ) -> Result<Response<w::AnswerMachineResponse>, Status> {
+        let answer = self.portal.activate_machine(request.get_ref().ask.as_ref()).await;
+        Ok(Response::new(w::AnswerMachineResponse { answer: Some(answer.map_err(refusals::status)?) }))
+    }
+
+    async fn list_changes(
+        &self,
+        request: Request<w::ListChangesRequest>,
+    ) -> Result<Response<w::ListChangesResponse>, Status> {
+        let w::ListChangesRequest { before, limit } = *request.get_ref();
+        let before = Some(before).filter(|before| *before != 0);
+        let changes = self.portal.db.changes(before, limit_of(limit, 100)).await.map_err(unanswered)?;
+        Ok(Response::new(w::ListChangesResponse { changes: changes.into_iter().map(wire::change).collect() }))
+    }
+
+    async fn reload(&self, _: Request<w::ReloadRequest>) -> Result<Response<w::ReloadResponse>, Status> {
+        let read_again = Arc::clone(&self.read_again);
+        let read = tokio::task::spawn_blocking(move || read_again()).await;
+        read.map_err(invalid)?.map_err(Status::failed_precondition)?;
+        Ok(Response::new(w::ReloadResponse {}))
+    }
+}
+
+fn number(typed: &str) -> Result<KeyNumber, Status> {
+    typed.parse().map_err(invalid)
+}
+
+/// On the wire, 0 stands for no instant.
+fn time(unix_ms: i64) -> Option<Timestamp> {
+    (unix_ms != 0).then(|| Timestamp::from_unix_ms(unix_ms))
+}
+
+fn limit_of(wanted: u32, usual: u32) -> u32 {
+    if wanted == 0 { usual } else { wanted.min(LISTED_MAX) }
+}
+
+fn text<'a>(what: &str, text: &'a str) -> Result<&'a str, Status> {
+    if text.len() <= TEXT_MAX {
+        return Ok(text);
+    }
+    Err(Status::invalid_argument(format!("a {what} has at most {TEXT_MAX} bytes")))
+}
+
+/// Numbers within their bounds; the lower ones do not hold for tests.
+fn policy(numbers: Option<&proto::v1::Policy>, test: bool) -> Result<Policy, Status> {
+    let numbers = numbers.ok_or_else(|| Status::invalid_argument("a product has numbers"))?;
+    let policy = Policy::decode(numbers).map_err(invalid)?;
+    if !test {
+        policy.check_lower_bounds().map_err(|error| {
+            Status::invalid_argument(format!("{error}; a product for tests (--test) may have less"))
+        })?;
+    }
+    Ok(policy)
+}
+
+fn invalid(error: impl std::fmt::Display) -> Status {
+    Status::invalid_argument(error.to_string())
+}
+
+fn unanswered(error: crate::db::DbError) -> Status {
+    refusals::status(refusals::of_database(&error))
+}
+
+fn catalogue(error: NotCatalogued) -> Status {
+    let remedy = match error {
+        NotCatalogued::NameTaken => "; choose another name",
+        NotCatalogued::UnknownProduct => "; `kms-portal product list` lists those that are",
+        NotCatalogued::UnknownOrganisation => "; `kms-portal organisation list` lists those that are",
+        NotCatalogued::TagTaken => "",
+    };
+    Status::failed_precondition(format!("{error}{remedy}"))
+}
+
+fn unchanged(error: KeyUnchanged) -> Status {
+    match error {
+        KeyUnchanged::UnknownKey => {
+            Status::not_found(format!("{error}; `kms-portal key list` lists those that are"))
+        }
+        error => Status::failed_precondition(error.to_string()),
+    }
+}

@@ -1,0 +1,97 @@
+//! Rows of the database, for the wire.
+
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+use proto::portal::v1 as w;
+use shared::time::Timestamp;
+
+use crate::db::{IssuedKey, ListedHost, ListedPlace, Organisation, Product, Raise, StaffChange};
+use crate::rules::granted::Granted;
+use crate::rules::releases::Releases;
+
+pub(super) fn product(product: Product) -> w::Product {
+    w::Product {
+        id: Bytes::copy_from_slice(product.id.as_bytes()),
+        name: product.name,
+        test: product.test,
+        policy: Some(product.policy.encode()),
+        features: product.features.encode(),
+    }
+}
+
+pub(super) fn organisation(organisation: &Organisation) -> w::Organisation {
+    w::Organisation {
+        id: Bytes::copy_from_slice(organisation.id.as_bytes()),
+        name: organisation.name.clone(),
+    }
+}
+
+pub(super) fn quotas(granted: &Granted) -> w::Quotas {
+    let Granted { machines, hosts, activations, releases } = *granted;
+    w::Quotas { machines, hosts, activations, releases }
+}
+
+pub(super) fn granted(quotas: w::Quotas) -> Granted {
+    let w::Quotas { machines, hosts, activations, releases } = quotas;
+    Granted { machines, hosts, activations, releases }
+}
+
+pub(super) fn key(key: &IssuedKey) -> w::Key {
+    let Releases(releases) = key.taken.releases;
+    w::Key {
+        number: key.number.to_string(),
+        last_group: key.last_group.clone(),
+        kind: key.kind.name().to_owned(),
+        product: Bytes::copy_from_slice(key.product.as_bytes()),
+        product_name: key.product_name.clone(),
+        organisation: Some(organisation(&key.organisation)),
+        features: key.features.encode(),
+        seats: key.seats.map_or(0, NonZeroU32::get),
+        blocked: key.validity.blocked,
+        ends_at: key.validity.ends_at.map_or(0, Timestamp::unix_ms),
+        note: key.note.clone(),
+        issued_at: key.issued_at.unix_ms(),
+        granted: Some(quotas(&key.granted)),
+        taken: Some(w::Quotas {
+            machines: key.taken.machines,
+            hosts: key.taken.hosts,
+            activations: 0,
+            releases,
+        }),
+    }
+}
+
+pub(super) fn raise(raise: &Raise) -> w::Raise {
+    w::Raise {
+        quota: raise.quota.name().to_owned(),
+        more: raise.more,
+        who: raise.by.who.clone(),
+        at: raise.by.at.unix_ms(),
+        why: raise.by.why.clone(),
+    }
+}
+
+pub(super) fn host(host: &ListedHost) -> w::ActivatedHost {
+    w::ActivatedHost {
+        host: Bytes::copy_from_slice(host.host.as_bytes()),
+        number: host.activated.host,
+        activations: host.activated.activations,
+        activated_at: host.activated_at.unix_ms(),
+    }
+}
+
+pub(super) fn machine(listed: &ListedPlace) -> w::ActivatedMachine {
+    w::ActivatedMachine {
+        place: Bytes::copy_from_slice(listed.place.id.as_bytes()),
+        machine: Bytes::copy_from_slice(listed.place.holder.machine.as_bytes()),
+        since: listed.place.since.unix_ms(),
+        confirmed_at: listed.confirmed_at.unix_ms(),
+        freed_at: listed.freed_at.map_or(0, Timestamp::unix_ms),
+    }
+}
+
+pub(super) fn change(change: StaffChange) -> w::Change {
+    let StaffChange { number, by, what, subject } = change;
+    w::Change { number, who: by.who, at: by.at.unix_ms(), what, subject, why: by.why }
+}

@@ -1,0 +1,164 @@
+//! The portal's settings: `kms-portal.toml` and the environment. [`server::settings`] reads file, environment and command line.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserializer;
+use server::accept::DoorSettings;
+use server::fixable::FixableError;
+use server::network::Network;
+use server::settings::values::{
+    LogFormat, addresses, check_listen, check_log, networks, networks_in_file, number, text, with_example,
+};
+use server::settings::{self, Key, SettingFault, SettingNames, SettingTable};
+use server::tls::{Tls, TlsFiles, TlsMode};
+use shared::fair::Rate;
+
+/// The name of the file in a data directory.
+pub const FILE_NAME: &str = "kms-portal.toml";
+
+/// The data directory of the portal that a package installs.
+pub const USUAL_PATH: &str = "/var/lib/kms-portal";
+
+/// The TLS certificate that `init` makes, and its key.
+pub(crate) const TLS_CERTIFICATE: &str = "tls.pem";
+pub(crate) const TLS_KEY: &str = "tls.key";
+
+/// The default port for hosts and machines: the host's, and two.
+const PORT: u16 = 21690;
+
+/// A larger rate a day would limit nobody.
+const LARGEST_RATE: i64 = 1_000_000_000;
+
+/// Where the portal's settings are read.
+pub type PortalSettingSources = settings::SettingSources<PortalConfig>;
+
+/// The portal's settings that apply, and the origin of each.
+pub type PortalSettings = settings::Settings<PortalConfig>;
+
+server::settings! {
+    /// The settings of a portal.
+    pub struct PortalConfig;
+
+    /// Addresses on which the portal serves hosts and machines. `[::]` takes IPv4 too, unless an IPv4 address with the same port is
+    /// listed. In the environment, separate addresses with commas. --listen on the command line overrides both.
+    #[serde(deserialize_with = "addresses_in_file")]
+    listen: Vec<SocketAddr> = vec![SocketAddr::from(([0_u16; 8], PORT))], addresses, "[::]:21690", at restart;
+    /// Networks that may connect, such as `["10.0.0.0/8", "2001:db8::/32"]`. If the list is empty, all may. In the environment,
+    /// separate networks with commas.
+    #[serde(deserialize_with = "networks_in_file")]
+    allow: Vec<Network> = Vec::new(), networks, "10.0.0.0/8,2001:db8::/32", at restart;
+    /// URL of the PostgreSQL database, which several portals may share. Empty for the file portal.db in the data directory. A password
+    /// belongs in the environment or in a file that only the portal's user can read.
+    database: String = String::new(), text, "postgres://portal@db.example.com/portal", at restart;
+    /// File with the TLS certificate that hosts and machines are shown, in PEM, the portal's own first. A relative path is in the data
+    /// directory. `kms-portal init` makes one.
+    tls_certificate: PathBuf = PathBuf::from(TLS_CERTIFICATE), text, "tls.pem", at restart;
+    /// File with the private key of that certificate, in PEM and without a passphrase.
+    tls_key: PathBuf = PathBuf::from(TLS_KEY), text, "tls.key", at restart;
+    /// Number of connections that hosts and machines may hold at once. 0 is as many as the descriptors allow, 65536 at most.
+    connections: usize = 0, number, "10000", at restart;
+    /// Number of connections that one address, or one IPv6 /64, may hold. 0 is three quarters of all.
+    connections_per_address: usize = 0, number, "2500", at restart;
+    /// Number of calls that one connection may have open at once. Hosts and machines make one.
+    calls_per_connection: u32 = 8, number, "64", at restart, from 1 to 1024;
+    /// Number of wrong keys that one address, or one IPv6 /64, may send in a day. Beyond that, every key from there is refused with a
+    /// retry delay. A whole company may be behind one address, with one key that was withdrawn. 0 is no limit.
+    // A key has 80 random bits, so even millions of guesses a day find none. The limit keeps guesses away from the database.
+    wrong_keys_per_source: u64 = 1_000, number, "1000", at restart, from 0 to LARGEST_RATE;
+    /// Number of wrong keys that all addresses together may send in a day. Each address has a guaranteed share of one in 4000 of this
+    /// number, so that a few addresses cannot use it up for all. 0 is no limit.
+    wrong_keys: u64 = 1_000_000, number, "1000000", at restart, from 0 to LARGEST_RATE;
+    /// Format of the log: text or json. --log-json on the command line overrides it.
+    log_format: LogFormat = LogFormat::Text, text, "json", at restart;
+    /// Level of the log: error, warn, info, debug, trace, off, or directives such as "kms_portal=debug,info".
+    log: String = "info".to_owned(), text, "kms_portal=debug,info", at restart;
+}
+
+impl SettingTable for PortalConfig {
+    const NAMES: SettingNames = SettingNames {
+        program: "kms-portal",
+        file: FILE_NAME,
+        usual_data: USUAL_PATH,
+        packaged_file: "/etc/kms-portal/kms-portal.toml",
+        prefix: "KMS_PORTAL_",
+    };
+
+    const KEYS: &'static [Key] = KEYS;
+
+    fn check(&self) -> Result<(), SettingFault> {
+        check_listen(&self.listen, PORT)?;
+        self.check_bounds()?;
+        let is_postgres =
+            ["postgres://", "postgresql://"].iter().any(|scheme| self.database.starts_with(scheme));
+        if !self.database.is_empty() && !is_postgres {
+            // It may have a password in it, so it is not repeated.
+            let fault = "`database` is no URL such as \"postgres://portal@db.example.com/portal\"";
+            return Err(("database", fault.to_owned()));
+        }
+        check_log(&self.log, "kms_portal=debug,info")
+    }
+}
+
+impl PortalConfig {
+    /// The settings of the door.
+    pub fn door(&self) -> DoorSettings {
+        DoorSettings {
+            connections: self.connections,
+            connections_per_address: self.connections_per_address,
+            calls_per_connection: self.calls_per_connection,
+            allow: self.allow.clone(),
+        }
+    }
+
+    /// The limits on wrong keys: of one address, and of all.
+    pub fn wrong_keys(&self) -> [Rate; 2] {
+        [Rate::a_day(self.wrong_keys_per_source), Rate::a_day(self.wrong_keys)]
+    }
+
+    /// Reads the files of TLS, without which nobody is served. A relative path is in this directory.
+    ///
+    /// # Errors
+    /// The first file that cannot be used.
+    pub fn read_tls(&self, data: &Path) -> Result<Tls, FixableError> {
+        let (certificate, key) = (self.tls_certificate.as_path(), self.tls_key.as_path());
+        Tls::read(TlsMode::Required, &TlsFiles { certificate, key, client_ca: Path::new("") }, data)
+    }
+}
+
+fn addresses_in_file<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
+    with_example(from, "listen = [\"[::]:21690\"]; names are not looked up")
+}
+
+/// A file with every setting, explained and at its default.
+pub fn sample() -> String {
+    settings::sample::<PortalConfig>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_holds_and_every_key_is_explained() {
+        for key in KEYS {
+            let config = key.set(&PortalConfig::default(), key.example).unwrap();
+            config.check().unwrap();
+            assert!(key.about.ends_with('.'), "{}: a paragraph", key.name);
+        }
+        assert_eq!(
+            toml::from_str::<PortalConfig>(&sample()).unwrap().values(),
+            PortalConfig::default().values()
+        );
+    }
+
+    #[test]
+    fn a_database_is_a_url_and_what_is_wrong_with_it_does_not_show_its_password() {
+        let config = PortalConfig {
+            database: "mysql://portal:secret@db/portal".to_owned(),
+            ..PortalConfig::default()
+        };
+        let (key, fault) = config.check().unwrap_err();
+        assert!(key == "database" && !fault.contains("secret"), "{fault}");
+    }
+}

@@ -1,0 +1,404 @@
+//! The data directory: the issuing key with its request and certificate, the pepper, the roots, the files of TLS, the settings, the
+//! database.
+//!
+//! Each file is written whole and durably before it gets its name. A key or a pepper is never overwritten. `home/tls.rs` makes the
+//! certificate that hosts and machines are shown.
+
+mod error;
+mod tls;
+
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use proto::v1::Signed;
+use rand::CryptoRng;
+use server::fixable::FixableError;
+use shared::armour;
+use shared::certificate::Roots;
+use shared::envelope::SecretKey;
+use shared::files::{self, ISSUING_KEY, IssuingRequest};
+use shared::time::Timestamp;
+use store::{file, regular};
+use zeroize::Zeroizing;
+
+use crate::config::{self, PortalConfig};
+use crate::db::Db;
+use crate::issue::{Issuer, NotAnIssuer, Pepper};
+
+pub use error::{PortalHomeError, Trouble};
+pub use tls::TlsName;
+
+/// A file that nobody but its owner reads.
+const PRIVATE: u32 = 0o600;
+
+/// A file without a secret.
+const PUBLIC: u32 = 0o644;
+
+/// What [`PortalHome::init`] has made. Everything else existed and is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MadePortal {
+    /// An issuing key. A certificate for an earlier one is of no use any more.
+    pub key: bool,
+    /// The request for the offline tool.
+    pub request: bool,
+    /// A database, which knows no keys.
+    pub database: bool,
+    /// The TLS certificate for the given names.
+    pub tls: bool,
+    /// An authority that has signed it.
+    pub authority: bool,
+}
+
+impl MadePortal {
+    /// Whether anything was made.
+    pub fn is_something(&self) -> bool {
+        *self != MadePortal::default()
+    }
+}
+
+/// A portal's data directory.
+#[derive(Clone, Debug)]
+pub struct PortalHome(PathBuf);
+
+impl PortalHome {
+    /// The directory at this path. It need not exist yet.
+    pub fn at(path: impl Into<PathBuf>) -> PortalHome {
+        PortalHome(path.into())
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The request to carry to the offline tool.
+    pub fn request_path(&self) -> PathBuf {
+        self.0.join("issuing-request.pem")
+    }
+
+    /// The authority that products trust when they connect.
+    pub fn authority_path(&self) -> PathBuf {
+        self.0.join("portal-ca.pem")
+    }
+
+    /// The socket for staff.
+    pub fn socket_path(&self) -> PathBuf {
+        self.0.join("admin.sock")
+    }
+
+    /// The settings.
+    pub fn config_path(&self) -> PathBuf {
+        self.0.join(config::FILE_NAME)
+    }
+
+    fn key_path(&self) -> PathBuf {
+        self.0.join("issuing.key")
+    }
+
+    fn certificate_path(&self) -> PathBuf {
+        self.0.join("issuing.certificate")
+    }
+
+    fn roots_path(&self) -> PathBuf {
+        self.0.join("roots.pub")
+    }
+
+    fn pepper_path(&self) -> PathBuf {
+        self.0.join("pepper")
+    }
+
+    fn database_path(&self) -> PathBuf {
+        self.0.join("portal.db")
+    }
+
+    /// Makes the missing parts of a portal. The request comes last, so that there is everything else behind it.
+    ///
+    /// `roots` is the text of the vendor's `roots.pub`; it may be left out where the directory has it. `names` are those by which hosts
+    /// and machines reach the portal.
+    ///
+    /// # Errors
+    /// There is another vendor's portal, a part cannot be made anew without loss, or the disk refuses.
+    pub fn init(
+        &self,
+        roots: Option<&[u8]>,
+        names: &[TlsName],
+        now: Timestamp,
+        random: &mut impl CryptoRng,
+    ) -> Result<MadePortal, PortalHomeError> {
+        let roots = self.roots_for_init(roots)?;
+        file::make_private_dir(&self.0).map_err(|source| PortalHomeError::unwritable(&self.0, source))?;
+        file::sweep_private(&self.0);
+        if let Some(text) = roots {
+            create(&self.roots_path(), &text, PUBLIC)?;
+        }
+        self.make_pepper(random)?;
+        let (key, made_key) = match self.key()? {
+            Some(key) => (key, false),
+            None => (self.make_key(random)?, true),
+        };
+        let (authority, tls) = self.make_tls(names, now)?;
+        if !exists(&self.config_path()) {
+            create(&self.config_path(), config::sample().as_bytes(), PRIVATE)?;
+        }
+        let database = !exists(&self.database_path());
+        if database {
+            let path = self.database_path();
+            Db::create_sqlite(&path).map_err(|source| PortalHomeError::unwritable(&path, source))?;
+        }
+        let request = self.make_request(&key)?;
+        Ok(MadePortal { key: made_key, request, database, tls, authority })
+    }
+
+    /// The text of `roots.pub` to write; none if it is there.
+    fn roots_for_init(&self, given: Option<&[u8]>) -> Result<Option<Vec<u8>>, PortalHomeError> {
+        let path = self.roots_path();
+        match (given, exists(&path)) {
+            (None, true) => Ok(None),
+            (None, false) => Err(PortalHomeError::new(
+                Trouble::Missing,
+                FixableError::new(
+                    format!("{} is missing", path.display()),
+                    "name the vendor's root public keys with --roots: `roots.pub` in the directory of `kms-vendor`",
+                ),
+            )),
+            (Some(given), is_there) => {
+                let roots = parse_roots(given, &path)?;
+                if is_there && self.roots()? != roots {
+                    return Err(PortalHomeError::new(
+                        Trouble::Exists,
+                        FixableError::new(
+                            format!("there is the portal of another vendor in {}", self.0.display()),
+                            "choose another directory with --data, or the roots of this vendor with --roots",
+                        ),
+                    ));
+                }
+                Ok((!is_there).then(|| given.to_vec()))
+            }
+        }
+    }
+
+    /// A pepper that is lost cannot be made anew: under another one, no key that was sold would be found.
+    fn make_pepper(&self, random: &mut impl CryptoRng) -> Result<(), PortalHomeError> {
+        let path = self.pepper_path();
+        if exists(&path) {
+            return Ok(());
+        }
+        let has_keys = std::fs::metadata(self.database_path()).is_ok_and(|found| 0 < found.len());
+        if has_keys {
+            let text =
+                format!("{} is missing, and no key in the database can be found without it", path.display());
+            let remedy = "restore it from a backup of this directory";
+            return Err(PortalHomeError::new(Trouble::Missing, FixableError::new(text, remedy)));
+        }
+        let mut pepper = Zeroizing::new([0; Pepper::BYTES]);
+        random.fill_bytes(&mut *pepper);
+        create(&path, &*pepper, PRIVATE)
+    }
+
+    fn make_key(&self, random: &mut impl CryptoRng) -> Result<SecretKey, PortalHomeError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        random.fill_bytes(&mut *seed);
+        let key = SecretKey::from_seed(&seed);
+        create(&self.key_path(), files::key_to_pem(ISSUING_KEY, &key).as_bytes(), PRIVATE)?;
+        Ok(key)
+    }
+
+    /// Writes the request, unless there is one for this key.
+    fn make_request(&self, key: &SecretKey) -> Result<bool, PortalHomeError> {
+        let path = self.request_path();
+        let written = regular::read(&path).ok().and_then(|text| IssuingRequest::from_pem(&text).ok());
+        if written.is_some_and(|request| request.public_key == key.public()) {
+            return Ok(false);
+        }
+        replace(&path, IssuingRequest::to_pem(key).as_bytes(), PUBLIC)?;
+        Ok(true)
+    }
+
+    /// Makes the TLS certificate for these names, and its authority, where they are missing.
+    fn make_tls(&self, names: &[TlsName], now: Timestamp) -> Result<(bool, bool), PortalHomeError> {
+        let [certificate, key] = [config::TLS_CERTIFICATE, config::TLS_KEY].map(|name| self.0.join(name));
+        let authority_key = self.0.join("portal-ca.key");
+        if exists(&certificate) && exists(&key) {
+            return Ok((false, false));
+        }
+        if names.is_empty() {
+            return Err(PortalHomeError::new(
+                Trouble::Missing,
+                FixableError::new(
+                    "the names by which hosts and machines reach the portal are not known",
+                    "name each with --name: --name activation.example.com",
+                ),
+            ));
+        }
+        let is_new = !exists(&authority_key) || !exists(&self.authority_path());
+        if is_new {
+            let made = tls::new_authority(now)?;
+            replace(&authority_key, made.key.as_bytes(), PRIVATE)?;
+            replace(&self.authority_path(), made.certificate.as_bytes(), PUBLIC)?;
+        }
+        let made = tls::new_server(&self.text(&authority_key)?, names, now)?;
+        replace(&key, made.key.as_bytes(), PRIVATE)?;
+        replace(&certificate, made.certificate.as_bytes(), PUBLIC)?;
+        Ok((is_new, true))
+    }
+
+    /// The vendor's root public keys.
+    ///
+    /// # Errors
+    /// They are missing or damaged.
+    pub fn roots(&self) -> Result<Roots, PortalHomeError> {
+        let path = self.roots_path();
+        let text = self.required(&path)?;
+        parse_roots(&text, &path)
+    }
+
+    /// The pepper.
+    ///
+    /// # Errors
+    /// It is missing or damaged.
+    pub fn pepper(&self) -> Result<Pepper, PortalHomeError> {
+        let path = self.pepper_path();
+        let bytes = Zeroizing::new(self.required(&path)?);
+        let pepper: Result<[u8; Pepper::BYTES], _> = bytes.as_slice().try_into();
+        pepper.map(|bytes| Pepper::new(Zeroizing::new(bytes))).map_err(|_| PortalHomeError::damaged(&path))
+    }
+
+    /// The issuing key, if there is one.
+    fn key(&self) -> Result<Option<SecretKey>, PortalHomeError> {
+        let path = self.key_path();
+        match regular::read(&path).map(Zeroizing::new) {
+            Ok(text) => match files::key_from_pem(ISSUING_KEY, &text) {
+                Ok(key) => Ok(Some(key)),
+                Err(_) => Err(PortalHomeError::damaged(&path)),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(PortalHomeError::unreadable(&path, error)),
+        }
+    }
+
+    /// The issuing key with its certificate.
+    ///
+    /// # Errors
+    /// One is missing or damaged, or they do not fit together.
+    pub fn issuer(&self) -> Result<Issuer, PortalHomeError> {
+        let path = self.certificate_path();
+        let signed = match regular::read(&path) {
+            Ok(text) => {
+                files::issuing_certificate_from_pem(&text).map_err(|_| PortalHomeError::damaged(&path))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(self.without_certificate()),
+            Err(error) => Err(PortalHomeError::unreadable(&path, error)),
+        }?;
+        self.issuer_with(signed, &path)
+    }
+
+    fn issuer_with(&self, signed: Signed, path: &Path) -> Result<Issuer, PortalHomeError> {
+        let key = self.key()?.ok_or_else(|| PortalHomeError::missing(&self.key_path(), &self.0))?;
+        Issuer::new(key, signed, &self.roots()?).map_err(|error| {
+            let remedy = match error {
+                NotAnIssuer::OtherKey => self.how_to_install(),
+                NotAnIssuer::Certificate(_) => format!(
+                    "install one that a root of {} has signed: {}",
+                    self.roots_path().display(),
+                    self.how_to_install()
+                ),
+            };
+            let text = format!("{} cannot be used", path.display());
+            PortalHomeError::new(Trouble::Data, FixableError::new(text, remedy).because(error))
+        })
+    }
+
+    fn without_certificate(&self) -> PortalHomeError {
+        let text = format!("no issuing certificate is installed in {}", self.0.display());
+        PortalHomeError::new(Trouble::Missing, FixableError::new(text, self.how_to_install()))
+    }
+
+    fn how_to_install(&self) -> String {
+        let (request, data) = (self.request_path(), self.0.display());
+        let request = request.display();
+        format!(
+            "have the vendor's offline tool sign the request (`kms-vendor issuer sign --request {request} --out issuing.pem`), then \
+             run `kms-portal install-issuer issuing.pem --data {data}`"
+        )
+    }
+
+    /// Installs an issuing certificate for this portal's key, in the place of the one that is there.
+    ///
+    /// # Errors
+    /// No root has signed it, it is for another key or has ended, or the disk refuses.
+    pub fn install_issuer(
+        &self,
+        text: &[u8],
+        from: &Path,
+        now: Timestamp,
+    ) -> Result<Issuer, PortalHomeError> {
+        let signed = files::issuing_certificate_from_pem(text).map_err(|cause| {
+            let text = format!("{} cannot be installed", from.display());
+            let error = FixableError::new(text, self.how_to_install()).because(cause.to_string());
+            PortalHomeError::new(Trouble::Data, error)
+        })?;
+        let issuer = self.issuer_with(signed.clone(), from)?;
+        if issuer.certificate().not_after <= now {
+            let text = format!("{} has ended at {}", from.display(), issuer.certificate().not_after);
+            return Err(PortalHomeError::new(Trouble::Data, FixableError::new(text, self.how_to_install())));
+        }
+        let pem = files::issuing_certificate_to_pem(&signed);
+        replace(&self.certificate_path(), pem.as_bytes(), PUBLIC)?;
+        Ok(issuer)
+    }
+
+    /// Opens the database that the settings name.
+    ///
+    /// # Errors
+    /// It is missing, or cannot be used.
+    pub async fn database(&self, config: &PortalConfig) -> Result<Db, PortalHomeError> {
+        if !config.database.is_empty() {
+            return Ok(Db::open_postgres(&config.database).await?);
+        }
+        let path = self.database_path();
+        if !exists(&path) {
+            return Err(PortalHomeError::missing(&path, &self.0));
+        }
+        Ok(Db::open_sqlite(&path).await?)
+    }
+
+    /// Files with secrets that others may read or write.
+    pub fn open_secrets(&self) -> Vec<PathBuf> {
+        let private = [self.key_path(), self.pepper_path(), self.config_path(), self.database_path()];
+        let is_open = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o077 != 0);
+        private.into_iter().filter(is_open).collect()
+    }
+
+    fn required(&self, path: &Path) -> Result<Vec<u8>, PortalHomeError> {
+        regular::read(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => PortalHomeError::missing(path, &self.0),
+            _ => PortalHomeError::unreadable(path, error),
+        })
+    }
+
+    fn text(&self, path: &Path) -> Result<Zeroizing<String>, PortalHomeError> {
+        let text = String::from_utf8(self.required(path)?).map_err(|_| PortalHomeError::damaged(path));
+        text.map(Zeroizing::new)
+    }
+}
+
+fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), PortalHomeError> {
+    file::create_new(path, bytes, mode).map_err(|source| PortalHomeError::unwritable(path, source))
+}
+
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), PortalHomeError> {
+    file::replace(path, bytes, mode).map_err(|source| PortalHomeError::unwritable(path, source))
+}
+
+fn parse_roots(text: &[u8], path: &Path) -> Result<Roots, PortalHomeError> {
+    let text = armour::plain(text).ok();
+    let roots = text.and_then(|text| files::roots_from_text(&text));
+    let roots = roots.and_then(|roots| Roots::new(roots.iter().map(<[u8; 32]>::as_slice)).ok());
+    roots.ok_or_else(|| PortalHomeError::roots(path))
+}
+
+/// Whether something stands there, even a link into the void.
+fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}

@@ -1,0 +1,184 @@
+//! Puts a portal together: [`OpenedPortal::open`] opens and checks what is on disk, [`run`] starts everything that serves.
+//!
+//! The program and the tests both use it. `kms-portal serve` (`daemon.rs` of the nested crate `cli`) adds signals, the log and the
+//! service manager.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use proto::portal::v1::portal_service_server::PortalServiceServer;
+use server::accept::{Admission, DRAIN, Door, Limits, serve};
+use server::admin::{self, socket};
+use server::services::Services;
+use server::tls::Tls;
+use shared::certificate::Roots;
+use shared::time::Clock;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use crate::api::{PortalCore, Staff, VendorApi, WrongKeys};
+use crate::config::{FILE_NAME, PortalConfig};
+use crate::db::Db;
+use crate::home::{PortalHome, PortalHomeError};
+use crate::issue::{Issuer, Pepper};
+use crate::remedy;
+
+/// A portal that is opened and does not serve yet.
+pub struct OpenedPortal {
+    /// The data directory.
+    pub home: PortalHome,
+    /// The settings.
+    pub config: PortalConfig,
+    /// The database.
+    pub db: Db,
+    /// What it signs with.
+    pub issuer: Issuer,
+    roots: Roots,
+    pepper: Pepper,
+    tls: Tls,
+    limits: Limits,
+}
+
+/// The portal does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum PortalStartError {
+    /// The directory or the database cannot be used.
+    #[error(transparent)]
+    Home(#[from] PortalHomeError),
+    /// The files of TLS cannot be used.
+    #[error(transparent)]
+    Tls(anyhow::Error),
+    /// Another portal serves the directory.
+    #[error("another portal serves this directory, as {} shows", .0.display())]
+    Served(PathBuf),
+    /// The socket for staff cannot be made.
+    #[error(transparent)]
+    Socket(anyhow::Error),
+}
+
+impl OpenedPortal {
+    /// Opens the portal of this directory.
+    ///
+    /// # Errors
+    /// Something is missing or cannot be used; nothing serves.
+    pub async fn open(home: &PortalHome, config: PortalConfig) -> Result<OpenedPortal, PortalStartError> {
+        let limits = Limits::of_this_process(config.connections, config.connections_per_address);
+        let (roots, pepper, issuer) = (home.roots()?, home.pepper()?, home.issuer()?);
+        let tls = config.read_tls(home.path()).map_err(|error| PortalStartError::Tls(error.into()))?;
+        for path in home.open_secrets() {
+            let path = path.display();
+            tracing::warn!(
+                "others may read or write {path}, and could issue licenses with it: chmod 600 {path}"
+            );
+        }
+        let db = home.database(&config).await?;
+        Ok(OpenedPortal { home: home.clone(), config, db, issuer, roots, pepper, tls, limits })
+    }
+}
+
+/// A portal that serves, and everything that belongs to it.
+pub struct RunningPortal {
+    /// What is asked, and answered.
+    pub portal: Arc<PortalCore>,
+    /// The addresses for hosts and machines.
+    pub addresses: Vec<SocketAddr>,
+    /// What a reload does.
+    pub staff: Staff,
+    bound_socket: socket::Bound,
+    /// Cancelled when it begins to stop.
+    pub stop: CancellationToken,
+    serving: JoinHandle<()>,
+    staff_serving: JoinHandle<()>,
+}
+
+/// A check of the portal by itself, which says what is wrong.
+pub type SelfCheck = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// Starts the portal. Once it returns, hosts and machines at these listeners and staff at the socket are answered.
+///
+/// # Errors
+/// The socket cannot be made; nothing serves.
+pub fn run(
+    opened: OpenedPortal,
+    listeners: Vec<TcpListener>,
+    clock: Arc<dyn Clock>,
+) -> Result<RunningPortal, PortalStartError> {
+    let OpenedPortal { home, config, db, issuer, roots, pepper, tls, limits } = opened;
+    let path = home.socket_path();
+    if socket::is_served(&path) {
+        return Err(PortalStartError::Served(path));
+    }
+    let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
+    let (socket, bound_socket) = bound.map_err(PortalStartError::Socket)?;
+    let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+
+    let door = Door::new(Admission { settings: config.door(), limits, tls }, FILE_NAME, Arc::new(()));
+    let wrong_keys = WrongKeys::new(config.wrong_keys());
+    let portal = Arc::new(PortalCore::new(db, pepper, issuer, roots, clock.clone()));
+    let staff = Staff {
+        portal: portal.clone(),
+        door: door.clone(),
+        listening: addresses.iter().map(SocketAddr::to_string).collect(),
+        started_at: clock.now(),
+        read_again: read_again(home, config, portal.clone(), door.clone()),
+    };
+
+    let stop = CancellationToken::new();
+    let service = VendorApi::new(portal.clone(), wrong_keys).service();
+    let services = Services::new(Routes::new(service));
+    let serving = tokio::spawn(serve(door, services, clock, listeners, stop.clone().cancelled_owned()));
+    let service = PortalServiceServer::new(staff.clone());
+    let served = admin::serve(service, proto::FILE_DESCRIPTOR_SET, socket, stop.clone().cancelled_owned());
+    let staff_serving = tokio::spawn(async move {
+        if let Err(error) = served.await {
+            let error = format!("{error:#}");
+            tracing::error!(error, "staff gets no answers any more; start the portal again");
+        }
+    });
+    Ok(RunningPortal { portal, addresses, staff, bound_socket, stop, serving, staff_serving })
+}
+
+/// Reads the issuing certificate and the files of TLS again. If one cannot be used, everything stays as it is.
+fn read_again(
+    home: PortalHome,
+    config: PortalConfig,
+    portal: Arc<PortalCore>,
+    door: Door,
+) -> Arc<dyn Fn() -> Result<(), String> + Send + Sync> {
+    Arc::new(move || {
+        let issuer = home.issuer().map_err(|error| remedy::message(&error))?;
+        let tls = config.read_tls(home.path()).map_err(|error| remedy::message(&error))?;
+        tracing::info!(until = %issuer.certificate().not_after, "read the issuing certificate and the files of TLS again");
+        portal.take_up(issuer);
+        door.show(tls);
+        Ok(())
+    })
+}
+
+impl RunningPortal {
+    /// The self-check: the database answers.
+    pub fn self_check(&self) -> impl Fn() -> SelfCheck + Send + Sync + use<> {
+        let portal = self.portal.clone();
+        move || {
+            let portal = portal.clone();
+            Box::pin(async move {
+                let found = portal.db.products().await;
+                found.map(drop).map_err(|error| format!("the database: {}", remedy::message(&error)))
+            })
+        }
+    }
+
+    /// Lets calls that are under way end, then closes the database.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let _ = self.serving.await;
+        let _ = tokio::time::timeout(DRAIN, self.staff_serving).await;
+        self.bound_socket.remove();
+        self.portal.db.clone().close().await;
+    }
+}

@@ -1,0 +1,313 @@
+//! The vendor's portal as a process: keys are issued, hosts and machines activated by them, and what is refused says why.
+//!
+//! `portal/stage.rs` has the portal. Stories in which its clock is moved are in `clocks/portal.rs`.
+
+pub(crate) mod stage;
+
+use std::fs;
+use std::time::Duration;
+
+use kms_host::home::HOUR_MS;
+use prost::Message as _;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use shared::activation::Claim;
+use shared::certificate::Roots;
+use shared::confirmation::Confirmation;
+use shared::product_key::{KeyKind, ProductKey, ProductTag};
+use wire::Failure;
+use world::asker::{Asker, wire};
+
+use crate::failing_disk;
+use crate::portal::stage::{Asking, PortalStage, text};
+use crate::space::not_run;
+use crate::stage::{now, serve};
+
+const HOST_KEY: &[&str] = &["--kind", "host"];
+
+/// What is told of a refusal.
+#[track_caller]
+fn refused<T>(answer: Result<T, Failure>) -> String {
+    let Err(failure) = answer else { panic!("it was not refused") };
+    failure.cause.to_string()
+}
+
+#[tokio::test]
+async fn a_host_is_activated_by_one_command_and_licenses_machines() {
+    let portal = PortalStage::open("").await;
+    let key = portal.key(HOST_KEY).await;
+    let home = portal.stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+
+    let done = portal.activate(&home, &key).await;
+    let told = format!("Activated by key {}: host 1 of 6, activation 1 of 10.", key.number());
+    assert!(done.code == 0 && done.stdout.starts_with(&told), "{} {}", done.stdout, done.stderr);
+
+    let host = serve(&home).await;
+    let mut wire = wire(host.address()).unwrap();
+    for _ in 0..4 {
+        Asker::new(&portal.stage.shop).unwrap().ask(&mut wire, now()).await.unwrap();
+    }
+    let machine = portal.stage.machine("the fifth", &[host.address()]);
+    machine.activate().await.unwrap();
+    assert!(machine.state().is_licensed());
+
+    let shown = portal.json(&["key", "show", &key.number().to_string()]).await;
+    assert_eq!(shown["hosts"][0]["host"], home.signing_key().unwrap().public().host().to_string());
+    assert_eq!((&shown["taken"]["hosts"], &shown["granted"]["hosts"]), (&1.into(), &6.into()));
+}
+
+#[tokio::test]
+async fn a_machine_is_confirmed_once_however_often_it_asks_and_gives_its_place_back() {
+    let mut portal = PortalStage::open("").await;
+    let key = portal.key(&["--kind", "mak", "--machines", "2", "--feature", "export"]).await;
+    let machine = Asking::new(portal.product());
+    let ask = machine.for_confirmation(&key);
+
+    let first = portal.confirm(ask.clone()).await.unwrap();
+    assert_eq!((first.used, first.granted), (1, 2));
+    let signed = first.confirmation.clone().unwrap();
+    let roots = portal.stage.shop.vendor().roots();
+    let roots = Roots::new(roots.iter().map(<[u8; 32]>::as_slice)).unwrap();
+    let confirmation = Confirmation::open(&signed, &roots).unwrap();
+    assert_eq!(confirmation.machine, machine.identity.public().machine());
+    assert!(confirmation.features.has("export") && confirmation.not_after.is_none());
+
+    portal.stop().await;
+    portal.start().await;
+    assert_eq!(
+        portal.confirm(ask).await.unwrap(),
+        first,
+        "the same ask gets the same bytes after a restart, too"
+    );
+    assert_eq!(portal.confirm(machine.for_confirmation(&key)).await.unwrap().used, 1);
+
+    let other = Asking::new(portal.product());
+    assert_eq!(portal.confirm(other.for_confirmation(&key)).await.unwrap().used, 2);
+    let released = portal.release(machine.to_leave(&key)).await.unwrap();
+    assert_eq!((released.released, released.releases), (1, 5));
+    let third = Asking::new(portal.product());
+    assert_eq!(portal.confirm(third.for_confirmation(&key)).await.unwrap().used, 2);
+}
+
+#[tokio::test]
+async fn a_host_without_a_network_is_answered_by_file() {
+    let portal = PortalStage::open("").await;
+    let key = portal.key(HOST_KEY).await;
+    let home = portal.stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    let [request, answer] = ["request.pem", "answer.pem"].map(|name| portal.stage.folder.path().join(name));
+    let key = key.to_string();
+    let made = crate::commands::run_at(&home, &["activate", &key, "--request", text(&request)]).await;
+    assert_eq!(made.code, 0, "{}", made.stderr);
+
+    let told = portal.does(&["answer", text(&request), "--out", text(&answer)]).await;
+    assert!(told.starts_with("Host 1 of 6, activation 1 of 10."), "{told}");
+
+    let installed = crate::commands::run_at(&home, &["install-certificate", text(&answer)]).await;
+    assert_eq!(installed.code, 0, "{}", installed.stderr);
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_sold_is_unknown_and_after_a_few_the_address_has_to_wait() {
+    let portal = PortalStage::open("wrong_keys_per_source = 3\n").await;
+    let key = portal.key(&["--kind", "mak", "--machines", "2"]).await;
+    let machine = Asking::new(portal.product());
+    for _ in 0..3 {
+        let wrong =
+            ProductKey::new(KeyKind::MultipleActivation, ProductTag::of(portal.product()), &rand::random());
+        let told = refused(portal.confirm(machine.for_confirmation(&wrong)).await);
+        assert!(told.starts_with("KEY_UNKNOWN"), "{told}");
+    }
+    let failure = portal.confirm(machine.for_confirmation(&key)).await.unwrap_err();
+    let told = failure.cause.to_string();
+    assert!(told.starts_with("TOO_MANY_WRONG_KEYS") && told.contains("7 h 59 min"), "{told}");
+    assert!(failure.retry_after.is_some_and(|wait| Duration::from_hours(7) < wait), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_blocked_key_says_that_the_seller_is_to_be_asked_until_it_is_unblocked() {
+    let portal = PortalStage::open("").await;
+    let key = portal.key(&["--kind", "mak", "--machines", "2"]).await;
+    let number = key.number().to_string();
+    let machine = Asking::new(portal.product());
+    portal.does(&["key", "block", &number, "--note", "refunded, ticket 7"]).await;
+    let failure = portal.confirm(machine.for_confirmation(&key)).await.unwrap_err();
+    assert!(failure.cause.to_string().starts_with("KEY_BLOCKED"), "{failure:?}");
+    assert!(failure.cause.remedy().starts_with("ask the seller"), "{failure:?}");
+
+    portal.does(&["key", "unblock", &number]).await;
+    assert_eq!(portal.confirm(machine.for_confirmation(&key)).await.unwrap().used, 1);
+    let changes = portal.json(&["audit"]).await;
+    assert_eq!((&changes[1]["what"], &changes[1]["note"]), (&"block".into(), &"refunded, ticket 7".into()));
+    assert_eq!(changes[0]["subject"], number);
+}
+
+#[tokio::test]
+async fn a_key_gives_as_many_machines_as_it_grants_and_more_once_it_is_raised() {
+    let portal = PortalStage::open("").await;
+    let key = portal.key(&["--kind", "mak", "--machines", "1", "--releases", "1"]).await;
+    let [first, second] = [(); 2].map(|()| Asking::new(portal.product()));
+    portal.confirm(first.for_confirmation(&key)).await.unwrap();
+    let told = refused(portal.confirm(second.for_confirmation(&key)).await);
+    assert!(told.starts_with("KEY_EXHAUSTED") && told.contains("all 1 machines"), "{told}");
+
+    portal.does(&["key", "raise", &key.number().to_string(), "--machines", "1"]).await;
+    assert_eq!(portal.confirm(second.for_confirmation(&key)).await.unwrap().used, 2);
+
+    portal.release(first.to_leave(&key)).await.unwrap();
+    let told = refused(portal.release(second.to_leave(&key)).await);
+    assert!(told.starts_with("RELEASES_EXHAUSTED"), "{told}");
+    let stranger = Asking::new(portal.product());
+    let told = refused(portal.release(stranger.to_leave(&key)).await);
+    assert!(told.starts_with("NOT_ACTIVATED_HERE"), "{told}");
+}
+
+#[tokio::test]
+async fn a_host_key_activates_so_many_hosts_so_many_times() {
+    let portal = PortalStage::open("").await;
+    let key = portal.key(&["--kind", "host", "--hosts", "1", "--activations", "2"]).await;
+    let [host, other] = [(); 2].map(|()| Asking::new(portal.product()));
+    let ask = |host: &Asking| host.for_certificate(Claim::Key(key.clone()));
+    let (first, second) = (ask(&host), ask(&host));
+    assert_eq!(portal.certify(first.clone()).await.unwrap(), "host 1 of 1, activation 1 of 2");
+    assert_eq!(portal.certify(first).await.unwrap(), "host 1 of 1, activation 1 of 2", "the same ask");
+    assert!(refused(portal.certify(ask(&other)).await).starts_with("HOSTS_EXHAUSTED"));
+
+    assert_eq!(portal.certify(second).await.unwrap(), "host 1 of 1, activation 2 of 2");
+    assert!(refused(portal.certify(ask(&host)).await).starts_with("ACTIVATIONS_EXHAUSTED"));
+    let renewal = |host: &Asking| host.for_certificate(Claim::Renewal(portal.product()));
+    assert_eq!(portal.certify(renewal(&host)).await.unwrap(), "host 1 of 1, activation 2 of 2");
+    assert!(refused(portal.certify(renewal(&other)).await).starts_with("NOT_ACTIVATED_HERE"));
+}
+
+/// Kills the portal at any moment of an ask. Whatever was acknowledged is there afterwards, and the same ask costs nothing.
+#[tokio::test]
+async fn a_portal_that_is_killed_loses_nothing_that_it_has_acknowledged() {
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut portal = PortalStage::open("").await;
+    let key = portal.key(&["--kind", "mak", "--machines", "100"]).await;
+    for round in 1..=6 {
+        let ask = Asking::new(portal.product()).for_confirmation(&key);
+        let killed_after = Duration::from_millis(random.random_range(0..20));
+        let answer = tokio::select! {
+            answer = portal.confirm(ask.clone()) => answer.ok(),
+            () = tokio::time::sleep(killed_after) => None,
+        };
+        portal.kill().await;
+        portal.start().await;
+        let again = portal.confirm(ask).await.unwrap();
+        assert_eq!(again.used, round, "killed after {killed_after:?}");
+        let is_same = answer.as_ref().is_none_or(|answer| answer.confirmation == again.confirmation);
+        assert!(is_same, "killed after {killed_after:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_log_has_a_key_or_a_secret_of_the_portal_in_it() {
+    let mut portal = PortalStage::open("log = \"trace\"\n").await;
+    let key = portal.key(&["--kind", "mak", "--machines", "1"]).await;
+    let wrong =
+        ProductKey::new(KeyKind::MultipleActivation, ProductTag::of(portal.product()), &rand::random());
+    let machine = Asking::new(portal.product());
+    portal.confirm(machine.for_confirmation(&key)).await.unwrap();
+    portal.confirm(machine.for_confirmation(&wrong)).await.unwrap_err();
+    let host = portal.stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    assert_ne!(portal.activate(&host, &wrong).await.code, 0);
+    portal.stop().await;
+
+    let log = fs::read_to_string(portal.log_path()).unwrap().to_uppercase();
+    assert!(log.contains("CONFIRMED A MACHINE") && log.contains(&key.number().to_string()), "{log}");
+    let hex = |bytes: &[u8]| data_encoding::HEXUPPER.encode(bytes);
+    let base64 = |bytes: &[u8]| data_encoding::BASE64.encode(bytes).to_uppercase();
+    let decimal = |bytes: &[u8]| format!("{bytes:?}").trim_matches(['[', ']']).to_owned();
+    let pepper = fs::read(portal.data.join("pepper")).unwrap();
+    let signing = fs::read_to_string(portal.data.join("issuing.key")).unwrap();
+    let signing = shared::files::key_from_pem(shared::files::ISSUING_KEY, signing.as_bytes()).unwrap();
+    for secret in [&key.as_bytes()[..], &wrong.as_bytes()[..], &pepper, &signing.seed()[..]] {
+        for shown in [hex(secret), base64(secret), decimal(secret)] {
+            assert!(!log.contains(&shown), "the log has {shown}");
+        }
+    }
+    for key in [&key, &wrong] {
+        let text = key.to_string();
+        assert!(!log.contains(&text) && !log.contains(&text.replace('-', "")), "the log has a key");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_says_what_to_do() {
+    let portal = PortalStage::open("").await;
+    let check = async |arguments: &[&str], code: i32, told: &str| {
+        let done = portal.run(arguments).await;
+        assert!(
+            done.code == code && done.stderr.contains(told),
+            "{arguments:?}: {} {}",
+            done.code,
+            done.stderr
+        );
+    };
+    let issue = ["key", "issue", "--product", "Atlas", "--kind", "host", "--organisation"];
+    portal.does(&[&issue[..], &["Example Works"]].concat()).await;
+    check(&[&issue[..], &["Exampel Works"]].concat(), 65, "add --new-organisation").await;
+    portal.does(&[&issue[..], &["Exampel Works", "--new-organisation"]].concat()).await;
+    check(&["key", "issue", "--product", "Atlas", "--kind", "mak", "--organisation", "X"], 64, "--machines")
+        .await;
+    check(
+        &["key", "issue", "--product", "Atlsa", "--kind", "host", "--organisation", "X"],
+        65,
+        "there are: Atlas",
+    )
+    .await;
+    check(&["key", "show", "0000-0000"], 65, "kms-portal key list").await;
+    check(&["serve"], 69, "another portal serves this directory").await;
+    let file = portal.stage.folder.path().join("atlas.toml");
+    check(&["product", "add", "--file", text(&file)], 65, "kms-portal product set").await;
+    check(&["product", "set", "Atlas", "--retry-interval", "1m"], 64, "--test").await;
+}
+
+/// The database says that it is on the disk, and it is not.
+#[tokio::test]
+async fn a_portal_whose_disk_fails_acknowledges_nothing_and_ends() {
+    let mut portal = PortalStage::open("").await;
+    let library = match failing_disk::library(portal.stage.folder.path()) {
+        Ok(library) => library,
+        Err(why) => return not_run(&format!("a portal whose disk fails: {why}")),
+    };
+    let key = portal.key(&["--kind", "mak", "--machines", "9"]).await;
+    let switch = portal.stage.folder.path().join("switch");
+    portal.stop().await;
+    portal.environment = vec![("LD_PRELOAD", library), ("KMS_DISK_FAILS", switch.clone())];
+    portal.start().await;
+    let ask = Asking::new(portal.product()).for_confirmation(&key);
+    portal.confirm(Asking::new(portal.product()).for_confirmation(&key)).await.unwrap();
+
+    fs::write(&switch, "").unwrap();
+    let failure = portal.confirm(ask.clone()).await.unwrap_err();
+    assert!(failure.cause.to_string().starts_with("PORTAL_FAILED"), "{failure:?}");
+    assert!(failure.retry_after.is_some(), "{failure:?}");
+    assert_eq!(portal.ended().await, Some(74));
+
+    fs::remove_file(&switch).unwrap();
+    portal.start().await;
+    assert_eq!(portal.confirm(ask).await.unwrap().used, 2);
+}
+
+/// Garbage from outside is refused, whatever it is, and the portal serves on.
+#[tokio::test]
+async fn garbage_is_malformed_and_the_portal_serves_on() {
+    let portal = PortalStage::open("").await;
+    let key = portal.key(&["--kind", "mak", "--machines", "1"]).await;
+    let machine = Asking::new(portal.product());
+    let ask = machine.for_confirmation(&key);
+    let mut forged = ask.clone();
+    forged.signature = vec![7; 64].into();
+    assert!(refused(portal.confirm(forged).await).starts_with("SIGNATURE_BAD"));
+    let mut garbled = ask.clone();
+    garbled.payload = garbled.encode_to_vec().into();
+    assert!(refused(portal.confirm(garbled).await).starts_with("MALFORMED"));
+    let mut large = ask.clone();
+    large.payload = vec![0; 20_000].into();
+    assert!(portal.confirm(large).await.is_err());
+    assert_eq!(portal.confirm(ask).await.unwrap().used, 1);
+}

@@ -1,0 +1,254 @@
+//! A portal of the vendor on the stage: a process of its own, its commands, and asks to it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use kms_host::home::Home;
+use kms_vendor::{Extras, NewIssuer, Signer};
+use proto::v1::Signed;
+use proto::vendor::v1::{ActivateMachineResponse, ReleaseMachineResponse};
+use serde_json::Value;
+use shared::activation::{Claim, HostActivation, MachineActivation, MachineRelease};
+use shared::envelope::SecretKey;
+use shared::ids::{Fingerprint, Nonce, ProductId};
+use shared::parts::HardwareParts;
+use shared::product_key::ProductKey;
+use shared::time::{Clock as _, Timestamp};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+use wire::portal::{Portal, PortalAddress};
+use wire::{Failure, SystemClock, Tls};
+
+use crate::commands::Done;
+use crate::stage::{LIMIT, Stage, YEAR, program, until};
+
+/// How a portal is started.
+const PORTAL: &str = env!("CARGO_BIN_EXE_portal-under-test");
+
+/// A portal of this stage's vendor, which knows its product.
+pub(crate) struct PortalStage {
+    pub(crate) stage: Stage,
+    pub(crate) data: PathBuf,
+    /// What its environment has, of the next start on.
+    pub(crate) environment: Vec<(&'static str, PathBuf)>,
+    process: Option<Child>,
+    address: PortalAddress,
+}
+
+impl PortalStage {
+    /// A portal with an issuing certificate, which serves.
+    pub(crate) async fn open(settings: &str) -> PortalStage {
+        let stage = Stage::with_threshold(5);
+        let data = stage.folder.path().join("portal");
+        let address = "https://localhost:1".parse().unwrap();
+        let mut portal = PortalStage { stage, data, environment: Vec::new(), process: None, address };
+        let roots = portal.stage.shop.vendor().dir().join("roots.pub");
+        portal.does(&["init", "--roots", text(&roots), "--name", "localhost"]).await;
+        std::fs::write(portal.data.join("kms-portal.toml"), settings).unwrap();
+        let certificate = portal.sign_issuer();
+        portal.does(&["install-issuer", text(&certificate)]).await;
+        portal.start().await;
+        let file = portal.stage.folder.path().join("atlas.toml");
+        let product = portal.stage.shop.vendor().product_file("Atlas", &Extras::default()).unwrap();
+        std::fs::write(&file, product).unwrap();
+        portal.does(&["product", "add", "--file", text(&file), "--threshold", "5"]).await;
+        portal
+    }
+
+    /// The offline tool signs the portal's request.
+    fn sign_issuer(&self) -> PathBuf {
+        let request = std::fs::read_to_string(self.data.join("issuing-request.pem")).unwrap();
+        let now = SystemClock::new().now();
+        let (not_before, valid_for) = (now - Duration::from_hours(1), YEAR);
+        let new =
+            NewIssuer { products: vec![], not_before, valid_for, root: Signer::Root1, test: false, now };
+        let signed = self.stage.shop.vendor().sign_issuer(&request, &new, &mut rand::rng()).unwrap();
+        let path = self.stage.folder.path().join("issuing.pem");
+        std::fs::write(&path, signed.pem).unwrap();
+        path
+    }
+
+    /// Starts it on a port of its own, and waits until it answers.
+    pub(crate) async fn start(&mut self) {
+        let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let child = Command::new(PORTAL)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data", text(&self.data)])
+            .envs(self.environment.clone())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        self.process = Some(child);
+        until("the portal answers", async || {
+            // A socket that a killed portal has left answers nobody.
+            let serving = server::admin::serving(&self.data.join("admin.sock")).await;
+            serving.and_then(|peer| peer.pid()) == pid.and_then(|pid| i32::try_from(pid).ok())
+        })
+        .await;
+        let status = self.json(&["status"]).await;
+        let port = status["listening"][0].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+        self.address = format!("https://localhost:{port}").parse().unwrap();
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub(crate) async fn kill(&mut self) {
+        self.process.take().unwrap().kill().await.unwrap();
+    }
+
+    /// SIGTERM, and waits until it has stopped in order.
+    pub(crate) async fn stop(&mut self) {
+        let mut process = self.process.take().unwrap();
+        let pid = process.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        assert!(timeout(LIMIT, process.wait()).await.expect("it stops").unwrap().success());
+    }
+
+    /// Waits until it ends by itself; its exit code.
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
+        let mut process = self.process.take().unwrap();
+        timeout(LIMIT, process.wait()).await.expect("it ends").unwrap().code()
+    }
+
+    /// Runs a command for this portal.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Done {
+        let mut command = Command::new(PORTAL);
+        command.args(arguments).args(["--data", text(&self.data)]);
+        finished(command).await
+    }
+
+    /// Runs a command that has to succeed; what it prints.
+    pub(crate) async fn does(&self, arguments: &[&str]) -> String {
+        let done = self.run(arguments).await;
+        assert_eq!(done.code, 0, "{arguments:?}: {}", done.stderr);
+        done.stdout
+    }
+
+    /// What a command prints as JSON.
+    pub(crate) async fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.does(&[arguments, &["--json"]].concat()).await).unwrap()
+    }
+
+    /// Issues a key for the usual organisation.
+    pub(crate) async fn key(&self, arguments: &[&str]) -> ProductKey {
+        let usual = ["key", "issue", "--product", "Atlas", "--organisation", "Example Works"];
+        let issued = self.json(&[&usual, arguments].concat()).await;
+        issued["key"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// `kms-host activate` with this key.
+    pub(crate) async fn activate(&self, host: &Home, key: &ProductKey) -> Done {
+        let mut command = Command::new(program().path);
+        let authority = self.data.join("portal-ca.pem");
+        command.args(["activate", &key.to_string(), "--portal", &self.address.to_string()]);
+        command.args(["--portal-ca", text(&authority), "--data", text(host.path())]);
+        finished(command).await
+    }
+
+    async fn connect(&self) -> Result<Portal, Failure> {
+        let tls = Tls::from_file(self.data.join("portal-ca.pem"));
+        Portal::connect(&self.address, &tls.read(Arc::new(SystemClock::new())).unwrap()).await
+    }
+
+    /// A machine asks.
+    pub(crate) async fn confirm(&self, ask: Signed) -> Result<ActivateMachineResponse, Failure> {
+        self.connect().await?.activate_machine(ask).await
+    }
+
+    /// A machine leaves.
+    pub(crate) async fn release(&self, ask: Signed) -> Result<ReleaseMachineResponse, Failure> {
+        self.connect().await?.release_machine(ask).await
+    }
+
+    /// A host asks; which host and activation it is.
+    pub(crate) async fn certify(&self, ask: Signed) -> Result<String, Failure> {
+        let answer = self.connect().await?.activate_host(ask).await?;
+        let (host, hosts) = (answer.host, answer.hosts);
+        Ok(format!("host {host} of {hosts}, activation {} of {}", answer.activation, answer.activations))
+    }
+
+    pub(crate) fn product(&self) -> ProductId {
+        self.stage.shop.product().id
+    }
+
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.stage.folder.path().join("portal.log")
+    }
+}
+
+/// A machine or a host that is nothing but its asks. Each is later than the one before, by its own clock.
+pub(crate) struct Asking {
+    pub(crate) identity: SecretKey,
+    product: ProductId,
+    asks: AtomicU64,
+}
+
+impl Asking {
+    pub(crate) fn new(product: ProductId) -> Asking {
+        Asking { identity: SecretKey::from_seed(&rand::random()), product, asks: AtomicU64::new(0) }
+    }
+
+    fn asked_at(&self) -> Timestamp {
+        SystemClock::new().now() + Duration::from_millis(self.asks.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A new ask for a confirmation, by hardware that nobody else has.
+    pub(crate) fn for_confirmation(&self, key: &ProductKey) -> Signed {
+        let hardware: String = self.identity.public().machine().to_string();
+        let machine_key = self.identity.public();
+        MachineActivation {
+            machine_key,
+            product: self.product,
+            product_key: key.clone(),
+            nonce: Nonce::from_bytes(rand::random()),
+            asked_at: self.asked_at(),
+            fingerprint: Fingerprint::of_machine(self.product, hardware.as_bytes()),
+            parts: HardwareParts::of_machine(self.product, &hardware, &hardware, &hardware),
+        }
+        .sign(&self.identity)
+    }
+
+    pub(crate) fn to_leave(&self, key: &ProductKey) -> Signed {
+        let machine_key = self.identity.public();
+        MachineRelease {
+            machine_key,
+            product: self.product,
+            key_number: key.number(),
+            nonce: Nonce::from_bytes(rand::random()),
+            asked_at: self.asked_at(),
+        }
+        .sign(&self.identity)
+    }
+
+    /// A new ask for a host certificate.
+    pub(crate) fn for_certificate(&self, claim: Claim) -> Signed {
+        HostActivation {
+            signing_key: self.identity.public(),
+            claim,
+            hour_width: Duration::from_hours(1),
+            nonce: Nonce::from_bytes(rand::random()),
+            asked_at: self.asked_at(),
+        }
+        .sign(&self.identity)
+    }
+}
+
+async fn finished(mut command: Command) -> Done {
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = timeout(LIMIT, output).await.unwrap_or_else(|_| panic!("{command:?} does not end")).unwrap();
+    Done {
+        code: output.status.code().expect("it ends by itself"),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
