@@ -14,6 +14,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 pub mod activate;
 pub mod certificates;
+pub mod codes;
 pub mod journal;
 pub mod portal;
 pub mod queue;

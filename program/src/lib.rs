@@ -2,6 +2,7 @@
 //! exit code. `explain` is a command of more than one. What a program says is its own.
 
 pub mod arguments;
+pub mod code;
 pub mod exit;
 pub mod explain;
 pub mod output;

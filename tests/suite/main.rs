@@ -28,6 +28,7 @@ mod audit;
 mod backups;
 mod certificates;
 mod changes;
+mod codes;
 mod commands;
 mod connections;
 mod doctor;

@@ -70,7 +70,9 @@ const EXAMPLES: [(&str, &str); 26] = [
     (
         "activate",
         "kms-host activate --portal https://kms.example.com < KEY\n\
-         kms-host activate --request request.pem < KEY",
+         kms-host activate --request request.pem < KEY\n\
+         kms-host activate --terms host-terms.pem\n\
+         kms-host activate --terms host-terms.pem --confirm -",
     ),
     (
         "install-certificate",

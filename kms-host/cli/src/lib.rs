@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod certificates;
+mod code;
 mod config;
 mod copies;
 mod daemon;

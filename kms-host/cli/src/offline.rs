@@ -12,9 +12,8 @@ use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAG
 use program::output::json_text;
 use shared::time::{Clock as _, Length, Timestamp};
 
-use super::lines;
 use super::owner::{self, become_owner};
-use super::{Failure, OrExit};
+use super::{Failure, Noted, OrExit, lines, online};
 
 pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failure> {
     let settings =
@@ -76,7 +75,7 @@ pub(super) fn request(home: &Home) -> Result<String, Failure> {
 const INPUT_MAX_BYTES: u64 = 1 << 20;
 
 /// Reads the given file; `-` is standard input.
-fn read_input(file: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read_input(file: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     if file == Path::new("-") {
         io::stdin().lock().take(INPUT_MAX_BYTES).read_to_end(&mut text)?;
@@ -223,6 +222,15 @@ fn installed_text(installed: &Installed, why_not: Option<String>) -> String {
         format!("  used          {is_used}"),
     ];
     lines.join("\n")
+}
+
+/// Has a running host take up what was installed, and says what is next.
+pub(super) fn taken_up(home: &Home, note: String) -> Result<String, Failure> {
+    if serving_process(home).is_none() {
+        return Ok(lines::to_serve(home));
+    }
+    online::reload(home, &Noted { note, json: false })?;
+    Ok("The running host has taken it up.\n".to_owned())
 }
 
 /// The process that serves this directory, if there is one and it is visible from here.

@@ -17,8 +17,9 @@ use shared::product_key::{KeyError, ProductKey};
 use shared::reason::{Cause, Reason};
 use shared::time::Clock as _;
 
+use super::code::{self, ByCode};
 use super::owner::{self, become_owner};
-use super::{Allow, Failure, Noted, OrExit, lines, offline, online, runtime};
+use super::{Allow, Failure, OrExit, offline, runtime};
 
 #[derive(Debug, Args)]
 pub(super) struct Activate {
@@ -38,6 +39,13 @@ pub(super) struct Activate {
     /// file for `install-certificate`.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["portal", "portal_ca"])]
     request: Option<PathBuf>,
+    /// Activate by codes, for a host without any way to the portal: print the installation id to read to the vendor. The file has the
+    /// terms of the key and comes with it; the key itself is not needed.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["portal", "portal_ca", "request"])]
+    terms: Option<PathBuf>,
+    /// Confirmation id that the vendor has read back, in digits or letters; - is standard input.
+    #[arg(long, value_name = "CODE", requires = "terms")]
+    confirm: Option<String>,
     #[command(flatten)]
     allow: Allow,
     /// Print JSON instead of text.
@@ -49,6 +57,13 @@ pub(super) struct Activate {
 const LINE_MAX_BYTES: u64 = 4096;
 
 pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure> {
+    let Allow { new_organisation: organisation, new_vendor: vendor, test } = wanted.allow;
+    let allowed = Allowed { organisation, vendor, test };
+    if let Some(terms) = &wanted.terms {
+        let key = wanted.key.as_ref().map(|key| entered(Some(key))).transpose()?;
+        let (confirm, json) = (wanted.confirm.as_deref(), wanted.json);
+        return code::activate(home, &ByCode { terms, confirm, key, allowed, json });
+    }
     let key = entered(wanted.key.as_deref())?;
     let settings = owner::settings(home, &SettingSources::new(wanted.config.as_deref(), home.path()))?;
     if let Some(file) = &wanted.request {
@@ -68,7 +83,7 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
     let way = PortalWay::of(&config, home.path()).or_exit(EX_USAGE)?;
     let way = way.ok_or_else(no_portal).or_exit(EX_CONFIG)?;
     become_owner(home)?;
-    let certified = certified(home, &key, wanted, &way)?;
+    let certified = certified(home, &key, allowed, &way)?;
     let (host, activation) = (certified.host, certified.activation);
     let (mut lines, mut shown) = offline::told(home, &certified.put, SystemClock::new().now())?;
     lines.insert(
@@ -82,11 +97,7 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
             activation.1
         ),
     );
-    let is_served = offline::serving_process(home).is_some();
-    if is_served {
-        let note = format!("activated by key {}", key.number());
-        online::reload(home, &Noted { note, json: false })?;
-    }
+    let next = offline::taken_up(home, format!("activated by key {}", key.number()))?;
     if wanted.json {
         shown["key_number"] = key.number().to_string().into();
         shown["host"] = host.0.into();
@@ -95,11 +106,7 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
         shown["activations"] = activation.1.into();
         return Ok(json_text(&shown));
     }
-    lines.push(if is_served {
-        "The running host has taken it up.\n".to_owned()
-    } else {
-        lines::to_serve(home)
-    });
+    lines.push(next);
     Ok(lines.join("\n"))
 }
 
@@ -124,11 +131,9 @@ fn entered(argument: Option<&str>) -> Result<ProductKey, Failure> {
 fn certified(
     home: &Home,
     key: &ProductKey,
-    wanted: &Activate,
+    allowed: Allowed,
     way: &PortalWay,
 ) -> Result<kms_host::portal::Certified, Failure> {
-    let Allow { new_organisation: organisation, new_vendor: vendor, test } = wanted.allow;
-    let allowed = Allowed { organisation, vendor, test };
     let runtime = runtime()?;
     let done = runtime.block_on(way.activate(home, key, allowed, Arc::new(SystemClock::new())));
     // The system may still be looking up a name. Do not wait for that.
@@ -139,7 +144,7 @@ fn certified(
 fn no_portal() -> anyhow::Error {
     anyhow!(
         "it is not known where the vendor's portal is; name it with --portal https://NAME, or with `portal` in kms-host.toml; \
-         without a way there, use --request FILE"
+         without a way there, use --request FILE, or --terms FILE to activate by codes"
     )
 }
 

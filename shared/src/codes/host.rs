@@ -12,7 +12,7 @@ use prost::Message as _;
 use proto::v1;
 use sha2::{Digest, Sha256};
 
-use super::{CodeError, ConfirmationId, InstallationId, Installed};
+use super::{CodeError, CodeSubject, ConfirmationId, InstallationId};
 use crate::certificate::{Chain, ChainError, HostCertificate, IssuingCertificate, Roots};
 use crate::envelope::{EnvelopeError, Kind, PublicKey, SecretKey};
 use crate::ids::{CertificateId, ID_BYTES, ProductId};
@@ -95,6 +95,11 @@ impl HostTerms {
         InstallationId::of_host(signing_key, self.product, self.key)
     }
 
+    /// The public number of the host key.
+    pub fn key(&self) -> KeyNumber {
+        self.key
+    }
+
     /// The vendor's roots, for the host's certificate file.
     pub fn roots(&self) -> &Roots {
         &self.roots
@@ -102,7 +107,7 @@ impl HostTerms {
 
     /// The exact bytes of the certificate of this host, if it is confirmed on this day.
     fn certificate(&self, id: &InstallationId, day: u16) -> Option<Bytes> {
-        let Installed::Host(signing_key) = id.installed else { return None };
+        let CodeSubject::Host(signing_key) = id.installed else { return None };
         let begin = FIRST_DAY + DAY * u32::from(day);
         let digest = Sha256::new()
             .chain_update(b"kms v1 certificate by code")

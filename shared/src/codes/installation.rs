@@ -33,13 +33,13 @@ pub struct InstallationId {
     /// The public number of the key that was entered.
     pub key: KeyNumber,
     /// Who wants to be confirmed.
-    pub installed: Installed,
+    pub installed: CodeSubject,
 }
 
 /// Who wants to be confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Installed {
+pub enum CodeSubject {
     /// A machine: a digest of its public key, its product and its hardware parts.
     Machine([u8; DIGEST_BYTES]),
     /// A host: its public key, whole, because its certificate names it.
@@ -64,12 +64,12 @@ impl InstallationId {
             digest.chain_update([u8::from(!part.is_empty())]).chain_update(part)
         });
         let digest = digest.finalize()[..DIGEST_BYTES].try_into().expect("a digest has 32 bytes");
-        InstallationId { tag: ProductTag::of(product), key, installed: Installed::Machine(digest) }
+        InstallationId { tag: ProductTag::of(product), key, installed: CodeSubject::Machine(digest) }
     }
 
     /// The id of a host with this public key.
     pub fn of_host(signing_key: PublicKey, product: ProductId, key: KeyNumber) -> InstallationId {
-        InstallationId { tag: ProductTag::of(product), key, installed: Installed::Host(signing_key) }
+        InstallationId { tag: ProductTag::of(product), key, installed: CodeSubject::Host(signing_key) }
     }
 
     /// The id as it is read aloud or typed. [`FromStr`] takes either form.
@@ -81,8 +81,8 @@ impl InstallationId {
     /// Whose id it is.
     pub const fn kind(&self) -> CodeKind {
         match self.installed {
-            Installed::Machine(_) => CodeKind::Machine,
-            Installed::Host(_) => CodeKind::Host,
+            CodeSubject::Machine(_) => CodeKind::Machine,
+            CodeSubject::Host(_) => CodeKind::Host,
         }
     }
 
@@ -98,8 +98,8 @@ impl InstallationId {
         bits.push(self.tag.value().into(), TAG_BITS);
         bits.push_bytes(self.key.as_bytes());
         match &self.installed {
-            Installed::Machine(digest) => bits.push_bytes(digest),
-            Installed::Host(key) => bits.push_bytes(key.as_bytes()),
+            CodeSubject::Machine(digest) => bits.push_bytes(digest),
+            CodeSubject::Host(key) => bits.push_bytes(key.as_bytes()),
         }
         bits.push(0, SPARE_BITS);
         bits
@@ -116,9 +116,9 @@ impl InstallationId {
         let key = KeyNumber::from_bytes(fields.take_bytes());
         let installed = if kind == CodeKind::Host {
             let key = fields.take_bytes::<32>();
-            Installed::Host(PublicKey::from_slice(&key).map_err(|_| CodeError::Malformed)?)
+            CodeSubject::Host(PublicKey::from_slice(&key).map_err(|_| CodeError::Malformed)?)
         } else {
-            Installed::Machine(fields.take_bytes())
+            CodeSubject::Machine(fields.take_bytes())
         };
         if fields.take(SPARE_BITS) != 0 {
             return Err(CodeError::Newer);

@@ -7,8 +7,8 @@ use prost::Message as _;
 use sha2::{Digest, Sha256};
 use shared::certificate::{ChainError, IssuingCertificate};
 use shared::codes::{
-    CodeCertificate, CodeError, CodeForm, CodeKey, CodeKind, CodeText, ConfirmationId, Confirmed,
-    InstallationId, Installed, MachineOptions,
+    CodeCertificate, CodeError, CodeForm, CodeKey, CodeKind, CodeSubject, CodeText, ConfirmationId,
+    Confirmed, InstallationId, MachineOptions,
 };
 use shared::envelope::Kind;
 use shared::features::Features;
@@ -71,7 +71,7 @@ fn machines() -> impl Iterator<Item = InstallationId> {
     (0_u8..4).map(|number| {
         let digest = Sha256::digest([number]);
         let key = KeyNumber::from_slice(&digest[..5]).unwrap();
-        let installed = Installed::Machine(digest[5..15].try_into().unwrap());
+        let installed = CodeSubject::Machine(digest[5..15].try_into().unwrap());
         InstallationId { key, installed, ..machine() }
     })
 }
@@ -368,7 +368,7 @@ proptest! {
     ) {
         let id = InstallationId {
             key: KeyNumber::from_bytes(number),
-            installed: Installed::Machine(bytes),
+            installed: CodeSubject::Machine(bytes),
             ..InstallationId::of_machine(&kit::key(Who::Machine).public(), PRODUCT, NUMBER, &HardwareParts::of_machine(PRODUCT, &parts, "", ""))
         };
         for form in FORMS {

@@ -2,8 +2,8 @@
 
 use prost::Message as _;
 use shared::codes::{
-    CodeCertificate, CodeError, CodeForm, CodeKey, CodeKind, CodeText, ConfirmationId, HostTerms,
-    InstallationId, Installed, MachineOptions,
+    CodeCertificate, CodeError, CodeForm, CodeKey, CodeKind, CodeSubject, CodeText, ConfirmationId,
+    HostTerms, InstallationId, MachineOptions,
 };
 use shared::envelope::{Kind, PublicKey};
 use shared::features::Features;
@@ -96,8 +96,8 @@ fn read_installation_id(
 
 fn describe(id: &InstallationId) -> String {
     let of = match &id.installed {
-        Installed::Machine(digest) => format!("machine {}", kit::hex(digest)),
-        Installed::Host(key) => format!("host {}", kit::hex(key.as_bytes())),
+        CodeSubject::Machine(digest) => format!("machine {}", kit::hex(digest)),
+        CodeSubject::Host(key) => format!("host {}", kit::hex(key.as_bytes())),
         other => panic!("{other:?}"),
     };
     format!("tag {}, key number {}, {of}", id.tag.value(), id.key)

@@ -1,0 +1,107 @@
+//! `activate --terms`: a host without any way to the portal, by codes that are read aloud or typed.
+
+use std::fmt::Write as _;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use anyhow::anyhow;
+use kms_host::certificates::Allowed;
+use kms_host::clock::SystemClock;
+use kms_host::codes::{NotConfirmed, terms_from_pem};
+use kms_host::home::Home;
+use program::code::{qr, rows};
+use program::exit::{EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_USAGE};
+use program::output::json_text;
+use shared::codes::{CodeForm, HostTerms, InstallationId};
+use shared::product_key::ProductKey;
+use shared::time::Clock as _;
+
+use super::owner::become_owner;
+use super::{Failure, OrExit, offline, terminal};
+
+/// A code has some 300 characters with everything between its groups.
+const CODE_MAX_BYTES: u64 = 4096;
+
+/// What to do by codes.
+pub(super) struct ByCode<'a> {
+    /// The file of the terms.
+    pub(super) terms: &'a Path,
+    /// What the vendor has read back, once it has.
+    pub(super) confirm: Option<&'a str>,
+    /// The key, if it was given too.
+    pub(super) key: Option<ProductKey>,
+    /// What is installed although it differs.
+    pub(super) allowed: Allowed,
+    /// Whether to print JSON.
+    pub(super) json: bool,
+}
+
+pub(super) fn activate(home: &Home, wanted: &ByCode<'_>) -> Result<String, Failure> {
+    let text = offline::read_input(wanted.terms).or_exit(EX_NOINPUT)?;
+    let terms = terms_from_pem(&text).or_exit(EX_DATAERR)?;
+    become_owner(home)?;
+    let id = home.installation_id(&terms)?;
+    if let Some(key) = wanted.key.as_ref().filter(|key| key.number() != id.key) {
+        let other = anyhow!(
+            "the terms are those of key {}, and this is key {}; take the file that came with it",
+            id.key,
+            key.number()
+        );
+        return Err(Failure { code: EX_USAGE, error: other, shown: String::new() });
+    }
+    match wanted.confirm {
+        None => Ok(to_read_out(home, wanted, &id)),
+        Some(typed) => confirmed(home, wanted, &terms, typed),
+    }
+}
+
+fn to_read_out(home: &Home, wanted: &ByCode<'_>, id: &InstallationId) -> String {
+    let [digits, letters] = [CodeForm::Digits, CodeForm::Letters].map(|form| id.text(form));
+    if wanted.json {
+        return json_text(&serde_json::json!({
+            "key_number": id.key.to_string(),
+            "digits": digits,
+            "letters": letters,
+        }));
+    }
+    let mut text = format!(
+        "Installation id of this host, for key {}. Read it to the vendor:\n\n{}\nOr type it, or send it:\n\n{}",
+        id.key,
+        rows(&digits),
+        rows(&letters),
+    );
+    let columns = terminal::columns().map_or(0, usize::from);
+    if let Some((qr, _)) = qr(&letters).filter(|(_, wide)| *wide <= columns) {
+        text += "\nOr show it to a camera:\n\n";
+        text += &qr;
+    }
+    let (terms, data) = (wanted.terms.display(), home.path().display());
+    let _ = write!(
+        text,
+        "\nThen enter the confirmation id, in digits or letters:\n  \
+         kms-host activate --terms {terms} --confirm - --data {data}\n"
+    );
+    text
+}
+
+fn confirmed(home: &Home, wanted: &ByCode<'_>, terms: &HostTerms, typed: &str) -> Result<String, Failure> {
+    let mut read = String::new();
+    let typed = if typed == "-" {
+        io::stdin().lock().take(CODE_MAX_BYTES).read_to_string(&mut read).or_exit(EX_IOERR)?;
+        &read
+    } else {
+        typed
+    };
+    let now = SystemClock::new().now();
+    let put = home.confirm(terms, typed, wanted.allowed, now).map_err(|error| match error {
+        NotConfirmed::Home(error) => offline::not_installed(error),
+        other => Failure { code: EX_DATAERR, error: other.into(), shown: String::new() },
+    })?;
+    let (mut told, shown) = offline::told(home, &put, now)?;
+    let next = offline::taken_up(home, format!("confirmed for key {}", terms.key()))?;
+    if wanted.json {
+        return Ok(json_text(&shown));
+    }
+    told.push(next);
+    Ok(told.join("\n"))
+}
