@@ -75,6 +75,8 @@ async fn a_host_whose_certificate_was_revoked_says_so_until_it_has_another() {
     let status = run_at(&home, &["status"]).await.stdout;
     assert!(status.contains("(the host was stolen)") && status.contains("install-certificate"), "{status}");
     assert_eq!(activate(&stage.machine("one", &[host.address()])).await, ["HOST_REVOKED"]);
+    let doctor = run_at(&home, &["doctor"]).await;
+    assert!(doctor.code == 1 && doctor.stdout.contains("(the host was stolen)"), "{}", doctor.stdout);
 
     // The remedy.
     stage.shop.certify(&home, world::shop::ORGANISATION, now(), YEAR).unwrap();

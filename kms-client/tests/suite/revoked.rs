@@ -69,6 +69,8 @@ async fn a_list_is_sent_once_and_an_older_or_forged_one_changes_nothing() {
     other.hand_out_unchecked(forged);
     let asked = client(dir.path(), &clock, &[&other]);
     asked.activate().await.unwrap();
-    let again = client(dir.path(), &clock, &[&host]);
+    // The same host by another process that has no list, so that it cannot bring the right one again.
+    let plain = Host::start(9, &clock).await;
+    let again = client(dir.path(), &clock, &[&plain]);
     assert!(matches!(again.activate().await.unwrap().outcome, Outcome::Leased { .. }));
 }

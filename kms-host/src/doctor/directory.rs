@@ -5,7 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use server::admin::caller::user_name;
-use shared::certificate::ChainError;
+use shared::certificate::{ChainError, HostCertificate};
+use shared::reason::Word;
 use shared::time::{Length, Timestamp};
 
 use super::Finding;
@@ -135,8 +136,15 @@ pub(super) fn certificates(
         Ok(certificates) => certificates,
         Err(error) => return (Certificates::default(), vec![Finding::of("certificate", &error)]),
     };
-    let mut findings: Vec<_> =
-        certificates.products(now).map(|(_, installed)| certificate(installed, running, now)).collect();
+    let found = |installed: &Installed| {
+        let Some(revoked) = certificates.revocations(installed).of_chain(&installed.chain, now) else {
+            return certificate(installed, running, now);
+        };
+        let HostCertificate { id, product_name, .. } = installed.chain.host();
+        let text = format!("{product_name}: {id} was {revoked}");
+        Finding::fail("certificate", text, Word::CERTIFICATE_REVOKED.remedy)
+    };
+    let mut findings: Vec<_> = certificates.products(now).map(|(_, installed)| found(installed)).collect();
     let is_served = !findings.is_empty();
     findings.extend(certificates.left_out().iter().map(|left_out| {
         let text = format!("{} is ignored: {}", left_out.path.display(), left_out.cause);

@@ -91,8 +91,13 @@ pub(super) fn running(known: &Known) -> Finding {
 /// The alarms of the host, without those that have checks of their own.
 pub(super) fn alarms(known: &Known) -> Vec<Finding> {
     let reasons = [Reason::HostClock, Reason::CertificateEnded, Reason::DiskFull].map(Reason::code);
-    let words = [Word::CERTIFICATE_DIFFERS, Word::CERTIFICATE_ENDS_SOON, Word::CERTIFICATE_UNUSABLE];
-    let checked = [reasons, words.map(|word| word.code)].concat();
+    let words = [
+        Word::CERTIFICATE_DIFFERS,
+        Word::CERTIFICATE_ENDS_SOON,
+        Word::CERTIFICATE_REVOKED,
+        Word::CERTIFICATE_UNUSABLE,
+    ];
+    let checked = [&reasons[..], &words.map(|word| word.code)].concat();
     let alarms = known.status().map(|status| &status.alarms[..]).unwrap_or_default();
     let is_checked = |code: &str| checked.contains(&code) || code.starts_with("TLS_CERTIFICATE_");
     let others = alarms.iter().filter(|alarm| !is_checked(&alarm.code));
