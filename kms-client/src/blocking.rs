@@ -113,6 +113,36 @@ impl Client {
         self.wait_for(async move { client.release().await }).unwrap_or_else(|| Err(stopped()))
     }
 
+    /// Enters a product key; the loop asks the vendor's portal at once. See [`Client::set_key`](crate::Client::set_key).
+    ///
+    /// # Errors
+    /// The text is no such key, or nothing can be kept here.
+    #[cfg(feature = "keys")]
+    pub fn set_key(&self, text: &str) -> Result<crate::KeyNumber, Cause> {
+        let (client, text) = (self.inner.clone(), text.to_owned());
+        self.wait_for(async move { client.set_key(&text).await }).unwrap_or_else(|| Err(stopped()))
+    }
+
+    /// Enters a product key for later. See [`Client::set_key_for_later`](crate::Client::set_key_for_later).
+    ///
+    /// # Errors
+    /// As [`set_key`](Client::set_key).
+    #[cfg(feature = "keys")]
+    pub fn set_key_for_later(&self, text: &str) -> Result<crate::KeyNumber, Cause> {
+        let (client, text) = (self.inner.clone(), text.to_owned());
+        self.wait_for(async move { client.set_key_for_later(&text).await }).unwrap_or_else(|| Err(stopped()))
+    }
+
+    /// Forgets the product key. See [`Client::clear_key`](crate::Client::clear_key).
+    ///
+    /// # Errors
+    /// Another process is asking, or the state cannot be written.
+    #[cfg(feature = "keys")]
+    pub fn clear_key(&self) -> Result<(), Cause> {
+        let client = self.inner.clone();
+        self.wait_for(async move { client.clear_key().await }).unwrap_or_else(|| Err(stopped()))
+    }
+
     /// The hosts that would be asked, in order. See [`Client::discover`](crate::Client::discover).
     pub fn discover(&self) -> Discovery {
         let client = self.inner.clone();

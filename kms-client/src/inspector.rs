@@ -7,13 +7,21 @@
 use std::io;
 use std::sync::Arc;
 
+#[cfg(feature = "keys")]
+use prost::{DecodeError, Message as _};
+#[cfg(feature = "keys")]
+use proto::v1::Signed;
 use shared::reason::{Cause, Reason};
+#[cfg(feature = "keys")]
+use wire::SystemClock;
 
 use crate::discovery::{Discovery, Places, Problem, in_hosts_file};
 use crate::files::off_thread;
 use crate::home::{HOSTS, HOSTS_MAX_BYTES, Home, unwritable};
 use crate::hosts::HostName;
 use crate::snapshot::Snapshot;
+#[cfg(feature = "keys")]
+use crate::{carrier, product::Terms};
 
 /// A product's state on this machine, as it lies on the disk.
 #[derive(Debug)]
@@ -21,6 +29,8 @@ pub struct Inspector {
     pub(crate) home: Arc<Home>,
     pub(crate) places: Places,
     pub(crate) snapshot: Snapshot,
+    #[cfg(feature = "keys")]
+    pub(crate) terms: Arc<Terms>,
 }
 
 impl Inspector {
@@ -50,6 +60,19 @@ impl Inspector {
     /// It cannot be written (`STATE_UNWRITABLE`).
     pub async fn set_hosts(&self, hosts: &[HostName]) -> Result<(), Cause> {
         set_hosts(&self.home, hosts).await
+    }
+
+    /// Carries the ask of another machine ([`Client::key_ask`](crate::Client::key_ask)) to the vendor's portal, and returns its
+    /// confirmation, for [`Client::apply_confirmation`](crate::Client::apply_confirmation) there. This machine needs no license for it.
+    ///
+    /// # Errors
+    /// The portal's refusal, or why there is no answer. The same ask may be carried again, which costs nothing.
+    #[cfg(feature = "keys")]
+    pub async fn carry_ask(&self, ask: &[u8]) -> Result<Vec<u8>, Cause> {
+        let malformed = |error: DecodeError| Reason::Malformed.with(&[("cause", &error)]);
+        let ask = Signed::decode(ask).map_err(malformed)?;
+        let carried = carrier::carry(&self.terms, Arc::new(SystemClock::new()), ask).await;
+        carried.map(|confirmation| confirmation.encode_to_vec())
     }
 
     /// Removes the file `hosts`.

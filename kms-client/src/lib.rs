@@ -54,6 +54,8 @@ mod addresses;
 mod transport;
 mod way;
 
+#[cfg(feature = "keys")]
+mod carrier;
 mod files;
 mod frame;
 mod home;

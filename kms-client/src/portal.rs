@@ -2,7 +2,7 @@
 //!
 //! `round` has the lock, and has told the license that this is an ask. The order keeps a lost answer from costing a place: the signed
 //! ask is on the disk before it is sent, and is sent again, byte for byte, until an answer came; what the answer changes is on the disk
-//! before the ask is forgotten. `wire` speaks with the portal, and `shared::confirmation` verifies what it says.
+//! before the ask is forgotten. `carrier` connects to the portal, and `shared::confirmation` verifies what it says.
 //! `docs/protocol.md` 11.
 
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use proto::vendor::v1;
 use shared::activation::{MachineActivation, MachineRelease};
 use shared::ask::AskKind;
 use shared::confirmation::Confirmation;
-use shared::envelope::SecretKey;
+use shared::envelope::{PublicKey, SecretKey};
 use shared::ids::Nonce;
 use shared::license::Event;
 use shared::reason::{Cause, Reason};
 use wire::Failure;
-use wire::portal::Portal;
 
+use crate::carrier::{self, address, no_confirmation};
 use crate::discovery::Source;
-use crate::files::off_thread;
 use crate::home::Lock;
 use crate::installation::Installation;
+use crate::key_file::HeldKey;
 use crate::outcome::{Attempt, Outcome, Round};
 use crate::shell::Shell;
 use crate::{last_round, random};
@@ -43,10 +43,7 @@ pub(crate) async fn ask(
     if let Outcome::Failed(cause) = &outcome {
         tracing::info!(%cause, "the portal was asked");
     }
-    let address = match &installation.terms.keys.portal {
-        Some((address, _)) => address.to_string(),
-        None => NO_PORTAL.to_owned(),
-    };
+    let address = address(&installation.terms);
     let attempt =
         Attempt { host: address, address: None, source: Some(Source::Code), outcome: outcome.clone() };
     let round = Round { outcome, attempts: vec![attempt] };
@@ -57,7 +54,39 @@ pub(crate) async fn ask(
     Ok(round)
 }
 
-const NO_PORTAL: &str = "nowhere";
+/// The ask of this machine, for somebody who carries it to the portal. It is on the disk when this returns.
+///
+/// # Errors
+/// No key is entered, nothing can be kept here, or this user may not ask.
+pub(crate) async fn compose(
+    shell: &Shell,
+    installation: &mut Installation,
+    lock: &Arc<Lock>,
+) -> Result<Signed, Cause> {
+    let mut visit = Visit { shell, installation, lock };
+    let ask = visit.activation().await?;
+    ask.map(|(signed, _)| signed).ok_or_else(|| visit.unreadable())
+}
+
+/// Takes what somebody has carried back, if it answers the ask of this machine. Returns whether it does.
+///
+/// # Errors
+/// It is for this machine, and does not verify; or it cannot be kept.
+pub(crate) async fn accept(
+    shell: &Shell,
+    installation: &mut Installation,
+    lock: &Arc<Lock>,
+    wire: &v1::SignedConfirmation,
+) -> Result<bool, Cause> {
+    let mut visit = Visit { shell, installation, lock };
+    let Some((_, ask)) = visit.under_way() else { return Ok(false) };
+    let opened = Confirmation::open(wire, &visit.installation.terms.roots);
+    if !opened.as_ref().is_ok_and(|confirmation| confirmation.machine == ask.machine()) {
+        return Ok(false);
+    }
+    let (wire, confirmation) = visit.judge(Some(wire), &ask)?;
+    visit.take(wire, confirmation).await.map(|()| true)
+}
 
 /// An ask in progress.
 struct Visit<'a> {
@@ -84,9 +113,9 @@ impl Visit<'_> {
     /// A `Failure` is that of the portal, or of the way there. A `Cause` says why it was not asked.
     async fn activate(&mut self) -> Result<Result<Outcome, Failure>, Cause> {
         let Some((signed, ask)) = self.activation().await? else {
-            return Ok(Err(Reason::IdentityUnreadable.with(&[("path", &self.path())]).into()));
+            return Ok(Err(self.unreadable().into()));
         };
-        let answered = match self.connect().await {
+        let answered = match carrier::connect(&self.installation.terms, Arc::clone(&self.shell.clock)).await {
             Ok(portal) => portal.activate_machine(signed).await,
             Err(failure) => return Ok(Err(failure)),
         };
@@ -105,19 +134,21 @@ impl Visit<'_> {
             }
         };
         let until = confirmation.not_after;
-        // 1 saved with all that the answer changes  2 the ask is forgotten  3 a pending identity, which `saved` names already.
-        self.installation.saved.confirm(wire, confirmation, self.shell.clock.now());
-        self.installation.save(self.lock).await?;
-        self.forget().await?;
-        self.installation.promote(self.lock).await?;
+        self.take(wire, confirmation).await?;
         Ok(Ok(Outcome::Confirmed { until, used: response.used, granted: response.granted }))
     }
 
+    /// 1 saved with all that the answer changes  2 the ask is forgotten  3 a pending identity, which `saved` names already.
+    async fn take(&mut self, wire: &v1::SignedConfirmation, confirmation: Confirmation) -> Result<(), Cause> {
+        self.installation.saved.confirm(wire, confirmation, self.shell.clock.now());
+        self.installation.save(self.lock).await?;
+        self.forget().await?;
+        self.installation.promote(self.lock).await
+    }
+
     async fn release(&mut self) -> Result<Result<Outcome, Failure>, Cause> {
-        let Some(signed) = self.surrender().await? else {
-            return Ok(Err(Reason::IdentityUnreadable.with(&[("path", &self.path())]).into()));
-        };
-        let answered = match self.connect().await {
+        let Some(signed) = self.surrender().await? else { return Ok(Err(self.unreadable().into())) };
+        let answered = match carrier::connect(&self.installation.terms, Arc::clone(&self.shell.clock)).await {
             Ok(portal) => portal.release_machine(signed).await,
             Err(failure) => return Ok(Err(failure)),
         };
@@ -137,14 +168,10 @@ impl Visit<'_> {
     /// The ask to be confirmed: the one that has no answer yet, if it is of this machine, or a new one. It is on the disk when this
     /// returns. `None` where this user may read neither the machine's key nor the product key.
     async fn activation(&mut self) -> Result<Option<(Signed, MachineActivation)>, Cause> {
-        let Some((identity, machine_key, held)) = self.keys() else { return Ok(None) };
-        let opened =
-            held.ask.as_ref().and_then(|ask| Some((ask.clone(), MachineActivation::open(ask).ok()?)));
-        if let Some((signed, ask)) = opened
-            && ask.machine_key == machine_key
-        {
-            return Ok(Some((signed, ask)));
+        if let Some(under_way) = self.under_way() {
+            return Ok(Some(under_way));
         }
+        let Some((identity, machine_key, held)) = self.keys() else { return Ok(None) };
         let terms = &self.installation.terms;
         let ask = MachineActivation {
             machine_key,
@@ -158,6 +185,14 @@ impl Visit<'_> {
         let signed = ask.sign(&identity);
         self.keep(signed.clone()).await?;
         Ok(Some((signed, ask)))
+    }
+
+    /// The ask to be confirmed that has no answer yet, if it is of this machine.
+    fn under_way(&self) -> Option<(Signed, MachineActivation)> {
+        let (_, machine_key, held) = self.keys()?;
+        let signed = held.ask?;
+        let ask = MachineActivation::open(&signed).ok()?;
+        (ask.machine_key == machine_key).then_some((signed, ask))
     }
 
     /// The ask to give the place back, as [`Visit::activation`].
@@ -182,7 +217,7 @@ impl Visit<'_> {
     }
 
     /// The key that signs, its public half, and the product key.
-    fn keys(&self) -> Option<(SecretKey, shared::envelope::PublicKey, crate::key_file::HeldKey)> {
+    fn keys(&self) -> Option<(SecretKey, PublicKey, HeldKey)> {
         let identity = self.installation.asker()?;
         Some((identity.key.clone(), identity.key.public(), self.installation.key.clone()?))
     }
@@ -210,18 +245,6 @@ impl Visit<'_> {
         if is_answer(&failure.cause) { self.forget().await } else { Ok(()) }
     }
 
-    async fn connect(&self) -> Result<Portal, Failure> {
-        let Some((address, tls)) = self.installation.terms.keys.portal.clone() else {
-            let parameters: [(&str, &dyn std::fmt::Display); 2] =
-                [("address", &NO_PORTAL), ("cause", &"this product names no portal")];
-            return Err(Reason::PortalUnreachable.with(&parameters).into());
-        };
-        let clock = Arc::clone(&self.shell.clock);
-        let tls = off_thread(move || Ok(tls.read(clock))).await;
-        let tls = tls.unwrap_or_else(|error| Err(wire::tls_files_bad(&error.to_string())))?;
-        Portal::connect(&address, &tls).await
-    }
-
     /// Whether the portal's answer licenses this machine.
     fn judge<'w>(
         &self,
@@ -229,19 +252,16 @@ impl Visit<'_> {
         ask: &MachineActivation,
     ) -> Result<(&'w v1::SignedConfirmation, Confirmation), Cause> {
         let terms = &self.installation.terms;
-        let address = terms.keys.portal.as_ref().map(|(address, _)| address.to_string()).unwrap_or_default();
-        let missing =
-            || Reason::AnswerMismatch.with(&[("address", &address), ("cause", &"it has no confirmation")]);
-        let wire = wire.ok_or_else(missing)?;
+        let wire = wire.ok_or_else(|| no_confirmation(terms))?;
         let opened = Confirmation::open(wire, &terms.roots);
         let checked = opened.and_then(|confirmation| {
             confirmation.check_answer(ask, terms.organisation).map(|()| confirmation)
         });
-        checked.map(|confirmation| (wire, confirmation)).map_err(|error| error.cause(&address))
+        checked.map(|confirmation| (wire, confirmation)).map_err(|error| error.cause(&address(terms)))
     }
 
-    fn path(&self) -> String {
-        self.installation.home.path().display().to_string()
+    fn unreadable(&self) -> Cause {
+        Reason::IdentityUnreadable.with(&[("path", &self.installation.home.path().display())])
     }
 }
 

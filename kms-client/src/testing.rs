@@ -54,7 +54,8 @@ const MACHINE: MachineId = MachineId::from_bytes([0x7e; 16]);
 
 /// A snapshot in this state, which does not change as time passes. All its fields are public: set what else the test needs.
 pub fn snapshot(state: LicenseState) -> Snapshot {
-    let until = state.until().filter(|_| state.is_licensed());
+    let by_key = matches!(state, LicenseState::LicensedByKey { .. } | LicenseState::KeyEndsSoon { .. });
+    let until = state.until().filter(|_| state.is_licensed() && !by_key);
     blank(state, until.map(|until| lease(until - Policy::CLIENT.validity)), Standing::Fixed(state))
 }
 

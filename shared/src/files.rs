@@ -24,6 +24,10 @@ use crate::time::{from_ms, to_ms};
 pub const HOST_REQUEST: &str = "KMS HOST REQUEST";
 /// Label of a host's ask to be activated by a key. The key is in it.
 pub const HOST_ACTIVATION: &str = "KMS HOST ACTIVATION";
+/// A machine's ask to be confirmed by a key. The key is in it.
+pub const MACHINE_ACTIVATION: &str = "KMS MACHINE ACTIVATION";
+/// What the portal answers to that.
+pub const CONFIRMATION: &str = "KMS CONFIRMATION";
 /// A revocation list.
 pub const REVOCATION_LIST: &str = "KMS REVOCATION LIST";
 /// What the vendor sends back.
@@ -59,6 +63,18 @@ pub fn to_pem(label: &'static str, body: &[u8]) -> String {
 pub fn from_pem(label: &'static str, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, BadFile> {
     let block = armour::find_one(text, label).map_err(|cause| BadFile::Armour { wanted: label, cause })?;
     body(label, &block)
+}
+
+/// The bodies of all blocks of this label, in their order; none if there is none.
+///
+/// # Errors
+/// A block is damaged, or the text is none.
+pub fn all_from_pem(label: &'static str, text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>, BadFile> {
+    match armour::find(text, label) {
+        Ok(blocks) => blocks.iter().map(|block| body(label, block)).collect(),
+        Err(ArmourError::Missing | ArmourError::Other(_)) => Ok(Vec::new()),
+        Err(cause) => Err(BadFile::Armour { wanted: label, cause }),
+    }
 }
 
 fn body(label: &'static str, block: &str) -> Result<Zeroizing<Vec<u8>>, BadFile> {

@@ -89,6 +89,9 @@ Exit codes: 0 there is a host to ask, 69 there is none.")]
     /// Enter, show or forget a product key, which licenses this machine at the vendor, without a host.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Activate machines of a closed network by their product keys, with one file that is carried to a machine with a network and back.
+    #[command(subcommand)]
+    Proxy(ProxyCommand),
     /// Name hosts on this machine. They go before the product's own and before DNS.
     #[command(subcommand)]
     Host(HostCommand),
@@ -145,6 +148,39 @@ confirmed it: the product asks again, or `kms-client activate`.")]
     #[command(after_help = "Examples:
   kms-client key show --json | jq -r .key.number")]
     Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProxyCommand {
+    /// On each machine: add its ask to FILE. Its product key was entered with `key set --later`.
+    #[command(after_help = "Examples:
+  kms-client key set --later -
+  kms-client proxy collect /media/stick/asks.pem
+
+FILE names no user, no address and no computer. But the product keys are in it: keep it as you keep them.")]
+    Collect {
+        /// File to add the ask to.
+        file: PathBuf,
+    },
+    /// On a machine with a network: ask the vendor's portal for all machines in FILE, and put the answers in their place. Those that the
+    /// portal refuses stay as they are; the same ask may be carried again, and costs nothing.
+    #[command(after_help = "Examples:
+  kms-client --product product.toml proxy carry /media/stick/asks.pem
+
+Exit codes: 0 every machine was confirmed, 69 not all of them.")]
+    Carry {
+        /// File with the asks.
+        file: PathBuf,
+    },
+    /// On each machine: take its own confirmation out of FILE.
+    #[command(after_help = "Examples:
+  kms-client proxy apply /media/stick/asks.pem
+
+Exit codes: 0 licensed, 69 there is no confirmation for this machine.")]
+    Apply {
+        /// File that was carried back.
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

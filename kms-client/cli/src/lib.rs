@@ -9,6 +9,7 @@ mod hosts;
 mod key;
 mod license;
 mod machine;
+mod proxy;
 mod run;
 
 mod answer;
@@ -66,6 +67,7 @@ async fn command(cli: &Cli) -> Result<Answer, Failure> {
         Command::Activate => license::activate(&open_to_keep()?).await,
         Command::Discover => Ok(hosts::discover(&inspect()?.inspector).await),
         Command::Key(command) => key::key(&inspect()?, open_to_keep, command).await,
+        Command::Proxy(command) => proxy::proxy(&inspect()?, open_to_keep, command).await,
         Command::Host(command) => hosts::configured(&inspect()?, command).await,
         Command::Organisation(command) => machine::organisation(&inspect()?, open_to_keep, *command).await,
         Command::Release => license::release(&open_to_keep()?).await,

@@ -1,7 +1,5 @@
 //! The license itself: `status`, `activate`, `release`.
 
-use std::fmt::Write as _;
-
 use kms_client::{Client, Clock as _, Outcome, Round, Snapshot, SystemClock, Timestamp};
 use program::exit::{EX_TEMPFAIL, EX_UNAVAILABLE};
 use serde_json::json;
@@ -128,9 +126,12 @@ pub(crate) async fn release(client: &Client) -> Result<Answer, Failure> {
 }
 
 fn answer(client: &Client, round: &Round, code: u8, word: &str) -> Answer {
+    let text = format!("Asked:\n{}\n{word}{}", show::attempts("  ", &round.attempts), shown(client));
+    Answer { text, json: show::snapshot_json(&client.snapshot()), code }
+}
+
+/// Where the product stands after a command.
+pub(crate) fn shown(client: &Client) -> String {
     let (snapshot, now) = (client.snapshot(), SystemClock::new().now());
-    let mut text = format!("Asked:\n{}\n{word}", show::attempts("  ", &round.attempts));
-    let _ = write!(text, "{}", show::rows(&standing(&snapshot, now)));
-    text += &show::rows(&show::troubles(&snapshot));
-    Answer { text, json: show::snapshot_json(&snapshot), code }
+    show::rows(&standing(&snapshot, now)) + &show::rows(&show::troubles(&snapshot))
 }

@@ -202,7 +202,13 @@ impl Builder {
         let home = Arc::new(Home::look(state_dir, self.fallback_dir.as_deref(), terms.id));
         let installation = installation::read_only(&home, &terms, self.clock.now());
         let snapshot = Snapshot::of(&installation, self.clock.now());
-        Ok(Inspector { home, places, snapshot })
+        Ok(Inspector {
+            home,
+            places,
+            snapshot,
+            #[cfg(feature = "keys")]
+            terms,
+        })
     }
 
     /// Checks what was set: what holds for the product, and where its hosts are named.

@@ -1,7 +1,11 @@
 //! The product key on this machine: entered now or for later, and cleared.
 
+use prost::Message as _;
+use proto::vendor::v1::SignedConfirmation;
 use shared::product_key::{KeyKind, KeyNumber, ProductKey};
-use shared::reason::Cause;
+use shared::reason::{Cause, Reason};
+
+use crate::portal;
 
 use super::Client;
 
@@ -33,6 +37,35 @@ impl Client {
     /// As [`identity_reset`](Client::identity_reset).
     pub async fn clear_key(&self) -> Result<(), Cause> {
         self.change_key(None, true).await
+    }
+
+    /// The signed ask of this machine, for another machine that carries it to the vendor's portal
+    /// ([`Inspector::carry_ask`](crate::Inspector::carry_ask)). The product key is in it: treat it as a secret. It is the same until it is
+    /// answered.
+    ///
+    /// # Errors
+    /// As [`identity_reset`](Client::identity_reset); `KEY_MALFORMED` if no key was entered.
+    pub async fn key_ask(&self) -> Result<Vec<u8>, Cause> {
+        let (mut installation, lock) = self.shell.to_change().await?;
+        if installation.key.is_none() {
+            return Err(Reason::KeyMalformed.with(&[("groups", &"1, 2, 3, 4, 5")]));
+        }
+        portal::compose(&self.shell, &mut installation, &lock).await.map(|ask| ask.encode_to_vec())
+    }
+
+    /// Takes a confirmation that was carried back, if it answers the ask of this machine. Returns whether it does; one for another
+    /// machine changes nothing.
+    ///
+    /// # Errors
+    /// It answers the ask of this machine and does not verify, or it cannot be kept.
+    pub async fn apply_confirmation(&self, confirmation: &[u8]) -> Result<bool, Cause> {
+        let Ok(wire) = SignedConfirmation::decode(confirmation) else { return Ok(false) };
+        let (mut installation, lock) = self.shell.to_change().await?;
+        let accepted = portal::accept(&self.shell, &mut installation, &lock, &wire).await;
+        self.shell.publish(&installation);
+        drop(installation);
+        self.wake();
+        accepted
     }
 
     async fn enter(&self, text: &str, at_once: bool) -> Result<KeyNumber, Cause> {

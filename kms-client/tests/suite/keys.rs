@@ -387,3 +387,41 @@ async fn a_tool_that_only_looks_shows_the_key_and_asks_nobody() {
     assert_eq!(seen.key.unwrap().number, key(1).number());
     assert_eq!(portal.asks().len(), 1);
 }
+
+#[tokio::test]
+async fn machines_without_a_network_are_confirmed_by_what_another_machine_carries() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let portal = Portal::start(&clock).await;
+    let dirs = ["one", "two", "carrier"].map(|name| dir.path().join(name));
+    let [one, two] = [0, 1].map(|index| portal.client(&dirs[index], &clock));
+    let mut confirmations = Vec::new();
+    let carrier = portal.builder(&dirs[2], &clock, &[]).inspect().unwrap();
+    for machine in [&one, &two] {
+        assert_eq!(machine.key_ask().await.unwrap_err().reason(), Some(Reason::KeyMalformed));
+        machine.set_key_for_later(&typed(1)).await.unwrap();
+        let ask = machine.key_ask().await.unwrap();
+        assert_eq!(machine.key_ask().await.unwrap(), ask, "it is the same until it is answered");
+        confirmations.push(carrier.carry_ask(&ask).await.unwrap());
+    }
+    assert!(!dirs[2].exists(), "whoever carries has no state");
+
+    clock.advance(20 * DAY);
+    assert_eq!(one.apply_confirmation(&confirmations[1]).await, Ok(false), "it is the other machine's");
+    assert_eq!(one.apply_confirmation(b"noise").await, Ok(false));
+    assert_eq!(one.apply_confirmation(&confirmations[0]).await, Ok(true));
+    assert_eq!(two.apply_confirmation(&confirmations[1]).await, Ok(true));
+    for machine in [&one, &two] {
+        assert_eq!(machine.state(), LicenseState::LicensedWithoutEnd);
+    }
+    assert_eq!(one.apply_confirmation(&confirmations[0]).await, Ok(false), "it is answered already");
+
+    portal.next(Do::Refuse(Reason::KeyBlocked));
+    two.clear_key().await.unwrap();
+    two.set_key_for_later(&typed(2)).await.unwrap();
+    let refused = carrier.carry_ask(&two.key_ask().await.unwrap()).await.unwrap_err();
+    assert_eq!(refused.reason(), Some(Reason::KeyBlocked));
+    portal.next(Do::SignAsAnother);
+    let forged = carrier.carry_ask(&two.key_ask().await.unwrap()).await.unwrap();
+    assert_eq!(two.apply_confirmation(&forged).await, Ok(false));
+    assert!(!two.state().is_licensed());
+}

@@ -74,3 +74,32 @@ fn a_key_from_standard_input_stays_entered_where_no_portal_answers() {
     assert!(text.contains("PORTAL_UNREACHABLE") && text.contains("this product names no portal"), "{text}");
     assert_eq!(machine.json(&["key", "show"])["key"]["number"], key.number().to_string());
 }
+
+#[test]
+fn asks_of_several_machines_are_collected_in_one_file_and_none_is_confirmed_without_a_portal() {
+    let file = tempfile::tempdir().unwrap();
+    let asks = file.path().join("asks.pem").display().to_string();
+    let [one, two] = [Machine::begun(), Machine::begun()];
+    let (code, line) = one.failure(&["proxy", "collect", &asks]);
+    assert_eq!((code, line.contains("kms-client key set --later")), (64, true), "{line}");
+    let typed = key(KeyKind::MultipleActivation).to_string();
+    for machine in [&one, &two, &one] {
+        machine.answer(&["key", "set", "--later", &typed]);
+        assert_eq!(machine.answer(&["proxy", "collect", &asks]).0, 0);
+    }
+    let text = std::fs::read_to_string(&asks).unwrap();
+    assert_eq!(text.matches("-----BEGIN KMS MACHINE ACTIVATION-----").count(), 2, "{text}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&asks).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    let carrier = Machine::new();
+    let (code, told) = carrier.answer(&["proxy", "carry", &asks]);
+    assert!(code == 69 && told.contains("0 confirmations, and 2 asks without one"), "{told}");
+    assert_eq!(std::fs::read_to_string(&asks).unwrap(), text, "they stay as they are");
+    assert!(std::fs::read_dir(carrier.home.path()).unwrap().next().is_none(), "whoever carries has no state");
+    let (code, line) = one.failure(&["proxy", "apply", &asks]);
+    assert_eq!((code, line.contains("has no confirmation for this machine")), (69, true), "{line}");
+}
