@@ -62,7 +62,9 @@ impl Vendor {
             let _ = write!(text, "\n# Where product keys are activated.\nportal = \"{portal}\"\n");
         }
         if let Some(pem) = extras.portal_authority()? {
-            let _ = write!(text, "portal_ca = '''\n{pem}'''\n");
+            // Each line is TOML by itself: readers leave out what mail has put around a file.
+            let lines: Vec<_> = pem.lines().map(|line| format!("    \"{line}\",\n")).collect();
+            let _ = write!(text, "portal_ca = [\n{}]\n", lines.concat());
         }
         Ok(text)
     }

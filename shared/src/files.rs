@@ -347,6 +347,7 @@ pub enum BadFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn roots_survive_their_file_and_nothing_else_is_taken_for_them() {

@@ -73,7 +73,7 @@ fn parse(text: &str) -> Result<Product, String> {
     let code_keys: Vec<&'static [u8]> = file.code_keys.into_iter().map(|key| &*key.0.leak()).collect();
     product = product.with_code_keys(code_keys.leak());
     product.portal = file.portal.map(|address| &*address.leak());
-    product.portal_ca = file.portal_ca.map(|pem| &*pem.leak());
+    product.portal_ca = file.portal_ca.map(|lines| &*(lines.join("\n") + "\n").leak());
     product.setup = Setup {
         grace: file.grace.map_or(product.setup.grace, |grace| grace.0),
         retry_interval: file.retry_interval.map_or(product.setup.retry_interval, |interval| interval.0),
@@ -96,7 +96,8 @@ struct ProductFile {
     #[serde(default)]
     code_keys: Vec<HexBytes>,
     portal: Option<String>,
-    portal_ca: Option<String>,
+    /// The lines of its PEM.
+    portal_ca: Option<Vec<String>>,
 }
 
 /// Any number of bytes in hexadecimal digits.
@@ -215,6 +216,11 @@ mod tests {
         assert_eq!(product, pasted_portal::PRODUCT);
         assert_eq!(product.portal, Some("https://activation.example.com:443"));
         assert!(product.portal_ca.unwrap().starts_with("-----BEGIN CERTIFICATE-----\n"));
+        // As every tool reads it, with what mail puts around a file.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("product.toml");
+        std::fs::write(&path, format!("Here is the file.\n\n{text}\n-- \nThe vendor\n")).unwrap();
+        assert_eq!(read(&path).unwrap(), product);
     }
 
     fn check(text: &str, expected: Expect) {

@@ -79,7 +79,10 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
     }
     let mut config = settings.config;
     config.portal = wanted.portal.clone().unwrap_or(config.portal);
-    config.portal_ca = wanted.portal_ca.clone().unwrap_or(config.portal_ca);
+    if let Some(file) = &wanted.portal_ca {
+        // A path in the settings is in the data directory, one that was typed is not.
+        config.portal_ca = std::path::absolute(file).or_exit(EX_USAGE)?;
+    }
     let way = PortalWay::of(&config, home.path()).or_exit(EX_USAGE)?;
     let way = way.ok_or_else(no_portal).or_exit(EX_CONFIG)?;
     become_owner(home)?;
