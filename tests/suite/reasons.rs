@@ -27,7 +27,6 @@ use crate::slow::SlowHost;
 use crate::stage::{Stage, YEAR, an_hour_ago, now, serve};
 
 /// Who gives a reason, and where that is seen.
-#[expect(clippy::enum_variant_names, reason = "each is read behind the reason: told by a host")]
 enum Told {
     /// A host does; the story is a test of this name in this file.
     ByAHost(&'static str, &'static str),

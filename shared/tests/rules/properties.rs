@@ -3,7 +3,6 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use proptest::prelude::*;
 use prost::Message;
 use proto::v1;

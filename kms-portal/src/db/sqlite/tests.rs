@@ -50,11 +50,11 @@ fn organisation(number: u8) -> SetOrganisation {
 /// Work that shares a commit would share a defect as well: one ask that meets one would take 127 others along.
 #[tokio::test]
 async fn one_that_fails_takes_no_other_along_and_leaves_nothing() {
-    let (_folder, _, db) = new().await;
     const HALF: &[&str] = &[
         "INSERT INTO organisations (id, name, added_at) VALUES (x'00', 'half', 0)",
         "INSERT INTO organisations (id, name, added_at) VALUES (x'01', NULL, 0)",
     ];
+    let (_folder, _, db) = new().await;
     let all = (0..200_u8).map(|number| {
         let db = db.clone();
         tokio::spawn(async move {
