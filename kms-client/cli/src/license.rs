@@ -135,3 +135,30 @@ pub(crate) fn shown(client: &Client) -> String {
     let (snapshot, now) = (client.snapshot(), SystemClock::new().now());
     show::rows(&standing(&snapshot, now)) + &show::rows(&show::troubles(&snapshot))
 }
+
+#[cfg(test)]
+mod tests {
+    use kms_client::testing::snapshot;
+    use kms_client::{Features, LicenseState};
+
+    use super::*;
+
+    #[test]
+    fn features_and_the_revocation_of_the_host_are_shown_where_there_are_any() {
+        let until = Timestamp::from_unix_ms(1_800_000_000_000);
+        let mut shown = snapshot(LicenseState::Licensed { until });
+        let rows = |shown: &Snapshot| show::rows(&[standing(shown, until), belonging(shown)].concat());
+        let plain = rows(&shown);
+        assert!(!plain.contains("features") && !plain.contains("revoked"), "{plain}");
+
+        shown.features = Features::new(["export", "3d"]).expect("they are features");
+        shown.revoked = Some("revoked at 2026-11-22 00:00:00Z (stolen)".to_owned());
+        let text = rows(&shown);
+        assert!(text.contains("\nfeatures      3d, export\n"), "{text}");
+        let revoked = "\nrevoked       the host that gave the lease was revoked at 2026-11-22 00:00:00Z (stolen); the lease";
+        assert!(text.contains(revoked), "{text}");
+        let json = show::snapshot_json(&shown);
+        assert_eq!(json["features"], serde_json::json!(["3d", "export"]));
+        assert!(json["revoked"].is_string(), "{json}");
+    }
+}
