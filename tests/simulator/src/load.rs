@@ -250,14 +250,11 @@ async fn conclude(scenario: &Scenario, options: &Options, ground: &Ground, playe
         processes: 1,
         runs: vec![format!("{:016x}", rand::rng().random::<u64>())],
         machines: u64::from(scenario.machines),
-        began_at_ms: counted.began_at.unix_ms(),
-        phases: counted.phases,
-        seconds: counted.seconds,
-        counted: of_host.or(counted.count),
+        counted: of_host.or(counted.counted),
         standing,
         verified,
-        errors: Vec::new(),
         remarks: ground.remarks(),
+        ..counted
     };
     result.errors = expect::errors(scenario, &result, &told, &ground.failures());
     result

@@ -15,10 +15,10 @@ use world::cores::on_every_core;
 
 use super::chains::Chains;
 use super::machine::Machine;
-use super::result::{self, Spread, Standing};
+use super::result::{self, LoadResult, Spread, Standing};
 use super::scenario::{Pace, Phase};
 use super::seat::{Retry, Seat, Stands};
-use super::tally::{COARSE_BITS, Counted, Tally};
+use super::tally::{COARSE_BITS, Tally};
 use super::verify::{Keeper, Kept};
 use super::wire::{Failure, Wire};
 
@@ -160,8 +160,8 @@ impl Ground {
         lock(&self.tally)
     }
 
-    /// All that was counted. Nothing is counted from here on.
-    pub(crate) fn take_counted(&self) -> Counted {
+    /// A result with all that was counted, and nothing else. Nothing is counted from here on.
+    pub(crate) fn take_counted(&self) -> LoadResult {
         let now = self.clock.monotonic();
         std::mem::replace(&mut *self.tally(), Tally::new(self.clock.now(), now)).finish(now)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use shared::time::Timestamp;
 
 use super::outcome;
-use super::result::{HostCount, Phase, Second};
+use super::result::{HostCount, LoadResult, Phase, Second};
 
 /// A latency beyond an hour is counted as an hour, in microseconds.
 const LONGEST_US: u64 = 3_600_000_000;
@@ -30,17 +30,6 @@ pub(crate) struct Finished<'a> {
     /// By its name, as in `outcome`.
     pub(crate) outcome: &'a str,
     /// What the host counts, if the answer says so.
-    pub(crate) count: Option<HostCount>,
-}
-
-/// All that was counted.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Counted {
-    /// The wall-clock time of the instant from which all others count.
-    pub(crate) began_at: Timestamp,
-    pub(crate) phases: Vec<Phase>,
-    pub(crate) seconds: Vec<Second>,
-    /// As the latest answer says.
     pub(crate) count: Option<HostCount>,
 }
 
@@ -202,8 +191,8 @@ impl Tally {
         }
     }
 
-    /// All that was counted. A phase that still goes on ends here.
-    pub(crate) fn finish(self, at: Duration) -> Counted {
+    /// A result with all that was counted, and nothing else. A phase that still goes on ends here.
+    pub(crate) fn finish(self, at: Duration) -> LoadResult {
         let began = self.began;
         let phase = |Running { from, to, phase }: Running| Phase {
             from_s: seconds(from.saturating_sub(began)),
@@ -218,11 +207,12 @@ impl Tally {
                 threshold: count.map(|told| told.threshold),
                 ..second
             };
-        Counted {
-            began_at: self.began_at,
+        LoadResult {
+            began_at_ms: self.began_at.unix_ms(),
             phases: self.phases.into_iter().map(phase).collect(),
             seconds: self.seconds.into_iter().map(second).collect(),
-            count: self.count,
+            counted: self.count,
+            ..LoadResult::default()
         }
     }
 
@@ -406,7 +396,7 @@ mod tests {
         };
         answered(9, 40);
         answered(3, 12);
-        assert_eq!(tally.finish(ms(200)).count.map(|count| count.count), Some(40));
+        assert_eq!(tally.finish(ms(200)).counted.map(|count| count.count), Some(40));
     }
 
     #[test]

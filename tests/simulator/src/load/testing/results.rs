@@ -65,14 +65,9 @@ fn result(tally: Tally, ended_ms: u64) -> LoadResult {
         processes: 1,
         runs: vec!["a run".into()],
         machines: 210,
-        began_at_ms: counted.began_at.unix_ms(),
-        counted: counted.count,
         standing: Standing { licensed: leases, ..Standing::default() },
         verified: Verified { answers: leases + waiting, looked_at: leases + waiting, leases, wrong: 0 },
-        phases: counted.phases,
-        seconds: counted.seconds,
-        errors: Vec::new(),
-        remarks: Vec::new(),
+        ..counted
     }
 }
 
