@@ -98,29 +98,25 @@ async fn first(
     left: &mut Vec<SocketAddr>,
     unreached: &mut Vec<Unreached>,
 ) -> Option<(TcpStream, SocketAddr)> {
-    let attempts = left.clone().into_iter().map(|address| async move {
-        match connect_to(address).await {
-            Ok(stream) => Ok((stream, address)),
-            Err(error) => Err((address, error)),
-        }
+    let connected = race(left.clone().into_iter().map(connect_to), STAGGER, unreached).await;
+    left.retain(|address| {
+        let is_it = connected.iter().any(|(_, other)| other == address);
+        !is_it && unreached.iter().all(|(other, _)| other != address)
     });
-    let connected = race(attempts, STAGGER, unreached).await;
-    let has_result = |address: &SocketAddr| {
-        connected.iter().any(|(_, other)| other == address)
-            || unreached.iter().any(|(other, _)| other == address)
-    };
-    left.retain(|address| !has_result(address));
     connected
 }
 
-async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
-    let connected = timeout(CONNECT_LIMIT, TcpStream::connect(address)).await;
-    let stream = connected.map_err(|_| {
-        let limit = Length(CONNECT_LIMIT);
-        io::Error::new(io::ErrorKind::TimedOut, format!("nothing in {limit}"))
-    })??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+async fn connect_to(address: SocketAddr) -> Result<(TcpStream, SocketAddr), Unreached> {
+    let connecting = async {
+        let connected = timeout(CONNECT_LIMIT, TcpStream::connect(address)).await;
+        let stream = connected.map_err(|_| {
+            let limit = Length(CONNECT_LIMIT);
+            io::Error::new(io::ErrorKind::TimedOut, format!("nothing in {limit}"))
+        })??;
+        stream.set_nodelay(true)?;
+        Ok((stream, address))
+    };
+    connecting.await.map_err(|error| (address, error))
 }
 
 #[cfg(test)]
