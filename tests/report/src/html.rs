@@ -90,8 +90,8 @@ fn cells(row: &[String]) -> String {
     row.iter().enumerate().map(cell).collect()
 }
 
-fn facts(facts: &[(String, String)]) -> String {
-    let fact = |(name, value): &(String, String)| {
+fn facts(facts: &[(&str, String)]) -> String {
+    let fact = |(name, value): &(&str, String)| {
         format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(name), escape(value))
     };
     let facts: String = facts.iter().map(fact).collect();

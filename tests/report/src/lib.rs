@@ -37,7 +37,7 @@ pub struct Page {
     /// All else, in order.
     pub sections: Vec<Section>,
     /// Settings, seed, versions: name and value.
-    pub facts: Vec<(String, String)>,
+    pub facts: Vec<(&'static str, String)>,
 }
 
 /// Whether all is well, and what is wrong.

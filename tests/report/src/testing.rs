@@ -32,8 +32,8 @@ fn section(heading: &str, text: &str, chart: Chart) -> Section {
     Section { heading: heading.into(), text: text.into(), body: Body::Chart(chart) }
 }
 
-fn facts(facts: &[(&str, &str)]) -> Vec<(String, String)> {
-    facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+fn facts(facts: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    facts.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
 }
 
 fn phases() -> Vec<Span> {

@@ -31,7 +31,7 @@ pub(crate) fn page(found: &Found) -> Page {
         verdict: verdict(found),
         tiles: tiles(found),
         sections,
-        facts: settings::lines(plan).into_iter().map(|(name, text)| (name.to_owned(), text)).collect(),
+        facts: settings::lines(plan),
     }
 }
 

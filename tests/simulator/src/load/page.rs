@@ -152,9 +152,9 @@ fn came_of_it(result: &LoadResult) -> Option<Section> {
     Some(Section { heading: "What came of the asks".into(), text: String::new(), body })
 }
 
-fn facts(result: &LoadResult) -> Vec<(String, String)> {
+fn facts(result: &LoadResult) -> Vec<(&'static str, String)> {
     let signed = if result.signed_before { "before the clock started" } else { "while the clock ran" };
-    let facts = [
+    vec![
         ("host", result.host.clone()),
         ("began", Timestamp::from_unix_ms(result.began_at_ms).to_string()),
         ("machines", count(result.machines)),
@@ -165,8 +165,7 @@ fn facts(result: &LoadResult) -> Vec<(String, String)> {
         ("seed", result.seed.to_string()),
         ("processes", result.processes.to_string()),
         ("kms-simulator", env!("CARGO_PKG_VERSION").to_owned()),
-    ];
-    facts.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    ]
 }
 
 fn trouble(outcomes: &BTreeMap<String, u64>) -> u64 {
@@ -225,7 +224,7 @@ mod tests {
                 ("leases verified", "200")
             ]
         );
-        assert!(page.facts.contains(&("began".into(), "2023-11-14 22:13:20Z".into())));
+        assert!(page.facts.contains(&("began", "2023-11-14 22:13:20Z".into())));
     }
 
     #[test]
