@@ -215,7 +215,7 @@ impl Db {
 
     /// Counts the places of every key anew; the keys of which another number is kept. It takes seconds on a large database.
     pub async fn miscounted(&self) -> Result<Vec<KeyNumber>, DbError> {
-        self.read(keys::Recount).await
+        self.read(keys::ListMiscounted).await
     }
 
     /// What staff has changed, the latest first; at most `limit` before the one of this number.

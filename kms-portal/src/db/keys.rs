@@ -167,10 +167,10 @@ impl Work for ListRaises {
 }
 
 /// Keys that keep another number of places than are taken.
-pub(super) struct Recount;
+pub(super) struct ListMiscounted;
 
 #[async_trait]
-impl Work for Recount {
+impl Work for ListMiscounted {
     type Done = Vec<KeyNumber>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<KeyNumber>, DbError> {
