@@ -59,6 +59,13 @@ impl Db {
         SqliteFile::create(path)
     }
 
+    /// Copies a SQLite database, as it is at one moment, into a new file that only its owner may read. A portal may serve it meanwhile.
+    pub async fn copy_sqlite(from: &Path, to: &Path) -> Result<(), DbError> {
+        // SQLite writes into an empty file, and keeps its mode.
+        SqliteFile::create(to).map_err(|source| DbError::Fatal { source: Arc::new(source) })?;
+        SqliteFile::copy(from, to).await
+    }
+
     /// Opens the SQLite database in this file, which has to exist, and brings its tables to this release. One process at a time
     /// serves it.
     pub async fn open_sqlite(path: &Path) -> Result<Db, DbError> {

@@ -2,12 +2,13 @@
 //! database.
 //!
 //! Each file is written whole and durably before it gets its name. A key or a pepper is never overwritten. `home/tls.rs` makes the
-//! certificate that hosts and machines are shown.
+//! certificate that hosts and machines are shown, `home/backup.rs` copies all of it.
 
+mod backup;
 mod error;
 mod tls;
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -361,6 +362,26 @@ impl PortalHome {
             return Err(PortalHomeError::missing(&path, &self.0));
         }
         Ok(Db::open_sqlite(&path).await?)
+    }
+
+    /// Looks whether the SQLite database is there. It is not opened: that would write.
+    ///
+    /// # Errors
+    /// It is missing, or is something else.
+    pub fn check_database(&self) -> Result<(), PortalHomeError> {
+        const MAGIC: &[u8] = b"SQLite format 3\0";
+        let path = self.database_path();
+        let mut begins = Vec::new();
+        let read = std::fs::File::open(&path).and_then(|file| file.take(16).read_to_end(&mut begins));
+        match read {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(PortalHomeError::missing(&path, &self.0))
+            }
+            Err(error) => Err(PortalHomeError::unreadable(&path, error)),
+            // The first start makes its tables.
+            Ok(_) if begins.is_empty() || begins == MAGIC => Ok(()),
+            Ok(_) => Err(PortalHomeError::damaged(&path)),
+        }
     }
 
     /// Files with secrets that others may read or write.

@@ -9,6 +9,7 @@ pub mod api;
 pub mod battery;
 pub mod config;
 pub mod db;
+pub mod doctor;
 pub mod home;
 pub mod issue;
 pub mod remedy;

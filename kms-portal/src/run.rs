@@ -67,6 +67,9 @@ impl OpenedPortal {
     /// # Errors
     /// Something is missing or cannot be used; nothing serves.
     pub async fn open(home: &PortalHome, config: PortalConfig) -> Result<OpenedPortal, PortalStartError> {
+        if socket::is_served(&home.socket_path()) {
+            return Err(PortalStartError::Served(home.socket_path()));
+        }
         let limits = Limits::of_this_process(config.connections, config.connections_per_address);
         let (roots, pepper, issuer) = (home.roots()?, home.pepper()?, home.issuer()?);
         let tls = config.read_tls(home.path()).map_err(|error| PortalStartError::Tls(error.into()))?;
@@ -110,9 +113,6 @@ pub fn run(
 ) -> Result<RunningPortal, PortalStartError> {
     let OpenedPortal { home, config, db, issuer, roots, pepper, tls, limits } = opened;
     let path = home.socket_path();
-    if socket::is_served(&path) {
-        return Err(PortalStartError::Served(path));
-    }
     let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
     let (socket, bound_socket) = bound.map_err(PortalStartError::Socket)?;
     let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();

@@ -4,7 +4,9 @@
 
 pub(crate) mod stage;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use kms_host::home::HOUR_MS;
@@ -19,9 +21,10 @@ use wire::Failure;
 use world::asker::{Asker, wire};
 
 use crate::failing_disk;
-use crate::portal::stage::{Asking, PortalStage, text};
+use crate::portal::stage::{Asking, PORTAL, PortalStage, text};
 use crate::space::not_run;
 use crate::stage::{now, serve};
+use crate::supervised::unit_file_holds;
 
 const HOST_KEY: &[&str] = &["--kind", "host"];
 
@@ -260,7 +263,7 @@ async fn what_cannot_be_done_says_what_to_do() {
     )
     .await;
     check(&["key", "show", "0000-0000"], 65, "kms-portal key list").await;
-    check(&["serve"], 69, "another portal serves this directory").await;
+    check(&["serve", "--listen", "127.0.0.1:0"], 69, "another portal serves this directory").await;
     let file = portal.stage.folder.path().join("atlas.toml");
     check(&["product", "add", "--file", text(&file)], 65, "kms-portal product set").await;
     check(&["product", "set", "Atlas", "--retry-interval", "1m"], 64, "--test").await;
@@ -291,6 +294,60 @@ async fn a_portal_whose_disk_fails_acknowledges_nothing_and_ends() {
     fs::remove_file(&switch).unwrap();
     portal.start().await;
     assert_eq!(portal.confirm(ask).await.unwrap().used, 2);
+}
+
+#[tokio::test]
+async fn a_backup_of_a_running_portal_is_a_portal_again_with_every_key_and_place() {
+    let mut portal = PortalStage::open("").await;
+    let key = portal.key(&["--kind", "mak", "--machines", "2"]).await;
+    let ask = Asking::new(portal.product()).for_confirmation(&key);
+    let first = portal.confirm(ask.clone()).await.unwrap();
+    let backup = portal.stage.folder.path().join("backup");
+    portal.does(&["backup", text(&backup)]).await;
+    let again = portal.run(&["backup", text(&backup)]).await;
+    assert!(again.code == 73 && again.stderr.contains("is empty or does not exist"), "{}", again.stderr);
+    for secret in ["issuing.key", "pepper", "portal.db", "tls.key", "portal-ca.key"] {
+        let mode = fs::metadata(backup.join(secret)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{secret}");
+    }
+    let refused = portal.run(&["restore", text(&backup)]).await;
+    assert!(refused.code == 73 && refused.stderr.contains("nothing was changed"), "{}", refused.stderr);
+
+    portal.kill().await;
+    portal.data = portal.stage.folder.path().join("restored");
+    portal.does(&["restore", text(&backup)]).await;
+    portal.start().await;
+    assert_eq!(portal.confirm(ask).await.unwrap(), first, "the same bytes");
+    let other = Asking::new(portal.product()).for_confirmation(&key);
+    assert_eq!(portal.confirm(other).await.unwrap().used, 2);
+}
+
+#[tokio::test]
+async fn doctor_names_what_keeps_a_portal_from_serving_and_its_remedies_work() {
+    let mut portal = PortalStage::open("").await;
+    let healthy = portal.does(&["doctor"]).await;
+    assert!(healthy.lines().all(|line| line.starts_with("ok ")), "{healthy}");
+    portal.stop().await;
+    let certificate = portal.data.join("issuing.certificate");
+    fs::remove_file(&certificate).unwrap();
+    fs::set_permissions(portal.data.join("pepper"), Permissions::from_mode(0o644)).unwrap();
+    let done = portal.run(&["doctor"]).await;
+    assert_eq!(done.code, 1, "{}", done.stderr);
+    let found = |line: &str| done.stdout.lines().any(|shown| shown.starts_with(line));
+    assert!(found("FAIL  issuer") && found("warn  rights") && found("warn  served"), "{}", done.stdout);
+    assert!(done.stdout.contains("chmod 600") && done.stdout.contains("kms-vendor issuer sign --request"));
+    assert!(!certificate.exists(), "it changes nothing");
+    portal.install_issuer().await;
+    fs::set_permissions(portal.data.join("pepper"), Permissions::from_mode(0o600)).unwrap();
+    portal.start().await;
+    assert_eq!(portal.does(&["doctor"]).await, healthy);
+}
+
+/// systemd's own judgement, where there is one.
+#[test]
+fn the_unit_file_of_the_portal_holds_and_leaves_little_exposed() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/systemd/kms-portal.service");
+    unit_file_holds(&unit, "/usr/bin/kms-portal", PORTAL);
 }
 
 /// Garbage from outside is refused, whatever it is, and the portal serves on.

@@ -157,15 +157,19 @@ fn signal(host: &Host, signal: &str) {
     assert!(Command::new("kill").args([signal, &host.0.id().to_string()]).status().unwrap().success());
 }
 
-/// systemd's own judgement, where there is one. The program that the unit names is not installed here, so the copy names
-/// the one under test.
 #[test]
 fn the_unit_file_holds_and_leaves_little_exposed() {
     let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/systemd/kms-host.service");
+    unit_file_holds(&unit, "/usr/bin/kms-host", &program().path.display().to_string());
+}
+
+/// systemd's own judgement of a unit, where there is one. The program that the unit names is not installed here, so the copy names
+/// the one under test.
+pub(crate) fn unit_file_holds(unit: &Path, installed: &str, under_test: &str) {
     let text = fs::read_to_string(unit).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let copy = folder.path().join("kms-host.service");
-    fs::write(&copy, text.replace("/usr/bin/kms-host", &program().path.display().to_string())).unwrap();
+    let copy = folder.path().join(unit.file_name().unwrap());
+    fs::write(&copy, text.replace(installed, under_test)).unwrap();
     for arguments in [&["verify", "--man=no"][..], &["security", "--offline=true", "--threshold=20"]] {
         let judged = Command::new("systemd-analyze").args(arguments).arg(&copy).output();
         let Ok(judged) = judged else {

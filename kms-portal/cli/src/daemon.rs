@@ -13,6 +13,7 @@ use wire::SystemClock;
 
 use super::Serve;
 use super::failure::{Failure, OrExit as _};
+use super::offline::become_owner;
 
 pub(super) fn serve(home: &PortalHome, wanted: &Serve) -> Result<String, Failure> {
     let Signals { mut hangups, stops } = Signals::hear().or_exit(EX_UNAVAILABLE)?;
@@ -24,6 +25,7 @@ pub(super) fn serve(home: &PortalHome, wanted: &Serve) -> Result<String, Failure
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
+    become_owner(home)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_exit(EX_UNAVAILABLE)?;
     let starting = Starting::watch(&runtime, stops, "portal");
     runtime.block_on(async {

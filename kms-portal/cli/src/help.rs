@@ -23,6 +23,7 @@ First steps:
 
 Exit codes:
   0   done
+  1   doctor has found something that keeps the portal from serving
   64  wrong usage
   65  wrong file, unknown key, or a refused request
   69  no portal answers, or no port to listen on
@@ -33,7 +34,7 @@ Exit codes:
   78  wrong settings, or a key or certificate is missing";
 
 /// Examples by command.
-const EXAMPLES: [(&str, &str); 10] = [
+const EXAMPLES: [(&str, &str); 13] = [
     (
         "init",
         "kms-portal init --roots roots.pub --name activation.example.com\n\
@@ -58,6 +59,9 @@ const EXAMPLES: [(&str, &str); 10] = [
          kms-portal key raise 3F8K-9QWX --machines 20",
     ),
     ("answer", "kms-portal answer request.pem --out answer.pem"),
+    ("doctor", "kms-portal doctor\nkms-portal doctor --data ./portal --json"),
+    ("backup", "kms-portal backup /media/usb/portal-2027-01-31"),
+    ("restore", "kms-portal restore /media/usb/portal-2027-01-31 --data ./portal"),
     ("explain", "kms-portal explain KEY_BLOCKED"),
 ];
 

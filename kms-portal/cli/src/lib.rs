@@ -12,6 +12,7 @@ mod organisations;
 mod products;
 mod shown;
 mod staff;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -92,6 +93,33 @@ enum Command {
         limit: u32,
         #[command(flatten)]
         output: Output,
+    },
+    /// Check everything that can keep the portal from serving.
+    ///
+    /// Prints a line for each check, and what to do about each that fails. Changes nothing.
+    Doctor {
+        /// Settings file [default: the file that `serve` reads].
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Back up the whole portal into a new folder. It may be running.
+    ///
+    /// The folder has the issuing key and the pepper in it: whoever reads it can issue licenses. A PostgreSQL database is not in it.
+    Backup {
+        /// Folder to make.
+        folder: PathBuf,
+        /// Settings file [default: the file that `serve` reads].
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Make a portal from a backup, in an empty directory.
+    ///
+    /// The old portal must never serve again: both would give away the same places.
+    Restore {
+        /// Folder from `kms-portal backup`.
+        folder: PathBuf,
     },
     /// Explain a code: meaning, fault, remedy.
     Explain {
@@ -189,6 +217,9 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Key { command } => keys::run(&home, command),
         Command::Answer(wanted) => answer::answer(&home, &wanted),
         Command::Audit { limit, output } => staff::audit(&home, limit, output.json),
+        Command::Doctor { config, output } => upkeep::doctor(&home, config.as_deref(), output.json),
+        Command::Backup { folder, config } => upkeep::backup(&home, &folder, config.as_deref()),
+        Command::Restore { folder } => upkeep::restore(&home, &folder),
         Command::Explain { code, output } => program::explain::explain("kms-portal", code.as_deref())
             .map_err(anyhow::Error::msg)
             .or_exit(EX_USAGE)

@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use kms_portal::config::PortalSettingSources;
 use kms_portal::home::PortalHome;
-use program::exit::{EX_CONFIG, EX_NOINPUT};
+use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_NOINPUT};
 use program::output::json_text;
+use program::owner;
 use serde_json::json;
 use shared::time::Clock as _;
 use store::regular;
@@ -15,8 +16,14 @@ use wire::SystemClock;
 use super::failure::{self, Failure, OrExit as _};
 use super::{Init, staff};
 
+/// Run as root, works as the owner of the data directory from now on, so that the service can read what root makes.
+pub(super) fn become_owner(home: &PortalHome) -> Result<(), Failure> {
+    owner::become_owner(home.path()).or_exit(EX_CANTCREAT)
+}
+
 pub(super) fn init(home: &PortalHome, wanted: &Init) -> Result<String, Failure> {
     let roots = wanted.roots.as_deref().map(read).transpose()?;
+    become_owner(home)?;
     let now = SystemClock::new().now();
     let made = home.init(roots.as_deref(), &wanted.names, now, &mut rand::rng())?;
     let (data, request) = (home.path().display(), home.request_path());
@@ -58,6 +65,7 @@ pub(super) fn init(home: &PortalHome, wanted: &Init) -> Result<String, Failure> 
 
 pub(super) fn install_issuer(home: &PortalHome, file: &Path, json: bool) -> Result<String, Failure> {
     let text = read(file)?;
+    become_owner(home)?;
     let issuer = home.install_issuer(&text, file, SystemClock::new().now())?;
     let certificate = issuer.certificate();
     let is_served = server::admin::socket::is_served(&home.socket_path());

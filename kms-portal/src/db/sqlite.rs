@@ -45,6 +45,15 @@ impl SqliteFile {
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 
+    /// Copies the database, as it is at one moment, into a new file. A portal may serve it meanwhile.
+    pub(super) async fn copy(from: &Path, to: &Path) -> Result<(), DbError> {
+        let options = SqliteConnectOptions::new().filename(from).create_if_missing(false).busy_timeout(BUSY);
+        let mut connection = SqliteConnection::connect_with(&options.disable_statement_logging()).await?;
+        let path = to.to_string_lossy();
+        sqlx::query("VACUUM INTO $1").bind(&*path).execute(&mut connection).await?;
+        Ok(Connection::close(connection).await?)
+    }
+
     /// Opens the file, which has to exist, and brings its tables to this release.
     pub(super) async fn open(path: &Path) -> Result<SqliteFile, DbError> {
         let options = SqliteConnectOptions::new()

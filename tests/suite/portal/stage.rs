@@ -27,7 +27,7 @@ use crate::commands::Done;
 use crate::stage::{LIMIT, Stage, YEAR, program, until};
 
 /// How a portal is started.
-const PORTAL: &str = env!("CARGO_BIN_EXE_portal-under-test");
+pub(crate) const PORTAL: &str = env!("CARGO_BIN_EXE_portal-under-test");
 
 /// A portal of this stage's vendor, which knows its product.
 pub(crate) struct PortalStage {
@@ -49,8 +49,7 @@ impl PortalStage {
         let roots = portal.stage.shop.vendor().dir().join("roots.pub");
         portal.does(&["init", "--roots", text(&roots), "--name", "localhost"]).await;
         std::fs::write(portal.data.join("kms-portal.toml"), settings).unwrap();
-        let certificate = portal.sign_issuer();
-        portal.does(&["install-issuer", text(&certificate)]).await;
+        portal.install_issuer().await;
         portal.start().await;
         let file = portal.stage.folder.path().join("atlas.toml");
         let product = portal.stage.shop.vendor().product_file("Atlas", &Extras::default()).unwrap();
@@ -59,8 +58,8 @@ impl PortalStage {
         portal
     }
 
-    /// The offline tool signs the portal's request.
-    fn sign_issuer(&self) -> PathBuf {
+    /// The offline tool signs the portal's request, and the portal takes that.
+    pub(crate) async fn install_issuer(&self) {
         let request = std::fs::read_to_string(self.data.join("issuing-request.pem")).unwrap();
         let now = SystemClock::new().now();
         let (not_before, valid_for) = (now - Duration::from_hours(1), YEAR);
@@ -69,7 +68,7 @@ impl PortalStage {
         let signed = self.stage.shop.vendor().sign_issuer(&request, &new, &mut rand::rng()).unwrap();
         let path = self.stage.folder.path().join("issuing.pem");
         std::fs::write(&path, signed.pem).unwrap();
-        path
+        self.does(&["install-issuer", text(&path)]).await;
     }
 
     /// Starts it on a port of its own, and waits until it answers.

@@ -1,0 +1,122 @@
+//! Everything that can keep a portal from serving, checked one by one. Nothing is changed.
+
+use std::time::Duration;
+
+use server::admin::socket;
+use server::listen;
+use shared::time::{Length, Timestamp};
+
+use crate::config::{FILE_NAME, PortalSettingSources};
+use crate::home::{PortalHome, PortalHomeError};
+use crate::remedy;
+
+/// An issuing certificate whose end is nearer than this is a warning: it takes a person and the offline tool to renew it.
+const ENDS_SOON: Duration = Duration::from_hours(30 * 24);
+
+/// What a check has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortalFinding {
+    /// What was checked.
+    pub what: &'static str,
+    /// How it is.
+    pub health: PortalHealth,
+    /// What was found, and what to do about it.
+    pub text: String,
+}
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortalHealth {
+    /// As it should be.
+    Ok,
+    /// It serves, and somebody should look.
+    Warn,
+    /// It does not serve.
+    Fail,
+}
+
+/// Checks the portal of this directory with these settings.
+pub fn examine(home: &PortalHome, sources: &PortalSettingSources, now: Timestamp) -> Vec<PortalFinding> {
+    let is_served = socket::is_served(&home.socket_path());
+    let mut findings = vec![
+        finding("roots", home.roots().map(|roots| format!("{} root keys", roots.keys().len()))),
+        finding("pepper", home.pepper().map(|_| "there".to_owned())),
+        issuer(home, now),
+    ];
+    let open: Vec<_> = home.open_secrets().iter().map(|path| path.display().to_string()).collect();
+    findings.push(match open.as_slice() {
+        [] => ok("rights", "nobody else reads the secrets".to_owned()),
+        open => {
+            let open = open.join(" ");
+            warn("rights", format!("others may read or write {open}: chmod 600 {open}"))
+        }
+    });
+    match sources.read() {
+        Err(error) => findings.push(fail("settings", remedy::message(&error))),
+        Ok(settings) => {
+            findings.push(ok("settings", format!("{} is valid", settings.file().display())));
+            if settings.config.database.is_empty() {
+                findings.push(finding("database", home.check_database().map(|()| "there".to_owned())));
+            }
+            findings.push(match settings.config.read_tls(home.path()) {
+                Err(error) => fail("tls", remedy::message(&error)),
+                Ok(tls) => match server::certificate::faults(&tls, now).first() {
+                    Some(fault) => warn("tls", fault.clone()),
+                    None => ok("tls", "the certificate is valid".to_owned()),
+                },
+            });
+            if !is_served {
+                findings.push(match listen::try_all(&settings.config.listen) {
+                    Ok(()) => ok("listen", "the addresses are free".to_owned()),
+                    Err(error) => {
+                        fail("listen", format!("{}; {}", remedy::cause(&error), error.remedy(FILE_NAME)))
+                    }
+                });
+            }
+        }
+    }
+    let data = home.path().display();
+    findings.push(if is_served {
+        ok("served", "a portal answers staff".to_owned())
+    } else {
+        warn("served", format!("no portal serves this directory: kms-portal serve --data {data}"))
+    });
+    findings
+}
+
+fn issuer(home: &PortalHome, now: Timestamp) -> PortalFinding {
+    let issuer = match home.issuer() {
+        Err(error) => return fail("issuer", remedy::message(&error)),
+        Ok(issuer) => issuer,
+    };
+    let (begins, ends) = (issuer.certificate().not_before, issuer.certificate().not_after);
+    let renew = "sign the request again with `kms-vendor issuer sign`, then run `kms-portal install-issuer`";
+    if ends <= now {
+        fail("issuer", format!("the issuing certificate has ended at {ends}; {renew}"))
+    } else if now < begins {
+        warn("issuer", format!("the issuing certificate is valid only from {begins} on"))
+    } else if ends <= now + ENDS_SOON {
+        warn("issuer", format!("the issuing certificate ends in {}; {renew}", Length(ends.since(now))))
+    } else {
+        ok("issuer", format!("the issuing certificate is valid until {ends}"))
+    }
+}
+
+fn finding(what: &'static str, found: Result<String, PortalHomeError>) -> PortalFinding {
+    match found {
+        Ok(text) => ok(what, text),
+        Err(error) => fail(what, remedy::message(&error)),
+    }
+}
+
+fn ok(what: &'static str, text: String) -> PortalFinding {
+    PortalFinding { what, health: PortalHealth::Ok, text }
+}
+
+fn warn(what: &'static str, text: String) -> PortalFinding {
+    PortalFinding { what, health: PortalHealth::Warn, text }
+}
+
+fn fail(what: &'static str, text: String) -> PortalFinding {
+    PortalFinding { what, health: PortalHealth::Fail, text }
+}
