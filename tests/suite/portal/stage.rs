@@ -172,6 +172,11 @@ impl PortalStage {
         Ok(format!("host {host} of {hosts}, activation {} of {}", answer.activation, answer.activations))
     }
 
+    /// Where it serves since its last start.
+    pub(crate) fn address(&self) -> &PortalAddress {
+        &self.address
+    }
+
     pub(crate) fn product(&self) -> ProductId {
         self.stage.shop.product().id
     }

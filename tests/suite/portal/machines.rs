@@ -1,0 +1,83 @@
+//! Machines that carry the client library and are licensed by a key of a real portal: online, through a full key, and by a file.
+
+use std::path::Path;
+
+use kms_client::{Builder, Client, LicenseState, Outcome, Reason};
+use shared::product_key::ProductKey;
+
+use super::stage::PortalStage;
+
+impl PortalStage {
+    /// A machine of this name that has the portal compiled in.
+    fn laptop(&self, name: &str) -> Builder {
+        let authority = std::fs::read_to_string(self.data.join("portal-ca.pem")).unwrap();
+        // The texts live as long as the test, like those of a real product.
+        let product = self.stage.shop.compiled().with_portal(self.address().to_string().leak());
+        Client::builder(product.with_portal_ca(authority.leak()))
+            .state_dir(self.stage.state_dir(name))
+            .fingerprint_source(name.as_bytes())
+            .hardware_source(name, &format!("disk of {name}"), &format!("firmware of {name}"))
+    }
+
+    async fn machines_key(&self, machines: &str) -> ProductKey {
+        self.key(&["--kind", "mak", "--machines", machines, "--feature", "export"]).await
+    }
+}
+
+#[tokio::test]
+async fn a_laptop_with_a_key_is_licensed_without_a_host_and_gives_its_place_to_another() {
+    let mut portal = PortalStage::open("").await;
+    let key = portal.machines_key("1").await;
+    let laptop = portal.laptop("laptop").build().unwrap();
+    laptop.set_key(&key.to_string()).await.unwrap();
+    let confirmed = laptop.activate().await.unwrap().outcome;
+    assert_eq!(confirmed, Outcome::Confirmed { until: None, used: 1, granted: 1 });
+    assert_eq!(laptop.state(), LicenseState::LicensedWithoutEnd);
+    assert_eq!(laptop.snapshot().organisation.unwrap().name, "Example Works");
+    assert!(laptop.has("export"));
+
+    let other = portal.laptop("other").build().unwrap();
+    other.set_key(&key.to_string()).await.unwrap();
+    let refused = other.activate().await.unwrap().outcome;
+    assert_eq!(refused.cause().unwrap().reason(), Some(Reason::KeyExhausted));
+    assert!(matches!(other.state(), LicenseState::KeyEntered { .. }));
+
+    assert_eq!(laptop.release().await.unwrap().outcome, Outcome::Released);
+    assert!(!laptop.state().is_licensed());
+    portal.kill().await;
+    let unreached = other.activate().await.unwrap().outcome;
+    assert_eq!(unreached.cause().unwrap().reason(), Some(Reason::PortalUnreachable));
+    drop(other);
+    portal.start().await;
+    let other = portal.laptop("other").build().unwrap();
+    assert!(matches!(other.activate().await.unwrap().outcome, Outcome::Confirmed { used: 1, .. }));
+}
+
+#[tokio::test]
+async fn a_machine_installed_anew_takes_its_old_place() {
+    let portal = PortalStage::open("").await;
+    let key = portal.machines_key("1").await;
+    for _ in 0..2 {
+        let machine = portal.laptop("imaged").build().unwrap();
+        machine.set_key(&key.to_string()).await.unwrap();
+        assert!(matches!(machine.activate().await.unwrap().outcome, Outcome::Confirmed { used: 1, .. }));
+        let state: &Path = &portal.stage.state_dir("imaged");
+        std::fs::remove_dir_all(state).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn machines_of_a_closed_network_are_confirmed_by_what_is_carried() {
+    let portal = PortalStage::open("").await;
+    let key = portal.machines_key("2").await;
+    let carrier = portal.laptop("carrier").inspect().unwrap();
+    for name in ["one", "two"] {
+        let machine = portal.laptop(name).build().unwrap();
+        machine.set_key_for_later(&key.to_string()).await.unwrap();
+        let ask = machine.key_ask().await.unwrap();
+        let confirmation = carrier.carry_ask(&ask).await.unwrap();
+        assert_eq!(carrier.carry_ask(&ask).await.unwrap(), confirmation, "carried twice");
+        assert_eq!(machine.apply_confirmation(&confirmation).await, Ok(true));
+        assert_eq!(machine.state(), LicenseState::LicensedWithoutEnd);
+    }
+}
