@@ -188,11 +188,16 @@ mod tests {
 
     #[tokio::test]
     async fn both_wildcards_are_listened_on_at_one_port_and_each_takes_its_own_family() {
-        let free = bind_all(&["[::]:0".parse().unwrap()]).unwrap().remove(0);
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let both = [SocketAddr::from(([0_u16; 8], port)), SocketAddr::from(([0_u8; 4], port))];
-        let listeners = bind_all(&both).unwrap();
+        // Another process may take a port between the moment that it is found free and the one that it is listened on.
+        let free = || {
+            let free = bind_all(&["[::]:0".parse().unwrap()]).unwrap().remove(0);
+            let port = free.local_addr().unwrap().port();
+            drop(free);
+            let both = [SocketAddr::from(([0_u16; 8], port)), SocketAddr::from(([0_u8; 4], port))];
+            bind_all(&both).ok().map(|listeners| (port, both, listeners))
+        };
+        let (port, both, listeners) =
+            std::iter::repeat_with(free).take(20).flatten().next().expect("a free port");
         for (listener, address) in listeners.iter().zip(["[::1]", "127.0.0.1"]) {
             let connected = tokio::net::TcpStream::connect(format!("{address}:{port}")).await;
             if address == "[::1]" && connected.is_err() {

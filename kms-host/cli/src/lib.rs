@@ -75,7 +75,9 @@ enum Command {
     /// Installs the certificate that the portal gives, and a running host takes it up. If the answer is lost, the same command
     /// continues and costs nothing.
     Activate(portal::Activate),
-    /// Install a revocation list from the vendor. The host hands it to machines.
+    /// Install a list of what the vendor has revoked.
+    ///
+    /// The host hands the list to its machines.
     InstallRevocations {
         /// The vendor's file, or - for standard input. Text before and after the list does no harm.
         file: PathBuf,
