@@ -6,9 +6,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use names::race;
 use shared::time::Length;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wire::{Connection, Failure, silent, unreachable};
 
@@ -49,7 +49,7 @@ impl Addresses {
         name: &HostName,
         way: &Way,
     ) -> Option<(SocketAddr, Result<Connection, Failure>)> {
-        let (stream, address) = first(&mut self.left, &mut self.unreached).await?;
+        let (stream, address) = race(&mut self.left, &mut self.unreached).await?;
         Some((address, open(name, stream, way).await))
     }
 
@@ -93,30 +93,46 @@ fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
 /// An address that did not accept, and why.
 type Unreached = (SocketAddr, io::Error);
 
-/// The first connection among these addresses. Takes those with a result out of `left`.
-async fn first(
-    left: &mut Vec<SocketAddr>,
-    unreached: &mut Vec<Unreached>,
-) -> Option<(TcpStream, SocketAddr)> {
-    let connected = race(left.clone().into_iter().map(connect_to), STAGGER, unreached).await;
-    left.retain(|address| {
-        let is_it = connected.iter().any(|(_, other)| other == address);
-        !is_it && unreached.iter().all(|(other, _)| other != address)
-    });
-    connected
+/// The first connection among these addresses. Each starts when the one before has failed or 250 ms have passed. Takes those with a
+/// result out of `left`.
+async fn race(left: &mut Vec<SocketAddr>, unreached: &mut Vec<Unreached>) -> Option<(TcpStream, SocketAddr)> {
+    let mut waiting = left.clone().into_iter();
+    let mut running = JoinSet::new();
+    loop {
+        let next = waiting.next();
+        let more = next.is_some();
+        if let Some(address) = next {
+            running.spawn(async move { (address, connect_to(address).await) });
+        }
+        let outcome = if more {
+            timeout(STAGGER, running.join_next()).await.ok()
+        } else {
+            Some(running.join_next().await)
+        };
+        match outcome {
+            Some(Some(Ok((address, connected)))) => {
+                left.retain(|other| *other != address);
+                match connected {
+                    Ok(stream) => return Some((stream, address)),
+                    Err(error) => unreached.push((address, error)),
+                }
+            }
+            // No address is left.
+            Some(None) if !more => return None,
+            // The stagger has passed, or the runtime is being stopped.
+            Some(_) | None => {}
+        }
+    }
 }
 
-async fn connect_to(address: SocketAddr) -> Result<(TcpStream, SocketAddr), Unreached> {
-    let connecting = async {
-        let connected = timeout(CONNECT_LIMIT, TcpStream::connect(address)).await;
-        let stream = connected.map_err(|_| {
-            let limit = Length(CONNECT_LIMIT);
-            io::Error::new(io::ErrorKind::TimedOut, format!("nothing in {limit}"))
-        })??;
-        stream.set_nodelay(true)?;
-        Ok((stream, address))
-    };
-    connecting.await.map_err(|error| (address, error))
+async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
+    let connected = timeout(CONNECT_LIMIT, TcpStream::connect(address)).await;
+    let stream = connected.map_err(|_| {
+        let limit = Length(CONNECT_LIMIT);
+        io::Error::new(io::ErrorKind::TimedOut, format!("nothing in {limit}"))
+    })??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 #[cfg(test)]

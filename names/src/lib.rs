@@ -8,10 +8,8 @@
 //! | `settings.rs` | the settings of this machine: name servers, search list, time limits |
 //! | `servers.rs` | one question to those servers |
 //! | `answer.rs` | what an answer says; aliases |
-//! | `race.rs` | several attempts, the next before the last has failed |
 
 mod answer;
-mod race;
 mod servers;
 mod settings;
 
@@ -28,7 +26,6 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::answer::{ALIASES_MAX, NameAnswer};
-pub use crate::race::race;
 use crate::servers::Servers;
 use crate::settings::ResolverSettings;
 

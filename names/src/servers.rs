@@ -13,9 +13,9 @@ use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::race::race;
 use crate::settings::ResolverSettings;
 
 /// How long the next server waits for the one before it. A server that is alive answers sooner, or is busy with a question of its
@@ -54,15 +54,30 @@ impl Servers {
         let mut question = Message::query();
         question.metadata.recursion_desired = true;
         question.add_query(Query::query(name.clone(), kind));
-        let attempts = self.addresses.iter().copied().map(|server| {
-            let (asked, question) = (self.clone(), question.clone());
-            async move {
-                let said = asked.exchange(server, &question).await;
-                said.map_err(|cause| format!("{}: {cause}", server.ip()))
-            }
-        });
+        let mut waiting = self.addresses.iter().copied();
+        let mut running = JoinSet::new();
         let mut failed = Vec::new();
-        race(attempts, STAGGER, &mut failed).await.ok_or_else(|| failed.join("; "))
+        loop {
+            let next = waiting.next();
+            let more = next.is_some();
+            if let Some(server) = next {
+                let (asked, question) = (self.clone(), question.clone());
+                running.spawn(async move { (server, asked.exchange(server, &question).await) });
+            }
+            let outcome = if more {
+                timeout(STAGGER, running.join_next()).await.ok()
+            } else {
+                Some(running.join_next().await)
+            };
+            match outcome {
+                Some(Some(Ok((_, Ok(answer))))) => return Ok(answer),
+                Some(Some(Ok((server, Err(cause))))) => failed.push(format!("{}: {cause}", server.ip())),
+                // Nothing runs and nothing waits.
+                Some(None) if !more => return Err(failed.join("; ")),
+                // The stagger has passed, or the runtime is being stopped.
+                Some(_) | None => {}
+            }
+        }
     }
 
     /// What one server says, or why that helps nobody.
