@@ -9,6 +9,7 @@
 mod catalogue;
 mod changes;
 mod error;
+mod group_commit;
 mod hosts;
 mod keys;
 mod places;
@@ -17,7 +18,6 @@ mod schema;
 mod sql;
 mod sqlite;
 mod work;
-mod writer;
 
 use std::io;
 use std::path::Path;

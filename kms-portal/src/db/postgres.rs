@@ -15,9 +15,9 @@ use sqlx::postgres::{PgConnectOptions, PgPool};
 
 use super::DbError;
 use super::error::is_to_be_repeated;
+use super::group_commit::{Commit, GroupCommit};
 use super::schema::{self, migrations};
 use super::work::{AnyWork, Database};
-use super::writer::{Commit, Writer};
 
 /// Connections of one replica. More would only wait for the same rows.
 const CONNECTIONS: u32 = 16;
@@ -34,7 +34,7 @@ const ATTEMPTS: u32 = 5;
 /// A database on a server.
 pub(super) struct PostgresServer {
     connections: Connections,
-    writers: Vec<Writer>,
+    writers: Vec<GroupCommit>,
 }
 
 /// Runs transactions on any connection that is free.
@@ -59,7 +59,7 @@ impl PostgresServer {
         }
         migrations(schema::POSTGRES).run(&pool).await?;
         let connections = Connections(pool);
-        let writers = (0..WRITERS).map(|_| Writer::start(connections.clone())).collect();
+        let writers = (0..WRITERS).map(|_| GroupCommit::start(connections.clone())).collect();
         Ok(PostgresServer { connections, writers })
     }
 }

@@ -19,10 +19,10 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection};
 
 use super::DbError;
+use super::group_commit::{Commit, GroupCommit};
 use super::schema::{self, migrations};
 use super::sql::Sql as _;
 use super::work::{AnyWork, Database};
-use super::writer::{Commit, Writer};
 
 /// Connections that read. Each has a thread of its own.
 const READERS: u32 = 4;
@@ -32,7 +32,7 @@ const BUSY: Duration = Duration::from_secs(10);
 
 /// A database in one file.
 pub(super) struct SqliteFile {
-    writer: Writer,
+    writer: GroupCommit,
     readers: SqlitePool,
 }
 
@@ -68,7 +68,7 @@ impl SqliteFile {
         migrations(schema::SQLITE).run(&mut writer).await?;
         let reading = options.pragma("query_only", "on");
         let readers = PoolOptions::new().max_connections(READERS).connect_with(reading).await?;
-        Ok(SqliteFile { writer: Writer::start(writer), readers })
+        Ok(SqliteFile { writer: GroupCommit::start(writer), readers })
     }
 }
 

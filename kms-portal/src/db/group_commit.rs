@@ -19,7 +19,7 @@ const BATCH: usize = 128;
 /// How much may wait. Whoever comes later waits for room.
 const QUEUE: usize = 1024;
 
-/// Runs transactions for one [`Writer`].
+/// Runs transactions for one [`GroupCommit`].
 #[async_trait]
 pub(super) trait Commit: Send + 'static {
     /// Runs all of this in one transaction, durable on return, or nothing of it.
@@ -30,7 +30,7 @@ pub(super) trait Commit: Send + 'static {
 }
 
 /// A queue, and a task that runs what is in it.
-pub(super) struct Writer(Mutex<Option<Running>>);
+pub(super) struct GroupCommit(Mutex<Option<Running>>);
 
 struct Running {
     queue: mpsc::Sender<Job>,
@@ -43,11 +43,11 @@ struct Job {
     done: oneshot::Sender<Result<(), DbError>>,
 }
 
-impl Writer {
+impl GroupCommit {
     /// Starts the task.
-    pub(super) fn start(commit: impl Commit) -> Writer {
+    pub(super) fn start(commit: impl Commit) -> GroupCommit {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        Writer(Mutex::new(Some(Running { queue, task: tokio::spawn(run(commit, jobs)) })))
+        GroupCommit(Mutex::new(Some(Running { queue, task: tokio::spawn(run(commit, jobs)) })))
     }
 
     /// Ends the task once the queue is empty, and what it runs transactions on.
