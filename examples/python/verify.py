@@ -4,6 +4,7 @@ Nothing here reads a file or a socket. Each function returns what it has verifie
 """
 
 import hashlib
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -132,6 +133,7 @@ def open_chain(encoded: bytes, roots: list[bytes]) -> Chain:
     require(all(len(one) == 16 for one in ids), "UNTRUSTED", "an id has another length")
     require(is_good_point(host.signing_key), "UNTRUSTED", "the signing key is none")
     check_policy(host.policy)
+    check_features(list(host.features))
     if issuing:
         products = list(issuing.products)
         require(not products or host.product in products, "UNTRUSTED", "issued for a product that is not the issuer's")
@@ -168,6 +170,12 @@ def check_policy(policy) -> None:
         and 0 <= p.expiry_warning_ms < p.validity_ms
     )
     require(fits, "UNTRUSTED", "the certificate's numbers are out of bounds")
+
+
+def check_features(features: list[str]) -> None:
+    """At most 32 words of 1 to 32 bytes, each once, in the order of their bytes: one set has one form."""
+    fits = len(features) <= 32 and all(re.fullmatch(r"[a-z0-9._-]{1,32}", feature) for feature in features)
+    require(fits and features == sorted(set(features)), "UNTRUSTED", "the certificate's features are malformed")
 
 
 # -- Three questions a client asks of an answer ------------------------------------------------------------------------

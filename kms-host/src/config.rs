@@ -1,7 +1,7 @@
 //! The host's settings: `kms-host.toml` and the environment.
 //!
 //! Each setting is declared in `config/keys.rs`, with the bounds of a number. What else a value has to be is here;
-//! [`server::settings`] reads file, environment and command line.
+//! [`server::settings`](mod@server::settings) reads file, environment and command line.
 
 mod keys;
 

@@ -1,6 +1,6 @@
 //! Serving machines, until the host stops.
 //!
-//! [`accept`](server::accept) decides who may connect and what a connection may do. [`serve`] takes a host with its clock,
+//! [`server::accept`] decides who may connect and what a connection may do. [`serve`] takes a host with its clock,
 //! listeners and a shutdown future from its caller, so a test can pass any time, port 0 and any future.
 
 use std::future::Future;
