@@ -115,7 +115,7 @@ impl PortalCore {
         let done = done.map_err(|error| self.unanswered(error))?.map_err(|refused| {
             let key = claimed.map(|key| key.to_string()).unwrap_or_default();
             tracing::info!(%host, key, %refused, "refused a host");
-            refusals::cause(&refused)
+            refused.cause()
         })?;
         let CertifiedHost { chain, key, activated, hosts, activations, again } = done;
         let (number, activation) = (activated.host, activated.activations);
@@ -152,7 +152,7 @@ impl PortalCore {
         let done = self.db.activate_machine(work).await.map_err(|error| self.unanswered(error))?;
         let done = done.map_err(|refused| {
             tracing::info!(%machine, key = %claimed, %refused, "refused a machine");
-            refusals::cause(&refused)
+            refused.cause()
         })?;
         let (key, used, granted) = (done.key, done.used, done.granted);
         tracing::info!(%machine, %key, used, granted, placement = ?done.placement, "confirmed a machine");
@@ -177,7 +177,7 @@ impl PortalCore {
         let done = self.db.release_machine(work).await.map_err(|error| self.unanswered(error))?;
         let done = done.map_err(|refused| {
             tracing::info!(%machine, %key, %refused, "refused a release");
-            refusals::cause(&refused)
+            refused.cause()
         })?;
         let (released, releases) = (done.released, done.releases);
         tracing::info!(%machine, %key, released, releases, "released a machine");

@@ -2,26 +2,20 @@
 
 use std::error::Error;
 
-use server::fixable::FixableError;
-use server::listen::ListenError;
+use server::fixable::{self, causes};
 
 use crate::config::FILE_NAME;
 use crate::db::DbError;
 use crate::home::PortalHomeError;
 
-/// The error and its causes, in one line.
-pub fn cause(error: &(dyn Error + 'static)) -> String {
-    chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
+pub use server::fixable::cause;
 
 /// The remedy, from the first error of the chain that has one.
 pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
-    chain(error).find_map(|error| {
+    causes(error).find_map(|error| {
         let found = error.downcast_ref().map(PortalHomeError::remedy);
-        let found = found.or_else(|| error.downcast_ref().map(FixableError::remedy));
-        let found = found.or_else(|| error.downcast_ref().map(DbError::remedy));
-        let found = found.map(str::to_owned);
-        found.or_else(|| error.downcast_ref().map(|error: &ListenError| error.remedy(FILE_NAME)))
+        let found = found.or_else(|| error.downcast_ref().map(DbError::remedy)).map(str::to_owned);
+        found.or_else(|| fixable::remedy(error, FILE_NAME))
     })
 }
 
@@ -31,8 +25,4 @@ pub fn message(error: &(dyn Error + 'static)) -> String {
         Some(remedy) => format!("{}; {remedy}", cause(error)),
         None => cause(error),
     }
-}
-
-fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
 }
