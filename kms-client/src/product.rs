@@ -47,6 +47,8 @@ pub struct Product {
     pub service_label: &'static str,
     /// Certificates of the keys that confirm codes for it. Without one, no code is accepted.
     pub code_keys: &'static [&'static [u8]],
+    /// The numbers to call for such codes, as a root has signed them.
+    pub telephones: Option<&'static [u8]>,
     /// The address of the vendor's portal, where product keys are activated.
     #[cfg(feature = "keys")]
     pub portal: Option<&'static str>,
@@ -67,6 +69,7 @@ impl Product {
             organisation: None,
             service_label: shared::SERVICE_LABEL,
             code_keys: &[],
+            telephones: None,
             #[cfg(feature = "keys")]
             portal: None,
             #[cfg(feature = "keys")]
@@ -112,6 +115,13 @@ impl Product {
     /// may still be in use.
     pub const fn with_code_keys(mut self, certificates: &'static [&'static [u8]]) -> Product {
         self.code_keys = certificates;
+        self
+    }
+
+    /// The numbers that users call for codes, as `kms-vendor telephones sign` has signed them. Only with feature `codes` does the
+    /// library read them.
+    pub const fn with_telephones(mut self, signed: &'static [u8]) -> Product {
+        self.telephones = Some(signed);
         self
     }
 

@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Sign a code key, which confirms codes that are read aloud.
     #[command(subcommand)]
     CodeKey(CodeKeyCommand),
+    /// Sign the telephone numbers that users call to be activated by codes.
+    #[command(subcommand)]
+    Telephones(TelephonesCommand),
     /// Revoke certificates, and write the signed list of everything that is revoked.
     #[command(after_help = "Examples:
   kms-vendor revoke 0ff1ce00112233445566778899aabbcc --reason \"the host was stolen\" --out revoked.pem
@@ -253,6 +256,47 @@ A product without a network gets no new certificate, so this one lasts as long a
 A confirmation names a feature set by its place: to add one later, sign again with the new one last.
 Every certificate is recorded in issued.jsonl before its file is written.")]
     Sign(SignCodeKey),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TelephonesCommand {
+    /// Sign the numbers in a TOML file with a root key, for products to carry.
+    #[command(after_help = r#"Examples:
+  kms-vendor telephones sign --file telephones.toml --out telephones.signed
+  kms-vendor product file "Example CAD" --telephones telephones.signed --out product.toml
+
+A file with one country and all that a number can have; `number` alone is needed:
+  [country.NL]
+  names = { en = "Netherlands", nl = "Nederland" }
+  [[country.NL.number]]
+  number = "+31 20 555 0100"
+  text_telephone = "+31 20 555 0101"
+  region = "Randstad"
+  hours = "Mon-Fri 8:00-18:00"
+  languages = ["nl", "en"]
+  kinds = ["multiple-activation"]
+
+Countries are the codes of ISO 3166-1. Without kinds, a number is for all kinds of product keys."#)]
+    Sign(SignTelephones),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignTelephones {
+    /// TOML file with the numbers.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Product that may carry them. Repeat it for several [default: all products].
+    #[arg(long = "product", value_name = "NAME")]
+    pub(crate) products: Vec<String>,
+    /// Root key that signs them.
+    #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_root)]
+    pub(crate) root: Signer,
+    /// File to write them to.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Replace the --out file if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kms_vendor::{
     IssueRequest, Issued, NewIssuer, NewProduct, Product, RevokeRequest, SignedCodeKey, SignedIssuer,
-    SignedRevocations, Signer, Vendor, VendorError, instant_text,
+    SignedRevocations, SignedTelephones, Signer, Vendor, VendorError, instant_text,
 };
 use program::exit::{EX_CANTCREAT, EX_NOINPUT};
 use program::output::json_text;
@@ -27,6 +27,7 @@ use store::regular;
 use crate::cli::{
     AddProduct, CarriedArgs, CertificateCommand, Cli, CodeKeyCommand, Command, IssueCertificate,
     IssuerCommand, Life, NewIssuerArgs, ProductCommand, ProductFile, Revoke, SignCodeKey, SignIssuer,
+    SignTelephones, TelephonesCommand,
 };
 
 /// How long a certificate is valid by default.
@@ -53,6 +54,9 @@ pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result
         }
         Command::CodeKey(CodeKeyCommand::Sign(arguments)) => {
             sign_code_key(&Vendor::open(&cli.dir)?, arguments, now, rng)?
+        }
+        Command::Telephones(TelephonesCommand::Sign(arguments)) => {
+            sign_telephones(&Vendor::open(&cli.dir)?, arguments)?
         }
         Command::Revoke(arguments) => revoke(&Vendor::open(&cli.dir)?, arguments, now)?,
     };
@@ -239,6 +243,24 @@ fn sign_code_key(
     answer.json["out"] = out.into();
     answer.json["feature_sets"] = certificate.feature_sets.iter().map(Features::encode).collect();
     Ok(answer)
+}
+
+fn sign_telephones(vendor: &Vendor, arguments: &SignTelephones) -> Result<Answer, CommandError> {
+    let SignTelephones { file, products, root, out, force } = arguments;
+    check_out(out, *force)?;
+    let products: Vec<_> = products.iter().map(String::as_str).collect();
+    let SignedTelephones { pem, telephones } = vendor.sign_telephones(file, &products, *root)?;
+    write_out(out, &pem, *force).map_err(CommandError::ProductFile)?;
+    let countries = telephones.countries();
+    let numbers: usize = countries.iter().map(|country| country.numbers.len()).sum();
+    let out = out.display().to_string();
+    let text = format!(
+        "{numbers} numbers of {} countries are signed.\n\n\
+         Written to {shown}; products carry it: `kms-vendor product rust NAME --telephones {shown}`.\n",
+        countries.len(),
+        shown = OneLine(&out)
+    );
+    Ok(Answer { text, json: json!({ "countries": countries.len(), "numbers": numbers, "out": out }) })
 }
 
 fn revoke(vendor: &Vendor, arguments: &Revoke, now: Timestamp) -> Result<Answer, CommandError> {

@@ -98,6 +98,22 @@ pub enum VendorError {
         /// What is wrong with it.
         cause: String,
     },
+    /// A file of telephone numbers that cannot be signed.
+    #[error("{} cannot be signed: {cause}", path.display())]
+    TelephonesFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// Signed telephone numbers that this product cannot carry.
+    #[error("{} has no telephone numbers for this product: {cause}", path.display())]
+    Telephones {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// A code has room for the number of 63.
     #[error("a code key has at most 63 feature sets")]
     TooManyFeatureSets,
@@ -257,6 +273,12 @@ impl VendorError {
             }
             VendorError::CodeKey { .. } => {
                 (EX_DATAERR, "give the file that `kms-vendor code-key sign` has written for this product")
+            }
+            VendorError::TelephonesFile { .. } => {
+                (EX_DATAERR, "correct it; `kms-vendor telephones sign --help` shows how it is written")
+            }
+            VendorError::Telephones { .. } => {
+                (EX_DATAERR, "give the file that `kms-vendor telephones sign` has written for this product")
             }
             VendorError::TooManyFeatureSets => (EX_USAGE, "give fewer with --feature-set"),
             VendorError::BadServiceLabel(_) => (EX_USAGE, SERVICE_LABEL_FORM),

@@ -55,6 +55,7 @@ mod product;
 mod product_file;
 mod revoke;
 mod signer;
+mod telephones;
 
 mod journal;
 mod keys;
@@ -75,5 +76,6 @@ pub use product::{NewProduct, Product};
 pub use product_file::Extras;
 pub use revoke::{RevokeRequest, SignedRevocations};
 pub use signer::Signer;
+pub use telephones::SignedTelephones;
 pub use text::{instant_text, length_text, parse_instant, parse_length};
 pub use vendor::Vendor;

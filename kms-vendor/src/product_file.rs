@@ -35,6 +35,9 @@ pub struct Extras {
     /// File of a code certificate for the product, as `code-key sign` writes it. Repeat it for several [default: no codes].
     #[arg(long = "code-key", value_name = "FILE")]
     pub code_keys: Vec<PathBuf>,
+    /// File of telephone numbers for the product, as `telephones sign` writes it [default: none].
+    #[arg(long, value_name = "FILE")]
+    pub telephones: Option<PathBuf>,
     /// Address of the portal where product keys are activated, such as <https://activation.example.com> [default: no product keys].
     #[arg(long, value_name = "URL")]
     pub portal: Option<PortalAddress>,
@@ -50,7 +53,7 @@ impl Vendor {
     ///
     /// # Errors
     /// [`VendorError::UnknownProduct`], [`VendorError::UnknownOrganisation`], [`VendorError::BadServiceLabel`],
-    /// [`VendorError::CodeKey`], [`VendorError::PortalCa`].
+    /// [`VendorError::CodeKey`], [`VendorError::Telephones`], [`VendorError::PortalCa`].
     pub fn product_file(&self, name: &str, extras: &Extras) -> Result<String, VendorError> {
         let (product, organisation) = self.carried(name, extras)?;
         let code_keys = self.code_keys(&product, &extras.code_keys)?;
@@ -58,6 +61,10 @@ impl Vendor {
         text += &organisation_text(organisation);
         text += &label_text(extras.service_label.as_deref());
         text += &code_keys_text(&code_keys);
+        if let Some(telephones) = self.carried_telephones(&product, extras)? {
+            let hex = HEXLOWER_PERMISSIVE.encode(&telephones);
+            let _ = write!(text, "\n# The numbers to call.\ntelephones = \"{hex}\"\n");
+        }
         if let Some(portal) = &extras.portal {
             let _ = write!(text, "\n# Where product keys are activated.\nportal = \"{portal}\"\n");
         }
@@ -79,6 +86,10 @@ impl Vendor {
         }
         let organisation = extras.organisation.as_ref().map(|name| organisation::known(self, name));
         Ok((self.product(name)?, organisation.transpose()?))
+    }
+
+    fn carried_telephones(&self, product: &Product, extras: &Extras) -> Result<Option<Vec<u8>>, VendorError> {
+        extras.telephones.as_ref().map(|path| self.telephones(product, path)).transpose()
     }
 
     /// The same as a constant in Rust, to paste into the product.
@@ -110,6 +121,9 @@ impl Vendor {
         if !code_keys.is_empty() {
             let code_keys: Vec<_> = code_keys.iter().map(|key| format!("&{}", rust_bytes(key))).collect();
             let _ = write!(text, "\n.with_code_keys(&[{}])", code_keys.join(", "));
+        }
+        if let Some(telephones) = self.carried_telephones(&product, extras)? {
+            let _ = write!(text, "\n.with_telephones(&{})", rust_bytes(&telephones));
         }
         if let Some(portal) = &extras.portal {
             let _ = write!(text, "\n.with_portal(\"{portal}\")");

@@ -10,7 +10,7 @@
 //! | `issued.jsonl` | one line for every certificate, written before it is handed out |
 //! | `revoked.toml` | what was taken back, and the number of the last list |
 //!
-//! What is done with it stands in `product`, `issue`, `issuer` and `revoke`.
+//! What is done with it stands in `product`, `issue`, `issuer`, `telephones` and `revoke`.
 
 use std::fs::{File, OpenOptions};
 use std::io;

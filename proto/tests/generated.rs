@@ -10,7 +10,7 @@ use std::path::Path;
 
 use prost::Message;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "kms/v1/signed.proto",
     "kms/v1/certificate.proto",
     "kms/v1/ask.proto",
@@ -19,6 +19,7 @@ const FILES: [&str; 12] = [
     "kms/v1/files.proto",
     "kms/v1/revocation.proto",
     "kms/v1/codes.proto",
+    "kms/v1/telephones.proto",
     "kms/state/v1/saved.proto",
     "kms/admin/v1/admin.proto",
     "kms/vendor/v1/vendor.proto",

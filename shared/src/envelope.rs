@@ -52,6 +52,8 @@ named! {
         CodeCertificate, "kms.code-certificate.v1";
         /// A license by a product key, read aloud. What is signed does not travel: the machine makes it anew.
         ConfirmationId, "kms.confirmation-id.v1";
+        /// The numbers to call where codes are read aloud.
+        Telephones, "kms.telephones.v1";
     }
 }
 

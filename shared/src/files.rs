@@ -34,6 +34,8 @@ pub const REVOCATION_LIST: &str = "KMS REVOCATION LIST";
 pub const HOST_CERTIFICATE: &str = "KMS HOST CERTIFICATE";
 /// The certificate of a key that confirms codes.
 pub const CODE_CERTIFICATE: &str = "KMS CODE CERTIFICATE";
+/// The numbers to call where codes are read aloud.
+pub const TELEPHONES: &str = "KMS TELEPHONES";
 /// What a host needs to be confirmed by a code, as it is sold with a host key.
 pub const HOST_TERMS: &str = "KMS HOST TERMS";
 /// A host's private key.
@@ -219,6 +221,11 @@ pub fn issuing_certificate_from_pem(text: &[u8]) -> Result<v1::Signed, BadFile> 
 /// The file of a code certificate, as a root has signed it. Its body is what a product carries.
 pub fn code_certificate_to_pem(signed: &v1::Signed) -> String {
     to_pem(CODE_CERTIFICATE, &signed.encode_to_vec())
+}
+
+/// The file of telephone numbers, as a root has signed them. Its body is what a product carries.
+pub fn telephones_to_pem(signed: &v1::Signed) -> String {
+    to_pem(TELEPHONES, &signed.encode_to_vec())
 }
 
 /// The file of a host's signed ask to be activated by a key.

@@ -46,6 +46,8 @@ pub mod parts;
 
 #[cfg(feature = "codes")]
 pub mod codes;
+#[cfg(feature = "codes")]
+pub mod telephones;
 
 pub mod admission;
 pub mod count;

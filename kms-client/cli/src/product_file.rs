@@ -15,8 +15,8 @@ use shared::armour;
 use shared::srv::{SERVICE_LABEL_FORM, is_service_label};
 use thiserror::Error;
 
-/// A product file has a few hundred bytes. A larger file is another one.
-const FILE_MAX_BYTES: u64 = 64 * 1024;
+/// Telephone numbers of all countries take most of it, in two digits a byte. A larger file is another one.
+const FILE_MAX_BYTES: u64 = 256 * 1024;
 
 pub(crate) const REMEDY: &str = "take the file that `kms-vendor product file` writes";
 
@@ -72,6 +72,7 @@ fn parse(text: &str) -> Result<Product, String> {
     }
     let code_keys: Vec<&'static [u8]> = file.code_keys.into_iter().map(|key| &*key.0.leak()).collect();
     product = product.with_code_keys(code_keys.leak());
+    product.telephones = file.telephones.map(|signed| &*signed.0.leak());
     product.portal = file.portal.map(|address| &*address.leak());
     product.portal_ca = file.portal_ca.map(|lines| &*(lines.join("\n") + "\n").leak());
     product.setup = Setup {
@@ -95,6 +96,7 @@ struct ProductFile {
     service_label: Option<Label>,
     #[serde(default)]
     code_keys: Vec<HexBytes>,
+    telephones: Option<HexBytes>,
     portal: Option<String>,
     /// The lines of its PEM.
     portal_ca: Option<Vec<String>>,
@@ -223,6 +225,19 @@ mod tests {
         assert_eq!(read(&path).unwrap(), product);
     }
 
+    mod pasted_telephones {
+        include!("../../../kms-vendor/tests/vectors/product-telephones.rs.txt");
+        pub(super) const PRODUCT: kms_client::Product = EXAMPLE_CAD;
+    }
+
+    #[test]
+    fn a_product_carries_the_numbers_to_call_that_the_file_has() {
+        let product =
+            parse(include_str!("../../../kms-vendor/tests/vectors/product-telephones.toml")).unwrap();
+        assert_eq!(product, pasted_telephones::PRODUCT);
+        assert!(product.telephones.is_some());
+    }
+
     fn check(text: &str, expected: Expect) {
         expected.assert_eq(&match parse(text) {
             Ok(Product { name, setup, edition, .. }) => format!("{name:?} {setup:?} {edition:?}"),
@@ -265,7 +280,7 @@ mod tests {
         check(
             &format!("{WRITTEN}gracee = \"1d\"\n"),
             expect![
-                "line 22: unknown field `gracee`, expected one of `id`, `name`, `roots`, `grace`, `retry_interval`, `edition`, `organisation`, `service_label`, `code_keys`, `portal`, `portal_ca`"
+                "line 22: unknown field `gracee`, expected one of `id`, `name`, `roots`, `grace`, `retry_interval`, `edition`, `organisation`, `service_label`, `code_keys`, `telephones`, `portal`, `portal_ca`"
             ],
         );
         check(

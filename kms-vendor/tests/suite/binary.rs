@@ -74,6 +74,8 @@ fn help_shows_examples_for_every_command() {
         "certificate issue",
         "issuer create",
         "issuer sign",
+        "code-key sign",
+        "telephones sign",
         "revoke",
     ] {
         let arguments: Vec<_> = command.split_whitespace().chain(["--help"]).collect();

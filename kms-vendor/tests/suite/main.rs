@@ -8,6 +8,7 @@ mod portal_key;
 mod products;
 mod revoking;
 mod starting;
+mod telephones;
 
 mod binary;
 #[cfg(unix)]

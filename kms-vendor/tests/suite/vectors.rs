@@ -14,6 +14,7 @@ use shared::files::{HOST_REQUEST, HostRequest, to_pem};
 
 use crate::code_key;
 use crate::issuing::create_issuer;
+use crate::telephones;
 use crate::{HOUR_MS, NOW, World, YEAR, request_pem, verify};
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors");
@@ -85,6 +86,21 @@ fn a_product_for_codes_carries_the_certificates_of_its_code_keys() {
     expect_file!["../vectors/product-codes.toml"]
         .assert_eq(&world.vendor.product_file("Example CAD", &extras).unwrap());
     expect_file!["../vectors/product-codes.rs.txt"]
+        .assert_eq(&world.vendor.product_rust("Example CAD", &extras).unwrap());
+}
+
+#[test]
+fn a_product_with_numbers_to_call_carries_them_signed() {
+    let world = World::with_product();
+    let [path, signed] = ["telephones.toml", "telephones.signed"].map(|name| world.path(name));
+    fs::write(&path, telephones::FILE).unwrap();
+    let pem = world.vendor.sign_telephones(&path, &["Example CAD"], Signer::Root1).unwrap().pem;
+    expect_file!["../vectors/telephones.signed"].assert_eq(&pem);
+    fs::write(&signed, pem).unwrap();
+    let extras = Extras { telephones: Some(signed), ..Extras::default() };
+    expect_file!["../vectors/product-telephones.toml"]
+        .assert_eq(&world.vendor.product_file("Example CAD", &extras).unwrap());
+    expect_file!["../vectors/product-telephones.rs.txt"]
         .assert_eq(&world.vendor.product_rust("Example CAD", &extras).unwrap());
 }
 

@@ -896,3 +896,61 @@ pub struct HostTerms {
     #[prost(bytes = "bytes", repeated, tag = "5")]
     pub roots: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
+/// The numbers to call for some products (`kms.telephones.v1`, signed by a root). A product carries them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Telephones {
+    /// Products by their ids, 16 bytes each. None means all products.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub products: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Each country once, in ascending order of the codes.
+    #[prost(message, repeated, tag = "2")]
+    pub countries: ::prost::alloc::vec::Vec<TelephoneCountry>,
+    /// Bits that a reader has to know; one that it does not know makes it refuse the message.
+    #[prost(uint32, tag = "3")]
+    pub must_understand: u32,
+}
+/// A country, and the numbers to call from it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TelephoneCountry {
+    /// ISO 3166-1 alpha-2, in capitals: `NL`.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// Its name in several languages.
+    #[prost(message, repeated, tag = "2")]
+    pub names: ::prost::alloc::vec::Vec<CountryName>,
+    /// At least one, in the order in which they are shown.
+    #[prost(message, repeated, tag = "3")]
+    pub numbers: ::prost::alloc::vec::Vec<TelephoneNumber>,
+}
+/// The name of a country in one language.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CountryName {
+    /// A language tag of BCP 47: `de`, `pt-BR`.
+    #[prost(string, tag = "1")]
+    pub language: ::prost::alloc::string::String,
+    /// The name: 100 bytes at most.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+}
+/// A number to call.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TelephoneNumber {
+    /// The part of the country that it is for; empty for all of it. 100 bytes at most.
+    #[prost(string, tag = "1")]
+    pub region: ::prost::alloc::string::String,
+    /// The kinds of product keys that it is for, by the numbers of protocol.md 10. None means all kinds.
+    #[prost(uint32, repeated, tag = "2")]
+    pub kinds: ::prost::alloc::vec::Vec<u32>,
+    /// The number as it is shown: `+31 20 555 0100`.
+    #[prost(string, tag = "3")]
+    pub number: ::prost::alloc::string::String,
+    /// The number for text telephones, in the same form; empty if there is none.
+    #[prost(string, tag = "4")]
+    pub text_telephone: ::prost::alloc::string::String,
+    /// When somebody answers, for people: 200 bytes at most.
+    #[prost(string, tag = "5")]
+    pub hours: ::prost::alloc::string::String,
+    /// The languages that are spoken there, as language tags.
+    #[prost(string, repeated, tag = "6")]
+    pub languages: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}

@@ -31,6 +31,7 @@ mod key_stories;
 mod license_stories;
 mod portal_stories;
 mod shown_stories;
+mod telephone_stories;
 
 mod properties;
 
@@ -43,3 +44,4 @@ mod key_vectors;
 mod portal_vectors;
 mod record_vectors;
 mod signed_vectors;
+mod telephone_vectors;

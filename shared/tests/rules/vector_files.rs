@@ -3,7 +3,7 @@
 //! A file is `name = value` lines under a comment: bytes in hexadecimal, and last what a reader makes of them. They were
 //! made once, from the fixed keys of `kit`, and are never deleted or rewritten: a change that turns one red breaks what
 //! is on somebody's disk. `KMS_REGENERATE=1` writes those that are missing, and nothing else. What stands in them is
-//! composed in `signed_vectors`, `record_vectors`, `bad_vectors`, `key_vectors` and `code_vectors`, and for the vendor's portal in `portal_vectors`
+//! composed in `signed_vectors`, `record_vectors`, `bad_vectors`, `key_vectors`, `code_vectors` and `telephone_vectors`, and for the vendor's portal in `portal_vectors`
 //! and `bad_portal_vectors`.
 
 use core::fmt::Write;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use crate::{
     bad_portal_vectors, bad_vectors, code_vectors, key_vectors, kit, portal_vectors, record_vectors,
-    signed_vectors,
+    signed_vectors, telephone_vectors,
 };
 
 /// One thing, as this release makes it.
@@ -79,6 +79,7 @@ fn all() -> Vec<Vector> {
     vectors.extend(bad_vectors::all());
     vectors.extend(key_vectors::all());
     vectors.extend(code_vectors::all());
+    vectors.extend(telephone_vectors::all());
     vectors.extend(portal_vectors::all());
     vectors.extend(bad_portal_vectors::all());
     vectors
