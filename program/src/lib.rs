@@ -1,5 +1,5 @@
 //! What every program does in the same way: it parses arguments, reads TOML, works as the owner of a directory, prints, and ends with an
-//! exit code. `explain` is a command of more than one. What a program says is its own.
+//! exit code. `explain` is a command of more than one; `pages` writes manual pages and completions. What a program says is its own.
 
 pub mod arguments;
 pub mod code;
@@ -7,4 +7,6 @@ pub mod exit;
 pub mod explain;
 pub mod output;
 pub mod owner;
+#[cfg(feature = "pages")]
+pub mod pages;
 pub mod toml_text;

@@ -389,7 +389,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Restore { file, engine } => backup::restore(&home, &file, &engine),
         Command::Export(wanted) => export::export(&home, &wanted),
         Command::Import { file, engine } => export::import(&home, &file, &engine),
-        Command::Completions { shell } => pages::completions(shell),
+        Command::Completions { shell } => Ok(pages::completions(shell)),
         Command::Manual { directory } => pages::manual(&directory),
     };
     match done {
