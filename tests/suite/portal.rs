@@ -3,6 +3,7 @@
 //! `portal/stage.rs` has the portal. Stories in which its clock is moved are in `clocks/portal.rs`.
 
 mod machines;
+mod packaged;
 pub(crate) mod stage;
 
 use std::fs::{self, Permissions};

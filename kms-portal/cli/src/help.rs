@@ -1,11 +1,13 @@
-//! The help: examples for each command, and the exit codes.
+//! The help: examples for each command, and the exit codes. The manual pages show the same (`pages.rs`).
+
+use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory as _};
 
 use super::Cli;
 
 /// No line is longer than 72 characters, so that no terminal wraps it.
-const FIRST_STEPS: &str = "\
+pub(super) const FIRST_STEPS: &str = "\
 First steps:
   kms-portal init --data ./portal --roots roots.pub --name localhost
       Create a portal, and issuing-request.pem for the offline tool.
@@ -19,26 +21,28 @@ First steps:
       Add a product, from `kms-vendor product file`.
   kms-portal key issue --product Atlas --kind host \\
       --organisation \"Example Works\" --data ./portal
-      Issue a host key. It is printed once.
+      Issue a host key. It is printed once.";
 
-Exit codes:
-  0   done
-  1   doctor has found something that keeps the portal from serving
-  64  wrong usage
-  65  wrong file, unknown key, or a refused request
-  69  no portal answers, or no port to listen on
-  73  there is another portal in the directory
-  74  the disk, the database or standard output has failed
-  75  the portal cannot answer now; try again
-  77  not allowed for this user
-  78  wrong settings, or a key or certificate is missing";
+/// Code and meaning, as in BSD's sysexits.h.
+pub(super) const EXIT_CODES: [(&str, &str); 10] = [
+    ("0", "done"),
+    ("1", "doctor has found something that keeps the portal from serving"),
+    ("64", "wrong usage"),
+    ("65", "wrong file, unknown key, or a refused request"),
+    ("69", "no portal answers, or no port to listen on"),
+    ("73", "a file or a portal is there already, or cannot be created"),
+    ("74", "the disk, the database or standard output has failed"),
+    ("75", "the portal cannot answer now; try again"),
+    ("77", "not allowed for this user"),
+    ("78", "wrong settings, or a key or certificate is missing"),
+];
 
 /// Examples by command.
-const EXAMPLES: [(&str, &str); 13] = [
+const EXAMPLES: &[(&str, &str)] = &[
     (
         "init",
         "kms-portal init --roots roots.pub --name activation.example.com\n\
-         kms-portal init --data ./portal --roots roots.pub --name localhost --name 127.0.0.1",
+         kms-portal init --data ./portal --roots roots.pub --name localhost",
     ),
     ("install-issuer", "kms-portal install-issuer issuing.pem"),
     ("serve", "kms-portal serve\nkms-portal serve --data ./portal --listen 127.0.0.1:21690"),
@@ -53,30 +57,32 @@ const EXAMPLES: [(&str, &str); 13] = [
     ("organisation", "kms-portal organisation add \"Example Works\"\nkms-portal organisation list"),
     (
         "key",
-        "kms-portal key issue --product Atlas --kind host --organisation \"Example Works\"\n\
-         kms-portal key issue --product Atlas --kind mak --machines 50 --organisation \"Example Works\"\n\
+        "kms-portal key issue --product Atlas --kind host \\\n    --organisation \"Example Works\"\n\
+         kms-portal key issue --product Atlas --kind mak --machines 50 \\\n    --organisation \"Example Works\"\n\
          kms-portal key block 3F8K-9QWX --note \"stolen, ticket 7\"\n\
          kms-portal key raise 3F8K-9QWX --machines 20",
     ),
+    ("audit", "kms-portal audit\nkms-portal audit --limit 20 --json"),
+    ("reload", "kms-portal reload"),
     ("answer", "kms-portal answer request.pem --out answer.pem"),
     ("doctor", "kms-portal doctor\nkms-portal doctor --data ./portal --json"),
     ("backup", "kms-portal backup /media/usb/portal-2027-01-31"),
     ("restore", "kms-portal restore /media/usb/portal-2027-01-31 --data ./portal"),
     ("explain", "kms-portal explain KEY_BLOCKED"),
+    ("completions", "kms-portal completions bash > kms-portal.bash"),
+    ("manual", "kms-portal manual ./man"),
 ];
 
 pub(super) fn command() -> Command {
-    let command = Cli::command().after_help(FIRST_STEPS);
+    let codes = EXIT_CODES.iter().fold("Exit codes:".to_owned(), |mut codes, (code, meaning)| {
+        let _ = write!(codes, "\n  {code:<3} {meaning}");
+        codes
+    });
+    let command = Cli::command().after_help(format!("{FIRST_STEPS}\n\n{codes}"));
     EXAMPLES.iter().fold(command, |command, (name, examples)| {
         let lines: String = examples.lines().flat_map(|line| ["\n  ", line]).collect();
         command.mut_subcommand(name, |command| command.after_help(format!("Examples:{lines}")))
     })
-}
-
-pub(super) fn completions(shell: clap_complete::Shell) -> String {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command(), "kms-portal", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
 }
 
 #[cfg(test)]
@@ -87,8 +93,10 @@ mod tests {
     fn the_command_line_holds_together_and_its_examples_are_valid() {
         command().debug_assert();
         for (_, examples) in EXAMPLES {
-            for example in examples.lines() {
-                let words = shell_words(example);
+            // No terminal wraps them, with the indent.
+            assert!(examples.lines().all(|line| line.chars().count() <= 74), "{examples}");
+            for example in examples.replace("\\\n", " ").lines() {
+                let words = shell_words(example.split(['|', '>', '<']).next().unwrap_or_default());
                 let parsed = command().try_get_matches_from(&words);
                 assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
             }

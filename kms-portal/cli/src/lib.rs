@@ -9,6 +9,7 @@ mod help;
 mod keys;
 mod offline;
 mod organisations;
+mod pages;
 mod products;
 mod shown;
 mod staff;
@@ -133,6 +134,11 @@ enum Command {
         /// Shell to print completions for.
         shell: clap_complete::Shell,
     },
+    /// Write the manual pages, one for each command.
+    Manual {
+        /// Directory to write them into; it is created.
+        directory: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -224,7 +230,8 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
             .map_err(anyhow::Error::msg)
             .or_exit(EX_USAGE)
             .map(|(text, value)| if output.json { output::json_text(&value) } else { text }),
-        Command::Completions { shell } => Ok(help::completions(shell)),
+        Command::Completions { shell } => Ok(pages::completions(shell)),
+        Command::Manual { directory } => pages::manual(&directory),
     };
     match done {
         Ok(text) => output::print(&Lines(text).to_string(), 0),
