@@ -188,26 +188,31 @@ pub(crate) fn sync_all_below(directory: &Path) -> io::Result<()> {
 }
 
 /// Has the kernel forget what it keeps of the files below a directory, so that the next read shows what the disk has.
-///
-/// After a write has failed, Linux keeps the pages that it could not write and takes them for written: every process sees
-/// them, no sync writes them, and a power cut takes them away.
 pub(crate) fn forget_cached_below(directory: &Path) -> io::Result<()> {
     for entry in WalkDir::new(directory) {
         let entry = entry?;
         if entry.file_type().is_file() {
-            forget_cached(&File::open(entry.path())?)?;
+            forget_cached(entry.path())?;
         }
     }
     Ok(())
 }
 
-fn forget_cached(file: &File) -> io::Result<()> {
+/// Has the kernel forget what it keeps of a file, so that the next read shows what the disk has. Nobody may have the file open.
+///
+/// After a write has failed, Linux keeps the pages that it could not write and takes them for written: every process sees
+/// them, no sync writes them, and a power cut takes them away.
+///
+/// # Errors
+/// There is no such file, or it cannot be opened.
+pub fn forget_cached(path: &Path) -> io::Result<()> {
+    let file = File::open(path)?;
     // Only what is written can be forgotten. Pages that this sync cannot write are forgotten, too: nobody was told of them.
     if let Err(error) = file.sync_all() {
         tracing::warn!(%error, "the disk did not take what was left to write");
     }
     #[cfg(target_os = "linux")]
-    rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)?;
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
     Ok(())
 }
 

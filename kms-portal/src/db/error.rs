@@ -95,6 +95,11 @@ impl DbError {
         DbError::Damaged { source: Arc::from(Box::<dyn Error + Send + Sync>::from(what)) }
     }
 
+    /// Its files cannot be opened.
+    pub(super) fn unreadable(source: std::io::Error) -> DbError {
+        DbError::Fatal { source: Arc::new(source) }
+    }
+
     /// The side that serves has gone.
     pub(super) fn stopped() -> DbError {
         DbError::Fatal { source: Arc::from(Box::<dyn Error + Send + Sync>::from("the writer has stopped")) }

@@ -1,7 +1,8 @@
 //! SQLite: one file, one writer, readers beside it.
 //!
 //! Durable means: write-ahead log, `synchronous = FULL`, so every commit is synced. Activations that wait together share a commit, and so
-//! its sync. A transaction begins with the write lock (`BEGIN IMMEDIATE`): one that reads first and writes later would be refused at once
+//! its sync. Before the file is opened, the kernel forgets what it keeps of it: after a write that failed it would show commits that the
+//! disk does not have, and what is acknowledged next would be built on them. A transaction begins with the write lock (`BEGIN IMMEDIATE`): one that reads first and writes later would be refused at once
 //! if another process has written in between.
 
 use std::fs::{File, OpenOptions};
@@ -56,6 +57,7 @@ impl SqliteFile {
 
     /// Opens the file, which has to exist, and brings its tables to this release.
     pub(super) async fn open(path: &Path) -> Result<SqliteFile, DbError> {
+        forget_cached(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)
@@ -70,6 +72,21 @@ impl SqliteFile {
         let readers = PoolOptions::new().max_connections(READERS).connect_with(reading).await?;
         Ok(SqliteFile { writer: GroupCommit::start(writer), readers })
     }
+}
+
+/// Has the kernel forget what it keeps of the database and of its log, if it has one.
+fn forget_cached(path: &Path) -> Result<(), DbError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    for file in [path, Path::new(&log)] {
+        match store::file::forget_cached(file) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(DbError::unreadable(source));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 #[async_trait]
