@@ -23,7 +23,7 @@ use shared::time::Timestamp;
 use store::{file, regular};
 use zeroize::Zeroizing;
 
-use crate::config::{self, PortalConfig};
+use crate::config::{self, PortalConfig, PortalSettingSources};
 use crate::db::Db;
 use crate::issue::{Issuer, NotAnIssuer, Pepper};
 
@@ -139,7 +139,10 @@ impl PortalHome {
             None => (self.make_key(random)?, true),
         };
         let (authority, tls) = self.make_tls(names, now)?;
-        if !exists(&self.config_path()) {
+        // One in the data directory would go before the one that a package has installed below /etc.
+        if PortalSettingSources::new(None, &self.0).file() == self.config_path()
+            && !exists(&self.config_path())
+        {
             create(&self.config_path(), config::sample().as_bytes(), PRIVATE)?;
         }
         let database = !exists(&self.database_path());
