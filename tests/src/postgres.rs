@@ -26,7 +26,7 @@ start() { "$@" >>"$FOLDER/log" 2>&1 & server=$!; }
 start "$@"
 while read -r order; do
     case $order in
-        crash) kill -KILL $server; wait $server ;;
+        crash) kill -KILL $server; { wait $server; } 2>/dev/null ;;
         start) kill -0 $server 2>/dev/null || start "$@" ;;
     esac
 done

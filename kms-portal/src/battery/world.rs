@@ -23,7 +23,7 @@ use crate::db::{
     ActivateHost, ActivateMachine, By, CertifiedHost, ConfirmedMachine, Db, HostAsk, IssuedKey, KeyUnchanged,
     NewKey, Organisation, Product, Raise, ReleaseMachine, RenewHost,
 };
-use crate::issue::{Issuer, Pepper};
+use crate::issue::{Issuer, KeyMac, Pepper};
 use crate::rules::granted::{Granted, Quota};
 use crate::rules::machines::{Holder, Placement};
 use crate::rules::{Asked, KeyRefusal};
@@ -125,10 +125,15 @@ impl World {
         ProductKey::new(kind, ProductTag::of(product), self.draw()[6..].try_into().unwrap())
     }
 
+    /// What the database knows of a key.
+    pub fn mac(&self, key: &ProductKey) -> KeyMac {
+        self.pepper.mac(key)
+    }
+
     /// What is issued of a key; change what a story is about.
     pub fn new_key(&self, key: &ProductKey, product: ProductId, granted: Granted) -> NewKey {
         NewKey {
-            mac: self.pepper.mac(key),
+            mac: self.mac(key),
             number: key.number(),
             last_group: key.last_group(),
             kind: key.kind(),
@@ -211,7 +216,7 @@ impl World {
 
     pub fn activation(&self, key: &ProductKey, machine: &Machine) -> ActivateMachine {
         ActivateMachine {
-            key: self.pepper.mac(key),
+            key: self.mac(key),
             product: machine.product,
             asker: machine.holder(),
             asked: machine.asked,
@@ -270,7 +275,7 @@ impl World {
     }
 
     pub async fn activate(&self, key: &ProductKey, host: &Host) -> Result<CertifiedHost, KeyRefusal> {
-        let ask = ActivateHost { key: self.pepper.mac(key), ask: self.host_ask(host) };
+        let ask = ActivateHost { key: self.mac(key), ask: self.host_ask(host) };
         self.db.activate_host(ask).await.unwrap()
     }
 

@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 use anyhow::Context as _;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use store::{Batch, MAX_VALUE_BYTES, Store};
+use store::{Batch, Engine, MAX_VALUE_BYTES, Store};
 
 use crate::Role;
 use crate::verdict::Found;
@@ -30,8 +30,8 @@ const FILLING_BATCHES: u64 = 236;
 const KEYS: u32 = 3_000;
 
 /// Loads the store from its last batch on, and prints each number once its batch is durable, until nobody reads them.
-pub(crate) fn load(role: &Role) -> anyhow::Result<()> {
-    let store = Store::open(&role.directory, role.store, CACHE_BYTES)?;
+pub(crate) fn load(role: &Role, engine: Engine) -> anyhow::Result<()> {
+    let store = Store::open(&role.directory, engine, CACHE_BYTES)?;
     let mut acknowledgements = io::stdout().lock();
     let records = everything(&store)?;
     if records.is_empty() && role.seed.is_multiple_of(3) {
@@ -70,9 +70,9 @@ fn filling_key(part: u64) -> Vec<u8> {
 }
 
 /// Opens the store and compares every record with what its last batch says that there must be.
-pub(crate) fn check(role: &Role) -> Found {
+pub(crate) fn check(role: &Role, engine: Engine) -> Found {
     let read = || -> anyhow::Result<Found> {
-        let store = Store::open(&role.directory, role.store, CACHE_BYTES)?;
+        let store = Store::open(&role.directory, engine, CACHE_BYTES)?;
         judge(role.seed, &everything(&store)?)
     };
     read().unwrap_or_else(|error| Found::Closed { reason: format!("{error:#}") })

@@ -1,7 +1,7 @@
 //! `kms-faults`: cuts the power of a store, kills its process or attacks a host, and says what came of it.
 //!
 //! `power_cut` and `kill` are the two drivers. Both start this program again in two hidden roles: `load` writes numbered
-//! batches and acknowledges each, and checks what is left of them. `verdict` is what a driver adds up and prints, `disk`
+//! batches and acknowledges each, and checks what is left of them; `portal` does that to a portal's database. `verdict` is what a driver adds up and prints, `disk`
 //! is the disk whose power is cut, on top of `image`. `attack` stands apart: its store is a whole host, and peers harm it.
 
 mod power_cut;
@@ -9,7 +9,9 @@ mod power_cut;
 mod kill;
 
 mod load;
+mod portal;
 mod process;
+mod subject;
 mod verdict;
 
 mod disk;
@@ -23,8 +25,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use store::Engine;
 
+use crate::subject::Subject;
 use crate::verdict::Tally;
 
 /// What a run comes to when it could not be made, or not to its end. clap ends with the same code over its own errors.
@@ -81,9 +83,9 @@ struct PowerCut {
 /// What both drivers are told.
 #[derive(Debug, Args)]
 struct Plan {
-    /// The engine of the store: sled or fjall.
+    /// What is loaded: an engine, sled or fjall; or a portal's database, sqlite or postgres.
     #[arg(long, default_value = "sled")]
-    store: Engine,
+    store: Subject,
     /// How many cuts, or kills.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     cycles: u32,
@@ -99,7 +101,8 @@ struct Plan {
 #[derive(Debug, Args)]
 struct Role {
     #[arg(long)]
-    store: Engine,
+    store: Subject,
+    /// Of PostgreSQL, the URL.
     #[arg(long)]
     directory: PathBuf,
     #[arg(long)]
@@ -122,9 +125,19 @@ fn main() -> ExitCode {
         Command::Host { words } => {
             Ok(kms_host_cli::main_with(std::iter::once("kms-host".into()).chain(words)))
         }
-        Command::Load(role) => load::load(&role).map(|()| ExitCode::SUCCESS),
+        Command::Load(role) => {
+            let loaded = match role.store {
+                Subject::Engine(engine) => load::load(&role, engine),
+                Subject::Sqlite | Subject::Postgres => portal::load(&role),
+            };
+            loaded.map(|()| ExitCode::SUCCESS)
+        }
         Command::Check(role) => {
-            println!("{}", load::check(&role));
+            let found = match role.store {
+                Subject::Engine(engine) => load::check(&role, engine),
+                Subject::Sqlite | Subject::Postgres => portal::check(&role),
+            };
+            println!("{found}");
             Ok(ExitCode::SUCCESS)
         }
     };

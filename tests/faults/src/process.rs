@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use store::Engine;
 
+use crate::subject::Subject;
 use crate::verdict::Found;
 
 /// How long a loader may be silent. A sync takes milliseconds; one that takes this long will not come.
@@ -21,10 +21,11 @@ const SILENCE: Duration = Duration::from_mins(1);
 /// The most batches that a failing disk may still take, because it has room for them already.
 const MOST_AFTER_A_FAILURE: u32 = 20_000;
 
-/// What is loaded: an engine, a directory, a seed for what is written.
+/// What is loaded: an engine or a database, a directory, a seed for what is written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Loaded<'a> {
-    pub(crate) engine: Engine,
+    pub(crate) subject: Subject,
+    /// Of PostgreSQL, the URL.
     pub(crate) directory: &'a Path,
     pub(crate) seed: u64,
 }
@@ -33,7 +34,7 @@ impl Loaded<'_> {
     fn role(&self, role: &str) -> anyhow::Result<Command> {
         let program = env::current_exe().context("this program does not find itself")?;
         let mut command = Command::new(program);
-        command.args([role, "--store", self.engine.name(), "--seed", &self.seed.to_string(), "--directory"]);
+        command.args([role, "--store", self.subject.name(), "--seed", &self.seed.to_string(), "--directory"]);
         command.arg(self.directory).stdin(Stdio::null()).stdout(Stdio::piped());
         Ok(command)
     }
@@ -109,6 +110,11 @@ impl Loader {
     /// SIGKILL, without waiting until it is gone.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().context("kill the loader")
+    }
+
+    /// Waits until a killed loader is gone.
+    pub(crate) fn wait(&mut self) -> anyhow::Result<()> {
+        self.child.wait().context("wait for the loader").map(drop)
     }
 
     /// The last batch that a killed loader acknowledged, once all that it said is read; 0 if none.

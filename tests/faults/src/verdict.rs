@@ -7,7 +7,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use store::Engine;
+
+use crate::subject::Subject;
 
 /// What is left in a store. A second process finds it and tells it in one line, as `Display` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub(crate) struct Tally {
     /// How long the run took.
     pub(crate) took: Duration,
     fault: Fault,
-    engine: Engine,
+    subject: Subject,
     seed: u64,
     faults: u32,
     acknowledged: u64,
@@ -80,9 +81,9 @@ impl Fault {
 
 impl Tally {
     /// Nothing done yet.
-    pub(crate) fn new(fault: Fault, engine: Engine, seed: u64) -> Tally {
+    pub(crate) fn new(fault: Fault, subject: Subject, seed: u64) -> Tally {
         let took = Duration::ZERO;
-        Tally { took, fault, engine, seed, faults: 0, acknowledged: 0, lost: 0, halved: 0, closed: 0 }
+        Tally { took, fault, subject, seed, faults: 0, acknowledged: 0, lost: 0, halved: 0, closed: 0 }
     }
 
     /// Adds one fault to a store that began at batch `before` and acknowledged the batches up to `acknowledged`. Returns
@@ -140,13 +141,13 @@ impl fmt::Display for Tally {
             Fault::PowerCut => "ext4 on a loop image, ",
             Fault::Kill => "",
         };
-        let Tally { engine, seed, took, faults: number, acknowledged, lost, halved, closed, .. } = self;
+        let Tally { subject, seed, took, faults: number, acknowledged, lost, halved, closed, .. } = self;
         let [number, acknowledged, lost] = [u64::from(*number), *acknowledged, *lost].map(in_threes);
         write!(
             formatter,
             "{name} {}: {number} {faults}, {acknowledged} acknowledged batches, {lost} lost, {halved} halved, \
              {closed} that would not open (seed {seed}, {place}{:.0} s)",
-            engine.name(),
+            subject.name(),
             took.as_secs_f64(),
         )
     }
@@ -167,10 +168,12 @@ fn in_threes(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use store::Engine;
+
     use super::*;
 
     fn tally(acknowledged: u64, found: Found) -> Tally {
-        let mut tally = Tally::new(Fault::PowerCut, Engine::Sled, 42);
+        let mut tally = Tally::new(Fault::PowerCut, Subject::Engine(Engine::Sled), 42);
         let _ = tally.add(0, acknowledged, &found);
         tally
     }
