@@ -1,5 +1,7 @@
 //! The arguments: commands, options, their help and examples. What the commands do is in `commands.rs`.
 
+mod custody;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use kms_vendor::{Allow, Contract, Extras, Numbers, Signer, parse_instant, parse_
 use shared::features::Features;
 use shared::ids::{CertificateId, ProductId};
 use shared::time::Timestamp;
+
+pub(crate) use custody::{CustodyCommand, Encryption, NewCustody, Unlocking};
 
 /// Manage a vendor's root keys and products, and issue host certificates.
 #[derive(Debug, Parser)]
@@ -26,6 +30,8 @@ pub(crate) struct Cli {
     /// Print JSON instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) unlocking: Unlocking,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -36,12 +42,18 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   kms-vendor init
   kms-vendor init --dir /srv/vendor
-  kms-vendor init --json | jq -r '.roots[]'")]
-    Init,
-    /// Print the root public keys that every product pins.
+  kms-vendor init --unencrypted --json | jq -r '.roots[]'
+
+On a terminal, the passphrase of each root key is asked for. Give them different ones: if one is forgotten, the other root
+still signs. Without a terminal and without options, the keys are not encrypted.")]
+    Init(NewCustody),
+    /// Print the root public keys that every product pins, and where the private keys are.
     #[command(after_help = "Examples:
   kms-vendor roots")]
     Roots,
+    /// Encrypt and decrypt private keys.
+    #[command(subcommand)]
+    Key(CustodyCommand),
     /// Add and show products, and write their product files.
     #[command(subcommand)]
     Product(ProductCommand),
@@ -231,8 +243,14 @@ pub(crate) enum IssuerCommand {
   kms-vendor issuer create
   kms-vendor issuer create --product \"Example CAD\" --valid-for 90d --root 2
 
-Certificates that it signs cannot end later than its own.")]
-    Create(NewIssuerArgs),
+Certificates that it signs cannot end later than its own.
+On a terminal, the passphrase of the new key is asked for.")]
+    Create {
+        #[command(flatten)]
+        issuer: NewIssuerArgs,
+        #[command(flatten)]
+        custody: NewCustody,
+    },
     /// Sign the key of a portal with a root key.
     #[command(after_help = "Examples:
   kms-vendor issuer sign --request issuing-request.pem --out issuing.certificate

@@ -50,7 +50,7 @@ impl Vendor {
         let request = IssuingRequest::from_pem(request_pem.as_bytes()).map_err(VendorError::PortalRequest)?;
         let (limits, root) = self.limits(request.public_key, new, rng)?;
         let certificate = CodeCertificate { limits, feature_sets };
-        let signed = root.sign(Kind::CodeCertificate, &certificate.encode());
+        let signed = root.sign(Kind::CodeCertificate, &certificate.encode())?;
         let id = Some(certificate.limits.id.to_string());
         journal::append(
             self,

@@ -1,5 +1,7 @@
 //! The commands: each calls the library and prints its result. The rules are in the library.
 
+mod custody;
+
 use std::fmt::Write as _;
 use std::io;
 use std::num::NonZeroU32;
@@ -10,7 +12,7 @@ use kms_vendor::{
     IssueRequest, Issued, NewIssuer, NewProduct, Product, RevokeRequest, SignedCodeKey, SignedIssuer,
     SignedRevocations, SignedTelephones, Signer, Vendor, VendorError, instant_text,
 };
-use program::exit::{EX_CANTCREAT, EX_NOINPUT};
+use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_NOINPUT};
 use program::output::json_text;
 use rand::CryptoRng;
 use serde_json::{Value, json};
@@ -26,8 +28,8 @@ use store::regular;
 
 use crate::cli::{
     AddProduct, CarriedArgs, CertificateCommand, Cli, CodeKeyCommand, Command, IssueCertificate,
-    IssuerCommand, Life, NewIssuerArgs, ProductCommand, ProductFile, Revoke, SignCodeKey, SignIssuer,
-    SignTelephones, TelephonesCommand,
+    IssuerCommand, Life, NewCustody, NewIssuerArgs, ProductCommand, ProductFile, Revoke, SignCodeKey,
+    SignIssuer, SignTelephones, TelephonesCommand,
 };
 
 /// How long a certificate is valid by default.
@@ -39,26 +41,20 @@ const BACKDATED: Duration = Duration::from_hours(1);
 
 /// Runs one command. Returns its text for standard output.
 pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result<String, CommandError> {
+    let open = || custody::open(cli);
     let answer = match &cli.command {
-        Command::Init => Answer::initialised(&Vendor::init(&cli.dir, rng)?),
-        Command::Roots => Answer::roots(&Vendor::open(&cli.dir)?),
-        Command::Product(command) => product(&Vendor::open(&cli.dir)?, command, rng)?,
-        Command::Certificate(CertificateCommand::Issue(arguments)) => {
-            issue(&Vendor::open(&cli.dir)?, arguments, now, rng)?
+        Command::Init(new) => custody::init(cli, new, rng)?,
+        Command::Roots => custody::roots(&open()?)?,
+        Command::Key(command) => custody::key(&open()?, command)?,
+        Command::Product(command) => product(&open()?, command, rng)?,
+        Command::Certificate(CertificateCommand::Issue(arguments)) => issue(&open()?, arguments, now, rng)?,
+        Command::Issuer(IssuerCommand::Create { issuer, custody }) => {
+            create_issuer(&open()?, issuer, custody, now, rng)?
         }
-        Command::Issuer(IssuerCommand::Create(arguments)) => {
-            create_issuer(&Vendor::open(&cli.dir)?, arguments, now, rng)?
-        }
-        Command::Issuer(IssuerCommand::Sign(arguments)) => {
-            sign_issuer(&Vendor::open(&cli.dir)?, arguments, now, rng)?
-        }
-        Command::CodeKey(CodeKeyCommand::Sign(arguments)) => {
-            sign_code_key(&Vendor::open(&cli.dir)?, arguments, now, rng)?
-        }
-        Command::Telephones(TelephonesCommand::Sign(arguments)) => {
-            sign_telephones(&Vendor::open(&cli.dir)?, arguments)?
-        }
-        Command::Revoke(arguments) => revoke(&Vendor::open(&cli.dir)?, arguments, now)?,
+        Command::Issuer(IssuerCommand::Sign(arguments)) => sign_issuer(&open()?, arguments, now, rng)?,
+        Command::CodeKey(CodeKeyCommand::Sign(arguments)) => sign_code_key(&open()?, arguments, now, rng)?,
+        Command::Telephones(TelephonesCommand::Sign(arguments)) => sign_telephones(&open()?, arguments)?,
+        Command::Revoke(arguments) => revoke(&open()?, arguments, now)?,
     };
     Ok(if cli.json { json_text(&answer.json) } else { answer.text })
 }
@@ -182,10 +178,12 @@ fn read_request(path: &Path) -> Result<String, CommandError> {
 fn create_issuer(
     vendor: &Vendor,
     arguments: &NewIssuerArgs,
+    custody: &NewCustody,
     now: Timestamp,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, CommandError> {
-    let issuer = vendor.create_issuer(&new_issuer(arguments, now), rng)?;
+    let custody = custody.choose(Signer::Issuer.file_name())?;
+    let issuer = vendor.create_issuer(&new_issuer(arguments, now), &custody, rng)?;
     Ok(Answer::issuer(
         &issuer,
         "`certificate issue --issuer` signs with it; the root keys may now be kept elsewhere.\n",
@@ -298,28 +296,6 @@ struct Answer {
 }
 
 impl Answer {
-    fn initialised(vendor: &Vendor) -> Answer {
-        let Answer { text, json } = Answer::roots(vendor);
-        let dir = OneLine(vendor.dir().display());
-        let text = format!(
-            "Created the vendor's directory {dir}. Back it up, and let nobody else read it.\n\
-             Move one root key, such as root-2.key, offline to another place: without both keys you can certify no\n\
-             host, and anybody who steals one can certify any host.\n\n{text}"
-        );
-        Answer { text, json }
-    }
-
-    fn roots(vendor: &Vendor) -> Answer {
-        let hex = vendor.roots().map(|root| data_encoding::HEXLOWER.encode(&root));
-        let digests = vendor.root_digests();
-        let text = format!(
-            "Every product pins both roots. `kms-vendor product rust NAME` prints the constant to paste.\n\n{}\n{}\n\n\
-             Their digests, as `kms-host install-certificate` shows them:\n\n{}\n{}\n",
-            hex[0], hex[1], digests[0], digests[1],
-        );
-        Answer { text, json: json!({ "roots": hex, "digests": digests }) }
-    }
-
     fn products(products: &[Product]) -> Answer {
         let names: Vec<_> = products.iter().map(|product| one_line(&product.name)).collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(4);
@@ -465,6 +441,16 @@ pub(crate) enum CommandError {
     ListNotHandedOut(FileError),
     #[error("{}; name a file that can be written with --out", with_causes(.0))]
     ProductFile(FileError),
+    #[error("could not read {}: {source}; name a file whose first line is the passphrase", .path.display())]
+    PassphraseFile { path: PathBuf, source: io::Error },
+    #[error("could not ask on the terminal: {0}; give the passphrase in a file")]
+    Terminal(io::Error),
+    #[error("the two passphrases differ, and nothing was changed; try again")]
+    PassphrasesDiffer,
+    #[error(
+        "there is no passphrase to encrypt it with; run the command on a terminal, or give --new-passphrase-file or --recipient"
+    )]
+    NoPassphrase,
 }
 
 impl CommandError {
@@ -472,7 +458,11 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             CommandError::Vendor(error) => error.exit_code(),
-            CommandError::Request { .. } => EX_NOINPUT,
+            CommandError::Request { .. }
+            | CommandError::PassphraseFile { .. }
+            | CommandError::Terminal(_)
+            | CommandError::NoPassphrase => EX_NOINPUT,
+            CommandError::PassphrasesDiffer => EX_DATAERR,
             CommandError::OutExists(_)
             | CommandError::NotHandedOut { .. }
             | CommandError::ListNotHandedOut(_)

@@ -4,9 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_SOFTWARE, EX_USAGE};
+use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_NOPERM, EX_SOFTWARE, EX_USAGE};
 use shared::armour::ArmourError;
 use shared::certificate::ChainError;
+use shared::envelope::EnvelopeError;
 use shared::features::FeaturesError;
 use shared::files::BadFile;
 use shared::ids::{CertificateId, HostId, OrganisationId};
@@ -28,6 +29,37 @@ pub enum VendorError {
     /// A private key is missing: it is kept elsewhere, or lost.
     #[error("the private key {} is not here", .0.display())]
     KeyMissing(PathBuf),
+    /// A private key is encrypted, and nobody can be asked for its passphrase.
+    #[error("{0} is encrypted, and there is no terminal to ask for its passphrase")]
+    Locked(String),
+    /// The passphrase is another one.
+    #[error("the passphrase for {0} is wrong")]
+    WrongPassphrase(String),
+    /// A passphrase without a character.
+    #[error("the passphrase is empty")]
+    EmptyPassphrase,
+    /// A private key is encrypted to age keys, and no identity opens it.
+    #[error("{} is encrypted to age keys, and none of the identities opens it", .0.display())]
+    NoIdentity(PathBuf),
+    /// A private key is encrypted in a way that this release does not open.
+    #[error("{} is encrypted {how}, which this release does not open", .path.display())]
+    SealedOtherwise {
+        /// The file.
+        path: PathBuf,
+        /// How it is encrypted.
+        how: String,
+    },
+    /// What opens a private key could not be read.
+    #[error("could not read what opens {what}")]
+    Unlock {
+        /// The key.
+        what: String,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// A private key could not be encrypted.
+    #[error("could not encrypt the private key: {0}")]
+    Encrypt(age::EncryptError),
     /// There is no issuing certificate.
     #[error("there is no issuing certificate {}", .0.display())]
     NoIssuer(PathBuf),
@@ -189,6 +221,9 @@ pub enum VendorError {
     /// An issuing key cannot sign an issuing certificate.
     #[error("an issuing key is signed by a root key")]
     IssuerSignsIssuer,
+    /// A new signature does not verify. Nothing was recorded or written.
+    #[error("the signature that was just made does not verify: {0}")]
+    OwnSignature(EnvelopeError),
     /// The new certificate does not verify. Nothing was recorded or written.
     #[error("the certificate that was just signed does not verify")]
     OwnOutput(#[source] ChainError),
@@ -248,6 +283,19 @@ impl VendorError {
                 EX_NOINPUT,
                 "copy it back from where it is kept, or sign with another key (--root, --issuer)",
             ),
+            VendorError::Locked(_) => {
+                (EX_NOINPUT, "give --passphrase-file FILE, or run the command on a terminal")
+            }
+            VendorError::WrongPassphrase(_) => (
+                EX_NOPERM,
+                "try again. If nobody knows it any more, sign with another key (--root, --issuer)",
+            ),
+            VendorError::EmptyPassphrase => (EX_USAGE, "choose a longer one"),
+            VendorError::NoIdentity(_) => (EX_NOPERM, "give the file of one that does with --identity"),
+            VendorError::SealedOtherwise { .. } => {
+                (EX_DATAERR, "decrypt it with `age -d`, and encrypt it again with `kms-vendor key encrypt`")
+            }
+            VendorError::Unlock { .. } => (EX_IOERR, "check the file, and try again"),
             VendorError::NoIssuer(_) => (EX_NOINPUT, "make one with `kms-vendor issuer create`"),
             VendorError::Damaged { .. } => (EX_DATAERR, "correct it, or restore it from a backup"),
             VendorError::BadName(_) => (EX_USAGE, "choose another name"),
@@ -322,7 +370,9 @@ impl VendorError {
                 (EX_USAGE, "give a shorter --valid-for, or sign with a root key")
             }
             VendorError::IssuerSignsIssuer => (EX_USAGE, "sign with a root key"),
-            VendorError::OwnOutput(_) => (EX_SOFTWARE, "report this as a bug of kms-vendor"),
+            VendorError::OwnOutput(_) | VendorError::OwnSignature(_) | VendorError::Encrypt(_) => {
+                (EX_SOFTWARE, "report this as a bug of kms-vendor")
+            }
             // Not an error of the system: the reader has refused the file.
             VendorError::Io { source, .. } | VendorError::Journal { source, .. }
                 if source.raw_os_error().is_none() =>

@@ -114,15 +114,14 @@ impl Vendor {
 
     fn signed_chain(&self, certificate: &HostCertificate, signer: Signer) -> Result<Chain, VendorError> {
         let (key, issuing) = match signer {
-            Signer::Root1 => (self.root_key(0)?, None),
-            Signer::Root2 => (self.root_key(1)?, None),
+            Signer::Root1 | Signer::Root2 => (self.root_of(signer)?, None),
             Signer::Issuer => {
                 let issuer = SigningIssuer::open(self)?;
                 issuer.check_limits(certificate)?;
-                (issuer.key, Some(issuer.signed))
+                (issuer.key.into(), Some(issuer.signed))
             }
         };
-        let envelope = key.sign(Kind::HostCertificate, &certificate.encode());
+        let envelope = key.sign(Kind::HostCertificate, &certificate.encode())?;
         Chain::verify(&Chain::encode(envelope, issuing), self.verifying()).map_err(VendorError::OwnOutput)
     }
 }

@@ -16,14 +16,15 @@ use shared::ids::CertificateId;
 use shared::time::Timestamp;
 use store::regular;
 
+use crate::custody::Custody;
 use crate::error::VendorError;
 use crate::journal::{self, IssuerLine};
 use crate::keys;
 use crate::product::random;
+use crate::root::SigningKey;
 use crate::signer::{self, Signer};
 use crate::vendor::{PUBLIC, Vendor, refuse_existing};
 
-const KEY_FILE: &str = "issuing.key";
 const CERTIFICATE_FILE: &str = "issuing.certificate";
 
 /// Arguments of [`Vendor::create_issuer`], [`Vendor::sign_issuer`] and [`Vendor::sign_code_key`].
@@ -60,14 +61,15 @@ impl Vendor {
     pub fn create_issuer(
         &self,
         new: &NewIssuer<'_>,
+        custody: &Custody,
         rng: &mut impl CryptoRng,
     ) -> Result<IssuingCertificate, VendorError> {
         let _lock = self.lock()?;
-        refuse_existing(&self.path(KEY_FILE))?;
+        refuse_existing(&self.key_path(Signer::Issuer))?;
         refuse_existing(&self.path(CERTIFICATE_FILE))?;
         let key = keys::generate(rng);
         let SignedIssuer { pem, certificate } = self.certify_issuer(key.public(), new, rng)?;
-        keys::write(&self.path(KEY_FILE), ISSUING_KEY, &key)?;
+        keys::write(&self.key_path(Signer::Issuer), ISSUING_KEY, &key, custody)?;
         store::file::create_new(&self.path(CERTIFICATE_FILE), pem.as_bytes(), PUBLIC)?;
         Ok(certificate)
     }
@@ -105,7 +107,7 @@ impl Vendor {
         rng: &mut impl CryptoRng,
     ) -> Result<SignedIssuer, VendorError> {
         let (certificate, root) = self.limits(public_key, new, rng)?;
-        let signed = root.sign(Kind::IssuingCertificate, &certificate.encode());
+        let signed = root.sign(Kind::IssuingCertificate, &certificate.encode())?;
         Ok(SignedIssuer { pem: files::issuing_certificate_to_pem(&signed), certificate })
     }
 
@@ -115,7 +117,7 @@ impl Vendor {
         public_key: PublicKey,
         new: &NewIssuer<'_>,
         rng: &mut impl CryptoRng,
-    ) -> Result<(IssuingCertificate, SecretKey), VendorError> {
+    ) -> Result<(IssuingCertificate, SigningKey), VendorError> {
         let products = new.products.iter().map(|name| self.product(name).map(|product| product.id));
         let root = self.root_of(new.root)?;
         let limits = IssuingCertificate {
@@ -158,8 +160,8 @@ impl SigningIssuer {
             files::issuing_certificate_from_pem(&pem).map_err(|error| VendorError::damaged(&path, error))?;
         let certificate = IssuingCertificate::verify(&signed, vendor.verifying())
             .map_err(|error| VendorError::damaged(&path, error))?;
-        let key_path = vendor.path(KEY_FILE);
-        let key = keys::read(&key_path, ISSUING_KEY)?;
+        let key_path = vendor.key_path(Signer::Issuer);
+        let key = keys::read(&key_path, ISSUING_KEY, vendor.unlock())?;
         if key.public() != certificate.public_key {
             return Err(VendorError::damaged(&key_path, "issuing.certificate names another key"));
         }

@@ -46,6 +46,9 @@
 
 mod vendor;
 
+mod custody;
+mod root;
+
 mod code_key;
 mod contract;
 mod issue;
@@ -61,6 +64,7 @@ mod journal;
 mod keys;
 mod organisation;
 mod registry;
+mod sealed;
 
 mod text;
 
@@ -68,6 +72,7 @@ mod error;
 
 pub use code_key::SignedCodeKey;
 pub use contract::Contract;
+pub use custody::{Custody, KeyPlace, Locked, NoUnlock, Passphrase, Unlock};
 pub use error::VendorError;
 pub use issue::{Allow, IssueRequest, Issued};
 pub use issuer::{NewIssuer, SignedIssuer};

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use proto::v1;
 use serde::{Deserialize, Serialize};
+use shared::envelope::Kind;
 use shared::files;
 use shared::ids::CertificateId;
 use shared::print;
@@ -74,7 +76,9 @@ impl Vendor {
         let revoked: Result<_, String> = revoked.collect();
         let revoked = revoked.map_err(|error| VendorError::damaged(&path, error))?;
         let list = RevocationList::new(file.number, request.now, revoked);
-        let pem = files::revocation_list_to_pem(&list.sign(&root, None));
+        let signed = Some(root.sign(Kind::RevocationList, &list.encode())?);
+        let signed = v1::SignedRevocationList { signed, issuing_certificate: None };
+        let pem = files::revocation_list_to_pem(&signed);
         // Recorded first, so that no two lists have one number.
         registry::write(&path, &file)?;
         Ok(SignedRevocations { pem, list })

@@ -56,7 +56,7 @@ impl Vendor {
         let products = products.iter().map(|name| self.product(name).map(|product| product.id));
         let telephones = Telephones::new(products.collect::<Result<_, _>>()?, countries)
             .map_err(|error| unusable(error.to_string()))?;
-        let signed = self.root_of(root)?.sign(Kind::Telephones, &telephones.encode());
+        let signed = self.root_of(root)?.sign(Kind::Telephones, &telephones.encode())?;
         Ok(SignedTelephones { pem: files::telephones_to_pem(&signed), telephones })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `root-1.key`, `root-2.key` | the root keys; written once, either may be kept elsewhere until it signs |
+//! | `root-1.key`, `root-2.key` | the root keys, plain or encrypted (`sealed`); either may be kept elsewhere until it signs |
 //! | `roots.pub` | their public halves, which every product pins |
 //! | `products.toml` | products and their numbers |
 //! | `organisations.toml` | the ids of the organisations that were certified |
@@ -10,27 +10,28 @@
 //! | `issued.jsonl` | one line for every certificate, written before it is handed out |
 //! | `revoked.toml` | what was taken back, and the number of the last list |
 //!
-//! What is done with it stands in `product`, `issue`, `issuer`, `telephones` and `revoke`.
+//! What is done with it stands in `product`, `issue`, `issuer`, `telephones` and `revoke`; `root` and `custody` say how a key is
+//! kept.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rand::CryptoRng;
 use shared::armour;
 use shared::certificate::Roots;
-use shared::envelope::SecretKey;
 use shared::files::{self, ROOT_KEY};
 use store::regular;
 
+use crate::custody::{Custody, NoUnlock, Unlock};
 use crate::error::VendorError;
 use crate::keys;
-use crate::signer::Signer;
 
 /// Everybody may read it; only the vendor's user changes it.
 pub(crate) const PUBLIC: u32 = 0o644;
 
-const ROOT_KEY_FILES: [&str; 2] = ["root-1.key", "root-2.key"];
+pub(crate) const ROOT_KEY_FILES: [&str; 2] = ["root-1.key", "root-2.key"];
 const ROOTS_FILE: &str = "roots.pub";
 
 /// An opened vendor's directory.
@@ -42,6 +43,7 @@ pub struct Vendor {
     dir: PathBuf,
     /// Two of them.
     roots: Roots,
+    unlock: Arc<dyn Unlock>,
 }
 
 impl Vendor {
@@ -50,20 +52,38 @@ impl Vendor {
     /// # Errors
     /// [`VendorError::Exists`] if a root key or `roots.pub` is there already: a root key is never overwritten.
     pub fn init(dir: &Path, rng: &mut impl CryptoRng) -> Result<Vendor, VendorError> {
-        for name in ROOT_KEY_FILES.into_iter().chain([ROOTS_FILE]) {
-            refuse_existing(&dir.join(name))?;
-        }
+        Vendor::init_with(dir, &[Custody::Plain, Custody::Plain], rng)
+    }
+
+    /// As [`Vendor::init`], with each root key kept in this way. A key that is encrypted is never on the disk in plain.
+    ///
+    /// # Errors
+    /// As [`Vendor::init`].
+    pub fn init_with(
+        dir: &Path,
+        custody: &[Custody; 2],
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vendor, VendorError> {
+        Vendor::check_is_new(dir)?;
         store::file::make_private_dir(dir)
             .map_err(|source| VendorError::CreateDir { dir: dir.to_owned(), source })?;
         let mut roots = [[0; 32]; 2];
-        for (root, name) in roots.iter_mut().zip(ROOT_KEY_FILES) {
+        for ((root, name), custody) in roots.iter_mut().zip(ROOT_KEY_FILES).zip(custody) {
             let key = keys::generate(rng);
-            keys::write(&dir.join(name), ROOT_KEY, &key)?;
+            keys::write(&dir.join(name), ROOT_KEY, &key, custody)?;
             *root = *key.public().as_bytes();
         }
         // Last, because its presence says that the directory is complete.
         store::file::create_new(&dir.join(ROOTS_FILE), files::roots_to_text(&roots).as_bytes(), PUBLIC)?;
         Vendor::open(dir)
+    }
+
+    /// Checks that [`Vendor::init`] would overwrite nothing.
+    ///
+    /// # Errors
+    /// [`VendorError::Exists`].
+    pub fn check_is_new(dir: &Path) -> Result<(), VendorError> {
+        ROOT_KEY_FILES.into_iter().chain([ROOTS_FILE]).try_for_each(|name| refuse_existing(&dir.join(name)))
     }
 
     /// Opens a directory that [`Vendor::init`] has made. The private keys need not be in it.
@@ -81,7 +101,13 @@ impl Vendor {
             .ok_or_else(|| VendorError::damaged(&path, "it is not two public keys in hex"))?;
         let roots = Roots::new(roots.iter().map(<[u8; 32]>::as_slice))
             .map_err(|error| VendorError::damaged(&path, error))?;
-        Ok(Vendor { dir: dir.to_owned(), roots })
+        Ok(Vendor { dir: dir.to_owned(), roots, unlock: Arc::new(NoUnlock) })
+    }
+
+    /// Asks this whenever a private key has to be opened that is encrypted.
+    #[must_use]
+    pub fn with_unlock(self, unlock: Arc<dyn Unlock>) -> Vendor {
+        Vendor { unlock, ..self }
     }
 
     /// What every product pins: both roots' public keys.
@@ -108,23 +134,9 @@ impl Vendor {
         self.dir.join(name)
     }
 
-    /// One root's private key, 0 or 1, from wherever it was brought back to.
-    pub(crate) fn root_key(&self, index: usize) -> Result<SecretKey, VendorError> {
-        let path = self.path(ROOT_KEY_FILES[index]);
-        let key = keys::read(&path, ROOT_KEY)?;
-        if key.public() != self.roots.keys()[index] {
-            return Err(VendorError::damaged(&path, "it is not the key that roots.pub names"));
-        }
-        Ok(key)
-    }
-
-    /// The root key that was chosen to sign what only a root may.
-    pub(crate) fn root_of(&self, signer: Signer) -> Result<SecretKey, VendorError> {
-        match signer {
-            Signer::Root1 => self.root_key(0),
-            Signer::Root2 => self.root_key(1),
-            Signer::Issuer => Err(VendorError::IssuerSignsIssuer),
-        }
+    /// What opens private keys.
+    pub(crate) fn unlock(&self) -> &dyn Unlock {
+        &*self.unlock
     }
 
     /// Keeps other processes from changing this directory until the returned file is dropped.

@@ -112,7 +112,8 @@ impl RevocationList {
         Ok(RevocationList { number: wire.number, issued_at, revoked })
     }
 
-    fn encode(&self) -> v1::RevocationList {
+    /// The message that is signed.
+    pub fn encode(&self) -> v1::RevocationList {
         let revoked = self.revoked.iter().map(|one| v1::Revoked {
             id: Bytes::copy_from_slice(one.id.as_bytes()),
             at: one.at.unix_ms(),

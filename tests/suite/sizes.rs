@@ -43,7 +43,7 @@ async fn check_all(signer: Signer) {
             test: false,
             now: now(),
         };
-        stage.shop.vendor().create_issuer(&issuer, &mut rand::rng()).unwrap();
+        stage.shop.vendor().create_issuer(&issuer, &kms_vendor::Custody::Plain, &mut rand::rng()).unwrap();
     }
     let [one, other] = [host(&stage, "one", signer).await, host(&stage, "other", signer).await];
     let [to_one, to_other] = [Middle::of(one.address()).await, Middle::of(other.address()).await];

@@ -107,7 +107,7 @@ async fn a_certificate_of_the_issuing_key_is_as_good_as_one_of_a_root() {
         test: false,
         now: now(),
     };
-    stage.shop.vendor().create_issuer(&issuer, &mut rand::rng()).unwrap();
+    stage.shop.vendor().create_issuer(&issuer, &kms_vendor::Custody::Plain, &mut rand::rng()).unwrap();
     let home = stage.shop.make_bare_host("host", kms_host::home::HOUR_MS).unwrap();
     stage.shop.certify_by(Signer::Issuer, &home, ORGANISATION, now(), YEAR).unwrap();
     let host = serve(&home).await;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::{HOUR_MS, request_pem};
 
 /// Runs the binary in this directory.
-fn run(home: &TempDir, arguments: &[&str]) -> Output {
+pub(crate) fn run(home: &TempDir, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_kms-vendor"))
         .args(arguments)
         .current_dir(home.path())
@@ -67,6 +67,8 @@ fn help_shows_examples_for_every_command() {
         "",
         "init",
         "roots",
+        "key encrypt",
+        "key decrypt",
         "product add",
         "product list",
         "product show",

@@ -4,7 +4,7 @@ use std::fs;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use kms_vendor::{Contract, NewIssuer, NewProduct, Signer, VendorError};
+use kms_vendor::{Contract, Custody, NewIssuer, NewProduct, Signer, VendorError};
 use shared::certificate::{ChainError, IssuingCertificate};
 use shared::envelope::EnvelopeError;
 use shared::files::{HOST_CERTIFICATE, HOST_REQUEST, from_pem, to_pem};
@@ -239,7 +239,7 @@ pub(crate) fn create_issuer(world: &mut World, products: &[&str]) -> Result<Issu
         test: false,
         now: NOW,
     };
-    world.vendor.create_issuer(&new, &mut world.rng)
+    world.vendor.create_issuer(&new, &Custody::Plain, &mut world.rng)
 }
 
 /// What every customer gets, and what this one has bought.
@@ -319,7 +319,7 @@ fn an_issuing_key_for_tests_signs_nothing_else() {
         test: true,
         now: NOW,
     };
-    world.vendor.create_issuer(&new, &mut world.rng).unwrap();
+    world.vendor.create_issuer(&new, &Custody::Plain, &mut world.rng).unwrap();
     let mut issue = |test| world.issue(|request| (request.test, request.signer) = (test, Signer::Issuer));
     assert!(matches!(issue(false), Err(VendorError::IssuerTestOnly)));
     assert!(issue(true).unwrap().certificate.test);

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "all of this is a test; clippy sees only the functions marked so")]
 
 mod code_key;
+#[cfg(unix)]
+mod custody;
 mod issuing;
 mod portal_key;
 mod products;
