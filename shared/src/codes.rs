@@ -22,7 +22,7 @@ use crate::groups::{Alphabet, GroupState, Layout, Mistyped, Typed};
 
 pub use confirmation::{ConfirmationId, Confirmed, MachineOptions};
 pub use host::HostTerms;
-pub use installation::{CodeSubject, InstallationId};
+pub use installation::{CodeSubject, InstallationId, MachineDigest};
 pub use key::{CodeCertificate, CodeKey};
 
 /// How a code is written.

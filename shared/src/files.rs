@@ -46,6 +46,8 @@ pub const ROOT_KEY: &str = "KMS ROOT KEY";
 pub const ISSUING_REQUEST: &str = "KMS ISSUING REQUEST";
 /// The private key of an issuing certificate.
 pub const ISSUING_KEY: &str = "KMS ISSUING KEY";
+/// The private key that confirms codes.
+pub const CODE_KEY: &str = "KMS CODE KEY";
 /// An issuing certificate.
 pub const ISSUING_CERTIFICATE: &str = "KMS ISSUING CERTIFICATE";
 

@@ -100,6 +100,16 @@ impl HostTerms {
         self.key
     }
 
+    /// How long a certificate under these terms is valid, from the day of its confirmation on.
+    pub fn valid_for(&self) -> Duration {
+        self.valid_for
+    }
+
+    /// The certificate of the key that has to confirm.
+    pub fn issuing_certificate(&self) -> &IssuingCertificate {
+        &self.issuing
+    }
+
     /// The vendor's roots, for the host's certificate file.
     pub fn roots(&self) -> &Roots {
         &self.roots

@@ -25,6 +25,9 @@ const TAG_BITS: usize = 15;
 const SPARE_BITS: usize = 8;
 const DIGEST_BYTES: usize = 10;
 
+/// What an installation id says of a machine: a digest of its public key, its product and its hardware parts.
+pub type MachineDigest = [u8; DIGEST_BYTES];
+
 /// What a machine or a host tells its vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InstallationId {
@@ -40,8 +43,8 @@ pub struct InstallationId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CodeSubject {
-    /// A machine: a digest of its public key, its product and its hardware parts.
-    Machine([u8; DIGEST_BYTES]),
+    /// A machine.
+    Machine(MachineDigest),
     /// A host: its public key, whole, because its certificate names it.
     Host(PublicKey),
 }
@@ -54,6 +57,12 @@ impl InstallationId {
         key: KeyNumber,
         parts: &HardwareParts,
     ) -> InstallationId {
+        let digest = InstallationId::digest(machine_key, product, parts);
+        InstallationId { tag: ProductTag::of(product), key, installed: CodeSubject::Machine(digest) }
+    }
+
+    /// What the id of a machine says of it. Whoever knows the machine itself finds it again by this.
+    pub fn digest(machine_key: &PublicKey, product: ProductId, parts: &HardwareParts) -> MachineDigest {
         let digest = Sha256::new()
             .chain_update(b"kms v1 installation")
             .chain_update(machine_key.as_bytes())
@@ -63,8 +72,7 @@ impl InstallationId {
             // A part that is missing is not the one behind it.
             digest.chain_update([u8::from(!part.is_empty())]).chain_update(part)
         });
-        let digest = digest.finalize()[..DIGEST_BYTES].try_into().expect("a digest has 32 bytes");
-        InstallationId { tag: ProductTag::of(product), key, installed: CodeSubject::Machine(digest) }
+        digest.finalize()[..DIGEST_BYTES].try_into().expect("a digest has 32 bytes")
     }
 
     /// The id of a host with this public key.

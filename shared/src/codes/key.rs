@@ -25,6 +25,30 @@ pub struct CodeCertificate {
 }
 
 impl CodeCertificate {
+    /// Verifies an encoded one on its own, for whatever products and times it is.
+    ///
+    /// # Errors
+    /// No root has signed it, or this release does not understand it.
+    pub fn verify(certificate: &[u8], roots: &Roots) -> Result<CodeCertificate, ChainError> {
+        let signed =
+            v1::Signed::decode(Bytes::copy_from_slice(certificate)).map_err(|_| ChainError::Malformed)?;
+        let open = || roots.open(&signed, Kind::CodeCertificate)?.decode::<v1::CodeCertificate>();
+        let wire = open().map_err(ChainError::IssuingCertificate)?;
+        let limits = IssuingCertificate::decode(wire.limits.ok_or(ChainError::Malformed)?)?;
+        let sets = wire.feature_sets.into_iter().map(|set| Features::decode(set.features));
+        let feature_sets = sets.collect::<Result<_, _>>().map_err(ChainError::Features)?;
+        Ok(CodeCertificate { limits, feature_sets })
+    }
+
+    /// The place of the set with exactly these features, the first being 1; 0 for no features. `None` if no confirmation can grant them.
+    pub fn place_of(&self, features: &Features) -> Option<u8> {
+        if *features == Features::NONE {
+            return Some(0);
+        }
+        let index = self.feature_sets.iter().position(|set| set == features)?;
+        u8::try_from(index + 1).ok()
+    }
+
     /// For the vendor, whose root signs it.
     pub fn encode(&self) -> v1::CodeCertificate {
         let set = |features: &Features| v1::FeatureSet { features: features.encode() };
@@ -50,15 +74,9 @@ impl CodeKey {
         product: ProductId,
         test: bool,
     ) -> Result<CodeKey, ChainError> {
-        let signed =
-            v1::Signed::decode(Bytes::copy_from_slice(certificate)).map_err(|_| ChainError::Malformed)?;
-        let open = || roots.open(&signed, Kind::CodeCertificate)?.decode::<v1::CodeCertificate>();
-        let wire = open().map_err(ChainError::IssuingCertificate)?;
-        let limits = IssuingCertificate::decode(wire.limits.ok_or(ChainError::Malformed)?)?;
-        limits.check_signs(product, test)?;
-        let sets = wire.feature_sets.into_iter().map(|set| Features::decode(set.features));
-        let feature_sets = sets.collect::<Result<_, _>>().map_err(ChainError::Features)?;
-        Ok(CodeKey(CodeCertificate { limits, feature_sets }))
+        let certificate = CodeCertificate::verify(certificate, roots)?;
+        certificate.limits.check_signs(product, test)?;
+        Ok(CodeKey(certificate))
     }
 
     /// The key.
