@@ -17,7 +17,7 @@
 use std::time::Duration;
 
 use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource};
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use shared::license::LicenseState;
 use shared::print::OneLine;
 use shared::reason::{Cause, Fault, Reason};
@@ -91,6 +91,25 @@ impl Texts {
     #[must_use]
     pub fn with_utc_offset(self, seconds: i32) -> Texts {
         Texts { utc_offset_s: seconds, ..self }
+    }
+
+    /// Adds texts of a program of its own, a Project Fluent file in the same language. [`Texts::own`] shows them.
+    #[must_use]
+    pub fn with_own(mut self, source: &str) -> Texts {
+        let resource = FluentResource::try_new(source.to_owned());
+        self.bundle.add_resource_overriding(resource.unwrap_or_else(|(read, _)| read));
+        self
+    }
+
+    /// A text of the program's own with these values, or its key if there is none. A value that is a number in decimal chooses its
+    /// plural.
+    pub fn own(&self, key: &str, values: &[(&str, &str)]) -> String {
+        let value = |(name, value): &(&str, &str)| {
+            let number = value.parse::<u32>().ok().filter(|number| number.to_string() == *value);
+            let value = number.map_or_else(|| OneLine(*value).to_string().into(), FluentValue::from);
+            ((*name).to_owned(), value)
+        };
+        self.text(key, None, &values.iter().map(value).collect()).unwrap_or_else(|| key.to_owned())
     }
 
     /// The text for a license state: one to three sentences.
