@@ -17,6 +17,7 @@ use proto::vendor::v1;
 use server::unanswered::Unanswered;
 use shared::activation::{Claim, HostActivation, MachineActivation, MachineRelease};
 use shared::certificate::Roots;
+use shared::codes::InstallationId;
 use shared::ids::CertificateId;
 use shared::product_key::ProductKey;
 use shared::reason::Reason;
@@ -26,7 +27,7 @@ use tokio::sync::watch;
 use crate::db::{
     ActivateHost, ActivateMachine, CertifiedHost, Db, DbError, HostAsk, ReleaseMachine, RenewHost,
 };
-use crate::issue::{Issuer, KeyMac, Pepper};
+use crate::issue::{CodeSigner, Issuer, KeyMac, Pepper};
 use crate::rules::Asked;
 use crate::rules::machines::Holder;
 
@@ -43,6 +44,7 @@ pub struct PortalCore {
     roots: Roots,
     pepper: Pepper,
     issuer: RwLock<Arc<Issuer>>,
+    code_signer: RwLock<Option<Arc<CodeSigner>>>,
     /// The error after which it cannot go on.
     fatal: watch::Sender<Option<DbError>>,
 }
@@ -56,6 +58,7 @@ impl PortalCore {
             roots,
             pepper,
             issuer: RwLock::new(Arc::new(issuer)),
+            code_signer: RwLock::default(),
             fatal: watch::Sender::default(),
         }
     }
@@ -91,6 +94,16 @@ impl PortalCore {
     /// Signs with this from now on.
     pub fn take_up(&self, issuer: Issuer) {
         *self.issuer.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(issuer);
+    }
+
+    /// What it confirms machines by codes with, if it can.
+    pub fn code_signer(&self) -> Option<Arc<CodeSigner>> {
+        self.code_signer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Confirms by codes with this from now on.
+    pub fn take_up_code_signer(&self, signer: Option<CodeSigner>) {
+        *self.code_signer.write().unwrap_or_else(PoisonError::into_inner) = signer.map(Arc::new);
     }
 
     /// Certifies a host.
@@ -144,6 +157,7 @@ impl PortalCore {
             key: self.mac(&ask.product_key),
             product: ask.product,
             asker: Holder { machine, fingerprint: ask.fingerprint, parts: ask.parts },
+            digest: InstallationId::digest(&ask.machine_key, ask.product, &ask.parts),
             asked: Asked { nonce: ask.nonce, asked_at: ask.asked_at },
             place: CertificateId::from_bytes(rand::random()),
             now: self.clock.now(),

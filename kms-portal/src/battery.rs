@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this is a test")]
 #![expect(missing_docs, reason = "the names of stories say what they are about")]
 
+pub mod codes;
 pub mod crowd;
 pub mod hosts;
 pub mod leaving;
@@ -32,6 +33,21 @@ macro_rules! battery {
     };
     ($open:path) => {
         $crate::battery! { @ $open;
+            codes:
+                a_machine_by_codes_takes_one_place_however_often_it_calls
+                a_machine_that_comes_online_keeps_the_place_of_its_call
+                a_machine_that_is_online_calls_for_nothing
+                one_machine_that_got_a_second_place_by_a_code_is_counted_once_when_it_comes_online
+                looking_at_a_call_changes_nothing
+                a_call_is_refused_as_an_ask_is
+                a_code_says_the_end_and_the_features_of_its_key
+                staff_frees_the_place_of_a_caller
+                callers_and_askers_at_once_never_are_more_than_granted
+                a_host_by_codes_is_one_of_the_hosts_of_its_key
+                a_call_of_a_host_that_broke_off_is_taken_up_within_a_fortnight
+                terms_are_made_anew_only_where_something_has_changed
+                under_terms_of_another_issuing_key_nobody_is_confirmed
+                terms_leave_time_for_the_call_before_their_key_ends;
             crowd:
                 of_300_machines_at_once_150_get_the_150_places
                 one_machine_that_asks_50_times_at_once_has_one_place

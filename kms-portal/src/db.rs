@@ -28,15 +28,21 @@ use shared::policy::Policy;
 use shared::product_key::KeyNumber;
 use shared::time::Timestamp;
 
+use crate::issue::{Issue, Unconfirmed};
 use crate::rules::KeyRefusal;
 use crate::rules::granted::Granted;
 
 pub use catalogue::{NotCatalogued, Organisation, Product};
 pub use changes::{By, StaffChange};
 pub use error::DbError;
-pub use hosts::{ActivateHost, CertifiedHost, HostAsk, ListedHost, RenewHost};
+pub use hosts::{
+    ActivateHost, CertifiedHost, CodeHost, ConfirmHost, HostAsk, ListedHost, RenewHost, SoldTerms,
+};
 pub use keys::{IssuedKey, KeyFilter, KeyUnchanged, KeyUse, NewKey, Raise};
-pub use places::{ActivateMachine, ConfirmedMachine, ListedPlace, ReleaseMachine, ReleasedMachine};
+pub use places::{
+    ActivateMachine, CodeMachine, ConfirmMachine, ConfirmedMachine, ListedPlace, PlaceHolder, PlaceName,
+    ReleaseMachine, ReleasedMachine,
+};
 use postgres::PostgresServer;
 use sqlite::SqliteFile;
 use work::{Database, Doing, Work};
@@ -167,9 +173,32 @@ impl Db {
         self.write(keys::RaiseKey { number, raise }).await
     }
 
-    /// Frees a place, without a limit; returns whether somebody had it.
-    pub async fn free_place(&self, place: CertificateId, by: By) -> Result<bool, DbError> {
-        self.write(places::FreePlace { place, by }).await
+    /// Frees a place of a key, without a limit; returns whether somebody had it.
+    pub async fn free_place(&self, key: KeyNumber, place: PlaceName, by: By) -> Result<bool, DbError> {
+        self.write(places::FreePlace { key, place, by }).await
+    }
+
+    /// Gives a machine a place of its key, as its installation id was read aloud.
+    pub async fn confirm_machine(
+        &self,
+        call: ConfirmMachine,
+    ) -> Result<Result<CodeMachine, Unconfirmed>, DbError> {
+        if call.dry_run { self.read(call).await } else { self.write(call).await }
+    }
+
+    /// Activates a host by a host key, as its installation id was read aloud.
+    pub async fn confirm_host(&self, call: ConfirmHost) -> Result<Result<CodeHost, Unconfirmed>, DbError> {
+        if call.dry_run { self.read(call).await } else { self.write(call).await }
+    }
+
+    /// The terms of a host key as it is sold now. If they are those that were made last, it makes no new ones.
+    pub async fn make_terms(
+        &self,
+        key: KeyNumber,
+        issuer: Arc<dyn Issue>,
+        by: By,
+    ) -> Result<Result<SoldTerms, KeyRefusal>, DbError> {
+        self.write(hosts::MakeTerms { key, issuer, by }).await
     }
 }
 
@@ -208,6 +237,11 @@ impl Db {
     /// The hosts of a key, in the order in which they came.
     pub async fn hosts(&self, key: KeyNumber) -> Result<Vec<ListedHost>, DbError> {
         self.read(hosts::ListHosts(key)).await
+    }
+
+    /// Every terms that were made for a host key, the first first.
+    pub async fn terms(&self, key: KeyNumber) -> Result<Vec<SoldTerms>, DbError> {
+        self.read(hosts::ListTerms(key)).await
     }
 
     /// The places of a key, by id, those that were freed included; at most `limit` behind `after`.

@@ -43,6 +43,7 @@ pub fn examine(home: &PortalHome, sources: &PortalSettingSources, now: Timestamp
         finding("pepper", home.pepper().map(|_| "there".to_owned())),
         issuer(home, now),
     ];
+    findings.extend(codes(home, now));
     let open: Vec<_> = home.open_secrets().iter().map(|path| path.display().to_string()).collect();
     findings.push(match open.as_slice() {
         [] => ok("rights", "nobody else reads the secrets".to_owned()),
@@ -100,6 +101,25 @@ fn issuer(home: &PortalHome, now: Timestamp) -> PortalFinding {
     } else {
         ok("issuer", format!("the issuing certificate is valid until {ends}"))
     }
+}
+
+/// Nothing where the vendor does not activate by codes.
+fn codes(home: &PortalHome, now: Timestamp) -> Option<PortalFinding> {
+    let signer = match home.code_signer() {
+        Err(error) => return Some(fail("codes", remedy::message(&error))),
+        Ok(signer) => signer?,
+    };
+    let how = home.how_to_certify_codes();
+    Some(match signer.ends_at() {
+        None => warn("codes", format!("no certificate of the code key is installed; {how}")),
+        Some(ends) if ends <= now => {
+            warn("codes", format!("the code certificate has ended at {ends}; {how}"))
+        }
+        Some(ends) if ends <= now + ENDS_SOON => {
+            warn("codes", format!("the code certificate ends in {}; {how}", Length(ends.since(now))))
+        }
+        Some(ends) => ok("codes", format!("the code certificate is valid until {ends}")),
+    })
 }
 
 fn finding(what: &'static str, found: Result<String, PortalHomeError>) -> PortalFinding {

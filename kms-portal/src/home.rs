@@ -2,9 +2,10 @@
 //! database.
 //!
 //! Each file is written whole and durably before it gets its name. A key or a pepper is never overwritten. `home/tls.rs` makes the
-//! certificate that hosts and machines are shown, `home/backup.rs` copies all of it.
+//! certificate that hosts and machines are shown, `home/codes.rs` has the key for codes, `home/backup.rs` copies all of it.
 
 mod backup;
+mod codes;
 mod error;
 mod tls;
 
@@ -27,6 +28,7 @@ use crate::config::{self, PortalConfig, PortalSettingSources};
 use crate::db::Db;
 use crate::issue::{Issuer, NotAnIssuer, Pepper};
 
+pub use codes::MadeCodeKey;
 pub use error::{PortalHomeError, Trouble};
 pub use tls::TlsName;
 
@@ -136,7 +138,7 @@ impl PortalHome {
         self.make_pepper(random)?;
         let (key, made_key) = match self.key()? {
             Some(key) => (key, false),
-            None => (self.make_key(random)?, true),
+            None => (make_key(&self.key_path(), ISSUING_KEY, random)?, true),
         };
         let (authority, tls) = self.make_tls(names, now)?;
         // One in the data directory would go before the one that a package has installed below /etc.
@@ -150,7 +152,7 @@ impl PortalHome {
             let path = self.database_path();
             Db::create_sqlite(&path).map_err(|source| PortalHomeError::unwritable(&path, source))?;
         }
-        let request = self.make_request(&key)?;
+        let request = make_request(&self.request_path(), &key)?;
         Ok(MadePortal { key: made_key, request, database, tls, authority })
     }
 
@@ -198,25 +200,6 @@ impl PortalHome {
         let mut pepper = Zeroizing::new([0; Pepper::BYTES]);
         random.fill_bytes(&mut *pepper);
         create(&path, &*pepper, PRIVATE)
-    }
-
-    fn make_key(&self, random: &mut impl CryptoRng) -> Result<SecretKey, PortalHomeError> {
-        let mut seed = Zeroizing::new([0; 32]);
-        random.fill_bytes(&mut *seed);
-        let key = SecretKey::from_seed(&seed);
-        create(&self.key_path(), files::key_to_pem(ISSUING_KEY, &key).as_bytes(), PRIVATE)?;
-        Ok(key)
-    }
-
-    /// Writes the request, unless there is one for this key.
-    fn make_request(&self, key: &SecretKey) -> Result<bool, PortalHomeError> {
-        let path = self.request_path();
-        let written = regular::read(&path).ok().and_then(|text| IssuingRequest::from_pem(&text).ok());
-        if written.is_some_and(|request| request.public_key == key.public()) {
-            return Ok(false);
-        }
-        replace(&path, IssuingRequest::to_pem(key).as_bytes(), PUBLIC)?;
-        Ok(true)
     }
 
     /// Makes the TLS certificate for these names, and its authority, where they are missing.
@@ -270,15 +253,7 @@ impl PortalHome {
 
     /// The issuing key, if there is one.
     fn key(&self) -> Result<Option<SecretKey>, PortalHomeError> {
-        let path = self.key_path();
-        match regular::read(&path).map(Zeroizing::new) {
-            Ok(text) => match files::key_from_pem(ISSUING_KEY, &text) {
-                Ok(key) => Ok(Some(key)),
-                Err(_) => Err(PortalHomeError::damaged(&path)),
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(PortalHomeError::unreadable(&path, error)),
-        }
+        private_key(&self.key_path(), ISSUING_KEY)
     }
 
     /// The issuing key with its certificate.
@@ -389,7 +364,13 @@ impl PortalHome {
 
     /// Files with secrets that others may read or write.
     pub fn open_secrets(&self) -> Vec<PathBuf> {
-        let private = [self.key_path(), self.pepper_path(), self.config_path(), self.database_path()];
+        let private = [
+            self.key_path(),
+            self.code_key_path(),
+            self.pepper_path(),
+            self.config_path(),
+            self.database_path(),
+        ];
         let is_open = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o077 != 0);
         private.into_iter().filter(is_open).collect()
     }
@@ -404,6 +385,39 @@ impl PortalHome {
     fn text(&self, path: &Path) -> Result<Zeroizing<String>, PortalHomeError> {
         let text = String::from_utf8(self.required(path)?).map_err(|_| PortalHomeError::damaged(path));
         text.map(Zeroizing::new)
+    }
+}
+
+fn make_key(
+    path: &Path,
+    label: &'static str,
+    random: &mut impl CryptoRng,
+) -> Result<SecretKey, PortalHomeError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    random.fill_bytes(&mut *seed);
+    let key = SecretKey::from_seed(&seed);
+    create(path, files::key_to_pem(label, &key).as_bytes(), PRIVATE)?;
+    Ok(key)
+}
+
+/// Writes the request, unless there is one for this key.
+fn make_request(path: &Path, key: &SecretKey) -> Result<bool, PortalHomeError> {
+    let written = regular::read(path).ok().and_then(|text| IssuingRequest::from_pem(&text).ok());
+    if written.is_some_and(|request| request.public_key == key.public()) {
+        return Ok(false);
+    }
+    replace(path, IssuingRequest::to_pem(key).as_bytes(), PUBLIC)?;
+    Ok(true)
+}
+
+fn private_key(path: &Path, label: &'static str) -> Result<Option<SecretKey>, PortalHomeError> {
+    match regular::read(path).map(Zeroizing::new) {
+        Ok(text) => match files::key_from_pem(label, &text) {
+            Ok(key) => Ok(Some(key)),
+            Err(_) => Err(PortalHomeError::damaged(path)),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(PortalHomeError::unreadable(path, error)),
     }
 }
 

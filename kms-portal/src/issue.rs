@@ -1,23 +1,28 @@
-//! What the portal makes: product keys, the confirmations of machines, the certificates of hosts.
+//! What the portal makes: product keys, the confirmations of machines, the certificates of hosts, the terms of host keys.
 //!
-//! The issuing key signs the last two, with its certificate beside it. `db` keeps them with the place or the activation for which they
+//! The issuing key signs confirmations and certificates, with its certificate beside them; `codes` has what is read aloud. `db` keeps them with the place or the activation for which they
 //! were made, so the same ask gets the same bytes.
 
+mod codes;
 mod keys;
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use prost::Message as _;
 use proto::v1::Signed;
 use shared::certificate::{Chain, ChainError, HostCertificate, IssuingCertificate, Roots};
+use shared::codes::{ConfirmationId, HostTerms, InstallationId};
 use shared::confirmation::Confirmation;
-use shared::envelope::{Kind, SecretKey};
+use shared::envelope::{Kind, PublicKey, SecretKey};
+use shared::product_key::KeyNumber;
 use shared::time::Timestamp;
 
 use crate::rules::KeyRefusal;
 
+pub use codes::{CodeSigner, SignedCode, SoldMachine, TermsFault, Unconfirmed};
 pub use keys::{KeyMac, Pepper};
 
 /// Signs for the portal. It is a trait because a key may live in hardware.
@@ -26,11 +31,35 @@ pub use keys::{KeyMac, Pepper};
 /// [`KeyRefusal::IssuerEnded`]: the issuing certificate may not sign this, or not now.
 #[async_trait]
 pub trait Issue: Send + Sync + 'static {
+    /// The key that signs.
+    fn public_key(&self) -> PublicKey;
+
     /// Signs a confirmation: an encoded `kms.vendor.v1.SignedConfirmation`.
     async fn confirm(&self, confirmation: &Confirmation) -> Result<Bytes, KeyRefusal>;
 
     /// Signs a host certificate: an encoded chain.
     async fn certify(&self, certificate: &HostCertificate, now: Timestamp) -> Result<Bytes, KeyRefusal>;
+
+    /// The terms by which hosts of this key make their certificates from a code. A certificate's own id, key and dates do not count.
+    async fn terms(
+        &self,
+        certificate: &HostCertificate,
+        valid_for: Duration,
+        key: KeyNumber,
+        now: Timestamp,
+    ) -> Result<HostTerms, KeyRefusal>;
+
+    /// Confirms a host under such terms, as of this day.
+    ///
+    /// # Errors
+    /// [`TermsFault`]: nobody is confirmed under them any more.
+    async fn confirm_host(
+        &self,
+        id: &InstallationId,
+        terms: &HostTerms,
+        day: Timestamp,
+        now: Timestamp,
+    ) -> Result<ConfirmationId, TermsFault>;
 }
 
 /// An issuing key with its certificate.
@@ -38,6 +67,7 @@ pub struct Issuer {
     key: SecretKey,
     certificate: IssuingCertificate,
     signed: Signed,
+    roots: Roots,
 }
 
 impl Issuer {
@@ -50,7 +80,7 @@ impl Issuer {
         if certificate.public_key != key.public() {
             return Err(NotAnIssuer::OtherKey);
         }
-        Ok(Issuer { key, certificate, signed })
+        Ok(Issuer { key, certificate, signed, roots: roots.clone() })
     }
 
     /// The certificate.
@@ -71,6 +101,10 @@ impl Issuer {
 
 #[async_trait]
 impl Issue for Issuer {
+    fn public_key(&self) -> PublicKey {
+        self.key.public()
+    }
+
     async fn confirm(&self, confirmation: &Confirmation) -> Result<Bytes, KeyRefusal> {
         self.check(confirmation.product, confirmation.test, confirmation.confirmed_at)?;
         Ok(confirmation.sign(&self.key, self.signed.clone()).encode_to_vec().into())
@@ -80,6 +114,28 @@ impl Issue for Issuer {
         self.check(certificate.product, certificate.test, now)?;
         let signed = self.key.sign(Kind::HostCertificate, &certificate.encode());
         Ok(Chain::encode(signed, Some(self.signed.clone())))
+    }
+
+    async fn terms(
+        &self,
+        certificate: &HostCertificate,
+        valid_for: Duration,
+        key: KeyNumber,
+        now: Timestamp,
+    ) -> Result<HostTerms, KeyRefusal> {
+        self.check(certificate.product, certificate.test, now)?;
+        let terms = HostTerms::new(certificate, valid_for, key, self.signed.clone(), &self.roots);
+        terms.map_err(|_| KeyRefusal::IssuerEnded)
+    }
+
+    async fn confirm_host(
+        &self,
+        id: &InstallationId,
+        terms: &HostTerms,
+        day: Timestamp,
+        now: Timestamp,
+    ) -> Result<ConfirmationId, TermsFault> {
+        self.confirm_host_by(id, terms, day, now)
     }
 }
 

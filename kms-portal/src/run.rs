@@ -25,7 +25,7 @@ use crate::api::{PortalCore, Staff, VendorApi, WrongKeys};
 use crate::config::{FILE_NAME, PortalConfig};
 use crate::db::Db;
 use crate::home::{PortalHome, PortalHomeError};
-use crate::issue::{Issuer, Pepper};
+use crate::issue::{CodeSigner, Issuer, Pepper};
 use crate::remedy;
 
 /// A portal that is opened and does not serve yet.
@@ -38,6 +38,7 @@ pub struct OpenedPortal {
     pub db: Db,
     /// What it signs with.
     pub issuer: Issuer,
+    code_signer: Option<CodeSigner>,
     roots: Roots,
     pepper: Pepper,
     tls: Tls,
@@ -72,6 +73,7 @@ impl OpenedPortal {
         }
         let limits = Limits::of_this_process(config.connections, config.connections_per_address);
         let (roots, pepper, issuer) = (home.roots()?, home.pepper()?, home.issuer()?);
+        let code_signer = home.code_signer()?;
         let tls = config.read_tls(home.path()).map_err(|error| PortalStartError::Tls(error.into()))?;
         for path in home.open_secrets() {
             let path = path.display();
@@ -80,7 +82,7 @@ impl OpenedPortal {
             );
         }
         let db = home.database(&config).await?;
-        Ok(OpenedPortal { home: home.clone(), config, db, issuer, roots, pepper, tls, limits })
+        Ok(OpenedPortal { home: home.clone(), config, db, issuer, code_signer, roots, pepper, tls, limits })
     }
 }
 
@@ -111,7 +113,7 @@ pub fn run(
     listeners: Vec<TcpListener>,
     clock: Arc<dyn Clock>,
 ) -> Result<RunningPortal, PortalStartError> {
-    let OpenedPortal { home, config, db, issuer, roots, pepper, tls, limits } = opened;
+    let OpenedPortal { home, config, db, issuer, code_signer, roots, pepper, tls, limits } = opened;
     let path = home.socket_path();
     let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
     let (socket, bound_socket) = bound.map_err(PortalStartError::Socket)?;
@@ -120,6 +122,7 @@ pub fn run(
     let door = Door::new(Admission { settings: config.door(), limits, tls }, FILE_NAME, Arc::new(()));
     let wrong_keys = WrongKeys::new(config.wrong_keys());
     let portal = Arc::new(PortalCore::new(db, pepper, issuer, roots, clock.clone()));
+    portal.take_up_code_signer(code_signer);
     let staff = Staff {
         portal: portal.clone(),
         door: door.clone(),
@@ -143,7 +146,7 @@ pub fn run(
     Ok(RunningPortal { portal, addresses, staff, bound_socket, stop, serving, staff_serving })
 }
 
-/// Reads the issuing certificate and the files of TLS again. If one cannot be used, everything stays as it is.
+/// Reads the certificates of both keys and the files of TLS again. If one cannot be used, everything stays as it is.
 fn read_again(
     home: PortalHome,
     config: PortalConfig,
@@ -152,9 +155,11 @@ fn read_again(
 ) -> Arc<dyn Fn() -> Result<(), String> + Send + Sync> {
     Arc::new(move || {
         let issuer = home.issuer().map_err(|error| remedy::message(&error))?;
+        let code_signer = home.code_signer().map_err(|error| remedy::message(&error))?;
         let tls = config.read_tls(home.path()).map_err(|error| remedy::message(&error))?;
         tracing::info!(until = %issuer.certificate().not_after, "read the issuing certificate and the files of TLS again");
         portal.take_up(issuer);
+        portal.take_up_code_signer(code_signer);
         door.show(tls);
         Ok(())
     })

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use kms_portal::battery::{Opened, World};
-use kms_portal::db::Db;
+use kms_portal::db::{Db, ListedPlace};
 use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -111,7 +111,8 @@ async fn activate(db: Db) -> (KeyNumber, mpsc::UnboundedReceiver<String>) {
 
 async fn check(db: &Db, key: KeyNumber, acknowledged: BTreeSet<String>) {
     let places = db.places(key, None, u32::MAX).await.unwrap();
-    let listed: BTreeSet<_> = places.iter().map(|place| place.place.holder.machine.to_string()).collect();
+    let listed: BTreeSet<_> =
+        places.iter().filter_map(ListedPlace::online).map(|place| place.holder.machine.to_string()).collect();
     let lost: Vec<_> = acknowledged.difference(&listed).collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     assert!(listed.len() as u64 <= PLACES);

@@ -17,6 +17,15 @@ async fn two_portals_that_start_at_once_give_300_machines_the_150_places_of_a_ke
     crowd(world, &portals, 300, 150).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_portals_give_60_machines_that_ask_and_call_the_30_places_of_a_key() {
+    let Some(server) = SERVER.as_ref() else { return };
+    let url = server.database().unwrap();
+    let portals = [Db::open_postgres(&url).await.unwrap(), Db::open_postgres(&url).await.unwrap()];
+    let world = World::new(Opened { db: portals[0].clone(), keeps: Box::new(()) }).await;
+    kms_portal::battery::codes::crowd(world, &portals).await;
+}
+
 /// A connection that was cut is no damage, and nothing is lost: whoever asks again is served.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_are_cut_cost_nothing_but_another_try() {

@@ -1,7 +1,8 @@
 //! `kms.portal.v1` for the vendor's staff. Every change is recorded in its own transaction, with who made it and why.
 //!
-//! `staff/names` finds products, organisations and keys by what people write; `staff/wire` converts rows for the wire.
+//! `staff/codes` confirms what was read aloud; `staff/names` finds products, organisations and keys by what people write; `staff/wire` converts rows for the wire.
 
+mod codes;
 mod names;
 mod wire;
 
@@ -153,6 +154,11 @@ impl PortalService for Staff {
             tls_not_after: tls.map_or(0, |certificate| certificate.ends_at.unix_ms()),
             products: products as u64,
             organisations: organisations as u64,
+            code_key_not_after: self
+                .portal
+                .code_signer()
+                .and_then(|signer| signer.ends_at())
+                .map_or(0, Timestamp::unix_ms),
         }))
     }
 
@@ -353,6 +359,27 @@ impl PortalService for Staff {
     ) -> Result<Response<w::AnswerMachineResponse>, Status> {
         let answer = self.portal.activate_machine(request.get_ref().ask.as_ref()).await;
         Ok(Response::new(w::AnswerMachineResponse { answer: Some(answer.map_err(refusals::status)?) }))
+    }
+
+    async fn make_terms(
+        &self,
+        request: Request<w::MakeTermsRequest>,
+    ) -> Result<Response<w::MakeTermsResponse>, Status> {
+        codes::make_terms(self, &request).await.map(Response::new)
+    }
+
+    async fn confirm_by_code(
+        &self,
+        request: Request<w::ConfirmByCodeRequest>,
+    ) -> Result<Response<w::ConfirmByCodeResponse>, Status> {
+        codes::confirm(self, &request).await.map(Response::new)
+    }
+
+    async fn free_place(
+        &self,
+        request: Request<w::FreePlaceRequest>,
+    ) -> Result<Response<w::FreePlaceResponse>, Status> {
+        codes::free_place(self, &request).await.map(Response::new)
     }
 
     async fn list_changes(

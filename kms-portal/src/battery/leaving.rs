@@ -1,6 +1,7 @@
 //! How places are given back.
 
 use super::world::{DAY, MS, START, World, YEAR};
+use crate::db::PlaceName;
 use crate::rules::granted::Quota;
 
 pub async fn a_place_that_is_given_back_is_free(world: World) {
@@ -74,8 +75,8 @@ pub async fn staff_frees_a_place_without_a_limit(world: World) {
     for _ in 0..7 {
         let machine = world.machine();
         let place = world.confirm(&key, &machine).await.unwrap();
-        let place = world.opened(&place.confirmation).id;
-        let free = || world.db.free_place(place, world.by("the laptop was stolen"));
+        let place = PlaceName::Id(*world.opened(&place.confirmation).id.as_bytes());
+        let free = || world.db.free_place(key.number(), place, world.by("the laptop was stolen"));
         assert!(free().await.unwrap());
         assert!(!free().await.unwrap(), "nobody has it any more");
         assert_eq!(world.leave(&key, &machine).await, "left before");

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use shared::codes::MachineDigest;
 use shared::envelope::SecretKey;
 use shared::ids::{CertificateId, Fingerprint, MachineId, Nonce};
 use shared::parts::HardwareParts;
@@ -16,7 +17,7 @@ use shared::time::Timestamp;
 
 use super::world::{Machine, PRODUCT, START, World, YEAR};
 use crate::rules::granted::{Granted, Quota};
-use crate::rules::machines::{Holder, Place, Placement, Taken, place};
+use crate::rules::machines::{CodePlacement, Holder, Place, Placement, Taken, place, place_by_code};
 use crate::rules::releases::{Leaver, Releases, release};
 use crate::rules::{Asked, Validity};
 
@@ -30,6 +31,8 @@ pub enum Step {
     Ask { machine: usize, hardware: usize, which: Which },
     /// A machine leaves, or somebody repeats one of its asks as that.
     Leave { machine: usize, which: Which },
+    /// Somebody reads the code of a machine to staff.
+    Call { machine: usize, hardware: usize },
     /// Staff grants more or less.
     Raise(i64),
     /// Time passes.
@@ -61,11 +64,16 @@ fn step() -> impl Strategy<Value = Step> {
     // Most machines stay where they are.
     let stays =
         (0..MACHINES, which()).prop_map(|(machine, which)| Step::Ask { machine, hardware: machine, which });
+    let calls = (0..MACHINES, 0..HARDWARE).prop_map(|(machine, hardware)| Step::Call { machine, hardware });
+    // Most call from where they ask.
+    let calls_at_home = (0..MACHINES).prop_map(|machine| Step::Call { machine, hardware: machine });
     let leaves = (0..MACHINES, which()).prop_map(|(machine, which)| Step::Leave { machine, which });
     prop_oneof![
         6 => stays,
         4 => asks,
         3 => leaves,
+        1 => calls,
+        3 => calls_at_home,
         1 => (-3..4_i64).prop_map(Step::Raise),
         2 => (1..10_000_000_000_u64).prop_map(|ms| Step::Wait(Duration::from_millis(ms))),
     ]
@@ -96,10 +104,20 @@ impl Subject {
 
     async fn ask(&mut self, machine: &Machine, now: Timestamp) -> String {
         match self {
-            Subject::Rules(books) => books.ask(machine.holder(), machine.asked, now),
+            Subject::Rules(books) => books.ask(machine, now),
             Subject::Db(world, key) => {
                 world.now = now;
                 world.ask(key, machine).await
+            }
+        }
+    }
+
+    async fn call(&mut self, machine: &Machine, now: Timestamp) -> String {
+        match self {
+            Subject::Rules(books) => books.call(machine.digest(), now),
+            Subject::Db(world, key) => {
+                world.now = now;
+                world.call(key, machine).await
             }
         }
     }
@@ -166,6 +184,11 @@ pub async fn run(mut subject: Subject, steps: Vec<Step>) {
                 let told = subject.leave(&machine, now).await;
                 assert_eq!(told, naive.leave(number, machine.asked, now), "{step:?}");
             }
+            Step::Call { machine: number, hardware } => {
+                let machine = machine(number, hardware, ask(number, Which::Last));
+                let told = subject.call(&machine, now).await;
+                assert_eq!(told, naive.call(number, hardware), "{step:?}");
+            }
             Step::Raise(more) => assert_eq!(subject.raise(more, now).await, naive.raise(more), "{step:?}"),
             Step::Wait(time) => now = now + time,
         }
@@ -196,37 +219,58 @@ fn parts(hardware: usize) -> HardwareParts {
 #[derive(Default)]
 pub struct Books {
     granted: Granted,
-    places: Vec<Place>,
+    places: Vec<BookedPlace>,
     releases: Vec<Timestamp>,
     last: BTreeMap<MachineId, Asked>,
     left: BTreeSet<MachineId>,
     ids: u128,
 }
 
+struct BookedPlace {
+    id: CertificateId,
+    since: Timestamp,
+    digest: MachineDigest,
+    /// Who has it, if it has asked itself.
+    holder: Option<Holder>,
+}
+
+impl BookedPlace {
+    fn online(&self) -> Option<Place> {
+        Some(Place { id: self.id, since: self.since, holder: self.holder? })
+    }
+}
+
 impl Books {
-    fn ask(&mut self, asker: Holder, asked: Asked, now: Timestamp) -> String {
-        let own = self.places.iter().find(|place| place.holder.machine == asker.machine);
-        let similar: Vec<_> =
-            self.places.iter().filter(|place| place.holder.machine != asker.machine).copied().collect();
+    fn ask(&mut self, machine: &Machine, now: Timestamp) -> String {
+        let (asker, asked) = (machine.holder(), machine.asked);
+        let online = self.places.iter().filter_map(BookedPlace::online);
+        let (own, similar): (Vec<_>, Vec<_>) =
+            online.partition(|place| place.holder.machine == asker.machine);
+        let by_code =
+            self.places.iter().find(|place| place.holder.is_none() && place.digest == machine.digest());
+        let by_code = by_code.map(|place| place.id);
         let used = self.places.len() as u64;
         let last = self.last.get(&asker.machine).copied();
-        let taken = Taken { last, own, similar: &similar, used, releases: self.releases(now) };
+        let releases = self.releases(now);
+        let taken = Taken { last, own: own.first(), by_code, similar: &similar, used, releases };
         let placement = match place(&asker, asked, Validity::default(), &self.granted, &taken, now) {
             Ok(placement) => placement,
             Err(refused) => return refused.to_string(),
         };
+        if let Some(superfluous) = placement.superfluous(by_code) {
+            self.places.retain(|place| place.id != superfluous);
+        }
         let how = match placement {
             Placement::Again(_) => "again",
-            Placement::Own(id) => self.hold(id, asker, "own"),
+            Placement::Own(id) => self.hold(id, machine, "own"),
             Placement::Moved(id) => {
                 self.releases.push(now);
-                self.hold(id, asker, "moved")
+                self.hold(id, machine, "moved")
             }
-            Placement::Imaged { place, .. } => self.hold(place, asker, "imaged"),
+            Placement::Imaged { place, .. } => self.hold(place, machine, "imaged"),
+            Placement::ByCode(id) => self.hold(id, machine, "by code before"),
             Placement::New => {
-                self.ids += 1;
-                let id = CertificateId::from_bytes(self.ids.to_be_bytes());
-                self.places.push(Place { id, since: now, holder: asker });
+                self.add(machine.digest(), Some(asker), now);
                 "new"
             }
         };
@@ -234,13 +278,37 @@ impl Books {
         format!("{how}, {} of {}", self.places.len(), self.granted.machines)
     }
 
-    fn hold(&mut self, id: CertificateId, asker: Holder, how: &'static str) -> &'static str {
-        self.places.iter_mut().filter(|place| place.id == id).for_each(|place| place.holder = asker);
+    fn call(&mut self, digest: MachineDigest, now: Timestamp) -> String {
+        let own = self.places.iter().find(|place| place.digest == digest).map(|place| place.id);
+        let used = self.places.len() as u64;
+        let how = match place_by_code(own, Validity::default(), &self.granted, used, now) {
+            Ok(CodePlacement::Known(_)) => "known",
+            Ok(CodePlacement::New) => {
+                self.add(digest, None, now);
+                "new"
+            }
+            Err(refused) => return refused.to_string(),
+        };
+        format!("{how}, {} of {}", self.places.len(), self.granted.machines)
+    }
+
+    fn add(&mut self, digest: MachineDigest, holder: Option<Holder>, since: Timestamp) {
+        self.ids += 1;
+        let id = CertificateId::from_bytes(self.ids.to_be_bytes());
+        self.places.push(BookedPlace { id, since, digest, holder });
+    }
+
+    fn hold(&mut self, id: CertificateId, machine: &Machine, how: &'static str) -> &'static str {
+        for place in self.places.iter_mut().filter(|place| place.id == id) {
+            place.holder = Some(machine.holder());
+            place.digest = machine.digest();
+        }
         how
     }
 
     fn leave(&mut self, asker: &Holder, asked: Asked, now: Timestamp) -> String {
-        let own = self.places.iter().find(|place| place.holder.machine == asker.machine);
+        let is_own = |place: &Place| place.holder.machine == asker.machine;
+        let own = self.places.iter().filter_map(BookedPlace::online).find(is_own);
         let leaver = Leaver {
             last: self.last.get(&asker.machine).copied(),
             own: own.map(|place| place.id),
@@ -268,19 +336,32 @@ impl Books {
 #[derive(Default)]
 struct Naive {
     granted: u64,
-    /// Machine and hardware; the oldest place first.
-    places: Vec<(usize, usize)>,
+    /// The oldest place first.
+    places: Vec<NaivePlace>,
     given_back: Vec<Timestamp>,
     last: BTreeMap<usize, Asked>,
     left: BTreeSet<usize>,
+}
+
+#[derive(Clone, Copy)]
+struct NaivePlace {
+    machine: usize,
+    hardware: usize,
+    /// Whether the machine has shown itself. By a code, nobody sees more of it than that it is the same as before.
+    is_online: bool,
 }
 
 impl Naive {
     fn ask(&mut self, machine: usize, hardware: usize, asked: Asked, now: Timestamp) -> String {
         let given_back = self.given_back_within_a_year(now);
         let last = self.last.get(&machine);
-        let own = self.places.iter().position(|(holder, _)| *holder == machine);
-        let same = self.places.iter().position(|(_, known)| *known == hardware && hardware != 0);
+        let own = self.own(machine);
+        let same = |place: &NaivePlace| place.is_online && place.hardware == hardware && hardware != 0;
+        let same = self.places.iter().position(same);
+        let is_here = NaivePlace { machine, hardware, is_online: true };
+        let by_code =
+            |place: &NaivePlace| !place.is_online && (place.machine, place.hardware) == (machine, hardware);
+        let found_by_code = self.places.iter().position(by_code);
         let how = if last == Some(&asked) {
             if own.is_none() {
                 return RECORDED.into();
@@ -289,32 +370,58 @@ impl Naive {
         } else if last.is_some_and(|last| asked.asked_at <= last.asked_at) {
             return RECORDED.into();
         } else if let Some(own) = own {
-            let known = std::mem::replace(&mut self.places[own].1, hardware);
-            if known == hardware || known == 0 || hardware == 0 {
-                "own"
-            } else if given_back < 5 {
-                self.given_back.push(now);
-                "moved"
-            } else {
-                self.places[own].1 = known;
+            let known = self.places[own].hardware;
+            let moves = known != hardware && known != 0 && hardware != 0;
+            if moves && 5 <= given_back {
                 return exhausted(given_back);
             }
+            self.places[own] = is_here;
+            self.places.retain(|place| !by_code(place));
+            if moves {
+                self.given_back.push(now);
+            }
+            if moves { "moved" } else { "own" }
         } else if let Some(same) = same {
-            self.places[same].0 = machine;
+            self.places[same] = is_here;
+            self.places.retain(|place| !by_code(place));
             "imaged"
+        } else if let Some(found) = found_by_code {
+            self.places[found] = is_here;
+            "by code before"
         } else if (self.places.len() as u64) < self.granted {
-            self.places.push((machine, hardware));
+            self.places.push(is_here);
             "new"
         } else {
-            return format!("{} of {} machines of the key are activated", self.places.len(), self.granted);
+            return self.full();
         };
         self.last.insert(machine, asked);
         format!("{how}, {} of {}", self.places.len(), self.granted)
     }
 
+    fn call(&mut self, machine: usize, hardware: usize) -> String {
+        let is_it = |place: &NaivePlace| (place.machine, place.hardware) == (machine, hardware);
+        let how = if self.places.iter().any(is_it) {
+            "known"
+        } else if (self.places.len() as u64) < self.granted {
+            self.places.push(NaivePlace { machine, hardware, is_online: false });
+            "new"
+        } else {
+            return self.full();
+        };
+        format!("{how}, {} of {}", self.places.len(), self.granted)
+    }
+
+    fn full(&self) -> String {
+        format!("{} of {} machines of the key are activated", self.places.len(), self.granted)
+    }
+
+    fn own(&self, machine: usize) -> Option<usize> {
+        self.places.iter().position(|place| place.is_online && place.machine == machine)
+    }
+
     fn leave(&mut self, machine: usize, asked: Asked, now: Timestamp) -> String {
         let given_back = self.given_back_within_a_year(now);
-        let own = self.places.iter().position(|(holder, _)| *holder == machine);
+        let own = self.own(machine);
         let last = self.last.get(&machine).filter(|last| **last != asked);
         let told = match own {
             _ if last.is_some_and(|last| asked.asked_at <= last.asked_at) => return RECORDED.into(),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use proto::vendor::v1::SignedConfirmation;
 use shared::certificate::{Chain, IssuingCertificate, Roots};
+use shared::codes::{CodeCertificate, CodeKey, Confirmed, InstallationId, MachineDigest};
 use shared::confirmation::Confirmation;
 use shared::envelope::{Kind, SecretKey};
 use shared::features::Features;
@@ -20,12 +21,12 @@ use shared::time::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::db::{
-    ActivateHost, ActivateMachine, By, CertifiedHost, ConfirmedMachine, Db, HostAsk, IssuedKey, KeyUnchanged,
-    NewKey, Organisation, Product, Raise, ReleaseMachine, RenewHost,
+    ActivateHost, ActivateMachine, By, CertifiedHost, CodeMachine, ConfirmMachine, ConfirmedMachine, Db,
+    HostAsk, IssuedKey, KeyUnchanged, NewKey, Organisation, Product, Raise, ReleaseMachine, RenewHost,
 };
-use crate::issue::{Issuer, KeyMac, Pepper};
+use crate::issue::{CodeSigner, Issuer, KeyMac, Pepper, Unconfirmed};
 use crate::rules::granted::{Granted, Quota};
-use crate::rules::machines::{Holder, Placement};
+use crate::rules::machines::{CodePlacement, Holder, Placement};
 use crate::rules::{Asked, KeyRefusal};
 
 pub const HOUR: Duration = Duration::from_hours(1);
@@ -51,6 +52,9 @@ pub struct World {
     pub now: Timestamp,
     pub roots: Roots,
     pub issuer: Arc<Issuer>,
+    pub code_signer: Arc<CodeSigner>,
+    /// What products carry of it.
+    code_key: CodeKey,
     pepper: Pepper,
     drawn: AtomicU64,
     _keeps: Box<dyn Any + Send + Sync>,
@@ -89,7 +93,19 @@ impl World {
             test: false,
         };
         let signed = root.sign(Kind::IssuingCertificate, &certificate.encode());
+        let code = SecretKey::from_seed(&[3; 32]);
+        let code_certificate = CodeCertificate {
+            limits: IssuingCertificate {
+                public_key: code.public(),
+                not_after: START + 10 * YEAR,
+                ..certificate.clone()
+            },
+            feature_sets: vec![Features::new(["export"]).unwrap()],
+        };
+        let carried = root.sign(Kind::CodeCertificate, &code_certificate.encode()).encode_to_vec();
         let world = World {
+            code_signer: Arc::new(CodeSigner::new(code, vec![code_certificate])),
+            code_key: CodeKey::verify(&carried, &roots, PRODUCT, false).unwrap(),
             db: opened.db,
             now: START,
             issuer: Arc::new(Issuer::new(issuing, signed, &roots).unwrap()),
@@ -219,6 +235,7 @@ impl World {
             key: self.mac(key),
             product: machine.product,
             asker: machine.holder(),
+            digest: machine.digest(),
             asked: machine.asked,
             place: CertificateId::from_bytes(self.draw()),
             now: self.now,
@@ -240,6 +257,37 @@ impl World {
     pub async fn ask_anew(&self, key: &ProductKey, machine: &mut Machine) -> String {
         machine.asked = self.asked();
         self.ask(key, machine).await
+    }
+
+    /// The code that the machine shows.
+    pub fn read_aloud(key: &ProductKey, machine: &Machine) -> InstallationId {
+        InstallationId::of_machine(&machine.identity.public(), machine.product, key.number(), &machine.parts)
+    }
+
+    pub fn phoned(&self, id: InstallationId) -> ConfirmMachine {
+        ConfirmMachine {
+            id,
+            ends_at: None,
+            place: CertificateId::from_bytes(self.draw()),
+            signer: self.code_signer.clone(),
+            by: self.by("ticket 9"),
+            dry_run: false,
+        }
+    }
+
+    /// What the machine makes of what is read back to it.
+    pub fn typed(&self, id: &InstallationId, done: &CodeMachine) -> Confirmed {
+        done.signed.confirmation.confirm(id, std::slice::from_ref(&self.code_key)).unwrap()
+    }
+
+    /// Somebody calls for the machine; what the operator sees.
+    pub async fn call(&self, key: &ProductKey, machine: &Machine) -> String {
+        let id = World::read_aloud(key, machine);
+        let done = self.db.confirm_machine(self.phoned(id)).await.unwrap();
+        if let Ok(done) = &done {
+            self.typed(&id, done);
+        }
+        told_caller(&done)
     }
 
     pub async fn leave(&self, key: &ProductKey, machine: &Machine) -> String {
@@ -299,6 +347,10 @@ impl World {
 }
 
 impl Machine {
+    pub fn digest(&self) -> MachineDigest {
+        InstallationId::digest(&self.identity.public(), self.product, &self.parts)
+    }
+
     pub fn holder(&self) -> Holder {
         Holder { machine: self.identity.public().machine(), fingerprint: self.fingerprint, parts: self.parts }
     }
@@ -319,9 +371,24 @@ pub fn told(answer: &Result<ConfirmedMachine, KeyRefusal>) -> String {
                 Placement::Own(_) => "own",
                 Placement::Moved(_) => "moved",
                 Placement::Imaged { .. } => "imaged",
+                Placement::ByCode(_) => "by code before",
                 Placement::New => "new",
             };
             format!("{how}, {used} of {granted}")
+        }
+        Err(refused) => refused.to_string(),
+    }
+}
+
+/// What the operator of a call sees, in a line.
+pub fn told_caller(answer: &Result<CodeMachine, Unconfirmed>) -> String {
+    match answer {
+        Ok(CodeMachine { key, placement, .. }) => {
+            let (how, more) = match placement {
+                CodePlacement::Known(_) => ("known", 0),
+                CodePlacement::New => ("new", 1),
+            };
+            format!("{how}, {} of {}", key.taken.machines + more, key.granted.machines)
         }
         Err(refused) => refused.to_string(),
     }

@@ -1,4 +1,6 @@
-//! The hosts of host keys: how they are activated and renewed.
+//! The hosts of host keys: how they are activated and renewed. `codes` is how they are over a telephone, under the terms of their key.
+
+mod codes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,9 @@ use super::work::Work;
 use crate::issue::{Issue, KeyMac};
 use crate::rules::hosts::{Activated, Certifying, KnownHost, RENEWAL, activate, renew};
 use crate::rules::{Asked, KeyRefusal};
+
+pub use codes::{CodeHost, ConfirmHost, SoldTerms};
+pub(super) use codes::{ListTerms, MakeTerms};
 
 /// How long a host certificate is valid, if neither its key nor the issuing certificate ends before.
 const HOST_VALIDITY: Duration = Duration::from_hours(365 * 24);
@@ -181,22 +186,7 @@ impl HostAsk {
         if self.hour_width != HOUR && !key.test {
             return Ok(Err(KeyRefusal::HourWidth));
         }
-        let year = self.now + HOST_VALIDITY;
-        let certificate = HostCertificate {
-            id: self.certificate,
-            signing_key: self.signing_key,
-            product: key.product,
-            product_name: key.product_name.clone(),
-            organisation: key.organisation.id,
-            organisation_name: key.organisation.name.clone(),
-            not_before: self.now,
-            not_after: key.validity.ends_at.map_or(year, |ends_at| ends_at.min(year)),
-            test: key.test,
-            policy: numbers(sql, key.product, key.organisation.id).await?,
-            issued_at: Some(self.now),
-            seats: key.seats,
-            features: key.features.clone(),
-        };
+        let certificate = key.host_certificate(sql, self.certificate, self.signing_key, self.now).await?;
         let chain = match self.issuer.certify(&certificate, self.now).await {
             Ok(chain) => chain,
             Err(refused) => return Ok(Err(refused)),
@@ -204,6 +194,7 @@ impl HostAsk {
         self.write(sql, key.number, activated, activation, &chain).await?;
         Ok(Ok(key.certified(chain, activated, false)))
     }
+
     /// Of renewals only the latest is kept: a host that asks for an earlier one again gets a new one.
     async fn write(
         &self,
@@ -241,6 +232,32 @@ impl HostAsk {
 }
 
 impl IssuedKey {
+    /// What a host of this key is certified for a year, or as long as the key lasts.
+    async fn host_certificate(
+        &self,
+        sql: &mut dyn Sql,
+        id: CertificateId,
+        signing_key: PublicKey,
+        now: Timestamp,
+    ) -> Result<HostCertificate, DbError> {
+        let year = now + HOST_VALIDITY;
+        Ok(HostCertificate {
+            id,
+            signing_key,
+            product: self.product,
+            product_name: self.product_name.clone(),
+            organisation: self.organisation.id,
+            organisation_name: self.organisation.name.clone(),
+            not_before: now,
+            not_after: self.validity.ends_at.map_or(year, |ends_at| ends_at.min(year)),
+            test: self.test,
+            policy: numbers(sql, self.product, self.organisation.id).await?,
+            issued_at: Some(now),
+            seats: self.seats,
+            features: self.features.clone(),
+        })
+    }
+
     fn certified(&self, chain: Bytes, activated: Activated, again: bool) -> CertifiedHost {
         let (hosts, activations) = (self.granted.hosts, self.granted.activations);
         CertifiedHost { chain, key: self.number, activated, hosts, activations, again }

@@ -215,7 +215,11 @@ pub(super) fn fitting(
     key.filter(fits).ok_or(KeyRefusal::Unknown)
 }
 
-async fn read(sql: &mut dyn Sql, number: KeyNumber, now: Timestamp) -> Result<Option<IssuedKey>, DbError> {
+pub(super) async fn read(
+    sql: &mut dyn Sql,
+    number: KeyNumber,
+    now: Timestamp,
+) -> Result<Option<IssuedKey>, DbError> {
     let values = [(now - RELEASES_WINDOW).into(), number.as_bytes().into()];
     sql.row(keys_where!("k.number = $2"), &values).await?.as_ref().map(key).transpose()
 }

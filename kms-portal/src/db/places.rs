@@ -1,6 +1,6 @@
 //! The machines of multiple-activation keys: how they get their places.
 //!
-//! `leaving` is how they give them back, `rows` what they are in the tables.
+//! `codes` is how they get them over a telephone, `leaving` how they give them back, `rows` what they are in the tables.
 
 /// Places by one thing that their machines have, and no other condition: see their indexes.
 macro_rules! places_with {
@@ -13,6 +13,7 @@ macro_rules! places_with {
     };
 }
 
+mod codes;
 mod leaving;
 mod rows;
 
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use shared::codes::MachineDigest;
 use shared::confirmation::Confirmation;
 use shared::ids::{CertificateId, ProductId};
 use shared::product_key::{KeyKind, KeyNumber};
@@ -33,11 +35,13 @@ use crate::issue::{Issue, KeyMac};
 use crate::rules::machines::{Holder, Place, Placement, Taken, place};
 use crate::rules::{Asked, KeyRefusal};
 
+pub(super) use codes::of_tag;
+pub use codes::{CodeMachine, ConfirmMachine};
 pub(super) use leaving::FreePlace;
-pub use leaving::{ReleaseMachine, ReleasedMachine};
+pub use leaving::{PlaceName, ReleaseMachine, ReleasedMachine};
 pub(super) use rows::ListPlaces;
-pub use rows::ListedPlace;
-use rows::{Columns, count, insert_release, last_ask, note_ask, of_key};
+use rows::{Columns, count, free, insert_release, last_ask, note_ask, of_key};
+pub use rows::{ListedPlace, PlaceHolder};
 
 /// A machine that asks for a confirmation.
 pub struct ActivateMachine {
@@ -47,6 +51,8 @@ pub struct ActivateMachine {
     pub product: ProductId,
     /// Who asks.
     pub asker: Holder,
+    /// What its installation id would say of it.
+    pub digest: MachineDigest,
     /// By which ask.
     pub asked: Asked,
     /// The id of a new place, random.
@@ -88,36 +94,46 @@ impl Work for ActivateMachine {
             Err(refused) => return Ok(Err(refused)),
         };
         // 2. The places that concern this machine.
-        let (own, similar) = self.places(sql, key.number).await?;
+        let Concerned { own, by_code, similar } = self.places(sql, key.number).await?;
         // 3. The decision.
         let (used, releases) = (key.taken.machines, key.taken.releases);
         let last = last_ask(sql, key.number, self.asker.machine).await?;
-        let taken = Taken { last, own: own.as_ref(), similar: &similar, used, releases };
+        let taken = Taken { last, own: own.as_ref(), by_code, similar: &similar, used, releases };
         let decided = place(&self.asker, self.asked, key.validity, &key.granted, &taken, self.now);
         let placement = match decided {
             Ok(placement) => placement,
             Err(refused) => return Ok(Err(refused)),
         };
         // 4. The confirmation, and the rows. Nothing is sent before the transaction is durable.
-        let confirmation = match self.confirmed(sql, &key, placement).await? {
+        let superfluous = placement.superfluous(by_code);
+        let confirmation = match self.confirmed(sql, &key, placement, superfluous).await? {
             Ok(confirmation) => confirmation,
             Err(refused) => return Ok(Err(refused)),
         };
-        let used = used + u64::from(placement == Placement::New);
+        let used = used + u64::from(placement == Placement::New) - u64::from(superfluous.is_some());
         let granted = key.granted.machines;
         Ok(Ok(ConfirmedMachine { confirmation, placement, key: key.number, used, granted }))
     }
 }
 
+/// The places that concern a machine.
+struct Concerned {
+    own: Option<Place>,
+    by_code: Option<CertificateId>,
+    similar: Vec<Place>,
+}
+
 impl ActivateMachine {
-    /// The place of this machine, and those of machines that share a part with it.
-    async fn places(
-        &self,
-        sql: &mut dyn Sql,
-        key: KeyNumber,
-    ) -> Result<(Option<Place>, Vec<Place>), DbError> {
+    /// The place of this machine, the one that it has got by a code, and those of machines that share a part with it.
+    async fn places(&self, sql: &mut dyn Sql, key: KeyNumber) -> Result<Concerned, DbError> {
         let parts = Columns::of(&self.asker.parts);
-        let values = [self.asker.machine.as_bytes().into(), parts.board(), parts.disk(), parts.firmware()];
+        let values = [
+            self.asker.machine.as_bytes().into(),
+            parts.board(),
+            parts.disk(),
+            parts.firmware(),
+            (&self.digest).into(),
+        ];
         let rows = sql
             .rows(
                 concat!(
@@ -128,14 +144,21 @@ impl ActivateMachine {
                     places_with!("disk = $3"),
                     " UNION ",
                     places_with!("firmware = $4"),
+                    " UNION ",
+                    places_with!("machine = $5"),
                 ),
                 &values,
             )
             .await?;
-        let places = of_key(&rows, key)?.into_iter().filter(|place| place.freed_at.is_none());
-        let (own, similar): (Vec<_>, Vec<_>) =
-            places.map(|place| place.place).partition(|place| place.holder.machine == self.asker.machine);
-        Ok((own.into_iter().next(), similar))
+        let (mut own, mut by_code, mut similar) = (None, None, Vec::new());
+        for listed in of_key(&rows, key)?.into_iter().filter(ListedPlace::is_taken) {
+            match listed.online() {
+                None => by_code = Some(listed.id),
+                Some(place) if place.holder.machine == self.asker.machine => own = Some(place),
+                Some(place) => similar.push(place),
+            }
+        }
+        Ok(Concerned { own, by_code, similar })
     }
 
     /// The confirmation for this place, and the rows that say so.
@@ -144,10 +167,14 @@ impl ActivateMachine {
         sql: &mut dyn Sql,
         key: &IssuedKey,
         placement: Placement,
+        superfluous: Option<CertificateId>,
     ) -> Result<Result<Bytes, KeyRefusal>, DbError> {
         let id = match placement {
             Placement::Again(place) => return Ok(Ok(stored(sql, place).await?)),
-            Placement::Own(place) | Placement::Moved(place) | Placement::Imaged { place, .. } => place,
+            Placement::Own(place)
+            | Placement::Moved(place)
+            | Placement::Imaged { place, .. }
+            | Placement::ByCode(place) => place,
             Placement::New => self.place,
         };
         let confirmation = Confirmation {
@@ -175,9 +202,14 @@ impl ActivateMachine {
                 sql.run("INSERT INTO superseded (place, machine, at) VALUES ($1, $2, $3)", &values).await?;
             }
             Placement::Moved(place) => {
-                insert_release(sql, key.number, self.asker.machine, place, self.now, "moved").await?;
+                let machine = self.asker.machine.as_bytes();
+                insert_release(sql, key.number, machine, place, self.now, "moved").await?;
             }
-            Placement::Again(_) | Placement::Own(_) | Placement::New => {}
+            Placement::Again(_) | Placement::Own(_) | Placement::ByCode(_) | Placement::New => {}
+        }
+        // First, because an installation has one place.
+        if let Some(place) = superfluous {
+            free(sql, key.number, place, self.now).await?;
         }
         self.write(sql, key.number, id, placement, &signed).await?;
         note_ask(sql, key.number, self.asker.machine, self.asked).await?;
@@ -203,12 +235,13 @@ impl ActivateMachine {
             parts.firmware(),
             self.now.into(),
             signed.into(),
+            (&self.digest).into(),
             key.as_bytes().into(),
         ];
         if placement == Placement::New {
             sql.run(
                 "INSERT INTO places (id, key, since, machine, fingerprint, board, disk, firmware, \
-                 confirmed_at, confirmation) VALUES ($1, $9, $7, $2, $3, $4, $5, $6, $7, $8)",
+                 confirmed_at, confirmation, digest) VALUES ($1, $10, $7, $2, $3, $4, $5, $6, $7, $8, $9)",
                 &values,
             )
             .await?;
@@ -216,8 +249,8 @@ impl ActivateMachine {
         } else {
             sql.run(
                 "UPDATE places SET machine = $2, fingerprint = $3, board = $4, disk = $5, firmware = $6, \
-                 confirmed_at = $7, confirmation = $8 WHERE id = $1",
-                &values[..8],
+                 confirmed_at = $7, confirmation = $8, digest = $9 WHERE id = $1",
+                &values[..9],
             )
             .await?;
         }

@@ -22,12 +22,15 @@ pub(super) const POSTGRES: Dialect = Dialect {
     strict: "",
 };
 
-/// Every migration, the oldest first: what it is for, and its text. One that has shipped is never changed.
-const MIGRATIONS: [(&str, &str); 1] = [("keys, hosts and machines", include_str!("migrations/001-keys.sql"))];
+/// Every migration, the oldest first: its number, what it is for, and its text. One that has shipped is never changed.
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "keys, hosts and machines", include_str!("migrations/001-keys.sql")),
+    (3, "codes", include_str!("migrations/003-codes.sql")),
+];
 
 /// What brings a database to this release. It refuses one that a newer release has been at.
 pub(super) fn migrations(dialect: Dialect) -> Migrator {
-    let migrations = (1..).zip(MIGRATIONS).map(|(version, (about, text))| {
+    let migrations = MIGRATIONS.into_iter().map(|(version, about, text)| {
         let text = text
             .replace("BYTES", dialect.bytes)
             .replace("NUMBER", dialect.number)

@@ -17,11 +17,14 @@ use crate::config::{FILE_NAME, PortalConfig, TLS_CERTIFICATE, TLS_KEY};
 use crate::db::Db;
 
 /// The files of a backup beside the database. The first two are in every one.
-const FILES: [(&str, u32); 10] = [
+const FILES: [(&str, u32); 13] = [
     ("issuing.key", PRIVATE),
     ("pepper", PRIVATE),
     ("issuing.certificate", PUBLIC),
     ("issuing-request.pem", PUBLIC),
+    ("code.key", PRIVATE),
+    ("code.certificates", PUBLIC),
+    ("code-request.pem", PUBLIC),
     ("roots.pub", PUBLIC),
     ("portal-ca.pem", PUBLIC),
     ("portal-ca.key", PRIVATE),

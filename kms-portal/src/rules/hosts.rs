@@ -54,6 +54,29 @@ pub fn activate(
     now: Timestamp,
 ) -> Result<Certifying, KeyRefusal> {
     validity.check(now)?;
+    if let Some(known) = known.filter(|known| known.answered.is_none()) {
+        asked.check_later(Some(known.last_asked_at))?;
+    }
+    next(known, hosts, granted)
+}
+
+/// What a host gets whose installation id was read aloud. On one day it is the same activation. There is no ask that somebody could have
+/// recorded: the vendor's staff has heard it.
+///
+/// # Errors
+/// As for [`activate`].
+pub fn activate_by_code(
+    known: Option<KnownHost>,
+    hosts: u64,
+    validity: Validity,
+    granted: &Granted,
+    now: Timestamp,
+) -> Result<Certifying, KeyRefusal> {
+    validity.check(now)?;
+    next(known, hosts, granted)
+}
+
+fn next(known: Option<KnownHost>, hosts: u64, granted: &Granted) -> Result<Certifying, KeyRefusal> {
     let Some(known) = known else {
         if granted.hosts <= hosts {
             return Err(KeyRefusal::HostsExhausted { hosts: granted.hosts });
@@ -63,7 +86,6 @@ pub fn activate(
     if let Some(activation) = known.answered {
         return Ok(Certifying::Again(activation));
     }
-    asked.check_later(Some(known.last_asked_at))?;
     let Activated { host, activations } = known.activated;
     if granted.activations <= activations {
         return Err(KeyRefusal::ActivationsExhausted { activations: granted.activations });

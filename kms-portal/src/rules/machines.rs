@@ -1,7 +1,8 @@
 //! Who gets a place of a multiple-activation key. A place is what the key counts: one machine.
 //!
 //! A machine is known by its own key, or by its hardware: who comes with a new identity from the hardware of a place was imaged anew, and
-//! takes the place over. Both cost nothing. Only a machine that is known by neither takes a new place.
+//! takes the place over. Both cost nothing. Only a machine that is known by neither takes a new place. Whoever asks by a code is known by a
+//! digest of both, and is the same machine when it comes online later.
 
 use shared::ids::{CertificateId, Fingerprint, MachineId};
 use shared::parts::{Hardware, HardwareParts};
@@ -40,6 +41,8 @@ pub struct Taken<'a> {
     pub last: Option<Asked>,
     /// The place of this machine, if it has one.
     pub own: Option<&'a Place>,
+    /// The place that this very installation has got by a code, if it has one.
+    pub by_code: Option<CertificateId>,
     /// Every place with a part that it has as well. More do no harm.
     pub similar: &'a [Place],
     /// How many places are taken.
@@ -64,8 +67,55 @@ pub enum Placement {
         /// The identity that the new one supersedes.
         superseded: MachineId,
     },
+    /// The one that it has got by a code, before it came online.
+    ByCode(CertificateId),
     /// A new one.
     New,
+}
+
+impl Placement {
+    /// The place by a code that this machine does not need beside the one that it gets: one machine is counted once.
+    pub fn superfluous(self, by_code: Option<CertificateId>) -> Option<CertificateId> {
+        match self {
+            Placement::Own(_) | Placement::Moved(_) | Placement::Imaged { .. } => by_code,
+            Placement::Again(_) | Placement::ByCode(_) | Placement::New => None,
+        }
+    }
+}
+
+/// Which place a machine gets by a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodePlacement {
+    /// The one that it has, by a code or online.
+    Known(CertificateId),
+    /// A new one.
+    New,
+}
+
+/// Which place a machine gets whose installation id was read aloud. The same id again costs nothing. It proves no key and shows no
+/// hardware, so nothing else makes it known.
+///
+/// # Errors
+/// The key is not valid, or has no place left.
+pub fn place_by_code(
+    own: Option<CertificateId>,
+    validity: Validity,
+    granted: &Granted,
+    used: u64,
+    now: Timestamp,
+) -> Result<CodePlacement, KeyRefusal> {
+    validity.check(now)?;
+    match own {
+        Some(place) => Ok(CodePlacement::Known(place)),
+        None => check_room(granted, used).map(|()| CodePlacement::New),
+    }
+}
+
+fn check_room(granted: &Granted, used: u64) -> Result<(), KeyRefusal> {
+    if used < granted.machines {
+        return Ok(());
+    }
+    Err(KeyRefusal::Exhausted { used, granted: granted.machines })
 }
 
 /// Which place the machine gets, if any.
@@ -77,7 +127,8 @@ pub enum Placement {
 /// 4. If its hardware or, where nothing tells that, its installation is another one now, the place moves. The confirmation on the old
 ///    hardware holds for ever, so a move counts as a release. Otherwise one place would license any number of copies of a machine.
 /// 5. Hardware that has a place keeps it under a new identity.
-/// 6. Everybody else takes a new place, as long as there is one.
+/// 6. A machine that was confirmed by a code keeps that place. If it has got another one by one of the rules before, that place is free.
+/// 7. Everybody else takes a new place, as long as there is one.
 ///
 /// # Errors
 /// The key is not valid, or has no place left, or places were moved and given back too often.
@@ -107,10 +158,10 @@ pub fn place(
     if let Some(place) = same_hardware.min_by_key(|place| (place.since, place.id)) {
         return Ok(Placement::Imaged { place: place.id, superseded: place.holder.machine });
     }
-    if granted.machines <= taken.used {
-        return Err(KeyRefusal::Exhausted { used: taken.used, granted: granted.machines });
+    if let Some(place) = taken.by_code {
+        return Ok(Placement::ByCode(place));
     }
-    Ok(Placement::New)
+    check_room(granted, taken.used).map(|()| Placement::New)
 }
 
 /// Whether a machine is not where it was when it was confirmed.

@@ -36,6 +36,9 @@ pub struct GetStatusResponse {
     /// How many organisations there are.
     #[prost(uint64, tag = "9")]
     pub organisations: u64,
+    /// The first instant at which no certificate of the code key is valid any more.
+    #[prost(int64, tag = "10")]
+    pub code_key_not_after: i64,
 }
 /// A product.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -348,7 +351,7 @@ pub struct ActivatedMachine {
     /// The id of its place, 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub place: ::prost::bytes::Bytes,
-    /// The machine's id, 16 bytes.
+    /// The machine's id, 16 bytes; empty if it was only ever confirmed by a code.
     #[prost(bytes = "bytes", tag = "2")]
     pub machine: ::prost::bytes::Bytes,
     /// Since when it has the place.
@@ -360,6 +363,9 @@ pub struct ActivatedMachine {
     /// When it left.
     #[prost(int64, tag = "5")]
     pub freed_at: i64,
+    /// What the installation id of a machine says that was only ever confirmed by a code, 10 bytes.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub digest: ::prost::bytes::Bytes,
 }
 /// Blocks a key.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -440,6 +446,105 @@ pub struct AnswerMachineResponse {
         super::super::vendor::v1::ActivateMachineResponse,
     >,
 }
+/// Makes terms.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MakeTermsRequest {
+    /// The number of a host key.
+    #[prost(string, tag = "1")]
+    pub number: ::prost::alloc::string::String,
+    /// Why.
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
+}
+/// The terms. If nothing has changed, they are those that were made last.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MakeTermsResponse {
+    /// Which terms of the key they are, from 1.
+    #[prost(uint64, tag = "1")]
+    pub terms: u64,
+    /// An encoded `kms.v1.HostTerms`.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub body: ::prost::bytes::Bytes,
+    /// When they were made.
+    #[prost(int64, tag = "3")]
+    pub made_at: i64,
+    /// The first instant at which nobody is confirmed under them any more: the end of their issuing certificate.
+    #[prost(int64, tag = "4")]
+    pub ends_at: i64,
+}
+/// What a machine or a host has read aloud.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmByCodeRequest {
+    /// The installation id, in digits or letters.
+    #[prost(string, tag = "1")]
+    pub installation_id: ::prost::alloc::string::String,
+    /// Only looks: nothing is written, and no confirmation comes back.
+    #[prost(bool, tag = "2")]
+    pub dry_run: bool,
+    /// The end of a machine's confirmation, no later than that of its key; it is the end of a month. 0 for the key's.
+    #[prost(int64, tag = "3")]
+    pub ends_at: i64,
+    /// The number of the terms that a host has; 0 for the last ones.
+    #[prost(uint64, tag = "4")]
+    pub terms: u64,
+    /// Why.
+    #[prost(string, tag = "5")]
+    pub note: ::prost::alloc::string::String,
+}
+/// What is read back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmByCodeResponse {
+    /// The key, with what is taken of it after this.
+    #[prost(message, optional, tag = "1")]
+    pub key: ::core::option::Option<Key>,
+    /// Whether it costs nothing: the machine has its place, or the host had this confirmation before.
+    #[prost(bool, tag = "2")]
+    pub known: bool,
+    /// The confirmation id in digits; empty if this only looked.
+    #[prost(string, tag = "3")]
+    pub digits: ::prost::alloc::string::String,
+    /// The same in letters.
+    #[prost(string, tag = "4")]
+    pub letters: ::prost::alloc::string::String,
+    /// When the confirmation ends, or the host's certificate.
+    #[prost(int64, tag = "5")]
+    pub ends_at: i64,
+    /// Absent for a machine.
+    #[prost(message, optional, tag = "6")]
+    pub host: ::core::option::Option<ConfirmedHost>,
+}
+/// A host that is confirmed by a code.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmedHost {
+    /// Which host of the key it is, from 1.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// Which of its activations this is, from 1.
+    #[prost(uint64, tag = "2")]
+    pub activation: u64,
+    /// Under which terms of the key, from 1.
+    #[prost(uint64, tag = "3")]
+    pub terms: u64,
+    /// The number of the last terms that were made.
+    #[prost(uint64, tag = "4")]
+    pub last_terms: u64,
+}
+/// Frees a place.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FreePlaceRequest {
+    /// The number of the key.
+    #[prost(string, tag = "1")]
+    pub number: ::prost::alloc::string::String,
+    /// The id of the place or of its machine in hex, or the machine's installation id.
+    #[prost(string, tag = "2")]
+    pub place: ::prost::alloc::string::String,
+    /// Why.
+    #[prost(string, tag = "3")]
+    pub note: ::prost::alloc::string::String,
+}
+/// It is free.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FreePlaceResponse {}
 /// Asks for changes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListChangesRequest {
@@ -930,6 +1035,81 @@ pub mod portal_service_client {
                 .insert(GrpcMethod::new("kms.portal.v1.PortalService", "AnswerMachine"));
             self.inner.unary(req, path, codec).await
         }
+        /// Makes the terms of a host key as it is sold now, for hosts that are activated by codes.
+        pub async fn make_terms(
+            &mut self,
+            request: impl tonic::IntoRequest<super::MakeTermsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MakeTermsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/MakeTerms",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.portal.v1.PortalService", "MakeTerms"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Confirms a machine or a host whose installation id was read aloud.
+        pub async fn confirm_by_code(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ConfirmByCodeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConfirmByCodeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/ConfirmByCode",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.portal.v1.PortalService", "ConfirmByCode"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Frees the place of a machine. It is not counted as a release.
+        pub async fn free_place(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FreePlaceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::FreePlaceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/FreePlace",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.portal.v1.PortalService", "FreePlace"));
+            self.inner.unary(req, path, codec).await
+        }
         /// What staff has changed, the latest first.
         pub async fn list_changes(
             &mut self,
@@ -1100,6 +1280,30 @@ pub mod portal_service_server {
             request: tonic::Request<super::AnswerMachineRequest>,
         ) -> std::result::Result<
             tonic::Response<super::AnswerMachineResponse>,
+            tonic::Status,
+        >;
+        /// Makes the terms of a host key as it is sold now, for hosts that are activated by codes.
+        async fn make_terms(
+            &self,
+            request: tonic::Request<super::MakeTermsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MakeTermsResponse>,
+            tonic::Status,
+        >;
+        /// Confirms a machine or a host whose installation id was read aloud.
+        async fn confirm_by_code(
+            &self,
+            request: tonic::Request<super::ConfirmByCodeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConfirmByCodeResponse>,
+            tonic::Status,
+        >;
+        /// Frees the place of a machine. It is not counted as a release.
+        async fn free_place(
+            &self,
+            request: tonic::Request<super::FreePlaceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::FreePlaceResponse>,
             tonic::Status,
         >;
         /// What staff has changed, the latest first.
@@ -1811,6 +2015,141 @@ pub mod portal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AnswerMachineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/MakeTerms" => {
+                    #[allow(non_camel_case_types)]
+                    struct MakeTermsSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::MakeTermsRequest>
+                    for MakeTermsSvc<T> {
+                        type Response = super::MakeTermsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::MakeTermsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::make_terms(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = MakeTermsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/ConfirmByCode" => {
+                    #[allow(non_camel_case_types)]
+                    struct ConfirmByCodeSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::ConfirmByCodeRequest>
+                    for ConfirmByCodeSvc<T> {
+                        type Response = super::ConfirmByCodeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ConfirmByCodeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::confirm_by_code(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ConfirmByCodeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/FreePlace" => {
+                    #[allow(non_camel_case_types)]
+                    struct FreePlaceSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::FreePlaceRequest>
+                    for FreePlaceSvc<T> {
+                        type Response = super::FreePlaceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FreePlaceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::free_place(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FreePlaceSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

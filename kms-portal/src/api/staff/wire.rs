@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proto::portal::v1 as w;
 use shared::time::Timestamp;
 
-use crate::db::{IssuedKey, ListedHost, ListedPlace, Organisation, Product, Raise, StaffChange};
+use crate::db::{IssuedKey, ListedHost, ListedPlace, Organisation, PlaceHolder, Product, Raise, StaffChange};
 use crate::rules::granted::Granted;
 use crate::rules::releases::Releases;
 
@@ -82,12 +82,17 @@ pub(super) fn host(host: &ListedHost) -> w::ActivatedHost {
 }
 
 pub(super) fn machine(listed: &ListedPlace) -> w::ActivatedMachine {
+    let (machine, digest) = match &listed.holder {
+        PlaceHolder::Online(holder) => (Bytes::copy_from_slice(holder.machine.as_bytes()), Bytes::new()),
+        PlaceHolder::ByCode(digest) => (Bytes::new(), Bytes::copy_from_slice(digest)),
+    };
     w::ActivatedMachine {
-        place: Bytes::copy_from_slice(listed.place.id.as_bytes()),
-        machine: Bytes::copy_from_slice(listed.place.holder.machine.as_bytes()),
-        since: listed.place.since.unix_ms(),
+        place: Bytes::copy_from_slice(listed.id.as_bytes()),
+        machine,
+        since: listed.since.unix_ms(),
         confirmed_at: listed.confirmed_at.unix_ms(),
         freed_at: listed.freed_at.map_or(0, Timestamp::unix_ms),
+        digest,
     }
 }
 

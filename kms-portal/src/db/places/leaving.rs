@@ -1,11 +1,12 @@
 //! How places are given back: by their machines, or by the vendor's staff.
 
 use async_trait::async_trait;
-use shared::ids::{CertificateId, MachineId, ProductId};
+use shared::codes::MachineDigest;
+use shared::ids::{CertificateId, ID_BYTES, MachineId, ProductId};
 use shared::product_key::{KeyKind, KeyNumber};
 use shared::time::Timestamp;
 
-use super::rows::{count, insert_release, last_ask, note_ask, of_key};
+use super::rows::{ListedPlace, PlaceHolder, free, insert_release, last_ask, note_ask, of_key};
 use crate::db::DbError;
 use crate::db::changes::{By, note};
 use crate::db::keys;
@@ -55,7 +56,7 @@ impl Work for ReleaseMachine {
         };
         if let Some(place) = place {
             free(sql, self.key, place, self.now).await?;
-            insert_release(sql, self.key, self.machine, place, self.now, "left").await?;
+            insert_release(sql, self.key, self.machine.as_bytes(), place, self.now, "left").await?;
         }
         note_ask(sql, self.key, self.machine, self.asked).await?;
         let Releases(released) = key.taken.releases;
@@ -71,15 +72,25 @@ impl ReleaseMachine {
         let own = places.iter().find(|place| place.freed_at.is_none());
         Ok(Leaver {
             last: last_ask(sql, self.key, self.machine).await?,
-            own: own.map(|own| own.place.id),
+            own: own.map(|own| own.id),
             left: places.iter().any(|place| place.freed_at.is_some()),
         })
     }
 }
 
+/// A place, as staff names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlaceName {
+    /// By its own id, or that of the machine that has it.
+    Id([u8; ID_BYTES]),
+    /// By what the installation id of its machine says.
+    Installation(MachineDigest),
+}
+
 /// Frees the place of a machine for the vendor's staff, without a limit.
 pub(in crate::db) struct FreePlace {
-    pub(in crate::db) place: CertificateId,
+    pub(in crate::db) key: KeyNumber,
+    pub(in crate::db) place: PlaceName,
     pub(in crate::db) by: By,
 }
 
@@ -88,34 +99,35 @@ impl Work for FreePlace {
     type Done = bool;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, DbError> {
-        let Some((key, _)) = self.taken(sql).await? else { return Ok(false) };
-        // The key first, as whoever changes its places does. Meanwhile the machine may have left, or given way to another one.
-        keys::lock(sql, key, self.by.at).await?;
-        let Some((key, machine)) = self.taken(sql).await? else { return Ok(false) };
-        free(sql, key, self.place, self.by.at).await?;
-        insert_release(sql, key, machine, self.place, self.by.at, "freed").await?;
-        note(sql, &self.by, "free place", &format!("{} of {key}", self.place)).await?;
+        // The key first, as whoever changes its places does.
+        keys::lock(sql, self.key, self.by.at).await?;
+        let Some((place, machine)) = self.taken(sql).await? else { return Ok(false) };
+        free(sql, self.key, place, self.by.at).await?;
+        insert_release(sql, self.key, &machine, place, self.by.at, "freed").await?;
+        note(sql, &self.by, "free place", &format!("{place} of {}", self.key)).await?;
         Ok(true)
     }
 }
 
 impl FreePlace {
-    /// The key of the place, and who has it; nothing if nobody has.
-    async fn taken(&self, sql: &mut dyn Sql) -> Result<Option<(KeyNumber, MachineId)>, DbError> {
-        let place = "SELECT key, machine FROM places WHERE id = $1 AND freed_at IS NULL";
-        let Some(row) = sql.row(place, &[self.place.as_bytes().into()]).await? else { return Ok(None) };
-        let key = row.bytes("key", KeyNumber::from_slice)?;
-        Ok(Some((key, row.bytes("machine", MachineId::from_slice)?)))
+    /// The place, and by what its machine is known there; nothing if nobody has it.
+    async fn taken(&self, sql: &mut dyn Sql) -> Result<Option<(CertificateId, Vec<u8>)>, DbError> {
+        let rows = match &self.place {
+            PlaceName::Id(id) => {
+                let either = concat!(places_with!("id = $1"), " UNION ", places_with!("machine = $1"));
+                sql.rows(either, &[id.into()]).await?
+            }
+            PlaceName::Installation(digest) => {
+                sql.rows(places_with!("digest = $1"), &[digest.into()]).await?
+            }
+        };
+        let found = of_key(&rows, self.key)?.into_iter().find(ListedPlace::is_taken);
+        Ok(found.map(|place| {
+            let machine = match place.holder {
+                PlaceHolder::Online(holder) => holder.machine.as_bytes().to_vec(),
+                PlaceHolder::ByCode(digest) => digest.to_vec(),
+            };
+            (place.id, machine)
+        }))
     }
-}
-
-async fn free(
-    sql: &mut dyn Sql,
-    key: KeyNumber,
-    place: CertificateId,
-    now: Timestamp,
-) -> Result<(), DbError> {
-    let values = [place.as_bytes().into(), now.into()];
-    sql.run("UPDATE places SET freed_at = $2 WHERE id = $1", &values).await?;
-    count(sql, key, -1).await
 }

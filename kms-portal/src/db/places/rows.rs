@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use proto::vendor::v1;
+use shared::codes::MachineDigest;
 use shared::ids::{CertificateId, Fingerprint, MachineId, Nonce};
 use shared::parts::HardwareParts;
 use shared::product_key::KeyNumber;
@@ -17,12 +18,37 @@ use crate::rules::machines::{Holder, Place};
 /// A place of a key, as staff sees it.
 #[derive(Clone, Debug)]
 pub struct ListedPlace {
-    /// The place, and who has it or had it last.
-    pub place: Place,
+    /// Its id, and that of every confirmation that was signed for it.
+    pub id: CertificateId,
+    /// Since when it is taken.
+    pub since: Timestamp,
+    /// Who has it or had it last.
+    pub holder: PlaceHolder,
     /// When its confirmation was signed.
     pub confirmed_at: Timestamp,
     /// When it was freed, if it was.
     pub freed_at: Option<Timestamp>,
+}
+
+/// Who has a place.
+#[derive(Clone, Copy, Debug)]
+pub enum PlaceHolder {
+    /// A machine that has asked itself, as of its last confirmation.
+    Online(Holder),
+    /// A machine that was only ever confirmed by a code.
+    ByCode(MachineDigest),
+}
+
+impl ListedPlace {
+    /// The place, if its machine has asked itself.
+    pub fn online(&self) -> Option<Place> {
+        let PlaceHolder::Online(holder) = self.holder else { return None };
+        Some(Place { id: self.id, since: self.since, holder })
+    }
+
+    pub(super) fn is_taken(&self) -> bool {
+        self.freed_at.is_none()
+    }
 }
 
 /// The places of a key, by id, those that were freed included.
@@ -57,8 +83,27 @@ pub(super) fn of_key(rows: &[SqlRow], key: KeyNumber) -> Result<Vec<ListedPlace>
 }
 
 fn listed(row: &SqlRow) -> Result<ListedPlace, DbError> {
-    let (confirmed_at, freed_at) = (row.time("confirmed_at")?, row.time_if_any("freed_at")?);
-    Ok(ListedPlace { place: read_place(row)?, confirmed_at, freed_at })
+    let machine: Vec<u8> = row.get("machine")?;
+    Ok(ListedPlace {
+        id: row.bytes("id", CertificateId::from_slice)?,
+        since: row.time("since")?,
+        holder: match MachineDigest::try_from(machine.as_slice()) {
+            Ok(digest) => PlaceHolder::ByCode(digest),
+            Err(_) => PlaceHolder::Online(holder(row)?),
+        },
+        confirmed_at: row.time("confirmed_at")?,
+        freed_at: row.time_if_any("freed_at")?,
+    })
+}
+
+/// The place that is taken by this installation.
+pub(super) async fn of_installation(
+    sql: &mut dyn Sql,
+    key: KeyNumber,
+    digest: &MachineDigest,
+) -> Result<Option<ListedPlace>, DbError> {
+    let rows = sql.rows(places_with!("digest = $1"), &[digest.into()]).await?;
+    Ok(of_key(&rows, key)?.into_iter().find(ListedPlace::is_taken))
 }
 
 /// Counts a place that was taken, or with -1 one that was freed.
@@ -104,33 +149,39 @@ pub(super) async fn note_ask(
 pub(super) async fn insert_release(
     sql: &mut dyn Sql,
     key: KeyNumber,
-    machine: MachineId,
+    machine: &[u8],
     place: CertificateId,
     at: Timestamp,
     how: &'static str,
 ) -> Result<(), DbError> {
-    let values =
-        [key.as_bytes().into(), machine.as_bytes().into(), place.as_bytes().into(), at.into(), how.into()];
+    let values = [key.as_bytes().into(), machine.into(), place.as_bytes().into(), at.into(), how.into()];
     let insert = "INSERT INTO releases (key, machine, place, at, how) VALUES ($1, $2, $3, $4, $5)";
     sql.run(insert, &values).await?;
     Ok(())
 }
 
-fn read_place(row: &SqlRow) -> Result<Place, DbError> {
+fn holder(row: &SqlRow) -> Result<Holder, DbError> {
     let fingerprint = row.get::<Option<Vec<u8>>>("fingerprint")?.unwrap_or_default();
     let part =
         |column| Ok::<_, DbError>(Bytes::from(row.get::<Option<Vec<u8>>>(column)?.unwrap_or_default()));
     let parts = v1::Parts { board: part("board")?, disk: part("disk")?, firmware: part("firmware")? };
-    Ok(Place {
-        id: row.bytes("id", CertificateId::from_slice)?,
-        since: row.time("since")?,
-        holder: Holder {
-            machine: row.bytes("machine", MachineId::from_slice)?,
-            fingerprint: Fingerprint::from_slice(&fingerprint)
-                .ok_or_else(|| DbError::damaged("fingerprint"))?,
-            parts: HardwareParts::decode(Some(&parts)).ok_or_else(|| DbError::damaged("hardware parts"))?,
-        },
+    Ok(Holder {
+        machine: row.bytes("machine", MachineId::from_slice)?,
+        fingerprint: Fingerprint::from_slice(&fingerprint).ok_or_else(|| DbError::damaged("fingerprint"))?,
+        parts: HardwareParts::decode(Some(&parts)).ok_or_else(|| DbError::damaged("hardware parts"))?,
     })
+}
+
+/// Frees a place.
+pub(super) async fn free(
+    sql: &mut dyn Sql,
+    key: KeyNumber,
+    place: CertificateId,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let values = [place.as_bytes().into(), now.into()];
+    sql.run("UPDATE places SET freed_at = $2 WHERE id = $1", &values).await?;
+    count(sql, key, -1).await
 }
 
 /// Hardware parts for their columns.

@@ -1,0 +1,223 @@
+//! What the portal signs for codes that are read aloud: confirmations of machines by its code key, those of hosts by its issuing key.
+//!
+//! `docs/codes.md` says why these are two keys. `docs/protocol.md` 12 has what is signed.
+
+use std::fmt;
+
+use shared::certificate::ChainError;
+use shared::codes::{CodeCertificate, CodeError, ConfirmationId, HostTerms, InstallationId, MachineOptions};
+use shared::envelope::SecretKey;
+use shared::features::Features;
+use shared::ids::ProductId;
+use shared::time::Timestamp;
+
+use super::Issuer;
+use crate::rules::KeyRefusal;
+
+/// A code key with the certificates that roots have signed for it.
+pub struct CodeSigner {
+    key: SecretKey,
+    /// In the order in which they were installed.
+    certificates: Vec<CodeCertificate>,
+}
+
+/// What a confirmation says of a machine, as its key was sold.
+#[derive(Clone, Debug)]
+pub struct SoldMachine {
+    /// The product.
+    pub product: ProductId,
+    /// Whether the product is for tests.
+    pub test: bool,
+    /// The first instant at which it is not licensed any more, if there is one.
+    pub ends_at: Option<Timestamp>,
+    /// What it may do beside the product.
+    pub features: Features,
+}
+
+/// A machine's confirmation, signed.
+#[derive(Clone, Debug)]
+pub struct SignedCode {
+    /// What is read to the caller.
+    pub confirmation: ConfirmationId,
+    /// When it ends: a code ends with a month.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// Why a code was not confirmed. Nothing has changed then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unconfirmed {
+    /// The key does not give it.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
+    /// The code key has no certificate.
+    #[error(
+        "no certificate of this portal's code key is installed; have its request signed with `kms-vendor code-key sign`, then run \
+         `kms-portal install-code-key`"
+    )]
+    NoCertificate,
+    /// None of its certificates is valid for this product now.
+    #[error(
+        "no certificate of this portal's code key is valid now for this product ({0}); have its request signed again with `kms-vendor \
+         code-key sign`, and install the certificate with `kms-portal install-code-key`"
+    )]
+    Certificates(ChainError),
+    /// No feature set of the certificate is what the key was sold with.
+    #[error(
+        "no feature set of the code certificate is exactly {0:?}; have the request signed again with the sets that it has and \
+         --feature-set {0} behind them, install that with `kms-portal install-code-key`, and ship the product with it"
+    )]
+    FeatureSet(String),
+    /// A code has no room for this end.
+    #[error("a code ends with a month from January 2026 to March 2111; choose such a month with --end-month")]
+    End,
+    /// The wanted end is later than that of the key.
+    #[error(
+        "the key itself ends at {0}, and nothing can be confirmed beyond that; choose an earlier --end-month"
+    )]
+    BeyondKey(Timestamp),
+    /// An end was wanted for a host.
+    #[error("a host's end is in the terms of its key; leave --end-month out")]
+    EndOfHost,
+    /// Terms were named for a machine.
+    #[error("only hosts are confirmed under terms; leave --terms out")]
+    TermsOfMachine,
+    /// There are no terms of this number, or none at all.
+    #[error(
+        "key {key} has no such terms; make some with `kms-portal key terms {key}`, and send them to the host's administrator"
+    )]
+    NoTerms {
+        /// The number of the key.
+        key: String,
+    },
+    /// The terms cannot be signed under any more.
+    #[error(
+        "terms {number} of key {key} are of no use any more: {why}; make new ones with `kms-portal key terms {key}`, and send them to \
+         the host's administrator"
+    )]
+    Terms {
+        /// The number of the terms.
+        number: u64,
+        /// The number of the key.
+        key: String,
+        /// What is wrong.
+        why: TermsFault,
+    },
+}
+
+/// Why nobody is confirmed under these terms any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TermsFault {
+    /// They name another key than the portal's.
+    #[error("they name another issuing key than this portal's")]
+    OtherIssuer,
+    /// The issuing certificate in them is not valid.
+    #[error("of their issuing certificate, {0}")]
+    Issuer(ChainError),
+    /// The certificate would last longer than the key.
+    #[error("the host's certificate would outlast the key, which ends at {ends_at}")]
+    OutlastsKey {
+        /// When the key ends.
+        ends_at: Timestamp,
+    },
+    /// They make no certificate that holds.
+    #[error("they make no certificate that holds")]
+    Unsound,
+}
+
+impl CodeSigner {
+    /// This key with those of these certificates that are for it, in the order in which they were installed.
+    pub fn new(key: SecretKey, certificates: Vec<CodeCertificate>) -> CodeSigner {
+        let public_key = key.public();
+        let own = certificates.into_iter().filter(|one| one.limits.public_key == public_key).collect();
+        CodeSigner { key, certificates: own }
+    }
+
+    /// Its certificates, the last installed last.
+    pub fn certificates(&self) -> &[CodeCertificate] {
+        &self.certificates
+    }
+
+    /// When the last of them ends. None if there is none.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.certificates.iter().map(|certificate| certificate.limits.not_after).max()
+    }
+
+    /// The newest certificate that is valid now for this product.
+    fn certificate(
+        &self,
+        product: ProductId,
+        test: bool,
+        now: Timestamp,
+    ) -> Result<&CodeCertificate, Unconfirmed> {
+        let mut refused = Unconfirmed::NoCertificate;
+        for certificate in self.certificates.iter().rev() {
+            let limits = &certificate.limits;
+            let fault = if !limits.covers(product) {
+                Some(ChainError::IssuerProducts)
+            } else if !limits.allows(test) {
+                Some(ChainError::IssuerTestOnly)
+            } else {
+                limits.check_valid_at(now).err()
+            };
+            match fault {
+                None => return Ok(certificate),
+                // The newest one says best what to do.
+                Some(fault) if refused == Unconfirmed::NoCertificate => {
+                    refused = Unconfirmed::Certificates(fault);
+                }
+                Some(_) => {}
+            }
+        }
+        Err(refused)
+    }
+
+    /// Confirms a machine, with an end as its key has it or an earlier one.
+    ///
+    /// # Errors
+    /// No certificate is valid, has such features, or a code cannot say it.
+    pub fn confirm(
+        &self,
+        id: &InstallationId,
+        sold: &SoldMachine,
+        now: Timestamp,
+    ) -> Result<SignedCode, Unconfirmed> {
+        let certificate = self.certificate(sold.product, sold.test, now)?;
+        let place = certificate.place_of(&sold.features);
+        let features = || sold.features.iter().collect::<Vec<_>>().join(",");
+        let place = place.ok_or_else(|| Unconfirmed::FeatureSet(features()))?;
+        let options = MachineOptions::new(sold.ends_at, place).ok_or(Unconfirmed::End)?;
+        let confirmation = ConfirmationId::of_machine(id, options, &self.key);
+        Ok(SignedCode { confirmation, ends_at: options.ends_at() })
+    }
+}
+
+/// The public half only.
+impl fmt::Debug for CodeSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CodeSigner").field(&self.certificates).finish()
+    }
+}
+
+impl Issuer {
+    /// Confirms a host under these terms, as of this day.
+    pub(super) fn confirm_host_by(
+        &self,
+        id: &InstallationId,
+        terms: &HostTerms,
+        day: Timestamp,
+        now: Timestamp,
+    ) -> Result<ConfirmationId, TermsFault> {
+        let certificate = terms.issuing_certificate();
+        if certificate.public_key != self.key.public() {
+            return Err(TermsFault::OtherIssuer);
+        }
+        certificate.check_valid_at(now).map_err(TermsFault::Issuer)?;
+        let confirmed = ConfirmationId::of_host(id, terms, day, &self.key);
+        confirmed.map_err(|error: CodeError| {
+            tracing::warn!(%error, "terms of a host key make no certificate");
+            TermsFault::Unsound
+        })
+    }
+}
