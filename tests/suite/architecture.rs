@@ -35,7 +35,7 @@ const IMPORTS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "kms-portal/cli",
-        &["kms-portal", "shared", "proto", "store", "program", "server", "wire"],
+        &["kms-portal", "kms-client-texts", "shared", "proto", "store", "program", "server", "wire"],
         &["kms-host", "kms-client", "kms-vendor", "sqlx", "sled", "fjall"],
     ),
     ("kms-vendor", &["shared", "proto", "store", "program"], &["kms-host", "kms-client", "tokio"]),
@@ -84,6 +84,7 @@ const OURS: &[&str] = &[
     "server",
     "kms-client",
     "kms-client-cli",
+    "kms-client-texts",
     "kms-host",
     "kms-host-cli",
     "kms-portal",

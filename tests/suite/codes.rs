@@ -1,4 +1,7 @@
-//! A host without any way to its vendor, activated by codes that people read to each other.
+//! A host without any way to its vendor, activated by codes that people read to each other. `codes/operator.rs` has the other end of the
+//! telephone.
+
+mod operator;
 
 use std::fs;
 use std::path::PathBuf;

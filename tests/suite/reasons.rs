@@ -226,7 +226,7 @@ fn every_code_that_a_command_a_log_or_a_guide_shows_is_explained() {
     let all = texts.concat();
     // Variables of the environment, names of other protocols and of the system, constants, and codes that tests make up.
     let is_other = |word: &str| {
-        let families = ["KMS_", "CARGO_", "ASK_KIND_", "POSIX_", "NOTIFY_", "NO_COLOR", "RES_OPTIONS"];
+        let families = ["KMS_", "CARGO_", "ASK_KIND_", "LC_", "POSIX_", "NOTIFY_", "NO_COLOR", "RES_OPTIONS"];
         let statuses = ["FAILED_PRECONDITION", "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "PERMISSION_DENIED"];
         let made_up = ["CLOCK_SKEV", "HOST_UNREACHABEL", "SEATS_TAKEN", "EXAMPLE_CAD"];
         families.iter().any(|family| word.starts_with(family))

@@ -41,12 +41,15 @@ fn refused(status: Status) -> Failure {
         Code::Unavailable | Code::ResourceExhausted => EX_TEMPFAIL,
         _ => EX_IOERR,
     };
-    let error = match status.get_details_error_info() {
-        Some(info) => {
-            let cause = Cause { code: info.reason, parameters: info.metadata.into_iter().collect() };
-            anyhow!("{cause}; {}", cause.remedy())
-        }
+    let error = match cause_of(&status) {
+        Some(cause) => anyhow!("{cause}; {}", cause.remedy()),
         None => anyhow!("{}", status.message()),
     };
     Failure { code, error }
+}
+
+/// The reason for which the portal has refused, if it says one.
+pub(super) fn cause_of(status: &Status) -> Option<Cause> {
+    let info = status.get_details_error_info()?;
+    Some(Cause { code: info.reason, parameters: info.metadata.into_iter().collect() })
 }

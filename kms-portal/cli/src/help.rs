@@ -42,9 +42,11 @@ const EXAMPLES: &[(&str, &str)] = &[
     (
         "init",
         "kms-portal init --roots roots.pub --name activation.example.com\n\
-         kms-portal init --data ./portal --roots roots.pub --name localhost",
+         kms-portal init --data ./portal --roots roots.pub --name localhost\n\
+         kms-portal init --codes",
     ),
     ("install-issuer", "kms-portal install-issuer issuing.pem"),
+    ("install-code-key", "kms-portal install-code-key code.pem"),
     ("serve", "kms-portal serve\nkms-portal serve --data ./portal --listen 127.0.0.1:21690"),
     ("config", "kms-portal config sample\nkms-portal config check --config kms-portal.toml"),
     ("status", "kms-portal status\nkms-portal status --json"),
@@ -60,11 +62,19 @@ const EXAMPLES: &[(&str, &str)] = &[
         "kms-portal key issue --product Atlas --kind host \\\n    --organisation \"Example Works\"\n\
          kms-portal key issue --product Atlas --kind mak --machines 50 \\\n    --organisation \"Example Works\"\n\
          kms-portal key block 3F8K-9QWX --note \"stolen, ticket 7\"\n\
-         kms-portal key raise 3F8K-9QWX --machines 20",
+         kms-portal key raise 3F8K-9QWX --machines 20\n\
+         kms-portal key terms 3F8K-9QWX --out terms.pem\n\
+         kms-portal key free 3F8K-9QWX 9d0af0a5e1c24d86b7f3a2c4d5e6f708",
     ),
     ("audit", "kms-portal audit\nkms-portal audit --limit 20 --json"),
     ("reload", "kms-portal reload"),
     ("answer", "kms-portal answer request.pem --out answer.pem"),
+    (
+        "confirm",
+        "kms-portal confirm\n\
+         kms-portal confirm --language de --letters\n\
+         kms-portal confirm 0645GF-J6HB7Y-H6KGDH-QSMAQH-SW59D7-4ECR02 --json",
+    ),
     ("doctor", "kms-portal doctor\nkms-portal doctor --data ./portal --json"),
     ("backup", "kms-portal backup /media/usb/portal-2027-01-31"),
     ("restore", "kms-portal restore /media/usb/portal-2027-01-31 --data ./portal"),

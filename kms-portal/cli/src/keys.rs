@@ -1,6 +1,10 @@
-//! `key`: product keys. One is shown when it is issued, and never again. `keys/listed` shows what is known of them.
+//! `key`: product keys. One is shown when it is issued, and never again. `keys/listed` shows what is known of them, `keys/terms` makes what
+//! hosts without a network need.
 
-mod listed;
+pub(super) mod listed;
+mod terms;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
@@ -14,7 +18,8 @@ use shared::product_key::{KeyKind, KeyNumber};
 use shared::time::Timestamp;
 
 use super::ask::ask;
-use super::failure::Failure;
+use super::failure::{Failure, warn};
+use super::shown::time;
 use super::{Noted, Output};
 
 /// Keys that are asked for at once.
@@ -53,6 +58,31 @@ pub(super) enum KeyVerb {
     Unblock {
         /// Number of the key.
         number: KeyNumber,
+        #[command(flatten)]
+        noted: Noted,
+    },
+    /// Free the place of a machine that was lost, or that was confirmed by a code. It is not counted as a release.
+    Free {
+        /// Number of the key.
+        number: KeyNumber,
+        /// Machine or place in hex, as `key show` lists them, or the installation id of the machine.
+        place: String,
+        #[command(flatten)]
+        noted: Noted,
+    },
+    /// Write the terms of a host key: the file with which a host is activated by codes.
+    ///
+    /// They say what the host will be certified for, and name the issuing certificate of today. Send new ones when either has changed: a
+    /// host without a network cannot be confirmed under terms whose issuing certificate has ended.
+    Terms {
+        /// Number of the key.
+        number: KeyNumber,
+        /// File or folder to write the terms to [default: standard output].
+        #[arg(long, value_name = "PATH")]
+        out: Option<PathBuf>,
+        /// Overwrite the file if it exists.
+        #[arg(long, requires = "out")]
+        force: bool,
         #[command(flatten)]
         noted: Noted,
     },
@@ -111,6 +141,10 @@ pub(super) struct KeyOrder {
     /// Machines that were paid for, to be shown beside the count. It refuses nobody.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     seats: u32,
+    /// File to write the terms of a host key to, for hosts that are activated by codes; with --csv, or if it is a folder, one for each
+    /// key in there.
+    #[arg(long, value_name = "PATH")]
+    terms_out: Option<PathBuf>,
     /// Issue this many keys, and print them as CSV.
     #[arg(long, value_name = "N", conflicts_with = "json", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     csv: Option<u32>,
@@ -173,6 +207,15 @@ pub(super) fn run(home: &PortalHome, command: KeyVerb) -> Result<String, Failure
             ask(home, async |mut portal| portal.unblock_key(request).await)?;
             Ok(changed(number, &noted, "unblocked", "is not blocked any more."))
         }
+        KeyVerb::Free { number, place, noted } => {
+            let request = w::FreePlaceRequest { number: number.to_string(), place, note: noted.note.clone() };
+            ask(home, async |mut portal| portal.free_place(request).await)?;
+            let told = "has one place more. The machine keeps its confirmation as long as that lasts.";
+            Ok(changed(number, &noted, "freed", told))
+        }
+        KeyVerb::Terms { number, out, force, noted } => {
+            write_terms(home, number, out.as_deref(), force, &noted)
+        }
         KeyVerb::Raise { number, more, noted } => {
             let (quota, more) = more.wanted();
             let (number, note) = (number.to_string(), noted.note);
@@ -196,14 +239,81 @@ fn changed(number: KeyNumber, noted: &Noted, what: &str, told: &str) -> String {
     format!("Key {number} {told}\n")
 }
 
+fn write_terms(
+    home: &PortalHome,
+    number: KeyNumber,
+    out: Option<&Path>,
+    force: bool,
+    noted: &Noted,
+) -> Result<String, Failure> {
+    let number = number.to_string();
+    let terms = terms::make(home, &number, &noted.note)?;
+    let path = out.map(|out| terms::path(out, &number));
+    if let Some(path) = &path {
+        terms::write(path, &terms, force)?;
+    }
+    if noted.json {
+        let body = path.is_none().then_some(&terms.file);
+        return Ok(json_text(&json!({
+            "number": number,
+            "terms": terms.number,
+            "made_at_ms": terms.made_at,
+            "ends_at_ms": terms.ends_at,
+            "file": path,
+            "text": body,
+        })));
+    }
+    let Some(path) = path else { return Ok(terms.file) };
+    Ok(format!(
+        "Wrote terms {} of key {number} to {}. Hosts are confirmed under them until {}.\n",
+        terms.number,
+        path.display(),
+        time(terms.ends_at)
+    ))
+}
+
+/// Writes the terms of keys that were just issued. The keys are shown in any case: nobody can look them up again.
+fn write_terms_of(home: &PortalHome, wanted: &KeyOrder, out: &Path, keys: &[w::IssuedKey]) {
+    for key in keys {
+        let written = terms::make(home, &key.number, &wanted.noted.note)
+            .and_then(|terms| terms::write(&terms::path(out, &key.number), &terms, false));
+        if let Err(Failure { error, .. }) = written {
+            let remedy = format!("kms-portal key terms {} --out FILE", key.number);
+            warn(&format!(
+                "the terms were not written: {}; write them with `{remedy}`",
+                kms_portal::remedy::message(&*error)
+            ));
+        }
+    }
+}
+
+/// Where terms go is looked at before a key is issued: it would be shown, and something would be missing.
+fn check_terms_out(wanted: &KeyOrder) -> Result<(), Failure> {
+    let Some(out) = &wanted.terms_out else { return Ok(()) };
+    let fault = if wanted.kind != TypedKind::Host {
+        "--terms-out is for a host key; leave it out".to_owned()
+    } else if wanted.csv.is_some() && !out.is_dir() {
+        format!("{} is no folder; with --csv, name one for the terms", out.display())
+    } else if out.is_file() {
+        format!("{} exists; name another file for the terms", out.display())
+    } else {
+        return Ok(());
+    };
+    Err(Failure { code: EX_USAGE, error: anyhow!("{fault}") })
+}
+
 fn issue(home: &PortalHome, wanted: &KeyOrder) -> Result<String, Failure> {
     let request = request(wanted)?;
+    check_terms_out(wanted)?;
     let count = wanted.csv.unwrap_or(1);
     let mut keys = Vec::new();
     while keys.len() < count as usize {
         let left = count - u32::try_from(keys.len()).unwrap_or(count);
         let request = w::IssueKeysRequest { count: left.min(AT_ONCE), ..request.clone() };
         keys.extend(ask(home, async |mut portal| Ok(portal.issue_keys(request).await?.into_inner().keys))?);
+    }
+    if let Some(out) = &wanted.terms_out {
+        write_terms_of(home, wanted, out, &keys);
     }
     if wanted.csv.is_some() {
         let rows = keys.iter().map(|key| format!("{},{}\n", key.number, key.key));

@@ -1,8 +1,9 @@
 //! The command line: what the vendor's staff types. `serve` is the portal. Most other commands ask the running portal over its socket;
-//! `init` and `install-issuer` work on the data directory of one that need not run.
+//! `init`, `install-issuer` and `install-code-key` work on the data directory of one that need not run.
 
 mod answer;
 mod ask;
+mod confirm;
 mod daemon;
 mod failure;
 mod help;
@@ -55,6 +56,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Install a certificate that the offline tool has signed for the code key. Those before are kept.
+    InstallCodeKey {
+        /// File from `kms-vendor code-key sign`.
+        file: PathBuf,
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
     /// Serve hosts and machines until SIGTERM or SIGINT.
     ///
     /// SIGHUP reads the issuing certificate and the files of TLS again, like `kms-portal reload`.
@@ -87,6 +96,11 @@ enum Command {
     ///
     /// The host makes the request with `kms-host activate --request FILE`, and installs the answer with `kms-host install-certificate`.
     Answer(answer::AnswerFile),
+    /// Confirm a machine or a host by telephone: take its installation id, show the confirmation id.
+    ///
+    /// Without CODE it asks for the groups one by one, says at once which is wrong, and shows whose key it is before it confirms anything.
+    /// The same installation id again gets the same confirmation and costs nothing, so a call may break off.
+    Confirm(confirm::CodeCall),
     /// List what staff has changed, the latest first.
     Audit {
         /// Most changes to list.
@@ -161,6 +175,9 @@ struct Init {
     /// Name or IP address by which hosts and machines reach the portal, for its TLS certificate. May be repeated.
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<TlsName>,
+    /// Make a code key as well, with the request for the offline tool: it confirms machines by codes that are read aloud.
+    #[arg(long)]
+    codes: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -211,6 +228,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
     let done = match cli.command {
         Command::Init(wanted) => offline::init(&home, &wanted),
         Command::InstallIssuer { file, json } => offline::install_issuer(&home, &file, json),
+        Command::InstallCodeKey { file, json } => offline::install_code_key(&home, &file, json),
         Command::Serve(wanted) => daemon::serve(&home, &wanted),
         Command::Status(output) => staff::status(&home, output.json),
         Command::Reload(output) => staff::reload(&home, output.json),
@@ -222,6 +240,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Organisation { command } => organisations::run(&home, command),
         Command::Key { command } => keys::run(&home, command),
         Command::Answer(wanted) => answer::answer(&home, &wanted),
+        Command::Confirm(call) => confirm::confirm(&home, &call),
         Command::Audit { limit, output } => staff::audit(&home, limit, output.json),
         Command::Doctor { config, output } => upkeep::doctor(&home, config.as_deref(), output.json),
         Command::Backup { folder, config } => upkeep::backup(&home, &folder, config.as_deref()),

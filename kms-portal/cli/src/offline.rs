@@ -1,10 +1,10 @@
-//! Commands that prepare a portal: `init` and `install-issuer`.
+//! Commands that prepare a portal: `init`, `install-issuer` and `install-code-key`.
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use kms_portal::config::PortalSettingSources;
-use kms_portal::home::PortalHome;
+use kms_portal::home::{MadeCodeKey, PortalHome};
 use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_NOINPUT};
 use program::output::json_text;
 use program::owner;
@@ -26,10 +26,12 @@ pub(super) fn init(home: &PortalHome, wanted: &Init) -> Result<String, Failure> 
     become_owner(home)?;
     let now = SystemClock::new().now();
     let made = home.init(roots.as_deref(), &wanted.names, now, &mut rand::rng())?;
+    let codes = if wanted.codes { home.init_codes(&mut rand::rng())? } else { MadeCodeKey::default() };
     let (data, request) = (home.path().display(), home.request_path());
     if wanted.output.json {
         return Ok(json_text(&json!({
             "request": request,
+            "code_request": wanted.codes.then(|| home.code_request_path()),
             "authority": home.authority_path(),
             "made": {
                 "key": made.key,
@@ -37,11 +39,13 @@ pub(super) fn init(home: &PortalHome, wanted: &Init) -> Result<String, Failure> 
                 "database": made.database,
                 "tls": made.tls,
                 "authority": made.authority,
+                "code_key": codes.key,
+                "code_request": codes.request,
             },
         })));
     }
     let mut lines = Vec::new();
-    if !made.is_something() {
+    if !made.is_something() && codes == MadeCodeKey::default() {
         return Ok(format!("Nothing is missing of the portal in {data}.\n"));
     }
     if made.key && made.database {
@@ -58,6 +62,13 @@ pub(super) fn init(home: &PortalHome, wanted: &Init) -> Result<String, Failure> 
         lines.push(format!("Carry {request} to the vendor's offline tool, then install the answer:"));
         lines.push(format!("  kms-vendor issuer sign --request {request} --out issuing.pem"));
         lines.push(format!("  kms-portal install-issuer issuing.pem --data {data}"));
+    }
+    if codes.request {
+        let request = home.code_request_path();
+        let request = request.display();
+        lines.push(format!("Carry {request} there, too, for the key that confirms codes:"));
+        lines.push(format!("  kms-vendor code-key sign --request {request} --out code.pem"));
+        lines.push(format!("  kms-portal install-code-key code.pem --data {data}"));
     }
     lines.push(String::new());
     Ok(lines.join("\n"))
@@ -85,6 +96,32 @@ pub(super) fn install_issuer(home: &PortalHome, file: &Path, json: bool) -> Resu
         format!("Serve with `kms-portal serve --data {}`.", home.path().display())
     };
     Ok(format!("Installed an issuing certificate, valid until {}.\n{next}\n", certificate.not_after))
+}
+
+pub(super) fn install_code_key(home: &PortalHome, file: &Path, json: bool) -> Result<String, Failure> {
+    let text = read(file)?;
+    become_owner(home)?;
+    let certificate = home.install_code_key(&text, file, SystemClock::new().now())?;
+    let is_served = server::admin::socket::is_served(&home.socket_path());
+    if is_served {
+        staff::reload(home, false)?;
+    }
+    let limits = &certificate.limits;
+    if json {
+        let sets = certificate.feature_sets.iter().map(|set| set.iter().collect::<Vec<_>>());
+        return Ok(json_text(&json!({
+            "not_before_ms": limits.not_before.unix_ms(),
+            "not_after_ms": limits.not_after.unix_ms(),
+            "feature_sets": sets.collect::<Vec<_>>(),
+            "taken_up": is_served,
+        })));
+    }
+    let next = if is_served { "The running portal has taken it up.\n" } else { "" };
+    Ok(format!(
+        "Installed a code certificate, valid until {}.\n{next}Products need it, too: `kms-vendor product rust NAME --code-key {}`.\n",
+        limits.not_after,
+        file.display()
+    ))
 }
 
 pub(super) fn check_config(home: &PortalHome, file: Option<&Path>) -> Result<String, Failure> {

@@ -20,6 +20,11 @@ const FILES: &[(&str, &str)] = &[
     ("issuing-request.pem", "In the data directory: the request to carry to the offline tool."),
     ("issuing.certificate", "In the data directory: what a root has signed for the issuing key."),
     (
+        "code.key, code-request.pem, code.certificates",
+        "In the data directory: the key that confirms machines by codes, its request, and what roots have signed for it. `kms-portal init \
+         --codes` makes the first two.",
+    ),
+    (
         "pepper",
         "In the data directory: the secret without which no key that was sold is recognised. It cannot be made again. Keep a copy apart \
          from that of the database.",
@@ -42,6 +47,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "KMS_PORTAL_DATABASE, KMS_PORTAL_LISTEN, ...",
         "Every setting has a variable: KMS_PORTAL_ and its name in capitals. It goes before the file. An empty variable is an unset \
          one. `kms-portal config sample` lists all settings.",
+    ),
+    (
+        "LC_ALL, LC_MESSAGES, LANG",
+        "Language of confirm, if --language is not given: the first that is set decides.",
     ),
     ("NOTIFY_SOCKET, WATCHDOG_USEC", "Set by systemd for a service; serve reports to it."),
 ];

@@ -21,17 +21,21 @@ pub(super) fn status(home: &PortalHome, as_json: bool) -> Result<String, Failure
             "issuer_not_before_ms": status.issuer_not_before,
             "issuer_not_after_ms": status.issuer_not_after,
             "tls_not_after_ms": instant(status.tls_not_after),
+            "code_key_not_after_ms": instant(status.code_key_not_after),
             "products": status.products,
             "organisations": status.organisations,
         })));
     }
-    let lines = [
+    let mut lines = vec![
         format!("Serving {} since {}.", status.listening.join(" "), time(status.started_at)),
         format!("Issuing certificate: valid until {}.", time(status.issuer_not_after)),
         format!("TLS certificate: valid until {}.", time(status.tls_not_after)),
         format!("Products: {}, organisations: {}.", status.products, status.organisations),
-        String::new(),
     ];
+    if let Some(ends_at) = instant(status.code_key_not_after) {
+        lines.push(format!("Code certificate: valid until {}.", time(ends_at)));
+    }
+    lines.push(String::new());
     Ok(lines.join("\n"))
 }
 
@@ -40,7 +44,7 @@ pub(super) fn reload(home: &PortalHome, as_json: bool) -> Result<String, Failure
     Ok(if as_json {
         json_text(&json!({ "reloaded": true }))
     } else {
-        "The issuing certificate and the files of TLS are read again.\n".to_owned()
+        "The certificates of both keys and the files of TLS are read again.\n".to_owned()
     })
 }
 

@@ -253,7 +253,7 @@ impl Load {
     /// Whose places there are, and whether each was freed.
     async fn places(&self, key: &ProductKey) -> anyhow::Result<Places> {
         let listed = self.world.db.places(key.number(), None, u32::MAX).await?;
-        Ok(listed.iter().map(|one| (owner(one.place.id), one.freed_at.is_some())).collect())
+        Ok(listed.iter().map(|one| (owner(one.id), one.freed_at.is_some())).collect())
     }
 }
 

@@ -14,10 +14,13 @@ use proto::vendor::v1::{ActivateMachineResponse, ReleaseMachineResponse};
 use serde_json::Value;
 use shared::activation::{Claim, HostActivation, MachineActivation, MachineRelease};
 use shared::envelope::SecretKey;
+use shared::features::Features;
+use shared::files;
 use shared::ids::{Fingerprint, Nonce, ProductId};
 use shared::parts::HardwareParts;
 use shared::product_key::ProductKey;
 use shared::time::{Clock as _, Timestamp};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use wire::portal::{Portal, PortalAddress};
@@ -122,6 +125,38 @@ impl PortalStage {
         finished(command).await
     }
 
+    /// Runs a command for this portal that reads this from a pipe.
+    pub(crate) async fn hears(&self, arguments: &[&str], input: &str) -> Done {
+        let mut command = Command::new(PORTAL);
+        command.args(arguments).args(["--data", text(&self.data)]);
+        // Whoever runs the tests may speak another language.
+        command.env("LC_ALL", "C").kill_on_drop(true).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+        let output = timeout(LIMIT, child.wait_with_output()).await.expect("it ends").unwrap();
+        Done {
+            code: output.status.code().expect("it ends by itself"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Gives the portal a code key, which a root has certified with these sets; its certificate, as products carry it.
+    pub(crate) async fn certify_codes(&self, sets: &[&str]) -> Vec<u8> {
+        self.does(&["init", "--codes"]).await;
+        let request = std::fs::read_to_string(self.data.join("code-request.pem")).unwrap();
+        let now = SystemClock::new().now();
+        let (not_before, valid_for) = (now - Duration::from_hours(1), 10 * YEAR);
+        let new =
+            NewIssuer { products: vec![], not_before, valid_for, root: Signer::Root1, test: false, now };
+        let sets = sets.iter().map(|set| Features::new(set.split(',')).unwrap()).collect();
+        let signed = self.stage.shop.vendor().sign_code_key(&request, &new, sets, &mut rand::rng()).unwrap();
+        let path = self.stage.folder.path().join("code.pem");
+        std::fs::write(&path, &signed.pem).unwrap();
+        self.does(&["install-code-key", text(&path)]).await;
+        files::from_pem(files::CODE_CERTIFICATE, signed.pem.as_bytes()).unwrap().to_vec()
+    }
+
     /// Runs a command that has to succeed; what it prints.
     pub(crate) async fn does(&self, arguments: &[&str]) -> String {
         let done = self.run(arguments).await;
@@ -202,9 +237,15 @@ impl Asking {
         SystemClock::new().now() + Duration::from_millis(self.asks.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Its hardware.
+    pub(crate) fn parts(&self) -> HardwareParts {
+        let hardware = self.identity.public().machine().to_string();
+        HardwareParts::of_machine(self.product, &hardware, &hardware, &hardware)
+    }
+
     /// A new ask for a confirmation, by hardware that nobody else has.
     pub(crate) fn for_confirmation(&self, key: &ProductKey) -> Signed {
-        let hardware: String = self.identity.public().machine().to_string();
+        let hardware = self.identity.public().machine().to_string();
         let machine_key = self.identity.public();
         MachineActivation {
             machine_key,
@@ -213,7 +254,7 @@ impl Asking {
             nonce: Nonce::from_bytes(rand::random()),
             asked_at: self.asked_at(),
             fingerprint: Fingerprint::of_machine(self.product, hardware.as_bytes()),
-            parts: HardwareParts::of_machine(self.product, &hardware, &hardware, &hardware),
+            parts: self.parts(),
         }
         .sign(&self.identity)
     }

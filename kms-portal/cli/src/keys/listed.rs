@@ -54,7 +54,8 @@ pub(super) fn show(home: &PortalHome, number: KeyNumber, as_json: bool) -> Resul
         });
         let machines = shown.machines.iter().map(|machine| {
             json!({
-                "machine": hex(&machine.machine),
+                "machine": Some(hex(&machine.machine)).filter(|id| !id.is_empty()),
+                "installation": Some(hex(&machine.digest)).filter(|digest| !digest.is_empty()),
                 "place": hex(&machine.place),
                 "since_ms": machine.since,
                 "confirmed_at_ms": machine.confirmed_at,
@@ -105,7 +106,11 @@ pub(super) fn show(home: &PortalHome, number: KeyNumber, as_json: bool) -> Resul
     if !shown.machines.is_empty() {
         let rows = shown.machines.iter().map(|machine| {
             vec![
-                hex(&machine.machine),
+                if machine.digest.is_empty() {
+                    hex(&machine.machine)
+                } else {
+                    format!("by code {}", hex(&machine.place))
+                },
                 time(machine.since),
                 time(machine.confirmed_at),
                 time(machine.freed_at),
@@ -142,7 +147,7 @@ pub(super) fn quotas_json(quotas: &w::Quotas) -> Value {
     })
 }
 
-fn key_json(key: &w::Key) -> Value {
+pub(crate) fn key_json(key: &w::Key) -> Value {
     let organisation = key.organisation.clone().unwrap_or_default();
     json!({
         "number": key.number,

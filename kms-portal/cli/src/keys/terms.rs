@@ -1,0 +1,48 @@
+//! The terms of a host key: the file that a host needs to be activated by codes.
+
+use std::path::{Path, PathBuf};
+
+use kms_portal::home::PortalHome;
+use program::exit::EX_CANTCREAT;
+use proto::portal::v1 as w;
+use shared::files::{HOST_TERMS, to_pem};
+use shared::time::Timestamp;
+
+use crate::ask::ask;
+use crate::failure::{Failure, OrExit as _};
+use crate::shown::time;
+
+/// Terms, as their file has them.
+pub(super) struct MadeTerms {
+    pub(super) number: u64,
+    pub(super) made_at: i64,
+    pub(super) ends_at: i64,
+    pub(super) file: String,
+}
+
+/// Makes the terms of this key as it is sold now; if nothing has changed, those that were made last.
+pub(super) fn make(home: &PortalHome, key: &str, note: &str) -> Result<MadeTerms, Failure> {
+    let request = w::MakeTermsRequest { number: key.to_owned(), note: note.to_owned() };
+    let made = ask(home, async |mut portal| Ok(portal.make_terms(request).await?.into_inner()))?;
+    let (year, month, day) = Timestamp::from_unix_ms(made.made_at).date();
+    let file = format!(
+        "Terms {} of host key {key}, of {year}-{month:02}-{day:02}. A host is activated by codes with this file:\n  \
+         kms-host activate --terms FILE\nIts administrator reads the codes to you before {}.\n\n{}",
+        made.terms,
+        time(made.ends_at),
+        to_pem(HOST_TERMS, &made.body)
+    );
+    Ok(MadeTerms { number: made.terms, made_at: made.made_at, ends_at: made.ends_at, file })
+}
+
+/// Where the terms of a key go: a folder has a file for each key.
+pub(super) fn path(out: &Path, key: &str) -> PathBuf {
+    if out.is_dir() { out.join(format!("{key}-terms.pem")) } else { out.to_owned() }
+}
+
+pub(super) fn write(path: &Path, terms: &MadeTerms, force: bool) -> Result<(), Failure> {
+    let write = if force { store::file::replace } else { store::file::create_new };
+    write(path, terms.file.as_bytes(), 0o644)
+        .map_err(|error| anyhow::Error::from(error).context(format!("{} cannot be written", path.display())))
+        .or_exit(EX_CANTCREAT)
+}

@@ -1,0 +1,35 @@
+# Was am Telefon zu sehen ist. Deutsch.
+
+ask-first = Lassen Sie sich die Installations-ID vorlesen und geben Sie sie Gruppe für Gruppe ein. Mehrere Gruppen in einer Zeile sind möglich.
+group = Gruppe { $group }:
+group-wrong = Gruppe { $group } ist falsch. Fragen Sie noch einmal danach.
+group-length = Gruppe { $group } hat { $has } Zeichen und nicht 6. Fragen Sie noch einmal danach.
+groups-swapped = Die Gruppen { $one } und { $other } sind vertauscht. Fragen Sie noch einmal nach beiden.
+too-many = Das sind mehr Gruppen, als eine Installations-ID hat. Was nach Gruppe { $group } kam, wurde weggelassen.
+code-wrong = Jede Gruppe stimmt, aber zusammen sind sie keine Installations-ID: { $why }.
+code-partial = Die Installations-ID ist nicht vollständig: { $have ->
+    [one] { $have } Gruppe ist
+   *[other] { $have } Gruppen sind
+} da.
+key-of = Schlüssel { $number } für { $product }, verkauft an { $organisation }.
+used-machines = { $used } von { $granted } Computern des Schlüssels sind aktiviert.
+used-hosts = { $used } von { $granted } Hosts des Schlüssels sind aktiviert.
+machine-known = Dieser Computer hat schon seinen Platz. Der Anruf kostet nichts.
+machine-new = Dieser Computer belegt einen Platz.
+host-known = Host { $host } hat schon eine Bestätigung bekommen und bekommt dieselbe noch einmal. Der Anruf kostet nichts.
+host-new = Das ist Host { $host }, Aktivierung { $activation } von { $activations }.
+terms-of = Der Host braucht die Bedingungen { $terms } des Schlüssels.{ $terms ->
+    [1] {""}
+   *[other] {" "}Hat er eine frühere Datei, bestätigen Sie mit --terms und der Nummer, die darin steht.
+}
+ends = Die Bestätigung endet am { $date }.
+ends-never = Die Bestätigung hat kein Ende.
+features = Funktionen: { $features }.
+confirm = Bestätigen? (j/n)
+yes = jy
+reason = Grund, zum Beispiel die Nummer eines Tickets:
+nothing-confirmed = Es wurde nichts bestätigt.
+read-aloud = Bestätigungs-ID. Lesen Sie sie Zeile für Zeile vor:
+in-letters = Oder zum Tippen:
+for-camera = Oder für eine Kamera:
+tell-caller = Sagen Sie am Telefon:

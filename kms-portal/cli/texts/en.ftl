@@ -1,0 +1,39 @@
+# What the operator of a call sees. English.
+
+ask-first = Ask the caller for the installation id, and type it a group at a time. Several groups on a line are fine.
+group = Group { $group }:
+group-wrong = Group { $group } is wrong. Ask for it again.
+group-length = Group { $group } has { $has ->
+    [one] { $has } character
+   *[other] { $has } characters
+}, not 6. Ask for it again.
+groups-swapped = Groups { $one } and { $other } have changed places. Ask for both again.
+too-many = That are more groups than an installation id has. What came behind group { $group } was left out.
+code-wrong = Every group is right, and together they are no installation id: { $why }.
+code-partial = The installation id is not whole: { $have ->
+    [one] { $have } group is
+   *[other] { $have } groups are
+} there.
+key-of = Key { $number } for { $product }, sold to { $organisation }.
+used-machines = { $used } of { $granted } machines of the key are activated.
+used-hosts = { $used } of { $granted } hosts of the key are activated.
+machine-known = This machine has its place already. The call costs nothing.
+machine-new = This machine takes a place.
+host-known = Host { $host } was read a confirmation before, and gets the same again. The call costs nothing.
+host-new = This is host { $host }, activation { $activation } of { $activations }.
+terms-of = The host has to have terms { $terms } of the key.{ $terms ->
+    [1] {""}
+   *[other] {" "}If it has an earlier file, confirm with --terms and the number in it.
+}
+ends = It ends on { $date }.
+ends-never = It has no end.
+features = Features: { $features }.
+confirm = Confirm? (y/n)
+# The letters that mean yes, in either case.
+yes = y
+reason = Reason, such as the number of a ticket:
+nothing-confirmed = Nothing was confirmed.
+read-aloud = Confirmation id. Read it to the caller, row by row:
+in-letters = Or to be typed:
+for-camera = Or for a camera:
+tell-caller = Tell the caller:
