@@ -18,7 +18,8 @@ use alloc::vec::Vec;
 use bits::Bits;
 
 use crate::certificate::ChainError;
-use crate::groups::{Alphabet, GroupState, Layout, Mistyped, Typed};
+use crate::groups::{Alphabet, GroupState, Layout, Mistake, Mistyped, Typed};
+use crate::reason::{Cause, Reason};
 
 pub use confirmation::{ConfirmationId, Confirmed, MachineOptions};
 pub use host::HostTerms;
@@ -35,8 +36,6 @@ pub enum CodeForm {
 }
 
 impl CodeForm {
-    const ALL: [CodeForm; 2] = [CodeForm::Digits, CodeForm::Letters];
-
     /// How many groups a number of so many bits needs.
     const fn layout(self, bits: usize) -> Layout {
         match self {
@@ -95,6 +94,18 @@ impl CodeText {
         CodeText { kind, form, typed: Typed::new(form.layout(kind.bits()), text) }
     }
 
+    /// This text as a code of this kind, while somebody types: in digits until there is a letter.
+    pub fn in_either_form(kind: CodeKind, text: &str) -> CodeText {
+        let digits = CodeText::new(kind, CodeForm::Digits, text);
+        if digits.has_letters() { CodeText::new(kind, CodeForm::Letters, text) } else { digits }
+    }
+
+    /// Whether a group holds a letter, which is wrong in digits.
+    fn has_letters(&self) -> bool {
+        let is_letter = |state: &GroupState| matches!(state, GroupState::Wrong(Mistake::Sign { sign, .. }) if sign.is_alphabetic());
+        self.groups().iter().any(is_letter)
+    }
+
     /// Each group as it is now.
     pub fn groups(&self) -> Vec<GroupState> {
         self.typed.groups()
@@ -109,14 +120,18 @@ impl CodeText {
 }
 
 /// Reads a whole code of one of these kinds, in either form. If it is none of them, the error is of the one that is most nearly as
-/// long.
+/// long; without a letter, of those in digits.
 fn read<T>(
     text: &str,
     kinds: &[CodeKind],
     open: impl Fn(CodeKind, &Bits) -> Result<T, CodeError>,
 ) -> Result<T, CodeError> {
-    let codes = kinds.iter().flat_map(|kind| CodeForm::ALL.map(|form| CodeText::new(*kind, form, text)));
-    let nearest = codes.min_by_key(|code| code.typed.symbols_off()).ok_or(CodeError::Malformed)?;
+    let codes = |form| kinds.iter().map(move |kind| CodeText::new(*kind, form, text));
+    let digits: Vec<_> = codes(CodeForm::Digits).collect();
+    let has_letters = digits.iter().any(CodeText::has_letters);
+    let letters = codes(CodeForm::Letters).filter(|code| has_letters || code.typed.payload().is_ok());
+    let nearest = digits.into_iter().chain(letters).min_by_key(|code| code.typed.symbols_off());
+    let nearest = nearest.ok_or(CodeError::Malformed)?;
     open(nearest.kind, &nearest.bits()?)
 }
 
@@ -142,4 +157,15 @@ pub enum CodeError {
     /// It names features that this release of the product does not know.
     #[error("the confirmation names features that this release of the product does not know")]
     UnknownFeatures,
+}
+
+impl From<CodeError> for Cause {
+    fn from(error: CodeError) -> Cause {
+        match error {
+            CodeError::Mistyped(mistyped) => Reason::CodeMalformed.with(&[("groups", &mistyped.groups())]),
+            CodeError::Malformed | CodeError::OtherInstallation => Reason::CodeOtherInstallation.into(),
+            CodeError::Newer | CodeError::UnknownFeatures => Reason::CodeNewer.into(),
+            CodeError::Terms(error) => Reason::CodeKeyOutOfTime.with(&[("cause", &error)]),
+        }
+    }
 }

@@ -284,6 +284,29 @@ reasons! {
     KeyOtherProduct "KEY_OTHER_PRODUCT" Machine
         "this is a key for another product"
         "enter it in the product that it was sold for, or ask the seller for a key for this one"
+    KeyMissing "KEY_MISSING" Machine
+        "no product key is entered on this machine"
+        "enter the key first, in the product or with `kms-client key set --later KEY`"
+
+    // What is wrong with a code that somebody has typed. Nothing was sent.
+    CodesNotTaken "CODES_NOT_TAKEN" Vendor
+        "this release of the product takes no confirmation ids"
+        "activate over the internet, or by a file with `kms-client proxy`; or ask the vendor for a release that takes them"
+    CodeMalformed "CODE_MALFORMED" Machine
+        "the code cannot be right: look at group {groups}"
+        "compare these groups with what was read to you, and type them again"
+    CodeNewer "CODE_NEWER" Machine
+        "the code is of a version, or grants features, that this release does not know"
+        "update the product, then enter the code again"
+    CodeOtherInstallation "CODE_OTHER_INSTALLATION" Machine
+        "this confirmation id is not for this machine with this product key"
+        "have the vendor read out the installation id that was confirmed, and compare it with `kms-client key installation-id`; if it is the same, ask for the confirmation id once more"
+    CodeKeyOutOfTime "CODE_KEY_OUT_OF_TIME" Vendor
+        "the product's key for confirmation ids is not valid now: {cause}"
+        "check this machine's clock; if it is right, ask the vendor for a release with a newer key, or activate over the internet"
+    CodeEnded "CODE_ENDED" Vendor
+        "this confirmation id ended at {ended_at}"
+        "check this machine's clock; if it is right, ask the seller for a longer term, then the vendor for a new confirmation id"
 
     // Where the vendor's portal is asked.
     PortalUnreachable "PORTAL_UNREACHABLE" Network

@@ -158,7 +158,14 @@ fn told(reason: Reason) -> Told {
         | Reason::StateDamaged
         | Reason::IdentityUnreadable
         | Reason::Busy
-        | Reason::RekeyLimit => ByTheClient,
+        | Reason::RekeyLimit
+        | Reason::KeyMissing
+        | Reason::CodesNotTaken
+        | Reason::CodeMalformed
+        | Reason::CodeNewer
+        | Reason::CodeOtherInstallation
+        | Reason::CodeKeyOutOfTime
+        | Reason::CodeEnded => ByTheClient,
         Reason::KeyUnknown | Reason::TooManyWrongKeys => AtThePortal(
             "suite/portal.rs",
             "a_key_that_nobody_sold_is_unknown_and_after_a_few_the_address_has_to_wait",

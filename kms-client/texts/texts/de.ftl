@@ -203,6 +203,22 @@ key-other-kind = Dies ist ein { $kind ->
     .remedy = Geben Sie einen Serverschlüssel am Server Ihrer Organisation ein und einen Mehrfachaktivierungsschlüssel in der Software; oder bitten Sie den Verkäufer um einen Schlüssel der anderen Art.
 key-other-product = Dies ist ein Schlüssel für ein anderes Produkt.
     .remedy = Geben Sie ihn in dem Produkt ein, für das er verkauft wurde, oder bitten Sie den Verkäufer um einen Schlüssel für dieses.
+key-missing = Auf diesem Computer ist kein Produktschlüssel eingegeben.
+    .remedy = Geben Sie zuerst den Schlüssel ein, im Produkt oder mit `kms-client key set --later SCHLÜSSEL`.
+
+# Was mit einem Code nicht stimmt, den jemand eingetippt hat. Es wurde nichts gesendet.
+codes-not-taken = Diese Version des Produkts nimmt keine Bestätigungscodes an.
+    .remedy = Aktivieren Sie über das Internet, oder über eine Datei mit `kms-client proxy`; oder bitten Sie den Hersteller um eine Version, die sie annimmt.
+code-malformed = Der Code kann nicht stimmen: Prüfen Sie Gruppe { $groups }.
+    .remedy = Vergleichen Sie diese Gruppen mit dem, was Ihnen vorgelesen wurde, und geben Sie sie noch einmal ein.
+code-newer = Der Code ist von einer Art, oder gewährt Funktionen, die diese Version nicht kennt.
+    .remedy = Aktualisieren Sie das Produkt, und geben Sie den Code dann noch einmal ein.
+code-other-installation = Dieser Bestätigungscode ist nicht für diesen Computer mit diesem Produktschlüssel.
+    .remedy = Lassen Sie sich vom Hersteller den Installationscode vorlesen, der bestätigt wurde, und vergleichen Sie ihn mit `kms-client key installation-id`; ist er derselbe, bitten Sie noch einmal um den Bestätigungscode.
+code-key-out-of-time = Der Schlüssel des Produkts für Bestätigungscodes gilt jetzt nicht: { $cause }.
+    .remedy = Prüfen Sie die Uhr dieses Computers; geht sie richtig, bitten Sie den Hersteller um eine Version mit einem neueren Schlüssel, oder aktivieren Sie über das Internet.
+code-ended = Dieser Bestätigungscode ist am { $ended_at } abgelaufen.
+    .remedy = Prüfen Sie die Uhr dieses Computers; geht sie richtig, bitten Sie den Verkäufer um eine längere Laufzeit, und danach den Hersteller um einen neuen Bestätigungscode.
 
 # Wo das Portal des Herstellers gefragt wird.
 portal-unreachable = Keine Antwort vom Portal des Herstellers unter { $address }: { $cause }.

@@ -206,6 +206,22 @@ key-other-kind = Ceci est une { $kind ->
     .remedy = Saisissez une clé de serveur sur le serveur de votre organisation, et une clé d’activation multiple dans le logiciel ; ou demandez au vendeur une clé de l’autre type.
 key-other-product = Ceci est une clé pour un autre produit.
     .remedy = Saisissez-la dans le produit pour lequel elle a été vendue, ou demandez au vendeur une clé pour celui-ci.
+key-missing = Aucune clé de produit n’est saisie sur cet ordinateur.
+    .remedy = Saisissez d’abord la clé, dans le produit ou avec `kms-client key set --later CLÉ`.
+
+# Ce qui ne va pas avec un code que quelqu’un a saisi. Rien n’a été envoyé.
+codes-not-taken = Cette version du produit n’accepte pas de codes de confirmation.
+    .remedy = Activez par internet, ou par un fichier avec `kms-client proxy` ; ou demandez à l’éditeur une version qui les accepte.
+code-malformed = Le code ne peut pas être juste : regardez le groupe { $groups }.
+    .remedy = Comparez ces groupes avec ce qui vous a été lu, et saisissez-les de nouveau.
+code-newer = Le code est d’un type, ou accorde des fonctions, que cette version ne connaît pas.
+    .remedy = Mettez le produit à jour, puis saisissez le code de nouveau.
+code-other-installation = Ce code de confirmation n’est pas pour cet ordinateur avec cette clé de produit.
+    .remedy = Faites lire par l’éditeur le code d’installation qui a été confirmé, et comparez-le avec `kms-client key installation-id` ; si c’est le même, demandez encore une fois le code de confirmation.
+code-key-out-of-time = La clé du produit pour les codes de confirmation n’est pas valable maintenant : { $cause }.
+    .remedy = Vérifiez l’horloge de cet ordinateur ; si elle est juste, demandez à l’éditeur une version avec une clé plus récente, ou activez par internet.
+code-ended = Ce code de confirmation a pris fin le { $ended_at }.
+    .remedy = Vérifiez l’horloge de cet ordinateur ; si elle est juste, demandez au vendeur une durée plus longue, puis à l’éditeur un nouveau code de confirmation.
 
 # Là où le portail de l’éditeur est interrogé.
 portal-unreachable = Aucune réponse du portail de l’éditeur à l’adresse { $address } : { $cause }.

@@ -200,6 +200,22 @@ key-other-kind = Dit is een { $kind ->
     .remedy = Voer een serversleutel in op de server van uw organisatie, en een sleutel voor meerdere activeringen in de software; of vraag de verkoper om een sleutel van de andere soort.
 key-other-product = Dit is een sleutel voor een ander product.
     .remedy = Voer hem in bij het product waarvoor hij is verkocht, of vraag de verkoper om een sleutel voor dit product.
+key-missing = Op deze computer is geen productsleutel ingevoerd.
+    .remedy = Voer eerst de sleutel in, in het product of met `kms-client key set --later SLEUTEL`.
+
+# Wat er mis is met een code die iemand heeft ingetypt. Er is niets verstuurd.
+codes-not-taken = Deze versie van het product neemt geen bevestigingscodes aan.
+    .remedy = Activeer via internet, of via een bestand met `kms-client proxy`; of vraag de leverancier om een versie die ze wel aanneemt.
+code-malformed = De code kan niet kloppen: kijk naar groep { $groups }.
+    .remedy = Vergelijk deze groepen met wat u is voorgelezen, en typ ze opnieuw.
+code-newer = De code is van een soort, of geeft functies, die deze versie niet kent.
+    .remedy = Werk het product bij en voer de code daarna opnieuw in.
+code-other-installation = Deze bevestigingscode is niet voor deze computer met deze productsleutel.
+    .remedy = Laat de leverancier de installatiecode voorlezen die is bevestigd, en vergelijk die met `kms-client key installation-id`; als het dezelfde is, vraag dan nog een keer om de bevestigingscode.
+code-key-out-of-time = De sleutel van het product voor bevestigingscodes is nu niet geldig: { $cause }.
+    .remedy = Controleer de klok van deze computer; als die goed staat, vraag de leverancier dan om een versie met een nieuwere sleutel, of activeer via internet.
+code-ended = Deze bevestigingscode is op { $ended_at } afgelopen.
+    .remedy = Controleer de klok van deze computer; als die goed staat, vraag de verkoper dan om een langere termijn, en daarna de leverancier om een nieuwe bevestigingscode.
 
 # Waar het portaal van de leverancier wordt gevraagd.
 portal-unreachable = Geen antwoord van het portaal van de leverancier op { $address }: { $cause }.

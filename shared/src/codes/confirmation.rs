@@ -11,6 +11,7 @@ use crate::features::Features;
 use crate::time::Timestamp;
 
 const OPTION_BITS: usize = 16;
+const OPTION_BYTES: usize = OPTION_BITS / 8;
 const MONTH_BITS: u32 = 10;
 const FEATURE_BITS: u32 = 6;
 /// S of an Ed25519 signature is below 2^253.
@@ -77,6 +78,9 @@ impl MachineOptions {
 }
 
 impl ConfirmationId {
+    /// How long it is, in bytes.
+    pub const BYTES: usize = OPTION_BYTES + 64;
+
     /// Confirms a machine with the vendor's code key.
     pub fn of_machine(id: &InstallationId, options: MachineOptions, code_key: &SecretKey) -> ConfirmationId {
         let options = options.to_bits();
@@ -101,6 +105,20 @@ impl ConfirmationId {
         let options = MachineOptions::of_bits(self.options);
         let features = key.features(options.feature_set).ok_or(CodeError::UnknownFeatures)?;
         Ok(Confirmed { ends_at: options.ends_at(), features })
+    }
+
+    /// The code in 66 bytes, as a machine keeps it.
+    pub fn to_bytes(&self) -> [u8; ConfirmationId::BYTES] {
+        let mut bytes = [0; ConfirmationId::BYTES];
+        bytes[..OPTION_BYTES].copy_from_slice(&self.options.to_be_bytes());
+        bytes[OPTION_BYTES..].copy_from_slice(&self.signature);
+        bytes
+    }
+
+    /// The code in these bytes, if they are 66.
+    pub fn from_slice(bytes: &[u8]) -> Option<ConfirmationId> {
+        let (options, signature) = bytes.split_first_chunk::<OPTION_BYTES>()?;
+        Some(ConfirmationId { options: u16::from_be_bytes(*options), signature: signature.try_into().ok()? })
     }
 
     /// The code as it is read aloud or typed. [`FromStr`] takes either form.

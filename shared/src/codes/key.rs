@@ -84,6 +84,11 @@ impl CodeKey {
         self.0.limits.public_key
     }
 
+    /// Whether what it confirms is for a test.
+    pub fn is_test(&self) -> bool {
+        self.0.limits.test
+    }
+
     /// What it may grant, each set by its place.
     pub fn feature_sets(&self) -> &[Features] {
         &self.0.feature_sets

@@ -35,6 +35,8 @@ pub struct Typed {
     others: Vec<(usize, char)>,
     /// Where symbols begin that follow a break.
     breaks: Vec<usize>,
+    /// How many symbols were typed, with those that are too many to be kept.
+    length: usize,
 }
 
 impl Typed {
@@ -44,15 +46,16 @@ impl Typed {
         let most = layout.symbols() + layout.length;
         // The space is taken at once, because a vector that grows leaves a copy behind that nobody wipes.
         let mut symbols = Zeroizing::new(Vec::with_capacity(most));
-        let (mut others, mut breaks, mut after_break) = (Vec::new(), Vec::new(), false);
+        let (mut others, mut breaks, mut after_break, mut length) = (Vec::new(), Vec::new(), false, 0);
         for typed in text.chars() {
             let meaning = layout.alphabet.read(typed);
             if meaning == Meaning::Break {
                 after_break = !symbols.is_empty();
                 continue;
             }
-            if symbols.len() == most {
-                break;
+            length += 1;
+            if most < length {
+                continue;
             }
             if core::mem::take(&mut after_break) {
                 breaks.push(symbols.len());
@@ -66,7 +69,7 @@ impl Typed {
                 Meaning::Break => {}
             }
         }
-        Typed { layout, symbols, others, breaks }
+        Typed { layout, symbols, others, breaks, length }
     }
 
     /// Each group as it is now, from the first to the last, for whoever still types.
@@ -82,7 +85,7 @@ impl Typed {
 
     /// By how many symbols it is too short or too long.
     pub fn symbols_off(&self) -> usize {
-        self.symbols.len().abs_diff(self.layout.symbols())
+        self.length.abs_diff(self.layout.symbols())
     }
 
     /// The symbols without those that check.

@@ -145,6 +145,23 @@ fn a_code_survives_each_of_its_forms() {
     for form in FORMS {
         assert_eq!(confirmation.text(form).parse(), Ok(confirmation.clone()));
     }
+    assert_eq!(ConfirmationId::from_slice(&confirmation.to_bytes()), Some(confirmation));
+    assert_eq!(ConfirmationId::from_slice(&[0; ConfirmationId::BYTES - 1]), None);
+}
+
+/// Most digits of a confirmation id that had not been typed to its end were taken for one in letters, and every group was named.
+#[test]
+fn a_code_that_is_not_typed_to_its_end_names_the_groups_that_are_missing() {
+    for (kind, form, text) in codes() {
+        let groups: Vec<_> = text.split('-').collect();
+        // Some groups of a host's id are as many as those of a machine's.
+        for typed in (1..groups.len()).filter(|_| kind != CodeKind::Host) {
+            let expected: Vec<_> = (typed + 1..=groups.len()).collect();
+            let so_far = groups[..typed].join(" ");
+            assert_eq!(wrong_groups(kind, form, &so_far), expected, "{so_far}");
+            assert_eq!(CodeText::in_either_form(kind, &so_far).groups().len(), groups.len(), "{so_far}");
+        }
+    }
 }
 
 #[test]
