@@ -143,6 +143,26 @@ impl Client {
         self.wait_for(async move { client.clear_key().await }).unwrap_or_else(|| Err(stopped()))
     }
 
+    /// What the user reads to the vendor. See [`Client::installation_id`](crate::Client::installation_id).
+    ///
+    /// # Errors
+    /// No key was entered, or this product takes no confirmation id.
+    #[cfg(feature = "codes")]
+    pub fn installation_id(&self) -> Result<crate::InstallationCode, Cause> {
+        let client = self.inner.clone();
+        self.wait_for(async move { client.installation_id().await }).unwrap_or_else(|| Err(stopped()))
+    }
+
+    /// Takes what the vendor has read back. See [`Client::enter_confirmation`](crate::Client::enter_confirmation).
+    ///
+    /// # Errors
+    /// It confirms nothing here, or nothing can be kept here.
+    #[cfg(feature = "codes")]
+    pub fn enter_confirmation(&self, text: &str) -> Result<Snapshot, Cause> {
+        let (client, text) = (self.inner.clone(), text.to_owned());
+        self.wait_for(async move { client.enter_confirmation(&text).await }).unwrap_or_else(|| Err(stopped()))
+    }
+
     /// The hosts that would be asked, in order. See [`Client::discover`](crate::Client::discover).
     pub fn discover(&self) -> Discovery {
         let client = self.inner.clone();

@@ -4,6 +4,8 @@
 //! itself: the vendor's code starts [`Client::run`]. `builder` makes a client, `shell` is what its handles share.
 
 mod builder;
+#[cfg(feature = "codes")]
+mod codes;
 #[cfg(feature = "keys")]
 mod keys;
 

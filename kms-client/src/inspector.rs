@@ -15,6 +15,8 @@ use shared::reason::{Cause, Reason};
 #[cfg(feature = "keys")]
 use wire::SystemClock;
 
+#[cfg(feature = "codes")]
+use crate::codes::InstallationCode;
 use crate::discovery::{Discovery, Places, Problem, in_hosts_file};
 use crate::files::off_thread;
 use crate::home::{HOSTS, HOSTS_MAX_BYTES, Home, unwritable};
@@ -29,6 +31,8 @@ pub struct Inspector {
     pub(crate) home: Arc<Home>,
     pub(crate) places: Places,
     pub(crate) snapshot: Snapshot,
+    #[cfg(feature = "codes")]
+    pub(crate) installation_id: Result<InstallationCode, Cause>,
     #[cfg(feature = "keys")]
     pub(crate) terms: Arc<Terms>,
 }
@@ -37,6 +41,15 @@ impl Inspector {
     /// Where the product stood when the inspector was made.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// What the user of this machine reads to the vendor. See [`Client::installation_id`](crate::Client::installation_id).
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "codes")]
+    pub fn installation_id(&self) -> Result<InstallationCode, Cause> {
+        self.installation_id.clone()
     }
 
     /// The hosts that would be asked, in order, and what named each. This asks DNS, and no host.

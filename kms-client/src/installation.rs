@@ -5,6 +5,8 @@
 //! costs the `identity`, and no damage restarts the grace. A file that cannot be read, or that a newer release has written, is not
 //! damaged: it is left as it is, and this process keeps nothing. `found` reads the disk, `round` changes an installation later.
 
+#[cfg(feature = "codes")]
+mod by_code;
 #[cfg(feature = "keys")]
 mod by_key;
 mod found;

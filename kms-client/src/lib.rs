@@ -66,6 +66,8 @@ mod key_file;
 mod last_round;
 mod saved;
 
+#[cfg(feature = "codes")]
+mod codes;
 mod discovery;
 mod hosts;
 mod lease;
@@ -78,6 +80,8 @@ mod hardware;
 mod random;
 
 pub use client::{BuildError, Builder, Client};
+#[cfg(feature = "codes")]
+pub use codes::{InstallationCode, confirmation_groups};
 pub use discovery::{Candidate, Discovery, LookedIn, Problem, Source};
 pub use home::Keeping;
 pub use hosts::{HostName, HostNameError};
@@ -92,7 +96,11 @@ pub use snapshot::Snapshot;
 #[cfg(feature = "tls")]
 pub use wire::Tls;
 
+#[cfg(feature = "codes")]
+pub use shared::codes::CodeForm;
 pub use shared::features::{Features, FeaturesError};
+#[cfg(feature = "keys")]
+pub use shared::groups::{GroupState, Mistake};
 pub use shared::ids::{HostId, LedgerId, MachineId, OrganisationId, ProductId};
 pub use shared::license::{LicenseState, Notice, Setup};
 #[cfg(feature = "keys")]

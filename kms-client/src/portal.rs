@@ -15,6 +15,7 @@ use shared::confirmation::Confirmation;
 use shared::envelope::{PublicKey, SecretKey};
 use shared::ids::Nonce;
 use shared::license::Event;
+use shared::parts::HardwareParts;
 use shared::reason::{Cause, Reason};
 use wire::Failure;
 
@@ -147,6 +148,12 @@ impl Visit<'_> {
     }
 
     async fn release(&mut self) -> Result<Result<Outcome, Failure>, Cause> {
+        // The portal knows no key of a machine by codes, and takes nothing back before it does.
+        if self.is_by_code()
+            && let Err(failure) = self.activate().await?
+        {
+            return Ok(Err(failure));
+        }
         let Some(signed) = self.surrender().await? else { return Ok(Err(self.unreadable().into())) };
         let answered = match carrier::connect(&self.installation.terms, Arc::clone(&self.shell.clock)).await {
             Ok(portal) => portal.release_machine(signed).await,
@@ -168,8 +175,12 @@ impl Visit<'_> {
     /// The ask to be confirmed: the one that has no answer yet, if it is of this machine, or a new one. It is on the disk when this
     /// returns. `None` where this user may read neither the machine's key nor the product key.
     async fn activation(&mut self) -> Result<Option<(Signed, MachineActivation)>, Cause> {
-        if let Some(under_way) = self.under_way() {
-            return Ok(Some(under_way));
+        let parts = self.parts();
+        // The portal finds the place that a code was given by the parts.
+        if let Some((signed, ask)) = self.under_way()
+            && (!self.is_by_code() || ask.parts == parts)
+        {
+            return Ok(Some((signed, ask)));
         }
         let Some((identity, machine_key, held)) = self.keys() else { return Ok(None) };
         let terms = &self.installation.terms;
@@ -180,11 +191,21 @@ impl Visit<'_> {
             nonce: self.nonce()?,
             asked_at: self.shell.clock.now(),
             fingerprint: terms.fingerprint,
-            parts: terms.hardware(),
+            parts,
         };
         let signed = ask.sign(&identity);
         self.keep(signed.clone()).await?;
         Ok(Some((signed, ask)))
+    }
+
+    /// Whether this machine holds a place of the key that the portal has given to a code, and knows by that alone.
+    fn is_by_code(&self) -> bool {
+        self.installation.saved.confirmation.as_ref().is_some_and(|held| held.by_code)
+    }
+
+    /// The hardware parts to send: of a machine by codes, those of its installation id.
+    fn parts(&self) -> HardwareParts {
+        if self.is_by_code() { self.installation.parts() } else { self.installation.terms.hardware() }
     }
 
     /// The ask to be confirmed that has no answer yet, if it is of this machine.

@@ -5,6 +5,8 @@
 use core::time::Duration;
 
 use shared::certificate::Roots;
+#[cfg(feature = "codes")]
+use shared::codes::CodeKey;
 use shared::ids::{Fingerprint, OrganisationId, ProductId};
 use shared::license::Setup;
 #[cfg(feature = "keys")]
@@ -112,7 +114,7 @@ impl Product {
     }
 
     /// Certificates of the keys that confirm codes, which are read aloud where there is no network. Carry those of all keys that
-    /// may still be in use.
+    /// may still be in use. Only with feature `codes` does the library read them.
     pub const fn with_code_keys(mut self, certificates: &'static [&'static [u8]]) -> Product {
         self.code_keys = certificates;
         self
@@ -152,6 +154,9 @@ pub(crate) struct Terms {
     /// What concerns product keys.
     #[cfg(feature = "keys")]
     pub(crate) keys: KeyTerms,
+    /// The keys that confirm codes for the product.
+    #[cfg(feature = "codes")]
+    pub(crate) code_keys: Vec<CodeKey>,
 }
 
 /// What holds for product keys on this machine.

@@ -3,6 +3,8 @@
 //! The file is magic `KMSS` | version 1 | `kms.state.v1.Saved` | checksum (see `frame`). A lease that is read from it is
 //! verified again down from the pinned roots: the disk is trusted no more than the network. `docs/protocol.md` 7.
 
+#[cfg(feature = "codes")]
+mod by_code;
 #[cfg(feature = "keys")]
 mod by_key;
 
@@ -13,8 +15,6 @@ use proto::state::v1;
 use shared::answer::Lease;
 use shared::ask::Rejected;
 use shared::certificate::Chain;
-#[cfg(feature = "keys")]
-use shared::confirmation::Confirmation;
 use shared::exchange::Exchange;
 use shared::ids::{Fingerprint, HostId, MachineId, Nonce, OrganisationId};
 use shared::license::{ByKey, Event, Facts, License, Timer};
@@ -24,6 +24,11 @@ use shared::time::Timestamp;
 use crate::frame::{self, Damage};
 use crate::product::Terms;
 use crate::random;
+
+#[cfg(feature = "codes")]
+pub(crate) use self::by_code::TypedConfirmation;
+#[cfg(feature = "keys")]
+pub(crate) use self::by_key::HeldConfirmation;
 
 const MAGIC: &[u8; 4] = b"KMSS";
 const VERSION: u8 = 1;
@@ -48,7 +53,7 @@ pub(crate) struct Saved {
     by_key: ByKeyFields,
     /// What licenses this machine by its product key.
     #[cfg(feature = "keys")]
-    pub(crate) confirmation: Option<Confirmation>,
+    pub(crate) confirmation: Option<HeldConfirmation>,
     /// The fields of a later release, as they were read.
     unknown: Bytes,
 }
@@ -59,6 +64,7 @@ pub(crate) struct Saved {
 struct ByKeyFields {
     number: Bytes,
     confirmation: Bytes,
+    by_code: Option<v1::ConfirmationByCode>,
     hardware_changed_at: i64,
 }
 
@@ -185,6 +191,7 @@ impl Saved {
             last_round: self.last_round.clone(),
             key_number: self.by_key.number.clone(),
             confirmation: self.by_key.confirmation.clone(),
+            confirmation_by_code: self.by_key.by_code.clone(),
             hardware_changed_at: match facts.key {
                 // Without keys it stays as it came.
                 None => self.by_key.hardware_changed_at,
@@ -213,6 +220,7 @@ impl Saved {
         let by_key = ByKeyFields {
             number: wire.key_number,
             confirmation: wire.confirmation,
+            by_code: wire.confirmation_by_code,
             hardware_changed_at: wire.hardware_changed_at,
         };
         #[cfg(feature = "keys")]

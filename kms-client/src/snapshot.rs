@@ -81,10 +81,13 @@ pub struct Snapshot {
 pub struct EnteredKey {
     /// The key's public number.
     pub number: KeyNumber,
-    /// When the vendor's portal confirmed this machine; `None` as long as it has not.
+    /// When the vendor confirmed this machine: by the portal's clock, or by this machine's if somebody has typed a confirmation id.
+    /// `None` as long as nobody has.
     pub confirmed_at: Option<Timestamp>,
     /// The first instant at which the confirmation licenses nobody any more, if it has an end.
     pub not_after: Option<Timestamp>,
+    /// Whether somebody has typed a confirmation id, and the portal was not asked.
+    pub by_code: bool,
 }
 
 /// What decides where the product stands at an instant.
@@ -114,7 +117,7 @@ impl Snapshot {
         let features = license.lease().map(|lease| &lease.chain().host().features);
         #[cfg(feature = "keys")]
         let (is_test, features) = match &saved.confirmation {
-            Some(confirmation) => (confirmation.test, Some(&confirmation.features)),
+            Some(held) => (held.test, Some(&held.features)),
             None => (is_test, features),
         };
         Snapshot {
@@ -137,8 +140,9 @@ impl Snapshot {
             #[cfg(feature = "keys")]
             key: saved.key_number().map(|number| EnteredKey {
                 number,
-                confirmed_at: saved.confirmation.as_ref().map(|confirmation| confirmation.confirmed_at),
-                not_after: saved.confirmation.as_ref().and_then(|confirmation| confirmation.not_after),
+                confirmed_at: saved.confirmation.as_ref().map(|held| held.term.confirmed_at),
+                not_after: saved.confirmation.as_ref().and_then(|held| held.term.not_after),
+                by_code: saved.confirmation.as_ref().is_some_and(|held| held.by_code),
             }),
             revoked: license
                 .lease()

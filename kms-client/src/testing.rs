@@ -30,6 +30,8 @@ use shared::features::Features;
 use shared::ids::{HostId, LedgerId, MachineId};
 use shared::license::{ByKey, Facts, KeyTerm, License, LicenseState, Setup, Timer};
 use shared::policy::Policy;
+#[cfg(feature = "keys")]
+use shared::product_key::KeyNumber;
 use shared::reason::Reason;
 use shared::time::{Clock, Timestamp};
 
@@ -41,6 +43,8 @@ use crate::outcome::{Attempt, Outcome, Round};
 use crate::product::Product;
 use crate::saved::Saved;
 use crate::shell::Shell;
+#[cfg(feature = "keys")]
+use crate::snapshot::EnteredKey;
 use crate::snapshot::{Snapshot, Standing};
 use crate::way::Ways;
 
@@ -57,6 +61,19 @@ pub fn snapshot(state: LicenseState) -> Snapshot {
     let by_key = matches!(state, LicenseState::LicensedByKey { .. } | LicenseState::KeyEndsSoon { .. });
     let until = state.until().filter(|_| state.is_licensed() && !by_key);
     blank(state, until.map(|until| lease(until - Policy::CLIENT.validity)), Standing::Fixed(state))
+}
+
+/// A snapshot of a machine that is licensed by a confirmation id which somebody has typed: until then, or without an end.
+#[cfg(feature = "codes")]
+pub fn snapshot_by_code(not_after: Option<Timestamp>) -> Snapshot {
+    let mut shown = snapshot(match not_after {
+        None => LicenseState::LicensedWithoutEnd,
+        Some(until) => LicenseState::LicensedByKey { until },
+    });
+    if let Some(key) = &mut shown.key {
+        (key.not_after, key.by_code) = (not_after, true);
+    }
+    shown
 }
 
 /// A host that was tried, and the outcome.
@@ -145,7 +162,7 @@ fn blank(state: LicenseState, lease: Option<Lease>, standing: Standing) -> Snaps
         lease,
         features: Features::NONE,
         #[cfg(feature = "keys")]
-        key: None,
+        key: entered_key(&state),
         revoked: None,
         keeping: Keeping::NotKept,
         state_dir: PathBuf::new(),
@@ -154,6 +171,25 @@ fn blank(state: LicenseState, lease: Option<Lease>, standing: Standing) -> Snaps
         left_out: Vec::new(),
         standing,
     }
+}
+
+/// The product key of a machine in this state.
+#[cfg(feature = "keys")]
+fn entered_key(state: &LicenseState) -> Option<EnteredKey> {
+    let confirmed_at = match state {
+        LicenseState::KeyEntered { .. } => None,
+        LicenseState::LicensedWithoutEnd
+        | LicenseState::LicensedByKey { .. }
+        | LicenseState::KeyEndsSoon { .. }
+        | LicenseState::KeyEnded { .. }
+        | LicenseState::HardwareChanged { .. } => Some(BEGIN),
+        _ => return None,
+    };
+    let not_after = match state {
+        LicenseState::KeyEnded { since } => Some(*since),
+        state => state.until(),
+    };
+    Some(EnteredKey { number: KeyNumber::from_bytes([0x7e; 5]), confirmed_at, not_after, by_code: false })
 }
 
 /// A client that shows what a test sets. It asks no host, and reads and writes nothing.

@@ -9,12 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::certificate::Roots;
+#[cfg(feature = "codes")]
+use shared::codes::CodeKey;
 use shared::ids::{Fingerprint, OrganisationId};
 use shared::policy::check_grace;
 use shared::reason::Cause;
 use shared::time::{Clock, Length};
 use wire::SystemClock;
 
+#[cfg(feature = "codes")]
+use crate::codes::InstallationCode;
 use crate::discovery::{Candidate, Places, Source};
 use crate::home::Home;
 use crate::hosts::HostNameError;
@@ -201,11 +205,14 @@ impl Builder {
         let state_dir = self.state_dir.as_deref().ok_or(BuildError::NoStateDir)?;
         let home = Arc::new(Home::look(state_dir, self.fallback_dir.as_deref(), terms.id));
         let installation = installation::read_only(&home, &terms, self.clock.now());
-        let snapshot = Snapshot::of(&installation, self.clock.now());
+        let now = self.clock.now();
+        let snapshot = Snapshot::of(&installation, now);
         Ok(Inspector {
             home,
             places,
             snapshot,
+            #[cfg(feature = "codes")]
+            installation_id: installation.installation_id(now).map(InstallationCode),
             #[cfg(feature = "keys")]
             terms,
         })
@@ -223,13 +230,15 @@ impl Builder {
         let id = self.product.product_id();
         let terms = Terms {
             id,
-            roots,
             setup,
             edition,
             organisation: self.product.organisation.map(OrganisationId::from_bytes),
             fingerprint: self.fingerprint.unwrap_or_else(|| fingerprint::of_this_machine(id)),
             #[cfg(feature = "keys")]
             keys: self.key_terms()?,
+            #[cfg(feature = "codes")]
+            code_keys: self.code_keys(&roots)?,
+            roots,
         };
         let hosts = self.hosts.clone().map_err(BuildError::Host)?;
         Ok((Arc::new(terms), Places { hosts, ..self.places.clone() }))
@@ -246,6 +255,17 @@ impl Builder {
             key: self.key.clone().transpose().map_err(|error| BuildError::Key(error.into()))?,
             hardware: self.hardware,
         })
+    }
+
+    #[cfg(feature = "codes")]
+    fn code_keys(&self, roots: &Roots) -> Result<Vec<CodeKey>, BuildError> {
+        let numbered = self.product.code_keys.iter().zip(1..);
+        let verified = numbered.map(|(certificate, number)| {
+            // A key for tests confirms, and the snapshot says that it is a test.
+            CodeKey::verify(certificate, roots, self.product.product_id(), true)
+                .map_err(|error| BuildError::CodeKey { number, error: error.to_string() })
+        });
+        verified.collect()
     }
 }
 
@@ -274,6 +294,14 @@ pub enum BuildError {
     /// The product key of [`Builder::key`] is none, or one for something else.
     #[cfg(feature = "keys")]
     Key(Cause),
+    /// A certificate of [`Product::with_code_keys`] does not hold: no pinned root has signed it, or it is for other products.
+    #[cfg(feature = "codes")]
+    CodeKey {
+        /// Which one, the first being 1.
+        number: usize,
+        /// What is wrong with it.
+        error: String,
+    },
     /// The thread of a blocking client, or its event queue, cannot be started.
     Thread(String),
 }
@@ -292,6 +320,10 @@ impl fmt::Display for BuildError {
             BuildError::Portal(error) => write!(f, "the product's portal: {error}"),
             #[cfg(feature = "keys")]
             BuildError::Key(cause) => write!(f, "{cause}; {}", cause.remedy()),
+            #[cfg(feature = "codes")]
+            BuildError::CodeKey { number, error } => {
+                write!(f, "certificate {number} of the product's code keys: {error}")
+            }
             BuildError::State(cause) => write!(f, "{cause}; {}", cause.remedy()),
             BuildError::Thread(error) => write!(f, "the license thread cannot be started: {error}"),
         }

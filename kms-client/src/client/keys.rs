@@ -44,11 +44,11 @@ impl Client {
     /// answered.
     ///
     /// # Errors
-    /// As [`identity_reset`](Client::identity_reset); `KEY_MALFORMED` if no key was entered.
+    /// As [`identity_reset`](Client::identity_reset); `KEY_MISSING` if no key was entered.
     pub async fn key_ask(&self) -> Result<Vec<u8>, Cause> {
         let (mut installation, lock) = self.shell.to_change().await?;
         if installation.key.is_none() {
-            return Err(Reason::KeyMalformed.with(&[("groups", &"1, 2, 3, 4, 5")]));
+            return Err(Reason::KeyMissing.into());
         }
         portal::compose(&self.shell, &mut installation, &lock).await.map(|ask| ask.encode_to_vec())
     }

@@ -5,6 +5,7 @@
 use std::io;
 use std::sync::Arc;
 
+use shared::parts::{Hardware, HardwareParts};
 use shared::product_key::ProductKey;
 use shared::reason::Cause;
 use shared::time::Timestamp;
@@ -18,6 +19,14 @@ impl Installation {
     /// Whether this machine asks the vendor's portal, and no host.
     pub(crate) fn goes_by_key(&self) -> bool {
         self.saved.key_number().is_some()
+    }
+
+    /// The hardware under which the vendor knows this machine: that of its confirmation, as long as it is the same hardware. So the
+    /// portal finds a place again that was given by a code.
+    pub(crate) fn parts(&self) -> HardwareParts {
+        let parts = self.terms.hardware();
+        let known = self.saved.confirmation.as_ref().map(|held| held.parts);
+        known.filter(|known| known.compare(&parts) != Hardware::Different).unwrap_or(parts)
     }
 
     /// Enters a key, or clears it. It is durable when this returns.
@@ -90,7 +99,7 @@ impl Installation {
                 true
             }
             // Another user's process cannot read the key; and what is confirmed needs none.
-            None if known.is_some() && self.identity.is_some() && self.saved.confirmation.is_none() => {
+            None if known.is_some() && self.identity.is_some() && !self.saved.is_confirmed() => {
                 self.saved.clear_key(now);
                 true
             }

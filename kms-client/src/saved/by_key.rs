@@ -5,9 +5,10 @@ use bytes::Bytes;
 use prost::Message as _;
 use proto::vendor::v1::SignedConfirmation;
 use shared::confirmation::Confirmation;
+use shared::features::Features;
 use shared::ids::MachineId;
 use shared::license::{ByKey, Event, Facts, KeyTerm};
-use shared::parts::Hardware;
+use shared::parts::{Hardware, HardwareParts};
 use shared::product_key::KeyNumber;
 use shared::time::Timestamp;
 
@@ -16,10 +17,34 @@ use crate::random;
 
 use super::{ByKeyFields, Organisation, Saved};
 
+/// What licenses this machine by its product key, however it came. It was verified from the root down.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldConfirmation {
+    pub(crate) term: KeyTerm,
+    pub(crate) features: Features,
+    /// The hardware that was confirmed.
+    pub(crate) parts: HardwareParts,
+    pub(crate) test: bool,
+    /// Whether somebody has typed it.
+    pub(crate) by_code: bool,
+}
+
+impl From<Confirmation> for HeldConfirmation {
+    fn from(confirmation: Confirmation) -> HeldConfirmation {
+        let Confirmation { confirmed_at, not_after, features, parts, test, .. } = confirmation;
+        HeldConfirmation { term: KeyTerm { confirmed_at, not_after }, features, parts, test, by_code: false }
+    }
+}
+
 impl Saved {
     /// The number of the key that was entered, if one was.
     pub(crate) fn key_number(&self) -> Option<KeyNumber> {
         KeyNumber::from_slice(&self.by_key.number)
+    }
+
+    /// Whether a confirmation is there, also one by a code that this build does not read.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.confirmation.is_some() || cfg!(not(feature = "codes")) && self.by_key.by_code.is_some()
     }
 
     /// Goes by this key from now on. One that is confirmed already stays so.
@@ -52,9 +77,15 @@ impl Saved {
             id: confirmation.organisation,
             name: confirmation.organisation_name.clone(),
         });
-        self.by_key.confirmation = wire.encode_to_vec().into();
-        self.license.step(now, Event::Confirmed(term(&confirmation)), random::draw());
-        self.confirmation = Some(confirmation);
+        let fields = ByKeyFields { confirmation: wire.encode_to_vec().into(), ..ByKeyFields::default() };
+        self.hold_confirmation(fields, confirmation.into(), now);
+    }
+
+    /// Holds what was verified, and keeps these fields, from which it is verified again. The key stays.
+    pub(super) fn hold_confirmation(&mut self, fields: ByKeyFields, held: HeldConfirmation, now: Timestamp) {
+        self.by_key = ByKeyFields { number: self.by_key.number.clone(), ..fields };
+        self.license.step(now, Event::Confirmed(held.term), random::draw());
+        self.confirmation = Some(held);
     }
 
     /// The place was given back.
@@ -70,11 +101,11 @@ impl Saved {
 
     /// Compares the hardware with that of the confirmation. Returns whether this has changed anything.
     pub(crate) fn check_hardware(&mut self, terms: &Terms, now: Timestamp) -> bool {
-        let Some(confirmation) = &self.confirmation else { return false };
-        let is_other = confirmation.parts.compare(&terms.hardware()) == Hardware::Different;
+        let Some(held) = &self.confirmation else { return false };
+        let is_other = held.parts.compare(&terms.hardware()) == Hardware::Different;
         let event = match self.license.facts().key {
             Some(ByKey::Confirmed(_)) if is_other => Event::HardwareChanged,
-            Some(ByKey::HardwareChanged { .. }) if !is_other => Event::Confirmed(term(confirmation)),
+            Some(ByKey::HardwareChanged { .. }) if !is_other => Event::Confirmed(held.term),
             _ => return false,
         };
         self.license.step(now, event, random::draw());
@@ -88,17 +119,20 @@ pub(super) fn read(
     machine: MachineId,
     terms: &Terms,
     facts: &mut Facts,
-) -> Option<Confirmation> {
+) -> Option<HeldConfirmation> {
     let number = KeyNumber::from_slice(&fields.number)?;
     let confirmation = keep(&fields.confirmation, machine, terms).filter(|kept| kept.key_number == number);
-    facts.key = Some(match &confirmation {
+    let held = confirmation.map(HeldConfirmation::from);
+    #[cfg(feature = "codes")]
+    let held = held.or_else(|| super::by_code::keep(fields.by_code.as_ref()?, number, machine, terms));
+    facts.key = Some(match &held {
         None => ByKey::Entered,
         Some(_) if fields.hardware_changed_at != 0 => {
             ByKey::HardwareChanged { since: Timestamp::from_unix_ms(fields.hardware_changed_at) }
         }
-        Some(confirmation) => ByKey::Confirmed(term(confirmation)),
+        Some(held) => ByKey::Confirmed(held.term),
     });
-    confirmation
+    held
 }
 
 fn keep(encoded: &Bytes, machine: MachineId, terms: &Terms) -> Option<Confirmation> {
@@ -121,8 +155,4 @@ fn keep(encoded: &Bytes, machine: MachineId, terms: &Terms) -> Option<Confirmati
             None
         }
     }
-}
-
-fn term(confirmation: &Confirmation) -> KeyTerm {
-    KeyTerm { confirmed_at: confirmation.confirmed_at, not_after: confirmation.not_after }
 }

@@ -397,7 +397,7 @@ async fn machines_without_a_network_are_confirmed_by_what_another_machine_carrie
     let mut confirmations = Vec::new();
     let carrier = portal.builder(&dirs[2], &clock, &[]).inspect().unwrap();
     for machine in [&one, &two] {
-        assert_eq!(machine.key_ask().await.unwrap_err().reason(), Some(Reason::KeyMalformed));
+        assert_eq!(machine.key_ask().await.unwrap_err().reason(), Some(Reason::KeyMissing));
         machine.set_key_for_later(&typed(1)).await.unwrap();
         let ask = machine.key_ask().await.unwrap();
         assert_eq!(machine.key_ask().await.unwrap(), ask, "it is the same until it is answered");

@@ -9,6 +9,7 @@ mod portal;
 mod world;
 
 mod activating;
+mod codes;
 mod copies;
 mod disk;
 mod kept;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kms_client::{Builder, Client, Clock, Timestamp};
+use kms_client::{Builder, Client, Clock, Product, Timestamp};
 use proto::v1::Signed;
 use proto::vendor::v1;
 use proto::vendor::v1::vendor_service_server::{VendorService, VendorServiceServer};
@@ -107,9 +107,13 @@ impl Portal {
         clock: &Arc<StoryClock>,
         hosts: &[&Host],
     ) -> Builder {
+        builder_of(self.product(), dir, "this machine", clock, hosts).hardware_source(board, disk, firmware)
+    }
+
+    /// The product that has this portal compiled in.
+    pub(crate) fn product(&self) -> Product {
         let url = format!("https://localhost:{}", self.address.port());
-        let product = product().with_portal(url.leak()).with_portal_ca(self.ca.clone().leak());
-        builder_of(product, dir, "this machine", clock, hosts).hardware_source(board, disk, firmware)
+        product().with_portal(url.leak()).with_portal_ca(self.ca.clone().leak())
     }
 
     pub(crate) fn client(&self, dir: &Path, clock: &Arc<StoryClock>) -> Client {
@@ -132,6 +136,11 @@ impl Portal {
     /// Every ask that it received, as it came.
     pub(crate) fn asks(&self) -> Vec<Signed> {
         self.script().asks.clone()
+    }
+
+    /// Every ask to be confirmed.
+    pub(crate) fn activations(&self) -> Vec<MachineActivation> {
+        self.asks().iter().filter_map(|ask| MachineActivation::open(ask).ok()).collect()
     }
 
     /// How many machines have a place.

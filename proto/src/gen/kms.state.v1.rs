@@ -83,6 +83,25 @@ pub struct Saved {
     /// When it was noticed that the hardware is not the one that was confirmed, milliseconds since the Unix epoch; 0 where it is.
     #[prost(int64, tag = "29")]
     pub hardware_changed_at: i64,
+    /// What licenses this machine in place of `confirmation`, where somebody has typed a confirmation id; absent where nobody has.
+    #[prost(message, optional, tag = "30")]
+    pub confirmation_by_code: ::core::option::Option<ConfirmationByCode>,
+}
+/// A confirmation id that was typed, and what is needed to verify it again without the private key.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmationByCode {
+    /// The confirmation id, 66 bytes: its options, then its signature.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub confirmation_id: ::prost::bytes::Bytes,
+    /// The public key of the machine, 32 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub public_key: ::prost::bytes::Bytes,
+    /// The hardware parts that the installation id was made of.
+    #[prost(message, optional, tag = "3")]
+    pub parts: ::core::option::Option<super::super::vendor::v1::Parts>,
+    /// When it was typed, milliseconds since the Unix epoch.
+    #[prost(int64, tag = "4")]
+    pub entered_at: i64,
 }
 /// One walk through the hosts.
 #[derive(Clone, PartialEq, ::prost::Message)]
