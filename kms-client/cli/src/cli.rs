@@ -140,6 +140,30 @@ confirmed it: the product asks again, or `kms-client activate`.")]
         #[arg(long)]
         later: bool,
     },
+    /// Show the installation id, which is read to the vendor where there is no network. It contains neither the key nor a name.
+    #[command(after_help = "Examples:
+  kms-client key set --later -        the key comes first
+  kms-client key installation-id
+  kms-client key installation-id --qr
+  kms-client key installation-id --json | jq -r .letters
+
+The same machine with the same key always has the same id. Exit codes: 64 no key is entered, 69 this product takes no confirmation id.")]
+    InstallationId {
+        /// Show a QR code as well, for a camera.
+        #[arg(long)]
+        qr: bool,
+    },
+    /// Enter the confirmation id that the vendor has read back, and license this machine with it.
+    #[command(after_help = "Examples:
+  kms-client key confirm 482913 105526 ...
+  kms-client key confirm -            from standard input, typed or scanned
+
+Exit codes: 0 licensed; 65 it confirms nothing here: wrong groups are named, and nothing was changed.")]
+    Confirm {
+        /// The confirmation id in digits or letters, with or without dashes and spaces; `-` reads it from standard input.
+        #[arg(required = true, value_name = "CODE")]
+        code: Vec<String>,
+    },
     /// Forget the product key: from then on hosts are asked. `release` gives its place back first.
     #[command(after_help = "Examples:
   kms-client release && kms-client key clear")]

@@ -1,9 +1,10 @@
-//! The product key on this machine: `key set`, `key clear`, `key show`.
+//! The product key on this machine: `key set`, `key clear`, `key show`, and by codes `key installation-id` and `key confirm`.
 
-use std::io::{self, Read as _};
+use std::io::{self, BufRead as _, Read as _};
 
-use kms_client::{Client, Reason};
-use program::exit::{EX_IOERR, EX_USAGE};
+use kms_client::{Cause, Client, GroupState, InstallationCode, Reason, confirmation_groups};
+use program::code::{qr, rows};
+use program::exit::{EX_DATAERR, EX_IOERR, EX_USAGE};
 use serde_json::json;
 
 use crate::answer::{Answer, Failure};
@@ -11,8 +12,8 @@ use crate::cli::KeyCommand;
 use crate::product::Inspected;
 use crate::{license, show};
 
-/// More than any key with dashes and spaces. A longer input is no key.
-const INPUT_MAX_BYTES: u64 = 1024;
+/// More than any key or code with dashes and spaces.
+const INPUT_MAX_BYTES: u64 = 4096;
 
 /// Enters, forgets or shows the product key.
 pub(crate) async fn key(
@@ -24,6 +25,18 @@ pub(crate) async fn key(
         KeyCommand::Set { key, later } => {
             let key = if key == "-" { typed()? } else { key.clone() };
             set(&open()?, &key, *later).await
+        }
+        KeyCommand::InstallationId { qr } => {
+            let code = inspected.inspector.installation_id().map_err(not_confirmed)?;
+            Ok(to_read_out(&code, *qr))
+        }
+        KeyCommand::Confirm { code } => {
+            let code = if *code == ["-"] { scanned()? } else { code.join(" ") };
+            if inspected.snapshot().key.is_none() {
+                // A look is enough to see that, and begins no state.
+                return Err(not_confirmed(Reason::KeyMissing.into()));
+            }
+            confirm(&open()?, &code).await
         }
         KeyCommand::Clear => {
             // If the product has not run yet, there is none to forget.
@@ -70,6 +83,56 @@ async fn set(client: &Client, key: &str, later: bool) -> Result<Answer, Failure>
     }
     let answer = license::activate(client).await?;
     Ok(Answer { text: text + &answer.text, ..answer })
+}
+
+/// The installation id, in rows that are read aloud.
+fn to_read_out(code: &InstallationCode, with_qr: bool) -> Answer {
+    let [digits, letters] = [code.digits(), code.letters()];
+    let mut text = format!(
+        "Installation id of this machine, for key {}. Read it to the vendor:\n\n{}\nOr type it, or send it:\n\n{}",
+        code.key(),
+        rows(&digits),
+        rows(&letters),
+    );
+    if let Some((qr, _)) = qr(&letters).filter(|_| with_qr) {
+        text = text + "\nOr show it to a camera:\n\n" + &qr;
+    }
+    text += "\nThen enter the confirmation id, in digits or letters:\n  kms-client key confirm -\n";
+    let json = json!({ "key_number": code.key().to_string(), "digits": digits, "letters": letters });
+    Answer::done(text, json)
+}
+
+async fn confirm(client: &Client, code: &str) -> Result<Answer, Failure> {
+    let snapshot = client.enter_confirmation(code).await.map_err(not_confirmed)?;
+    let number = snapshot.key.map(|key| format!(" for key {}", key.number)).unwrap_or_default();
+    let text = format!("Confirmed{number}.\n{}", license::shown(client));
+    Ok(Answer::done(text, show::snapshot_json(&snapshot)))
+}
+
+fn not_confirmed(cause: Cause) -> Failure {
+    let code = match cause.reason() {
+        Some(Reason::KeyMissing) => EX_USAGE,
+        Some(
+            Reason::CodeMalformed | Reason::CodeNewer | Reason::CodeOtherInstallation | Reason::CodeEnded,
+        ) => EX_DATAERR,
+        _ => return cause.into(),
+    };
+    Failure::new(code, format!("{cause}; {}", cause.remedy()))
+}
+
+/// A confirmation id from standard input: from one line of a scanner, or from several that somebody types.
+fn scanned() -> Result<String, Failure> {
+    let mut text = String::new();
+    let mut input = io::stdin().lock().take(INPUT_MAX_BYTES);
+    loop {
+        let read = input.read_line(&mut text);
+        let read = read.map_err(|error| Failure::new(EX_IOERR, format!("standard input: {error}")))?;
+        // Nobody who has typed the last group has to end the input as well.
+        let is_missing = |group: &GroupState| matches!(group, GroupState::Empty | GroupState::Partial);
+        if read == 0 || !confirmation_groups(&text).last().is_some_and(is_missing) {
+            return Ok(text);
+        }
+    }
 }
 
 fn typed() -> Result<String, Failure> {

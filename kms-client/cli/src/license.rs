@@ -75,6 +75,7 @@ fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         None if show::organisation_is_unknown(snapshot) => {
             "not known: the state cannot be read as a whole".to_owned()
         }
+        None if snapshot.key.is_some_and(|key| key.by_code) => "not named by the confirmation id".to_owned(),
         None if snapshot.key.is_some() => "none yet: the vendor's portal names it".to_owned(),
         None => "none yet: the first lease names it".to_owned(),
     };

@@ -41,10 +41,11 @@ pub(crate) fn next_ask(snapshot: &Snapshot, now: Timestamp) -> String {
 /// The product key that licenses this machine, as rows; nothing for a machine that is licensed by hosts.
 pub(crate) fn key(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let Some(key) = &snapshot.key else { return Vec::new() };
+    let by = if key.by_code { " by a confirmation id" } else { "" };
     let activated = match (key.confirmed_at, key.not_after) {
         (None, _) => "not activated yet".to_owned(),
-        (Some(at), None) => format!("activated at {at}, without an end"),
-        (Some(at), Some(until)) => format!("activated at {at}, until {until}"),
+        (Some(at), None) => format!("activated at {at}{by}, without an end"),
+        (Some(at), Some(until)) => format!("activated at {at}{by}, until {until}"),
     };
     vec![("product key", format!("{}, {activated}", key.number))]
 }
@@ -56,6 +57,7 @@ pub(crate) fn key_json(snapshot: &Snapshot) -> Value {
             "number": key.number.to_string(),
             "confirmed_at_ms": key.confirmed_at.map(Timestamp::unix_ms),
             "not_after_ms": key.not_after.map(Timestamp::unix_ms),
+            "by_code": key.by_code,
         })
     })
 }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this is a test; clippy sees only the functions marked so")]
 
 mod asking;
+mod codes;
 mod keys;
 mod standing;
 
