@@ -39,6 +39,7 @@ impl SettingTable for Config {
         usual_data: USUAL_PATH,
         packaged_file: "/etc/kms-host/kms-host.toml",
         prefix: "KMS_HOST_",
+        of_command_line: &["KMS_HOST_DATA"],
     };
 
     const KEYS: &'static [Key] = KEYS;

@@ -1,6 +1,7 @@
 //! What hosts and machines ask the portal, and what its staff asks: calls in, decisions of the database out.
 //!
-//! `vendor` is `kms.vendor.v1` for everybody, over TLS; `staff` is `kms.portal.v1`, over the unix socket in the data directory. Both go through [`PortalCore`], which opens asks and hands them to the database. `refusals` says
+//! `vendor` is `kms.vendor.v1` for everybody, over TLS; `staff` is `kms.portal.v1`, over the unix socket in the data directory, or over TLS
+//! with tokens. Both go through [`PortalCore`], which opens asks and hands them to the database. `refusals` says
 //! what is told, `wrong_keys` who has to wait.
 
 mod refusals;
@@ -31,7 +32,7 @@ use crate::issue::{CodeSigner, Issuer, KeyMac, Pepper};
 use crate::rules::Asked;
 use crate::rules::machines::Holder;
 
-pub use staff::Staff;
+pub use staff::{Staff, StaffCalls};
 pub use vendor::VendorApi;
 pub use wrong_keys::WrongKeys;
 
@@ -84,6 +85,11 @@ impl PortalCore {
     /// What the database knows of a key.
     fn mac(&self, key: &ProductKey) -> KeyMac {
         self.pepper.mac(key)
+    }
+
+    /// Whether this is one of the vendor's root public keys.
+    fn has_root(&self, root: &[u8]) -> bool {
+        self.roots.keys().iter().any(|known| known.as_bytes() == root)
     }
 
     /// What it signs with.

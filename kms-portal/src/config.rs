@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserializer;
 use server::accept::DoorSettings;
 use server::fixable::FixableError;
+use server::listen;
 use server::network::Network;
 use server::settings::values::{
     LogFormat, addresses, check_listen, check_log, networks, networks_in_file, number, text, with_example,
@@ -27,6 +28,12 @@ pub(crate) const TLS_KEY: &str = "tls.key";
 /// The default port for hosts and machines: the host's, and two.
 const PORT: u16 = 21690;
 
+/// How many connections staff may hold at once. A command makes one.
+const STAFF_CONNECTIONS: usize = 256;
+
+/// How many wrong tokens all addresses together may send in a day. A token has 256 random bits: the limit is for the database's sake.
+const WRONG_TOKENS: u64 = 1_000_000;
+
 /// A larger rate a day would limit nobody.
 const LARGEST_RATE: i64 = 1_000_000_000;
 
@@ -44,6 +51,14 @@ server::settings! {
     /// listed. In the environment, separate addresses with commas. --listen on the command line overrides both.
     #[serde(deserialize_with = "addresses_in_file")]
     listen: Vec<SocketAddr> = vec![SocketAddr::from(([0_u16; 8], PORT))], addresses, "[::]:21690", at restart;
+    /// Addresses on which the portal serves the vendor's own people and programs, by TLS and with tokens (`kms-portal token issue`). If
+    /// the list is empty, only the socket in the data directory serves them. In the environment, separate addresses with commas.
+    #[serde(deserialize_with = "staff_addresses_in_file")]
+    staff_listen: Vec<SocketAddr> = Vec::new(), addresses, "[::]:21691", at restart;
+    /// Networks from which staff may connect, such as `["10.0.0.0/8"]`. If the list is empty, all may. In the environment, separate
+    /// networks with commas.
+    #[serde(deserialize_with = "networks_in_file")]
+    staff_allow: Vec<Network> = Vec::new(), networks, "10.0.0.0/8", at restart;
     /// Networks that may connect, such as `["10.0.0.0/8", "2001:db8::/32"]`. If the list is empty, all may. In the environment,
     /// separate networks with commas.
     #[serde(deserialize_with = "networks_in_file")]
@@ -69,6 +84,9 @@ server::settings! {
     /// Number of wrong keys that all addresses together may send in a day. Each address has a guaranteed share of one in 4000 of this
     /// number, so that a few addresses cannot use it up for all. 0 is no limit.
     wrong_keys: u64 = 1_000_000, number, "1000000", at restart, from 0 to LARGEST_RATE;
+    /// Number of wrong tokens of staff that one address, or one IPv6 /64, may send in a day. Beyond that, every token from there is
+    /// refused with a retry delay. 0 is no limit.
+    wrong_tokens_per_source: u64 = 100, number, "100", at restart, from 0 to LARGEST_RATE;
     /// Format of the log: text or json. --log-json on the command line overrides it.
     log_format: LogFormat = LogFormat::Text, text, "json", at restart;
     /// Level of the log: error, warn, info, debug, trace, off, or directives such as "kms_portal=debug,info".
@@ -82,12 +100,15 @@ impl SettingTable for PortalConfig {
         usual_data: USUAL_PATH,
         packaged_file: "/etc/kms-portal/kms-portal.toml",
         prefix: "KMS_PORTAL_",
+        of_command_line: &["KMS_PORTAL_DATA", "KMS_PORTAL_URL", "KMS_PORTAL_TOKEN_FILE", "KMS_PORTAL_CA"],
     };
 
     const KEYS: &'static [Key] = KEYS;
 
     fn check(&self) -> Result<(), SettingFault> {
         check_listen(&self.listen, PORT)?;
+        listen::check(&self.listen.iter().chain(&self.staff_listen).copied().collect::<Vec<_>>())
+            .map_err(|fault| ("staff_listen", format!("with the addresses of `staff_listen`, {fault}")))?;
         self.check_bounds()?;
         let is_postgres =
             ["postgres://", "postgresql://"].iter().any(|scheme| self.database.starts_with(scheme));
@@ -111,6 +132,21 @@ impl PortalConfig {
         }
     }
 
+    /// The settings of the door for staff.
+    pub fn staff_door(&self) -> DoorSettings {
+        DoorSettings {
+            connections: STAFF_CONNECTIONS,
+            connections_per_address: STAFF_CONNECTIONS,
+            calls_per_connection: self.calls_per_connection,
+            allow: self.staff_allow.clone(),
+        }
+    }
+
+    /// The limits on wrong tokens: of one address, and of all.
+    pub fn wrong_tokens(&self) -> [Rate; 2] {
+        [Rate::a_day(self.wrong_tokens_per_source), Rate::a_day(WRONG_TOKENS)]
+    }
+
     /// The limits on wrong keys: of one address, and of all.
     pub fn wrong_keys(&self) -> [Rate; 2] {
         [Rate::a_day(self.wrong_keys_per_source), Rate::a_day(self.wrong_keys)]
@@ -128,6 +164,10 @@ impl PortalConfig {
 
 fn addresses_in_file<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
     with_example(from, "listen = [\"[::]:21690\"]; names are not looked up")
+}
+
+fn staff_addresses_in_file<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
+    with_example(from, "staff_listen = [\"[::]:21691\"]; names are not looked up")
 }
 
 /// A file with every setting, explained and at its default.

@@ -17,6 +17,7 @@ mod postgres;
 mod schema;
 mod sql;
 mod sqlite;
+mod tokens;
 mod work;
 
 use std::io;
@@ -28,12 +29,12 @@ use shared::policy::Policy;
 use shared::product_key::KeyNumber;
 use shared::time::Timestamp;
 
-use crate::issue::{Issue, Unconfirmed};
+use crate::issue::{Issue, TokenDigest, Unconfirmed};
 use crate::rules::KeyRefusal;
 use crate::rules::granted::Granted;
 
 pub use catalogue::{NotCatalogued, Organisation, Product};
-pub use changes::{By, StaffChange};
+pub use changes::{By, CheckedChanges, StaffChange};
 pub use error::DbError;
 pub use hosts::{
     ActivateHost, CertifiedHost, CodeHost, ConfirmHost, HostAsk, ListedHost, RenewHost, SoldTerms,
@@ -45,6 +46,7 @@ pub use places::{
 };
 use postgres::PostgresServer;
 use sqlite::SqliteFile;
+pub use tokens::{KnownToken, NewToken};
 use work::{Database, Doing, Work};
 
 /// The portal's database.
@@ -200,6 +202,21 @@ impl Db {
     ) -> Result<Result<SoldTerms, KeyRefusal>, DbError> {
         self.write(hosts::MakeTerms { key, issuer, by }).await
     }
+
+    /// Adds a token; whether its name was free.
+    pub async fn issue_token(&self, token: NewToken, by: By) -> Result<bool, DbError> {
+        self.write(tokens::IssueToken { token, by }).await
+    }
+
+    /// Takes a token back; whether there is one of this name.
+    pub async fn revoke_token(&self, name: String, by: By) -> Result<bool, DbError> {
+        self.write(tokens::RevokeToken { name, by }).await
+    }
+
+    /// Notes when a token was used.
+    pub async fn use_token(&self, name: String, at: Timestamp) -> Result<(), DbError> {
+        self.write(tokens::UseToken { name, at }).await
+    }
 }
 
 /// What staff looks at. Nothing is written.
@@ -262,6 +279,21 @@ impl Db {
     /// What staff has changed, the latest first; at most `limit` before the one of this number.
     pub async fn changes(&self, before: Option<u64>, limit: u32) -> Result<Vec<StaffChange>, DbError> {
         self.read(changes::ListChanges { before, limit }).await
+    }
+
+    /// Reads all changes, and whether they are those that were recorded.
+    pub async fn verify_changes(&self) -> Result<CheckedChanges, DbError> {
+        self.read(changes::VerifyChanges).await
+    }
+
+    /// The token with this digest.
+    pub async fn token(&self, digest: TokenDigest) -> Result<Option<KnownToken>, DbError> {
+        self.read(tokens::FindToken(digest)).await
+    }
+
+    /// Every token, by name.
+    pub async fn tokens(&self) -> Result<Vec<KnownToken>, DbError> {
+        self.read(tokens::ListTokens).await
     }
 }
 

@@ -67,7 +67,8 @@ pub fn examine(home: &PortalHome, sources: &PortalSettingSources, now: Timestamp
                 },
             });
             if !is_served {
-                findings.push(match listen::try_all(&settings.config.listen) {
+                let addresses = [&settings.config.listen[..], &settings.config.staff_listen].concat();
+                findings.push(match listen::try_all(&addresses) {
                     Ok(()) => ok("listen", "the addresses are free".to_owned()),
                     Err(error) => {
                         fail("listen", format!("{}; {}", remedy::cause(&error), error.remedy(FILE_NAME)))

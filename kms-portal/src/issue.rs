@@ -1,10 +1,12 @@
-//! What the portal makes: product keys, the confirmations of machines, the certificates of hosts, the terms of host keys.
+//! What the portal makes: product keys, tokens of its staff, the confirmations of machines, the certificates of hosts, the terms of host
+//! keys.
 //!
 //! The issuing key signs confirmations and certificates, with its certificate beside them; `codes` has what is read aloud. `db` keeps them with the place or the activation for which they
 //! were made, so the same ask gets the same bytes.
 
 mod codes;
 mod keys;
+mod tokens;
 
 use std::fmt;
 use std::time::Duration;
@@ -24,6 +26,7 @@ use crate::rules::KeyRefusal;
 
 pub use codes::{CodeSigner, SignedCode, SoldMachine, TermsFault, Unconfirmed};
 pub use keys::{KeyMac, Pepper};
+pub use tokens::{StaffToken, TokenDigest};
 
 /// Signs for the portal. It is a trait because a key may live in hardware.
 ///

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use proto::portal::v1::portal_service_server::PortalServiceServer;
 use server::accept::{Admission, DRAIN, Door, Limits, serve};
 use server::admin::{self, socket};
+use server::listen::{self, ListenError};
 use server::services::Services;
 use server::tls::Tls;
 use shared::certificate::Roots;
@@ -21,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use crate::api::{PortalCore, Staff, VendorApi, WrongKeys};
+use crate::api::{PortalCore, Staff, StaffCalls, VendorApi, WrongKeys};
 use crate::config::{FILE_NAME, PortalConfig};
 use crate::db::Db;
 use crate::home::{PortalHome, PortalHomeError};
@@ -92,6 +93,8 @@ pub struct RunningPortal {
     pub portal: Arc<PortalCore>,
     /// The addresses for hosts and machines.
     pub addresses: Vec<SocketAddr>,
+    /// The addresses for staff.
+    pub staff_addresses: Vec<SocketAddr>,
     /// What a reload does.
     pub staff: Staff,
     bound_socket: socket::Bound,
@@ -99,51 +102,99 @@ pub struct RunningPortal {
     pub stop: CancellationToken,
     serving: JoinHandle<()>,
     staff_serving: JoinHandle<()>,
+    socket_serving: JoinHandle<()>,
+}
+
+/// Where the portal is heard.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// By hosts and machines.
+    pub public: Vec<TcpListener>,
+    /// By staff; may be empty.
+    pub staff: Vec<TcpListener>,
+}
+
+impl Listeners {
+    /// Listens where the settings say.
+    ///
+    /// # Errors
+    /// An address is not available.
+    pub fn bind(config: &PortalConfig) -> Result<Listeners, ListenError> {
+        Ok(Listeners {
+            public: listen::bind_all(&config.listen)?,
+            staff: listen::bind_all(&config.staff_listen)?,
+        })
+    }
 }
 
 /// A check of the portal by itself, which says what is wrong.
 pub type SelfCheck = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
-/// Starts the portal. Once it returns, hosts and machines at these listeners and staff at the socket are answered.
+/// Starts the portal. Once it returns, all at these listeners, and staff at the socket, are answered.
 ///
 /// # Errors
 /// The socket cannot be made; nothing serves.
 pub fn run(
     opened: OpenedPortal,
-    listeners: Vec<TcpListener>,
+    listeners: Listeners,
     clock: Arc<dyn Clock>,
 ) -> Result<RunningPortal, PortalStartError> {
     let OpenedPortal { home, config, db, issuer, code_signer, roots, pepper, tls, limits } = opened;
     let path = home.socket_path();
     let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
     let (socket, bound_socket) = bound.map_err(PortalStartError::Socket)?;
-    let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    let Listeners { public, staff: staff_listeners } = listeners;
+    let (addresses, staff_addresses) = (addresses_of(&public), addresses_of(&staff_listeners));
 
-    let door = Door::new(Admission { settings: config.door(), limits, tls }, FILE_NAME, Arc::new(()));
-    let wrong_keys = WrongKeys::new(config.wrong_keys());
+    let admission = Admission { settings: config.door(), limits, tls };
+    let settings = config.staff_door();
+    let limits = Limits { in_all: settings.connections, per_address: settings.connections_per_address };
+    let staff_door =
+        Door::new(Admission { settings, limits, tls: admission.tls.clone() }, FILE_NAME, Arc::new(()));
+    let door = Door::new(admission, FILE_NAME, Arc::new(()));
+    let (wrong_keys, wrong_tokens) =
+        (WrongKeys::new(config.wrong_keys()), WrongKeys::new(config.wrong_tokens()));
     let portal = Arc::new(PortalCore::new(db, pepper, issuer, roots, clock.clone()));
     portal.take_up_code_signer(code_signer);
     let staff = Staff {
         portal: portal.clone(),
         door: door.clone(),
         listening: addresses.iter().map(SocketAddr::to_string).collect(),
+        staff_listening: staff_addresses.iter().map(SocketAddr::to_string).collect(),
         started_at: clock.now(),
-        read_again: read_again(home, config, portal.clone(), door.clone()),
+        read_again: read_again(home, config, portal.clone(), [door.clone(), staff_door.clone()]),
     };
 
     let stop = CancellationToken::new();
     let service = VendorApi::new(portal.clone(), wrong_keys).service();
     let services = Services::new(Routes::new(service));
-    let serving = tokio::spawn(serve(door, services, clock, listeners, stop.clone().cancelled_owned()));
+    let stopped = || stop.clone().cancelled_owned();
+    let serving = tokio::spawn(serve(door, services, clock.clone(), public, stopped()));
+    let calls = StaffCalls::new(staff.clone(), wrong_tokens);
+    let staff_serving = tokio::spawn(serve(staff_door, calls, clock, staff_listeners, stopped()));
     let service = PortalServiceServer::new(staff.clone());
-    let served = admin::serve(service, proto::FILE_DESCRIPTOR_SET, socket, stop.clone().cancelled_owned());
-    let staff_serving = tokio::spawn(async move {
+    let served = admin::serve(service, proto::FILE_DESCRIPTOR_SET, socket, stopped());
+    let socket_serving = tokio::spawn(async move {
         if let Err(error) = served.await {
             let error = format!("{error:#}");
             tracing::error!(error, "staff gets no answers any more; start the portal again");
         }
     });
-    Ok(RunningPortal { portal, addresses, staff, bound_socket, stop, serving, staff_serving })
+    Ok(RunningPortal {
+        portal,
+        addresses,
+        staff_addresses,
+        staff,
+        bound_socket,
+        stop,
+        serving,
+        staff_serving,
+        socket_serving,
+    })
+}
+
+fn addresses_of(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
 }
 
 /// Reads the certificates of both keys and the files of TLS again. If one cannot be used, everything stays as it is.
@@ -151,7 +202,7 @@ fn read_again(
     home: PortalHome,
     config: PortalConfig,
     portal: Arc<PortalCore>,
-    door: Door,
+    doors: [Door; 2],
 ) -> Arc<dyn Fn() -> Result<(), String> + Send + Sync> {
     Arc::new(move || {
         let issuer = home.issuer().map_err(|error| remedy::message(&error))?;
@@ -160,7 +211,9 @@ fn read_again(
         tracing::info!(until = %issuer.certificate().not_after, "read the issuing certificate and the files of TLS again");
         portal.take_up(issuer);
         portal.take_up_code_signer(code_signer);
-        door.show(tls);
+        for door in &doors {
+            door.show(tls.clone());
+        }
         Ok(())
     })
 }
@@ -181,8 +234,8 @@ impl RunningPortal {
     /// Lets calls that are under way end, then closes the database.
     pub async fn stop(self) {
         self.stop.cancel();
-        let _ = self.serving.await;
-        let _ = tokio::time::timeout(DRAIN, self.staff_serving).await;
+        let _ = tokio::join!(self.serving, self.staff_serving);
+        let _ = tokio::time::timeout(DRAIN, self.socket_serving).await;
         self.bound_socket.remove();
         self.portal.db.clone().close().await;
     }

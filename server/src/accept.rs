@@ -36,6 +36,7 @@ pub use self::door::{Admission, Door, DoorSettings};
 pub use self::limits::Limits;
 pub use self::line::Line;
 pub use self::turned_away::{ConnectionObserver, Crowding};
+pub use hyper::body::Incoming;
 
 /// The pause of accepting when descriptors have run out. It doubles each time in a row, up to the longest.
 const FIRST_REST: Duration = Duration::from_millis(50);

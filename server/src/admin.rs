@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixListener;
 use tokio::net::unix::UCred;
 use tonic::body::Body;
@@ -27,6 +28,9 @@ use crate::accept::admin_connections;
 /// A live process answers a ping at once, or within a few seconds if it lacks processor time.
 const PING_INTERVAL: Duration = Duration::from_secs(3);
 const PING_LIMIT: Duration = Duration::from_secs(9);
+
+/// How long a connection may take. Whoever opens it may have a shorter limit, which says more.
+const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 
 /// Serves administrators until `shutdown`, with health and reflection: root, and the program's own user. The kernel says who asks.
 /// `descriptors` describe the messages.
@@ -69,14 +73,32 @@ where
 /// There is no socket, nobody serves it, or this user may not open it.
 pub async fn connect(path: &Path) -> Result<Channel, tonic::transport::Error> {
     let path = path.to_owned();
-    // The address is ignored: the connector knows the path.
+    connect_by(move || {
+        let path = path.clone();
+        async move { socket::connect(&path).await }
+    })
+    .await
+}
+
+/// Connects over the bytes that `open` opens, again whenever they have ended. It sends pings as [`connect`] does.
+///
+/// # Errors
+/// They cannot be opened, or what is at their other end does not speak HTTP/2.
+pub async fn connect_by<B, F>(
+    open: impl Fn() -> F + Send + 'static,
+) -> Result<Channel, tonic::transport::Error>
+where
+    F: Future<Output = io::Result<B>> + Send + 'static,
+    B: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    // The address is ignored: whoever opens the bytes knows where.
     let endpoint = Endpoint::from_static("http://host")
-        .connect_timeout(Duration::from_secs(5))
+        .connect_timeout(CONNECT_LIMIT)
         .http2_keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_LIMIT);
     let connector = tower::service_fn(move |_| {
-        let path = path.clone();
-        async move { socket::connect(&path).await.map(TokioIo::new) }
+        let opening = open();
+        async move { opening.await.map(TokioIo::new) }
     });
     endpoint.connect_with_connector(connector).await
 }

@@ -22,11 +22,11 @@ use shared::time::{Clock, Timestamp};
 use tokio::task::spawn_blocking;
 use tonic::Status;
 
-use self::chain::{digest, rfc3339};
+use self::chain::rfc3339;
 use crate::admin::caller::{self, Caller};
 use crate::unanswered::status;
 
-pub use self::chain::{AuditLine, Break, Checked, Failed, LineDigest, hex};
+pub use self::chain::{AuditLine, Break, Checked, Failed, LineDigest, digest, hex};
 
 /// The longest note of a caller, in bytes: a ticket and a sentence.
 pub const NOTE_BYTES: usize = 500;

@@ -44,8 +44,10 @@ pub struct SettingNames {
     pub usual_data: &'static str,
     /// The file of that program: Debian wants settings below /etc (policy 10.7.2).
     pub packaged_file: &'static str,
-    /// What the environment variable of every key begins with. `DATA` behind it is the data directory, which the command line reads.
+    /// What the environment variable of every key begins with.
     pub prefix: &'static str,
+    /// Variables with that prefix that are no settings: the command line reads them.
+    pub of_command_line: &'static [&'static str],
 }
 
 /// The key at fault, and what is wrong with its value.

@@ -348,6 +348,20 @@ reasons! {
         "the vendor's portal cannot answer at the moment: {cause}"
         "nothing here: ask again later, which costs nothing; if it stays, tell the vendor"
 
+    // What the portal refuses to the vendor's own people and programs.
+    TokenUnknown "TOKEN_UNKNOWN" Vendor
+        "the portal knows no such token"
+        "name the file with the token with --token-file; an administrator of the portal makes one with `kms-portal token issue`"
+    TokenEnded "TOKEN_ENDED" Vendor
+        "the token {name} is of no use any more: {cause}"
+        "ask an administrator of the portal for another token"
+    NotPermitted "NOT_PERMITTED" Vendor
+        "the token {name} is for the role {role}, which may not call {call}"
+        "ask a colleague whose role allows it, or an administrator of the portal for a token with another role"
+    TooManyWrongTokens "TOO_MANY_WRONG_TOKENS" Vendor
+        "too many wrong tokens came from this address; the next is looked up in {wait}"
+        "wait, and find out which program there sends a wrong token; on the portal's own machine, no token is needed"
+
     // What a host refuses to somebody who administrates it.
     NotAdministrator "NOT_ADMINISTRATOR" Host
         "user {uid} may not administrate this host"

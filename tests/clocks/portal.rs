@@ -9,10 +9,9 @@ use kms_portal::config::PortalConfig;
 use kms_portal::db::{By, NewKey, Organisation, Product};
 use kms_portal::home::PortalHome;
 use kms_portal::rules::granted::Granted;
-use kms_portal::run::{OpenedPortal, RunningPortal, run};
+use kms_portal::run::{Listeners, OpenedPortal, RunningPortal, run};
 use kms_vendor::{NewIssuer, Signer};
 use proto::v1::Signed;
-use server::listen;
 use shared::activation::MachineActivation;
 use shared::envelope::SecretKey;
 use shared::features::Features;
@@ -49,7 +48,7 @@ impl PortalInTime {
         install_issuer(&shop, &home, NEW_YEAR);
         let config = PortalConfig { listen: vec!["127.0.0.1:0".parse().unwrap()], ..PortalConfig::default() };
         let opened = OpenedPortal::open(&home, config.clone()).await.unwrap();
-        let running = run(opened, listen::bind_all(&config.listen).unwrap(), clock.clone()).unwrap();
+        let running = run(opened, Listeners::bind(&config).unwrap(), clock.clone()).unwrap();
         let product = Product {
             id: shop.product().id,
             name: "Atlas".to_owned(),

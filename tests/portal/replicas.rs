@@ -2,7 +2,8 @@
 
 use kms_portal::battery::crowd::crowd;
 use kms_portal::battery::{Opened, World};
-use kms_portal::db::{Db, DbError};
+use kms_portal::db::{By, Db, DbError, Organisation};
+use shared::ids::OrganisationId;
 use world::Postgres;
 
 use crate::open::SERVER;
@@ -62,4 +63,36 @@ async fn a_server_that_does_not_sync_is_refused() {
         let cause = std::error::Error::source(&refused).unwrap().to_string();
         assert_eq!(cause, format!("the server has {}", setting.replace('=', " = ")));
     }
+}
+
+/// Two portals that record at once would give two changes one number, or one digest two successors.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_changes_of_two_portals_are_one_chain() {
+    let Some(server) = SERVER.as_ref() else { return };
+    let url = server.database().unwrap();
+    let (one, two) = tokio::join!(Db::open_postgres(&url), Db::open_postgres(&url));
+    let portals = [one.unwrap(), two.unwrap()];
+    let world = World::new(Opened { db: portals[0].clone(), keeps: Box::new(()) }).await;
+    let (key, before) = (world.machine_key(3).await, world.db.verify_changes().await.unwrap().changes);
+    let changes = (0..100_u8).map(|number| {
+        let (db, by) = (portals[usize::from(number % 2)].clone(), world.by("at once"));
+        let number_of_key = key.number();
+        tokio::spawn(async move {
+            // Some take the row of a key before that of the changes.
+            if number % 5 == 0 {
+                db.block_key(number_of_key, by).await.unwrap().unwrap();
+            } else {
+                let id = OrganisationId::from_bytes([100 + number; 16]);
+                let organisation = Organisation { id, name: format!("organisation {number}") };
+                db.set_organisation(organisation, By { who: "two".into(), ..by }).await.unwrap().unwrap();
+            }
+        })
+    });
+    for change in changes.collect::<Vec<_>>() {
+        change.await.unwrap();
+    }
+    let checked = portals[1].verify_changes().await.unwrap();
+    assert_eq!((checked.changes, checked.broken), (before + 100, None));
+    server.run(&url, "UPDATE changes SET who = 'nobody' WHERE number = 50").unwrap();
+    assert_eq!(portals[0].verify_changes().await.unwrap().broken.map(|(number, _)| number), Some(51));
 }

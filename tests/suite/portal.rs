@@ -4,6 +4,7 @@
 
 mod machines;
 mod packaged;
+mod staff;
 pub(crate) mod stage;
 
 use std::fs::{self, Permissions};
@@ -210,7 +211,8 @@ async fn a_portal_that_is_killed_loses_nothing_that_it_has_acknowledged() {
 
 #[tokio::test]
 async fn no_log_has_a_key_or_a_secret_of_the_portal_in_it() {
-    let mut portal = PortalStage::open("log = \"trace\"\n").await;
+    let settings = "log = \"trace,h2=trace\"\nstaff_listen = [\"127.0.0.1:0\"]\n";
+    let mut portal = PortalStage::open(settings).await;
     let key = portal.key(&["--kind", "mak", "--machines", "1"]).await;
     let wrong =
         ProductKey::new(KeyKind::MultipleActivation, ProductTag::of(portal.product()), &rand::random());
@@ -219,6 +221,7 @@ async fn no_log_has_a_key_or_a_secret_of_the_portal_in_it() {
     portal.confirm(machine.for_confirmation(&wrong)).await.unwrap_err();
     let host = portal.stage.shop.make_bare_host("host", HOUR_MS).unwrap();
     assert_ne!(portal.activate(&host, &wrong).await.code, 0);
+    let tokens = staff::ask_by_tokens(&portal).await;
     portal.stop().await;
 
     let log = fs::read_to_string(portal.log_path()).unwrap().to_uppercase();
@@ -233,6 +236,11 @@ async fn no_log_has_a_key_or_a_secret_of_the_portal_in_it() {
         for shown in [hex(secret), base64(secret), decimal(secret)] {
             assert!(!log.contains(&shown), "the log has {shown}");
         }
+    }
+    assert!(log.contains("TOKEN") && tokens.len() == 2, "{log}");
+    for token in &tokens {
+        let hex = token.strip_prefix("KMSP_").unwrap();
+        assert!(!log.contains(hex), "the log has the token {hex}");
     }
     for key in [&key, &wrong] {
         let text = key.to_string();

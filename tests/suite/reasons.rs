@@ -191,6 +191,14 @@ fn told(reason: Reason) -> Told {
         Reason::PortalFailed => {
             AtThePortal("suite/portal.rs", "a_portal_whose_disk_fails_acknowledges_nothing_and_ends")
         }
+        Reason::TokenUnknown | Reason::TokenEnded | Reason::NotPermitted => AtThePortal(
+            "suite/portal/staff.rs",
+            "each_role_may_make_its_calls_and_no_other_and_without_a_token_that_holds_there_are_none",
+        ),
+        Reason::TooManyWrongTokens => AtThePortal(
+            "suite/portal/staff.rs",
+            "an_address_that_guesses_tokens_has_to_wait_and_the_socket_stays_open",
+        ),
         new => panic!("{new} has no story: say who gives it, and where that is told"),
     }
 }

@@ -16,7 +16,7 @@ use tonic::{Response, Status};
 
 use crate::failure::{Failure, refused_by_portal, silent, unreachable};
 use crate::tls::TlsWay;
-use crate::{Channel, Connection};
+use crate::{Channel, Connection, Line};
 
 pub use shared::portal_address::{BadPortalAddress, PortalAddress};
 
@@ -40,15 +40,10 @@ impl Portal {
     /// # Errors
     /// `PORTAL_UNREACHABLE`, or the reason for which TLS has failed. Nothing was sent.
     pub async fn connect(address: &PortalAddress, tls: &TlsWay) -> Result<Portal, Failure> {
-        let authority = address.authority();
-        let opening = async {
-            let stream = TcpStream::connect((address.name(), address.port())).await;
-            let stream = stream.map_err(|error| unreachable(&authority, &error))?;
-            let line = tls.open(stream, address.name(), authority.clone()).await?;
-            Connection::open(line, &address.to_string(), &authority).await
-        };
-        let opened = timeout(CONNECT_LIMIT, opening).await.unwrap_or_else(|_| Err(silent(&authority)));
-        match opened {
+        let line = open(address, tls).await?;
+        let (authority, origin) = (address.authority(), address.to_string());
+        let opening = Connection::open(line, &origin, &authority);
+        match within_limit(opening, &authority).await {
             Ok(connection) => Ok(Portal { connection, address: authority }),
             Err(failure) => Err(of_portal(failure, &authority)),
         }
@@ -103,6 +98,27 @@ impl Portal {
         let answered = self.connection.call(call, ANSWER_LIMIT).await;
         answered.map_err(|failure| refused.unwrap_or_else(|| of_portal(failure, &self.address)))
     }
+}
+
+/// Opens TLS to a portal, for a client of any of its services.
+///
+/// # Errors
+/// As [`Portal::connect`].
+pub async fn open(address: &PortalAddress, tls: &TlsWay) -> Result<Line, Failure> {
+    let authority = address.authority();
+    let opening = async {
+        let stream = TcpStream::connect((address.name(), address.port())).await;
+        let stream = stream.map_err(|error| unreachable(&authority, &error))?;
+        Ok(tls.open(stream, address.name(), authority.clone()).await?)
+    };
+    within_limit(opening, &authority).await.map_err(|failure| of_portal(failure, &authority))
+}
+
+async fn within_limit<T>(
+    opening: impl Future<Output = Result<T, Failure>>,
+    authority: &str,
+) -> Result<T, Failure> {
+    timeout(CONNECT_LIMIT, opening).await.unwrap_or_else(|_| Err(silent(authority)))
 }
 
 /// There is no host here, so what is said of hosts is said of the portal.

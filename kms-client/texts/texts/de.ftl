@@ -248,6 +248,16 @@ issuer-ended = Das Portal des Herstellers darf für dieses Produkt zurzeit nicht
 portal-failed = Das Portal des Herstellers kann zurzeit nicht antworten: { $cause }.
     .remedy = Hier ist nichts zu tun: Fragen Sie später noch einmal, das kostet nichts; bleibt es so, sagen Sie es dem Hersteller.
 
+# Was das Portal den Leuten des Herstellers ablehnt.
+token-unknown = Das Portal kennt dieses Token nicht.
+    .remedy = Nennen Sie mit --token-file die Datei mit dem Token; wer das Portal verwaltet, stellt mit `kms-portal token issue` eines aus.
+token-ended = Das Token { $name } ist nicht mehr zu gebrauchen: { $cause }.
+    .remedy = Bitten Sie jemanden, der das Portal verwaltet, um ein anderes Token.
+not-permitted = Das Token { $name } ist für die Rolle { $role }, und die darf { $call } nicht aufrufen.
+    .remedy = Fragen Sie jemanden, dessen Rolle es erlaubt, oder bitten Sie die Verwaltung des Portals um ein Token mit einer anderen Rolle.
+too-many-wrong-tokens = Von dieser Adresse kamen zu viele falsche Token; das nächste wird in { $wait } geprüft.
+    .remedy = Warten Sie, und finden Sie heraus, welches Programm dort ein falsches Token sendet; auf dem Rechner des Portals selbst wird keines gebraucht.
+
 # Was der Server seiner Administration ablehnt.
 not-administrator = Benutzer { $uid } darf diesen Server nicht verwalten.
     .remedy = Führen Sie den Befehl als root aus, oder als der Benutzer, unter dem der Server läuft.

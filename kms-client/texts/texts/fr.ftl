@@ -251,6 +251,16 @@ issuer-ended = Le portail de l’éditeur ne peut pas signer pour ce produit en 
 portal-failed = Le portail de l’éditeur ne peut pas répondre en ce moment : { $cause }.
     .remedy = Il n’y a rien à faire ici : demandez de nouveau plus tard, cela ne coûte rien ; si cela dure, prévenez l’éditeur.
 
+# Ce que le portail refuse au personnel de l’éditeur.
+token-unknown = Le portail ne connaît pas ce jeton.
+    .remedy = Indiquez avec --token-file le fichier qui contient le jeton ; un administrateur du portail en crée un avec `kms-portal token issue`.
+token-ended = Le jeton { $name } n’est plus utilisable : { $cause }.
+    .remedy = Demandez un autre jeton à un administrateur du portail.
+not-permitted = Le jeton { $name } est pour le rôle { $role }, qui n’a pas le droit d’appeler { $call }.
+    .remedy = Demandez à un collègue dont le rôle le permet, ou demandez à un administrateur du portail un jeton d’un autre rôle.
+too-many-wrong-tokens = Trop de jetons erronés sont venus de cette adresse ; le prochain sera cherché dans { $wait }.
+    .remedy = Attendez, et trouvez quel programme y envoie un jeton erroné ; sur la machine du portail, aucun jeton n’est nécessaire.
+
 # Ce que le serveur refuse à qui l’administre.
 not-administrator = L’utilisateur { $uid } n’a pas le droit d’administrer ce serveur.
     .remedy = Exécutez la commande en tant que root, ou en tant que l’utilisateur sous lequel le serveur fonctionne.

@@ -245,6 +245,16 @@ issuer-ended = Het portaal van de leverancier mag op dit moment niet voor dit pr
 portal-failed = Het portaal van de leverancier kan op dit moment niet antwoorden: { $cause }.
     .remedy = Hier hoeft u niets te doen: vraag het later opnieuw, dat kost niets; blijft het zo, meld het dan bij de leverancier.
 
+# Wat het portaal de medewerkers van de leverancier weigert.
+token-unknown = Het portaal kent dit token niet.
+    .remedy = Noem met --token-file het bestand met het token; een beheerder van het portaal maakt er een met `kms-portal token issue`.
+token-ended = Het token { $name } is niet meer bruikbaar: { $cause }.
+    .remedy = Vraag een beheerder van het portaal om een ander token.
+not-permitted = Het token { $name } is voor de rol { $role }, en die mag { $call } niet aanroepen.
+    .remedy = Vraag het een collega wiens rol het toestaat, of vraag een beheerder van het portaal om een token met een andere rol.
+too-many-wrong-tokens = Van dit adres kwamen te veel verkeerde tokens; het volgende wordt over { $wait } opgezocht.
+    .remedy = Wacht, en zoek uit welk programma daar een verkeerd token stuurt; op de machine van het portaal zelf is geen token nodig.
+
 # Wat de server een beheerder weigert.
 not-administrator = Gebruiker { $uid } mag deze server niet beheren.
     .remedy = Voer de opdracht uit als root, of als de gebruiker waaronder de server draait.

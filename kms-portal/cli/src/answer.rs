@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use kms_portal::home::PortalHome;
 use program::exit::{EX_CANTCREAT, EX_DATAERR};
 use proto::portal::v1 as w;
 use shared::files;
 
-use super::ask::ask;
+use super::ask::{PortalAt, ask};
 use super::failure::{Failure, OrExit as _};
 use super::offline::read;
 
@@ -24,10 +23,10 @@ pub(super) struct AnswerFile {
     force: bool,
 }
 
-pub(super) fn answer(home: &PortalHome, wanted: &AnswerFile) -> Result<String, Failure> {
+pub(super) fn answer(at: &PortalAt, wanted: &AnswerFile) -> Result<String, Failure> {
     let text = read(&wanted.request)?;
     let signed = files::host_activation_from_pem(&text).or_exit(EX_DATAERR)?;
-    let answer = ask(home, async |mut portal| {
+    let answer = ask(at, async |mut portal| {
         let request = w::AnswerHostRequest { ask: Some(signed) };
         Ok(portal.answer_host(request).await?.into_inner().answer.unwrap_or_default())
     })?;

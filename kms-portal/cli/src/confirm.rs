@@ -9,7 +9,6 @@ use std::io::{self, BufRead as _, Read as _};
 use anyhow::anyhow;
 use clap::Args;
 use kms_client_texts::{Language, Texts};
-use kms_portal::home::PortalHome;
 use program::code::{qr, rows};
 use program::exit::{EX_DATAERR, EX_IOERR, EX_USAGE};
 use program::output::{self, json_text};
@@ -22,7 +21,7 @@ use shared::time::Timestamp;
 
 use self::entry::{CodeEntry, EntryFault};
 use super::Noted;
-use super::ask::{ask, cause_of};
+use super::ask::{PortalAt, ask, cause_of};
 use super::failure::{Failure, OrExit as _};
 use super::keys::listed::key_json;
 use super::shown::instant;
@@ -76,15 +75,15 @@ fn end_of_month(text: &str) -> Result<Timestamp, &'static str> {
 
 /// A call, and the words in which the operator sees it.
 struct Operator<'a> {
-    home: &'a PortalHome,
+    at: &'a PortalAt,
     call: &'a CodeCall,
     texts: Texts,
 }
 
-pub(super) fn confirm(home: &PortalHome, call: &CodeCall) -> Result<String, Failure> {
+pub(super) fn confirm(at: &PortalAt, call: &CodeCall) -> Result<String, Failure> {
     let language = call.language.or_else(own_language).unwrap_or_default();
     let texts = Texts::new(language).with_own(source(language));
-    let operator = Operator { home, call, texts };
+    let operator = Operator { at, call, texts };
     let Some(code) = &call.code else {
         if call.noted.json {
             return Err(Failure {
@@ -190,7 +189,7 @@ impl Operator<'_> {
             terms: self.call.terms.unwrap_or_default(),
             note: note.to_owned(),
         };
-        ask(self.home, async |mut portal| match portal.confirm_by_code(request).await {
+        ask(self.at, async |mut portal| match portal.confirm_by_code(request).await {
             Ok(done) => Ok(Ok(done.into_inner())),
             Err(status) => cause_of(&status).map(Err).ok_or(status),
         })

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use kms_portal::config::PortalSettingSources;
 use kms_portal::home::PortalHome;
-use kms_portal::run::{OpenedPortal, PortalStartError, run};
+use kms_portal::run::{Listeners, OpenedPortal, PortalStartError, run};
 use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE};
 use server::signals::{Signals, Starting};
-use server::{listen, log, supervised};
+use server::{log, supervised};
 use wire::SystemClock;
 
 use super::Serve;
@@ -31,12 +31,13 @@ pub(super) fn serve(home: &PortalHome, wanted: &Serve) -> Result<String, Failure
     runtime.block_on(async {
         // Open, bind, serve, announce.
         let opened = OpenedPortal::open(home, config.clone()).await?;
-        let listeners = listen::bind_all(&config.listen).or_exit(EX_UNAVAILABLE)?;
+        let listeners = Listeners::bind(config).or_exit(EX_UNAVAILABLE)?;
         let mut stops = starting.done().await.or_exit(EX_UNAVAILABLE)?;
         let running = run(opened, listeners, Arc::new(SystemClock::new()))?;
         let listening: Vec<_> = running.addresses.iter().map(SocketAddr::to_string).collect();
         let listening = listening.join(" ");
-        tracing::info!(listening, version = env!("CARGO_PKG_VERSION"), "serving");
+        let staff: Vec<_> = running.staff_addresses.iter().map(SocketAddr::to_string).collect();
+        tracing::info!(listening, staff = staff.join(" "), version = env!("CARGO_PKG_VERSION"), "serving");
         let check = running.self_check();
         tokio::spawn(supervised::feed_watchdog(check, running.stop.clone()));
         supervised::say_ready(&listening);

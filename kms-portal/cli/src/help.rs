@@ -21,7 +21,16 @@ First steps:
       Add a product, from `kms-vendor product file`.
   kms-portal key issue --product Atlas --kind host \\
       --organisation \"Example Works\" --data ./portal
-      Issue a host key. It is printed once.";
+      Issue a host key. It is printed once.
+
+From another machine:
+  kms-portal token issue --name CI --role seller --out ci.token
+      Issue a token, on the portal's machine. Its setting staff_listen
+      says where it serves staff.
+  kms-portal key list --portal https://activation.example.com:21691 \\
+      --ca portal-ca.pem --token-file ci.token
+      Ask it. KMS_PORTAL_URL, KMS_PORTAL_CA and KMS_PORTAL_TOKEN_FILE
+      do the same.";
 
 /// Code and meaning, as in BSD's sysexits.h.
 pub(super) const EXIT_CODES: [(&str, &str); 10] = [
@@ -33,7 +42,7 @@ pub(super) const EXIT_CODES: [(&str, &str); 10] = [
     ("73", "a file or a portal is there already, or cannot be created"),
     ("74", "the disk, the database or standard output has failed"),
     ("75", "the portal cannot answer now; try again"),
-    ("77", "not allowed for this user"),
+    ("77", "not allowed for this user, or for this token"),
     ("78", "wrong settings, or a key or certificate is missing"),
 ];
 
@@ -66,7 +75,13 @@ const EXAMPLES: &[(&str, &str)] = &[
          kms-portal key terms 3F8K-9QWX --out terms.pem\n\
          kms-portal key free 3F8K-9QWX 9d0af0a5e1c24d86b7f3a2c4d5e6f708",
     ),
-    ("audit", "kms-portal audit\nkms-portal audit --limit 20 --json"),
+    (
+        "token",
+        "kms-portal token issue --name CI --role seller --out ci.token\n\
+         kms-portal token list\n\
+         kms-portal token revoke CI --note \"the server was replaced\"",
+    ),
+    ("audit", "kms-portal audit\nkms-portal audit --limit 20 --json\nkms-portal audit verify"),
     ("reload", "kms-portal reload"),
     ("answer", "kms-portal answer request.pem --out answer.pem"),
     (

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
-use kms_portal::home::PortalHome;
 use kms_portal::rules::granted::Granted;
 use program::exit::EX_USAGE;
 use program::output::json_text;
@@ -17,9 +16,9 @@ use serde_json::json;
 use shared::product_key::{KeyKind, KeyNumber};
 use shared::time::Timestamp;
 
-use super::ask::ask;
+use super::ask::{PortalAt, ask};
 use super::failure::{Failure, warn};
-use super::shown::time;
+use super::shown::{date, time};
 use super::{Noted, Output};
 
 /// Keys that are asked for at once.
@@ -182,45 +181,38 @@ impl More {
     }
 }
 
-/// The beginning of a day in UTC.
-fn date(text: &str) -> Result<Timestamp, &'static str> {
-    let day: jiff::civil::Date = text.parse().map_err(|_| "write a date such as 2027-12-31")?;
-    let start = day.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| "this date is out of range")?;
-    Ok(Timestamp::from_unix_ms(start.timestamp().as_millisecond()))
-}
-
-pub(super) fn run(home: &PortalHome, command: KeyVerb) -> Result<String, Failure> {
+pub(super) fn run(at: &PortalAt, command: KeyVerb) -> Result<String, Failure> {
     match command {
-        KeyVerb::Issue(wanted) => issue(home, &wanted),
+        KeyVerb::Issue(wanted) => issue(at, &wanted),
         KeyVerb::List { organisation, product, output } => {
             let organisation = organisation.unwrap_or_default();
-            listed::list(home, &organisation, &product.unwrap_or_default(), output.json)
+            listed::list(at, &organisation, &product.unwrap_or_default(), output.json)
         }
-        KeyVerb::Show { number, output } => listed::show(home, number, output.json),
+        KeyVerb::Show { number, output } => listed::show(at, number, output.json),
         KeyVerb::Block { number, noted } => {
             let request = w::BlockKeyRequest { number: number.to_string(), note: noted.note.clone() };
-            ask(home, async |mut portal| portal.block_key(request).await)?;
+            ask(at, async |mut portal| portal.block_key(request).await)?;
             Ok(changed(number, &noted, "blocked", "is blocked. What it has activated stays activated."))
         }
         KeyVerb::Unblock { number, noted } => {
             let request = w::UnblockKeyRequest { number: number.to_string(), note: noted.note.clone() };
-            ask(home, async |mut portal| portal.unblock_key(request).await)?;
+            ask(at, async |mut portal| portal.unblock_key(request).await)?;
             Ok(changed(number, &noted, "unblocked", "is not blocked any more."))
         }
         KeyVerb::Free { number, place, noted } => {
             let request = w::FreePlaceRequest { number: number.to_string(), place, note: noted.note.clone() };
-            ask(home, async |mut portal| portal.free_place(request).await)?;
+            ask(at, async |mut portal| portal.free_place(request).await)?;
             let told = "has one place more. The machine keeps its confirmation as long as that lasts.";
             Ok(changed(number, &noted, "freed", told))
         }
         KeyVerb::Terms { number, out, force, noted } => {
-            write_terms(home, number, out.as_deref(), force, &noted)
+            write_terms(at, number, out.as_deref(), force, &noted)
         }
         KeyVerb::Raise { number, more, noted } => {
             let (quota, more) = more.wanted();
             let (number, note) = (number.to_string(), noted.note);
             let request = w::RaiseKeyRequest { number: number.clone(), quota: quota.to_owned(), more, note };
-            let granted = ask(home, async |mut portal| {
+            let granted = ask(at, async |mut portal| {
                 Ok(portal.raise_key(request).await?.into_inner().granted.unwrap_or_default())
             })?;
             Ok(if noted.json {
@@ -240,14 +232,14 @@ fn changed(number: KeyNumber, noted: &Noted, what: &str, told: &str) -> String {
 }
 
 fn write_terms(
-    home: &PortalHome,
+    at: &PortalAt,
     number: KeyNumber,
     out: Option<&Path>,
     force: bool,
     noted: &Noted,
 ) -> Result<String, Failure> {
     let number = number.to_string();
-    let terms = terms::make(home, &number, &noted.note)?;
+    let terms = terms::make(at, &number, &noted.note)?;
     let path = out.map(|out| terms::path(out, &number));
     if let Some(path) = &path {
         terms::write(path, &terms, force)?;
@@ -273,9 +265,9 @@ fn write_terms(
 }
 
 /// Writes the terms of keys that were just issued. The keys are shown in any case: nobody can look them up again.
-fn write_terms_of(home: &PortalHome, wanted: &KeyOrder, out: &Path, keys: &[w::IssuedKey]) {
+fn write_terms_of(at: &PortalAt, wanted: &KeyOrder, out: &Path, keys: &[w::IssuedKey]) {
     for key in keys {
-        let written = terms::make(home, &key.number, &wanted.noted.note)
+        let written = terms::make(at, &key.number, &wanted.noted.note)
             .and_then(|terms| terms::write(&terms::path(out, &key.number), &terms, false));
         if let Err(Failure { error, .. }) = written {
             let remedy = format!("kms-portal key terms {} --out FILE", key.number);
@@ -302,7 +294,7 @@ fn check_terms_out(wanted: &KeyOrder) -> Result<(), Failure> {
     Err(Failure { code: EX_USAGE, error: anyhow!("{fault}") })
 }
 
-fn issue(home: &PortalHome, wanted: &KeyOrder) -> Result<String, Failure> {
+fn issue(at: &PortalAt, wanted: &KeyOrder) -> Result<String, Failure> {
     let request = request(wanted)?;
     check_terms_out(wanted)?;
     let count = wanted.csv.unwrap_or(1);
@@ -310,10 +302,10 @@ fn issue(home: &PortalHome, wanted: &KeyOrder) -> Result<String, Failure> {
     while keys.len() < count as usize {
         let left = count - u32::try_from(keys.len()).unwrap_or(count);
         let request = w::IssueKeysRequest { count: left.min(AT_ONCE), ..request.clone() };
-        keys.extend(ask(home, async |mut portal| Ok(portal.issue_keys(request).await?.into_inner().keys))?);
+        keys.extend(ask(at, async |mut portal| Ok(portal.issue_keys(request).await?.into_inner().keys))?);
     }
     if let Some(out) = &wanted.terms_out {
-        write_terms_of(home, wanted, out, &keys);
+        write_terms_of(at, wanted, out, &keys);
     }
     if wanted.csv.is_some() {
         let rows = keys.iter().map(|key| format!("{},{}\n", key.number, key.key));

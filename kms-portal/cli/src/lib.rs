@@ -1,5 +1,5 @@
-//! The command line: what the vendor's staff types. `serve` is the portal. Most other commands ask the running portal over its socket;
-//! `init`, `install-issuer` and `install-code-key` work on the data directory of one that need not run.
+//! The command line: what the vendor's staff types. `serve` is the portal. Most other commands ask a running portal, over its socket or over
+//! the network; `init`, `install-issuer` and `install-code-key` work on the data directory of one that need not run.
 
 mod answer;
 mod ask;
@@ -14,6 +14,7 @@ mod pages;
 mod products;
 mod shown;
 mod staff;
+mod tokens;
 mod upkeep;
 
 use std::net::SocketAddr;
@@ -27,7 +28,9 @@ use kms_portal::remedy;
 use program::exit::EX_USAGE;
 use program::{arguments, output};
 use shared::print::Lines;
+use wire::portal::PortalAddress;
 
+use self::ask::PortalAt;
 use self::failure::{Failure, OrExit as _};
 
 /// Sell product keys, and activate hosts and machines by them.
@@ -37,6 +40,16 @@ struct Cli {
     /// Data directory of the portal: issuing key, pepper, settings, database, admin socket.
     #[arg(long, global = true, env = "KMS_PORTAL_DATA", default_value = USUAL_PATH)]
     data: PathBuf,
+    /// Portal on another machine to ask, as https://NAME:PORT with the port of its setting `staff_listen`. Without it, the portal in the
+    /// data directory is asked.
+    #[arg(long, global = true, env = "KMS_PORTAL_URL", value_name = "URL")]
+    portal: Option<PortalAddress>,
+    /// File with the token to show to that portal (`kms-portal token issue`).
+    #[arg(long, global = true, env = "KMS_PORTAL_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// File with the CA that has signed that portal's TLS certificate, in PEM [default: the CAs that this machine trusts].
+    #[arg(long, global = true, env = "KMS_PORTAL_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -92,6 +105,11 @@ enum Command {
         #[command(subcommand)]
         command: keys::KeyVerb,
     },
+    /// Issue, list and revoke tokens, for people and programs that ask over the network.
+    Token {
+        #[command(subcommand)]
+        command: tokens::TokenVerb,
+    },
     /// Answer a host that has sent its request as a file.
     ///
     /// The host makes the request with `kms-host activate --request FILE`, and installs the answer with `kms-host install-certificate`.
@@ -102,7 +120,10 @@ enum Command {
     /// The same installation id again gets the same confirmation and costs nothing, so a call may break off.
     Confirm(confirm::CodeCall),
     /// List what staff has changed, the latest first.
+    #[command(args_conflicts_with_subcommands = true)]
     Audit {
+        #[command(subcommand)]
+        command: Option<AuditVerb>,
         /// Most changes to list.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
@@ -153,6 +174,12 @@ enum Command {
         /// Directory to write them into; it is created.
         directory: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditVerb {
+    /// Check that no change was altered or taken out afterwards.
+    Verify(Output),
 }
 
 #[derive(Debug, Subcommand)]
@@ -225,23 +252,26 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Err(code) => return code,
     };
     let home = PortalHome::at(cli.data);
+    let at = PortalAt::new(&home, cli.portal, cli.token_file, cli.ca);
     let done = match cli.command {
         Command::Init(wanted) => offline::init(&home, &wanted),
         Command::InstallIssuer { file, json } => offline::install_issuer(&home, &file, json),
         Command::InstallCodeKey { file, json } => offline::install_code_key(&home, &file, json),
         Command::Serve(wanted) => daemon::serve(&home, &wanted),
-        Command::Status(output) => staff::status(&home, output.json),
-        Command::Reload(output) => staff::reload(&home, output.json),
+        Command::Status(output) => staff::status(&at, output.json),
+        Command::Reload(output) => staff::reload(&at, output.json),
         Command::Config { command: ConfigCommand::Sample } => Ok(kms_portal::config::sample()),
         Command::Config { command: ConfigCommand::Check { config } } => {
             offline::check_config(&home, config.as_deref())
         }
-        Command::Product { command } => products::run(&home, command),
-        Command::Organisation { command } => organisations::run(&home, command),
-        Command::Key { command } => keys::run(&home, command),
-        Command::Answer(wanted) => answer::answer(&home, &wanted),
-        Command::Confirm(call) => confirm::confirm(&home, &call),
-        Command::Audit { limit, output } => staff::audit(&home, limit, output.json),
+        Command::Product { command } => products::run(&at, command),
+        Command::Organisation { command } => organisations::run(&at, command),
+        Command::Key { command } => keys::run(&at, command),
+        Command::Token { command } => tokens::run(&at, command),
+        Command::Answer(wanted) => answer::answer(&at, &wanted),
+        Command::Confirm(call) => confirm::confirm(&at, &call),
+        Command::Audit { command: Some(AuditVerb::Verify(output)), .. } => staff::verify(&at, output.json),
+        Command::Audit { command: None, limit, output } => staff::audit(&at, limit, output.json),
         Command::Doctor { config, output } => upkeep::doctor(&home, config.as_deref(), output.json),
         Command::Backup { folder, config } => upkeep::backup(&home, &folder, config.as_deref()),
         Command::Restore { folder } => upkeep::restore(&home, &folder),

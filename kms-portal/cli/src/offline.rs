@@ -13,6 +13,7 @@ use shared::time::Clock as _;
 use store::regular;
 use wire::SystemClock;
 
+use super::ask::PortalAt;
 use super::failure::{self, Failure, OrExit as _};
 use super::{Init, staff};
 
@@ -81,7 +82,7 @@ pub(super) fn install_issuer(home: &PortalHome, file: &Path, json: bool) -> Resu
     let certificate = issuer.certificate();
     let is_served = server::admin::socket::is_served(&home.socket_path());
     if is_served {
-        staff::reload(home, false)?;
+        staff::reload(&PortalAt::here(home), false)?;
     }
     if json {
         return Ok(json_text(&json!({
@@ -104,7 +105,7 @@ pub(super) fn install_code_key(home: &PortalHome, file: &Path, json: bool) -> Re
     let certificate = home.install_code_key(&text, file, SystemClock::new().now())?;
     let is_served = server::admin::socket::is_served(&home.socket_path());
     if is_served {
-        staff::reload(home, false)?;
+        staff::reload(&PortalAt::here(home), false)?;
     }
     let limits = &certificate.limits;
     if json {

@@ -2,13 +2,12 @@
 
 use bytes::Bytes;
 use clap::Subcommand;
-use kms_portal::home::PortalHome;
 use program::output::json_text;
 use proto::portal::v1 as w;
 use serde_json::json;
 use shared::ids::OrganisationId;
 
-use super::ask::ask;
+use super::ask::{PortalAt, ask};
 use super::failure::Failure;
 use super::shown::{hex, table};
 use super::{Noted, Output};
@@ -29,14 +28,14 @@ pub(super) enum OrganisationVerb {
     List(Output),
 }
 
-pub(super) fn run(home: &PortalHome, command: OrganisationVerb) -> Result<String, Failure> {
+pub(super) fn run(at: &PortalAt, command: OrganisationVerb) -> Result<String, Failure> {
     match command {
         OrganisationVerb::Add { name, id, noted } => {
             let id = id.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default();
             let organisation = Some(w::Organisation { id, name });
             let request = w::SetOrganisationRequest { organisation, note: noted.note };
             let answer =
-                ask(home, async |mut portal| Ok(portal.set_organisation(request).await?.into_inner()))?;
+                ask(at, async |mut portal| Ok(portal.set_organisation(request).await?.into_inner()))?;
             let w::Organisation { id, name } = answer.organisation.unwrap_or_default();
             let id = hex(&id);
             Ok(if noted.json {
@@ -46,7 +45,7 @@ pub(super) fn run(home: &PortalHome, command: OrganisationVerb) -> Result<String
             })
         }
         OrganisationVerb::List(Output { json }) => {
-            let organisations = ask(home, async |mut portal| {
+            let organisations = ask(at, async |mut portal| {
                 let answer = portal.list_organisations(w::ListOrganisationsRequest {}).await?;
                 Ok(answer.into_inner().organisations)
             })?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
-use kms_portal::home::PortalHome;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use program::exit::{EX_DATAERR, EX_USAGE};
 use program::output::json_text;
 use program::toml_text;
@@ -17,7 +17,7 @@ use shared::ids::ProductId;
 use shared::policy::Policy;
 use shared::time::Length;
 
-use super::ask::ask;
+use super::ask::{PortalAt, ask};
 use super::failure::{Failure, OrExit as _};
 use super::offline::read;
 use super::shown::{hex, table};
@@ -120,7 +120,7 @@ struct ProductFile {
     roots: Vec<String>,
 }
 
-pub(super) fn run(home: &PortalHome, command: ProductVerb) -> Result<String, Failure> {
+pub(super) fn run(at: &PortalAt, command: ProductVerb) -> Result<String, Failure> {
     match command {
         ProductVerb::Add { file, numbers, features, test, noted } => {
             let text = String::from_utf8(read(&file)?).or_exit(EX_DATAERR)?;
@@ -128,14 +128,16 @@ pub(super) fn run(home: &PortalHome, command: ProductVerb) -> Result<String, Fai
                 .map_err(|cause| anyhow!("{} is no product file: {cause}", file.display()))
                 .or_exit(EX_DATAERR)?;
             let id: ProductId = found.id.parse().or_exit(EX_DATAERR)?;
-            check_roots(home, &found)?;
+            let roots =
+                found.roots.iter().map(|root| HEXLOWER_PERMISSIVE.decode(root.as_bytes()).map(Bytes::from));
+            let roots = roots.collect::<Result<_, _>>().or_exit(EX_DATAERR)?;
             let policy = Some(numbers.over(Policy::CLIENT).encode());
             let id = Bytes::copy_from_slice(id.as_bytes());
             let product = w::Product { id, name: found.name, test, policy, features };
-            set(home, product, false, &noted)
+            set(at, product, Some(roots), &noted)
         }
         ProductVerb::Set { product, numbers, organisation: Some(organisation), usual, noted, .. } => {
-            let known = find(home, &product)?;
+            let known = find(at, &product)?;
             let policy = (!usual).then(|| decoded(&known).map(|policy| numbers.over(policy).encode()));
             let policy = policy.transpose()?;
             let request = w::SetNumbersRequest {
@@ -144,7 +146,7 @@ pub(super) fn run(home: &PortalHome, command: ProductVerb) -> Result<String, Fai
                 policy,
                 note: noted.note,
             };
-            ask(home, async |mut portal| portal.set_numbers(request).await)?;
+            ask(at, async |mut portal| portal.set_numbers(request).await)?;
             Ok(if noted.json {
                 json_text(&json!({ "product": hex(&known.id), "organisation": organisation }))
             } else {
@@ -155,33 +157,20 @@ pub(super) fn run(home: &PortalHome, command: ProductVerb) -> Result<String, Fai
             })
         }
         ProductVerb::Set { product, name, numbers, features, no_features, noted, .. } => {
-            let mut known = find(home, &product)?;
+            let mut known = find(at, &product)?;
             known.policy = Some(numbers.over(decoded(&known)?).encode());
             known.name = name.unwrap_or(known.name);
             if no_features || !features.is_empty() {
                 known.features = features;
             }
-            set(home, known, true, &noted)
+            set(at, known, None, &noted)
         }
-        ProductVerb::List(Output { json }) => list(home, json),
+        ProductVerb::List(Output { json }) => list(at, json),
     }
 }
 
-/// A product of another vendor would get keys that activate nothing.
-fn check_roots(home: &PortalHome, found: &ProductFile) -> Result<(), Failure> {
-    let ours: Vec<_> = home.roots()?.keys().iter().map(|root| hex(root.as_bytes())).collect();
-    if found.roots.iter().all(|root| ours.contains(&root.to_lowercase())) {
-        return Ok(());
-    }
-    let error = anyhow!(
-        "this product file has other roots than the portal, so it is for a product of another vendor; write it with the `kms-vendor` \
-         whose roots.pub the portal has"
-    );
-    Err(Failure { code: EX_DATAERR, error })
-}
-
-fn find(home: &PortalHome, name: &str) -> Result<w::Product, Failure> {
-    let products = all(home)?;
+fn find(at: &PortalAt, name: &str) -> Result<w::Product, Failure> {
+    let products = all(at)?;
     let found = products.into_iter().find(|known| known.name == name || hex(&known.id) == name);
     found.ok_or_else(|| Failure {
         code: EX_DATAERR,
@@ -193,10 +182,18 @@ fn decoded(product: &w::Product) -> Result<Policy, Failure> {
     Policy::decode(&product.policy.unwrap_or_default()).or_exit(EX_USAGE)
 }
 
-fn set(home: &PortalHome, product: w::Product, is_known: bool, noted: &Noted) -> Result<String, Failure> {
+/// Adds a product that trusts these roots; without them, changes it.
+fn set(
+    at: &PortalAt,
+    product: w::Product,
+    roots: Option<Vec<Bytes>>,
+    noted: &Noted,
+) -> Result<String, Failure> {
     let (id, name) = (hex(&product.id), product.name.clone());
-    let request = w::SetProductRequest { product: Some(product), is_known, note: noted.note.clone() };
-    ask(home, async |mut portal| portal.set_product(request).await)?;
+    let is_known = roots.is_none();
+    let (note, roots) = (noted.note.clone(), roots.unwrap_or_default());
+    let request = w::SetProductRequest { product: Some(product), is_known, note, roots };
+    ask(at, async |mut portal| portal.set_product(request).await)?;
     let done = if is_known { "Changed" } else { "Added" };
     Ok(if noted.json {
         json_text(&json!({ "id": id, "name": name }))
@@ -205,14 +202,14 @@ fn set(home: &PortalHome, product: w::Product, is_known: bool, noted: &Noted) ->
     })
 }
 
-fn all(home: &PortalHome) -> Result<Vec<w::Product>, Failure> {
-    ask(home, async |mut portal| {
+fn all(at: &PortalAt) -> Result<Vec<w::Product>, Failure> {
+    ask(at, async |mut portal| {
         Ok(portal.list_products(w::ListProductsRequest {}).await?.into_inner().products)
     })
 }
 
-fn list(home: &PortalHome, as_json: bool) -> Result<String, Failure> {
-    let products = all(home)?;
+fn list(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
+    let products = all(at)?;
     if as_json {
         let list = products.iter().map(|product| {
             let policy = product.policy.unwrap_or_default();

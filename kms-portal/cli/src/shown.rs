@@ -1,4 +1,4 @@
-//! How things are shown: tables for people, times and ids as text.
+//! How things are shown: tables for people, times and ids as text. A day is read here, too.
 
 use shared::print::one_line;
 use shared::time::Timestamp;
@@ -27,4 +27,11 @@ pub(super) fn instant(unix_ms: i64) -> Option<i64> {
 
 pub(super) fn time(unix_ms: i64) -> String {
     instant(unix_ms).map_or_else(|| "-".to_owned(), |unix_ms| Timestamp::from_unix_ms(unix_ms).to_string())
+}
+
+/// The beginning of a day in UTC.
+pub(super) fn date(text: &str) -> Result<Timestamp, &'static str> {
+    let day: jiff::civil::Date = text.parse().map_err(|_| "write a date such as 2027-12-31")?;
+    let start = day.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| "this date is out of range")?;
+    Ok(Timestamp::from_unix_ms(start.timestamp().as_millisecond()))
 }

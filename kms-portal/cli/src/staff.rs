@@ -1,21 +1,23 @@
-//! The running portal as a whole: `status`, `reload`, `audit`.
+//! The running portal as a whole: `status`, `reload`, `audit`, `audit verify`.
 
-use kms_portal::home::PortalHome;
+use anyhow::anyhow;
+use program::exit::EX_DATAERR;
 use program::output::json_text;
 use proto::portal::v1 as w;
 use serde_json::json;
 
-use super::ask::ask;
+use super::ask::{PortalAt, ask};
 use super::failure::Failure;
-use super::shown::{instant, table, time};
+use super::shown::{hex, instant, table, time};
 
-pub(super) fn status(home: &PortalHome, as_json: bool) -> Result<String, Failure> {
+pub(super) fn status(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
     let status =
-        ask(home, async |mut portal| Ok(portal.get_status(w::GetStatusRequest {}).await?.into_inner()))?;
+        ask(at, async |mut portal| Ok(portal.get_status(w::GetStatusRequest {}).await?.into_inner()))?;
     if as_json {
         return Ok(json_text(&json!({
             "version": status.version,
             "listening": status.listening,
+            "staff_listening": status.staff_listening,
             "started_at_ms": status.started_at,
             "now_ms": status.now,
             "issuer_not_before_ms": status.issuer_not_before,
@@ -26,8 +28,13 @@ pub(super) fn status(home: &PortalHome, as_json: bool) -> Result<String, Failure
             "organisations": status.organisations,
         })));
     }
+    let staff = match status.staff_listening.as_slice() {
+        [] => "by the socket alone".to_owned(),
+        addresses => format!("at {}", addresses.join(" ")),
+    };
     let mut lines = vec![
         format!("Serving {} since {}.", status.listening.join(" "), time(status.started_at)),
+        format!("Staff is served {staff}."),
         format!("Issuing certificate: valid until {}.", time(status.issuer_not_after)),
         format!("TLS certificate: valid until {}.", time(status.tls_not_after)),
         format!("Products: {}, organisations: {}.", status.products, status.organisations),
@@ -39,8 +46,8 @@ pub(super) fn status(home: &PortalHome, as_json: bool) -> Result<String, Failure
     Ok(lines.join("\n"))
 }
 
-pub(super) fn reload(home: &PortalHome, as_json: bool) -> Result<String, Failure> {
-    ask(home, async |mut portal| portal.reload(w::ReloadRequest {}).await)?;
+pub(super) fn reload(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
+    ask(at, async |mut portal| portal.reload(w::ReloadRequest {}).await)?;
     Ok(if as_json {
         json_text(&json!({ "reloaded": true }))
     } else {
@@ -48,8 +55,8 @@ pub(super) fn reload(home: &PortalHome, as_json: bool) -> Result<String, Failure
     })
 }
 
-pub(super) fn audit(home: &PortalHome, limit: u32, as_json: bool) -> Result<String, Failure> {
-    let changes = ask(home, async |mut portal| {
+pub(super) fn audit(at: &PortalAt, limit: u32, as_json: bool) -> Result<String, Failure> {
+    let changes = ask(at, async |mut portal| {
         Ok(portal.list_changes(w::ListChangesRequest { before: 0, limit }).await?.into_inner().changes)
     })?;
     if as_json {
@@ -63,6 +70,7 @@ pub(super) fn audit(home: &PortalHome, limit: u32, as_json: bool) -> Result<Stri
                     "what": change.what,
                     "subject": change.subject,
                     "note": change.why,
+                    "previous": hex(&change.previous),
                 })
             })
             .collect();
@@ -72,4 +80,39 @@ pub(super) fn audit(home: &PortalHome, limit: u32, as_json: bool) -> Result<Stri
         vec![change.number.to_string(), time(change.at), change.who, change.what, change.subject, change.why]
     });
     Ok(table(&["number", "time", "who", "change", "of", "note"], rows))
+}
+
+pub(super) fn verify(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
+    let checked = verified(at)?;
+    let last = hex(&checked.last);
+    if let Some(broken) = broken(&checked) {
+        return Err(Failure { code: EX_DATAERR, error: anyhow!(broken) });
+    }
+    Ok(if as_json {
+        json_text(&json!({ "changes": checked.changes, "last": last }))
+    } else if checked.changes == 0 {
+        "Nothing was changed yet.\n".to_owned()
+    } else {
+        format!(
+            "{} changes, and each continues the one before. The digest of the last is\n  {last}\nKeep it elsewhere: who may write in the \
+             database could write all of it anew, and `kms-portal audit --json` shows this digest as `previous` of change {}.\n",
+            checked.changes,
+            checked.changes + 1
+        )
+    })
+}
+
+pub(super) fn verified(at: &PortalAt) -> Result<w::VerifyChangesResponse, Failure> {
+    ask(at, async |mut portal| Ok(portal.verify_changes(w::VerifyChangesRequest {}).await?.into_inner()))
+}
+
+/// What is wrong with the changes, and what to do.
+pub(super) fn broken(checked: &w::VerifyChangesResponse) -> Option<String> {
+    let w::VerifyChangesResponse { broken_at, cause, .. } = checked;
+    (*broken_at != 0).then(|| {
+        format!(
+            "the record of changes was altered at change {broken_at}: {cause}; find out who may write in the database, and compare it \
+             with a backup"
+        )
+    })
 }

@@ -13,15 +13,19 @@ use shared::print::Lines;
 use shared::time::Clock as _;
 use wire::SystemClock;
 
+use super::ask::PortalAt;
 use super::failure::{Failure, OrExit as _};
 use super::offline::become_owner;
+use super::staff;
 
 /// The command did what it was told, and has found something wrong.
 const EX_FOUND: u8 = 1;
 
 pub(super) fn doctor(home: &PortalHome, config: Option<&Path>, as_json: bool) -> Result<String, Failure> {
     become_owner(home)?;
-    let findings = examine(home, &PortalSettingSources::new(config, home.path()), SystemClock::new().now());
+    let mut findings =
+        examine(home, &PortalSettingSources::new(config, home.path()), SystemClock::new().now());
+    findings.extend(changes(home));
     let name = |health| match health {
         PortalHealth::Ok => "ok",
         PortalHealth::Warn => "warn",
@@ -44,6 +48,25 @@ pub(super) fn doctor(home: &PortalHome, config: Option<&Path>, as_json: bool) ->
     output::print(&Lines(text).to_string(), EX_FOUND);
     let what: Vec<_> = failed.iter().map(|found| found.what).collect();
     Err(Failure { code: EX_FOUND, error: anyhow!("what keeps the portal from serving: {}", what.join(", ")) })
+}
+
+/// Whether the record of changes is whole, which only the portal that serves can say: to open its database here would write.
+fn changes(home: &PortalHome) -> Option<PortalFinding> {
+    if !server::admin::socket::is_served(&home.socket_path()) {
+        return None;
+    }
+    let (health, text) = match staff::verified(&PortalAt::here(home)) {
+        Err(Failure { error, .. }) => {
+            (PortalHealth::Warn, format!("the changes cannot be checked: {error:#}"))
+        }
+        Ok(checked) => match staff::broken(&checked) {
+            Some(broken) => (PortalHealth::Warn, broken),
+            None => {
+                (PortalHealth::Ok, format!("{} changes are recorded, and none was altered", checked.changes))
+            }
+        },
+    };
+    Some(PortalFinding { what: "audit", health, text })
 }
 
 pub(super) fn backup(home: &PortalHome, folder: &Path, config: Option<&Path>) -> Result<String, Failure> {

@@ -28,7 +28,9 @@ pub(super) fn status(refused: Unanswered) -> Status {
         Some(Reason::Malformed | Reason::SignatureBad | Reason::KeyMalformed | Reason::KeyNewer) => {
             Code::InvalidArgument
         }
-        Some(Reason::TooManyWrongKeys) => Code::ResourceExhausted,
+        Some(Reason::TooManyWrongKeys | Reason::TooManyWrongTokens) => Code::ResourceExhausted,
+        Some(Reason::TokenUnknown | Reason::TokenEnded) => Code::Unauthenticated,
+        Some(Reason::NotPermitted) => Code::PermissionDenied,
         Some(Reason::PortalFailed | Reason::IssuerEnded) => Code::Unavailable,
         _ => Code::FailedPrecondition,
     };

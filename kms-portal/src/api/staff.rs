@@ -1,9 +1,12 @@
 //! `kms.portal.v1` for the vendor's staff. Every change is recorded in its own transaction, with who made it and why.
 //!
-//! `staff/codes` confirms what was read aloud; `staff/names` finds products, organisations and keys by what people write; `staff/wire` converts rows for the wire.
+//! `staff/calls` lets the holders of tokens in, `staff/tokens` gives tokens away. `staff/codes` confirms what was read aloud. `staff/names`
+//! finds products, organisations and keys by what people write; `staff/wire` converts rows for the wire.
 
+mod calls;
 mod codes;
 mod names;
+mod tokens;
 mod wire;
 
 use std::sync::Arc;
@@ -14,7 +17,7 @@ use rand::RngExt as _;
 use server::accept::Door;
 use server::admin::caller::{Caller, user_name};
 use shared::features::Features;
-use shared::ids::{OrganisationId, ProductId};
+use shared::ids::{CertificateId, OrganisationId, ProductId};
 use shared::policy::Policy;
 use shared::product_key::{KeyKind, KeyNumber, ProductKey, ProductTag};
 use shared::time::Timestamp;
@@ -26,6 +29,10 @@ use super::refusals;
 use crate::db::{By, KeyFilter, KeyUnchanged, NewKey, NotCatalogued, Organisation, Product, Raise};
 use crate::rules::granted::{Granted, Quota};
 
+pub use calls::StaffCalls;
+
+use calls::TokenHolder;
+
 /// The longest note or name, in bytes: a ticket and a sentence.
 const TEXT_MAX: usize = 500;
 
@@ -34,6 +41,10 @@ const KEYS_AT_ONCE: u32 = 1_000;
 
 /// The most that one call lists.
 const LISTED_MAX: u32 = 1_000;
+
+/// A product of another vendor would get keys that activate nothing.
+const OTHER_ROOTS: &str = "the product trusts other roots than the portal, so it is a product of another vendor; write its file with the \
+                           `kms-vendor` whose roots.pub the portal has";
 
 /// Reads the issuing certificate and the files of TLS again, and says what is wrong with them.
 pub(crate) type ReadAgain = dyn Fn() -> Result<(), String> + Send + Sync;
@@ -47,6 +58,8 @@ pub struct Staff {
     pub door: Door,
     /// Where it is.
     pub listening: Arc<[String]>,
+    /// Where staff is served over the network.
+    pub staff_listening: Arc<[String]>,
     /// Since when.
     pub started_at: Timestamp,
     /// What a reload does.
@@ -56,8 +69,11 @@ pub struct Staff {
 impl Staff {
     /// Who asks for a change, when and why.
     fn by<T>(&self, request: &Request<T>, why: &str) -> Result<By, Status> {
-        let Caller { uid, .. } = Caller::of(request);
-        let who = user_name(uid).unwrap_or_else(|| format!("user {uid}"));
+        let holder = request.extensions().get().map(|TokenHolder(name)| name.clone());
+        let who = holder.unwrap_or_else(|| {
+            let Caller { uid, .. } = Caller::of(request);
+            user_name(uid).unwrap_or_else(|| format!("user {uid}"))
+        });
         Ok(By { who, at: self.portal.clock.now(), why: text("note", why)?.to_owned() })
     }
 
@@ -147,6 +163,7 @@ impl PortalService for Staff {
         Ok(Response::new(w::GetStatusResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             listening: self.listening.to_vec(),
+            staff_listening: self.staff_listening.to_vec(),
             started_at: self.started_at.unix_ms(),
             now: self.portal.clock.now().unix_ms(),
             issuer_not_before: issuer.certificate().not_before.unix_ms(),
@@ -167,7 +184,10 @@ impl PortalService for Staff {
         request: Request<w::SetProductRequest>,
     ) -> Result<Response<w::SetProductResponse>, Status> {
         let by = self.by(&request, &request.get_ref().note)?;
-        let w::SetProductRequest { product, is_known, .. } = request.into_inner();
+        let w::SetProductRequest { product, is_known, roots, .. } = request.into_inner();
+        if !roots.iter().all(|root| self.portal.has_root(root)) {
+            return Err(Status::failed_precondition(OTHER_ROOTS));
+        }
         let product = product.ok_or_else(|| Status::invalid_argument("it names no product"))?;
         let name = names::new_name(&product.name)?.to_owned();
         let id = ProductId::from_slice(&product.id);
@@ -310,6 +330,28 @@ impl PortalService for Staff {
         }))
     }
 
+    async fn list_machines(
+        &self,
+        request: Request<w::ListMachinesRequest>,
+    ) -> Result<Response<w::ListMachinesResponse>, Status> {
+        let w::ListMachinesRequest { number: typed, after, limit } = request.into_inner();
+        let after = match after.as_ref() {
+            [] => None,
+            id => {
+                Some(CertificateId::from_slice(id).ok_or_else(|| invalid("the id of a place has 16 bytes"))?)
+            }
+        };
+        let limit = limit_of(limit, LISTED_MAX);
+        let mut machines =
+            self.portal.db.places(number(&typed)?, after, limit + 1).await.map_err(unanswered)?;
+        let more = (limit as usize) < machines.len();
+        machines.truncate(limit as usize);
+        Ok(Response::new(w::ListMachinesResponse {
+            machines: machines.iter().map(wire::machine).collect(),
+            more,
+        }))
+    }
+
     async fn block_key(
         &self,
         request: Request<w::BlockKeyRequest>,
@@ -390,6 +432,39 @@ impl PortalService for Staff {
         let before = Some(before).filter(|before| *before != 0);
         let changes = self.portal.db.changes(before, limit_of(limit, 100)).await.map_err(unanswered)?;
         Ok(Response::new(w::ListChangesResponse { changes: changes.into_iter().map(wire::change).collect() }))
+    }
+
+    async fn verify_changes(
+        &self,
+        _: Request<w::VerifyChangesRequest>,
+    ) -> Result<Response<w::VerifyChangesResponse>, Status> {
+        let checked = self.portal.db.verify_changes().await.map_err(unanswered)?;
+        Ok(Response::new(wire::checked(checked)))
+    }
+
+    async fn issue_token(
+        &self,
+        request: Request<w::IssueTokenRequest>,
+    ) -> Result<Response<w::IssueTokenResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        tokens::issue(&self.portal.db, request.into_inner(), by).await.map(Response::new)
+    }
+
+    async fn list_tokens(
+        &self,
+        _: Request<w::ListTokensRequest>,
+    ) -> Result<Response<w::ListTokensResponse>, Status> {
+        let tokens = self.portal.db.tokens().await.map_err(unanswered)?;
+        Ok(Response::new(w::ListTokensResponse { tokens: tokens.into_iter().map(wire::token).collect() }))
+    }
+
+    async fn revoke_token(
+        &self,
+        request: Request<w::RevokeTokenRequest>,
+    ) -> Result<Response<w::RevokeTokenResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        tokens::revoke(&self.portal.db, request.into_inner().name, by).await?;
+        Ok(Response::new(w::RevokeTokenResponse {}))
     }
 
     async fn reload(&self, _: Request<w::ReloadRequest>) -> Result<Response<w::ReloadResponse>, Status> {

@@ -1,4 +1,4 @@
-//! Who has sent so many wrong keys that no more of theirs are looked up for a while.
+//! Who has sent so many wrong keys, or wrong tokens, that no more of theirs are looked up for a while.
 //!
 //! Right keys are refused there as well: otherwise the limit would not hold back anyone who guesses. When all addresses together have
 //! used up what they may, each of them still has a small share, so that nobody can keep all others out. In memory only, because

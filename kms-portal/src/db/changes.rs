@@ -1,11 +1,20 @@
 //! What staff has changed: a row in the transaction of each change, so that no change is without one.
+//!
+//! Each row has the digest of the one before, as the lines of a host's audit log have. So whatever is edited or taken out afterwards
+//! shows at the next row, and the row `last_change` shows what is missing at the end. Its lock gives all portals on one database one
+//! order.
 
 use async_trait::async_trait;
+use serde::Serialize;
+use server::audit::{Checked, LineDigest, digest, hex};
 use shared::time::Timestamp;
 
 use super::DbError;
 use super::sql::{Sql, SqlRow};
 use super::work::Work;
+
+/// How many changes are read at once to be verified.
+const PAGE: u64 = 1_000;
 
 /// Who changes something, when, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +38,63 @@ pub struct StaffChange {
     pub what: String,
     /// To what it was done, such as the number of a key.
     pub subject: String,
+    /// The digest of the change before.
+    pub previous: Option<LineDigest>,
 }
 
-/// Notes a change.
+/// Whether the changes are those that were recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckedChanges {
+    /// How many there are.
+    pub changes: u64,
+    /// The digest of the last.
+    pub last: Option<LineDigest>,
+    /// The number of the change at which they are broken first, and what is wrong there.
+    pub broken: Option<(u64, String)>,
+}
+
+/// A change as its digest covers it: JSON without blanks, in this order.
+#[derive(Serialize)]
+struct ChangeLine<'a> {
+    seq: u64,
+    at_ms: i64,
+    who: &'a str,
+    what: &'a str,
+    subject: &'a str,
+    why: &'a str,
+    previous: Option<&'a str>,
+}
+
+impl ChangeLine<'_> {
+    fn bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("numbers and texts are JSON")
+    }
+}
+
+/// Notes a change. The row that it locks is the last that a transaction takes.
 pub(super) async fn note(sql: &mut dyn Sql, by: &By, what: &str, subject: &str) -> Result<(), DbError> {
-    let values = [by.at.into(), by.who.as_str().into(), what.into(), subject.into(), by.why.as_str().into()];
-    sql.run("INSERT INTO changes (at, who, what, subject, why) VALUES ($1, $2, $3, $4, $5)", &values).await?;
+    let head = sql.locked("SELECT number, digest FROM last_change", &[]).await?.pop();
+    let head = head.ok_or_else(|| DbError::damaged("last_change"))?;
+    let (seq, previous) = (head.count("number")? + 1, digest_in(&head, "digest")?);
+    let (hex, at_ms) = (previous.as_ref().map(hex), by.at.unix_ms());
+    let (who, why) = (by.who.as_str(), by.why.as_str());
+    let line = ChangeLine { seq, at_ms, who, what, subject, why, previous: hex.as_deref() };
+    let values = [
+        seq.into(),
+        by.at.into(),
+        who.into(),
+        what.into(),
+        subject.into(),
+        why.into(),
+        previous.as_ref().map(LineDigest::as_slice).into(),
+    ];
+    sql.run(
+        "INSERT INTO changes (number, at, who, what, subject, why, previous) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &values,
+    )
+    .await?;
+    let last = digest(&line.bytes());
+    sql.run("UPDATE last_change SET number = $1, digest = $2", &[seq.into(), (&last).into()]).await?;
     Ok(())
 }
 
@@ -55,11 +115,60 @@ impl Work for ListChanges {
     }
 }
 
+/// Reads all changes, and whether each continues the one before.
+pub(super) struct VerifyChanges;
+
+#[async_trait]
+impl Work for VerifyChanges {
+    type Done = CheckedChanges;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<CheckedChanges, DbError> {
+        let (mut checked, mut broken) = (Checked::default(), None);
+        let mut after = i64::MIN;
+        loop {
+            let list = "SELECT * FROM changes WHERE $1 < number ORDER BY number LIMIT $2";
+            let rows = sql.rows(list, &[after.into(), PAGE.into()]).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.get("number")?;
+            for row in &rows {
+                follow(&mut checked, row)?;
+                broken = broken.or_else(|| Some((checked.seq, checked.broken.as_ref()?.cause.clone())));
+            }
+        }
+        let head = sql.row("SELECT number, digest FROM last_change", &[]).await?;
+        let head = head.ok_or_else(|| DbError::damaged("last_change"))?;
+        match digest_in(&head, "digest")? {
+            Some(end) => checked.expect_end(&end),
+            None if checked.lines == 0 => {}
+            // Nothing has this digest, so it is not the end of what is there.
+            None => checked.expect_end(&LineDigest::default()),
+        }
+        let at_end = checked.broken.map(|broken| (checked.seq.max(1), broken.cause));
+        Ok(CheckedChanges { changes: checked.lines, last: checked.last, broken: broken.or(at_end) })
+    }
+}
+
+fn follow(checked: &mut Checked, row: &SqlRow) -> Result<(), DbError> {
+    let StaffChange { number: seq, by, what, subject, previous } = change(row)?;
+    let previous = previous.as_ref().map(hex);
+    let previous = previous.as_deref();
+    let (at_ms, who, why) = (by.at.unix_ms(), by.who.as_str(), by.why.as_str());
+    let line = ChangeLine { seq, at_ms, who, what: &what, subject: &subject, why, previous };
+    checked.follow_link(&line.bytes(), seq, previous);
+    Ok(())
+}
+
 fn change(row: &SqlRow) -> Result<StaffChange, DbError> {
     Ok(StaffChange {
         number: row.count("number")?,
         by: By { who: row.get("who")?, at: row.time("at")?, why: row.get("why")? },
         what: row.get("what")?,
         subject: row.get("subject")?,
+        previous: digest_in(row, "previous")?,
     })
+}
+
+fn digest_in(row: &SqlRow, column: &'static str) -> Result<Option<LineDigest>, DbError> {
+    let bytes: Option<Vec<u8>> = row.get(column)?;
+    bytes.map(|bytes| LineDigest::try_from(bytes).map_err(|_| DbError::damaged(column))).transpose()
 }

@@ -9,23 +9,17 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 pub(super) struct Dialect {
     pub(super) bytes: &'static str,
     pub(super) number: &'static str,
-    pub(super) serial: &'static str,
     pub(super) strict: &'static str,
 }
 
-pub(super) const SQLITE: Dialect =
-    Dialect { bytes: "BLOB", number: "INTEGER", serial: "INTEGER PRIMARY KEY", strict: "STRICT" };
-pub(super) const POSTGRES: Dialect = Dialect {
-    bytes: "BYTEA",
-    number: "BIGINT",
-    serial: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-    strict: "",
-};
+pub(super) const SQLITE: Dialect = Dialect { bytes: "BLOB", number: "INTEGER", strict: "STRICT" };
+pub(super) const POSTGRES: Dialect = Dialect { bytes: "BYTEA", number: "BIGINT", strict: "" };
 
 /// Every migration, the oldest first: its number, what it is for, and its text. One that has shipped is never changed.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "keys, hosts and machines", include_str!("migrations/001-keys.sql")),
     (3, "codes", include_str!("migrations/003-codes.sql")),
+    (4, "tokens of staff", include_str!("migrations/004-staff.sql")),
 ];
 
 /// What brings a database to this release. It refuses one that a newer release has been at.
@@ -34,7 +28,6 @@ pub(super) fn migrations(dialect: Dialect) -> Migrator {
         let text = text
             .replace("BYTES", dialect.bytes)
             .replace("NUMBER", dialect.number)
-            .replace("SERIAL", dialect.serial)
             .replace(" STRICT;", &format!(" {};", dialect.strict));
         let text = AssertSqlSafe(text).into_sql_str();
         Migration::new(version, about.into(), MigrationType::Simple, text, false)

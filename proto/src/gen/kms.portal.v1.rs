@@ -39,6 +39,9 @@ pub struct GetStatusResponse {
     /// The first instant at which no certificate of the code key is valid any more.
     #[prost(int64, tag = "10")]
     pub code_key_not_after: i64,
+    /// The addresses for staff; none if staff may use the socket alone.
+    #[prost(string, repeated, tag = "11")]
+    pub staff_listening: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// A product.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -71,6 +74,10 @@ pub struct SetProductRequest {
     /// Why.
     #[prost(string, tag = "3")]
     pub note: ::prost::alloc::string::String,
+    /// The root public keys that it trusts, 32 bytes each. The portal refuses a product that does not trust its own. Empty if that is not
+    /// said.
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub roots: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// It is done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -367,6 +374,29 @@ pub struct ActivatedMachine {
     #[prost(bytes = "bytes", tag = "6")]
     pub digest: ::prost::bytes::Bytes,
 }
+/// Which machines to list.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListMachinesRequest {
+    /// The number of their key.
+    #[prost(string, tag = "1")]
+    pub number: ::prost::alloc::string::String,
+    /// Those behind the place with this id; empty from the first.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub after: ::prost::bytes::Bytes,
+    /// At most this many, and at most 1000; 0 for 1000.
+    #[prost(uint32, tag = "3")]
+    pub limit: u32,
+}
+/// A page of machines.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMachinesResponse {
+    /// By the id of their place, those that have left included.
+    #[prost(message, repeated, tag = "1")]
+    pub machines: ::prost::alloc::vec::Vec<ActivatedMachine>,
+    /// Whether there are more.
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+}
 /// Blocks a key.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BlockKeyRequest {
@@ -583,7 +613,98 @@ pub struct Change {
     /// Why.
     #[prost(string, tag = "6")]
     pub why: ::prost::alloc::string::String,
+    /// The digest of the change before, 32 bytes; empty in the first.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub previous: ::prost::bytes::Bytes,
 }
+/// Asks whether the changes are whole.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VerifyChangesRequest {}
+/// Whether they are.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VerifyChangesResponse {
+    /// How many changes there are.
+    #[prost(uint64, tag = "1")]
+    pub changes: u64,
+    /// The SHA-256 of the last one, 32 bytes; empty if there is none. Whoever keeps it elsewhere sees later whether all of these are
+    /// still there.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub last: ::prost::bytes::Bytes,
+    /// The number of the change at which they are broken first; 0 if they are whole.
+    #[prost(uint64, tag = "3")]
+    pub broken_at: u64,
+    /// What is wrong there.
+    #[prost(string, tag = "4")]
+    pub cause: ::prost::alloc::string::String,
+}
+/// A token to give.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueTokenRequest {
+    /// Who gets it, such as `CI`: as the record of changes shows it.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// `reader`, `seller`, `operator` or `administrator`.
+    #[prost(string, tag = "2")]
+    pub role: ::prost::alloc::string::String,
+    /// When it ends.
+    #[prost(int64, tag = "3")]
+    pub ends_at: i64,
+    /// Why.
+    #[prost(string, tag = "4")]
+    pub note: ::prost::alloc::string::String,
+}
+/// It is given.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueTokenResponse {
+    /// The token itself. The portal does not keep it.
+    #[prost(string, tag = "1")]
+    pub token: ::prost::alloc::string::String,
+}
+/// Asks for tokens.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListTokensRequest {}
+/// Every token.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListTokensResponse {
+    /// By name.
+    #[prost(message, repeated, tag = "1")]
+    pub tokens: ::prost::alloc::vec::Vec<Token>,
+}
+/// A token, as it is kept.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Token {
+    /// Who has it.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What the holder may do.
+    #[prost(string, tag = "2")]
+    pub role: ::prost::alloc::string::String,
+    /// When it was issued.
+    #[prost(int64, tag = "3")]
+    pub issued_at: i64,
+    /// When it ends.
+    #[prost(int64, tag = "4")]
+    pub ends_at: i64,
+    /// When it was taken back.
+    #[prost(int64, tag = "5")]
+    pub revoked_at: i64,
+    /// When it was used, to the hour.
+    #[prost(int64, tag = "6")]
+    pub used_at: i64,
+}
+/// Takes a token back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeTokenRequest {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Why.
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
+}
+/// It is taken back.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeTokenResponse {}
 /// Reads files again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadRequest {}
@@ -602,8 +723,9 @@ pub mod portal_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Sells: products, organisations and keys. Only root and the portal's own user may ask. Each change is recorded, with who made it,
-    /// in the transaction that makes it.
+    /// Sells: products, organisations and keys. Over the socket, only root and the portal's own user may ask. By TLS, each call has the
+    /// metadata `authorization: Bearer TOKEN`, and the role of the token says which calls it may make. Each change is recorded, with who
+    /// made it, in the transaction that makes it.
     #[derive(Debug, Clone)]
     pub struct PortalServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -910,6 +1032,31 @@ pub mod portal_service_client {
                 .insert(GrpcMethod::new("kms.portal.v1.PortalService", "GetKey"));
             self.inner.unary(req, path, codec).await
         }
+        /// Machines that a key has activated, a page at a time.
+        pub async fn list_machines(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListMachinesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMachinesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/ListMachines",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.portal.v1.PortalService", "ListMachines"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Blocks a key. Hosts and machines keep what they have.
         pub async fn block_key(
             &mut self,
@@ -1135,6 +1282,106 @@ pub mod portal_service_client {
                 .insert(GrpcMethod::new("kms.portal.v1.PortalService", "ListChanges"));
             self.inner.unary(req, path, codec).await
         }
+        /// Whether the changes are those that were recorded: each has the digest of the one before.
+        pub async fn verify_changes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::VerifyChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::VerifyChangesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/VerifyChanges",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.portal.v1.PortalService", "VerifyChanges"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives a token to somebody. This answer is the only place where it is ever shown.
+        pub async fn issue_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::IssueTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::IssueTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/IssueToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.portal.v1.PortalService", "IssueToken"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Every token, by name.
+        pub async fn list_tokens(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTokensResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/ListTokens",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.portal.v1.PortalService", "ListTokens"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes a token back. It is refused from the next call on.
+        pub async fn revoke_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/RevokeToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.portal.v1.PortalService", "RevokeToken"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Reads the issuing certificate and the files of TLS again.
         pub async fn reload(
             &mut self,
@@ -1242,6 +1489,14 @@ pub mod portal_service_server {
             &self,
             request: tonic::Request<super::GetKeyRequest>,
         ) -> std::result::Result<tonic::Response<super::GetKeyResponse>, tonic::Status>;
+        /// Machines that a key has activated, a page at a time.
+        async fn list_machines(
+            &self,
+            request: tonic::Request<super::ListMachinesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMachinesResponse>,
+            tonic::Status,
+        >;
         /// Blocks a key. Hosts and machines keep what they have.
         async fn block_key(
             &self,
@@ -1314,14 +1569,47 @@ pub mod portal_service_server {
             tonic::Response<super::ListChangesResponse>,
             tonic::Status,
         >;
+        /// Whether the changes are those that were recorded: each has the digest of the one before.
+        async fn verify_changes(
+            &self,
+            request: tonic::Request<super::VerifyChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::VerifyChangesResponse>,
+            tonic::Status,
+        >;
+        /// Gives a token to somebody. This answer is the only place where it is ever shown.
+        async fn issue_token(
+            &self,
+            request: tonic::Request<super::IssueTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::IssueTokenResponse>,
+            tonic::Status,
+        >;
+        /// Every token, by name.
+        async fn list_tokens(
+            &self,
+            request: tonic::Request<super::ListTokensRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTokensResponse>,
+            tonic::Status,
+        >;
+        /// Takes a token back. It is refused from the next call on.
+        async fn revoke_token(
+            &self,
+            request: tonic::Request<super::RevokeTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeTokenResponse>,
+            tonic::Status,
+        >;
         /// Reads the issuing certificate and the files of TLS again.
         async fn reload(
             &self,
             request: tonic::Request<super::ReloadRequest>,
         ) -> std::result::Result<tonic::Response<super::ReloadResponse>, tonic::Status>;
     }
-    /// Sells: products, organisations and keys. Only root and the portal's own user may ask. Each change is recorded, with who made it,
-    /// in the transaction that makes it.
+    /// Sells: products, organisations and keys. Over the socket, only root and the portal's own user may ask. By TLS, each call has the
+    /// metadata `authorization: Bearer TOKEN`, and the role of the token says which calls it may make. Each change is recorded, with who
+    /// made it, in the transaction that makes it.
     #[derive(Debug)]
     pub struct PortalServiceServer<T> {
         inner: Arc<T>,
@@ -1805,6 +2093,51 @@ pub mod portal_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/kms.portal.v1.PortalService/ListMachines" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListMachinesSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::ListMachinesRequest>
+                    for ListMachinesSvc<T> {
+                        type Response = super::ListMachinesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListMachinesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::list_machines(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListMachinesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/kms.portal.v1.PortalService/BlockKey" => {
                     #[allow(non_camel_case_types)]
                     struct BlockKeySvc<T: PortalService>(pub Arc<T>);
@@ -2195,6 +2528,186 @@ pub mod portal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListChangesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/VerifyChanges" => {
+                    #[allow(non_camel_case_types)]
+                    struct VerifyChangesSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::VerifyChangesRequest>
+                    for VerifyChangesSvc<T> {
+                        type Response = super::VerifyChangesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::VerifyChangesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::verify_changes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = VerifyChangesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/IssueToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct IssueTokenSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::IssueTokenRequest>
+                    for IssueTokenSvc<T> {
+                        type Response = super::IssueTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::IssueTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::issue_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = IssueTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/ListTokens" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListTokensSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::ListTokensRequest>
+                    for ListTokensSvc<T> {
+                        type Response = super::ListTokensResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListTokensRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::list_tokens(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListTokensSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/RevokeToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeTokenSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::RevokeTokenRequest>
+                    for RevokeTokenSvc<T> {
+                        type Response = super::RevokeTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::revoke_token(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeTokenSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -1,4 +1,5 @@
-//! The lines of the audit log, and whether each continues the one before. Pure: bytes in, a verdict out.
+//! The lines of the audit log, and whether each continues the one before. Pure: bytes in, a verdict out. The portal chains the rows of
+//! its database by the same rule.
 //!
 //! A line has the SHA-256 of the line before it, so whatever is edited or taken out afterwards shows at the next line. Only
 //! the end has no next line: whoever keeps the last digest elsewhere sees that, too.
@@ -80,31 +81,38 @@ impl Checked {
     /// One that cannot be read was cut by a crash, and the next line continues it like any other. If it was damaged later, that next
     /// line does not.
     pub(super) fn follow(&mut self, bytes: &[u8]) {
+        let Ok(line) = serde_json::from_slice::<AuditLine>(bytes) else {
+            self.lines += 1;
+            self.cut += 1;
+            self.last = Some(digest(bytes));
+            return;
+        };
+        self.follow_link(bytes, line.seq, line.previous.as_deref());
+    }
+
+    /// Goes on to the next line, which says that it has this number, and this digest of the line before.
+    pub fn follow_link(&mut self, bytes: &[u8], seq: u64, previous: Option<&str>) {
         self.lines += 1;
-        match serde_json::from_slice::<AuditLine>(bytes) {
-            Ok(line) => {
-                self.look_at(&line);
-                self.seq = line.seq;
-            }
-            Err(_) => self.cut += 1,
-        }
+        self.look_at(seq, previous);
+        self.seq = seq;
         self.last = Some(digest(bytes));
     }
 
     /// Looks whether it ends where it should: with a line of this digest.
-    pub(super) fn expect_end(&mut self, end: &LineDigest) {
+    pub fn expect_end(&mut self, end: &LineDigest) {
         if self.last.as_ref() != Some(end) {
-            let cause = "the last line is not the one that this host has written last: that one was changed or taken away";
+            let cause =
+                "the last line is not the one that was written last: that one was changed or taken away";
             self.break_here(cause.to_owned());
         }
     }
 
-    fn look_at(&mut self, line: &AuditLine) {
+    fn look_at(&mut self, seq: u64, previous: Option<&str>) {
         let expected = self.last.as_ref().map(hex);
-        let cause = match &line.previous {
-            previous if *previous == expected && line.seq == self.seq + 1 => return,
-            previous if *previous == expected => {
-                format!("its number is {}, and {} is next", line.seq, self.seq + 1)
+        let cause = match previous {
+            previous if previous == expected.as_deref() && seq == self.seq + 1 => return,
+            previous if previous == expected.as_deref() => {
+                format!("its number is {seq}, and {} is next", self.seq + 1)
             }
             _ if self.lines == 1 => "lines before it were taken away".to_owned(),
             _ => "the line before it was changed, or lines between the two were taken out".to_owned(),
@@ -119,7 +127,8 @@ impl Checked {
     }
 }
 
-pub(super) fn digest(line: &[u8]) -> LineDigest {
+/// The digest of a line without its end.
+pub fn digest(line: &[u8]) -> LineDigest {
     Sha256::digest(line).into()
 }
 

@@ -256,8 +256,10 @@ impl<T: SettingTable> Settings<T> {
         let ours = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
         let mut ours: BTreeMap<String, OsString> =
             environment.into_iter().filter_map(ours).filter(|(name, _)| name.starts_with(prefix)).collect();
-        // It looks like a setting and is none.
-        ours.remove(&format!("{prefix}DATA"));
+        // They look like settings and are none.
+        for name in T::NAMES.of_command_line {
+            ours.remove(*name);
+        }
         for key in T::KEYS {
             let name = key.variable::<T>();
             // An empty variable counts as unset, because shells and service managers can hardly unset one.
@@ -346,6 +348,7 @@ mod tests {
             usual_data: "/var/lib/kms-try",
             packaged_file: "/etc/kms-try/kms-try.toml",
             prefix: "KMS_TRY_",
+            of_command_line: &["KMS_TRY_DATA"],
         };
         const KEYS: &'static [Key] = KEYS;
 

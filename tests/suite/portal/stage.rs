@@ -120,8 +120,13 @@ impl PortalStage {
 
     /// Runs a command for this portal.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Done {
+        self.run_at(text(&self.data), arguments).await
+    }
+
+    /// Runs a command with another data directory.
+    pub(crate) async fn run_at(&self, data: &str, arguments: &[&str]) -> Done {
         let mut command = Command::new(PORTAL);
-        command.args(arguments).args(["--data", text(&self.data)]);
+        command.args(arguments).args(["--data", data]);
         finished(command).await
     }
 

@@ -1,22 +1,21 @@
 //! What is known of keys: `key list` and `key show`.
 
-use kms_portal::home::PortalHome;
 use program::output::json_text;
 use proto::portal::v1 as w;
 use serde_json::{Value, json};
 use shared::product_key::{KeyKind, KeyNumber};
 
-use crate::ask::ask;
+use crate::ask::{PortalAt, ask};
 use crate::failure::Failure;
 use crate::shown::{hex, instant, table, time};
 
 pub(super) fn list(
-    home: &PortalHome,
+    at: &PortalAt,
     organisation: &str,
     product: &str,
     as_json: bool,
 ) -> Result<String, Failure> {
-    let keys = ask(home, async |mut portal| {
+    let keys = ask(at, async |mut portal| {
         let mut keys: Vec<w::Key> = Vec::new();
         loop {
             let after = keys.last().map(|key| key.number.clone()).unwrap_or_default();
@@ -41,10 +40,10 @@ pub(super) fn list(
     Ok(table(&["number", "kind", "product", "organisation", "used", "ends", "note"], rows))
 }
 
-pub(super) fn show(home: &PortalHome, number: KeyNumber, as_json: bool) -> Result<String, Failure> {
+pub(super) fn show(at: &PortalAt, number: KeyNumber, as_json: bool) -> Result<String, Failure> {
     let number = number.to_string();
     let shown =
-        ask(home, async |mut portal| Ok(portal.get_key(w::GetKeyRequest { number }).await?.into_inner()))?;
+        ask(at, async |mut portal| Ok(portal.get_key(w::GetKeyRequest { number }).await?.into_inner()))?;
     let key = shown.key.unwrap_or_default();
     if as_json {
         let mut value = key_json(&key);

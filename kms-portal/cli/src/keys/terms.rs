@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use kms_portal::home::PortalHome;
 use program::exit::EX_CANTCREAT;
 use proto::portal::v1 as w;
 use shared::files::{HOST_TERMS, to_pem};
 use shared::time::Timestamp;
 
-use crate::ask::ask;
+use crate::ask::{PortalAt, ask};
 use crate::failure::{Failure, OrExit as _};
 use crate::shown::time;
 
@@ -21,9 +20,9 @@ pub(super) struct MadeTerms {
 }
 
 /// Makes the terms of this key as it is sold now; if nothing has changed, those that were made last.
-pub(super) fn make(home: &PortalHome, key: &str, note: &str) -> Result<MadeTerms, Failure> {
+pub(super) fn make(at: &PortalAt, key: &str, note: &str) -> Result<MadeTerms, Failure> {
     let request = w::MakeTermsRequest { number: key.to_owned(), note: note.to_owned() };
-    let made = ask(home, async |mut portal| Ok(portal.make_terms(request).await?.into_inner()))?;
+    let made = ask(at, async |mut portal| Ok(portal.make_terms(request).await?.into_inner()))?;
     let (year, month, day) = Timestamp::from_unix_ms(made.made_at).date();
     let file = format!(
         "Terms {} of host key {key}, of {year}-{month:02}-{day:02}. A host is activated by codes with this file:\n  \

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use proto::portal::v1 as w;
 use shared::time::Timestamp;
 
-use crate::db::{IssuedKey, ListedHost, ListedPlace, Organisation, PlaceHolder, Product, Raise, StaffChange};
+use crate::db::{
+    CheckedChanges, IssuedKey, KnownToken, ListedHost, ListedPlace, Organisation, PlaceHolder, Product,
+    Raise, StaffChange,
+};
 use crate::rules::granted::Granted;
 use crate::rules::releases::Releases;
 
@@ -97,6 +100,26 @@ pub(super) fn machine(listed: &ListedPlace) -> w::ActivatedMachine {
 }
 
 pub(super) fn change(change: StaffChange) -> w::Change {
-    let StaffChange { number, by, what, subject } = change;
-    w::Change { number, who: by.who, at: by.at.unix_ms(), what, subject, why: by.why }
+    let StaffChange { number, by, what, subject, previous } = change;
+    let previous = previous.map(|digest| Bytes::copy_from_slice(&digest)).unwrap_or_default();
+    w::Change { number, who: by.who, at: by.at.unix_ms(), what, subject, why: by.why, previous }
+}
+
+pub(super) fn checked(checked: CheckedChanges) -> w::VerifyChangesResponse {
+    let CheckedChanges { changes, last, broken } = checked;
+    let (broken_at, cause) = broken.unwrap_or_default();
+    let last = last.map(|digest| Bytes::copy_from_slice(&digest)).unwrap_or_default();
+    w::VerifyChangesResponse { changes, last, broken_at, cause }
+}
+
+pub(super) fn token(token: KnownToken) -> w::Token {
+    let time = |at: Option<Timestamp>| at.map_or(0, Timestamp::unix_ms);
+    w::Token {
+        name: token.name,
+        role: token.role.name().to_owned(),
+        issued_at: token.issued_at.unix_ms(),
+        ends_at: time(token.ends_at),
+        revoked_at: time(token.revoked_at),
+        used_at: time(token.used_at),
+    }
 }

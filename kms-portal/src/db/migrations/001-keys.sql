@@ -1,4 +1,4 @@
--- One text for both databases: BYTES, NUMBER, SERIAL and STRICT stand for what each calls them. A time is milliseconds since the Unix epoch.
+-- One text for both databases: BYTES, NUMBER and STRICT stand for what each calls them. A time is milliseconds since the Unix epoch.
 -- A migration that has shipped is never changed: the next one is a file of its own, listed in schema.rs.
 
 CREATE TABLE products (
@@ -149,13 +149,24 @@ CREATE TABLE releases (
 
 CREATE INDEX releases_of_key ON releases (key, at);
 
--- What staff has changed.
+-- What staff has changed. Each has the digest of the one before (db/changes.rs).
 CREATE TABLE changes (
-    number SERIAL,
+    -- From 1, without gaps.
+    number NUMBER PRIMARY KEY,
     at NUMBER NOT NULL,
     who TEXT NOT NULL,
     what TEXT NOT NULL,
     -- What it concerns, as staff names it.
     subject TEXT NOT NULL,
-    why TEXT NOT NULL
+    why TEXT NOT NULL,
+    -- SHA-256 of the change before; none for the first.
+    previous BYTES
 ) STRICT;
+
+-- The last change. Whoever records one locks this row first, so changes have one order, whichever portal makes them.
+CREATE TABLE last_change (
+    number NUMBER NOT NULL,
+    digest BYTES
+) STRICT;
+
+INSERT INTO last_change (number, digest) VALUES (0, NULL);

@@ -153,3 +153,42 @@ async fn a_damaged_page_is_told_as_that() {
     assert!(matches!(error, DbError::Damaged { .. }) && !error.is_fatal(), "{error:?}");
     assert_eq!(db.organisations().await.unwrap().len(), 200, "what does not need it is read");
 }
+
+/// A record that whoever may write in the database could alter unseen would be none.
+#[tokio::test]
+async fn changes_that_were_altered_afterwards_are_told_with_the_number_at_which_it_shows() {
+    let check = async |altered: &'static [&'static str], told: Option<u64>| {
+        let (_folder, _, db) = new().await;
+        assert_eq!(db.verify_changes().await.unwrap().changes, 0);
+        for number in 1..=4 {
+            db.write(organisation(number)).await.unwrap().unwrap();
+        }
+        db.write(Raw(altered)).await.unwrap();
+        let broken = db.verify_changes().await.unwrap().broken;
+        assert_eq!(broken.as_ref().map(|(number, _)| *number), told, "{altered:?}: {broken:?}");
+    };
+    check(&[], None).await;
+    for column in ["at = 7", "who = 'x'", "what = 'x'", "subject = 'x'", "why = 'x'"] {
+        let edit: &'static str =
+            Box::leak(format!("UPDATE changes SET {column} WHERE number = 2").into_boxed_str());
+        check(Vec::leak(vec![edit]), Some(3)).await;
+    }
+    check(&["UPDATE changes SET previous = NULL WHERE number = 2"], Some(2)).await;
+    check(&["DELETE FROM changes WHERE number = 2"], Some(3)).await;
+    check(&["DELETE FROM changes WHERE number = 1"], Some(2)).await;
+    check(&["DELETE FROM changes WHERE number = 4"], Some(3)).await;
+    check(&["UPDATE changes SET who = 'x' WHERE number = 4"], Some(4)).await;
+    check(&["DELETE FROM changes"], Some(1)).await;
+    check(&["DELETE FROM changes", "UPDATE last_change SET number = 0, digest = NULL"], None).await;
+    check(&["UPDATE last_change SET number = 0, digest = NULL"], Some(4)).await;
+    check(&["UPDATE changes SET number = 5 WHERE number = 4"], Some(5)).await;
+    check(
+        &[
+            "UPDATE changes SET number = 9 WHERE number = 2",
+            "UPDATE changes SET number = 2 WHERE number = 3",
+            "UPDATE changes SET number = 3 WHERE number = 9",
+        ],
+        Some(2),
+    )
+    .await;
+}

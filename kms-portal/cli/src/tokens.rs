@@ -1,0 +1,127 @@
+//! `token`: who may ask the portal over the network. A token is shown when it is issued, and never again.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
+use kms_portal::roles::Role;
+use program::exit::EX_CANTCREAT;
+use program::output::json_text;
+use proto::portal::v1 as w;
+use serde_json::json;
+use shared::time::Timestamp;
+
+use super::ask::{PortalAt, ask};
+use super::failure::Failure;
+use super::shown::{date, instant, table, time};
+use super::{Noted, Output};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenVerb {
+    /// Issue a token. It is printed once: the portal does not keep it.
+    Issue {
+        /// Person or program that gets it, such as CI. The record of changes shows this name.
+        #[arg(long)]
+        name: String,
+        /// What the token allows.
+        #[arg(long, value_parser = PossibleValuesParser::new(Role::ALL.map(Role::name)))]
+        role: String,
+        /// First day on which it is of no use any more, such as 2027-12-31, in UTC [default: no end].
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        ends: Option<Timestamp>,
+        /// New file to write the token to, which only you may read [default: standard output].
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        noted: Noted,
+    },
+    /// List the tokens, by name.
+    List(Output),
+    /// Take a token back. It is refused from the next call on.
+    Revoke {
+        /// Name of the token.
+        name: String,
+        #[command(flatten)]
+        noted: Noted,
+    },
+}
+
+pub(super) fn run(at: &PortalAt, command: TokenVerb) -> Result<String, Failure> {
+    match command {
+        TokenVerb::Issue { name, role, ends, out, noted } => {
+            if let Some(out) = out.as_ref().filter(|out| out.symlink_metadata().is_ok()) {
+                let error = anyhow!("{} exists; name a new file, or remove it", out.display());
+                return Err(Failure { code: EX_CANTCREAT, error });
+            }
+            let ends_at = ends.map_or(0, Timestamp::unix_ms);
+            let request =
+                w::IssueTokenRequest { name: name.clone(), role, ends_at, note: noted.note.clone() };
+            let token =
+                ask(at, async |mut portal| Ok(portal.issue_token(request).await?.into_inner().token))?;
+            shown(&name, token, out, &noted)
+        }
+        TokenVerb::List(Output { json }) => list(at, json),
+        TokenVerb::Revoke { name, noted } => {
+            let request = w::RevokeTokenRequest { name: name.clone(), note: noted.note.clone() };
+            ask(at, async |mut portal| portal.revoke_token(request).await)?;
+            Ok(if noted.json {
+                json_text(&json!({ "name": name, "revoked": true }))
+            } else {
+                format!("The token {name} is of no use any more.\n")
+            })
+        }
+    }
+}
+
+fn shown(name: &str, token: String, out: Option<PathBuf>, noted: &Noted) -> Result<String, Failure> {
+    let Some(out) = out else {
+        return Ok(if noted.json {
+            json_text(&json!({ "name": name, "token": token }))
+        } else {
+            format!(
+                "{token}\n\nThis is the token {name}. It is shown only now: the portal does not keep it.\n"
+            )
+        });
+    };
+    let path = out.display();
+    store::file::create_new(&out, format!("{token}\n").as_bytes(), 0o600).map_err(|error| {
+        let remedy = format!("it is lost: `kms-portal token revoke {name}`, then issue another one");
+        Failure {
+            code: EX_CANTCREAT,
+            error: anyhow!("the token cannot be written to {path}: {error}; {remedy}"),
+        }
+    })?;
+    Ok(if noted.json {
+        json_text(&json!({ "name": name, "file": out }))
+    } else {
+        format!("Wrote the token {name} to {path}.\n")
+    })
+}
+
+fn list(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
+    let tokens = ask(at, async |mut portal| {
+        Ok(portal.list_tokens(w::ListTokensRequest {}).await?.into_inner().tokens)
+    })?;
+    if as_json {
+        let list = tokens.iter().map(|token| {
+            json!({
+                "name": token.name,
+                "role": token.role,
+                "issued_at_ms": token.issued_at,
+                "ends_at_ms": instant(token.ends_at),
+                "revoked_at_ms": instant(token.revoked_at),
+                "used_at_ms": instant(token.used_at),
+            })
+        });
+        return Ok(json_text(&list.collect()));
+    }
+    let rows = tokens.into_iter().map(|token| {
+        let ends = match token.revoked_at {
+            0 => time(token.ends_at),
+            at => format!("revoked {}", time(at)),
+        };
+        vec![token.name, token.role, time(token.issued_at), ends, time(token.used_at)]
+    });
+    Ok(table(&["token", "role", "issued", "ends", "used"], rows))
+}

@@ -1,0 +1,63 @@
+//! Tokens are given away and taken back.
+
+use proto::portal::v1 as w;
+use rand::RngExt as _;
+use tonic::Status;
+use zeroize::Zeroizing;
+
+use super::{time, unanswered};
+use crate::db::{By, Db, NewToken};
+use crate::issue::StaffToken;
+use crate::roles::Role;
+
+/// The longest name of a token, in bytes.
+const NAME_MAX: usize = 64;
+
+pub(super) async fn issue(
+    db: &Db,
+    wanted: w::IssueTokenRequest,
+    by: By,
+) -> Result<w::IssueTokenResponse, Status> {
+    let name = checked_name(&wanted.name)?.to_owned();
+    let role = Role::from_name(&wanted.role).ok_or_else(|| {
+        let roles = Role::ALL.map(Role::name).join(", ");
+        Status::invalid_argument(format!("there is no role {:?}; the roles are {roles}", wanted.role))
+    })?;
+    let ends_at = time(wanted.ends_at);
+    if ends_at.is_some_and(|ends_at| ends_at <= by.at) {
+        return Err(Status::invalid_argument("the token would have ended already"));
+    }
+    let mut random = Zeroizing::new([0; StaffToken::BYTES]);
+    rand::rng().fill(&mut *random);
+    let token = StaffToken::new(random);
+    let who = by.who.clone();
+    let new = NewToken { name: name.clone(), digest: token.digest(), role, ends_at };
+    if !db.issue_token(new, by).await.map_err(unanswered)? {
+        return Err(Status::failed_precondition(format!(
+            "a token {name:?} was issued before, and the changes name people by their tokens; choose another name"
+        )));
+    }
+    tracing::info!(token = name, role = role.name(), who, "issued a token");
+    Ok(w::IssueTokenResponse { token: token.text().to_string() })
+}
+
+pub(super) async fn revoke(db: &Db, name: String, by: By) -> Result<(), Status> {
+    let who = by.who.clone();
+    if !db.revoke_token(name.clone(), by).await.map_err(unanswered)? {
+        return Err(Status::not_found(format!(
+            "there is no token {name:?}; `kms-portal token list` lists those that there are"
+        )));
+    }
+    tracing::info!(token = name, who, "took a token back");
+    Ok(())
+}
+
+/// A word, as the changes show it.
+fn checked_name(name: &str) -> Result<&str, Status> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
+    if (1..=NAME_MAX).contains(&name.len()) && name.chars().all(is_part) {
+        return Ok(name);
+    }
+    let form = format!("a name for a token has 1 to {NAME_MAX} letters, digits and . _ - @");
+    Err(Status::invalid_argument(form))
+}
