@@ -255,10 +255,21 @@ impl Operator<'_> {
     /// What is read back.
     fn to_read(&self, done: &w::ConfirmByCodeResponse) -> String {
         let part = |key, code| format!("{}\n\n{code}", self.text(key, &[]));
-        let letters = self.call.letters.then(|| part("in-letters", rows(&done.letters)));
+        let letters = self.call.letters.then(|| {
+            let words = self.spelling(&done.letters);
+            let spelled = self.text("spelled", &[("words", &words)]);
+            part("in-letters", rows(&done.letters)) + &spelled + "\n"
+        });
         let qr = qr(&done.letters).filter(|_| self.call.qr).map(|(qr, _)| part("for-camera", qr));
         let parts = [Some(part("read-aloud", rows(&done.digits))), letters, qr];
         parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
+    }
+
+    /// The words for the letters of a code, as they are spelled over a telephone.
+    fn spelling(&self, code: &str) -> String {
+        let all = self.text("spelling", &[]);
+        let is_needed = |word: &&str| word.chars().next().is_some_and(|letter| code.contains(letter));
+        all.split(' ').filter(is_needed).collect::<Vec<_>>().join(", ")
     }
 
     fn text(&self, key: &str, values: &[(&str, &str)]) -> String {
@@ -319,8 +330,18 @@ mod tests {
             let texts = Texts::new(language).with_own(source(language));
             assert_eq!(keys(source(language)), keys(source(Language::English)), "{language:?}");
             for key in keys(source(language)) {
-                let names =
-                    ["group", "one", "other", "why", "number", "product", "organisation", "date", "features"];
+                let names = [
+                    "words",
+                    "group",
+                    "one",
+                    "other",
+                    "why",
+                    "number",
+                    "product",
+                    "organisation",
+                    "date",
+                    "features",
+                ];
                 let numbers =
                     ["has", "have", "used", "granted", "host", "activation", "activations", "terms"];
                 let named = names.iter().map(|name| (*name, *name));
@@ -328,6 +349,16 @@ mod tests {
                 let text = texts.own(key, &values);
                 assert!(text != key && !text.contains(['{', '}']), "{language:?} {key}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn every_letter_of_a_code_has_a_word_in_every_language() {
+        for &language in Language::ALL {
+            let texts = Texts::new(language).with_own(source(language));
+            let words = texts.own("spelling", &[]);
+            let letters: String = words.split(' ').filter_map(|word| word.chars().next()).collect();
+            assert_eq!(letters, "ABCDEFGHJKMNPQRSTVWXYZ", "{language:?}");
         }
     }
 

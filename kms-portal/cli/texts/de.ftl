@@ -31,5 +31,8 @@ reason = Grund, zum Beispiel die Nummer eines Tickets:
 nothing-confirmed = Es wurde nichts bestätigt.
 read-aloud = Bestätigungs-ID. Lesen Sie sie Zeile für Zeile vor:
 in-letters = Oder zum Tippen:
+spelled = Zum Buchstabieren: { $words }.
+# DIN 5009:2022.
+spelling = Aachen Berlin Chemnitz Düsseldorf Essen Frankfurt Goslar Hamburg Jena Köln München Nürnberg Potsdam Quickborn Rostock Salzwedel Tübingen Völklingen Wuppertal Xanten Ypsilon Zwickau
 for-camera = Oder für eine Kamera:
 tell-caller = Sagen Sie am Telefon:

@@ -35,5 +35,8 @@ reason = Reason, such as the number of a ticket:
 nothing-confirmed = Nothing was confirmed.
 read-aloud = Confirmation id. Read it to the caller, row by row:
 in-letters = Or to be typed:
+spelled = To be spelled: { $words }.
+# Words to spell letters with, of the ICAO.
+spelling = Alfa Bravo Charlie Delta Echo Foxtrot Golf Hotel Juliett Kilo Mike November Papa Quebec Romeo Sierra Tango Victor Whiskey X-ray Yankee Zulu
 for-camera = Or for a camera:
 tell-caller = Tell the caller:

@@ -34,5 +34,8 @@ reason = Motif, par exemple le numéro d'un ticket :
 nothing-confirmed = Rien n'a été confirmé.
 read-aloud = Identifiant de confirmation. Lisez-le à l'appelant, rangée par rangée :
 in-letters = Ou pour le taper :
+spelled = Pour épeler : { $words }.
+# Alphabet téléphonique français.
+spelling = Anatole Berthe Célestin Désiré Eugène François Gaston Henri Joseph Kléber Marcel Nicolas Pierre Quintal Raoul Suzanne Thérèse Victor William Xavier Yvonne Zoé
 for-camera = Ou pour une caméra :
 tell-caller = Dites à l'appelant :

@@ -34,5 +34,8 @@ reason = Reden, bijvoorbeeld het nummer van een ticket:
 nothing-confirmed = Er is niets bevestigd.
 read-aloud = Bevestigings-id. Lees die de beller voor, rij voor rij:
 in-letters = Of om te typen:
+spelled = Om te spellen: { $words }.
+# Nederlands telefoonalfabet.
+spelling = Anton Bernhard Cornelis Dirk Eduard Ferdinand Gerard Hendrik Johan Karel Maria Nico Pieter Quotiënt Richard Simon Theodoor Victor Willem Xantippe Ypsilon Zaandam
 for-camera = Of voor een camera:
 tell-caller = Zeg tegen de beller:
