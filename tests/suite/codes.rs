@@ -66,7 +66,7 @@ impl Operator {
 }
 
 /// What stands in the first rows with letters before them.
-fn first_code(said: &str) -> String {
+pub(crate) fn first_code(said: &str) -> String {
     let rows = said.lines().skip_while(|line| !line.starts_with("  A ")).take_while(|line| !line.is_empty());
     rows.map(|row| &row[4..]).collect()
 }

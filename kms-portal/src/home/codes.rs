@@ -176,6 +176,8 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::config::PortalSettingSources;
+    use crate::doctor::{PortalHealth, examine};
 
     const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
     const YEAR: Duration = Duration::from_hours(365 * 24);
@@ -243,6 +245,27 @@ mod tests {
             assert!(refused.contains(wanted), "{refused}");
         }
         assert_eq!(home.code_signer().unwrap().unwrap().certificates().len(), 2);
+    }
+
+    #[test]
+    fn the_doctor_says_a_month_before_that_the_code_certificate_ends() {
+        let (_folder, home, root) = portal();
+        let found = |at| {
+            let sources = PortalSettingSources::new(None, home.path());
+            let found = examine(&home, &sources, at).into_iter().find(|finding| finding.what == "codes");
+            found.map(|finding| (finding.health, finding.text)).unwrap()
+        };
+        let (health, text) = found(NOW);
+        assert!(health == PortalHealth::Warn && text.starts_with("no certificate"), "{text}");
+        let key = private_key(&home.code_key_path(), CODE_KEY).unwrap().unwrap();
+        install(&home, &signed(&root, &key, 1, 2, &[])).unwrap();
+        let (end, month) = (NOW + YEAR, Duration::from_hours(30 * 24));
+        assert_eq!(found(end - month - Duration::from_millis(1)).0, PortalHealth::Ok);
+        for (at, wanted) in [(end - month, "ends in 30 d;"), (end, "has ended at")] {
+            let (health, text) = found(at);
+            assert!(health == PortalHealth::Warn && text.contains(wanted), "{text}");
+            assert!(text.contains("kms-portal install-code-key code.pem --data "), "{text}");
+        }
     }
 
     #[test]

@@ -1,18 +1,23 @@
-//! Machines that carry the client library and are licensed by a key of a real portal: online, through a full key, and by a file.
+//! Machines that carry the client library and are licensed by a key of a real portal: online, through a full key, by a file, and by codes.
 
 use std::path::Path;
 
-use kms_client::{Builder, Client, LicenseState, Outcome, Reason};
+use kms_client::{Builder, Client, LicenseState, Outcome, Product, Reason};
 use shared::product_key::ProductKey;
 
 use super::stage::PortalStage;
+use crate::codes::first_code;
 
 impl PortalStage {
     /// A machine of this name that has the portal compiled in.
     fn laptop(&self, name: &str) -> Builder {
+        self.laptop_with(self.stage.shop.compiled(), name)
+    }
+
+    fn laptop_with(&self, product: Product, name: &str) -> Builder {
         let authority = std::fs::read_to_string(self.data.join("portal-ca.pem")).unwrap();
         // The texts live as long as the test, like those of a real product.
-        let product = self.stage.shop.compiled().with_portal(self.address().to_string().leak());
+        let product = product.with_portal(self.address().to_string().leak());
         Client::builder(product.with_portal_ca(authority.leak()))
             .state_dir(self.stage.state_dir(name))
             .fingerprint_source(name.as_bytes())
@@ -80,4 +85,28 @@ async fn machines_of_a_closed_network_are_confirmed_by_what_is_carried() {
         assert_eq!(machine.apply_confirmation(&confirmation).await, Ok(true));
         assert_eq!(machine.state(), LicenseState::LicensedWithoutEnd);
     }
+}
+
+#[tokio::test]
+async fn a_laptop_is_licensed_over_the_telephone_and_is_counted_once_when_it_comes_online() {
+    let portal = PortalStage::open("").await;
+    let certificate: &'static [u8] = portal.certify_codes(&["export"]).await.leak();
+    let key = portal.machines_key("1").await;
+    let product = portal.stage.shop.compiled().with_code_keys(vec![certificate].leak());
+    let laptop = portal.laptop_with(product, "laptop").build().unwrap();
+    laptop.set_key_for_later(&key.to_string()).await.unwrap();
+
+    let id = laptop.installation_id().await.unwrap().digits();
+    let call = portal.hears(&["confirm"], &format!("{}\ny\nticket 9\n", id.replace('-', "\n"))).await;
+    assert_eq!(call.code, 0, "{} {}", call.stdout, call.stderr);
+    laptop.enter_confirmation(&first_code(&call.stdout)).await.unwrap();
+    assert_eq!(laptop.state(), LicenseState::LicensedWithoutEnd);
+    assert!(laptop.has("export"));
+
+    let online = laptop.activate().await.unwrap().outcome;
+    assert_eq!(online, Outcome::Confirmed { until: None, used: 1, granted: 1 });
+    assert_eq!(laptop.release().await.unwrap().outcome, Outcome::Released);
+    let shown = portal.json(&["key", "show", &key.number().to_string()]).await;
+    assert_eq!(shown["taken"]["machines"], 0);
+    assert_eq!(shown["machines"].as_array().unwrap().len(), 1);
 }
