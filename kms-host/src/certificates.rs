@@ -70,6 +70,15 @@ pub struct Certificates {
     revocations: Vec<(Arc<Roots>, Revocations)>,
 }
 
+/// A vendor that replaces a root signs with the other one, and sends the new pair along. The chain holds then under the roots that
+/// machines know, and no other root is believed: anybody could have put it into the file.
+fn limit_roots(one: &mut Installed, known: &BTreeMap<ProductId, Installed>) {
+    let Some(known) = known.get(&one.chain.host().product) else { return };
+    if !one.roots.are_among(&known.roots) && Chain::verify(one.chain.encoded(), &known.roots).is_ok() {
+        one.roots = known.roots.clone();
+    }
+}
+
 /// What a vendor has taken back of which there is no list.
 static NOTHING_REVOKED: Revocations = Revocations::NONE;
 
@@ -94,7 +103,17 @@ impl Certificates {
     #[must_use]
     pub fn with_known(mut self, known: impl IntoIterator<Item = Installed>) -> Certificates {
         self.known.extend(known.into_iter().map(|one| (one.chain.host().product, one)));
+        for one in self.by_product.values_mut().flatten() {
+            limit_roots(one, &self.known);
+        }
         self
+    }
+
+    /// A certificate with the roots that are believed of those that came along.
+    #[must_use]
+    pub fn believing(&self, mut one: Installed) -> Installed {
+        limit_roots(&mut one, &self.known);
+        one
     }
 
     /// Adds the files that cannot be used.

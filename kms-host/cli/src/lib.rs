@@ -318,7 +318,7 @@ struct Allow {
     /// Install it even if it names another organisation than the installed certificates for its product, and set those aside.
     #[arg(long)]
     new_organisation: bool,
-    /// Install it even if it brings root keys that are not known for its product.
+    /// Install it even if it is signed under root keys that are not known for its product.
     #[arg(long)]
     new_vendor: bool,
     /// Install it even if it is marked as test and the installed one is not.
