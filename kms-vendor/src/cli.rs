@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use kms_vendor::{Allow, Contract, Extras, Numbers, Signer, parse_instant, parse_length};
+use kms_vendor::{Allow, Contract, Extras, Numbers, parse_instant, parse_length};
 use shared::features::Features;
 use shared::ids::{CertificateId, ProductId};
 use shared::time::Timestamp;
 
-pub(crate) use custody::{CustodyCommand, Encryption, NewCustody, Unlocking};
+pub(crate) use custody::{
+    CustodyCommand, Encryption, NewCustody, RootChoice, RootCustody, RootsCommand, Unlocking,
+};
 
 /// Manage a vendor's root keys and products, and issue host certificates.
 #[derive(Debug, Parser)]
@@ -42,15 +44,20 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   kms-vendor init
   kms-vendor init --dir /srv/vendor
+  kms-vendor init --pkcs11 /usr/lib/softhsm/libsofthsm2.so --token vendor-1 --token vendor-2
   kms-vendor init --unencrypted --json | jq -r '.roots[]'
 
 On a terminal, the passphrase of each root key is asked for. Give them different ones: if one is forgotten, the other root
 still signs. Without a terminal and without options, the keys are not encrypted.")]
-    Init(NewCustody),
+    Init(RootCustody),
     /// Print the root public keys that every product pins, and where the private keys are.
     #[command(after_help = "Examples:
-  kms-vendor roots")]
-    Roots,
+  kms-vendor roots
+  kms-vendor roots --json | jq -r '.keys[].kept'")]
+    Roots {
+        #[command(subcommand)]
+        command: Option<RootsCommand>,
+    },
     /// Encrypt and decrypt private keys.
     #[command(subcommand)]
     Key(CustodyCommand),
@@ -91,9 +98,8 @@ pub(crate) struct Revoke {
     /// Accept ids that are not in issued.jsonl, such as those of a portal.
     #[arg(long)]
     pub(crate) unlisted: bool,
-    /// Root key to sign the list with.
-    #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_root)]
-    pub(crate) root: Signer,
+    #[command(flatten)]
+    pub(crate) root: RootChoice,
     /// File to write the list to.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
@@ -200,6 +206,12 @@ Every certificate is recorded in issued.jsonl before its file is written.
 It has the features of the product and those of --feature. Without --seats it has the seats of the product.
 With --issuer, the certificate ends by default no later than the issuing certificate.")]
     Issue(IssueCertificate),
+    /// List the host certificates that were issued here, and which end soon.
+    #[command(after_help = "Examples:
+  kms-vendor certificate list
+  kms-vendor certificate list --ending 90d
+  kms-vendor certificate list --all --json | jq -r '.certificates[].certificate'")]
+    List(ListRecorded),
 }
 
 #[derive(Debug, Args)]
@@ -217,9 +229,8 @@ pub(crate) struct IssueCertificate {
     pub(crate) allow: Allow,
     #[command(flatten)]
     pub(crate) life: Life,
-    /// Root key to sign with.
-    #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_root)]
-    pub(crate) root: Signer,
+    #[command(flatten)]
+    pub(crate) root: RootChoice,
     /// Sign with the issuing key instead of a root key.
     #[arg(long, conflicts_with = "root")]
     pub(crate) issuer: bool,
@@ -259,6 +270,23 @@ On a terminal, the passphrase of the new key is asked for.")]
 `kms-portal init` writes the request. The private key stays with the portal.
 Every certificate is recorded in issued.jsonl before its file is written.")]
     Sign(SignIssuer),
+    /// List the issuing keys and code keys that were signed here, and which end soon.
+    #[command(after_help = "Examples:
+  kms-vendor issuer list
+  kms-vendor issuer list --ending 90d
+  kms-vendor issuer list --all --json | jq -r '.certificates[].certificate'")]
+    List(ListRecorded),
+}
+
+/// What is shown of issued.jsonl.
+#[derive(Debug, Args)]
+pub(crate) struct ListRecorded {
+    /// Show only those that end within this time.
+    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    pub(crate) ending: Option<Duration>,
+    /// Show those as well that have ended, or were renewed or revoked.
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -306,9 +334,8 @@ pub(crate) struct SignTelephones {
     /// Product that may carry them. Repeat it for several [default: all products].
     #[arg(long = "product", value_name = "NAME")]
     pub(crate) products: Vec<String>,
-    /// Root key that signs them.
-    #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_root)]
-    pub(crate) root: Signer,
+    #[command(flatten)]
+    pub(crate) root: RootChoice,
     /// File to write them to.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
@@ -331,9 +358,8 @@ pub(crate) struct SignCodeKey {
     /// How long the key may confirm, from now.
     #[arg(long, value_name = "LENGTH", value_parser = parse_length, default_value = "3650d")]
     pub(crate) valid_for: Duration,
-    /// Root key that signs its certificate.
-    #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_root)]
-    pub(crate) root: Signer,
+    #[command(flatten)]
+    pub(crate) root: RootChoice,
     /// Restrict the key to products that are marked as test.
     #[arg(long)]
     pub(crate) test_only: bool,
@@ -371,9 +397,8 @@ pub(crate) struct NewIssuerArgs {
     pub(crate) products: Vec<String>,
     #[command(flatten)]
     pub(crate) life: Life,
-    /// Root key that signs its certificate.
-    #[arg(long, value_name = "1|2", default_value = "1", value_parser = parse_root)]
-    pub(crate) root: Signer,
+    #[command(flatten)]
+    pub(crate) root: RootChoice,
     /// Restrict the key to what is marked as test.
     #[arg(long)]
     pub(crate) test_only: bool,
@@ -388,12 +413,4 @@ pub(crate) struct Life {
     /// Length of the validity from --not-before, or from now without it [default: 365d].
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     pub(crate) valid_for: Option<Duration>,
-}
-
-fn parse_root(text: &str) -> Result<Signer, String> {
-    match text {
-        "1" => Ok(Signer::Root1),
-        "2" => Ok(Signer::Root2),
-        _ => Err("there are two roots, 1 and 2".to_owned()),
-    }
 }

@@ -6,15 +6,15 @@
 use std::path::{Path, PathBuf};
 
 use rand::CryptoRng;
+use shared::certificate::IssuingCertificate;
 use shared::codes::{CodeCertificate, CodeKey};
 use shared::envelope::Kind;
 use shared::features::Features;
-use shared::files::{self, IssuingRequest};
+use shared::files;
 use store::regular;
 
 use crate::error::VendorError;
 use crate::issuer::NewIssuer;
-use crate::journal::{self, IssuerLine};
 use crate::product::Product;
 use crate::vendor::Vendor;
 
@@ -46,20 +46,13 @@ impl Vendor {
         if FEATURE_SETS_MAX < feature_sets.len() {
             return Err(VendorError::TooManyFeatureSets);
         }
-        let _lock = self.lock()?;
-        let request = IssuingRequest::from_pem(request_pem.as_bytes()).map_err(VendorError::PortalRequest)?;
-        let (limits, root) = self.limits(request.public_key, new, rng)?;
-        let certificate = CodeCertificate { limits, feature_sets };
-        let signed = root.sign(Kind::CodeCertificate, &certificate.encode())?;
-        let id = Some(certificate.limits.id.to_string());
-        journal::append(
-            self,
-            &IssuerLine {
-                code_certificate: id,
-                ..IssuerLine::of(&certificate.limits, new.root.name(), new.now)?
-            },
-        )?;
-        Ok(SignedCodeKey { pem: files::code_certificate_to_pem(&signed), certificate })
+        let of = |limits: &IssuingCertificate| CodeCertificate {
+            limits: limits.clone(),
+            feature_sets: feature_sets.clone(),
+        };
+        let message = |limits: &IssuingCertificate| of(limits).encode();
+        let (signed, limits) = self.certify_request(request_pem, new, Kind::CodeCertificate, message, rng)?;
+        Ok(SignedCodeKey { pem: files::code_certificate_to_pem(&signed), certificate: of(&limits) })
     }
 
     /// The encoded certificates in these files, each of a key that may confirm codes for this product.

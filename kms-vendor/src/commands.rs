@@ -1,6 +1,7 @@
 //! The commands: each calls the library and prints its result. The rules are in the library.
 
 mod custody;
+mod recorded;
 
 use std::fmt::Write as _;
 use std::io;
@@ -28,8 +29,8 @@ use store::regular;
 
 use crate::cli::{
     AddProduct, CarriedArgs, CertificateCommand, Cli, CodeKeyCommand, Command, IssueCertificate,
-    IssuerCommand, Life, NewCustody, NewIssuerArgs, ProductCommand, ProductFile, Revoke, SignCodeKey,
-    SignIssuer, SignTelephones, TelephonesCommand,
+    IssuerCommand, Life, NewCustody, NewIssuerArgs, ProductCommand, ProductFile, Revoke, RootsCommand,
+    SignCodeKey, SignIssuer, SignTelephones, TelephonesCommand,
 };
 
 /// How long a certificate is valid by default.
@@ -44,10 +45,15 @@ pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result
     let open = || custody::open(cli);
     let answer = match &cli.command {
         Command::Init(new) => custody::init(cli, new, rng)?,
-        Command::Roots => custody::roots(&open()?)?,
+        Command::Roots { command: None } => custody::roots(&open()?)?,
+        Command::Roots { command: Some(RootsCommand::Replace { root, custody }) } => {
+            custody::replace(cli, *root, custody, now, rng)?
+        }
         Command::Key(command) => custody::key(&open()?, command)?,
         Command::Product(command) => product(&open()?, command, rng)?,
         Command::Certificate(CertificateCommand::Issue(arguments)) => issue(&open()?, arguments, now, rng)?,
+        Command::Certificate(CertificateCommand::List(wanted)) => recorded::hosts(&open()?, wanted, now)?,
+        Command::Issuer(IssuerCommand::List(wanted)) => recorded::keys(&open()?, wanted, now)?,
         Command::Issuer(IssuerCommand::Create { issuer, custody }) => {
             create_issuer(&open()?, issuer, custody, now, rng)?
         }
@@ -119,6 +125,7 @@ fn issue(
     check_out(out, arguments.force)?;
     let issuer = if arguments.issuer { Some(vendor.issuer()?) } else { None };
     let (not_before, valid_for) = life(&arguments.life, issuer.as_ref(), now);
+    let (root, note) = custody::root(vendor, &arguments.root)?;
     let issued = vendor.issue(
         &IssueRequest {
             request_pem: &read_request(&arguments.request)?,
@@ -127,7 +134,7 @@ fn issue(
             allow: arguments.allow,
             not_before,
             valid_for,
-            signer: if arguments.issuer { Signer::Issuer } else { arguments.root },
+            signer: if arguments.issuer { Signer::Issuer } else { root },
             test: arguments.test_times,
             now,
             contract: arguments.contract.clone(),
@@ -136,7 +143,8 @@ fn issue(
     )?;
     write_out(out, &issued.pem, arguments.force)
         .map_err(|source| CommandError::NotHandedOut { certificate: issued.certificate.id, source })?;
-    Ok(Answer::issued(&issued, arguments))
+    let answer = Answer::issued(&issued, arguments);
+    Ok(if arguments.issuer { answer } else { answer.with(&note) })
 }
 
 fn check_out(out: &Path, force: bool) -> Result<(), CommandError> {
@@ -183,11 +191,13 @@ fn create_issuer(
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, CommandError> {
     let custody = custody.choose(Signer::Issuer.file_name())?;
-    let issuer = vendor.create_issuer(&new_issuer(arguments, now), &custody, rng)?;
+    let (root, note) = custody::root(vendor, &arguments.root)?;
+    let issuer = vendor.create_issuer(&new_issuer(arguments, root, now), &custody, rng)?;
     Ok(Answer::issuer(
         &issuer,
         "`certificate issue --issuer` signs with it; the root keys may now be kept elsewhere.\n",
-    ))
+    )
+    .with(&note))
 }
 
 fn sign_issuer(
@@ -199,14 +209,15 @@ fn sign_issuer(
     let out = &arguments.out;
     check_out(out, arguments.force)?;
     let request = read_request(&arguments.request)?;
+    let (root, note) = custody::root(vendor, &arguments.issuer.root)?;
     let SignedIssuer { pem, certificate } =
-        vendor.sign_issuer(&request, &new_issuer(&arguments.issuer, now), rng)?;
+        vendor.sign_issuer(&request, &new_issuer(&arguments.issuer, root, now), rng)?;
     write_out(out, &pem, arguments.force)
         .map_err(|source| CommandError::NotHandedOut { certificate: certificate.id, source })?;
     let out = out.display().to_string();
     let next =
         format!("Written to {}; the portal takes it with `kms-portal install-issuer`.\n", OneLine(&out));
-    let mut answer = Answer::issuer(&certificate, &next);
+    let mut answer = Answer::issuer(&certificate, &next).with(&note);
     answer.json["out"] = out.into();
     Ok(answer)
 }
@@ -220,11 +231,12 @@ fn sign_code_key(
     let out = &arguments.out;
     check_out(out, arguments.force)?;
     let request = read_request(&arguments.request)?;
+    let (root, note) = custody::root(vendor, &arguments.root)?;
     let new = NewIssuer {
         products: arguments.products.iter().map(String::as_str).collect(),
         not_before: now - BACKDATED,
         valid_for: arguments.valid_for.saturating_add(BACKDATED),
-        root: arguments.root,
+        root,
         test: arguments.test_only,
         now,
     };
@@ -237,7 +249,7 @@ fn sign_code_key(
         "Written to {shown}; products carry it: `kms-vendor product rust NAME --code-key {shown}`.\n",
         shown = OneLine(&out)
     );
-    let mut answer = Answer::certified("code certificate", &certificate.limits, &next);
+    let mut answer = Answer::certified("code certificate", &certificate.limits, &next).with(&note);
     answer.json["out"] = out.into();
     answer.json["feature_sets"] = certificate.feature_sets.iter().map(Features::encode).collect();
     Ok(answer)
@@ -247,7 +259,8 @@ fn sign_telephones(vendor: &Vendor, arguments: &SignTelephones) -> Result<Answer
     let SignTelephones { file, products, root, out, force } = arguments;
     check_out(out, *force)?;
     let products: Vec<_> = products.iter().map(String::as_str).collect();
-    let SignedTelephones { pem, telephones } = vendor.sign_telephones(file, &products, *root)?;
+    let (root, note) = custody::root(vendor, root)?;
+    let SignedTelephones { pem, telephones } = vendor.sign_telephones(file, &products, root)?;
     write_out(out, &pem, *force).map_err(CommandError::ProductFile)?;
     let countries = telephones.countries();
     let numbers: usize = countries.iter().map(|country| country.numbers.len()).sum();
@@ -258,13 +271,15 @@ fn sign_telephones(vendor: &Vendor, arguments: &SignTelephones) -> Result<Answer
         countries.len(),
         shown = OneLine(&out)
     );
-    Ok(Answer { text, json: json!({ "countries": countries.len(), "numbers": numbers, "out": out }) })
+    let json = json!({ "countries": countries.len(), "numbers": numbers, "out": out });
+    Ok(Answer { text, json }.with(&note))
 }
 
 fn revoke(vendor: &Vendor, arguments: &Revoke, now: Timestamp) -> Result<Answer, CommandError> {
     let Revoke { ids, reason, unlisted, root, out, force } = arguments;
     check_out(out, *force)?;
-    let request = RevokeRequest { ids, reason, unlisted: *unlisted, root: *root, now };
+    let (root, note) = custody::root(vendor, root)?;
+    let request = RevokeRequest { ids, reason, unlisted: *unlisted, root, now };
     let SignedRevocations { pem, list } = vendor.revoke(&request)?;
     write_out(out, &pem, *force).map_err(CommandError::ListNotHandedOut)?;
     let (out, revoked) = (out.display().to_string(), list.revoked().len());
@@ -274,16 +289,17 @@ fn revoke(vendor: &Vendor, arguments: &Revoke, now: Timestamp) -> Result<Answer,
         list.number,
         OneLine(&out),
     );
-    Ok(Answer { text, json: json!({ "number": list.number, "revoked": revoked, "out": out }) })
+    let json = json!({ "number": list.number, "revoked": revoked, "out": out });
+    Ok(Answer { text, json }.with(&note))
 }
 
-fn new_issuer(arguments: &NewIssuerArgs, now: Timestamp) -> NewIssuer<'_> {
+fn new_issuer(arguments: &NewIssuerArgs, root: Signer, now: Timestamp) -> NewIssuer<'_> {
     let (not_before, valid_for) = life(&arguments.life, None, now);
     NewIssuer {
         products: arguments.products.iter().map(String::as_str).collect(),
         not_before,
         valid_for,
-        root: arguments.root,
+        root,
         test: arguments.test_only,
         now,
     }
@@ -296,6 +312,12 @@ struct Answer {
 }
 
 impl Answer {
+    /// The same with another line of text.
+    fn with(mut self, line: &str) -> Answer {
+        self.text += line;
+        self
+    }
+
     fn products(products: &[Product]) -> Answer {
         let names: Vec<_> = products.iter().map(|product| one_line(&product.name)).collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(4);

@@ -1,11 +1,11 @@
-//! How a private key is kept, and what opens it again.
+//! How a private key is kept, and what opens it again: a passphrase, an age key, the PIN of a token.
 //!
 //! [`Custody`] is chosen when a key is made or kept in another way; [`Unlock`] is asked each time that it signs. `sealed` encrypts,
 //! `keys` has the files.
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use age::secrecy::SecretString as Passphrase;
 
@@ -18,6 +18,17 @@ pub enum Custody {
     Passphrase(Passphrase),
     /// In a file that the holder of any of these age keys opens.
     Recipients(Vec<age::x25519::Recipient>),
+    /// On this token, which makes it; this is the PIN. For root keys only.
+    Token(Token, Passphrase),
+}
+
+/// A token, and the module that speaks with it.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// The PKCS #11 module: a shared library.
+    pub module: PathBuf,
+    /// The label of the token.
+    pub label: String,
 }
 
 /// What holds a private key, and is locked.
@@ -26,19 +37,22 @@ pub enum Custody {
 pub enum Locked<'a> {
     /// A file that a passphrase opens.
     File(&'a Path),
+    /// A token with this label that a PIN opens.
+    Token(&'a str),
 }
 
 impl fmt::Display for Locked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Locked::File(path) => write!(f, "{}", path.display()),
+            Locked::Token(label) => write!(f, "the token {label:?}"),
         }
     }
 }
 
 /// Gives what opens private keys: it asks people, or reads files.
 pub trait Unlock: fmt::Debug + Send + Sync {
-    /// The passphrase of this file, or none if nobody can be asked.
+    /// The passphrase of this file, or the PIN of this token; none if nobody can be asked.
     ///
     /// # Errors
     /// It could not be read.
@@ -66,7 +80,7 @@ impl Unlock for NoUnlock {
 }
 
 /// How a private key is kept, as it shows without opening it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyPlace {
     /// It is not in the vendor's directory.
@@ -77,27 +91,32 @@ pub enum KeyPlace {
     Passphrase,
     /// In a file that an age key opens.
     Recipients,
+    /// On the token with this label.
+    Token(String),
 }
 
 impl KeyPlace {
     /// A word for scripts.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             KeyPlace::Elsewhere => "elsewhere",
             KeyPlace::Plain => "plain",
             KeyPlace::Passphrase => "passphrase",
             KeyPlace::Recipients => "recipients",
+            KeyPlace::Token(_) => "token",
         }
     }
 }
 
 impl fmt::Display for KeyPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let text = match self {
             KeyPlace::Elsewhere => "not here",
             KeyPlace::Plain => "here, NOT encrypted",
             KeyPlace::Passphrase => "here, encrypted with a passphrase",
             KeyPlace::Recipients => "here, encrypted to age keys",
-        })
+            KeyPlace::Token(label) => return write!(f, "on the token {label:?}"),
+        };
+        f.write_str(text)
     }
 }

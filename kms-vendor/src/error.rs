@@ -29,12 +29,52 @@ pub enum VendorError {
     /// A private key is missing: it is kept elsewhere, or lost.
     #[error("the private key {} is not here", .0.display())]
     KeyMissing(PathBuf),
-    /// A private key is encrypted, and nobody can be asked for its passphrase.
-    #[error("{0} is encrypted, and there is no terminal to ask for its passphrase")]
+    /// A private key is encrypted or on a token, and nobody can be asked for the passphrase or the PIN.
+    #[error("{0} is locked, and there is no terminal to ask what opens it")]
     Locked(String),
     /// The passphrase is another one.
     #[error("the passphrase for {0} is wrong")]
     WrongPassphrase(String),
+    /// The PIN is another one.
+    #[error("the PIN of the token {0:?} is wrong")]
+    WrongPin(String),
+    /// A key on a token cannot be written to a file.
+    #[error("{} is on a token, which never gives it away", .0.display())]
+    OnToken(PathBuf),
+    /// The PKCS #11 module cannot be loaded.
+    #[error("could not load the PKCS #11 module {}", .module.display())]
+    Module {
+        /// The module.
+        module: PathBuf,
+        /// What is wrong with it.
+        source: cryptoki::error::Error,
+    },
+    /// No token has this label.
+    #[error("there is no token {label:?}; there is {}", list(.others))]
+    NoToken {
+        /// The label.
+        label: String,
+        /// The labels that there are.
+        others: Vec<String>,
+    },
+    /// The token has no such key.
+    #[error("the token {token:?} has no key {key:?}")]
+    NotOnToken {
+        /// The label of the token.
+        token: String,
+        /// The label of the key.
+        key: String,
+    },
+    /// The token has failed.
+    #[error("could not {doing} the token {token:?}")]
+    Token {
+        /// What was done with it: `sign with`.
+        doing: &'static str,
+        /// Its label.
+        token: String,
+        /// The error of its module.
+        source: cryptoki::error::Error,
+    },
     /// A passphrase without a character.
     #[error("the passphrase is empty")]
     EmptyPassphrase,
@@ -60,6 +100,12 @@ pub enum VendorError {
     /// A private key could not be encrypted.
     #[error("could not encrypt the private key: {0}")]
     Encrypt(age::EncryptError),
+    /// The root key that is to be kept is not here.
+    #[error("the root that is kept is not here: {}. Products in use would trust no key that signs", .0.display())]
+    KeptRootMissing(PathBuf),
+    /// The issuing certificate was signed by a root that was replaced.
+    #[error("{} was signed by a root key that was replaced", .0.display())]
+    IssuerOfOldRoot(PathBuf),
     /// There is no issuing certificate.
     #[error("there is no issuing certificate {}", .0.display())]
     NoIssuer(PathBuf),
@@ -290,12 +336,31 @@ impl VendorError {
                 EX_NOPERM,
                 "try again. If nobody knows it any more, sign with another key (--root, --issuer)",
             ),
+            VendorError::WrongPin(_) => {
+                (EX_NOPERM, "try again; most tokens lock themselves after a few wrong ones")
+            }
+            VendorError::OnToken(_) => {
+                (EX_USAGE, "to keep a root in another way, see `kms-vendor roots replace`")
+            }
+            VendorError::Module { .. } => {
+                (EX_NOINPUT, "name the library of the token's maker with --pkcs11, such as libsofthsm2.so")
+            }
+            VendorError::NoToken { .. } => (EX_NOINPUT, "insert it, or name another one"),
+            VendorError::NotOnToken { .. } => (EX_NOINPUT, "insert the token on which the root was made"),
+            VendorError::Token { .. } => (EX_IOERR, "ask the maker of the token, if it happens again"),
             VendorError::EmptyPassphrase => (EX_USAGE, "choose a longer one"),
             VendorError::NoIdentity(_) => (EX_NOPERM, "give the file of one that does with --identity"),
             VendorError::SealedOtherwise { .. } => {
                 (EX_DATAERR, "decrypt it with `age -d`, and encrypt it again with `kms-vendor key encrypt`")
             }
             VendorError::Unlock { .. } => (EX_IOERR, "check the file, and try again"),
+            VendorError::KeptRootMissing(_) => {
+                (EX_NOINPUT, "copy it back from where it is kept, and remove it again afterwards")
+            }
+            VendorError::IssuerOfOldRoot(_) => (
+                EX_DATAERR,
+                "move it and issuing.key away, and make another one with `kms-vendor issuer create`",
+            ),
             VendorError::NoIssuer(_) => (EX_NOINPUT, "make one with `kms-vendor issuer create`"),
             VendorError::Damaged { .. } => (EX_DATAERR, "correct it, or restore it from a backup"),
             VendorError::BadName(_) => (EX_USAGE, "choose another name"),

@@ -7,6 +7,7 @@
 use std::io;
 use std::time::Duration;
 
+use prost::Message;
 use proto::v1;
 use rand::CryptoRng;
 use shared::certificate::{HostCertificate, IssuingCertificate};
@@ -68,7 +69,9 @@ impl Vendor {
         refuse_existing(&self.key_path(Signer::Issuer))?;
         refuse_existing(&self.path(CERTIFICATE_FILE))?;
         let key = keys::generate(rng);
-        let SignedIssuer { pem, certificate } = self.certify_issuer(key.public(), new, rng)?;
+        let (certificate, root) = self.limits(key.public(), new, rng)?;
+        let signed = root.sign(Kind::IssuingCertificate, &certificate.encode())?;
+        let pem = files::issuing_certificate_to_pem(&signed);
         keys::write(&self.key_path(Signer::Issuer), ISSUING_KEY, &key, custody)?;
         store::file::create_new(&self.path(CERTIFICATE_FILE), pem.as_bytes(), PUBLIC)?;
         Ok(certificate)
@@ -85,34 +88,36 @@ impl Vendor {
         new: &NewIssuer<'_>,
         rng: &mut impl CryptoRng,
     ) -> Result<SignedIssuer, VendorError> {
-        let _lock = self.lock()?;
-        let request = IssuingRequest::from_pem(request_pem.as_bytes()).map_err(VendorError::PortalRequest)?;
-        let issuer = self.certify_issuer(request.public_key, new, rng)?;
-        // Recorded before it is handed out, so that the vendor can revoke it.
-        let id = Some(issuer.certificate.id.to_string());
-        journal::append(
-            self,
-            &IssuerLine {
-                issuing_certificate: id,
-                ..IssuerLine::of(&issuer.certificate, new.root.name(), new.now)?
-            },
+        let (signed, certificate) = self.certify_request(
+            request_pem,
+            new,
+            Kind::IssuingCertificate,
+            IssuingCertificate::encode,
+            rng,
         )?;
-        Ok(issuer)
-    }
-
-    fn certify_issuer(
-        &self,
-        public_key: PublicKey,
-        new: &NewIssuer<'_>,
-        rng: &mut impl CryptoRng,
-    ) -> Result<SignedIssuer, VendorError> {
-        let (certificate, root) = self.limits(public_key, new, rng)?;
-        let signed = root.sign(Kind::IssuingCertificate, &certificate.encode())?;
         Ok(SignedIssuer { pem: files::issuing_certificate_to_pem(&signed), certificate })
     }
 
+    /// Certifies the key in a portal's request with what `message` makes of its limits.
+    pub(crate) fn certify_request<M: Message>(
+        &self,
+        request_pem: &str,
+        new: &NewIssuer<'_>,
+        kind: Kind,
+        message: impl FnOnce(&IssuingCertificate) -> M,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(v1::Signed, IssuingCertificate), VendorError> {
+        let _lock = self.lock()?;
+        let request = IssuingRequest::from_pem(request_pem.as_bytes()).map_err(VendorError::PortalRequest)?;
+        let (limits, root) = self.limits(request.public_key, new, rng)?;
+        let signed = root.sign(kind, &message(&limits))?;
+        // Recorded before it is handed out, so that the vendor can revoke it.
+        journal::append(self, &IssuerLine::of(kind, &limits, new.root.name(), new.now)?)?;
+        Ok((signed, limits))
+    }
+
     /// What a key may sign, and the root key that says so.
-    pub(crate) fn limits(
+    fn limits(
         &self,
         public_key: PublicKey,
         new: &NewIssuer<'_>,
@@ -131,12 +136,28 @@ impl Vendor {
         Ok((limits, root))
     }
 
-    /// The existing issuing certificate, whose key must be there, too.
+    /// The existing issuing certificate. Its key is not opened.
     ///
     /// # Errors
-    /// [`VendorError::NoIssuer`] if there is none.
+    /// [`VendorError::NoIssuer`] if there is none, [`VendorError::IssuerOfOldRoot`] if its root was replaced.
     pub fn issuer(&self) -> Result<IssuingCertificate, VendorError> {
-        Ok(SigningIssuer::open(self)?.certificate)
+        Ok(self.signed_issuer()?.1)
+    }
+
+    fn signed_issuer(&self) -> Result<(v1::Signed, IssuingCertificate), VendorError> {
+        let path = self.path(CERTIFICATE_FILE);
+        let pem = regular::read(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => VendorError::NoIssuer(path.clone()),
+            _ => VendorError::read(&path, source),
+        })?;
+        let signed =
+            files::issuing_certificate_from_pem(&pem).map_err(|error| VendorError::damaged(&path, error))?;
+        let verified = IssuingCertificate::verify(&signed, self.verifying());
+        if verified.is_err() && self.was_root(&signed.key_id)? {
+            return Err(VendorError::IssuerOfOldRoot(path));
+        }
+        let certificate = verified.map_err(|error| VendorError::damaged(&path, error))?;
+        Ok((signed, certificate))
     }
 }
 
@@ -151,15 +172,7 @@ pub(crate) struct SigningIssuer {
 
 impl SigningIssuer {
     pub(crate) fn open(vendor: &Vendor) -> Result<SigningIssuer, VendorError> {
-        let path = vendor.path(CERTIFICATE_FILE);
-        let pem = regular::read(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => VendorError::NoIssuer(path.clone()),
-            _ => VendorError::read(&path, source),
-        })?;
-        let signed =
-            files::issuing_certificate_from_pem(&pem).map_err(|error| VendorError::damaged(&path, error))?;
-        let certificate = IssuingCertificate::verify(&signed, vendor.verifying())
-            .map_err(|error| VendorError::damaged(&path, error))?;
+        let (signed, certificate) = vendor.signed_issuer()?;
         let key_path = vendor.key_path(Signer::Issuer);
         let key = keys::read(&key_path, ISSUING_KEY, vendor.unlock())?;
         if key.public() != certificate.public_key {

@@ -11,6 +11,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::certificate::IssuingCertificate;
+use shared::envelope::Kind;
 use shared::ids::{CertificateId, HostId, OrganisationId};
 use shared::time::Timestamp;
 use store::regular;
@@ -61,17 +62,19 @@ pub(crate) struct IssuerLine {
 }
 
 impl IssuerLine {
-    /// The line of these limits, signed now by the root of this name; the caller says whose they are.
+    /// The line of a certificate of this kind with these limits, signed now by the root of this name.
     pub(crate) fn of(
+        kind: Kind,
         limits: &IssuingCertificate,
         signer: &'static str,
         now: Timestamp,
     ) -> Result<IssuerLine, VendorError> {
         let text = |instant| instant_text(instant).ok_or(VendorError::TooLate);
+        let id = |of: Kind| (of == kind).then(|| limits.id.to_string());
         Ok(IssuerLine {
             time: text(now)?,
-            issuing_certificate: None,
-            code_certificate: None,
+            issuing_certificate: id(Kind::IssuingCertificate),
+            code_certificate: id(Kind::CodeCertificate),
             key_id: limits.public_key.key_id().to_string(),
             products: limits.products.iter().map(ToString::to_string).collect(),
             not_before: text(limits.not_before)?,
@@ -112,7 +115,7 @@ pub(crate) fn has_issued(vendor: &Vendor, id: CertificateId) -> Result<bool, Ven
 }
 
 /// What the first line yields for which there is something. Lines that cannot be read are skipped.
-fn find<L: DeserializeOwned, T>(
+pub(crate) fn find<L: DeserializeOwned, T>(
     vendor: &Vendor,
     mut wanted: impl FnMut(L) -> Option<T>,
 ) -> Result<Option<T>, VendorError> {

@@ -59,6 +59,7 @@ fn put(
 ) -> Result<Result<(), FileError>, VendorError> {
     let plain = files::key_to_pem(label, key);
     let encrypted = match custody {
+        Custody::Token(..) => return Err(VendorError::OnToken(path.to_owned())),
         Custody::Plain => return Ok(write(path, plain.as_bytes(), PRIVATE)),
         Custody::Passphrase(passphrase) if passphrase.expose_secret().is_empty() => {
             return Err(VendorError::EmptyPassphrase);

@@ -46,8 +46,11 @@
 
 mod vendor;
 
+mod starting;
+
 mod custody;
 mod root;
+mod rotation;
 
 mod code_key;
 mod contract;
@@ -56,6 +59,7 @@ mod issuer;
 mod numbers;
 mod product;
 mod product_file;
+mod recorded;
 mod revoke;
 mod signer;
 mod telephones;
@@ -65,6 +69,7 @@ mod keys;
 mod organisation;
 mod registry;
 mod sealed;
+mod token;
 
 mod text;
 
@@ -72,14 +77,16 @@ mod error;
 
 pub use code_key::SignedCodeKey;
 pub use contract::Contract;
-pub use custody::{Custody, KeyPlace, Locked, NoUnlock, Passphrase, Unlock};
+pub use custody::{Custody, KeyPlace, Locked, NoUnlock, Passphrase, Token, Unlock};
 pub use error::VendorError;
 pub use issue::{Allow, IssueRequest, Issued};
 pub use issuer::{NewIssuer, SignedIssuer};
 pub use numbers::Numbers;
 pub use product::{NewProduct, Product};
 pub use product_file::Extras;
+pub use recorded::{Fate, Recorded, RecordedKind};
 pub use revoke::{RevokeRequest, SignedRevocations};
+pub use rotation::ReplacedRoot;
 pub use signer::Signer;
 pub use telephones::SignedTelephones;
 pub use text::{instant_text, length_text, parse_instant, parse_length};

@@ -2,7 +2,7 @@
 //!
 //! Each list has everything that was ever taken back, and a higher number than the one before. `docs/protocol.md` 11.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proto::v1;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,14 @@ impl Vendor {
         // Recorded first, so that no two lists have one number.
         registry::write(&path, &file)?;
         Ok(SignedRevocations { pem, list })
+    }
+}
+
+impl Vendor {
+    /// The ids of everything that was taken back.
+    pub(crate) fn revoked_ids(&self) -> Result<BTreeSet<String>, VendorError> {
+        let file: RevokedFile = registry::read(&self.path(REVOKED_FILE))?;
+        Ok(file.revoked.into_keys().collect())
     }
 }
 

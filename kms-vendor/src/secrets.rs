@@ -6,18 +6,21 @@ use std::path::Path;
 
 use age::secrecy::ExposeSecret as _;
 use age::{Identity, IdentityFile};
-use kms_vendor::{Custody, Locked, Passphrase, Unlock};
+use kms_vendor::{Custody, Locked, Passphrase, Signer, Token, Unlock, VendorError};
 use store::regular;
 use zeroize::Zeroizing;
 
-use crate::cli::{Encryption, NewCustody, Unlocking};
+use crate::cli::{Encryption, NewCustody, RootCustody, Unlocking};
 use crate::commands::CommandError;
 
 impl Unlock for Unlocking {
     fn passphrase(&self, of: Locked<'_>) -> io::Result<Option<Passphrase>> {
         match &self.passphrase_file {
             Some(path) => first_line(path).map(Some),
-            None => ask(&format!("Passphrase for {of}: ")),
+            None => ask(&format!(
+                "{} {of}: ",
+                if let Locked::Token(_) = of { "PIN of" } else { "Passphrase for" }
+            )),
         }
     }
 
@@ -45,6 +48,24 @@ impl NewCustody {
             .encrypted
             .choose(&format!("{name} (leave it empty not to encrypt)"))?
             .unwrap_or(Custody::Plain))
+    }
+}
+
+impl RootCustody {
+    /// How this root key will be kept, of which there are two.
+    pub(crate) fn choose(
+        &self,
+        index: usize,
+        root: Signer,
+        unlocking: &Unlocking,
+    ) -> Result<Custody, CommandError> {
+        let (Some(module), Some(label)) = (&self.pkcs11, self.token.get(index)) else {
+            return self.file.choose(root.file_name());
+        };
+        let locked = Locked::Token(label);
+        let pin = unlocking.passphrase(locked).map_err(CommandError::Terminal)?;
+        let pin = pin.ok_or_else(|| VendorError::Locked(locked.to_string()))?;
+        Ok(Custody::Token(Token { module: module.clone(), label: label.clone() }, pin))
     }
 }
 

@@ -1,13 +1,15 @@
-//! The vendor's directory: how it comes to be, and how it is opened again.
+//! The vendor's directory, and how it is opened. `starting` makes one.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `root-1.key`, `root-2.key` | the root keys, plain or encrypted (`sealed`); either may be kept elsewhere until it signs |
+//! | `root-1.token`, `root-2.token` | instead of these: where a root key is on a PKCS #11 token (`token`) |
 //! | `roots.pub` | their public halves, which every product pins |
 //! | `products.toml` | products and their numbers |
 //! | `organisations.toml` | the ids of the organisations that were certified |
 //! | `issuing.key`, `issuing.certificate` | a key that signs while the roots stay away, if there is one |
 //! | `issued.jsonl` | one line for every certificate, written before it is handed out |
+//! | `replaced-roots.toml` | root keys that were replaced, and when; there is none as long as none was |
 //! | `revoked.toml` | what was taken back, and the number of the last list |
 //!
 //! What is done with it stands in `product`, `issue`, `issuer`, `telephones` and `revoke`; `root` and `custody` say how a key is
@@ -18,21 +20,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rand::CryptoRng;
 use shared::armour;
 use shared::certificate::Roots;
-use shared::files::{self, ROOT_KEY};
+use shared::files;
 use store::regular;
 
-use crate::custody::{Custody, NoUnlock, Unlock};
+use crate::custody::{NoUnlock, Unlock};
 use crate::error::VendorError;
-use crate::keys;
 
 /// Everybody may read it; only the vendor's user changes it.
 pub(crate) const PUBLIC: u32 = 0o644;
 
 pub(crate) const ROOT_KEY_FILES: [&str; 2] = ["root-1.key", "root-2.key"];
-const ROOTS_FILE: &str = "roots.pub";
+pub(crate) const ROOTS_FILE: &str = "roots.pub";
 
 /// An opened vendor's directory.
 ///
@@ -47,45 +47,6 @@ pub struct Vendor {
 }
 
 impl Vendor {
-    /// Makes two root keys in `dir`, which is created for its owner alone if it does not exist.
-    ///
-    /// # Errors
-    /// [`VendorError::Exists`] if a root key or `roots.pub` is there already: a root key is never overwritten.
-    pub fn init(dir: &Path, rng: &mut impl CryptoRng) -> Result<Vendor, VendorError> {
-        Vendor::init_with(dir, &[Custody::Plain, Custody::Plain], rng)
-    }
-
-    /// As [`Vendor::init`], with each root key kept in this way. A key that is encrypted is never on the disk in plain.
-    ///
-    /// # Errors
-    /// As [`Vendor::init`].
-    pub fn init_with(
-        dir: &Path,
-        custody: &[Custody; 2],
-        rng: &mut impl CryptoRng,
-    ) -> Result<Vendor, VendorError> {
-        Vendor::check_is_new(dir)?;
-        store::file::make_private_dir(dir)
-            .map_err(|source| VendorError::CreateDir { dir: dir.to_owned(), source })?;
-        let mut roots = [[0; 32]; 2];
-        for ((root, name), custody) in roots.iter_mut().zip(ROOT_KEY_FILES).zip(custody) {
-            let key = keys::generate(rng);
-            keys::write(&dir.join(name), ROOT_KEY, &key, custody)?;
-            *root = *key.public().as_bytes();
-        }
-        // Last, because its presence says that the directory is complete.
-        store::file::create_new(&dir.join(ROOTS_FILE), files::roots_to_text(&roots).as_bytes(), PUBLIC)?;
-        Vendor::open(dir)
-    }
-
-    /// Checks that [`Vendor::init`] would overwrite nothing.
-    ///
-    /// # Errors
-    /// [`VendorError::Exists`].
-    pub fn check_is_new(dir: &Path) -> Result<(), VendorError> {
-        ROOT_KEY_FILES.into_iter().chain([ROOTS_FILE]).try_for_each(|name| refuse_existing(&dir.join(name)))
-    }
-
     /// Opens a directory that [`Vendor::init`] has made. The private keys need not be in it.
     ///
     /// # Errors

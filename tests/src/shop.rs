@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use kms_host::certificates::Allowed;
 use kms_host::home::{HOUR_MS, Home};
-use kms_vendor::{Allow, Contract, IssueRequest, NewProduct, Product, Signer, Vendor};
+use kms_vendor::{Allow, Contract, Custody, IssueRequest, NewProduct, Product, Signer, Vendor};
 use ledger::Engine;
 use shared::policy::Policy;
 use shared::time::Timestamp;
@@ -84,6 +84,16 @@ impl Shop {
     /// What the vendor compiles into the product.
     pub fn compiled(&self) -> kms_client::Product {
         kms_client::Product::new(*self.product.id.as_bytes(), "Atlas", self.vendor.roots())
+    }
+
+    /// The vendor replaces a root key. Products that were compiled before know the old pair.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn replace_root(&mut self, root: Signer, now: Timestamp) -> anyhow::Result<()> {
+        self.vendor.replace_root(root, &Custody::Plain, now, &mut rand::rng())?;
+        self.vendor = Vendor::open(self.vendor.dir())?;
+        Ok(())
     }
 
     /// Makes a host of the usual organisation, certified from `now` on for a year.

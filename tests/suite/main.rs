@@ -19,6 +19,7 @@ mod discovery;
 mod names;
 mod replay;
 mod revoked;
+mod rotation;
 mod siblings;
 mod trust;
 

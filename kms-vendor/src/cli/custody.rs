@@ -9,12 +9,38 @@ use kms_vendor::Signer;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Encrypted keys")]
 pub(crate) struct Unlocking {
-    /// File whose first line is the passphrase [default: ask on the terminal].
+    /// File whose first line is the passphrase, or the PIN of a token [default: ask on the terminal].
     #[arg(long, global = true, value_name = "FILE", env = "KMS_VENDOR_PASSPHRASE_FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// File with age identities, for keys that are encrypted to age keys. Repeat it for several.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) identity: Vec<PathBuf>,
+}
+
+/// The root key that signs.
+#[derive(Debug, Args)]
+pub(crate) struct RootChoice {
+    /// Root key that signs [default: 1, or the one that was kept when a root was replaced].
+    #[arg(long, value_name = "1|2", value_parser = parse_root)]
+    pub(crate) root: Option<Signer>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RootsCommand {
+    /// Make a new root key in the place of one that has leaked or is lost.
+    #[command(after_help = "Examples:
+  kms-vendor roots replace 1
+  kms-vendor roots replace 1 --pkcs11 /usr/lib/softhsm/libsofthsm2.so --token vendor-1
+
+Products that have shipped know the old pair for ever. So the root that is kept signs by default from then on, and its
+private key has to be here. The answer lists what the old root has signed, which the kept one has to sign again.")]
+    Replace {
+        /// Root key to replace.
+        #[arg(value_name = "1|2", value_parser = parse_root)]
+        root: Signer,
+        #[command(flatten)]
+        custody: RootCustody,
+    },
 }
 
 /// How a new private key is kept.
@@ -26,6 +52,20 @@ pub(crate) struct NewCustody {
     pub(crate) unencrypted: bool,
     #[command(flatten)]
     pub(crate) encrypted: Encryption,
+}
+
+/// How new root keys are kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How the new key is kept")]
+pub(crate) struct RootCustody {
+    #[command(flatten)]
+    pub(crate) file: NewCustody,
+    /// PKCS #11 module of a token, on which the key is made instead of in a file.
+    #[arg(long, value_name = "LIBRARY", requires = "token")]
+    pub(crate) pkcs11: Option<PathBuf>,
+    /// Label of the token. With `init`, a second --token is for root 2, which is in a file otherwise.
+    #[arg(long, value_name = "LABEL", requires = "pkcs11")]
+    pub(crate) token: Vec<String>,
 }
 
 /// With what a private key is encrypted.
@@ -65,6 +105,14 @@ A key that was in a plain file may still be found on its medium. One that must n
         #[arg(value_name = "root-1|root-2|issuing", value_parser = parse_key)]
         key: Signer,
     },
+}
+
+fn parse_root(text: &str) -> Result<Signer, String> {
+    match text {
+        "1" => Ok(Signer::Root1),
+        "2" => Ok(Signer::Root2),
+        _ => Err("there are two roots, 1 and 2".to_owned()),
+    }
 }
 
 fn parse_key(text: &str) -> Result<Signer, String> {

@@ -3,13 +3,16 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use kms_vendor::{Custody, KeyPlace, Signer, Vendor, VendorError};
+use kms_vendor::{
+    Custody, Fate, KeyPlace, Recorded, ReplacedRoot, Signer, Vendor, VendorError, instant_text,
+};
 use rand::CryptoRng;
 use serde_json::{Value, json};
 use shared::print::OneLine;
+use shared::time::Timestamp;
 
-use super::{Answer, CommandError};
-use crate::cli::{Cli, CustodyCommand, NewCustody};
+use super::{Answer, CommandError, recorded};
+use crate::cli::{Cli, CustodyCommand, RootChoice, RootCustody};
 
 /// The names by which people call the root keys.
 const ROOTS: [(Signer, &str); 2] = [(Signer::Root1, "root-1"), (Signer::Root2, "root-2")];
@@ -21,12 +24,13 @@ pub(super) fn open(cli: &Cli) -> Result<Vendor, VendorError> {
 
 pub(super) fn init(
     cli: &Cli,
-    custody: &NewCustody,
+    custody: &RootCustody,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, CommandError> {
     // Before anybody types passphrases in vain.
     Vendor::check_is_new(&cli.dir)?;
-    let custody = [custody.choose("root-1.key")?, custody.choose("root-2.key")?];
+    let [(root_1, _), (root_2, _)] = ROOTS;
+    let custody = [custody.choose(0, root_1, &cli.unlocking)?, custody.choose(1, root_2, &cli.unlocking)?];
     let vendor = Vendor::init_with(&cli.dir, &custody, rng)?;
     let Answer { text, json } = roots(&vendor)?;
     let dir = OneLine(vendor.dir().display());
@@ -40,6 +44,67 @@ pub(super) fn init(
          Move one root key, such as root-2.key, offline to another place: without both keys you can certify no\n\
          host, and anybody who steals one can certify any host.\n\n{text}"
     );
+    Ok(Answer { text, json })
+}
+
+/// The root that signs, and what has to be said about it.
+pub(super) fn root(vendor: &Vendor, choice: &RootChoice) -> Result<(Signer, String), VendorError> {
+    let root = choice.root.map_or_else(|| vendor.usual_root(), Ok)?;
+    let is_unusual = root != vendor.usual_root()?;
+    let replaced = vendor.replacement_of(root)?.filter(|_| is_unusual);
+    let note = replaced.map(|replaced| {
+        format!(
+            "It is signed by a root that took the place of another one on {}: products from before refuse it.\n",
+            replaced.at
+        )
+    });
+    Ok((root, note.unwrap_or_default()))
+}
+
+pub(super) fn replace(
+    cli: &Cli,
+    root: Signer,
+    custody: &RootCustody,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> Result<Answer, CommandError> {
+    let vendor = open(cli)?;
+    let custody = custody.choose(0, root, &cli.unlocking)?;
+    let ReplacedRoot { old, new, moved_to, .. } = vendor.replace_root(root, &custody, now, rng)?;
+    let (number, kept) = if root == Signer::Root1 { (1, 2) } else { (2, 1) };
+    let mut text = format!(
+        "Root {number} was {old}, and is {new} now. Write the new digest down.\n\
+         Products that have shipped know the old root {number} and root {kept}, so root {kept} signs by default from now on.\n"
+    );
+    if let Some(path) = &moved_to {
+        let _ = writeln!(
+            text,
+            "The old private key is in {}. Destroy it once nobody needs it.",
+            OneLine(path.display())
+        );
+    }
+    let old_root = |one: &Recorded| one.fate == Fate::OldRoot;
+    let to_sign: Vec<_> = Vendor::open(vendor.dir())?.recorded(now)?.into_iter().filter(old_root).collect();
+    text += "\nNow, in this order:\n\n";
+    if to_sign.is_empty() {
+        let _ = writeln!(text, "1. Nothing that is recorded here depends on the old root {number}.\n");
+    } else {
+        let _ = writeln!(
+            text,
+            "1. Sign with root {kept} again what the old root {number} has signed, and install it:\n\n{}",
+            recorded::rows(&to_sign, now)
+        );
+    }
+    text += "2. Wait until every host has renewed: until then, machines with a new product refuse it.\n\
+             3. Build products with the new roots: `kms-vendor product rust NAME` or `product file NAME`.\n\
+             4. Copy roots.pub to the portal's directory, and start the portal again.\n";
+    let json = json!({
+        "root": number,
+        "old": old.to_string(),
+        "new": new.to_string(),
+        "moved_to": moved_to.map(|path| path.display().to_string()),
+        "to_sign": to_sign.iter().map(recorded::json_of).collect::<Vec<_>>(),
+    });
     Ok(Answer { text, json })
 }
 
@@ -58,7 +123,14 @@ pub(super) fn roots(vendor: &Vendor) -> Result<Answer, VendorError> {
         let _ = writeln!(text, "{digest}  {name}.key: {place}");
         keys.push(json!({ "name": name, "digest": digest, "kept": place.name() }));
     }
-    Ok(Answer { text, json: json!({ "roots": hex, "digests": digests, "keys": keys }) })
+    let mut replaced: Vec<Value> = Vec::new();
+    for ReplacedRoot { root, old, at, .. } in vendor.replaced_roots()? {
+        let name = root.file_name();
+        let _ = writeln!(text, "{old}  {name}: replaced on {at}; products from before know it");
+        replaced.push(json!({ "file": name, "digest": old.to_string(), "at": instant_text(at) }));
+    }
+    let json = json!({ "roots": hex, "digests": digests, "keys": keys, "replaced": replaced });
+    Ok(Answer { text, json })
 }
 
 pub(super) fn key(vendor: &Vendor, command: &CustodyCommand) -> Result<Answer, CommandError> {

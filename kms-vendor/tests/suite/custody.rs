@@ -57,7 +57,7 @@ fn an_encrypted_root_signs_with_its_passphrase_and_without_it_says_what_to_do() 
     let home = sealed();
     let (code, line) = failure(&home, &issue("1", &[]));
     assert_eq!(code, 66);
-    assert!(line.contains("root-1.key is encrypted") && line.contains("--passphrase-file"), "{line}");
+    assert!(line.contains("root-1.key is locked") && line.contains("--passphrase-file"), "{line}");
     let (code, line) = failure(&home, &issue("1", &["--passphrase-file", "wrong"]));
     assert_eq!(code, 77);
     assert!(line.contains("the passphrase for ./vendor/root-1.key is wrong"), "{line}");
@@ -78,6 +78,17 @@ fn the_passphrase_may_come_through_a_pipe_or_the_name_of_its_file_from_the_envir
     let mut piped = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     writeln!(piped.stdin.take().unwrap(), "{PASSPHRASE}").unwrap();
     assert!(piped.wait().unwrap().success());
+
+    for (file, complaint) in
+        [("/dev/zero", "it is larger than 1 MiB"), ("vendor", "directory"), ("missing", "No such file")]
+    {
+        let (code, line) = failure(&home, &issue("2", &["--passphrase-file", file]));
+        assert_eq!(code, 74, "{line}");
+        assert!(
+            line.contains("could not read what opens ./vendor/root-1.key") && line.contains(complaint),
+            "{line}"
+        );
+    }
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_kms-vendor"));
     command.args(issue("2", &[])).current_dir(home.path());

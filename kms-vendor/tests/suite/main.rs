@@ -9,8 +9,11 @@ mod issuing;
 mod portal_key;
 mod products;
 mod revoking;
+mod rotation;
 mod starting;
 mod telephones;
+#[cfg(unix)]
+mod token;
 
 mod binary;
 #[cfg(unix)]

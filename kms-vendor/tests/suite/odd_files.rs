@@ -15,11 +15,14 @@ fn an_odd_file_in_any_place_is_refused_at_once() {
     answer(&home, &issue_to("first.pem"));
     let issue = issue_to("odd.pem");
     let (by_issuer, moved) = ([&issue[..], &["--issuer"]].concat(), [&issue[..], &["--moved-host"]].concat());
-    let cases: [(&str, &[&str]); 10] = [
+    fs::write(home.path().join("vendor/replaced-roots.toml"), "version = 1\n").unwrap();
+    let cases: [(&str, &[&str]); 12] = [
         ("vendor/roots.pub", &["roots"]),
         ("vendor/products.toml", &["product", "list"]),
         ("vendor/organisations.toml", &issue),
         ("vendor/root-1.key", &issue),
+        ("vendor/root-1.key", &["roots"]),
+        ("vendor/replaced-roots.toml", &issue),
         ("vendor/issuing.certificate", &by_issuer),
         ("vendor/issuing.key", &by_issuer),
         (ISSUE[3], &issue),
@@ -33,7 +36,7 @@ fn an_odd_file_in_any_place_is_refused_at_once() {
         let aside = home.path().join("aside");
         fs::rename(&path, &aside).unwrap();
         for kind in ["pipe", "device", "directory", "large"] {
-            if kind == "large" && 7 <= number {
+            if kind == "large" && 9 <= number {
                 continue;
             }
             put(kind, &path);
