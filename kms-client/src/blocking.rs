@@ -163,6 +163,13 @@ impl Client {
         self.wait_for(async move { client.enter_confirmation(&text).await }).unwrap_or_else(|| Err(stopped()))
     }
 
+    /// Does what the wizard needs, and waits for it. See [`WizardTask::run`](crate::wizard::WizardTask::run).
+    #[cfg(feature = "codes")]
+    pub fn run_task(&self, task: crate::wizard::WizardTask) -> crate::wizard::WizardDone {
+        let (client, refused) = (self.inner.clone(), task.refused(stopped()));
+        self.wait_for(async move { task.run(&client).await }).unwrap_or(refused)
+    }
+
     /// The hosts that would be asked, in order. See [`Client::discover`](crate::Client::discover).
     pub fn discover(&self) -> Discovery {
         let client = self.inner.clone();

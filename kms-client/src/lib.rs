@@ -42,6 +42,8 @@ mod client;
 mod inspector;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "codes")]
+pub mod wizard;
 
 mod agent;
 #[cfg(feature = "keys")]
@@ -107,5 +109,7 @@ pub use shared::license::{LicenseState, Notice, Setup};
 pub use shared::product_key::{KeyNumber, KeyText};
 pub use shared::reason::{Cause, Fault, Reason};
 pub use shared::srv::SrvRecord;
+#[cfg(feature = "codes")]
+pub use shared::telephones::{CountryCode, TelephoneCountry, TelephoneNumber, TelephonesError};
 pub use shared::time::{Clock, Length, Timestamp};
 pub use wire::SystemClock;

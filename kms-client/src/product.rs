@@ -3,12 +3,16 @@
 //! Everything else comes signed from a host. `builder` checks it and turns it into [`Terms`], which the rest of this crate uses.
 
 use core::time::Duration;
+#[cfg(feature = "codes")]
+use std::sync::Arc;
 
 use shared::certificate::Roots;
 #[cfg(feature = "codes")]
 use shared::codes::CodeKey;
 use shared::ids::{Fingerprint, OrganisationId, ProductId};
 use shared::license::Setup;
+#[cfg(feature = "codes")]
+use shared::telephones::Telephones;
 #[cfg(feature = "keys")]
 use shared::{parts::HardwareParts, product_key::ProductKey};
 #[cfg(feature = "keys")]
@@ -157,6 +161,9 @@ pub(crate) struct Terms {
     /// The keys that confirm codes for the product.
     #[cfg(feature = "codes")]
     pub(crate) code_keys: Vec<CodeKey>,
+    /// The numbers to call for codes.
+    #[cfg(feature = "codes")]
+    pub(crate) telephones: Option<Arc<Telephones>>,
 }
 
 /// What holds for product keys on this machine.

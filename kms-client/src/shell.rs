@@ -12,12 +12,17 @@ use crate::inspector;
 use crate::installation::Installation;
 #[cfg(feature = "testing")]
 use crate::outcome::Round;
+#[cfg(feature = "codes")]
+use crate::product::Terms;
 use crate::snapshot::Snapshot;
 use crate::way::Ways;
 
 /// The inside of a client.
 pub(crate) struct Shell {
     pub(crate) clock: Arc<dyn Clock>,
+    /// What the product carries. It can be read while a round holds the installation.
+    #[cfg(feature = "codes")]
+    pub(crate) terms: Arc<Terms>,
     /// The installation's home. The hosts file can be read and written while a round holds the installation.
     pub(crate) home: Arc<Home>,
     pub(crate) places: Places,
@@ -44,6 +49,8 @@ impl Shell {
         let snapshot = Snapshot::of(&installation, clock.now());
         Shell {
             clock,
+            #[cfg(feature = "codes")]
+            terms: Arc::clone(&installation.terms),
             home: Arc::clone(&installation.home),
             places,
             ways,

@@ -191,6 +191,13 @@ impl Snapshot {
         self.features.has(feature)
     }
 
+    /// Whether a product key is entered, and the user activates it later: nobody asks the vendor's portal before somebody says so. A product
+    /// that starts offers it again.
+    #[cfg(feature = "keys")]
+    pub fn is_activation_put_off(&self) -> bool {
+        self.ask_at.is_none() && self.key.is_some_and(|key| key.confirmed_at.is_none())
+    }
+
     /// The reason of [`last_reason`](Snapshot::last_reason), with a text and a remedy, if this release knows it.
     pub fn reason(&self) -> Option<Reason> {
         self.last_reason.as_deref().and_then(Reason::from_code)

@@ -14,6 +14,8 @@ use shared::codes::CodeKey;
 use shared::ids::{Fingerprint, OrganisationId};
 use shared::policy::check_grace;
 use shared::reason::Cause;
+#[cfg(feature = "codes")]
+use shared::telephones::{Telephones, TelephonesError};
 use shared::time::{Clock, Length};
 use wire::SystemClock;
 
@@ -238,6 +240,8 @@ impl Builder {
             keys: self.key_terms()?,
             #[cfg(feature = "codes")]
             code_keys: self.code_keys(&roots)?,
+            #[cfg(feature = "codes")]
+            telephones: self.telephones(&roots)?,
             roots,
         };
         let hosts = self.hosts.clone().map_err(BuildError::Host)?;
@@ -255,6 +259,12 @@ impl Builder {
             key: self.key.clone().transpose().map_err(|error| BuildError::Key(error.into()))?,
             hardware: self.hardware,
         })
+    }
+
+    #[cfg(feature = "codes")]
+    fn telephones(&self, roots: &Roots) -> Result<Option<Arc<Telephones>>, BuildError> {
+        let verify = |signed| Telephones::verify(signed, roots, self.product.product_id()).map(Arc::new);
+        self.product.telephones.map(verify).transpose().map_err(BuildError::Telephones)
     }
 
     #[cfg(feature = "codes")]
@@ -302,6 +312,9 @@ pub enum BuildError {
         /// What is wrong with it.
         error: String,
     },
+    /// The numbers of [`Product::with_telephones`] do not hold: no pinned root has signed them, or they are for other products.
+    #[cfg(feature = "codes")]
+    Telephones(TelephonesError),
     /// The thread of a blocking client, or its event queue, cannot be started.
     Thread(String),
 }
@@ -324,6 +337,8 @@ impl fmt::Display for BuildError {
             BuildError::CodeKey { number, error } => {
                 write!(f, "certificate {number} of the product's code keys: {error}")
             }
+            #[cfg(feature = "codes")]
+            BuildError::Telephones(error) => write!(f, "the product's telephone numbers: {error}"),
             BuildError::State(cause) => write!(f, "{cause}; {}", cause.remedy()),
             BuildError::Thread(error) => write!(f, "the license thread cannot be started: {error}"),
         }

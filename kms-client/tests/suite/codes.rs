@@ -49,7 +49,7 @@ fn with_code_key(product: Product, certificate: Vec<u8>) -> Product {
     product.with_code_keys(vec![certificate].leak())
 }
 
-fn coded() -> Product {
+pub(crate) fn coded() -> Product {
     with_code_key(product(), signed(&code_certificate()))
 }
 
@@ -69,7 +69,7 @@ async fn with_key(dir: &Path, clock: &Arc<StoryClock>) -> Client {
 }
 
 /// The vendor's operator writes down what is read aloud, and reads the answer back.
-fn answer(read: &str, options: MachineOptions) -> ConfirmationId {
+pub(crate) fn answer(read: &str, options: MachineOptions) -> ConfirmationId {
     let id: InstallationId = read.parse().unwrap();
     ConfirmationId::of_machine(&id, options, &code_key())
 }

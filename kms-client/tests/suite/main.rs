@@ -26,3 +26,4 @@ mod staged;
 mod timing;
 mod turns;
 mod vectors;
+mod wizard;
