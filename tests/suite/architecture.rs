@@ -39,7 +39,7 @@ const IMPORTS: &[(&str, &[&str], &[&str])] = &[
         &["kms-host", "kms-client", "kms-vendor", "sqlx", "sled", "fjall"],
     ),
     ("kms-vendor", &["shared", "proto", "store", "program"], &["kms-host", "kms-client", "tokio"]),
-    ("kms-client/cli", &["kms-client", "shared", "program"], &["kms-host"]),
+    ("kms-client/cli", &["kms-client", "kms-client-texts", "shared", "program"], &["kms-host"]),
     ("kms-client/texts", &["shared"], &["tokio", "kms-client"]),
     ("tests/dns", &[], &["kms-client", "kms-host"]),
     ("tests/report", &[], &["kms-client", "kms-host"]),

@@ -6,6 +6,7 @@ mod machines;
 mod packaged;
 mod staff;
 pub(crate) mod stage;
+mod wizard;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;

@@ -89,6 +89,16 @@ Exit codes: 0 there is a host to ask, 69 there is none.")]
     /// Enter, show or forget a product key, which licenses this machine at the vendor, without a host.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Ask for a product key and activate it step by step: over the internet, or by telephone.
+    #[command(after_help = "Examples:
+  kms-client wizard
+  kms-client wizard --language fr-BE
+  kms-client wizard --qr              the installation id as a QR code as well
+
+Each question is a line on standard output, and each answer a line on standard input. Ctrl-C or the end of the input leaves: the key that was
+entered stays, and the next wizard goes on with it. With --json the questions are on standard error.
+Exit codes: 0 licensed, or to be activated later; 69 left before that.")]
+    Wizard(WizardArguments),
     /// Activate machines of a closed network by their product keys, with one file that is carried to a machine with a network and back.
     #[command(subcommand)]
     Proxy(ProxyCommand),
@@ -121,6 +131,16 @@ Exit codes: 0 a host or the portal has confirmed it; 69 none has, and this machi
         /// Code of the reason, such as CLOCK_SKEW.
         code: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WizardArguments {
+    /// Language of the dialog (en, nl, de or fr), perhaps with the country to call from, such as fr-BE [default: the locale's].
+    #[arg(long, value_name = "TAG")]
+    pub(crate) language: Option<String>,
+    /// Show the installation id as a QR code as well, for a camera.
+    #[arg(long)]
+    pub(crate) qr: bool,
 }
 
 #[derive(Debug, Subcommand)]

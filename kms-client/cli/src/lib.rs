@@ -11,6 +11,7 @@ mod license;
 mod machine;
 mod proxy;
 mod run;
+mod wizard;
 
 mod answer;
 mod owner;
@@ -67,6 +68,7 @@ async fn command(cli: &Cli) -> Result<Answer, Failure> {
         Command::Activate => license::activate(&open_to_keep()?).await,
         Command::Discover => Ok(hosts::discover(&inspect()?.inspector).await),
         Command::Key(command) => key::key(&inspect()?, open_to_keep, command).await,
+        Command::Wizard(arguments) => wizard::wizard(&open_to_keep()?, arguments, cli.json).await,
         Command::Proxy(command) => proxy::proxy(&inspect()?, open_to_keep, command).await,
         Command::Host(command) => hosts::configured(&inspect()?, command).await,
         Command::Organisation(command) => machine::organisation(&inspect()?, open_to_keep, *command).await,

@@ -48,7 +48,7 @@ fn show_change(snapshot: &Snapshot, as_json: bool, shown: &mut String) -> io::Re
 
 /// Ready when the process is told to stop. The handlers are installed when this returns, before anything is printed.
 #[cfg(unix)]
-fn stop() -> io::Result<impl Future<Output = ()>> {
+pub(crate) fn stop() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
@@ -61,7 +61,7 @@ fn stop() -> io::Result<impl Future<Output = ()>> {
 
 /// Ready when the process is told to stop.
 #[cfg(not(unix))]
-fn stop() -> io::Result<impl Future<Output = ()>> {
+pub(crate) fn stop() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
         // Without a handler Ctrl-C ends the process at once.
         if tokio::signal::ctrl_c().await.is_err() {

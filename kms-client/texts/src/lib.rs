@@ -1,4 +1,4 @@
-//! License states and reasons as texts for a product's screens, in English, Dutch, German and French.
+//! License states, reasons and the wizard as texts for a product's screens, in English, Dutch, German and French.
 //!
 //! ```
 //! use kms_client_texts::{Language, Texts};
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! It is a crate of its own, so that a product with its own texts does not carry these. Each language is a Project Fluent file in
-//! `texts/`. The English file has no texts for reasons, because the library has them. A value in a reason's text, such as a system
+//! `texts/`. The English file has none for reasons, because the library has them. A value in a reason's text, such as a system
 //! error, is shown as it is, in its own language.
 
 use std::time::Duration;
@@ -160,6 +160,20 @@ impl Texts {
             _ => return fault.to_string(),
         };
         self.text(key, None, &FluentArgs::new()).unwrap_or_else(|| fault.to_string())
+    }
+
+    /// A text of the wizard, by the `text_key` of a step or choice of `kms_client::wizard`. Steps name the product key by its number, as the
+    /// value `key`. `None` for a key that this release does not know, or without a value that the text needs.
+    ///
+    /// ```
+    /// use kms_client_texts::{Language, Texts};
+    ///
+    /// let texts = Texts::new(Language::German);
+    /// assert_eq!(texts.wizard("wizard.way", &[]).unwrap(), "Wie möchten Sie aktivieren?");
+    /// ```
+    pub fn wizard(&self, text_key: &str, values: &[(&str, &str)]) -> Option<String> {
+        let values = values.iter().map(|(name, value)| (*name, OneLine(value).to_string()));
+        self.text(&text_key.replace('.', "-"), None, &values.collect())
     }
 
     /// A day: `1 januari 2027`.

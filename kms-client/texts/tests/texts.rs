@@ -161,3 +161,40 @@ fn a_locale_names_its_language_however_it_is_written() {
         assert_eq!(Language::from_tag(tag), language, "{tag}");
     }
 }
+
+/// The texts of the wizard in English: each key, and the values in it.
+fn of_wizard() -> Vec<(&'static str, Vec<&'static str>)> {
+    let lines = include_str!("../texts/en.ftl").lines().filter_map(|line| line.split_once(" = "));
+    let values = |text: &'static str| {
+        let values = text.split("{ $").skip(1).filter_map(|rest| rest.split(' ').next());
+        values.collect::<Vec<_>>()
+    };
+    lines.filter(|(key, _)| key.starts_with("wizard-")).map(|(key, text)| (key, values(text))).collect()
+}
+
+#[test]
+fn every_text_of_the_wizard_is_in_every_language_with_every_value() {
+    let texts = of_wizard();
+    assert!(30 < texts.len(), "{}", texts.len());
+    for &language in Language::ALL {
+        for (key, names) in &texts {
+            let values: Vec<_> = names.iter().map(|name| (*name, format!("<{name}>"))).collect();
+            let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let text = Texts::new(language).wizard(&key.replacen('-', ".", 1), &values);
+            let text = text.unwrap_or_else(|| panic!("{language:?} has no {key}"));
+            for (name, value) in &values {
+                assert!(text.contains(value), "{language:?} {key} leaves out {name}: {text}");
+            }
+            let english = Texts::new(Language::English).wizard(key, &values).unwrap();
+            // Germans say `Region`, too.
+            let is_english = text == english && *key != "wizard-region-of-number";
+            assert!(!is_english || language == Language::English, "{language:?} {key}: {text}");
+            if names.is_empty() {
+                assert_eq!(Texts::new(language).wizard(key, &[("key", "x")]).unwrap(), text);
+            } else {
+                assert_eq!(Texts::new(language).wizard(key, &[]), None, "{key} without its values");
+            }
+        }
+    }
+    assert_eq!(Texts::new(Language::Dutch).wizard("wizard.cheers", &[]), None);
+}

@@ -1,4 +1,4 @@
-# English. What reasons say stands in the library itself; here are the license states.
+# English. What reasons say stands in the library itself; here are the license states and the wizard.
 
 date = { $day } { $month ->
     [1] January
@@ -48,6 +48,43 @@ license-by-key = Licensed until { $until } by a product key.
 license-key-ends-soon = The product key ends on { $until }. Ask the seller for a longer term or a new key.
 license-key-ended = The product key ended on { $since }. The software keeps working. Ask the seller for a longer term or a new key.
 license-hardware-changed = The hardware of this computer has changed; this was noticed on { $since }. Connect to the internet, and the software activates its product key again. It keeps working.
+
+# The wizard, in a dialog or a terminal.
+wizard-enter-key = Type the product key: five groups of five characters.
+wizard-now-or-later = Product key { $key } is kept on this computer. Activate it now, or later?
+wizard-way = How do you want to activate?
+wizard-working = One moment, please.
+wizard-no-connection = There is no connection to the vendor. The product key stays on this computer.
+wizard-failed = Activation did not succeed. The product key stays on this computer.
+wizard-country = From which country do you call?
+wizard-region = From which part of the country do you call?
+wizard-numbers = Call one of these numbers, and keep this open.
+wizard-installation-id = Read this installation id to the vendor, group by group.
+wizard-confirmation = Type the confirmation id that is read to you, one or more groups at a time.
+wizard-licensed = This software is activated.
+wizard-later = The product key stays on this computer. The software asks again at its next start.
+wizard-choose-now = Activate now
+wizard-choose-later = Activate later
+wizard-choose-internet = Over the internet
+wizard-choose-telephone = By telephone
+wizard-choose-retry = Try again
+wizard-choose-other-key = Enter another product key
+wizard-choose-continue = Continue
+wizard-choose-back = Back
+wizard-number = Telephone: { $number }
+wizard-text-telephone = Text telephone: { $number }
+wizard-region-of-number = Region: { $region }
+wizard-hours = Hours: { $hours }
+wizard-languages = Languages: { $languages }
+wizard-letters = The same for a keyboard:
+wizard-leave = Leave
+wizard-empty-goes-back = An empty line goes back.
+wizard-empty-leaves = An empty line leaves.
+wizard-proposed = An empty line chooses { $country }.
+wizard-not-offered = Type a number from 0 to { $last }.
+wizard-groups-wrong = Wrong groups: { $groups }. That line was not taken: type it again, from group { $next } on.
+wizard-groups-right = Right so far. Continue with group { $next } of { $all }.
+wizard-left = Nothing is lost. The next time, it continues here.
 
 fault-nobody = Nobody has to do anything.
 fault-machine = Whoever looks after this computer can fix it.

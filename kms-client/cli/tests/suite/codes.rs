@@ -19,17 +19,17 @@ use crate::{Machine, failure};
 
 const ID: [u8; 16] = *b"ABCDEFGHIJKLMNOP";
 
-fn seed(number: u8) -> SecretKey {
+pub(crate) fn seed(number: u8) -> SecretKey {
     SecretKey::from_seed(&[number; 32])
 }
 
-fn key() -> ProductKey {
+pub(crate) fn key() -> ProductKey {
     let tag = ProductTag::of(ProductId::from_bytes(ID));
     ProductKey::new(KeyKind::MultipleActivation, tag, &[7; 10])
 }
 
 /// A product whose vendor confirms codes with key 3.
-fn product_file(folder: &Path) -> String {
+pub(crate) fn product_file(folder: &Path) -> String {
     let now = SystemClock::new().now();
     let certificate = CodeCertificate {
         limits: IssuingCertificate {
@@ -57,7 +57,7 @@ fn product_file(folder: &Path) -> String {
 }
 
 /// What the vendor reads back.
-fn confirmation(read: &str) -> ConfirmationId {
+pub(crate) fn confirmation(read: &str) -> ConfirmationId {
     let id: InstallationId = read.parse().unwrap();
     ConfirmationId::of_machine(&id, MachineOptions::new(None, 1).unwrap(), &seed(3))
 }

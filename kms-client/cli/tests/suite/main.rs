@@ -8,6 +8,7 @@ mod asking;
 mod codes;
 mod keys;
 mod standing;
+mod wizard;
 
 /// Only Unix has these signals and owners.
 #[cfg(unix)]
