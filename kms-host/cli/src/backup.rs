@@ -8,6 +8,7 @@ use kms_host::home::{Carried, Home, HomeError};
 use ledger::Kept;
 use program::exit::EX_IOERR;
 use program::output::json_text;
+use program::owner::hint_at_owner;
 use serde_json::json;
 
 use super::lines::{self, LedgerLines, Output};
@@ -116,7 +117,7 @@ pub(super) fn restore(home: &Home, file: &Path, made_on: &super::NewLedger) -> R
         online::number(summary.files.len(), "file"),
         lines::left_out(summary.left_out),
     );
-    said.extend(lines::hint_at_owner(home));
+    said.extend(hint_at_owner(home.path()));
     Ok(said + &lines::to_serve(home))
 }
 

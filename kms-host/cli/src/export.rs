@@ -6,6 +6,7 @@ use kms_host::export::{CheckedLine, ExportKind, Summary};
 use kms_host::home::Home;
 use ledger::Kept;
 use program::output::json_text;
+use program::owner::hint_at_owner;
 use serde_json::json;
 
 use super::lines::{self, LedgerLines, Output};
@@ -89,6 +90,6 @@ pub(super) fn import(home: &Home, file: &Path, made_on: &super::NewLedger) -> Re
         said += "The file is a backup. Only its ledger was taken: `kms-host restore` puts back the host.\n";
     }
     said += "No other host with this ledger may serve any more, because each of the two would count only a part of the machines.\n";
-    said.extend(lines::hint_at_owner(home));
+    said.extend(hint_at_owner(home.path()));
     Ok(said + &lines::to_serve(home))
 }

@@ -293,17 +293,6 @@ pub(super) fn wanted_engine(home: &Home, config: Option<&Path>) -> Result<Engine
     Ok(owner::settings(home, &SettingSources::new(config, home.path()))?.config.ledger)
 }
 
-/// A hint about the owner: a new directory that root has created belongs to root, and a service under another user cannot open it.
-pub(super) fn hint_at_owner(home: &Home) -> Option<String> {
-    let text = || {
-        format!(
-            "The new files belong to root. If the service runs as another user: chown -R USER: {}\n",
-            home.path().display()
-        )
-    };
-    rustix::process::geteuid().is_root().then(text)
-}
-
 /// How to serve the host.
 pub(super) fn to_serve(home: &Home) -> String {
     if home.path() == Path::new(USUAL_PATH) {

@@ -3,9 +3,6 @@
 //! The service has a user of its own. It could not read a signing key that `kms-host init` had created as root. And root would
 //! follow every link in a directory of another user.
 
-use std::panic::resume_unwind;
-use std::thread;
-
 use kms_host::config::{SettingSources, Settings};
 use kms_host::home::Home;
 use program::exit::{EX_CANTCREAT, EX_CONFIG};
@@ -23,14 +20,7 @@ pub(super) fn as_owner<T: Send>(
     home: &Home,
     work: impl FnOnce() -> Result<T, Failure> + Send,
 ) -> Result<T, Failure> {
-    let done = thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            become_owner(home)?;
-            work()
-        });
-        thread.join()
-    });
-    done.unwrap_or_else(|panic| resume_unwind(panic))
+    owner::as_owner(home.path(), work).or_exit(EX_CANTCREAT)?
 }
 
 /// Reads the settings. A file in the data directory is read as its owner, and a file elsewhere as the user who named it.
