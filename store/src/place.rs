@@ -13,7 +13,7 @@ use crate::mark;
 #[derive(Clone, Debug)]
 pub struct Place(Vec<(Option<(u64, u64)>, PathBuf)>);
 
-/// A store's directory, or a file in it, is not the one that was opened any more.
+/// A directory, or a file in it, is not the one that was opened any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} {what}", path.display())]
 pub struct Gone {
@@ -25,8 +25,13 @@ impl Place {
     /// Takes note of a directory.
     pub fn of(directory: &Path) -> Place {
         let lasting = Engine::ALL.iter().flat_map(|engine| engine.files()).chain([&mark::FILE_NAME]);
-        let lasting = lasting.map(|name| directory.join(name)).filter(|path| path.exists());
-        let paths = [directory.to_owned()].into_iter().chain(lasting);
+        Place::of_files(directory, lasting.map(|name| directory.join(name)))
+    }
+
+    /// Takes note of a directory, and of those of these files that are there.
+    pub fn of_files(directory: &Path, files: impl IntoIterator<Item = PathBuf>) -> Place {
+        let there = files.into_iter().filter(|path| path.exists());
+        let paths = [directory.to_owned()].into_iter().chain(there);
         Place(paths.map(|path| (file_at(&path).ok(), path)).collect())
     }
 

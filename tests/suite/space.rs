@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kms_host::home::{HOUR_MS, Home};
-use kms_host::watch::space;
 use ledger::Engine;
 use proto::admin::v1::{Alarm, VerifyRequest};
 use shared::answer::Verdict;
@@ -60,7 +59,7 @@ async fn with_too_little_space_at_its_start_a_host_serves_refuses_and_takes_up_a
     let stage = Stage::with_threshold(1);
     let home = stage.shop.make_host("host", an_hour_ago()).unwrap();
     let most_mib = 1_048_576;
-    if most_mib * MIB <= space::free_bytes(home.path()).unwrap() {
+    if most_mib * MIB <= store::file::free_bytes(home.path()).unwrap() {
         not_run("a host with too little space: a TiB is free here");
         return;
     }
@@ -173,7 +172,7 @@ impl SmallDisk {
     /// Fills it until so much is left, or takes away until so much is.
     fn fill(&self, leave_mib: u64) {
         let file = File::options().create(true).truncate(false).write(true).open(self.filler()).unwrap();
-        let (has, free) = (file.metadata().unwrap().len(), space::free_bytes(&self.point).unwrap());
+        let (has, free) = (file.metadata().unwrap().len(), store::file::free_bytes(&self.point).unwrap());
         let wanted = (has + free).saturating_sub(leave_mib * MIB);
         file.set_len(wanted).unwrap();
         let chunk = vec![1; usize::try_from(MIB).unwrap()];

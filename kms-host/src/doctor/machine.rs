@@ -13,7 +13,6 @@ use shared::reason::Reason;
 use shared::time::Length;
 
 use super::{Finding, Known};
-use crate::watch::space;
 
 /// With less than this, a busy day or another program's log fills the disk.
 const FREE_ENOUGH: u64 = 1 << 30;
@@ -31,7 +30,7 @@ const CONNECTIONS_ENOUGH: usize = 4096;
 pub(super) fn disk(known: &Known) -> Finding {
     let data = known.wanted.home.path();
     let at = data.display();
-    let free = match space::free_bytes(data) {
+    let free = match store::file::free_bytes(data) {
         Ok(free) => free,
         Err(error) => {
             let text = format!("the file system of {at} cannot be read: {error}");

@@ -120,7 +120,7 @@ pub async fn watch(space: Arc<Space>, clock: Arc<dyn Clock>, directory: PathBuf,
 /// # Errors
 /// The operating system cannot tell.
 pub fn look(space: &Space, clock: &dyn Clock, directory: &Path) -> io::Result<()> {
-    let free_bytes = free_bytes(directory)?;
+    let free_bytes = store::file::free_bytes(directory)?;
     match space.look(free_bytes, clock.now()) {
         None => {}
         Some(Turn::Short(Shortage { free_bytes, needed_bytes, .. })) => tracing::error!(
@@ -132,15 +132,6 @@ pub fn look(space: &Space, clock: &dyn Clock, directory: &Path) -> io::Result<()
         ),
     }
     Ok(())
-}
-
-/// What a process without privileges may still write to the file system of this directory. A user's quota is not in it.
-///
-/// # Errors
-/// The operating system cannot tell.
-pub fn free_bytes(directory: &Path) -> io::Result<u64> {
-    let found = rustix::fs::statvfs(directory)?;
-    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 #[cfg(test)]
@@ -191,7 +182,7 @@ mod tests {
     #[test]
     fn the_file_system_of_a_directory_says_how_much_is_free() {
         let home = tempfile::tempdir().unwrap();
-        assert!(0 < free_bytes(home.path()).unwrap());
-        assert!(free_bytes(&home.path().join("none")).is_err());
+        assert!(0 < store::file::free_bytes(home.path()).unwrap());
+        assert!(store::file::free_bytes(&home.path().join("none")).is_err());
     }
 }
