@@ -67,9 +67,15 @@ impl PortalCore {
     /// Returns once the portal cannot go on.
     pub async fn failed(&self) -> DbError {
         let mut fatal = self.fatal.subscribe();
-        match fatal.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(error)) => error.clone(),
-            _ => std::future::pending().await,
+        let told = async {
+            match fatal.wait_for(Option::is_some).await.as_deref() {
+                Ok(Some(error)) => error.clone(),
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            error = told => error,
+            gone = self.db.gone() => gone,
         }
     }
 

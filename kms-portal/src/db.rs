@@ -12,6 +12,7 @@ mod error;
 mod group_commit;
 mod hosts;
 mod keys;
+mod pepper;
 mod places;
 mod postgres;
 mod schema;
@@ -29,7 +30,7 @@ use shared::policy::Policy;
 use shared::product_key::KeyNumber;
 use shared::time::Timestamp;
 
-use crate::issue::{Issue, TokenDigest, Unconfirmed};
+use crate::issue::{Issue, Pepper, TokenDigest, Unconfirmed};
 use crate::rules::KeyRefusal;
 use crate::rules::granted::Granted;
 
@@ -83,6 +84,28 @@ impl Db {
     /// Connects to the PostgreSQL database of this URL, and brings its tables to this release. Several portals may serve it.
     pub async fn open_postgres(url: &str) -> Result<Db, DbError> {
         Ok(Db(Arc::new(PostgresServer::open(url).await?)))
+    }
+
+    /// Marks a new database as one for this pepper. Returns whether it is: another pepper finds none of its keys.
+    pub async fn is_for(&self, pepper: &Pepper) -> Result<bool, DbError> {
+        self.write(pepper::MarkPepper(pepper.mark())).await
+    }
+
+    /// Whether the SQLite database in this file is for this pepper; none where that cannot be seen. Nobody may serve it. Nothing is written.
+    pub async fn sqlite_is_for(path: &Path, pepper: &Pepper) -> Option<bool> {
+        // After a crash, what is in the file may be no whole state without its log.
+        let mark = sqlite::mark(path).await.ok().flatten();
+        mark.map(|mark| mark == pepper.mark().as_bytes())
+    }
+
+    /// Whether the PostgreSQL database of this URL is for this pepper; none if no portal has used it yet. Nothing is written.
+    pub async fn postgres_is_for(url: &str, pepper: &Pepper) -> Result<Option<bool>, DbError> {
+        Ok(postgres::mark(url).await?.map(|mark| mark == pepper.mark().as_bytes()))
+    }
+
+    /// Returns once the database is gone: somebody has removed or replaced its file, and whatever is written is lost with it.
+    pub async fn gone(&self) -> DbError {
+        self.0.gone().await
     }
 
     /// Ends it in order, once nobody asks any more.

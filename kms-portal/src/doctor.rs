@@ -4,14 +4,21 @@ use std::time::Duration;
 
 use server::admin::socket;
 use server::listen;
+use server::tls::{Flaw, Server};
 use shared::time::{Length, Timestamp};
 
-use crate::config::{FILE_NAME, PortalSettingSources};
+use crate::config::{FILE_NAME, PortalConfig, PortalSettingSources};
 use crate::home::{PortalHome, PortalHomeError};
 use crate::remedy;
 
 /// An issuing certificate whose end is nearer than this is a warning: it takes a person and the offline tool to renew it.
 const ENDS_SOON: Duration = Duration::from_hours(30 * 24);
+
+/// With less than this the disk counts as full: the database needs room even for what it is about to refuse.
+const FREE_LEAST: u64 = 16 << 20;
+
+/// With less than this somebody should look.
+const FREE_ENOUGH: u64 = 256 << 20;
 
 /// What a check has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +43,11 @@ pub enum PortalHealth {
 }
 
 /// Checks the portal of this directory with these settings.
-pub fn examine(home: &PortalHome, sources: &PortalSettingSources, now: Timestamp) -> Vec<PortalFinding> {
+pub async fn examine(
+    home: &PortalHome,
+    sources: &PortalSettingSources,
+    now: Timestamp,
+) -> Vec<PortalFinding> {
     let is_served = socket::is_served(&home.socket_path());
     let mut findings = vec![
         finding("roots", home.roots().map(|roots| format!("{} root keys", roots.keys().len()))),
@@ -56,16 +67,9 @@ pub fn examine(home: &PortalHome, sources: &PortalSettingSources, now: Timestamp
         Err(error) => findings.push(fail("settings", remedy::message(&error))),
         Ok(settings) => {
             findings.push(ok("settings", format!("{} is valid", settings.file().display())));
-            if settings.config.database.is_empty() {
-                findings.push(finding("database", home.check_database().map(|()| "there".to_owned())));
-            }
-            findings.push(match settings.config.read_tls(home.path()) {
-                Err(error) => fail("tls", remedy::message(&error)),
-                Ok(tls) => match server::certificate::faults(&tls, now).first() {
-                    Some(fault) => warn("tls", fault.clone()),
-                    None => ok("tls", "the certificate is valid".to_owned()),
-                },
-            });
+            let database = home.look_at_database(&settings.config, is_served).await;
+            findings.push(finding("database", database.map(str::to_owned)));
+            findings.push(tls(home, &settings.config, now));
             if !is_served {
                 let addresses = [&settings.config.listen[..], &settings.config.staff_listen].concat();
                 findings.push(match listen::try_all(&addresses) {
@@ -77,6 +81,7 @@ pub fn examine(home: &PortalHome, sources: &PortalSettingSources, now: Timestamp
             }
         }
     }
+    findings.extend(disk(home));
     let data = home.path().display();
     findings.push(if is_served {
         ok("served", "a portal answers staff".to_owned())
@@ -96,7 +101,10 @@ fn issuer(home: &PortalHome, now: Timestamp) -> PortalFinding {
     if ends <= now {
         fail("issuer", format!("the issuing certificate has ended at {ends}; {renew}"))
     } else if now < begins {
-        warn("issuer", format!("the issuing certificate is valid only from {begins} on"))
+        let text = format!(
+            "the issuing certificate is valid only from {begins} on, and nothing can be signed until then"
+        );
+        fail("issuer", format!("{text}; see to the clock of this machine, or {renew}"))
     } else if ends <= now + ENDS_SOON {
         warn("issuer", format!("the issuing certificate ends in {}; {renew}", Length(ends.since(now))))
     } else {
@@ -120,6 +128,35 @@ fn codes(home: &PortalHome, now: Timestamp) -> Option<PortalFinding> {
             warn("codes", format!("the code certificate ends in {}; {how}", Length(ends.since(now))))
         }
         Some(ends) => ok("codes", format!("the code certificate is valid until {ends}")),
+    })
+}
+
+fn tls(home: &PortalHome, config: &PortalConfig, now: Timestamp) -> PortalFinding {
+    let tls = match config.read_tls(home.path()) {
+        Err(error) => return fail("tls", remedy::message(&error)),
+        Ok(tls) => tls,
+    };
+    let certificate = tls.server().map(Server::certificate);
+    if let Some((certificate, flaw)) = certificate.and_then(|one| Some((one, one.flaw(now)?))) {
+        let file = home.path().join(&config.tls_certificate);
+        let text = format!("{}; {}", certificate.tell(flaw, now), home.how_to_renew_tls(certificate, &file));
+        return if flaw == Flaw::EndsSoon { warn("tls", text) } else { fail("tls", text) };
+    }
+    match server::certificate::faults(&tls, now).first() {
+        Some(fault) => warn("tls", fault.clone()),
+        None => ok("tls", "the certificate is valid".to_owned()),
+    }
+}
+
+/// On a full disk, every activation is refused.
+fn disk(home: &PortalHome) -> Option<PortalFinding> {
+    let free = store::file::free_bytes(home.path()).ok()?;
+    let text = format!("{} MiB free", free >> 20);
+    let remedy = "free some space: on a full disk no host and no machine is activated";
+    Some(match free {
+        0..FREE_LEAST => fail("disk", format!("{text}; {remedy}")),
+        FREE_LEAST..FREE_ENOUGH => warn("disk", format!("{text}; {remedy}")),
+        FREE_ENOUGH.. => ok("disk", text),
     })
 }
 

@@ -9,6 +9,7 @@ mod codes;
 mod error;
 mod tls;
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -25,9 +26,10 @@ use store::{file, regular};
 use zeroize::Zeroizing;
 
 use crate::config::{self, PortalConfig, PortalSettingSources};
-use crate::db::Db;
+use crate::db::{Db, DbError};
 use crate::issue::{Issuer, NotAnIssuer, Pepper};
 
+pub use backup::{NewBackup, OpenedBackup, PortalFiles};
 pub use codes::MadeCodeKey;
 pub use error::{PortalHomeError, Trouble};
 pub use tls::TlsName;
@@ -37,6 +39,9 @@ const PRIVATE: u32 = 0o600;
 
 /// A file without a secret.
 const PUBLIC: u32 = 0o644;
+
+const HOW_TO_RESTORE: &str =
+    "restore a backup into another directory: `kms-portal restore BACKUP --data NEWDIR`";
 
 /// What [`PortalHome::init`] has made. Everything else existed and is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,35 +116,42 @@ impl PortalHome {
         self.0.join("pepper")
     }
 
+    fn authority_key_path(&self) -> PathBuf {
+        self.0.join("portal-ca.key")
+    }
+
     fn database_path(&self) -> PathBuf {
         self.0.join("portal.db")
     }
 
-    /// Makes the missing parts of a portal. The request comes last, so that there is everything else behind it.
+    /// Makes the missing parts of a portal. Key and request come last: where there is a key, there was everything else once, and what is
+    /// missing then is lost.
     ///
     /// `roots` is the text of the vendor's `roots.pub`; it may be left out where the directory has it. `names` are those by which hosts
     /// and machines reach the portal.
     ///
     /// # Errors
     /// There is another vendor's portal, a part cannot be made anew without loss, or the disk refuses.
-    pub fn init(
+    pub async fn init(
         &self,
         roots: Option<&[u8]>,
         names: &[TlsName],
         now: Timestamp,
         random: &mut impl CryptoRng,
     ) -> Result<MadePortal, PortalHomeError> {
+        self.check_finished()?;
         let roots = self.roots_for_init(roots)?;
+        let old_key = self.key()?;
+        if old_key.is_some() {
+            self.check_nothing_is_lost()?;
+        }
+        self.check_tls(names)?;
         file::make_private_dir(&self.0).map_err(|source| PortalHomeError::unwritable(&self.0, source))?;
         file::sweep_private(&self.0);
         if let Some(text) = roots {
             create(&self.roots_path(), &text, PUBLIC)?;
         }
-        self.make_pepper(random)?;
-        let (key, made_key) = match self.key()? {
-            Some(key) => (key, false),
-            None => (make_key(&self.key_path(), ISSUING_KEY, random)?, true),
-        };
+        let pepper = self.make_pepper(random)?;
         let (authority, tls) = self.make_tls(names, now)?;
         // One in the data directory would go before the one that a package has installed below /etc.
         if PortalSettingSources::new(None, &self.0).file() == self.config_path()
@@ -147,11 +159,14 @@ impl PortalHome {
         {
             create(&self.config_path(), config::sample().as_bytes(), PRIVATE)?;
         }
-        let database = !exists(&self.database_path());
+        let database = self.has_own_database() && !exists(&self.database_path());
         if database {
-            let path = self.database_path();
-            Db::create_sqlite(&path).map_err(|source| PortalHomeError::unwritable(&path, source))?;
+            self.make_database(&pepper).await?;
         }
+        let (key, made_key) = match old_key {
+            Some(key) => (key, false),
+            None => (make_key(&self.key_path(), ISSUING_KEY, random)?, true),
+        };
         let request = make_request(&self.request_path(), &key)?;
         Ok(MadePortal { key: made_key, request, database, tls, authority })
     }
@@ -184,50 +199,52 @@ impl PortalHome {
         }
     }
 
-    /// A pepper that is lost cannot be made anew: under another one, no key that was sold would be found.
-    fn make_pepper(&self, random: &mut impl CryptoRng) -> Result<(), PortalHomeError> {
-        let path = self.pepper_path();
-        if exists(&path) {
-            return Ok(());
+    /// Neither pepper nor database can be made anew without loss: no key that was sold would be found.
+    fn check_nothing_is_lost(&self) -> Result<(), PortalHomeError> {
+        let database = self.has_own_database().then(|| self.database_path());
+        for path in [Some(self.pepper_path()), database].into_iter().flatten() {
+            if !exists(&path) {
+                let text = format!(
+                    "{} is missing, and keys that were sold are not found without it",
+                    path.display()
+                );
+                return Err(PortalHomeError::new(Trouble::Missing, FixableError::new(text, HOW_TO_RESTORE)));
+            }
         }
-        let has_keys = std::fs::metadata(self.database_path()).is_ok_and(|found| 0 < found.len());
-        if has_keys {
-            let text =
-                format!("{} is missing, and no key in the database can be found without it", path.display());
-            let remedy = "restore it from a backup of this directory";
-            return Err(PortalHomeError::new(Trouble::Missing, FixableError::new(text, remedy)));
-        }
-        let mut pepper = Zeroizing::new([0; Pepper::BYTES]);
-        random.fill_bytes(&mut *pepper);
-        create(&path, &*pepper, PRIVATE)
+        Ok(())
     }
 
-    /// Makes the TLS certificate for these names, and its authority, where they are missing.
-    fn make_tls(&self, names: &[TlsName], now: Timestamp) -> Result<(bool, bool), PortalHomeError> {
-        let [certificate, key] = [config::TLS_CERTIFICATE, config::TLS_KEY].map(|name| self.0.join(name));
-        let authority_key = self.0.join("portal-ca.key");
-        if exists(&certificate) && exists(&key) {
-            return Ok((false, false));
+    /// Whether the database is in this directory, as far as the settings can be read.
+    fn has_own_database(&self) -> bool {
+        let settings = PortalSettingSources::new(None, &self.0).read();
+        settings.map_or(true, |settings| settings.config.database.is_empty())
+    }
+
+    fn make_pepper(&self, random: &mut impl CryptoRng) -> Result<Pepper, PortalHomeError> {
+        let path = self.pepper_path();
+        if !exists(&path) {
+            let mut pepper = Zeroizing::new([0; Pepper::BYTES]);
+            random.fill_bytes(&mut *pepper);
+            create(&path, &*pepper, PRIVATE)?;
         }
-        if names.is_empty() {
-            return Err(PortalHomeError::new(
-                Trouble::Missing,
-                FixableError::new(
-                    "the names by which hosts and machines reach the portal are not known",
-                    "name each with --name: --name activation.example.com",
-                ),
-            ));
+        self.pepper()
+    }
+
+    /// Makes the database under another name, and gives it its own once it has its tables.
+    async fn make_database(&self, pepper: &Pepper) -> Result<(), PortalHomeError> {
+        let path = self.database_path();
+        let draft = self.0.join("portal.db.new");
+        for leftover in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(self.0.join(format!("portal.db.new{leftover}")));
         }
-        let is_new = !exists(&authority_key) || !exists(&self.authority_path());
-        if is_new {
-            let made = tls::new_authority(now)?;
-            replace(&authority_key, made.key.as_bytes(), PRIVATE)?;
-            replace(&self.authority_path(), made.certificate.as_bytes(), PUBLIC)?;
-        }
-        let made = tls::new_server(&self.text(&authority_key)?, names, now)?;
-        replace(&key, made.key.as_bytes(), PRIVATE)?;
-        replace(&certificate, made.certificate.as_bytes(), PUBLIC)?;
-        Ok((is_new, true))
+        let unwritable = |source| PortalHomeError::unwritable(&path, source);
+        Db::create_sqlite(&draft).map_err(unwritable)?;
+        let db = Db::open_sqlite(&draft).await?;
+        db.is_for(pepper).await?;
+        db.close().await;
+        std::fs::File::open(&draft).and_then(|file| file.sync_all()).map_err(unwritable)?;
+        std::fs::rename(&draft, &path).map_err(unwritable)?;
+        file::sync_dir(&self.0).map_err(|source| PortalHomeError::unwritable(&self.0, source))
     }
 
     /// The vendor's root public keys.
@@ -245,6 +262,7 @@ impl PortalHome {
     /// # Errors
     /// It is missing or damaged.
     pub fn pepper(&self) -> Result<Pepper, PortalHomeError> {
+        self.check_finished()?;
         let path = self.pepper_path();
         let bytes = Zeroizing::new(self.required(&path)?);
         let pepper: Result<[u8; Pepper::BYTES], _> = bytes.as_slice().try_into();
@@ -253,6 +271,7 @@ impl PortalHome {
 
     /// The issuing key, if there is one.
     fn key(&self) -> Result<Option<SecretKey>, PortalHomeError> {
+        self.check_finished()?;
         private_key(&self.key_path(), ISSUING_KEY)
     }
 
@@ -302,15 +321,17 @@ impl PortalHome {
         )
     }
 
-    /// Installs an issuing certificate for this portal's key, in the place of the one that is there.
+    /// Installs an issuing certificate for this portal's key, in the place of the one that is there. `anyway` is for one that may sign
+    /// less than that.
     ///
     /// # Errors
-    /// No root has signed it, it is for another key or has ended, or the disk refuses.
+    /// No root has signed it, it is for another key, cannot sign now or may sign less than the one that is there, or the disk refuses.
     pub fn install_issuer(
         &self,
         text: &[u8],
         from: &Path,
         now: Timestamp,
+        anyway: bool,
     ) -> Result<Issuer, PortalHomeError> {
         let signed = files::issuing_certificate_from_pem(text).map_err(|cause| {
             let text = format!("{} cannot be installed", from.display());
@@ -318,9 +339,27 @@ impl PortalHome {
             PortalHomeError::new(Trouble::Data, error)
         })?;
         let issuer = self.issuer_with(signed.clone(), from)?;
-        if issuer.certificate().not_after <= now {
-            let text = format!("{} has ended at {}", from.display(), issuer.certificate().not_after);
-            return Err(PortalHomeError::new(Trouble::Data, FixableError::new(text, self.how_to_install())));
+        let refused = |why: &str, remedy: &str| {
+            let text = format!("{} {why}; the one that is installed stays", from.display());
+            Err(PortalHomeError::new(Trouble::Data, FixableError::new(text, remedy)))
+        };
+        let new = issuer.certificate();
+        if new.not_after <= now {
+            return refused(&format!("has ended at {}", new.not_after), &self.how_to_install());
+        }
+        if now < new.not_before {
+            let why =
+                format!("is valid only from {} on, and until then nothing could be signed", new.not_before);
+            return refused(&why, "install it then; if that is now, set the clock of this machine");
+        }
+        let replaced = self.issuer().ok();
+        let replaced = replaced.as_ref().map(Issuer::certificate).filter(|old| now < old.not_after);
+        if let Some(less) = replaced.and_then(|old| old.loses(new))
+            && !anyway
+        {
+            let remedy =
+                "have it signed again as the one that is installed, or add --force if this is what you want";
+            return refused(&format!("may sign less than the one that is installed: {less}"), remedy);
         }
         let pem = files::issuing_certificate_to_pem(&signed);
         replace(&self.certificate_path(), pem.as_bytes(), PUBLIC)?;
@@ -330,16 +369,53 @@ impl PortalHome {
     /// Opens the database that the settings name.
     ///
     /// # Errors
-    /// It is missing, or cannot be used.
-    pub async fn database(&self, config: &PortalConfig) -> Result<Db, PortalHomeError> {
-        if !config.database.is_empty() {
-            return Ok(Db::open_postgres(&config.database).await?);
-        }
-        let path = self.database_path();
-        if !exists(&path) {
-            return Err(PortalHomeError::missing(&path, &self.0));
-        }
-        Ok(Db::open_sqlite(&path).await?)
+    /// It is missing, belongs to a portal with another pepper, or cannot be used.
+    pub async fn database(&self, config: &PortalConfig, pepper: &Pepper) -> Result<Db, PortalHomeError> {
+        let db = if config.database.is_empty() {
+            self.check_database()?;
+            Db::open_sqlite(&self.database_path()).await?
+        } else {
+            Db::open_postgres(&config.database).await.map_err(unusable_server)?
+        };
+        if db.is_for(pepper).await? { Ok(db) } else { Err(self.other_pepper()) }
+    }
+
+    /// Looks at the database that the settings name, and says what is seen. Nothing is written.
+    ///
+    /// # Errors
+    /// It is missing, belongs to a portal with another pepper, or cannot be used.
+    pub async fn look_at_database(
+        &self,
+        config: &PortalConfig,
+        is_served: bool,
+    ) -> Result<&'static str, PortalHomeError> {
+        let pepper = self.pepper();
+        let (is_for, seen) = if config.database.is_empty() {
+            self.check_database()?;
+            let is_for = match &pepper {
+                Ok(pepper) if !is_served => Db::sqlite_is_for(&self.database_path(), pepper).await,
+                _ => None,
+            };
+            (is_for, "there")
+        } else {
+            let found = Db::postgres_is_for(&config.database, &pepper?).await;
+            let found = found.map_err(unusable_server)?;
+            (
+                found,
+                if found.is_some() { "the server answers, and keeps what it acknowledges" } else { "new" },
+            )
+        };
+        if is_for == Some(false) { Err(self.other_pepper()) } else { Ok(seen) }
+    }
+
+    fn other_pepper(&self) -> PortalHomeError {
+        let text = format!(
+            "the database belongs to a portal with another pepper than {}: no key that was sold would be found",
+            self.pepper_path().display()
+        );
+        let remedy = "put that portal's `pepper` there. Another portal on the same database is made with `kms-portal backup` there and \
+                      `kms-portal restore` here";
+        PortalHomeError::new(Trouble::Data, FixableError::new(text, remedy))
     }
 
     /// Looks whether the SQLite database is there. It is not opened: that would write.
@@ -350,15 +426,28 @@ impl PortalHome {
         const MAGIC: &[u8] = b"SQLite format 3\0";
         let path = self.database_path();
         let mut begins = Vec::new();
-        let read = std::fs::File::open(&path).and_then(|file| file.take(16).read_to_end(&mut begins));
-        match read {
+        let opened = regular::open(&path, OpenOptions::new().read(true));
+        match opened.and_then(|file| file.take(16).read_to_end(&mut begins)) {
+            Ok(_) if begins == MAGIC => Ok(()),
+            Ok(_) => Err(PortalHomeError::damaged(&path)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(PortalHomeError::missing(&path, &self.0))
             }
             Err(error) => Err(PortalHomeError::unreadable(&path, error)),
-            // The first start makes its tables.
-            Ok(_) if begins.is_empty() || begins == MAGIC => Ok(()),
-            Ok(_) => Err(PortalHomeError::damaged(&path)),
+        }
+    }
+
+    /// Takes the directory for one portal, for as long as the file is open; none if another portal has it.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn hold(&self) -> Result<Option<File>, PortalHomeError> {
+        let unreadable = |source| PortalHomeError::unreadable(&self.0, source);
+        let directory = File::open(&self.0).map_err(unreadable)?;
+        match directory.try_lock() {
+            Ok(()) => Ok(Some(directory)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(unreadable(source)),
         }
     }
 
@@ -370,6 +459,8 @@ impl PortalHome {
             self.pepper_path(),
             self.config_path(),
             self.database_path(),
+            self.authority_key_path(),
+            self.0.join(config::TLS_KEY),
         ];
         let is_open = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o077 != 0);
         private.into_iter().filter(is_open).collect()
@@ -419,6 +510,18 @@ fn private_key(path: &Path, label: &'static str) -> Result<Option<SecretKey>, Po
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(PortalHomeError::unreadable(path, error)),
     }
+}
+
+/// Until a portal serves, nothing tries again by itself.
+fn unusable_server(error: DbError) -> PortalHomeError {
+    if !matches!(error, DbError::Unavailable { .. }) {
+        return error.into();
+    }
+    let remedy =
+        "see that the server runs and that `database` in the settings names it, then start the portal again";
+    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    let error = FixableError::new("the database server cannot be reached", remedy).because(cause);
+    PortalHomeError::new(Trouble::Disk, error)
 }
 
 fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), PortalHomeError> {

@@ -3,6 +3,7 @@
 //! The program and the tests both use it. `kms-portal serve` (`daemon.rs` of the nested crate `cli`) adds signals, the log and the
 //! service manager.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -44,6 +45,7 @@ pub struct OpenedPortal {
     pepper: Pepper,
     tls: Tls,
     limits: Limits,
+    held: File,
 }
 
 /// The portal does not start.
@@ -56,7 +58,7 @@ pub enum PortalStartError {
     #[error(transparent)]
     Tls(anyhow::Error),
     /// Another portal serves the directory.
-    #[error("another portal serves this directory, as {} shows", .0.display())]
+    #[error("another portal serves this directory: {}", .0.display())]
     Served(PathBuf),
     /// The socket for staff cannot be made.
     #[error(transparent)]
@@ -70,8 +72,10 @@ impl OpenedPortal {
     /// Something is missing or cannot be used; nothing serves.
     pub async fn open(home: &PortalHome, config: PortalConfig) -> Result<OpenedPortal, PortalStartError> {
         if socket::is_served(&home.socket_path()) {
-            return Err(PortalStartError::Served(home.socket_path()));
+            return Err(PortalStartError::Served(home.path().to_owned()));
         }
+        // The socket may have been removed.
+        let Some(held) = home.hold()? else { return Err(PortalStartError::Served(home.path().to_owned())) };
         let limits = Limits::of_this_process(config.connections, config.connections_per_address);
         let (roots, pepper, issuer) = (home.roots()?, home.pepper()?, home.issuer()?);
         let code_signer = home.code_signer()?;
@@ -82,8 +86,19 @@ impl OpenedPortal {
                 "others may read or write {path}, and could issue licenses with it: chmod 600 {path}"
             );
         }
-        let db = home.database(&config).await?;
-        Ok(OpenedPortal { home: home.clone(), config, db, issuer, code_signer, roots, pepper, tls, limits })
+        let db = home.database(&config, &pepper).await?;
+        Ok(OpenedPortal {
+            home: home.clone(),
+            config,
+            db,
+            issuer,
+            code_signer,
+            roots,
+            pepper,
+            tls,
+            limits,
+            held,
+        })
     }
 }
 
@@ -98,6 +113,7 @@ pub struct RunningPortal {
     /// What a reload does.
     pub staff: Staff,
     bound_socket: socket::Bound,
+    _held: File,
     /// Cancelled when it begins to stop.
     pub stop: CancellationToken,
     serving: JoinHandle<()>,
@@ -139,7 +155,7 @@ pub fn run(
     listeners: Listeners,
     clock: Arc<dyn Clock>,
 ) -> Result<RunningPortal, PortalStartError> {
-    let OpenedPortal { home, config, db, issuer, code_signer, roots, pepper, tls, limits } = opened;
+    let OpenedPortal { home, config, db, issuer, code_signer, roots, pepper, tls, limits, held } = opened;
     let path = home.socket_path();
     let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
     let (socket, bound_socket) = bound.map_err(PortalStartError::Socket)?;
@@ -186,6 +202,7 @@ pub fn run(
         staff_addresses,
         staff,
         bound_socket,
+        _held: held,
         stop,
         serving,
         staff_serving,

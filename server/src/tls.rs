@@ -5,6 +5,7 @@
 //! connections with it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use x509_cert::der::Decode as _;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::fixable::FixableError;
 
@@ -225,6 +228,23 @@ impl TlsCertificate {
         })
     }
 
+    /// The names and addresses that it is for, in order.
+    pub fn names(&self) -> Vec<String> {
+        let Ok(parsed) = x509_cert::Certificate::from_der(&self.bytes) else { return Vec::new() };
+        let Ok(Some((_, names))) = parsed.tbs_certificate().get_extension::<SubjectAltName>() else {
+            return Vec::new();
+        };
+        let mut names: Vec<_> = names.0.iter().filter_map(shown_name).collect();
+        names.sort();
+        names
+    }
+
+    /// The name of the authority that has signed it, as RFC 4514 writes it.
+    pub fn issuer(&self) -> String {
+        let parsed = x509_cert::Certificate::from_der(&self.bytes);
+        parsed.map_or_else(|_| String::new(), |parsed| parsed.tbs_certificate().issuer().to_string())
+    }
+
     /// The flaw that it has now, if any.
     pub fn flaw(&self, now: Timestamp) -> Option<Flaw> {
         if now < self.begins_at {
@@ -259,6 +279,18 @@ impl TlsCertificate {
             }
             Flaw::Ended => format!("the TLS certificate has ended at {ends_at}: no machine accepts it"),
         }
+    }
+}
+
+fn shown_name(name: &GeneralName) -> Option<String> {
+    match name {
+        GeneralName::DnsName(name) => Some(name.to_string()),
+        GeneralName::IpAddress(address) => {
+            let (v4, v6) =
+                (<[u8; 4]>::try_from(address.as_bytes()), <[u8; 16]>::try_from(address.as_bytes()));
+            v4.map(IpAddr::from).or(v6.map(IpAddr::from)).ok().map(|address| address.to_string())
+        }
+        _ => None,
     }
 }
 

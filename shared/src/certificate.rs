@@ -208,6 +208,21 @@ impl IssuingCertificate {
         }
     }
 
+    /// What this certificate may sign, and another one in its place may not.
+    pub fn loses(&self, other: &IssuingCertificate) -> Option<&'static str> {
+        let keeps_products = match self.products.as_slice() {
+            [] => other.products.is_empty(),
+            products => products.iter().all(|product| other.covers(*product)),
+        };
+        if !keeps_products {
+            return Some("not every product");
+        }
+        if !self.test && other.test {
+            return Some("tests only");
+        }
+        (other.not_after < self.not_after).then_some("it ends earlier")
+    }
+
     /// Whether it may sign for this product.
     pub fn covers(&self, product: ProductId) -> bool {
         self.products.is_empty() || self.products.contains(&product)

@@ -43,7 +43,7 @@ impl PortalInTime {
         let shop = Shop::open(folder.path(), "Atlas", Policy::CLIENT, false).unwrap();
         let home = PortalHome::at(folder.path().join("portal"));
         let roots = std::fs::read(shop.vendor().dir().join("roots.pub")).unwrap();
-        home.init(Some(&roots), &["localhost".parse().unwrap()], NEW_YEAR, &mut rand::rng()).unwrap();
+        home.init(Some(&roots), &["localhost".parse().unwrap()], NEW_YEAR, &mut rand::rng()).await.unwrap();
         let clock = Arc::new(TestClock::at(NEW_YEAR));
         install_issuer(&shop, &home, NEW_YEAR);
         let config = PortalConfig { listen: vec!["127.0.0.1:0".parse().unwrap()], ..PortalConfig::default() };
@@ -105,7 +105,7 @@ fn install_issuer(shop: &Shop, home: &PortalHome, now: Timestamp) {
     let (root, valid_for) = (Signer::Root1, 365 * DAY);
     let new = NewIssuer { products: vec![], not_before: now, valid_for, root, test: false, now };
     let signed = shop.vendor().sign_issuer(&request, &new, &mut rand::rng()).unwrap();
-    home.install_issuer(signed.pem.as_bytes(), &PathBuf::from("issuing.pem"), now).unwrap();
+    home.install_issuer(signed.pem.as_bytes(), &PathBuf::from("issuing.pem"), now, false).unwrap();
 }
 
 fn organisation() -> OrganisationId {

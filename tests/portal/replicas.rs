@@ -3,6 +3,7 @@
 use kms_portal::battery::crowd::crowd;
 use kms_portal::battery::{Opened, World};
 use kms_portal::db::{By, Db, DbError, Organisation};
+use kms_portal::issue::Pepper;
 use shared::ids::OrganisationId;
 use world::Postgres;
 
@@ -59,7 +60,7 @@ async fn a_server_that_does_not_sync_is_refused() {
     for setting in ["fsync=off", "full_page_writes=off"] {
         let server = Postgres::start(&[setting]).unwrap();
         let refused = Db::open_postgres(&server.database().unwrap()).await.err().unwrap();
-        assert!(matches!(refused, DbError::Foreign { .. }), "{refused:?}");
+        assert!(matches!(refused, DbError::NotDurable { .. }), "{refused:?}");
         let cause = std::error::Error::source(&refused).unwrap().to_string();
         assert_eq!(cause, format!("the server has {}", setting.replace('=', " = ")));
     }
@@ -95,4 +96,18 @@ async fn the_changes_of_two_portals_are_one_chain() {
     assert_eq!((checked.changes, checked.broken), (before + 100, None));
     server.run(&url, "UPDATE changes SET who = 'nobody' WHERE number = 50").unwrap();
     assert_eq!(portals[0].verify_changes().await.unwrap().broken.map(|(number, _)| number), Some(51));
+}
+
+/// A second portal that was made by an `init` of its own has another pepper: it would find no key.
+#[tokio::test]
+async fn a_database_is_for_the_pepper_that_it_was_opened_with_first() {
+    let Some(server) = SERVER.as_ref() else { return };
+    let [one, other] = [1, 2].map(|byte| Pepper::new([byte; Pepper::BYTES].into()));
+    let url = server.database().unwrap();
+    assert_eq!(Db::postgres_is_for(&url, &one).await.unwrap(), None);
+    let db = Db::open_postgres(&url).await.unwrap();
+    assert!(db.is_for(&one).await.unwrap() && !db.is_for(&other).await.unwrap());
+    assert!(db.is_for(&one).await.unwrap(), "it stays so");
+    assert_eq!(Db::postgres_is_for(&url, &one).await.unwrap(), Some(true));
+    assert_eq!(Db::postgres_is_for(&url, &other).await.unwrap(), Some(false));
 }

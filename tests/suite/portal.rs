@@ -2,6 +2,7 @@
 //!
 //! `portal/stage.rs` has the portal. Stories in which its clock is moved are in `clocks/portal.rs`.
 
+mod directory;
 mod machines;
 mod packaged;
 mod staff;

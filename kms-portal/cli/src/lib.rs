@@ -65,6 +65,9 @@ enum Command {
     InstallIssuer {
         /// File from `kms-vendor issuer sign`.
         file: PathBuf,
+        /// Install it even if it may sign less than the one that is installed.
+        #[arg(long)]
+        force: bool,
         /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
@@ -255,7 +258,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
     let at = PortalAt::new(&home, cli.portal, cli.token_file, cli.ca);
     let done = match cli.command {
         Command::Init(wanted) => offline::init(&home, &wanted),
-        Command::InstallIssuer { file, json } => offline::install_issuer(&home, &file, json),
+        Command::InstallIssuer { file, force, json } => offline::install_issuer(&home, &file, force, json),
         Command::InstallCodeKey { file, json } => offline::install_code_key(&home, &file, json),
         Command::Serve(wanted) => daemon::serve(&home, &wanted),
         Command::Status(output) => staff::status(&at, output.json),

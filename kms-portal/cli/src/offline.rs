@@ -5,12 +5,13 @@ use std::path::Path;
 use anyhow::Context as _;
 use kms_portal::config::PortalSettingSources;
 use kms_portal::home::{MadeCodeKey, PortalHome};
-use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_NOINPUT};
+use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOINPUT};
 use program::output::json_text;
 use program::owner;
 use serde_json::json;
 use shared::time::Clock as _;
 use store::regular;
+use tokio::runtime::Runtime;
 use wire::SystemClock;
 
 use super::ask::PortalAt;
@@ -22,11 +23,19 @@ pub(super) fn become_owner(home: &PortalHome) -> Result<(), Failure> {
     owner::become_owner(home.path()).or_exit(EX_CANTCREAT)
 }
 
+/// Does this as the owner of the data directory. The calling thread keeps its user.
+pub(super) fn as_owner<T: Send>(
+    home: &PortalHome,
+    work: impl FnOnce() -> Result<T, Failure> + Send,
+) -> Result<T, Failure> {
+    owner::as_owner(home.path(), work).or_exit(EX_CANTCREAT)?
+}
+
 pub(super) fn init(home: &PortalHome, wanted: &Init) -> Result<String, Failure> {
     let roots = wanted.roots.as_deref().map(read).transpose()?;
     become_owner(home)?;
     let now = SystemClock::new().now();
-    let made = home.init(roots.as_deref(), &wanted.names, now, &mut rand::rng())?;
+    let made = runtime()?.block_on(home.init(roots.as_deref(), &wanted.names, now, &mut rand::rng()))?;
     let codes = if wanted.codes { home.init_codes(&mut rand::rng())? } else { MadeCodeKey::default() };
     let (data, request) = (home.path().display(), home.request_path());
     if wanted.output.json {
@@ -58,6 +67,9 @@ pub(super) fn init(home: &PortalHome, wanted: &Init) -> Result<String, Failure> 
         let authority = home.authority_path();
         lines.push(format!("Its TLS authority, for hosts and products, is {}.", authority.display()));
     }
+    if made.tls && !made.authority {
+        lines.push(format!("Its TLS certificate is made anew. A portal that runs takes it up with `kms-portal reload --data {data}`."));
+    }
     if made.request {
         let request = request.display();
         lines.push(format!("Carry {request} to the vendor's offline tool, then install the answer:"));
@@ -75,10 +87,15 @@ pub(super) fn init(home: &PortalHome, wanted: &Init) -> Result<String, Failure> 
     Ok(lines.join("\n"))
 }
 
-pub(super) fn install_issuer(home: &PortalHome, file: &Path, json: bool) -> Result<String, Failure> {
+pub(super) fn install_issuer(
+    home: &PortalHome,
+    file: &Path,
+    anyway: bool,
+    json: bool,
+) -> Result<String, Failure> {
     let text = read(file)?;
     become_owner(home)?;
-    let issuer = home.install_issuer(&text, file, SystemClock::new().now())?;
+    let issuer = home.install_issuer(&text, file, SystemClock::new().now(), anyway)?;
     let certificate = issuer.certificate();
     let is_served = server::admin::socket::is_served(&home.socket_path());
     if is_served {
@@ -132,6 +149,11 @@ pub(super) fn check_config(home: &PortalHome, file: Option<&Path>) -> Result<Str
         failure::warn(&warning);
     }
     Ok(format!("ok: {} is valid\n", settings.file().display()))
+}
+
+/// For what is done at a database.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)
 }
 
 /// Reads a small file that somebody has named.

@@ -5,9 +5,11 @@ use std::path::Path;
 use anyhow::anyhow;
 use kms_portal::config::PortalSettingSources;
 use kms_portal::doctor::{PortalFinding, PortalHealth, examine};
-use kms_portal::home::PortalHome;
-use program::exit::{EX_CONFIG, EX_IOERR};
+use kms_portal::home::{NewBackup, OpenedBackup, PortalHome};
+use kms_portal::remedy;
+use program::exit::EX_CONFIG;
 use program::output::{self, json_text};
+use program::owner::{hint_at_owner, is_of_another};
 use serde_json::json;
 use shared::print::Lines;
 use shared::time::Clock as _;
@@ -15,7 +17,7 @@ use wire::SystemClock;
 
 use super::ask::PortalAt;
 use super::failure::{Failure, OrExit as _};
-use super::offline::become_owner;
+use super::offline::{self, as_owner, become_owner};
 use super::staff;
 
 /// The command did what it was told, and has found something wrong.
@@ -23,9 +25,19 @@ const EX_FOUND: u8 = 1;
 
 pub(super) fn doctor(home: &PortalHome, config: Option<&Path>, as_json: bool) -> Result<String, Failure> {
     become_owner(home)?;
-    let mut findings =
-        examine(home, &PortalSettingSources::new(config, home.path()), SystemClock::new().now());
-    findings.extend(changes(home));
+    let sources = PortalSettingSources::new(config, home.path());
+    let found = examine(home, &sources, SystemClock::new().now());
+    let mut findings = offline::runtime()?.block_on(found);
+    let served = findings.iter_mut().find(|found| found.what == "served" && found.health == PortalHealth::Ok);
+    if let Some(served) = served {
+        if let Err(Failure { error, .. }) = staff::status(&PortalAt::here(home), false) {
+            served.health = PortalHealth::Fail;
+            served.text =
+                format!("a portal has this directory and does not answer: {}", remedy::message(&*error));
+        } else {
+            findings.push(changes(home));
+        }
+    }
     let name = |health| match health {
         PortalHealth::Ok => "ok",
         PortalHealth::Warn => "warn",
@@ -51,10 +63,7 @@ pub(super) fn doctor(home: &PortalHome, config: Option<&Path>, as_json: bool) ->
 }
 
 /// Whether the record of changes is whole, which only the portal that serves can say: to open its database here would write.
-fn changes(home: &PortalHome) -> Option<PortalFinding> {
-    if !server::admin::socket::is_served(&home.socket_path()) {
-        return None;
-    }
+fn changes(home: &PortalHome) -> PortalFinding {
     let (health, text) = match staff::verified(&PortalAt::here(home)) {
         Err(Failure { error, .. }) => {
             (PortalHealth::Warn, format!("the changes cannot be checked: {error:#}"))
@@ -66,14 +75,30 @@ fn changes(home: &PortalHome) -> Option<PortalFinding> {
             }
         },
     };
-    Some(PortalFinding { what: "audit", health, text })
+    PortalFinding { what: "audit", health, text }
 }
 
 pub(super) fn backup(home: &PortalHome, folder: &Path, config: Option<&Path>) -> Result<String, Failure> {
-    become_owner(home)?;
-    let settings = PortalSettingSources::new(config, home.path()).read().or_exit(EX_CONFIG)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
-    let has_database = runtime.block_on(home.backup(&settings.config, folder))?;
+    let sources = PortalSettingSources::new(config, home.path());
+    let read = || sources.read().or_exit(EX_CONFIG);
+    let settings = if sources.is_in_data() { as_owner(home, read) } else { read() }?;
+    // Settings elsewhere become those of the directory, where a restored portal looks for them.
+    let elsewhere = !sources.is_in_data() && settings.file().exists();
+    let elsewhere = elsewhere.then(|| offline::read(settings.file())).transpose()?;
+    // As root, the command would follow every link in a directory of another user.
+    let files = as_owner(home, || Ok(home.files_for_backup(elsewhere)?))?;
+    let mut backup = NewBackup::begin(folder)?;
+    // The owner may be unable to write into a folder of root's.
+    let place = if is_of_another(home.path()) { home.path() } else { folder };
+    let database = as_owner(home, || {
+        Ok(offline::runtime()?.block_on(home.database_for_backup(&settings.config, place))?)
+    })?;
+    backup.add_files(&files)?;
+    let has_database = database.is_some();
+    if let Some(database) = database {
+        backup.add_database(database)?;
+    }
+    backup.finish()?;
     let folder = folder.display();
     let database = if has_database {
         ""
@@ -86,10 +111,20 @@ pub(super) fn backup(home: &PortalHome, folder: &Path, config: Option<&Path>) ->
 }
 
 pub(super) fn restore(home: &PortalHome, folder: &Path) -> Result<String, Failure> {
-    home.restore(folder)?;
+    // Opened first, because only root may be able to read it.
+    let backup = OpenedBackup::open(folder)?;
+    become_owner(home)?;
+    let has_database = backup.has_database();
+    home.restore(backup)?;
     let data = home.path().display();
+    let what = if has_database {
+        "What was activated after the backup is not known here: it stays licensed, and takes a place again when it asks. The old \
+         portal must not serve any more."
+    } else {
+        "Its database is on a PostgreSQL server and was not in the backup. Several portals may serve that database."
+    };
+    let owner = hint_at_owner(home.path()).unwrap_or_default();
     Ok(format!(
-        "Made the portal in {data} again. What was activated after the backup is not known here: it stays licensed, and takes a place \
-         again when it asks. The old portal must not serve any more.\nServe with `kms-portal serve --data {data}`.\n"
+        "Made the portal in {data} again. {what}\n{owner}Serve with `kms-portal serve --data {data}`.\n"
     ))
 }

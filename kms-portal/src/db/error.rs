@@ -41,6 +41,18 @@ pub enum DbError {
         /// What it said.
         source: Arc<dyn Error + Send + Sync>,
     },
+    /// Its file was removed or replaced while the portal served.
+    #[error("the database is gone")]
+    Gone {
+        /// What happened.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The server does not keep what it has acknowledged.
+    #[error("the database is not set up to last")]
+    NotDurable {
+        /// The setting.
+        source: Arc<dyn Error + Send + Sync>,
+    },
     /// It could not read or write its files. Nothing more is written until the portal is started again.
     #[error("the database has failed")]
     Fatal {
@@ -57,7 +69,10 @@ impl DbError {
             | DbError::Full { .. }
             | DbError::Damaged { .. }
             | DbError::Refused { .. } => false,
-            DbError::Foreign { .. } | DbError::Fatal { .. } => true,
+            DbError::Foreign { .. }
+            | DbError::Gone { .. }
+            | DbError::NotDurable { .. }
+            | DbError::Fatal { .. } => true,
         }
     }
 
@@ -68,9 +83,17 @@ impl DbError {
                 "see to the connection to the database; the portal tries again by itself"
             }
             DbError::Full { .. } => "free space on the disk of the database; the portal goes on by itself",
-            DbError::Damaged { .. } => "stop the portal and restore a backup of the database",
+            DbError::Damaged { .. } => {
+                "stop the portal and restore a backup into another directory: `kms-portal restore BACKUP --data NEWDIR`"
+            }
             DbError::Foreign { .. } => {
                 "run the release that has written the database, or a newer one; or name the portal's own database"
+            }
+            DbError::Gone { .. } => {
+                "put it back and start the portal again, or restore a backup: `kms-portal restore BACKUP --data NEWDIR`"
+            }
+            DbError::NotDurable { .. } => {
+                "turn the setting on in postgresql.conf, reload the server, and start the portal again"
             }
             DbError::Refused { .. } => "report it to the developers with the log; an update may mend it",
             DbError::Fatal { .. } => {
@@ -86,6 +109,8 @@ impl DbError {
             DbError::Unavailable { .. }
             | DbError::Full { .. }
             | DbError::Foreign { .. }
+            | DbError::Gone { .. }
+            | DbError::NotDurable { .. }
             | DbError::Fatal { .. } => false,
         }
     }
@@ -100,6 +125,11 @@ impl DbError {
         DbError::Fatal { source: Arc::new(source) }
     }
 
+    /// Its file is not the one that was opened any more.
+    pub(super) fn gone(gone: store::Gone) -> DbError {
+        DbError::Gone { source: Arc::new(gone) }
+    }
+
     /// The side that serves has gone.
     pub(super) fn stopped() -> DbError {
         DbError::Fatal { source: Arc::from(Box::<dyn Error + Send + Sync>::from("the writer has stopped")) }
@@ -107,7 +137,7 @@ impl DbError {
 
     /// The database is not set up so that it keeps what it acknowledges.
     pub(super) fn not_durable(what: String) -> DbError {
-        DbError::Foreign { source: Arc::from(Box::<dyn Error + Send + Sync>::from(what)) }
+        DbError::NotDurable { source: Arc::from(Box::<dyn Error + Send + Sync>::from(what)) }
     }
 }
 

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::ConnectOptions as _;
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::DbError;
 use super::error::is_to_be_repeated;
@@ -44,24 +44,50 @@ struct Connections(PgPool);
 impl PostgresServer {
     /// Connects to the database of this URL, and brings its tables to this release.
     pub(super) async fn open(url: &str) -> Result<PostgresServer, DbError> {
-        let options = PgConnectOptions::from_str(url)?
-            .application_name("kms-portal")
-            .options([("synchronous_commit", "on")])
-            .disable_statement_logging();
+        let options = options(url)?;
+        // A pool that reaches no server says only that it took too long.
+        connect(&options).await?.close().await?;
         let pool = PoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
         let pool = pool.connect_with(options).await?;
-        for setting in ["fsync", "full_page_writes"] {
-            let value: String =
-                sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(&pool).await?;
-            if value != "on" {
-                return Err(DbError::not_durable(format!("the server has {setting} = {value}")));
-            }
-        }
         migrations(schema::POSTGRES).run(&pool).await?;
         let connections = Connections(pool);
         let writers = (0..WRITERS).map(|_| GroupCommit::start(connections.clone())).collect();
         Ok(PostgresServer { connections, writers })
     }
+}
+
+/// The mark of the pepper in the database of this URL, once a portal could use that database; none if no portal has used it yet. Nothing
+/// is written.
+pub(super) async fn mark(url: &str) -> Result<Option<Vec<u8>>, DbError> {
+    let mut connection = connect(&options(url)?).await?;
+    let is_known: bool =
+        sqlx::query_scalar("SELECT to_regclass('pepper') IS NOT NULL").fetch_one(&mut connection).await?;
+    let mark = if is_known {
+        sqlx::query_scalar("SELECT mark FROM pepper WHERE one = 1").fetch_optional(&mut connection).await?
+    } else {
+        None
+    };
+    connection.close().await?;
+    Ok(mark)
+}
+
+fn options(url: &str) -> Result<PgConnectOptions, DbError> {
+    let options = PgConnectOptions::from_str(url)?.application_name("kms-portal");
+    Ok(options.options([("synchronous_commit", "on")]).disable_statement_logging())
+}
+
+/// Connects to a server that keeps what it acknowledges.
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DbError> {
+    let connected = tokio::time::timeout(PATIENCE, PgConnection::connect_with(options)).await;
+    let mut connection = connected.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    for setting in ["fsync", "full_page_writes"] {
+        let value: String =
+            sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(&mut connection).await?;
+        if value != "on" {
+            return Err(DbError::not_durable(format!("the server has {setting} = {value}")));
+        }
+    }
+    Ok(connection)
 }
 
 #[async_trait]

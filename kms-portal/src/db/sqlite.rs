@@ -4,11 +4,14 @@
 //! its sync. Before the file is opened, the kernel forgets what it keeps of it: after a write that failed it would show commits that the
 //! disk does not have, and what is acknowledged next would be built on them. A transaction begins with the write lock (`BEGIN IMMEDIATE`): one that reads first and writes later would be refused at once
 //! if another process has written in between.
+//!
+//! A file that is removed or replaced stays open, and whatever is written is lost with it. So each commit looks whether database and log
+//! are still there before it is acknowledged, as the ledger of a host does.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +21,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Connection};
+use store::Place;
 
 use super::DbError;
 use super::group_commit::{Commit, GroupCommit};
@@ -28,13 +32,23 @@ use super::work::{AnyWork, Database};
 /// Connections that read. Each has a thread of its own.
 const READERS: u32 = 4;
 
-/// How long to wait for another process, such as a backup.
-const BUSY: Duration = Duration::from_secs(10);
+/// How long to wait for another process, such as a backup. Hosts and machines wait for an answer for twice as long.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// How often to look whether the files are still there. Each look asks for names that the kernel has cached.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// A database in one file.
 pub(super) struct SqliteFile {
     writer: GroupCommit,
     readers: SqlitePool,
+    place: Place,
+}
+
+/// The connection that writes, and where its files are.
+struct Writer {
+    connection: SqliteConnection,
+    place: Place,
 }
 
 impl SqliteFile {
@@ -66,19 +80,37 @@ impl SqliteFile {
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .disable_statement_logging();
-        let mut writer = SqliteConnection::connect_with(&options).await?;
-        migrations(schema::SQLITE).run(&mut writer).await?;
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        migrations(schema::SQLITE).run(&mut connection).await?;
         let reading = options.pragma("query_only", "on");
         let readers = PoolOptions::new().max_connections(READERS).connect_with(reading).await?;
-        Ok(SqliteFile { writer: GroupCommit::start(writer), readers })
+        let place = Place::of_files(store::file::parent(path), files(path));
+        let writer = Writer { connection, place: place.clone() };
+        Ok(SqliteFile { writer: GroupCommit::start(writer), readers, place })
     }
+}
+
+/// The mark of the pepper in the database, as far as it can be read without its log. Nobody may serve it. Nothing is written.
+pub(super) async fn mark(path: &Path) -> Result<Option<Vec<u8>>, DbError> {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).immutable(true);
+    let mut connection =
+        SqliteConnection::connect_with(&options.read_only(true).disable_statement_logging()).await?;
+    let mark =
+        sqlx::query_scalar("SELECT mark FROM pepper WHERE one = 1").fetch_optional(&mut connection).await?;
+    Connection::close(connection).await?;
+    Ok(mark)
+}
+
+/// The database, and its log, which need not be there.
+fn files(path: &Path) -> [PathBuf; 2] {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    [path.to_owned(), log.into()]
 }
 
 /// Has the kernel forget what it keeps of the database and of its log, if it has one.
 fn forget_cached(path: &Path) -> Result<(), DbError> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    for file in [path, Path::new(&log)] {
+    for file in &files(path) {
         match store::file::forget_cached(file) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 return Err(DbError::unreadable(source));
@@ -100,6 +132,15 @@ impl Database for SqliteFile {
         work.run(&mut *reader).await
     }
 
+    async fn gone(&self) -> DbError {
+        loop {
+            if let Err(gone) = self.place.look() {
+                return DbError::gone(gone);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     async fn close(&self) {
         self.readers.close().await;
         // The last one folds the log into the database.
@@ -108,21 +149,24 @@ impl Database for SqliteFile {
 }
 
 #[async_trait]
-impl Commit for SqliteConnection {
+impl Commit for Writer {
     async fn commit(&mut self, works: &[Arc<dyn AnyWork>]) -> Result<(), DbError> {
+        let writer = &mut self.connection;
         // Our own statements: SQLite ends a transaction by itself where its disk is full, and sqlx would take it for open ever after.
-        self.run("BEGIN IMMEDIATE", &[]).await?;
-        let done = all(self, works).await;
+        writer.run("BEGIN IMMEDIATE", &[]).await?;
+        let done = all(writer, works).await;
         if done.is_err()
-            && let Err(error) = self.run("ROLLBACK", &[]).await
+            && let Err(error) = writer.run("ROLLBACK", &[]).await
         {
             tracing::debug!(%error, "SQLite has ended the transaction by itself");
         }
+        // Nothing lasts in a file without a name. Without one, SQLite may have failed as well.
+        self.place.look().map_err(DbError::gone)?;
         done
     }
 
     async fn close(self) {
-        if let Err(error) = Connection::close(self).await {
+        if let Err(error) = Connection::close(self.connection).await {
             tracing::warn!(%error, "the database was not closed in order");
         }
     }

@@ -34,6 +34,11 @@ pub(super) trait Database: Send + Sync + 'static {
     /// Runs it on one state of all rows. It writes nothing.
     async fn read(&self, work: Arc<dyn AnyWork>) -> Result<(), DbError>;
 
+    /// Returns once its files are gone. A database on a server is looked after there.
+    async fn gone(&self) -> DbError {
+        std::future::pending().await
+    }
+
     /// Ends it in order.
     async fn close(&self);
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use server::fixable::FixableError;
 
+use super::HOW_TO_RESTORE;
 use crate::db::DbError;
 
 /// The portal's directory is not as it should be.
@@ -59,7 +60,7 @@ impl PortalHomeError {
     pub(super) fn missing(path: &Path, data: &Path) -> PortalHomeError {
         let text = format!("{} is missing", path.display());
         let remedy = format!(
-            "if there was never a portal, run `kms-portal init --data {}`; otherwise restore a backup",
+            "if there was never a portal, run `kms-portal init --data {}`; otherwise {HOW_TO_RESTORE}",
             data.display()
         );
         PortalHomeError::new(Trouble::Missing, FixableError::new(text, remedy))
@@ -67,8 +68,7 @@ impl PortalHomeError {
 
     pub(super) fn damaged(path: &Path) -> PortalHomeError {
         let text = format!("{} is damaged", path.display());
-        let remedy = "restore it from a backup of this directory";
-        PortalHomeError::new(Trouble::Data, FixableError::new(text, remedy))
+        PortalHomeError::new(Trouble::Data, FixableError::new(text, HOW_TO_RESTORE))
     }
 
     pub(super) fn roots(path: &Path) -> PortalHomeError {
@@ -94,7 +94,9 @@ impl PortalHomeError {
     pub fn trouble(&self) -> Trouble {
         match self {
             PortalHomeError::File(found) => found.trouble,
-            PortalHomeError::Database(DbError::Foreign { .. } | DbError::Damaged { .. }) => Trouble::Data,
+            PortalHomeError::Database(
+                DbError::Foreign { .. } | DbError::Damaged { .. } | DbError::NotDurable { .. },
+            ) => Trouble::Data,
             PortalHomeError::Database(_) => Trouble::Disk,
         }
     }

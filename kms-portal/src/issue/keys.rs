@@ -9,6 +9,9 @@ use sha2::Sha256;
 use shared::product_key::ProductKey;
 use zeroize::Zeroizing;
 
+/// Longer than a key, so no key has the same HMAC.
+const MARKED: &[u8] = b"kms v1 pepper mark";
+
 /// The secret under which keys are looked up. Whoever loses it loses every key.
 #[derive(Clone)]
 pub struct Pepper(Zeroizing<[u8; Pepper::BYTES]>);
@@ -24,8 +27,17 @@ impl Pepper {
 
     /// What the database knows of this key.
     pub fn mac(&self, key: &ProductKey) -> KeyMac {
+        self.mac_of(key.as_bytes())
+    }
+
+    /// What the database knows of the pepper itself, so that it is noticed when another one takes its place.
+    pub fn mark(&self) -> KeyMac {
+        self.mac_of(MARKED)
+    }
+
+    fn mac_of(&self, bytes: &[u8]) -> KeyMac {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0[..]).expect("HMAC takes a key of any length");
-        mac.update(key.as_bytes());
+        mac.update(bytes);
         KeyMac(mac.finalize().into_bytes().into())
     }
 }

@@ -63,15 +63,26 @@ impl PortalStage {
 
     /// The offline tool signs the portal's request, and the portal takes that.
     pub(crate) async fn install_issuer(&self) {
+        self.does(&["install-issuer", text(&self.sign_issuer(|_| {}))]).await;
+    }
+
+    /// The offline tool signs the portal's request, with a change to what it usually says.
+    pub(crate) fn sign_issuer(&self, change: impl FnOnce(&mut NewIssuer<'_>)) -> PathBuf {
         let request = std::fs::read_to_string(self.data.join("issuing-request.pem")).unwrap();
         let now = SystemClock::new().now();
         let (not_before, valid_for) = (now - Duration::from_hours(1), YEAR);
-        let new =
+        let mut new =
             NewIssuer { products: vec![], not_before, valid_for, root: Signer::Root1, test: false, now };
+        change(&mut new);
         let signed = self.stage.shop.vendor().sign_issuer(&request, &new, &mut rand::rng()).unwrap();
         let path = self.stage.folder.path().join("issuing.pem");
         std::fs::write(&path, signed.pem).unwrap();
-        self.does(&["install-issuer", text(&path)]).await;
+        path
+    }
+
+    /// Starts `serve` for what has to refuse it.
+    pub(crate) async fn refuses_to_serve(&self) -> Done {
+        self.run(&["serve", "--listen", "127.0.0.1:0"]).await
     }
 
     /// Starts it on a port of its own, and waits until it answers.
@@ -104,11 +115,16 @@ impl PortalStage {
         self.process.take().unwrap().kill().await.unwrap();
     }
 
+    /// Sends it this signal.
+    pub(crate) async fn signal(&self, name: &str) {
+        let pid = self.process.as_ref().unwrap().id().unwrap().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap().success());
+    }
+
     /// SIGTERM, and waits until it has stopped in order.
     pub(crate) async fn stop(&mut self) {
+        self.signal("TERM").await;
         let mut process = self.process.take().unwrap();
-        let pid = process.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
         assert!(timeout(LIMIT, process.wait()).await.expect("it stops").unwrap().success());
     }
 
@@ -160,6 +176,20 @@ impl PortalStage {
         std::fs::write(&path, &signed.pem).unwrap();
         self.does(&["install-code-key", text(&path)]).await;
         files::from_pem(files::CODE_CERTIFICATE, signed.pem.as_bytes()).unwrap().to_vec()
+    }
+
+    /// Runs a command for another directory.
+    pub(crate) async fn run_at(&self, data: &Path, arguments: &[&str]) -> Done {
+        let mut command = Command::new(PORTAL);
+        command.args(arguments).args(["--data", text(data)]);
+        finished(command).await
+    }
+
+    /// A new key, and a new machine that is confirmed by it.
+    pub(crate) async fn confirm_one(&self) {
+        let key = self.key(&["--kind", "mak", "--machines", "1"]).await;
+        let ask = Asking::new(self.product()).for_confirmation(&key);
+        assert_eq!(self.confirm(ask).await.unwrap().used, 1);
     }
 
     /// Runs a command that has to succeed; what it prints.
