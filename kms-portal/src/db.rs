@@ -254,6 +254,11 @@ impl Db {
         self.read(catalogue::ListOrganisations).await
     }
 
+    /// The organisations that have numbers of their own for a product, by name, with these numbers.
+    pub async fn numbers(&self, product: ProductId) -> Result<Vec<(Organisation, Policy)>, DbError> {
+        self.read(catalogue::ListNumbers(product)).await
+    }
+
     /// One key.
     pub async fn key(&self, number: KeyNumber, now: Timestamp) -> Result<Option<IssuedKey>, DbError> {
         self.read(keys::ShowKey { number, now }).await

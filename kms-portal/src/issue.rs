@@ -91,12 +91,17 @@ impl Issuer {
         &self.certificate
     }
 
-    fn check(&self, product: shared::ids::ProductId, test: bool, now: Timestamp) -> Result<(), KeyRefusal> {
-        let IssuingCertificate { not_before, not_after, .. } = self.certificate;
+    /// Whether it can sign for this product now.
+    pub fn signs(&self, product: shared::ids::ProductId, test: bool, now: Timestamp) -> bool {
         let may = self.certificate.covers(product) && self.certificate.allows(test);
-        if may && not_before <= now && now < not_after {
+        may && self.certificate.check_valid_at(now).is_ok()
+    }
+
+    fn check(&self, product: shared::ids::ProductId, test: bool, now: Timestamp) -> Result<(), KeyRefusal> {
+        if self.signs(product, test, now) {
             return Ok(());
         }
+        let IssuingCertificate { not_before, not_after, .. } = self.certificate;
         tracing::warn!(%product, test, %not_before, %not_after, "the issuing certificate cannot sign");
         Err(KeyRefusal::IssuerEnded)
     }

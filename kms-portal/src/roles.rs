@@ -63,6 +63,7 @@ impl Role {
 pub const CALLS: &[(&str, Right)] = &[
     ("GetStatus", Right::Look),
     ("ListProducts", Right::Look),
+    ("ListNumbers", Right::Look),
     ("ListOrganisations", Right::Look),
     ("ListKeys", Right::Look),
     ("GetKey", Right::Look),

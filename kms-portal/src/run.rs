@@ -13,11 +13,12 @@ use anyhow::Context as _;
 use proto::portal::v1::portal_service_server::PortalServiceServer;
 use server::accept::{Admission, DRAIN, Door, Limits, serve};
 use server::admin::{self, socket};
+use server::certificate;
 use server::listen::{self, ListenError};
 use server::services::Services;
 use server::tls::Tls;
 use shared::certificate::Roots;
-use shared::time::Clock;
+use shared::time::{Clock, Timestamp};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -181,6 +182,8 @@ pub fn run(
         read_again: read_again(home, config, portal.clone(), [door.clone(), staff_door.clone()]),
     };
 
+    certificate::take_note(&door);
+    certificate::warn_of_end(&door, Timestamp::from_unix_ms(i64::MIN), clock.now());
     let stop = CancellationToken::new();
     let service = VendorApi::new(portal.clone(), wrong_keys).service();
     let services = Services::new(Routes::new(service));

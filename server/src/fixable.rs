@@ -31,9 +31,16 @@ impl FixableError {
     }
 }
 
-/// The error and its causes, in one line.
+/// The error and its causes, in one line. Some errors repeat their source, which is shown once.
 pub fn cause(error: &(dyn Error + 'static)) -> String {
-    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut told = error.to_string();
+    for cause in causes(error).skip(1).map(ToString::to_string) {
+        if !told.ends_with(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
 }
 
 /// The error and everything below it.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::anyhow;
 use clap::Args;
 use program::exit::{EX_CANTCREAT, EX_DATAERR};
 use proto::portal::v1 as w;
@@ -26,6 +27,11 @@ pub(super) struct AnswerFile {
 pub(super) fn answer(at: &PortalAt, wanted: &AnswerFile) -> Result<String, Failure> {
     let text = read(&wanted.request)?;
     let signed = files::host_activation_from_pem(&text).or_exit(EX_DATAERR)?;
+    if let Some(out) = wanted.out.as_ref().filter(|out| !wanted.force && out.exists()) {
+        let error =
+            anyhow!("{} exists; name another file with --out, or add --force to overwrite it", out.display());
+        return Err(Failure { code: EX_CANTCREAT, error });
+    }
     let answer = ask(at, async |mut portal| {
         let request = w::AnswerHostRequest { ask: Some(signed) };
         Ok(portal.answer_host(request).await?.into_inner().answer.unwrap_or_default())

@@ -13,7 +13,7 @@ use program::exit::{
     EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE,
 };
 use proto::portal::v1::portal_service_client::PortalServiceClient;
-use server::admin;
+use server::{admin, fixable};
 use shared::reason::Cause;
 use store::regular;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -65,6 +65,9 @@ impl PortalAt {
     async fn connect(&self) -> Result<StaffClient, Failure> {
         let Some(remote) = &self.remote else {
             let channel = admin::connect(&self.home.socket_path()).await.map_err(|error| {
+                if is_denied(&error) {
+                    return self.not_administrator();
+                }
                 let data = self.home.path().display();
                 let cause = remedy::cause(&error);
                 let remedy = format!(
@@ -93,6 +96,36 @@ impl PortalAt {
         })?;
         Ok(PortalServiceClient::with_interceptor(channel, ShowToken(Some(token))))
     }
+}
+
+impl PortalAt {
+    /// The socket is there, and this user may not open it.
+    fn not_administrator(&self) -> Failure {
+        let data = self.home.path().display();
+        let error = anyhow!(
+            "this user may not administrate the portal of {data}; run the command as root, or as the user that the portal runs as; \
+             --portal and --token-file ask as the holder of a token"
+        );
+        Failure { code: EX_NOPERM, error }
+    }
+
+    /// The portal exists and does not answer in time.
+    fn silent(&self) -> Failure {
+        let portal = match &self.remote {
+            Some(remote) => remote.address.to_string(),
+            None => self.home.path().display().to_string(),
+        };
+        let error = anyhow!(
+            "the portal of {portal} does not answer in time: its process or its disk hangs; its log says more, and a restart ends it"
+        );
+        Failure { code: EX_UNAVAILABLE, error }
+    }
+}
+
+fn is_denied(error: &tonic::transport::Error) -> bool {
+    fixable::causes(error)
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 impl Remote {
@@ -150,7 +183,10 @@ pub(super) fn ask<T>(
     question: impl AsyncFnOnce(StaffClient) -> Result<T, Status>,
 ) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(EX_IOERR)?;
-    runtime.block_on(async { question(at.connect().await?).await.map_err(refused) })
+    runtime.block_on(async {
+        let asked = question(at.connect().await?).await;
+        asked.map_err(|status| if admin::is_silence(&status) { at.silent() } else { refused(status) })
+    })
 }
 
 /// What a refusal means for scripts.

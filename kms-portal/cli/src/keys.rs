@@ -218,7 +218,8 @@ pub(super) fn run(at: &PortalAt, command: KeyVerb) -> Result<String, Failure> {
             Ok(if noted.json {
                 json_text(&json!({ "number": number, "granted": listed::quotas_json(&granted) }))
             } else {
-                format!("Key {number} grants {} now.\n", listed::quotas_text(&granted))
+                let is_for_hosts = ["hosts", "activations"].contains(&quota);
+                format!("Key {number} grants {} now.\n", listed::quotas_text(&granted, is_for_hosts))
             })
         }
     }

@@ -202,7 +202,8 @@ struct Init {
     /// The vendor's root public keys: `roots.pub` from the directory of `kms-vendor`.
     #[arg(long, value_name = "FILE")]
     roots: Option<PathBuf>,
-    /// Name or IP address by which hosts and machines reach the portal, for its TLS certificate. May be repeated.
+    /// Name or IP address by which hosts and machines reach the portal, for its TLS certificate. May be repeated. A certificate of the
+    /// portal's own CA is made anew for other names, or if it ends soon.
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<TlsName>,
     /// Make a code key as well, with the request for the offline tool: it confirms machines by codes that are read aloud.

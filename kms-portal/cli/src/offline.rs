@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use kms_portal::config::PortalSettingSources;
 use kms_portal::home::{MadeCodeKey, PortalHome};
+use kms_portal::remedy;
 use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOINPUT};
 use program::output::json_text;
 use program::owner;
@@ -97,10 +98,7 @@ pub(super) fn install_issuer(
     become_owner(home)?;
     let issuer = home.install_issuer(&text, file, SystemClock::new().now(), anyway)?;
     let certificate = issuer.certificate();
-    let is_served = server::admin::socket::is_served(&home.socket_path());
-    if is_served {
-        staff::reload(&PortalAt::here(home), false)?;
-    }
+    let is_served = take_up(home, "the issuing certificate")?;
     if json {
         return Ok(json_text(&json!({
             "not_before_ms": certificate.not_before.unix_ms(),
@@ -120,10 +118,7 @@ pub(super) fn install_code_key(home: &PortalHome, file: &Path, json: bool) -> Re
     let text = read(file)?;
     become_owner(home)?;
     let certificate = home.install_code_key(&text, file, SystemClock::new().now())?;
-    let is_served = server::admin::socket::is_served(&home.socket_path());
-    if is_served {
-        staff::reload(&PortalAt::here(home), false)?;
-    }
+    let is_served = take_up(home, "the code certificate")?;
     let limits = &certificate.limits;
     if json {
         let sets = certificate.feature_sets.iter().map(|set| set.iter().collect::<Vec<_>>());
@@ -140,6 +135,21 @@ pub(super) fn install_code_key(home: &PortalHome, file: &Path, json: bool) -> Re
         limits.not_after,
         file.display()
     ))
+}
+
+/// Has a portal that runs take up what was installed. Returns whether one runs.
+fn take_up(home: &PortalHome, what: &str) -> Result<bool, Failure> {
+    if !server::admin::socket::is_served(&home.socket_path()) {
+        return Ok(false);
+    }
+    staff::reload(&PortalAt::here(home), false).map_err(|Failure { code, error }| {
+        let (error, data) = (remedy::message(&*error), home.path().display());
+        let error = anyhow!(
+            "{what} is installed, and the portal that runs has not taken it up: {error}. Then `kms-portal reload --data {data}`"
+        );
+        Failure { code, error }
+    })?;
+    Ok(true)
 }
 
 pub(super) fn check_config(home: &PortalHome, file: Option<&Path>) -> Result<String, Failure> {

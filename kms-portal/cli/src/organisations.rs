@@ -21,6 +21,9 @@ pub(super) enum OrganisationVerb {
         /// Its id, if `kms-vendor` has certified hosts of it before: machines that are bound to it take only hosts with that id.
         #[arg(long)]
         id: Option<OrganisationId>,
+        /// Add the organisation, although one with a similar name is known.
+        #[arg(long)]
+        new_organisation: bool,
         #[command(flatten)]
         noted: Noted,
     },
@@ -30,10 +33,10 @@ pub(super) enum OrganisationVerb {
 
 pub(super) fn run(at: &PortalAt, command: OrganisationVerb) -> Result<String, Failure> {
     match command {
-        OrganisationVerb::Add { name, id, noted } => {
+        OrganisationVerb::Add { name, id, new_organisation, noted } => {
             let id = id.map(|id| Bytes::copy_from_slice(id.as_bytes())).unwrap_or_default();
             let organisation = Some(w::Organisation { id, name });
-            let request = w::SetOrganisationRequest { organisation, note: noted.note };
+            let request = w::SetOrganisationRequest { organisation, note: noted.note, new_organisation };
             let answer =
                 ask(at, async |mut portal| Ok(portal.set_organisation(request).await?.into_inner()))?;
             let w::Organisation { id, name } = answer.organisation.unwrap_or_default();
@@ -46,8 +49,16 @@ pub(super) fn run(at: &PortalAt, command: OrganisationVerb) -> Result<String, Fa
         }
         OrganisationVerb::List(Output { json }) => {
             let organisations = ask(at, async |mut portal| {
-                let answer = portal.list_organisations(w::ListOrganisationsRequest {}).await?;
-                Ok(answer.into_inner().organisations)
+                let mut all: Vec<w::Organisation> = Vec::new();
+                loop {
+                    let after = all.last().map(|last| last.id.clone()).unwrap_or_default();
+                    let request = w::ListOrganisationsRequest { after, limit: 0 };
+                    let page = portal.list_organisations(request).await?.into_inner();
+                    all.extend(page.organisations);
+                    if !page.more {
+                        return Ok(all);
+                    }
+                }
             })?;
             if json {
                 let list = organisations.iter().map(|one| json!({ "id": hex(&one.id), "name": one.name }));

@@ -62,13 +62,20 @@ pub(super) enum ProductVerb {
         #[arg(long, value_name = "NAME")]
         organisation: Option<String>,
         /// Give the organisation the numbers of the product again.
-        #[arg(long, requires = "organisation")]
+        #[arg(long, requires = "organisation", conflicts_with = "ProductNumbers")]
         usual: bool,
         #[command(flatten)]
         noted: Noted,
     },
     /// List the products, by name.
     List(Output),
+    /// Show the numbers of a product, and those of each organisation that has its own.
+    Show {
+        /// Name or id.
+        product: String,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 /// The numbers of a product; what is not given stays.
@@ -83,6 +90,12 @@ pub(super) struct ProductNumbers {
     /// How often machines renew [default: 7d].
     #[arg(long, value_name = "LENGTH", value_parser = humantime::parse_duration)]
     renew_interval: Option<Duration>,
+    /// First wait after a renewal failed; it doubles with each failure [default: 2h].
+    #[arg(long, value_name = "LENGTH", value_parser = humantime::parse_duration)]
+    renew_retry: Option<Duration>,
+    /// Longest wait after failed renewals [default: 24h].
+    #[arg(long, value_name = "LENGTH", value_parser = humantime::parse_duration)]
+    renew_retry_max: Option<Duration>,
     /// How often machines without a lease ask [default: 2h].
     #[arg(long, value_name = "LENGTH", value_parser = humantime::parse_duration)]
     retry_interval: Option<Duration>,
@@ -103,11 +116,12 @@ impl ProductNumbers {
             threshold: self.threshold.unwrap_or(usual.threshold),
             validity: self.validity.unwrap_or(usual.validity),
             renew_interval: self.renew_interval.unwrap_or(usual.renew_interval),
+            renew_retry: self.renew_retry.unwrap_or(usual.renew_retry),
+            renew_retry_max: self.renew_retry_max.unwrap_or(usual.renew_retry_max),
             retry_interval: self.retry_interval.unwrap_or(usual.retry_interval),
             count_window: self.count_window.unwrap_or(usual.count_window),
             expiry_warning: self.expiry_warning.unwrap_or(usual.expiry_warning),
             clock_tolerance: self.clock_tolerance.unwrap_or(usual.clock_tolerance),
-            ..usual
         }
     }
 }
@@ -138,8 +152,11 @@ pub(super) fn run(at: &PortalAt, command: ProductVerb) -> Result<String, Failure
         }
         ProductVerb::Set { product, numbers, organisation: Some(organisation), usual, noted, .. } => {
             let known = find(at, &product)?;
-            let policy = (!usual).then(|| decoded(&known).map(|policy| numbers.over(policy).encode()));
-            let policy = policy.transpose()?;
+            // What was set before stays, unless it is given now.
+            let own = own_numbers(at, &product)?.into_iter().find(|own| is_called(own, &organisation));
+            let before = own.and_then(|own| own.policy).or(known.policy).unwrap_or_default();
+            let policy = (!usual).then(|| Policy::decode(&before).or_exit(EX_USAGE));
+            let policy = policy.transpose()?.map(|before| numbers.over(before).encode());
             let request = w::SetNumbersRequest {
                 product,
                 organisation: organisation.clone(),
@@ -166,7 +183,83 @@ pub(super) fn run(at: &PortalAt, command: ProductVerb) -> Result<String, Failure
             set(at, known, None, &noted)
         }
         ProductVerb::List(Output { json }) => list(at, json),
+        ProductVerb::Show { product, output } => show(at, &product, output.json),
     }
+}
+
+fn own_numbers(at: &PortalAt, product: &str) -> Result<Vec<w::OrganisationNumbers>, Failure> {
+    let request = w::ListNumbersRequest { product: product.to_owned() };
+    ask(at, async |mut portal| Ok(portal.list_numbers(request).await?.into_inner().numbers))
+}
+
+fn is_called(numbers: &w::OrganisationNumbers, name: &str) -> bool {
+    numbers.organisation.as_ref().is_some_and(|known| known.name == name || hex(&known.id) == name)
+}
+
+/// All numbers of a product, and what differs for organisations.
+fn show(at: &PortalAt, product: &str, as_json: bool) -> Result<String, Failure> {
+    let (known, own) = (find(at, product)?, own_numbers(at, product)?);
+    let usual = known.policy.unwrap_or_default();
+    if as_json {
+        let own = own.iter().map(|own| {
+            let organisation = own.organisation.clone().unwrap_or_default();
+            let numbers = numbers_json(&own.policy.unwrap_or_default());
+            json!({ "id": hex(&organisation.id), "name": organisation.name, "numbers": numbers })
+        });
+        return Ok(json_text(&json!({
+            "id": hex(&known.id),
+            "name": known.name,
+            "test": known.test,
+            "features": known.features,
+            "numbers": numbers_json(&usual),
+            "organisations": own.collect::<Vec<_>>(),
+        })));
+    }
+    let mut columns = vec![("usual".to_owned(), decoded(&known)?)];
+    for own in own {
+        let numbers = Policy::decode(&own.policy.unwrap_or_default()).or_exit(EX_USAGE)?;
+        columns.push((own.organisation.unwrap_or_default().name, numbers));
+    }
+    let head = [
+        "numbers for",
+        "threshold",
+        "validity",
+        "renew",
+        "renew retry",
+        "retry",
+        "window",
+        "warning",
+        "tolerance",
+    ];
+    let rows = columns.into_iter().map(|(name, policy)| {
+        let lengths = [
+            policy.validity,
+            policy.renew_interval,
+            policy.renew_retry,
+            policy.retry_interval,
+            policy.count_window,
+            policy.expiry_warning,
+            policy.clock_tolerance,
+        ];
+        let lengths = lengths.map(|length| Length(length).to_string());
+        [name, policy.threshold.to_string()].into_iter().chain(lengths).collect()
+    });
+    let test = if known.test { ", for tests" } else { "" };
+    Ok(format!("{}{test}, id {}\n\n{}", known.name, hex(&known.id), table(&head, rows)))
+}
+
+fn numbers_json(policy: &proto::v1::Policy) -> serde_json::Value {
+    json!({
+        "threshold": policy.threshold,
+        "validity_ms": policy.validity_ms,
+        "renew_interval_ms": policy.renew_interval_ms,
+        "renew_retry_ms": policy.renew_retry_ms,
+        "renew_retry_max_ms": policy.renew_retry_max_ms,
+        "retry_interval_ms": policy.retry_interval_ms,
+        "count_window_ms": policy.count_window_ms,
+        "expiry_warning_ms": policy.expiry_warning_ms,
+        "clock_tolerance_ms": policy.clock_tolerance_ms,
+    })
 }
 
 fn find(at: &PortalAt, name: &str) -> Result<w::Product, Failure> {

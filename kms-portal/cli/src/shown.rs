@@ -33,5 +33,10 @@ pub(super) fn time(unix_ms: i64) -> String {
 pub(super) fn date(text: &str) -> Result<Timestamp, &'static str> {
     let day: jiff::civil::Date = text.parse().map_err(|_| "write a date such as 2027-12-31")?;
     let start = day.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| "this date is out of range")?;
-    Ok(Timestamp::from_unix_ms(start.timestamp().as_millisecond()))
+    let unix_ms = start.timestamp().as_millisecond();
+    // On the wire, 0 is no date.
+    if unix_ms <= 0 {
+        return Err("this date is long past");
+    }
+    Ok(Timestamp::from_unix_ms(unix_ms))
 }

@@ -35,7 +35,11 @@ pub(super) fn status(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
     let mut lines = vec![
         format!("Serving {} since {}.", status.listening.join(" "), time(status.started_at)),
         format!("Staff is served {staff}."),
-        format!("Issuing certificate: valid until {}.", time(status.issuer_not_after)),
+        format!(
+            "Issuing certificate: valid from {} until {}.",
+            time(status.issuer_not_before),
+            time(status.issuer_not_after)
+        ),
         format!("TLS certificate: valid until {}.", time(status.tls_not_after)),
         format!("Products: {}, organisations: {}.", status.products, status.organisations),
     ];

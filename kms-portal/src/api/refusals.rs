@@ -13,13 +13,20 @@ const DATABASE_RETRY: Duration = Duration::from_mins(1);
 
 /// What the database said is for the portal's own log.
 pub(super) fn of_database(error: &DbError) -> Unanswered {
-    let remedy = error.remedy();
-    tracing::error!(
-        error = crate::remedy::cause(error),
-        remedy,
-        "the database has not done what it was asked"
-    );
+    log(error);
     Unanswered { cause: Reason::PortalFailed.with(&[("cause", error)]), retry_in: Some(DATABASE_RETRY) }
+}
+
+/// For staff, who can do something about it: the cause and its remedy.
+pub(super) fn for_staff(error: &DbError) -> Status {
+    log(error);
+    let code = if error.is_fatal() { Code::Internal } else { Code::Unavailable };
+    Status::new(code, crate::remedy::message(error))
+}
+
+fn log(error: &DbError) {
+    let (error, remedy) = (crate::remedy::cause(error), error.remedy());
+    tracing::error!(error, remedy, "the database has not done what it was asked");
 }
 
 /// The status of a refusal. Whoever asks goes by the reason; a code tells proxies and tools whether to try again.

@@ -231,18 +231,40 @@ impl PortalService for Staff {
         Ok(Response::new(w::SetNumbersResponse {}))
     }
 
+    async fn list_numbers(
+        &self,
+        request: Request<w::ListNumbersRequest>,
+    ) -> Result<Response<w::ListNumbersResponse>, Status> {
+        let product = self.product(&request.get_ref().product).await?;
+        let numbers = self.portal.db.numbers(product.id).await.map_err(unanswered)?;
+        let numbers = numbers.iter().map(|(organisation, policy)| w::OrganisationNumbers {
+            organisation: Some(wire::organisation(organisation)),
+            policy: Some(policy.encode()),
+        });
+        Ok(Response::new(w::ListNumbersResponse { numbers: numbers.collect() }))
+    }
+
     async fn set_organisation(
         &self,
         request: Request<w::SetOrganisationRequest>,
     ) -> Result<Response<w::SetOrganisationResponse>, Status> {
         let by = self.by(&request, &request.get_ref().note)?;
-        let wanted = request.into_inner().organisation.unwrap_or_default();
+        let w::SetOrganisationRequest { organisation, new_organisation, .. } = request.into_inner();
+        let wanted = organisation.unwrap_or_default();
         let id = match wanted.id.as_ref() {
             [] => OrganisationId::from_bytes(rand::random()),
             id => OrganisationId::from_slice(id)
                 .ok_or_else(|| Status::invalid_argument("the id of an organisation has 16 bytes"))?,
         };
-        let organisation = Organisation { id, name: names::new_name(&wanted.name)?.to_owned() };
+        let name = names::new_name(&wanted.name)?.to_owned();
+        let known = self.portal.db.organisations().await.map_err(unanswered)?;
+        if !new_organisation {
+            // One that keeps its id may get a similar name.
+            let others: Vec<_> =
+                known.into_iter().filter(|known| known.id != id && known.name != name).collect();
+            names::refuse_near(&others, &name)?;
+        }
+        let organisation = Organisation { id, name };
         let shown = wire::organisation(&organisation);
         self.portal.db.set_organisation(organisation, by).await.map_err(unanswered)?.map_err(catalogue)?;
         Ok(Response::new(w::SetOrganisationResponse { organisation: Some(shown) }))
@@ -250,11 +272,15 @@ impl PortalService for Staff {
 
     async fn list_organisations(
         &self,
-        _: Request<w::ListOrganisationsRequest>,
+        request: Request<w::ListOrganisationsRequest>,
     ) -> Result<Response<w::ListOrganisationsResponse>, Status> {
-        let organisations = self.portal.db.organisations().await.map_err(unanswered)?;
-        let organisations = organisations.iter().map(wire::organisation).collect();
-        Ok(Response::new(w::ListOrganisationsResponse { organisations }))
+        let w::ListOrganisationsRequest { after, limit } = request.into_inner();
+        let known = self.portal.db.organisations().await.map_err(unanswered)?;
+        let after = known.iter().position(|one| after == one.id.as_bytes()[..]).map_or(0, |last| last + 1);
+        let limit = limit_of(limit, LISTED_MAX) as usize;
+        let organisations = known.iter().skip(after).take(limit).map(wire::organisation).collect();
+        let more = after + limit < known.len();
+        Ok(Response::new(w::ListOrganisationsResponse { organisations, more }))
     }
 
     async fn issue_keys(
@@ -275,7 +301,18 @@ impl PortalService for Staff {
         let features =
             wanted.features.map(|wanted| Features::new(wanted.features).map_err(invalid)).transpose()?;
         let granted = wire::granted(wanted.granted.unwrap_or_default());
-        let product = self.product(&wanted.product).await?.id;
+        // Before an organisation is added for a key that cannot be issued.
+        granted.raises().map_err(invalid)?;
+        granted.fits(kind).map_err(invalid)?;
+        let product = self.product(&wanted.product).await?;
+        if !self.portal.issuer().signs(product.id, product.test, by.at) {
+            return Err(Status::failed_precondition(format!(
+                "the issuing certificate cannot sign for {} now, so the key would activate nothing; `kms-portal status` shows its dates, \
+                 and `kms-portal install-issuer` installs another one",
+                product.name
+            )));
+        }
+        let product = product.id;
         let organisation = self.buyer(&wanted.organisation, wanted.new_organisation, &by).await?;
         let new =
             NewKeys { organisation, features, seats: wanted.seats, ends_at, note: by.why.clone(), granted };
@@ -380,6 +417,11 @@ impl PortalService for Staff {
         let w::RaiseKeyRequest { number: typed, quota, more, .. } = request.into_inner();
         let quota = Quota::ALL.into_iter().find(|known| known.name() == quota);
         let quota = quota.ok_or_else(|| Status::invalid_argument("there is no such quota"))?;
+        if more == 0 {
+            return Err(Status::invalid_argument(
+                "0 more changes nothing; say how many more, or fewer with a minus",
+            ));
+        }
         let raise = Raise { quota, more, by };
         let granted = self.portal.db.raise_key(number(&typed)?, raise).await.map_err(unanswered)?;
         let granted = wire::quotas(&granted.map_err(unchanged)?);
@@ -511,15 +553,18 @@ fn invalid(error: impl std::fmt::Display) -> Status {
     Status::invalid_argument(error.to_string())
 }
 
+/// Staff learns what hosts and machines need not know.
 fn unanswered(error: crate::db::DbError) -> Status {
-    refusals::status(refusals::of_database(&error))
+    refusals::for_staff(&error)
 }
 
 fn catalogue(error: NotCatalogued) -> Status {
     let remedy = match error {
         NotCatalogued::NameTaken => "; choose another name",
         NotCatalogued::UnknownProduct => "; `kms-portal product list` lists those that are",
-        NotCatalogued::UnknownOrganisation => "; `kms-portal organisation list` lists those that are",
+        NotCatalogued::UnknownOrganisation => {
+            "; `kms-portal organisation list` lists those that are, and `kms-portal organisation add` adds one"
+        }
         NotCatalogued::TagTaken => "",
     };
     Status::failed_precondition(format!("{error}{remedy}"))

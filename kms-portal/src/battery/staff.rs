@@ -6,7 +6,7 @@ use shared::product_key::{KeyKind, ProductTag};
 
 use super::world::{ORGANISATION, OTHER_PRODUCT, PRODUCT, World};
 use crate::db::{KeyFilter, KeyUnchanged, NotCatalogued, Organisation, Product};
-use crate::rules::granted::{GRANTED_MAX, Granted, NotGrantable, Quota};
+use crate::rules::granted::{GRANTED_MAX, Granted, NotGrantable, Quota, Unfit};
 
 pub async fn a_key_has_one_number(world: World) {
     let key = world.machine_key(3).await;
@@ -100,6 +100,9 @@ pub async fn what_was_granted_is_told_with_who_and_why(world: World) {
     world.raise(&key, Quota::Machines, 10).await.unwrap();
     let refused = NotGrantable { quota: Quota::Machines, granted: 13, more: -14 };
     assert_eq!(world.raise(&key, Quota::Machines, -14).await, Err(KeyUnchanged::NotGrantable(refused)));
+    // A quota of the other kind was printed, and nothing ever asked for it.
+    let other = Unfit::OtherKind { quota: Quota::Hosts, kind: KeyKind::MultipleActivation.name() };
+    assert_eq!(world.raise(&key, Quota::Hosts, 5).await, Err(KeyUnchanged::Unfit(other)));
     world.raise(&key, Quota::Machines, -3).await.unwrap();
     let raises = world.db.raises(key.number()).await.unwrap();
     let told: Vec<_> = raises

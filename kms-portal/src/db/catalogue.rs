@@ -170,6 +170,21 @@ pub(super) async fn numbers(
     policy(&found.ok_or_else(|| DbError::damaged("the product of a key"))?)
 }
 
+/// The organisations that have numbers of their own for a product, by name, with these numbers.
+pub(super) struct ListNumbers(pub(super) ProductId);
+
+#[async_trait]
+impl Work for ListNumbers {
+    type Done = Vec<(Organisation, Policy)>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        let list = "SELECT o.id, o.name, n.policy FROM product_numbers n JOIN organisations o ON o.id = n.organisation \
+                    WHERE n.product = $1 ORDER BY o.name";
+        let rows = sql.rows(list, &[self.0.as_bytes().into()]).await?;
+        rows.iter().map(|row| Ok((read_organisation(row)?, policy(row)?))).collect()
+    }
+}
+
 /// Every product, by name.
 pub(super) struct ListProducts;
 

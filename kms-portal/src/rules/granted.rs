@@ -3,6 +3,8 @@
 //! Nothing is edited. More is granted by one more row that says who, why and how much; less by a row with a negative number. What is taken
 //! already stays: a key that is lowered below its use only gives nothing new.
 
+use shared::product_key::KeyKind;
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -20,6 +22,14 @@ pub enum Quota {
 impl Quota {
     /// Every quota.
     pub const ALL: [Quota; 4] = [Quota::Machines, Quota::Hosts, Quota::Activations, Quota::Releases];
+
+    /// Whether keys of this kind grant it.
+    pub fn is_of(self, kind: KeyKind) -> bool {
+        match self {
+            Quota::Machines | Quota::Releases => kind == KeyKind::MultipleActivation,
+            Quota::Hosts | Quota::Activations => kind == KeyKind::Host,
+        }
+    }
 
     /// How it is called on the command line.
     pub fn name(self) -> &'static str {
@@ -78,6 +88,23 @@ impl Granted {
         self
     }
 
+    /// Whether a key of this kind can grant this.
+    ///
+    /// # Errors
+    /// It is nothing that such keys grant, or so little that nobody could be activated.
+    pub fn fits(&self, kind: KeyKind) -> Result<(), Unfit> {
+        for quota in Quota::ALL {
+            if !quota.is_of(kind) && self.of(quota) != 0 {
+                return Err(Unfit::OtherKind { quota, kind: kind.name() });
+            }
+            // Nobody has to be able to give a place back.
+            if quota.is_of(kind) && self.of(quota) == 0 && quota != Quota::Releases {
+                return Err(Unfit::Nothing(quota));
+            }
+        }
+        Ok(())
+    }
+
     /// What a key has to be raised by to grant this, one quota after the other.
     ///
     /// # Errors
@@ -100,6 +127,23 @@ impl Granted {
         let granted = granted.ok_or(NotGrantable { quota, granted: self.of(quota), more })?;
         Ok(self.with(quota, granted))
     }
+}
+
+/// A key of its kind does not grant this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// Keys of another kind grant it.
+    #[error("a key of the kind {kind} grants no {}", quota.name())]
+    OtherKind {
+        /// What.
+        quota: Quota,
+        /// The kind of the key.
+        kind: &'static str,
+    },
+    /// It would activate nothing.
+    #[error("a key that grants 0 {} activates nothing; to end a key, block it with `kms-portal key block`", .0.name())]
+    Nothing(Quota),
 }
 
 /// So much more cannot be granted.

@@ -130,6 +130,9 @@ pub struct SetOrganisationRequest {
     /// Why.
     #[prost(string, tag = "2")]
     pub note: ::prost::alloc::string::String,
+    /// Whether a name is taken that is nearly that of another organisation.
+    #[prost(bool, tag = "3")]
+    pub new_organisation: bool,
 }
 /// It is done.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -139,14 +142,48 @@ pub struct SetOrganisationResponse {
     pub organisation: ::core::option::Option<Organisation>,
 }
 /// Asks for organisations.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListOrganisationsRequest {}
-/// Every organisation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListOrganisationsRequest {
+    /// The id of the last organisation of the page before. Empty for the first page.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub after: ::prost::bytes::Bytes,
+    /// How many at most; 0 for 1000.
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
+}
+/// Organisations.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListOrganisationsResponse {
     /// By name.
     #[prost(message, repeated, tag = "1")]
     pub organisations: ::prost::alloc::vec::Vec<Organisation>,
+    /// Whether there are more behind them.
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+}
+/// Asks for the organisations that have numbers of their own.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListNumbersRequest {
+    /// Product, by name or id.
+    #[prost(string, tag = "1")]
+    pub product: ::prost::alloc::string::String,
+}
+/// The organisations that have numbers of their own.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListNumbersResponse {
+    /// By the name of the organisation.
+    #[prost(message, repeated, tag = "1")]
+    pub numbers: ::prost::alloc::vec::Vec<OrganisationNumbers>,
+}
+/// The numbers of a product for one organisation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrganisationNumbers {
+    /// The organisation.
+    #[prost(message, optional, tag = "1")]
+    pub organisation: ::core::option::Option<Organisation>,
+    /// The numbers.
+    #[prost(message, optional, tag = "2")]
+    pub policy: ::core::option::Option<super::super::v1::Policy>,
 }
 /// What is counted of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -906,6 +943,31 @@ pub mod portal_service_client {
                 .insert(GrpcMethod::new("kms.portal.v1.PortalService", "SetNumbers"));
             self.inner.unary(req, path, codec).await
         }
+        /// The numbers of organisations that have their own for a product.
+        pub async fn list_numbers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListNumbersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNumbersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/ListNumbers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.portal.v1.PortalService", "ListNumbers"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Adds an organisation, or renames it.
         pub async fn set_organisation(
             &mut self,
@@ -933,7 +995,7 @@ pub mod portal_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Every organisation, by name.
+        /// Organisations by name, a page at a time.
         pub async fn list_organisations(
             &mut self,
             request: impl tonic::IntoRequest<super::ListOrganisationsRequest>,
@@ -1452,6 +1514,14 @@ pub mod portal_service_server {
             tonic::Response<super::SetNumbersResponse>,
             tonic::Status,
         >;
+        /// The numbers of organisations that have their own for a product.
+        async fn list_numbers(
+            &self,
+            request: tonic::Request<super::ListNumbersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNumbersResponse>,
+            tonic::Status,
+        >;
         /// Adds an organisation, or renames it.
         async fn set_organisation(
             &self,
@@ -1460,7 +1530,7 @@ pub mod portal_service_server {
             tonic::Response<super::SetOrganisationResponse>,
             tonic::Status,
         >;
-        /// Every organisation, by name.
+        /// Organisations by name, a page at a time.
         async fn list_organisations(
             &self,
             request: tonic::Request<super::ListOrganisationsRequest>,
@@ -1851,6 +1921,51 @@ pub mod portal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SetNumbersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/ListNumbers" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListNumbersSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::ListNumbersRequest>
+                    for ListNumbersSvc<T> {
+                        type Response = super::ListNumbersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListNumbersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::list_numbers(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListNumbersSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -198,7 +198,7 @@ async fn init_makes_what_is_missing_and_replaces_no_key() {
     // Without a name nothing is written at all.
     let roots = portal.data.join("roots.pub");
     let empty = portal.stage.folder.path().join("empty");
-    let refusal = portal.run_at(&empty, &["init", "--roots", text(&roots)]).await;
+    let refusal = portal.run_at(text(&empty), &["init", "--roots", text(&roots)]).await;
     refused(&refusal, 78, "--name");
     assert!(!empty.exists());
 }
@@ -265,12 +265,19 @@ async fn doctor_looks_at_a_database_on_a_server() {
     assert!(told.contains("ok    database  the server answers"), "{told}");
 
     // A second portal that was made by an `init` of its own.
+    let pepper = fs::read(portal.data.join("pepper")).unwrap();
     fs::write(portal.data.join("pepper"), [7; 32]).unwrap();
     let told = doctor(&portal).await;
     assert!(told.contains("FAIL  database  the database belongs to a portal with another pepper"), "{told}");
     refused(&portal.refuses_to_serve().await, 65, "another pepper");
 
+    fs::write(portal.data.join("pepper"), pepper).unwrap();
+    portal.start().await;
     server.crash().unwrap();
+    // Staff was told what customers are told: that nothing is wrong here.
+    let done = portal.run(&["organisation", "list"]).await;
+    refused(&done, 75, "see to the connection to the database");
+    portal.kill().await;
     let told = doctor(&portal).await;
     assert!(told.contains("FAIL  database  the database server cannot be reached"), "{told}");
     let done = portal.refuses_to_serve().await;
@@ -285,8 +292,24 @@ async fn doctor_notices_a_portal_that_does_not_answer() {
     portal.signal("STOP").await;
     let told = portal.run(&["doctor"]).await;
     assert!(told.code == 1 && told.stdout.contains("FAIL  served"), "{}", told.stdout);
+    let issuer = portal.sign_issuer(|_| {});
+    let done = portal.run(&["install-issuer", text(&issuer)]).await;
+    refused(&done, 69, "is installed, and the portal that runs has not taken it up");
     portal.signal("CONT").await;
     portal.stop().await;
+}
+
+/// Another user was told to start the portal, which was running.
+#[tokio::test]
+async fn another_user_is_told_who_may_administrate_a_portal() {
+    let portal = PortalStage::open("").await;
+    fs::set_permissions(portal.stage.folder.path(), Permissions::from_mode(0o755)).unwrap();
+    match portal.run_as_nobody(&["status"]).await {
+        None => not_run(
+            "another user at a portal: this user may not become another, or that one not run this program",
+        ),
+        Some(done) => refused(&done, 77, "may not administrate the portal"),
+    }
 }
 
 /// The user nobody, who owns the directory of the story.

@@ -143,7 +143,7 @@ impl PortalStage {
     pub(crate) async fn run_at(&self, data: &str, arguments: &[&str]) -> Done {
         let mut command = Command::new(PORTAL);
         command.args(arguments).args(["--data", data]);
-        finished(command).await
+        finished(&mut command).await
     }
 
     /// Runs a command for this portal that reads this from a pipe.
@@ -178,11 +178,18 @@ impl PortalStage {
         files::from_pem(files::CODE_CERTIFICATE, signed.pem.as_bytes()).unwrap().to_vec()
     }
 
-    /// Runs a command for another directory.
-    pub(crate) async fn run_at(&self, data: &Path, arguments: &[&str]) -> Done {
-        let mut command = Command::new(PORTAL);
-        command.args(arguments).args(["--data", text(data)]);
-        finished(command).await
+    /// Runs a command as the user `nobody`; nothing where this machine or this user does not allow that.
+    pub(crate) async fn run_as_nobody(&self, arguments: &[&str]) -> Option<Done> {
+        let run = async |arguments: &[&str]| {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups", PORTAL]);
+            finished(command.args(arguments).args(["--data", text(&self.data)])).await
+        };
+        let is_allowed = Command::new("setpriv").arg("--version").output().await.is_ok();
+        if !is_allowed || run(&["config", "sample"]).await.code != 0 {
+            return None;
+        }
+        Some(run(arguments).await)
     }
 
     /// A new key, and a new machine that is confirmed by it.
@@ -190,6 +197,20 @@ impl PortalStage {
         let key = self.key(&["--kind", "mak", "--machines", "1"]).await;
         let ask = Asking::new(self.product()).for_confirmation(&key);
         assert_eq!(self.confirm(ask).await.unwrap().used, 1);
+    }
+
+    /// So many new machines are confirmed by this key, over 16 connections: a multiple of 16.
+    pub(crate) async fn confirm_many(&self, key: &ProductKey, machines: u64) {
+        let mut lines = tokio::task::JoinSet::new();
+        for _ in 0..16 {
+            let (portal, product, key) = (self.connect().await.unwrap(), self.product(), key.clone());
+            lines.spawn(async move {
+                for _ in 0..machines / 16 {
+                    portal.activate_machine(Asking::new(product).for_confirmation(&key)).await.unwrap();
+                }
+            });
+        }
+        lines.join_all().await;
     }
 
     /// Runs a command that has to succeed; what it prints.
@@ -217,7 +238,7 @@ impl PortalStage {
         let authority = self.data.join("portal-ca.pem");
         command.args(["activate", &key.to_string(), "--portal", &self.address.to_string()]);
         command.args(["--portal-ca", text(&authority), "--data", text(host.path())]);
-        finished(command).await
+        finished(&mut command).await
     }
 
     async fn connect(&self) -> Result<Portal, Failure> {
@@ -319,7 +340,7 @@ impl Asking {
     }
 }
 
-async fn finished(mut command: Command) -> Done {
+async fn finished(command: &mut Command) -> Done {
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
     let output = timeout(LIMIT, output).await.unwrap_or_else(|_| panic!("{command:?} does not end")).unwrap();
     Done {

@@ -42,8 +42,20 @@ pub(super) fn list(
 
 pub(super) fn show(at: &PortalAt, number: KeyNumber, as_json: bool) -> Result<String, Failure> {
     let number = number.to_string();
-    let shown =
-        ask(at, async |mut portal| Ok(portal.get_key(w::GetKeyRequest { number }).await?.into_inner()))?;
+    let shown = ask(at, async |mut portal| {
+        let mut shown = portal.get_key(w::GetKeyRequest { number: number.clone() }).await?.into_inner();
+        // The answer has the first page of its machines.
+        shown.machines.clear();
+        loop {
+            let after = shown.machines.last().map(|last| last.place.clone()).unwrap_or_default();
+            let request = w::ListMachinesRequest { number: number.clone(), after, limit: 0 };
+            let page = portal.list_machines(request).await?.into_inner();
+            shown.machines.extend(page.machines);
+            if !page.more {
+                return Ok(shown);
+            }
+        }
+    })?;
     let key = shown.key.unwrap_or_default();
     if as_json {
         let mut value = key_json(&key);
@@ -129,8 +141,8 @@ fn use_text(key: &w::Key) -> String {
     }
 }
 
-pub(super) fn quotas_text(quotas: &w::Quotas) -> String {
-    if quotas.machines == 0 {
+pub(super) fn quotas_text(quotas: &w::Quotas, is_for_hosts: bool) -> String {
+    if is_for_hosts {
         format!("{} hosts, {} activations of each", quotas.hosts, quotas.activations)
     } else {
         format!("{} machines, {} releases a year", quotas.machines, quotas.releases)

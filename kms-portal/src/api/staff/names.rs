@@ -1,5 +1,6 @@
 //! What people write in place of an id: the name of a product or an organisation, or its id in hex.
 
+use shared::print::one_line;
 use shared::product_key::ProductKey;
 use shared::spelling::is_near;
 use tonic::Status;
@@ -26,7 +27,8 @@ pub(super) fn organisation(known: &[Organisation], name: &str) -> Option<Organis
 
 pub(super) fn unknown_organisation(name: &str) -> Status {
     Status::not_found(format!(
-        "no organisation {name:?} is known; `kms-portal organisation list` lists those that are"
+        "no organisation {name:?} is known; `kms-portal organisation list` lists those that are, and \
+         `kms-portal organisation add` adds one"
     ))
 }
 
@@ -43,8 +45,9 @@ pub(super) fn refuse_near(known: &[Organisation], name: &str) -> Result<(), Stat
 
 /// A name to give.
 pub(super) fn new_name(name: &str) -> Result<&str, Status> {
-    if name.trim().is_empty() || name.trim() != name || name.chars().any(char::is_control) {
-        return Err(Status::invalid_argument("a name is one line without spaces at its ends"));
+    if name.is_empty() || name.trim() != name || name != one_line(name) {
+        let text = "a name is one line without spaces at its ends, and without characters that are not seen or that turn text around";
+        return Err(Status::invalid_argument(text));
     }
     text("name", name)
 }

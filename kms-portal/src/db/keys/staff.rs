@@ -15,7 +15,7 @@ use crate::db::changes::{By, note};
 use crate::db::sql::Sql;
 use crate::db::work::Work;
 use crate::issue::KeyMac;
-use crate::rules::granted::{Granted, NotGrantable};
+use crate::rules::granted::{Granted, NotGrantable, Unfit};
 
 /// A key that is to be issued.
 #[derive(Clone, Debug)]
@@ -63,6 +63,9 @@ pub enum KeyUnchanged {
     /// What it grants would be out of bounds.
     #[error(transparent)]
     NotGrantable(#[from] NotGrantable),
+    /// Keys of its kind do not grant it.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
 }
 
 /// Adds a key.
@@ -87,6 +90,9 @@ impl Work for IssueKey {
             Ok(raises) => raises,
             Err(refused) => return Ok(Err(refused.into())),
         };
+        if let Err(unfit) = granted.fits(self.key.kind) {
+            return Ok(Err(unfit.into()));
+        }
         let features = lines(self.key.features.as_ref().unwrap_or(&product.features));
         let values = [
             number.as_bytes().into(),
@@ -161,6 +167,9 @@ impl Work for RaiseKey {
             Ok(granted) => granted,
             Err(refused) => return Ok(Err(refused.into())),
         };
+        if !self.raise.quota.is_of(key.kind) {
+            return Ok(Err(Unfit::OtherKind { quota: self.raise.quota, kind: key.kind.name() }.into()));
+        }
         insert_raise(sql, self.number, &self.raise).await?;
         note(sql, &self.raise.by, "raise", &self.number.to_string()).await?;
         Ok(Ok(granted))
