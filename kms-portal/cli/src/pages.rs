@@ -29,6 +29,10 @@ const FILES: &[(&str, &str)] = &[
         "In the data directory: the secret without which no key that was sold is recognised. It cannot be made again. Keep a copy apart \
          from that of the database.",
     ),
+    (
+        "code.key, code-request.pem, code.certificates/",
+        "In the data directory, after `init --codes`: the key that signs confirmation ids, its request, and what a root has signed for it.",
+    ),
     ("roots.pub", "In the data directory: the vendor's root public keys."),
     (
         "portal.db",
