@@ -241,7 +241,7 @@ impl PortalStage {
         finished(&mut command).await
     }
 
-    async fn connect(&self) -> Result<Portal, Failure> {
+    pub(crate) async fn connect(&self) -> Result<Portal, Failure> {
         let tls = Tls::from_file(self.data.join("portal-ca.pem"));
         Portal::connect(&self.address, &tls.read(Arc::new(SystemClock::new())).unwrap()).await
     }
