@@ -3,9 +3,10 @@
 //! A figure alone says more about the machine than about the host, so what counts here are ratios: to a bare echo, which
 //! shows what gRPC itself can do, and to a signed echo, the limit for any server that verifies and signs. `rounds` measures the
 //! services by turns, `load` has the clock and the requests, `steps` says where the time goes, `tables` prints; `sizes` compares
-//! hosts with ledgers of different sizes. Nothing here asserts a speed.
+//! hosts with ledgers of different sizes, `portal` measures activations by key. Nothing here asserts a speed.
 
 mod options;
+mod portal;
 mod rounds;
 mod sizes;
 
@@ -32,7 +33,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::options::{Services, Sizes};
+use crate::options::{Portals, Services, Sizes};
 
 /// Prints the host's durable activations a second beside a bare and a signed echo, measured in turns in one run.
 ///
@@ -53,6 +54,8 @@ enum Command {
     ///
     /// It fills the ledgers first, on two cores at some 60,000 machines a second.
     Sizes(Sizes),
+    /// Activations by key a second, on SQLite and on PostgreSQL, beside a signed echo, in turns.
+    Portal(Portals),
     /// This program as kms-host, for the hosts of `sizes`.
     #[command(hide = true, disable_help_flag = true)]
     Host {
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
     let done = match command {
         None => rounds::run(&services.shortened()),
         Some(Command::Sizes(sizes)) => sizes::run(&sizes),
+        Some(Command::Portal(portals)) => portal::run(&portals.shortened()),
         Some(Command::Host { arguments }) => {
             return kms_host_cli::main_with(iter::once("kms-host".into()).chain(arguments));
         }

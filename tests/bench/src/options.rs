@@ -35,6 +35,29 @@ pub(crate) struct Services {
     pub(crate) quick: bool,
 }
 
+/// Portals on each database.
+#[derive(Debug, Args)]
+pub(crate) struct Portals {
+    /// How often each is measured, in turns with the others.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// The longest that each measurement takes, in seconds.
+    #[arg(long = "seconds", default_value = "1", value_parser = seconds)]
+    pub(crate) length: Duration,
+    /// Requests in flight; several numbers, several tables.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64, 256], value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) in_flight: Vec<u16>,
+    /// Connections that carry them, kept open.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) connections: u16,
+    /// A directory on the disk to measure, for SQLite; PostgreSQL is in the system's own temporary one [default: the system's own].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Two short rounds, to see that it works; the figures say little.
+    #[arg(long, conflicts_with_all = ["rounds", "length", "in_flight"])]
+    pub(crate) quick: bool,
+}
+
 /// Hosts over ledgers of different sizes.
 #[derive(Debug, Args)]
 pub(crate) struct Sizes {
@@ -66,6 +89,16 @@ impl Services {
         }
         let (length, in_flight, fresh) = (Duration::from_millis(200), vec![16], vec![16]);
         Services { rounds: 3, length, in_flight, fresh, ..self }
+    }
+}
+
+impl Portals {
+    /// These, or with `--quick` two short rounds.
+    pub(crate) fn shortened(self) -> Portals {
+        if !self.quick {
+            return self;
+        }
+        Portals { rounds: 2, length: Duration::from_millis(200), in_flight: vec![16], ..self }
     }
 }
 

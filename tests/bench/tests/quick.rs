@@ -76,6 +76,28 @@ fn hosts_of_two_sizes_are_filled_started_and_measured_on_each_engine() {
 }
 
 #[test]
+fn portals_are_measured_beside_an_echo_and_every_check_holds() {
+    let data = tempfile::tempdir().unwrap();
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_kms-bench"));
+    let output = bench.args(["portal", "--quick", "--data"]).arg(data.path()).output().unwrap();
+
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    let is_in_ci = std::env::var_os("CI").is_some_and(|ci| !ci.is_empty());
+    let has_postgres = !text.contains("NOT RUN  PostgreSQL");
+    assert!(has_postgres || !is_in_ci, "{text}");
+    let rows =
+        ["signed echo", "on sqlite, new", "on sqlite, again", "on postgres, new", "on postgres, again"];
+    for row in &rows[..if has_postgres { 5 } else { 3 }] {
+        let line = text.lines().find(|line| line.trim_start().starts_with(row)).unwrap_or_default();
+        let figures = line.split_ascii_whitespace().filter(|word| word.parse::<f64>().is_ok()).count();
+        assert!(5 <= figures, "the row of {row} is {line:?} in\n{text}");
+    }
+    assert!(text.contains("places that are taken: "), "{text}");
+    assert_eq!(data.path().read_dir().unwrap().count(), 0, "it has left something behind");
+}
+
+#[test]
 fn a_directory_that_is_not_there_is_named() {
     let output = Command::new(env!("CARGO_BIN_EXE_kms-bench"))
         .args(["--quick", "--data", "/not/there"])
