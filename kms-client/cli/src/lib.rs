@@ -36,7 +36,12 @@ use crate::cli::{Cli, Command};
 
 /// `kms-client` with the arguments of this process, to its exit code.
 pub fn main() -> ExitCode {
-    let cli: Cli = match arguments::parse(Cli::command(), std::env::args_os()) {
+    main_with(std::env::args_os())
+}
+
+/// `kms-client` with these arguments, its name first, to its exit code.
+pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let cli: Cli = match arguments::parse(Cli::command(), arguments) {
         Ok(cli) => cli,
         Err(code) => return code,
     };

@@ -4,6 +4,7 @@
 //! customer runs. The table at the end is read back from the host's admin socket and from the machines' own state.
 
 mod fleet;
+mod keys;
 mod table;
 mod watch;
 
@@ -11,7 +12,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use kms_client::{Clock, SystemClock};
 use shared::policy::Policy;
 use world::dns::{DnsServer, Zone};
 use world::machine::Finds;
@@ -21,6 +21,7 @@ use world::{HostProcess, Program, Shop};
 use self::fleet::Fleet;
 use self::table::Table;
 use self::watch::{Seen, Teller};
+use crate::portal::{NewPortal, PortalProcess};
 
 /// 180 days in ten seconds, and everything else to match.
 const TIMES: Policy = Policy {
@@ -34,6 +35,18 @@ const TIMES: Policy = Policy {
     expiry_warning: Duration::from_secs(4),
     clock_tolerance: Duration::from_hours(4),
 };
+
+/// The same, as they are typed.
+const NUMBERS: &[&str] = &[
+    "--threshold=25",
+    "--validity=10s",
+    "--renew-interval=1500ms",
+    "--retry-interval=800ms",
+    "--renew-retry=400ms",
+    "--renew-retry-max=1200ms",
+    "--count-window=20s",
+    "--expiry-warning=4s",
+];
 
 /// 25 days of grace, compressed in the same way.
 const GRACE: Duration = Duration::from_secs(20);
@@ -62,14 +75,22 @@ async fn story(folder: &Path) -> anyhow::Result<bool> {
     let mut table = Table::default();
 
     teller.chapter(
-        "The vendor makes two root keys and a product; its root signs a certificate for the customer's host",
+        "The vendor makes two root keys and a product; a root signs for the portal, which is started",
     );
     let shop = Shop::open(folder, "Atlas", TIMES, true)?;
-    let home = shop.make_bare_host("host", HOUR_WIDTH_MS)?;
-    shop.certify(&home, ORGANISATION, SystemClock::new().now(), Duration::from_hours(24))?;
-    teller.note("the certificate is installed; it is marked as test, since its times are short");
+    let new = NewPortal { test: true, numbers: NUMBERS, valid_for: Duration::from_hours(24) };
+    let portal = PortalProcess::open(folder, shop.vendor(), "Atlas", &new).await?;
+    teller.note(&format!("kms-portal serves on {}", portal.url()));
+    let key = portal.sell("Atlas", &["--kind", "host"]).await?;
+    teller.note(&format!("it has issued a host key for {ORGANISATION}: {key}"));
 
-    teller.chapter("The host starts, and the administrator publishes it in DNS");
+    teller.chapter("The customer activates a host with that key, starts it, and publishes it in DNS");
+    let home = shop.make_bare_host("host", HOUR_WIDTH_MS)?;
+    portal.activate_host(&home, &key).await?;
+    teller.note(
+        "kms-host activate: the certificate is installed; it is marked as test, since its times are short",
+    );
+    table.equal("hosts activated by a key", "portal", 1, portal.taken("hosts").await?);
     let program = Program::this_one()?;
     let host = HostProcess::start(&program, &home, SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     let address = host.address();
@@ -161,6 +182,24 @@ async fn story(folder: &Path) -> anyhow::Result<bool> {
     fleet.switch_off().await;
     host.stop().await?;
     dns.stop().await?;
+
+    teller.chapter("Laptops that never meet the host are activated by another key, which counts them");
+    let key = portal.sell("Atlas", &["--kind", "mak", "--machines", "50"]).await?;
+    let laptop = keys::activate_online(&portal, &shop, &key).await?;
+    teller.note("the first asked the portal, once and for good");
+    table.equal("a laptop, activated online", "the laptop", true, laptop.state().is_licensed());
+    let state = keys::activate_by_file(&portal, &key).await?;
+    teller.note("the second is in a closed network: its ask was carried out in a file, and the answer back");
+    table.equal("a laptop, activated by a file", "the laptop", "without-end".to_owned(), state);
+    let laptop = keys::activate_by_codes(&portal, &shop, &key).await?;
+    teller.note("the third has a telephone: its code was typed into kms-portal confirm, and what that showed into the laptop");
+    table.equal("a laptop, activated by codes", "the laptop", true, laptop.state().is_licensed());
+    table.equal("machines activated by the key", "portal", 3, portal.taken("machines").await?);
+    let home = shop.make_bare_host("host-by-codes", kms_host::home::HOUR_MS)?;
+    keys::activate_host_by_codes(&portal, "Atlas", &home).await?;
+    teller.note("a second host was activated by codes as well");
+    table.equal("certificates of a host by codes", "the host", 1, home.certificates()?.all().count());
+    table.equal("hosts activated by keys", "portal", 2, portal.taken("hosts").await?);
     println!("\n{}", table.printed());
     let verdict = if table.holds() { "every line holds" } else { "NOT every line holds" };
     println!("{verdict}; {:.0} s", teller.elapsed().as_secs_f64());

@@ -10,6 +10,7 @@
 mod demo;
 mod dev;
 mod exit;
+mod portal;
 
 mod fleet;
 #[doc(hidden)]
@@ -42,7 +43,7 @@ started or asked, 73 cannot be made, 74 disk or standard output.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Tell the whole story in under a minute: vendor, host, DNS, thirty machines, renewals, a killed host, a lapse.
+    /// Tell the whole story in under a minute: vendor, portal, keys, host, DNS, thirty machines, a killed host, a lapse, laptops.
     ///
     /// Everything is the real thing: sockets on loopback, a DNS server, sled on disk, Ed25519. Only time is compressed,
     /// by a certificate that is marked as test. Ends with a table of what was read back from the host and the machines,
@@ -66,6 +67,9 @@ enum Command {
         /// Machines needed before leases are issued: 1 in a new folder. A folder that is used again keeps its own.
         #[arg(long)]
         threshold: Option<u32>,
+        /// Run the vendor's portal as well: the host is activated by a key, and there is one for laptops.
+        #[arg(long)]
+        portal: bool,
     },
     /// Ask a host as a fleet would, measure what it answers, and verify its leases.
     ///
@@ -87,6 +91,18 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// `kms-portal`, for `demo` and `dev`.
+    #[command(hide = true, disable_help_flag = true)]
+    Portal {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// `kms-client`, for the demo.
+    #[command(hide = true, disable_help_flag = true)]
+    Client {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 /// The life of the process: arguments, one command, its exit code.
@@ -104,9 +120,15 @@ pub fn main() -> ExitCode {
         Command::Host { arguments } => {
             return kms_host_cli::main_with([OsString::from("kms-host")].into_iter().chain(arguments));
         }
+        Command::Portal { arguments } => {
+            return kms_portal_cli::main_with([OsString::from("kms-portal")].into_iter().chain(arguments));
+        }
+        Command::Client { arguments } => {
+            return kms_client_cli::main_with([OsString::from("kms-client")].into_iter().chain(arguments));
+        }
         Command::Demo { keep } => run(async { demo::tell(keep).await.or_exit(EX_UNAVAILABLE) }),
-        Command::Dev { folder, listen, threshold } => {
-            run(dev::run(&folder, listen, threshold)).map(|()| true)
+        Command::Dev { folder, listen, threshold, portal } => {
+            run(dev::run(&folder, listen, threshold, portal)).map(|()| true)
         }
     })
 }

@@ -12,7 +12,7 @@ fn the_demo_ends_with_a_table_in_which_every_line_holds() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("every line holds") && !text.contains("NOT every line"), "{text}");
-    assert_eq!(text.lines().filter(|line| line.starts_with("ok ")).count(), 16, "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with("ok ")).count(), 23, "{text}");
 }
 
 #[test]
@@ -57,6 +57,40 @@ fn an_installed_dev_prints_commands_that_run() {
         assert!(output.status.success(), "{command}: {said}");
     }
     send("-INT", dev.0.id());
+}
+
+/// One command, and a laptop is activated by a key; the second time, portal and key are still there.
+#[test]
+fn dev_with_a_portal_activates_its_host_by_a_key_and_laptops_by_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("dev");
+    let portal = || {
+        let mut command = command(&folder);
+        command.arg("--portal");
+        dev_with(&mut command)
+    };
+    let (mut first, told) = portal();
+    assert!(told.iter().any(|line| line.contains("activated the host by the key")), "{told:?}");
+    let host = told.iter().find_map(|line| line.split_once("--host ")?.1.strip_suffix(" activate")).unwrap();
+    let client = |state: &str, words: &[&str]| {
+        let mut client = Command::new(env!("CARGO_BIN_EXE_kms-simulator"));
+        client.arg("client").args(["--json", "--product"]).arg(folder.join("product.toml")).arg("--state");
+        let key = std::fs::File::open(folder.join("laptops.key")).unwrap();
+        let output = client.arg(folder.join(state)).args(words).stdin(key).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    client("machine", &["--host", host, "activate"]);
+    client("laptop", &["key", "set", "-"]);
+    send("-INT", first.0.id());
+    assert!(first.0.wait().unwrap().success());
+
+    let (mut second, told) = portal();
+    assert!(told[0].starts_with("Using the vendor"), "{told:?}");
+    client("another", &["key", "set", "-"]);
+    send("-TERM", second.0.id());
+    assert!(second.0.wait().unwrap().success());
 }
 
 #[test]
