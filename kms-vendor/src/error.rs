@@ -12,6 +12,7 @@ use shared::features::FeaturesError;
 use shared::files::BadFile;
 use shared::ids::{CertificateId, HostId, OrganisationId};
 use shared::policy::PolicyError;
+use shared::revocation::ListTooLarge;
 use shared::spelling::is_near;
 use shared::srv::SERVICE_LABEL_FORM;
 use shared::time::{Length, Timestamp};
@@ -204,6 +205,9 @@ pub enum VendorError {
     /// A reason that no revocation list can have.
     #[error("a reason for a revocation has 200 bytes at most, on one line")]
     BadReason,
+    /// A revocation list that machines could not read.
+    #[error("{0}")]
+    TooManyRevoked(ListTooLarge),
     /// No certificate with this id was issued here.
     #[error("no certificate {0} was issued here")]
     UnknownCertificate(CertificateId),
@@ -404,6 +408,10 @@ impl VendorError {
                 (EX_DATAERR, "ask for it again, whole and unchanged: `kms-host request` prints it")
             }
             VendorError::BadReason => (EX_USAGE, "give a shorter --reason"),
+            VendorError::TooManyRevoked(_) => (
+                EX_USAGE,
+                "revoke a host by its own id in place of each of its certificates, or the issuing certificate above all of them",
+            ),
             VendorError::UnknownCertificate(_) => {
                 (EX_USAGE, "see issued.jsonl for the ids. To revoke what a portal has issued, add --unlisted")
             }

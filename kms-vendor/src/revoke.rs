@@ -51,7 +51,7 @@ impl Vendor {
     ///
     /// # Errors
     /// [`VendorError::UnknownCertificate`] for an id that was not issued here, because a mistyped one would take nothing back; a reason
-    /// that is too long, or a root key that is missing. Nothing is recorded then.
+    /// that is too long, more ids than machines can read, or a root key that is missing. Nothing is recorded then.
     pub fn revoke(&self, request: &RevokeRequest<'_>) -> Result<SignedRevocations, VendorError> {
         let _lock = self.lock()?;
         let reason = request.reason;
@@ -76,6 +76,7 @@ impl Vendor {
         let revoked: Result<_, String> = revoked.collect();
         let revoked = revoked.map_err(|error| VendorError::damaged(&path, error))?;
         let list = RevocationList::new(file.number, request.now, revoked);
+        let list = list.within_limit(None).map_err(VendorError::TooManyRevoked)?;
         let signed = Some(root.sign(Kind::RevocationList, &list.encode())?);
         let signed = v1::SignedRevocationList { signed, issuing_certificate: None };
         let pem = files::revocation_list_to_pem(&signed);

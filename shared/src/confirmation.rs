@@ -8,6 +8,7 @@ use core::fmt;
 use core::time::Duration;
 
 use bytes::Bytes;
+use prost::Message as _;
 use proto::v1::{Organisation, Signed};
 use proto::vendor::v1;
 
@@ -81,6 +82,13 @@ impl Confirmation {
             .and_then(|()| issuing.check_valid_at(confirmation.confirmed_at))
             .map_err(ConfirmationError::Issuer)?;
         Ok(confirmation)
+    }
+
+    /// The id of the issuing certificate under which one was signed that has been verified.
+    pub fn issuer_of(verified: &v1::SignedConfirmation) -> Option<CertificateId> {
+        let issuing = verified.issuing_certificate.as_ref()?;
+        let issuing = proto::v1::IssuingCertificate::decode(issuing.payload.clone()).ok()?;
+        CertificateId::from_slice(&issuing.id)
     }
 
     /// Whether this answers the ask of this machine, so that it may be kept. `organisation` is the only one that may license this

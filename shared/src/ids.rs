@@ -91,6 +91,13 @@ impl HostId {
     }
 }
 
+impl CertificateId {
+    /// What stands in a revocation list for every confirmation of the key with this public number.
+    pub fn of_confirmations(key_number: &[u8; 5]) -> CertificateId {
+        CertificateId(derive(b"kms v1 revoked key", key_number))
+    }
+}
+
 impl KeyId {
     /// 0x01 (Ed25519), then the first 15 bytes of SHA-256 of the public key.
     pub fn of_key(public_key: &[u8; 32]) -> KeyId {
@@ -100,9 +107,9 @@ impl KeyId {
     }
 }
 
-/// SHA-256(`kms v1 <kind>` || public key), the first 16 bytes.
-fn derive(kind: &[u8], public_key: &[u8; 32]) -> [u8; ID_BYTES] {
-    first_16(&Sha256::new().chain_update(kind).chain_update(public_key).finalize())
+/// SHA-256(`kms v1 <kind>` || public key or key number), the first 16 bytes.
+fn derive(kind: &[u8], of: &[u8]) -> [u8; ID_BYTES] {
+    first_16(&Sha256::new().chain_update(kind).chain_update(of).finalize())
 }
 
 /// Tells installations apart: a keyed hash of the operating system's machine id, or nothing where it has none.

@@ -160,6 +160,8 @@ pub struct License<T = Lease> {
     tolerance: Duration,
     lease: Option<T>,
     facts: Facts,
+    /// When what the key has activated was taken back. It follows from the revocation lists, and is not saved.
+    revoked_at: Option<Timestamp>,
 }
 
 impl<T: Term> License<T> {
@@ -172,15 +174,15 @@ impl<T: Term> License<T> {
     pub fn resume(setup: Setup, facts: Facts, lease: Option<T>, seen: Option<&Policy>) -> License<T> {
         let retry_interval = seen.map_or(setup.retry_interval, |policy| policy.retry_interval);
         let tolerance = seen.map_or(FIRST_TOLERANCE, |policy| policy.clock_tolerance);
-        let mut license = License { setup, retry_interval, tolerance, lease: None, facts };
+        let mut license = License { setup, retry_interval, tolerance, lease: None, facts, revoked_at: None };
         license.hold(lease);
         license
     }
 
     /// The same license with `lease` in place of its own.
     pub fn with<U: Term>(&self, lease: Option<U>) -> License<U> {
-        let License { setup, retry_interval, tolerance, ref facts, .. } = *self;
-        License { setup, retry_interval, tolerance, lease, facts: facts.clone() }
+        let License { setup, retry_interval, tolerance, ref facts, revoked_at, .. } = *self;
+        License { setup, retry_interval, tolerance, lease, facts: facts.clone(), revoked_at }
     }
 
     /// What is to be saved beside the lease.
@@ -193,8 +195,16 @@ impl<T: Term> License<T> {
         self.lease.as_ref()
     }
 
+    /// Says from when on the confirmation that licenses this machine is taken back, if it is.
+    pub fn set_revoked(&mut self, at: Option<Timestamp>) {
+        self.revoked_at = at;
+    }
+
     /// Where the product stands. Costs nothing, and needs nobody.
     pub fn state(&self, now: Timestamp) -> LicenseState {
+        if let Some(since) = self.revoked_since().filter(|since| *since <= self.time(now)) {
+            return LicenseState::KeyRevoked { since };
+        }
         if let Some(key) = self.facts.key.filter(|key| *key != ByKey::Entered || !self.is_held(now)) {
             return key.state(self.time(now), self.grace_ends_at(), self.setup.grace);
         }
@@ -223,7 +233,8 @@ impl<T: Term> License<T> {
             Some(lease) => [overdue_at(lease), warning_at(lease), lease.expires_at()],
         };
         let by_key = self.facts.key.map(|key| key.changes(self.setup.grace)).into_iter().flatten().flatten();
-        changes.into_iter().chain(by_key).filter(|change| now < *change).fold(ask_at, Timestamp::min)
+        let changes = changes.into_iter().chain(by_key).chain(self.revoked_since());
+        changes.filter(|change| now < *change).fold(ask_at, Timestamp::min)
     }
 
     /// Takes note of what happened. Returns whether to ask now: go through the hosts until one gives a lease, and tell what came of it.
@@ -303,6 +314,11 @@ impl<T: Term> License<T> {
             }
         }
         false
+    }
+
+    /// Since when a license by key is taken back. Other hardware is asked for again first.
+    fn revoked_since(&self) -> Option<Timestamp> {
+        self.revoked_at.filter(|_| matches!(self.facts.key, Some(ByKey::Confirmed(_))))
     }
 
     /// Goes on by this key, or by hosts. What went wrong before is no longer of interest.

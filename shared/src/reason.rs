@@ -320,6 +320,9 @@ reasons! {
     KeyBlocked "KEY_BLOCKED" Vendor
         "the vendor has blocked this key"
         "ask the seller of the key: nothing on this machine is at fault, and what was activated already stays"
+    Revoked "REVOKED" Vendor
+        "the vendor has taken this license back, from {at} on"
+        "ask the seller of the key: nothing on this machine is at fault"
     KeyEnded "KEY_ENDED" Vendor
         "the term of this key ended at {ended_at}"
         "buy a new key from the seller, and enter that"

@@ -9,16 +9,30 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
+use prost::Message as _;
 use proto::v1;
 
 use crate::certificate::{Chain, ChainError, IssuingCertificate, Roots, is_understood};
+#[cfg(feature = "keys")]
+use crate::confirmation::Confirmation;
 use crate::envelope::{self, EnvelopeError, Kind, SecretKey};
-use crate::ids::{CertificateId, ProductId};
+use crate::ids::{CertificateId, HostId, ProductId};
 use crate::print::{OneLine, one_line};
+#[cfg(feature = "keys")]
+use crate::product_key::KeyNumber;
 use crate::time::Timestamp;
 
 /// The longest reason that a list may give, in bytes.
 pub const REASON_MAX_BYTES: usize = 200;
+
+/// The largest list that is signed, in bytes as it travels: it fits into the answer of a host, beside a chain. It has some 500 ids.
+pub const LIST_MAX_BYTES: usize = 14 * 1024;
+
+/// The most that is read where a portal hands out lists, in bytes.
+pub const MAX_LISTS_BYTES: usize = 1024 * 1024;
+
+/// Envelope and lengths of a signed list, at most.
+const ENVELOPE_BYTES: usize = 160;
 
 /// All that one signer has taken back.
 #[derive(Clone, Debug)]
@@ -34,12 +48,26 @@ pub struct RevocationList {
 /// One thing that is taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revoked {
-    /// The id of a host certificate, of a confirmation, or of an issuing certificate.
+    /// The id of a host certificate, of a confirmation, or of an issuing certificate; or what [`Revoked::host`] or [`Revoked::key`]
+    /// gives.
     pub id: CertificateId,
     /// From when on it is not believed.
     pub at: Timestamp,
     /// Why, for people. One that was read is on one line, and drives no terminal.
     pub reason: String,
+}
+
+impl Revoked {
+    /// The id that takes back every certificate of a host, those included that nobody knows any more: its signing key is stolen.
+    pub const fn host(host: HostId) -> CertificateId {
+        CertificateId::from_bytes(*host.as_bytes())
+    }
+
+    /// The id that takes back every confirmation of a key.
+    #[cfg(feature = "keys")]
+    pub fn key(number: KeyNumber) -> CertificateId {
+        CertificateId::of_confirmations(number.as_bytes())
+    }
 }
 
 /// `revoked at 2026-11-22 00:00:00Z (the key was stolen)`
@@ -62,6 +90,26 @@ impl RevocationList {
     pub fn sign(&self, key: &SecretKey, issuing_certificate: Option<v1::Signed>) -> v1::SignedRevocationList {
         let signed = Some(key.sign(Kind::RevocationList, &self.encode()));
         v1::SignedRevocationList { signed, issuing_certificate }
+    }
+
+    /// This list, small enough to travel in an answer when it is signed under this issuing certificate. The reasons of what was revoked
+    /// first are left out for that.
+    ///
+    /// # Errors
+    /// It has too many ids.
+    pub fn within_limit(
+        mut self,
+        issuing_certificate: Option<&v1::Signed>,
+    ) -> Result<RevocationList, ListTooLarge> {
+        let room = LIST_MAX_BYTES - ENVELOPE_BYTES;
+        let room = room.saturating_sub(issuing_certificate.map_or(0, v1::Signed::encoded_len));
+        let mut with_reason: Vec<_> = (0..self.revoked.len()).collect();
+        with_reason.sort_by_key(|index| core::cmp::Reverse(self.revoked[*index].at));
+        while room < self.encode().encoded_len() {
+            let Some(first) = with_reason.pop() else { return Err(ListTooLarge(self.revoked.len())) };
+            self.revoked[first].reason.clear();
+        }
+        Ok(self)
     }
 
     /// Verifies one from the root down.
@@ -148,6 +196,11 @@ impl SignedList {
         self.issuing.is_none()
     }
 
+    /// The issuing certificate under which it was signed; `None` for a list of a root.
+    pub fn issuer(&self) -> Option<CertificateId> {
+        self.issuing.as_ref().map(|issuing| issuing.id)
+    }
+
     /// The exact bytes, to keep and to hand on.
     pub fn wire(&self) -> &v1::SignedRevocationList {
         &self.wire
@@ -216,11 +269,24 @@ impl Revocations {
         self.lists().filter(newer).map(SignedList::wire)
     }
 
-    /// What takes back the chain of a host at this instant: its host certificate, or the issuing certificate above it.
+    /// What takes back the chain of a host at this instant: its host certificate, its host, or the issuing certificate above it.
     pub fn of_chain(&self, chain: &Chain, now: Timestamp) -> Option<&Revoked> {
         let host = chain.host();
-        let of_host = self.of(host.id, host.product, host.test).filter(|revoked| revoked.at <= now);
+        let ids = [host.id, Revoked::host(host.host())];
+        let of_host = self.of_any(ids, host.product, host.test).find(|revoked| revoked.at <= now);
         of_host.or_else(|| self.issuer(chain.issuing()?.id).filter(|revoked| revoked.at <= now))
+    }
+
+    /// What takes back a confirmation, from the earliest instant on: its id, its key, or the issuing certificate under which it was signed.
+    #[cfg(feature = "keys")]
+    pub fn of_confirmation(
+        &self,
+        confirmation: &Confirmation,
+        issuer: Option<CertificateId>,
+    ) -> Option<&Revoked> {
+        let ids = [confirmation.id, Revoked::key(confirmation.key_number)];
+        let of_id = self.of_any(ids, confirmation.product, confirmation.test);
+        of_id.chain(issuer.and_then(|issuer| self.issuer(issuer))).min_by_key(|revoked| revoked.at)
     }
 
     /// The lists that are kept, to hand on.
@@ -233,10 +299,20 @@ impl Revocations {
     ///
     /// An issuing key takes back no more than it may sign.
     pub fn of(&self, id: CertificateId, product: ProductId, test: bool) -> Option<&Revoked> {
-        let may = |list: &&SignedList| {
+        self.of_any([id], product, test).next()
+    }
+
+    /// Every entry for one of these ids that counts for this product and mark.
+    fn of_any<const N: usize>(
+        &self,
+        ids: [CertificateId; N],
+        product: ProductId,
+        test: bool,
+    ) -> impl Iterator<Item = &Revoked> {
+        let may = move |list: &&SignedList| {
             list.issuing.as_ref().is_none_or(|issuing| issuing.covers(product) && issuing.allows(test))
         };
-        self.lists().filter(may).find_map(|list| list.list.find(id))
+        self.lists().filter(may).flat_map(move |list| ids.into_iter().filter_map(|id| list.list.find(id)))
     }
 
     /// What takes back the issuing certificate with this id: a root alone can.
@@ -244,6 +320,13 @@ impl Revocations {
         self.by_root.as_ref().and_then(|list| list.list.find(id))
     }
 }
+
+/// So many ids do not fit into a list that hosts can hand to machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a list of {0} revoked ids is larger than the {LIST_MAX_BYTES} bytes that a host can hand to machines"
+)]
+pub struct ListTooLarge(pub usize);
 
 /// Why a revocation list is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

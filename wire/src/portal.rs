@@ -10,6 +10,7 @@ use proto::vendor::v1;
 use proto::vendor::v1::vendor_service_client::VendorServiceClient;
 use shared::MAX_MESSAGE_BYTES;
 use shared::reason::Reason;
+use shared::revocation::MAX_LISTS_BYTES;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tonic::{Response, Status};
@@ -82,7 +83,8 @@ impl Portal {
         &self,
         newer: v1::GetRevocationsRequest,
     ) -> Result<v1::GetRevocationsResponse, Failure> {
-        self.call(self.client().get_revocations(newer)).await
+        let mut client = self.client().max_decoding_message_size(MAX_LISTS_BYTES);
+        self.call(client.get_revocations(newer)).await
     }
 
     fn client(&self) -> VendorServiceClient<Channel> {

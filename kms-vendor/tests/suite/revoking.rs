@@ -3,10 +3,11 @@
 use std::fs;
 
 use kms_vendor::{RevokeRequest, SignedRevocations, Signer, VendorError};
+use prost::Message as _;
 use shared::certificate::Roots;
 use shared::files;
 use shared::ids::CertificateId;
-use shared::revocation::{RevocationList, Revocations};
+use shared::revocation::{LIST_MAX_BYTES, RevocationList, Revocations};
 
 use crate::binary::{ISSUE, answer, failure, prepared};
 use crate::{DAY, NOW, World};
@@ -69,6 +70,24 @@ fn an_id_that_was_not_issued_here_is_revoked_only_if_that_is_meant() {
     let by_issuer =
         RevokeRequest { ids: &[known], reason: "", unlisted: false, root: Signer::Issuer, now: NOW };
     assert!(world.vendor.revoke(&by_issuer).is_err());
+}
+
+/// A larger list would reach no machine, and nobody would notice. Reasons make room first.
+#[test]
+fn a_list_that_machines_could_not_read_is_not_signed() {
+    let world = World::with_product();
+    let ids: Vec<_> = (1..=600_u128).map(|id| CertificateId::from_bytes(id.to_be_bytes())).collect();
+    let revoke = |ids: &[CertificateId], reason| {
+        let request = RevokeRequest { ids, reason, unlisted: true, root: Signer::Root1, now: NOW };
+        world.vendor.revoke(&request)
+    };
+    let long = "x".repeat(200);
+    let first = revoke(&ids[..500], &long).unwrap();
+    let pem = files::revocation_lists_from_pem(first.pem.as_bytes()).unwrap().remove(0);
+    assert!(pem.encoded_len() <= LIST_MAX_BYTES, "{}", pem.encoded_len());
+    let error = revoke(&ids, "").unwrap_err();
+    assert!(error.to_string().starts_with("a list of 600 revoked ids"), "{error}");
+    assert_eq!(revoke(&ids[..501], "").unwrap().list.number, 2, "nothing was recorded");
 }
 
 #[test]

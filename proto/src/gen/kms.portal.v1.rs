@@ -612,6 +612,112 @@ pub struct FreePlaceRequest {
 /// It is free.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FreePlaceResponse {}
+/// Something to take back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeRequest {
+    /// The number of a key; or in hex the id of a host, of a host certificate, of a machine or of its place.
+    #[prost(string, tag = "1")]
+    pub subject: ::prost::alloc::string::String,
+    /// Why. It stands in the list, for those whom it concerns: one line, 200 bytes at most.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Whether to take back an id of a certificate or a confirmation that the portal does not know.
+    #[prost(bool, tag = "3")]
+    pub unlisted: bool,
+}
+/// It is taken back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeResponse {
+    /// What it was: `key`, `host`, `certificate`, `machine` or `unlisted`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// How many ids the list has more than before; 0 if it had all of them.
+    #[prost(uint64, tag = "2")]
+    pub added: u64,
+    /// The number of the list.
+    #[prost(uint64, tag = "3")]
+    pub number: u64,
+}
+/// Asks for what was taken back.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRevocationsRequest {}
+/// What was taken back.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRevocationsResponse {
+    /// By this portal, the latest first.
+    #[prost(message, repeated, tag = "1")]
+    pub revoked: ::prost::alloc::vec::Vec<RevokedId>,
+    /// The list that the portal has signed; absent if it has signed none.
+    #[prost(message, optional, tag = "2")]
+    pub by_issuer: ::core::option::Option<KeptRevocations>,
+    /// The list of a root; absent if none is installed.
+    #[prost(message, optional, tag = "3")]
+    pub by_root: ::core::option::Option<KeptRevocations>,
+    /// Both, as hosts and machines get them.
+    #[prost(message, repeated, tag = "4")]
+    pub lists: ::prost::alloc::vec::Vec<super::super::v1::SignedRevocationList>,
+}
+/// An id that was taken back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokedId {
+    /// What stands in the list, 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub id: ::prost::bytes::Bytes,
+    /// What it is: `key`, `host`, `certificate`, `machine` or `unlisted`.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// As staff has named it.
+    #[prost(string, tag = "3")]
+    pub subject: ::prost::alloc::string::String,
+    /// From when on it is not believed.
+    #[prost(int64, tag = "4")]
+    pub at: i64,
+    /// Who has taken it back.
+    #[prost(string, tag = "5")]
+    pub who: ::prost::alloc::string::String,
+    /// Why.
+    #[prost(string, tag = "6")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// A list that is handed out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeptRevocations {
+    /// Its number.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// When it was signed.
+    #[prost(int64, tag = "2")]
+    pub issued_at: i64,
+    /// How many ids it has.
+    #[prost(uint64, tag = "3")]
+    pub revoked: u64,
+}
+/// A list to take up.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstallRevocationsRequest {
+    /// The list.
+    #[prost(message, optional, tag = "1")]
+    pub list: ::core::option::Option<super::super::v1::SignedRevocationList>,
+    /// Why.
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
+}
+/// What became of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstallRevocationsResponse {
+    /// Its number.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// Whether a root has signed it.
+    #[prost(bool, tag = "2")]
+    pub by_root: bool,
+    /// How many ids it has.
+    #[prost(uint64, tag = "3")]
+    pub revoked: u64,
+    /// Whether it has changed anything.
+    #[prost(bool, tag = "4")]
+    pub is_newer: bool,
+}
 /// Asks for changes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListChangesRequest {
@@ -1319,6 +1425,82 @@ pub mod portal_service_client {
                 .insert(GrpcMethod::new("kms.portal.v1.PortalService", "FreePlace"));
             self.inner.unary(req, path, codec).await
         }
+        /// Takes a host, a machine or a whole key back before its end, and signs the list that says so.
+        pub async fn revoke(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeRequest>,
+        ) -> std::result::Result<tonic::Response<super::RevokeResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/Revoke",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.portal.v1.PortalService", "Revoke"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What was taken back, and the lists that hosts and machines are given.
+        pub async fn list_revocations(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRevocationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRevocationsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/ListRevocations",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("kms.portal.v1.PortalService", "ListRevocations"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes up a list that a root has signed, or one of this portal that its database has lost.
+        pub async fn install_revocations(
+            &mut self,
+            request: impl tonic::IntoRequest<super::InstallRevocationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InstallRevocationsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/InstallRevocations",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("kms.portal.v1.PortalService", "InstallRevocations"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// What staff has changed, the latest first.
         pub async fn list_changes(
             &mut self,
@@ -1629,6 +1811,27 @@ pub mod portal_service_server {
             request: tonic::Request<super::FreePlaceRequest>,
         ) -> std::result::Result<
             tonic::Response<super::FreePlaceResponse>,
+            tonic::Status,
+        >;
+        /// Takes a host, a machine or a whole key back before its end, and signs the list that says so.
+        async fn revoke(
+            &self,
+            request: tonic::Request<super::RevokeRequest>,
+        ) -> std::result::Result<tonic::Response<super::RevokeResponse>, tonic::Status>;
+        /// What was taken back, and the lists that hosts and machines are given.
+        async fn list_revocations(
+            &self,
+            request: tonic::Request<super::ListRevocationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRevocationsResponse>,
+            tonic::Status,
+        >;
+        /// Takes up a list that a root has signed, or one of this portal that its database has lost.
+        async fn install_revocations(
+            &self,
+            request: tonic::Request<super::InstallRevocationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InstallRevocationsResponse>,
             tonic::Status,
         >;
         /// What staff has changed, the latest first.
@@ -2598,6 +2801,143 @@ pub mod portal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = FreePlaceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/Revoke" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::RevokeRequest>
+                    for RevokeSvc<T> {
+                        type Response = super::RevokeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::revoke(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/ListRevocations" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRevocationsSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::ListRevocationsRequest>
+                    for ListRevocationsSvc<T> {
+                        type Response = super::ListRevocationsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListRevocationsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::list_revocations(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRevocationsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/InstallRevocations" => {
+                    #[allow(non_camel_case_types)]
+                    struct InstallRevocationsSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::InstallRevocationsRequest>
+                    for InstallRevocationsSvc<T> {
+                        type Response = super::InstallRevocationsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InstallRevocationsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::install_revocations(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = InstallRevocationsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -86,6 +86,9 @@ pub struct Saved {
     /// What licenses this machine in place of `confirmation`, where somebody has typed a confirmation id; absent where nobody has.
     #[prost(message, optional, tag = "30")]
     pub confirmation_by_code: ::core::option::Option<ConfirmationByCode>,
+    /// When to ask the vendor's portal for revocation lists next, milliseconds since the Unix epoch; 0 if that was never decided.
+    #[prost(int64, tag = "31")]
+    pub revocations_due_at: i64,
 }
 /// A confirmation id that was typed, and what is needed to verify it again without the private key.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

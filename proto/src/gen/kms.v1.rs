@@ -259,7 +259,8 @@ pub struct RevocationList {
 /// One thing that is taken back.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Revoked {
-    /// The id of a host certificate, of a confirmation or, in a list that a root has signed, of an issuing certificate; 16 bytes.
+    /// The id of a host certificate, of a host, of a confirmation or, in a list that a root has signed, of an issuing certificate; or
+    /// what stands for every confirmation of a key. 16 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub id: ::prost::bytes::Bytes,
     /// From when on it is not believed, in milliseconds since the Unix epoch in UTC.

@@ -78,6 +78,11 @@ pub enum LicenseState {
         /// Since when.
         since: Timestamp,
     },
+    /// The vendor has taken back what the product key has activated here, or the key as a whole.
+    KeyRevoked {
+        /// Since when.
+        since: Timestamp,
+    },
     /// The hardware is not the one that was activated by the product key. The machine asks the vendor's portal again.
     HardwareChanged {
         /// When this was noticed.
@@ -117,6 +122,7 @@ impl LicenseState {
             | LicenseState::KeyEntered { notices: true }
             | LicenseState::KeyEndsSoon { .. }
             | LicenseState::KeyEnded { .. }
+            | LicenseState::KeyRevoked { .. }
             | LicenseState::HardwareChanged { notices: true, .. } => Notice::Warning,
         }
     }
@@ -136,6 +142,7 @@ impl LicenseState {
             LicenseState::LicensedByKey { .. } => "license.by-key",
             LicenseState::KeyEndsSoon { .. } => "license.key-ends-soon",
             LicenseState::KeyEnded { .. } => "license.key-ended",
+            LicenseState::KeyRevoked { .. } => "license.key-revoked",
             LicenseState::HardwareChanged { .. } => "license.hardware-changed",
         }
     }
@@ -155,6 +162,7 @@ impl LicenseState {
             | LicenseState::LicensedWithoutEnd
             | LicenseState::KeyEntered { .. }
             | LicenseState::KeyEnded { .. }
+            | LicenseState::KeyRevoked { .. }
             | LicenseState::HardwareChanged { .. } => None,
         }
     }
@@ -166,6 +174,7 @@ impl LicenseState {
             | LicenseState::Lapsed { since }
             | LicenseState::NeverActivated { since }
             | LicenseState::KeyEnded { since }
+            | LicenseState::KeyRevoked { since }
             | LicenseState::HardwareChanged { since, .. } => Some(*since),
             LicenseState::InGrace { .. }
             | LicenseState::Licensed { .. }
@@ -193,7 +202,8 @@ impl LicenseState {
             | LicenseState::Lapsed { .. }
             | LicenseState::NeverActivated { .. }
             | LicenseState::KeyEntered { .. }
-            | LicenseState::KeyEnded { .. } => false,
+            | LicenseState::KeyEnded { .. }
+            | LicenseState::KeyRevoked { .. } => false,
         }
     }
 }
@@ -232,6 +242,12 @@ impl fmt::Display for LicenseState {
             }
             LicenseState::KeyEnded { since } => {
                 write!(f, "the term of the product key has ended at {since}; the product works on")
+            }
+            LicenseState::KeyRevoked { since } => {
+                write!(
+                    f,
+                    "the vendor has revoked the license of this product key at {since}; ask the seller, and the product works on"
+                )
             }
             LicenseState::HardwareChanged { since, .. } => {
                 write!(

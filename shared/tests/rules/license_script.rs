@@ -187,6 +187,7 @@ fn describe(state: LicenseState) -> String {
         LicenseState::LicensedByKey { until } => format!("licensed by key until {}", relative(until)),
         LicenseState::KeyEndsSoon { until } => format!("key ends at {}", relative(until)),
         LicenseState::KeyEnded { since } => format!("key ended at {}", relative(since)),
+        LicenseState::KeyRevoked { since } => format!("revoked since {}", relative(since)),
         LicenseState::HardwareChanged { since, .. } => {
             let licensed = if state.is_licensed() { "licensed" } else { "not licensed" };
             format!("other hardware since {}, {licensed}", relative(since))

@@ -1,6 +1,7 @@
 //! Confirmations and revocation lists at the machine that gets them (protocol.md 11).
 
 use expect_test::expect;
+use prost::Message as _;
 use proto::v1;
 use shared::activation::ActivationError;
 use shared::certificate::IssuingCertificate;
@@ -8,8 +9,8 @@ use shared::confirmation::{Confirmation, ConfirmationError};
 use shared::envelope::{EnvelopeError, Kind};
 use shared::ids::{CertificateId, Fingerprint};
 use shared::parts::HardwareParts;
-use shared::product_key::KeyError;
-use shared::revocation::{RevocationList, Revocations, Revoked, SignedList};
+use shared::product_key::{KeyError, KeyNumber};
+use shared::revocation::{LIST_MAX_BYTES, ListTooLarge, RevocationList, Revocations, Revoked, SignedList};
 use shared::time::Timestamp;
 
 use crate::kit::{self, DAY, MS, NOW, ORGANISATION, OTHER_ORGANISATION, OTHER_PRODUCT, PRODUCT, Who};
@@ -163,4 +164,79 @@ fn an_issuing_key_takes_back_what_it_may_sign_and_no_issuing_certificate() {
     assert!(kept.issuer(id).is_none());
     kept.take(list(1, 1, None));
     assert!(kept.of(id, OTHER_PRODUCT, false).is_some() && kept.issuer(id).is_some());
+}
+
+/// Takes these back, by an issuing key.
+fn taking_back(ids: impl IntoIterator<Item = CertificateId>, reason: &str) -> RevocationList {
+    let revoked = ids.into_iter().map(|id| Revoked { id, at: NOW, reason: reason.into() });
+    RevocationList::new(1, NOW, revoked.collect())
+}
+
+fn kept(list: &RevocationList) -> Revocations {
+    let wire = list.sign(&kit::key(Who::Issuing), Some(issuing(9)));
+    let mut kept = Revocations::default();
+    assert!(kept.take(RevocationList::open(&wire, &kit::roots()).unwrap()));
+    kept
+}
+
+#[test]
+fn a_host_is_taken_back_with_every_certificate_that_it_has() {
+    let chain = kit::chain();
+    let host = Revoked::host(chain.host().host());
+    for (id, is_revoked) in
+        [(host, true), (chain.host().id, true), (CertificateId::from_bytes([1; 16]), false)]
+    {
+        let kept = kept(&taking_back([id], "stolen"));
+        assert_eq!(kept.of_chain(&chain, NOW).is_some(), is_revoked, "{id}");
+        assert!(kept.of_chain(&chain, NOW - MS).is_none(), "not before it was");
+    }
+}
+
+#[test]
+fn a_confirmation_is_taken_back_by_its_id_its_key_or_its_issuing_certificate() {
+    let confirmation = kit::confirmation();
+    let issuer = CertificateId::from_bytes([9; 16]);
+    for (id, is_revoked) in [
+        (confirmation.id, true),
+        (Revoked::key(confirmation.key_number), true),
+        (Revoked::key(KeyNumber::from_bytes([7; 5])), false),
+        (issuer, false),
+    ] {
+        let kept = kept(&taking_back([id], "refunded"));
+        assert_eq!(kept.of_confirmation(&confirmation, Some(issuer)).is_some(), is_revoked, "{id}");
+    }
+    let mut by_root = Revocations::default();
+    assert!(by_root.take(list(1, 9, None)));
+    assert!(
+        by_root.of_confirmation(&confirmation, Some(issuer)).is_some(),
+        "a root takes it back with its issuer"
+    );
+    assert!(by_root.of_confirmation(&confirmation, None).is_none());
+}
+
+/// A host leaves a list out of its answer that would make it too large for machines, and nobody noticed.
+#[test]
+fn a_list_that_would_not_fit_into_an_answer_is_not_signed_and_the_first_reasons_make_room() {
+    let ids = |number: u128| (1..=number).map(|id| CertificateId::from_bytes(id.to_be_bytes()));
+    let sign = |list: &RevocationList| {
+        let list = list.clone().within_limit(Some(&issuing(9)))?;
+        Ok::<_, ListTooLarge>(list.sign(&kit::key(Who::Issuing), Some(issuing(9))))
+    };
+    let encoded = |list: &RevocationList| sign(list).unwrap().encoded_len();
+    let fits = |number: &u128| sign(&taking_back(ids(*number), "")).is_ok();
+    let most = (500..700).take_while(fits).last().unwrap();
+    assert!((510..525).contains(&most), "{most}");
+    let long = "x".repeat(200);
+    assert!(encoded(&taking_back(ids(most), &long)) <= LIST_MAX_BYTES);
+    let too_many = taking_back(ids(most + 1), &long);
+    assert_eq!(sign(&too_many).unwrap_err(), ListTooLarge(too_many.revoked().len()));
+
+    let mut revoked = taking_back(ids(most - 10), &long).revoked().to_vec();
+    revoked[3].at = NOW + MS;
+    let wire = sign(&RevocationList::new(1, NOW, revoked)).unwrap();
+    let opened = RevocationList::open(&wire, &kit::roots()).unwrap();
+    let entries = opened.list().revoked().iter();
+    let with_reason: Vec<_> =
+        entries.filter(|entry| !entry.reason.is_empty()).map(|entry| entry.at).collect();
+    assert_eq!(with_reason, [NOW + MS], "that of the latest is kept");
 }

@@ -13,7 +13,7 @@ use shared::features::Features;
 use shared::files::IssuingRequest;
 use shared::ids::{Fingerprint, Nonce};
 use shared::parts::HardwareParts;
-use shared::revocation::RevocationList;
+use shared::revocation::{RevocationList, Revoked};
 use shared::time::Timestamp;
 
 use crate::kit::{self, DAY, NOW, PRODUCT, Who};
@@ -23,7 +23,7 @@ use crate::vector_files::{Fields, Vector};
 pub(crate) fn all() -> Vec<Vector> {
     let mut vectors = asks();
     vectors.extend([confirmation(), bounded_confirmation(), revocation_list(), revocation_list_by_root()]);
-    vectors.extend([issuing_request(), chain_with_features()]);
+    vectors.extend([revocation_list_of_wholes(), issuing_request(), chain_with_features()]);
     vectors
 }
 
@@ -222,6 +222,22 @@ fn revocation_list_by_root() -> Vector {
         &root.public(),
         &travels,
         "list 1 at 1795305600000, by a root true, takes back nothing",
+    )
+}
+
+fn revocation_list_of_wholes() -> Vector {
+    let issuing = kit::key(Who::Issuing);
+    let revoked = |id, reason: &str| Revoked { id, at: NOW, reason: reason.into() };
+    let (host, number) = (kit::key(Who::Host).public().host(), kit::confirmation().key_number);
+    let entries = vec![revoked(Revoked::host(host), "stolen"), revoked(Revoked::key(number), "refunded")];
+    let list = RevocationList::new(1_795_305_600, NOW, entries);
+    list_vector(
+        "revocation-list-of-wholes",
+        "A revocation list that takes back every certificate of a host, and every confirmation of the key f685a296f0.",
+        &issuing.public(),
+        &list.sign(&issuing, Some(kit::signed_issuing_certificate())),
+        "list 1795305600 at 1795305600000, by a root false, takes back 3748e2d2e6dbd2aa466c97c4a18b021e at 1795305600000 \
+         (stolen), 3c2dba5391e8adb0bbea550b140c70c2 at 1795305600000 (refunded)",
     )
 }
 
