@@ -2,9 +2,10 @@
 //!
 //! `vendor` is `kms.vendor.v1` for everybody, over TLS; `staff` is `kms.portal.v1`, over the unix socket in the data directory, or over TLS
 //! with tokens. Both go through [`PortalCore`], which opens asks and hands them to the database. `refusals` says
-//! what is told, `wrong_keys` who has to wait.
+//! what is told, `wrong_keys` who has to wait. `revocations` hands out what was taken back.
 
 mod refusals;
+mod revocations;
 mod staff;
 mod vendor;
 mod wrong_keys;
@@ -23,7 +24,7 @@ use shared::ids::CertificateId;
 use shared::product_key::ProductKey;
 use shared::reason::Reason;
 use shared::time::Clock;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::db::{
     ActivateHost, ActivateMachine, CertifiedHost, Db, DbError, HostAsk, ReleaseMachine, RenewHost,
@@ -46,6 +47,7 @@ pub struct PortalCore {
     pepper: Pepper,
     issuer: RwLock<Arc<Issuer>>,
     code_signer: RwLock<Option<Arc<CodeSigner>>>,
+    issuer_changed: Notify,
     /// The error after which it cannot go on.
     fatal: watch::Sender<Option<DbError>>,
 }
@@ -60,6 +62,7 @@ impl PortalCore {
             pepper,
             issuer: RwLock::new(Arc::new(issuer)),
             code_signer: RwLock::default(),
+            issuer_changed: Notify::new(),
             fatal: watch::Sender::default(),
         }
     }
@@ -106,6 +109,7 @@ impl PortalCore {
     /// Signs with this from now on.
     pub fn take_up(&self, issuer: Issuer) {
         *self.issuer.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(issuer);
+        self.issuer_changed.notify_one();
     }
 
     /// What it confirms machines by codes with, if it can.

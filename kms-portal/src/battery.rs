@@ -12,6 +12,7 @@ pub mod hosts;
 pub mod leaving;
 pub mod machines;
 pub mod random;
+pub mod revoking;
 pub mod staff;
 pub mod world;
 
@@ -82,6 +83,18 @@ macro_rules! battery {
                 no_key_and_another_products_key_look_the_same
                 an_issuer_that_has_ended_signs_nothing_and_nothing_is_taken
                 a_raised_key_gives_more_and_a_lowered_one_takes_nothing_away;
+            revoking:
+                a_key_is_revoked_with_all_its_machines_by_one_id
+                a_revoked_host_gets_no_certificate_and_none_that_it_has_counts
+                one_certificate_is_revoked_and_its_host_gets_another
+                a_machine_is_revoked_by_its_id_or_by_that_of_its_place
+                what_is_unknown_is_revoked_only_if_that_is_meant
+                a_list_has_a_higher_number_than_every_one_before
+                of_20_revocations_at_once_every_one_has_a_number_and_a_place_in_the_list
+                a_list_of_a_root_is_handed_out_until_a_newer_one_comes
+                what_a_restored_database_has_lost_comes_back_from_a_list_of_a_host
+                a_list_that_machines_could_not_read_is_not_signed_and_a_key_as_a_whole_makes_room
+                under_another_issuing_certificate_the_list_is_signed_again;
             staff:
                 a_key_has_one_number
                 what_is_unknown_is_named

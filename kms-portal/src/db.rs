@@ -3,8 +3,8 @@
 //! [`Db`] is a database, SQLite or PostgreSQL. Each of its methods is one transaction, and what it returns is durable: it may be sent. The
 //! rows are read, the `rules` decide, and the decision is written. A refusal writes nothing. Neither keys nor the pepper are ever here.
 //!
-//! Read next: `migrations/001-keys.sql`, the tables; `places` and `hosts`, the two that count; `keys` and `catalogue`, what staff changes. All of them
-//! speak to either database through `sql`, as `work` that `sqlite` or `postgres` runs.
+//! Read next: `migrations/001-keys.sql`, the tables; `places` and `hosts`, the two that count; `keys` and `catalogue`, what staff changes;
+//! `revocations`, what it takes back. All of them speak to either database through `sql`, as `work` that `sqlite` or `postgres` runs.
 
 mod catalogue;
 mod changes;
@@ -15,6 +15,7 @@ mod keys;
 mod pepper;
 mod places;
 mod postgres;
+mod revocations;
 mod schema;
 mod sql;
 mod sqlite;
@@ -25,9 +26,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use proto::v1::KnownRevocations;
 use shared::ids::{CertificateId, OrganisationId, ProductId};
 use shared::policy::Policy;
 use shared::product_key::KeyNumber;
+use shared::revocation::SignedList;
 use shared::time::Timestamp;
 
 use crate::issue::{Issue, Pepper, TokenDigest, Unconfirmed};
@@ -46,6 +50,10 @@ pub use places::{
     ReleaseMachine, ReleasedMachine,
 };
 use postgres::PostgresServer;
+pub use revocations::{
+    AllRevocations, InstalledList, KeptList, NotRevoked, RevocationSubject, RevokedEntry, RevokedKind,
+    TakenBack,
+};
 use sqlite::SqliteFile;
 pub use tokens::{KnownToken, NewToken};
 use work::{Database, Doing, Work};
@@ -239,6 +247,49 @@ impl Db {
     /// Notes when a token was used.
     pub async fn use_token(&self, name: String, at: Timestamp) -> Result<(), DbError> {
         self.write(tokens::UseToken { name, at }).await
+    }
+}
+
+/// Revocations.
+impl Db {
+    /// Takes something back, for the reason that `by` gives, and signs the list that says so. `unlisted` allows an id that is not known.
+    pub async fn revoke(
+        &self,
+        subject: RevocationSubject,
+        unlisted: bool,
+        issuer: Arc<dyn Issue>,
+        by: By,
+    ) -> Result<Result<TakenBack, NotRevoked>, DbError> {
+        self.write(revocations::TakeBack { subject, unlisted, issuer, by }).await
+    }
+
+    /// Takes up a list that is believed: of a root, or one of an issuing key that this database has lost.
+    pub async fn install_revocations(
+        &self,
+        list: SignedList,
+        issuer: Arc<dyn Issue>,
+        by: By,
+    ) -> Result<Result<InstalledList, NotRevoked>, DbError> {
+        self.write(revocations::InstallList { list, issuer, by }).await
+    }
+
+    /// Signs the list again if it was signed under another issuing certificate than that of this issuer. Returns its new number then.
+    pub async fn sign_revocations_again(
+        &self,
+        issuer: Arc<dyn Issue>,
+        now: Timestamp,
+    ) -> Result<Result<Option<u64>, NotRevoked>, DbError> {
+        self.write(revocations::SignAgain { issuer, now }).await
+    }
+
+    /// The lists that are newer than these, encoded: first that of an issuing key, then that of a root. Nothing is signed.
+    pub async fn newer_revocations(&self, known: KnownRevocations) -> Result<[Option<Bytes>; 2], DbError> {
+        self.read(revocations::NewerLists(known)).await
+    }
+
+    /// All that was taken back, and both lists.
+    pub async fn revocations(&self) -> Result<AllRevocations, DbError> {
+        self.read(revocations::ListRevoked).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the portal makes: product keys, tokens of its staff, the confirmations of machines, the certificates of hosts, the terms of host
-//! keys.
+//! keys, revocation lists.
 //!
-//! The issuing key signs confirmations and certificates, with its certificate beside them; `codes` has what is read aloud. `db` keeps them with the place or the activation for which they
+//! The issuing key signs confirmations, certificates and lists, with its certificate beside them; `codes` has what is read aloud. `db` keeps them with the place or the activation for which they
 //! were made, so the same ask gets the same bytes.
 
 mod codes;
@@ -14,12 +14,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use prost::Message as _;
-use proto::v1::Signed;
+use proto::v1::{Signed, SignedRevocationList};
 use shared::certificate::{Chain, ChainError, HostCertificate, IssuingCertificate, Roots};
 use shared::codes::{ConfirmationId, HostTerms, InstallationId};
 use shared::confirmation::Confirmation;
 use shared::envelope::{Kind, PublicKey, SecretKey};
+use shared::ids::CertificateId;
 use shared::product_key::KeyNumber;
+use shared::revocation::{ListTooLarge, RevocationList};
 use shared::time::Timestamp;
 
 use crate::rules::KeyRefusal;
@@ -63,6 +65,15 @@ pub trait Issue: Send + Sync + 'static {
         day: Timestamp,
         now: Timestamp,
     ) -> Result<ConfirmationId, TermsFault>;
+
+    /// Signs a revocation list, at the instant that it says. It has too many ids, if it is larger than hosts can hand to machines.
+    async fn revoke(
+        &self,
+        list: &RevocationList,
+    ) -> Result<Result<SignedRevocationList, ListTooLarge>, KeyRefusal>;
+
+    /// The id of its certificate.
+    fn id(&self) -> CertificateId;
 }
 
 /// An issuing key with its certificate.
@@ -144,6 +155,21 @@ impl Issue for Issuer {
         now: Timestamp,
     ) -> Result<ConfirmationId, TermsFault> {
         self.confirm_host_by(id, terms, day, now)
+    }
+
+    async fn revoke(
+        &self,
+        list: &RevocationList,
+    ) -> Result<Result<SignedRevocationList, ListTooLarge>, KeyRefusal> {
+        if self.certificate.check_valid_at(list.issued_at).is_err() {
+            return Err(KeyRefusal::IssuerEnded);
+        }
+        let list = list.clone().within_limit(Some(&self.signed));
+        Ok(list.map(|list| list.sign(&self.key, Some(self.signed.clone()))))
+    }
+
+    fn id(&self) -> CertificateId {
+        self.certificate.id
     }
 }
 

@@ -109,6 +109,12 @@ pub enum KeyRefusal {
     /// A later ask was heard from the same host or machine: somebody has recorded this one, or the asker's clock was set back.
     #[error("a later ask was heard before")]
     Replayed,
+    /// The vendor has taken back the host, or the place of the machine.
+    #[error("it was revoked at {at}")]
+    Revoked {
+        /// From when on it is not believed.
+        at: Timestamp,
+    },
     /// A host that renews, or a machine that gives its place back, was never activated here.
     #[error("it was not activated here")]
     NotActivatedHere,
@@ -138,6 +144,7 @@ impl KeyRefusal {
                 Reason::ReleasesExhausted.with(&[("releases", releases)])
             }
             KeyRefusal::Replayed => Reason::Replayed.into(),
+            KeyRefusal::Revoked { at } => Reason::Revoked.with(&[("at", at)]),
             KeyRefusal::NotActivatedHere => Reason::NotActivatedHere.into(),
             KeyRefusal::HourWidth => Reason::Malformed.with(&[("cause", self)]),
             KeyRefusal::IssuerEnded => Reason::IssuerEnded.into(),

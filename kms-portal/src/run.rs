@@ -185,6 +185,8 @@ pub fn run(
     certificate::take_note(&door);
     certificate::warn_of_end(&door, Timestamp::from_unix_ms(i64::MIN), clock.now());
     let stop = CancellationToken::new();
+    let (keeper, stopped) = (portal.clone(), stop.clone());
+    tokio::spawn(async move { keeper.keep_list_signed(stopped).await });
     let service = VendorApi::new(portal.clone(), wrong_keys).service();
     let services = Services::new(Routes::new(service));
     let stopped = || stop.clone().cancelled_owned();

@@ -5,6 +5,7 @@
 mod directory;
 mod machines;
 mod packaged;
+mod revoking;
 mod selling;
 mod staff;
 pub(crate) mod stage;

@@ -174,6 +174,10 @@ fn told(reason: Reason) -> Told {
             "suite/portal.rs",
             "a_blocked_key_says_that_the_seller_is_to_be_asked_until_it_is_unblocked",
         ),
+        Reason::Revoked => AtThePortal(
+            "suite/portal/revoking.rs",
+            "a_revoked_host_fetches_that_by_itself_and_its_machines_keep_their_leases_with_a_notice",
+        ),
         Reason::KeyEnded => {
             AtThePortal("clocks/portal.rs", "a_key_activates_until_the_second_before_its_end")
         }

@@ -90,6 +90,13 @@ const EXAMPLES: &[(&str, &str)] = &[
          kms-portal confirm --language de --letters\n\
          kms-portal confirm 0645GF-J6HB7Y-H6KGDH-QSMAQH-SW59D7-4ECR02 --json",
     ),
+    (
+        "revoke",
+        "kms-portal revoke 3F8K-9QWX --reason \"refunded, ticket 7\"\n\
+         kms-portal revoke 3748e2d2e6dbd2aa466c97c4a18b021e \\\n    --reason \"the host was stolen\"",
+    ),
+    ("revocations", "kms-portal revocations list\nkms-portal revocations export revoked.pem"),
+    ("install-revocations", "kms-portal install-revocations revoked.pem"),
     ("doctor", "kms-portal doctor\nkms-portal doctor --data ./portal --json"),
     ("backup", "kms-portal backup /media/usb/portal-2027-01-31"),
     ("restore", "kms-portal restore /media/usb/portal-2027-01-31 --data ./portal"),

@@ -12,6 +12,7 @@ mod offline;
 mod organisations;
 mod pages;
 mod products;
+mod revocations;
 mod shown;
 mod staff;
 mod tokens;
@@ -122,6 +123,24 @@ enum Command {
     /// Without CODE it asks for the groups one by one, says at once which is wrong, and shows whose key it is before it confirms anything.
     /// The same installation id again gets the same confirmation and costs nothing, so a call may break off.
     Confirm(confirm::CodeCall),
+    /// Revoke a key with all that it has activated, a host, one of its certificates, or a machine.
+    ///
+    /// Nobody's license stops working. A revoked host gives no leases that machines accept, and a revoked machine shows a notice.
+    Revoke(revocations::RevokeOrder),
+    /// Show what was revoked, or write it into a file for hosts.
+    Revocations {
+        #[command(subcommand)]
+        command: revocations::RevocationsVerb,
+    },
+    /// Install a revocation list that a root has signed, so that hosts and machines get it.
+    ///
+    /// After a restore, install the list of a host (`revocations/` in its directory): it has what the backup does not know.
+    InstallRevocations {
+        /// File from `kms-vendor revoke`.
+        file: PathBuf,
+        #[command(flatten)]
+        noted: Noted,
+    },
     /// List what staff has changed, the latest first.
     #[command(args_conflicts_with_subcommands = true)]
     Audit {
@@ -274,6 +293,9 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Command::Token { command } => tokens::run(&at, command),
         Command::Answer(wanted) => answer::answer(&at, &wanted),
         Command::Confirm(call) => confirm::confirm(&at, &call),
+        Command::Revoke(wanted) => revocations::revoke(&at, &wanted),
+        Command::Revocations { command } => revocations::run(&at, command),
+        Command::InstallRevocations { file, noted } => revocations::install(&at, &file, noted),
         Command::Audit { command: Some(AuditVerb::Verify(output)), .. } => staff::verify(&at, output.json),
         Command::Audit { command: None, limit, output } => staff::audit(&at, limit, output.json),
         Command::Doctor { config, output } => upkeep::doctor(&home, config.as_deref(), output.json),

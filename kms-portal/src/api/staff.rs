@@ -1,11 +1,13 @@
 //! `kms.portal.v1` for the vendor's staff. Every change is recorded in its own transaction, with who made it and why.
 //!
-//! `staff/calls` lets the holders of tokens in, `staff/tokens` gives tokens away. `staff/codes` confirms what was read aloud. `staff/names`
-//! finds products, organisations and keys by what people write; `staff/wire` converts rows for the wire.
+//! `staff/calls` lets the holders of tokens in, `staff/tokens` gives tokens away. `staff/codes` confirms what was read aloud,
+//! `staff/revocations` takes back what was sold. `staff/names` finds products, organisations and keys by what people write; `staff/wire`
+//! converts rows for the wire.
 
 mod calls;
 mod codes;
 mod names;
+mod revocations;
 mod tokens;
 mod wire;
 
@@ -464,6 +466,29 @@ impl PortalService for Staff {
         request: Request<w::FreePlaceRequest>,
     ) -> Result<Response<w::FreePlaceResponse>, Status> {
         codes::free_place(self, &request).await.map(Response::new)
+    }
+
+    async fn revoke(
+        &self,
+        request: Request<w::RevokeRequest>,
+    ) -> Result<Response<w::RevokeResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().reason)?;
+        revocations::revoke(self, by, request.into_inner()).await
+    }
+
+    async fn list_revocations(
+        &self,
+        _: Request<w::ListRevocationsRequest>,
+    ) -> Result<Response<w::ListRevocationsResponse>, Status> {
+        revocations::list(self).await
+    }
+
+    async fn install_revocations(
+        &self,
+        request: Request<w::InstallRevocationsRequest>,
+    ) -> Result<Response<w::InstallRevocationsResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        revocations::install(self, by, request.into_inner()).await
     }
 
     async fn list_changes(

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use proto::v1::KnownRevocations;
 use proto::vendor::v1;
 use proto::vendor::v1::vendor_service_server::{VendorService, VendorServiceServer};
 use server::Source;
 use server::unanswered::Unanswered;
 use shared::MAX_MESSAGE_BYTES;
 use shared::reason::Reason;
+use shared::revocation::MAX_LISTS_BYTES;
 use shared::time::Length;
 use tonic::{Request, Response, Status};
 
@@ -27,11 +29,11 @@ impl VendorApi {
         VendorApi { portal, wrong_keys: Arc::new(wrong_keys) }
     }
 
-    /// As a service that reads no message of more than 16 KiB.
+    /// As a service that reads no message of more than 16 KiB. What it sends is as large, but for revocation lists.
     pub fn service(self) -> VendorServiceServer<VendorApi> {
         VendorServiceServer::new(self)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
-            .max_encoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_LISTS_BYTES)
     }
 
     /// Looks a key up, if its source has not sent too many wrong ones.
@@ -87,11 +89,13 @@ impl VendorService for VendorApi {
         self.portal.release_machine(ask.as_ref()).await.map(Response::new).map_err(status)
     }
 
-    /// There are none yet.
+    /// They are no secret, and cost no signature.
     async fn get_revocations(
         &self,
-        _: Request<v1::GetRevocationsRequest>,
+        request: Request<v1::GetRevocationsRequest>,
     ) -> Result<Response<v1::GetRevocationsResponse>, Status> {
-        Ok(Response::new(v1::GetRevocationsResponse::default()))
+        let v1::GetRevocationsRequest { newer_than, newer_than_by_root } = request.into_inner();
+        let known = KnownRevocations { by_issuer: newer_than, by_root: newer_than_by_root };
+        self.portal.newer_revocations(known).await.map(Response::new).map_err(status)
     }
 }

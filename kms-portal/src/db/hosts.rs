@@ -11,11 +11,13 @@ use shared::certificate::HostCertificate;
 use shared::envelope::PublicKey;
 use shared::ids::{CertificateId, HostId, ProductId};
 use shared::product_key::{KeyKind, KeyNumber};
+use shared::revocation::Revoked;
 use shared::time::Timestamp;
 
 use super::DbError;
 use super::catalogue::numbers;
 use super::keys::{self, IssuedKey};
+use super::revocations::revoked_at;
 use super::sql::{Sql, SqlRow};
 use super::work::Work;
 use crate::issue::{Issue, KeyMac};
@@ -95,6 +97,9 @@ impl Work for ActivateHost {
             Err(refused) => return Ok(Err(refused)),
         };
         // 2. The decision.
+        if let Some(at) = self.ask.revoked_at(sql).await? {
+            return Ok(Err(KeyRefusal::Revoked { at }));
+        }
         let known = self.ask.known(sql, key.number).await?;
         let decided =
             activate(self.ask.asked, known, key.taken.hosts, key.validity, &key.granted, self.ask.now);
@@ -118,6 +123,9 @@ impl Work for RenewHost {
     type Done = Result<CertifiedHost, KeyRefusal>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        if let Some(at) = self.ask.revoked_at(sql).await? {
+            return Ok(Err(KeyRefusal::Revoked { at }));
+        }
         // A host may have been activated by several keys. One that is valid renews it, if there is one.
         let mut refused = KeyRefusal::NotActivatedHere;
         for number in self.keys(sql).await? {
@@ -154,6 +162,11 @@ impl RenewHost {
 }
 
 impl HostAsk {
+    /// When the host was taken back, if it was. That of one certificate does not keep it from another one.
+    async fn revoked_at(&self, sql: &mut dyn Sql) -> Result<Option<Timestamp>, DbError> {
+        revoked_at(sql, [Revoked::host(self.signing_key.host())]).await
+    }
+
     /// What the key knows of this host.
     async fn known(&self, sql: &mut dyn Sql, key: KeyNumber) -> Result<Option<KnownHost>, DbError> {
         let host = self.signing_key.host();

@@ -25,10 +25,12 @@ use shared::codes::MachineDigest;
 use shared::confirmation::Confirmation;
 use shared::ids::{CertificateId, ProductId};
 use shared::product_key::{KeyKind, KeyNumber};
+use shared::revocation::Revoked;
 use shared::time::Timestamp;
 
 use super::DbError;
 use super::keys::{self, IssuedKey};
+use super::revocations::revoked_at;
 use super::sql::Sql;
 use super::work::Work;
 use crate::issue::{Issue, KeyMac};
@@ -104,6 +106,9 @@ impl Work for ActivateMachine {
             Ok(placement) => placement,
             Err(refused) => return Ok(Err(refused)),
         };
+        if let Some(at) = revoked_at(sql, [Revoked::key(key.number), self.id_of(placement)]).await? {
+            return Ok(Err(KeyRefusal::Revoked { at }));
+        }
         // 4. The confirmation, and the rows. Nothing is sent before the transaction is durable.
         let superfluous = placement.superfluous(by_code);
         let confirmation = match self.confirmed(sql, &key, placement, superfluous).await? {
@@ -161,6 +166,18 @@ impl ActivateMachine {
         Ok(Concerned { own, by_code, similar })
     }
 
+    /// The id of the place.
+    fn id_of(&self, placement: Placement) -> CertificateId {
+        match placement {
+            Placement::Again(place)
+            | Placement::Own(place)
+            | Placement::Moved(place)
+            | Placement::Imaged { place, .. }
+            | Placement::ByCode(place) => place,
+            Placement::New => self.place,
+        }
+    }
+
     /// The confirmation for this place, and the rows that say so.
     async fn confirmed(
         &self,
@@ -169,14 +186,10 @@ impl ActivateMachine {
         placement: Placement,
         superfluous: Option<CertificateId>,
     ) -> Result<Result<Bytes, KeyRefusal>, DbError> {
-        let id = match placement {
-            Placement::Again(place) => return Ok(Ok(stored(sql, place).await?)),
-            Placement::Own(place)
-            | Placement::Moved(place)
-            | Placement::Imaged { place, .. }
-            | Placement::ByCode(place) => place,
-            Placement::New => self.place,
-        };
+        let id = self.id_of(placement);
+        if let Placement::Again(_) = placement {
+            return Ok(Ok(stored(sql, id).await?));
+        }
         let confirmation = Confirmation {
             id,
             machine: self.asker.machine,

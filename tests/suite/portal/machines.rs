@@ -11,7 +11,7 @@ use crate::codes::first_code;
 
 impl PortalStage {
     /// A machine of this name that has the portal compiled in.
-    fn laptop(&self, name: &str) -> Builder {
+    pub(super) fn laptop(&self, name: &str) -> Builder {
         self.laptop_with(self.stage.shop.compiled(), name)
     }
 
@@ -25,7 +25,7 @@ impl PortalStage {
             .hardware_source(name, &format!("disk of {name}"), &format!("firmware of {name}"))
     }
 
-    async fn machines_key(&self, machines: &str) -> ProductKey {
+    pub(super) async fn machines_key(&self, machines: &str) -> ProductKey {
         self.key(&["--kind", "mak", "--machines", machines, "--feature", "export"]).await
     }
 }

@@ -10,6 +10,7 @@ use shared::codes::{CodeSubject, ConfirmationId, HostTerms, InstallationId};
 use shared::envelope::PublicKey;
 use shared::ids::{CertificateId, HostId, Nonce};
 use shared::product_key::{KeyKind, KeyNumber};
+use shared::revocation::Revoked;
 use shared::time::Timestamp;
 
 use super::{Activated, Certifying, HOUR, HostAsk, IssuedKey};
@@ -17,6 +18,7 @@ use crate::db::DbError;
 use crate::db::changes::{By, note};
 use crate::db::keys;
 use crate::db::places::of_tag;
+use crate::db::revocations::revoked_at;
 use crate::db::sql::{Sql, SqlRow};
 use crate::db::work::Work;
 use crate::issue::{Issue, TermsFault, Unconfirmed};
@@ -161,6 +163,9 @@ impl Work for ConfirmHost {
         let CodeSubject::Host(signing_key) = self.id.installed else {
             return Ok(Err(KeyRefusal::Unknown.into()));
         };
+        if let Some(at) = revoked_at(sql, [Revoked::host(signing_key.host())]).await? {
+            return Ok(Err(KeyRefusal::Revoked { at }.into()));
+        }
         // 2. The terms, and the certificate that they make. One that was read within a fortnight is read again.
         let all = list(sql, number).await?;
         let sold = match self.terms {

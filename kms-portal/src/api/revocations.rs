@@ -1,0 +1,91 @@
+//! Revocation lists at the portal: handed out as they are kept, and signed again under another issuing certificate.
+
+use bytes::Bytes;
+use prost::Message as _;
+use proto::v1::{KnownRevocations, SignedRevocationList};
+use proto::vendor::v1;
+use server::unanswered::Unanswered;
+use shared::reason::Reason;
+use shared::revocation::{RevocationList, Revocations, SignedList};
+use tokio_util::sync::CancellationToken;
+
+use super::PortalCore;
+use crate::db::{By, DbError, InstalledList, NotRevoked, RevocationSubject, TakenBack};
+
+impl PortalCore {
+    /// The lists that are newer than these. They are read, and not signed.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn newer_revocations(
+        &self,
+        known: KnownRevocations,
+    ) -> Result<v1::GetRevocationsResponse, Unanswered> {
+        let newer = self.db.newer_revocations(known).await;
+        let [by_issuer, by_root] = newer.map_err(|error| self.unanswered(error))?;
+        Ok(v1::GetRevocationsResponse { by_issuer: decode(by_issuer)?, by_root: decode(by_root)? })
+    }
+
+    /// Takes something back, for the reason that `by` gives.
+    ///
+    /// # Errors
+    /// The database fails; nothing was acknowledged.
+    pub async fn revoke(
+        &self,
+        subject: RevocationSubject,
+        unlisted: bool,
+        by: By,
+    ) -> Result<Result<TakenBack, NotRevoked>, DbError> {
+        self.db.revoke(subject, unlisted, self.issuer(), by).await
+    }
+
+    /// Takes up a list that was signed by a root, or by an issuing key that no root has revoked.
+    ///
+    /// # Errors
+    /// The database fails; nothing was acknowledged.
+    pub async fn install_revocations(
+        &self,
+        wire: &SignedRevocationList,
+        by: By,
+    ) -> Result<Result<(SignedList, InstalledList), NotRevoked>, DbError> {
+        let list = match RevocationList::open(wire, &self.roots) {
+            Ok(list) => list,
+            Err(error) => return Ok(Err(NotRevoked::Invalid(error))),
+        };
+        let [_, by_root] = self.db.newer_revocations(KnownRevocations::default()).await?;
+        let mut held = Revocations::NONE;
+        held.take_all(&decode(by_root).ok().flatten().into_iter().collect::<Vec<_>>(), &self.roots);
+        if list.issuer().is_some_and(|issuer| held.issuer(issuer).is_some()) {
+            return Ok(Err(NotRevoked::IssuerRevoked));
+        }
+        let installed = self.db.install_revocations(list.clone(), self.issuer(), by).await?;
+        Ok(installed.map(|installed| (list, installed)))
+    }
+
+    /// Signs the list again whenever another issuing certificate is taken up, until the portal stops. Readers drop a list whose issuing
+    /// certificate a root has revoked.
+    pub async fn keep_list_signed(&self, stop: CancellationToken) {
+        loop {
+            match self.db.sign_revocations_again(self.issuer(), self.clock.now()).await {
+                Ok(Ok(None)) => {}
+                Ok(Ok(Some(number))) => {
+                    tracing::info!(
+                        number,
+                        "signed the revocation list again, under another issuing certificate"
+                    );
+                }
+                Ok(Err(error)) => tracing::warn!(%error, "the revocation list is not signed again"),
+                Err(error) => drop(self.unanswered(error)),
+            }
+            tokio::select! {
+                () = self.issuer_changed.notified() => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+}
+
+fn decode(list: Option<Bytes>) -> Result<Option<SignedRevocationList>, Unanswered> {
+    let damaged = |_| Reason::PortalFailed.with(&[("cause", &"a revocation list is damaged")]).into();
+    list.map(SignedRevocationList::decode).transpose().map_err(damaged)
+}

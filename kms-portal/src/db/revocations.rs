@@ -1,0 +1,326 @@
+//! What was taken back, and the lists that say so: the newest that the issuing key has signed, and the newest of a root.
+//!
+//! A list is signed when it changes, and handed out as it is kept. `taking` takes something back, `installed` takes up a list that has
+//! come in a file.
+
+mod installed;
+mod taking;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use prost::Message as _;
+use proto::v1::{KnownRevocations, SignedRevocationList};
+use shared::ids::CertificateId;
+use shared::revocation::{ListTooLarge, RevocationError, RevocationList, Revoked};
+use shared::time::Timestamp;
+
+use super::DbError;
+use super::changes::By;
+use super::sql::{Sql, SqlRow, Value};
+use super::work::Work;
+use crate::issue::Issue;
+use crate::rules::KeyRefusal;
+
+pub(super) use installed::InstallList;
+pub use installed::InstalledList;
+pub(super) use taking::TakeBack;
+pub use taking::{RevocationSubject, TakenBack};
+
+/// What an entry takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevokedKind {
+    /// Every confirmation of a multiple-activation key.
+    Key,
+    /// A host, whatever certificates it has.
+    Host,
+    /// One host certificate.
+    Certificate,
+    /// The place of a machine.
+    Machine,
+    /// Something that this portal does not know.
+    Unlisted,
+}
+
+impl RevokedKind {
+    /// Every kind.
+    const ALL: [RevokedKind; 5] = [
+        RevokedKind::Key,
+        RevokedKind::Host,
+        RevokedKind::Certificate,
+        RevokedKind::Machine,
+        RevokedKind::Unlisted,
+    ];
+
+    /// As the database and the wire have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RevokedKind::Key => "key",
+            RevokedKind::Host => "host",
+            RevokedKind::Certificate => "certificate",
+            RevokedKind::Machine => "machine",
+            RevokedKind::Unlisted => "unlisted",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<RevokedKind> {
+        RevokedKind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Something that was taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevokedEntry {
+    /// What stands in the list.
+    pub revoked: Revoked,
+    /// What it is.
+    pub kind: RevokedKind,
+    /// As staff has named it.
+    pub subject: String,
+    /// Who has taken it back.
+    pub who: String,
+    /// From when on no list needs it.
+    forget_at: Option<Timestamp>,
+}
+
+/// A list that is handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptList {
+    /// Its number.
+    pub number: u64,
+    /// When it was signed.
+    pub issued_at: Timestamp,
+    /// How many ids it has.
+    pub revoked: u64,
+    /// An encoded `kms.v1.SignedRevocationList`; none before the first.
+    pub list: Option<Bytes>,
+    /// The issuing certificate under which it was signed.
+    issuer: Option<CertificateId>,
+}
+
+/// All that was taken back, and both lists.
+#[derive(Clone, Debug)]
+pub struct AllRevocations {
+    /// By staff of this portal, the latest first.
+    pub revoked: Vec<RevokedEntry>,
+    /// The list that the portal has signed.
+    pub by_issuer: KeptList,
+    /// The list of a root.
+    pub by_root: KeptList,
+}
+
+/// Why nothing was taken back, or no list was taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotRevoked {
+    /// There is no such key.
+    #[error("no key has this number")]
+    UnknownKey,
+    /// Nothing has this id.
+    #[error("no host, certificate or machine of this portal has this id")]
+    UnknownId,
+    /// The issuing certificate has ended.
+    #[error("the issuing certificate has ended, so no list can be signed")]
+    IssuerEnded,
+    /// The list would be too large.
+    #[error(transparent)]
+    TooLarge(#[from] ListTooLarge),
+    /// The list to install is not the vendor's.
+    #[error("the list is not valid: {0}")]
+    Invalid(RevocationError),
+    /// The list to install was signed by an issuing key that a root has revoked.
+    #[error("a root has revoked the issuing key that has signed this list")]
+    IssuerRevoked,
+    /// After the list to install no other would count.
+    #[error("no list can follow one of the number {0}: have a root revoke the issuing certificate under it")]
+    LastNumber(u64),
+}
+
+/// The lists that are newer than those of somebody who has these: first that of an issuing key, then that of a root.
+pub(super) struct NewerLists(pub(super) KnownRevocations);
+
+#[async_trait]
+impl Work for NewerLists {
+    type Done = [Option<Bytes>; 2];
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        let mut newer = [None, None];
+        let known = [("issuer", self.0.by_issuer), ("root", self.0.by_root)];
+        for (newer, (rank, number)) in newer.iter_mut().zip(known) {
+            let statement = "SELECT list FROM revocation_lists WHERE rank = $1 AND $2 < number";
+            let found = sql.row(statement, &[rank.into(), number.into()]).await?;
+            let list = found.map(|row| row.get::<Option<Vec<u8>>>("list")).transpose()?;
+            *newer = list.flatten().map(Bytes::from);
+        }
+        Ok(newer)
+    }
+}
+
+/// Everything, for staff.
+pub(super) struct ListRevoked;
+
+#[async_trait]
+impl Work for ListRevoked {
+    type Done = AllRevocations;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<AllRevocations, DbError> {
+        let mut revoked = entries(sql).await?;
+        revoked.sort_by_key(|entry| std::cmp::Reverse((entry.revoked.at, entry.revoked.id)));
+        let [by_issuer, by_root] = kept(sql).await?;
+        Ok(AllRevocations { revoked, by_issuer, by_root })
+    }
+}
+
+/// Signs the list again if it was signed under another issuing certificate than this one, which may be revoked. Returns its number if it
+/// was signed.
+pub(super) struct SignAgain {
+    pub(super) issuer: Arc<dyn Issue>,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Work for SignAgain {
+    type Done = Result<Option<u64>, NotRevoked>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        let [by_issuer, _] = lock(sql).await?;
+        if by_issuer.list.is_none() || by_issuer.issuer == Some(self.issuer.id()) {
+            return Ok(Ok(None));
+        }
+        let entries = entries(sql).await?;
+        match sign(&*self.issuer, by_issuer.number, &entries, self.now).await {
+            Ok(signed) => signed.write(sql, &*self.issuer).await.map(|()| Ok(Some(signed.list.number))),
+            Err(refused) => Ok(Err(refused)),
+        }
+    }
+}
+
+/// When the first of these ids was taken back.
+pub(super) async fn revoked_at<const N: usize>(
+    sql: &mut dyn Sql,
+    ids: [CertificateId; N],
+) -> Result<Option<Timestamp>, DbError> {
+    for id in ids {
+        let found = sql.row("SELECT at FROM revoked WHERE id = $1", &[id.as_bytes().into()]).await?;
+        if let Some(row) = found {
+            return Ok(Some(row.time("at")?));
+        }
+    }
+    Ok(None)
+}
+
+/// Both lists, which nobody else changes before this transaction has ended: that of an issuing key, and that of a root.
+async fn lock(sql: &mut dyn Sql) -> Result<[KeptList; 2], DbError> {
+    both(&sql.locked("SELECT * FROM revocation_lists ORDER BY rank", &[]).await?)
+}
+
+async fn kept(sql: &mut dyn Sql) -> Result<[KeptList; 2], DbError> {
+    both(&sql.rows("SELECT * FROM revocation_lists ORDER BY rank", &[]).await?)
+}
+
+fn both(rows: &[SqlRow]) -> Result<[KeptList; 2], DbError> {
+    let [issuer, root] = rows else { return Err(DbError::damaged("the revocation lists")) };
+    let list = |row: &SqlRow| {
+        let issuer = row.get::<Option<Vec<u8>>>("issuer")?;
+        let issuer = issuer.map(|id| {
+            CertificateId::from_slice(&id).ok_or_else(|| DbError::damaged("an issuing certificate"))
+        });
+        Ok::<_, DbError>(KeptList {
+            number: row.count("number")?,
+            issued_at: row.time("issued_at")?,
+            revoked: row.count("revoked")?,
+            list: row.get::<Option<Vec<u8>>>("list")?.map(Bytes::from),
+            issuer: issuer.transpose()?,
+        })
+    };
+    Ok([list(issuer)?, list(root)?])
+}
+
+/// Everything that was taken back.
+async fn entries(sql: &mut dyn Sql) -> Result<Vec<RevokedEntry>, DbError> {
+    let entry = |row: &SqlRow| {
+        let id = row.bytes("id", CertificateId::from_slice)?;
+        Ok(RevokedEntry {
+            revoked: Revoked { id, at: row.time("at")?, reason: row.get("reason")? },
+            kind: row.text("kind", RevokedKind::from_name)?,
+            subject: row.get("subject")?,
+            who: row.get("who")?,
+            forget_at: row.time_if_any("forget_at")?,
+        })
+    };
+    sql.rows("SELECT * FROM revoked", &[]).await?.iter().map(entry).collect()
+}
+
+/// A list that is signed, and not kept yet.
+struct NextList {
+    list: RevocationList,
+    wire: SignedRevocationList,
+}
+
+/// Signs what is not forgotten of these. The number follows `last`. It is at least the second of the signature, so that it rises even
+/// where a backup was restored.
+async fn sign(
+    issuer: &dyn Issue,
+    last: u64,
+    entries: &[RevokedEntry],
+    now: Timestamp,
+) -> Result<NextList, NotRevoked> {
+    let second = u64::try_from(now.unix_ms() / 1000).unwrap_or(0);
+    let number = last.checked_add(1).filter(|number| i64::try_from(*number).is_ok());
+    let number = number.ok_or(NotRevoked::LastNumber(last))?.max(second);
+    let needed = entries.iter().filter(|entry| entry.forget_at.is_none_or(|forget_at| now < forget_at));
+    let list = RevocationList::new(number, now, needed.map(|entry| entry.revoked.clone()).collect());
+    let signed = issuer.revoke(&list).await.map_err(|_: KeyRefusal| NotRevoked::IssuerEnded)?;
+    Ok(NextList { list, wire: signed? })
+}
+
+impl NextList {
+    async fn write(&self, sql: &mut dyn Sql, issuer: &dyn Issue) -> Result<(), DbError> {
+        write(sql, "issuer", &self.list, &self.wire, Some(issuer.id())).await
+    }
+}
+
+async fn write(
+    sql: &mut dyn Sql,
+    rank: &'static str,
+    list: &RevocationList,
+    wire: &SignedRevocationList,
+    issuer: Option<CertificateId>,
+) -> Result<(), DbError> {
+    let encoded = wire.encode_to_vec();
+    let values = [
+        rank.into(),
+        list.number.into(),
+        encoded.as_slice().into(),
+        issuer.as_ref().map(|id| id.as_bytes().as_slice()).into(),
+        list.issued_at.into(),
+        (list.revoked().len() as u64).into(),
+    ];
+    let update = "UPDATE revocation_lists SET number = $2, list = $3, issuer = $4, issued_at = $5, revoked = $6 \
+                  WHERE rank = $1";
+    sql.run(update, &values).await?;
+    Ok(())
+}
+
+/// Adds these. One that is there stays as it is: the first instant counts.
+async fn insert(sql: &mut dyn Sql, entries: &[RevokedEntry]) -> Result<(), DbError> {
+    for RevokedEntry { revoked: Revoked { id, at, reason }, kind, subject, who, forget_at } in entries {
+        let values: [Value<'_>; 7] = [
+            id.as_bytes().into(),
+            kind.name().into(),
+            subject.as_str().into(),
+            (*at).into(),
+            who.as_str().into(),
+            reason.as_str().into(),
+            (*forget_at).into(),
+        ];
+        sql.run(
+            "INSERT INTO revoked (id, kind, subject, at, who, reason, forget_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            &values,
+        )
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! Taking up a list that has come in a file: of a root, or one of an issuing key that the database has lost.
+//!
+//! A database that was restored from a backup does not know what was taken back since then. Hosts know it: their list is installed here,
+//! and what it takes back is in the portal's list again.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shared::revocation::SignedList;
+
+use super::{By, KeptList, NotRevoked, RevokedEntry, RevokedKind, entries, insert, lock, sign, write};
+use crate::db::DbError;
+use crate::db::changes::note;
+use crate::db::sql::Sql;
+use crate::db::work::Work;
+use crate::issue::Issue;
+
+/// What became of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstalledList {
+    /// The number of the list that is handed out now.
+    pub number: u64,
+    /// Whether it has changed anything.
+    pub is_newer: bool,
+}
+
+/// Takes up a list that is believed.
+pub(in crate::db) struct InstallList {
+    pub(in crate::db) list: SignedList,
+    pub(in crate::db) issuer: Arc<dyn Issue>,
+    pub(in crate::db) by: By,
+}
+
+#[async_trait]
+impl Work for InstallList {
+    type Done = Result<InstalledList, NotRevoked>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        let [by_issuer, by_root] = lock(sql).await?;
+        let installed = if self.list.is_by_root() {
+            Ok(self.of_root(sql, &by_root).await?)
+        } else {
+            self.of_issuer(sql, &by_issuer).await?
+        };
+        if installed.is_ok_and(|installed| installed.is_newer) {
+            let subject = format!("list {}", self.list.list().number);
+            note(sql, &self.by, "install revocations", &subject).await?;
+        }
+        Ok(installed)
+    }
+}
+
+impl InstallList {
+    async fn of_root(&self, sql: &mut dyn Sql, held: &KeptList) -> Result<InstalledList, DbError> {
+        let list = self.list.list();
+        if list.number <= held.number {
+            return Ok(InstalledList { number: held.number, is_newer: false });
+        }
+        write(sql, "root", list, self.list.wire(), None).await?;
+        Ok(InstalledList { number: list.number, is_newer: true })
+    }
+
+    /// Its entries are added to those that are there, and the list of all of them is later than both.
+    async fn of_issuer(
+        &self,
+        sql: &mut dyn Sql,
+        held: &KeptList,
+    ) -> Result<Result<InstalledList, NotRevoked>, DbError> {
+        let list = self.list.list();
+        let mut all = entries(sql).await?;
+        let is_known = |id| all.iter().any(|entry| entry.revoked.id == id);
+        let lost = list.revoked().iter().filter(|revoked| !is_known(revoked.id));
+        let lost: Vec<_> = lost
+            .map(|revoked| RevokedEntry {
+                revoked: revoked.clone(),
+                kind: RevokedKind::Unlisted,
+                subject: revoked.id.to_string(),
+                who: self.by.who.clone(),
+                forget_at: None,
+            })
+            .collect();
+        if lost.is_empty() && list.number <= held.number {
+            return Ok(Ok(InstalledList { number: held.number, is_newer: false }));
+        }
+        all.extend_from_slice(&lost);
+        let signed = match sign(&*self.issuer, held.number.max(list.number), &all, self.by.at).await {
+            Ok(signed) => signed,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        signed.write(sql, &*self.issuer).await?;
+        insert(sql, &lost).await?;
+        Ok(Ok(InstalledList { number: signed.list.number, is_newer: true }))
+    }
+}
