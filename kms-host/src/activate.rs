@@ -51,6 +51,7 @@ use crate::signer::Signer;
 use crate::watch::recheck::Totals;
 use crate::watch::rejections::Rejections;
 use crate::watch::space::Space;
+use crate::watch::unrenewed::Unrenewed;
 
 /// What a response has around its answer.
 const RESPONSE_BYTES: usize = 16;
@@ -66,6 +67,7 @@ pub struct Host {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) journal: Journal,
     pub(crate) rejections: Rejections,
+    pub(crate) unrenewed: Unrenewed,
     resent: Resent,
     pub(crate) id: HostId,
     pub(crate) started_at: Timestamp,
@@ -120,6 +122,7 @@ impl Host {
             clock,
             journal: Journal::default(),
             rejections: Rejections::default(),
+            unrenewed: Unrenewed::default(),
             resent: Resent::default(),
             id: signer.public_key().host(),
             started_at: now.wall,

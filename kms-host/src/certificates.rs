@@ -143,6 +143,14 @@ impl Certificates {
         of_vendor.map_or(&NOTHING_REVOKED, |(_, revocations)| revocations)
     }
 
+    /// The numbers of the lists of the vendor, to ask for newer ones. With several vendors there, none: a portal tells what it has.
+    pub fn known_revocations(&self) -> v1::KnownRevocations {
+        match self.revocations.as_slice() {
+            [(_, of_vendor)] => of_vendor.known(),
+            _ => v1::KnownRevocations::default(),
+        }
+    }
+
     /// Every revocation list that counts, each once.
     pub fn revocation_lists(&self) -> Vec<&SignedList> {
         let mut lists: Vec<&SignedList> = Vec::new();

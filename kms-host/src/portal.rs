@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use proto::v1::Signed;
+use proto::v1::{KnownRevocations, Signed};
+use proto::vendor::v1::GetRevocationsRequest;
 use rand::{CryptoRng, RngExt as _};
 use shared::activation::{Claim, HostActivation};
 use shared::files;
@@ -28,7 +29,7 @@ use wire::{Failure, Tls};
 
 use crate::certificates::Allowed;
 use crate::config::Config;
-use crate::home::{Home, HomeError, Put};
+use crate::home::{Home, HomeError, Put, TakenUp};
 
 /// What a portal is called where a certificate is said to come from a file.
 const ANSWER: &str = "the portal's answer";
@@ -196,6 +197,26 @@ impl PortalWay {
         let nonce = Nonce::from_bytes(rand::rng().random());
         let ask = home.signed_claim(Claim::Renewal(product), nonce, &*clock)?;
         self.certified(home, ask, Allowed::default(), clock).await
+    }
+
+    /// Fetches the revocation lists that are newer than these, and installs them.
+    ///
+    /// # Errors
+    /// See [`NotCertified`]. Nothing is changed.
+    pub async fn revocations(
+        &self,
+        home: &Home,
+        known: KnownRevocations,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Vec<TakenUp>, NotCertified> {
+        let tls = self.tls.read(clock).map_err(NotCertified::Refused)?;
+        let portal = Portal::connect(&self.address, &tls).await?;
+        let KnownRevocations { by_issuer, by_root } = known;
+        let known = GetRevocationsRequest { newer_than: by_issuer, newer_than_by_root: by_root };
+        let newer = portal.revocations(known).await?;
+        // What a root says of issuing keys counts for the other one.
+        let lists: Vec<_> = newer.by_root.into_iter().chain(newer.by_issuer).collect();
+        Ok(home.take_up_revocations(&lists, ANSWER)?)
     }
 
     async fn certified(

@@ -30,7 +30,7 @@ use crate::fairness::{Allowances, Fairness};
 use crate::home::{self, Home, HomeError, Presence};
 use crate::queue::Queue;
 use crate::signer::{KeyInMemory, Signer};
-use crate::watch::{self as watching, renewal, retention, space};
+use crate::watch::{self as watching, retention, space};
 use ledger::{LedgerError, Reader, Writer};
 use shared::ids::HostId;
 use shared::time::Clock;
@@ -208,7 +208,13 @@ pub async fn run(
     tasks.spawn(follow(config.subscribe(), move |_, new| follower.take_up(new.door())));
     tasks.spawn(say_what_to_publish(config.subscribe(), addresses.clone()));
     let (orders, reloads) = mpsc::channel(1);
-    tasks.spawn(renewal::run(host.clone(), home.clone(), config.subscribe(), orders.clone(), stop.clone()));
+    tasks.spawn(watching::portal::run(
+        host.clone(),
+        home.clone(),
+        config.subscribe(),
+        orders.clone(),
+        stop.clone(),
+    ));
     let listening = addresses.iter().map(SocketAddr::to_string).collect();
     let admin = Admin::new(host.clone(), listening, audit.clone(), engine, door.clone(), orders);
     tasks.spawn(serve_admin(admin.clone(), socket, stop.clone()));

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use kms_host::admin::Admin;
 use kms_host::config::SettingSources;
 use kms_host::home::Home;
+use kms_host::reload::Reload;
 use kms_host::{Host, Opened, Running, certificates};
 use ledger::{Reader, Reading};
 use shared::time::Clock;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use crate::clock::TestClock;
 
@@ -23,6 +26,7 @@ pub struct TestHost {
     pub ledger: Arc<dyn Reader>,
     home: Home,
     running: Running,
+    reloading: Option<JoinHandle<()>>,
 }
 
 impl TestHost {
@@ -48,7 +52,26 @@ impl TestHost {
         let listeners = server::listen::bind_all(&[address])?;
         let running = kms_host::run(opened, listeners, clock.clone()).await?;
         let (host, ledger) = (running.host.clone(), running.ledger.clone());
-        Ok(TestHost { clock, host, ledger, home: home.clone(), running })
+        Ok(TestHost { clock, host, ledger, home: home.clone(), running, reloading: None })
+    }
+
+    /// Takes up orders to reload, as the program does: those of its administrators, and its own.
+    ///
+    /// # Errors
+    /// Its settings cannot be read, or this process cannot hear SIGHUP.
+    pub fn reload_at_orders(&mut self) -> anyhow::Result<()> {
+        let sources = SettingSources::new(None, self.home.path());
+        let settings = sources.read_with([])?;
+        let reload = Reload::of(&self.running, self.home.clone(), sources, settings, Box::new(|_| Ok(())));
+        let Some(orders) = self.running.reloads.take() else { return Ok(()) };
+        let (hangups, stop) = (signal(SignalKind::hangup())?, self.running.stop.clone());
+        self.reloading = Some(tokio::spawn(reload.at_each(hangups, orders, stop)));
+        Ok(())
+    }
+
+    /// Has it visit the vendor's portal now, as a reload does.
+    pub fn visit_portal(&self) {
+        self.running.config.send_modify(|_| ());
     }
 
     /// Where it serves.
@@ -92,8 +115,12 @@ impl TestHost {
     /// # Errors
     /// It did not stop in order.
     pub async fn stop(self) -> anyhow::Result<Home> {
-        let TestHost { host, ledger, home, running, .. } = self;
+        let TestHost { host, ledger, home, running, reloading, .. } = self;
         drop((host, ledger));
+        running.stop.cancel();
+        if let Some(reloading) = reloading {
+            reloading.await?;
+        }
         running.stop().await?;
         Ok(home)
     }

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use proto::v1::SignedRevocationList;
 use server::fixable::FixableError;
 use shared::files;
-use shared::revocation::{RevocationList, SignedList};
+use shared::revocation::{RevocationError, RevocationList, SignedList};
 use store::{file, regular};
 
 use super::certificates::left_out_for;
 use super::{Home, HomeError, make_private_dir};
-use crate::certificates::LeftOut;
+use crate::certificates::{Certificates, Installed, LeftOut};
 
 /// What became of a list that was given to install.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,40 +40,33 @@ impl Home {
             let text = format!("{shown} cannot be installed");
             FixableError::new(text, "put in the revocation list that the vendor has sent").because(source)
         })?;
+        self.take_up_revocations(&lists, &format!("the revocation list {shown}"))
+    }
+
+    /// Verifies these lists, and installs those that are newer. They are called `called` if they are not valid.
+    pub(crate) fn take_up_revocations(
+        &self,
+        lists: &[SignedRevocationList],
+        called: &str,
+    ) -> Result<Vec<TakenUp>, HomeError> {
         let certificates = self.certificates()?;
-        let mut opened: Vec<(PathBuf, SignedList)> = Vec::new();
-        for list in &lists {
-            let mut cause = None;
-            for one in certificates.all() {
-                match RevocationList::open(list, &one.roots) {
-                    Ok(list) => {
-                        let vendor = one.roots.keys()[0].key_id();
-                        let rank = if list.is_by_root() { "root" } else { "issuer" };
-                        opened.push((self.revocations_path().join(format!("{vendor}-{rank}.pem")), list));
-                        cause = None;
-                        break;
-                    }
-                    Err(error) => cause = Some(error),
-                }
-            }
-            if let Some(cause) = cause {
-                let text = format!("the revocation list {shown} is not valid");
-                let remedy = "ask the vendor for another one, or install the vendor's certificate first";
-                return Err(FixableError::new(text, remedy).because(cause).into());
-            }
-        }
-        make_private_dir(&self.revocations_path())?;
+        let opened = lists.iter().map(|list| of_vendor(&certificates, list));
+        let opened: Vec<_> = opened.collect::<Result<_, _>>().map_err(|cause| {
+            let remedy = "ask the vendor for another one, or install the vendor's certificate first";
+            FixableError::new(format!("{called} is not valid"), remedy).because(cause)
+        })?;
         let mut taken_up = Vec::new();
-        for (path, list) in opened {
-            let held = self.certificates()?;
-            let held =
-                held.revocation_lists().into_iter().map(|held| (held.is_by_root(), held.list().number));
-            let newest =
-                held.filter(|(by_root, _)| *by_root == list.is_by_root()).map(|(_, number)| number).max();
-            let is_newer = newest.is_none_or(|newest| newest < list.list().number);
+        for (vendor, list) in opened {
+            // A list that was just written may say that the next one is not believed.
+            let certificates = self.certificates()?;
+            let mut held = certificates.revocations(vendor).clone();
+            let is_newer = held.take(list.clone());
             if is_newer {
+                make_private_dir(&self.revocations_path())?;
+                let rank = if list.is_by_root() { "root" } else { "issuer" };
+                let name = format!("{}-{rank}.pem", vendor.roots.keys()[0].key_id());
                 let pem = files::revocation_list_to_pem(list.wire());
-                file::replace(&path, pem.as_bytes(), 0o644)?;
+                file::replace(&self.revocations_path().join(name), pem.as_bytes(), 0o644)?;
             }
             let (number, revoked) = (list.list().number, list.list().revoked().len());
             taken_up.push(TakenUp { number, by_root: list.is_by_root(), revoked, is_newer });
@@ -116,4 +109,19 @@ impl Home {
     fn revocations_path(&self) -> PathBuf {
         self.0.join("revocations")
     }
+}
+
+/// The list, and a certificate of the vendor who has signed it.
+fn of_vendor<'c>(
+    certificates: &'c Certificates,
+    list: &SignedRevocationList,
+) -> Result<(&'c Installed, SignedList), RevocationError> {
+    let mut cause = RevocationError::Malformed;
+    for installed in certificates.all() {
+        match RevocationList::open(list, &installed.roots) {
+            Ok(list) => return Ok((installed, list)),
+            Err(error) => cause = error,
+        }
+    }
+    Err(cause)
 }

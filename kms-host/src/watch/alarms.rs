@@ -18,6 +18,7 @@ use crate::activate::Host;
 use crate::certificates::{Certificates, Difference, ENDS_SOON, Installed, LeftOut, terms};
 use crate::fairness::{Inflating, Limiting};
 use crate::watch::space::Shortage;
+use crate::watch::unrenewed::Unrenewed;
 
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +58,7 @@ impl Host {
         let mut alarms = Vec::new();
         alarms.extend(self.doubt().map(|doubt| Alarm::new(Reason::HostClock, doubt.to_string())));
         alarms.extend(self.space.shortage().map(of_space));
-        alarms.extend(of_certificates(&self.certificates(), now));
+        alarms.extend(of_certificates(&self.certificates(), &self.unrenewed, now));
         alarms.extend(of_revoked(&self.certificates(), now));
         let rejections = self.rejections.standing(self.clock.monotonic());
         alarms.extend(rejections.iter().map(|(code, machines)| of_rejected(code, *machines)));
@@ -104,15 +105,20 @@ impl Host {
 }
 
 /// Of the certificates in use. One that is about to end and is not in use may have a successor.
-fn of_certificates(certificates: &Certificates, now: Timestamp) -> Vec<Alarm> {
-    let ending = certificates.products(now).filter_map(|(_, installed)| {
+fn of_certificates(certificates: &Certificates, unrenewed: &Unrenewed, now: Timestamp) -> Vec<Alarm> {
+    let ending = certificates.products(now).filter_map(|(product, installed)| {
         let (certificate, ends_at) = (installed.chain.host(), installed.chain.ends_at());
         let (name, left) = (&certificate.product_name, ends_at.since(now));
+        let why = || {
+            let why = unrenewed.why(product);
+            why.map_or_else(String::new, |why| format!(". The vendor's portal has not renewed it: {why}"))
+        };
         if ends_at <= now {
-            let text = format!("the certificate for {name} has ended at {ends_at}: no lease is signed");
+            let text =
+                format!("the certificate for {name} has ended at {ends_at}: no lease is signed{}", why());
             return Some(Alarm::new(Reason::CertificateEnded, text).since(ends_at));
         }
-        let text = || format!("the certificate for {name} ends in {}, at {ends_at}", Length(left));
+        let text = || format!("the certificate for {name} ends in {}, at {ends_at}{}", Length(left), why());
         (left < ENDS_SOON).then(|| Alarm::new(Word::CERTIFICATE_ENDS_SOON, text()))
     });
     ending.collect()
