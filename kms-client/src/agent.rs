@@ -12,6 +12,8 @@ use shared::time::Timestamp;
 
 use crate::installation::Installation;
 use crate::random;
+#[cfg(feature = "keys")]
+use crate::revoked;
 use crate::round::{self, Purpose};
 use crate::shell::Shell;
 
@@ -52,7 +54,11 @@ async fn look(shell: &Shell, marked_at: &mut Timestamp) -> Duration {
         tracing::debug!(%cause, "what is saved cannot be read now");
     }
     let is_due = installation.saved.license.step(now, Event::Woke, random::draw());
-    let was_prevented = is_due && ask(shell, &mut installation).await;
+    let was_prevented = is_due && ask(shell, &mut installation, Purpose::Due).await;
+    #[cfg(feature = "keys")]
+    if revoked::look(shell, &mut installation).await {
+        ask(shell, &mut installation, Purpose::Wanted).await;
+    }
     if MARK_EVERY <= now.apart(*marked_at) {
         *marked_at = now;
         keep_mark(shell, &mut installation).await;
@@ -67,8 +73,8 @@ async fn look(shell: &Shell, marked_at: &mut Timestamp) -> Duration {
 }
 
 /// Asks. Returns whether another process or the disk prevented it.
-async fn ask(shell: &Shell, installation: &mut Installation) -> bool {
-    match round::make(shell, installation, Purpose::Due).await {
+async fn ask(shell: &Shell, installation: &mut Installation, purpose: Purpose) -> bool {
+    match round::make(shell, installation, purpose).await {
         Ok(_) => false,
         Err(cause) => {
             let is_known = cause.reason() == Some(Reason::Busy) || installation.troubles.contains(&cause);

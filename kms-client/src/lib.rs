@@ -48,6 +48,8 @@ pub mod wizard;
 mod agent;
 #[cfg(feature = "keys")]
 mod portal;
+#[cfg(feature = "keys")]
+mod revoked;
 mod round;
 mod shell;
 mod snapshot;

@@ -18,6 +18,7 @@ use shared::license::Event;
 use shared::parts::HardwareParts;
 use shared::reason::{Cause, Reason};
 use wire::Failure;
+use wire::portal::Portal;
 
 use crate::carrier::{self, address, no_confirmation};
 use crate::discovery::Source;
@@ -26,7 +27,7 @@ use crate::installation::Installation;
 use crate::key_file::HeldKey;
 use crate::outcome::{Attempt, Outcome, Round};
 use crate::shell::Shell;
-use crate::{last_round, random};
+use crate::{last_round, random, revoked};
 
 /// Asks the portal, and tells the license the outcome.
 ///
@@ -116,14 +117,17 @@ impl Visit<'_> {
         let Some((signed, ask)) = self.activation().await? else {
             return Ok(Err(self.unreadable().into()));
         };
-        let answered = match carrier::connect(&self.installation.terms, Arc::clone(&self.shell.clock)).await {
-            Ok(portal) => portal.activate_machine(signed).await,
+        let portal = match carrier::connect(&self.installation.terms, Arc::clone(&self.shell.clock)).await {
+            Ok(portal) => portal,
             Err(failure) => return Ok(Err(failure)),
         };
-        let response = match answered {
+        let response = match portal.activate_machine(signed).await {
             Ok(response) => response,
             Err(failure) => {
                 self.forget_if_refused(&failure).await?;
+                if is_answer(&failure.cause) {
+                    self.bring_revocations(&portal).await?;
+                }
                 return Ok(Err(failure));
             }
         };
@@ -136,7 +140,13 @@ impl Visit<'_> {
         };
         let until = confirmation.not_after;
         self.take(wire, confirmation).await?;
+        self.bring_revocations(&portal).await?;
         Ok(Ok(Outcome::Confirmed { until, used: response.used, granted: response.granted }))
+    }
+
+    /// Last, because the answer is on the disk by then, and nothing depends on them.
+    async fn bring_revocations(&mut self, portal: &Portal) -> Result<(), Cause> {
+        revoked::bring(portal, self.installation, self.shell.clock.now(), self.lock).await
     }
 
     /// 1 saved with all that the answer changes  2 the ask is forgotten  3 a pending identity, which `saved` names already.

@@ -44,8 +44,10 @@ pub(crate) struct Saved {
     pub(crate) license: License,
     pub(crate) organisation: Option<Organisation>,
     pub(crate) last_host: Option<LastHost>,
-    /// The newest revocation lists that a host has brought.
+    /// The newest revocation lists that a host or the portal has brought.
     pub(crate) revocations: Revocations,
+    /// When to ask the portal for them next. A machine with a product key does.
+    pub(crate) revocations_due_at: Option<Timestamp>,
     /// Hosts, addresses and DNS names that the last round had no time for. The next one begins with them.
     pub(crate) left_out: Vec<String>,
     /// For people. No rule reads it. `last_round` decodes it.
@@ -96,6 +98,7 @@ impl Saved {
             organisation: None,
             last_host: None,
             revocations: Revocations::default(),
+            revocations_due_at: None,
             left_out: Vec::new(),
             last_round: None,
             by_key: ByKeyFields::default(),
@@ -198,6 +201,7 @@ impl Saved {
                 Some(ByKey::HardwareChanged { since }) => since.unix_ms(),
                 Some(ByKey::Entered | ByKey::Confirmed(_)) => 0,
             },
+            revocations_due_at: self.revocations_due_at.map_or(0, Timestamp::unix_ms),
         };
         let mut body = wire.encode_to_vec();
         body.extend_from_slice(&self.unknown);
@@ -227,7 +231,8 @@ impl Saved {
         let confirmation = by_key::read(&by_key, machine, terms, &mut facts);
         let mut revocations = Revocations::default();
         revocations.take_all(&wire.revocations, &terms.roots);
-        Ok(Saved {
+        #[cfg_attr(not(feature = "keys"), expect(unused_mut, reason = "a key alone changes it"))]
+        let mut saved = Saved {
             machine,
             fingerprint,
             license: License::resume(
@@ -248,13 +253,19 @@ impl Saved {
                 rekeyed_at: wire.rekeyed_at.into_iter().map(Timestamp::from_unix_ms).collect(),
             },
             revocations,
+            revocations_due_at: Some(wire.revocations_due_at)
+                .filter(|at| *at != 0)
+                .map(Timestamp::from_unix_ms),
             left_out: wire.left_out,
             last_round: wire.last_round,
             by_key,
             #[cfg(feature = "keys")]
             confirmation,
             unknown: unknown_fields(body).ok_or(Damage::Content)?,
-        })
+        };
+        #[cfg(feature = "keys")]
+        saved.note_revocation();
+        Ok(saved)
     }
 }
 

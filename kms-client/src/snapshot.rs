@@ -59,7 +59,7 @@ pub struct Snapshot {
     #[cfg(feature = "keys")]
     pub key: Option<EnteredKey>,
     /// Why the vendor has taken back the certificate of the host that gave the lease which is held, if it has. The lease runs to its end,
-    /// and that host renews it no more.
+    /// and that host renews it no more. With a product key: why the vendor has taken back what the key has activated here.
     pub revoked: Option<String>,
     /// Whether the state is kept, and so what counts as a machine.
     pub keeping: Keeping,
@@ -115,6 +115,13 @@ impl Snapshot {
         let chain = license.lease().map(answer::Lease::chain).or(saved.exchange.chain.as_ref());
         let is_test = chain.is_some_and(|chain| chain.host().test);
         let features = license.lease().map(|lease| &lease.chain().host().features);
+        let of_host = |lease: &answer::Lease| saved.revocations.of_chain(lease.chain(), now);
+        let revoked = license.lease().and_then(of_host);
+        #[cfg(feature = "keys")]
+        let revoked = match &saved.confirmation {
+            Some(_) => saved.revocation().filter(|revoked| revoked.at <= now),
+            None => revoked,
+        };
         #[cfg(feature = "keys")]
         let (is_test, features) = match &saved.confirmation {
             Some(held) => (held.test, Some(&held.features)),
@@ -144,10 +151,7 @@ impl Snapshot {
                 not_after: saved.confirmation.as_ref().and_then(|held| held.term.not_after),
                 by_code: saved.confirmation.as_ref().is_some_and(|held| held.by_code),
             }),
-            revoked: license
-                .lease()
-                .and_then(|lease| saved.revocations.of_chain(lease.chain(), now))
-                .map(ToString::to_string),
+            revoked: revoked.map(ToString::to_string),
             keeping: installation.home.keeping(),
             state_dir: installation.home.path().to_owned(),
             troubles: installation.troubles.clone(),

@@ -277,15 +277,30 @@ impl Revocations {
         of_host.or_else(|| self.issuer(chain.issuing()?.id).filter(|revoked| revoked.at <= now))
     }
 
-    /// What takes back a confirmation, from the earliest instant on: its id, its key, or the issuing certificate under which it was signed.
+    /// What takes back a confirmation: its id, its key, or the issuing certificate under which it was signed.
     #[cfg(feature = "keys")]
     pub fn of_confirmation(
         &self,
         confirmation: &Confirmation,
         issuer: Option<CertificateId>,
     ) -> Option<&Revoked> {
-        let ids = [confirmation.id, Revoked::key(confirmation.key_number)];
-        let of_id = self.of_any(ids, confirmation.product, confirmation.test);
+        let Confirmation { id, key_number, product, test, .. } = *confirmation;
+        self.of_key(key_number, Some(id), issuer, product, test)
+    }
+
+    /// What takes back a license by this key, from the earliest instant on. The id is that of its confirmation, and the issuer the
+    /// certificate under which that was signed, as far as they are known.
+    #[cfg(feature = "keys")]
+    pub fn of_key(
+        &self,
+        key: KeyNumber,
+        id: Option<CertificateId>,
+        issuer: Option<CertificateId>,
+        product: ProductId,
+        test: bool,
+    ) -> Option<&Revoked> {
+        let key = Revoked::key(key);
+        let of_id = self.of_any([id.unwrap_or(key), key], product, test);
         of_id.chain(issuer.and_then(|issuer| self.issuer(issuer))).min_by_key(|revoked| revoked.at)
     }
 

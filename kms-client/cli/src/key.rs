@@ -58,10 +58,13 @@ pub(crate) async fn key(
         KeyCommand::Show => {
             let snapshot = inspected.snapshot();
             let text = match &snapshot.key {
-                Some(_) => show::rows(&show::key(snapshot)),
+                Some(_) => show::rows(
+                    &show::key(snapshot).into_iter().chain(show::revoked(snapshot)).collect::<Vec<_>>(),
+                ),
                 None => "No product key is entered: this machine is licensed by hosts.\n".to_owned(),
             };
-            let json = json!({ "key": show::key_json(snapshot), "troubles": show::troubles_json(snapshot) });
+            let (key, troubles) = (show::key_json(snapshot), show::troubles_json(snapshot));
+            let json = json!({ "key": key, "revoked": snapshot.revoked, "troubles": troubles });
             Ok(Answer::done(text + &show::rows(&show::troubles(snapshot)), json))
         }
     }

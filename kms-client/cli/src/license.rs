@@ -37,13 +37,7 @@ fn standing(snapshot: &Snapshot, now: Timestamp) -> Vec<(&'static str, String)> 
         rows.push(("", "TEST: from a test certificate, not a license to rely on".to_owned()));
     }
     rows.push(("notice", show::notice(snapshot.state.notice()).to_owned()));
-    if let Some(revoked) = &snapshot.revoked {
-        let what = "the host that gave the lease was";
-        rows.push((
-            "revoked",
-            format!("{what} {revoked}; the lease runs to its end, and another host can renew it"),
-        ));
-    }
+    rows.extend(show::revoked(snapshot));
     if let Some(waited) = snapshot.waiting {
         rows.push(("waiting", format!("{} of {} machines are counted", waited.count, waited.threshold)));
     }

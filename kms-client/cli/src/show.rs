@@ -50,6 +50,21 @@ pub(crate) fn key(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     vec![("product key", format!("{}, {activated}", key.number))]
 }
 
+/// What the vendor has taken back, as a row.
+pub(crate) fn revoked(snapshot: &Snapshot) -> Option<(&'static str, String)> {
+    let revoked = snapshot.revoked.as_ref()?;
+    let text = if snapshot.key.is_some() {
+        format!(
+            "the license of the product key was {revoked}; ask the seller. Nothing on this machine is at fault"
+        )
+    } else {
+        format!(
+            "the host that gave the lease was {revoked}; the lease runs to its end, and another host can renew it"
+        )
+    };
+    Some(("revoked", text))
+}
+
 /// The product key, for a script.
 pub(crate) fn key_json(snapshot: &Snapshot) -> Value {
     snapshot.key.map_or(Value::Null, |key| {

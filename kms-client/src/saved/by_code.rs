@@ -49,6 +49,9 @@ impl TypedConfirmation {
             parts: self.parts,
             test: key.is_test(),
             by_code: true,
+            id: None,
+            issuer: None,
+            product: terms.id,
         };
         Ok((held, key))
     }

@@ -3,13 +3,16 @@
 
 use bytes::Bytes;
 use prost::Message as _;
+use proto::v1::SignedRevocationList;
 use proto::vendor::v1::SignedConfirmation;
+use shared::certificate::Roots;
 use shared::confirmation::Confirmation;
 use shared::features::Features;
-use shared::ids::MachineId;
+use shared::ids::{CertificateId, MachineId, ProductId};
 use shared::license::{ByKey, Event, Facts, KeyTerm};
 use shared::parts::{Hardware, HardwareParts};
 use shared::product_key::KeyNumber;
+use shared::revocation::Revoked;
 use shared::time::Timestamp;
 
 use crate::product::Terms;
@@ -27,12 +30,27 @@ pub(crate) struct HeldConfirmation {
     pub(crate) test: bool,
     /// Whether somebody has typed it.
     pub(crate) by_code: bool,
+    /// The id of its place. One that was typed does not say it.
+    pub(crate) id: Option<CertificateId>,
+    /// The id of the certificate of the key that has signed it.
+    pub(crate) issuer: Option<CertificateId>,
+    pub(crate) product: ProductId,
 }
 
-impl From<Confirmation> for HeldConfirmation {
-    fn from(confirmation: Confirmation) -> HeldConfirmation {
-        let Confirmation { confirmed_at, not_after, features, parts, test, .. } = confirmation;
-        HeldConfirmation { term: KeyTerm { confirmed_at, not_after }, features, parts, test, by_code: false }
+impl HeldConfirmation {
+    /// A confirmation that was verified, as it travels.
+    fn of(confirmation: Confirmation, wire: &SignedConfirmation) -> HeldConfirmation {
+        let Confirmation { id, product, confirmed_at, not_after, features, parts, test, .. } = confirmation;
+        HeldConfirmation {
+            term: KeyTerm { confirmed_at, not_after },
+            features,
+            parts,
+            test,
+            by_code: false,
+            id: Some(id),
+            issuer: Confirmation::issuer_of(wire),
+            product,
+        }
     }
 }
 
@@ -77,8 +95,9 @@ impl Saved {
             id: confirmation.organisation,
             name: confirmation.organisation_name.clone(),
         });
+        let held = HeldConfirmation::of(confirmation, wire);
         let fields = ByKeyFields { confirmation: wire.encode_to_vec().into(), ..ByKeyFields::default() };
-        self.hold_confirmation(fields, confirmation.into(), now);
+        self.hold_confirmation(fields, held, now);
     }
 
     /// Holds what was verified, and keeps these fields, from which it is verified again. The key stays.
@@ -86,6 +105,31 @@ impl Saved {
         self.by_key = ByKeyFields { number: self.by_key.number.clone(), ..fields };
         self.license.step(now, Event::Confirmed(held.term), random::draw());
         self.confirmation = Some(held);
+        self.note_revocation();
+    }
+
+    /// Keeps those of these lists that are newer.
+    pub(crate) fn take_revocations(&mut self, lists: &[SignedRevocationList], roots: &Roots) {
+        self.revocations.take_all(lists, roots);
+        self.note_revocation();
+    }
+
+    /// What takes back the confirmation of this machine, if anything does.
+    pub(crate) fn revocation(&self) -> Option<&Revoked> {
+        let (held, key) = (self.confirmation.as_ref()?, self.key_number()?);
+        self.revocations.of_key(key, held.id, held.issuer, held.product, held.test)
+    }
+
+    /// Whether the confirmation is taken back with the certificate of the key that has signed it, and not by itself.
+    pub(crate) fn is_issuer_revoked(&self) -> bool {
+        let issuer = self.confirmation.as_ref().and_then(|held| held.issuer);
+        let of_issuer = issuer.and_then(|issuer| self.revocations.issuer(issuer));
+        of_issuer.is_some() && self.revocation() == of_issuer
+    }
+
+    pub(super) fn note_revocation(&mut self) {
+        let at = self.revocation().map(|revoked| revoked.at);
+        self.license.set_revoked(at);
     }
 
     /// The place was given back.
@@ -121,8 +165,9 @@ pub(super) fn read(
     facts: &mut Facts,
 ) -> Option<HeldConfirmation> {
     let number = KeyNumber::from_slice(&fields.number)?;
-    let confirmation = keep(&fields.confirmation, machine, terms).filter(|kept| kept.key_number == number);
-    let held = confirmation.map(HeldConfirmation::from);
+    let confirmation =
+        keep(&fields.confirmation, machine, terms).filter(|(kept, _)| kept.key_number == number);
+    let held = confirmation.map(|(kept, wire)| HeldConfirmation::of(kept, &wire));
     #[cfg(feature = "codes")]
     let held = held.or_else(|| super::by_code::keep(fields.by_code.as_ref()?, number, machine, terms));
     facts.key = Some(match &held {
@@ -135,21 +180,23 @@ pub(super) fn read(
     held
 }
 
-fn keep(encoded: &Bytes, machine: MachineId, terms: &Terms) -> Option<Confirmation> {
+fn keep(encoded: &Bytes, machine: MachineId, terms: &Terms) -> Option<(Confirmation, SignedConfirmation)> {
     if encoded.is_empty() {
         return None;
     }
     let kept = SignedConfirmation::decode(encoded.clone()).map_err(|error| error.to_string());
-    let kept =
-        kept.and_then(|wire| Confirmation::open(&wire, &terms.roots).map_err(|error| error.to_string()));
-    let ours = kept.and_then(|kept| {
+    let kept = kept.and_then(|wire| {
+        let opened = Confirmation::open(&wire, &terms.roots).map_err(|error| error.to_string());
+        opened.map(|kept| (kept, wire))
+    });
+    let ours = kept.and_then(|(kept, wire)| {
         // The license looks at the hardware and at the end by itself.
         let (parts, now) = (kept.parts, kept.confirmed_at);
         let checked = kept.check_ours(machine, terms.id, terms.fingerprint, &parts, now);
-        checked.map(|()| kept).map_err(|error| error.to_string())
+        checked.map(|()| (kept, wire)).map_err(|error| error.to_string())
     });
     match ours {
-        Ok(confirmation) => Some(confirmation),
+        Ok(kept) => Some(kept),
         Err(error) => {
             tracing::warn!(%error, "the saved confirmation does not verify and is left out");
             None

@@ -65,6 +65,12 @@ struct Script {
     places: Vec<MachineId>,
     not_after: Option<Timestamp>,
     test: bool,
+    /// Revocation lists; `None` while nobody gets any.
+    lists: Option<v1::GetRevocationsResponse>,
+    /// How often somebody has asked for them.
+    fetched: usize,
+    /// Whether it signs with the next issuing key.
+    has_next_key: bool,
 }
 
 /// A portal on loopback, until it is dropped.
@@ -133,6 +139,21 @@ impl Portal {
         self.script().test = true;
     }
 
+    /// From now on it hands these lists out.
+    pub(crate) fn hand_out(&self, lists: v1::GetRevocationsResponse) {
+        self.script().lists = Some(lists);
+    }
+
+    /// How often somebody has asked for lists.
+    pub(crate) fn fetched(&self) -> usize {
+        self.script().fetched
+    }
+
+    /// It signs with the next issuing key from now on.
+    pub(crate) fn takes_the_next_key(&self) {
+        self.script().has_next_key = true;
+    }
+
     /// Every ask that it received, as it came.
     pub(crate) fn asks(&self) -> Vec<Signed> {
         self.script().asks.clone()
@@ -188,15 +209,16 @@ struct Service {
     script: Arc<Mutex<Script>>,
 }
 
-fn issuing_key() -> SecretKey {
-    SecretKey::from_seed(&[4; 32])
+/// The issuing key of this number. The first is number 4.
+pub(crate) fn issuing_key(number: u8) -> SecretKey {
+    SecretKey::from_seed(&[number; 32])
 }
 
 /// Signed by the vendor's root, for a year.
-fn issuing_certificate() -> Signed {
+pub(crate) fn issuing_certificate(number: u8) -> Signed {
     let certificate = IssuingCertificate {
-        id: CertificateId::from_bytes([4; 16]),
-        public_key: issuing_key().public(),
+        id: CertificateId::from_bytes([number; 16]),
+        public_key: issuing_key(number).public(),
         not_before: BEGIN - DAY,
         not_after: BEGIN + 365 * DAY,
         products: Vec::new(),
@@ -238,11 +260,12 @@ impl Service {
             parts: ask.parts,
             test: script.test,
         };
+        let number = if script.has_next_key { 5 } else { 4 };
         let signer = match next {
             Some(Do::SignAsAnother) => SecretKey::from_seed(&[66; 32]),
-            _ => issuing_key(),
+            _ => issuing_key(number),
         };
-        let signed = || confirmation.sign(&signer, issuing_certificate());
+        let signed = || confirmation.sign(&signer, issuing_certificate(number));
         let confirmation = script.answered.entry(name).or_insert_with(signed).clone();
         let used = script.places.len().try_into().unwrap();
         v1::ActivateMachineResponse { confirmation: Some(confirmation), used, granted: 5 }
@@ -300,7 +323,9 @@ impl VendorService for Service {
         &self,
         _: Request<v1::GetRevocationsRequest>,
     ) -> Result<Response<v1::GetRevocationsResponse>, Status> {
-        Err(Status::unimplemented(""))
+        let mut script = self.script.lock().unwrap();
+        script.fetched += 1;
+        script.lists.clone().map(Response::new).ok_or_else(|| Status::unimplemented(""))
     }
 }
 

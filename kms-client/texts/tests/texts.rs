@@ -34,6 +34,7 @@ fn states() -> Vec<LicenseState> {
         LicenseState::LicensedByKey { until },
         LicenseState::KeyEndsSoon { until },
         LicenseState::KeyEnded { since },
+        LicenseState::KeyRevoked { since },
         LicenseState::HardwareChanged { since, notices: true },
     ]
 }

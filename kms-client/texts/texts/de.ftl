@@ -47,6 +47,7 @@ license-key-entered = Ein Produktschlüssel wurde eingegeben, und diese Software
 license-by-key = Lizenziert bis zum { $until } durch einen Produktschlüssel.
 license-key-ends-soon = Der Produktschlüssel läuft am { $until } ab. Bitten Sie den Verkäufer um eine längere Laufzeit oder einen neuen Schlüssel.
 license-key-ended = Der Produktschlüssel ist am { $since } abgelaufen. Die Software funktioniert weiterhin. Bitten Sie den Verkäufer um eine längere Laufzeit oder einen neuen Schlüssel.
+license-key-revoked = Der Hersteller hat die Lizenz dieses Produktschlüssels am { $since } zurückgezogen. Die Software funktioniert weiterhin. Fragen Sie den Verkäufer: An diesem Computer liegt es nicht.
 license-hardware-changed = Die Hardware dieses Computers hat sich geändert; das wurde am { $since } bemerkt. Stellen Sie eine Verbindung zum Internet her, dann aktiviert die Software ihren Produktschlüssel erneut. Sie funktioniert weiterhin.
 
 # Der Assistent, in einem Fenster oder einem Terminal.
@@ -266,6 +267,8 @@ key-unknown = Der Hersteller hat für dieses Produkt keinen solchen Schlüssel v
     .remedy = Vergleichen Sie den Schlüssel mit dem, den Sie erhalten haben, und geben Sie ihn noch einmal ein; ist es derselbe, fragen Sie den Verkäufer.
 key-blocked = Der Hersteller hat diesen Schlüssel gesperrt.
     .remedy = Fragen Sie den Verkäufer des Schlüssels: An diesem Computer liegt es nicht, und was schon aktiviert ist, bleibt es.
+revoked = Der Hersteller hat diese Lizenz zurückgezogen, vom { $at } an.
+    .remedy = Fragen Sie den Verkäufer des Schlüssels: An diesem Computer liegt es nicht.
 key-ended = Die Laufzeit dieses Schlüssels ist am { $ended_at } abgelaufen.
     .remedy = Kaufen Sie beim Verkäufer einen neuen Schlüssel, und geben Sie ihn ein.
 key-exhausted = Alle { $granted } Computer dieses Schlüssels sind aktiviert ({ $used }).

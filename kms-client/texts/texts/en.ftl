@@ -47,6 +47,7 @@ license-key-entered = A product key has been entered, and this software is not a
 license-by-key = Licensed until { $until } by a product key.
 license-key-ends-soon = The product key ends on { $until }. Ask the seller for a longer term or a new key.
 license-key-ended = The product key ended on { $since }. The software keeps working. Ask the seller for a longer term or a new key.
+license-key-revoked = The vendor took the license of this product key back on { $since }. The software keeps working. Ask the seller: nothing is wrong with this computer.
 license-hardware-changed = The hardware of this computer has changed; this was noticed on { $since }. Connect to the internet, and the software activates its product key again. It keeps working.
 
 # The wizard, in a dialog or a terminal.

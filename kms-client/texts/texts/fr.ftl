@@ -50,6 +50,7 @@ license-key-entered = Une clé de produit a été saisie, et ce logiciel n’est
 license-by-key = Licence valable jusqu’au { $until } par une clé de produit.
 license-key-ends-soon = La clé de produit prend fin le { $until }. Demandez au vendeur une durée plus longue ou une nouvelle clé.
 license-key-ended = La clé de produit a pris fin le { $since }. Le logiciel continue de fonctionner. Demandez au vendeur une durée plus longue ou une nouvelle clé.
+license-key-revoked = L’éditeur a retiré la licence de cette clé de produit le { $since }. Le logiciel continue de fonctionner. Demandez au vendeur : cet ordinateur n’est pas en cause.
 license-hardware-changed = Le matériel de cet ordinateur a changé ; cela a été constaté le { $since }. Connectez-vous à Internet, et le logiciel activera de nouveau sa clé de produit. Il continue de fonctionner.
 
 # L’assistant, dans une fenêtre ou un terminal.
@@ -269,6 +270,8 @@ key-unknown = L’éditeur n’a vendu aucune clé de ce genre pour ce produit.
     .remedy = Comparez la clé avec celle que vous avez reçue, et saisissez-la de nouveau ; si c’est la même, demandez au vendeur.
 key-blocked = L’éditeur a bloqué cette clé.
     .remedy = Demandez au vendeur de la clé : cet ordinateur n’est pas en cause, et ce qui est déjà activé le reste.
+revoked = L’éditeur a retiré cette licence à partir du { $at }.
+    .remedy = Demandez au vendeur de la clé : cet ordinateur n’est pas en cause.
 key-ended = La durée de cette clé s’est achevée le { $ended_at }.
     .remedy = Achetez une nouvelle clé auprès du vendeur, et saisissez-la.
 key-exhausted = Les { $granted } ordinateurs de cette clé sont tous activés ({ $used }).

@@ -44,6 +44,7 @@ license-key-entered = Er is een productsleutel ingevoerd, en deze software is er
 license-by-key = Gelicentieerd tot { $until } met een productsleutel.
 license-key-ends-soon = De productsleutel loopt af op { $until }. Vraag de verkoper om een langere looptijd of een nieuwe sleutel.
 license-key-ended = De productsleutel is op { $since } afgelopen. De software blijft werken. Vraag de verkoper om een langere looptijd of een nieuwe sleutel.
+license-key-revoked = De leverancier heeft de licentie van deze productsleutel op { $since } ingetrokken. De software blijft werken. Vraag het de verkoper: aan deze computer ligt het niet.
 license-hardware-changed = De hardware van deze computer is veranderd; dat is op { $since } opgemerkt. Maak verbinding met internet, dan activeert de software haar productsleutel opnieuw. Ze blijft werken.
 
 # De wizard, in een venster of een terminal.
@@ -263,6 +264,8 @@ key-unknown = De leverancier heeft voor dit product geen sleutel verkocht die zo
     .remedy = Vergelijk de sleutel met wat u hebt gekregen en voer hem opnieuw in; is hij hetzelfde, vraag het dan de verkoper.
 key-blocked = De leverancier heeft deze sleutel geblokkeerd.
     .remedy = Vraag het de verkoper van de sleutel: aan deze computer ligt het niet, en wat al geactiveerd is, blijft dat.
+revoked = De leverancier heeft deze licentie ingetrokken, vanaf { $at }.
+    .remedy = Vraag het de verkoper van de sleutel: aan deze computer ligt het niet.
 key-ended = De looptijd van deze sleutel is op { $ended_at } afgelopen.
     .remedy = Koop bij de verkoper een nieuwe sleutel en voer die in.
 key-exhausted = Alle { $granted } computers van deze sleutel zijn geactiveerd ({ $used }).
