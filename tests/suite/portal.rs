@@ -354,7 +354,9 @@ async fn doctor_names_what_keeps_a_portal_from_serving_and_its_remedies_work() {
     portal.install_issuer().await;
     fs::set_permissions(portal.data.join("pepper"), Permissions::from_mode(0o600)).unwrap();
     portal.start().await;
-    assert_eq!(portal.does(&["doctor"]).await, healthy);
+    // Others write on this disk, too.
+    let but_disk = |told: &str| told.lines().filter(|line| !line.contains("MiB free")).collect::<String>();
+    assert_eq!(but_disk(&portal.does(&["doctor"]).await), but_disk(&healthy));
 }
 
 /// systemd's own judgement, where there is one.
