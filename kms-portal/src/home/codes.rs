@@ -247,22 +247,23 @@ mod tests {
         assert_eq!(home.code_signer().unwrap().unwrap().certificates().len(), 2);
     }
 
-    #[test]
-    fn the_doctor_says_a_month_before_that_the_code_certificate_ends() {
+    #[tokio::test]
+    async fn the_doctor_says_a_month_before_that_the_code_certificate_ends() {
         let (_folder, home, root) = portal();
-        let found = |at| {
+        let found = async |at| {
             let sources = PortalSettingSources::new(None, home.path());
-            let found = examine(&home, &sources, at).into_iter().find(|finding| finding.what == "codes");
+            let found =
+                examine(&home, &sources, at).await.into_iter().find(|finding| finding.what == "codes");
             found.map(|finding| (finding.health, finding.text)).unwrap()
         };
-        let (health, text) = found(NOW);
+        let (health, text) = found(NOW).await;
         assert!(health == PortalHealth::Warn && text.starts_with("no certificate"), "{text}");
         let key = private_key(&home.code_key_path(), CODE_KEY).unwrap().unwrap();
         install(&home, &signed(&root, &key, 1, 2, &[])).unwrap();
         let (end, month) = (NOW + YEAR, Duration::from_hours(30 * 24));
-        assert_eq!(found(end - month - Duration::from_millis(1)).0, PortalHealth::Ok);
+        assert_eq!(found(end - month - Duration::from_millis(1)).await.0, PortalHealth::Ok);
         for (at, wanted) in [(end - month, "ends in 30 d;"), (end, "has ended at")] {
-            let (health, text) = found(at);
+            let (health, text) = found(at).await;
             assert!(health == PortalHealth::Warn && text.contains(wanted), "{text}");
             assert!(text.contains("kms-portal install-code-key code.pem --data "), "{text}");
         }
