@@ -16,7 +16,7 @@ use shared::features::Features;
 use shared::ids::CertificateId;
 
 use crate::portal::{Do, Portal, key, typed};
-use crate::world::{BEGIN, DAY, HOUR, Host, PRODUCT_ID, StoryClock, builder_of, client, product, root};
+use crate::world::{BEGIN, DAY, HOUR, Host, PRODUCT_ID, Say, StoryClock, builder_of, client, product, root};
 
 const HARDWARE: [&str; 3] = ["PF1A2B3C", "S4EVNX0R", "4c4c4544-0042"];
 
@@ -57,12 +57,12 @@ fn on_hardware(product: Product, parts: [&str; 3], dir: &Path, clock: &Arc<Story
     builder_of(product, dir, "this machine", clock, &[]).hardware_source(parts[0], parts[1], parts[2])
 }
 
-fn open(dir: &Path, clock: &Arc<StoryClock>) -> Client {
+pub(crate) fn open(dir: &Path, clock: &Arc<StoryClock>) -> Client {
     on_hardware(coded(), HARDWARE, dir, clock).build().unwrap()
 }
 
 /// A machine with key 1, for later, because nothing is asked without a network.
-async fn with_key(dir: &Path, clock: &Arc<StoryClock>) -> Client {
+pub(crate) async fn with_key(dir: &Path, clock: &Arc<StoryClock>) -> Client {
     let product = open(dir, clock);
     product.set_key_for_later(&typed(1)).await.unwrap();
     product
@@ -466,4 +466,27 @@ async fn another_process_shows_what_was_typed_and_where_nothing_is_kept_nothing_
     std::fs::remove_dir(&in_the_way).unwrap();
     product.enter_confirmation(&confirmation).await.unwrap();
     assert!(product.state().is_licensed());
+}
+
+#[tokio::test]
+async fn a_copy_that_a_host_has_named_reads_the_code_of_its_new_identity_and_a_kill_is_mended() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let host = Host::start(9, &clock).await;
+    let address = host.address.to_string();
+    let product = on_hardware(coded(), HARDWARE, dir.path(), &clock).hosts([address]).build().unwrap();
+    product.activate().await.unwrap();
+    host.say(Say::Refusal(Reason::Copied.into()));
+    host.say(Say::Waiting(24));
+    product.activate().await.unwrap();
+    product.set_key_for_later(&typed(1)).await.unwrap();
+    let confirmation = confirmed(&id(&product).await).text(CodeForm::Letters);
+    let seen = product.enter_confirmation(&confirmation).await.unwrap();
+    assert_eq!(seen.state, LicenseState::LicensedWithoutEnd);
+    drop(product);
+
+    // Killed after `saved` was written and before the new identity had its name.
+    let home = dir.path().join(ProductId::from_bytes(PRODUCT_ID).to_string());
+    std::fs::rename(home.join("identity"), home.join("identity.next")).unwrap();
+    assert_eq!(open(dir.path(), &clock).state(), LicenseState::LicensedWithoutEnd);
+    assert!(home.join("identity").exists() && !home.join("identity.next").exists());
 }

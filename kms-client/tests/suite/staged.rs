@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use expect_test::expect;
-use kms_client::testing::{Stage, attempt, snapshot, walk};
+use kms_client::testing::{Stage, attempt, snapshot, snapshot_by_code, walk};
 use kms_client::{Features, LicenseState, Notice, Outcome, Reason, Waited, blocking};
 
 #[test]
@@ -84,4 +84,21 @@ fn a_product_without_a_runtime_is_staged_as_well() {
     stage.answer(Outcome::Failed(Reason::HostSilent.into()));
     let round = license.activate().unwrap();
     assert_eq!(round.outcome.cause().unwrap().reason(), Some(Reason::HostSilent));
+}
+
+#[test]
+fn a_machine_by_a_code_is_shown_with_its_key() {
+    let stage = Stage::new();
+    stage.show(snapshot_by_code(None));
+    let seen = stage.client().snapshot();
+    assert_eq!(seen.state, LicenseState::LicensedWithoutEnd);
+    assert!(seen.key.is_some_and(|key| key.by_code && key.confirmed_at.is_some()));
+    let until = stage.now();
+    let ends = snapshot_by_code(Some(until));
+    assert_eq!(
+        (ends.state, ends.key.unwrap().not_after),
+        (LicenseState::LicensedByKey { until }, Some(until))
+    );
+    let not_yet = snapshot(LicenseState::KeyEntered { notices: false }).key.unwrap();
+    assert!(not_yet.confirmed_at.is_none() && !not_yet.by_code);
 }

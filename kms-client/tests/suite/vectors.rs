@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use kms_client::{Attempt, LicenseState, Snapshot};
+use kms_client::{Attempt, CodeForm, LicenseState, Snapshot};
+use shared::codes::MachineOptions;
 
+use crate::codes;
 use crate::world::{BEGIN, DAY, Host, Say, StoryClock, builder, client};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/v1");
@@ -54,6 +56,39 @@ fn shown(seen: &Snapshot) -> String {
         format!("{host} {address:?} {source:?} {outcome:?}\n")
     };
     seen.attempts.iter().map(line).collect()
+}
+
+/// A machine with a key and a confirmation id that somebody has typed, which was added later still.
+const BY_CODE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/v1-by-code");
+
+#[test]
+fn a_confirmation_id_of_version_1_is_read() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let home = dir.path().join("0b".repeat(16));
+    fs::create_dir(&home).unwrap();
+    for name in ["identity", "saved", "key"] {
+        fs::copy(Path::new(BY_CODE).join(name), home.join(name)).unwrap();
+    }
+    let seen = codes::open(dir.path(), &clock).snapshot();
+    assert_eq!(seen.troubles, []);
+    assert_eq!(seen.state, LicenseState::LicensedByKey { until: BEGIN + 365 * DAY });
+    assert!(seen.has("export") && seen.key.unwrap().by_code);
+}
+
+#[tokio::test]
+#[ignore = "the vectors are made once for each version of the format"]
+async fn make_the_vectors_of_a_machine_by_code() {
+    assert!(!Path::new(BY_CODE).exists(), "vectors are never made again");
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let product = codes::with_key(dir.path(), &clock).await;
+    let options = MachineOptions::new(Some(BEGIN + 364 * DAY), 1).unwrap();
+    let read = product.installation_id().await.unwrap().digits();
+    let confirmation = codes::answer(&read, options).text(CodeForm::Digits);
+    product.enter_confirmation(&confirmation).await.unwrap();
+    fs::create_dir_all(BY_CODE).unwrap();
+    for name in ["identity", "saved", "key"] {
+        fs::copy(product.snapshot().state_dir.join(name), Path::new(BY_CODE).join(name)).unwrap();
+    }
 }
 
 /// How these were made, once, into an empty folder.
