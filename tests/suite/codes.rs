@@ -1,6 +1,7 @@
-//! A host without any way to its vendor, activated by codes that people read to each other. `codes/operator.rs` has the other end of the
-//! telephone.
+//! A host without any way to its vendor, activated by codes that people read to each other. `codes/machine.rs` has a machine, and
+//! `codes/operator.rs` the other end of the telephone.
 
+mod machine;
 mod operator;
 
 use std::fs;

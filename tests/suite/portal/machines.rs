@@ -6,7 +6,7 @@ use std::time::Duration;
 use kms_client::{Builder, Client, Clock as _, LicenseState, Outcome, Product, Reason, SystemClock};
 use shared::product_key::ProductKey;
 
-use super::stage::{Asking, PortalStage};
+use super::stage::{Asking, PortalStage, text};
 use crate::codes::first_code;
 
 impl PortalStage {
@@ -70,6 +70,34 @@ async fn a_machine_installed_anew_takes_its_old_place() {
         let state: &Path = &portal.stage.state_dir("imaged");
         std::fs::remove_dir_all(state).unwrap();
     }
+}
+
+#[tokio::test]
+async fn two_machines_are_activated_by_one_file_that_is_carried_at_the_command_line() {
+    let portal = PortalStage::open("").await;
+    let key = portal.machines_key("2").await.to_string();
+    let file = portal.stage.folder.path().join("asks.pem");
+    let does = async |machine: &str, arguments: &[&str]| {
+        let done = portal.at_machine(machine, arguments).await;
+        assert_eq!(done.code, 0, "{machine} {arguments:?}: {} {}", done.stdout, done.stderr);
+        done.stdout
+    };
+    for machine in ["one", "two"] {
+        does(machine, &["key", "set", "--later", &key]).await;
+        does(machine, &["proxy", "collect", text(&file)]).await;
+    }
+    let carried = does("carrier", &["proxy", "carry", text(&file)]).await;
+    assert!(carried.ends_with("has 2 confirmations, and 0 asks without one.\n"), "{carried}");
+    let text_of_file = std::fs::read_to_string(&file).unwrap();
+    assert!(!text_of_file.contains("MACHINE ACTIVATION"), "no key is carried back: {text_of_file}");
+    for machine in ["one", "two"] {
+        let applied = does(machine, &["proxy", "apply", text(&file)]).await;
+        assert!(applied.starts_with("state         licensed without end\n"), "{applied}");
+        // A second time changes nothing, and is no error.
+        does(machine, &["proxy", "apply", text(&file)]).await;
+    }
+    let other = portal.at_machine("carrier", &["proxy", "apply", text(&file)]).await;
+    assert_eq!(other.code, 69, "{}", other.stdout);
 }
 
 #[tokio::test]

@@ -241,6 +241,22 @@ impl PortalStage {
         finished(&mut command).await
     }
 
+    /// Runs `kms-client` on a machine of this name, for the product with this portal, and with its code key if it has one.
+    pub(crate) async fn at_machine(&self, name: &str, arguments: &[&str]) -> Done {
+        let code_key = self.stage.folder.path().join("code.pem");
+        let extras = Extras {
+            code_keys: code_key.exists().then_some(code_key).into_iter().collect(),
+            portal: Some(self.address.clone()),
+            portal_ca: Some(self.data.join("portal-ca.pem")),
+            ..Extras::default()
+        };
+        let product = self.stage.folder.path().join("carried.toml");
+        std::fs::write(&product, self.stage.shop.vendor().product_file("Atlas", &extras).unwrap()).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_client-under-test"));
+        command.args(["--product", text(&product), "--state", text(&self.stage.state_dir(name))]);
+        finished(command.args(arguments).env_remove("KMS_HOSTS")).await
+    }
+
     pub(crate) async fn connect(&self) -> Result<Portal, Failure> {
         let tls = Tls::from_file(self.data.join("portal-ca.pem"));
         Portal::connect(&self.address, &tls.read(Arc::new(SystemClock::new())).unwrap()).await
