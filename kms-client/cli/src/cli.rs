@@ -29,7 +29,7 @@ First steps:
   kms-client explain DNS_NO_RECORD    what a reason means, and what to do
 
 KMS_LOG=kms_client=debug logs every step on standard error.
-Exit codes: 0 done, 64 wrong usage, 65 wrong product file, 66 no product file, 69 no usable answer from any host,
+Exit codes: 0 done, 64 wrong usage, 65 wrong product file or code, 66 no product file, 69 no usable answer from any host,
 74 disk, 75 try again later (waiting, or another process is asking), 77 this user may not.";
 
 /// The product, its state, and where to find hosts.
