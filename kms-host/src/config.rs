@@ -47,13 +47,7 @@ impl SettingTable for Config {
     fn check(&self) -> Result<(), SettingFault> {
         check_listen(&self.listen, shared::DEFAULT_PORT)?;
         self.check_bounds()?;
-        if 0 < self.connections && self.connections < self.connections_per_address {
-            let fault = format!(
-                "`connections_per_address` is {} and `connections` is only {}: one address cannot hold more than all",
-                self.connections_per_address, self.connections
-            );
-            return Err(("connections_per_address", fault));
-        }
+        self.door().check()?;
         if !self.tls_client_ca.as_os_str().is_empty() && self.tls != TlsMode::Required {
             let fault = "`tls_client_ca` demands a certificate from every machine, and a machine without TLS has none: set \
                          tls = \"required\"";

@@ -110,6 +110,7 @@ impl SettingTable for PortalConfig {
         listen::check(&self.listen.iter().chain(&self.staff_listen).copied().collect::<Vec<_>>())
             .map_err(|fault| ("staff_listen", format!("with the addresses of `staff_listen`, {fault}")))?;
         self.check_bounds()?;
+        self.door().check()?;
         let is_postgres =
             ["postgres://", "postgresql://"].iter().any(|scheme| self.database.starts_with(scheme));
         if !self.database.is_empty() && !is_postgres {
@@ -190,6 +191,18 @@ mod tests {
             toml::from_str::<PortalConfig>(&sample()).unwrap().values(),
             PortalConfig::default().values()
         );
+    }
+
+    /// The host refused it, and the portal took it for a limit.
+    #[test]
+    fn one_address_cannot_hold_more_connections_than_all() {
+        let check = |connections, connections_per_address| {
+            PortalConfig { connections, connections_per_address, ..PortalConfig::default() }.check()
+        };
+        assert_eq!(check(9, 10).unwrap_err().0, "connections_per_address");
+        for right in [check(10, 10), check(0, 10), check(10, 0)] {
+            right.unwrap();
+        }
     }
 
     #[test]

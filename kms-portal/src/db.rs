@@ -182,9 +182,15 @@ impl Db {
         self.write(catalogue::SetNumbers { product, organisation, policy, by }).await
     }
 
-    /// Adds a key. [`KeyUnchanged::NumberTaken`] says to draw another one.
-    pub async fn issue_key(&self, key: NewKey, by: By) -> Result<Result<(), KeyUnchanged>, DbError> {
-        self.write(keys::IssueKey { key, by }).await
+    /// Adds keys, all of them or none. [`KeyUnchanged::NumberTaken`] says to draw others. `order` is the order that they answer, which is
+    /// answered once, or empty.
+    pub async fn issue_keys(
+        &self,
+        keys: Vec<NewKey>,
+        order: String,
+        by: By,
+    ) -> Result<Result<(), KeyUnchanged>, DbError> {
+        self.write(keys::IssueKeys { keys, order, by }).await
     }
 
     /// Blocks a key. Who has a place keeps the confirmation.

@@ -1,8 +1,9 @@
 //! What every program does in the same way: it parses arguments, reads TOML, works as the owner of a directory, prints, and ends with an
-//! exit code. `explain` is a command of more than one; `pages` writes manual pages and completions. What a program says is its own.
+//! exit code. `csv` writes tables for spreadsheets; `explain` is a command of more than one; `pages` writes manual pages and completions. What a program says is its own.
 
 pub mod arguments;
 pub mod code;
+pub mod csv;
 pub mod exit;
 pub mod explain;
 pub mod output;

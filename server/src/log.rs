@@ -69,8 +69,10 @@ impl Write for EscapedJson {
 /// What is logged. h2 warns of each frame that breaks its rules, thousands of times a second where somebody means it; the door tells
 /// of such peers, one line a second. Whoever names h2 gets its own words.
 fn filter(directives: &str, own: &str) -> anyhow::Result<EnvFilter> {
-    let levels = directives.split(',').filter_map(|one| one.trim().strip_prefix(own)?.strip_prefix('='));
+    let directives: Vec<_> = directives.split(',').map(str::trim).collect();
+    let levels = directives.iter().filter_map(|one| one.strip_prefix(own)?.strip_prefix('='));
     let of_server: Vec<_> = levels.map(|level| format!("kms_server={level},")).collect();
+    let directives = directives.join(",");
     EnvFilter::try_new(format!("h2=error,{}{directives}", of_server.concat()))
         .with_context(|| format!("`log` is {directives:?}"))
 }
@@ -89,5 +91,12 @@ mod tests {
         check("warn,kms_host=debug", "kms_server=debug");
         check("kms_host=debug,kms_server=error", "kms_server=error");
         check("kms_server=error,kms_host=debug", "kms_server=error");
+    }
+
+    /// A blank behind a comma was refused, with an error that named no blank.
+    #[test]
+    fn blanks_around_directives_do_no_harm() {
+        let shown = |directives: &str| filter(directives, "kms_host").unwrap().to_string();
+        assert_eq!(shown("warn, kms_host=debug "), shown("warn,kms_host=debug"));
     }
 }

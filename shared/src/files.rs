@@ -13,6 +13,7 @@ use bytes::Bytes;
 use pem_rfc7468::LineEnding;
 use prost::Message;
 use proto::v1;
+use proto::vendor::v1::SignedConfirmation;
 use zeroize::Zeroizing;
 
 use crate::armour::{self, ArmourError};
@@ -242,6 +243,20 @@ pub fn host_activation_to_pem(ask: &v1::Signed) -> String {
 pub fn host_activation_from_pem(text: &[u8]) -> Result<v1::Signed, BadFile> {
     let body = from_pem(HOST_ACTIVATION, text)?;
     v1::Signed::decode(body.as_slice()).map_err(|_| BadFile::Body)
+}
+
+/// The signed asks of machines in a file of `kms-client proxy collect`, in their order; none if there is none. Nothing is verified yet.
+///
+/// # Errors
+/// One is damaged, or the text is none.
+pub fn machine_activations_from_pem(text: &[u8]) -> Result<Vec<v1::Signed>, BadFile> {
+    let bodies = all_from_pem(MACHINE_ACTIVATION, text)?;
+    bodies.iter().map(|body| v1::Signed::decode(body.as_slice()).map_err(|_| BadFile::Body)).collect()
+}
+
+/// The file of a confirmation, for `kms-client proxy apply`.
+pub fn confirmation_to_pem(confirmation: &SignedConfirmation) -> String {
+    to_pem(CONFIRMATION, &confirmation.encode_to_vec())
 }
 
 /// The file of a revocation list.

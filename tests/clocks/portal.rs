@@ -94,7 +94,8 @@ impl PortalInTime {
             note: String::new(),
             granted,
         };
-        self.core().db.issue_key(new, by(self.clock.now())).await.unwrap().unwrap();
+        let issued = self.core().db.issue_keys(vec![new], String::new(), by(self.clock.now())).await;
+        issued.unwrap().unwrap();
         key
     }
 

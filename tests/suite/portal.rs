@@ -6,6 +6,7 @@ mod directory;
 mod machines;
 mod packaged;
 mod revoking;
+mod sales;
 mod selling;
 mod staff;
 pub(crate) mod stage;

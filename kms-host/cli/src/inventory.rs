@@ -9,6 +9,7 @@ use clap::Args;
 use kms_host::admin::STATES;
 use kms_host::clock::SystemClock;
 use kms_host::home::Home;
+use program::csv;
 use program::exit::EX_IOERR;
 use program::output;
 use proto::admin::v1 as wire;
@@ -248,15 +249,10 @@ fn csv(machine: &wire::Machine, names: &ProductNames) -> String {
     let [first_seen, last_seen, licensed_until] =
         [machine.first_seen, machine.seen_at, machine.licensed_until].map(rfc3339);
     let (id, product) = (hex(&machine.id), hex(&machine.product));
-    let name = quoted(&names.name(&machine.product).map(one_line).unwrap_or_default());
-    let (state, counted, serial) = (&machine.state, machine.counted, machine.serial);
-    format!("{id},{product},{name},{state},{counted},{serial},{first_seen},{last_seen},{licensed_until}\n")
-}
-
-/// RFC 4180: "Fields containing line breaks (CRLF), double quotes, and commas should be enclosed in double-quotes." A name is
-/// on one line already.
-fn quoted(name: &str) -> String {
-    if name.contains([',', '"']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() }
+    let name = names.name(&machine.product).map(ToString::to_string).unwrap_or_default();
+    let (counted, serial) = (machine.counted.to_string(), machine.serial.to_string());
+    let state = machine.state.clone();
+    csv::row([id, product, name, state, counted, serial, first_seen, last_seen, licensed_until])
 }
 
 #[cfg(test)]

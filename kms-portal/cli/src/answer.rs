@@ -1,20 +1,33 @@
-//! `answer`: a host's request that came as a file gets the file that the host installs.
+//! `answer`: requests that came as files. A host's gets the file that the host installs. A file of `kms-client proxy collect` gets the
+//! confirmations of its machines, and each that is refused is named.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
-use program::exit::{EX_CANTCREAT, EX_DATAERR};
+use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_NOINPUT};
+use program::output::{self, json_text};
 use proto::portal::v1 as w;
-use shared::files;
+use proto::v1::Signed;
+use serde_json::{Value, json};
+use shared::activation::MachineActivation;
+use shared::files::{self, HOST_ACTIVATION, MACHINE_ACTIVATION};
+use shared::print::Lines;
+use store::regular;
+use tonic::Code;
+use zeroize::Zeroizing;
 
-use super::ask::{PortalAt, ask};
-use super::failure::{Failure, OrExit as _};
-use super::offline::read;
+use super::ask::{PortalAt, ask, refused};
+use super::failure::{Failure, OrExit as _, warn};
+
+/// Thousands of machines. A larger file is another one.
+const FILE_MAX_BYTES: u64 = 16 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct AnswerFile {
-    /// File from `kms-host activate --request`. It has the key in it: delete it afterwards.
+    /// File from `kms-host activate --request`, or from `kms-client proxy collect`. Keys are in it: delete it afterwards.
     request: PathBuf,
     /// File to write the answer to [default: standard output].
     #[arg(long, value_name = "FILE")]
@@ -22,31 +35,154 @@ pub(super) struct AnswerFile {
     /// Overwrite the file if it exists.
     #[arg(long, requires = "out")]
     force: bool,
+    /// Print JSON instead of text.
+    #[arg(long, requires = "out")]
+    json: bool,
 }
 
 pub(super) fn answer(at: &PortalAt, wanted: &AnswerFile) -> Result<String, Failure> {
     let text = read(&wanted.request)?;
-    let signed = files::host_activation_from_pem(&text).or_exit(EX_DATAERR)?;
     if let Some(out) = wanted.out.as_ref().filter(|out| !wanted.force && out.exists()) {
         let error =
             anyhow!("{} exists; name another file with --out, or add --force to overwrite it", out.display());
         return Err(Failure { code: EX_CANTCREAT, error });
     }
+    let machines = files::machine_activations_from_pem(&text).or_exit(EX_DATAERR)?;
+    let has_host = !files::all_from_pem(HOST_ACTIVATION, &text).or_exit(EX_DATAERR)?.is_empty();
+    match (has_host, machines.is_empty()) {
+        (true, false) => {
+            let file = wanted.request.display();
+            let error = anyhow!("{file} has requests of a host and of machines; put them into two files");
+            Err(Failure { code: EX_DATAERR, error })
+        }
+        (false, false) => answer_machines(at, wanted, machines),
+        (true, true) => answer_host(at, wanted, &text),
+        (false, true) => {
+            let file = wanted.request.display();
+            let error = anyhow!(
+                "{file} has no request: a file of a host has -----BEGIN {HOST_ACTIVATION}----- in it, one of machines \
+                 -----BEGIN {MACHINE_ACTIVATION}-----"
+            );
+            Err(Failure { code: EX_DATAERR, error })
+        }
+    }
+}
+
+fn answer_host(at: &PortalAt, wanted: &AnswerFile, text: &[u8]) -> Result<String, Failure> {
+    let signed = files::host_activation_from_pem(text).or_exit(EX_DATAERR)?;
     let answer = ask(at, async |mut portal| {
         let request = w::AnswerHostRequest { ask: Some(signed) };
         Ok(portal.answer_host(request).await?.into_inner().answer.unwrap_or_default())
     })?;
     let pem = files::certificate_answer_to_pem(answer.chain, answer.roots);
     let Some(out) = &wanted.out else { return Ok(pem) };
-    let write = if wanted.force { store::file::replace } else { store::file::create_new };
-    write(out, pem.as_bytes(), 0o644).or_exit(EX_CANTCREAT)?;
+    write(out, &pem, wanted.force)?;
+    let (host, hosts) = (answer.host, answer.hosts);
+    let (activation, activations) = (answer.activation, answer.activations);
+    if wanted.json {
+        return Ok(json_text(&json!({
+            "host": host,
+            "hosts": hosts,
+            "activation": activation,
+            "activations": activations,
+            "file": out,
+        })));
+    }
+    let out = out.display();
     Ok(format!(
-        "Host {} of {}, activation {} of {}. Send {} back; there: kms-host install-certificate {}\n",
-        answer.host,
-        answer.hosts,
-        answer.activation,
-        answer.activations,
-        out.display(),
-        out.display()
+        "Host {host} of {hosts}, activation {activation} of {activations}. Send {out} back; there: kms-host install-certificate {out}\n"
     ))
+}
+
+/// What became of one machine.
+struct Answered {
+    /// The machine and the number of its key; `?` if the ask does not say.
+    machine: String,
+    key: String,
+    /// How many machines of the key are activated and may be; or why this one is not.
+    result: Result<(u64, u64), String>,
+}
+
+fn answer_machines(at: &PortalAt, wanted: &AnswerFile, asks: Vec<Signed>) -> Result<String, Failure> {
+    let (mut answered, mut confirmations) = (Vec::new(), String::new());
+    ask(at, async |mut portal| {
+        for signed in asks {
+            let (machine, key) = MachineActivation::open(&signed).map_or_else(
+                |_| ("?".to_owned(), "?".to_owned()),
+                |ask| (ask.machine().to_string(), ask.product_key.number().to_string()),
+            );
+            let result = match portal.answer_machine(w::AnswerMachineRequest { ask: Some(signed) }).await {
+                Ok(answer) => {
+                    let answer = answer.into_inner().answer.unwrap_or_default();
+                    let confirmation = answer.confirmation.unwrap_or_default();
+                    confirmations.push_str(&files::confirmation_to_pem(&confirmation));
+                    Ok((answer.used, answer.granted))
+                }
+                // These concern one machine. After any other, the next would meet the same.
+                Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument) => {
+                    Err(format!("{:#}", refused(status).error))
+                }
+                Err(status) => return Err(status),
+            };
+            answered.push(Answered { machine, key, result });
+        }
+        Ok(())
+    })?;
+    let left = answered.iter().filter(|one| one.result.is_err()).count();
+    let confirmed = answered.len() - left;
+    let told = if let Some(out) = wanted.out.as_ref().filter(|_| confirmed != 0) {
+        write(out, &confirmations, wanted.force)?;
+        told(&answered, out, wanted.json)
+    } else {
+        for Answered { machine, key, result } in &answered {
+            if let Err(cause) = result {
+                warn(&format!("machine {machine}, key {key}: {cause}"));
+            }
+        }
+        confirmations
+    };
+    if left == 0 {
+        return Ok(told);
+    }
+    output::print(&Lines(told).to_string(), 0);
+    let error = anyhow!("{left} of {} machines were not confirmed; the others were", answered.len());
+    Err(Failure { code: EX_DATAERR, error })
+}
+
+fn told(answered: &[Answered], out: &Path, as_json: bool) -> String {
+    if as_json {
+        let machines = answered.iter().map(|Answered { machine, key, result }| match result {
+            Ok((used, granted)) => {
+                json!({ "machine": machine, "key": key, "used": used, "granted": granted })
+            }
+            Err(cause) => json!({ "machine": machine, "key": key, "refused": cause }),
+        });
+        return json_text(&json!({ "file": out, "machines": machines.collect::<Value>() }));
+    }
+    let lines = answered.iter().map(|Answered { machine, key, result }| match result {
+        Ok((used, granted)) => format!("{machine}: confirmed, {used} of {granted} machines of key {key}\n"),
+        Err(cause) => format!("{machine}: NOT confirmed by key {key}: {cause}\n"),
+    });
+    let out = out.display();
+    lines.collect::<String>() + &format!("Send {out} back; on each machine: kms-client proxy apply {out}\n")
+}
+
+fn write(out: &Path, pem: &str, force: bool) -> Result<(), Failure> {
+    let write = if force { store::file::replace } else { store::file::create_new };
+    write(out, pem.as_bytes(), 0o644)
+        .with_context(|| format!("{} cannot be written", out.display()))
+        .or_exit(EX_CANTCREAT)
+}
+
+/// Reads a request. Product keys are in it.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut text = Zeroizing::new(Vec::new());
+    let file = regular::open(path, OpenOptions::new().read(true));
+    let read = file.and_then(|file| file.take(FILE_MAX_BYTES + 1).read_to_end(&mut text));
+    let read = read.and_then(|_| {
+        let is_too_large = FILE_MAX_BYTES < text.len() as u64;
+        if is_too_large { Err(io::Error::other("it is larger than 16 MiB")) } else { Ok(()) }
+    });
+    read.with_context(|| format!("{} cannot be read", path.display())).or_exit(EX_NOINPUT)?;
+    Ok(text)
 }

@@ -193,7 +193,7 @@ pub(super) fn ask<T>(
 pub(super) fn refused(status: Status) -> Failure {
     let code = match status.code() {
         Code::InvalidArgument => EX_USAGE,
-        Code::NotFound | Code::FailedPrecondition => EX_DATAERR,
+        Code::NotFound | Code::FailedPrecondition | Code::AlreadyExists => EX_DATAERR,
         Code::PermissionDenied | Code::Unauthenticated => EX_NOPERM,
         Code::Unavailable | Code::ResourceExhausted => EX_TEMPFAIL,
         _ => EX_IOERR,

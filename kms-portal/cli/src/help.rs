@@ -72,6 +72,7 @@ const EXAMPLES: &[(&str, &str)] = &[
          kms-portal key issue --product Atlas --kind mak --machines 50 \\\n    --organisation \"Example Works\"\n\
          kms-portal key block 3F8K-9QWX --note \"stolen, ticket 7\"\n\
          kms-portal key raise 3F8K-9QWX --machines 20\n\
+         kms-portal key export --organisation \"Example Works\"\n\
          kms-portal key terms 3F8K-9QWX --out terms.pem\n\
          kms-portal key free 3F8K-9QWX 9d0af0a5e1c24d86b7f3a2c4d5e6f708",
     ),

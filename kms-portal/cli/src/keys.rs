@@ -1,6 +1,7 @@
 //! `key`: product keys. One is shown when it is issued, and never again. `keys/listed` shows what is known of them, `keys/terms` makes what
 //! hosts without a network need.
 
+mod exported;
 pub(super) mod listed;
 mod terms;
 
@@ -9,7 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 use kms_portal::rules::granted::Granted;
-use program::exit::EX_USAGE;
+use program::exit::{EX_IOERR, EX_SOFTWARE, EX_USAGE};
+use program::output;
 use program::output::json_text;
 use proto::portal::v1 as w;
 use serde_json::json;
@@ -17,7 +19,7 @@ use shared::product_key::{KeyKind, KeyNumber};
 use shared::time::Timestamp;
 
 use super::ask::{PortalAt, ask};
-use super::failure::{Failure, warn};
+use super::failure::{Failure, OrExit as _, warn};
 use super::shown::{date, time};
 use super::{Noted, Output};
 
@@ -36,8 +38,23 @@ pub(super) enum KeyVerb {
         /// Product to list keys for, by name or id.
         #[arg(long, value_name = "NAME")]
         product: Option<String>,
+        /// Order to list keys of, as `key issue --order` named it.
+        #[arg(long, value_name = "NAME")]
+        order: Option<String>,
         #[command(flatten)]
         output: Output,
+    },
+    /// Print the keys as CSV for a spreadsheet: what was sold and what is used. No key is in it.
+    Export {
+        /// Organisation to print keys of, by name or id.
+        #[arg(long, value_name = "NAME")]
+        organisation: Option<String>,
+        /// Product to print keys for, by name or id.
+        #[arg(long, value_name = "NAME")]
+        product: Option<String>,
+        /// Print the hosts and machines that the keys have activated instead, by their ids.
+        #[arg(long)]
+        machines: bool,
     },
     /// Show a key, and the hosts and machines that it has activated.
     Show {
@@ -147,6 +164,10 @@ pub(super) struct KeyOrder {
     /// Issue this many keys, and print them as CSV.
     #[arg(long, value_name = "N", conflicts_with = "json", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     csv: Option<u32>,
+    /// Order that the key answers, in the words of a back office. An order is answered once: if the answer was lost, the same command
+    /// issues nothing and names the keys, which can then be blocked.
+    #[arg(long, value_name = "NAME")]
+    order: Option<String>,
     #[command(flatten)]
     noted: Noted,
 }
@@ -184,9 +205,19 @@ impl More {
 pub(super) fn run(at: &PortalAt, command: KeyVerb) -> Result<String, Failure> {
     match command {
         KeyVerb::Issue(wanted) => issue(at, &wanted),
-        KeyVerb::List { organisation, product, output } => {
-            let organisation = organisation.unwrap_or_default();
-            listed::list(at, &organisation, &product.unwrap_or_default(), output.json)
+        KeyVerb::List { organisation, product, order, output } => {
+            let (organisation, product) = (organisation.unwrap_or_default(), product.unwrap_or_default());
+            let order = order.unwrap_or_default();
+            listed::list(
+                at,
+                &w::ListKeysRequest { organisation, product, order, ..Default::default() },
+                output.json,
+            )
+        }
+        KeyVerb::Export { organisation, product, machines } => {
+            let (organisation, product) = (organisation.unwrap_or_default(), product.unwrap_or_default());
+            let wanted = w::ListKeysRequest { organisation, product, ..Default::default() };
+            exported::export(at, wanted, machines)
         }
         KeyVerb::Show { number, output } => listed::show(at, number, output.json),
         KeyVerb::Block { number, noted } => {
@@ -298,21 +329,16 @@ fn check_terms_out(wanted: &KeyOrder) -> Result<(), Failure> {
 fn issue(at: &PortalAt, wanted: &KeyOrder) -> Result<String, Failure> {
     let request = request(wanted)?;
     check_terms_out(wanted)?;
-    let count = wanted.csv.unwrap_or(1);
-    let mut keys = Vec::new();
-    while keys.len() < count as usize {
-        let left = count - u32::try_from(keys.len()).unwrap_or(count);
-        let request = w::IssueKeysRequest { count: left.min(AT_ONCE), ..request.clone() };
-        keys.extend(ask(at, async |mut portal| Ok(portal.issue_keys(request).await?.into_inner().keys))?);
+    if let Some(count) = wanted.csv {
+        return issue_csv(at, wanted, &request, count);
     }
+    let mut keys = ask(at, async |mut portal| Ok(portal.issue_keys(request).await?.into_inner().keys))?;
     if let Some(out) = &wanted.terms_out {
         write_terms_of(at, wanted, out, &keys);
     }
-    if wanted.csv.is_some() {
-        let rows = keys.iter().map(|key| format!("{},{}\n", key.number, key.key));
-        return Ok(std::iter::once("number,key\n".to_owned()).chain(rows).collect());
-    }
-    let key = keys.remove(0);
+    let Some(key) = keys.pop() else {
+        return Err(Failure { code: EX_SOFTWARE, error: anyhow!("the portal has answered without a key") });
+    };
     if wanted.noted.json {
         return Ok(json_text(&json!({ "number": key.number, "key": key.key })));
     }
@@ -320,6 +346,37 @@ fn issue(at: &PortalAt, wanted: &KeyOrder) -> Result<String, Failure> {
         "{}\n\nThis is key {} for {}. It is shown only now: the portal does not keep it.\n",
         key.key, key.number, wanted.organisation
     ))
+}
+
+/// Issues keys a few hundred at once, and prints those at once: nobody can look them up again, whatever happens to the next.
+fn issue_csv(
+    at: &PortalAt,
+    wanted: &KeyOrder,
+    request: &w::IssueKeysRequest,
+    count: u32,
+) -> Result<String, Failure> {
+    let at_once = if wanted.order.is_some() { count } else { AT_ONCE };
+    let mut issued = 0;
+    let mut text = "number,key\n".to_owned();
+    while issued < count {
+        let request = w::IssueKeysRequest { count: at_once.min(count - issued), ..request.clone() };
+        let keys = ask(at, async |mut portal| Ok(portal.issue_keys(request).await?.into_inner().keys));
+        let keys = keys.map_err(|Failure { code, error }| match issued {
+            0 => Failure { code, error },
+            _ => Failure {
+                code,
+                error: error.context(format!("{issued} of {count} keys were issued, and are printed")),
+            },
+        })?;
+        if let Some(out) = &wanted.terms_out {
+            write_terms_of(at, wanted, out, &keys);
+        }
+        text.extend(keys.iter().map(|key| format!("{},{}\n", key.number, key.key)));
+        output::write(&text).or_exit(EX_IOERR)?;
+        text.clear();
+        issued += u32::try_from(keys.len()).unwrap_or(count).max(1);
+    }
+    Ok(String::new())
 }
 
 fn request(wanted: &KeyOrder) -> Result<w::IssueKeysRequest, Failure> {
@@ -356,5 +413,6 @@ fn request(wanted: &KeyOrder) -> Result<w::IssueKeysRequest, Failure> {
         seats: wanted.seats,
         note: wanted.noted.note.clone(),
         count: 1,
+        order: wanted.order.clone().unwrap_or_default(),
     })
 }

@@ -114,9 +114,11 @@ enum Command {
         #[command(subcommand)]
         command: tokens::TokenVerb,
     },
-    /// Answer a host that has sent its request as a file.
+    /// Answer a host, or machines, that have sent their requests as a file.
     ///
-    /// The host makes the request with `kms-host activate --request FILE`, and installs the answer with `kms-host install-certificate`.
+    /// A host makes the request with `kms-host activate --request FILE`, and installs the answer with `kms-host install-certificate`.
+    /// Machines add theirs to one file with `kms-client proxy collect FILE`, and take the answer with `kms-client proxy apply FILE`. The same
+    /// file answered twice gives the same answer and costs nothing.
     Answer(answer::AnswerFile),
     /// Confirm a machine or a host by telephone: take its installation id, show the confirmation id.
     ///

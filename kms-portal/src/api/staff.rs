@@ -29,6 +29,7 @@ use zeroize::Zeroizing;
 use super::PortalCore;
 use super::refusals;
 use crate::db::{By, KeyFilter, KeyUnchanged, NewKey, NotCatalogued, Organisation, Product, Raise};
+use crate::issue::KeyMac;
 use crate::rules::granted::{Granted, Quota};
 
 pub use calls::StaffCalls;
@@ -40,6 +41,9 @@ const TEXT_MAX: usize = 500;
 
 /// The most keys that one call issues.
 const KEYS_AT_ONCE: u32 = 1_000;
+
+/// How many numbers of keys an error shows.
+const NUMBERS_SHOWN: u32 = 10;
 
 /// The most that one call lists.
 const LISTED_MAX: u32 = 1_000;
@@ -108,48 +112,69 @@ impl Staff {
         Ok(id)
     }
 
-    /// Issues one key, and draws again if its number is taken.
-    async fn issue_one(
-        &self,
-        kind: KeyKind,
-        product: ProductId,
-        new: &NewKeys,
-        by: &By,
-    ) -> Result<ProductKey, Status> {
+    /// Issues so many keys, and draws again if the number of one is taken.
+    async fn issue(&self, count: u32, sold: &SoldKeys, by: &By) -> Result<Vec<ProductKey>, Status> {
         loop {
-            let mut random = Zeroizing::new([0; 10]);
-            rand::rng().fill(&mut *random);
-            let key = ProductKey::new(kind, ProductTag::of(product), &random);
-            let new = NewKey {
-                mac: self.portal.mac(&key),
-                number: key.number(),
-                last_group: names::last_group(&key),
-                kind,
-                product,
-                organisation: new.organisation,
-                features: new.features.clone(),
-                seats: std::num::NonZeroU32::new(new.seats),
-                ends_at: new.ends_at,
-                note: new.note.clone(),
-                granted: new.granted,
-            };
-            match self.portal.db.issue_key(new, by.clone()).await.map_err(unanswered)? {
-                Ok(()) => return Ok(key),
+            let keys: Vec<_> = (0..count).map(|_| sold.draw()).collect();
+            let new = keys.iter().map(|key| sold.new_key(key, self.portal.mac(key))).collect();
+            let issued = self.portal.db.issue_keys(new, sold.order.clone(), by.clone()).await;
+            match issued.map_err(unanswered)? {
+                Ok(()) => return Ok(keys),
                 Err(KeyUnchanged::NumberTaken) => {}
+                Err(KeyUnchanged::OrderAnswered) => return Err(self.answered(&sold.order).await?),
                 Err(refused) => return Err(unchanged(refused)),
             }
         }
     }
+
+    /// What is said of an order that was answered before: which keys were issued, since they cannot be shown again.
+    async fn answered(&self, order: &str) -> Result<Status, Status> {
+        let filter = KeyFilter { order: Some(order.to_owned()), ..KeyFilter::default() };
+        let keys = self.portal.db.keys(filter, NUMBERS_SHOWN, self.portal.clock.now()).await;
+        let numbers: Vec<_> = keys.map_err(unanswered)?.iter().map(|key| key.number.to_string()).collect();
+        Ok(Status::already_exists(format!(
+            "the order {order:?} was answered before, and its keys cannot be shown again: {}; if nobody has them, block them (`kms-portal \
+             key list --order` lists all of them), and issue others under another order",
+            numbers.join(", ")
+        )))
+    }
 }
 
 /// What keys that are issued together have in common.
-struct NewKeys {
+struct SoldKeys {
+    kind: KeyKind,
+    product: ProductId,
     organisation: OrganisationId,
     features: Option<Features>,
     seats: u32,
     ends_at: Option<Timestamp>,
     note: String,
     granted: Granted,
+    order: String,
+}
+
+impl SoldKeys {
+    fn draw(&self) -> ProductKey {
+        let mut random = Zeroizing::new([0; 10]);
+        rand::rng().fill(&mut *random);
+        ProductKey::new(self.kind, ProductTag::of(self.product), &random)
+    }
+
+    fn new_key(&self, key: &ProductKey, mac: KeyMac) -> NewKey {
+        NewKey {
+            mac,
+            number: key.number(),
+            last_group: names::last_group(key),
+            kind: self.kind,
+            product: self.product,
+            organisation: self.organisation,
+            features: self.features.clone(),
+            seats: std::num::NonZeroU32::new(self.seats),
+            ends_at: self.ends_at,
+            note: self.note.clone(),
+            granted: self.granted,
+        }
+    }
 }
 
 #[tonic::async_trait]
@@ -316,13 +341,13 @@ impl PortalService for Staff {
         }
         let product = product.id;
         let organisation = self.buyer(&wanted.organisation, wanted.new_organisation, &by).await?;
-        let new =
-            NewKeys { organisation, features, seats: wanted.seats, ends_at, note: by.why.clone(), granted };
-        let mut keys = Vec::new();
-        for _ in 0..wanted.count {
-            let key = self.issue_one(kind, product, &new, &by).await?;
-            keys.push(w::IssuedKey { number: key.number().to_string(), key: key.to_string() });
-        }
+        let order = text("name of an order", &wanted.order)?.to_owned();
+        let (seats, note) = (wanted.seats, by.why.clone());
+        let sold = SoldKeys { kind, product, organisation, features, seats, ends_at, note, granted, order };
+        let keys = self.issue(wanted.count, &sold, &by).await?;
+        let shown =
+            |key: &ProductKey| w::IssuedKey { number: key.number().to_string(), key: key.to_string() };
+        let keys: Vec<_> = keys.iter().map(shown).collect();
         tracing::info!(keys = keys.len(), %product, %organisation, who = by.who, "issued keys");
         Ok(Response::new(w::IssueKeysResponse { keys }))
     }
@@ -331,8 +356,9 @@ impl PortalService for Staff {
         &self,
         request: Request<w::ListKeysRequest>,
     ) -> Result<Response<w::ListKeysResponse>, Status> {
-        let w::ListKeysRequest { organisation, product, after, limit } = request.into_inner();
-        let mut filter = KeyFilter::default();
+        let w::ListKeysRequest { organisation, product, after, limit, order } = request.into_inner();
+        let order = Some(order).filter(|order| !order.is_empty());
+        let mut filter = KeyFilter { order, ..KeyFilter::default() };
         if !organisation.is_empty() {
             filter.organisation = Some(self.organisation(&organisation).await?.id);
         }

@@ -95,6 +95,32 @@ pub async fn keys_are_listed_page_by_page(world: World) {
     assert!(list(KeyFilter { organisation: nobody, ..KeyFilter::default() }, 3).await.unwrap().is_empty());
 }
 
+pub async fn an_order_is_answered_once_and_whole_or_not_at_all(world: World) {
+    let new = || world.new_key(&world.draw_key(KeyKind::Host, PRODUCT), PRODUCT, Granted::HOST);
+    let issue = async |keys, order: &str| {
+        world.db.issue_keys(keys, order.to_owned(), world.by("sold")).await.unwrap()
+    };
+    let listed = async |order: &str| {
+        let filter = KeyFilter { order: Some(order.to_owned()), ..KeyFilter::default() };
+        world.db.keys(filter, 10, world.now).await.unwrap().len()
+    };
+    let taken = new();
+    issue(vec![taken.clone()], "").await.unwrap();
+    let before = world.db.verify_changes().await.unwrap().changes;
+    assert_eq!(issue(vec![new(), taken], "4711").await, Err(KeyUnchanged::NumberTaken));
+    let mut too_much = new();
+    too_much.granted.hosts = GRANTED_MAX + 1;
+    assert!(matches!(issue(vec![new(), too_much], "4711").await, Err(KeyUnchanged::NotGrantable(_))));
+    assert_eq!(listed("4711").await, 0, "not a part of it");
+    assert_eq!(world.db.verify_changes().await.unwrap().changes, before);
+    issue(vec![new(), new(), new()], "4711").await.unwrap();
+    assert_eq!(issue(vec![new()], "4711").await, Err(KeyUnchanged::OrderAnswered));
+    assert_eq!(listed("4711").await, 3);
+    issue(vec![new()], "4712").await.unwrap();
+    issue(vec![new()], "").await.unwrap();
+    assert_eq!((listed("4712").await, listed("").await), (1, 6), "without an order, all are listed");
+}
+
 pub async fn what_was_granted_is_told_with_who_and_why(world: World) {
     let key = world.machine_key(3).await;
     world.raise(&key, Quota::Machines, 10).await.unwrap();

@@ -20,7 +20,7 @@ use crate::rules::granted::{Granted, Quota};
 use crate::rules::releases::{RELEASES_WINDOW, Releases};
 use crate::rules::{KeyRefusal, Validity};
 
-pub(super) use staff::{BlockKey, IssueKey, RaiseKey};
+pub(super) use staff::{BlockKey, IssueKeys, RaiseKey};
 pub use staff::{KeyUnchanged, NewKey};
 
 /// What is known of a product key. The key itself is nowhere.
@@ -48,6 +48,8 @@ pub struct IssuedKey {
     pub validity: Validity,
     /// Staff's own words.
     pub note: String,
+    /// The order that it answered; may be empty.
+    pub order: String,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// What it grants.
@@ -94,7 +96,7 @@ impl Work for ShowKey {
 }
 
 /// Which keys to list.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct KeyFilter {
     /// Those of this organisation only.
     pub organisation: Option<OrganisationId>,
@@ -102,6 +104,8 @@ pub struct KeyFilter {
     pub product: Option<ProductId>,
     /// Those behind this one: the last of the page before.
     pub after: Option<KeyNumber>,
+    /// Those that have answered this order.
+    pub order: Option<String>,
 }
 
 /// Keys, by number.
@@ -137,17 +141,18 @@ impl Work for ListKeys {
     type Done = Vec<IssuedKey>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<IssuedKey>, DbError> {
-        let KeyFilter { organisation, product, after } = &self.filter;
+        let KeyFilter { organisation, product, after, order } = &self.filter;
         let values = [
             (self.now - RELEASES_WINDOW).into(),
             after.as_ref().map_or(&[][..], |number| number.as_bytes()).into(),
             organisation.as_ref().map(|id| id.as_bytes().as_slice()).into(),
             product.as_ref().map(|id| id.as_bytes().as_slice()).into(),
             u64::from(self.limit).into(),
+            order.as_deref().unwrap_or_default().into(),
         ];
         let list = keys_where!(
             "$2 < k.number AND k.organisation = COALESCE($3, k.organisation) \
-             AND k.product = COALESCE($4, k.product) ORDER BY k.number LIMIT $5"
+             AND k.product = COALESCE($4, k.product) AND ($6 = '' OR k.order_name = $6) ORDER BY k.number LIMIT $5"
         );
         sql.rows(list, &values).await?.iter().map(key).collect()
     }
@@ -253,6 +258,7 @@ fn key(row: &SqlRow) -> Result<IssuedKey, DbError> {
             ends_at: row.time_if_any("ends_at")?,
         },
         note: row.get("note")?,
+        order: row.get("order_name")?,
         issued_at: row.time("issued_at")?,
         granted: Granted {
             machines: row.count("machines")?,

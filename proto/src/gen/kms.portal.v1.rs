@@ -238,9 +238,13 @@ pub struct IssueKeysRequest {
     /// Staff's own words.
     #[prost(string, tag = "9")]
     pub note: ::prost::alloc::string::String,
-    /// How many keys.
+    /// How many keys. All of them are issued, or none.
     #[prost(uint32, tag = "10")]
     pub count: u32,
+    /// The order that they answer, in the words of a back office; may be empty. An order is never answered twice: what was issued cannot be
+    /// shown again, and the call fails with ALREADY_EXISTS and their numbers.
+    #[prost(string, tag = "11")]
+    pub order: ::prost::alloc::string::String,
 }
 /// The keys.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -304,6 +308,9 @@ pub struct Key {
     /// What is taken of it; `activations` is not counted here.
     #[prost(message, optional, tag = "14")]
     pub taken: ::core::option::Option<Quotas>,
+    /// The order that it answered; may be empty.
+    #[prost(string, tag = "15")]
+    pub order: ::prost::alloc::string::String,
 }
 /// Which keys to list.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -320,6 +327,9 @@ pub struct ListKeysRequest {
     /// At most this many, and at most 1000; 0 for 1000.
     #[prost(uint32, tag = "4")]
     pub limit: u32,
+    /// Those of this order; empty for all.
+    #[prost(string, tag = "5")]
+    pub order: ::prost::alloc::string::String,
 }
 /// A page of keys.
 #[derive(Clone, PartialEq, ::prost::Message)]

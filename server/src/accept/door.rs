@@ -10,6 +10,7 @@ use super::places::{Place, Places};
 use super::turned_away::{ConnectionObserver, Why};
 use crate::network::Network;
 use crate::network::is_allowed;
+use crate::settings::SettingFault;
 use crate::source::Source;
 use crate::tls::{Tls, TlsCertificate};
 
@@ -24,6 +25,24 @@ pub struct DoorSettings {
     pub calls_per_connection: u32,
     /// The networks that may connect; empty if every address may.
     pub allow: Vec<Network>,
+}
+
+impl DoorSettings {
+    /// Checks that the numbers fit together.
+    ///
+    /// # Errors
+    /// One address could hold more connections than all.
+    pub fn check(&self) -> Result<(), SettingFault> {
+        let DoorSettings { connections, connections_per_address, .. } = self;
+        if *connections == 0 || connections_per_address <= connections {
+            return Ok(());
+        }
+        let fault = format!(
+            "`connections_per_address` is {connections_per_address} and `connections` is only {connections}: one address cannot hold more \
+             than all"
+        );
+        Err(("connections_per_address", fault))
+    }
 }
 
 /// The rules of the door.

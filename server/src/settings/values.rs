@@ -98,7 +98,11 @@ pub fn check_log(log: &str, example: &str) -> Result<(), SettingFault> {
         );
         return Err(("log", fault));
     }
-    EnvFilter::try_new(log).map(drop).map_err(|error| ("log", format!("`log` is {log:?}: {error}")))
+    // Blanks around a directive are taken away before the log sees them.
+    let plain: Vec<_> = log.split(',').map(str::trim).collect();
+    EnvFilter::try_new(plain.join(","))
+        .map(drop)
+        .map_err(|error| ("log", format!("`log` is {log:?}: {error}")))
 }
 
 /// A level, or `target=level`.

@@ -9,18 +9,12 @@ use crate::ask::{PortalAt, ask};
 use crate::failure::Failure;
 use crate::shown::{hex, instant, table, time};
 
-pub(super) fn list(
-    at: &PortalAt,
-    organisation: &str,
-    product: &str,
-    as_json: bool,
-) -> Result<String, Failure> {
+pub(super) fn list(at: &PortalAt, wanted: &w::ListKeysRequest, as_json: bool) -> Result<String, Failure> {
     let keys = ask(at, async |mut portal| {
         let mut keys: Vec<w::Key> = Vec::new();
         loop {
             let after = keys.last().map(|key| key.number.clone()).unwrap_or_default();
-            let (organisation, product) = (organisation.to_owned(), product.to_owned());
-            let request = w::ListKeysRequest { organisation, product, after, limit: 0 };
+            let request = w::ListKeysRequest { after, ..wanted.clone() };
             let page = portal.list_keys(request).await?.into_inner();
             keys.extend(page.keys);
             if !page.more {
@@ -94,6 +88,9 @@ pub(super) fn show(at: &PortalAt, number: KeyNumber, as_json: bool) -> Result<St
     )];
     if key.blocked {
         parts.push("It is blocked.\n".to_owned());
+    }
+    if !key.order.is_empty() {
+        parts.push(format!("Order: {}.\n", key.order));
     }
     if !key.features.is_empty() {
         parts.push(format!("Features: {}.\n", key.features.join(", ")));
@@ -174,6 +171,7 @@ pub(crate) fn key_json(key: &w::Key) -> Value {
         "ends_at_ms": instant(key.ends_at),
         "issued_at_ms": key.issued_at,
         "note": key.note,
+        "order": key.order,
         "granted": quotas_json(&key.granted.unwrap_or_default()),
         "taken": quotas_json(&key.taken.unwrap_or_default()),
     })

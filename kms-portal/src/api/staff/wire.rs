@@ -54,6 +54,7 @@ pub(super) fn key(key: &IssuedKey) -> w::Key {
         blocked: key.validity.blocked,
         ends_at: key.validity.ends_at.map_or(0, Timestamp::unix_ms),
         note: key.note.clone(),
+        order: key.order.clone(),
         issued_at: key.issued_at.unix_ms(),
         granted: Some(quotas(&key.granted)),
         taken: Some(w::Quotas {

@@ -51,6 +51,9 @@ pub enum KeyUnchanged {
     /// Another key has this number: draw another one.
     #[error("another key has this number")]
     NumberTaken,
+    /// The order was answered before, and an order is answered once.
+    #[error("the order was answered before")]
+    OrderAnswered,
     /// There is no such product.
     #[error("no such product is known")]
     UnknownProduct,
@@ -68,61 +71,86 @@ pub enum KeyUnchanged {
     Unfit(#[from] Unfit),
 }
 
-/// Adds a key.
-pub(in crate::db) struct IssueKey {
-    pub(in crate::db) key: NewKey,
+/// Adds keys, all of them or none.
+pub(in crate::db) struct IssueKeys {
+    pub(in crate::db) keys: Vec<NewKey>,
+    /// The order that they answer; may be empty.
+    pub(in crate::db) order: String,
     pub(in crate::db) by: By,
 }
 
 #[async_trait]
-impl Work for IssueKey {
+impl Work for IssueKeys {
     type Done = Result<(), KeyUnchanged>;
 
+    /// What may be refused comes first: a refusal must not leave a part behind.
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
-        let NewKey { number, granted, .. } = &self.key;
-        let Some(product) = catalogue::product(sql, self.key.product).await? else {
-            return Ok(Err(KeyUnchanged::UnknownProduct));
-        };
-        if catalogue::organisation(sql, self.key.organisation).await?.is_none() {
-            return Ok(Err(KeyUnchanged::UnknownOrganisation));
+        for key in &self.keys {
+            if let Err(refused) = check_new(sql, key).await? {
+                return Ok(Err(refused));
+            }
         }
-        let raises = match granted.raises() {
-            Ok(raises) => raises,
-            Err(refused) => return Ok(Err(refused.into())),
-        };
-        if let Err(unfit) = granted.fits(self.key.kind) {
-            return Ok(Err(unfit.into()));
+        let order = self.order.as_str();
+        if !order.is_empty() {
+            let answer = "INSERT INTO orders (name, at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+            if sql.run(answer, &[order.into(), self.by.at.into()]).await? == 0 {
+                return Ok(Err(KeyUnchanged::OrderAnswered));
+            }
         }
-        let features = lines(self.key.features.as_ref().unwrap_or(&product.features));
-        let values = [
-            number.as_bytes().into(),
-            self.key.mac.as_bytes().into(),
-            self.key.last_group.as_str().into(),
-            self.key.kind.name().into(),
-            self.key.product.as_bytes().into(),
-            self.key.organisation.as_bytes().into(),
-            features.as_str().into(),
-            u64::from(self.key.seats.map_or(0, NonZeroU32::get)).into(),
-            self.key.ends_at.into(),
-            self.key.note.as_str().into(),
-            self.by.at.into(),
-        ];
-        let added = sql
-            .run(
-                "INSERT INTO keys (number, mac, last_group, kind, product, organisation, features, seats, \
-                 ends_at, note, issued_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
-                 ON CONFLICT DO NOTHING",
-                &values,
-            )
-            .await?;
-        if added == 0 {
-            return Ok(Err(KeyUnchanged::NumberTaken));
+        for key in &self.keys {
+            self.insert(sql, key).await?;
         }
-        for (quota, more) in raises {
-            insert_raise(sql, *number, &Raise { quota, more, by: self.by.clone() }).await?;
-        }
-        note(sql, &self.by, "issue", &number.to_string()).await?;
         Ok(Ok(()))
+    }
+}
+
+/// Whether a key can be added.
+async fn check_new(sql: &mut dyn Sql, key: &NewKey) -> Result<Result<(), KeyUnchanged>, DbError> {
+    if catalogue::product(sql, key.product).await?.is_none() {
+        return Ok(Err(KeyUnchanged::UnknownProduct));
+    }
+    if catalogue::organisation(sql, key.organisation).await?.is_none() {
+        return Ok(Err(KeyUnchanged::UnknownOrganisation));
+    }
+    let taken = "SELECT number FROM keys WHERE number = $1 OR mac = $2";
+    if sql.row(taken, &[key.number.as_bytes().into(), key.mac.as_bytes().into()]).await?.is_some() {
+        return Ok(Err(KeyUnchanged::NumberTaken));
+    }
+    if let Err(unfit) = key.granted.fits(key.kind) {
+        return Ok(Err(unfit.into()));
+    }
+    Ok(key.granted.raises().map(drop).map_err(KeyUnchanged::from))
+}
+
+impl IssueKeys {
+    async fn insert(&self, sql: &mut dyn Sql, key: &NewKey) -> Result<(), DbError> {
+        let product = catalogue::product(sql, key.product).await?;
+        let product = product.ok_or_else(|| DbError::damaged("the product of a key"))?;
+        let features = lines(key.features.as_ref().unwrap_or(&product.features));
+        let values = [
+            key.number.as_bytes().into(),
+            key.mac.as_bytes().into(),
+            key.last_group.as_str().into(),
+            key.kind.name().into(),
+            key.product.as_bytes().into(),
+            key.organisation.as_bytes().into(),
+            features.as_str().into(),
+            u64::from(key.seats.map_or(0, NonZeroU32::get)).into(),
+            key.ends_at.into(),
+            key.note.as_str().into(),
+            self.by.at.into(),
+            self.order.as_str().into(),
+        ];
+        sql.run(
+            "INSERT INTO keys (number, mac, last_group, kind, product, organisation, features, seats, \
+             ends_at, note, issued_at, order_name) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            &values,
+        )
+        .await?;
+        for (quota, more) in key.granted.raises().unwrap_or_default() {
+            insert_raise(sql, key.number, &Raise { quota, more, by: self.by.clone() }).await?;
+        }
+        note(sql, &self.by, "issue", &key.number.to_string()).await
     }
 }
 

@@ -12,3 +12,14 @@ CREATE TABLE tokens (
     -- To the hour, so that not every call writes.
     used_at NUMBER
 ) STRICT;
+
+-- Orders of a back office that were answered. Each is answered once, because keys cannot be shown again.
+CREATE TABLE orders (
+    name TEXT PRIMARY KEY,
+    at NUMBER NOT NULL
+) STRICT;
+
+-- The order that a key answered; empty if it answered none.
+ALTER TABLE keys ADD COLUMN order_name TEXT NOT NULL DEFAULT '';
+
+CREATE INDEX keys_of_order ON keys (order_name);
