@@ -11,9 +11,11 @@ pub mod hosts;
 pub mod machines;
 pub mod releases;
 
+use std::time::Duration;
+
 use shared::ids::Nonce;
 use shared::reason::{Cause, Reason};
-use shared::time::Timestamp;
+use shared::time::{Length, Timestamp};
 
 /// Whether a key still licenses anybody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +51,22 @@ pub struct Asked {
     pub asked_at: Timestamp,
 }
 
+/// How far the asker's clock may be ahead of the portal's. What is kept of an ask refuses every one that is not later, so without a limit
+/// a clock that was ahead once would lock its machine or host out for as long.
+const AHEAD_MAX: Duration = Duration::from_hours(4);
+
 impl Asked {
+    /// Whether the asker's clock is not ahead of the portal's. An ask by file may be weeks old, so nothing is said of one that is behind.
+    ///
+    /// # Errors
+    /// [`KeyRefusal::ClockAhead`].
+    fn check_clock(self, now: Timestamp) -> Result<(), KeyRefusal> {
+        if self.asked_at <= now + AHEAD_MAX {
+            return Ok(());
+        }
+        Err(KeyRefusal::ClockAhead { by: self.asked_at.since(now), now })
+    }
+
     /// Whether this is a later ask than the last one that was heard of the same asker.
     ///
     /// # Errors
@@ -115,6 +132,14 @@ pub enum KeyRefusal {
         /// From when on it is not believed.
         at: Timestamp,
     },
+    /// The asker's clock is ahead: whatever was signed for it would be out of time there.
+    #[error("the asker's clock is {} ahead", Length(*by))]
+    ClockAhead {
+        /// By how much.
+        by: Duration,
+        /// The portal's clock.
+        now: Timestamp,
+    },
     /// A host that renews, or a machine that gives its place back, was never activated here.
     #[error("it was not activated here")]
     NotActivatedHere,
@@ -145,6 +170,11 @@ impl KeyRefusal {
             }
             KeyRefusal::Replayed => Reason::Replayed.into(),
             KeyRefusal::Revoked { at } => Reason::Revoked.with(&[("at", at)]),
+            KeyRefusal::ClockAhead { by, now } => Reason::ClockAhead.with(&[
+                ("by", &Length(*by)),
+                ("tolerance", &Length(AHEAD_MAX)),
+                ("portal_time", now),
+            ]),
             KeyRefusal::NotActivatedHere => Reason::NotActivatedHere.into(),
             KeyRefusal::HourWidth => Reason::Malformed.with(&[("cause", self)]),
             KeyRefusal::IssuerEnded => Reason::IssuerEnded.into(),

@@ -338,6 +338,9 @@ reasons! {
     ReleasesExhausted "RELEASES_EXHAUSTED" Vendor
         "{releases} machines of this key were released within a year, as many as may be"
         "ask the seller to free the place, or wait until the first of those releases is a year old"
+    ClockAhead "CLOCK_AHEAD" Machine
+        "this machine's clock is {by} ahead, more than {tolerance}: the vendor's portal says {portal_time}"
+        "set this machine's clock, have it follow a time server, and ask again; nothing was counted"
     NotActivatedHere "NOT_ACTIVATED_HERE" Machine
         "the portal has not activated this by the key that is named"
         "activate with the key first; to release, there is nothing to do"

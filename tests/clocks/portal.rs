@@ -111,10 +111,15 @@ impl PortalInTime {
 
     /// A new machine asks; the number of machines, or why not.
     async fn ask(&self, key: &ProductKey) -> Result<u64, String> {
+        self.ask_at(key, self.clock.now()).await
+    }
+
+    /// The same with another clock at the machine.
+    async fn ask_at(&self, key: &ProductKey, now: Timestamp) -> Result<u64, String> {
         let address: PortalAddress = self.address().parse().unwrap();
         let tls = Tls::from_file(self.home.authority_path()).read(self.clock.clone()).unwrap();
         let portal = Portal::connect(&address, &tls).await.unwrap();
-        let ask = ask(self.shop.product().id, key, self.clock.now());
+        let ask = ask(self.shop.product().id, key, now);
         let answer = portal.activate_machine(ask).await;
         answer.map(|answer| answer.used).map_err(|failure| failure.cause.to_string())
     }
@@ -260,4 +265,16 @@ async fn a_host_renews_by_itself_two_months_before_the_end_and_says_a_month_befo
     until("it is renewed again", async || certified(&host).0 == portal.clock.now()).await;
     assert_eq!(ends_soon(&host).await, None);
     host.stop().await.unwrap();
+}
+
+/// A clock that was ahead once made every later ask a recorded one, and the place was taken.
+#[tokio::test]
+async fn a_machine_whose_clock_is_ahead_is_told_so_and_takes_no_place() {
+    let portal = PortalInTime::open().await;
+    let key = portal.key(None).await;
+    let told = portal.ask_at(&key, NEW_YEAR + 200 * DAY).await.unwrap_err();
+    assert!(told.starts_with("CLOCK_AHEAD: this machine's clock is 200 d ahead, more than 4 h"), "{told}");
+    assert_eq!(portal.ask_at(&key, NEW_YEAR + Duration::from_hours(4)).await, Ok(1));
+    // Nobody minds a clock that is behind: an ask by file may be old.
+    assert_eq!(portal.ask_at(&key, NEW_YEAR - 200 * DAY).await, Ok(2));
 }

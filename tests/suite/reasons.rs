@@ -192,6 +192,9 @@ fn told(reason: Reason) -> Told {
             "clocks/portal.rs",
             "a_portal_whose_issuing_certificate_has_ended_says_so_until_a_new_one_is_read",
         ),
+        Reason::ClockAhead => {
+            AtThePortal("clocks/portal.rs", "a_machine_whose_clock_is_ahead_is_told_so_and_takes_no_place")
+        }
         Reason::PortalFailed => {
             AtThePortal("suite/portal.rs", "a_portal_whose_disk_fails_acknowledges_nothing_and_ends")
         }

@@ -8,8 +8,10 @@ use shared::policy::Policy;
 use shared::product_key::KeyKind;
 
 use super::world::{DAY, MS, ORGANISATION, PRODUCT, START, TEST_PRODUCT, World, YEAR, told_host};
-use crate::rules::KeyRefusal;
 use crate::rules::granted::Granted;
+use crate::rules::{Asked, KeyRefusal};
+
+const HOUR: Duration = Duration::from_hours(1);
 
 pub async fn six_hosts_are_activated_ten_times_each(world: World) {
     let key = world.host_key(PRODUCT).await;
@@ -65,6 +67,24 @@ pub async fn a_recorded_ask_of_a_host_gets_nothing(world: World) {
     assert_eq!(hosts[0].activated.activations, 1);
 }
 
+/// One activation with a clock that was months ahead made every later ask a recorded one, for as long.
+pub async fn a_host_whose_clock_is_ahead_is_told_so_and_nothing_is_kept(mut world: World) {
+    let key = world.host_key(PRODUCT).await;
+    let mut host = world.host();
+    let now = world.now;
+    let ahead = |by| Asked { asked_at: now + by, ..world.asked() };
+    host.asked = ahead(4 * HOUR + MS);
+    assert_eq!(told_host(&world.activate(&key, &host).await), "the asker's clock is 4 h 0 min ahead");
+    assert_eq!(world.key(&key).await.taken.hosts, 0);
+    host.asked = ahead(Duration::ZERO);
+    assert_eq!(told_host(&world.activate(&key, &host).await), "host 1 of 6, activation 1 of 10");
+    host.asked = ahead(200 * DAY);
+    assert_eq!(told_host(&world.renew(&host).await), "the asker's clock is 200 d ahead");
+    world.now = now + DAY;
+    host.asked = Asked { asked_at: world.now + 4 * HOUR, ..world.asked() };
+    assert_eq!(told_host(&world.renew(&host).await), "host 1 of 6, activation 1 of 10", "that is no lie yet");
+}
+
 pub async fn a_renewal_costs_nothing_and_only_the_latest_is_given_again(mut world: World) {
     let key = world.host_key(PRODUCT).await;
     let mut host = world.host();
@@ -98,7 +118,8 @@ pub async fn a_host_that_was_never_activated_is_not_renewed(world: World) {
     assert_eq!(world.activate(&machines, &host).await.unwrap_err(), KeyRefusal::Unknown);
 }
 
-pub async fn a_blocked_or_ended_key_activates_and_renews_nobody(mut world: World) {
+/// A host whose customer had lost the key, and got another one, ended within the year of the block.
+pub async fn a_blocked_key_activates_nobody_and_renews_who_is_there_until_its_end(mut world: World) {
     let key = world.draw_key(KeyKind::Host, PRODUCT);
     let mut new = world.new_key(&key, PRODUCT, Granted::HOST);
     new.ends_at = Some(START + 100 * DAY);
@@ -109,7 +130,7 @@ pub async fn a_blocked_or_ended_key_activates_and_renews_nobody(mut world: World
     world.db.block_key(key.number(), world.by("refunded")).await.unwrap().unwrap();
     assert_eq!(world.activate(&key, &host).await.unwrap_err(), KeyRefusal::Blocked);
     host.asked = world.asked();
-    assert_eq!(world.renew(&host).await.unwrap_err(), KeyRefusal::Blocked);
+    assert_eq!(told_host(&world.renew(&host).await), "host 1 of 6, activation 1 of 10");
     world.db.unblock_key(key.number(), world.by("paid again")).await.unwrap().unwrap();
     world.now = START + 100 * DAY - MS;
     assert_eq!(told_host(&world.renew(&host).await), "host 1 of 6, activation 1 of 10");
@@ -167,5 +188,6 @@ pub async fn a_host_with_two_keys_is_renewed_by_the_one_that_is_valid(mut world:
     host.asked = world.asked();
     assert_eq!(world.renew(&host).await.unwrap().key, old.number());
     world.db.block_key(old.number(), world.by("refunded")).await.unwrap().unwrap();
-    assert_eq!(world.renew(&host).await.unwrap_err(), KeyRefusal::Blocked);
+    host.asked = world.asked();
+    assert_eq!(world.renew(&host).await.unwrap().key, new.number(), "no block takes anything");
 }

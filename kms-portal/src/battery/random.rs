@@ -315,7 +315,7 @@ impl Books {
             left: self.left.contains(&asker.machine),
         };
         let releases = self.releases(now);
-        let place = match release(asked, leaver, &self.granted, releases) {
+        let place = match release(asked, leaver, &self.granted, releases, now) {
             Ok(place) => place,
             Err(refused) => return refused.to_string(),
         };

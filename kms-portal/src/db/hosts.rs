@@ -146,14 +146,14 @@ impl Work for RenewHost {
 }
 
 impl RenewHost {
-    /// The keys by which this host was activated for the product, the latest first.
+    /// The keys by which this host was activated for the product: those that are blocked at the end, and the latest first.
     async fn keys(&self, sql: &mut dyn Sql) -> Result<Vec<KeyNumber>, DbError> {
         let host = self.ask.signing_key.host();
         let values = [host.as_bytes().into(), self.product.as_bytes().into()];
         let rows = sql
             .rows(
                 "SELECT h.key FROM hosts h JOIN keys k ON k.number = h.key \
-                 WHERE h.host = $1 AND k.product = $2 ORDER BY h.activated_at DESC, h.key",
+                 WHERE h.host = $1 AND k.product = $2 ORDER BY k.blocked_at IS NOT NULL, h.activated_at DESC, h.key",
                 &values,
             )
             .await?;

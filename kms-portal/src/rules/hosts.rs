@@ -53,6 +53,7 @@ pub fn activate(
     granted: &Granted,
     now: Timestamp,
 ) -> Result<Certifying, KeyRefusal> {
+    asked.check_clock(now)?;
     validity.check(now)?;
     if let Some(known) = known.filter(|known| known.answered.is_none()) {
         asked.check_later(Some(known.last_asked_at))?;
@@ -96,14 +97,16 @@ fn next(known: Option<KnownHost>, hosts: u64, granted: &Granted) -> Result<Certi
 /// What a host gets that asks without a key: the answer to this ask, if it had one before. Otherwise its certificate is made anew.
 ///
 /// # Errors
-/// The key by which it was activated is not valid any more, or the ask was recorded.
+/// The key by which it was activated has ended, or the ask was recorded. A blocked key activates nobody more, and takes nothing from
+/// those who are.
 pub fn renew(
     asked: Asked,
     known: KnownHost,
     validity: Validity,
     now: Timestamp,
 ) -> Result<Option<u64>, KeyRefusal> {
-    validity.check(now)?;
+    asked.check_clock(now)?;
+    Validity { blocked: false, ..validity }.check(now)?;
     if known.answered.is_none() {
         asked.check_later(Some(known.last_asked_at))?;
     }
