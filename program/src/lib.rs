@@ -1,7 +1,10 @@
 //! What every program does in the same way: it parses arguments, reads TOML, works as the owner of a directory, prints, and ends with an
-//! exit code. `csv` writes tables for spreadsheets; `explain` is a command of more than one; `pages` writes manual pages and completions. What a program says is its own.
+//! exit code. `carried` is the file in which asks travel; `csv` writes tables for spreadsheets; `explain` is a command of more than one;
+//! `pages` writes manual pages and completions. What a program says is its own.
 
 pub mod arguments;
+#[cfg(feature = "carried")]
+pub mod carried;
 pub mod code;
 pub mod csv;
 pub mod exit;

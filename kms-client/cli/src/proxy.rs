@@ -4,23 +4,17 @@
 //! verifies; nothing that was done to the file on its way licenses anybody.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use kms_client::Client;
-use program::exit::{EX_DATAERR, EX_IOERR, EX_UNAVAILABLE, EX_USAGE};
+use kms_client::{Client, Reason};
+use program::carried::{Body, CarriedFile, NotCarried};
+use program::exit::{EX_DATAERR, EX_IOERR, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE};
 use serde_json::json;
-use shared::files::{CONFIRMATION, MACHINE_ACTIVATION, all_from_pem, to_pem};
-use zeroize::Zeroizing;
 
 use crate::answer::{Answer, Failure};
 use crate::cli::ProxyCommand;
 use crate::product::Inspected;
 use crate::{license, show};
-
-/// Thousands of machines. A larger file is another one.
-const FILE_MAX_BYTES: u64 = 16 << 20;
 
 /// Adds an ask to the file, carries all of them, or takes the answer.
 pub(crate) async fn proxy(
@@ -41,41 +35,52 @@ async fn collect(client: &Client, path: &Path) -> Result<Answer, Failure> {
             "no product key is entered on this machine; enter it with `kms-client key set --later KEY`";
         return Err(Failure::new(EX_USAGE, line));
     }
-    let ask = Zeroizing::new(client.key_ask().await?);
-    let mut blocks = if path.exists() { Blocks::read(path)? } else { Blocks::default() };
-    if !blocks.asks.contains(&ask) {
-        blocks.asks.push(ask);
-        blocks.write(path)?;
-    }
-    let (asks, shown) = (blocks.asks.len(), path.display());
-    let text = format!("{shown} has the asks of {asks} machines. Carry it to a machine with a network.\n");
-    Ok(Answer::done(text, json!({ "asks": asks })))
+    let ask = Body::new(client.key_ask().await?);
+    let mut file = CarriedFile::collect(path).map_err(failed)?;
+    file.add(ask);
+    file.save().map_err(failed)?;
+    let (asks, shown) = (file.asks().count(), path.display());
+    let mut text =
+        format!("{shown} has the asks of {asks} machines. Carry it to a machine with a network.\n");
+    let code = damaged(&file, &mut text);
+    Ok(Answer { text, json: json!({ "asks": asks, "damaged": file.damaged().count() }), code })
 }
 
 async fn carry(inspected: &Inspected, path: &Path) -> Result<Answer, Failure> {
-    let mut blocks = Blocks::read(path)?;
+    let mut file = CarriedFile::change(path).map_err(failed)?;
     let (mut refused, mut text) = (Vec::new(), String::new());
-    for ask in std::mem::take(&mut blocks.asks) {
+    let asks: Vec<_> = file.asks().cloned().collect();
+    for ask in asks {
         match inspected.inspector.carry_ask(&ask).await {
-            Ok(confirmation) => blocks.confirmations.push(Zeroizing::new(confirmation)),
+            Ok(confirmation) => file.confirm(&ask, confirmation),
             Err(cause) => {
                 let _ = writeln!(text, "Not confirmed: {}", show::cause(&cause));
                 refused.push(show::cause_json(&cause));
-                blocks.asks.push(ask);
+                // What keeps this ask from being answered keeps the others as well.
+                if matches!(cause.reason(), Some(Reason::PortalUnreachable | Reason::PortalFailed)) {
+                    break;
+                }
             }
         }
     }
-    blocks.write(path)?;
-    let (confirmed, left) = (blocks.confirmations.len(), blocks.asks.len());
+    file.save().map_err(failed)?;
+    let (confirmed, left) = (file.confirmations().count(), file.asks().count());
     let shown = path.display();
     let _ = writeln!(text, "{shown} has {confirmed} confirmations, and {left} asks without one.");
-    let code = if left == 0 { 0 } else { EX_UNAVAILABLE };
-    Ok(Answer { text, json: json!({ "confirmed": confirmed, "left": left, "refused": refused }), code })
+    let code = damaged(&file, &mut text);
+    let code = if left == 0 { code } else { EX_UNAVAILABLE };
+    let json = json!({
+        "confirmed": confirmed,
+        "left": left,
+        "damaged": file.damaged().count(),
+        "refused": refused,
+    });
+    Ok(Answer { text, json, code })
 }
 
 async fn apply(client: &Client, path: &Path) -> Result<Answer, Failure> {
-    for confirmation in Blocks::read(path)?.confirmations {
-        if client.apply_confirmation(&confirmation).await? {
+    for confirmation in CarriedFile::look(path).map_err(failed)?.confirmations() {
+        if client.apply_confirmation(confirmation).await? {
             return Ok(Answer::done(license::shown(client), show::snapshot_json(&client.snapshot())));
         }
     }
@@ -86,55 +91,19 @@ async fn apply(client: &Client, path: &Path) -> Result<Answer, Failure> {
     Err(Failure::new(EX_UNAVAILABLE, line))
 }
 
-/// What is in the file.
-#[derive(Default)]
-struct Blocks {
-    asks: Vec<Zeroizing<Vec<u8>>>,
-    confirmations: Vec<Zeroizing<Vec<u8>>>,
-}
-
-impl Blocks {
-    fn read(path: &Path) -> Result<Blocks, Failure> {
-        let mut text = Zeroizing::new(Vec::new());
-        let read = File::open(path).and_then(|file| file.take(FILE_MAX_BYTES).read_to_end(&mut text));
-        read.map_err(|error| failed(path, &error))?;
-        let bodies = |label| {
-            let unusable = |error| Failure::new(EX_DATAERR, format!("{}: {error}", path.display()));
-            all_from_pem(label, &text).map_err(unusable)
-        };
-        Ok(Blocks { asks: bodies(MACHINE_ACTIVATION)?, confirmations: bodies(CONFIRMATION)? })
+/// Says what cannot be read. It stays in the file.
+fn damaged(file: &CarriedFile, text: &mut String) -> u8 {
+    for error in file.damaged() {
+        let _ = writeln!(text, "Not read, and left in the file: {error}. Collect again on that machine.");
     }
-
-    /// Replaces the file at once. Its owner alone may read it, because product keys are in it.
-    fn write(&self, path: &Path) -> Result<(), Failure> {
-        let mut text = Zeroizing::new(String::new());
-        for (label, bodies) in [(MACHINE_ACTIVATION, &self.asks), (CONFIRMATION, &self.confirmations)] {
-            for body in bodies {
-                text.push_str(&Zeroizing::new(to_pem(label, body)));
-            }
-        }
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
-        // A crash may have left one. If it cannot be removed, making it fails.
-        let _ = fs::remove_file(&beside);
-        let written = create(&beside).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&beside, path)
-        });
-        written.map_err(|error| failed(path, &error))
-    }
+    if file.damaged().next().is_none() { 0 } else { EX_DATAERR }
 }
 
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-fn failed(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(EX_IOERR, format!("{}: {error}", path.display()))
+fn failed(error: NotCarried) -> Failure {
+    let code = match error {
+        NotCarried::Io { .. } => EX_IOERR,
+        NotCarried::Other(_) => EX_DATAERR,
+        NotCarried::Busy(_) => EX_TEMPFAIL,
+    };
+    Failure::new(code, error.to_string())
 }
