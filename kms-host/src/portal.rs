@@ -2,12 +2,12 @@
 //!
 //! 1. give the ask a name, and keep the name on disk until there is an answer
 //! 2. ask
-//! 3. install the certificate, as if it had come in a file
-//! 4. forget the name
+//! 3. install the certificate, as if it had come in a file, and forget the name
 //!
 //! What this order buys: if the answer is lost, or the process ends, the same command asks under the same name, and the portal gives
 //! the same answer. The key itself is never written. `docs/protocol.md` 11.
 
+use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -139,6 +139,21 @@ impl Home {
         Ok(nonce)
     }
 
+    /// Takes the turn to activate this host, for as long as the file lives: of two at once, the later ask would overtake the other.
+    ///
+    /// # Errors
+    /// Another process has it, or there is no host here.
+    pub fn activating(&self) -> Result<File, HomeError> {
+        let path = self.key_path();
+        let opened = regular::open(&path, File::options().read(true));
+        let key = opened.map_err(|_| HomeError::NoKey(self.clone()))?;
+        match key.try_lock() {
+            Ok(()) => Ok(key),
+            Err(TryLockError::WouldBlock) => Err(HomeError::Activating(self.path().to_owned())),
+            Err(TryLockError::Error(error)) => Err(HomeError::Unreadable(path, error)),
+        }
+    }
+
     /// Forgets the name of an ask that was answered. If that fails, the next ask with this key costs nothing either.
     pub(crate) fn forget_pending(&self) {
         let _ = std::fs::remove_file(self.pending_path());
@@ -167,6 +182,11 @@ impl PortalWay {
         Ok(Some(PortalWay { address: config.portal.parse()?, tls }))
     }
 
+    /// The same portal, if its TLS certificate is from one of these CAs, as PEM.
+    pub fn certified_by(self, authorities: Vec<u8>) -> PortalWay {
+        PortalWay { tls: Tls::new(authorities), ..self }
+    }
+
     /// Activates the host by this key, and installs its certificate.
     ///
     /// # Errors
@@ -179,9 +199,7 @@ impl PortalWay {
         clock: Arc<dyn Clock>,
     ) -> Result<Certified, NotCertified> {
         let ask = home.activation(key, &*clock, &mut rand::rng())?;
-        let certified = self.certified(home, ask, allowed, clock).await?;
-        home.forget_pending();
-        Ok(certified)
+        self.certified(home, ask, allowed, clock).await
     }
 
     /// Renews the certificate for this product, and installs it beside the one that ends.

@@ -115,6 +115,61 @@ async fn a_host_without_a_network_is_answered_by_file() {
 
     let installed = crate::commands::run_at(&home, &["install-certificate", text(&answer)]).await;
     assert_eq!(installed.code, 0, "{}", installed.stderr);
+
+    // A year later the portal gave the first answer again, for the request had the first one's name. It has replaced an old request.
+    let again = crate::commands::run_at(&home, &["activate", &key, "--request", text(&request)]).await;
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    let told = portal.does(&["answer", text(&request), "--out", text(&answer), "--force"]).await;
+    assert!(told.starts_with("Host 1 of 6, activation 2 of 10."), "{told}");
+
+    // Anything else stays, and costs no activation.
+    let installed = std::fs::read(&answer).unwrap();
+    let other = crate::commands::run_at(&home, &["activate", &key, "--request", text(&answer)]).await;
+    assert_eq!(other.code, 73, "{}", other.stderr);
+    assert!(other.stderr.contains("is not replaced; name another file"), "{}", other.stderr);
+    assert_eq!(std::fs::read(&answer).unwrap(), installed);
+}
+
+/// Of two at once one asked for a certificate under an ask that the other had overtaken, and accused somebody of recording it.
+#[tokio::test]
+async fn one_command_at_a_time_activates_a_host() {
+    let portal = PortalStage::open("").await;
+    let key = portal.key(HOST_KEY).await;
+    let home = portal.stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    let turn = home.activating().unwrap();
+    let busy = portal.activate(&home, &key).await;
+    assert_eq!(busy.code, 75, "{}", busy.stderr);
+    assert!(busy.stderr.contains("another command is activating the host"), "{}", busy.stderr);
+    drop(turn);
+    assert_eq!(portal.activate(&home, &key).await.code, 0);
+}
+
+/// A device that never ended took all the memory of the machine, and a pipe made commands wait for ever.
+#[tokio::test]
+async fn no_input_of_a_host_waits_for_ever_or_never_ends() {
+    let portal = PortalStage::open("").await;
+    let key = portal.key(HOST_KEY).await.to_string();
+    let home = portal.stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    let pipe = portal.stage.folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for odd in [text(&pipe), "/dev/zero", "/"] {
+        for command in [
+            &["activate", &key, "--portal", "https://localhost:1", "--portal-ca", odd][..],
+            &["activate", "--terms", odd],
+            &["activate", &key, "--request", odd],
+            &["install-certificate", odd],
+            &["install-revocations", odd],
+        ] {
+            let done = tokio::time::timeout(Duration::from_secs(20), crate::commands::run_at(&home, command));
+            let done = done.await.unwrap_or_else(|_| panic!("{command:?} waits"));
+            assert!(matches!(done.code, 65 | 66 | 73), "{command:?}: {} {}", done.code, done.stderr);
+            assert!(
+                done.stderr.contains("regular file") || done.stderr.contains("directory"),
+                "{}",
+                done.stderr
+            );
+        }
+    }
 }
 
 #[tokio::test]

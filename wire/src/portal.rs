@@ -3,6 +3,7 @@
 //! What it signs is verified by the asker, so no trust rests on TLS. But a product key is a secret, and travels to nobody else.
 //! `docs/protocol.md` 11.
 
+use std::io;
 use std::time::Duration;
 
 use proto::v1::Signed;
@@ -11,7 +12,8 @@ use proto::vendor::v1::vendor_service_client::VendorServiceClient;
 use shared::MAX_MESSAGE_BYTES;
 use shared::reason::Reason;
 use shared::revocation::MAX_LISTS_BYTES;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tonic::{Response, Status};
 
@@ -23,6 +25,9 @@ pub use shared::portal_address::{BadPortalAddress, PortalAddress};
 
 /// How long a portal may take to accept a connection. It may be far away.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// After how long the next address is tried beside one that has not answered. RFC 8305 8 has 250 ms.
+const NEXT_AFTER: Duration = Duration::from_millis(250);
 
 /// How long it may take to answer. It commits to its disk before it does.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -109,8 +114,7 @@ impl Portal {
 pub async fn open(address: &PortalAddress, tls: &TlsWay) -> Result<Line, Failure> {
     let authority = address.authority();
     let opening = async {
-        let stream = TcpStream::connect((address.name(), address.port())).await;
-        let stream = stream.map_err(|error| unreachable(&authority, &error))?;
+        let stream = reach(address).await.map_err(|error| unreachable(&authority, &error))?;
         // An ask is several small writes. Without this, the last waits until the portal has acknowledged the first: 40 ms.
         stream.set_nodelay(true).map_err(|error| unreachable(&authority, &error))?;
         Ok(tls.open(stream, address.name(), authority.clone()).await?)
@@ -123,6 +127,30 @@ async fn within_limit<T>(
     authority: &str,
 ) -> Result<T, Failure> {
     timeout(CONNECT_LIMIT, opening).await.unwrap_or_else(|_| Err(silent(authority)))
+}
+
+/// Connects to the first of the portal's addresses that answers. One that is silent, such as one of a broken IPv6, holds up the others for
+/// [`NEXT_AFTER`] only.
+async fn reach(address: &PortalAddress) -> io::Result<TcpStream> {
+    let mut waiting = lookup_host((address.name(), address.port())).await?;
+    let mut connecting = JoinSet::new();
+    let mut failed = None;
+    loop {
+        match waiting.next() {
+            Some(next) => {
+                connecting.spawn(TcpStream::connect(next));
+            }
+            None if connecting.is_empty() => {
+                return Err(failed.unwrap_or_else(|| io::Error::other("the name has no address")));
+            }
+            None => {}
+        }
+        match timeout(NEXT_AFTER, connecting.join_next()).await {
+            Ok(Some(Ok(Ok(stream)))) => return Ok(stream),
+            Ok(Some(Ok(Err(error)))) => failed = Some(error),
+            Ok(Some(Err(_)) | None) | Err(_) => {}
+        }
+    }
 }
 
 /// There is no host here, so what is said of hosts is said of the portal.

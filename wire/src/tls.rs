@@ -4,8 +4,9 @@
 //! fail has a reason of its own. The caller decides whether TLS is spoken.
 
 use std::fmt;
-use std::io::{self, IoSlice};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, IoSlice, Read as _};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -28,6 +29,9 @@ use zeroize::Zeroizing;
 
 use crate::failure::tls_files_bad;
 use crate::line::{Ended, Line};
+
+/// Systems keep all their CAs in one file of a few hundred KiB.
+const FILE_MAX_BYTES: u64 = 4 << 20;
 
 /// Which CAs a peer's certificate has to be from, and this machine's own certificate, if it shows one.
 ///
@@ -161,10 +165,7 @@ impl Pem {
     fn pem(&self, what: &str) -> Result<Block, Cause> {
         let found = match self {
             Pem::Here(bytes) => armour::find_all(bytes),
-            Pem::File(path) => {
-                let read = std::fs::read(path).map(Zeroizing::new);
-                armour::find_all(&read.map_err(|error| self.unusable(what, &error))?)
-            }
+            Pem::File(path) => armour::find_all(&read(path).map_err(|error| self.unusable(what, &error))?),
         };
         match found {
             Err(ArmourError::Missing) => Ok(Block::default()),
@@ -178,6 +179,19 @@ impl Pem {
             Pem::File(path) => tls_files_bad(&format!("{what}, {}: {cause}", path.display())),
         }
     }
+}
+
+/// Reads a file. Opening a pipe would wait for its other end, and a device may never end.
+fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(path)?.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if FILE_MAX_BYTES < bytes.len() as u64 {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
+    }
+    Ok(bytes)
 }
 
 /// The client's clock, which a test moves.
@@ -413,6 +427,10 @@ mod tests {
         let told = |tls: Tls| tls.read(clock.clone()).map(drop).unwrap_err().to_string();
         let absent = told(Tls::from_file("/nowhere/ca.pem"));
         assert!(absent.contains("TLS_FILES_BAD") && absent.contains("the CA, /nowhere/ca.pem"), "{absent}");
+        for endless in ["/dev/zero", "/"] {
+            let odd = told(Tls::from_file(endless));
+            assert!(odd.contains("it is not a regular file"), "{odd}");
+        }
         let noise = told(Tls::new("noise"));
         assert!(noise.contains("the CA: it has no certificate"), "{noise}");
     }

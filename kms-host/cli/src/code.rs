@@ -98,7 +98,7 @@ fn confirmed(home: &Home, wanted: &ByCode<'_>, terms: &HostTerms, typed: &str) -
         other => Failure { code: EX_DATAERR, error: other.into(), shown: String::new() },
     })?;
     let (mut told, shown) = offline::told(home, &put, now)?;
-    let next = offline::taken_up(home, format!("confirmed for key {}", terms.key()))?;
+    let next = offline::taken_up(home, format!("confirmed for key {}", terms.key()), &told)?;
     if wanted.json {
         return Ok(json_text(&shown));
     }

@@ -1,7 +1,6 @@
 //! Commands that prepare a host: `init`, `request`, `install-certificate` and `install-revocations`.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use kms_host::certificates::{Allowed, Difference, Installed};
@@ -11,6 +10,7 @@ use kms_host::home::{Home, HomeError, Made, Put, TakenUp};
 use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE};
 use program::output::json_text;
 use shared::time::{Clock as _, Length, Timestamp};
+use store::regular;
 
 use super::owner::{self, become_owner};
 use super::{Failure, Noted, OrExit, lines, online};
@@ -71,18 +71,9 @@ pub(super) fn request(home: &Home) -> Result<String, Failure> {
     home.request().or_exit(EX_CONFIG)
 }
 
-/// Certificates have a few hundred bytes; anything larger is another file.
-const INPUT_MAX_BYTES: u64 = 1 << 20;
-
 /// Reads the given file; `-` is standard input.
 pub(super) fn read_input(file: &Path) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    if file == Path::new("-") {
-        io::stdin().lock().take(INPUT_MAX_BYTES).read_to_end(&mut text)?;
-    } else {
-        File::open(file)?.take(INPUT_MAX_BYTES).read_to_end(&mut text)?;
-    }
-    Ok(text)
+    if file == Path::new("-") { regular::read_bounded(io::stdin().lock()) } else { regular::read(file) }
 }
 
 pub(super) fn install_certificate(
@@ -225,11 +216,12 @@ fn installed_text(installed: &Installed, why_not: Option<String>) -> String {
 }
 
 /// Has a running host take up what was installed, and says what is next.
-pub(super) fn taken_up(home: &Home, note: String) -> Result<String, Failure> {
+pub(super) fn taken_up(home: &Home, note: String, done: &[String]) -> Result<String, Failure> {
     if serving_process(home).is_none() {
         return Ok(lines::to_serve(home));
     }
-    online::reload(home, &Noted { note, json: false })?;
+    let reloaded = online::reload(home, &Noted { note, json: false });
+    reloaded.map_err(|failure| Failure { shown: done.join("\n") + "\n", ..failure })?;
     Ok("The running host has taken it up.\n".to_owned())
 }
 

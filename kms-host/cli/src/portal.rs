@@ -1,18 +1,21 @@
 //! `activate`: a host key, entered once, gets the host its certificate from the vendor's portal.
 
 use std::io::{self, BufRead as _, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use kms_host::certificates::Allowed;
 use kms_host::clock::SystemClock;
 use kms_host::config::SettingSources;
 use kms_host::home::Home;
 use kms_host::portal::{NotCertified, PortalWay};
-use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_IOERR, EX_UNAVAILABLE, EX_USAGE};
+use program::exit::{
+    EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE,
+};
 use program::output::json_text;
+use shared::files;
 use shared::product_key::{KeyError, ProductKey};
 use shared::reason::{Cause, Reason};
 use shared::time::Clock as _;
@@ -67,9 +70,12 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
     let key = entered(wanted.key.as_deref())?;
     let settings = owner::settings(home, &SettingSources::new(wanted.config.as_deref(), home.path()))?;
     if let Some(file) = &wanted.request {
-        become_owner(home)?;
-        let request =
-            home.activation_file(&key, &SystemClock::new(), &mut rand::rng()).map_err(not_certified)?;
+        check_free(file)?;
+        // The file is written by the user who named it: the host's own may not write in root's folder.
+        let request = owner::as_owner(home, || {
+            let _turn = home.activating().or_exit(EX_TEMPFAIL)?;
+            home.activation_file(&key, &SystemClock::new(), &mut rand::rng()).map_err(not_certified)
+        })?;
         store::file::replace(file, request.as_bytes(), 0o600).or_exit(EX_CANTCREAT)?;
         let (file, data) = (file.display(), home.path().display());
         return Ok(format!(
@@ -78,14 +84,17 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
         ));
     }
     let mut config = settings.config;
+    let is_set = !config.portal.is_empty();
     config.portal = wanted.portal.clone().unwrap_or(config.portal);
-    if let Some(file) = &wanted.portal_ca {
-        // A path in the settings is in the data directory, one that was typed is not.
-        config.portal_ca = std::path::absolute(file).or_exit(EX_USAGE)?;
-    }
     let way = PortalWay::of(&config, home.path()).or_exit(EX_USAGE)?;
-    let way = way.ok_or_else(no_portal).or_exit(EX_CONFIG)?;
+    let mut way = way.ok_or_else(no_portal).or_exit(EX_CONFIG)?;
+    if let Some(file) = &wanted.portal_ca {
+        // Read it first: the host's user may not read what is in root's own folder.
+        let authorities = store::regular::read(file).with_context(|| file.display().to_string());
+        way = way.certified_by(authorities.or_exit(EX_NOINPUT)?);
+    }
     become_owner(home)?;
+    let _turn = home.activating().or_exit(EX_TEMPFAIL)?;
     let certified = certified(home, &key, allowed, &way)?;
     let (host, activation) = (certified.host, certified.activation);
     let (mut lines, mut shown) = offline::told(home, &certified.put, SystemClock::new().now())?;
@@ -100,7 +109,7 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
             activation.1
         ),
     );
-    let next = offline::taken_up(home, format!("activated by key {}", key.number()))?;
+    let next = offline::taken_up(home, format!("activated by key {}", key.number()), &lines)?;
     if wanted.json {
         shown["key_number"] = key.number().to_string().into();
         shown["host"] = host.0.into();
@@ -110,7 +119,25 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
         return Ok(json_text(&shown));
     }
     lines.push(next);
+    if !is_set {
+        let address = &way.address;
+        lines.push(format!(
+            "To have it renewed before it ends, put `portal = \"{address}\"` into kms-host.toml."
+        ));
+    }
     Ok(lines.join("\n"))
+}
+
+/// Whether a request may be written there: nothing is there, or an earlier request.
+fn check_free(file: &Path) -> Result<(), Failure> {
+    let there = match store::regular::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(text) if files::host_activation_from_pem(&text).is_ok() => return Ok(()),
+        Ok(_) => anyhow!("something else is there"),
+        Err(error) => error.into(),
+    };
+    let error = there.context(format!("{} is not replaced; name another file", file.display()));
+    Err(Failure { code: EX_CANTCREAT, error, shown: String::new() })
 }
 
 /// The key from the command line or standard input.

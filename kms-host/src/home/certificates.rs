@@ -72,6 +72,8 @@ impl Home {
             };
             let (begins_at, ended_at) = (installed.chain.begins_at(), installed.chain.ends_at());
             if ended_at <= now {
+                // The portal would give this very answer to the same ask again.
+                self.forget_pending();
                 let why = format!("it has ended at {ended_at}, and this machine's clock says {now}");
                 return not(&why, "ask the vendor for another one, or set the clock");
             }
@@ -113,6 +115,7 @@ impl Home {
                 aside.push(self.set_aside(&other.path)?);
             }
         }
+        self.forget_pending();
         // 5
         self.note_known(self.certificates()?, now)?;
         Ok(put)

@@ -26,6 +26,9 @@ pub enum HomeError {
     /// There is no ledger.
     #[error("the ledger {} is missing or empty", .0.ledger_path().display())]
     NoLedger(Home),
+    /// Another process is activating the host.
+    #[error("another command is activating the host in {} at this moment", .0.display())]
+    Activating(PathBuf),
     /// The ledger is in use.
     #[error("another process serves the directory {}", .0.display())]
     Served(PathBuf),
@@ -120,6 +123,7 @@ impl HomeError {
                 home.path().display(),
                 home.path().display()
             ),
+            HomeError::Activating(_) => "wait until it has ended; then run this again if it is still needed".to_owned(),
             HomeError::Served(_) => "stop it, or name another directory with --data".to_owned(),
             HomeError::OtherEngine { found, asked, .. } => format!(
                 "write `ledger = \"{}\"` in kms-host.toml. To have it kept by {}: `kms-host export FILE`, move it away, \
