@@ -4,9 +4,9 @@
 
 mod directory;
 mod machines;
+mod orders;
 mod packaged;
 mod revoking;
-mod sales;
 mod selling;
 mod staff;
 pub(crate) mod stage;

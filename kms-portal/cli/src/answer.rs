@@ -42,13 +42,13 @@ pub(super) struct AnswerFile {
 
 pub(super) fn answer(at: &PortalAt, wanted: &AnswerFile) -> Result<String, Failure> {
     let text = read(&wanted.request)?;
+    let machines = files::machine_activations_from_pem(&text).or_exit(EX_DATAERR)?;
+    let has_host = !files::all_from_pem(HOST_ACTIVATION, &text).or_exit(EX_DATAERR)?.is_empty();
     if let Some(out) = wanted.out.as_ref().filter(|out| !wanted.force && out.exists()) {
         let error =
             anyhow!("{} exists; name another file with --out, or add --force to overwrite it", out.display());
         return Err(Failure { code: EX_CANTCREAT, error });
     }
-    let machines = files::machine_activations_from_pem(&text).or_exit(EX_DATAERR)?;
-    let has_host = !files::all_from_pem(HOST_ACTIVATION, &text).or_exit(EX_DATAERR)?.is_empty();
     match (has_host, machines.is_empty()) {
         (true, false) => {
             let file = wanted.request.display();

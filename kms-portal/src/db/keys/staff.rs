@@ -116,10 +116,10 @@ async fn check_new(sql: &mut dyn Sql, key: &NewKey) -> Result<Result<(), KeyUnch
     if sql.row(taken, &[key.number.as_bytes().into(), key.mac.as_bytes().into()]).await?.is_some() {
         return Ok(Err(KeyUnchanged::NumberTaken));
     }
-    if let Err(unfit) = key.granted.fits(key.kind) {
-        return Ok(Err(unfit.into()));
+    if let Err(refused) = key.granted.raises() {
+        return Ok(Err(refused.into()));
     }
-    Ok(key.granted.raises().map(drop).map_err(KeyUnchanged::from))
+    Ok(key.granted.fits(key.kind).map_err(KeyUnchanged::from))
 }
 
 impl IssueKeys {

@@ -88,7 +88,8 @@ async fn machines_of_a_closed_network_are_answered_by_one_file_and_each_refusal_
     });
     assert_eq!(confirmed.collect::<Vec<_>>(), [id(0), id(2)]);
 
-    portal.run(&[&arguments[..], &["--force"]].concat()).await;
+    let arguments = [&arguments[..], &["--force"]].concat();
+    portal.run(&arguments).await;
     assert_eq!(fs::read(&answer).unwrap(), written, "the same file gets the same bytes");
     fs::write(&file, to_pem(HOST_ACTIVATION, &[1]) + &fs::read_to_string(&file).unwrap()).unwrap();
     let mixed = portal.run(&arguments).await;
