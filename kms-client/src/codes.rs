@@ -1,4 +1,4 @@
-//! Codes as a product shows and takes them: the installation id, and a confirmation id while it is typed.
+//! Codes for a product's screen: the installation id, and a confirmation id while it is typed.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use shared::codes::{CodeForm, CodeKind, CodeText, InstallationId};
 use shared::groups::GroupState;
 use shared::product_key::KeyNumber;
 
-/// What this machine's user reads or types to the vendor. It contains neither the product key nor anybody's name.
+/// The installation id, which this machine's user reads or types to the vendor. It contains neither the product key nor a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InstallationCode(pub(crate) InstallationId);
 

@@ -1,7 +1,7 @@
 //! Revocation lists for a machine with a product key: no host brings them, so it fetches them from the vendor's portal.
 //!
-//! It does so every [`ASK_EVERY`] after it was confirmed, and whenever it asks the portal for something else. A machine that does not reach
-//! the portal says nothing and loses nothing. What the lists take back is in the license state. `docs/protocol.md` 11.
+//! It does so [`ASK_EVERY`] after it was confirmed, and whenever it asks the portal for something else. A machine that does not reach
+//! the portal reports nothing and loses nothing. The license state shows what the lists take back. `docs/protocol.md` 11.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +18,14 @@ use crate::installation::Installation;
 use crate::shell::Shell;
 use crate::{carrier, random};
 
-/// How often a confirmed machine asks for lists; a fifth earlier at most.
+/// How often a confirmed machine asks for lists, or up to a fifth earlier.
 const ASK_EVERY: Duration = Duration::from_hours(30 * 24);
 
 /// How soon it asks again if that failed, or if it waits for the portal's next issuing key.
 const ASK_AGAIN: Duration = Duration::from_hours(24);
 
-/// Fetches the lists if that is due. Returns whether to ask the portal for another confirmation: a root has revoked the issuing key that
-/// has confirmed this machine. That is not the machine's fault, and the next issuing key confirms it.
+/// Fetches the lists if that is due. Returns whether to ask the portal for another confirmation, because a root has revoked the issuing
+/// key that confirmed this machine. That is not the machine's fault, so the next issuing key confirms it.
 pub(crate) async fn look(shell: &Shell, installation: &mut Installation) -> bool {
     let now = shell.clock.now();
     if !is_due(installation, now) {
@@ -50,7 +50,7 @@ pub(crate) async fn look(shell: &Shell, installation: &mut Installation) -> bool
     installation.saved.is_issuer_revoked()
 }
 
-/// The lists that come along when the portal is asked for something else.
+/// Fetches the lists while the portal is asked for something else.
 pub(crate) async fn bring(
     portal: &Portal,
     installation: &mut Installation,
@@ -66,7 +66,7 @@ pub(crate) async fn bring(
     }
 }
 
-/// Only whoever asks for this machine asks for lists, and only if there is something that they can take back.
+/// Whether to ask for lists: only the process that asks for this machine does, and only if there is something that they can take back.
 fn is_due(installation: &Installation, now: Timestamp) -> bool {
     let saved = &installation.saved;
     let due_at = saved.revocations_due_at;

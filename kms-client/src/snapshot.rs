@@ -195,8 +195,8 @@ impl Snapshot {
         self.features.has(feature)
     }
 
-    /// Whether a product key is entered, and the user activates it later: nobody asks the vendor's portal before somebody says so. A product
-    /// that starts offers it again.
+    /// Whether a product key is entered that the user activates later. The portal is not asked before the user says so. Offer it again at
+    /// the product's next start.
     #[cfg(feature = "keys")]
     pub fn is_activation_put_off(&self) -> bool {
         self.ask_at.is_none() && self.key.is_some_and(|key| key.confirmed_at.is_none())

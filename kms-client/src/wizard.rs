@@ -1,9 +1,9 @@
 //! The wizard: from a product key to a license, one step at a time, for a product's own dialog.
 //!
 //! A [`Wizard`] draws nothing and waits for nothing. The dialog shows its [`step`](Wizard::step), a button for each of its
-//! [`choices`](Wizard::choices), and a field if it [wants text](Wizard::wants_text). What the user does goes in
-//! ([`choose`](Wizard::choose), [`enter`](Wizard::enter)); a [`WizardTask`] may come out, which the dialog runs without blocking its
-//! screen, and hands what came of it back ([`finish`](Wizard::finish)).
+//! [`choices`](Wizard::choices), and a field if it [wants text](Wizard::wants_text). Tell it what the user does
+//! ([`choose`](Wizard::choose), [`enter`](Wizard::enter)). If it returns a [`WizardTask`], run that without blocking the screen, and
+//! hand the result back ([`finish`](Wizard::finish)).
 //!
 //! ```no_run
 //! use kms_client::Client;
@@ -30,11 +30,11 @@
 //! # }
 //! ```
 //!
-//! **Nothing is lost by leaving.** A key is on the disk as soon as it is accepted, and the next wizard goes on from there. Nobody is
-//! asked before the user chooses so. A product that starts shows the wizard again if
+//! **Nothing is lost by leaving.** A key is on the disk as soon as it is accepted, and the next wizard goes on from there. The portal is
+//! not asked before the user chooses to. At its next start, a product shows the wizard again if
 //! [`Snapshot::is_activation_put_off`](crate::Snapshot::is_activation_put_off).
 //!
-//! `step` has the words for steps and choices, `task` does what has to wait. Texts in four languages are in the crate
+//! `step` defines steps and choices, `task` does what has to wait. Texts in four languages are in the crate
 //! `kms-client-texts`, by the `text_key` of a step or choice.
 
 mod step;
@@ -76,7 +76,7 @@ pub struct Wizard {
     /// The last task, and the step that gave it.
     job: WizardJob,
     given_at: WizardStep,
-    /// Counts the tasks. What came of an earlier one is no answer to what the user sees now.
+    /// Counts the tasks, so that the result of an earlier one does not answer what the user sees now.
     turn: u64,
 }
 
@@ -181,7 +181,7 @@ impl Wizard {
         choices
     }
 
-    /// What the user has chosen. What is not among the [`choices`](Wizard::choices) changes nothing.
+    /// Takes the user's choice. One that is not among the [`choices`](Wizard::choices) changes nothing.
     #[must_use = "a task does nothing until it is run"]
     pub fn choose(&mut self, choice: &WizardChoice) -> Option<WizardTask> {
         if !self.choices().contains(choice) {
@@ -216,7 +216,7 @@ impl Wizard {
         }
     }
 
-    /// The whole key or confirmation id that the user has typed. [`KeyText`](crate::KeyText) and
+    /// Takes the whole key or confirmation id that the user has typed. [`KeyText`](crate::KeyText) and
     /// [`confirmation_groups`](crate::confirmation_groups) say which groups are wrong while it is not whole yet.
     #[must_use = "a task does nothing until it is run"]
     pub fn enter(&mut self, text: &str) -> Option<WizardTask> {
@@ -229,7 +229,7 @@ impl Wizard {
         Some(self.give(job, text))
     }
 
-    /// What came of a task. If the user has gone back meanwhile, a license still counts.
+    /// Takes the result of a task. If the user has gone back meanwhile, a license still counts.
     pub fn finish(&mut self, done: WizardDone) {
         if let JobResult::Key(Ok(number)) = &done.answered {
             (self.key, self.is_licensed) = (Some(*number), false);

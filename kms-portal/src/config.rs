@@ -1,4 +1,5 @@
-//! The portal's settings: `kms-portal.toml` and the environment. [`server::settings`](mod@server::settings) reads file, environment and command line.
+//! The portal's settings: `kms-portal.toml` and the environment. [`server::settings`](mod@server::settings) reads file, environment and
+//! command line.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -99,7 +99,8 @@ impl Db {
         self.write(pepper::MarkPepper(pepper.mark())).await
     }
 
-    /// Whether the SQLite database in this file is for this pepper; none where that cannot be seen. Nobody may serve it. Nothing is written.
+    /// Whether the SQLite database in this file is for this pepper, or `None` if that cannot be seen. No process may be serving the file.
+    /// Nothing is written.
     pub async fn sqlite_is_for(path: &Path, pepper: &Pepper) -> Option<bool> {
         // After a crash, what is in the file may be no whole state without its log.
         let mark = sqlite::mark(path).await.ok().flatten();

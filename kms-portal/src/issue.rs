@@ -1,8 +1,8 @@
 //! What the portal makes: product keys, tokens of its staff, the confirmations of machines, the certificates of hosts, the terms of host
 //! keys, revocation lists.
 //!
-//! The issuing key signs confirmations, certificates and lists, with its certificate beside them; `codes` has what is read aloud. `db` keeps them with the place or the activation for which they
-//! were made, so the same ask gets the same bytes.
+//! The issuing key signs confirmations, certificates and lists, with its certificate beside them. `codes` signs what is read aloud. `db`
+//! keeps each with its place or activation, so the same ask gets the same bytes.
 
 mod codes;
 mod keys;

@@ -1,9 +1,9 @@
 //! What the vendor's people may do at a portal: roles, rights, and the one table of the calls.
 //!
-//! A call that is not in the table is answered to nobody over the network, and a test compares it with the service. Whoever asks over
-//! the socket on the portal's machine is an administrator.
+//! Over the network, a call that is not in the table is refused to everybody. A test compares the table with the service. Everybody who may
+//! use the socket on the portal's machine is an administrator.
 
-/// What the holder of a token is there for.
+/// The role of a token's holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Looks at everything but tokens.
@@ -30,7 +30,7 @@ pub enum Right {
 }
 
 impl Role {
-    /// Every role, those that may less first.
+    /// Every role, from the fewest rights to the most.
     pub const ALL: [Role; 4] = [Role::Reader, Role::Seller, Role::Operator, Role::Administrator];
 
     /// Its name, for people, the database and the wire.

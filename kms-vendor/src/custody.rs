@@ -1,7 +1,7 @@
 //! How a private key is kept, and what opens it again: a passphrase, an age key, the PIN of a token.
 //!
-//! [`Custody`] is chosen when a key is made or kept in another way; [`Unlock`] is asked each time that it signs. `sealed` encrypts,
-//! `keys` has the files.
+//! [`Custody`] is chosen when a key is made, or is to be kept in another way. [`Unlock`] is asked each time that the key signs. `sealed`
+//! encrypts, `keys` has the files.
 
 use std::fmt;
 use std::io;
@@ -31,7 +31,7 @@ pub struct Token {
     pub label: String,
 }
 
-/// What holds a private key, and is locked.
+/// A file or token that holds a private key and has to be opened.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Locked<'a> {
@@ -50,9 +50,9 @@ impl fmt::Display for Locked<'_> {
     }
 }
 
-/// Gives what opens private keys: it asks people, or reads files.
+/// Provides what opens private keys: it asks people, or reads files.
 pub trait Unlock: fmt::Debug + Send + Sync {
-    /// The passphrase of this file, or the PIN of this token; none if nobody can be asked.
+    /// The passphrase of this file, or the PIN of this token. `None` if nobody can be asked.
     ///
     /// # Errors
     /// It could not be read.
@@ -79,7 +79,7 @@ impl Unlock for NoUnlock {
     }
 }
 
-/// How a private key is kept, as it shows without opening it.
+/// How a private key is kept, as far as that can be seen without opening it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyPlace {

@@ -43,7 +43,7 @@ pub struct Recorded {
     pub id: String,
     /// The id of the host, or of the key.
     pub subject: String,
-    /// The product; the ids of the products of a key, where none means all.
+    /// The product of a host, or the ids of the products of a key. None means all products.
     pub products: Vec<String>,
     /// The organisation of a host.
     pub organisation: Option<String>,

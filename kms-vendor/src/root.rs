@@ -22,7 +22,7 @@ use crate::vendor::{ROOT_KEY_FILES, Vendor};
 
 const ISSUING_KEY_FILE: &str = "issuing.key";
 
-/// A private key that is open, and can sign.
+/// A private key that was opened and can sign.
 pub(crate) struct SigningKey {
     public: PublicKey,
     holder: Holder,
@@ -93,7 +93,7 @@ impl Signer {
 }
 
 impl Vendor {
-    /// The root key that was chosen to sign what only a root may, from wherever it was brought back to.
+    /// Opens the root key that was chosen to sign, in its file or on its token.
     pub(crate) fn root_of(&self, signer: Signer) -> Result<SigningKey, VendorError> {
         let root = match signer {
             Signer::Root1 => self.verifying().keys()[0],

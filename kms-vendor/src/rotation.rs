@@ -1,7 +1,7 @@
 //! Replaces a root key: a new one stands beside the one that is kept. `docs/vendor.md`, "Replace a root".
 //!
-//! Products that have shipped pin the old pair for ever, so from then on the root that was kept signs by default. What was replaced, and
-//! when, is in `replaced-roots.toml`.
+//! Products that have shipped pin the old pair for ever, so from then on the root that was kept signs by default. `replaced-roots.toml`
+//! records what was replaced, and when.
 
 use std::path::{Path, PathBuf};
 
@@ -38,8 +38,8 @@ pub struct ReplacedRoot {
 }
 
 impl Vendor {
-    /// Makes a new root key in the place of this one. The private key of the other root has to be here: products in use will trust
-    /// nothing else. Open the directory again afterwards, because its roots are others.
+    /// Makes a new root key in the place of this one. The private key of the other root has to be here, because products in
+    /// use trust nothing else. Open the directory again afterwards, because its roots have changed.
     ///
     /// # Errors
     /// [`VendorError::KeptRootMissing`], or the disk refuses.
@@ -105,7 +105,7 @@ impl Vendor {
         Ok(moved_to)
     }
 
-    /// Every root that was replaced, in their order.
+    /// Every root that was replaced, the earliest first.
     ///
     /// # Errors
     /// [`VendorError::Damaged`].
@@ -116,7 +116,7 @@ impl Vendor {
         decoded.collect::<Result<_, _>>().map_err(|error| VendorError::damaged(&path, error))
     }
 
-    /// The root that signs by default: the one that was not replaced last, because every product in use knows it.
+    /// The root that signs by default: the one that was kept at the last replacement, because every product in use knows it.
     ///
     /// # Errors
     /// As [`Vendor::replaced_roots`].

@@ -1,6 +1,6 @@
 //! The file of a private key in an age file, which a passphrase or an age key opens (<https://age-encryption.org/v1>).
 //!
-//! What is sealed is the file of `keys`, unchanged: `age -d root-1.key` opens it, too, should this program be gone.
+//! The age file contains the file of `keys`, unchanged, so `age -d root-1.key` opens it without this program.
 
 use std::io::{Read as _, Write as _};
 use std::iter;
@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::custody::{KeyPlace, Passphrase};
 
-/// scrypt takes 256 MiB and about a second. It is fixed, because age would measure this machine, and a slower one refuse the file.
+/// scrypt takes 256 MiB and about a second. The factor is fixed, because age would choose it for this machine, and a slower one might
+/// refuse the file.
 const WORK_FACTOR: u8 = 18;
 
 /// scrypt takes 4 GiB. More would be a trap rather than a key.
@@ -32,14 +33,14 @@ pub(crate) fn opener(file: &[u8]) -> Result<KeyPlace, DecryptError> {
     Ok(if is_scrypt { KeyPlace::Passphrase } else { KeyPlace::Recipients })
 }
 
-/// An age file of this, in armour, that the passphrase opens.
+/// Encrypts this into an age file, in armour, that the passphrase opens.
 pub(crate) fn with_passphrase(plain: &[u8], passphrase: &Passphrase) -> Result<Vec<u8>, EncryptError> {
     let mut recipient = age::scrypt::Recipient::new(passphrase.clone());
     recipient.set_work_factor(WORK_FACTOR);
     seal(plain, iter::once(&recipient as &dyn Recipient))
 }
 
-/// An age file of this, in armour, that any of these keys opens.
+/// Encrypts this into an age file, in armour, that any of these keys opens.
 pub(crate) fn to_recipients(
     plain: &[u8],
     recipients: &[age::x25519::Recipient],
@@ -59,7 +60,7 @@ fn seal<'a>(
     Ok(file)
 }
 
-/// What this passphrase opens.
+/// Decrypts an age file with this passphrase.
 pub(crate) fn open_with_passphrase(
     file: &[u8],
     passphrase: &Passphrase,
@@ -69,7 +70,7 @@ pub(crate) fn open_with_passphrase(
     open(file, iter::once(&identity as &dyn Identity))
 }
 
-/// What one of these identities opens.
+/// Decrypts an age file with one of these identities.
 pub(crate) fn open_with_identities(
     file: &[u8],
     identities: &[Box<dyn Identity + Send + Sync>],

@@ -1,4 +1,5 @@
-//! Where passphrases come from: a file, or a terminal that does not show them. Never an argument or a variable, which others can see.
+//! Where passphrases come from: a file, or a terminal that does not show them. Never from an argument or a variable, because others can see
+//! those.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
@@ -52,7 +53,7 @@ impl NewCustody {
 }
 
 impl RootCustody {
-    /// How this root key will be kept, of which there are two.
+    /// How this one of the two root keys will be kept.
     pub(crate) fn choose(
         &self,
         index: usize,
@@ -70,7 +71,7 @@ impl RootCustody {
 }
 
 impl Encryption {
-    /// What was asked for; none if there is no terminal, or the passphrase that was typed is empty.
+    /// The custody that the user chose. `None` without a terminal, or if the passphrase that was typed is empty.
     pub(crate) fn choose(&self, name: &str) -> Result<Option<Custody>, CommandError> {
         if !self.recipient.is_empty() {
             return Ok(Some(Custody::Recipients(self.recipient.clone())));
@@ -93,7 +94,7 @@ impl Encryption {
     }
 }
 
-/// What somebody types; none without a terminal.
+/// Asks on the terminal. `None` without one.
 fn ask(prompt: &str) -> io::Result<Option<Passphrase>> {
     if !io::stdin().is_terminal() && !io::stderr().is_terminal() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! How a vendor's directory comes to be: two root keys, each kept in its own way, and `roots.pub` last.
+//! Makes a vendor's directory: two root keys, each kept in its own way, and `roots.pub` last.
 
 use std::path::Path;
 

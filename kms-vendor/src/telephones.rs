@@ -1,6 +1,6 @@
-//! The numbers to call where codes are read aloud: a TOML file that people write, signed by a root, and carried by products.
+//! The telephone numbers of a vendor that activates by codes: a TOML file that people write, signed by a root, and carried by products.
 //!
-//! `shared::telephones` has the rules. Only this tool knows which countries there are.
+//! `shared::telephones` has the rules. Only this tool has the list of countries.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -83,7 +83,7 @@ fn countries(text: &str) -> Result<Vec<TelephoneCountry>, String> {
     countries.collect()
 }
 
-/// The code of a country that there is.
+/// Parses the code of a country, which must be in the list.
 fn known(text: &str) -> Result<CountryCode, String> {
     let code: CountryCode = text.parse().map_err(|error: TelephonesError| error.to_string())?;
     if !COUNTRIES.split(' ').any(|known| known == text) {

@@ -1,7 +1,7 @@
-//! Root keys on a PKCS #11 token, which makes them, signs with them, and never gives them away.
+//! Root keys on a PKCS #11 token, which makes them, signs with them, and never hands them out.
 //!
-//! A file beside the others says where the key is: the module, the label of the token, the label of the key. The token signs by
-//! EdDSA; whoever calls this verifies what it has signed.
+//! A file in the vendor's directory says where the key is: the module, the label of the token, the label of the key. The token signs by
+//! EdDSA. The caller verifies the signature.
 
 use std::path::PathBuf;
 
@@ -140,7 +140,7 @@ impl Token {
     }
 }
 
-/// What came of it, where this error is none: the module is shared by all that this process does.
+/// Treats this one error as success, because everything in this process shares the module.
 fn unless(result: Result<(), Error>, harmless: RvError) -> Result<(), Error> {
     match result {
         Err(Error::Pkcs11(error, _)) if error == harmless => Ok(()),

@@ -1,8 +1,8 @@
 //! The file in which the asks of machines travel to the vendor's portal, and its confirmations back.
 //!
-//! It has a block in PEM for each machine: the signed ask, and later the confirmation in its place. It may be the only way of hundreds of
-//! machines, so nothing in it is lost: whoever changes it holds its lock and replaces it as a whole, a block that is damaged is kept as it
-//! is, and a file of another kind is left alone.
+//! It has a PEM block for each machine: the signed ask, and later the confirmation in its place. Hundreds of machines may depend on it, so
+//! nothing in it is lost. A command that changes it holds its lock and replaces it as a whole, keeps a damaged block as it is, and does not
+//! touch a file of another kind.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 /// Tens of thousands of machines.
 const FILE_MAX_BYTES: u64 = 64 << 20;
 
-/// How often, and how long after each other, to try to get the file from another command: for ten seconds in all.
+/// How often to try again, and how long to wait between, while another command holds the file: ten seconds in all.
 const LOCK_TRIES: u32 = 500;
 const LOCK_RETRY: Duration = Duration::from_millis(20);
 
@@ -36,10 +36,10 @@ enum Piece {
 
 /// The file, as it was read.
 pub struct CarriedFile {
-    /// Where links lead.
+    /// The path, with links followed.
     path: PathBuf,
     pieces: Vec<Piece>,
-    /// Holds the lock, if it was opened to be changed.
+    /// Holds the lock, if the file was opened for a change.
     _lock: Option<File>,
 }
 
@@ -63,7 +63,7 @@ pub enum NotCarried {
 }
 
 impl CarriedFile {
-    /// Opens a file to change it, and makes it where there is none.
+    /// Opens a file to change it, and creates it if it does not exist.
     ///
     /// # Errors
     /// It is of another kind, in use, or cannot be opened.
@@ -79,7 +79,7 @@ impl CarriedFile {
     /// Opens a file to change it.
     ///
     /// # Errors
-    /// As [`CarriedFile::collect`], or there is none.
+    /// As [`CarriedFile::collect`], or it does not exist.
     pub fn change(path: &Path) -> Result<CarriedFile, NotCarried> {
         CarriedFile::locked(path, OpenOptions::new().read(true).write(true), false)
     }

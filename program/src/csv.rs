@@ -1,4 +1,4 @@
-//! CSV, as spreadsheets read it: RFC 4180, and no cell that would be run as a formula.
+//! CSV for spreadsheets: RFC 4180, without a cell that a spreadsheet would run as a formula.
 
 use shared::print::one_line;
 

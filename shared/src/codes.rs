@@ -148,7 +148,8 @@ pub enum CodeError {
     /// It is of a version that this release does not know.
     #[error("a code of a version that this release does not know")]
     Newer,
-    /// It is right, and was made for another installation id or other terms, or by another vendor. Groups that are ten apart may have changed places.
+    /// Its groups are right, but it was made for another installation id or other terms, or by another vendor. Or two groups that are ten
+    /// apart have changed places.
     #[error("this confirmation is not for this installation id")]
     OtherInstallation,
     /// What was sold with the host key makes no certificate that holds.

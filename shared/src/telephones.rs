@@ -1,7 +1,7 @@
-//! The numbers to call where a machine or host is activated by codes (`codes`), by country, region and kind of product key.
+//! The telephone numbers of a vendor that activates by codes (`codes`), by country, region and kind of product key.
 //!
-//! A root signs them and a product carries them, so nobody can send its users to a number of their own. [`Telephones::new`] holds the
-//! rules for vendor and reader alike. `docs/protocol.md` 12.
+//! A root signs them and a product carries them, so nobody can send its users to another number. [`Telephones::new`] has the rules for the
+//! vendor and for readers. `docs/protocol.md` 12.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -65,7 +65,7 @@ pub struct TelephoneNumber {
     pub languages: Vec<String>,
 }
 
-/// The code of a country in ISO 3166-1 alpha-2: two capitals. Whether there is such a country is the vendor's tool to say.
+/// The code of a country in ISO 3166-1 alpha-2: two capitals. Only the vendor's tool checks that there is such a country.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CountryCode([u8; 2]);
 
@@ -108,7 +108,7 @@ impl Telephones {
     /// The numbers of these countries, for these products; none means all products.
     ///
     /// # Errors
-    /// What the first mistake is.
+    /// The first mistake.
     pub fn new(
         products: Vec<ProductId>,
         countries: Vec<TelephoneCountry>,
@@ -304,7 +304,7 @@ fn is_number(text: &str) -> bool {
     (3..=20).contains(&digits) && is_text(text, NUMBER_MAX_BYTES) && local.chars().all(fits)
 }
 
-/// In the form of BCP 47. Whether there is such a language is nothing that a rule depends on.
+/// Whether this has the form of a tag of BCP 47. No rule depends on whether there is such a language.
 fn is_tag(text: &str) -> bool {
     let is_part =
         |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -341,7 +341,7 @@ pub enum TelephonesError {
     /// The countries are not in order, or one is there twice.
     #[error("the countries are not in the order of their codes, or one of them is there twice")]
     Order,
-    /// A country's code is none.
+    /// The code of a country is not two capitals.
     #[error("`{0}` is no code of a country: write two capitals, such as NL")]
     Country(String),
     /// A country without a number.

@@ -1,4 +1,4 @@
-//! A product that is built without keys or codes, on a machine where another program has entered both: it takes nothing away.
+//! A product that is built without keys or codes, on a machine where another program has entered both. It deletes nothing of these.
 //!
 //! The state is `kms-client`'s vector of a machine by a code. The product carries no code key, so it is not licensed here, whatever
 //! is built into it.

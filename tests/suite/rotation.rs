@@ -1,5 +1,5 @@
-//! A vendor replaces one of its two root keys. Whoever knows the old pair and whoever knows the new one are served by the same host,
-//! as soon as the root that was kept has signed its certificate. `docs/vendor.md`, "Replace a root".
+//! A vendor replaces one of its two root keys. As soon as the root that was kept has signed a host's certificate, that host serves machines
+//! with the old pair and machines with the new one. `docs/vendor.md`, "Replace a root".
 
 use kms_client::Reason;
 use kms_host::home::Home;

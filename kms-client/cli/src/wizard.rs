@@ -1,7 +1,7 @@
 //! `wizard`: the library's wizard on standard input and output, in plain lines. So it works with a screen reader, over a slow line and
 //! from a pipe.
 //!
-//! `screen` has what is shown. Whoever leaves, by the end of the input or by Ctrl-C, leaves nothing half done.
+//! `screen` prints the steps. A user may leave at any time, by Ctrl-C or the end of the input: nothing is left half done.
 
 mod screen;
 
@@ -79,7 +79,7 @@ struct Dialog<Stop> {
 }
 
 impl<Stop: Future<Output = ()>> Dialog<Stop> {
-    /// Until the user has come to an end, or leaves.
+    /// Runs until the user is licensed, activates later, or leaves.
     async fn run(&mut self, client: &Client) -> io::Result<()> {
         // A machine that is licensed already may get another key.
         self.screen.show(&self.wizard, false)?;
@@ -117,7 +117,7 @@ impl<Stop: Future<Output = ()>> Dialog<Stop> {
         Ok(())
     }
 
-    /// Returns whether the user has waited for it.
+    /// Runs a task. Returns `false` if the user left before it ended.
     async fn carry_out(&mut self, task: WizardTask, client: &Client) -> bool {
         tokio::select! {
             done = task.run(client) => {
@@ -128,7 +128,7 @@ impl<Stop: Future<Output = ()>> Dialog<Stop> {
         }
     }
 
-    /// The next line; none if the user leaves. It is read on a thread of its own, which Ctrl-C does not wait for.
+    /// The next line, or `None` if the user leaves. It is read on a thread of its own, so that Ctrl-C need not wait for it.
     async fn line(&mut self) -> io::Result<Option<Zeroizing<String>>> {
         let reading = tokio::task::spawn_blocking(|| {
             let mut bytes = Zeroizing::new(Vec::new());

@@ -1,4 +1,4 @@
-//! An installation by codes: what its user reads to the vendor, and what the vendor reads back.
+//! An installation by codes: the installation id that its user reads to the vendor, and the confirmation id that the vendor reads back.
 //!
 //! `docs/protocol.md` 12.
 
@@ -33,9 +33,9 @@ impl Installation {
         Ok(InstallationId::of_machine(&public_key, self.terms.id, number, &self.parts()))
     }
 
-    /// Takes what the vendor has read back. It is durable when this returns.
+    /// Enters the confirmation id that the vendor has read back. It is durable when this returns.
     ///
-    /// 1 `saved` with all that it changes  2 a pending identity, which `saved` names already.
+    /// Writes in this order: 1 `saved` with all that changes, 2 a pending identity, which `saved` names already.
     ///
     /// # Errors
     /// As [`installation_id`](Installation::installation_id), or it confirms nothing of this machine now, or it cannot be kept.

@@ -1,7 +1,7 @@
-//! A confirmation id that somebody has typed, as it is remembered. It is verified again each time it is read.
+//! A confirmation id that the user has typed, in the saved state. It is verified again each time it is read.
 //!
-//! The installation id is made anew for that, of the machine's public key and of the parts that it was made of then, because the
-//! hardware may have changed since.
+//! For that, the installation id is made anew from the machine's public key and from the hardware parts at the time of the entry,
+//! because the hardware may have changed since.
 
 use std::slice;
 

@@ -28,14 +28,14 @@ pub enum WizardStep {
     Region,
     /// Whom to call: [`Wizard::numbers`](super::Wizard::numbers).
     Numbers,
-    /// The user reads this out.
+    /// The installation id, which the user reads out.
     InstallationId(InstallationCode),
     /// The user types the confirmation id that is read to them. [`Wizard::problem`](super::Wizard::problem) says what is wrong with the
     /// last one.
     Confirmation,
     /// This machine is licensed. [`Client::state`](crate::Client::state) says until when.
     Licensed,
-    /// The user activates later. The product asks at its next start.
+    /// The user activates later. The product offers it again at its next start.
     Later,
 }
 
@@ -59,7 +59,7 @@ impl WizardStep {
         }
     }
 
-    /// Why the user is not further, if something went wrong.
+    /// What went wrong, if something did.
     pub const fn cause(&self) -> Option<&Cause> {
         match self {
             WizardStep::NoConnection(cause) | WizardStep::Failed(cause) => Some(cause),
@@ -94,7 +94,7 @@ pub enum WizardChoice {
     Internet,
     /// By telephone.
     Telephone,
-    /// The same once more.
+    /// Try the same again.
     Retry,
     /// Enter another product key. The one that is entered stays until another is accepted.
     OtherKey,

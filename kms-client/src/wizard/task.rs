@@ -20,7 +20,7 @@ pub struct WizardTask {
     text: Zeroizing<String>,
 }
 
-/// What came of a task, for [`Wizard::finish`](super::Wizard::finish).
+/// The result of a task, for [`Wizard::finish`](super::Wizard::finish).
 #[derive(Clone, Debug)]
 pub struct WizardDone {
     pub(super) turn: u64,
@@ -50,7 +50,7 @@ impl WizardTask {
         WizardTask { turn, job, text: text.to_owned().into() }
     }
 
-    /// Does it. Asking the portal may take half a minute; dropping the future stops it, and the next ask costs nothing.
+    /// Runs the task. Asking the portal may take half a minute. Dropping the future stops it, and the next ask costs nothing.
     pub async fn run(self, client: &Client) -> WizardDone {
         let answered = match self.job {
             // Nobody is asked before the user chooses so.
@@ -64,7 +64,7 @@ impl WizardTask {
         WizardDone { turn: self.turn, answered }
     }
 
-    /// What comes of it if it is not run, for this cause.
+    /// The result if the task cannot be run, for this cause.
     pub(crate) fn refused(&self, cause: Cause) -> WizardDone {
         let answered = match self.job {
             WizardJob::EnterKey => JobResult::Key(Err(cause)),

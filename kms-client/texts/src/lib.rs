@@ -162,8 +162,8 @@ impl Texts {
         self.text(key, None, &FluentArgs::new()).unwrap_or_else(|| fault.to_string())
     }
 
-    /// A text of the wizard, by the `text_key` of a step or choice of `kms_client::wizard`. Steps name the product key by its number, as the
-    /// value `key`. `None` for a key that this release does not know, or without a value that the text needs.
+    /// A text of the wizard, by the `text_key` of a step or choice of `kms_client::wizard`. Steps name the product key by its number, in
+    /// the value `key`. `None` if this release does not know the text key, or a value is missing that the text needs.
     ///
     /// ```
     /// use kms_client_texts::{Language, Texts};

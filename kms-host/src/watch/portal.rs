@@ -1,6 +1,6 @@
 //! What the host does by itself at the vendor's portal that its settings name: at its start, once a day, and at each reload.
 //!
-//! First `revocations`, then `renewal`. A portal that does not answer is said in the log, and keeps nobody from being served.
+//! First `revocations`, then `renewal`. If the portal does not answer, the log says so, and machines are served as before.
 
 mod renewal;
 mod revocations;

@@ -1,4 +1,4 @@
-//! The products whose certificate the vendor's portal has not renewed, and why. An alarm says it once the end is near.
+//! The products whose certificate the vendor's portal has not renewed, and why. An alarm shows it when the end is near.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use shared::ids::ProductId;
 pub(crate) struct Unrenewed(Mutex<BTreeMap<ProductId, String>>);
 
 impl Unrenewed {
-    /// Notes why the last renewal has failed; none if it has not.
+    /// Notes why the last renewal has failed, or `None` if it succeeded.
     pub(super) fn note(&self, product: ProductId, why: Option<String>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match why {

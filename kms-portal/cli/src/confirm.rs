@@ -1,6 +1,7 @@
-//! `confirm`: somebody reads an installation id, and is read a confirmation id. `confirm/entry` takes the id group by group.
+//! `confirm`: a caller reads an installation id, and the operator reads a confirmation id back. `confirm/entry` takes the id group by
+//! group.
 //!
-//! The portal is asked twice: the first time it only looks, so that the operator sees whose key it is before anything is written.
+//! The portal is asked twice. The first time it only looks, so the operator sees whose key it is before anything is written.
 
 mod entry;
 
@@ -153,7 +154,7 @@ impl Operator<'_> {
         Ok(format!("\n{}", self.to_read(&done)))
     }
 
-    /// Whose key it is, once the id is whole. The first groups of a host's may look like a machine's, whose key nobody knows then.
+    /// Looks up whose key it is, once the id is whole. The first groups of a host's id may look like a machine's id, with an unknown key.
     fn look(
         &self,
         entry: &CodeEntry,
@@ -195,7 +196,7 @@ impl Operator<'_> {
         })
     }
 
-    /// The operator reads this to the caller: where to turn, and that the machine is well.
+    /// What the operator reads to the caller: whom to ask, and that nothing on the machine is at fault.
     fn refused(&self, cause: &Cause) -> Failure {
         let intro = self.text("tell-caller", &[]);
         let (what, remedy) = (self.texts.cause(cause), self.texts.remedy(cause));

@@ -1,5 +1,5 @@
-//! The command line: what the vendor's staff types. `serve` is the portal. Most other commands ask a running portal, over its socket or over
-//! the network; `init`, `install-issuer` and `install-code-key` work on the data directory of one that need not run.
+//! The command line of the vendor's staff. `serve` runs the portal. Most other commands ask a running portal, over its socket or over the
+//! network. `init`, `install-issuer` and `install-code-key` work on the data directory, whether the portal runs or not.
 
 mod answer;
 mod ask;

@@ -1,4 +1,4 @@
-//! What packages carry beside the program, completions and manual pages, as [`program::pages`] writes them.
+//! Completions and manual pages, which packages carry beside the program. [`program::pages`] writes them.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What is taken back: `revoke`, `revocations`, `install-revocations`.
+//! The commands that take something back: `revoke`, `revocations`, `install-revocations`.
 
 use std::path::{Path, PathBuf};
 

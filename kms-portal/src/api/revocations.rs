@@ -13,7 +13,7 @@ use super::PortalCore;
 use crate::db::{By, DbError, InstalledList, NotRevoked, RevocationSubject, TakenBack};
 
 impl PortalCore {
-    /// The lists that are newer than these. They are read, and not signed.
+    /// The lists that are newer than these. Reading them signs nothing.
     ///
     /// # Errors
     /// The database fails.
@@ -39,7 +39,7 @@ impl PortalCore {
         self.db.revoke(subject, unlisted, self.issuer(), by).await
     }
 
-    /// Takes up a list that was signed by a root, or by an issuing key that no root has revoked.
+    /// Installs a list that was signed by a root, or by an issuing key that no root has revoked.
     ///
     /// # Errors
     /// The database fails; nothing was acknowledged.

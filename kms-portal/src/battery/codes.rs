@@ -1,4 +1,4 @@
-//! Codes that are read aloud: a machine is known by its digest and no more, a host by its key.
+//! Stories of codes that are read aloud: a machine is known only by its digest, a host by its key.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

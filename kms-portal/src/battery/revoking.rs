@@ -1,4 +1,4 @@
-//! What is taken back before its end, and the lists that say so.
+//! Stories of what is taken back before its end, and of the lists that say so.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn id(bytes: &[u8; 16]) -> RevocationSubject {
     RevocationSubject::Id(CertificateId::from_bytes(*bytes))
 }
 
-/// What a reader keeps who has fetched everything.
+/// The lists of a reader that has fetched everything.
 async fn fetched(world: &World) -> Revocations {
     let newer = world.db.newer_revocations(KnownRevocations::default()).await.unwrap();
     let lists = newer.into_iter().flatten().map(|list| SignedRevocationList::decode(list).unwrap());

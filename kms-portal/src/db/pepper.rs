@@ -1,4 +1,4 @@
-//! Whose database it is: the mark of the pepper that it was first opened with.
+//! Which portal a database belongs to: it has a mark of the pepper that it was first opened with.
 
 use async_trait::async_trait;
 
@@ -7,7 +7,7 @@ use super::sql::Sql;
 use super::work::Work;
 use crate::issue::KeyMac;
 
-/// Leaves this mark in a database that has none. Says whether the database has it.
+/// Writes this mark into a database that has none. Returns whether the database has this mark.
 pub(super) struct MarkPepper(pub(super) KeyMac);
 
 #[async_trait]

@@ -1,7 +1,6 @@
 //! What was taken back, and the lists that say so: the newest that the issuing key has signed, and the newest of a root.
 //!
-//! A list is signed when it changes, and handed out as it is kept. `taking` takes something back, `installed` takes up a list that has
-//! come in a file.
+//! A list is signed when it changes, and handed out as it is kept. `taking` takes something back, `installed` installs a list from a file.
 
 mod installed;
 mod taking;
@@ -80,7 +79,7 @@ pub struct RevokedEntry {
     pub subject: String,
     /// Who has taken it back.
     pub who: String,
-    /// From when on no list needs it.
+    /// From when on lists leave it out.
     forget_at: Option<Timestamp>,
 }
 
@@ -110,7 +109,7 @@ pub struct AllRevocations {
     pub by_root: KeptList,
 }
 
-/// Why nothing was taken back, or no list was taken up.
+/// Why nothing was taken back, or no list was installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotRevoked {
@@ -132,7 +131,7 @@ pub enum NotRevoked {
     /// The list to install was signed by an issuing key that a root has revoked.
     #[error("a root has revoked the issuing key that has signed this list")]
     IssuerRevoked,
-    /// After the list to install no other would count.
+    /// Its number is the highest there is, so no later list would count.
     #[error("no list can follow one of the number {0}: have a root revoke the issuing certificate under it")]
     LastNumber(u64),
 }
@@ -172,8 +171,8 @@ impl Work for ListRevoked {
     }
 }
 
-/// Signs the list again if it was signed under another issuing certificate than this one, which may be revoked. Returns its number if it
-/// was signed.
+/// Signs the list again if it was signed under another issuing certificate than this one, because that one may be revoked. Returns the
+/// number of the list if it was signed.
 pub(super) struct SignAgain {
     pub(super) issuer: Arc<dyn Issue>,
     pub(super) now: Timestamp,
@@ -210,7 +209,7 @@ pub(super) async fn revoked_at<const N: usize>(
     Ok(None)
 }
 
-/// Both lists, which nobody else changes before this transaction has ended: that of an issuing key, and that of a root.
+/// Both lists, locked until this transaction ends: that of an issuing key, and that of a root.
 async fn lock(sql: &mut dyn Sql) -> Result<[KeptList; 2], DbError> {
     both(&sql.locked("SELECT * FROM revocation_lists ORDER BY rank", &[]).await?)
 }
@@ -258,8 +257,8 @@ struct NextList {
     wire: SignedRevocationList,
 }
 
-/// Signs what is not forgotten of these. The number follows `last`. It is at least the second of the signature, so that it rises even
-/// where a backup was restored.
+/// Signs a list of those entries that are still needed. Its number is higher than `last`, and at least the second of the signature, so that
+/// it rises even after a backup was restored.
 async fn sign(
     issuer: &dyn Issue,
     last: u64,
@@ -303,7 +302,7 @@ async fn write(
     Ok(())
 }
 
-/// Adds these. One that is there stays as it is: the first instant counts.
+/// Adds these entries. One that exists already stays as it is: the first instant counts.
 async fn insert(sql: &mut dyn Sql, entries: &[RevokedEntry]) -> Result<(), DbError> {
     for RevokedEntry { revoked: Revoked { id, at, reason }, kind, subject, who, forget_at } in entries {
         let values: [Value<'_>; 7] = [

@@ -1,12 +1,12 @@
 //! SQLite: one file, one writer, readers beside it.
 //!
 //! Durable means: write-ahead log, `synchronous = FULL`, so every commit is synced. Activations that wait together share a commit, and so
-//! its sync. Before the file is opened, the kernel forgets what it keeps of it: after a write that failed it would show commits that the
-//! disk does not have, and what is acknowledged next would be built on them. A transaction begins with the write lock (`BEGIN IMMEDIATE`): one that reads first and writes later would be refused at once
-//! if another process has written in between.
+//! its sync. Before the file is opened, its pages are dropped from the kernel's cache: after a failed write the cache would show commits
+//! that the disk does not have, and later ones would build on them. A transaction begins with the write lock (`BEGIN IMMEDIATE`): one that
+//! reads first and writes later would be refused at once if another process has written in between.
 //!
-//! A file that is removed or replaced stays open, and whatever is written is lost with it. So each commit looks whether database and log
-//! are still there before it is acknowledged, as the ledger of a host does.
+//! A file that is removed or replaced stays open, and everything that is written to it then is lost. So before a commit is acknowledged,
+//! the portal checks that database and log are still there, as the ledger of a host does.
 
 use std::fs::{File, OpenOptions};
 use std::io;

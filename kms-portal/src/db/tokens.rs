@@ -1,4 +1,4 @@
-//! Tokens of the vendor's people and programs: what is known of them. A token itself is nowhere.
+//! Tokens of the vendor's people and programs: what is known of them. The tokens themselves are not kept.
 
 use async_trait::async_trait;
 use shared::time::Timestamp;
@@ -40,7 +40,7 @@ pub struct NewToken {
     pub ends_at: Option<Timestamp>,
 }
 
-/// Adds a token; whether its name was free.
+/// Adds a token. Returns whether its name was free.
 pub(super) struct IssueToken {
     pub(super) token: NewToken,
     pub(super) by: By,
@@ -74,7 +74,7 @@ impl Work for IssueToken {
     }
 }
 
-/// Takes a token back; whether there is one of this name. Once it is taken back, nothing changes.
+/// Takes a token back. Returns whether there is one of this name. Taking it back again changes nothing.
 pub(super) struct RevokeToken {
     pub(super) name: String,
     pub(super) by: By,

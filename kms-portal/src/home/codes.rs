@@ -71,7 +71,7 @@ impl PortalHome {
         }
     }
 
-    /// Every certificate that was installed, with its body, the first first.
+    /// Every certificate that was installed, with its body, the oldest first.
     fn code_certificates(&self) -> Result<Vec<(Vec<u8>, CodeCertificate)>, PortalHomeError> {
         let path = self.code_certificates_path();
         let text = match regular::read(&path) {
@@ -140,7 +140,7 @@ impl PortalHome {
         Ok(certificate)
     }
 
-    /// What to do where the code key has no certificate that holds.
+    /// What to do if the code key has no valid certificate.
     pub fn how_to_certify_codes(&self) -> String {
         let (request, data) = (self.code_request_path(), self.0.display());
         let request = request.display();

@@ -30,7 +30,7 @@ pub struct SoldMachine {
     pub test: bool,
     /// The first instant at which it is not licensed any more, if there is one.
     pub ends_at: Option<Timestamp>,
-    /// What it may do beside the product.
+    /// The features that the key grants.
     pub features: Features,
 }
 
@@ -47,7 +47,7 @@ pub struct SignedCode {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unconfirmed {
-    /// The key does not give it.
+    /// The product key does not allow it.
     #[error(transparent)]
     Key(#[from] KeyRefusal),
     /// The code key has no certificate.
@@ -68,7 +68,7 @@ pub enum Unconfirmed {
          --feature-set {0} behind them, install that with `kms-portal install-code-key`, and ship the product with it"
     )]
     FeatureSet(String),
-    /// A code has no room for this end.
+    /// The end is too far away to be written in a code.
     #[error("a code ends with a month from January 2026 to March 2111; choose such a month with --end-month")]
     End,
     /// The wanted end is later than that of the key.
@@ -173,10 +173,10 @@ impl CodeSigner {
         Err(refused)
     }
 
-    /// Confirms a machine, with an end as its key has it or an earlier one.
+    /// Confirms a machine, with the end of its key or an earlier one.
     ///
     /// # Errors
-    /// No certificate is valid, has such features, or a code cannot say it.
+    /// No certificate is valid or has these features, or the end cannot be written in a code.
     pub fn confirm(
         &self,
         id: &InstallationId,

@@ -24,7 +24,7 @@ impl StaffToken {
         StaffToken(random)
     }
 
-    /// The token that somebody has written or sent; none if it is none.
+    /// Reads a token that somebody has typed or sent. `None` if the text is not a token.
     pub fn parse(text: &str) -> Option<StaffToken> {
         let hex = text.trim().strip_prefix(PREFIX)?;
         let bytes = Zeroizing::new(HEXLOWER.decode(hex.as_bytes()).ok()?);

@@ -47,7 +47,7 @@ pub(super) fn init(
     Ok(Answer { text, json })
 }
 
-/// The root that signs, and what has to be said about it.
+/// The root that signs, and a note about it for the user.
 pub(super) fn root(vendor: &Vendor, choice: &RootChoice) -> Result<(Signer, String), VendorError> {
     let root = choice.root.map_or_else(|| vendor.usual_root(), Ok)?;
     let is_unusual = root != vendor.usual_root()?;

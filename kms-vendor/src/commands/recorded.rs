@@ -11,7 +11,7 @@ use shared::time::{Length, Timestamp};
 use super::Answer;
 use crate::cli::ListRecorded;
 
-/// Hosts renew their certificates so long before the end, and need a portal whose own certificate lasts longer.
+/// How long before the end hosts renew their certificates. The portal's own certificate has to last longer.
 const SOON: Duration = Duration::from_hours(60 * 24);
 
 pub(super) fn hosts(vendor: &Vendor, wanted: &ListRecorded, now: Timestamp) -> Result<Answer, VendorError> {

@@ -3,8 +3,8 @@
 //! A file is `name = value` lines under a comment: bytes in hexadecimal, and last what a reader makes of them. They were
 //! made once, from the fixed keys of `kit`, and are never deleted or rewritten: a change that turns one red breaks what
 //! is on somebody's disk. `KMS_REGENERATE=1` writes those that are missing, and nothing else. What stands in them is
-//! composed in `signed_vectors`, `record_vectors`, `bad_vectors`, `key_vectors`, `code_vectors` and `telephone_vectors`, and for the vendor's portal in `portal_vectors`
-//! and `bad_portal_vectors`.
+//! composed in `signed_vectors`, `record_vectors`, `bad_vectors`, `key_vectors`, `code_vectors` and `telephone_vectors`, and for the
+//! vendor's portal in `portal_vectors` and `bad_portal_vectors`.
 
 use core::fmt::Write;
 use std::collections::{BTreeMap, BTreeSet};

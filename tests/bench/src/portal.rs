@@ -1,7 +1,7 @@
-//! `kms-bench portal`: activations by key a second, on SQLite and on PostgreSQL, beside a signed echo, in turns in one run.
+//! `kms-bench portal`: activations by key per second, on SQLite and on PostgreSQL, beside a signed echo, in turns in one run.
 //!
-//! The echo opens each ask as strictly as a portal does and signs a confirmation for it, and keeps nothing: the limit for any portal.
-//! `served` has the echo and the portals, `asks` what they are asked and what came back.
+//! The echo verifies each ask as strictly as a portal does, signs a confirmation for it, and keeps nothing. So it is the limit for any
+//! portal. `served` has the echo and the portals, `asks` the asks and the answers.
 
 mod asks;
 mod served;
@@ -129,7 +129,7 @@ impl Bench<'_> {
         Ok(round)
     }
 
-    /// One measurement, and those who were confirmed.
+    /// Makes one measurement. Returns the machines that were confirmed, too.
     fn measure(
         &self,
         served: &Served,

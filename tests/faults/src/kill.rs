@@ -1,7 +1,7 @@
 //! Kills: a process that loads a store dies by SIGKILL at a random instant, and the store is opened at once.
 //!
-//! Under PostgreSQL, every second kill is that of the server itself. The kernel goes on with what it was given, so this finds what an engine keeps in its own memory too long. What the
-//! kernel has and the disk has not, `power_cut` takes away.
+//! Under PostgreSQL, every second kill is that of the server itself. The kernel still writes what it was given, so this finds what an
+//! engine keeps in its own memory too long. `power_cut` takes away what the kernel has and the disk has not.
 
 use std::path::PathBuf;
 use std::thread;

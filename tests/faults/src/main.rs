@@ -1,8 +1,9 @@
 //! `kms-faults`: cuts the power of a store, kills its process or attacks a host, and says what came of it.
 //!
 //! `power_cut` and `kill` are the two drivers. Both start this program again in two hidden roles: `load` writes numbered
-//! batches and acknowledges each, and checks what is left of them; `portal` does that to a portal's database. `verdict` is what a driver adds up and prints, `disk`
-//! is the disk whose power is cut, on top of `image`. `attack` stands apart: its store is a whole host, and peers harm it.
+//! batches and acknowledges each, and checks what is left of them; `portal` does that to a portal's database. `verdict` is what a driver
+//! adds up and prints, `disk` is the disk whose power is cut, on top of `image`. `attack` stands apart: its store is a whole host, and
+//! peers harm it.
 
 mod power_cut;
 

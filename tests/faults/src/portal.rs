@@ -2,7 +2,7 @@
 //! must hold.
 //!
 //! The asks of a batch come at once, as hosts and machines make them, so they share commits. A process that is started on a database
-//! makes the whole of the batch that was interrupted, as those would whose answer was lost. `load.rs` is the same for an engine of `store`.
+//! repeats the whole batch that was interrupted, like machines whose answer was lost. `load.rs` is the same for an engine of `store`.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -35,7 +35,7 @@ const NEW: u64 = 6;
 /// How many of them give their place back in the next batch.
 const LEAVING: u64 = 2;
 
-/// New machines of each batch on the key that has not room for all. They leave in the next batch.
+/// New machines of each batch on the key that has too few places. They leave in the next batch.
 const CROWDING: u64 = 2;
 
 /// How many places that key has.
@@ -65,7 +65,7 @@ pub(crate) fn load(role: &Role) -> anyhow::Result<()> {
     })
 }
 
-/// Opens the database, whose loader is gone or going, and compares it with what its last batch says that there must be.
+/// Opens the database after its loader was killed, and compares it with what must be there after its last batch.
 pub(crate) fn check(role: &Role) -> Found {
     let judged = runtime().and_then(|runtime| {
         runtime.block_on(async {

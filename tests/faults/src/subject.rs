@@ -1,4 +1,4 @@
-//! What is struck: an engine of `store`, or a database of the portal.
+//! The subject of the faults: an engine of `store`, or a database of the portal.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! A portal's directory that is not whole: what was cut short, removed, replaced or mixed up. A portal never takes a part for all.
+//! A portal's directory that is not whole: cut short, removed, replaced or mixed up. A portal never takes a part for the whole.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};

@@ -1,4 +1,4 @@
-//! What the wizard shows in a terminal: a text, then numbered choices. Nothing is said by colour, and no cursor is moved.
+//! What the wizard shows in a terminal: a text, then numbered choices. Colour carries no meaning, and the cursor is not moved.
 
 use std::io::{self, Write as _};
 
@@ -13,10 +13,10 @@ use super::is_meant;
 /// The user's side of the terminal.
 pub(super) struct Screen {
     pub(super) texts: Texts,
-    /// The user's, as a tag.
+    /// The user's language, as a tag.
     pub(super) language: String,
     pub(super) qr: bool,
-    /// Where standard output is for the answer.
+    /// Whether to print on standard error, because standard output is for the answer in JSON.
     pub(super) on_stderr: bool,
 }
 
@@ -72,7 +72,7 @@ impl Screen {
         self.of_key(&format!("wizard.{name}"), values)
     }
 
-    /// On a line or more of its own.
+    /// Prints a text on lines of its own.
     pub(super) fn say(&self, text: &str) -> io::Result<()> {
         let text = Lines(text);
         if self.on_stderr { writeln!(io::stderr(), "{text}") } else { writeln!(io::stdout(), "{text}") }

@@ -1,8 +1,8 @@
 //! Renewal: for each product whose certificate ends within [`RENEW_BEFORE`] or was taken back, ask the portal, install what it gives, and
 //! reload.
 //!
-//! The file above says when. A failure is logged. A host that was certified by hand is refused each time, and keeps its certificate; the alarm
-//! CERTIFICATE_ENDS_SOON comes a month later.
+//! `watch/portal.rs` says when. A failure is logged. A host that was certified by hand is refused each time, and keeps its certificate.
+//! The alarm CERTIFICATE_ENDS_SOON comes a month later.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const RENEW_BEFORE: Duration = Duration::from_hours(60 * 24);
 struct DueCertificate {
     product: ProductId,
     ends_at: Timestamp,
-    /// Whether it was taken back. The next one may not be: of another issuing certificate, or with another id.
+    /// Whether it was taken back. The next one may hold, because it has another id or another issuing certificate.
     is_revoked: bool,
 }
 

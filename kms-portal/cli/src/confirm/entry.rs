@@ -1,6 +1,6 @@
 //! An installation id while it is typed: groups of six, in the order in which the caller reads them. Each is checked at once.
 //!
-//! `shared::codes` knows what is right. Here is only which characters are which group.
+//! `shared::codes` knows which groups are right. This file only divides characters into groups.
 
 use shared::codes::{CodeForm, CodeKind, CodeText};
 use shared::groups::GroupState;
@@ -23,11 +23,11 @@ pub(super) struct CodeEntry {
 pub(super) enum EntryFault {
     /// Its check does not fit.
     Wrong { group: usize },
-    /// It has so many characters.
+    /// It has this number of characters instead of six.
     Length { group: usize, has: usize },
-    /// Each is right in the place of the other.
+    /// Two groups have changed places: each is right in the place of the other.
     Swapped { one: usize, other: usize },
-    /// No installation id has so many groups as there were behind this one.
+    /// More groups followed this one than any installation id has.
     TooMany { group: usize },
 }
 
@@ -42,14 +42,14 @@ impl CodeEntry {
         self.groups.iter().flatten().count()
     }
 
-    /// What was typed, once so many groups are right as an installation id may have.
+    /// What was typed, once as many groups are right as an installation id has.
     pub(super) fn whole(&self) -> Option<String> {
         let kinds = [CodeKind::Machine, CodeKind::Host].map(|kind| Some(kind.groups(self.form?)));
         let groups: Vec<_> = self.groups.iter().flatten().map(String::as_str).collect();
         (groups.len() == self.groups.len() && kinds.contains(&Some(groups.len()))).then(|| groups.join("-"))
     }
 
-    /// Whether a code of a host has this beginning, for all that is known.
+    /// Whether this may still be the beginning of a host's code.
     pub(super) fn may_go_on(&self) -> bool {
         self.form.is_some_and(|form| self.groups.len() < CodeKind::Host.groups(form))
     }
@@ -115,7 +115,7 @@ impl CodeEntry {
         CodeKind::Host.groups(self.form.unwrap_or(CodeForm::Digits))
     }
 
-    /// In which form this is right as the group of this number. A group of letters may have digits alone, so all groups decide.
+    /// In which form this is right as the group of this number. A group in letters may have only digits in it, so all groups decide.
     fn form_of(&self, text: &str, group: usize) -> Option<CodeForm> {
         let typed =
             || self.groups.iter().zip(1..).filter_map(|(text, group)| Some((text.as_deref()?, group)));

@@ -19,7 +19,7 @@ pub(super) struct MadeTerms {
     pub(super) file: String,
 }
 
-/// Makes the terms of this key as it is sold now; if nothing has changed, those that were made last.
+/// Makes terms of this key as it is sold now. If nothing has changed, returns those that were made last.
 pub(super) fn make(at: &PortalAt, key: &str, note: &str) -> Result<MadeTerms, Failure> {
     let request = w::MakeTermsRequest { number: key.to_owned(), note: note.to_owned() };
     let made = ask(at, async |mut portal| Ok(portal.make_terms(request).await?.into_inner()))?;
@@ -34,7 +34,7 @@ pub(super) fn make(at: &PortalAt, key: &str, note: &str) -> Result<MadeTerms, Fa
     Ok(MadeTerms { number: made.terms, made_at: made.made_at, ends_at: made.ends_at, file })
 }
 
-/// Where the terms of a key go: a folder has a file for each key.
+/// Where to write the terms of a key. A folder gets a file for each key.
 pub(super) fn path(out: &Path, key: &str) -> PathBuf {
     if out.is_dir() { out.join(format!("{key}-terms.pem")) } else { out.to_owned() }
 }

@@ -1,6 +1,6 @@
-//! Staff over the network: who shows which token, and whether its role allows the call. Then the call is answered as over the socket.
+//! Staff over the network: checks the token, and whether its role allows the call. Then the call is answered as over the socket.
 //!
-//! A token is looked up at each call, so one that was taken back is of no use from the next call on, at every portal on the database.
+//! A token is looked up at each call, so one that was taken back is refused from the next call on, at every portal on the database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::db::KnownToken;
 use crate::issue::StaffToken;
 use crate::roles::{self, Right};
 
-/// How exactly the last use of a token is kept: an exact one would be a write for each call.
+/// How exactly the last use of a token is kept. The exact time would cost a write for each call.
 const USE_NOTED: Duration = Duration::from_hours(1);
 
 /// The longest request. The largest is a list of revocations, or the numbers of a product.
@@ -98,7 +98,7 @@ impl StaffCalls {
         Ok(())
     }
 
-    /// Nobody is refused because this cannot be written.
+    /// Notes when a token was used. If that cannot be written, the call is answered all the same.
     async fn note_use(&self, known: &KnownToken) {
         let now = self.portal.clock.now();
         if known.used_at.is_none_or(|used_at| used_at + USE_NOTED <= now)

@@ -14,7 +14,7 @@ use crate::issue::Unconfirmed;
 use crate::rules::KeyRefusal;
 use crate::rules::machines::CodePlacement;
 
-/// What to do where no machine can be confirmed.
+/// What to do if no machine can be confirmed.
 const NO_CODE_KEY: &str = "this portal has no code key, which confirms machines by codes; make one with `kms-portal init --codes`, have \
                            its request signed with `kms-vendor code-key sign`, and install the certificate with `kms-portal \
                            install-code-key`";

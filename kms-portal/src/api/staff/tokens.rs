@@ -1,4 +1,4 @@
-//! Tokens are given away and taken back.
+//! Issues and revokes tokens.
 
 use proto::portal::v1 as w;
 use rand::RngExt as _;
@@ -52,7 +52,7 @@ pub(super) async fn revoke(db: &Db, name: String, by: By) -> Result<(), Status> 
     Ok(())
 }
 
-/// A word, as the changes show it.
+/// Checks that a name is one word, because the record of changes shows it.
 fn checked_name(name: &str) -> Result<&str, Status> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
     if (1..=NAME_MAX).contains(&name.len()) && name.chars().all(is_part) {

@@ -25,7 +25,7 @@ use crate::issue::{Issue, TermsFault, Unconfirmed};
 use crate::rules::hosts::activate_by_code;
 use crate::rules::{Asked, KeyRefusal};
 
-/// How long a call may be interrupted: whoever calls again within this time is read the same confirmation.
+/// How long a call may be interrupted: a caller who calls again within this time gets the same confirmation.
 const CALL_LASTS: Duration = Duration::from_hours(14 * 24);
 
 /// If a key has an end, its terms leave this much time for the call, but no more than half of what is left.
@@ -85,7 +85,7 @@ impl Work for MakeTerms {
     }
 }
 
-/// Every terms of a key, the first first.
+/// All terms of a key, the oldest first.
 pub(in crate::db) struct ListTerms(pub(in crate::db) KeyNumber);
 
 #[async_trait]
@@ -113,13 +113,13 @@ async fn list(sql: &mut dyn Sql, key: KeyNumber) -> Result<Vec<SoldTerms>, DbErr
 pub struct ConfirmHost {
     /// The installation id, of a host.
     pub id: InstallationId,
-    /// The number of the terms that the host has; the last ones, if it is not said.
+    /// The number of the terms that the host has [default: the last ones].
     pub terms: Option<u64>,
     /// Signs the confirmation.
     pub issuer: Arc<dyn Issue>,
     /// Who confirms it, when and why.
     pub by: By,
-    /// Whether nothing is to be written.
+    /// Whether only to look, and write nothing.
     pub dry_run: bool,
 }
 
@@ -215,7 +215,7 @@ impl Work for ConfirmHost {
 }
 
 impl ConfirmHost {
-    /// The ask that a host without a network would have made; before any that it makes later.
+    /// The ask that a host without a network would have made. It is earlier than any that the host makes later.
     fn ask(&self, signing_key: PublicKey, certificate: CertificateId) -> HostAsk {
         let nonce = Nonce::from_bytes(*certificate.as_bytes());
         HostAsk {

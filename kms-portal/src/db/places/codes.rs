@@ -32,7 +32,7 @@ pub struct ConfirmMachine {
     pub signer: Arc<CodeSigner>,
     /// Who confirms it, when and why.
     pub by: By,
-    /// Whether nothing is to be written.
+    /// Whether only to look, and write nothing.
     pub dry_run: bool,
 }
 

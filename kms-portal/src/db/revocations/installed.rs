@@ -1,7 +1,7 @@
-//! Taking up a list that has come in a file: of a root, or one of an issuing key that the database has lost.
+//! Installs a list from a file: that of a root, or one of an issuing key that the database has lost.
 //!
-//! A database that was restored from a backup does not know what was taken back since then. Hosts know it: their list is installed here,
-//! and what it takes back is in the portal's list again.
+//! A database that was restored from a backup does not know what was taken back since then, but hosts do. Their list is installed here,
+//! and the portal's next list has its entries again.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub struct InstalledList {
     pub is_newer: bool,
 }
 
-/// Takes up a list that is believed.
+/// Installs a list that was verified.
 pub(in crate::db) struct InstallList {
     pub(in crate::db) list: SignedList,
     pub(in crate::db) issuer: Arc<dyn Issue>,
@@ -60,7 +60,7 @@ impl InstallList {
         Ok(InstalledList { number: list.number, is_newer: true })
     }
 
-    /// Its entries are added to those that are there, and the list of all of them is later than both.
+    /// Adds the entries to those that are there. The list of all of them has a higher number than either.
     async fn of_issuer(
         &self,
         sql: &mut dyn Sql,

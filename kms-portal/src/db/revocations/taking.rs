@@ -20,7 +20,7 @@ use crate::issue::Issue;
 /// A host certificate is valid for a year, and a lease of its last day for 400 days more. A host that was revoked gets no other.
 const NEEDED_FOR_A_HOST: Duration = Duration::from_hours((365 + 400) * 24);
 
-/// What staff names.
+/// What staff wants to take back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevocationSubject {
     /// A key with all that it has activated.
@@ -32,7 +32,7 @@ pub enum RevocationSubject {
 /// What was taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TakenBack {
-    /// What it was. Of a host key, its hosts.
+    /// What it was. For a host key, its hosts.
     pub kind: RevokedKind,
     /// How many ids the list has more than before; 0 if it had all of them.
     pub added: u64,
@@ -123,14 +123,14 @@ impl TakeBack {
         }
     }
 
-    /// Entries that the list needs no more, because it has the key of those machines now.
+    /// Entries that the list no longer needs, because it now has the key of those machines.
     async fn covered(&self, sql: &mut dyn Sql) -> Result<Vec<CertificateId>, DbError> {
         let RevocationSubject::Key(number) = self.subject else { return Ok(Vec::new()) };
         let machines = "SELECT r.id FROM revoked r JOIN places p ON p.id = r.id WHERE p.key = $1";
         ids(&sql.rows(machines, &[number.as_bytes().into()]).await?, "id")
     }
 
-    /// A key that is taken back activates nobody any more, either. Returns whether it was not blocked yet.
+    /// Blocks the key as well, so that it activates nobody any more. Returns whether it was not blocked before.
     async fn block(&self, sql: &mut dyn Sql) -> Result<bool, DbError> {
         let RevocationSubject::Key(number) = self.subject else { return Ok(false) };
         let values = [number.as_bytes().into(), self.by.at.into()];
@@ -155,7 +155,7 @@ async fn of_key(
     }))
 }
 
-/// What this id is of. All are random or derived from keys, so no two are alike.
+/// What this id belongs to. Ids are random or derived from keys, so no two are alike.
 async fn of_id(
     sql: &mut dyn Sql,
     id: CertificateId,

@@ -1,4 +1,4 @@
-//! What portals are asked, by whom, and what came back.
+//! The asks that portals get, the machines that make them, and the answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -70,9 +70,9 @@ pub(crate) struct Ground {
     home: PortalHome,
 }
 
-/// One of those that are measured.
+/// A portal or the echo, which is measured.
 pub(crate) struct Served {
-    /// None of the echo.
+    /// The portal's database. The echo has none.
     pub(crate) database: Option<Database>,
     address: PortalAddress,
     tls: Tls,
@@ -98,7 +98,7 @@ impl Ground {
         Ok(ground)
     }
 
-    /// Where a database is: nowhere in particular for SQLite; none where there is no server.
+    /// The URL of a database: empty for SQLite, `None` if there is no server.
     pub(crate) fn url(&self, database: Database) -> anyhow::Result<Option<String>> {
         match database {
             Database::Sqlite => Ok(Some(String::new())),

@@ -1,6 +1,6 @@
-//! Laptops in the demo that never meet the host: each is activated by a product key, in a way of its own.
+//! The demo's laptops that never meet the host. Each is activated by a product key, in another way.
 //!
-//! What people type is typed: each command is a process of its own, and codes go through pipes.
+//! What people would type is typed: each command is a process, and codes go through pipes.
 
 use std::path::Path;
 
