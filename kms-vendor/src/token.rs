@@ -132,6 +132,7 @@ impl Token {
             })?;
             return Ok(session);
         }
+        others.sort_unstable();
         Err(VendorError::NoToken { label: self.label.clone(), others })
     }
 
