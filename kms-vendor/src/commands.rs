@@ -13,7 +13,7 @@ use kms_vendor::{
     IssueRequest, Issued, NewIssuer, NewProduct, Product, RevokeRequest, SignedCodeKey, SignedIssuer,
     SignedRevocations, SignedTelephones, Signer, Vendor, VendorError, instant_text,
 };
-use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_NOINPUT};
+use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_NOINPUT, EX_USAGE};
 use program::output::json_text;
 use rand::CryptoRng;
 use serde_json::{Value, json};
@@ -46,8 +46,8 @@ pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result
     let answer = match &cli.command {
         Command::Init(new) => custody::init(cli, new, rng)?,
         Command::Roots { command: None } => custody::roots(&open()?)?,
-        Command::Roots { command: Some(RootsCommand::Replace { root, custody }) } => {
-            custody::replace(cli, *root, custody, now, rng)?
+        Command::Roots { command: Some(RootsCommand::Replace { root, again, custody }) } => {
+            custody::replace(cli, *root, *again, custody, now, rng)?
         }
         Command::Key(command) => custody::key(&open()?, command)?,
         Command::Product(command) => product(&open()?, command, rng)?,
@@ -473,6 +473,20 @@ pub(crate) enum CommandError {
         "there is no passphrase to encrypt it with; run the command on a terminal, or give --new-passphrase-file or --recipient"
     )]
     NoPassphrase,
+    #[error(
+        "the other roots are encrypted and this one would not be; run the command on a terminal, or give --new-passphrase-file, \
+         --recipient or --unencrypted"
+    )]
+    PlainBesideEncrypted,
+    #[error(
+        "--passphrase-file opens keys that are there, and encrypts none; give --new-passphrase-file for new ones, or --unencrypted"
+    )]
+    NothingToOpen,
+    #[error(
+        "the other root took the place of one on {at}, and products from before that would know neither; add --again once nobody \
+         uses them any more"
+    )]
+    BothReplaced { at: Timestamp },
 }
 
 impl CommandError {
@@ -484,7 +498,8 @@ impl CommandError {
             | CommandError::PassphraseFile { .. }
             | CommandError::Terminal(_)
             | CommandError::NoPassphrase => EX_NOINPUT,
-            CommandError::PassphrasesDiffer => EX_DATAERR,
+            CommandError::PlainBesideEncrypted | CommandError::NothingToOpen => EX_USAGE,
+            CommandError::PassphrasesDiffer | CommandError::BothReplaced { .. } => EX_DATAERR,
             CommandError::OutExists(_)
             | CommandError::NotHandedOut { .. }
             | CommandError::ListNotHandedOut(_)

@@ -1,7 +1,7 @@
 //! `activate --terms`: a host without any way to the portal, by codes that are read aloud or typed.
 
 use std::fmt::Write as _;
-use std::io::{self, Read as _};
+use std::io::{self, BufRead as _, Read as _};
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -12,7 +12,8 @@ use kms_host::home::Home;
 use program::code::{qr, rows};
 use program::exit::{EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_USAGE};
 use program::output::json_text;
-use shared::codes::{CodeForm, HostTerms, InstallationId};
+use shared::codes::{CodeForm, CodeKind, CodeText, HostTerms, InstallationId};
+use shared::groups::GroupState;
 use shared::product_key::ProductKey;
 use shared::time::Clock as _;
 
@@ -84,14 +85,23 @@ fn to_read_out(home: &Home, wanted: &ByCode<'_>, id: &InstallationId) -> String 
     text
 }
 
+/// A confirmation id from standard input: from one line of a scanner, or from several that somebody types. It ends with its last group.
+fn scanned() -> io::Result<String> {
+    let mut text = String::new();
+    let mut input = io::stdin().lock().take(CODE_MAX_BYTES);
+    loop {
+        let read = input.read_line(&mut text)?;
+        let groups = CodeText::in_either_form(CodeKind::Confirmation, &text).groups();
+        let is_missing = |group: &GroupState| matches!(group, GroupState::Empty | GroupState::Partial);
+        if read == 0 || !groups.last().is_some_and(is_missing) {
+            return Ok(text);
+        }
+    }
+}
+
 fn confirmed(home: &Home, wanted: &ByCode<'_>, terms: &HostTerms, typed: &str) -> Result<String, Failure> {
-    let mut read = String::new();
-    let typed = if typed == "-" {
-        io::stdin().lock().take(CODE_MAX_BYTES).read_to_string(&mut read).or_exit(EX_IOERR)?;
-        &read
-    } else {
-        typed
-    };
+    let read = if typed == "-" { scanned().or_exit(EX_IOERR)? } else { typed.to_owned() };
+    let typed = read.as_str();
     let now = SystemClock::new().now();
     let put = home.confirm(terms, typed, wanted.allowed, now).map_err(|error| match error {
         NotConfirmed::Home(error) => offline::not_installed(error),

@@ -122,8 +122,12 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
     if !is_set {
         let address = &way.address;
         lines.push(format!(
-            "To have it renewed before it ends, put `portal = \"{address}\"` into kms-host.toml."
+            "To have it renewed before it ends, put this into kms-host.toml:\n  portal = \"{address}\""
         ));
+        if let Some(file) = &wanted.portal_ca {
+            let file = std::path::absolute(file).or_exit(EX_USAGE)?;
+            lines.push(format!("  portal_ca = {:?}\n", file.display().to_string()));
+        }
     }
     Ok(lines.join("\n"))
 }

@@ -38,6 +38,9 @@ private key has to be here. The answer lists what the old root has signed, which
         /// Root key to replace.
         #[arg(value_name = "1|2", value_parser = parse_root)]
         root: Signer,
+        /// Replace it although the other root has been replaced, too. Products from before that then know neither root.
+        #[arg(long)]
+        again: bool,
         #[command(flatten)]
         custody: RootCustody,
     },

@@ -24,17 +24,21 @@ pub(super) fn open(cli: &Cli) -> Result<Vendor, VendorError> {
 
 pub(super) fn init(
     cli: &Cli,
-    custody: &RootCustody,
+    wanted: &RootCustody,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, CommandError> {
     // Before anybody types passphrases in vain.
     Vendor::check_is_new(&cli.dir)?;
     let [(root_1, _), (root_2, _)] = ROOTS;
-    let custody = [custody.choose(0, root_1, &cli.unlocking)?, custody.choose(1, root_2, &cli.unlocking)?];
+    let custody = [wanted.choose(0, root_1, &cli.unlocking)?, wanted.choose(1, root_2, &cli.unlocking)?];
+    let is_plain = |custody: &Custody| matches!(custody, Custody::Plain);
+    if cli.unlocking.passphrase_file.is_some() && !wanted.file.unencrypted && custody.iter().all(is_plain) {
+        return Err(CommandError::NothingToOpen);
+    }
     let vendor = Vendor::init_with(&cli.dir, &custody, rng)?;
     let Answer { text, json } = roots(&vendor)?;
     let dir = OneLine(vendor.dir().display());
-    let plain = if custody.iter().any(|custody| matches!(custody, Custody::Plain)) {
+    let plain = if custody.iter().any(is_plain) {
         "A root key is not encrypted: `kms-vendor key encrypt` does it.\n"
     } else {
         ""
@@ -64,12 +68,21 @@ pub(super) fn root(vendor: &Vendor, choice: &RootChoice) -> Result<(Signer, Stri
 pub(super) fn replace(
     cli: &Cli,
     root: Signer,
-    custody: &RootCustody,
+    again: bool,
+    wanted: &RootCustody,
     now: Timestamp,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, CommandError> {
     let vendor = open(cli)?;
-    let custody = custody.choose(0, root, &cli.unlocking)?;
+    let other = if root == Signer::Root1 { Signer::Root2 } else { Signer::Root1 };
+    if let Some(replaced) = vendor.replacement_of(other)?.filter(|_| !again) {
+        return Err(CommandError::BothReplaced { at: replaced.at });
+    }
+    let custody = wanted.choose(0, root, &cli.unlocking)?;
+    let is_encrypted = matches!(vendor.key_place(other)?, KeyPlace::Passphrase | KeyPlace::Recipients);
+    if is_encrypted && !wanted.file.unencrypted && matches!(custody, Custody::Plain) {
+        return Err(CommandError::PlainBesideEncrypted);
+    }
     let ReplacedRoot { old, new, moved_to, .. } = vendor.replace_root(root, &custody, now, rng)?;
     let (number, kept) = if root == Signer::Root1 { (1, 2) } else { (2, 1) };
     let mut text = format!(

@@ -168,6 +168,23 @@ fn a_key_is_encrypted_and_decrypted_where_it_is() {
     assert_eq!(run(&home, &["key", "encrypt", "root-3"]).status.code(), Some(64));
 }
 
+/// Both wrote a root in plain without a word: a script that named the passphrase, and one at an encrypted vendor.
+#[test]
+fn no_root_is_made_in_plain_where_somebody_expects_it_encrypted() {
+    let home = sealed();
+    let (code, line) = failure(&home, &["init", "--dir", "other", "--passphrase-file", "right"]);
+    assert_eq!(code, 64);
+    assert!(line.contains("--new-passphrase-file") && line.contains("--unencrypted"), "{line}");
+    assert!(!home.path().join("other").exists());
+    answer(&home, &["init", "--dir", "other", "--passphrase-file", "right", "--unencrypted"]);
+
+    let replace = ["roots", "replace", "2", "--passphrase-file", "right"];
+    let (code, line) = failure(&home, &replace);
+    assert_eq!(code, 64);
+    assert!(line.contains("are encrypted and this one would not be"), "{line}");
+    answer(&home, &[&replace[..], &["--unencrypted"]].concat());
+}
+
 /// Unknown is not damaged: each has its own words.
 #[test]
 fn a_key_that_is_encrypted_in_another_way_is_not_called_damaged() {

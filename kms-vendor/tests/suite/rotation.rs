@@ -116,6 +116,21 @@ fn the_command_says_in_which_order_to_go_on_and_its_remedies_work() {
     assert!(said.contains("products from before refuse it"), "{said}");
 }
 
+/// Both roots were replaced, one after the other, and what was signed by default was refused by every product in use.
+#[test]
+fn the_root_that_products_in_use_know_is_replaced_only_if_that_is_meant() {
+    let home = prepared();
+    answer(&home, &["roots", "replace", "1"]);
+    let before = answer(&home, &["roots"]);
+    let (code, line) = failure(&home, &["roots", "replace", "2"]);
+    assert_eq!(code, 65);
+    assert!(line.contains("would know neither; add --again"), "{line}");
+    assert_eq!(answer(&home, &["roots"]), before);
+    // One that has just been made may have leaked at once.
+    answer(&home, &["roots", "replace", "1"]);
+    answer(&home, &["roots", "replace", "2", "--again"]);
+}
+
 /// The vendor's own issuing certificate is of the old root: the error is not that a file is damaged.
 #[test]
 fn an_issuing_certificate_of_the_old_root_is_made_anew_as_the_error_says() {

@@ -44,6 +44,10 @@ pub(super) async fn confirm(
     let w::ConfirmByCodeRequest { installation_id, dry_run, ends_at, terms, .. } = request.get_ref();
     let (id, dry_run): (InstallationId, _) = (installation_id.parse().map_err(invalid)?, *dry_run);
     let (ends_at, terms) = (time(*ends_at), Some(*terms).filter(|terms| *terms != 0));
+    if ends_at.is_some_and(|ends_at| ends_at <= by.at) {
+        let text = "the confirmation would have ended already; name this month or a later one";
+        return Err(Status::invalid_argument(text));
+    }
     let portal = &staff.portal;
     let (who, key) = (by.who.clone(), id.key);
     let confirmed = match id.kind() {
