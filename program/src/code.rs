@@ -1,8 +1,15 @@
-//! Codes on a terminal: in rows that are read aloud, and as a QR code.
+//! Codes on a terminal: in rows that are read aloud, as a QR code, and as they are typed.
 
 use std::fmt::Write as _;
+#[cfg(feature = "codes")]
+use std::io::{self, BufRead as _, Read as _};
 
 use fast_qr::{ECL, QRBuilder};
+#[cfg(feature = "codes")]
+use shared::{
+    codes::{CodeKind, CodeText},
+    groups::GroupState,
+};
 
 /// How many groups a row has, so that nobody loses the place.
 const ROW_GROUPS: usize = 4;
@@ -23,6 +30,25 @@ pub fn qr(code: &str) -> Option<(String, usize)> {
     // A screen has no scratches, so the least redundancy will do.
     let code = QRBuilder::new(code).ecl(ECL::L).build().ok()?;
     Some((code.to_str() + "\n", code.size + 2))
+}
+
+/// A confirmation id from standard input, of so many bytes at most: from one line of a scanner, or from several that somebody types.
+///
+/// # Errors
+/// Standard input cannot be read.
+#[cfg(feature = "codes")]
+pub fn typed_confirmation(max_bytes: u64) -> io::Result<String> {
+    let mut text = String::new();
+    let mut input = io::stdin().lock().take(max_bytes);
+    loop {
+        let read = input.read_line(&mut text)?;
+        // Nobody who has typed the last group has to end the input as well.
+        let groups = CodeText::in_either_form(CodeKind::Confirmation, &text).groups();
+        let is_missing = |group: &GroupState| matches!(group, GroupState::Empty | GroupState::Partial);
+        if read == 0 || !groups.last().is_some_and(is_missing) {
+            return Ok(text);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// No key, certificate or configuration is nearly as large.
-const LIMIT_BYTES: u64 = 1 << 20;
+const LIMIT_MIB: u64 = 1;
 
 /// Reads a regular file, following links.
 ///
@@ -16,6 +16,14 @@ const LIMIT_BYTES: u64 = 1 << 20;
 /// It cannot be read, is not a regular file, or is too large.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     read_bounded(open(path, OpenOptions::new().read(true))?)
+}
+
+/// As [`read`], and takes a file of up to so many whole MiB.
+///
+/// # Errors
+/// As for [`read`].
+pub fn read_up_to(path: &Path, mib: u64) -> io::Result<Vec<u8>> {
+    read_at_most(open(path, OpenOptions::new().read(true))?, mib)
 }
 
 /// As [`read`], and refuses a link: whoever may write into a directory could have another user's file read by it.
@@ -31,11 +39,16 @@ pub fn read_unlinked(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// It cannot be read, or is too large.
 pub fn read_bounded(from: impl Read) -> io::Result<Vec<u8>> {
+    read_at_most(from, LIMIT_MIB)
+}
+
+fn read_at_most(from: impl Read, mib: u64) -> io::Result<Vec<u8>> {
+    let limit = mib << 20;
     // Enough room from the start: a vector that grows would leave pieces of a key behind.
     let mut bytes = Vec::with_capacity(4096);
-    from.take(LIMIT_BYTES + 1).read_to_end(&mut bytes)?;
-    if LIMIT_BYTES < bytes.len() as u64 {
-        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+    from.take(limit + 1).read_to_end(&mut bytes)?;
+    if limit < bytes.len() as u64 {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, format!("it is larger than {mib} MiB")));
     }
     Ok(bytes)
 }

@@ -1,9 +1,9 @@
 //! The product key on this machine: `key set`, `key clear`, `key show`, and by codes `key installation-id` and `key confirm`.
 
-use std::io::{self, BufRead as _, Read as _};
+use std::io::{self, Read as _};
 
-use kms_client::{Cause, Client, GroupState, InstallationCode, Reason, confirmation_groups};
-use program::code::{qr, rows};
+use kms_client::{Cause, Client, InstallationCode, Reason};
+use program::code::{qr, rows, typed_confirmation};
 use program::exit::{EX_DATAERR, EX_IOERR, EX_USAGE};
 use serde_json::json;
 
@@ -31,7 +31,11 @@ pub(crate) async fn key(
             Ok(to_read_out(&code, *qr))
         }
         KeyCommand::Confirm { code } => {
-            let code = if *code == ["-"] { scanned()? } else { code.join(" ") };
+            let code = if *code == ["-"] {
+                typed_confirmation(INPUT_MAX_BYTES).map_err(unreadable)?
+            } else {
+                code.join(" ")
+            };
             if inspected.snapshot().key.is_none() {
                 // A look is enough to see that, and begins no state.
                 return Err(not_confirmed(Reason::KeyMissing.into()));
@@ -123,23 +127,12 @@ fn not_confirmed(cause: Cause) -> Failure {
     Failure::new(code, format!("{cause}; {}", cause.remedy()))
 }
 
-/// A confirmation id from standard input: from one line of a scanner, or from several that somebody types.
-fn scanned() -> Result<String, Failure> {
-    let mut text = String::new();
-    let mut input = io::stdin().lock().take(INPUT_MAX_BYTES);
-    loop {
-        let read = input.read_line(&mut text);
-        let read = read.map_err(|error| Failure::new(EX_IOERR, format!("standard input: {error}")))?;
-        // Nobody who has typed the last group has to end the input as well.
-        let is_missing = |group: &GroupState| matches!(group, GroupState::Empty | GroupState::Partial);
-        if read == 0 || !confirmation_groups(&text).last().is_some_and(is_missing) {
-            return Ok(text);
-        }
-    }
-}
-
 fn typed() -> Result<String, Failure> {
     let mut text = String::new();
     let read = io::stdin().lock().take(INPUT_MAX_BYTES).read_to_string(&mut text);
-    read.map(|_| text).map_err(|error| Failure::new(EX_IOERR, format!("standard input: {error}")))
+    read.map(|_| text).map_err(unreadable)
+}
+
+fn unreadable(error: io::Error) -> Failure {
+    Failure::new(EX_IOERR, format!("standard input: {error}"))
 }

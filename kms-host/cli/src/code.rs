@@ -1,7 +1,6 @@
 //! `activate --terms`: a host without any way to the portal, by codes that are read aloud or typed.
 
 use std::fmt::Write as _;
-use std::io::{self, BufRead as _, Read as _};
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -9,11 +8,10 @@ use kms_host::certificates::Allowed;
 use kms_host::clock::SystemClock;
 use kms_host::codes::{NotConfirmed, terms_from_pem};
 use kms_host::home::Home;
-use program::code::{qr, rows};
+use program::code::{qr, rows, typed_confirmation};
 use program::exit::{EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_USAGE};
 use program::output::json_text;
-use shared::codes::{CodeForm, CodeKind, CodeText, HostTerms, InstallationId};
-use shared::groups::GroupState;
+use shared::codes::{CodeForm, HostTerms, InstallationId};
 use shared::product_key::ProductKey;
 use shared::time::Clock as _;
 
@@ -85,22 +83,9 @@ fn to_read_out(home: &Home, wanted: &ByCode<'_>, id: &InstallationId) -> String 
     text
 }
 
-/// A confirmation id from standard input: from one line of a scanner, or from several that somebody types. It ends with its last group.
-fn scanned() -> io::Result<String> {
-    let mut text = String::new();
-    let mut input = io::stdin().lock().take(CODE_MAX_BYTES);
-    loop {
-        let read = input.read_line(&mut text)?;
-        let groups = CodeText::in_either_form(CodeKind::Confirmation, &text).groups();
-        let is_missing = |group: &GroupState| matches!(group, GroupState::Empty | GroupState::Partial);
-        if read == 0 || !groups.last().is_some_and(is_missing) {
-            return Ok(text);
-        }
-    }
-}
-
 fn confirmed(home: &Home, wanted: &ByCode<'_>, terms: &HostTerms, typed: &str) -> Result<String, Failure> {
-    let read = if typed == "-" { scanned().or_exit(EX_IOERR)? } else { typed.to_owned() };
+    let read =
+        if typed == "-" { typed_confirmation(CODE_MAX_BYTES).or_exit(EX_IOERR)? } else { typed.to_owned() };
     let typed = read.as_str();
     let now = SystemClock::new().now();
     let put = home.confirm(terms, typed, wanted.allowed, now).map_err(|error| match error {

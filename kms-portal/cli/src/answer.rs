@@ -1,8 +1,6 @@
 //! `answer`: requests that came as files. A host's gets the file that the host installs. A file of `kms-client proxy collect` gets the
 //! confirmations of its machines, and each that is refused is named.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -23,7 +21,7 @@ use super::ask::{PortalAt, ask, refused};
 use super::failure::{Failure, OrExit as _, warn};
 
 /// Thousands of machines. A larger file is another one.
-const FILE_MAX_BYTES: u64 = 16 << 20;
+const FILE_MAX_MIB: u64 = 16;
 
 #[derive(Debug, Args)]
 pub(super) struct AnswerFile {
@@ -176,13 +174,6 @@ fn write(out: &Path, pem: &str, force: bool) -> Result<(), Failure> {
 
 /// Reads a request. Product keys are in it.
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let mut text = Zeroizing::new(Vec::new());
-    let file = regular::open(path, OpenOptions::new().read(true));
-    let read = file.and_then(|file| file.take(FILE_MAX_BYTES + 1).read_to_end(&mut text));
-    let read = read.and_then(|_| {
-        let is_too_large = FILE_MAX_BYTES < text.len() as u64;
-        if is_too_large { Err(io::Error::other("it is larger than 16 MiB")) } else { Ok(()) }
-    });
-    read.with_context(|| format!("{} cannot be read", path.display())).or_exit(EX_NOINPUT)?;
-    Ok(text)
+    let read = regular::read_up_to(path, FILE_MAX_MIB).map(Zeroizing::new);
+    read.with_context(|| format!("{} cannot be read", path.display())).or_exit(EX_NOINPUT)
 }

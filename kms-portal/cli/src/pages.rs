@@ -29,10 +29,6 @@ const FILES: &[(&str, &str)] = &[
         "In the data directory: the secret without which no key that was sold is recognised. It cannot be made again. Keep a copy apart \
          from that of the database.",
     ),
-    (
-        "code.key, code-request.pem, code.certificates/",
-        "In the data directory, after `init --codes`: the key that signs confirmation ids, its request, and what a root has signed for it.",
-    ),
     ("roots.pub", "In the data directory: the vendor's root public keys."),
     (
         "portal.db",
@@ -47,6 +43,10 @@ const FILES: &[(&str, &str)] = &[
 
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("KMS_PORTAL_DATA", "Data directory, if --data is not given."),
+    (
+        "KMS_PORTAL_URL, KMS_PORTAL_TOKEN_FILE, KMS_PORTAL_CA",
+        "Portal to ask over the network, if --portal, --token-file and --ca are not given.",
+    ),
     (
         "KMS_PORTAL_DATABASE, KMS_PORTAL_LISTEN, ...",
         "Every setting has a variable: KMS_PORTAL_ and its name in capitals. It goes before the file. An empty variable is an unset \

@@ -37,7 +37,7 @@ use crate::issue::{Issue, KeyMac};
 use crate::rules::machines::{Holder, Place, Placement, Taken, place};
 use crate::rules::{Asked, KeyRefusal};
 
-pub(super) use codes::of_tag;
+pub(super) use codes::key_of_call;
 pub use codes::{CodeMachine, ConfirmMachine};
 pub(super) use leaving::FreePlace;
 pub use leaving::{PlaceName, ReleaseMachine, ReleasedMachine};

@@ -17,7 +17,7 @@ use super::{Activated, Certifying, HOUR, HostAsk, IssuedKey};
 use crate::db::DbError;
 use crate::db::changes::{By, note};
 use crate::db::keys;
-use crate::db::places::of_tag;
+use crate::db::places::key_of_call;
 use crate::db::revocations::revoked_at;
 use crate::db::sql::{Sql, SqlRow};
 use crate::db::work::Work;
@@ -148,15 +148,9 @@ impl Work for ConfirmHost {
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         let (number, now) = (self.id.key, self.by.at);
-        // 1. The key, so that nobody else decides about its hosts meanwhile. Whoever only looks locks nothing.
-        let found = if self.dry_run {
-            keys::read(sql, number, now).await?
-        } else {
-            keys::lock(sql, number, now).await?
-        };
-        let fitting = keys::fitting(found, KeyKind::Host, None);
-        let valid = fitting.and_then(|key| of_tag(key, self.id.tag));
-        let key = match valid.and_then(|key| key.validity.check(now).map(|()| key)) {
+        // 1. The key.
+        let found = key_of_call(sql, &self.id, KeyKind::Host, self.dry_run, now).await?;
+        let key = match found.and_then(|key| key.validity.check(now).map(|()| key)) {
             Ok(key) => key,
             Err(refused) => return Ok(Err(refused.into())),
         };

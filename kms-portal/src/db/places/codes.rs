@@ -52,15 +52,9 @@ impl Work for ConfirmMachine {
     type Done = Result<CodeMachine, Unconfirmed>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
-        // 1. The key, so that nobody else decides about its places meanwhile. Whoever only looks locks nothing.
+        // 1. The key.
         let (number, now) = (self.id.key, self.by.at);
-        let found = if self.dry_run {
-            keys::read(sql, number, now).await?
-        } else {
-            keys::lock(sql, number, now).await?
-        };
-        let fitting = keys::fitting(found, KeyKind::MultipleActivation, None);
-        let key = match fitting.and_then(|key| of_tag(key, self.id.tag)) {
+        let key = match key_of_call(sql, &self.id, KeyKind::MultipleActivation, self.dry_run, now).await? {
             Ok(key) => key,
             Err(refused) => return Ok(Err(refused.into())),
         };
@@ -145,7 +139,17 @@ impl ConfirmMachine {
     }
 }
 
-/// The key, if it is for the product of this tag.
-pub(in crate::db) fn of_tag(key: IssuedKey, tag: ProductTag) -> Result<IssuedKey, KeyRefusal> {
-    if ProductTag::of(key.product) == tag { Ok(key) } else { Err(KeyRefusal::Unknown) }
+/// The key that an installation id names, if it is of this kind and for the product of the id. Nobody else decides about its places or
+/// hosts meanwhile. Whoever only looks locks nothing.
+pub(in crate::db) async fn key_of_call(
+    sql: &mut dyn Sql,
+    id: &InstallationId,
+    kind: KeyKind,
+    dry_run: bool,
+    now: Timestamp,
+) -> Result<Result<IssuedKey, KeyRefusal>, DbError> {
+    let found =
+        if dry_run { keys::read(sql, id.key, now).await? } else { keys::lock(sql, id.key, now).await? };
+    let is_for_id = |key: &IssuedKey| ProductTag::of(key.product) == id.tag;
+    Ok(keys::fitting(found.filter(is_for_id), kind, None))
 }
