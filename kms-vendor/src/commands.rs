@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kms_vendor::{
-    IssueRequest, Issued, NewIssuer, NewProduct, Product, RevokeRequest, SignedCodeKey, SignedIssuer,
+    Custody, IssueRequest, Issued, KeyPlace, NewIssuer, NewProduct, Product, RevokeRequest, SignedCodeKey, SignedIssuer,
     SignedRevocations, SignedTelephones, Signer, Vendor, VendorError, instant_text,
 };
 use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_NOINPUT, EX_USAGE};
@@ -190,7 +190,11 @@ fn create_issuer(
     now: Timestamp,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, CommandError> {
-    let custody = custody.choose(Signer::Issuer.file_name())?;
+    // A key that is there stays as it was made.
+    let custody = match vendor.key_place(Signer::Issuer)? {
+        KeyPlace::Elsewhere => custody.choose(Signer::Issuer.file_name())?,
+        _ => Custody::Plain,
+    };
     let (root, note) = custody::root(vendor, &arguments.root)?;
     let issuer = vendor.create_issuer(&new_issuer(arguments, root, now), &custody, rng)?;
     Ok(Answer::issuer(

@@ -104,6 +104,9 @@ pub enum VendorError {
     /// The root key that is to be kept is not here.
     #[error("the root that is kept is not here: {}. Products in use would trust no key that signs", .0.display())]
     KeptRootMissing(PathBuf),
+    /// `init` or the replacement of a root was interrupted, and this command finishes it.
+    #[error("`{0}` was interrupted")]
+    Unfinished(&'static str),
     /// The issuing certificate was signed by a root that was replaced.
     #[error("{} was signed by a root key that was replaced", .0.display())]
     IssuerOfOldRoot(PathBuf),
@@ -361,6 +364,7 @@ impl VendorError {
             VendorError::KeptRootMissing(_) => {
                 (EX_NOINPUT, "copy it back from where it is kept, and remove it again afterwards")
             }
+            VendorError::Unfinished(_) => (EX_DATAERR, "run it again: it goes on where it was"),
             VendorError::IssuerOfOldRoot(_) => (
                 EX_DATAERR,
                 "move it and issuing.key away, and make another one with `kms-vendor issuer create`",

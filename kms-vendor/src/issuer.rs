@@ -55,10 +55,10 @@ pub struct SignedIssuer {
 }
 
 impl Vendor {
-    /// Creates `issuing.key` and its certificate, signed by a root key.
+    /// Creates `issuing.key` and its certificate, signed by a root key. A key that is there without a certificate gets one.
     ///
     /// # Errors
-    /// [`VendorError::Exists`] if there is one already: it is never overwritten.
+    /// [`VendorError::Exists`] if there is a certificate already: it is never overwritten.
     pub fn create_issuer(
         &self,
         new: &NewIssuer<'_>,
@@ -66,13 +66,21 @@ impl Vendor {
         rng: &mut impl CryptoRng,
     ) -> Result<IssuingCertificate, VendorError> {
         let _lock = self.lock()?;
-        refuse_existing(&self.key_path(Signer::Issuer))?;
+        let key_path = self.key_path(Signer::Issuer);
         refuse_existing(&self.path(CERTIFICATE_FILE))?;
-        let key = keys::generate(rng);
+        // A key without a certificate is of a call that was interrupted. It is kept as it was made.
+        let is_begun = key_path.symlink_metadata().is_ok();
+        let key = if is_begun {
+            keys::read(&key_path, ISSUING_KEY, self.unlock())?
+        } else {
+            keys::generate(rng)
+        };
         let (certificate, root) = self.limits(key.public(), new, rng)?;
         let signed = root.sign(Kind::IssuingCertificate, &certificate.encode())?;
         let pem = files::issuing_certificate_to_pem(&signed);
-        keys::write(&self.key_path(Signer::Issuer), ISSUING_KEY, &key, custody)?;
+        if !is_begun {
+            keys::write(&key_path, ISSUING_KEY, &key, custody)?;
+        }
         store::file::create_new(&self.path(CERTIFICATE_FILE), pem.as_bytes(), PUBLIC)?;
         Ok(certificate)
     }

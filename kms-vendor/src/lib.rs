@@ -49,6 +49,7 @@ mod vendor;
 mod starting;
 
 mod custody;
+mod draft;
 mod root;
 mod rotation;
 

@@ -2,7 +2,7 @@
 //!
 //! `keys` has their files, `custody` says how they may be kept.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use prost::Message;
@@ -56,9 +56,10 @@ impl From<SecretKey> for SigningKey {
     }
 }
 
-/// Makes a root key, and writes its file: `stem` with the ending `key`, or `token` if a token has made it. Returns its public half.
+/// Makes a root key, and writes its file: what `stem` says for its public half, with the ending `key`, or `token` if a token has made it.
+/// Returns its public half.
 pub(crate) fn make(
-    stem: &Path,
+    stem: impl FnOnce(&PublicKey) -> PathBuf,
     custody: &Custody,
     rng: &mut impl CryptoRng,
 ) -> Result<PublicKey, VendorError> {
@@ -66,11 +67,11 @@ pub(crate) fn make(
         // Not the name of the file: a token may have keys of other vendors, and of roots that were replaced.
         let name = format!("kms-root-{}", data_encoding::HEXLOWER.encode(&random(rng)[..4]));
         let (file, public) = token.generate(&name, pin)?;
-        registry::write(&stem.with_extension("token"), &file)?;
+        registry::write(&stem(&public).with_extension("token"), &file)?;
         return Ok(public);
     }
     let key = keys::generate(rng);
-    keys::write(&stem.with_extension("key"), ROOT_KEY, &key, custody)?;
+    keys::write(&stem(&key.public()).with_extension("key"), ROOT_KEY, &key, custody)?;
     Ok(key.public())
 }
 
@@ -100,6 +101,7 @@ impl Vendor {
             Signer::Root2 => self.verifying().keys()[1],
             Signer::Issuer => return Err(VendorError::IssuerSignsIssuer),
         };
+        self.check_finished(signer)?;
         let path = self.key_path(signer);
         if let Some(file) = self.token_file(signer)? {
             let token = file.token();

@@ -1,9 +1,10 @@
 //! Replaces a root key: a new one stands beside the one that is kept. `docs/vendor.md`, "Replace a root".
 //!
 //! Products that have shipped pin the old pair for ever, so from then on the root that was kept signs by default. `replaced-roots.toml`
-//! records what was replaced, and when.
+//! records what was replaced, and when. A replacement that was interrupted is finished by the same command: `draft` has the new key until
+//! then.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -13,12 +14,13 @@ use shared::ids::KeyId;
 use shared::time::Timestamp;
 
 use crate::custody::Custody;
+use crate::draft;
 use crate::error::VendorError;
 use crate::registry::{self, Version1};
 use crate::root;
 use crate::signer::Signer;
 use crate::text::{instant_text, parse_instant};
-use crate::vendor::{PUBLIC, ROOTS_FILE, Vendor, refuse_existing};
+use crate::vendor::{PUBLIC, ROOTS_FILE, Vendor};
 
 const HISTORY_FILE: &str = "replaced-roots.toml";
 
@@ -41,8 +43,11 @@ impl Vendor {
     /// Makes a new root key in the place of this one. The private key of the other root has to be here, because products in
     /// use trust nothing else. Open the directory again afterwards, because its roots have changed.
     ///
+    /// If this is interrupted, nothing is lost: [`Vendor::finish_replacement`] goes on once the record names the new key, and before that
+    /// a second call begins anew.
+    ///
     /// # Errors
-    /// [`VendorError::KeptRootMissing`], or the disk refuses.
+    /// [`VendorError::KeptRootMissing`], [`VendorError::Unfinished`], or the disk refuses.
     pub fn replace_root(
         &self,
         root: Signer,
@@ -61,48 +66,71 @@ impl Vendor {
             VendorError::KeyMissing(path) => VendorError::KeptRootMissing(path),
             other => other,
         })?;
+        self.check_finished(root)?;
+        let mut history: History = registry::read(&self.path(HISTORY_FILE))?;
         // 2. The new key is on the disk before anything names it.
-        let draft = self.path("root-new.key");
-        for ending in ["key", "token"] {
-            refuse_existing(&draft.with_extension(ending))?;
-        }
-        let new = root::make(&draft, custody, rng)?;
-        let old = self.verifying().keys()[index];
-        // 3. The record, before the roots: what signs by default follows from it.
-        let path = self.path(HISTORY_FILE);
-        let mut history: History = registry::read(&path)?;
-        let at = instant_text(now).ok_or(VendorError::TooLate)?;
-        let number = u8::from(root == Signer::Root2) + 1;
-        let public_key = |key: PublicKey| data_encoding::HEXLOWER.encode(key.as_bytes());
-        let entry = HistoryEntry { root: number, old: public_key(old), new: public_key(new), at };
+        draft::discard(self.dir())?;
+        let new = root::make(|new| draft::stem(self.dir(), new), custody, rng)?;
+        let replacement = Replacement { root, old: self.verifying().keys()[index], new, at: now };
+        // 3. The record, before the roots: what signs by default follows from it. From here on the replacement can be finished.
+        let entry = replacement.encode()?;
+        // A root that is still in use was not replaced, whatever stands there: the new key of that time is gone.
+        history.replaced.retain(|before| before.old != entry.old);
         history.replaced.push(entry);
-        registry::write(&path, &history)?;
-        // 4. The roots that every product pins from now on.
-        let mut roots = self.roots();
-        roots[index] = *new.as_bytes();
-        store::file::replace(&self.path(ROOTS_FILE), files::roots_to_text(&roots).as_bytes(), PUBLIC)?;
-        // 5. The names. The old key is kept, because a mistake would be final.
-        let (file, aside) = (self.key_path(root), self.path(&format!("root-{}.key", old.key_id())));
-        let moved_to = self.rename_key(&file, &aside)?;
-        self.rename_key(&draft, &file)?;
-        Ok(ReplacedRoot { root, old: old.key_id(), new: new.key_id(), at: now, moved_to })
+        registry::write(&self.path(HISTORY_FILE), &history)?;
+        self.settle(&replacement)
     }
 
-    /// Renames the file of a key, whichever ending it has. Returns its new name, if there was one.
-    fn rename_key(&self, from: &Path, to: &Path) -> Result<Option<PathBuf>, VendorError> {
-        let mut moved_to = None;
-        for ending in ["key", "token"] {
-            let (from, to) = (from.with_extension(ending), to.with_extension(ending));
-            if from.symlink_metadata().is_err() {
-                continue;
-            }
-            refuse_existing(&to)?;
-            let renamed = std::fs::rename(&from, &to);
-            renamed.map_err(|source| VendorError::Io { doing: "rename", path: from, source })?;
-            moved_to = Some(to);
+    /// Finishes the replacement of this root, if one was interrupted after the record had named the new key.
+    ///
+    /// # Errors
+    /// [`VendorError::Unfinished`] if that of the other root was, or the disk refuses.
+    pub fn finish_replacement(&self, root: Signer) -> Result<Option<ReplacedRoot>, VendorError> {
+        let _lock = self.lock()?;
+        match self.unfinished_replacement()? {
+            Some(unfinished) if unfinished.root == root => self.settle(&unfinished).map(Some),
+            Some(unfinished) => Err(VendorError::Unfinished(unfinished.command())),
+            None => Ok(None),
         }
-        store::file::sync_dir(self.dir())?;
-        Ok(moved_to)
+    }
+
+    /// The root whose replacement was interrupted, if one was.
+    ///
+    /// # Errors
+    /// As [`Vendor::replaced_roots`].
+    pub fn unfinished_root(&self) -> Result<Option<Signer>, VendorError> {
+        Ok(self.unfinished_replacement()?.map(|unfinished| unfinished.root))
+    }
+
+    /// Checks that nothing was interrupted that decides which key this root is.
+    pub(crate) fn check_finished(&self, root: Signer) -> Result<(), VendorError> {
+        match self.unfinished_replacement()? {
+            Some(unfinished) if unfinished.root == root => Err(VendorError::Unfinished(unfinished.command())),
+            None if self.is_begun()? => Err(VendorError::Unfinished("kms-vendor init")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The last replacement, as long as its new key has not got its name.
+    fn unfinished_replacement(&self) -> Result<Option<Replacement>, VendorError> {
+        let Some(last) = self.replacements()?.pop() else { return Ok(None) };
+        let current = self.verifying().keys()[usize::from(last.root == Signer::Root2)];
+        let is_of_now = current == last.old || current == last.new;
+        Ok((is_of_now && draft::is_there(self.dir(), &last.new)).then_some(last))
+    }
+
+    /// The steps after the record, each of which may have been done before.
+    fn settle(&self, replacement: &Replacement) -> Result<ReplacedRoot, VendorError> {
+        let &Replacement { root, old, new, at } = replacement;
+        // 4. The roots that every product pins from now on.
+        let mut roots = self.roots();
+        roots[usize::from(root == Signer::Root2)] = *new.as_bytes();
+        store::file::replace(&self.path(ROOTS_FILE), files::roots_to_text(&roots).as_bytes(), PUBLIC)?;
+        // 5. The names. The old key is kept, because a mistake would be final.
+        let file = self.key_path(root);
+        let moved_to = draft::set_aside(&file, &old)?;
+        draft::give_name(self.dir(), &new, &file)?;
+        Ok(ReplacedRoot { root, old: old.key_id(), new: new.key_id(), at, moved_to })
     }
 
     /// Every root that was replaced, the earliest first.
@@ -110,10 +138,26 @@ impl Vendor {
     /// # Errors
     /// [`VendorError::Damaged`].
     pub fn replaced_roots(&self) -> Result<Vec<ReplacedRoot>, VendorError> {
+        let shown = |Replacement { root, old, new, at }| ReplacedRoot {
+            root,
+            old: old.key_id(),
+            new: new.key_id(),
+            at,
+            moved_to: None,
+        };
+        Ok(self.replacements()?.into_iter().map(shown).collect())
+    }
+
+    fn replacements(&self) -> Result<Vec<Replacement>, VendorError> {
         let path = self.path(HISTORY_FILE);
         let history: History = registry::read(&path)?;
         let decoded = history.replaced.iter().map(HistoryEntry::decode);
         decoded.collect::<Result<_, _>>().map_err(|error| VendorError::damaged(&path, error))
+    }
+
+    /// Whether no root was ever replaced.
+    pub(crate) fn is_first_pair(&self) -> Result<bool, VendorError> {
+        Ok(self.replacements()?.is_empty())
     }
 
     /// The root that signs by default: the one that was kept at the last replacement, because every product in use knows it.
@@ -139,6 +183,31 @@ impl Vendor {
     }
 }
 
+/// What the record has of one replacement.
+struct Replacement {
+    root: Signer,
+    old: PublicKey,
+    new: PublicKey,
+    at: Timestamp,
+}
+
+impl Replacement {
+    /// What finishes it.
+    fn command(&self) -> &'static str {
+        if self.root == Signer::Root2 { "kms-vendor roots replace 2" } else { "kms-vendor roots replace 1" }
+    }
+
+    fn encode(&self) -> Result<HistoryEntry, VendorError> {
+        let hex = |key: &PublicKey| data_encoding::HEXLOWER.encode(key.as_bytes());
+        Ok(HistoryEntry {
+            root: u8::from(self.root == Signer::Root2) + 1,
+            old: hex(&self.old),
+            new: hex(&self.new),
+            at: instant_text(self.at).ok_or(VendorError::TooLate)?,
+        })
+    }
+}
+
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct History {
@@ -158,7 +227,7 @@ struct HistoryEntry {
 }
 
 impl HistoryEntry {
-    fn decode(&self) -> Result<ReplacedRoot, String> {
+    fn decode(&self) -> Result<Replacement, String> {
         let root = match self.root {
             1 => Signer::Root1,
             2 => Signer::Root2,
@@ -167,9 +236,8 @@ impl HistoryEntry {
         let key = |text: &str| {
             let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
             let key = bytes.and_then(|bytes| PublicKey::from_slice(&bytes).ok());
-            key.map(|key| key.key_id()).ok_or_else(|| format!("{text:?} is no public key"))
+            key.ok_or_else(|| format!("{text:?} is no public key"))
         };
-        let (old, new) = (key(&self.old)?, key(&self.new)?);
-        Ok(ReplacedRoot { root, old, new, at: parse_instant(&self.at)?, moved_to: None })
+        Ok(Replacement { root, old: key(&self.old)?, new: key(&self.new)?, at: parse_instant(&self.at)? })
     }
 }

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `root-1.key`, `root-2.key` | the root keys, plain or encrypted (`sealed`); either may be kept elsewhere until it signs |
+//! | `root-new-DIGEST.key` | a new root key, until `init` or `roots replace` has finished (`draft`) |
 //! | `root-1.token`, `root-2.token` | instead of these: where a root key is on a PKCS #11 token (`token`) |
 //! | `roots.pub` | their public halves, which every product pins |
 //! | `products.toml` | products and their numbers |
@@ -108,7 +109,10 @@ impl Vendor {
             file.lock()?;
             Ok(file)
         };
-        lock().map_err(|source| VendorError::Io { doing: "lock", path: path.clone(), source })
+        let lock = lock().map_err(|source| VendorError::Io { doing: "lock", path: path.clone(), source })?;
+        // Whoever was killed has left drafts, and a private key may be in one.
+        store::file::sweep(&self.dir);
+        Ok(lock)
     }
 }
 

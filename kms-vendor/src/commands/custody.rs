@@ -27,18 +27,25 @@ pub(super) fn init(
     wanted: &RootCustody,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, CommandError> {
-    // Before anybody types passphrases in vain.
-    Vendor::check_is_new(&cli.dir)?;
-    let [(root_1, _), (root_2, _)] = ROOTS;
-    let custody = [wanted.choose(0, root_1, &cli.unlocking)?, wanted.choose(1, root_2, &cli.unlocking)?];
     let is_plain = |custody: &Custody| matches!(custody, Custody::Plain);
-    if cli.unlocking.passphrase_file.is_some() && !wanted.file.unencrypted && custody.iter().all(is_plain) {
-        return Err(CommandError::NothingToOpen);
-    }
-    let vendor = Vendor::init_with(&cli.dir, &custody, rng)?;
+    // Before anybody types passphrases in vain.
+    let begun = Vendor::finish_init(&cli.dir)?;
+    let vendor = if let Some(vendor) = begun {
+        vendor
+    } else {
+        Vendor::check_is_new(&cli.dir)?;
+        let [(root_1, _), (root_2, _)] = ROOTS;
+        let custody = [wanted.choose(0, root_1, &cli.unlocking)?, wanted.choose(1, root_2, &cli.unlocking)?];
+        let unlocks = cli.unlocking.passphrase_file.is_some();
+        if unlocks && !wanted.file.unencrypted && custody.iter().all(is_plain) {
+            return Err(CommandError::NothingToOpen);
+        }
+        Vendor::init_with(&cli.dir, &custody, rng)?
+    };
     let Answer { text, json } = roots(&vendor)?;
     let dir = OneLine(vendor.dir().display());
-    let plain = if custody.iter().any(is_plain) {
+    let places = [vendor.key_place(Signer::Root1)?, vendor.key_place(Signer::Root2)?];
+    let plain = if places.contains(&KeyPlace::Plain) {
         "A root key is not encrypted: `kms-vendor key encrypt` does it.\n"
     } else {
         ""
@@ -74,6 +81,10 @@ pub(super) fn replace(
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, CommandError> {
     let vendor = open(cli)?;
+    // Before anybody types a passphrase in vain.
+    if let Some(finished) = vendor.finish_replacement(root)? {
+        return replaced(&vendor, &finished, now);
+    }
     let other = if root == Signer::Root1 { Signer::Root2 } else { Signer::Root1 };
     if let Some(replaced) = vendor.replacement_of(other)?.filter(|_| !again) {
         return Err(CommandError::BothReplaced { at: replaced.at });
@@ -83,13 +94,18 @@ pub(super) fn replace(
     if is_encrypted && !wanted.file.unencrypted && matches!(custody, Custody::Plain) {
         return Err(CommandError::PlainBesideEncrypted);
     }
-    let ReplacedRoot { old, new, moved_to, .. } = vendor.replace_root(root, &custody, now, rng)?;
-    let (number, kept) = if root == Signer::Root1 { (1, 2) } else { (2, 1) };
+    replaced(&vendor, &vendor.replace_root(root, &custody, now, rng)?, now)
+}
+
+/// What to do after a root was replaced.
+fn replaced(vendor: &Vendor, done: &ReplacedRoot, now: Timestamp) -> Result<Answer, CommandError> {
+    let ReplacedRoot { root, old, new, moved_to, .. } = done;
+    let (number, kept) = if *root == Signer::Root1 { (1, 2) } else { (2, 1) };
     let mut text = format!(
         "Root {number} was {old}, and is {new} now. Write the new digest down.\n\
          Products that have shipped know the old root {number} and root {kept}, so root {kept} signs by default from now on.\n"
     );
-    if let Some(path) = &moved_to {
+    if let Some(path) = moved_to {
         let _ = writeln!(
             text,
             "The old private key is in {}. Destroy it once nobody needs it.",
@@ -115,7 +131,7 @@ pub(super) fn replace(
         "root": number,
         "old": old.to_string(),
         "new": new.to_string(),
-        "moved_to": moved_to.map(|path| path.display().to_string()),
+        "moved_to": moved_to.as_ref().map(|path| path.display().to_string()),
         "to_sign": to_sign.iter().map(recorded::json_of).collect::<Vec<_>>(),
     });
     Ok(Answer { text, json })
@@ -142,7 +158,20 @@ pub(super) fn roots(vendor: &Vendor) -> Result<Answer, VendorError> {
         let _ = writeln!(text, "{old}  {name}: replaced on {at}; products from before know it");
         replaced.push(json!({ "file": name, "digest": old.to_string(), "at": instant_text(at) }));
     }
-    let json = json!({ "roots": hex, "digests": digests, "keys": keys, "replaced": replaced });
+    let unfinished = vendor.unfinished_root()?.map(|root| if root == Signer::Root2 { 2 } else { 1 });
+    if let Some(number) = unfinished {
+        let _ = writeln!(
+            text,
+            "\nReplacing root {number} was interrupted: run `kms-vendor roots replace {number}` again."
+        );
+    }
+    let json = json!({
+        "roots": hex,
+        "digests": digests,
+        "keys": keys,
+        "replaced": replaced,
+        "unfinished": unfinished,
+    });
     Ok(Answer { text, json })
 }
 

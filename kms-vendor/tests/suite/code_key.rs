@@ -18,15 +18,20 @@ fn portal_key(seed: u8) -> SecretKey {
     SecretKey::from_seed(&[seed; 32])
 }
 
-pub(crate) fn sign(world: &mut World, seed: u8, products: &[&str]) -> Result<SignedCodeKey, VendorError> {
-    let new = NewIssuer {
-        products: products.to_vec(),
+/// A key for all products.
+pub(crate) fn new_issuer<'a>() -> NewIssuer<'a> {
+    NewIssuer {
+        products: Vec::new(),
         not_before: NOW,
         valid_for: 10 * YEAR,
         root: Signer::Root1,
         test: false,
         now: NOW,
-    };
+    }
+}
+
+pub(crate) fn sign(world: &mut World, seed: u8, products: &[&str]) -> Result<SignedCodeKey, VendorError> {
+    let new = NewIssuer { products: products.to_vec(), ..new_issuer() };
     let sets = vec![Features::new(["export"]).unwrap()];
     world.vendor.sign_code_key(&IssuingRequest::to_pem(&portal_key(seed)), &new, sets, &mut world.rng)
 }

@@ -5,6 +5,7 @@
 mod code_key;
 #[cfg(unix)]
 mod custody;
+mod interrupted;
 mod issuing;
 mod portal_key;
 mod products;
