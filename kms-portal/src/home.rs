@@ -20,7 +20,7 @@ use server::fixable::FixableError;
 use shared::armour;
 use shared::certificate::Roots;
 use shared::envelope::SecretKey;
-use shared::files::{self, ISSUING_KEY, IssuingRequest};
+use shared::files::{self, ISSUING_KEY, KeyRequest, RequestedKey};
 use shared::time::Timestamp;
 use store::{file, regular};
 use zeroize::Zeroizing;
@@ -63,6 +63,15 @@ impl MadePortal {
     pub fn is_something(&self) -> bool {
         *self != MadePortal::default()
     }
+}
+
+/// A certificate that was to be installed.
+#[derive(Clone, Copy, Debug)]
+pub struct InstalledCertificate<C> {
+    /// The certificate, which is there now.
+    pub certificate: C,
+    /// Whether it was not there before.
+    pub is_new: bool,
 }
 
 /// A portal's data directory.
@@ -167,7 +176,7 @@ impl PortalHome {
             Some(key) => (key, false),
             None => (make_key(&self.key_path(), ISSUING_KEY, random)?, true),
         };
-        let request = make_request(&self.request_path(), &key)?;
+        let request = make_request(&self.request_path(), RequestedKey::Issuing, &key)?;
         Ok(MadePortal { key: made_key, request, database, tls, authority })
     }
 
@@ -332,7 +341,7 @@ impl PortalHome {
         from: &Path,
         now: Timestamp,
         anyway: bool,
-    ) -> Result<Issuer, PortalHomeError> {
+    ) -> Result<InstalledCertificate<Issuer>, PortalHomeError> {
         let signed = files::issuing_certificate_from_pem(text).map_err(|cause| {
             let text = format!("{} cannot be installed", from.display());
             let error = FixableError::new(text, self.how_to_install()).because(cause.to_string());
@@ -353,6 +362,9 @@ impl PortalHome {
             return refused(&why, "install it then; if that is now, set the clock of this machine");
         }
         let replaced = self.issuer().ok();
+        if replaced.as_ref().is_some_and(|old| old.certificate().id == new.id) {
+            return Ok(InstalledCertificate { certificate: issuer, is_new: false });
+        }
         let replaced = replaced.as_ref().map(Issuer::certificate).filter(|old| now < old.not_after);
         if let Some(less) = replaced.and_then(|old| old.loses(new))
             && !anyway
@@ -363,7 +375,7 @@ impl PortalHome {
         }
         let pem = files::issuing_certificate_to_pem(&signed);
         replace(&self.certificate_path(), pem.as_bytes(), PUBLIC)?;
-        Ok(issuer)
+        Ok(InstalledCertificate { certificate: issuer, is_new: true })
     }
 
     /// Opens the database that the settings name.
@@ -492,12 +504,12 @@ fn make_key(
 }
 
 /// Writes the request, unless there is one for this key.
-fn make_request(path: &Path, key: &SecretKey) -> Result<bool, PortalHomeError> {
-    let written = regular::read(path).ok().and_then(|text| IssuingRequest::from_pem(&text).ok());
+fn make_request(path: &Path, of: RequestedKey, key: &SecretKey) -> Result<bool, PortalHomeError> {
+    let written = regular::read(path).ok().and_then(|text| KeyRequest::from_pem(of, &text).ok());
     if written.is_some_and(|request| request.public_key == key.public()) {
         return Ok(false);
     }
-    replace(path, IssuingRequest::to_pem(key).as_bytes(), PUBLIC)?;
+    replace(path, KeyRequest::to_pem(of, key).as_bytes(), PUBLIC)?;
     Ok(true)
 }
 

@@ -1,16 +1,15 @@
 //! A code key signs confirmation ids, which are read aloud. A root certifies it once, and products carry the certificate, so it lasts as
 //! long as they do.
 //!
-//! The portal keeps the private half, and asks with a request as for its issuing key. `docs/codes.md` says why the two differ.
+//! The portal keeps the private half, and asks with a request of its own kind. `docs/codes.md` says why the two differ.
 
 use std::path::{Path, PathBuf};
 
 use rand::CryptoRng;
 use shared::certificate::IssuingCertificate;
 use shared::codes::{CodeCertificate, CodeKey};
-use shared::envelope::Kind;
 use shared::features::Features;
-use shared::files;
+use shared::files::{self, RequestedKey};
 use store::regular;
 
 use crate::error::VendorError;
@@ -51,7 +50,7 @@ impl Vendor {
             feature_sets: feature_sets.clone(),
         };
         let message = |limits: &IssuingCertificate| of(limits).encode();
-        let (signed, limits) = self.certify_request(request_pem, new, Kind::CodeCertificate, message, rng)?;
+        let (signed, limits) = self.certify_request(RequestedKey::Code, request_pem, new, message, rng)?;
         Ok(SignedCodeKey { pem: files::code_certificate_to_pem(&signed), certificate: of(&limits) })
     }
 

@@ -9,13 +9,21 @@ use shared::armour::ArmourError;
 use shared::certificate::ChainError;
 use shared::envelope::EnvelopeError;
 use shared::features::FeaturesError;
-use shared::files::BadFile;
+use shared::files::{BadFile, CODE_REQUEST, HOST_ACTIVATION, HOST_REQUEST, ISSUING_REQUEST};
 use shared::ids::{CertificateId, HostId, OrganisationId};
 use shared::policy::PolicyError;
 use shared::revocation::ListTooLarge;
 use shared::spelling::is_near;
 use shared::srv::SERVICE_LABEL_FORM;
 use shared::time::{Length, Timestamp};
+
+/// What takes each kind of request.
+const REQUESTS: [(&str, &str); 4] = [
+    (HOST_REQUEST, "use `kms-vendor certificate issue`"),
+    (ISSUING_REQUEST, "use `kms-vendor issuer sign`"),
+    (CODE_REQUEST, "use `kms-vendor code-key sign`"),
+    (HOST_ACTIVATION, "use `kms-portal answer`, because a product key is in it"),
+];
 
 /// An operation failed. [`VendorError::remedy`] says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +154,14 @@ pub enum VendorError {
         /// The names that exist.
         known: Vec<String>,
     },
+    /// The name or the id of a new organisation belongs to another one.
+    #[error("there is the organisation {name:?} already, with the id {id}")]
+    OrganisationTaken {
+        /// The name of the one that is there.
+        name: String,
+        /// Its id.
+        id: OrganisationId,
+    },
     /// The name of a new organisation is similar to one that was certified.
     #[error("there is no organisation {name:?}, but {known:?} ({id}) has nearly the same name")]
     NearOrganisation {
@@ -208,6 +224,9 @@ pub enum VendorError {
     /// A reason that no revocation list can have.
     #[error("a reason for a revocation has 200 bytes at most, on one line")]
     BadReason,
+    /// There is nothing to sign a list of.
+    #[error("nothing was revoked yet")]
+    NothingRevoked,
     /// A revocation list that machines could not read.
     #[error("{0}")]
     TooManyRevoked(ListTooLarge),
@@ -227,6 +246,14 @@ pub enum VendorError {
     /// The portal's request cannot be read, or its proof does not hold.
     #[error("the portal's request is not usable: {0}")]
     PortalRequest(BadFile),
+    /// A request of another kind, which another command takes.
+    #[error("the request is a {label}, which another command takes")]
+    OtherRequest {
+        /// Its label.
+        label: &'static str,
+        /// The command, as the remedy.
+        remedy: &'static str,
+    },
     /// The request is not signed. Hosts of earlier releases do not sign it.
     #[error("the host's request is not signed by its key, so anybody could have written it")]
     UnsignedRequest,
@@ -377,8 +404,12 @@ impl VendorError {
                 (EX_USAGE, "correct the name, or add it with `kms-vendor product add`")
             }
             VendorError::UnknownOrganisation { .. } => {
-                (EX_USAGE, "spell it as in its first certificate, or issue that certificate first")
+                (EX_USAGE, "see `kms-vendor organisation list`, or add it with `kms-vendor organisation add`")
             }
+            VendorError::OrganisationTaken { .. } => (
+                EX_USAGE,
+                "its hosts and machines are bound to that id. If a portal knows it by another one, certify its hosts by that portal alone",
+            ),
             VendorError::NearOrganisation { .. } => (
                 EX_USAGE,
                 "give that name or its id, because machines refuse a host of another organisation. If it is another one, add \
@@ -412,6 +443,7 @@ impl VendorError {
                 (EX_DATAERR, "ask for it again, whole and unchanged: `kms-host request` prints it")
             }
             VendorError::BadReason => (EX_USAGE, "give a shorter --reason"),
+            VendorError::NothingRevoked => (EX_USAGE, "name the ids to revoke"),
             VendorError::TooManyRevoked(_) => (
                 EX_USAGE,
                 "revoke a host by its own id in place of each of its certificates, or the issuing certificate above all of them",
@@ -425,6 +457,7 @@ impl VendorError {
                 "ask for it again, whole and unchanged: the portal's directory has it, as issuing-request.pem or, for a code key, as \
                  code-request.pem",
             ),
+            VendorError::OtherRequest { remedy, .. } => (EX_DATAERR, remedy),
             VendorError::UnsignedRequest => (
                 EX_DATAERR,
                 "ask for a new one: `kms-host request` of this version prints it. To certify a host of an older version anyway, \
@@ -465,6 +498,20 @@ impl VendorError {
 
     pub(crate) fn damaged(path: &Path, found: impl ToString) -> VendorError {
         VendorError::Damaged { path: path.to_owned(), found: found.to_string() }
+    }
+
+    /// What is wrong with a request; `otherwise` if no other command takes it.
+    pub(crate) fn bad_request(otherwise: fn(BadFile) -> VendorError) -> impl Fn(BadFile) -> VendorError {
+        move |error| {
+            let BadFile::Armour { cause: ArmourError::Other(found), .. } = &error else {
+                return otherwise(error);
+            };
+            let other = REQUESTS.into_iter().find(|(label, _)| label == found);
+            other.map_or_else(
+                || otherwise(error),
+                |(label, remedy)| VendorError::OtherRequest { label, remedy },
+            )
+        }
     }
 
     pub(crate) fn read(path: &Path, source: io::Error) -> VendorError {

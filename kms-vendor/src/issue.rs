@@ -85,7 +85,8 @@ impl Vendor {
     pub fn issue(&self, request: &IssueRequest<'_>, rng: &mut impl CryptoRng) -> Result<Issued, VendorError> {
         let _lock = self.lock()?;
         // 1. Check. Nothing is written yet, so a refusal leaves the directory unchanged.
-        let host = HostRequest::from_pem(request.request_pem.as_bytes()).map_err(VendorError::Request)?;
+        let host = HostRequest::from_pem(request.request_pem.as_bytes());
+        let host = host.map_err(VendorError::bad_request(VendorError::Request))?;
         if !host.is_signed && !request.allow.unsigned_request {
             return Err(VendorError::UnsignedRequest);
         }

@@ -12,7 +12,7 @@ use proto::v1;
 use rand::CryptoRng;
 use shared::certificate::{HostCertificate, IssuingCertificate};
 use shared::envelope::{Kind, PublicKey, SecretKey};
-use shared::files::{self, ISSUING_KEY, IssuingRequest};
+use shared::files::{self, ISSUING_KEY, KeyRequest, RequestedKey};
 use shared::ids::CertificateId;
 use shared::time::Timestamp;
 use store::regular;
@@ -70,11 +70,8 @@ impl Vendor {
         refuse_existing(&self.path(CERTIFICATE_FILE))?;
         // A key without a certificate is of a call that was interrupted. It is kept as it was made.
         let is_begun = key_path.symlink_metadata().is_ok();
-        let key = if is_begun {
-            keys::read(&key_path, ISSUING_KEY, self.unlock())?
-        } else {
-            keys::generate(rng)
-        };
+        let key =
+            if is_begun { keys::read(&key_path, ISSUING_KEY, self.unlock())? } else { keys::generate(rng) };
         let (certificate, root) = self.limits(key.public(), new, rng)?;
         let signed = root.sign(Kind::IssuingCertificate, &certificate.encode())?;
         let pem = files::issuing_certificate_to_pem(&signed);
@@ -96,27 +93,27 @@ impl Vendor {
         new: &NewIssuer<'_>,
         rng: &mut impl CryptoRng,
     ) -> Result<SignedIssuer, VendorError> {
-        let (signed, certificate) = self.certify_request(
-            request_pem,
-            new,
-            Kind::IssuingCertificate,
-            IssuingCertificate::encode,
-            rng,
-        )?;
+        let (signed, certificate) =
+            self.certify_request(RequestedKey::Issuing, request_pem, new, IssuingCertificate::encode, rng)?;
         Ok(SignedIssuer { pem: files::issuing_certificate_to_pem(&signed), certificate })
     }
 
     /// Certifies the key in a portal's request with what `message` makes of its limits.
     pub(crate) fn certify_request<M: Message>(
         &self,
+        of: RequestedKey,
         request_pem: &str,
         new: &NewIssuer<'_>,
-        kind: Kind,
         message: impl FnOnce(&IssuingCertificate) -> M,
         rng: &mut impl CryptoRng,
     ) -> Result<(v1::Signed, IssuingCertificate), VendorError> {
         let _lock = self.lock()?;
-        let request = IssuingRequest::from_pem(request_pem.as_bytes()).map_err(VendorError::PortalRequest)?;
+        let request = KeyRequest::from_pem(of, request_pem.as_bytes());
+        let request = request.map_err(VendorError::bad_request(VendorError::PortalRequest))?;
+        let kind = match of {
+            RequestedKey::Issuing => Kind::IssuingCertificate,
+            RequestedKey::Code => Kind::CodeCertificate,
+        };
         let (limits, root) = self.limits(request.public_key, new, rng)?;
         let signed = root.sign(kind, &message(&limits))?;
         // Recorded before it is handed out, so that the vendor can revoke it.

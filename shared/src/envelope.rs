@@ -38,8 +38,10 @@ named! {
         RevocationList, "kms.revocation-list.v1";
         /// What a host asks its vendor to certify, as proof that it has the key.
         HostRequest, "kms.host-request.v1";
-        /// What a portal asks the offline tool to certify, as proof that it has the key.
+        /// What a portal asks the offline tool to certify as an issuing key, as proof that it has the key.
         IssuingRequest, "kms.issuing-request.v1";
+        /// The same for a code key.
+        CodeRequest, "kms.code-request.v1";
         /// What a host asks the vendor's portal.
         HostActivation, "kms.host-activation.v1";
         /// What a machine with a product key asks the vendor's portal.

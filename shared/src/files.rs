@@ -43,8 +43,10 @@ pub const HOST_TERMS: &str = "KMS HOST TERMS";
 pub const HOST_SIGNING_KEY: &str = "KMS HOST SIGNING KEY";
 /// A root's private key.
 pub const ROOT_KEY: &str = "KMS ROOT KEY";
-/// What a portal sends to the offline tool.
+/// What a portal sends to the offline tool for its issuing key.
 pub const ISSUING_REQUEST: &str = "KMS ISSUING REQUEST";
+/// What a portal sends to the offline tool for its code key.
+pub const CODE_REQUEST: &str = "KMS CODE REQUEST";
 /// The private key of an issuing certificate.
 pub const ISSUING_KEY: &str = "KMS ISSUING KEY";
 /// The private key that confirms codes.
@@ -166,44 +168,70 @@ fn check_proof<M: Message + Default + PartialEq>(
     if signed == *request { Ok(()) } else { Err(BadFile::Contradiction) }
 }
 
+/// What a portal's key is to be certified for. Neither request can be taken for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestedKey {
+    /// To sign for the vendor, for a year.
+    Issuing,
+    /// To confirm codes, for as long as products carry its certificate.
+    Code,
+}
+
+impl RequestedKey {
+    /// The label of the request.
+    pub fn label(self) -> &'static str {
+        match self {
+            RequestedKey::Issuing => ISSUING_REQUEST,
+            RequestedKey::Code => CODE_REQUEST,
+        }
+    }
+
+    fn kind(self) -> Kind {
+        match self {
+            RequestedKey::Issuing => Kind::IssuingRequest,
+            RequestedKey::Code => Kind::CodeRequest,
+        }
+    }
+}
+
 /// What a portal asks the offline tool to certify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IssuingRequest {
+pub struct KeyRequest {
     /// The key that will sign for the vendor. It has signed this.
     pub public_key: PublicKey,
 }
 
-impl IssuingRequest {
+impl KeyRequest {
     /// The request to certify this key, signed by it.
-    pub fn compose(key: &SecretKey) -> v1::IssuingRequest {
+    pub fn compose(of: RequestedKey, key: &SecretKey) -> v1::IssuingRequest {
         let public_key = Bytes::copy_from_slice(key.public().as_bytes());
         let request = v1::IssuingRequest { public_key, proof: None };
-        v1::IssuingRequest { proof: Some(key.sign(Kind::IssuingRequest, &request)), ..request }
+        v1::IssuingRequest { proof: Some(key.sign(of.kind(), &request)), ..request }
     }
 
     /// Its file.
-    pub fn to_pem(key: &SecretKey) -> String {
-        to_pem(ISSUING_REQUEST, &IssuingRequest::compose(key).encode_to_vec())
+    pub fn to_pem(of: RequestedKey, key: &SecretKey) -> String {
+        to_pem(of.label(), &KeyRequest::compose(of, key).encode_to_vec())
     }
 
     /// The request in its file.
     ///
     /// # Errors
     /// There is no whole one, or its proof does not hold.
-    pub fn from_pem(text: &[u8]) -> Result<IssuingRequest, BadFile> {
-        IssuingRequest::decode(&from_pem(ISSUING_REQUEST, text)?)
+    pub fn from_pem(of: RequestedKey, text: &[u8]) -> Result<KeyRequest, BadFile> {
+        KeyRequest::decode(of, &from_pem(of.label(), text)?)
     }
 
     /// The request in the body of its file.
     ///
     /// # Errors
-    /// As for [`IssuingRequest::from_pem`].
-    pub fn decode(body: &[u8]) -> Result<IssuingRequest, BadFile> {
+    /// As for [`KeyRequest::from_pem`].
+    pub fn decode(of: RequestedKey, body: &[u8]) -> Result<KeyRequest, BadFile> {
         let mut wire = v1::IssuingRequest::decode(body).map_err(|_| BadFile::Body)?;
         let public_key = PublicKey::from_slice(&wire.public_key).map_err(|_| BadFile::Key)?;
         let proof = wire.proof.take().ok_or(BadFile::Body)?;
-        check_proof(&proof, Kind::IssuingRequest, &public_key, &wire)?;
-        Ok(IssuingRequest { public_key })
+        check_proof(&proof, of.kind(), &public_key, &wire)?;
+        Ok(KeyRequest { public_key })
     }
 }
 

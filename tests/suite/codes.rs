@@ -14,7 +14,7 @@ use shared::certificate::{HostCertificate, Roots};
 use shared::codes::{CodeForm, ConfirmationId, HostTerms, InstallationId};
 use shared::envelope::SecretKey;
 use shared::features::Features;
-use shared::files::{self, HOST_TERMS, IssuingRequest};
+use shared::files::{self, HOST_TERMS, KeyRequest, RequestedKey};
 use shared::product_key::{KeyKind, KeyNumber, ProductKey, ProductTag};
 use shared::testing;
 
@@ -41,7 +41,7 @@ impl Operator {
             now: now(),
         };
         let vendor = stage.shop.vendor();
-        let request = IssuingRequest::to_pem(&issuing_key);
+        let request = KeyRequest::to_pem(RequestedKey::Issuing, &issuing_key);
         let signed = vendor.sign_issuer(&request, &issuer, &mut rand::rng()).unwrap();
         let product = stage.shop.product();
         let sold = HostCertificate {

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use kms_portal::config::PortalSettingSources;
-use kms_portal::home::{MadeCodeKey, PortalHome};
+use kms_portal::home::{InstalledCertificate, MadeCodeKey, PortalHome};
 use kms_portal::remedy;
 use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOINPUT};
 use program::output::json_text;
 use program::owner;
 use serde_json::json;
+use shared::certificate::IssuingCertificate;
 use shared::time::Clock as _;
 use store::regular;
 use tokio::runtime::Runtime;
@@ -96,13 +97,15 @@ pub(super) fn install_issuer(
 ) -> Result<String, Failure> {
     let text = read(file)?;
     become_owner(home)?;
-    let issuer = home.install_issuer(&text, file, SystemClock::new().now(), anyway)?;
+    let InstalledCertificate { certificate: issuer, is_new } =
+        home.install_issuer(&text, file, SystemClock::new().now(), anyway)?;
     let certificate = issuer.certificate();
     let is_served = take_up(home, "the issuing certificate")?;
     if json {
         return Ok(json_text(&json!({
             "not_before_ms": certificate.not_before.unix_ms(),
             "not_after_ms": certificate.not_after.unix_ms(),
+            "is_new": is_new,
             "taken_up": is_served,
         })));
     }
@@ -111,13 +114,25 @@ pub(super) fn install_issuer(
     } else {
         format!("Serve with `kms-portal serve --data {}`.", home.path().display())
     };
-    Ok(format!("Installed an issuing certificate, valid until {}.\n{next}\n", certificate.not_after))
+    let done = installed(is_new, "issuing", certificate);
+    Ok(format!("{done}\n{next}\n"))
+}
+
+/// The issuing or code certificate that is there now.
+fn installed(is_new: bool, kind: &str, certificate: &IssuingCertificate) -> String {
+    let until = certificate.not_after;
+    if is_new {
+        format!("Installed the {kind} certificate, valid until {until}.")
+    } else {
+        format!("This {kind} certificate, valid until {until}, is installed already: nothing is changed.")
+    }
 }
 
 pub(super) fn install_code_key(home: &PortalHome, file: &Path, json: bool) -> Result<String, Failure> {
     let text = read(file)?;
     become_owner(home)?;
-    let certificate = home.install_code_key(&text, file, SystemClock::new().now())?;
+    let InstalledCertificate { certificate, is_new } =
+        home.install_code_key(&text, file, SystemClock::new().now())?;
     let is_served = take_up(home, "the code certificate")?;
     let limits = &certificate.limits;
     if json {
@@ -126,15 +141,14 @@ pub(super) fn install_code_key(home: &PortalHome, file: &Path, json: bool) -> Re
             "not_before_ms": limits.not_before.unix_ms(),
             "not_after_ms": limits.not_after.unix_ms(),
             "feature_sets": sets.collect::<Vec<_>>(),
+            "is_new": is_new,
             "taken_up": is_served,
         })));
     }
     let next = if is_served { "The running portal has taken it up.\n" } else { "" };
-    Ok(format!(
-        "Installed a code certificate, valid until {}.\n{next}Products need it, too: `kms-vendor product rust NAME --code-key {}`.\n",
-        limits.not_after,
-        file.display()
-    ))
+    let done = installed(is_new, "code", limits);
+    let file = file.display();
+    Ok(format!("{done}\n{next}Products need it, too: `kms-vendor product rust NAME --code-key {file}`.\n"))
 }
 
 /// Has a portal that runs take up what was installed. Returns whether one runs.

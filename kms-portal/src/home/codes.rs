@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 
 use rand::CryptoRng;
 use server::fixable::FixableError;
+use shared::certificate::ChainError;
 use shared::codes::CodeCertificate;
-use shared::files::{self, CODE_CERTIFICATE, CODE_KEY};
+use shared::envelope::EnvelopeError;
+use shared::files::{self, CODE_CERTIFICATE, CODE_KEY, RequestedKey};
 use shared::ids::ProductId;
 use shared::time::Timestamp;
 use store::regular;
 
 use super::error::{PortalHomeError, Trouble};
-use super::{PUBLIC, PortalHome, make_key, make_request, private_key, replace};
+use super::{InstalledCertificate, PUBLIC, PortalHome, make_key, make_request, private_key, replace};
 use crate::issue::CodeSigner;
 
 /// What [`PortalHome::init_codes`] has made. Everything else existed and is kept.
@@ -26,6 +28,9 @@ pub struct MadeCodeKey {
     /// The request for the offline tool.
     pub request: bool,
 }
+
+/// The body of a certificate, and what it says.
+type KeptCertificate = (Vec<u8>, Option<CodeCertificate>);
 
 impl PortalHome {
     /// The request for the code key, to carry to the offline tool.
@@ -51,7 +56,10 @@ impl PortalHome {
             Some(key) => (key, false),
             None => (make_key(&path, CODE_KEY, random)?, true),
         };
-        Ok(MadeCodeKey { key: made_key, request: make_request(&self.code_request_path(), &key)? })
+        Ok(MadeCodeKey {
+            key: made_key,
+            request: make_request(&self.code_request_path(), RequestedKey::Code, &key)?,
+        })
     }
 
     /// The code key with its certificates, if this portal has one.
@@ -63,7 +71,7 @@ impl PortalHome {
         let path = self.code_key_path();
         match private_key(&path, CODE_KEY)? {
             Some(key) => {
-                let certificates = certificates.into_iter().map(|(_, certificate)| certificate);
+                let certificates = certificates.into_iter().filter_map(|(_, certificate)| certificate);
                 Ok(Some(CodeSigner::new(key, certificates.collect())))
             }
             None if certificates.is_empty() => Ok(None),
@@ -71,8 +79,8 @@ impl PortalHome {
         }
     }
 
-    /// Every certificate that was installed, with its body, the oldest first.
-    fn code_certificates(&self) -> Result<Vec<(Vec<u8>, CodeCertificate)>, PortalHomeError> {
+    /// Every certificate that was installed, with its body, the oldest first. One of a root that was replaced since says nothing any more.
+    fn code_certificates(&self) -> Result<Vec<KeptCertificate>, PortalHomeError> {
         let path = self.code_certificates_path();
         let text = match regular::read(&path) {
             Ok(text) => text,
@@ -82,27 +90,29 @@ impl PortalHome {
         let roots = self.roots()?;
         let bodies = files::all_from_pem(CODE_CERTIFICATE, &text);
         let bodies = bodies.map_err(|_| PortalHomeError::damaged(&path))?;
-        let read = |body: &[u8]| {
-            let certificate = CodeCertificate::verify(body, &roots).map_err(|error| {
+        let read = |body: &[u8]| match CodeCertificate::verify(body, &roots) {
+            Ok(certificate) => Ok((body.to_vec(), Some(certificate))),
+            Err(ChainError::IssuingCertificate(EnvelopeError::OtherKey)) => Ok((body.to_vec(), None)),
+            Err(error) => {
                 let text = format!("{} cannot be used", path.display());
                 let remedy = "restore it from a backup, or remove it and install the certificates again";
-                PortalHomeError::new(Trouble::Data, FixableError::new(text, remedy).because(error))
-            })?;
-            Ok((body.to_vec(), certificate))
+                Err(PortalHomeError::new(Trouble::Data, FixableError::new(text, remedy).because(error)))
+            }
         };
         bodies.iter().map(|body| read(body)).collect()
     }
 
-    /// Adds a certificate for this portal's code key. The last that is valid signs.
+    /// Adds a certificate for this portal's code key, unless it is there. The last that is valid signs.
     ///
     /// # Errors
-    /// No root has signed it, it is for another key, has ended or contradicts one that is there, or the disk refuses.
+    /// No root has signed it, it is for another key, has ended, contradicts one that is there or lacks a feature set of it, or the disk
+    /// refuses.
     pub fn install_code_key(
         &self,
         text: &[u8],
         from: &Path,
         now: Timestamp,
-    ) -> Result<CodeCertificate, PortalHomeError> {
+    ) -> Result<InstalledCertificate<CodeCertificate>, PortalHomeError> {
         let refused = |cause: String, remedy: String| {
             let text = format!("{} cannot be installed", from.display());
             PortalHomeError::new(Trouble::Data, FixableError::new(text, remedy).because(cause))
@@ -121,23 +131,23 @@ impl PortalHome {
             return Err(refused(format!("it has ended at {}", limits.not_after), how));
         }
         let mut installed = self.code_certificates()?;
-        if installed.iter().any(|(_, known)| known.limits.id == limits.id) {
-            return Ok(certificate);
+        let known = || installed.iter().filter_map(|(_, known)| known.as_ref());
+        if known().any(|known| known.limits.id == limits.id) {
+            return Ok(InstalledCertificate { certificate, is_new: false });
         }
-        let other = installed.iter().find_map(|(_, known)| contradiction(known, &certificate));
+        let other = known().find_map(|known| contradiction(known, &certificate));
         if let Some((place, before)) = other {
-            let cause =
-                format!("its feature set {place} is another one than the {before:?} of a certificate before");
+            let cause = format!("its feature set {place} is not the {before:?} of a certificate before");
             let remedy = "products know a set by its place: sign again with the sets of that certificate first, and new ones behind them";
             return Err(refused(cause, remedy.to_owned()));
         }
-        installed.push((body.to_vec(), certificate.clone()));
+        installed.push((body.to_vec(), Some(certificate.clone())));
         let mut pem = String::new();
         for (body, _) in &installed {
             let _ = pem.write_str(&files::to_pem(CODE_CERTIFICATE, body));
         }
         replace(&self.code_certificates_path(), pem.as_bytes(), PUBLIC)?;
-        Ok(certificate)
+        Ok(InstalledCertificate { certificate, is_new: true })
     }
 
     /// What to do if the code key has no valid certificate.
@@ -152,7 +162,8 @@ impl PortalHome {
     }
 }
 
-/// The first place at which products would take one certificate's set for that of the other, and what was there before.
+/// The first place at which products would take one certificate's set for that of the other, or would have none, and what was there
+/// before. Keys were sold with each set.
 fn contradiction(before: &CodeCertificate, new: &CodeCertificate) -> Option<(usize, String)> {
     let is_of = |product: &ProductId| new.limits.covers(*product);
     let shares =
@@ -160,8 +171,10 @@ fn contradiction(before: &CodeCertificate, new: &CodeCertificate) -> Option<(usi
     if !shares || before.limits.public_key != new.limits.public_key {
         return None;
     }
-    let mut pairs = before.feature_sets.iter().zip(&new.feature_sets).zip(1..);
-    pairs.find_map(|((old, new), place)| (old != new).then(|| (place, old.to_string())))
+    let mut sets = before.feature_sets.iter().enumerate();
+    sets.find_map(|(index, old)| {
+        (new.feature_sets.get(index) != Some(old)).then(|| (index + 1, old.to_string()))
+    })
 }
 
 #[cfg(test)]
@@ -171,7 +184,7 @@ mod tests {
     use shared::certificate::IssuingCertificate;
     use shared::envelope::{Kind, SecretKey};
     use shared::features::Features;
-    use shared::files::IssuingRequest;
+    use shared::files::KeyRequest;
     use shared::ids::CertificateId;
     use tempfile::TempDir;
 
@@ -212,7 +225,7 @@ mod tests {
         files::code_certificate_to_pem(&root.sign(Kind::CodeCertificate, &certificate.encode()))
     }
 
-    fn install(home: &PortalHome, pem: &str) -> Result<CodeCertificate, String> {
+    fn install(home: &PortalHome, pem: &str) -> Result<InstalledCertificate<CodeCertificate>, String> {
         let installed = home.install_code_key(pem.as_bytes(), Path::new("code.pem"), NOW);
         installed.map_err(|error| crate::remedy::message(&error))
     }
@@ -222,12 +235,12 @@ mod tests {
         let (_folder, home, root) = portal();
         let request = std::fs::read(home.code_request_path()).unwrap();
         let key = private_key(&home.code_key_path(), CODE_KEY).unwrap().unwrap();
-        assert_eq!(IssuingRequest::from_pem(&request).unwrap().public_key, key.public());
+        assert_eq!(KeyRequest::from_pem(RequestedKey::Code, &request).unwrap().public_key, key.public());
         assert_eq!(home.code_signer().unwrap().unwrap().ends_at(), None);
 
         let first = signed(&root, &key, 1, 10, &["export"]);
-        install(&home, &first).unwrap();
-        install(&home, &first).unwrap();
+        assert!(install(&home, &first).unwrap().is_new);
+        assert!(!install(&home, &first).unwrap().is_new);
         install(&home, &signed(&root, &key, 2, 12, &["export", "3d"])).unwrap();
         let signer = home.code_signer().unwrap().unwrap();
         assert_eq!(signer.certificates().len(), 2);
@@ -235,7 +248,9 @@ mod tests {
 
         let stranger = SecretKey::from_seed(&[9; 32]);
         for (pem, wanted) in [
-            (signed(&root, &key, 3, 12, &["3d", "export"]), "its feature set 1 is another one"),
+            (signed(&root, &key, 3, 12, &["3d", "export"]), "its feature set 1 is not the \"export\""),
+            // Keys that were sold with it could not be confirmed any more.
+            (signed(&root, &key, 3, 12, &["export"]), "its feature set 2 is not the \"3d\""),
             (signed(&root, &stranger, 4, 12, &[]), "for another key than this portal's code key"),
             (signed(&stranger, &key, 5, 12, &[]), "signed by another key"),
             (signed(&root, &key, 6, 1, &[]), "it has ended at"),

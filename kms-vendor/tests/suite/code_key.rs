@@ -8,7 +8,7 @@ use shared::certificate::Roots;
 use shared::codes::CodeKey;
 use shared::envelope::{Kind, SecretKey};
 use shared::features::Features;
-use shared::files::{self, CODE_CERTIFICATE, IssuingRequest};
+use shared::files::{self, CODE_CERTIFICATE, KeyRequest, RequestedKey};
 use shared::policy::Policy;
 
 use crate::binary::{answer, failure, prepared};
@@ -33,7 +33,12 @@ pub(crate) fn new_issuer<'a>() -> NewIssuer<'a> {
 pub(crate) fn sign(world: &mut World, seed: u8, products: &[&str]) -> Result<SignedCodeKey, VendorError> {
     let new = NewIssuer { products: products.to_vec(), ..new_issuer() };
     let sets = vec![Features::new(["export"]).unwrap()];
-    world.vendor.sign_code_key(&IssuingRequest::to_pem(&portal_key(seed)), &new, sets, &mut world.rng)
+    world.vendor.sign_code_key(
+        &KeyRequest::to_pem(RequestedKey::Code, &portal_key(seed)),
+        &new,
+        sets,
+        &mut world.rng,
+    )
 }
 
 #[test]
@@ -97,17 +102,57 @@ fn a_code_has_room_for_63_feature_sets() {
         test: false,
         now: NOW,
     };
-    let request = IssuingRequest::to_pem(&portal_key(9));
+    let request = KeyRequest::to_pem(RequestedKey::Code, &portal_key(9));
     let mut sign =
         |sets| world.vendor.sign_code_key(&request, &new, vec![Features::NONE; sets], &mut world.rng);
     assert!(sign(63).is_ok());
     assert!(matches!(sign(64), Err(VendorError::TooManyFeatureSets)));
 }
 
+/// The two had one form, so each was signed as the other, and nothing worked with what came of it.
+#[test]
+fn a_request_for_another_kind_of_key_is_refused_and_the_right_command_is_named() {
+    let home = prepared();
+    let key = portal_key(9);
+    let requests = [
+        ("host.request", crate::request_pem(7, crate::HOUR_MS), "kms-vendor certificate issue"),
+        ("issuing.request", KeyRequest::to_pem(RequestedKey::Issuing, &key), "kms-vendor issuer sign"),
+        ("code.request", KeyRequest::to_pem(RequestedKey::Code, &key), "kms-vendor code-key sign"),
+    ];
+    for (file, pem, _) in &requests {
+        fs::write(home.path().join(file), pem).unwrap();
+    }
+    let verbs = [
+        &["certificate", "issue", "--product", "Example CAD", "--organisation", "Example University"][..],
+        &["issuer", "sign"],
+        &["code-key", "sign"],
+    ];
+    for (verb, (_, _, command)) in verbs.into_iter().zip(&requests) {
+        for (file, _, right) in &requests {
+            let out = format!("{file}-by-{}", verb[0]);
+            let typed = [verb, &["--request", file, "--out", &out]].concat();
+            if right == command {
+                answer(&home, &typed);
+                continue;
+            }
+            let (code, line) = failure(&home, &typed);
+            assert_eq!(code, 65);
+            assert!(line.contains("which another command takes; use `") && line.contains(right), "{line}");
+        }
+    }
+    // Somebody has changed the label.
+    let forged = requests[1].1.replace("ISSUING REQUEST", "CODE REQUEST");
+    fs::write(home.path().join("code.request"), forged).unwrap();
+    let (code, line) = failure(&home, &["code-key", "sign", "--request", "code.request", "--out", "forged"]);
+    assert_eq!(code, 65);
+    assert!(line.contains("the proof that its sender has the key does not hold"), "{line}");
+}
+
 #[test]
 fn a_code_key_goes_from_a_request_into_a_product() {
     let home = prepared();
-    fs::write(home.path().join("code-request.pem"), IssuingRequest::to_pem(&portal_key(9))).unwrap();
+    fs::write(home.path().join("code-request.pem"), KeyRequest::to_pem(RequestedKey::Code, &portal_key(9)))
+        .unwrap();
     let sign = [
         "code-key",
         "sign",

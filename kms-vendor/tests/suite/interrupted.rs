@@ -44,8 +44,9 @@ fn names(dir: &Path) -> Vec<String> {
 
 /// Every private root key in the directory, by digest.
 fn keys_in(dir: &Path) -> Vec<String> {
-    let keys = names(dir).into_iter().filter(|name| name.starts_with("root-") && name.ends_with(".key"));
-    keys.map(|name| digest(key_in(&dir.join(name)).public())).collect()
+    let is_key =
+        |name: &String| name.strip_prefix("root-").and_then(|rest| rest.strip_suffix(".key")).is_some();
+    names(dir).into_iter().filter(is_key).map(|name| digest(key_in(&dir.join(name)).public())).collect()
 }
 
 /// The steps of `roots replace 1` in this vendor's directory, taken from a copy in which it ran to its end.
@@ -83,10 +84,15 @@ fn a_replacement_that_was_killed_after_any_step_is_finished_by_the_same_command(
         if is_recorded {
             let said = answer(&home, &["roots"]);
             assert!(said.contains("was interrupted: run `kms-vendor roots replace 1` again"), "{said}");
-            for another in [&["roots", "replace", "2", "--again"][..], &[&issue_to("0")[..], &["--root", "1"]].concat()] {
+            for another in
+                [&["roots", "replace", "2", "--again"][..], &[&issue_to("0")[..], &["--root", "1"]].concat()]
+            {
                 let (code, line) = failure(&home, another);
                 assert_eq!(code, 65);
-                assert!(line.contains("`kms-vendor roots replace 1` was interrupted; run it again"), "{line}");
+                assert!(
+                    line.contains("`kms-vendor roots replace 1` was interrupted; run it again"),
+                    "{line}"
+                );
             }
             answer(&home, &issue_to("by-kept"));
         }
@@ -171,12 +177,16 @@ fn an_init_that_was_killed_is_finished_or_begins_anew() {
         if 3 <= killed_after {
             let vendor = Vendor::open(&dir).unwrap();
             let new = crate::code_key::new_issuer();
-            let request = files::IssuingRequest::to_pem(&SecretKey::from_seed(&[9; 32]));
+            let request =
+                files::KeyRequest::to_pem(files::RequestedKey::Issuing, &SecretKey::from_seed(&[9; 32]));
             let error = vendor.sign_issuer(&request, &new, &mut Counting(5)).unwrap_err();
             assert!(matches!(error, VendorError::Unfinished("kms-vendor init")), "{error}");
         }
         answer(&home, &["init"]);
-        assert_eq!(names(&dir), [".lock", "root-1.key", "root-2.key", "roots.pub"][usize::from(killed_after < 3)..]);
+        assert_eq!(
+            names(&dir),
+            [".lock", "root-1.key", "root-2.key", "roots.pub"][usize::from(killed_after < 3)..]
+        );
         assert_eq!(fs::read(dir.join("roots.pub")).unwrap() == roots, 3 <= killed_after);
         let vendor = Vendor::open(&dir).unwrap();
         let private = ["root-1.key", "root-2.key"].map(|name| digest(key_in(&dir.join(name)).public()));

@@ -7,12 +7,12 @@ use kms_vendor::{NewIssuer, SignedIssuer, Signer, VendorError};
 use prost::Message as _;
 use shared::certificate::{Chain, IssuingCertificate, Roots};
 use shared::envelope::{Kind, SecretKey};
-use shared::files::{self, ISSUING_REQUEST, IssuingRequest};
+use shared::files::{self, ISSUING_REQUEST, KeyRequest, RequestedKey};
 use shared::policy::Policy;
 use shared::testing;
 
 use crate::binary::{answer, failure, prepared};
-use crate::{HOUR_MS, NOW, World, YEAR, request_pem};
+use crate::{HOUR_MS, NOW, World, YEAR};
 
 fn portal_key() -> SecretKey {
     SecretKey::from_seed(&[9; 32])
@@ -34,7 +34,7 @@ fn sign(world: &mut World, request: &str, products: &[&str]) -> Result<SignedIss
 fn a_portal_signs_host_certificates_with_the_key_that_a_root_has_signed() {
     let mut world = World::with_product();
     world.add("Other", Policy::CLIENT, false).unwrap();
-    let request = IssuingRequest::to_pem(&portal_key());
+    let request = KeyRequest::to_pem(RequestedKey::Issuing, &portal_key());
     let signed = sign(&mut world, &request, &["Example CAD"]).unwrap();
     let envelope = files::issuing_certificate_from_pem(signed.pem.as_bytes()).unwrap();
     let roots = Roots::new(world.vendor.roots().iter().map(<[u8; 32]>::as_slice)).unwrap();
@@ -61,7 +61,7 @@ fn a_portal_signs_host_certificates_with_the_key_that_a_root_has_signed() {
 #[test]
 fn a_portal_key_that_has_not_signed_its_request_is_not_certified() {
     let mut world = World::with_product();
-    let mut forged = IssuingRequest::compose(&portal_key());
+    let mut forged = KeyRequest::compose(RequestedKey::Issuing, &portal_key());
     forged.public_key = Bytes::copy_from_slice(SecretKey::from_seed(&[8; 32]).public().as_bytes());
     let unsigned = proto::v1::IssuingRequest { proof: None, ..forged.clone() };
     let pem = |request: &proto::v1::IssuingRequest| files::to_pem(ISSUING_REQUEST, &request.encode_to_vec());
@@ -71,7 +71,6 @@ fn a_portal_key_that_has_not_signed_its_request_is_not_certified() {
             "the proof that its sender has the key does not hold: signed by another key than is wanted here",
         ),
         (pem(&unsigned), "what it holds is damaged"),
-        (request_pem(7, HOUR_MS), "a whole KMS ISSUING REQUEST is not in it: it holds a KMS HOST REQUEST"),
     ] {
         let error = sign(&mut world, &request, &[]).unwrap_err();
         assert_eq!(error.to_string(), format!("the portal's request is not usable: {complaint}"));
@@ -83,7 +82,11 @@ fn a_portal_key_that_has_not_signed_its_request_is_not_certified() {
 #[test]
 fn the_certificate_of_a_portal_is_a_file_for_a_year() {
     let home = prepared();
-    fs::write(home.path().join("issuing-request.pem"), IssuingRequest::to_pem(&portal_key())).unwrap();
+    fs::write(
+        home.path().join("issuing-request.pem"),
+        KeyRequest::to_pem(RequestedKey::Issuing, &portal_key()),
+    )
+    .unwrap();
     let sign = ["issuer", "sign", "--request", "issuing-request.pem", "--out", "issuing.certificate"];
     let said = answer(&home, &[&sign[..], &["--json"]].concat());
     let said: serde_json::Value = serde_json::from_str(&said).unwrap();
@@ -97,7 +100,7 @@ fn the_certificate_of_a_portal_is_a_file_for_a_year() {
     assert_eq!(code, 73);
     assert!(line.contains("--force"), "{line}");
     let said = answer(&home, &[&sign[..], &["--force", "--root", "2"]].concat());
-    assert!(said.contains("`kms-portal install-issuer`"), "{said}");
+    assert!(said.contains("`kms-portal install-issuer issuing.certificate`"), "{said}");
     fs::write(home.path().join("issuing-request.pem"), "garbage").unwrap();
     assert_eq!(failure(&home, &[&sign[..], &["--force"]].concat()).0, 65);
 }

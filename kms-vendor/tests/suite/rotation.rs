@@ -4,7 +4,7 @@ use std::fs;
 
 use kms_vendor::{Custody, Fate, NewIssuer, Recorded, Signer, Vendor, VendorError};
 use shared::envelope::SecretKey;
-use shared::files::IssuingRequest;
+use shared::files::{KeyRequest, RequestedKey};
 use shared::time::Timestamp;
 
 use crate::binary::{answer, failure, issue_to, prepared};
@@ -20,7 +20,7 @@ fn replace(world: &mut World, root: Signer) -> Result<kms_vendor::ReplacedRoot, 
 
 fn sign_portal(world: &mut World, root: Signer, now: Timestamp) -> String {
     let new = NewIssuer { products: Vec::new(), not_before: now, valid_for: YEAR, root, test: false, now };
-    let request = IssuingRequest::to_pem(&SecretKey::from_seed(&[9; 32]));
+    let request = KeyRequest::to_pem(RequestedKey::Issuing, &SecretKey::from_seed(&[9; 32]));
     let signed = world.vendor.sign_issuer(&request, &new, &mut world.rng).unwrap();
     signed.certificate.id.to_string()
 }
@@ -166,8 +166,11 @@ fn what_ends_soon_is_listed_and_what_was_revoked_is_not() {
     let all = answer(&home, &["certificate", "list", "--all"]);
     assert!(all.contains("  revoked\n"), "{all}");
 
-    fs::write(home.path().join("portal.pem"), IssuingRequest::to_pem(&SecretKey::from_seed(&[9; 32])))
-        .unwrap();
+    fs::write(
+        home.path().join("portal.pem"),
+        KeyRequest::to_pem(RequestedKey::Issuing, &SecretKey::from_seed(&[9; 32])),
+    )
+    .unwrap();
     let sign =
         ["issuer", "sign", "--request", "portal.pem", "--out", "portal.certificate", "--valid-for", "30d"];
     answer(&home, &sign);

@@ -838,13 +838,14 @@ pub struct HostRequest {
     #[prost(message, optional, tag = "3")]
     pub proof: ::core::option::Option<Signed>,
 }
-/// What a portal sends to the offline tool to have its key certified (`KMS ISSUING REQUEST`).
+/// What a portal sends to the offline tool to have a key certified: its issuing key (`KMS ISSUING REQUEST`), or its code key
+/// (`KMS CODE REQUEST`).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct IssuingRequest {
     /// The portal's Ed25519 public key, 32 bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub public_key: ::prost::bytes::Bytes,
-    /// `kms.issuing-request.v1`, signed by `public_key`: its payload is an encoded `IssuingRequest` that says the same and has no
+    /// `kms.issuing-request.v1` or `kms.code-request.v1`, signed by `public_key`: its payload is an encoded `IssuingRequest` that says the same and has no
     /// proof.
     #[prost(message, optional, tag = "2")]
     pub proof: ::core::option::Option<Signed>,

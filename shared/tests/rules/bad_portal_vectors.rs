@@ -5,13 +5,15 @@ use prost::Message;
 use proto::v1::{self, Signed, SignedRevocationList};
 use proto::vendor::v1 as vendor;
 use shared::envelope::{Kind, SecretKey};
-use shared::files::IssuingRequest;
+use shared::files::{KeyRequest, RequestedKey};
 use shared::ids::ProductId;
 use shared::product_key::{KeyKind, ProductKey, ProductTag};
 
 use crate::bad_vectors::{self, SMALL_ORDER};
 use crate::kit::{self, NOW, Who};
-use crate::portal_vectors::{read_ask, read_confirmation, read_issuing_request, read_list};
+use crate::portal_vectors::{
+    read_ask, read_code_request, read_confirmation, read_issuing_request, read_list,
+};
 use crate::vector_files::Vector;
 
 pub(crate) fn all() -> Vec<Vector> {
@@ -501,7 +503,7 @@ fn revocation_lists() -> Vec<Vector> {
 
 fn issuing_requests() -> Vec<Vector> {
     let (issuing, other) = (kit::key(Who::Issuing), kit::key(Who::Host));
-    let good = IssuingRequest::compose(&issuing);
+    let good = KeyRequest::compose(RequestedKey::Issuing, &issuing);
     let unsigned = v1::IssuingRequest { proof: None, ..good.clone() };
     let proved = |proof| v1::IssuingRequest { proof: Some(proof), ..unsigned.clone() };
     let cases: Vec<Case<v1::IssuingRequest>> = vec![
@@ -543,7 +545,15 @@ fn issuing_requests() -> Vec<Vector> {
         let lines = vec![Vector::hex("request", &request.encode_to_vec())];
         Vector { name, about, lines, yields: yields.into(), read: read_issuing_request }
     };
-    cases.into_iter().map(vector).collect()
+    let mut vectors: Vec<_> = cases.into_iter().map(vector).collect();
+    vectors.push(Vector {
+        name: "bad-code-request-issuing",
+        about: "A portal's request for its issuing key, where one for a code key is wanted.",
+        lines: vec![Vector::hex("request", &good.encode_to_vec())],
+        yields: "error: Proof(OtherKind)".into(),
+        read: read_code_request,
+    });
+    vectors
 }
 
 // Features of a host certificate.

@@ -10,7 +10,7 @@ use shared::certificate::{Chain, HostCertificate};
 use shared::confirmation::Confirmation;
 use shared::envelope::PublicKey;
 use shared::features::Features;
-use shared::files::IssuingRequest;
+use shared::files::{KeyRequest, RequestedKey};
 use shared::ids::{Fingerprint, Nonce};
 use shared::parts::HardwareParts;
 use shared::revocation::{RevocationList, Revoked};
@@ -23,7 +23,7 @@ use crate::vector_files::{Fields, Vector};
 pub(crate) fn all() -> Vec<Vector> {
     let mut vectors = asks();
     vectors.extend([confirmation(), bounded_confirmation(), revocation_list(), revocation_list_by_root()]);
-    vectors.extend([revocation_list_of_wholes(), issuing_request(), chain_with_features()]);
+    vectors.extend([revocation_list_of_wholes(), issuing_request(), code_request(), chain_with_features()]);
     vectors
 }
 
@@ -279,24 +279,42 @@ pub(crate) fn read_list(fields: &Fields) -> String {
 // The portal's key, and a host certificate.
 
 fn issuing_request() -> Vector {
+    let about =
+        "The body of a portal's request to certify its key, and the proof in it that the portal has the key.";
+    key_request("issuing-request", about, RequestedKey::Issuing, read_issuing_request)
+}
+
+fn code_request() -> Vector {
+    let about = "The body of a portal's request to certify its code key, and the proof in it that the portal has the key.";
+    key_request("code-request", about, RequestedKey::Code, read_code_request)
+}
+
+fn key_request(
+    name: &'static str,
+    about: &'static str,
+    of: RequestedKey,
+    read: fn(&Fields) -> String,
+) -> Vector {
     let key = kit::key(Who::Issuing);
-    let request = IssuingRequest::compose(&key);
+    let request = KeyRequest::compose(of, &key);
     let mut lines = envelope(&key.public(), request.proof.as_ref().unwrap());
     lines.push(Vector::hex("request", &request.encode_to_vec()));
-    Vector {
-        name: "issuing-request",
-        about: "The body of a portal's request to certify its key, and the proof in it that the portal has the key.",
-        lines,
-        yields: format!("key {}", key.public().key_id()),
-        read: |fields| {
-            checked_envelope(fields);
-            read_issuing_request(fields)
-        },
-    }
+    Vector { name, about, lines, yields: format!("key {}", key.public().key_id()), read }
 }
 
 pub(crate) fn read_issuing_request(fields: &Fields) -> String {
-    match IssuingRequest::decode(&fields.bytes("request")) {
+    read_key_request(RequestedKey::Issuing, fields)
+}
+
+pub(crate) fn read_code_request(fields: &Fields) -> String {
+    read_key_request(RequestedKey::Code, fields)
+}
+
+fn read_key_request(of: RequestedKey, fields: &Fields) -> String {
+    if fields.optional_bytes("signed").is_some() {
+        checked_envelope(fields);
+    }
+    match KeyRequest::decode(of, &fields.bytes("request")) {
         Ok(request) => format!("key {}", request.public_key.key_id()),
         Err(error) => format!("error: {error:?}"),
     }

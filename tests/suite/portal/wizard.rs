@@ -8,7 +8,7 @@ use kms_client::{Client, LicenseState, Product};
 use kms_vendor::{NewIssuer, Signer};
 use shared::codes::{CodeForm, ConfirmationId, InstallationId, MachineOptions};
 use shared::envelope::SecretKey;
-use shared::files::{self, CODE_CERTIFICATE, IssuingRequest, TELEPHONES};
+use shared::files::{self, CODE_CERTIFICATE, KeyRequest, RequestedKey, TELEPHONES};
 
 use super::stage::PortalStage;
 use crate::stage::{YEAR, an_hour_ago, now};
@@ -37,7 +37,7 @@ impl PortalStage {
             test: false,
             now: now(),
         };
-        let request = IssuingRequest::to_pem(&code_key());
+        let request = KeyRequest::to_pem(RequestedKey::Code, &code_key());
         let certificate = vendor.sign_code_key(&request, &new, vec![], &mut rand::rng()).unwrap().pem;
         let file = self.stage.folder.path().join("telephones.toml");
         fs::write(&file, NUMBERS).unwrap();

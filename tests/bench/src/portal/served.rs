@@ -22,7 +22,7 @@ use shared::certificate::Roots;
 use shared::confirmation::Confirmation;
 use shared::envelope::SecretKey;
 use shared::features::Features;
-use shared::files::{self, IssuingRequest};
+use shared::files::{self, KeyRequest, RequestedKey};
 use shared::ids::{CertificateId, OrganisationId, ProductId};
 use shared::policy::Policy;
 use shared::product_key::{KeyKind, ProductKey, ProductTag};
@@ -139,7 +139,7 @@ impl Ground {
     pub(crate) fn echo(&self, serving: &Runtime) -> anyhow::Result<Served> {
         let issuing_key = SecretKey::from_seed(&rand::random());
         let certificate = files::issuing_certificate_from_pem(
-            self.signed(&IssuingRequest::to_pem(&issuing_key))?.as_bytes(),
+            self.signed(&KeyRequest::to_pem(RequestedKey::Issuing, &issuing_key))?.as_bytes(),
         );
         let certificate = certificate.map_err(|error| anyhow!("{error}"))?;
         let echo = Echo { issuing_key, certificate, clock: self.clock.clone(), key: self.key.clone() };
