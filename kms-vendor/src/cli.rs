@@ -11,9 +11,14 @@ use shared::features::Features;
 use shared::ids::{CertificateId, ProductId};
 use shared::time::Timestamp;
 
+use store::output::{OutputError, OutputFile};
+
 pub(crate) use custody::{
     CustodyCommand, Encryption, NewCustody, RootChoice, RootCustody, RootsCommand, Unlocking,
 };
+
+/// What is written for others to read.
+pub(crate) const PUBLIC: u32 = 0o644;
 
 /// Manage a vendor's root keys and products, and issue host certificates.
 #[derive(Debug, Parser)]
@@ -47,8 +52,9 @@ pub(crate) enum Command {
   kms-vendor init --pkcs11 /usr/lib/softhsm/libsofthsm2.so --token vendor-1 --token vendor-2
   kms-vendor init --unencrypted --json | jq -r '.roots[]'
 
-On a terminal, the passphrase of each root key is asked for. Give them different ones: if one is forgotten, the other root
-still signs. Without a terminal and without options, the keys are not encrypted.")]
+On a terminal, the passphrase of each root key is asked for. Give them different ones: if one is
+forgotten, the other root still signs. Without a terminal and without options, the keys are not
+encrypted. If it is interrupted, the same command goes on.")]
     Init(RootCustody),
     /// Print the root public keys that every product pins, and where the private keys are.
     #[command(after_help = "Examples:
@@ -78,10 +84,13 @@ still signs. Without a terminal and without options, the keys are not encrypted.
     Telephones(TelephonesCommand),
     /// Revoke certificates, and write the signed list of everything that is revoked.
     #[command(after_help = "Examples:
-  kms-vendor revoke 0ff1ce00112233445566778899aabbcc --reason \"the host was stolen\" --out revoked.pem
+  kms-vendor revoke 0ff1ce00112233445566778899aabbcc --reason \"the host was stolen\" \\
+      --out revoked.pem
   kms-vendor revoke 0ff1ce00112233445566778899aabbcc --unlisted --root 2 --out revoked.pem
 
-Hosts take the list with `kms-host install-revocations`, and hand it to machines.
+`certificate list` and `issuer list` show the ids. The list has everything that was ever revoked here.
+Hosts take it with `kms-host install-revocations`, and a portal with
+`kms-portal install-revocations`; both hand it to machines.
 A machine that holds a lease of a revoked host keeps it to its end.
 Revoking is final, and is recorded in revoked.toml before the file is written.")]
     Revoke(Revoke),
@@ -89,8 +98,9 @@ Revoking is final, and is recorded in revoked.toml before the file is written.")
 
 #[derive(Debug, Args)]
 pub(crate) struct Revoke {
-    /// Id of a host certificate, an issuing certificate or a confirmation.
-    #[arg(required = true, value_name = "ID")]
+    /// Id of a host certificate, a host, an issuing certificate, a code certificate or a confirmation [default: none; the list is
+    /// signed again].
+    #[arg(value_name = "ID")]
     pub(crate) ids: Vec<CertificateId>,
     /// Reason, which administrators and users see: 200 bytes at most.
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -100,12 +110,8 @@ pub(crate) struct Revoke {
     pub(crate) unlisted: bool,
     #[command(flatten)]
     pub(crate) root: RootChoice,
-    /// File to write the list to.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
-    /// Replace the --out file if it exists.
-    #[arg(long)]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -143,10 +149,12 @@ The constant contains no secret.")]
     #[command(after_help = "Examples:
   kms-vendor product file \"Example CAD\" --out product.toml
   kms-vendor product file \"Example CAD\" --organisation \"Example University\" --out pinned.toml
-  kms-vendor product file \"Example CAD\" --portal https://activation.example.com --portal-ca portal-ca.pem
+  kms-vendor product file \"Example CAD\" --portal https://activation.example.com \\
+      --portal-ca portal-ca.pem --telephones telephones.signed --out product.toml --force
   kms-client --product product.toml discover
 
-A product file contains no secret.")]
+A product file contains no secret. Nothing is remembered of the one before: give all options in
+one command.")]
     File(ProductFile),
 }
 
@@ -237,12 +245,8 @@ pub(crate) struct IssueCertificate {
     /// Mark the certificate as test, for a host that was made with --hour.
     #[arg(long)]
     pub(crate) test_times: bool,
-    /// File to write the certificate to.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
-    /// Replace the --out file if it exists.
-    #[arg(long)]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
     #[command(flatten)]
     pub(crate) contract: Contract,
 }
@@ -265,7 +269,8 @@ On a terminal, the passphrase of the new key is asked for.")]
     /// Sign the key of a portal with a root key.
     #[command(after_help = "Examples:
   kms-vendor issuer sign --request issuing-request.pem --out issuing.certificate
-  kms-vendor issuer sign --request issuing-request.pem --product \"Example CAD\" --valid-for 90d --out issuing.certificate
+  kms-vendor issuer sign --request issuing-request.pem --product \"Example CAD\" --valid-for 90d \\
+      --out issuing.certificate
 
 `kms-portal init` writes the request. The private key stays with the portal.
 Every certificate is recorded in issued.jsonl before its file is written.")]
@@ -336,12 +341,8 @@ pub(crate) struct SignTelephones {
     pub(crate) products: Vec<String>,
     #[command(flatten)]
     pub(crate) root: RootChoice,
-    /// File to write them to.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
-    /// Replace the --out file if it exists.
-    #[arg(long)]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
 }
 
 #[derive(Debug, Args)]
@@ -363,12 +364,8 @@ pub(crate) struct SignCodeKey {
     /// Restrict the key to products that are marked as test.
     #[arg(long)]
     pub(crate) test_only: bool,
-    /// File to write the certificate to.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
-    /// Replace the --out file if it exists.
-    #[arg(long)]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
 }
 
 fn parse_feature_set(text: &str) -> Result<Features, String> {
@@ -382,12 +379,8 @@ pub(crate) struct SignIssuer {
     pub(crate) request: PathBuf,
     #[command(flatten)]
     pub(crate) issuer: NewIssuerArgs,
-    /// File to write the certificate to.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
-    /// Replace the --out file if it exists.
-    #[arg(long)]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
 }
 
 #[derive(Debug, Args)]
@@ -402,6 +395,24 @@ pub(crate) struct NewIssuerArgs {
     /// Restrict the key to what is marked as test.
     #[arg(long)]
     pub(crate) test_only: bool,
+}
+
+/// The file that a command writes.
+#[derive(Debug, Args)]
+pub(crate) struct OutArgs {
+    /// File to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Replace the --out file if it exists.
+    #[arg(long)]
+    force: bool,
+}
+
+impl OutArgs {
+    /// Looks whether the file can be written.
+    pub(crate) fn check(&self) -> Result<OutputFile, OutputError> {
+        OutputFile::check(&self.out, PUBLIC, self.force)
+    }
 }
 
 /// The period for which a certificate is valid.

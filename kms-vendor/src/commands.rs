@@ -1,6 +1,7 @@
 //! The commands: each calls the library and prints its result. The rules are in the library.
 
 mod custody;
+mod keys;
 mod recorded;
 
 use std::fmt::Write as _;
@@ -10,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kms_vendor::{
-    Custody, IssueRequest, Issued, KeyPlace, NewIssuer, NewProduct, Product, RevokeRequest, SignedCodeKey, SignedIssuer,
-    SignedRevocations, SignedTelephones, Signer, Vendor, VendorError, instant_text,
+    IssueRequest, Issued, NewProduct, Product, RevokeRequest, SignedRevocations, SignedTelephones, Signer,
+    Vendor, VendorError, instant_text,
 };
 use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_NOINPUT, EX_USAGE};
 use program::output::json_text;
@@ -19,18 +20,17 @@ use rand::CryptoRng;
 use serde_json::{Value, json};
 use shared::armour;
 use shared::certificate::IssuingCertificate;
-use shared::features::Features;
 use shared::ids::CertificateId;
 use shared::policy::Policy;
 use shared::print::{OneLine, one_line};
 use shared::time::{Length, Timestamp};
-use store::file::FileError;
+use store::output::{OutputError, OutputFile};
 use store::regular;
 
 use crate::cli::{
-    AddProduct, CarriedArgs, CertificateCommand, Cli, CodeKeyCommand, Command, IssueCertificate,
-    IssuerCommand, Life, NewCustody, NewIssuerArgs, ProductCommand, ProductFile, Revoke, RootsCommand,
-    SignCodeKey, SignIssuer, SignTelephones, TelephonesCommand,
+    AddProduct, CarriedArgs, CertificateCommand, Cli, CodeKeyCommand, Command,
+    IssueCertificate, IssuerCommand, Life, PUBLIC, ProductCommand, ProductFile, Revoke, RootsCommand,
+    SignTelephones, TelephonesCommand,
 };
 
 /// How long a certificate is valid by default.
@@ -55,10 +55,12 @@ pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result
         Command::Certificate(CertificateCommand::List(wanted)) => recorded::hosts(&open()?, wanted, now)?,
         Command::Issuer(IssuerCommand::List(wanted)) => recorded::keys(&open()?, wanted, now)?,
         Command::Issuer(IssuerCommand::Create { issuer, custody }) => {
-            create_issuer(&open()?, issuer, custody, now, rng)?
+            keys::create_issuer(&open()?, issuer, custody, now, rng)?
         }
-        Command::Issuer(IssuerCommand::Sign(arguments)) => sign_issuer(&open()?, arguments, now, rng)?,
-        Command::CodeKey(CodeKeyCommand::Sign(arguments)) => sign_code_key(&open()?, arguments, now, rng)?,
+        Command::Issuer(IssuerCommand::Sign(arguments)) => keys::sign_issuer(&open()?, arguments, now, rng)?,
+        Command::CodeKey(CodeKeyCommand::Sign(arguments)) => {
+            keys::sign_code_key(&open()?, arguments, now, rng)?
+        }
         Command::Telephones(TelephonesCommand::Sign(arguments)) => sign_telephones(&open()?, arguments)?,
         Command::Revoke(arguments) => revoke(&open()?, arguments, now)?,
     };
@@ -84,18 +86,35 @@ fn product(
 
 fn product_file(vendor: &Vendor, arguments: &ProductFile) -> Result<Answer, CommandError> {
     let CarriedArgs { name, extras } = &arguments.carried;
+    let file =
+        arguments.out.as_ref().map(|out| OutputFile::check(out, PUBLIC, arguments.force)).transpose()?;
     let text = vendor.product_file(name, extras)?;
     let mut json: Value = toml::from_str(&text).expect("the library has written TOML, without dates");
-    let Some(out) = &arguments.out else {
+    let Some(file) = file else {
         return Ok(Answer { text, json });
     };
-    check_out(out, arguments.force)?;
-    write_out(out, &text, arguments.force).map_err(CommandError::ProductFile)?;
-    let out = out.display().to_string();
+    let lost = lost(file.path(), &json);
+    file.write(text.as_bytes())?;
+    let out = file.path().display().to_string();
     let shown = one_line(&out);
-    let text = format!("Written to {shown}; `kms-client --product {shown}` takes it.\n");
+    let mut text = format!("Written to {shown}; `kms-client --product {shown}` takes it.\n");
+    if !lost.is_empty() {
+        let lost = lost.join(", ");
+        let _ = writeln!(
+            text,
+            "The file before had {lost}, and this one has not: give all options in one command."
+        );
+    }
     json["out"] = out.into();
+    json["lost"] = lost.into();
     Ok(Answer { text, json })
+}
+
+/// What a product file that is replaced had, and the new one has not.
+fn lost(before: &Path, new: &Value) -> Vec<String> {
+    let before = regular::read(before).ok().and_then(|text| String::from_utf8(text).ok());
+    let before = before.and_then(|text| text.parse::<toml::Table>().ok());
+    before.into_iter().flatten().map(|(name, _)| name).filter(|name| new.get(name).is_none()).collect()
 }
 
 fn add_product(
@@ -120,9 +139,8 @@ fn issue(
     now: Timestamp,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, CommandError> {
-    let out = &arguments.out;
-    // Before anything is recorded. If the file appears after this, writing it fails below.
-    check_out(out, arguments.force)?;
+    // Before anything is recorded.
+    let file = arguments.out.check()?;
     let issuer = if arguments.issuer { Some(vendor.issuer()?) } else { None };
     let (not_before, valid_for) = life(&arguments.life, issuer.as_ref(), now);
     let (root, note) = custody::root(vendor, &arguments.root)?;
@@ -141,22 +159,10 @@ fn issue(
         },
         rng,
     )?;
-    write_out(out, &issued.pem, arguments.force)
+    file.write(issued.pem.as_bytes())
         .map_err(|source| CommandError::NotHandedOut { certificate: issued.certificate.id, source })?;
-    let answer = Answer::issued(&issued, arguments);
+    let answer = Answer::issued(&issued, file.path());
     Ok(if arguments.issuer { answer } else { answer.with(&note) })
-}
-
-fn check_out(out: &Path, force: bool) -> Result<(), CommandError> {
-    if !force && out.symlink_metadata().is_ok() {
-        return Err(CommandError::OutExists(out.to_owned()));
-    }
-    Ok(())
-}
-
-fn write_out(out: &Path, text: &str, force: bool) -> Result<(), FileError> {
-    let write = if force { store::file::replace } else { store::file::create_new };
-    write(out, text.as_bytes(), 0o644)
 }
 
 /// Start and length of the validity: as given, or a year from now and the hour before now. The default stays within the validity
@@ -183,96 +189,25 @@ fn read_request(path: &Path) -> Result<String, CommandError> {
     Ok(armour::text(&text))
 }
 
-fn create_issuer(
-    vendor: &Vendor,
-    arguments: &NewIssuerArgs,
-    custody: &NewCustody,
-    now: Timestamp,
-    rng: &mut impl CryptoRng,
-) -> Result<Answer, CommandError> {
-    // A key that is there stays as it was made.
-    let custody = match vendor.key_place(Signer::Issuer)? {
-        KeyPlace::Elsewhere => custody.choose(Signer::Issuer.file_name())?,
-        _ => Custody::Plain,
-    };
-    let (root, note) = custody::root(vendor, &arguments.root)?;
-    let issuer = vendor.create_issuer(&new_issuer(arguments, root, now), &custody, rng)?;
-    Ok(Answer::issuer(
-        &issuer,
-        "`certificate issue --issuer` signs with it; the root keys may now be kept elsewhere.\n",
-    )
-    .with(&note))
-}
-
-fn sign_issuer(
-    vendor: &Vendor,
-    arguments: &SignIssuer,
-    now: Timestamp,
-    rng: &mut impl CryptoRng,
-) -> Result<Answer, CommandError> {
-    let out = &arguments.out;
-    check_out(out, arguments.force)?;
-    let request = read_request(&arguments.request)?;
-    let (root, note) = custody::root(vendor, &arguments.issuer.root)?;
-    let SignedIssuer { pem, certificate } =
-        vendor.sign_issuer(&request, &new_issuer(&arguments.issuer, root, now), rng)?;
-    write_out(out, &pem, arguments.force)
-        .map_err(|source| CommandError::NotHandedOut { certificate: certificate.id, source })?;
-    let out = out.display().to_string();
-    let next =
-        format!("Written to {}; the portal takes it with `kms-portal install-issuer`.\n", OneLine(&out));
-    let mut answer = Answer::issuer(&certificate, &next).with(&note);
-    answer.json["out"] = out.into();
-    Ok(answer)
-}
-
-fn sign_code_key(
-    vendor: &Vendor,
-    arguments: &SignCodeKey,
-    now: Timestamp,
-    rng: &mut impl CryptoRng,
-) -> Result<Answer, CommandError> {
-    let out = &arguments.out;
-    check_out(out, arguments.force)?;
-    let request = read_request(&arguments.request)?;
-    let (root, note) = custody::root(vendor, &arguments.root)?;
-    let new = NewIssuer {
-        products: arguments.products.iter().map(String::as_str).collect(),
-        not_before: now - BACKDATED,
-        valid_for: arguments.valid_for.saturating_add(BACKDATED),
-        root,
-        test: arguments.test_only,
-        now,
-    };
-    let SignedCodeKey { pem, certificate } =
-        vendor.sign_code_key(&request, &new, arguments.feature_sets.clone(), rng)?;
-    write_out(out, &pem, arguments.force)
-        .map_err(|source| CommandError::NotHandedOut { certificate: certificate.limits.id, source })?;
-    let out = out.display().to_string();
-    let next = format!(
-        "Written to {shown}; products carry it: `kms-vendor product rust NAME --code-key {shown}`.\n",
-        shown = OneLine(&out)
-    );
-    let mut answer = Answer::certified("code certificate", &certificate.limits, &next).with(&note);
-    answer.json["out"] = out.into();
-    answer.json["feature_sets"] = certificate.feature_sets.iter().map(Features::encode).collect();
-    Ok(answer)
-}
-
 fn sign_telephones(vendor: &Vendor, arguments: &SignTelephones) -> Result<Answer, CommandError> {
-    let SignTelephones { file, products, root, out, force } = arguments;
-    check_out(out, *force)?;
+    let SignTelephones { file, products, root, out } = arguments;
+    let out = out.check()?;
     let products: Vec<_> = products.iter().map(String::as_str).collect();
     let (root, note) = custody::root(vendor, root)?;
     let SignedTelephones { pem, telephones } = vendor.sign_telephones(file, &products, root)?;
-    write_out(out, &pem, *force).map_err(CommandError::ProductFile)?;
+    out.write(pem.as_bytes())?;
     let countries = telephones.countries();
     let numbers: usize = countries.iter().map(|country| country.numbers.len()).sum();
-    let out = out.display().to_string();
+    let out = out.path().display().to_string();
     let text = format!(
-        "{numbers} numbers of {} countries are signed.\n\n\
+        "{} of {} signed.\n\n\
          Written to {shown}; products carry it: `kms-vendor product rust NAME --telephones {shown}`.\n",
-        countries.len(),
+        if numbers == 1 { "1 number".to_owned() } else { format!("{numbers} numbers") },
+        if countries.len() == 1 {
+            "1 country is".to_owned()
+        } else {
+            format!("{} countries are", countries.len())
+        },
         shown = OneLine(&out)
     );
     let json = json!({ "countries": countries.len(), "numbers": numbers, "out": out });
@@ -280,13 +215,13 @@ fn sign_telephones(vendor: &Vendor, arguments: &SignTelephones) -> Result<Answer
 }
 
 fn revoke(vendor: &Vendor, arguments: &Revoke, now: Timestamp) -> Result<Answer, CommandError> {
-    let Revoke { ids, reason, unlisted, root, out, force } = arguments;
-    check_out(out, *force)?;
+    let Revoke { ids, reason, unlisted, root, out } = arguments;
+    let out = out.check()?;
     let (root, note) = custody::root(vendor, root)?;
     let request = RevokeRequest { ids, reason, unlisted: *unlisted, root, now };
     let SignedRevocations { pem, list } = vendor.revoke(&request)?;
-    write_out(out, &pem, *force).map_err(CommandError::ListNotHandedOut)?;
-    let (out, revoked) = (out.display().to_string(), list.revoked().len());
+    out.write(pem.as_bytes()).map_err(CommandError::ListNotHandedOut)?;
+    let (out, revoked) = (out.path().display().to_string(), list.revoked().len());
     let text = format!(
         "Revocation list {} has {revoked} revoked.\n\n\
          Written to {}; hosts take it with `kms-host install-revocations`.\n",
@@ -295,18 +230,6 @@ fn revoke(vendor: &Vendor, arguments: &Revoke, now: Timestamp) -> Result<Answer,
     );
     let json = json!({ "number": list.number, "revoked": revoked, "out": out });
     Ok(Answer { text, json }.with(&note))
-}
-
-fn new_issuer(arguments: &NewIssuerArgs, root: Signer, now: Timestamp) -> NewIssuer<'_> {
-    let (not_before, valid_for) = life(&arguments.life, None, now);
-    NewIssuer {
-        products: arguments.products.iter().map(String::as_str).collect(),
-        not_before,
-        valid_for,
-        root,
-        test: arguments.test_only,
-        now,
-    }
 }
 
 /// The result of a command, as text and as JSON.
@@ -372,8 +295,8 @@ impl Answer {
         Answer { text, json }
     }
 
-    fn issued(issued: &Issued, arguments: &IssueCertificate) -> Answer {
-        let out = arguments.out.display().to_string();
+    fn issued(issued: &Issued, out: &Path) -> Answer {
+        let out = out.display().to_string();
         let certificate = &issued.certificate;
         let new = if issued.organisation_is_new { ", new here" } else { "" };
         let mark = if certificate.test {
@@ -451,22 +374,16 @@ pub(crate) enum CommandError {
         .path.display()
     )]
     Request { path: PathBuf, source: io::Error },
-    #[error("{} exists; name another file with --out, or replace it with --force", .0.display())]
-    OutExists(PathBuf),
+    #[error(transparent)]
+    Output(#[from] OutputError),
     #[error(
-        "certificate {certificate} is recorded in issued.jsonl and was not handed out: {}; issue another one, to a file that \
-         can be written",
-        with_causes(.source)
+        "certificate {certificate} is recorded in issued.jsonl and was not handed out: {source}, and issue another certificate"
     )]
-    NotHandedOut { certificate: CertificateId, source: FileError },
+    NotHandedOut { certificate: CertificateId, source: OutputError },
     #[error(
-        "the revocation is recorded in revoked.toml, and its list was not written: {}; give the same command again, with a file that \
-         can be written",
-        with_causes(.0)
+        "the revocation is recorded in revoked.toml, and its list was not written: {0}, and give the same command again"
     )]
-    ListNotHandedOut(FileError),
-    #[error("{}; name a file that can be written with --out", with_causes(.0))]
-    ProductFile(FileError),
+    ListNotHandedOut(OutputError),
     #[error("could not read {}: {source}; name a file whose first line is the passphrase", .path.display())]
     PassphraseFile { path: PathBuf, source: io::Error },
     #[error("could not ask on the terminal: {0}; give the passphrase in a file")]
@@ -504,10 +421,9 @@ impl CommandError {
             | CommandError::NoPassphrase => EX_NOINPUT,
             CommandError::PlainBesideEncrypted | CommandError::NothingToOpen => EX_USAGE,
             CommandError::PassphrasesDiffer | CommandError::BothReplaced { .. } => EX_DATAERR,
-            CommandError::OutExists(_)
+            CommandError::Output(_)
             | CommandError::NotHandedOut { .. }
-            | CommandError::ListNotHandedOut(_)
-            | CommandError::ProductFile(_) => EX_CANTCREAT,
+            | CommandError::ListNotHandedOut(_) => EX_CANTCREAT,
         }
     }
 }

@@ -26,8 +26,8 @@ use crate::vendor::Vendor;
 /// Optional values in a product file. By default it has none.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Extras {
-    /// Name or id of the only organisation that may license this copy. It must have been certified before.
-    #[arg(long, value_name = "NAME")]
+    /// Name or id of the only organisation that may license this copy (`organisation list`).
+    #[arg(long, value_name = "NAME|ID")]
     pub organisation: Option<String>,
     /// DNS service label of the product's hosts [default: _kms-activation._tcp].
     #[arg(long, value_name = "LABEL")]
@@ -38,7 +38,7 @@ pub struct Extras {
     /// File of telephone numbers for the product, as `telephones sign` writes it [default: none].
     #[arg(long, value_name = "FILE")]
     pub telephones: Option<PathBuf>,
-    /// Address of the portal where product keys are activated, such as <https://activation.example.com> [default: no product keys].
+    /// Address of the portal where product keys are activated, such as `https://activation.example.com` [default: no product keys].
     #[arg(long, value_name = "URL")]
     pub portal: Option<PortalAddress>,
     /// PEM file of the CA that has signed the portal's TLS certificate [default: those that each machine trusts].

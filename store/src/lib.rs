@@ -99,6 +99,7 @@ mod salvage;
 mod bytes;
 mod error;
 pub mod file;
+pub mod output;
 pub mod regular;
 
 pub use batch::{Batch, MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES, TooLarge};

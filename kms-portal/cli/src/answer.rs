@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use shared::activation::MachineActivation;
 use shared::files::{self, HOST_ACTIVATION, MACHINE_ACTIVATION};
 use shared::print::Lines;
+use store::output::OutputFile;
 use store::regular;
 use tonic::Code;
 use zeroize::Zeroizing;
@@ -42,19 +43,17 @@ pub(super) fn answer(at: &PortalAt, wanted: &AnswerFile) -> Result<String, Failu
     let text = read(&wanted.request)?;
     let machines = files::machine_activations_from_pem(&text).or_exit(EX_DATAERR)?;
     let has_host = !files::all_from_pem(HOST_ACTIVATION, &text).or_exit(EX_DATAERR)?.is_empty();
-    if let Some(out) = wanted.out.as_ref().filter(|out| !wanted.force && out.exists()) {
-        let error =
-            anyhow!("{} exists; name another file with --out, or add --force to overwrite it", out.display());
-        return Err(Failure { code: EX_CANTCREAT, error });
-    }
+    let out = wanted.out.as_deref().map(|out| OutputFile::check(out, 0o644, wanted.force));
+    let out = out.transpose().or_exit(EX_CANTCREAT)?;
+    let out = out.as_ref();
     match (has_host, machines.is_empty()) {
         (true, false) => {
             let file = wanted.request.display();
             let error = anyhow!("{file} has requests of a host and of machines; put them into two files");
             Err(Failure { code: EX_DATAERR, error })
         }
-        (false, false) => answer_machines(at, wanted, machines),
-        (true, true) => answer_host(at, wanted, &text),
+        (false, false) => answer_machines(at, wanted, out, machines),
+        (true, true) => answer_host(at, wanted, out, &text),
         (false, true) => {
             let file = wanted.request.display();
             let error = anyhow!(
@@ -66,15 +65,21 @@ pub(super) fn answer(at: &PortalAt, wanted: &AnswerFile) -> Result<String, Failu
     }
 }
 
-fn answer_host(at: &PortalAt, wanted: &AnswerFile, text: &[u8]) -> Result<String, Failure> {
+fn answer_host(
+    at: &PortalAt,
+    wanted: &AnswerFile,
+    out: Option<&OutputFile>,
+    text: &[u8],
+) -> Result<String, Failure> {
     let signed = files::host_activation_from_pem(text).or_exit(EX_DATAERR)?;
     let answer = ask(at, async |mut portal| {
         let request = w::AnswerHostRequest { ask: Some(signed) };
         Ok(portal.answer_host(request).await?.into_inner().answer.unwrap_or_default())
     })?;
     let pem = files::certificate_answer_to_pem(answer.chain, answer.roots);
-    let Some(out) = &wanted.out else { return Ok(pem) };
-    write(out, &pem, wanted.force)?;
+    let Some(out) = out else { return Ok(pem) };
+    out.write(pem.as_bytes()).or_exit(EX_CANTCREAT)?;
+    let out = out.path();
     let (host, hosts) = (answer.host, answer.hosts);
     let (activation, activations) = (answer.activation, answer.activations);
     if wanted.json {
@@ -101,7 +106,12 @@ struct Answered {
     result: Result<(u64, u64), String>,
 }
 
-fn answer_machines(at: &PortalAt, wanted: &AnswerFile, asks: Vec<Signed>) -> Result<String, Failure> {
+fn answer_machines(
+    at: &PortalAt,
+    wanted: &AnswerFile,
+    out: Option<&OutputFile>,
+    asks: Vec<Signed>,
+) -> Result<String, Failure> {
     let (mut answered, mut confirmations) = (Vec::new(), String::new());
     ask(at, async |mut portal| {
         for signed in asks {
@@ -128,9 +138,9 @@ fn answer_machines(at: &PortalAt, wanted: &AnswerFile, asks: Vec<Signed>) -> Res
     })?;
     let left = answered.iter().filter(|one| one.result.is_err()).count();
     let confirmed = answered.len() - left;
-    let told = if let Some(out) = wanted.out.as_ref().filter(|_| confirmed != 0) {
-        write(out, &confirmations, wanted.force)?;
-        told(&answered, out, wanted.json)
+    let told = if let Some(out) = out.filter(|_| confirmed != 0) {
+        out.write(confirmations.as_bytes()).or_exit(EX_CANTCREAT)?;
+        told(&answered, out.path(), wanted.json)
     } else {
         for Answered { machine, key, result } in &answered {
             if let Err(cause) = result {
@@ -163,13 +173,6 @@ fn told(answered: &[Answered], out: &Path, as_json: bool) -> String {
     });
     let out = out.display();
     lines.collect::<String>() + &format!("Send {out} back; on each machine: kms-client proxy apply {out}\n")
-}
-
-fn write(out: &Path, pem: &str, force: bool) -> Result<(), Failure> {
-    let write = if force { store::file::replace } else { store::file::create_new };
-    write(out, pem.as_bytes(), 0o644)
-        .with_context(|| format!("{} cannot be written", out.display()))
-        .or_exit(EX_CANTCREAT)
 }
 
 /// Reads a request. Product keys are in it.

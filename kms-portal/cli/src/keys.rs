@@ -17,6 +17,7 @@ use proto::portal::v1 as w;
 use serde_json::json;
 use shared::product_key::{KeyKind, KeyNumber};
 use shared::time::Timestamp;
+use store::output::OutputFile;
 
 use super::ask::{PortalAt, ask};
 use super::failure::{Failure, OrExit as _, warn};
@@ -271,11 +272,12 @@ fn write_terms(
     noted: &Noted,
 ) -> Result<String, Failure> {
     let number = number.to_string();
+    let output = out.map(|out| terms::output(out, &number, force)).transpose()?;
     let terms = terms::make(at, &number, &noted.note)?;
-    let path = out.map(|out| terms::path(out, &number));
-    if let Some(path) = &path {
-        terms::write(path, &terms, force)?;
+    if let Some(output) = &output {
+        terms::write(output, &terms)?;
     }
+    let path = output.as_ref().map(OutputFile::path);
     if noted.json {
         let body = path.is_none().then_some(&terms.file);
         return Ok(json_text(&json!({
@@ -299,8 +301,8 @@ fn write_terms(
 /// Writes the terms of keys that were just issued. The keys are shown in any case: nobody can look them up again.
 fn write_terms_of(at: &PortalAt, wanted: &KeyOrder, out: &Path, keys: &[w::IssuedKey]) {
     for key in keys {
-        let written = terms::make(at, &key.number, &wanted.noted.note)
-            .and_then(|terms| terms::write(&terms::path(out, &key.number), &terms, false));
+        let written = terms::output(out, &key.number, false)
+            .and_then(|output| terms::write(&output, &terms::make(at, &key.number, &wanted.noted.note)?));
         if let Err(Failure { error, .. }) = written {
             let remedy = format!("kms-portal key terms {} --out FILE", key.number);
             warn(&format!(
@@ -318,10 +320,9 @@ fn check_terms_out(wanted: &KeyOrder) -> Result<(), Failure> {
         "--terms-out is for a host key; leave it out".to_owned()
     } else if wanted.csv.is_some() && !out.is_dir() {
         format!("{} is no folder; with --csv, name one for the terms", out.display())
-    } else if out.is_file() {
-        format!("{} exists; name another file for the terms", out.display())
     } else {
-        return Ok(());
+        // The number of the key is not known yet.
+        return terms::output(out, "new", false).map(|_| ());
     };
     Err(Failure { code: EX_USAGE, error: anyhow!("{fault}") })
 }

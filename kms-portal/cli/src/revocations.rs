@@ -8,6 +8,7 @@ use program::output::json_text;
 use proto::portal::v1 as w;
 use serde_json::{Value, json};
 use shared::files;
+use store::output::OutputFile;
 
 use super::ask::{PortalAt, ask};
 use super::failure::{Failure, OrExit as _};
@@ -117,8 +118,8 @@ fn export(kept: &w::ListRevocationsResponse, file: &Path, force: bool) -> Result
         return Ok("Nothing was revoked yet: no file is written.\n".to_owned());
     }
     let pem: String = kept.lists.iter().map(files::revocation_list_to_pem).collect();
-    let write = if force { store::file::replace } else { store::file::create_new };
-    write(file, pem.as_bytes(), 0o644).or_exit(EX_CANTCREAT)?;
+    let output = OutputFile::check(file, 0o644, force).or_exit(EX_CANTCREAT)?;
+    output.write(pem.as_bytes()).or_exit(EX_CANTCREAT)?;
     let file = file.display();
     Ok(format!("Wrote {file}. At a host: kms-host install-revocations {file}\n"))
 }

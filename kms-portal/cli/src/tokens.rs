@@ -2,18 +2,19 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 use kms_portal::roles::Role;
 use program::exit::EX_CANTCREAT;
-use program::output::json_text;
+use program::output::{self, json_text};
 use proto::portal::v1 as w;
 use serde_json::json;
+use shared::print::Lines;
 use shared::time::Timestamp;
+use store::output::OutputFile;
 
 use super::ask::{PortalAt, ask};
-use super::failure::Failure;
+use super::failure::{Failure, OrExit as _};
 use super::shown::{date, instant, table, time};
 use super::{Noted, Output};
 
@@ -50,16 +51,13 @@ pub(super) enum TokenVerb {
 pub(super) fn run(at: &PortalAt, command: TokenVerb) -> Result<String, Failure> {
     match command {
         TokenVerb::Issue { name, role, ends, out, noted } => {
-            if let Some(out) = out.as_ref().filter(|out| out.symlink_metadata().is_ok()) {
-                let error = anyhow!("{} exists; name a new file, or remove it", out.display());
-                return Err(Failure { code: EX_CANTCREAT, error });
-            }
+            let out = out.map(|out| OutputFile::check_new(&out, 0o600)).transpose().or_exit(EX_CANTCREAT)?;
             let ends_at = ends.map_or(0, Timestamp::unix_ms);
             let request =
                 w::IssueTokenRequest { name: name.clone(), role, ends_at, note: noted.note.clone() };
             let token =
                 ask(at, async |mut portal| Ok(portal.issue_token(request).await?.into_inner().token))?;
-            shown(&name, token, out, &noted)
+            shown(&name, &token, out.as_ref(), &noted)
         }
         TokenVerb::List(Output { json }) => list(at, json),
         TokenVerb::Revoke { name, noted } => {
@@ -74,28 +72,25 @@ pub(super) fn run(at: &PortalAt, command: TokenVerb) -> Result<String, Failure> 
     }
 }
 
-fn shown(name: &str, token: String, out: Option<PathBuf>, noted: &Noted) -> Result<String, Failure> {
-    let Some(out) = out else {
-        return Ok(if noted.json {
-            json_text(&json!({ "name": name, "token": token }))
-        } else {
-            format!(
-                "{token}\n\nThis is the token {name}. It is shown only now: the portal does not keep it.\n"
-            )
-        });
-    };
-    let path = out.display();
-    store::file::create_new(&out, format!("{token}\n").as_bytes(), 0o600).map_err(|error| {
-        let remedy = format!("it is lost: `kms-portal token revoke {name}`, then issue another one");
-        Failure {
-            code: EX_CANTCREAT,
-            error: anyhow!("the token cannot be written to {path}: {error}; {remedy}"),
-        }
-    })?;
-    Ok(if noted.json {
-        json_text(&json!({ "name": name, "file": out }))
+fn shown(name: &str, token: &str, out: Option<&OutputFile>, noted: &Noted) -> Result<String, Failure> {
+    let printed = if noted.json {
+        json_text(&json!({ "name": name, "token": token }))
     } else {
-        format!("Wrote the token {name} to {path}.\n")
+        format!("{token}\n\nThis is the token {name}. It is shown only now: the portal does not keep it.\n")
+    };
+    let Some(out) = out else { return Ok(printed) };
+    if let Err(error) = out.write(format!("{token}\n").as_bytes()) {
+        // There is no other copy of it.
+        output::print(&Lines(printed).to_string(), 0);
+        let error =
+            anyhow::Error::from(error).context("the token is printed, because its file was not written");
+        return Err(Failure { code: EX_CANTCREAT, error });
+    }
+    let path = out.path();
+    Ok(if noted.json {
+        json_text(&json!({ "name": name, "file": path }))
+    } else {
+        format!("Wrote the token {name} to {}.\n", path.display())
     })
 }
 

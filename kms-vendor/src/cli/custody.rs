@@ -32,8 +32,9 @@ pub(crate) enum RootsCommand {
   kms-vendor roots replace 1
   kms-vendor roots replace 1 --pkcs11 /usr/lib/softhsm/libsofthsm2.so --token vendor-1
 
-Products that have shipped know the old pair for ever. So the root that is kept signs by default from then on, and its
-private key has to be here. The answer lists what the old root has signed, which the kept one has to sign again.")]
+Products that have shipped know the old pair for ever. So the root that is kept signs by default
+from then on, and its private key has to be here. The answer lists what the old root has signed,
+which the kept one has to sign again. If it is interrupted, the same command goes on.")]
     Replace {
         /// Root key to replace.
         #[arg(value_name = "1|2", value_parser = parse_root)]
@@ -91,8 +92,8 @@ pub(crate) enum CustodyCommand {
   kms-vendor key encrypt root-2 --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kdldg4fcs7zzxam
 
 The file is an age file: `age -d root-1.key` opens it, too.
-A key that was in a plain file may still be found on its medium. One that must never have been there is made by
-`kms-vendor init` with a passphrase.")]
+A key that was in a plain file may still be found on its medium. One that must never have been
+there is made by `kms-vendor init` with a passphrase.")]
     Encrypt {
         /// Key to encrypt.
         #[arg(value_name = "root-1|root-2|issuing", value_parser = parse_key)]

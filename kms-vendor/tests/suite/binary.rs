@@ -184,15 +184,28 @@ fn a_request_that_its_key_has_not_signed_is_taken_only_by_an_option() {
     assert!(line.contains("the proof that its sender has the key does not hold"), "{line}");
 }
 
+/// A certificate was recorded, and a revocation counted, before it turned out that the file could not be written.
 #[test]
-fn a_certificate_that_could_not_be_written_is_recorded_all_the_same() {
+fn a_file_that_cannot_be_written_is_refused_before_anything_is_recorded() {
     let home = prepared();
-    let (exit_code, line) = failure(&home, &issue_to("missing/host.certificate"));
-    assert_eq!(exit_code, 73);
-    let journal = fs::read_to_string(home.path().join("vendor/issued.jsonl")).unwrap();
-    let recorded: serde_json::Value = serde_json::from_str(journal.trim_end()).unwrap();
-    let certificate = recorded["certificate"].as_str().unwrap();
-    assert!(line.contains(&format!("certificate {certificate} is recorded in issued.jsonl")), "{line}");
+    for out in ["missing/out", "vendor", "/dev/null"] {
+        let verbs = [
+            &ISSUE[..],
+            &["issuer", "sign", "--request", "host.request"],
+            &["code-key", "sign", "--request", "host.request"],
+            &["telephones", "sign", "--file", "host.request"],
+            &["revoke", "0ff1ce00112233445566778899aabbcc", "--unlisted"],
+            &["product", "file", "Example CAD"],
+        ];
+        for verb in verbs {
+            let (exit_code, line) = failure(&home, &[verb, &["--out", out, "--force"]].concat());
+            assert_eq!(exit_code, 73, "{line}");
+            assert!(line.contains(out) && line.contains("name a"), "{line}");
+        }
+    }
+    for recorded in ["issued.jsonl", "revoked.toml"] {
+        assert!(!home.path().join("vendor").join(recorded).exists(), "nothing is recorded");
+    }
 }
 
 #[test]
@@ -229,6 +242,25 @@ fn the_file_of_a_product_is_printed_or_written_and_replaced_only_by_force() {
         assert!(printed.contains(value.as_str().unwrap()), "{printed}");
     }
     assert_eq!(failure(&home, &["product", "file", "CAD"]).0, 64);
+}
+
+/// With `--telephones` in a second command, the file had no portal any more, and nobody was told.
+#[test]
+fn a_product_file_that_loses_something_says_so() {
+    let home = prepared();
+    let write = |more: &[&str]| {
+        let usual = ["product", "file", "Example CAD", "--out", "product.toml", "--force"];
+        answer(&home, &[&usual[..], more].concat())
+    };
+    write(&["--portal", "https://activation.example.com", "--service-label", "_cad._tcp"]);
+    let said = write(&["--service-label", "_cad._tcp"]);
+    assert!(
+        said.ends_with(
+            "The file before had portal, and this one has not: give all options in one command.\n"
+        ),
+        "{said}"
+    );
+    assert_eq!(write(&["--service-label", "_cad._tcp"]).lines().count(), 1);
 }
 
 #[test]

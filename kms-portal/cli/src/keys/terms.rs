@@ -1,11 +1,12 @@
 //! The terms of a host key: the file that a host needs to be activated by codes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use program::exit::EX_CANTCREAT;
 use proto::portal::v1 as w;
 use shared::files::{HOST_TERMS, to_pem};
 use shared::time::Timestamp;
+use store::output::OutputFile;
 
 use crate::ask::{PortalAt, ask};
 use crate::failure::{Failure, OrExit as _};
@@ -35,13 +36,11 @@ pub(super) fn make(at: &PortalAt, key: &str, note: &str) -> Result<MadeTerms, Fa
 }
 
 /// Where to write the terms of a key. A folder gets a file for each key.
-pub(super) fn path(out: &Path, key: &str) -> PathBuf {
-    if out.is_dir() { out.join(format!("{key}-terms.pem")) } else { out.to_owned() }
+pub(super) fn output(out: &Path, key: &str, force: bool) -> Result<OutputFile, Failure> {
+    let file = if out.is_dir() { out.join(format!("{key}-terms.pem")) } else { out.to_owned() };
+    OutputFile::check(&file, 0o644, force).or_exit(EX_CANTCREAT)
 }
 
-pub(super) fn write(path: &Path, terms: &MadeTerms, force: bool) -> Result<(), Failure> {
-    let write = if force { store::file::replace } else { store::file::create_new };
-    write(path, terms.file.as_bytes(), 0o644)
-        .map_err(|error| anyhow::Error::from(error).context(format!("{} cannot be written", path.display())))
-        .or_exit(EX_CANTCREAT)
+pub(super) fn write(output: &OutputFile, terms: &MadeTerms) -> Result<(), Failure> {
+    output.write(terms.file.as_bytes()).or_exit(EX_CANTCREAT)
 }
