@@ -105,11 +105,13 @@ pub(crate) fn other_organisation_of(
     })
 }
 
-/// Whether this is the id of a certificate that was issued here.
+/// Whether this is the id of a certificate that was issued here, or of a host that has one.
 pub(crate) fn has_issued(vendor: &Vendor, id: CertificateId) -> Result<bool, VendorError> {
     let id = Some(id.to_string());
     let found = find(vendor, |line: Identified| {
-        (line.certificate == id || line.issuing_certificate == id).then_some(())
+        [line.certificate, line.issuing_certificate, line.code_certificate, line.host]
+            .contains(&id)
+            .then_some(())
     });
     Ok(found?.is_some())
 }
@@ -144,6 +146,8 @@ pub(crate) fn find<L: DeserializeOwned, T>(
 struct Identified {
     certificate: Option<String>,
     issuing_certificate: Option<String>,
+    code_certificate: Option<String>,
+    host: Option<String>,
 }
 
 /// The fields of a line that are read back.

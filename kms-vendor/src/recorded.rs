@@ -109,7 +109,7 @@ impl Vendor {
             let known = longest.get(&key).copied();
             one.fate = if one.not_after <= now {
                 Fate::Ended
-            } else if revoked.contains(&one.id) {
+            } else if revoked.contains(&one.id) || revoked.contains(&one.subject) {
                 Fate::Revoked
             } else if known.is_some_and(|known| one.not_after <= known) {
                 Fate::Renewed

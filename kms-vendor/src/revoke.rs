@@ -22,10 +22,14 @@ use crate::vendor::Vendor;
 
 const REVOKED_FILE: &str = "revoked.toml";
 
+/// A list a second for a hundred years. Machines keep the highest number, so whoever signs a higher one has signed the last.
+const NUMBER_MAX: u64 = u32::MAX as u64;
+
 /// Arguments of [`Vendor::revoke`].
 #[derive(Clone, Debug)]
 pub struct RevokeRequest<'a> {
-    /// The ids of host certificates, issuing certificates and confirmations.
+    /// The ids of host certificates, hosts, issuing certificates, code certificates and confirmations. Without any, the list is signed
+    /// again.
     pub ids: &'a [CertificateId],
     /// Why, for people: 200 bytes at most.
     pub reason: &'a str,
@@ -70,6 +74,12 @@ impl Vendor {
         for id in request.ids {
             let entry = RevokedEntry { at: at.clone(), reason: reason.to_owned() };
             file.revoked.entry(id.to_string()).or_insert(entry);
+        }
+        if NUMBER_MAX <= file.number {
+            return Err(VendorError::damaged(&path, format!("no list has the number {}", file.number)));
+        }
+        if file.revoked.is_empty() {
+            return Err(VendorError::NothingRevoked);
         }
         file.number += 1;
         let revoked = file.revoked.iter().map(|(id, entry)| entry.decode(id));

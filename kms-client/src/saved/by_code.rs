@@ -50,7 +50,7 @@ impl TypedConfirmation {
             test: key.is_test(),
             by_code: true,
             id: None,
-            issuer: None,
+            issuer: Some(key.id()),
             product: terms.id,
         };
         Ok((held, key))

@@ -9,11 +9,13 @@ use kms_client::{
     ProductId, Reason, Timestamp, confirmation_groups,
 };
 use prost::Message as _;
+use proto::vendor::v1::GetRevocationsResponse;
 use shared::certificate::IssuingCertificate;
 use shared::codes::{CodeCertificate, ConfirmationId, InstallationId, MachineOptions};
 use shared::envelope::{Kind, SecretKey};
 use shared::features::Features;
 use shared::ids::CertificateId;
+use shared::revocation::{RevocationList, Revoked};
 
 use crate::portal::{Do, Portal, key, typed};
 use crate::world::{BEGIN, DAY, HOUR, Host, PRODUCT_ID, Say, StoryClock, builder_of, client, product, root};
@@ -439,6 +441,44 @@ async fn a_place_by_code_is_given_back_once_the_portal_has_seen_the_machine() {
     machine.release().await.unwrap();
     assert_eq!((portal.activations().len(), portal.asks().len(), portal.used()), (2, 3, 0));
     assert_eq!(machine.state(), LicenseState::KeyEntered { notices: false });
+}
+
+/// The code key was stolen. Revoking it changed nothing, and whoever had it confirmed machines that never met the portal.
+#[tokio::test]
+async fn a_machine_whose_code_key_was_revoked_shows_a_notice_until_the_portal_confirms_it() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let portal = Portal::start(&clock).await;
+    let product = with_code_key(portal.product(), signed(&code_certificate()));
+    let open = || on_hardware(product, HARDWARE, dir.path(), &clock).build().unwrap();
+    let machine = open();
+    machine.set_key_for_later(&typed(1)).await.unwrap();
+    machine.enter_confirmation(&confirmed(&id(&machine).await).text(CodeForm::Letters)).await.unwrap();
+    assert_eq!(machine.state(), LicenseState::LicensedWithoutEnd);
+
+    let id = CertificateId::from_bytes([5; 16]);
+    let list = RevocationList::new(1, BEGIN, vec![Revoked { id, at: BEGIN, reason: "stolen".into() }]);
+    let list = Some(list.sign(&root(), None));
+    portal.hand_out(GetRevocationsResponse { by_issuer: None, by_root: list });
+    portal.next(Do::Refuse(Reason::KeyUnknown));
+    let agent = machine.clone();
+    let running = tokio::spawn(async move { agent.run(std::future::pending()).await });
+    let revoked = LicenseState::KeyRevoked { since: BEGIN };
+    crate::portal::until(&machine, |machine| {
+        machine.state() == revoked && machine.snapshot().last_reason.as_deref() == Some("KEY_UNKNOWN")
+    })
+    .await;
+    assert!(machine.snapshot().key.unwrap().by_code);
+    running.abort();
+    drop(machine);
+
+    let machine = open();
+    assert_eq!(machine.state(), revoked, "a restart remembers it");
+    clock.advance(DAY);
+    let agent = machine.clone();
+    tokio::spawn(async move { agent.run(std::future::pending()).await });
+    crate::portal::until(&machine, |machine| machine.state() == LicenseState::LicensedWithoutEnd).await;
+    let seen = machine.snapshot();
+    assert!(!seen.key.unwrap().by_code && seen.revoked.is_none());
 }
 
 #[tokio::test]

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use kms_vendor::{RevokeRequest, SignedRevocations, Signer, VendorError};
+use kms_vendor::{Fate, RevokeRequest, SignedRevocations, Signer, VendorError};
 use prost::Message as _;
 use shared::certificate::Roots;
 use shared::files;
 use shared::ids::CertificateId;
-use shared::revocation::{LIST_MAX_BYTES, RevocationList, Revocations};
+use shared::revocation::{LIST_MAX_BYTES, RevocationList, Revocations, Revoked};
 
 use crate::binary::{ISSUE, answer, failure, prepared};
 use crate::{DAY, NOW, World};
@@ -90,6 +90,36 @@ fn a_list_that_machines_could_not_read_is_not_signed() {
     assert_eq!(revoke(&ids[..501], "").unwrap().list.number, 2, "nothing was recorded");
 }
 
+/// Both were "not issued here", although the record has them.
+#[test]
+fn a_host_and_a_code_certificate_of_the_record_are_revoked_by_their_ids() {
+    let mut world = World::with_product();
+    let host = world.issue(|_| ()).unwrap().certificate;
+    let code = crate::code_key::sign(&mut world, 9, &[]).unwrap().certificate.limits.id;
+    let list = revoke(&world, &[Revoked::host(host.host()), code], "stolen").unwrap().list;
+    assert_eq!(list.revoked().len(), 2);
+    let recorded = world.vendor.recorded(NOW).unwrap();
+    assert!(recorded.iter().all(|one| one.fate == Fate::Revoked), "{recorded:?}");
+}
+
+/// The number of a list was one that no file can hold: the program ended in a panic, or began again at 0.
+#[test]
+fn a_number_of_a_list_that_no_vendor_comes_to_is_damage() {
+    let world = World::with_product();
+    for number in ["4611686018427387904", "9223372036854775807", "4294967296"] {
+        fs::write(world.path("revoked.toml"), format!("version = 1\nnumber = {number}\n")).unwrap();
+        let request = RevokeRequest {
+            ids: &[CertificateId::from_bytes([9; 16])],
+            reason: "",
+            unlisted: true,
+            root: Signer::Root1,
+            now: NOW,
+        };
+        let error = world.vendor.revoke(&request).unwrap_err();
+        assert!(matches!(error, VendorError::Damaged { .. }), "{error}");
+    }
+}
+
 #[test]
 fn the_list_is_a_file_for_hosts() {
     let home = prepared();
@@ -107,6 +137,11 @@ fn the_list_is_a_file_for_hosts() {
     assert!(pem.starts_with("-----BEGIN KMS REVOCATION LIST-----\n"), "{pem}");
     let (code, line) = failure(&home, &command);
     assert!(code == 73 && line.contains("--force"), "{line}");
+    // After a root was replaced, machines with the new pair read only a list that the kept one has signed.
+    let again = answer(&home, &["revoke", "--root", "2", "--out", "again.pem"]);
+    assert!(again.contains("Revocation list 2 has 1 revoked"), "{again}");
+    let (code, line) = failure(&prepared(), &["revoke", "--out", "nothing.pem"]);
+    assert!(code == 64 && line.contains("nothing was revoked yet; name the ids"), "{line}");
     let wrong = "00".repeat(16);
     let (code, line) = failure(&home, &["revoke", &wrong, "--out", "2"]);
     assert!(code == 64 && line.contains("--unlisted"), "{line}");

@@ -12,7 +12,7 @@ use proto::v1;
 use crate::certificate::{ChainError, IssuingCertificate, Roots};
 use crate::envelope::{Kind, PublicKey};
 use crate::features::Features;
-use crate::ids::ProductId;
+use crate::ids::{CertificateId, ProductId};
 use crate::time::Timestamp;
 
 /// What a root signs for a code key.
@@ -82,6 +82,11 @@ impl CodeKey {
     /// The key.
     pub fn public_key(&self) -> PublicKey {
         self.0.limits.public_key
+    }
+
+    /// The id of its certificate, by which a root revokes it.
+    pub fn id(&self) -> CertificateId {
+        self.0.limits.id
     }
 
     /// Whether what it confirms is for a test.
