@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use kms_vendor::{Allow, Contract, Extras, Numbers, parse_instant, parse_length};
 use shared::features::Features;
-use shared::ids::{CertificateId, ProductId};
+use shared::ids::{CertificateId, OrganisationId, ProductId};
 use shared::time::Timestamp;
 
 use store::output::{OutputError, OutputFile};
@@ -70,6 +70,9 @@ encrypted. If it is interrupted, the same command goes on.")]
     /// Add and show products, and write their product files.
     #[command(subcommand)]
     Product(ProductCommand),
+    /// Add and list the organisations for which hosts are certified.
+    #[command(subcommand)]
+    Organisation(CustomerCommand),
     /// Issue host certificates.
     #[command(subcommand)]
     Certificate(CertificateCommand),
@@ -196,6 +199,33 @@ pub(crate) struct AddProduct {
     pub(crate) contract: Contract,
     #[command(flatten)]
     pub(crate) numbers: Numbers,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CustomerCommand {
+    /// Add an organisation. `certificate issue` does so by itself for a name that is new.
+    #[command(after_help = "Examples:
+  kms-vendor organisation add \"Example University\"
+  kms-vendor organisation add \"Example University\" --id 0ff1ce00112233445566778899aabbcc
+
+An organisation has one id, here and at the portal, because its machines take leases only of hosts
+with that id. `kms-portal organisation list` shows the ids there, and `kms-portal organisation add`
+takes an id from here.")]
+    Add {
+        /// Name, as certificates show it.
+        name: String,
+        /// Id that the portal has given it, 32 hexadecimal digits [default: a random one].
+        #[arg(long, value_name = "HEX")]
+        id: Option<OrganisationId>,
+        /// Add it even if its name is similar to that of another.
+        #[arg(long)]
+        new_organisation: bool,
+    },
+    /// List all organisations with their ids.
+    #[command(after_help = "Examples:
+  kms-vendor organisation list
+  kms-vendor organisation list --json | jq -r '.organisations[].id'")]
+    List,
 }
 
 #[derive(Debug, Subcommand)]

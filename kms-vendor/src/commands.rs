@@ -20,7 +20,7 @@ use rand::CryptoRng;
 use serde_json::{Value, json};
 use shared::armour;
 use shared::certificate::IssuingCertificate;
-use shared::ids::CertificateId;
+use shared::ids::{CertificateId, OrganisationId};
 use shared::policy::Policy;
 use shared::print::{OneLine, one_line};
 use shared::time::{Length, Timestamp};
@@ -28,7 +28,7 @@ use store::output::{OutputError, OutputFile};
 use store::regular;
 
 use crate::cli::{
-    AddProduct, CarriedArgs, CertificateCommand, Cli, CodeKeyCommand, Command,
+    AddProduct, CarriedArgs, CertificateCommand, Cli, CodeKeyCommand, Command, CustomerCommand,
     IssueCertificate, IssuerCommand, Life, PUBLIC, ProductCommand, ProductFile, Revoke, RootsCommand,
     SignTelephones, TelephonesCommand,
 };
@@ -51,6 +51,7 @@ pub(crate) fn run(cli: &Cli, now: Timestamp, rng: &mut impl CryptoRng) -> Result
         }
         Command::Key(command) => custody::key(&open()?, command)?,
         Command::Product(command) => product(&open()?, command, rng)?,
+        Command::Organisation(command) => organisation(&open()?, command, rng)?,
         Command::Certificate(CertificateCommand::Issue(arguments)) => issue(&open()?, arguments, now, rng)?,
         Command::Certificate(CertificateCommand::List(wanted)) => recorded::hosts(&open()?, wanted, now)?,
         Command::Issuer(IssuerCommand::List(wanted)) => recorded::keys(&open()?, wanted, now)?,
@@ -81,6 +82,26 @@ fn product(
             Answer { json: json!({ "rust": text }), text }
         }
         ProductCommand::File(arguments) => product_file(vendor, arguments)?,
+    })
+}
+
+fn organisation(
+    vendor: &Vendor,
+    command: &CustomerCommand,
+    rng: &mut impl CryptoRng,
+) -> Result<Answer, CommandError> {
+    Ok(match command {
+        CustomerCommand::Add { name, id, new_organisation } => {
+            let id = vendor.add_organisation(name, *id, *new_organisation, rng)?.to_string();
+            Answer { text: format!("{id}  {}\n", OneLine(name)), json: json!({ "name": name, "id": id }) }
+        }
+        CustomerCommand::List => {
+            let known = vendor.organisations()?;
+            let row = |(name, id)| format!("{id}  {}\n", OneLine(name));
+            let text = format!("{:32}  name\n{}", "id", known.iter().map(row).collect::<String>());
+            let one = |(name, id): (&String, &OrganisationId)| json!({ "name": name, "id": id.to_string() });
+            Answer { text, json: json!({ "organisations": known.iter().map(one).collect::<Vec<_>>() }) }
+        }
     })
 }
 

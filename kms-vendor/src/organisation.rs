@@ -37,6 +37,10 @@ pub(crate) fn find(
     if let Some((known, id)) = exact(&organisations, name) {
         return Ok(Organisation { id: *id, name: known.to_owned(), is_new: false });
     }
+    // An id is never a name: this one is a portal's, or mistyped.
+    if name.parse::<OrganisationId>().is_ok() {
+        return Err(unknown(name, organisations));
+    }
     registry::check_name(name)?;
     let near = organisations.iter().find(|(known, _)| is_near(name, known));
     match near {
@@ -56,10 +60,51 @@ pub(crate) fn known(vendor: &Vendor, name: &str) -> Result<(String, Organisation
     let organisations = read(vendor)?;
     match exact(&organisations, name) {
         Some((known, id)) => Ok((known.to_owned(), *id)),
-        None => Err(VendorError::UnknownOrganisation {
-            name: name.to_owned(),
-            known: organisations.into_keys().collect(),
-        }),
+        None => Err(unknown(name, organisations)),
+    }
+}
+
+fn unknown(name: &str, organisations: BTreeMap<String, OrganisationId>) -> VendorError {
+    VendorError::UnknownOrganisation { name: name.to_owned(), known: organisations.into_keys().collect() }
+}
+
+impl Vendor {
+    /// Every organisation, by name.
+    ///
+    /// # Errors
+    /// [`VendorError::Damaged`].
+    pub fn organisations(&self) -> Result<BTreeMap<String, OrganisationId>, VendorError> {
+        read(self)
+    }
+
+    /// Adds an organisation, with the id that a portal has given it or with a random one. Returns its id. One that is known under both
+    /// name and id stays as it is.
+    ///
+    /// # Errors
+    /// [`VendorError::OrganisationTaken`] if name or id belongs to another one, [`VendorError::NearOrganisation`] for a similar name
+    /// unless `may_be_near`.
+    pub fn add_organisation(
+        &self,
+        name: &str,
+        id: Option<OrganisationId>,
+        may_be_near: bool,
+        rng: &mut impl CryptoRng,
+    ) -> Result<OrganisationId, VendorError> {
+        let _lock = self.lock()?;
+        let taken = |(known, known_id): (&String, &OrganisationId)| {
+            (known == name || id == Some(*known_id)).then(|| (known.clone(), *known_id))
+        };
+        match read(self)?.iter().find_map(taken) {
+            Some((known, known_id)) if known == name && id.is_none_or(|id| id == known_id) => {
+                return Ok(known_id);
+            }
+            Some((name, id)) => return Err(VendorError::OrganisationTaken { name, id }),
+            None => {}
+        }
+        let new = find(self, name, may_be_near, rng)?;
+        let id = id.unwrap_or(new.id);
+        remember(self, &new.name, id)?;
+        Ok(id)
     }
 }
 

@@ -74,6 +74,8 @@ fn help_shows_examples_for_every_command() {
         "product list",
         "product show",
         "product file",
+        "organisation add",
+        "organisation list",
         "certificate issue",
         "certificate list",
         "issuer create",
@@ -261,6 +263,38 @@ fn a_product_file_that_loses_something_says_so() {
         "{said}"
     );
     assert_eq!(write(&["--service-label", "_cad._tcp"]).lines().count(), 1);
+}
+
+/// A host of an organisation that the portal knew by another id was refused by the machines of the first, and a hexadecimal id
+/// became the name of a new organisation.
+#[test]
+fn an_organisation_keeps_the_id_that_the_portal_has_given_it() {
+    let home = prepared();
+    let id = "0ff1ce00112233445566778899aabbcc";
+    let by_id = [&ISSUE[..7], &[id, "--out", "1"]].concat();
+    let (code, line) = failure(&home, &by_id);
+    assert_eq!(code, 64);
+    assert!(line.contains("`kms-vendor organisation add`"), "{line}");
+
+    let add = ["organisation", "add", "Example University", "--id", id];
+    for _ in 0..2 {
+        assert_eq!(answer(&home, &add), format!("{id}  Example University\n"));
+    }
+    answer(&home, &by_id);
+    assert!(answer(&home, &issue_to("2")).contains(&format!("Example University ({id})\n")));
+    assert!(answer(&home, &["organisation", "list"]).contains(&format!("{id}  Example University\n")));
+    for (wrong, part) in [
+        (["Example University", "--id", "00112233445566778899aabbccddeeff"], "already, with the id 0ff1ce"),
+        (["Somebody else", "--id", id], "there is the organisation \"Example University\" already"),
+        (["Example Univeristy", "--id", "00112233445566778899aabbccddeeff"], "nearly the same name"),
+    ] {
+        let (code, line) = failure(&home, &[&["organisation", "add"][..], &wrong].concat());
+        assert_eq!(code, 64);
+        assert!(line.contains(part), "{line}");
+    }
+    let added = answer(&home, &["organisation", "add", "Somebody else", "--json"]);
+    let added: serde_json::Value = serde_json::from_str(&added).unwrap();
+    assert!(added["id"] != id && added["name"] == "Somebody else");
 }
 
 #[test]
