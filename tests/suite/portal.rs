@@ -6,6 +6,7 @@ mod directory;
 mod machines;
 mod orders;
 mod packaged;
+mod replacing;
 mod revoking;
 mod selling;
 mod staff;

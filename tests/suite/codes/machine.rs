@@ -7,7 +7,7 @@ use crate::portal::stage::PortalStage;
 
 impl PortalStage {
     /// What `kms-client` prints as JSON, if it succeeds.
-    async fn machine_json(&self, name: &str, arguments: &[&str]) -> Value {
+    pub(crate) async fn machine_json(&self, name: &str, arguments: &[&str]) -> Value {
         let done = self.at_machine(name, &[arguments, &["--json"]].concat()).await;
         assert_eq!(done.code, 0, "{arguments:?}: {}", done.stderr);
         serde_json::from_str(&done.stdout).unwrap()
@@ -21,7 +21,7 @@ impl PortalStage {
     }
 
     /// The operator hears what the machine reads, and reads this back.
-    async fn telephones(&self, name: &str, extra: &[&str]) -> String {
+    pub(crate) async fn telephones(&self, name: &str, extra: &[&str]) -> String {
         let shown = self.at_machine(name, &["key", "installation-id"]).await;
         assert_eq!(shown.code, 0, "{}", shown.stderr);
         let heard = format!("{}\ny\nticket 9\n", first_code(&shown.stdout));

@@ -162,14 +162,18 @@ impl PortalStage {
         }
     }
 
-    /// Gives the portal a code key, which a root has certified with these sets; its certificate, as products carry it.
+    /// Gives the portal a code key, which root 1 has certified with these sets; its certificate, as products carry it.
     pub(crate) async fn certify_codes(&self, sets: &[&str]) -> Vec<u8> {
+        self.certify_codes_by(Signer::Root1, sets).await
+    }
+
+    /// As [`PortalStage::certify_codes`], by this root.
+    pub(crate) async fn certify_codes_by(&self, root: Signer, sets: &[&str]) -> Vec<u8> {
         self.does(&["init", "--codes"]).await;
         let request = std::fs::read_to_string(self.data.join("code-request.pem")).unwrap();
         let now = SystemClock::new().now();
         let (not_before, valid_for) = (now - Duration::from_hours(1), 10 * YEAR);
-        let new =
-            NewIssuer { products: vec![], not_before, valid_for, root: Signer::Root1, test: false, now };
+        let new = NewIssuer { products: vec![], not_before, valid_for, root, test: false, now };
         let sets = sets.iter().map(|set| Features::new(set.split(',')).unwrap()).collect();
         let signed = self.stage.shop.vendor().sign_code_key(&request, &new, sets, &mut rand::rng()).unwrap();
         let path = self.stage.folder.path().join("code.pem");
