@@ -46,12 +46,12 @@ use self::unanswered::Stop;
 use crate::certificates::{Certificates, terms};
 use crate::fairness::Fairness;
 use crate::journal::{Journal, JournaledRefusal};
+use crate::portal::unrenewed::Unrenewed;
 use crate::queue::{NotSighted, Queue};
 use crate::signer::Signer;
 use crate::watch::recheck::Totals;
 use crate::watch::rejections::Rejections;
 use crate::watch::space::Space;
-use crate::watch::unrenewed::Unrenewed;
 
 /// What a response has around its answer.
 const RESPONSE_BYTES: usize = 16;

@@ -6,6 +6,7 @@
 //! - machines: the crate `server` lets them in, `fairness` limits what each address may bring, `activate` answers
 //! - administrators: `admin` serves them and writes down their changes, `doctor` checks everything that can be wrong; the commands are
 //!   the nested crate `cli`
+//! - the vendor's portal: `portal` activates the host, renews its certificate and fetches revocation lists; `codes` is the way without one
 //! - the host itself: `watch` observes it, `home` is the data directory, `config` has the settings, `export` writes and reads backups
 
 /// glibc's allocator keeps what a storm of connections took: 80 MiB of 6,000 that had long gone.

@@ -6,6 +6,11 @@
 //!
 //! What this order buys: if the answer is lost, or the process ends, the same command asks under the same name, and the portal gives
 //! the same answer. The key itself is never written. `docs/protocol.md` 11.
+//!
+//! `visits` is what a running host does there by itself, and `unrenewed` remembers what that did not renew.
+
+pub(crate) mod unrenewed;
+pub(crate) mod visits;
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;

@@ -28,6 +28,7 @@ use crate::certificates::Certificates;
 use crate::config::{self, Config};
 use crate::fairness::{Allowances, Fairness};
 use crate::home::{self, Home, HomeError, Presence};
+use crate::portal::visits;
 use crate::queue::Queue;
 use crate::signer::{KeyInMemory, Signer};
 use crate::watch::{self as watching, retention, space};
@@ -208,13 +209,7 @@ pub async fn run(
     tasks.spawn(follow(config.subscribe(), move |_, new| follower.take_up(new.door())));
     tasks.spawn(say_what_to_publish(config.subscribe(), addresses.clone()));
     let (orders, reloads) = mpsc::channel(1);
-    tasks.spawn(watching::portal::run(
-        host.clone(),
-        home.clone(),
-        config.subscribe(),
-        orders.clone(),
-        stop.clone(),
-    ));
+    tasks.spawn(visits::run(host.clone(), home.clone(), config.subscribe(), orders.clone(), stop.clone()));
     let listening = addresses.iter().map(SocketAddr::to_string).collect();
     let admin = Admin::new(host.clone(), listening, audit.clone(), engine, door.clone(), orders);
     tasks.spawn(serve_admin(admin.clone(), socket, stop.clone()));

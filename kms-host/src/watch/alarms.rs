@@ -17,8 +17,8 @@ use shared::time::{Length, Timestamp};
 use crate::activate::Host;
 use crate::certificates::{Certificates, Difference, ENDS_SOON, Installed, LeftOut, terms};
 use crate::fairness::{Inflating, Limiting};
+use crate::portal::unrenewed::Unrenewed;
 use crate::watch::space::Shortage;
-use crate::watch::unrenewed::Unrenewed;
 
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Renewal: for each product whose certificate ends within [`RENEW_BEFORE`] or was taken back, ask the portal, install what it gives, and
 //! reload.
 //!
-//! `watch/portal.rs` says when. A failure is logged. A host that was certified by hand is refused each time, and keeps its certificate.
+//! `portal/visits.rs` says when. A failure is logged. A host that was certified by hand is refused each time, and keeps its certificate.
 //! The alarm CERTIFICATE_ENDS_SOON comes a month later.
 
 use std::time::Duration;

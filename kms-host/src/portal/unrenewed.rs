@@ -11,7 +11,7 @@ pub(crate) struct Unrenewed(Mutex<BTreeMap<ProductId, String>>);
 
 impl Unrenewed {
     /// Notes why the last renewal has failed, or `None` if it succeeded.
-    pub(super) fn note(&self, product: ProductId, why: Option<String>) {
+    pub(crate) fn note(&self, product: ProductId, why: Option<String>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match why {
             Some(why) => known.insert(product, why),
@@ -20,7 +20,7 @@ impl Unrenewed {
     }
 
     /// Why the last renewal has failed, if it has.
-    pub(super) fn why(&self, product: ProductId) -> Option<String> {
+    pub(crate) fn why(&self, product: ProductId) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&product).cloned()
     }
 }
