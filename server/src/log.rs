@@ -16,8 +16,11 @@ use crate::settings::values::LogFormat;
 /// Makes the log of this process follow these directives from now on.
 pub type SetLog = Box<dyn Fn(&str) -> anyhow::Result<()> + Send>;
 
+/// The parts of a program that administrators name in the setting `log`, and the module of this crate that does the work.
+pub const SHARED_PARTS: [(&str, &str); 3] = [("door", "accept"), ("audit", "audit"), ("tls", "certificate")];
+
 /// Starts the log of this process. What is returned changes what is logged. A level of the program's own crate, such as `kms_host`,
-/// holds for this crate, too.
+/// holds for this crate, too; so does one of a part such as `kms_host::door` ([`SHARED_PARTS`]).
 ///
 /// # Errors
 /// The directives cannot be read, or there is a log already.
@@ -70,11 +73,21 @@ impl Write for EscapedJson {
 /// of such peers, one line a second. Whoever names h2 gets its own words.
 fn filter(directives: &str, own: &str) -> anyhow::Result<EnvFilter> {
     let directives: Vec<_> = directives.split(',').map(str::trim).collect();
-    let levels = directives.iter().filter_map(|one| one.strip_prefix(own)?.strip_prefix('='));
-    let of_server: Vec<_> = levels.map(|level| format!("kms_server={level},")).collect();
+    let of_server: Vec<_> = directives.iter().filter_map(|one| of_server(one.strip_prefix(own)?)).collect();
     let directives = directives.join(",");
     EnvFilter::try_new(format!("h2=error,{}{directives}", of_server.concat()))
         .with_context(|| format!("`log` is {directives:?}"))
+}
+
+/// What a directive says of this crate. `rest` follows the name of the program's own.
+fn of_server(rest: &str) -> Option<String> {
+    let (part, level) = rest.split_once('=')?;
+    let module = match part.strip_prefix("::") {
+        Some(part) => format!("::{}", SHARED_PARTS.iter().find(|(name, _)| *name == part)?.1),
+        None if part.is_empty() => String::new(),
+        None => return None,
+    };
+    Some(format!("kms_server{module}={level},"))
 }
 
 #[cfg(test)]
@@ -91,6 +104,19 @@ mod tests {
         check("warn,kms_host=debug", "kms_server=debug");
         check("kms_host=debug,kms_server=error", "kms_server=error");
         check("kms_server=error,kms_host=debug", "kms_server=error");
+        check("warn,kms_host::door=debug", "kms_server::accept=debug");
+        check("kms_host::door=debug,warn", "kms_host::door=debug");
+        let other = filter("kms_hosts=debug,kms_host::queue=debug,warn", "kms_host").unwrap().to_string();
+        assert!(!other.contains("kms_server"), "{other}");
+    }
+
+    /// `kms_host::door=debug` named a module that had moved, and logged nothing.
+    #[test]
+    fn every_part_that_can_be_named_is_a_module_that_logs() {
+        for (_, module) in SHARED_PARTS {
+            let file = format!("{}/src/{module}.rs", env!("CARGO_MANIFEST_DIR"));
+            assert!(std::fs::read_to_string(file).unwrap().contains("tracing::"), "{module}");
+        }
     }
 
     /// A blank behind a comma was refused, with an error that named no blank.
