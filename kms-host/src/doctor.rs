@@ -4,13 +4,14 @@
 //! does not run, as much is checked as is possible. What only another machine can see, such as a firewall, is not checked. Findings
 //! are printed by `kms-host doctor`.
 //!
-//! Read next, in the order in which they are made: `doctor/directory.rs`, `tls.rs`, `host.rs`, `clock.rs`, `machine.rs`, and with
+//! Read next, in the order in which they are made: `doctor/directory.rs`, `tls.rs`, `host.rs`, `clock.rs`, `machine.rs`, `portal.rs`, and with
 //! `asking.rs`, which asks as a machine does, `answers.rs` and `dns.rs`.
 
 mod clock;
 mod directory;
 mod host;
 mod machine;
+mod portal;
 mod tls;
 
 mod answers;
@@ -18,6 +19,7 @@ mod asking;
 mod dns;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use shared::time::Clock;
 
@@ -92,7 +94,7 @@ impl Finding {
 /// What earlier checks have found out, for later ones.
 struct Known<'a> {
     wanted: &'a Wanted,
-    clock: &'a dyn Clock,
+    clock: Arc<dyn Clock>,
     /// None if no process serves the directory.
     running: Option<RunningHost>,
     /// None if the settings are wrong.
@@ -103,7 +105,7 @@ struct Known<'a> {
 }
 
 /// Makes all checks.
-pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
+pub async fn examine(wanted: &Wanted, clock: Arc<dyn Clock>) -> Vec<Finding> {
     let home = &wanted.home;
     let running = RunningHost::find(home).await;
     let owner = match directory::owner(home, running.as_ref()) {
@@ -134,6 +136,7 @@ pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
     findings.extend(machine::backlog());
     findings.extend(answers::ports(&known).await);
     findings.extend(answers::activations(&known).await);
+    findings.extend(portal::findings(&known).await);
     findings.extend(dns::findings(&known).await);
     findings
 }
@@ -141,7 +144,18 @@ pub async fn examine(wanted: &Wanted, clock: &dyn Clock) -> Vec<Finding> {
 /// This finding alone: all other checks need what is missing.
 fn only(finding: Finding) -> Vec<Finding> {
     let why = "it needs the data directory";
-    let others =
-        ["settings", "files", "key", "certificate", "host", "ledger", "clock", "disk", "port", "activation"];
+    let others = [
+        "settings",
+        "files",
+        "key",
+        "certificate",
+        "host",
+        "ledger",
+        "clock",
+        "disk",
+        "port",
+        "activation",
+        "portal",
+    ];
     std::iter::once(finding).chain(others.map(|check| Finding::skipped(check, why))).collect()
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use proto::v1::{KnownRevocations, Signed};
+use proto::v1::{KnownRevocations, Signed, SignedRevocationList};
 use proto::vendor::v1::GetRevocationsRequest;
 use rand::{CryptoRng, RngExt as _};
 use shared::activation::{Claim, HostActivation};
@@ -170,6 +170,50 @@ impl Home {
     }
 }
 
+impl NotCertified {
+    /// What to do at this host. TLS to hosts has other files than TLS to the portal.
+    pub(crate) fn remedy(&self) -> String {
+        let cause = match self {
+            NotCertified::Home(error) => return error.remedy(),
+            NotCertified::Refused(cause) => cause,
+        };
+        let remedy = match cause.reason() {
+            Some(Reason::TlsFilesBad) => {
+                "correct the file that --portal-ca or the setting `portal_ca` names, or name one if this system has no CAs"
+            }
+            Some(Reason::TlsCertificateBad) => {
+                "name the file with the CA of the portal's certificate, with --portal-ca or the setting `portal_ca`, and check this \
+                 host's clock; if the certificate has ended or is for another name, tell the vendor"
+            }
+            Some(Reason::TlsNotOffered | Reason::TlsFailed | Reason::NotAHost) => {
+                "check the portal's address and port, and what is between it and this host"
+            }
+            _ => cause.remedy(),
+        };
+        remedy.to_owned()
+    }
+}
+
+/// Checks that TLS to the portal of these settings can be spoken, without connecting to it. A relative path is in this directory.
+///
+/// # Errors
+/// `TLS_FILES_BAD`.
+pub fn check_tls(config: &Config, data: &Path, clock: Arc<dyn Clock>) -> Result<(), NotCertified> {
+    // `kms-host activate --portal` uses `portal_ca`, too.
+    if config.portal.is_empty() && config.portal_ca.as_os_str().is_empty() {
+        return Ok(());
+    }
+    tls_of(config, data).read(clock).map(drop).map_err(NotCertified::Refused)
+}
+
+fn tls_of(config: &Config, data: &Path) -> Tls {
+    if config.portal_ca.as_os_str().is_empty() {
+        Tls::of_system()
+    } else {
+        Tls::from_file(data.join(&config.portal_ca))
+    }
+}
+
 impl PortalWay {
     /// The way that these settings name; `None` if they name none. A relative path is in this directory.
     ///
@@ -179,12 +223,7 @@ impl PortalWay {
         if config.portal.is_empty() {
             return Ok(None);
         }
-        let tls = if config.portal_ca.as_os_str().is_empty() {
-            Tls::of_system()
-        } else {
-            Tls::from_file(data.join(&config.portal_ca))
-        };
-        Ok(Some(PortalWay { address: config.portal.parse()?, tls }))
+        Ok(Some(PortalWay { address: config.portal.parse()?, tls: tls_of(config, data) }))
     }
 
     /// The same portal, if its TLS certificate is from one of these CAs, as PEM.
@@ -232,14 +271,29 @@ impl PortalWay {
         known: KnownRevocations,
         clock: Arc<dyn Clock>,
     ) -> Result<Vec<TakenUp>, NotCertified> {
-        let tls = self.tls.read(clock).map_err(NotCertified::Refused)?;
-        let portal = Portal::connect(&self.address, &tls).await?;
+        Ok(home.take_up_revocations(&self.newer_revocations(known, clock).await?, ANSWER)?)
+    }
+
+    /// The revocation lists that are newer than these. Asking for them changes nothing at the portal.
+    ///
+    /// # Errors
+    /// See [`NotCertified`].
+    pub async fn newer_revocations(
+        &self,
+        known: KnownRevocations,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Vec<SignedRevocationList>, NotCertified> {
+        let portal = self.connect(clock).await?;
         let KnownRevocations { by_issuer, by_root } = known;
         let known = GetRevocationsRequest { newer_than: by_issuer, newer_than_by_root: by_root };
         let newer = portal.revocations(known).await?;
         // What a root says of issuing keys counts for the other one.
-        let lists: Vec<_> = newer.by_root.into_iter().chain(newer.by_issuer).collect();
-        Ok(home.take_up_revocations(&lists, ANSWER)?)
+        Ok(newer.by_root.into_iter().chain(newer.by_issuer).collect())
+    }
+
+    async fn connect(&self, clock: Arc<dyn Clock>) -> Result<Portal, NotCertified> {
+        let tls = self.tls.read(clock).map_err(NotCertified::Refused)?;
+        Ok(Portal::connect(&self.address, &tls).await?)
     }
 
     async fn certified(
@@ -249,9 +303,7 @@ impl PortalWay {
         allowed: Allowed,
         clock: Arc<dyn Clock>,
     ) -> Result<Certified, NotCertified> {
-        let tls = self.tls.read(clock.clone()).map_err(NotCertified::Refused)?;
-        let portal = Portal::connect(&self.address, &tls).await?;
-        let answer = portal.activate_host(ask).await?;
+        let answer = self.connect(clock.clone()).await?.activate_host(ask).await?;
         let pem = files::certificate_answer_to_pem(answer.chain, answer.roots);
         let put = home.install_certificate(ANSWER.as_ref(), pem.as_bytes(), allowed, clock.now())?;
         Ok(Certified {

@@ -1,7 +1,7 @@
 //! Reloading: a running host reads its settings and certificates again and takes up what needs no restart. It does so on SIGHUP,
 //! and for `kms-host reload`, which prints the result.
 //!
-//! 1. read the file, the environment, the certificates and the files of TLS; if one is wrong, say so and go on as before
+//! 1. read the file, the environment, the certificates and the files of TLS, also towards the portal; if one is wrong, say so and go on as before
 //! 2. write what changes into the audit log, one line for all of it; if that fails, say so and go on as before
 //! 3. take up what changed, and log each change with both values; name what waits for a restart
 //!
@@ -30,6 +30,7 @@ use crate::admin::{NotReloaded, ReloadOrder, Reloaded};
 use crate::certificates::{Certificates, Installed};
 use crate::config::{Config, SettingSources, Settings};
 use crate::home::{self, Home};
+use crate::portal;
 use crate::remedy;
 use crate::run::{self, Running};
 use crate::watch::{self as watching, retention};
@@ -160,6 +161,7 @@ impl Reload {
         home::check_hour_width(&certificates, self.host.ledger.meta().hour_width_ms)?;
         retention::check(settings.config.retention_days, &certificates)?;
         let tls = settings.config.read_tls(self.home.path())?;
+        portal::check_tls(&settings.config, self.home.path(), self.host.clock.clone())?;
         certificate::check_end(&self.door.admission().tls, &tls, self.host.clock.now())?;
         Ok((settings, certificates, tls))
     }

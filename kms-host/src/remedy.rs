@@ -10,6 +10,7 @@ use server::fixable::{self, causes};
 use crate::config::FILE_NAME;
 use crate::export::{ExportError, ExportFault};
 use crate::home::HomeError;
+use crate::portal::NotCertified;
 use crate::queue::NotChanged;
 
 pub use server::fixable::cause;
@@ -19,6 +20,7 @@ pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
     causes(error).find_map(|error| {
         let of_home = error.downcast_ref().map(HomeError::remedy);
         let of_home = of_home.or_else(|| error.downcast_ref().map(OpenError::remedy));
+        let of_home = of_home.or_else(|| error.downcast_ref().map(NotCertified::remedy));
         of_home.or_else(|| fixable::remedy(error, FILE_NAME)).or_else(|| {
             let fixed = error.downcast_ref().map(LedgerError::remedy);
             let fixed = fixed.or_else(|| error.downcast_ref().map(NotChanged::remedy));

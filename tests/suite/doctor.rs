@@ -24,21 +24,21 @@ use crate::stage::{
 };
 
 /// What it says of a host, as scripts read it.
-struct Told {
+pub(crate) struct Told {
     code: i32,
-    findings: Vec<Value>,
+    pub(crate) findings: Vec<Value>,
 }
 
 impl Told {
     /// How this check came out, once for each of its findings.
-    fn health(&self, check: &str) -> Vec<&str> {
+    pub(crate) fn health(&self, check: &str) -> Vec<&str> {
         let findings = self.findings.iter().filter(|finding| finding["check"] == check);
         findings.map(|finding| finding["health"].as_str().unwrap()).collect()
     }
 
     /// The finding of this check that has these words, and what is to be done.
     #[track_caller]
-    fn find(&self, check: &str, health: &str, words: &str) -> String {
+    pub(crate) fn find(&self, check: &str, health: &str, words: &str) -> String {
         let is_it = |finding: &&Value| {
             let text = finding["text"].as_str().unwrap();
             finding["check"] == check && finding["health"] == health && text.contains(words)
@@ -50,7 +50,7 @@ impl Told {
     }
 }
 
-async fn examine(home: &Home, arguments: &[&str]) -> Told {
+pub(crate) async fn examine(home: &Home, arguments: &[&str]) -> Told {
     let data = home.path().display().to_string();
     let done = run(&[&["doctor", "--json", "--data", &data], arguments].concat()).await;
     let told: Value =

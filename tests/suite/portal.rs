@@ -3,6 +3,7 @@
 //! `portal/stage.rs` has the portal. Stories in which its clock is moved are in `clocks/portal.rs`.
 
 mod directory;
+mod hosts;
 mod machines;
 mod orders;
 mod packaged;

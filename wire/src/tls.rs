@@ -130,6 +130,9 @@ impl Authorities {
             Authorities::System => {
                 // Systems carry certificates that rustls does not take. Those that are left are enough, or TLS fails and says so.
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+                if roots.is_empty() {
+                    return Err(tls_files_bad("this system has no CA certificates"));
+                }
             }
         }
         Ok(roots)

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use kms_host::clock::SystemClock;
 use kms_host::config::{Config, KEYS, SettingSources, Settings};
 use kms_host::home::Home;
+use kms_host::portal;
 use kms_host::watch::retention;
 use program::exit::{EX_CONFIG, EX_UNAVAILABLE};
 use program::output::json_text;
@@ -36,6 +38,8 @@ pub(super) fn check(home: &Home, file: Option<&Path>) -> Result<String, Failure>
     for told in certificate::faults(&tls, SystemClock::new().now()) {
         warn_of(&told);
     }
+    let clock = Arc::new(SystemClock::new());
+    portal::check_tls(&settings.config, home.path(), clock).or_exit(EX_CONFIG)?;
     check_listening(home, &settings)?;
     let set = KEYS.iter().filter(|key| is_set(&settings, key)).count();
     let file = settings.file().display();

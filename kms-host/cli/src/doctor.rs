@@ -1,5 +1,7 @@
 //! `kms-host doctor`: prints a line for each finding, and below it what to do.
 
+use std::sync::Arc;
+
 use anyhow::anyhow;
 use kms_host::clock::SystemClock;
 use kms_host::config::SettingSources;
@@ -17,7 +19,7 @@ pub(super) fn examine(home: &Home, wanted: super::Doctor) -> Result<String, Fail
     owner::become_owner(home)?;
     let sources = SettingSources::new(config.as_deref(), home.path());
     let wanted = Wanted { home: home.clone(), sources, domains, name_server };
-    let findings = runtime()?.block_on(doctor::examine(&wanted, &SystemClock::new()));
+    let findings = runtime()?.block_on(doctor::examine(&wanted, Arc::new(SystemClock::new())));
     let failed = number_of(&findings, Health::Fail);
     let shown = if json { json_text(&to_json(&findings)) } else { to_text(&findings) };
     match failed {

@@ -2,7 +2,7 @@
 //!
 //! First `revocations`, then `renewal`. If the portal does not answer, the log says so, and machines are served as before.
 
-mod renewal;
+pub(crate) mod renewal;
 mod revocations;
 
 use std::sync::Arc;

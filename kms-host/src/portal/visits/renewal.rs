@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use shared::certificate::Chain;
 use shared::ids::ProductId;
 use shared::time::Timestamp;
 
@@ -16,6 +17,11 @@ use crate::remedy;
 
 /// How long before its end a certificate is renewed: a month before the alarm, so that a portal may be away for weeks.
 const RENEW_BEFORE: Duration = Duration::from_hours(60 * 24);
+
+/// From when on the certificate of this chain is renewed.
+pub(crate) fn begins_at(chain: &Chain) -> Timestamp {
+    chain.ends_at() - RENEW_BEFORE
+}
 
 /// A certificate to renew.
 struct DueCertificate {
@@ -34,11 +40,12 @@ pub(super) async fn look(visit: &PortalVisit<'_>) {
 
 fn due(host: &Host, now: Timestamp) -> Vec<DueCertificate> {
     let certificates = host.certificates();
-    let all = certificates.products(now).map(|(product, used)| {
+    let all = certificates.products(now).filter_map(|(product, used)| {
         let is_revoked = certificates.revocations(used).of_chain(&used.chain, now).is_some();
-        DueCertificate { product, ends_at: used.chain.ends_at(), is_revoked }
+        let is_due = is_revoked || begins_at(&used.chain) < now;
+        is_due.then(|| DueCertificate { product, ends_at: used.chain.ends_at(), is_revoked })
     });
-    all.filter(|due| due.is_revoked || due.ends_at.since(now) < RENEW_BEFORE).collect()
+    all.collect()
 }
 
 async fn renew(visit: &PortalVisit<'_>, due: DueCertificate) {
