@@ -11,6 +11,9 @@ use shared::{
     groups::GroupState,
 };
 
+#[cfg(feature = "codes")]
+use crate::typed::prompt;
+
 /// How many groups a row has, so that nobody loses the place.
 const ROW_GROUPS: usize = 4;
 
@@ -32,12 +35,14 @@ pub fn qr(code: &str) -> Option<(String, usize)> {
     Some((code.to_str() + "\n", code.size + 2))
 }
 
-/// A confirmation id from standard input, of so many bytes at most: from one line of a scanner, or from several that somebody types.
+/// A confirmation id from standard input, of so many bytes at most: from one line of a scanner, or from several that somebody types after
+/// a prompt.
 ///
 /// # Errors
 /// Standard input cannot be read.
 #[cfg(feature = "codes")]
 pub fn typed_confirmation(max_bytes: u64) -> io::Result<String> {
+    prompt("Confirmation id, a group or a row at a time:\n");
     let mut text = String::new();
     let mut input = io::stdin().lock().take(max_bytes);
     loop {

@@ -1,6 +1,6 @@
 //! `activate`: a host key, entered once, gets the host its certificate from the vendor's portal.
 
-use std::io::{self, BufRead as _, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,9 +15,10 @@ use program::exit::{
     EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE,
 };
 use program::output::json_text;
+use program::typed;
 use shared::files;
 use shared::product_key::{KeyError, ProductKey};
-use shared::reason::{Cause, Reason};
+use shared::reason::Reason;
 use shared::time::Clock as _;
 
 use super::code::{self, ByCode};
@@ -26,8 +27,8 @@ use super::{Allow, Failure, OrExit, offline, runtime};
 
 #[derive(Debug, Args)]
 pub(super) struct Activate {
-    /// Host key that you bought: 25 characters in any case, with or without dashes. Without it, a line is read from standard input,
-    /// so that the key is in no shell history.
+    /// Host key that you bought: 25 characters in any case, with or without dashes. Without it, or with -, the command asks for it, so
+    /// that the key is in no shell history. A pipe is not asked: its first line is the key.
     key: Option<String>,
     /// Address of the vendor's portal, such as https://activation.example.com [default: the setting `portal`].
     #[arg(long, value_name = "URL")]
@@ -67,10 +68,10 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
         let (confirm, json) = (wanted.confirm.as_deref(), wanted.json);
         return code::activate(home, &ByCode { terms, confirm, key, allowed, json });
     }
-    let key = entered(wanted.key.as_deref())?;
     let settings = owner::settings(home, &SettingSources::new(wanted.config.as_deref(), home.path()))?;
     if let Some(file) = &wanted.request {
         check_free(file)?;
+        let key = entered(wanted.key.as_deref())?;
         // The file is written by the user who named it: the host's own may not write in root's folder.
         let request = owner::as_owner(home, || {
             let _turn = home.activating().or_exit(EX_TEMPFAIL)?;
@@ -93,6 +94,8 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
         let authorities = store::regular::read(file).with_context(|| file.display().to_string());
         way = way.certified_by(authorities.or_exit(EX_NOINPUT)?);
     }
+    // Nobody has to type a key for a command that fails without it.
+    let key = entered(wanted.key.as_deref())?;
     become_owner(home)?;
     let _turn = home.activating().or_exit(EX_TEMPFAIL)?;
     let certified = certified(home, &key, allowed, &way)?;
@@ -146,20 +149,15 @@ fn check_free(file: &Path) -> Result<(), Failure> {
 
 /// The key from the command line or standard input.
 fn entered(argument: Option<&str>) -> Result<ProductKey, Failure> {
-    let mut line = String::new();
     let text = match argument {
-        Some(key) if key != "-" => key,
-        _ => {
-            let stdin = io::stdin().lock();
-            stdin.take(LINE_MAX_BYTES).read_line(&mut line).or_exit(EX_IOERR)?;
-            &line
-        }
+        Some(key) if key != "-" => key.to_owned(),
+        _ => typed::line("Host key, 25 characters in five groups: ", LINE_MAX_BYTES).or_exit(EX_IOERR)?,
     };
     if text.trim().is_empty() {
         let none = anyhow!("no key was entered: it has 25 characters, in five groups");
         return Err(Failure { code: EX_USAGE, error: none, shown: String::new() });
     }
-    text.parse().map_err(|error: KeyError| refused(&error.into()))
+    text.parse().map_err(|error: KeyError| not_certified(NotCertified::Refused(error.into())))
 }
 
 fn certified(
@@ -183,16 +181,13 @@ fn no_portal() -> anyhow::Error {
 }
 
 fn not_certified(error: NotCertified) -> Failure {
-    match error {
-        NotCertified::Home(error) => offline::not_installed(error),
-        NotCertified::Refused(cause) => refused(&cause),
-    }
-}
-
-fn refused(cause: &Cause) -> Failure {
+    let cause = match error {
+        NotCertified::Home(error) => return offline::not_installed(error),
+        NotCertified::Refused(cause) => cause,
+    };
     let code = match cause.reason() {
         Some(Reason::PortalUnreachable | Reason::Overloaded | Reason::Stopping) => EX_UNAVAILABLE,
         _ => EX_DATAERR,
     };
-    Failure { code, error: anyhow!("{cause}; {}", cause.remedy()), shown: String::new() }
+    Failure { code, error: NotCertified::Refused(cause).into(), shown: String::new() }
 }

@@ -1,9 +1,12 @@
 //! What a host's administrator is told of the portal before it is needed: by `config check`, `reload` and `doctor`.
 
 use std::fs;
+use std::process::Stdio;
 use std::time::Duration;
 
 use kms_host::home::{HOUR_MS, Home};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
 use world::authority::Authority;
 use world::shop::ORGANISATION;
 
@@ -12,7 +15,7 @@ use crate::doctor::examine;
 use crate::portal::HOST_KEY;
 use crate::portal::stage::{PortalStage, text};
 use crate::settings::{config, hang_up, settings_file};
-use crate::stage::{Stage, an_hour_ago, serve};
+use crate::stage::{Stage, an_hour_ago, program, serve};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -109,4 +112,38 @@ async fn doctor_names_what_is_to_be_renewed_and_which_lists_are_there() {
     crate::stage::until("the list is fetched", async || home.path().join("revocations").exists()).await;
     examine(&home, &[]).await.find("portal", "ok", "of the portal is");
     host.stop().await.unwrap();
+}
+
+/// On a terminal it waited without a word. `script` gives a command a terminal, and hands on what it is given itself.
+#[tokio::test]
+async fn somebody_at_a_terminal_is_told_what_to_type_and_a_pipe_is_not() {
+    const PROMPT: &str = "Host key, 25 characters in five groups: ";
+    let stage = Stage::with_threshold(1);
+    let home = stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    let activate = format!("{} activate --data {}", text(&program().path), text(home.path()));
+    let typed = async |terminal: bool, line: &str| {
+        let line = format!("{activate} {line}");
+        let mut command = if terminal { Command::new("script") } else { Command::new("sh") };
+        let arguments = if terminal { vec!["-qec", &line, "/dev/null"] } else { vec!["-c", &line] };
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = command.kill_on_drop(true).spawn().unwrap();
+        // A command that asks nothing may have ended.
+        let _ = running.stdin.take().unwrap().write_all(b"A-TYPO\n").await;
+        let output = running.wait_with_output().await.unwrap();
+        let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code(), told.concat())
+    };
+    for arguments in
+        ["--portal https://localhost:1", "--portal https://localhost:1 -", "--request /nowhere/file"]
+    {
+        let (code, told) = typed(true, arguments).await;
+        assert!(
+            code == Some(65) && told.contains(PROMPT) && told.contains("KEY_MALFORMED"),
+            "{arguments}: {told}"
+        );
+        let (code, told) = typed(false, arguments).await;
+        assert!(code == Some(65) && !told.contains(PROMPT), "{arguments}: {told}");
+    }
+    let (code, told) = typed(true, "").await;
+    assert!(code == Some(78) && !told.contains(PROMPT), "no key is typed in vain: {told}");
 }
