@@ -4,8 +4,10 @@
 
 use shared::certificate::ChainError;
 use shared::codes::{CodeError, ConfirmationId, HostTerms, InstallationId};
-use shared::files::{self, BadFile, HOST_TERMS};
+use shared::files::{self, BadFile, HOST_TERMS, TELEPHONES};
+use shared::telephones::{Telephones, TelephonesError};
 use shared::time::Timestamp;
+use zeroize::Zeroizing;
 
 use crate::certificates::Allowed;
 use crate::home::{Home, HomeError, Put};
@@ -22,6 +24,9 @@ pub enum NotConfirmed {
     /// The terms themselves do not hold.
     #[error("the terms of the host key: {0}; take the file that came with the key")]
     Terms(ChainError),
+    /// The telephone numbers that came with the terms are not the vendor's.
+    #[error("the telephone numbers beside the terms are not shown: {0}")]
+    Telephones(TelephonesError),
     /// The code was mistyped, or is for something else.
     #[error("{0}; compare it with what the vendor has read to you, and enter it again")]
     Code(CodeError),
@@ -37,6 +42,17 @@ pub enum NotConfirmed {
 pub fn terms_from_pem(text: &[u8]) -> Result<HostTerms, NotConfirmed> {
     let body = files::from_pem(HOST_TERMS, text).map_err(NotConfirmed::File)?;
     HostTerms::decode(&body).map_err(NotConfirmed::Terms)
+}
+
+/// The numbers to call, if the vendor has put them beside the terms. They are believed as far as the terms are, whose roots have to have
+/// signed them.
+///
+/// # Errors
+/// [`NotConfirmed::File`], [`NotConfirmed::Telephones`].
+pub fn telephones_from_pem(text: &[u8], terms: &HostTerms) -> Result<Option<Telephones>, NotConfirmed> {
+    let bodies = files::all_from_pem(TELEPHONES, text).map_err(NotConfirmed::File)?;
+    let verify = |body: &Zeroizing<Vec<u8>>| Telephones::verify(body, terms.roots(), terms.product());
+    bodies.last().map(verify).transpose().map_err(NotConfirmed::Telephones)
 }
 
 impl Home {

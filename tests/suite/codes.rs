@@ -100,6 +100,41 @@ async fn a_host_without_a_network_reads_its_id_and_types_what_the_vendor_reads_b
     }
 }
 
+/// The numbers were signed for products, and whoever activated a host had to know whom to call.
+#[tokio::test]
+async fn numbers_that_come_with_the_terms_are_shown_if_a_root_has_signed_them() {
+    let numbers = |stage: &Stage| {
+        let file = stage.folder.path().join("telephones.toml");
+        let text = "[country.NL]\nnames = { en = \"Netherlands\" }\n[[country.NL.number]]\nnumber = \"+31 20 555 0100\"\n\
+                    hours = \"Mon-Fri 8:00-18:00\"\nlanguages = [\"nl\", \"en\"]\n[[country.NL.number]]\nkinds = [\"multiple-activation\"]\n\
+                    number = \"+31 20 555 0199\"\n";
+        fs::write(&file, text).unwrap();
+        stage.shop.vendor().sign_telephones(&file, &[], Signer::Root2).unwrap().pem
+    };
+    let (stage, stranger) = (Stage::with_threshold(1), Stage::with_threshold(1));
+    let operator = Operator::of(&stage);
+    let home = stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    let terms = fs::read_to_string(&operator.file).unwrap();
+
+    fs::write(&operator.file, format!("{terms}{}", numbers(&stage))).unwrap();
+    let (code, shown) = said(&home, &operator, &[]).await;
+    assert_eq!(code, 0, "{shown}");
+    assert!(
+        shown.contains("\n  Netherlands: +31 20 555 0100  Mon-Fri 8:00-18:00; nl, en\n\n  A "),
+        "{shown}"
+    );
+    assert!(!shown.contains("0199"), "that one is for other keys: {shown}");
+    let (_, json) = said(&home, &operator, &["--json"]).await;
+    assert!(json.contains("\"number\": \"+31 20 555 0100\""), "{json}");
+
+    fs::write(&operator.file, format!("{terms}{}", numbers(&stranger))).unwrap();
+    let (code, shown) = said(&home, &operator, &[]).await;
+    assert!(
+        code == 0 && shown.contains("warning: the telephone numbers") && !shown.contains("+31"),
+        "{shown}"
+    );
+}
+
 #[tokio::test]
 async fn a_host_that_runs_takes_up_what_was_read_to_it() {
     let stage = Stage::with_threshold(1);

@@ -6,17 +6,18 @@ use std::path::Path;
 use anyhow::anyhow;
 use kms_host::certificates::Allowed;
 use kms_host::clock::SystemClock;
-use kms_host::codes::{NotConfirmed, terms_from_pem};
+use kms_host::codes::{NotConfirmed, telephones_from_pem, terms_from_pem};
 use kms_host::home::Home;
 use program::code::{qr, rows, typed_confirmation};
 use program::exit::{EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_USAGE};
 use program::output::json_text;
 use shared::codes::{CodeForm, HostTerms, InstallationId};
-use shared::product_key::ProductKey;
+use shared::product_key::{KeyKind, ProductKey};
+use shared::telephones::{CountryCode, TelephoneCountry, TelephoneNumber, Telephones};
 use shared::time::Clock as _;
 
 use super::owner::become_owner;
-use super::{Failure, OrExit, offline, terminal};
+use super::{Failure, OrExit, offline, say, terminal};
 
 /// A code has some 300 characters with everything between its groups.
 const CODE_MAX_BYTES: u64 = 4096;
@@ -38,6 +39,11 @@ pub(super) struct ByCode<'a> {
 pub(super) fn activate(home: &Home, wanted: &ByCode<'_>) -> Result<String, Failure> {
     let text = offline::read_input(wanted.terms).or_exit(EX_NOINPUT)?;
     let terms = terms_from_pem(&text).or_exit(EX_DATAERR)?;
+    // A call is possible without them.
+    let telephones = telephones_from_pem(&text, &terms).unwrap_or_else(|error| {
+        say(format_args!("warning: {error}"));
+        None
+    });
     become_owner(home)?;
     let id = home.installation_id(&terms)?;
     if let Some(key) = wanted.key.as_ref().filter(|key| key.number() != id.key) {
@@ -49,23 +55,30 @@ pub(super) fn activate(home: &Home, wanted: &ByCode<'_>) -> Result<String, Failu
         return Err(Failure { code: EX_USAGE, error: other, shown: String::new() });
     }
     match wanted.confirm {
-        None => Ok(to_read_out(home, wanted, &id)),
+        None => Ok(to_read_out(home, wanted, &id, telephones.as_ref())),
         Some(typed) => confirmed(home, wanted, &terms, typed),
     }
 }
 
-fn to_read_out(home: &Home, wanted: &ByCode<'_>, id: &InstallationId) -> String {
+fn to_read_out(
+    home: &Home,
+    wanted: &ByCode<'_>,
+    id: &InstallationId,
+    telephones: Option<&Telephones>,
+) -> String {
     let [digits, letters] = [CodeForm::Digits, CodeForm::Letters].map(|form| id.text(form));
     if wanted.json {
         return json_text(&serde_json::json!({
             "key_number": id.key.to_string(),
             "digits": digits,
             "letters": letters,
+            "telephones": telephones.into_iter().flat_map(to_call).map(number_json).collect::<Vec<_>>(),
         }));
     }
     let mut text = format!(
-        "Installation id of this host, for key {}. Read it to the vendor:\n\n{}\nOr type it, or send it:\n\n{}",
+        "Installation id of this host, for key {}. Read it to the vendor:\n{}\n{}\nOr type it, or send it:\n\n{}",
         id.key,
+        telephones.map(shown_numbers).unwrap_or_default(),
         rows(&digits),
         rows(&letters),
     );
@@ -80,6 +93,47 @@ fn to_read_out(home: &Home, wanted: &ByCode<'_>, id: &InstallationId) -> String 
         "\nThen enter the confirmation id, in digits or letters:\n  \
          kms-host activate --terms {terms} --confirm - --data {data}\n"
     );
+    text
+}
+
+/// The numbers for host keys, those of the country of this machine first.
+fn to_call(telephones: &Telephones) -> Vec<(&TelephoneCountry, &TelephoneNumber)> {
+    let locale = ["LC_ALL", "LC_TELEPHONE", "LANG"].into_iter();
+    let locale = locale.filter_map(|name| std::env::var(name).ok()).find(|value| !value.is_empty());
+    let own = locale.and_then(|locale| CountryCode::of_locale(&locale));
+    let mut countries: Vec<_> = telephones.countries_for(KeyKind::Host).collect();
+    countries.sort_by_key(|country| Some(country.code) != own);
+    let mut numbers = Vec::new();
+    for country in countries {
+        numbers.extend(country.for_kind(KeyKind::Host).map(|number| (country, number)));
+    }
+    numbers
+}
+
+fn number_json((country, number): (&TelephoneCountry, &TelephoneNumber)) -> serde_json::Value {
+    serde_json::json!({
+        "country": country.code.as_str(),
+        "region": number.region,
+        "number": number.number,
+        "text_telephone": number.text_telephone,
+        "hours": number.hours,
+        "languages": number.languages,
+    })
+}
+
+fn shown_numbers(telephones: &Telephones) -> String {
+    let mut text = String::new();
+    for (country, number) in to_call(telephones) {
+        let place = [country.name("en"), &number.region].into_iter().filter(|part| !part.is_empty());
+        let text_telephone = match number.text_telephone.as_str() {
+            "" => String::new(),
+            other => format!("text telephone {other}"),
+        };
+        let more = [text_telephone, number.hours.clone(), number.languages.join(", ")];
+        let more: Vec<_> = more.into_iter().filter(|part| !part.is_empty()).collect();
+        let place = place.collect::<Vec<_>>().join(", ");
+        let _ = writeln!(text, "  {place}: {}  {}", number.number, more.join("; "));
+    }
     text
 }
 

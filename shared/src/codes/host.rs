@@ -95,6 +95,11 @@ impl HostTerms {
         InstallationId::of_host(signing_key, self.product, self.key)
     }
 
+    /// The product whose machines the host will license.
+    pub fn product(&self) -> ProductId {
+        self.product
+    }
+
     /// The public number of the host key.
     pub fn key(&self) -> KeyNumber {
         self.key
