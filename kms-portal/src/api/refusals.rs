@@ -29,17 +29,19 @@ fn log(error: &DbError) {
     tracing::error!(error, remedy, "the database has not done what it was asked");
 }
 
-/// The status of a refusal. Whoever asks goes by the reason; a code tells proxies and tools whether to try again.
+/// The status of a refusal. Whoever asks goes by the reason; a code tells proxies and tools whether to try again. Reasons that hosts leave
+/// unsigned, too, have the code that they have there.
 pub(super) fn status(refused: Unanswered) -> Status {
     let code = match refused.cause.reason() {
-        Some(Reason::Malformed | Reason::SignatureBad | Reason::KeyMalformed | Reason::KeyNewer) => {
-            Code::InvalidArgument
-        }
+        Some(Reason::KeyMalformed | Reason::KeyNewer) => Code::InvalidArgument,
         Some(Reason::TooManyWrongKeys | Reason::TooManyWrongTokens) => Code::ResourceExhausted,
         Some(Reason::TokenUnknown | Reason::TokenEnded) => Code::Unauthenticated,
         Some(Reason::NotPermitted) => Code::PermissionDenied,
         Some(Reason::PortalFailed | Reason::IssuerEnded) => Code::Unavailable,
-        _ => Code::FailedPrecondition,
+        reason => {
+            let code = reason.and_then(Reason::unsigned_status);
+            code.map_or(Code::FailedPrecondition, Code::from_i32)
+        }
     };
     status_as(code, refused)
 }
