@@ -283,7 +283,7 @@ pub(crate) fn check_any(home: &Home, certificates: &Certificates) -> anyhow::Res
             };
             Err(anyhow!(
                 "no certificate is installed; send {}{again} to the vendor, then run `kms-host install-certificate ANSWER.pem \
-                 --data {data}`",
+                 --data {data}`; with a host key, run `kms-host activate --portal URL --data {data}` instead",
                 request.display()
             ))
         }

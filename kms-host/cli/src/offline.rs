@@ -60,6 +60,8 @@ pub(super) fn init(home: &Home, arguments: &super::Init) -> Result<String, Failu
     if made.request {
         lines.push(format!("Send {} to the vendor, then put in the answer:", request.display()));
         lines.push(format!("  kms-host install-certificate ANSWER.pem --data {data}"));
+        lines.push("Or, with a host key, ask the vendor's portal for it:".to_owned());
+        lines.push(format!("  kms-host activate --portal URL --data {data}"));
     }
     lines.push(String::new());
     Ok(lines.join("\n"))

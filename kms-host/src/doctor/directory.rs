@@ -171,7 +171,8 @@ pub(super) fn certificates(
     }
     if findings.is_empty() {
         let remedy = format!(
-            "send {} to the vendor, and put in the answer with `kms-host install-certificate`",
+            "send {} to the vendor, and put in the answer with `kms-host install-certificate`; with a host key, run `kms-host activate` \
+             instead",
             home.request_path().display()
         );
         findings.push(Finding::fail("certificate", "no certificate is installed", remedy));
