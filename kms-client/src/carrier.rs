@@ -2,7 +2,6 @@
 //!
 //! `portal` says what this machine asks, and what it makes of the answer.
 
-use std::fmt;
 use std::sync::Arc;
 
 use proto::v1::Signed;
@@ -16,7 +15,7 @@ use crate::files::off_thread;
 use crate::product::Terms;
 
 /// In the place of the address of a portal.
-const NO_PORTAL: &str = "nowhere";
+const NO_PORTAL: &str = "no portal";
 
 /// Carries the ask of another machine to the portal.
 ///
@@ -28,7 +27,8 @@ pub(crate) async fn carry(
     ask: Signed,
 ) -> Result<v1::SignedConfirmation, Cause> {
     let portal = connect(terms, clock).await.map_err(|failure| failure.cause)?;
-    let answer = portal.activate_machine(ask).await.map_err(|failure| failure.cause)?;
+    let answered = portal.activate_machine(ask).await;
+    let answer = answered.map_err(|failure| of_portal(failure, terms).cause)?;
     answer.confirmation.ok_or_else(|| no_confirmation(terms))
 }
 
@@ -37,14 +37,33 @@ pub(crate) async fn carry(
 /// # Errors
 /// There is none, or it is not reached; nothing was sent.
 pub(crate) async fn connect(terms: &Terms, clock: Arc<dyn Clock>) -> Result<Portal, Failure> {
-    let Some((address, tls)) = terms.keys.portal.clone() else {
-        let parameters: [(&str, &dyn fmt::Display); 2] =
-            [("address", &NO_PORTAL), ("cause", &"this product names no portal")];
-        return Err(Reason::PortalUnreachable.with(&parameters).into());
+    let Some((portal, tls)) = terms.keys.portal.clone() else {
+        return Err(Cause::from(Reason::NoPortalKnown).into());
     };
     let tls = off_thread(move || Ok(tls.read(clock))).await;
-    let tls = tls.unwrap_or_else(|error| Err(wire::tls_files_bad(&error.to_string())))?;
-    Portal::connect(&address, &tls).await
+    let tls = tls.unwrap_or_else(|error| Err(wire::tls_files_bad(&error.to_string())));
+    let connected = match tls {
+        Ok(tls) => Portal::connect(&portal, &tls).await,
+        Err(cause) => Err(cause.into()),
+    };
+    connected.map_err(|failure| of_portal(failure, terms))
+}
+
+/// What is wrong with TLS, said of the portal: the texts for hosts name files and people that have nothing to do with it.
+pub(crate) fn of_portal(failure: Failure, terms: &Terms) -> Failure {
+    let (address, what) = (address(terms), failure.cause.parameter("cause").unwrap_or_default());
+    let cause = match failure.cause.reason() {
+        Some(Reason::TlsFilesBad) => Reason::PortalCaBad.with(&[("cause", &what)]),
+        Some(Reason::TlsCertificateBad) => {
+            Reason::PortalCertificateBad.with(&[("address", &address), ("cause", &what)])
+        }
+        Some(Reason::TlsNotOffered | Reason::TlsFailed | Reason::TlsMachineRefused) => {
+            let what = format!("no TLS 1.3: {what}");
+            Reason::PortalUnreachable.with(&[("address", &address), ("cause", &what)])
+        }
+        _ => return failure,
+    };
+    Failure { cause, ..failure }
 }
 
 /// Where the portal is, for people.

@@ -124,6 +124,7 @@ impl Visit<'_> {
         let response = match portal.activate_machine(signed).await {
             Ok(response) => response,
             Err(failure) => {
+                let failure = carrier::of_portal(failure, &self.installation.terms);
                 self.forget_if_refused(&failure).await?;
                 if is_answer(&failure.cause) {
                     self.bring_revocations(&portal).await?;
@@ -170,6 +171,7 @@ impl Visit<'_> {
             Err(failure) => return Ok(Err(failure)),
         };
         if let Err(failure) = answered {
+            let failure = carrier::of_portal(failure, &self.installation.terms);
             self.forget_if_refused(&failure).await?;
             // There is no place to give back, and this machine holds none either.
             if failure.cause.reason() != Some(Reason::NotActivatedHere) {

@@ -288,6 +288,10 @@ reasons! {
         "no product key is entered on this machine"
         "enter the key first, in the product or with `kms-client key set --later KEY`"
 
+    KeyNotKept "KEY_NOT_KEPT" Machine
+        "this machine knows only the number of the product key {key}, and the portal needs the key itself"
+        "enter that key again, in the product or with `kms-client key set --later KEY`, and ask again"
+
     // What is wrong with a code that somebody has typed. Nothing was sent.
     CodesNotTaken "CODES_NOT_TAKEN" Vendor
         "this release of the product takes no confirmation ids"
@@ -309,6 +313,15 @@ reasons! {
         "check this machine's clock; if it is right, ask the seller for a longer term, then the vendor for a new confirmation id"
 
     // Where the vendor's portal is asked.
+    NoPortalKnown "NO_PORTAL_KNOWN" Vendor
+        "this product names no portal of its vendor"
+        "activate in another way that the product offers, or ask the vendor for a release that names its portal"
+    PortalCaBad "PORTAL_CA_BAD" Vendor
+        "the CA for the vendor's portal cannot be used: {cause}"
+        "install this system's CA certificates if the product uses those; otherwise tell the vendor, who has to correct the CA in the product"
+    PortalCertificateBad "PORTAL_CERTIFICATE_BAD" Network
+        "the vendor's portal at {address} shows a TLS certificate that does not hold here: {cause}"
+        "check this computer's clock, and whether a proxy on the way opens TLS: it has to let this address through; otherwise tell the vendor, or activate by file"
     PortalUnreachable "PORTAL_UNREACHABLE" Network
         "no answer from the vendor's portal at {address}: {cause}"
         "check that this computer reaches that address by TLS, or activate by file; nothing is lost, and asking again costs nothing"

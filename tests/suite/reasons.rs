@@ -160,6 +160,10 @@ fn told(reason: Reason) -> Told {
         | Reason::Busy
         | Reason::RekeyLimit
         | Reason::KeyMissing
+        | Reason::KeyNotKept
+        | Reason::NoPortalKnown
+        | Reason::PortalCaBad
+        | Reason::PortalCertificateBad
         | Reason::CodesNotTaken
         | Reason::CodeMalformed
         | Reason::CodeNewer

@@ -70,13 +70,7 @@ impl WizardStep {
     /// The step after this failure.
     pub(super) fn failed(cause: Cause) -> WizardStep {
         match cause.reason() {
-            Some(
-                Reason::PortalUnreachable
-                | Reason::TlsFailed
-                | Reason::TlsFilesBad
-                | Reason::TlsNotOffered
-                | Reason::TlsCertificateBad,
-            ) => WizardStep::NoConnection(cause),
+            Some(Reason::PortalUnreachable | Reason::PortalCertificateBad) => WizardStep::NoConnection(cause),
             _ => WizardStep::Failed(cause),
         }
     }

@@ -17,7 +17,7 @@ use shared::telephones::Telephones;
 
 use crate::codes::{answer, coded};
 use crate::portal::{Do, Portal, key, typed};
-use crate::world::{PRODUCT_ID, StoryClock, builder_of, root};
+use crate::world::{PRODUCT_ID, StoryClock, builder_of, product, root};
 
 fn number(region: &str, number: &str) -> TelephoneNumber {
     TelephoneNumber {
@@ -244,6 +244,12 @@ async fn a_product_that_offers_one_way_asks_for_no_choice() {
     user.enter(&typed(1)).await;
     assert_eq!(user.choose(WizardChoice::Now).await, "installation-id");
     assert_eq!(user.choose(WizardChoice::Back).await, "now-or-later");
+
+    // Without a portal and codes, nobody is told to look at the network.
+    let dir = tempfile::tempdir().unwrap();
+    let mut user = User::start(product(), dir.path(), &clock);
+    user.enter(&typed(1)).await;
+    assert_eq!(user.choose(WizardChoice::Now).await, "failed NO_PORTAL_KNOWN");
 
     let (dir, portal) = (tempfile::tempdir().unwrap(), Portal::start(&clock).await);
     let mut user = User::start(portal.product(), dir.path(), &clock);

@@ -243,6 +243,8 @@ key-other-product = Dies ist ein Schlüssel für ein anderes Produkt.
     .remedy = Geben Sie ihn in dem Produkt ein, für das er verkauft wurde, oder bitten Sie den Verkäufer um einen Schlüssel für dieses.
 key-missing = Auf diesem Computer ist kein Produktschlüssel eingegeben.
     .remedy = Geben Sie zuerst den Schlüssel ein, im Produkt oder mit `kms-client key set --later SCHLÜSSEL`.
+key-not-kept = Dieser Computer kennt nur die Nummer des Produktschlüssels { $key }, und das Portal braucht den Schlüssel selbst.
+    .remedy = Geben Sie diesen Schlüssel noch einmal ein, im Produkt oder mit `kms-client key set --later SCHLÜSSEL`, und fragen Sie dann noch einmal an.
 
 # Was mit einem Code nicht stimmt, den jemand eingetippt hat. Es wurde nichts gesendet.
 codes-not-taken = Diese Version des Produkts nimmt keine Bestätigungscodes an.
@@ -259,6 +261,12 @@ code-ended = Dieser Bestätigungscode ist am { $ended_at } abgelaufen.
     .remedy = Prüfen Sie die Uhr dieses Computers; geht sie richtig, bitten Sie den Verkäufer um eine längere Laufzeit, und danach den Hersteller um einen neuen Bestätigungscode.
 
 # Wo das Portal des Herstellers gefragt wird.
+no-portal-known = Dieses Produkt nennt kein Portal seines Herstellers.
+    .remedy = Aktivieren Sie auf einem anderen Weg, den das Produkt anbietet, oder bitten Sie den Hersteller um eine Version, die sein Portal nennt.
+portal-ca-bad = Die CA für das Portal des Herstellers ist unbrauchbar: { $cause }.
+    .remedy = Installieren Sie die CA-Zertifikate dieses Systems, wenn das Produkt sie verwendet; sonst melden Sie es dem Hersteller, der die CA im Produkt berichtigen muss.
+portal-certificate-bad = Das Portal des Herstellers unter { $address } zeigt ein TLS-Zertifikat, das hier nicht gilt: { $cause }.
+    .remedy = Prüfen Sie die Uhr dieses Computers, und ob ein Proxy unterwegs TLS aufbricht: Er muss diese Adresse durchlassen; sonst melden Sie es dem Hersteller, oder aktivieren Sie per Datei.
 portal-unreachable = Keine Antwort vom Portal des Herstellers unter { $address }: { $cause }.
     .remedy = Prüfen Sie, ob dieser Computer die Adresse über TLS erreicht, oder aktivieren Sie per Datei; es geht nichts verloren, und noch einmal zu fragen kostet nichts.
 

@@ -246,6 +246,8 @@ key-other-product = Ceci est une clé pour un autre produit.
     .remedy = Saisissez-la dans le produit pour lequel elle a été vendue, ou demandez au vendeur une clé pour celui-ci.
 key-missing = Aucune clé de produit n’est saisie sur cet ordinateur.
     .remedy = Saisissez d’abord la clé, dans le produit ou avec `kms-client key set --later CLÉ`.
+key-not-kept = Cet ordinateur ne connaît que le numéro de la clé de produit { $key }, et le portail a besoin de la clé elle-même.
+    .remedy = Saisissez de nouveau cette clé, dans le produit ou avec `kms-client key set --later CLÉ`, puis redemandez.
 
 # Ce qui ne va pas avec un code que quelqu’un a saisi. Rien n’a été envoyé.
 codes-not-taken = Cette version du produit n’accepte pas de codes de confirmation.
@@ -262,6 +264,12 @@ code-ended = Ce code de confirmation a pris fin le { $ended_at }.
     .remedy = Vérifiez l’horloge de cet ordinateur ; si elle est juste, demandez au vendeur une durée plus longue, puis à l’éditeur un nouveau code de confirmation.
 
 # Là où le portail de l’éditeur est interrogé.
+no-portal-known = Ce produit n’indique aucun portail de son éditeur.
+    .remedy = Activez d’une autre façon que le produit propose, ou demandez à l’éditeur une version qui indique son portail.
+portal-ca-bad = L’autorité de certification pour le portail de l’éditeur est inutilisable : { $cause }.
+    .remedy = Installez les certificats d’autorité de ce système si le produit les utilise ; sinon, signalez-le à l’éditeur, qui doit corriger l’autorité dans le produit.
+portal-certificate-bad = Le portail de l’éditeur à l’adresse { $address } présente un certificat TLS qui n’est pas valable ici : { $cause }.
+    .remedy = Vérifiez l’horloge de cet ordinateur, et si un proxy ouvre TLS en chemin : il doit laisser passer cette adresse ; sinon, signalez-le à l’éditeur, ou activez par fichier.
 portal-unreachable = Aucune réponse du portail de l’éditeur à l’adresse { $address } : { $cause }.
     .remedy = Vérifiez que cet ordinateur atteint cette adresse par TLS, ou activez par fichier ; rien n’est perdu, et redemander ne coûte rien.
 

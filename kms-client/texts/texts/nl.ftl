@@ -240,6 +240,8 @@ key-other-product = Dit is een sleutel voor een ander product.
     .remedy = Voer hem in bij het product waarvoor hij is verkocht, of vraag de verkoper om een sleutel voor dit product.
 key-missing = Op deze computer is geen productsleutel ingevoerd.
     .remedy = Voer eerst de sleutel in, in het product of met `kms-client key set --later SLEUTEL`.
+key-not-kept = Deze computer kent alleen het nummer van productsleutel { $key }, en het portaal heeft de sleutel zelf nodig.
+    .remedy = Voer die sleutel opnieuw in, in het product of met `kms-client key set --later SLEUTEL`, en vraag het dan opnieuw.
 
 # Wat er mis is met een code die iemand heeft ingetypt. Er is niets verstuurd.
 codes-not-taken = Deze versie van het product neemt geen bevestigingscodes aan.
@@ -256,6 +258,12 @@ code-ended = Deze bevestigingscode is op { $ended_at } afgelopen.
     .remedy = Controleer de klok van deze computer; als die goed staat, vraag de verkoper dan om een langere termijn, en daarna de leverancier om een nieuwe bevestigingscode.
 
 # Waar het portaal van de leverancier wordt gevraagd.
+no-portal-known = Dit product noemt geen portaal van zijn leverancier.
+    .remedy = Activeer op een andere manier die het product biedt, of vraag de leverancier om een versie die zijn portaal noemt.
+portal-ca-bad = De CA voor het portaal van de leverancier is onbruikbaar: { $cause }.
+    .remedy = Installeer de CA-certificaten van dit systeem als het product die gebruikt; meld het anders bij de leverancier, die de CA in het product moet verbeteren.
+portal-certificate-bad = Het portaal van de leverancier op { $address } toont een TLS-certificaat dat hier niet geldt: { $cause }.
+    .remedy = Controleer de klok van deze computer, en of een proxy onderweg TLS openbreekt: die moet dit adres doorlaten; meld het anders bij de leverancier, of activeer met een bestand.
 portal-unreachable = Geen antwoord van het portaal van de leverancier op { $address }: { $cause }.
     .remedy = Controleer of deze computer dat adres via TLS bereikt, of activeer met een bestand; er gaat niets verloren, en opnieuw vragen kost niets.
 

@@ -71,7 +71,7 @@ fn a_key_from_standard_input_stays_entered_where_no_portal_answers() {
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(69), "{text}");
-    assert!(text.contains("PORTAL_UNREACHABLE") && text.contains("this product names no portal"), "{text}");
+    assert!(text.contains("NO_PORTAL_KNOWN: this product names no portal of its vendor"), "{text}");
     assert_eq!(machine.json(&["key", "show"])["key"]["number"], key.number().to_string());
 }
 
