@@ -105,7 +105,7 @@ impl fmt::Display for Outcome {
                     Some(until) => write!(f, "confirmed until {until}")?,
                     None => f.write_str("confirmed without end")?,
                 }
-                write!(f, ", {used} of {granted} places of the key are used")
+                write!(f, "; places of the key in use: {used} of {granted}")
             }
             Outcome::Waiting(Waited { count, threshold }) => {
                 write!(f, "waiting: {count} of {threshold} machines counted")

@@ -160,7 +160,7 @@ reasons! {
 
     // What the host cannot sign for.
     TooManyBadAsks "TOO_MANY_BAD_ASKS" Host
-        "more than {limit} bad asks a minute came from {from}: the host hears only machines that it knows there"
+        "bad asks came from {from}, more than {limit} a minute: the host hears only machines that it knows there"
         "wait a while; at the host, `kms-host sources` has the address and `kms-host refusals` what was wrong with the first of its asks: find out who is there. Machines that are known are served"
     TooLarge "TOO_LARGE" Machine
         "the ask is larger than {limit} bytes"
@@ -210,7 +210,7 @@ reasons! {
         "the host needs the certificates of the lease that was shown"
         "nothing: the machine asks again at once and brings them"
     NewMachinesLimited "NEW_MACHINES_LIMITED" Host
-        "more than {limit} new machines in a day came from {from}: this one is entered later"
+        "new machines came from {from}, more than {limit} in a day: this one is entered later"
         "nothing on this machine, it asks again; at the host, in a roll-out, raise `new_machines_per_source` and `new_machines_per_site` and reload, otherwise find out who uses that address. Machines that are known are served"
     Replayed "REPLAYED" Nobody
         "the host has answered a later ask of this machine"
@@ -222,7 +222,7 @@ reasons! {
         "the administrator of the host has blocked this machine"
         "ask the administrator of the host"
     CountBelowThreshold "COUNT_BELOW_THRESHOLD" Host
-        "{count} machines are counted and {threshold} are needed"
+        "machines counted: {count} of the {threshold} that are needed"
         "nothing on this machine: it is licensed by itself once enough others have asked"
 
     // What the client does not accept.
@@ -340,16 +340,16 @@ reasons! {
         "the term of this key ended at {ended_at}"
         "buy a new key from the seller, and enter that"
     KeyExhausted "KEY_EXHAUSTED" Vendor
-        "all {granted} machines of this key are activated ({used})"
+        "every place of this key is taken: {used} of {granted}"
         "release a machine that is not used any more, or have the seller raise the key; then ask again"
     HostsExhausted "HOSTS_EXHAUSTED" Vendor
-        "this key has activated {hosts} hosts, as many as it is for"
+        "this key has activated as many hosts as it is for: {hosts}"
         "use one of those hosts, or have the seller raise the key; then ask again"
     ActivationsExhausted "ACTIVATIONS_EXHAUSTED" Vendor
-        "this key has activated this host {activations} times, as often as it may"
+        "this key has activated this host as often as it may: {activations} in all"
         "have the seller raise the key, then ask again; the certificate that is installed stays valid"
     ReleasesExhausted "RELEASES_EXHAUSTED" Vendor
-        "{releases} machines of this key were released within a year, as many as may be"
+        "as many machines of this key were released within a year as may be: {releases}"
         "ask the seller to free the place, or wait until the first of those releases is a year old"
     ClockAhead "CLOCK_AHEAD" Machine
         "this machine's clock is {by} ahead, more than {tolerance}: the vendor's portal says {portal_time}"
@@ -570,7 +570,7 @@ mod tests {
     #[test]
     fn a_cause_reads_as_one_line_with_its_values() {
         let cause = Reason::CountBelowThreshold.with(&[("count", &7), ("threshold", &25)]);
-        expect!["COUNT_BELOW_THRESHOLD: 7 machines are counted and 25 are needed"]
+        expect!["COUNT_BELOW_THRESHOLD: machines counted: 7 of the 25 that are needed"]
             .assert_eq(&cause.to_string());
         let cause = Reason::NotAHost.with(&[("address", &"10.0.0.1:1\n\u{1b}[2J")]);
         expect![[r"NOT_A_HOST: what answers at 10.0.0.1:1 \u{1b}[2J is not an activation host: ?"]]

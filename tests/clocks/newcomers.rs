@@ -23,7 +23,7 @@ async fn one_that_came_too_late_is_entered_half_a_day_later_and_nobody_else_noti
     expect_lease(&machines[0]).await;
     expect_lease(&machines[1]).await;
     let cause = expect_refusal(&machines[2], "NEW_MACHINES_LIMITED").await;
-    assert!(cause.to_string().contains("more than 2 new machines in a day"), "{cause}");
+    assert!(cause.to_string().contains("more than 2 in a day"), "{cause}");
     // Those that are known renew, each as often as it likes.
     for _ in 0..3 {
         world.clock.advance(MINUTE);

@@ -79,7 +79,10 @@ async fn past_its_limit_a_source_enters_nobody_and_all_others_are_served() {
 
     for _ in 0..2 {
         let told = newcomer(&stage.shop, &mut one).await.1;
-        assert!(told.starts_with("NEW_MACHINES_LIMITED: more than 3 new machines in a day"), "{told}");
+        assert!(
+            told.starts_with("NEW_MACHINES_LIMITED: ") && told.contains("more than 3 in a day"),
+            "{told}"
+        );
         assert!(told.contains("this machine's address"), "{told}");
     }
     for asker in &mut known {
@@ -105,7 +108,7 @@ async fn past_the_limit_of_the_site_no_source_enters_anybody() {
     assert_eq!(newcomer(&stage.shop, &mut another).await.1, "LEASE");
     for wire in [&mut one, &mut another] {
         let told = newcomer(&stage.shop, wire).await.1;
-        assert!(told.contains("more than 2 new machines in a day came from this whole site"), "{told}");
+        assert!(told.contains("new machines came from this whole site, more than 2 in a day"), "{told}");
     }
     assert_eq!(asks(&mut known, &mut another).await, "LEASE", "it may come from anywhere");
     let alarm = alarm(&host, "NEW_MACHINES_LIMITED").await.unwrap();
@@ -122,7 +125,7 @@ async fn the_first_machine_of_an_address_is_entered_though_others_have_used_up_t
     }
     assert_eq!(newcomer(&stage.shop, &mut another).await.1, "LEASE");
     let told = newcomer(&stage.shop, &mut another).await.1;
-    assert!(told.contains("more than 2 new machines in a day came from this whole site"), "{told}");
+    assert!(told.contains("new machines came from this whole site, more than 2 in a day"), "{told}");
     assert_eq!(host.count().await.unwrap(), 3);
 }
 
@@ -145,7 +148,7 @@ async fn a_source_of_bad_asks_is_heard_no_more_but_for_the_machines_that_are_kno
     for _ in 0..3 {
         let status = garbage(&mut one).await;
         assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "TOO_MANY_BAD_ASKS"));
-        assert!(status.message().contains("more than 1 bad asks a minute"), "{}", status.message());
+        assert!(status.message().contains("more than 1 a minute"), "{}", status.message());
         let retry = status.get_details_retry_info().unwrap().retry_delay;
         assert_eq!(retry, Some(Duration::from_mins(15)));
     }

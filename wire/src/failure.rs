@@ -178,7 +178,7 @@ mod tests {
             let status = Status::with_error_details(Code::FailedPrecondition, "", details);
             refused_by_portal(&status).map(|failure| failure.cause.to_string())
         };
-        expect!["KEY_EXHAUSTED: all 5 machines of this key are activated (5)"]
+        expect!["KEY_EXHAUSTED: every place of this key is taken: 5 of 5"]
             .assert_eq(&told("KEY_EXHAUSTED", "kms").unwrap());
         expect!["REPLAYED: the host has answered a later ask of this machine"]
             .assert_eq(&told("REPLAYED", "kms").unwrap());

@@ -39,7 +39,7 @@ fn standing(snapshot: &Snapshot, now: Timestamp) -> Vec<(&'static str, String)> 
     rows.push(("notice", show::notice(snapshot.state.notice()).to_owned()));
     rows.extend(show::revoked(snapshot));
     if let Some(waited) = snapshot.waiting {
-        rows.push(("waiting", format!("{} of {} machines are counted", waited.count, waited.threshold)));
+        rows.push(("waiting", format!("{} of {} machines counted", waited.count, waited.threshold)));
     }
     rows.push(("next ask", show::next_ask(snapshot, now)));
     rows

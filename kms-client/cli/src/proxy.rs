@@ -41,7 +41,7 @@ async fn collect(client: &Client, path: &Path) -> Result<Answer, Failure> {
     file.save().map_err(failed)?;
     let (asks, shown) = (file.asks().count(), path.display());
     let mut text =
-        format!("{shown} has the asks of {asks} machines. Carry it to a machine with a network.\n");
+        format!("Machines whose asks are in {shown}: {asks}. Carry it to a machine with a network.\n");
     let code = damaged(&file, &mut text);
     Ok(Answer { text, json: json!({ "asks": asks, "damaged": file.damaged().count() }), code })
 }
@@ -66,7 +66,7 @@ async fn carry(inspected: &Inspected, path: &Path) -> Result<Answer, Failure> {
     file.save().map_err(failed)?;
     let (confirmed, left) = (file.confirmations().count(), file.asks().count());
     let shown = path.display();
-    let _ = writeln!(text, "{shown} has {confirmed} confirmations, and {left} asks without one.");
+    let _ = writeln!(text, "Confirmations in {shown}: {confirmed}; asks without one: {left}.");
     let code = damaged(&file, &mut text);
     let code = if left == 0 { code } else { EX_UNAVAILABLE };
     let json = json!({

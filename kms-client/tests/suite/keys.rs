@@ -107,7 +107,7 @@ async fn what_the_portal_refuses_is_shown_and_the_next_ask_is_a_new_one() {
     let product = portal.client(dir.path(), &clock);
     product.set_key(&typed(1)).await.unwrap();
     let round = product.activate().await.unwrap();
-    assert_eq!(round.outcome.to_string(), "KEY_EXHAUSTED: all 5 machines of this key are activated (5)");
+    assert_eq!(round.outcome.to_string(), "KEY_EXHAUSTED: every place of this key is taken: 5 of 5");
     let seen = product.snapshot();
     assert_eq!(seen.state, LicenseState::KeyEntered { notices: false });
     assert_eq!((seen.reason(), seen.failures), (Some(Reason::KeyExhausted), 1));

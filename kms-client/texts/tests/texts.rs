@@ -93,6 +93,41 @@ fn every_state_reason_and_fault_has_a_text_in_every_language() {
     }
 }
 
+/// The first machine of a site read "1 machines are counted".
+#[test]
+fn a_text_with_a_one_in_it_has_no_plural_behind_it() {
+    const NUMBERS: &[&str] =
+        &["count", "threshold", "used", "granted", "hosts", "activations", "releases", "limit"];
+    // Words that follow a number and are the same for one and for several.
+    const SAME: &[&str] = &[
+        "of", "a", "in", "that", "van", "die", "per", "op", "keer", "von", "pro", "an", "mal", "sur", "par",
+        "en", "fois", "il",
+    ];
+    // A length and a size that are never one.
+    let is_counted = |reason: &&Reason| !matches!(reason, Reason::NotTried | Reason::TooLarge);
+    for &language in Language::ALL {
+        let texts = Texts::new(language);
+        for reason in Reason::ALL.iter().filter(is_counted) {
+            let behind = |number: u32| {
+                let values: Vec<_> = reason.parameters().filter(|name| NUMBERS.contains(name)).collect();
+                let values: Vec<_> =
+                    values.iter().map(|name| (*name, &number as &dyn std::fmt::Display)).collect();
+                let text = texts.cause(&reason.with(&values));
+                let words = text.split(|letter: char| !letter.is_alphanumeric());
+                let mut words = words.filter(|word| !word.is_empty());
+                let mut behind = Vec::new();
+                while words.any(|word| word == number.to_string()) {
+                    behind.extend(words.next().map(str::to_owned));
+                }
+                (behind, text)
+            };
+            let ((one, text), (two, _)) = (behind(1), behind(2));
+            let plural = one.iter().zip(&two).find(|(one, two)| one == two && !SAME.contains(&one.as_str()));
+            assert_eq!(plural, None, "{language:?} {reason}: {text}");
+        }
+    }
+}
+
 #[test]
 fn a_user_reads_in_their_own_language() {
     let mut shown = String::new();

@@ -142,7 +142,7 @@ tls-failed = Kein TLS mit { $address }: { $cause }.
     .remedy = Sehen Sie nach, was zwischen Computer und Server steht, und lesen Sie das Protokoll des Servers.
 
 # Was der Server ohne Signatur ablehnt.
-too-many-bad-asks = Von { $from } kamen mehr als { $limit } fehlerhafte Anfragen pro Minute: Der Server hört dort nur noch auf Computer, die er kennt.
+too-many-bad-asks = Von { $from } kamen fehlerhafte Anfragen, mehr als { $limit } pro Minute: Der Server hört dort nur noch auf Computer, die er kennt.
     .remedy = Warten Sie eine Weile; die Administration des Servers findet die Adresse mit `kms-host sources` und was sie sendet mit `kms-host refusals`.
 too-large = Die Anfrage ist größer als { $limit } Bytes.
     .remedy = Aktualisieren Sie die Software: Ihre Client-Bibliothek sendet mehr, als diese Version des Servers liest.
@@ -179,7 +179,7 @@ disk-full = Auf dem Datenträger des Servers ist zu wenig Platz, um jemanden zu 
     .remedy = Schaffen Sie Platz auf dem Datenträger mit dem Datenverzeichnis des Servers: Er macht von selbst weiter, und solange geht nichts verloren.
 chain-needed = Der Server braucht die Zertifikate der Lease, die ihm gezeigt wurde.
     .remedy = Nichts: Der Computer fragt sofort noch einmal und bringt sie mit.
-new-machines-limited = Von { $from } kamen an einem Tag mehr als { $limit } neue Computer: Dieser wird später aufgenommen.
+new-machines-limited = Von { $from } kamen neue Computer, mehr als { $limit } an einem Tag: Dieser wird später aufgenommen.
     .remedy = Auf diesem Computer nichts, er fragt wieder an; bei einer Einführung erhöht die Administration des Servers new_machines_per_source und new_machines_per_site.
 replayed = Der Server hat schon eine spätere Anfrage dieses Computers beantwortet.
     .remedy = Nichts, es sei denn, es wiederholt sich: Dann sendet jemand aufgezeichnete Anfragen.
@@ -187,7 +187,7 @@ copied = Ein anderer Computer verwendet dieselbe Identität, oder der Datenträg
     .remedy = Nichts: Dieser Computer erzeugt eine neue Identität und behält solange seine Lizenz; verallgemeinern Sie Abbilder vor dem Kopieren.
 blocked = Die Administration des Servers hat diesen Computer gesperrt.
     .remedy = Fragen Sie die Administration des Servers.
-count-below-threshold = { $count } Computer sind gezählt, { $threshold } werden gebraucht.
+count-below-threshold = Gezählte Computer: { $count } von { $threshold }, die gebraucht werden.
     .remedy = Auf diesem Computer nichts: Er wird von selbst lizenziert, sobald genügend andere angefragt haben.
 
 # Was die Software nicht annimmt.
@@ -279,13 +279,13 @@ revoked = Der Hersteller hat diese Lizenz zurückgezogen, vom { $at } an.
     .remedy = Fragen Sie den Verkäufer des Schlüssels: An diesem Computer liegt es nicht.
 key-ended = Die Laufzeit dieses Schlüssels ist am { $ended_at } abgelaufen.
     .remedy = Kaufen Sie beim Verkäufer einen neuen Schlüssel, und geben Sie ihn ein.
-key-exhausted = Alle { $granted } Computer dieses Schlüssels sind aktiviert ({ $used }).
+key-exhausted = Jeder Platz dieses Schlüssels ist belegt: { $used } von { $granted }.
     .remedy = Geben Sie einen Computer frei, der nicht mehr gebraucht wird, oder lassen Sie den Schlüssel beim Verkäufer erweitern; fragen Sie dann noch einmal.
-hosts-exhausted = Dieser Schlüssel hat { $hosts } Server aktiviert, so viele, wie er darf.
+hosts-exhausted = Dieser Schlüssel hat so viele Server aktiviert, wie er darf: { $hosts }.
     .remedy = Verwenden Sie einen dieser Server, oder lassen Sie den Schlüssel beim Verkäufer erweitern; fragen Sie dann noch einmal.
 activations-exhausted = Dieser Schlüssel hat diesen Server { $activations }-mal aktiviert, so oft, wie er darf.
     .remedy = Lassen Sie den Schlüssel beim Verkäufer erweitern, und fragen Sie noch einmal; das installierte Zertifikat bleibt gültig.
-releases-exhausted = { $releases } Computer dieses Schlüssels wurden innerhalb eines Jahres freigegeben, so viele, wie es dürfen.
+releases-exhausted = Innerhalb eines Jahres wurden so viele Computer dieses Schlüssels freigegeben, wie es dürfen: { $releases }.
     .remedy = Bitten Sie den Verkäufer, den Platz freizugeben, oder warten Sie, bis die erste dieser Freigaben ein Jahr alt ist.
 clock-ahead = Die Uhr dieses Computers geht { $by } vor, mehr als { $tolerance }: Laut Portal ist es { $portal_time }.
     .remedy = Stellen Sie die Uhr dieses Computers, lassen Sie sie einem Zeitserver folgen und fragen Sie noch einmal; es wurde nichts gezählt.

@@ -145,7 +145,7 @@ tls-failed = Pas de TLS avec { $address } : { $cause }.
     .remedy = Regardez ce qui se trouve entre l’ordinateur et le serveur, et le journal du serveur.
 
 # Ce que le serveur refuse sans signature.
-too-many-bad-asks = Plus de { $limit } demandes incorrectes par minute sont venues de { $from } : le serveur n’y écoute plus que les ordinateurs qu’il connaît.
+too-many-bad-asks = Des demandes incorrectes sont venues de { $from }, plus de { $limit } par minute : le serveur n’y écoute plus que les ordinateurs qu’il connaît.
     .remedy = Attendez un peu ; l’administrateur du serveur trouve l’adresse avec `kms-host sources` et ce qu’elle envoie avec `kms-host refusals`.
 too-large = La demande dépasse { $limit } octets.
     .remedy = Mettez le logiciel à jour : sa bibliothèque cliente envoie plus que cette version du serveur n’en lit.
@@ -182,7 +182,7 @@ disk-full = Il reste trop peu d’espace sur le disque du serveur pour compter q
     .remedy = Libérez de l’espace sur le disque du répertoire de données du serveur : il reprend de lui-même, et rien n’est perdu en attendant.
 chain-needed = Le serveur a besoin des certificats du bail qui lui a été présenté.
     .remedy = Rien : l’ordinateur redemande aussitôt et les apporte.
-new-machines-limited = Plus de { $limit } nouveaux ordinateurs sont venus de { $from } en un jour : celui-ci sera inscrit plus tard.
+new-machines-limited = De nouveaux ordinateurs sont venus de { $from }, plus de { $limit } en un jour : celui-ci sera inscrit plus tard.
     .remedy = Rien sur cet ordinateur, il redemandera ; lors d’un déploiement, l’administrateur du serveur augmente new_machines_per_source et new_machines_per_site.
 replayed = Le serveur a déjà répondu à une demande plus récente de cet ordinateur.
     .remedy = Rien, sauf si cela se répète : quelqu’un envoie alors des demandes enregistrées.
@@ -190,7 +190,7 @@ copied = Un autre ordinateur utilise la même identité, ou le disque de celui-c
     .remedy = Rien : cet ordinateur crée une nouvelle identité et garde sa licence en attendant ; généralisez les images avant de les copier.
 blocked = L’administrateur du serveur a bloqué cet ordinateur.
     .remedy = Adressez-vous à l’administrateur du serveur.
-count-below-threshold = { $count } ordinateurs sont comptés et il en faut { $threshold }.
+count-below-threshold = Ordinateurs comptés : { $count } ; il en faut { $threshold }.
     .remedy = Rien sur cet ordinateur : il recevra sa licence de lui-même dès qu’assez d’autres auront demandé la leur.
 
 # Ce que le logiciel n’accepte pas.
@@ -282,13 +282,13 @@ revoked = L’éditeur a retiré cette licence à partir du { $at }.
     .remedy = Demandez au vendeur de la clé : cet ordinateur n’est pas en cause.
 key-ended = La durée de cette clé s’est achevée le { $ended_at }.
     .remedy = Achetez une nouvelle clé auprès du vendeur, et saisissez-la.
-key-exhausted = Les { $granted } ordinateurs de cette clé sont tous activés ({ $used }).
+key-exhausted = Toutes les places de cette clé sont prises : { $used } sur { $granted }.
     .remedy = Libérez un ordinateur qui ne sert plus, ou faites augmenter la clé par le vendeur ; demandez ensuite de nouveau.
-hosts-exhausted = Cette clé a activé { $hosts } serveurs, autant qu’elle le peut.
+hosts-exhausted = Cette clé a activé autant de serveurs qu’elle le peut : { $hosts }.
     .remedy = Utilisez un de ces serveurs, ou faites augmenter la clé par le vendeur ; demandez ensuite de nouveau.
 activations-exhausted = Cette clé a activé ce serveur { $activations } fois, aussi souvent qu’elle le peut.
     .remedy = Faites augmenter la clé par le vendeur, puis demandez de nouveau ; le certificat installé reste valable.
-releases-exhausted = { $releases } ordinateurs de cette clé ont été libérés en un an, autant que permis.
+releases-exhausted = Autant d’ordinateurs de cette clé ont été libérés en un an que permis : { $releases }.
     .remedy = Demandez au vendeur de libérer la place, ou attendez que la première de ces libérations ait un an.
 clock-ahead = L’horloge de cet ordinateur avance de { $by }, plus de { $tolerance } : pour le portail, il est { $portal_time }.
     .remedy = Réglez l’horloge de cet ordinateur, faites-la suivre un serveur de temps et demandez à nouveau ; rien n’a été compté.

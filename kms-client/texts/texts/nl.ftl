@@ -139,7 +139,7 @@ tls-failed = Geen TLS met { $address }: { $cause }.
     .remedy = Ga na wat er tussen computer en server staat, en bekijk het logboek van de server.
 
 # Wat de server zonder handtekening weigert.
-too-many-bad-asks = Er kwamen meer dan { $limit } foute aanvragen per minuut van { $from }: de server luistert daar alleen nog naar computers die hij kent.
+too-many-bad-asks = Er kwamen foute aanvragen van { $from }, meer dan { $limit } per minuut: de server luistert daar alleen nog naar computers die hij kent.
     .remedy = Wacht even; de beheerder van de server vindt het adres met `kms-host sources` en wat het stuurt met `kms-host refusals`.
 too-large = De aanvraag is groter dan { $limit } bytes.
     .remedy = Werk de software bij: haar clientbibliotheek stuurt meer dan deze versie van de server leest.
@@ -176,7 +176,7 @@ disk-full = De server heeft te weinig vrije ruimte op zijn schijf om iemand te t
     .remedy = Maak ruimte vrij op de schijf met de gegevensmap van de server: hij gaat vanzelf verder, en intussen gaat niets verloren.
 chain-needed = De server heeft de certificaten nodig van de lease die werd getoond.
     .remedy = Niets: de computer vraagt meteen opnieuw en stuurt ze mee.
-new-machines-limited = Er kwamen meer dan { $limit } nieuwe computers op één dag van { $from }: deze wordt later opgenomen.
+new-machines-limited = Er kwamen nieuwe computers van { $from }, meer dan { $limit } op één dag: deze wordt later opgenomen.
     .remedy = Op deze computer niets, hij vraagt opnieuw; bij een uitrol verhoogt de beheerder van de server new_machines_per_source en new_machines_per_site.
 replayed = De server heeft al een latere aanvraag van deze computer beantwoord.
     .remedy = Niets, tenzij het zich herhaalt: dan stuurt iemand opgenomen aanvragen.
@@ -184,7 +184,7 @@ copied = Een andere computer gebruikt dezelfde identiteit, of de schijf van deze
     .remedy = Niets: deze computer maakt een nieuwe identiteit en houdt intussen zijn licentie; generaliseer images voordat ze worden gekopieerd.
 blocked = De beheerder van de server heeft deze computer geblokkeerd.
     .remedy = Vraag het de beheerder van de server.
-count-below-threshold = Er zijn { $count } computers geteld en er zijn er { $threshold } nodig.
+count-below-threshold = Getelde computers: { $count } van de { $threshold } die nodig zijn.
     .remedy = Op deze computer niets: hij krijgt vanzelf een licentie zodra er genoeg andere hebben gevraagd.
 
 # Wat de software niet accepteert.
@@ -276,13 +276,13 @@ revoked = De leverancier heeft deze licentie ingetrokken, vanaf { $at }.
     .remedy = Vraag het de verkoper van de sleutel: aan deze computer ligt het niet.
 key-ended = De looptijd van deze sleutel is op { $ended_at } afgelopen.
     .remedy = Koop bij de verkoper een nieuwe sleutel en voer die in.
-key-exhausted = Alle { $granted } computers van deze sleutel zijn geactiveerd ({ $used }).
+key-exhausted = Elke plaats van deze sleutel is bezet: { $used } van { $granted }.
     .remedy = Geef een computer vrij die niet meer wordt gebruikt, of laat de verkoper de sleutel verruimen; vraag het dan opnieuw.
-hosts-exhausted = Deze sleutel heeft { $hosts } servers geactiveerd, zoveel als hij mag.
+hosts-exhausted = Deze sleutel heeft zoveel servers geactiveerd als hij mag: { $hosts }.
     .remedy = Gebruik een van die servers, of laat de verkoper de sleutel verruimen; vraag het dan opnieuw.
-activations-exhausted = Deze sleutel heeft deze server { $activations } keer geactiveerd, zo vaak als hij mag.
+activations-exhausted = Deze sleutel heeft deze server zo vaak geactiveerd als hij mag: { $activations } keer.
     .remedy = Laat de verkoper de sleutel verruimen en vraag het dan opnieuw; het geïnstalleerde certificaat blijft geldig.
-releases-exhausted = Van deze sleutel zijn binnen een jaar { $releases } computers vrijgegeven, zoveel als er mogen.
+releases-exhausted = Van deze sleutel zijn binnen een jaar zoveel computers vrijgegeven als er mogen: { $releases }.
     .remedy = Vraag de verkoper de plaats vrij te geven, of wacht tot de eerste van die vrijgaven een jaar oud is.
 clock-ahead = De klok van deze computer loopt { $by } voor, meer dan { $tolerance }: volgens het portaal is het { $portal_time }.
     .remedy = Zet de klok van deze computer goed, laat hem een tijdserver volgen en vraag opnieuw; er is niets geteld.

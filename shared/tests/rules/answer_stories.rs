@@ -272,11 +272,11 @@ fn a_waiting_out_of_time_is_only_believed() {
     check_waiting(|s| s.now = NOW + 4 * HOUR, expect!["waiting, 7 of 25"]);
     check_waiting(
         |s| s.now = NOW + 4 * HOUR + MS,
-        expect!["believed: COUNT_BELOW_THRESHOLD: 7 machines are counted and 25 are needed"],
+        expect!["believed: COUNT_BELOW_THRESHOLD: machines counted: 7 of the 25 that are needed"],
     );
     check_waiting(
         |s| s.certificate(|c| c.not_after = NOW),
-        expect!["believed: COUNT_BELOW_THRESHOLD: 7 machines are counted and 25 are needed"],
+        expect!["believed: COUNT_BELOW_THRESHOLD: machines counted: 7 of the 25 that are needed"],
     );
     check_released(
         |s| s.certificate(|c| c.not_after = NOW),

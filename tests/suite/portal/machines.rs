@@ -87,7 +87,7 @@ async fn two_machines_are_activated_by_one_file_that_is_carried_at_the_command_l
         does(machine, &["proxy", "collect", text(&file)]).await;
     }
     let carried = does("carrier", &["proxy", "carry", text(&file)]).await;
-    assert!(carried.ends_with("has 2 confirmations, and 0 asks without one.\n"), "{carried}");
+    assert!(carried.ends_with(": 2; asks without one: 0.\n"), "{carried}");
     let text_of_file = std::fs::read_to_string(&file).unwrap();
     assert!(!text_of_file.contains("MACHINE ACTIVATION"), "no key is carried back: {text_of_file}");
     for machine in ["one", "two"] {
