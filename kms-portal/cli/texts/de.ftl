@@ -1,19 +1,19 @@
 # Was am Telefon zu sehen ist. Deutsch.
 
-ask-first = Lassen Sie sich die Installations-ID vorlesen und geben Sie sie Gruppe für Gruppe ein. Mehrere Gruppen in einer Zeile sind möglich.
+ask-first = Lassen Sie sich den Installationscode vorlesen und geben Sie ihn Gruppe für Gruppe ein. Mehrere Gruppen in einer Zeile sind möglich.
 group = Gruppe { $group }:
 group-wrong = Gruppe { $group } ist falsch. Fragen Sie noch einmal danach.
 group-length = Gruppe { $group } hat { $has } Zeichen und nicht 6. Fragen Sie noch einmal danach.
 groups-swapped = Die Gruppen { $one } und { $other } sind vertauscht. Fragen Sie noch einmal nach beiden.
-too-many = Das sind mehr Gruppen, als eine Installations-ID hat. Was nach Gruppe { $group } kam, wurde weggelassen.
-code-wrong = Jede Gruppe stimmt, aber zusammen sind sie keine Installations-ID: { $why }.
-code-partial = Die Installations-ID ist nicht vollständig: { $have ->
+too-many = Das ist mehr als die Gruppen eines Installationscodes. Alles nach Gruppe { $group } wurde weggelassen.
+code-wrong = Jede Gruppe stimmt, aber zusammen sind sie kein Installationscode: { $why }.
+code-partial = Der Installationscode ist nicht vollständig: { $have ->
     [one] { $have } Gruppe ist
    *[other] { $have } Gruppen sind
 } da.
 key-of = Schlüssel { $number } für { $product }, verkauft an { $organisation }.
-used-machines = { $used } von { $granted } Computern des Schlüssels sind aktiviert.
-used-hosts = { $used } von { $granted } Hosts des Schlüssels sind aktiviert.
+used-machines = Computer, die der Schlüssel aktiviert hat: { $used } von { $granted }.
+used-hosts = Hosts, die der Schlüssel aktiviert hat: { $used } von { $granted }.
 machine-known = Dieser Computer hat schon seinen Platz. Der Anruf kostet nichts.
 machine-new = Dieser Computer belegt einen Platz.
 host-known = Host { $host } hat schon eine Bestätigung bekommen und bekommt dieselbe noch einmal. Der Anruf kostet nichts.
@@ -29,7 +29,7 @@ confirm = Bestätigen? (j/n)
 yes = jy
 reason = Grund, zum Beispiel die Nummer eines Tickets:
 nothing-confirmed = Es wurde nichts bestätigt.
-read-aloud = Bestätigungs-ID. Lesen Sie sie Zeile für Zeile vor:
+read-aloud = Bestätigungscode. Lesen Sie ihn Zeile für Zeile vor:
 in-letters = Oder zum Tippen:
 spelled = Zum Buchstabieren: { $words }.
 # DIN 5009:2022.

@@ -7,16 +7,16 @@ group-length = Group { $group } has { $has ->
     [one] { $has } character
    *[other] { $has } characters
 }, not 6. Ask for it again.
-groups-swapped = Groups { $one } and { $other } have changed places. Ask for both again.
-too-many = That are more groups than an installation id has. What came behind group { $group } was left out.
-code-wrong = Every group is right, and together they are no installation id: { $why }.
+groups-swapped = Groups { $one } and { $other } are swapped. Ask for both again.
+too-many = This is more than the groups of an installation id. Everything after group { $group } was left out.
+code-wrong = Every group is right, but together they are no installation id: { $why }.
 code-partial = The installation id is not whole: { $have ->
     [one] { $have } group is
    *[other] { $have } groups are
 } there.
 key-of = Key { $number } for { $product }, sold to { $organisation }.
-used-machines = { $used } of { $granted } machines of the key are activated.
-used-hosts = { $used } of { $granted } hosts of the key are activated.
+used-machines = Machines that the key has activated: { $used } of { $granted }.
+used-hosts = Hosts that the key has activated: { $used } of { $granted }.
 machine-known = This machine has its place already. The call costs nothing.
 machine-new = This machine takes a place.
 host-known = Host { $host } was read a confirmation before, and gets the same again. The call costs nothing.

@@ -1,6 +1,6 @@
 # Ce que voit l'opérateur au téléphone. Français.
 
-ask-first = Faites-vous lire l'identifiant d'installation et saisissez-le groupe par groupe. Plusieurs groupes sur une ligne conviennent.
+ask-first = Faites-vous lire le code d'installation et saisissez-le groupe par groupe. Plusieurs groupes sur une ligne conviennent.
 group = Groupe { $group } :
 group-wrong = Le groupe { $group } est faux. Redemandez-le.
 group-length = Le groupe { $group } a { $has ->
@@ -8,15 +8,15 @@ group-length = Le groupe { $group } a { $has ->
    *[other] { $has } caractères
 } au lieu de 6. Redemandez-le.
 groups-swapped = Les groupes { $one } et { $other } ont été intervertis. Redemandez les deux.
-too-many = Ce sont plus de groupes qu'un identifiant d'installation n'en a. Ce qui suit le groupe { $group } a été ignoré.
-code-wrong = Chaque groupe est juste, mais ensemble ils ne forment pas un identifiant d'installation : { $why }.
-code-partial = L'identifiant d'installation n'est pas complet : { $have ->
+too-many = C'est plus que les groupes d'un code d'installation. Tout ce qui suit le groupe { $group } a été ignoré.
+code-wrong = Chaque groupe est juste, mais ensemble ils ne forment pas un code d'installation : { $why }.
+code-partial = Le code d'installation n'est pas complet : { $have ->
     [one] { $have } groupe est là
    *[other] { $have } groupes sont là
 }.
 key-of = Clé { $number } pour { $product }, vendue à { $organisation }.
-used-machines = { $used } ordinateurs de la clé sur { $granted } sont activés.
-used-hosts = { $used } hôtes de la clé sur { $granted } sont activés.
+used-machines = Ordinateurs que la clé a activés : { $used } sur { $granted }.
+used-hosts = Hôtes que la clé a activés : { $used } sur { $granted }.
 machine-known = Cet ordinateur a déjà sa place. L'appel ne coûte rien.
 machine-new = Cet ordinateur prend une place.
 host-known = L'hôte { $host } a déjà reçu une confirmation et reçoit la même. L'appel ne coûte rien.
@@ -32,7 +32,7 @@ confirm = Confirmer ? (o/n)
 yes = oy
 reason = Motif, par exemple le numéro d'un ticket :
 nothing-confirmed = Rien n'a été confirmé.
-read-aloud = Identifiant de confirmation. Lisez-le à l'appelant, rangée par rangée :
+read-aloud = Code de confirmation. Lisez-le à l'appelant, rangée par rangée :
 in-letters = Ou pour le taper :
 spelled = Pour épeler : { $words }.
 # Alphabet téléphonique français.

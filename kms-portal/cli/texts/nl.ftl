@@ -1,6 +1,6 @@
 # Wat de medewerker aan de telefoon ziet. Nederlands.
 
-ask-first = Vraag de beller om de installatie-id en typ die groep voor groep. Meer groepen op één regel mag.
+ask-first = Vraag de beller om de installatiecode en typ die groep voor groep. Meer groepen op één regel mag.
 group = Groep { $group }:
 group-wrong = Groep { $group } klopt niet. Vraag die groep opnieuw.
 group-length = Groep { $group } heeft { $has ->
@@ -8,15 +8,15 @@ group-length = Groep { $group } heeft { $has ->
    *[other] { $has } tekens
 } en geen 6. Vraag die groep opnieuw.
 groups-swapped = De groepen { $one } en { $other } zijn verwisseld. Vraag beide opnieuw.
-too-many = Dat zijn meer groepen dan een installatie-id heeft. Wat na groep { $group } kwam, is weggelaten.
-code-wrong = Elke groep klopt, maar samen zijn ze geen installatie-id: { $why }.
-code-partial = De installatie-id is niet compleet: { $have ->
+too-many = Dat is meer dan de groepen van een installatiecode. Alles na groep { $group } is weggelaten.
+code-wrong = Elke groep klopt, maar samen zijn ze geen installatiecode: { $why }.
+code-partial = De installatiecode is niet compleet: { $have ->
     [one] er is { $have } groep
    *[other] er zijn { $have } groepen
 }.
 key-of = Sleutel { $number } voor { $product }, verkocht aan { $organisation }.
-used-machines = { $used } van { $granted } computers van de sleutel zijn geactiveerd.
-used-hosts = { $used } van { $granted } hosts van de sleutel zijn geactiveerd.
+used-machines = Computers die de sleutel heeft geactiveerd: { $used } van { $granted }.
+used-hosts = Hosts die de sleutel heeft geactiveerd: { $used } van { $granted }.
 machine-known = Deze computer heeft al een plaats. Het gesprek kost niets.
 machine-new = Deze computer neemt een plaats in.
 host-known = Host { $host } heeft al een bevestiging gekregen en krijgt dezelfde opnieuw. Het gesprek kost niets.
@@ -32,7 +32,7 @@ confirm = Bevestigen? (j/n)
 yes = jy
 reason = Reden, bijvoorbeeld het nummer van een ticket:
 nothing-confirmed = Er is niets bevestigd.
-read-aloud = Bevestigings-id. Lees die de beller voor, rij voor rij:
+read-aloud = Bevestigingscode. Lees die de beller voor, rij voor rij:
 in-letters = Of om te typen:
 spelled = Om te spellen: { $words }.
 # Nederlands telefoonalfabet.

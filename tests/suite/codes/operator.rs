@@ -73,7 +73,7 @@ async fn a_host_reads_its_id_to_an_operator_who_names_each_wrong_group_at_once()
         "De groepen 3 en 4 zijn verwisseld.",
         &format!("Sleutel {} voor Atlas, verkocht aan Example Works.", key.number()),
         "Dit is host 1, activering 1 van 10.",
-        "1 van 6 hosts",
+        "Hosts die de sleutel heeft geactiveerd: 1 van 6.",
         "Functies: export.",
     ] {
         assert!(call.stdout.contains(wanted), "{wanted}: {}", call.stdout);
