@@ -23,7 +23,7 @@ use crate::home::{HOSTS, HOSTS_MAX_BYTES, Home, unwritable};
 use crate::hosts::HostName;
 use crate::snapshot::Snapshot;
 #[cfg(feature = "keys")]
-use crate::{carrier, product::Terms};
+use crate::{carrier, key_file::read_key, product::Terms};
 
 /// A product's state on this machine, as it lies on the disk.
 #[derive(Debug)]
@@ -41,6 +41,15 @@ impl Inspector {
     /// Where the product stood when the inspector was made.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// The public number of a product key, however it is typed. Nothing is entered.
+    ///
+    /// # Errors
+    /// It is no key that licenses a machine of this product, as for [`Client::set_key`](crate::Client::set_key).
+    #[cfg(feature = "keys")]
+    pub fn check_key(&self, text: &str) -> Result<crate::KeyNumber, Cause> {
+        read_key(text, self.terms.id).map(|key| key.number())
     }
 
     /// What the user of this machine reads to the vendor. See [`Client::installation_id`](crate::Client::installation_id).

@@ -6,7 +6,9 @@
 
 use prost::Message as _;
 use proto::v1::Signed;
-use shared::product_key::{KeyError, ProductKey};
+use shared::ids::ProductId;
+use shared::product_key::{KeyError, KeyKind, ProductKey};
+use shared::reason::Cause;
 use zeroize::Zeroizing;
 
 use crate::frame::{self, Damage};
@@ -46,4 +48,11 @@ impl HeldKey {
         let ask = Some(ask).filter(|ask| !ask.is_empty()).map(Signed::decode).transpose();
         Ok(HeldKey { key, ask: ask.map_err(|_| Damage::Content)? })
     }
+}
+
+/// The key of this product that somebody has typed.
+pub(crate) fn read_key(text: &str, product: ProductId) -> Result<ProductKey, Cause> {
+    let key: ProductKey = text.parse()?;
+    key.check(KeyKind::MultipleActivation, product)?;
+    Ok(key)
 }

@@ -16,6 +16,7 @@ use shared::envelope::{PublicKey, SecretKey};
 use shared::ids::Nonce;
 use shared::license::Event;
 use shared::parts::HardwareParts;
+use shared::product_key::KeyNumber;
 use shared::reason::{Cause, Reason};
 use wire::Failure;
 use wire::portal::Portal;
@@ -26,6 +27,7 @@ use crate::home::Lock;
 use crate::installation::Installation;
 use crate::key_file::HeldKey;
 use crate::outcome::{Attempt, Outcome, Round};
+use crate::product::Terms;
 use crate::shell::Shell;
 use crate::{last_round, random, revoked};
 
@@ -41,19 +43,46 @@ pub(crate) async fn ask(
 ) -> Result<Round, Cause> {
     // Each process would be another machine, and take a place of its own.
     installation.home.trouble().map_or(Ok(()), Err)?;
-    let outcome = Visit { shell, installation, lock }.make(kind).await?;
-    if let Outcome::Failed(cause) = &outcome {
-        tracing::info!(%cause, "the portal was asked");
-    }
-    let address = address(&installation.terms);
-    let attempt =
-        Attempt { host: address, address: None, source: Some(Source::Code), outcome: outcome.clone() };
-    let round = Round { outcome, attempts: vec![attempt] };
+    let mut visit = Visit { shell, installation, lock, has_no_place: None };
+    let outcome = visit.make(kind).await?;
+    let said = visit.has_no_place.map(Outcome::Failed);
+    let round = round(&installation.terms, outcome, said);
     installation.saved.last_round = Some(last_round::encode(shell.clock.now(), &round.attempts));
     if let Err(cause) = installation.save(lock).await {
         tracing::error!(%cause, "the state cannot be written");
     }
     Ok(round)
+}
+
+/// Gives back the place of a key that licenses this machine no more. The same ask again changes nothing, so it need not be kept.
+///
+/// # Errors
+/// The portal was not asked: this user may not ask.
+pub(crate) async fn release_other(
+    shell: &Shell,
+    installation: &mut Installation,
+    lock: &Arc<Lock>,
+    number: KeyNumber,
+) -> Result<Round, Cause> {
+    let visit = Visit { shell, installation, lock, has_no_place: None };
+    let (_, signed) = visit.release_of(number)?.ok_or_else(|| visit.unreadable())?;
+    let terms = Arc::clone(&visit.installation.terms);
+    let answered = match carrier::connect(&terms, Arc::clone(&shell.clock)).await {
+        Ok(portal) => portal.release_machine(signed).await.map(|_| Outcome::Released),
+        Err(failure) => Err(failure),
+    };
+    Ok(round(&terms, answered.unwrap_or_else(|failure| Outcome::Failed(failure.cause)), None))
+}
+
+/// The one attempt of a round, with what the portal has said if that is not the outcome.
+fn round(terms: &Terms, outcome: Outcome, said: Option<Outcome>) -> Round {
+    let said = said.unwrap_or_else(|| outcome.clone());
+    if let Outcome::Failed(cause) = &said {
+        tracing::info!(%cause, "the portal was asked");
+    }
+    let source = terms.keys.portal.as_ref().map(|_| Source::Code);
+    let attempt = Attempt { host: address(terms), address: None, source, outcome: said };
+    Round { outcome, attempts: vec![attempt] }
 }
 
 /// The ask of this machine, for somebody who carries it to the portal. It is on the disk when this returns.
@@ -65,9 +94,9 @@ pub(crate) async fn compose(
     installation: &mut Installation,
     lock: &Arc<Lock>,
 ) -> Result<Signed, Cause> {
-    let mut visit = Visit { shell, installation, lock };
+    let mut visit = Visit { shell, installation, lock, has_no_place: None };
     let ask = visit.activation().await?;
-    ask.map(|(signed, _)| signed).ok_or_else(|| visit.unreadable())
+    ask.map(|(signed, _)| signed).ok_or_else(|| visit.not_readable())
 }
 
 /// Takes what somebody has carried back, if it answers the ask of this machine. Returns whether it does.
@@ -80,7 +109,7 @@ pub(crate) async fn accept(
     lock: &Arc<Lock>,
     wire: &v1::SignedConfirmation,
 ) -> Result<bool, Cause> {
-    let mut visit = Visit { shell, installation, lock };
+    let mut visit = Visit { shell, installation, lock, has_no_place: None };
     let Some((_, ask)) = visit.under_way() else { return Ok(false) };
     let opened = Confirmation::open(wire, &visit.installation.terms.roots);
     if !opened.as_ref().is_ok_and(|confirmation| confirmation.machine == ask.machine()) {
@@ -95,6 +124,8 @@ struct Visit<'a> {
     shell: &'a Shell,
     installation: &'a mut Installation,
     lock: &'a Arc<Lock>,
+    /// The portal's refusal of a release, because it counts no place of the key for this machine.
+    has_no_place: Option<Cause>,
 }
 
 impl Visit<'_> {
@@ -107,15 +138,18 @@ impl Visit<'_> {
             Ok(outcome) => return Ok(outcome),
             Err(failure) => failure,
         };
-        let event = Event::Failed { code: &cause.code, ask_again: retry_after };
-        self.installation.saved.license.step(self.shell.clock.now(), event, random::draw());
+        // A release that has failed is no reason to ask to be confirmed.
+        if kind == AskKind::Activate {
+            let event = Event::Failed { code: &cause.code, ask_again: retry_after };
+            self.installation.saved.license.step(self.shell.clock.now(), event, random::draw());
+        }
         Ok(Outcome::Failed(cause))
     }
 
     /// A `Failure` is that of the portal, or of the way there. A `Cause` says why it was not asked.
     async fn activate(&mut self) -> Result<Result<Outcome, Failure>, Cause> {
         let Some((signed, ask)) = self.activation().await? else {
-            return Ok(Err(self.unreadable().into()));
+            return Ok(Err(self.not_readable().into()));
         };
         let portal = match carrier::connect(&self.installation.terms, Arc::clone(&self.shell.clock)).await {
             Ok(portal) => portal,
@@ -160,10 +194,13 @@ impl Visit<'_> {
 
     async fn release(&mut self) -> Result<Result<Outcome, Failure>, Cause> {
         // The portal knows no key of a machine by codes, and takes nothing back before it does.
-        if self.is_by_code()
-            && let Err(failure) = self.activate().await?
-        {
-            return Ok(Err(failure));
+        if self.installation.saved.confirmation.as_ref().is_some_and(|held| held.by_code) {
+            if let Some(before) = self.installation.saved.key_before() {
+                return Ok(Err(not_kept(before).into()));
+            }
+            if let Err(failure) = self.activate().await? {
+                return Ok(Err(failure));
+            }
         }
         let Some(signed) = self.surrender().await? else { return Ok(Err(self.unreadable().into())) };
         let answered = match carrier::connect(&self.installation.terms, Arc::clone(&self.shell.clock)).await {
@@ -177,6 +214,7 @@ impl Visit<'_> {
             if failure.cause.reason() != Some(Reason::NotActivatedHere) {
                 return Ok(Err(failure));
             }
+            self.has_no_place = Some(failure.cause);
         }
         self.installation.saved.give_back(self.shell.clock.now());
         self.installation.save(self.lock).await?;
@@ -212,7 +250,7 @@ impl Visit<'_> {
 
     /// Whether this machine holds a place of the key that the portal has given to a code, and knows by that alone.
     fn is_by_code(&self) -> bool {
-        self.installation.saved.confirmation.as_ref().is_some_and(|held| held.by_code)
+        self.installation.saved.own_confirmation().is_some_and(|held| held.by_code)
     }
 
     /// The hardware parts to send: of a machine by codes, those of its installation id.
@@ -228,25 +266,36 @@ impl Visit<'_> {
         (ask.machine_key == machine_key).then_some((signed, ask))
     }
 
-    /// The ask to give the place back, as [`Visit::activation`].
+    /// The ask to give the place back of the key that has activated this machine, as [`Visit::activation`]. The key itself is not needed.
     async fn surrender(&mut self) -> Result<Option<Signed>, Cause> {
-        let Some((identity, machine_key, held)) = self.keys() else { return Ok(None) };
-        let opened = held.ask.as_ref().and_then(|ask| Some((ask.clone(), MachineRelease::open(ask).ok()?)));
-        if let Some((signed, ask)) = opened
-            && ask.machine_key == machine_key
-        {
-            return Ok(Some(signed));
+        let saved = &self.installation.saved;
+        let number = saved.key_before().or(saved.key_number()).ok_or(Reason::KeyMissing)?;
+        let Some((new, signed)) = self.release_of(number)? else { return Ok(None) };
+        let kept = self.installation.key.as_ref().and_then(|held| held.ask.clone());
+        let is_under_way = |ask: &Signed| {
+            MachineRelease::open(ask)
+                .is_ok_and(|kept| (kept.machine_key, kept.key_number) == (new.machine_key, number))
+        };
+        if let Some(kept) = kept.filter(is_under_way) {
+            return Ok(Some(kept));
         }
+        self.keep(signed.clone()).await?;
+        Ok(Some(signed))
+    }
+
+    /// A new ask to give the place of this key back.
+    fn release_of(&self, key_number: KeyNumber) -> Result<Option<(MachineRelease, Signed)>, Cause> {
+        let Some(identity) = self.installation.asker() else { return Ok(None) };
+        let machine_key = identity.key.public();
         let ask = MachineRelease {
             machine_key,
             product: self.installation.terms.id,
-            key_number: held.key.number(),
+            key_number,
             nonce: self.nonce()?,
             asked_at: self.shell.clock.now(),
         };
-        let signed = ask.sign(&identity);
-        self.keep(signed.clone()).await?;
-        Ok(Some(signed))
+        let signed = ask.sign(&identity.key);
+        Ok(Some((ask, signed)))
     }
 
     /// The key that signs, its public half, and the product key.
@@ -293,9 +342,21 @@ impl Visit<'_> {
         checked.map(|confirmation| (wire, confirmation)).map_err(|error| error.cause(&address(terms)))
     }
 
+    /// Why there is no ask to be confirmed.
+    fn not_readable(&self) -> Cause {
+        let number = self.installation.saved.key_number();
+        let missing = number.filter(|_| self.installation.asker().is_some());
+        missing.map_or_else(|| self.unreadable(), not_kept)
+    }
+
     fn unreadable(&self) -> Cause {
         Reason::IdentityUnreadable.with(&[("path", &self.installation.home.path().display())])
     }
+}
+
+/// This machine has only the number of a key that the portal has to see.
+fn not_kept(number: KeyNumber) -> Cause {
+    Reason::KeyNotKept.with(&[("key", &number)])
 }
 
 /// Whether the portal has decided. Otherwise it may have done what was asked, and its answer was lost.

@@ -65,6 +65,8 @@ pub(crate) struct Saved {
 #[derive(Clone, Debug, Default)]
 struct ByKeyFields {
     number: Bytes,
+    /// Of the key that is confirmed, if another one was entered since.
+    confirmed_number: Bytes,
     confirmation: Bytes,
     by_code: Option<v1::ConfirmationByCode>,
     hardware_changed_at: i64,
@@ -195,6 +197,7 @@ impl Saved {
             key_number: self.by_key.number.clone(),
             confirmation: self.by_key.confirmation.clone(),
             confirmation_by_code: self.by_key.by_code.clone(),
+            confirmed_key_number: self.by_key.confirmed_number.clone(),
             hardware_changed_at: match facts.key {
                 // Without keys it stays as it came.
                 None => self.by_key.hardware_changed_at,
@@ -223,6 +226,7 @@ impl Saved {
         let lease = wire.held.as_ref().and_then(|held| keep(held, machine, terms));
         let by_key = ByKeyFields {
             number: wire.key_number,
+            confirmed_number: wire.confirmed_key_number,
             confirmation: wire.confirmation,
             by_code: wire.confirmation_by_code,
             hardware_changed_at: wire.hardware_changed_at,
@@ -322,6 +326,7 @@ fn decode_facts(wire: &v1::Saved) -> Option<Facts> {
         last_reason: wire.last_reason.clone(),
         waiting: wire.waiting.map(|progress| (progress.count, progress.threshold)),
         key: None,
+        other_key_waits: false,
     })
 }
 

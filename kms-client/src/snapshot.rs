@@ -88,6 +88,17 @@ pub struct EnteredKey {
     pub not_after: Option<Timestamp>,
     /// Whether somebody has typed a confirmation id, and the portal was not asked.
     pub by_code: bool,
+    /// The public number of the key before, if this machine was activated by that one and not by this one yet. What that has activated
+    /// stays until then, and the vendor counts its place until it is released ([`Client::release`](crate::Client::release)).
+    pub before: Option<KeyNumber>,
+}
+
+#[cfg(feature = "keys")]
+impl EnteredKey {
+    /// The public number of the key that has activated this machine: this one, the one before it, or none.
+    pub fn activated(&self) -> Option<KeyNumber> {
+        self.before.or(self.confirmed_at.map(|_| self.number))
+    }
 }
 
 /// What decides where the product stands at an instant.
@@ -145,11 +156,15 @@ impl Snapshot {
             waiting: facts.waiting.map(|(count, threshold)| Waited { count, threshold }),
             features: features.cloned().unwrap_or_default(),
             #[cfg(feature = "keys")]
-            key: saved.key_number().map(|number| EnteredKey {
-                number,
-                confirmed_at: saved.confirmation.as_ref().map(|held| held.term.confirmed_at),
-                not_after: saved.confirmation.as_ref().and_then(|held| held.term.not_after),
-                by_code: saved.confirmation.as_ref().is_some_and(|held| held.by_code),
+            key: saved.key_number().map(|number| {
+                let own = saved.own_confirmation();
+                EnteredKey {
+                    number,
+                    confirmed_at: own.map(|held| held.term.confirmed_at),
+                    not_after: own.and_then(|held| held.term.not_after),
+                    by_code: own.is_some_and(|held| held.by_code),
+                    before: saved.key_before(),
+                }
             }),
             revoked: revoked.map(ToString::to_string),
             keeping: installation.home.keeping(),

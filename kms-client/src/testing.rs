@@ -189,7 +189,8 @@ fn entered_key(state: &LicenseState) -> Option<EnteredKey> {
         LicenseState::KeyEnded { since } => Some(*since),
         state => state.until(),
     };
-    Some(EnteredKey { number: KeyNumber::from_bytes([0x7e; 5]), confirmed_at, not_after, by_code: false })
+    let number = KeyNumber::from_bytes([0x7e; 5]);
+    Some(EnteredKey { number, confirmed_at, not_after, by_code: false, before: None })
 }
 
 /// A client that shows what a test sets. It asks no host, and reads and writes nothing.

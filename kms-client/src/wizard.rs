@@ -68,8 +68,7 @@ pub struct Wizard {
     offered: Offered,
     step: WizardStep,
     problem: Option<Cause>,
-    key: Option<KeyNumber>,
-    is_licensed: bool,
+    key: Option<WizardKey>,
     country: Option<CountryCode>,
     region: Option<String>,
     code: Option<InstallationCode>,
@@ -78,6 +77,29 @@ pub struct Wizard {
     given_at: WizardStep,
     /// Counts the tasks, so that the result of an earlier one does not answer what the user sees now.
     turn: u64,
+}
+
+/// The product key on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct WizardKey {
+    number: KeyNumber,
+    /// Whether it licenses this machine.
+    is_licensed: bool,
+    /// The key that has activated this machine before.
+    before: Option<KeyNumber>,
+}
+
+impl WizardKey {
+    fn of(snapshot: &Snapshot) -> Option<WizardKey> {
+        let key = snapshot.key?;
+        let is_licensed = key.confirmed_at.is_some() && snapshot.state.is_licensed();
+        Some(WizardKey { number: key.number, is_licensed, before: key.before })
+    }
+
+    /// What to show of it first.
+    fn step(self) -> WizardStep {
+        if self.is_licensed { WizardStep::Licensed } else { WizardStep::NowOrLater }
+    }
 }
 
 /// What the product offers. It does not change while a wizard runs.
@@ -106,19 +128,13 @@ impl Wizard {
     }
 
     fn begin(offered: Offered, snapshot: &Snapshot) -> Wizard {
-        let is_licensed =
-            snapshot.key.is_some_and(|key| key.confirmed_at.is_some()) && snapshot.state.is_licensed();
-        let step = match snapshot.key {
-            None => WizardStep::EnterKey,
-            Some(_) if is_licensed => WizardStep::Licensed,
-            Some(_) => WizardStep::NowOrLater,
-        };
+        let key = WizardKey::of(snapshot);
+        let step = key.map_or(WizardStep::EnterKey, WizardKey::step);
         Wizard {
             offered,
             step: step.clone(),
             problem: None,
-            key: snapshot.key.map(|key| key.number),
-            is_licensed,
+            key,
             country: None,
             region: None,
             code: None,
@@ -140,7 +156,14 @@ impl Wizard {
 
     /// The public number of the key that is entered on this machine.
     pub fn key(&self) -> Option<KeyNumber> {
-        self.key
+        self.key.map(|key| key.number)
+    }
+
+    /// The public number of the key that has activated this machine before, if there is one. It licenses this machine until the
+    /// [key](Wizard::key) is activated (say so: `wizard.key-before`). At the step [`Licensed`](WizardStep::Licensed) the vendor still counts
+    /// its place (`wizard.key-replaced`), until [`Client::release_key`] gives that back.
+    pub fn key_before(&self) -> Option<KeyNumber> {
+        self.key.and_then(|key| key.before)
     }
 
     /// Whether the user types here: a product key, or a confirmation id.
@@ -231,8 +254,11 @@ impl Wizard {
 
     /// Takes the result of a task. If the user has gone back meanwhile, a license still counts.
     pub fn finish(&mut self, done: WizardDone) {
-        if let JobResult::Key(Ok(number)) = &done.answered {
-            (self.key, self.is_licensed) = (Some(*number), false);
+        if let JobResult::Key(Ok(key)) = &done.answered {
+            self.key = Some(*key);
+            if self.step == WizardStep::NowOrLater {
+                self.step = key.step();
+            }
         }
         if done.turn != self.turn {
             return;
@@ -241,11 +267,11 @@ impl Wizard {
         self.step = match done.answered {
             JobResult::Activated(Ok(Outcome::Confirmed { .. } | Outcome::Leased { .. }))
             | JobResult::Confirmed(Ok(())) => {
-                self.is_licensed = true;
+                self.key = self.key.map(|key| WizardKey { is_licensed: true, ..key });
                 WizardStep::Licensed
             }
             _ if !is_awaited => return,
-            JobResult::Key(Ok(_)) => WizardStep::NowOrLater,
+            JobResult::Key(Ok(key)) => key.step(),
             JobResult::Installation(Ok(code)) => {
                 self.code = Some(code);
                 WizardStep::InstallationId(code)
@@ -330,8 +356,7 @@ impl Wizard {
         let way = if self.has_both_ways() { WizardStep::Way } else { WizardStep::NowOrLater };
         let call = if self.countries().is_empty() { way.clone() } else { WizardStep::Numbers };
         match &self.step {
-            WizardStep::EnterKey if self.is_licensed => Some(WizardStep::Licensed),
-            WizardStep::EnterKey => self.key.map(|_| WizardStep::NowOrLater),
+            WizardStep::EnterKey => self.key.map(WizardKey::step),
             // Its way back is to enter another key.
             WizardStep::NowOrLater | WizardStep::Licensed => None,
             WizardStep::Way | WizardStep::Later => Some(WizardStep::NowOrLater),

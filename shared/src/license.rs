@@ -67,17 +67,22 @@ pub enum Event<'a, T = Lease> {
         /// When a host asked to be asked again, without a signature: a hint, which never lengthens the machine's own step.
         ask_again: Option<Duration>,
     },
-    /// A product key was entered: from now on the portal is asked, and no host.
+    /// A product key was entered that has confirmed nothing here: from now on the portal is asked for it, and no host. What another key
+    /// has confirmed licenses on until this one is confirmed.
     KeyEntered {
         /// Whether to ask the portal now, or when somebody wants it.
         at_once: bool,
     },
+    /// The key whose confirmation is held was entered again, in place of one that waited to be confirmed.
+    KeyEnteredAgain,
     /// The product key was taken away: from now on hosts are asked.
     KeyCleared,
     /// A confirmation was accepted.
     Confirmed(KeyTerm),
     /// The hardware is not the one that was confirmed.
     HardwareChanged,
+    /// The hardware is the one that was confirmed again.
+    HardwareRestored(KeyTerm),
     /// The portal has taken back the place of this machine. The key stays.
     GivenBack,
 }
@@ -132,6 +137,8 @@ pub struct Facts {
     pub waiting: Option<(u64, u32)>,
     /// How far this machine has come with a product key, if one was entered.
     pub key: Option<ByKey>,
+    /// Whether another key was entered since, and waits to be confirmed.
+    pub other_key_waits: bool,
 }
 
 impl Facts {
@@ -148,6 +155,7 @@ impl Facts {
             last_reason: String::new(),
             waiting: None,
             key: None,
+            other_key_waits: false,
         }
     }
 }
@@ -202,11 +210,8 @@ impl<T: Term> License<T> {
 
     /// Where the product stands. Costs nothing, and needs nobody.
     pub fn state(&self, now: Timestamp) -> LicenseState {
-        if let Some(since) = self.revoked_since().filter(|since| *since <= self.time(now)) {
-            return LicenseState::KeyRevoked { since };
-        }
-        if let Some(key) = self.facts.key.filter(|key| *key != ByKey::Entered || !self.is_held(now)) {
-            return key.state(self.time(now), self.grace_ends_at(), self.setup.grace);
+        if let Some(by_key) = self.state_by_key(now) {
+            return by_key;
         }
         let by_time = self.state_by_time(now);
         let Some(ahead_ms) = self.facts.clock_ahead_ms else {
@@ -288,26 +293,26 @@ impl<T: Term> License<T> {
                 self.ask_in(now, draw.earlier(ask_again.map_or(step, |hint| hint.min(step))), step);
             }
             Event::KeyEntered { at_once } => {
-                self.go_by_key(Some(ByKey::Entered));
+                let held = self.facts.key.filter(|key| *key != ByKey::Entered);
+                self.go_by_key(Some(held.unwrap_or(ByKey::Entered)));
+                self.facts.other_key_waits = held.is_some();
                 self.facts.timer = if at_once { Timer::At { at: now, drawn_at: now } } else { Timer::Never };
             }
+            Event::KeyEnteredAgain => self.go_on_by_key(now, self.facts.key, draw),
             Event::KeyCleared => {
                 self.go_by_key(None);
                 self.facts.timer = Timer::At { at: now, drawn_at: now };
             }
             Event::Confirmed(term) => {
-                self.go_by_key(Some(ByKey::Confirmed(term)));
                 // Only now is a clock that was ahead before found out.
                 self.facts.latest_seen = now.max(term.confirmed_at);
-                match term.ask_in(now) {
-                    Some(wait) => self.ask_in(now, draw.earlier(wait), self.retry_interval),
-                    None => self.facts.timer = Timer::Never,
-                }
+                self.go_on_by_key(now, Some(ByKey::Confirmed(term)), draw);
             }
             Event::HardwareChanged => {
-                self.go_by_key(Some(ByKey::HardwareChanged { since: self.facts.latest_seen }));
-                self.facts.timer = Timer::At { at: now, drawn_at: now };
+                let since = self.facts.latest_seen;
+                self.look_at_hardware(now, ByKey::HardwareChanged { since }, draw);
             }
+            Event::HardwareRestored(term) => self.look_at_hardware(now, ByKey::Confirmed(term), draw),
             Event::GivenBack => {
                 self.go_by_key(Some(ByKey::Entered));
                 self.retire();
@@ -316,14 +321,51 @@ impl<T: Term> License<T> {
         false
     }
 
+    /// Where the product stands by its key. Nothing if it goes by hosts, or if a lease licenses it until the key is confirmed.
+    fn state_by_key(&self, now: Timestamp) -> Option<LicenseState> {
+        let time = self.time(now);
+        let state = |key: ByKey| key.state(time, self.grace_ends_at(), self.setup.grace);
+        let key = self.facts.key?;
+        if key != ByKey::Entered {
+            let revoked = self.revoked_since().filter(|since| *since <= time);
+            let held = revoked.map_or_else(|| state(key), |since| LicenseState::KeyRevoked { since });
+            if !self.facts.other_key_waits || held.is_licensed() {
+                return Some(held);
+            }
+        }
+        (!self.is_held(now)).then(|| state(ByKey::Entered))
+    }
+
     /// Since when a license by key is taken back. Other hardware is asked for again first.
     fn revoked_since(&self) -> Option<Timestamp> {
         self.revoked_at.filter(|_| matches!(self.facts.key, Some(ByKey::Confirmed(_))))
     }
 
+    /// Goes on by what a key has confirmed, and asks when that wants it.
+    fn go_on_by_key(&mut self, now: Timestamp, key: Option<ByKey>, draw: Draw) {
+        self.go_by_key(key);
+        self.facts.timer = Timer::At { at: now, drawn_at: now };
+        if let Some(ByKey::Confirmed(term)) = key {
+            match term.ask_in(now) {
+                Some(wait) => self.ask_in(now, draw.earlier(wait), self.retry_interval),
+                None => self.facts.timer = Timer::Never,
+            }
+        }
+    }
+
+    /// What the hardware makes of a confirmation. If another key waits, that one is asked for in any case, and when its user wants it.
+    fn look_at_hardware(&mut self, now: Timestamp, key: ByKey, draw: Draw) {
+        if self.facts.other_key_waits {
+            self.facts.key = Some(key);
+        } else {
+            self.go_on_by_key(now, Some(key), draw);
+        }
+    }
+
     /// Goes on by this key, or by hosts. What went wrong before is no longer of interest.
     fn go_by_key(&mut self, key: Option<ByKey>) {
         self.facts.key = key;
+        self.facts.other_key_waits = false;
         self.facts.failures = 0;
         self.facts.waiting = None;
         self.facts.clock_ahead_ms = None;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use kms_client::HostName;
+use kms_client::{HostName, KeyNumber};
 use program::arguments::name_server;
 
 /// A product's license on this machine: its state, the hosts that it asks, and what a reason means.
@@ -26,6 +26,7 @@ First steps:
   kms-client status                   show the license of this machine; asks no host
   kms-client discover                 show the hosts that it would ask, and what named them
   kms-client activate                 ask now
+  kms-client key set -                enter a product key, for a machine that the vendor licenses without a host
   kms-client explain DNS_NO_RECORD    what a reason means, and what to do
 
 KMS_LOG=kms_client=debug logs every step on standard error.
@@ -109,11 +110,18 @@ Exit codes: 0 licensed, or to be activated later; 69 left before that.")]
     #[command(subcommand)]
     Organisation(OrganisationCommand),
     /// Retire this machine: it leaves the count and gives up its lease, or gives the place of its product key back, until `activate`.
+    ///
+    /// If another key was entered and is not activated yet, the place is that of the key that has activated this machine.
     #[command(after_help = "Examples:
   kms-client release
+  kms-client release --key 3F8K-9QWX   give back the place of a key that was replaced or cleared; what licenses this machine now stays
 
 Exit codes: 0 a host or the portal has confirmed it; 69 none has, and this machine keeps its license.")]
-    Release,
+    Release {
+        /// Number of the product key whose place to give back [default: the key that has activated this machine].
+        #[arg(long, value_name = "NUMBER")]
+        key: Option<KeyNumber>,
+    },
     /// Replace the key pair by which hosts know this machine.
     #[command(subcommand)]
     Identity(IdentityCommand),
@@ -146,6 +154,8 @@ pub(crate) struct WizardArguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Enter a product key (a multiple-activation key), and activate this machine with it now. From then on no host is asked.
+    ///
+    /// Until it is activated, everything stays that a lease or another key has activated.
     #[command(after_help = "Examples:
   kms-client key set DDDDD-DDDDD-DDDDD-DDDDD-DDDDD
   kms-client key set - < key.txt      the key from standard input, so that it is in no list of commands
@@ -184,7 +194,7 @@ Exit codes: 0 licensed; 65 it confirms nothing here: wrong groups are named, and
         #[arg(required = true, value_name = "CODE")]
         code: Vec<String>,
     },
-    /// Forget the product key: from then on hosts are asked. `release` gives its place back first.
+    /// Forget the product key: from then on hosts are asked. The vendor counts its place until `release` gives that back.
     #[command(after_help = "Examples:
   kms-client release && kms-client key clear")]
     Clear,

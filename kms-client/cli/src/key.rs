@@ -2,7 +2,7 @@
 
 use std::io::{self, Read as _};
 
-use kms_client::{Cause, Client, InstallationCode, Reason};
+use kms_client::{Cause, Client, EnteredKey, InstallationCode, Reason};
 use program::code::{qr, rows, typed_confirmation};
 use program::exit::{EX_DATAERR, EX_IOERR, EX_USAGE};
 use serde_json::json;
@@ -24,6 +24,8 @@ pub(crate) async fn key(
     match command {
         KeyCommand::Set { key, later } => {
             let key = if key == "-" { typed()? } else { key.clone() };
+            // A look is enough to see that, and begins no state.
+            inspected.inspector.check_key(&key).map_err(|cause| refused(EX_USAGE, &cause))?;
             set(&open()?, &key, *later).await
         }
         KeyCommand::InstallationId { qr } => {
@@ -48,14 +50,7 @@ pub(crate) async fn key(
                 open()?.clear_key().await?;
             }
             let snapshot = inspected.snapshot();
-            let text = match snapshot.key {
-                Some(key) => format!(
-                    "Key {} is forgotten, and hosts are asked again. The vendor still counts its place, unless it was \
-                     released.\n",
-                    key.number
-                ),
-                None => "There was none.\n".to_owned(),
-            };
+            let text = snapshot.key.map_or_else(|| "There was none.\n".to_owned(), |key| forgotten(&key));
             let number = snapshot.key.map(|key| key.number.to_string());
             Ok(Answer::done(text, json!({ "forgotten": number, "troubles": show::troubles_json(snapshot) })))
         }
@@ -75,21 +70,47 @@ pub(crate) async fn key(
 }
 
 async fn set(client: &Client, key: &str, later: bool) -> Result<Answer, Failure> {
-    let entered = if later { client.set_key_for_later(key).await } else { client.set_key(key).await };
-    let number = entered.map_err(|cause| match cause.reason() {
-        Some(Reason::KeyMalformed | Reason::KeyNewer | Reason::KeyOtherKind | Reason::KeyOtherProduct) => {
-            Failure::new(EX_USAGE, format!("{cause}; {}", cause.remedy()))
-        }
-        _ => cause.into(),
-    })?;
+    let before = client.snapshot();
+    let number = if later { client.set_key_for_later(key).await? } else { client.set_key(key).await? };
     let text = format!("Key {number} is entered.\n");
-    if later {
-        let snapshot = client.snapshot();
-        let text = text + "Activate it with `kms-client activate`, or in the product.\n";
+    let snapshot = client.snapshot();
+    let is_active =
+        snapshot.key.is_some_and(|key| key.confirmed_at.is_some()) && snapshot.state.is_licensed();
+    if is_active {
+        let text = text + "It has activated this machine already.\n" + &license::shown(client);
         return Ok(Answer::done(text, show::snapshot_json(&snapshot)));
+    }
+    if later {
+        let text = text + "Activate it with `kms-client activate`, or in the product.\n";
+        return Ok(Answer::done(
+            text + &show::key_before(&before, &snapshot),
+            show::snapshot_json(&snapshot),
+        ));
     }
     let answer = license::activate(client).await?;
     Ok(Answer { text: text + &answer.text, ..answer })
+}
+
+/// What is left of a key that was cleared.
+fn forgotten(key: &EnteredKey) -> String {
+    let number = key.number;
+    let (keys, place) = match (key.before, key.activated()) {
+        (Some(before), _) => {
+            (format!("Keys {number} and {before} are"), format!("the place of key {before}"))
+        }
+        (None, Some(_)) => (format!("Key {number} is"), "its place".to_owned()),
+        (None, None) => {
+            return format!(
+                "Key {number} is forgotten, and hosts are asked again. If the vendor counts a place of it, \
+                 `kms-client release --key {number}` gives that back.\n"
+            );
+        }
+    };
+    let activated = key.activated().unwrap_or(number);
+    format!(
+        "{keys} forgotten, and hosts are asked again. The vendor counts {place} until `kms-client release --key {activated}` gives \
+         it back.\n"
+    )
 }
 
 /// The installation id, in rows that are read aloud.
@@ -110,9 +131,11 @@ fn to_read_out(code: &InstallationCode, with_qr: bool) -> Answer {
 }
 
 async fn confirm(client: &Client, code: &str) -> Result<Answer, Failure> {
+    let before = client.snapshot();
     let snapshot = client.enter_confirmation(code).await.map_err(not_confirmed)?;
     let number = snapshot.key.map(|key| format!(" for key {}", key.number)).unwrap_or_default();
-    let text = format!("Confirmed{number}.\n{}", license::shown(client));
+    let text =
+        format!("Confirmed{number}.\n{}{}", show::key_before(&before, &snapshot), license::shown(client));
     Ok(Answer::done(text, show::snapshot_json(&snapshot)))
 }
 
@@ -124,6 +147,10 @@ fn not_confirmed(cause: Cause) -> Failure {
         ) => EX_DATAERR,
         _ => return cause.into(),
     };
+    refused(code, &cause)
+}
+
+fn refused(code: u8, cause: &Cause) -> Failure {
     Failure::new(code, format!("{cause}; {}", cause.remedy()))
 }
 

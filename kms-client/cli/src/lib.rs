@@ -77,7 +77,7 @@ async fn command(cli: &Cli) -> Result<Answer, Failure> {
         Command::Proxy(command) => proxy::proxy(&inspect()?, open_to_keep, command).await,
         Command::Host(command) => hosts::configured(&inspect()?, command).await,
         Command::Organisation(command) => machine::organisation(&inspect()?, open_to_keep, *command).await,
-        Command::Release => license::release(&open_to_keep()?).await,
+        Command::Release { key } => license::release(&open_to_keep()?, *key).await,
         Command::Identity(command) => machine::identity(open_to_keep, command).await,
         Command::Run => run::run(&product::open(&cli.setting)?, cli.json).await,
         Command::Explain { code } => match explain("kms-client", code.as_deref()) {

@@ -1,6 +1,6 @@
 //! The license itself: `status`, `activate`, `release`.
 
-use kms_client::{Client, Clock as _, Outcome, Round, Snapshot, SystemClock, Timestamp};
+use kms_client::{Client, Clock as _, KeyNumber, Outcome, Reason, Round, Snapshot, SystemClock, Timestamp};
 use program::exit::{EX_TEMPFAIL, EX_UNAVAILABLE};
 use serde_json::json;
 use shared::print::OneLine;
@@ -91,33 +91,61 @@ fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
 
 /// Asks now, and shows every answer.
 pub(crate) async fn activate(client: &Client) -> Result<Answer, Failure> {
+    let before = client.snapshot();
     let round = client.activate().await?;
     let code = match &round.outcome {
         Outcome::Leased { .. } | Outcome::Confirmed { .. } => 0,
         Outcome::Waiting(_) => EX_TEMPFAIL,
         _ => EX_UNAVAILABLE,
     };
-    Ok(answer(client, &round, code, ""))
+    Ok(answer(client, &round, code, &show::key_before(&before, &client.snapshot())))
 }
 
-/// Leaves the count of every host that answers, or gives the place of the product key back.
-pub(crate) async fn release(client: &Client) -> Result<Answer, Failure> {
-    let round = client.release().await?;
-    let by_key = client.snapshot().key.is_some();
-    let (code, word) = match (&round.outcome, by_key) {
-        (Outcome::Released, false) => (0, "Released: this machine has left the count and holds no lease.\n"),
-        (Outcome::Released, true) => {
-            (0, "Released: another machine can use this place of the product key.\n")
-        }
-        (_, false) => {
-            (EX_UNAVAILABLE, "Not released: no host has confirmed it, and this machine keeps its lease.\n")
-        }
-        (_, true) => (
-            EX_UNAVAILABLE,
-            "Not released: the vendor's portal has not confirmed it; this machine keeps its license.\n",
-        ),
+/// Leaves the count of every host that answers, or gives the place of a product key back: of this one, or of the one that has activated
+/// this machine.
+pub(crate) async fn release(client: &Client, number: Option<KeyNumber>) -> Result<Answer, Failure> {
+    let entered = client.snapshot().key;
+    let round = match number {
+        Some(number) => client.release_key(number).await?,
+        None => client.release().await?,
     };
-    Ok(answer(client, &round, code, word))
+    let code = if round.outcome == Outcome::Released { 0 } else { EX_UNAVAILABLE };
+    let activated = entered.map(|key| key.activated().unwrap_or(key.number));
+    let word = match number.or(activated) {
+        None if code == 0 => "Released: this machine has left the count and holds no lease.\n".to_owned(),
+        None => "Not released: no host has confirmed it, and this machine keeps its lease.\n".to_owned(),
+        Some(number) => of_key(&round, number, activated == Some(number)),
+    };
+    let waiting = client.snapshot().key.filter(|now| entered.is_some_and(|key| key.before != now.before));
+    let waiting = waiting
+        .map(|key| format!("Product key {} is not activated yet: `kms-client activate`.\n", key.number));
+    Ok(answer(client, &round, code, &(word + &waiting.unwrap_or_default())))
+}
+
+/// What came of giving back the place of this key, which has activated this machine or not.
+fn of_key(round: &Round, number: KeyNumber, is_active: bool) -> String {
+    let mut causes = round.attempts.iter().filter_map(|attempt| attempt.outcome.cause());
+    let has_no_place = causes.any(|cause| cause.reason() == Some(Reason::NotActivatedHere));
+    match (&round.outcome, has_no_place) {
+        (Outcome::Released, false) => {
+            format!("Released: another machine can use this place of product key {number}.\n")
+        }
+        (Outcome::Released, true) => {
+            format!(
+                "Nothing to release: the vendor counts no place of product key {number} for this machine.\n"
+            )
+        }
+        (_, true) => format!(
+            "Not released: over the internet, the vendor has given this machine no place of product key {number}. If a confirmation \
+             id has activated it, enter the key again, run `kms-client activate`, and then `kms-client release`.\n"
+        ),
+        (_, false) => {
+            let keeps = if is_active { "this machine keeps its license" } else { "the place stays counted" };
+            format!(
+                "Not released: the vendor's portal has not confirmed it for product key {number}, and {keeps}.\n"
+            )
+        }
+    }
 }
 
 fn answer(client: &Client, round: &Round, code: u8, word: &str) -> Answer {

@@ -79,9 +79,12 @@ async fn carry(inspected: &Inspected, path: &Path) -> Result<Answer, Failure> {
 }
 
 async fn apply(client: &Client, path: &Path) -> Result<Answer, Failure> {
+    let before = client.snapshot();
     for confirmation in CarriedFile::look(path).map_err(failed)?.confirmations() {
         if client.apply_confirmation(confirmation).await? {
-            return Ok(Answer::done(license::shown(client), show::snapshot_json(&client.snapshot())));
+            let now = client.snapshot();
+            let text = show::key_before(&before, &now) + &license::shown(client);
+            return Ok(Answer::done(text, show::snapshot_json(&now)));
         }
     }
     if client.snapshot().key.is_some_and(|key| key.confirmed_at.is_some()) {

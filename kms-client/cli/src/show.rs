@@ -43,19 +43,37 @@ pub(crate) fn key(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     let Some(key) = &snapshot.key else { return Vec::new() };
     let by = if key.by_code { " by a confirmation id" } else { "" };
     let activated = match (key.confirmed_at, key.not_after) {
-        (None, _) => "not activated yet".to_owned(),
+        (None, _) => match key.before {
+            Some(before) => format!("not activated yet; what key {before} has activated stays until then"),
+            None => "not activated yet".to_owned(),
+        },
         (Some(at), None) => format!("activated at {at}{by}, without an end"),
         (Some(at), Some(until)) => format!("activated at {at}{by}, until {until}"),
     };
     vec![("product key", format!("{}, {activated}", key.number))]
 }
 
+/// What became of the key that had activated this machine before a command, if another key was entered or activated since.
+pub(crate) fn key_before(before: &Snapshot, now: &Snapshot) -> String {
+    let was = before.key.and_then(|key| key.activated());
+    match (was, now.key) {
+        (_, Some(EnteredKey { number, before: Some(before), .. })) => format!(
+            "What product key {before} has activated stays until key {number} is activated. To stay with {before}, enter it again.\n"
+        ),
+        (Some(was), Some(EnteredKey { number, confirmed_at: Some(_), .. })) if was != number => format!(
+            "The vendor still counts this machine under product key {was}, too. `kms-client release --key {was}` gives that place \
+             back.\n"
+        ),
+        _ => String::new(),
+    }
+}
+
 /// What the vendor has taken back, as a row.
 pub(crate) fn revoked(snapshot: &Snapshot) -> Option<(&'static str, String)> {
     let revoked = snapshot.revoked.as_ref()?;
-    let text = if snapshot.key.is_some() {
+    let text = if let Some(key) = snapshot.key.and_then(|key| key.activated()) {
         format!(
-            "the license of the product key was {revoked}; ask the seller. Nothing on this machine is at fault"
+            "the license of product key {key} was {revoked}; ask the seller. Nothing on this machine is at fault"
         )
     } else {
         format!(
@@ -73,6 +91,7 @@ pub(crate) fn key_json(snapshot: &Snapshot) -> Value {
             "confirmed_at_ms": key.confirmed_at.map(Timestamp::unix_ms),
             "not_after_ms": key.not_after.map(Timestamp::unix_ms),
             "by_code": key.by_code,
+            "before": key.before.map(|number| number.to_string()),
         })
     })
 }

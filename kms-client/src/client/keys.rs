@@ -2,9 +2,11 @@
 
 use prost::Message as _;
 use proto::vendor::v1::SignedConfirmation;
-use shared::product_key::{KeyKind, KeyNumber, ProductKey};
+use shared::product_key::{KeyNumber, ProductKey};
 use shared::reason::{Cause, Reason};
 
+use crate::key_file::read_key;
+use crate::outcome::Round;
 use crate::portal;
 
 use super::Client;
@@ -13,7 +15,9 @@ impl Client {
     /// Enters a product key (a multiple-activation key), however it is typed. From now on the vendor's portal licenses this machine, and
     /// no host is asked. The portal is asked by [`run`](Client::run) at once, or by [`activate`](Client::activate).
     ///
-    /// A license that is held runs on until the portal has confirmed the key. A key that was confirmed already stays so.
+    /// What licenses this machine now does so until the portal has confirmed the key: a lease, or another key, which
+    /// [`EnteredKey::before`](crate::EnteredKey::before) then names. The vendor counts the place of that key until
+    /// [`release_key`](Client::release_key) gives it back. A key that was confirmed already stays so.
     ///
     /// # Errors
     /// The text is no such key, and nothing was sent anywhere: `KEY_MALFORMED` names the wrong groups. Or nothing can be kept here.
@@ -22,7 +26,7 @@ impl Client {
     }
 
     /// Like [`set_key`](Client::set_key), for a user who wants to activate later: only [`activate`](Client::activate) asks the portal.
-    /// Until then the state is [`KeyEntered`](crate::LicenseState::KeyEntered).
+    /// Until then the state is [`KeyEntered`](crate::LicenseState::KeyEntered), unless a lease or another key licenses this machine.
     ///
     /// # Errors
     /// As [`set_key`](Client::set_key).
@@ -37,6 +41,20 @@ impl Client {
     /// As [`identity_reset`](Client::identity_reset).
     pub async fn clear_key(&self) -> Result<(), Cause> {
         self.change_key(None, true).await
+    }
+
+    /// Gives back the place of a product key that this machine was activated by before: `EnteredKey::activated` named it then. Whatever
+    /// licenses this machine now goes on to do so. With the key that has activated it now, this is [`release`](Client::release).
+    ///
+    /// # Errors
+    /// As [`release`](Client::release). If the portal counts no place of it for this machine, the outcome is `NOT_ACTIVATED_HERE`: it says
+    /// that as well of a place that was given to a confirmation id, until the same key has activated this machine over the internet.
+    pub async fn release_key(&self, number: KeyNumber) -> Result<Round, Cause> {
+        if self.snapshot().key.and_then(|key| key.activated()) == Some(number) {
+            return self.release().await;
+        }
+        let (mut installation, lock) = self.shell.to_change().await?;
+        portal::release_other(&self.shell, &mut installation, &lock, number).await
     }
 
     /// The signed ask of this machine, for another machine that carries it to the vendor's portal
@@ -69,10 +87,9 @@ impl Client {
     }
 
     async fn enter(&self, text: &str, at_once: bool) -> Result<KeyNumber, Cause> {
-        let key: ProductKey = text.parse()?;
-        let number = key.number();
         let product = self.shell.installation.lock().await.terms.id;
-        key.check(KeyKind::MultipleActivation, product)?;
+        let key = read_key(text, product)?;
+        let number = key.number();
         self.change_key(Some(key), at_once).await?;
         Ok(number)
     }

@@ -21,11 +21,11 @@ impl Installation {
         self.saved.key_number().is_some()
     }
 
-    /// The hardware under which the vendor knows this machine: that of its confirmation, as long as it is the same hardware. So the
+    /// The hardware under which the vendor knows this machine: that of the key's confirmation, as long as it is the same hardware. So the
     /// portal finds a place again that was given by a code.
     pub(crate) fn parts(&self) -> HardwareParts {
         let parts = self.terms.hardware();
-        let known = self.saved.confirmation.as_ref().map(|held| held.parts);
+        let known = self.saved.own_confirmation().map(|held| held.parts);
         known.filter(|known| known.compare(&parts) != Hardware::Different).unwrap_or(parts)
     }
 
@@ -101,6 +101,12 @@ impl Installation {
             // Another user's process cannot read the key; and what is confirmed needs none.
             None if known.is_some() && self.identity.is_some() && !self.saved.is_confirmed() => {
                 self.saved.clear_key(now);
+                true
+            }
+            None if self.identity.is_some()
+                && let Some(before) = self.saved.key_before() =>
+            {
+                self.saved.enter_key(before, true, now);
                 true
             }
             _ => {

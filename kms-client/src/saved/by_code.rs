@@ -44,6 +44,7 @@ impl TypedConfirmation {
         let (confirmed, key) = confirmed.ok_or(CodeError::OtherInstallation)?;
         let Confirmed { ends_at, features } = confirmed?;
         let held = HeldConfirmation {
+            key: number,
             term: KeyTerm { confirmed_at: self.entered_at, not_after: ends_at },
             features,
             parts: self.parts,

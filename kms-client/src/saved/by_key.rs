@@ -23,6 +23,8 @@ use super::{ByKeyFields, Organisation, Saved};
 /// What licenses this machine by its product key, however it came. It was verified from the root down.
 #[derive(Clone, Debug)]
 pub(crate) struct HeldConfirmation {
+    /// The number of the key that it is for. Another one may have been entered since.
+    pub(crate) key: KeyNumber,
     pub(crate) term: KeyTerm,
     pub(crate) features: Features,
     /// The hardware that was confirmed.
@@ -40,8 +42,10 @@ pub(crate) struct HeldConfirmation {
 impl HeldConfirmation {
     /// A confirmation that was verified, as it travels.
     fn of(confirmation: Confirmation, wire: &SignedConfirmation) -> HeldConfirmation {
-        let Confirmation { id, product, confirmed_at, not_after, features, parts, test, .. } = confirmation;
+        let Confirmation { id, product, key_number, confirmed_at, not_after, features, parts, test, .. } =
+            confirmation;
         HeldConfirmation {
+            key: key_number,
             term: KeyTerm { confirmed_at, not_after },
             features,
             parts,
@@ -65,15 +69,34 @@ impl Saved {
         self.confirmation.is_some() || cfg!(not(feature = "codes")) && self.by_key.by_code.is_some()
     }
 
-    /// Goes by this key from now on. One that is confirmed already stays so.
+    /// What the key that was entered has confirmed, and not the one before it.
+    pub(crate) fn own_confirmation(&self) -> Option<&HeldConfirmation> {
+        self.confirmation.as_ref().filter(|held| self.key_number() == Some(held.key))
+    }
+
+    /// The number of the key before, if that has confirmed this machine, and the one that was entered has not yet.
+    pub(crate) fn key_before(&self) -> Option<KeyNumber> {
+        self.confirmation.as_ref().map(|held| held.key).filter(|key| self.key_number() != Some(*key))
+    }
+
+    /// Goes by this key from now on. One that is confirmed already stays so, and so does one before it until this one is confirmed.
     pub(crate) fn enter_key(&mut self, number: KeyNumber, at_once: bool, now: Timestamp) {
-        if self.key_number() != Some(number) {
-            self.by_key.number = Bytes::copy_from_slice(number.as_bytes());
+        let entered = Bytes::copy_from_slice(number.as_bytes());
+        let is_other = self.by_key.number != entered;
+        if is_other && !self.is_confirmed() {
             self.drop_confirmation();
+        } else if is_other && self.by_key.confirmed_number.is_empty() {
+            self.by_key.confirmed_number = self.by_key.number.clone();
         }
-        if self.confirmation.is_none() {
-            self.license.step(now, Event::KeyEntered { at_once }, random::draw());
+        if self.by_key.confirmed_number == entered {
+            self.by_key.confirmed_number = Bytes::new();
         }
+        self.by_key.number = entered;
+        match self.own_confirmation() {
+            Some(_) if is_other => self.license.step(now, Event::KeyEnteredAgain, random::draw()),
+            Some(_) => false,
+            None => self.license.step(now, Event::KeyEntered { at_once }, random::draw()),
+        };
     }
 
     /// Goes by hosts from now on. The organisation is that of the lease again, if one is held.
@@ -114,15 +137,16 @@ impl Saved {
         self.note_revocation();
     }
 
-    /// What takes back the confirmation of this machine, if anything does.
+    /// What takes back the confirmation that licenses this machine, if anything does.
     pub(crate) fn revocation(&self) -> Option<&Revoked> {
-        let (held, key) = (self.confirmation.as_ref()?, self.key_number()?);
-        self.revocations.of_key(key, held.id, held.issuer, held.product, held.test)
+        let held = self.confirmation.as_ref()?;
+        self.revocations.of_key(held.key, held.id, held.issuer, held.product, held.test)
     }
 
-    /// Whether the confirmation is taken back with the certificate of the key that has signed it, and not by itself.
+    /// Whether the confirmation of the key that was entered is taken back with the certificate of the key that has signed it, and not by
+    /// itself.
     pub(crate) fn is_issuer_revoked(&self) -> bool {
-        let issuer = self.confirmation.as_ref().and_then(|held| held.issuer);
+        let issuer = self.own_confirmation().and_then(|held| held.issuer);
         let of_issuer = issuer.and_then(|issuer| self.revocations.issuer(issuer));
         of_issuer.is_some() && self.revocation() == of_issuer
     }
@@ -149,7 +173,7 @@ impl Saved {
         let is_other = held.parts.compare(&terms.hardware()) == Hardware::Different;
         let event = match self.license.facts().key {
             Some(ByKey::Confirmed(_)) if is_other => Event::HardwareChanged,
-            Some(ByKey::HardwareChanged { .. }) if !is_other => Event::Confirmed(held.term),
+            Some(ByKey::HardwareChanged { .. }) if !is_other => Event::HardwareRestored(held.term),
             _ => return false,
         };
         self.license.step(now, event, random::draw());
@@ -164,7 +188,8 @@ pub(super) fn read(
     terms: &Terms,
     facts: &mut Facts,
 ) -> Option<HeldConfirmation> {
-    let number = KeyNumber::from_slice(&fields.number)?;
+    let entered = KeyNumber::from_slice(&fields.number)?;
+    let number = KeyNumber::from_slice(&fields.confirmed_number).unwrap_or(entered);
     let confirmation =
         keep(&fields.confirmation, machine, terms).filter(|(kept, _)| kept.key_number == number);
     let held = confirmation.map(|(kept, wire)| HeldConfirmation::of(kept, &wire));
@@ -177,6 +202,7 @@ pub(super) fn read(
         }
         Some(held) => ByKey::Confirmed(held.term),
     });
+    facts.other_key_waits = held.is_some() && number != entered;
     held
 }
 

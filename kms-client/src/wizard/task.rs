@@ -3,13 +3,14 @@
 
 use std::fmt;
 
-use shared::product_key::KeyNumber;
 use shared::reason::Cause;
 use zeroize::Zeroizing;
 
 use crate::client::Client;
 use crate::codes::InstallationCode;
 use crate::outcome::Outcome;
+
+use super::WizardKey;
 
 /// What has to be done before the wizard goes on.
 #[must_use = "a task does nothing until it is run"]
@@ -39,7 +40,7 @@ pub(super) enum WizardJob {
 /// The answer to a task of each kind.
 #[derive(Clone, Debug)]
 pub(super) enum JobResult {
-    Key(Result<KeyNumber, Cause>),
+    Key(Result<WizardKey, Cause>),
     Activated(Result<Outcome, Cause>),
     Installation(Result<InstallationCode, Cause>),
     Confirmed(Result<(), Cause>),
@@ -54,7 +55,11 @@ impl WizardTask {
     pub async fn run(self, client: &Client) -> WizardDone {
         let answered = match self.job {
             // Nobody is asked before the user chooses so.
-            WizardJob::EnterKey => JobResult::Key(client.set_key_for_later(&self.text).await),
+            WizardJob::EnterKey => {
+                let number = client.set_key_for_later(&self.text).await;
+                let key = |number| WizardKey { number, is_licensed: false, before: None };
+                JobResult::Key(number.map(|number| WizardKey::of(&client.snapshot()).unwrap_or(key(number))))
+            }
             WizardJob::Activate => JobResult::Activated(client.activate().await.map(|round| round.outcome)),
             WizardJob::InstallationId => JobResult::Installation(client.installation_id().await),
             WizardJob::Confirm => {

@@ -58,9 +58,12 @@ fn all_begun() -> Vec<Snapshot> {
     let at = Timestamp::from_unix_ms(1_800_000_000_000);
     let with = |state, confirmed_at| {
         let mut begun = snapshot(state);
-        begun.key = Some(EnteredKey { number: KEYS[0], confirmed_at, not_after: None, by_code: false });
+        let (number, not_after) = (KEYS[0], None);
+        begun.key = Some(EnteredKey { number, confirmed_at, not_after, by_code: false, before: None });
         begun
     };
+    let mut another_waits = with(LicenseState::LicensedWithoutEnd, None);
+    another_waits.key.as_mut().unwrap().before = Some(KEYS[1]);
     vec![
         snapshot(LicenseState::InGrace { until: at }),
         snapshot(LicenseState::Licensed { until: at }),
@@ -68,6 +71,7 @@ fn all_begun() -> Vec<Snapshot> {
         with(LicenseState::LicensedWithoutEnd, Some(at)),
         with(LicenseState::KeyEnded { since: at }, Some(at)),
         with(LicenseState::HardwareChanged { since: at, notices: true }, Some(at)),
+        another_waits,
     ]
 }
 
@@ -87,7 +91,13 @@ fn outcomes(task: &WizardTask) -> Vec<WizardDone> {
     let failed = causes().map(|cause| JobResult::Activated(Ok(Outcome::Failed(cause))));
     let refused = causes().map(|cause| task.refused(cause).answered);
     let done = match task.job {
-        WizardJob::EnterKey => KEYS.map(|key| JobResult::Key(Ok(key))).to_vec(),
+        WizardJob::EnterKey => {
+            let key = |number, is_licensed, before| WizardKey { number, is_licensed, before };
+            let [first, second] = KEYS;
+            // The second may be entered in place of the first, and the first again in its place.
+            let all = [key(first, false, None), key(second, false, Some(first)), key(first, true, None)];
+            all.map(|key| JobResult::Key(Ok(key))).to_vec()
+        }
         WizardJob::Activate => {
             let outcomes = [Outcome::Confirmed { until: None, used: 1, granted: 1 }, Outcome::Released];
             outcomes.map(|outcome| JobResult::Activated(Ok(outcome))).into_iter().chain(failed).collect()
@@ -100,11 +110,11 @@ fn outcomes(task: &WizardTask) -> Vec<WizardDone> {
 
 /// A state, by all that decides what follows: the last task does so only while it is under way or after it has failed.
 fn name(wizard: &Wizard) -> String {
-    let Wizard { step, problem, key, is_licensed, country, region, code, job, given_at, .. } = wizard;
+    let Wizard { step, problem, key, country, region, code, job, given_at, .. } = wizard;
     let is_working = *step == WizardStep::Working;
     let given_at = is_working.then_some(given_at);
     let job = (is_working || step.cause().is_some()).then_some(job);
-    format!("{:?}", (step, problem, key, is_licensed, country, region, code.is_some(), job, given_at))
+    format!("{:?}", (step, problem, key, country, region, code.is_some(), job, given_at))
 }
 
 /// What holds wherever a user is.
@@ -120,6 +130,8 @@ fn check(wizard: &Wizard) {
         assert!(!wizard.numbers().is_empty(), "{wizard:?}");
     }
     assert!(wizard.problem().is_none() || wizard.wants_text(), "{wizard:?}");
+    let is_licensed = wizard.key.is_some_and(|key| key.is_licensed);
+    assert!(*wizard.step() != WizardStep::NowOrLater || !is_licensed, "a key is activated twice: {wizard:?}");
 }
 
 type Act = Box<dyn Fn(&mut Wizard) -> Option<WizardTask>>;
@@ -152,7 +164,7 @@ fn next(wizard: &Wizard) -> Vec<Wizard> {
                 let was = wizard.is_over();
                 wizard.finish(done.clone());
                 let expected = match &done.answered {
-                    JobResult::Key(Ok(number)) => Some(*number),
+                    JobResult::Key(Ok(key)) => Some(key.number),
                     _ => key,
                 };
                 assert_eq!(wizard.key(), expected, "a key is lost: {wizard:?}");

@@ -364,7 +364,7 @@ async fn a_copy_of_the_disk_has_the_key_and_no_license_until_it_calls_itself() {
 }
 
 #[tokio::test]
-async fn another_key_or_none_forgets_the_confirmation_and_hosts_are_asked_again() {
+async fn another_key_keeps_the_confirmation_and_no_key_forgets_it() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
     let host = Host::start(9, &clock).await;
     let hosts = [host.address.to_string()];
@@ -375,10 +375,19 @@ async fn another_key_or_none_forgets_the_confirmation_and_hosts_are_asked_again(
     product.set_key_for_later(&typed(1)).await.unwrap();
     assert_eq!(product.state(), LicenseState::LicensedWithoutEnd, "the same key is confirmed already");
     product.set_key_for_later(&typed(2)).await.unwrap();
-    assert_eq!(product.state(), LicenseState::KeyEntered { notices: false });
+    let state = |product: &kms_client::Client| (product.state(), product.snapshot().key.unwrap().before);
+    assert_eq!(state(&product), (LicenseState::LicensedWithoutEnd, Some(key(1).number())));
+    drop(product);
+    let product =
+        on_hardware(coded(), HARDWARE, dir.path(), &clock).hosts([host.address.to_string()]).build().unwrap();
+    assert_eq!(state(&product), (LicenseState::LicensedWithoutEnd, Some(key(1).number())), "after a restart");
     product.set_key_for_later(&typed(1)).await.unwrap();
-    assert_eq!(product.state(), LicenseState::KeyEntered { notices: false }, "it has to be typed again");
-    product.enter_confirmation(&confirmation).await.unwrap();
+    assert_eq!(state(&product), (LicenseState::LicensedWithoutEnd, None), "nothing is typed again");
+    product.set_key_for_later(&typed(2)).await.unwrap();
+    let second = confirmed(&id(&product).await).text(CodeForm::Digits);
+    assert_eq!(refused(&product, &confirmation).await.reason(), Some(Reason::CodeOtherInstallation));
+    let entered = product.enter_confirmation(&second).await.unwrap().key.unwrap();
+    assert_eq!((entered.number, entered.by_code, entered.before), (key(2).number(), true, None));
     product.clear_key().await.unwrap();
     assert_eq!(product.snapshot().key, None);
     product.activate().await.unwrap();
@@ -479,6 +488,27 @@ async fn a_machine_whose_code_key_was_revoked_shows_a_notice_until_the_portal_co
     crate::portal::until(&machine, |machine| machine.state() == LicenseState::LicensedWithoutEnd).await;
     let seen = machine.snapshot();
     assert!(!seen.key.unwrap().by_code && seen.revoked.is_none());
+}
+
+/// The portal answers a release of it that it knows no such place, and this machine would have given up its license for nothing.
+#[tokio::test]
+async fn a_place_by_code_of_a_key_that_was_replaced_needs_that_key_again() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let portal = Portal::start(&clock).await;
+    let product = with_code_key(portal.product(), signed(&code_certificate()));
+    let machine = on_hardware(product, HARDWARE, dir.path(), &clock).build().unwrap();
+    machine.set_key_for_later(&typed(1)).await.unwrap();
+    machine.enter_confirmation(&confirmed(&id(&machine).await).text(CodeForm::Letters)).await.unwrap();
+    machine.set_key_for_later(&typed(2)).await.unwrap();
+    let round = machine.release().await.unwrap();
+    let cause = round.outcome.cause().unwrap();
+    assert_eq!(cause.reason(), Some(Reason::KeyNotKept));
+    assert_eq!(cause.parameter("key"), Some(&*key(1).number().to_string()));
+    assert_eq!((machine.state(), portal.asks().len()), (LicenseState::LicensedWithoutEnd, 0));
+    // As the remedy says.
+    machine.set_key_for_later(&typed(1)).await.unwrap();
+    assert_eq!(machine.release().await.unwrap().outcome, kms_client::Outcome::Released);
+    assert_eq!((portal.asks().len(), portal.used()), (2, 0));
 }
 
 #[tokio::test]

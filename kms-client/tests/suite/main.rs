@@ -13,6 +13,7 @@ mod codes;
 mod copies;
 mod disk;
 mod kept;
+mod key_before;
 mod keys;
 #[cfg(unix)]
 mod links;

@@ -20,7 +20,7 @@ use shared::confirmation::Confirmation;
 use shared::envelope::{Kind, SecretKey};
 use shared::features::Features;
 use shared::ids::{CertificateId, MachineId, OrganisationId, ProductId};
-use shared::product_key::{KeyKind, ProductKey, ProductTag};
+use shared::product_key::{KeyKind, KeyNumber, ProductKey, ProductTag};
 use shared::reason::{ERROR_DOMAIN, Reason};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -62,7 +62,7 @@ struct Script {
     asks: Vec<Signed>,
     /// By the name of the ask.
     answered: BTreeMap<[u8; 16], v1::SignedConfirmation>,
-    places: Vec<MachineId>,
+    places: Vec<(KeyNumber, MachineId)>,
     not_after: Option<Timestamp>,
     test: bool,
     /// Revocation lists; `None` while nobody gets any.
@@ -164,7 +164,7 @@ impl Portal {
         self.asks().iter().filter_map(|ask| MachineActivation::open(ask).ok()).collect()
     }
 
-    /// How many machines have a place.
+    /// How many machines have a place, each of them for every key that counts it.
     pub(crate) fn used(&self) -> usize {
         self.script().places.len()
     }
@@ -240,8 +240,9 @@ impl Service {
     fn confirm(&self, ask: &MachineActivation, next: Option<&Do>) -> v1::ActivateMachineResponse {
         let mut script = self.script.lock().unwrap();
         let name = *ask.nonce.as_bytes();
-        if !script.places.contains(&ask.machine()) {
-            script.places.push(ask.machine());
+        let place = (ask.product_key.number(), ask.machine());
+        if !script.places.contains(&place) {
+            script.places.push(place);
         }
         let is_another = matches!(next, Some(Do::ConfirmAnother));
         let other = SecretKey::from_seed(&[77; 32]).public().machine();
@@ -314,8 +315,8 @@ impl VendorService for Service {
             Some(Do::LoseTheAnswer) => return Err(Status::unavailable("lost")),
             _ => {}
         }
-        let machine = MachineRelease::open(&signed).unwrap().machine();
-        self.script.lock().unwrap().places.retain(|place| *place != machine);
+        let ask = MachineRelease::open(&signed).unwrap();
+        self.script.lock().unwrap().places.retain(|place| *place != (ask.key_number, ask.machine()));
         Ok(Response::new(v1::ReleaseMachineResponse { released: 1, releases: 4 }))
     }
 

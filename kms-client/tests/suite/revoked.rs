@@ -137,6 +137,29 @@ async fn a_machine_with_a_key_fetches_the_lists_once_a_month_and_shows_that_it_w
     }
 }
 
+/// The list was compared with the key that was entered, so a revoked machine had only to enter another one.
+#[tokio::test]
+async fn a_key_that_is_revoked_while_another_waits_is_shown_and_licenses_no_more() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let portal = Portal::start(&clock).await;
+    let product = portal.client(dir.path(), &clock);
+    confirmed(&product).await;
+    product.set_key_for_later(&typed(2)).await.unwrap();
+    assert_eq!(product.state(), LicenseState::LicensedWithoutEnd);
+    portal.hand_out(by_portal(1, Revoked::key(key(1).number())));
+    clock.advance(30 * DAY);
+    product.wake();
+    let entered = LicenseState::KeyEntered { notices: true };
+    until(&product, |product| product.state() == entered).await;
+    assert_eq!(product.snapshot().revoked.as_deref(), Some("revoked at 2026-01-01 00:00:00Z (refunded)"));
+    assert_eq!(portal.asks().len(), 1, "the second key was put off");
+    product.set_key_for_later(&typed(1)).await.unwrap();
+    assert_eq!(product.state(), LicenseState::KeyRevoked { since: BEGIN });
+    product.set_key_for_later(&typed(2)).await.unwrap();
+    product.activate().await.unwrap();
+    assert_eq!((product.state(), product.snapshot().revoked), (LicenseState::LicensedWithoutEnd, None));
+}
+
 #[tokio::test]
 async fn a_machine_that_gets_no_lists_says_nothing_and_asks_again_the_next_day() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());

@@ -214,6 +214,36 @@ async fn a_blocked_key_says_where_to_turn_and_another_one_can_be_entered() {
     assert_eq!(user.choose(WizardChoice::Retry).await, "licensed");
 }
 
+/// To enter the key that had activated the machine already led to `Activate it now, or later?`.
+#[tokio::test]
+async fn another_key_leaves_the_license_and_the_first_one_again_needs_no_portal() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let portal = Portal::start(&clock).await;
+    let mut user = User::start(portal.product(), dir.path(), &clock);
+    user.enter(&typed(1)).await;
+    user.choose(WizardChoice::Now).await;
+    assert_eq!(
+        (user.choose(WizardChoice::OtherKey).await, user.wizard.key_before()),
+        ("enter-key".into(), None)
+    );
+    assert_eq!(user.enter(&typed(2)).await, "now-or-later");
+    portal.next(Do::Refuse(Reason::KeyBlocked));
+    assert_eq!(user.choose(WizardChoice::Now).await, "failed KEY_BLOCKED");
+    assert_eq!(user.wizard.key_before(), Some(key(1).number()));
+    assert_eq!(user.client.state(), LicenseState::LicensedWithoutEnd);
+    drop(user);
+
+    let mut user = User::start(portal.product(), dir.path(), &clock);
+    assert_eq!((user.at(), user.wizard.key_before()), ("now-or-later".into(), Some(key(1).number())));
+    user.choose(WizardChoice::OtherKey).await;
+    assert_eq!((user.enter(&typed(1)).await, user.wizard.key_before()), ("licensed".into(), None));
+    assert_eq!(portal.asks().len(), 2);
+    user.choose(WizardChoice::OtherKey).await;
+    user.enter(&typed(2)).await;
+    assert_eq!(user.choose(WizardChoice::Now).await, "licensed");
+    assert_eq!(user.wizard.key_before(), Some(key(1).number()), "its place is still counted");
+}
+
 #[tokio::test]
 async fn whoever_leaves_while_the_portal_is_asked_loses_nothing() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());

@@ -89,6 +89,10 @@ pub struct Saved {
     /// When to ask the vendor's portal for revocation lists next, milliseconds since the Unix epoch; 0 if that was never decided.
     #[prost(int64, tag = "31")]
     pub revocations_due_at: i64,
+    /// The public number of the key that the confirmation is for, 5 bytes, where another key was entered since and is not confirmed yet;
+    /// empty where it is for that of `key_number`.
+    #[prost(bytes = "bytes", tag = "32")]
+    pub confirmed_key_number: ::prost::bytes::Bytes,
 }
 /// A confirmation id that was typed, and what is needed to verify it again without the private key.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -99,6 +99,84 @@ fn a_lease_that_is_held_licenses_until_the_key_is_confirmed_and_again_when_it_is
 }
 
 #[test]
+fn what_a_key_has_confirmed_licenses_until_another_one_is_confirmed() {
+    check(
+        "
+        0         entered
+        0         confirmed
+        1d        entered
+        1d        woke
+        1d        failed
+        2d        entered-for-later
+        3d        entered-again
+        4d        entered
+        5d        confirmed term=365d
+        6d        entered-for-later
+        335d      look
+        370d-1ms  look
+        370d      look
+        371d      entered-again
+        372d      entered-for-later
+        372d      cleared
+        ",
+        expect![[r#"
+            0         entered: key entered (Info); asks 0
+            0         confirmed: licensed without end (Silent); asks never, looks 25d
+            1d        entered: licensed without end (Silent); asks 1d
+            1d        woke: ASK, licensed without end (Silent); asks 1d
+            1d        failed: licensed without end (Silent); asks 1d+2h
+            2d        entered-for-later: licensed without end (Silent); asks never, looks 25d
+            3d        entered-again: licensed without end (Silent); asks never, looks 25d
+            4d        entered: licensed without end (Silent); asks 4d
+            5d        confirmed term=365d: licensed by key until 370d (Silent); asks 340d, looks 25d
+            6d        entered-for-later: licensed by key until 370d (Silent); asks never, looks 25d
+            335d      look: licensed by key until 370d (Silent); asks never, looks 340d
+            370d-1ms  look: key ends at 370d (Warning); asks never, looks 370d
+            370d      look: key entered (Warning); asks never, looks 106751970388d+7h+12min+55s+807ms
+            371d      entered-again: key ended at 370d (Warning); asks 372d
+            372d      entered-for-later: key entered (Warning); asks never, looks 106751970388d+7h+12min+55s+807ms
+            372d      cleared: never activated, grace over since 25d (Warning); asks 372d
+        "#]],
+    );
+}
+
+#[test]
+fn a_revoked_key_or_other_hardware_says_so_only_as_long_as_no_other_key_waits() {
+    check(
+        "
+        0         entered
+        0         confirmed
+        1d        other-hardware
+        1d        entered-for-later
+        2d        hardware-back
+        3d        other-hardware
+        28d-1ms   look
+        28d       look
+        29d       hardware-back
+        30d       revoked
+        31d       entered-again
+        32d       entered
+        33d       given-back
+        ",
+        expect![[r#"
+            0         entered: key entered (Info); asks 0
+            0         confirmed: licensed without end (Silent); asks never, looks 25d
+            1d        other-hardware: other hardware since 1d, licensed (Info); asks 1d
+            1d        entered-for-later: other hardware since 1d, licensed (Info); asks never, looks 25d
+            2d        hardware-back: licensed without end (Silent); asks never, looks 25d
+            3d        other-hardware: other hardware since 3d, licensed (Info); asks never, looks 25d
+            28d-1ms   look: other hardware since 3d, licensed (Info); asks never, looks 28d
+            28d       look: key entered (Warning); asks never, looks 106751970388d+7h+12min+55s+807ms
+            29d       hardware-back: licensed without end (Silent); asks never, looks 106751970388d+7h+12min+55s+807ms
+            30d       revoked: key entered (Warning); asks never, looks 106751970388d+7h+12min+55s+807ms
+            31d       entered-again: revoked since 30d (Warning); asks never, looks 106751970388d+7h+12min+55s+807ms
+            32d       entered: key entered (Warning); asks 32d
+            33d       given-back: key entered (Warning); asks never, looks 106751970388d+7h+12min+55s+807ms
+        "#]],
+    );
+}
+
+#[test]
 fn a_key_with_an_end_asks_for_a_later_one_warns_for_a_month_and_ends_to_the_millisecond() {
     check(
         "

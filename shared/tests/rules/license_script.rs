@@ -72,8 +72,18 @@ impl Story {
             ),
             "entered" => self.license.step(now, Event::KeyEntered { at_once: true }, draw),
             "entered-for-later" => self.license.step(now, Event::KeyEntered { at_once: false }, draw),
+            "entered-again" => self.license.step(now, Event::KeyEnteredAgain, draw),
             "cleared" => self.license.step(now, Event::KeyCleared, draw),
             "other-hardware" => self.license.step(now, Event::HardwareChanged, draw),
+            "hardware-back" => {
+                let not_after = length("term").map(|term| host_time + term);
+                let term = KeyTerm { confirmed_at: host_time, not_after };
+                self.license.step(now, Event::HardwareRestored(term), draw)
+            }
+            "revoked" => {
+                self.license.set_revoked(Some(now));
+                false
+            }
             "given-back" => self.license.step(now, Event::GivenBack, draw),
             "confirmed" => {
                 let not_after = length("term").map(|term| host_time + term);

@@ -13,7 +13,7 @@ use shared::certificate::Chain;
 use shared::count::{Decision, Entrants, Shown, Sighting, Terms};
 use shared::envelope::Kind;
 use shared::ids::{Fingerprint, MachineId, Nonce};
-use shared::license::{Draw, Event, License, Setup};
+use shared::license::{ByKey, Draw, Event, KeyTerm, License, Setup};
 use shared::policy::Policy;
 use shared::record::{FORMAT_VERSION, Meta, Record, Tally, decode_number};
 use shared::serial::Mark;
@@ -177,14 +177,21 @@ proptest! {
     /// Whatever the clock said in between, the product stands where it stands at the latest time that was ever seen.
     #[test]
     fn a_clock_that_is_set_back_lengthens_nothing(
-        licensed in any::<bool>(),
+        begun in 0..5_u8,
         looks in prop::collection::vec((instant(), any::<bool>(), any::<u32>()), 0..12),
         asked in instant(),
     ) {
         let begin = || {
             let mut license = License::begin(Setup::DEFAULT, NOW);
-            if licensed {
-                license.step(NOW, Event::Leased(&lease_of(&kit::chain())), Draw(0));
+            let mut step = |event: Event<'_>| license.step(NOW, event, Draw(0));
+            match begun {
+                0 => {}
+                1 => drop(step(Event::Leased(&lease_of(&kit::chain())))),
+                2 => drop(step(Event::KeyEntered { at_once: true })),
+                _ => drop(step(Event::Confirmed(KeyTerm { confirmed_at: NOW, not_after: Some(NOW + 100 * kit::DAY) }))),
+            }
+            if begun == 4 {
+                step(Event::KeyEntered { at_once: false });
             }
             license
         };
@@ -200,6 +207,52 @@ proptest! {
             prop_assert!(license.state(now) == license.state(license.wake_at(now) - kit::MS) || license.wake_at(now) <= latest);
         }
         prop_assert_eq!(license.state(asked), begin().state(latest.max(asked)));
+    }
+}
+
+proptest! {
+    /// A key that is entered takes nothing away that a lease or another key gives, and to enter that one again brings back what was. Time
+    /// alone changes the state only when the machine looks, and a process that reads what was saved sees the same.
+    #[test]
+    fn another_key_takes_no_license_away(
+        leased in any::<bool>(),
+        happened in prop::collection::vec((0..40_u32, 0..8_u8, any::<u32>()), 0..20),
+    ) {
+        let mut license = License::begin(Setup::DEFAULT, NOW);
+        if leased {
+            license.step(NOW, Event::Leased(&lease_of(&kit::chain())), Draw(0));
+        }
+        let (mut now, mut term) = (NOW, KeyTerm { confirmed_at: NOW, not_after: None });
+        for (days, what, draw) in happened {
+            now = now + days * kit::DAY;
+            let (before, state) = (license.clone(), license.state(now));
+            let event = match (what, before.facts().key) {
+                (0 | 1, _) => Event::KeyEntered { at_once: what == 0 },
+                (2 | 3, Some(_)) => {
+                    term = KeyTerm { confirmed_at: now, not_after: (what == 3).then(|| now + 60 * kit::DAY) };
+                    Event::Confirmed(term)
+                }
+                (4, Some(ByKey::Confirmed(_))) => Event::HardwareChanged,
+                (4, Some(ByKey::HardwareChanged { .. })) => Event::HardwareRestored(term),
+                (5, Some(_)) => Event::GivenBack,
+                (6, _) => Event::Failed { code: "PORTAL_UNREACHABLE", ask_again: None },
+                _ => Event::Woke,
+            };
+            let enters = matches!(event, Event::KeyEntered { .. });
+            license.step(now, event, Draw(draw));
+            if enters && state.is_licensed() {
+                prop_assert_eq!(license.state(now), state);
+            }
+            if enters && !before.facts().other_key_waits && before.facts().key.is_some_and(|key| key != ByKey::Entered) {
+                let mut again = license.clone();
+                again.step(now, Event::KeyEnteredAgain, Draw(draw));
+                prop_assert_eq!(again.state(now), state);
+            }
+            let resumed = License::resume(Setup::DEFAULT, license.facts().clone(), license.lease().cloned(), None);
+            prop_assert_eq!(resumed.state(now), license.state(now));
+            let looks = license.wake_at(now);
+            prop_assert!(looks <= now || license.state(now) == license.state(looks - kit::MS));
+        }
     }
 }
 

@@ -29,6 +29,9 @@ impl Screen {
         for cause in wizard.problem().into_iter().chain(step.cause()) {
             lines.extend([self.texts.cause(cause), self.texts.remedy(cause)]);
         }
+        if let Some(before) = wizard.key_before() {
+            lines.extend(self.of_key_before(*step == WizardStep::Licensed, &before.to_string()));
+        }
         match step {
             WizardStep::Numbers => {
                 lines.extend(wizard.numbers().into_iter().flat_map(|number| self.number(number)));
@@ -80,6 +83,16 @@ impl Screen {
 
     fn of_key(&self, key: &str, values: &[(&str, &str)]) -> String {
         self.texts.wizard(key, values).unwrap_or_else(|| key.to_owned())
+    }
+
+    /// What becomes of the key that has activated this machine before.
+    fn of_key_before(&self, is_replaced: bool, before: &str) -> Vec<String> {
+        if !is_replaced {
+            return vec![self.text("key-before", &[("before", before)])];
+        }
+        let command = format!("`kms-client release --key {before}`");
+        let give_back = self.text("give-back", &[("command", &command)]);
+        vec![self.text("key-replaced", &[("before", before)]), give_back]
     }
 
     fn label(&self, wizard: &Wizard, choice: &WizardChoice) -> String {

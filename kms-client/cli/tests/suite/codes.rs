@@ -88,6 +88,12 @@ impl Offline {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// The exit code and the answer.
+    fn answer(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments);
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    }
+
     #[track_caller]
     fn json(&self, arguments: &[&str]) -> serde_json::Value {
         serde_json::from_str(&self.does(&[arguments, &["--json"]].concat())).unwrap()
@@ -140,6 +146,61 @@ fn a_machine_reads_its_id_and_types_what_the_vendor_reads_back() {
     let json = offline.json(&["status"]);
     assert_eq!((&json["way"], &json["key"]["by_code"]), (&"key".into(), &true.into()));
     assert_eq!(offline.json(&["key", "installation-id"])["letters"], *letters);
+}
+
+#[test]
+fn another_key_leaves_what_the_first_has_activated_and_says_what_stays_counted() {
+    let offline = Offline::with_key();
+    let confirm = || {
+        let read = offline.json(&["key", "installation-id"])["letters"].as_str().unwrap().to_owned();
+        offline.does(&["key", "confirm", &confirmation(&read).text(CodeForm::Letters)])
+    };
+    confirm();
+    let second = ProductKey::new(KeyKind::MultipleActivation, key().tag(), &[8; 10]);
+    let [one, two] = [key(), second.clone()].map(|key| key.number().to_string());
+    let entered = offline.does(&["key", "set", "--later", &second.to_string()]);
+    let stays = format!(
+        "What product key {one} has activated stays until key {two} is activated. To stay with {one}, enter it again.\n"
+    );
+    assert!(
+        entered.starts_with(&format!("Key {two} is entered.\n")) && entered.ends_with(&stays),
+        "{entered}"
+    );
+    let status = offline.does(&["status"]);
+    assert!(status.contains("\nstate         licensed without end\n"), "{status}");
+    assert!(
+        status.contains(&format!(
+            "key   {two}, not activated yet; what key {one} has activated stays until then\n"
+        )),
+        "{status}"
+    );
+    assert_eq!(offline.json(&["status"])["key"]["before"], *one);
+
+    // The portal would need that key, and this machine has the second one.
+    let (code, text) = offline.answer(&["release"]);
+    let kept = format!("has not confirmed it for product key {one}, and this machine keeps its license.");
+    assert!(code == 69 && text.contains("KEY_NOT_KEPT") && text.contains(&kept), "{text}");
+    // To stay with the first one takes no portal.
+    let again = offline.does(&["key", "set", &key().to_string()]);
+    assert!(
+        again.contains("\nIt has activated this machine already.\nstate         licensed without end"),
+        "{again}"
+    );
+
+    offline.does(&["key", "set", "--later", &second.to_string()]);
+    let done = confirm();
+    let counted = format!("The vendor still counts this machine under product key {one}, too. `kms-client ");
+    assert!(
+        done.contains(&counted) && done.contains(&format!(" release --key {one}` gives that place back.")),
+        "{done}"
+    );
+    offline.does(&["key", "set", "--later", &key().to_string()]);
+    let cleared = offline.does(&["key", "clear"]);
+    assert!(
+        cleared.starts_with(&format!("Keys {one} and {two} are forgotten, and hosts are asked again.")),
+        "{cleared}"
+    );
+    assert!(cleared.contains(&format!("counts the place of key {two} until `kms-client")), "{cleared}");
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn a_key_is_entered_for_later_shown_by_its_number_and_forgotten() {
 
     let (_, text) = machine.answer(&["key", "clear"]);
     assert!(text.starts_with(&format!("Key {number} is forgotten, and hosts are asked again.")), "{text}");
+    assert!(text.contains("If the vendor counts a place of it, `kms-client release --key"), "{text}");
     assert_eq!(machine.json(&["status"])["way"], "hosts");
     assert!(!machine.file("key").exists());
     assert_eq!(machine.answer(&["key", "clear"]).1, "There was none.\n");
@@ -58,6 +59,21 @@ fn a_wrong_key_names_its_group_and_changes_nothing() {
     assert_eq!(code, 64);
     assert!(line.contains("KEY_OTHER_KIND: this is a host key"), "{line}");
     assert_eq!(machine.json(&["status"])["way"], "hosts");
+}
+
+#[test]
+fn a_key_that_is_not_of_this_product_begins_no_state() {
+    let machine = Machine::new();
+    let other = ProductTag::of(ProductId::from_bytes([3; 16]));
+    let other = ProductKey::new(KeyKind::MultipleActivation, other, &[7; 10]).to_string();
+    let host = key(KeyKind::Host).to_string();
+    for (typed, reason) in
+        [(&*other, "KEY_OTHER_PRODUCT"), (&*host, "KEY_OTHER_KIND"), ("nonsense", "KEY_MALFORMED")]
+    {
+        let (code, line) = machine.failure(&["key", "set", "--later", typed]);
+        assert_eq!((code, line.contains(reason)), (64, true), "{line}");
+    }
+    assert!(!machine.file("saved").exists() && !machine.file("identity").exists());
 }
 
 #[test]
