@@ -2,6 +2,7 @@
 //!
 //! `portal/stage.rs` has the portal. Stories in which its clock is moved are in `clocks/portal.rs`.
 
+mod another_key;
 mod directory;
 mod hosts;
 mod machines;

@@ -30,8 +30,11 @@ First steps:
   kms-client explain DNS_NO_RECORD    what a reason means, and what to do
 
 KMS_LOG=kms_client=debug logs every step on standard error.
-Exit codes: 0 done, 64 wrong usage, 65 wrong product file or code, 66 no product file, 69 no usable answer from any host,
-74 disk, 75 try again later (waiting, or another process is asking), 77 this user may not.";
+Exit codes: 0 done, 64 wrong usage, 65 wrong product file or code, 66 no product file, 69 no usable answer from any host or
+the vendor's portal, 74 disk, 75 try again later (waiting, or another process is asking), 77 this user may not.";
+
+/// Where states are, unless the person says otherwise.
+pub(crate) const STATE_DIR: &str = "/var/lib/kms-client";
 
 /// The product, its state, and where to find hosts.
 #[derive(Debug, Args)]
@@ -41,7 +44,7 @@ pub(crate) struct Setting {
     #[arg(long, global = true, value_name = "FILE", env = "KMS_PRODUCT")]
     pub(crate) product: Option<PathBuf>,
     /// Directory of the product's state.
-    #[arg(long, global = true, value_name = "DIR", env = "KMS_STATE", default_value = "/var/lib/kms-client")]
+    #[arg(long, global = true, value_name = "DIR", env = "KMS_STATE", default_value = STATE_DIR)]
     pub(crate) state: PathBuf,
     /// Name server to ask instead of the system's.
     #[arg(long, global = true, value_name = "ADDR:PORT", value_parser = name_server)]

@@ -14,6 +14,7 @@ mod run;
 mod wizard;
 
 mod answer;
+mod given;
 mod owner;
 mod product;
 pub mod product_file;
@@ -33,6 +34,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::answer::{Answer, Failure};
 use crate::cli::{Cli, Command};
+use crate::given::Given;
 
 /// `kms-client` with the arguments of this process, to its exit code.
 pub fn main() -> ExitCode {
@@ -46,10 +48,11 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Err(code) => return code,
     };
     log();
+    let given = Given::of(&cli.setting);
     match carry_out(&cli) {
-        Ok(answer) => print(&answer, cli.json),
+        Ok(answer) => print(answer, &given, cli.json),
         Err(failure) => {
-            let _ = writeln!(io::stderr(), "error: {}", OneLine(&failure.line));
+            let _ = writeln!(io::stderr(), "error: {}", OneLine(given.complete(&failure.line)));
             ExitCode::from(failure.code)
         }
     }
@@ -73,13 +76,13 @@ async fn command(cli: &Cli) -> Result<Answer, Failure> {
         Command::Activate => license::activate(&open_to_keep()?).await,
         Command::Discover => Ok(hosts::discover(&inspect()?.inspector).await),
         Command::Key(command) => key::key(&inspect()?, open_to_keep, command).await,
-        Command::Wizard(arguments) => wizard::wizard(&open_to_keep()?, arguments, cli.json).await,
+        Command::Wizard(arguments) => wizard::wizard(&open_to_keep()?, arguments, cli).await,
         Command::Proxy(command) => proxy::proxy(&inspect()?, open_to_keep, command).await,
         Command::Host(command) => hosts::configured(&inspect()?, command).await,
         Command::Organisation(command) => machine::organisation(&inspect()?, open_to_keep, *command).await,
         Command::Release { key } => license::release(&open_to_keep()?, *key).await,
         Command::Identity(command) => machine::identity(open_to_keep, command).await,
-        Command::Run => run::run(&product::open(&cli.setting)?, cli.json).await,
+        Command::Run => run::run(&product::open(&cli.setting)?, cli).await,
         Command::Explain { code } => match explain("kms-client", code.as_deref()) {
             Ok((text, json)) => Ok(Answer::done(text, json)),
             Err(line) => Err(Failure::new(EX_USAGE, line)),
@@ -93,11 +96,12 @@ fn log() {
     tracing_subscriber::fmt().with_env_filter(filter.from_env_lossy()).with_writer(io::stderr).init();
 }
 
-fn print(answer: &Answer, as_json: bool) -> ExitCode {
+fn print(mut answer: Answer, given: &Given, as_json: bool) -> ExitCode {
+    given.complete_json(&mut answer.json);
     let text = match (as_json, &answer.json) {
         (true, Value::Null) => String::new(),
         (true, json) => output::json_text(json),
-        (false, _) => Lines(&answer.text).to_string(),
+        (false, _) => Lines(given.complete(&answer.text)).to_string(),
     };
     output::print(&text, answer.code)
 }

@@ -8,17 +8,20 @@ use serde_json::Value;
 use shared::print::{Json, OneLine};
 
 use crate::answer::{Answer, Failure};
+use crate::cli::Cli;
+use crate::given::Given;
 use crate::show;
 
 /// Runs and renews until Ctrl-C or SIGTERM.
-pub(crate) async fn run(client: &Client, as_json: bool) -> Result<Answer, Failure> {
+pub(crate) async fn run(client: &Client, cli: &Cli) -> Result<Answer, Failure> {
     let stop = stop().map_err(|error| Failure::new(EX_IOERR, format!("no signals: {error}")))?;
     let mut watch = client.watch();
     let agent = client.run(stop);
     tokio::pin!(agent);
+    let given = cli.json.then(|| Given::of(&cli.setting));
     let mut shown = String::new();
     loop {
-        if show_change(&client.snapshot(), as_json, &mut shown).is_err() {
+        if show_change(&client.snapshot(), given.as_ref(), &mut shown).is_err() {
             // The reader is gone, as in `kms-client run | head`.
             break;
         }
@@ -30,15 +33,18 @@ pub(crate) async fn run(client: &Client, as_json: bool) -> Result<Answer, Failur
     Ok(Answer::done("", Value::Null))
 }
 
-/// Prints one line, unless it is the same as the last one: at every renewal only the serial and the timer change.
-fn show_change(snapshot: &Snapshot, as_json: bool, shown: &mut String) -> io::Result<()> {
+/// Prints one line, unless it is the same as the last one: at every renewal only the serial and the timer change. In JSON it has
+/// remedies, and so commands.
+fn show_change(snapshot: &Snapshot, in_json: Option<&Given>, shown: &mut String) -> io::Result<()> {
     let change = show::change(snapshot);
     if change == *shown {
         return Ok(());
     }
     let mut stdout = io::stdout().lock();
-    if as_json {
-        writeln!(stdout, "{}", Json(show::snapshot_json(snapshot)))?;
+    if let Some(given) = in_json {
+        let mut json = show::snapshot_json(snapshot);
+        given.complete_json(&mut json);
+        writeln!(stdout, "{}", Json(json))?;
     } else {
         writeln!(stdout, "{}  {}", SystemClock::new().now(), OneLine(&change))?;
     }

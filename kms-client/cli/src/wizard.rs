@@ -15,7 +15,8 @@ use program::exit::{EX_IOERR, EX_UNAVAILABLE};
 use zeroize::Zeroizing;
 
 use crate::answer::{Answer, Failure};
-use crate::cli::WizardArguments;
+use crate::cli::{Cli, WizardArguments};
+use crate::given::Given;
 use crate::{run, show};
 
 use self::screen::Screen;
@@ -27,7 +28,7 @@ const LINE_MAX_BYTES: u64 = 4096;
 pub(crate) async fn wizard(
     client: &Client,
     arguments: &WizardArguments,
-    as_json: bool,
+    cli: &Cli,
 ) -> Result<Answer, Failure> {
     let language = arguments.language.clone().unwrap_or_else(|| locale(&["LC_ALL", "LC_MESSAGES", "LANG"]));
     let country = match &arguments.language {
@@ -41,7 +42,8 @@ pub(crate) async fn wizard(
             texts: Texts::new(Language::from_tag(&language).unwrap_or_default()),
             language: tag(&language),
             qr: arguments.qr,
-            on_stderr: as_json,
+            given: Given::of(&cli.setting),
+            on_stderr: cli.json,
         },
         confirmation: String::new(),
         stop: Box::pin(stop),

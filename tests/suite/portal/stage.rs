@@ -256,9 +256,8 @@ impl PortalStage {
         };
         let product = self.stage.folder.path().join("carried.toml");
         std::fs::write(&product, self.stage.shop.vendor().product_file("Atlas", &extras).unwrap()).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_client-under-test"));
-        command.args(["--product", text(&product), "--state", text(&self.stage.state_dir(name))]);
-        finished(command.args(arguments).env_remove("KMS_HOSTS")).await
+        let state = self.stage.state_dir(name);
+        client(&[&["--product", text(&product), "--state", text(&state)], arguments].concat()).await
     }
 
     pub(crate) async fn connect(&self) -> Result<Portal, Failure> {
@@ -358,6 +357,12 @@ impl Asking {
         }
         .sign(&self.identity)
     }
+}
+
+/// `kms-client` with these arguments alone.
+pub(crate) async fn client(arguments: &[&str]) -> Done {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_client-under-test"));
+    finished(command.args(arguments).env_remove("KMS_HOSTS")).await
 }
 
 async fn finished(command: &mut Command) -> Done {

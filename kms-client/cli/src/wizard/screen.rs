@@ -8,6 +8,8 @@ use kms_client_texts::Texts;
 use program::code::{qr, rows};
 use shared::print::Lines;
 
+use crate::given::Given;
+
 use super::is_meant;
 
 /// The user's side of the terminal.
@@ -16,6 +18,7 @@ pub(super) struct Screen {
     /// The user's language, as a tag.
     pub(super) language: String,
     pub(super) qr: bool,
+    pub(super) given: Given,
     /// Whether to print on standard error, because standard output is for the answer in JSON.
     pub(super) on_stderr: bool,
 }
@@ -77,7 +80,7 @@ impl Screen {
 
     /// Prints a text on lines of its own.
     pub(super) fn say(&self, text: &str) -> io::Result<()> {
-        let text = Lines(text);
+        let text = Lines(self.given.complete(text));
         if self.on_stderr { writeln!(io::stderr(), "{text}") } else { writeln!(io::stdout(), "{text}") }
     }
 

@@ -7,6 +7,7 @@
 mod asking;
 mod codes;
 mod keys;
+mod remedies;
 mod standing;
 mod wizard;
 
@@ -59,7 +60,7 @@ impl Machine {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        bare(&self.home, &[&["--product", PRODUCT], arguments].concat())
+        command(&self.home).env("KMS_PRODUCT", PRODUCT).args(arguments).output().unwrap()
     }
 
     /// The exit code and the answer.

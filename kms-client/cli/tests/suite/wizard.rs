@@ -10,7 +10,7 @@ use prost::Message as _;
 use serde_json::Value;
 use shared::codes::CodeForm;
 use shared::envelope::Kind;
-use shared::product_key::KeyKind;
+use shared::product_key::{KeyKind, ProductKey};
 use shared::telephones::{TelephoneCountry, TelephoneNumber, Telephones};
 
 use crate::codes::{confirmation, key, product_file, seed};
@@ -148,6 +148,33 @@ fn a_user_without_a_connection_telephones_in_their_own_language() {
     }
     assert!(text.contains(&first_row(read["digits"].as_str().unwrap())), "{text}");
     assert_eq!(pipe.json(&["status"])["key"]["by_code"], true);
+}
+
+#[test]
+fn a_user_is_told_what_becomes_of_the_key_before() {
+    let pipe = Pipe::new();
+    let second = ProductKey::new(KeyKind::MultipleActivation, key().tag(), &[8; 10]);
+    pipe.wizard(&[], &[&key().to_string(), "2"]);
+    let confirm = || {
+        let read = pipe.json(&["key", "installation-id"])["digits"].as_str().unwrap().to_owned();
+        confirmation(&read).text(CodeForm::Letters)
+    };
+    pipe.json(&["key", "confirm", &confirm()]);
+    let number = key().number();
+    let (_, text) = pipe.wizard(&["--language", "nl"], &["1", &second.to_string(), "2"]);
+    let stays = format!("\nTot dan blijft productsleutel {number} actief.\n");
+    assert!(
+        text.matches(&stays).count() == 2 && text.ends_with("Gelicentieerd zonder einddatum.\n"),
+        "{text}"
+    );
+    // Now, by telephone from the Netherlands, and the code.
+    let (_, text) = pipe.wizard(&[], &["1", "2", "nl", "1", "1", &confirm()]);
+    let counted = format!("The vendor still counts this computer under product key {number}, too.\n");
+    let remedy = format!(
+        "This gives that place back: `kms-client --product {} release --key {number}`\n",
+        pipe.product
+    );
+    assert!(text.contains(&(counted + &remedy)), "{text}");
 }
 
 /// The first row of a code.
