@@ -15,6 +15,7 @@ use server::settings::values::{
 use server::settings::{self, Key, SettingFault, SettingNames, SettingTable};
 use server::tls::{Tls, TlsFiles, TlsMode};
 use shared::fair::Rate;
+use shared::portal_address::PORTAL_PORT;
 
 /// The name of the file in a data directory.
 pub const FILE_NAME: &str = "kms-portal.toml";
@@ -26,8 +27,8 @@ pub const USUAL_PATH: &str = "/var/lib/kms-portal";
 pub(crate) const TLS_CERTIFICATE: &str = "tls.pem";
 pub(crate) const TLS_KEY: &str = "tls.key";
 
-/// The default port for hosts and machines: the host's, and two.
-const PORT: u16 = 21690;
+/// The port of staff in every example, and of an address for staff that names none.
+pub const STAFF_PORT: u16 = 21691;
 
 /// How many connections staff may hold at once. A command makes one.
 const STAFF_CONNECTIONS: usize = 256;
@@ -51,7 +52,7 @@ server::settings! {
     /// Addresses on which the portal serves hosts and machines. `[::]` takes IPv4 too, unless an IPv4 address with the same port is
     /// listed. In the environment, separate addresses with commas. --listen on the command line overrides both.
     #[serde(deserialize_with = "addresses_in_file")]
-    listen: Vec<SocketAddr> = vec![SocketAddr::from(([0_u16; 8], PORT))], addresses, "[::]:21690", at restart;
+    listen: Vec<SocketAddr> = vec![SocketAddr::from(([0_u16; 8], PORTAL_PORT))], addresses, "[::]:21690", at restart;
     /// Addresses on which the portal serves the vendor's own people and programs, by TLS and with tokens (`kms-portal token issue`). If
     /// the list is empty, only the socket in the data directory serves them. In the environment, separate addresses with commas.
     #[serde(deserialize_with = "staff_addresses_in_file")]
@@ -59,25 +60,25 @@ server::settings! {
     /// Networks from which staff may connect, such as `["10.0.0.0/8"]`. If the list is empty, all may. In the environment, separate
     /// networks with commas.
     #[serde(deserialize_with = "networks_in_file")]
-    staff_allow: Vec<Network> = Vec::new(), networks, "10.0.0.0/8", at restart;
+    staff_allow: Vec<Network> = Vec::new(), networks, "10.0.0.0/8", at reload;
     /// Networks that may connect, such as `["10.0.0.0/8", "2001:db8::/32"]`. If the list is empty, all may. In the environment,
     /// separate networks with commas.
     #[serde(deserialize_with = "networks_in_file")]
-    allow: Vec<Network> = Vec::new(), networks, "10.0.0.0/8,2001:db8::/32", at restart;
+    allow: Vec<Network> = Vec::new(), networks, "10.0.0.0/8,2001:db8::/32", at reload;
     /// URL of the PostgreSQL database, which several portals may share. Empty for the file portal.db in the data directory. A password
     /// belongs in the environment or in a file that only the portal's user can read.
     database: String = String::new(), text, "postgres://portal@db.example.com/portal", at restart;
     /// File with the TLS certificate that hosts and machines are shown, in PEM, the portal's own first. A relative path is in the data
     /// directory. `kms-portal init` makes one.
-    tls_certificate: PathBuf = PathBuf::from(TLS_CERTIFICATE), text, "tls.pem", at restart;
+    tls_certificate: PathBuf = PathBuf::from(TLS_CERTIFICATE), text, "tls.pem", at reload;
     /// File with the private key of that certificate, in PEM and without a passphrase.
-    tls_key: PathBuf = PathBuf::from(TLS_KEY), text, "tls.key", at restart;
+    tls_key: PathBuf = PathBuf::from(TLS_KEY), text, "tls.key", at reload;
     /// Number of connections that hosts and machines may hold at once. 0 is as many as the descriptors allow, 65536 at most.
-    connections: usize = 0, number, "10000", at restart;
+    connections: usize = 0, number, "10000", at reload;
     /// Number of connections that one address, or one IPv6 /64, may hold. 0 is three quarters of all.
-    connections_per_address: usize = 0, number, "2500", at restart;
+    connections_per_address: usize = 0, number, "2500", at reload;
     /// Number of calls that one connection may have open at once. Hosts and machines make one.
-    calls_per_connection: u32 = 8, number, "64", at restart, from 1 to 1024;
+    calls_per_connection: u32 = 8, number, "64", at reload, from 1 to 1024;
     /// Number of wrong keys that one address, or one IPv6 /64, may send in a day. Beyond that, every key from there is refused with a
     /// retry delay. A whole company may be behind one address, with one key that was withdrawn. 0 is no limit.
     // A key has 80 random bits, so even millions of guesses a day find none. The limit keeps guesses away from the database.
@@ -91,7 +92,7 @@ server::settings! {
     /// Format of the log: text or json. --log-json on the command line overrides it.
     log_format: LogFormat = LogFormat::Text, text, "json", at restart;
     /// Level of the log: error, warn, info, debug, trace, off, or directives such as "kms_portal=debug,info".
-    log: String = "info".to_owned(), text, "kms_portal=debug,info", at restart;
+    log: String = "info".to_owned(), text, "kms_portal=debug,info", at reload;
 }
 
 impl SettingTable for PortalConfig {
@@ -107,7 +108,7 @@ impl SettingTable for PortalConfig {
     const KEYS: &'static [Key] = KEYS;
 
     fn check(&self) -> Result<(), SettingFault> {
-        check_listen(&self.listen, PORT)?;
+        check_listen(&self.listen, PORTAL_PORT)?;
         listen::check(&self.listen.iter().chain(&self.staff_listen).copied().collect::<Vec<_>>())
             .map_err(|fault| ("staff_listen", format!("with the addresses of `staff_listen`, {fault}")))?;
         self.check_bounds()?;

@@ -9,8 +9,9 @@ use core::str::FromStr;
 
 use crate::srv::is_host_name;
 
-/// The port of a URL that names none.
-const HTTPS_PORT: u16 = 443;
+/// The port at which a portal listens for hosts and machines unless its settings say otherwise, and so the port of an address that names
+/// none. A URL without a port means 443 elsewhere. Here, both ends have the same default.
+pub const PORTAL_PORT: u16 = 21690;
 
 /// Where a portal is: `https://activation.example.com`, or with a port at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,16 @@ impl FromStr for PortalAddress {
 
     /// A URL without a path. The scheme may be left out, and is `https` then.
     fn from_str(text: &str) -> Result<PortalAddress, BadPortalAddress> {
+        PortalAddress::parse(text, PORTAL_PORT)
+    }
+}
+
+impl PortalAddress {
+    /// As [`PortalAddress::from_str`], with another port for a text that names none.
+    ///
+    /// # Errors
+    /// The text is no such address.
+    pub fn parse(text: &str, default_port: u16) -> Result<PortalAddress, BadPortalAddress> {
         let text = text.trim();
         let text = match text.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => rest,
@@ -57,7 +68,7 @@ impl FromStr for PortalAddress {
         };
         let port = match port.ok_or(BadPortalAddress)? {
             "" if text.ends_with(':') => return Err(BadPortalAddress),
-            "" => HTTPS_PORT,
+            "" => default_port,
             port => port.parse().ok().filter(|port| *port != 0).ok_or(BadPortalAddress)?,
         };
         if !name.contains(':') && !is_host_name(name) {
@@ -65,9 +76,7 @@ impl FromStr for PortalAddress {
         }
         Ok(PortalAddress { name: name.to_owned(), port })
     }
-}
 
-impl PortalAddress {
     /// The name or IP address, without brackets.
     pub fn name(&self) -> &str {
         &self.name
@@ -103,15 +112,20 @@ mod tests {
     #[test]
     fn an_address_is_a_url_without_a_path() {
         let shown = |text: &str| text.parse::<PortalAddress>().map(|address| address.to_string());
-        assert_eq!(shown("https://activation.example.com").unwrap(), "https://activation.example.com:443");
+        assert_eq!(shown("https://activation.example.com").unwrap(), "https://activation.example.com:21690");
         assert_eq!(
             shown(" HTTPS://activation.example.com:21690/ ").unwrap(),
             "https://activation.example.com:21690"
         );
         assert_eq!(shown("localhost:21690").unwrap(), "https://localhost:21690");
-        assert_eq!(shown("10.0.0.1").unwrap(), "https://10.0.0.1:443");
+        assert_eq!(shown("10.0.0.1").unwrap(), "https://10.0.0.1:21690");
         assert_eq!(shown("https://[2001:db8::1]:21690").unwrap(), "https://[2001:db8::1]:21690");
-        assert_eq!(shown("[::1]").unwrap(), "https://[::1]:443");
+        assert_eq!(shown("[::1]").unwrap(), "https://[::1]:21690");
+        assert_eq!(
+            shown("https://activation.example.com:443").unwrap(),
+            "https://activation.example.com:443"
+        );
+        assert_eq!(PortalAddress::parse("localhost", 21691).unwrap().port(), 21691);
         for wrong in [
             "",
             "http://a.example",

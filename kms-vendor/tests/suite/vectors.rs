@@ -111,7 +111,7 @@ fn a_product_with_keys_carries_its_portal_and_the_ca_of_that() {
     let pem = "-----BEGIN CERTIFICATE-----\nQ0EgMQ==\n-----END CERTIFICATE-----\n";
     // As a mail would have it.
     fs::write(&portal_ca, format!("Our CA:\r\n{}", pem.replace('\n', "\r\n"))).unwrap();
-    let portal = Some("https://activation.example.com".parse().unwrap());
+    let portal = Some("https://activation.example.com:443".parse().unwrap());
     let extras = Extras { portal, portal_ca: Some(portal_ca.clone()), ..Extras::default() };
     expect_file!["../vectors/product-portal.toml"]
         .assert_eq(&world.vendor.product_file("Example CAD", &extras).unwrap());
