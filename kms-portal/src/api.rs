@@ -43,25 +43,42 @@ pub struct PortalCore {
     pub db: Db,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    roots: Roots,
     pepper: Pepper,
-    issuer: RwLock<Arc<Issuer>>,
-    code_signer: RwLock<Option<Arc<CodeSigner>>>,
+    signs: RwLock<Signs>,
     issuer_changed: Notify,
     /// The error after which it cannot go on.
     fatal: watch::Sender<Option<DbError>>,
 }
 
+/// What it signs with, and under which roots. A reload replaces it as a whole.
+#[derive(Clone)]
+struct Signs {
+    roots: Arc<Roots>,
+    issuer: Arc<Issuer>,
+    code_signer: Option<Arc<CodeSigner>>,
+}
+
+impl Signs {
+    fn new(roots: Roots, issuer: Issuer, code_signer: Option<CodeSigner>) -> Signs {
+        Signs { roots: Arc::new(roots), issuer: Arc::new(issuer), code_signer: code_signer.map(Arc::new) }
+    }
+}
+
 impl PortalCore {
     /// A portal over this database.
-    pub fn new(db: Db, pepper: Pepper, issuer: Issuer, roots: Roots, clock: Arc<dyn Clock>) -> PortalCore {
+    pub fn new(
+        db: Db,
+        pepper: Pepper,
+        roots: Roots,
+        issuer: Issuer,
+        code_signer: Option<CodeSigner>,
+        clock: Arc<dyn Clock>,
+    ) -> PortalCore {
         PortalCore {
             db,
             clock,
-            roots,
             pepper,
-            issuer: RwLock::new(Arc::new(issuer)),
-            code_signer: RwLock::default(),
+            signs: RwLock::new(Signs::new(roots, issuer, code_signer)),
             issuer_changed: Notify::new(),
             fatal: watch::Sender::default(),
         }
@@ -96,30 +113,29 @@ impl PortalCore {
         self.pepper.mac(key)
     }
 
+    fn signs(&self) -> Signs {
+        self.signs.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Whether this is one of the vendor's root public keys.
     fn has_root(&self, root: &[u8]) -> bool {
-        self.roots.keys().iter().any(|known| known.as_bytes() == root)
+        self.signs().roots.keys().iter().any(|known| known.as_bytes() == root)
     }
 
     /// What it signs with.
     pub fn issuer(&self) -> Arc<Issuer> {
-        self.issuer.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Signs with this from now on.
-    pub fn take_up(&self, issuer: Issuer) {
-        *self.issuer.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(issuer);
-        self.issuer_changed.notify_one();
+        self.signs().issuer
     }
 
     /// What it confirms machines by codes with, if it can.
     pub fn code_signer(&self) -> Option<Arc<CodeSigner>> {
-        self.code_signer.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.signs().code_signer
     }
 
-    /// Confirms by codes with this from now on.
-    pub fn take_up_code_signer(&self, signer: Option<CodeSigner>) {
-        *self.code_signer.write().unwrap_or_else(PoisonError::into_inner) = signer.map(Arc::new);
+    /// Signs with these from now on.
+    pub fn take_up(&self, roots: Roots, issuer: Issuer, code_signer: Option<CodeSigner>) {
+        *self.signs.write().unwrap_or_else(PoisonError::into_inner) = Signs::new(roots, issuer, code_signer);
+        self.issuer_changed.notify_one();
     }
 
     /// Certifies a host.
@@ -151,7 +167,13 @@ impl PortalCore {
         tracing::info!(%host, %key, number, hosts, activation, activations, again, "certified a host");
         Ok(v1::ActivateHostResponse {
             chain,
-            roots: self.roots.keys().iter().map(|root| Bytes::copy_from_slice(root.as_bytes())).collect(),
+            roots: self
+                .signs()
+                .roots
+                .keys()
+                .iter()
+                .map(|root| Bytes::copy_from_slice(root.as_bytes()))
+                .collect(),
             host: of_wire(number),
             hosts: of_wire(hosts),
             activation: of_wire(activation),

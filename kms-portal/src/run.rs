@@ -7,7 +7,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use proto::portal::v1::portal_service_server::PortalServiceServer;
@@ -29,6 +29,7 @@ use crate::config::{FILE_NAME, PortalConfig};
 use crate::db::Db;
 use crate::home::{PortalHome, PortalHomeError};
 use crate::issue::{CodeSigner, Issuer, Pepper};
+use crate::reload::{FollowedSettings, PortalReload};
 use crate::remedy;
 
 /// A portal that is opened and does not serve yet.
@@ -47,6 +48,8 @@ pub struct OpenedPortal {
     tls: Tls,
     limits: Limits,
     held: File,
+    /// Its settings, if a reload reads them again.
+    pub followed: Option<FollowedSettings>,
 }
 
 /// The portal does not start.
@@ -99,6 +102,7 @@ impl OpenedPortal {
             tls,
             limits,
             held,
+            followed: None,
         })
     }
 }
@@ -156,7 +160,8 @@ pub fn run(
     listeners: Listeners,
     clock: Arc<dyn Clock>,
 ) -> Result<RunningPortal, PortalStartError> {
-    let OpenedPortal { home, config, db, issuer, code_signer, roots, pepper, tls, limits, held } = opened;
+    let OpenedPortal { home, config, db, issuer, code_signer, roots, pepper, tls, limits, held, followed } =
+        opened;
     let path = home.socket_path();
     let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
     let (socket, bound_socket) = bound.map_err(PortalStartError::Socket)?;
@@ -171,15 +176,23 @@ pub fn run(
     let door = Door::new(admission, FILE_NAME, Arc::new(()));
     let (wrong_keys, wrong_tokens) =
         (WrongKeys::new(config.wrong_keys()), WrongKeys::new(config.wrong_tokens()));
-    let portal = Arc::new(PortalCore::new(db, pepper, issuer, roots, clock.clone()));
-    portal.take_up_code_signer(code_signer);
+    let portal = Arc::new(PortalCore::new(db, pepper, roots, issuer, code_signer, clock.clone()));
+    let followed = Mutex::new(followed);
+    let reload = PortalReload {
+        home,
+        config,
+        followed,
+        portal: portal.clone(),
+        door: door.clone(),
+        staff_door: staff_door.clone(),
+    };
     let staff = Staff {
         portal: portal.clone(),
         door: door.clone(),
         listening: addresses.iter().map(SocketAddr::to_string).collect(),
         staff_listening: staff_addresses.iter().map(SocketAddr::to_string).collect(),
         started_at: clock.now(),
-        read_again: read_again(home, config, portal.clone(), [door.clone(), staff_door.clone()]),
+        read_again: Arc::new(move || reload.once()),
     };
 
     certificate::take_note(&door);
@@ -217,27 +230,6 @@ pub fn run(
 
 fn addresses_of(listeners: &[TcpListener]) -> Vec<SocketAddr> {
     listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
-}
-
-/// Reads the certificates of both keys and the files of TLS again. If one cannot be used, everything stays as it is.
-fn read_again(
-    home: PortalHome,
-    config: PortalConfig,
-    portal: Arc<PortalCore>,
-    doors: [Door; 2],
-) -> Arc<dyn Fn() -> Result<(), String> + Send + Sync> {
-    Arc::new(move || {
-        let issuer = home.issuer().map_err(|error| remedy::message(&error))?;
-        let code_signer = home.code_signer().map_err(|error| remedy::message(&error))?;
-        let tls = config.read_tls(home.path()).map_err(|error| remedy::message(&error))?;
-        tracing::info!(until = %issuer.certificate().not_after, "read the issuing certificate and the files of TLS again");
-        portal.take_up(issuer);
-        portal.take_up_code_signer(code_signer);
-        for door in &doors {
-            door.show(tls.clone());
-        }
-        Ok(())
-    })
 }
 
 impl RunningPortal {

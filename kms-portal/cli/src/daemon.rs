@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kms_portal::config::PortalSettingSources;
 use kms_portal::home::PortalHome;
+use kms_portal::reload::FollowedSettings;
 use kms_portal::run::{Listeners, OpenedPortal, PortalStartError, run};
 use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_UNAVAILABLE};
 use server::signals::{Signals, Starting};
@@ -19,9 +20,10 @@ pub(super) fn serve(home: &PortalHome, wanted: &Serve) -> Result<String, Failure
     let Signals { mut hangups, stops } = Signals::hear().or_exit(EX_UNAVAILABLE)?;
     // Settings and log.
     let sources = PortalSettingSources::new(wanted.config.as_deref(), home.path());
-    let settings = sources.with_command_line(&wanted.listen, wanted.log_json).read().or_exit(EX_CONFIG)?;
-    let config = &settings.config;
-    let _set_log = log::start(&config.log, config.log_format, "kms_portal").or_exit(EX_CONFIG)?;
+    let sources = sources.with_command_line(&wanted.listen, wanted.log_json);
+    let settings = sources.read().or_exit(EX_CONFIG)?;
+    let config = settings.config.clone();
+    let set_log = log::start(&config.log, config.log_format, "kms_portal").or_exit(EX_CONFIG)?;
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
@@ -30,8 +32,9 @@ pub(super) fn serve(home: &PortalHome, wanted: &Serve) -> Result<String, Failure
     let starting = Starting::watch(&runtime, stops, "portal");
     runtime.block_on(async {
         // Open, bind, serve, announce.
-        let opened = OpenedPortal::open(home, config.clone()).await?;
-        let listeners = Listeners::bind(config).or_exit(EX_UNAVAILABLE)?;
+        let mut opened = OpenedPortal::open(home, config.clone()).await?;
+        opened.followed = Some(FollowedSettings { sources, settings, set_log });
+        let listeners = Listeners::bind(&config).or_exit(EX_UNAVAILABLE)?;
         let mut stops = starting.done().await.or_exit(EX_UNAVAILABLE)?;
         let running = run(opened, listeners, Arc::new(SystemClock::new()))?;
         let listening: Vec<_> = running.addresses.iter().map(SocketAddr::to_string).collect();

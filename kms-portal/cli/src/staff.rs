@@ -51,11 +51,16 @@ pub(super) fn status(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
 }
 
 pub(super) fn reload(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
-    ask(at, async |mut portal| portal.reload(w::ReloadRequest {}).await)?;
-    Ok(if as_json {
-        json_text(&json!({ "reloaded": true }))
+    let done = ask(at, async |mut portal| Ok(portal.reload(w::ReloadRequest {}).await?.into_inner()))?;
+    let waiting = done.waiting_for_restart;
+    if as_json {
+        return Ok(json_text(&json!({ "reloaded": true, "waiting_for_restart": waiting })));
+    }
+    let read = "Settings, roots, certificates and the files of TLS are read again.\n".to_owned();
+    Ok(if waiting.is_empty() {
+        read
     } else {
-        "The certificates of both keys and the files of TLS are read again.\n".to_owned()
+        format!("{read}These settings have changed and wait for a restart: {}.\n", waiting.join(", "))
     })
 }
 

@@ -48,13 +48,13 @@ impl PortalCore {
         wire: &SignedRevocationList,
         by: By,
     ) -> Result<Result<(SignedList, InstalledList), NotRevoked>, DbError> {
-        let list = match RevocationList::open(wire, &self.roots) {
+        let list = match RevocationList::open(wire, &self.signs().roots) {
             Ok(list) => list,
             Err(error) => return Ok(Err(NotRevoked::Invalid(error))),
         };
         let [_, by_root] = self.db.newer_revocations(KnownRevocations::default()).await?;
         let mut held = Revocations::NONE;
-        held.take_all(&decode(by_root).ok().flatten().into_iter().collect::<Vec<_>>(), &self.roots);
+        held.take_all(&decode(by_root).ok().flatten().into_iter().collect::<Vec<_>>(), &self.signs().roots);
         if list.issuer().is_some_and(|issuer| held.issuer(issuer).is_some()) {
             return Ok(Err(NotRevoked::IssuerRevoked));
         }

@@ -52,8 +52,8 @@ const LISTED_MAX: u32 = 1_000;
 const OTHER_ROOTS: &str = "the product trusts other roots than the portal, so it is a product of another vendor; write its file with the \
                            `kms-vendor` whose roots.pub the portal has";
 
-/// Reads the issuing certificate and the files of TLS again, and says what is wrong with them.
-pub(crate) type ReadAgain = dyn Fn() -> Result<(), String> + Send + Sync;
+/// Reads everything again that needs no restart: the settings that wait for one, or what is wrong.
+pub(crate) type ReadAgain = dyn Fn() -> Result<Vec<String>, String> + Send + Sync;
 
 /// The calls of staff.
 #[derive(Clone)]
@@ -73,12 +73,13 @@ pub struct Staff {
 }
 
 impl Staff {
-    /// Who asks for a change, when and why.
+    /// Who asks for a change, when and why. A token may have the name of a user of this machine, so each is marked; neither name can have
+    /// a colon.
     fn by<T>(&self, request: &Request<T>, why: &str) -> Result<By, Status> {
-        let holder = request.extensions().get().map(|TokenHolder(name)| name.clone());
+        let holder = request.extensions().get().map(|TokenHolder(name)| format!("token:{name}"));
         let who = holder.unwrap_or_else(|| {
             let Caller { uid, .. } = Caller::of(request);
-            user_name(uid).unwrap_or_else(|| format!("user {uid}"))
+            format!("local:{}", user_name(uid).unwrap_or_else(|| uid.to_string()))
         });
         Ok(By { who, at: self.portal.clock.now(), why: text("note", why)?.to_owned() })
     }
@@ -563,8 +564,8 @@ impl PortalService for Staff {
     async fn reload(&self, _: Request<w::ReloadRequest>) -> Result<Response<w::ReloadResponse>, Status> {
         let read_again = Arc::clone(&self.read_again);
         let read = tokio::task::spawn_blocking(move || read_again()).await;
-        read.map_err(invalid)?.map_err(Status::failed_precondition)?;
-        Ok(Response::new(w::ReloadResponse {}))
+        let waiting_for_restart = read.map_err(invalid)?.map_err(Status::failed_precondition)?;
+        Ok(Response::new(w::ReloadResponse { waiting_for_restart }))
     }
 }
 

@@ -858,12 +858,16 @@ pub struct RevokeTokenRequest {
 /// It is taken back.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RevokeTokenResponse {}
-/// Reads files again.
+/// Reads settings, roots, certificates and the files of TLS again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadRequest {}
 /// They are read. If one of them cannot be used, the call fails and nothing changes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ReloadResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReloadResponse {
+    /// Settings that have changed and wait for a restart.
+    #[prost(string, repeated, tag = "1")]
+    pub waiting_for_restart: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod portal_service_client {
