@@ -55,7 +55,7 @@ pub use revocations::{
     TakenBack,
 };
 use sqlite::SqliteFile;
-pub use tokens::{KnownToken, NewToken};
+pub use tokens::{KnownToken, NewToken, TokenLike};
 use work::{Database, Doing, Work};
 
 /// The portal's database.
@@ -242,7 +242,7 @@ impl Db {
     }
 
     /// Adds a token; whether its name was free.
-    pub async fn issue_token(&self, token: NewToken, by: By) -> Result<bool, DbError> {
+    pub async fn issue_token(&self, token: NewToken, by: By) -> Result<Result<(), TokenLike>, DbError> {
         self.write(tokens::IssueToken { token, by }).await
     }
 

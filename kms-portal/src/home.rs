@@ -455,7 +455,10 @@ impl PortalHome {
     /// It cannot be opened.
     pub fn hold(&self) -> Result<Option<File>, PortalHomeError> {
         let unreadable = |source| PortalHomeError::unreadable(&self.0, source);
-        let directory = File::open(&self.0).map_err(unreadable)?;
+        let directory = File::open(&self.0).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => PortalHomeError::missing(&self.0, &self.0),
+            _ => unreadable(error),
+        })?;
         match directory.try_lock() {
             Ok(()) => Ok(Some(directory)),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -3,11 +3,13 @@
 //! `portal/stage.rs` has the portal. Stories in which its clock is moved are in `clocks/portal.rs`.
 
 mod another_key;
+mod asking;
 mod directory;
 mod hosts;
 mod machines;
 mod orders;
 mod packaged;
+mod reloading;
 mod replacing;
 mod revoking;
 mod selling;

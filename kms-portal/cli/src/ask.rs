@@ -27,6 +27,7 @@ use wire::{SystemClock, Tls};
 use zeroize::Zeroizing;
 
 use super::failure::{self, Failure, OrExit as _};
+use super::reasons;
 
 /// A client of a portal.
 pub(super) type StaffClient = PortalServiceClient<InterceptedService<Channel, ShowToken>>;
@@ -51,15 +52,14 @@ impl PortalAt {
         PortalAt { home: home.clone(), remote: None }
     }
 
-    /// The portal at this address, if there is one; otherwise that of the directory.
-    pub(super) fn new(
+    /// The portal at this address, for the holder of the token in this file.
+    pub(super) fn over_network(
         home: &PortalHome,
-        address: Option<PortalAddress>,
+        address: PortalAddress,
         token_file: Option<PathBuf>,
         authority: Option<PathBuf>,
     ) -> PortalAt {
-        let remote = address.map(|address| Remote { address, token_file, authority });
-        PortalAt { remote, ..PortalAt::here(home) }
+        PortalAt { home: home.clone(), remote: Some(Remote { address, token_file, authority }) }
     }
 
     async fn connect(&self) -> Result<StaffClient, Failure> {
@@ -199,7 +199,7 @@ pub(super) fn refused(status: Status) -> Failure {
         _ => EX_IOERR,
     };
     if let Some(cause) = cause_of(&status) {
-        return explained(code, &cause);
+        return explained(reasons::exit_code(&cause).unwrap_or(code), &cause);
     }
     if let Some(cause) = cause_in(&status) {
         return explained(EX_UNAVAILABLE, cause);
@@ -215,7 +215,7 @@ pub(super) fn refused(status: Status) -> Failure {
 }
 
 fn explained(code: u8, cause: &Cause) -> Failure {
-    Failure { code, error: anyhow!("{cause}; {}", cause.remedy()) }
+    Failure { code, error: anyhow!("{cause}; {}", reasons::remedy(cause)) }
 }
 
 /// The reason that a lost or refused connection has among its causes.

@@ -25,6 +25,7 @@ use super::Noted;
 use super::ask::{PortalAt, ask, cause_of};
 use super::failure::{Failure, OrExit as _};
 use super::keys::listed::key_json;
+use super::reasons::is_for_caller;
 use super::shown::instant;
 
 /// A code has some 140 characters with everything between its groups.
@@ -192,7 +193,7 @@ impl Operator<'_> {
         };
         ask(self.at, async |mut portal| match portal.confirm_by_code(request).await {
             Ok(done) => Ok(Ok(done.into_inner())),
-            Err(status) => cause_of(&status).map(Err).ok_or(status),
+            Err(status) => cause_of(&status).filter(is_for_caller).map(Err).ok_or(status),
         })
     }
 

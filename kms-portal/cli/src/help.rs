@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory as _};
 
-use super::Cli;
+use super::{Cli, remote};
 
 /// No line is longer than 72 characters, so that no terminal wraps it.
 pub(super) const FIRST_STEPS: &str = "\
@@ -33,11 +33,12 @@ From another machine:
       do the same.";
 
 /// Code and meaning, as in BSD's sysexits.h.
-pub(super) const EXIT_CODES: [(&str, &str); 10] = [
+pub(super) const EXIT_CODES: [(&str, &str); 11] = [
     ("0", "done"),
     ("1", "doctor has found something that keeps the portal from serving"),
     ("64", "wrong usage"),
     ("65", "wrong file, unknown key, or a refused request"),
+    ("66", "a file is missing or cannot be read"),
     ("69", "no portal answers, or no port to listen on"),
     ("73", "a file or a portal is there already, or cannot be created"),
     ("74", "the disk, the database or standard output has failed"),
@@ -111,7 +112,7 @@ pub(super) fn command() -> Command {
         let _ = write!(codes, "\n  {code:<3} {meaning}");
         codes
     });
-    let command = Cli::command().after_help(format!("{FIRST_STEPS}\n\n{codes}"));
+    let command = remote::with_flags(Cli::command()).after_help(format!("{FIRST_STEPS}\n\n{codes}"));
     EXAMPLES.iter().fold(command, |command, (name, examples)| {
         let lines: String = examples.lines().flat_map(|line| ["\n  ", line]).collect();
         command.mut_subcommand(name, |command| command.after_help(format!("Examples:{lines}")))

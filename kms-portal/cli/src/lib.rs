@@ -12,6 +12,8 @@ mod offline;
 mod organisations;
 mod pages;
 mod products;
+mod reasons;
+mod remote;
 mod revocations;
 mod shown;
 mod staff;
@@ -29,10 +31,10 @@ use kms_portal::remedy;
 use program::exit::EX_USAGE;
 use program::{arguments, output};
 use shared::print::Lines;
-use wire::portal::PortalAddress;
 
 use self::ask::PortalAt;
 use self::failure::{Failure, OrExit as _};
+use self::remote::CommandLine;
 
 /// Sell product keys, and activate hosts and machines by them.
 #[derive(Debug, Parser)]
@@ -41,22 +43,23 @@ struct Cli {
     /// Data directory of the portal: issuing key, pepper, settings, database, admin socket.
     #[arg(long, global = true, env = "KMS_PORTAL_DATA", default_value = USUAL_PATH)]
     data: PathBuf,
-    /// Portal on another machine to ask, as https://NAME:PORT with the port of its setting `staff_listen`. Without it, the portal in the
-    /// data directory is asked.
-    #[arg(long, global = true, env = "KMS_PORTAL_URL", value_name = "URL")]
-    portal: Option<PortalAddress>,
-    /// File with the token to show to that portal (`kms-portal token issue`).
-    #[arg(long, global = true, env = "KMS_PORTAL_TOKEN_FILE", value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// File with the CA that has signed that portal's TLS certificate, in PEM [default: the CAs that this machine trusts].
-    #[arg(long, global = true, env = "KMS_PORTAL_CA", value_name = "FILE")]
-    ca: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    SetUp(SetUpVerb),
+    #[command(flatten)]
+    Asking(Box<AskingVerb>),
+    #[command(flatten)]
+    Upkeep(UpkeepVerb),
+}
+
+/// What makes a portal, on its own machine.
+#[derive(Debug, Subcommand)]
+enum SetUpVerb {
     /// Create a portal, or the parts of one that are missing.
     ///
     /// Creates the issuing key with the request to carry to the offline tool, the pepper, the TLS certificate, the settings and the
@@ -83,17 +86,24 @@ enum Command {
     },
     /// Serve hosts and machines until SIGTERM or SIGINT.
     ///
-    /// SIGHUP reads the issuing certificate and the files of TLS again, like `kms-portal reload`.
+    /// SIGHUP reads everything again that needs no restart, like `kms-portal reload`.
     Serve(Serve),
-    /// Show the running portal: issuing certificate, TLS, addresses.
-    Status(Output),
-    /// Read the issuing certificate and the files of TLS again.
-    Reload(Output),
     /// Print a sample of the settings, or check them.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+}
+
+/// What asks a portal: the one on this machine, or another one over the network.
+#[derive(Debug, Subcommand)]
+enum AskingVerb {
+    /// Show the running portal: issuing certificate, TLS, addresses.
+    Status(Output),
+    /// Read settings, roots, certificates and the files of TLS again.
+    ///
+    /// If one of them cannot be used, everything stays as it is. Names the settings that wait for a restart.
+    Reload(Output),
     /// Add, change and list products.
     Product {
         #[command(subcommand)]
@@ -154,6 +164,11 @@ enum Command {
         #[command(flatten)]
         output: Output,
     },
+}
+
+/// What looks after a portal on its own machine, or needs none.
+#[derive(Debug, Subcommand)]
+enum UpkeepVerb {
     /// Check everything that can keep the portal from serving.
     ///
     /// Prints a line for each check, and what to do about each that fails. Changes nothing.
@@ -272,43 +287,15 @@ pub fn main() -> ExitCode {
 
 /// Runs a command line, its program name first.
 pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let cli: Cli = match arguments::parse(help::command(), arguments) {
-        Ok(cli) => cli,
+    let typed: CommandLine = match arguments::parse(help::command(), arguments) {
+        Ok(typed) => typed,
         Err(code) => return code,
     };
-    let home = PortalHome::at(cli.data);
-    let at = PortalAt::new(&home, cli.portal, cli.token_file, cli.ca);
-    let done = match cli.command {
-        Command::Init(wanted) => offline::init(&home, &wanted),
-        Command::InstallIssuer { file, force, json } => offline::install_issuer(&home, &file, force, json),
-        Command::InstallCodeKey { file, json } => offline::install_code_key(&home, &file, json),
-        Command::Serve(wanted) => daemon::serve(&home, &wanted),
-        Command::Status(output) => staff::status(&at, output.json),
-        Command::Reload(output) => staff::reload(&at, output.json),
-        Command::Config { command: ConfigCommand::Sample } => Ok(kms_portal::config::sample()),
-        Command::Config { command: ConfigCommand::Check { config } } => {
-            offline::check_config(&home, config.as_deref())
-        }
-        Command::Product { command } => products::run(&at, command),
-        Command::Organisation { command } => organisations::run(&at, command),
-        Command::Key { command } => keys::run(&at, command),
-        Command::Token { command } => tokens::run(&at, command),
-        Command::Answer(wanted) => answer::answer(&at, &wanted),
-        Command::Confirm(call) => confirm::confirm(&at, &call),
-        Command::Revoke(wanted) => revocations::revoke(&at, &wanted),
-        Command::Revocations { command } => revocations::run(&at, command),
-        Command::InstallRevocations { file, noted } => revocations::install(&at, &file, noted),
-        Command::Audit { command: Some(AuditVerb::Verify(output)), .. } => staff::verify(&at, output.json),
-        Command::Audit { command: None, limit, output } => staff::audit(&at, limit, output.json),
-        Command::Doctor { config, output } => upkeep::doctor(&home, config.as_deref(), output.json),
-        Command::Backup { folder, config } => upkeep::backup(&home, &folder, config.as_deref()),
-        Command::Restore { folder } => upkeep::restore(&home, &folder),
-        Command::Explain { code, output } => program::explain::explain("kms-portal", code.as_deref())
-            .map_err(anyhow::Error::msg)
-            .or_exit(EX_USAGE)
-            .map(|(text, value)| if output.json { output::json_text(&value) } else { text }),
-        Command::Completions { shell } => Ok(pages::completions(shell)),
-        Command::Manual { directory } => pages::manual(&directory),
+    let CommandLine { command, home, at } = typed;
+    let done = match command {
+        Command::SetUp(verb) => set_up(&home, verb),
+        Command::Asking(verb) => ask_portal(&at, *verb),
+        Command::Upkeep(verb) => look_after(&home, verb),
     };
     match done {
         Ok(text) => output::print(&Lines(text).to_string(), 0),
@@ -316,5 +303,50 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
             failure::say(&remedy::message(&*error));
             ExitCode::from(code)
         }
+    }
+}
+
+fn set_up(home: &PortalHome, verb: SetUpVerb) -> Result<String, Failure> {
+    match verb {
+        SetUpVerb::Init(wanted) => offline::init(home, &wanted),
+        SetUpVerb::InstallIssuer { file, force, json } => offline::install_issuer(home, &file, force, json),
+        SetUpVerb::InstallCodeKey { file, json } => offline::install_code_key(home, &file, json),
+        SetUpVerb::Serve(wanted) => daemon::serve(home, &wanted),
+        SetUpVerb::Config { command: ConfigCommand::Sample } => Ok(kms_portal::config::sample()),
+        SetUpVerb::Config { command: ConfigCommand::Check { config } } => {
+            offline::check_config(home, config.as_deref())
+        }
+    }
+}
+
+fn ask_portal(at: &PortalAt, verb: AskingVerb) -> Result<String, Failure> {
+    match verb {
+        AskingVerb::Status(output) => staff::status(at, output.json),
+        AskingVerb::Reload(output) => staff::reload(at, output.json),
+        AskingVerb::Product { command } => products::run(at, command),
+        AskingVerb::Organisation { command } => organisations::run(at, command),
+        AskingVerb::Key { command } => keys::run(at, command),
+        AskingVerb::Token { command } => tokens::run(at, command),
+        AskingVerb::Answer(wanted) => answer::answer(at, &wanted),
+        AskingVerb::Confirm(call) => confirm::confirm(at, &call),
+        AskingVerb::Revoke(wanted) => revocations::revoke(at, &wanted),
+        AskingVerb::Revocations { command } => revocations::run(at, command),
+        AskingVerb::InstallRevocations { file, noted } => revocations::install(at, &file, noted),
+        AskingVerb::Audit { command: Some(AuditVerb::Verify(output)), .. } => staff::verify(at, output.json),
+        AskingVerb::Audit { command: None, limit, output } => staff::audit(at, limit, output.json),
+    }
+}
+
+fn look_after(home: &PortalHome, verb: UpkeepVerb) -> Result<String, Failure> {
+    match verb {
+        UpkeepVerb::Doctor { config, output } => upkeep::doctor(home, config.as_deref(), output.json),
+        UpkeepVerb::Backup { folder, config } => upkeep::backup(home, &folder, config.as_deref()),
+        UpkeepVerb::Restore { folder } => upkeep::restore(home, &folder),
+        UpkeepVerb::Explain { code, output } => program::explain::explain("kms-portal", code.as_deref())
+            .map_err(anyhow::Error::msg)
+            .or_exit(EX_USAGE)
+            .map(|(text, value)| if output.json { output::json_text(&value) } else { text }),
+        UpkeepVerb::Completions { shell } => Ok(pages::completions(shell)),
+        UpkeepVerb::Manual { directory } => pages::manual(&directory),
     }
 }

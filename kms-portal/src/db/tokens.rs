@@ -40,7 +40,22 @@ pub struct NewToken {
     pub ends_at: Option<Timestamp>,
 }
 
-/// Adds a token. Returns whether its name was free.
+/// The name of a token that a person could take for the new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenLike(pub String);
+
+/// A name as eyes compare it: case, signs between words, and letters that look like digits make no difference.
+fn as_seen(name: &str) -> String {
+    let sign = |c: char| match c.to_ascii_lowercase() {
+        'i' | 'l' => '1',
+        'o' => '0',
+        '.' | '-' => '_',
+        other => other,
+    };
+    name.chars().map(sign).collect()
+}
+
+/// Adds a token, unless its name was given before or looks like one that was.
 pub(super) struct IssueToken {
     pub(super) token: NewToken,
     pub(super) by: By,
@@ -48,10 +63,16 @@ pub(super) struct IssueToken {
 
 #[async_trait]
 impl Work for IssueToken {
-    type Done = bool;
+    type Done = Result<(), TokenLike>;
 
-    async fn run(&self, sql: &mut dyn Sql) -> Result<bool, DbError> {
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         let NewToken { name, digest, role, ends_at } = &self.token;
+        for row in sql.rows("SELECT name FROM tokens ORDER BY name", &[]).await? {
+            let known: String = row.get("name")?;
+            if as_seen(&known) == as_seen(name) {
+                return Ok(Err(TokenLike(known)));
+            }
+        }
         let values = [
             name.as_str().into(),
             digest.as_bytes().into(),
@@ -67,10 +88,10 @@ impl Work for IssueToken {
             )
             .await?;
         if added == 0 {
-            return Ok(false);
+            return Ok(Err(TokenLike(name.clone())));
         }
         note(sql, &self.by, "issue token", &format!("{name} ({})", role.name())).await?;
-        Ok(true)
+        Ok(Ok(()))
     }
 }
 
@@ -146,4 +167,20 @@ fn token(row: &SqlRow) -> Result<KnownToken, DbError> {
         revoked_at: row.time_if_any("revoked_at")?,
         used_at: row.time_if_any("used_at")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_look_alike_are_seen_as_one() {
+        for (one, other) in [("CI", "ci"), ("CI", "Cl"), ("ann.lee", "ann-lee"), ("b0b", "BOB"), ("x1", "xI")]
+        {
+            assert_eq!(as_seen(one), as_seen(other), "{one} {other}");
+        }
+        for (one, other) in [("CI", "CI2"), ("ann", "anne"), ("annlee", "ann.lee"), ("a@b", "a.b")] {
+            assert_ne!(as_seen(one), as_seen(other), "{one} {other}");
+        }
+    }
 }

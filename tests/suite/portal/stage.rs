@@ -146,6 +146,13 @@ impl PortalStage {
         finished(&mut command).await
     }
 
+    /// Runs a command on a machine without a portal, with this environment.
+    pub(crate) async fn run_elsewhere(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Done {
+        let mut command = Command::new(PORTAL);
+        command.args(arguments).env("KMS_PORTAL_DATA", "/nonexistent").envs(environment.iter().copied());
+        finished(&mut command).await
+    }
+
     /// Runs a command for this portal that reads this from a pipe.
     pub(crate) async fn hears(&self, arguments: &[&str], input: &str) -> Done {
         let mut command = Command::new(PORTAL);

@@ -3,13 +3,13 @@
 use proto::portal::v1 as w;
 use shared::codes::{CodeForm, CodeKind, CodeSubject, ConfirmationId, InstallationId};
 use shared::ids::{CertificateId, MachineId};
-use shared::product_key::KeyNumber;
+use shared::product_key::{KeyKind, KeyNumber};
 use shared::time::Timestamp;
 use tonic::{Request, Status};
 
-use super::{Staff, invalid, number, time, unanswered, wire};
+use super::{Staff, invalid, number, time, unanswered, unchanged, wire};
 use crate::api::refusals;
-use crate::db::{CodeHost, CodeMachine, ConfirmHost, ConfirmMachine, PlaceName};
+use crate::db::{CodeHost, CodeMachine, ConfirmHost, ConfirmMachine, KeyUnchanged, PlaceName};
 use crate::issue::Unconfirmed;
 use crate::rules::KeyRefusal;
 use crate::rules::machines::CodePlacement;
@@ -26,6 +26,12 @@ pub(super) async fn make_terms(
     let by = staff.by(request, &request.get_ref().note)?;
     let number = number(&request.get_ref().number)?;
     let portal = &staff.portal;
+    let key = portal.db.key(number, by.at).await.map_err(unanswered)?;
+    if key.ok_or_else(|| unchanged(KeyUnchanged::UnknownKey))?.kind != KeyKind::Host {
+        return Err(Status::failed_precondition(format!(
+            "key {number} is for machines, and a machine is activated by codes without terms: run `kms-portal confirm`"
+        )));
+    }
     let made = portal.db.make_terms(number, portal.issuer(), by).await.map_err(unanswered)?;
     let sold = made.map_err(refused)?;
     Ok(w::MakeTermsResponse {

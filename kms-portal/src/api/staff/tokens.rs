@@ -6,7 +6,7 @@ use tonic::Status;
 use zeroize::Zeroizing;
 
 use super::{time, unanswered};
-use crate::db::{By, Db, NewToken};
+use crate::db::{By, Db, NewToken, TokenLike};
 use crate::issue::StaffToken;
 use crate::roles::Role;
 
@@ -32,9 +32,10 @@ pub(super) async fn issue(
     let token = StaffToken::new(random);
     let who = by.who.clone();
     let new = NewToken { name: name.clone(), digest: token.digest(), role, ends_at };
-    if !db.issue_token(new, by).await.map_err(unanswered)? {
+    if let Err(TokenLike(known)) = db.issue_token(new, by).await.map_err(unanswered)? {
+        let like = if known == name { String::new() } else { format!(", which looks like {name:?}") };
         return Err(Status::failed_precondition(format!(
-            "a token {name:?} was issued before, and the changes name people by their tokens; choose another name"
+            "a token {known:?} was issued before{like}, and the changes name people by their tokens; choose another name"
         )));
     }
     tracing::info!(token = name, role = role.name(), who, "issued a token");

@@ -1,0 +1,86 @@
+//! Which portal a command asks: what was typed goes before the environment, and the environment before the data directory of a package.
+//!
+//! Only commands that ask a portal take the flags for one over the network. `ask` then asks it.
+
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, Error, FromArgMatches, Subcommand as _};
+use kms_portal::config::STAFF_PORT;
+use kms_portal::home::PortalHome;
+use wire::portal::{BadPortalAddress, PortalAddress};
+
+use super::ask::PortalAt;
+use super::{AskingVerb, Cli};
+
+/// The flags for a portal over the network.
+#[derive(Debug, Args)]
+pub(super) struct RemoteArgs {
+    /// Portal on another machine to ask, as https://NAME:PORT with the port of its setting `staff_listen` [default port: 21691]. Without
+    /// it, the portal in the data directory is asked.
+    #[arg(long, global = true, env = "KMS_PORTAL_URL", value_name = "URL", value_parser = staff_address)]
+    portal: Option<PortalAddress>,
+    /// File with the token to show to that portal (`kms-portal token issue`).
+    #[arg(long, global = true, env = "KMS_PORTAL_TOKEN_FILE", value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// File with the CA that has signed that portal's TLS certificate, in PEM [default: the CAs that this machine trusts].
+    #[arg(long, global = true, env = "KMS_PORTAL_CA", value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
+}
+
+fn staff_address(text: &str) -> Result<PortalAddress, BadPortalAddress> {
+    PortalAddress::parse(text, STAFF_PORT)
+}
+
+/// Gives the flags to every command that asks a portal.
+pub(super) fn with_flags(command: Command) -> Command {
+    let asking = AskingVerb::augment_subcommands(Command::new("asking"));
+    let names: Vec<_> = asking.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, RemoteArgs::augment_args))
+}
+
+/// A command, and the portal that it is for.
+pub(super) struct CommandLine {
+    pub(super) command: super::Command,
+    pub(super) home: PortalHome,
+    pub(super) at: PortalAt,
+}
+
+impl FromArgMatches for CommandLine {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<CommandLine, Error> {
+        let Cli { data, command } = Cli::from_arg_matches(matches)?;
+        let home = PortalHome::at(data);
+        let at = match matches.subcommand() {
+            Some((_, verb)) if verb.try_contains_id("portal").is_ok() => portal_of(verb, &home)?,
+            _ => PortalAt::here(&home),
+        };
+        Ok(CommandLine { command, home, at })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = CommandLine::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The portal that a verb asks.
+fn portal_of(verb: &ArgMatches, home: &PortalHome) -> Result<PortalAt, Error> {
+    let is_typed = |flag: &&str| verb.value_source(flag) == Some(ValueSource::CommandLine);
+    let typed = ["portal", "token_file", "ca"].iter().copied().find(is_typed);
+    let refused = |text: String| Err(Error::raw(ErrorKind::ArgumentConflict, text));
+    let names_data = is_typed(&"data");
+    let shown = typed.map(|flag| flag.replace('_', "-"));
+    match (RemoteArgs::from_arg_matches(verb)?, shown) {
+        (_, Some(flag)) if names_data => refused(format!(
+            "--data names a portal on this machine, and --{flag} is for one over the network: leave one of them out"
+        )),
+        (RemoteArgs { portal: Some(address), token_file, ca }, _) if !names_data => {
+            Ok(PortalAt::over_network(home, address, token_file, ca))
+        }
+        (_, Some(flag)) => refused(format!(
+            "--{flag} is for a portal over the network: name that with --portal, or in KMS_PORTAL_URL"
+        )),
+        (_, None) => Ok(PortalAt::here(home)),
+    }
+}
