@@ -112,6 +112,11 @@ impl Db {
         Ok(postgres::mark(url).await?.map(|mark| mark == pepper.mark().as_bytes()))
     }
 
+    /// The clock of the PostgreSQL server of this URL.
+    pub async fn postgres_time(url: &str) -> Result<Timestamp, DbError> {
+        postgres::time(url).await
+    }
+
     /// Returns once the database is gone: somebody has removed or replaced its file, and whatever is written is lost with it.
     pub async fn gone(&self) -> DbError {
         self.0.gone().await

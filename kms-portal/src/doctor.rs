@@ -8,11 +8,15 @@ use server::tls::{Flaw, Server};
 use shared::time::{Length, Timestamp};
 
 use crate::config::{FILE_NAME, PortalConfig, PortalSettingSources};
+use crate::db::Db;
 use crate::home::{PortalHome, PortalHomeError};
 use crate::remedy;
 
 /// An issuing certificate whose end is nearer than this is a warning: it takes a person and the offline tool to renew it.
 const ENDS_SOON: Duration = Duration::from_hours(30 * 24);
+
+/// Clocks that follow a time server differ by less, and it takes less to ask for one.
+const CLOCKS_APART: Duration = Duration::from_secs(10);
 
 /// With less than this the disk counts as full: the database needs room even for what it is about to refuse.
 const FREE_LEAST: u64 = 16 << 20;
@@ -49,6 +53,14 @@ pub async fn examine(
     now: Timestamp,
 ) -> Vec<PortalFinding> {
     let is_served = socket::is_served(&home.socket_path());
+    let settings = sources.read();
+    let home =
+        &settings.as_ref().map_or_else(|_| home.clone(), |settings| home.with_secrets(&settings.config));
+    // First, because `now` was read a moment ago.
+    let clock = match &settings {
+        Ok(settings) => clock(&settings.config, now).await,
+        Err(_) => None,
+    };
     let mut findings = vec![
         finding("roots", home.roots().map(|roots| format!("{} root keys", roots.keys().len()))),
         finding("pepper", home.pepper().map(|_| "there".to_owned())),
@@ -63,13 +75,14 @@ pub async fn examine(
             warn("rights", format!("others may read or write {open}: chmod 600 {open}"))
         }
     });
-    match sources.read() {
+    match settings {
         Err(error) => findings.push(fail("settings", remedy::message(&error))),
         Ok(settings) => {
             findings.push(ok("settings", format!("{} is valid", settings.file().display())));
             let database = home.look_at_database(&settings.config, is_served).await;
             findings.push(finding("database", database.map(str::to_owned)));
             findings.push(tls(home, &settings.config, now));
+            findings.extend(clock);
             if !is_served {
                 let addresses = [&settings.config.listen[..], &settings.config.staff_listen].concat();
                 findings.push(match listen::try_all(&addresses) {
@@ -110,6 +123,27 @@ fn issuer(home: &PortalHome, now: Timestamp) -> PortalFinding {
     } else {
         ok("issuer", format!("the issuing certificate is valid until {ends}"))
     }
+}
+
+/// Portals on one database compare their clocks with that of its server, and so with each other.
+async fn clock(config: &PortalConfig, now: Timestamp) -> Option<PortalFinding> {
+    if config.database.is_empty() {
+        return None;
+    }
+    // The row of the database says why not.
+    let server = Db::postgres_time(&config.database).await.ok()?;
+    let apart = now.apart(server);
+    if apart <= CLOCKS_APART {
+        return Some(ok("clock", "it agrees with that of the database".to_owned()));
+    }
+    let (apart, side) = (Length(apart), if server < now { "ahead of" } else { "behind" });
+    Some(warn(
+        "clock",
+        format!(
+            "the clock of this machine is {apart} {side} that of the database, and what other portals on it sign may contradict what this \
+             one signs: have all of them follow a time server"
+        ),
+    ))
 }
 
 /// Nothing where the vendor does not activate by codes.

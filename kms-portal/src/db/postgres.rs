@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use shared::time::Timestamp;
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -69,6 +70,15 @@ pub(super) async fn mark(url: &str) -> Result<Option<Vec<u8>>, DbError> {
     };
     connection.close().await?;
     Ok(mark)
+}
+
+/// The server's clock.
+pub(super) async fn time(url: &str) -> Result<Timestamp, DbError> {
+    let mut connection = connect(&options(url)?).await?;
+    let now = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    let unix_ms = sqlx::query_scalar(now).fetch_one(&mut connection).await?;
+    connection.close().await?;
+    Ok(Timestamp::from_unix_ms(unix_ms))
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, DbError> {

@@ -42,7 +42,27 @@ pub(crate) struct PortalStage {
     address: PortalAddress,
 }
 
+/// A portal that goes on while the stage has another one.
+pub(crate) struct Beside {
+    data: PathBuf,
+    process: Option<Child>,
+    address: PortalAddress,
+}
+
 impl PortalStage {
+    /// Makes room for another portal, in an empty directory. The one that was there goes on.
+    pub(crate) fn another(&mut self, name: &str) -> Beside {
+        let data = std::mem::replace(&mut self.data, self.stage.folder.path().join(name));
+        Beside { data, process: self.process.take(), address: self.address.clone() }
+    }
+
+    /// Puts the other portal on the stage, and this one beside it.
+    pub(crate) fn swap(&mut self, other: &mut Beside) {
+        std::mem::swap(&mut self.data, &mut other.data);
+        std::mem::swap(&mut self.process, &mut other.process);
+        std::mem::swap(&mut self.address, &mut other.address);
+    }
+
     /// A portal with an issuing certificate, which serves.
     pub(crate) async fn open(settings: &str) -> PortalStage {
         let stage = Stage::with_threshold(5);
