@@ -68,6 +68,9 @@ server::settings! {
     /// URL of the PostgreSQL database, which several portals may share. Empty for the file portal.db in the data directory. A password
     /// belongs in the environment or in a file that only the portal's user can read.
     database: String = String::new(), text, "postgres://portal@db.example.com/portal", at restart;
+    /// Directory with `issuing.key`, `code.key` and `pepper`, such as one that systemd or a secret store fills while the portal runs. A
+    /// relative path is in the data directory. If it is empty, they are in the data directory itself.
+    secrets: PathBuf = PathBuf::new(), text, "/run/credentials/kms-portal.service", at restart;
     /// File with the TLS certificate that hosts and machines are shown, in PEM, the portal's own first. A relative path is in the data
     /// directory. `kms-portal init` makes one.
     tls_certificate: PathBuf = PathBuf::from(TLS_CERTIFICATE), text, "tls.pem", at reload;

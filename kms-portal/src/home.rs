@@ -76,61 +76,73 @@ pub struct InstalledCertificate<C> {
 
 /// A portal's data directory.
 #[derive(Clone, Debug)]
-pub struct PortalHome(PathBuf);
+pub struct PortalHome {
+    data: PathBuf,
+    /// The directory with the keys that sign and the pepper: another one where the setting `secrets` says so.
+    secrets: PathBuf,
+}
 
 impl PortalHome {
     /// The directory at this path. It need not exist yet.
     pub fn at(path: impl Into<PathBuf>) -> PortalHome {
-        PortalHome(path.into())
+        let data = path.into();
+        PortalHome { secrets: data.clone(), data }
+    }
+
+    /// This directory, with the secrets where these settings say.
+    #[must_use]
+    pub fn with_secrets(&self, config: &PortalConfig) -> PortalHome {
+        // Joined with nothing, it is the directory itself; an absolute path replaces it.
+        PortalHome { data: self.data.clone(), secrets: self.data.join(&config.secrets) }
     }
 
     /// Its path.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.data
     }
 
     /// The request to carry to the offline tool.
     pub fn request_path(&self) -> PathBuf {
-        self.0.join("issuing-request.pem")
+        self.data.join("issuing-request.pem")
     }
 
     /// The authority that products trust when they connect.
     pub fn authority_path(&self) -> PathBuf {
-        self.0.join("portal-ca.pem")
+        self.data.join("portal-ca.pem")
     }
 
     /// The socket for staff.
     pub fn socket_path(&self) -> PathBuf {
-        self.0.join("admin.sock")
+        self.data.join("admin.sock")
     }
 
     /// The settings.
     pub fn config_path(&self) -> PathBuf {
-        self.0.join(config::FILE_NAME)
+        self.data.join(config::FILE_NAME)
     }
 
     fn key_path(&self) -> PathBuf {
-        self.0.join("issuing.key")
+        self.secrets.join("issuing.key")
     }
 
     fn certificate_path(&self) -> PathBuf {
-        self.0.join("issuing.certificate")
+        self.data.join("issuing.certificate")
     }
 
     fn roots_path(&self) -> PathBuf {
-        self.0.join("roots.pub")
+        self.data.join("roots.pub")
     }
 
     fn pepper_path(&self) -> PathBuf {
-        self.0.join("pepper")
+        self.secrets.join("pepper")
     }
 
     fn authority_key_path(&self) -> PathBuf {
-        self.0.join("portal-ca.key")
+        self.data.join("portal-ca.key")
     }
 
     fn database_path(&self) -> PathBuf {
-        self.0.join("portal.db")
+        self.data.join("portal.db")
     }
 
     /// Makes the missing parts of a portal. Key and request come last: where there is a key, there was everything else once, and what is
@@ -149,21 +161,23 @@ impl PortalHome {
         random: &mut impl CryptoRng,
     ) -> Result<MadePortal, PortalHomeError> {
         self.check_finished()?;
+        self.check_secrets()?;
         let roots = self.roots_for_init(roots)?;
         let old_key = self.key()?;
         if old_key.is_some() {
             self.check_nothing_is_lost()?;
         }
         self.check_tls(names)?;
-        file::make_private_dir(&self.0).map_err(|source| PortalHomeError::unwritable(&self.0, source))?;
-        file::sweep_private(&self.0);
+        file::make_private_dir(&self.data)
+            .map_err(|source| PortalHomeError::unwritable(&self.data, source))?;
+        file::sweep_private(&self.data);
         if let Some(text) = roots {
             create(&self.roots_path(), &text, PUBLIC)?;
         }
         let pepper = self.make_pepper(random)?;
         let (authority, tls) = self.make_tls(names, now)?;
         // One in the data directory would go before the one that a package has installed below /etc.
-        if PortalSettingSources::new(None, &self.0).file() == self.config_path()
+        if PortalSettingSources::new(None, &self.data).file() == self.config_path()
             && !exists(&self.config_path())
         {
             create(&self.config_path(), config::sample().as_bytes(), PRIVATE)?;
@@ -198,7 +212,7 @@ impl PortalHome {
                     return Err(PortalHomeError::new(
                         Trouble::Exists,
                         FixableError::new(
-                            format!("there is the portal of another vendor in {}", self.0.display()),
+                            format!("there is the portal of another vendor in {}", self.data.display()),
                             "choose another directory with --data, or the roots of this vendor with --roots",
                         ),
                     ));
@@ -206,6 +220,14 @@ impl PortalHome {
                 Ok((!is_there).then(|| given.to_vec()))
             }
         }
+    }
+
+    /// Where the directory of the secrets is missing, they are not lost: new ones would take their place.
+    fn check_secrets(&self) -> Result<(), PortalHomeError> {
+        if self.secrets == self.data || self.secrets.is_dir() {
+            return Ok(());
+        }
+        Err(PortalHomeError::missing(&self.secrets, &self.data))
     }
 
     /// Neither pepper nor database can be made anew without loss: no key that was sold would be found.
@@ -225,7 +247,7 @@ impl PortalHome {
 
     /// Whether the database is in this directory, as far as the settings can be read.
     fn has_own_database(&self) -> bool {
-        let settings = PortalSettingSources::new(None, &self.0).read();
+        let settings = PortalSettingSources::new(None, &self.data).read();
         settings.map_or(true, |settings| settings.config.database.is_empty())
     }
 
@@ -242,9 +264,9 @@ impl PortalHome {
     /// Makes the database under another name, and gives it its own once it has its tables.
     async fn make_database(&self, pepper: &Pepper) -> Result<(), PortalHomeError> {
         let path = self.database_path();
-        let draft = self.0.join("portal.db.new");
+        let draft = self.data.join("portal.db.new");
         for leftover in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(self.0.join(format!("portal.db.new{leftover}")));
+            let _ = std::fs::remove_file(self.data.join(format!("portal.db.new{leftover}")));
         }
         let unwritable = |source| PortalHomeError::unwritable(&path, source);
         Db::create_sqlite(&draft).map_err(unwritable)?;
@@ -253,7 +275,7 @@ impl PortalHome {
         db.close().await;
         std::fs::File::open(&draft).and_then(|file| file.sync_all()).map_err(unwritable)?;
         std::fs::rename(&draft, &path).map_err(unwritable)?;
-        file::sync_dir(&self.0).map_err(|source| PortalHomeError::unwritable(&self.0, source))
+        file::sync_dir(&self.data).map_err(|source| PortalHomeError::unwritable(&self.data, source))
     }
 
     /// The vendor's root public keys.
@@ -301,7 +323,7 @@ impl PortalHome {
     }
 
     fn issuer_with(&self, signed: Signed, path: &Path) -> Result<Issuer, PortalHomeError> {
-        let key = self.key()?.ok_or_else(|| PortalHomeError::missing(&self.key_path(), &self.0))?;
+        let key = self.key()?.ok_or_else(|| PortalHomeError::missing(&self.key_path(), &self.data))?;
         Issuer::new(key, signed, &self.roots()?).map_err(|error| {
             let remedy = match error {
                 NotAnIssuer::OtherKey => self.how_to_install(),
@@ -317,12 +339,12 @@ impl PortalHome {
     }
 
     fn without_certificate(&self) -> PortalHomeError {
-        let text = format!("no issuing certificate is installed in {}", self.0.display());
+        let text = format!("no issuing certificate is installed in {}", self.data.display());
         PortalHomeError::new(Trouble::Missing, FixableError::new(text, self.how_to_install()))
     }
 
     fn how_to_install(&self) -> String {
-        let (request, data) = (self.request_path(), self.0.display());
+        let (request, data) = (self.request_path(), self.data.display());
         let request = request.display();
         format!(
             "have the vendor's offline tool sign the request (`kms-vendor issuer sign --request {request} --out issuing.pem`), then \
@@ -443,7 +465,7 @@ impl PortalHome {
             Ok(_) if begins == MAGIC => Ok(()),
             Ok(_) => Err(PortalHomeError::damaged(&path)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                Err(PortalHomeError::missing(&path, &self.0))
+                Err(PortalHomeError::missing(&path, &self.data))
             }
             Err(error) => Err(PortalHomeError::unreadable(&path, error)),
         }
@@ -454,9 +476,9 @@ impl PortalHome {
     /// # Errors
     /// It cannot be opened.
     pub fn hold(&self) -> Result<Option<File>, PortalHomeError> {
-        let unreadable = |source| PortalHomeError::unreadable(&self.0, source);
-        let directory = File::open(&self.0).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => PortalHomeError::missing(&self.0, &self.0),
+        let unreadable = |source| PortalHomeError::unreadable(&self.data, source);
+        let directory = File::open(&self.data).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => PortalHomeError::missing(&self.data, &self.data),
             _ => unreadable(error),
         })?;
         match directory.try_lock() {
@@ -475,15 +497,19 @@ impl PortalHome {
             self.config_path(),
             self.database_path(),
             self.authority_key_path(),
-            self.0.join(config::TLS_KEY),
+            self.data.join(config::TLS_KEY),
         ];
-        let is_open = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o077 != 0);
+        // Elsewhere others decide about them: what systemd decrypts shows rights that are those of an access list.
+        let is_open = |path: &PathBuf| {
+            path.starts_with(&self.data)
+                && std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o077 != 0)
+        };
         private.into_iter().filter(is_open).collect()
     }
 
     fn required(&self, path: &Path) -> Result<Vec<u8>, PortalHomeError> {
         regular::read(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => PortalHomeError::missing(path, &self.0),
+            ErrorKind::NotFound => PortalHomeError::missing(path, &self.data),
             _ => PortalHomeError::unreadable(path, error),
         })
     }

@@ -75,6 +75,7 @@ impl OpenedPortal {
     /// # Errors
     /// Something is missing or cannot be used; nothing serves.
     pub async fn open(home: &PortalHome, config: PortalConfig) -> Result<OpenedPortal, PortalStartError> {
+        let home = home.with_secrets(&config);
         if socket::is_served(&home.socket_path()) {
             return Err(PortalStartError::Served(home.path().to_owned()));
         }
@@ -92,7 +93,7 @@ impl OpenedPortal {
         }
         let db = home.database(&config, &pepper).await?;
         Ok(OpenedPortal {
-            home: home.clone(),
+            home,
             config,
             db,
             issuer,

@@ -4,6 +4,7 @@
 
 mod another_key;
 mod asking;
+mod custody;
 mod directory;
 mod hosts;
 mod machines;
@@ -11,6 +12,7 @@ mod orders;
 mod packaged;
 mod reloading;
 mod replacing;
+mod replicas;
 mod revoking;
 mod selling;
 mod staff;

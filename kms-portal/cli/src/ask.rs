@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use kms_portal::home::PortalHome;
 use kms_portal::issue::StaffToken;
 use kms_portal::remedy;
@@ -137,8 +137,15 @@ impl Remote {
             );
             return Err(Failure { code: EX_USAGE, error });
         };
-        let text = regular::read(file).with_context(|| format!("{} cannot be read", file.display()));
-        let text = Zeroizing::new(text.or_exit(EX_NOINPUT)?);
+        let text = regular::read(file).map_err(|error| {
+            let remedy = match error.kind() {
+                io::ErrorKind::PermissionDenied => "run the command as its owner, or name a file of your own with --token-file",
+                _ => "name the file that `kms-portal token issue --out` has written with --token-file, or in KMS_PORTAL_TOKEN_FILE",
+            };
+            let error = anyhow!("the token in {} cannot be read: {error}; {remedy}", file.display());
+            Failure { code: EX_NOINPUT, error }
+        });
+        let text = Zeroizing::new(text?);
         warn_of_readers(file);
         let token = std::str::from_utf8(&text).ok().and_then(StaffToken::parse).ok_or_else(|| {
             let error = anyhow!(

@@ -33,9 +33,16 @@ pub(super) fn as_owner<T: Send>(
     owner::as_owner(home.path(), work).or_exit(EX_CANTCREAT)?
 }
 
+/// The directory, with its secrets where the settings say. Settings that cannot be read say nothing of them.
+fn with_secrets(home: &PortalHome) -> PortalHome {
+    let settings = PortalSettingSources::new(None, home.path()).read();
+    settings.map_or_else(|_| home.clone(), |settings| home.with_secrets(&settings.config))
+}
+
 pub(super) fn init(home: &PortalHome, wanted: &Init) -> Result<String, Failure> {
     let roots = wanted.roots.as_deref().map(read).transpose()?;
     become_owner(home)?;
+    let home = &with_secrets(home);
     let now = SystemClock::new().now();
     let made = runtime()?.block_on(home.init(roots.as_deref(), &wanted.names, now, &mut rand::rng()))?;
     let codes = if wanted.codes { home.init_codes(&mut rand::rng())? } else { MadeCodeKey::default() };
@@ -97,6 +104,7 @@ pub(super) fn install_issuer(
 ) -> Result<String, Failure> {
     let text = read(file)?;
     become_owner(home)?;
+    let home = &with_secrets(home);
     let InstalledCertificate { certificate: issuer, is_new } =
         home.install_issuer(&text, file, SystemClock::new().now(), anyway)?;
     let certificate = issuer.certificate();
@@ -131,6 +139,7 @@ fn installed(is_new: bool, kind: &str, certificate: &IssuingCertificate) -> Stri
 pub(super) fn install_code_key(home: &PortalHome, file: &Path, json: bool) -> Result<String, Failure> {
     let text = read(file)?;
     become_owner(home)?;
+    let home = &with_secrets(home);
     let InstalledCertificate { certificate, is_new } =
         home.install_code_key(&text, file, SystemClock::new().now())?;
     let is_served = take_up(home, "the code certificate")?;

@@ -82,6 +82,7 @@ pub(super) fn backup(home: &PortalHome, folder: &Path, config: Option<&Path>) ->
     let sources = PortalSettingSources::new(config, home.path());
     let read = || sources.read().or_exit(EX_CONFIG);
     let settings = if sources.is_in_data() { as_owner(home, read) } else { read() }?;
+    let home = &home.with_secrets(&settings.config);
     // Settings elsewhere become those of the directory, where a restored portal looks for them.
     let elsewhere = !sources.is_in_data() && settings.file().exists();
     let elsewhere = elsewhere.then(|| offline::read(settings.file())).transpose()?;

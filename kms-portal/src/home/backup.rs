@@ -41,6 +41,9 @@ const FILES: [(&str, u32); 13] = [
 
 const KEY: &str = "issuing.key";
 
+/// Those that the setting `secrets` puts elsewhere. A restore puts them into the data directory.
+const SECRETS: [&str; 3] = [KEY, "pepper", "code.key"];
+
 const DATABASE: &str = "portal.db";
 
 /// The list of a backup. Until everything is there, it says only that.
@@ -69,10 +72,11 @@ impl PortalHome {
         // What is damaged would make a backup that is no use.
         self.pepper()?;
         self.roots()?;
-        self.key()?.ok_or_else(|| PortalHomeError::missing(&self.key_path(), &self.0))?;
+        self.key()?.ok_or_else(|| PortalHomeError::missing(&self.key_path(), &self.data))?;
         let mut files = Vec::new();
         for (name, mode) in FILES {
-            let path = self.0.join(name);
+            let directory = if SECRETS.contains(&name) { &self.secrets } else { &self.data };
+            let path = directory.join(name);
             match regular::read(&path).map(Zeroizing::new) {
                 Ok(bytes) => files.push((name, mode, bytes)),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -124,18 +128,19 @@ impl PortalHome {
     /// The directory is not empty, the backup is not whole, or the disk refuses.
     pub fn restore(&self, mut backup: OpenedBackup) -> Result<(), PortalHomeError> {
         if socket::is_served(&self.socket_path()) {
-            return Err(not_empty(&self.0));
+            return Err(not_empty(&self.data));
         }
-        file::sweep_private(&self.0);
-        let note = self.0.join(UNFINISHED);
-        if !exists(&note) && holds_anything(&self.0)? {
-            return Err(not_empty(&self.0));
+        file::sweep_private(&self.data);
+        let note = self.data.join(UNFINISHED);
+        if !exists(&note) && holds_anything(&self.data)? {
+            return Err(not_empty(&self.data));
         }
         // 1
         backup.check()?;
         // 2
-        file::make_private_dir(&self.0).map_err(|source| PortalHomeError::unwritable(&self.0, source))?;
-        clear(&self.0)?;
+        file::make_private_dir(&self.data)
+            .map_err(|source| PortalHomeError::unwritable(&self.data, source))?;
+        clear(&self.data)?;
         replace(&note, b"", PRIVATE)?;
         // 3, 4, 5
         backup.files.sort_by_key(|file| match file.name {
@@ -144,19 +149,19 @@ impl PortalHome {
             _ => 0,
         });
         for file in &mut backup.files {
-            put(&self.0.join(file.name), file.mode, &mut file.file)?;
+            put(&self.data.join(file.name), file.mode, &mut file.file)?;
         }
         // 6
         fs::remove_file(&note).map_err(|source| PortalHomeError::unwritable(&note, source))?;
-        file::sync_dir(&self.0).map_err(|source| PortalHomeError::unwritable(&self.0, source))
+        file::sync_dir(&self.data).map_err(|source| PortalHomeError::unwritable(&self.data, source))
     }
 
     /// Fails if a restore into this directory was interrupted.
     pub(super) fn check_finished(&self) -> Result<(), PortalHomeError> {
-        if !exists(&self.0.join(UNFINISHED)) {
+        if !exists(&self.data.join(UNFINISHED)) {
             return Ok(());
         }
-        let data = self.0.display();
+        let data = self.data.display();
         let text = format!("the restore into {data} was not finished");
         let remedy = format!("run it again: `kms-portal restore BACKUP --data {data}`");
         Err(PortalHomeError::new(Trouble::Missing, FixableError::new(text, remedy)))

@@ -35,15 +35,15 @@ type KeptCertificate = (Vec<u8>, Option<CodeCertificate>);
 impl PortalHome {
     /// The request for the code key, to carry to the offline tool.
     pub fn code_request_path(&self) -> PathBuf {
-        self.0.join("code-request.pem")
+        self.data.join("code-request.pem")
     }
 
     pub(super) fn code_key_path(&self) -> PathBuf {
-        self.0.join("code.key")
+        self.secrets.join("code.key")
     }
 
     fn code_certificates_path(&self) -> PathBuf {
-        self.0.join("code.certificates")
+        self.data.join("code.certificates")
     }
 
     /// Makes the code key and its request, where they are missing.
@@ -51,6 +51,7 @@ impl PortalHome {
     /// # Errors
     /// A part is damaged, or the disk refuses.
     pub fn init_codes(&self, random: &mut impl CryptoRng) -> Result<MadeCodeKey, PortalHomeError> {
+        self.check_secrets()?;
         let path = self.code_key_path();
         let (key, made_key) = match private_key(&path, CODE_KEY)? {
             Some(key) => (key, false),
@@ -75,7 +76,7 @@ impl PortalHome {
                 Ok(Some(CodeSigner::new(key, certificates.collect())))
             }
             None if certificates.is_empty() => Ok(None),
-            None => Err(PortalHomeError::missing(&path, &self.0)),
+            None => Err(PortalHomeError::missing(&path, &self.data)),
         }
     }
 
@@ -152,7 +153,7 @@ impl PortalHome {
 
     /// What to do if the code key has no valid certificate.
     pub fn how_to_certify_codes(&self) -> String {
-        let (request, data) = (self.code_request_path(), self.0.display());
+        let (request, data) = (self.code_request_path(), self.data.display());
         let request = request.display();
         format!(
             "make the code key with `kms-portal init --codes --data {data}` if there is none, have the vendor's offline tool sign its \

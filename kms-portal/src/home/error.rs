@@ -59,10 +59,15 @@ impl PortalHomeError {
 
     pub(super) fn missing(path: &Path, data: &Path) -> PortalHomeError {
         let text = format!("{} is missing", path.display());
-        let remedy = format!(
-            "if there was never a portal, run `kms-portal init --data {}`; otherwise {HOW_TO_RESTORE}",
-            data.display()
-        );
+        let remedy = if path.starts_with(data) {
+            let data = data.display();
+            format!(
+                "if there was never a portal, run `kms-portal init --data {data}`; otherwise {HOW_TO_RESTORE}"
+            )
+        } else {
+            "the setting `secrets` names its directory; what systemd decrypts for the service is there only while the service runs"
+                .to_owned()
+        };
         PortalHomeError::new(Trouble::Missing, FixableError::new(text, remedy))
     }
 

@@ -64,7 +64,7 @@ impl FromStr for TlsName {
 impl PortalHome {
     /// Checks that [`make_tls`](Self::make_tls) can make what is missing, before anything is written.
     pub(super) fn check_tls(&self, names: &[TlsName]) -> Result<(), PortalHomeError> {
-        let [certificate, key] = [TLS_CERTIFICATE, TLS_KEY].map(|name| self.0.join(name));
+        let [certificate, key] = [TLS_CERTIFICATE, TLS_KEY].map(|name| self.data.join(name));
         let (authority, authority_key) = (self.authority_path(), self.authority_key_path());
         if exists(&certificate) {
             return if exists(&key) { Ok(()) } else { Err(without_key(&certificate, &key)) };
@@ -92,7 +92,7 @@ impl PortalHome {
         names: &[TlsName],
         now: Timestamp,
     ) -> Result<(bool, bool), PortalHomeError> {
-        let [certificate, key] = [TLS_CERTIFICATE, TLS_KEY].map(|name| self.0.join(name));
+        let [certificate, key] = [TLS_CERTIFICATE, TLS_KEY].map(|name| self.data.join(name));
         let is_there = exists(&certificate);
         if is_there && !self.is_to_be_renewed(names, now)? {
             return Ok((false, false));
@@ -115,7 +115,7 @@ impl PortalHome {
         if names.is_empty() {
             return Ok(false);
         }
-        let tls = PortalConfig::default().read_tls(&self.0);
+        let tls = PortalConfig::default().read_tls(&self.data);
         let tls = tls.map_err(|error| PortalHomeError::new(Trouble::Data, error))?;
         let Some(found) = tls.server().map(Server::certificate) else { return Ok(false) };
         let mut wanted: Vec<_> = names.iter().map(ToString::to_string).collect();
@@ -129,7 +129,7 @@ impl PortalHome {
         }
         let text = format!(
             "{} is for {}, and another authority than the portal's own has signed it; it is left as it is",
-            self.0.join(TLS_CERTIFICATE).display(),
+            self.data.join(TLS_CERTIFICATE).display(),
             found.names().join(" ")
         );
         let remedy = "have that authority make another one, or leave --name out";
@@ -145,7 +145,7 @@ impl PortalHome {
 
     /// What to do where the TLS certificate ends.
     pub fn how_to_renew_tls(&self, certificate: &TlsCertificate, file: &Path) -> String {
-        let (data, file) = (self.0.display(), file.display());
+        let (data, file) = (self.data.display(), file.display());
         if self.has_signed(certificate) {
             let names: String = certificate.names().iter().flat_map(|name| [" --name ", name]).collect();
             return format!(

@@ -87,6 +87,7 @@ async fn what_is_typed_goes_before_the_environment_and_no_flag_is_passed_over() 
     check(&[], &status(&["--token-file", "x"]), 64, "name that with --portal").await;
     check(&[], &status(&["--ca", "x"]), 64, "name that with --portal").await;
     check(&environment, &status(&["--token-file", "/nonexistent/typed"]), 66, "/nonexistent/typed").await;
+    check(&environment, &status(&["--token-file", "/nonexistent/typed"]), 66, "token issue --out").await;
     // The port of staff in every example, and not that of URLs.
     let by_name = [("KMS_PORTAL_TOKEN_FILE", file)];
     check(&by_name, &status(&["--portal", "https://name.invalid"]), 69, "name.invalid:21691").await;
