@@ -69,8 +69,7 @@ async fn a_root_is_replaced_and_portal_host_laptop_and_codes_go_on() {
     // 6. The portal's own roots.
     let roots = portal.stage.shop.vendor().dir().join("roots.pub");
     fs::copy(roots, portal.data.join("roots.pub")).unwrap();
-    portal.stop().await;
-    portal.start().await;
+    portal.does(&["reload"]).await;
     drop(updated);
     let updated = portal.laptop("laptop").build().unwrap();
     assert_eq!(
