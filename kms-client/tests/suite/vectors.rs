@@ -3,11 +3,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use kms_client::{Attempt, CodeForm, LicenseState, Snapshot};
+use kms_client::{Attempt, Client, CodeForm, LicenseState, Snapshot};
 use shared::codes::MachineOptions;
 
 use crate::codes;
+use crate::portal::{key, typed};
 use crate::world::{BEGIN, DAY, Host, Say, StoryClock, builder, client};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/v1");
@@ -64,15 +66,47 @@ const BY_CODE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/v1-by-
 #[test]
 fn a_confirmation_id_of_version_1_is_read() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
-    let home = dir.path().join("0b".repeat(16));
-    fs::create_dir(&home).unwrap();
-    for name in ["identity", "saved", "key"] {
-        fs::copy(Path::new(BY_CODE).join(name), home.join(name)).unwrap();
-    }
-    let seen = codes::open(dir.path(), &clock).snapshot();
+    let seen = opened(BY_CODE, dir.path(), &clock).snapshot();
     assert_eq!(seen.troubles, []);
     assert_eq!(seen.state, LicenseState::LicensedByKey { until: BEGIN + 365 * DAY });
     assert!(seen.has("export") && seen.key.unwrap().by_code);
+}
+
+/// The same machine, with another key that waits to be confirmed.
+const KEY_WAITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/v1-key-waits");
+
+#[test]
+fn a_key_of_version_1_that_waits_beside_a_confirmation_is_read() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let seen = opened(KEY_WAITS, dir.path(), &clock).snapshot();
+    assert_eq!(seen.troubles, []);
+    assert_eq!(seen.state, LicenseState::LicensedByKey { until: BEGIN + 365 * DAY });
+    let entered = seen.key.unwrap();
+    assert_eq!((entered.number, entered.confirmed_at), (key(2).number(), None));
+    assert!(entered.before == Some(key(1).number()) && seen.has("export"));
+}
+
+/// A machine with the files of this folder.
+fn opened(files: &str, dir: &Path, clock: &Arc<StoryClock>) -> Client {
+    let home = dir.join("0b".repeat(16));
+    fs::create_dir(&home).unwrap();
+    for name in ["identity", "saved", "key"] {
+        fs::copy(Path::new(files).join(name), home.join(name)).unwrap();
+    }
+    codes::open(dir, clock)
+}
+
+#[tokio::test]
+#[ignore = "the vectors are made once for each version of the format"]
+async fn make_the_vectors_of_a_key_that_waits() {
+    assert!(!Path::new(KEY_WAITS).exists(), "vectors are never made again");
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let product = opened(BY_CODE, dir.path(), &clock);
+    product.set_key_for_later(&typed(2)).await.unwrap();
+    fs::create_dir_all(KEY_WAITS).unwrap();
+    for name in ["identity", "saved", "key"] {
+        fs::copy(product.snapshot().state_dir.join(name), Path::new(KEY_WAITS).join(name)).unwrap();
+    }
 }
 
 #[tokio::test]
