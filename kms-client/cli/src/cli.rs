@@ -167,7 +167,7 @@ pub(crate) enum KeyCommand {
 Exit codes: 0 licensed, or entered for later; 64 no such key for this product, and nothing was changed; 69 entered, and the portal has not
 confirmed it: the product asks again, or `kms-client activate`.")]
     Set {
-        /// The key, in upper or lower case, with or without dashes; `-` reads it from standard input.
+        /// The key, in upper or lower case, with or without dashes; `-` asks for it, or reads the first line of a pipe.
         key: String,
         /// Only enter it. `kms-client activate`, or the product at its next start, activates it.
         #[arg(long)]
@@ -193,7 +193,7 @@ The same machine with the same key always has the same id. Exit codes: 64 no key
 
 Exit codes: 0 licensed; 65 it confirms nothing here: wrong groups are named, and nothing was changed.")]
     Confirm {
-        /// The confirmation id in digits or letters, with or without dashes and spaces; `-` reads it from standard input.
+        /// The confirmation id in digits or letters, with or without dashes and spaces; `-` asks for it, or reads it from a pipe.
         #[arg(required = true, value_name = "CODE")]
         code: Vec<String>,
     },

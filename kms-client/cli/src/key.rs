@@ -1,10 +1,11 @@
 //! The product key on this machine: `key set`, `key clear`, `key show`, and by codes `key installation-id` and `key confirm`.
 
-use std::io::{self, Read as _};
+use std::io;
 
 use kms_client::{Cause, Client, EnteredKey, InstallationCode, Reason};
 use program::code::{qr, rows, typed_confirmation};
 use program::exit::{EX_DATAERR, EX_IOERR, EX_USAGE};
+use program::typed;
 use serde_json::json;
 
 use crate::answer::{Answer, Failure};
@@ -23,7 +24,12 @@ pub(crate) async fn key(
 ) -> Result<Answer, Failure> {
     match command {
         KeyCommand::Set { key, later } => {
-            let key = if key == "-" { typed()? } else { key.clone() };
+            let key = if key == "-" {
+                typed::line("Product key, 25 characters in five groups: ", INPUT_MAX_BYTES)
+                    .map_err(unreadable)?
+            } else {
+                key.clone()
+            };
             // A look is enough to see that, and begins no state.
             inspected.inspector.check_key(&key).map_err(|cause| refused(EX_USAGE, &cause))?;
             set(&open()?, &key, *later).await
@@ -152,12 +158,6 @@ fn not_confirmed(cause: Cause) -> Failure {
 
 fn refused(code: u8, cause: &Cause) -> Failure {
     Failure::new(code, format!("{cause}; {}", cause.remedy()))
-}
-
-fn typed() -> Result<String, Failure> {
-    let mut text = String::new();
-    let read = io::stdin().lock().take(INPUT_MAX_BYTES).read_to_string(&mut text);
-    read.map(|_| text).map_err(unreadable)
 }
 
 fn unreadable(error: io::Error) -> Failure {

@@ -9,6 +9,8 @@ mod codes;
 mod keys;
 mod remedies;
 mod standing;
+#[cfg(target_os = "linux")]
+mod typing;
 mod wizard;
 
 /// Only Unix has these signals and owners.
