@@ -78,13 +78,19 @@ pub(super) fn revoke(at: &PortalAt, wanted: &RevokeOrder) -> Result<String, Fail
 }
 
 pub(super) fn run(at: &PortalAt, command: RevocationsVerb) -> Result<String, Failure> {
+    let output = match &command {
+        RevocationsVerb::Export { file, force } => {
+            Some(OutputFile::check(file, 0o644, *force).or_exit(EX_CANTCREAT)?)
+        }
+        RevocationsVerb::List(_) => None,
+    };
     let kept = ask(at, async |mut portal| {
         Ok(portal.list_revocations(w::ListRevocationsRequest {}).await?.into_inner())
     })?;
-    match command {
-        RevocationsVerb::List(Output { json: true }) => Ok(json_text(&kept_json(&kept))),
-        RevocationsVerb::List(_) => Ok(kept_text(kept)),
-        RevocationsVerb::Export { file, force } => export(&kept, &file, force),
+    match (output, command) {
+        (Some(output), _) => export(&kept, &output),
+        (None, RevocationsVerb::List(Output { json: true })) => Ok(json_text(&kept_json(&kept))),
+        (None, _) => Ok(kept_text(kept)),
     }
 }
 
@@ -113,14 +119,13 @@ pub(super) fn install(at: &PortalAt, file: &Path, noted: Noted) -> Result<String
     Ok(if noted.json { json_text(&json!(all)) } else { lines.concat() })
 }
 
-fn export(kept: &w::ListRevocationsResponse, file: &Path, force: bool) -> Result<String, Failure> {
+fn export(kept: &w::ListRevocationsResponse, output: &OutputFile) -> Result<String, Failure> {
     if kept.lists.is_empty() {
         return Ok("Nothing was revoked yet: no file is written.\n".to_owned());
     }
     let pem: String = kept.lists.iter().map(files::revocation_list_to_pem).collect();
-    let output = OutputFile::check(file, 0o644, force).or_exit(EX_CANTCREAT)?;
     output.write(pem.as_bytes()).or_exit(EX_CANTCREAT)?;
-    let file = file.display();
+    let file = output.path().display();
     Ok(format!("Wrote {file}. At a host: kms-host install-revocations {file}\n"))
 }
 

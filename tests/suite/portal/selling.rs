@@ -120,3 +120,43 @@ async fn an_answer_replaces_a_file_only_by_force() {
     let told = portal.does(&[&arguments[..], &["--force"]].concat()).await;
     assert!(told.starts_with("Host 1 of 6, activation 1 of 10."), "{told}");
 }
+
+/// A token was issued and lost, and terms were made, before it turned out that their file was there: "File exists (os error 17)".
+#[tokio::test]
+async fn a_file_that_cannot_be_written_is_refused_before_anything_is_done() {
+    let portal = PortalStage::open("").await;
+    let folder = portal.stage.folder.path();
+    let [there, missing] = ["there.pem", "missing/file.pem"].map(|name| folder.join(name));
+    std::fs::write(&there, "precious").unwrap();
+    let key = portal.key(&["--kind", "host"]).await.number().to_string();
+    let sold = portal.key(&["--kind", "mak", "--machines", "1"]).await.number().to_string();
+    portal.does(&["revoke", &sold, "--reason", "a trial"]).await;
+    let changes = portal.json(&["audit"]).await.as_array().unwrap().len();
+    for out in [&there, &missing] {
+        for verb in [
+            &["token", "issue", "--name", "CI", "--role", "reader", "--out", text(out)][..],
+            &["key", "terms", &key, "--out", text(out)],
+            &[
+                "key",
+                "issue",
+                "--product",
+                "Atlas",
+                "--kind",
+                "host",
+                "--organisation",
+                "New",
+                "--terms-out",
+                text(out),
+            ],
+            &["revocations", "export", text(out)],
+        ] {
+            let done = portal.run(verb).await;
+            assert_eq!(done.code, 73, "{verb:?}: {}", done.stderr);
+            let said = &done.stderr;
+            assert!(said.contains(text(out)) && said.contains("; name another file"), "{said}");
+        }
+    }
+    assert_eq!(std::fs::read(&there).unwrap(), b"precious");
+    assert_eq!(portal.json(&["audit"]).await.as_array().unwrap().len(), changes, "nothing was done");
+    portal.does(&["revocations", "export", text(&there), "--force"]).await;
+}
