@@ -1,6 +1,9 @@
-//! The arguments: commands, options, their help and examples. What the commands do is in `commands.rs`.
+//! The arguments: commands, options, their help and examples. What the commands do is in `cli/commands.rs`,
+//! and `cli/secrets.rs` has passphrases from the terminal. Everything outside this folder is the library.
 
+pub(crate) mod commands;
 mod custody;
+mod secrets;
 
 use std::path::PathBuf;
 use std::time::Duration;

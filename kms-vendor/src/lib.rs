@@ -2,7 +2,7 @@
 //!
 //! A [`Vendor`] is a directory with the root keys. It belongs on a machine that serves nobody, and this crate is never part of
 //! the host's binary. The library does not print, read a clock or generate random numbers: the command line (`main.rs`,
-//! `cli.rs`, `commands.rs`) does, and tests pass their own. `docs/protocol.md` 2 says what a certificate means,
+//! `cli.rs` and its folder) does, and tests pass their own. `docs/protocol.md` 2 says what a certificate means,
 //! `shared::policy` which numbers are valid, `shared::files` what its files contain.
 //!
 //! ```

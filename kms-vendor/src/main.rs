@@ -1,9 +1,6 @@
-//! The process: parses the arguments, runs one command, prints its result or its error. Read `cli.rs` next, then `commands.rs`.
+//! The process: parses the arguments, runs one command, prints its result or its error. Read `cli.rs` next, then `cli/commands.rs`.
 
 mod cli;
-mod commands;
-mod secrets;
-
 mod clock;
 
 use std::io::{self, Write as _};
@@ -13,7 +10,7 @@ use clap::CommandFactory as _;
 use program::{arguments, output};
 use shared::print::{Lines, OneLine};
 
-use crate::cli::Cli;
+use crate::cli::{Cli, commands};
 
 fn main() -> ExitCode {
     let cli: Cli = match arguments::parse(Cli::command(), std::env::args_os()) {

@@ -11,8 +11,8 @@ use kms_vendor::{Custody, Locked, Passphrase, Signer, Token, Unlock, VendorError
 use store::regular;
 use zeroize::Zeroizing;
 
+use crate::cli::commands::CommandError;
 use crate::cli::{Encryption, NewCustody, RootCustody, Unlocking};
-use crate::commands::CommandError;
 
 impl Unlock for Unlocking {
     fn passphrase(&self, of: Locked<'_>) -> io::Result<Option<Passphrase>> {
