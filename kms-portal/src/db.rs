@@ -42,7 +42,7 @@ pub use catalogue::{NotCatalogued, Organisation, Product};
 pub use changes::{By, CheckedChanges, StaffChange};
 pub use error::DbError;
 pub use hosts::{
-    ActivateHost, CertifiedHost, CodeHost, ConfirmHost, HostAsk, ListedHost, RenewHost, SoldTerms,
+    ActivateHost, CertifiedHost, CodeHost, ConfirmHost, HostAsk, ListedHost, OfferedTerms, RenewHost, SoldTerms,
 };
 pub use keys::{IssuedKey, KeyFilter, KeyUnchanged, KeyUse, NewKey, Raise};
 pub use places::{
@@ -236,13 +236,13 @@ impl Db {
         if call.dry_run { self.read(call).await } else { self.write(call).await }
     }
 
-    /// The terms of a host key as it is sold now. If they are those that were made last, it makes no new ones.
+    /// The terms of a host key as it is sold now. If those that were made last still say so, it makes no new ones.
     pub async fn make_terms(
         &self,
         key: KeyNumber,
         issuer: Arc<dyn Issue>,
         by: By,
-    ) -> Result<Result<SoldTerms, KeyRefusal>, DbError> {
+    ) -> Result<Result<OfferedTerms, Unconfirmed>, DbError> {
         self.write(hosts::MakeTerms { key, issuer, by }).await
     }
 

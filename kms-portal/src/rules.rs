@@ -4,8 +4,9 @@
 //! writes the decision in one transaction. So these functions are the only place that says who gets a place, and for how much.
 //!
 //! Read next: `machines`, who gets a place of a multiple-activation key; `releases`, how a place is given back; `hosts`, what a host key
-//! gives; `granted`, how much was granted.
+//! gives; `calls`, the days of a host by codes; `granted`, how much was granted.
 
+pub mod calls;
 pub mod granted;
 pub mod hosts;
 pub mod machines;
@@ -16,6 +17,9 @@ use std::time::Duration;
 use shared::ids::Nonce;
 use shared::reason::{Cause, Reason};
 use shared::time::{Length, Timestamp};
+
+/// How long a host certificate is valid, if neither its key nor the issuing certificate ends before.
+pub const HOST_VALIDITY: Duration = Duration::from_hours(365 * 24);
 
 /// Whether a key still licenses anybody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use crate::groups::{Alphabet, GroupState, Layout, Mistake, Mistyped, Typed};
 use crate::reason::{Cause, Reason};
 
 pub use confirmation::{ConfirmationId, Confirmed, MachineOptions};
-pub use host::HostTerms;
+pub use host::{HostTerms, beginning_of_day};
 pub use installation::{CodeSubject, InstallationId, MachineDigest};
 pub use key::{CodeCertificate, CodeKey};
 

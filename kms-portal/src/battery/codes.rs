@@ -18,10 +18,12 @@ use tokio::task::JoinSet;
 use super::world::{
     DAY, Host, MS, Machine, ORGANISATION, OTHER_PRODUCT, PRODUCT, START, World, YEAR, told_caller,
 };
-use crate::db::{CodeHost, ConfirmHost, Db, ListedPlace, PlaceName, SoldTerms};
+use crate::db::{CodeHost, ConfirmHost, Db, ListedPlace, OfferedTerms, PlaceName, SoldTerms};
 use crate::issue::{Issuer, TermsFault, Unconfirmed};
 use crate::rules::KeyRefusal;
+use crate::rules::calls::DayFault;
 use crate::rules::granted::{Granted, Quota};
+use crate::rules::hosts::{Activated, Certifying};
 
 pub async fn a_machine_by_codes_takes_one_place_however_often_it_calls(mut world: World) {
     let key = world.machine_key(1).await;
@@ -114,7 +116,7 @@ pub async fn looking_at_a_call_changes_nothing(world: World) {
     let mut call = world.host_phoned(&host_key, &host);
     call.dry_run = true;
     let looked = world.db.confirm_host(call).await.unwrap().unwrap();
-    assert_eq!((looked.activated.host, looked.activated.activations, looked.again), (1, 1, false));
+    assert_eq!(looked.decided, Certifying::New(Activated { host: 1, activations: 1 }));
     assert!(world.db.hosts(host_key.number()).await.unwrap().is_empty());
     assert_eq!(world.db.changes(None, 100).await.unwrap(), changes);
 }
@@ -229,7 +231,11 @@ pub async fn crowd(world: World, portals: &[Db]) {
 
 impl World {
     /// The terms of a host key as it is sold now.
-    async fn terms(&self, key: &ProductKey) -> Result<SoldTerms, KeyRefusal> {
+    async fn terms(&self, key: &ProductKey) -> Result<SoldTerms, Unconfirmed> {
+        self.offered(key).await.map(|offered| offered.sold)
+    }
+
+    async fn offered(&self, key: &ProductKey) -> Result<OfferedTerms, Unconfirmed> {
         self.db.make_terms(key.number(), self.issuer.clone(), self.by("sold")).await.unwrap()
     }
 
@@ -248,13 +254,19 @@ impl World {
         let call = self.host_phoned(key, host);
         let id = call.id;
         match self.db.confirm_host(call).await.unwrap() {
-            Ok(CodeHost { confirmation, activated, again, ends_at, .. }) => {
+            Ok(CodeHost { confirmation, decided, ends_at, .. }) => {
                 let chain = confirmation.chain(&id, &sold.terms).unwrap();
                 assert_eq!(chain.check_valid_at(self.now), Ok(()));
                 assert_eq!(chain.ends_at(), ends_at);
+                assert!(self.now + DAY <= ends_at, "it lasts for a day at least");
                 assert!(chain.host().features.has("export"));
-                let again = if again { ", again" } else { "" };
-                format!("host {}, activation {}{again}", activated.host, activated.activations)
+                let (activated, _) = decided.kept();
+                let how = match decided {
+                    Certifying::Again(..) => ", again",
+                    Certifying::Renewed(_) => ", at no cost",
+                    Certifying::Next(_) | Certifying::New(_) => "",
+                };
+                format!("host {}, activation {}{how}", activated.host, activated.activations)
             }
             Err(refused) => refused.to_string(),
         }
@@ -285,7 +297,7 @@ pub async fn a_host_by_codes_is_one_of_the_hosts_of_its_key(mut world: World) {
     assert_eq!(world.host_calls(&key, &host, &sold).await, refused);
     world.db.block_key(key.number(), world.by("refunded")).await.unwrap().unwrap();
     assert_eq!(world.host_calls(&key, &host, &sold).await, "the key is blocked");
-    assert_eq!(world.terms(&key).await.unwrap_err(), KeyRefusal::Blocked);
+    assert_eq!(world.terms(&key).await.unwrap_err(), Unconfirmed::Key(KeyRefusal::Blocked));
 }
 
 /// Half of a confirmation of yesterday and half of one of today confirm nothing: the day is in them.
@@ -384,8 +396,90 @@ pub async fn terms_leave_time_for_the_call_before_their_key_ends(mut world: Worl
     assert_eq!(world.host_calls(&key, &world.host(), &sold).await, "host 1, activation 1");
     world.now = START + 31 * DAY;
     let refused = world.db.confirm_host(world.host_phoned(&key, &world.host())).await.unwrap().unwrap_err();
-    assert!(matches!(refused, Unconfirmed::Terms { why: TermsFault::OutlastsKey { .. }, .. }), "{refused}");
+    assert!(
+        matches!(refused, Unconfirmed::Terms { why: TermsFault::Day(DayFault::OutlastsKey { .. }), .. }),
+        "{refused}"
+    );
     world.now = START + 98 * DAY;
     let short = world.terms(&key).await.unwrap();
-    assert_eq!((short.number, short.terms.valid_for()), (2, Duration::from_hours(24)));
+    assert_eq!((short.number, short.terms.valid_for()), (2, 2 * DAY));
+}
+
+/// Terms of a key that ended soon confirmed certificates that had ended before the code was typed, and cost an activation.
+pub async fn under_terms_of_a_key_that_ends_soon_nobody_pays_for_what_ends_at_once(mut world: World) {
+    // The story begins at 8 o'clock.
+    for (hours, is_too_soon) in [(1, true), (39, true), (40, false), (63, false), (64, false), (100, false)] {
+        world.now = START;
+        let key = world.draw_key(KeyKind::Host, PRODUCT);
+        let ends_at = START + Duration::from_hours(hours);
+        let mut new = world.new_key(&key, PRODUCT, Granted::HOST);
+        new.ends_at = Some(ends_at);
+        world.issue(new).await.unwrap();
+        let offered = world.offered(&key).await;
+        if is_too_soon {
+            assert_eq!(offered.unwrap_err(), Unconfirmed::KeyEndsSoon(ends_at), "{hours} h");
+            continue;
+        }
+        let OfferedTerms { sold, last_call } = offered.unwrap();
+        world.now = last_call - MS;
+        assert_eq!(world.host_calls(&key, &world.host(), &sold).await, "host 1, activation 1", "{hours} h");
+        world.now = last_call;
+        let refused =
+            world.db.confirm_host(world.host_phoned(&key, &world.host())).await.unwrap().unwrap_err();
+        assert!(
+            matches!(refused, Unconfirmed::Terms { why: TermsFault::Day(_), .. }),
+            "{hours} h: {refused}"
+        );
+        assert_eq!(world.key(&key).await.taken.hosts, 1);
+    }
+    // So near to its end, the issuing certificate confirms nobody either.
+    let key = world.host_key(PRODUCT).await;
+    world.now = START + 3 * YEAR - DAY;
+    let OfferedTerms { sold, last_call } = world.offered(&key).await.unwrap();
+    assert_eq!(last_call, world.now + MS);
+    assert_eq!(world.host_calls(&key, &world.host(), &sold).await, "host 1, activation 1");
+    world.now = last_call;
+    let told = world.host_calls(&key, &world.host(), &sold).await;
+    assert!(told.contains("less than a day from now"), "{told}");
+    assert_eq!(world.offered(&key).await.unwrap_err(), Unconfirmed::Key(KeyRefusal::IssuerEnded));
+}
+
+/// Each `key terms` of a key with an end made other terms, so hosts had earlier ones than the operator confirmed under.
+pub async fn terms_of_a_key_with_an_end_stay_as_long_as_they_leave_time(mut world: World) {
+    let key = world.draw_key(KeyKind::Host, PRODUCT);
+    let mut new = world.new_key(&key, PRODUCT, Granted::HOST);
+    new.ends_at = Some(START + 100 * DAY);
+    world.issue(new).await.unwrap();
+    let mut numbers = Vec::new();
+    for days in [0, 1, 14, 15, 16, 29, 30] {
+        world.now = START + days * DAY;
+        numbers.push(world.terms(&key).await.unwrap().number);
+    }
+    assert_eq!(numbers, [1, 1, 1, 1, 2, 2, 2]);
+}
+
+/// A code of the same day made a certificate that was no newer than the one from online, and cost an activation.
+pub async fn a_host_that_was_certified_online_today_pays_nothing_for_a_code(mut world: World) {
+    let key = world.host_key(PRODUCT).await;
+    let mut host = world.host();
+    let sold = world.terms(&key).await.unwrap();
+    world.activate(&key, &host).await.unwrap();
+    world.now = world.now + Duration::from_hours(1);
+    assert_eq!(world.host_calls(&key, &host, &sold).await, "host 1, activation 1, at no cost");
+    assert_eq!(world.host_calls(&key, &host, &sold).await, "host 1, activation 1, again");
+    // On the next day it is another certificate.
+    world.now = START + Duration::from_hours(16) - MS;
+    host.asked = world.asked();
+    world.renew(&host).await.unwrap();
+    assert_eq!(world.host_calls(&key, &host, &sold).await, "host 1, activation 1, at no cost");
+    host.asked = world.asked();
+    world.renew(&host).await.unwrap();
+    world.now = world.now + MS;
+    assert_eq!(world.host_calls(&key, &host, &sold).await, "host 1, activation 2");
+    // One who was online since then calls for something else.
+    world.now = world.now + DAY;
+    host.asked = world.asked();
+    world.renew(&host).await.unwrap();
+    world.now = world.now + DAY;
+    assert_eq!(world.host_calls(&key, &host, &sold).await, "host 1, activation 3");
 }

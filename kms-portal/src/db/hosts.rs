@@ -21,14 +21,11 @@ use super::revocations::revoked_at;
 use super::sql::{Sql, SqlRow};
 use super::work::Work;
 use crate::issue::{Issue, KeyMac};
-use crate::rules::hosts::{Activated, Certifying, KnownHost, RENEWAL, activate, renew};
-use crate::rules::{Asked, KeyRefusal};
+use crate::rules::hosts::{Activated, Certifying, KnownHost, activate, renew};
+use crate::rules::{Asked, HOST_VALIDITY, KeyRefusal};
 
-pub use codes::{CodeHost, ConfirmHost, SoldTerms};
+pub use codes::{CodeHost, ConfirmHost, OfferedTerms, SoldTerms};
 pub(super) use codes::{ListTerms, MakeTerms};
-
-/// How long a host certificate is valid, if neither its key nor the issuing certificate ends before.
-const HOST_VALIDITY: Duration = Duration::from_hours(365 * 24);
 
 /// The width of an hour in every ledger that is not for tests.
 const HOUR: Duration = Duration::from_hours(1);
@@ -106,14 +103,7 @@ impl Work for ActivateHost {
         // 3. The certificate, and the rows. Nothing is sent before the transaction is durable.
         match decided {
             Err(refused) => Ok(Err(refused)),
-            Ok(Certifying::Again(number)) => {
-                let activated = known.map(|known| known.activated);
-                let activated = activated.ok_or_else(|| DbError::damaged("the chain of an unknown host"))?;
-                Ok(Ok(key.certified(stored(sql, key.number, activated, number).await?, activated, true)))
-            }
-            Ok(Certifying::New(activated) | Certifying::Next(activated)) => {
-                self.ask.certify(sql, &key, activated, activated.activations).await
-            }
+            Ok(decided) => self.ask.answer(sql, &key, decided).await,
         }
     }
 }
@@ -134,11 +124,7 @@ impl Work for RenewHost {
             let Some(known) = self.ask.known(sql, number).await? else { continue };
             match renew(self.ask.asked, known, key.validity, self.ask.now) {
                 Err(reason) => refused = reason,
-                Ok(Some(number)) => {
-                    let chain = stored(sql, key.number, known.activated, number).await?;
-                    return Ok(Ok(key.certified(chain, known.activated, true)));
-                }
-                Ok(None) => return self.ask.certify(sql, &key, known.activated, RENEWAL).await,
+                Ok(decided) => return self.ask.answer(sql, &key, decided).await,
             }
         }
         Ok(Err(refused))
@@ -188,14 +174,18 @@ impl HostAsk {
         }))
     }
 
-    /// Makes the certificate, and keeps it as this activation of the host.
-    async fn certify(
+    /// The certificate that the host got before, or a new one, which is kept.
+    async fn answer(
         &self,
         sql: &mut dyn Sql,
         key: &IssuedKey,
-        activated: Activated,
-        activation: u64,
+        decided: Certifying,
     ) -> Result<Result<CertifiedHost, KeyRefusal>, DbError> {
+        let (activated, _) = decided.kept();
+        if let Certifying::Again(..) = decided {
+            let chain = stored(sql, key.number, decided).await?;
+            return Ok(Ok(key.certified(chain, activated, true)));
+        }
         if self.hour_width != HOUR && !key.test {
             return Ok(Err(KeyRefusal::HourWidth));
         }
@@ -204,7 +194,7 @@ impl HostAsk {
             Ok(chain) => chain,
             Err(refused) => return Ok(Err(refused)),
         };
-        self.write(sql, key.number, activated, activation, &chain).await?;
+        self.write(sql, key.number, decided, &chain).await?;
         Ok(Ok(key.certified(chain, activated, false)))
     }
 
@@ -213,10 +203,10 @@ impl HostAsk {
         &self,
         sql: &mut dyn Sql,
         key: KeyNumber,
-        activated: Activated,
-        activation: u64,
+        decided: Certifying,
         chain: &[u8],
     ) -> Result<(), DbError> {
+        let (activated, activation) = decided.kept();
         let host = self.signing_key.host();
         let (number, now) = (activated.host.into(), self.now.into());
         let (host, asked_at) = (host.as_bytes().into(), self.asked.asked_at.into());
@@ -309,12 +299,8 @@ fn listed(row: &SqlRow) -> Result<ListedHost, DbError> {
     })
 }
 
-async fn stored(
-    sql: &mut dyn Sql,
-    key: KeyNumber,
-    activated: Activated,
-    activation: u64,
-) -> Result<Bytes, DbError> {
+async fn stored(sql: &mut dyn Sql, key: KeyNumber, decided: Certifying) -> Result<Bytes, DbError> {
+    let (activated, activation) = decided.kept();
     let values = [key.as_bytes().into(), activated.host.into(), activation.into()];
     let chain = "SELECT chain FROM host_chains WHERE key = $1 AND host = $2 AND activation = $3";
     let found = sql.row(chain, &values).await?;

@@ -13,6 +13,7 @@ use shared::time::Timestamp;
 
 use super::Issuer;
 use crate::rules::KeyRefusal;
+use crate::rules::calls::DayFault;
 
 /// A code key with the certificates that roots have signed for it.
 pub struct CodeSigner {
@@ -90,6 +91,12 @@ pub enum Unconfirmed {
         /// The number of the key.
         key: String,
     },
+    /// The key ends before a host could use what is confirmed.
+    #[error(
+        "the key ends at {0}, too soon for codes: a host's certificate lasts at least one day after that of the call; activate the host \
+         online or by a file, or issue another key"
+    )]
+    KeyEndsSoon(Timestamp),
     /// The terms cannot be signed under any more.
     #[error(
         "terms {number} of key {key} are of no use any more: {why}; make new ones with `kms-portal key terms {key}`, and send them to \
@@ -115,12 +122,9 @@ pub enum TermsFault {
     /// The issuing certificate in them is not valid.
     #[error("of their issuing certificate, {0}")]
     Issuer(ChainError),
-    /// The certificate would last longer than the key.
-    #[error("the host's certificate would outlast the key, which ends at {ends_at}")]
-    OutlastsKey {
-        /// When the key ends.
-        ends_at: Timestamp,
-    },
+    /// The certificate would end too late or too soon.
+    #[error(transparent)]
+    Day(#[from] DayFault),
     /// They make no certificate that holds.
     #[error("they make no certificate that holds")]
     Unsound,

@@ -4,6 +4,7 @@
 
 use shared::time::Timestamp;
 
+use super::calls::HostCall;
 use super::granted::Granted;
 use super::{Asked, KeyRefusal, Validity};
 
@@ -34,11 +35,24 @@ pub const RENEWAL: u64 = 0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certifying {
     /// The certificate that it got before, by this activation.
-    Again(u64),
+    Again(Activated, u64),
     /// The next activation of a host that is known.
     Next(Activated),
     /// The first activation of a new host.
     New(Activated),
+    /// A certificate that costs nothing, in the place of the latest renewal.
+    Renewed(Activated),
+}
+
+impl Certifying {
+    /// The host with this, and the activation as which its chain is kept.
+    pub fn kept(self) -> (Activated, u64) {
+        match self {
+            Certifying::Again(activated, activation) => (activated, activation),
+            Certifying::Next(activated) | Certifying::New(activated) => (activated, activated.activations),
+            Certifying::Renewed(activated) => (activated, RENEWAL),
+        }
+    }
 }
 
 /// What a host gets that shows its key, of which so many hosts are activated.
@@ -61,20 +75,26 @@ pub fn activate(
     next(known, hosts, granted)
 }
 
-/// What a host gets whose installation id was read aloud. On one day it is the same activation. There is no ask that somebody could have
-/// recorded: the vendor's staff has heard it.
+/// What a host gets whose installation id was read aloud. There is no ask that somebody could have recorded: the vendor's staff has heard
+/// it.
 ///
 /// # Errors
 /// As for [`activate`].
 pub fn activate_by_code(
     known: Option<KnownHost>,
+    call: HostCall,
     hosts: u64,
     validity: Validity,
     granted: &Granted,
     now: Timestamp,
 ) -> Result<Certifying, KeyRefusal> {
     validity.check(now)?;
-    next(known, hosts, granted)
+    match known {
+        Some(KnownHost { activated, answered: None, .. }) if call == HostCall::Beside => {
+            Ok(Certifying::Renewed(activated))
+        }
+        known => next(known, hosts, granted),
+    }
 }
 
 fn next(known: Option<KnownHost>, hosts: u64, granted: &Granted) -> Result<Certifying, KeyRefusal> {
@@ -85,7 +105,7 @@ fn next(known: Option<KnownHost>, hosts: u64, granted: &Granted) -> Result<Certi
         return Ok(Certifying::New(Activated { host: hosts + 1, activations: 1 }));
     };
     if let Some(activation) = known.answered {
-        return Ok(Certifying::Again(activation));
+        return Ok(Certifying::Again(known.activated, activation));
     }
     let Activated { host, activations } = known.activated;
     if granted.activations <= activations {
@@ -104,11 +124,12 @@ pub fn renew(
     known: KnownHost,
     validity: Validity,
     now: Timestamp,
-) -> Result<Option<u64>, KeyRefusal> {
+) -> Result<Certifying, KeyRefusal> {
     asked.check_clock(now)?;
     Validity { blocked: false, ..validity }.check(now)?;
-    if known.answered.is_none() {
-        asked.check_later(Some(known.last_asked_at))?;
+    if let Some(answered) = known.answered {
+        return Ok(Certifying::Again(known.activated, answered));
     }
-    Ok(known.answered)
+    asked.check_later(Some(known.last_asked_at))?;
+    Ok(Certifying::Renewed(known.activated))
 }

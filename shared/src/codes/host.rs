@@ -110,6 +110,11 @@ impl HostTerms {
         self.valid_for
     }
 
+    /// When a certificate ends that is confirmed at this instant: it counts from the beginning of that day, in UTC.
+    pub fn ends_at(&self, confirmed_at: Timestamp) -> Timestamp {
+        self.issuing.not_after.min(beginning_of_day(confirmed_at) + self.valid_for)
+    }
+
     /// The certificate of the key that has to confirm.
     pub fn issuing_certificate(&self) -> &IssuingCertificate {
         &self.issuing
@@ -140,6 +145,11 @@ impl HostTerms {
         };
         (*id == self.installation_id(signing_key)).then(|| certificate.encode_to_vec().into())
     }
+}
+
+/// The beginning of the day of this instant, in UTC: a confirmation says the day, and no hour.
+pub fn beginning_of_day(at: Timestamp) -> Timestamp {
+    at - Duration::from_millis(at.unix_ms().rem_euclid(to_ms(DAY)).unsigned_abs())
 }
 
 impl ConfirmationId {

@@ -9,9 +9,12 @@ use tonic::{Request, Status};
 
 use super::{Staff, invalid, number, time, unanswered, unchanged, wire};
 use crate::api::refusals;
-use crate::db::{CodeHost, CodeMachine, ConfirmHost, ConfirmMachine, KeyUnchanged, PlaceName};
+use crate::db::{
+    CodeHost, CodeMachine, ConfirmHost, ConfirmMachine, KeyUnchanged, OfferedTerms, PlaceName,
+};
 use crate::issue::Unconfirmed;
 use crate::rules::KeyRefusal;
+use crate::rules::hosts::Certifying;
 use crate::rules::machines::CodePlacement;
 
 /// What to do if no machine can be confirmed.
@@ -33,12 +36,12 @@ pub(super) async fn make_terms(
         )));
     }
     let made = portal.db.make_terms(number, portal.issuer(), by).await.map_err(unanswered)?;
-    let sold = made.map_err(refused)?;
+    let OfferedTerms { sold, last_call } = made.map_err(unconfirmed)?;
     Ok(w::MakeTermsResponse {
         terms: sold.number,
         body: sold.terms.encode().into(),
         made_at: sold.made_at.unix_ms(),
-        ends_at: sold.terms.issuing_certificate().not_after.unix_ms(),
+        ends_at: last_call.unix_ms(),
     })
 }
 
@@ -94,11 +97,13 @@ fn machine(done: CodeMachine) -> w::ConfirmByCodeResponse {
 }
 
 fn host(done: CodeHost) -> w::ConfirmByCodeResponse {
-    let CodeHost { mut key, activated, again, confirmation, ends_at, terms, last_terms } = done;
+    let CodeHost { mut key, decided, confirmation, ends_at, terms, last_terms } = done;
+    let (activated, _) = decided.kept();
+    let is_free = matches!(decided, Certifying::Again(..) | Certifying::Renewed(_));
     key.taken.hosts = key.taken.hosts.max(activated.host);
     let host =
         w::ConfirmedHost { number: activated.host, activation: activated.activations, terms, last_terms };
-    answer(&confirmation, wire::key(&key), again, Some(ends_at), Some(host))
+    answer(&confirmation, wire::key(&key), is_free, Some(ends_at), Some(host))
 }
 
 fn answer(

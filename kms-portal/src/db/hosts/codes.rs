@@ -3,7 +3,6 @@
 //! Only the terms in the host's hands make its certificate, so all that were ever made are kept. They name one issuing certificate.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::codes::{CodeSubject, ConfirmationId, HostTerms, InstallationId};
@@ -13,7 +12,7 @@ use shared::product_key::{KeyKind, KeyNumber};
 use shared::revocation::Revoked;
 use shared::time::Timestamp;
 
-use super::{Activated, Certifying, HOUR, HostAsk, IssuedKey};
+use super::{Certifying, HOUR, HostAsk, IssuedKey};
 use crate::db::DbError;
 use crate::db::changes::{By, note};
 use crate::db::keys;
@@ -22,14 +21,9 @@ use crate::db::revocations::revoked_at;
 use crate::db::sql::{Sql, SqlRow};
 use crate::db::work::Work;
 use crate::issue::{Issue, TermsFault, Unconfirmed};
+use crate::rules::calls::{CertifiedBefore, TermDays, valid_for};
 use crate::rules::hosts::activate_by_code;
 use crate::rules::{Asked, KeyRefusal};
-
-/// How long a call may be interrupted: a caller who calls again within this time gets the same confirmation.
-const CALL_LASTS: Duration = Duration::from_hours(14 * 24);
-
-/// If a key has an end, its terms leave this much time for the call, but no more than half of what is left.
-const TIME_TO_CALL: Duration = Duration::from_hours(30 * 24);
 
 /// Terms of a host key that were made.
 #[derive(Clone, Debug)]
@@ -42,6 +36,15 @@ pub struct SoldTerms {
     pub made_at: Timestamp,
 }
 
+/// Terms to sell with a host key.
+#[derive(Clone, Debug)]
+pub struct OfferedTerms {
+    /// The terms.
+    pub sold: SoldTerms,
+    /// The first instant at which nobody is confirmed under them any more.
+    pub last_call: Timestamp,
+}
+
 /// Makes terms of a host key as it is sold now.
 pub(in crate::db) struct MakeTerms {
     pub(in crate::db) key: KeyNumber,
@@ -51,29 +54,38 @@ pub(in crate::db) struct MakeTerms {
 
 #[async_trait]
 impl Work for MakeTerms {
-    type Done = Result<SoldTerms, KeyRefusal>;
+    type Done = Result<OfferedTerms, Unconfirmed>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         let now = self.by.at;
         let found = keys::fitting(keys::lock(sql, self.key, now).await?, KeyKind::Host, None);
         let key = match found.and_then(|key| key.validity.check(now).map(|()| key)) {
             Ok(key) => key,
-            Err(refused) => return Ok(Err(refused)),
+            Err(refused) => return Ok(Err(refused.into())),
+        };
+        let Some(valid_for) = valid_for(key.validity.ends_at, now) else {
+            return Ok(Err(Unconfirmed::KeyEndsSoon(key.validity.ends_at.unwrap_or(now))));
         };
         let (id, signing_key) = (CertificateId::from_bytes([0; 16]), self.issuer.public_key());
         let certificate = key.host_certificate(sql, id, signing_key, now).await?;
-        let mut valid_for = certificate.not_after.since(now);
-        if let Some(ends_at) = key.validity.ends_at {
-            let left = ends_at.since(now);
-            valid_for = valid_for.min(left.saturating_sub(TIME_TO_CALL).max(left / 2));
-        }
-        let terms = match self.issuer.terms(&certificate, valid_for, self.key, now).await {
+        let make = |valid_for| self.issuer.terms(&certificate, valid_for, self.key, now);
+        let terms = match make(valid_for).await {
             Ok(terms) => terms,
-            Err(refused) => return Ok(Err(refused)),
+            Err(refused) => return Ok(Err(refused.into())),
         };
+        let last_call = |terms: &HostTerms| TermDays { terms, key_ends_at: key.validity.ends_at }.last_call();
+        if last_call(&terms) <= now {
+            return Ok(Err(KeyRefusal::IssuerEnded.into()));
+        }
         let last = list(sql, self.key).await?.pop();
-        if let Some(last) = last.as_ref().filter(|last| last.terms.encode() == terms.encode()) {
-            return Ok(Ok(last.clone()));
+        if let Some(last) = &last {
+            // Each day makes those of a key with an end a little different. Hosts have the last ones.
+            let as_last = make(last.terms.valid_for()).await;
+            let is_same = as_last.is_ok_and(|terms| terms.encode() == last.terms.encode());
+            let last_call_of_last = last_call(&last.terms);
+            if is_same && last_call(&terms).since(now) / 2 <= last_call_of_last.since(now) {
+                return Ok(Ok(OfferedTerms { sold: last.clone(), last_call: last_call_of_last }));
+            }
         }
         let number = last.map_or(1, |last| last.number + 1);
         let body = terms.encode();
@@ -81,7 +93,8 @@ impl Work for MakeTerms {
         let insert = "INSERT INTO host_terms (key, number, terms, made_at) VALUES ($1, $2, $3, $4)";
         sql.run(insert, &values).await?;
         note(sql, &self.by, "make terms", &format!("{number} of {}", self.key)).await?;
-        Ok(Ok(SoldTerms { number, terms, made_at: now }))
+        let last_call = last_call(&terms);
+        Ok(Ok(OfferedTerms { sold: SoldTerms { number, terms, made_at: now }, last_call }))
     }
 }
 
@@ -128,10 +141,8 @@ pub struct ConfirmHost {
 pub struct CodeHost {
     /// The key, as it was before.
     pub key: IssuedKey,
-    /// Which host of the key it is, and how often it is activated with this.
-    pub activated: Activated,
-    /// Whether it costs nothing, because it is the confirmation of an earlier call.
-    pub again: bool,
+    /// What it gets.
+    pub decided: Certifying,
     /// The confirmation.
     pub confirmation: ConfirmationId,
     /// When the host's certificate ends.
@@ -160,7 +171,7 @@ impl Work for ConfirmHost {
         if let Some(at) = revoked_at(sql, [Revoked::host(signing_key.host())]).await? {
             return Ok(Err(KeyRefusal::Revoked { at }.into()));
         }
-        // 2. The terms, and the certificate that they make. One that was read within a fortnight is read again.
+        // 2. The terms, the day, and the certificate that they make.
         let all = list(sql, number).await?;
         let sold = match self.terms {
             None => all.last(),
@@ -169,42 +180,40 @@ impl Work for ConfirmHost {
         let Some(sold) = sold else {
             return Ok(Err(Unconfirmed::NoTerms { key: number.to_string() }));
         };
-        let earlier = earlier_call(sql, number, signing_key.host(), now).await?;
-        let day = earlier.unwrap_or(now);
+        let days = TermDays { terms: &sold.terms, key_ends_at: key.validity.ends_at };
+        let call = days.call(certified_before(sql, number, signing_key.host()).await?, now);
         let unusable =
             |why| Ok(Err(Unconfirmed::Terms { number: sold.number, key: number.to_string(), why }));
-        let confirmation = match self.issuer.confirm_host(&self.id, &sold.terms, day, now).await {
+        let confirmation = match self.issuer.confirm_host(&self.id, &sold.terms, call.day(now), now).await {
             Ok(confirmation) => confirmation,
             Err(why) => return unusable(why),
         };
         let Ok(chain) = confirmation.chain(&self.id, &sold.terms) else {
             return unusable(TermsFault::Unsound);
         };
-        if let Some(ends_at) = key.validity.ends_at.filter(|ends_at| *ends_at < chain.host().not_after) {
-            return unusable(TermsFault::OutlastsKey { ends_at });
+        if let Err(fault) = days.check(call.day(now), now) {
+            return unusable(fault.into());
         }
         // 3. The decision. The id of the certificate names the call: it follows from host, key and day.
         let mut ask = self.ask(signing_key, chain.host().id);
         let known = ask.known(sql, number).await?;
-        let decided = activate_by_code(known, key.taken.hosts, key.validity, &key.granted, now);
-        let (activated, again) = match (decided, known) {
-            (Err(refused), _) => return Ok(Err(refused.into())),
-            (Ok(Certifying::Again(_)), Some(known)) => (known.activated, true),
-            (Ok(Certifying::Again(_)), None) => return Err(DbError::damaged("the chain of an unknown host")),
-            (Ok(Certifying::New(activated) | Certifying::Next(activated)), _) => (activated, false),
+        let decided = match activate_by_code(known, call, key.taken.hosts, key.validity, &key.granted, now) {
+            Ok(decided) => decided,
+            Err(refused) => return Ok(Err(refused.into())),
         };
         // 4. The rows. Nothing is read aloud before the transaction is durable.
         if !self.dry_run {
-            if !again {
+            if !matches!(decided, Certifying::Again(..)) {
                 // It has not asked itself, so its last ask stays what it was.
                 ask.asked.asked_at = known.map_or(ask.asked.asked_at, |known| known.last_asked_at);
-                ask.write(sql, number, activated, activated.activations, chain.encoded()).await?;
+                ask.write(sql, number, decided, chain.encoded()).await?;
             }
+            let (activated, _) = decided.kept();
             note(sql, &self.by, "confirm by code", &format!("host {} of {number}", activated.host)).await?;
         }
         let (terms, ends_at) = (sold.number, chain.ends_at());
         let last_terms = all.last().map_or(terms, |last| last.number);
-        Ok(Ok(CodeHost { key, activated, again, confirmation, ends_at, terms, last_terms }))
+        Ok(Ok(CodeHost { key, decided, confirmation, ends_at, terms, last_terms }))
     }
 }
 
@@ -223,21 +232,19 @@ impl ConfirmHost {
     }
 }
 
-/// When this host was last confirmed by a code, if that may be the same call. Only a confirmation by a code has the id of its
-/// certificate as its nonce.
-async fn earlier_call(
+/// How this host was certified last. Only a confirmation by a code has the id of its certificate as its nonce.
+async fn certified_before(
     sql: &mut dyn Sql,
     key: KeyNumber,
     host: HostId,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, DbError> {
-    let values = [key.as_bytes().into(), host.as_bytes().into(), (now - CALL_LASTS).into()];
-    let found = sql
-        .row(
-            "SELECT MAX(c.issued_at) AS issued_at FROM host_chains c JOIN hosts h ON h.key = c.key AND h.number = c.host \
-             WHERE h.key = $1 AND h.host = $2 AND c.nonce = c.certificate AND $3 < c.issued_at",
-            &values,
-        )
-        .await?;
-    found.map_or(Ok(None), |row| row.time_if_any("issued_at"))
+) -> Result<Option<CertifiedBefore>, DbError> {
+    let last = "SELECT c.issued_at, c.nonce, c.certificate FROM host_chains c \
+                JOIN hosts h ON h.key = c.key AND h.number = c.host WHERE h.key = $1 AND h.host = $2 \
+                ORDER BY c.issued_at DESC, c.activation DESC LIMIT 1";
+    let found = sql.row(last, &[key.as_bytes().into(), host.as_bytes().into()]).await?;
+    let before = |row: SqlRow| {
+        let by_code = row.get::<Vec<u8>>("nonce")? == row.get::<Vec<u8>>("certificate")?;
+        Ok(CertifiedBefore { at: row.time("issued_at")?, by_code })
+    };
+    found.map(before).transpose()
 }
